@@ -1,0 +1,60 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What a model may see of one example: its fields, never its label.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Input {
+    /// Unique within a study.
+    pub id: String,
+    /// The group (domain, age band, season, …) whose score it counts towards.
+    pub group: String,
+    /// Named texts, rendered into the request as values, never as templates.
+    pub fields: BTreeMap<String, String>,
+    /// What is resampled as one by intervals: usually the user. `None`: the
+    /// example stands for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+}
+
+impl Input {
+    /// One field's text; empty where the field is absent.
+    pub fn field(&self, name: &str) -> &str {
+        self.fields.get(name).map_or("", String::as_str)
+    }
+}
+
+/// An input with its true label.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Example {
+    /// The part a model may see.
+    #[serde(flatten)]
+    pub input: Input,
+    /// The truth.
+    pub label: Label,
+}
+
+/// The truth about one example.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Label {
+    /// One of a closed set.
+    Class(String),
+    /// A number, such as a rating.
+    Number(f64),
+    /// The relevant items among a request's candidates.
+    Relevant(Vec<String>),
+    /// Free text to be matched.
+    Text(String),
+}
+
+impl Label {
+    /// The label as an answer would spell it, as used in demonstrations.
+    pub fn to_answer(&self) -> String {
+        match self {
+            Self::Class(text) | Self::Text(text) => text.clone(),
+            Self::Number(number) => number.to_string(),
+            Self::Relevant(items) => items.join("\n"),
+        }
+    }
+}

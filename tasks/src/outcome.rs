@@ -1,0 +1,81 @@
+use serde::{Deserialize, Serialize};
+
+/// What a reply said, before any label is known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// One of the closed set.
+    Class {
+        /// The label chosen.
+        label: String,
+        /// With two labels: log-odds of the *first* label against the second,
+        /// where the model reported log-probabilities. Feeds AUC.
+        margin: Option<f64>,
+    },
+    /// A number within the form's range.
+    Number(f64),
+    /// Candidates, best first; only real candidates, none twice.
+    Ranking(Vec<String>),
+    /// Free text.
+    Text(String),
+    /// Nothing of the form asked for.
+    Unparseable {
+        /// What was said instead, cut to a readable length.
+        text: String,
+    },
+}
+
+impl Answer {
+    /// A normalised key under which equal answers are equal: what votes count.
+    /// `None` for an unparseable answer, which has no vote.
+    pub fn vote(&self) -> Option<String> {
+        match self {
+            Self::Class { label, .. } => Some(label.clone()),
+            Self::Number(number) => Some(number.to_string()),
+            Self::Ranking(items) => Some(items.join("\n")),
+            Self::Text(text) => Some(text.trim().to_lowercase()),
+            Self::Unparseable { .. } => None,
+        }
+    }
+}
+
+/// The result of one evaluation. A failed call has none of these scores: it is
+/// a state of its own, so that an outage can never pick a prompt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The model answered in the form asked for.
+    Scored(Scored),
+    /// The model answered, but not in the form asked for. It counts as wrong
+    /// and is also counted apart.
+    Unparseable {
+        /// What was said instead.
+        text: String,
+    },
+    /// No answer can be had for this request (refused, filtered, too long). It
+    /// counts in no score.
+    Failed {
+        /// Why, as shown to the user.
+        reason: String,
+    },
+}
+
+/// A graded answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scored {
+    /// How good the answer is, in `0..=1`, higher is better; 0/1 for accuracy.
+    pub value: f64,
+    /// The answer.
+    pub answer: Answer,
+}
+
+impl Outcome {
+    /// The score in `0..=1`; an unparseable answer is 0, a failed call has none.
+    pub fn value(&self) -> Option<f64> {
+        match self {
+            Self::Scored(scored) => Some(scored.value),
+            Self::Unparseable { .. } => Some(0.0),
+            Self::Failed { .. } => None,
+        }
+    }
+}

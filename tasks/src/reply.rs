@@ -1,0 +1,64 @@
+use serde::{Deserialize, Serialize};
+
+/// What a model returned for one [`Request`](crate::Request).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The text; for label scoring the likeliest label.
+    pub text: String,
+    /// Natural-log probabilities of the request's labels, in their order, where
+    /// the model scored a closed form. Not normalised over the set.
+    #[serde(default)]
+    pub label_logprobs: Option<Vec<f64>>,
+    /// Why the text ended.
+    pub finish: Finish,
+    /// Tokens used.
+    pub usage: Usage,
+}
+
+impl Reply {
+    /// A finished text reply with no usage recorded.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            label_logprobs: None,
+            finish: Finish::Stop,
+            usage: Usage::default(),
+        }
+    }
+
+    /// The reply with `bias` (one value per label, natural log) subtracted from
+    /// its label log-probabilities; text replies are unchanged.
+    #[must_use]
+    pub fn debiased(mut self, bias: &[f64]) -> Self {
+        if let Some(scores) = &mut self.label_logprobs {
+            for (score, bias) in scores.iter_mut().zip(bias) {
+                *score -= bias;
+            }
+        }
+        self
+    }
+}
+
+/// Why a reply ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finish {
+    /// The model ended its turn, or the labels were scored.
+    Stop,
+    /// The token limit cut the text off.
+    Length,
+    /// A content filter withheld the text.
+    Filtered,
+}
+
+/// Tokens of one reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens of the request as billed, a shared prefix counted in full.
+    pub prompt_tokens: u64,
+    /// Tokens generated.
+    pub completion_tokens: u64,
+    /// The server reported nothing: the figures are our own estimate.
+    #[serde(default)]
+    pub estimated: bool,
+}

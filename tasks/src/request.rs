@@ -1,0 +1,89 @@
+use serde::{Deserialize, Serialize};
+
+/// What is asked of a model: messages and the form the answer must take.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// The conversation. A last message by the assistant is a *prefill* that
+    /// the model continues.
+    pub messages: Vec<Message>,
+    /// The form asked for. A model that reports log-probabilities scores the
+    /// closed forms directly; any other answers in text and the task parses it.
+    pub answer: AnswerForm,
+}
+
+/// One message of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said; plain text, in which a chat template's control tokens mean
+    /// nothing.
+    pub content: String,
+}
+
+impl Message {
+    /// A message by the user.
+    pub fn user(content: impl Into<String>) -> Self {
+        Self { role: Role::User, content: content.into() }
+    }
+
+    /// A message by the system.
+    pub fn system(content: impl Into<String>) -> Self {
+        Self { role: Role::System, content: content.into() }
+    }
+
+    /// A message by the assistant.
+    pub fn assistant(content: impl Into<String>) -> Self {
+        Self { role: Role::Assistant, content: content.into() }
+    }
+}
+
+/// Who speaks in a [`Message`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Standing instructions.
+    System,
+    /// The one who asks.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// The form an answer must take.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerForm {
+    /// Exactly one of these labels.
+    Choice {
+        /// The closed set, in the order of the study.
+        labels: Vec<String>,
+    },
+    /// A number within `min..=max`.
+    Number {
+        /// The least number accepted.
+        min: f64,
+        /// The greatest number accepted.
+        max: f64,
+    },
+    /// These candidates, best first.
+    Ranking {
+        /// The items to be ordered.
+        candidates: Vec<String>,
+    },
+    /// Free text of at most this many tokens.
+    Text {
+        /// Upper bound on generated tokens.
+        max_tokens: u32,
+    },
+}
+
+impl AnswerForm {
+    /// The closed label set, if the form has one.
+    pub fn labels(&self) -> Option<&[String]> {
+        match self {
+            Self::Choice { labels } => Some(labels),
+            _ => None,
+        }
+    }
+}

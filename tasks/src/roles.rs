@@ -1,0 +1,126 @@
+//! Roles as types: what a label may be used for is decided by the type that
+//! holds it, not by a convention.
+//!
+//! | type | labels | who may read them |
+//! | --- | --- | --- |
+//! | [`Source`] | yes | everyone: proposers, evaluator, selector |
+//! | [`UnlabelledTarget`] | none exist | inputs only |
+//! | [`LabelledTarget`] | yes, few | the selector, counted |
+//! | [`SealedAudit`] | yes | the audit at the end, once, counted |
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::{Example, Input};
+
+/// Labelled examples the search may use freely, cut into a part that proposals
+/// are induced from and a part that candidates are scored on.
+#[derive(Debug, Clone, Default)]
+pub struct Source {
+    /// Seen by proposers (demonstrations, failures).
+    pub train: Vec<Example>,
+    /// Scores candidates; never shown to a proposer.
+    pub validation: Vec<Example>,
+}
+
+/// Inputs of the shifted groups; they carry no label to leak.
+#[derive(Debug, Clone, Default)]
+pub struct UnlabelledTarget {
+    /// The inputs, of every target group.
+    pub inputs: Vec<Input>,
+}
+
+/// A small audited sample of target examples that the *selector* may use.
+#[derive(Debug, Clone)]
+pub struct LabelledTarget {
+    examples: Vec<Example>,
+    reads: LabelReads,
+}
+
+/// Target examples with true labels, read once to report the truth.
+#[derive(Debug, Clone)]
+pub struct SealedAudit {
+    examples: Vec<Example>,
+    reads: LabelReads,
+}
+
+/// How many target labels have been read so far; clones share the count.
+#[derive(Debug, Clone, Default)]
+pub struct LabelReads(Arc<AtomicU64>);
+
+impl LabelReads {
+    /// Labels read so far.
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn add(&self, labels: usize) {
+        self.0.fetch_add(labels as u64, Ordering::SeqCst);
+    }
+}
+
+impl LabelledTarget {
+    /// Seals the examples behind the counter.
+    pub fn new(examples: Vec<Example>, reads: LabelReads) -> Self {
+        Self { examples, reads }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.examples.len()
+    }
+
+    /// Whether the study has none.
+    pub fn is_empty(&self) -> bool {
+        self.examples.is_empty()
+    }
+
+    /// The examples with their labels; counted as reads of every one of them.
+    pub fn read(&self) -> &[Example] {
+        self.reads.add(self.examples.len());
+        &self.examples
+    }
+}
+
+impl SealedAudit {
+    /// Seals the examples behind the counter.
+    pub fn new(examples: Vec<Example>, reads: LabelReads) -> Self {
+        Self { examples, reads }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.examples.len()
+    }
+
+    /// Whether the study has none.
+    pub fn is_empty(&self) -> bool {
+        self.examples.is_empty()
+    }
+
+    /// The inputs without their labels, for lints and cost estimates.
+    pub fn inputs(&self) -> impl Iterator<Item = &Input> {
+        self.examples.iter().map(|example| &example.input)
+    }
+
+    /// Opens the seal: the audit is consumed, every label counted as read.
+    pub fn open(self) -> Vec<Example> {
+        self.reads.add(self.examples.len());
+        self.examples
+    }
+}
+
+/// Everything a study's data files hold, by role.
+#[derive(Debug, Clone)]
+pub struct Data {
+    /// Labelled source groups.
+    pub source: Source,
+    /// Unlabelled target groups.
+    pub target: UnlabelledTarget,
+    /// Audited target sample for the selector; may be empty.
+    pub labelled_target: LabelledTarget,
+    /// Sealed audit of target groups; may be empty.
+    pub audit: SealedAudit,
+    /// The counter shared by the two labelled target roles.
+    pub reads: LabelReads,
+}
