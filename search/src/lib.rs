@@ -1,1 +1,7 @@
-//! shiftproof
+//! The search loop: propose prompts, evaluate them on labelled source groups
+//! and shifted target groups, select the one that holds.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod llm;
+
+pub use llm::{Call, Capabilities, Llm, LlmError, Sampling};

@@ -1,0 +1,114 @@
+//! The one door to language models.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use shiftproof_tasks::{Reply, Request};
+use thiserror::Error;
+
+/// One call of a model: a request and how to sample the answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// What is asked.
+    pub request: Request,
+    /// How the answer is drawn.
+    pub sampling: Sampling,
+    /// Which of several samples of the same request this is. Part of the cache
+    /// key, so that asking twice really asks twice.
+    pub sample: u32,
+}
+
+/// How an answer is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Sampling {
+    /// 0 is greedy.
+    pub temperature: f64,
+    /// Nucleus mass in `(0, 1]`; 1 keeps everything.
+    pub top_p: f64,
+    /// Upper bound on generated tokens.
+    pub max_tokens: u32,
+    /// Seed of the draw, honoured where the model can.
+    pub seed: u64,
+}
+
+impl Sampling {
+    /// The likeliest answer, at most `max_tokens` long.
+    pub const fn greedy(max_tokens: u32) -> Self {
+        Self { temperature: 0.0, top_p: 1.0, max_tokens, seed: 0 }
+    }
+}
+
+impl Call {
+    /// A deterministic call: the likeliest answer, first sample.
+    pub const fn greedy(request: Request, max_tokens: u32) -> Self {
+        Self { request, sampling: Sampling::greedy(max_tokens), sample: 0 }
+    }
+}
+
+/// What a model can do, as found at start-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capabilities {
+    /// Reports log-probabilities of the labels of a closed form.
+    pub label_scores: bool,
+    /// Continues a conversation that ends in an assistant message.
+    pub prefill: bool,
+    /// Calls worth handing over at once: neighbours that share a prefix are
+    /// computed together by an embedded model; 1 for a server.
+    pub batch: usize,
+    /// Batches in flight at most.
+    pub concurrency: usize,
+}
+
+/// A language model.
+///
+/// Implementations retry what is worth retrying; an error that reaches the
+/// caller is final for this attempt.
+#[async_trait]
+pub trait Llm: Send + Sync {
+    /// Everything outside the [`Call`] that can change a reply: provider, base
+    /// URL, model, revision. Part of the cache key; never holds a secret.
+    fn identity(&self) -> &str;
+
+    /// What the model can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Tokens the request would be billed as, a safe overestimate: budgets
+    /// reserve it before sending. The default counts a token per two bytes and
+    /// eight per message.
+    fn estimate_tokens(&self, request: &Request) -> u64 {
+        request
+            .messages
+            .iter()
+            .map(|message| message.content.len() as u64 / 2 + 8)
+            .sum()
+    }
+
+    /// Answers one call.
+    async fn call(&self, call: &Call) -> Result<Reply, LlmError>;
+
+    /// Answers several calls, one result each in their order; one failure never
+    /// discards the others. The default asks one after the other.
+    async fn call_batch(&self, calls: &[Call]) -> Vec<Result<Reply, LlmError>> {
+        let mut replies = Vec::with_capacity(calls.len());
+        for call in calls {
+            replies.push(self.call(call).await);
+        }
+        replies
+    }
+}
+
+/// Why a call has no reply.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum LlmError {
+    /// The service could not answer now, retries included: connection refused,
+    /// timeout, rate limit, 5xx. The run stops resumably; nothing is scored.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The service refuses us whatever we ask: wrong key, no quota, unknown
+    /// model. The run stops resumably.
+    #[error("{0}")]
+    Rejected(String),
+    /// This one request can never be answered: too long, filtered, malformed.
+    /// Other requests go on; the outcome is [`Failed`](shiftproof_tasks::Outcome::Failed).
+    #[error("{0}")]
+    Request(String),
+}
