@@ -88,7 +88,8 @@ impl Ledger {
     /// Opens or creates the ledger in the folder `dir`. A damaged index is moved
     /// aside and rebuilt from the journal.
     pub fn open(dir: &Path) -> Result<Self, LedgerError> {
-        let journal = Journal::open(dir.join("replies.journal"))?;
+        let path = dir.join("replies.journal");
+        let journal = Journal::open(&path)?;
         let mut opened = Opened {
             trimmed: journal.trimmed().map_or(0, |trimmed| trimmed.bytes),
             ..Opened::default()
@@ -110,12 +111,13 @@ impl Ledger {
             missed.push(writer::Indexed::decode(&entry)?);
             opened.reindexed += 1;
             if missed.len() >= writer::INDEX_EVERY {
-                writer::index(&*kv, &mut missed, None)?;
+                writer::index(&*kv, &missed, None)?;
+                missed.clear();
             }
         }
-        writer::index(&*kv, &mut missed, Some(journal.position()))?;
+        writer::index(&*kv, &missed, Some(journal.position()))?;
         Ok(Self {
-            writer: Writer::start(kv, Some(journal)),
+            writer: Writer::start(kv, Some((journal, path))),
             opened,
             dir: Some(dir.to_owned()),
         })

@@ -16,8 +16,11 @@ use super::LedgerError;
 pub(super) const INDEX_EVERY: usize = 2048;
 /// Bytes of values between two visits to the index, within a batch's limit.
 const INDEX_BYTES: usize = 4 * 1024 * 1024;
-/// Writers that one group serves at most.
+/// Writes that one group serves at most.
 const GROUP: usize = 512;
+/// Bytes after which a group takes no further write; far below a journal
+/// group's limit, for one write may be large.
+const GROUP_BYTES: usize = 4 * 1024 * 1024;
 const WATERMARK: &[u8] = b"journal-end";
 
 /// First byte of an index value: the value follows, or its place in the journal.
@@ -33,6 +36,12 @@ struct Write {
     done: oneshot::Sender<Result<(), LedgerError>>,
 }
 
+impl Write {
+    fn bytes(&self) -> usize {
+        self.pairs.iter().map(|(key, value)| key.len() + value.len()).sum()
+    }
+}
+
 pub(super) struct Writer {
     kv: Arc<dyn Kv>,
     recent: Recent,
@@ -42,9 +51,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(kv: Arc<dyn Kv>, journal: Option<Journal>) -> Self {
+    /// `journal` comes with its path; without one nothing outlives the process.
+    pub(super) fn start(kv: Arc<dyn Kv>, journal: Option<(Journal, PathBuf)>) -> Self {
         let recent = Recent::default();
-        let path = journal.as_ref().map(|journal| journal.path().to_owned());
+        let (journal, path) = journal.unzip();
         let (queue, writes) = mpsc::channel();
         let work = Work { kv: kv.clone(), recent: recent.clone(), journal, waiting: Vec::new() };
         let thread = std::thread::Builder::new()
@@ -136,20 +146,23 @@ struct Work {
 impl Work {
     fn run(mut self, writes: &mpsc::Receiver<Write>) {
         while let Ok(first) = writes.recv() {
+            let mut bytes = first.bytes();
             let mut group = vec![first];
-            group.extend(writes.try_iter().take(GROUP - 1));
+            while group.len() < GROUP && bytes < GROUP_BYTES {
+                let Ok(write) = writes.try_recv() else { break };
+                bytes += write.bytes();
+                group.push(write);
+            }
             let result = self.commit(&group);
             for write in group {
                 // Nobody waiting is no reason to stop: the write is durable.
                 let _ = write.done.send(result.clone());
             }
             if self.waiting.len() >= INDEX_EVERY || self.waiting_bytes() >= INDEX_BYTES {
-                // Should the index fail, the journal still has everything; the
-                // next opening indexes it.
-                let _ = self.index();
+                self.index();
             }
         }
-        let _ = self.index();
+        self.index();
     }
 
     fn commit(&mut self, group: &[Write]) -> Result<(), LedgerError> {
@@ -171,15 +184,16 @@ impl Work {
         Ok(())
     }
 
-    fn index(&mut self) -> Result<(), LedgerError> {
+    /// Should the index fail, what waits stays readable and keeps waiting: the
+    /// journal has everything, and the next opening indexes it.
+    fn index(&mut self) {
         let end = self.journal.as_ref().map(Journal::position);
-        let keys: Vec<Vec<u8>> = self.waiting.iter().map(|record| record.key.clone()).collect();
-        index(&*self.kv, &mut self.waiting, end)?;
-        let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
-        for key in keys {
-            recent.remove(&key);
+        if index(&*self.kv, &self.waiting, end).is_ok() {
+            let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
+            for record in self.waiting.drain(..) {
+                recent.remove(&record.key);
+            }
         }
-        Ok(())
     }
 
     fn waiting_bytes(&self) -> usize {
@@ -215,33 +229,40 @@ impl Indexed {
         Ok(Self { key: key.to_vec(), value: value.to_vec(), position: Some(entry.position) })
     }
 
-    fn into_pair(self) -> Pair {
-        let mut value = Vec::with_capacity(self.value.len() + 1);
+    /// The value as the index keeps it: large ones stay in the journal.
+    fn index_value(&self) -> Vec<u8> {
         match self.position {
             Some(position) if self.value.len() >= MAX_VALUE => {
-                value.push(IN_JOURNAL);
+                let mut value = vec![IN_JOURNAL];
                 value.extend_from_slice(&position.offset().to_be_bytes());
+                value
             }
             _ => {
+                let mut value = Vec::with_capacity(self.value.len() + 1);
                 value.push(INLINE);
                 value.extend_from_slice(&self.value);
+                value
             }
         }
-        (self.key, value)
     }
 }
 
-/// Moves `records` into the index; `end` is the journal position up to which
-/// the index is then complete.
+/// Copies `records` into the index; `end` is the journal position up to which
+/// the index is then complete, set only once all of them are in.
 pub(super) fn index(
     kv: &dyn Kv,
-    records: &mut Vec<Indexed>,
+    records: &[Indexed],
     end: Option<Position>,
 ) -> Result<(), LedgerError> {
-    let mut batch = Batch::new();
-    for record in records.drain(..) {
-        let (key, value) = record.into_pair();
-        batch.put(key, value);
+    let (mut batch, mut bytes) = (Batch::new(), 0);
+    for record in records {
+        let value = record.index_value();
+        bytes += value.len();
+        batch.put(record.key.clone(), value);
+        if bytes >= INDEX_BYTES {
+            kv.apply(std::mem::take(&mut batch))?;
+            bytes = 0;
+        }
     }
     if let Some(end) = end {
         batch.put(WATERMARK, end.offset().to_be_bytes());
