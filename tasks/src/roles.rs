@@ -37,14 +37,17 @@ pub struct LabelledTarget {
     reads: LabelReads,
 }
 
-/// Target examples with true labels, read once to report the truth.
+/// Examples with true labels, read once to report the truth: of every target
+/// group, and of every source group so that the gap between the two is measured
+/// on data that no choice was made on. Each example carries its group.
 #[derive(Debug, Clone)]
 pub struct SealedAudit {
     examples: Vec<Example>,
     reads: LabelReads,
 }
 
-/// How many target labels have been read so far; clones share the count.
+/// How many labels of [`LabelledTarget`] and [`SealedAudit`] have been read so
+/// far, repeated reads counted again; clones share the count.
 #[derive(Debug, Clone, Default)]
 pub struct LabelReads(Arc<AtomicU64>);
 
@@ -73,6 +76,16 @@ impl LabelledTarget {
     /// Whether the study has none.
     pub fn is_empty(&self) -> bool {
         self.examples.is_empty()
+    }
+
+    /// The inputs without their labels, for lints and cost estimates.
+    pub fn inputs(&self) -> impl Iterator<Item = &Input> {
+        self.examples.iter().map(|example| &example.input)
+    }
+
+    /// Keeps only the examples whose input passes.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&Input) -> bool) {
+        self.examples.retain(|example| keep(&example.input));
     }
 
     /// The examples with their labels; counted as reads of every one of them.
@@ -119,8 +132,8 @@ pub struct Data {
     pub target: UnlabelledTarget,
     /// Audited target sample for the selector; may be empty.
     pub labelled_target: LabelledTarget,
-    /// Sealed audit of target groups; may be empty.
+    /// Sealed audit of target and source groups; may be empty.
     pub audit: SealedAudit,
-    /// The counter shared by the two labelled target roles.
+    /// The counter shared by the two sealed roles.
     pub reads: LabelReads,
 }

@@ -1,0 +1,477 @@
+//! Checks of a study's data before the first call is paid for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::{AnswerForm, Data, Example, GroupsSpec, Input, Label, Task, grade};
+use Severity::{Error, Info, Warning};
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// A run would mislead: refuse it.
+    Error,
+    /// Worth a look before a run.
+    Warning,
+    /// Worth knowing.
+    Info,
+}
+
+/// One thing found.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Finding {
+    /// How much it matters.
+    pub severity: Severity,
+    /// A stable name, such as `leak`.
+    pub code: &'static str,
+    /// What was found and what it means.
+    pub message: String,
+    /// Ids of examples concerned, at most [`Finding::PLACES`] of them.
+    pub places: Vec<String>,
+}
+
+impl Finding {
+    /// How many ids a finding names at most; its message has the full count.
+    pub const PLACES: usize = 5;
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Info => "info",
+        };
+        write!(f, "{severity}[{}]: {}", self.code, self.message)?;
+        if !self.places.is_empty() {
+            write!(f, " ({})", self.places.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// The checks. Findings go to the person who owns the data: some tell target
+/// labels, and no proposer may see them.
+#[derive(Clone, Copy)]
+pub struct Lint<'a> {
+    /// The task, which renders inputs and knows the answer form.
+    pub task: &'a dyn Task,
+    /// The groups in use.
+    pub groups: &'a GroupsSpec,
+    /// All examples, in the order of the files.
+    pub examples: &'a [Example],
+    /// The roles; without them only the examples are checked.
+    pub data: Option<&'a Data>,
+    /// Reports leaks into the audit as warnings instead of errors.
+    pub allow_leakage: bool,
+}
+
+/// Inputs of more characters than this, about 2000 tokens, may not fit small
+/// models.
+const LONG_INPUT: usize = 8000;
+
+/// Below this many examples a share is known to no better than ±18 points.
+const SMALL_GROUP: usize = 30;
+
+/// Total variation distance of the class shares that counts as a strong shift.
+const STRONG_SHIFT: f64 = 0.2;
+
+/// What chat templates use to mark turns.
+const CONTROL_TOKENS: [&str; 13] = [
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|endoftext|>",
+    "<|begin_of_text|>",
+    "<|eot_id|>",
+    "<|start_header_id|>",
+    "<|user|>",
+    "<|assistant|>",
+    "<|system|>",
+    "[INST]",
+    "[/INST]",
+    "<start_of_turn>",
+    "<end_of_turn>",
+];
+
+impl Lint<'_> {
+    /// All findings: errors first, then by code, message and place. The order
+    /// and the texts depend on the data alone.
+    pub fn run(&self) -> Vec<Finding> {
+        let mut found = Findings::default();
+        self.ids(&mut found);
+        self.labels(&mut found);
+        self.inputs(&mut found);
+        for (names, is_source) in [(&self.groups.source, true), (&self.groups.target, false)] {
+            for name in names {
+                self.group(name, is_source, &mut found);
+            }
+        }
+        self.shifts(&mut found);
+        if let Some(data) = self.data {
+            self.roles(data, &mut found);
+            small_groups(data, &mut found);
+        }
+        found.0.sort();
+        found.0
+    }
+
+    /// The examples of groups in use.
+    fn used(&self) -> impl Iterator<Item = &Example> {
+        let used: BTreeSet<_> = self
+            .groups
+            .source
+            .iter()
+            .chain(&self.groups.target)
+            .collect();
+        self.examples
+            .iter()
+            .filter(move |example| used.contains(&example.input.group))
+    }
+
+    fn ids(&self, found: &mut Findings) {
+        let mut seen = BTreeSet::new();
+        let twice = self
+            .used()
+            .map(|example| &example.input.id)
+            .filter(|id| !seen.insert(*id));
+        found.add(Error, "duplicate-id", twice.cloned(), |n| {
+            format!("{n} ids are used more than once; one example may end up in two roles")
+        });
+    }
+
+    fn labels(&self, found: &mut Findings) {
+        let misfits = self
+            .used()
+            .filter(|example| !fits(&self.task.answer_form(&example.input), &example.label));
+        found.add(Error, "label-outside-set", misfits.map(id), |n| {
+            format!("{n} labels cannot be the answer to the task")
+        });
+        let mut first: BTreeMap<_, &Example> = BTreeMap::new();
+        let conflicts = self.used().filter(|example| {
+            let Some(key) = key(self.task, &example.input) else {
+                return false;
+            };
+            first.entry(key).or_insert(example).label != example.label
+        });
+        let conflicts: Vec<_> = conflicts.map(id).collect();
+        found.add(Warning, "conflicting-label", conflicts, |n| {
+            format!("{n} inputs repeat an earlier one's text under another label")
+        });
+    }
+
+    fn inputs(&self, found: &mut Findings) {
+        let blank = self.used().filter(|example| is_blank(&example.input));
+        found.add(Warning, "empty-input", blank.map(id), |n| {
+            format!("{n} inputs have no text in any field")
+        });
+        let long = self
+            .used()
+            .filter(|example| self.task.render(&example.input).chars().count() > LONG_INPUT);
+        found.add(Warning, "long-input", long.map(id), |n| {
+            format!("{n} inputs are longer than {LONG_INPUT} characters; small models cut or refuse them")
+        });
+        let control = self.used().filter(|example| {
+            let values = example.input.fields.values();
+            values
+                .into_iter()
+                .any(|text| CONTROL_TOKENS.iter().any(|token| text.contains(token)))
+        });
+        found.add(Info, "control-token", control.map(id), |n| {
+            format!(
+                "{n} inputs contain a chat template's control tokens; they are sent as plain text"
+            )
+        });
+    }
+
+    fn group(&self, name: &str, is_source: bool, found: &mut Findings) {
+        let role = if is_source { "source" } else { "target" };
+        let labels: Vec<_> = self
+            .examples
+            .iter()
+            .filter(|example| example.input.group == name)
+            .map(|example| &example.label)
+            .collect();
+        if labels.is_empty() {
+            found.note(
+                Error,
+                "empty-group",
+                format!("the {role} group {name:?} has no examples"),
+            );
+            return;
+        }
+        let Some(classes) = classes(&labels) else {
+            return;
+        };
+        if let (1, Some(only)) = (classes.len(), classes.keys().next()) {
+            let severity = if is_source { Error } else { Warning };
+            found.note(
+                severity,
+                "single-class-group",
+                format!(
+                    "all {} examples of the {role} group {name:?} are {only:?}; \
+                     always answering so would score best",
+                    labels.len()
+                ),
+            );
+            return;
+        }
+        let shares: Vec<_> = classes
+            .iter()
+            .map(|(class, n)| format!("{class:?} {:.1}%", 100.0 * *n as f64 / labels.len() as f64))
+            .collect();
+        found.note(
+            Info,
+            "prevalence",
+            format!(
+                "{role} group {name:?}: {} examples, {}",
+                labels.len(),
+                shares.join(", ")
+            ),
+        );
+        let runs = 1 + labels.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        // By chance alone: at most k! in the number of orders, below 1 in 100.
+        if runs == classes.len() && labels.len() >= 12 {
+            found.note(
+                Info,
+                "label-sorted",
+                format!(
+                    "the {role} group {name:?} is sorted by label; \
+                     the split shuffles it, other readers of the file may not"
+                ),
+            );
+        }
+    }
+
+    fn shifts(&self, found: &mut Findings) {
+        let labels = |names: &[String]| -> Vec<&Label> {
+            let members = self
+                .examples
+                .iter()
+                .filter(|e| names.contains(&e.input.group));
+            members.map(|example| &example.label).collect()
+        };
+        let shares = |labels: &[&Label]| -> Option<BTreeMap<String, f64>> {
+            let n = labels.len() as f64;
+            let shares = classes(labels)?.into_iter();
+            Some(
+                shares
+                    .map(|(class, count)| (class.to_owned(), count as f64 / n))
+                    .collect(),
+            )
+        };
+        let Some(source) = shares(&labels(&self.groups.source)) else {
+            return;
+        };
+        for name in &self.groups.target {
+            let Some(target) = shares(&labels(std::slice::from_ref(name))) else {
+                continue;
+            };
+            let share = |of: &BTreeMap<String, f64>, class| of.get(class).copied().unwrap_or(0.0);
+            let distance = source
+                .keys()
+                .chain(target.keys())
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .map(|class| (share(&source, class) - share(&target, class)).abs())
+                .sum::<f64>()
+                / 2.0;
+            if distance >= STRONG_SHIFT {
+                found.note(
+                    Warning,
+                    "prevalence-shift",
+                    format!(
+                        "class shares of the target group {name:?} differ from the source's by \
+                         {:.0} points (total variation)",
+                        100.0 * distance
+                    ),
+                );
+            }
+        }
+    }
+
+    fn roles(&self, data: &Data, found: &mut Findings) {
+        let sealed = texts(self.task, data.audit.inputs());
+        let train = texts(
+            self.task,
+            data.source.train.iter().map(|example| &example.input),
+        );
+        let roles: [(&str, Vec<&Input>); 5] = [
+            (
+                "train",
+                data.source
+                    .train
+                    .iter()
+                    .map(|example| &example.input)
+                    .collect(),
+            ),
+            (
+                "validation",
+                data.source
+                    .validation
+                    .iter()
+                    .map(|example| &example.input)
+                    .collect(),
+            ),
+            ("unlabelled", data.target.inputs.iter().collect()),
+            ("labelled", data.labelled_target.inputs().collect()),
+            ("audit", data.audit.inputs().collect()),
+        ];
+        let severity = if self.allow_leakage { Warning } else { Error };
+        for (role, inputs) in roles {
+            let within = |texts: &BTreeSet<String>| -> Vec<String> {
+                let shared = inputs
+                    .iter()
+                    .filter(|input| key(self.task, input).is_some_and(|key| texts.contains(&key)));
+                shared.map(|input| input.id.clone()).collect()
+            };
+            if role != "audit" {
+                found.add(severity, "leak", within(&sealed), |n| {
+                    format!("{n} texts of {role} are also in the sealed audit")
+                });
+            }
+            if role == "validation" {
+                found.add(Warning, "train-validation-overlap", within(&train), |n| {
+                    format!("{n} texts of validation are also in train, where proposers see them")
+                });
+            }
+            let mut seen = BTreeSet::new();
+            let again = inputs
+                .iter()
+                .filter(|input| key(self.task, input).is_some_and(|key| !seen.insert(key)));
+            let again: Vec<_> = again.map(|input| input.id.clone()).collect();
+            found.add(Warning, "duplicate-text", again, |n| {
+                format!(
+                    "{n} texts of {role} repeat an earlier one; intervals count them as independent"
+                )
+            });
+        }
+    }
+}
+
+/// Removes from every other role what repeats a text of the sealed audit;
+/// returns how many examples went. Roles are not filled up again.
+pub fn drop_leaks(task: &dyn Task, data: &mut Data) -> usize {
+    let sealed = texts(task, data.audit.inputs());
+    let keep = |input: &Input| key(task, input).is_none_or(|key| !sealed.contains(&key));
+    let size = |data: &Data| {
+        data.source.train.len()
+            + data.source.validation.len()
+            + data.target.inputs.len()
+            + data.labelled_target.len()
+    };
+    let before = size(data);
+    data.source.train.retain(|example| keep(&example.input));
+    data.source
+        .validation
+        .retain(|example| keep(&example.input));
+    data.target.inputs.retain(&keep);
+    data.labelled_target.retain(keep);
+    before - size(data)
+}
+
+fn small_groups(data: &Data, found: &mut Findings) {
+    let mut count = |role: &str, inputs: &mut dyn Iterator<Item = &Input>| {
+        let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
+        for input in inputs {
+            *sizes.entry(&input.group).or_default() += 1;
+        }
+        for (group, n) in sizes.into_iter().filter(|(_, n)| *n < SMALL_GROUP) {
+            // Half the width of the 95% interval of a share of one half.
+            let points = 98.0 / (n as f64).sqrt();
+            found.note(
+                Warning,
+                "small-group",
+                format!("{role} has only {n} examples of {group:?}: scores there are known to ±{points:.0} points"),
+            );
+        }
+    };
+    count(
+        "validation",
+        &mut data.source.validation.iter().map(|example| &example.input),
+    );
+    count("audit", &mut data.audit.inputs());
+}
+
+/// Examples per class; `None` if some label is no class.
+fn classes<'a>(labels: &[&'a Label]) -> Option<BTreeMap<&'a str, usize>> {
+    let mut counts = BTreeMap::new();
+    for label in labels {
+        let Label::Class(class) = label else {
+            return None;
+        };
+        *counts.entry(class.as_str()).or_default() += 1;
+    }
+    Some(counts)
+}
+
+fn fits(form: &AnswerForm, label: &Label) -> bool {
+    match (form, label) {
+        (AnswerForm::Choice { labels }, Label::Class(class)) => labels.contains(class),
+        (AnswerForm::Number { min, max }, Label::Number(number)) => (min..=max).contains(&number),
+        (AnswerForm::Ranking { candidates }, Label::Relevant(items)) => {
+            items.iter().any(|item| candidates.contains(item))
+        }
+        (AnswerForm::Text { .. }, Label::Text(_)) => true,
+        // A choice may also be graded against free text.
+        (AnswerForm::Choice { .. }, Label::Text(_)) => true,
+        _ => false,
+    }
+}
+
+fn is_blank(input: &Input) -> bool {
+    input.fields.values().all(|text| text.trim().is_empty())
+}
+
+/// What makes two inputs the same text; a blank input is like no other.
+fn key(task: &dyn Task, input: &Input) -> Option<String> {
+    (!is_blank(input)).then(|| grade::normalise(&task.render(input)))
+}
+
+fn texts<'a>(task: &dyn Task, inputs: impl Iterator<Item = &'a Input>) -> BTreeSet<String> {
+    inputs.filter_map(|input| key(task, input)).collect()
+}
+
+fn id(example: &Example) -> String {
+    example.input.id.clone()
+}
+
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn note(&mut self, severity: Severity, code: &'static str, message: String) {
+        self.0.push(Finding {
+            severity,
+            code,
+            message,
+            places: Vec::new(),
+        });
+    }
+
+    /// One finding about all of `places`, if there are any.
+    fn add(
+        &mut self,
+        severity: Severity,
+        code: &'static str,
+        places: impl IntoIterator<Item = String>,
+        message: impl FnOnce(usize) -> String,
+    ) {
+        let mut places: Vec<_> = places.into_iter().collect();
+        if !places.is_empty() {
+            let message = message(places.len());
+            places.truncate(Finding::PLACES);
+            self.0.push(Finding {
+                severity,
+                code,
+                message,
+                places,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
