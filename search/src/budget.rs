@@ -161,12 +161,6 @@ impl Meter {
     pub const fn limits(&self) -> &Limits {
         &self.limits
     }
-
-    /// Calls that still fit the call limit; `None` without one.
-    pub fn calls_left(&self) -> Option<u64> {
-        let taken = self.spent + self.lost + self.reserved;
-        self.limits.calls.map(|limit| limit.saturating_sub(taken.calls))
-    }
 }
 
 #[cfg(test)]

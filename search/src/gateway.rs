@@ -12,11 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use shiftproof_tasks::{Reply, Usage};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use crate::budget::{Meter, Price, Spend};
+use crate::budget::{Limits, Meter, Price, Spend};
 use crate::event::{Event, Phase, Tick};
 use crate::ledger::{Key, Ledger, LedgerError, Stored};
 use crate::llm::{Call, Llm, LlmError};
@@ -68,6 +69,17 @@ pub struct Model {
     pub price: Price,
 }
 
+impl Model {
+    /// The most that `call` can cost.
+    pub fn worst_case(&self, call: &Call) -> Spend {
+        self.price.spend(&Usage {
+            prompt_tokens: self.llm.estimate_tokens(&call.request),
+            completion_tokens: u64::from(call.sampling.max_tokens),
+            estimated: true,
+        })
+    }
+}
+
 /// See the [module](self).
 pub struct Gateway {
     ledger: Arc<Ledger>,
@@ -85,6 +97,8 @@ struct State {
     /// The last process of this run was killed while at most this many calls
     /// were in flight; cleared once they are accounted for.
     killed_in_flight: Option<u64>,
+    /// Reserved for the audit.
+    held_back: Spend,
 }
 
 impl Gateway {
@@ -106,6 +120,7 @@ impl Gateway {
                 charged: HashSet::new(),
                 phase: Phase::Propose,
                 killed_in_flight,
+                held_back: Spend::default(),
             }),
             sent: AtomicU64::new(0),
         }
@@ -130,9 +145,25 @@ impl Gateway {
         self.state().meter.lost()
     }
 
-    /// Calls that still fit the call limit; `None` without one.
-    pub fn calls_left(&self) -> Option<u64> {
-        self.state().meter.calls_left()
+    /// The limits on spending.
+    pub fn limits(&self) -> Limits {
+        *self.state().meter.limits()
+    }
+
+    /// Sets `worst` aside until [`release`](Self::release), as far as the
+    /// limits have room for it at all.
+    pub fn hold_back(&self, worst: Spend) {
+        let mut state = self.state();
+        if state.meter.reserve(worst) {
+            state.held_back += worst;
+        }
+    }
+
+    /// Makes what was held back available.
+    pub fn release(&self) {
+        let mut state = self.state();
+        let held_back = std::mem::take(&mut state.held_back);
+        state.meter.refund(held_back);
     }
 
     /// Calls sent to a model by this process.
@@ -182,11 +213,7 @@ impl Gateway {
         let mut seen = HashSet::new();
         for (call, key) in calls.iter().zip(keys) {
             if !state.charged.contains(key) && seen.insert(*key) {
-                let worst = model.price.spend(&Usage {
-                    prompt_tokens: model.llm.estimate_tokens(&call.request),
-                    completion_tokens: u64::from(call.sampling.max_tokens),
-                    estimated: true,
-                });
+                let worst = model.worst_case(call);
                 if !state.meter.reserve(worst) {
                     break;
                 }
@@ -219,40 +246,37 @@ impl Gateway {
 
         let capabilities = model.llm.capabilities();
         let total = missing.len() as u64;
-        let done = AtomicU64::new(0);
-        let failure: Mutex<Option<Stop>> = Mutex::new(None);
-        let failed = || failure.lock().unwrap_or_else(PoisonError::into_inner);
-        futures::stream::iter(missing.chunks(capabilities.batch.max(1)))
-            .map(|chunk| {
-                let (done, failed) = (&done, &failed);
-                async move {
-                    // Checked when the chunk's turn comes: what is in flight is
-                    // always awaited, because it is paid for.
-                    if failed().is_some() {
-                        return;
-                    }
-                    if self.cancel.is_cancelled() {
-                        *failed() = Some(Stop::Interrupted);
-                        return;
-                    }
-                    let started = Instant::now();
-                    if let Err(stop) = self.send(model, chunk).await {
-                        failed().get_or_insert(stop);
-                        return;
-                    }
-                    let done = done.fetch_add(chunk.len() as u64, Ordering::Relaxed)
-                        + chunk.len() as u64;
-                    self.tick(done, total, started.elapsed());
+        let mut queue = missing.chunks(capabilities.batch.max(1));
+        let mut in_flight = FuturesUnordered::new();
+        let mut done = 0;
+        let mut stop = None;
+        loop {
+            // After a failure or an interrupt nothing new is sent, but what is
+            // in flight is awaited: it is paid for.
+            while stop.is_none() && in_flight.len() < capabilities.concurrency.max(1) {
+                let Some(chunk) = queue.next() else { break };
+                if self.cancel.is_cancelled() {
+                    stop = Some(Stop::Interrupted);
+                } else {
+                    in_flight.push(self.send(model, chunk));
                 }
-            })
-            .buffer_unordered(capabilities.concurrency.max(1))
-            .collect::<()>()
-            .await;
-        failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+            }
+            match in_flight.next().await {
+                Some(Ok(sent)) => {
+                    done += sent.calls;
+                    self.tick(done, total, sent.latency);
+                }
+                Some(Err(error)) => {
+                    stop.get_or_insert(error);
+                }
+                None => return stop.map_or(Ok(()), Err),
+            }
+        }
     }
 
     /// Sends one batch and makes its answers durable before anyone sees them.
-    async fn send(&self, model: &Model, chunk: &[(Key, &Call)]) -> Result<(), Stop> {
+    async fn send(&self, model: &Model, chunk: &[(Key, &Call)]) -> Result<Sent, Stop> {
+        let started = Instant::now();
         self.sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
         let answers = if let [(_, call)] = chunk {
             vec![model.llm.call(call).await]
@@ -276,8 +300,9 @@ impl Gateway {
             };
             durable.push((*key, stored));
         }
+        let latency = started.elapsed();
         self.ledger.record(durable).await?;
-        stop.map_or(Ok(()), Err)
+        stop.map_or(Ok(Sent { calls: chunk.len() as u64, latency }), Err)
     }
 
     /// Charges what the wave used; an answer from the store is charged as it
@@ -285,20 +310,17 @@ impl Gateway {
     fn settle(&self, model: &Model, wave: &Wave, complete: bool) -> Result<(), Stop> {
         let mut state = self.state();
         for (key, worst) in &wave.reserved {
-            match self.ledger.reply(key)? {
-                Some(stored) => {
-                    let used = match &stored {
-                        Stored::Reply(reply) => model.price.spend(&reply.usage),
-                        Stored::Refused(_) => Spend { calls: 1, ..Spend::default() },
-                    };
-                    state.meter.settle(*worst, used);
-                    state.charged.insert(*key);
-                }
-                None => {
-                    debug_assert!(!complete, "a complete wave has an answer for every call");
-                    state.meter.refund(*worst);
-                }
-            }
+            let Some(stored) = self.ledger.reply(key)? else {
+                debug_assert!(!complete, "a complete wave has an answer for every call");
+                state.meter.refund(*worst);
+                continue;
+            };
+            let used = match &stored {
+                Stored::Reply(reply) => model.price.spend(&reply.usage),
+                Stored::Refused(_) => Spend { calls: 1, ..Spend::default() },
+            };
+            state.meter.settle(*worst, used);
+            state.charged.insert(*key);
         }
         Ok(())
     }
@@ -337,6 +359,12 @@ impl Gateway {
         // An observer that panicked has not broken the accounts.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A batch that was answered.
+struct Sent {
+    calls: u64,
+    latency: Duration,
 }
 
 /// Calls reserved together.

@@ -139,12 +139,6 @@ impl Bus {
         let at_ms = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |elapsed| elapsed.as_millis() as u64);
-        #[derive(Serialize)]
-        struct Borrowed<'a> {
-            seq: u64,
-            at_ms: u64,
-            event: &'a Event,
-        }
         let io = |source: std::io::Error| LogError::Io { path: path.clone(), source };
         let mut line = serde_json::to_vec(&Borrowed { seq, at_ms, event })
             .map_err(|error| io(error.into()))?;
@@ -153,6 +147,15 @@ impl Bus {
     }
 }
 
+/// A [`Line`] on its way to the file.
+#[derive(Serialize)]
+struct Borrowed<'a> {
+    seq: u64,
+    at_ms: u64,
+    event: &'a Event,
+}
+
+/// Length of the file up to its last line break.
 fn complete_bytes(path: &Path) -> std::io::Result<u64> {
     let mut reader = BufReader::new(File::open(path)?);
     let (mut whole, mut line) = (0, Vec::new());
