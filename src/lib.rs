@@ -1,1 +1,6 @@
 //! shiftproof
+
+/// Language models.
+pub mod llm {
+    pub mod embedded;
+}
