@@ -1,1 +1,4 @@
 //! shiftproof
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod fetch;
