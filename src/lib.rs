@@ -1,6 +1,5 @@
 //! shiftproof
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
-/// Language models.
-pub mod llm {
-    pub mod embedded;
-}
+pub mod fetch;
+pub mod llm;

@@ -1,1 +1,5 @@
-//! it
+//! Integration tests of the program and its parts, one module each.
+#![allow(clippy::unwrap_used)]
+
+#[cfg(unix)]
+mod fetch;
