@@ -37,6 +37,9 @@ use crate::lock::Lock;
 
 pub use open::quarantine;
 
+#[cfg(test)]
+mod tests;
+
 /// A [`Kv`] in a directory of its own.
 ///
 /// Commits of several threads are made one after the other. Each costs at least one `fsync`, so
@@ -73,6 +76,8 @@ impl Sled {
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self> {
         let dir = dir.into();
         fsync::create_dir_all(&dir)?;
+        // Before the lock, which leaves a file behind.
+        open::refuse_foreign(&dir)?;
         let lock = open::lock(&dir)?;
         let (db, file) = open::open(&dir)?;
         let (witness, said) = Witness::open(&open::witness_path(&dir))?;

@@ -152,7 +152,7 @@ fn child_holds_the_lock() {
     let _store = Sled::open(dir).unwrap();
     say("open");
     // Until the parent kills it.
-    std::thread::sleep(Duration::from_secs(60));
+    std::thread::sleep(Duration::from_mins(1));
 }
 
 #[test]

@@ -61,16 +61,7 @@ fn open_file(data: &Path) -> Result<File> {
 /// Makes a new store under another name and gives it its own only when it is complete, so that a
 /// store without schema record is always damage, never a creation that was cut short.
 fn create(dir: &Path, data: &Path) -> Result<()> {
-    for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
-        let name = entry.map_err(Error::io("list", dir))?.file_name();
-        let name = name.to_string_lossy();
-        if name != LOCK && !name.starts_with(CREATING) {
-            return Err(Error::corrupt(
-                dir,
-                format!("it holds {name} but no {DATA}/, so it is not a new store"),
-            ));
-        }
-    }
+    refuse_foreign(dir)?;
     let temporary = free_name(dir, CREATING);
     let db = start(&temporary)?;
     let meta = record::encode(record::META, &Meta::default().encode());
@@ -88,6 +79,24 @@ fn create(dir: &Path, data: &Path) -> Result<()> {
     fsync::dir(&temporary)?;
     fs::rename(&temporary, data).map_err(Error::io("rename into place", data))?;
     fsync::dir(dir)
+}
+
+/// Refuses a directory that has something in it, but no store.
+pub(super) fn refuse_foreign(dir: &Path) -> Result<()> {
+    if dir.join(DATA).exists() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
+        let name = entry.map_err(Error::io("list", dir))?.file_name();
+        let name = name.to_string_lossy();
+        if name != LOCK && !name.starts_with(CREATING) {
+            return Err(Error::corrupt(
+                dir,
+                format!("it holds {name} but no {DATA}/, so it is not a new store"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The first of `<prefix>1`, `<prefix>2`, … in `dir` that does not exist.
