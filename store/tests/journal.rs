@@ -144,7 +144,7 @@ fn records_at_the_limit_are_kept_and_larger_ones_refused() {
         Err(Error::Limit(_))
     ));
     assert!(matches!(
-        journal.append_all(&vec![&largest; 4]),
+        journal.append_all(&[&largest; 4]),
         Err(Error::Limit(_))
     ));
     assert_eq!(journal.position(), end);
