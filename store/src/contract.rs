@@ -298,7 +298,7 @@ fn limits_are_errors_and_write_nothing(kv: &dyn Kv) {
         batch.put("innocent", "1");
         offend(&mut batch);
         let refused = kv.apply(batch);
-        assert!(matches!(refused, Err(Error::Limit(_))), "{refused:?}");
+        assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
         assert_eq!(all(kv, b""), [], "a refused batch writes nothing");
     }
     put(kv, b"innocent", b"1");

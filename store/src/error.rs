@@ -74,9 +74,9 @@ pub enum Error {
         /// The failure that closed it.
         reason: String,
     },
-    /// The caller handed over something beyond the limits. Nothing was written.
+    /// The caller handed over something too large, empty or malformed. Nothing was written.
     #[error("{0}")]
-    Limit(String),
+    Invalid(String),
     /// A journal position that no record starts at.
     #[error("{} has no record at position {position}: {detail}", path.display())]
     Position {

@@ -141,11 +141,11 @@ fn records_at_the_limit_are_kept_and_larger_ones_refused() {
     let large = vec![0; MAX_RECORD + 1];
     assert!(matches!(
         journal.append_all(&[&b"ok"[..], &large]),
-        Err(Error::Limit(_))
+        Err(Error::Invalid(_))
     ));
     assert!(matches!(
         journal.append_all(&[&largest; 4]),
-        Err(Error::Limit(_))
+        Err(Error::Invalid(_))
     ));
     assert_eq!(journal.position(), end);
     assert_eq!(journal.read_at(position).unwrap(), largest);
