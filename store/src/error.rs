@@ -31,6 +31,14 @@ pub enum Error {
         /// What is wrong, with the byte offset where there is one.
         detail: String,
     },
+    /// The directory holds something else than a store, so it was left alone.
+    #[error("{} holds {found} but no store; name a new or empty directory", path.display())]
+    NotAStore {
+        /// The directory.
+        path: PathBuf,
+        /// What is in it, for one.
+        found: String,
+    },
     /// One record fails its checksum.
     #[error("record {key} in {} is corrupt: {detail}", path.display())]
     CorruptRecord {

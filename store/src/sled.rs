@@ -71,13 +71,14 @@ impl Sled {
     ///
     /// # Errors
     /// [`Error::Locked`] while another handle has it; [`Error::Corrupt`] or
-    /// [`Error::CorruptRecord`] if anything is damaged or missing, or if the directory holds
-    /// something else: see [`quarantine`]; [`Error::NewerFormat`]; [`Error::Io`].
+    /// [`Error::CorruptRecord`] if anything is damaged or missing (see [`quarantine`]);
+    /// [`Error::NotAStore`] if the directory holds something else; [`Error::NewerFormat`];
+    /// [`Error::Io`].
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self> {
         let dir = dir.into();
         fsync::create_dir_all(&dir)?;
         // Before the lock, which leaves a file behind.
-        open::refuse_foreign(&dir)?;
+        open::exists(&dir)?;
         let lock = open::lock(&dir)?;
         let (db, file) = open::open(&dir)?;
         let (witness, said) = Witness::open(&open::witness_path(&dir))?;

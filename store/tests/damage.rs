@@ -203,11 +203,17 @@ fn a_store_that_lost_its_last_commits_is_corrupt() {
 #[test]
 fn a_foreign_directory_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("thesis.txt"), "precious").unwrap();
-    let error = Sled::open(dir.path()).unwrap_err();
-    assert!(error.is_corruption());
-    assert!(error.to_string().contains("thesis.txt"), "{error}");
-    assert_eq!(files(dir.path()), [dir.path().join("thesis.txt")]);
+    let thesis = dir.path().join("thesis.txt");
+    fs::write(&thesis, "precious").unwrap();
+    for refused in [
+        Sled::open(dir.path()).map(drop),
+        quarantine(dir.path()).map(drop),
+    ] {
+        let error = refused.unwrap_err();
+        assert!(matches!(&error, Error::NotAStore { found, .. } if found == "thesis.txt"));
+        assert!(!error.is_corruption(), "nobody should move it aside");
+    }
+    assert_eq!(files(dir.path()), [thesis]);
 }
 
 #[test]

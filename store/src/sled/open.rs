@@ -38,7 +38,7 @@ pub(super) fn lock(dir: &Path) -> Result<Lock> {
 /// Opens sled in `dir`, creating the store if the directory is new.
 pub(super) fn open(dir: &Path) -> Result<(::sled::Db, File)> {
     let data = dir.join(DATA);
-    if !data.try_exists().map_err(Error::io("look for", &data))? {
+    if !exists(dir)? {
         create(dir, &data)?;
     }
     let db = start(&data)?;
@@ -61,7 +61,6 @@ fn open_file(data: &Path) -> Result<File> {
 /// Makes a new store under another name and gives it its own only when it is complete, so that a
 /// store without schema record is always damage, never a creation that was cut short.
 fn create(dir: &Path, data: &Path) -> Result<()> {
-    refuse_foreign(dir)?;
     let temporary = free_name(dir, CREATING);
     let db = start(&temporary)?;
     let meta = record::encode(record::META, &Meta::default().encode());
@@ -81,22 +80,30 @@ fn create(dir: &Path, data: &Path) -> Result<()> {
     fsync::dir(dir)
 }
 
-/// Refuses a directory that has something in it, but no store.
-pub(super) fn refuse_foreign(dir: &Path) -> Result<()> {
-    if dir.join(DATA).exists() {
-        return Ok(());
+/// Whether `dir` has a store already; otherwise it must be as good as empty.
+pub(super) fn exists(dir: &Path) -> Result<bool> {
+    let data = dir.join(DATA);
+    if data.is_dir() {
+        // sled would make a new, empty one.
+        if !data.join("db").is_file() {
+            return Err(Error::corrupt(dir, "its file sled/db is missing"));
+        }
+        return Ok(true);
+    }
+    if witness_path(dir).exists() {
+        return Err(Error::corrupt(dir, "its directory sled/ is missing"));
     }
     for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
         let name = entry.map_err(Error::io("list", dir))?.file_name();
         let name = name.to_string_lossy();
         if name != LOCK && !name.starts_with(CREATING) {
-            return Err(Error::corrupt(
-                dir,
-                format!("it holds {name} but no {DATA}/, so it is not a new store"),
-            ));
+            return Err(Error::NotAStore {
+                path: dir.to_owned(),
+                found: name.into_owned(),
+            });
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 /// The first of `<prefix>1`, `<prefix>2`, … in `dir` that does not exist.
@@ -150,10 +157,13 @@ pub(super) fn failure(path: &Path, error: ::sled::Error) -> Error {
 /// it is now: `<dir>.corrupt-N`, with the first free N.
 ///
 /// # Errors
-/// [`Error::Locked`] if a process has it open, [`Error::Io`] if it cannot be renamed.
+/// [`Error::Locked`] if a process has it open, [`Error::NotAStore`] if something else is there,
+/// [`Error::Io`] if it cannot be renamed.
 pub fn quarantine(dir: impl AsRef<Path>) -> Result<PathBuf> {
     let dir = dir.as_ref();
-    fs::metadata(dir).map_err(Error::io("quarantine", dir))?;
+    if let Err(error @ (Error::NotAStore { .. } | Error::Io { .. })) = exists(dir) {
+        return Err(error);
+    }
     let held = lock(dir)?;
     if cfg!(windows) {
         // There a directory with an open file in it cannot be renamed.
