@@ -43,15 +43,15 @@ pub(super) fn open(dir: &Path) -> Result<(::sled::Db, File)> {
     }
     let db = start(&data)?;
     // sled's flush leaves the data in the page cache; syncing takes a handle of our own.
-    let file = open_file(&data)?;
+    let file = open_file(&data, "db")?;
     // sled has just written a snapshot and may have renamed files.
     file.sync_all().map_err(Error::io("sync", &data))?;
     fsync::dir(&data)?;
     Ok((db, file))
 }
 
-fn open_file(data: &Path) -> Result<File> {
-    let path = data.join("db");
+fn open_file(data: &Path, name: &str) -> Result<File> {
+    let path = data.join(name);
     OpenOptions::new()
         .write(true)
         .open(&path)
@@ -67,14 +67,12 @@ fn create(dir: &Path, data: &Path) -> Result<()> {
     contain(|| db.insert(record::META, meta).and_then(|_| db.flush()))
         .map_err(|panic| Error::corrupt(&temporary, panic))?
         .map_err(|error| failure(&temporary, error))?;
-    open_file(&temporary)?
-        .sync_all()
-        .map_err(Error::io("sync", &temporary))?;
+    for name in ["db", "conf"] {
+        open_file(&temporary, name)?
+            .sync_all()
+            .map_err(Error::io("sync", &temporary))?;
+    }
     contain(|| drop(db)).map_err(|panic| Error::corrupt(&temporary, panic))?;
-    let config = temporary.join("conf");
-    File::open(&config)
-        .and_then(|file| file.sync_all())
-        .map_err(Error::io("sync", &config))?;
     fsync::dir(&temporary)?;
     fs::rename(&temporary, data).map_err(Error::io("rename into place", data))?;
     fsync::dir(dir)
