@@ -43,7 +43,7 @@ impl FromStr for BlobId {
     fn from_str(text: &str) -> Result<Self> {
         blake3::Hash::from_hex(text)
             .map(|hash| Self(*hash.as_bytes()))
-            .map_err(|error| Error::Limit(format!("blob id {text:?} is malformed: {error}")))
+            .map_err(|error| Error::Invalid(format!("blob id {text:?} is malformed: {error}")))
     }
 }
 

@@ -31,6 +31,14 @@ pub enum Error {
         /// What is wrong, with the byte offset where there is one.
         detail: String,
     },
+    /// The directory holds something else than a store, so it was left alone.
+    #[error("{} holds {found} but no store; name a new or empty directory", path.display())]
+    NotAStore {
+        /// The directory.
+        path: PathBuf,
+        /// What is in it, for one.
+        found: String,
+    },
     /// One record fails its checksum.
     #[error("record {key} in {} is corrupt: {detail}", path.display())]
     CorruptRecord {
@@ -74,9 +82,9 @@ pub enum Error {
         /// The failure that closed it.
         reason: String,
     },
-    /// The caller handed over something beyond the limits. Nothing was written.
+    /// The caller handed over something too large, empty or malformed. Nothing was written.
     #[error("{0}")]
-    Limit(String),
+    Invalid(String),
     /// A journal position that no record starts at.
     #[error("{} has no record at position {position}: {detail}", path.display())]
     Position {

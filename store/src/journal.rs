@@ -158,7 +158,7 @@ impl Journal {
     /// durable. Appending nothing does nothing.
     ///
     /// # Errors
-    /// [`Error::Limit`] if a record or the group is too large. After a failed write (a full disk)
+    /// [`Error::Invalid`] if a record or the group is too large. After a failed write (a full disk)
     /// the file is cut back to where it was and stays usable. After a failed sync, or if cutting
     /// back failed, nobody knows what the disk holds: further appends are [`Error::Closed`] until
     /// the journal is reopened.
@@ -270,14 +270,14 @@ fn encode<R: AsRef<[u8]>>(start: u64, records: &[R]) -> Result<(Vec<u8>, Vec<Pos
     for (index, record) in records.iter().enumerate() {
         let len = record.as_ref().len();
         if len > MAX_RECORD {
-            return Err(Error::Limit(format!(
+            return Err(Error::Invalid(format!(
                 "record {index} of the group has {len} bytes, the limit is {MAX_RECORD}"
             )));
         }
         total += RECORD_HEADER + len;
     }
     if total > MAX_GROUP {
-        return Err(Error::Limit(format!(
+        return Err(Error::Invalid(format!(
             "the group has {total} bytes, the limit is {MAX_GROUP}; split it"
         )));
     }

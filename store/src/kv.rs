@@ -40,7 +40,7 @@ pub trait Kv: fmt::Debug + Send + Sync {
     /// backends that are durable at all. Another thread may see the batch shortly before that.
     ///
     /// # Errors
-    /// [`Error::Limit`] if a key, a value or the batch is too large; nothing is written then.
+    /// [`Error::Invalid`] if a key, a value or the batch is too large; nothing is written then.
     /// After an I/O error the handle may refuse further work with [`Error::Closed`], for it can no
     /// longer tell what the disk holds; opening the store anew finds out.
     fn apply(&self, batch: Batch) -> Result<()>;
@@ -86,14 +86,14 @@ impl Batch {
     /// The checked operations, in key order: `Some(value)` to put, `None` to delete.
     ///
     /// # Errors
-    /// [`Error::Limit`] naming the first key at fault. Backends call this before they write.
+    /// [`Error::Invalid`] naming the first key at fault. Backends call this before they write.
     pub fn into_ops(self) -> Result<BTreeMap<Vec<u8>, Option<Vec<u8>>>> {
         let mut total = 0;
         for (key, value) in &self.ops {
             check_key(key)?;
             let len = value.as_ref().map_or(0, Vec::len);
             if len > MAX_VALUE {
-                return Err(Error::Limit(format!(
+                return Err(Error::Invalid(format!(
                     "the value of {} has {len} bytes, the limit is {MAX_VALUE}; keep it as a blob",
                     readable(key)
                 )));
@@ -101,7 +101,7 @@ impl Batch {
             total += key.len() + len;
         }
         if total > MAX_BATCH {
-            return Err(Error::Limit(format!(
+            return Err(Error::Invalid(format!(
                 "the batch has {total} bytes, the limit is {MAX_BATCH}; split it"
             )));
         }
@@ -111,10 +111,10 @@ impl Batch {
 
 fn check_key(key: &[u8]) -> Result<()> {
     if key.is_empty() {
-        return Err(Error::Limit("the empty key is not allowed".to_owned()));
+        return Err(Error::Invalid("the empty key is not allowed".to_owned()));
     }
     if key.len() > MAX_KEY {
-        return Err(Error::Limit(format!(
+        return Err(Error::Invalid(format!(
             "key {}… has {} bytes, the limit is {MAX_KEY}; hash the long part",
             readable(&key[..32]),
             key.len()

@@ -11,7 +11,46 @@
 //! The store knows no domain type. A typical owner appends what it paid for to a [`Journal`], and
 //! keeps a [`Kv`] as an index of it, together with the journal [`Position`] up to which the index
 //! is complete. On open it reads the journal from that position and applies what is missing; should
-//! the index ever be corrupt, it is [quarantined](quarantine) and rebuilt from the whole journal.
+//! the index ever be corrupt, it is [quarantined](quarantine) and rebuilt from the whole journal:
+//!
+//! ```
+//! use shiftproof_store::{Batch, Journal, Kv, Position, Result, Sled, quarantine};
+//!
+//! fn open_index(dir: &std::path::Path, journal: &Journal) -> Result<Sled> {
+//!     let index = match Sled::open(dir) {
+//!         Err(error) if error.is_corruption() => {
+//!             quarantine(dir)?;
+//!             Sled::open(dir)?
+//!         }
+//!         opened => opened?,
+//!     };
+//!     let watermark = match index.get(b"watermark")?.as_deref().map(<[u8; 8]>::try_from) {
+//!         Some(Ok(offset)) => Position::from_offset(u64::from_be_bytes(offset)),
+//!         _ => Position::START,
+//!     };
+//!     // Refuses if the journal is shorter than what the index has seen of it.
+//!     let mut missed = journal.read_from(watermark)?;
+//!     while let Some(entry) = missed.next().transpose()? {
+//!         let mut batch = Batch::new();
+//!         batch.put([b"reply/", &entry.payload[..1]].concat(), entry.position.offset().to_be_bytes());
+//!         batch.put("watermark", missed.position().offset().to_be_bytes());
+//!         index.apply(batch)?;
+//!     }
+//!     Ok(index)
+//! }
+//!
+//! # let dir = tempfile::tempdir().expect("a temporary directory");
+//! # let index_dir = dir.path().join("index");
+//! let mut journal = Journal::open(dir.path().join("journal"))?;
+//! let group = journal.append_all(&["a: paid for", "b: paid for, too"])?;
+//! drop(open_index(&index_dir, &journal)?);
+//!
+//! std::fs::write(index_dir.join("sled/db"), "disaster").expect("a writable file");
+//! let index = open_index(&index_dir, &journal)?;
+//! let position = index.get(b"reply/b")?.expect("rebuilt from the journal");
+//! assert_eq!(position, group.at[1].offset().to_be_bytes());
+//! # Ok::<(), shiftproof_store::Error>(())
+//! ```
 //!
 //! # What is promised
 //!

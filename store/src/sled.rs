@@ -37,6 +37,9 @@ use crate::lock::Lock;
 
 pub use open::quarantine;
 
+#[cfg(test)]
+mod tests;
+
 /// A [`Kv`] in a directory of its own.
 ///
 /// Commits of several threads are made one after the other. Each costs at least one `fsync`, so
@@ -68,11 +71,14 @@ impl Sled {
     ///
     /// # Errors
     /// [`Error::Locked`] while another handle has it; [`Error::Corrupt`] or
-    /// [`Error::CorruptRecord`] if anything is damaged or missing, or if the directory holds
-    /// something else: see [`quarantine`]; [`Error::NewerFormat`]; [`Error::Io`].
+    /// [`Error::CorruptRecord`] if anything is damaged or missing (see [`quarantine`]);
+    /// [`Error::NotAStore`] if the directory holds something else; [`Error::NewerFormat`];
+    /// [`Error::Io`].
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self> {
         let dir = dir.into();
         fsync::create_dir_all(&dir)?;
+        // Before the lock, which leaves a file behind.
+        open::exists(&dir)?;
         let lock = open::lock(&dir)?;
         let (db, file) = open::open(&dir)?;
         let (witness, said) = Witness::open(&open::witness_path(&dir))?;

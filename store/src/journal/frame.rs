@@ -198,7 +198,8 @@ impl Source {
 
     /// Fills `buffer` from `offset`; false if the file is too short for that.
     fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<bool> {
-        if offset + buffer.len() as u64 > self.len {
+        // Offsets come from outside: subtracting cannot overflow.
+        if self.len.saturating_sub(offset) < buffer.len() as u64 {
             return Ok(false);
         }
         let seek = match i64::try_from(i128::from(offset) - i128::from(self.at)) {

@@ -38,20 +38,20 @@ pub(super) fn lock(dir: &Path) -> Result<Lock> {
 /// Opens sled in `dir`, creating the store if the directory is new.
 pub(super) fn open(dir: &Path) -> Result<(::sled::Db, File)> {
     let data = dir.join(DATA);
-    if !data.try_exists().map_err(Error::io("look for", &data))? {
+    if !exists(dir)? {
         create(dir, &data)?;
     }
     let db = start(&data)?;
     // sled's flush leaves the data in the page cache; syncing takes a handle of our own.
-    let file = open_file(&data)?;
+    let file = open_file(&data, "db")?;
     // sled has just written a snapshot and may have renamed files.
     file.sync_all().map_err(Error::io("sync", &data))?;
     fsync::dir(&data)?;
     Ok((db, file))
 }
 
-fn open_file(data: &Path) -> Result<File> {
-    let path = data.join("db");
+fn open_file(data: &Path, name: &str) -> Result<File> {
+    let path = data.join(name);
     OpenOptions::new()
         .write(true)
         .open(&path)
@@ -61,33 +61,47 @@ fn open_file(data: &Path) -> Result<File> {
 /// Makes a new store under another name and gives it its own only when it is complete, so that a
 /// store without schema record is always damage, never a creation that was cut short.
 fn create(dir: &Path, data: &Path) -> Result<()> {
-    for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
-        let name = entry.map_err(Error::io("list", dir))?.file_name();
-        let name = name.to_string_lossy();
-        if name != LOCK && !name.starts_with(CREATING) {
-            return Err(Error::corrupt(
-                dir,
-                format!("it holds {name} but no {DATA}/, so it is not a new store"),
-            ));
-        }
-    }
     let temporary = free_name(dir, CREATING);
     let db = start(&temporary)?;
     let meta = record::encode(record::META, &Meta::default().encode());
     contain(|| db.insert(record::META, meta).and_then(|_| db.flush()))
         .map_err(|panic| Error::corrupt(&temporary, panic))?
         .map_err(|error| failure(&temporary, error))?;
-    open_file(&temporary)?
-        .sync_all()
-        .map_err(Error::io("sync", &temporary))?;
+    for name in ["db", "conf"] {
+        open_file(&temporary, name)?
+            .sync_all()
+            .map_err(Error::io("sync", &temporary))?;
+    }
     contain(|| drop(db)).map_err(|panic| Error::corrupt(&temporary, panic))?;
-    let config = temporary.join("conf");
-    File::open(&config)
-        .and_then(|file| file.sync_all())
-        .map_err(Error::io("sync", &config))?;
     fsync::dir(&temporary)?;
     fs::rename(&temporary, data).map_err(Error::io("rename into place", data))?;
     fsync::dir(dir)
+}
+
+/// Whether `dir` has a store already; otherwise it must be as good as empty.
+pub(super) fn exists(dir: &Path) -> Result<bool> {
+    let data = dir.join(DATA);
+    if data.is_dir() {
+        // sled would make a new, empty one.
+        if !data.join("db").is_file() {
+            return Err(Error::corrupt(dir, "its file sled/db is missing"));
+        }
+        return Ok(true);
+    }
+    if witness_path(dir).exists() {
+        return Err(Error::corrupt(dir, "its directory sled/ is missing"));
+    }
+    for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
+        let name = entry.map_err(Error::io("list", dir))?.file_name();
+        let name = name.to_string_lossy();
+        if name != LOCK && !name.starts_with(CREATING) {
+            return Err(Error::NotAStore {
+                path: dir.to_owned(),
+                found: name.into_owned(),
+            });
+        }
+    }
+    Ok(false)
 }
 
 /// The first of `<prefix>1`, `<prefix>2`, … in `dir` that does not exist.
@@ -141,10 +155,13 @@ pub(super) fn failure(path: &Path, error: ::sled::Error) -> Error {
 /// it is now: `<dir>.corrupt-N`, with the first free N.
 ///
 /// # Errors
-/// [`Error::Locked`] if a process has it open, [`Error::Io`] if it cannot be renamed.
+/// [`Error::Locked`] if a process has it open, [`Error::NotAStore`] if something else is there,
+/// [`Error::Io`] if it cannot be renamed.
 pub fn quarantine(dir: impl AsRef<Path>) -> Result<PathBuf> {
     let dir = dir.as_ref();
-    fs::metadata(dir).map_err(Error::io("quarantine", dir))?;
+    if let Err(error @ (Error::NotAStore { .. } | Error::Io { .. })) = exists(dir) {
+        return Err(error);
+    }
     let held = lock(dir)?;
     if cfg!(windows) {
         // There a directory with an open file in it cannot be renamed.
