@@ -1,57 +1,14 @@
 //! Checks of a study's data before the first call is paid for.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+mod finding;
 
-use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{AnswerForm, Data, Example, GroupsSpec, Input, Label, Task, grade};
+pub use finding::{Finding, Severity};
+
 use Severity::{Error, Info, Warning};
-
-/// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// A run would mislead: refuse it.
-    Error,
-    /// Worth a look before a run.
-    Warning,
-    /// Worth knowing.
-    Info,
-}
-
-/// One thing found.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Finding {
-    /// How much it matters.
-    pub severity: Severity,
-    /// A stable name, such as `leak`.
-    pub code: &'static str,
-    /// What was found and what it means.
-    pub message: String,
-    /// Ids of examples concerned, at most [`Finding::PLACES`] of them.
-    pub places: Vec<String>,
-}
-
-impl Finding {
-    /// How many ids a finding names at most; its message has the full count.
-    pub const PLACES: usize = 5;
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = match self.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-            Severity::Info => "info",
-        };
-        write!(f, "{severity}[{}]: {}", self.code, self.message)?;
-        if !self.places.is_empty() {
-            write!(f, " ({})", self.places.join(", "))?;
-        }
-        Ok(())
-    }
-}
+use finding::Findings;
 
 /// The checks. Findings go to the person who owns the data: some tell target
 /// labels, and no proposer may see them.
@@ -414,9 +371,8 @@ fn fits(form: &AnswerForm, label: &Label) -> bool {
         (AnswerForm::Ranking { candidates }, Label::Relevant(items)) => {
             items.iter().any(|item| candidates.contains(item))
         }
-        (AnswerForm::Text { .. }, Label::Text(_)) => true,
         // A choice may also be graded against free text.
-        (AnswerForm::Choice { .. }, Label::Text(_)) => true,
+        (AnswerForm::Text { .. } | AnswerForm::Choice { .. }, Label::Text(_)) => true,
         _ => false,
     }
 }
@@ -436,41 +392,6 @@ fn texts<'a>(task: &dyn Task, inputs: impl Iterator<Item = &'a Input>) -> BTreeS
 
 fn id(example: &Example) -> String {
     example.input.id.clone()
-}
-
-#[derive(Default)]
-struct Findings(Vec<Finding>);
-
-impl Findings {
-    fn note(&mut self, severity: Severity, code: &'static str, message: String) {
-        self.0.push(Finding {
-            severity,
-            code,
-            message,
-            places: Vec::new(),
-        });
-    }
-
-    /// One finding about all of `places`, if there are any.
-    fn add(
-        &mut self,
-        severity: Severity,
-        code: &'static str,
-        places: impl IntoIterator<Item = String>,
-        message: impl FnOnce(usize) -> String,
-    ) {
-        let mut places: Vec<_> = places.into_iter().collect();
-        if !places.is_empty() {
-            let message = message(places.len());
-            places.truncate(Finding::PLACES);
-            self.0.push(Finding {
-                severity,
-                code,
-                message,
-                places,
-            });
-        }
-    }
 }
 
 #[cfg(test)]
