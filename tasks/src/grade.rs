@@ -78,7 +78,7 @@ mod tests {
 
     fn check(answer: &Answer, label: &Label, expect: Option<f64>) {
         assert_eq!(
-            grade(&answer, &label).value(),
+            grade(answer, label).value(),
             expect,
             "{answer:?} against {label:?}"
         );

@@ -21,7 +21,7 @@ pub struct Finding {
     pub severity: Severity,
     /// A stable name, such as `leak`.
     pub code: &'static str,
-    /// What was found and what it means.
+    /// What was found, with how often where it is about examples.
     pub message: String,
     /// Ids of examples concerned, at most [`Finding::PLACES`] of them.
     pub places: Vec<String>,

@@ -57,10 +57,8 @@ fn lint(examples: &[Example], data: Option<&Data>, allow_leakage: bool) -> Vec<F
 }
 
 fn shown(findings: &[Finding]) -> String {
-    findings
-        .iter()
-        .map(|finding| format!("{finding}\n"))
-        .collect()
+    let lines: Vec<_> = findings.iter().map(Finding::to_string).collect();
+    lines.join("\n")
 }
 
 fn codes(findings: &[Finding]) -> Vec<&str> {
@@ -92,7 +90,7 @@ fn clean_data_has_only_facts() {
 #[test]
 fn dirty_data_is_told() {
     let mut books = clean("books", 60, 2);
-    books.sort_by(|a, b| a.label.to_answer().cmp(&b.label.to_answer()));
+    books.sort_by_key(|example| example.label.to_answer());
     let mut films = clean("films", 60, 10);
     films[0]
         .input
@@ -109,7 +107,10 @@ fn dirty_data_is_told() {
         .input
         .fields
         .insert("text".into(), "Films 10!".into());
-    let toys = clean("toys", 60, 1);
+    let mut toys = clean("toys", 60, 1);
+    for toy in &mut toys {
+        toy.input.cluster = Some("u1".into());
+    }
     let mut leaking = groups()
         .split(&[&books[..], &films, &toys].concat(), 1)
         .unwrap()

@@ -231,7 +231,7 @@ fn numbers() {
     check(&wide, &Reply::text("1,234.5"), Some("1234.5"));
     check(&wide, &Reply::text("about .5"), Some("0.5"));
     check(&wide, &Reply::text("-0.25"), Some("-0.25"));
-    check(&wide, &Reply::text(&"9".repeat(400)), None);
+    check(&wide, &Reply::text("9".repeat(400)), None);
 }
 
 #[test]

@@ -26,8 +26,8 @@ pub(super) fn read(
         // The record's own position would be that of blank lines before it.
         let line_ends = record
             .as_slice()
-            .iter()
-            .filter(|byte| **byte == b'\n')
+            .split(|byte| *byte == b'\n')
+            .skip(1)
             .count() as u64;
         let end = reader.position().line().saturating_sub(1);
         let start = end.saturating_sub(line_ends);
