@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Classify, ClassifySpec, Metric};
+use crate::{Classify, ClassifySpec, LabelledTarget, Metric};
 
 fn task() -> Classify {
     let spec = ClassifySpec {
@@ -152,7 +152,12 @@ fn leaks_are_refused_allowed_or_dropped() {
         .insert("text".into(), text);
     data.source.validation[3].input = sealed.next().unwrap();
     data.target.inputs[5] = sealed.next().unwrap();
+    let labelled = sealed
+        .next()
+        .unwrap()
+        .with_label(Label::Class("negative".into()));
     drop(sealed);
+    data.labelled_target = LabelledTarget::new(vec![labelled], data.reads.clone());
     let leaks = |data: &Data, allow| -> Vec<_> {
         let found = lint(&examples, Some(data), allow);
         let found = found.iter().filter(|finding| finding.code == "leak");
@@ -160,10 +165,13 @@ fn leaks_are_refused_allowed_or_dropped() {
             .map(|finding| (finding.severity, finding.places.len()))
             .collect()
     };
-    assert_eq!(leaks(&data, false), [(Error, 1); 3]);
-    assert_eq!(leaks(&data, true), [(Warning, 1); 3]);
-    assert_eq!(drop_leaks(&task(), &mut data), 3);
+    assert_eq!(leaks(&data, false), [(Error, 1); 4]);
+    assert_eq!(leaks(&data, true), [(Warning, 1); 4]);
+    assert_eq!(drop_leaks(&task(), &mut data), 4);
     assert_eq!(leaks(&data, false), []);
-    assert_eq!(data.source.train.len(), 9);
+    assert_eq!(
+        (data.source.train.len(), data.labelled_target.len()),
+        (9, 0)
+    );
     assert_eq!(drop_leaks(&task(), &mut data), 0);
 }
