@@ -83,6 +83,19 @@ impl Classify {
         &self.template
     }
 
+    /// Fails, under `task.input`, on a field of the template that is no column of
+    /// the data.
+    pub fn check_fields<'a>(
+        &self,
+        columns: impl IntoIterator<Item = &'a str> + Clone,
+    ) -> Result<(), Problem> {
+        let at_key = |problem| Problem {
+            place: "task.input".into(),
+            ..problem
+        };
+        self.template.check_fields(columns).map_err(at_key)
+    }
+
     /// The columns that inputs are rendered from, sorted.
     pub fn fields(&self) -> Vec<String> {
         self.template
@@ -242,6 +255,12 @@ mod tests {
             }
         );
         assert_eq!(task.fields(), ["text"]);
+        assert!(task.check_fields(["label", "text"]).is_ok());
+        let error = task
+            .check_fields(["label", "texts"])
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with("task.input: unknown field {text}; did you mean \"texts\"?"));
     }
 
     #[test]

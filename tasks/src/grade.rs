@@ -76,9 +76,9 @@ pub fn normalise(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn check(answer: Answer, label: Label, expect: Option<f64>) {
+    fn check(answer: &Answer, label: &Label, expect: Option<f64>) {
         assert_eq!(
-            grade(&answer, &label).value(),
+            grade(answer, label).value(),
             expect,
             "{answer:?} against {label:?}"
         );
@@ -93,27 +93,22 @@ mod tests {
 
     #[test]
     fn grades() {
-        let relevant = || Label::Relevant(vec!["x".into(), "y".into()]);
+        let relevant = Label::Relevant(vec!["x".into(), "y".into()]);
         let ranking = |items: &[&str]| Answer::Ranking(items.iter().map(|&i| i.into()).collect());
-        check(class("a"), Label::Class("a".into()), Some(1.0));
-        check(class("a"), Label::Class("b".into()), Some(0.0));
-        check(Answer::Number(4.0), Label::Number(3.0), Some(0.5));
-        check(Answer::Number(3.0), Label::Number(3.0), Some(1.0));
-        check(ranking(&["a", "b", "y", "x"]), relevant(), Some(1.0 / 3.0));
-        check(ranking(&["a"]), relevant(), Some(0.0));
-        check(
-            Answer::Text(" The  Matrix. ".into()),
-            Label::Text("the matrix".into()),
-            Some(1.0),
-        );
-        check(Answer::Text("+".into()), Label::Text("-".into()), Some(0.0));
-        check(
-            Answer::Unparseable { text: "?".into() },
-            Label::Number(1.0),
-            Some(0.0),
-        );
+        let text = |text: &str| (Answer::Text(text.into()), Label::Text(text.into()));
+        check(&class("a"), &Label::Class("a".into()), Some(1.0));
+        check(&class("a"), &Label::Class("b".into()), Some(0.0));
+        check(&Answer::Number(4.0), &Label::Number(3.0), Some(0.5));
+        check(&Answer::Number(3.0), &Label::Number(3.0), Some(1.0));
+        check(&ranking(&["a", "b", "y", "x"]), &relevant, Some(1.0 / 3.0));
+        check(&ranking(&["a"]), &relevant, Some(0.0));
+        check(&text(" The  Matrix. ").0, &text("the matrix").1, Some(1.0));
+        check(&text("+").0, &text("-").1, Some(0.0));
+        check(&class("The Matrix"), &text("the matrix").1, Some(1.0));
+        let unparseable = Answer::Unparseable { text: "?".into() };
+        check(&unparseable, &Label::Number(1.0), Some(0.0));
         // A misfit is no score at all.
-        check(class("a"), Label::Number(1.0), None);
-        check(Answer::Number(1.0), Label::Number(f64::NAN), None);
+        check(&class("a"), &Label::Number(1.0), None);
+        check(&Answer::Number(1.0), &Label::Number(f64::NAN), None);
     }
 }

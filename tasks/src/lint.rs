@@ -1,57 +1,16 @@
 //! Checks of a study's data before the first call is paid for.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+mod finding;
+mod roles;
 
-use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{AnswerForm, Data, Example, GroupsSpec, Input, Label, Task, grade};
+pub use finding::{Finding, Severity};
+pub use roles::drop_leaks;
+
 use Severity::{Error, Info, Warning};
-
-/// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// A run would mislead: refuse it.
-    Error,
-    /// Worth a look before a run.
-    Warning,
-    /// Worth knowing.
-    Info,
-}
-
-/// One thing found.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Finding {
-    /// How much it matters.
-    pub severity: Severity,
-    /// A stable name, such as `leak`.
-    pub code: &'static str,
-    /// What was found and what it means.
-    pub message: String,
-    /// Ids of examples concerned, at most [`Finding::PLACES`] of them.
-    pub places: Vec<String>,
-}
-
-impl Finding {
-    /// How many ids a finding names at most; its message has the full count.
-    pub const PLACES: usize = 5;
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = match self.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-            Severity::Info => "info",
-        };
-        write!(f, "{severity}[{}]: {}", self.code, self.message)?;
-        if !self.places.is_empty() {
-            write!(f, " ({})", self.places.join(", "))?;
-        }
-        Ok(())
-    }
-}
+use finding::Findings;
 
 /// The checks. Findings go to the person who owns the data: some tell target
 /// labels, and no proposer may see them.
@@ -72,9 +31,6 @@ pub struct Lint<'a> {
 /// Inputs of more characters than this, about 2000 tokens, may not fit small
 /// models.
 const LONG_INPUT: usize = 8000;
-
-/// Below this many examples a share is known to no better than ±18 points.
-const SMALL_GROUP: usize = 30;
 
 /// Total variation distance of the class shares that counts as a strong shift.
 const STRONG_SHIFT: f64 = 0.2;
@@ -112,7 +68,7 @@ impl Lint<'_> {
         self.shifts(&mut found);
         if let Some(data) = self.data {
             self.roles(data, &mut found);
-            small_groups(data, &mut found);
+            roles::small_groups(data, &mut found);
         }
         found.0.sort();
         found.0
@@ -138,7 +94,7 @@ impl Lint<'_> {
             .map(|example| &example.input.id)
             .filter(|id| !seen.insert(*id));
         found.add(Error, "duplicate-id", twice.cloned(), |n| {
-            format!("{n} ids are used more than once; one example may end up in two roles")
+            format!("ids used more than once, so that one example may be in two roles: {n}")
         });
     }
 
@@ -147,7 +103,7 @@ impl Lint<'_> {
             .used()
             .filter(|example| !fits(&self.task.answer_form(&example.input), &example.label));
         found.add(Error, "label-outside-set", misfits.map(id), |n| {
-            format!("{n} labels cannot be the answer to the task")
+            format!("labels that cannot be the answer to the task: {n}")
         });
         let mut first: BTreeMap<_, &Example> = BTreeMap::new();
         let conflicts = self.used().filter(|example| {
@@ -158,20 +114,20 @@ impl Lint<'_> {
         });
         let conflicts: Vec<_> = conflicts.map(id).collect();
         found.add(Warning, "conflicting-label", conflicts, |n| {
-            format!("{n} inputs repeat an earlier one's text under another label")
+            format!("inputs that repeat an earlier one's text under another label: {n}")
         });
     }
 
     fn inputs(&self, found: &mut Findings) {
         let blank = self.used().filter(|example| is_blank(&example.input));
         found.add(Warning, "empty-input", blank.map(id), |n| {
-            format!("{n} inputs have no text in any field")
+            format!("inputs without text in any field: {n}")
         });
         let long = self
             .used()
             .filter(|example| self.task.render(&example.input).chars().count() > LONG_INPUT);
         found.add(Warning, "long-input", long.map(id), |n| {
-            format!("{n} inputs are longer than {LONG_INPUT} characters; small models cut or refuse them")
+            format!("inputs above {LONG_INPUT} characters, which small models cut or refuse: {n}")
         });
         let control = self.used().filter(|example| {
             let values = example.input.fields.values();
@@ -181,7 +137,7 @@ impl Lint<'_> {
         });
         found.add(Info, "control-token", control.map(id), |n| {
             format!(
-                "{n} inputs contain a chat template's control tokens; they are sent as plain text"
+                "inputs with a chat template's control tokens, which are sent as plain text: {n}"
             )
         });
     }
@@ -291,108 +247,6 @@ impl Lint<'_> {
             }
         }
     }
-
-    fn roles(&self, data: &Data, found: &mut Findings) {
-        let sealed = texts(self.task, data.audit.inputs());
-        let train = texts(
-            self.task,
-            data.source.train.iter().map(|example| &example.input),
-        );
-        let roles: [(&str, Vec<&Input>); 5] = [
-            (
-                "train",
-                data.source
-                    .train
-                    .iter()
-                    .map(|example| &example.input)
-                    .collect(),
-            ),
-            (
-                "validation",
-                data.source
-                    .validation
-                    .iter()
-                    .map(|example| &example.input)
-                    .collect(),
-            ),
-            ("unlabelled", data.target.inputs.iter().collect()),
-            ("labelled", data.labelled_target.inputs().collect()),
-            ("audit", data.audit.inputs().collect()),
-        ];
-        let severity = if self.allow_leakage { Warning } else { Error };
-        for (role, inputs) in roles {
-            let within = |texts: &BTreeSet<String>| -> Vec<String> {
-                let shared = inputs
-                    .iter()
-                    .filter(|input| key(self.task, input).is_some_and(|key| texts.contains(&key)));
-                shared.map(|input| input.id.clone()).collect()
-            };
-            if role != "audit" {
-                found.add(severity, "leak", within(&sealed), |n| {
-                    format!("{n} texts of {role} are also in the sealed audit")
-                });
-            }
-            if role == "validation" {
-                found.add(Warning, "train-validation-overlap", within(&train), |n| {
-                    format!("{n} texts of validation are also in train, where proposers see them")
-                });
-            }
-            let mut seen = BTreeSet::new();
-            let again = inputs
-                .iter()
-                .filter(|input| key(self.task, input).is_some_and(|key| !seen.insert(key)));
-            let again: Vec<_> = again.map(|input| input.id.clone()).collect();
-            found.add(Warning, "duplicate-text", again, |n| {
-                format!(
-                    "{n} texts of {role} repeat an earlier one; intervals count them as independent"
-                )
-            });
-        }
-    }
-}
-
-/// Removes from every other role what repeats a text of the sealed audit;
-/// returns how many examples went. Roles are not filled up again.
-pub fn drop_leaks(task: &dyn Task, data: &mut Data) -> usize {
-    let sealed = texts(task, data.audit.inputs());
-    let keep = |input: &Input| key(task, input).is_none_or(|key| !sealed.contains(&key));
-    let size = |data: &Data| {
-        data.source.train.len()
-            + data.source.validation.len()
-            + data.target.inputs.len()
-            + data.labelled_target.len()
-    };
-    let before = size(data);
-    data.source.train.retain(|example| keep(&example.input));
-    data.source
-        .validation
-        .retain(|example| keep(&example.input));
-    data.target.inputs.retain(&keep);
-    data.labelled_target.retain(keep);
-    before - size(data)
-}
-
-fn small_groups(data: &Data, found: &mut Findings) {
-    let mut count = |role: &str, inputs: &mut dyn Iterator<Item = &Input>| {
-        let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
-        for input in inputs {
-            *sizes.entry(&input.group).or_default() += 1;
-        }
-        for (group, n) in sizes.into_iter().filter(|(_, n)| *n < SMALL_GROUP) {
-            // Half the width of the 95% interval of a share of one half.
-            let points = 98.0 / (n as f64).sqrt();
-            found.note(
-                Warning,
-                "small-group",
-                format!("{role} has only {n} examples of {group:?}: scores there are known to ±{points:.0} points"),
-            );
-        }
-    };
-    count(
-        "validation",
-        &mut data.source.validation.iter().map(|example| &example.input),
-    );
-    count("audit", &mut data.audit.inputs());
 }
 
 /// Examples per class; `None` if some label is no class.
@@ -414,9 +268,8 @@ fn fits(form: &AnswerForm, label: &Label) -> bool {
         (AnswerForm::Ranking { candidates }, Label::Relevant(items)) => {
             items.iter().any(|item| candidates.contains(item))
         }
-        (AnswerForm::Text { .. }, Label::Text(_)) => true,
         // A choice may also be graded against free text.
-        (AnswerForm::Choice { .. }, Label::Text(_)) => true,
+        (AnswerForm::Text { .. } | AnswerForm::Choice { .. }, Label::Text(_)) => true,
         _ => false,
     }
 }
@@ -430,47 +283,8 @@ fn key(task: &dyn Task, input: &Input) -> Option<String> {
     (!is_blank(input)).then(|| grade::normalise(&task.render(input)))
 }
 
-fn texts<'a>(task: &dyn Task, inputs: impl Iterator<Item = &'a Input>) -> BTreeSet<String> {
-    inputs.filter_map(|input| key(task, input)).collect()
-}
-
 fn id(example: &Example) -> String {
     example.input.id.clone()
-}
-
-#[derive(Default)]
-struct Findings(Vec<Finding>);
-
-impl Findings {
-    fn note(&mut self, severity: Severity, code: &'static str, message: String) {
-        self.0.push(Finding {
-            severity,
-            code,
-            message,
-            places: Vec::new(),
-        });
-    }
-
-    /// One finding about all of `places`, if there are any.
-    fn add(
-        &mut self,
-        severity: Severity,
-        code: &'static str,
-        places: impl IntoIterator<Item = String>,
-        message: impl FnOnce(usize) -> String,
-    ) {
-        let mut places: Vec<_> = places.into_iter().collect();
-        if !places.is_empty() {
-            let message = message(places.len());
-            places.truncate(Finding::PLACES);
-            self.0.push(Finding {
-                severity,
-                code,
-                message,
-                places,
-            });
-        }
-    }
 }
 
 #[cfg(test)]

@@ -23,8 +23,8 @@ pub enum Metric {
     /// Burst, "Macro F1 and Macro F1", 2019). An unparseable answer is a false
     /// negative of its true class.
     MacroF1,
-    /// Area under the ROC curve of two classes by the Mann-Whitney statistic
-    /// with midranks for ties (Hanley and McNeil, 1982): the chance that a
+    /// Area under the ROC curve of two classes by the rank-sum statistic
+    /// with midranks for ties (Mann and Whitney, 1947): the chance that a
     /// random example of one class scores above a random one of the other, ties
     /// counted half. Examples are ordered by the answers' margins; where any
     /// answer lacks one, all are ordered by the hard answer alone. An

@@ -107,15 +107,33 @@ impl Text {
         Self { chars, mentions }
     }
 
-    /// The label that the text opens with, set apart by punctuation and not
-    /// followed by another one as in "positive, negative" or "yes - or no".
+    /// The label that the text opens with, set apart by punctuation and not the
+    /// first of a list as in "positive, negative".
     fn leading(&self) -> Option<usize> {
+        const CONNECTORS: [&str; 6] = ["or", "and", "not", "maybe", "perhaps", "then"];
         let first = self.mentions.first()?;
         let opens = |c: &char| c.is_whitespace() || "\"'`*_#>~-•(“”‘’.:".contains(*c);
-        if !self.chars[..first.start].iter().all(opens) {
+        if !self.chars[..first.start].iter().all(opens) || !self.is_set_apart(first) {
             return None;
         }
-        let rest = &self.chars[first.end..];
+        let is_connector = |word: &String| CONNECTORS.contains(&word.as_str());
+        let listed = self.mentions.get(1).is_some_and(|next| {
+            let goes_on = words(&self.chars[next.end..])
+                .first()
+                .is_some_and(is_connector);
+            next.label != first.label
+                && words(&self.chars[first.end..next.start]).iter().all(is_connector)
+                // "Negative - positive words are few" lists nothing.
+                && (goes_on || self.is_set_apart(next))
+                && !self.is_negated(next)
+        });
+        (!listed).then_some(first.label)
+    }
+
+    /// Whether punctuation or the end follows the mention, closing quotes,
+    /// brackets and emphasis aside.
+    fn is_set_apart(&self, mention: &Mention) -> bool {
+        let rest = &self.chars[mention.end..];
         let closers = rest
             .iter()
             .take_while(|c| "\"'`*_~)]}”’".contains(**c))
@@ -123,21 +141,11 @@ impl Text {
         let rest = &rest[closers..];
         let spaces = rest.iter().take_while(|c| **c == ' ').count();
         match rest.get(spaces) {
-            None | Some('\n' | '.' | '!' | ',' | ';' | ':' | '(' | '–' | '—') => {}
+            None => true,
             // A hyphen is punctuation only when it stands alone.
-            Some('-') if spaces > 0 => {}
-            Some(_) => return None,
+            Some('-') => spaces > 0,
+            Some(c) => "\n.!,;:(–—".contains(*c),
         }
-        let listed = self.mentions.get(1).is_some_and(|next| {
-            next.label != first.label
-                && words(&self.chars[first.end..next.start])
-                    .iter()
-                    .all(|word| {
-                        ["or", "and", "not", "maybe", "perhaps", "then"].contains(&word.as_str())
-                    })
-                && !self.is_negated(next)
-        });
-        (!listed).then_some(first.label)
     }
 
     /// The one label affirmed anywhere, and nowhere negated.

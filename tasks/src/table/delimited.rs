@@ -23,12 +23,34 @@ pub(super) fn read(
     let mut record = ByteRecord::new();
     let mut header: Option<Vec<String>> = None;
     while reader.read_byte_record(&mut record)? {
-        let end = reader.position().line();
-        let start = record.position().map_or(end, csv::Position::line);
+        // The record's own position would be that of blank lines before it.
+        let line_ends = record
+            .as_slice()
+            .split(|byte| *byte == b'\n')
+            .skip(1)
+            .count() as u64;
+        let end = reader.position().line().saturating_sub(1);
+        let start = end.saturating_sub(line_ends);
+        if record.len() == 1 && record.get(0) == Some(&END[..1]) {
+            break;
+        }
+        // Within an open quote even the end is text.
+        let is_open = record
+            .iter()
+            .next_back()
+            .is_some_and(|value| value.ends_with(END));
+        let start = start + u64::from(is_open);
         let place = Place {
             file: file.to_string(),
             line: start,
         };
+        if is_open {
+            problems.push(
+                Problem::new(place, "a quote is opened in this row and never closed")
+                    .mend("close it, or double it where it is part of the text"),
+            );
+            break;
+        }
         if record.as_slice().len() > MAX_RECORD {
             problems.push(
                 Problem::new(
@@ -55,7 +77,7 @@ pub(super) fn read(
         };
         if values.len() != names.len() {
             let what = format!("{} values for {} columns", values.len(), names.len());
-            let mend = if end > start + 1 {
+            let mend = if end > start {
                 format!("is a quote opened on line {start} and closed only on line {end}?")
             } else {
                 "quote values that contain the separator".to_owned()
@@ -104,11 +126,19 @@ fn check_header(names: &[String], place: &Place, problems: &mut Problems) -> boo
     twice.is_empty()
 }
 
-/// Drops a byte-order mark and turns CRLF into LF, so that lines are counted
-/// alike for every file.
+/// A last line of our own. A reader that does not see it as a row of its own is
+/// still inside a quote, which it would not tell.
+const END: &[u8] = b"\0\n";
+
+/// Drops a byte-order mark, turns CRLF into LF, ends the last line, so that
+/// lines are counted alike for every file, and adds [`END`].
 struct Newlines<R> {
     inner: R,
-    pending_return: bool,
+    /// A return that may turn out to belong to a line end.
+    held_return: bool,
+    last: u8,
+    /// What is still to come after the file's own bytes.
+    ending: &'static [u8],
 }
 
 impl<R: BufRead> Newlines<R> {
@@ -119,36 +149,48 @@ impl<R: BufRead> Newlines<R> {
         }
         Ok(Self {
             inner,
-            pending_return: false,
+            held_return: false,
+            last: b'\n',
+            ending: END,
         })
+    }
+
+    /// The next byte to hand on.
+    fn next(&mut self) -> io::Result<Option<u8>> {
+        loop {
+            let next = self.inner.fill_buf()?.first().copied();
+            if self.held_return && next != Some(b'\n') {
+                self.held_return = false;
+                return Ok(Some(b'\r'));
+            }
+            match next {
+                None if self.last != b'\n' && self.ending == END => return Ok(Some(b'\n')),
+                None => {
+                    let next = self.ending.split_first();
+                    self.ending = next.map_or(&[], |(_, rest)| rest);
+                    return Ok(next.map(|(byte, _)| *byte));
+                }
+                Some(byte) => {
+                    self.inner.consume(1);
+                    self.held_return = byte == b'\r';
+                    if !self.held_return {
+                        return Ok(Some(byte));
+                    }
+                }
+            }
+        }
     }
 }
 
 impl<R: BufRead> Read for Newlines<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let mut written = 0;
-        while written < out.len() {
-            let Some(&byte) = self.inner.fill_buf()?.first() else {
-                // A return at the very end stands for itself.
-                if std::mem::take(&mut self.pending_return) {
-                    out[written] = b'\r';
-                    written += 1;
-                }
-                break;
+        for (written, slot) in out.iter_mut().enumerate() {
+            let Some(byte) = self.next()? else {
+                return Ok(written);
             };
-            if self.pending_return && byte != b'\n' {
-                self.pending_return = false;
-                out[written] = b'\r';
-                written += 1;
-                continue;
-            }
-            self.inner.consume(1);
-            self.pending_return = byte == b'\r';
-            if !self.pending_return {
-                out[written] = byte;
-                written += 1;
-            }
+            self.last = byte;
+            *slot = byte;
         }
-        Ok(written)
+        Ok(out.len())
     }
 }
