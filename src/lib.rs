@@ -1,4 +1,5 @@
 //! shiftproof
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod datasets;
 pub mod fetch;
