@@ -170,18 +170,26 @@ impl Catalogue {
         Self::ASSETS
             .iter()
             .find(|asset| asset.name == name)
-            .ok_or_else(|| FetchError::UnknownAsset {
-                name: name.to_owned(),
-                nearest: nearest(name),
-            })
+            .ok_or_else(|| unknown(name, None))
     }
 }
 
-fn nearest(name: &str) -> Option<&'static str> {
-    Catalogue::ASSETS
+/// The error for a name that is not in the catalogue, or not among its assets of `kind`.
+pub(crate) fn unknown(name: &str, kind: Option<Kind>) -> FetchError {
+    let known: Vec<_> = Catalogue::ASSETS
         .iter()
-        .map(|asset| (strsim::jaro_winkler(name, asset.name), asset.name))
+        .filter(|asset| kind.is_none_or(|kind| kind == asset.kind))
+        .map(|asset| asset.name)
+        .collect();
+    let nearest = known
+        .iter()
+        .map(|known| (strsim::jaro_winkler(name, known), *known))
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .filter(|(score, _)| *score > 0.75)
-        .map(|(_, known)| known)
+        .map(|(_, known)| known);
+    FetchError::UnknownAsset {
+        name: name.to_owned(),
+        nearest,
+        known,
+    }
 }

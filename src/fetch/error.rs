@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::catalogue::{Asset, Catalogue};
+use super::catalogue::Asset;
 
 /// What kind of trouble a [`FetchError`] is; callers map it to an exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,6 +34,8 @@ pub enum FetchError {
         name: String,
         /// A known name close to it.
         nearest: Option<&'static str>,
+        /// All names that would have done.
+        known: Vec<&'static str>,
     },
     /// No variable names a home or cache folder.
     #[error("no cache folder: neither SHIFTPROOF_CACHE nor a home folder is set")]
@@ -198,10 +200,11 @@ impl FetchError {
     pub fn mend(&self) -> String {
         match self {
             Self::UnknownAsset { nearest: Some(known), .. } => format!("did you mean `{known}`?"),
-            Self::UnknownAsset { nearest: None, .. } => {
-                let known: Vec<_> = Catalogue::ASSETS.iter().map(|asset| asset.name).collect();
-                format!("known names: {}", known.join(", "))
-            }
+            Self::UnknownAsset {
+                nearest: None,
+                known,
+                ..
+            } => format!("known names: {}", known.join(", ")),
             Self::NoCacheFolder => "set SHIFTPROOF_CACHE to a folder that can be written".to_owned(),
             Self::NoClient { by_hand, .. } => format!(
                 "install Python 3 with pip (on Debian and Ubuntu: the packages python3 and python3-pip), or {}",
@@ -234,7 +237,7 @@ impl FetchError {
     }
 
     /// Sorts an I/O error on `path`: a full disk is its own kind.
-    pub(super) fn from_io(
+    pub(crate) fn from_io(
         asset: &Asset,
         doing: &'static str,
         path: &Path,

@@ -19,10 +19,12 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
 pub(crate) use archive::hex;
+pub(crate) use catalogue::unknown;
 pub use catalogue::{Asset, Catalogue, Format, Kind, Pinned};
 pub use error::{ByHand, Class, FetchError};
 pub use folder::cache_folder;
@@ -171,10 +173,8 @@ impl Fetcher {
             Ok(meta) if meta.len() != asset.member.bytes => {
                 State::WrongLength { bytes: meta.len() }
             }
-            Ok(meta) => match fs::read_to_string(stamp_path(&path)) {
-                Ok(found) if stamp(asset, &meta).is_some_and(|now| now == found) => State::Verified,
-                _ => State::Unchecked,
-            },
+            Ok(_) if is_stamped(&path, &asset.member) => State::Verified,
+            Ok(_) => State::Unchecked,
             Err(_) => State::Absent,
         }
     }
@@ -198,7 +198,7 @@ impl Fetcher {
     pub fn verify(&self, asset: &Asset, progress: OnProgress<'_>) -> Result<PathBuf, FetchError> {
         let path = self.path(asset);
         archive::check(asset, &asset.member, &path, progress)?;
-        write_stamp(asset, &path);
+        write_stamp(&path, &asset.member);
         Ok(path)
     }
 
@@ -237,7 +237,7 @@ impl Fetcher {
         fs::rename(&member, &path)
             .map_err(|e| FetchError::from_io(asset, "move the file to", &path, e))?;
         sync_folder(parent);
-        write_stamp(asset, &path);
+        write_stamp(&path, &asset.member);
         Ok(path)
     }
 
@@ -325,7 +325,7 @@ struct Staging(PathBuf);
 
 impl Staging {
     fn create(asset: &Asset, tmp: &Path) -> Result<Self, FetchError> {
-        let path = tmp.join(format!("{}.{}", asset.name, std::process::id()));
+        let path = tmp.join(format!("{}.{}", asset.name, unique()));
         fs::create_dir(&path)
             .map_err(|e| FetchError::from_io(asset, "create the folder", &path, e))?;
         Ok(Self(path))
@@ -350,7 +350,7 @@ impl Drop for Staging {
     }
 }
 
-/// Beside each verified file lies a stamp: the hash it had, and the length and time it had then.
+/// Beside each verified file lies a stamp: the hash it had and the time of its last change then.
 /// It spares hashing 98 MB at every start. It guards against accidents, not against a forger who
 /// can write the cache; [`verify`] ignores it.
 fn stamp_path(path: &Path) -> PathBuf {
@@ -360,21 +360,34 @@ fn stamp_path(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn stamp(asset: &Asset, meta: &fs::Metadata) -> Option<String> {
+fn stamp(path: &Path, pinned: &Pinned) -> Option<String> {
+    let meta = fs::metadata(path).ok()?;
     let modified = meta.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    Some(format!(
-        "{} {} {}\n",
-        asset.member.sha256,
-        meta.len(),
-        modified.as_nanos()
-    ))
+    let nanoseconds = modified.as_nanos();
+    (meta.len() == pinned.bytes).then(|| format!("{} {nanoseconds}\n", pinned.sha256))
 }
 
-/// Best effort: without a stamp the file is hashed again next time.
-fn write_stamp(asset: &Asset, path: &Path) {
-    if let Some(text) = fs::metadata(path).ok().and_then(|meta| stamp(asset, &meta)) {
+/// Whether the file at `path` was found to be `pinned` and has not been touched since.
+pub(crate) fn is_stamped(path: &Path, pinned: &Pinned) -> bool {
+    let now = stamp(path, pinned);
+    now.is_some() && fs::read_to_string(stamp_path(path)).ok() == now
+}
+
+/// Notes that the file at `path` is `pinned`. Best effort: without a stamp it is hashed again.
+pub(crate) fn write_stamp(path: &Path, pinned: &Pinned) {
+    if let Some(text) = stamp(path, pinned) {
         let _ = fs::write(stamp_path(path), text);
     }
+}
+
+/// A suffix no other thread or living process of this machine uses.
+pub(crate) fn unique() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    format!(
+        "{}-{}",
+        std::process::id(),
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    )
 }
 
 /// Makes a rename survive a power cut, where folders can be synced.

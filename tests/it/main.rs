@@ -2,4 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 #[cfg(unix)]
+mod datasets;
+#[cfg(unix)]
 mod fetch;
