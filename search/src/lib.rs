@@ -3,5 +3,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod llm;
+pub mod stats;
 
 pub use llm::{Call, Capabilities, Llm, LlmError, Sampling};
