@@ -1,1 +1,7 @@
 //! shiftproof
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod llm {
+    //! Clients of language models.
+    pub mod http;
+}
