@@ -158,6 +158,10 @@ impl Quirk {
 pub(super) struct Dialect(u8);
 
 impl Dialect {
+    /// No quirk known.
+    #[cfg(test)]
+    pub(super) const NONE: Self = Self(0);
+
     pub(super) fn has(self, quirk: Quirk) -> bool {
         self.0 & quirk as u8 != 0
     }
