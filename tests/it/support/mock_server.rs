@@ -34,9 +34,15 @@ pub struct Seen {
 impl Seen {
     /// The last user message.
     pub fn prompt(&self) -> &str {
-        let messages = self.body["messages"].as_array().map_or(&[][..], Vec::as_slice);
-        let user = messages.iter().rev().find(|message| message["role"] == "user");
-        user.and_then(|message| message["content"].as_str()).unwrap_or_default()
+        let messages = self.body["messages"]
+            .as_array()
+            .map_or(&[][..], Vec::as_slice);
+        let user = messages
+            .iter()
+            .rev()
+            .find(|message| message["role"] == "user");
+        user.and_then(|message| message["content"].as_str())
+            .unwrap_or_default()
     }
 
     /// Whether log-probabilities are asked for.
@@ -72,7 +78,13 @@ impl Act {
     /// Any status with any body.
     pub fn raw(status: u16, body: impl Into<Vec<u8>>) -> Self {
         let body = body.into();
-        Self { status, headers: Vec::new(), body, latency: Duration::ZERO, manner: Manner::Whole }
+        Self {
+            status,
+            headers: Vec::new(),
+            body,
+            latency: Duration::ZERO,
+            manner: Manner::Whole,
+        }
     }
 
     /// Any status with a JSON body.
@@ -99,18 +111,23 @@ impl Act {
             position
         };
         let mut body = completion(&text, 10);
-        body["choices"][0]["logprobs"] = json!({"content": tokens.iter().map(position).collect::<Vec<_>>()});
+        body["choices"][0]["logprobs"] =
+            json!({"content": tokens.iter().map(position).collect::<Vec<_>>()});
         Self::json(200, &body)
     }
 
     /// `status` with an error body as OpenAI writes it.
     pub fn error(status: u16, code: &str, message: &str) -> Self {
-        Self::json(status, &json!({"error": {"message": message, "type": code, "code": code}}))
+        Self::json(
+            status,
+            &json!({"error": {"message": message, "type": code, "code": code}}),
+        )
     }
 
     /// A web page.
     pub fn html(status: u16) -> Self {
-        Self::raw(status, "<!doctype html><html><body>Welcome</body></html>").header("content-type", "text/html")
+        Self::raw(status, "<!doctype html><html><body>Welcome</body></html>")
+            .header("content-type", "text/html")
     }
 
     /// With a header.
@@ -143,12 +160,18 @@ impl Act {
 
     /// Never answering.
     pub fn silence() -> Self {
-        Self { manner: Manner::Silent, ..Self::raw(200, "") }
+        Self {
+            manner: Manner::Silent,
+            ..Self::raw(200, "")
+        }
     }
 
     /// Closing the connection instead of answering.
     pub fn hang_up() -> Self {
-        Self { manner: Manner::HangUp, ..Self::raw(200, "") }
+        Self {
+            manner: Manner::HangUp,
+            ..Self::raw(200, "")
+        }
     }
 }
 
@@ -166,7 +189,9 @@ pub fn capable(seen: &Seen) -> Option<Act> {
     if seen.prompt().starts_with("Is fire hot?") {
         return Some(Act::scored(&[&[("yes", 0.95), ("no", 0.04)]]));
     }
-    seen.prompt().starts_with("Repeat exactly").then(|| Act::text(" seven, lamp"))
+    seen.prompt()
+        .starts_with("Repeat exactly")
+        .then(|| Act::text(" seven, lamp"))
 }
 
 type Script = dyn Fn(&Seen) -> Act + Send + Sync;
@@ -207,7 +232,11 @@ impl MockServer {
                 });
             }
         });
-        Self { address, shared, accepting }
+        Self {
+            address,
+            shared,
+            accepting,
+        }
     }
 
     /// Starts a server that answers requests in turn, the last act for ever.
@@ -259,7 +288,12 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
         let seen = {
             let mut all = shared.seen.lock().unwrap();
             let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-            let seen = parse_head(&head, all.len(), all.iter().filter(|s| s.body == body).count(), body);
+            let seen = parse_head(
+                &head,
+                all.len(),
+                all.iter().filter(|s| s.body == body).count(),
+                body,
+            );
             all.push(seen.clone());
             seen
         };
@@ -283,7 +317,11 @@ async fn write_answer(stream: &mut TcpStream, act: &Act) -> std::io::Result<bool
     if act.manner == Manner::HangUp {
         return Ok(false);
     }
-    let mut answer = format!("HTTP/1.1 {} Mock\r\ncontent-length: {}\r\n", act.status, act.body.len());
+    let mut answer = format!(
+        "HTTP/1.1 {} Mock\r\ncontent-length: {}\r\n",
+        act.status,
+        act.body.len()
+    );
     for (name, value) in &act.headers {
         write!(answer, "{name}: {value}\r\n").unwrap();
     }
@@ -342,10 +380,21 @@ async fn read_request(
 
 fn parse_head(head: &str, nth: usize, repeat: usize, body: Value) -> Seen {
     let mut lines = head.lines();
-    let line = lines.next().unwrap_or_default().trim_end_matches(" HTTP/1.1").to_owned();
+    let line = lines
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches(" HTTP/1.1")
+        .to_owned();
     let headers = lines
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
-    Seen { nth, repeat, line, headers, body, at: Instant::now() }
+    Seen {
+        nth,
+        repeat,
+        line,
+        headers,
+        body,
+        at: Instant::now(),
+    }
 }
