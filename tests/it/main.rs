@@ -5,3 +5,5 @@
 mod datasets;
 #[cfg(unix)]
 mod fetch;
+mod http;
+mod support;

@@ -1,0 +1,240 @@
+//! What a client is told: address, model, key, limits.
+
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::header::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
+use thiserror::Error;
+
+/// The environment variable a key is read from when a study names none.
+pub const DEFAULT_KEY_ENV: &str = "OPENAI_API_KEY";
+
+/// Whether an optional ability of a server is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Asked of the server at start-up; used where it works.
+    #[default]
+    Auto,
+    /// Label scores: required, so that connecting fails where the server
+    /// reports none. Prefill: taken as given, without asking.
+    On,
+    /// Never used; nothing is asked.
+    Off,
+}
+
+/// How to reach one model of an OpenAI-compatible server.
+#[derive(Debug, Clone)]
+pub struct HttpConfig {
+    /// Address up to and including the version, such as
+    /// `https://api.openai.com/v1` or `http://127.0.0.1:8080/v1`. A query
+    /// (`?api-version=…`) is kept on every call.
+    pub base_url: String,
+    /// The model's name on that server.
+    pub model: String,
+    /// The key; local servers need none.
+    pub api_key: Option<SecretString>,
+    /// The environment variable the key comes from, for messages.
+    pub api_key_env: String,
+    /// Longest time of one attempt, body included.
+    pub timeout: Duration,
+    /// Calls in flight at most, at least 1. Adapts downwards under rate limits.
+    pub concurrency: usize,
+    /// Requests per minute at most.
+    pub requests_per_minute: Option<u32>,
+    /// Tokens per minute at most, prompt and completion together.
+    pub tokens_per_minute: Option<u32>,
+    /// Attempts after the first.
+    pub max_retries: u32,
+    /// Wait before the first retry; doubles with each, jittered, up to
+    /// [`max_wait`](Self::max_wait).
+    pub retry_wait: Duration,
+    /// Longest wait between two attempts. A server that asks for longer is
+    /// reported as unavailable at once.
+    pub max_wait: Duration,
+    /// Label scoring by log-probabilities.
+    pub label_scores: Mode,
+    /// Continuing an assistant message.
+    pub prefill: Mode,
+}
+
+impl HttpConfig {
+    /// A configuration without a key: 120 s per attempt, 8 calls in flight,
+    /// 6 retries, abilities found at start-up.
+    pub fn new(base_url: impl Into<String>, model: impl Into<String>) -> Self {
+        Self {
+            base_url: base_url.into(),
+            model: model.into(),
+            api_key: None,
+            api_key_env: DEFAULT_KEY_ENV.to_owned(),
+            timeout: Duration::from_secs(120),
+            concurrency: 8,
+            requests_per_minute: None,
+            tokens_per_minute: None,
+            max_retries: 6,
+            retry_wait: Duration::from_millis(500),
+            max_wait: Duration::from_secs(60),
+            label_scores: Mode::Auto,
+            prefill: Mode::Auto,
+        }
+    }
+
+    /// Reads the key from the environment variable `name`. An unset or blank
+    /// variable means no key: whether one is needed only the server knows.
+    #[must_use]
+    pub fn key_from_env(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.api_key_env);
+        self.api_key = std::env::var(name)
+            .ok()
+            .map(|key| key.trim().to_owned())
+            .filter(|key| !key.is_empty())
+            .map(SecretString::from);
+        self
+    }
+}
+
+/// Why no client came to be.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ConnectError {
+    /// The configuration cannot be used.
+    #[error("{0}")]
+    Config(String),
+    /// Nobody answers at that address, or only with passing failures.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The server refuses us: wrong key, unknown model, wrong address.
+    #[error("{0}")]
+    Rejected(String),
+    /// The server lacks an ability that the configuration requires.
+    #[error("{0}")]
+    Unsupported(String),
+}
+
+/// A checked address: where calls go, and the form of it that may be shown.
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    pub(super) url: Url,
+    /// Without user, password, query and fragment.
+    pub(super) shown: String,
+    /// `shown` and the API version, which can change a reply.
+    pub(super) identity: String,
+    pub(super) loopback: bool,
+}
+
+impl Endpoint {
+    pub(super) fn parse(base_url: &str) -> Result<Self, ConnectError> {
+        let base: Url = base_url.trim().parse().map_err(|error| {
+            ConnectError::Config(format!(
+                "base_url is no URL ({error}); expected one such as https://api.openai.com/v1"
+            ))
+        })?;
+        if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
+            return Err(ConnectError::Config(format!(
+                "base_url must start with http:// or https://, got {}://",
+                base.scheme()
+            )));
+        }
+        let shown = shown(&base);
+        let version = base.query_pairs().find(|(name, _)| name == "api-version");
+        let identity = match version {
+            Some((_, version)) => format!("{shown}?api-version={version}"),
+            None => shown.clone(),
+        };
+        let loopback = match base.host_str().unwrap_or_default() {
+            "localhost" => true,
+            host => host
+                .trim_matches(['[', ']'])
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|address| address.is_loopback()),
+        };
+        let mut url = base;
+        url.set_fragment(None);
+        let path = url.path().trim_end_matches('/');
+        if !path.ends_with("/chat/completions") {
+            let path = format!("{path}/chat/completions");
+            url.set_path(&path);
+        }
+        Ok(Self {
+            url,
+            shown,
+            identity,
+            loopback,
+        })
+    }
+}
+
+/// `url` without the parts that may hold a secret.
+pub(super) fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    // These fail only for addresses that cannot carry a user at all.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.as_str().trim_end_matches('/').to_owned()
+}
+
+/// The value of the `authorization` header, marked so that it is never printed.
+pub(super) fn bearer(config: &HttpConfig) -> Result<Option<HeaderValue>, ConnectError> {
+    let Some(key) = &config.api_key else {
+        return Ok(None);
+    };
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret().trim()))
+        .map_err(|_| {
+            ConnectError::Config(format!(
+                "the key in {} holds characters that no HTTP header can carry; copy it again",
+                config.api_key_env
+            ))
+        })?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_shown_holds_no_secret() {
+        let endpoint =
+            Endpoint::parse("https://me:pw@host.example/openai/v1/?key=canary&api-version=7#x")
+                .unwrap();
+        assert_eq!(endpoint.shown, "https://host.example/openai/v1");
+        assert_eq!(
+            endpoint.identity,
+            "https://host.example/openai/v1?api-version=7"
+        );
+        assert_eq!(endpoint.url.path(), "/openai/v1/chat/completions");
+        assert_eq!(endpoint.url.query(), Some("key=canary&api-version=7"));
+    }
+
+    #[test]
+    fn loopback_is_recognised() {
+        for (url, loopback) in [
+            ("http://127.0.0.1:8080/v1", true),
+            ("http://[::1]:8080/v1", true),
+            ("http://localhost/v1", true),
+            ("http://10.0.0.1/v1", false),
+            ("https://api.openai.com/v1", false),
+        ] {
+            assert_eq!(Endpoint::parse(url).unwrap().loopback, loopback, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_full_path_is_taken_as_it_is() {
+        let endpoint = Endpoint::parse("http://h/v1/chat/completions").unwrap();
+        assert_eq!(endpoint.url.as_str(), "http://h/v1/chat/completions");
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for url in ["", "api.openai.com/v1", "ftp://h/v1", "file:///etc"] {
+            assert!(
+                matches!(Endpoint::parse(url), Err(ConnectError::Config(_))),
+                "{url}"
+            );
+        }
+    }
+}

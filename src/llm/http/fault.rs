@@ -1,0 +1,407 @@
+//! What went wrong, and what to do about it.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use serde_json::Value;
+use shiftproof_search::LlmError;
+
+use super::config::shown;
+use super::request::{Dialect, Quirk};
+
+/// Longest stretch of a server's own words in a message, in characters.
+const QUOTE: usize = 300;
+
+/// Why an attempt has no completion.
+#[derive(Debug, PartialEq)]
+pub(super) enum Fault {
+    /// May pass; `then` is the error if it never does.
+    Passing {
+        then: LlmError,
+        /// The server's own request for patience.
+        wait: Option<Duration>,
+        /// Too many requests or overload, as opposed to a plain failure.
+        throttled: bool,
+        /// Nobody listens at the address.
+        refused: bool,
+    },
+    /// A parameter is not accepted: ask again without it.
+    Parameter(Quirk, LlmError),
+    /// Will not pass.
+    Final(LlmError),
+}
+
+impl Fault {
+    pub(super) fn passing(why: String) -> Self {
+        Self::Passing {
+            then: LlmError::Unavailable(why),
+            wait: None,
+            throttled: false,
+            refused: false,
+        }
+    }
+
+    pub(super) fn rejected(why: String) -> Self {
+        Self::Final(LlmError::Rejected(why))
+    }
+
+    pub(super) fn request(why: String) -> Self {
+        Self::Final(LlmError::Request(why))
+    }
+}
+
+/// What a message may tell about the client.
+pub(super) struct Context<'a> {
+    pub(super) address: &'a str,
+    pub(super) model: &'a str,
+    pub(super) key_env: &'a str,
+    pub(super) has_key: bool,
+    /// What was sent in which dialect.
+    pub(super) dialect: Dialect,
+}
+
+/// The parts of an error body, whatever its form.
+#[derive(Debug, Default, PartialEq)]
+struct Complaint {
+    text: String,
+    /// `code`, `type` and `status`, in lower case, separated by blanks.
+    codes: String,
+    parameter: Option<String>,
+    number: Option<u16>,
+}
+
+impl Complaint {
+    fn read(body: &[u8]) -> Self {
+        match serde_json::from_slice::<Value>(body) {
+            Ok(value) => Self::of(value.get("error").unwrap_or(&value)),
+            Err(_) if body.trim_ascii_start().starts_with(b"<") => Self {
+                text: "an HTML page".to_owned(),
+                ..Self::default()
+            },
+            Err(_) => Self {
+                text: String::from_utf8_lossy(body).into_owned(),
+                ..Self::default()
+            },
+        }
+    }
+
+    fn of(error: &Value) -> Self {
+        let field = |name: &str| error.get(name).filter(|value| !value.is_null());
+        let text = |value: &Value| {
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
+        };
+        let said = ["message", "detail", "msg", "error"]
+            .iter()
+            .find_map(|name| field(name));
+        let codes = ["code", "type", "status"]
+            .iter()
+            .filter_map(|name| field(name)?.as_str());
+        let number = ["code", "status"].iter().find_map(|name| {
+            let value = field(name)?;
+            value.as_u64().or_else(|| value.as_str()?.parse().ok())
+        });
+        Self {
+            text: text(said.unwrap_or(error)),
+            codes: codes.collect::<Vec<_>>().join(" ").to_lowercase(),
+            parameter: field("param").and_then(Value::as_str).map(str::to_owned),
+            number: number.and_then(|number| u16::try_from(number).ok()),
+        }
+    }
+
+    fn says(&self, words: &[&str]) -> bool {
+        let text = self.text.to_lowercase();
+        words
+            .iter()
+            .any(|word| text.contains(word) || self.codes.contains(word))
+    }
+}
+
+/// Judges an answer whose status is not 200.
+pub(super) fn of_status(
+    status: u16,
+    headers: &HeaderMap,
+    body: &[u8],
+    context: &Context<'_>,
+) -> Fault {
+    if matches!(status, 300..=399) {
+        let address = context.address;
+        let target = headers
+            .get(LOCATION)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        // Relative targets say nothing that the address does not.
+        let target = target
+            .parse()
+            .map_or_else(|_| "elsewhere".to_owned(), |url| shown(&url));
+        return Fault::rejected(format!(
+            "{address} redirects to {target} ({status}), which is not followed; set base_url to the final address"
+        ));
+    }
+    judge(
+        status,
+        wait_asked(headers, SystemTime::now()),
+        &Complaint::read(body),
+        context,
+    )
+}
+
+/// Judges an `error` inside an answer whose status is 200.
+pub(super) fn of_error(error: &Value, context: &Context<'_>) -> Fault {
+    let complaint = Complaint::of(error);
+    let status = match complaint.number {
+        Some(status @ 400..=599) => status,
+        _ if complaint.says(&["insufficient_quota"]) => 402,
+        _ if complaint.says(&["authentication", "invalid_api_key", "permission"]) => 401,
+        _ if complaint.says(&["rate_limit", "rate limit", "too many requests"]) => 429,
+        _ if complaint.codes.contains("invalid_request") || overflows(&complaint) => 400,
+        _ => 502,
+    };
+    judge(status, None, &complaint, context)
+}
+
+fn judge(
+    status: u16,
+    wait: Option<Duration>,
+    complaint: &Complaint,
+    context: &Context<'_>,
+) -> Fault {
+    let Context {
+        address,
+        model,
+        key_env,
+        has_key,
+        ..
+    } = context;
+    let said = format!("{address} answered {status}: {}", quote(&complaint.text));
+    let passing = |throttled| Fault::Passing {
+        then: LlmError::Unavailable(said.clone()),
+        wait,
+        throttled,
+        refused: false,
+    };
+    let key = || {
+        Fault::rejected(if *has_key {
+            format!("{said}; check the key in {key_env}")
+        } else {
+            format!("{said}; no key was sent: set {key_env}, or name its variable as api_key_env")
+        })
+    };
+    if complaint.says(&[
+        "insufficient_quota",
+        "billing_hard_limit",
+        "insufficient_balance",
+        "billing_not_active",
+    ]) {
+        return Fault::rejected(format!(
+            "{said}; the account of {key_env} has no quota left"
+        ));
+    }
+    if matches!(status, 400 | 413 | 422 | 500) && overflows(complaint) {
+        return Fault::request(format!(
+            "{said}; the prompt is too long for {model}: shorten it or raise the server's context"
+        ));
+    }
+    match status {
+        400 | 422
+            if complaint.says(&[
+                "api key not valid",
+                "incorrect api key",
+                "invalid api key",
+                "invalid_api_key",
+            ]) =>
+        {
+            key()
+        }
+        400 | 422 if complaint.says(&["model_not_found"]) => unknown_model(&said, context),
+        400 | 422 => match rejected_parameter(complaint, context.dialect) {
+            Some(quirk) => Fault::Parameter(quirk, LlmError::Request(said)),
+            None => Fault::request(said),
+        },
+        413 => Fault::request(said),
+        401 => key(),
+        402 => Fault::rejected(format!(
+            "{said}; the account of {key_env} has no credit left"
+        )),
+        403 if complaint.says(&["moderation", "flagged"]) => Fault::request(said),
+        403 => key(),
+        404 => unknown_model(&said, context),
+        408 | 409 | 425 => passing(false),
+        429 | 503 | 529 => passing(true),
+        // Go's JSON encoder, as in Ollama: the same prompt will fail again.
+        500 if complaint.says(&[
+            "unsupported value: nan",
+            "unsupported value: -inf",
+            "unsupported value: +inf",
+        ]) =>
+        {
+            Fault::request(format!(
+                "{said}; the model computed no number for this prompt"
+            ))
+        }
+        501 => Fault::rejected(said),
+        500..=599 => passing(false),
+        _ => Fault::rejected(format!("{said}; is base_url right? expected …/v1")),
+    }
+}
+
+fn unknown_model(said: &str, context: &Context<'_>) -> Fault {
+    let Context { address, model, .. } = context;
+    Fault::rejected(format!(
+        "{said}; check that the server has the model {model} and that base_url {address} is right (expected …/v1)"
+    ))
+}
+
+fn overflows(complaint: &Complaint) -> bool {
+    complaint.says(&[
+        "context_length_exceeded",
+        "exceed_context_size",
+        "maximum context length",
+        "context length",
+        "context window",
+        "context size",
+        "prompt is too long",
+        "input is too long",
+        "too many tokens",
+    ])
+}
+
+/// The parameter that was refused as such, as opposed to its value.
+fn rejected_parameter(complaint: &Complaint, dialect: Dialect) -> Option<Quirk> {
+    let names = |quirk: Quirk| {
+        let name = quirk.parameter();
+        complaint.parameter.as_deref() == Some(name) || has_word(&complaint.text, name)
+    };
+    let mut unlearned = Quirk::ALL.into_iter().filter(|quirk| !dialect.has(*quirk));
+    // A bound on the number of alternatives is a value worth lowering.
+    if !dialect.has(Quirk::FewLogprobs)
+        && names(Quirk::FewLogprobs)
+        && complaint.says(&[
+            "less than",
+            "at most",
+            "maximum",
+            "<=",
+            "between",
+            "range",
+            "exceed",
+            "greater than",
+            "too large",
+        ])
+    {
+        return Some(Quirk::FewLogprobs);
+    }
+    let refused = complaint.says(&[
+        "unsupported",
+        "not support",
+        "unknown",
+        "unrecognized",
+        "unexpected",
+        "not permitted",
+        "not allowed",
+        "not accept",
+        "extra_forbidden",
+        "deprecated",
+        "cannot both",
+        "can't both",
+    ]);
+    unlearned.find(|quirk| refused && *quirk != Quirk::FewLogprobs && names(*quirk))
+}
+
+/// Whether `text` holds `word` bounded by what cannot be part of a name.
+fn has_word(text: &str, word: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word)
+        .any(|(at, _)| !text[..at].ends_with(part) && !text[at + word.len()..].starts_with(part))
+}
+
+/// The least wait that `headers` ask for: `retry-after-ms`, or `Retry-After` in
+/// seconds or as a date.
+fn wait_asked(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).ok();
+    if let Some(millis) = text("retry-after-ms").and_then(|text| text.parse::<f64>().ok()) {
+        return seconds(millis / 1e3);
+    }
+    let value = text(RETRY_AFTER.as_str())?;
+    match value.parse::<f64>() {
+        Ok(number) => seconds(number),
+        Err(_) => httpdate::parse_http_date(value)
+            .ok()?
+            .duration_since(now)
+            .ok(),
+    }
+}
+
+/// A server's words on one line, control characters removed, cut to [`QUOTE`].
+pub(super) fn quote(text: &str) -> String {
+    let mut line = String::new();
+    for word in text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+    {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+        if let Some((cut, _)) = line.char_indices().nth(QUOTE) {
+            line.truncate(cut);
+            line.push('…');
+            break;
+        }
+    }
+    if line.is_empty() {
+        "nothing more".to_owned()
+    } else {
+        line
+    }
+}
+
+/// Judges a failure to get an answer at all.
+pub(super) fn of_transport(
+    error: reqwest::Error,
+    context: &Context<'_>,
+    timeout: Duration,
+) -> Fault {
+    let address = context.address;
+    let error = error.without_url();
+    if error.is_timeout() {
+        return Fault::passing(format!(
+            "{address} gave no full answer within {} s",
+            timeout.as_secs_f64()
+        ));
+    }
+    let cause = deepest(&error);
+    if error.is_builder() {
+        return Fault::request(format!("no request to {address} could be made: {cause}"));
+    }
+    if !error.is_connect() {
+        return Fault::passing(format!("the answer of {address} broke off: {cause}"));
+    }
+    if cause.contains("certificate") {
+        return Fault::rejected(format!(
+            "{address} shows a certificate that cannot be trusted: {cause}"
+        ));
+    }
+    Fault::Passing {
+        then: LlmError::Unavailable(format!(
+            "nobody answers at {address}: {cause}; is the server running?"
+        )),
+        wait: None,
+        throttled: false,
+        refused: true,
+    }
+}
+
+/// The innermost cause: the outer ones only repeat that something failed.
+fn deepest(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    quote(&cause.to_string())
+}
+
+#[cfg(test)]
+#[path = "fault_tests.rs"]
+mod tests;

@@ -1,0 +1,260 @@
+use super::*;
+use serde_json::json;
+
+const CONTEXT: Context<'static> = Context {
+    address: "http://host/v1",
+    model: "m",
+    key_env: "THE_KEY",
+    has_key: true,
+    dialect: Dialect::NONE,
+};
+
+fn fault(status: u16, body: &Value) -> Fault {
+    of_status(
+        status,
+        &HeaderMap::new(),
+        body.to_string().as_bytes(),
+        &CONTEXT,
+    )
+}
+
+fn says(message: &str) -> Value {
+    json!({"error": {"message": message}})
+}
+
+/// `passing`, `throttled`, `parameter NAME`, `rejected` or `request`.
+fn class(fault: &Fault) -> String {
+    match fault {
+        Fault::Passing {
+            throttled: true, ..
+        } => "throttled".to_owned(),
+        Fault::Passing { .. } => "passing".to_owned(),
+        Fault::Parameter(quirk, _) => format!("parameter {}", quirk.parameter()),
+        Fault::Final(LlmError::Rejected(_)) => "rejected".to_owned(),
+        Fault::Final(_) => "request".to_owned(),
+    }
+}
+
+#[test]
+fn classes_of_statuses() {
+    for (statuses, expected) in [
+        (&[408, 409, 425, 500, 502, 504, 520, 599][..], "passing"),
+        (&[429, 503, 529], "throttled"),
+        (
+            &[401, 402, 403, 404, 405, 410, 501, 301, 307, 308],
+            "rejected",
+        ),
+        (&[400, 413, 422], "request"),
+    ] {
+        for status in statuses {
+            assert_eq!(class(&fault(*status, &says("no"))), expected, "{status}");
+        }
+    }
+}
+
+#[test]
+fn classes_that_the_words_decide() {
+    for (status, body, expected) in [
+        (
+            429,
+            json!({"error": {"code": "insufficient_quota"}}),
+            "rejected",
+        ),
+        (
+            429,
+            json!({"error": {"type": "insufficient_quota", "message": "m"}}),
+            "rejected",
+        ),
+        // Gemini says this of a limit per minute.
+        (
+            429,
+            json!({"error": {"code": 429, "message": "You exceeded your current quota", "status": "RESOURCE_EXHAUSTED"}}),
+            "throttled",
+        ),
+        (
+            400,
+            says("API key not valid. Please pass a valid API key."),
+            "rejected",
+        ),
+        (
+            400,
+            json!({"error": {"code": "model_not_found"}}),
+            "rejected",
+        ),
+        (403, says("Your input was flagged"), "request"),
+        (500, says("json: unsupported value: NaN"), "request"),
+        (500, says("context size exceeded"), "request"),
+    ] {
+        assert_eq!(class(&fault(status, &body)), expected, "{status} {body}");
+    }
+}
+
+#[test]
+fn overflow_is_recognised_in_every_wording() {
+    for body in [
+        json!({"error": {"code": "context_length_exceeded", "message": "m"}}),
+        json!({"error": {"code": 400, "type": "exceed_context_size_error", "message": "m"}}),
+        json!({"object": "error", "message": "This model's maximum context length is 4096 tokens", "code": 400}),
+        json!({"detail": "prompt is too long"}),
+    ] {
+        let Fault::Final(LlmError::Request(text)) = fault(400, &body) else {
+            panic!("{body}")
+        };
+        assert!(text.contains("too long for m"), "{text}");
+    }
+}
+
+#[test]
+fn refused_parameters_are_recognised_and_bad_values_are_not() {
+    let openai = json!({"error": {"message": "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.", "param": "max_tokens", "code": "unsupported_parameter"}});
+    let forbidden = json!({"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]});
+    for (body, expected) in [
+        (openai, "parameter max_tokens"),
+        (forbidden, "parameter seed"),
+        (
+            says("Unsupported value: 'temperature' does not support 0.0 with this model."),
+            "parameter temperature",
+        ),
+        (
+            says("`top_p` is deprecated for this model"),
+            "parameter top_p",
+        ),
+        (
+            says("top_logprobs must be less than or equal to 5"),
+            "parameter top_logprobs",
+        ),
+        (
+            says("max_tokens is too large: 9. This model supports at most 8 completion tokens"),
+            "request",
+        ),
+        (says("temperature must be between 0 and 2"), "request"),
+        (
+            says("Unrecognized request argument supplied: top_logprobs"),
+            "request",
+        ),
+        (says("unsupported role"), "request"),
+    ] {
+        assert_eq!(class(&fault(400, &body)), expected, "{body}");
+    }
+}
+
+#[test]
+fn a_learned_parameter_is_not_refused_again() {
+    let learned = super::super::request::Learned::default();
+    learned.learn(Quirk::NoSeed);
+    let context = Context {
+        dialect: learned.dialect(),
+        ..CONTEXT
+    };
+    let body = says("unknown field seed").to_string();
+    let fault = of_status(400, &HeaderMap::new(), body.as_bytes(), &context);
+    assert_eq!(class(&fault), "request");
+}
+
+#[test]
+fn errors_inside_a_success_are_judged_by_what_they_say() {
+    for (error, expected) in [
+        (json!({"code": 502, "message": "upstream"}), "passing"),
+        (json!({"code": "429"}), "throttled"),
+        (json!({"code": 401}), "rejected"),
+        (json!({"code": "insufficient_quota"}), "rejected"),
+        (json!({"type": "authentication_error"}), "rejected"),
+        (json!({"type": "rate_limit_error"}), "throttled"),
+        (
+            json!({"type": "invalid_request_error", "message": "m"}),
+            "request",
+        ),
+        (json!({"code": "context_length_exceeded"}), "request"),
+        (json!("something"), "passing"),
+        (json!({}), "passing"),
+    ] {
+        assert_eq!(class(&of_error(&error, &CONTEXT)), expected, "{error}");
+    }
+}
+
+#[test]
+fn every_form_of_error_body_is_quoted() {
+    for body in [
+        r#"{"error": {"message": "the words"}}"#,
+        r#"{"error": "the words"}"#,
+        r#"{"message": "the words"}"#,
+        r#"{"detail": "the words"}"#,
+        r#"{"detail": [{"msg": "the words"}]}"#,
+        "the words",
+        "the\n\u{1b}[31m words",
+    ] {
+        let fault = of_status(400, &HeaderMap::new(), body.as_bytes(), &CONTEXT);
+        let Fault::Final(LlmError::Request(text)) = fault else {
+            panic!("{body}")
+        };
+        assert!(
+            text.contains("the words") || text.contains("the [31m words"),
+            "{text}"
+        );
+        assert!(!text.contains(char::is_control), "{text:?}");
+    }
+}
+
+#[test]
+fn messages_say_how_to_mend() {
+    let text =
+        |status, context: &Context<'_>| match of_status(status, &HeaderMap::new(), b"", context) {
+            Fault::Final(LlmError::Rejected(text)) => text,
+            other => panic!("{other:?}"),
+        };
+    assert_eq!(
+        text(401, &CONTEXT),
+        "http://host/v1 answered 401: nothing more; check the key in THE_KEY"
+    );
+    let keyless = Context {
+        has_key: false,
+        ..CONTEXT
+    };
+    assert!(text(401, &keyless).contains("no key was sent: set THE_KEY"));
+    assert!(text(404, &CONTEXT).contains("has the model m"));
+    assert!(text(402, &CONTEXT).contains("no credit"));
+}
+
+#[test]
+fn redirects_name_their_target_without_its_query() {
+    let mut headers = HeaderMap::new();
+    headers.insert(LOCATION, "https://me:pw@new/v1?key=canary".parse().unwrap());
+    let Fault::Final(LlmError::Rejected(text)) = of_status(308, &headers, b"", &CONTEXT) else {
+        panic!("not rejected")
+    };
+    assert!(text.contains("redirects to https://new/v1 (308)"), "{text}");
+    headers.insert(LOCATION, "/v2?key=canary".parse().unwrap());
+    let text = format!("{:?}", of_status(308, &headers, b"", &CONTEXT));
+    assert!(
+        text.contains("elsewhere") && !text.contains("canary"),
+        "{text}"
+    );
+}
+
+#[test]
+fn waits_in_every_notation() {
+    let now = httpdate::parse_http_date("Wed, 21 Oct 2015 07:28:00 GMT").unwrap();
+    for (name, value, expected) in [
+        ("retry-after", "7", Some(7000)),
+        ("retry-after", " 1.5 ", Some(1500)),
+        ("retry-after", "Wed, 21 Oct 2015 07:28:09 GMT", Some(9000)),
+        ("retry-after", "Wed, 21 Oct 2015 07:27:00 GMT", None),
+        ("retry-after", "soon", None),
+        ("retry-after", "-1", None),
+        ("retry-after", "NaN", None),
+        ("retry-after-ms", "250", Some(250)),
+        ("retry-after-ms", "1e300", None),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, value.parse().unwrap());
+        let got = wait_asked(&headers, now).map(|wait| wait.as_millis());
+        assert_eq!(got, expected, "{name}: {value}");
+    }
+}
+
+#[test]
+fn long_words_are_cut() {
+    let text = quote(&"ä".repeat(10_000));
+    assert_eq!(text.chars().count(), QUOTE + 1);
+    assert!(text.ends_with('…'));
+}

@@ -1,0 +1,170 @@
+use super::*;
+use serde_json::json;
+
+fn completion(value: &Value) -> Completion {
+    match parse(value.to_string().as_bytes()) {
+        Parsed::Completion(completion) => completion,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn answer(message: &Value) -> Completion {
+    completion(&json!({"choices": [{"message": message}]}))
+}
+
+#[test]
+fn the_least_a_server_can_send() {
+    let least = completion(&json!({"choices": [{}]}));
+    assert_eq!(least.text, "");
+    assert_eq!(least.finish, Finish::Stop);
+    assert_eq!(least.usage, None);
+    assert!(least.positions.is_empty());
+}
+
+#[test]
+fn content_in_its_many_forms() {
+    assert_eq!(answer(&json!({"content": null})).text, "");
+    assert_eq!(answer(&json!({"content": 7})).text, "");
+    assert_eq!(
+        answer(&json!({"content": null, "refusal": "no"})).text,
+        "no"
+    );
+    let parts = json!({"content": [{"type": "text", "text": "a"}, {"type": "image"}, "b"]});
+    assert_eq!(answer(&parts).text, "ab");
+    assert_eq!(
+        completion(&json!({"choices": [{"text": "old"}]})).text,
+        "old"
+    );
+}
+
+#[test]
+fn reasoning_is_left_out() {
+    let beside = answer(&json!({"content": "yes", "reasoning_content": "hm"}));
+    assert_eq!((beside.text.as_str(), beside.reasoned), ("yes", true));
+    let within = answer(&json!({"content": "<think>no?</think>\n\nyes"}));
+    assert_eq!((within.text.as_str(), within.reasoned), ("yes", true));
+    assert_eq!(answer(&json!({"content": "<think>no end"})).text, "");
+    let plain = answer(&json!({"content": "a <think> b", "reasoning": null}));
+    assert_eq!(
+        (plain.text.as_str(), plain.reasoned),
+        ("a <think> b", false)
+    );
+}
+
+#[test]
+fn finish_reasons() {
+    for (reason, finish) in [
+        (json!("stop"), Finish::Stop),
+        (json!("length"), Finish::Length),
+        (json!("content_filter"), Finish::Filtered),
+        (json!("SAFETY"), Finish::Filtered),
+        (json!("brand_new"), Finish::Stop),
+        (json!(null), Finish::Stop),
+        (json!(3), Finish::Stop),
+    ] {
+        let value = json!({"choices": [{"finish_reason": reason}]});
+        assert_eq!(completion(&value).finish, finish, "{value}");
+    }
+}
+
+#[test]
+fn usage_is_taken_whole_or_not_at_all() {
+    let read = |usage: Value| completion(&json!({"choices": [{}], "usage": usage})).usage;
+    let full = Some(Usage {
+        prompt_tokens: 5,
+        completion_tokens: 2,
+        estimated: false,
+    });
+    assert_eq!(
+        read(json!({"prompt_tokens": 5, "completion_tokens": 2})),
+        full
+    );
+    assert_eq!(
+        read(json!({"prompt_tokens": 5.0, "completion_tokens": "2"})),
+        full
+    );
+    assert_eq!(read(json!({"input_tokens": 5, "output_tokens": 2})), full);
+    for usage in [
+        json!(null),
+        json!({}),
+        json!({"prompt_tokens": 0, "completion_tokens": 2}),
+        json!({"prompt_tokens": -5, "completion_tokens": 2}),
+        json!({"prompt_tokens": null, "completion_tokens": 2}),
+        json!({"prompt_tokens": 5}),
+    ] {
+        assert_eq!(read(usage.clone()), None, "{usage}");
+    }
+}
+
+#[test]
+fn odd_logprobs_are_dropped_one_by_one() {
+    let body = br#"{"choices": [{"message": {"content": "a NaN b"}, "logprobs": {"content": [
+        {"token": "a", "logprob": -0.1, "top_logprobs": [
+            {"token": "a", "logprob": "-0.1"}, {"token": "b", "logprob": NaN},
+            {"token": "c", "logprob": -Infinity}, {"token": "d", "logprob": "-inf"},
+            {"token": "e", "logprob": "NaN"}, {"token": "f", "logprob": 1e-9}, 7, {}]},
+        {"token": "x", "logprob": null, "top_logprobs": [{"token": "y", "logprob": -1}]}
+    ]}}]}"#;
+    let Parsed::Completion(completion) = parse(body) else {
+        panic!("not read")
+    };
+    assert_eq!(completion.text, "a NaN b", "words in quotes stay");
+    assert_eq!(completion.positions.len(), 1);
+    let top: Vec<(&str, f64)> = completion.positions[0]
+        .top
+        .iter()
+        .map(|(token, logprob)| (std::str::from_utf8(token).unwrap(), *logprob))
+        .collect();
+    assert_eq!(top, [("a", -0.1), ("d", f64::NEG_INFINITY), ("f", 0.0)]);
+}
+
+#[test]
+fn both_forms_of_logprobs_are_read() {
+    let chat = json!({"content": [
+        {"token": "?", "bytes": [121], "logprob": -0.5, "top_logprobs": [{"token": "n", "bytes": [], "logprob": -1}]}
+    ]});
+    let legacy = json!({"tokens": ["y"], "token_logprobs": [-0.5], "top_logprobs": [{"n": -1}]});
+    let expected = [Position {
+        token: b"y".to_vec(),
+        top: vec![(b"n".to_vec(), -1.0), (b"y".to_vec(), -0.5)],
+    }];
+    assert_eq!(positions(&chat), expected);
+    assert_eq!(positions(&legacy), expected);
+    for nothing in [
+        json!(null),
+        json!({"content": null}),
+        json!({"content": [{"token": "y"}]}),
+        json!([]),
+    ] {
+        assert!(positions(&nothing).is_empty(), "{nothing}");
+    }
+}
+
+#[test]
+fn what_is_no_completion() {
+    assert_eq!(parse(b"<!doctype html><html>"), Parsed::Html);
+    assert_eq!(parse(b"  \n<html>"), Parsed::Html);
+    assert_eq!(parse(br#"{"choices": [{"mess"#), Parsed::Truncated);
+    assert_eq!(parse(b""), Parsed::Truncated);
+    assert_eq!(parse(b"OK"), Parsed::NotJson);
+    assert_eq!(parse(br#"{"status": "ok"}"#), Parsed::Foreign);
+    assert_eq!(parse(br#"[1]"#), Parsed::Foreign);
+    assert_eq!(parse(br#"{"choices": []}"#), Parsed::Empty);
+    assert_eq!(parse(br#"{"choices": null}"#), Parsed::Empty);
+    assert!(matches!(
+        parse(br#"{"error": {"message": "x"}, "choices": [{}]}"#),
+        Parsed::Error(_)
+    ));
+    assert!(matches!(
+        parse(br#"{"choices": [{"error": {"code": 502}}]}"#),
+        Parsed::Error(_)
+    ));
+    assert!(matches!(
+        parse(br#"{"choices": [{"finish_reason": "error"}]}"#),
+        Parsed::Error(_)
+    ));
+    assert!(matches!(
+        parse(br#"{"error": null, "choices": [{}]}"#),
+        Parsed::Completion(_)
+    ));
+}

@@ -1,0 +1,378 @@
+//! One call: attempts, retries, adaptation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Client, redirect};
+use secrecy::ExposeSecret;
+use shiftproof_search::{Call, LlmError};
+use shiftproof_tasks::{Request, Usage};
+
+use super::config::{ConnectError, Endpoint, HttpConfig, bearer};
+use super::fault::{self, Context, Fault};
+use super::limit::{HttpStats, Limiter};
+use super::reply::{self, Completion, Parsed};
+use super::request::{Body, Continuation, Dialect, Learned, Shape};
+
+/// Most bytes of a body that are read. The longest honest answer, 16 scored
+/// tokens with 20 alternatives each, is below 100 KB; long texts stay below 1 MB.
+const MOST_BYTES: usize = 8 << 20;
+/// Retries of an answer without choices: a server that is well but sends
+/// nothing will rarely change its mind.
+const EMPTY_RETRIES: u32 = 2;
+
+/// Sends calls to one model of one server.
+#[derive(Debug)]
+pub(super) struct Sender {
+    client: Client,
+    endpoint: Endpoint,
+    config: HttpConfig,
+    limiter: Limiter,
+    learned: Learned,
+    authorization: Option<HeaderValue>,
+}
+
+impl Sender {
+    pub(super) fn new(config: HttpConfig) -> Result<Self, ConnectError> {
+        let endpoint = Endpoint::parse(&config.base_url)?;
+        if config.model.trim().is_empty() {
+            return Err(ConnectError::Config(
+                "no model is named; set model to one the server has".to_owned(),
+            ));
+        }
+        let authorization = bearer(&config)?;
+        Ok(Self {
+            client: client(&config, &endpoint)?,
+            limiter: Limiter::new(
+                config.concurrency,
+                config.requests_per_minute,
+                config.tokens_per_minute,
+            ),
+            learned: Learned::default(),
+            endpoint,
+            config,
+            authorization,
+        })
+    }
+
+    pub(super) fn config(&self) -> &HttpConfig {
+        &self.config
+    }
+
+    /// The address without secrets, with what of it can change a reply.
+    pub(super) fn identity(&self) -> &str {
+        &self.endpoint.identity
+    }
+
+    pub(super) fn address(&self) -> &str {
+        &self.endpoint.shown
+    }
+
+    pub(super) fn stats(&self) -> HttpStats {
+        self.limiter.stats()
+    }
+
+    pub(super) fn adaptations(&self) -> Vec<&'static str> {
+        self.learned
+            .dialect()
+            .quirks()
+            .map(super::request::Quirk::remedy)
+            .collect()
+    }
+
+    /// Sends `call` until it is answered or will not be.
+    pub(super) async fn complete(
+        &self,
+        call: &Call,
+        shape: Shape,
+        continuation: Continuation,
+    ) -> Result<(Completion, Usage), LlmError> {
+        self.persist(call, shape, continuation, false).await
+    }
+
+    /// Like [`complete`](Self::complete), but gives up at once where nobody
+    /// listens.
+    pub(super) async fn complete_if_listening(
+        &self,
+        call: &Call,
+        shape: Shape,
+        continuation: Continuation,
+    ) -> Result<(Completion, Usage), LlmError> {
+        self.persist(call, shape, continuation, true).await
+    }
+
+    async fn persist(
+        &self,
+        call: &Call,
+        shape: Shape,
+        continuation: Continuation,
+        must_listen: bool,
+    ) -> Result<(Completion, Usage), LlmError> {
+        let reserve = estimate(&call.request) + u64::from(call.sampling.max_tokens);
+        let mut retries = 0;
+        loop {
+            let dialect = self.learned.dialect();
+            let body = Body::new(&self.config.model, call, shape, dialect, continuation);
+            let body = serde_json::to_vec(&body).map_err(|error| {
+                LlmError::Request(format!("the request cannot be written as JSON: {error}"))
+            })?;
+            let permit = self.limiter.admit(reserve).await;
+            let fault = match self.attempt(body, dialect).await {
+                Ok(completion) => {
+                    let usage = completion
+                        .usage
+                        .unwrap_or_else(|| guess(&call.request, &completion.text));
+                    permit.succeeded(usage.prompt_tokens + usage.completion_tokens);
+                    self.check_prompt(call, &completion)?;
+                    return Ok((completion, usage));
+                }
+                Err(fault) => fault,
+            };
+            let (then, wait) = match fault {
+                Fault::Final(error) => {
+                    permit.failed();
+                    return Err(self.without_key(error));
+                }
+                Fault::Parameter(quirk, error) => {
+                    permit.failed();
+                    if dialect.has(quirk) {
+                        return Err(self.without_key(error));
+                    }
+                    self.learned.learn(quirk);
+                    continue;
+                }
+                Fault::Passing {
+                    then,
+                    wait,
+                    throttled,
+                    refused,
+                } => {
+                    if throttled {
+                        permit.throttled(wait.filter(|wait| *wait <= self.config.max_wait));
+                    } else {
+                        permit.failed();
+                    }
+                    if refused && must_listen {
+                        return Err(self.without_key(then));
+                    }
+                    (then, wait)
+                }
+            };
+            let most = match then {
+                LlmError::Request(_) => self.config.max_retries.min(EMPTY_RETRIES),
+                _ => self.config.max_retries,
+            };
+            if retries >= most {
+                return Err(self.without_key(after(then, retries)));
+            }
+            if let Some(wait) = wait.filter(|wait| *wait > self.config.max_wait) {
+                let asked = format!(
+                    "and asks to wait {} s, longer than the {} s we wait at most",
+                    wait.as_secs(),
+                    self.config.max_wait.as_secs()
+                );
+                return Err(self.without_key(with_note(then, &asked)));
+            }
+            self.limiter.back_off(self.delay(retries, wait)).await;
+            retries += 1;
+        }
+    }
+
+    /// The wait before retry number `retries`: exponential with equal jitter,
+    /// or what the server asked for and up to a tenth more, whichever is longer.
+    fn delay(&self, retries: u32, asked: Option<Duration>) -> Duration {
+        let full = self
+            .config
+            .retry_wait
+            .saturating_mul(1 << retries.min(20))
+            .min(self.config.max_wait);
+        let own = full.mul_f64(rand::random_range(0.5..=1.0));
+        asked.map_or(own, |asked| {
+            own.max(asked.mul_f64(rand::random_range(1.0..=1.1)))
+        })
+    }
+
+    async fn attempt(&self, body: Vec<u8>, dialect: Dialect) -> Result<Completion, Fault> {
+        let context = Context {
+            address: &self.endpoint.shown,
+            model: &self.config.model,
+            key_env: &self.config.api_key_env,
+            has_key: self.authorization.is_some(),
+            dialect,
+        };
+        let broken = |error| fault::of_transport(error, &context, self.config.timeout);
+        let mut request = self.client.post(self.endpoint.url.clone()).body(body);
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization.clone());
+        }
+        let mut response = request.send().await.map_err(broken)?;
+        let mut received = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(broken)? {
+            if received.len() + chunk.len() > MOST_BYTES {
+                return Err(Fault::request(format!(
+                    "{} answered with more than {} MiB",
+                    context.address,
+                    MOST_BYTES >> 20
+                )));
+            }
+            received.extend_from_slice(&chunk);
+        }
+        let status = response.status().as_u16();
+        if !response.status().is_success() {
+            return Err(fault::of_status(
+                status,
+                response.headers(),
+                &received,
+                &context,
+            ));
+        }
+        let address = context.address;
+        Err(match reply::parse(&received) {
+            Parsed::Completion(completion) => return Ok(completion),
+            Parsed::Error(error) => fault::of_error(&error, &context),
+            Parsed::Empty => Fault::Passing {
+                then: LlmError::Request(format!("{address} answered without a choice")),
+                wait: None,
+                throttled: false,
+                refused: false,
+            },
+            Parsed::Truncated => Fault::passing(format!(
+                "the answer of {address} broke off after {} bytes",
+                received.len()
+            )),
+            Parsed::Html => Fault::rejected(format!(
+                "{address} answered with HTML, not JSON; is base_url right? expected …/v1"
+            )),
+            Parsed::Foreign => Fault::rejected(format!(
+                "{address} answered with JSON that is no chat completion: {}; is base_url right? expected …/v1",
+                fault::quote(&String::from_utf8_lossy(&received)),
+            )),
+            Parsed::NotJson => Fault::rejected(format!(
+                "{address} answered with something other than JSON: {}; is base_url right? expected …/v1",
+                fault::quote(&String::from_utf8_lossy(&received)),
+            )),
+        })
+    }
+
+    /// A server that cuts a long prompt without a word (Ollama does) answers a
+    /// question nobody asked. Every word is a token at least, so fewer tokens
+    /// than words means that words are missing.
+    fn check_prompt(&self, call: &Call, completion: &Completion) -> Result<(), LlmError> {
+        const FEW: u64 = 64;
+        let Some(usage) = completion.usage else {
+            return Ok(());
+        };
+        let words: usize = call
+            .request
+            .messages
+            .iter()
+            .map(|message| message.content.split_whitespace().count())
+            .sum();
+        let (words, read) = (words as u64, usage.prompt_tokens + completion.cached_tokens);
+        // A tenth less is granted: a tokenizer may join words into one token.
+        if words < FEW || read * 10 >= words * 9 {
+            return Ok(());
+        }
+        Err(LlmError::Request(format!(
+            "{} read {read} tokens of a prompt of {words} words: it cut the prompt; raise the context of {} on the server (Ollama: num_ctx)",
+            self.endpoint.shown, self.config.model,
+        )))
+    }
+
+    /// Servers may repeat what they were sent.
+    fn without_key(&self, error: LlmError) -> LlmError {
+        let Some(key) = &self.config.api_key else {
+            return error;
+        };
+        let key = key.expose_secret().trim();
+        if key.is_empty() {
+            return error;
+        }
+        map(error, |text| {
+            if text.contains(key) {
+                text.replace(key, "[key]")
+            } else {
+                text
+            }
+        })
+    }
+}
+
+fn map(error: LlmError, change: impl FnOnce(String) -> String) -> LlmError {
+    match error {
+        LlmError::Unavailable(text) => LlmError::Unavailable(change(text)),
+        LlmError::Rejected(text) => LlmError::Rejected(change(text)),
+        LlmError::Request(text) => LlmError::Request(change(text)),
+    }
+}
+
+fn with_note(error: LlmError, note: &str) -> LlmError {
+    map(error, |text| format!("{text} ({note})"))
+}
+
+fn after(error: LlmError, retries: u32) -> LlmError {
+    match retries {
+        0 => error,
+        _ => with_note(error, &format!("after {} attempts", retries + 1)),
+    }
+}
+
+/// A safe overestimate of a request's tokens: one per two bytes, eight per
+/// message.
+pub(super) fn estimate(request: &Request) -> u64 {
+    request
+        .messages
+        .iter()
+        .map(|message| message.content.len() as u64 / 2 + 8)
+        .sum()
+}
+
+/// The usage of a reply whose server reports none: four bytes to a token, four
+/// tokens of frame per message.
+fn guess(request: &Request, text: &str) -> Usage {
+    let prompt = request
+        .messages
+        .iter()
+        .map(|message| message.content.len().div_ceil(4) as u64 + 4)
+        .sum();
+    Usage {
+        prompt_tokens: prompt,
+        completion_tokens: text.len().div_ceil(4) as u64,
+        estimated: true,
+    }
+}
+
+fn client(config: &HttpConfig, endpoint: &Endpoint) -> Result<Client, ConnectError> {
+    let unusable = |error: &dyn std::fmt::Display| {
+        ConnectError::Config(format!("no HTTP client could be made: {error}"))
+    };
+    // Roots are compiled in: a machine without a CA bundle works too.
+    let roots = rustls::RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(
+        rustls::crypto::ring::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()
+    .map_err(|error| unusable(&error))?
+    .with_root_certificates(roots)
+    .with_no_client_auth();
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let mut builder = Client::builder()
+        .tls_backend_preconfigured(tls)
+        .user_agent(concat!("shiftproof/", env!("CARGO_PKG_VERSION")))
+        .default_headers(headers)
+        .redirect(redirect::Policy::none())
+        .timeout(config.timeout)
+        .connect_timeout(config.timeout.min(Duration::from_secs(15)))
+        .pool_max_idle_per_host(config.concurrency.max(1));
+    if endpoint.loopback {
+        // No proxy can reach the loopback of this machine.
+        builder = builder.no_proxy();
+    }
+    builder
+        .build()
+        .map_err(|error| unusable(&error.without_url()))
+}

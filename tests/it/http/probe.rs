@@ -1,0 +1,231 @@
+//! What is found at start-up.
+
+use std::time::Instant;
+
+use serde_json::json;
+use shiftproof_tasks::Role;
+
+use super::*;
+use crate::support::mock_server::{Seen, capable};
+
+async fn connect(
+    server: &MockServer,
+    label_scores: Mode,
+    prefill: Mode,
+) -> Result<HttpLlm, ConnectError> {
+    let result = soon(HttpLlm::connect(HttpConfig {
+        label_scores,
+        prefill,
+        ..config(server)
+    }))
+    .await;
+    match &result {
+        Ok(llm) => without_canary(llm.probe_report()),
+        Err(error) => without_canary(&format!("{error} {error:?}")),
+    }
+    result
+}
+
+async fn auto(script: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> (HttpLlm, usize) {
+    let server = MockServer::start(script).await;
+    let llm = connect(&server, Mode::Auto, Mode::Auto).await.unwrap();
+    (llm, server.calls())
+}
+
+#[tokio::test]
+async fn a_server_that_can_do_all_takes_two_calls() {
+    let (llm, calls) = auto(|seen| capable(seen).unwrap()).await;
+    assert!(llm.capabilities().label_scores && llm.capabilities().prefill);
+    assert_eq!(calls, 2);
+    let report = llm.probe_report();
+    assert!(
+        report.starts_with("mock-model at http://127.0.0.1:"),
+        "{report}"
+    );
+    assert!(
+        report.ends_with("label scores work (fire is hot: yes 0.950, no 0.040); prefill works"),
+        "{report}"
+    );
+    assert!(llm.identity().ends_with("mock-model scores"));
+}
+
+#[tokio::test]
+async fn a_plain_text_server_is_used_by_text() {
+    let (llm, calls) = auto(|seen| {
+        if seen.wants_logprobs() {
+            return Act::error(400, "", "logprobs are not supported with this model");
+        }
+        if seen.body.get("continue_final_message").is_some() {
+            return Act::error(
+                400,
+                "",
+                "Unrecognized request argument supplied: continue_final_message",
+            );
+        }
+        Act::text("red, green, blue, seven, lamp")
+    })
+    .await;
+    assert!(!llm.capabilities().label_scores && !llm.capabilities().prefill);
+    assert_eq!(calls, 3);
+    let report = llm.probe_report();
+    assert!(
+        report.contains("label scores refused") && report.contains("labels are read from text"),
+        "{report}"
+    );
+    assert!(report.contains("prefill not continued"), "{report}");
+    assert!(llm.identity().ends_with("mock-model"));
+    // Choices are then asked as text.
+    let server = MockServer::start(|_| Act::text("positive")).await;
+    let llm = client(&server).await;
+    let reply = llm
+        .call(&choose("Great!", &["positive", "negative"]))
+        .await
+        .unwrap();
+    assert_eq!(
+        (reply.text.as_str(), reply.label_logprobs),
+        ("positive", None)
+    );
+    assert!(!server.requests()[0].wants_logprobs());
+}
+
+#[tokio::test]
+async fn scores_for_the_wrong_label_are_not_trusted() {
+    let lying = |_: &Seen| Act::scored(&[&[("no", 0.7), ("yes", 0.3)]]);
+    let (llm, _) = auto(lying).await;
+    assert!(!llm.capabilities().label_scores);
+    assert!(
+        llm.probe_report()
+            .contains("wrong (fire is hot: yes 0.300, no 0.700)"),
+        "{}",
+        llm.probe_report()
+    );
+
+    // Whoever insists, gets them.
+    let server = MockServer::start(lying).await;
+    let llm = connect(&server, Mode::On, Mode::Off).await.unwrap();
+    assert!(llm.capabilities().label_scores);
+    assert!(
+        llm.probe_report().contains("used all the same"),
+        "{}",
+        llm.probe_report()
+    );
+}
+
+#[tokio::test]
+async fn scores_required_and_missing_fail() {
+    let server = MockServer::start(|_| Act::text("yes")).await;
+    let error = connect(&server, Mode::On, Mode::Off).await.unwrap_err();
+    assert!(
+        matches!(&error, ConnectError::Unsupported(text) if text.contains("missing from its answers") && text.contains("label_scores")),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn vllm_is_asked_to_continue() {
+    let vllm = |seen: &Seen| {
+        let flagged = seen.body["continue_final_message"] == true
+            && seen.body["add_generation_prompt"] == false;
+        if flagged {
+            Act::text(" seven, lamp")
+        } else {
+            Act::text("red, green")
+        }
+    };
+    let server = MockServer::start(vllm).await;
+    let llm = connect(&server, Mode::Off, Mode::Auto).await.unwrap();
+    assert!(llm.capabilities().prefill);
+    assert!(llm.identity().ends_with(" continued"));
+    let mut call = ask("hello");
+    llm.call(&call).await.unwrap();
+    call.request.messages.push(Message::assistant("The"));
+    llm.call(&call).await.unwrap();
+    let [.., plain, prefilled] = &server.requests()[..] else {
+        panic!()
+    };
+    assert_eq!(plain.body.get("continue_final_message"), None);
+    assert_eq!(prefilled.body["continue_final_message"], true);
+    assert_eq!(
+        prefilled.body["messages"][1],
+        json!({"role": Role::Assistant, "content": "The"})
+    );
+}
+
+#[tokio::test]
+async fn nothing_to_find_out_asks_nothing() {
+    let server = MockServer::start(|_| Act::error(500, "", "oops")).await;
+    connect(&server, Mode::Off, Mode::Off).await.unwrap();
+    let llm = connect(&server, Mode::Off, Mode::On).await.unwrap();
+    assert!(llm.capabilities().prefill);
+    assert_eq!(server.calls(), 0);
+}
+
+#[tokio::test]
+async fn a_server_that_loads_or_is_slow_is_waited_for() {
+    let server = MockServer::start(|seen| {
+        if seen.nth < 2 {
+            return Act::error(503, "unavailable_error", "Loading model");
+        }
+        capable(seen).unwrap().after(Duration::from_millis(300))
+    })
+    .await;
+    assert!(
+        connect(&server, Mode::Auto, Mode::Auto)
+            .await
+            .unwrap()
+            .capabilities()
+            .label_scores
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_fails_at_once() {
+    let server = MockServer::start(|seen| capable(seen).unwrap()).await;
+    let config = HttpConfig {
+        label_scores: Mode::Auto,
+        retry_wait: Duration::from_secs(30),
+        ..config(&server)
+    };
+    drop(server);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let start = Instant::now();
+    let error = soon(HttpLlm::connect(config)).await.unwrap_err();
+    assert!(
+        matches!(&error, ConnectError::Unreachable(text) if text.contains("nobody answers at") && text.contains("is the server running?")),
+        "{error:?}"
+    );
+    assert!(start.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn refusals_at_the_door_are_told_apart() {
+    for (act, part) in [
+        (Act::error(401, "", "no"), "THE_KEY"),
+        (Act::error(404, "", "no"), "mock-model"),
+        (Act::html(200), "…/v1"),
+    ] {
+        let server = MockServer::in_turn([act]).await;
+        let error = connect(&server, Mode::Auto, Mode::Auto).await.unwrap_err();
+        assert!(
+            matches!(&error, ConnectError::Rejected(text) if text.contains(part)),
+            "{error:?}"
+        );
+        assert_eq!(server.calls(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_only_reasons_is_recognised() {
+    let (llm, _) = auto(|_| {
+        Act::json(
+            200,
+            &json!({"choices": [{"message": {"content": null, "reasoning": "hm"}, "finish_reason": "length"}]}),
+        )
+    })
+    .await;
+    assert!(
+        llm.probe_report().contains("the model reasons first"),
+        "{}",
+        llm.probe_report()
+    );
+}
