@@ -5,3 +5,5 @@
 mod datasets;
 #[cfg(unix)]
 mod fetch;
+#[cfg(unix)]
+mod fetch_stage;
