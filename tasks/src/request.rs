@@ -88,6 +88,13 @@ pub enum AnswerForm {
 }
 
 impl AnswerForm {
+    /// A choice among these labels.
+    pub fn choice<L: Into<String>>(labels: impl IntoIterator<Item = L>) -> Self {
+        Self::Choice {
+            labels: labels.into_iter().map(Into::into).collect(),
+        }
+    }
+
     /// The closed label set, if the form has one.
     pub fn labels(&self) -> Option<&[String]> {
         match self {
