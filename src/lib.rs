@@ -1,6 +1,23 @@
-//! shiftproof
+//! shiftproof: prompt optimisation that holds when the data shifts.
+//!
+//! The program is thin: the loop lives in [`shiftproof_search`], what is
+//! optimised in [`shiftproof_tasks`], the store in [`shiftproof_store`]. Here
+//! are the clients that talk to models ([`llm`]), the studies, the command line
+//! and the reports. [`App`] is all of it for a binary with tasks of its own.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod app;
+pub mod cli;
+mod commands;
+pub mod connect;
 pub mod datasets;
+pub mod exit;
 pub mod fetch;
+pub mod kinds;
 pub mod llm;
+pub mod progress;
+pub mod report;
+pub mod session;
+pub mod study;
+
+pub use app::App;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The shiftproof program.
+
+fn main() -> std::process::ExitCode {
+    shiftproof::App::new().run()
+}

@@ -13,7 +13,7 @@ use shiftproof_tasks::{
 };
 
 use crate::calibrate::{self, Calibration};
-use crate::event::{GroupInfo, GroupScore, Origin};
+use crate::event::{GroupInfo, GroupScore};
 use crate::gateway::{Asked, Gateway, Model, Stop};
 use crate::llm::Call;
 use crate::{seeds, stats};
@@ -37,7 +37,6 @@ pub(crate) type InputIndex = usize;
 pub(crate) struct Candidate {
     pub prompt: Prompt,
     pub id: PromptId,
-    pub origin: Origin,
     pub parents: Vec<PromptId>,
     /// Which chunk of demonstrations induced it.
     pub chunk: Option<usize>,
@@ -114,7 +113,6 @@ impl Board {
     pub fn enter(
         &mut self,
         prompt: Prompt,
-        origin: Origin,
         parents: Vec<PromptId>,
         chunk: Option<usize>,
     ) -> Option<CandidateIndex> {
@@ -126,7 +124,6 @@ impl Board {
         self.candidates.push(Candidate {
             prompt,
             id,
-            origin,
             parents,
             chunk,
             asked: BTreeMap::new(),

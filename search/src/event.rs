@@ -351,6 +351,8 @@ pub struct Tick {
     pub spent: Spend,
     /// How long the call or batch that just ended took; zero for stored answers.
     pub latency: Duration,
+    /// What the model's client is busy with beside answering.
+    pub status: Option<String>,
 }
 
 /// Receives what a run tells. An observer returns nothing: it cannot fail or

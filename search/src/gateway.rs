@@ -49,6 +49,9 @@ pub enum Stop {
     Log(#[from] LogError),
 }
 
+/// Signs of life while no call is answered.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
 /// What came of one call.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Asked {
@@ -133,6 +136,11 @@ impl Gateway {
             state.phase = *phase;
         }
         Ok(state.bus.tell(event)?)
+    }
+
+    /// Everything told so far.
+    pub fn told(&self) -> Vec<Event> {
+        self.state().bus.told().to_vec()
     }
 
     /// Settled spending so far.
@@ -250,6 +258,7 @@ impl Gateway {
         let mut in_flight = FuturesUnordered::new();
         let mut done = 0;
         let mut stop = None;
+        let mut heartbeat = tokio::time::interval(HEARTBEAT);
         loop {
             // After a failure or an interrupt nothing new is sent, but what is
             // in flight is awaited: it is paid for.
@@ -261,15 +270,20 @@ impl Gateway {
                     in_flight.push(self.send(model, chunk));
                 }
             }
-            match in_flight.next().await {
-                Some(Ok(sent)) => {
-                    done += sent.calls;
-                    self.tick(done, total, sent.latency);
-                }
-                Some(Err(error)) => {
-                    stop.get_or_insert(error);
-                }
-                None => return stop.map_or(Ok(()), Err),
+            tokio::select! {
+                biased;
+                answered = in_flight.next() => match answered {
+                    Some(Ok(sent)) => {
+                        done += sent.calls;
+                        self.tick(model, done, total, sent.latency);
+                    }
+                    Some(Err(error)) => {
+                        stop.get_or_insert(error);
+                    }
+                    None => return stop.map_or(Ok(()), Err),
+                },
+                // A client that waits out a rate limit must not look stuck.
+                _ = heartbeat.tick() => self.tick(model, done, total, Duration::ZERO),
             }
         }
     }
@@ -342,7 +356,8 @@ impl Gateway {
         state.meter.lose(worst);
     }
 
-    fn tick(&self, done: u64, total: u64, latency: Duration) {
+    fn tick(&self, model: &Model, done: u64, total: u64, latency: Duration) {
+        let status = model.llm.status();
         let mut state = self.state();
         let tick = Tick {
             phase: state.phase,
@@ -351,6 +366,7 @@ impl Gateway {
             sent: self.sent(),
             spent: state.meter.spent(),
             latency,
+            status,
         };
         state.bus.tick(&tick);
     }

@@ -91,6 +91,12 @@ pub trait Llm: Send + Sync {
             .sum()
     }
 
+    /// What the client is busy with beside answering (waiting out a rate limit,
+    /// retrying), for the progress screen.
+    fn status(&self) -> Option<String> {
+        None
+    }
+
     /// Answers one call.
     async fn call(&self, call: &Call) -> Result<Reply, LlmError>;
 

@@ -82,38 +82,38 @@ pub fn read(path: &Path) -> Result<Vec<Line>, LogError> {
 /// Tells events to the log and to observers, in one order.
 pub struct Bus {
     log: Option<(PathBuf, File)>,
-    told: VecDeque<Event>,
-    next: u64,
+    /// Events of the log that are yet to be told again.
+    before: VecDeque<Event>,
+    told: Vec<Event>,
     observers: Vec<Box<dyn Observer>>,
 }
 
 impl Bus {
     /// A bus without a log, for dry runs and tests.
     pub fn unlogged(observers: Vec<Box<dyn Observer>>) -> Self {
-        Self { log: None, told: VecDeque::new(), next: 0, observers }
+        Self { log: None, before: VecDeque::new(), told: Vec::new(), observers }
     }
 
     /// A bus that appends to the log at `path`, checking against what is there.
     pub fn logged(path: &Path, observers: Vec<Box<dyn Observer>>) -> Result<Self, LogError> {
         let io = |source| LogError::Io { path: path.to_owned(), source };
-        let told: Vec<Line> = if path.exists() { read(path)? } else { Vec::new() };
+        let before: Vec<Line> = if path.exists() { read(path)? } else { Vec::new() };
         let file = OpenOptions::new().create(true).append(true).open(path).map_err(io)?;
         // A torn last line is cut off before anything is appended to it.
         let whole: u64 = complete_bytes(path).map_err(io)?;
         file.set_len(whole).map_err(io)?;
         Ok(Self {
             log: Some((path.to_owned(), file)),
-            told: told.into_iter().map(|line| line.event).collect(),
-            next: 0,
+            before: before.into_iter().map(|line| line.event).collect(),
+            told: Vec::new(),
             observers,
         })
     }
 
     /// Tells a durable event.
     pub fn tell(&mut self, event: &Event) -> Result<(), LogError> {
-        let seq = self.next;
-        self.next += 1;
-        let replayed = match self.told.pop_front() {
+        let seq = self.told.len() as u64;
+        let replayed = match self.before.pop_front() {
             Some(before) if before == *event => true,
             Some(_) => return Err(LogError::Diverged { seq }),
             None => {
@@ -124,7 +124,13 @@ impl Bus {
         for observer in &mut self.observers {
             observer.event(event, replayed);
         }
+        self.told.push(event.clone());
         Ok(())
+    }
+
+    /// Everything told so far.
+    pub fn told(&self) -> &[Event] {
+        &self.told
     }
 
     /// Tells a sign of life.

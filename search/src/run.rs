@@ -18,7 +18,7 @@ use crate::spec::{Method, SearchSpec};
 use crate::{compare, seeds, vote};
 
 /// Everything a run needs.
-pub struct Run {
+pub struct Run<'g> {
     /// The study's name.
     pub study: String,
     /// The task.
@@ -38,7 +38,7 @@ pub struct Run {
     /// The model that proposes.
     pub proposer_model: Model,
     /// The way to both.
-    pub gateway: Gateway,
+    pub gateway: &'g Gateway,
 }
 
 /// What a run came to; everything else is in its events.
@@ -61,7 +61,7 @@ const REFINE_SHARE: f64 = 0.2;
 
 /// State of a run under way.
 struct Course<'a> {
-    run: &'a Run,
+    run: &'a Run<'a>,
     board: Board,
     /// Source examples for the races, balanced in every prefix.
     screen: Vec<InputIndex>,
@@ -83,7 +83,7 @@ struct Course<'a> {
     affordable: bool,
 }
 
-impl Run {
+impl Run<'_> {
     /// Searches, selects and audits.
     ///
     /// Executing the same run again over the same stored replies takes the same
@@ -162,7 +162,7 @@ impl Run {
     fn desk(&self) -> Desk<'_> {
         Desk {
             task: self.task.as_ref(),
-            gateway: &self.gateway,
+            gateway: self.gateway,
             model: &self.task_model,
             calibration: self.spec.calibration,
         }
@@ -170,7 +170,7 @@ impl Run {
 }
 
 impl<'a> Course<'a> {
-    fn begin(run: &'a Run) -> Result<Self, Stop> {
+    fn begin(run: &'a Run<'a>) -> Result<Self, Stop> {
         let mut board = Board::new(run.groups.clone());
         let validation = board.add_examples(&run.data.source.validation);
         // Half the examples run the races, the other half decides: a score that
@@ -211,7 +211,7 @@ impl<'a> Course<'a> {
         parents: Vec<PromptId>,
         chunk: Option<usize>,
     ) -> Result<Option<CandidateIndex>, Stop> {
-        let entered = self.board.enter(prompt, origin, parents, chunk);
+        let entered = self.board.enter(prompt, parents, chunk);
         if let Some(index) = entered {
             let candidate = &self.board.candidates[index];
             self.run.gateway.tell(&Event::Proposed(Proposed {
@@ -524,7 +524,7 @@ impl<'a> Course<'a> {
         let proposals = proposer
             .propose(&View {
                 task: self.run.task.as_ref(),
-                gateway: &self.run.gateway,
+                gateway: self.run.gateway,
                 model: &self.run.proposer_model,
                 source: &self.train,
                 target: &self.run.data.target.inputs,

@@ -1,0 +1,269 @@
+//! A planted world: a model whose every quality is known, to prove that the
+//! search does what it claims.
+//!
+//! Instructions consist of phrases; each phrase has a planted effect on the
+//! chance of a right answer in the source and in the target domain. As a
+//! proposer the model puts in phrases that the demonstrations suggest: source
+//! demonstrations suggest phrases that help on the source (and often hurt on the
+//! target), rightly labelled target demonstrations suggest phrases that help on
+//! the target, and wrongly labelled ones suggest phrases that mislead there.
+//! Everything is a deterministic function of the seed and the request.
+
+use std::fmt::Write as _;
+
+use async_trait::async_trait;
+use rand::RngExt;
+use rand::seq::IndexedRandom;
+use rand_distr::{Beta, Distribution, Normal};
+use shiftproof_tasks::{
+    AnswerForm, Data, Example, Finish, Input, Label, LabelReads, LabelledTarget, Prompt, Reply,
+    SealedAudit, Source, Task, UnlabelledTarget, Usage,
+};
+
+use crate::event::{GroupInfo, GroupRole};
+use crate::llm::{Call, Capabilities, Llm, LlmError};
+use crate::seeds;
+
+/// The source domain's group.
+pub const SOURCE: &str = "source";
+/// The target domain's group.
+pub const TARGET: &str = "target";
+const LABELS: [&str; 2] = ["yes", "no"];
+const PHRASES: usize = 12;
+
+/// Where a phrase comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    /// Suggested by source demonstrations.
+    Source,
+    /// Suggested by target demonstrations with right labels.
+    Target,
+    /// Suggested by target demonstrations with wrong labels.
+    Misleading,
+}
+
+/// A phrase with its planted effects on accuracy, in points of one.
+#[derive(Debug, Clone)]
+struct Phrase {
+    text: String,
+    kind: Kind,
+    source: f64,
+    target: f64,
+}
+
+/// The world. See the [module](self).
+#[derive(Debug, Clone)]
+pub struct World {
+    seed: u64,
+    /// Share of target inputs on which every prompt guesses.
+    noise: f64,
+    phrases: Vec<Phrase>,
+}
+
+impl World {
+    /// A world in which `noise` (in `0..=1`) of the target inputs are such that
+    /// every prompt only guesses.
+    ///
+    /// Effects are drawn from normal distributions: source phrases +5 ± 1 points
+    /// on the source and −3 ± 1.5 on the target; target phrases 0 ± 0.5 and +6 ±
+    /// 1; misleading ones 0 ± 0.5 and −6 ± 1.
+    pub fn new(seed: u64, noise: f64) -> Self {
+        let mut rng = seeds::stream(seed, "phrases");
+        let mut draw = |mean: f64, deviation: f64| {
+            Normal::new(mean, deviation).expect("a positive deviation").sample(&mut rng)
+        };
+        let mut phrases = Vec::new();
+        for index in 0..PHRASES {
+            for (kind, name, source, target) in [
+                (Kind::Source, "s", (0.05, 0.01), (-0.03, 0.015)),
+                (Kind::Target, "t", (0.0, 0.005), (0.06, 0.01)),
+                (Kind::Misleading, "m", (0.0, 0.005), (-0.06, 0.01)),
+            ] {
+                phrases.push(Phrase {
+                    text: format!("mind {name}{index}"),
+                    kind,
+                    source: draw(source.0, source.1),
+                    target: draw(target.0, target.1),
+                });
+            }
+        }
+        Self { seed, noise, phrases }
+    }
+
+    /// The chance of a right answer in a domain, noise apart.
+    pub fn accuracy(&self, prompt: &Prompt, group: &str) -> f64 {
+        let base = if group == SOURCE { 0.60 } else { 0.62 };
+        let effect: f64 = self
+            .phrases
+            .iter()
+            .filter(|phrase| contains(&prompt.instruction, &phrase.text))
+            .map(|phrase| if group == SOURCE { phrase.source } else { phrase.target })
+            .sum();
+        (base + effect).clamp(0.05, 0.97)
+    }
+
+    /// The accuracy to expect on the target, guessing on noise included.
+    pub fn target_accuracy(&self, prompt: &Prompt) -> f64 {
+        self.accuracy(prompt, TARGET) * (1.0 - self.noise) + 0.5 * self.noise
+    }
+
+    /// Data of this world: `n` labelled source examples for training, as many
+    /// for validation, as many unlabelled target inputs, and an audit of both.
+    pub fn data(&self, n: usize) -> (Data, Vec<GroupInfo>) {
+        let examples = |group: &str, role: &str| -> Vec<Example> {
+            (0..n)
+                .map(|index| {
+                    let text = format!("{group} {role} {index}");
+                    let label = self.truth(&text).to_owned();
+                    let input = Input::new(text.clone(), group).with_field("text", text);
+                    Example { input, label: Label::Class(label) }
+                })
+                .collect()
+        };
+        let reads = LabelReads::default();
+        let mut audit = examples(SOURCE, "audit");
+        audit.extend(examples(TARGET, "audit"));
+        let data = Data {
+            source: Source {
+                train: examples(SOURCE, "train"),
+                validation: examples(SOURCE, "validation"),
+            },
+            target: UnlabelledTarget {
+                inputs: examples(TARGET, "unlabelled").into_iter().map(|e| e.input).collect(),
+            },
+            labelled_target: LabelledTarget::new(Vec::new(), reads.clone()),
+            audit: SealedAudit::new(audit, reads.clone()),
+            reads,
+        };
+        let info = |name: &str, role, source: bool| GroupInfo {
+            name: name.to_owned(),
+            role,
+            train: if source { n } else { 0 },
+            validation: if source { n } else { 0 },
+            unlabelled: if source { 0 } else { n },
+            audit: n,
+        };
+        let groups =
+            vec![info(SOURCE, GroupRole::Source, true), info(TARGET, GroupRole::Target, false)];
+        (data, groups)
+    }
+
+    fn truth(&self, text: &str) -> &'static str {
+        LABELS[(seeds::number(self.seed, &format!("truth {text}")) % 2) as usize]
+    }
+
+    fn guesses(&self, text: &str) -> bool {
+        text.starts_with(TARGET)
+            && unit(seeds::number(self.seed, &format!("noise {text}"))) < self.noise
+    }
+
+    fn answer(&self, instruction: &str, text: &str) -> &'static str {
+        let group = if text.starts_with(SOURCE) { SOURCE } else { TARGET };
+        let chance = if self.guesses(text) {
+            0.5
+        } else {
+            self.accuracy(&Prompt::new(instruction), group)
+        };
+        let right =
+            unit(seeds::number(self.seed, &format!("answer {instruction} {text}"))) < chance;
+        let truth = self.truth(text);
+        if right { truth } else { LABELS[usize::from(truth == LABELS[0])] }
+    }
+
+    /// An instruction of phrases that the demonstrations suggest.
+    fn propose(&self, text: &str, seed: u64) -> String {
+        let mut rng = seeds::stream(self.seed ^ seed, text);
+        // How readily this proposal takes up suggestions.
+        let readiness = Beta::new(2.0, 4.0).expect("positive shapes").sample(&mut rng);
+        let mut chosen: Vec<&str> = Vec::new();
+        let mut lines = text.lines().peekable();
+        while let Some(line) = lines.next() {
+            let Some(input) = line.strip_prefix("Input: ") else { continue };
+            let label = lines.peek().and_then(|next| next.strip_prefix("Output: "));
+            let (kind, chance) = match (input.starts_with(SOURCE), label) {
+                (true, Some(_)) => (Kind::Source, readiness),
+                (false, Some(label)) if label == self.truth(input) => (Kind::Target, readiness),
+                (false, Some(_)) => (Kind::Misleading, readiness),
+                // An input alone says what it is about, not what is right.
+                (_, None) => (Kind::Target, readiness * 0.1),
+            };
+            if rng.random_bool(chance) {
+                let suggested: Vec<&Phrase> =
+                    self.phrases.iter().filter(|phrase| phrase.kind == kind).collect();
+                if let Some(phrase) = suggested.choose(&mut rng)
+                    && !chosen.contains(&phrase.text.as_str())
+                {
+                    chosen.push(&phrase.text);
+                }
+            }
+        }
+        let mut instruction = String::from("Answer yes or no");
+        for phrase in chosen {
+            let _ = write!(instruction, ", {phrase}");
+        }
+        instruction
+    }
+}
+
+/// The task of a planted world.
+#[derive(Debug, Clone, Copy)]
+pub struct Planted;
+
+impl Task for Planted {
+    fn name(&self) -> &'static str {
+        "planted"
+    }
+
+    fn seed(&self) -> Prompt {
+        Prompt::new("Answer yes or no.")
+    }
+
+    fn answer_form(&self, _: &Input) -> AnswerForm {
+        AnswerForm::choice(LABELS)
+    }
+}
+
+#[async_trait]
+impl Llm for World {
+    fn identity(&self) -> &'static str {
+        "planted"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { label_scores: false, prefill: false, batch: 1, concurrency: 8 }
+    }
+
+    async fn call(&self, call: &Call) -> Result<Reply, LlmError> {
+        let text = &call.request.messages[0].content;
+        let reply = if call.request.answer.labels().is_some() {
+            let (instruction, input) = text
+                .split_once("\n\n")
+                .ok_or_else(|| LlmError::Request("no input after the instruction".into()))?;
+            self.answer(instruction, input).to_owned()
+        } else {
+            self.propose(text, call.sampling.seed)
+        };
+        Ok(Reply {
+            text: reply,
+            label_logprobs: None,
+            finish: Finish::Stop,
+            usage: Usage {
+                prompt_tokens: text.len() as u64 / 4,
+                completion_tokens: 8,
+                estimated: false,
+            },
+        })
+    }
+}
+
+/// Whole-phrase containment: "mind s1" is not in "mind s11".
+fn contains(instruction: &str, phrase: &str) -> bool {
+    instruction.match_indices(phrase).any(|(at, _)| {
+        !instruction[at + phrase.len()..].starts_with(|c: char| c.is_ascii_digit())
+    })
+}
+
+/// A number as a share of its range.
+fn unit(number: u64) -> f64 {
+    number as f64 / u64::MAX as f64
+}

@@ -1,0 +1,135 @@
+//! The loop on planted worlds: what is claimed of it must come out.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use shiftproof_search::budget::{Limits, Meter, Price};
+use shiftproof_search::event::{Contestant, Event};
+use shiftproof_search::gateway::{Gateway, Model};
+use shiftproof_search::ledger::Ledger;
+use shiftproof_search::log::Bus;
+use shiftproof_search::run::{Ended, Run};
+use shiftproof_search::simulate::{Planted, SOURCE, World};
+use shiftproof_search::spec::{Method, SearchSpec};
+use tokio_util::sync::CancellationToken;
+
+struct Outcome {
+    ended: Ended,
+    events: Vec<Event>,
+    target_labels_read: u64,
+}
+
+async fn run(world: &World, spec: SearchSpec, seed: u64, limits: Limits) -> Outcome {
+    let (data, groups) = world.data(120);
+    let gateway = Gateway::new(
+        Arc::new(Ledger::in_memory()),
+        Bus::unlogged(vec![]),
+        Meter::new(limits),
+        CancellationToken::new(),
+        None,
+    );
+    let model = Model { llm: Arc::new(world.clone()), price: Price::default() };
+    let reads = data.reads.clone();
+    let ended = Run {
+        study: "planted".into(),
+        task: Arc::new(Planted),
+        data,
+        groups,
+        spec,
+        human: vec![],
+        seed,
+        task_model: model.clone(),
+        proposer_model: model,
+        gateway: &gateway,
+    }
+    .execute()
+    .await
+    .unwrap();
+    let events = gateway.told();
+    let Some(Event::Finished { target_labels_read, audit_labels_read, .. }) = events.last() else {
+        panic!("the run did not finish: {:?}", events.last());
+    };
+    assert_eq!(target_labels_read + audit_labels_read, reads.count());
+    Outcome { ended, target_labels_read: *target_labels_read, events }
+}
+
+fn spec(method: Method) -> SearchSpec {
+    SearchSpec { method, ensemble: 0, rounds: 0, ..SearchSpec::default() }
+}
+
+/// Mean true accuracy of the selected prompt on (source, target) over worlds.
+async fn accuracy(method: Method, threshold: f64, noise: f64) -> (f64, f64) {
+    const WORLDS: u64 = 12;
+    let (mut source, mut target) = (0.0, 0.0);
+    for seed in 0..WORLDS {
+        let world = World::new(seed, noise);
+        // APE has no vote to pay for and no second round: it gets the same
+        // number of calls as evaluations and proposals instead.
+        let mut spec = SearchSpec { threshold, ..spec(method) };
+        if method != Method::Gpo {
+            spec.evaluations += spec.chunks * 120;
+            spec.proposals *= 2;
+        }
+        let outcome = run(&world, spec, seed, Limits::default()).await;
+        assert_eq!(outcome.target_labels_read, 0, "the search read target labels");
+        source += world.accuracy(&outcome.ended.selected, SOURCE);
+        target += world.target_accuracy(&outcome.ended.selected);
+    }
+    (source / WORLDS as f64, target / WORLDS as f64)
+}
+
+#[tokio::test]
+async fn gpo_beats_ape_on_the_target_at_equal_calls() {
+    let ape = accuracy(Method::Ape, 0.83, 0.0).await;
+    let gpo = accuracy(Method::Gpo, 0.83, 0.0).await;
+    println!("APE source {:.3} target {:.3}; GPO source {:.3} target {:.3}", ape.0, ape.1, gpo.0, gpo.1);
+    assert!(gpo.1 >= ape.1 + 0.05, "target: GPO {:.3}, APE {:.3}", gpo.1, ape.1);
+    assert!(gpo.0 >= ape.0 - 0.01, "source: GPO {:.3}, APE {:.3}", gpo.0, ape.0);
+}
+
+#[tokio::test]
+async fn noisy_votes_that_are_all_kept_shrink_the_gain() {
+    let noise = 0.6;
+    let ape = accuracy(Method::Ape, 0.83, noise).await;
+    let strict = accuracy(Method::Gpo, 0.83, noise).await;
+    let credulous = accuracy(Method::Gpo, 0.0, noise).await;
+    let clean = accuracy(Method::Gpo, 0.0, 0.0).await.1 - accuracy(Method::Ape, 0.83, 0.0).await.1;
+    println!(
+        "target: APE {:.3}, GPO T=0.83 {:.3}, GPO T=0 {:.3}; clean gain {clean:.3}",
+        ape.1, strict.1, credulous.1
+    );
+    assert!(credulous.1 - ape.1 < clean, "noise must shrink the gain of T=0");
+}
+
+#[tokio::test]
+async fn the_same_seed_gives_the_same_events() {
+    let world = World::new(3, 0.1);
+    let first = run(&world, spec(Method::Gpo), 3, Limits::default()).await;
+    let second = run(&world, spec(Method::Gpo), 3, Limits::default()).await;
+    let text = |outcome: &Outcome| serde_json::to_string(&outcome.events).unwrap();
+    assert_eq!(text(&first), text(&second));
+    let other = run(&world, spec(Method::Gpo), 4, Limits::default()).await;
+    assert_ne!(text(&first), text(&other));
+}
+
+#[tokio::test]
+async fn a_small_budget_ends_with_the_best_so_far_and_an_audit() {
+    let world = World::new(5, 0.1);
+    for calls in [700, 900, 1500] {
+        let limits = Limits { calls: Some(calls), ..Limits::default() };
+        let outcome = run(&world, spec(Method::Gpo), 5, limits).await;
+        assert!(outcome.ended.spent.calls <= calls, "{:?}", outcome.ended.spent);
+        let audited: Vec<Contestant> = outcome
+            .events
+            .iter()
+            .filter_map(|event| match event {
+                Event::Audited { contestant, groups } => {
+                    assert!(groups.iter().all(|group| group.n == 120));
+                    Some(*contestant)
+                }
+                _ => None,
+            })
+            .collect();
+        assert_eq!(audited, [Contestant::Seed, Contestant::Selected]);
+    }
+}

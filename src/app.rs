@@ -1,0 +1,78 @@
+//! The program as a library: everything of it for a third party's binary.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use shiftproof_tasks::Task;
+
+use crate::cli::Cli;
+use crate::commands;
+use crate::exit::Exit;
+use crate::kinds::Kinds;
+
+/// The program with its tasks. A plug-in's `main` is
+///
+/// ```no_run
+/// # use shiftproof_tasks::{AnswerForm, Input, Prompt, Task};
+/// # struct NextGenre;
+/// # impl Task for NextGenre {
+/// #     fn name(&self) -> &str { "next-genre" }
+/// #     fn seed(&self) -> Prompt { Prompt::new("Name the genry they want next.") }
+/// #     fn answer_form(&self, _: &Input) -> AnswerForm { AnswerForm::choice(["crime", "comedy"]) }
+/// # }
+/// fn main() -> std::process::ExitCode {
+///     shiftproof::App::new().task(NextGenre).run()
+/// }
+/// ```
+///
+/// and a study names the task by `kind = "next-genre"`.
+#[derive(Default)]
+pub struct App {
+    kinds: Kinds,
+}
+
+impl App {
+    /// The program with the tasks that studies can declare.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a task under its own name.
+    #[must_use]
+    pub fn task(mut self, task: impl Task + 'static) -> Self {
+        self.kinds.plug(Arc::new(task));
+        self
+    }
+
+    /// Runs the command line to its end. The exit code follows
+    /// [`Exit`](crate::exit::Exit).
+    pub fn run(self) -> ExitCode {
+        let cli = match Cli::try_parse() {
+            Ok(cli) => cli,
+            Err(error) => {
+                let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+                let _ = error.print();
+                return exit.into();
+            }
+        };
+        let runtime = match tokio::runtime::Runtime::new() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                let _ = writeln!(std::io::stderr(), "error: cannot start: {error}");
+                return Exit::Internal.into();
+            }
+        };
+        let exit = match runtime.block_on(commands::run(cli, &self.kinds)) {
+            Ok(exit) => exit,
+            Err(failure) => {
+                let _ = writeln!(std::io::stderr(), "error: {}", failure.message);
+                failure.exit
+            }
+        };
+        // An embedded model may be in the middle of a batch that nobody waits for.
+        runtime.shutdown_background();
+        exit.into()
+    }
+}

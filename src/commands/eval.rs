@@ -1,0 +1,129 @@
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use shiftproof_search::budget::{Meter, Spend};
+use shiftproof_search::evaluate::evaluate;
+use shiftproof_search::event::GroupScore;
+use shiftproof_search::gateway::{Gateway, Stop};
+use shiftproof_search::log::Bus;
+use shiftproof_tasks::Prompt;
+use tokio_util::sync::CancellationToken;
+
+use super::{fetch_progress, note, open_ledger, print, resolve};
+use crate::cli::Eval;
+use crate::exit::{Exit, Failure};
+use crate::kinds::Kinds;
+use crate::progress::{Progress, Verbosity};
+use crate::report::{grouped, score, worst};
+use crate::session::Session;
+
+/// One prompt's scores.
+#[derive(Debug, Serialize)]
+struct Row {
+    prompt: Prompt,
+    groups: Vec<GroupScore>,
+}
+
+#[derive(Debug, Serialize)]
+struct Table {
+    study: String,
+    prompts: Vec<Row>,
+    spent: Spend,
+}
+
+pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
+    let resolved = resolve(&args.study, Some(&args.budget))?;
+    let ledger = open_ledger(&args.store.store)?;
+    let mut progress = fetch_progress(args.talk.quiet);
+    let session = Session::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
+    let study = &session.resolved.study;
+    let mut prompts = vec![session.built.task.seed()];
+    prompts.extend(study.prompts.iter().chain(&args.prompt).map(Prompt::new));
+    let examples = session.loaded.data.audit.clone().open();
+    if examples.is_empty() {
+        return Err(Failure::usage(
+            "the study has no audit examples to score on: set groups.audit".to_owned(),
+        ));
+    }
+    let verbosity = if args.talk.quiet { Verbosity::Quiet } else { Verbosity::Normal };
+    let planned = (prompts.len() * examples.len()) as u64;
+    let bus = Bus::unlogged(vec![Box::new(Progress::new(verbosity, planned))]);
+    let gateway = Gateway::new(
+        ledger,
+        bus,
+        Meter::new(study.budget),
+        CancellationToken::new(),
+        None,
+    );
+    let scores = evaluate(
+        session.built.task.as_ref(),
+        &gateway,
+        &session.task_model.model,
+        study.search.calibration,
+        &session.loaded.groups,
+        &prompts,
+        &examples,
+    )
+    .await
+    .map_err(|stop| {
+        let exit = match stop {
+            Stop::Interrupted => Exit::Interrupted,
+            Stop::Provider { .. } => Exit::Provider,
+            Stop::Budget(_) => Exit::Budget,
+            Stop::Ledger(_) | Stop::Log(_) => Exit::Data,
+        };
+        Failure::new(exit, format!("{stop}\n  answers so far are stored; the same command goes on"))
+    })?;
+    let rows = prompts.into_iter().zip(scores).map(|(prompt, groups)| Row { prompt, groups });
+    let table =
+        Table { study: study.name.clone(), prompts: rows.collect(), spent: gateway.spent() };
+    if args.json {
+        let text = serde_json::to_string_pretty(&table)
+            .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+        print(&(text + "\n"))?;
+    } else {
+        print(&text(&table))?;
+    }
+    let answered: usize =
+        table.prompts.iter().flat_map(|row| &row.groups).map(|group| group.n + group.failed).sum();
+    if answered < table.prompts.len() * examples.len() {
+        note("the budget ran out before every prompt was scored on every example");
+        return Ok(Exit::Budget);
+    }
+    let below = args.min_worst.is_some_and(|bar| {
+        table
+            .prompts
+            .iter()
+            .any(|row| worst(&row.groups).and_then(|group| group.value).is_none_or(|v| v < bar))
+    });
+    if below {
+        note("a prompt's worst target group is below --min-worst");
+        return Ok(Exit::Below);
+    }
+    Ok(Exit::Done)
+}
+
+fn text(table: &Table) -> String {
+    let mut out = String::new();
+    for (index, row) in table.prompts.iter().enumerate() {
+        let name = if index == 0 { "seed" } else { "prompt" };
+        let _ = writeln!(out, "{name} {:#}: {}", row.prompt.id(), row.prompt.instruction);
+        let worst = worst(&row.groups).map(|group| group.group.clone());
+        for group in &row.groups {
+            let role = format!("{:?}", group.role).to_lowercase();
+            let mark = if Some(&group.group) == worst.as_ref() { ", worst" } else { "" };
+            let _ = write!(out, "  {:12} {:>18}  n {:>4}  {role}{mark}", group.group, score(group), group.n);
+            if group.unparseable + group.failed > 0 {
+                let _ = write!(out, ", {} unparseable, {} failed", group.unparseable, group.failed);
+            }
+            out.push('\n');
+        }
+    }
+    let _ = writeln!(
+        out,
+        "Spent {} calls, {} tokens. Brackets: 95% intervals.",
+        grouped(table.spent.calls),
+        grouped(table.spent.tokens())
+    );
+    out
+}

@@ -1,0 +1,129 @@
+//! One file a command. A command returns an exit code; only [`App`](crate::App)
+//! ends the process.
+
+mod assets;
+mod doctor;
+mod estimate;
+mod eval;
+mod init;
+mod optimize;
+mod runs;
+
+use std::io::{IsTerminal, Write};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use shiftproof_search::ledger::Ledger;
+use shiftproof_search::spec::Method;
+
+use crate::cli::{BudgetArgs, Cli, Command, StudyArgs};
+use crate::exit::{Exit, Failure};
+use crate::fetch::{Progress, Step};
+use crate::kinds::Kinds;
+use crate::study::{ModelSpec, Resolved, Study};
+
+/// Runs what the command line asks for.
+pub(crate) async fn run(cli: Cli, kinds: &Kinds) -> Result<Exit, Failure> {
+    match cli.command {
+        Command::Optimize(args) => optimize::run(args, kinds).await,
+        Command::Eval(args) => eval::run(args, kinds).await,
+        Command::Estimate(args) => estimate::run(&args, kinds).await,
+        Command::Doctor(args) => doctor::run(&args, kinds).await,
+        Command::Init(args) => init::run(&args),
+        Command::Runs(args) => runs::run(args).await,
+        Command::Data(args) => assets::run(args, crate::fetch::Kind::Data).await,
+        Command::Models(args) => assets::run(args, crate::fetch::Kind::Model).await,
+    }
+}
+
+/// Reads the study and applies what the command line changes.
+fn resolve(args: &StudyArgs, budget: Option<&BudgetArgs>) -> Result<Resolved, Failure> {
+    let mut study = Study::read(&args.study)?;
+    if let Some(model) = &args.model {
+        study.model = ModelSpec::named(model);
+        study.proposer = None;
+    }
+    if let Some(url) = &args.base_url {
+        study.model.base_url = Some(url.clone());
+    }
+    if let Some(method) = &args.method {
+        study.search.method = serde_json::from_value::<Method>(method.as_str().into())
+            .map_err(|_| {
+                Failure::usage(format!(
+                    "there is no method {method:?}; use gpo, ape, ape-ut or edits"
+                ))
+            })?;
+    }
+    if let Some(budget) = budget {
+        study.budget.calls = budget.max_calls.or(study.budget.calls);
+        study.budget.tokens = budget.max_tokens.or(study.budget.tokens);
+        study.budget.usd = budget.max_usd.or(study.budget.usd);
+    }
+    let folder = args.study.parent().map_or_else(Default::default, Path::to_owned);
+    Ok(Resolved { study, folder, seed: args.seed })
+}
+
+/// Opens the store and tells what had to be mended.
+fn open_ledger(folder: &Path) -> Result<Arc<Ledger>, Failure> {
+    let ledger = Ledger::open(folder)?;
+    let opened = ledger.opened();
+    if let Some(moved) = &opened.quarantined {
+        note(&format!(
+            "the store was damaged: its index was moved to {} and rebuilt from the journal ({} records)",
+            moved.display(),
+            opened.reindexed
+        ));
+    }
+    if opened.trimmed > 0 {
+        note(&format!("cut {} bytes of an unfinished write off the journal", opened.trimmed));
+    }
+    Ok(Arc::new(ledger))
+}
+
+/// Prints to standard output. A closed pipe is the reader's way to say "enough".
+fn print(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::data(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says something on standard error.
+fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Draws the progress of a download on standard error.
+fn fetch_progress(quiet: bool) -> impl FnMut(Progress) -> ControlFlow<()> {
+    let live = std::io::stderr().is_terminal();
+    let mut last: Option<(Step, Instant)> = None;
+    move |progress: Progress| {
+        let every = if live { 0.2 } else { 5.0 };
+        let due = last
+            .is_none_or(|(step, at)| step != progress.step || at.elapsed().as_secs_f64() > every);
+        if quiet || !due {
+            return ControlFlow::Continue(());
+        }
+        last = Some((progress.step, Instant::now()));
+        let what = match progress.step {
+            Step::Waiting => "waiting for another process to fetch",
+            Step::Downloading => "fetching",
+            Step::Verifying => "verifying",
+            Step::Unpacking => "unpacking",
+        };
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        let end = if live { '\r' } else { '\n' };
+        let _ = write!(
+            std::io::stderr(),
+            "{what} {}: {:.1} of {:.1} MiB{end}",
+            progress.name,
+            mib(progress.bytes),
+            mib(progress.total)
+        );
+        ControlFlow::Continue(())
+    }
+}

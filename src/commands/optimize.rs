@@ -1,0 +1,271 @@
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use shiftproof_search::event::{Contestant, Ending, Event, Observer};
+use shiftproof_search::gateway::Stop;
+use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
+use tokio_util::sync::CancellationToken;
+
+use super::{estimate, fetch_progress, note, open_ledger, print, resolve};
+use crate::cli::Optimize;
+use crate::exit::{Exit, Failure};
+use crate::kinds::Kinds;
+use crate::progress::{Progress, Verbosity, clock};
+use crate::report::{Summary, worst};
+use crate::session::{Done, Session, stored_events};
+use crate::study::Resolved;
+
+pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> {
+    let began = Instant::now();
+    let verbosity = match (args.talk.quiet, args.talk.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    };
+    if args.dry_run {
+        let args =
+            crate::cli::Estimate { study: args.study, budget: args.budget, json: args.json };
+        return estimate::run(&args, kinds).await;
+    }
+    let resolved = resolve(&args.study, Some(&args.budget))?;
+    let ledger = open_ledger(&args.store.store)?;
+    let resumed = match &args.resume {
+        Some(run) => Some(find(&ledger, run, &resolved.study.name)?),
+        None => None,
+    };
+    let resolved = match &resumed {
+        // A resumed run keeps the study and the options it began with.
+        Some(record) => serde_json::from_str::<Resolved>(&record.spec).map_err(|error| {
+            Failure::data(format!("the record of run {} cannot be read: {error}", record.id))
+        })?,
+        None => resolved,
+    };
+    if let Some(record) = &resumed
+        && record.status == RunStatus::Finished
+    {
+        note(&format!("run {} is finished; this is its report", record.id));
+        let summary = Summary::of(&stored_events(&ledger, &record.id)?);
+        return finish(&args, &summary);
+    }
+    let mut progress = fetch_progress(args.talk.quiet);
+    let session = Session::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
+    if verbosity > Verbosity::Quiet {
+        introduce(&session);
+    }
+    let record = match resumed {
+        Some(record) => record,
+        None => session.new_run(&ledger)?,
+    };
+    let id = record.id.clone();
+    let mut observers: Vec<Box<dyn Observer>> =
+        vec![Box::new(Progress::new(verbosity, session.planned_calls()))];
+    if let Some(path) = &args.events {
+        observers.push(Box::new(EventLines::create(path)?));
+    }
+    let cancel = CancellationToken::new();
+    let done = tokio::select! {
+        done = session.run(ledger.clone(), record, observers, cancel.clone()) => done,
+        () = second_signal(cancel) => {
+            note("aborted; everything paid for before is stored");
+            return Ok(Exit::Interrupted);
+        }
+    };
+    let Done { summary, sent, ended } =
+        done.map_err(|(stop, record)| stopped(&stop, &record, &args.store.store))?;
+    if let Some(folder) = ledger.run_dir(&id) {
+        write_reports(&folder, &summary)?;
+    }
+    let exit = finish(&args, &summary)?;
+    if verbosity > Verbosity::Quiet {
+        let seconds = began.elapsed().as_secs_f64();
+        note(&format!(
+            "Took {}; {sent} calls were sent to a model, the other answers came from the store.",
+            clock(seconds)
+        ));
+        if ended.lost.calls > 0 {
+            note(&format!(
+                "At most {} calls may have been paid for twice: they were in flight when the process was killed.",
+                ended.lost.calls
+            ));
+        }
+        note(&format!(
+            "Stored as run {id} in {}: `shiftproof runs show {id}` prints this report again.",
+            args.store.store.display()
+        ));
+    }
+    Ok(exit)
+}
+
+/// The run to resume: the one named, or the latest of the study that is not
+/// finished.
+fn find(ledger: &Ledger, name: &str, study: &str) -> Result<RunRecord, Failure> {
+    if name.is_empty() {
+        return ledger
+            .runs()?
+            .into_iter()
+            .rev()
+            .find(|run| run.study == study && run.status != RunStatus::Finished)
+            .ok_or_else(|| {
+                Failure::usage(format!(
+                    "no run of {study} is waiting to be resumed; `shiftproof runs` lists all runs"
+                ))
+            });
+    }
+    ledger.run(name)?.ok_or_else(|| {
+        Failure::usage(format!("there is no run {name}; `shiftproof runs` lists all runs"))
+    })
+}
+
+fn introduce(session: &Session) {
+    let groups: Vec<String> = session
+        .loaded
+        .groups
+        .iter()
+        .map(|group| {
+            let role = format!("{:?}", group.role).to_lowercase();
+            format!("{} ({role})", group.name)
+        })
+        .collect();
+    note(&format!("Study {}: {}", session.resolved.study.name, groups.join(", ")));
+    note(&format!("Model: {}", session.task_model.report));
+    if let Some(proposer) = &session.proposer_model {
+        note(&format!("Proposer: {}", proposer.report));
+    }
+    for finding in &session.loaded.findings {
+        if finding.severity == shiftproof_tasks::lint::Severity::Warning {
+            note(&finding.to_string());
+        }
+    }
+}
+
+/// Turns a stop into what the user reads, with the way to go on.
+fn stopped(stop: &Stop, record: &RunRecord, store: &Path) -> Failure {
+    let exit = match stop {
+        Stop::Interrupted => Exit::Interrupted,
+        Stop::Provider { .. } => Exit::Provider,
+        Stop::Budget(_) => Exit::Budget,
+        Stop::Ledger(_) | Stop::Log(_) => Exit::Data,
+    };
+    let store = if store == Path::new(".shiftproof") {
+        String::new()
+    } else {
+        format!(" --store {}", store.display())
+    };
+    Failure::new(
+        exit,
+        format!(
+            "{stop}\n  everything paid for is stored; go on with: shiftproof optimize --resume {}{store}",
+            record.id
+        ),
+    )
+}
+
+/// The first signal asks the run to stop and save; returns at the second.
+async fn second_signal(cancel: CancellationToken) {
+    signal().await;
+    note("stopping: waiting for the calls in flight (again to abort)");
+    cancel.cancel();
+    signal().await;
+}
+
+#[cfg(unix)]
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut streams: Vec<_> = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
+        .into_iter()
+        .filter_map(|kind| signal(kind).ok())
+        .collect();
+    let waits = streams.iter_mut().map(|stream| Box::pin(stream.recv()));
+    futures::future::select_all(waits).await;
+}
+
+#[cfg(not(unix))]
+async fn signal() {
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// The report beside the run's log, as text and JSON.
+fn write_reports(folder: &Path, summary: &Summary) -> Result<(), Failure> {
+    for file in ["report.txt", "report.json"] {
+        write_report(&folder.join(file), summary)?;
+    }
+    Ok(())
+}
+
+fn write_report(path: &Path, summary: &Summary) -> Result<(), Failure> {
+    let text = match path.extension().and_then(|ending| ending.to_str()) {
+        Some("txt") => summary.text(),
+        Some("json") => json(summary)?,
+        _ => {
+            return Err(Failure::usage(format!(
+                "cannot tell the form of {}: use the ending .txt or .json",
+                path.display()
+            )));
+        }
+    };
+    std::fs::write(path, text)
+        .map_err(|error| Failure::data(format!("cannot write {}: {error}", path.display())))
+}
+
+fn json(summary: &Summary) -> Result<String, Failure> {
+    serde_json::to_string_pretty(summary)
+        .map(|text| text + "\n")
+        .map_err(|error| Failure::new(Exit::Internal, error.to_string()))
+}
+
+/// Prints the report and holds it against the bars that were set.
+fn finish(args: &Optimize, summary: &Summary) -> Result<Exit, Failure> {
+    for path in &args.output {
+        write_report(path, summary)?;
+    }
+    let text = if args.json { json(summary)? } else { summary.text() };
+    print(&text)?;
+    let audited = summary.audited(Contestant::Selected);
+    if let Some(bar) = args.min_worst {
+        let reached = audited.and_then(worst).and_then(|group| group.value);
+        if reached.is_none_or(|value| value < bar) {
+            note(&format!(
+                "the worst target group has {:.3}, below --min-worst {bar}",
+                reached.unwrap_or(0.0)
+            ));
+            return Ok(Exit::Below);
+        }
+    }
+    if args.require_gain && summary.worst.as_ref().is_none_or(|worst| worst.low <= 0.0) {
+        note("no prompt is better than the seed on the worst target group beyond chance");
+        return Ok(Exit::NoWinner);
+    }
+    if summary.ending == Some(Ending::BudgetExhausted) && audited.is_none() {
+        return Ok(Exit::Budget);
+    }
+    Ok(Exit::Done)
+}
+
+/// Writes every event as a line of JSON.
+struct EventLines {
+    out: Box<dyn Write + Send>,
+}
+
+impl EventLines {
+    fn create(path: &PathBuf) -> Result<Self, Failure> {
+        let out: Box<dyn Write + Send> = if path == Path::new("-") {
+            Box::new(std::io::stdout())
+        } else {
+            Box::new(File::create(path).map_err(|error| {
+                Failure::usage(format!("cannot write events to {}: {error}", path.display()))
+            })?)
+        };
+        Ok(Self { out })
+    }
+}
+
+impl Observer for EventLines {
+    fn event(&mut self, event: &Event, _replayed: bool) {
+        // An observer cannot fail the run: the run's own log has every event.
+        if let Ok(line) = serde_json::to_string(event) {
+            let _ = writeln!(self.out, "{line}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The summary as text for a terminal.
+
+use std::fmt::{self, Write as _};
+
+use shiftproof_search::event::{Contestant, Difference, Ending, GroupRole, GroupScore};
+
+use super::{Summary, worst};
+
+impl Summary {
+    /// The final report: per-group table, selected prompt, cost.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing to a string cannot fail.
+        let _ = self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) -> fmt::Result {
+        let Some(started) = &self.started else { return Ok(()) };
+        writeln!(
+            out,
+            "{} · {} · {} · objective {} · seed {}",
+            started.study, started.method, started.metric, started.objective, started.seed
+        )?;
+        writeln!(out, "task model {}", started.task_model)?;
+        if started.proposer_model != started.task_model {
+            writeln!(out, "proposer   {}", started.proposer_model)?;
+        }
+        self.write_vote(out)?;
+        self.write_table(out)?;
+        self.write_verdict(out)?;
+        if let (Some(prompt), Some(id)) = (self.selected_prompt(), self.selected) {
+            let origin = self.candidates.get(&id).map(|standing| standing.origin.to_string());
+            writeln!(
+                out,
+                "\nSelected prompt {id:#} ({}; {})",
+                origin.unwrap_or_default(),
+                self.reason.as_deref().unwrap_or("")
+            )?;
+            for line in prompt.instruction.lines() {
+                writeln!(out, "  {line}")?;
+            }
+            for demonstration in &prompt.demonstrations {
+                writeln!(out, "  {} -> {}", demonstration.input, demonstration.answer)?;
+            }
+        }
+        if let Some(spent) = &self.spent {
+            write!(
+                out,
+                "\nSpent {} calls, {} tokens",
+                grouped(spent.calls),
+                grouped(spent.tokens())
+            )?;
+            if spent.picodollars > 0 {
+                write!(out, ", ${:.4}", spent.usd())?;
+            }
+            writeln!(
+                out,
+                ". Target labels read by the search: {}; by the audit: {}.",
+                self.target_labels_read, self.audit_labels_read
+            )?;
+        }
+        if self.ending == Some(Ending::BudgetExhausted) {
+            writeln!(out, "The budget ran out before the plan was done; this is the best so far.")?;
+        }
+        Ok(())
+    }
+
+    fn write_vote(&self, out: &mut String) -> fmt::Result {
+        let Some(voted) = &self.voted else { return Ok(()) };
+        write!(
+            out,
+            "\nVote: {} prompts labelled {} of {} target inputs (share of votes > {:.2})",
+            voted.voters.len(),
+            voted.kept,
+            voted.inputs,
+            voted.threshold
+        )?;
+        for class in &voted.classes {
+            write!(out, "; {} {}/{}", class.label, class.kept, class.won)?;
+        }
+        writeln!(out)
+    }
+
+    fn write_table(&self, out: &mut String) -> fmt::Result {
+        let (Some(seed), Some(selected)) =
+            (self.audited(Contestant::Seed), self.audited(Contestant::Selected))
+        else {
+            return writeln!(out, "\nNo audit: the study has no audit examples, or no budget was left.");
+        };
+        let ensemble = self.audited(Contestant::Ensemble);
+        let width = selected.iter().map(|group| group.group.len()).max().unwrap_or(0).max(12);
+        write!(
+            out,
+            "\n{:width$}  {:>4}  {:>18}  {:>18}  {:>21}",
+            "group", "n", "seed", "selected", "selected − seed"
+        )?;
+        if ensemble.is_some() {
+            write!(out, "  {:>18}", format!("ensemble of {}", self.ensemble.len()))?;
+        }
+        writeln!(out)?;
+        for group in selected {
+            let role = match group.role {
+                GroupRole::Source => "source",
+                GroupRole::Target => "target",
+            };
+            let of = |groups: &[GroupScore]| {
+                groups.iter().find(|other| other.group == group.group).map_or_else(|| "-".into(), score)
+            };
+            let delta = self.compared.iter().find(|row| row.group == group.group);
+            write!(
+                out,
+                "{:width$}  {:>4}  {:>18}  {:>18}  {:>21}",
+                group.group,
+                group.n,
+                of(seed),
+                of(selected),
+                delta.map_or_else(|| "-".into(), difference)
+            )?;
+            if let Some(ensemble) = ensemble {
+                write!(out, "  {:>18}", of(ensemble))?;
+            }
+            write!(out, "  {role}")?;
+            if group.unparseable > 0 {
+                write!(out, ", {} unparseable", group.unparseable)?;
+            }
+            if group.failed > 0 {
+                write!(out, ", {} failed", group.failed)?;
+            }
+            writeln!(out)?;
+        }
+        let of = |groups: &[GroupScore]| worst(groups).map_or_else(|| "-".into(), score);
+        write!(
+            out,
+            "{:width$}  {:>4}  {:>18}  {:>18}  {:>21}",
+            "worst target",
+            "",
+            of(seed),
+            of(selected),
+            self.worst.as_ref().map_or_else(|| "-".into(), difference)
+        )?;
+        if let Some(ensemble) = ensemble {
+            write!(out, "  {:>18}", of(ensemble))?;
+        }
+        writeln!(out)?;
+        writeln!(out, "Brackets: 95% intervals on sealed examples that no choice was made on.")
+    }
+
+    fn write_verdict(&self, out: &mut String) -> fmt::Result {
+        let Some(worst) = &self.worst else { return Ok(()) };
+        let verdict = if self.selected == self.seed() {
+            "no candidate beat the seed prompt; it stays"
+        } else if worst.low > 0.0 {
+            "better on the worst target group, beyond chance"
+        } else if worst.high < 0.0 {
+            "WORSE on the worst target group, beyond chance: keep the seed prompt"
+        } else if worst.value > 0.0 {
+            "better on the worst target group, within chance"
+        } else {
+            "not better on the worst target group: keep the seed prompt"
+        };
+        writeln!(out, "Verdict: {verdict}.")
+    }
+}
+
+/// A score with its interval, in points of a hundred.
+pub(crate) fn score(group: &GroupScore) -> String {
+    match (group.value, group.low, group.high) {
+        (Some(value), Some(low), Some(high)) => {
+            format!("{:.1} [{:.1}, {:.1}]", value * 100.0, low * 100.0, high * 100.0)
+        }
+        _ => "undefined".into(),
+    }
+}
+
+fn difference(row: &Difference) -> String {
+    format!("{:+.1} [{:+.1}, {:+.1}]", row.value * 100.0, row.low * 100.0, row.high * 100.0)
+}
+
+/// A count with its thousands set apart.
+pub(crate) fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}

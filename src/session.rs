@@ -1,0 +1,214 @@
+//! A run from study to result: data, models, store, loop.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use shiftproof_search::budget::Meter;
+use shiftproof_search::event::{Event, Observer};
+use shiftproof_search::gateway::{Gateway, Stop};
+use shiftproof_search::ledger::{CandidateRecord, Ledger, RunRecord, RunStatus};
+use shiftproof_search::log::{self, Bus};
+use shiftproof_search::plan::{PhasePlan, plan};
+use shiftproof_search::run::{Ended, Run};
+use shiftproof_tasks::Prompt;
+use tokio_util::sync::CancellationToken;
+
+use crate::connect::{Connected, connect};
+use crate::exit::{Exit, Failure};
+use crate::fetch;
+use crate::kinds::{Built, Kinds};
+use crate::report::Summary;
+use crate::study::{Loaded, Resolved, load_data};
+
+/// A study with its data and models at hand.
+pub struct Session {
+    /// The study and what the command line changed.
+    pub resolved: Resolved,
+    /// The study file, for messages.
+    pub path: PathBuf,
+    /// The task.
+    pub built: Built,
+    /// The data.
+    pub loaded: Loaded,
+    /// The model that does the task.
+    pub task_model: Connected,
+    /// The model that proposes; the task model where the study names none.
+    pub proposer_model: Option<Connected>,
+}
+
+/// A run that came to its end.
+pub struct Done {
+    /// What it came to.
+    pub ended: Ended,
+    /// The fold of its events.
+    pub summary: Summary,
+    /// Calls this process sent to a model.
+    pub sent: u64,
+}
+
+impl Session {
+    /// Loads data and models.
+    pub async fn prepare(
+        resolved: Resolved,
+        path: &Path,
+        kinds: &Kinds,
+        progress: fetch::OnProgress<'_>,
+    ) -> Result<Self, Failure> {
+        let study = &resolved.study;
+        let built = kinds.build(&study.task, &study.name, path)?;
+        let loaded = load_data(
+            &study.data,
+            &resolved.folder,
+            built.task.as_ref(),
+            &built.fields,
+            &study.groups,
+            resolved.seed,
+            progress,
+        )?;
+        let task_model = connect(&study.model, &resolved.folder, progress).await?;
+        let proposer_model = match &study.proposer {
+            Some(spec) => Some(connect(spec, &resolved.folder, progress).await?),
+            None => None,
+        };
+        Ok(Self { path: path.to_owned(), built, loaded, task_model, proposer_model, resolved })
+    }
+
+    /// What a run will ask of the models at most.
+    pub fn plan(&self) -> Vec<PhasePlan> {
+        plan(&self.resolved.study.search, &self.loaded.data)
+    }
+
+    /// All calls of the plan.
+    pub fn planned_calls(&self) -> u64 {
+        self.plan().iter().map(|phase| (phase.proposer_calls + phase.task_calls) as u64).sum()
+    }
+
+    /// A fresh record of a run of this study.
+    pub fn new_run(&self, ledger: &Ledger) -> Result<RunRecord, Failure> {
+        let started_ms = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |elapsed| elapsed.as_millis() as u64);
+        let spec = serde_json::to_string(&self.resolved)
+            .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+        let base = format!("{}-s{}", self.resolved.study.name, self.resolved.seed);
+        let taken: Vec<String> = ledger.runs()?.into_iter().map(|run| run.id).collect();
+        let id = (1..)
+            .map(|n| format!("{base}-{n}"))
+            .find(|id| {
+                !taken.contains(id) && ledger.run_dir(id).is_none_or(|folder| !folder.exists())
+            })
+            .expect("there are more numbers than runs");
+        Ok(RunRecord {
+            id,
+            study: self.resolved.study.name.clone(),
+            spec,
+            seed: self.resolved.seed,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_ms,
+            status: RunStatus::Running,
+            kills: 0,
+            lost: shiftproof_search::budget::Spend::default(),
+        })
+    }
+
+    /// Runs `record` to its end, or until it is stopped; either way its record
+    /// in the ledger says how it stands.
+    pub async fn run(
+        self,
+        ledger: Arc<Ledger>,
+        mut record: RunRecord,
+        observers: Vec<Box<dyn Observer>>,
+        cancel: CancellationToken,
+    ) -> Result<Done, (Stop, RunRecord)> {
+        let folder = ledger.run_dir(&record.id);
+        let bus = match &folder {
+            Some(folder) => std::fs::create_dir_all(folder)
+                .map_err(|source| log::LogError::Io { path: folder.clone(), source })
+                .and_then(|()| Bus::logged(&folder.join("events.jsonl"), observers)),
+            None => Ok(Bus::unlogged(observers)),
+        };
+        let bus = match bus {
+            Ok(bus) => bus,
+            Err(error) => return Err((error.into(), record)),
+        };
+        // Until this process says otherwise it counts as killed.
+        let killed = record.kills * self.in_flight();
+        record.status = RunStatus::Running;
+        record.kills += 1;
+        if let Err(error) = ledger.save_run(&record).await {
+            return Err((error.into(), record));
+        }
+        let mut meter = Meter::new(self.resolved.study.budget);
+        meter.lose(record.lost);
+        let gateway =
+            Gateway::new(ledger.clone(), bus, meter, cancel, (killed > 0).then_some(killed));
+        let task_model = self.task_model.model;
+        let run = Run {
+            study: self.resolved.study.name,
+            task: self.built.task,
+            data: self.loaded.data,
+            groups: self.loaded.groups,
+            spec: self.resolved.study.search,
+            human: self.resolved.study.prompts.iter().map(Prompt::new).collect(),
+            seed: self.resolved.seed,
+            proposer_model: self
+                .proposer_model
+                .map_or_else(|| task_model.clone(), |connected| connected.model),
+            task_model,
+            gateway: &gateway,
+        };
+        let result = run.execute().await;
+        record.kills = 0;
+        record.lost = gateway.lost();
+        record.status = match &result {
+            Ok(_) => RunStatus::Finished,
+            Err(stop) => RunStatus::Stopped(stop.to_string()),
+        };
+        let saved = ledger.save_run(&record).await;
+        let ended = match result {
+            Ok(ended) => ended,
+            Err(stop) => return Err((stop, record)),
+        };
+        let events = gateway.told();
+        let summary = Summary::of(&events);
+        let candidates: Vec<CandidateRecord> = records(&summary);
+        let stored = ledger.save_candidates(&record.id, &candidates).await;
+        if let Err(error) = saved.and(stored) {
+            return Err((error.into(), record));
+        }
+        Ok(Done { ended, summary, sent: gateway.sent() })
+    }
+
+    /// Calls that can be in flight at once.
+    fn in_flight(&self) -> u64 {
+        let of = |connected: &Connected| {
+            let capabilities = connected.model.llm.capabilities();
+            (capabilities.batch * capabilities.concurrency) as u64
+        };
+        self.proposer_model.as_ref().map_or(0, of).max(of(&self.task_model))
+    }
+}
+
+fn records(summary: &Summary) -> Vec<CandidateRecord> {
+    summary
+        .candidates
+        .values()
+        .map(|standing| CandidateRecord {
+            prompt: standing.prompt.clone(),
+            origin: standing.origin,
+            parents: standing.parents.clone(),
+            score: standing.score,
+            groups: standing.groups.clone(),
+            reason: standing.reason.clone(),
+        })
+        .collect()
+}
+
+/// The events of a stored run, from its log.
+pub fn stored_events(ledger: &Ledger, run: &str) -> Result<Vec<Event>, Failure> {
+    let Some(folder) = ledger.run_dir(run) else { return Ok(Vec::new()) };
+    let lines = log::read(&folder.join("events.jsonl"))
+        .map_err(|error| Failure::data(error.to_string()))?;
+    Ok(lines.into_iter().map(|line| line.event).collect())
+}

@@ -1,0 +1,196 @@
+//! The study file: one TOML document that says what is optimised, on which
+//! data, by which model and how.
+
+mod load;
+mod model;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use shiftproof_search::budget::Limits;
+use shiftproof_search::spec::SearchSpec;
+use shiftproof_tasks::{Columns, GroupsSpec};
+
+pub use load::{Loaded, load_data};
+pub(crate) use load::class_exit;
+pub use model::{ModelSpec, Provider};
+
+use crate::exit::Failure;
+
+/// A study file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Study {
+    /// A short name; runs are named after it.
+    pub name: String,
+    /// The model that does the task.
+    #[serde(default)]
+    pub model: ModelSpec,
+    /// The model that proposes prompts; the task model where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposer: Option<ModelSpec>,
+    /// Further human-written instructions that enter the race beside the seed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prompts: Vec<String>,
+    /// The task: `kind` and the options of that kind.
+    pub task: toml::Table,
+    /// Where examples come from.
+    pub data: DataSpec,
+    /// Which groups play which part.
+    pub groups: GroupsSpec,
+    /// How to search.
+    #[serde(default)]
+    pub search: SearchSpec,
+    /// What may be spent.
+    #[serde(default)]
+    pub budget: Limits,
+}
+
+/// Where examples come from: a named data set or files, and their columns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DataSpec {
+    /// A data set fetched by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<String>,
+    /// JSONL, CSV or TSV files, relative to the study file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
+    /// What becomes of a text that is both in what the search sees and in the
+    /// audit.
+    #[serde(default)]
+    pub leaks: Leaks,
+    /// Which column is what.
+    #[serde(flatten)]
+    pub columns: Columns,
+}
+
+/// What becomes of a text that is on both sides of the seal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Leaks {
+    /// The study is refused.
+    #[default]
+    Refuse,
+    /// The search's copy is left out.
+    Drop,
+    /// It stays, with a warning.
+    Allow,
+}
+
+impl Study {
+    /// Reads the study at `path`. Errors name file, line and, for an unknown
+    /// key, the key that was probably meant.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let text = std::fs::read(path).map_err(|error| {
+            let mend = if error.kind() == std::io::ErrorKind::NotFound {
+                "; `shiftproof init` writes one to start from"
+            } else {
+                ""
+            };
+            Failure::usage(format!("cannot read the study {}: {error}{mend}", path.display()))
+        })?;
+        let text = String::from_utf8(text).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+            Failure::usage(format!("{}:{line}: not UTF-8 (byte {at})", path.display()))
+        })?;
+        Self::parse(&text, path)
+    }
+
+    /// Parses the text of a study; `path` is for messages.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
+        let study: Self =
+            toml::from_str(text).map_err(|error| explain(&error, text, path))?;
+        study.data.check_keys(text, path)?;
+        let mut problems = study.search.problems();
+        if study.name.is_empty()
+            || !study.name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+        {
+            problems.push("name must be letters, digits, '-' and '_': runs are named after it".into());
+        }
+        if study.data.dataset.is_some() != study.data.files.is_empty() {
+            problems.push("data needs either dataset = \"NAME\" or files = [\"…\"]".into());
+        }
+        if problems.is_empty() {
+            Ok(study)
+        } else {
+            Err(Failure::usage(format!("{}: {}", path.display(), problems.join("\n  "))))
+        }
+    }
+}
+
+impl DataSpec {
+    /// A flattened table accepts any key; this does not.
+    fn check_keys(&self, text: &str, path: &Path) -> Result<(), Failure> {
+        const KEYS: [&str; 10] = [
+            "dataset", "files", "leaks", "id", "group", "label", "cluster", "fields",
+            "label_map", "bands",
+        ];
+        let document: toml::Table =
+            toml::from_str(text).map_err(|error| explain(&error, text, path))?;
+        let given = document.get("data").and_then(toml::Value::as_table);
+        for key in given.into_iter().flat_map(toml::Table::keys) {
+            if !KEYS.contains(&key.as_str()) {
+                return Err(unknown_key(key, &KEYS.map(str::to_owned), text, path));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A study with everything the command line changed, as a run keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Resolved {
+    /// The study.
+    pub study: Study,
+    /// The folder that relative paths start from.
+    pub folder: PathBuf,
+    /// The random seed.
+    pub seed: u64,
+}
+
+/// Says where a parse error is and what may have been meant.
+pub(crate) fn explain(error: &toml::de::Error, text: &str, path: &Path) -> Failure {
+    let message = error.message();
+    if let Some(rest) = message.strip_prefix("unknown field `")
+        && let Some((key, rest)) = rest.split_once('`')
+    {
+        let known: Vec<String> =
+            rest.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        return unknown_key(key, &known, text, path);
+    }
+    let line = error.span().map(|span| {
+        text.get(..span.start).map_or(1, |before| before.matches('\n').count() + 1)
+    });
+    let place = match line {
+        Some(line) => format!("{}:{line}", path.display()),
+        None => path.display().to_string(),
+    };
+    Failure::usage(format!("{place}: {message}"))
+}
+
+fn unknown_key(key: &str, known: &[String], text: &str, path: &Path) -> Failure {
+    let line = text
+        .lines()
+        .position(|line| {
+            let line = line.trim_start().trim_start_matches('[');
+            line.strip_prefix(key).is_some_and(|rest| {
+                rest.trim_start().starts_with(['=', '.', ']'])
+            })
+        })
+        .map_or(1, |index| index + 1);
+    let nearest = known
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(candidate, key), candidate))
+        .min()
+        .filter(|(distance, _)| *distance <= 2.max(key.len() / 3));
+    let hint = match nearest {
+        Some((_, candidate)) => format!("; did you mean `{candidate}`?"),
+        None => String::new(),
+    };
+    let known = known.join(", ");
+    Failure::usage(format!(
+        "{}:{line}: unknown key `{key}`{hint}\n  known here: {known}",
+        path.display()
+    ))
+}
