@@ -17,8 +17,8 @@ pub enum Mode {
     /// Asked of the server at start-up; used where it works.
     #[default]
     Auto,
-    /// Label scores: required, so that connecting fails where the server
-    /// reports none. Prefill: taken as given, without asking.
+    /// Required. Label scores: connecting fails where the server reports none,
+    /// and scores that look wrong are used. Prefill: used whatever was found.
     On,
     /// Never used; nothing is asked.
     Off,

@@ -186,12 +186,12 @@ pub fn completion(text: &str, prompt_tokens: u64) -> Value {
 
 /// Answers the probes of a client as a server that can do everything.
 pub fn capable(seen: &Seen) -> Option<Act> {
-    if seen.prompt().starts_with("Is fire hot?") {
-        return Some(Act::scored(&[&[("yes", 0.95), ("no", 0.04)]]));
+    if seen.prompt().starts_with("Repeat this word") {
+        return Some(Act::scored(&[&[("banana", 0.95), ("lem", 0.04)]]));
     }
     seen.prompt()
-        .starts_with("Repeat exactly")
-        .then(|| Act::text(" seven, lamp"))
+        .starts_with("Count from one")
+        .then(|| Act::text(" five, six"))
 }
 
 type Script = dyn Fn(&Seen) -> Act + Send + Sync;
