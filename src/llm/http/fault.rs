@@ -380,7 +380,7 @@ pub(super) fn of_transport(
     }
     if cause.contains("certificate") {
         return Fault::rejected(format!(
-            "{address} shows a certificate that cannot be trusted: {cause}"
+            "{address} shows a certificate that cannot be trusted: {cause}; name its CA in SSL_CERT_FILE if it is your own"
         ));
     }
     Fault::Passing {

@@ -15,6 +15,7 @@ mod probe;
 mod reply;
 mod request;
 mod send;
+mod transport;
 
 use std::sync::Arc;
 
@@ -131,7 +132,7 @@ impl Llm for HttpLlm {
             _ => None,
         };
         let shape = labels.map_or(Shape::Text, |labels| Shape::Scored {
-            tokens: labels::tokens_needed(labels),
+            tokens: labels::tokens_needed(labels).min(call.sampling.max_tokens.max(1)),
         });
         let (mut completion, usage) = sender.complete(call, shape, continuation).await?;
         if let Some(begun) = begun.filter(|_| abilities.echoes)
@@ -158,7 +159,7 @@ impl Llm for HttpLlm {
     }
 
     fn estimate_tokens(&self, request: &Request) -> u64 {
-        send::estimate(request)
+        self.shared.sender.estimate(request)
     }
 }
 

@@ -1,10 +1,10 @@
 //! One call: attempts, retries, adaptation.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Client, redirect};
+use reqwest::Client;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use secrecy::ExposeSecret;
 use shiftproof_search::{Call, LlmError};
 use shiftproof_tasks::{Request, Usage};
@@ -14,10 +14,13 @@ use super::fault::{self, Context, Fault};
 use super::limit::{HttpStats, Limiter};
 use super::reply::{self, Completion, Parsed};
 use super::request::{Body, Continuation, Dialect, Learned, Shape};
+use super::transport;
 
 /// Most bytes of a body that are read. The longest honest answer, 16 scored
 /// tokens with 20 alternatives each, is below 100 KB; long texts stay below 1 MB.
 const MOST_BYTES: usize = 8 << 20;
+/// Half a token per byte, in 256ths.
+const USUAL_DENSITY: u64 = 128;
 /// Retries of an answer without choices: a server that is well but sends
 /// nothing will rarely change its mind.
 const EMPTY_RETRIES: u32 = 2;
@@ -30,6 +33,8 @@ pub(super) struct Sender {
     config: HttpConfig,
     limiter: Limiter,
     learned: Learned,
+    /// Tokens per 256 bytes of prompt, the most seen so far.
+    density: AtomicU64,
     authorization: Option<HeaderValue>,
 }
 
@@ -43,13 +48,14 @@ impl Sender {
         }
         let authorization = bearer(&config)?;
         Ok(Self {
-            client: client(&config, &endpoint)?,
+            client: transport::client(&config, &endpoint)?,
             limiter: Limiter::new(
                 config.concurrency,
                 config.requests_per_minute,
                 config.tokens_per_minute,
             ),
             learned: Learned::default(),
+            density: AtomicU64::new(USUAL_DENSITY),
             endpoint,
             config,
             authorization,
@@ -81,6 +87,19 @@ impl Sender {
             .collect()
     }
 
+    /// An overestimate of a request's tokens: half a token per byte, or as many
+    /// as the densest prompt so far had (digits and rare scripts reach one), and
+    /// what chat templates add.
+    pub(super) fn estimate(&self, request: &Request) -> u64 {
+        frame(request) + (bytes(request) * self.density.load(Relaxed)).div_ceil(256)
+    }
+
+    fn learn_density(&self, request: &Request, tokens: u64) {
+        let dense = tokens.saturating_sub(frame(request)) * 256;
+        self.density
+            .fetch_max(dense.div_ceil(bytes(request).max(1)), Relaxed);
+    }
+
     /// Sends `call` until it is answered or will not be.
     pub(super) async fn complete(
         &self,
@@ -109,7 +128,7 @@ impl Sender {
         continuation: Continuation,
         must_listen: bool,
     ) -> Result<(Completion, Usage), LlmError> {
-        let reserve = estimate(&call.request) + u64::from(call.sampling.max_tokens);
+        let reserve = guess(&call.request, "").prompt_tokens + u64::from(call.sampling.max_tokens);
         let mut retries = 0;
         loop {
             let dialect = self.learned.dialect();
@@ -124,6 +143,7 @@ impl Sender {
                         .usage
                         .unwrap_or_else(|| guess(&call.request, &completion.text));
                     permit.succeeded(usage.prompt_tokens + usage.completion_tokens);
+                    self.learn_density(&call.request, usage.prompt_tokens);
                     self.check_prompt(call, &completion)?;
                     return Ok((completion, usage));
                 }
@@ -318,14 +338,19 @@ fn after(error: LlmError, retries: u32) -> LlmError {
     }
 }
 
-/// A safe overestimate of a request's tokens: one per two bytes, eight per
-/// message.
-pub(super) fn estimate(request: &Request) -> u64 {
+/// Bytes of a request's messages.
+fn bytes(request: &Request) -> u64 {
     request
         .messages
         .iter()
-        .map(|message| message.content.len() as u64 / 2 + 8)
+        .map(|message| message.content.len() as u64)
         .sum()
+}
+
+/// Tokens a chat template adds at most: eight per message, and a system message
+/// of its own (Qwen's takes 20).
+fn frame(request: &Request) -> u64 {
+    64 + 8 * request.messages.len() as u64
 }
 
 /// The usage of a reply whose server reports none: four bytes to a token, four
@@ -343,36 +368,45 @@ fn guess(request: &Request, text: &str) -> Usage {
     }
 }
 
-fn client(config: &HttpConfig, endpoint: &Endpoint) -> Result<Client, ConnectError> {
-    let unusable = |error: &dyn std::fmt::Display| {
-        ConnectError::Config(format!("no HTTP client could be made: {error}"))
-    };
-    // Roots are compiled in: a machine without a CA bundle works too.
-    let roots = rustls::RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(
-        rustls::crypto::ring::default_provider(),
-    ))
-    .with_safe_default_protocol_versions()
-    .map_err(|error| unusable(&error))?
-    .with_root_certificates(roots)
-    .with_no_client_auth();
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let mut builder = Client::builder()
-        .tls_backend_preconfigured(tls)
-        .user_agent(concat!("shiftproof/", env!("CARGO_PKG_VERSION")))
-        .default_headers(headers)
-        .redirect(redirect::Policy::none())
-        .timeout(config.timeout)
-        .connect_timeout(config.timeout.min(Duration::from_secs(15)))
-        .pool_max_idle_per_host(config.concurrency.max(1));
-    if endpoint.loopback {
-        // No proxy can reach the loopback of this machine.
-        builder = builder.no_proxy();
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shiftproof_tasks::{AnswerForm, Message};
+
+    #[test]
+    fn the_estimate_learns_from_denser_prompts() {
+        let sender = Sender::new(HttpConfig::new("http://127.0.0.1/v1", "m")).unwrap();
+        let request = |text: &str| Request {
+            messages: vec![Message::user(text)],
+            answer: AnswerForm::Text { max_tokens: 1 },
+        };
+        let digits = request(&"7".repeat(1000));
+        assert_eq!(sender.estimate(&digits), 72 + 500);
+        sender.learn_density(&digits, 1030);
+        assert!(sender.estimate(&digits) >= 1030);
+        sender.learn_density(&request("words"), 2);
+        assert!(sender.estimate(&digits) >= 1030, "never forgets the worst");
     }
-    builder
-        .build()
-        .map_err(|error| unusable(&error.without_url()))
+
+    #[test]
+    fn waits_double_and_respect_both_bounds() {
+        let mut config = HttpConfig::new("http://127.0.0.1/v1", "m");
+        config.retry_wait = Duration::from_secs(1);
+        config.max_wait = Duration::from_secs(10);
+        let sender = Sender::new(config).unwrap();
+        for (retries, most) in [
+            (0, 1.0),
+            (1, 2.0),
+            (2, 4.0),
+            (3, 8.0),
+            (4, 10.0),
+            (40, 10.0),
+        ] {
+            let wait = sender.delay(retries, None).as_secs_f64();
+            assert!((most / 2.0..=most).contains(&wait), "{retries}: {wait}");
+        }
+        let asked = sender.delay(0, Some(Duration::from_secs(5))).as_secs_f64();
+        assert!((5.0..=5.5).contains(&asked), "{asked}");
+        assert!(sender.delay(3, Some(Duration::ZERO)).as_secs_f64() >= 4.0);
+    }
 }
