@@ -1,4 +1,4 @@
-//! Models behind an OpenAI-compatible HTTP server: OpenAI, Azure, vLLM, SGLang,
+//! Models behind an OpenAI-compatible HTTP server: `OpenAI`, Azure, vLLM, `SGLang`,
 //! llama.cpp, Ollama, LM Studio, Together, `OpenRouter` and others.
 //!
 //! [`HttpLlm::connect`] finds out what the server can do ([`HttpLlm::probe_report`]
@@ -136,9 +136,9 @@ impl Llm for HttpLlm {
         });
         let (mut completion, usage) = sender.complete(call, shape, continuation).await?;
         if let Some(begun) = begun.filter(|_| abilities.echoes)
-            && let Some(rest) = completion.text.strip_prefix(begun)
+            && completion.text.starts_with(begun)
         {
-            completion.text = rest.to_owned();
+            completion.text.drain(..begun.len());
         }
         let scores =
             labels.and_then(|labels| Some((labels, labels::score(labels, &completion.positions)?)));

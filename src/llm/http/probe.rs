@@ -120,7 +120,7 @@ fn judge(labels: &[String], completion: &Completion) -> Scores {
 }
 
 /// Whether a conversation that ends in an assistant message is continued: as it
-/// stands (llama.cpp), by the two fields of vLLM, or not at all (OpenAI); and
+/// stands (llama.cpp), by the two fields of vLLM, or not at all (`OpenAI`); and
 /// whether the answer repeats that message first.
 async fn prefill(sender: &Sender) -> Result<(Option<Continuation>, bool, String), ConnectError> {
     let mode = sender.config().prefill;

@@ -116,7 +116,7 @@ impl Act {
         Self::json(200, &body)
     }
 
-    /// `status` with an error body as OpenAI writes it.
+    /// `status` with an error body as `OpenAI` writes it.
     pub fn error(status: u16, code: &str, message: &str) -> Self {
         Self::json(
             status,
@@ -354,7 +354,6 @@ async fn read_request(
     stream: &mut TcpStream,
     buffer: &mut Vec<u8>,
 ) -> std::io::Result<Option<(String, Vec<u8>)>> {
-    let mut chunk = [0; 16 * 1024];
     loop {
         if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
@@ -371,9 +370,8 @@ async fn read_request(
                 return Ok(Some((head, body)));
             }
         }
-        match stream.read(&mut chunk).await? {
-            0 => return Ok(None),
-            n => buffer.extend_from_slice(&chunk[..n]),
+        if stream.read_buf(buffer).await? == 0 {
+            return Ok(None);
         }
     }
 }
