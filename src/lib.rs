@@ -1,7 +1,6 @@
 //! shiftproof
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-pub mod llm {
-    //! Clients of language models.
-    pub mod http;
-}
+pub mod datasets;
+pub mod fetch;
+pub mod llm;

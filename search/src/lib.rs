@@ -2,6 +2,21 @@
 //! and shifted target groups, select the one that holds.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod board;
+pub mod budget;
+pub mod calibrate;
+mod compare;
+pub mod event;
+pub mod gateway;
+pub mod ledger;
 pub mod llm;
+pub mod log;
+pub mod propose;
+mod race;
+pub mod run;
+pub mod seeds;
+pub mod spec;
+pub mod stats;
+mod vote;
 
 pub use llm::{Call, Capabilities, Llm, LlmError, Sampling};

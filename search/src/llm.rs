@@ -33,14 +33,23 @@ pub struct Sampling {
 impl Sampling {
     /// The likeliest answer, at most `max_tokens` long.
     pub const fn greedy(max_tokens: u32) -> Self {
-        Self { temperature: 0.0, top_p: 1.0, max_tokens, seed: 0 }
+        Self {
+            temperature: 0.0,
+            top_p: 1.0,
+            max_tokens,
+            seed: 0,
+        }
     }
 }
 
 impl Call {
     /// A deterministic call: the likeliest answer, first sample.
     pub const fn greedy(request: Request, max_tokens: u32) -> Self {
-        Self { request, sampling: Sampling::greedy(max_tokens), sample: 0 }
+        Self {
+            request,
+            sampling: Sampling::greedy(max_tokens),
+            sample: 0,
+        }
     }
 }
 

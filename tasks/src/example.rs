@@ -18,6 +18,28 @@ pub struct Input {
 }
 
 impl Input {
+    /// An input without fields and without a cluster.
+    pub fn new(id: impl Into<String>, group: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            group: group.into(),
+            fields: BTreeMap::new(),
+            cluster: None,
+        }
+    }
+
+    /// The same input with this field set.
+    #[must_use]
+    pub fn with_field(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.fields.insert(name.into(), text.into());
+        self
+    }
+
+    /// The same input with this label: an example.
+    pub fn with_label(self, label: Label) -> Example {
+        Example { input: self, label }
+    }
+
     /// One field's text; empty where the field is absent.
     pub fn field(&self, name: &str) -> &str {
         self.fields.get(name).map_or("", String::as_str)

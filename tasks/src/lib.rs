@@ -14,20 +14,66 @@
 //!
 //! The label enters only in the last step, so the same code answers for
 //! examples whose label is unknown.
+//!
+//! The flow of a study's data:
+//!
+//! ```text
+//! files --Table::read--> rows --Columns::examples--> examples
+//! examples --GroupsSpec::split--> Data, by role --lint--> findings
+//! ```
+//!
+//! A task is declared in a study file ([`Classify`]) or written in Rust:
+//!
+//! ```
+//! use shiftproof_tasks::{AnswerForm, Input, Prompt, Task};
+//!
+//! struct Stars;
+//!
+//! impl Task for Stars {
+//!     fn name(&self) -> &str { "stars" }
+//!     fn seed(&self) -> Prompt { Prompt::new("How many stars, 1 to 5, does this review give?") }
+//!     fn answer_form(&self, _: &Input) -> AnswerForm { AnswerForm::Number { min: 1.0, max: 5.0 } }
+//! }
+//!
+//! let example = Input::new("1", "books")
+//!     .with_field("text", "Could not put it down.")
+//!     .with_label(shiftproof_tasks::Label::Number(5.0));
+//! let reply = shiftproof_tasks::Reply::text("I would say 5/5.");
+//! assert_eq!(Stars.score(&example, &reply).value(), Some(1.0));
+//! ```
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod classify;
+mod columns;
 mod example;
+pub mod grade;
+pub mod lint;
+mod metric;
 mod outcome;
+pub mod parse;
+mod problem;
 mod prompt;
+pub mod render;
 mod reply;
 mod request;
 mod roles;
+mod split;
+mod suggest;
+mod table;
 mod task;
+mod template;
 
+pub use classify::{Classify, ClassifySpec};
+pub use columns::{Bands, Columns, Loaded};
 pub use example::{Example, Input, Label};
+pub use metric::{GroupScore, Metric, Observation};
 pub use outcome::{Answer, Outcome, Scored};
+pub use problem::{DataError, Place, Problem};
 pub use prompt::{Demonstration, Prompt, PromptId};
 pub use reply::{Finish, Reply, Usage};
 pub use request::{AnswerForm, Message, Request, Role};
 pub use roles::{Data, LabelReads, LabelledTarget, SealedAudit, Source, UnlabelledTarget};
+pub use split::{GroupsSpec, Split};
+pub use table::{Format, MAX_RECORD, Row, Table};
 pub use task::Task;
+pub use template::Template;

@@ -74,7 +74,9 @@ impl PromptId {
 impl fmt::Display for PromptId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = if f.alternate() { 4 } else { 16 };
-        self.0[..shown].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.0[..shown]
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

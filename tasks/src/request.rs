@@ -24,17 +24,26 @@ pub struct Message {
 impl Message {
     /// A message by the user.
     pub fn user(content: impl Into<String>) -> Self {
-        Self { role: Role::User, content: content.into() }
+        Self {
+            role: Role::User,
+            content: content.into(),
+        }
     }
 
     /// A message by the system.
     pub fn system(content: impl Into<String>) -> Self {
-        Self { role: Role::System, content: content.into() }
+        Self {
+            role: Role::System,
+            content: content.into(),
+        }
     }
 
     /// A message by the assistant.
     pub fn assistant(content: impl Into<String>) -> Self {
-        Self { role: Role::Assistant, content: content.into() }
+        Self {
+            role: Role::Assistant,
+            content: content.into(),
+        }
     }
 }
 
@@ -79,6 +88,13 @@ pub enum AnswerForm {
 }
 
 impl AnswerForm {
+    /// A choice among these labels.
+    pub fn choice<L: Into<String>>(labels: impl IntoIterator<Item = L>) -> Self {
+        Self::Choice {
+            labels: labels.into_iter().map(Into::into).collect(),
+        }
+    }
+
     /// The closed label set, if the form has one.
     pub fn labels(&self) -> Option<&[String]> {
         match self {

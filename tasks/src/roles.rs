@@ -8,6 +8,7 @@
 //! | [`LabelledTarget`] | yes, few | the selector, counted |
 //! | [`SealedAudit`] | yes | the audit at the end, once, counted |
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -31,20 +32,23 @@ pub struct UnlabelledTarget {
 }
 
 /// A small audited sample of target examples that the *selector* may use.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct LabelledTarget {
     examples: Vec<Example>,
     reads: LabelReads,
 }
 
-/// Target examples with true labels, read once to report the truth.
-#[derive(Debug, Clone)]
+/// Examples with true labels, read once to report the truth: of every target
+/// group, and of every source group so that the gap between the two is measured
+/// on data that no choice was made on. Each example carries its group.
+#[derive(Clone)]
 pub struct SealedAudit {
     examples: Vec<Example>,
     reads: LabelReads,
 }
 
-/// How many target labels have been read so far; clones share the count.
+/// How many labels of [`LabelledTarget`] and [`SealedAudit`] have been read so
+/// far, repeated reads counted again; clones share the count.
 #[derive(Debug, Clone, Default)]
 pub struct LabelReads(Arc<AtomicU64>);
 
@@ -73,6 +77,16 @@ impl LabelledTarget {
     /// Whether the study has none.
     pub fn is_empty(&self) -> bool {
         self.examples.is_empty()
+    }
+
+    /// The inputs without their labels, for lints and cost estimates.
+    pub fn inputs(&self) -> impl Iterator<Item = &Input> {
+        self.examples.iter().map(|example| &example.input)
+    }
+
+    /// Keeps only the examples whose input passes.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&Input) -> bool) {
+        self.examples.retain(|example| keep(&example.input));
     }
 
     /// The examples with their labels; counted as reads of every one of them.
@@ -110,6 +124,20 @@ impl SealedAudit {
     }
 }
 
+/// Shows how many there are: a debug print must not be a way past the seal.
+impl fmt::Debug for LabelledTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LabelledTarget({})", self.examples.len())
+    }
+}
+
+/// Shows how many there are: a debug print must not be a way past the seal.
+impl fmt::Debug for SealedAudit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SealedAudit({})", self.examples.len())
+    }
+}
+
 /// Everything a study's data files hold, by role.
 #[derive(Debug, Clone)]
 pub struct Data {
@@ -119,8 +147,33 @@ pub struct Data {
     pub target: UnlabelledTarget,
     /// Audited target sample for the selector; may be empty.
     pub labelled_target: LabelledTarget,
-    /// Sealed audit of target groups; may be empty.
+    /// Sealed audit of target and source groups; may be empty.
     pub audit: SealedAudit,
-    /// The counter shared by the two labelled target roles.
+    /// The counter shared by the two sealed roles.
     pub reads: LabelReads,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Label;
+
+    #[test]
+    fn labels_are_read_in_the_open() {
+        let reads = LabelReads::default();
+        let example = Input::new("1", "films").with_label(Label::Class("secret".into()));
+        let labelled = LabelledTarget::new(vec![example.clone()], reads.clone());
+        let audit = SealedAudit::new(vec![example; 2], reads.clone());
+        assert_eq!(
+            format!("{labelled:?} {audit:?}"),
+            "LabelledTarget(1) SealedAudit(2)"
+        );
+        assert_eq!((labelled.inputs().count(), audit.inputs().count()), (1, 2));
+        assert_eq!(reads.count(), 0);
+        labelled.read();
+        labelled.read();
+        assert_eq!(reads.count(), 2);
+        assert_eq!(audit.open().len(), 2);
+        assert_eq!(reads.count(), 4);
+    }
 }

@@ -1,10 +1,30 @@
-use crate::{Answer, AnswerForm, Example, Input, Label, Outcome, Prompt, Reply, Request};
+use crate::{
+    Answer, AnswerForm, Demonstration, Example, Finish, Input, Label, Message, Metric, Outcome,
+    Prompt, Reply, Request, grade, parse, render,
+};
 
 /// A job that a prompt does for a recommender or classifier.
 ///
 /// Only [`name`](Task::name), [`seed`](Task::seed) and
 /// [`answer_form`](Task::answer_form) are required; the rest has defaults that
-/// suit classification.
+/// suit classification, ratings, rankings and exact-match text.
+///
+/// ```
+/// use shiftproof_tasks::{AnswerForm, Input, Prompt, Reply, Task};
+///
+/// struct Spam;
+///
+/// impl Task for Spam {
+///     fn name(&self) -> &str { "spam" }
+///     fn seed(&self) -> Prompt { Prompt::new("Is this message spam?") }
+///     fn answer_form(&self, _: &Input) -> AnswerForm { AnswerForm::choice(["yes", "no"]) }
+/// }
+///
+/// let input = Input::new("1", "mail").with_field("text", "You have won!");
+/// let request = Spam.request(&Spam.seed(), &input);
+/// assert_eq!(request.messages[0].content, "Is this message spam?\n\nYou have won!");
+/// assert_eq!(Spam.parse(&input, &Reply::text("**Yes.**")).vote().as_deref(), Some("yes"));
+/// ```
 pub trait Task: Send + Sync {
     /// A short name for screens and reports.
     fn name(&self) -> &str;
@@ -16,20 +36,53 @@ pub trait Task: Send + Sync {
     /// every input; a ranking lists the input's own candidates.
     fn answer_form(&self, input: &Input) -> AnswerForm;
 
-    /// The input as text, as shown to the task model and in demonstrations.
-    fn render(&self, input: &Input) -> String;
+    /// How the outcomes of one group become its score.
+    fn metric(&self) -> Metric {
+        Metric::Accuracy
+    }
 
-    /// The full request: instruction, demonstrations, input.
-    fn request(&self, prompt: &Prompt, input: &Input) -> Request;
+    /// The input as text, as shown to the task model and in demonstrations. By
+    /// default one field's text, or `name: value` lines of several.
+    fn render(&self, input: &Input) -> String {
+        render::fields(input)
+    }
 
-    /// Reads a reply without knowing the label.
-    fn parse(&self, input: &Input, reply: &Reply) -> Answer;
+    /// The full request. By default one user message: instruction,
+    /// demonstrations, input, so that all inputs of one prompt share a prefix.
+    fn request(&self, prompt: &Prompt, input: &Input) -> Request {
+        Request {
+            messages: vec![Message::user(render::message(prompt, &self.render(input)))],
+            answer: self.answer_form(input),
+        }
+    }
 
-    /// Compares an answer with the truth.
-    fn grade(&self, answer: &Answer, label: &Label) -> Outcome;
+    /// A worked example of this one, for a prompt to show.
+    fn demonstration(&self, example: &Example) -> Demonstration {
+        Demonstration {
+            input: self.render(&example.input),
+            answer: example.label.to_answer(),
+        }
+    }
 
-    /// Reads and grades in one go.
+    /// Reads a reply without knowing the label. By default as
+    /// [`parse::parse`] does for the answer form.
+    fn parse(&self, input: &Input, reply: &Reply) -> Answer {
+        parse::parse(&self.answer_form(input), reply)
+    }
+
+    /// Compares an answer with the truth. By default as [`grade::grade`] does.
+    fn grade(&self, answer: &Answer, label: &Label) -> Outcome {
+        grade::grade(answer, label)
+    }
+
+    /// Reads and grades in one go. A reply that a content filter withheld is a
+    /// failed call, not a wrong answer.
     fn score(&self, example: &Example, reply: &Reply) -> Outcome {
+        if reply.finish == Finish::Filtered {
+            return Outcome::Failed {
+                reason: "a content filter withheld the reply".into(),
+            };
+        }
         self.grade(&self.parse(&example.input, reply), &example.label)
     }
 }

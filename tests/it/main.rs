@@ -1,5 +1,9 @@
-//! One binary for all integration tests.
+//! Integration tests of the program and its parts, one module each.
 #![allow(clippy::unwrap_used)]
 
+#[cfg(unix)]
+mod datasets;
+#[cfg(unix)]
+mod fetch;
 mod http;
 mod support;

@@ -1,0 +1,405 @@
+//! Who was asked what, and what came of it.
+//!
+//! The board holds replies, not scores. Outcomes are derived each time from the
+//! reply, the calibration as known so far and the label, so that a label won by
+//! vote or a better calibration re-scores what was already paid for.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rand::RngExt;
+use shiftproof_tasks::{
+    Answer, AnswerForm, Example, Input, Label, Metric, Observation, Outcome, Prompt, PromptId,
+    Reply, Task,
+};
+
+use crate::calibrate::{self, Calibration};
+use crate::event::{GroupInfo, GroupScore, Origin};
+use crate::gateway::{Asked, Gateway, Model, Stop};
+use crate::llm::Call;
+use crate::{seeds, stats};
+
+/// What evaluations need besides the board.
+#[derive(Clone, Copy)]
+pub(crate) struct Desk<'a> {
+    pub task: &'a dyn Task,
+    pub gateway: &'a Gateway,
+    pub model: &'a Model,
+    pub calibration: Calibration,
+}
+
+/// Confidence of every interval shown.
+pub(crate) const CONFIDENCE: f64 = 0.95;
+
+pub(crate) type CandidateIndex = usize;
+pub(crate) type InputIndex = usize;
+
+/// A prompt in the race.
+pub(crate) struct Candidate {
+    pub prompt: Prompt,
+    pub id: PromptId,
+    pub origin: Origin,
+    pub parents: Vec<PromptId>,
+    /// Which chunk of demonstrations induced it.
+    pub chunk: Option<usize>,
+    asked: BTreeMap<InputIndex, Asked>,
+    /// Replies to content-free inputs, for contextual calibration.
+    neutral: Vec<Reply>,
+}
+
+/// What the search takes for the truth about an input.
+struct Truth {
+    label: Label,
+    voted: bool,
+}
+
+#[derive(Default)]
+pub(crate) struct Board {
+    pub groups: Vec<GroupInfo>,
+    pub candidates: Vec<Candidate>,
+    inputs: Vec<Input>,
+    truths: Vec<Option<Truth>>,
+    group_of: Vec<usize>,
+    by_id: HashMap<PromptId, CandidateIndex>,
+}
+
+impl Board {
+    pub fn new(groups: Vec<GroupInfo>) -> Self {
+        Self { groups, ..Self::default() }
+    }
+
+    /// Puts inputs on the board; returns their indices.
+    pub fn add_inputs<'a>(&mut self, inputs: impl Iterator<Item = &'a Input>) -> Vec<InputIndex> {
+        inputs
+            .map(|input| {
+                let group = self
+                    .groups
+                    .iter()
+                    .position(|group| group.name == input.group)
+                    .expect("the split keeps only groups of the study");
+                self.inputs.push(input.clone());
+                self.truths.push(None);
+                self.group_of.push(group);
+                self.inputs.len() - 1
+            })
+            .collect()
+    }
+
+    /// Puts labelled examples on the board; returns their indices.
+    pub fn add_examples(&mut self, examples: &[Example]) -> Vec<InputIndex> {
+        let indices = self.add_inputs(examples.iter().map(|example| &example.input));
+        for (&index, example) in indices.iter().zip(examples) {
+            self.truths[index] = Some(Truth { label: example.label.clone(), voted: false });
+        }
+        indices
+    }
+
+    /// Gives an unlabelled input the label that a vote won.
+    pub fn set_voted(&mut self, input: InputIndex, label: Label) {
+        self.truths[input] = Some(Truth { label, voted: true });
+    }
+
+    pub fn input(&self, index: InputIndex) -> &Input {
+        &self.inputs[index]
+    }
+
+    pub fn label(&self, index: InputIndex) -> Option<&Label> {
+        self.truths[index].as_ref().map(|truth| &truth.label)
+    }
+
+    pub fn group_of(&self, index: InputIndex) -> usize {
+        self.group_of[index]
+    }
+
+    /// Enters a prompt in the race; `None` if it is there already.
+    pub fn enter(
+        &mut self,
+        prompt: Prompt,
+        origin: Origin,
+        parents: Vec<PromptId>,
+        chunk: Option<usize>,
+    ) -> Option<CandidateIndex> {
+        let id = prompt.id();
+        if self.by_id.contains_key(&id) {
+            return None;
+        }
+        self.by_id.insert(id, self.candidates.len());
+        self.candidates.push(Candidate {
+            prompt,
+            id,
+            origin,
+            parents,
+            chunk,
+            asked: BTreeMap::new(),
+            neutral: Vec::new(),
+        });
+        Some(self.candidates.len() - 1)
+    }
+
+    /// Asks each candidate about each input, unless it was asked before.
+    /// Returns whether the budget sufficed.
+    pub async fn ask(
+        &mut self,
+        desk: Desk<'_>,
+        candidates: &[CandidateIndex],
+        inputs: &[InputIndex],
+    ) -> Result<bool, Stop> {
+        if !self.ask_neutral(desk, candidates, inputs).await? {
+            return Ok(false);
+        }
+        // Candidate by candidate: neighbours share their prefix.
+        let mut pairs = Vec::new();
+        let mut calls = Vec::new();
+        for &candidate in candidates {
+            let asked = &self.candidates[candidate].asked;
+            for &input in inputs.iter().filter(|input| !asked.contains_key(input)) {
+                pairs.push((candidate, input));
+                calls.push(call(desk.task, &self.candidates[candidate].prompt, &self.inputs[input]));
+            }
+        }
+        let mut complete = true;
+        for ((candidate, input), asked) in
+            pairs.into_iter().zip(desk.gateway.ask(desk.model, &calls).await?)
+        {
+            if asked == Asked::Unaffordable {
+                complete = false;
+            } else {
+                self.candidates[candidate].asked.insert(input, asked);
+            }
+        }
+        Ok(complete)
+    }
+
+    /// Content-free calls of candidates that lack them, where the calibration
+    /// wants them.
+    async fn ask_neutral(
+        &mut self,
+        desk: Desk<'_>,
+        candidates: &[CandidateIndex],
+        inputs: &[InputIndex],
+    ) -> Result<bool, Stop> {
+        let Some(&like) = inputs.first() else { return Ok(true) };
+        if desk.calibration != Calibration::Contextual
+            || !desk.model.llm.capabilities().label_scores
+        {
+            return Ok(true);
+        }
+        let neutral = calibrate::content_free(&self.inputs[like]);
+        let lacking: Vec<_> = candidates
+            .iter()
+            .copied()
+            .filter(|&candidate| self.candidates[candidate].neutral.is_empty())
+            .collect();
+        let calls: Vec<Call> = lacking
+            .iter()
+            .flat_map(|&candidate| {
+                let prompt = &self.candidates[candidate].prompt;
+                neutral.iter().map(|input| call(desk.task, prompt, input))
+            })
+            .collect();
+        let answers = desk.gateway.ask(desk.model, &calls).await?;
+        let complete = !answers.contains(&Asked::Unaffordable);
+        for (&candidate, answers) in lacking.iter().zip(answers.chunks(neutral.len())) {
+            self.candidates[candidate].neutral = answers
+                .iter()
+                .filter_map(|asked| match asked {
+                    Asked::Reply(reply) => Some(reply.clone()),
+                    _ => None,
+                })
+                .collect();
+        }
+        Ok(complete)
+    }
+
+    /// The label bias to subtract from this candidate's scores.
+    pub fn bias(&self, calibration: Calibration, candidate: CandidateIndex) -> Option<Vec<f64>> {
+        let candidate = &self.candidates[candidate];
+        match calibration {
+            Calibration::None => None,
+            Calibration::Contextual => calibrate::bias(calibration, candidate.neutral.iter()),
+            Calibration::Batch => calibrate::bias(
+                calibration,
+                candidate.asked.values().filter_map(|asked| match asked {
+                    Asked::Reply(reply) => Some(reply),
+                    _ => None,
+                }),
+            ),
+        }
+    }
+
+    /// A view of one candidate with its calibration worked out once.
+    pub fn answers<'a>(&'a self, desk: Desk<'a>, candidate: CandidateIndex) -> Answers<'a> {
+        Answers {
+            board: self,
+            task: desk.task,
+            candidate,
+            bias: self.bias(desk.calibration, candidate),
+        }
+    }
+}
+
+/// One candidate's answers under its calibration.
+pub(crate) struct Answers<'a> {
+    board: &'a Board,
+    task: &'a dyn Task,
+    candidate: CandidateIndex,
+    pub bias: Option<Vec<f64>>,
+}
+
+impl<'a> Answers<'a> {
+    /// The same answers under a calibration fixed elsewhere.
+    pub fn with_bias(mut self, bias: Option<Vec<f64>>) -> Self {
+        self.bias = bias;
+        self
+    }
+
+    fn asked(&self, input: InputIndex) -> Option<&'a Asked> {
+        self.board.candidates[self.candidate].asked.get(&input)
+    }
+
+    fn debiased(&self, reply: &Reply) -> Reply {
+        match &self.bias {
+            Some(bias) => reply.clone().debiased(bias),
+            None => reply.clone(),
+        }
+    }
+
+    /// What it answered, labels unknown; `None` where there is no answer.
+    pub fn answer(&self, input: InputIndex) -> Option<Answer> {
+        match self.asked(input)? {
+            Asked::Reply(reply) => {
+                Some(self.task.parse(&self.board.inputs[input], &self.debiased(reply)))
+            }
+            Asked::Refused(_) | Asked::Unaffordable => None,
+        }
+    }
+
+    /// How its answer compares with the label; `None` where it was not asked or
+    /// the label is unknown.
+    pub fn outcome(&self, input: InputIndex) -> Option<Outcome> {
+        let truth = self.board.truths[input].as_ref()?;
+        Some(match self.asked(input)? {
+            Asked::Reply(reply) => {
+                let example = Example {
+                    input: self.board.inputs[input].clone(),
+                    label: truth.label.clone(),
+                };
+                self.task.score(&example, &self.debiased(reply))
+            }
+            Asked::Refused(reason) => Outcome::Failed { reason: reason.clone() },
+            Asked::Unaffordable => return None,
+        })
+    }
+
+    /// Scores per group over `inputs`; groups without any outcome are left out.
+    pub fn group_scores(&self, inputs: &[InputIndex]) -> Vec<GroupScore> {
+        let outcomes: Vec<(InputIndex, Outcome)> = inputs
+            .iter()
+            .filter_map(|&input| Some((input, self.outcome(input)?)))
+            .collect();
+        group_scores(self.board, self.task.metric(), &outcomes)
+    }
+}
+
+/// Reduces outcomes to a score per group, in the board's order of groups.
+pub(crate) fn group_scores(
+    board: &Board,
+    metric: Metric,
+    outcomes: &[(InputIndex, Outcome)],
+) -> Vec<GroupScore> {
+    let mut by_group: BTreeMap<usize, Vec<&(InputIndex, Outcome)>> = BTreeMap::new();
+    for pair in outcomes {
+        by_group.entry(board.group_of(pair.0)).or_default().push(pair);
+    }
+    by_group
+        .into_iter()
+        .map(|(group, outcomes)| {
+            let observations: Vec<Observation<'_>> = outcomes
+                .iter()
+                .filter_map(|(input, outcome)| {
+                    Some(Observation {
+                        outcome,
+                        label: board.label(*input)?,
+                        cluster: board.inputs[*input].cluster.as_deref(),
+                    })
+                })
+                .collect();
+            let score = metric.reduce(&observations);
+            let interval = score.value.map(|value| interval(metric, value, &observations));
+            GroupScore {
+                group: board.groups[group].name.clone(),
+                role: board.groups[group].role,
+                voted: outcomes
+                    .iter()
+                    .any(|(input, _)| board.truths[*input].as_ref().is_some_and(|t| t.voted)),
+                value: score.value,
+                low: interval.map(|interval| interval.low),
+                high: interval.map(|interval| interval.high),
+                n: score.n,
+                unparseable: score.unparseable,
+                failed: score.failed,
+            }
+        })
+        .collect()
+}
+
+/// The interval of one group's score, with a cluster (or an example that stands
+/// for itself) as the unit: in closed form for a mean, else by the bootstrap
+/// percentiles of the metric.
+fn interval(metric: Metric, value: f64, observations: &[Observation<'_>]) -> stats::Interval {
+    let mut clusters: BTreeMap<String, Vec<Observation<'_>>> = BTreeMap::new();
+    for (index, observation) in observations.iter().enumerate() {
+        if observation.outcome.value().is_some() {
+            let name = observation.cluster.map_or_else(|| format!("\0{index}"), str::to_owned);
+            clusters.entry(name).or_default().push(*observation);
+        }
+    }
+    if metric.is_mean() {
+        let independent = clusters.values().all(|members| members.len() == 1);
+        let totals: Vec<stats::Cluster> = clusters
+            .values()
+            .map(|members| stats::Cluster {
+                sum: members.iter().filter_map(|member| member.outcome.value()).sum(),
+                size: members.len() as f64,
+            })
+            .collect();
+        let binary = observations
+            .iter()
+            .filter_map(|observation| observation.outcome.value())
+            .all(|value| value == 0.0 || value == 1.0);
+        return if independent && binary {
+            stats::wilson(totals.iter().map(|total| total.sum).sum(), totals.len() as f64, CONFIDENCE)
+        } else {
+            stats::clustered(&totals, CONFIDENCE)
+        };
+    }
+    let clusters: Vec<Vec<Observation<'_>>> = clusters.into_values().collect();
+    let mut rng = seeds::stream(0, "interval");
+    let mut replicates: Vec<f64> = (0..REPLICATES)
+        .filter_map(|_| {
+            let resample: Vec<Observation<'_>> = (0..clusters.len())
+                .flat_map(|_| clusters[rng.random_range(0..clusters.len())].iter().copied())
+                .collect();
+            metric.reduce(&resample).value
+        })
+        .collect();
+    replicates.sort_by(f64::total_cmp);
+    let at = |share: f64| {
+        let last = replicates.len().saturating_sub(1) as f64;
+        replicates.get((share * last).round() as usize).copied().unwrap_or(value)
+    };
+    stats::Interval { low: at((1.0 - CONFIDENCE) / 2.0), high: at(f64::midpoint(1.0, CONFIDENCE)) }
+}
+
+/// Bootstrap replicates behind an interval of a metric that is no mean.
+const REPLICATES: usize = 400;
+
+/// The call that evaluates `prompt` on `input`.
+pub(crate) fn call(task: &dyn Task, prompt: &Prompt, input: &Input) -> Call {
+    let request = task.request(prompt, input);
+    let max_tokens = match &request.answer {
+        AnswerForm::Choice { .. } | AnswerForm::Number { .. } => 16,
+        AnswerForm::Ranking { candidates } => 24 * candidates.len() as u32,
+        AnswerForm::Text { max_tokens } => *max_tokens,
+    };
+    Call::greedy(request, max_tokens)
+}

@@ -1,0 +1,138 @@
+//! Label-bias calibration of scored labels.
+//!
+//! A language model prefers some labels whatever the input says. Calibration
+//! estimates that preference as a probability per label, `p̂(y)`, and scores
+//! `log p(y|x) − log p̂(y)` instead of `log p(y|x)`.
+//!
+//! - *Contextual* (Zhao et al. 2021, "Calibrate Before Use"): `p̂` is the mean
+//!   over content-free inputs.
+//! - *Batch* (Zhou et al. 2024, "Batch Calibration", §3): `p̂` is the mean over
+//!   real inputs without their labels.
+//!
+//! Either way `p` is first normalised over the label set.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use shiftproof_tasks::{Input, Reply};
+
+/// How scored labels are calibrated.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Calibration {
+    /// As the model says.
+    #[default]
+    None,
+    /// Against content-free inputs: three more calls a candidate.
+    Contextual,
+    /// Against the candidate's own replies on inputs whose labels stay unread.
+    Batch,
+}
+
+/// Inputs that say nothing (Zhao et al. 2021, §5).
+const CONTENT_FREE: [&str; 3] = ["N/A", "[MASK]", ""];
+
+/// Fewer replies than this say too little about a preference.
+const LEAST_BATCH: usize = 16;
+
+/// Content-free stand-ins for an input with the fields of `like`.
+pub fn content_free(like: &Input) -> Vec<Input> {
+    CONTENT_FREE
+        .iter()
+        .map(|text| Input {
+            id: format!("content-free {text:?}"),
+            group: String::new(),
+            fields: like
+                .fields
+                .keys()
+                .map(|name| (name.clone(), (*text).to_owned()))
+                .collect::<BTreeMap<_, _>>(),
+            cluster: None,
+        })
+        .collect()
+}
+
+/// `log p̂` per label from the replies that scored labels; `None` where there is
+/// nothing to calibrate with.
+pub fn bias<'a>(
+    calibration: Calibration,
+    replies: impl Iterator<Item = &'a Reply>,
+) -> Option<Vec<f64>> {
+    let least = match calibration {
+        Calibration::None => return None,
+        Calibration::Contextual => 1,
+        Calibration::Batch => LEAST_BATCH,
+    };
+    let mut mean: Vec<f64> = Vec::new();
+    let mut count = 0_usize;
+    for scores in replies.filter_map(|reply| reply.label_logprobs.as_ref()) {
+        let Some(normalised) = softmax(scores) else { continue };
+        mean.resize(normalised.len(), 0.0);
+        for (sum, p) in mean.iter_mut().zip(normalised) {
+            *sum += p;
+        }
+        count += 1;
+    }
+    // A label that never had any mass keeps a finite bias.
+    (count >= least).then(|| mean.iter().map(|sum| (sum / count as f64).max(1e-6).ln()).collect())
+}
+
+/// Probabilities over the label set; `None` unless one is finite and none NaN.
+fn softmax(scores: &[f64]) -> Option<Vec<f64>> {
+    let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if !top.is_finite() || scores.iter().any(|score| score.is_nan()) {
+        return None;
+    }
+    let exps: Vec<f64> = scores.iter().map(|score| (score - top).exp()).collect();
+    let sum: f64 = exps.iter().sum();
+    Some(exps.into_iter().map(|exp| exp / sum).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn scored(scores: &[f64]) -> Reply {
+        Reply { label_logprobs: Some(scores.to_vec()), ..Reply::text("") }
+    }
+
+    #[test]
+    fn a_constant_preference_is_removed() {
+        // The model adds 2 nats to the first label whatever the input says.
+        let replies: Vec<Reply> = [-1.0, 1.0, -0.5, 0.5]
+            .iter()
+            .cycle()
+            .take(32)
+            .map(|truth| scored(&[truth + 2.0, -truth]))
+            .collect();
+        let bias = bias(Calibration::Batch, replies.iter()).unwrap();
+        let right = replies.iter().zip([-1.0, 1.0, -0.5, 0.5].iter().cycle()).all(|(reply, truth)| {
+            let scores = reply.clone().debiased(&bias).label_logprobs.unwrap();
+            (scores[0] > scores[1]) == (*truth > 0.0)
+        });
+        assert!(right);
+    }
+
+    #[test]
+    fn too_few_or_broken_replies_calibrate_nothing() {
+        let few = vec![scored(&[-1.0, -2.0]); LEAST_BATCH - 1];
+        assert_eq!(bias(Calibration::Batch, few.iter()), None);
+        let broken = vec![scored(&[f64::NAN, -2.0]); LEAST_BATCH];
+        assert_eq!(bias(Calibration::Batch, broken.iter()), None);
+        assert_eq!(bias(Calibration::None, few.iter()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn bias_is_finite_and_never_positive(
+            rows in proptest::collection::vec(
+                proptest::collection::vec(-800.0_f64..0.0, 3), LEAST_BATCH..40),
+        ) {
+            let replies: Vec<Reply> = rows.iter().map(|row| scored(row)).collect();
+            let bias = bias(Calibration::Batch, replies.iter()).unwrap();
+            prop_assert!(bias.iter().all(|b| b.is_finite() && *b <= 1e-9));
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Two prompts on the same examples.
+
+use std::collections::BTreeMap;
+
+use shiftproof_tasks::Outcome;
+
+use crate::board::{Answers, Board, CONFIDENCE, InputIndex};
+use crate::event::{Difference, GroupRole};
+use crate::stats::{self, Bootstrap, Sample, paired_bootstrap};
+
+/// Differences `selected − seed` per group and of the worst target group, by
+/// the paired bootstrap over examples (or their clusters) within groups.
+/// `None` when no example has an outcome from both.
+pub(crate) fn audit(
+    board: &Board,
+    seed: &Answers<'_>,
+    selected: &Answers<'_>,
+    inputs: &[InputIndex],
+) -> Option<(Vec<Difference>, Difference)> {
+    let mut sample = Sample::new(2, board.groups.len());
+    let mut clusters: BTreeMap<String, u64> = BTreeMap::new();
+    let value = |answers: &Answers<'_>, input| {
+        answers.outcome(input).as_ref().and_then(Outcome::value)
+    };
+    for &input in inputs {
+        let (Some(a), Some(b)) = (value(seed, input), value(selected, input)) else { continue };
+        let name = board.input(input).cluster.clone().unwrap_or_else(|| format!("\0{input}"));
+        let next = clusters.len() as u64;
+        let cluster = *clusters.entry(name).or_insert(next);
+        let _complete = sample.push(board.group_of(input), cluster, &[a, b]);
+    }
+    let seen: Vec<usize> =
+        (0..board.groups.len()).filter(|&group| sample.examples(group) > 0).collect();
+    let target: Vec<bool> =
+        seen.iter().map(|&group| board.groups[group].role == GroupRole::Target).collect();
+    // Without a target group the worst of all groups is what there is to hold.
+    let any_target = target.contains(&true);
+    let worst = |means: &[f64]| {
+        means
+            .iter()
+            .zip(&target)
+            .filter(|(_, target)| !any_target || **target)
+            .map(|(mean, _)| *mean)
+            .fold(f64::INFINITY, f64::min)
+    };
+    let replicates = paired_bootstrap(&sample, 0, Bootstrap::default(), worst)?;
+    let row = |name: &str, difference: &stats::Difference, n| {
+        let interval = difference.interval(CONFIDENCE);
+        Difference {
+            group: name.to_owned(),
+            value: difference.estimate,
+            low: interval.low,
+            high: interval.high,
+            n,
+        }
+    };
+    let groups = seen
+        .iter()
+        .map(|&group| {
+            let difference = &replicates.groups[1][group];
+            row(&board.groups[group].name, difference, sample.examples(group))
+        })
+        .collect();
+    let n = seen
+        .iter()
+        .zip(&target)
+        .filter(|(_, target)| !any_target || **target)
+        .map(|(&group, _)| sample.examples(group))
+        .sum();
+    Some((groups, row("worst target", &replicates.robust[1], n)))
+}

@@ -1,0 +1,364 @@
+//! What a run tells the world: one stream that every screen, file and report
+//! folds.
+//!
+//! *Durable* events are decisions and measurements. They carry no clock time,
+//! so the same study, seed and replies give the same events, byte for byte; they
+//! are logged and replay. *Ticks* ([`Tick`]) tell how the work is going right
+//! now; they are shown and forgotten.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use shiftproof_tasks::{Prompt, PromptId};
+
+use crate::budget::{Limits, Spend};
+
+/// A durable fact about a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// The run began.
+    Started(Started),
+    /// A phase of the run began.
+    Phase {
+        /// Which.
+        phase: Phase,
+        /// What it is about to do, as a sentence.
+        plan: String,
+    },
+    /// A prompt entered the race.
+    Proposed(Proposed),
+    /// Proposed texts that were thrown away, by rule.
+    Discarded {
+        /// The rule.
+        reason: String,
+        /// How many texts it threw away in this phase.
+        count: u64,
+        /// One of them.
+        example: String,
+    },
+    /// A candidate's scores so far in one phase.
+    Evaluated {
+        /// The candidate.
+        candidate: PromptId,
+        /// The phase.
+        phase: Phase,
+        /// The objective's value, higher is better.
+        score: f64,
+        /// Per group, in the study's order.
+        groups: Vec<GroupScore>,
+    },
+    /// Target inputs were labelled by vote.
+    Voted(Voted),
+    /// A candidate left the race or stayed in it.
+    Decided {
+        /// The candidate.
+        candidate: PromptId,
+        /// Whether it is still in the race.
+        kept: bool,
+        /// Why, as a sentence.
+        reason: String,
+    },
+    /// The search made its choice.
+    Selected {
+        /// The chosen prompt.
+        candidate: PromptId,
+        /// Why, as a sentence.
+        reason: String,
+        /// The prompts that vote together where the method keeps an ensemble.
+        ensemble: Vec<PromptId>,
+    },
+    /// One contestant was scored on the sealed audit.
+    Audited {
+        /// Who.
+        contestant: Contestant,
+        /// Per group, in the study's order.
+        groups: Vec<GroupScore>,
+    },
+    /// The selected prompt against the seed on the same audit examples.
+    Compared {
+        /// Per group: difference selected − seed and its interval.
+        groups: Vec<Difference>,
+        /// The difference of the worst target group's scores.
+        worst: Difference,
+    },
+    /// The run ended.
+    Finished {
+        /// How.
+        ending: Ending,
+        /// Everything spent, proposer and task model together, counting an
+        /// answer found in the store like one that was paid for in this run.
+        spent: Spend,
+        /// Labels of target examples read before the audit.
+        target_labels_read: u64,
+        /// Labels read by the sealed audit.
+        audit_labels_read: u64,
+    },
+}
+
+/// What a run starts with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Started {
+    /// The study's name.
+    pub study: String,
+    /// The task's name.
+    pub task: String,
+    /// The metric's name.
+    pub metric: String,
+    /// The method's name.
+    pub method: String,
+    /// The objective's name.
+    pub objective: String,
+    /// Identity of the model that does the task.
+    pub task_model: String,
+    /// Identity of the model that proposes.
+    pub proposer_model: String,
+    /// The random seed.
+    pub seed: u64,
+    /// What may be spent.
+    pub limits: Limits,
+    /// Groups in the study's order, sources first.
+    pub groups: Vec<GroupInfo>,
+    /// Version of the program; another version may decide differently.
+    pub version: String,
+}
+
+/// One group of the study.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupInfo {
+    /// Its name.
+    pub name: String,
+    /// Its role.
+    pub role: GroupRole,
+    /// Labelled examples for proposals.
+    pub train: usize,
+    /// Labelled examples for scoring candidates.
+    pub validation: usize,
+    /// Inputs without labels.
+    pub unlabelled: usize,
+    /// Sealed labelled examples.
+    pub audit: usize,
+}
+
+/// Where a group stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupRole {
+    /// Labelled, free to use.
+    Source,
+    /// Shifted, unlabelled for the search.
+    Target,
+}
+
+/// The phases of a run, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Prompts are proposed from source demonstrations.
+    Propose,
+    /// Proposals are screened on a small balanced sample.
+    Screen,
+    /// Target inputs are labelled by vote.
+    Vote,
+    /// Prompts are proposed again from the mix of source and voted target.
+    Repropose,
+    /// The best prompts are edited and recombined.
+    Refine,
+    /// The finalists are measured on everything the search may use.
+    Final,
+    /// The sealed audit is opened.
+    Audit,
+}
+
+impl std::fmt::Display for Phase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Propose => "propose",
+            Self::Screen => "screen",
+            Self::Vote => "vote",
+            Self::Repropose => "repropose",
+            Self::Refine => "refine",
+            Self::Final => "final",
+            Self::Audit => "audit",
+        })
+    }
+}
+
+/// A prompt that entered the race.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Proposed {
+    /// Its content address.
+    pub candidate: PromptId,
+    /// Its content.
+    pub prompt: Prompt,
+    /// How it came about.
+    pub origin: Origin,
+    /// The prompts it was made from; empty for the first generation.
+    pub parents: Vec<PromptId>,
+}
+
+/// How a candidate came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The prompt in use today.
+    Seed,
+    /// A further human-written prompt of the study.
+    Human,
+    /// Induced by a model from demonstrations.
+    Induced,
+    /// Induced by a model from demonstrations that include voted target inputs.
+    InducedFromMix,
+    /// A model's paraphrase of another prompt.
+    Paraphrase,
+    /// Phrases deleted, swapped or added without a model (`GrIPS`).
+    Edit,
+    /// Sentences of two prompts recombined without a model.
+    Crossover,
+    /// The same instruction with demonstrations.
+    Demonstrated,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Seed => "seed",
+            Self::Human => "human",
+            Self::Induced => "induced",
+            Self::InducedFromMix => "induced from mix",
+            Self::Paraphrase => "paraphrase",
+            Self::Edit => "edit",
+            Self::Crossover => "crossover",
+            Self::Demonstrated => "demonstrations",
+        })
+    }
+}
+
+/// One group's score of one candidate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GroupScore {
+    /// The group.
+    pub group: String,
+    /// Its role.
+    pub role: GroupRole,
+    /// Whether the labels are votes rather than truth.
+    pub voted: bool,
+    /// The metric's value; `None` where it has none (no usable answer, one class).
+    pub value: Option<f64>,
+    /// Lower end of the 95% interval.
+    pub low: Option<f64>,
+    /// Upper end of the 95% interval.
+    pub high: Option<f64>,
+    /// Answers that count.
+    pub n: usize,
+    /// Of those, answers not of the form asked for.
+    pub unparseable: usize,
+    /// Calls that can never be answered; they count in no score.
+    pub failed: usize,
+}
+
+/// A difference of scores with its interval.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    /// The group, or what the row is.
+    pub group: String,
+    /// Selected − seed.
+    pub value: f64,
+    /// Lower end of the 95% interval.
+    pub low: f64,
+    /// Upper end of the 95% interval.
+    pub high: f64,
+    /// Paired examples.
+    pub n: usize,
+}
+
+/// What the vote over target inputs came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Voted {
+    /// The voters.
+    pub voters: Vec<PromptId>,
+    /// An input is kept when its winner's share of the votes is above this.
+    pub threshold: f64,
+    /// Inputs voted on.
+    pub inputs: usize,
+    /// Inputs kept.
+    pub kept: usize,
+    /// Per class: how many inputs it won, and how many of those were kept.
+    pub classes: Vec<ClassVotes>,
+    /// Every input's vote, in the data's order.
+    pub votes: Vec<Vote>,
+}
+
+/// One class's share in the vote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassVotes {
+    /// The class.
+    pub label: String,
+    /// Inputs it won.
+    pub won: usize,
+    /// Of those, inputs kept.
+    pub kept: usize,
+}
+
+/// One target input's vote.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Vote {
+    /// The input.
+    pub input: String,
+    /// The winning answer; `None` when no voter gave a usable one.
+    pub winner: Option<String>,
+    /// Its votes over all voters, in `0..=1`.
+    pub share: f64,
+    /// Whether it was kept.
+    pub kept: bool,
+}
+
+/// Who is audited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Contestant {
+    /// The seed prompt.
+    Seed,
+    /// The selected prompt.
+    Selected,
+    /// The vote of the ensemble, at as many calls as it has prompts.
+    Ensemble,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// All phases were done.
+    Completed,
+    /// The budget ran out before the last phase: the best so far was chosen.
+    BudgetExhausted,
+}
+
+/// How the work is going right now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tick {
+    /// The phase.
+    pub phase: Phase,
+    /// Calls of the current block answered so far.
+    pub done: u64,
+    /// Calls of the current block.
+    pub total: u64,
+    /// Calls sent to a model since the process started; the rest came from the
+    /// store.
+    pub sent: u64,
+    /// Settled spending of the run.
+    pub spent: Spend,
+    /// How long the call or batch that just ended took; zero for stored answers.
+    pub latency: Duration,
+}
+
+/// Receives what a run tells. An observer returns nothing: it cannot fail or
+/// steer the run.
+pub trait Observer: Send {
+    /// A durable event; `replayed` when a resumed run tells it again.
+    fn event(&mut self, event: &Event, replayed: bool);
+
+    /// A sign of life.
+    fn tick(&mut self, _tick: &Tick) {}
+}

@@ -1,0 +1,377 @@
+//! The only way from the search to a model.
+//!
+//! Every call, whether it proposes or evaluates, passes here: looked up in the
+//! ledger, reserved in the budget, sent with bounded concurrency, made durable,
+//! settled. Nothing that happens here depends on the order in which replies
+//! arrive, so a run that is executed again over the same replies takes the same
+//! course.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use shiftproof_tasks::{Reply, Usage};
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+
+use crate::budget::{Limits, Meter, Price, Spend};
+use crate::event::{Event, Phase, Tick};
+use crate::ledger::{Key, Ledger, LedgerError, Stored};
+use crate::llm::{Call, Llm, LlmError};
+use crate::log::{Bus, LogError};
+
+/// Why a run stops before its end. Everything paid for is stored; the run can
+/// be resumed.
+#[derive(Debug, Error)]
+pub enum Stop {
+    /// The user asked for it.
+    #[error("interrupted")]
+    Interrupted,
+    /// The model's service cannot answer.
+    #[error("the model {model} did not answer: {reason}")]
+    Provider {
+        /// The model's identity.
+        model: String,
+        /// What it or the network said.
+        reason: String,
+    },
+    /// Not even the seed prompt could be evaluated within the budget.
+    #[error("the budget is exhausted before the seed prompt is evaluated: {0}")]
+    Budget(String),
+    /// The store failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The event log failed or the run diverged from it.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+/// What came of one call.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Asked {
+    /// The model's reply.
+    Reply(Reply),
+    /// This request can never be answered; why.
+    Refused(String),
+    /// The budget has no room for it.
+    Unaffordable,
+}
+
+/// One model with its price.
+#[derive(Clone)]
+pub struct Model {
+    /// The model.
+    pub llm: Arc<dyn Llm>,
+    /// What it costs.
+    pub price: Price,
+}
+
+impl Model {
+    /// The most that `call` can cost.
+    pub fn worst_case(&self, call: &Call) -> Spend {
+        self.price.spend(&Usage {
+            prompt_tokens: self.llm.estimate_tokens(&call.request),
+            completion_tokens: u64::from(call.sampling.max_tokens),
+            estimated: true,
+        })
+    }
+}
+
+/// See the [module](self).
+pub struct Gateway {
+    ledger: Arc<Ledger>,
+    cancel: CancellationToken,
+    state: Mutex<State>,
+    sent: AtomicU64,
+}
+
+struct State {
+    bus: Bus,
+    meter: Meter,
+    /// Calls this run has already been charged for.
+    charged: HashSet<Key>,
+    phase: Phase,
+    /// The last process of this run was killed while at most this many calls
+    /// were in flight; cleared once they are accounted for.
+    killed_in_flight: Option<u64>,
+    /// Reserved for the audit.
+    held_back: Spend,
+}
+
+impl Gateway {
+    /// A gateway that has spent nothing yet. `killed_in_flight`: how many calls
+    /// a killed predecessor may have paid for without keeping the reply.
+    pub fn new(
+        ledger: Arc<Ledger>,
+        bus: Bus,
+        meter: Meter,
+        cancel: CancellationToken,
+        killed_in_flight: Option<u64>,
+    ) -> Self {
+        Self {
+            ledger,
+            cancel,
+            state: Mutex::new(State {
+                bus,
+                meter,
+                charged: HashSet::new(),
+                phase: Phase::Propose,
+                killed_in_flight,
+                held_back: Spend::default(),
+            }),
+            sent: AtomicU64::new(0),
+        }
+    }
+
+    /// Tells a durable event.
+    pub fn tell(&self, event: &Event) -> Result<(), Stop> {
+        let mut state = self.state();
+        if let Event::Phase { phase, .. } = event {
+            state.phase = *phase;
+        }
+        Ok(state.bus.tell(event)?)
+    }
+
+    /// Settled spending so far.
+    pub fn spent(&self) -> Spend {
+        self.state().meter.spent()
+    }
+
+    /// Worst case of what was lost to kills.
+    pub fn lost(&self) -> Spend {
+        self.state().meter.lost()
+    }
+
+    /// The limits on spending.
+    pub fn limits(&self) -> Limits {
+        *self.state().meter.limits()
+    }
+
+    /// Sets `worst` aside until [`release`](Self::release), as far as the
+    /// limits have room for it at all.
+    pub fn hold_back(&self, worst: Spend) {
+        let mut state = self.state();
+        if state.meter.reserve(worst) {
+            state.held_back += worst;
+        }
+    }
+
+    /// Makes what was held back available.
+    pub fn release(&self) {
+        let mut state = self.state();
+        let held_back = std::mem::take(&mut state.held_back);
+        state.meter.refund(held_back);
+    }
+
+    /// Calls sent to a model by this process.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Answers `calls`, one result each, in their order.
+    ///
+    /// Calls are afforded from the front: when one does not fit the budget,
+    /// those behind it are not sent either.
+    pub async fn ask(&self, model: &Model, calls: &[Call]) -> Result<Vec<Asked>, Stop> {
+        let keys: Vec<Key> = calls.iter().map(|call| Key::of(model.llm.identity(), call)).collect();
+        // Reserving is done in waves: the worst case of a wave must fit, then
+        // what it really used is settled and makes room for the next.
+        let mut afforded = 0;
+        while afforded < calls.len() {
+            let wave = self.reserve(model, &calls[afforded..], &keys[afforded..]);
+            if wave.len == 0 {
+                break;
+            }
+            let range = afforded..afforded + wave.len;
+            let outcome = self.fill(model, &calls[range.clone()], &keys[range], &wave).await;
+            self.settle(model, &wave, outcome.is_ok())?;
+            outcome?;
+            afforded += wave.len;
+        }
+        keys.iter()
+            .enumerate()
+            .map(|(index, key)| {
+                if index >= afforded {
+                    return Ok(Asked::Unaffordable);
+                }
+                Ok(match self.ledger.reply(key)? {
+                    Some(Stored::Reply(reply)) => Asked::Reply(reply),
+                    Some(Stored::Refused(reason)) => Asked::Refused(reason),
+                    None => unreachable!("a filled wave leaves no call without a stored answer"),
+                })
+            })
+            .collect()
+    }
+
+    /// The longest front of `calls` whose worst case fits the budget.
+    fn reserve(&self, model: &Model, calls: &[Call], keys: &[Key]) -> Wave {
+        let mut state = self.state();
+        let mut wave = Wave::default();
+        let mut seen = HashSet::new();
+        for (call, key) in calls.iter().zip(keys) {
+            if !state.charged.contains(key) && seen.insert(*key) {
+                let worst = model.worst_case(call);
+                if !state.meter.reserve(worst) {
+                    break;
+                }
+                wave.reserved.push((*key, worst));
+            }
+            wave.len += 1;
+        }
+        wave
+    }
+
+    /// Makes sure that every call of the wave has a stored answer.
+    async fn fill(
+        &self,
+        model: &Model,
+        calls: &[Call],
+        keys: &[Key],
+        wave: &Wave,
+    ) -> Result<(), Stop> {
+        let mut queued = HashSet::new();
+        let mut missing: Vec<(Key, &Call)> = Vec::new();
+        for (key, call) in keys.iter().zip(calls) {
+            if queued.insert(*key) && !self.ledger.has_reply(key)? {
+                missing.push((*key, call));
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        self.account_for_kill(wave, &missing);
+
+        let capabilities = model.llm.capabilities();
+        let total = missing.len() as u64;
+        let mut queue = missing.chunks(capabilities.batch.max(1));
+        let mut in_flight = FuturesUnordered::new();
+        let mut done = 0;
+        let mut stop = None;
+        loop {
+            // After a failure or an interrupt nothing new is sent, but what is
+            // in flight is awaited: it is paid for.
+            while stop.is_none() && in_flight.len() < capabilities.concurrency.max(1) {
+                let Some(chunk) = queue.next() else { break };
+                if self.cancel.is_cancelled() {
+                    stop = Some(Stop::Interrupted);
+                } else {
+                    in_flight.push(self.send(model, chunk));
+                }
+            }
+            match in_flight.next().await {
+                Some(Ok(sent)) => {
+                    done += sent.calls;
+                    self.tick(done, total, sent.latency);
+                }
+                Some(Err(error)) => {
+                    stop.get_or_insert(error);
+                }
+                None => return stop.map_or(Ok(()), Err),
+            }
+        }
+    }
+
+    /// Sends one batch and makes its answers durable before anyone sees them.
+    async fn send(&self, model: &Model, chunk: &[(Key, &Call)]) -> Result<Sent, Stop> {
+        let started = Instant::now();
+        self.sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+        let answers = if let [(_, call)] = chunk {
+            vec![model.llm.call(call).await]
+        } else {
+            let calls: Vec<Call> = chunk.iter().map(|(_, call)| (*call).clone()).collect();
+            model.llm.call_batch(&calls).await
+        };
+        let mut stop = None;
+        let mut durable = Vec::with_capacity(chunk.len());
+        for ((key, _), answer) in chunk.iter().zip(answers) {
+            let stored = match answer {
+                Ok(reply) => Stored::Reply(reply),
+                Err(LlmError::Request(reason)) => Stored::Refused(reason),
+                Err(LlmError::Unavailable(reason) | LlmError::Rejected(reason)) => {
+                    stop.get_or_insert(Stop::Provider {
+                        model: model.llm.identity().to_owned(),
+                        reason,
+                    });
+                    continue;
+                }
+            };
+            durable.push((*key, stored));
+        }
+        let latency = started.elapsed();
+        self.ledger.record(durable).await?;
+        stop.map_or(Ok(Sent { calls: chunk.len() as u64, latency }), Err)
+    }
+
+    /// Charges what the wave used; an answer from the store is charged as it
+    /// was when it was paid for, so that spending does not depend on the cache.
+    fn settle(&self, model: &Model, wave: &Wave, complete: bool) -> Result<(), Stop> {
+        let mut state = self.state();
+        for (key, worst) in &wave.reserved {
+            let Some(stored) = self.ledger.reply(key)? else {
+                debug_assert!(!complete, "a complete wave has an answer for every call");
+                state.meter.refund(*worst);
+                continue;
+            };
+            let used = match &stored {
+                Stored::Reply(reply) => model.price.spend(&reply.usage),
+                Stored::Refused(_) => Spend { calls: 1, ..Spend::default() },
+            };
+            state.meter.settle(*worst, used);
+            state.charged.insert(*key);
+        }
+        Ok(())
+    }
+
+    /// The first calls found missing after a kill are those that were in
+    /// flight: they may have been paid for, so their worst case counts against
+    /// the limits.
+    fn account_for_kill(&self, wave: &Wave, missing: &[(Key, &Call)]) {
+        let mut state = self.state();
+        let Some(in_flight) = state.killed_in_flight.take() else { return };
+        let first: HashSet<&Key> =
+            missing.iter().take(in_flight as usize).map(|(key, _)| key).collect();
+        let worst: Spend = wave
+            .reserved
+            .iter()
+            .filter(|(key, _)| first.contains(key))
+            .map(|(_, worst)| *worst)
+            .sum();
+        state.meter.lose(worst);
+    }
+
+    fn tick(&self, done: u64, total: u64, latency: Duration) {
+        let mut state = self.state();
+        let tick = Tick {
+            phase: state.phase,
+            done,
+            total,
+            sent: self.sent(),
+            spent: state.meter.spent(),
+            latency,
+        };
+        state.bus.tick(&tick);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // An observer that panicked has not broken the accounts.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A batch that was answered.
+struct Sent {
+    calls: u64,
+    latency: Duration,
+}
+
+/// Calls reserved together.
+#[derive(Default)]
+struct Wave {
+    /// How many calls from the front it covers.
+    len: usize,
+    /// The calls among them that are charged for the first time.
+    reserved: Vec<(Key, Spend)>,
+}

@@ -1,0 +1,264 @@
+//! What a run remembers: paid replies, runs, candidates. The only place that
+//! knows store keys and record versions.
+//!
+//! | key | value |
+//! | --- | --- |
+//! | `r` + 32 bytes | a model's answer under its cache key |
+//! | `u/` + run | a [`RunRecord`] |
+//! | `c/` + run + `/` + prompt id | a [`CandidateRecord`] |
+//! | `journal-end` | how far the index is complete |
+//!
+//! Every write is appended to a journal and synced before it is acknowledged;
+//! the key-value store is the journal's index and can be rebuilt from it.
+
+mod records;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use shiftproof_store::{Journal, Kv, Memory, Position, Sled};
+use shiftproof_tasks::PromptId;
+use thiserror::Error;
+
+pub use records::{CandidateRecord, Key, RunRecord, RunStatus, Stored};
+use writer::Writer;
+
+/// The version every record begins with.
+const RECORD_VERSION: u8 = 1;
+const REPLY: u8 = b'r';
+const RUN: &str = "u/";
+const CANDIDATE: &str = "c/";
+
+/// Why the ledger cannot serve.
+#[derive(Debug, Clone, Error)]
+pub enum LedgerError {
+    /// The store failed.
+    #[error("{0}")]
+    Store(Arc<shiftproof_store::Error>),
+    /// A record is not of this version.
+    #[error("cannot read the record of {what}: {reason}")]
+    Record {
+        /// Which record.
+        what: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The writer is gone after an earlier error.
+    #[error("the store stopped accepting writes after an earlier error")]
+    Stopped,
+}
+
+impl From<shiftproof_store::Error> for LedgerError {
+    fn from(error: shiftproof_store::Error) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+/// What was found when a ledger was opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Opened {
+    /// Where a damaged index was moved before it was rebuilt.
+    pub quarantined: Option<PathBuf>,
+    /// Bytes of an unacknowledged tail cut off the journal.
+    pub trimmed: u64,
+    /// Records the index had missed and now holds.
+    pub reindexed: u64,
+}
+
+/// See the [module](self).
+pub struct Ledger {
+    writer: Writer,
+    opened: Opened,
+    dir: Option<PathBuf>,
+}
+
+impl Ledger {
+    /// A ledger that forgets everything when dropped.
+    pub fn in_memory() -> Self {
+        Self {
+            writer: Writer::start(Arc::new(Memory::new()), None),
+            opened: Opened::default(),
+            dir: None,
+        }
+    }
+
+    /// Opens or creates the ledger in the folder `dir`. A damaged index is moved
+    /// aside and rebuilt from the journal.
+    pub fn open(dir: &Path) -> Result<Self, LedgerError> {
+        let path = dir.join("replies.journal");
+        let journal = Journal::open(&path)?;
+        let mut opened = Opened {
+            trimmed: journal.trimmed().map_or(0, |trimmed| trimmed.bytes),
+            ..Opened::default()
+        };
+        let db = dir.join("db");
+        let kv = match Sled::open(&db) {
+            Ok(kv) => kv,
+            Err(error) if error.is_corruption() => {
+                opened.quarantined = Some(shiftproof_store::quarantine(&db)?);
+                Sled::open(&db)?
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let kv: Arc<dyn Kv> = Arc::new(kv);
+        let watermark = writer::watermark(&*kv)?;
+        let mut missed = Vec::new();
+        for entry in journal.read_from(watermark.unwrap_or(Position::START))? {
+            let entry = entry?;
+            missed.push(writer::Indexed::decode(&entry)?);
+            opened.reindexed += 1;
+            if missed.len() >= writer::INDEX_EVERY {
+                writer::index(&*kv, &missed, None)?;
+                missed.clear();
+            }
+        }
+        writer::index(&*kv, &missed, Some(journal.position()))?;
+        Ok(Self {
+            writer: Writer::start(kv, Some((journal, path))),
+            opened,
+            dir: Some(dir.to_owned()),
+        })
+    }
+
+    /// What was found on opening.
+    pub const fn opened(&self) -> &Opened {
+        &self.opened
+    }
+
+    /// The folder of one run's own files (event log, study, reports); `None` in
+    /// memory.
+    pub fn run_dir(&self, run: &str) -> Option<PathBuf> {
+        Some(self.dir.as_ref()?.join("runs").join(run))
+    }
+
+    /// The stored answer under `key`.
+    pub fn reply(&self, key: &Key) -> Result<Option<Stored>, LedgerError> {
+        self.get(&reply_key(key), || format!("the reply {key}"))
+    }
+
+    /// Whether there is an answer under `key`.
+    pub fn has_reply(&self, key: &Key) -> Result<bool, LedgerError> {
+        Ok(self.writer.get(&reply_key(key))?.is_some())
+    }
+
+    /// Stores answers; durable when it returns.
+    pub async fn record(&self, answers: Vec<(Key, Stored)>) -> Result<(), LedgerError> {
+        let mut pairs = Vec::with_capacity(answers.len());
+        for (key, stored) in &answers {
+            pairs.push((reply_key(key), encode(stored)?));
+        }
+        self.writer.put(pairs).await
+    }
+
+    /// All runs, oldest first.
+    pub fn runs(&self) -> Result<Vec<RunRecord>, LedgerError> {
+        let mut runs: Vec<RunRecord> = self
+            .writer
+            .scan(RUN.as_bytes())?
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(key, value)| decode(&value, || readable(&key)))
+            .collect::<Result<_, _>>()?;
+        runs.sort_by(|a, b| (a.started_ms, &a.id).cmp(&(b.started_ms, &b.id)));
+        Ok(runs)
+    }
+
+    /// One run.
+    pub fn run(&self, id: &str) -> Result<Option<RunRecord>, LedgerError> {
+        self.get(format!("{RUN}{id}").as_bytes(), || format!("the run {id}"))
+    }
+
+    /// Stores a run's record; durable when it returns.
+    pub async fn save_run(&self, run: &RunRecord) -> Result<(), LedgerError> {
+        self.writer.put(vec![(format!("{RUN}{}", run.id).into_bytes(), encode(run)?)]).await
+    }
+
+    /// Forgets a run and its candidates; its replies stay, for they were paid
+    /// for and may serve another run.
+    pub async fn remove_run(&self, id: &str) -> Result<(), LedgerError> {
+        let mut pairs = vec![(format!("{RUN}{id}").into_bytes(), Vec::new())];
+        for (key, _) in self.writer.scan(format!("{CANDIDATE}{id}/").as_bytes())? {
+            pairs.push((key, Vec::new()));
+        }
+        self.writer.put(pairs).await
+    }
+
+    /// Stores a run's candidates with their scores; durable when it returns.
+    pub async fn save_candidates(
+        &self,
+        run: &str,
+        candidates: &[CandidateRecord],
+    ) -> Result<(), LedgerError> {
+        let mut pairs = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            pairs.push((candidate_key(run, candidate.prompt.id()), encode(candidate)?));
+        }
+        self.writer.put(pairs).await
+    }
+
+    /// A run's candidates, by id.
+    pub fn candidates(&self, run: &str) -> Result<Vec<CandidateRecord>, LedgerError> {
+        self.writer
+            .scan(format!("{CANDIDATE}{run}/").as_bytes())?
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(key, value)| decode(&value, || readable(&key)))
+            .collect()
+    }
+
+    fn get<T: DeserializeOwned>(
+        &self,
+        key: &[u8],
+        what: impl Fn() -> String,
+    ) -> Result<Option<T>, LedgerError> {
+        match self.writer.get(key)? {
+            Some(value) if !value.is_empty() => decode(&value, what).map(Some),
+            _ => Ok(None),
+        }
+    }
+}
+
+fn reply_key(key: &Key) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(33);
+    bytes.push(REPLY);
+    bytes.extend_from_slice(key.as_bytes());
+    bytes
+}
+
+fn candidate_key(run: &str, candidate: PromptId) -> Vec<u8> {
+    format!("{CANDIDATE}{run}/{candidate}").into_bytes()
+}
+
+fn readable(key: &[u8]) -> String {
+    String::from_utf8_lossy(key).into_owned()
+}
+
+/// `MessagePack` with named fields: old records stay readable when a field is
+/// added with a default, and NaN survives.
+fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, LedgerError> {
+    let mut bytes = vec![RECORD_VERSION];
+    rmp_serde::encode::write_named(&mut bytes, record).map_err(|error| LedgerError::Record {
+        what: "a new value".into(),
+        reason: error.to_string(),
+    })?;
+    Ok(bytes)
+}
+
+fn decode<T: DeserializeOwned>(
+    bytes: &[u8],
+    what: impl Fn() -> String,
+) -> Result<T, LedgerError> {
+    let fail = |reason: String| LedgerError::Record { what: what(), reason };
+    match bytes.split_first() {
+        Some((&RECORD_VERSION, body)) => {
+            rmp_serde::from_slice(body).map_err(|error| fail(error.to_string()))
+        }
+        Some((version, _)) => Err(fail(format!(
+            "it has version {version}; this program reads version {RECORD_VERSION}"
+        ))),
+        None => Err(fail("it is empty".into())),
+    }
+}

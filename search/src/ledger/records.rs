@@ -1,0 +1,106 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use shiftproof_tasks::{Prompt, PromptId, Reply};
+
+use crate::budget::Spend;
+use crate::event::{GroupScore, Origin};
+use crate::llm::Call;
+
+/// What identifies a call: everything that can change its reply.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key([u8; 32]);
+
+impl Key {
+    /// The key of `call` sent to the model called `identity` (provider, base
+    /// URL, model, revision).
+    pub fn of(identity: &str, call: &Call) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&(identity.len() as u64).to_be_bytes());
+        hasher.update(identity.as_bytes());
+        serde_json::to_writer(&mut hasher, call).expect("a call of strings and numbers serialises");
+        Self(*hasher.finalize().as_bytes())
+    }
+
+    /// The raw bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().take(8).try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({self})")
+    }
+}
+
+/// A stored answer. A call that failed for a passing reason is never stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stored {
+    /// The model's reply.
+    Reply(Reply),
+    /// The request can never be answered; why.
+    Refused(String),
+}
+
+/// One run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Its name, unique in the store.
+    pub id: String,
+    /// The study's name.
+    pub study: String,
+    /// The study and options as they were when the run began: enough to resume.
+    pub spec: String,
+    /// The random seed.
+    pub seed: u64,
+    /// Version of the program that began it.
+    pub version: String,
+    /// When it began, in milliseconds since the Unix epoch.
+    pub started_ms: u64,
+    /// How it stands.
+    pub status: RunStatus,
+    /// Processes of this run that were killed and whose calls in flight are not
+    /// yet accounted for.
+    #[serde(default)]
+    pub kills: u64,
+    /// Worst-case spending lost to kills.
+    #[serde(default)]
+    pub lost: Spend,
+}
+
+/// How a run stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// A process works on it, or was killed while it did.
+    Running,
+    /// It stopped for this reason and can be resumed.
+    Stopped(String),
+    /// It is done.
+    Finished,
+}
+
+/// A candidate of a run with its latest scores.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CandidateRecord {
+    /// The prompt.
+    pub prompt: Prompt,
+    /// How it came about.
+    pub origin: Origin,
+    /// What it was made from.
+    pub parents: Vec<PromptId>,
+    /// The objective's value, if it was evaluated.
+    pub score: Option<f64>,
+    /// Its latest scores per group.
+    pub groups: Vec<GroupScore>,
+    /// Why it stayed or left.
+    pub reason: Option<String>,
+}

@@ -1,0 +1,284 @@
+//! Group commit: one thread appends what many callers write, syncs once per
+//! group and acknowledges, and carries it to the index in larger batches.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock, mpsc};
+use std::thread::JoinHandle;
+
+use shiftproof_store::journal::{Entry, Reader};
+use shiftproof_store::{Batch, Journal, Kv, MAX_VALUE, Position};
+use tokio::sync::oneshot;
+
+use super::LedgerError;
+
+/// Records between two visits to the index.
+pub(super) const INDEX_EVERY: usize = 2048;
+/// Bytes of values between two visits to the index, within a batch's limit.
+const INDEX_BYTES: usize = 4 * 1024 * 1024;
+/// Writes that one group serves at most.
+const GROUP: usize = 512;
+/// Bytes after which a group takes no further write; far below a journal
+/// group's limit, for one write may be large.
+const GROUP_BYTES: usize = 4 * 1024 * 1024;
+const WATERMARK: &[u8] = b"journal-end";
+
+/// First byte of an index value: the value follows, or its place in the journal.
+const INLINE: u8 = 0;
+const IN_JOURNAL: u8 = 1;
+
+type Pair = (Vec<u8>, Vec<u8>);
+/// Written, perhaps not yet in the index.
+type Recent = Arc<RwLock<HashMap<Vec<u8>, Vec<u8>>>>;
+
+struct Write {
+    pairs: Vec<Pair>,
+    done: oneshot::Sender<Result<(), LedgerError>>,
+}
+
+impl Write {
+    fn bytes(&self) -> usize {
+        self.pairs.iter().map(|(key, value)| key.len() + value.len()).sum()
+    }
+}
+
+pub(super) struct Writer {
+    kv: Arc<dyn Kv>,
+    recent: Recent,
+    journal: Option<PathBuf>,
+    queue: Option<mpsc::Sender<Write>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// `journal` comes with its path; without one nothing outlives the process.
+    pub(super) fn start(kv: Arc<dyn Kv>, journal: Option<(Journal, PathBuf)>) -> Self {
+        let recent = Recent::default();
+        let (journal, path) = journal.unzip();
+        let (queue, writes) = mpsc::channel();
+        let work = Work { kv: kv.clone(), recent: recent.clone(), journal, waiting: Vec::new() };
+        let thread = std::thread::Builder::new()
+            .name("ledger".into())
+            .spawn(move || work.run(&writes))
+            .expect("the system can start one more thread");
+        Self { kv, recent, journal: path, queue: Some(queue), thread: Some(thread) }
+    }
+
+    /// Durable when it returns.
+    pub(super) async fn put(&self, pairs: Vec<Pair>) -> Result<(), LedgerError> {
+        if pairs.is_empty() {
+            return Ok(());
+        }
+        let (done, acknowledged) = oneshot::channel();
+        self.queue
+            .as_ref()
+            .ok_or(LedgerError::Stopped)?
+            .send(Write { pairs, done })
+            .map_err(|_| LedgerError::Stopped)?;
+        acknowledged.await.map_err(|_| LedgerError::Stopped)?
+    }
+
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
+        if let Some(value) = self.recent().get(key) {
+            return Ok(Some(value.clone()));
+        }
+        self.kv.get(key)?.map(|value| self.load(value)).transpose()
+    }
+
+    pub(super) fn scan(&self, prefix: &[u8]) -> Result<Vec<Pair>, LedgerError> {
+        let mut pairs = std::collections::BTreeMap::new();
+        for pair in self.kv.scan(prefix) {
+            let (key, value) = pair?;
+            pairs.insert(key, self.load(value)?);
+        }
+        for (key, value) in self.recent().iter().filter(|(key, _)| key.starts_with(prefix)) {
+            pairs.insert(key.clone(), value.clone());
+        }
+        Ok(pairs.into_iter().collect())
+    }
+
+    fn recent(&self) -> std::sync::RwLockReadGuard<'_, HashMap<Vec<u8>, Vec<u8>>> {
+        self.recent.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Follows an index value to the value itself.
+    fn load(&self, mut value: Vec<u8>) -> Result<Vec<u8>, LedgerError> {
+        let malformed = |reason: &str| LedgerError::Record {
+            what: "an index entry".into(),
+            reason: reason.into(),
+        };
+        match value.first() {
+            Some(&INLINE) => {
+                value.remove(0);
+                Ok(value)
+            }
+            Some(&IN_JOURNAL) => {
+                let offset = value[1..].try_into().map_err(|_| malformed("its position is cut"))?;
+                let position = Position::from_offset(u64::from_be_bytes(offset));
+                let path = self.journal.as_ref().ok_or_else(|| malformed("there is no journal"))?;
+                let entry = Reader::open(path, position)?
+                    .next()
+                    .ok_or_else(|| malformed("it points beyond the journal"))??;
+                Ok(Indexed::decode(&entry)?.value)
+            }
+            _ => Err(malformed("its kind is unknown")),
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Closing the queue lets the thread finish what is queued and index it.
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Work {
+    kv: Arc<dyn Kv>,
+    recent: Recent,
+    journal: Option<Journal>,
+    waiting: Vec<Indexed>,
+}
+
+impl Work {
+    fn run(mut self, writes: &mpsc::Receiver<Write>) {
+        while let Ok(first) = writes.recv() {
+            let mut bytes = first.bytes();
+            let mut group = vec![first];
+            while group.len() < GROUP && bytes < GROUP_BYTES {
+                let Ok(write) = writes.try_recv() else { break };
+                bytes += write.bytes();
+                group.push(write);
+            }
+            let result = self.commit(&group);
+            for write in group {
+                // Nobody waiting is no reason to stop: the write is durable.
+                let _ = write.done.send(result.clone());
+            }
+            if self.waiting.len() >= INDEX_EVERY || self.waiting_bytes() >= INDEX_BYTES {
+                self.index();
+            }
+        }
+        self.index();
+    }
+
+    fn commit(&mut self, group: &[Write]) -> Result<(), LedgerError> {
+        let pairs = || group.iter().flat_map(|write| &write.pairs);
+        let positions = match &mut self.journal {
+            Some(journal) => {
+                let records: Vec<Vec<u8>> =
+                    pairs().map(|(key, value)| Indexed::encode(key, value)).collect();
+                let at = journal.append_all(&records)?.at;
+                at.into_iter().map(Some).collect()
+            }
+            None => vec![None; pairs().count()],
+        };
+        let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
+        for ((key, value), position) in pairs().zip(positions) {
+            recent.insert(key.clone(), value.clone());
+            self.waiting.push(Indexed { key: key.clone(), value: value.clone(), position });
+        }
+        Ok(())
+    }
+
+    /// Should the index fail, what waits stays readable and keeps waiting: the
+    /// journal has everything, and the next opening indexes it.
+    fn index(&mut self) {
+        let end = self.journal.as_ref().map(Journal::position);
+        if index(&*self.kv, &self.waiting, end).is_ok() {
+            let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
+            for record in self.waiting.drain(..) {
+                recent.remove(&record.key);
+            }
+        }
+    }
+
+    fn waiting_bytes(&self) -> usize {
+        self.waiting.iter().map(|record| record.value.len()).sum()
+    }
+}
+
+/// A record on its way from the journal to the index.
+pub(super) struct Indexed {
+    key: Vec<u8>,
+    value: Vec<u8>,
+    position: Option<Position>,
+}
+
+impl Indexed {
+    fn encode(key: &[u8], value: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(2 + key.len() + value.len());
+        bytes.extend_from_slice(&(key.len() as u16).to_be_bytes());
+        bytes.extend_from_slice(key);
+        bytes.extend_from_slice(value);
+        bytes
+    }
+
+    pub(super) fn decode(entry: &Entry) -> Result<Self, LedgerError> {
+        let parts = entry.payload.split_at_checked(2).and_then(|(length, rest)| {
+            let length = u16::from_be_bytes(length.try_into().ok()?);
+            rest.split_at_checked(usize::from(length))
+        });
+        let (key, value) = parts.ok_or_else(|| LedgerError::Record {
+            what: format!("the journal entry at byte {}", entry.position.offset()),
+            reason: "it is shorter than its key".into(),
+        })?;
+        Ok(Self { key: key.to_vec(), value: value.to_vec(), position: Some(entry.position) })
+    }
+
+    /// The value as the index keeps it: large ones stay in the journal.
+    fn index_value(&self) -> Vec<u8> {
+        match self.position {
+            Some(position) if self.value.len() >= MAX_VALUE => {
+                let mut value = vec![IN_JOURNAL];
+                value.extend_from_slice(&position.offset().to_be_bytes());
+                value
+            }
+            _ => {
+                let mut value = Vec::with_capacity(self.value.len() + 1);
+                value.push(INLINE);
+                value.extend_from_slice(&self.value);
+                value
+            }
+        }
+    }
+}
+
+/// Copies `records` into the index; `end` is the journal position up to which
+/// the index is then complete, set only once all of them are in.
+pub(super) fn index(
+    kv: &dyn Kv,
+    records: &[Indexed],
+    end: Option<Position>,
+) -> Result<(), LedgerError> {
+    let (mut batch, mut bytes) = (Batch::new(), 0);
+    for record in records {
+        let value = record.index_value();
+        bytes += value.len();
+        batch.put(record.key.clone(), value);
+        if bytes >= INDEX_BYTES {
+            kv.apply(std::mem::take(&mut batch))?;
+            bytes = 0;
+        }
+    }
+    if let Some(end) = end {
+        batch.put(WATERMARK, end.offset().to_be_bytes());
+    }
+    if !batch.is_empty() {
+        kv.apply(batch)?;
+    }
+    Ok(())
+}
+
+/// The journal position up to which the index is complete.
+pub(super) fn watermark(kv: &dyn Kv) -> Result<Option<Position>, LedgerError> {
+    let Some(value) = kv.get(WATERMARK)? else { return Ok(None) };
+    let offset = value.try_into().map_err(|_| LedgerError::Record {
+        what: "the journal's end".into(),
+        reason: "it is not 8 bytes".into(),
+    })?;
+    Ok(Some(Position::from_offset(u64::from_be_bytes(offset))))
+}

@@ -1,0 +1,225 @@
+//! The event log of a run: one JSON object a line, in the run's own folder, so
+//! that another process can follow it without opening the store.
+//!
+//! On resume the run is executed again from its stored replies. Each event it
+//! then tells must equal the one in the log: the first that differs means that
+//! the study, the data or the program is not the one that began the run.
+
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::event::{Event, Observer, Tick};
+
+/// One line of the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// Position in the run, from 0.
+    pub seq: u64,
+    /// Milliseconds since the Unix epoch at which it was first told.
+    pub at_ms: u64,
+    /// The event.
+    pub event: Event,
+}
+
+/// Why the log cannot go on.
+#[derive(Debug, Error)]
+pub enum LogError {
+    /// The file system refused.
+    #[error("cannot use the event log {path}: {source}")]
+    Io {
+        /// The log file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A line is not an event.
+    #[error("{path}:{line}: not an event of this version ({reason})")]
+    Malformed {
+        /// The log file.
+        path: PathBuf,
+        /// Line number, from 1.
+        line: u64,
+        /// What the parser said.
+        reason: String,
+    },
+    /// A resumed run took another course than the one it continues.
+    #[error(
+        "the run takes another course than the one in its log (event {seq}): the study, its data or \
+         the program changed since it began; start a new run"
+    )]
+    Diverged {
+        /// Position of the first event that differs.
+        seq: u64,
+    },
+}
+
+/// Reads all complete lines of a log; a torn last line is left out.
+pub fn read(path: &Path) -> Result<Vec<Line>, LogError> {
+    let io = |source| LogError::Io { path: path.to_owned(), source };
+    let mut reader = BufReader::new(File::open(path).map_err(io)?);
+    let mut lines = Vec::new();
+    let mut text = String::new();
+    loop {
+        text.clear();
+        reader.read_line(&mut text).map_err(io)?;
+        if !text.ends_with('\n') {
+            return Ok(lines);
+        }
+        lines.push(serde_json::from_str(&text).map_err(|error| LogError::Malformed {
+            path: path.to_owned(),
+            line: lines.len() as u64 + 1,
+            reason: error.to_string(),
+        })?);
+    }
+}
+
+/// Tells events to the log and to observers, in one order.
+pub struct Bus {
+    log: Option<(PathBuf, File)>,
+    told: VecDeque<Event>,
+    next: u64,
+    observers: Vec<Box<dyn Observer>>,
+}
+
+impl Bus {
+    /// A bus without a log, for dry runs and tests.
+    pub fn unlogged(observers: Vec<Box<dyn Observer>>) -> Self {
+        Self { log: None, told: VecDeque::new(), next: 0, observers }
+    }
+
+    /// A bus that appends to the log at `path`, checking against what is there.
+    pub fn logged(path: &Path, observers: Vec<Box<dyn Observer>>) -> Result<Self, LogError> {
+        let io = |source| LogError::Io { path: path.to_owned(), source };
+        let told: Vec<Line> = if path.exists() { read(path)? } else { Vec::new() };
+        let file = OpenOptions::new().create(true).append(true).open(path).map_err(io)?;
+        // A torn last line is cut off before anything is appended to it.
+        let whole: u64 = complete_bytes(path).map_err(io)?;
+        file.set_len(whole).map_err(io)?;
+        Ok(Self {
+            log: Some((path.to_owned(), file)),
+            told: told.into_iter().map(|line| line.event).collect(),
+            next: 0,
+            observers,
+        })
+    }
+
+    /// Tells a durable event.
+    pub fn tell(&mut self, event: &Event) -> Result<(), LogError> {
+        let seq = self.next;
+        self.next += 1;
+        let replayed = match self.told.pop_front() {
+            Some(before) if before == *event => true,
+            Some(_) => return Err(LogError::Diverged { seq }),
+            None => {
+                self.append(seq, event)?;
+                false
+            }
+        };
+        for observer in &mut self.observers {
+            observer.event(event, replayed);
+        }
+        Ok(())
+    }
+
+    /// Tells a sign of life.
+    pub fn tick(&mut self, tick: &Tick) {
+        for observer in &mut self.observers {
+            observer.tick(tick);
+        }
+    }
+
+    fn append(&mut self, seq: u64, event: &Event) -> Result<(), LogError> {
+        let Some((path, file)) = &mut self.log else { return Ok(()) };
+        let at_ms = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |elapsed| elapsed.as_millis() as u64);
+        let io = |source: std::io::Error| LogError::Io { path: path.clone(), source };
+        let mut line = serde_json::to_vec(&Borrowed { seq, at_ms, event })
+            .map_err(|error| io(error.into()))?;
+        line.push(b'\n');
+        file.write_all(&line).map_err(io)
+    }
+}
+
+/// A [`Line`] on its way to the file.
+#[derive(Serialize)]
+struct Borrowed<'a> {
+    seq: u64,
+    at_ms: u64,
+    event: &'a Event,
+}
+
+/// Length of the file up to its last line break.
+fn complete_bytes(path: &Path) -> std::io::Result<u64> {
+    let mut reader = BufReader::new(File::open(path)?);
+    let (mut whole, mut line) = (0, Vec::new());
+    loop {
+        line.clear();
+        let read = reader.read_until(b'\n', &mut line)?;
+        if line.last() != Some(&b'\n') {
+            return Ok(whole);
+        }
+        whole += read as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shiftproof_tasks::Prompt;
+
+    use super::*;
+
+    fn discarded(count: u64) -> Event {
+        Event::Discarded { reason: "copy".into(), count, example: String::new() }
+    }
+
+    #[test]
+    fn a_resumed_log_goes_on_where_it_was_torn() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.jsonl");
+        let mut bus = Bus::logged(&path, vec![]).unwrap();
+        bus.tell(&discarded(1)).unwrap();
+        bus.tell(&discarded(2)).unwrap();
+        drop(bus);
+        let text = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &text[..text.len() - 5]).unwrap();
+
+        let mut bus = Bus::logged(&path, vec![]).unwrap();
+        for count in 1..=3 {
+            bus.tell(&discarded(count)).unwrap();
+        }
+        drop(bus);
+        let events: Vec<_> = read(&path).unwrap().into_iter().map(|line| (line.seq, line.event)).collect();
+        assert_eq!(events, [(0, discarded(1)), (1, discarded(2)), (2, discarded(3))]);
+    }
+
+    #[test]
+    fn another_course_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.jsonl");
+        Bus::logged(&path, vec![]).unwrap().tell(&discarded(1)).unwrap();
+        let error = Bus::logged(&path, vec![]).unwrap().tell(&discarded(7)).unwrap_err();
+        assert!(matches!(error, LogError::Diverged { seq: 0 }));
+    }
+
+    #[test]
+    fn floats_survive_the_log_exactly() {
+        let prompt = Prompt::new("x").id();
+        for bits in [0x3fb9_9999_9999_999a_u64, 0x3fd5_5555_5555_5555, 0x3ff0_0000_0000_0001] {
+            let event = Event::Evaluated {
+                candidate: prompt,
+                phase: crate::event::Phase::Final,
+                score: f64::from_bits(bits),
+                groups: vec![],
+            };
+            let text = serde_json::to_string(&event).unwrap();
+            assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+        }
+    }
+}

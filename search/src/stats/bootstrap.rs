@@ -1,0 +1,395 @@
+//! The paired bootstrap, stratified by group and clustered by user.
+
+use std::collections::HashMap;
+
+use super::interval::Interval;
+use super::rng::SplitMix;
+use super::special::{normal_cdf, t_quantile};
+
+/// Lanes summed together; columns are padded to a multiple.
+const LANES: usize = 8;
+type Block = [f32; LANES];
+
+/// Outcomes of several prompts on the same examples, summed per cluster.
+///
+/// Complete blocks only: an example enters when *every* prompt has an outcome
+/// for it, so that differences are paired and a failed call is never a score.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    prompts: usize,
+    strata: Vec<Stratum>,
+    /// Largest difference between two prompts on one example.
+    reach: f64,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Stratum {
+    rows: HashMap<u64, usize>,
+    /// One row per cluster: a sum per prompt, then the number of examples.
+    sums: Vec<Vec<f64>>,
+}
+
+impl Stratum {
+    fn totals(&self, columns: usize) -> Vec<f64> {
+        let mut totals = vec![0.0; columns];
+        for row in &self.sums {
+            totals.iter_mut().zip(row).for_each(|(t, x)| *t += x);
+        }
+        totals
+    }
+}
+
+impl Sample {
+    /// An empty sample of `prompts` prompts over `groups` groups.
+    pub fn new(prompts: usize, groups: usize) -> Self {
+        Self {
+            prompts,
+            strata: vec![Stratum::default(); groups],
+            reach: 0.0,
+        }
+    }
+
+    /// Adds one example: its group, the cluster it belongs to (unique numbers
+    /// when examples are independent) and one outcome in `[0, 1]` per prompt.
+    /// Returns false, and adds nothing, unless there is a finite outcome for
+    /// every prompt and the group exists.
+    #[must_use = "a refused example belongs in the count of dropped ones"]
+    pub fn push(&mut self, group: usize, cluster: u64, outcomes: &[f64]) -> bool {
+        let complete = outcomes.len() == self.prompts && outcomes.iter().all(|x| x.is_finite());
+        let Some(stratum) = self
+            .strata
+            .get_mut(group)
+            .filter(|_| complete && !outcomes.is_empty())
+        else {
+            return false;
+        };
+        let columns = self.prompts + 1;
+        let fresh = stratum.sums.len();
+        let row = *stratum.rows.entry(cluster).or_insert(fresh);
+        if row == fresh {
+            stratum.sums.push(vec![0.0; columns]);
+        }
+        let sums = &mut stratum.sums[row];
+        sums.iter_mut().zip(outcomes).for_each(|(s, x)| *s += x);
+        sums[columns - 1] += 1.0;
+        let (low, high) = outcomes
+            .iter()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &x| {
+                (l.min(x), h.max(x))
+            });
+        self.reach = self.reach.max(high - low);
+        true
+    }
+
+    /// Number of prompts compared.
+    pub const fn prompts(&self) -> usize {
+        self.prompts
+    }
+
+    /// Number of groups.
+    pub fn groups(&self) -> usize {
+        self.strata.len()
+    }
+
+    /// Number of clusters seen in a group.
+    pub fn clusters(&self, group: usize) -> usize {
+        self.strata[group].sums.len()
+    }
+
+    /// Number of examples seen in a group.
+    pub fn examples(&self, group: usize) -> usize {
+        self.strata[group]
+            .sums
+            .iter()
+            .map(|r| r[self.prompts] as usize)
+            .sum()
+    }
+
+    /// Mean outcome of every prompt in a group; NaN without examples.
+    pub fn means(&self, group: usize) -> Vec<f64> {
+        let totals = self.strata[group].totals(self.prompts + 1);
+        totals[..self.prompts]
+            .iter()
+            .map(|t| t / totals[self.prompts])
+            .collect()
+    }
+}
+
+/// How to resample.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bootstrap {
+    /// Number of replicates B.
+    pub replicates: usize,
+    /// Seed; the same sample and seed give the same replicates.
+    pub seed: u64,
+}
+
+impl Default for Bootstrap {
+    fn default() -> Self {
+        Self {
+            replicates: 10_000,
+            seed: 0,
+        }
+    }
+}
+
+/// One bootstrapped difference to the baseline prompt.
+#[derive(Debug, Clone)]
+pub struct Difference {
+    /// The difference on the data as they are.
+    pub estimate: f64,
+    /// Degrees of freedom behind it: clusters − 1, by Welch-Satterthwaite over
+    /// the groups for a robust score.
+    pub freedom: f64,
+    /// Replicates in ascending order.
+    sorted: Vec<f32>,
+}
+
+impl Difference {
+    /// The α at which a percentile is read so that its reach equals Student's:
+    /// with k clusters the plain percentile interval is narrow by
+    /// √((k−1)/k) · z/t (Hesterberg 2015, the expanded percentile interval).
+    fn expanded(&self, alpha: f64) -> f64 {
+        let k = self.freedom + 1.0;
+        normal_cdf((k / self.freedom).sqrt() * t_quantile(alpha, self.freedom))
+    }
+
+    pub(super) fn percentile(&self, p: f64) -> f64 {
+        // Conservative at both ends: never interpolates inwards.
+        let last = self.sorted.len() - 1;
+        let at = p * (last + 2) as f64 - 1.0;
+        let at = if p < 0.5 { at.floor() } else { at.ceil() };
+        f64::from(self.sorted[at.clamp(0.0, last as f64) as usize])
+    }
+
+    /// One-sided lower limit at the given confidence (0.95: wrong at most one
+    /// time in twenty).
+    pub fn lower(&self, confidence: f64) -> f64 {
+        self.percentile(self.expanded(1.0 - confidence))
+    }
+
+    /// Two-sided interval at the given confidence.
+    pub fn interval(&self, confidence: f64) -> Interval {
+        let alpha = self.expanded(0.5 * (1.0 - confidence));
+        Interval {
+            low: self.percentile(alpha),
+            high: self.percentile(1.0 - alpha),
+        }
+    }
+
+    /// One-sided p-value against "the difference is at most `bound`": the
+    /// smallest α at which [`Difference::lower`] exceeds the bound.
+    pub fn p_value(&self, bound: f64) -> f64 {
+        let not_above = self.sorted.partition_point(|&x| f64::from(x) <= bound);
+        let raw = (not_above + 1) as f64 / (self.sorted.len() + 1) as f64;
+        if raw >= 0.5 {
+            return raw.min(1.0);
+        }
+        let z = super::special::normal_quantile(raw);
+        let k = self.freedom + 1.0;
+        super::special::t_cdf(z / (k / self.freedom).sqrt(), self.freedom)
+    }
+}
+
+/// Bootstrapped differences of every prompt to the baseline.
+#[derive(Debug, Clone)]
+pub struct Replicates {
+    /// Per prompt, per group; the baseline's own entries are zero.
+    pub groups: Vec<Vec<Difference>>,
+    /// Per prompt: the robust score.
+    pub robust: Vec<Difference>,
+}
+
+/// Resamples clusters within each group, the same draw for every prompt, and
+/// returns the differences to prompt `baseline` per group and for the robust
+/// score `objective(group means)` (Efron and Tibshirani 1993, §8, §16).
+///
+/// Two added rows per group, at the estimate ± the largest difference seen
+/// (1 when none was), keep ten examples without a difference from claiming
+/// certainty; they leave the estimate where it is. Groups without examples are
+/// not resampled: their differences are NaN and `objective` never sees them.
+///
+/// `None` when there is no replicate, no such baseline or no example at all.
+pub fn paired_bootstrap(
+    sample: &Sample,
+    baseline: usize,
+    how: Bootstrap,
+    objective: impl Fn(&[f64]) -> f64,
+) -> Option<Replicates> {
+    let (prompts, count) = (sample.prompts, how.replicates);
+    let seen: Vec<usize> = (0..sample.groups())
+        .filter(|&g| sample.clusters(g) > 0)
+        .collect();
+    if count == 0 || baseline >= prompts || seen.is_empty() {
+        return None;
+    }
+    let means: Vec<Vec<f64>> = seen.iter().map(|&g| sample.means(g)).collect();
+    // Per group, replicate-major: one mean per prompt.
+    let draws: Vec<Vec<f32>> = seen
+        .iter()
+        .zip(&means)
+        .map(|(&g, means)| resample(sample, g, baseline, means, how))
+        .collect();
+    let mut groups = Vec::with_capacity(prompts);
+    let mut robust = Vec::with_capacity(prompts);
+    let mut column = vec![0.0; seen.len()];
+    let mut score = |replicate: usize, prompt: usize| {
+        for (value, draw) in column.iter_mut().zip(&draws) {
+            *value = f64::from(draw[replicate * prompts + prompt]);
+        }
+        objective(&column)
+    };
+    let base: Vec<f64> = (0..count).map(|b| score(b, baseline)).collect();
+    for prompt in 0..prompts {
+        let own: Vec<f64> = means.iter().map(|m| m[prompt]).collect();
+        let reference: Vec<f64> = means.iter().map(|m| m[baseline]).collect();
+        let mut per_group: Vec<Difference> = (0..sample.groups()).map(|_| unseen()).collect();
+        let mut variances = vec![0.0; seen.len()];
+        for (at, &g) in seen.iter().enumerate() {
+            let delta =
+                |b: usize| draws[at][b * prompts + prompt] - draws[at][b * prompts + baseline];
+            let estimate = own[at] - reference[at];
+            let freedom = (sample.clusters(g) as f64 - 1.0).max(1.0);
+            let difference = Difference::new(estimate, freedom, (0..count).map(delta).collect());
+            variances[at] = difference.variance();
+            per_group[g] = difference;
+        }
+        let freedom = satterthwaite(&own, &objective, &variances, |at| {
+            (sample.clusters(seen[at]) as f64 - 1.0).max(1.0)
+        });
+        let deltas = (0..count)
+            .map(|b| (score(b, prompt) - base[b]) as f32)
+            .collect();
+        let estimate = objective(&own) - objective(&reference);
+        robust.push(Difference::new(estimate, freedom, deltas));
+        groups.push(per_group);
+    }
+    Some(Replicates { groups, robust })
+}
+
+fn unseen() -> Difference {
+    Difference {
+        estimate: f64::NAN,
+        freedom: 1.0,
+        sorted: vec![f32::NAN],
+    }
+}
+
+impl Difference {
+    fn new(estimate: f64, freedom: f64, mut replicates: Vec<f32>) -> Self {
+        replicates.sort_unstable_by(f32::total_cmp);
+        Self {
+            estimate,
+            freedom,
+            sorted: replicates,
+        }
+    }
+
+    fn variance(&self) -> f64 {
+        let n = self.sorted.len() as f64;
+        let mean = self.sorted.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
+        self.sorted
+            .iter()
+            .map(|&x| (f64::from(x) - mean).powi(2))
+            .sum::<f64>()
+            / n
+    }
+}
+
+/// Degrees of freedom of a smooth function of group means, its gradient taken
+/// numerically.
+fn satterthwaite(
+    means: &[f64],
+    objective: &impl Fn(&[f64]) -> f64,
+    variances: &[f64],
+    freedom: impl Fn(usize) -> f64,
+) -> f64 {
+    const STEP: f64 = 1e-4;
+    let mut moved = means.to_vec();
+    let (mut total, mut divided) = (0.0, 0.0);
+    for (at, &mean) in means.iter().enumerate() {
+        moved[at] = mean + STEP;
+        let up = objective(&moved);
+        moved[at] = mean - STEP;
+        let slope = (up - objective(&moved)) / (2.0 * STEP);
+        moved[at] = mean;
+        let part = slope * slope * variances[at];
+        total += part;
+        divided += part * part / freedom(at);
+    }
+    if divided > 0.0 {
+        (total * total / divided).max(1.0)
+    } else {
+        1.0
+    }
+}
+
+/// Bootstrap means of one group, replicate-major.
+fn resample(
+    sample: &Sample,
+    group: usize,
+    baseline: usize,
+    means: &[f64],
+    how: Bootstrap,
+) -> Vec<f32> {
+    let prompts = sample.prompts;
+    let stratum = &sample.strata[group];
+    let mut rows: Vec<Vec<f64>> = stratum.sums.clone();
+    let size = stratum.totals(prompts + 1)[prompts] / rows.len() as f64;
+    let reach = if sample.reach > 0.0 {
+        sample.reach
+    } else {
+        1.0
+    };
+    for sign in [0.5, -0.5] {
+        let mut row: Vec<f64> = means
+            .iter()
+            .enumerate()
+            .map(|(p, m)| (m + if p == baseline { -sign } else { sign } * reach) * size)
+            .collect();
+        row.push(size);
+        rows.push(row);
+    }
+    let blocks: Vec<Vec<Block>> = (0..=prompts)
+        .step_by(LANES)
+        .map(|first| {
+            let pack = |row: &Vec<f64>| {
+                std::array::from_fn(|lane| row.get(first + lane).map_or(0.0, |&x| x as f32))
+            };
+            rows.iter().map(pack).collect()
+        })
+        .collect();
+    let n = rows.len() as u32;
+    let mut rng = SplitMix::fork(how.seed, group as u64);
+    let mut picks = vec![0_u32; rows.len()];
+    let mut sums = vec![0.0_f32; blocks.len() * LANES];
+    let mut out = Vec::with_capacity(how.replicates * prompts);
+    for _ in 0..how.replicates {
+        let mut pairs = picks.chunks_exact_mut(2);
+        for pair in &mut pairs {
+            (pair[0], pair[1]) = rng.two_below(n);
+        }
+        if let [last] = pairs.into_remainder() {
+            *last = rng.two_below(n).0;
+        }
+        for (block, sums) in blocks.iter().zip(sums.chunks_exact_mut(LANES)) {
+            sums.copy_from_slice(&gather(block, &picks));
+        }
+        let size = sums[prompts];
+        out.extend(sums[..prompts].iter().map(|s| s / size));
+    }
+    out
+}
+
+/// Sums the picked rows; the eight running sums stay in registers.
+#[inline]
+fn gather(block: &[Block], picks: &[u32]) -> Block {
+    let mut sums = [0.0_f32; LANES];
+    for &pick in picks {
+        let row = &block[pick as usize];
+        for lane in 0..LANES {
+            sums[lane] += row[lane];
+        }
+    }
+    sums
+}

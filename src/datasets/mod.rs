@@ -1,0 +1,234 @@
+//! Named data sets: from the published file to rows of JSON, one per line, all in one schema.
+//!
+//! Preparation is deterministic and each version's bytes are pinned, so a study that names a data
+//! set reads the same rows on every machine. The prepared file is kept beside the raw one.
+
+mod clothing;
+mod vader;
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::fetch::{self, Asset, Catalogue, Class, FetchError, Fetcher, Kind, OnProgress, Pinned};
+
+/// One column of a prepared data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// The key in each JSON row.
+    pub name: &'static str,
+    /// What it holds.
+    pub meaning: &'static str,
+}
+
+/// A data set that can be named in a study.
+#[derive(Debug, Clone, Copy)]
+pub struct Dataset {
+    /// The name in study files; also the name of the fetched [`Asset`].
+    pub name: &'static str,
+    /// Number of rows.
+    pub rows: usize,
+    /// The columns, in order.
+    pub columns: &'static [Column],
+    /// The prepared file; a change of its bytes is a new version and a new file name.
+    pub prepared: Pinned,
+    read: fn(&Path) -> Result<Vec<u8>, String>,
+}
+
+/// A data set could not be prepared.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatasetError {
+    /// Its raw file could not be fetched, or the cache not be used.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The raw file is the published one, yet was not understood. This is a defect of the program.
+    #[error("failed to read {} as data set `{name}`: {why}", path.display())]
+    Format {
+        /// The data set.
+        name: &'static str,
+        /// The raw file.
+        path: PathBuf,
+        /// What was met.
+        why: String,
+    },
+}
+
+impl DatasetError {
+    /// What kind of trouble this is.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Fetch(error) => error.class(),
+            Self::Format { .. } => Class::Integrity,
+        }
+    }
+
+    /// What the user can do about it: one sentence, lower case, no full stop.
+    pub fn mend(&self) -> String {
+        match self {
+            Self::Fetch(error) => error.mend(),
+            Self::Format { .. } => "please report this with the version of the program".to_owned(),
+        }
+    }
+}
+
+/// All data sets that can be named.
+pub const DATASETS: &[Dataset] = &[vader::DATASET, clothing::DATASET];
+
+/// The data set called `name`.
+///
+/// # Errors
+/// [`FetchError::UnknownAsset`].
+pub fn get(name: &str) -> Result<&'static Dataset, FetchError> {
+    DATASETS
+        .iter()
+        .find(|set| set.name == name)
+        .ok_or_else(|| fetch::unknown(name, Some(Kind::Data)))
+}
+
+/// Fetches and prepares the data set `name` unless that was done before, in the user's cache
+/// folder, and returns the path of its rows: UTF-8, one JSON object per line.
+///
+/// # Errors
+/// [`DatasetError`]; nothing half-written is left.
+pub fn prepare(name: &str, progress: OnProgress<'_>) -> Result<PathBuf, DatasetError> {
+    prepare_with(&Fetcher::from_env()?, name, progress)
+}
+
+/// As [`prepare`], in the cache folder of `fetcher`.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare_with(
+    fetcher: &Fetcher,
+    name: &str,
+    progress: OnProgress<'_>,
+) -> Result<PathBuf, DatasetError> {
+    let set = get(name)?;
+    let asset = Catalogue::get(set.name)?;
+    let path = fetcher.path(asset).with_file_name(set.prepared.path);
+    if fetch::is_stamped(&path, &set.prepared) {
+        return Ok(path);
+    }
+    let raw = fetcher.ensure(asset, progress)?;
+    let format = |why| DatasetError::Format {
+        name: set.name,
+        path: raw.clone(),
+        why,
+    };
+    let rows = (set.read)(&raw).map_err(format)?;
+    let got = fetch::hex(&Sha256::digest(&rows));
+    if got != set.prepared.sha256 {
+        return Err(format(format!(
+            "rows hash to {got}, not to {}",
+            set.prepared.sha256
+        )));
+    }
+    write(asset, &path, &rows)?;
+    fetch::write_stamp(&path, &set.prepared);
+    Ok(path)
+}
+
+/// Writes `bytes` to `path` so that the whole file appears at once or not at all.
+fn write(asset: &Asset, path: &Path, bytes: &[u8]) -> Result<(), FetchError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", fetch::unique()));
+    let part = path.with_file_name(name);
+    let written = File::create(&part)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&part, path));
+    written.map_err(|e| {
+        // The write's own error is the one to show.
+        let _ = fs::remove_file(&part);
+        FetchError::from_io(asset, "write", path, e)
+    })
+}
+
+/// Appends `row` as one line.
+fn push_row(rows: &mut Vec<u8>, row: &impl serde::Serialize) -> Result<(), String> {
+    serde_json::to_writer(&mut *rows, row).map_err(|e| e.to_string())?;
+    rows.push(b'\n');
+    Ok(())
+}
+
+/// The text as its author typed it: the published files escape these characters for HTML, and no
+/// others, up to four times over.
+fn unescape(text: &str) -> String {
+    let mut text = text.to_owned();
+    loop {
+        let once = [
+            ("&lt;", "<"),
+            ("&gt;", ">"),
+            ("&quot;", "\""),
+            ("&#39;", "'"),
+            ("&#38;", "&"),
+            ("&amp;", "&"),
+        ]
+        .iter()
+        .fold(text.clone(), |text, (escaped, plain)| {
+            text.replace(escaped, plain)
+        });
+        // Every replacement shortens the text, so this ends.
+        if once == text {
+            return text;
+        }
+        text = once;
+    }
+}
+
+/// What makes two texts the same for us: their letters and digits, in lower case; all characters
+/// where there are none of these.
+fn fingerprint(text: &str) -> String {
+    let letters: String = text
+        .to_lowercase()
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ");
+    if letters.is_empty() {
+        text.trim().to_owned()
+    } else {
+        letters
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_data_set_is_fetchable_and_every_data_asset_is_a_data_set() {
+        for set in DATASETS {
+            assert_eq!(Catalogue::get(set.name).unwrap().kind, Kind::Data);
+        }
+        let data = Catalogue::ASSETS
+            .iter()
+            .filter(|asset| asset.kind == Kind::Data)
+            .count();
+        assert_eq!(data, DATASETS.len());
+    }
+
+    #[test]
+    fn a_model_is_no_data_set() {
+        let error = get("smollm2-135m").unwrap_err();
+        assert_eq!(error.class(), Class::Usage);
+        assert!(!error.mend().contains("smollm2"), "{}", error.mend());
+    }
+
+    #[test]
+    fn characters_are_unescaped_however_often_they_were_escaped() {
+        assert_eq!(unescape("a &lt;b&gt; &quot;c&#39;s&quot;"), "a <b> \"c's\"");
+        assert_eq!(
+            unescape("don&amp;amp;amp;#39;t, R&#38;D, a & b; c"),
+            "don't, R&D, a & b; c"
+        );
+    }
+
+    #[test]
+    fn fingerprints_ignore_case_and_punctuation() {
+        assert_eq!(fingerprint("WOW!! It's  great."), "wow it s great");
+        assert_eq!(fingerprint(" :-) "), ":-)");
+    }
+}

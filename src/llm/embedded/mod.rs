@@ -1,0 +1,241 @@
+//! The embedded language model: GGUF weights run on the CPU, in this process, without a server.
+//!
+//! Built for the two things prompt search does most: scoring labels for many examples under one
+//! prompt, whose common prefix is computed once, and drawing many short samples at a time.
+
+mod attention;
+mod chat;
+mod error;
+mod generate;
+mod kernels;
+mod matmul;
+mod model;
+mod prefix;
+mod sampling;
+mod score;
+mod tokenizer;
+mod weights;
+
+pub use chat::{Chat, Message, Role};
+pub use error::Error;
+pub use generate::{Finish, Generated, Request};
+pub use sampling::Sampling;
+pub use score::Scored;
+
+use chat::Template;
+use model::Span;
+use prefix::{PrefixCache, Sharing};
+use pulp::Arch;
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+use tokenizer::Tokenizer;
+use weights::{Gguf, Weights, metadata};
+
+/// Changes whenever scores or samples may, so that cached replies are not mistaken for new ones.
+const ENGINE_VERSION: u32 = 1;
+
+/// How to run a model.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Worker threads; 0 takes one per physical core.
+    pub threads: usize,
+    /// Longest sequence in tokens; `None` takes the model's own limit, which it cannot exceed.
+    pub context: Option<usize>,
+    /// Bytes of memory for prefixes kept across calls.
+    pub prefix_bytes: usize,
+    /// A digest of the weights file, if known; else it is computed when first needed.
+    pub digest: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            threads: 0,
+            context: None,
+            prefix_bytes: 512 << 20,
+            digest: None,
+        }
+    }
+}
+
+/// A loaded model. All methods take `&self` and may be called from several threads.
+pub struct Engine {
+    path: PathBuf,
+    name: String,
+    digest: OnceLock<String>,
+    weights: Weights,
+    tokenizer: Tokenizer,
+    template: Template,
+    context: usize,
+    prefixes: PrefixCache,
+    pool: rayon::ThreadPool,
+    arch: Arch,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("path", &self.path)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Loads a GGUF file of architecture `llama` or `qwen2` with a byte-level BPE tokenizer and a
+    /// ChatML, Llama 3 or no chat template. Weights are held in f32: about 4 bytes a parameter.
+    pub fn load(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let gguf = Gguf::open(path)?;
+        let threads = match options.threads {
+            0 => num_cpus::get_physical().min(num_cpus::get()).max(1),
+            n => n,
+        };
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|i| format!("model-{i}"))
+            .build()
+            .map_err(|source| Error::Threads { threads, source })?;
+        let weights = pool.install(|| Weights::read(&gguf))?;
+        let tokenizer = Tokenizer::read(&gguf)?;
+        let template = Template::read(&gguf, &tokenizer)?;
+        let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned());
+        let name = gguf
+            .string("general.name")
+            .map(str::to_owned)
+            .ok()
+            .or(stem)
+            .unwrap_or_default();
+        let context = options
+            .context
+            .unwrap_or(usize::MAX)
+            .min(weights.config.context);
+        if context < 2 {
+            return Err(metadata(
+                "context_length",
+                "leaves no room for a prompt and its answer",
+            ));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            name,
+            digest: options.digest.map_or_else(OnceLock::new, OnceLock::from),
+            weights,
+            tokenizer,
+            template,
+            context,
+            prefixes: PrefixCache::new(options.prefix_bytes),
+            pool,
+            arch: Arch::new(),
+        })
+    }
+
+    /// The model's name, from the file.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Longest sequence in tokens.
+    pub fn context(&self) -> usize {
+        self.context
+    }
+
+    /// Width of [`Self::embed`]'s vectors.
+    pub fn width(&self) -> usize {
+        self.weights.config.hidden
+    }
+
+    /// Worker threads.
+    pub fn threads(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
+    /// What replies depend on besides the request: model name, weights digest, engine version.
+    ///
+    /// Reads the weights file once unless [`Options::digest`] gave its digest.
+    pub fn fingerprint(&self) -> Result<String, Error> {
+        let digest = match self.digest.get() {
+            Some(digest) => digest,
+            None => {
+                let mut hasher = blake3::Hasher::new();
+                hasher
+                    .update_reader(std::fs::File::open(&self.path).map_err(|e| self.io(e))?)
+                    .map_err(|e| self.io(e))?;
+                self.digest
+                    .get_or_init(|| format!("blake3:{}", hasher.finalize()))
+            }
+        };
+        Ok(format!("{}/{digest}/embedded-{ENGINE_VERSION}", self.name))
+    }
+
+    fn io(&self, source: std::io::Error) -> Error {
+        Error::Io {
+            path: self.path.clone(),
+            source,
+        }
+    }
+
+    /// Token ids of plain text; control tokens in it have no power.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, Error> {
+        self.tokenizer.encode(text)
+    }
+
+    /// The text of token ids, control tokens left out.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        self.tokenizer.decode(ids)
+    }
+
+    /// Tokens of a chat as the model sees it, up to where the assistant continues.
+    pub fn prompt_tokens(&self, chat: &Chat) -> Result<Vec<u32>, Error> {
+        self.template.render(chat, &self.tokenizer)
+    }
+
+    /// The last layer's normalised state at the last token of plain `text`, [`Self::width`] values.
+    pub fn embed(&self, text: &str) -> Result<Vec<f32>, Error> {
+        let tokens = self.tokenizer.encode(text)?;
+        if tokens.is_empty() {
+            return Err(Error::Request("the text to embed is empty".into()));
+        }
+        self.fits(tokens.len())?;
+        let mut spans = [Span {
+            tokens: &tokens,
+            past: Vec::new(),
+            kv: None,
+        }];
+        let state = self.pool.install(|| {
+            self.weights
+                .forward(self.arch, &mut spans, &[tokens.len() - 1])
+        });
+        if state.iter().any(|v| v.is_nan()) {
+            return Err(Error::NotANumber);
+        }
+        Ok(state)
+    }
+
+    /// The rendered chat, with room for `more` tokens after it.
+    fn render(&self, chat: &Chat, more: usize) -> Result<Vec<u32>, Error> {
+        let tokens = self.prompt_tokens(chat)?;
+        self.fits(tokens.len() + more)?;
+        Ok(tokens)
+    }
+
+    fn fits(&self, tokens: usize) -> Result<(), Error> {
+        if tokens > self.context {
+            return Err(Error::ContextOverflow {
+                tokens,
+                limit: self.context,
+            });
+        }
+        Ok(())
+    }
+
+    fn sharing(&self) -> Sharing<'_> {
+        Sharing {
+            arch: self.arch,
+            weights: &self.weights,
+            cache: &self.prefixes,
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Drawing the next token.
+
+use super::Error;
+use rand_chacha::{ChaCha8Rng, rand_core::Rng};
+
+/// How new tokens are drawn and when to stop.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sampling {
+    /// Softmax temperature; 0 takes the likeliest token.
+    pub temperature: f64,
+    /// Keep the fewest likeliest tokens whose probability reaches this; 1 keeps all.
+    pub top_p: f64,
+    /// Keep this many likeliest tokens; 0 keeps all.
+    pub top_k: usize,
+    /// Most tokens to generate.
+    pub max_tokens: usize,
+    /// Texts that end the answer; they are not part of it.
+    pub stop: Vec<String>,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self {
+            temperature: 0.0,
+            top_p: 1.0,
+            top_k: 0,
+            max_tokens: 128,
+            stop: Vec::new(),
+        }
+    }
+}
+
+impl Sampling {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if !self.temperature.is_finite() || self.temperature < 0.0 {
+            return Err(Error::Request(format!(
+                "temperature {} is not a finite number of at least 0",
+                self.temperature
+            )));
+        }
+        if !(self.top_p > 0.0 && self.top_p <= 1.0) {
+            return Err(Error::Request(format!(
+                "top_p {} is not in (0, 1]",
+                self.top_p
+            )));
+        }
+        if self.stop.iter().any(String::is_empty) {
+            return Err(Error::Request("a stop text is empty".into()));
+        }
+        Ok(())
+    }
+
+    /// Draws a token; one random number per call unless greedy. Ties go to the lower id.
+    pub(super) fn draw(&self, logits: &[f32], rng: &mut ChaCha8Rng) -> u32 {
+        let order = |&a: &u32, &b: &u32| {
+            logits[b as usize]
+                .total_cmp(&logits[a as usize])
+                .then(a.cmp(&b))
+        };
+        let mut ids: Vec<u32> = (0..).take(logits.len()).collect();
+        let best = ids.iter().copied().min_by(order).unwrap_or(0);
+        if self.temperature == 0.0 {
+            return best;
+        }
+        let max = f64::from(logits[best as usize]);
+        let weight = |id: u32| ((f64::from(logits[id as usize]) - max) / self.temperature).exp();
+        if self.top_k > 0 && self.top_k < ids.len() {
+            ids.select_nth_unstable_by(self.top_k - 1, order);
+            ids.truncate(self.top_k);
+        }
+        let total: f64 = ids.iter().map(|&id| weight(id)).sum();
+        if self.top_p < 1.0 {
+            // The nucleus is small as a rule: look at ever longer heads instead of sorting all.
+            let mut head = 64;
+            loop {
+                let n = head.min(ids.len());
+                if n < ids.len() {
+                    ids.select_nth_unstable_by(n - 1, order);
+                }
+                ids[..n].sort_unstable_by(order);
+                let mut sum = 0.0;
+                let reached = ids[..n].iter().position(|&id| {
+                    sum += weight(id);
+                    sum >= self.top_p * total
+                });
+                match reached {
+                    Some(last) => ids.truncate(last + 1),
+                    None if n < ids.len() => {
+                        head *= 8;
+                        continue;
+                    }
+                    None => {}
+                }
+                break;
+            }
+        } else {
+            ids.sort_unstable();
+        }
+        // 53 random bits make a uniform number in [0, 1).
+        let uniform = (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
+        let mut left = uniform * ids.iter().map(|&id| weight(id)).sum::<f64>();
+        for &id in &ids {
+            left -= weight(id);
+            if left < 0.0 {
+                return id;
+            }
+        }
+        // Rounding may leave a sliver; the last token with any weight takes it.
+        ids.iter()
+            .rev()
+            .copied()
+            .find(|&id| weight(id) > 0.0)
+            .unwrap_or(best)
+    }
+}

@@ -1,0 +1,383 @@
+//! Reading GGUF: hyper-parameters and weights, dequantised to f32 and packed.
+
+use super::{Error, matmul::Packed};
+use candle_core::{
+    Device,
+    quantized::gguf_file::{Content, Value},
+};
+use rayon::prelude::*;
+use std::{
+    fs::File,
+    io::{BufReader, Read, Seek},
+    path::Path,
+};
+
+/// Values of `general.architecture` with a forward pass here.
+pub(super) const ARCHITECTURES: [&str; 2] = ["llama", "qwen2"];
+
+/// An opened GGUF file: its header, parsed and checked against the file's length.
+pub(super) struct Gguf {
+    path: std::path::PathBuf,
+    content: Content,
+}
+
+impl Gguf {
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let io = |source| Error::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let bad = |reason: String| Error::NotGguf {
+            path: path.to_owned(),
+            reason,
+        };
+        let mut file = BufReader::new(File::open(path).map_err(io)?);
+        let found = file.get_ref().metadata().map_err(io)?.len();
+        let mut magic = [0; 4];
+        match file.read_exact(&mut magic) {
+            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+                return Err(bad(format!("it has only {found} bytes")));
+            }
+            other => other.map_err(io)?,
+        }
+        if &magic != b"GGUF" {
+            return Err(bad(format!(
+                "it starts with {:?} instead of \"GGUF\"",
+                magic.escape_ascii().to_string()
+            )));
+        }
+        file.rewind().map_err(io)?;
+        let content = Content::read(&mut file).map_err(|e| bad(e.to_string()))?;
+        let expected = content
+            .tensor_infos
+            .values()
+            .map(|t| {
+                let bytes =
+                    t.shape.elem_count() / t.ggml_dtype.block_size() * t.ggml_dtype.type_size();
+                content
+                    .tensor_data_offset
+                    .saturating_add(t.offset)
+                    .saturating_add(bytes as u64)
+            })
+            .max()
+            .unwrap_or(0);
+        if expected > found {
+            return Err(Error::Truncated {
+                path: path.to_owned(),
+                found,
+                expected,
+            });
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            content,
+        })
+    }
+
+    pub fn value(&self, key: &str) -> Option<&Value> {
+        self.content.metadata.get(key)
+    }
+
+    pub fn string(&self, key: &str) -> Result<&str, Error> {
+        match self.value(key) {
+            Some(Value::String(s)) => Ok(s),
+            Some(_) => Err(metadata(key, "is not a string")),
+            None => Err(metadata(key, "is missing")),
+        }
+    }
+
+    pub fn usize(&self, key: &str) -> Result<usize, Error> {
+        let value = self.value(key).ok_or_else(|| metadata(key, "is missing"))?;
+        integer(value)
+            .and_then(|v| usize::try_from(v).ok())
+            .ok_or_else(|| metadata(key, "is not a non-negative integer"))
+    }
+
+    pub fn f32(&self, key: &str) -> Result<f32, Error> {
+        match self.value(key) {
+            Some(Value::F32(v)) => Ok(*v),
+            Some(Value::F64(v)) => Ok(*v as f32),
+            Some(_) => Err(metadata(key, "is not a float")),
+            None => Err(metadata(key, "is missing")),
+        }
+    }
+
+    pub fn bool(&self, key: &str) -> Option<bool> {
+        match self.value(key) {
+            Some(Value::Bool(b)) => Some(*b),
+            _ => None,
+        }
+    }
+
+    pub fn array(&self, key: &str) -> Result<&[Value], Error> {
+        match self.value(key) {
+            Some(Value::Array(v)) => Ok(v),
+            Some(_) => Err(metadata(key, "is not an array")),
+            None => Err(metadata(key, "is missing")),
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.content.tensor_infos.contains_key(name)
+    }
+
+    /// A tensor in f32, checked to have `len` values.
+    fn tensor(&self, name: &str, len: usize) -> Result<Vec<f32>, Error> {
+        let bad = |reason: String| Error::Tensor {
+            name: name.to_owned(),
+            reason,
+        };
+        let info = self
+            .content
+            .tensor_infos
+            .get(name)
+            .ok_or_else(|| bad("is missing".into()))?;
+        if info.shape.elem_count() != len {
+            return Err(bad(format!(
+                "has shape {:?}, {len} values were expected",
+                info.shape.dims()
+            )));
+        }
+        let mut file = BufReader::new(File::open(&self.path).map_err(|source| Error::Io {
+            path: self.path.clone(),
+            source,
+        })?);
+        info.read(&mut file, self.content.tensor_data_offset, &Device::Cpu)
+            .and_then(|t| t.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1())
+            .map_err(|e| bad(e.to_string()))
+    }
+}
+
+pub(super) fn metadata(key: &str, reason: &str) -> Error {
+    Error::Metadata {
+        key: key.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+/// An integer of any GGUF width.
+pub(super) fn integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::U8(v) => Some((*v).into()),
+        Value::I8(v) => Some((*v).into()),
+        Value::U16(v) => Some((*v).into()),
+        Value::I16(v) => Some((*v).into()),
+        Value::U32(v) => Some((*v).into()),
+        Value::I32(v) => Some((*v).into()),
+        Value::U64(v) => i64::try_from(*v).ok(),
+        Value::I64(v) => Some(*v),
+        _ => None,
+    }
+}
+
+/// Hyper-parameters.
+#[derive(Clone, Debug)]
+pub(super) struct Config {
+    pub layers: usize,
+    /// Width of the residual stream.
+    pub hidden: usize,
+    /// Width of the feed-forward layer.
+    pub inner: usize,
+    pub heads: usize,
+    /// Key/value heads; each serves `heads / kv_heads` query heads.
+    pub kv_heads: usize,
+    pub head_dim: usize,
+    pub vocab: usize,
+    /// Longest sequence in tokens.
+    pub context: usize,
+    pub eps: f32,
+    /// Angle per position of each rotated pair.
+    pub frequencies: Vec<f32>,
+}
+
+/// One transformer block.
+pub(super) struct Layer {
+    pub attention_norm: Vec<f32>,
+    /// Query, key and value projections side by side.
+    pub qkv: Packed,
+    /// Empty when the model has none.
+    pub qkv_bias: Vec<f32>,
+    pub output: Packed,
+    pub ffn_norm: Vec<f32>,
+    /// Gate and up projections side by side.
+    pub gate_up: Packed,
+    pub down: Packed,
+}
+
+/// All weights.
+pub(super) struct Weights {
+    pub config: Config,
+    pub layers: Vec<Layer>,
+    pub output_norm: Vec<f32>,
+    /// The input embedding, packed like an output matrix (column = token).
+    pub embedding: Packed,
+    /// The output matrix where it is not the embedding.
+    pub output: Option<Packed>,
+}
+
+impl Weights {
+    pub fn read(gguf: &Gguf) -> Result<Self, Error> {
+        let arch = gguf.string("general.architecture")?;
+        if !ARCHITECTURES.contains(&arch) {
+            return Err(Error::Architecture {
+                found: arch.to_owned(),
+            });
+        }
+        let config = Config::read(gguf, arch)?;
+        // GGUF stores llama's queries and keys for rotation of neighbours (2i, 2i+1). Attention
+        // does not change when both are permuted alike, so one rotation, of halves, serves all.
+        let interleaved = arch == "llama";
+        let layers = (0..config.layers)
+            .into_par_iter()
+            .map(|i| Layer::read(gguf, &config, i, interleaved))
+            .collect::<Result<_, _>>()?;
+        let table = |name| -> Result<Packed, Error> {
+            let rows = gguf.tensor(name, config.vocab * config.hidden)?;
+            Ok(Packed::from_rows(&[&rows], config.hidden))
+        };
+        Ok(Self {
+            layers,
+            output_norm: gguf.tensor("output_norm.weight", config.hidden)?,
+            embedding: table("token_embd.weight")?,
+            output: gguf
+                .has("output.weight")
+                .then(|| table("output.weight"))
+                .transpose()?,
+            config,
+        })
+    }
+}
+
+impl Config {
+    fn read(gguf: &Gguf, arch: &str) -> Result<Self, Error> {
+        let key = |name: &str| format!("{arch}.{name}");
+        let at_least_one = |name: &str| match gguf.usize(&key(name))? {
+            0 => Err(metadata(&key(name), "is 0")),
+            n => Ok(n),
+        };
+        let hidden = at_least_one("embedding_length")?;
+        let heads = at_least_one("attention.head_count")?;
+        let kv_heads = match gguf.value(&key("attention.head_count_kv")) {
+            Some(_) => at_least_one("attention.head_count_kv")?,
+            None => heads,
+        };
+        if heads % kv_heads != 0 {
+            return Err(metadata(
+                &key("attention.head_count_kv"),
+                "does not divide the number of heads",
+            ));
+        }
+        let head_dim = match gguf.value(&key("attention.key_length")) {
+            Some(_) => at_least_one("attention.key_length")?,
+            None => hidden / heads,
+        };
+        let rotated = match gguf.value(&key("rope.dimension_count")) {
+            Some(_) => gguf.usize(&key("rope.dimension_count"))?,
+            None => head_dim,
+        };
+        if rotated > head_dim || rotated % 2 != 0 {
+            return Err(metadata(
+                &key("rope.dimension_count"),
+                "is odd or exceeds the head size",
+            ));
+        }
+        let scaling = key("rope.scaling.type");
+        let position_scale = match gguf
+            .value(&scaling)
+            .map(|_| gguf.string(&scaling))
+            .transpose()?
+        {
+            None | Some("none") => 1.0,
+            Some("linear") => 1.0 / gguf.f32(&key("rope.scaling.factor"))?,
+            Some(_) => {
+                return Err(metadata(
+                    &scaling,
+                    "is neither none nor linear, the forms supported",
+                ));
+            }
+        };
+        let base = match gguf.value(&key("rope.freq_base")) {
+            Some(_) => gguf.f32(&key("rope.freq_base"))?,
+            None => 10_000.0,
+        };
+        let mut frequencies: Vec<f32> = (0..rotated / 2)
+            .map(|i| position_scale * base.powf(-((2 * i) as f32) / rotated as f32))
+            .collect();
+        // Llama 3's per-frequency scaling travels as a tensor of divisors.
+        if gguf.has("rope_freqs.weight") {
+            let factors = gguf.tensor("rope_freqs.weight", rotated / 2)?;
+            frequencies
+                .iter_mut()
+                .zip(factors)
+                .for_each(|(f, by)| *f /= by);
+        }
+        Ok(Self {
+            layers: at_least_one("block_count")?,
+            hidden,
+            inner: at_least_one("feed_forward_length")?,
+            heads,
+            kv_heads,
+            head_dim,
+            vocab: gguf.array("tokenizer.ggml.tokens")?.len(),
+            context: at_least_one("context_length")?,
+            eps: gguf.f32(&key("attention.layer_norm_rms_epsilon"))?,
+            frequencies,
+        })
+    }
+}
+
+impl Layer {
+    fn read(gguf: &Gguf, c: &Config, i: usize, interleaved: bool) -> Result<Self, Error> {
+        let tensor = |name: &str, len: usize| gguf.tensor(&format!("blk.{i}.{name}"), len);
+        let (q_width, kv_width) = (c.heads * c.head_dim, c.kv_heads * c.head_dim);
+        let halves = |rows: Vec<f32>, width: usize| {
+            if interleaved {
+                to_halves(&rows, width, c)
+            } else {
+                rows
+            }
+        };
+        let q = halves(tensor("attn_q.weight", q_width * c.hidden)?, c.hidden);
+        let k = halves(tensor("attn_k.weight", kv_width * c.hidden)?, c.hidden);
+        let v = tensor("attn_v.weight", kv_width * c.hidden)?;
+        let qkv_bias = if gguf.has(&format!("blk.{i}.attn_q.bias")) {
+            let mut bias = halves(tensor("attn_q.bias", q_width)?, 1);
+            bias.extend(halves(tensor("attn_k.bias", kv_width)?, 1));
+            bias.extend(tensor("attn_v.bias", kv_width)?);
+            bias
+        } else {
+            Vec::new()
+        };
+        let gate = tensor("ffn_gate.weight", c.inner * c.hidden)?;
+        let up = tensor("ffn_up.weight", c.inner * c.hidden)?;
+        Ok(Self {
+            attention_norm: tensor("attn_norm.weight", c.hidden)?,
+            qkv: Packed::from_rows(&[&q, &k, &v], c.hidden),
+            qkv_bias,
+            output: Packed::from_rows(
+                &[&tensor("attn_output.weight", c.hidden * q_width)?],
+                q_width,
+            ),
+            ffn_norm: tensor("ffn_norm.weight", c.hidden)?,
+            gate_up: Packed::from_rows(&[&gate, &up], c.hidden),
+            down: Packed::from_rows(&[&tensor("ffn_down.weight", c.hidden * c.inner)?], c.inner),
+        })
+    }
+}
+
+/// Reorders the rotated rows of every head from (0, 1), (2, 3), … pairs to (0, n), (1, n + 1), …
+fn to_halves(rows: &[f32], width: usize, c: &Config) -> Vec<f32> {
+    let half = c.frequencies.len();
+    let mut out = Vec::with_capacity(rows.len());
+    for head in rows.chunks_exact(c.head_dim * width) {
+        for i in 0..c.head_dim {
+            let from = match i {
+                _ if i < half => 2 * i,
+                _ if i < 2 * half => 2 * (i - half) + 1,
+                _ => i,
+            };
+            out.extend_from_slice(&head[from * width..][..width]);
+        }
+    }
+    out
+}

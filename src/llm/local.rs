@@ -1,0 +1,172 @@
+//! The embedded model behind the search's door to models.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use shiftproof_search::{Call, Capabilities, Llm, LlmError, Sampling};
+use shiftproof_tasks::{Finish, Reply, Request, Role, Usage};
+
+use super::embedded::{self, Chat, Engine, Error, Options};
+
+/// An embedded model. It computes on its own threads; callers only wait.
+pub struct Local {
+    engine: Arc<Engine>,
+    identity: String,
+}
+
+/// Calls handed to the engine at once: enough to share prefixes and fill its
+/// matrices, few enough that progress shows and a stop is prompt.
+const BATCH: usize = 48;
+
+impl Local {
+    /// Loads the weights at `path`.
+    pub fn load(path: &Path, options: Options) -> Result<Self, Error> {
+        let engine = Engine::load(path, options)?;
+        let identity = format!("embedded:{}", engine.fingerprint()?);
+        Ok(Self { engine: Arc::new(engine), identity })
+    }
+
+    /// The engine itself.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+#[async_trait]
+impl Llm for Local {
+    fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { label_scores: true, prefill: true, batch: BATCH, concurrency: 1 }
+    }
+
+    /// Exact: the tokenizer is at hand.
+    fn estimate_tokens(&self, request: &Request) -> u64 {
+        self.engine.prompt_tokens(&chat(request)).map_or(0, |tokens| tokens.len() as u64)
+    }
+
+    async fn call(&self, call: &Call) -> Result<Reply, LlmError> {
+        let mut replies = self.call_batch(std::slice::from_ref(call)).await;
+        replies.pop().unwrap_or_else(|| Err(LlmError::Unavailable("no reply".into())))
+    }
+
+    async fn call_batch(&self, calls: &[Call]) -> Vec<Result<Reply, LlmError>> {
+        let engine = self.engine.clone();
+        let owned = calls.to_vec();
+        match tokio::task::spawn_blocking(move || answer(&engine, &owned)).await {
+            Ok(replies) => replies,
+            Err(error) => {
+                let error = LlmError::Unavailable(format!("the embedded model panicked: {error}"));
+                vec![Err(error); calls.len()]
+            }
+        }
+    }
+}
+
+/// Answers runs of neighbouring calls of one kind together.
+fn answer(engine: &Engine, calls: &[Call]) -> Vec<Result<Reply, LlmError>> {
+    calls
+        .chunk_by(|a, b| kind(a) == kind(b))
+        .flat_map(|run| match run[0].request.answer.labels() {
+            Some(labels) => score(engine, run, labels),
+            None => generate(engine, run),
+        })
+        .collect()
+}
+
+/// Calls of the same kind can be computed together.
+fn kind(call: &Call) -> (Option<&[String]>, Option<Sampling>) {
+    match call.request.answer.labels() {
+        Some(labels) => (Some(labels), None),
+        // Each sequence has a seed of its own; everything else must agree.
+        None => (None, Some(Sampling { seed: 0, ..call.sampling })),
+    }
+}
+
+fn score(engine: &Engine, calls: &[Call], labels: &[String]) -> Vec<Result<Reply, LlmError>> {
+    let chats: Vec<Chat> = calls.iter().map(|call| chat(&call.request)).collect();
+    let scored = match engine.score(&chats, labels) {
+        Ok(scored) => scored,
+        Err(error) => return vec![Err(failed(&error)); calls.len()],
+    };
+    scored
+        .into_iter()
+        .map(|scored| {
+            let scored = scored.map_err(|error| failed(&error))?;
+            let best = scored
+                .logprobs
+                .iter()
+                .enumerate()
+                .reduce(|best, next| if next.1 > best.1 { next } else { best })
+                .map_or("", |(label, _)| labels[label].as_str());
+            Ok(Reply {
+                text: best.to_owned(),
+                label_logprobs: Some(scored.logprobs),
+                finish: Finish::Stop,
+                usage: Usage {
+                    prompt_tokens: scored.prompt_tokens as u64,
+                    completion_tokens: 1,
+                    estimated: false,
+                },
+            })
+        })
+        .collect()
+}
+
+fn generate(engine: &Engine, calls: &[Call]) -> Vec<Result<Reply, LlmError>> {
+    let sampling = calls[0].sampling;
+    let requests: Vec<embedded::Request> = calls
+        .iter()
+        .map(|call| embedded::Request { chat: chat(&call.request), seed: call.sampling.seed })
+        .collect();
+    let sampling = embedded::Sampling {
+        temperature: sampling.temperature,
+        top_p: sampling.top_p,
+        max_tokens: sampling.max_tokens as usize,
+        ..embedded::Sampling::default()
+    };
+    let generated = match engine.generate(&requests, &sampling) {
+        Ok(generated) => generated,
+        Err(error) => return vec![Err(failed(&error)); calls.len()],
+    };
+    generated
+        .into_iter()
+        .map(|generated| {
+            let generated = generated.map_err(|error| failed(&error))?;
+            Ok(Reply {
+                text: generated.text,
+                label_logprobs: None,
+                finish: match generated.finish {
+                    embedded::Finish::Stop => Finish::Stop,
+                    embedded::Finish::Length => Finish::Length,
+                },
+                usage: Usage {
+                    prompt_tokens: generated.prompt_tokens as u64,
+                    completion_tokens: generated.output_tokens as u64,
+                    estimated: false,
+                },
+            })
+        })
+        .collect()
+}
+
+/// An embedded model fails for reasons that lie in the request; nothing passes
+/// by waiting.
+fn failed(error: &Error) -> LlmError {
+    LlmError::Request(error.to_string())
+}
+
+fn chat(request: &Request) -> Chat {
+    let messages = request.messages.iter().map(|message| embedded::Message {
+        role: match message.role {
+            Role::System => embedded::Role::System,
+            Role::User => embedded::Role::User,
+            Role::Assistant => embedded::Role::Assistant,
+        },
+        content: message.content.clone(),
+    });
+    Chat { messages: messages.collect() }
+}

@@ -1,0 +1,184 @@
+//! One process at a time, and a name for whoever came first.
+
+use std::fmt;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// Who holds a lock, as they wrote it into the lock file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Process id.
+    pub pid: u32,
+    /// Program name and subcommand. Never the whole command line: arguments may be secret.
+    pub command: String,
+    /// When the lock was taken, in seconds since 1970-01-01 UTC.
+    pub started: u64,
+}
+
+impl Holder {
+    fn this_process() -> Self {
+        let mut args = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned());
+        let program = args.next().unwrap_or_default();
+        let mut command = Path::new(&program)
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let is_word = |arg: &String| {
+            arg.len() <= 32 && arg.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+        };
+        if let Some(subcommand) = args
+            .next()
+            .filter(|arg| !arg.starts_with('-'))
+            .filter(is_word)
+        {
+            command.push(' ');
+            command.push_str(&subcommand);
+        }
+        Self {
+            pid: std::process::id(),
+            command,
+            started: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs()),
+        }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (date, time) = (civil(self.started / 86_400), self.started % 86_400);
+        write!(
+            f,
+            "process {} ({}) since {date} {:02}:{:02}:{:02} UTC",
+            self.pid,
+            self.command,
+            time / 3600,
+            time / 60 % 60,
+            time % 60
+        )
+    }
+}
+
+/// The Gregorian date of a day counted from 1970-01-01, as `YYYY-MM-DD`.
+fn civil(mut day: u64) -> String {
+    let leap = |year: u64| {
+        (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400)
+    };
+    // 400 years repeat exactly; whole cycles first keeps the loop short for any input.
+    let mut year = 1970 + day / 146_097 * 400;
+    day %= 146_097;
+    while day >= 365 + u64::from(leap(year)) {
+        day -= 365 + u64::from(leap(year));
+        year += 1;
+    }
+    let february = 28 + u64::from(leap(year));
+    let mut month = 1;
+    for days in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if day < days {
+            break;
+        }
+        day -= days;
+        month += 1;
+    }
+    format!("{year:04}-{month:02}-{:02}", day + 1)
+}
+
+/// An exclusive lock, held until dropped or until the process ends, however it ends.
+///
+/// The operating system's lock decides; what the file says only serves the error message, so a
+/// stale text does no harm.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock at `path`, creating the file if needed.
+    pub(crate) fn acquire(path: &Path) -> Result<Self> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(Error::io("open lock file", path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::Locked {
+                    path: path.to_owned(),
+                    holder: read_holder(&mut file),
+                });
+            }
+            Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),
+        }
+        // The text is a courtesy: on a full disk the lock must still be had.
+        let _ = write_holder(&mut file);
+        Ok(Self { _file: file })
+    }
+}
+
+/// The path of the lock that guards the file at `path`.
+pub(crate) fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
+fn read_holder(file: &mut File) -> Option<Holder> {
+    let mut text = String::new();
+    file.take(4096).read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+fn write_holder(file: &mut File) -> std::io::Result<()> {
+    let text = serde_json::to_vec(&Holder::this_process())?;
+    file.set_len(0)?;
+    file.seek(SeekFrom::Start(0))?;
+    file.write_all(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_gregorian() {
+        for (seconds, expected) in [
+            (0_u64, "1970-01-01"),
+            (951_782_400, "2000-02-29"),
+            (951_868_800, "2000-03-01"),
+            (1_709_164_800, "2024-02-29"),
+            (1_735_603_200, "2024-12-31"),
+            (4_107_542_400, "2100-03-01"),
+        ] {
+            assert_eq!(civil(seconds / 86_400), expected);
+        }
+    }
+
+    #[test]
+    fn a_second_handle_learns_who_holds_the_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("LOCK");
+        let held = Lock::acquire(&path).unwrap();
+        let Err(Error::Locked { holder, .. }) = Lock::acquire(&path) else {
+            panic!("two locks at once");
+        };
+        assert_eq!(holder.unwrap().pid, std::process::id());
+        drop(held);
+        Lock::acquire(&path).unwrap();
+    }
+
+    #[test]
+    fn stale_text_does_no_harm() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("LOCK");
+        std::fs::write(&path, "{\"pid\": 1, not json").unwrap();
+        let _held = Lock::acquire(&path).unwrap();
+    }
+}

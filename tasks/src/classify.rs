@@ -1,0 +1,272 @@
+use serde::{Deserialize, Serialize};
+
+use crate::problem::{DataError, Problem, Problems};
+use crate::{AnswerForm, Input, Metric, Prompt, Task, Template};
+
+/// A classification task as a study file declares it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassifySpec {
+    /// The seed prompt's instruction.
+    pub prompt: String,
+    /// How an input is rendered; see [`Template`].
+    pub input: String,
+    /// The closed set of labels, in the order they are shown and scored.
+    pub labels: Vec<String>,
+    /// How a group's outcomes become its score.
+    #[serde(default)]
+    pub metric: Metric,
+}
+
+/// Classification declared in a study file: no Rust needed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Classify {
+    name: String,
+    seed: Prompt,
+    template: Template,
+    labels: Vec<String>,
+    metric: Metric,
+}
+
+impl Classify {
+    /// Checks the declaration; all mistakes are reported at once, each under
+    /// its key.
+    pub fn new(name: impl Into<String>, spec: ClassifySpec) -> Result<Self, DataError> {
+        let mut problems = Problems::default();
+        if spec.prompt.trim().is_empty() {
+            problems.push(
+                Problem::new("task.prompt", "the prompt is empty")
+                    .mend("write the instruction in use today; the search starts from it"),
+            );
+        }
+        check_labels(&spec.labels, &mut problems);
+        if spec.metric == Metric::Auc && spec.labels.len() != 2 {
+            let what = format!("auc needs exactly two labels, not {}", spec.labels.len());
+            problems.push(Problem::new("task.metric", what).mend("use macro-f1 for more"));
+        }
+        let template = Template::new(spec.input).and_then(|template| {
+            if template.fields().is_empty() {
+                return Err(Problem::new(
+                    "",
+                    "the template names no field, so every input is alike",
+                )
+                .mend("write a column's name in braces, such as {text}"));
+            }
+            Ok(template)
+        });
+        let template = match template {
+            Ok(template) => template,
+            Err(problem) => {
+                problems.push(Problem {
+                    place: "task.input".into(),
+                    ..problem
+                });
+                Template::default()
+            }
+        };
+        problems.or(Self {
+            name: name.into(),
+            seed: Prompt::new(spec.prompt),
+            template,
+            labels: spec.labels,
+            metric: spec.metric,
+        })
+    }
+
+    /// The closed set, in the order of the study.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// How inputs are rendered.
+    pub fn template(&self) -> &Template {
+        &self.template
+    }
+
+    /// Fails, under `task.input`, on a field of the template that is no column of
+    /// the data.
+    pub fn check_fields<'a>(
+        &self,
+        columns: impl IntoIterator<Item = &'a str> + Clone,
+    ) -> Result<(), Problem> {
+        let at_key = |problem| Problem {
+            place: "task.input".into(),
+            ..problem
+        };
+        self.template.check_fields(columns).map_err(at_key)
+    }
+
+    /// The columns that inputs are rendered from, sorted.
+    pub fn fields(&self) -> Vec<String> {
+        self.template
+            .fields()
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+fn check_labels(labels: &[String], problems: &mut Problems) {
+    let mut fault = |what: String, mend: &str| {
+        problems.push(Problem::new("task.labels", what).mend(mend));
+    };
+    if labels.len() < 2 {
+        fault(
+            format!("{} labels leave nothing to choose", labels.len()),
+            "list at least two",
+        );
+    }
+    for (index, label) in labels.iter().enumerate() {
+        let same = |other: &&String| other.trim().to_lowercase() == label.trim().to_lowercase();
+        if label.trim().is_empty() {
+            fault(
+                format!("label {} is blank", index + 1),
+                "remove it or give it a name",
+            );
+        } else if label.trim() != label {
+            fault(
+                format!("label {label:?} begins or ends with a space"),
+                "remove the space",
+            );
+        } else if let Some(twin) = labels[..index].iter().find(same) {
+            // A text reply could not tell "Yes" from "yes".
+            fault(
+                format!("labels {twin:?} and {label:?} differ at most in case"),
+                "remove or rename one",
+            );
+        }
+    }
+}
+
+impl Task for Classify {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn seed(&self) -> Prompt {
+        self.seed.clone()
+    }
+
+    fn answer_form(&self, _: &Input) -> AnswerForm {
+        AnswerForm::Choice {
+            labels: self.labels.clone(),
+        }
+    }
+
+    fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    fn render(&self, input: &Input) -> String {
+        self.template.render(input)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Answer, Label, Reply};
+
+    fn spec() -> ClassifySpec {
+        ClassifySpec {
+            prompt: "Is this review positive or negative?".into(),
+            input: "Review: {text}".into(),
+            labels: vec!["positive".into(), "negative".into()],
+            metric: Metric::Accuracy,
+        }
+    }
+
+    fn check(change: impl FnOnce(&mut ClassifySpec), expect: &str) {
+        let mut spec = spec();
+        change(&mut spec);
+        let error = Classify::new("t", spec).unwrap_err().to_string();
+        assert!(error.contains(expect), "{error}");
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        check(
+            |s| s.prompt = " ".into(),
+            "task.prompt: the prompt is empty",
+        );
+        check(
+            |s| s.labels.truncate(1),
+            "task.labels: 1 labels leave nothing to choose",
+        );
+        check(|s| s.labels.push(" ".into()), "label 3 is blank");
+        check(
+            |s| s.labels.push("Positive".into()),
+            "\"positive\" and \"Positive\"",
+        );
+        check(
+            |s| s.labels.push("x ".into()),
+            "begins or ends with a space",
+        );
+        check(
+            |s| s.input = "Review: {text".into(),
+            "task.input: `{` is never closed (character 9",
+        );
+        check(
+            |s| s.input = "Review".into(),
+            "task.input: the template names no field",
+        );
+        check(
+            |s| {
+                s.labels.push("neutral".into());
+                s.metric = Metric::Auc;
+            },
+            "task.metric: auc needs exactly two labels, not 3",
+        );
+        check(
+            |s| {
+                s.prompt.clear();
+                s.labels.clear();
+            },
+            "2 problems:\n  task.prompt",
+        );
+    }
+
+    #[test]
+    fn a_spec_becomes_a_task() {
+        let task = Classify::new("reviews", spec()).unwrap();
+        let example = Input::new("1", "books")
+            .with_field("text", "Wow {text}")
+            .with_label(Label::Class("positive".into()));
+        let request = task.request(&task.seed(), &example.input);
+        assert_eq!(
+            request.messages[0].content,
+            "Is this review positive or negative?\n\nReview: Wow {text}"
+        );
+        assert_eq!(task.demonstration(&example).answer, "positive");
+        assert_eq!(
+            task.score(&example, &Reply::text("Answer: Positive"))
+                .value(),
+            Some(1.0)
+        );
+        let scored = Reply {
+            label_logprobs: Some(vec![-2.0, -1.0]),
+            ..Reply::text("negative")
+        };
+        assert_eq!(
+            task.parse(&example.input, &scored),
+            Answer::Class {
+                label: "negative".into(),
+                margin: Some(-1.0)
+            }
+        );
+        assert_eq!(task.fields(), ["text"]);
+        assert!(task.check_fields(["label", "text"]).is_ok());
+        let error = task
+            .check_fields(["label", "texts"])
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with("task.input: unknown field {text}; did you mean \"texts\"?"));
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        let mut value = serde_json::to_value(spec()).unwrap();
+        value["lables"] = serde_json::json!([]);
+        assert!(serde_json::from_value::<ClassifySpec>(value).is_err());
+    }
+}

@@ -1,0 +1,221 @@
+use super::*;
+use crate::table::Format;
+
+fn columns() -> Columns {
+    Columns {
+        group: Some("domain".into()),
+        label: "label".into(),
+        fields: vec!["text".into()],
+        ..Columns::default()
+    }
+}
+
+fn load(columns: &Columns, csv: &str) -> Result<Loaded, DataError> {
+    let table = Table::parse("r.csv", Format::Csv, csv.as_bytes()).unwrap();
+    columns.examples(&table, &AnswerForm::choice(["positive", "negative"]))
+}
+
+/// The examples as `id group label` lines, or the error.
+fn check(change: impl FnOnce(&mut Columns), csv: &str, expect: &str) {
+    let mut columns = columns();
+    change(&mut columns);
+    let shown = match load(&columns, csv) {
+        Ok(loaded) => {
+            let lines = loaded.examples.iter().map(|example| {
+                format!(
+                    "{} {} {}",
+                    example.input.id,
+                    example.input.group,
+                    example.label.to_answer()
+                )
+            });
+            lines.collect::<Vec<_>>().join("\n")
+        }
+        Err(error) => error.to_string(),
+    };
+    assert_eq!(shown, expect);
+}
+
+const ROWS: &str = "key,domain,label,text,user,age\n\
+    a,books,1,fine,u1,29\n\
+    b,books,0,bad,,30\n\
+    c,films,2,so so,u2,44.5\n";
+
+fn mapped(columns: &mut Columns) {
+    columns.label_map = [("1", "positive"), ("0", "negative"), ("2", "")]
+        .map(|(k, v)| (k.into(), v.into()))
+        .into();
+}
+
+#[test]
+fn rows_become_examples() {
+    check(
+        mapped,
+        ROWS,
+        "r.csv:2 books positive\nr.csv:3 books negative",
+    );
+    let mut columns = columns();
+    mapped(&mut columns);
+    columns.id = Some("key".into());
+    columns.cluster = Some("user".into());
+    let loaded = load(&columns, ROWS).unwrap();
+    assert_eq!(loaded.dropped, 1);
+    let [a, b] = &loaded.examples[..] else {
+        panic!()
+    };
+    assert_eq!(
+        (a.input.id.as_str(), a.input.cluster.as_deref()),
+        ("a", Some("u1"))
+    );
+    assert_eq!(b.input.cluster, None);
+    // The model may see the fields asked for and nothing else.
+    assert_eq!(
+        a.input.fields,
+        [("text".to_owned(), "fine".to_owned())].into()
+    );
+}
+
+#[test]
+fn bands_cut_groups() {
+    let cut = |edges: &[f64]| {
+        let edges = edges.to_vec();
+        move |columns: &mut Columns| {
+            mapped(columns);
+            columns.label_map.insert("2".into(), "positive".into());
+            columns.group = None;
+            columns.bands = Some(Bands {
+                column: "age".into(),
+                edges,
+            });
+        }
+    };
+    check(
+        cut(&[30.0, 45.0]),
+        ROWS,
+        "r.csv:2 <30 positive\nr.csv:3 30-44 negative\nr.csv:4 30-44 positive",
+    );
+    check(
+        cut(&[29.0, 30.0, 44.5]),
+        ROWS,
+        "r.csv:2 29 positive\nr.csv:3 30-<44.5 negative\nr.csv:4 44.5+ positive",
+    );
+    check(
+        cut(&[45.0, 30.0]),
+        ROWS,
+        "data.bands.edges: [45.0, 30.0] are not one or more rising numbers",
+    );
+    check(
+        cut(&[]),
+        ROWS,
+        "data.bands.edges: [] are not one or more rising numbers",
+    );
+    check(
+        cut(&[1.0]),
+        "domain,label,text,age\nx,1,t,old\n",
+        "r.csv:2: \"age\" is \"old\", no number; data.bands cuts this column into groups; fill it in",
+    );
+    check(
+        |columns| {
+            cut(&[1.0])(columns);
+            columns.group = Some("domain".into());
+        },
+        ROWS,
+        "data.bands: data.group already names the group; keep one of data.group and data.bands",
+    );
+}
+
+#[test]
+fn a_wrong_study_is_told_once() {
+    check(
+        |columns| columns.label = "lable".into(),
+        ROWS,
+        "data.label: there is no column \"lable\"; did you mean \"label\"? \
+         columns: \"age\", \"domain\", \"key\", \"label\", \"text\", \"user\"",
+    );
+    check(
+        |columns| columns.label_map.extend([("1".into(), "postive".into())]),
+        ROWS,
+        "data.label_map: \"1\" is mapped to \"postive\", which is no label; \
+         did you mean \"positive\"? labels: \"positive\", \"negative\"",
+    );
+    check(
+        |columns| columns.group = None,
+        ROWS,
+        "data.group: no column names the group; set data.group, or data.bands to cut groups from a number",
+    );
+    check(
+        |columns| columns.fields = vec!["label".into()],
+        ROWS,
+        "data.fields: the label \"label\" is among the fields; the model would be shown the answer; remove it",
+    );
+    check(
+        |columns| columns.fields.clear(),
+        ROWS,
+        "data.fields: no column becomes a field; name the columns the model may see",
+    );
+}
+
+#[test]
+fn every_bad_row_is_told() {
+    check(
+        |columns| columns.id = Some("key".into()),
+        "key,domain,label,text\n\
+         a,books,positive,x\n\
+         b,books,,x\n\
+         c,,negative,x\n\
+         a,books,negative,x\n\
+         d,books,Positive,x\n\
+         ,books,negative,x\n",
+        "5 problems:\n  \
+         r.csv:3: \"label\" is empty; fill in the label, or drop such rows with \"\" = \"\" in data.label_map\n  \
+         r.csv:4: \"domain\" is empty\n  \
+         r.csv:5: id \"a\" is already used at r.csv:2; make ids unique, or leave data.id out\n  \
+         r.csv:6: \"Positive\" is no label; map it in data.label_map (to \"\" to drop such rows); \
+         did you mean \"positive\"? labels: \"positive\", \"negative\"\n  \
+         r.csv:7: \"key\" is empty",
+    );
+    check(
+        |columns| columns.label_map.extend([(String::new(), String::new())]),
+        "domain,label,text\nx,,t\nx,positive,t\n",
+        "r.csv:3 x positive",
+    );
+}
+
+#[test]
+fn json_rows_may_differ() {
+    let json = "{\"domain\": \"x\", \"label\": \"positive\", \"text\": [1]}\n\
+                {\"domain\": \"x\", \"label\": \"positive\"}\n\
+                {\"domain\": \"x\", \"label\": \"positive\", \"text\": null}\n";
+    let table = Table::parse("r.jsonl", Format::JsonLines, json.as_bytes()).unwrap();
+    let error = columns()
+        .examples(&table, &AnswerForm::choice(["positive"]))
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "2 problems:\n  r.jsonl:1: \"text\" holds an array or object; make it a text\n  \
+         r.jsonl:2: the row has no \"text\"; it has \"domain\", \"label\""
+    );
+}
+
+#[test]
+fn other_forms_read_their_own_labels() {
+    let csv = "domain,label,text\nx,4.5,t\n";
+    let table = Table::parse("r.csv", Format::Csv, csv.as_bytes()).unwrap();
+    let label = |form| {
+        columns()
+            .examples(&table, &form)
+            .map(|l| l.examples[0].label.clone())
+    };
+    let stars = |max| AnswerForm::Number { min: 1.0, max };
+    assert_eq!(label(stars(5.0)).unwrap(), Label::Number(4.5));
+    assert_eq!(
+        label(stars(4.0)).unwrap_err().to_string(),
+        "r.csv:2: \"4.5\" is no number in 1 to 4"
+    );
+    assert_eq!(
+        label(AnswerForm::Text { max_tokens: 1 }).unwrap(),
+        Label::Text("4.5".into())
+    );
+    let form = AnswerForm::Ranking { candidates: vec![] };
+    assert_eq!(label(form).unwrap(), Label::Relevant(vec!["4.5".into()]));
+}

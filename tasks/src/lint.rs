@@ -1,0 +1,291 @@
+//! Checks of a study's data before the first call is paid for.
+
+mod finding;
+mod roles;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{AnswerForm, Data, Example, GroupsSpec, Input, Label, Task, grade};
+pub use finding::{Finding, Severity};
+pub use roles::drop_leaks;
+
+use Severity::{Error, Info, Warning};
+use finding::Findings;
+
+/// The checks. Findings go to the person who owns the data: some tell target
+/// labels, and no proposer may see them.
+#[derive(Clone, Copy)]
+pub struct Lint<'a> {
+    /// The task, which renders inputs and knows the answer form.
+    pub task: &'a dyn Task,
+    /// The groups in use.
+    pub groups: &'a GroupsSpec,
+    /// All examples, in the order of the files.
+    pub examples: &'a [Example],
+    /// The roles; without them only the examples are checked.
+    pub data: Option<&'a Data>,
+    /// Reports leaks into the audit as warnings instead of errors.
+    pub allow_leakage: bool,
+}
+
+/// Inputs of more characters than this, about 2000 tokens, may not fit small
+/// models.
+const LONG_INPUT: usize = 8000;
+
+/// Total variation distance of the class shares that counts as a strong shift.
+const STRONG_SHIFT: f64 = 0.2;
+
+/// What chat templates use to mark turns.
+const CONTROL_TOKENS: [&str; 13] = [
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|endoftext|>",
+    "<|begin_of_text|>",
+    "<|eot_id|>",
+    "<|start_header_id|>",
+    "<|user|>",
+    "<|assistant|>",
+    "<|system|>",
+    "[INST]",
+    "[/INST]",
+    "<start_of_turn>",
+    "<end_of_turn>",
+];
+
+impl Lint<'_> {
+    /// All findings: errors first, then by code, message and place. The order
+    /// and the texts depend on the data alone.
+    pub fn run(&self) -> Vec<Finding> {
+        let mut found = Findings::default();
+        self.ids(&mut found);
+        self.labels(&mut found);
+        self.inputs(&mut found);
+        for (names, is_source) in [(&self.groups.source, true), (&self.groups.target, false)] {
+            for name in names {
+                self.group(name, is_source, &mut found);
+            }
+        }
+        self.shifts(&mut found);
+        if let Some(data) = self.data {
+            self.roles(data, &mut found);
+            roles::small_groups(data, &mut found);
+        }
+        found.0.sort();
+        found.0
+    }
+
+    /// The examples of groups in use.
+    fn used(&self) -> impl Iterator<Item = &Example> {
+        let used: BTreeSet<_> = self
+            .groups
+            .source
+            .iter()
+            .chain(&self.groups.target)
+            .collect();
+        self.examples
+            .iter()
+            .filter(move |example| used.contains(&example.input.group))
+    }
+
+    fn ids(&self, found: &mut Findings) {
+        let mut seen = BTreeSet::new();
+        let twice = self
+            .used()
+            .map(|example| &example.input.id)
+            .filter(|id| !seen.insert(*id));
+        found.add(Error, "duplicate-id", twice.cloned(), |n| {
+            format!("ids used more than once, so that one example may be in two roles: {n}")
+        });
+    }
+
+    fn labels(&self, found: &mut Findings) {
+        let misfits = self
+            .used()
+            .filter(|example| !fits(&self.task.answer_form(&example.input), &example.label));
+        found.add(Error, "label-outside-set", misfits.map(id), |n| {
+            format!("labels that cannot be the answer to the task: {n}")
+        });
+        let mut first: BTreeMap<_, &Example> = BTreeMap::new();
+        let conflicts = self.used().filter(|example| {
+            let Some(key) = key(self.task, &example.input) else {
+                return false;
+            };
+            first.entry(key).or_insert(example).label != example.label
+        });
+        let conflicts: Vec<_> = conflicts.map(id).collect();
+        found.add(Warning, "conflicting-label", conflicts, |n| {
+            format!("inputs that repeat an earlier one's text under another label: {n}")
+        });
+    }
+
+    fn inputs(&self, found: &mut Findings) {
+        let blank = self.used().filter(|example| is_blank(&example.input));
+        found.add(Warning, "empty-input", blank.map(id), |n| {
+            format!("inputs without text in any field: {n}")
+        });
+        let long = self
+            .used()
+            .filter(|example| self.task.render(&example.input).chars().count() > LONG_INPUT);
+        found.add(Warning, "long-input", long.map(id), |n| {
+            format!("inputs above {LONG_INPUT} characters, which small models cut or refuse: {n}")
+        });
+        let control = self.used().filter(|example| {
+            let values = example.input.fields.values();
+            values
+                .into_iter()
+                .any(|text| CONTROL_TOKENS.iter().any(|token| text.contains(token)))
+        });
+        found.add(Info, "control-token", control.map(id), |n| {
+            format!(
+                "inputs with a chat template's control tokens, which are sent as plain text: {n}"
+            )
+        });
+    }
+
+    fn group(&self, name: &str, is_source: bool, found: &mut Findings) {
+        let role = if is_source { "source" } else { "target" };
+        let labels: Vec<_> = self
+            .examples
+            .iter()
+            .filter(|example| example.input.group == name)
+            .map(|example| &example.label)
+            .collect();
+        if labels.is_empty() {
+            found.note(
+                Error,
+                "empty-group",
+                format!("the {role} group {name:?} has no examples"),
+            );
+            return;
+        }
+        let Some(classes) = classes(&labels) else {
+            return;
+        };
+        if let (1, Some(only)) = (classes.len(), classes.keys().next()) {
+            let severity = if is_source { Error } else { Warning };
+            found.note(
+                severity,
+                "single-class-group",
+                format!(
+                    "all {} examples of the {role} group {name:?} are {only:?}; \
+                     always answering so would score best",
+                    labels.len()
+                ),
+            );
+            return;
+        }
+        let shares: Vec<_> = classes
+            .iter()
+            .map(|(class, n)| format!("{class:?} {:.1}%", 100.0 * *n as f64 / labels.len() as f64))
+            .collect();
+        found.note(
+            Info,
+            "prevalence",
+            format!(
+                "{role} group {name:?}: {} examples, {}",
+                labels.len(),
+                shares.join(", ")
+            ),
+        );
+        let runs = 1 + labels.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        // By chance alone: at most k! in the number of orders, below 1 in 100.
+        if runs == classes.len() && labels.len() >= 12 {
+            found.note(
+                Info,
+                "label-sorted",
+                format!(
+                    "the {role} group {name:?} is sorted by label; \
+                     the split shuffles it, other readers of the file may not"
+                ),
+            );
+        }
+    }
+
+    fn shifts(&self, found: &mut Findings) {
+        let labels = |names: &[String]| -> Vec<&Label> {
+            let members = self
+                .examples
+                .iter()
+                .filter(|e| names.contains(&e.input.group));
+            members.map(|example| &example.label).collect()
+        };
+        let shares = |labels: &[&Label]| -> Option<BTreeMap<String, f64>> {
+            let n = labels.len() as f64;
+            let shares = classes(labels)?.into_iter();
+            Some(
+                shares
+                    .map(|(class, count)| (class.to_owned(), count as f64 / n))
+                    .collect(),
+            )
+        };
+        let Some(source) = shares(&labels(&self.groups.source)) else {
+            return;
+        };
+        for name in &self.groups.target {
+            let Some(target) = shares(&labels(std::slice::from_ref(name))) else {
+                continue;
+            };
+            let share = |of: &BTreeMap<String, f64>, class| of.get(class).copied().unwrap_or(0.0);
+            let distance = source
+                .keys()
+                .chain(target.keys())
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .map(|class| (share(&source, class) - share(&target, class)).abs())
+                .sum::<f64>()
+                / 2.0;
+            if distance >= STRONG_SHIFT {
+                found.note(
+                    Warning,
+                    "prevalence-shift",
+                    format!(
+                        "class shares of the target group {name:?} differ from the source's by \
+                         {:.0} points (total variation)",
+                        100.0 * distance
+                    ),
+                );
+            }
+        }
+    }
+}
+
+/// Examples per class; `None` if some label is no class.
+fn classes<'a>(labels: &[&'a Label]) -> Option<BTreeMap<&'a str, usize>> {
+    let mut counts = BTreeMap::new();
+    for label in labels {
+        let Label::Class(class) = label else {
+            return None;
+        };
+        *counts.entry(class.as_str()).or_default() += 1;
+    }
+    Some(counts)
+}
+
+fn fits(form: &AnswerForm, label: &Label) -> bool {
+    match (form, label) {
+        (AnswerForm::Choice { labels }, Label::Class(class)) => labels.contains(class),
+        (AnswerForm::Number { min, max }, Label::Number(number)) => (min..=max).contains(&number),
+        (AnswerForm::Ranking { candidates }, Label::Relevant(items)) => {
+            items.iter().any(|item| candidates.contains(item))
+        }
+        // A choice may also be graded against free text.
+        (AnswerForm::Text { .. } | AnswerForm::Choice { .. }, Label::Text(_)) => true,
+        _ => false,
+    }
+}
+
+fn is_blank(input: &Input) -> bool {
+    input.fields.values().all(|text| text.trim().is_empty())
+}
+
+/// What makes two inputs the same text; a blank input is like no other.
+fn key(task: &dyn Task, input: &Input) -> Option<String> {
+    (!is_blank(input)).then(|| grade::normalise(&task.render(input)))
+}
+
+fn id(example: &Example) -> String {
+    example.input.id.clone()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+use std::fmt;
+
+use serde::Serialize;
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// A run would mislead: refuse it.
+    Error,
+    /// Worth a look before a run.
+    Warning,
+    /// Worth knowing.
+    Info,
+}
+
+/// One thing found.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Finding {
+    /// How much it matters.
+    pub severity: Severity,
+    /// A stable name, such as `leak`.
+    pub code: &'static str,
+    /// What was found, with how often where it is about examples.
+    pub message: String,
+    /// Ids of examples concerned, at most [`Finding::PLACES`] of them.
+    pub places: Vec<String>,
+}
+
+impl Finding {
+    /// How many ids a finding names at most; its message has the full count.
+    pub const PLACES: usize = 5;
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Info => "info",
+        };
+        write!(f, "{severity}[{}]: {}", self.code, self.message)?;
+        if !self.places.is_empty() {
+            write!(f, " ({})", self.places.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// Collects findings in any order.
+#[derive(Default)]
+pub(super) struct Findings(pub(super) Vec<Finding>);
+
+impl Findings {
+    pub(super) fn note(&mut self, severity: Severity, code: &'static str, message: String) {
+        self.0.push(Finding {
+            severity,
+            code,
+            message,
+            places: Vec::new(),
+        });
+    }
+
+    /// One finding about all of `places`, if there are any.
+    pub(super) fn add(
+        &mut self,
+        severity: Severity,
+        code: &'static str,
+        places: impl IntoIterator<Item = String>,
+        message: impl FnOnce(usize) -> String,
+    ) {
+        let mut places: Vec<_> = places.into_iter().collect();
+        if !places.is_empty() {
+            let message = message(places.len());
+            places.truncate(Finding::PLACES);
+            self.0.push(Finding {
+                severity,
+                code,
+                message,
+                places,
+            });
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Checks across roles: what must not be in two of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Severity::{Error, Info, Warning};
+use super::finding::Findings;
+use super::{Lint, key};
+use crate::{Data, Input, Task};
+
+/// Below this many examples a share is known to no better than ±18 points.
+const SMALL_GROUP: usize = 30;
+
+impl Lint<'_> {
+    pub(super) fn roles(&self, data: &Data, found: &mut Findings) {
+        let sealed = texts(self.task, data.audit.inputs());
+        let users: BTreeSet<_> = data
+            .audit
+            .inputs()
+            .filter_map(|input| input.cluster.as_ref())
+            .collect();
+        let train = texts(
+            self.task,
+            data.source.train.iter().map(|example| &example.input),
+        );
+        let roles: [(&str, Vec<&Input>); 5] = [
+            (
+                "train",
+                data.source
+                    .train
+                    .iter()
+                    .map(|example| &example.input)
+                    .collect(),
+            ),
+            (
+                "validation",
+                data.source
+                    .validation
+                    .iter()
+                    .map(|example| &example.input)
+                    .collect(),
+            ),
+            ("unlabelled", data.target.inputs.iter().collect()),
+            ("labelled", data.labelled_target.inputs().collect()),
+            ("audit", data.audit.inputs().collect()),
+        ];
+        let severity = if self.allow_leakage { Warning } else { Error };
+        for (role, inputs) in roles {
+            let within = |texts: &BTreeSet<String>| -> Vec<String> {
+                let shared = inputs
+                    .iter()
+                    .filter(|input| key(self.task, input).is_some_and(|key| texts.contains(&key)));
+                shared.map(|input| input.id.clone()).collect()
+            };
+            if role != "audit" {
+                found.add(severity, "leak", within(&sealed), |n| {
+                    format!("texts of {role} that are also in the sealed audit: {n}")
+                });
+            }
+            if role != "audit" {
+                let known = inputs.iter().filter(|input| {
+                    input
+                        .cluster
+                        .as_ref()
+                        .is_some_and(|cluster| users.contains(cluster))
+                });
+                let known: Vec<_> = known.map(|input| input.id.clone()).collect();
+                found.add(Info, "cluster-overlap", known, |n| {
+                    format!(
+                        "examples of {role} from a cluster that is also in the sealed audit: {n}"
+                    )
+                });
+            }
+            if role == "validation" {
+                found.add(Warning, "train-validation-overlap", within(&train), |n| {
+                    format!("texts of validation that proposers see in train: {n}")
+                });
+            }
+            let mut seen = BTreeSet::new();
+            let again = inputs
+                .iter()
+                .filter(|input| key(self.task, input).is_some_and(|key| !seen.insert(key)));
+            let again: Vec<_> = again.map(|input| input.id.clone()).collect();
+            found.add(Warning, "duplicate-text", again, |n| {
+                format!(
+                    "texts of {role} that repeat an earlier one, though intervals take them as independent: {n}"
+                )
+            });
+        }
+    }
+}
+
+/// Removes from every other role what repeats a text of the sealed audit;
+/// returns how many examples went. Roles are not filled up again.
+pub fn drop_leaks(task: &dyn Task, data: &mut Data) -> usize {
+    let sealed = texts(task, data.audit.inputs());
+    let keep = |input: &Input| key(task, input).is_none_or(|key| !sealed.contains(&key));
+    let size = |data: &Data| {
+        data.source.train.len()
+            + data.source.validation.len()
+            + data.target.inputs.len()
+            + data.labelled_target.len()
+    };
+    let before = size(data);
+    data.source.train.retain(|example| keep(&example.input));
+    data.source
+        .validation
+        .retain(|example| keep(&example.input));
+    data.target.inputs.retain(&keep);
+    data.labelled_target.retain(keep);
+    before - size(data)
+}
+
+pub(super) fn small_groups(data: &Data, found: &mut Findings) {
+    let mut count = |role: &str, inputs: &mut dyn Iterator<Item = &Input>| {
+        let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
+        for input in inputs {
+            *sizes.entry(&input.group).or_default() += 1;
+        }
+        for (group, n) in sizes.into_iter().filter(|(_, n)| *n < SMALL_GROUP) {
+            // Half the width of the 95% interval of a share of one half.
+            let points = 98.0 / (n as f64).sqrt();
+            found.note(
+                Warning,
+                "small-group",
+                format!("{role} has only {n} examples of {group:?}: scores there are known to ±{points:.0} points"),
+            );
+        }
+    };
+    count(
+        "validation",
+        &mut data.source.validation.iter().map(|example| &example.input),
+    );
+    count("audit", &mut data.audit.inputs());
+}
+
+fn texts<'a>(task: &dyn Task, inputs: impl Iterator<Item = &'a Input>) -> BTreeSet<String> {
+    inputs.filter_map(|input| key(task, input)).collect()
+}

@@ -1,0 +1,177 @@
+use super::*;
+use crate::{Classify, ClassifySpec, LabelledTarget, Metric};
+
+fn task() -> Classify {
+    let spec = ClassifySpec {
+        prompt: "Positive or negative?".into(),
+        input: "Review: {text}".into(),
+        labels: vec!["positive".into(), "negative".into()],
+        metric: Metric::Accuracy,
+    };
+    Classify::new("reviews", spec).unwrap()
+}
+
+fn example(group: &str, index: usize, text: &str, label: &str) -> Example {
+    Input::new(format!("{group}-{index}"), group)
+        .with_field("text", text)
+        .with_label(Label::Class(label.into()))
+}
+
+fn groups() -> GroupsSpec {
+    GroupsSpec {
+        source: vec!["books".into()],
+        target: vec!["films".into(), "toys".into()],
+        train: 10,
+        validation: 30,
+        unlabelled: 20,
+        labelled: 4,
+        audit: 10,
+        balance: false,
+    }
+}
+
+/// Distinct texts; every `every`-th is negative.
+fn clean(group: &str, n: usize, every: usize) -> Vec<Example> {
+    let label = |index: usize| {
+        if index.is_multiple_of(every) {
+            "negative"
+        } else {
+            "positive"
+        }
+    };
+    (0..n)
+        .map(|index| example(group, index, &format!("{group} {index}"), label(index)))
+        .collect()
+}
+
+fn lint(examples: &[Example], data: Option<&Data>, allow_leakage: bool) -> Vec<Finding> {
+    let (task, groups) = (task(), groups());
+    Lint {
+        task: &task,
+        groups: &groups,
+        examples,
+        data,
+        allow_leakage,
+    }
+    .run()
+}
+
+fn shown(findings: &[Finding]) -> String {
+    let lines: Vec<_> = findings.iter().map(Finding::to_string).collect();
+    lines.join("\n")
+}
+
+fn codes(findings: &[Finding]) -> Vec<&str> {
+    findings.iter().map(|finding| finding.code).collect()
+}
+
+#[test]
+fn clean_data_has_only_facts() {
+    let examples = [
+        clean("books", 60, 2),
+        clean("films", 60, 2),
+        clean("toys", 60, 2),
+    ]
+    .concat();
+    let groups = GroupsSpec {
+        audit: 30,
+        train: 0,
+        unlabelled: 0,
+        ..groups()
+    };
+    let data = groups.split(&examples, 1).unwrap().data;
+    assert_eq!(
+        codes(&lint(&examples, Some(&data), false)),
+        ["prevalence"; 3]
+    );
+    assert_eq!(data.reads.count(), 0);
+}
+
+#[test]
+fn dirty_data_is_told() {
+    let mut books = clean("books", 60, 2);
+    books.sort_by_key(|example| example.label.to_answer());
+    let mut films = clean("films", 60, 10);
+    films[0]
+        .input
+        .fields
+        .insert("text".into(), "x".repeat(LONG_INPUT));
+    films[1]
+        .input
+        .fields
+        .insert("text".into(), "fine<|im_end|>".into());
+    films[2].input.fields.insert("text".into(), " ".into());
+    films[3].label = Label::Class("neutral".into());
+    films[4].input.id = "films-5".into();
+    films[6]
+        .input
+        .fields
+        .insert("text".into(), "Films 10!".into());
+    let mut toys = clean("toys", 60, 1);
+    for toy in &mut toys {
+        toy.input.cluster = Some("u1".into());
+    }
+    let mut leaking = groups()
+        .split(&[&books[..], &films, &toys].concat(), 1)
+        .unwrap()
+        .data;
+    leaking.source.train[0].input = leaking.source.validation[0].input.clone();
+    leaking.target.inputs[0] = leaking.audit.inputs().next().unwrap().clone();
+    leaking.target.inputs[1] = leaking.target.inputs[2].clone();
+    let examples = [books, films, toys, clean("unused", 9, 1)].concat();
+    let findings = lint(&examples, Some(&leaking), false);
+    insta::assert_snapshot!("dirty", shown(&findings));
+    assert_eq!(findings, lint(&examples, Some(&leaking), false));
+}
+
+#[test]
+fn an_empty_group_is_an_error() {
+    let examples = [clean("books", 60, 2), clean("films", 60, 2)].concat();
+    let findings = lint(&examples, None, false);
+    assert_eq!(
+        findings[0].to_string(),
+        "error[empty-group]: the target group \"toys\" has no examples"
+    );
+}
+
+#[test]
+fn leaks_are_refused_allowed_or_dropped() {
+    let examples = [
+        clean("books", 60, 3),
+        clean("films", 60, 3),
+        clean("toys", 60, 3),
+    ]
+    .concat();
+    let mut data = groups().split(&examples, 1).unwrap().data;
+    let mut sealed = data.audit.inputs().cloned();
+    // Case and punctuation hide no leak.
+    let text = sealed.next().unwrap().field("text").to_uppercase() + "!";
+    data.source.train[0]
+        .input
+        .fields
+        .insert("text".into(), text);
+    data.source.validation[3].input = sealed.next().unwrap();
+    data.target.inputs[5] = sealed.next().unwrap();
+    let labelled = sealed
+        .next()
+        .unwrap()
+        .with_label(Label::Class("negative".into()));
+    drop(sealed);
+    data.labelled_target = LabelledTarget::new(vec![labelled], data.reads.clone());
+    let leaks = |data: &Data, allow| -> Vec<_> {
+        let found = lint(&examples, Some(data), allow);
+        let found = found.iter().filter(|finding| finding.code == "leak");
+        found
+            .map(|finding| (finding.severity, finding.places.len()))
+            .collect()
+    };
+    assert_eq!(leaks(&data, false), [(Error, 1); 4]);
+    assert_eq!(leaks(&data, true), [(Warning, 1); 4]);
+    assert_eq!(drop_leaks(&task(), &mut data), 4);
+    assert_eq!(leaks(&data, false), []);
+    assert_eq!(
+        (data.source.train.len(), data.labelled_target.len()),
+        (9, 0)
+    );
+    assert_eq!(drop_leaks(&task(), &mut data), 0);
+}

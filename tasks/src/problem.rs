@@ -1,0 +1,143 @@
+use std::fmt;
+
+use serde::Serialize;
+
+/// A place in a data file; prints as `file:line`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Place {
+    /// The file as the study names it.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// One thing wrong with the data or its description: where, what, and how to
+/// mend it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// `file:line`, a file, or a key of the study; empty where none applies.
+    pub place: String,
+    /// What is wrong.
+    pub what: String,
+    /// What to do about it.
+    pub mend: Option<String>,
+}
+
+impl Problem {
+    pub(crate) fn new(place: impl fmt::Display, what: impl Into<String>) -> Self {
+        Self {
+            place: place.to_string(),
+            what: what.into(),
+            mend: None,
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn mend(mut self, mend: impl Into<String>) -> Self {
+        self.mend = Some(mend.into());
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.place.is_empty() {
+            write!(f, "{}: ", self.place)?;
+        }
+        f.write_str(&self.what)?;
+        if let Some(mend) = &self.mend {
+            write!(f, "; {mend}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// Everything found wrong, the first [`DataError::SHOWN`] in full. Reads after
+/// "failed to …".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataError {
+    problems: Vec<Problem>,
+    omitted: usize,
+}
+
+impl DataError {
+    /// How many problems are kept; the rest is only counted.
+    pub const SHOWN: usize = 20;
+
+    /// The problems kept, in the order they were found; at least one.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// How many more there were.
+    pub fn omitted(&self) -> usize {
+        self.omitted
+    }
+}
+
+impl From<Problem> for DataError {
+    fn from(problem: Problem) -> Self {
+        Self {
+            problems: vec![problem],
+            omitted: 0,
+        }
+    }
+}
+
+impl fmt::Display for DataError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let ([only], 0) = (self.problems.as_slice(), self.omitted) {
+            return only.fmt(f);
+        }
+        write!(f, "{} problems:", self.problems.len() + self.omitted)?;
+        for problem in &self.problems {
+            write!(f, "\n  {problem}")?;
+        }
+        if self.omitted > 0 {
+            write!(f, "\n  and {} more", self.omitted)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for DataError {}
+
+/// Collects problems so that one run reports them all.
+#[derive(Debug, Default)]
+pub(crate) struct Problems {
+    kept: Vec<Problem>,
+    omitted: usize,
+}
+
+impl Problems {
+    pub(crate) fn push(&mut self, problem: Problem) {
+        if self.kept.len() < DataError::SHOWN {
+            self.kept.push(problem);
+        } else {
+            self.omitted += 1;
+        }
+    }
+
+    /// How many there are, kept or not.
+    pub(crate) fn len(&self) -> usize {
+        self.kept.len() + self.omitted
+    }
+
+    pub(crate) fn or<T>(self, value: T) -> Result<T, DataError> {
+        if self.kept.is_empty() {
+            return Ok(value);
+        }
+        Err(DataError {
+            problems: self.kept,
+            omitted: self.omitted,
+        })
+    }
+}

@@ -1,0 +1,167 @@
+//! Rows of text read from JSON Lines, CSV and TSV files, each with its place.
+
+mod delimited;
+mod jsonl;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::problem::{DataError, Place, Problem, Problems};
+
+/// The longest line or record read, in bytes. Longer ones are a broken file far
+/// more often than data.
+pub const MAX_RECORD: usize = 8 << 20;
+
+/// One row: named texts. JSON numbers and booleans are kept as their text, null
+/// as the empty text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The values by column.
+    pub values: BTreeMap<String, String>,
+    /// The file as the study names it.
+    pub file: Arc<str>,
+    /// The line the row starts on, from 1.
+    pub line: u64,
+    /// Columns that hold a JSON array or object: an error only where used.
+    pub(crate) nested: BTreeSet<String>,
+}
+
+impl Row {
+    /// A row of these values.
+    pub fn new(file: impl Into<Arc<str>>, line: u64, values: BTreeMap<String, String>) -> Self {
+        Self {
+            values,
+            file: file.into(),
+            line,
+            nested: BTreeSet::new(),
+        }
+    }
+
+    /// Where the row stands.
+    pub fn place(&self) -> Place {
+        Place {
+            file: self.file.to_string(),
+            line: self.line,
+        }
+    }
+}
+
+/// How a file is written, told by its extension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// `.jsonl`, `.json-lines`, `.ndjson`: one JSON object per line.
+    JsonLines,
+    /// `.csv`: comma-separated with a header line, quoted as in RFC 4180.
+    Csv,
+    /// `.tsv`: the same with tabs.
+    Tsv,
+}
+
+impl Format {
+    /// The format of a file name, by its extension in any case.
+    pub fn of(file: &str) -> Option<Self> {
+        let extension = Path::new(file).extension()?.to_str()?.to_lowercase();
+        match extension.as_str() {
+            "jsonl" | "json-lines" | "ndjson" => Some(Self::JsonLines),
+            "csv" => Some(Self::Csv),
+            "tsv" => Some(Self::Tsv),
+            _ => None,
+        }
+    }
+}
+
+/// The rows of all of a study's data files, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Table {
+    /// The rows.
+    pub rows: Vec<Row>,
+}
+
+impl Table {
+    /// Reads these files one after the other. Relative names are looked up
+    /// below `root`, usually the study file's folder; rows and errors carry the
+    /// names as given.
+    ///
+    /// Problems are collected over all files before the first one is reported.
+    /// A byte-order mark and CRLF line ends are accepted; blank lines are
+    /// skipped.
+    pub fn read<S: AsRef<str>>(root: &Path, files: &[S]) -> Result<Self, DataError> {
+        let mut problems = Problems::default();
+        let mut table = Self::default();
+        if files.is_empty() {
+            problems.push(Problem::new("data.files", "names no file"));
+        }
+        for file in files.iter().map(AsRef::as_ref) {
+            let Some(format) = Format::of(file) else {
+                problems.push(
+                    Problem::new(file, "the extension tells no known format")
+                        .mend("use .jsonl, .csv or .tsv"),
+                );
+                continue;
+            };
+            match File::open(root.join(file)) {
+                Ok(opened) => {
+                    table.extend(file, format, BufReader::new(opened), &mut problems);
+                }
+                Err(error) => problems.push(unreadable(file, &error)),
+            }
+        }
+        problems.or(table)
+    }
+
+    /// Reads one source that is no file of its own, such as a member of an
+    /// archive; `name` stands for it in places and errors.
+    pub fn parse(name: &str, format: Format, reader: impl BufRead) -> Result<Self, DataError> {
+        let mut problems = Problems::default();
+        let mut table = Self::default();
+        table.extend(name, format, reader, &mut problems);
+        problems.or(table)
+    }
+
+    fn extend(
+        &mut self,
+        file: &str,
+        format: Format,
+        reader: impl BufRead,
+        problems: &mut Problems,
+    ) {
+        let before = self.rows.len();
+        let found = problems.len();
+        let name: Arc<str> = file.into();
+        let read = match format {
+            Format::JsonLines => jsonl::read(&name, reader, &mut self.rows, problems),
+            Format::Csv => delimited::read(&name, b',', reader, &mut self.rows, problems),
+            Format::Tsv => delimited::read(&name, b'\t', reader, &mut self.rows, problems),
+        };
+        if let Err(error) = read {
+            problems.push(unreadable(file, &error));
+        } else if self.rows.len() == before && problems.len() == found {
+            problems.push(Problem::new(file, "the file holds no rows"));
+        }
+    }
+
+    /// The columns that occur in any row.
+    pub fn columns(&self) -> BTreeSet<&str> {
+        self.rows
+            .iter()
+            .flat_map(|row| row.values.keys().chain(&row.nested))
+            .map(String::as_str)
+            .collect()
+    }
+}
+
+fn unreadable(file: &str, error: &io::Error) -> Problem {
+    let problem = Problem::new(file, format!("cannot be read: {error}"));
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            problem.mend("file names are relative to the study file's folder")
+        }
+        _ => problem,
+    }
+}
+
+#[cfg(test)]
+mod tests;

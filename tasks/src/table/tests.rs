@@ -1,0 +1,200 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// Rows as `line column=value …`, or the error.
+fn check(format: Format, bytes: &[u8], expect: &str) {
+    let shown = match Table::parse("f", format, bytes) {
+        Ok(table) => {
+            let rows = table.rows.iter().map(|row| {
+                let values = row
+                    .values
+                    .iter()
+                    .map(|(name, value)| format!(" {name}={value}"));
+                format!("{}{}", row.line, values.collect::<String>())
+            });
+            rows.collect::<Vec<_>>().join("\n")
+        }
+        Err(error) => error.to_string(),
+    };
+    assert_eq!(shown, expect);
+}
+
+#[test]
+fn json_lines() {
+    let check = |bytes: &[u8], expect| check(Format::JsonLines, bytes, expect);
+    check(
+        b"{\"a\": \"x\", \"n\": 4.5, \"b\": true}\n\n{\"a\": null, \"n\": 3}",
+        "1 a=x b=true n=4.5\n3 a= n=3",
+    );
+    check(
+        b"\xef\xbb\xbf{\"a\": \"x\"}\r\n{\"a\": \"y\"}\r\n",
+        "1 a=x\n2 a=y",
+    );
+    check(b"", "f: the file holds no rows");
+    check(b"\n \n", "f: the file holds no rows");
+    check(
+        b"{\"a\": \"x\"}\n{\"a\": \"\xff\"}",
+        "f:2: not UTF-8 at byte 18 of the file; convert the file to UTF-8",
+    );
+    check(
+        b"{\"a\": \"x\"",
+        "f:1: EOF while parsing an object (column 9)",
+    );
+    check(
+        b"{\"a\": 1, \"a\": 2}",
+        "f:1: the key \"a\" occurs twice (column 16)",
+    );
+    check(
+        b"[{\"a\": 1}]",
+        "f:1: a JSON array where an object is needed; write one object per line, without the surrounding array",
+    );
+    check(
+        b"hello\n\"x\"",
+        "2 problems:\n  f:1: not a JSON object: expected value (column 1); \
+         write one object per line, such as {\"text\": \"…\", \"label\": \"…\"}\n  \
+         f:2: not a JSON object: invalid type: string \"x\", expected an object (column 3); \
+         write one object per line, such as {\"text\": \"…\", \"label\": \"…\"}",
+    );
+}
+
+#[test]
+fn nested_values_matter_only_where_used() {
+    let table = Table::parse(
+        "f",
+        Format::JsonLines,
+        &b"{\"a\": {\"b\": 1}, \"c\": \"x\"}"[..],
+    );
+    let table = table.unwrap();
+    assert_eq!(table.columns(), BTreeSet::from(["a", "c"]));
+    assert!(!table.rows[0].values.contains_key("a"));
+}
+
+#[test]
+fn overlong_lines_are_skipped_not_held() {
+    let mut bytes = vec![b'x'; MAX_RECORD + 10];
+    bytes.extend(b"\n{\"a\": \"\xff\"}\n{\"a\": 1}");
+    let error = Table::parse("f", Format::JsonLines, bytes.as_slice()).unwrap_err();
+    let places: Vec<_> = error
+        .problems()
+        .iter()
+        .map(|problem| problem.place.as_str())
+        .collect();
+    assert_eq!(places, ["f:1", "f:2"]);
+    assert!(error.problems()[0].what.contains("longer than 8 MiB"));
+    let byte = MAX_RECORD + 10 + 1 + 7;
+    assert!(
+        error.problems()[1]
+            .what
+            .contains(&format!("byte {byte} of")),
+        "{error}"
+    );
+}
+
+#[test]
+fn delimited() {
+    let check = |bytes: &[u8], expect| check(Format::Csv, bytes, expect);
+    check(
+        b"a,b\n1,\"x, y\"\n2,\"say \"\"hi\"\"\"\n",
+        "2 a=1 b=x, y\n3 a=2 b=say \"hi\"",
+    );
+    // Lines are counted alike through quoted line ends, CRLF and blank lines.
+    check(b"a,b\n1,\"x\ny\"\n2,z", "2 a=1 b=x\ny\n4 a=2 b=z");
+    check(
+        b"\xef\xbb\xbfa,b\r\n1,\"x\r\ny\"\r\n\r\n2,z\r\n",
+        "2 a=1 b=x\ny\n5 a=2 b=z",
+    );
+    check(
+        b"a,b\n1\n2,3,4\n5,6",
+        "2 problems:\n  f:2: 1 values for 2 columns; quote values that contain the separator\n  \
+         f:3: 3 values for 2 columns; quote values that contain the separator",
+    );
+    check(
+        b"a,b\n1,2\n\n3,\"x\n5,6\n7,8\n",
+        "f:4: a quote is opened in this row and never closed; \
+         close it, or double it where it is part of the text",
+    );
+    check(
+        b"a,b\n\"3,x\n5,6\n7,8\"\n9,10",
+        "f:2: 1 values for 2 columns; is a quote opened on line 2 and closed only on line 4?",
+    );
+    check(
+        b"a,b,a\n1,2,3",
+        "f:1: the header names \"a\" twice; rename one of the columns",
+    );
+    check(
+        b"a,b\n1,\xffx",
+        "f:2: not UTF-8 at byte 0 of value 2; convert the file to UTF-8",
+    );
+    check(b"a,b\n", "f: the file holds no rows");
+    check(b"", "f: the file holds no rows");
+    super::tests::check(Format::Tsv, b"a\tb\n1\tx, y\n", "2 a=1 b=x, y");
+}
+
+#[test]
+fn files_of_all_formats_make_one_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("a.jsonl", "{\"x\": 1}\n");
+    write("b.CSV", "x\n2\n");
+    write("c.tsv", "x\n3\n");
+    write("d.txt", "x\n");
+    let table = Table::read(folder.path(), &["a.jsonl", "b.CSV", "c.tsv"]).unwrap();
+    let rows: Vec<_> = table
+        .rows
+        .iter()
+        .map(|r| format!("{} {}", r.place(), r.values["x"]))
+        .collect();
+    assert_eq!(rows, ["a.jsonl:1 1", "b.CSV:2 2", "c.tsv:2 3"]);
+
+    let error = Table::read(folder.path(), &["d.txt", "none.csv"])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("d.txt: the extension tells no known format; use .jsonl"),
+        "{error}"
+    );
+    assert!(error.contains("none.csv: cannot be read"), "{error}");
+    assert!(
+        error.contains("relative to the study file's folder"),
+        "{error}"
+    );
+    let none: [&str; 0] = [];
+    assert!(Table::read(folder.path(), &none).is_err());
+}
+
+#[test]
+fn many_problems_are_counted_not_listed() {
+    let error = Table::parse("f", Format::JsonLines, "x\n".repeat(50).as_bytes()).unwrap_err();
+    assert_eq!(
+        (error.problems().len(), error.omitted()),
+        (DataError::SHOWN, 30)
+    );
+    let text = error.to_string();
+    assert!(
+        text.starts_with("50 problems:") && text.ends_with("and 30 more"),
+        "{text}"
+    );
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        for format in [Format::JsonLines, Format::Csv, Format::Tsv] {
+            let _ = Table::parse("f", format, bytes.as_slice());
+        }
+    }
+
+    #[test]
+    fn what_a_csv_writer_writes_is_read(values in prop::collection::vec("[a\",\n\t é]{1,6}", 1..8)) {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(["v", "w"]).unwrap();
+        for value in &values {
+            writer.write_record([value, "x"]).unwrap();
+        }
+        let bytes = writer.into_inner().unwrap();
+        let table = Table::parse("f", Format::Csv, bytes.as_slice()).unwrap();
+        let read: Vec<_> = table.rows.iter().map(|row| row.values["v"].clone()).collect();
+        prop_assert_eq!(read, values);
+    }
+}
