@@ -1,23 +1,31 @@
 //! What the client costs on top of HTTP itself.
 //!
-//! An in-process server answers at once; a loop on bare reqwest is the measure.
-//! Then the server takes 20 ms, and the wall time is held against the ideal.
+//! An in-process server answers at once; a loop on bare reqwest is the measure for
+//! the client alone and for the gateway of a run over it, in memory and with
+//! every reply durable. Then the server takes 20 ms, and the wall time is held
+//! against the ideal.
 //! Run with `cargo bench --bench overhead`.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::stream::iter;
 use shiftproof::llm::http::{HttpConfig, HttpLlm, Mode};
+use shiftproof_search::budget::{Limits, Meter, Price};
+use shiftproof_search::gateway::{Asked, Gateway, Model};
+use shiftproof_search::ledger::Ledger;
+use shiftproof_search::log::Bus;
 use shiftproof_search::{Call, Llm};
 use shiftproof_tasks::{AnswerForm, Message, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 
 const IN_FLIGHT: usize = 64;
-const CALLS: usize = 20_000;
+const CALLS: usize = 10_000;
 const ROUNDS: usize = 5;
 const LATENCY: Duration = Duration::from_millis(20);
 
@@ -30,45 +38,77 @@ fn main() {
         .build()
         .unwrap();
     runtime.block_on(async {
+        let bare = reqwest::Client::builder()
+            .no_proxy()
+            .tls_backend_preconfigured(tls())
+            .build()
+            .unwrap();
         let llm = client(fast).await;
-        let (mut bare, mut ours) = (Vec::new(), Vec::new());
-        // In turns, so that noise from outside hits both alike.
+        let folder = tempfile::tempdir().unwrap();
+        let memory = gateway(Ledger::in_memory());
+        let durable = gateway(Ledger::open(folder.path()).unwrap());
+        let model = Model {
+            llm: Arc::new(llm.clone()),
+            price: Price::default(),
+        };
+        let mut rates = [const { Vec::new() }; 4];
+        // In turns, so that noise from outside hits all alike. The first round
+        // opens the connections and does not count.
         for round in 0..=ROUNDS {
-            let (b, o) = (
-                per_second(bare_loop(fast, CALLS).await),
-                per_second(our_loop(&llm, CALLS).await),
-            );
-            // The first round opens the connections.
+            let calls = calls(round * CALLS, CALLS);
+            let took = [
+                bare_loop(&bare, fast, &calls).await,
+                our_loop(&llm, &calls).await,
+                gateway_loop(&memory, &model, &calls).await,
+                gateway_loop(&durable, &model, &calls).await,
+            ];
             if round > 0 {
-                bare.push(b);
-                ours.push(o);
+                for (rates, took) in rates.iter_mut().zip(took) {
+                    rates.push(CALLS as f64 / took.as_secs_f64());
+                }
             }
         }
-        let (bare, ours) = (median(bare), median(ours));
+        let names = [
+            "bare reqwest",
+            "HttpLlm",
+            "gateway, in memory",
+            "gateway, durable",
+        ];
+        let rates = rates.map(median);
         println!("{IN_FLIGHT} in flight, median of {ROUNDS} rounds of {CALLS} calls");
-        println!("bare reqwest      {bare:>9.0} calls/s");
-        println!(
-            "HttpLlm           {ours:>9.0} calls/s   {:.3} of bare",
-            ours / bare
-        );
-        println!("added per call    {:>9.1} µs", 1e6 / ours - 1e6 / bare);
+        for (name, rate) in names.iter().zip(rates) {
+            let added = 1e6 / rate - 1e6 / rates[0];
+            println!(
+                "{name:<20}{rate:>8.0} calls/s, {:.3} of bare, {added:+.1} µs a call",
+                rate / rates[0]
+            );
+        }
 
         let llm = client(slow).await;
-        our_loop(&llm, IN_FLIGHT).await;
+        let model = Model {
+            llm: Arc::new(llm.clone()),
+            price: Price::default(),
+        };
+        our_loop(&llm, &calls(0, IN_FLIGHT)).await;
         let waves = 100;
-        let took = our_loop(&llm, IN_FLIGHT * waves).await.as_secs_f64();
+        let calls = calls(0, IN_FLIGHT * waves);
         let ideal = LATENCY.as_secs_f64() * waves as f64;
         println!(
-            "at {} ms latency  {took:>9.3} s for {} calls, ideal {ideal:.3} s: {:.3} of ideal",
-            LATENCY.as_millis(),
-            IN_FLIGHT * waves,
-            took / ideal
+            "{} calls at {} ms latency, ideal {ideal:.3} s",
+            calls.len(),
+            LATENCY.as_millis()
         );
+        let folder = tempfile::tempdir().unwrap();
+        let durable = gateway(Ledger::open(folder.path()).unwrap());
+        let took = [
+            our_loop(&llm, &calls).await,
+            gateway_loop(&durable, &model, &calls).await,
+        ];
+        for (name, took) in ["HttpLlm", "gateway, durable"].iter().zip(took) {
+            let took = took.as_secs_f64();
+            println!("{name:<20}{took:>8.3} s, {:.3} of ideal", took / ideal);
+        }
     });
-}
-
-fn per_second(took: Duration) -> f64 {
-    CALLS as f64 / took.as_secs_f64()
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -86,49 +126,66 @@ async fn client(address: SocketAddr) -> HttpLlm {
     HttpLlm::connect(config).await.unwrap()
 }
 
-/// A prompt of about 100 words.
-fn prompt(i: usize) -> String {
-    format!(
-        "Classify the sentiment as positive or negative. {} Text {i}.",
-        "The film was long. ".repeat(24)
-    )
+/// Calls that no two rounds share, of about 100 words each.
+fn calls(first: usize, count: usize) -> Vec<Call> {
+    let call = |i| {
+        let text = "The film was long. ".repeat(24);
+        let text = format!("Classify the sentiment as positive or negative. {text} Text {i}.");
+        let labels = vec!["positive".to_owned(), "negative".to_owned()];
+        let request = Request {
+            messages: vec![Message::user(text)],
+            answer: AnswerForm::Choice { labels },
+        };
+        Call::greedy(request, 8)
+    };
+    (first..first + count).map(call).collect()
 }
 
-async fn our_loop(llm: &HttpLlm, calls: usize) -> Duration {
+async fn our_loop(llm: &HttpLlm, calls: &[Call]) -> Duration {
     let start = Instant::now();
-    let answered = iter(0..calls)
-        .map(|i| async move {
-            let labels = vec!["positive".to_owned(), "negative".to_owned()];
-            let request = Request {
-                messages: vec![Message::user(prompt(i))],
-                answer: AnswerForm::Choice { labels },
-            };
-            llm.call(&Call::greedy(request, 8)).await.unwrap()
-        })
+    let answered = iter(calls)
+        .map(|call| async move { llm.call(call).await.unwrap() })
         .buffer_unordered(IN_FLIGHT)
         .count()
         .await;
-    assert_eq!(answered, calls);
+    assert_eq!(answered, calls.len());
     start.elapsed()
 }
 
-async fn bare_loop(address: SocketAddr, calls: usize) -> Duration {
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .tls_backend_preconfigured(tls())
-        .build()
-        .unwrap();
+fn gateway(ledger: Ledger) -> Gateway {
+    let bus = Bus::unlogged(Vec::new());
+    Gateway::new(
+        Arc::new(ledger),
+        bus,
+        Meter::new(Limits::default()),
+        CancellationToken::new(),
+        None,
+    )
+}
+
+async fn gateway_loop(gateway: &Gateway, model: &Model, calls: &[Call]) -> Duration {
+    let start = Instant::now();
+    let answers = gateway.ask(model, calls).await.unwrap();
+    assert!(
+        answers
+            .iter()
+            .all(|answer| matches!(answer, Asked::Reply(_)))
+    );
+    start.elapsed()
+}
+
+async fn bare_loop(client: &reqwest::Client, address: SocketAddr, calls: &[Call]) -> Duration {
     let url: reqwest::Url = format!("http://{address}/v1/chat/completions")
         .parse()
         .unwrap();
     let start = Instant::now();
-    let answered = iter(0..calls)
-        .map(|i| {
+    let answered = iter(calls)
+        .map(|call| {
             let (client, url) = (client.clone(), url.clone());
             async move {
                 let body = format!(
                     r#"{{"model":"mock","messages":[{{"role":"user","content":"{}"}}],"max_tokens":8,"temperature":0.0}}"#,
-                    prompt(i)
+                    call.request.messages[0].content
                 );
                 client.post(url).body(body).send().await.unwrap().bytes().await.unwrap()
             }
@@ -136,7 +193,7 @@ async fn bare_loop(address: SocketAddr, calls: usize) -> Duration {
         .buffer_unordered(IN_FLIGHT)
         .count()
         .await;
-    assert_eq!(answered, calls);
+    assert_eq!(answered, calls.len());
     start.elapsed()
 }
 

@@ -159,7 +159,7 @@ impl Llm for HttpLlm {
     }
 
     fn estimate_tokens(&self, request: &Request) -> u64 {
-        self.shared.sender.estimate(request)
+        send::estimate(request)
     }
 }
 
