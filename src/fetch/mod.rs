@@ -12,6 +12,7 @@ mod archive;
 mod catalogue;
 mod client;
 mod error;
+mod explain;
 mod folder;
 
 use std::ffi::{OsStr, OsString};
@@ -217,7 +218,7 @@ impl Fetcher {
             fs::create_dir_all(folder)
                 .map_err(|e| FetchError::from_io(asset, "create the folder", folder, e))?;
         }
-        let _lock = self.lock(asset, &tmp, progress)?;
+        let _lock = lock(asset, &tmp, progress)?;
         // Another process may have fetched it while this one waited.
         if let Some(path) = self.present(asset, progress)? {
             return Ok(path);
@@ -228,7 +229,7 @@ impl Fetcher {
             staging: &staging.0,
             env: &self.env,
             stall_limit: self.stall_limit,
-            by_hand: ByHand::new(asset, &path),
+            by_hand: Box::new(ByHand::new(asset, &path)),
         };
         let archive = download.run(progress)?;
         archive::check(asset, &asset.archive, &archive, progress)?;
@@ -257,40 +258,35 @@ impl Fetcher {
             },
         }
     }
+}
 
-    /// Waits until no other process or thread fetches `asset`. The system frees the lock when its
-    /// holder ends, however that ends.
-    fn lock(
-        &self,
-        asset: &Asset,
-        tmp: &Path,
-        progress: OnProgress<'_>,
-    ) -> Result<Option<File>, FetchError> {
-        let path = tmp.join(format!("{}.lock", asset.name));
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(|e| FetchError::from_io(asset, "open", &path, e))?;
-        loop {
-            match file.try_lock() {
-                Ok(()) => {
-                    Staging::sweep(asset, tmp);
-                    return Ok(Some(file));
-                }
-                Err(TryLockError::WouldBlock) => {
-                    report(asset, progress, Step::Waiting, 0)?;
-                    thread::sleep(Duration::from_millis(200));
-                }
-                // Some network disks have no locks. Staging folders are unique and the rename is
-                // atomic, so at worst two processes download the same file.
-                Err(TryLockError::Error(e)) if e.kind() == io::ErrorKind::Unsupported => {
-                    return Ok(None);
-                }
-                Err(TryLockError::Error(e)) => {
-                    return Err(FetchError::from_io(asset, "lock", &path, e));
-                }
+/// Waits until no other process or thread fetches `asset`. The system frees the lock when its
+/// holder ends, however that ends.
+fn lock(asset: &Asset, tmp: &Path, progress: OnProgress<'_>) -> Result<Option<File>, FetchError> {
+    let path = tmp.join(format!("{}.lock", asset.name));
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|e| FetchError::from_io(asset, "open", &path, e))?;
+    loop {
+        match file.try_lock() {
+            Ok(()) => {
+                Staging::sweep(asset, tmp);
+                return Ok(Some(file));
+            }
+            Err(TryLockError::WouldBlock) => {
+                report(asset, progress, Step::Waiting, 0, 0)?;
+                thread::sleep(Duration::from_millis(200));
+            }
+            // Some network disks have no locks. Staging folders are unique and the rename is
+            // atomic, so at worst two processes download the same file.
+            Err(TryLockError::Error(e)) if e.kind() == io::ErrorKind::Unsupported => {
+                return Ok(None);
+            }
+            Err(TryLockError::Error(e)) => {
+                return Err(FetchError::from_io(asset, "lock", &path, e));
             }
         }
     }
@@ -302,17 +298,13 @@ fn report(
     progress: OnProgress<'_>,
     step: Step,
     bytes: u64,
+    total: u64,
 ) -> Result<(), FetchError> {
-    let total = match step {
-        Step::Waiting => 0,
-        Step::Downloading => asset.archive.bytes,
-        Step::Verifying => bytes.max(asset.member.bytes),
-        Step::Unpacking => asset.member.bytes,
-    };
+    let bytes = bytes.min(total);
     match progress(Progress {
         name: asset.name,
         step,
-        bytes: bytes.min(total),
+        bytes,
         total,
     }) {
         ControlFlow::Continue(()) => Ok(()),

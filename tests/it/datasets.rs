@@ -9,6 +9,8 @@ use shiftproof::datasets::{self, DATASETS, Dataset, DatasetError};
 use shiftproof::fetch::{FetchError, Fetcher, State};
 use tempfile::TempDir;
 
+use super::fetch_stage::skip;
+
 /// The rows of `set`, or none without a network.
 fn rows(set: &Dataset) -> Option<Vec<Value>> {
     let cache = TempDir::new().unwrap();
@@ -19,7 +21,7 @@ fn rows(set: &Dataset) -> Option<Vec<Value>> {
         Err(DatasetError::Fetch(
             error @ (FetchError::Network { .. } | FetchError::NoClient { .. }),
         )) => {
-            eprintln!("SKIPPED, NOT TESTED: data set {}: {error}", set.name);
+            skip(&format!("data set {}", set.name), &error);
             return None;
         }
         Err(error) => panic!("{error}; {}", error.mend()),

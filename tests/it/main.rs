@@ -5,5 +5,7 @@
 mod datasets;
 #[cfg(unix)]
 mod fetch;
+#[cfg(unix)]
+mod fetch_stage;
 mod http;
 mod support;

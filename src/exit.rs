@@ -1,0 +1,84 @@
+//! Exit codes: the program's contract with scripts and CI.
+
+use std::process::ExitCode;
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done; every bar that was set is reached.
+    Done = 0,
+    /// A fault of the program itself.
+    Internal = 1,
+    /// The command line or the study file is wrong.
+    Usage = 2,
+    /// The budget ran out before a decision.
+    Budget = 3,
+    /// The model's service failed or refused.
+    Provider = 4,
+    /// The store, a data file or the cache failed.
+    Data = 5,
+    /// A score is below the bar that was set.
+    Below = 100,
+    /// A better prompt was required and none is better beyond doubt.
+    NoWinner = 101,
+    /// Interrupted; the run can be resumed.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// All codes with their meaning, for `--help`.
+pub const HELP: &str = "\
+Exit codes:
+  0    done; every bar that was set is reached
+  1    a fault of the program itself
+  2    the command line or the study file is wrong
+  3    the budget ran out before a decision
+  4    the model's service failed or refused
+  5    the store, a data file or the cache failed
+  100  a score is below the bar that was set
+  101  a better prompt was required and none is better beyond doubt
+  130  interrupted; the run can be resumed";
+
+/// An error on its way to the user: what failed, how to mend it, the exit code.
+#[derive(Debug)]
+pub struct Failure {
+    /// The code to exit with.
+    pub exit: Exit,
+    /// What failed, in one or more lines.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure with its code.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into() }
+    }
+
+    /// The command line or study is wrong.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// A file, the store or the cache failed.
+    pub fn data(message: impl Into<String>) -> Self {
+        Self::new(Exit::Data, message)
+    }
+}
+
+impl From<shiftproof_search::ledger::LedgerError> for Failure {
+    fn from(error: shiftproof_search::ledger::LedgerError) -> Self {
+        Self::data(error.to_string())
+    }
+}
+
+impl From<shiftproof_tasks::DataError> for Failure {
+    fn from(error: shiftproof_tasks::DataError) -> Self {
+        Self::data(error.to_string())
+    }
+}
