@@ -12,7 +12,6 @@ use crate::support::mock_server::{Act, MockServer};
 mod answers;
 mod labels;
 mod probe;
-mod real;
 mod retry;
 
 /// A key that no message, report or debug output may hold.

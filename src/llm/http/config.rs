@@ -1,5 +1,6 @@
 //! What a client is told: address, model, key, limits.
 
+use std::fmt;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -17,15 +18,15 @@ pub enum Mode {
     /// Asked of the server at start-up; used where it works.
     #[default]
     Auto,
-    /// Label scores: required, so that connecting fails where the server
-    /// reports none. Prefill: taken as given, without asking.
+    /// Required. Label scores: connecting fails where the server reports none,
+    /// and scores that look wrong are used. Prefill: used whatever was found.
     On,
     /// Never used; nothing is asked.
     Off,
 }
 
 /// How to reach one model of an OpenAI-compatible server.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HttpConfig {
     /// Address up to and including the version, such as
     /// `https://api.openai.com/v1` or `http://127.0.0.1:8080/v1`. A query
@@ -61,20 +62,20 @@ pub struct HttpConfig {
 
 impl HttpConfig {
     /// A configuration without a key: 120 s per attempt, 8 calls in flight,
-    /// 6 retries, abilities found at start-up.
+    /// 8 retries over one to two minutes, abilities found at start-up.
     pub fn new(base_url: impl Into<String>, model: impl Into<String>) -> Self {
         Self {
             base_url: base_url.into(),
             model: model.into(),
             api_key: None,
             api_key_env: DEFAULT_KEY_ENV.to_owned(),
-            timeout: Duration::from_secs(120),
+            timeout: Duration::from_mins(2),
             concurrency: 8,
             requests_per_minute: None,
             tokens_per_minute: None,
-            max_retries: 6,
+            max_retries: 8,
             retry_wait: Duration::from_millis(500),
-            max_wait: Duration::from_secs(60),
+            max_wait: Duration::from_mins(1),
             label_scores: Mode::Auto,
             prefill: Mode::Auto,
         }
@@ -91,6 +92,21 @@ impl HttpConfig {
             .filter(|key| !key.is_empty())
             .map(SecretString::from);
         self
+    }
+}
+
+/// Shows neither the key nor what an address may hide in its user and query.
+impl fmt::Debug for HttpConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = Url::parse(&self.base_url).map(|url| shown(&url));
+        f.debug_struct("HttpConfig")
+            .field("base_url", &address.as_deref().unwrap_or("no URL"))
+            .field("model", &self.model)
+            .field("api_key_env", &self.api_key_env)
+            .field("has_key", &self.api_key.is_some())
+            .field("concurrency", &self.concurrency)
+            .field("max_retries", &self.max_retries)
+            .finish_non_exhaustive()
     }
 }
 
@@ -112,7 +128,6 @@ pub enum ConnectError {
 }
 
 /// A checked address: where calls go, and the form of it that may be shown.
-#[derive(Debug)]
 pub(super) struct Endpoint {
     pub(super) url: Url,
     /// Without user, password, query and fragment.
@@ -120,6 +135,12 @@ pub(super) struct Endpoint {
     /// `shown` and the API version, which can change a reply.
     pub(super) identity: String,
     pub(super) loopback: bool,
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.identity)
+    }
 }
 
 impl Endpoint {
@@ -200,6 +221,13 @@ mod tests {
         let endpoint =
             Endpoint::parse("https://me:pw@host.example/openai/v1/?key=canary&api-version=7#x")
                 .unwrap();
+        let config = HttpConfig::new("https://me:pw@host/v1?key=canary", "m");
+        for debug in [format!("{endpoint:?}"), format!("{config:?}")] {
+            assert!(
+                !debug.contains("canary") && !debug.contains("pw"),
+                "{debug}"
+            );
+        }
         assert_eq!(endpoint.shown, "https://host.example/openai/v1");
         assert_eq!(
             endpoint.identity,

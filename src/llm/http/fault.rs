@@ -220,14 +220,12 @@ fn judge(
             None => Fault::request(said),
         },
         413 => Fault::request(said),
-        401 => key(),
         402 => Fault::rejected(format!(
             "{said}; the account of {key_env} has no credit left"
         )),
         403 if complaint.says(&["moderation", "flagged"]) => Fault::request(said),
-        403 => key(),
+        401 | 403 => key(),
         404 => unknown_model(&said, context),
-        408 | 409 | 425 => passing(false),
         429 | 503 | 529 => passing(true),
         // Go's JSON encoder, as in Ollama: the same prompt will fail again.
         500 if complaint.says(&[
@@ -241,7 +239,7 @@ fn judge(
             ))
         }
         501 => Fault::rejected(said),
-        500..=599 => passing(false),
+        408 | 409 | 425 | 500..=599 => passing(false),
         _ => Fault::rejected(format!("{said}; is base_url right? expected …/v1")),
     }
 }
@@ -380,7 +378,7 @@ pub(super) fn of_transport(
     }
     if cause.contains("certificate") {
         return Fault::rejected(format!(
-            "{address} shows a certificate that cannot be trusted: {cause}"
+            "{address} shows a certificate that cannot be trusted: {cause}; name its CA in SSL_CERT_FILE if it is your own"
         ));
     }
     Fault::Passing {

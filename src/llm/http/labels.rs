@@ -78,12 +78,8 @@ pub(super) fn score(labels: &[String], positions: &[Position]) -> Option<Vec<f64
     }
     if !decided {
         // The text ended on a label that also begins another one, or on none.
-        let text = fold(&labels, &path, b"");
-        let mut exact = (0..labels.len()).filter(|&i| labels[i] == text);
-        match (exact.next(), exact.next()) {
-            (Some(i), None) => mass[i] = log_add(mass[i], reached),
-            _ => return None,
-        }
+        let i = exactly(&labels, &fold(&labels, &path, b""))?;
+        mass[i] = log_add(mass[i], reached);
     }
     if mass.iter().all(|mass| *mass == f64::NEG_INFINITY) {
         return None;
@@ -124,6 +120,12 @@ fn candidates(labels: &[String], text: &str) -> Vec<usize> {
                 .is_some_and(|next| !next.is_alphanumeric())
     };
     (0..labels.len()).filter(|&i| fits(&labels[i])).collect()
+}
+
+/// The only label that is `text`.
+fn exactly(labels: &[String], text: &str) -> Option<usize> {
+    let mut exact = (0..labels.len()).filter(|&i| labels[i] == text);
+    exact.next().filter(|_| exact.next().is_none())
 }
 
 /// `path` and `token` as text in lower case, without leading blanks, quotes and
@@ -314,6 +316,7 @@ mod tests {
         check(&["yes", "no"], &[&[("I", 0.9), ("As", 0.1)]], None);
         check(&["yes", "no"], &[], None);
         check(&["yes", "no"], &[&[("\n", 1.0)]], None);
+        check(&["yes", "no"], &[&[("", 1.0)]], None);
         check(&["Yes", "yes"], &[&[("yes", 1.0)]], None);
         check(&["very good", "very bad"], &[&[("very", 1.0)]], None);
     }

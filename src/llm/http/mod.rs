@@ -1,4 +1,4 @@
-//! Models behind an OpenAI-compatible HTTP server: OpenAI, Azure, vLLM, SGLang,
+//! Models behind an OpenAI-compatible HTTP server: `OpenAI`, Azure, vLLM, `SGLang`,
 //! llama.cpp, Ollama, LM Studio, Together, `OpenRouter` and others.
 //!
 //! [`HttpLlm::connect`] finds out what the server can do ([`HttpLlm::probe_report`]
@@ -15,12 +15,13 @@ mod probe;
 mod reply;
 mod request;
 mod send;
+mod transport;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use shiftproof_search::{Call, Capabilities, Llm, LlmError};
-use shiftproof_tasks::{AnswerForm, Finish, Reply, Request, Role};
+use shiftproof_tasks::{AnswerForm, Finish, Message, Reply, Request, Role};
 
 pub use config::{ConnectError, DEFAULT_KEY_ENV, HttpConfig, Mode};
 pub use limit::HttpStats;
@@ -44,9 +45,9 @@ struct Shared {
 }
 
 impl HttpLlm {
-    /// Connects and, for each ability left on [`Mode::Auto`] (label scores also
-    /// on [`Mode::On`]), asks the server by one short call, at most two for
-    /// prefill. Waits for a slow or loading server within the configured
+    /// Connects and finds out, by one short call for label scores and one or two
+    /// for prefill, what the server can do; an ability that is [`Mode::Off`] is
+    /// not asked for. Waits for a slow or loading server within the configured
     /// retries; fails at once where nobody listens.
     pub async fn connect(config: HttpConfig) -> Result<Self, ConnectError> {
         let sender = Sender::new(config)?;
@@ -116,20 +117,29 @@ impl Llm for HttpLlm {
         let Shared {
             sender, abilities, ..
         } = &*self.shared;
-        let continuation = match call.request.messages.last() {
-            Some(message) if message.role == Role::Assistant => {
-                abilities.continuation.unwrap_or(Continuation::Plain)
-            }
-            _ => Continuation::Plain,
+        let begun = match call.request.messages.last() {
+            Some(Message {
+                role: Role::Assistant,
+                content,
+            }) => Some(content.as_str()),
+            _ => None,
         };
+        let continuation = begun
+            .and(abilities.continuation)
+            .unwrap_or(Continuation::Plain);
         let labels = match &call.request.answer {
             AnswerForm::Choice { labels } if abilities.label_scores => Some(labels),
             _ => None,
         };
         let shape = labels.map_or(Shape::Text, |labels| Shape::Scored {
-            tokens: labels::tokens_needed(labels),
+            tokens: labels::tokens_needed(labels).min(call.sampling.max_tokens.max(1)),
         });
-        let (completion, usage) = sender.complete(call, shape, continuation).await?;
+        let (mut completion, usage) = sender.complete(call, shape, continuation).await?;
+        if let Some(begun) = begun.filter(|_| abilities.echoes)
+            && completion.text.starts_with(begun)
+        {
+            completion.text.drain(..begun.len());
+        }
         let scores =
             labels.and_then(|labels| Some((labels, labels::score(labels, &completion.positions)?)));
         Ok(match scores {

@@ -148,7 +148,7 @@ fn what_is_no_completion() {
     assert_eq!(parse(b""), Parsed::Truncated);
     assert_eq!(parse(b"OK"), Parsed::NotJson);
     assert_eq!(parse(br#"{"status": "ok"}"#), Parsed::Foreign);
-    assert_eq!(parse(br#"[1]"#), Parsed::Foreign);
+    assert_eq!(parse(br"[1]"), Parsed::Foreign);
     assert_eq!(parse(br#"{"choices": []}"#), Parsed::Empty);
     assert_eq!(parse(br#"{"choices": null}"#), Parsed::Empty);
     assert!(matches!(

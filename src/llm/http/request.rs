@@ -7,7 +7,7 @@ use serde::Serialize;
 use shiftproof_search::Call;
 use shiftproof_tasks::Message;
 
-/// Alternatives asked for per token: the most that OpenAI and vLLM give.
+/// Alternatives asked for per token: the most that `OpenAI` and vLLM give.
 const TOP_LOGPROBS: u8 = 20;
 /// Alternatives asked for where a server refuses [`TOP_LOGPROBS`].
 const FEW_LOGPROBS: u8 = 5;

@@ -1,10 +1,9 @@
 //! One call: attempts, retries, adaptation.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Client, redirect};
+use reqwest::Client;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use secrecy::ExposeSecret;
 use shiftproof_search::{Call, LlmError};
 use shiftproof_tasks::{Request, Usage};
@@ -14,6 +13,7 @@ use super::fault::{self, Context, Fault};
 use super::limit::{HttpStats, Limiter};
 use super::reply::{self, Completion, Parsed};
 use super::request::{Body, Continuation, Dialect, Learned, Shape};
+use super::transport;
 
 /// Most bytes of a body that are read. The longest honest answer, 16 scored
 /// tokens with 20 alternatives each, is below 100 KB; long texts stay below 1 MB.
@@ -43,7 +43,7 @@ impl Sender {
         }
         let authorization = bearer(&config)?;
         Ok(Self {
-            client: client(&config, &endpoint)?,
+            client: transport::client(&config, &endpoint)?,
             limiter: Limiter::new(
                 config.concurrency,
                 config.requests_per_minute,
@@ -109,7 +109,7 @@ impl Sender {
         continuation: Continuation,
         must_listen: bool,
     ) -> Result<(Completion, Usage), LlmError> {
-        let reserve = estimate(&call.request) + u64::from(call.sampling.max_tokens);
+        let reserve = guess(&call.request, "").prompt_tokens + u64::from(call.sampling.max_tokens);
         let mut retries = 0;
         loop {
             let dialect = self.learned.dialect();
@@ -318,14 +318,22 @@ fn after(error: LlmError, retries: u32) -> LlmError {
     }
 }
 
-/// A safe overestimate of a request's tokens: one per two bytes, eight per
-/// message.
+/// An overestimate of a request's tokens, which depends on nothing else, so that
+/// a resumed run reserves alike. Words count half a token per letter; digits,
+/// blanks, punctuation and bytes beyond ASCII, each of which is a token to some
+/// tokenizer, one. A chat template adds at most eight per message and a system
+/// message of its own (Qwen's takes 20).
 pub(super) fn estimate(request: &Request) -> u64 {
-    request
-        .messages
-        .iter()
-        .map(|message| message.content.len() as u64 / 2 + 8)
-        .sum()
+    let mut halves = 0;
+    for message in &request.messages {
+        let letters = message
+            .content
+            .bytes()
+            .filter(u8::is_ascii_alphabetic)
+            .count();
+        halves += 2 * message.content.len() - letters;
+    }
+    halves.div_ceil(2) as u64 + 8 * request.messages.len() as u64 + 64
 }
 
 /// The usage of a reply whose server reports none: four bytes to a token, four
@@ -343,36 +351,46 @@ fn guess(request: &Request, text: &str) -> Usage {
     }
 }
 
-fn client(config: &HttpConfig, endpoint: &Endpoint) -> Result<Client, ConnectError> {
-    let unusable = |error: &dyn std::fmt::Display| {
-        ConnectError::Config(format!("no HTTP client could be made: {error}"))
-    };
-    // Roots are compiled in: a machine without a CA bundle works too.
-    let roots = rustls::RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(
-        rustls::crypto::ring::default_provider(),
-    ))
-    .with_safe_default_protocol_versions()
-    .map_err(|error| unusable(&error))?
-    .with_root_certificates(roots)
-    .with_no_client_auth();
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let mut builder = Client::builder()
-        .tls_backend_preconfigured(tls)
-        .user_agent(concat!("shiftproof/", env!("CARGO_PKG_VERSION")))
-        .default_headers(headers)
-        .redirect(redirect::Policy::none())
-        .timeout(config.timeout)
-        .connect_timeout(config.timeout.min(Duration::from_secs(15)))
-        .pool_max_idle_per_host(config.concurrency.max(1));
-    if endpoint.loopback {
-        // No proxy can reach the loopback of this machine.
-        builder = builder.no_proxy();
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shiftproof_tasks::{AnswerForm, Message};
+
+    #[test]
+    fn the_estimate_is_never_below_what_servers_bill() {
+        let estimate = |text: &str| {
+            estimate(&Request {
+                messages: vec![Message::user(text)],
+                answer: AnswerForm::Text { max_tokens: 1 },
+            })
+        };
+        // Billed by llama.cpp for Qwen2.5, which makes every digit a token.
+        assert!(estimate("Is fire hot? Answer with one word, yes or no.") >= 42);
+        assert!(estimate(&"a ".repeat(1000)) >= 1030);
+        assert!(estimate(&"7".repeat(1000)) >= 1030);
+        assert_eq!(estimate("word"), 72 + 2);
+        assert_eq!(estimate("1 好"), 72 + 5);
     }
-    builder
-        .build()
-        .map_err(|error| unusable(&error.without_url()))
+
+    #[test]
+    fn waits_double_and_respect_both_bounds() {
+        let mut config = HttpConfig::new("http://127.0.0.1/v1", "m");
+        config.retry_wait = Duration::from_secs(1);
+        config.max_wait = Duration::from_secs(10);
+        let sender = Sender::new(config).unwrap();
+        for (retries, most) in [
+            (0, 1.0),
+            (1, 2.0),
+            (2, 4.0),
+            (3, 8.0),
+            (4, 10.0),
+            (40, 10.0),
+        ] {
+            let wait = sender.delay(retries, None).as_secs_f64();
+            assert!((most / 2.0..=most).contains(&wait), "{retries}: {wait}");
+        }
+        let asked = sender.delay(0, Some(Duration::from_secs(5))).as_secs_f64();
+        assert!((5.0..=5.5).contains(&asked), "{asked}");
+        assert!(sender.delay(3, Some(Duration::ZERO)).as_secs_f64() >= 4.0);
+    }
 }

@@ -43,7 +43,7 @@ async fn a_server_that_can_do_all_takes_two_calls() {
         "{report}"
     );
     assert!(
-        report.ends_with("label scores work (fire is hot: yes 0.950, no 0.040); prefill works"),
+        report.ends_with("label scores work (asked to repeat \"banana\": banana 0.950, lemon 0.040); prefill works"),
         "{report}"
     );
     assert!(llm.identity().ends_with("mock-model scores"));
@@ -62,7 +62,7 @@ async fn a_plain_text_server_is_used_by_text() {
                 "Unrecognized request argument supplied: continue_final_message",
             );
         }
-        Act::text("red, green, blue, seven, lamp")
+        Act::text("One, two, three, four, five")
     })
     .await;
     assert!(!llm.capabilities().label_scores && !llm.capabilities().prefill);
@@ -90,12 +90,11 @@ async fn a_plain_text_server_is_used_by_text() {
 
 #[tokio::test]
 async fn scores_for_the_wrong_label_are_not_trusted() {
-    let lying = |_: &Seen| Act::scored(&[&[("no", 0.7), ("yes", 0.3)]]);
+    let lying = |_: &Seen| Act::scored(&[&[("lemon", 0.7), ("banana", 0.3)]]);
     let (llm, _) = auto(lying).await;
     assert!(!llm.capabilities().label_scores);
     assert!(
-        llm.probe_report()
-            .contains("wrong (fire is hot: yes 0.300, no 0.700)"),
+        llm.probe_report().contains("banana 0.300, lemon 0.700"),
         "{}",
         llm.probe_report()
     );
@@ -113,7 +112,7 @@ async fn scores_for_the_wrong_label_are_not_trusted() {
 
 #[tokio::test]
 async fn scores_required_and_missing_fail() {
-    let server = MockServer::start(|_| Act::text("yes")).await;
+    let server = MockServer::start(|_| Act::text("banana")).await;
     let error = connect(&server, Mode::On, Mode::Off).await.unwrap_err();
     assert!(
         matches!(&error, ConnectError::Unsupported(text) if text.contains("missing from its answers") && text.contains("label_scores")),
@@ -127,9 +126,9 @@ async fn vllm_is_asked_to_continue() {
         let flagged = seen.body["continue_final_message"] == true
             && seen.body["add_generation_prompt"] == false;
         if flagged {
-            Act::text(" seven, lamp")
+            Act::text(" five, six")
         } else {
-            Act::text("red, green")
+            Act::text("One, two")
         }
     };
     let server = MockServer::start(vllm).await;
@@ -155,9 +154,45 @@ async fn vllm_is_asked_to_continue() {
 async fn nothing_to_find_out_asks_nothing() {
     let server = MockServer::start(|_| Act::error(500, "", "oops")).await;
     connect(&server, Mode::Off, Mode::Off).await.unwrap();
+    assert_eq!(server.calls(), 0);
+}
+
+#[tokio::test]
+async fn a_prefill_that_is_repeated_is_cut_off() {
+    let llama = |seen: &Seen| {
+        let last = seen.body["messages"].as_array().unwrap().last().unwrap();
+        let begun = if last["role"] == "assistant" {
+            last["content"].as_str().unwrap()
+        } else {
+            ""
+        };
+        Act::text(&format!("{begun} five, six"))
+    };
+    let server = MockServer::start(llama).await;
+    let llm = connect(&server, Mode::Off, Mode::Auto).await.unwrap();
+    assert!(llm.capabilities().prefill);
+    assert!(
+        llm.probe_report()
+            .ends_with("works, repeated in the answer and cut off there"),
+        "{}",
+        llm.probe_report()
+    );
+    let mut call = ask("hello");
+    assert_eq!(llm.call(&call).await.unwrap().text, " five, six");
+    call.request.messages.push(Message::assistant("The"));
+    assert_eq!(llm.call(&call).await.unwrap().text, " five, six");
+}
+
+#[tokio::test]
+async fn a_prefill_insisted_on_is_used() {
+    let server = MockServer::start(|_| Act::text("One, two")).await;
     let llm = connect(&server, Mode::Off, Mode::On).await.unwrap();
     assert!(llm.capabilities().prefill);
-    assert_eq!(server.calls(), 0);
+    assert!(
+        llm.probe_report().contains("used all the same"),
+        "{}",
+        llm.probe_report()
+    );
 }
 
 #[tokio::test]

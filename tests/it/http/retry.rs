@@ -85,9 +85,11 @@ async fn redirects_are_errors() {
 
 #[tokio::test]
 async fn the_wait_asked_for_is_kept() {
-    for (name, value, least) in
-        [("retry-after-ms", "300", 300), ("retry-after", "1", 1000), ("retry-after", "date", 900)]
-    {
+    for (name, value, least) in [
+        ("retry-after-ms", "300", 300),
+        ("retry-after", "1", 1000),
+        ("retry-after", "date", 900),
+    ] {
         let date = httpdate_in(Duration::from_secs(2));
         let value = if value == "date" { &date } else { value };
         let server = MockServer::in_turn([

@@ -116,7 +116,7 @@ impl Act {
         Self::json(200, &body)
     }
 
-    /// `status` with an error body as OpenAI writes it.
+    /// `status` with an error body as `OpenAI` writes it.
     pub fn error(status: u16, code: &str, message: &str) -> Self {
         Self::json(
             status,
@@ -186,12 +186,12 @@ pub fn completion(text: &str, prompt_tokens: u64) -> Value {
 
 /// Answers the probes of a client as a server that can do everything.
 pub fn capable(seen: &Seen) -> Option<Act> {
-    if seen.prompt().starts_with("Is fire hot?") {
-        return Some(Act::scored(&[&[("yes", 0.95), ("no", 0.04)]]));
+    if seen.prompt().starts_with("Repeat this word") {
+        return Some(Act::scored(&[&[("banana", 0.95), ("lem", 0.04)]]));
     }
     seen.prompt()
-        .starts_with("Repeat exactly")
-        .then(|| Act::text(" seven, lamp"))
+        .starts_with("Count from one")
+        .then(|| Act::text(" five, six"))
 }
 
 type Script = dyn Fn(&Seen) -> Act + Send + Sync;
@@ -354,7 +354,6 @@ async fn read_request(
     stream: &mut TcpStream,
     buffer: &mut Vec<u8>,
 ) -> std::io::Result<Option<(String, Vec<u8>)>> {
-    let mut chunk = [0; 16 * 1024];
     loop {
         if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
@@ -371,9 +370,8 @@ async fn read_request(
                 return Ok(Some((head, body)));
             }
         }
-        match stream.read(&mut chunk).await? {
-            0 => return Ok(None),
-            n => buffer.extend_from_slice(&chunk[..n]),
+        if stream.read_buf(buffer).await? == 0 {
+            return Ok(None);
         }
     }
 }
