@@ -13,6 +13,8 @@ mod model;
 mod prefix;
 mod sampling;
 mod score;
+#[cfg(test)]
+mod tests;
 mod tokenizer;
 mod weights;
 

@@ -121,6 +121,12 @@ impl Tokenizer {
         self.control.get(id as usize).copied().unwrap_or(true)
     }
 
+    /// `id`, if there is such a token.
+    pub fn existing(&self, id: usize) -> Result<u32, Error> {
+        let known = u32::try_from(id).ok().filter(|_| id < self.bytes.len());
+        known.ok_or_else(|| Error::Tokenizer(format!("token {id} is not in its vocabulary")))
+    }
+
     /// The id of a control token by name.
     pub fn control(&self, name: &str) -> Option<u32> {
         self.names.get(name).copied()
