@@ -73,12 +73,12 @@ impl Tokenizer {
         let bytes = tokens
             .iter()
             .zip(&control)
-            .map(|(token, &control)| match control {
-                true => token.as_bytes().to_vec(),
-                false => token
-                    .chars()
-                    .filter_map(|c| of_char.get(&c).copied())
-                    .collect(),
+            .map(|(token, &control)| {
+                if control {
+                    return token.as_bytes().to_vec();
+                }
+                let bytes = token.chars().filter_map(|c| of_char.get(&c).copied());
+                bytes.collect()
             })
             .collect();
         let names = (0u32..)

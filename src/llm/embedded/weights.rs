@@ -363,9 +363,9 @@ impl Layer {
                 rows
             }
         };
-        let q = halves(tensor("attn_q.weight", q_width * c.hidden)?, c.hidden);
-        let k = halves(tensor("attn_k.weight", kv_width * c.hidden)?, c.hidden);
-        let v = tensor("attn_v.weight", kv_width * c.hidden)?;
+        let query = halves(tensor("attn_q.weight", q_width * c.hidden)?, c.hidden);
+        let key = halves(tensor("attn_k.weight", kv_width * c.hidden)?, c.hidden);
+        let value = tensor("attn_v.weight", kv_width * c.hidden)?;
         let qkv_bias = if gguf.has(&format!("blk.{i}.attn_q.bias")) {
             let mut bias = halves(tensor("attn_q.bias", q_width)?, 1);
             bias.extend(halves(tensor("attn_k.bias", kv_width)?, 1));
@@ -378,7 +378,7 @@ impl Layer {
         let up = tensor("ffn_up.weight", c.inner * c.hidden)?;
         Ok(Self {
             attention_norm: tensor("attn_norm.weight", c.hidden)?,
-            qkv: Packed::from_rows(&[&q, &k, &v], c.hidden),
+            qkv: Packed::from_rows(&[&query, &key, &value], c.hidden),
             qkv_bias,
             output: Packed::from_rows(
                 &[&tensor("attn_output.weight", c.hidden * q_width)?],

@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used)]
+
 mod errors;
 mod golden;
 mod tiny;
@@ -333,6 +335,19 @@ fn control_tokens_in_content_are_text() {
 }
 
 #[test]
+fn long_runs_of_one_character_are_encoded() {
+    for engine in engines() {
+        for run in [" ", "\n", "a", "!", "1", "e\u{301}"] {
+            let text = format!("{}x", run.repeat(50_000));
+            assert!(
+                engine.decode(&engine.encode(&text).unwrap()) == text,
+                "{run:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_chat_is_written_as_its_template_says() {
     let (_, engine) = tiny("qwen2");
     let chat = Chat::default()
@@ -405,5 +420,30 @@ proptest! {
     fn any_label_and_text_score_to_at_most_zero(text in ".{0,40}", label in ".{1,6}") {
         let scored = engines()[0].score(&[Chat::user(text)], &[label]).unwrap().remove(0).unwrap();
         prop_assert!(scored.logprobs[0] <= 0.0 && !scored.logprobs[0].is_nan());
+    }
+}
+
+/// Older processors must get the same answers, up to rounding.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn every_instruction_set_gives_the_same_scores() {
+    use pulp::{Arch, x86};
+    let (model, _) = tiny("qwen2");
+    let archs = [
+        Some(Arch::Scalar),
+        x86::V3::try_new().map(Arch::V3),
+        x86::V4::try_new().map(Arch::V4),
+    ];
+    let mut expected: Option<Vec<Scored>> = None;
+    for arch in archs.into_iter().flatten() {
+        let mut engine = load(&model, options()).unwrap();
+        engine.arch = arch;
+        let got = scores(&engine, &chats());
+        let want = expected.get_or_insert_with(|| got.clone());
+        for (a, b) in got.iter().zip(want.iter()) {
+            for (a, b) in a.logprobs.iter().zip(&b.logprobs) {
+                assert!((a - b).abs() < 1e-4, "{arch:?}: {a} instead of {b}");
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! A tiny random model, written as GGUF, and a plain f64 forward pass to check the engine against.
 
+#![allow(clippy::many_single_char_names, reason = "the formulas' own names")]
+
 use candle_core::{
     Device, Tensor,
     quantized::{
@@ -101,7 +103,7 @@ impl Tiny {
         let (q, kv) = (HEADS * HEAD_DIM, KV_HEADS * HEAD_DIM);
         for l in 0..LAYERS {
             let mut block = |name: &str, shape: &[usize], around, spread| {
-                add(format!("blk.{l}.{name}"), shape, around, spread)
+                add(format!("blk.{l}.{name}"), shape, around, spread);
             };
             block("attn_norm.weight", &[HIDDEN], 1.0, 0.5);
             block("ffn_norm.weight", &[HIDDEN], 1.0, 0.5);
