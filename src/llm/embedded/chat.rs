@@ -92,7 +92,7 @@ impl Template {
         };
         if gguf.value(KEY).is_none() {
             let begin = match gguf.bool("tokenizer.ggml.add_bos_token") {
-                Some(true) => u32::try_from(gguf.usize("tokenizer.ggml.bos_token_id")?).ok(),
+                Some(true) => Some(tokenizer.existing(gguf.usize("tokenizer.ggml.bos_token_id")?)?),
                 _ => None,
             };
             return Ok(Self::Plain { begin });

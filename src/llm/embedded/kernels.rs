@@ -59,20 +59,19 @@ fn exp_non_positive(x: f32) -> f32 {
     /// Adding and subtracting 1.5·2^23 rounds to the nearest integer.
     const ROUND: f32 = 12_582_912.0;
     let clamped = greater(x, -87.0);
-    let n = (clamped * LOG2_E + ROUND) - ROUND;
-    let r = clamped - n * LN2_HIGH - n * LN2_LOW;
-    let p = 1.0 / 720.0;
-    let p = p * r + 1.0 / 120.0;
-    let p = p * r + 1.0 / 24.0;
-    let p = p * r + 1.0 / 6.0;
-    let p = p * r + 0.5;
-    let p = p * r + 1.0;
-    let p = p * r + 1.0;
-    // n is an integer in [-126, 0], so the biased exponent is in range.
-    let power = f32::from_bits(
-        (((n + ROUND).to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32) + 127 << 23) as u32,
-    );
-    let y = p * power;
+    let shifted = clamped * LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let rest = clamped - n * LN2_HIGH - n * LN2_LOW;
+    let mut y = 1.0 / 720.0;
+    for coefficient in [1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
+        y = y * rest + coefficient;
+    }
+    // The low bits of `shifted` count n in [-126, 0], so the biased exponent is in range.
+    let exponent = shifted
+        .to_bits()
+        .wrapping_sub(ROUND.to_bits())
+        .wrapping_add(127);
+    y *= f32::from_bits(exponent << 23);
     if x < -87.0 { 0.0 } else { y }
 }
 

@@ -30,15 +30,19 @@ impl Packed {
     /// Packs row-major matrices of `k` columns each (GGUF's `[out, in]` layout), stacked along the
     /// output: fused projections are one product.
     pub fn from_rows(parts: &[&[f32]], k: usize) -> Self {
-        let n = parts.iter().map(|p| p.len() / k).sum::<usize>();
+        let rows: Vec<&[f32]> = parts.iter().flat_map(|p| p.chunks_exact(k)).collect();
+        let n = rows.len();
         let mut data = vec![0.0; n.div_ceil(PANEL) * PANEL * k];
-        let rows = parts.iter().flat_map(|p| p.chunks_exact(k));
-        for (col, row) in rows.enumerate() {
-            let panel = &mut data[col / PANEL * PANEL * k..][..PANEL * k];
-            for (slot, &w) in panel.iter_mut().skip(col % PANEL).step_by(PANEL).zip(row) {
-                *slot = w;
+        let panels = data
+            .par_chunks_exact_mut(PANEL * k)
+            .zip(rows.par_chunks(PANEL));
+        panels.for_each(|(panel, rows)| {
+            for (i, slots) in panel.chunks_exact_mut(PANEL).enumerate() {
+                for (slot, row) in slots.iter_mut().zip(rows) {
+                    *slot = row[i];
+                }
             }
-        }
+        });
         Self { k, n, data }
     }
 

@@ -13,6 +13,8 @@ mod model;
 mod prefix;
 mod sampling;
 mod score;
+#[cfg(test)]
+mod tests;
 mod tokenizer;
 mod weights;
 
@@ -85,7 +87,7 @@ impl std::fmt::Debug for Engine {
 
 impl Engine {
     /// Loads a GGUF file of architecture `llama` or `qwen2` with a byte-level BPE tokenizer and a
-    /// ChatML, Llama 3 or no chat template. Weights are held in f32: about 4 bytes a parameter.
+    /// `ChatML`, Llama 3 or no chat template. Weights are held in f32: about 4 bytes a parameter.
     pub fn load(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
         let path = path.as_ref();
         let gguf = Gguf::open(path)?;
@@ -156,16 +158,14 @@ impl Engine {
     ///
     /// Reads the weights file once unless [`Options::digest`] gave its digest.
     pub fn fingerprint(&self) -> Result<String, Error> {
-        let digest = match self.digest.get() {
-            Some(digest) => digest,
-            None => {
-                let mut hasher = blake3::Hasher::new();
-                hasher
-                    .update_reader(std::fs::File::open(&self.path).map_err(|e| self.io(e))?)
-                    .map_err(|e| self.io(e))?;
-                self.digest
-                    .get_or_init(|| format!("blake3:{}", hasher.finalize()))
-            }
+        let digest = if let Some(digest) = self.digest.get() {
+            digest
+        } else {
+            let file = std::fs::File::open(&self.path).map_err(|e| self.io(e))?;
+            let mut hasher = blake3::Hasher::new();
+            hasher.update_reader(file).map_err(|e| self.io(e))?;
+            let digest = format!("blake3:{}", hasher.finalize());
+            self.digest.get_or_init(|| digest)
         };
         Ok(format!("{}/{digest}/embedded-{ENGINE_VERSION}", self.name))
     }

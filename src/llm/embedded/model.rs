@@ -241,12 +241,11 @@ fn store(
     for (span, scratch) in spans.iter_mut().zip(scratch) {
         let (rows, tail) = rest.split_at(span.tokens.len() * (q + 2 * kv));
         rest = tail;
-        let target = match &mut span.kv {
-            Some(kv) => &mut kv.layers[layer],
-            None => {
-                scratch.clear();
-                scratch
-            }
+        let target = if let Some(kv) = &mut span.kv {
+            &mut kv.layers[layer]
+        } else {
+            scratch.clear();
+            scratch
         };
         work.push((target, rows));
     }

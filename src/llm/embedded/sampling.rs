@@ -113,3 +113,96 @@ impl Sampling {
             .unwrap_or(best)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand_chacha::rand_core::SeedableRng;
+
+    /// Shares of each token over many draws.
+    fn shares(logits: &[f32], sampling: &Sampling) -> Vec<f64> {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut counts = vec![0.0; logits.len()];
+        for _ in 0..20_000 {
+            counts[sampling.draw(logits, &mut rng) as usize] += 1.0 / 20_000.0;
+        }
+        counts
+    }
+
+    #[test]
+    fn draws_follow_the_softmax_of_what_is_kept() {
+        let logits = [0.7f32, 0.1, 0.2].map(f32::ln);
+        let hot = Sampling {
+            temperature: 1.0,
+            ..Sampling::default()
+        };
+        let close = |got: Vec<f64>, want: [f64; 3]| {
+            // Four standard errors of a share over 20,000 draws stay below 0.015.
+            assert!(
+                got.iter().zip(want).all(|(g, w)| (g - w).abs() < 0.015),
+                "{got:?} instead of {want:?}"
+            );
+        };
+        close(shares(&logits, &hot), [0.7, 0.1, 0.2]);
+        close(
+            shares(
+                &logits,
+                &Sampling {
+                    top_k: 2,
+                    ..hot.clone()
+                },
+            ),
+            [0.7 / 0.9, 0.0, 0.2 / 0.9],
+        );
+        close(
+            shares(
+                &logits,
+                &Sampling {
+                    top_p: 0.8,
+                    ..hot.clone()
+                },
+            ),
+            [0.7 / 0.9, 0.0, 0.2 / 0.9],
+        );
+        close(
+            shares(
+                &logits,
+                &Sampling {
+                    top_p: 0.5,
+                    ..hot.clone()
+                },
+            ),
+            [1.0, 0.0, 0.0],
+        );
+        let squared = [0.49, 0.01, 0.04].map(|p| p / 0.54);
+        close(
+            shares(
+                &logits,
+                &Sampling {
+                    temperature: 0.5,
+                    ..hot
+                },
+            ),
+            squared,
+        );
+    }
+
+    #[test]
+    fn greedy_takes_the_lowest_of_equals() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        assert_eq!(Sampling::default().draw(&[1.0, 3.0, 3.0], &mut rng), 1);
+    }
+
+    #[test]
+    fn a_nucleus_wider_than_its_first_guess_is_found() {
+        let flat = Sampling {
+            temperature: 1.0,
+            top_p: 0.5,
+            ..Sampling::default()
+        };
+        let shares = shares(&[0.0; 1000], &flat);
+        // Equal logits tie by id, so the nucleus is the first half, give or take a rounding.
+        assert!(shares[..490].iter().filter(|&&s| s > 0.0).count() > 480);
+        assert!(shares[502..].iter().all(|&s| s == 0.0));
+    }
+}

@@ -171,8 +171,9 @@ fn sum_labels(labels: &[Vec<u32>], values: &[Vec<f64>]) -> Vec<f64> {
     let sums = labels.iter().zip(first).map(|(label, first)| {
         let (own, others) = rest.split_at(label.len() - 1);
         rest = others;
-        // Rounding can leave a certain token a hair above probability 1.
-        (first + own.iter().flatten().sum::<f64>()).min(0.0)
+        let sum = first + own.iter().flatten().sum::<f64>();
+        // Rounding can leave a certain token a hair above probability 1; min() would hide a NaN.
+        if sum > 0.0 { 0.0 } else { sum }
     });
     sums.collect()
 }

@@ -73,12 +73,12 @@ impl Tokenizer {
         let bytes = tokens
             .iter()
             .zip(&control)
-            .map(|(token, &control)| match control {
-                true => token.as_bytes().to_vec(),
-                false => token
-                    .chars()
-                    .filter_map(|c| of_char.get(&c).copied())
-                    .collect(),
+            .map(|(token, &control)| {
+                if control {
+                    return token.as_bytes().to_vec();
+                }
+                let bytes = token.chars().filter_map(|c| of_char.get(&c).copied());
+                bytes.collect()
             })
             .collect();
         let names = (0u32..)
@@ -119,6 +119,12 @@ impl Tokenizer {
     /// Whether `id` is a control token (or no token at all).
     pub fn is_control(&self, id: u32) -> bool {
         self.control.get(id as usize).copied().unwrap_or(true)
+    }
+
+    /// `id`, if there is such a token.
+    pub fn existing(&self, id: usize) -> Result<u32, Error> {
+        let known = u32::try_from(id).ok().filter(|_| id < self.bytes.len());
+        known.ok_or_else(|| Error::Tokenizer(format!("token {id} is not in its vocabulary")))
     }
 
     /// The id of a control token by name.

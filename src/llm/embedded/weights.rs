@@ -3,17 +3,21 @@
 use super::{Error, matmul::Packed};
 use candle_core::{
     Device,
-    quantized::gguf_file::{Content, Value},
+    quantized::gguf_file::{Content, TensorInfo, Value},
 };
 use rayon::prelude::*;
 use std::{
     fs::File,
     io::{BufReader, Read, Seek},
+    panic::AssertUnwindSafe,
     path::Path,
 };
 
 /// Values of `general.architecture` with a forward pass here.
 pub(super) const ARCHITECTURES: [&str; 2] = ["llama", "qwen2"];
+
+/// Largest width, count or length accepted.
+const MAX_SIZE: usize = 1 << 24;
 
 /// An opened GGUF file: its header, parsed and checked against the file's length.
 pub(super) struct Gguf {
@@ -47,17 +51,20 @@ impl Gguf {
             )));
         }
         file.rewind().map_err(io)?;
-        let content = Content::read(&mut file).map_err(|e| bad(e.to_string()))?;
+        // The parser panics on some damage (an alignment of 0, say): that too is a bad file.
+        let parsed = std::panic::catch_unwind(AssertUnwindSafe(|| Content::read(&mut file)));
+        let content = match parsed {
+            Ok(content) => content.map_err(|e| bad(e.to_string()))?,
+            Err(_) => return Err(bad("its header makes no sense".into())),
+        };
         let expected = content
             .tensor_infos
             .values()
             .map(|t| {
-                let bytes =
-                    t.shape.elem_count() / t.ggml_dtype.block_size() * t.ggml_dtype.type_size();
-                content
-                    .tensor_data_offset
-                    .saturating_add(t.offset)
-                    .saturating_add(bytes as u64)
+                let (block, size) = (t.ggml_dtype.block_size(), t.ggml_dtype.type_size());
+                let bytes = values(t).and_then(|n| (n / block).checked_mul(size));
+                let start = content.tensor_data_offset.saturating_add(t.offset);
+                start.saturating_add(bytes.map_or(u64::MAX, |b| b as u64))
             })
             .max()
             .unwrap_or(0);
@@ -132,7 +139,7 @@ impl Gguf {
             .tensor_infos
             .get(name)
             .ok_or_else(|| bad("is missing".into()))?;
-        if info.shape.elem_count() != len {
+        if values(info) != Some(len) {
             return Err(bad(format!(
                 "has shape {:?}, {len} values were expected",
                 info.shape.dims()
@@ -146,6 +153,14 @@ impl Gguf {
             .and_then(|t| t.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1())
             .map_err(|e| bad(e.to_string()))
     }
+}
+
+/// How many values a tensor holds, unless its shape overflows.
+fn values(info: &TensorInfo) -> Option<usize> {
+    info.shape
+        .dims()
+        .iter()
+        .try_fold(1usize, |n, &d| n.checked_mul(d))
 }
 
 pub(super) fn metadata(key: &str, reason: &str) -> Error {
@@ -251,14 +266,15 @@ impl Weights {
 impl Config {
     fn read(gguf: &Gguf, arch: &str) -> Result<Self, Error> {
         let key = |name: &str| format!("{arch}.{name}");
-        let at_least_one = |name: &str| match gguf.usize(&key(name))? {
-            0 => Err(metadata(&key(name), "is 0")),
-            n => Ok(n),
+        // The upper bound keeps products of sizes from overflowing; no model comes near it.
+        let size = |name: &str| match gguf.usize(&key(name))? {
+            n if (1..=MAX_SIZE).contains(&n) => Ok(n),
+            _ => Err(metadata(&key(name), "is 0 or absurdly large")),
         };
-        let hidden = at_least_one("embedding_length")?;
-        let heads = at_least_one("attention.head_count")?;
+        let hidden = size("embedding_length")?;
+        let heads = size("attention.head_count")?;
         let kv_heads = match gguf.value(&key("attention.head_count_kv")) {
-            Some(_) => at_least_one("attention.head_count_kv")?,
+            Some(_) => size("attention.head_count_kv")?,
             None => heads,
         };
         if heads % kv_heads != 0 {
@@ -268,9 +284,15 @@ impl Config {
             ));
         }
         let head_dim = match gguf.value(&key("attention.key_length")) {
-            Some(_) => at_least_one("attention.key_length")?,
+            Some(_) => size("attention.key_length")?,
             None => hidden / heads,
         };
+        if head_dim == 0 || heads.saturating_mul(head_dim) > MAX_SIZE {
+            return Err(metadata(
+                &key("attention.head_count"),
+                "does not fit the embedding length",
+            ));
+        }
         let rotated = match gguf.value(&key("rope.dimension_count")) {
             Some(_) => gguf.usize(&key("rope.dimension_count"))?,
             None => head_dim,
@@ -311,15 +333,19 @@ impl Config {
                 .zip(factors)
                 .for_each(|(f, by)| *f /= by);
         }
+        let vocab = gguf.array("tokenizer.ggml.tokens")?.len();
+        if vocab == 0 {
+            return Err(metadata("tokenizer.ggml.tokens", "is empty"));
+        }
         Ok(Self {
-            layers: at_least_one("block_count")?,
+            layers: size("block_count")?,
             hidden,
-            inner: at_least_one("feed_forward_length")?,
+            inner: size("feed_forward_length")?,
             heads,
             kv_heads,
             head_dim,
-            vocab: gguf.array("tokenizer.ggml.tokens")?.len(),
-            context: at_least_one("context_length")?,
+            vocab,
+            context: size("context_length")?,
             eps: gguf.f32(&key("attention.layer_norm_rms_epsilon"))?,
             frequencies,
         })
@@ -337,9 +363,9 @@ impl Layer {
                 rows
             }
         };
-        let q = halves(tensor("attn_q.weight", q_width * c.hidden)?, c.hidden);
-        let k = halves(tensor("attn_k.weight", kv_width * c.hidden)?, c.hidden);
-        let v = tensor("attn_v.weight", kv_width * c.hidden)?;
+        let query = halves(tensor("attn_q.weight", q_width * c.hidden)?, c.hidden);
+        let key = halves(tensor("attn_k.weight", kv_width * c.hidden)?, c.hidden);
+        let value = tensor("attn_v.weight", kv_width * c.hidden)?;
         let qkv_bias = if gguf.has(&format!("blk.{i}.attn_q.bias")) {
             let mut bias = halves(tensor("attn_q.bias", q_width)?, 1);
             bias.extend(halves(tensor("attn_k.bias", kv_width)?, 1));
@@ -352,7 +378,7 @@ impl Layer {
         let up = tensor("ffn_up.weight", c.inner * c.hidden)?;
         Ok(Self {
             attention_norm: tensor("attn_norm.weight", c.hidden)?,
-            qkv: Packed::from_rows(&[&q, &k, &v], c.hidden),
+            qkv: Packed::from_rows(&[&query, &key, &value], c.hidden),
             qkv_bias,
             output: Packed::from_rows(
                 &[&tensor("attn_output.weight", c.hidden * q_width)?],

@@ -1,0 +1,194 @@
+use super::{Chat, Engine, Error, Sampling, chats, labels, load, options, tiny, tiny::Tiny};
+use candle_core::quantized::gguf_file::Value;
+use proptest::prelude::*;
+use std::{path::Path, sync::OnceLock};
+
+fn bytes() -> &'static [u8] {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    BYTES.get_or_init(|| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        Tiny::new("qwen2", "qwen2").write(file.path());
+        std::fs::read(file.path()).unwrap()
+    })
+}
+
+fn load_bytes(bytes: &[u8]) -> Result<Engine, Error> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), bytes).unwrap();
+    Engine::load(file.path(), options())
+}
+
+#[test]
+fn files_that_are_no_model_are_named() {
+    assert!(
+        matches!(Engine::load("/nowhere/x.gguf", options()), Err(Error::Io { path, .. }) if path == Path::new("/nowhere/x.gguf"))
+    );
+    assert!(matches!(load_bytes(b""), Err(Error::NotGguf { .. })));
+    let html = load_bytes(b"<html>404</html>").unwrap_err();
+    assert!(html.to_string().contains("<htm"), "{html}");
+    let whole = bytes();
+    assert!(
+        matches!(load_bytes(&whole[..whole.len() - 100]), Err(Error::Truncated { found, expected, .. }) if found < expected)
+    );
+    assert!(matches!(
+        load_bytes(&whole[..200]),
+        Err(Error::NotGguf { .. })
+    ));
+}
+
+#[test]
+fn unsupported_models_are_named_with_what_is_supported() {
+    let with = |key: &str, value: &str| {
+        let mut model = Tiny::new("llama", "smollm");
+        model
+            .metadata
+            .insert(key.into(), Value::String(value.into()));
+        load(&model, options()).unwrap_err().to_string()
+    };
+    assert_eq!(
+        with("general.architecture", "gemma3"),
+        "load a model of architecture \"gemma3\"; this engine runs llama and qwen2"
+    );
+    assert!(with("tokenizer.ggml.model", "llama").contains("\"llama\""));
+    assert!(with("tokenizer.ggml.pre", "tekken").contains("smollm, qwen2"));
+    assert!(with("tokenizer.chat_template", "[INST]").contains("ChatML"));
+    assert!(with("llama.rope.scaling.type", "yarn").contains("llama.rope.scaling.type"));
+}
+
+#[test]
+fn missing_and_misshapen_parts_are_named() {
+    let keys: Vec<String> = Tiny::new("llama", "smollm").metadata.into_keys().collect();
+    for key in keys {
+        let mut model = Tiny::new("llama", "smollm");
+        model.metadata.remove(&key);
+        match load(&model, options()) {
+            Err(e) => assert!(
+                e.to_string().contains(&key) || !key.starts_with("general"),
+                "{key}: {e}"
+            ),
+            // These have a meaning when absent.
+            Ok(_) => assert!(
+                [
+                    "name",
+                    "pre",
+                    "template",
+                    "token_type",
+                    "freq_base",
+                    "dimension_count"
+                ]
+                .iter()
+                .any(|s| key.ends_with(s)),
+                "{key} was not missed"
+            ),
+        }
+    }
+    let mut model = Tiny::new("llama", "smollm");
+    model.tensors.remove("blk.1.ffn_up.weight");
+    assert!(
+        load(&model, options())
+            .unwrap_err()
+            .to_string()
+            .contains("blk.1.ffn_up.weight")
+    );
+    let mut model = Tiny::new("llama", "smollm");
+    model
+        .tensors
+        .insert("output_norm.weight".into(), (vec![3], vec![1.0; 3]));
+    assert!(
+        load(&model, options())
+            .unwrap_err()
+            .to_string()
+            .contains("[3]")
+    );
+}
+
+#[test]
+fn a_chat_too_long_fails_alone() {
+    let (_, engine) = tiny("llama");
+    let mut batch = chats();
+    batch.insert(1, Chat::user("long ".repeat(tiny::CONTEXT)));
+    batch.insert(3, Chat::default());
+    let mut scored = engine.score(&batch, &labels()).unwrap();
+    assert!(matches!(
+        scored[1],
+        Err(Error::ContextOverflow {
+            limit: tiny::CONTEXT,
+            ..
+        })
+    ));
+    assert!(matches!(scored[3], Err(Error::Request(_))));
+    let _ = scored.remove(3);
+    let _ = scored.remove(1);
+    let alone = engine.score(&chats(), &labels()).unwrap();
+    for (a, b) in scored.iter().zip(&alone) {
+        assert_eq!(a.as_ref().unwrap().logprobs, b.as_ref().unwrap().logprobs);
+    }
+}
+
+#[test]
+fn requests_that_mean_nothing_are_refused() {
+    let (_, engine) = tiny("llama");
+    assert!(engine.score(&chats(), &[String::new()]).is_err());
+    assert!(engine.embed("").is_err());
+    let bad = [
+        Sampling {
+            temperature: f64::NAN,
+            ..Sampling::default()
+        },
+        Sampling {
+            temperature: -1.0,
+            ..Sampling::default()
+        },
+        Sampling {
+            top_p: 0.0,
+            ..Sampling::default()
+        },
+        Sampling {
+            stop: vec![String::new()],
+            ..Sampling::default()
+        },
+    ];
+    for sampling in bad {
+        assert!(engine.generate(&[], &sampling).is_err(), "{sampling:?}");
+    }
+    assert!(engine.score(&[], &labels()).unwrap().is_empty());
+    assert!(
+        engine
+            .generate(&[], &Sampling::default())
+            .unwrap()
+            .is_empty()
+    );
+    let nothing = engine.score(&chats()[..1], &[]).unwrap().remove(0).unwrap();
+    assert!(nothing.logprobs.is_empty());
+}
+
+#[test]
+fn nan_is_an_error_never_a_score() {
+    let mut model = Tiny::new("qwen2", "qwen2");
+    model.tensors.get_mut("blk.2.ffn_down.weight").unwrap().1[7] = f32::NAN;
+    let engine = load(&model, options()).unwrap();
+    let chat = Chat::user("x");
+    let scored = engine
+        .score(std::slice::from_ref(&chat), &labels())
+        .unwrap();
+    assert!(matches!(scored[..], [Err(Error::NotANumber)]));
+    let generated = engine
+        .generate(&[super::Request { chat, seed: 0 }], &Sampling::default())
+        .unwrap();
+    assert!(matches!(generated[..], [Err(Error::NotANumber)]));
+    assert!(matches!(engine.embed("x"), Err(Error::NotANumber)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    /// Damage anywhere in the header gives an error or a model, never a panic.
+    #[test]
+    fn damaged_files_never_panic(at in 0usize..9000, value: u8, cut in proptest::option::of(0usize..9000)) {
+        let mut damaged = bytes().to_vec();
+        damaged[at] = value;
+        damaged.truncate(cut.unwrap_or(damaged.len()));
+        if let Ok(engine) = load_bytes(&damaged) {
+            let _ = engine.score(&[Chat::user("x")], &["p".to_owned()]);
+        }
+    }
+}
