@@ -3,6 +3,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod llm;
+pub mod replay;
+pub mod select;
 pub mod stats;
 
 pub use llm::{Call, Capabilities, Llm, LlmError, Sampling};
