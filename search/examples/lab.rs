@@ -1,40 +1,37 @@
 //! Scratch experiment.
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 use shiftproof_search::replay::{self, Plan};
-use shiftproof_search::select::{self, Posterior, Spending, Tune};
+use shiftproof_search::select::{self, Posterior, Spending};
 type Maker = Box<dyn Fn(u64) -> Box<dyn Spending> + Sync>;
-fn tune(spec: &str) -> Tune {
-    let mut t = Tune::default();
-    for part in spec.split(',').filter(|p| !p.is_empty()) {
-        let (k, v) = part.split_once('=').unwrap();
-        let x: f64 = v.parse().unwrap();
-        match k {
-            "per" => t.per_entrant = x,
-            "price" => t.price = x,
-            "prior" => t.prior = x,
-            "opt" => t.optimism = x,
-            "text" => t.text = x > 0.0,
-            "keep" => t.keep = x,
-            _ => panic!("{k}"),
-        }
-    }
-    t
-}
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     let repeats: usize = args[1].parse().unwrap();
     let filter = &args[2];
-    let budgets: Vec<usize> =
-        args[3].split(',').map(|b| if b == "all" { usize::MAX } else { b.parse().unwrap() }).collect();
+    let budgets: Vec<usize> = args[3]
+        .split(',')
+        .map(|b| {
+            if b == "all" {
+                usize::MAX
+            } else {
+                b.parse().unwrap()
+            }
+        })
+        .collect();
     let verbose = args[4] == "v";
     let mut rules: Vec<(String, Maker)> = Vec::new();
     for spec in &args[5..] {
         if let Some(s) = spec.strip_prefix("p:") {
-            let t = tune(s);
-            rules.push((spec.clone(), Box::new(move |seed| Box::new(Posterior::tuned(seed, t)))));
+            let o: std::sync::Arc<dyn select::Objective> = select::by_name(s).unwrap().into();
+            rules.push((
+                spec.clone(),
+                Box::new(move |seed| Box::new(Posterior::with_objective(seed, o.clone()))),
+            ));
         } else {
             let s = spec.clone();
-            rules.push((spec.clone(), Box::new(move |seed| select::rule(&s, seed).unwrap())));
+            rules.push((
+                spec.clone(),
+                Box::new(move |seed| select::rule(&s, seed).unwrap()),
+            ));
         }
     }
     let mut matrices = Vec::new();
@@ -47,7 +44,12 @@ fn main() {
         .flat_map(|(i, m)| replay::settings(i, m))
         .filter(|s| filter == "*" || filter.split('|').any(|f| s.name.contains(f)))
         .collect();
-    let plan = Plan { budgets, repeats, seed: 1, threads: 2 };
+    let plan = Plan {
+        budgets,
+        repeats,
+        seed: 1,
+        threads: 2,
+    };
     let makers: Vec<_> = rules.iter().map(|(n, m)| (n.as_str(), &**m)).collect();
     let t0 = std::time::Instant::now();
     let out = replay::replay(&matrices, &settings, &makers, &plan);
@@ -63,7 +65,11 @@ fn main() {
     if verbose {
         for (s, o) in settings.iter().zip(&out) {
             for (b, budget) in plan.budgets.iter().enumerate() {
-                print!("{:<45} {:>6}", s.name, if *budget == usize::MAX { 0 } else { *budget });
+                print!(
+                    "{:<45} {:>6}",
+                    s.name,
+                    if *budget == usize::MAX { 0 } else { *budget }
+                );
                 for r in o {
                     let a = avg(&r[b]);
                     print!("  {:5.1}/{:5.1}", a[0], a[2]);
@@ -90,8 +96,15 @@ fn main() {
                 }
                 println!(
                     "  {:>6} {:<40} {:6.2} {:6.2} {:6.2}",
-                    if *budget == usize::MAX { "all".into() } else { budget.to_string() },
-                    rule.0, s[0] / n, s[1] / n, s[2] / n
+                    if *budget == usize::MAX {
+                        "all".into()
+                    } else {
+                        budget.to_string()
+                    },
+                    rule.0,
+                    s[0] / n,
+                    s[1] / n,
+                    s[2] / n
                 );
             }
         }

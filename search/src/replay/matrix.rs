@@ -98,11 +98,18 @@ struct PromptLine {
 const ITEMS: u32 = 100;
 
 fn read(path: &Path) -> Result<Vec<u8>, MatrixError> {
-    std::fs::read(path).map_err(|source| MatrixError::Read { path: path.into(), source })
+    std::fs::read(path).map_err(|source| MatrixError::Read {
+        path: path.into(),
+        source,
+    })
 }
 
 fn wrong(path: &Path, line: Option<usize>, problem: impl Into<String>) -> MatrixError {
-    MatrixError::Format { path: path.into(), line, problem: problem.into() }
+    MatrixError::Format {
+        path: path.into(),
+        line,
+        problem: problem.into(),
+    }
 }
 
 /// Directories under `root` (itself included) that hold a matrix, sorted.
@@ -120,11 +127,15 @@ pub fn find(root: &Path) -> Result<Vec<PathBuf>, MatrixError> {
             }
             continue;
         }
-        let entries = std::fs::read_dir(&directory)
-            .map_err(|source| MatrixError::Read { path: directory.clone(), source })?;
+        let entries = std::fs::read_dir(&directory).map_err(|source| MatrixError::Read {
+            path: directory.clone(),
+            source,
+        })?;
         for entry in entries {
-            let entry =
-                entry.map_err(|source| MatrixError::Read { path: directory.clone(), source })?;
+            let entry = entry.map_err(|source| MatrixError::Read {
+                path: directory.clone(),
+                source,
+            })?;
             if entry.path().is_dir() {
                 open.push(entry.path());
             }
@@ -132,7 +143,11 @@ pub fn find(root: &Path) -> Result<Vec<PathBuf>, MatrixError> {
     }
     found.sort();
     if found.is_empty() {
-        return Err(wrong(root, None, "no meta.json of kind \"example\" or \"cell\" here or below"));
+        return Err(wrong(
+            root,
+            None,
+            "no meta.json of kind \"example\" or \"cell\" here or below",
+        ));
     }
     Ok(found)
 }
@@ -155,11 +170,17 @@ pub fn load(directory: &Path) -> Result<Vec<Matrix>, MatrixError> {
     let kind = match meta.kind.as_str() {
         "example" => Kind::Example,
         "cell" => {
-            let items = examples.columns.get("n_items").and_then(|c| c.first()?.parse().ok());
-            Kind::Cell { items: items.unwrap_or(ITEMS) }
+            let items = examples
+                .columns
+                .get("n_items")
+                .and_then(|c| c.first()?.parse().ok());
+            Kind::Cell {
+                items: items.unwrap_or(ITEMS),
+            }
         }
         other => {
-            let problem = format!("kind \"{other}\" cannot be replayed; \"example\" and \"cell\" can");
+            let problem =
+                format!("kind \"{other}\" cannot be replayed; \"example\" and \"cell\" can");
             return Err(wrong(&path, None, problem));
         }
     };
@@ -172,7 +193,8 @@ pub fn load(directory: &Path) -> Result<Vec<Matrix>, MatrixError> {
         .iter()
         .map(|llm| {
             let file = directory.join(&llm.file);
-            let outcomes = read_outcomes(&file, &llm.dtype, meta.n_prompts, meta.n_examples, &kept)?;
+            let outcomes =
+                read_outcomes(&file, &llm.dtype, meta.n_prompts, meta.n_examples, &kept)?;
             Ok(Matrix {
                 name: if several {
                     format!("{}@{}", meta.name, llm.id)
@@ -195,7 +217,11 @@ pub fn load(directory: &Path) -> Result<Vec<Matrix>, MatrixError> {
 fn read_prompts(path: &Path, rows: usize) -> Result<(Vec<String>, Vec<usize>), MatrixError> {
     let text = String::from_utf8(read(path)?).map_err(|e| wrong(path, None, e.to_string()))?;
     let (mut texts, mut kept, mut count) = (Vec::new(), Vec::new(), 0);
-    for (at, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
+    for (at, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, l)| !l.trim().is_empty())
+    {
         let prompt: PromptLine =
             serde_json::from_str(line).map_err(|e| wrong(path, Some(at + 1), e.to_string()))?;
         if prompt.id != count {
@@ -203,16 +229,28 @@ fn read_prompts(path: &Path, rows: usize) -> Result<(Vec<String>, Vec<usize>), M
             return Err(wrong(path, Some(at + 1), problem));
         }
         if prompt.valid != Some(false) {
-            texts.push(format!("{} {}", prompt.system.unwrap_or_default(), prompt.text));
+            texts.push(format!(
+                "{} {}",
+                prompt.system.unwrap_or_default(),
+                prompt.text
+            ));
             kept.push(count);
         }
         count += 1;
     }
     if count != rows {
-        return Err(wrong(path, None, format!("{count} prompts, meta.json says {rows}")));
+        return Err(wrong(
+            path,
+            None,
+            format!("{count} prompts, meta.json says {rows}"),
+        ));
     }
     if kept.len() < 2 {
-        return Err(wrong(path, None, "fewer than two valid prompts: nothing to choose"));
+        return Err(wrong(
+            path,
+            None,
+            "fewer than two valid prompts: nothing to choose",
+        ));
     }
     Ok((texts, kept))
 }
@@ -226,9 +264,7 @@ struct Examples {
 fn read_examples(path: &Path, rows: usize) -> Result<Examples, MatrixError> {
     let bytes = read(path)?;
     let mut reader = csv::Reader::from_reader(bytes.as_slice());
-    let bad = |e: &csv::Error| {
-        wrong(path, e.position().map(|p| p.line() as usize), e.to_string())
-    };
+    let bad = |e: &csv::Error| wrong(path, e.position().map(|p| p.line() as usize), e.to_string());
     let header = reader.headers().map_err(|e| bad(&e))?.clone();
     let group_column = header
         .iter()
@@ -250,7 +286,11 @@ fn read_examples(path: &Path, rows: usize) -> Result<Examples, MatrixError> {
         }
     }
     if group_of.len() != rows {
-        return Err(wrong(path, None, format!("{} examples, meta.json says {rows}", group_of.len())));
+        return Err(wrong(
+            path,
+            None,
+            format!("{} examples, meta.json says {rows}", group_of.len()),
+        ));
     }
     let columns = header
         .iter()
@@ -258,7 +298,11 @@ fn read_examples(path: &Path, rows: usize) -> Result<Examples, MatrixError> {
         .zip(columns)
         .filter(|(name, _)| !matches!(name.as_str(), "id" | "group" | "text"))
         .collect();
-    Ok(Examples { groups, group_of, columns })
+    Ok(Examples {
+        groups,
+        group_of,
+        columns,
+    })
 }
 
 fn read_outcomes(
@@ -272,7 +316,11 @@ fn read_outcomes(
         "u8" => 1,
         "f32" => 4,
         other => {
-            return Err(wrong(path, None, format!("dtype \"{other}\" is not known, u8 and f32 are")));
+            return Err(wrong(
+                path,
+                None,
+                format!("dtype \"{other}\" is not known, u8 and f32 are"),
+            ));
         }
     };
     let bytes = read(path)?;
@@ -288,13 +336,23 @@ fn read_outcomes(
     for &row in kept {
         let row = &bytes[row * examples * width..(row + 1) * examples * width];
         if width == 1 {
-            outcomes.extend(row.iter().map(|&b| if b > 1 { f32::NAN } else { f32::from(b) }));
+            outcomes.extend(
+                row.iter()
+                    .map(|&b| if b > 1 { f32::NAN } else { f32::from(b) }),
+            );
         } else {
-            outcomes.extend(row.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
+            outcomes.extend(
+                row.chunks_exact(4)
+                    .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])),
+            );
         }
     }
     if let Some(bad) = outcomes.iter().find(|x| **x < 0.0 || **x > 1.0) {
-        return Err(wrong(path, None, format!("outcome {bad} lies outside 0 to 1")));
+        return Err(wrong(
+            path,
+            None,
+            format!("outcome {bad} lies outside 0 to 1"),
+        ));
     }
     Ok(outcomes)
 }

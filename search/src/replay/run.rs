@@ -1,5 +1,8 @@
 //! Replaying spending rules over recorded outcomes.
 
+// Formulas in the docs.
+#![allow(clippy::doc_markdown)]
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -67,8 +70,7 @@ pub fn replay(
     plan: &Plan,
 ) -> Vec<Regrets> {
     let blank = vec![vec![vec![Regret::default(); plan.repeats]; plan.budgets.len()]; rules.len()];
-    let results: Vec<Mutex<Regrets>> =
-        settings.iter().map(|_| Mutex::new(blank.clone())).collect();
+    let results: Vec<Mutex<Regrets>> = settings.iter().map(|_| Mutex::new(blank.clone())).collect();
     let next = AtomicUsize::new(0);
     let work = || loop {
         let unit = next.fetch_add(1, Ordering::Relaxed);
@@ -95,7 +97,10 @@ pub fn replay(
         }
         work();
     });
-    results.into_iter().filter_map(|r| r.into_inner().ok()).collect()
+    results
+        .into_iter()
+        .filter_map(|r| r.into_inner().ok())
+        .collect()
 }
 
 /// One repeat: the source a rule may buy from and the target's truth.
@@ -130,7 +135,10 @@ impl<'a> World<'a> {
                     sums[at].1 += 1.0;
                 }
             }
-            truth.extend(sums.iter().map(|(s, n)| if *n > 0.0 { s / n } else { f64::NAN }));
+            truth.extend(
+                sums.iter()
+                    .map(|(s, n)| if *n > 0.0 { s / n } else { f64::NAN }),
+            );
         }
         // What can be bought of the source.
         let own: Vec<usize> = (0..columns)
@@ -159,7 +167,11 @@ impl<'a> World<'a> {
                     Kind::Cell { .. } => {
                         let ones = (f64::from(value) * items as f64).round() as usize;
                         for (i, d) in draw.iter_mut().enumerate() {
-                            *d = if value.is_nan() { value } else { f32::from(u8::from(i < ones)) };
+                            *d = if value.is_nan() {
+                                value
+                            } else {
+                                f32::from(u8::from(i < ones))
+                            };
                         }
                         rng.shuffle(&mut draw);
                         outcomes.extend_from_slice(&draw);
@@ -179,17 +191,30 @@ impl<'a> World<'a> {
         for (e, &g) in group_of.iter().enumerate() {
             groups[g as usize].examples.push(e as u32);
         }
-        let problem =
-            Problem { candidates, groups, likeness: matrix.likeness.clone(), keep: Vec::new() };
-        Self { matrix, problem, group_of, source: outcomes, target: truth }
+        let problem = Problem {
+            candidates,
+            groups,
+            likeness: matrix.likeness.clone(),
+            keep: Vec::new(),
+        };
+        Self {
+            matrix,
+            problem,
+            group_of,
+            source: outcomes,
+            target: truth,
+        }
     }
 
     /// Runs a rule to its pick.
     pub(super) fn race(&self, rule: &mut dyn Spending, budget: usize) -> usize {
         let examples = self.group_of.len();
         let mut left = budget.min(self.source.len());
-        let mut scores =
-            Scores::new(self.problem.candidates, self.group_of.clone(), self.problem.groups.len());
+        let mut scores = Scores::new(
+            self.problem.candidates,
+            self.group_of.clone(),
+            self.problem.groups.len(),
+        );
         let mut dropped = Vec::new();
         loop {
             match rule.next(&self.problem, &scores, left, &mut dropped) {
@@ -219,14 +244,21 @@ impl<'a> World<'a> {
                 own = got;
             }
         }
-        Regret { mean: best[0] - own[0], worst: best[1] - own[1], cvar10: best[2] - own[2] }
+        Regret {
+            mean: best[0] - own[0],
+            worst: best[1] - own[1],
+            cvar10: best[2] - own[2],
+        }
     }
 }
 
 /// Mean, worst and CVaR10 over groups.
 fn summary(means: &[f64]) -> [f64; 3] {
-    let mut known: Vec<(f64, f64)> =
-        means.iter().filter(|m| !m.is_nan()).map(|&m| (m, 1.0)).collect();
+    let mut known: Vec<(f64, f64)> = means
+        .iter()
+        .filter(|m| !m.is_nan())
+        .map(|&m| (m, 1.0))
+        .collect();
     let mean = known.iter().map(|m| m.0).sum::<f64>() / known.len() as f64;
     let worst = known.iter().map(|m| m.0).fold(f64::INFINITY, f64::min);
     [mean, worst, crate::select::tail_mean(&mut known, 0.1)]

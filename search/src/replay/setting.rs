@@ -59,7 +59,9 @@ pub fn settings(index: usize, matrix: &Matrix) -> Vec<Setting> {
         }
     };
     for values in matrix.columns.values() {
-        let Some(of_group) = constant_in_groups(matrix, values) else { continue };
+        let Some(of_group) = constant_in_groups(matrix, values) else {
+            continue;
+        };
         let distinct: BTreeSet<&str> = of_group.iter().copied().collect();
         if distinct.len() < 2 || distinct.len() > COARSE || distinct.len() == count {
             continue;
@@ -68,7 +70,9 @@ pub fn settings(index: usize, matrix: &Matrix) -> Vec<Setting> {
             if distinct.len() == 2 && at == 1 {
                 break;
             }
-            let source = (0..count as u32).filter(|&g| of_group[g as usize] == *value).collect();
+            let source = (0..count as u32)
+                .filter(|&g| of_group[g as usize] == *value)
+                .collect();
             both(value, "rest", source);
         }
     }
@@ -82,7 +86,12 @@ pub fn settings(index: usize, matrix: &Matrix) -> Vec<Setting> {
     }
     let examples = matrix.group_of.len();
     let difficulty = group_means(matrix, |e| {
-        let column = matrix.outcomes.iter().skip(e).step_by(examples).filter(|x| !x.is_nan());
+        let column = matrix
+            .outcomes
+            .iter()
+            .skip(e)
+            .step_by(examples)
+            .filter(|x| !x.is_nan());
         let (sum, n) = column.fold((0.0, 0.0), |(s, n), x| (s + f64::from(*x), n + 1.0));
         if n > 0.0 { sum / n } else { 0.5 }
     });

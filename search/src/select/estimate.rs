@@ -1,5 +1,8 @@
 //! Group estimates with the noise taken out.
 
+// Formulas in the docs.
+#![allow(clippy::doc_markdown)]
+
 use super::{Problem, Role, Scores};
 
 /// What is known of one candidate in one group.
@@ -94,7 +97,11 @@ impl Estimates {
                     raw[g] = scores.mean(p, g);
                 }
             }
-            fits.push(Fit { cells: sums, raw, ..Fit::default() });
+            fits.push(Fit {
+                cells: sums,
+                raw,
+                ..Fit::default()
+            });
         }
         let freedom = (seen - items.count - cells_seen + groups as f64).max(0.0);
         let coin = items.mean * (1.0 - items.mean);
@@ -107,7 +114,11 @@ impl Estimates {
                 .groups
                 .iter()
                 .zip(levels)
-                .map(|(g, level)| GroupShape { level, weight: g.weight, role: g.role })
+                .map(|(g, level)| GroupShape {
+                    level,
+                    weight: g.weight,
+                    role: g.role,
+                })
                 .collect(),
             noise,
             interaction: 0.0,
@@ -128,11 +139,19 @@ impl Estimates {
                 continue;
             }
             let mean = fit.cells.iter().map(|c| c.0 * c.1).sum::<f64>() / total;
-            between += fit.cells.iter().map(|c| c.1 * (c.0 - mean).powi(2)).sum::<f64>();
+            between += fit
+                .cells
+                .iter()
+                .map(|c| c.1 * (c.0 - mean).powi(2))
+                .sum::<f64>();
             expected += (k - 1.0) * self.noise;
             scale += total - fit.cells.iter().map(|c| c.1 * c.1).sum::<f64>() / total;
         }
-        self.interaction = if scale > 0.0 { ((between - expected) / scale).max(0.0) } else { 0.0 };
+        self.interaction = if scale > 0.0 {
+            ((between - expected) / scale).max(0.0)
+        } else {
+            0.0
+        };
         let (noise, interaction) = (self.noise, self.interaction);
         for fit in &mut self.candidates {
             let (mut sum, mut precision) = (0.0, 0.0);
@@ -141,10 +160,18 @@ impl Estimates {
                 sum += weight * mean;
                 precision += weight;
             }
-            fit.main = if precision > 0.0 { sum / precision } else { 0.0 };
+            fit.main = if precision > 0.0 {
+                sum / precision
+            } else {
+                0.0
+            };
             fit.variance = 1.0 / precision;
         }
-        let seen: Vec<&Fit> = self.candidates.iter().filter(|f| f.variance.is_finite()).collect();
+        let seen: Vec<&Fit> = self
+            .candidates
+            .iter()
+            .filter(|f| f.variance.is_finite())
+            .collect();
         let n = seen.len() as f64;
         if n > 1.0 {
             let mean = seen.iter().map(|f| f.main).sum::<f64>() / n;
@@ -170,7 +197,10 @@ impl Estimates {
     /// and how many outcomes are behind it.
     pub fn interactions(&self, candidate: usize) -> impl Iterator<Item = (f64, f64)> + '_ {
         let fit = &self.candidates[candidate];
-        fit.cells.iter().filter(|c| c.1 > 0.0).map(|c| (c.0 - fit.main, c.1))
+        fit.cells
+            .iter()
+            .filter(|c| c.1 > 0.0)
+            .map(|c| (c.0 - fit.main, c.1))
     }
 
     /// Group estimates of one candidate, shrunk towards `main` (its main effect
@@ -242,7 +272,7 @@ impl Items {
         let mut seen_by = vec![0.0; n];
         let (mut total, mut cells) = (0.0, 0.0);
         for sweep in 0..SWEEPS {
-            effect.iter_mut().for_each(|e| *e = 0.0);
+            effect.fill(0.0);
             for (p, main) in main.iter().enumerate() {
                 for (example, _, y) in visible(scores, p, bought) {
                     effect[example as usize] += y - main;
@@ -268,7 +298,12 @@ impl Items {
             }
         }
         let count = seen_by.iter().filter(|&&n| n > 0.0).count() as f64;
-        Self { effect, seen_by, count, mean: if cells > 0.0 { total / cells } else { 0.5 } }
+        Self {
+            effect,
+            seen_by,
+            count,
+            mean: if cells > 0.0 { total / cells } else { 0.5 },
+        }
     }
 
     /// Mean item effect per group; the overall mean where a group is unseen.
@@ -279,6 +314,8 @@ impl Items {
             *sum += self.effect[e];
             *count += 1.0;
         }
-        sums.into_iter().map(|(s, n)| if n > 0.0 { s / n } else { self.mean }).collect()
+        sums.into_iter()
+            .map(|(s, n)| if n > 0.0 { s / n } else { self.mean })
+            .collect()
     }
 }

@@ -1,6 +1,6 @@
 //! Uniform spending and sequential halving, on paired blocks.
 
-use super::stream::{Stream, block};
+use super::stream::Stream;
 use super::{Drop, Pick, Problem, Scores, Spending, Step, ranked};
 use crate::stats::rng::SplitMix;
 
@@ -69,8 +69,7 @@ impl Spending for Uniform {
             let mut rng = SplitMix::new(self.seed);
             let mut stream = Stream::new(problem, &mut rng);
             let alive = affordable(problem, remaining, &mut rng);
-            let count = (remaining / alive.len().max(1)).min(stream.left());
-            let asks = block(&alive, stream.take(count), scores);
+            let asks = stream.ask(&alive, remaining / alive.len().max(1), scores);
             if !asks.is_empty() {
                 return Step::Evaluate(asks);
             }
@@ -100,15 +99,25 @@ struct State {
 impl Halving {
     /// A rule with its seed.
     pub const fn new(seed: u64) -> Self {
-        Self { rng: SplitMix::new(seed), state: None }
+        Self {
+            rng: SplitMix::new(seed),
+            state: None,
+        }
     }
 
     fn start(&mut self, problem: &Problem, budget: usize) -> State {
         let stream = Stream::new(problem, &mut self.rng);
         let alive = affordable(problem, budget, &mut self.rng);
-        let out = (0..problem.candidates).filter(|p| !alive.contains(p)).collect();
+        let out = (0..problem.candidates)
+            .filter(|p| !alive.contains(p))
+            .collect();
         let rounds_left = alive.len().max(2).next_power_of_two().ilog2() as usize;
-        State { stream, alive, out, rounds_left }
+        State {
+            stream,
+            alive,
+            out,
+            rounds_left,
+        }
     }
 }
 
@@ -155,14 +164,17 @@ impl Spending for Halving {
             // while it lasts.
             let share = remaining / state.rounds_left / state.alive.len();
             let count = share.max(1).min(remaining / state.alive.len());
-            let asks = block(&state.alive, state.stream.take(count), scores);
+            let asks = state.stream.ask(&state.alive, count, scores);
             if !asks.is_empty() {
                 self.state = Some(state);
                 return Step::Evaluate(asks);
             }
         }
         let pick = pick_by_mean(problem, scores, &state.alive, &state.out);
-        self.state = Some(State { rounds_left: 0, ..state });
+        self.state = Some(State {
+            rounds_left: 0,
+            ..state
+        });
         Step::Pick(pick)
     }
 }

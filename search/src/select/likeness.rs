@@ -19,9 +19,15 @@ pub struct Likeness {
 type Features = Vec<(u64, f64)>;
 
 fn features(text: &str) -> HashMap<u64, f64> {
-    let text: Vec<char> = format!(" {} ", text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" "))
-        .chars()
-        .collect();
+    let text: Vec<char> = format!(
+        " {} ",
+        text.to_lowercase()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+    )
+    .chars()
+    .collect();
     let mut counts: HashMap<u64, f64> = HashMap::new();
     let mut add = |kind: u8, piece: &[char]| {
         // SipHash with fixed keys: the same number in every run.
@@ -59,8 +65,15 @@ impl Likeness {
                     .map(|(f, c)| (f, (1.0 + c.ln()) * (n as f64 / documents[&f]).ln_1p()))
                     .collect();
                 vector.sort_unstable_by_key(|v| v.0);
-                let norm = vector.iter().map(|v| v.1 * v.1).sum::<f64>().sqrt().max(1e-12);
-                vector.iter_mut().for_each(|v| v.1 /= norm);
+                let norm = vector
+                    .iter()
+                    .map(|v| v.1 * v.1)
+                    .sum::<f64>()
+                    .sqrt()
+                    .max(1e-12);
+                for feature in &mut vector {
+                    feature.1 /= norm;
+                }
                 vector
             })
             .collect();
@@ -80,8 +93,10 @@ impl Likeness {
         if n < 3 || values.len() != n * n || values.iter().any(|v| !v.is_finite()) {
             return None;
         }
-        let means: Vec<f64> =
-            values.chunks(n).map(|row| row.iter().sum::<f64>() / n as f64).collect();
+        let means: Vec<f64> = values
+            .chunks(n)
+            .map(|row| row.iter().sum::<f64>() / n as f64)
+            .collect();
         let grand = means.iter().sum::<f64>() / n as f64;
         for i in 0..n {
             for j in 0..n {
@@ -92,7 +107,9 @@ impl Likeness {
         if trace < 1e-9 {
             return None;
         }
-        values.iter_mut().for_each(|v| *v /= trace);
+        for value in &mut values {
+            *value /= trace;
+        }
         Some(Self { size: n, values })
     }
 

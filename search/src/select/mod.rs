@@ -6,6 +6,7 @@
 //! to buy next and when to stop. All of it is pure and deterministic: the same
 //! problem, seed and outcomes give the same questions and the same pick.
 
+mod belief;
 mod estimate;
 mod halving;
 mod likeness;
@@ -29,7 +30,7 @@ pub use objective::{
     BestFeasible, ChiSquareBall, Cvar, InteractionPenalty, KlBall, Mean, Objective, SoftMin,
     UserCvar, Worst, by_name, objective_names,
 };
-pub use posterior::{Posterior, Tune};
+pub use posterior::Posterior;
 pub use racing::Racing;
 pub use scores::Scores;
 pub use triple::TripleCr;
@@ -155,7 +156,14 @@ pub const fn rule_names() -> [&'static str; 5] {
 pub(crate) fn ranked(candidates: &[usize], score: impl Fn(usize) -> f64) -> Vec<usize> {
     let mut order: Vec<(f64, usize)> = candidates
         .iter()
-        .map(|&p| (Some(score(p)).filter(|s| !s.is_nan()).unwrap_or(f64::NEG_INFINITY), p))
+        .map(|&p| {
+            (
+                Some(score(p))
+                    .filter(|s| !s.is_nan())
+                    .unwrap_or(f64::NEG_INFINITY),
+                p,
+            )
+        })
         .collect();
     order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     order.into_iter().map(|(_, p)| p).collect()

@@ -3,6 +3,9 @@
 //! All read the *shrunk* means of [`GroupEstimate`]: a minimum over raw means of
 //! few outcomes picks the luckiest worst group, not the most robust prompt.
 
+// Formulas in the docs.
+#![allow(clippy::doc_markdown)]
+
 use std::fmt;
 
 use super::GroupEstimate;
@@ -48,7 +51,11 @@ impl Objective for Worst {
     }
 
     fn score(&self, groups: &[GroupEstimate]) -> f64 {
-        groups.iter().map(|g| g.mean).reduce(f64::min).unwrap_or(f64::NAN)
+        groups
+            .iter()
+            .map(|g| g.mean)
+            .reduce(f64::min)
+            .unwrap_or(f64::NAN)
     }
 }
 
@@ -70,7 +77,10 @@ impl SoftMin {
     /// The soft minimum of plain values with equal weights.
     pub fn of(self, values: &[f64]) -> f64 {
         let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-        let sum: f64 = values.iter().map(|v| ((low - v) / self.temperature).exp()).sum();
+        let sum: f64 = values
+            .iter()
+            .map(|v| ((low - v) / self.temperature).exp())
+            .sum();
         low - self.temperature * (sum / values.len() as f64).ln()
     }
 }
@@ -125,7 +135,13 @@ impl Objective for Cvar {
     }
 
     fn score(&self, groups: &[GroupEstimate]) -> f64 {
-        tail_mean(&mut groups.iter().map(|g| (g.mean, g.weight)).collect::<Vec<_>>(), self.share)
+        tail_mean(
+            &mut groups
+                .iter()
+                .map(|g| (g.mean, g.weight))
+                .collect::<Vec<_>>(),
+            self.share,
+        )
     }
 }
 
@@ -165,6 +181,20 @@ impl Objective for UserCvar {
     }
 }
 
+/// Largest value of a unimodal function on an interval, by golden section.
+fn maximum(f: impl Fn(f64) -> f64, mut low: f64, mut high: f64) -> f64 {
+    let golden = 0.5 * (5.0_f64.sqrt() - 1.0);
+    for _ in 0..100 {
+        let step = golden * (high - low);
+        if f(high - step) < f(low + step) {
+            low = high - step;
+        } else {
+            high = low + step;
+        }
+    }
+    f(0.5 * (low + high))
+}
+
 /// min_q Σ q_g m_g over KL(q ‖ weights) ≤ ρ, through its dual
 /// max_τ −τ log Σ w_g exp(−m_g/τ) − τρ (Ben-Tal et al. 2013; Hu and Hong 2013).
 #[derive(Debug, Clone, Copy)]
@@ -193,14 +223,8 @@ impl Objective for KlBall {
             let temperature = log_tau.exp();
             SoftMin { temperature }.score(groups) - temperature * self.radius
         };
-        // Concave in τ, so unimodal in log τ: golden section.
-        let golden = 0.5 * (5.0_f64.sqrt() - 1.0);
-        let (mut a, mut b) = (1e-5_f64.ln(), 1e3_f64.ln());
-        for _ in 0..80 {
-            let (left, right) = (b - golden * (b - a), a + golden * (b - a));
-            if dual(left) < dual(right) { a = left } else { b = right }
-        }
-        dual(0.5 * (a + b)).max(low)
+        // Concave in τ, so unimodal in log τ.
+        maximum(dual, 1e-5_f64.ln(), 1e3_f64.ln()).max(low)
     }
 }
 
@@ -230,19 +254,13 @@ impl Objective for ChiSquareBall {
         }
         let low = Worst.score(groups);
         let scale = (1.0 + self.radius).sqrt();
-        let dual = |eta: f64| {
-            eta - scale * weighted(groups, |g| (eta - g.mean).max(0.0).powi(2)).sqrt()
-        };
+        let dual =
+            |eta: f64| eta - scale * weighted(groups, |g| (eta - g.mean).max(0.0).powi(2)).sqrt();
         // Concave with its maximum between the minimum and mean + √(Var/ρ).
         let mean = Mean.score(groups);
         let spread = weighted(groups, |g| (g.mean - mean).powi(2)).sqrt();
-        let golden = 0.5 * (5.0_f64.sqrt() - 1.0);
-        let (mut a, mut b) = (low, mean + spread / self.radius.max(1e-9).sqrt() + 1e-9);
-        for _ in 0..100 {
-            let (left, right) = (b - golden * (b - a), a + golden * (b - a));
-            if dual(left) < dual(right) { a = left } else { b = right }
-        }
-        dual(0.5 * (a + b)).max(low)
+        let high = mean + spread / self.radius.max(1e-9).sqrt() + 1e-9;
+        maximum(dual, low, high).max(low)
     }
 }
 
@@ -261,13 +279,19 @@ impl Objective for BestFeasible {
     }
 
     fn score(&self, groups: &[GroupEstimate]) -> f64 {
-        let (source, target): (Vec<_>, Vec<_>) =
-            groups.iter().copied().partition(|g| g.role == super::Role::Source);
+        let (source, target): (Vec<_>, Vec<_>) = groups
+            .iter()
+            .copied()
+            .partition(|g| g.role == super::Role::Source);
         if source.is_empty() || target.is_empty() {
             return Mean.score(groups);
         }
         let short = self.source_floor - Mean.score(&source);
-        if short > 0.0 { -short } else { Mean.score(&target) }
+        if short > 0.0 {
+            -short
+        } else {
+            Mean.score(&target)
+        }
     }
 }
 

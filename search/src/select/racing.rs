@@ -1,6 +1,6 @@
 //! Paired racing.
 
-use super::stream::{Stream, block};
+use super::stream::Stream;
 use super::{Drop, Pick, Problem, Scores, Spending, Step, ranked};
 use crate::stats::rng::SplitMix;
 use crate::stats::special::t_cdf;
@@ -23,7 +23,10 @@ pub struct Racing {
 impl Racing {
     /// A rule with its seed.
     pub const fn new(seed: u64) -> Self {
-        Self { rng: SplitMix::new(seed), state: None }
+        Self {
+            rng: SplitMix::new(seed),
+            state: None,
+        }
     }
 }
 
@@ -68,7 +71,9 @@ impl Spending for Racing {
             let stream = Stream::new(problem, &mut self.rng);
             // Half the budget must reach every entrant with a few examples.
             let alive = super::halving::affordable(problem, remaining / 4, &mut self.rng);
-            let out = (0..problem.candidates).filter(|p| !alive.contains(p)).collect();
+            let out = (0..problem.candidates)
+                .filter(|p| !alive.contains(p))
+                .collect();
             (stream, alive, out)
         };
         let order = ranked(&alive, mean);
@@ -87,7 +92,7 @@ impl Spending for Racing {
         let affordable = remaining / alive.len();
         if alive.len() > 1 && affordable > 0 {
             let count = BLOCK.min(affordable.div_ceil(2).max(1));
-            let asks = block(&alive, stream.take(count), scores);
+            let asks = stream.ask(&alive, count, scores);
             if !asks.is_empty() {
                 self.state = Some((stream, alive, out));
                 return Step::Evaluate(asks);
@@ -95,8 +100,15 @@ impl Spending for Racing {
         }
         let mut ranking = ranked(&alive, mean);
         ranking.extend(out.iter().rev());
-        let reason = format!("leads after the last block, {} still in the race", alive.len());
+        let reason = format!(
+            "leads after the last block, {} still in the race",
+            alive.len()
+        );
         self.state = Some((stream, alive, out));
-        Step::Pick(Pick { candidate: ranking[0], ranking, reason })
+        Step::Pick(Pick {
+            candidate: ranking[0],
+            ranking,
+            reason,
+        })
     }
 }

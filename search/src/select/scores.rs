@@ -37,7 +37,12 @@ impl Scores {
     ) -> Self {
         debug_assert!(group_of.iter().all(|&g| (g as usize) < groups));
         debug_assert_eq!(group_of.len(), cluster_of.len());
-        Self { group_of, cluster_of, groups, rows: vec![Row::default(); candidates] }
+        Self {
+            group_of,
+            cluster_of,
+            groups,
+            rows: vec![Row::default(); candidates],
+        }
     }
 
     /// Adds candidates without outcomes; returns the number of the first.
@@ -89,7 +94,10 @@ impl Scores {
 
     /// Plain mean of a candidate in a group; NaN when unseen.
     pub fn mean(&self, candidate: usize, group: usize) -> f64 {
-        self.rows[candidate].totals.get(group).map_or(f64::NAN, |t| t.1 / t.0)
+        self.rows[candidate]
+            .totals
+            .get(group)
+            .map_or(f64::NAN, |t| t.1 / t.0)
     }
 
     /// Mean of a candidate's group means by weight, over groups it was seen in;

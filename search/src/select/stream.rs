@@ -39,23 +39,34 @@ impl Stream {
         Self { order, next: 0 }
     }
 
-    pub(super) fn left(&self) -> usize {
-        self.order.len() - self.next
-    }
-
     /// The next `count` examples, fewer at the end.
-    pub(super) fn take(&mut self, count: usize) -> &[u32] {
+    fn take(&mut self, count: usize) -> &[u32] {
         let from = self.next;
         self.next = (from + count).min(self.order.len());
         &self.order[from..self.next]
     }
+
+    /// Every candidate on the next `count` examples, less what is known
+    /// already; goes on to later examples while all is known. Empty at the end.
+    pub(super) fn ask(&mut self, candidates: &[usize], count: usize, scores: &Scores) -> Vec<Ask> {
+        while count > 0 && self.next < self.order.len() {
+            let asks = block(candidates, self.take(count), scores);
+            if !asks.is_empty() {
+                return asks;
+            }
+        }
+        Vec::new()
+    }
 }
 
-/// Every candidate on every example, less what is known already.
-pub(super) fn block(candidates: &[usize], examples: &[u32], scores: &Scores) -> Vec<Ask> {
+fn block(candidates: &[usize], examples: &[u32], scores: &Scores) -> Vec<Ask> {
     examples
         .iter()
-        .flat_map(|&example| candidates.iter().map(move |&candidate| Ask { candidate, example }))
+        .flat_map(|&example| {
+            candidates
+                .iter()
+                .map(move |&candidate| Ask { candidate, example })
+        })
         .filter(|ask| scores.get(ask.candidate, ask.example).is_none())
         .collect()
 }

@@ -1,6 +1,6 @@
 //! TRIPLE's continuous rejects.
 
-use super::stream::{Stream, block};
+use super::stream::Stream;
 use super::{Drop, Pick, Problem, Scores, Spending, Step, ranked};
 use crate::stats::rng::SplitMix;
 
@@ -22,15 +22,17 @@ struct State {
     budget: usize,
     /// Evaluations spent on candidates already rejected.
     sunk: f64,
+    /// Most evaluations spent on a rejected one; the next must have seen more.
+    most: f64,
 }
-
-/// Level θ₀ of the rejection test.
-const LEVEL: f64 = 0.01;
 
 impl TripleCr {
     /// A rule with its seed.
     pub const fn new(seed: u64) -> Self {
-        Self { rng: SplitMix::new(seed), state: None }
+        Self {
+            rng: SplitMix::new(seed),
+            state: None,
+        }
     }
 }
 
@@ -55,8 +57,17 @@ impl Spending for TripleCr {
         let mut state = self.state.take().unwrap_or_else(|| {
             let stream = Stream::new(problem, &mut self.rng);
             let alive = super::halving::affordable(problem, remaining / 2, &mut self.rng);
-            let out = (0..problem.candidates).filter(|p| !alive.contains(p)).collect();
-            State { stream, alive, out, budget: remaining, sunk: 0.0 }
+            let out = (0..problem.candidates)
+                .filter(|p| !alive.contains(p))
+                .collect();
+            State {
+                stream,
+                alive,
+                out,
+                budget: remaining,
+                sunk: 0.0,
+                most: 0.0,
+            }
         });
         while state.alive.len() > 1 {
             let order = ranked(&state.alive, mean);
@@ -65,17 +76,27 @@ impl Spending for TripleCr {
                 break;
             };
             let pulls = scores.seen(worst).len() as f64;
-            let others = order.iter().filter(|&&p| p != worst).map(|&p| mean(p)).sum::<f64>();
+            let others = order
+                .iter()
+                .filter(|&&p| p != worst)
+                .map(|&p| mean(p))
+                .sum::<f64>();
             let gap = others / (left - 1.0) - mean(worst);
-            // β: share of the evaluations this phase may still use.
-            let share = pulls * log_bar(state.alive.len()) / (state.budget as f64 - state.sunk);
-            let bar = (1.0 / share.max(1e-9).sqrt() - 1.0).max(0.0) + LEVEL;
-            if pulls < 1.0 || gap.is_nan() || gap < bar {
+            // β: what the candidates left have used of what is theirs to use.
+            let used: f64 = state
+                .alive
+                .iter()
+                .map(|&p| scores.seen(p).len() as f64)
+                .sum();
+            let share = used * log_bar(state.alive.len()) / (state.budget as f64 - state.sunk);
+            let bar = 1.0 / share.max(1e-9).sqrt() - 1.0;
+            if pulls < 1.0 || pulls <= state.most || gap.is_nan() || gap <= bar {
                 break;
             }
             state.alive.retain(|&p| p != worst);
             state.out.push(worst);
             state.sunk += pulls;
+            state.most = pulls;
             dropped.push(Drop {
                 candidate: worst,
                 reason: format!("mean {:.3} is {gap:.3} under the others'", mean(worst)),
@@ -85,11 +106,8 @@ impl Spending for TripleCr {
             // Steps of at most a twentieth of the budget keep it continuous
             // while a step is still worth a round of parallel calls.
             let count = (state.budget / 20 / state.alive.len()).max(1);
-            let asks = block(
-                &state.alive,
-                state.stream.take(count.min(remaining / state.alive.len())),
-                scores,
-            );
+            let count = count.min(remaining / state.alive.len());
+            let asks = state.stream.ask(&state.alive, count, scores);
             if !asks.is_empty() {
                 self.state = Some(state);
                 return Step::Evaluate(asks);
@@ -99,6 +117,10 @@ impl Spending for TripleCr {
         ranking.extend(state.out.iter().rev());
         let reason = format!("highest mean of the {} never rejected", state.alive.len());
         self.state = Some(state);
-        Step::Pick(Pick { candidate: ranking[0], ranking, reason })
+        Step::Pick(Pick {
+            candidate: ranking[0],
+            ranking,
+            reason,
+        })
     }
 }
