@@ -64,6 +64,9 @@ pub struct Matrix {
     pub outcomes: Vec<f32>,
     /// Likeness of the prompt texts.
     pub likeness: Option<Arc<Likeness>>,
+    /// True means, row-major prompts × groups, where they are known (planted
+    /// worlds); regret is then taken on these.
+    pub truth: Option<Vec<f64>>,
 }
 
 #[derive(Deserialize)]
@@ -208,6 +211,7 @@ pub fn load(directory: &Path) -> Result<Vec<Matrix>, MatrixError> {
                 columns: examples.columns.clone(),
                 outcomes,
                 likeness: likeness.clone(),
+                truth: None,
             })
         })
         .collect()

@@ -128,6 +128,11 @@ impl<'a> World<'a> {
             matrix.group_of.iter().map(|&g| place(&target, g)).collect();
         let mut truth = Vec::with_capacity(candidates * target.len());
         for p in 0..candidates {
+            if let Some(known) = &matrix.truth {
+                let own = &known[p * matrix.groups.len()..];
+                truth.extend(target.iter().map(|&g| own[g as usize]));
+                continue;
+            }
             let mut sums = vec![(0.0, 0.0); target.len()];
             for (x, at) in row(p).iter().zip(&in_target) {
                 if let Some(at) = at.filter(|_| !x.is_nan()) {
