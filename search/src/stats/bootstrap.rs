@@ -168,6 +168,11 @@ impl Difference {
         self.percentile(self.expanded(1.0 - confidence))
     }
 
+    /// One-sided upper limit at the given confidence.
+    pub fn upper(&self, confidence: f64) -> f64 {
+        self.percentile(1.0 - self.expanded(1.0 - confidence))
+    }
+
     /// Two-sided interval at the given confidence.
     pub fn interval(&self, confidence: f64) -> Interval {
         let alpha = self.expanded(0.5 * (1.0 - confidence));
@@ -285,7 +290,8 @@ impl Difference {
         }
     }
 
-    fn variance(&self) -> f64 {
+    /// Variance of the replicates.
+    pub fn variance(&self) -> f64 {
         let n = self.sorted.len() as f64;
         let mean = self.sorted.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
         self.sorted

@@ -4,14 +4,20 @@
 //! a *cluster* is the unit that was sampled (a user, or the example itself).
 
 pub mod bootstrap;
+pub mod gate;
 pub mod holm;
 pub mod interval;
+pub mod ppi;
 pub mod rng;
+pub mod shift;
 pub mod special;
 
 pub use bootstrap::{Bootstrap, Difference, Replicates, Sample, paired_bootstrap};
+pub use gate::{Bounded, Decision, Finalist, Gate, GroupCheck, GroupState, Verdict, gate};
 pub use holm::holm;
 pub use interval::{Cluster, Interval, beta, clustered, exact, wilson};
+pub use ppi::{Powered, ppi};
+pub use shift::{ShiftError, ShiftWeights, shift_weights};
 
 #[cfg(test)]
 mod tests;

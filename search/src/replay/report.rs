@@ -1,0 +1,188 @@
+//! Tables of a replay.
+
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+
+use super::run::{Plan, Regret, Regrets};
+use super::setting::Setting;
+
+/// A mean with its standard error, in units of the score.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// Mean over repeats (or over settings).
+    pub value: f64,
+    /// Standard error over repeats; for an average over settings, that of the
+    /// repeats within them.
+    pub error: f64,
+}
+
+/// Regrets of one rule at one budget.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// The rule.
+    pub rule: String,
+    /// Evaluations it could spend; absent for all.
+    pub budget: Option<usize>,
+    /// Regret of the mean over target groups.
+    pub mean: Estimate,
+    /// Regret of the worst target group.
+    pub worst: Estimate,
+    /// Regret of the mean over the worst tenth of target groups.
+    pub cvar10: Estimate,
+    /// Regret of the mean less the baseline's on the same repeats; negative is
+    /// better.
+    pub mean_to_baseline: Estimate,
+    /// The same for the worst tenth.
+    pub cvar10_to_baseline: Estimate,
+}
+
+/// One setting.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SettingReport {
+    /// Matrix and direction.
+    pub name: String,
+    /// Budget-major, rules in the order given.
+    pub rows: Vec<Row>,
+}
+
+/// A whole replay.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Repeats per setting.
+    pub repeats: usize,
+    /// Seed.
+    pub seed: u64,
+    /// The rule others are held against: the first.
+    pub baseline: String,
+    /// Average over settings, each counting once.
+    pub overall: Vec<Row>,
+    /// Every setting.
+    pub settings: Vec<SettingReport>,
+}
+
+fn estimate(values: impl Iterator<Item = f64> + Clone) -> Estimate {
+    let n = values.clone().count() as f64;
+    let value = values.clone().sum::<f64>() / n;
+    let spread = values.map(|x| (x - value).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+    Estimate {
+        value,
+        error: (spread / n).sqrt(),
+    }
+}
+
+fn average<'a>(parts: impl Iterator<Item = &'a Estimate>) -> Estimate {
+    let (mut n, mut value, mut variance) = (0.0, 0.0, 0.0);
+    for part in parts {
+        n += 1.0;
+        value += part.value;
+        variance += part.error * part.error;
+    }
+    Estimate {
+        value: value / n,
+        error: variance.sqrt() / n,
+    }
+}
+
+impl Report {
+    /// Sums up what [`super::replay`] returned for these settings, rules and
+    /// plan.
+    pub fn new(settings: &[Setting], rules: &[&str], plan: &Plan, regrets: &[Regrets]) -> Self {
+        let pick = |f: fn(&Regret) -> f64| f;
+        let settings: Vec<SettingReport> = settings
+            .iter()
+            .zip(regrets)
+            .map(|(setting, regrets)| {
+                let mut rows = Vec::with_capacity(rules.len() * plan.budgets.len());
+                for (b, &budget) in plan.budgets.iter().enumerate() {
+                    for (r, rule) in rules.iter().enumerate() {
+                        let own = &regrets[r][b];
+                        let base = &regrets[0][b];
+                        let of = |f: fn(&Regret) -> f64| estimate(own.iter().map(f));
+                        let against = |f: fn(&Regret) -> f64| {
+                            estimate(own.iter().zip(base).map(move |(a, b)| f(a) - f(b)))
+                        };
+                        rows.push(Row {
+                            rule: (*rule).to_owned(),
+                            budget: (budget != usize::MAX).then_some(budget),
+                            mean: of(pick(|x| x.mean)),
+                            worst: of(pick(|x| x.worst)),
+                            cvar10: of(pick(|x| x.cvar10)),
+                            mean_to_baseline: against(pick(|x| x.mean)),
+                            cvar10_to_baseline: against(pick(|x| x.cvar10)),
+                        });
+                    }
+                }
+                SettingReport {
+                    name: setting.name.clone(),
+                    rows,
+                }
+            })
+            .collect();
+        let count = settings.first().map_or(0, |s| s.rows.len());
+        let overall = (0..count)
+            .map(|at| {
+                let column = || settings.iter().map(move |s| &s.rows[at]);
+                Row {
+                    rule: settings[0].rows[at].rule.clone(),
+                    budget: settings[0].rows[at].budget,
+                    mean: average(column().map(|r| &r.mean)),
+                    worst: average(column().map(|r| &r.worst)),
+                    cvar10: average(column().map(|r| &r.cvar10)),
+                    mean_to_baseline: average(column().map(|r| &r.mean_to_baseline)),
+                    cvar10_to_baseline: average(column().map(|r| &r.cvar10_to_baseline)),
+                }
+            })
+            .collect();
+        Self {
+            repeats: plan.repeats,
+            seed: plan.seed,
+            baseline: rules.first().copied().unwrap_or_default().to_owned(),
+            overall,
+            settings,
+        }
+    }
+
+    /// A table for people, in points (hundredths of the score), `value±error`:
+    /// the average over settings, and every setting where `detail`.
+    pub fn text(&self, detail: bool) -> String {
+        let mut out = String::new();
+        let _ = writeln!(
+            out,
+            "regret on the target, points, {} settings × {} repeats; Δ against {}",
+            self.settings.len(),
+            self.repeats,
+            self.baseline
+        );
+        table(&mut out, &self.overall);
+        for setting in self.settings.iter().filter(|_| detail) {
+            let _ = writeln!(out, "\n{}", setting.name);
+            table(&mut out, &setting.rows);
+        }
+        out
+    }
+}
+
+fn table(out: &mut String, rows: &[Row]) {
+    let _ = writeln!(
+        out,
+        "{:>7}  {:<12}{:>12}{:>12}{:>12}{:>13}{:>13}",
+        "budget", "rule", "mean", "worst", "cvar10", "Δ mean", "Δ cvar10"
+    );
+    let cell = |e: Estimate| format!("{:.2}±{:.2}", 100.0 * e.value, 100.0 * e.error);
+    for row in rows {
+        let budget = row
+            .budget
+            .map_or_else(|| "all".to_owned(), |b| b.to_string());
+        let _ = writeln!(
+            out,
+            "{budget:>7}  {:<12}{:>12}{:>12}{:>12}{:>13}{:>13}",
+            row.rule,
+            cell(row.mean),
+            cell(row.worst),
+            cell(row.cvar10),
+            cell(row.mean_to_baseline),
+            cell(row.cvar10_to_baseline)
+        );
+    }
+}

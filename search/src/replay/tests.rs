@@ -1,0 +1,212 @@
+use std::fs;
+
+use super::*;
+use crate::select::{self, Spending};
+use crate::stats::special::t_cdf;
+
+fn rules(names: &[&'static str]) -> Vec<(&'static str, fn(u64) -> Box<dyn Spending>)> {
+    let make = |name: &str| -> fn(u64) -> Box<dyn Spending> {
+        match name {
+            "uniform" => |seed| select::rule("uniform", seed).unwrap(),
+            "halving" => |seed| select::rule("halving", seed).unwrap(),
+            _ => |seed| select::rule("posterior", seed).unwrap(),
+        }
+    };
+    names.iter().map(|&name| (name, make(name))).collect()
+}
+
+fn run(worlds: &[Planted], names: &[&'static str], budgets: Vec<usize>) -> Vec<Regrets> {
+    let matrices: Vec<Matrix> = worlds.iter().map(Planted::draw).collect();
+    let settings: Vec<Setting> = worlds
+        .iter()
+        .enumerate()
+        .map(|(i, w)| w.setting(i))
+        .collect();
+    let rules = rules(names);
+    let makers: Vec<MakeRule<'_>> = rules
+        .iter()
+        .map(|(n, f)| (*n, f as &(dyn Fn(u64) -> _ + Sync)))
+        .collect();
+    replay(
+        &matrices,
+        &settings,
+        &makers,
+        &Plan {
+            budgets,
+            repeats: 1,
+            seed: 5,
+            threads: 2,
+        },
+    )
+}
+
+/// Where prompts differ in how they hold, the default beats the mean rule on
+/// the worst of the shifted target.
+#[test]
+fn planted_shift_is_met() {
+    let worlds: Vec<Planted> = (0..80)
+        .map(|seed| Planted {
+            seed,
+            ..Planted::default()
+        })
+        .collect();
+    let got = run(&worlds, &["uniform", "posterior"], vec![usize::MAX]);
+    let gains: Vec<f64> = got
+        .iter()
+        .map(|r| r[0][0][0].cvar10 - r[1][0][0].cvar10)
+        .collect();
+    let n = gains.len() as f64;
+    let mean = gains.iter().sum::<f64>() / n;
+    let spread = gains.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    let p = t_cdf(-mean / (spread / n).sqrt(), n - 1.0);
+    assert!(p < 0.001, "gain {mean:.4}, p = {p:.5}");
+}
+
+/// Regret falls as the budget grows, and a world without effects has none.
+#[test]
+fn regret_behaves() {
+    let worlds: Vec<Planted> = (0..30)
+        .map(|seed| Planted {
+            seed,
+            fragile: 0.0,
+            ..Planted::default()
+        })
+        .collect();
+    let got = run(&worlds, &["halving"], vec![100, 3000]);
+    let at = |b: usize| got.iter().map(|r| r[0][b][0].mean).sum::<f64>();
+    assert!(at(1) < 0.6 * at(0), "{} then {}", at(0), at(1));
+    assert!(
+        got.iter()
+            .flatten()
+            .flatten()
+            .flatten()
+            .all(|r| r.mean >= 0.0 && r.worst >= 0.0)
+    );
+    let null = run(&[Planted::null(1)], &["posterior"], vec![200]);
+    assert!(null[0][0][0][0].mean.abs() < 1e-12);
+}
+
+#[test]
+fn planted_truth_is_what_outcomes_estimate() {
+    let world = Planted {
+        examples: 4_000,
+        prompts: 3,
+        groups: 4,
+        label_noise: 0.0,
+        judge_noise: 0.0,
+        ..Planted::default()
+    };
+    let matrix = world.draw();
+    let truth = matrix.truth.clone().unwrap();
+    let columns = matrix.group_of.len();
+    for p in 0..3 {
+        for g in 0..4 {
+            let cells = &matrix.outcomes[p * columns + g * 4_000..p * columns + (g + 1) * 4_000];
+            let mean = f64::from(cells.iter().sum::<f32>()) / 4_000.0;
+            // Five standard errors of a coin.
+            assert!((mean - truth[p * 4 + g]).abs() < 0.04);
+        }
+    }
+}
+
+/// Writes a small matrix and lets `change` spoil it.
+fn directory(
+    change: impl Fn(&mut String, &mut String, &mut String, &mut Vec<u8>),
+) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let mut meta =
+        r#"{"name":"tiny","format_version":1,"kind":"example","n_prompts":2,"n_examples":4,
+        "llms":[{"id":"m","file":"outcomes.m.bin","dtype":"u8"}]}"#
+            .to_owned();
+    let mut prompts = "{\"id\":0,\"text\":\"a\"}\n{\"id\":1,\"text\":\"b\"}\n".to_owned();
+    let mut examples = "id,group,site\n0,x,u\n1,x,u\n2,y,v\n3,\"z, w\",v\n".to_owned();
+    let mut bytes = vec![1, 0, 1, 255, 0, 0, 1, 1];
+    change(&mut meta, &mut prompts, &mut examples, &mut bytes);
+    fs::write(dir.path().join("meta.json"), meta).unwrap();
+    fs::write(dir.path().join("prompts.jsonl"), prompts).unwrap();
+    fs::write(dir.path().join("examples.csv"), examples).unwrap();
+    fs::write(dir.path().join("outcomes.m.bin"), bytes).unwrap();
+    dir
+}
+
+#[test]
+fn a_directory_is_read() {
+    let dir = directory(|_, _, _, _| ());
+    assert_eq!(find(dir.path()).unwrap(), [dir.path()]);
+    let matrix = &load(dir.path()).unwrap()[0];
+    assert_eq!(matrix.groups, ["x", "y", "z, w"]);
+    assert_eq!(matrix.group_of, [0, 0, 1, 2]);
+    assert!(matrix.outcomes[3].is_nan());
+    let names: Vec<String> = settings(0, matrix).into_iter().map(|s| s.name).collect();
+    assert_eq!(
+        names,
+        [
+            "tiny random",
+            "tiny u→rest",
+            "tiny rest→u",
+            "tiny hard→easy",
+            "tiny easy→hard"
+        ]
+    );
+}
+
+#[test]
+fn errors_name_the_file_and_line() {
+    #[track_caller]
+    fn check(change: impl Fn(&mut String, &mut String, &mut String, &mut Vec<u8>), want: &str) {
+        let dir = directory(change);
+        let error = load(dir.path()).unwrap_err().to_string();
+        assert!(error.contains(want), "{error}");
+    }
+    check(
+        |m, _, _, _| *m = m.replace("version\":1", "version\":9"),
+        "meta.json: format_version 9",
+    );
+    check(|m, _, _, _| m.truncate(20), "meta.json:1:");
+    check(|_, p, _, _| p.push_str("{"), "prompts.jsonl:3:");
+    check(
+        |_, p, _, _| *p = p.replace("\"id\":1", "\"id\":7"),
+        "prompts.jsonl:2: id 7 where row 1",
+    );
+    check(
+        |_, _, e, _| *e = e.replace("group", "gruppe"),
+        "examples.csv:1: no column `group`",
+    );
+    check(|_, _, e, _| e.push_str("4,x\n"), "examples.csv:6");
+    check(|_, _, _, b| b.truncate(7), "outcomes.m.bin: 7 bytes");
+    let nowhere = load(std::path::Path::new("/nonexistent"))
+        .unwrap_err()
+        .to_string();
+    assert!(nowhere.contains("/nonexistent/meta.json"));
+}
+
+#[test]
+fn the_report_adds_up() {
+    let worlds: Vec<Planted> = (0..3)
+        .map(|seed| Planted {
+            seed,
+            ..Planted::default()
+        })
+        .collect();
+    let settings: Vec<Setting> = worlds
+        .iter()
+        .enumerate()
+        .map(|(i, w)| w.setting(i))
+        .collect();
+    let plan = Plan {
+        budgets: vec![50, usize::MAX],
+        repeats: 1,
+        seed: 5,
+        threads: 1,
+    };
+    let got = run(&worlds, &["halving", "posterior"], plan.budgets.clone());
+    let report = Report::new(&settings, &["halving", "posterior"], &plan, &got);
+    let row = &report.overall[3];
+    assert_eq!((row.rule.as_str(), row.budget), ("posterior", None));
+    let by_hand: f64 = got.iter().map(|r| r[1][1][0].mean).sum::<f64>() / 3.0;
+    assert!((row.mean.value - by_hand).abs() < 1e-12);
+    assert!((report.overall[2].mean_to_baseline.value).abs() < 1e-12);
+    assert!(report.text(true).contains("planted-2"));
+    let back: Report = serde_json::from_str(&serde_json::to_string(&report).unwrap()).unwrap();
+    assert_eq!(back.overall.len(), 4);
+}

@@ -1,0 +1,173 @@
+//! Choosing a prompt: what to evaluate next, and which candidate holds.
+//!
+//! [`Scores`] holds the outcomes seen so far, [`Estimates`] turns them into
+//! group estimates with the noise taken out, an [`Objective`] makes one number
+//! of a candidate's groups, and a [`Spending`] rule decides which evaluations
+//! to buy next and when to stop. All of it is pure and deterministic: the same
+//! problem, seed and outcomes give the same questions and the same pick.
+
+mod belief;
+mod estimate;
+mod halving;
+mod likeness;
+mod objective;
+mod posterior;
+mod racing;
+mod scores;
+mod stream;
+mod triple;
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub use estimate::{Estimates, GroupEstimate};
+pub use halving::{Halving, Uniform};
+pub use likeness::Likeness;
+pub(crate) use objective::tail_mean;
+pub use objective::{
+    BestFeasible, ChiSquareBall, Cvar, InteractionPenalty, KlBall, Mean, Objective, SoftMin,
+    UserCvar, Worst, by_name, objective_names,
+};
+pub use posterior::Posterior;
+pub use racing::Racing;
+pub use scores::Scores;
+pub use triple::TripleCr;
+
+/// What a group's labels are, and so how far its outcomes can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Labelled source.
+    Source,
+    /// Target with true labels (a small audited sample).
+    LabelledTarget,
+    /// Target with pseudo-labels.
+    PseudoTarget,
+}
+
+/// A group of examples to evaluate on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    /// Name, for reasons and reports.
+    pub name: String,
+    /// What its labels are.
+    pub role: Role,
+    /// Share of the objective, at least 0; groups of weight 0 are not bought.
+    pub weight: f64,
+    /// Numbers of its examples in [`Scores`].
+    pub examples: Vec<u32>,
+}
+
+/// What a spending rule chooses among.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// Number of candidates.
+    pub candidates: usize,
+    /// Groups, in the order of [`Scores`].
+    pub groups: Vec<Group>,
+    /// How alike the candidates' texts are; `None` when texts are unknown.
+    pub likeness: Option<Arc<Likeness>>,
+    /// Candidates that stay in the race to the end (the incumbent, a human's).
+    pub keep: Vec<usize>,
+}
+
+/// One evaluation to buy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Ask {
+    /// Candidate number.
+    pub candidate: usize,
+    /// Example number.
+    pub example: u32,
+}
+
+/// A candidate that left the race.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drop {
+    /// Candidate number.
+    pub candidate: usize,
+    /// Why, as a short sentence for people.
+    pub reason: String,
+}
+
+/// The end of a race.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pick {
+    /// The candidate chosen.
+    pub candidate: usize,
+    /// All candidates, best first by the rule's last word on them.
+    pub ranking: Vec<usize>,
+    /// Why, as a short sentence for people.
+    pub reason: String,
+}
+
+/// What a rule wants next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// Buy these evaluations (never more than remain, none known already),
+    /// enter the outcomes into [`Scores`] and ask again. A failed call is
+    /// simply left out: the rule goes on without it.
+    Evaluate(Vec<Ask>),
+    /// Done.
+    Pick(Pick),
+}
+
+/// A rule for spending evaluations.
+///
+/// Rules keep where they are between calls. To resume a run, make a fresh rule
+/// with the same seed and call it again with the stored outcomes: it repeats
+/// its questions.
+pub trait Spending: fmt::Debug + Send {
+    /// Name in tables and settings.
+    fn name(&self) -> &'static str;
+
+    /// The next block, given the outcomes so far and how many evaluations
+    /// remain. Candidates dropped since the last call are appended to `dropped`.
+    fn next(
+        &mut self,
+        problem: &Problem,
+        scores: &Scores,
+        remaining: usize,
+        dropped: &mut Vec<Drop>,
+    ) -> Step;
+}
+
+/// Makes a rule by its name for a run of `budget` evaluations; `None` for an
+/// unknown name. Names: [`rule_names`].
+pub fn rule(name: &str, seed: u64) -> Option<Box<dyn Spending>> {
+    Some(match name {
+        "uniform" => Box::new(Uniform::new(seed)),
+        "halving" => Box::new(Halving::new(seed)),
+        "triple-cr" => Box::new(TripleCr::new(seed)),
+        "racing" => Box::new(Racing::new(seed)),
+        "posterior" => Box::new(Posterior::new(seed)),
+        _ => return None,
+    })
+}
+
+/// Names [`rule`] knows; the last is the default.
+pub const fn rule_names() -> [&'static str; 5] {
+    ["uniform", "halving", "triple-cr", "racing", "posterior"]
+}
+
+/// Sorts candidates best first by `score`; ties keep the lower number first
+/// and NaN goes last.
+pub(crate) fn ranked(candidates: &[usize], score: impl Fn(usize) -> f64) -> Vec<usize> {
+    let mut order: Vec<(f64, usize)> = candidates
+        .iter()
+        .map(|&p| {
+            (
+                Some(score(p))
+                    .filter(|s| !s.is_nan())
+                    .unwrap_or(f64::NEG_INFINITY),
+                p,
+            )
+        })
+        .collect();
+    order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    order.into_iter().map(|(_, p)| p).collect()
+}
+
+#[cfg(test)]
+mod tests;
