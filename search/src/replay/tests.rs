@@ -4,8 +4,10 @@ use super::*;
 use crate::select::{self, Spending};
 use crate::stats::special::t_cdf;
 
-fn rules(names: &[&'static str]) -> Vec<(&'static str, fn(u64) -> Box<dyn Spending>)> {
-    let make = |name: &str| -> fn(u64) -> Box<dyn Spending> {
+type Make = fn(u64) -> Box<dyn Spending>;
+
+fn rules(names: &[&'static str]) -> Vec<(&'static str, Make)> {
+    let make = |name: &str| -> Make {
         match name {
             "uniform" => |seed| select::rule("uniform", seed).unwrap(),
             "halving" => |seed| select::rule("halving", seed).unwrap(),
@@ -163,7 +165,7 @@ fn errors_name_the_file_and_line() {
         "meta.json: format_version 9",
     );
     check(|m, _, _, _| m.truncate(20), "meta.json:1:");
-    check(|_, p, _, _| p.push_str("{"), "prompts.jsonl:3:");
+    check(|_, p, _, _| p.push('{'), "prompts.jsonl:3:");
     check(
         |_, p, _, _| *p = p.replace("\"id\":1", "\"id\":7"),
         "prompts.jsonl:2: id 7 where row 1",

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use super::belief::{Basis, Belief, believe};
 use super::stream::Stream;
-use super::{Drop, Estimates, Objective, Pick, Problem, Scores, Spending, Step, ranked};
+use super::{Drop, Estimates, Mean, Objective, Pick, Problem, Scores, Spending, Step, ranked};
 use crate::stats::rng::SplitMix;
 use crate::stats::special::normal_cdf;
 
 /// Evaluations in the budget per entrant, at least: with fewer the race buys
 /// one look at many and cannot tell luck from merit.
 const PER_ENTRANT: usize = 2;
-/// Price of one standard deviation of interaction, when it is known exactly.
-const PRICE: f64 = 1.0;
+/// Price of one standard deviation of interaction above the typical, when it is
+/// known exactly. 1 to 2 measured alike on recorded outcomes.
+const PRICE: f64 = 1.5;
 /// Prior degrees of freedom behind the pooled interaction variance.
 const PRIOR_FREEDOM: f64 = 30.0;
 /// Standard deviations added while halving, so that the unsure stay in.
@@ -26,11 +27,12 @@ const TEXTS: usize = 40;
 ///
 /// Each round fits item, main, interaction and noise effects ([`Estimates`]),
 /// takes the posterior of the main effects (pulling alike prompts together
-/// where there are many) and charges every candidate for the standard
-/// deviation of its own interaction. That charge is moderated (Smyth 2004, with
-/// fixed prior degrees of freedom) and scaled by how reliably the interactions
-/// are known, so it vanishes at small budgets, where paying it costs more than
-/// it saves, and counts in full once group means are known.
+/// where there are many) and scores the mean of the shrunk groups less a charge
+/// for the standard deviation of the candidate's interaction, as far as it
+/// exceeds the typical one. The charge is moderated (Smyth 2004, with fixed prior
+/// degrees of freedom) and scaled by how reliably interactions are known: it
+/// vanishes at small budgets, where paying it costs more than it saves, and
+/// counts in full once group means are known.
 #[derive(Debug)]
 pub struct Posterior {
     rng: SplitMix,
@@ -87,11 +89,15 @@ impl Posterior {
             .iter()
             .zip(&charges)
             .enumerate()
-            .map(|(p, (&Belief { mean, variance }, charge))| Standing {
-                score: self.objective.as_ref().map_or(mean - charge, |objective| {
-                    objective.score(&estimates.groups_given(p, (mean, variance)))
-                }),
-                spread: variance.sqrt(),
+            .map(|(p, (&Belief { mean, variance }, charge))| {
+                let groups = estimates.groups_given(p, (mean, variance));
+                Standing {
+                    score: match &self.objective {
+                        Some(objective) => objective.score(&groups),
+                        None => Mean.score(&groups) - charge,
+                    },
+                    spread: variance.sqrt(),
+                }
             })
             .collect()
     }
@@ -135,7 +141,10 @@ fn charges(estimates: &Estimates) -> Vec<f64> {
             // How far the candidate's own spread is believed over the pooled.
             let own = freedom / (freedom + PRIOR_FREEDOM / (reliability * reliability));
             let variance = pooled + own * (squares / freedom - noise - pooled);
-            PRICE * reliability * variance.max(0.1 * pooled).sqrt()
+            // Against the typical candidate, so that one hardly measured is
+            // neither charged nor favoured.
+            let excess = variance.max(0.1 * pooled).sqrt() - pooled.sqrt();
+            PRICE * reliability * reliability * excess
         })
         .collect()
 }

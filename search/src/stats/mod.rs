@@ -21,3 +21,5 @@ pub use shift::{ShiftError, ShiftWeights, shift_weights};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_gate;

@@ -64,7 +64,10 @@ pub fn ppi(labelled: &[(f64, f64)], proxies: &[f64], confidence: f64) -> Option<
         .collect();
     let base = left.iter().sum::<f64>() / count;
     let estimate = base + weight * proxy_mean;
-    let spread = left.iter().map(|x| (x - base).powi(2)).sum::<f64>() / (count - 1.0);
+    // Half a proxy error in each direction, in the variance only: a handful of
+    // errors among 50 labels says little of their rate (Wald's trouble).
+    let errors = 0.5 * ((1.0 - base).powi(2) + (weight + base).powi(2));
+    let spread = (left.iter().map(|x| (x - base).powi(2)).sum::<f64>() + errors) / count;
     let proxy_spread = if proxies.len() > 1 {
         proxies
             .iter()

@@ -33,7 +33,8 @@ pub enum ShiftError {
 pub struct ShiftWeights {
     /// One weight per source row, mean 1, at most 20 before rescaling.
     pub weights: Vec<f64>,
-    /// Kish's effective sample size (Σw)²/Σw².
+    /// Kish's effective sample size (Σw)²/Σw², before clipping, times the share
+    /// of the target that the source covers (the mean density ratio, at most 1).
     pub effective: f64,
 }
 
@@ -64,6 +65,12 @@ pub fn shift_weights(
     };
     let mut weights: Vec<f64> = rows[..source.len()].iter().map(|row| odds(row)).collect();
     let count = weights.len() as f64;
+    // Before clipping, which would hide that a few examples carry all weight.
+    // Density ratios average 1 over the source; what is missing is target no
+    // source example stands for.
+    let total = weights.iter().sum::<f64>();
+    let covered = (total / target.len() as f64).min(1.0);
+    let effective = covered * total * total / weights.iter().map(|w| w * w).sum::<f64>();
     let mean = weights.iter().sum::<f64>() / count;
     for weight in &mut weights {
         *weight = (*weight / mean).min(CLIP);
@@ -72,7 +79,6 @@ pub fn shift_weights(
     for weight in &mut weights {
         *weight /= mean;
     }
-    let effective = count * count / weights.iter().map(|w| w * w).sum::<f64>();
     if effective < LEAST_EFFECTIVE {
         return Err(ShiftError::Overlap {
             effective,
