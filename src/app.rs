@@ -52,7 +52,11 @@ impl App {
         let cli = match Cli::try_parse() {
             Ok(cli) => cli,
             Err(error) => {
-                let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+                let exit = if error.use_stderr() {
+                    Exit::Usage
+                } else {
+                    Exit::Done
+                };
                 let _ = error.print();
                 return exit.into();
             }

@@ -73,7 +73,12 @@ pub struct BudgetArgs {
 #[derive(Debug, Clone, Args)]
 pub struct StoreArgs {
     /// Folder of the store.
-    #[arg(long, value_name = "DIR", default_value = ".shiftproof", env = "SHIFTPROOF_STORE")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = ".shiftproof",
+        env = "SHIFTPROOF_STORE"
+    )]
     pub store: PathBuf,
 }
 

@@ -32,44 +32,66 @@ pub async fn connect(
     folder: &Path,
     progress: fetch::OnProgress<'_>,
 ) -> Result<Connected, Failure> {
-    let (llm, report): (Arc<dyn Llm>, String) =
-        match spec.provider().map_err(Failure::usage)? {
-            Provider::Embedded => {
-                let asset = fetch::Catalogue::get(EMBEDDED).map_err(|error| fetch_failure(&error))?;
-                let path = fetch::ensure(asset, progress).map_err(|error| fetch_failure(&error))?;
-                embedded(spec, &path).await?
-            }
-            Provider::Gguf(path) => embedded(spec, &folder.join(path)).await?,
-            Provider::OpenAi(model) => {
-                let llm = HttpLlm::connect(http_config(spec, model)?).await.map_err(|error| {
+    let (llm, report): (Arc<dyn Llm>, String) = match spec.provider().map_err(Failure::usage)? {
+        Provider::Embedded => {
+            let asset = fetch::Catalogue::get(EMBEDDED).map_err(|error| fetch_failure(&error))?;
+            let path = fetch::ensure(asset, progress).map_err(|error| fetch_failure(&error))?;
+            embedded(spec, &path).await?
+        }
+        Provider::Gguf(path) => embedded(spec, &folder.join(path)).await?,
+        Provider::OpenAi(model) => {
+            let llm = HttpLlm::connect(http_config(spec, model)?)
+                .await
+                .map_err(|error| {
                     let exit = match error {
                         ConnectError::Config(_) | ConnectError::Unsupported(_) => Exit::Usage,
                         _ => Exit::Provider,
                     };
-                    Failure::new(exit, format!("cannot use the model {:?}: {error}", spec.name))
+                    Failure::new(
+                        exit,
+                        format!("cannot use the model {:?}: {error}", spec.name),
+                    )
                 })?;
-                let report = llm.probe_report().to_owned();
-                (Arc::new(llm), report)
-            }
-        };
-    Ok(Connected { model: Model { llm, price: spec.price }, report })
+            let report = llm.probe_report().to_owned();
+            (Arc::new(llm), report)
+        }
+    };
+    Ok(Connected {
+        model: Model {
+            llm,
+            price: spec.price,
+        },
+        report,
+    })
 }
 
 async fn embedded(spec: &ModelSpec, path: &Path) -> Result<(Arc<dyn Llm>, String), Failure> {
-    let options = Options { threads: spec.threads.unwrap_or(0), ..Options::default() };
+    let options = Options {
+        threads: spec.threads.unwrap_or(0),
+        ..Options::default()
+    };
     let path: PathBuf = path.to_owned();
     let shown = path.display().to_string();
     let llm = tokio::task::spawn_blocking(move || Local::load(&path, options))
         .await
-        .map_err(|error| Failure::new(Exit::Internal, format!("loading {shown} panicked: {error}")))?
+        .map_err(|error| {
+            Failure::new(Exit::Internal, format!("loading {shown} panicked: {error}"))
+        })?
         .map_err(|error| Failure::new(Exit::Provider, format!("cannot load the model: {error}")))?;
     let engine = llm.engine();
-    let report = format!("{}, {} threads, in this process", engine.name(), engine.threads());
+    let report = format!(
+        "{}, {} threads, in this process",
+        engine.name(),
+        engine.threads()
+    );
     Ok((Arc::new(llm), report))
 }
 
 fn http_config(spec: &ModelSpec, model: String) -> Result<HttpConfig, Failure> {
-    let base_url = spec.base_url.clone().unwrap_or_else(|| "https://api.openai.com/v1".to_owned());
+    let base_url = spec
+        .base_url
+        .clone()
+        .unwrap_or_else(|| "https://api.openai.com/v1".to_owned());
     let key_env = spec.api_key_env.as_deref().unwrap_or(DEFAULT_KEY_ENV);
     let mut config = HttpConfig::new(base_url, model);
     config.api_key = std::env::var(key_env)

@@ -57,7 +57,10 @@ pub struct Failure {
 impl Failure {
     /// A failure with its code.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into() }
+        Self {
+            exit,
+            message: message.into(),
+        }
     }
 
     /// The command line or study is wrong.

@@ -36,18 +36,26 @@ impl Kinds {
     /// names and messages.
     pub fn build(&self, table: &toml::Table, study: &str, path: &Path) -> Result<Built, Failure> {
         let place = path.display();
-        let kind = table.get("kind").and_then(toml::Value::as_str).unwrap_or_default();
+        let kind = table
+            .get("kind")
+            .and_then(toml::Value::as_str)
+            .unwrap_or_default();
         if let Some(task) = self.plugged.get(kind) {
             if let Some(key) = table.keys().find(|key| *key != "kind") {
                 return Err(Failure::usage(format!(
                     "{place}: the task {kind:?} takes no options, got `task.{key}`"
                 )));
             }
-            return Ok(Built { task: task.clone(), fields: Vec::new() });
+            return Ok(Built {
+                task: task.clone(),
+                fields: Vec::new(),
+            });
         }
         if kind != "classify" {
-            let known: Vec<&str> =
-                DECLARED.into_iter().chain(self.plugged.keys().map(String::as_str)).collect();
+            let known: Vec<&str> = DECLARED
+                .into_iter()
+                .chain(self.plugged.keys().map(String::as_str))
+                .collect();
             return Err(Failure::usage(format!(
                 "{place}: task.kind is {kind:?}; there is {}",
                 known.join(", ")
@@ -56,10 +64,14 @@ impl Kinds {
         let mut options = table.clone();
         options.remove("kind");
         let text = std::fs::read_to_string(path).unwrap_or_default();
-        let spec: ClassifySpec =
-            options.try_into().map_err(|error| explain(&error, &text, path))?;
+        let spec: ClassifySpec = options
+            .try_into()
+            .map_err(|error| explain(&error, &text, path))?;
         let task = Classify::new(study, spec)
             .map_err(|error| Failure::usage(format!("{place}: {error}")))?;
-        Ok(Built { fields: task.fields(), task: Arc::new(task) })
+        Ok(Built {
+            fields: task.fields(),
+            task: Arc::new(task),
+        })
     }
 }

@@ -64,11 +64,21 @@ impl Progress {
     }
 
     fn best(&self) -> String {
-        let Some(leader) = self.summary.leader() else { return String::new() };
-        let values: Vec<f64> = leader.groups.iter().filter_map(|group| group.value).collect();
+        let Some(leader) = self.summary.leader() else {
+            return String::new();
+        };
+        let values: Vec<f64> = leader
+            .groups
+            .iter()
+            .filter_map(|group| group.value)
+            .collect();
         let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
         let worst = worst(&leader.groups).map_or_else(String::new, |group| {
-            format!(", worst {} {:.1}", group.group, group.value.unwrap_or(0.0) * 100.0)
+            format!(
+                ", worst {} {:.1}",
+                group.group,
+                group.value.unwrap_or(0.0) * 100.0
+            )
         });
         format!("best mean {:.1}{worst}", mean * 100.0)
     }
@@ -83,14 +93,27 @@ impl Observer for Progress {
         let mark = if replayed { " (from the store)" } else { "" };
         match event {
             Event::Phase { phase, plan } => self.say(&format!("{phase:9} {plan}{mark}")),
-            Event::Discarded { reason, count, example } if self.verbosity == Verbosity::Verbose => {
-                self.say(&format!("          threw away {count}: {reason}, such as {example:?}"));
+            Event::Discarded {
+                reason,
+                count,
+                example,
+            } if self.verbosity == Verbosity::Verbose => {
+                self.say(&format!(
+                    "          threw away {count}: {reason}, such as {example:?}"
+                ));
             }
             Event::Proposed(proposed) if self.verbosity == Verbosity::Verbose => {
                 let text = &proposed.prompt.instruction;
-                self.say(&format!("          {:#} {}: {text}", proposed.candidate, proposed.origin));
+                self.say(&format!(
+                    "          {:#} {}: {text}",
+                    proposed.candidate, proposed.origin
+                ));
             }
-            Event::Decided { candidate, kept, reason } if self.verbosity == Verbosity::Verbose => {
+            Event::Decided {
+                candidate,
+                kept,
+                reason,
+            } if self.verbosity == Verbosity::Verbose => {
                 let verb = if *kept { "keep" } else { "drop" };
                 self.say(&format!("          {verb} {candidate:#}: {reason}"));
             }
@@ -98,7 +121,9 @@ impl Observer for Progress {
                 "          {} of {} inputs kept",
                 voted.kept, voted.inputs
             )),
-            Event::Selected { candidate, reason, .. } => {
+            Event::Selected {
+                candidate, reason, ..
+            } => {
                 self.say(&format!("          selected {candidate:#}: {reason}"));
             }
             _ => {}
@@ -120,8 +145,15 @@ impl Observer for Progress {
         } else {
             String::new()
         };
-        let eta = if tick.phase == Phase::Audit { (tick.total - tick.done) as f64 / rate } else { left };
-        let status = tick.status.as_ref().map_or_else(String::new, |status| format!(" [{status}]"));
+        let eta = if tick.phase == Phase::Audit {
+            (tick.total - tick.done) as f64 / rate
+        } else {
+            left
+        };
+        let status = tick
+            .status
+            .as_ref()
+            .map_or_else(String::new, |status| format!(" [{status}]"));
         let text = format!(
             "{:9} {}/{} calls, {settled} of ≤ {} in all, {rate:.1}/s{cost}, ETA ≤ {}; {}{status}",
             tick.phase,
@@ -145,7 +177,11 @@ impl Observer for Progress {
 
 /// Seconds as a short clock.
 pub fn clock(seconds: f64) -> String {
-    let seconds = if seconds.is_finite() { seconds.round() as u64 } else { 0 };
+    let seconds = if seconds.is_finite() {
+        seconds.round() as u64
+    } else {
+        0
+    };
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, s) => format!("{s} s"),
         (0, m, s) => format!("{m}:{s:02} min"),

@@ -71,7 +71,14 @@ impl Session {
             Some(spec) => Some(connect(spec, &resolved.folder, progress).await?),
             None => None,
         };
-        Ok(Self { path: path.to_owned(), built, loaded, task_model, proposer_model, resolved })
+        Ok(Self {
+            path: path.to_owned(),
+            built,
+            loaded,
+            task_model,
+            proposer_model,
+            resolved,
+        })
     }
 
     /// What a run will ask of the models at most.
@@ -81,7 +88,10 @@ impl Session {
 
     /// All calls of the plan.
     pub fn planned_calls(&self) -> u64 {
-        self.plan().iter().map(|phase| (phase.proposer_calls + phase.task_calls) as u64).sum()
+        self.plan()
+            .iter()
+            .map(|phase| (phase.proposer_calls + phase.task_calls) as u64)
+            .sum()
     }
 
     /// A fresh record of a run of this study.
@@ -124,7 +134,10 @@ impl Session {
         let folder = ledger.run_dir(&record.id);
         let bus = match &folder {
             Some(folder) => std::fs::create_dir_all(folder)
-                .map_err(|source| log::LogError::Io { path: folder.clone(), source })
+                .map_err(|source| log::LogError::Io {
+                    path: folder.clone(),
+                    source,
+                })
                 .and_then(|()| Bus::logged(&folder.join("events.jsonl"), observers)),
             None => Ok(Bus::unlogged(observers)),
         };
@@ -141,8 +154,13 @@ impl Session {
         }
         let mut meter = Meter::new(self.resolved.study.budget);
         meter.lose(record.lost);
-        let gateway =
-            Gateway::new(ledger.clone(), bus, meter, cancel, (killed > 0).then_some(killed));
+        let gateway = Gateway::new(
+            ledger.clone(),
+            bus,
+            meter,
+            cancel,
+            (killed > 0).then_some(killed),
+        );
         let task_model = self.task_model.model;
         let run = Run {
             study: self.resolved.study.name,
@@ -150,7 +168,13 @@ impl Session {
             data: self.loaded.data,
             groups: self.loaded.groups,
             spec: self.resolved.study.search,
-            human: self.resolved.study.prompts.iter().map(Prompt::new).collect(),
+            human: self
+                .resolved
+                .study
+                .prompts
+                .iter()
+                .map(Prompt::new)
+                .collect(),
             seed: self.resolved.seed,
             proposer_model: self
                 .proposer_model
@@ -177,7 +201,11 @@ impl Session {
         if let Err(error) = saved.and(stored) {
             return Err((error.into(), record));
         }
-        Ok(Done { ended, summary, sent: gateway.sent() })
+        Ok(Done {
+            ended,
+            summary,
+            sent: gateway.sent(),
+        })
     }
 
     /// Calls that can be in flight at once.
@@ -186,7 +214,10 @@ impl Session {
             let capabilities = connected.model.llm.capabilities();
             (capabilities.batch * capabilities.concurrency) as u64
         };
-        self.proposer_model.as_ref().map_or(0, of).max(of(&self.task_model))
+        self.proposer_model
+            .as_ref()
+            .map_or(0, of)
+            .max(of(&self.task_model))
     }
 }
 
@@ -207,7 +238,9 @@ fn records(summary: &Summary) -> Vec<CandidateRecord> {
 
 /// The events of a stored run, from its log.
 pub fn stored_events(ledger: &Ledger, run: &str) -> Result<Vec<Event>, Failure> {
-    let Some(folder) = ledger.run_dir(run) else { return Ok(Vec::new()) };
+    let Some(folder) = ledger.run_dir(run) else {
+        return Ok(Vec::new());
+    };
     let lines = log::read(&folder.join("events.jsonl"))
         .map_err(|error| Failure::data(error.to_string()))?;
     Ok(lines.into_iter().map(|line| line.event).collect())

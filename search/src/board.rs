@@ -63,7 +63,10 @@ pub(crate) struct Board {
 
 impl Board {
     pub fn new(groups: Vec<GroupInfo>) -> Self {
-        Self { groups, ..Self::default() }
+        Self {
+            groups,
+            ..Self::default()
+        }
     }
 
     /// Puts inputs on the board; returns their indices.
@@ -87,7 +90,10 @@ impl Board {
     pub fn add_examples(&mut self, examples: &[Example]) -> Vec<InputIndex> {
         let indices = self.add_inputs(examples.iter().map(|example| &example.input));
         for (&index, example) in indices.iter().zip(examples) {
-            self.truths[index] = Some(Truth { label: example.label.clone(), voted: false });
+            self.truths[index] = Some(Truth {
+                label: example.label.clone(),
+                voted: false,
+            });
         }
         indices
     }
@@ -107,6 +113,28 @@ impl Board {
 
     pub fn group_of(&self, index: InputIndex) -> usize {
         self.group_of[index]
+    }
+
+    /// Whether the input's label was won by vote.
+    pub fn is_voted(&self, index: InputIndex) -> bool {
+        self.truths[index].as_ref().is_some_and(|truth| truth.voted)
+    }
+
+    /// A number per input that is shared within a cluster; an input without a
+    /// cluster stands for itself.
+    pub fn clusters(&self, inputs: &[InputIndex]) -> Vec<u64> {
+        let mut numbers: HashMap<&str, u64> = HashMap::new();
+        inputs
+            .iter()
+            .map(|&input| match self.inputs[input].cluster.as_deref() {
+                // Shared numbers lie above those of inputs on their own.
+                Some(cluster) => {
+                    let next = (self.inputs.len() + numbers.len()) as u64;
+                    *numbers.entry(cluster).or_insert(next)
+                }
+                None => input as u64,
+            })
+            .collect()
     }
 
     /// Enters a prompt in the race; `None` if it is there already.
@@ -140,22 +168,41 @@ impl Board {
         candidates: &[CandidateIndex],
         inputs: &[InputIndex],
     ) -> Result<bool, Stop> {
-        if !self.ask_neutral(desk, candidates, inputs).await? {
+        let wanted = candidates
+            .iter()
+            .map(|&candidate| (candidate, inputs.to_vec()))
+            .collect();
+        self.ask_each(desk, &wanted).await
+    }
+
+    /// Asks each candidate about its own inputs, unless it was asked before.
+    /// Returns whether the budget sufficed.
+    pub async fn ask_each(
+        &mut self,
+        desk: Desk<'_>,
+        wanted: &BTreeMap<CandidateIndex, Vec<InputIndex>>,
+    ) -> Result<bool, Stop> {
+        if !self.ask_neutral(desk, wanted).await? {
             return Ok(false);
         }
         // Candidate by candidate: neighbours share their prefix.
         let mut pairs = Vec::new();
         let mut calls = Vec::new();
-        for &candidate in candidates {
+        for (&candidate, inputs) in wanted {
             let asked = &self.candidates[candidate].asked;
             for &input in inputs.iter().filter(|input| !asked.contains_key(input)) {
                 pairs.push((candidate, input));
-                calls.push(call(desk.task, &self.candidates[candidate].prompt, &self.inputs[input]));
+                calls.push(call(
+                    desk.task,
+                    &self.candidates[candidate].prompt,
+                    &self.inputs[input],
+                ));
             }
         }
         let mut complete = true;
-        for ((candidate, input), asked) in
-            pairs.into_iter().zip(desk.gateway.ask(desk.model, &calls).await?)
+        for ((candidate, input), asked) in pairs
+            .into_iter()
+            .zip(desk.gateway.ask(desk.model, &calls).await?)
         {
             if asked == Asked::Unaffordable {
                 complete = false;
@@ -171,18 +218,19 @@ impl Board {
     async fn ask_neutral(
         &mut self,
         desk: Desk<'_>,
-        candidates: &[CandidateIndex],
-        inputs: &[InputIndex],
+        wanted: &BTreeMap<CandidateIndex, Vec<InputIndex>>,
     ) -> Result<bool, Stop> {
-        let Some(&like) = inputs.first() else { return Ok(true) };
+        let Some(&like) = wanted.values().flatten().next() else {
+            return Ok(true);
+        };
         if desk.calibration != Calibration::Contextual
             || !desk.model.llm.capabilities().label_scores
         {
             return Ok(true);
         }
         let neutral = calibrate::content_free(&self.inputs[like]);
-        let lacking: Vec<_> = candidates
-            .iter()
+        let lacking: Vec<_> = wanted
+            .keys()
             .copied()
             .filter(|&candidate| self.candidates[candidate].neutral.is_empty())
             .collect();
@@ -263,9 +311,10 @@ impl<'a> Answers<'a> {
     /// What it answered, labels unknown; `None` where there is no answer.
     pub fn answer(&self, input: InputIndex) -> Option<Answer> {
         match self.asked(input)? {
-            Asked::Reply(reply) => {
-                Some(self.task.parse(&self.board.inputs[input], &self.debiased(reply)))
-            }
+            Asked::Reply(reply) => Some(
+                self.task
+                    .parse(&self.board.inputs[input], &self.debiased(reply)),
+            ),
             Asked::Refused(_) | Asked::Unaffordable => None,
         }
     }
@@ -282,7 +331,9 @@ impl<'a> Answers<'a> {
                 };
                 self.task.score(&example, &self.debiased(reply))
             }
-            Asked::Refused(reason) => Outcome::Failed { reason: reason.clone() },
+            Asked::Refused(reason) => Outcome::Failed {
+                reason: reason.clone(),
+            },
             Asked::Unaffordable => return None,
         })
     }
@@ -305,7 +356,10 @@ pub(crate) fn group_scores(
 ) -> Vec<GroupScore> {
     let mut by_group: BTreeMap<usize, Vec<&(InputIndex, Outcome)>> = BTreeMap::new();
     for pair in outcomes {
-        by_group.entry(board.group_of(pair.0)).or_default().push(pair);
+        by_group
+            .entry(board.group_of(pair.0))
+            .or_default()
+            .push(pair);
     }
     by_group
         .into_iter()
@@ -321,13 +375,13 @@ pub(crate) fn group_scores(
                 })
                 .collect();
             let score = metric.reduce(&observations);
-            let interval = score.value.map(|value| interval(metric, value, &observations));
+            let interval = score
+                .value
+                .map(|value| interval(metric, value, &observations));
             GroupScore {
                 group: board.groups[group].name.clone(),
                 role: board.groups[group].role,
-                voted: outcomes
-                    .iter()
-                    .any(|(input, _)| board.truths[*input].as_ref().is_some_and(|t| t.voted)),
+                voted: outcomes.iter().any(|(input, _)| board.is_voted(*input)),
                 value: score.value,
                 low: interval.map(|interval| interval.low),
                 high: interval.map(|interval| interval.high),
@@ -346,7 +400,9 @@ fn interval(metric: Metric, value: f64, observations: &[Observation<'_>]) -> sta
     let mut clusters: BTreeMap<String, Vec<Observation<'_>>> = BTreeMap::new();
     for (index, observation) in observations.iter().enumerate() {
         if observation.outcome.value().is_some() {
-            let name = observation.cluster.map_or_else(|| format!("\0{index}"), str::to_owned);
+            let name = observation
+                .cluster
+                .map_or_else(|| format!("\0{index}"), str::to_owned);
             clusters.entry(name).or_default().push(*observation);
         }
     }
@@ -355,7 +411,10 @@ fn interval(metric: Metric, value: f64, observations: &[Observation<'_>]) -> sta
         let totals: Vec<stats::Cluster> = clusters
             .values()
             .map(|members| stats::Cluster {
-                sum: members.iter().filter_map(|member| member.outcome.value()).sum(),
+                sum: members
+                    .iter()
+                    .filter_map(|member| member.outcome.value())
+                    .sum(),
                 size: members.len() as f64,
             })
             .collect();
@@ -364,7 +423,11 @@ fn interval(metric: Metric, value: f64, observations: &[Observation<'_>]) -> sta
             .filter_map(|observation| observation.outcome.value())
             .all(|value| value == 0.0 || value == 1.0);
         return if independent && binary {
-            stats::wilson(totals.iter().map(|total| total.sum).sum(), totals.len() as f64, CONFIDENCE)
+            stats::wilson(
+                totals.iter().map(|total| total.sum).sum(),
+                totals.len() as f64,
+                CONFIDENCE,
+            )
         } else {
             stats::clustered(&totals, CONFIDENCE)
         };
@@ -374,7 +437,11 @@ fn interval(metric: Metric, value: f64, observations: &[Observation<'_>]) -> sta
     let mut replicates: Vec<f64> = (0..REPLICATES)
         .filter_map(|_| {
             let resample: Vec<Observation<'_>> = (0..clusters.len())
-                .flat_map(|_| clusters[rng.random_range(0..clusters.len())].iter().copied())
+                .flat_map(|_| {
+                    clusters[rng.random_range(0..clusters.len())]
+                        .iter()
+                        .copied()
+                })
                 .collect();
             metric.reduce(&resample).value
         })
@@ -382,9 +449,15 @@ fn interval(metric: Metric, value: f64, observations: &[Observation<'_>]) -> sta
     replicates.sort_by(f64::total_cmp);
     let at = |share: f64| {
         let last = replicates.len().saturating_sub(1) as f64;
-        replicates.get((share * last).round() as usize).copied().unwrap_or(value)
+        replicates
+            .get((share * last).round() as usize)
+            .copied()
+            .unwrap_or(value)
     };
-    stats::Interval { low: at((1.0 - CONFIDENCE) / 2.0), high: at(f64::midpoint(1.0, CONFIDENCE)) }
+    stats::Interval {
+        low: at((1.0 - CONFIDENCE) / 2.0),
+        high: at(f64::midpoint(1.0, CONFIDENCE)),
+    }
 }
 
 /// Bootstrap replicates behind an interval of a metric that is no mean.

@@ -44,7 +44,11 @@ impl Price {
             picodollars: usage
                 .prompt_tokens
                 .saturating_mul(rate(self.prompt))
-                .saturating_add(usage.completion_tokens.saturating_mul(rate(self.completion))),
+                .saturating_add(
+                    usage
+                        .completion_tokens
+                        .saturating_mul(rate(self.completion)),
+                ),
         }
     }
 }
@@ -81,7 +85,9 @@ impl std::ops::Add for Spend {
         Self {
             calls: self.calls.saturating_add(other.calls),
             prompt_tokens: self.prompt_tokens.saturating_add(other.prompt_tokens),
-            completion_tokens: self.completion_tokens.saturating_add(other.completion_tokens),
+            completion_tokens: self
+                .completion_tokens
+                .saturating_add(other.completion_tokens),
             picodollars: self.picodollars.saturating_add(other.picodollars),
         }
     }
@@ -111,7 +117,10 @@ pub struct Meter {
 impl Meter {
     /// An empty account with these limits.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, ..Self::default() }
+        Self {
+            limits,
+            ..Self::default()
+        }
     }
 
     /// Reserves `worst` if everything spent, lost and reserved so far leaves
@@ -119,7 +128,10 @@ impl Meter {
     pub fn reserve(&mut self, worst: Spend) -> bool {
         let total = self.spent + self.lost + self.reserved + worst;
         let fits = self.limits.calls.is_none_or(|limit| total.calls <= limit)
-            && self.limits.tokens.is_none_or(|limit| total.tokens() <= limit)
+            && self
+                .limits
+                .tokens
+                .is_none_or(|limit| total.tokens() <= limit)
             && self.limits.usd.is_none_or(|limit| total.usd() <= limit);
         if fits {
             self.reserved += worst;
@@ -170,12 +182,19 @@ mod tests {
     use super::*;
 
     fn usage(prompt_tokens: u64, completion_tokens: u64) -> Usage {
-        Usage { prompt_tokens, completion_tokens, estimated: false }
+        Usage {
+            prompt_tokens,
+            completion_tokens,
+            estimated: false,
+        }
     }
 
     #[test]
     fn prices_are_per_million_tokens() {
-        let price = Price { prompt: 0.15, completion: 0.60 };
+        let price = Price {
+            prompt: 0.15,
+            completion: 0.60,
+        };
         let spend = price.spend(&usage(1_000_000, 500_000));
         assert_eq!(spend.picodollars, 450_000_000_000);
         assert!((spend.usd() - 0.45).abs() < 1e-12);
@@ -183,15 +202,28 @@ mod tests {
 
     #[test]
     fn each_limit_binds() {
-        let worst = Price { prompt: 1.0, completion: 1.0 }.spend(&usage(80, 20));
+        let worst = Price {
+            prompt: 1.0,
+            completion: 1.0,
+        }
+        .spend(&usage(80, 20));
         let refuses = |limits| {
             let mut meter = Meter::new(limits);
             assert!(meter.reserve(worst));
             !meter.reserve(worst)
         };
-        assert!(refuses(Limits { calls: Some(1), ..Limits::default() }));
-        assert!(refuses(Limits { tokens: Some(199), ..Limits::default() }));
-        assert!(refuses(Limits { usd: Some(1.99e-4), ..Limits::default() }));
+        assert!(refuses(Limits {
+            calls: Some(1),
+            ..Limits::default()
+        }));
+        assert!(refuses(Limits {
+            tokens: Some(199),
+            ..Limits::default()
+        }));
+        assert!(refuses(Limits {
+            usd: Some(1.99e-4),
+            ..Limits::default()
+        }));
         assert!(!refuses(Limits::default()));
     }
 

@@ -66,7 +66,9 @@ pub fn bias<'a>(
     let mut mean: Vec<f64> = Vec::new();
     let mut count = 0_usize;
     for scores in replies.filter_map(|reply| reply.label_logprobs.as_ref()) {
-        let Some(normalised) = softmax(scores) else { continue };
+        let Some(normalised) = softmax(scores) else {
+            continue;
+        };
         mean.resize(normalised.len(), 0.0);
         for (sum, p) in mean.iter_mut().zip(normalised) {
             *sum += p;
@@ -74,7 +76,11 @@ pub fn bias<'a>(
         count += 1;
     }
     // A label that never had any mass keeps a finite bias.
-    (count >= least).then(|| mean.iter().map(|sum| (sum / count as f64).max(1e-6).ln()).collect())
+    (count >= least).then(|| {
+        mean.iter()
+            .map(|sum| (sum / count as f64).max(1e-6).ln())
+            .collect()
+    })
 }
 
 /// Probabilities over the label set; `None` unless one is finite and none NaN.
@@ -95,7 +101,10 @@ mod tests {
     use super::*;
 
     fn scored(scores: &[f64]) -> Reply {
-        Reply { label_logprobs: Some(scores.to_vec()), ..Reply::text("") }
+        Reply {
+            label_logprobs: Some(scores.to_vec()),
+            ..Reply::text("")
+        }
     }
 
     #[test]
@@ -108,10 +117,13 @@ mod tests {
             .map(|truth| scored(&[truth + 2.0, -truth]))
             .collect();
         let bias = bias(Calibration::Batch, replies.iter()).unwrap();
-        let right = replies.iter().zip([-1.0, 1.0, -0.5, 0.5].iter().cycle()).all(|(reply, truth)| {
-            let scores = reply.clone().debiased(&bias).label_logprobs.unwrap();
-            (scores[0] > scores[1]) == (*truth > 0.0)
-        });
+        let right = replies
+            .iter()
+            .zip([-1.0, 1.0, -0.5, 0.5].iter().cycle())
+            .all(|(reply, truth)| {
+                let scores = reply.clone().debiased(&bias).label_logprobs.unwrap();
+                (scores[0] > scores[1]) == (*truth > 0.0)
+            });
         assert!(right);
     }
 

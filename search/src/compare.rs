@@ -19,20 +19,28 @@ pub(crate) fn audit(
 ) -> Option<(Vec<Difference>, Difference)> {
     let mut sample = Sample::new(2, board.groups.len());
     let mut clusters: BTreeMap<String, u64> = BTreeMap::new();
-    let value = |answers: &Answers<'_>, input| {
-        answers.outcome(input).as_ref().and_then(Outcome::value)
-    };
+    let value =
+        |answers: &Answers<'_>, input| answers.outcome(input).as_ref().and_then(Outcome::value);
     for &input in inputs {
-        let (Some(a), Some(b)) = (value(seed, input), value(selected, input)) else { continue };
-        let name = board.input(input).cluster.clone().unwrap_or_else(|| format!("\0{input}"));
+        let (Some(a), Some(b)) = (value(seed, input), value(selected, input)) else {
+            continue;
+        };
+        let name = board
+            .input(input)
+            .cluster
+            .clone()
+            .unwrap_or_else(|| format!("\0{input}"));
         let next = clusters.len() as u64;
         let cluster = *clusters.entry(name).or_insert(next);
         let _complete = sample.push(board.group_of(input), cluster, &[a, b]);
     }
-    let seen: Vec<usize> =
-        (0..board.groups.len()).filter(|&group| sample.examples(group) > 0).collect();
-    let target: Vec<bool> =
-        seen.iter().map(|&group| board.groups[group].role == GroupRole::Target).collect();
+    let seen: Vec<usize> = (0..board.groups.len())
+        .filter(|&group| sample.examples(group) > 0)
+        .collect();
+    let target: Vec<bool> = seen
+        .iter()
+        .map(|&group| board.groups[group].role == GroupRole::Target)
+        .collect();
     // Without a target group the worst of all groups is what there is to hold.
     let any_target = target.contains(&true);
     let worst = |means: &[f64]| {
@@ -58,7 +66,11 @@ pub(crate) fn audit(
         .iter()
         .map(|&group| {
             let difference = &replicates.groups[1][group];
-            row(&board.groups[group].name, difference, sample.examples(group))
+            row(
+                &board.groups[group].name,
+                difference,
+                sample.examples(group),
+            )
         })
         .collect();
     let n = seen

@@ -21,7 +21,12 @@ pub async fn evaluate(
     examples: &[Example],
 ) -> Result<Vec<Vec<GroupScore>>, Stop> {
     let mut board = Board::new(groups.to_vec());
-    let desk = Desk { task, gateway, model, calibration };
+    let desk = Desk {
+        task,
+        gateway,
+        model,
+        calibration,
+    };
     let inputs = board.add_examples(examples);
     for prompt in prompts {
         // The same prompt twice is one candidate.

@@ -205,6 +205,8 @@ pub enum Origin {
     Seed,
     /// A further human-written prompt of the study.
     Human,
+    /// A generic prompt for the answer form.
+    Library,
     /// Induced by a model from demonstrations.
     Induced,
     /// Induced by a model from demonstrations that include voted target inputs.
@@ -224,6 +226,7 @@ impl std::fmt::Display for Origin {
         f.pad(match self {
             Self::Seed => "seed",
             Self::Human => "human",
+            Self::Library => "library",
             Self::Induced => "induced",
             Self::InducedFromMix => "induced from mix",
             Self::Paraphrase => "paraphrase",
@@ -283,6 +286,9 @@ pub struct Voted {
     pub inputs: usize,
     /// Inputs kept.
     pub kept: usize,
+    /// How often a kept vote is right, as the same voters' votes on labelled
+    /// source examples show; `None` where none of those was kept.
+    pub source_accuracy: Option<f64>,
     /// Per class: how many inputs it won, and how many of those were kept.
     pub classes: Vec<ClassVotes>,
     /// Every input's vote, in the data's order.

@@ -184,7 +184,10 @@ impl Gateway {
     /// Calls are afforded from the front: when one does not fit the budget,
     /// those behind it are not sent either.
     pub async fn ask(&self, model: &Model, calls: &[Call]) -> Result<Vec<Asked>, Stop> {
-        let keys: Vec<Key> = calls.iter().map(|call| Key::of(model.llm.identity(), call)).collect();
+        let keys: Vec<Key> = calls
+            .iter()
+            .map(|call| Key::of(model.llm.identity(), call))
+            .collect();
         // Reserving is done in waves: the worst case of a wave must fit, then
         // what it really used is settled and makes room for the next.
         let mut afforded = 0;
@@ -194,7 +197,9 @@ impl Gateway {
                 break;
             }
             let range = afforded..afforded + wave.len;
-            let outcome = self.fill(model, &calls[range.clone()], &keys[range], &wave).await;
+            let outcome = self
+                .fill(model, &calls[range.clone()], &keys[range], &wave)
+                .await;
             self.settle(model, &wave, outcome.is_ok())?;
             outcome?;
             afforded += wave.len;
@@ -316,7 +321,13 @@ impl Gateway {
         }
         let latency = started.elapsed();
         self.ledger.record(durable).await?;
-        stop.map_or(Ok(Sent { calls: chunk.len() as u64, latency }), Err)
+        stop.map_or(
+            Ok(Sent {
+                calls: chunk.len() as u64,
+                latency,
+            }),
+            Err,
+        )
     }
 
     /// Charges what the wave used; an answer from the store is charged as it
@@ -331,7 +342,10 @@ impl Gateway {
             };
             let used = match &stored {
                 Stored::Reply(reply) => model.price.spend(&reply.usage),
-                Stored::Refused(_) => Spend { calls: 1, ..Spend::default() },
+                Stored::Refused(_) => Spend {
+                    calls: 1,
+                    ..Spend::default()
+                },
             };
             state.meter.settle(*worst, used);
             state.charged.insert(*key);
@@ -344,9 +358,14 @@ impl Gateway {
     /// the limits.
     fn account_for_kill(&self, wave: &Wave, missing: &[(Key, &Call)]) {
         let mut state = self.state();
-        let Some(in_flight) = state.killed_in_flight.take() else { return };
-        let first: HashSet<&Key> =
-            missing.iter().take(in_flight as usize).map(|(key, _)| key).collect();
+        let Some(in_flight) = state.killed_in_flight.take() else {
+            return;
+        };
+        let first: HashSet<&Key> = missing
+            .iter()
+            .take(in_flight as usize)
+            .map(|(key, _)| key)
+            .collect();
         let worst: Spend = wave
             .reserved
             .iter()

@@ -61,7 +61,10 @@ pub enum LogError {
 
 /// Reads all complete lines of a log; a torn last line is left out.
 pub fn read(path: &Path) -> Result<Vec<Line>, LogError> {
-    let io = |source| LogError::Io { path: path.to_owned(), source };
+    let io = |source| LogError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let mut reader = BufReader::new(File::open(path).map_err(io)?);
     let mut lines = Vec::new();
     let mut text = String::new();
@@ -71,11 +74,13 @@ pub fn read(path: &Path) -> Result<Vec<Line>, LogError> {
         if !text.ends_with('\n') {
             return Ok(lines);
         }
-        lines.push(serde_json::from_str(&text).map_err(|error| LogError::Malformed {
-            path: path.to_owned(),
-            line: lines.len() as u64 + 1,
-            reason: error.to_string(),
-        })?);
+        lines.push(
+            serde_json::from_str(&text).map_err(|error| LogError::Malformed {
+                path: path.to_owned(),
+                line: lines.len() as u64 + 1,
+                reason: error.to_string(),
+            })?,
+        );
     }
 }
 
@@ -91,14 +96,30 @@ pub struct Bus {
 impl Bus {
     /// A bus without a log, for dry runs and tests.
     pub fn unlogged(observers: Vec<Box<dyn Observer>>) -> Self {
-        Self { log: None, before: VecDeque::new(), told: Vec::new(), observers }
+        Self {
+            log: None,
+            before: VecDeque::new(),
+            told: Vec::new(),
+            observers,
+        }
     }
 
     /// A bus that appends to the log at `path`, checking against what is there.
     pub fn logged(path: &Path, observers: Vec<Box<dyn Observer>>) -> Result<Self, LogError> {
-        let io = |source| LogError::Io { path: path.to_owned(), source };
-        let before: Vec<Line> = if path.exists() { read(path)? } else { Vec::new() };
-        let file = OpenOptions::new().create(true).append(true).open(path).map_err(io)?;
+        let io = |source| LogError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let before: Vec<Line> = if path.exists() {
+            read(path)?
+        } else {
+            Vec::new()
+        };
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .map_err(io)?;
         // A torn last line is cut off before anything is appended to it.
         let whole: u64 = complete_bytes(path).map_err(io)?;
         file.set_len(whole).map_err(io)?;
@@ -141,11 +162,16 @@ impl Bus {
     }
 
     fn append(&mut self, seq: u64, event: &Event) -> Result<(), LogError> {
-        let Some((path, file)) = &mut self.log else { return Ok(()) };
+        let Some((path, file)) = &mut self.log else {
+            return Ok(());
+        };
         let at_ms = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |elapsed| elapsed.as_millis() as u64);
-        let io = |source: std::io::Error| LogError::Io { path: path.clone(), source };
+        let io = |source: std::io::Error| LogError::Io {
+            path: path.clone(),
+            source,
+        };
         let mut line = serde_json::to_vec(&Borrowed { seq, at_ms, event })
             .map_err(|error| io(error.into()))?;
         line.push(b'\n');
@@ -182,7 +208,11 @@ mod tests {
     use super::*;
 
     fn discarded(count: u64) -> Event {
-        Event::Discarded { reason: "copy".into(), count, example: String::new() }
+        Event::Discarded {
+            reason: "copy".into(),
+            count,
+            example: String::new(),
+        }
     }
 
     #[test]
@@ -201,23 +231,40 @@ mod tests {
             bus.tell(&discarded(count)).unwrap();
         }
         drop(bus);
-        let events: Vec<_> = read(&path).unwrap().into_iter().map(|line| (line.seq, line.event)).collect();
-        assert_eq!(events, [(0, discarded(1)), (1, discarded(2)), (2, discarded(3))]);
+        let events: Vec<_> = read(&path)
+            .unwrap()
+            .into_iter()
+            .map(|line| (line.seq, line.event))
+            .collect();
+        assert_eq!(
+            events,
+            [(0, discarded(1)), (1, discarded(2)), (2, discarded(3))]
+        );
     }
 
     #[test]
     fn another_course_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("events.jsonl");
-        Bus::logged(&path, vec![]).unwrap().tell(&discarded(1)).unwrap();
-        let error = Bus::logged(&path, vec![]).unwrap().tell(&discarded(7)).unwrap_err();
+        Bus::logged(&path, vec![])
+            .unwrap()
+            .tell(&discarded(1))
+            .unwrap();
+        let error = Bus::logged(&path, vec![])
+            .unwrap()
+            .tell(&discarded(7))
+            .unwrap_err();
         assert!(matches!(error, LogError::Diverged { seq: 0 }));
     }
 
     #[test]
     fn floats_survive_the_log_exactly() {
         let prompt = Prompt::new("x").id();
-        for bits in [0x3fb9_9999_9999_999a_u64, 0x3fd5_5555_5555_5555, 0x3ff0_0000_0000_0001] {
+        for bits in [
+            0x3fb9_9999_9999_999a_u64,
+            0x3fd5_5555_5555_5555,
+            0x3ff0_0000_0000_0001,
+        ] {
             let event = Event::Evaluated {
                 candidate: prompt,
                 phase: crate::event::Phase::Final,

@@ -26,24 +26,63 @@ pub fn plan(spec: &SearchSpec, data: &Data) -> Vec<PhasePlan> {
     let mut phases = Vec::new();
     let mut add = |phase, what: &str, proposer_calls: usize, task_calls: usize| {
         if proposer_calls + task_calls > 0 {
-            phases.push(PhasePlan { phase, what: what.to_owned(), proposer_calls, task_calls });
+            phases.push(PhasePlan {
+                phase,
+                what: what.to_owned(),
+                proposer_calls,
+                task_calls,
+            });
         }
     };
     let induces = spec.method != Method::Edits;
     let proposals = if induces { spec.proposals } else { 0 };
-    add(Phase::Propose, "prompts from source demonstrations", proposals, 0);
+    add(
+        Phase::Propose,
+        "prompts from source demonstrations",
+        proposals,
+        0,
+    );
     if spec.method == Method::Gpo {
         let inputs = data.target.inputs.len();
-        add(Phase::Vote, "target inputs labelled by vote", 0, spec.chunks * inputs);
-        add(Phase::Repropose, "prompts from source and voted target", spec.proposals, 0);
+        add(
+            Phase::Vote,
+            "target inputs labelled by vote",
+            0,
+            spec.chunks * inputs,
+        );
+        add(
+            Phase::Repropose,
+            "prompts from source and voted target",
+            spec.proposals,
+            0,
+        );
     }
-    add(Phase::Refine, "paraphrases of the best", spec.rounds * spec.paraphrases, 0);
+    add(
+        Phase::Refine,
+        "paraphrases of the best",
+        spec.rounds * spec.paraphrases,
+        0,
+    );
     let candidates = 1
         + spec.proposals * if spec.method == Method::Gpo { 2 } else { 1 }
         + spec.rounds * (spec.edits + spec.paraphrases);
-    let neutral = if spec.calibration == Calibration::Contextual { 3 * candidates } else { 0 };
-    add(Phase::Screen, "races, the final included", 0, spec.evaluations + neutral);
+    let neutral = if spec.calibration == Calibration::Contextual {
+        3 * candidates
+    } else {
+        0
+    };
+    add(
+        Phase::Screen,
+        "races, the final included",
+        0,
+        spec.evaluations + neutral,
+    );
     let contestants = 2 + spec.ensemble.saturating_sub(1);
-    add(Phase::Audit, "seed, selected and ensemble", 0, contestants * data.audit.len());
+    add(
+        Phase::Audit,
+        "seed, selected and ensemble",
+        0,
+        contestants * data.audit.len(),
+    );
     phases
 }

@@ -1,31 +1,34 @@
-//! Racing candidates on paired, balanced examples: sequential halving (Karnin
-//! et al. 2013) on the objective over groups.
+//! Races candidates: a spending rule asks for evaluations, the board gets them.
 
-use shiftproof_tasks::PromptId;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use shiftproof_tasks::{Outcome, PromptId};
 
 use crate::board::{Board, CandidateIndex, Desk, InputIndex};
-use crate::event::{Event, Phase};
+use crate::event::{Event, GroupRole, Phase};
 use crate::gateway::Stop;
-use crate::spec::ObjectiveKind;
+use crate::select::{Estimates, Group, Likeness, Problem, Role, Scores, Step};
+use crate::spec::SearchSpec;
 
 /// What a race is run for.
 #[derive(Clone, Copy)]
 pub(crate) struct Race<'a> {
     pub phase: Phase,
-    pub objective: ObjectiveKind,
-    /// Examples in an order whose every prefix is balanced across groups and
-    /// classes; all candidates see the same prefix.
+    pub spec: &'a SearchSpec,
+    /// Labelled and voted examples to race on.
     pub inputs: &'a [InputIndex],
+    /// How far voted labels can be trusted, in `0..=1`: their groups' weight.
+    pub trust: f64,
     /// Evaluations to spend.
     pub evaluations: usize,
     /// Candidates to keep.
     pub keep: usize,
     /// The candidate that is never dropped.
     pub seed: CandidateIndex,
+    /// Seed of the rule's own draws.
+    pub draws: u64,
 }
-
-/// Fewer examples than this say nothing about a prompt.
-const LEAST_INPUTS: usize = 8;
 
 /// A candidate and its objective's value.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,130 +37,176 @@ pub(crate) struct Standing {
     pub score: f64,
 }
 
+/// How a race ended.
+pub(crate) struct Finish {
+    /// The survivors, best first, the seed among them.
+    pub standings: Vec<Standing>,
+    /// Why the first is first.
+    pub reason: String,
+    /// Whether the budget sufficed.
+    pub affordable: bool,
+}
+
 impl Race<'_> {
-    /// Runs the race; returns the survivors, best first, the seed among them,
-    /// and whether the budget sufficed.
+    /// Runs the race. Candidates without a single answer are not in the
+    /// standings: the budget may leave none.
     pub async fn run(
         &self,
         board: &mut Board,
         desk: Desk<'_>,
         mut entrants: Vec<CandidateIndex>,
-    ) -> Result<(Vec<Standing>, bool), Stop> {
+    ) -> Result<Finish, Stop> {
         if !entrants.contains(&self.seed) {
             entrants.push(self.seed);
         }
-        let rounds = rounds(entrants.len(), self.keep);
-        let mut shown = 0;
-        for round in 0..rounds {
-            let share = self.evaluations / rounds / entrants.len();
-            shown = (shown + share).max(LEAST_INPUTS).min(self.inputs.len());
-            let seen = &self.inputs[..shown];
-            let complete = board.ask(desk, &entrants, seen).await?;
-            let standings = self.standings(board, desk, &entrants, seen)?;
-            let last = round + 1 == rounds || !complete;
-            let keep = if last { self.keep } else { entrants.len().div_ceil(2).max(self.keep) };
-            let kept = self.cut(board, desk, &standings, keep, seen.len())?;
-            if last {
-                return Ok((kept, complete));
+        entrants.sort_unstable();
+        let problem = self.problem(board, &entrants);
+        let mut rule = self.spec.rule(self.draws);
+        let mut scores = self.scores(board, desk, &entrants, &problem);
+        let (mut remaining, mut affordable) = (self.evaluations, true);
+        let mut dropped = Vec::new();
+        let pick = loop {
+            // A calibrated outcome changes as replies come in: the rule sees
+            // what is known now, not what was believed a block ago.
+            match rule.next(&problem, &scores, remaining, &mut dropped) {
+                Step::Evaluate(asks) if affordable => {
+                    remaining = remaining.saturating_sub(asks.len());
+                    let mut wanted: BTreeMap<CandidateIndex, Vec<InputIndex>> = BTreeMap::new();
+                    for ask in asks {
+                        wanted
+                            .entry(entrants[ask.candidate])
+                            .or_default()
+                            .push(self.inputs[ask.example as usize]);
+                    }
+                    affordable = board.ask_each(desk, &wanted).await?;
+                    if !affordable {
+                        // Without money the rule can only be asked to decide.
+                        remaining = 0;
+                    }
+                    scores = self.scores(board, desk, &entrants, &problem);
+                }
+                Step::Evaluate(_) => remaining = 0,
+                Step::Pick(pick) => break pick,
             }
-            entrants = kept.iter().map(|standing| standing.candidate).collect();
-        }
-        Ok((Vec::new(), true))
-    }
-
-    /// Scores every entrant on what it was asked of `seen`, best first. Equal
-    /// scores keep the order in which candidates entered: the seed is first.
-    fn standings(
-        &self,
-        board: &Board,
-        desk: Desk<'_>,
-        entrants: &[CandidateIndex],
-        seen: &[InputIndex],
-    ) -> Result<Vec<Standing>, Stop> {
-        let mut standings = Vec::with_capacity(entrants.len());
-        for &candidate in entrants {
-            let groups = board.answers(desk, candidate).group_scores(seen);
-            let values: Vec<(f64, usize)> =
-                groups.iter().filter_map(|group| Some((group.value?, group.n))).collect();
-            // A candidate that the budget left without answers cannot be ranked.
-            let Some(score) = self.objective.value(&values) else { continue };
+        };
+        let objective = self.spec.objective();
+        let estimates = Estimates::fit(&problem, &scores);
+        let mut standings = Vec::new();
+        for (rank, &entrant) in pick.ranking.iter().enumerate() {
+            let candidate = entrants[entrant];
+            let groups = board.answers(desk, candidate).group_scores(self.inputs);
+            let score = objective.score(&estimates.groups(entrant));
+            if groups.is_empty() || !score.is_finite() {
+                continue;
+            }
+            let id = board.candidates[candidate].id;
+            let seen: usize = groups.iter().map(|group| group.n).sum();
             desk.gateway.tell(&Event::Evaluated {
-                candidate: board.candidates[candidate].id,
+                candidate: id,
                 phase: self.phase,
                 score,
                 groups,
             })?;
-            standings.push(Standing { candidate, score });
+            let kept = rank < self.keep || candidate == self.seed;
+            let place = format!("rank {} of {} on {seen} examples", rank + 1, entrants.len());
+            let reason = match dropped.iter().find(|drop| drop.candidate == entrant) {
+                _ if candidate == self.seed && rank >= self.keep => {
+                    format!("{place}; the seed always stays")
+                }
+                Some(drop) => format!("{place}; {}", drop.reason),
+                None => place,
+            };
+            desk.gateway.tell(&Event::Decided {
+                candidate: id,
+                kept,
+                reason,
+            })?;
+            if kept {
+                standings.push(Standing { candidate, score });
+            }
         }
-        standings.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.candidate.cmp(&b.candidate)));
-        Ok(standings)
+        Ok(Finish {
+            standings,
+            reason: pick.reason,
+            affordable,
+        })
     }
 
-    fn cut(
+    /// Groups of the race: a study's group with true labels and the same group
+    /// with voted ones are two, for they are not equally to be trusted.
+    fn problem(&self, board: &Board, entrants: &[CandidateIndex]) -> Problem {
+        let mut members: BTreeMap<(bool, usize), Vec<u32>> = BTreeMap::new();
+        for (example, &input) in self.inputs.iter().enumerate() {
+            let key = (board.is_voted(input), board.group_of(input));
+            members.entry(key).or_default().push(example as u32);
+        }
+        let groups = members
+            .into_iter()
+            .map(|((voted, group), examples)| {
+                let group = &board.groups[group];
+                let role = match (voted, group.role) {
+                    (true, _) => Role::PseudoTarget,
+                    (false, GroupRole::Target) => Role::LabelledTarget,
+                    (false, GroupRole::Source) => Role::Source,
+                };
+                let weight = if voted { self.trust } else { 1.0 };
+                Group {
+                    name: group.name.clone(),
+                    role,
+                    weight,
+                    examples,
+                }
+            })
+            .collect();
+        let texts: Vec<&str> = entrants
+            .iter()
+            .map(|&candidate| board.candidates[candidate].prompt.instruction.as_str())
+            .collect();
+        Problem {
+            candidates: entrants.len(),
+            groups,
+            likeness: Likeness::of_texts(&texts).map(Arc::new),
+            keep: entrants
+                .iter()
+                .position(|&c| c == self.seed)
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    /// All outcomes the entrants have on the race's examples.
+    fn scores(
         &self,
         board: &Board,
         desk: Desk<'_>,
-        standings: &[Standing],
-        keep: usize,
-        seen: usize,
-    ) -> Result<Vec<Standing>, Stop> {
-        let bar = standings.get(keep.saturating_sub(1)).map_or(0.0, |last| last.score);
-        let mut kept = Vec::new();
-        for (rank, standing) in standings.iter().enumerate() {
-            let stays = rank < keep || standing.candidate == self.seed;
-            let score = standing.score;
-            let objective = self.objective;
-            let reason = match (stays, rank < keep) {
-                (_, true) => {
-                    format!("{objective} {score:.3} on {seen} examples, rank {} of {}", rank + 1, standings.len())
-                }
-                (true, false) => {
-                    format!("{objective} {score:.3} on {seen} examples; the seed always stays")
-                }
-                (false, false) => format!(
-                    "{objective} {score:.3} on {seen} examples is below {bar:.3}, the last of the {keep} kept"
-                ),
-            };
-            desk.gateway.tell(&Event::Decided {
-                candidate: board.candidates[standing.candidate].id,
-                kept: stays,
-                reason,
-            })?;
-            if stays {
-                kept.push(*standing);
+        entrants: &[CandidateIndex],
+        problem: &Problem,
+    ) -> Scores {
+        let mut group_of = vec![0; self.inputs.len()];
+        for (index, group) in problem.groups.iter().enumerate() {
+            for &example in &group.examples {
+                group_of[example as usize] = index as u32;
             }
         }
-        Ok(kept)
+        let clusters = board.clusters(self.inputs);
+        let mut scores =
+            Scores::clustered(entrants.len(), group_of, clusters, problem.groups.len());
+        for (entrant, &candidate) in entrants.iter().enumerate() {
+            let answers = board.answers(desk, candidate);
+            for (example, &input) in self.inputs.iter().enumerate() {
+                if let Some(value) = answers.outcome(input).as_ref().and_then(Outcome::value) {
+                    let _new = scores.push(entrant, example as u32, value);
+                }
+            }
+        }
+        scores
     }
-}
-
-/// Halvings from `entrants` down to `keep`, at least one round.
-fn rounds(entrants: usize, keep: usize) -> usize {
-    let mut left = entrants;
-    let mut rounds = 1;
-    while left.div_ceil(2) > keep.max(1) {
-        left = left.div_ceil(2);
-        rounds += 1;
-    }
-    rounds
 }
 
 /// The ids of some candidates.
 pub(crate) fn ids(board: &Board, candidates: &[CandidateIndex]) -> Vec<PromptId> {
-    candidates.iter().map(|&candidate| board.candidates[candidate].id).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn halving_takes_logarithmic_rounds() {
-        assert_eq!(rounds(1, 1), 1);
-        assert_eq!(rounds(8, 8), 1);
-        assert_eq!(rounds(8, 4), 1);
-        assert_eq!(rounds(9, 4), 2);
-        assert_eq!(rounds(40, 6), 3);
-        assert_eq!(rounds(64, 1), 6);
-    }
+    candidates
+        .iter()
+        .map(|&candidate| board.candidates[candidate].id)
+        .collect()
 }

@@ -8,11 +8,9 @@ use shiftproof_tasks::{Answer, Data, Example, Label, Outcome, Prompt, PromptId, 
 
 use crate::board::{Answers, Board, CandidateIndex, Desk, InputIndex, group_scores};
 use crate::budget::Spend;
-use crate::event::{
-    Contestant, Ending, Event, GroupInfo, Origin, Phase, Proposed, Started,
-};
+use crate::event::{Contestant, Ending, Event, GroupInfo, Origin, Phase, Proposed, Started};
 use crate::gateway::{Gateway, Model, Stop};
-use crate::propose::{Crossover, Edit, Induce, Paraphrase, Proposer, TargetUse, View};
+use crate::propose::{self, Crossover, Edit, Induce, Paraphrase, Proposer, TargetUse, View};
 use crate::race::{Race, Standing, ids};
 use crate::spec::{Method, SearchSpec};
 use crate::{compare, seeds, vote};
@@ -75,6 +73,8 @@ struct Course<'a> {
     voted_train: Vec<Example>,
     /// Voted inputs candidates are scored on.
     voted: Vec<InputIndex>,
+    /// How far voted labels can be trusted, in `0..=1`.
+    trust: f64,
     /// The prompt in use today.
     seed: CandidateIndex,
     /// Survivors of the last race, best first.
@@ -182,8 +182,10 @@ impl<'a> Course<'a> {
             let indices = shelf.add_examples(&run.data.source.train);
             balanced(&shelf, &indices, run.seed, "train")
         };
-        let train =
-            train_order.into_iter().map(|index| run.data.source.train[index].clone()).collect();
+        let train = train_order
+            .into_iter()
+            .map(|index| run.data.source.train[index].clone())
+            .collect();
         let mut course = Self {
             run,
             board,
@@ -193,6 +195,7 @@ impl<'a> Course<'a> {
             train,
             voted_train: Vec::new(),
             voted: Vec::new(),
+            trust: 0.0,
             seed: 0,
             standings: Vec::new(),
             affordable: true,
@@ -200,6 +203,12 @@ impl<'a> Course<'a> {
         course.enter(run.task.seed(), Origin::Seed, Vec::new(), None)?;
         for prompt in &run.human {
             course.enter(prompt.clone(), Origin::Human, Vec::new(), None)?;
+        }
+        if let (true, Some(example)) = (run.spec.library, course.train.first()) {
+            let form = run.task.answer_form(&example.input);
+            for instruction in propose::library::prompts(&form) {
+                course.enter(Prompt::new(instruction), Origin::Library, Vec::new(), None)?;
+            }
         }
         Ok(course)
     }
@@ -242,7 +251,10 @@ impl<'a> Course<'a> {
             format!("{}: {} texts", proposer.name(), spec.proposals),
         )?;
         let mut entrants = seeds.clone();
-        entrants.extend(self.propose(proposer.as_ref(), &seeds, spec.proposals, "propose").await?);
+        entrants.extend(
+            self.propose(proposer.as_ref(), &seeds, spec.proposals, "propose")
+                .await?,
+        );
         let share = if spec.method == Method::Gpo {
             SCREEN_SHARE
         } else {
@@ -258,22 +270,31 @@ impl<'a> Course<'a> {
         let voters = self.voters();
         self.phase(
             Phase::Vote,
-            format!("{} prompts label {} target inputs", voters.len(), self.target.len()),
+            format!(
+                "{} prompts label {} target inputs",
+                voters.len(),
+                self.target.len()
+            ),
         )?;
         let desk = self.run.desk();
         if !self.board.ask(desk, &voters, &self.target).await? {
             self.affordable = false;
         }
-        let answers: Vec<Answers<'_>> =
-            voters.iter().map(|&voter| self.board.answers(desk, voter)).collect();
-        let (voted, labels) = vote::label_by_vote(
+        let answers: Vec<Answers<'_>> = voters
+            .iter()
+            .map(|&voter| self.board.answers(desk, voter))
+            .collect();
+        let (mut voted, labels) = vote::label_by_vote(
             &answers,
             ids(&self.board, &voters),
             &self.target,
             spec.threshold,
             &self.board,
         );
+        let (kept, right) = vote::accuracy(&answers, &self.screen, spec.threshold, &self.board);
         drop(answers);
+        voted.source_accuracy = (kept > 0).then(|| right as f64 / kept as f64);
+        self.trust = trust(kept, right);
         self.run.gateway.tell(&Event::Voted(voted))?;
         for (input, label) in &labels {
             self.board.set_voted(*input, label.clone());
@@ -325,9 +346,16 @@ impl<'a> Course<'a> {
         )?;
         let mut entrants = self.survivors();
         entrants.extend(
-            self.propose(proposer.as_ref(), &self.survivors(), spec.proposals, "repropose").await?,
+            self.propose(
+                proposer.as_ref(),
+                &self.survivors(),
+                spec.proposals,
+                "repropose",
+            )
+            .await?,
         );
-        self.race(Phase::Repropose, entrants, RESCREEN_SHARE, spec.finalists).await
+        self.race(Phase::Repropose, entrants, RESCREEN_SHARE, spec.finalists)
+            .await
     }
 
     /// Edits, crossovers and paraphrases around the best.
@@ -357,7 +385,8 @@ impl<'a> Course<'a> {
             entrants.extend(self.propose(proposer, &parents, count, &stream).await?);
         }
         let share = REFINE_SHARE / spec.rounds as f64;
-        self.race(Phase::Refine, entrants, share, spec.finalists).await
+        self.race(Phase::Refine, entrants, share, spec.finalists)
+            .await
     }
 
     /// The final: finalists and seed on examples no race has used, and the pick.
@@ -367,7 +396,10 @@ impl<'a> Course<'a> {
         let mut inputs = self.fresh.clone();
         inputs.extend(&self.voted);
         if !self.run.data.labelled_target.is_empty() {
-            inputs.extend(self.board.add_examples(self.run.data.labelled_target.read()));
+            inputs.extend(
+                self.board
+                    .add_examples(self.run.data.labelled_target.read()),
+            );
         }
         let inputs = balanced(&self.board, &inputs, self.run.seed, "final");
         self.phase(
@@ -376,30 +408,32 @@ impl<'a> Course<'a> {
         )?;
         let share = 1.0 - SCREEN_SHARE - RESCREEN_SHARE - REFINE_SHARE;
         let race = Race {
-            phase: Phase::Final,
-            objective: spec.objective,
-            inputs: &inputs,
-            evaluations: (spec.evaluations as f64 * share) as usize,
             keep: finalists.len().max(1),
-            seed: self.seed,
+            ..self.race_on(Phase::Final, &inputs, share)
         };
-        let (standings, complete) = race.run(&mut self.board, self.run.desk(), finalists).await?;
-        self.affordable &= complete;
+        let finish = race
+            .run(&mut self.board, self.run.desk(), finalists)
+            .await?;
+        self.affordable &= finish.affordable;
+        let standings = finish.standings;
         let best = standings.first().copied().ok_or_else(|| {
             Stop::Budget("no prompt has a single answer; raise the budget's limits".into())
         })?;
-        let seed_score = standings
-            .iter()
-            .find(|standing| standing.candidate == self.seed)
-            .map_or(f64::NEG_INFINITY, |standing| standing.score);
         let reason = if best.candidate == self.seed {
             "no candidate beats the seed prompt".to_owned()
         } else {
-            format!("{} {:.3} against the seed's {seed_score:.3}", spec.objective, best.score)
+            finish.reason
         };
-        let ensemble: Vec<CandidateIndex> =
-            standings.iter().take(spec.ensemble).map(|standing| standing.candidate).collect();
-        let ensemble = if ensemble.len() > 1 { ensemble } else { Vec::new() };
+        let ensemble: Vec<CandidateIndex> = standings
+            .iter()
+            .take(spec.ensemble)
+            .map(|standing| standing.candidate)
+            .collect();
+        let ensemble = if ensemble.len() > 1 {
+            ensemble
+        } else {
+            Vec::new()
+        };
         self.run.gateway.tell(&Event::Selected {
             candidate: self.board.candidates[best.candidate].id,
             reason,
@@ -421,7 +455,11 @@ impl<'a> Course<'a> {
         }
         self.phase(
             Phase::Audit,
-            format!("seed, selected and an ensemble of {} on {} sealed examples", ensemble.len(), sealed.len()),
+            format!(
+                "seed, selected and an ensemble of {} on {} sealed examples",
+                ensemble.len(),
+                sealed.len()
+            ),
         )?;
         let desk = self.run.desk();
         // Calibration is fixed before the audit: a deployed prompt cannot wait
@@ -434,12 +472,22 @@ impl<'a> Course<'a> {
         let inputs = self.board.add_examples(&sealed);
         let bias = |c: CandidateIndex| fixed.get(&c).cloned().flatten();
 
-        let mut complete = self.board.ask(desk, &[self.seed, selected], &inputs).await?;
-        for (contestant, candidate) in
-            [(Contestant::Seed, self.seed), (Contestant::Selected, selected)]
-        {
-            let answers = self.board.answers(desk, candidate).with_bias(bias(candidate));
-            self.run.gateway.tell(&Event::Audited { contestant, groups: answers.group_scores(&inputs) })?;
+        let mut complete = self
+            .board
+            .ask(desk, &[self.seed, selected], &inputs)
+            .await?;
+        for (contestant, candidate) in [
+            (Contestant::Seed, self.seed),
+            (Contestant::Selected, selected),
+        ] {
+            let answers = self
+                .board
+                .answers(desk, candidate)
+                .with_bias(bias(candidate));
+            self.run.gateway.tell(&Event::Audited {
+                contestant,
+                groups: answers.group_scores(&inputs),
+            })?;
         }
         if complete && !ensemble.is_empty() {
             complete &= self.board.ask(desk, ensemble, &inputs).await?;
@@ -450,15 +498,19 @@ impl<'a> Course<'a> {
                     .collect();
                 let outcomes = self.ensemble_outcomes(&voters, &inputs);
                 let groups = group_scores(&self.board, self.run.task.metric(), &outcomes);
-                self.run
-                    .gateway
-                    .tell(&Event::Audited { contestant: Contestant::Ensemble, groups })?;
+                self.run.gateway.tell(&Event::Audited {
+                    contestant: Contestant::Ensemble,
+                    groups,
+                })?;
             }
         }
-        let answers =
-            |c: CandidateIndex| self.board.answers(desk, c).with_bias(bias(c));
-        let compared =
-            compare::audit(&self.board, &answers(self.seed), &answers(selected), &inputs);
+        let answers = |c: CandidateIndex| self.board.answers(desk, c).with_bias(bias(c));
+        let compared = compare::audit(
+            &self.board,
+            &answers(self.seed),
+            &answers(selected),
+            &inputs,
+        );
         if let Some((groups, worst)) = compared {
             self.run.gateway.tell(&Event::Compared { groups, worst })?;
         }
@@ -488,12 +540,17 @@ impl<'a> Course<'a> {
                             .filter_map(|voter| voter.answer(input))
                             .find(|answer| answer.vote().as_ref() == Some(&winner))?;
                         let answer = match answer {
-                            Answer::Class { label, .. } => Answer::Class { label, margin: None },
+                            Answer::Class { label, .. } => Answer::Class {
+                                label,
+                                margin: None,
+                            },
                             other => other,
                         };
                         self.run.task.grade(&answer, label)
                     }
-                    None => Outcome::Unparseable { text: String::new() },
+                    None => Outcome::Unparseable {
+                        text: String::new(),
+                    },
                 };
                 Some((input, outcome))
             })
@@ -501,11 +558,18 @@ impl<'a> Course<'a> {
     }
 
     fn induce(&self, target: TargetUse) -> Box<dyn Proposer> {
-        Box::new(Induce { shots: self.run.spec.shots, chunks: self.run.spec.chunks, target })
+        Box::new(Induce {
+            shots: self.run.spec.shots,
+            chunks: self.run.spec.chunks,
+            target,
+        })
     }
 
     fn survivors(&self) -> Vec<CandidateIndex> {
-        self.standings.iter().map(|standing| standing.candidate).collect()
+        self.standings
+            .iter()
+            .map(|standing| standing.candidate)
+            .collect()
     }
 
     /// Asks a proposer and enters what it proposes; returns the new entrants.
@@ -519,8 +583,10 @@ impl<'a> Course<'a> {
         if count == 0 {
             return Ok(Vec::new());
         }
-        let parents: Vec<Prompt> =
-            parents.iter().map(|&c| self.board.candidates[c].prompt.clone()).collect();
+        let parents: Vec<Prompt> = parents
+            .iter()
+            .map(|&c| self.board.candidates[c].prompt.clone())
+            .collect();
         let proposals = proposer
             .propose(&View {
                 task: self.run.task.as_ref(),
@@ -535,7 +601,11 @@ impl<'a> Course<'a> {
             })
             .await?;
         for (reason, (count, example)) in proposals.discards.0 {
-            self.run.gateway.tell(&Event::Discarded { reason, count, example })?;
+            self.run.gateway.tell(&Event::Discarded {
+                reason,
+                count,
+                example,
+            })?;
         }
         let mut entrants = Vec::new();
         for proposal in proposals.kept {
@@ -561,24 +631,49 @@ impl<'a> Course<'a> {
         inputs.extend(&self.voted);
         let inputs = balanced(&self.board, &inputs, self.run.seed, "race");
         let race = Race {
-            phase,
-            objective: self.run.spec.objective,
-            inputs: &inputs,
-            evaluations: (self.run.spec.evaluations as f64 * share) as usize,
             keep,
-            seed: self.seed,
+            ..self.race_on(phase, &inputs, share)
         };
-        let (standings, complete) =
-            race.run(&mut self.board, self.run.desk(), entrants).await?;
-        if standings.is_empty() {
+        let finish = race.run(&mut self.board, self.run.desk(), entrants).await?;
+        if finish.standings.is_empty() {
             return Err(Stop::Budget(
                 "not one evaluation fits; raise --max-calls, --max-tokens or --max-usd".into(),
             ));
         }
-        self.affordable &= complete;
-        self.standings = standings;
+        self.affordable &= finish.affordable;
+        self.standings = finish.standings;
         Ok(())
     }
+
+    fn race_on<'b>(&self, phase: Phase, inputs: &'b [InputIndex], share: f64) -> Race<'b>
+    where
+        'a: 'b,
+    {
+        let spec = &self.run.spec;
+        Race {
+            phase,
+            spec,
+            inputs,
+            trust: self.trust,
+            evaluations: (spec.evaluations as f64 * share) as usize,
+            keep: spec.finalists,
+            seed: self.seed,
+            draws: seeds::number(self.run.seed, &format!("race {phase}")),
+        }
+    }
+}
+
+/// The weight of a voted label against a true one: a label that is right with
+/// probability `a` carries `(2a − 1)²` of the information of a true binary label
+/// (the variance factor of the Rogan-Gladen correction, 1978). `a` is estimated
+/// from votes on labelled source examples by the rule of succession; votes that
+/// could not be checked carry nothing.
+fn trust(kept: usize, right: usize) -> f64 {
+    if kept == 0 {
+        return 0.0;
+    }
+    let accuracy = (right as f64 + 1.0) / (kept as f64 + 2.0);
+    (2.0 * accuracy - 1.0).max(0.0).powi(2)
 }
 
 /// Labelled inputs by group and class, each cell shuffled by its own stream.
@@ -589,20 +684,31 @@ fn cells(board: &Board, inputs: &[InputIndex], seed: u64, name: &str) -> Vec<Vec
             Some(Label::Class(class)) => class.clone(),
             _ => String::new(),
         };
-        cells.entry(board.group_of(input)).or_default().entry(class).or_default().push(input);
+        cells
+            .entry(board.group_of(input))
+            .or_default()
+            .entry(class)
+            .or_default()
+            .push(input);
     }
     for (group, classes) in &mut cells {
         for (class, members) in classes {
-            members.shuffle(&mut seeds::stream(seed, &format!("order {name} {group} {class}")));
+            members.shuffle(&mut seeds::stream(
+                seed,
+                &format!("order {name} {group} {class}"),
+            ));
         }
     }
-    cells.into_values().map(|classes| classes.into_values().collect()).collect()
+    cells
+        .into_values()
+        .map(|classes| classes.into_values().collect())
+        .collect()
 }
 
 /// An order of labelled inputs of which every prefix is as balanced as can be
 /// across groups and, within a group, across classes.
 fn balanced(board: &Board, inputs: &[InputIndex], seed: u64, name: &str) -> Vec<InputIndex> {
-    interleave(cells(board, inputs, seed, name))
+    interleave(&cells(board, inputs, seed, name))
 }
 
 /// Two such orders that share the inputs equally, cell by cell.
@@ -620,15 +726,16 @@ fn halves(
     for cell in back.iter_mut().flatten() {
         cell.drain(..cell.len().div_ceil(2));
     }
-    (interleave(front), interleave(back))
+    (interleave(&front), interleave(&back))
 }
 
-fn interleave(groups: Vec<Vec<Vec<InputIndex>>>) -> Vec<InputIndex> {
-    round_robin(groups.into_iter().map(round_robin).collect())
+fn interleave(groups: &[Vec<Vec<InputIndex>>]) -> Vec<InputIndex> {
+    let groups: Vec<Vec<InputIndex>> = groups.iter().map(|classes| round_robin(classes)).collect();
+    round_robin(&groups)
 }
 
 /// Takes one from each list in turn until all are empty.
-fn round_robin(lists: Vec<Vec<InputIndex>>) -> Vec<InputIndex> {
+fn round_robin(lists: &[Vec<InputIndex>]) -> Vec<InputIndex> {
     let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
     (0..longest)
         .flat_map(|turn| lists.iter().filter_map(move |list| list.get(turn).copied()))

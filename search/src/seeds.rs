@@ -14,7 +14,11 @@ pub fn stream(seed: u64, name: &str) -> ChaCha8Rng {
 /// One number called `name` under `seed`, for seeds handed to others.
 pub fn number(seed: u64, name: &str) -> u64 {
     let digest = digest(seed, name);
-    u64::from_be_bytes(digest.as_bytes()[..8].try_into().expect("a digest has 32 bytes"))
+    u64::from_be_bytes(
+        digest.as_bytes()[..8]
+            .try_into()
+            .expect("a digest has 32 bytes"),
+    )
 }
 
 fn digest(seed: u64, name: &str) -> blake3::Hash {

@@ -70,7 +70,9 @@ impl World {
     pub fn new(seed: u64, noise: f64) -> Self {
         let mut rng = seeds::stream(seed, "phrases");
         let mut draw = |mean: f64, deviation: f64| {
-            Normal::new(mean, deviation).expect("a positive deviation").sample(&mut rng)
+            Normal::new(mean, deviation)
+                .expect("a positive deviation")
+                .sample(&mut rng)
         };
         let mut phrases = Vec::new();
         for index in 0..PHRASES {
@@ -87,7 +89,11 @@ impl World {
                 });
             }
         }
-        Self { seed, noise, phrases }
+        Self {
+            seed,
+            noise,
+            phrases,
+        }
     }
 
     /// The chance of a right answer in a domain, noise apart.
@@ -97,7 +103,13 @@ impl World {
             .phrases
             .iter()
             .filter(|phrase| contains(&prompt.instruction, &phrase.text))
-            .map(|phrase| if group == SOURCE { phrase.source } else { phrase.target })
+            .map(|phrase| {
+                if group == SOURCE {
+                    phrase.source
+                } else {
+                    phrase.target
+                }
+            })
             .sum();
         (base + effect).clamp(0.05, 0.97)
     }
@@ -116,7 +128,10 @@ impl World {
                     let text = format!("{group} {role} {index}");
                     let label = self.truth(&text).to_owned();
                     let input = Input::new(text.clone(), group).with_field("text", text);
-                    Example { input, label: Label::Class(label) }
+                    Example {
+                        input,
+                        label: Label::Class(label),
+                    }
                 })
                 .collect()
         };
@@ -129,7 +144,10 @@ impl World {
                 validation: examples(SOURCE, "validation"),
             },
             target: UnlabelledTarget {
-                inputs: examples(TARGET, "unlabelled").into_iter().map(|e| e.input).collect(),
+                inputs: examples(TARGET, "unlabelled")
+                    .into_iter()
+                    .map(|e| e.input)
+                    .collect(),
             },
             labelled_target: LabelledTarget::new(Vec::new(), reads.clone()),
             audit: SealedAudit::new(audit, reads.clone()),
@@ -143,8 +161,10 @@ impl World {
             unlabelled: if source { 0 } else { n },
             audit: n,
         };
-        let groups =
-            vec![info(SOURCE, GroupRole::Source, true), info(TARGET, GroupRole::Target, false)];
+        let groups = vec![
+            info(SOURCE, GroupRole::Source, true),
+            info(TARGET, GroupRole::Target, false),
+        ];
         (data, groups)
     }
 
@@ -158,27 +178,41 @@ impl World {
     }
 
     fn answer(&self, instruction: &str, text: &str) -> &'static str {
-        let group = if text.starts_with(SOURCE) { SOURCE } else { TARGET };
+        let group = if text.starts_with(SOURCE) {
+            SOURCE
+        } else {
+            TARGET
+        };
         let chance = if self.guesses(text) {
             0.5
         } else {
             self.accuracy(&Prompt::new(instruction), group)
         };
-        let right =
-            unit(seeds::number(self.seed, &format!("answer {instruction} {text}"))) < chance;
+        let right = unit(seeds::number(
+            self.seed,
+            &format!("answer {instruction} {text}"),
+        )) < chance;
         let truth = self.truth(text);
-        if right { truth } else { LABELS[usize::from(truth == LABELS[0])] }
+        if right {
+            truth
+        } else {
+            LABELS[usize::from(truth == LABELS[0])]
+        }
     }
 
     /// An instruction of phrases that the demonstrations suggest.
     fn propose(&self, text: &str, seed: u64) -> String {
         let mut rng = seeds::stream(self.seed ^ seed, text);
         // How readily this proposal takes up suggestions.
-        let readiness = Beta::new(2.0, 4.0).expect("positive shapes").sample(&mut rng);
+        let readiness = Beta::new(2.0, 4.0)
+            .expect("positive shapes")
+            .sample(&mut rng);
         let mut chosen: Vec<&str> = Vec::new();
         let mut lines = text.lines().peekable();
         while let Some(line) = lines.next() {
-            let Some(input) = line.strip_prefix("Input: ") else { continue };
+            let Some(input) = line.strip_prefix("Input: ") else {
+                continue;
+            };
             let label = lines.peek().and_then(|next| next.strip_prefix("Output: "));
             let (kind, chance) = match (input.starts_with(SOURCE), label) {
                 (true, Some(_)) => (Kind::Source, readiness),
@@ -188,8 +222,11 @@ impl World {
                 (_, None) => (Kind::Target, readiness * 0.1),
             };
             if rng.random_bool(chance) {
-                let suggested: Vec<&Phrase> =
-                    self.phrases.iter().filter(|phrase| phrase.kind == kind).collect();
+                let suggested: Vec<&Phrase> = self
+                    .phrases
+                    .iter()
+                    .filter(|phrase| phrase.kind == kind)
+                    .collect();
                 if let Some(phrase) = suggested.choose(&mut rng)
                     && !chosen.contains(&phrase.text.as_str())
                 {
@@ -230,7 +267,12 @@ impl Llm for World {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { label_scores: false, prefill: false, batch: 1, concurrency: 8 }
+        Capabilities {
+            label_scores: false,
+            prefill: false,
+            batch: 1,
+            concurrency: 8,
+        }
     }
 
     async fn call(&self, call: &Call) -> Result<Reply, LlmError> {
@@ -258,9 +300,9 @@ impl Llm for World {
 
 /// Whole-phrase containment: "mind s1" is not in "mind s11".
 fn contains(instruction: &str, phrase: &str) -> bool {
-    instruction.match_indices(phrase).any(|(at, _)| {
-        !instruction[at + phrase.len()..].starts_with(|c: char| c.is_ascii_digit())
-    })
+    instruction
+        .match_indices(phrase)
+        .any(|(at, _)| !instruction[at + phrase.len()..].starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// A number as a share of its range.

@@ -1,8 +1,11 @@
 //! What a study may set about the search.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::calibrate::Calibration;
+use crate::select::{self, Objective, Posterior, Spending};
 
 /// How prompts are searched and chosen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,7 +34,11 @@ pub struct SearchSpec {
     /// Prompts that vote together in the reported ensemble; 0 for none.
     pub ensemble: usize,
     /// What a candidate's group scores are reduced to.
-    pub objective: ObjectiveKind,
+    pub objective: ObjectiveName,
+    /// How evaluations are spent.
+    pub rule: RuleName,
+    /// Whether generic human-written prompts for the answer form enter the race.
+    pub library: bool,
     /// Calibration of scored labels.
     pub calibration: Calibration,
 }
@@ -50,7 +57,9 @@ impl Default for SearchSpec {
             evaluations: 1500,
             finalists: 6,
             ensemble: 3,
-            objective: ObjectiveKind::SoftMin,
+            objective: ObjectiveName::Robust,
+            rule: RuleName::Posterior,
+            library: true,
             calibration: Calibration::None,
         }
     }
@@ -66,13 +75,19 @@ impl SearchSpec {
             }
         };
         check(self.chunks >= 1, "search.chunks must be at least 1");
-        check(self.shots >= self.chunks, "search.shots must be at least search.chunks");
+        check(
+            self.shots >= self.chunks,
+            "search.shots must be at least search.chunks",
+        );
         check(
             (0.0..1.0).contains(&self.threshold),
             "search.threshold must be at least 0 and below 1 (it is a share of votes)",
         );
         check(self.finalists >= 1, "search.finalists must be at least 1");
-        check(self.evaluations >= 1, "search.evaluations must be at least 1");
+        check(
+            self.evaluations >= 1,
+            "search.evaluations must be at least 1",
+        );
         problems
     }
 }
@@ -103,103 +118,141 @@ impl std::fmt::Display for Method {
     }
 }
 
-/// How group scores become one number, higher is better.
+/// How group scores become one number, higher is better; see
+/// [`select`](crate::select) for formulas and sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum ObjectiveKind {
+pub enum ObjectiveName {
+    /// What the spending rule ranks by: for the default rule the posterior mean
+    /// less a charge for how unevenly a prompt does over the groups.
+    Robust,
     /// The mean over groups.
     Mean,
-    /// The worst group, each shrunk towards the candidate's mean by its noise.
+    /// The worst group.
     Worst,
-    /// `−τ log mean exp(−m/τ)` with τ = 0.05: between worst and mean.
+    /// Between worst and mean.
     SoftMin,
+    /// The mean over the worst fifth of the groups.
+    Cvar,
+    /// Worst reweighting of the groups within a KL ball.
+    KlBall,
+    /// Worst reweighting of the groups within a χ² ball.
+    Chi2Ball,
+    /// The mean less a share of the prompt × group interaction.
+    Interaction,
 }
 
-impl std::fmt::Display for ObjectiveKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
+impl ObjectiveName {
+    /// The name as studies spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Robust => "robust",
             Self::Mean => "mean",
             Self::Worst => "worst",
             Self::SoftMin => "soft-min",
-        })
+            Self::Cvar => "cvar",
+            Self::KlBall => "kl-ball",
+            Self::Chi2Ball => "chi2-ball",
+            Self::Interaction => "interaction",
+        }
     }
 }
 
-/// Softness of [`ObjectiveKind::SoftMin`].
-const TAU: f64 = 0.05;
+impl std::fmt::Display for ObjectiveName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
 
-impl ObjectiveKind {
-    /// The objective's value on group scores `(value in 0..=1, n)`; `None`
-    /// without any.
-    ///
-    /// Group values are first shrunk towards their mean by how much of their
-    /// spread is sampling noise (empirical Bayes, method of moments): a raw
-    /// minimum over small samples picks noise.
-    pub fn value(self, groups: &[(f64, usize)]) -> Option<f64> {
-        let groups: Vec<(f64, usize)> = groups.iter().copied().filter(|(_, n)| *n > 0).collect();
-        if groups.is_empty() {
-            return None;
+/// How evaluations are spent; see [`select`](crate::select).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RuleName {
+    /// Every candidate on every example until the budget is spent; the mean
+    /// decides.
+    Uniform,
+    /// Sequential halving on the mean.
+    Halving,
+    /// Continuous rejection on the mean.
+    TripleCr,
+    /// Paired racing on the mean.
+    Racing,
+    /// Halving on the posterior of a hierarchical model.
+    Posterior,
+}
+
+impl RuleName {
+    /// The name as studies spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Uniform => "uniform",
+            Self::Halving => "halving",
+            Self::TripleCr => "triple-cr",
+            Self::Racing => "racing",
+            Self::Posterior => "posterior",
         }
-        let count = groups.len() as f64;
-        let mean = groups.iter().map(|(value, _)| value).sum::<f64>() / count;
-        if self == Self::Mean {
-            return Some(mean);
+    }
+}
+
+impl SearchSpec {
+    /// The objective, for scores that are shown.
+    pub fn objective(&self) -> Box<dyn Objective> {
+        let name = match self.objective {
+            ObjectiveName::Robust => "interaction",
+            named => named.name(),
+        };
+        select::by_name(name).expect("every named objective exists")
+    }
+
+    /// A fresh spending rule.
+    pub fn rule(&self, seed: u64) -> Box<dyn Spending> {
+        if self.rule == RuleName::Posterior && self.objective != ObjectiveName::Robust {
+            return Box::new(Posterior::with_objective(seed, Arc::from(self.objective())));
         }
-        let noise = |n: usize| (mean * (1.0 - mean)).max(0.01) / n as f64;
-        let spread = groups.iter().map(|(value, _)| (value - mean).powi(2)).sum::<f64>()
-            / (count - 1.0).max(1.0);
-        let average_noise = groups.iter().map(|(_, n)| noise(*n)).sum::<f64>() / count;
-        let signal = (spread - average_noise).max(0.0);
-        let shrunk = groups
-            .iter()
-            .map(|&(value, n)| mean + (value - mean) * signal / (signal + noise(n)));
-        Some(match self {
-            Self::Worst => shrunk.fold(f64::INFINITY, f64::min),
-            Self::SoftMin | Self::Mean => {
-                -TAU * (shrunk.map(|value| (-value / TAU).exp()).sum::<f64>() / count).ln()
-            }
-        })
+        select::rule(self.rule.name(), seed).expect("every named rule exists")
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     #[test]
     fn defaults_are_runnable() {
         assert_eq!(SearchSpec::default().problems(), Vec::<String>::new());
-        let broken = SearchSpec { chunks: 0, threshold: 1.0, ..SearchSpec::default() };
+        let broken = SearchSpec {
+            chunks: 0,
+            threshold: 1.0,
+            ..SearchSpec::default()
+        };
         assert_eq!(broken.problems().len(), 2);
     }
 
     #[test]
-    fn a_raw_minimum_of_noise_is_shrunk_away() {
-        // Four groups of 10 that differ as much as chance makes them.
-        let noisy = [(0.6, 10), (0.7, 10), (0.8, 10), (0.7, 10)];
-        assert!((ObjectiveKind::Worst.value(&noisy).unwrap() - 0.7).abs() < 1e-9);
-        // Four groups of 1,000 that differ as much: no chance.
-        let real = noisy.map(|(value, _)| (value, 1000));
-        assert!(ObjectiveKind::Worst.value(&real).unwrap() < 0.62);
-    }
-
-    proptest! {
-        #[test]
-        fn objectives_are_ordered_and_bounded(
-            groups in proptest::collection::vec((0.0_f64..=1.0, 1_usize..200), 1..8),
-        ) {
-            let value = |kind: ObjectiveKind| kind.value(&groups).unwrap();
-            let (worst, soft, mean) =
-                (value(ObjectiveKind::Worst), value(ObjectiveKind::SoftMin), value(ObjectiveKind::Mean));
-            let low = groups.iter().map(|(value, _)| *value).fold(1.0, f64::min);
-            prop_assert!(low - 1e-9 <= worst);
-            prop_assert!(worst <= soft + 1e-9);
-            // Shrinkage weighs groups by size, so the soft-min may exceed the
-            // plain mean, but never the best group.
-            let high = groups.iter().map(|(value, _)| *value).fold(0.0, f64::max);
-            prop_assert!(soft <= high + 1e-9 && mean <= high + 1e-9);
+    fn every_name_has_its_rule_and_objective() {
+        for rule in select::rule_names() {
+            let rule: RuleName = serde_json::from_value(rule.into()).unwrap();
+            let spec = SearchSpec {
+                rule,
+                ..SearchSpec::default()
+            };
+            assert_eq!(spec.rule(1).name(), rule.name());
+        }
+        for name in [
+            "mean",
+            "worst",
+            "soft-min",
+            "cvar",
+            "kl-ball",
+            "chi2-ball",
+            "interaction",
+        ] {
+            let objective: ObjectiveName = serde_json::from_value(name.into()).unwrap();
+            let spec = SearchSpec {
+                objective,
+                ..SearchSpec::default()
+            };
+            assert_eq!(spec.objective().name(), name);
         }
     }
 }

@@ -20,8 +20,9 @@ pub fn plurality<T: PartialEq + Clone>(votes: &[Option<T>]) -> Option<(T, f64)> 
         }
     }
     // `max_by_key` would return the last of equals; the first is wanted.
-    let (winner, count) =
-        counts.into_iter().reduce(|best, next| if next.1 > best.1 { next } else { best })?;
+    let (winner, count) = counts
+        .into_iter()
+        .reduce(|best, next| if next.1 > best.1 { next } else { best })?;
     Some((winner.clone(), count as f64 / votes.len() as f64))
 }
 
@@ -44,9 +45,11 @@ pub(crate) fn label_by_vote(
         let won = plurality(&answers);
         let kept = won.as_ref().is_some_and(|(_, share)| *share > threshold);
         if let Some((winner, _)) = &won {
-            let class = classes
-                .entry(winner.clone())
-                .or_insert_with(|| ClassVotes { label: winner.clone(), won: 0, kept: 0 });
+            let class = classes.entry(winner.clone()).or_insert_with(|| ClassVotes {
+                label: winner.clone(),
+                won: 0,
+                kept: 0,
+            });
             class.won += 1;
             class.kept += usize::from(kept);
             if kept {
@@ -65,10 +68,36 @@ pub(crate) fn label_by_vote(
         threshold,
         inputs: inputs.len(),
         kept: labels.len(),
+        source_accuracy: None,
         classes: classes.into_values().collect(),
         votes,
     };
     (voted, labels)
+}
+
+/// How often votes above the threshold are right on labelled inputs that every
+/// voter was asked about: kept votes, and right ones among them.
+pub(crate) fn accuracy(
+    voters: &[Answers<'_>],
+    labelled: &[InputIndex],
+    threshold: f64,
+    board: &Board,
+) -> (usize, usize) {
+    let (mut kept, mut right) = (0, 0);
+    for &input in labelled {
+        let answers: Option<Vec<Option<String>>> = voters
+            .iter()
+            .map(|voter| voter.answer(input).map(|answer| answer.vote()))
+            .collect();
+        let Some((winner, share)) = answers.as_deref().and_then(plurality) else {
+            continue;
+        };
+        if share > threshold {
+            kept += 1;
+            right += usize::from(board.label(input).is_some_and(|l| l.to_answer() == winner));
+        }
+    }
+    (kept, right)
 }
 
 #[cfg(test)]
@@ -90,6 +119,9 @@ mod tests {
 
     #[test]
     fn ties_go_to_the_first_seen() {
-        check(&[Some("b"), Some("a"), Some("a"), Some("b")], Some(("b", 0.5)));
+        check(
+            &[Some("b"), Some("a"), Some("a"), Some("b")],
+            Some(("b", 0.5)),
+        );
     }
 }

@@ -28,7 +28,10 @@ async fn run(world: &World, spec: SearchSpec, seed: u64, limits: Limits) -> Outc
         CancellationToken::new(),
         None,
     );
-    let model = Model { llm: Arc::new(world.clone()), price: Price::default() };
+    let model = Model {
+        llm: Arc::new(world.clone()),
+        price: Price::default(),
+    };
     let reads = data.reads.clone();
     let ended = Run {
         study: "planted".into(),
@@ -46,15 +49,29 @@ async fn run(world: &World, spec: SearchSpec, seed: u64, limits: Limits) -> Outc
     .await
     .unwrap();
     let events = gateway.told();
-    let Some(Event::Finished { target_labels_read, audit_labels_read, .. }) = events.last() else {
+    let Some(Event::Finished {
+        target_labels_read,
+        audit_labels_read,
+        ..
+    }) = events.last()
+    else {
         panic!("the run did not finish: {:?}", events.last());
     };
     assert_eq!(target_labels_read + audit_labels_read, reads.count());
-    Outcome { ended, target_labels_read: *target_labels_read, events }
+    Outcome {
+        ended,
+        target_labels_read: *target_labels_read,
+        events,
+    }
 }
 
 fn spec(method: Method) -> SearchSpec {
-    SearchSpec { method, ensemble: 0, rounds: 0, ..SearchSpec::default() }
+    SearchSpec {
+        method,
+        ensemble: 0,
+        rounds: 0,
+        ..SearchSpec::default()
+    }
 }
 
 /// Mean true accuracy of the selected prompt on (source, target) over worlds.
@@ -65,13 +82,19 @@ async fn accuracy(method: Method, threshold: f64, noise: f64) -> (f64, f64) {
         let world = World::new(seed, noise);
         // APE has no vote to pay for and no second round: it gets the same
         // number of calls as evaluations and proposals instead.
-        let mut spec = SearchSpec { threshold, ..spec(method) };
+        let mut spec = SearchSpec {
+            threshold,
+            ..spec(method)
+        };
         if method != Method::Gpo {
             spec.evaluations += spec.chunks * 120;
             spec.proposals *= 2;
         }
         let outcome = run(&world, spec, seed, Limits::default()).await;
-        assert_eq!(outcome.target_labels_read, 0, "the search read target labels");
+        assert_eq!(
+            outcome.target_labels_read, 0,
+            "the search read target labels"
+        );
         source += world.accuracy(&outcome.ended.selected, SOURCE);
         target += world.target_accuracy(&outcome.ended.selected);
     }
@@ -82,9 +105,22 @@ async fn accuracy(method: Method, threshold: f64, noise: f64) -> (f64, f64) {
 async fn gpo_beats_ape_on_the_target_at_equal_calls() {
     let ape = accuracy(Method::Ape, 0.83, 0.0).await;
     let gpo = accuracy(Method::Gpo, 0.83, 0.0).await;
-    println!("APE source {:.3} target {:.3}; GPO source {:.3} target {:.3}", ape.0, ape.1, gpo.0, gpo.1);
-    assert!(gpo.1 >= ape.1 + 0.05, "target: GPO {:.3}, APE {:.3}", gpo.1, ape.1);
-    assert!(gpo.0 >= ape.0 - 0.01, "source: GPO {:.3}, APE {:.3}", gpo.0, ape.0);
+    println!(
+        "APE source {:.3} target {:.3}; GPO source {:.3} target {:.3}",
+        ape.0, ape.1, gpo.0, gpo.1
+    );
+    assert!(
+        gpo.1 >= ape.1 + 0.05,
+        "target: GPO {:.3}, APE {:.3}",
+        gpo.1,
+        ape.1
+    );
+    assert!(
+        gpo.0 >= ape.0 - 0.01,
+        "source: GPO {:.3}, APE {:.3}",
+        gpo.0,
+        ape.0
+    );
 }
 
 #[tokio::test]
@@ -98,7 +134,10 @@ async fn noisy_votes_that_are_all_kept_shrink_the_gain() {
         "target: APE {:.3}, GPO T=0.83 {:.3}, GPO T=0 {:.3}; clean gain {clean:.3}",
         ape.1, strict.1, credulous.1
     );
-    assert!(credulous.1 - ape.1 < clean, "noise must shrink the gain of T=0");
+    assert!(
+        credulous.1 - ape.1 < clean,
+        "noise must shrink the gain of T=0"
+    );
 }
 
 #[tokio::test]
@@ -116,9 +155,16 @@ async fn the_same_seed_gives_the_same_events() {
 async fn a_small_budget_ends_with_the_best_so_far_and_an_audit() {
     let world = World::new(5, 0.1);
     for calls in [700, 900, 1500] {
-        let limits = Limits { calls: Some(calls), ..Limits::default() };
+        let limits = Limits {
+            calls: Some(calls),
+            ..Limits::default()
+        };
         let outcome = run(&world, spec(Method::Gpo), 5, limits).await;
-        assert!(outcome.ended.spent.calls <= calls, "{:?}", outcome.ended.spent);
+        assert!(
+            outcome.ended.spent.calls <= calls,
+            "{:?}",
+            outcome.ended.spent
+        );
         let audited: Vec<Contestant> = outcome
             .events
             .iter()

@@ -1,8 +1,8 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
-use shiftproof_search::ledger::Ledger;
 use shiftproof_search::Call;
+use shiftproof_search::ledger::Ledger;
 
 use super::{fetch_progress, print};
 use crate::cli::{Doctor, StudyArgs};
@@ -112,5 +112,9 @@ async fn answer(session: &Session) -> Result<String, Failure> {
         .call(&call)
         .await
         .map_err(|error| Failure::new(Exit::Provider, error.to_string()))?;
-    Ok(format!("{:?} in {:.2} s to the seed prompt", reply.text, began.elapsed().as_secs_f64()))
+    Ok(format!(
+        "{:?} in {:.2} s to the seed prompt",
+        reply.text,
+        began.elapsed().as_secs_f64()
+    ))
 }

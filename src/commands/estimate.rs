@@ -1,10 +1,10 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
+use shiftproof_search::Call;
 use shiftproof_search::budget::Spend;
 use shiftproof_search::gateway::Model;
 use shiftproof_search::plan::PhasePlan;
-use shiftproof_search::Call;
 use shiftproof_tasks::{Input, Message, Request};
 
 use super::{fetch_progress, print, resolve};
@@ -55,8 +55,16 @@ pub(super) async fn run(args: &cli::Estimate, kinds: &Kinds) -> Result<Exit, Fai
         plan.usd
     );
     for (what, limit, needed) in [
-        ("calls", limits.calls.map(|limit| limit as f64), plan.calls as f64),
-        ("tokens", limits.tokens.map(|limit| limit as f64), plan.tokens as f64),
+        (
+            "calls",
+            limits.calls.map(|limit| limit as f64),
+            plan.calls as f64,
+        ),
+        (
+            "tokens",
+            limits.tokens.map(|limit| limit as f64),
+            plan.tokens as f64,
+        ),
         ("usd", limits.usd, plan.usd),
     ] {
         if let Some(limit) = limit
@@ -77,7 +85,10 @@ fn estimate(session: &Session) -> Plan {
     let task = session.built.task.as_ref();
     let data = &session.loaded.data;
     let task_model = &session.task_model.model;
-    let proposer = session.proposer_model.as_ref().map_or(task_model, |connected| &connected.model);
+    let proposer = session
+        .proposer_model
+        .as_ref()
+        .map_or(task_model, |connected| &connected.model);
     let inputs: Vec<&Input> = data
         .source
         .validation
@@ -87,9 +98,11 @@ fn estimate(session: &Session) -> Plan {
         .chain(data.audit.inputs())
         .collect();
     let seed = task.seed();
-    let evaluation = mean(inputs.iter().map(|input| {
-        price(task_model, &Call::greedy(task.request(&seed, input), 1))
-    }));
+    let evaluation = mean(
+        inputs
+            .iter()
+            .map(|input| price(task_model, &Call::greedy(task.request(&seed, input), 1))),
+    );
     let spec = &session.resolved.study.search;
     let shots: String = data
         .source
@@ -98,7 +111,10 @@ fn estimate(session: &Session) -> Plan {
         .take(spec.shots / spec.chunks.max(1))
         .map(|example| {
             let demonstration = task.demonstration(example);
-            format!("Input: {}\nOutput: {}\n\n", demonstration.input, demonstration.answer)
+            format!(
+                "Input: {}\nOutput: {}\n\n",
+                demonstration.input, demonstration.answer
+            )
         })
         .collect();
     let meta = Call::greedy(

@@ -45,7 +45,11 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
             "the study has no audit examples to score on: set groups.audit".to_owned(),
         ));
     }
-    let verbosity = if args.talk.quiet { Verbosity::Quiet } else { Verbosity::Normal };
+    let verbosity = if args.talk.quiet {
+        Verbosity::Quiet
+    } else {
+        Verbosity::Normal
+    };
     let planned = (prompts.len() * examples.len()) as u64;
     let bus = Bus::unlogged(vec![Box::new(Progress::new(verbosity, planned))]);
     let gateway = Gateway::new(
@@ -72,11 +76,20 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
             Stop::Budget(_) => Exit::Budget,
             Stop::Ledger(_) | Stop::Log(_) => Exit::Data,
         };
-        Failure::new(exit, format!("{stop}\n  answers so far are stored; the same command goes on"))
+        Failure::new(
+            exit,
+            format!("{stop}\n  answers so far are stored; the same command goes on"),
+        )
     })?;
-    let rows = prompts.into_iter().zip(scores).map(|(prompt, groups)| Row { prompt, groups });
-    let table =
-        Table { study: study.name.clone(), prompts: rows.collect(), spent: gateway.spent() };
+    let rows = prompts
+        .into_iter()
+        .zip(scores)
+        .map(|(prompt, groups)| Row { prompt, groups });
+    let table = Table {
+        study: study.name.clone(),
+        prompts: rows.collect(),
+        spent: gateway.spent(),
+    };
     if args.json {
         let text = serde_json::to_string_pretty(&table)
             .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
@@ -84,17 +97,22 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     } else {
         print(&text(&table))?;
     }
-    let answered: usize =
-        table.prompts.iter().flat_map(|row| &row.groups).map(|group| group.n + group.failed).sum();
+    let answered: usize = table
+        .prompts
+        .iter()
+        .flat_map(|row| &row.groups)
+        .map(|group| group.n + group.failed)
+        .sum();
     if answered < table.prompts.len() * examples.len() {
         note("the budget ran out before every prompt was scored on every example");
         return Ok(Exit::Budget);
     }
     let below = args.min_worst.is_some_and(|bar| {
-        table
-            .prompts
-            .iter()
-            .any(|row| worst(&row.groups).and_then(|group| group.value).is_none_or(|v| v < bar))
+        table.prompts.iter().any(|row| {
+            worst(&row.groups)
+                .and_then(|group| group.value)
+                .is_none_or(|v| v < bar)
+        })
     });
     if below {
         note("a prompt's worst target group is below --min-worst");
@@ -107,14 +125,33 @@ fn text(table: &Table) -> String {
     let mut out = String::new();
     for (index, row) in table.prompts.iter().enumerate() {
         let name = if index == 0 { "seed" } else { "prompt" };
-        let _ = writeln!(out, "{name} {:#}: {}", row.prompt.id(), row.prompt.instruction);
+        let _ = writeln!(
+            out,
+            "{name} {:#}: {}",
+            row.prompt.id(),
+            row.prompt.instruction
+        );
         let worst = worst(&row.groups).map(|group| group.group.clone());
         for group in &row.groups {
             let role = format!("{:?}", group.role).to_lowercase();
-            let mark = if Some(&group.group) == worst.as_ref() { ", worst" } else { "" };
-            let _ = write!(out, "  {:12} {:>18}  n {:>4}  {role}{mark}", group.group, score(group), group.n);
+            let mark = if Some(&group.group) == worst.as_ref() {
+                ", worst"
+            } else {
+                ""
+            };
+            let _ = write!(
+                out,
+                "  {:12} {:>18}  n {:>4}  {role}{mark}",
+                group.group,
+                score(group),
+                group.n
+            );
             if group.unparseable + group.failed > 0 {
-                let _ = write!(out, ", {} unparseable, {} failed", group.unparseable, group.failed);
+                let _ = write!(
+                    out,
+                    ", {} unparseable, {} failed",
+                    group.unparseable, group.failed
+                );
             }
             out.push('\n');
         }

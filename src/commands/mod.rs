@@ -49,8 +49,8 @@ fn resolve(args: &StudyArgs, budget: Option<&BudgetArgs>) -> Result<Resolved, Fa
         study.model.base_url = Some(url.clone());
     }
     if let Some(method) = &args.method {
-        study.search.method = serde_json::from_value::<Method>(method.as_str().into())
-            .map_err(|_| {
+        study.search.method =
+            serde_json::from_value::<Method>(method.as_str().into()).map_err(|_| {
                 Failure::usage(format!(
                     "there is no method {method:?}; use gpo, ape, ape-ut or edits"
                 ))
@@ -61,8 +61,15 @@ fn resolve(args: &StudyArgs, budget: Option<&BudgetArgs>) -> Result<Resolved, Fa
         study.budget.tokens = budget.max_tokens.or(study.budget.tokens);
         study.budget.usd = budget.max_usd.or(study.budget.usd);
     }
-    let folder = args.study.parent().map_or_else(Default::default, Path::to_owned);
-    Ok(Resolved { study, folder, seed: args.seed })
+    let folder = args
+        .study
+        .parent()
+        .map_or_else(Default::default, Path::to_owned);
+    Ok(Resolved {
+        study,
+        folder,
+        seed: args.seed,
+    })
 }
 
 /// Opens the store and tells what had to be mended.
@@ -77,7 +84,10 @@ fn open_ledger(folder: &Path) -> Result<Arc<Ledger>, Failure> {
         ));
     }
     if opened.trimmed > 0 {
-        note(&format!("cut {} bytes of an unfinished write off the journal", opened.trimmed));
+        note(&format!(
+            "cut {} bytes of an unfinished write off the journal",
+            opened.trimmed
+        ));
     }
     Ok(Arc::new(ledger))
 }
@@ -85,9 +95,9 @@ fn open_ledger(folder: &Path) -> Result<Arc<Ledger>, Failure> {
 /// Prints to standard output. A closed pipe is the reader's way to say "enough".
 fn print(text: &str) -> Result<(), Failure> {
     match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::data(format!("cannot write to standard output: {error}")))
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::data(
+            format!("cannot write to standard output: {error}"),
+        )),
         _ => Ok(()),
     }
 }

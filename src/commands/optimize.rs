@@ -25,8 +25,11 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
         _ => Verbosity::Normal,
     };
     if args.dry_run {
-        let args =
-            crate::cli::Estimate { study: args.study, budget: args.budget, json: args.json };
+        let args = crate::cli::Estimate {
+            study: args.study,
+            budget: args.budget,
+            json: args.json,
+        };
         return estimate::run(&args, kinds).await;
     }
     let resolved = resolve(&args.study, Some(&args.budget))?;
@@ -38,14 +41,20 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
     let resolved = match &resumed {
         // A resumed run keeps the study and the options it began with.
         Some(record) => serde_json::from_str::<Resolved>(&record.spec).map_err(|error| {
-            Failure::data(format!("the record of run {} cannot be read: {error}", record.id))
+            Failure::data(format!(
+                "the record of run {} cannot be read: {error}",
+                record.id
+            ))
         })?,
         None => resolved,
     };
     if let Some(record) = &resumed
         && record.status == RunStatus::Finished
     {
-        note(&format!("run {} is finished; this is its report", record.id));
+        note(&format!(
+            "run {} is finished; this is its report",
+            record.id
+        ));
         let summary = Summary::of(&stored_events(&ledger, &record.id)?);
         return finish(&args, &summary);
     }
@@ -72,8 +81,11 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
             return Ok(Exit::Interrupted);
         }
     };
-    let Done { summary, sent, ended } =
-        done.map_err(|(stop, record)| stopped(&stop, &record, &args.store.store))?;
+    let Done {
+        summary,
+        sent,
+        ended,
+    } = done.map_err(|(stop, record)| stopped(&stop, &record, &args.store.store))?;
     if let Some(folder) = ledger.run_dir(&id) {
         write_reports(&folder, &summary)?;
     }
@@ -114,7 +126,9 @@ fn find(ledger: &Ledger, name: &str, study: &str) -> Result<RunRecord, Failure> 
             });
     }
     ledger.run(name)?.ok_or_else(|| {
-        Failure::usage(format!("there is no run {name}; `shiftproof runs` lists all runs"))
+        Failure::usage(format!(
+            "there is no run {name}; `shiftproof runs` lists all runs"
+        ))
     })
 }
 
@@ -128,7 +142,11 @@ fn introduce(session: &Session) {
             format!("{} ({role})", group.name)
         })
         .collect();
-    note(&format!("Study {}: {}", session.resolved.study.name, groups.join(", ")));
+    note(&format!(
+        "Study {}: {}",
+        session.resolved.study.name,
+        groups.join(", ")
+    ));
     note(&format!("Model: {}", session.task_model.report));
     if let Some(proposer) = &session.proposer_model {
         note(&format!("Proposer: {}", proposer.report));
@@ -173,10 +191,14 @@ async fn second_signal(cancel: CancellationToken) {
 #[cfg(unix)]
 async fn signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut streams: Vec<_> = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
-        .into_iter()
-        .filter_map(|kind| signal(kind).ok())
-        .collect();
+    let mut streams: Vec<_> = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ]
+    .into_iter()
+    .filter_map(|kind| signal(kind).ok())
+    .collect();
     let waits = streams.iter_mut().map(|stream| Box::pin(stream.recv()));
     futures::future::select_all(waits).await;
 }
@@ -220,7 +242,11 @@ fn finish(args: &Optimize, summary: &Summary) -> Result<Exit, Failure> {
     for path in &args.output {
         write_report(path, summary)?;
     }
-    let text = if args.json { json(summary)? } else { summary.text() };
+    let text = if args.json {
+        json(summary)?
+    } else {
+        summary.text()
+    };
     print(&text)?;
     let audited = summary.audited(Contestant::Selected);
     if let Some(bar) = args.min_worst {
@@ -254,7 +280,10 @@ impl EventLines {
             Box::new(std::io::stdout())
         } else {
             Box::new(File::create(path).map_err(|error| {
-                Failure::usage(format!("cannot write events to {}: {error}", path.display()))
+                Failure::usage(format!(
+                    "cannot write events to {}: {error}",
+                    path.display()
+                ))
             })?)
         };
         Ok(Self { out })

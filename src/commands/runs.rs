@@ -11,7 +11,10 @@ use crate::session::stored_events;
 pub(super) async fn run(args: Runs) -> Result<Exit, Failure> {
     let folder = &args.store.store;
     if !folder.exists() {
-        return Err(Failure::data(format!("there is no store at {}", folder.display())));
+        return Err(Failure::data(format!(
+            "there is no store at {}",
+            folder.display()
+        )));
     }
     let ledger = open_ledger(folder)?;
     match args.action.unwrap_or(RunsAction::List) {
@@ -50,7 +53,9 @@ pub(super) async fn run(args: Runs) -> Result<Exit, Failure> {
                     Failure::data(format!("cannot remove {}: {error}", folder.display()))
                 })?;
             }
-            note(&format!("removed {run}; its paid replies stay for other runs"));
+            note(&format!(
+                "removed {run}; its paid replies stay for other runs"
+            ));
         }
     }
     Ok(Exit::Done)

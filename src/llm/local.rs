@@ -24,7 +24,10 @@ impl Local {
     pub fn load(path: &Path, options: Options) -> Result<Self, Error> {
         let engine = Engine::load(path, options)?;
         let identity = format!("embedded:{}", engine.fingerprint()?);
-        Ok(Self { engine: Arc::new(engine), identity })
+        Ok(Self {
+            engine: Arc::new(engine),
+            identity,
+        })
     }
 
     /// The engine itself.
@@ -40,17 +43,26 @@ impl Llm for Local {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { label_scores: true, prefill: true, batch: BATCH, concurrency: 1 }
+        Capabilities {
+            label_scores: true,
+            prefill: true,
+            batch: BATCH,
+            concurrency: 1,
+        }
     }
 
     /// Exact: the tokenizer is at hand.
     fn estimate_tokens(&self, request: &Request) -> u64 {
-        self.engine.prompt_tokens(&chat(request)).map_or(0, |tokens| tokens.len() as u64)
+        self.engine
+            .prompt_tokens(&chat(request))
+            .map_or(0, |tokens| tokens.len() as u64)
     }
 
     async fn call(&self, call: &Call) -> Result<Reply, LlmError> {
         let mut replies = self.call_batch(std::slice::from_ref(call)).await;
-        replies.pop().unwrap_or_else(|| Err(LlmError::Unavailable("no reply".into())))
+        replies
+            .pop()
+            .unwrap_or_else(|| Err(LlmError::Unavailable("no reply".into())))
     }
 
     async fn call_batch(&self, calls: &[Call]) -> Vec<Result<Reply, LlmError>> {
@@ -82,7 +94,13 @@ fn kind(call: &Call) -> (Option<&[String]>, Option<Sampling>) {
     match call.request.answer.labels() {
         Some(labels) => (Some(labels), None),
         // Each sequence has a seed of its own; everything else must agree.
-        None => (None, Some(Sampling { seed: 0, ..call.sampling })),
+        None => (
+            None,
+            Some(Sampling {
+                seed: 0,
+                ..call.sampling
+            }),
+        ),
     }
 }
 
@@ -120,7 +138,10 @@ fn generate(engine: &Engine, calls: &[Call]) -> Vec<Result<Reply, LlmError>> {
     let sampling = calls[0].sampling;
     let requests: Vec<embedded::Request> = calls
         .iter()
-        .map(|call| embedded::Request { chat: chat(&call.request), seed: call.sampling.seed })
+        .map(|call| embedded::Request {
+            chat: chat(&call.request),
+            seed: call.sampling.seed,
+        })
         .collect();
     let sampling = embedded::Sampling {
         temperature: sampling.temperature,
@@ -168,5 +189,7 @@ fn chat(request: &Request) -> Chat {
         },
         content: message.content.clone(),
     });
-    Chat { messages: messages.collect() }
+    Chat {
+        messages: messages.collect(),
+    }
 }

@@ -109,32 +109,53 @@ impl Summary {
             Event::Discarded { reason, count, .. } => {
                 *self.discarded.entry(reason.clone()).or_default() += count;
             }
-            Event::Evaluated { candidate, score, groups, .. } => {
+            Event::Evaluated {
+                candidate,
+                score,
+                groups,
+                ..
+            } => {
                 if let Some(standing) = self.candidates.get_mut(candidate) {
                     standing.score = Some(*score);
                     standing.groups.clone_from(groups);
                 }
             }
             Event::Voted(voted) => self.voted = Some(voted.clone()),
-            Event::Decided { candidate, kept, reason } => {
+            Event::Decided {
+                candidate,
+                kept,
+                reason,
+            } => {
                 if let Some(standing) = self.candidates.get_mut(candidate) {
                     standing.kept = *kept;
                     standing.reason = Some(reason.clone());
                 }
             }
-            Event::Selected { candidate, reason, ensemble } => {
+            Event::Selected {
+                candidate,
+                reason,
+                ensemble,
+            } => {
                 self.selected = Some(*candidate);
                 self.reason = Some(reason.clone());
                 self.ensemble.clone_from(ensemble);
             }
             Event::Audited { contestant, groups } => {
-                self.audited.push(Audited { contestant: *contestant, groups: groups.clone() });
+                self.audited.push(Audited {
+                    contestant: *contestant,
+                    groups: groups.clone(),
+                });
             }
             Event::Compared { groups, worst } => {
                 self.compared.clone_from(groups);
                 self.worst = Some(worst.clone());
             }
-            Event::Finished { ending, spent, target_labels_read, audit_labels_read } => {
+            Event::Finished {
+                ending,
+                spent,
+                target_labels_read,
+                audit_labels_read,
+            } => {
                 self.ending = Some(*ending);
                 self.spent = Some(*spent);
                 self.target_labels_read = *target_labels_read;
@@ -150,13 +171,19 @@ impl Summary {
 
     /// The audited scores of one contestant.
     pub fn audited(&self, contestant: Contestant) -> Option<&[GroupScore]> {
-        let audited = self.audited.iter().find(|audited| audited.contestant == contestant)?;
+        let audited = self
+            .audited
+            .iter()
+            .find(|audited| audited.contestant == contestant)?;
         Some(&audited.groups)
     }
 
     /// The id of the seed prompt.
     pub fn seed(&self) -> Option<PromptId> {
-        let seed = self.candidates.iter().find(|(_, c)| c.origin == Origin::Seed)?;
+        let seed = self
+            .candidates
+            .iter()
+            .find(|(_, c)| c.origin == Origin::Seed)?;
         Some(*seed.0)
     }
 
@@ -168,7 +195,11 @@ impl Summary {
                 .candidates
                 .values()
                 .filter(|standing| standing.kept && standing.score.is_some())
-                .max_by(|a, b| a.score.partial_cmp(&b.score).unwrap_or(std::cmp::Ordering::Equal)),
+                .max_by(|a, b| {
+                    a.score
+                        .partial_cmp(&b.score)
+                        .unwrap_or(std::cmp::Ordering::Equal)
+                }),
         }
     }
 }
@@ -180,5 +211,9 @@ pub fn worst(groups: &[GroupScore]) -> Option<&GroupScore> {
         .iter()
         .filter(|group| group.value.is_some())
         .filter(|group| !any_target || group.role == GroupRole::Target)
-        .min_by(|a, b| a.value.partial_cmp(&b.value).unwrap_or(std::cmp::Ordering::Equal))
+        .min_by(|a, b| {
+            a.value
+                .partial_cmp(&b.value)
+                .unwrap_or(std::cmp::Ordering::Equal)
+        })
 }

@@ -16,7 +16,9 @@ impl Summary {
     }
 
     fn write(&self, out: &mut String) -> fmt::Result {
-        let Some(started) = &self.started else { return Ok(()) };
+        let Some(started) = &self.started else {
+            return Ok(());
+        };
         writeln!(
             out,
             "{} · {} · {} · objective {} · seed {}",
@@ -30,7 +32,10 @@ impl Summary {
         self.write_table(out)?;
         self.write_verdict(out)?;
         if let (Some(prompt), Some(id)) = (self.selected_prompt(), self.selected) {
-            let origin = self.candidates.get(&id).map(|standing| standing.origin.to_string());
+            let origin = self
+                .candidates
+                .get(&id)
+                .map(|standing| standing.origin.to_string());
             writeln!(
                 out,
                 "\nSelected prompt {id:#} ({}; {})",
@@ -61,13 +66,18 @@ impl Summary {
             )?;
         }
         if self.ending == Some(Ending::BudgetExhausted) {
-            writeln!(out, "The budget ran out before the plan was done; this is the best so far.")?;
+            writeln!(
+                out,
+                "The budget ran out before the plan was done; this is the best so far."
+            )?;
         }
         Ok(())
     }
 
     fn write_vote(&self, out: &mut String) -> fmt::Result {
-        let Some(voted) = &self.voted else { return Ok(()) };
+        let Some(voted) = &self.voted else {
+            return Ok(());
+        };
         write!(
             out,
             "\nVote: {} prompts labelled {} of {} target inputs (share of votes > {:.2})",
@@ -83,20 +93,33 @@ impl Summary {
     }
 
     fn write_table(&self, out: &mut String) -> fmt::Result {
-        let (Some(seed), Some(selected)) =
-            (self.audited(Contestant::Seed), self.audited(Contestant::Selected))
-        else {
-            return writeln!(out, "\nNo audit: the study has no audit examples, or no budget was left.");
+        let (Some(seed), Some(selected)) = (
+            self.audited(Contestant::Seed),
+            self.audited(Contestant::Selected),
+        ) else {
+            return writeln!(
+                out,
+                "\nNo audit: the study has no audit examples, or no budget was left."
+            );
         };
         let ensemble = self.audited(Contestant::Ensemble);
-        let width = selected.iter().map(|group| group.group.len()).max().unwrap_or(0).max(12);
+        let width = selected
+            .iter()
+            .map(|group| group.group.len())
+            .max()
+            .unwrap_or(0)
+            .max(12);
         write!(
             out,
             "\n{:width$}  {:>4}  {:>18}  {:>18}  {:>21}",
             "group", "n", "seed", "selected", "selected − seed"
         )?;
         if ensemble.is_some() {
-            write!(out, "  {:>18}", format!("ensemble of {}", self.ensemble.len()))?;
+            write!(
+                out,
+                "  {:>18}",
+                format!("ensemble of {}", self.ensemble.len())
+            )?;
         }
         writeln!(out)?;
         for group in selected {
@@ -105,7 +128,10 @@ impl Summary {
                 GroupRole::Target => "target",
             };
             let of = |groups: &[GroupScore]| {
-                groups.iter().find(|other| other.group == group.group).map_or_else(|| "-".into(), score)
+                groups
+                    .iter()
+                    .find(|other| other.group == group.group)
+                    .map_or_else(|| "-".into(), score)
             };
             let delta = self.compared.iter().find(|row| row.group == group.group);
             write!(
@@ -143,11 +169,16 @@ impl Summary {
             write!(out, "  {:>18}", of(ensemble))?;
         }
         writeln!(out)?;
-        writeln!(out, "Brackets: 95% intervals on sealed examples that no choice was made on.")
+        writeln!(
+            out,
+            "Brackets: 95% intervals on sealed examples that no choice was made on."
+        )
     }
 
     fn write_verdict(&self, out: &mut String) -> fmt::Result {
-        let Some(worst) = &self.worst else { return Ok(()) };
+        let Some(worst) = &self.worst else {
+            return Ok(());
+        };
         let verdict = if self.selected == self.seed() {
             "no candidate beat the seed prompt; it stays"
         } else if worst.low > 0.0 {
@@ -167,14 +198,24 @@ impl Summary {
 pub(crate) fn score(group: &GroupScore) -> String {
     match (group.value, group.low, group.high) {
         (Some(value), Some(low), Some(high)) => {
-            format!("{:.1} [{:.1}, {:.1}]", value * 100.0, low * 100.0, high * 100.0)
+            format!(
+                "{:.1} [{:.1}, {:.1}]",
+                value * 100.0,
+                low * 100.0,
+                high * 100.0
+            )
         }
         _ => "undefined".into(),
     }
 }
 
 fn difference(row: &Difference) -> String {
-    format!("{:+.1} [{:+.1}, {:+.1}]", row.value * 100.0, row.low * 100.0, row.high * 100.0)
+    format!(
+        "{:+.1} [{:+.1}, {:+.1}]",
+        row.value * 100.0,
+        row.low * 100.0,
+        row.high * 100.0
+    )
 }
 
 /// A count with its thousands set apart.

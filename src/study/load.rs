@@ -34,7 +34,10 @@ pub fn load_data(
     let table = match &spec.dataset {
         Some(name) => {
             let path = datasets::prepare(name, progress).map_err(|error| {
-                Failure::new(class_exit(error.class()), format!("{error}\n  {}", error.mend()))
+                Failure::new(
+                    class_exit(error.class()),
+                    format!("{error}\n  {}", error.mend()),
+                )
             })?;
             let (folder, file) = split_path(&path);
             Table::read(&folder, &[file])?
@@ -51,7 +54,12 @@ pub fn load_data(
     let mut data = split.data;
     let findings = lint(task, groups, &examples, &mut data, spec.leaks)?;
     let groups = group_infos(groups, &data);
-    Ok(Loaded { data, groups, findings, unused: split.unused })
+    Ok(Loaded {
+        data,
+        groups,
+        findings,
+        unused: split.unused,
+    })
 }
 
 /// Runs the lints; an error stops the study before a call is paid for.
@@ -66,11 +74,16 @@ fn lint(
         drop_leaks(task, data);
     }
     let allow_leakage = leaks == Leaks::Allow;
-    let (errors, findings): (Vec<Finding>, Vec<Finding>) =
-        Lint { task, groups, examples, data: Some(data), allow_leakage }
-            .run()
-            .into_iter()
-            .partition(|finding| finding.severity == Severity::Error);
+    let (errors, findings): (Vec<Finding>, Vec<Finding>) = Lint {
+        task,
+        groups,
+        examples,
+        data: Some(data),
+        allow_leakage,
+    }
+    .run()
+    .into_iter()
+    .partition(|finding| finding.severity == Severity::Error);
     if errors.is_empty() {
         return Ok(findings);
     }
@@ -88,15 +101,27 @@ fn lint(
 
 fn group_infos(spec: &GroupsSpec, data: &Data) -> Vec<GroupInfo> {
     let count = |examples: &[Example], name: &str| {
-        examples.iter().filter(|example| example.input.group == name).count()
+        examples
+            .iter()
+            .filter(|example| example.input.group == name)
+            .count()
     };
     let info = |name: &String, role| GroupInfo {
         name: name.clone(),
         role,
         train: count(&data.source.train, name),
         validation: count(&data.source.validation, name),
-        unlabelled: data.target.inputs.iter().filter(|input| input.group == *name).count(),
-        audit: data.audit.inputs().filter(|input| input.group == *name).count(),
+        unlabelled: data
+            .target
+            .inputs
+            .iter()
+            .filter(|input| input.group == *name)
+            .count(),
+        audit: data
+            .audit
+            .inputs()
+            .filter(|input| input.group == *name)
+            .count(),
     };
     let sources = spec.source.iter().map(|name| info(name, GroupRole::Source));
     let targets = spec.target.iter().map(|name| info(name, GroupRole::Target));
@@ -105,7 +130,11 @@ fn group_infos(spec: &GroupsSpec, data: &Data) -> Vec<GroupInfo> {
 
 fn split_path(path: &Path) -> (PathBuf, String) {
     let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
-    (folder, path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()))
+    (
+        folder,
+        path.file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+    )
 }
 
 /// The exit code of a failed fetch.

@@ -11,8 +11,8 @@ use shiftproof_search::budget::Limits;
 use shiftproof_search::spec::SearchSpec;
 use shiftproof_tasks::{Columns, GroupsSpec};
 
-pub use load::{Loaded, load_data};
 pub(crate) use load::class_exit;
+pub use load::{Loaded, load_data};
 pub use model::{ModelSpec, Provider};
 
 use crate::exit::Failure;
@@ -87,11 +87,18 @@ impl Study {
             } else {
                 ""
             };
-            Failure::usage(format!("cannot read the study {}: {error}{mend}", path.display()))
+            Failure::usage(format!(
+                "cannot read the study {}: {error}{mend}",
+                path.display()
+            ))
         })?;
         let text = String::from_utf8(text).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
-            let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+            let line = error.as_bytes()[..at]
+                .iter()
+                .filter(|byte| **byte == b'\n')
+                .count()
+                + 1;
             Failure::usage(format!("{}:{line}: not UTF-8 (byte {at})", path.display()))
         })?;
         Self::parse(&text, path)
@@ -99,14 +106,17 @@ impl Study {
 
     /// Parses the text of a study; `path` is for messages.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
-        let study: Self =
-            toml::from_str(text).map_err(|error| explain(&error, text, path))?;
+        let study: Self = toml::from_str(text).map_err(|error| explain(&error, text, path))?;
         study.data.check_keys(text, path)?;
         let mut problems = study.search.problems();
         if study.name.is_empty()
-            || !study.name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+            || !study
+                .name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
         {
-            problems.push("name must be letters, digits, '-' and '_': runs are named after it".into());
+            problems
+                .push("name must be letters, digits, '-' and '_': runs are named after it".into());
         }
         if study.data.dataset.is_some() != study.data.files.is_empty() {
             problems.push("data needs either dataset = \"NAME\" or files = [\"…\"]".into());
@@ -114,7 +124,11 @@ impl Study {
         if problems.is_empty() {
             Ok(study)
         } else {
-            Err(Failure::usage(format!("{}: {}", path.display(), problems.join("\n  "))))
+            Err(Failure::usage(format!(
+                "{}: {}",
+                path.display(),
+                problems.join("\n  ")
+            )))
         }
     }
 }
@@ -123,8 +137,16 @@ impl DataSpec {
     /// A flattened table accepts any key; this does not.
     fn check_keys(&self, text: &str, path: &Path) -> Result<(), Failure> {
         const KEYS: [&str; 10] = [
-            "dataset", "files", "leaks", "id", "group", "label", "cluster", "fields",
-            "label_map", "bands",
+            "dataset",
+            "files",
+            "leaks",
+            "id",
+            "group",
+            "label",
+            "cluster",
+            "fields",
+            "label_map",
+            "bands",
         ];
         let document: toml::Table =
             toml::from_str(text).map_err(|error| explain(&error, text, path))?;
@@ -155,12 +177,17 @@ pub(crate) fn explain(error: &toml::de::Error, text: &str, path: &Path) -> Failu
     if let Some(rest) = message.strip_prefix("unknown field `")
         && let Some((key, rest)) = rest.split_once('`')
     {
-        let known: Vec<String> =
-            rest.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        let known: Vec<String> = rest
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .map(str::to_owned)
+            .collect();
         return unknown_key(key, &known, text, path);
     }
     let line = error.span().map(|span| {
-        text.get(..span.start).map_or(1, |before| before.matches('\n').count() + 1)
+        text.get(..span.start)
+            .map_or(1, |before| before.matches('\n').count() + 1)
     });
     let place = match line {
         Some(line) => format!("{}:{line}", path.display()),
@@ -174,9 +201,8 @@ fn unknown_key(key: &str, known: &[String], text: &str, path: &Path) -> Failure 
         .lines()
         .position(|line| {
             let line = line.trim_start().trim_start_matches('[');
-            line.strip_prefix(key).is_some_and(|rest| {
-                rest.trim_start().starts_with(['=', '.', ']'])
-            })
+            line.strip_prefix(key)
+                .is_some_and(|rest| rest.trim_start().starts_with(['=', '.', ']']))
         })
         .map_or(1, |index| index + 1);
     let nearest = known

@@ -173,7 +173,12 @@ impl Ledger {
 
     /// Stores a run's record; durable when it returns.
     pub async fn save_run(&self, run: &RunRecord) -> Result<(), LedgerError> {
-        self.writer.put(vec![(format!("{RUN}{}", run.id).into_bytes(), encode(run)?)]).await
+        self.writer
+            .put(vec![(
+                format!("{RUN}{}", run.id).into_bytes(),
+                encode(run)?,
+            )])
+            .await
     }
 
     /// Forgets a run and its candidates; its replies stay, for they were paid
@@ -194,7 +199,10 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         let mut pairs = Vec::with_capacity(candidates.len());
         for candidate in candidates {
-            pairs.push((candidate_key(run, candidate.prompt.id()), encode(candidate)?));
+            pairs.push((
+                candidate_key(run, candidate.prompt.id()),
+                encode(candidate)?,
+            ));
         }
         self.writer.put(pairs).await
     }
@@ -247,11 +255,11 @@ fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, LedgerError> {
     Ok(bytes)
 }
 
-fn decode<T: DeserializeOwned>(
-    bytes: &[u8],
-    what: impl Fn() -> String,
-) -> Result<T, LedgerError> {
-    let fail = |reason: String| LedgerError::Record { what: what(), reason };
+fn decode<T: DeserializeOwned>(bytes: &[u8], what: impl Fn() -> String) -> Result<T, LedgerError> {
+    let fail = |reason: String| LedgerError::Record {
+        what: what(),
+        reason,
+    };
     match bytes.split_first() {
         Some((&RECORD_VERSION, body)) => {
             rmp_serde::from_slice(body).map_err(|error| fail(error.to_string()))

@@ -38,7 +38,10 @@ struct Write {
 
 impl Write {
     fn bytes(&self) -> usize {
-        self.pairs.iter().map(|(key, value)| key.len() + value.len()).sum()
+        self.pairs
+            .iter()
+            .map(|(key, value)| key.len() + value.len())
+            .sum()
     }
 }
 
@@ -56,12 +59,23 @@ impl Writer {
         let recent = Recent::default();
         let (journal, path) = journal.unzip();
         let (queue, writes) = mpsc::channel();
-        let work = Work { kv: kv.clone(), recent: recent.clone(), journal, waiting: Vec::new() };
+        let work = Work {
+            kv: kv.clone(),
+            recent: recent.clone(),
+            journal,
+            waiting: Vec::new(),
+        };
         let thread = std::thread::Builder::new()
             .name("ledger".into())
             .spawn(move || work.run(&writes))
             .expect("the system can start one more thread");
-        Self { kv, recent, journal: path, queue: Some(queue), thread: Some(thread) }
+        Self {
+            kv,
+            recent,
+            journal: path,
+            queue: Some(queue),
+            thread: Some(thread),
+        }
     }
 
     /// Durable when it returns.
@@ -91,7 +105,11 @@ impl Writer {
             let (key, value) = pair?;
             pairs.insert(key, self.load(value)?);
         }
-        for (key, value) in self.recent().iter().filter(|(key, _)| key.starts_with(prefix)) {
+        for (key, value) in self
+            .recent()
+            .iter()
+            .filter(|(key, _)| key.starts_with(prefix))
+        {
             pairs.insert(key.clone(), value.clone());
         }
         Ok(pairs.into_iter().collect())
@@ -113,9 +131,14 @@ impl Writer {
                 Ok(value)
             }
             Some(&IN_JOURNAL) => {
-                let offset = value[1..].try_into().map_err(|_| malformed("its position is cut"))?;
+                let offset = value[1..]
+                    .try_into()
+                    .map_err(|_| malformed("its position is cut"))?;
                 let position = Position::from_offset(u64::from_be_bytes(offset));
-                let path = self.journal.as_ref().ok_or_else(|| malformed("there is no journal"))?;
+                let path = self
+                    .journal
+                    .as_ref()
+                    .ok_or_else(|| malformed("there is no journal"))?;
                 let entry = Reader::open(path, position)?
                     .next()
                     .ok_or_else(|| malformed("it points beyond the journal"))??;
@@ -169,8 +192,9 @@ impl Work {
         let pairs = || group.iter().flat_map(|write| &write.pairs);
         let positions = match &mut self.journal {
             Some(journal) => {
-                let records: Vec<Vec<u8>> =
-                    pairs().map(|(key, value)| Indexed::encode(key, value)).collect();
+                let records: Vec<Vec<u8>> = pairs()
+                    .map(|(key, value)| Indexed::encode(key, value))
+                    .collect();
                 let at = journal.append_all(&records)?.at;
                 at.into_iter().map(Some).collect()
             }
@@ -179,7 +203,11 @@ impl Work {
         let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
         for ((key, value), position) in pairs().zip(positions) {
             recent.insert(key.clone(), value.clone());
-            self.waiting.push(Indexed { key: key.clone(), value: value.clone(), position });
+            self.waiting.push(Indexed {
+                key: key.clone(),
+                value: value.clone(),
+                position,
+            });
         }
         Ok(())
     }
@@ -218,15 +246,22 @@ impl Indexed {
     }
 
     pub(super) fn decode(entry: &Entry) -> Result<Self, LedgerError> {
-        let parts = entry.payload.split_at_checked(2).and_then(|(length, rest)| {
-            let length = u16::from_be_bytes(length.try_into().ok()?);
-            rest.split_at_checked(usize::from(length))
-        });
+        let parts = entry
+            .payload
+            .split_at_checked(2)
+            .and_then(|(length, rest)| {
+                let length = u16::from_be_bytes(length.try_into().ok()?);
+                rest.split_at_checked(usize::from(length))
+            });
         let (key, value) = parts.ok_or_else(|| LedgerError::Record {
             what: format!("the journal entry at byte {}", entry.position.offset()),
             reason: "it is shorter than its key".into(),
         })?;
-        Ok(Self { key: key.to_vec(), value: value.to_vec(), position: Some(entry.position) })
+        Ok(Self {
+            key: key.to_vec(),
+            value: value.to_vec(),
+            position: Some(entry.position),
+        })
     }
 
     /// The value as the index keeps it: large ones stay in the journal.
@@ -275,7 +310,9 @@ pub(super) fn index(
 
 /// The journal position up to which the index is complete.
 pub(super) fn watermark(kv: &dyn Kv) -> Result<Option<Position>, LedgerError> {
-    let Some(value) = kv.get(WATERMARK)? else { return Ok(None) };
+    let Some(value) = kv.get(WATERMARK)? else {
+        return Ok(None);
+    };
     let offset = value.try_into().map_err(|_| LedgerError::Record {
         what: "the journal's end".into(),
         reason: "it is not 8 bytes".into(),

@@ -35,12 +35,20 @@ impl Proposer for Crossover {
             let mother = rng.random_range(0..parents.len());
             let father = (mother + rng.random_range(1..parents.len())) % parents.len();
             let (mother, father) = (&parents[mother], &parents[father]);
-            let (head, tail) = (sentences(&mother.instruction), sentences(&father.instruction));
+            let (head, tail) = (
+                sentences(&mother.instruction),
+                sentences(&father.instruction),
+            );
             let cut = rng.random_range(1..=head.len());
             let from = rng.random_range(0..tail.len());
             let text: Vec<&str> = head[..cut].iter().chain(&tail[from..]).copied().collect();
-            let Ok(prompt) = screen.accept(&text.join(" ")) else { continue };
-            let prompt = Prompt { demonstrations: mother.demonstrations.clone(), ..prompt };
+            let Ok(prompt) = screen.accept(&text.join(" ")) else {
+                continue;
+            };
+            let prompt = Prompt {
+                demonstrations: mother.demonstrations.clone(),
+                ..prompt
+            };
             if parents.contains(&prompt) || proposals.kept.iter().any(|p| p.prompt == prompt) {
                 continue;
             }
@@ -57,7 +65,14 @@ impl Proposer for Crossover {
 
 /// The sentences of a text, at least one.
 fn sentences(text: &str) -> Vec<&str> {
-    let sentences: Vec<&str> =
-        text.split_inclusive(['.', '?', '!']).map(str::trim).filter(|s| !s.is_empty()).collect();
-    if sentences.is_empty() { vec![text] } else { sentences }
+    let sentences: Vec<&str> = text
+        .split_inclusive(['.', '?', '!'])
+        .map(str::trim)
+        .filter(|s| !s.is_empty())
+        .collect();
+    if sentences.is_empty() {
+        vec![text]
+    } else {
+        sentences
+    }
 }

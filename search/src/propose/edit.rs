@@ -30,7 +30,9 @@ impl Proposer for Edit {
 
     async fn propose(&self, view: &View<'_>) -> Result<Proposals, Stop> {
         let mut proposals = Proposals::default();
-        let Some(first) = view.source.first() else { return Ok(proposals) };
+        let Some(first) = view.source.first() else {
+            return Ok(proposals);
+        };
         let clauses = clauses(&view.task.answer_form(&first.input));
         let screen = Screen::new(view);
         let mut rng = seeds::stream(view.seed, "edit");
@@ -43,8 +45,13 @@ impl Proposer for Edit {
             for _ in 0..rng.random_range(1..=2) {
                 text = edit(&text, &clauses, &mut rng);
             }
-            let Ok(prompt) = screen.accept(&text) else { continue };
-            let prompt = Prompt { demonstrations: parent.demonstrations.clone(), ..prompt };
+            let Ok(prompt) = screen.accept(&text) else {
+                continue;
+            };
+            let prompt = Prompt {
+                demonstrations: parent.demonstrations.clone(),
+                ..prompt
+            };
             if view.parents.contains(&prompt)
                 || proposals.kept.iter().any(|other| other.prompt == prompt)
             {
@@ -68,7 +75,10 @@ fn edit(text: &str, clauses: &[String], rng: &mut impl RngExt) -> String {
             phrases.remove(rng.random_range(0..phrases.len()));
         }
         1 if phrases.len() > 1 => {
-            let (a, b) = (rng.random_range(0..phrases.len()), rng.random_range(0..phrases.len()));
+            let (a, b) = (
+                rng.random_range(0..phrases.len()),
+                rng.random_range(0..phrases.len()),
+            );
             phrases.swap(a, b);
         }
         2 => {
@@ -88,7 +98,11 @@ fn edit(text: &str, clauses: &[String], rng: &mut impl RngExt) -> String {
                 return if rng.random_bool(0.5) {
                     format!("{clause} {text}")
                 } else {
-                    let stop = if text.ends_with(['.', '?', '!', ':']) { "" } else { "." };
+                    let stop = if text.ends_with(['.', '?', '!', ':']) {
+                        ""
+                    } else {
+                        "."
+                    };
                     format!("{text}{stop} {clause}")
                 };
             }
@@ -100,8 +114,9 @@ fn edit(text: &str, clauses: &[String], rng: &mut impl RngExt) -> String {
 /// Cuts a text into phrases at punctuation and before connecting words; their
 /// concatenation is the text.
 fn phrases(text: &str) -> Vec<String> {
-    const CONNECTING: [&str; 12] =
-        ["and", "or", "of", "in", "with", "by", "if", "whether", "that", "for", "as", "to"];
+    const CONNECTING: [&str; 12] = [
+        "and", "or", "of", "in", "with", "by", "if", "whether", "that", "for", "as", "to",
+    ];
     let mut phrases = vec![String::new()];
     let mut after_stop = false;
     for word in text.split_inclusive(' ') {
@@ -110,7 +125,10 @@ fn phrases(text: &str) -> Vec<String> {
         if !last.is_empty() && (after_stop || CONNECTING.contains(&bare.as_str())) {
             phrases.push(String::new());
         }
-        phrases.last_mut().expect("there is always a phrase").push_str(word);
+        phrases
+            .last_mut()
+            .expect("there is always a phrase")
+            .push_str(word);
         after_stop = bare.ends_with(['.', ',', ';', ':', '?', '!']);
     }
     phrases

@@ -1,6 +1,8 @@
 //! Instruction induction from demonstrations: APE (Zhou et al. 2023), APE-ut
 //! and the meta-prompt step of GPO (Li et al. 2023, §4.1).
 
+use std::fmt::Write as _;
+
 use async_trait::async_trait;
 use shiftproof_tasks::{AnswerForm, Demonstration, Example, Message, Request};
 
@@ -50,7 +52,9 @@ impl Proposer for Induce {
     async fn propose(&self, view: &View<'_>) -> Result<Proposals, Stop> {
         let shots = self.shots(view);
         let mut proposals = Proposals::default();
-        let Some(first) = shots.first() else { return Ok(proposals) };
+        let Some(first) = shots.first() else {
+            return Ok(proposals);
+        };
         let form = view.task.answer_form(&first.input);
         let chunk_len = shots.len().div_ceil(self.chunks.max(1));
         let chunks: Vec<&[Example]> = shots.chunks(chunk_len).collect();
@@ -88,10 +92,13 @@ impl Proposer for Induce {
         asked.sort_by_key(|(chunk, ..)| *chunk);
         let calls: Vec<Call> = asked.iter().map(|(.., call)| call.clone()).collect();
         let screen = Screen::new(view);
-        for ((chunk, opening, _), answer) in
-            asked.iter().zip(view.gateway.ask(view.model, &calls).await?)
+        for ((chunk, opening, _), answer) in asked
+            .iter()
+            .zip(view.gateway.ask(view.model, &calls).await?)
         {
-            let Asked::Reply(reply) = answer else { continue };
+            let Asked::Reply(reply) = answer else {
+                continue;
+            };
             let text = match opening {
                 // A continuation ends where the model starts a new line.
                 Some(opening) => {
@@ -144,13 +151,13 @@ impl Induce {
         );
         for example in chunk {
             let Demonstration { input, answer } = view.task.demonstration(example);
-            text.push_str(&format!("Input: {input}\nOutput: {answer}\n\n"));
+            let _ = write!(text, "Input: {input}\nOutput: {answer}\n\n");
         }
         if self.target == TargetUse::Inputs && !view.target.is_empty() {
             text.push_str("The same instruction must also work on inputs like these:\n\n");
             for offset in 0..chunk.len().min(view.target.len()) {
                 let input = &view.target[(index * chunk.len() + offset) % view.target.len()];
-                text.push_str(&format!("Input: {}\n\n", view.task.render(input)));
+                let _ = write!(text, "Input: {}\n\n", view.task.render(input));
             }
         }
         text.push_str(
@@ -159,9 +166,16 @@ impl Induce {
         );
         let mut messages = vec![Message::user(text)];
         if let Some(opening) = opening {
-            messages.push(Message::assistant(format!("The instruction was: {opening}")));
+            messages.push(Message::assistant(format!(
+                "The instruction was: {opening}"
+            )));
         }
-        Request { messages, answer: AnswerForm::Text { max_tokens: MOST_TOKENS } }
+        Request {
+            messages,
+            answer: AnswerForm::Text {
+                max_tokens: MOST_TOKENS,
+            },
+        }
     }
 }
 

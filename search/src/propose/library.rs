@@ -21,18 +21,46 @@ pub(super) fn openings(form: &AnswerForm) -> Vec<String> {
             ]
             .iter()
             .map(|opening| (*opening).to_owned())
-            .chain([format!("Answer {either}: does the"), format!("Is the text {either}")])
+            .chain([
+                format!("Answer {either}: does the"),
+                format!("Is the text {either}"),
+            ])
             .collect();
         }
-        AnswerForm::Number { .. } => {
-            &["Rate how", "Give a number for", "Read the text and rate", "Predict the rating"]
-        }
-        AnswerForm::Ranking { .. } => {
-            &["Rank the candidates by", "Order the items so that", "Put first the items that"]
-        }
-        AnswerForm::Text { .. } => &["Write", "Read the text and write", "Answer with", "Name the"],
+        AnswerForm::Number { .. } => &[
+            "Rate how",
+            "Give a number for",
+            "Read the text and rate",
+            "Predict the rating",
+        ],
+        AnswerForm::Ranking { .. } => &[
+            "Rank the candidates by",
+            "Order the items so that",
+            "Put first the items that",
+        ],
+        AnswerForm::Text { .. } => &[
+            "Write",
+            "Read the text and write",
+            "Answer with",
+            "Name the",
+        ],
     };
     own.iter().map(|opening| (*opening).to_owned()).collect()
+}
+
+/// Whole prompts that suit any task of this form.
+pub(crate) fn prompts(form: &AnswerForm) -> Vec<String> {
+    let AnswerForm::Choice { labels } = form else {
+        return Vec::new();
+    };
+    let either = either(labels);
+    vec![
+        format!("Classify the text as {either}. Answer with one word."),
+        format!("Is the text {either}? Answer with one word."),
+        format!("Read the text and decide whether it is {either}."),
+        format!("Which label fits the text best, {either}?"),
+        format!("What is the right label for the text? Answer {either}."),
+    ]
 }
 
 /// Clauses an edit may add.

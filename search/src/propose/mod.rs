@@ -7,7 +7,7 @@
 mod crossover;
 mod edit;
 mod induce;
-mod library;
+pub(crate) mod library;
 mod paraphrase;
 mod screen;
 
@@ -70,8 +70,13 @@ pub struct Proposals {
 impl Proposals {
     /// Adds a proposal unless it is there already.
     fn add(&mut self, proposal: Proposal) {
-        if self.kept.iter().any(|other| other.prompt == proposal.prompt) {
-            self.discards.add("it was proposed before", &proposal.prompt.instruction);
+        if self
+            .kept
+            .iter()
+            .any(|other| other.prompt == proposal.prompt)
+        {
+            self.discards
+                .add("it was proposed before", &proposal.prompt.instruction);
         } else {
             self.kept.push(proposal);
         }

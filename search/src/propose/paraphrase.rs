@@ -43,7 +43,9 @@ impl Proposer for Paraphrase {
                 Call {
                     request: Request {
                         messages,
-                        answer: AnswerForm::Text { max_tokens: MOST_TOKENS },
+                        answer: AnswerForm::Text {
+                            max_tokens: MOST_TOKENS,
+                        },
                     },
                     sampling: Sampling {
                         temperature: 0.9,
@@ -56,8 +58,16 @@ impl Proposer for Paraphrase {
             })
             .collect();
         let screen = Screen::new(view);
-        for (index, answer) in view.gateway.ask(view.model, &calls).await?.into_iter().enumerate() {
-            let Asked::Reply(reply) = answer else { continue };
+        for (index, answer) in view
+            .gateway
+            .ask(view.model, &calls)
+            .await?
+            .into_iter()
+            .enumerate()
+        {
+            let Asked::Reply(reply) = answer else {
+                continue;
+            };
             let parent = &view.parents[index % view.parents.len()];
             match screen.accept(&reply.text) {
                 Ok(mut prompt) => {

@@ -21,7 +21,10 @@ pub struct Discards(pub BTreeMap<String, (u64, String)>);
 impl Discards {
     /// Counts one text thrown away by `rule`.
     pub fn add(&mut self, rule: &str, text: &str) {
-        let entry = self.0.entry(rule.to_owned()).or_insert_with(|| (0, text.to_owned()));
+        let entry = self
+            .0
+            .entry(rule.to_owned())
+            .or_insert_with(|| (0, text.to_owned()));
         entry.0 += 1;
     }
 }
@@ -34,7 +37,10 @@ pub(super) struct Screen {
 
 impl Screen {
     pub(super) fn new(view: &View<'_>) -> Self {
-        let form = view.source.first().map(|example| view.task.answer_form(&example.input));
+        let form = view
+            .source
+            .first()
+            .map(|example| view.task.answer_form(&example.input));
         let inputs = view
             .source
             .iter()
@@ -46,7 +52,9 @@ impl Screen {
                 Some(AnswerForm::Choice { labels }) => Some(labels),
                 _ => None,
             },
-            data: inputs.map(|input| padded(&view.task.render(input))).collect(),
+            data: inputs
+                .map(|input| padded(&view.task.render(input)))
+                .collect(),
         }
     }
 
@@ -74,9 +82,14 @@ impl Screen {
     /// An instruction that names no label does not say what an answer looks
     /// like (Li et al. 2023 ask for the instruction *and* the output format).
     fn with_output_format(&self, mut instruction: String) -> String {
-        let Some(labels) = &self.labels else { return instruction };
+        let Some(labels) = &self.labels else {
+            return instruction;
+        };
         let words = padded(&instruction);
-        let named = labels.iter().filter(|label| words.contains(&padded(label))).count();
+        let named = labels
+            .iter()
+            .filter(|label| words.contains(&padded(label)))
+            .count();
         if named < labels.len().min(2) {
             if !instruction.ends_with(['.', '!', '?', ':']) {
                 instruction.push('.');
@@ -89,7 +102,10 @@ impl Screen {
     }
 
     fn copies_data(&self, instruction: &str) -> bool {
-        let words: Vec<String> = padded(instruction).split_whitespace().map(str::to_owned).collect();
+        let words: Vec<String> = padded(instruction)
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
         words.windows(COPIED_WORDS).any(|window| {
             let phrase = format!(" {} ", window.join(" "));
             self.data.iter().any(|text| text.contains(&phrase))
@@ -101,7 +117,10 @@ impl Screen {
 /// dropped: what makes "contains this phrase" a substring test.
 fn padded(text: &str) -> String {
     let mut words = String::from(" ");
-    for word in text.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|w| !w.is_empty()) {
+    for word in text
+        .split(|c: char| !c.is_alphanumeric() && c != '\'')
+        .filter(|w| !w.is_empty())
+    {
         words.push_str(&word.to_lowercase());
         words.push(' ');
     }
@@ -111,13 +130,24 @@ fn padded(text: &str) -> String {
 /// Strips what models put around an instruction: fences, quotes, lead-ins,
 /// everything after the first paragraph.
 fn tidy(text: &str) -> String {
-    let text = text.trim().trim_start_matches("```text").trim_matches('`').trim();
+    let text = text
+        .trim()
+        .trim_start_matches("```text")
+        .trim_matches('`')
+        .trim();
     let paragraph = text.split("\n\n").next().unwrap_or_default();
     let mut line = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
-    for lead_in in
-        ["the instruction was:", "the instruction is:", "instruction:", "prompt:", "output:"]
-    {
-        if line.get(..lead_in.len()).is_some_and(|start| start.eq_ignore_ascii_case(lead_in)) {
+    for lead_in in [
+        "the instruction was:",
+        "the instruction is:",
+        "instruction:",
+        "prompt:",
+        "output:",
+    ] {
+        if line
+            .get(..lead_in.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(lead_in))
+        {
             line = line[lead_in.len()..].trim().to_owned();
         }
     }
@@ -155,7 +185,10 @@ mod tests {
             "Judge the mood of the text",
             Ok("Judge the mood of the text. Answer positive or negative."),
         );
-        check("Is it positive or negative?\n\nInput: more text", Ok("Is it positive or negative?"));
+        check(
+            "Is it positive or negative?\n\nInput: more text",
+            Ok("Is it positive or negative?"),
+        );
     }
 
     #[test]
@@ -166,6 +199,9 @@ mod tests {
             "Answer negative when this TOASTER burned my bread then",
             Err("it copies text of an example"),
         );
-        check("I'm sorry, but I have no idea here.", Err("the model declined"));
+        check(
+            "I'm sorry, but I have no idea here.",
+            Err("the model declined"),
+        );
     }
 }
