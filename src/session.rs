@@ -181,6 +181,7 @@ impl Session {
                 .map_or_else(|| task_model.clone(), |connected| connected.model),
             task_model,
             gateway: &gateway,
+            fitted: false,
         };
         let result = run.execute().await;
         record.kills = 0;

@@ -10,6 +10,7 @@ use crate::board::{Answers, Board, CandidateIndex, Desk, InputIndex, group_score
 use crate::budget::Spend;
 use crate::event::{Contestant, Ending, Event, GroupInfo, Origin, Phase, Proposed, Started};
 use crate::gateway::{Gateway, Model, Stop};
+use crate::plan::plan;
 use crate::propose::{self, Crossover, Edit, Induce, Paraphrase, Proposer, TargetUse, View};
 use crate::race::{Race, Standing, ids};
 use crate::spec::{Method, SearchSpec};
@@ -37,6 +38,8 @@ pub struct Run<'g> {
     pub proposer_model: Model,
     /// The way to both.
     pub gateway: &'g Gateway,
+    /// Whether the plan was scaled down to the budget; `false` to begin with.
+    pub fitted: bool,
 }
 
 /// What a run came to; everything else is in its events.
@@ -95,6 +98,7 @@ impl Run<'_> {
         );
         self.gateway.tell(&Event::Started(self.started()))?;
         self.hold_back_audit(&audit);
+        self.fit_to_budget(audit.len());
         let mut course = Course::begin(&self)?;
         course.propose_and_screen().await?;
         if self.spec.method == Method::Gpo {
@@ -109,7 +113,7 @@ impl Run<'_> {
         let before_audit = self.data.reads.count();
         self.gateway.release();
         let audited = course.audit(audit.open(), selected, &ensemble).await?;
-        let ending = if course.affordable && audited {
+        let ending = if course.affordable && audited && !self.fitted {
             Ending::Completed
         } else {
             Ending::BudgetExhausted
@@ -157,6 +161,38 @@ impl Run<'_> {
             })
             .sum();
         self.gateway.hold_back(worst + worst);
+    }
+
+    /// Scales the plan down to a call limit that it exceeds, so that every phase
+    /// gets its share instead of the first ones taking all.
+    fn fit_to_budget(&mut self, audit: usize) {
+        let Some(limit) = self.gateway.limits().calls else {
+            return;
+        };
+        let planned: usize = plan(&self.spec, &self.data)
+            .iter()
+            .filter(|phase| phase.phase != Phase::Audit)
+            .map(|phase| phase.proposer_calls + phase.task_calls)
+            .sum();
+        let left = (limit as usize).saturating_sub(2 * audit);
+        if planned <= left {
+            return;
+        }
+        let ratio = left as f64 / planned as f64;
+        let scale = |count: &mut usize| *count = (*count as f64 * ratio) as usize;
+        scale(&mut self.spec.evaluations);
+        scale(&mut self.spec.proposals);
+        scale(&mut self.spec.paraphrases);
+        scale(&mut self.spec.edits);
+        // An even selection, whatever the order of the groups.
+        let inputs = &mut self.data.target.inputs;
+        let mut index = 0.0;
+        inputs.retain(|_| {
+            let before = f64::floor(index);
+            index += ratio;
+            f64::floor(index) > before
+        });
+        self.fitted = true;
     }
 
     fn desk(&self) -> Desk<'_> {
@@ -261,6 +297,10 @@ impl<'a> Course<'a> {
             SCREEN_SHARE + RESCREEN_SHARE
         };
         let keep = spec.chunks.max(spec.finalists);
+        self.phase(
+            Phase::Screen,
+            format!("{} prompts, {keep} of them to keep", entrants.len()),
+        )?;
         self.race(Phase::Screen, entrants, share, keep).await
     }
 
@@ -415,14 +455,20 @@ impl<'a> Course<'a> {
             .run(&mut self.board, self.run.desk(), finalists)
             .await?;
         self.affordable &= finish.affordable;
-        let standings = finish.standings;
+        // Without money for the final the last race has the word.
+        let (standings, reason) = if finish.affordable {
+            (finish.standings, finish.reason)
+        } else {
+            let reason = "the best so far: the budget left no final".to_owned();
+            (self.standings.clone(), reason)
+        };
         let best = standings.first().copied().ok_or_else(|| {
             Stop::Budget("no prompt has a single answer; raise the budget's limits".into())
         })?;
         let reason = if best.candidate == self.seed {
             "no candidate beats the seed prompt".to_owned()
         } else {
-            finish.reason
+            reason
         };
         let ensemble: Vec<CandidateIndex> = standings
             .iter()

@@ -1,7 +1,7 @@
 //! A planted world: a model whose every quality is known, to prove that the
 //! search does what it claims.
 //!
-//! Instructions consist of phrases; each phrase has a planted effect on the
+//! Instructions consist of sentences, here called phrases; each phrase has a planted effect on the
 //! chance of a right answer in the source and in the target domain. As a
 //! proposer the model puts in phrases that the demonstrations suggest: source
 //! demonstrations suggest phrases that help on the source (and often hurt on the
@@ -64,9 +64,9 @@ impl World {
     /// A world in which `noise` (in `0..=1`) of the target inputs are such that
     /// every prompt only guesses.
     ///
-    /// Effects are drawn from normal distributions: source phrases +5 ± 1 points
-    /// on the source and −3 ± 1.5 on the target; target phrases 0 ± 0.5 and +6 ±
-    /// 1; misleading ones 0 ± 0.5 and −6 ± 1.
+    /// Effects are drawn from normal distributions, in points on (source,
+    /// target): source phrases (4 ± 1, −2 ± 1.5), target phrases (2 ± 0.5, 7 ± 1),
+    /// misleading ones (−1 ± 0.5, −6 ± 1).
     pub fn new(seed: u64, noise: f64) -> Self {
         let mut rng = seeds::stream(seed, "phrases");
         let mut draw = |mean: f64, deviation: f64| {
@@ -77,12 +77,12 @@ impl World {
         let mut phrases = Vec::new();
         for index in 0..PHRASES {
             for (kind, name, source, target) in [
-                (Kind::Source, "s", (0.05, 0.01), (-0.03, 0.015)),
-                (Kind::Target, "t", (0.0, 0.005), (0.06, 0.01)),
-                (Kind::Misleading, "m", (0.0, 0.005), (-0.06, 0.01)),
+                (Kind::Source, "s", (0.04, 0.01), (-0.02, 0.015)),
+                (Kind::Target, "t", (0.02, 0.005), (0.07, 0.01)),
+                (Kind::Misleading, "m", (-0.01, 0.005), (-0.06, 0.01)),
             ] {
                 phrases.push(Phrase {
-                    text: format!("mind {name}{index}"),
+                    text: format!("Mind {name}{index}."),
                     kind,
                     source: draw(source.0, source.1),
                     target: draw(target.0, target.1),
@@ -102,7 +102,7 @@ impl World {
         let effect: f64 = self
             .phrases
             .iter()
-            .filter(|phrase| contains(&prompt.instruction, &phrase.text))
+            .filter(|phrase| prompt.instruction.contains(&phrase.text))
             .map(|phrase| {
                 if group == SOURCE {
                     phrase.source
@@ -234,9 +234,9 @@ impl World {
                 }
             }
         }
-        let mut instruction = String::from("Answer yes or no");
+        let mut instruction = String::from("Answer yes or no.");
         for phrase in chosen {
-            let _ = write!(instruction, ", {phrase}");
+            let _ = write!(instruction, " {phrase}");
         }
         instruction
     }
@@ -296,13 +296,6 @@ impl Llm for World {
             },
         })
     }
-}
-
-/// Whole-phrase containment: "mind s1" is not in "mind s11".
-fn contains(instruction: &str, phrase: &str) -> bool {
-    instruction
-        .match_indices(phrase)
-        .any(|(at, _)| !instruction[at + phrase.len()..].starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// A number as a share of its range.

@@ -107,7 +107,11 @@ impl Proposer for Induce {
                 }
                 None => reply.text.clone(),
             };
-            match screen.accept(&text) {
+            let accepted = match opening {
+                Some(_) => screen.accept_on_topic(&text),
+                None => screen.accept(&text),
+            };
+            match accepted {
                 Ok(prompt) => proposals.add(Proposal {
                     prompt,
                     origin: match self.target {

@@ -58,6 +58,17 @@ impl Screen {
         }
     }
 
+    /// As [`accept`](Self::accept), but a text that names none of the labels is
+    /// thrown away instead of mended: a small model that was made to go on from
+    /// an opening and does not come to the labels talks about something else.
+    pub(super) fn accept_on_topic(&self, text: &str) -> Result<Prompt, &'static str> {
+        if self.names_labels(&tidy(text)) {
+            self.accept(text)
+        } else {
+            Err("it names no label")
+        }
+    }
+
     /// Turns a model's text into a prompt, or names the rule it breaks.
     pub(super) fn accept(&self, text: &str) -> Result<Prompt, &'static str> {
         let instruction = tidy(text);
@@ -82,15 +93,7 @@ impl Screen {
     /// An instruction that names no label does not say what an answer looks
     /// like (Li et al. 2023 ask for the instruction *and* the output format).
     fn with_output_format(&self, mut instruction: String) -> String {
-        let Some(labels) = &self.labels else {
-            return instruction;
-        };
-        let words = padded(&instruction);
-        let named = labels
-            .iter()
-            .filter(|label| words.contains(&padded(label)))
-            .count();
-        if named < labels.len().min(2) {
+        if let (Some(labels), false) = (&self.labels, self.names_labels(&instruction)) {
             if !instruction.ends_with(['.', '!', '?', ':']) {
                 instruction.push('.');
             }
@@ -99,6 +102,20 @@ impl Screen {
             instruction.push('.');
         }
         instruction
+    }
+
+    /// Whether a text names the labels (two of them, if there are as many); so
+    /// does any text where the answer is not one of a closed set.
+    fn names_labels(&self, text: &str) -> bool {
+        let Some(labels) = &self.labels else {
+            return true;
+        };
+        let words = padded(text);
+        let named = labels
+            .iter()
+            .filter(|label| words.contains(&padded(label)))
+            .count();
+        named >= labels.len().min(2)
     }
 
     fn copies_data(&self, instruction: &str) -> bool {
