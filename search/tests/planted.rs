@@ -1,5 +1,5 @@
 //! The loop on planted worlds: what is claimed of it must come out.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::sync::Arc;
 
