@@ -113,6 +113,19 @@ impl Likeness {
         Some(Self { size: n, values })
     }
 
+    /// The same similarities with candidates in another order: `order[new]` is
+    /// the old number. `None` unless all are below [`Likeness::size`].
+    pub fn reordered(&self, order: &[usize]) -> Option<Self> {
+        if order.iter().any(|&p| p >= self.size) {
+            return None;
+        }
+        let row = |&a: &usize| order.iter().map(move |&b| self.get(a, b));
+        Some(Self {
+            size: order.len(),
+            values: order.iter().flat_map(row).collect(),
+        })
+    }
+
     /// Number of candidates.
     pub const fn size(&self) -> usize {
         self.size
