@@ -9,8 +9,8 @@ use crate::stats::rng::SplitMix;
 use crate::stats::special::normal_cdf;
 
 /// Evaluations in the budget per entrant, at least: with fewer the race buys
-/// one look at many and cannot tell luck from merit.
-const PER_ENTRANT: usize = 2;
+/// one look at many and cannot tell luck from merit. 4 to 8 measured alike.
+const PER_ENTRANT: usize = 5;
 /// Price of one standard deviation of interaction above the typical, when it is
 /// known exactly. 1 to 2 measured alike on recorded outcomes.
 const PRICE: f64 = 1.5;
