@@ -3,8 +3,8 @@
 // Formulas in the docs.
 #![allow(clippy::doc_markdown)]
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::matrix::{Kind, Matrix};
 use super::setting::Setting;
@@ -108,6 +108,9 @@ pub fn replay(
 pub(super) struct World<'a> {
     matrix: &'a Matrix,
     problem: Problem,
+    /// Row of every candidate. Shuffled, for ties go to the lower number and the
+    /// first prompts of a file are often the better ones.
+    rows: Vec<usize>,
     group_of: Vec<u32>,
     /// Source outcomes, row-major candidates × source examples.
     source: Vec<f32>,
@@ -121,6 +124,8 @@ impl<'a> World<'a> {
         let (source, target) = setting.draw(matrix.groups.len(), &mut rng);
         let candidates = matrix.prompts.len();
         let columns = matrix.group_of.len();
+        let mut rows: Vec<usize> = (0..candidates).collect();
+        rng.shuffle(&mut rows);
         let row = |p: usize| &matrix.outcomes[p * columns..(p + 1) * columns];
         let place = |list: &[u32], g: u32| list.iter().position(|&x| x == g);
         // Truth on the target.
@@ -162,7 +167,7 @@ impl<'a> World<'a> {
             .collect();
         let mut outcomes = Vec::with_capacity(candidates * group_of.len());
         let mut draw = vec![0.0_f32; items];
-        for p in 0..candidates {
+        for &p in &rows {
             for &e in &own {
                 let value = row(p)[e];
                 match matrix.kind {
@@ -196,22 +201,28 @@ impl<'a> World<'a> {
         for (e, &g) in group_of.iter().enumerate() {
             groups[g as usize].examples.push(e as u32);
         }
+        let likeness = matrix
+            .likeness
+            .as_ref()
+            .and_then(|l| l.reordered(&rows))
+            .map(Arc::new);
         let problem = Problem {
             candidates,
             groups,
-            likeness: matrix.likeness.clone(),
+            likeness,
             keep: Vec::new(),
         };
         Self {
             matrix,
             problem,
+            rows,
             group_of,
             source: outcomes,
             target: truth,
         }
     }
 
-    /// Runs a rule to its pick.
+    /// Runs a rule to its pick, a row of the matrix.
     pub(super) fn race(&self, rule: &mut dyn Spending, budget: usize) -> usize {
         let examples = self.group_of.len();
         let mut left = budget.min(self.source.len());
@@ -223,7 +234,7 @@ impl<'a> World<'a> {
         let mut dropped = Vec::new();
         loop {
             match rule.next(&self.problem, &scores, left, &mut dropped) {
-                Step::Pick(pick) => return pick.candidate,
+                Step::Pick(pick) => return self.rows[pick.candidate],
                 Step::Evaluate(asks) => {
                     debug_assert!(asks.len() <= left, "{} overspends", rule.name());
                     left = left.saturating_sub(asks.len());

@@ -1,7 +1,6 @@
 //! How alike prompts are, from their texts alone.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// A positive semi-definite similarity of candidate texts with mean variance 1
 /// after centring: cosine of tf-idf over character 4-grams and words.
@@ -29,11 +28,12 @@ fn features(text: &str) -> HashMap<u64, f64> {
     .chars()
     .collect();
     let mut counts: HashMap<u64, f64> = HashMap::new();
-    let mut add = |kind: u8, piece: &[char]| {
-        // SipHash with fixed keys: the same number in every run.
-        let mut hasher = DefaultHasher::new();
-        (kind, piece).hash(&mut hasher);
-        *counts.entry(hasher.finish()).or_default() += 1.0;
+    let mut add = |kind: u64, piece: &[char]| {
+        // FNV-1a: the same number in every run and version.
+        let code = piece.iter().fold(0xCBF2_9CE4_8422_2325 ^ kind, |hash, &c| {
+            (hash ^ u64::from(c)).wrapping_mul(0x0100_0000_01B3)
+        });
+        *counts.entry(code).or_default() += 1.0;
     };
     for gram in text.windows(4) {
         add(0, gram);
@@ -111,6 +111,19 @@ impl Likeness {
             *value /= trace;
         }
         Some(Self { size: n, values })
+    }
+
+    /// The same similarities with candidates in another order: `order[new]` is
+    /// the old number. `None` unless all are below [`Likeness::size`].
+    pub fn reordered(&self, order: &[usize]) -> Option<Self> {
+        if order.iter().any(|&p| p >= self.size) {
+            return None;
+        }
+        let row = |&a: &usize| order.iter().map(move |&b| self.get(a, b));
+        Some(Self {
+            size: order.len(),
+            values: order.iter().flat_map(row).collect(),
+        })
     }
 
     /// Number of candidates.

@@ -133,8 +133,7 @@ pub trait Spending: fmt::Debug + Send {
     ) -> Step;
 }
 
-/// Makes a rule by its name for a run of `budget` evaluations; `None` for an
-/// unknown name. Names: [`rule_names`].
+/// Makes a rule by its name, `None` for an unknown one. Names: [`rule_names`].
 pub fn rule(name: &str, seed: u64) -> Option<Box<dyn Spending>> {
     Some(match name {
         "uniform" => Box::new(Uniform::new(seed)),

@@ -9,13 +9,13 @@ use crate::stats::rng::SplitMix;
 use crate::stats::special::normal_cdf;
 
 /// Evaluations in the budget per entrant, at least: with fewer the race buys
-/// one look at many and cannot tell luck from merit.
-const PER_ENTRANT: usize = 2;
+/// one look at many and cannot tell luck from merit. 4 to 8 measured alike.
+const PER_ENTRANT: usize = 5;
 /// Price of one standard deviation of interaction above the typical, when it is
 /// known exactly. 1 to 2 measured alike on recorded outcomes.
 const PRICE: f64 = 1.5;
-/// Prior degrees of freedom behind the pooled interaction variance.
-const PRIOR_FREEDOM: f64 = 30.0;
+/// Fewest prior degrees of freedom behind the pooled interaction variance.
+const LEAST_FREEDOM: f64 = 12.0;
 /// Standard deviations added while halving, so that the unsure stay in.
 const OPTIMISM: f64 = 0.5;
 /// From how many candidates on the texts are read: with fewer, 32 directions of
@@ -29,8 +29,7 @@ const TEXTS: usize = 40;
 /// takes the posterior of the main effects (pulling alike prompts together
 /// where there are many) and scores the mean of the shrunk groups less a charge
 /// for the standard deviation of the candidate's interaction, as far as it
-/// exceeds the typical one. The charge is moderated (Smyth 2004, with fixed prior
-/// degrees of freedom) and scaled by how reliably interactions are known: it
+/// exceeds the typical one. The charge is moderated (Smyth 2004) and scaled by how reliably interactions are known: it
 /// vanishes at small budgets, where paying it costs more than it saves, and
 /// counts in full once group means are known.
 #[derive(Debug)]
@@ -121,10 +120,14 @@ impl Posterior {
     }
 }
 
-/// What each candidate pays for its interaction.
+/// What each candidate pays for its interaction: the square root of its
+/// moderated variance, less that of the typical candidate, so that one hardly
+/// measured is neither charged nor favoured.
 fn charges(estimates: &Estimates) -> Vec<f64> {
     let pooled = estimates.interaction;
-    (0..estimates.candidates())
+    // Per candidate: variance over its groups less noise, and the variance
+    // that this estimate has from chance alone.
+    let spreads: Vec<Option<(f64, f64, f64)>> = (0..estimates.candidates())
         .map(|p| {
             let (mut groups, mut squares, mut noise) = (0.0, 0.0, 0.0);
             for (interaction, count) in estimates.interactions(p) {
@@ -132,19 +135,38 @@ fn charges(estimates: &Estimates) -> Vec<f64> {
                 squares += interaction * interaction;
                 noise += estimates.noise / count;
             }
-            if groups < 2.0 || pooled <= 0.0 {
-                return 0.0;
-            }
-            let freedom = groups - 1.0;
             noise /= groups;
-            let reliability = pooled / (pooled + noise);
-            // How far the candidate's own spread is believed over the pooled.
-            let own = freedom / (freedom + PRIOR_FREEDOM / (reliability * reliability));
-            let variance = pooled + own * (squares / freedom - noise - pooled);
-            // Against the typical candidate, so that one hardly measured is
-            // neither charged nor favoured.
-            let excess = variance.max(0.1 * pooled).sqrt() - pooled.sqrt();
-            PRICE * reliability * reliability * excess
+            let chance = 2.0 * (pooled + noise).powi(2) / (groups - 1.0);
+            (groups > 1.0 && pooled > 0.0).then(|| {
+                (
+                    squares / (groups - 1.0) - noise,
+                    chance,
+                    pooled / (pooled + noise),
+                )
+            })
+        })
+        .collect();
+    // How much candidates truly differ in spread, by moments.
+    let known = spreads.iter().flatten();
+    let excess = known
+        .clone()
+        .map(|(s, chance, _)| (s - pooled).powi(2) - chance)
+        .sum::<f64>();
+    let truth = (excess / (known.count() as f64).max(1.0))
+        .clamp(0.0, 2.0 * pooled * pooled / LEAST_FREEDOM);
+    spreads
+        .iter()
+        .map(|spread| {
+            let Some((variance, chance, reliability)) = *spread else {
+                return 0.0;
+            };
+            let own = if truth > 0.0 {
+                truth / (truth + chance)
+            } else {
+                0.0
+            };
+            let moderated = (pooled + own * (variance - pooled)).max(0.1 * pooled);
+            PRICE * reliability * reliability * (moderated.sqrt() - pooled.sqrt())
         })
         .collect()
 }
