@@ -1,6 +1,7 @@
 //! Integration tests of the program and its parts, one module each.
 #![allow(clippy::unwrap_used)]
 
+mod cli;
 #[cfg(unix)]
 mod datasets;
 #[cfg(unix)]
@@ -8,4 +9,6 @@ mod fetch;
 #[cfg(unix)]
 mod fetch_stage;
 mod http;
+#[cfg(unix)]
+mod resume;
 mod support;

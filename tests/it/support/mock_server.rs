@@ -255,6 +255,12 @@ impl MockServer {
         self.shared.seen.lock().unwrap().len()
     }
 
+    /// [`calls`](Self::calls) for another task.
+    pub fn counter(&self) -> impl Fn() -> usize + Send + use<> {
+        let shared = self.shared.clone();
+        move || shared.seen.lock().unwrap().len()
+    }
+
     /// Requests so far, in order.
     pub fn requests(&self) -> Vec<Seen> {
         self.shared.seen.lock().unwrap().clone()

@@ -1,0 +1,148 @@
+//! Killed anywhere, a run goes on as if nothing had happened.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::Duration;
+
+use crate::support::mock_server::{Act, MockServer};
+use crate::support::program::{Desk, model};
+
+const CONCURRENCY: usize = 4;
+
+fn server_in(desk: &Desk, server: &MockServer) {
+    desk.edit_study(
+        "name = \"mock\"",
+        &format!(
+            "name = \"mock\"\nmodel = {{ name = \"openai:mock\", base_url = \"{}\", \
+             concurrency = {CONCURRENCY}, label_scores = \"off\", prefill = \"off\" }}",
+            server.base_url()
+        ),
+    );
+}
+
+/// Everything of a run that must not depend on kills.
+fn results(desk: &Desk) -> (String, String, Vec<serde_json::Value>) {
+    let folder = ".shiftproof/runs/mock-s1-1";
+    let events = desk
+        .read(format!("{folder}/events.jsonl"))
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["event"].clone())
+        .collect();
+    (
+        desk.read(format!("{folder}/report.txt")),
+        desk.read(format!("{folder}/report.json")),
+        events,
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_kills_change_nothing() {
+    // Slow enough that kills fall everywhere in the run.
+    let server = MockServer::start(|seen| model(seen).after(Duration::from_millis(3))).await;
+    let calm = Desk::new();
+    server_in(&calm, &server);
+    let ended = calm.run(&["optimize", "--quiet"]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let needed = server.calls();
+
+    let desk = Desk::new();
+    server_in(&desk, &server);
+    let mut kills = 0;
+    let mut wait = 40;
+    while kills < 24 {
+        let known = desk.path(".shiftproof/runs/mock-s1-1").exists();
+        let args: &[&str] = if known {
+            &["optimize", "--quiet", "--resume"]
+        } else {
+            &["optimize", "--quiet"]
+        };
+        let mut child = desk.start(args);
+        // Uneven waits, so that kills do not fall into step with the run.
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        wait = 40 + (wait * 7 + 13) % 160;
+        if child.try_wait().unwrap().is_some() {
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+    }
+    assert!(
+        kills >= 20,
+        "the run ended after {kills} kills: slow the server down"
+    );
+    let ended = desk.run(&["optimize", "--quiet", "--resume"]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+
+    assert_eq!(results(&desk), results(&calm));
+    let extra = server.calls() - 2 * needed;
+    assert!(
+        extra <= kills * CONCURRENCY,
+        "{extra} calls were made again after {kills} kills with {CONCURRENCY} in flight"
+    );
+    // A finished run is not run again.
+    let before = server.calls();
+    let ended = desk
+        .run(&["optimize", "--quiet", "--resume", "mock-s1-1"])
+        .await;
+    ended.expect(0, &["is finished"]);
+    assert_eq!(server.calls(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_run_of_the_same_study_pays_for_nothing() {
+    let (desk, server) = (Desk::new(), MockServer::start(model).await);
+    server_in(&desk, &server);
+    let first = desk.run(&["optimize", "--quiet"]).await;
+    let calls = server.calls();
+    let second = desk.run(&["optimize", "--quiet"]).await;
+    assert_eq!((first.code, second.code), (Some(0), Some(0)), "{second:?}");
+    assert_eq!(first.out, second.out);
+    assert_eq!(server.calls(), calls);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_stops_the_run_and_loses_nothing() {
+    let outage = Arc::new(AtomicBool::new(false));
+    let server = {
+        let outage = outage.clone();
+        MockServer::start(move |seen| {
+            if outage.load(SeqCst) {
+                Act::error(503, "overloaded", "try later")
+            } else {
+                model(seen)
+            }
+        })
+        .await
+    };
+    let calm = Desk::new();
+    server_in(&calm, &server);
+    assert_eq!(calm.run(&["optimize", "--quiet"]).await.code, Some(0));
+    let needed = server.calls();
+
+    let desk = Desk::new();
+    server_in(&desk, &server);
+    desk.edit_study("concurrency", "max_retries = 0, concurrency");
+    let watch = {
+        let (outage, server_calls) = (outage.clone(), server.counter());
+        tokio::spawn(async move {
+            while server_calls() < needed + 100 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            outage.store(true, SeqCst);
+        })
+    };
+    let ended = desk.run(&["optimize", "--quiet"]).await;
+    watch.await.unwrap();
+    ended.expect(4, &["did not answer", "--resume mock-s1-1"]);
+    let failed = server.calls();
+    outage.store(false, SeqCst);
+    let ended = desk.run(&["optimize", "--quiet", "--resume"]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(results(&desk), results(&calm));
+    // What the outage refused is asked again, nothing else.
+    assert!(
+        server.calls() - failed < needed,
+        "the run was paid for again"
+    );
+}
