@@ -160,6 +160,7 @@ fn gateway(ledger: Ledger) -> Gateway {
         Meter::new(Limits::default()),
         CancellationToken::new(),
         None,
+        Vec::new(),
     )
 }
 

@@ -19,7 +19,7 @@ use crate::kinds::Kinds;
 /// # struct NextGenre;
 /// # impl Task for NextGenre {
 /// #     fn name(&self) -> &str { "next-genre" }
-/// #     fn seed(&self) -> Prompt { Prompt::new("Name the genry they want next.") }
+/// #     fn seed(&self) -> Prompt { Prompt::new("Name the genre they want next.") }
 /// #     fn answer_form(&self, _: &Input) -> AnswerForm { AnswerForm::choice(["crime", "comedy"]) }
 /// # }
 /// fn main() -> std::process::ExitCode {

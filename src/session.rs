@@ -45,6 +45,8 @@ pub struct Done {
     pub summary: Summary,
     /// Calls this process sent to a model.
     pub sent: u64,
+    /// Calls that may have been paid for twice because of kills, at most.
+    pub lost: u64,
 }
 
 impl Session {
@@ -103,7 +105,7 @@ impl Session {
             .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
         let base = format!("{}-s{}", self.resolved.study.name, self.resolved.seed);
         let taken: Vec<String> = ledger.runs()?.into_iter().map(|run| run.id).collect();
-        let id = (1..)
+        let id = (1..=u64::MAX)
             .map(|n| format!("{base}-{n}"))
             .find(|id| {
                 !taken.contains(id) && ledger.run_dir(id).is_none_or(|folder| !folder.exists())
@@ -118,7 +120,7 @@ impl Session {
             started_ms,
             status: RunStatus::Running,
             kills: 0,
-            lost: shiftproof_search::budget::Spend::default(),
+            losses: Vec::new(),
         })
     }
 
@@ -152,14 +154,14 @@ impl Session {
         if let Err(error) = ledger.save_run(&record).await {
             return Err((error.into(), record));
         }
-        let mut meter = Meter::new(self.resolved.study.budget);
-        meter.lose(record.lost);
+        let meter = Meter::new(self.resolved.study.budget);
         let gateway = Gateway::new(
             ledger.clone(),
             bus,
             meter,
             cancel,
             (killed > 0).then_some(killed),
+            record.losses.clone(),
         );
         let task_model = self.task_model.model;
         let run = Run {
@@ -185,7 +187,7 @@ impl Session {
         };
         let result = run.execute().await;
         record.kills = 0;
-        record.lost = gateway.lost();
+        record.losses = gateway.losses();
         record.status = match &result {
             Ok(_) => RunStatus::Finished,
             Err(stop) => RunStatus::Stopped(stop.to_string()),
@@ -206,6 +208,7 @@ impl Session {
             ended,
             summary,
             sent: gateway.sent(),
+            lost: record.losses.iter().map(|loss| loss.worst.calls).sum(),
         })
     }
 

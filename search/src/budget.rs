@@ -153,20 +153,15 @@ impl Meter {
         self.reserved.picodollars -= worst.picodollars;
     }
 
-    /// Counts calls that may have been paid for though their reply was lost
-    /// when the process was killed.
-    pub fn lose(&mut self, worst: Spend) {
-        self.lost += worst;
+    /// Sets what may have been paid for though its replies were lost when the
+    /// process was killed.
+    pub fn set_lost(&mut self, worst: Spend) {
+        self.lost = worst;
     }
 
     /// Settled spending.
     pub const fn spent(&self) -> Spend {
         self.spent
-    }
-
-    /// Worst case of the replies lost to kills.
-    pub const fn lost(&self) -> Spend {
-        self.lost
     }
 
     /// The limits.

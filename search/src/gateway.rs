@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use serde::{Deserialize, Serialize};
 use shiftproof_tasks::{Reply, Usage};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -102,17 +103,45 @@ struct State {
     killed_in_flight: Option<u64>,
     /// Reserved for the audit.
     held_back: Spend,
+    /// Spending lost to kills, in the order of the run.
+    losses: Vec<Loss>,
+}
+
+impl State {
+    /// Counts every loss whose place in the run has been reached.
+    fn charge_losses(&mut self) {
+        let reached = self.charged.len() as u64;
+        let worst: Spend = self
+            .losses
+            .iter()
+            .filter(|loss| loss.after <= reached)
+            .map(|loss| loss.worst)
+            .sum();
+        self.meter.set_lost(worst);
+    }
+}
+
+/// Spending that a kill may have cost: replies that were paid for and not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    /// Calls the run had been charged for by then: from there on it counts
+    /// against the limits, so that a run executed again decides as it did.
+    pub after: u64,
+    /// Its worst case.
+    pub worst: Spend,
 }
 
 impl Gateway {
     /// A gateway that has spent nothing yet. `killed_in_flight`: how many calls
-    /// a killed predecessor may have paid for without keeping the reply.
+    /// a killed predecessor may have paid for without keeping the reply;
+    /// `losses`: what earlier kills were found to have cost.
     pub fn new(
         ledger: Arc<Ledger>,
         bus: Bus,
         meter: Meter,
         cancel: CancellationToken,
         killed_in_flight: Option<u64>,
+        losses: Vec<Loss>,
     ) -> Self {
         Self {
             ledger,
@@ -124,6 +153,7 @@ impl Gateway {
                 phase: Phase::Propose,
                 killed_in_flight,
                 held_back: Spend::default(),
+                losses,
             }),
             sent: AtomicU64::new(0),
         }
@@ -148,9 +178,9 @@ impl Gateway {
         self.state().meter.spent()
     }
 
-    /// Worst case of what was lost to kills.
-    pub fn lost(&self) -> Spend {
-        self.state().meter.lost()
+    /// What kills may have cost, each with its place in the run.
+    pub fn losses(&self) -> Vec<Loss> {
+        self.state().losses.clone()
     }
 
     /// The limits on spending.
@@ -222,6 +252,7 @@ impl Gateway {
     /// The longest front of `calls` whose worst case fits the budget.
     fn reserve(&self, model: &Model, calls: &[Call], keys: &[Key]) -> Wave {
         let mut state = self.state();
+        state.charge_losses();
         let mut wave = Wave::default();
         let mut seen = HashSet::new();
         for (call, key) in calls.iter().zip(keys) {
@@ -372,7 +403,10 @@ impl Gateway {
             .filter(|(key, _)| first.contains(key))
             .map(|(_, worst)| *worst)
             .sum();
-        state.meter.lose(worst);
+        // This wave is reserved already; the loss counts from the next one on,
+        // and does so again whenever the run is executed again.
+        let after = state.charged.len() as u64 + 1;
+        state.losses.push(Loss { after, worst });
     }
 
     fn tick(&self, model: &Model, done: u64, total: u64, latency: Duration) {

@@ -51,8 +51,6 @@ pub struct Ended {
     pub ending: Ending,
     /// Everything spent.
     pub spent: Spend,
-    /// Worst case of what was lost to kills.
-    pub lost: Spend,
 }
 
 /// The parts of the evaluations that each race gets; the final has the rest.
@@ -129,7 +127,6 @@ impl Run<'_> {
             selected: course.board.candidates[selected].prompt.clone(),
             ending,
             spent,
-            lost: self.gateway.lost(),
         })
     }
 

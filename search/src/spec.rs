@@ -132,7 +132,7 @@ pub enum ObjectiveName {
     Worst,
     /// Between worst and mean.
     SoftMin,
-    /// The mean over the worst fifth of the groups.
+    /// The mean over the worst tenth of the groups, by weight.
     Cvar,
     /// Worst reweighting of the groups within a KL ball.
     KlBall,

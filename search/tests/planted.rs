@@ -27,6 +27,7 @@ async fn run(world: &World, spec: SearchSpec, seed: u64, limits: Limits) -> Outc
         Meter::new(limits),
         CancellationToken::new(),
         None,
+        Vec::new(),
     );
     let model = Model {
         llm: Arc::new(world.clone()),

@@ -104,19 +104,20 @@ fn estimate(session: &Session) -> Plan {
             .map(|input| price(task_model, &Call::greedy(task.request(&seed, input), 1))),
     );
     let spec = &session.resolved.study.search;
-    let shots: String = data
+    let mut shots = String::new();
+    for example in data
         .source
         .train
         .iter()
         .take(spec.shots / spec.chunks.max(1))
-        .map(|example| {
-            let demonstration = task.demonstration(example);
-            format!(
-                "Input: {}\nOutput: {}\n\n",
-                demonstration.input, demonstration.answer
-            )
-        })
-        .collect();
+    {
+        let demonstration = task.demonstration(example);
+        let _ = write!(
+            shots,
+            "Input: {}\nOutput: {}\n\n",
+            demonstration.input, demonstration.answer
+        );
+    }
     let meta = Call::greedy(
         Request {
             messages: vec![Message::user(shots)],

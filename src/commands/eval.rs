@@ -58,6 +58,7 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
         Meter::new(study.budget),
         CancellationToken::new(),
         None,
+        Vec::new(),
     );
     let scores = evaluate(
         session.built.task.as_ref(),

@@ -84,7 +84,8 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
     let Done {
         summary,
         sent,
-        ended,
+        lost,
+        ..
     } = done.map_err(|(stop, record)| stopped(&stop, &record, &args.store.store))?;
     if let Some(folder) = ledger.run_dir(&id) {
         write_reports(&folder, &summary)?;
@@ -96,10 +97,9 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
             "Took {}; {sent} calls were sent to a model, the other answers came from the store.",
             clock(seconds)
         ));
-        if ended.lost.calls > 0 {
+        if lost > 0 {
             note(&format!(
-                "At most {} calls may have been paid for twice: they were in flight when the process was killed.",
-                ended.lost.calls
+                "At most {lost} calls may have been paid for twice: they were in flight when the process was killed."
             ));
         }
         note(&format!(

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use shiftproof_search::event::{GroupInfo, GroupRole};
@@ -47,6 +48,11 @@ pub fn load_data(
     let mut columns = spec.columns.clone();
     if columns.fields.is_empty() {
         columns.fields = fields.to_vec();
+    } else if let Some(field) = fields.iter().find(|field| !columns.fields.contains(field)) {
+        return Err(Failure::usage(format!(
+            "the task reads {{{field}}}, but data.fields has only: {}",
+            columns.fields.join(", ")
+        )));
     }
     let form = task.answer_form(&Input::new("", ""));
     let examples = columns.examples(&table, &form)?.examples;
@@ -89,7 +95,7 @@ fn lint(
     }
     let mut message = String::from("the data would mislead the search:");
     for error in &errors {
-        message.push_str(&format!("\n  {error}"));
+        let _ = write!(message, "\n  {error}");
     }
     if errors.iter().any(|error| error.code == "leak") {
         message.push_str(

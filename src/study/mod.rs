@@ -94,11 +94,7 @@ impl Study {
         })?;
         let text = String::from_utf8(text).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
-            let line = error.as_bytes()[..at]
-                .iter()
-                .filter(|byte| **byte == b'\n')
-                .count()
-                + 1;
+            let line = error.as_bytes()[..at].split(|byte| *byte == b'\n').count();
             Failure::usage(format!("{}:{line}: not UTF-8 (byte {at})", path.display()))
         })?;
         Self::parse(&text, path)
@@ -107,7 +103,7 @@ impl Study {
     /// Parses the text of a study; `path` is for messages.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
         let study: Self = toml::from_str(text).map_err(|error| explain(&error, text, path))?;
-        study.data.check_keys(text, path)?;
+        check_data_keys(text, path)?;
         let mut problems = study.search.problems();
         if study.name.is_empty()
             || !study
@@ -133,31 +129,29 @@ impl Study {
     }
 }
 
-impl DataSpec {
-    /// A flattened table accepts any key; this does not.
-    fn check_keys(&self, text: &str, path: &Path) -> Result<(), Failure> {
-        const KEYS: [&str; 10] = [
-            "dataset",
-            "files",
-            "leaks",
-            "id",
-            "group",
-            "label",
-            "cluster",
-            "fields",
-            "label_map",
-            "bands",
-        ];
-        let document: toml::Table =
-            toml::from_str(text).map_err(|error| explain(&error, text, path))?;
-        let given = document.get("data").and_then(toml::Value::as_table);
-        for key in given.into_iter().flat_map(toml::Table::keys) {
-            if !KEYS.contains(&key.as_str()) {
-                return Err(unknown_key(key, &KEYS.map(str::to_owned), text, path));
-            }
+/// A flattened table accepts any key; this does not.
+fn check_data_keys(text: &str, path: &Path) -> Result<(), Failure> {
+    const KEYS: [&str; 10] = [
+        "dataset",
+        "files",
+        "leaks",
+        "id",
+        "group",
+        "label",
+        "cluster",
+        "fields",
+        "label_map",
+        "bands",
+    ];
+    let document: toml::Table =
+        toml::from_str(text).map_err(|error| explain(&error, text, path))?;
+    let given = document.get("data").and_then(toml::Value::as_table);
+    for key in given.into_iter().flat_map(toml::Table::keys) {
+        if !KEYS.contains(&key.as_str()) {
+            return Err(unknown_key(key, &KEYS.map(str::to_owned), text, path));
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// A study with everything the command line changed, as a run keeps it.

@@ -25,7 +25,7 @@ async fn a_wrong_key_is_named_with_its_line_and_a_guess() {
     desk.run(&["estimate"]).await.expect(
         2,
         &[
-            "study.toml:14: unknown key `feilds`",
+            "study.toml:13: unknown key `feilds`",
             "did you mean `fields`?",
         ],
     );
@@ -128,7 +128,7 @@ async fn the_same_text_on_both_sides_of_the_seal_is_refused() {
         if line.starts_with("films") {
             format!(
                 "{}same text {}",
-                &line[..line.rfind(',').unwrap() + 1],
+                &line[..=line.rfind(',').unwrap()],
                 usize::from(line.contains("positive"))
             )
         } else {

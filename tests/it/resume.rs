@@ -38,7 +38,7 @@ fn results(desk: &Desk) -> (String, String, Vec<serde_json::Value>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_kills_change_nothing() {
     // Slow enough that kills fall everywhere in the run.
-    let server = MockServer::start(|seen| model(seen).after(Duration::from_millis(3))).await;
+    let server = MockServer::start(|seen| model(seen).after(Duration::from_millis(25))).await;
     let calm = Desk::new();
     server_in(&calm, &server);
     let ended = calm.run(&["optimize", "--quiet"]).await;

@@ -3,8 +3,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use shiftproof_tasks::{Prompt, PromptId, Reply};
 
-use crate::budget::Spend;
 use crate::event::{GroupScore, Origin};
+use crate::gateway::Loss;
 use crate::llm::Call;
 
 /// What identifies a call: everything that can change its reply.
@@ -74,9 +74,9 @@ pub struct RunRecord {
     /// yet accounted for.
     #[serde(default)]
     pub kills: u64,
-    /// Worst-case spending lost to kills.
+    /// What earlier kills may have cost.
     #[serde(default)]
-    pub lost: Spend,
+    pub losses: Vec<Loss>,
 }
 
 /// How a run stands.

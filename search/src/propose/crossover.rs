@@ -64,7 +64,7 @@ impl Proposer for Crossover {
 }
 
 /// The sentences of a text, at least one.
-fn sentences(text: &str) -> Vec<&str> {
+pub(super) fn sentences(text: &str) -> Vec<&str> {
     let sentences: Vec<&str> = text
         .split_inclusive(['.', '?', '!'])
         .map(str::trim)

@@ -1,5 +1,5 @@
-//! Phrase edits without a model, after `GrIPS` (Prasad et al. 2023): delete,
-//! swap and add phrases of an instruction. Its paraphrase operation needs a
+//! Edits without a model, after `GrIPS` (Prasad et al. 2023): delete and add
+//! phrases, swap sentences of an instruction. Its paraphrase operation needs a
 //! model and is [`Paraphrase`](super::Paraphrase).
 
 use async_trait::async_trait;
@@ -7,6 +7,7 @@ use rand::RngExt;
 use rand::seq::IndexedRandom;
 use shiftproof_tasks::Prompt;
 
+use super::crossover::sentences;
 use super::library::clauses;
 use super::screen::Screen;
 use super::{Proposal, Proposals, Proposer, View};
@@ -74,12 +75,15 @@ fn edit(text: &str, clauses: &[String], rng: &mut impl RngExt) -> String {
         0 if phrases.len() > 1 => {
             phrases.remove(rng.random_range(0..phrases.len()));
         }
-        1 if phrases.len() > 1 => {
-            let (a, b) = (
-                rng.random_range(0..phrases.len()),
-                rng.random_range(0..phrases.len()),
-            );
-            phrases.swap(a, b);
+        1 => {
+            // Whole sentences: phrases that change places lose their grammar.
+            let mut sentences = sentences(text);
+            if sentences.len() > 1 {
+                let a = rng.random_range(0..sentences.len());
+                let b = rng.random_range(0..sentences.len());
+                sentences.swap(a, b);
+                return sentences.join(" ");
+            }
         }
         2 => {
             // Drop one word: the smallest deletion, for instructions of a

@@ -1,5 +1,6 @@
 //! Running the program as a user does.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -54,8 +55,11 @@ impl Desk {
                 } else {
                     "negative"
                 };
-                csv +=
-                    &format!("{domain}{number},{domain},{label},{domain} text number {number}\n");
+                writeln!(
+                    csv,
+                    "{domain}{number},{domain},{label},{domain} text number {number}"
+                )
+                .unwrap();
             }
         }
         let desk = Self { folder };
