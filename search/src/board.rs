@@ -6,17 +6,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rand::RngExt;
 use shiftproof_tasks::{
-    Answer, AnswerForm, Example, Input, Label, Metric, Observation, Outcome, Prompt, PromptId,
-    Reply, Task,
+    Answer, AnswerForm, Example, Input, Label, Outcome, Prompt, PromptId, Reply, Task,
 };
 
 use crate::calibrate::{self, Calibration};
 use crate::event::{GroupInfo, GroupScore};
 use crate::gateway::{Asked, Gateway, Model, Stop};
 use crate::llm::Call;
-use crate::{seeds, stats};
+use crate::score::group_scores;
 
 /// What evaluations need besides the board.
 #[derive(Clone, Copy)]
@@ -347,121 +345,6 @@ impl<'a> Answers<'a> {
         group_scores(self.board, self.task.metric(), &outcomes)
     }
 }
-
-/// Reduces outcomes to a score per group, in the board's order of groups.
-pub(crate) fn group_scores(
-    board: &Board,
-    metric: Metric,
-    outcomes: &[(InputIndex, Outcome)],
-) -> Vec<GroupScore> {
-    let mut by_group: BTreeMap<usize, Vec<&(InputIndex, Outcome)>> = BTreeMap::new();
-    for pair in outcomes {
-        by_group
-            .entry(board.group_of(pair.0))
-            .or_default()
-            .push(pair);
-    }
-    by_group
-        .into_iter()
-        .map(|(group, outcomes)| {
-            let observations: Vec<Observation<'_>> = outcomes
-                .iter()
-                .filter_map(|(input, outcome)| {
-                    Some(Observation {
-                        outcome,
-                        label: board.label(*input)?,
-                        cluster: board.inputs[*input].cluster.as_deref(),
-                    })
-                })
-                .collect();
-            let score = metric.reduce(&observations);
-            let interval = score
-                .value
-                .map(|value| interval(metric, value, &observations));
-            GroupScore {
-                group: board.groups[group].name.clone(),
-                role: board.groups[group].role,
-                voted: outcomes.iter().any(|(input, _)| board.is_voted(*input)),
-                value: score.value,
-                low: interval.map(|interval| interval.low),
-                high: interval.map(|interval| interval.high),
-                n: score.n,
-                unparseable: score.unparseable,
-                failed: score.failed,
-            }
-        })
-        .collect()
-}
-
-/// The interval of one group's score, with a cluster (or an example that stands
-/// for itself) as the unit: in closed form for a mean, else by the bootstrap
-/// percentiles of the metric.
-fn interval(metric: Metric, value: f64, observations: &[Observation<'_>]) -> stats::Interval {
-    let mut clusters: BTreeMap<String, Vec<Observation<'_>>> = BTreeMap::new();
-    for (index, observation) in observations.iter().enumerate() {
-        if observation.outcome.value().is_some() {
-            let name = observation
-                .cluster
-                .map_or_else(|| format!("\0{index}"), str::to_owned);
-            clusters.entry(name).or_default().push(*observation);
-        }
-    }
-    if metric.is_mean() {
-        let independent = clusters.values().all(|members| members.len() == 1);
-        let totals: Vec<stats::Cluster> = clusters
-            .values()
-            .map(|members| stats::Cluster {
-                sum: members
-                    .iter()
-                    .filter_map(|member| member.outcome.value())
-                    .sum(),
-                size: members.len() as f64,
-            })
-            .collect();
-        let binary = observations
-            .iter()
-            .filter_map(|observation| observation.outcome.value())
-            .all(|value| value == 0.0 || value == 1.0);
-        return if independent && binary {
-            stats::wilson(
-                totals.iter().map(|total| total.sum).sum(),
-                totals.len() as f64,
-                CONFIDENCE,
-            )
-        } else {
-            stats::clustered(&totals, CONFIDENCE)
-        };
-    }
-    let clusters: Vec<Vec<Observation<'_>>> = clusters.into_values().collect();
-    let mut rng = seeds::stream(0, "interval");
-    let mut replicates: Vec<f64> = (0..REPLICATES)
-        .filter_map(|_| {
-            let resample: Vec<Observation<'_>> = (0..clusters.len())
-                .flat_map(|_| {
-                    clusters[rng.random_range(0..clusters.len())]
-                        .iter()
-                        .copied()
-                })
-                .collect();
-            metric.reduce(&resample).value
-        })
-        .collect();
-    replicates.sort_by(f64::total_cmp);
-    let at = |share: f64| {
-        let last = replicates.len().saturating_sub(1) as f64;
-        replicates
-            .get((share * last).round() as usize)
-            .copied()
-            .unwrap_or(value)
-    };
-    stats::Interval {
-        low: at((1.0 - CONFIDENCE) / 2.0),
-        high: at(f64::midpoint(1.0, CONFIDENCE)),
-    }
-}
-
-/// Bootstrap replicates behind an interval of a metric that is no mean.
-const REPLICATES: usize = 400;
 
 /// The call that evaluates `prompt` on `input`.
 pub(crate) fn call(task: &dyn Task, prompt: &Prompt, input: &Input) -> Call {

@@ -17,6 +17,7 @@ pub mod propose;
 mod race;
 pub mod replay;
 pub mod run;
+mod score;
 pub mod seeds;
 pub mod select;
 pub mod simulate;

@@ -5,6 +5,8 @@ mod cli;
 #[cfg(unix)]
 mod datasets;
 #[cfg(unix)]
+mod embedded;
+#[cfg(unix)]
 mod fetch;
 #[cfg(unix)]
 mod fetch_stage;

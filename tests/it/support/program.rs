@@ -176,7 +176,7 @@ pub fn model(seen: &Seen) -> Act {
         .next()
         .and_then(|n| n.parse().ok())
         .unwrap_or(0);
-    let right = draw < 200;
+    let right = draw < 160;
     Act::text(if number.is_multiple_of(2) == right {
         "positive"
     } else {

@@ -1,57 +1,16 @@
-//! One run, told from top to bottom in [`Run::execute`].
+//! The phases of a run, in order.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use shiftproof_tasks::{Example, Prompt, PromptId};
 
-use rand::seq::SliceRandom;
-use shiftproof_tasks::{Answer, Data, Example, Label, Outcome, Prompt, PromptId, Task};
-
-use crate::board::{Answers, Board, CandidateIndex, Desk, InputIndex, group_scores};
-use crate::budget::Spend;
-use crate::event::{Contestant, Ending, Event, GroupInfo, Origin, Phase, Proposed, Started};
-use crate::gateway::{Gateway, Model, Stop};
-use crate::plan::plan;
+use super::Run;
+use super::order::{balanced, halves};
+use crate::board::{Answers, Board, CandidateIndex, InputIndex};
+use crate::event::{Event, Origin, Phase, Proposed};
+use crate::gateway::Stop;
 use crate::propose::{self, Crossover, Edit, Induce, Paraphrase, Proposer, TargetUse, View};
 use crate::race::{Race, Standing, ids};
-use crate::spec::{Method, SearchSpec};
-use crate::{compare, seeds, vote};
-
-/// Everything a run needs.
-pub struct Run<'g> {
-    /// The study's name.
-    pub study: String,
-    /// The task.
-    pub task: Arc<dyn Task>,
-    /// The data, by role.
-    pub data: Data,
-    /// The groups in the study's order, sources first.
-    pub groups: Vec<GroupInfo>,
-    /// How to search.
-    pub spec: SearchSpec,
-    /// Further human-written prompts that enter the race beside the seed.
-    pub human: Vec<Prompt>,
-    /// The random seed.
-    pub seed: u64,
-    /// The model that does the task.
-    pub task_model: Model,
-    /// The model that proposes.
-    pub proposer_model: Model,
-    /// The way to both.
-    pub gateway: &'g Gateway,
-    /// Whether the plan was scaled down to the budget; `false` to begin with.
-    pub fitted: bool,
-}
-
-/// What a run came to; everything else is in its events.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Ended {
-    /// The chosen prompt.
-    pub selected: Prompt,
-    /// How it ended.
-    pub ending: Ending,
-    /// Everything spent.
-    pub spent: Spend,
-}
+use crate::spec::Method;
+use crate::{seeds, vote};
 
 /// The parts of the evaluations that each race gets; the final has the rest.
 const SCREEN_SHARE: f64 = 0.35;
@@ -59,9 +18,9 @@ const RESCREEN_SHARE: f64 = 0.2;
 const REFINE_SHARE: f64 = 0.2;
 
 /// State of a run under way.
-struct Course<'a> {
-    run: &'a Run<'a>,
-    board: Board,
+pub(super) struct Course<'a> {
+    pub run: &'a Run<'a>,
+    pub board: Board,
     /// Source examples for the races, balanced in every prefix.
     screen: Vec<InputIndex>,
     /// Source examples kept for the final.
@@ -77,133 +36,15 @@ struct Course<'a> {
     /// How far voted labels can be trusted, in `0..=1`.
     trust: f64,
     /// The prompt in use today.
-    seed: CandidateIndex,
+    pub seed: CandidateIndex,
     /// Survivors of the last race, best first.
     standings: Vec<Standing>,
     /// Whether every race so far could be afforded.
-    affordable: bool,
-}
-
-impl Run<'_> {
-    /// Searches, selects and audits.
-    ///
-    /// Executing the same run again over the same stored replies takes the same
-    /// course and tells the same events.
-    pub async fn execute(mut self) -> Result<Ended, Stop> {
-        let audit = std::mem::replace(
-            &mut self.data.audit,
-            shiftproof_tasks::SealedAudit::new(Vec::new(), self.data.reads.clone()),
-        );
-        self.gateway.tell(&Event::Started(self.started()))?;
-        self.hold_back_audit(&audit);
-        self.fit_to_budget(audit.len());
-        let mut course = Course::begin(&self)?;
-        course.propose_and_screen().await?;
-        if self.spec.method == Method::Gpo {
-            course.vote().await?;
-            course.repropose().await?;
-        }
-        for round in 0..self.spec.rounds {
-            course.refine(round).await?;
-        }
-        let (selected, ensemble) = course.select().await?;
-        let target_labels_read = self.data.reads.count();
-        let before_audit = self.data.reads.count();
-        self.gateway.release();
-        let audited = course.audit(audit.open(), selected, &ensemble).await?;
-        let ending = if course.affordable && audited && !self.fitted {
-            Ending::Completed
-        } else {
-            Ending::BudgetExhausted
-        };
-        let spent = self.gateway.spent();
-        self.gateway.tell(&Event::Finished {
-            ending,
-            spent,
-            target_labels_read,
-            audit_labels_read: self.data.reads.count() - before_audit,
-        })?;
-        Ok(Ended {
-            selected: course.board.candidates[selected].prompt.clone(),
-            ending,
-            spent,
-        })
-    }
-
-    fn started(&self) -> Started {
-        Started {
-            study: self.study.clone(),
-            task: self.task.name().to_owned(),
-            metric: self.task.metric().name().to_owned(),
-            method: self.spec.method.to_string(),
-            objective: self.spec.objective.to_string(),
-            task_model: self.task_model.llm.identity().to_owned(),
-            proposer_model: self.proposer_model.llm.identity().to_owned(),
-            seed: self.seed,
-            limits: self.gateway.limits(),
-            groups: self.groups.clone(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        }
-    }
-
-    /// Sets aside what auditing the seed and the selected prompt will cost, so
-    /// that a search cannot spend the money that measures it.
-    fn hold_back_audit(&self, audit: &shiftproof_tasks::SealedAudit) {
-        let seed = self.task.seed();
-        let worst: Spend = audit
-            .inputs()
-            .map(|input| {
-                let call = crate::board::call(self.task.as_ref(), &seed, input);
-                self.task_model.worst_case(&call)
-            })
-            .sum();
-        self.gateway.hold_back(worst + worst);
-    }
-
-    /// Scales the plan down to a call limit that it exceeds, so that every phase
-    /// gets its share instead of the first ones taking all.
-    fn fit_to_budget(&mut self, audit: usize) {
-        let Some(limit) = self.gateway.limits().calls else {
-            return;
-        };
-        let planned: usize = plan(&self.spec, &self.data)
-            .iter()
-            .filter(|phase| phase.phase != Phase::Audit)
-            .map(|phase| phase.proposer_calls + phase.task_calls)
-            .sum();
-        let left = (limit as usize).saturating_sub(2 * audit);
-        if planned <= left {
-            return;
-        }
-        let ratio = left as f64 / planned as f64;
-        let scale = |count: &mut usize| *count = (*count as f64 * ratio) as usize;
-        scale(&mut self.spec.evaluations);
-        scale(&mut self.spec.proposals);
-        scale(&mut self.spec.paraphrases);
-        scale(&mut self.spec.edits);
-        // An even selection, whatever the order of the groups.
-        let inputs = &mut self.data.target.inputs;
-        let mut index = 0.0;
-        inputs.retain(|_| {
-            let before = f64::floor(index);
-            index += ratio;
-            f64::floor(index) > before
-        });
-        self.fitted = true;
-    }
-
-    fn desk(&self) -> Desk<'_> {
-        Desk {
-            task: self.task.as_ref(),
-            gateway: self.gateway,
-            model: &self.task_model,
-            calibration: self.spec.calibration,
-        }
-    }
+    pub affordable: bool,
 }
 
 impl<'a> Course<'a> {
-    fn begin(run: &'a Run<'a>) -> Result<Self, Stop> {
+    pub fn begin(run: &'a Run<'a>) -> Result<Self, Stop> {
         let mut board = Board::new(run.groups.clone());
         let validation = board.add_examples(&run.data.source.validation);
         // Half the examples run the races, the other half decides: a score that
@@ -266,12 +107,12 @@ impl<'a> Course<'a> {
         Ok(entered)
     }
 
-    fn phase(&self, phase: Phase, plan: String) -> Result<(), Stop> {
+    pub fn phase(&self, phase: Phase, plan: String) -> Result<(), Stop> {
         self.run.gateway.tell(&Event::Phase { phase, plan })
     }
 
     /// Phase 1: prompts from source demonstrations (or edits), screened.
-    async fn propose_and_screen(&mut self) -> Result<(), Stop> {
+    pub async fn propose_and_screen(&mut self) -> Result<(), Stop> {
         let spec = &self.run.spec;
         let seeds: Vec<CandidateIndex> = (0..self.board.candidates.len()).collect();
         let proposer: Box<dyn Proposer> = match spec.method {
@@ -302,7 +143,7 @@ impl<'a> Course<'a> {
     }
 
     /// Phase 2 of GPO: the best prompts label the target inputs by vote.
-    async fn vote(&mut self) -> Result<(), Stop> {
+    pub async fn vote(&mut self) -> Result<(), Stop> {
         let spec = &self.run.spec;
         let voters = self.voters();
         self.phase(
@@ -369,7 +210,7 @@ impl<'a> Course<'a> {
     }
 
     /// Phase 3 of GPO: prompts from the mix of source and voted target.
-    async fn repropose(&mut self) -> Result<(), Stop> {
+    pub async fn repropose(&mut self) -> Result<(), Stop> {
         let spec = &self.run.spec;
         let proposer = self.induce(TargetUse::Voted);
         self.phase(
@@ -396,7 +237,7 @@ impl<'a> Course<'a> {
     }
 
     /// Edits, crossovers and paraphrases around the best.
-    async fn refine(&mut self, round: usize) -> Result<(), Stop> {
+    pub async fn refine(&mut self, round: usize) -> Result<(), Stop> {
         let spec = &self.run.spec;
         let parents = self.survivors();
         self.phase(
@@ -427,7 +268,7 @@ impl<'a> Course<'a> {
     }
 
     /// The final: finalists and seed on examples no race has used, and the pick.
-    async fn select(&mut self) -> Result<(CandidateIndex, Vec<CandidateIndex>), Stop> {
+    pub async fn select(&mut self) -> Result<(CandidateIndex, Vec<CandidateIndex>), Stop> {
         let spec = &self.run.spec;
         let finalists = self.survivors();
         let mut inputs = self.fresh.clone();
@@ -483,121 +324,6 @@ impl<'a> Course<'a> {
             ensemble: ids(&self.board, &ensemble),
         })?;
         Ok((best.candidate, ensemble))
-    }
-
-    /// Opens the seal: the seed, the selected prompt and the ensemble on the
-    /// same examples. Returns whether the budget sufficed.
-    async fn audit(
-        &mut self,
-        sealed: Vec<Example>,
-        selected: CandidateIndex,
-        ensemble: &[CandidateIndex],
-    ) -> Result<bool, Stop> {
-        if sealed.is_empty() {
-            return Ok(true);
-        }
-        self.phase(
-            Phase::Audit,
-            format!(
-                "seed, selected and an ensemble of {} on {} sealed examples",
-                ensemble.len(),
-                sealed.len()
-            ),
-        )?;
-        let desk = self.run.desk();
-        // Calibration is fixed before the audit: a deployed prompt cannot wait
-        // for a batch.
-        let fixed: BTreeMap<CandidateIndex, Option<Vec<f64>>> = ensemble
-            .iter()
-            .chain([&self.seed, &selected])
-            .map(|&c| (c, self.board.bias(desk.calibration, c)))
-            .collect();
-        let inputs = self.board.add_examples(&sealed);
-        let bias = |c: CandidateIndex| fixed.get(&c).cloned().flatten();
-
-        let mut complete = self
-            .board
-            .ask(desk, &[self.seed, selected], &inputs)
-            .await?;
-        for (contestant, candidate) in [
-            (Contestant::Seed, self.seed),
-            (Contestant::Selected, selected),
-        ] {
-            let answers = self
-                .board
-                .answers(desk, candidate)
-                .with_bias(bias(candidate));
-            self.run.gateway.tell(&Event::Audited {
-                contestant,
-                groups: answers.group_scores(&inputs),
-            })?;
-        }
-        if complete && !ensemble.is_empty() {
-            complete &= self.board.ask(desk, ensemble, &inputs).await?;
-            if complete {
-                let voters: Vec<Answers<'_>> = ensemble
-                    .iter()
-                    .map(|&c| self.board.answers(desk, c).with_bias(bias(c)))
-                    .collect();
-                let outcomes = self.ensemble_outcomes(&voters, &inputs);
-                let groups = group_scores(&self.board, self.run.task.metric(), &outcomes);
-                self.run.gateway.tell(&Event::Audited {
-                    contestant: Contestant::Ensemble,
-                    groups,
-                })?;
-            }
-        }
-        let answers = |c: CandidateIndex| self.board.answers(desk, c).with_bias(bias(c));
-        let compared = compare::audit(
-            &self.board,
-            &answers(self.seed),
-            &answers(selected),
-            &inputs,
-        );
-        if let Some((groups, worst)) = compared {
-            self.run.gateway.tell(&Event::Compared { groups, worst })?;
-        }
-        Ok(complete)
-    }
-
-    /// Grades the plurality answer of the voters.
-    fn ensemble_outcomes(
-        &self,
-        voters: &[Answers<'_>],
-        inputs: &[InputIndex],
-    ) -> Vec<(InputIndex, Outcome)> {
-        inputs
-            .iter()
-            .filter_map(|&input| {
-                let votes: Vec<Option<String>> = voters
-                    .iter()
-                    .map(|voter| voter.answer(input).and_then(|answer| answer.vote()))
-                    .collect();
-                let label = self.board.label(input)?;
-                let outcome = match vote::plurality(&votes) {
-                    Some((winner, _)) => {
-                        // The first voter that gave the winning answer lends it
-                        // its form; margins are not comparable across prompts.
-                        let answer = voters
-                            .iter()
-                            .filter_map(|voter| voter.answer(input))
-                            .find(|answer| answer.vote().as_ref() == Some(&winner))?;
-                        let answer = match answer {
-                            Answer::Class { label, .. } => Answer::Class {
-                                label,
-                                margin: None,
-                            },
-                            other => other,
-                        };
-                        self.run.task.grade(&answer, label)
-                    }
-                    None => Outcome::Unparseable {
-                        text: String::new(),
-                    },
-                };
-                Some((input, outcome))
-            })
-            .collect()
     }
 
     fn induce(&self, target: TargetUse) -> Box<dyn Proposer> {
@@ -717,70 +443,4 @@ fn trust(kept: usize, right: usize) -> f64 {
     }
     let accuracy = (right as f64 + 1.0) / (kept as f64 + 2.0);
     (2.0 * accuracy - 1.0).max(0.0).powi(2)
-}
-
-/// Labelled inputs by group and class, each cell shuffled by its own stream.
-fn cells(board: &Board, inputs: &[InputIndex], seed: u64, name: &str) -> Vec<Vec<Vec<InputIndex>>> {
-    let mut cells: BTreeMap<usize, BTreeMap<String, Vec<InputIndex>>> = BTreeMap::new();
-    for &input in inputs {
-        let class = match board.label(input) {
-            Some(Label::Class(class)) => class.clone(),
-            _ => String::new(),
-        };
-        cells
-            .entry(board.group_of(input))
-            .or_default()
-            .entry(class)
-            .or_default()
-            .push(input);
-    }
-    for (group, classes) in &mut cells {
-        for (class, members) in classes {
-            members.shuffle(&mut seeds::stream(
-                seed,
-                &format!("order {name} {group} {class}"),
-            ));
-        }
-    }
-    cells
-        .into_values()
-        .map(|classes| classes.into_values().collect())
-        .collect()
-}
-
-/// An order of labelled inputs of which every prefix is as balanced as can be
-/// across groups and, within a group, across classes.
-fn balanced(board: &Board, inputs: &[InputIndex], seed: u64, name: &str) -> Vec<InputIndex> {
-    interleave(&cells(board, inputs, seed, name))
-}
-
-/// Two such orders that share the inputs equally, cell by cell.
-fn halves(
-    board: &Board,
-    inputs: &[InputIndex],
-    seed: u64,
-    name: &str,
-) -> (Vec<InputIndex>, Vec<InputIndex>) {
-    let mut front = cells(board, inputs, seed, name);
-    let mut back = front.clone();
-    for cell in front.iter_mut().flatten() {
-        cell.truncate(cell.len().div_ceil(2));
-    }
-    for cell in back.iter_mut().flatten() {
-        cell.drain(..cell.len().div_ceil(2));
-    }
-    (interleave(&front), interleave(&back))
-}
-
-fn interleave(groups: &[Vec<Vec<InputIndex>>]) -> Vec<InputIndex> {
-    let groups: Vec<Vec<InputIndex>> = groups.iter().map(|classes| round_robin(classes)).collect();
-    round_robin(&groups)
-}
-
-/// Takes one from each list in turn until all are empty.
-fn round_robin(lists: &[Vec<InputIndex>]) -> Vec<InputIndex> {
-    let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
-    (0..longest)
-        .flat_map(|turn| lists.iter().filter_map(move |list| list.get(turn).copied()))
-        .collect()
 }

@@ -1,0 +1,129 @@
+//! The sealed audit of a run.
+
+use std::collections::BTreeMap;
+
+use shiftproof_tasks::{Answer, Example, Outcome};
+
+use super::course::Course;
+use crate::board::{Answers, CandidateIndex, InputIndex};
+use crate::event::{Contestant, Event, Phase};
+use crate::gateway::Stop;
+use crate::score::group_scores;
+use crate::{compare, vote};
+
+impl Course<'_> {
+    /// Opens the seal: the seed, the selected prompt and the ensemble on the
+    /// same examples. Returns whether the budget sufficed.
+    pub async fn audit(
+        &mut self,
+        sealed: Vec<Example>,
+        selected: CandidateIndex,
+        ensemble: &[CandidateIndex],
+    ) -> Result<bool, Stop> {
+        if sealed.is_empty() {
+            return Ok(true);
+        }
+        self.phase(
+            Phase::Audit,
+            format!(
+                "seed, selected and an ensemble of {} on {} sealed examples",
+                ensemble.len(),
+                sealed.len()
+            ),
+        )?;
+        let desk = self.run.desk();
+        // Calibration is fixed before the audit: a deployed prompt cannot wait
+        // for a batch.
+        let fixed: BTreeMap<CandidateIndex, Option<Vec<f64>>> = ensemble
+            .iter()
+            .chain([&self.seed, &selected])
+            .map(|&c| (c, self.board.bias(desk.calibration, c)))
+            .collect();
+        let inputs = self.board.add_examples(&sealed);
+        let bias = |c: CandidateIndex| fixed.get(&c).cloned().flatten();
+
+        let mut complete = self
+            .board
+            .ask(desk, &[self.seed, selected], &inputs)
+            .await?;
+        for (contestant, candidate) in [
+            (Contestant::Seed, self.seed),
+            (Contestant::Selected, selected),
+        ] {
+            let answers = self
+                .board
+                .answers(desk, candidate)
+                .with_bias(bias(candidate));
+            self.run.gateway.tell(&Event::Audited {
+                contestant,
+                groups: answers.group_scores(&inputs),
+            })?;
+        }
+        if complete && !ensemble.is_empty() {
+            complete &= self.board.ask(desk, ensemble, &inputs).await?;
+            if complete {
+                let voters: Vec<Answers<'_>> = ensemble
+                    .iter()
+                    .map(|&c| self.board.answers(desk, c).with_bias(bias(c)))
+                    .collect();
+                let outcomes = self.ensemble_outcomes(&voters, &inputs);
+                let groups = group_scores(&self.board, self.run.task.metric(), &outcomes);
+                self.run.gateway.tell(&Event::Audited {
+                    contestant: Contestant::Ensemble,
+                    groups,
+                })?;
+            }
+        }
+        let answers = |c: CandidateIndex| self.board.answers(desk, c).with_bias(bias(c));
+        let compared = compare::audit(
+            &self.board,
+            &answers(self.seed),
+            &answers(selected),
+            &inputs,
+        );
+        if let Some((groups, worst)) = compared {
+            self.run.gateway.tell(&Event::Compared { groups, worst })?;
+        }
+        Ok(complete)
+    }
+
+    /// Grades the plurality answer of the voters.
+    fn ensemble_outcomes(
+        &self,
+        voters: &[Answers<'_>],
+        inputs: &[InputIndex],
+    ) -> Vec<(InputIndex, Outcome)> {
+        inputs
+            .iter()
+            .filter_map(|&input| {
+                let votes: Vec<Option<String>> = voters
+                    .iter()
+                    .map(|voter| voter.answer(input).and_then(|answer| answer.vote()))
+                    .collect();
+                let label = self.board.label(input)?;
+                let outcome = match vote::plurality(&votes) {
+                    Some((winner, _)) => {
+                        // The first voter that gave the winning answer lends it
+                        // its form; margins are not comparable across prompts.
+                        let answer = voters
+                            .iter()
+                            .filter_map(|voter| voter.answer(input))
+                            .find(|answer| answer.vote().as_ref() == Some(&winner))?;
+                        let answer = match answer {
+                            Answer::Class { label, .. } => Answer::Class {
+                                label,
+                                margin: None,
+                            },
+                            other => other,
+                        };
+                        self.run.task.grade(&answer, label)
+                    }
+                    None => Outcome::Unparseable {
+                        text: String::new(),
+                    },
+                };
+                Some((input, outcome))
+            })
+            .collect()
+    }
+}

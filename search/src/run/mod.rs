@@ -1,0 +1,172 @@
+//! One run, told from top to bottom in [`Run::execute`].
+
+mod audit;
+mod course;
+mod order;
+
+use std::sync::Arc;
+
+use shiftproof_tasks::{Data, Prompt, SealedAudit, Task};
+
+use self::course::Course;
+use crate::board::Desk;
+use crate::budget::Spend;
+use crate::event::{Ending, Event, GroupInfo, Phase, Started};
+use crate::gateway::{Gateway, Model, Stop};
+use crate::plan::plan;
+use crate::spec::{Method, SearchSpec};
+
+/// Everything a run needs.
+pub struct Run<'g> {
+    /// The study's name.
+    pub study: String,
+    /// The task.
+    pub task: Arc<dyn Task>,
+    /// The data, by role.
+    pub data: Data,
+    /// The groups in the study's order, sources first.
+    pub groups: Vec<GroupInfo>,
+    /// How to search.
+    pub spec: SearchSpec,
+    /// Further human-written prompts that enter the race beside the seed.
+    pub human: Vec<Prompt>,
+    /// The random seed.
+    pub seed: u64,
+    /// The model that does the task.
+    pub task_model: Model,
+    /// The model that proposes.
+    pub proposer_model: Model,
+    /// The way to both.
+    pub gateway: &'g Gateway,
+    /// Whether the plan was scaled down to the budget; `false` to begin with.
+    pub fitted: bool,
+}
+
+/// What a run came to; everything else is in its events.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ended {
+    /// The chosen prompt.
+    pub selected: Prompt,
+    /// How it ended.
+    pub ending: Ending,
+    /// Everything spent.
+    pub spent: Spend,
+}
+
+impl Run<'_> {
+    /// Searches, selects and audits.
+    ///
+    /// Executing the same run again over the same stored replies takes the same
+    /// course and tells the same events.
+    pub async fn execute(mut self) -> Result<Ended, Stop> {
+        let audit = std::mem::replace(
+            &mut self.data.audit,
+            SealedAudit::new(Vec::new(), self.data.reads.clone()),
+        );
+        self.gateway.tell(&Event::Started(self.started()))?;
+        self.hold_back_audit(&audit);
+        self.fit_to_budget(audit.len());
+        let mut course = Course::begin(&self)?;
+        course.propose_and_screen().await?;
+        if self.spec.method == Method::Gpo {
+            course.vote().await?;
+            course.repropose().await?;
+        }
+        for round in 0..self.spec.rounds {
+            course.refine(round).await?;
+        }
+        let (selected, ensemble) = course.select().await?;
+        let target_labels_read = self.data.reads.count();
+        let before_audit = self.data.reads.count();
+        self.gateway.release();
+        let audited = course.audit(audit.open(), selected, &ensemble).await?;
+        let ending = if course.affordable && audited && !self.fitted {
+            Ending::Completed
+        } else {
+            Ending::BudgetExhausted
+        };
+        let spent = self.gateway.spent();
+        self.gateway.tell(&Event::Finished {
+            ending,
+            spent,
+            target_labels_read,
+            audit_labels_read: self.data.reads.count() - before_audit,
+        })?;
+        Ok(Ended {
+            selected: course.board.candidates[selected].prompt.clone(),
+            ending,
+            spent,
+        })
+    }
+
+    fn started(&self) -> Started {
+        Started {
+            study: self.study.clone(),
+            task: self.task.name().to_owned(),
+            metric: self.task.metric().name().to_owned(),
+            method: self.spec.method.to_string(),
+            objective: self.spec.objective.to_string(),
+            task_model: self.task_model.llm.identity().to_owned(),
+            proposer_model: self.proposer_model.llm.identity().to_owned(),
+            seed: self.seed,
+            limits: self.gateway.limits(),
+            groups: self.groups.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    /// Sets aside what auditing the seed and the selected prompt will cost, so
+    /// that a search cannot spend the money that measures it.
+    fn hold_back_audit(&self, audit: &SealedAudit) {
+        let seed = self.task.seed();
+        let worst: Spend = audit
+            .inputs()
+            .map(|input| {
+                let call = crate::board::call(self.task.as_ref(), &seed, input);
+                self.task_model.worst_case(&call)
+            })
+            .sum();
+        self.gateway.hold_back(worst + worst);
+    }
+
+    /// Scales the plan down to a call limit that it exceeds, so that every phase
+    /// gets its share instead of the first ones taking all.
+    fn fit_to_budget(&mut self, audit: usize) {
+        let Some(limit) = self.gateway.limits().calls else {
+            return;
+        };
+        let planned: usize = plan(&self.spec, &self.data)
+            .iter()
+            .filter(|phase| phase.phase != Phase::Audit)
+            .map(|phase| phase.proposer_calls + phase.task_calls)
+            .sum();
+        let left = (limit as usize).saturating_sub(2 * audit);
+        if planned <= left {
+            return;
+        }
+        let ratio = left as f64 / planned as f64;
+        let scale = |count: &mut usize| *count = (*count as f64 * ratio) as usize;
+        scale(&mut self.spec.evaluations);
+        scale(&mut self.spec.proposals);
+        scale(&mut self.spec.paraphrases);
+        scale(&mut self.spec.edits);
+        // An even selection, whatever the order of the groups.
+        let inputs = &mut self.data.target.inputs;
+        let mut index = 0.0;
+        inputs.retain(|_| {
+            let before = f64::floor(index);
+            index += ratio;
+            f64::floor(index) > before
+        });
+        self.fitted = true;
+    }
+
+    fn desk(&self) -> Desk<'_> {
+        Desk {
+            task: self.task.as_ref(),
+            gateway: self.gateway,
+            model: &self.task_model,
+            calibration: self.spec.calibration,
+        }
+    }
+}
