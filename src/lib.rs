@@ -14,6 +14,7 @@ pub mod datasets;
 pub mod exit;
 pub mod fetch;
 pub mod kinds;
+pub mod live;
 pub mod llm;
 pub mod progress;
 pub mod report;

@@ -90,9 +90,10 @@ impl Observer for Progress {
         if self.verbosity == Verbosity::Quiet {
             return;
         }
-        let mark = if replayed { " (from the store)" } else { "" };
+        if let Some(line) = milestone(event, replayed) {
+            self.say(&line);
+        }
         match event {
-            Event::Phase { phase, plan } => self.say(&format!("{phase:9} {plan}{mark}")),
             Event::Discarded {
                 reason,
                 count,
@@ -116,15 +117,6 @@ impl Observer for Progress {
             } if self.verbosity == Verbosity::Verbose => {
                 let verb = if *kept { "keep" } else { "drop" };
                 self.say(&format!("          {verb} {candidate:#}: {reason}"));
-            }
-            Event::Voted(voted) => self.say(&format!(
-                "          {} of {} inputs kept",
-                voted.kept, voted.inputs
-            )),
-            Event::Selected {
-                candidate, reason, ..
-            } => {
-                self.say(&format!("          selected {candidate:#}: {reason}"));
             }
             _ => {}
         }
@@ -173,6 +165,32 @@ impl Observer for Progress {
             self.say(&text);
         }
     }
+}
+
+/// The line that an event of general interest leaves on the screen.
+pub(crate) fn milestone(event: &Event, replayed: bool) -> Option<String> {
+    let mark = if replayed { " (from the store)" } else { "" };
+    Some(match event {
+        Event::Phase { phase, plan } => format!("{phase:9} {plan}{mark}"),
+        Event::Voted(voted) => {
+            let right = voted.source_accuracy.map_or_else(String::new, |share| {
+                format!(
+                    "; on labelled source examples such votes are {:.0}% right",
+                    share * 100.0
+                )
+            });
+            format!(
+                "          {} of {} inputs kept{right}",
+                voted.kept, voted.inputs
+            )
+        }
+        Event::Selected {
+            candidate, reason, ..
+        } => {
+            format!("          selected {candidate:#}: {reason}")
+        }
+        _ => return None,
+    })
 }
 
 /// Seconds as a short clock.

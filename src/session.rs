@@ -212,11 +212,11 @@ impl Session {
         })
     }
 
-    /// Calls that can be in flight at once.
+    /// Calls that can be unanswered, or answered and not yet durable, at once.
     fn in_flight(&self) -> u64 {
         let of = |connected: &Connected| {
             let capabilities = connected.model.llm.capabilities();
-            (capabilities.batch * capabilities.concurrency) as u64
+            (2 * capabilities.batch * capabilities.concurrency) as u64
         };
         self.proposer_model
             .as_ref()

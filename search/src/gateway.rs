@@ -290,15 +290,20 @@ impl Gateway {
 
         let capabilities = model.llm.capabilities();
         let total = missing.len() as u64;
+        let slots = capabilities.concurrency.max(1);
         let mut queue = missing.chunks(capabilities.batch.max(1));
+        // A slot is free again when the reply is here; making it durable takes
+        // a second set of as many slots, so that a slow disk holds back the
+        // model only when it cannot keep up.
         let mut in_flight = FuturesUnordered::new();
+        let mut saving = FuturesUnordered::new();
         let mut done = 0;
         let mut stop = None;
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         loop {
             // After a failure or an interrupt nothing new is sent, but what is
             // in flight is awaited: it is paid for.
-            while stop.is_none() && in_flight.len() < capabilities.concurrency.max(1) {
+            while stop.is_none() && in_flight.len() < slots && saving.len() < slots {
                 let Some(chunk) = queue.next() else { break };
                 if self.cancel.is_cancelled() {
                     stop = Some(Stop::Interrupted);
@@ -306,26 +311,32 @@ impl Gateway {
                     in_flight.push(self.send(model, chunk));
                 }
             }
+            if in_flight.is_empty() && saving.is_empty() {
+                return stop.map_or(Ok(()), Err);
+            }
             tokio::select! {
                 biased;
-                answered = in_flight.next() => match answered {
-                    Some(Ok(sent)) => {
-                        done += sent.calls;
-                        self.tick(model, done, total, sent.latency);
+                Some(saved) = saving.next() => {
+                    if let Err(error) = saved {
+                        stop.get_or_insert(Stop::from(error));
                     }
-                    Some(Err(error)) => {
-                        stop.get_or_insert(error);
+                }
+                Some(answered) = in_flight.next() => {
+                    done += answered.calls;
+                    if let Some(failure) = answered.failure {
+                        stop.get_or_insert(failure);
                     }
-                    None => return stop.map_or(Ok(()), Err),
-                },
+                    self.tick(model, done, total, answered.latency);
+                    saving.push(self.ledger.record(answered.durable));
+                }
                 // A client that waits out a rate limit must not look stuck.
                 _ = heartbeat.tick() => self.tick(model, done, total, Duration::ZERO),
             }
         }
     }
 
-    /// Sends one batch and makes its answers durable before anyone sees them.
-    async fn send(&self, model: &Model, chunk: &[(Key, &Call)]) -> Result<Sent, Stop> {
+    /// Sends one batch.
+    async fn send(&self, model: &Model, chunk: &[(Key, &Call)]) -> Answered {
         let started = Instant::now();
         self.sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
         let answers = if let [(_, call)] = chunk {
@@ -334,31 +345,27 @@ impl Gateway {
             let calls: Vec<Call> = chunk.iter().map(|(_, call)| (*call).clone()).collect();
             model.llm.call_batch(&calls).await
         };
-        let mut stop = None;
-        let mut durable = Vec::with_capacity(chunk.len());
+        let mut answered = Answered {
+            calls: chunk.len() as u64,
+            latency: started.elapsed(),
+            durable: Vec::with_capacity(chunk.len()),
+            failure: None,
+        };
         for ((key, _), answer) in chunk.iter().zip(answers) {
             let stored = match answer {
                 Ok(reply) => Stored::Reply(reply),
                 Err(LlmError::Request(reason)) => Stored::Refused(reason),
                 Err(LlmError::Unavailable(reason) | LlmError::Rejected(reason)) => {
-                    stop.get_or_insert(Stop::Provider {
+                    answered.failure.get_or_insert(Stop::Provider {
                         model: model.llm.identity().to_owned(),
                         reason,
                     });
                     continue;
                 }
             };
-            durable.push((*key, stored));
+            answered.durable.push((*key, stored));
         }
-        let latency = started.elapsed();
-        self.ledger.record(durable).await?;
-        stop.map_or(
-            Ok(Sent {
-                calls: chunk.len() as u64,
-                latency,
-            }),
-            Err,
-        )
+        answered
     }
 
     /// Charges what the wave used; an answer from the store is charged as it
@@ -430,10 +437,14 @@ impl Gateway {
     }
 }
 
-/// A batch that was answered.
-struct Sent {
+/// A batch that was answered, in whole or in part.
+struct Answered {
     calls: u64,
     latency: Duration,
+    /// What is to be kept.
+    durable: Vec<(Key, Stored)>,
+    /// Why the run cannot go on.
+    failure: Option<Stop>,
 }
 
 /// Calls reserved together.

@@ -119,7 +119,7 @@ impl std::fmt::Display for Method {
 }
 
 /// How group scores become one number, higher is better; see
-/// [`select`](crate::select) for formulas and sources.
+/// [`select`] for formulas and sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ObjectiveName {
@@ -164,7 +164,7 @@ impl std::fmt::Display for ObjectiveName {
     }
 }
 
-/// How evaluations are spent; see [`select`](crate::select).
+/// How evaluations are spent; see [`select`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RuleName {

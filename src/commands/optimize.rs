@@ -12,6 +12,7 @@ use super::{estimate, fetch_progress, note, open_ledger, print, resolve};
 use crate::cli::Optimize;
 use crate::exit::{Exit, Failure};
 use crate::kinds::Kinds;
+use crate::live::Live;
 use crate::progress::{Progress, Verbosity, clock};
 use crate::report::{Summary, worst};
 use crate::session::{Done, Session, stored_events};
@@ -68,8 +69,16 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
         None => session.new_run(&ledger)?,
     };
     let id = record.id.clone();
-    let mut observers: Vec<Box<dyn Observer>> =
-        vec![Box::new(Progress::new(verbosity, session.planned_calls()))];
+    let planned = session.planned_calls();
+    let live = if verbosity == Verbosity::Normal {
+        Live::start(planned)
+    } else {
+        None
+    };
+    let mut observers: Vec<Box<dyn Observer>> = match live {
+        Some(live) => vec![Box::new(live)],
+        None => vec![Box::new(Progress::new(verbosity, planned))],
+    };
     if let Some(path) = &args.events {
         observers.push(Box::new(EventLines::create(path)?));
     }
