@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Stderr, stderr, stdin};
 use std::time::{Duration, Instant};
 
-use ratatui::backend::{Backend, CrosstermBackend};
+use ratatui::backend::CrosstermBackend;
 use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::Line;
@@ -86,11 +86,7 @@ impl Observer for Live {
         if let Some(line) = milestone(event, replayed) {
             self.say(&line);
         }
-        if matches!(event, Event::Finished { .. }) {
-            let _ = self.terminal.clear();
-        } else {
-            self.draw();
-        }
+        self.draw();
     }
 
     fn tick(&mut self, tick: &Tick) {
@@ -103,8 +99,11 @@ impl Observer for Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
+        // What is printed next begins where the panel stood.
+        let top = self.terminal.get_frame().area().y;
         let _ = self.terminal.clear();
-        let _ = self.terminal.backend_mut().show_cursor();
+        let _ = self.terminal.set_cursor_position((0, top));
+        let _ = self.terminal.show_cursor();
     }
 }
 
@@ -254,7 +253,7 @@ mod tests {
             "starting",
             "best so far: Is it good?",
             "amazon",
-            "80.0 [70.0, 90.0]",
+            "80.0 [70, 90]",
             "nyt",
             "target, voted labels",
         ] {

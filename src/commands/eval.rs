@@ -142,7 +142,7 @@ fn text(table: &Table) -> String {
             };
             let _ = write!(
                 out,
-                "  {:12} {:>18}  n {:>4}  {role}{mark}",
+                "  {:12} {:>15}  n {:>4}  {role}{mark}",
                 group.group,
                 score(group),
                 group.n

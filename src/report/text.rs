@@ -111,13 +111,13 @@ impl Summary {
             .max(12);
         write!(
             out,
-            "\n{:width$}  {:>4}  {:>18}  {:>18}  {:>21}",
+            "\n{:width$}  {:>4}  {:>15}  {:>15}  {:>17}",
             "group", "n", "seed", "selected", "selected − seed"
         )?;
         if ensemble.is_some() {
             write!(
                 out,
-                "  {:>18}",
+                "  {:>15}",
                 format!("ensemble of {}", self.ensemble.len())
             )?;
         }
@@ -136,7 +136,7 @@ impl Summary {
             let delta = self.compared.iter().find(|row| row.group == group.group);
             write!(
                 out,
-                "{:width$}  {:>4}  {:>18}  {:>18}  {:>21}",
+                "{:width$}  {:>4}  {:>15}  {:>15}  {:>17}",
                 group.group,
                 group.n,
                 of(seed),
@@ -144,7 +144,7 @@ impl Summary {
                 delta.map_or_else(|| "-".into(), difference)
             )?;
             if let Some(ensemble) = ensemble {
-                write!(out, "  {:>18}", of(ensemble))?;
+                write!(out, "  {:>15}", of(ensemble))?;
             }
             write!(out, "  {role}")?;
             if group.unparseable > 0 {
@@ -158,7 +158,7 @@ impl Summary {
         let of = |groups: &[GroupScore]| worst(groups).map_or_else(|| "-".into(), score);
         write!(
             out,
-            "{:width$}  {:>4}  {:>18}  {:>18}  {:>21}",
+            "{:width$}  {:>4}  {:>15}  {:>15}  {:>17}",
             "worst target",
             "",
             of(seed),
@@ -166,7 +166,7 @@ impl Summary {
             self.worst.as_ref().map_or_else(|| "-".into(), difference)
         )?;
         if let Some(ensemble) = ensemble {
-            write!(out, "  {:>18}", of(ensemble))?;
+            write!(out, "  {:>15}", of(ensemble))?;
         }
         writeln!(out)?;
         writeln!(
@@ -194,12 +194,13 @@ impl Summary {
     }
 }
 
-/// A score with its interval, in points of a hundred.
+/// A score with its interval, in points of a hundred; the interval in whole
+/// points, which is finer than it is known.
 pub(crate) fn score(group: &GroupScore) -> String {
     match (group.value, group.low, group.high) {
         (Some(value), Some(low), Some(high)) => {
             format!(
-                "{:.1} [{:.1}, {:.1}]",
+                "{:.1} [{:.0}, {:.0}]",
                 value * 100.0,
                 low * 100.0,
                 high * 100.0
@@ -211,7 +212,7 @@ pub(crate) fn score(group: &GroupScore) -> String {
 
 fn difference(row: &Difference) -> String {
     format!(
-        "{:+.1} [{:+.1}, {:+.1}]",
+        "{:+.1} [{:+.0}, {:+.0}]",
         row.value * 100.0,
         row.low * 100.0,
         row.high * 100.0
