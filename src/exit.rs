@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use shiftproof_search::gateway::Stop;
+
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -24,6 +26,18 @@ pub enum Exit {
     NoWinner = 101,
     /// Interrupted; the run can be resumed.
     Interrupted = 130,
+}
+
+impl Exit {
+    /// The code of a run that stopped before its end.
+    pub const fn of(stop: &Stop) -> Self {
+        match stop {
+            Stop::Interrupted => Self::Interrupted,
+            Stop::Provider { .. } => Self::Provider,
+            Stop::Budget(_) => Self::Budget,
+            Stop::Ledger(_) | Stop::Log(_) => Self::Data,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {

@@ -7,7 +7,7 @@ use shiftproof_search::gateway::Model;
 use shiftproof_search::plan::PhasePlan;
 use shiftproof_tasks::{Input, Message, Request};
 
-use super::{fetch_progress, print, resolve};
+use super::{fetch_progress, print, resolve, to_json};
 use crate::cli;
 use crate::exit::{Exit, Failure};
 use crate::kinds::Kinds;
@@ -31,9 +31,7 @@ pub(super) async fn run(args: &cli::Estimate, kinds: &Kinds) -> Result<Exit, Fai
     let session = Session::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
     let plan = estimate(&session);
     if args.json {
-        let text = serde_json::to_string_pretty(&plan)
-            .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
-        print(&(text + "\n"))?;
+        print(&to_json(&plan)?)?;
         return Ok(Exit::Done);
     }
     let mut out = format!("{:10} {:>9} {:>9}  what\n", "phase", "proposer", "task");

@@ -4,12 +4,12 @@ use serde::Serialize;
 use shiftproof_search::budget::{Meter, Spend};
 use shiftproof_search::evaluate::evaluate;
 use shiftproof_search::event::GroupScore;
-use shiftproof_search::gateway::{Gateway, Stop};
+use shiftproof_search::gateway::Gateway;
 use shiftproof_search::log::Bus;
 use shiftproof_tasks::Prompt;
 use tokio_util::sync::CancellationToken;
 
-use super::{fetch_progress, note, open_ledger, print, resolve};
+use super::{fetch_progress, note, open_ledger, print, resolve, to_json};
 use crate::cli::Eval;
 use crate::exit::{Exit, Failure};
 use crate::kinds::Kinds;
@@ -71,14 +71,8 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     )
     .await
     .map_err(|stop| {
-        let exit = match stop {
-            Stop::Interrupted => Exit::Interrupted,
-            Stop::Provider { .. } => Exit::Provider,
-            Stop::Budget(_) => Exit::Budget,
-            Stop::Ledger(_) | Stop::Log(_) => Exit::Data,
-        };
         Failure::new(
-            exit,
+            Exit::of(&stop),
             format!("{stop}\n  answers so far are stored; the same command goes on"),
         )
     })?;
@@ -92,9 +86,7 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
         spent: gateway.spent(),
     };
     if args.json {
-        let text = serde_json::to_string_pretty(&table)
-            .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
-        print(&(text + "\n"))?;
+        print(&to_json(&table)?)?;
     } else {
         print(&text(&table))?;
     }

@@ -102,6 +102,13 @@ fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// A value as readable JSON with a line break at its end.
+fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {
+    serde_json::to_string_pretty(value)
+        .map(|text| text + "\n")
+        .map_err(|error| Failure::new(Exit::Internal, error.to_string()))
+}
+
 /// Says something on standard error.
 fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");

@@ -8,7 +8,7 @@ use shiftproof_search::gateway::Stop;
 use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
 use tokio_util::sync::CancellationToken;
 
-use super::{estimate, fetch_progress, note, open_ledger, print, resolve};
+use super::{estimate, fetch_progress, note, open_ledger, print, resolve, to_json};
 use crate::cli::Optimize;
 use crate::exit::{Exit, Failure};
 use crate::kinds::Kinds;
@@ -169,12 +169,7 @@ fn introduce(session: &Session) {
 
 /// Turns a stop into what the user reads, with the way to go on.
 fn stopped(stop: &Stop, record: &RunRecord, store: &Path) -> Failure {
-    let exit = match stop {
-        Stop::Interrupted => Exit::Interrupted,
-        Stop::Provider { .. } => Exit::Provider,
-        Stop::Budget(_) => Exit::Budget,
-        Stop::Ledger(_) | Stop::Log(_) => Exit::Data,
-    };
+    let exit = Exit::of(stop);
     let store = if store == Path::new(".shiftproof") {
         String::new()
     } else {
@@ -228,7 +223,7 @@ fn write_reports(folder: &Path, summary: &Summary) -> Result<(), Failure> {
 fn write_report(path: &Path, summary: &Summary) -> Result<(), Failure> {
     let text = match path.extension().and_then(|ending| ending.to_str()) {
         Some("txt") => summary.text(),
-        Some("json") => json(summary)?,
+        Some("json") => to_json(summary)?,
         _ => {
             return Err(Failure::usage(format!(
                 "cannot tell the form of {}: use the ending .txt or .json",
@@ -240,19 +235,13 @@ fn write_report(path: &Path, summary: &Summary) -> Result<(), Failure> {
         .map_err(|error| Failure::data(format!("cannot write {}: {error}", path.display())))
 }
 
-fn json(summary: &Summary) -> Result<String, Failure> {
-    serde_json::to_string_pretty(summary)
-        .map(|text| text + "\n")
-        .map_err(|error| Failure::new(Exit::Internal, error.to_string()))
-}
-
 /// Prints the report and holds it against the bars that were set.
 fn finish(args: &Optimize, summary: &Summary) -> Result<Exit, Failure> {
     for path in &args.output {
         write_report(path, summary)?;
     }
     let text = if args.json {
-        json(summary)?
+        to_json(summary)?
     } else {
         summary.text()
     };

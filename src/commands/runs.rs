@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 
 use shiftproof_search::ledger::RunStatus;
 
-use super::{note, open_ledger, print};
+use super::{note, open_ledger, print, to_json};
 use crate::cli::{Runs, RunsAction};
 use crate::exit::{Exit, Failure};
 use crate::report::Summary;
@@ -38,9 +38,7 @@ pub(super) async fn run(args: Runs) -> Result<Exit, Failure> {
             known(&ledger, &run)?;
             let summary = Summary::of(&stored_events(&ledger, &run)?);
             if json {
-                let text = serde_json::to_string_pretty(&summary)
-                    .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
-                print(&(text + "\n"))?;
+                print(&to_json(&summary)?)?;
             } else {
                 print(&summary.text())?;
             }
