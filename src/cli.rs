@@ -75,6 +75,7 @@ pub struct StoreArgs {
     /// Folder of the store.
     #[arg(
         long,
+        global = true,
         value_name = "DIR",
         default_value = ".shiftproof",
         env = "SHIFTPROOF_STORE"

@@ -112,8 +112,9 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
             ));
         }
         note(&format!(
-            "Stored as run {id} in {}: `shiftproof runs show {id}` prints this report again.",
-            args.store.store.display()
+            "Stored as run {id} in {}: `shiftproof runs show {id}{}` prints this report again.",
+            args.store.store.display(),
+            store_flag(&args.store.store)
         ));
     }
     Ok(exit)
@@ -167,14 +168,19 @@ fn introduce(session: &Session) {
     }
 }
 
-/// Turns a stop into what the user reads, with the way to go on.
-fn stopped(stop: &Stop, record: &RunRecord, store: &Path) -> Failure {
-    let exit = Exit::of(stop);
-    let store = if store == Path::new(".shiftproof") {
+/// The flag that names a store other than the default.
+fn store_flag(store: &Path) -> String {
+    if store == Path::new(".shiftproof") {
         String::new()
     } else {
         format!(" --store {}", store.display())
-    };
+    }
+}
+
+/// Turns a stop into what the user reads, with the way to go on.
+fn stopped(stop: &Stop, record: &RunRecord, store: &Path) -> Failure {
+    let exit = Exit::of(stop);
+    let store = store_flag(store);
     Failure::new(
         exit,
         format!(
