@@ -63,10 +63,10 @@ impl Kinds {
         }
         let mut options = table.clone();
         options.remove("kind");
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        let spec: ClassifySpec = options
-            .try_into()
-            .map_err(|error| explain(&error, &text, path))?;
+        let spec: ClassifySpec = options.try_into().map_err(|error| {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            explain(&error, &text, path)
+        })?;
         let task = Classify::new(study, spec)
             .map_err(|error| Failure::usage(format!("{place}: {error}")))?;
         Ok(Built {

@@ -1,6 +1,6 @@
 //! A run from study to result: data, models, store, loop.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -25,8 +25,6 @@ use crate::study::{Loaded, Resolved, load_data};
 pub struct Session {
     /// The study and what the command line changed.
     pub resolved: Resolved,
-    /// The study file, for messages.
-    pub path: PathBuf,
     /// The task.
     pub built: Built,
     /// The data.
@@ -74,12 +72,11 @@ impl Session {
             None => None,
         };
         Ok(Self {
-            path: path.to_owned(),
+            resolved,
             built,
             loaded,
             task_model,
             proposer_model,
-            resolved,
         })
     }
 

@@ -26,6 +26,15 @@ pub fn plurality<T: PartialEq + Clone>(votes: &[Option<T>]) -> Option<(T, f64)> 
     Some((winner.clone(), count as f64 / votes.len() as f64))
 }
 
+/// What each voter says of one input; `None` for a voter without a usable
+/// answer.
+pub(crate) fn ballot(voters: &[Answers<'_>], input: InputIndex) -> Vec<Option<String>> {
+    voters
+        .iter()
+        .map(|voter| voter.answer(input).and_then(|answer| answer.vote()))
+        .collect()
+}
+
 /// Lets `voters` label `inputs`; writes the kept labels on the board.
 pub(crate) fn label_by_vote(
     voters: &[Answers<'_>],
@@ -38,11 +47,8 @@ pub(crate) fn label_by_vote(
     let mut votes = Vec::with_capacity(inputs.len());
     let mut labels = Vec::new();
     for &input in inputs {
-        let answers: Vec<Option<String>> = voters
-            .iter()
-            .map(|voter| voter.answer(input).and_then(|answer| answer.vote()))
-            .collect();
-        let won = plurality(&answers);
+        let ballot = ballot(voters, input);
+        let won = plurality(&ballot);
         let kept = won.as_ref().is_some_and(|(_, share)| *share > threshold);
         if let Some((winner, _)) = &won {
             let class = classes.entry(winner.clone()).or_insert_with(|| ClassVotes {

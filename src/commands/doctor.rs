@@ -88,7 +88,7 @@ fn data(session: &Session) -> String {
         .loaded
         .groups
         .iter()
-        .map(|group| format!("{} ({:?})", group.name, group.role).to_lowercase())
+        .map(|group| format!("{} ({})", group.name, group.role))
         .collect();
     groups.join(", ")
 }

@@ -3,7 +3,6 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use shiftproof_search::Call;
 use shiftproof_search::budget::Spend;
-use shiftproof_search::gateway::Model;
 use shiftproof_search::plan::PhasePlan;
 use shiftproof_tasks::{Input, Message, Request};
 
@@ -99,7 +98,7 @@ fn estimate(session: &Session) -> Plan {
     let evaluation = mean(
         inputs
             .iter()
-            .map(|input| price(task_model, &Call::greedy(task.request(&seed, input), 1))),
+            .map(|input| task_model.worst_case(&Call::greedy(task.request(&seed, input), 1))),
     );
     let spec = &session.resolved.study.search;
     let mut shots = String::new();
@@ -123,7 +122,7 @@ fn estimate(session: &Session) -> Plan {
         },
         60,
     );
-    let proposal = price(proposer, &meta);
+    let proposal = proposer.worst_case(&meta);
     let phases = session.plan();
     let mut total = Spend::default();
     for phase in &phases {
@@ -137,10 +136,6 @@ fn estimate(session: &Session) -> Plan {
         usd: total.usd(),
         phases,
     }
-}
-
-fn price(model: &Model, call: &Call) -> Spend {
-    model.worst_case(call)
 }
 
 fn mean(amounts: impl Iterator<Item = Spend>) -> Spend {

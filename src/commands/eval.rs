@@ -126,7 +126,7 @@ fn text(table: &Table) -> String {
         );
         let worst = worst(&row.groups).map(|group| group.group.clone());
         for group in &row.groups {
-            let role = format!("{:?}", group.role).to_lowercase();
+            let role = group.role;
             let mark = if Some(&group.group) == worst.as_ref() {
                 ", worst"
             } else {

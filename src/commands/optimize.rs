@@ -147,10 +147,7 @@ fn introduce(session: &Session) {
         .loaded
         .groups
         .iter()
-        .map(|group| {
-            let role = format!("{:?}", group.role).to_lowercase();
-            format!("{} ({role})", group.name)
-        })
+        .map(|group| format!("{} ({})", group.name, group.role))
         .collect();
     note(&format!(
         "Study {}: {}",

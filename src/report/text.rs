@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use shiftproof_search::event::{Contestant, Difference, Ending, GroupRole, GroupScore};
+use shiftproof_search::event::{Contestant, Difference, Ending, GroupScore};
 
 use super::{Summary, worst};
 
@@ -123,10 +123,7 @@ impl Summary {
         }
         writeln!(out)?;
         for group in selected {
-            let role = match group.role {
-                GroupRole::Source => "source",
-                GroupRole::Target => "target",
-            };
+            let role = group.role;
             let of = |groups: &[GroupScore]| {
                 groups
                     .iter()

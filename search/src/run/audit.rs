@@ -96,12 +96,8 @@ impl Course<'_> {
         inputs
             .iter()
             .filter_map(|&input| {
-                let votes: Vec<Option<String>> = voters
-                    .iter()
-                    .map(|voter| voter.answer(input).and_then(|answer| answer.vote()))
-                    .collect();
                 let label = self.board.label(input)?;
-                let outcome = match vote::plurality(&votes) {
+                let outcome = match vote::plurality(&vote::ballot(voters, input)) {
                     Some((winner, _)) => {
                         // The first voter that gave the winning answer lends it
                         // its form; margins are not comparable across prompts.

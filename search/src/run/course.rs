@@ -285,10 +285,7 @@ impl<'a> Course<'a> {
             format!("{} finalists on {} examples", finalists.len(), inputs.len()),
         )?;
         let share = 1.0 - SCREEN_SHARE - RESCREEN_SHARE - REFINE_SHARE;
-        let race = Race {
-            keep: finalists.len().max(1),
-            ..self.race_on(Phase::Final, &inputs, share)
-        };
+        let race = self.race_on(Phase::Final, &inputs, share, finalists.len().max(1));
         let finish = race
             .run(&mut self.board, self.run.desk(), finalists)
             .await?;
@@ -399,10 +396,7 @@ impl<'a> Course<'a> {
         let mut inputs = self.screen.clone();
         inputs.extend(&self.voted);
         let inputs = balanced(&self.board, &inputs, self.run.seed, "race");
-        let race = Race {
-            keep,
-            ..self.race_on(phase, &inputs, share)
-        };
+        let race = self.race_on(phase, &inputs, share, keep);
         let finish = race.run(&mut self.board, self.run.desk(), entrants).await?;
         if finish.standings.is_empty() {
             return Err(Stop::Budget(
@@ -414,7 +408,13 @@ impl<'a> Course<'a> {
         Ok(())
     }
 
-    fn race_on<'b>(&self, phase: Phase, inputs: &'b [InputIndex], share: f64) -> Race<'b>
+    fn race_on<'b>(
+        &self,
+        phase: Phase,
+        inputs: &'b [InputIndex],
+        share: f64,
+        keep: usize,
+    ) -> Race<'b>
     where
         'a: 'b,
     {
@@ -425,7 +425,7 @@ impl<'a> Course<'a> {
             inputs,
             trust: self.trust,
             evaluations: (spec.evaluations as f64 * share) as usize,
-            keep: spec.finalists,
+            keep,
             seed: self.seed,
             draws: seeds::number(self.run.seed, &format!("race {phase}")),
         }

@@ -77,7 +77,6 @@ impl Run<'_> {
         }
         let (selected, ensemble) = course.select().await?;
         let target_labels_read = self.data.reads.count();
-        let before_audit = self.data.reads.count();
         self.gateway.release();
         let audited = course.audit(audit.open(), selected, &ensemble).await?;
         let ending = if course.affordable && audited && !self.fitted {
@@ -90,7 +89,7 @@ impl Run<'_> {
             ending,
             spent,
             target_labels_read,
-            audit_labels_read: self.data.reads.count() - before_audit,
+            audit_labels_read: self.data.reads.count() - target_labels_read,
         })?;
         Ok(Ended {
             selected: course.board.candidates[selected].prompt.clone(),
