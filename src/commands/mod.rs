@@ -2,6 +2,7 @@
 //! ends the process.
 
 mod assets;
+mod bench;
 mod doctor;
 mod estimate;
 mod eval;
@@ -35,6 +36,7 @@ pub(crate) async fn run(cli: Cli, kinds: &Kinds) -> Result<Exit, Failure> {
         Command::Runs(args) => runs::run(args).await,
         Command::Data(args) => assets::run(args, crate::fetch::Kind::Data).await,
         Command::Models(args) => assets::run(args, crate::fetch::Kind::Model).await,
+        Command::Bench(args) => bench::run(args),
     }
 }
 

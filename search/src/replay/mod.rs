@@ -5,11 +5,12 @@ mod planted;
 mod report;
 mod run;
 mod setting;
+mod world;
 
 pub use matrix::{Kind, Matrix, MatrixError, find, load};
 pub use planted::Planted;
 pub use report::{Estimate, Report, Row, SettingReport};
-pub use run::{MakeRule, Plan, Regret, Regrets, replay};
+pub use run::{Contestant, Plan, Regret, Regrets, replay};
 pub use setting::{Setting, Split, settings};
 
 #[cfg(test)]

@@ -78,6 +78,43 @@ impl Planted {
         }
     }
 
+    /// Worlds worth telling apart, by name.
+    pub fn families() -> [(&'static str, Self); 5] {
+        [
+            // Prompts that win on the source and break on some target groups.
+            ("fragile", Self::default()),
+            // Every prompt holds alike: the mean is all there is to know.
+            (
+                "even",
+                Self {
+                    fragile: 0.0,
+                    ..Self::default()
+                },
+            ),
+            // Strict and lenient prompts trade places as positives get rare.
+            (
+                "prevalence",
+                Self {
+                    fragile: 0.0,
+                    strictness: 0.8,
+                    prevalence: (0.7, 0.2),
+                    ..Self::default()
+                },
+            ),
+            // The target is much harder, and labels and judge err.
+            (
+                "noisy",
+                Self {
+                    covariate_shift: 1.0,
+                    label_noise: 0.1,
+                    judge_noise: 0.1,
+                    ..Self::default()
+                },
+            ),
+            ("null", Self::null(0)),
+        ]
+    }
+
     /// Draws the world. Outcomes carry the noise; `truth` does not. Standard
     /// deviations and chances out of range count as 0.
     pub fn draw(&self) -> Matrix {

@@ -35,6 +35,10 @@ pub struct Row {
     pub mean_to_baseline: Estimate,
     /// The same for the worst tenth.
     pub cvar10_to_baseline: Estimate,
+    /// Regret of the mean less the plain mean rule's (`uniform`), where that
+    /// rule was replayed.
+    #[serde(default)]
+    pub mean_to_plain: Option<Estimate>,
 }
 
 /// One setting.
@@ -60,6 +64,12 @@ pub struct Report {
     /// Every setting.
     pub settings: Vec<SettingReport>,
 }
+
+/// The plain mean rule.
+const PLAIN: &str = "uniform";
+/// A rule loses a setting to the plain mean rule when its regret is larger by
+/// this share of it, and by more than two standard errors.
+const MARGIN: f64 = 0.05;
 
 fn estimate(values: impl Iterator<Item = f64> + Clone) -> Estimate {
     let n = values.clone().count() as f64;
@@ -89,6 +99,7 @@ impl Report {
     /// plan.
     pub fn new(settings: &[Setting], rules: &[&str], plan: &Plan, regrets: &[Regrets]) -> Self {
         let pick = |f: fn(&Regret) -> f64| f;
+        let plain = rules.iter().position(|&rule| rule == PLAIN);
         let settings: Vec<SettingReport> = settings
             .iter()
             .zip(regrets)
@@ -102,7 +113,12 @@ impl Report {
                         let against = |f: fn(&Regret) -> f64| {
                             estimate(own.iter().zip(base).map(move |(a, b)| f(a) - f(b)))
                         };
+                        let plain = plain.map(|at| {
+                            let plain = &regrets[at][b];
+                            estimate(own.iter().zip(plain).map(|(a, b)| a.mean - b.mean))
+                        });
                         rows.push(Row {
+                            mean_to_plain: plain,
                             rule: (*rule).to_owned(),
                             budget: (budget != usize::MAX).then_some(budget),
                             mean: of(pick(|x| x.mean)),
@@ -131,6 +147,9 @@ impl Report {
                     cvar10: average(column().map(|r| &r.cvar10)),
                     mean_to_baseline: average(column().map(|r| &r.mean_to_baseline)),
                     cvar10_to_baseline: average(column().map(|r| &r.cvar10_to_baseline)),
+                    mean_to_plain: settings[0].rows[at]
+                        .mean_to_plain
+                        .map(|_| average(column().filter_map(|r| r.mean_to_plain.as_ref()))),
                 }
             })
             .collect();
@@ -155,12 +174,55 @@ impl Report {
             self.baseline
         );
         table(&mut out, &self.overall);
+        self.losses(&mut out);
         for setting in self.settings.iter().filter(|_| detail) {
             let _ = writeln!(out, "\n{}", setting.name);
             table(&mut out, &setting.rows);
         }
         out
     }
+}
+
+impl Report {
+    /// In which settings a rule does worse than the plain mean rule, beyond
+    /// noise.
+    fn losses(&self, out: &mut String) {
+        if self.overall.iter().all(|row| row.mean_to_plain.is_none()) {
+            return;
+        }
+        let _ = writeln!(
+            out,
+            "\nsettings with more regret of the mean than {PLAIN}, by over {:.0}% and two standard errors:",
+            100.0 * MARGIN
+        );
+        for (at, row) in self.overall.iter().enumerate() {
+            if row.rule == PLAIN {
+                continue;
+            }
+            let lost: Vec<String> = self
+                .settings
+                .iter()
+                .filter_map(|setting| {
+                    let row = &setting.rows[at];
+                    let gap = row.mean_to_plain?;
+                    let base = row.mean.value - gap.value;
+                    let worse = gap.value > MARGIN * base && gap.value > 2.0 * gap.error;
+                    worse.then(|| format!("{} (+{:.1})", setting.name, 100.0 * gap.value))
+                })
+                .collect();
+            let list = if lost.is_empty() {
+                "none".to_owned()
+            } else {
+                lost.join(", ")
+            };
+            let _ = writeln!(out, "{:>7}  {:<12} {list}", budget(row), row.rule);
+        }
+    }
+}
+
+fn budget(row: &Row) -> String {
+    row.budget
+        .map_or_else(|| "all".to_owned(), |b| b.to_string())
 }
 
 fn table(out: &mut String, rows: &[Row]) {
@@ -171,12 +233,10 @@ fn table(out: &mut String, rows: &[Row]) {
     );
     let cell = |e: Estimate| format!("{:.2}±{:.2}", 100.0 * e.value, 100.0 * e.error);
     for row in rows {
-        let budget = row
-            .budget
-            .map_or_else(|| "all".to_owned(), |b| b.to_string());
         let _ = writeln!(
             out,
-            "{budget:>7}  {:<12}{:>12}{:>12}{:>12}{:>13}{:>13}",
+            "{:>7}  {:<12}{:>12}{:>12}{:>12}{:>13}{:>13}",
+            budget(row),
             row.rule,
             cell(row.mean),
             cell(row.worst),

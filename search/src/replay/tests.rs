@@ -11,6 +11,7 @@ fn rules(names: &[&'static str]) -> Vec<(&'static str, Make)> {
         match name {
             "uniform" => |seed| select::rule("uniform", seed).unwrap(),
             "halving" => |seed| select::rule("halving", seed).unwrap(),
+            "watcher" => |_| Box::new(Watcher),
             _ => |seed| select::rule("posterior", seed).unwrap(),
         }
     };
@@ -25,17 +26,22 @@ fn run(worlds: &[Planted], names: &[&'static str], budgets: Vec<usize>) -> Vec<R
         .map(|(i, w)| w.setting(i))
         .collect();
     let rules = rules(names);
-    let makers: Vec<MakeRule<'_>> = rules
+    let contestants: Vec<Contestant<'_>> = rules
         .iter()
-        .map(|(n, f)| (*n, f as &(dyn Fn(u64) -> _ + Sync)))
+        .map(|(name, make)| Contestant {
+            name,
+            make: make as &(dyn Fn(u64) -> _ + Sync),
+            labelled: name.ends_with('+'),
+        })
         .collect();
     replay(
         &matrices,
         &settings,
-        &makers,
+        &contestants,
         &Plan {
             budgets,
             repeats: 1,
+            labelled: 50,
             seed: 5,
             threads: 2,
         },
@@ -57,11 +63,72 @@ fn planted_shift_is_met() {
         .iter()
         .map(|r| r[0][0][0].cvar10 - r[1][0][0].cvar10)
         .collect();
+    let p = one_sided(&gains);
+    assert!(p < 0.001, "p = {p:.5}");
+}
+
+/// p-value of the t-test that gains are above 0.
+fn one_sided(gains: &[f64]) -> f64 {
     let n = gains.len() as f64;
     let mean = gains.iter().sum::<f64>() / n;
     let spread = gains.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    let p = t_cdf(-mean / (spread / n).sqrt(), n - 1.0);
-    assert!(p < 0.001, "gain {mean:.4}, p = {p:.5}");
+    t_cdf(-mean / (spread / n).sqrt(), n - 1.0)
+}
+
+/// Fifty target labels beat none where the target's classes come in other
+/// shares, which nothing on the source can tell.
+#[test]
+fn target_labels_meet_a_prevalence_shift() {
+    let (_, family) = Planted::families()
+        .into_iter()
+        .find(|(name, _)| *name == "prevalence")
+        .unwrap();
+    let worlds: Vec<Planted> = (0..40)
+        .map(|seed| Planted {
+            seed,
+            ..family.clone()
+        })
+        .collect();
+    let got = run(&worlds, &["posterior", "posterior+"], vec![1000]);
+    let gains: Vec<f64> = got
+        .iter()
+        .map(|r| r[0][0][0].mean - r[1][0][0].mean)
+        .collect();
+    let p = one_sided(&gains);
+    assert!(p < 0.001, "p = {p:.5}");
+}
+
+/// Picks the first candidate and checks what it is shown.
+#[derive(Debug)]
+struct Watcher;
+
+impl Spending for Watcher {
+    fn name(&self) -> &'static str {
+        "watcher"
+    }
+
+    fn next(
+        &mut self,
+        problem: &select::Problem,
+        scores: &select::Scores,
+        _remaining: usize,
+        _dropped: &mut Vec<select::Drop>,
+    ) -> select::Step {
+        let shown: usize = problem.groups.iter().map(|g| g.examples.len()).sum();
+        assert_eq!(shown, scores.examples());
+        assert!(problem.groups.iter().all(|g| g.name.starts_with("source")));
+        select::Step::Pick(select::Pick {
+            candidate: 0,
+            ranking: vec![0],
+            reason: String::new(),
+        })
+    }
+}
+
+/// A rule without labels does not learn that there is a target.
+#[test]
+fn target_labels_are_hidden_from_the_others() {
+    run(&[Planted::default()], &["watcher"], vec![50]);
 }
 
 /// Regret falls as the budget grows, and a world without effects has none.
@@ -198,6 +265,7 @@ fn the_report_adds_up() {
     let plan = Plan {
         budgets: vec![50, usize::MAX],
         repeats: 1,
+        labelled: 0,
         seed: 5,
         threads: 1,
     };

@@ -25,6 +25,9 @@ pub(super) struct Course<'a> {
     screen: Vec<InputIndex>,
     /// Source examples kept for the final.
     fresh: Vec<InputIndex>,
+    /// Target examples with true labels: in every race, for they are few, and
+    /// say more of the target than anything else.
+    labelled: Vec<InputIndex>,
     /// Unlabelled target inputs.
     target: Vec<InputIndex>,
     /// Labelled examples shown to proposers, classes alternating.
@@ -50,6 +53,11 @@ impl<'a> Course<'a> {
         // Half the examples run the races, the other half decides: a score that
         // helped a prompt to win is not what it is finally judged on.
         let (screen, fresh) = halves(&board, &validation, run.seed, "validation");
+        let labelled = if run.data.labelled_target.is_empty() {
+            Vec::new()
+        } else {
+            board.add_examples(run.data.labelled_target.read())
+        };
         let target = board.add_inputs(run.data.target.inputs.iter());
         let train_order = {
             let mut shelf = Board::new(run.groups.clone());
@@ -65,6 +73,7 @@ impl<'a> Course<'a> {
             board,
             screen,
             fresh,
+            labelled,
             target,
             train,
             voted_train: Vec::new(),
@@ -267,18 +276,13 @@ impl<'a> Course<'a> {
             .await
     }
 
-    /// The final: finalists and seed on examples no race has used, and the pick.
+    /// The final: finalists and seed on source examples no race has used, and
+    /// the pick.
     pub async fn select(&mut self) -> Result<(CandidateIndex, Vec<CandidateIndex>), Stop> {
         let spec = &self.run.spec;
         let finalists = self.survivors();
         let mut inputs = self.fresh.clone();
-        inputs.extend(&self.voted);
-        if !self.run.data.labelled_target.is_empty() {
-            inputs.extend(
-                self.board
-                    .add_examples(self.run.data.labelled_target.read()),
-            );
-        }
+        inputs.extend(self.voted.iter().chain(&self.labelled));
         let inputs = balanced(&self.board, &inputs, self.run.seed, "final");
         self.phase(
             Phase::Final,
@@ -394,7 +398,7 @@ impl<'a> Course<'a> {
         keep: usize,
     ) -> Result<(), Stop> {
         let mut inputs = self.screen.clone();
-        inputs.extend(&self.voted);
+        inputs.extend(self.voted.iter().chain(&self.labelled));
         let inputs = balanced(&self.board, &inputs, self.run.seed, "race");
         let race = self.race_on(phase, &inputs, share, keep);
         let finish = race.run(&mut self.board, self.run.desk(), entrants).await?;

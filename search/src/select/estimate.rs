@@ -27,12 +27,21 @@ pub struct GroupEstimate {
 
 /// Variance components and shrunk means of candidates × groups.
 ///
-/// Model: outcome = item + θ_p + γ_pg + noise, θ ~ N(0, ω²), γ ~ N(0, τ²),
-/// noise ~ N(0, σ²). Items are fitted by backfitting over the candidates that
+/// Model: outcome = item + θ_p + δ_p[target] + γ_pg + noise, θ ~ N(0, ω²),
+/// δ ~ N(0, D), γ ~ N(0, τ²), noise ~ N(0, σ²). Items are fitted by backfitting
+/// over the candidates that
 /// saw them (the linear Rasch model, as in `PromptEval`, arXiv 2405.17202), so
 /// candidates seen on different examples stay comparable; the variances come
 /// from moments (Searle, Casella and `McCulloch` 1992), the means from empirical
 /// Bayes (Efron and Morris 1973).
+///
+/// δ is what a candidate gains or loses on the target as a whole. It is only
+/// there where target groups with true labels are: then the main effect is the
+/// *target's*, read from its few labels directly and from the many source
+/// outcomes as far as D, the disagreement of the two over candidates, allows.
+/// Where source and target rank prompts alike, D is small and the source
+/// decides; where they do not, a few target labels outweigh any number of
+/// source ones.
 #[derive(Debug, Clone)]
 pub struct Estimates {
     groups: Vec<GroupShape>,
@@ -42,6 +51,9 @@ pub struct Estimates {
     pub interaction: f64,
     /// Variance ω² of the main effect.
     pub main: f64,
+    /// Variance D of the difference between a candidate's target and source
+    /// effects; infinite without target labels.
+    pub shift: f64,
     candidates: Vec<Fit>,
 }
 
@@ -57,9 +69,49 @@ struct Fit {
     /// Item-adjusted mean per group (relative to level), and count.
     cells: Vec<(f64, f64)>,
     raw: Vec<f64>,
-    /// Precision-weighted main effect and its variance given τ², σ².
-    main: f64,
+    /// Main effect and its variance given τ², σ² and D.
+    main: Effect,
+    /// The part of it that the source alone tells.
+    source: Effect,
+}
+
+/// An estimate with its variance, infinite when nothing was seen.
+#[derive(Debug, Clone, Copy)]
+struct Effect {
+    value: f64,
     variance: f64,
+}
+
+impl Default for Effect {
+    fn default() -> Self {
+        Self {
+            value: 0.0,
+            variance: f64::INFINITY,
+        }
+    }
+}
+
+impl Effect {
+    /// Precision-weighted mean of (value, variance).
+    fn pool(parts: impl Iterator<Item = (f64, f64)>) -> Self {
+        let (mut sum, mut precision) = (0.0, 0.0);
+        for (value, variance) in parts {
+            sum += value / variance;
+            precision += 1.0 / variance;
+        }
+        if precision > 0.0 {
+            Self {
+                value: sum / precision,
+                variance: 1.0 / precision,
+            }
+        } else {
+            Self::default()
+        }
+    }
+
+    fn seen(self) -> bool {
+        self.variance.is_finite()
+    }
 }
 
 /// Sweeps of the backfitting; paired blocks converge in one.
@@ -67,6 +119,9 @@ const SWEEPS: usize = 4;
 /// Prior pseudo-outcomes behind the noise variance, at the variance of a coin
 /// with the observed mean: a handful of equal outcomes is no proof of none.
 const PRIOR: f64 = 4.0;
+/// Candidates' worth of belief that source and target differ by as much as
+/// groups do among themselves.
+const SHIFT_PRIOR: f64 = 4.0;
 
 impl Estimates {
     /// Fits the model to what was seen.
@@ -123,60 +178,95 @@ impl Estimates {
             noise,
             interaction: 0.0,
             main: 0.0,
+            shift: f64::INFINITY,
             candidates: fits,
         };
-        estimates.components();
+        estimates.interaction = estimates.spread_of_groups();
+        estimates.effects();
         estimates
     }
 
-    fn components(&mut self) {
-        // τ²: spread of a candidate's groups beyond their noise.
+    /// τ²: spread of a candidate's groups beyond their noise. Source and target
+    /// apart, for a shift between the two is no interaction of groups.
+    fn spread_of_groups(&self) -> f64 {
         let (mut between, mut expected, mut scale) = (0.0, 0.0, 0.0);
         for fit in &self.candidates {
-            let total: f64 = fit.cells.iter().map(|c| c.1).sum();
-            let k = fit.cells.iter().filter(|c| c.1 > 0.0).count() as f64;
-            if k < 2.0 {
-                continue;
+            for target in [false, true] {
+                let cells = || self.side(fit, target);
+                let total: f64 = cells().map(|c| c.1).sum();
+                let k = cells().count() as f64;
+                if k < 2.0 {
+                    continue;
+                }
+                let mean = cells().map(|c| c.0 * c.1).sum::<f64>() / total;
+                between += cells().map(|c| c.1 * (c.0 - mean).powi(2)).sum::<f64>();
+                expected += (k - 1.0) * self.noise;
+                scale += total - cells().map(|c| c.1 * c.1).sum::<f64>() / total;
             }
-            let mean = fit.cells.iter().map(|c| c.0 * c.1).sum::<f64>() / total;
-            between += fit
-                .cells
-                .iter()
-                .map(|c| c.1 * (c.0 - mean).powi(2))
-                .sum::<f64>();
-            expected += (k - 1.0) * self.noise;
-            scale += total - fit.cells.iter().map(|c| c.1 * c.1).sum::<f64>() / total;
         }
-        self.interaction = if scale > 0.0 {
+        if scale > 0.0 {
             ((between - expected) / scale).max(0.0)
         } else {
             0.0
-        };
-        let (noise, interaction) = (self.noise, self.interaction);
-        for fit in &mut self.candidates {
-            let (mut sum, mut precision) = (0.0, 0.0);
-            for &(mean, count) in fit.cells.iter().filter(|c| c.1 > 0.0) {
-                let weight = 1.0 / (interaction + noise / count);
-                sum += weight * mean;
-                precision += weight;
-            }
-            fit.main = if precision > 0.0 {
-                sum / precision
-            } else {
-                0.0
-            };
-            fit.variance = 1.0 / precision;
         }
-        let seen: Vec<&Fit> = self
+    }
+
+    /// Cells with outcomes of the labelled target, or of everything else.
+    fn side<'a>(&'a self, fit: &'a Fit, target: bool) -> impl Iterator<Item = (f64, f64)> + 'a {
+        fit.cells
+            .iter()
+            .zip(&self.groups)
+            .filter(move |(cell, shape)| {
+                cell.1 > 0.0 && (shape.role == Role::LabelledTarget) == target
+            })
+            .map(|(cell, _)| *cell)
+    }
+
+    /// Main effects, and how much candidates differ in them.
+    fn effects(&mut self) {
+        let (noise, interaction) = (self.noise, self.interaction);
+        let sides: Vec<(Effect, Effect)> = self
             .candidates
             .iter()
-            .filter(|f| f.variance.is_finite())
+            .map(|fit| {
+                let source = Effect::pool(
+                    self.side(fit, false)
+                        .map(|(mean, count)| (mean, interaction + noise / count)),
+                );
+                // The target's groups are those that count, not a sample of
+                // groups: their interactions are no error of their mean.
+                let groups = self.side(fit, true).count() as f64;
+                let cells = self.side(fit, true);
+                let (sum, open) = cells.fold((0.0, 0.0), |(sum, open), (mean, count)| {
+                    (sum + mean, open + noise / count)
+                });
+                let target = if groups > 0.0 {
+                    Effect {
+                        value: sum / groups,
+                        variance: open / (groups * groups),
+                    }
+                } else {
+                    Effect::default()
+                };
+                (source, target)
+            })
             .collect();
-        let n = seen.len() as f64;
+        self.shift = shift_variance(&sides, interaction);
+        for (fit, &(source, target)) in self.candidates.iter_mut().zip(&sides) {
+            fit.source = source;
+            fit.main = if self.shift.is_finite() {
+                let far = (source.value, source.variance + self.shift);
+                Effect::pool([far, (target.value, target.variance)].into_iter())
+            } else {
+                source
+            };
+        }
+        let seen = || self.candidates.iter().map(|f| f.main).filter(|e| e.seen());
+        let n = seen().count() as f64;
         if n > 1.0 {
-            let mean = seen.iter().map(|f| f.main).sum::<f64>() / n;
-            let spread = seen.iter().map(|f| (f.main - mean).powi(2)).sum::<f64>() / (n - 1.0);
-            let noise = seen.iter().map(|f| f.variance).sum::<f64>() / n;
+            let mean = seen().map(|e| e.value).sum::<f64>() / n;
+            let spread = seen().map(|e| (e.value - mean).powi(2)).sum::<f64>() / (n - 1.0);
+            let noise = seen().map(|e| e.variance).sum::<f64>() / n;
             self.main = (spread - noise).max(0.1 * spread);
         }
     }
@@ -189,18 +279,28 @@ impl Estimates {
     /// Main effect of a candidate relative to the others, item-adjusted and not
     /// shrunk, with its variance (infinite when unseen).
     pub fn main_effect(&self, candidate: usize) -> (f64, f64) {
-        let fit = &self.candidates[candidate];
-        (fit.main, fit.variance)
+        let main = self.candidates[candidate].main;
+        (main.value, main.variance)
     }
 
-    /// Per group with outcomes: the interaction (group effect less main effect)
-    /// and how many outcomes are behind it.
+    /// Share of a candidate's main effect that comes from the source, in 0 to 1;
+    /// 1 without target labels.
+    pub fn source_share(&self, candidate: usize) -> f64 {
+        let fit = &self.candidates[candidate];
+        if self.shift.is_finite() && fit.source.seen() {
+            fit.main.variance / (fit.source.variance + self.shift)
+        } else {
+            1.0
+        }
+    }
+
+    /// Per group with outcomes, the labelled target's left out: the interaction
+    /// (group effect less the effect on those groups) and how many outcomes are
+    /// behind it.
     pub fn interactions(&self, candidate: usize) -> impl Iterator<Item = (f64, f64)> + '_ {
         let fit = &self.candidates[candidate];
-        fit.cells
-            .iter()
-            .filter(|c| c.1 > 0.0)
-            .map(|c| (c.0 - fit.main, c.1))
+        self.side(fit, false)
+            .map(|(mean, count)| (mean - fit.source.value, count))
     }
 
     /// Group estimates of one candidate, shrunk towards `main` (its main effect
@@ -243,6 +343,32 @@ impl Estimates {
         };
         self.groups_given(candidate, main)
     }
+}
+
+/// D: how much target and source effects differ beyond their noise, over the
+/// candidates that have both; moderated, for they may be few.
+fn shift_variance(sides: &[(Effect, Effect)], interaction: f64) -> f64 {
+    if sides.iter().all(|(_, target)| !target.seen()) {
+        return f64::INFINITY;
+    }
+    let both = || {
+        sides
+            .iter()
+            .filter(|(source, target)| source.seen() && target.seen())
+            .map(|(source, target)| {
+                (
+                    target.value - source.value,
+                    source.variance + target.variance,
+                )
+            })
+    };
+    let centre = Effect::pool(both().map(|(gap, open)| (gap, open + interaction))).value;
+    let (count, excess) = both().fold((0.0, 0.0), |(count, excess), (gap, open)| {
+        (count + 1.0, excess + (gap - centre).powi(2) - open)
+    });
+    let freedom = (count - 1.0_f64).max(0.0);
+    let known = if count > 1.0 { excess * freedom / count } else { 0.0 };
+    ((known + SHIFT_PRIOR * interaction) / (freedom + SHIFT_PRIOR)).max(1e-6)
 }
 
 fn visible<'a>(

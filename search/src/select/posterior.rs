@@ -9,15 +9,15 @@ use crate::stats::rng::SplitMix;
 use crate::stats::special::normal_cdf;
 
 /// Evaluations in the budget per entrant, at least: with fewer the race buys
-/// one look at many and cannot tell luck from merit. 4 to 8 measured alike.
-const PER_ENTRANT: usize = 5;
+/// one look at many and cannot tell luck from merit. 3 to 5 measured alike.
+const PER_ENTRANT: usize = 4;
 /// Price of one standard deviation of interaction above the typical, when it is
 /// known exactly. 1 to 2 measured alike on recorded outcomes.
 const PRICE: f64 = 1.5;
 /// Fewest prior degrees of freedom behind the pooled interaction variance.
 const LEAST_FREEDOM: f64 = 12.0;
 /// Standard deviations added while halving, so that the unsure stay in.
-const OPTIMISM: f64 = 0.5;
+const OPTIMISM: f64 = 1.0;
 /// From how many candidates on the texts are read: with fewer, 32 directions of
 /// likeness explain anything.
 const TEXTS: usize = 40;
@@ -93,6 +93,8 @@ impl Posterior {
                 Standing {
                     score: match &self.objective {
                         Some(objective) => objective.score(&groups),
+                        // With target labels the belief is the target's.
+                        None if estimates.shift.is_finite() => mean - charge,
                         None => Mean.score(&groups) - charge,
                     },
                     spread: variance.sqrt(),
@@ -102,7 +104,7 @@ impl Posterior {
     }
 
     fn start(&mut self, problem: &Problem, budget: usize) -> State {
-        let stream = Stream::new(problem, &mut self.rng);
+        let stream = Stream::target_first(problem, &mut self.rng);
         let alive = super::halving::affordable(problem, budget / PER_ENTRANT, &mut self.rng);
         let waiting = (0..problem.candidates)
             .filter(|p| !alive.contains(p))
@@ -156,7 +158,10 @@ fn charges(estimates: &Estimates) -> Vec<f64> {
         .clamp(0.0, 2.0 * pooled * pooled / LEAST_FREEDOM);
     spreads
         .iter()
-        .map(|spread| {
+        .enumerate()
+        .map(|(p, spread)| {
+            // What target labels say of the target needs no guess from the source.
+            let share = estimates.source_share(p);
             let Some((variance, chance, reliability)) = *spread else {
                 return 0.0;
             };
@@ -166,7 +171,7 @@ fn charges(estimates: &Estimates) -> Vec<f64> {
                 0.0
             };
             let moderated = (pooled + own * (variance - pooled)).max(0.1 * pooled);
-            PRICE * reliability * reliability * (moderated.sqrt() - pooled.sqrt())
+            PRICE * reliability * reliability * share * (moderated.sqrt() - pooled.sqrt())
         })
         .collect()
 }
@@ -263,3 +268,4 @@ impl Spending for Posterior {
         })
     }
 }
+

@@ -1,6 +1,6 @@
 //! The order in which examples are shown.
 
-use super::{Ask, Problem, Scores};
+use super::{Ask, Group, Problem, Role, Scores};
 use crate::stats::rng::SplitMix;
 
 /// Examples in a seeded order that is balanced over groups at every prefix
@@ -12,11 +12,25 @@ pub(super) struct Stream {
 }
 
 impl Stream {
+    /// Every group by its weight.
     pub(super) fn new(problem: &Problem, rng: &mut SplitMix) -> Self {
+        Self::of(problem, rng, |_| true)
+    }
+
+    /// The labelled target's examples first, then the others: each says of the
+    /// target what many source examples only hint at, and there are few.
+    pub(super) fn target_first(problem: &Problem, rng: &mut SplitMix) -> Self {
+        let mut stream = Self::of(problem, rng, |g| g.role == Role::LabelledTarget);
+        let rest = Self::of(problem, rng, |g| g.role != Role::LabelledTarget);
+        stream.order.extend(rest.order);
+        stream
+    }
+
+    fn of(problem: &Problem, rng: &mut SplitMix, take: impl Fn(&Group) -> bool) -> Self {
         let mut groups: Vec<(f64, Vec<u32>)> = problem
             .groups
             .iter()
-            .filter(|g| g.weight > 0.0 && !g.examples.is_empty())
+            .filter(|g| take(g) && g.weight > 0.0 && !g.examples.is_empty())
             .map(|g| (g.weight, g.examples.clone()))
             .collect();
         // Which group comes first must not depend on their order.

@@ -140,6 +140,63 @@ fn known_outcomes_are_not_bought_again() {
     }
 }
 
+/// Two source groups and a labelled target group of few examples; outcomes are
+/// coins of the chance given per (candidate, on the target).
+fn with_target(chance: impl Fn(usize, bool) -> f64) -> (Problem, Scores) {
+    let (mut problem, group_of) = problem(12, 3, 40);
+    problem.groups[2].role = Role::LabelledTarget;
+    problem.groups[1].role = Role::Source;
+    let mut rng = SplitMix::new(3);
+    let mut scores = Scores::new(12, group_of.clone(), 3);
+    for candidate in 0..12 {
+        for example in 0..120_u32 {
+            let target = group_of[example as usize] == 2;
+            let right = rng.uniform() < chance(candidate, target);
+            scores.push(candidate, example, f64::from(u8::from(right)));
+        }
+    }
+    (problem, scores)
+}
+
+/// Few target labels count little while source and target rank prompts alike,
+/// and nearly alone once they contradict each other.
+#[test]
+fn target_labels_weigh_as_much_as_the_source_misleads() {
+    let rising = |p: usize| 0.2 + 0.05 * p as f64;
+    let (problem, scores) = with_target(|p, _| rising(p));
+    let alike = Estimates::fit(&problem, &scores);
+    let (problem, scores) = with_target(|p, target| rising(if target { 11 - p } else { p }));
+    let opposed = Estimates::fit(&problem, &scores);
+    assert!(alike.shift < 0.1 * opposed.shift, "{} {}", alike.shift, opposed.shift);
+    assert!(alike.source_share(5) > 0.5, "{}", alike.source_share(5));
+    assert!(opposed.source_share(5) < 0.2, "{}", opposed.source_share(5));
+    let best = |e: &Estimates| ranked(&(0..12).collect::<Vec<_>>(), |p| e.main_effect(p).0)[0];
+    assert!(best(&alike) >= 9, "{}", best(&alike));
+    assert!(best(&opposed) <= 2, "{}", best(&opposed));
+}
+
+/// Without target labels nothing of this is in the way.
+#[test]
+fn without_target_labels_the_source_decides() {
+    let (mut problem, scores) = with_target(|p, _| 0.2 + 0.05 * p as f64);
+    problem.groups[2].role = Role::PseudoTarget;
+    let estimates = Estimates::fit(&problem, &scores);
+    assert!(estimates.shift.is_infinite());
+    assert_eq!(estimates.source_share(3), 1.0);
+}
+
+/// The default rule asks for the labelled target's examples before any other.
+#[test]
+fn labelled_target_examples_come_first() {
+    let (mut problem, group_of) = problem(4, 3, 10);
+    problem.groups[2].role = Role::LabelledTarget;
+    let (_, asked, _) = race("posterior", &problem, &group_of, 60, |_| Some(1.0));
+    let first = asked.iter().position(|a| group_of[a.example as usize] != 2);
+    let last = asked.iter().rposition(|a| group_of[a.example as usize] == 2);
+    assert!(last < first || first.is_none(), "{asked:?}");
+    assert!(last.is_some());
+}
+
 #[test]
 fn soft_min_runs_from_worst_to_mean() {
     let groups = [estimate(0.5, 1.0), estimate(0.7, 2.0), estimate(0.9, 1.0)];

@@ -1,0 +1,144 @@
+use std::io::IsTerminal;
+use std::path::Path;
+use std::time::Instant;
+
+use shiftproof_search::replay::{self, Contestant, Matrix, Plan, Planted, Report, Setting};
+use shiftproof_search::select::{self, Spending};
+
+use super::{note, print, to_json};
+use crate::cli::{Bench, BenchAction, BenchSelect};
+use crate::exit::{Exit, Failure};
+
+/// Ends the name of a rule that may also buy outcomes on labelled target
+/// examples.
+const WITH_LABELS: char = '+';
+
+pub(super) fn run(args: Bench) -> Result<Exit, Failure> {
+    match args.action {
+        BenchAction::Select(args) => select(&args),
+    }
+}
+
+fn select(args: &BenchSelect) -> Result<Exit, Failure> {
+    let (matrices, settings) = worlds(args)?;
+    let names = rules(args)?;
+    let plan = Plan {
+        budgets: budgets(args)?,
+        repeats: args.repeats.max(1),
+        labelled: args.labelled,
+        seed: args.seed,
+        threads: num_cpus::get_physical(),
+    };
+    if std::io::stderr().is_terminal() {
+        note(&format!(
+            "replaying {} rules over {} settings, {} repeats of {} budgets",
+            names.len(),
+            settings.len(),
+            plan.repeats,
+            plan.budgets.len()
+        ));
+    }
+    let makers: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let name = name.trim_end_matches(WITH_LABELS).to_owned();
+            move |seed| select::rule(&name, seed).expect("names are checked before")
+        })
+        .collect();
+    let contestants: Vec<Contestant<'_>> = names
+        .iter()
+        .zip(&makers)
+        .map(|(name, make)| Contestant {
+            name,
+            make: make as &(dyn Fn(u64) -> Box<dyn Spending> + Sync),
+            labelled: name.ends_with(WITH_LABELS),
+        })
+        .collect();
+    let began = Instant::now();
+    let regrets = replay::replay(&matrices, &settings, &contestants, &plan);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let report = Report::new(&settings, &names, &plan, &regrets);
+    for path in &args.output {
+        std::fs::write(path, to_json(&report)?)
+            .map_err(|error| Failure::data(format!("cannot write {}: {error}", path.display())))?;
+    }
+    if args.json {
+        print(&to_json(&report)?)?;
+    } else {
+        print(&report.text(args.detail))?;
+        note(&format!("Took {:.0} s.", began.elapsed().as_secs_f64()));
+    }
+    Ok(Exit::Done)
+}
+
+/// Everything there is to replay: recorded outcomes and planted worlds.
+fn worlds(args: &BenchSelect) -> Result<(Vec<Matrix>, Vec<Setting>), Failure> {
+    let mut matrices = Vec::new();
+    let mut settings = Vec::new();
+    for folder in &args.folders {
+        let found = replay::find(folder).map_err(|error| Failure::data(error.to_string()))?;
+        for folder in found {
+            load(&folder, &mut matrices, &mut settings)?;
+        }
+    }
+    for (name, world) in Planted::families() {
+        for seed in 0..args.planted {
+            let world = Planted { seed, ..world.clone() };
+            let mut setting = world.setting(matrices.len());
+            setting.name = format!("planted {name} {seed}");
+            settings.push(setting);
+            matrices.push(world.draw());
+        }
+    }
+    settings.retain(|setting| {
+        args.filter.is_empty() || args.filter.iter().any(|part| setting.name.contains(part))
+    });
+    if settings.is_empty() {
+        return Err(Failure::usage(
+            "nothing to replay: name a folder of recorded outcomes, or --planted N for N planted \
+             worlds of each family; --filter may have left nothing",
+        ));
+    }
+    Ok((matrices, settings))
+}
+
+fn load(
+    folder: &Path,
+    matrices: &mut Vec<Matrix>,
+    settings: &mut Vec<Setting>,
+) -> Result<(), Failure> {
+    let loaded = replay::load(folder).map_err(|error| Failure::data(error.to_string()))?;
+    for matrix in loaded {
+        settings.extend(replay::settings(matrices.len(), &matrix));
+        matrices.push(matrix);
+    }
+    Ok(())
+}
+
+fn rules(args: &BenchSelect) -> Result<Vec<String>, Failure> {
+    for name in &args.rules {
+        let bare = name.trim_end_matches(WITH_LABELS);
+        if !select::rule_names().contains(&bare) {
+            return Err(Failure::usage(format!(
+                "there is no rule {bare:?}; there are {} (with a {WITH_LABELS} at its end a rule \
+                 may also use labelled target examples)",
+                select::rule_names().join(", ")
+            )));
+        }
+    }
+    Ok(args.rules.clone())
+}
+
+fn budgets(args: &BenchSelect) -> Result<Vec<usize>, Failure> {
+    args.budgets
+        .iter()
+        .map(|text| match text.as_str() {
+            "all" => Ok(usize::MAX),
+            _ => text.parse().ok().filter(|n| *n > 0).ok_or_else(|| {
+                Failure::usage(format!(
+                    "a budget is a number of evaluations or \"all\", not {text:?}"
+                ))
+            }),
+        })
+        .collect()
+}
