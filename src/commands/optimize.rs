@@ -188,7 +188,7 @@ fn stopped(stop: &Stop, record: &RunRecord, store: &Path) -> Failure {
 }
 
 /// The first signal asks the run to stop and save; returns at the second.
-async fn second_signal(cancel: CancellationToken) {
+pub(super) async fn second_signal(cancel: CancellationToken) {
     signal().await;
     note("stopping: waiting for the calls in flight (again to abort)");
     cancel.cancel();
