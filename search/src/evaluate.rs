@@ -102,8 +102,8 @@ impl Evaluator<'_> {
             let _ = board.enter(prompt.clone(), Vec::new(), None);
         }
         let candidates: Vec<usize> = (0..board.candidates.len()).collect();
-        let batch = self.calibration == Calibration::Batch
-            && self.model.llm.capabilities().label_scores;
+        let batch =
+            self.calibration == Calibration::Batch && self.model.llm.capabilities().label_scores;
         let mut complete = true;
         if batch {
             let settling = board.add_inputs(self.settle_on.iter());
@@ -130,9 +130,13 @@ impl Evaluator<'_> {
                 }
             })
             .collect();
-        let grade = |view: &Answers<'_>, input| view.outcome(input).as_ref().and_then(Outcome::value);
+        let grade =
+            |view: &Answers<'_>, input| view.outcome(input).as_ref().and_then(Outcome::value);
         Ok(Evaluation {
-            scores: views.iter().map(|view| view.group_scores(&inputs)).collect(),
+            scores: views
+                .iter()
+                .map(|view| view.group_scores(&inputs))
+                .collect(),
             grades: views
                 .iter()
                 .map(|view| inputs.iter().map(|&input| grade(view, input)).collect())

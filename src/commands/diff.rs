@@ -47,7 +47,11 @@ struct Shown {
 
 pub(super) async fn run(args: Diff, kinds: &Kinds) -> Result<Exit, Failure> {
     let store = &args.store.store;
-    let summary = args.run.as_deref().map(|run| run_summary(store, run)).transpose()?;
+    let summary = args
+        .run
+        .as_deref()
+        .map(|run| run_summary(store, run))
+        .transpose()?;
     let find = |argument: &str| match (&summary, &args.run) {
         (Some(summary), Some(run)) => in_run(argument, summary, run),
         _ => alone(argument, store),
@@ -55,7 +59,9 @@ pub(super) async fn run(args: Diff, kinds: &Kinds) -> Result<Exit, Failure> {
     let (a, b) = (find(&args.a)?, find(&args.b)?);
     let mut shown = Shown {
         pieces: pieces(&a.prompt, &b.prompt),
-        differences: summary.as_ref().map_or_else(Vec::new, |s| compared(s, &a, &b)),
+        differences: summary
+            .as_ref()
+            .map_or_else(Vec::new, |s| compared(s, &a, &b)),
         a,
         b,
     };
@@ -115,13 +121,17 @@ fn in_run(argument: &str, summary: &Summary, run: &str) -> Result<Side, Failure>
     let id = match role {
         Some(Some(id)) => id,
         Some(None) => {
-            return Err(Failure::usage(format!("the run {run} has no {argument} prompt yet")));
+            return Err(Failure::usage(format!(
+                "the run {run} has no {argument} prompt yet"
+            )));
         }
         None => {
             let hex = argument.len() >= 4 && argument.bytes().all(|byte| byte.is_ascii_hexdigit());
             let digits = argument.to_ascii_lowercase();
-            let mut found =
-                summary.candidates.keys().filter(|id| hex && id.to_string().starts_with(&digits));
+            let mut found = summary
+                .candidates
+                .keys()
+                .filter(|id| hex && id.to_string().starts_with(&digits));
             match (found.next(), found.next()) {
                 (Some(id), None) => *id,
                 (Some(_), Some(_)) => {
@@ -149,10 +159,13 @@ fn in_run(argument: &str, summary: &Summary, run: &str) -> Result<Side, Failure>
         .candidates
         .get(&id)
         .ok_or_else(|| Failure::data(format!("the log of {run} does not hold {id:#}")))?;
-    let audited = [(summary.selected, Contestant::Selected), (summary.seed(), Contestant::Seed)]
-        .into_iter()
-        .filter(|(who, _)| *who == Some(id))
-        .find_map(|(_, contestant)| summary.audited(contestant));
+    let audited = [
+        (summary.selected, Contestant::Selected),
+        (summary.seed(), Contestant::Seed),
+    ]
+    .into_iter()
+    .filter(|(who, _)| *who == Some(id))
+    .find_map(|(_, contestant)| summary.audited(contestant));
     let (groups, on) = match audited {
         Some(groups) => (groups.to_vec(), "the sealed audit"),
         None => (standing.groups.clone(), "the search's own examples"),
@@ -238,15 +251,19 @@ async fn evaluate(
     opening.record(&args.store.store, "shown")?;
     let groups = &session.loaded.groups;
     let on = format!("the sealed audit of {}", path.display());
-    for (side, scores) in [&mut shown.a, &mut shown.b].into_iter().zip(&evaluation.scores) {
+    for (side, scores) in [&mut shown.a, &mut shown.b]
+        .into_iter()
+        .zip(&evaluation.scores)
+    {
         side.groups.clone_from(scores);
         side.scored_on = Some(on.clone());
     }
     let grades: Vec<&[Option<f64>]> = evaluation.grades.iter().map(Vec::as_slice).collect();
     let (sample, _) = evaluation.paired(&grades, groups.len());
     let mean = |means: &[f64]| means.iter().sum::<f64>() / means.len() as f64;
-    shown.differences = paired_bootstrap(&sample, 0, Bootstrap::default(), mean)
-        .map_or_else(Vec::new, |replicates| {
+    shown.differences = paired_bootstrap(&sample, 0, Bootstrap::default(), mean).map_or_else(
+        Vec::new,
+        |replicates| {
             (0..groups.len())
                 .filter(|&group| sample.examples(group) > 0)
                 .map(|group| {
@@ -261,7 +278,8 @@ async fn evaluate(
                     }
                 })
                 .collect()
-        });
+        },
+    );
     Ok(evaluation.complete)
 }
 
@@ -293,8 +311,16 @@ fn write(out: &mut String, shown: &Shown, colour: bool) -> std::fmt::Result {
             text
         }
     };
-    writeln!(out, "{}", paint("31", format!("a {:#}  {}", a.id, visible(&a.origin))))?;
-    writeln!(out, "{}", paint("32", format!("b {:#}  {}", b.id, visible(&b.origin))))?;
+    writeln!(
+        out,
+        "{}",
+        paint("31", format!("a {:#}  {}", a.id, visible(&a.origin)))
+    )?;
+    writeln!(
+        out,
+        "{}",
+        paint("32", format!("b {:#}  {}", b.id, visible(&b.origin)))
+    )?;
     if a.id == b.id {
         writeln!(out, "\nThe same prompt:")?;
     }
@@ -308,25 +334,44 @@ fn write(out: &mut String, shown: &Shown, colour: bool) -> std::fmt::Result {
             names.push(&group.group);
         }
     }
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(12);
-    writeln!(out, "\n{:width$}  {:>15}  {:>15}  {:>17}", "group", "a", "b", "b − a")?;
+    let width = names
+        .iter()
+        .map(|name| name.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max(12);
+    writeln!(
+        out,
+        "\n{:width$}  {:>15}  {:>15}  {:>17}",
+        "group", "a", "b", "b − a"
+    )?;
     for name in names {
         let of = |side: &Side| {
             let found = side.groups.iter().find(|group| group.group == name);
             found.map_or_else(|| "-".into(), interval)
         };
-        let difference = shown.differences.iter().find(|row| row.group == name).map_or_else(
-            || "-".into(),
-            |row| {
-                format!(
-                    "{:+.1} [{:+.0}, {:+.0}]",
-                    row.value * 100.0,
-                    row.low * 100.0,
-                    row.high * 100.0
-                )
-            },
-        );
-        writeln!(out, "{:width$}  {:>15}  {:>15}  {difference:>17}", visible(name), of(a), of(b))?;
+        let difference = shown
+            .differences
+            .iter()
+            .find(|row| row.group == name)
+            .map_or_else(
+                || "-".into(),
+                |row| {
+                    format!(
+                        "{:+.1} [{:+.0}, {:+.0}]",
+                        row.value * 100.0,
+                        row.low * 100.0,
+                        row.high * 100.0
+                    )
+                },
+            );
+        writeln!(
+            out,
+            "{:width$}  {:>15}  {:>15}  {difference:>17}",
+            visible(name),
+            of(a),
+            of(b)
+        )?;
     }
     writeln!(out, "Brackets: 95% intervals.")?;
     for (name, side) in [("a", a), ("b", b)] {

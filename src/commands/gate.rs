@@ -35,8 +35,11 @@ pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
     resolved.study.proposer = None;
     let baseline = args.baseline.as_deref().map(Baseline::read).transpose()?;
     check(&args, baseline.as_ref(), &resolved.study.name)?;
-    let mut judged: Vec<Named> =
-        args.candidate.iter().map(|text| Named::given(text)).collect::<Result<_, _>>()?;
+    let mut judged: Vec<Named> = args
+        .candidate
+        .iter()
+        .map(|text| Named::given(text))
+        .collect::<Result<_, _>>()?;
     let store = &args.store.store;
     if let Some(name) = &args.run {
         judged.push(pick(store, name, &resolved.study.name)?);
@@ -78,19 +81,29 @@ pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
         }
     }
     let recorded = match &baseline {
-        Some(baseline) if args.trust_baseline => {
-            Some(trusted(baseline, &fingerprint, &examples, args.baseline.as_deref())?)
-        }
+        Some(baseline) if args.trust_baseline => Some(trusted(
+            baseline,
+            &fingerprint,
+            &examples,
+            args.baseline.as_deref(),
+        )?),
         _ => None,
     };
-    let gateway = gateway(&args, &session, ledger.clone(), judged.len() + 1, examples.len());
+    let gateway = gateway(
+        &args,
+        &session,
+        ledger.clone(),
+        judged.len() + 1,
+        examples.len(),
+    );
     let asked: Vec<&Named> = if recorded.is_some() {
         judged.iter().collect()
     } else {
         std::iter::once(&incumbent).chain(&judged).collect()
     };
     let prompts: Vec<Prompt> = asked.iter().map(|named| named.prompt.clone()).collect();
-    let Some(evaluation) = score(&session, &gateway.0, gateway.1, &prompts, &examples).await? else {
+    let Some(evaluation) = score(&session, &gateway.0, gateway.1, &prompts, &examples).await?
+    else {
         return Ok(Exit::Interrupted);
     };
     if !evaluation.complete {
@@ -126,7 +139,11 @@ pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
         .collect();
     let target = |example: &&Example| {
         let group = &example.input.group;
-        session.loaded.groups.iter().any(|g| g.name == *group && g.role == GroupRole::Target)
+        session
+            .loaded
+            .groups
+            .iter()
+            .any(|g| g.name == *group && g.role == GroupRole::Target)
     };
     let mut report = judge(Evidence {
         study: &session.resolved.study.name,
@@ -191,8 +208,17 @@ fn check(args: &Gate, baseline: Option<&Baseline>, study: &str) -> Result<(), Fa
 }
 
 fn check_groups(args: &Gate, session: &Session) -> Result<(), Failure> {
-    let names: Vec<&str> = session.loaded.groups.iter().map(|g| g.name.as_str()).collect();
-    match args.min_group.iter().find(|(name, _)| !names.contains(&name.as_str())) {
+    let names: Vec<&str> = session
+        .loaded
+        .groups
+        .iter()
+        .map(|g| g.name.as_str())
+        .collect();
+    match args
+        .min_group
+        .iter()
+        .find(|(name, _)| !names.contains(&name.as_str()))
+    {
         Some((name, _)) => Err(Failure::usage(format!(
             "--min-group names {name:?}, which is no group of the study; there is {}",
             names.join(", ")
@@ -223,7 +249,10 @@ fn demand(args: &Gate) -> Demand {
 /// no hold of the store.
 fn pick(store: &Path, run: &str, study: &str) -> Result<Named, Failure> {
     let summary = run_summary(store, run)?;
-    let of = summary.started.as_ref().map_or("", |started| started.study.as_str());
+    let of = summary
+        .started
+        .as_ref()
+        .map_or("", |started| started.study.as_str());
     if of != study {
         return Err(Failure::usage(format!(
             "{run} is a run of the study {of:?}, not of {study:?}"
@@ -378,16 +407,24 @@ fn write_baseline(
         Ruling::Regressed | Ruling::BelowBar => None,
     };
     let recorded = report.trusted().is_some();
-    let all = std::iter::once(&report.incumbent)
-        .chain(report.candidates.iter().map(|candidate| &candidate.contender));
-    let place = all.enumerate().skip(usize::from(recorded)).find(|(_, contender)| {
-        stands.is_some_and(|stands| stands.id == contender.id)
-    });
+    let all = std::iter::once(&report.incumbent).chain(
+        report
+            .candidates
+            .iter()
+            .map(|candidate| &candidate.contender),
+    );
+    let place = all
+        .enumerate()
+        .skip(usize::from(recorded))
+        .find(|(_, contender)| stands.is_some_and(|stands| stands.id == contender.id));
     let Some((at, contender)) = place else {
         note(&format!("{} was not written", path.display()));
         return Ok(());
     };
-    write(path, &Baseline::of(report, contender, grades[at], examples).text()?)
+    write(
+        path,
+        &Baseline::of(report, contender, grades[at], examples).text()?,
+    )
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{estimate, fetch_progress, note, open_ledger, print, resolve, to_json};
 use crate::cli::Optimize;
 use crate::exit::{Exit, Failure};
+use crate::gate::openings::Opening;
 use crate::kinds::Kinds;
 use crate::live::Live;
 use crate::progress::{Progress, Verbosity, clock};
@@ -82,6 +83,7 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
     if let Some(path) = &args.events {
         observers.push(Box::new(EventLines::create(path)?));
     }
+    let opening = Opening::of_run(&session);
     let cancel = CancellationToken::new();
     let done = tokio::select! {
         done = session.run(ledger.clone(), record, observers, cancel.clone()) => done,
@@ -96,6 +98,7 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
         lost,
         ..
     } = done.map_err(|(stop, record)| stopped(&stop, &record, &args.store.store))?;
+    opening.record_run(&args.store.store, &summary)?;
     if let Some(folder) = ledger.run_dir(&id) {
         write_reports(&folder, &summary)?;
     }

@@ -69,7 +69,10 @@ impl Baseline {
             ))
         })?;
         let baseline: Self = serde_json::from_str(&text).map_err(|error| {
-            Failure::usage(format!("{place}:{}: not a baseline file: {error}", error.line()))
+            Failure::usage(format!(
+                "{place}:{}: not a baseline file: {error}",
+                error.line()
+            ))
         })?;
         if baseline.format != FORMAT {
             return Err(Failure::usage(format!(
@@ -135,7 +138,10 @@ impl Baseline {
 
     /// The recorded scores.
     pub fn scores(&self) -> Vec<GroupScore> {
-        self.groups.iter().map(|group| group.score.clone()).collect()
+        self.groups
+            .iter()
+            .map(|group| group.score.clone())
+            .collect()
     }
 
     /// The recorded grades in the order of `examples`, which must be the audit
@@ -154,7 +160,10 @@ impl Baseline {
                 None => group.exact.clone(),
             };
             let fit = grades.len() == places.len()
-                && grades.iter().flatten().all(|grade| (0.0..=1.0).contains(grade));
+                && grades
+                    .iter()
+                    .flatten()
+                    .all(|grade| (0.0..=1.0).contains(grade));
             if !fit {
                 return None;
             }

@@ -4,7 +4,9 @@ use shiftproof_search::event::{GroupInfo, GroupScore};
 use shiftproof_search::select;
 use shiftproof_search::stats::{self, Bootstrap, GroupState, Sample};
 
-use super::{Audit, Candidate, Compared, Contender, Demand, FORMAT, Mode, Report, Ruling, points, score};
+use super::{
+    Audit, Candidate, Compared, Contender, Demand, FORMAT, Mode, Report, Ruling, points, score,
+};
 use crate::report::worst;
 
 /// Everything a decision rests on.
@@ -37,10 +39,18 @@ pub struct Evidence<'a> {
 
 /// Decides. Spending is left at zero for the caller, who knows it.
 pub fn judge(evidence: Evidence<'_>) -> Report {
-    let Evidence { demand, sample, groups, mode, .. } = evidence;
+    let Evidence {
+        demand,
+        sample,
+        groups,
+        mode,
+        ..
+    } = evidence;
     let objective = select::of_means(&demand.objective);
     let robust = |means: &[f64]| objective.as_ref().map_or(f64::NAN, |of| of(means));
-    let seen: Vec<usize> = (0..sample.groups()).filter(|&g| sample.examples(g) > 0).collect();
+    let seen: Vec<usize> = (0..sample.groups())
+        .filter(|&g| sample.examples(g) > 0)
+        .collect();
     let mut contenders = evidence.contenders;
     for (at, contender) in contenders.iter_mut().enumerate() {
         let means: Vec<f64> = seen.iter().map(|&g| sample.means(g)[at]).collect();
@@ -79,7 +89,9 @@ pub fn judge(evidence: Evidence<'_>) -> Report {
         candidates,
         spent: shiftproof_search::budget::Spend::default(),
     };
-    report.notes.extend(missing(&report, groups, sample, evidence.dropped));
+    report
+        .notes
+        .extend(missing(&report, groups, sample, evidence.dropped));
     let (decision, reason) = rule(&report);
     report.decision = decision;
     report.reason = reason;
@@ -106,9 +118,9 @@ fn candidate(
     });
     let compared: Vec<Compared> = compared.collect();
     let largest = compared.iter().map(|row| row.pairs).max().unwrap_or(0);
-    let needed = checked.and_then(|f| f.needed).map(|times| {
-        ((times * largest as f64).ceil() as usize).max(largest + 1)
-    });
+    let needed = checked
+        .and_then(|f| f.needed)
+        .map(|times| ((times * largest as f64).ceil() as usize).max(largest + 1));
     Candidate {
         ships: checked.is_some_and(|f| f.ships),
         harmed: checked.is_some_and(|f| f.harmed),
@@ -126,12 +138,19 @@ fn below(groups: &[GroupScore], demand: &Demand) -> Vec<String> {
     let mut hold = |what: String, value: Option<f64>, bar: f64| match value {
         Some(value) if value >= bar => {}
         Some(value) => missed.push(format!("{what} has {}, below {}", score(value), score(bar))),
-        None => missed.push(format!("{what} has no score to hold against {}", score(bar))),
+        None => missed.push(format!(
+            "{what} has no score to hold against {}",
+            score(bar)
+        )),
     };
     if let Some(bar) = demand.min_worst {
         let found = worst(groups);
         let name = found.map_or_else(String::new, |group| format!(" ({})", group.group));
-        hold(format!("the worst target group{name}"), found.and_then(|g| g.value), bar);
+        hold(
+            format!("the worst target group{name}"),
+            found.and_then(|g| g.value),
+            bar,
+        );
     }
     for bar in &demand.min_groups {
         let group = groups.iter().find(|group| group.group == bar.group);
@@ -174,7 +193,10 @@ fn rule(report: &Report) -> (Ruling, String) {
     let Some(leading) = report.leading() else {
         let missed = below(&report.incumbent.groups, &report.demand);
         return if missed.is_empty() {
-            (Ruling::Measured, "One prompt was scored and compared with none.".into())
+            (
+                Ruling::Measured,
+                "One prompt was scored and compared with none.".into(),
+            )
         } else {
             (Ruling::BelowBar, sentence(&missed))
         };
@@ -249,7 +271,12 @@ fn open(report: &Report, leading: &Candidate) -> String {
             unproven.join(", ")
         ));
     }
-    let most = leading.compared.iter().map(|row| row.pairs).max().unwrap_or(0);
+    let most = leading
+        .compared
+        .iter()
+        .map(|row| row.pairs)
+        .max()
+        .unwrap_or(0);
     let next = match leading.needed {
         Some(needed) => format!(
             "About {needed} audit examples per group (now {most}) would likely decide, were the \
@@ -266,7 +293,13 @@ fn harmed(leading: &Candidate) -> String {
         .iter()
         .filter(|row| row.state == GroupState::Regressed)
         .filter_map(|row| Some((&row.group, row.difference?)))
-        .map(|(group, d)| format!("{group} {} (upper bound {})", points(d.estimate), points(d.upper)))
+        .map(|(group, d)| {
+            format!(
+                "{group} {} (upper bound {})",
+                points(d.estimate),
+                points(d.upper)
+            )
+        })
         .collect();
     if lost.is_empty()
         && let Some(robust) = leading.robust
@@ -277,7 +310,11 @@ fn harmed(leading: &Candidate) -> String {
             points(robust.upper)
         ));
     }
-    format!("{:#} is worse than the incumbent beyond chance: {}.", leading.contender.id, lost.join("; "))
+    format!(
+        "{:#} is worse than the incumbent beyond chance: {}.",
+        leading.contender.id,
+        lost.join("; ")
+    )
 }
 
 fn holds(report: &Report, leading: &Candidate) -> String {

@@ -66,7 +66,11 @@ impl Report {
                 ("audit", &self.audit.fingerprint),
                 ("objective", &self.demand.objective),
             ] {
-                writeln!(out, "      <property name=\"{name}\" value=\"{}\"/>", escaped(value))?;
+                writeln!(
+                    out,
+                    "      <property name=\"{name}\" value=\"{}\"/>",
+                    escaped(value)
+                )?;
             }
             writeln!(out, "    </properties>")?;
             for case in cases {
@@ -98,7 +102,11 @@ impl Report {
                 escaped(message)
             )?,
         }
-        writeln!(out, "      <system-out>{}</system-out>", escaped(&case.detail))?;
+        writeln!(
+            out,
+            "      <system-out>{}</system-out>",
+            escaped(&case.detail)
+        )?;
         writeln!(out, "    </testcase>")
     }
 
@@ -113,7 +121,10 @@ impl Report {
                     (None, _) => Outcome::Error("no example has a grade from every prompt".into()),
                     (Some(d), GroupState::Regressed) => Outcome::Failed(
                         "regressed",
-                        format!("worse by {} points beyond chance", points(-d.estimate).trim_start_matches('+')),
+                        format!(
+                            "worse by {} points beyond chance",
+                            points(-d.estimate).trim_start_matches('+')
+                        ),
                     ),
                     (Some(_), GroupState::Unproven) if ship => Outcome::Failed(
                         "unproven",
@@ -131,9 +142,13 @@ impl Report {
         let alpha = self.demand.alpha;
         let outcome = match &candidate.robust {
             None => Outcome::Error("no example has a grade from every prompt".into()),
-            Some(robust) if robust.p_worse <= alpha => {
-                Outcome::Failed("regressed", format!("worse by {} points beyond chance", points(-robust.estimate).trim_start_matches('+')))
-            }
+            Some(robust) if robust.p_worse <= alpha => Outcome::Failed(
+                "regressed",
+                format!(
+                    "worse by {} points beyond chance",
+                    points(-robust.estimate).trim_start_matches('+')
+                ),
+            ),
             Some(robust) if ship && robust.p > alpha => {
                 Outcome::Failed("no-significant-winner", self.reason.clone())
             }

@@ -26,7 +26,12 @@ impl Report {
             Ruling::NoSignificantWinner => "➖",
             Ruling::Regressed | Ruling::BelowBar => "❌",
         };
-        writeln!(out, "### {mark} Prompt gate `{}`: {}\n", self.study, self.decision.headline())?;
+        writeln!(
+            out,
+            "### {mark} Prompt gate `{}`: {}\n",
+            self.study,
+            self.decision.headline()
+        )?;
         writeln!(out, "{}", escaped(&self.reason))?;
         for candidate in &self.candidates {
             self.write_candidate(out, candidate)?;
@@ -76,14 +81,24 @@ impl Report {
         if self.candidates.len() > 1 {
             writeln!(out, "\n#### Candidate `{:#}`", contender.id)?;
         }
-        writeln!(out, "\n| group | role | pairs | incumbent | candidate | difference | bounds | |")?;
-        writeln!(out, "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |")?;
+        writeln!(
+            out,
+            "\n| group | role | pairs | incumbent | candidate | difference | bounds | |"
+        )?;
+        writeln!(
+            out,
+            "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |"
+        )?;
         for row in &candidate.compared {
             let group = |c: &Contender| c.groups.iter().find(|g| g.group == row.group).cloned();
             let value = |c: &Contender| {
-                group(c).and_then(|g| g.value).map_or_else(|| "–".into(), score)
+                group(c)
+                    .and_then(|g| g.value)
+                    .map_or_else(|| "–".into(), score)
             };
-            let trouble = group(contender).as_ref().map_or_else(String::new, super::text::trouble);
+            let trouble = group(contender)
+                .as_ref()
+                .map_or_else(String::new, super::text::trouble);
             let state = match row.state {
                 shiftproof_search::stats::GroupState::Regressed => "**regressed**",
                 other => state_name(other),
@@ -107,7 +122,9 @@ impl Report {
             value(&self.incumbent),
             value(contender),
             cells(candidate.robust.as_ref()),
-            candidate.robust.map_or_else(String::new, |r| format!("p = {:.4}", r.p))
+            candidate
+                .robust
+                .map_or_else(String::new, |r| format!("p = {:.4}", r.p))
         )?;
         self.write_change(out, contender)
     }
@@ -141,7 +158,14 @@ impl Report {
 fn cells(bounded: Option<&Bounded>) -> String {
     bounded.map_or_else(
         || "– | –".into(),
-        |b| format!("{} | {} to {}", points(b.estimate), points(b.lower), points(b.upper)),
+        |b| {
+            format!(
+                "{} | {} to {}",
+                points(b.estimate),
+                points(b.lower),
+                points(b.upper)
+            )
+        },
     )
 }
 

@@ -287,12 +287,10 @@ impl Report {
             let difference = c.robust.map_or(f64::NEG_INFINITY, |r| r.estimate);
             (c.ships, difference)
         };
-        self.candidates
-            .iter()
-            .max_by(|a, b| {
-                let (a, b) = (rank(a), rank(b));
-                a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
-            })
+        self.candidates.iter().max_by(|a, b| {
+            let (a, b) = (rank(a), rank(b));
+            a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+        })
     }
 }
 

@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use shiftproof_tasks::PromptId;
 
 use crate::exit::Failure;
+use crate::report::Summary;
+use crate::session::Session;
 
 const FILE: &str = "gate.jsonl";
 
@@ -70,6 +72,27 @@ impl Opening {
             labels,
             decision: String::new(),
         }
+    }
+
+    /// The opening at the end of a run that is about to begin.
+    pub fn of_run(session: &Session) -> Self {
+        Self::now(
+            "optimize",
+            &session.resolved.study.name,
+            &session.loaded.data.audit.fingerprint(),
+            session.task_model.model.llm.identity(),
+            [],
+            session.loaded.data.audit.len() as u64,
+        )
+    }
+
+    /// Writes a run's opening down, if the run came to its audit.
+    pub fn record_run(mut self, folder: &Path, summary: &Summary) -> Result<(), Failure> {
+        if summary.audited.is_empty() {
+            return Ok(());
+        }
+        self.prompts = summary.seed().into_iter().chain(summary.selected).collect();
+        self.record(folder, "audited")
     }
 
     /// How often the audit was opened in the store at `folder`, this opening
@@ -129,7 +152,10 @@ fn text(path: &Path) -> Result<String, Failure> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(Failure::data(format!("cannot read {}: {error}", path.display()))),
+        Err(error) => Err(Failure::data(format!(
+            "cannot read {}: {error}",
+            path.display()
+        ))),
     }
 }
 
@@ -161,7 +187,10 @@ fn count(lines: &[Line], audit: &str) -> Count {
             Line::Whole(opening) if opening.audit == audit => {
                 count.openings += 1;
                 let (model, prompts) = (opening.model.as_str(), &opening.prompts);
-                if !known.iter().any(|(m, p)| *m == model && p.is_superset(prompts)) {
+                if !known
+                    .iter()
+                    .any(|(m, p)| *m == model && p.is_superset(prompts))
+                {
                     count.questions += 1;
                     known.push((model, prompts));
                 }
@@ -197,8 +226,21 @@ mod tests {
         assert_eq!(ask(&["a"], "x"), (3, 1), "answered before");
         assert_eq!(ask(&["a", "c"], "x"), (4, 2));
         assert_eq!(ask(&["a", "c"], "y"), (1, 1), "another audit");
-        assert!(warning(Count { openings: 3, questions: 1 }).is_none());
-        assert!(warning(Count { openings: 4, questions: 2 }).unwrap().contains("1 time "));
+        assert!(
+            warning(Count {
+                openings: 3,
+                questions: 1
+            })
+            .is_none()
+        );
+        assert!(
+            warning(Count {
+                openings: 4,
+                questions: 2
+            })
+            .unwrap()
+            .contains("1 time ")
+        );
     }
 
     #[test]
@@ -215,6 +257,10 @@ mod tests {
         assert_eq!((count.openings, count.questions), (4, 3));
         std::fs::write(&path, format!("{text}nonsense\n{text}")).unwrap();
         let failure = opening("x", &["b"]).count(folder.path()).unwrap_err();
-        assert!(failure.message.contains("gate.jsonl:2: "), "{}", failure.message);
+        assert!(
+            failure.message.contains("gate.jsonl:2: "),
+            "{}",
+            failure.message
+        );
     }
 }

@@ -37,7 +37,10 @@ impl Named {
         };
         let text = std::fs::read_to_string(file)
             .map_err(|error| Failure::usage(format!("cannot read the prompt {file}: {error}")))?;
-        let (prompt, line) = if Path::new(file).extension().is_some_and(|ending| ending == "json") {
+        let (prompt, line) = if Path::new(file)
+            .extension()
+            .is_some_and(|ending| ending == "json")
+        {
             (from_json(file, &text)?, 1)
         } else {
             let before = text.len() - text.trim_start().len();
@@ -133,7 +136,11 @@ mod tests {
         assert_eq!(named.prompt, Prompt::new("Say it."));
         std::fs::write(path("b.json"), "{\n\"prompt\": {}}").unwrap();
         let failure = Named::given(&format!("@{}", path("b.json"))).unwrap_err();
-        assert!(failure.message.contains("instruction"), "{}", failure.message);
+        assert!(
+            failure.message.contains("instruction"),
+            "{}",
+            failure.message
+        );
         assert!(Named::given(" ").is_err());
         assert!(Named::given("@nowhere").is_err());
     }

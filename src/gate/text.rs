@@ -24,7 +24,11 @@ impl Report {
             Mode::Ship => "ship",
             Mode::Guard => "guard",
         };
-        writeln!(out, "{} · {mode} · {} · objective {}", self.study, self.metric, self.demand.objective)?;
+        writeln!(
+            out,
+            "{} · {mode} · {} · objective {}",
+            self.study, self.metric, self.demand.objective
+        )?;
         writeln!(out, "model {}", self.model)?;
         writeln!(
             out,
@@ -45,7 +49,12 @@ impl Report {
             prompt(out, "candidate", &candidate.contender)?;
             self.write_table(out, candidate)?;
         }
-        writeln!(out, "\nDecision: {}. {}", self.decision.headline().to_uppercase(), self.reason)?;
+        writeln!(
+            out,
+            "\nDecision: {}. {}",
+            self.decision.headline().to_uppercase(),
+            self.reason
+        )?;
         writeln!(
             out,
             "Spent {} calls, {} tokens.",
@@ -55,7 +64,12 @@ impl Report {
     }
 
     fn write_alone(&self, out: &mut String) -> fmt::Result {
-        let width = width(self.incumbent.groups.iter().map(|group| group.group.as_str()));
+        let width = width(
+            self.incumbent
+                .groups
+                .iter()
+                .map(|group| group.group.as_str()),
+        );
         for group in &self.incumbent.groups {
             writeln!(
                 out,
@@ -79,11 +93,18 @@ impl Report {
         )?;
         for row in &candidate.compared {
             let of = |contender: &Contender| {
-                contender.groups.iter().find(|g| g.group == row.group).cloned()
+                contender
+                    .groups
+                    .iter()
+                    .find(|g| g.group == row.group)
+                    .cloned()
             };
             let (mine, theirs) = (of(&self.incumbent), of(&candidate.contender));
             let value = |group: &Option<GroupScore>| {
-                group.as_ref().and_then(|g| g.value).map_or_else(|| "-".into(), score)
+                group
+                    .as_ref()
+                    .and_then(|g| g.value)
+                    .map_or_else(|| "-".into(), score)
             };
             writeln!(
                 out,
@@ -109,7 +130,9 @@ impl Report {
             value(&candidate.contender),
             difference(candidate.robust.as_ref()),
             bounds(candidate.robust.as_ref()),
-            candidate.robust.map_or_else(String::new, |robust| format!("p = {:.4}", robust.p))
+            candidate
+                .robust
+                .map_or_else(String::new, |robust| format!("p = {:.4}", robust.p))
         )?;
         writeln!(
             out,
@@ -126,11 +149,19 @@ fn times(openings: usize, questions: usize) -> String {
         let s = if count == 1 { "" } else { "s" };
         format!("{count} {word}{s}")
     };
-    format!("{} for {}", plural(openings, "time"), plural(questions, "question"))
+    format!(
+        "{} for {}",
+        plural(openings, "time"),
+        plural(questions, "question")
+    )
 }
 
 fn width<'a>(names: impl Iterator<Item = &'a str>) -> usize {
-    names.map(|name| name.chars().count()).max().unwrap_or(0).max(12)
+    names
+        .map(|name| name.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max(12)
 }
 
 fn prompt(out: &mut String, what: &str, contender: &Contender) -> fmt::Result {

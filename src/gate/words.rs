@@ -68,7 +68,9 @@ fn tidy(pieces: Vec<Piece>) -> Vec<Piece> {
         match piece.change {
             Change::Removed => removed.push_str(&piece.text),
             Change::Added => added.push_str(&piece.text),
-            Change::Kept if between && piece.text == " " && !removed.is_empty() && !added.is_empty() => {
+            Change::Kept
+                if between && piece.text == " " && !removed.is_empty() && !added.is_empty() =>
+            {
                 removed.push(' ');
                 added.push(' ');
             }
@@ -88,7 +90,9 @@ pub fn flat(prompt: &Prompt) -> String {
         .demonstrations
         .iter()
         .map(|shown| format!("\n{} -> {}", shown.input, shown.answer));
-    std::iter::once(prompt.instruction.clone()).chain(shown).collect()
+    std::iter::once(prompt.instruction.clone())
+        .chain(shown)
+        .collect()
 }
 
 /// The pieces for a terminal: `[-removed-]{+added+}` as git marks words, or in
@@ -111,14 +115,15 @@ pub fn marked(pieces: &[Piece], colour: bool) -> String {
 
 /// Control characters written out: a prompt must not steer the terminal.
 pub fn visible(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        if c.is_control() && c != '\n' && c != '\t' {
-            out.extend(c.escape_default());
-        } else {
-            out.push(c);
-        }
-        out
-    })
+    text.chars()
+        .fold(String::with_capacity(text.len()), |mut out, c| {
+            if c.is_control() && c != '\n' && c != '\t' {
+                out.extend(c.escape_default());
+            } else {
+                out.push(c);
+            }
+            out
+        })
 }
 
 #[cfg(test)]

@@ -200,9 +200,8 @@ mod tests {
 
     #[test]
     fn an_audit_is_named_by_its_content_in_any_order() {
-        let example = |id: &str, label: &str| {
-            Input::new(id, "films").with_label(Label::Class(label.into()))
-        };
+        let example =
+            |id: &str, label: &str| Input::new(id, "films").with_label(Label::Class(label.into()));
         let name = |examples: &[Example]| {
             SealedAudit::new(examples.to_vec(), LabelReads::default()).fingerprint()
         };

@@ -174,7 +174,12 @@ pub fn gate(
                 && seen.len() == sample.groups()
                 && groups.iter().all(|g| g.state == GroupState::Holds);
             let open = (!wins).then(|| {
-                growth(difference, difference.estimate, finalists.len(), demand.alpha)
+                growth(
+                    difference,
+                    difference.estimate,
+                    finalists.len(),
+                    demand.alpha,
+                )
             });
             let needed = open
                 .into_iter()
