@@ -147,3 +147,90 @@ impl Evaluator<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use async_trait::async_trait;
+    use shiftproof_tasks::Reply;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::budget::{Limits, Meter, Price};
+    use crate::ledger::Ledger;
+    use crate::llm::{Call, Capabilities, Llm, LlmError};
+    use crate::log::Bus;
+    use crate::simulate::{Planted, World};
+
+    /// The planted model with label scores that lean to the first label.
+    struct Leaning(World);
+
+    #[async_trait]
+    impl Llm for Leaning {
+        fn identity(&self) -> &'static str {
+            "leaning"
+        }
+
+        fn capabilities(&self) -> Capabilities {
+            Capabilities {
+                label_scores: true,
+                ..self.0.capabilities()
+            }
+        }
+
+        async fn call(&self, call: &Call) -> Result<Reply, LlmError> {
+            let mut reply = self.0.call(call).await?;
+            reply.label_logprobs = call.request.answer.labels().map(|labels| {
+                let score = |(at, label): (usize, &String)| {
+                    let own = if *label == reply.text { 0.0 } else { -2.0 };
+                    own + if at == 0 { 3.0 } else { 0.0 }
+                };
+                labels.iter().enumerate().map(score).collect()
+            });
+            Ok(reply)
+        }
+    }
+
+    async fn grades(calibration: Calibration, take: usize) -> Vec<Option<f64>> {
+        let world = World::new(4, 0.0);
+        let (data, groups) = world.data(60);
+        let gateway = Gateway::new(
+            Arc::new(Ledger::in_memory()),
+            Bus::unlogged(vec![]),
+            Meter::new(Limits::default()),
+            CancellationToken::new(),
+            None,
+            Vec::new(),
+        );
+        let model = Model {
+            llm: Arc::new(Leaning(world)),
+            price: Price::default(),
+        };
+        let evaluator = Evaluator {
+            task: &Planted,
+            gateway: &gateway,
+            model: &model,
+            calibration,
+            groups: &groups,
+            settle_on: settling_inputs(&data),
+        };
+        let examples = &data.audit.clone().open()[..take];
+        let got = evaluator.score(&[Planted.seed()], examples).await.unwrap();
+        assert!(got.complete);
+        got.grades[0].clone()
+    }
+
+    /// A deployed prompt sees one input at a time: what it answers may not depend
+    /// on the other inputs of the audit.
+    #[tokio::test]
+    async fn a_batch_calibration_is_learnt_outside_the_audit() {
+        let all = grades(Calibration::Batch, 40).await;
+        for take in [1, 20] {
+            assert_eq!(grades(Calibration::Batch, take).await, all[..take]);
+        }
+        let right = |grades: &[Option<f64>]| grades.iter().flatten().sum::<f64>();
+        let leaning = right(&grades(Calibration::None, 40).await);
+        assert!(right(&all) > leaning, "{} against {leaning}", right(&all));
+    }
+}
