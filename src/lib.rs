@@ -13,6 +13,7 @@ pub mod connect;
 pub mod datasets;
 pub mod exit;
 pub mod fetch;
+pub mod gate;
 pub mod kinds;
 pub mod live;
 pub mod llm;

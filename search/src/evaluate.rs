@@ -1,44 +1,236 @@
 //! Fixed prompts on given examples, without a search.
 
-use shiftproof_tasks::{Example, Prompt, Task};
+use std::collections::BTreeMap;
 
-use crate::board::{Board, Desk};
+use shiftproof_tasks::{Data, Example, Input, Outcome, Prompt, Task};
+
+use crate::board::{Answers, Board, Desk};
 use crate::calibrate::Calibration;
 use crate::event::{GroupInfo, GroupScore};
 use crate::gateway::{Gateway, Model, Stop};
+use crate::stats::Sample;
 
-/// Scores each prompt on `examples`, group by group in the order of `groups`.
-///
-/// Calls pass the gateway: stored answers are reused and the budget holds. An
-/// example that the budget leaves out is in no score.
-pub async fn evaluate(
-    task: &dyn Task,
-    gateway: &Gateway,
-    model: &Model,
-    calibration: Calibration,
-    groups: &[GroupInfo],
-    prompts: &[Prompt],
-    examples: &[Example],
-) -> Result<Vec<Vec<GroupScore>>, Stop> {
-    let mut board = Board::new(groups.to_vec());
-    let desk = Desk {
-        task,
-        gateway,
-        model,
-        calibration,
-    };
-    let inputs = board.add_examples(examples);
-    for prompt in prompts {
-        // The same prompt twice is one candidate.
-        let _ = board.enter(prompt.clone(), Vec::new(), None);
+/// Inputs per group that a batch calibration settles on.
+const SETTLING: usize = 32;
+
+/// Scores prompts under the rules of a run's audit.
+pub struct Evaluator<'a> {
+    /// The task.
+    pub task: &'a dyn Task,
+    /// The way to the model: stored answers are reused and the budget holds.
+    pub gateway: &'a Gateway,
+    /// The model.
+    pub model: &'a Model,
+    /// Calibration of scored labels.
+    pub calibration: Calibration,
+    /// The study's groups.
+    pub groups: &'a [GroupInfo],
+    /// Where a batch calibration is learnt: inputs outside the examples scored,
+    /// because a deployed prompt cannot wait for a batch. Asked only when the
+    /// calibration wants them.
+    pub settle_on: Vec<Input>,
+}
+
+/// What an evaluation came to.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// Per prompt: its groups' scores, in the study's order. An example that
+    /// the budget left out is in no score.
+    pub scores: Vec<Vec<GroupScore>>,
+    /// Per prompt and example: the grade in `0..=1`, `None` where the call
+    /// failed or the budget left it out.
+    pub grades: Vec<Vec<Option<f64>>>,
+    /// Per example: the number of its group.
+    pub groups: Vec<usize>,
+    /// Per example: a number shared within its cluster.
+    pub clusters: Vec<u64>,
+    /// Whether the budget sufficed.
+    pub complete: bool,
+}
+
+impl Evaluation {
+    /// The examples for which every row of `grades` has one, and how many have
+    /// not.
+    pub fn paired(&self, grades: &[&[Option<f64>]], groups: usize) -> (Sample, usize) {
+        let mut sample = Sample::new(grades.len(), groups);
+        let mut dropped = 0;
+        for (example, (&group, &cluster)) in self.groups.iter().zip(&self.clusters).enumerate() {
+            let row: Option<Vec<f64>> = grades
+                .iter()
+                .map(|row| row.get(example).copied().flatten())
+                .collect();
+            if !row.is_some_and(|row| sample.push(group, cluster, &row)) {
+                dropped += 1;
+            }
+        }
+        (sample, dropped)
     }
-    let candidates: Vec<usize> = (0..board.candidates.len()).collect();
-    board.ask(desk, &candidates, &inputs).await?;
-    Ok(prompts
-        .iter()
-        .map(|prompt| {
-            let index = board.candidates.iter().position(|c| c.id == prompt.id());
-            index.map_or_else(Vec::new, |c| board.answers(desk, c).group_scores(&inputs))
+}
+
+/// Inputs that no audit scores, evenly from every group that has them, for
+/// [`Evaluator::settle_on`]. No label is read.
+pub fn settling_inputs(data: &Data) -> Vec<Input> {
+    let mut taken: BTreeMap<&str, usize> = BTreeMap::new();
+    let validation = data.source.validation.iter().map(|example| &example.input);
+    validation
+        .chain(&data.target.inputs)
+        .filter(|input| {
+            let count = taken.entry(&input.group).or_default();
+            *count += 1;
+            *count <= SETTLING
         })
-        .collect())
+        .cloned()
+        .collect()
+}
+
+impl Evaluator<'_> {
+    /// Scores each prompt on `examples`.
+    pub async fn score(
+        &self,
+        prompts: &[Prompt],
+        examples: &[Example],
+    ) -> Result<Evaluation, Stop> {
+        let mut board = Board::new(self.groups.to_vec());
+        let desk = Desk {
+            task: self.task,
+            gateway: self.gateway,
+            model: self.model,
+            calibration: self.calibration,
+        };
+        for prompt in prompts {
+            // The same prompt twice is one candidate.
+            let _ = board.enter(prompt.clone(), Vec::new(), None);
+        }
+        let candidates: Vec<usize> = (0..board.candidates.len()).collect();
+        let batch =
+            self.calibration == Calibration::Batch && self.model.llm.capabilities().label_scores;
+        let mut complete = true;
+        if batch {
+            let settling = board.add_inputs(self.settle_on.iter());
+            complete = board.ask(desk, &candidates, &settling).await?;
+        }
+        // Fixed before an example is scored; the contextual calibration asks
+        // its own content-free inputs first.
+        let fixed: Vec<Option<Vec<f64>>> = candidates
+            .iter()
+            .map(|&c| board.bias(self.calibration, c))
+            .collect();
+        let inputs = board.add_examples(examples);
+        complete = complete && board.ask(desk, &candidates, &inputs).await?;
+        let views: Vec<Answers<'_>> = prompts
+            .iter()
+            .map(|prompt| {
+                let at = board.candidates.iter().position(|c| c.id == prompt.id());
+                let at = at.expect("every prompt was entered");
+                let view = board.answers(desk, at);
+                if batch {
+                    view.with_bias(fixed[at].clone())
+                } else {
+                    view
+                }
+            })
+            .collect();
+        let grade =
+            |view: &Answers<'_>, input| view.outcome(input).as_ref().and_then(Outcome::value);
+        Ok(Evaluation {
+            scores: views
+                .iter()
+                .map(|view| view.group_scores(&inputs))
+                .collect(),
+            grades: views
+                .iter()
+                .map(|view| inputs.iter().map(|&input| grade(view, input)).collect())
+                .collect(),
+            groups: inputs.iter().map(|&input| board.group_of(input)).collect(),
+            clusters: board.clusters(&inputs),
+            complete,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use async_trait::async_trait;
+    use shiftproof_tasks::Reply;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::budget::{Limits, Meter, Price};
+    use crate::ledger::Ledger;
+    use crate::llm::{Call, Capabilities, Llm, LlmError};
+    use crate::log::Bus;
+    use crate::simulate::{Planted, World};
+
+    /// The planted model with label scores that lean to the first label.
+    struct Leaning(World);
+
+    #[async_trait]
+    impl Llm for Leaning {
+        fn identity(&self) -> &'static str {
+            "leaning"
+        }
+
+        fn capabilities(&self) -> Capabilities {
+            Capabilities {
+                label_scores: true,
+                ..self.0.capabilities()
+            }
+        }
+
+        async fn call(&self, call: &Call) -> Result<Reply, LlmError> {
+            let mut reply = self.0.call(call).await?;
+            reply.label_logprobs = call.request.answer.labels().map(|labels| {
+                let score = |(at, label): (usize, &String)| {
+                    let own = if *label == reply.text { 0.0 } else { -2.0 };
+                    own + if at == 0 { 3.0 } else { 0.0 }
+                };
+                labels.iter().enumerate().map(score).collect()
+            });
+            Ok(reply)
+        }
+    }
+
+    async fn grades(calibration: Calibration, take: usize) -> Vec<Option<f64>> {
+        let world = World::new(4, 0.0);
+        let (data, groups) = world.data(60);
+        let gateway = Gateway::new(
+            Arc::new(Ledger::in_memory()),
+            Bus::unlogged(vec![]),
+            Meter::new(Limits::default()),
+            CancellationToken::new(),
+            None,
+            Vec::new(),
+        );
+        let model = Model {
+            llm: Arc::new(Leaning(world)),
+            price: Price::default(),
+        };
+        let evaluator = Evaluator {
+            task: &Planted,
+            gateway: &gateway,
+            model: &model,
+            calibration,
+            groups: &groups,
+            settle_on: settling_inputs(&data),
+        };
+        let examples = &data.audit.clone().open()[..take];
+        let got = evaluator.score(&[Planted.seed()], examples).await.unwrap();
+        assert!(got.complete);
+        got.grades[0].clone()
+    }
+
+    /// A deployed prompt sees one input at a time: what it answers may not depend
+    /// on the other inputs of the audit.
+    #[tokio::test]
+    async fn a_batch_calibration_is_learnt_outside_the_audit() {
+        let all = grades(Calibration::Batch, 40).await;
+        for take in [1, 20] {
+            assert_eq!(grades(Calibration::Batch, take).await, all[..take]);
+        }
+        let right = |grades: &[Option<f64>]| grades.iter().flatten().sum::<f64>();
+        let leaning = right(&grades(Calibration::None, 40).await);
+        assert!(right(&all) > leaning, "{} against {leaning}", right(&all));
+    }
 }

@@ -2,16 +2,17 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 use shiftproof_search::budget::{Meter, Spend};
-use shiftproof_search::evaluate::evaluate;
 use shiftproof_search::event::GroupScore;
 use shiftproof_search::gateway::Gateway;
 use shiftproof_search::log::Bus;
 use shiftproof_tasks::Prompt;
 use tokio_util::sync::CancellationToken;
 
+use super::gate::score as evaluate;
 use super::{fetch_progress, note, open_ledger, print, resolve, to_json};
 use crate::cli::Eval;
 use crate::exit::{Exit, Failure};
+use crate::gate::openings::{self, Opening};
 use crate::kinds::Kinds;
 use crate::progress::{Progress, Verbosity};
 use crate::report::{grouped, score, worst};
@@ -39,7 +40,9 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     let study = &session.resolved.study;
     let mut prompts = vec![session.built.task.seed()];
     prompts.extend(study.prompts.iter().chain(&args.prompt).map(Prompt::new));
-    let examples = session.loaded.data.audit.clone().open();
+    let data = &session.loaded.data;
+    let fingerprint = data.audit.fingerprint();
+    let examples = data.audit.clone().open();
     if examples.is_empty() {
         return Err(Failure::usage(
             "the study has no audit examples to score on: set groups.audit".to_owned(),
@@ -52,30 +55,32 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     };
     let planned = (prompts.len() * examples.len()) as u64;
     let bus = Bus::unlogged(vec![Box::new(Progress::new(verbosity, planned))]);
+    let cancel = CancellationToken::new();
     let gateway = Gateway::new(
         ledger,
         bus,
         Meter::new(study.budget),
-        CancellationToken::new(),
+        cancel.clone(),
         None,
         Vec::new(),
     );
-    let scores = evaluate(
-        session.built.task.as_ref(),
-        &gateway,
-        &session.task_model.model,
-        study.search.calibration,
-        &session.loaded.groups,
-        &prompts,
-        &examples,
-    )
-    .await
-    .map_err(|stop| {
-        Failure::new(
-            Exit::of(&stop),
-            format!("{stop}\n  answers so far are stored; the same command goes on"),
-        )
-    })?;
+    let Some(evaluation) = evaluate(&session, &gateway, cancel, &prompts, &examples).await? else {
+        return Ok(Exit::Interrupted);
+    };
+    let opening = Opening::now(
+        "eval",
+        &study.name,
+        &fingerprint,
+        session.task_model.model.llm.identity(),
+        prompts.iter().map(Prompt::id),
+        data.reads.count(),
+    );
+    if let Some(warning) = openings::warning(opening.count(&args.store.store)?) {
+        note(&warning);
+    }
+    // Written down before it is seen.
+    opening.record(&args.store.store, "shown")?;
+    let scores = evaluation.scores;
     let rows = prompts
         .into_iter()
         .zip(scores)
@@ -90,13 +95,7 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     } else {
         print(&text(&table))?;
     }
-    let answered: usize = table
-        .prompts
-        .iter()
-        .flat_map(|row| &row.groups)
-        .map(|group| group.n + group.failed)
-        .sum();
-    if answered < table.prompts.len() * examples.len() {
+    if !evaluation.complete {
         note("the budget ran out before every prompt was scored on every example");
         return Ok(Exit::Budget);
     }

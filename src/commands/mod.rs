@@ -3,9 +3,11 @@
 
 mod assets;
 mod bench;
+mod diff;
 mod doctor;
 mod estimate;
 mod eval;
+mod gate;
 mod init;
 mod optimize;
 mod runs;
@@ -30,6 +32,8 @@ pub(crate) async fn run(cli: Cli, kinds: &Kinds) -> Result<Exit, Failure> {
     match cli.command {
         Command::Optimize(args) => optimize::run(args, kinds).await,
         Command::Eval(args) => eval::run(args, kinds).await,
+        Command::Gate(args) => gate::run(args, kinds).await,
+        Command::Diff(args) => diff::run(args, kinds).await,
         Command::Estimate(args) => estimate::run(&args, kinds).await,
         Command::Doctor(args) => doctor::run(&args, kinds).await,
         Command::Init(args) => init::run(&args),
@@ -105,7 +109,7 @@ fn print(text: &str) -> Result<(), Failure> {
 }
 
 /// A value as readable JSON with a line break at its end.
-fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {
+pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(value)
         .map(|text| text + "\n")
         .map_err(|error| Failure::new(Exit::Internal, error.to_string()))

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{estimate, fetch_progress, note, open_ledger, print, resolve, to_json};
 use crate::cli::Optimize;
 use crate::exit::{Exit, Failure};
+use crate::gate::openings::Opening;
 use crate::kinds::Kinds;
 use crate::live::Live;
 use crate::progress::{Progress, Verbosity, clock};
@@ -82,6 +83,7 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
     if let Some(path) = &args.events {
         observers.push(Box::new(EventLines::create(path)?));
     }
+    let opening = Opening::of_run(&session);
     let cancel = CancellationToken::new();
     let done = tokio::select! {
         done = session.run(ledger.clone(), record, observers, cancel.clone()) => done,
@@ -96,6 +98,7 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
         lost,
         ..
     } = done.map_err(|(stop, record)| stopped(&stop, &record, &args.store.store))?;
+    opening.record_run(&args.store.store, &summary)?;
     if let Some(folder) = ledger.run_dir(&id) {
         write_reports(&folder, &summary)?;
     }
@@ -188,7 +191,7 @@ fn stopped(stop: &Stop, record: &RunRecord, store: &Path) -> Failure {
 }
 
 /// The first signal asks the run to stop and save; returns at the second.
-async fn second_signal(cancel: CancellationToken) {
+pub(super) async fn second_signal(cancel: CancellationToken) {
     signal().await;
     note("stopping: waiting for the calls in flight (again to abort)");
     cancel.cancel();

@@ -117,6 +117,26 @@ impl SealedAudit {
         self.examples.iter().map(|example| &example.input)
     }
 
+    /// What names this audit: 128 bits of BLAKE3, in hex, over its examples with
+    /// their labels, in any order. Equal audits have equal names; no label can
+    /// be read off one, so this is not counted as a read.
+    pub fn fingerprint(&self) -> String {
+        let mut lines: Vec<String> = self
+            .examples
+            .iter()
+            .map(|example| {
+                serde_json::to_string(example).expect("strings and finite numbers serialise")
+            })
+            .collect();
+        lines.sort_unstable();
+        let mut hasher = blake3::Hasher::new();
+        for line in &lines {
+            hasher.update(&(line.len() as u64).to_be_bytes());
+            hasher.update(line.as_bytes());
+        }
+        hasher.finalize().to_hex()[..32].to_owned()
+    }
+
     /// Opens the seal: the audit is consumed, every label counted as read.
     pub fn open(self) -> Vec<Example> {
         self.reads.add(self.examples.len());
@@ -169,11 +189,24 @@ mod tests {
             "LabelledTarget(1) SealedAudit(2)"
         );
         assert_eq!((labelled.inputs().count(), audit.inputs().count()), (1, 2));
+        assert_eq!(audit.fingerprint().len(), 32);
         assert_eq!(reads.count(), 0);
         labelled.read();
         labelled.read();
         assert_eq!(reads.count(), 2);
         assert_eq!(audit.open().len(), 2);
         assert_eq!(reads.count(), 4);
+    }
+
+    #[test]
+    fn an_audit_is_named_by_its_content_in_any_order() {
+        let example =
+            |id: &str, label: &str| Input::new(id, "films").with_label(Label::Class(label.into()));
+        let name = |examples: &[Example]| {
+            SealedAudit::new(examples.to_vec(), LabelReads::default()).fingerprint()
+        };
+        let (a, b) = (example("1", "good"), example("2", "bad"));
+        assert_eq!(name(&[a.clone(), b.clone()]), name(&[b.clone(), a.clone()]));
+        assert_ne!(name(&[a.clone(), b]), name(&[a, example("2", "good")]));
     }
 }

@@ -10,6 +10,7 @@ mod embedded;
 mod fetch;
 #[cfg(unix)]
 mod fetch_stage;
+mod gate;
 mod http;
 #[cfg(unix)]
 mod resume;

@@ -28,7 +28,7 @@ pub use likeness::Likeness;
 pub(crate) use objective::tail_mean;
 pub use objective::{
     BestFeasible, ChiSquareBall, Cvar, InteractionPenalty, KlBall, Mean, Objective, SoftMin,
-    UserCvar, Worst, by_name, objective_names,
+    UserCvar, Worst, by_name, mean_names, objective_names, of_means,
 };
 pub use posterior::Posterior;
 pub use racing::Racing;

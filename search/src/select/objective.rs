@@ -352,3 +352,30 @@ pub const fn objective_names() -> [&'static str; 9] {
         "interaction",
     ]
 }
+
+/// An objective as a function of plain group means, equal weights, for the gate
+/// and for reports; `None` where the name needs more than means (several
+/// candidates, roles or users).
+pub fn of_means(name: &str) -> Option<impl Fn(&[f64]) -> f64 + use<>> {
+    let objective = by_name(name).filter(|_| mean_names().contains(&name))?;
+    Some(move |means: &[f64]| {
+        let groups: Vec<GroupEstimate> = means
+            .iter()
+            .map(|&mean| GroupEstimate {
+                mean,
+                variance: 0.0,
+                raw: mean,
+                count: 1.0,
+                level: 0.0,
+                weight: 1.0,
+                role: super::Role::Source,
+            })
+            .collect();
+        objective.score(&groups)
+    })
+}
+
+/// Names [`of_means`] knows, the default first.
+pub const fn mean_names() -> [&'static str; 6] {
+    ["soft-min", "mean", "worst", "cvar", "kl-ball", "chi2-ball"]
+}

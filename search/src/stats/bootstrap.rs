@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::interval::Interval;
 use super::rng::SplitMix;
-use super::special::{normal_cdf, t_quantile};
+use super::special::{normal_cdf, normal_quantile, t_cdf, t_quantile};
 
 /// Lanes summed together; columns are padded to a multiple.
 const LANES: usize = 8;
@@ -185,14 +185,25 @@ impl Difference {
     /// One-sided p-value against "the difference is at most `bound`": the
     /// smallest α at which [`Difference::lower`] exceeds the bound.
     pub fn p_value(&self, bound: f64) -> f64 {
-        let not_above = self.sorted.partition_point(|&x| f64::from(x) <= bound);
-        let raw = (not_above + 1) as f64 / (self.sorted.len() + 1) as f64;
+        self.tail(self.sorted.partition_point(|&x| f64::from(x) <= bound))
+    }
+
+    /// One-sided p-value against "the difference is at least `bound`": the
+    /// smallest α at which [`Difference::upper`] falls below the bound.
+    pub fn p_below(&self, bound: f64) -> f64 {
+        let below = self.sorted.partition_point(|&x| f64::from(x) < bound);
+        self.tail(self.sorted.len() - below)
+    }
+
+    /// The p-value when this many replicates speak against the claim.
+    fn tail(&self, against: usize) -> f64 {
+        let raw = (against + 1) as f64 / (self.sorted.len() + 1) as f64;
         if raw >= 0.5 {
             return raw.min(1.0);
         }
-        let z = super::special::normal_quantile(raw);
+        let z = normal_quantile(raw);
         let k = self.freedom + 1.0;
-        super::special::t_cdf(z / (k / self.freedom).sqrt(), self.freedom)
+        t_cdf(z / (k / self.freedom).sqrt(), self.freedom)
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Bounded {
     /// Holm-adjusted p-value of the claim the gate needs (better than the
     /// incumbent; not worse than −δ in the group).
     pub p: f64,
+    /// Holm-adjusted p-value of the claim that blocks: worse than the incumbent.
+    pub p_worse: f64,
 }
 
 /// What is known of a group.
@@ -48,7 +50,7 @@ pub struct Bounded {
 pub enum GroupState {
     /// Shown not to lose more than the tolerance.
     Holds,
-    /// Shown to lose.
+    /// Shown to lose, and not shown to lose no more than the tolerance.
     Regressed,
     /// Too few examples to tell.
     Unproven,
@@ -66,8 +68,8 @@ pub struct GroupCheck {
     /// Clusters seen.
     pub clusters: usize,
     /// Clusters with which the present estimate would likely (four times in
-    /// five) hold, for a group unproven; absent when the estimate itself lies
-    /// at or below −δ.
+    /// five) hold at the level that Holm may ask of it, for a group unproven;
+    /// absent when the estimate itself lies at or below −δ.
     pub needed: Option<usize>,
 }
 
@@ -82,6 +84,12 @@ pub struct Finalist {
     pub groups: Vec<GroupCheck>,
     /// Whether all demands are met.
     pub ships: bool,
+    /// Whether the robust score or some group is shown to be worse.
+    pub harmed: bool,
+    /// How many times the present sample would likely (four times in five for
+    /// each open demand) let it ship, were the truth as estimated; absent when
+    /// it ships, or when an estimate itself fails its demand.
+    pub needed: Option<f64>,
 }
 
 /// The decision.
@@ -113,8 +121,11 @@ pub struct Verdict {
 ///
 /// Ships the finalist of highest ΔS for which ΔS > 0 (Holm over finalists) and
 /// `Δm_g` > −δ in every group (Holm over groups × finalists), all by the paired
-/// bootstrap. `None` when the sample cannot be resampled or a number is out of
-/// range.
+/// bootstrap. A group without examples is one that nothing was shown of, so
+/// nothing ships. Harm is a claim like any other: "regressed" is said of a group
+/// or a robust score only where Δ < 0 holds with Holm over all of them, so that
+/// a prompt no worse than the incumbent is accused at most α of the time.
+/// `None` when the sample cannot be resampled or a number is out of range.
 pub fn gate(
     sample: &Sample,
     incumbent: usize,
@@ -129,18 +140,18 @@ pub fn gate(
     let seen: Vec<usize> = (0..sample.groups())
         .filter(|&g| sample.clusters(g) > 0)
         .collect();
-    let better: Vec<f64> = finalists
+    let robust = |f: usize| &replicates.robust[f];
+    let cells: Vec<&Difference> = finalists
         .iter()
-        .map(|&f| replicates.robust[f].p_value(0.0))
+        .flat_map(|&f| seen.iter().map(move |&g| (f, g)))
+        .map(|(f, g)| &replicates.groups[f][g])
         .collect();
+    let better: Vec<f64> = finalists.iter().map(|&f| robust(f).p_value(0.0)).collect();
     let better = holm(&better);
-    let each = finalists
-        .iter()
-        .flat_map(|&f| seen.iter().map(move |&g| (f, g)));
-    let holding: Vec<f64> = each
-        .map(|(f, g)| replicates.groups[f][g].p_value(-demand.tolerance))
-        .collect();
+    let holding: Vec<f64> = cells.iter().map(|d| d.p_value(-demand.tolerance)).collect();
     let holding = holm(&holding);
+    let claims = finalists.iter().map(|&f| robust(f)).chain(cells.clone());
+    let worse = holm(&claims.map(|d| d.p_below(0.0)).collect::<Vec<_>>());
     let checked: Vec<Finalist> = finalists
         .iter()
         .enumerate()
@@ -149,18 +160,42 @@ pub fn gate(
                 .iter()
                 .enumerate()
                 .map(|(k, &group)| {
-                    let difference = &replicates.groups[prompt][group];
-                    let p = holding[at * seen.len() + k];
-                    check(difference, group, sample.clusters(group), p, &demand)
+                    let cell = at * seen.len() + k;
+                    let p = (holding[cell], worse[finalists.len() + cell]);
+                    let clusters = sample.clusters(group);
+                    check(cells[cell], group, clusters, p, cells.len(), &demand)
                 })
                 .collect();
-            let robust = bounded(&replicates.robust[prompt], better[at], demand.alpha);
+            let difference = robust(prompt);
+            let score = bounded(difference, (better[at], worse[at]), demand.alpha);
+            let wins = score.p <= demand.alpha;
             let ships = prompt != incumbent
-                && robust.p <= demand.alpha
+                && wins
+                && seen.len() == sample.groups()
                 && groups.iter().all(|g| g.state == GroupState::Holds);
+            let open = (!wins).then(|| {
+                growth(
+                    difference,
+                    difference.estimate,
+                    finalists.len(),
+                    demand.alpha,
+                )
+            });
+            let needed = open
+                .into_iter()
+                .chain(
+                    groups
+                        .iter()
+                        .filter(|g| g.state != GroupState::Holds)
+                        .map(|g| g.needed.map(|n| n as f64 / g.clusters as f64)),
+                )
+                .try_fold(0.0, |most: f64, times| Some(most.max(times?)));
             Finalist {
                 prompt,
-                robust,
+                harmed: score.p_worse <= demand.alpha
+                    || groups.iter().any(|g| g.state == GroupState::Regressed),
+                needed: needed.filter(|&times| times > 0.0 && !ships),
+                robust: score,
                 groups,
                 ships,
             }
@@ -170,12 +205,9 @@ pub fn gate(
         .iter()
         .filter(|f| f.ships)
         .max_by(|a, b| a.robust.estimate.total_cmp(&b.robust.estimate));
-    let harmed = |f: &Finalist| {
-        f.robust.upper < 0.0 || f.groups.iter().any(|g| g.state == GroupState::Regressed)
-    };
     let decision = match winner {
         Some(f) => Decision::Ship { prompt: f.prompt },
-        None if !checked.is_empty() && checked.iter().all(harmed) => Decision::Regressed,
+        None if !checked.is_empty() && checked.iter().all(|f| f.harmed) => Decision::Regressed,
         None => Decision::NoSignificantWinner,
     };
     Some(Verdict {
@@ -184,12 +216,13 @@ pub fn gate(
     })
 }
 
-fn bounded(difference: &Difference, p: f64, alpha: f64) -> Bounded {
+fn bounded(difference: &Difference, (p, p_worse): (f64, f64), alpha: f64) -> Bounded {
     Bounded {
         estimate: difference.estimate,
         lower: difference.lower(1.0 - alpha),
         upper: difference.upper(1.0 - alpha),
         p,
+        p_worse,
     }
 }
 
@@ -197,31 +230,37 @@ fn check(
     difference: &Difference,
     group: usize,
     clusters: usize,
-    p: f64,
+    p: (f64, f64),
+    tests: usize,
     demand: &Gate,
 ) -> GroupCheck {
-    let difference_bounds = bounded(difference, p, demand.alpha);
-    let state = if p <= demand.alpha {
+    let bounds = bounded(difference, p, demand.alpha);
+    let state = if bounds.p <= demand.alpha {
         GroupState::Holds
-    } else if difference_bounds.upper < 0.0 {
+    } else if bounds.p_worse <= demand.alpha {
         GroupState::Regressed
     } else {
         GroupState::Unproven
     };
     let room = difference.estimate + demand.tolerance;
-    let needed = (state == GroupState::Unproven && room > 0.0).then(|| {
-        // Power 0.8 for a one-sided test at α.
-        let reach = normal_quantile(1.0 - demand.alpha) + normal_quantile(0.8);
-        let one = difference.variance() * clusters as f64;
-        (one * (reach / room).powi(2))
-            .ceil()
-            .max(clusters as f64 + 1.0) as usize
-    });
+    let needed = (state == GroupState::Unproven)
+        .then(|| growth(difference, room, tests, demand.alpha))
+        .flatten()
+        .map(|times| (times * clusters as f64).ceil() as usize);
     GroupCheck {
         group,
-        difference: difference_bounds,
+        difference: bounds,
         state,
         clusters,
-        needed,
+        needed: needed.map(|n| n.max(clusters + 1)),
     }
+}
+
+/// How many times the sample gives power 0.8 to a one-sided test at α / `tests`
+/// (the least favourable step of Holm) of a difference that clears its bound by
+/// `room`; `None` when it does not.
+fn growth(difference: &Difference, room: f64, tests: usize, alpha: f64) -> Option<f64> {
+    let level = 1.0 - alpha / tests.max(1) as f64;
+    let reach = normal_quantile(level) + normal_quantile(0.8);
+    (room > 0.0).then(|| difference.variance() * (reach / room).powi(2))
 }

@@ -128,32 +128,187 @@ fn world(
     sample
 }
 
-/// The hardest null for ΔS: nothing is better, and no group fails (δ is wide),
-/// so only the robust score keeps the gate shut.
+/// Bounds, p-values and their adjustment against scipy and statsmodels.
 #[test]
-fn null_world_ships_at_most_alpha() {
+fn the_gate_matches_scipy() {
+    let f = fixture("gate");
+    let sample = super::tests::recorded();
+    let bootstrap = Bootstrap {
+        replicates: 40_000,
+        seed: 5,
+    };
+    let got = paired_bootstrap(&sample, 0, bootstrap, soft_min).unwrap();
+    let differences = || got.groups[1].iter().chain([&got.robust[1]]);
+    let check = |what: &str, got: f64, want: f64, allowed: f64| {
+        assert!((got - want).abs() < allowed, "{what}: {got}, want {want}");
+    };
+    // Monte-Carlo error of both sides, and the steps of small groups.
+    for ((d, lower), upper) in differences()
+        .zip(numbers(&f["lower"]))
+        .zip(numbers(&f["upper"]))
+    {
+        check("lower", d.lower(0.95), lower, 0.008);
+        check("upper", d.upper(0.95), upper, 0.008);
+        let two = d.interval(0.9);
+        assert_eq!((two.low, two.high), (d.lower(0.95), d.upper(0.95)));
+    }
+    check(
+        "freedom",
+        got.robust[1].freedom,
+        numbers(&f["freedom"])[3],
+        0.3,
+    );
+    let demand = Gate {
+        bootstrap,
+        ..Gate::default()
+    };
+    let verdict = gate(&sample, 0, &[1], demand, soft_min).unwrap();
+    let finalist = &verdict.finalists[0];
+    check(
+        "better",
+        finalist.robust.p,
+        f["better"].as_f64().unwrap(),
+        0.01,
+    );
+    let worse = numbers(&f["worse"]);
+    check("worse", finalist.robust.p_worse, worse[3], 0.01);
+    for ((group, holding), worse) in finalist
+        .groups
+        .iter()
+        .zip(numbers(&f["holding"]))
+        .zip(&worse)
+    {
+        check("holding", group.difference.p, holding, 0.02);
+        check("worse", group.difference.p_worse, *worse, 0.02);
+    }
+}
+
+/// Three finalists that are the incumbent's equals, clustered users, groups of
+/// 10, 30 and 60: the hardest null for ΔS, because no group fails (δ is wide)
+/// and only the robust score keeps the gate shut. The same worlds say how often
+/// an equal is accused of harm.
+#[test]
+fn null_world_ships_or_accuses_at_most_alpha() {
     let worlds = 2_000;
     let mut rng = SplitMix::new(8);
-    let shipped = (0..worlds)
-        .filter(|&seed| {
-            let sample = world(&mut rng, 3, &[10, 30, 60], |_, g| 0.6 + 0.1 * g as f64);
-            let demand = Gate {
-                tolerance: 1.0,
-                bootstrap: Bootstrap {
-                    replicates: 400,
-                    seed,
-                },
-                ..Gate::default()
-            };
-            let verdict = gate(&sample, 0, &[1, 2], demand, soft_min).unwrap();
-            matches!(verdict.decision, Decision::Ship { .. })
-        })
-        .count();
-    // Three binomial standard errors above 5% would be 6.5%.
+    let (mut shipped, mut accused) = (0, 0);
+    for seed in 0..worlds {
+        let sample = world(&mut rng, 4, &[10, 30, 60], |_, g| 0.6 + 0.1 * g as f64);
+        let demand = Gate {
+            tolerance: 1.0,
+            bootstrap: Bootstrap {
+                replicates: 400,
+                seed,
+            },
+            ..Gate::default()
+        };
+        let verdict = gate(&sample, 0, &[1, 2, 3], demand, soft_min).unwrap();
+        shipped += usize::from(matches!(verdict.decision, Decision::Ship { .. }));
+        // With δ wide every group holds first; harm is read off the p-values.
+        let harmed = |f: &Finalist| {
+            f.robust.p_worse <= 0.05 || f.groups.iter().any(|g| g.difference.p_worse <= 0.05)
+        };
+        accused += usize::from(verdict.finalists.iter().any(harmed));
+    }
     assert!(
         shipped as f64 <= 0.05 * worlds as f64,
+        "{shipped} shipped of {worlds}"
+    );
+    assert!(
+        accused as f64 <= 0.05 * worlds as f64,
+        "{accused} accused of {worlds}"
+    );
+}
+
+/// A finalist that gains on average and loses 15 points in one group never
+/// ships beyond α, and a uniform gain does ship.
+#[test]
+fn a_planted_loss_is_stopped_and_a_planted_gain_ships() {
+    let mut rng = SplitMix::new(77);
+    let worlds = 200;
+    let (mut harmful, mut shipped) = (0, 0);
+    for seed in 0..worlds {
+        let chance = |p: usize, g: usize| match (p, g) {
+            (1, 2) => 0.65,
+            (1 | 2, _) => 0.8 + if p == 1 { 0.1 } else { 0.08 },
+            _ => 0.8,
+        };
+        let sample = world(&mut rng, 3, &[300, 300, 300], chance);
+        let demand = Gate {
+            bootstrap: Bootstrap {
+                replicates: 1_000,
+                seed,
+            },
+            ..Gate::default()
+        };
+        let verdict = gate(&sample, 0, &[1, 2], demand, soft_min).unwrap();
+        harmful += usize::from(verdict.decision == Decision::Ship { prompt: 1 });
+        shipped += usize::from(verdict.decision == Decision::Ship { prompt: 2 });
+    }
+    assert!(
+        harmful as f64 <= 0.05 * worlds as f64,
+        "{harmful} of {worlds}"
+    );
+    assert!(
+        shipped as f64 >= 0.9 * worlds as f64,
         "{shipped} of {worlds}"
     );
+}
+
+/// What "needed" promises: with that many times the sample, the gate ships about
+/// four times in five or more.
+#[test]
+fn the_needed_sample_is_enough() {
+    let mut rng = SplitMix::new(3);
+    let chance = |p: usize, _: usize| if p == 1 { 0.76 } else { 0.7 };
+    let demand = |seed| Gate {
+        bootstrap: Bootstrap {
+            replicates: 1_000,
+            seed,
+        },
+        ..Gate::default()
+    };
+    // A sample that estimates the truth well, and says no.
+    let few = (0..400)
+        .map(|_| world(&mut rng, 2, &[60, 60], chance))
+        .find(|sample| {
+            (0..2).all(|g| {
+                let means = sample.means(g);
+                (means[1] - means[0] - 0.06).abs() < 0.012
+            })
+        })
+        .unwrap();
+    let verdict = gate(&few, 0, &[1], demand(0), soft_min).unwrap();
+    assert_eq!(verdict.decision, Decision::NoSignificantWinner);
+    let times = verdict.finalists[0].needed.unwrap();
+    assert!(times > 1.0, "{times}");
+    let users = (60.0 * times).ceil() as usize;
+    let ships = (0..100)
+        .filter(|&seed| {
+            let sample = world(&mut rng, 2, &[users, users], chance);
+            gate(&sample, 0, &[1], demand(seed), soft_min)
+                .unwrap()
+                .finalists[0]
+                .ships
+        })
+        .count();
+    assert!(ships >= 70, "{ships} of 100 with {times} times the sample");
+}
+
+#[test]
+fn a_group_without_examples_keeps_the_gate_shut() {
+    let mut rng = SplitMix::new(5);
+    let full = world(&mut rng, 2, &[800], |p, _| if p == 1 { 0.9 } else { 0.6 });
+    let ships = |sample: &Sample| gate(sample, 0, &[1], Gate::default(), soft_min).unwrap();
+    assert_eq!(ships(&full).decision, Decision::Ship { prompt: 1 });
+    let mut rng = SplitMix::new(5);
+    let empty = world(
+        &mut rng,
+        2,
+        &[800, 0],
+        |p, _| if p == 1 { 0.9 } else { 0.6 },
+    );
+    assert_eq!(ships(&empty).decision, Decision::NoSignificantWinner);
 }
 
 /// The lower bound of ΔS covers when groups are small and users clustered.
@@ -162,7 +317,7 @@ fn robust_bound_covers() {
     let mut rng = SplitMix::new(21);
     let chance = |p: usize, g: usize| [0.6, 0.75, 0.8][g] + if p == 1 { 0.05 } else { 0.0 };
     let truth = soft_min(&[0.65, 0.8, 0.85]) - soft_min(&[0.6, 0.75, 0.8]);
-    let worlds = 1_000;
+    let worlds = 2_000;
     for users in [[10, 10, 10], [30, 30, 30]] {
         let held = (0..worlds)
             .filter(|&seed| {

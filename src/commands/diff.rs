@@ -1,0 +1,401 @@
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+use std::path::Path;
+
+use serde::Serialize;
+use shiftproof_search::budget::Meter;
+use shiftproof_search::event::{Contestant, Difference, GroupScore};
+use shiftproof_search::gateway::Gateway;
+use shiftproof_search::log::Bus;
+use shiftproof_search::stats::{Bootstrap, paired_bootstrap};
+use shiftproof_tasks::{Prompt, PromptId};
+use tokio_util::sync::CancellationToken;
+
+use super::gate::{run_summary, score};
+use super::{fetch_progress, note, open_ledger, print, resolve, to_json};
+use crate::cli::{Colour, Diff, StudyArgs};
+use crate::exit::{Exit, Failure};
+use crate::gate::openings::{self, Opening};
+use crate::gate::prompts::Named;
+use crate::gate::words::{Piece, marked, pieces, visible};
+use crate::kinds::Kinds;
+use crate::report::{Summary, score as interval};
+use crate::session::Session;
+
+/// Confidence of the intervals shown, as everywhere in reports.
+const CONFIDENCE: f64 = 0.95;
+
+/// One prompt with what is known of it.
+#[derive(Debug, Serialize)]
+struct Side {
+    id: PromptId,
+    prompt: Prompt,
+    origin: String,
+    /// On which examples the scores are.
+    scored_on: Option<String>,
+    groups: Vec<GroupScore>,
+}
+
+#[derive(Debug, Serialize)]
+struct Shown {
+    a: Side,
+    b: Side,
+    pieces: Vec<Piece>,
+    /// b − a per group, where both have grades on the same examples.
+    differences: Vec<Difference>,
+}
+
+pub(super) async fn run(args: Diff, kinds: &Kinds) -> Result<Exit, Failure> {
+    let store = &args.store.store;
+    let summary = args
+        .run
+        .as_deref()
+        .map(|run| run_summary(store, run))
+        .transpose()?;
+    let find = |argument: &str| match (&summary, &args.run) {
+        (Some(summary), Some(run)) => in_run(argument, summary, run),
+        _ => alone(argument, store),
+    };
+    let (a, b) = (find(&args.a)?, find(&args.b)?);
+    let mut shown = Shown {
+        pieces: pieces(&a.prompt, &b.prompt),
+        differences: summary
+            .as_ref()
+            .map_or_else(Vec::new, |s| compared(s, &a, &b)),
+        a,
+        b,
+    };
+    let mut complete = true;
+    if let Some(study) = &args.study {
+        complete = evaluate(&args, study, kinds, &mut shown).await?;
+    }
+    if args.json {
+        print(&to_json(&shown)?)?;
+    } else {
+        print(&text(&shown, coloured(args.color)))?;
+    }
+    if !complete {
+        note("the budget ran out before both prompts were scored on every example");
+        return Ok(Exit::Budget);
+    }
+    Ok(Exit::Done)
+}
+
+fn coloured(when: Colour) -> bool {
+    match when {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => {
+            std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+                && std::io::stdout().is_terminal()
+        }
+    }
+}
+
+/// A prompt named without a run: text, file, or a run's selected prompt.
+fn alone(argument: &str, store: &Path) -> Result<Side, Failure> {
+    if !looks_like_a_run(argument) {
+        return Ok(Side::of(Named::given(argument)?));
+    }
+    in_run("selected", &run_summary(store, argument)?, argument)
+}
+
+/// Whether `argument` is `STUDY-sSEED-NUMBER`, as runs are called.
+fn looks_like_a_run(argument: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    argument
+        .rsplit_once('-')
+        .and_then(|(front, number)| Some((front.rsplit_once("-s")?, number)))
+        .is_some_and(|((study, seed), number)| {
+            !study.contains(char::is_whitespace) && digits(seed) && digits(number)
+        })
+}
+
+/// A candidate of a run: by role, by the first digits of its id, or by its text.
+fn in_run(argument: &str, summary: &Summary, run: &str) -> Result<Side, Failure> {
+    let role = match argument {
+        "seed" => Some(summary.seed()),
+        "selected" => Some(summary.selected),
+        _ => None,
+    };
+    let id = match role {
+        Some(Some(id)) => id,
+        Some(None) => {
+            return Err(Failure::usage(format!(
+                "the run {run} has no {argument} prompt yet"
+            )));
+        }
+        None => {
+            let hex = argument.len() >= 4 && argument.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let digits = argument.to_ascii_lowercase();
+            let mut found = summary
+                .candidates
+                .keys()
+                .filter(|id| hex && id.to_string().starts_with(&digits));
+            match (found.next(), found.next()) {
+                (Some(id), None) => *id,
+                (Some(_), Some(_)) => {
+                    return Err(Failure::usage(format!(
+                        "{argument} begins the ids of several candidates of {run}; give more digits"
+                    )));
+                }
+                (None, _) if hex && !argument.starts_with('@') => {
+                    return Err(Failure::usage(format!(
+                        "no candidate of {run} has an id that begins with {argument}; `shiftproof \
+                         runs show {run} --json` lists them"
+                    )));
+                }
+                (None, _) => {
+                    let given = Named::given(argument)?;
+                    if !summary.candidates.contains_key(&given.id()) {
+                        return Ok(Side::of(given));
+                    }
+                    given.id()
+                }
+            }
+        }
+    };
+    let standing = summary
+        .candidates
+        .get(&id)
+        .ok_or_else(|| Failure::data(format!("the log of {run} does not hold {id:#}")))?;
+    let audited = [
+        (summary.selected, Contestant::Selected),
+        (summary.seed(), Contestant::Seed),
+    ]
+    .into_iter()
+    .filter(|(who, _)| *who == Some(id))
+    .find_map(|(_, contestant)| summary.audited(contestant));
+    let (groups, on) = match audited {
+        Some(groups) => (groups.to_vec(), "the sealed audit"),
+        None => (standing.groups.clone(), "the search's own examples"),
+    };
+    Ok(Side {
+        id,
+        prompt: standing.prompt.clone(),
+        origin: format!("{}, {run}", standing.origin),
+        scored_on: (!groups.is_empty()).then(|| format!("{on} of {run}")),
+        groups,
+    })
+}
+
+/// The run's own paired differences, where these two are what it compared.
+fn compared(summary: &Summary, a: &Side, b: &Side) -> Vec<Difference> {
+    let pair = (summary.seed(), summary.selected);
+    if pair == (Some(a.id), Some(b.id)) {
+        return summary.compared.clone();
+    }
+    if pair == (Some(b.id), Some(a.id)) {
+        let turned = summary.compared.iter().map(|row| Difference {
+            value: -row.value,
+            low: -row.high,
+            high: -row.low,
+            ..row.clone()
+        });
+        return turned.collect();
+    }
+    Vec::new()
+}
+
+/// Scores both prompts on the study's sealed audit, which counts as opening it.
+async fn evaluate(
+    args: &Diff,
+    path: &Path,
+    kinds: &Kinds,
+    shown: &mut Shown,
+) -> Result<bool, Failure> {
+    let study = StudyArgs {
+        study: path.to_owned(),
+        seed: 1,
+        model: None,
+        base_url: None,
+        method: None,
+    };
+    let mut resolved = resolve(&study, Some(&args.budget))?;
+    resolved.study.proposer = None;
+    let ledger = open_ledger(&args.store.store)?;
+    let mut progress = fetch_progress(true);
+    let session = Session::prepare(resolved, path, kinds, &mut progress).await?;
+    let data = &session.loaded.data;
+    let fingerprint = data.audit.fingerprint();
+    let examples = data.audit.clone().open();
+    if examples.is_empty() {
+        return Err(Failure::usage(
+            "the study has no audit examples to score on: set groups.audit",
+        ));
+    }
+    let cancel = CancellationToken::new();
+    let gateway = Gateway::new(
+        ledger,
+        Bus::unlogged(Vec::new()),
+        Meter::new(session.resolved.study.budget),
+        cancel.clone(),
+        None,
+        Vec::new(),
+    );
+    let prompts = [shown.a.prompt.clone(), shown.b.prompt.clone()];
+    let Some(evaluation) = score(&session, &gateway, cancel, &prompts, &examples).await? else {
+        return Err(Failure::new(Exit::Interrupted, "interrupted"));
+    };
+    let opening = Opening::now(
+        "diff",
+        &session.resolved.study.name,
+        &fingerprint,
+        session.task_model.model.llm.identity(),
+        [shown.a.id, shown.b.id],
+        data.reads.count(),
+    );
+    if let Some(warning) = openings::warning(opening.count(&args.store.store)?) {
+        note(&warning);
+    }
+    opening.record(&args.store.store, "shown")?;
+    let groups = &session.loaded.groups;
+    let on = format!("the sealed audit of {}", path.display());
+    for (side, scores) in [&mut shown.a, &mut shown.b]
+        .into_iter()
+        .zip(&evaluation.scores)
+    {
+        side.groups.clone_from(scores);
+        side.scored_on = Some(on.clone());
+    }
+    let grades: Vec<&[Option<f64>]> = evaluation.grades.iter().map(Vec::as_slice).collect();
+    let (sample, _) = evaluation.paired(&grades, groups.len());
+    let mean = |means: &[f64]| means.iter().sum::<f64>() / means.len() as f64;
+    shown.differences = paired_bootstrap(&sample, 0, Bootstrap::default(), mean).map_or_else(
+        Vec::new,
+        |replicates| {
+            (0..groups.len())
+                .filter(|&group| sample.examples(group) > 0)
+                .map(|group| {
+                    let difference = &replicates.groups[1][group];
+                    let ends = difference.interval(CONFIDENCE);
+                    Difference {
+                        group: groups[group].name.clone(),
+                        value: difference.estimate,
+                        low: ends.low,
+                        high: ends.high,
+                        n: sample.examples(group),
+                    }
+                })
+                .collect()
+        },
+    );
+    Ok(evaluation.complete)
+}
+
+impl Side {
+    fn of(named: Named) -> Self {
+        Self {
+            id: named.id(),
+            prompt: named.prompt,
+            origin: named.origin,
+            scored_on: None,
+            groups: Vec::new(),
+        }
+    }
+}
+
+fn text(shown: &Shown, colour: bool) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = write(&mut out, shown, colour);
+    out
+}
+
+fn write(out: &mut String, shown: &Shown, colour: bool) -> std::fmt::Result {
+    let (a, b) = (&shown.a, &shown.b);
+    let paint = |code: &str, text: String| {
+        if colour {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text
+        }
+    };
+    writeln!(
+        out,
+        "{}",
+        paint("31", format!("a {:#}  {}", a.id, visible(&a.origin)))
+    )?;
+    writeln!(
+        out,
+        "{}",
+        paint("32", format!("b {:#}  {}", b.id, visible(&b.origin)))
+    )?;
+    if a.id == b.id {
+        writeln!(out, "\nThe same prompt:")?;
+    }
+    writeln!(out, "\n{}", marked(&shown.pieces, colour))?;
+    if a.groups.is_empty() && b.groups.is_empty() {
+        return Ok(());
+    }
+    let mut names: Vec<&str> = Vec::new();
+    for group in a.groups.iter().chain(&b.groups) {
+        if !names.contains(&group.group.as_str()) {
+            names.push(&group.group);
+        }
+    }
+    let width = names
+        .iter()
+        .map(|name| name.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max(12);
+    writeln!(
+        out,
+        "\n{:width$}  {:>15}  {:>15}  {:>17}",
+        "group", "a", "b", "b − a"
+    )?;
+    for name in names {
+        let of = |side: &Side| {
+            let found = side.groups.iter().find(|group| group.group == name);
+            found.map_or_else(|| "-".into(), interval)
+        };
+        let difference = shown
+            .differences
+            .iter()
+            .find(|row| row.group == name)
+            .map_or_else(
+                || "-".into(),
+                |row| {
+                    format!(
+                        "{:+.1} [{:+.0}, {:+.0}]",
+                        row.value * 100.0,
+                        row.low * 100.0,
+                        row.high * 100.0
+                    )
+                },
+            );
+        writeln!(
+            out,
+            "{:width$}  {:>15}  {:>15}  {difference:>17}",
+            visible(name),
+            of(a),
+            of(b)
+        )?;
+    }
+    writeln!(out, "Brackets: 95% intervals.")?;
+    for (name, side) in [("a", a), ("b", b)] {
+        if let Some(on) = &side.scored_on {
+            writeln!(out, "{name} was scored on {on}.")?;
+        }
+    }
+    if shown.differences.is_empty() && a.scored_on != b.scored_on {
+        writeln!(
+            out,
+            "The scores are of different examples: they are no comparison. Use --study for one."
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::looks_like_a_run;
+
+    #[test]
+    fn runs_are_told_from_texts() {
+        assert!(looks_like_a_run("reviews-s1-12"));
+        assert!(!looks_like_a_run("Answer yes-s1-no"));
+        assert!(!looks_like_a_run("Is this review well-structured?"));
+    }
+}

@@ -1,0 +1,433 @@
+use std::path::Path;
+
+use shiftproof_search::budget::Meter;
+use shiftproof_search::evaluate::{Evaluation, Evaluator, settling_inputs};
+use shiftproof_search::event::GroupRole;
+use shiftproof_search::gateway::Gateway;
+use shiftproof_search::ledger::Ledger;
+use shiftproof_search::log::{self, Bus};
+use shiftproof_search::stats::Bootstrap;
+use shiftproof_tasks::{Example, Prompt};
+use tokio_util::sync::CancellationToken;
+
+use super::optimize::second_signal;
+use super::{fetch_progress, note, open_ledger, print, resolve, to_json};
+use crate::cli::Gate;
+use crate::exit::{Exit, Failure};
+use crate::gate::baseline::Baseline;
+use crate::gate::decide::{Evidence, judge};
+use crate::gate::openings::{self, Opening};
+use crate::gate::prompts::Named;
+use crate::gate::{Audit, Bar, Contender, Demand, Form, Mode, Report, Ruling};
+use crate::kinds::Kinds;
+use crate::progress::{Progress, Verbosity};
+use crate::report::Summary;
+use crate::session::Session;
+
+pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
+    // Everything that can be wrong is found before a call is paid for.
+    let outputs: Vec<(&Path, Form)> = args
+        .output
+        .iter()
+        .map(|path| Ok((path.as_path(), Form::of(path)?)))
+        .collect::<Result<_, Failure>>()?;
+    let mut resolved = resolve(&args.study, Some(&args.budget))?;
+    resolved.study.proposer = None;
+    let baseline = args.baseline.as_deref().map(Baseline::read).transpose()?;
+    check(&args, baseline.as_ref(), &resolved.study.name)?;
+    let mut judged: Vec<Named> = args
+        .candidate
+        .iter()
+        .map(|text| Named::given(text))
+        .collect::<Result<_, _>>()?;
+    let store = &args.store.store;
+    if let Some(name) = &args.run {
+        judged.push(pick(store, name, &resolved.study.name)?);
+    }
+    let ledger = open_ledger(store)?;
+    let mut progress = fetch_progress(args.talk.quiet);
+    let session = Session::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
+    let seed = Named::of_study(session.built.task.seed(), &args.study.study);
+    let incumbent = match (&baseline, &args.baseline) {
+        (Some(baseline), Some(path)) => of_baseline(baseline, path),
+        _ => seed.clone(),
+    };
+    if judged.is_empty() && (baseline.is_some() || args.mode == Mode::Guard) {
+        judged.push(seed);
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    judged.retain(|named| seen.insert(named.id()));
+
+    let data = &session.loaded.data;
+    let fingerprint = data.audit.fingerprint();
+    let examples = data.audit.clone().open();
+    check_groups(&args, &session)?;
+    if examples.is_empty() {
+        return Err(Failure::usage(
+            "the study has no audit examples to decide on: set groups.audit",
+        ));
+    }
+    let model = session.task_model.model.llm.identity().to_owned();
+    let metric = session.built.task.metric().name();
+    let mut notes = Vec::new();
+    if let Some(baseline) = &baseline {
+        notes = baseline.changes(&model, &fingerprint, metric);
+        if !notes.is_empty() && !args.trust_baseline {
+            notes.push(
+                "Every prompt was scored anew under today's model and audit; --trust-baseline \
+                 compares with the recorded grades instead."
+                    .into(),
+            );
+        }
+    }
+    let recorded = match &baseline {
+        Some(baseline) if args.trust_baseline => Some(trusted(
+            baseline,
+            &fingerprint,
+            &examples,
+            args.baseline.as_deref(),
+        )?),
+        _ => None,
+    };
+    let gateway = gateway(
+        &args,
+        &session,
+        ledger.clone(),
+        judged.len() + 1,
+        examples.len(),
+    );
+    let asked: Vec<&Named> = if recorded.is_some() {
+        judged.iter().collect()
+    } else {
+        std::iter::once(&incumbent).chain(&judged).collect()
+    };
+    let prompts: Vec<Prompt> = asked.iter().map(|named| named.prompt.clone()).collect();
+    let Some(evaluation) = score(&session, &gateway.0, gateway.1, &prompts, &examples).await?
+    else {
+        return Ok(Exit::Interrupted);
+    };
+    if !evaluation.complete {
+        return Err(Failure::new(
+            Exit::Budget,
+            "the budget ran out before every prompt was scored on every audit example: no \
+             decision, and none of the scores is shown\n  answers so far are stored; the same \
+             command with a larger budget goes on",
+        ));
+    }
+    let opening = Opening::now(
+        "gate",
+        &session.resolved.study.name,
+        &fingerprint,
+        &model,
+        asked.iter().map(|named| named.id()),
+        data.reads.count(),
+    );
+    let count = opening.count(store)?;
+    notes.extend(openings::warning(count));
+
+    let mut grades: Vec<&[Option<f64>]> = evaluation.grades.iter().map(Vec::as_slice).collect();
+    let mut scores = evaluation.scores.clone();
+    if let (Some(recorded), Some(baseline)) = (&recorded, &baseline) {
+        grades.insert(0, recorded);
+        scores.insert(0, baseline.scores());
+    }
+    let (sample, dropped) = evaluation.paired(&grades, session.loaded.groups.len());
+    let contenders: Vec<Contender> = std::iter::once(&incumbent)
+        .chain(&judged)
+        .zip(scores)
+        .map(|(named, groups)| named.contend(groups))
+        .collect();
+    let target = |example: &&Example| {
+        let group = &example.input.group;
+        session
+            .loaded
+            .groups
+            .iter()
+            .any(|g| g.name == *group && g.role == GroupRole::Target)
+    };
+    let mut report = judge(Evidence {
+        study: &session.resolved.study.name,
+        mode: args.mode,
+        model: &model,
+        metric,
+        demand: demand(&args),
+        audit: Audit {
+            fingerprint,
+            examples: examples.len(),
+            labels_read: data.reads.count(),
+            target_labels_read: examples.iter().filter(target).count() as u64,
+            openings: count.openings,
+            questions: count.questions,
+        },
+        groups: &session.loaded.groups,
+        contenders,
+        incumbent_model: recorded
+            .as_ref()
+            .and_then(|_| baseline.as_ref().map(|b| b.model.clone())),
+        sample: &sample,
+        dropped,
+        notes,
+    });
+    report.spent = gateway.0.spent();
+    // Written down before it is seen.
+    opening.record(store, report.decision.name())?;
+    tell(&args, &outputs, &report)?;
+    write_baseline(&args, &report, &grades, &examples)?;
+    Ok(report.decision.exit())
+}
+
+/// Combinations that cannot be meant.
+fn check(args: &Gate, baseline: Option<&Baseline>, study: &str) -> Result<(), Failure> {
+    if let (Some(baseline), Some(path)) = (baseline, &args.baseline)
+        && baseline.study != study
+    {
+        return Err(Failure::usage(format!(
+            "{}: the baseline of the study {:?}, not of {study:?}",
+            path.display(),
+            baseline.study
+        )));
+    }
+    let given = args.candidate.len() + usize::from(args.run.is_some());
+    let bars = args.min_worst.is_some() || !args.min_group.is_empty();
+    match args.mode {
+        Mode::Ship if given == 0 && baseline.is_none() && args.write_baseline.is_none() => {
+            Err(Failure::usage(
+                "there is nothing to judge: give --candidate TEXT|@FILE, --run RUN, --baseline \
+                 FILE, or --write-baseline FILE to measure the study's prompt",
+            ))
+        }
+        Mode::Guard if given > 1 => Err(Failure::usage(
+            "--mode guard judges one prompt: the study's, or one --candidate or --run",
+        )),
+        Mode::Guard if baseline.is_none() && !bars => Err(Failure::usage(
+            "--mode guard has nothing to hold the prompt against: give --baseline FILE, \
+             --min-worst SCORE or --min-group NAME=SCORE",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn check_groups(args: &Gate, session: &Session) -> Result<(), Failure> {
+    let names: Vec<&str> = session
+        .loaded
+        .groups
+        .iter()
+        .map(|g| g.name.as_str())
+        .collect();
+    match args
+        .min_group
+        .iter()
+        .find(|(name, _)| !names.contains(&name.as_str()))
+    {
+        Some((name, _)) => Err(Failure::usage(format!(
+            "--min-group names {name:?}, which is no group of the study; there is {}",
+            names.join(", ")
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn demand(args: &Gate) -> Demand {
+    Demand {
+        objective: args.objective.clone(),
+        alpha: args.alpha,
+        tolerance: args.tolerance,
+        replicates: Bootstrap::default().replicates,
+        min_worst: args.min_worst,
+        min_groups: args
+            .min_group
+            .iter()
+            .map(|(group, score)| Bar {
+                group: group.clone(),
+                score: *score,
+            })
+            .collect(),
+    }
+}
+
+/// The prompt that a stored run selected. Its log is a plain file, so this needs
+/// no hold of the store.
+fn pick(store: &Path, run: &str, study: &str) -> Result<Named, Failure> {
+    let summary = run_summary(store, run)?;
+    let of = summary
+        .started
+        .as_ref()
+        .map_or("", |started| started.study.as_str());
+    if of != study {
+        return Err(Failure::usage(format!(
+            "{run} is a run of the study {of:?}, not of {study:?}"
+        )));
+    }
+    let prompt = summary.selected_prompt().cloned().ok_or_else(|| {
+        Failure::usage(format!(
+            "the run {run} has selected no prompt yet; finish it with `shiftproof optimize \
+             --resume {run}`"
+        ))
+    })?;
+    Ok(Named {
+        prompt,
+        origin: format!("selected by {run}"),
+        place: None,
+    })
+}
+
+/// The fold of a stored run's log.
+pub(super) fn run_summary(store: &Path, run: &str) -> Result<Summary, Failure> {
+    let path = store.join("runs").join(run).join("events.jsonl");
+    if !path.exists() {
+        return Err(Failure::usage(format!(
+            "there is no run {run} in {}; `shiftproof runs` lists all runs",
+            store.display()
+        )));
+    }
+    let lines = log::read(&path).map_err(|error| Failure::data(error.to_string()))?;
+    Ok(Summary::of(lines.iter().map(|line| &line.event)))
+}
+
+fn of_baseline(baseline: &Baseline, path: &Path) -> Named {
+    let file = path.display().to_string();
+    Named {
+        prompt: baseline.prompt.clone(),
+        place: Some(crate::gate::Place {
+            line: 1,
+            file: file.clone(),
+        }),
+        origin: file,
+    }
+}
+
+/// The baseline's own grades on today's audit, which must be the one it was
+/// measured on.
+fn trusted(
+    baseline: &Baseline,
+    fingerprint: &str,
+    examples: &[Example],
+    path: Option<&Path>,
+) -> Result<Vec<Option<f64>>, Failure> {
+    let place = path.map_or_else(String::new, |path| path.display().to_string());
+    if baseline.audit != fingerprint {
+        return Err(Failure::usage(format!(
+            "{place}: measured on another audit, so its grades cannot be paired with today's; \
+             leave --trust-baseline out to score its prompt anew, or write it anew with \
+             --write-baseline"
+        )));
+    }
+    baseline.grades(examples).ok_or_else(|| {
+        Failure::usage(format!(
+            "{place}: its grades do not fit the audit it names; write it anew with \
+             --write-baseline"
+        ))
+    })
+}
+
+fn gateway(
+    args: &Gate,
+    session: &Session,
+    ledger: std::sync::Arc<Ledger>,
+    prompts: usize,
+    examples: usize,
+) -> (Gateway, CancellationToken) {
+    let verbosity = if args.talk.quiet {
+        Verbosity::Quiet
+    } else {
+        Verbosity::Normal
+    };
+    let planned = (prompts * examples) as u64;
+    let cancel = CancellationToken::new();
+    let gateway = Gateway::new(
+        ledger,
+        Bus::unlogged(vec![Box::new(Progress::new(verbosity, planned))]),
+        Meter::new(session.resolved.study.budget),
+        cancel.clone(),
+        None,
+        Vec::new(),
+    );
+    (gateway, cancel)
+}
+
+/// Scores prompts on audit examples under the rules of a run's audit; `None`
+/// after a second signal.
+pub(super) async fn score(
+    session: &Session,
+    gateway: &Gateway,
+    cancel: CancellationToken,
+    prompts: &[Prompt],
+    examples: &[Example],
+) -> Result<Option<Evaluation>, Failure> {
+    let evaluator = Evaluator {
+        task: session.built.task.as_ref(),
+        gateway,
+        model: &session.task_model.model,
+        calibration: session.resolved.study.search.calibration,
+        groups: &session.loaded.groups,
+        settle_on: settling_inputs(&session.loaded.data),
+    };
+    let scored = tokio::select! {
+        scored = evaluator.score(prompts, examples) => scored,
+        () = second_signal(cancel) => {
+            note("aborted; everything paid for before is stored");
+            return Ok(None);
+        }
+    };
+    scored.map(Some).map_err(|stop| {
+        Failure::new(
+            Exit::of(&stop),
+            format!("{stop}\n  answers so far are stored; the same command goes on"),
+        )
+    })
+}
+
+/// Writes the files that were asked for and prints the report.
+fn tell(args: &Gate, outputs: &[(&Path, Form)], report: &Report) -> Result<(), Failure> {
+    for (path, form) in outputs {
+        write(path, &report.render(*form)?)?;
+    }
+    let shown = if args.json {
+        to_json(report)?
+    } else {
+        report.text()
+    };
+    print(&shown)
+}
+
+/// Writes the prompt that stands after the decision.
+fn write_baseline(
+    args: &Gate,
+    report: &Report,
+    grades: &[&[Option<f64>]],
+    examples: &[Example],
+) -> Result<(), Failure> {
+    let Some(path) = &args.write_baseline else {
+        return Ok(());
+    };
+    let stands = match report.decision {
+        Ruling::Ship => report.winner().map(|winner| &winner.contender),
+        Ruling::Holds => report.leading().map(|leading| &leading.contender),
+        Ruling::Measured | Ruling::NoSignificantWinner => Some(&report.incumbent),
+        Ruling::Regressed | Ruling::BelowBar => None,
+    };
+    let recorded = report.trusted().is_some();
+    let all = std::iter::once(&report.incumbent).chain(
+        report
+            .candidates
+            .iter()
+            .map(|candidate| &candidate.contender),
+    );
+    let place = all
+        .enumerate()
+        .skip(usize::from(recorded))
+        .find(|(_, contender)| stands.is_some_and(|stands| stands.id == contender.id));
+    let Some((at, contender)) = place else {
+        note(&format!("{} was not written", path.display()));
+        return Ok(());
+    };
+    write(
+        path,
+        &Baseline::of(report, contender, grades[at], examples).text()?,
+    )
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text)
+        .map_err(|error| Failure::data(format!("cannot write {}: {error}", path.display())))
+}

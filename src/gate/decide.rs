@@ -1,0 +1,356 @@
+//! From paired grades to a decision; pure.
+
+use shiftproof_search::event::{GroupInfo, GroupScore};
+use shiftproof_search::select;
+use shiftproof_search::stats::{self, Bootstrap, GroupState, Sample};
+
+use super::{
+    Audit, Candidate, Compared, Contender, Demand, FORMAT, Mode, Report, Ruling, points, score,
+};
+use crate::report::worst;
+
+/// Everything a decision rests on.
+pub struct Evidence<'a> {
+    /// The study's name.
+    pub study: &'a str,
+    /// What is decided.
+    pub mode: Mode,
+    /// The model's identity.
+    pub model: &'a str,
+    /// The metric's name.
+    pub metric: &'a str,
+    /// What is demanded.
+    pub demand: Demand,
+    /// The audit.
+    pub audit: Audit,
+    /// Groups in the study's order.
+    pub groups: &'a [GroupInfo],
+    /// The incumbent, then the prompts to judge, their robust scores open.
+    pub contenders: Vec<Contender>,
+    /// The model of the incumbent's grades, where they were recorded.
+    pub incumbent_model: Option<String>,
+    /// Grades of all of them on the same examples.
+    pub sample: &'a Sample,
+    /// Examples left out because some prompt has no grade for them.
+    pub dropped: usize,
+    /// What a reader has to know.
+    pub notes: Vec<String>,
+}
+
+/// Decides. Spending is left at zero for the caller, who knows it.
+pub fn judge(evidence: Evidence<'_>) -> Report {
+    let Evidence {
+        demand,
+        sample,
+        groups,
+        mode,
+        ..
+    } = evidence;
+    let objective = select::of_means(&demand.objective);
+    let robust = |means: &[f64]| objective.as_ref().map_or(f64::NAN, |of| of(means));
+    let seen: Vec<usize> = (0..sample.groups())
+        .filter(|&g| sample.examples(g) > 0)
+        .collect();
+    let mut contenders = evidence.contenders;
+    for (at, contender) in contenders.iter_mut().enumerate() {
+        let means: Vec<f64> = seen.iter().map(|&g| sample.means(g)[at]).collect();
+        contender.score = Some(robust(&means)).filter(|value| value.is_finite());
+    }
+    let finalists: Vec<usize> = (1..contenders.len()).collect();
+    let gate = stats::Gate {
+        alpha: demand.alpha,
+        tolerance: demand.tolerance,
+        bootstrap: Bootstrap {
+            replicates: demand.replicates,
+            ..Bootstrap::default()
+        },
+    };
+    let verdict = stats::gate(sample, 0, &finalists, gate, robust);
+    let mut all = contenders.into_iter();
+    let incumbent = all.next().expect("there is always an incumbent");
+    let checked = |at: usize| verdict.as_ref().and_then(|v| v.finalists.get(at));
+    let candidates: Vec<Candidate> = all
+        .enumerate()
+        .map(|(at, contender)| candidate(contender, checked(at), groups, sample, &demand))
+        .collect();
+    let mut report = Report {
+        format: FORMAT,
+        study: evidence.study.to_owned(),
+        mode,
+        decision: Ruling::Measured,
+        reason: String::new(),
+        model: evidence.model.to_owned(),
+        metric: evidence.metric.to_owned(),
+        demand,
+        audit: evidence.audit,
+        notes: evidence.notes,
+        incumbent,
+        incumbent_model: evidence.incumbent_model,
+        candidates,
+        spent: shiftproof_search::budget::Spend::default(),
+    };
+    report
+        .notes
+        .extend(missing(&report, groups, sample, evidence.dropped));
+    let (decision, reason) = rule(&report);
+    report.decision = decision;
+    report.reason = reason;
+    report
+}
+
+fn candidate(
+    contender: Contender,
+    checked: Option<&stats::Finalist>,
+    groups: &[GroupInfo],
+    sample: &Sample,
+    demand: &Demand,
+) -> Candidate {
+    let compared = groups.iter().enumerate().map(|(number, group)| {
+        let check = checked.and_then(|f| f.groups.iter().find(|check| check.group == number));
+        Compared {
+            group: group.name.clone(),
+            role: group.role,
+            pairs: sample.examples(number),
+            clusters: sample.clusters(number),
+            state: check.map_or(GroupState::Unproven, |check| check.state),
+            difference: check.map(|check| check.difference),
+        }
+    });
+    let compared: Vec<Compared> = compared.collect();
+    let largest = compared.iter().map(|row| row.pairs).max().unwrap_or(0);
+    let needed = checked
+        .and_then(|f| f.needed)
+        .map(|times| ((times * largest as f64).ceil() as usize).max(largest + 1));
+    Candidate {
+        ships: checked.is_some_and(|f| f.ships),
+        harmed: checked.is_some_and(|f| f.harmed),
+        below: below(&contender.groups, demand),
+        robust: checked.map(|f| f.robust),
+        compared,
+        needed,
+        contender,
+    }
+}
+
+/// The bars that these scores miss.
+fn below(groups: &[GroupScore], demand: &Demand) -> Vec<String> {
+    let mut missed = Vec::new();
+    let mut hold = |what: String, value: Option<f64>, bar: f64| match value {
+        Some(value) if value >= bar => {}
+        Some(value) => missed.push(format!("{what} has {}, below {}", score(value), score(bar))),
+        None => missed.push(format!(
+            "{what} has no score to hold against {}",
+            score(bar)
+        )),
+    };
+    if let Some(bar) = demand.min_worst {
+        let found = worst(groups);
+        let name = found.map_or_else(String::new, |group| format!(" ({})", group.group));
+        hold(
+            format!("the worst target group{name}"),
+            found.and_then(|g| g.value),
+            bar,
+        );
+    }
+    for bar in &demand.min_groups {
+        let group = groups.iter().find(|group| group.group == bar.group);
+        hold(bar.group.clone(), group.and_then(|g| g.value), bar.score);
+    }
+    missed
+}
+
+/// What is missing from the comparison, and for whom.
+fn missing(report: &Report, groups: &[GroupInfo], sample: &Sample, dropped: usize) -> Vec<String> {
+    let mut notes = Vec::new();
+    let failed = |contender: &Contender| contender.groups.iter().map(|g| g.failed).sum::<usize>();
+    if dropped > 0 {
+        let each: Vec<String> = std::iter::once(&report.incumbent)
+            .chain(report.candidates.iter().map(|c| &c.contender))
+            .map(|contender| format!("{} for {:#}", failed(contender), contender.id))
+            .collect();
+        notes.push(format!(
+            "{dropped} of {} examples are in no comparison because a call can never be answered: {}.",
+            report.audit.examples,
+            each.join(", ")
+        ));
+    }
+    let empty: Vec<&str> = groups
+        .iter()
+        .enumerate()
+        .filter(|(number, _)| sample.examples(*number) == 0)
+        .map(|(_, group)| group.name.as_str())
+        .collect();
+    if !empty.is_empty() {
+        notes.push(format!(
+            "Nothing can be shown of {}: no example has a grade from every prompt.",
+            empty.join(", ")
+        ));
+    }
+    notes
+}
+
+fn rule(report: &Report) -> (Ruling, String) {
+    let Some(leading) = report.leading() else {
+        let missed = below(&report.incumbent.groups, &report.demand);
+        return if missed.is_empty() {
+            (
+                Ruling::Measured,
+                "One prompt was scored and compared with none.".into(),
+            )
+        } else {
+            (Ruling::BelowBar, sentence(&missed))
+        };
+    };
+    let harm = report.candidates.iter().all(|c| c.harmed);
+    match report.mode {
+        Mode::Ship if harm => (Ruling::Regressed, harmed(leading)),
+        Mode::Ship => ship(report, leading),
+        Mode::Guard if harm => (Ruling::Regressed, harmed(leading)),
+        Mode::Guard if !leading.below.is_empty() => (Ruling::BelowBar, sentence(&leading.below)),
+        Mode::Guard => (Ruling::Holds, holds(report, leading)),
+    }
+}
+
+/// The best candidate that meets every demand and bar ships.
+fn ship(report: &Report, leading: &Candidate) -> (Ruling, String) {
+    let able: Vec<&Candidate> = report.candidates.iter().filter(|c| c.ships).collect();
+    let Some(winner) = report.winner() else {
+        return match able.first() {
+            Some(blocked) => (
+                Ruling::BelowBar,
+                format!(
+                    "{:#} is better than the incumbent, but {}",
+                    blocked.contender.id,
+                    sentence(&blocked.below)
+                ),
+            ),
+            None => (Ruling::NoSignificantWinner, open(report, leading)),
+        };
+    };
+    let difference = winner.robust.map_or(0.0, |robust| robust.estimate);
+    let lower = winner.robust.map_or(0.0, |robust| robust.lower);
+    (
+        Ruling::Ship,
+        format!(
+            "{:#} may replace the incumbent: robust score {} (lower bound {}), and no group loses \
+             more than {} points.",
+            winner.contender.id,
+            points(difference),
+            points(lower),
+            score(report.demand.tolerance)
+        ),
+    )
+}
+
+/// Why nothing ships, and what would decide.
+fn open(report: &Report, leading: &Candidate) -> String {
+    if leading.contender.id == report.incumbent.id {
+        return "The candidate is the incumbent itself; it stays.".into();
+    }
+    let alpha = report.demand.alpha;
+    let mut why = Vec::new();
+    match leading.robust {
+        Some(robust) if robust.p > alpha => why.push(format!(
+            "the robust score's gain of {} is within chance (p = {:.3} after Holm)",
+            points(robust.estimate),
+            robust.p
+        )),
+        None => why.push("no example has a grade from every prompt".into()),
+        Some(_) => {}
+    }
+    let unproven: Vec<&str> = leading
+        .compared
+        .iter()
+        .filter(|row| row.state != GroupState::Holds)
+        .map(|row| row.group.as_str())
+        .collect();
+    if !unproven.is_empty() {
+        why.push(format!(
+            "a loss of more than {} points cannot be ruled out for {}",
+            score(report.demand.tolerance),
+            unproven.join(", ")
+        ));
+    }
+    let most = leading
+        .compared
+        .iter()
+        .map(|row| row.pairs)
+        .max()
+        .unwrap_or(0);
+    let next = match leading.needed {
+        Some(needed) => format!(
+            "About {needed} audit examples per group (now {most}) would likely decide, were the \
+             truth as estimated."
+        ),
+        None => "More examples would not let it ship if the truth is as estimated.".into(),
+    };
+    format!("The incumbent stays: {}. {next}", why.join("; "))
+}
+
+fn harmed(leading: &Candidate) -> String {
+    let mut lost: Vec<String> = leading
+        .compared
+        .iter()
+        .filter(|row| row.state == GroupState::Regressed)
+        .filter_map(|row| Some((&row.group, row.difference?)))
+        .map(|(group, d)| {
+            format!(
+                "{group} {} (upper bound {})",
+                points(d.estimate),
+                points(d.upper)
+            )
+        })
+        .collect();
+    if lost.is_empty()
+        && let Some(robust) = leading.robust
+    {
+        lost.push(format!(
+            "the robust score {} (upper bound {})",
+            points(robust.estimate),
+            points(robust.upper)
+        ));
+    }
+    format!(
+        "{:#} is worse than the incumbent beyond chance: {}.",
+        leading.contender.id,
+        lost.join("; ")
+    )
+}
+
+fn holds(report: &Report, leading: &Candidate) -> String {
+    if leading.contender.id == report.incumbent.id && report.trusted().is_none() {
+        return "The prompt is the baseline's; every bar that was set is reached.".into();
+    }
+    let difference = leading.robust.map_or_else(
+        || "no example has a grade from both prompts".into(),
+        |robust| format!("robust score {}", points(robust.estimate)),
+    );
+    format!(
+        "{:#} is not shown to be worse than the baseline ({difference}); every bar that was set is \
+         reached.",
+        leading.contender.id
+    )
+}
+
+fn sentence(parts: &[String]) -> String {
+    format!("{}.", parts.join("; "))
+}
+
+impl Report {
+    /// The candidate that may replace the incumbent, bars included.
+    pub fn winner(&self) -> Option<&Candidate> {
+        self.candidates
+            .iter()
+            .filter(|c| c.ships && c.below.is_empty())
+            .max_by(|a, b| {
+                let of = |c: &Candidate| c.robust.map_or(f64::NEG_INFINITY, |r| r.estimate);
+                of(a).total_cmp(&of(b))
+            })
+    }
+
+    /// The model that the incumbent's grades were recorded with, where they
+    /// were not asked anew.
+    pub fn trusted(&self) -> Option<&str> {
+        self.incumbent_model.as_deref()
+    }
+}

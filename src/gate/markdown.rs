@@ -1,0 +1,202 @@
+//! The decision as a comment on a pull request.
+
+use std::fmt::{self, Write as _};
+
+use shiftproof_search::stats::Bounded;
+
+use super::baseline::short;
+use super::words::{flat, visible};
+use super::{Candidate, Contender, Report, Ruling, points, score, state_name};
+use crate::report::grouped;
+
+impl Report {
+    /// The report as Markdown. The comment on top lets a workflow find and
+    /// replace what it wrote before.
+    pub fn markdown(&self) -> String {
+        let mut out = String::new();
+        // Writing to a string cannot fail.
+        let _ = self.write_markdown(&mut out);
+        out
+    }
+
+    fn write_markdown(&self, out: &mut String) -> fmt::Result {
+        writeln!(out, "<!-- shiftproof gate {} -->", self.study)?;
+        let mark = match self.decision {
+            Ruling::Ship | Ruling::Holds | Ruling::Measured => "✅",
+            Ruling::NoSignificantWinner => "➖",
+            Ruling::Regressed | Ruling::BelowBar => "❌",
+        };
+        writeln!(
+            out,
+            "### {mark} Prompt gate `{}`: {}\n",
+            self.study,
+            self.decision.headline()
+        )?;
+        writeln!(out, "{}", escaped(&self.reason))?;
+        for candidate in &self.candidates {
+            self.write_candidate(out, candidate)?;
+        }
+        if self.candidates.is_empty() {
+            writeln!(out, "\n| group | role | n | score | 95% interval |")?;
+            writeln!(out, "| --- | --- | ---: | ---: | ---: |")?;
+            for group in &self.incumbent.groups {
+                let ends = match (group.low, group.high) {
+                    (Some(low), Some(high)) => format!("{} to {}", score(low), score(high)),
+                    _ => "–".into(),
+                };
+                writeln!(
+                    out,
+                    "| {} | {} | {} | {} | {ends} |",
+                    escaped(&group.group),
+                    group.role,
+                    group.n,
+                    group.value.map_or_else(|| "–".into(), score)
+                )?;
+            }
+        }
+        if !self.notes.is_empty() {
+            writeln!(out)?;
+            for note in &self.notes {
+                writeln!(out, "> ⚠️ {}\n", escaped(note))?;
+            }
+        }
+        writeln!(
+            out,
+            "\n<sub>Points of {}. Differences are paired on the same sealed examples; each bound \
+             alone holds with {:.0}% confidence, the judgements together (Holm). A group may lose \
+             {} points. Audit `{}`: {} target labels read. Model `{}`. {} calls, {} tokens.</sub>",
+            self.metric,
+            100.0 * (1.0 - self.demand.alpha),
+            score(self.demand.tolerance),
+            short(&self.audit.fingerprint),
+            grouped(self.audit.target_labels_read),
+            self.model.replace('`', "'"),
+            grouped(self.spent.calls),
+            grouped(self.spent.tokens())
+        )
+    }
+
+    fn write_candidate(&self, out: &mut String, candidate: &Candidate) -> fmt::Result {
+        let contender = &candidate.contender;
+        if self.candidates.len() > 1 {
+            writeln!(out, "\n#### Candidate `{:#}`", contender.id)?;
+        }
+        writeln!(
+            out,
+            "\n| group | role | pairs | incumbent | candidate | difference | bounds | |"
+        )?;
+        writeln!(
+            out,
+            "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |"
+        )?;
+        for row in &candidate.compared {
+            let group = |c: &Contender| c.groups.iter().find(|g| g.group == row.group).cloned();
+            let value = |c: &Contender| {
+                group(c)
+                    .and_then(|g| g.value)
+                    .map_or_else(|| "–".into(), score)
+            };
+            let trouble = group(contender)
+                .as_ref()
+                .map_or_else(String::new, super::text::trouble);
+            let state = match row.state {
+                shiftproof_search::stats::GroupState::Regressed => "**regressed**",
+                other => state_name(other),
+            };
+            writeln!(
+                out,
+                "| {} | {} | {} | {} | {} | {} | {state}{trouble} |",
+                escaped(&row.group),
+                row.role,
+                row.pairs,
+                value(&self.incumbent),
+                value(contender),
+                cells(row.difference.as_ref()),
+            )?;
+        }
+        let value = |c: &Contender| c.score.map_or_else(|| "–".into(), score);
+        writeln!(
+            out,
+            "| **robust score** | {} | | {} | {} | {} | {} |",
+            self.demand.objective,
+            value(&self.incumbent),
+            value(contender),
+            cells(candidate.robust.as_ref()),
+            candidate
+                .robust
+                .map_or_else(String::new, |r| format!("p = {:.4}", r.p))
+        )?;
+        self.write_change(out, contender)
+    }
+
+    /// The two prompts as a diff, folded away.
+    fn write_change(&self, out: &mut String, contender: &Contender) -> fmt::Result {
+        if contender.id == self.incumbent.id {
+            return Ok(());
+        }
+        let (before, after) = (flat(&self.incumbent.prompt), flat(&contender.prompt));
+        let longest = [&before, &after]
+            .iter()
+            .flat_map(|text| text.split(|c| c != '`').map(str::len))
+            .max()
+            .unwrap_or(0);
+        let fence = "`".repeat(longest.max(2) + 1);
+        writeln!(
+            out,
+            "\n<details><summary>Prompt <code>{:#}</code> → <code>{:#}</code></summary>\n\n{fence}diff",
+            self.incumbent.id, contender.id
+        )?;
+        for (sign, text) in [('-', &before), ('+', &after)] {
+            for line in text.lines() {
+                writeln!(out, "{sign} {}", visible(line))?;
+            }
+        }
+        writeln!(out, "{fence}\n\n</details>")
+    }
+}
+
+fn cells(bounded: Option<&Bounded>) -> String {
+    bounded.map_or_else(
+        || "– | –".into(),
+        |b| {
+            format!(
+                "{} | {} to {}",
+                points(b.estimate),
+                points(b.lower),
+                points(b.upper)
+            )
+        },
+    )
+}
+
+/// Text that Markdown and HTML take for nothing but text, on one line.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in visible(text).chars() {
+        match c {
+            '\n' | '\t' => out.push(' '),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            // A name after @ would notify whoever has it.
+            '@' => out.push_str("&#64;"),
+            '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '~' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn data_cannot_break_a_table_or_notify() {
+        assert_eq!(
+            super::escaped("a|b\n<img> @you `x`"),
+            "a\\|b &lt;img&gt; &#64;you \\`x\\`"
+        );
+    }
+}

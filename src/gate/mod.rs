@@ -1,0 +1,316 @@
+//! The gate: may a prompt replace the one in use, and does the one in use still
+//! hold?
+//!
+//! [`judge`](decide::judge) turns paired grades into a [`Report`]; everything
+//! shown or written is a rendering of that one value. The statistics are
+//! [`shiftproof_search::stats::gate`].
+
+pub mod baseline;
+pub mod decide;
+mod junit;
+mod markdown;
+pub mod openings;
+pub mod prompts;
+mod sarif;
+mod text;
+pub mod words;
+
+use std::path::Path;
+
+use serde::Serialize;
+use shiftproof_search::budget::Spend;
+use shiftproof_search::event::{GroupRole, GroupScore};
+use shiftproof_search::stats::{Bounded, GroupState};
+use shiftproof_tasks::{Prompt, PromptId};
+
+use crate::commands::to_json;
+use crate::exit::{Exit, Failure};
+
+/// Version of the JSON report's form.
+pub const FORMAT: u32 = 1;
+
+/// What is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Whether a candidate may replace the incumbent.
+    Ship,
+    /// Whether the prompt in use still holds.
+    Guard,
+}
+
+/// The decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ruling {
+    /// A candidate may replace the incumbent.
+    Ship,
+    /// Nothing is shown to be better; the incumbent stays.
+    NoSignificantWinner,
+    /// The judged prompt is shown to be worse.
+    Regressed,
+    /// The judged prompt is below a bar that was set.
+    BelowBar,
+    /// The guarded prompt is not shown to be worse and reaches every bar.
+    Holds,
+    /// One prompt was scored and compared with none.
+    Measured,
+}
+
+impl Ruling {
+    /// The process's exit code.
+    pub const fn exit(self) -> Exit {
+        match self {
+            Self::Ship | Self::Holds | Self::Measured => Exit::Done,
+            Self::NoSignificantWinner => Exit::NoWinner,
+            Self::Regressed | Self::BelowBar => Exit::Below,
+        }
+    }
+
+    /// The name in JSON and in the log of openings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ship => "ship",
+            Self::NoSignificantWinner => "no-significant-winner",
+            Self::Regressed => "regressed",
+            Self::BelowBar => "below-bar",
+            Self::Holds => "holds",
+            Self::Measured => "measured",
+        }
+    }
+
+    const fn headline(self) -> &'static str {
+        match self {
+            Self::Ship => "ship",
+            Self::NoSignificantWinner => "no significant winner",
+            Self::Regressed => "regressed",
+            Self::BelowBar => "below the bar",
+            Self::Holds => "holds",
+            Self::Measured => "measured",
+        }
+    }
+}
+
+/// A decision with its evidence; `docs/schema/gate.json` describes its JSON.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The study's name.
+    pub study: String,
+    /// What was to be decided.
+    pub mode: Mode,
+    /// The decision.
+    pub decision: Ruling,
+    /// Why, in sentences.
+    pub reason: String,
+    /// Identity of the model.
+    pub model: String,
+    /// The metric behind the groups' scores. Differences are of per-example
+    /// grades, whatever the metric.
+    pub metric: String,
+    /// What was demanded.
+    pub demand: Demand,
+    /// The audit it was decided on.
+    pub audit: Audit,
+    /// What a reader has to know beside the decision.
+    pub notes: Vec<String>,
+    /// The prompt in use, or that of the baseline file.
+    pub incumbent: Contender,
+    /// The model that the incumbent's grades were recorded with, where they come
+    /// from the baseline file.
+    pub incumbent_model: Option<String>,
+    /// The prompts judged.
+    pub candidates: Vec<Candidate>,
+    /// What it cost; an answer found in the store counts like one paid for now.
+    pub spent: Spend,
+}
+
+/// What was demanded.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Demand {
+    /// Name of the robust score.
+    pub objective: String,
+    /// Accepted chance of a wrong decision.
+    pub alpha: f64,
+    /// Loss a group may bear, in units of the score.
+    pub tolerance: f64,
+    /// Bootstrap replicates.
+    pub replicates: usize,
+    /// Bar for the worst target group.
+    pub min_worst: Option<f64>,
+    /// Bars for single groups.
+    pub min_groups: Vec<Bar>,
+}
+
+/// A group's bar.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Bar {
+    /// The group.
+    pub group: String,
+    /// The least score.
+    pub score: f64,
+}
+
+/// The audit behind a decision.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Audit {
+    /// Names its content.
+    pub fingerprint: String,
+    /// Sealed examples, over all groups.
+    pub examples: usize,
+    /// Labels read for this decision.
+    pub labels_read: u64,
+    /// Of those, labels of target groups.
+    pub target_labels_read: u64,
+    /// Times it was opened in this store, this one included.
+    pub openings: usize,
+    /// Different questions it has answered in this store, this one included.
+    /// From the second on, intervals and error rates no longer hold as stated.
+    pub questions: usize,
+}
+
+/// Where a prompt is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The file, as given.
+    pub file: String,
+    /// The line its text begins on, from 1.
+    pub line: usize,
+}
+
+/// A prompt with its scores.
+#[derive(Debug, Clone, Serialize)]
+pub struct Contender {
+    /// The prompt.
+    pub prompt: Prompt,
+    /// Its id.
+    pub id: PromptId,
+    /// Where it came from, for people.
+    pub origin: String,
+    /// Where it is written, if in a file.
+    pub place: Option<Place>,
+    /// The robust score over the paired examples' group means.
+    pub score: Option<f64>,
+    /// Per group, in the study's order, over all its own answers.
+    pub groups: Vec<GroupScore>,
+}
+
+/// A judged prompt.
+#[derive(Debug, Clone, Serialize)]
+pub struct Candidate {
+    /// The prompt with its scores.
+    #[serde(flatten)]
+    pub contender: Contender,
+    /// Whether it meets every demand of `--mode ship`.
+    pub ships: bool,
+    /// Whether it is shown to be worse.
+    pub harmed: bool,
+    /// Bars it misses, as sentences.
+    pub below: Vec<String>,
+    /// Difference of the robust score to the incumbent's; absent without pairs.
+    pub robust: Option<Bounded>,
+    /// Differences per group, in the study's order.
+    pub compared: Vec<Compared>,
+    /// Audit examples per group that would likely (four times in five for each
+    /// open demand) let it ship, were the truth as estimated; absent when it
+    /// ships or an estimate itself fails its demand.
+    pub needed: Option<usize>,
+}
+
+/// One group of a judged prompt against the incumbent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Compared {
+    /// The group.
+    pub group: String,
+    /// Its role.
+    pub role: GroupRole,
+    /// Examples with a grade from every prompt compared.
+    pub pairs: usize,
+    /// Clusters among them.
+    pub clusters: usize,
+    /// The judgement.
+    pub state: GroupState,
+    /// The difference; absent without pairs.
+    pub difference: Option<Bounded>,
+}
+
+/// The forms a decision can be written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As on the terminal.
+    Text,
+    /// `docs/schema/gate.json`.
+    Json,
+    /// A comment for a pull request.
+    Markdown,
+    /// `JUnit`: a test case per group and one for the robust score.
+    Junit,
+    /// SARIF 2.1.0: results at the prompt's line.
+    Sarif,
+}
+
+impl Form {
+    /// The form that a file's ending asks for. A new form needs an arm here and
+    /// in [`Report::render`].
+    pub fn of(path: &Path) -> Result<Self, Failure> {
+        match path.extension().and_then(|ending| ending.to_str()) {
+            Some("txt") => Ok(Self::Text),
+            Some("json") => Ok(Self::Json),
+            Some("md") => Ok(Self::Markdown),
+            Some("xml") => Ok(Self::Junit),
+            Some("sarif") => Ok(Self::Sarif),
+            _ => Err(Failure::usage(format!(
+                "cannot tell the form of {}: use the ending .txt, .json, .md, .xml (JUnit) or .sarif",
+                path.display()
+            ))),
+        }
+    }
+}
+
+impl Report {
+    /// The report in one form.
+    pub fn render(&self, form: Form) -> Result<String, Failure> {
+        match form {
+            Form::Text => Ok(self.text()),
+            Form::Json => to_json(self),
+            Form::Markdown => Ok(self.markdown()),
+            Form::Junit => Ok(self.junit()),
+            Form::Sarif => to_json(&self.sarif()),
+        }
+    }
+
+    /// The judged prompt that matters most: the one that ships, else the one
+    /// with the best robust difference.
+    pub(crate) fn leading(&self) -> Option<&Candidate> {
+        let rank = |c: &Candidate| {
+            let difference = c.robust.map_or(f64::NEG_INFINITY, |r| r.estimate);
+            (c.ships, difference)
+        };
+        self.candidates.iter().max_by(|a, b| {
+            let (a, b) = (rank(a), rank(b));
+            a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+        })
+    }
+}
+
+/// A value in points of a hundred, signed.
+fn points(value: f64) -> String {
+    format!("{:+.1}", value * 100.0)
+}
+
+/// A score in points of a hundred.
+fn score(value: f64) -> String {
+    format!("{:.1}", value * 100.0)
+}
+
+const fn state_name(state: GroupState) -> &'static str {
+    match state {
+        GroupState::Holds => "holds",
+        GroupState::Regressed => "regressed",
+        GroupState::Unproven => "unproven",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,266 @@
+//! How often an audit was opened. Every decision that reads the sealed labels
+//! is written down before it is shown, in `gate.jsonl` in the store's folder.
+//!
+//! Opening an audit again for prompts it has already answered for tells nothing
+//! new; opening it for others is another *question*. From the second question
+//! on, whoever chooses by the answers tunes on the audit, and intervals no
+//! longer cover as stated (Dwork et al. 2015, "The reusable holdout").
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use shiftproof_tasks::PromptId;
+
+use crate::exit::Failure;
+use crate::report::Summary;
+use crate::session::Session;
+
+const FILE: &str = "gate.jsonl";
+
+/// One line of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// The command that opened it.
+    pub by: String,
+    /// The study's name.
+    pub study: String,
+    /// The audit's fingerprint.
+    pub audit: String,
+    /// The model's identity.
+    pub model: String,
+    /// The prompts scored.
+    pub prompts: BTreeSet<PromptId>,
+    /// Labels read.
+    pub labels: u64,
+    /// What was decided.
+    pub decision: String,
+}
+
+/// How often one audit was opened in one store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Times.
+    pub openings: usize,
+    /// Different questions.
+    pub questions: usize,
+}
+
+impl Opening {
+    /// An opening now.
+    pub fn now(
+        by: &str,
+        study: &str,
+        audit: &str,
+        model: &str,
+        prompts: impl IntoIterator<Item = PromptId>,
+        labels: u64,
+    ) -> Self {
+        Self {
+            at_ms: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |elapsed| elapsed.as_millis() as u64),
+            by: by.to_owned(),
+            study: study.to_owned(),
+            audit: audit.to_owned(),
+            model: model.to_owned(),
+            prompts: prompts.into_iter().collect(),
+            labels,
+            decision: String::new(),
+        }
+    }
+
+    /// The opening at the end of a run that is about to begin.
+    pub fn of_run(session: &Session) -> Self {
+        Self::now(
+            "optimize",
+            &session.resolved.study.name,
+            &session.loaded.data.audit.fingerprint(),
+            session.task_model.model.llm.identity(),
+            [],
+            session.loaded.data.audit.len() as u64,
+        )
+    }
+
+    /// Writes a run's opening down, if the run came to its audit.
+    pub fn record_run(mut self, folder: &Path, summary: &Summary) -> Result<(), Failure> {
+        if summary.audited.is_empty() {
+            return Ok(());
+        }
+        self.prompts = summary.seed().into_iter().chain(summary.selected).collect();
+        self.record(folder, "audited")
+    }
+
+    /// How often the audit was opened in the store at `folder`, this opening
+    /// included though not yet written.
+    pub fn count(&self, folder: &Path) -> Result<Count, Failure> {
+        let mut lines = read(folder)?;
+        lines.push(Line::Whole(Box::new(self.clone())));
+        Ok(count(&lines, &self.audit))
+    }
+
+    /// Writes it down with its decision; durable when it returns.
+    pub fn record(mut self, folder: &Path, decision: &str) -> Result<(), Failure> {
+        decision.clone_into(&mut self.decision);
+        let path = folder.join(FILE);
+        let fail = |error: std::io::Error| {
+            Failure::data(format!("cannot write to {}: {error}", path.display()))
+        };
+        let before = text(&path)?;
+        let mut line = serde_json::to_string(&self)
+            .map_err(|error| Failure::data(format!("{}: {error}", path.display())))?;
+        line.push('\n');
+        if !before.is_empty() && !before.ends_with('\n') {
+            line.insert(0, '\n');
+        }
+        let mut file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(fail)?;
+        file.write_all(line.as_bytes()).map_err(fail)?;
+        file.sync_all().map_err(fail)
+    }
+}
+
+/// The warning from the second question on.
+pub fn warning(count: Count) -> Option<String> {
+    (count.questions > 1).then(|| {
+        let times = count.questions - 1;
+        let s = if times == 1 { "" } else { "s" };
+        format!(
+            "This audit was peeked at {times} time{s} before, for other prompts or models: \
+             intervals and error rates no longer hold as stated. Draw fresh audit examples before \
+             a decision that matters."
+        )
+    })
+}
+
+enum Line {
+    Whole(Box<Opening>),
+    /// The write was cut short: an opening of an unknown audit.
+    Torn,
+}
+
+/// The file's text; empty where there is none. The store is held by one process
+/// at a time, so the file is too.
+fn text(path: &Path) -> Result<String, Failure> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(Failure::data(format!(
+            "cannot read {}: {error}",
+            path.display()
+        ))),
+    }
+}
+
+fn read(folder: &Path) -> Result<Vec<Line>, Failure> {
+    let path = folder.join(FILE);
+    (1..)
+        .zip(text(&path)?.lines())
+        .map(|(number, line)| match serde_json::from_str(line) {
+            Ok(opening) => Ok(Line::Whole(Box::new(opening))),
+            Err(error) if error.is_eof() => Ok(Line::Torn),
+            Err(error) => Err(Failure::data(format!(
+                "{}:{number}: not a record of an opened audit ({error}); restore the file or \
+                 move it aside, which forgets the count",
+                path.display()
+            ))),
+        })
+        .collect()
+}
+
+fn count(lines: &[Line], audit: &str) -> Count {
+    let mut count = Count::default();
+    let mut known: Vec<(&str, &BTreeSet<PromptId>)> = Vec::new();
+    for line in lines {
+        match line {
+            Line::Torn => {
+                count.openings += 1;
+                count.questions += 1;
+            }
+            Line::Whole(opening) if opening.audit == audit => {
+                count.openings += 1;
+                let (model, prompts) = (opening.model.as_str(), &opening.prompts);
+                if !known
+                    .iter()
+                    .any(|(m, p)| *m == model && p.is_superset(prompts))
+                {
+                    count.questions += 1;
+                    known.push((model, prompts));
+                }
+            }
+            Line::Whole(_) => {}
+        }
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use shiftproof_tasks::Prompt;
+
+    use super::*;
+
+    fn opening(audit: &str, prompts: &[&str]) -> Opening {
+        let ids = prompts.iter().map(|text| Prompt::new(text).id());
+        Opening::now("gate", "s", audit, "m", ids, 4)
+    }
+
+    #[test]
+    fn questions_are_counted_and_repeats_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let ask = |prompts: &[&str], audit: &str| {
+            let opening = opening(audit, prompts);
+            let count = opening.count(folder.path()).unwrap();
+            opening.record(folder.path(), "ship").unwrap();
+            (count.openings, count.questions)
+        };
+        assert_eq!(ask(&["a", "b"], "x"), (1, 1));
+        assert_eq!(ask(&["b", "a"], "x"), (2, 1));
+        assert_eq!(ask(&["a"], "x"), (3, 1), "answered before");
+        assert_eq!(ask(&["a", "c"], "x"), (4, 2));
+        assert_eq!(ask(&["a", "c"], "y"), (1, 1), "another audit");
+        assert!(
+            warning(Count {
+                openings: 3,
+                questions: 1
+            })
+            .is_none()
+        );
+        assert!(
+            warning(Count {
+                openings: 4,
+                questions: 2
+            })
+            .unwrap()
+            .contains("1 time ")
+        );
+    }
+
+    #[test]
+    fn a_torn_line_counts_and_damage_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        opening("x", &["a"]).record(folder.path(), "ship").unwrap();
+        let path = folder.path().join(FILE);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{text}{{\"at_ms\":5,\"by")).unwrap();
+        let count = opening("x", &["b"]).count(folder.path()).unwrap();
+        assert_eq!((count.openings, count.questions), (3, 3));
+        opening("x", &["b"]).record(folder.path(), "ship").unwrap();
+        let count = opening("x", &["b"]).count(folder.path()).unwrap();
+        assert_eq!((count.openings, count.questions), (4, 3));
+        std::fs::write(&path, format!("{text}nonsense\n{text}")).unwrap();
+        let failure = opening("x", &["b"]).count(folder.path()).unwrap_err();
+        assert!(
+            failure.message.contains("gate.jsonl:2: "),
+            "{}",
+            failure.message
+        );
+    }
+}

@@ -1,0 +1,147 @@
+//! Where prompts come from: a text, a file, a study, a stored run.
+
+use std::path::Path;
+
+use shiftproof_tasks::{Prompt, PromptId};
+
+use super::{Contender, Place};
+use crate::exit::Failure;
+
+/// A prompt and where it came from.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// The prompt.
+    pub prompt: Prompt,
+    /// Where from, for people.
+    pub origin: String,
+    /// Where it is written, if in a file.
+    pub place: Option<Place>,
+}
+
+impl Named {
+    /// The prompt given as `argument`: a text, or `@FILE`, whose whole text is
+    /// the instruction (`.json`: an object with `instruction` and
+    /// `demonstrations`, or one that holds such a `prompt`, as a baseline file
+    /// does).
+    pub fn given(argument: &str) -> Result<Self, Failure> {
+        let Some(file) = argument.strip_prefix('@') else {
+            let prompt = Prompt::new(argument);
+            if prompt.instruction.is_empty() {
+                return Err(Failure::usage("a prompt is empty: give its text or @FILE"));
+            }
+            return Ok(Self {
+                prompt,
+                origin: "given as text".into(),
+                place: None,
+            });
+        };
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| Failure::usage(format!("cannot read the prompt {file}: {error}")))?;
+        let (prompt, line) = if Path::new(file)
+            .extension()
+            .is_some_and(|ending| ending == "json")
+        {
+            (from_json(file, &text)?, 1)
+        } else {
+            let before = text.len() - text.trim_start().len();
+            (Prompt::new(&text), 1 + text[..before].matches('\n').count())
+        };
+        if prompt.instruction.is_empty() {
+            return Err(Failure::usage(format!("{file}:1: the prompt is empty")));
+        }
+        Ok(Self {
+            prompt,
+            origin: file.to_owned(),
+            place: Some(Place {
+                file: file.to_owned(),
+                line,
+            }),
+        })
+    }
+
+    /// The seed prompt of the study at `path`.
+    pub fn of_study(prompt: Prompt, path: &Path) -> Self {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        // A task in Rust has its prompt in the program.
+        let line = line_of_prompt(&text).unwrap_or(1);
+        Self {
+            prompt,
+            origin: format!("{file}:{line}"),
+            place: Some(Place { file, line }),
+        }
+    }
+
+    /// The prompt's id.
+    pub fn id(&self) -> PromptId {
+        self.prompt.id()
+    }
+
+    /// The contender it becomes with its scores.
+    pub fn contend(&self, groups: Vec<shiftproof_search::event::GroupScore>) -> Contender {
+        Contender {
+            prompt: self.prompt.clone(),
+            id: self.id(),
+            origin: self.origin.clone(),
+            place: self.place.clone(),
+            score: None,
+            groups,
+        }
+    }
+}
+
+fn from_json(file: &str, text: &str) -> Result<Prompt, Failure> {
+    let fail = |line: usize, what: String| Failure::usage(format!("{file}:{line}: {what}"));
+    let value: serde_json::Value = serde_json::from_str(text)
+        .map_err(|error| fail(error.line(), format!("not JSON: {error}")))?;
+    let inner = value.get("prompt").unwrap_or(&value);
+    serde_json::from_value(inner.clone()).map_err(|error| {
+        fail(
+            1,
+            format!("no prompt: {error}; an object with `instruction` and, if any, `demonstrations` is needed"),
+        )
+    })
+}
+
+/// The line on which `task.prompt` of a study begins, from 1.
+fn line_of_prompt(study: &str) -> Option<usize> {
+    let document = toml::de::DeTable::parse(study).ok()?;
+    let prompt = document.get_ref().get("task")?.get_ref().get("prompt")?;
+    let start = prompt.span().start;
+    Some(study.get(..start)?.matches('\n').count() + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_of_a_prompt_is_found() {
+        let study = "name = \"x\"\n[task]\nkind = \"classify\"\n# prompt = 1\nprompt = \"\"\"\nDo it.\"\"\"\n";
+        assert_eq!(line_of_prompt(study), Some(5));
+        assert_eq!(line_of_prompt("task = { prompt = \"x\" }"), Some(1));
+        assert_eq!(line_of_prompt("name = 1"), None);
+    }
+
+    #[test]
+    fn files_are_read_in_both_forms() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        std::fs::write(path("a.txt"), "\n\n  Say it.\n").unwrap();
+        let named = Named::given(&format!("@{}", path("a.txt"))).unwrap();
+        assert_eq!(named.prompt, Prompt::new("Say it."));
+        assert_eq!(named.place.unwrap().line, 3);
+        std::fs::write(path("b.json"), r#"{"prompt": {"instruction": "Say it."}}"#).unwrap();
+        let named = Named::given(&format!("@{}", path("b.json"))).unwrap();
+        assert_eq!(named.prompt, Prompt::new("Say it."));
+        std::fs::write(path("b.json"), "{\n\"prompt\": {}}").unwrap();
+        let failure = Named::given(&format!("@{}", path("b.json"))).unwrap_err();
+        assert!(
+            failure.message.contains("instruction"),
+            "{}",
+            failure.message
+        );
+        assert!(Named::given(" ").is_err());
+        assert!(Named::given("@nowhere").is_err());
+    }
+}
