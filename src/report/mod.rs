@@ -4,6 +4,8 @@ mod compare;
 mod diff;
 mod facts;
 mod file;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub(crate) mod html;
 mod markdown;
 mod text;
