@@ -60,7 +60,11 @@ fn tests(groups: &[(&str, usize)]) -> String {
     let mut out = String::from("tests:\n");
     for (group, count) in groups {
         for number in 0..*count {
-            let label = if number % 2 == 0 { "positive" } else { "negative" };
+            let label = if number % 2 == 0 {
+                "positive"
+            } else {
+                "negative"
+            };
             let _ = write!(
                 out,
                 "  - vars: {{ text: '{group} text {number}' }}\n    metadata: {{ group: {group} }}\n    \
@@ -80,10 +84,16 @@ fn groups_become_roles_that_can_be_filled() {
     assert_eq!(notes, Vec::<String>::new());
     assert_eq!(study.groups.source, ["books"]);
     assert_eq!(study.groups.target, ["films"]);
-    assert_eq!(study.task["prompt"].as_str(), Some("Is it positive or negative?"));
+    assert_eq!(
+        study.task["prompt"].as_str(),
+        Some("Is it positive or negative?")
+    );
     assert_eq!(study.task["input"].as_str(), Some("Review: {text}"));
     let data = &loaded.data;
-    assert_eq!((data.source.train.len(), data.source.validation.len()), (10, 20));
+    assert_eq!(
+        (data.source.train.len(), data.source.validation.len()),
+        (10, 20)
+    );
     assert_eq!(data.audit.len(), 20);
     let (study, ..) = config.study(Options {
         source: &["films".into()],
@@ -138,7 +148,10 @@ tests:
         ..Options::default()
     });
     assert_eq!(study.model.name, "openai:small");
-    assert_eq!(study.model.base_url.as_deref(), Some("http://127.0.0.1:1/v1"));
+    assert_eq!(
+        study.model.base_url.as_deref(),
+        Some("http://127.0.0.1:1/v1")
+    );
     assert_eq!(study.model.api_key_env.as_deref(), Some("KEY"));
     assert_eq!(study.groups.source, ["0"]);
     assert_eq!(study.groups.target, ["1", "2"]);
@@ -147,10 +160,12 @@ tests:
 
 #[test]
 fn tests_and_prompts_of_other_files_are_read() {
-    let config = Config::new(
-        "prompts: [file://one.txt]\ntests: file://tests.csv\nproviders: echo\n",
+    let config =
+        Config::new("prompts: [file://one.txt]\ntests: file://tests.csv\nproviders: echo\n");
+    config.file(
+        "one.txt",
+        "Judge the text.\n{{text}}\n---\nWhat is it?\n{{text}}\n",
     );
-    config.file("one.txt", "Judge the text.\n{{text}}\n---\nWhat is it?\n{{text}}\n");
     let mut csv = String::from("text,__expected,__metadata:domain\n");
     for number in 0..32 {
         let label = ["yes", "no"][number % 2];
@@ -175,7 +190,10 @@ fn what_cannot_become_a_study_says_why() {
         }
     };
     check("prompts: [a", &["promptfooconfig.yaml:", "not YAML"]);
-    check("- a\n", &["promptfooconfig.yaml:1: a promptfoo config is a mapping"]);
+    check(
+        "- a\n",
+        &["promptfooconfig.yaml:1: a promptfoo config is a mapping"],
+    );
     check("prompts: [a]\n", &["the config has no `tests`"]);
     check(&tests(&[("a", 8)]), &["the config has no `prompts`"]);
     check(
@@ -208,7 +226,10 @@ fn templates_are_read_as_far_as_a_study_can_say_them() {
             .collect())
     };
     assert_eq!(shown("a {{ x }}{{y|upper}} {z}").unwrap(), "a <x><y> {z}");
-    assert_eq!(shown("{# no #}{% raw %}{{x}}{% endraw %}{{ '{' }}").unwrap(), "{{x}}{");
+    assert_eq!(
+        shown("{# no #}{% raw %}{{x}}{% endraw %}{{ '{' }}").unwrap(),
+        "{{x}}{"
+    );
     assert_eq!(shown("{{ a.b }}").unwrap_err(), "{{ a.b }}");
     assert_eq!(shown("{% for x in y %}").unwrap_err(), "{% for x in y %}");
     assert!(shown("{{ a").unwrap_err().contains("never closed"));

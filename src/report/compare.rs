@@ -188,7 +188,11 @@ fn cautions(runs: &[Named], settings: &[(Key, Vec<&Named>)], varies: &[bool]) ->
     }
     let of_study = |run: &Named| {
         let started = run.summary.started.as_ref();
-        started.map(|started| (started.study.clone(), started.groups.clone()))
+        started.map(|started| {
+            let groups = started.groups.iter();
+            let groups = groups.map(|group| (group.name.clone(), group.role, group.audit));
+            (started.study.clone(), groups.collect::<Vec<_>>())
+        })
     };
     if runs.iter().any(|run| {
         runs.iter()
@@ -197,7 +201,8 @@ fn cautions(runs: &[Named], settings: &[(Key, Vec<&Named>)], varies: &[bool]) ->
                 _ => false,
             })
     }) {
-        cautions.push("Runs of one study differ in their groups or in the groups' sizes.".into());
+        cautions
+            .push("Runs of one study differ in their groups or in the size of the audit.".into());
     }
     for (key, runs) in settings {
         let mut seeds: Vec<u64> = runs

@@ -7,6 +7,12 @@ use shiftproof_tasks::PromptId;
 
 use super::{Standing, Summary};
 
+/// Groups on which the selected prompt is worse than the seed beyond chance.
+pub(crate) fn regressed(summary: &Summary) -> Vec<&Difference> {
+    let rows = summary.compared.iter();
+    rows.filter(|row| row.high < 0.0).collect()
+}
+
 /// How far a target group falls behind the source.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Gap {

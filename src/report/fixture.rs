@@ -187,7 +187,10 @@ pub(crate) fn events(method: &str, seed_number: u64, gain: f64) -> Vec<Event> {
             reason: "4.0 points ahead of the next".into(),
             ensemble: vec![selected.id(), induced.id()],
         },
-        phase(Phase::Audit, "seed, selected and an ensemble of 2 on 300 sealed examples"),
+        phase(
+            Phase::Audit,
+            "seed, selected and an ensemble of 2 on 300 sealed examples",
+        ),
         Event::Audited {
             contestant: Contestant::Seed,
             groups: audited(0.7, 0.6, 0.66),

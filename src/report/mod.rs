@@ -12,6 +12,7 @@ mod text;
 mod verdict;
 
 pub(crate) use file::{Form, Named, render};
+pub(crate) use markdown::capital;
 pub(crate) use text::{difference, grouped, score};
 pub use verdict::{Tone, Verdict};
 

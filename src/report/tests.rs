@@ -6,7 +6,7 @@ use html5ever::{ParseOpts, parse_document};
 use markup5ever_rcdom::{Handle, NodeData, RcDom};
 
 use super::compare::{Comparison, Spread};
-use super::fixture::{NASTY, NASTY_GROUP, events, run};
+use super::fixture::{NASTY, events, run};
 use super::*;
 
 fn one() -> Vec<Named> {
@@ -153,9 +153,10 @@ fn what_a_model_wrote_stays_text() {
         let bars = line.replace("\\|", "").matches('|').count();
         assert!(bars >= 4, "a cell broke its row: {line}");
     }
-    // Mentions happen outside code only.
-    let outside: String = markdown.split('`').step_by(2).collect();
-    assert!(!outside.contains("@everyone") || markdown.contains(NASTY_GROUP));
+    // Outside code this would call everybody.
+    for line in markdown.lines().filter(|line| line.contains("@everyone")) {
+        assert!(line.contains("`` films <b>\\|`@everyone` ``"), "{line}");
+    }
 }
 
 #[test]
@@ -201,6 +202,18 @@ fn verdicts_follow_the_interval() {
 }
 
 #[test]
+fn a_group_that_lost_is_named_beside_the_verdict() {
+    let runs = [run("x", "gpo", 1, -0.06)];
+    let markdown = markdown::report(&runs);
+    assert!(
+        markdown.contains("**Worse beyond chance** on `` films"),
+        "{markdown}"
+    );
+    assert!(outline(&html::report(&runs)).contains("p: Worse beyond chance on films"));
+    assert!(!markdown::report(&one()).contains("Worse beyond chance"));
+}
+
+#[test]
 fn answers_count_in_the_phase_that_first_looked_at_them() {
     let summary = &one()[0].summary;
     let answers: Vec<(Phase, u64)> = summary
@@ -226,7 +239,11 @@ fn answers_count_in_the_phase_that_first_looked_at_them() {
 #[test]
 fn means_are_over_seeds_of_one_method() {
     let comparison = Comparison::of(&several());
-    let labels: Vec<&str> = comparison.rows.iter().map(|row| row.label.as_str()).collect();
+    let labels: Vec<&str> = comparison
+        .rows
+        .iter()
+        .map(|row| row.label.as_str())
+        .collect();
     assert_eq!(labels, ["seed prompt", "gpo", "ape"]);
     let gain = comparison.rows[1].gain.unwrap();
     assert!((gain.mean - 0.04).abs() < 1e-12, "{gain:?}");

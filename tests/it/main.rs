@@ -11,6 +11,7 @@ mod fetch;
 #[cfg(unix)]
 mod fetch_stage;
 mod http;
+mod report;
 #[cfg(unix)]
 mod resume;
 mod support;

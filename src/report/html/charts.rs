@@ -75,15 +75,32 @@ pub(crate) struct Step {
 
 /// Pixels of the curve's own field.
 const FIELD: f64 = 200.0;
+/// How far below the lowest mark an entrant is still drawn: one hopeless prompt
+/// would press all others into a line.
+const BELOW: f64 = 0.15;
+
+impl Step {
+    /// The lowest score that is drawn.
+    fn floor(steps: &[Self]) -> f64 {
+        let marks = steps.iter().flat_map(|step| step.marks.iter().flatten());
+        marks.copied().fold(f64::INFINITY, f64::min) - BELOW
+    }
+
+    /// Entrants too far below to be drawn.
+    pub fn undrawn(steps: &[Self]) -> usize {
+        let floor = Self::floor(steps);
+        let all = steps.iter().flat_map(|step| &step.all);
+        all.filter(|score| **score < floor).count()
+    }
+}
 
 /// How the leader and the seed prompt stood after each race. Scores of different
 /// races are on different examples, so the leader's line is broken.
 pub(crate) fn learning_curve(steps: &[Step], summary: &str) -> Markup {
+    let floor = Step::floor(steps);
     let values = steps.iter().flat_map(|step| {
-        step.all
-            .iter()
-            .copied()
-            .chain(step.marks.iter().flatten().copied())
+        let dots = step.all.iter().filter(|score| **score >= floor);
+        dots.chain(step.marks.iter().flatten()).copied()
     });
     let Some(scale) = Scale::over(values.map(|value| value * 100.0)) else {
         return html! {};
@@ -109,7 +126,7 @@ pub(crate) fn learning_curve(steps: &[Step], summary: &str) -> Markup {
                 }
             }
             @for (index, step) in steps.iter().enumerate() {
-                @for value in &step.all {
+                @for value in step.all.iter().filter(|score| **score >= floor) {
                     circle.dot cx=(x(index)) cy=(y(*value)) r="3" {}
                 }
                 @for (series, mark) in step.marks.iter().enumerate() {

@@ -72,7 +72,11 @@ fn points(spread: Option<&Spread>, sign: bool) -> Markup {
             Some(spread) => {
                 (spread.points(sign))
                 @if spread.n > 1 {
-                    small { (format!("{:.1} to {:.1}", spread.min * 100.0, spread.max * 100.0)) }
+                    @let (min, max) = (spread.min * 100.0, spread.max * 100.0);
+                    small {
+                        @if sign { (format!("{min:+.1} to {max:+.1}")) }
+                        @else { (format!("{min:.1} to {max:.1}")) }
+                    }
                 }
             },
             None => "–",

@@ -4,6 +4,7 @@
 
 mod charts;
 mod comparison;
+mod cost;
 mod run;
 mod search;
 
@@ -64,6 +65,17 @@ pub(crate) fn diff(pieces: &[Piece]) -> Markup {
                 PieceKind::Old => del { (piece.text) },
                 PieceKind::New => ins { (piece.text) },
             }
+        }
+    }
+}
+
+/// A figure as `VALUE [LOW, HIGH]`, the bracket on its own line where space is
+/// short.
+pub(crate) fn figure(text: &str) -> Markup {
+    html! {
+        @match text.split_once(" [") {
+            Some((value, rest)) => { (value) " " span.iv { "[" (rest) } },
+            None => (text),
         }
     }
 }

@@ -1,14 +1,14 @@
 //! One run from verdict to reproduction.
 
 use maud::{Markup, html};
-use shiftproof_search::budget::Spend;
-use shiftproof_search::event::{Contestant, Ending, GroupScore, Started};
+use shiftproof_search::event::{Contestant, Ending, GroupScore};
 
 use super::charts::{Row, dot_plot};
-use super::{diff, scrolling, search};
+use super::cost::{self, usd};
+use super::{diff, figure, scrolling, search};
+use crate::report::capital;
 use crate::report::diff::{prompt_text, words};
-use crate::report::facts::{command, gaps, machine};
-use crate::report::markdown::capital;
+use crate::report::facts::{gaps, machine, regressed};
 use crate::report::{Named, Summary, Tone, difference, grouped, score, worst};
 
 /// A page's body.
@@ -63,8 +63,8 @@ fn sections(summary: &Summary) -> Markup {
         (search::votes(summary))
         (search::descent(summary))
         (search::candidates(summary))
-        (cost(summary, started))
-        (reproduce(started))
+        (cost::section(summary, started))
+        (cost::reproduce(started))
     }
 }
 
@@ -85,6 +85,17 @@ fn verdict(summary: &Summary) -> Markup {
                 p {
                     "Selected − seed: " strong { (difference(worst)) } " points on the worst target group. "
                     "The bracket is a 95% interval on sealed examples that no choice was made on."
+                }
+            }
+            @let losers = regressed(summary);
+            @if !losers.is_empty() {
+                p {
+                    strong { "Worse beyond chance" } " on "
+                    @for (index, row) in losers.iter().enumerate() {
+                        @if index > 0 { ", " }
+                        (row.group) " " (difference(row))
+                    }
+                    "."
                 }
             }
             @if summary.ending == Some(Ending::BudgetExhausted) {
@@ -114,12 +125,10 @@ fn figures(summary: &Summary) -> Markup {
 }
 
 fn prompt(summary: &Summary) -> Markup {
-    let Some((id, selected)) = summary
-        .selected
-        .and_then(|id| Some((id, summary.candidates.get(&id)?)))
-    else {
+    let Some(selected) = summary.leader() else {
         return html! {};
     };
+    let id = selected.prompt.id();
     let new = prompt_text(&selected.prompt);
     let old = summary
         .seed()
@@ -129,8 +138,10 @@ fn prompt(summary: &Summary) -> Markup {
         section {
             h2 { "Prompt" }
             p.dim {
-                "Selected: " code { (format!("{id:#}")) } " (" (selected.origin) "; "
-                (summary.reason.as_deref().unwrap_or("no reason told")) ")"
+                @if summary.selected.is_some() { "Selected: " } @else { "Leading so far: " }
+                code { (format!("{id:#}")) } " (" (selected.origin)
+                @if let Some(reason) = &summary.reason { "; " (reason) }
+                ")"
             }
             pre.prompt { (new) }
             @match old {
@@ -204,8 +215,7 @@ fn score_table(
     selected: &[GroupScore],
     ensemble: Option<&[GroupScore]>,
 ) -> Markup {
-    let cell =
-        |group: Option<&GroupScore>| html! { td { (group.map_or_else(|| "–".into(), score)) } };
+    let cell = |group: Option<&GroupScore>| html! { td { (figure(&group.map_or_else(|| "–".into(), score))) } };
     let losses = selected
         .iter()
         .any(|group| group.unparseable + group.failed > 0);
@@ -229,7 +239,7 @@ fn score_table(
                         (cell(Some(group)))
                         td {
                             @match summary.compared.iter().find(|row| row.group == group.group) {
-                                Some(row) => (difference(row)),
+                                Some(row) => (figure(&difference(row))),
                                 None => "–",
                             }
                         }
@@ -242,7 +252,7 @@ fn score_table(
                     td {}
                     (cell(worst(seed)))
                     (cell(worst(selected)))
-                    td { (summary.worst.as_ref().map_or_else(|| "–".into(), difference)) }
+                    td { (figure(&summary.worst.as_ref().map_or_else(|| "–".into(), difference))) }
                     @if let Some(ensemble) = ensemble { (cell(worst(ensemble))) }
                     @if losses { td {} }
                 }
@@ -270,8 +280,8 @@ fn transfer(summary: &Summary) -> Markup {
                         @for gap in &gaps {
                             tr {
                                 th.l scope="row" { (gap.group) }
-                                td { (gap.seed.as_ref().map_or_else(|| "–".into(), difference)) }
-                                td { (gap.selected.as_ref().map_or_else(|| "–".into(), difference)) }
+                                td { (figure(&gap.seed.as_ref().map_or_else(|| "–".into(), difference))) }
+                                td { (figure(&gap.selected.as_ref().map_or_else(|| "–".into(), difference))) }
                             }
                         }
                     }
@@ -281,109 +291,6 @@ fn transfer(summary: &Summary) -> Markup {
                 "Mean of the source groups less the target group, in points; positive: the prompt does worse where the data shifted. "
                 "A gap can grow because the source gained more; what counts is the table above."
             }
-        }
-    }
-}
-
-fn cost(summary: &Summary, started: &Started) -> Markup {
-    let phases: Vec<_> = summary
-        .phases
-        .iter()
-        .filter(|phase| phase.answers > 0)
-        .collect();
-    let answers: u64 = phases.iter().map(|phase| phase.answers).sum();
-    html! {
-        section {
-            h2 { "Cost" }
-            @match &summary.spent {
-                Some(spent) => p {
-                    strong { (grouped(spent.calls)) } " calls, " (grouped(spent.prompt_tokens)) " prompt and "
-                    (grouped(spent.completion_tokens)) " completion tokens"
-                    @if spent.picodollars > 0 { ", " (usd(spent)) }
-                    (limits(started)) "."
-                },
-                None => p { "The run has not finished; its cost is told at the end." },
-            }
-            @if !phases.is_empty() {
-                (scrolling("Answers by phase", &html! {
-                    table {
-                        caption { "Answers of the task model by the phase that first looked at them" }
-                        thead { tr { th.l scope="col" { "phase" } th scope="col" { "answers" } th.l scope="col" { "plan" } } }
-                        tbody {
-                            @for phase in &phases {
-                                tr {
-                                    th.l scope="row" { (phase.phase) }
-                                    td { (grouped(phase.answers)) }
-                                    td.l.wrap { (phase.plan) }
-                                }
-                            }
-                            @if let Some(rest) = summary.spent.as_ref().and_then(|spent| spent.calls.checked_sub(answers)) {
-                                tr {
-                                    th.l scope="row" { "other calls" }
-                                    td { (grouped(rest)) }
-                                    td.l.wrap { "proposals, calibration, and answers that a race did not rank by" }
-                                }
-                            }
-                        }
-                    }
-                }))
-            }
-        }
-    }
-}
-
-fn limits(started: &Started) -> String {
-    let limits = &started.limits;
-    let told: Vec<String> = [
-        limits.calls.map(|n| format!("{} calls", grouped(n))),
-        limits.tokens.map(|n| format!("{} tokens", grouped(n))),
-        limits.usd.map(|usd| format!("${usd}")),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    if told.is_empty() {
-        String::new()
-    } else {
-        format!(" of at most {}", told.join(", "))
-    }
-}
-
-fn reproduce(started: &Started) -> Markup {
-    html! {
-        section {
-            h2 { "How to reproduce" }
-            pre { code { (command(started)) } }
-            p.note {
-                "STUDY.toml is the study " code { (started.study) } ". "
-                "Same study, data, seed, version and replies: same run, event by event."
-            }
-            dl.facts {
-                dt { "program" } dd { "shiftproof " (started.version) }
-                dt { "task" } dd { (started.task) }
-                dt { "task model" } dd { (started.task_model) }
-                dt { "proposer" } dd { (started.proposer_model) }
-            }
-            (scrolling("Examples by group and role", &html! {
-                table {
-                    caption { "Examples by group and role" }
-                    thead { tr {
-                        th.l scope="col" { "group" } th.l scope="col" { "role" }
-                        th scope="col" { "train" } th scope="col" { "validation" }
-                        th scope="col" { "unlabelled" } th scope="col" { "audit" }
-                    } }
-                    tbody {
-                        @for group in &started.groups {
-                            tr {
-                                th.l scope="row" { (group.name) }
-                                td.l { (group.role) }
-                                td { (group.train) } td { (group.validation) }
-                                td { (group.unlabelled) } td { (group.audit) }
-                            }
-                        }
-                    }
-                }
-            }))
         }
     }
 }
@@ -403,8 +310,4 @@ fn interval(group: &GroupScore) -> String {
         (Some(low), Some(high)) => format!("[{:.0}, {:.0}]", low * 100.0, high * 100.0),
         _ => "no interval".into(),
     }
-}
-
-fn usd(spent: &Spend) -> String {
-    format!("${:.4}", spent.usd())
 }

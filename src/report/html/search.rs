@@ -32,11 +32,17 @@ pub(super) fn curve(summary: &Summary) -> Markup {
     let mut total = 0;
     let steps: Vec<Step> = races
         .iter()
-        .map(|phase| {
+        .enumerate()
+        .map(|(index, phase)| {
             total += phase.answers;
             Step {
-                label: phase.phase.to_string(),
-                note: format!("{} answers", grouped(total)),
+                // More names than that would run into each other on a phone.
+                label: if races.len() > 5 {
+                    (index + 1).to_string()
+                } else {
+                    phase.phase.to_string()
+                },
+                note: grouped(total),
                 all: phase.race.iter().map(|ranked| ranked.score).collect(),
                 marks: [
                     of(phase, summary.seed()),
@@ -55,8 +61,13 @@ pub(super) fn curve(summary: &Summary) -> Markup {
             figure {
                 (learning_curve(&steps, "Score of the leader and of the seed prompt after each race; the table below has the same figures"))
                 figcaption {
-                    "The objective (" (objective) ", in points) after each race, every entrant a dot; below, the answers looked at so far. "
+                    "The objective (" (objective) ", in points) after each race, every entrant a dot; below, how many answers were looked at so far. "
                     "Races are on different examples, and the final on ones no race has used: heights compare within a race, not across."
+                    @match Step::undrawn(&steps) {
+                        0 => {},
+                        1 => " One entrant far below is not drawn.",
+                        n => { " " (n) " entrants far below are not drawn." },
+                    }
                 }
             }
             (scrolling("Races", &html! {
@@ -69,9 +80,9 @@ pub(super) fn curve(summary: &Summary) -> Markup {
                         th scope="col" { "seed's score" }
                     } }
                     tbody {
-                        @for (phase, step) in races.iter().zip(&steps) {
+                        @for (index, (phase, step)) in races.iter().zip(&steps).enumerate() {
                             tr {
-                                th.l scope="row" { (step.label) }
+                                th.l scope="row" { @if races.len() > 5 { (index + 1) " " } (phase.phase) }
                                 td { (phase.race.len()) }
                                 td { @if let Some(ranked) = phase.race.first() { code { (format!("{:#}", ranked.candidate)) } } }
                                 td { (points(step.marks[1])) }

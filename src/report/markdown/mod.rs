@@ -3,13 +3,17 @@
 //! Whatever a study or a model wrote stands in code spans or fenced blocks,
 //! where it can neither format, link nor mention.
 
+mod text;
+
 use std::fmt::Write as _;
 
 use shiftproof_search::event::{Contestant, Ending, GroupScore};
 
+pub(crate) use self::text::capital;
+use self::text::{code, fenced, inline, write_table};
 use super::compare::Comparison;
 use super::diff::prompt_text;
-use super::facts::{command, gaps, lineage, machine};
+use super::facts::{command, gaps, lineage, machine, regressed};
 use super::{Named, Summary, difference, grouped, score, worst};
 
 /// The report of one run, or of several with their comparison first.
@@ -74,6 +78,13 @@ fn write_run(out: &mut String, run: &Named, heading: &str) {
     let _ = write!(out, "**{verdict}.**");
     if let Some(line) = worst_line(summary) {
         let _ = write!(out, " {line}");
+    }
+    let losers: Vec<String> = regressed(summary)
+        .into_iter()
+        .map(|row| format!("{} {}", code(&row.group), difference(row)))
+        .collect();
+    if !losers.is_empty() {
+        let _ = write!(out, " **Worse beyond chance** on {}.", losers.join(", "));
     }
     let _ = writeln!(
         out,
@@ -320,7 +331,11 @@ fn write_reproduce(out: &mut String, summary: &Summary) {
             "\nshiftproof {} · task model {} · proposer {}",
             inline(&started.version),
             code(&started.task_model),
-            code(&started.proposer_model)
+            if started.proposer_model == started.task_model {
+                "the same".to_owned()
+            } else {
+                code(&started.proposer_model)
+            }
         );
     }
 }
@@ -329,84 +344,4 @@ fn details(out: &mut String, title: &str, body: impl FnOnce(&mut String)) {
     let _ = write!(out, "\n<details><summary>{title}</summary>\n\n");
     body(out);
     out.push_str("\n</details>\n");
-}
-
-/// A table whose first `left` columns are set to the left.
-fn write_table(
-    out: &mut String,
-    head: &[String],
-    left: usize,
-    rows: impl IntoIterator<Item = Vec<String>>,
-) {
-    let _ = writeln!(out, "| {} |", head.join(" | "));
-    let rule = (0..head.len()).map(|column| if column < left { "---" } else { "---:" });
-    let _ = writeln!(out, "| {} |", rule.collect::<Vec<_>>().join(" | "));
-    for row in rows {
-        let _ = writeln!(out, "| {} |", row.join(" | "));
-    }
-}
-
-/// A block whose fence is longer than any in the text.
-fn fenced(out: &mut String, language: &str, text: &str) {
-    let fence = "`".repeat(longest_run(text, '`').max(2) + 1);
-    let end = if text.ends_with('\n') { "" } else { "\n" };
-    let _ = writeln!(out, "{fence}{language}\n{text}{end}{fence}");
-}
-
-/// Text as a code span, fit for a table's cell.
-fn code(text: &str) -> String {
-    let text: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    if text.trim().is_empty() {
-        return "–".into();
-    }
-    let fence = "`".repeat(longest_run(&text, '`') + 1);
-    let space = if text.starts_with('`') || text.ends_with('`') {
-        " "
-    } else {
-        ""
-    };
-    // GitHub splits a row at every bare bar, even in code.
-    let text = text.replace('|', "\\|");
-    format!("{fence}{space}{text}{space}{fence}")
-}
-
-/// A sentence of the program, with whatever it quotes made harmless.
-fn inline(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '&' => out.push_str("&amp;"),
-            // A mention must not reach anybody.
-            '@' => out.push_str("@\u{200b}"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' | '!' | '$' => {
-                out.push('\\');
-                out.push(c);
-            }
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-fn longest_run(text: &str, of: char) -> usize {
-    let (mut longest, mut run) = (0, 0);
-    for c in text.chars() {
-        run = if c == of { run + 1 } else { 0 };
-        longest = longest.max(run);
-    }
-    longest
-}
-
-/// With a capital at its start.
-pub(crate) fn capital(sentence: &str) -> String {
-    let mut chars = sentence.chars();
-    chars
-        .next()
-        .map(|first| first.to_uppercase().collect::<String>() + chars.as_str())
-        .unwrap_or_default()
 }
