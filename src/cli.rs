@@ -29,7 +29,12 @@ pub enum Command {
     Estimate(Estimate),
     /// Check that model, data, store and terminal are fit for a run.
     Doctor(Doctor),
-    /// Write a commented study and a little data to start from.
+    /// Write the report of stored runs: HTML, Markdown, JSON or text.
+    Report(Report),
+    /// Write a run's prompt for use elsewhere.
+    Export(Export),
+    /// Write a commented study and a little data to start from, or bring over a
+    /// promptfoo config.
     Init(Init),
     /// List, show or remove stored runs.
     Runs(Runs),
@@ -126,7 +131,8 @@ pub struct Optimize {
     /// Print the report as JSON instead of text.
     #[arg(long)]
     pub json: bool,
-    /// Also write the report to these files; the ending says how (.txt, .json).
+    /// Also write the report to these files; the ending says how (.html,
+    /// .md, .json, .txt).
     #[arg(long, short, value_name = "FILE")]
     pub output: Vec<PathBuf>,
     /// Also write every event as a line of JSON to this file; - is standard
@@ -344,12 +350,79 @@ pub struct Doctor {
     pub store: StoreArgs,
 }
 
+/// Write reports. A run that is still under way is read as far as it has come;
+/// the store is not opened.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// The runs: their names in the store, or their folders. Several are
+    /// compared first, methods by groups over seeds.
+    #[arg(value_name = "RUN", required = true)]
+    pub runs: Vec<String>,
+    /// Write to this file; the ending says how (.html, .md, .json, .txt). May be
+    /// repeated; without it the text is printed.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Vec<PathBuf>,
+    /// Where they are kept.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// Write a prompt for use elsewhere.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The run: its name in the store, or its folder.
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Another candidate of the run than the selected one, by its id or the
+    /// beginning of it.
+    #[arg(long, value_name = "ID")]
+    pub prompt: Option<String>,
+    /// The form.
+    #[arg(long, short, value_name = "FORMAT", default_value = "text")]
+    pub format: ExportFormat,
+    /// Read the input template, labels and data from this study instead of the
+    /// one kept beside the run's log.
+    #[arg(long, value_name = "STUDY.toml")]
+    pub study: Option<PathBuf>,
+    /// Write to this file instead of standard output.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Where runs are kept.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// The forms a prompt is exported in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExportFormat {
+    /// The prompt alone.
+    Text,
+    /// Prompt, id, scores per group, study and models.
+    Json,
+    /// A promptfoo config with the labelled source examples as tests.
+    Promptfoo,
+    /// The state of a `dspy.Predict`, for its `load`.
+    Dspy,
+    /// A `ChatPromptTemplate`, for `langchain_core.load.load`.
+    Langchain,
+}
+
 /// Write a study.
 #[derive(Debug, Args)]
 pub struct Init {
     /// The folder to write to.
     #[arg(default_value = ".")]
     pub folder: PathBuf,
+    /// Bring over this promptfoo config: prompts, labelled tests, provider.
+    #[arg(long, value_name = "promptfooconfig.yaml")]
+    pub from: Option<PathBuf>,
+    /// With --from: the metadata key or variable that holds a test's group.
+    #[arg(long, value_name = "KEY", requires = "from")]
+    pub group: Option<String>,
+    /// With --from: a group whose labels are free to use; may be repeated. The
+    /// others are targets. By default the largest group.
+    #[arg(long, value_name = "GROUP", requires = "from")]
+    pub source: Vec<String>,
 }
 
 /// Look after stored runs.

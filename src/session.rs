@@ -137,6 +137,7 @@ impl Session {
                     path: folder.clone(),
                     source,
                 })
+                .and_then(|()| keep_study(folder, &record.spec))
                 .and_then(|()| Bus::logged(&folder.join("events.jsonl"), observers)),
             None => Ok(Bus::unlogged(observers)),
         };
@@ -220,6 +221,13 @@ impl Session {
             .map_or(0, of)
             .max(of(&self.task_model))
     }
+}
+
+/// Keeps the study beside the log, for those who read a run without opening the
+/// store.
+fn keep_study(folder: &Path, spec: &str) -> Result<(), log::LogError> {
+    let path = folder.join("study.json");
+    std::fs::write(&path, spec).map_err(|source| log::LogError::Io { path, source })
 }
 
 fn records(summary: &Summary) -> Vec<CandidateRecord> {

@@ -1,22 +1,48 @@
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::path::Path;
 
-use super::print;
+use super::{note, print};
 use crate::cli::Init;
 use crate::exit::{Exit, Failure};
+use crate::import::{self, Options};
 
-/// What is written: file name and content.
+/// What is written where nothing is brought over: file name and content.
 const FILES: [(&str, &str); 2] = [
     ("study.toml", include_str!("init/study.toml")),
     ("reviews.csv", include_str!("init/reviews.csv")),
 ];
 
 pub(super) fn run(args: &Init) -> Result<Exit, Failure> {
-    let folder = &args.folder;
+    let Some(config) = &args.from else {
+        return write_all(&args.folder, &FILES);
+    };
+    let imported = import::promptfoo(
+        config,
+        Options {
+            group: args.group.as_deref(),
+            source: &args.source,
+        },
+    )?;
+    let files = [
+        ("study.toml", imported.study.as_str()),
+        (import::DATA, imported.data.as_str()),
+    ];
+    let exit = write_all(&args.folder, &files)?;
+    if !imported.notes.is_empty() {
+        note("not carried over as it was:");
+        for line in &imported.notes {
+            note(&format!("  {line}"));
+        }
+    }
+    Ok(exit)
+}
+
+fn write_all(folder: &Path, files: &[(&str, &str)]) -> Result<Exit, Failure> {
     std::fs::create_dir_all(folder)
         .map_err(|error| Failure::data(format!("cannot create {}: {error}", folder.display())))?;
     // All or nothing: an existing file stops the command before it writes one.
-    for (name, _) in FILES {
+    for (name, _) in files {
         let path = folder.join(name);
         if path.exists() {
             return Err(Failure::usage(format!(
@@ -25,7 +51,7 @@ pub(super) fn run(args: &Init) -> Result<Exit, Failure> {
             )));
         }
     }
-    for (name, content) in FILES {
+    for (name, content) in files {
         let path = folder.join(name);
         OpenOptions::new()
             .write(true)

@@ -8,9 +8,12 @@ mod doctor;
 mod estimate;
 mod eval;
 mod gate;
+mod export;
 mod init;
 mod optimize;
+mod report;
 mod runs;
+mod stored;
 
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
@@ -36,6 +39,8 @@ pub(crate) async fn run(cli: Cli, kinds: &Kinds) -> Result<Exit, Failure> {
         Command::Diff(args) => diff::run(args, kinds).await,
         Command::Estimate(args) => estimate::run(&args, kinds).await,
         Command::Doctor(args) => doctor::run(&args, kinds).await,
+        Command::Report(args) => report::run(&args),
+        Command::Export(args) => export::run(&args, kinds),
         Command::Init(args) => init::run(&args),
         Command::Runs(args) => runs::run(args).await,
         Command::Data(args) => assets::run(args, crate::fetch::Kind::Data).await,
@@ -106,6 +111,12 @@ fn print(text: &str) -> Result<(), Failure> {
         )),
         _ => Ok(()),
     }
+}
+
+/// Writes a file that was asked for.
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text)
+        .map_err(|error| Failure::data(format!("cannot write {}: {error}", path.display())))
 }
 
 /// A value as readable JSON with a line break at its end.

@@ -8,14 +8,14 @@ use shiftproof_search::gateway::Stop;
 use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
 use tokio_util::sync::CancellationToken;
 
-use super::{estimate, fetch_progress, note, open_ledger, print, resolve, to_json};
+use super::{estimate, fetch_progress, note, open_ledger, print, resolve, write};
 use crate::cli::Optimize;
 use crate::exit::{Exit, Failure};
 use crate::gate::openings::Opening;
 use crate::kinds::Kinds;
 use crate::live::Live;
 use crate::progress::{Progress, Verbosity, clock};
-use crate::report::{Summary, worst};
+use crate::report::{Form, Named, Summary, render, worst};
 use crate::session::{Done, Session, stored_events};
 use crate::study::Resolved;
 
@@ -33,6 +33,10 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
             json: args.json,
         };
         return estimate::run(&args, kinds).await;
+    }
+    // A file that cannot be written in its form is told before a call is paid for.
+    for path in &args.output {
+        Form::of(path)?;
     }
     let resolved = resolve(&args.study, Some(&args.budget))?;
     let ledger = open_ledger(&args.store.store)?;
@@ -58,7 +62,13 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
             record.id
         ));
         let summary = Summary::of(&stored_events(&ledger, &record.id)?);
-        return finish(&args, &summary);
+        return finish(
+            &args,
+            &Named {
+                name: record.id.clone(),
+                summary,
+            },
+        );
     }
     let mut progress = fetch_progress(args.talk.quiet);
     let session = Session::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
@@ -99,10 +109,14 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
         ..
     } = done.map_err(|(stop, record)| stopped(&stop, &record, &args.store.store))?;
     opening.record_run(&args.store.store, &summary)?;
+    let run = Named {
+        name: id.clone(),
+        summary,
+    };
     if let Some(folder) = ledger.run_dir(&id) {
-        write_reports(&folder, &summary)?;
+        write_reports(&folder, &run)?;
     }
-    let exit = finish(&args, &summary)?;
+    let exit = finish(&args, &run)?;
     if verbosity > Verbosity::Quiet {
         let seconds = began.elapsed().as_secs_f64();
         note(&format!(
@@ -219,39 +233,25 @@ async fn signal() {
 }
 
 /// The report beside the run's log, as text and JSON.
-fn write_reports(folder: &Path, summary: &Summary) -> Result<(), Failure> {
+fn write_reports(folder: &Path, run: &Named) -> Result<(), Failure> {
     for file in ["report.txt", "report.json"] {
-        write_report(&folder.join(file), summary)?;
+        write_report(&folder.join(file), run)?;
     }
     Ok(())
 }
 
-fn write_report(path: &Path, summary: &Summary) -> Result<(), Failure> {
-    let text = match path.extension().and_then(|ending| ending.to_str()) {
-        Some("txt") => summary.text(),
-        Some("json") => to_json(summary)?,
-        _ => {
-            return Err(Failure::usage(format!(
-                "cannot tell the form of {}: use the ending .txt or .json",
-                path.display()
-            )));
-        }
-    };
-    std::fs::write(path, text)
-        .map_err(|error| Failure::data(format!("cannot write {}: {error}", path.display())))
+fn write_report(path: &Path, run: &Named) -> Result<(), Failure> {
+    write(path, &render(Form::of(path)?, std::slice::from_ref(run))?)
 }
 
 /// Prints the report and holds it against the bars that were set.
-fn finish(args: &Optimize, summary: &Summary) -> Result<Exit, Failure> {
+fn finish(args: &Optimize, run: &Named) -> Result<Exit, Failure> {
     for path in &args.output {
-        write_report(path, summary)?;
+        write_report(path, run)?;
     }
-    let text = if args.json {
-        to_json(summary)?
-    } else {
-        summary.text()
-    };
-    print(&text)?;
+    let form = if args.json { Form::Json } else { Form::Text };
+    print(&render(form, std::slice::from_ref(run))?)?;
+    let summary = &run.summary;
     let audited = summary.audited(Contestant::Selected);
     if let Some(bar) = args.min_worst {
         let reached = audited.and_then(worst).and_then(|group| group.value);

@@ -1,8 +1,20 @@
 //! What a run came to: one fold of its events, and the forms it is shown in.
 
+mod compare;
+mod diff;
+mod facts;
+mod file;
+#[cfg(test)]
+pub(crate) mod fixture;
+pub(crate) mod html;
+mod markdown;
 mod text;
+mod verdict;
 
-pub(crate) use text::{grouped, score};
+pub(crate) use file::{Form, Named, render};
+pub(crate) use markdown::capital;
+pub(crate) use text::{difference, grouped, score};
+pub use verdict::{Tone, Verdict};
 
 use std::collections::BTreeMap;
 
@@ -21,6 +33,8 @@ pub struct Summary {
     pub started: Option<Started>,
     /// The phase under way.
     pub phase: Option<Phase>,
+    /// Every phase begun, in order.
+    pub phases: Vec<PhaseSummary>,
     /// All candidates by id.
     pub candidates: BTreeMap<PromptId, Standing>,
     /// Texts thrown away: rule and count.
@@ -49,6 +63,30 @@ pub struct Summary {
     pub audit_labels_read: u64,
 }
 
+/// One phase of the run.
+#[derive(Debug, Clone, Serialize)]
+pub struct PhaseSummary {
+    /// Which.
+    pub phase: Phase,
+    /// What it was about to do, as a sentence.
+    pub plan: String,
+    /// The entrants of its race, best first; empty where it has none.
+    pub race: Vec<Ranked>,
+    /// Answers of the task model that the phase was the first to look at.
+    pub answers: u64,
+}
+
+/// One entrant of a race.
+#[derive(Debug, Clone, Serialize)]
+pub struct Ranked {
+    /// The candidate.
+    pub candidate: PromptId,
+    /// The objective's value, higher is better.
+    pub score: f64,
+    /// Answers it is ranked by.
+    pub n: usize,
+}
+
 /// A candidate as it stands.
 #[derive(Debug, Clone, Serialize)]
 pub struct Standing {
@@ -66,6 +104,9 @@ pub struct Standing {
     pub kept: bool,
     /// Why it stayed or left.
     pub reason: Option<String>,
+    /// Answers looked at in the races before the final.
+    #[serde(skip)]
+    asked: usize,
 }
 
 /// One contestant's audited scores.
@@ -91,7 +132,15 @@ impl Summary {
     pub fn apply(&mut self, event: &Event) {
         match event {
             Event::Started(started) => self.started = Some(started.clone()),
-            Event::Phase { phase, .. } => self.phase = Some(*phase),
+            Event::Phase { phase, plan } => {
+                self.phase = Some(*phase);
+                self.phases.push(PhaseSummary {
+                    phase: *phase,
+                    plan: plan.clone(),
+                    race: Vec::new(),
+                    answers: 0,
+                });
+            }
             Event::Proposed(proposed) => {
                 self.candidates.insert(
                     proposed.candidate,
@@ -103,6 +152,7 @@ impl Summary {
                         groups: Vec::new(),
                         kept: true,
                         reason: None,
+                        asked: 0,
                     },
                 );
             }
@@ -111,16 +161,20 @@ impl Summary {
             }
             Event::Evaluated {
                 candidate,
+                phase,
                 score,
                 groups,
-                ..
             } => {
+                self.rank(*candidate, *phase, *score, groups);
                 if let Some(standing) = self.candidates.get_mut(candidate) {
                     standing.score = Some(*score);
                     standing.groups.clone_from(groups);
                 }
             }
-            Event::Voted(voted) => self.voted = Some(voted.clone()),
+            Event::Voted(voted) => {
+                self.looked_at((voted.voters.len() * voted.inputs) as u64);
+                self.voted = Some(voted.clone());
+            }
             Event::Decided {
                 candidate,
                 kept,
@@ -141,6 +195,9 @@ impl Summary {
                 self.ensemble.clone_from(ensemble);
             }
             Event::Audited { contestant, groups } => {
+                let prompts = self.first_audited(*contestant);
+                let examples: usize = groups.iter().map(|group| group.n + group.failed).sum();
+                self.looked_at((prompts * examples) as u64);
                 self.audited.push(Audited {
                     contestant: *contestant,
                     groups: groups.clone(),
@@ -161,6 +218,60 @@ impl Summary {
                 self.target_labels_read = *target_labels_read;
                 self.audit_labels_read = *audit_labels_read;
             }
+        }
+    }
+
+    fn looked_at(&mut self, answers: u64) {
+        if let Some(phase) = self.phases.last_mut() {
+            phase.answers += answers;
+        }
+    }
+
+    /// Enters a candidate's result in the race of the phase under way.
+    ///
+    /// All races but the final share their examples, so what a candidate was
+    /// asked in an earlier race is not asked again; nor are a voter's answers to
+    /// inputs that now carry a voted label.
+    fn rank(&mut self, candidate: PromptId, phase: Phase, score: f64, groups: &[GroupScore]) {
+        let voter = self
+            .voted
+            .as_ref()
+            .is_some_and(|voted| voted.voters.contains(&candidate));
+        let looked: usize = groups
+            .iter()
+            .filter(|group| !(voter && group.voted))
+            .map(|group| group.n + group.failed)
+            .sum();
+        let before = if phase == Phase::Final {
+            0
+        } else {
+            self.candidates
+                .get(&candidate)
+                .map_or(0, |standing| standing.asked)
+        };
+        if let Some(standing) = self.candidates.get_mut(&candidate) {
+            standing.asked = standing.asked.max(looked);
+        }
+        self.looked_at(looked.saturating_sub(before) as u64);
+        if let Some(phase) = self.phases.last_mut() {
+            phase.race.push(Ranked {
+                candidate,
+                score,
+                n: groups.iter().map(|group| group.n).sum(),
+            });
+        }
+    }
+
+    /// Prompts of this contestant that no earlier contestant was.
+    fn first_audited(&self, contestant: Contestant) -> usize {
+        match contestant {
+            Contestant::Seed => 1,
+            Contestant::Selected => usize::from(self.selected != self.seed()),
+            Contestant::Ensemble => self
+                .ensemble
+                .iter()
+                .filter(|id| Some(**id) != self.seed() && Some(**id) != self.selected)
+                .count(),
         }
     }
 
@@ -217,3 +328,6 @@ pub fn worst(groups: &[GroupScore]) -> Option<&GroupScore> {
                 .unwrap_or(std::cmp::Ordering::Equal)
         })
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,8 @@ use std::fmt::{self, Write as _};
 
 use shiftproof_search::event::{Contestant, Difference, Ending, GroupScore};
 
-use super::{Summary, worst};
+use super::compare::Comparison;
+use super::{Named, Summary, worst};
 
 impl Summary {
     /// The final report: per-group table, selected prompt, cost.
@@ -173,22 +174,70 @@ impl Summary {
     }
 
     fn write_verdict(&self, out: &mut String) -> fmt::Result {
-        let Some(worst) = &self.worst else {
+        if self.worst.is_none() {
             return Ok(());
-        };
-        let verdict = if self.selected == self.seed() {
-            "no candidate beat the seed prompt; it stays"
-        } else if worst.low > 0.0 {
-            "better on the worst target group, beyond chance"
-        } else if worst.high < 0.0 {
-            "WORSE on the worst target group, beyond chance: keep the seed prompt"
-        } else if worst.value > 0.0 {
-            "better on the worst target group, within chance"
-        } else {
-            "not better on the worst target group: keep the seed prompt"
-        };
-        writeln!(out, "Verdict: {verdict}.")
+        }
+        writeln!(out, "Verdict: {}.", self.verdict().sentence)
     }
+}
+
+/// The comparison as a table, then each run's report.
+pub(super) fn comparison(comparison: &Comparison, runs: &[Named]) -> String {
+    let mut table: Vec<Vec<String>> = Vec::new();
+    let mut head: Vec<String> = vec!["method".into(), "runs".into()];
+    head.extend(comparison.groups.iter().map(|group| group.0.clone()));
+    head.extend(["worst target", "selected − seed", "calls"].map(str::to_owned));
+    table.push(head);
+    for row in &comparison.rows {
+        let points = |spread: &Option<_>| -> String {
+            spread.as_ref().map_or_else(
+                || "-".into(),
+                |spread: &super::compare::Spread| spread.points(false),
+            )
+        };
+        let mut cells = vec![row.label.clone(), row.runs.len().to_string()];
+        cells.extend(row.groups.iter().map(points));
+        cells.push(points(&row.worst));
+        cells.push(
+            row.gain
+                .map_or_else(|| "-".into(), |gain| gain.points(true)),
+        );
+        cells.push(
+            row.calls
+                .map_or_else(|| "-".into(), |calls| grouped(calls.mean.round() as u64)),
+        );
+        table.push(cells);
+    }
+    let mut out = aligned(&table);
+    out.push_str("Means over runs ± standard deviation, in points on the sealed audit.\n");
+    for caution in &comparison.cautions {
+        let _ = writeln!(out, "Caution: {caution}");
+    }
+    for run in runs {
+        let _ = writeln!(out, "\n== {} ==\n", run.name);
+        out.push_str(&run.summary.text());
+    }
+    out
+}
+
+/// A table with its first column to the left, the others to the right.
+fn aligned(table: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let cells = table.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let mut out = String::new();
+    for row in table {
+        for (column, cell) in row.iter().enumerate() {
+            let width = width(column);
+            let _ = match column {
+                0 => write!(out, "{cell:width$}"),
+                _ => write!(out, "  {cell:>width$}"),
+            };
+        }
+        out.push('\n');
+    }
+    out
 }
 
 /// A score with its interval, in points of a hundred; the interval in whole
@@ -207,7 +256,8 @@ pub(crate) fn score(group: &GroupScore) -> String {
     }
 }
 
-fn difference(row: &Difference) -> String {
+/// A difference with its interval, in points of a hundred.
+pub(crate) fn difference(row: &Difference) -> String {
     format!(
         "{:+.1} [{:+.0}, {:+.0}]",
         row.value * 100.0,

@@ -102,6 +102,22 @@ impl Template {
             })
             .collect()
     }
+
+    /// The template in another syntax: `literal` writes its text, braces
+    /// already single, `field` its fields.
+    pub fn translate(
+        &self,
+        literal: impl Fn(&str) -> String,
+        field: impl Fn(&str) -> String,
+    ) -> String {
+        self.parts
+            .iter()
+            .map(|part| match part {
+                Part::Literal(text) => literal(text),
+                Part::Field(name) => field(name),
+            })
+            .collect()
+    }
 }
 
 fn fault(what: &str, position: usize) -> Problem {
@@ -158,6 +174,13 @@ mod tests {
         check("é}", Err("`}` closes nothing (character 2"));
         check("{}", Err("names no field"));
         check("{a{b}", Err("never closed (character 1"));
+    }
+
+    #[test]
+    fn a_template_can_be_written_in_another_syntax() {
+        let template = Template::new("{{json}}: {text}").unwrap();
+        let other = template.translate(str::to_uppercase, |field| format!("<{field}>"));
+        assert_eq!(other, "{JSON}: <text>");
     }
 
     #[test]

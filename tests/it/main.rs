@@ -12,6 +12,7 @@ mod fetch;
 mod fetch_stage;
 mod gate;
 mod http;
+mod report;
 #[cfg(unix)]
 mod resume;
 mod support;

@@ -151,7 +151,7 @@ fn with_target(chance: impl Fn(usize, bool) -> f64) -> (Problem, Scores) {
     for candidate in 0..12 {
         for example in 0..120_u32 {
             let target = group_of[example as usize] == 2;
-            let right = rng.uniform() < chance(candidate, target);
+            let right = rng.unit() < chance(candidate, target);
             scores.push(candidate, example, f64::from(u8::from(right)));
         }
     }

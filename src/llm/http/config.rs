@@ -196,6 +196,11 @@ pub(super) fn shown(url: &Url) -> String {
     url.as_str().trim_end_matches('/').to_owned()
 }
 
+/// An address without the parts that may hold a secret; `None` where it is none.
+pub(crate) fn shown_address(url: &str) -> Option<String> {
+    Url::parse(url.trim()).ok().map(|url| shown(&url))
+}
+
 /// The value of the `authorization` header, marked so that it is never printed.
 pub(super) fn bearer(config: &HttpConfig) -> Result<Option<HeaderValue>, ConnectError> {
     let Some(key) = &config.api_key else {

@@ -23,6 +23,7 @@ use async_trait::async_trait;
 use shiftproof_search::{Call, Capabilities, Llm, LlmError};
 use shiftproof_tasks::{AnswerForm, Finish, Message, Reply, Request, Role};
 
+pub(crate) use config::shown_address;
 pub use config::{ConnectError, DEFAULT_KEY_ENV, HttpConfig, Mode};
 pub use limit::HttpStats;
 

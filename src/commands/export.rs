@@ -1,0 +1,172 @@
+use std::path::Path;
+
+use shiftproof_tasks::{ClassifySpec, PromptId, Template};
+
+use super::{fetch_progress, note, print, stored};
+use crate::cli::{Export, ExportFormat};
+use crate::exit::{Exit, Failure};
+use crate::export::{Exported, Shape, dspy_signature};
+use crate::kinds::Kinds;
+use crate::report::{Standing, Summary};
+use crate::study::{Resolved, Study, load_data};
+
+pub(super) fn run(args: &Export, kinds: &Kinds) -> Result<Exit, Failure> {
+    let folder = stored::folder(&args.store.store, &args.run)?;
+    let run = stored::read(&folder)?;
+    let (id, standing) = chosen(&run.summary, &run.name, args.prompt.as_deref())?;
+    let shape = match study(args, &folder, &run.summary)? {
+        Some(resolved) => shape(&resolved, kinds, args.format)?,
+        None => {
+            if !matches!(args.format, ExportFormat::Text | ExportFormat::Json) {
+                note(
+                    "no study is kept beside this run: inputs are called `input`, and there are no \
+                     tests; --study names the study",
+                );
+            }
+            Shape::plain()
+        }
+    };
+    let exported = Exported {
+        run: &run.name,
+        summary: &run.summary,
+        id,
+        standing,
+        shape,
+    };
+    let text = exported.write(args.format)?;
+    match &args.output {
+        Some(path) => {
+            super::write(path, &text)?;
+            note(&format!("wrote {}", path.display()));
+            tell_use(args.format, &exported.shape, path);
+        }
+        None => print(&text)?,
+    }
+    Ok(Exit::Done)
+}
+
+/// How the file is read, for forms that need more than a path.
+fn tell_use(format: ExportFormat, shape: &Shape, path: &Path) {
+    let path = path.display();
+    match format {
+        ExportFormat::Promptfoo => note(&format!("use it: promptfoo eval -c {path}")),
+        ExportFormat::Dspy => note(&format!(
+            "use it: predict = dspy.Predict(\"{}\"); predict.load(\"{path}\")",
+            dspy_signature(shape)
+        )),
+        ExportFormat::Langchain => note(&format!(
+            "use it: langchain_core.load.loads(open(\"{path}\").read())"
+        )),
+        ExportFormat::Text | ExportFormat::Json => {}
+    }
+}
+
+/// The candidate asked for, or the selected one.
+fn chosen<'a>(
+    summary: &'a Summary,
+    run: &str,
+    asked: Option<&str>,
+) -> Result<(PromptId, &'a Standing), Failure> {
+    let Some(asked) = asked else {
+        return summary
+            .selected
+            .and_then(|id| Some((id, summary.candidates.get(&id)?)))
+            .ok_or_else(|| {
+                Failure::usage(format!(
+                    "the run {run} has not selected a prompt yet; --prompt ID names a candidate \
+                     (`shiftproof report {run} -o report.html` lists them)"
+                ))
+            });
+    };
+    let found: Vec<(PromptId, &Standing)> = summary
+        .candidates
+        .iter()
+        .filter(|(id, _)| id.to_string().starts_with(asked) && !asked.is_empty())
+        .map(|(id, standing)| (*id, standing))
+        .collect();
+    match found.as_slice() {
+        [only] => Ok(*only),
+        [] => Err(Failure::usage(format!(
+            "no candidate of {run} has an id that begins with {asked:?} \
+             (`shiftproof report {run} -o report.html` lists them)"
+        ))),
+        several => Err(Failure::usage(format!(
+            "{} candidates of {run} have ids that begin with {asked:?}: write more of it",
+            several.len()
+        ))),
+    }
+}
+
+/// The study named, or the one kept beside the log.
+fn study(args: &Export, folder: &Path, summary: &Summary) -> Result<Option<Resolved>, Failure> {
+    let Some(path) = &args.study else {
+        return stored::study(folder);
+    };
+    let study = Study::read(path)?;
+    let started = summary.started.as_ref();
+    if let Some(started) = started.filter(|started| started.study != study.name) {
+        note(&format!(
+            "the run is of the study {}, {} is called {}",
+            started.study,
+            path.display(),
+            study.name
+        ));
+    }
+    Ok(Some(Resolved {
+        study,
+        folder: path.parent().map_or_else(Default::default, Path::to_owned),
+        seed: started.map_or(1, |started| started.seed),
+    }))
+}
+
+/// What the study says of inputs and answers; its source examples only where
+/// the form has a place for them.
+fn shape(resolved: &Resolved, kinds: &Kinds, format: ExportFormat) -> Result<Shape, Failure> {
+    let study = &resolved.study;
+    let mut options = study.task.clone();
+    let kind = options.remove("kind");
+    let declared: Option<ClassifySpec> = (kind.as_ref().and_then(toml::Value::as_str)
+        == Some("classify"))
+    .then(|| options.try_into().ok())
+    .flatten();
+    let mut shape = Shape {
+        model: Some(study.model.clone()),
+        ..Shape::plain()
+    };
+    if let Some(spec) = &declared {
+        shape.template =
+            Template::new(&spec.input).map_err(|problem| Failure::usage(problem.to_string()))?;
+        shape.labels.clone_from(&spec.labels);
+    }
+    if format != ExportFormat::Promptfoo {
+        return Ok(shape);
+    }
+    let built = kinds.build(&study.task, &study.name, Path::new("the study"))?;
+    let loaded = load_data(
+        &study.data,
+        &resolved.folder,
+        built.task.as_ref(),
+        &built.fields,
+        &study.groups,
+        resolved.seed,
+        &mut fetch_progress(false),
+    );
+    match loaded {
+        Ok(loaded) => {
+            let source = loaded.data.source;
+            shape.examples = source.train.into_iter().chain(source.validation).collect();
+            if declared.is_none() {
+                // A task written in Rust renders its inputs itself.
+                for example in &mut shape.examples {
+                    let shown = built.task.render(&example.input);
+                    example.input.fields.insert("input".into(), shown);
+                }
+            }
+        }
+        Err(failure) => note(&format!(
+            "no tests are written, for the study's data cannot be read: {}",
+            failure.message
+        )),
+    }
+    Ok(shape)
+}

@@ -1,0 +1,126 @@
+use proptest::prelude::*;
+use saphyr::{LoadableYamlNode, Yaml};
+use shiftproof_tasks::{Input, Label};
+
+use super::*;
+use crate::report::fixture::{run, selected};
+
+/// The fixture's prompt with a study of two fields and odd data.
+fn with_shape<T>(shape: Shape, use_it: impl FnOnce(&Exported<'_>) -> T) -> T {
+    let run = run("reviews-s1-1", "gpo", 1, 0.06);
+    let id = selected().id();
+    use_it(&Exported {
+        run: &run.name,
+        summary: &run.summary,
+        id,
+        standing: &run.summary.candidates[&id],
+        shape,
+    })
+}
+
+fn shape() -> Shape {
+    let example = |id: &str, text: &str, label: &str| {
+        Input::new(id, "books")
+            .with_field("text", text)
+            .with_label(Label::Class(label.into()))
+    };
+    let mut model = ModelSpec::named("openai:small");
+    model.base_url = Some("http://user:secret@127.0.0.1:8080/v1?key=secret".into());
+    model.api_key_env = Some("MY_KEY".into());
+    Shape {
+        template: Template::new("Review {{1}}: {text}").unwrap(),
+        labels: vec!["positive".into(), "negative".into()],
+        model: Some(model),
+        examples: vec![
+            example("1", "fine {{ x }} {% y %} {", "positive"),
+            example("2", "file://etc/passwd", "negative"),
+        ],
+    }
+}
+
+#[test]
+fn every_form_reads_as_before() {
+    for (name, format) in [
+        ("text", ExportFormat::Text),
+        ("json", ExportFormat::Json),
+        ("promptfoo", ExportFormat::Promptfoo),
+        ("dspy", ExportFormat::Dspy),
+        ("langchain", ExportFormat::Langchain),
+    ] {
+        let text = with_shape(shape(), |exported| exported.write(format).unwrap());
+        assert!(!text.contains("secret"), "{text}");
+        insta::assert_snapshot!(name, text);
+    }
+}
+
+#[test]
+fn without_a_study_an_input_is_one_text() {
+    let text = with_shape(Shape::plain(), |exported| {
+        exported.write(ExportFormat::Promptfoo).unwrap()
+    });
+    assert!(text.contains("{{ input }}"), "{text}");
+    assert!(text.contains("# No tests"), "{text}");
+}
+
+#[test]
+fn variables_are_names_that_other_tools_take() {
+    let mut shape = Shape::plain();
+    shape.template = Template::new("{a b} {a_b} {1} {ä}").unwrap();
+    let names: Vec<String> = shape.variables().into_values().collect();
+    assert_eq!(names, ["_1", "a_b", "a_b_", "_"]);
+}
+
+#[test]
+fn a_label_within_another_has_to_stand_alone() {
+    let mut shape = shape();
+    shape.labels = vec!["relevant".into(), "irrelevant".into()];
+    shape.examples[0].label = Label::Class("relevant".into());
+    let text = with_shape(shape, |exported| {
+        exported.write(ExportFormat::Promptfoo).unwrap()
+    });
+    assert!(text.contains("type: equals"), "{text}");
+    assert!(!text.contains("not-icontains"), "{text}");
+}
+
+#[test]
+fn one_field_can_be_read_back_for_a_demonstration() {
+    let mut shape = shape();
+    shape.template = Template::new("Review: {text}").unwrap();
+    let state = with_shape(shape.clone(), |exported| dspy::state(exported));
+    assert_eq!(state["demos"][0]["text"], "```fine``` {{x}} {% y %}");
+    assert_eq!(state["demos"][0]["answer"], "positive");
+    assert_eq!(dspy_signature(&shape), "text -> answer");
+    // Two fields cannot: the demonstration stays in the instruction.
+    shape.template = Template::new("{title}: {text}").unwrap();
+    let state = with_shape(shape, |exported| dspy::state(exported));
+    assert_eq!(state["demos"].as_array().unwrap().len(), 0);
+    let instructions = state["signature"]["instructions"].as_str().unwrap();
+    assert!(instructions.ends_with("Answer: positive"), "{instructions}");
+}
+
+proptest! {
+    /// Whatever is in the data, the file is YAML, and its values are the data.
+    #[test]
+    fn any_text_survives_the_yaml(text in any::<String>()) {
+        let mut shape = shape();
+        shape.examples.truncate(1);
+        shape.examples[0].input.fields.insert("text".into(), text.clone());
+        let yaml = with_shape(shape, |exported| exported.write(ExportFormat::Promptfoo).unwrap());
+        let documents = Yaml::load_from_str(&yaml).unwrap();
+        let test = &documents[0].as_mapping_get("tests").unwrap()[0];
+        let value = test.as_mapping_get("vars").unwrap().as_mapping_get("text").unwrap();
+        let back = value.as_str().unwrap().replace(promptfoo::BRACE, "{");
+        prop_assume!(!text.starts_with("file://") && !text.starts_with("package:"));
+        prop_assert_eq!(back, text);
+    }
+
+    #[test]
+    fn no_text_holds_a_tag(text in "[{%#}a ]{0,12}") {
+        let escaped = promptfoo::escaped(&text);
+        let plain = escaped.replace(promptfoo::BRACE, "\u{1}");
+        for tag in ["{{", "{%", "{#"] {
+            prop_assert!(!plain.contains(tag), "{}", escaped);
+        }
+        prop_assert_eq!(plain.replace('\u{1}', "{"), text);
+    }
+}

@@ -1,0 +1,398 @@
+//! Writes the study and its data.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::cases::{Case, Cases};
+use super::prompts::Prompts;
+use super::{DATA, Notes, Options, Place};
+use crate::exit::{Exit, Failure};
+
+/// Fewest tests of each label that a group's roles can be filled from.
+const FEWEST: usize = 4;
+/// The prompts of the default plan see this many examples.
+const SHOTS: usize = 36;
+
+/// The study's text and its data's.
+pub(super) fn write(
+    path: &Path,
+    prompts: &Prompts,
+    cases: &Cases,
+    model: String,
+    options: Options<'_>,
+    notes: &mut Notes,
+) -> Result<(String, String), Failure> {
+    let top = Place {
+        file: path.to_owned(),
+        line: 1,
+    };
+    let used: Vec<Case> = cases
+        .cases
+        .iter()
+        .filter(|case| {
+            let missing = prompts
+                .fields
+                .iter()
+                .find(|field| !case.vars.contains_key(*field));
+            if let Some(field) = missing {
+                notes.add(
+                    case.place.clone(),
+                    format!("this test was left out: it has no {field:?}, which the prompt shows"),
+                );
+            }
+            missing.is_none()
+        })
+        .cloned()
+        .collect();
+    let roles = Roles::of(used, options, &top, notes)?;
+    let sizes = Sizes::of(&roles, &cases.labels, path)?;
+    let columns = Columns::beside(prompts, &roles.cases);
+    let data = data(&roles.cases, prompts, &columns)?;
+    let study = study(path, prompts, cases, &model, &roles, &sizes, &columns);
+    Ok((study, data))
+}
+
+/// The tests with their final groups, and the groups' parts.
+struct Roles {
+    cases: Vec<Case>,
+    source: Vec<String>,
+    target: Vec<String>,
+    /// Whether the target is a part of the only group.
+    held_out: bool,
+}
+
+impl Roles {
+    fn of(
+        mut cases: Vec<Case>,
+        options: Options<'_>,
+        top: &Place,
+        notes: &mut Notes,
+    ) -> Result<Self, Failure> {
+        let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
+        for case in &cases {
+            *sizes.entry(case.group.clone()).or_default() += 1;
+        }
+        for name in options.source {
+            if !sizes.contains_key(name) {
+                let known: Vec<&str> = sizes.keys().map(String::as_str).collect();
+                return Err(Failure::usage(format!(
+                    "--source {name}: the tests' groups are {}",
+                    known.join(", ")
+                )));
+            }
+        }
+        // Of equally large groups the first by name.
+        let largest = sizes
+            .iter()
+            .rev()
+            .max_by_key(|(_, size)| **size)
+            .map(|(name, _)| name.clone());
+        let source: Vec<String> = if options.source.is_empty() {
+            largest.into_iter().collect()
+        } else {
+            options.source.to_vec()
+        };
+        let target: Vec<String> = sizes
+            .into_keys()
+            .filter(|name| !source.contains(name))
+            .collect();
+        if !target.is_empty() || source.is_empty() {
+            return Ok(Self {
+                cases,
+                source,
+                target,
+                held_out: false,
+            });
+        }
+        let held_out = format!("{}-heldout", source[0]);
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        for case in &mut cases {
+            let nth = seen.entry(case.label.clone()).or_default();
+            *nth += 1;
+            if nth.is_multiple_of(3) {
+                case.group.clone_from(&held_out);
+            }
+        }
+        notes.add(
+            top.clone(),
+            format!(
+                "there is no group to shift to: every third test of each label is now the target \
+                 {held_out:?}, which shows no shift; add tests of other groups (metadata: group) \
+                 or name the key that tells them (--group)"
+            ),
+        );
+        Ok(Self {
+            cases,
+            source,
+            target: vec![held_out],
+            held_out: true,
+        })
+    }
+
+    /// Tests per label in a group.
+    fn counts(&self, group: &str, labels: &[String]) -> Vec<usize> {
+        labels
+            .iter()
+            .map(|label| {
+                let of = |case: &&Case| case.group == group && case.label == *label;
+                self.cases.iter().filter(of).count()
+            })
+            .collect()
+    }
+}
+
+/// How many examples each role takes of each of its groups.
+struct Sizes {
+    train: usize,
+    validation: usize,
+    unlabelled: usize,
+    audit: usize,
+    balance: bool,
+}
+
+impl Sizes {
+    /// The most that every group can give: a quarter of the source to train on,
+    /// a quarter to the audit, the rest to validation; half of a target to the
+    /// audit.
+    fn of(roles: &Roles, labels: &[String], path: &Path) -> Result<Self, Failure> {
+        let source: Vec<Vec<usize>> = roles
+            .source
+            .iter()
+            .map(|group| roles.counts(group, labels))
+            .collect();
+        let target: Vec<Vec<usize>> = roles
+            .target
+            .iter()
+            .map(|group| roles.counts(group, labels))
+            .collect();
+        let least = |groups: &[Vec<usize>]| groups.iter().flatten().copied().min().unwrap_or(0);
+        let total = |groups: &[Vec<usize>]| -> usize {
+            let sums = groups.iter().map(|counts| counts.iter().sum());
+            sums.min().unwrap_or(0)
+        };
+        let (of_source, of_target) = (least(&source), least(&target));
+        let sizes = if of_source.min(of_target) >= FEWEST {
+            let classes = labels.len();
+            let audit = (of_source / 4).min(of_target / 2);
+            let train = of_source / 4;
+            // What is drawn in proportion may take no class beyond its rest.
+            let unlabelled = target
+                .iter()
+                .flat_map(|counts| {
+                    let all: usize = counts.iter().sum();
+                    counts
+                        .iter()
+                        .map(move |size| (size - audit - 1) * all / size)
+                })
+                .min()
+                .unwrap_or(0);
+            Self {
+                train: train * classes,
+                validation: (of_source - audit - train) * classes,
+                unlabelled,
+                audit: audit * classes,
+                balance: true,
+            }
+        } else {
+            let (of_source, of_target) = (total(&source), total(&target));
+            let audit = (of_source / 4).min(of_target / 2);
+            let train = of_source / 4;
+            Self {
+                train,
+                validation: of_source - audit - train,
+                unlabelled: of_target - audit,
+                audit,
+                balance: false,
+            }
+        };
+        if sizes.train < labels.len() || sizes.audit == 0 || sizes.unlabelled == 0 {
+            let told = |names: &[String], groups: &[Vec<usize>]| -> Vec<String> {
+                let pairs = names.iter().zip(groups);
+                pairs
+                    .map(|(name, counts)| format!("{name} {}", counts.iter().sum::<usize>()))
+                    .collect()
+            };
+            let mut groups = told(&roles.source, &source);
+            groups.extend(told(&roles.target, &target));
+            return Err(Failure::usage(format!(
+                "{}: too few labelled tests for a study ({}); it needs at least {} of each group, \
+                 a hundred to tell anything",
+                path.display(),
+                groups.join(", "),
+                FEWEST * labels.len()
+            )));
+        }
+        Ok(sizes)
+    }
+}
+
+/// Column names that no variable has.
+struct Columns {
+    id: String,
+    group: String,
+    label: String,
+    ids_given: bool,
+}
+
+impl Columns {
+    fn beside(prompts: &Prompts, cases: &[Case]) -> Self {
+        let free = |name: &str| {
+            let mut name = name.to_owned();
+            while prompts.fields.contains(&name) {
+                name.insert(0, '_');
+            }
+            name
+        };
+        let ids: BTreeSet<&String> = cases
+            .iter()
+            .filter_map(|case| case.metadata.get("id"))
+            .collect();
+        Self {
+            id: free("id"),
+            group: free("group"),
+            label: free("label"),
+            ids_given: ids.len() == cases.len(),
+        }
+    }
+}
+
+fn data(cases: &[Case], prompts: &Prompts, columns: &Columns) -> Result<String, Failure> {
+    let mut out = String::new();
+    for (index, case) in cases.iter().enumerate() {
+        let mut row: Map<String, Value> = Map::new();
+        let id = case.metadata.get("id").filter(|_| columns.ids_given);
+        let id = id.map_or_else(|| format!("test-{}", index + 1), Clone::clone);
+        row.insert(columns.id.clone(), id.into());
+        row.insert(columns.group.clone(), case.group.clone().into());
+        row.insert(columns.label.clone(), case.label.clone().into());
+        for field in &prompts.fields {
+            row.insert(field.clone(), case.vars[field].clone().into());
+        }
+        let line = serde_json::to_string(&row)
+            .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+        out.push_str(&line);
+        out.push('\n');
+    }
+    Ok(out)
+}
+
+fn study(
+    path: &Path,
+    prompts: &Prompts,
+    cases: &Cases,
+    model: &str,
+    roles: &Roles,
+    sizes: &Sizes,
+    columns: &Columns,
+) -> String {
+    let file = path
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        out,
+        "# A shiftproof study made from {}.\n\
+         # Check it:  shiftproof doctor study.toml\n\
+         # Cost:      shiftproof estimate study.toml\n\
+         # Run:       shiftproof optimize study.toml\n\n\
+         name = {}\n{model}",
+        file.replace(char::is_control, " "),
+        quoted(&name(path))
+    );
+    if !prompts.others.is_empty() {
+        let _ = writeln!(
+            out,
+            "# Further prompts of the config; they race beside the seed.\nprompts = [{}]",
+            list(&prompts.others)
+        );
+    }
+    let _ = writeln!(
+        out,
+        "\n[task]\nkind = \"classify\"\nprompt = {}\ninput = {}\nlabels = [{}]",
+        quoted(&prompts.seed),
+        quoted(&prompts.input),
+        list(&cases.labels)
+    );
+    let _ = writeln!(
+        out,
+        "\n[data]\nfiles = [{}]\nid = {}\ngroup = {}\nlabel = {}\nfields = [{}]",
+        quoted(DATA),
+        quoted(&columns.id),
+        quoted(&columns.group),
+        quoted(&columns.label),
+        list(&prompts.fields)
+    );
+    let shown = |case: &Case| -> Vec<String> {
+        let fields = prompts.fields.iter();
+        fields.map(|field| case.vars[field].clone()).collect()
+    };
+    let texts: BTreeSet<Vec<String>> = roles.cases.iter().map(shown).collect();
+    if texts.len() < roles.cases.len() {
+        out.push_str("# Some tests have the same inputs: none may be searched on and audited.\n");
+        out.push_str("leaks = \"drop\"\n");
+    }
+    out.push_str("\n[groups]\n");
+    if roles.held_out {
+        out.push_str("# The config has one group: its held-out part stands in for a shift.\n");
+    }
+    let _ = writeln!(
+        out,
+        "source = [{}]\ntarget = [{}]\ntrain = {}\nvalidation = {}\nunlabelled = {}\naudit = {}\nbalance = {}",
+        list(&roles.source),
+        list(&roles.target),
+        sizes.train,
+        sizes.validation,
+        sizes.unlabelled,
+        sizes.audit,
+        sizes.balance
+    );
+    let shots = (sizes.train * roles.source.len()).min(SHOTS);
+    let _ = writeln!(
+        out,
+        "\n[search]\nmethod = \"gpo\"\nshots = {shots}\nchunks = {}",
+        (shots / 6).clamp(1, 6)
+    );
+    out
+}
+
+/// A study's name: the config's folder, or its file's name where that says
+/// nothing.
+fn name(path: &Path) -> String {
+    let folder = path.parent().and_then(Path::file_name);
+    let stem = path.file_stem();
+    let chosen = match stem.and_then(|stem| stem.to_str()) {
+        Some(stem) if stem != "promptfooconfig" => Some(stem.to_owned()),
+        _ => folder.map(|folder| folder.to_string_lossy().into_owned()),
+    };
+    let cleaned: String = chosen
+        .unwrap_or_default()
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '-' || c == '_' {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    let trimmed = cleaned.trim_matches('-');
+    if trimmed.is_empty() {
+        "promptfoo".into()
+    } else {
+        trimmed.to_owned()
+    }
+}
+
+/// A TOML string.
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+fn list(items: &[String]) -> String {
+    let quoted: Vec<String> = items.iter().map(|item| quoted(item)).collect();
+    quoted.join(", ")
+}

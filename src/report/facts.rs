@@ -1,0 +1,189 @@
+//! What follows from a summary and is shown in more than one form.
+
+use std::collections::BTreeSet;
+
+use shiftproof_search::event::{Contestant, Difference, GroupRole, GroupScore, Started};
+use shiftproof_tasks::PromptId;
+
+use super::{Standing, Summary};
+
+/// Groups on which the selected prompt is worse than the seed beyond chance.
+pub(crate) fn regressed(summary: &Summary) -> Vec<&Difference> {
+    let rows = summary.compared.iter();
+    rows.filter(|row| row.high < 0.0).collect()
+}
+
+/// How far a target group falls behind the source.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Gap {
+    /// The target group.
+    pub group: String,
+    /// Source − target of the seed prompt.
+    pub seed: Option<Difference>,
+    /// Source − target of the selected prompt.
+    pub selected: Option<Difference>,
+}
+
+/// The gaps of all target groups; none where no source group was audited.
+pub(crate) fn gaps(summary: &Summary) -> Vec<Gap> {
+    let seed = summary.audited(Contestant::Seed).unwrap_or_default();
+    let selected = summary.audited(Contestant::Selected).unwrap_or_default();
+    selected
+        .iter()
+        .filter(|group| group.role == GroupRole::Target)
+        .map(|group| Gap {
+            group: group.group.clone(),
+            seed: gap(seed, &group.group),
+            selected: gap(selected, &group.group),
+        })
+        .filter(|gap| gap.selected.is_some())
+        .collect()
+}
+
+/// The mean of the source groups less one target group. The interval is MOVER's
+/// for independent estimates (Zou and Donner 2008, *Statistics in Medicine*
+/// 27, eq. 4): it needs no more than the intervals of the parts, whatever the
+/// metric.
+fn gap(groups: &[GroupScore], target: &str) -> Option<Difference> {
+    struct Part {
+        value: f64,
+        down: f64,
+        up: f64,
+    }
+    let part = |group: &GroupScore| {
+        let value = group.value?;
+        Some(Part {
+            value,
+            down: value - group.low?,
+            up: group.high? - value,
+        })
+    };
+    let sources: Vec<Part> = groups
+        .iter()
+        .filter(|group| group.role == GroupRole::Source)
+        .map(part)
+        .collect::<Option<_>>()?;
+    let target = groups.iter().find(|group| group.group == target)?;
+    let (n, target) = (target.n, (target.group.clone(), part(target)?));
+    if sources.is_empty() {
+        return None;
+    }
+    let k = sources.len() as f64;
+    let mean = sources.iter().map(|part| part.value).sum::<f64>() / k;
+    let down = sources.iter().map(|part| part.down.powi(2)).sum::<f64>() / (k * k);
+    let up = sources.iter().map(|part| part.up.powi(2)).sum::<f64>() / (k * k);
+    let value = mean - target.1.value;
+    Some(Difference {
+        group: target.0,
+        value,
+        low: value - (down + target.1.up.powi(2)).sqrt(),
+        high: value + (up + target.1.down.powi(2)).sqrt(),
+        n,
+    })
+}
+
+/// One prompt in the selected prompt's descent.
+pub(crate) struct Ancestor<'a> {
+    /// Its id.
+    pub id: PromptId,
+    /// Generations back from the selected prompt.
+    pub depth: usize,
+    /// The prompt.
+    pub standing: &'a Standing,
+}
+
+/// The selected prompt and what it was made from, each prompt once, every child
+/// before its parents.
+pub(crate) fn lineage(summary: &Summary) -> Vec<Ancestor<'_>> {
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    let mut open: Vec<(PromptId, usize)> = summary.selected.map(|id| (id, 0)).into_iter().collect();
+    while let Some((id, depth)) = open.pop() {
+        let Some(standing) = summary.candidates.get(&id) else {
+            continue;
+        };
+        if seen.insert(id) {
+            found.push(Ancestor {
+                id,
+                depth,
+                standing,
+            });
+            open.extend(standing.parents.iter().rev().map(|id| (*id, depth + 1)));
+        }
+    }
+    found
+}
+
+/// A model's identity without the hash of its weights, for a heading.
+pub(crate) fn machine(identity: &str) -> &str {
+    identity
+        .split_once("/blake3:")
+        .map_or(identity, |(name, _)| name)
+}
+
+/// The command that takes the same course again.
+pub(crate) fn command(started: &Started) -> String {
+    let mut command = format!(
+        "shiftproof optimize STUDY.toml --method {} --seed {}",
+        started.method, started.seed
+    );
+    let limits = &started.limits;
+    for (flag, value) in [
+        ("--max-calls", limits.calls.map(|n| n.to_string())),
+        ("--max-tokens", limits.tokens.map(|n| n.to_string())),
+        ("--max-usd", limits.usd.map(|usd| usd.to_string())),
+    ] {
+        if let Some(value) = value {
+            command.push_str(&format!(" {flag} {value}"));
+        }
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn score(group: &str, role: GroupRole, value: f64, half: f64) -> GroupScore {
+        GroupScore {
+            group: group.into(),
+            role,
+            voted: false,
+            value: Some(value),
+            low: Some(value - half),
+            high: Some(value + half),
+            n: 100,
+            unparseable: 0,
+            failed: 0,
+        }
+    }
+
+    #[test]
+    fn a_gap_of_equal_widths_is_wider_by_the_root_of_two() {
+        let groups = [
+            score("a", GroupRole::Source, 0.8, 0.1),
+            score("b", GroupRole::Target, 0.6, 0.1),
+        ];
+        let gap = gap(&groups, "b").unwrap();
+        assert!((gap.value - 0.2).abs() < 1e-12);
+        let half = 0.1 * 2.0_f64.sqrt();
+        assert!((gap.low - (0.2 - half)).abs() < 1e-12, "{gap:?}");
+        assert!((gap.high - (0.2 + half)).abs() < 1e-12, "{gap:?}");
+    }
+
+    #[test]
+    fn a_mean_of_sources_is_known_better_than_each() {
+        let one = [
+            score("a", GroupRole::Source, 0.8, 0.1),
+            score("b", GroupRole::Target, 0.6, 0.1),
+        ];
+        let mut two = one.to_vec();
+        two.push(score("c", GroupRole::Source, 0.8, 0.1));
+        let width = |groups: &[GroupScore]| {
+            let gap = gap(groups, "b").unwrap();
+            gap.high - gap.low
+        };
+        assert!(width(&two) < width(&one));
+        assert_eq!(gap(&one[1..], "b"), None);
+    }
+}

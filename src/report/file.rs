@@ -1,0 +1,77 @@
+//! Reports as files: the ending says the form.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::compare::Comparison;
+use super::{Summary, html, markdown, text};
+use crate::exit::{Exit, Failure};
+
+/// A run and its name.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Named {
+    /// The run's name.
+    #[serde(rename = "run")]
+    pub name: String,
+    /// What it came to.
+    pub summary: Summary,
+}
+
+/// The form of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As on the terminal.
+    Text,
+    /// The whole summary.
+    Json,
+    /// For a comment or a README.
+    Markdown,
+    /// A page that needs nothing else.
+    Html,
+}
+
+impl Form {
+    /// The form that a file's ending asks for.
+    pub fn of(path: &Path) -> Result<Self, Failure> {
+        match path.extension().and_then(|ending| ending.to_str()) {
+            Some("txt") => Ok(Self::Text),
+            Some("json") => Ok(Self::Json),
+            Some("md") => Ok(Self::Markdown),
+            Some("html" | "htm") => Ok(Self::Html),
+            _ => Err(Failure::usage(format!(
+                "cannot tell the form of {}: use the ending .html, .md, .json or .txt",
+                path.display()
+            ))),
+        }
+    }
+}
+
+/// One run's report, or that of several with their comparison first. The same
+/// runs give the same bytes.
+pub(crate) fn render(form: Form, runs: &[Named]) -> Result<String, Failure> {
+    Ok(match (form, runs) {
+        (Form::Text, [run]) => run.summary.text(),
+        (Form::Json, [run]) => json(&run.summary)?,
+        (Form::Text, _) => text::comparison(&Comparison::of(runs), runs),
+        (Form::Json, _) => {
+            #[derive(Serialize)]
+            struct Several<'a> {
+                comparison: Comparison,
+                runs: &'a [Named],
+            }
+            json(&Several {
+                comparison: Comparison::of(runs),
+                runs,
+            })?
+        }
+        (Form::Markdown, _) => markdown::report(runs),
+        (Form::Html, _) => html::report(runs),
+    })
+}
+
+fn json(value: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string_pretty(value)
+        .map(|text| text + "\n")
+        .map_err(|error| Failure::new(Exit::Internal, error.to_string()))
+}

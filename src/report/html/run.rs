@@ -1,0 +1,313 @@
+//! One run from verdict to reproduction.
+
+use maud::{Markup, html};
+use shiftproof_search::event::{Contestant, Ending, GroupScore};
+
+use super::charts::{Row, dot_plot};
+use super::cost::{self, usd};
+use super::{diff, figure, scrolling, search};
+use crate::report::capital;
+use crate::report::diff::{prompt_text, words};
+use crate::report::facts::{gaps, machine, regressed};
+use crate::report::{Named, Summary, Tone, difference, grouped, score, worst};
+
+/// A page's body.
+pub(super) fn whole(run: &Named) -> Markup {
+    html! {
+        header {
+            p.kind { "shiftproof report" }
+            h1 { (run.name) }
+            (subtitle(&run.summary))
+        }
+        (sections(&run.summary))
+    }
+}
+
+/// One of several runs on a page, folded up but for its verdict.
+pub(super) fn folded(run: &Named, index: usize) -> Markup {
+    html! {
+        details.run id=(format!("run-{}", index + 1)) {
+            summary {
+                h2 { (run.name) }
+                " " span.dim { (capital(run.summary.verdict().sentence)) "." }
+            }
+            (subtitle(&run.summary))
+            (sections(&run.summary))
+        }
+    }
+}
+
+fn subtitle(summary: &Summary) -> Markup {
+    html! {
+        @if let Some(started) = &summary.started {
+            p.dim {
+                "study " (started.study) " · " (started.method) " · " (started.metric)
+                " · objective " (started.objective) " · seed " (started.seed)
+                " · " (machine(&started.task_model))
+            }
+        }
+    }
+}
+
+fn sections(summary: &Summary) -> Markup {
+    let Some(started) = &summary.started else {
+        return html! { p { "This run has not begun." } };
+    };
+    html! {
+        (verdict(summary))
+        (figures(summary))
+        (prompt(summary))
+        (scores(summary))
+        (transfer(summary))
+        (search::curve(summary))
+        (search::votes(summary))
+        (search::descent(summary))
+        (search::candidates(summary))
+        (cost::section(summary, started))
+        (cost::reproduce(started))
+    }
+}
+
+fn verdict(summary: &Summary) -> Markup {
+    let verdict = summary.verdict();
+    // A word and a sign of its own for each: colour alone would not do.
+    let (class, mark) = match verdict.tone {
+        Tone::Better => ("t-better", "▲"),
+        Tone::WithinChance => ("t-within", "△"),
+        Tone::NotBetter => ("t-not", "="),
+        Tone::Worse => ("t-worse", "▼"),
+        Tone::Open => ("t-open", "…"),
+    };
+    html! {
+        section class=(format!("verdict {class}")) aria-label="Verdict" {
+            p.lead { span.mark aria-hidden="true" { (mark) } " " (capital(verdict.sentence)) "." }
+            @if let Some(worst) = &summary.worst {
+                p {
+                    "Selected − seed: " strong { (difference(worst)) } " points on the worst target group. "
+                    "The bracket is a 95% interval on sealed examples that no choice was made on."
+                }
+            }
+            @let losers = regressed(summary);
+            @if !losers.is_empty() {
+                p {
+                    strong { "Worse beyond chance" } " on "
+                    @for (index, row) in losers.iter().enumerate() {
+                        @if index > 0 { ", " }
+                        (row.group) " " (difference(row))
+                    }
+                    "."
+                }
+            }
+            @if summary.ending == Some(Ending::BudgetExhausted) {
+                p { "The budget ran out before the plan was done; this is the best so far." }
+            }
+        }
+    }
+}
+
+fn figures(summary: &Summary) -> Markup {
+    let of = |contestant| worst(summary.audited(contestant)?);
+    html! {
+        dl.figures {
+            @if let (Some(seed), Some(selected)) = (of(Contestant::Seed), of(Contestant::Selected)) {
+                div { dt { "Worst target, seed" } dd { (points(seed)) small { (interval(seed)) " · " (seed.group) } } }
+                div { dt { "Worst target, selected" } dd { (points(selected)) small { (interval(selected)) " · " (selected.group) } } }
+            }
+            @if let Some(spent) = &summary.spent {
+                div { dt { "Calls" } dd { (grouped(spent.calls)) small { (grouped(spent.tokens())) " tokens" } } }
+                @if spent.picodollars > 0 { div { dt { "Cost" } dd { (usd(spent)) } } }
+            }
+            @if summary.ending.is_some() {
+                div { dt { "Target labels read" } dd { (grouped(summary.target_labels_read)) small { "by the search; " (grouped(summary.audit_labels_read)) " by the audit" } } }
+            }
+        }
+    }
+}
+
+fn prompt(summary: &Summary) -> Markup {
+    let Some(selected) = summary.leader() else {
+        return html! {};
+    };
+    let id = selected.prompt.id();
+    let new = prompt_text(&selected.prompt);
+    let old = summary
+        .seed()
+        .and_then(|seed| summary.candidates.get(&seed))
+        .map(|seed| prompt_text(&seed.prompt));
+    html! {
+        section {
+            h2 { "Prompt" }
+            p.dim {
+                @if summary.selected.is_some() { "Selected: " } @else { "Leading so far: " }
+                code { (format!("{id:#}")) } " (" (selected.origin)
+                @if let Some(reason) = &summary.reason { "; " (reason) }
+                ")"
+            }
+            pre.prompt { (new) }
+            @match old {
+                Some(old) if old == new => p { "It is the seed prompt, unchanged." },
+                Some(old) => {
+                    h3 { "What changed" }
+                    p.note { del { "struck out" } ": in the seed prompt only; " ins { "underlined" } ": new." }
+                    div.prompt { (diff(&words(&old, &new))) }
+                },
+                None => {},
+            }
+        }
+    }
+}
+
+fn scores(summary: &Summary) -> Markup {
+    let (Some(seed), Some(selected)) = (
+        summary.audited(Contestant::Seed),
+        summary.audited(Contestant::Selected),
+    ) else {
+        return html! {
+            section {
+                h2 { "Groups" }
+                p { "No audit yet, or the study has no audit examples, or no budget was left for it." }
+            }
+        };
+    };
+    let ensemble = summary.audited(Contestant::Ensemble);
+    let trio = format!("ensemble of {}", summary.ensemble.len());
+    let mut series = vec!["seed prompt", "selected prompt"];
+    series.extend(ensemble.map(|_| trio.as_str()));
+    let contestants: Vec<&[GroupScore]> = [Some(seed), Some(selected), ensemble]
+        .into_iter()
+        .flatten()
+        .collect();
+    let mark = |group: &GroupScore| Some([group.value?, group.low?, group.high?]);
+    let mut rows: Vec<Row<'_>> = selected
+        .iter()
+        .map(|group| Row {
+            label: &group.group,
+            note: format!("{}, n {}", group.role, group.n),
+            marks: contestants
+                .iter()
+                .map(|scores| find(scores, &group.group).and_then(mark))
+                .collect(),
+        })
+        .collect();
+    rows.push(Row {
+        label: "worst target",
+        note: "each prompt's own".into(),
+        marks: contestants
+            .iter()
+            .map(|scores| worst(scores).and_then(mark))
+            .collect(),
+    });
+    html! {
+        section {
+            h2 { "Groups" }
+            figure {
+                (dot_plot(&series, &rows, "Scores per group with 95% intervals; the table below has the same figures"))
+                figcaption { "Score with 95% interval, in points, on the sealed audit." }
+            }
+            (scrolling("Scores per group", &score_table(summary, seed, selected, ensemble)))
+        }
+    }
+}
+
+fn score_table(
+    summary: &Summary,
+    seed: &[GroupScore],
+    selected: &[GroupScore],
+    ensemble: Option<&[GroupScore]>,
+) -> Markup {
+    let cell = |group: Option<&GroupScore>| html! { td { (figure(&group.map_or_else(|| "–".into(), score))) } };
+    let losses = selected
+        .iter()
+        .any(|group| group.unparseable + group.failed > 0);
+    html! {
+        table {
+            thead { tr {
+                th.l scope="col" { "group" }
+                th scope="col" { "n" }
+                th scope="col" { "seed" }
+                th scope="col" { "selected" }
+                th scope="col" { "selected − seed" }
+                @if ensemble.is_some() { th scope="col" { "ensemble of " (summary.ensemble.len()) } }
+                @if losses { th scope="col" { "unparseable / failed" } }
+            } }
+            tbody {
+                @for group in selected {
+                    tr {
+                        th.l scope="row" { (group.group) small { (group.role) } }
+                        td { (group.n) }
+                        (cell(find(seed, &group.group)))
+                        (cell(Some(group)))
+                        td {
+                            @match summary.compared.iter().find(|row| row.group == group.group) {
+                                Some(row) => (figure(&difference(row))),
+                                None => "–",
+                            }
+                        }
+                        @if let Some(ensemble) = ensemble { (cell(find(ensemble, &group.group))) }
+                        @if losses { td { (group.unparseable) " / " (group.failed) } }
+                    }
+                }
+                tr.sum {
+                    th.l scope="row" { "worst target" }
+                    td {}
+                    (cell(worst(seed)))
+                    (cell(worst(selected)))
+                    td { (figure(&summary.worst.as_ref().map_or_else(|| "–".into(), difference))) }
+                    @if let Some(ensemble) = ensemble { (cell(worst(ensemble))) }
+                    @if losses { td {} }
+                }
+            }
+        }
+    }
+}
+
+fn transfer(summary: &Summary) -> Markup {
+    let gaps = gaps(summary);
+    if gaps.is_empty() {
+        return html! {};
+    }
+    html! {
+        section {
+            h2 { "From source to target" }
+            (scrolling("Gap between source and target", &html! {
+                table {
+                    thead { tr {
+                        th.l scope="col" { "target group" }
+                        th scope="col" { "gap with the seed" }
+                        th scope="col" { "gap with the selected prompt" }
+                    } }
+                    tbody {
+                        @for gap in &gaps {
+                            tr {
+                                th.l scope="row" { (gap.group) }
+                                td { (figure(&gap.seed.as_ref().map_or_else(|| "–".into(), difference))) }
+                                td { (figure(&gap.selected.as_ref().map_or_else(|| "–".into(), difference))) }
+                            }
+                        }
+                    }
+                }
+            }))
+            p.note {
+                "Mean of the source groups less the target group, in points; positive: the prompt does worse where the data shifted. "
+                "A gap can grow because the source gained more; what counts is the table above."
+            }
+        }
+    }
+}
+
+fn find<'a>(groups: &'a [GroupScore], name: &str) -> Option<&'a GroupScore> {
+    groups.iter().find(|group| group.group == name)
+}
+
+fn points(group: &GroupScore) -> String {
+    group
+        .value
+        .map_or_else(|| "–".into(), |value| format!("{:.1}", value * 100.0))
+}
+
+fn interval(group: &GroupScore) -> String {
+    match (group.low, group.high) {
+        (Some(low), Some(high)) => format!("[{:.0}, {:.0}]", low * 100.0, high * 100.0),
+        _ => "no interval".into(),
+    }
+}

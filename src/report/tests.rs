@@ -1,0 +1,283 @@
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use html5ever::tendril::TendrilSink;
+use html5ever::{ParseOpts, parse_document};
+use markup5ever_rcdom::{Handle, NodeData, RcDom};
+
+use super::compare::{Comparison, Spread};
+use super::fixture::{NASTY, events, run};
+use super::*;
+
+fn one() -> Vec<Named> {
+    vec![run("reviews-s1-1", "gpo", 1, 0.06)]
+}
+
+fn several() -> Vec<Named> {
+    vec![
+        run("reviews-s1-1", "gpo", 1, 0.06),
+        run("reviews-s2-1", "gpo", 2, 0.02),
+        run("reviews-s1-2", "ape", 1, -0.07),
+    ]
+}
+
+/// A page as a browser reads it.
+fn parse(html: &str) -> RcDom {
+    let options = ParseOpts::default();
+    let dom = parse_document(RcDom::default(), options).one(html);
+    assert!(dom.errors.borrow().is_empty(), "{:?}", dom.errors);
+    dom
+}
+
+fn walk(node: &Handle, visit: &mut impl FnMut(&Handle, &str)) {
+    if let NodeData::Element { name, .. } = &node.data {
+        visit(node, &name.local);
+    }
+    for child in node.children.borrow().iter() {
+        walk(child, visit);
+    }
+}
+
+fn text(node: &Handle) -> String {
+    match &node.data {
+        NodeData::Text { contents } => contents.borrow().to_string(),
+        _ => node.children.borrow().iter().map(text).collect(),
+    }
+}
+
+fn attribute(node: &Handle, wanted: &str) -> Option<String> {
+    let NodeData::Element { attrs, .. } = &node.data else {
+        return None;
+    };
+    let attrs = attrs.borrow();
+    let found = attrs.iter().find(|attr| &*attr.name.local == wanted);
+    found.map(|attr| attr.value.to_string())
+}
+
+/// Headings, tables, charts and prompts in reading order.
+fn outline(html: &str) -> String {
+    let mut out = String::new();
+    walk(&parse(html).document, &mut |node, name| {
+        let shown = match name {
+            "h1" | "h2" | "h3" | "p" | "pre" | "dt" | "dd" | "li" | "summary" | "caption"
+            | "figcaption" => text(node),
+            "tr" => {
+                let cells = node.children.borrow();
+                cells.iter().map(text).collect::<Vec<_>>().join(" | ")
+            }
+            "svg" => attribute(node, "aria-label").unwrap_or_default(),
+            _ => return,
+        };
+        let shown: Vec<&str> = shown.split_whitespace().collect();
+        if !shown.is_empty() {
+            let _ = writeln!(out, "{name}: {}", shown.join(" "));
+        }
+    });
+    out
+}
+
+#[test]
+fn the_page_reads_in_order() {
+    insta::assert_snapshot!("page", outline(&html::report(&one())));
+}
+
+#[test]
+fn several_runs_are_compared_first() {
+    let page = outline(&html::report(&several()));
+    let (comparison, _) = page.split_once("h2: reviews-s1-1").unwrap();
+    insta::assert_snapshot!("comparison_page", comparison);
+    let markdown = markdown::report(&several());
+    let (comparison, _) = markdown.split_once("\n### ").unwrap();
+    insta::assert_snapshot!("comparison_markdown", comparison);
+    let text = render(Form::Text, &several()).unwrap();
+    insta::assert_snapshot!("comparison_text", text.split_once("\n==").unwrap().0);
+}
+
+#[test]
+fn the_markdown_reads_in_order() {
+    insta::assert_snapshot!("markdown", markdown::report(&one()));
+}
+
+#[test]
+fn pages_are_valid_accessible_and_load_nothing() {
+    for runs in [one(), several()] {
+        let page = html::report(&runs);
+        let dom = parse(&page);
+        let (mut headings, mut ids) = (Vec::new(), BTreeSet::new());
+        walk(&dom.document, &mut |node, name| {
+            for forbidden in ["src", "srcset", "data", "action", "onclick", "onload"] {
+                assert_eq!(attribute(node, forbidden), None, "{name}");
+            }
+            if let Some(href) = attribute(node, "href") {
+                assert!(href.starts_with('#'), "{href}");
+            }
+            if let Some(id) = attribute(node, "id") {
+                assert!(ids.insert(id.clone()), "the id {id} is used twice");
+            }
+            match name {
+                "script" | "img" | "link" | "iframe" | "object" | "base" | "form" | "b" => {
+                    panic!("a page has no {name}")
+                }
+                "h1" | "h2" | "h3" => headings.push(name[1..].parse::<usize>().unwrap()),
+                "th" => assert!(attribute(node, "scope").is_some(), "{}", text(node)),
+                "svg" if attribute(node, "role").is_some() => {
+                    assert!(attribute(node, "aria-label").is_some());
+                }
+                _ => {}
+            }
+        });
+        assert_eq!(headings.iter().filter(|level| **level == 1).count(), 1);
+        assert!(
+            headings.windows(2).all(|pair| pair[1] <= pair[0] + 1),
+            "{headings:?}"
+        );
+        assert!(!page.contains("url(") && !page.contains("@import"));
+    }
+}
+
+#[test]
+fn what_a_model_wrote_stays_text() {
+    let page = html::report(&one());
+    let mut prompts = Vec::new();
+    walk(&parse(&page).document, &mut |node, name| {
+        if name == "pre" {
+            prompts.push(text(node));
+        }
+    });
+    assert!(prompts[0].starts_with(NASTY), "{prompts:?}");
+    // A title or style that ended early would leave its rest in the body.
+    assert_eq!(page.matches("</style>").count(), 1);
+    assert_eq!(page.matches("<script").count(), 0);
+    let markdown = markdown::report(&one());
+    for line in markdown.lines().filter(|line| line.starts_with('|')) {
+        let bars = line.replace("\\|", "").matches('|').count();
+        assert!(bars >= 4, "a cell broke its row: {line}");
+    }
+    // Outside code this would call everybody.
+    for line in markdown.lines().filter(|line| line.contains("@everyone")) {
+        assert!(line.contains("`` films <b>\\|`@everyone` ``"), "{line}");
+    }
+}
+
+#[test]
+fn a_fence_is_longer_than_any_in_the_text() {
+    let markdown = markdown::report(&one());
+    assert!(markdown.contains("\n````diff\n"), "{markdown}");
+    assert!(markdown.contains("+ Review: ```fine```"), "{markdown}");
+}
+
+#[test]
+fn the_same_events_give_the_same_bytes() {
+    for form in [Form::Text, Form::Json, Form::Markdown, Form::Html] {
+        assert_eq!(
+            render(form, &several()).unwrap(),
+            render(form, &several()).unwrap()
+        );
+    }
+}
+
+#[test]
+fn a_run_can_be_reported_at_any_moment() {
+    let all = events("gpo", 1, 0.06);
+    for told in 0..=all.len() {
+        let runs = [Named {
+            name: "live".into(),
+            summary: Summary::of(&all[..told]),
+        }];
+        parse(&html::report(&runs));
+        markdown::report(&runs);
+        render(Form::Json, &runs).unwrap();
+    }
+    let begun = Summary::of(&all[..8]);
+    assert_eq!(begun.verdict().tone, Tone::Open);
+}
+
+#[test]
+fn verdicts_follow_the_interval() {
+    let tone = |gain| run("x", "gpo", 1, gain).summary.verdict().tone;
+    assert_eq!(tone(0.06), Tone::Better);
+    assert_eq!(tone(0.02), Tone::WithinChance);
+    assert_eq!(tone(-0.02), Tone::NotBetter);
+    assert_eq!(tone(-0.06), Tone::Worse);
+}
+
+#[test]
+fn a_group_that_lost_is_named_beside_the_verdict() {
+    let runs = [run("x", "gpo", 1, -0.06)];
+    let markdown = markdown::report(&runs);
+    assert!(
+        markdown.contains("**Worse beyond chance** on `` films"),
+        "{markdown}"
+    );
+    assert!(outline(&html::report(&runs)).contains("p: Worse beyond chance on films"));
+    assert!(!markdown::report(&one()).contains("Worse beyond chance"));
+}
+
+#[test]
+fn answers_count_in_the_phase_that_first_looked_at_them() {
+    let summary = &one()[0].summary;
+    let answers: Vec<(Phase, u64)> = summary
+        .phases
+        .iter()
+        .map(|phase| (phase.phase, phase.answers))
+        .collect();
+    assert_eq!(
+        answers,
+        [
+            (Phase::Propose, 0),
+            (Phase::Screen, 70),
+            (Phase::Vote, 8),
+            // Two prompts were asked 40 and 30 of the 60 before.
+            (Phase::Refine, 60 + 20 + 30),
+            (Phase::Final, 180),
+            // Seed, selected and the one other of the ensemble.
+            (Phase::Audit, 900),
+        ]
+    );
+}
+
+#[test]
+fn means_are_over_seeds_of_one_method() {
+    let comparison = Comparison::of(&several());
+    let labels: Vec<&str> = comparison
+        .rows
+        .iter()
+        .map(|row| row.label.as_str())
+        .collect();
+    assert_eq!(labels, ["seed prompt", "gpo", "ape"]);
+    let gain = comparison.rows[1].gain.unwrap();
+    assert!((gain.mean - 0.04).abs() < 1e-12, "{gain:?}");
+    assert!((gain.sd.unwrap() - 0.02 * 2.0_f64.sqrt()).abs() < 1e-12);
+    assert_eq!(comparison.rows[2].gain.unwrap().sd, None);
+    assert_eq!(comparison.rows[0].gain, None);
+    assert!(comparison.cautions.is_empty(), "{:?}", comparison.cautions);
+    assert_eq!(Spread::of([]), None);
+}
+
+#[test]
+fn what_cannot_be_compared_is_said() {
+    let mut runs = several();
+    runs[1] = run("again", "gpo", 1, 0.06);
+    let mut open = events("ape", 3, 0.0);
+    open.truncate(10);
+    if let Some(Event::Started(started)) = open.first_mut() {
+        started.task_model = "another".into();
+    }
+    runs.push(Named {
+        name: "open".into(),
+        summary: Summary::of(&open),
+    });
+    let cautions = Comparison::of(&runs).cautions.join("\n");
+    for piece in ["different task models", "same seed", "in no mean: open"] {
+        assert!(cautions.contains(piece), "{cautions}");
+    }
+}
+
+#[test]
+fn the_ending_says_the_form() {
+    let of = |path: &str| Form::of(std::path::Path::new(path));
+    assert_eq!(of("a.html").unwrap(), Form::Html);
+    assert_eq!(of("a.md").unwrap(), Form::Markdown);
+    let failure = of("a.pdf").unwrap_err();
+    assert!(failure.message.contains("a.pdf: use the ending .html"));
+}
