@@ -239,7 +239,7 @@ pub struct Gate {
     #[arg(long)]
     pub json: bool,
     /// Also write the decision to these files; the ending says how (.txt, .json,
-    /// .md, .xml for JUnit, .sarif).
+    /// .md, .xml with test cases, .sarif).
     #[arg(long, short, value_name = "FILE")]
     pub output: Vec<PathBuf>,
 }

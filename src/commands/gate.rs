@@ -1,4 +1,6 @@
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use shiftproof_search::budget::Meter;
 use shiftproof_search::evaluate::{Evaluation, Evaluator, settling_inputs};
@@ -16,13 +18,22 @@ use crate::cli::Gate;
 use crate::exit::{Exit, Failure};
 use crate::gate::baseline::Baseline;
 use crate::gate::decide::{Evidence, judge};
-use crate::gate::openings::{self, Opening};
+use crate::gate::openings::{self, Count, Opening};
 use crate::gate::prompts::Named;
-use crate::gate::{Audit, Bar, Contender, Demand, Form, Mode, Report, Ruling};
+use crate::gate::{Audit, Bar, Demand, Form, Mode, Report, Ruling};
 use crate::kinds::Kinds;
 use crate::progress::{Progress, Verbosity};
 use crate::report::Summary;
 use crate::session::Session;
+
+/// Who is judged against whom.
+struct Contest {
+    incumbent: Named,
+    judged: Vec<Named>,
+    baseline: Option<Baseline>,
+    /// The incumbent's grades, where the baseline file's are trusted.
+    recorded: Option<Vec<Option<f64>>>,
+}
 
 pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
     // Everything that can be wrong is found before a call is paid for.
@@ -35,75 +46,23 @@ pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
     resolved.study.proposer = None;
     let baseline = args.baseline.as_deref().map(Baseline::read).transpose()?;
     check(&args, baseline.as_ref(), &resolved.study.name)?;
-    let mut judged: Vec<Named> = args
-        .candidate
-        .iter()
-        .map(|text| Named::given(text))
-        .collect::<Result<_, _>>()?;
-    let store = &args.store.store;
-    if let Some(name) = &args.run {
-        judged.push(pick(store, name, &resolved.study.name)?);
-    }
-    let ledger = open_ledger(store)?;
+    let given = given(&args, &resolved.study.name)?;
+    let ledger = open_ledger(&args.store.store)?;
     let mut progress = fetch_progress(args.talk.quiet);
     let session = Session::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
-    let seed = Named::of_study(session.built.task.seed(), &args.study.study);
-    let incumbent = match (&baseline, &args.baseline) {
-        (Some(baseline), Some(path)) => of_baseline(baseline, path),
-        _ => seed.clone(),
-    };
-    if judged.is_empty() && (baseline.is_some() || args.mode == Mode::Guard) {
-        judged.push(seed);
-    }
-    let mut seen = std::collections::BTreeSet::new();
-    judged.retain(|named| seen.insert(named.id()));
-
-    let data = &session.loaded.data;
-    let fingerprint = data.audit.fingerprint();
-    let examples = data.audit.clone().open();
     check_groups(&args, &session)?;
+    let examples = session.loaded.data.audit.clone().open();
     if examples.is_empty() {
         return Err(Failure::usage(
             "the study has no audit examples to decide on: set groups.audit",
         ));
     }
-    let model = session.task_model.model.llm.identity().to_owned();
-    let metric = session.built.task.metric().name();
-    let mut notes = Vec::new();
-    if let Some(baseline) = &baseline {
-        notes = baseline.changes(&model, &fingerprint, metric);
-        if !notes.is_empty() && !args.trust_baseline {
-            notes.push(
-                "Every prompt was scored anew under today's model and audit; --trust-baseline \
-                 compares with the recorded grades instead."
-                    .into(),
-            );
-        }
-    }
-    let recorded = match &baseline {
-        Some(baseline) if args.trust_baseline => Some(trusted(
-            baseline,
-            &fingerprint,
-            &examples,
-            args.baseline.as_deref(),
-        )?),
-        _ => None,
-    };
-    let gateway = gateway(
-        &args,
-        &session,
-        ledger.clone(),
-        judged.len() + 1,
-        examples.len(),
-    );
-    let asked: Vec<&Named> = if recorded.is_some() {
-        judged.iter().collect()
-    } else {
-        std::iter::once(&incumbent).chain(&judged).collect()
-    };
-    let prompts: Vec<Prompt> = asked.iter().map(|named| named.prompt.clone()).collect();
-    let Some(evaluation) = score(&session, &gateway.0, gateway.1, &prompts, &examples).await?
-    else {
+    let contest = Contest::new(&args, &session, baseline, given, &examples)?;
+    let prompts: Vec<Prompt> = contest.asked().map(|named| named.prompt.clone()).collect();
+    let cancel = CancellationToken::new();
+    let planned = (prompts.len() * examples.len()) as u64;
+    let gateway = gateway(&args, &session, ledger, cancel.clone(), planned);
+    let Some(evaluation) = score(&session, &gateway, cancel, &prompts, &examples).await? else {
         return Ok(Exit::Interrupted);
     };
     if !evaluation.complete {
@@ -117,63 +76,148 @@ pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
     let opening = Opening::now(
         "gate",
         &session.resolved.study.name,
-        &fingerprint,
-        &model,
-        asked.iter().map(|named| named.id()),
-        data.reads.count(),
+        &session.loaded.data.audit.fingerprint(),
+        session.task_model.model.llm.identity(),
+        contest.asked().map(Named::id),
+        session.loaded.data.reads.count(),
     );
-    let count = opening.count(store)?;
-    notes.extend(openings::warning(count));
-
-    let mut grades: Vec<&[Option<f64>]> = evaluation.grades.iter().map(Vec::as_slice).collect();
-    let mut scores = evaluation.scores.clone();
-    if let (Some(recorded), Some(baseline)) = (&recorded, &baseline) {
-        grades.insert(0, recorded);
-        scores.insert(0, baseline.scores());
-    }
-    let (sample, dropped) = evaluation.paired(&grades, session.loaded.groups.len());
-    let contenders: Vec<Contender> = std::iter::once(&incumbent)
-        .chain(&judged)
-        .zip(scores)
-        .map(|(named, groups)| named.contend(groups))
-        .collect();
-    let target = |example: &&Example| {
-        let group = &example.input.group;
-        session
-            .loaded
-            .groups
-            .iter()
-            .any(|g| g.name == *group && g.role == GroupRole::Target)
-    };
-    let mut report = judge(Evidence {
-        study: &session.resolved.study.name,
-        mode: args.mode,
-        model: &model,
-        metric,
-        demand: demand(&args),
-        audit: Audit {
-            fingerprint,
-            examples: examples.len(),
-            labels_read: data.reads.count(),
-            target_labels_read: examples.iter().filter(target).count() as u64,
-            openings: count.openings,
-            questions: count.questions,
-        },
-        groups: &session.loaded.groups,
-        contenders,
-        incumbent_model: recorded
-            .as_ref()
-            .and_then(|_| baseline.as_ref().map(|b| b.model.clone())),
-        sample: &sample,
-        dropped,
-        notes,
-    });
-    report.spent = gateway.0.spent();
+    let count = opening.count(&args.store.store)?;
+    let mut report = contest.decide(&args, &session, &evaluation, &examples, count);
+    report.spent = gateway.spent();
     // Written down before it is seen.
-    opening.record(store, report.decision.name())?;
+    opening.record(&args.store.store, report.decision.name())?;
     tell(&args, &outputs, &report)?;
-    write_baseline(&args, &report, &grades, &examples)?;
+    write_baseline(&args, &report, &contest.grades(&evaluation), &examples)?;
     Ok(report.decision.exit())
+}
+
+impl Contest {
+    fn new(
+        args: &Gate,
+        session: &Session,
+        baseline: Option<Baseline>,
+        mut judged: Vec<Named>,
+        examples: &[Example],
+    ) -> Result<Self, Failure> {
+        let seed = Named::of_study(session.built.task.seed(), &args.study.study);
+        let incumbent = match (&baseline, &args.baseline) {
+            (Some(baseline), Some(path)) => of_baseline(baseline, path),
+            _ => seed.clone(),
+        };
+        if judged.is_empty() && (baseline.is_some() || args.mode == Mode::Guard) {
+            judged.push(seed);
+        }
+        let mut seen = BTreeSet::new();
+        judged.retain(|named| seen.insert(named.id()));
+        let recorded = match &baseline {
+            Some(baseline) if args.trust_baseline => {
+                let fingerprint = session.loaded.data.audit.fingerprint();
+                Some(trusted(
+                    baseline,
+                    &fingerprint,
+                    examples,
+                    args.baseline.as_deref(),
+                )?)
+            }
+            _ => None,
+        };
+        Ok(Self {
+            incumbent,
+            judged,
+            baseline,
+            recorded,
+        })
+    }
+
+    /// The prompts that a model is asked about.
+    fn asked(&self) -> impl Iterator<Item = &Named> {
+        let incumbent = self.recorded.is_none().then_some(&self.incumbent);
+        incumbent.into_iter().chain(&self.judged)
+    }
+
+    /// Grades of the incumbent, then of the judged.
+    fn grades<'a>(&'a self, evaluation: &'a Evaluation) -> Vec<&'a [Option<f64>]> {
+        let asked = evaluation.grades.iter().map(Vec::as_slice);
+        self.recorded.as_deref().into_iter().chain(asked).collect()
+    }
+
+    fn decide(
+        &self,
+        args: &Gate,
+        session: &Session,
+        evaluation: &Evaluation,
+        examples: &[Example],
+        count: Count,
+    ) -> Report {
+        let data = &session.loaded.data;
+        let groups = &session.loaded.groups;
+        let model = session.task_model.model.llm.identity();
+        let metric = session.built.task.metric().name();
+        let fingerprint = data.audit.fingerprint();
+        let mut notes = Vec::new();
+        if let Some(baseline) = &self.baseline {
+            notes = baseline.changes(model, &fingerprint, metric);
+            if !notes.is_empty() && self.recorded.is_none() {
+                notes.push(
+                    "Every prompt was scored anew under today's model and audit; \
+                     --trust-baseline compares with the recorded grades instead."
+                        .into(),
+                );
+            }
+        }
+        notes.extend(openings::warning(count));
+        let trusted = self.baseline.as_ref().filter(|_| self.recorded.is_some());
+        let (sample, dropped) = evaluation.paired(&self.grades(evaluation), groups.len());
+        let scores = trusted
+            .map(Baseline::scores)
+            .into_iter()
+            .chain(evaluation.scores.clone());
+        let contenders = std::iter::once(&self.incumbent)
+            .chain(&self.judged)
+            .zip(scores)
+            .map(|(named, scores)| named.contend(scores))
+            .collect();
+        let target = |example: &&Example| {
+            let of = groups
+                .iter()
+                .find(|group| group.name == example.input.group);
+            of.is_some_and(|group| group.role == GroupRole::Target)
+        };
+        judge(Evidence {
+            study: &session.resolved.study.name,
+            mode: args.mode,
+            model,
+            metric,
+            demand: demand(args),
+            audit: Audit {
+                fingerprint,
+                examples: examples.len(),
+                labels_read: data.reads.count(),
+                target_labels_read: examples.iter().filter(target).count() as u64,
+                openings: count.openings,
+                questions: count.questions,
+            },
+            groups,
+            contenders,
+            incumbent_model: trusted.map(|baseline| baseline.model.clone()),
+            sample: &sample,
+            dropped,
+            notes,
+        })
+    }
+}
+
+/// The prompts named on the command line.
+fn given(args: &Gate, study: &str) -> Result<Vec<Named>, Failure> {
+    let mut given: Vec<Named> = args
+        .candidate
+        .iter()
+        .map(|text| Named::given(text))
+        .collect::<Result<_, _>>()?;
+    if let Some(run) = &args.run {
+        given.push(pick(&args.store.store, run, study)?);
+    }
+    Ok(given)
 }
 
 /// Combinations that cannot be meant.
@@ -323,26 +367,23 @@ fn trusted(
 fn gateway(
     args: &Gate,
     session: &Session,
-    ledger: std::sync::Arc<Ledger>,
-    prompts: usize,
-    examples: usize,
-) -> (Gateway, CancellationToken) {
+    ledger: Arc<Ledger>,
+    cancel: CancellationToken,
+    planned: u64,
+) -> Gateway {
     let verbosity = if args.talk.quiet {
         Verbosity::Quiet
     } else {
         Verbosity::Normal
     };
-    let planned = (prompts * examples) as u64;
-    let cancel = CancellationToken::new();
-    let gateway = Gateway::new(
+    Gateway::new(
         ledger,
         Bus::unlogged(vec![Box::new(Progress::new(verbosity, planned))]),
         Meter::new(session.resolved.study.budget),
-        cancel.clone(),
+        cancel,
         None,
         Vec::new(),
-    );
-    (gateway, cancel)
+    )
 }
 
 /// Scores prompts on audit examples under the rules of a run's audit; `None`

@@ -72,9 +72,7 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
     }
     let mut progress = fetch_progress(args.talk.quiet);
     let session = Session::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
-    if verbosity > Verbosity::Quiet {
-        introduce(&session);
-    }
+    introduce(&session, verbosity);
     let record = match resumed {
         Some(record) => record,
         None => session.new_run(&ledger)?,
@@ -159,7 +157,10 @@ fn find(ledger: &Ledger, name: &str, study: &str) -> Result<RunRecord, Failure> 
     })
 }
 
-fn introduce(session: &Session) {
+fn introduce(session: &Session, verbosity: Verbosity) {
+    if verbosity == Verbosity::Quiet {
+        return;
+    }
     let groups: Vec<String> = session
         .loaded
         .groups

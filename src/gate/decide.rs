@@ -201,11 +201,11 @@ fn rule(report: &Report) -> (Ruling, String) {
             (Ruling::BelowBar, sentence(&missed))
         };
     };
-    let harm = report.candidates.iter().all(|c| c.harmed);
+    if report.candidates.iter().all(|c| c.harmed) {
+        return (Ruling::Regressed, harmed(leading));
+    }
     match report.mode {
-        Mode::Ship if harm => (Ruling::Regressed, harmed(leading)),
         Mode::Ship => ship(report, leading),
-        Mode::Guard if harm => (Ruling::Regressed, harmed(leading)),
         Mode::Guard if !leading.below.is_empty() => (Ruling::BelowBar, sentence(&leading.below)),
         Mode::Guard => (Ruling::Holds, holds(report, leading)),
     }
@@ -346,6 +346,14 @@ impl Report {
                 let of = |c: &Candidate| c.robust.map_or(f64::NEG_INFINITY, |r| r.estimate);
                 of(a).total_cmp(&of(b))
             })
+    }
+
+    /// Whether another candidate ships, so that what speaks against this one is
+    /// no complaint.
+    pub(super) fn passed_over(&self, candidate: &Candidate) -> bool {
+        self.winner()
+            .is_some_and(|winner| winner.contender.id != candidate.contender.id)
+            && self.decision == Ruling::Ship
     }
 
     /// The model that the incumbent's grades were recorded with, where they

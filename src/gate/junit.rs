@@ -19,13 +19,16 @@ enum Outcome {
     Failed(&'static str, String),
     /// Nothing could be measured.
     Error(String),
+    /// Says something of a candidate that is out of the question anyway.
+    Skipped(String),
 }
 
 impl Report {
     /// The report as `JUnit` XML: a suite per judged prompt, a case per group, one
     /// for the robust score and one for the bars. In ship mode a case fails when
     /// it keeps the prompt from shipping, in guard mode when it shows a
-    /// regression. Times are 0: nothing in it depends on the clock.
+    /// regression; where another candidate ships, what speaks against this one is
+    /// skipped. Times are 0: nothing in it depends on the clock.
     pub fn junit(&self) -> String {
         let suites: Vec<(String, Vec<Case>)> = if self.candidates.is_empty() {
             vec![(self.incumbent.origin.clone(), self.alone())]
@@ -48,15 +51,15 @@ impl Report {
             out,
             "<testsuites name=\"shiftproof gate {}\" {} time=\"0\">",
             escaped(&self.study),
-            counts(all())
+            counts(all()).0
         )?;
         for (number, (origin, cases)) in suites.iter().enumerate() {
+            let (counted, skipped) = counts(cases.iter());
             writeln!(
                 out,
-                "  <testsuite name=\"{} ({})\" id=\"{number}\" package=\"shiftproof\" {} skipped=\"0\" time=\"0\">",
+                "  <testsuite name=\"{} ({})\" id=\"{number}\" package=\"shiftproof\" {counted} skipped=\"{skipped}\" time=\"0\">",
                 escaped(&self.study),
                 escaped(origin),
-                counts(cases.iter())
             )?;
             writeln!(out, "    <properties>")?;
             for (name, value) in [
@@ -96,6 +99,9 @@ impl Report {
                 escaped(message),
                 escaped(&case.detail)
             )?,
+            Outcome::Skipped(message) => {
+                writeln!(out, "      <skipped message=\"{}\"/>", escaped(message))?;
+            }
             Outcome::Error(message) => writeln!(
                 out,
                 "      <error type=\"unmeasured\" message=\"{}\"/>",
@@ -161,6 +167,13 @@ impl Report {
             detail: detail(candidate.robust.as_ref(), pairs),
         });
         cases.extend(self.bars(&candidate.below));
+        if self.passed_over(candidate) {
+            for case in &mut cases {
+                if let Outcome::Failed(_, message) | Outcome::Error(message) = &mut case.outcome {
+                    case.outcome = Outcome::Skipped(std::mem::take(message));
+                }
+            }
+        }
         cases
     }
 
@@ -202,17 +215,22 @@ impl Report {
     }
 }
 
-fn counts<'a>(cases: impl Iterator<Item = &'a Case>) -> String {
-    let (mut tests, mut failures, mut errors) = (0, 0, 0);
+/// The counts of a suite; Jenkins' root element has none of what was skipped.
+fn counts<'a>(cases: impl Iterator<Item = &'a Case>) -> (String, usize) {
+    let (mut tests, mut failures, mut errors, mut skipped) = (0, 0, 0, 0);
     for case in cases {
         tests += 1;
         match case.outcome {
             Outcome::Passed => {}
             Outcome::Failed(..) => failures += 1,
             Outcome::Error(_) => errors += 1,
+            Outcome::Skipped(_) => skipped += 1,
         }
     }
-    format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\"")
+    (
+        format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\""),
+        skipped,
+    )
 }
 
 fn detail(bounded: Option<&Bounded>, pairs: usize) -> String {

@@ -1,5 +1,7 @@
 //! The decision as SARIF 2.1.0: results at the line where the prompt stands.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 use shiftproof_search::stats::GroupState;
 
@@ -65,6 +67,11 @@ impl Report {
         let mut results = Vec::new();
         for candidate in &self.candidates {
             let contender = &candidate.contender;
+            let level = if self.passed_over(candidate) {
+                "note"
+            } else {
+                "error"
+            };
             for row in &candidate.compared {
                 if let (GroupState::Regressed, Some(d)) = (row.state, row.difference) {
                     let text = format!(
@@ -75,7 +82,7 @@ impl Report {
                         points(-d.estimate).trim_start_matches('+'),
                         points(d.upper)
                     );
-                    results.push(self.result(0, "error", &text, contender, &row.group));
+                    results.push(self.result(0, level, &text, contender, &row.group));
                 }
             }
             if let Some(robust) = candidate.robust
@@ -89,10 +96,10 @@ impl Report {
                     self.demand.objective,
                     points(robust.upper)
                 );
-                results.push(self.result(1, "error", &text, contender, ""));
+                results.push(self.result(1, level, &text, contender, ""));
             }
             for missed in &candidate.below {
-                results.push(self.result(2, "error", &format!("{missed}."), contender, missed));
+                results.push(self.result(2, level, &format!("{missed}."), contender, missed));
             }
         }
         if self.candidates.is_empty() && self.decision == Ruling::BelowBar {
@@ -140,7 +147,7 @@ fn uri(path: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     if out.starts_with('/') {

@@ -258,9 +258,17 @@ fn junit_is_well_formed_and_counts() {
                 .all(|c| c.attribute("classname") == Some("shiftproof.mock"))
         );
     }
-    let failures = |at: usize| suites[at].attribute("failures").unwrap();
-    assert_ne!(failures(0), "0", "the harmful prompt");
-    assert_eq!(failures(1), "0", "the one that ships");
+    let of = |at: usize, name: &str| suites[at].attribute(name).unwrap();
+    assert_eq!(
+        of(0, "failures"),
+        "0",
+        "another one ships, so this is no failure"
+    );
+    assert_ne!(of(0, "skipped"), "0");
+    assert_eq!((of(1, "failures"), of(1, "skipped")), ("0", "0"));
+    let alone = report(Mode::Ship, demand(), 300, &[EQUAL, WORSE]).junit();
+    let document = roxmltree::Document::parse(&alone).unwrap();
+    assert_ne!(document.root_element().attribute("failures"), Some("0"));
     assert_eq!(root.attribute("tests"), Some("8"));
 }
 
@@ -272,6 +280,9 @@ fn sarif_points_at_the_prompt() {
     let place = &result["locations"][0]["physicalLocation"];
     assert_eq!(place["artifactLocation"]["uri"], "prompts/p1.txt");
     assert_eq!(place["region"]["startLine"], 1);
+    assert_eq!(result["level"], "error");
+    let passed_over = report(Mode::Ship, demand(), 300, &[EQUAL, WORSE, BETTER]).sarif();
+    assert_eq!(passed_over["runs"][0]["results"][0]["level"], "note");
     let fine = report(Mode::Ship, demand(), 300, &[EQUAL, BETTER]).sarif();
     assert_eq!(fine["runs"][0]["results"], Value::Array(Vec::new()));
     for (index, rule) in got["runs"][0]["tool"]["driver"]["rules"]
