@@ -12,5 +12,7 @@ mod fetch;
 mod fetch_stage;
 mod http;
 #[cfg(unix)]
+mod recdata;
+#[cfg(unix)]
 mod resume;
 mod support;
