@@ -19,7 +19,7 @@ use crate::exit::{Exit, Failure};
 use crate::fetch;
 use crate::kinds::{Built, Kinds};
 use crate::report::Summary;
-use crate::study::{Loaded, Resolved, load_data};
+use crate::study::{Loaded, Resolved, load_data, load_interactions};
 
 /// A study with its data and models at hand.
 pub struct Session {
@@ -47,6 +47,31 @@ pub struct Done {
     pub lost: u64,
 }
 
+/// The task and the data of a study, without a model. `path` is for messages.
+pub fn load(
+    resolved: &Resolved,
+    path: &Path,
+    kinds: &Kinds,
+    progress: fetch::OnProgress<'_>,
+) -> Result<(Built, Loaded), Failure> {
+    let study = &resolved.study;
+    let prepared = load_interactions(&study.data, &resolved.folder, progress)?;
+    let catalogue = prepared
+        .as_ref()
+        .and_then(|prepared| prepared.catalogue.clone());
+    let built = kinds.build(&study.task, &study.name, path, catalogue.as_ref())?;
+    let loaded = load_data(
+        &study.data,
+        prepared,
+        &resolved.folder,
+        &built,
+        &study.groups,
+        resolved.seed,
+        progress,
+    )?;
+    Ok((built, loaded))
+}
+
 impl Session {
     /// Loads data and models.
     pub async fn prepare(
@@ -55,17 +80,8 @@ impl Session {
         kinds: &Kinds,
         progress: fetch::OnProgress<'_>,
     ) -> Result<Self, Failure> {
+        let (built, loaded) = load(&resolved, path, kinds, progress)?;
         let study = &resolved.study;
-        let built = kinds.build(&study.task, &study.name, path)?;
-        let loaded = load_data(
-            &study.data,
-            &resolved.folder,
-            built.task.as_ref(),
-            &built.fields,
-            &study.groups,
-            resolved.seed,
-            progress,
-        )?;
         let task_model = connect(&study.model, &resolved.folder, progress).await?;
         let proposer_model = match &study.proposer {
             Some(spec) => Some(connect(spec, &resolved.folder, progress).await?),
@@ -167,6 +183,7 @@ impl Session {
             task: self.built.task,
             data: self.loaded.data,
             groups: self.loaded.groups,
+            baselines: self.loaded.baselines,
             spec: self.resolved.study.search,
             human: self
                 .resolved

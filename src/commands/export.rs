@@ -8,7 +8,8 @@ use crate::exit::{Exit, Failure};
 use crate::export::{Exported, Shape, dspy_signature};
 use crate::kinds::Kinds;
 use crate::report::{Standing, Summary};
-use crate::study::{Resolved, Study, load_data};
+use crate::session;
+use crate::study::{Resolved, Study};
 
 pub(super) fn run(args: &Export, kinds: &Kinds) -> Result<Exit, Failure> {
     let folder = stored::folder(&args.store.store, &args.run)?;
@@ -141,18 +142,13 @@ fn shape(resolved: &Resolved, kinds: &Kinds, format: ExportFormat) -> Result<Sha
     if format != ExportFormat::Promptfoo {
         return Ok(shape);
     }
-    let built = kinds.build(&study.task, &study.name, Path::new("the study"))?;
-    let loaded = load_data(
-        &study.data,
-        &resolved.folder,
-        built.task.as_ref(),
-        &built.fields,
-        &study.groups,
-        resolved.seed,
+    match session::load(
+        resolved,
+        Path::new("the study"),
+        kinds,
         &mut fetch_progress(false),
-    );
-    match loaded {
-        Ok(loaded) => {
+    ) {
+        Ok((built, loaded)) => {
             let source = loaded.data.source;
             shape.examples = source.train.into_iter().chain(source.validation).collect();
             if declared.is_none() {

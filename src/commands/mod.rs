@@ -2,6 +2,7 @@
 //! ends the process.
 
 mod assets;
+mod baselines;
 mod bench;
 mod diff;
 mod doctor;
@@ -24,9 +25,9 @@ use std::time::Instant;
 use shiftproof_search::ledger::Ledger;
 use shiftproof_search::spec::Method;
 
-use crate::cli::{BudgetArgs, Cli, Command, StudyArgs};
+use crate::cli::{BudgetArgs, Cli, Command, DataAction, StudyArgs};
 use crate::exit::{Exit, Failure};
-use crate::fetch::{Progress, Step};
+use crate::fetch::{Kind, Progress, Step};
 use crate::kinds::Kinds;
 use crate::study::{ModelSpec, Resolved, Study};
 
@@ -43,8 +44,12 @@ pub(crate) async fn run(cli: Cli, kinds: &Kinds) -> Result<Exit, Failure> {
         Command::Export(args) => export::run(&args, kinds),
         Command::Init(args) => init::run(&args),
         Command::Runs(args) => runs::run(args).await,
-        Command::Data(args) => assets::run(args, crate::fetch::Kind::Data).await,
-        Command::Models(args) => assets::run(args, crate::fetch::Kind::Model).await,
+        Command::Data(args) => match args.action {
+            Some(DataAction::Baselines(args)) => baselines::run(&args),
+            Some(DataAction::Assets(action)) => assets::run(Some(action), Kind::Data).await,
+            None => assets::run(None, Kind::Data).await,
+        },
+        Command::Models(args) => assets::run(args.action, Kind::Model).await,
         Command::Bench(args) => bench::run(args),
     }
 }

@@ -7,7 +7,8 @@ use super::*;
 use crate::exit::Exit;
 use crate::export::promptfoo::escaped;
 use crate::kinds::Kinds;
-use crate::study::{Study, load_data};
+use crate::session;
+use crate::study::{Resolved, Study};
 
 /// A folder with a config in it.
 struct Config(tempfile::TempDir);
@@ -33,25 +34,24 @@ impl Config {
         let study = Study::parse(&imported.study, Path::new("study.toml"))
             .unwrap_or_else(|failure| panic!("{}\n{}", failure.message, imported.study));
         self.file(DATA, &imported.data);
-        let built = Kinds::default()
-            .build(&study.task, &study.name, Path::new("study.toml"))
-            .unwrap();
-        let loaded = load_data(
-            &study.data,
-            self.0.path(),
-            built.task.as_ref(),
-            &built.fields,
-            &study.groups,
-            1,
+        let resolved = Resolved {
+            study,
+            folder: self.0.path().to_owned(),
+            seed: 1,
+        };
+        let loaded = session::load(
+            &resolved,
+            Path::new("study.toml"),
+            &Kinds::default(),
             &mut |_| std::ops::ControlFlow::Continue(()),
         );
         let loaded = match loaded {
-            Ok(loaded) => loaded,
+            Ok((_, loaded)) => loaded,
             Err(failure) => panic!("{}\n{}", failure.message, imported.study),
         };
         let folder = format!("{}/", self.0.path().display());
         let notes = imported.notes.iter().map(|note| note.replace(&folder, ""));
-        (study, loaded, notes.collect())
+        (resolved.study, loaded, notes.collect())
     }
 }
 

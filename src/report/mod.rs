@@ -1,5 +1,6 @@
 //! What a run came to: one fold of its events, and the forms it is shown in.
 
+mod baselines;
 mod compare;
 mod diff;
 mod facts;
@@ -11,6 +12,7 @@ mod markdown;
 mod text;
 mod verdict;
 
+pub(crate) use baselines::write as write_baselines;
 pub(crate) use file::{Form, Named, render};
 pub(crate) use markdown::capital;
 pub(crate) use text::{difference, grouped, score};
@@ -49,6 +51,9 @@ pub struct Summary {
     pub ensemble: Vec<PromptId>,
     /// Audited scores of each contestant.
     pub audited: Vec<Audited>,
+    /// Audited scores of methods without a language model.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub baselines: Vec<BaselineScores>,
     /// Selected − seed per group.
     pub compared: Vec<Difference>,
     /// Selected − seed for the worst target group.
@@ -114,6 +119,15 @@ pub struct Standing {
 pub struct Audited {
     /// Who.
     pub contestant: Contestant,
+    /// Per group, in the study's order.
+    pub groups: Vec<GroupScore>,
+}
+
+/// The audited scores of one method without a language model.
+#[derive(Debug, Clone, Serialize)]
+pub struct BaselineScores {
+    /// Its name.
+    pub name: String,
     /// Per group, in the study's order.
     pub groups: Vec<GroupScore>,
 }
@@ -203,6 +217,10 @@ impl Summary {
                     groups: groups.clone(),
                 });
             }
+            Event::Baseline { name, groups } => self.baselines.push(BaselineScores {
+                name: name.clone(),
+                groups: groups.clone(),
+            }),
             Event::Compared { groups, worst } => {
                 self.compared.clone_from(groups);
                 self.worst = Some(worst.clone());

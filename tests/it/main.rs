@@ -14,5 +14,7 @@ mod gate;
 mod http;
 mod report;
 #[cfg(unix)]
+mod recdata;
+#[cfg(unix)]
 mod resume;
 mod support;

@@ -1,0 +1,40 @@
+//! Recommendation data: users, items and what happened between them, as the
+//! ordinary [`Example`](crate::Example)s that every task reads.
+//!
+//! ```text
+//! files --Source::read--> Interactions --RecSpec::prepare--> Prepared
+//!                                          examples, grouped by a Shift
+//!                                          Catalogue: items, popularity
+//!                                          Baselines: predictions without a model
+//! ```
+//!
+//! An example shows only what happened before its target event; the catalogue
+//! and the baselines know the training part only. All draws are seeded by the
+//! study's data, never by a run, and depend on ids, not on the order of files.
+
+mod baseline;
+mod build;
+mod candidates;
+mod catalogue;
+pub mod field;
+mod interactions;
+mod load;
+mod measure;
+mod predict;
+mod prepare;
+mod seeded;
+mod shift;
+mod spec;
+mod targets;
+mod text;
+
+pub use baseline::{Baseline, Prediction};
+pub use catalogue::Catalogue;
+pub use interactions::{Interaction, Interactions, Item, User};
+pub use load::Source;
+pub use measure::Measures;
+pub use prepare::Prepared;
+pub use spec::{Candidates, Form, Layout, Part, RecSpec, Sampling, Shift, Split, Target, Ties};
+
+#[cfg(test)]
+mod tests;
