@@ -15,17 +15,16 @@ pub(super) fn run(args: &Export, kinds: &Kinds) -> Result<Exit, Failure> {
     let folder = stored::folder(&args.store.store, &args.run)?;
     let run = stored::read(&folder)?;
     let (id, standing) = chosen(&run.summary, &run.name, args.prompt.as_deref())?;
-    let shape = match study(args, &folder, &run.summary)? {
-        Some(resolved) => shape(&resolved, kinds, args.format)?,
-        None => {
-            if !matches!(args.format, ExportFormat::Text | ExportFormat::Json) {
-                note(
-                    "no study is kept beside this run: inputs are called `input`, and there are no \
-                     tests; --study names the study",
-                );
-            }
-            Shape::plain()
+    let shape = if let Some(resolved) = study(args, &folder, &run.summary)? {
+        shape(&resolved, kinds, args.format)?
+    } else {
+        if !matches!(args.format, ExportFormat::Text | ExportFormat::Json) {
+            note(
+                "no study is kept beside this run: inputs are called `input`, and there are no \
+                 tests; --study names the study",
+            );
         }
+        Shape::plain()
     };
     let exported = Exported {
         run: &run.name,

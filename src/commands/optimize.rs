@@ -35,9 +35,9 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
         return estimate::run(&args, kinds).await;
     }
     // A file that cannot be written in its form is told before a call is paid for.
-    for path in &args.output {
-        Form::of(path)?;
-    }
+    args.output
+        .iter()
+        .try_for_each(|path| Form::of(path).map(drop))?;
     let resolved = resolve(&args.study, Some(&args.budget))?;
     let ledger = open_ledger(&args.store.store)?;
     let resumed = match &args.resume {
@@ -46,12 +46,7 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
     };
     let resolved = match &resumed {
         // A resumed run keeps the study and the options it began with.
-        Some(record) => serde_json::from_str::<Resolved>(&record.spec).map_err(|error| {
-            Failure::data(format!(
-                "the record of run {} cannot be read: {error}",
-                record.id
-            ))
-        })?,
+        Some(record) => as_begun(record)?,
         None => resolved,
     };
     if let Some(record) = &resumed
@@ -62,13 +57,7 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
             record.id
         ));
         let summary = Summary::of(&stored_events(&ledger, &record.id)?);
-        return finish(
-            &args,
-            &Named {
-                name: record.id.clone(),
-                summary,
-            },
-        );
+        return finish(&args, &Named::new(&record.id, summary));
     }
     let mut progress = fetch_progress(args.talk.quiet);
     let session = Session::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
@@ -107,10 +96,7 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
         ..
     } = done.map_err(|(stop, record)| stopped(&stop, &record, &args.store.store))?;
     opening.record_run(&args.store.store, &summary)?;
-    let run = Named {
-        name: id.clone(),
-        summary,
-    };
+    let run = Named::new(&id, summary);
     if let Some(folder) = ledger.run_dir(&id) {
         write_reports(&folder, &run)?;
     }
@@ -153,6 +139,16 @@ fn find(ledger: &Ledger, name: &str, study: &str) -> Result<RunRecord, Failure> 
     ledger.run(name)?.ok_or_else(|| {
         Failure::usage(format!(
             "there is no run {name}; `shiftproof runs` lists all runs"
+        ))
+    })
+}
+
+/// The study and options that a run began with.
+fn as_begun(record: &RunRecord) -> Result<Resolved, Failure> {
+    serde_json::from_str(&record.spec).map_err(|error| {
+        Failure::data(format!(
+            "the record of run {} cannot be read: {error}",
+            record.id
         ))
     })
 }

@@ -1,5 +1,6 @@
 //! A stored run, read without opening the store: another process may hold it.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use shiftproof_search::log;
@@ -32,7 +33,7 @@ pub(super) fn folder(store: &Path, run: &str) -> Result<PathBuf, Failure> {
                 known.join(", ")
             };
             if more > 0 {
-                there.push_str(&format!(" and {more} more"));
+                let _ = write!(there, " and {more} more");
             }
             Failure::usage(format!(
                 "there is no run {run} in {}\n  runs there: {there}",
@@ -50,10 +51,10 @@ pub(super) fn read(folder: &Path) -> Result<Named, Failure> {
         .ok()
         .and_then(|folder| Some(folder.file_name()?.to_string_lossy().into_owned()))
         .unwrap_or_else(|| folder.display().to_string());
-    Ok(Named {
+    Ok(Named::new(
         name,
-        summary: Summary::of(lines.iter().map(|line| &line.event)),
-    })
+        Summary::of(lines.iter().map(|line| &line.event)),
+    ))
 }
 
 /// The study a run began with; `None` for a run that kept none beside its log.

@@ -1,5 +1,5 @@
 //! The state of a `dspy.Predict`, as its `save` writes and its `load` reads it
-//! (DSPy 3.x).
+//! (`DSPy` 3.x).
 //!
 //! `DSPy` frames inputs and answers itself, so scores measured here hold for
 //! its wording only in part.

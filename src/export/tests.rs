@@ -86,13 +86,13 @@ fn a_label_within_another_has_to_stand_alone() {
 fn one_field_can_be_read_back_for_a_demonstration() {
     let mut shape = shape();
     shape.template = Template::new("Review: {text}").unwrap();
-    let state = with_shape(shape.clone(), |exported| dspy::state(exported));
+    let state = with_shape(shape.clone(), dspy::state);
     assert_eq!(state["demos"][0]["text"], "```fine``` {{x}} {% y %}");
     assert_eq!(state["demos"][0]["answer"], "positive");
     assert_eq!(dspy_signature(&shape), "text -> answer");
     // Two fields cannot: the demonstration stays in the instruction.
     shape.template = Template::new("{title}: {text}").unwrap();
-    let state = with_shape(shape, |exported| dspy::state(exported));
+    let state = with_shape(shape, dspy::state);
     assert_eq!(state["demos"].as_array().unwrap().len(), 0);
     let instructions = state["signature"]["instructions"].as_str().unwrap();
     assert!(instructions.ends_with("Answer: positive"), "{instructions}");

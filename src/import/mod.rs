@@ -70,7 +70,7 @@ pub(crate) fn promptfoo(path: &Path, options: Options<'_>) -> Result<Imported, F
             );
         }
     }
-    let (study, data) = study::write(path, &prompts, &cases, model, options, &mut notes)?;
+    let (study, data) = study::write(path, &prompts, &cases, &model, options, &mut notes)?;
     Ok(Imported {
         study,
         data,

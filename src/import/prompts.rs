@@ -1,5 +1,6 @@
 //! Prompts and provider of a config.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use super::nunjucks::{Part, parse};
@@ -164,7 +165,7 @@ fn cut(text: &str, place: &Place, labels: &[String], notes: &mut Notes) -> Resul
         match part {
             Part::Text(text) => input.push_str(&braces(text)),
             Part::Var(name) => {
-                input.push_str(&format!("{{{name}}}"));
+                let _ = write!(input, "{{{name}}}");
                 if !fields.contains(name) {
                     fields.push(name.clone());
                 }

@@ -21,7 +21,7 @@ pub(super) fn write(
     path: &Path,
     prompts: &Prompts,
     cases: &Cases,
-    model: String,
+    model: &str,
     options: Options<'_>,
     notes: &mut Notes,
 ) -> Result<(String, String), Failure> {
@@ -51,7 +51,7 @@ pub(super) fn write(
     let sizes = Sizes::of(&roles, &cases.labels, path)?;
     let columns = Columns::beside(prompts, &roles.cases);
     let data = data(&roles.cases, prompts, &columns)?;
-    let study = study(path, prompts, cases, &model, &roles, &sizes, &columns);
+    let study = study(path, prompts, cases, model, &roles, &sizes, &columns);
     Ok((study, data))
 }
 

@@ -1,6 +1,7 @@
 //! What follows from a summary and is shown in more than one form.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use shiftproof_search::event::{Contestant, Difference, GroupRole, GroupScore, Started};
 use shiftproof_tasks::PromptId;
@@ -134,7 +135,7 @@ pub(crate) fn command(started: &Started) -> String {
         ("--max-usd", limits.usd.map(|usd| usd.to_string())),
     ] {
         if let Some(value) = value {
-            command.push_str(&format!(" {flag} {value}"));
+            let _ = write!(command, " {flag} {value}");
         }
     }
     command

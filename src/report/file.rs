@@ -18,6 +18,16 @@ pub(crate) struct Named {
     pub summary: Summary,
 }
 
+impl Named {
+    /// A run under its name.
+    pub fn new(name: impl Into<String>, summary: Summary) -> Self {
+        Self {
+            name: name.into(),
+            summary,
+        }
+    }
+}
+
 /// The form of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {

@@ -100,9 +100,7 @@ fn phase(phase: Phase, plan: &str) -> Event {
     }
 }
 
-/// A whole run; `gain` is selected − seed on the worst target group.
-pub(crate) fn events(method: &str, seed_number: u64, gain: f64) -> Vec<Event> {
-    let (seed, induced, selected) = (seed(), induced(), selected());
+fn started(method: &str, seed_number: u64) -> Event {
     let group = |name: &str, role, source: bool| GroupInfo {
         name: name.into(),
         role,
@@ -111,48 +109,37 @@ pub(crate) fn events(method: &str, seed_number: u64, gain: f64) -> Vec<Event> {
         unlabelled: if source { 0 } else { 120 },
         audit: 100,
     };
-    let mut events = vec![
-        Event::Started(Started {
-            study: "reviews".into(),
-            task: "reviews".into(),
-            metric: "accuracy".into(),
-            method: method.into(),
-            objective: "robust".into(),
-            task_model: "embedded:Tiny/blake3:0123abcd/embedded-1".into(),
-            proposer_model: "openai http://127.0.0.1:8080/v1 large".into(),
-            seed: seed_number,
-            limits: Limits {
-                calls: Some(1500),
-                tokens: None,
-                usd: Some(2.5),
-            },
-            groups: vec![
-                group("books", GroupRole::Source, true),
-                group(NASTY_GROUP, GroupRole::Target, false),
-                group("songs", GroupRole::Target, false),
-            ],
-            version: "0.1.0".into(),
-        }),
-        proposed(&seed, Origin::Seed, vec![]),
-        phase(Phase::Propose, "induce: 36 texts"),
-        Event::Discarded {
-            reason: "copies an example".into(),
-            count: 4,
-            example: "no".into(),
+    Event::Started(Started {
+        study: "reviews".into(),
+        task: "reviews".into(),
+        metric: "accuracy".into(),
+        method: method.into(),
+        objective: "robust".into(),
+        task_model: "embedded:Tiny/blake3:0123abcd/embedded-1".into(),
+        proposer_model: "openai http://127.0.0.1:8080/v1 large".into(),
+        seed: seed_number,
+        limits: Limits {
+            calls: Some(1500),
+            tokens: None,
+            usd: Some(2.5),
         },
-        proposed(&induced, Origin::Induced, vec![seed.id()]),
-        phase(Phase::Screen, "2 prompts, 2 of them to keep"),
-    ];
-    events.extend(ranked(&induced, Phase::Screen, 0.71, 40, true));
-    events.extend(ranked(&seed, Phase::Screen, 0.64, 30, true));
-    events.push(phase(Phase::Vote, "2 prompts label 4 target inputs"));
+        groups: vec![
+            group("books", GroupRole::Source, true),
+            group(NASTY_GROUP, GroupRole::Target, false),
+            group("songs", GroupRole::Target, false),
+        ],
+        version: "0.1.0".into(),
+    })
+}
+
+fn voted(induced: &Prompt, seed: &Prompt) -> Event {
     let vote = |share: f64| Vote {
         input: "a target input".into(),
         winner: Some("positive".into()),
         share,
         kept: share > 0.83,
     };
-    events.push(Event::Voted(Voted {
+    Event::Voted(Voted {
         voters: vec![induced.id(), seed.id()],
         threshold: 0.83,
         inputs: 4,
@@ -171,17 +158,11 @@ pub(crate) fn events(method: &str, seed_number: u64, gain: f64) -> Vec<Event> {
             },
         ],
         votes: vec![vote(1.0), vote(1.0), vote(0.5), vote(0.5)],
-    }));
-    events.push(phase(Phase::Refine, "round 1 of 1: 12 edits"));
-    events.push(proposed(&selected, Origin::Edit, vec![induced.id()]));
-    events.extend(ranked(&selected, Phase::Refine, 0.75, 60, true));
-    events.extend(ranked(&induced, Phase::Refine, 0.7, 60, true));
-    events.extend(ranked(&seed, Phase::Refine, 0.65, 60, true));
-    events.push(phase(Phase::Final, "3 finalists on 60 examples"));
-    events.extend(ranked(&selected, Phase::Final, 0.74, 60, true));
-    events.extend(ranked(&induced, Phase::Final, 0.7, 60, false));
-    events.extend(ranked(&seed, Phase::Final, 0.66, 60, true));
-    events.extend([
+    })
+}
+
+fn ending(selected: &Prompt, induced: &Prompt, gain: f64) -> Vec<Event> {
+    vec![
         Event::Selected {
             candidate: selected.id(),
             reason: "4.0 points ahead of the next".into(),
@@ -222,7 +203,38 @@ pub(crate) fn events(method: &str, seed_number: u64, gain: f64) -> Vec<Event> {
             target_labels_read: 0,
             audit_labels_read: 300,
         },
-    ]);
+    ]
+}
+
+/// A whole run; `gain` is selected − seed on the worst target group.
+pub(crate) fn events(method: &str, seed_number: u64, gain: f64) -> Vec<Event> {
+    let (seed, induced, selected) = (seed(), induced(), selected());
+    let mut events = vec![
+        started(method, seed_number),
+        proposed(&seed, Origin::Seed, vec![]),
+        phase(Phase::Propose, "induce: 36 texts"),
+        Event::Discarded {
+            reason: "copies an example".into(),
+            count: 4,
+            example: "no".into(),
+        },
+        proposed(&induced, Origin::Induced, vec![seed.id()]),
+        phase(Phase::Screen, "2 prompts, 2 of them to keep"),
+    ];
+    events.extend(ranked(&induced, Phase::Screen, 0.71, 40, true));
+    events.extend(ranked(&seed, Phase::Screen, 0.64, 30, true));
+    events.push(phase(Phase::Vote, "2 prompts label 4 target inputs"));
+    events.push(voted(&induced, &seed));
+    events.push(phase(Phase::Refine, "round 1 of 1: 12 edits"));
+    events.push(proposed(&selected, Origin::Edit, vec![induced.id()]));
+    events.extend(ranked(&selected, Phase::Refine, 0.75, 60, true));
+    events.extend(ranked(&induced, Phase::Refine, 0.7, 60, true));
+    events.extend(ranked(&seed, Phase::Refine, 0.65, 60, true));
+    events.push(phase(Phase::Final, "3 finalists on 60 examples"));
+    events.extend(ranked(&selected, Phase::Final, 0.74, 60, true));
+    events.extend(ranked(&induced, Phase::Final, 0.7, 60, false));
+    events.extend(ranked(&seed, Phase::Final, 0.66, 60, true));
+    events.extend(ending(&selected, &induced, gain));
     events
 }
 

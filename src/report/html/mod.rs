@@ -83,6 +83,6 @@ pub(crate) fn figure(text: &str) -> Markup {
 /// A table that scrolls by itself where the screen is narrower.
 pub(crate) fn scrolling(label: &str, table: &Markup) -> Markup {
     html! {
-        div.scroll role="region" aria-label=(label) tabindex="0" { (table) }
+        div.scroll role="group" aria-label=(label) tabindex="0" { (table) }
     }
 }

@@ -79,7 +79,7 @@ fn verdict(summary: &Summary) -> Markup {
         Tone::Open => ("t-open", "…"),
     };
     html! {
-        section class=(format!("verdict {class}")) aria-label="Verdict" {
+        section class=(format!("verdict {class}")) {
             p.lead { span.mark aria-hidden="true" { (mark) } " " (capital(verdict.sentence)) "." }
             @if let Some(worst) = &summary.worst {
                 p {
