@@ -265,7 +265,10 @@ fn fits(form: &AnswerForm, label: &Label) -> bool {
     match (form, label) {
         (AnswerForm::Choice { labels }, Label::Class(class)) => labels.contains(class),
         (AnswerForm::Number { min, max }, Label::Number(number)) => (min..=max).contains(&number),
-        (AnswerForm::Ranking { candidates }, Label::Relevant(items)) => {
+        (
+            AnswerForm::Ranking { candidates } | AnswerForm::Likelihood { candidates, .. },
+            Label::Relevant(items),
+        ) => {
             items.iter().any(|item| candidates.contains(item))
         }
         // A choice may also be graded against free text.

@@ -6,6 +6,7 @@
 //! while a wrong guess would silently move a score.
 
 mod choice;
+pub mod likelihood;
 mod number;
 mod ranking;
 
@@ -22,9 +23,12 @@ use crate::{Answer, AnswerForm, Finish, Reply};
 ///   other the longest match counts. A mention in a question does not count.
 /// - **Number**: the one number in range, "4/5" and "4 out of 5" read as 4;
 ///   numbers out of range are ignored, two different ones are unparseable.
-/// - **Ranking**: a JSON array, one item per line (numbered or not), or a list
-///   separated by commas or `>` where no candidate contains the separator. Items
+/// - **Ranking**: a JSON or Python list, one item per line (numbered or not), a
+///   list separated by commas or `>` where no candidate contains the separator,
+///   or else the candidates in the order in which prose first names them. Items
 ///   that are no candidates, and repetitions, are left out.
+/// - **Likelihood**: from candidate scores, as [`likelihood::rank`] does; from
+///   text, as a ranking.
 /// - **Text**: the trimmed text; an empty one is unparseable.
 ///
 /// A reply that a content filter withheld is unparseable whatever it contains.
@@ -37,6 +41,12 @@ pub fn parse(form: &AnswerForm, reply: &Reply) -> Answer {
         return choice::from_logprobs(labels, logprobs)
             .unwrap_or_else(|| unparseable(&format!("log-probabilities {logprobs:?}")));
     }
+    if let (AnswerForm::Likelihood { candidates, .. }, Some(scores)) =
+        (form, &reply.candidate_scores)
+    {
+        return likelihood::rank(candidates, scores, likelihood::Scoring::default_for(scores))
+            .map_or_else(|| unparseable("candidate scores that do not fit"), Answer::Ranking);
+    }
     let cut_off = reply.finish == Finish::Length;
     let answer = match form {
         // Labels and candidates are text of the study's own, so the whole reply
@@ -46,7 +56,7 @@ pub fn parse(form: &AnswerForm, reply: &Reply) -> Answer {
         AnswerForm::Number { min, max } => after_thoughts(&reply.text)
             .and_then(|text| number::from_text(*min, *max, text, cut_off))
             .map(Answer::Number),
-        AnswerForm::Ranking { candidates } => after_thoughts(&reply.text)
+        AnswerForm::Ranking { candidates } | AnswerForm::Likelihood { candidates, .. } => after_thoughts(&reply.text)
             .map(|text| ranking::from_text(candidates, text))
             .filter(|items| !items.is_empty())
             .map(Answer::Ranking),
