@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use shiftproof_tasks::rec::Catalogue;
 use shiftproof_tasks::{Classify, ClassifySpec, Task};
 
 use crate::exit::Failure;
@@ -33,8 +34,15 @@ impl Kinds {
     }
 
     /// Makes the task of a study's `[task]` table; `study` and `path` are for
-    /// names and messages.
-    pub fn build(&self, table: &toml::Table, study: &str, path: &Path) -> Result<Built, Failure> {
+    /// names and messages. `catalogue`: the items, where the data are
+    /// interactions.
+    pub fn build(
+        &self,
+        table: &toml::Table,
+        study: &str,
+        path: &Path,
+        _catalogue: Option<&Arc<Catalogue>>,
+    ) -> Result<Built, Failure> {
         let place = path.display();
         let kind = table
             .get("kind")

@@ -56,7 +56,7 @@ impl Session {
         progress: fetch::OnProgress<'_>,
     ) -> Result<Self, Failure> {
         let study = &resolved.study;
-        let built = kinds.build(&study.task, &study.name, path)?;
+        let built = kinds.build(&study.task, &study.name, path, None)?;
         let loaded = load_data(
             &study.data,
             &resolved.folder,

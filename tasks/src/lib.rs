@@ -53,6 +53,7 @@ mod outcome;
 pub mod parse;
 mod problem;
 mod prompt;
+pub mod rec;
 pub mod render;
 mod reply;
 mod request;
