@@ -23,9 +23,8 @@ use crate::{Answer, AnswerForm, Finish, Reply};
 ///   other the longest match counts. A mention in a question does not count.
 /// - **Number**: the one number in range, "4/5" and "4 out of 5" read as 4;
 ///   numbers out of range are ignored, two different ones are unparseable.
-/// - **Ranking**: a JSON or Python list, one item per line (numbered or not), a
-///   list separated by commas or `>` where no candidate contains the separator,
-///   or else the candidates in the order in which prose first names them. Items
+/// - **Ranking**: a JSON array, one item per line (numbered or not), or a list
+///   separated by commas or `>` where no candidate contains the separator. Items
 ///   that are no candidates, and repetitions, are left out.
 /// - **Likelihood**: from candidate scores, as [`likelihood::rank`] does; from
 ///   text, as a ranking.
@@ -44,8 +43,7 @@ pub fn parse(form: &AnswerForm, reply: &Reply) -> Answer {
     if let (AnswerForm::Likelihood { candidates, .. }, Some(scores)) =
         (form, &reply.candidate_scores)
     {
-        return likelihood::rank(candidates, scores, likelihood::Scoring::default_for(scores))
-            .map_or_else(|| unparseable("candidate scores that do not fit"), Answer::Ranking);
+        return likelihood::answer(candidates, scores, likelihood::Scoring::default_for(scores));
     }
     let cut_off = reply.finish == Finish::Length;
     let answer = match form {

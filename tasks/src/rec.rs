@@ -13,7 +13,13 @@
 mod baseline;
 mod catalogue;
 pub mod field;
+pub mod bm25;
+pub mod fairness;
+pub mod ground;
+pub mod history;
 mod interactions;
+pub mod lists;
+pub mod tasks;
 
 pub use baseline::{Baseline, Prediction};
 pub use catalogue::Catalogue;

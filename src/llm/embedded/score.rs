@@ -42,7 +42,7 @@ impl Engine {
         labels: &[String],
     ) -> Result<Vec<Result<Scored, Error>>, Error> {
         let labels = self.labels(labels)?;
-        let sets = vec![Ok(&labels); chats.len()];
+        let sets = chats.iter().map(|_| Ok(&labels)).collect();
         Ok(self.score_sets(chats, sets))
     }
 

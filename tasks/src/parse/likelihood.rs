@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::CandidateScore;
+use crate::{Answer, CandidateScore};
 
 /// What candidates are ordered by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +63,14 @@ pub fn rank(
             .into_iter()
             .map(|index| candidates[index].clone())
             .collect(),
+    )
+}
+
+/// As [`rank`], as an answer.
+pub fn answer(candidates: &[String], scores: &[CandidateScore], scoring: Scoring) -> Answer {
+    rank(candidates, scores, scoring).map_or_else(
+        || super::unparseable("the candidates' scores do not fit the candidates"),
+        Answer::Ranking,
     )
 }
 
