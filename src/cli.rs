@@ -28,8 +28,8 @@ pub enum Command {
     Init(Init),
     /// List, show or remove stored runs.
     Runs(Runs),
-    /// List, fetch or verify named data sets.
-    Data(Assets),
+    /// List, fetch or verify named data sets; score methods without a model.
+    Data(Data),
     /// List, fetch or verify named models.
     Models(Assets),
 }
@@ -234,6 +234,35 @@ pub struct Assets {
     /// What to do; the list where absent.
     #[command(subcommand)]
     pub action: Option<AssetsAction>,
+}
+
+/// Look after data sets.
+#[derive(Debug, Args)]
+pub struct Data {
+    /// What to do; the list where absent.
+    #[command(subcommand)]
+    pub action: Option<DataAction>,
+}
+
+/// What to do with data sets.
+#[derive(Debug, Subcommand)]
+pub enum DataAction {
+    /// Look after named data sets.
+    #[command(flatten)]
+    Assets(AssetsAction),
+    /// Score methods without a language model on all of a study's interactions.
+    Baselines(Baselines),
+}
+
+/// Score methods without a language model.
+#[derive(Debug, Args)]
+pub struct Baselines {
+    /// The study file; only its `[data]` is used.
+    #[arg(value_name = "STUDY.toml", default_value = "study.toml")]
+    pub study: PathBuf,
+    /// Print all measures as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What to do with models or data sets.

@@ -19,7 +19,7 @@ use crate::exit::{Exit, Failure};
 use crate::fetch;
 use crate::kinds::{Built, Kinds};
 use crate::report::Summary;
-use crate::study::{Loaded, Resolved, load_data};
+use crate::study::{Loaded, Resolved, load_data, load_interactions};
 
 /// A study with its data and models at hand.
 pub struct Session {
@@ -56,12 +56,16 @@ impl Session {
         progress: fetch::OnProgress<'_>,
     ) -> Result<Self, Failure> {
         let study = &resolved.study;
-        let built = kinds.build(&study.task, &study.name, path, None)?;
+        let prepared = load_interactions(&study.data, &resolved.folder, progress)?;
+        let catalogue = prepared
+            .as_ref()
+            .and_then(|prepared| prepared.catalogue.clone());
+        let built = kinds.build(&study.task, &study.name, path, catalogue.as_ref())?;
         let loaded = load_data(
             &study.data,
+            prepared,
             &resolved.folder,
-            built.task.as_ref(),
-            &built.fields,
+            &built,
             &study.groups,
             resolved.seed,
             progress,
@@ -166,6 +170,7 @@ impl Session {
             task: self.built.task,
             data: self.loaded.data,
             groups: self.loaded.groups,
+            baselines: self.loaded.baselines,
             spec: self.resolved.study.search,
             human: self
                 .resolved

@@ -75,6 +75,13 @@ pub enum Event {
         /// Per group, in the study's order.
         groups: Vec<GroupScore>,
     },
+    /// A method without a language model was scored on the sealed audit.
+    Baseline {
+        /// Its name: `most-pop`, `liked-fraction`, …
+        name: String,
+        /// Per group, in the study's order.
+        groups: Vec<GroupScore>,
+    },
     /// The selected prompt against the seed on the same audit examples.
     Compared {
         /// Per group: difference selected − seed and its interval.

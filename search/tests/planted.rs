@@ -39,6 +39,7 @@ async fn run(world: &World, spec: SearchSpec, seed: u64, limits: Limits) -> Outc
         task: Arc::new(Planted),
         data,
         groups,
+        baselines: vec![],
         spec,
         human: vec![],
         seed,

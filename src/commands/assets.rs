@@ -1,15 +1,15 @@
 use std::fmt::Write as _;
 
 use super::{fetch_progress, note, print};
-use crate::cli::{Assets, AssetsAction};
+use crate::cli::AssetsAction;
 use crate::connect::fetch_failure;
 use crate::exit::{Exit, Failure};
 use crate::fetch::{self, Catalogue, Kind, State};
 use crate::{datasets, study};
 
 /// Models and data sets are looked after alike.
-pub(super) async fn run(args: Assets, kind: Kind) -> Result<Exit, Failure> {
-    let action = args.action.unwrap_or(AssetsAction::List);
+pub(super) async fn run(action: Option<AssetsAction>, kind: Kind) -> Result<Exit, Failure> {
+    let action = action.unwrap_or(AssetsAction::List);
     tokio::task::spawn_blocking(move || act(&action, kind))
         .await
         .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?

@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 use shiftproof_search::budget::{Meter, Spend};
-use shiftproof_search::evaluate::evaluate;
+use shiftproof_search::evaluate::{baseline, evaluate};
 use shiftproof_search::event::GroupScore;
 use shiftproof_search::gateway::Gateway;
 use shiftproof_search::log::Bus;
@@ -14,7 +14,7 @@ use crate::cli::Eval;
 use crate::exit::{Exit, Failure};
 use crate::kinds::Kinds;
 use crate::progress::{Progress, Verbosity};
-use crate::report::{grouped, score, worst};
+use crate::report::{BaselineScores, grouped, score, worst, write_baselines};
 use crate::session::Session;
 
 /// One prompt's scores.
@@ -28,6 +28,8 @@ struct Row {
 struct Table {
     study: String,
     prompts: Vec<Row>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    baselines: Vec<BaselineScores>,
     spent: Spend,
 }
 
@@ -80,9 +82,15 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
         .into_iter()
         .zip(scores)
         .map(|(prompt, groups)| Row { prompt, groups });
+    let task = session.built.task.as_ref();
+    let baselines = session.loaded.baselines.iter().map(|known| BaselineScores {
+        name: known.name.clone(),
+        groups: baseline(task, &session.loaded.groups, known, &examples),
+    });
     let table = Table {
         study: study.name.clone(),
         prompts: rows.collect(),
+        baselines: baselines.filter(|row| !row.groups.is_empty()).collect(),
         spent: gateway.spent(),
     };
     if args.json {
@@ -149,6 +157,7 @@ fn text(table: &Table) -> String {
             out.push('\n');
         }
     }
+    let _ = write_baselines(&table.baselines, &mut out);
     let _ = writeln!(
         out,
         "Spent {} calls, {} tokens. Brackets: 95% intervals.",

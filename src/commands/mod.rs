@@ -2,6 +2,7 @@
 //! ends the process.
 
 mod assets;
+mod baselines;
 mod doctor;
 mod estimate;
 mod eval;
@@ -18,9 +19,9 @@ use std::time::Instant;
 use shiftproof_search::ledger::Ledger;
 use shiftproof_search::spec::Method;
 
-use crate::cli::{BudgetArgs, Cli, Command, StudyArgs};
+use crate::cli::{BudgetArgs, Cli, Command, DataAction, StudyArgs};
 use crate::exit::{Exit, Failure};
-use crate::fetch::{Progress, Step};
+use crate::fetch::{Kind, Progress, Step};
 use crate::kinds::Kinds;
 use crate::study::{ModelSpec, Resolved, Study};
 
@@ -33,8 +34,12 @@ pub(crate) async fn run(cli: Cli, kinds: &Kinds) -> Result<Exit, Failure> {
         Command::Doctor(args) => doctor::run(&args, kinds).await,
         Command::Init(args) => init::run(&args),
         Command::Runs(args) => runs::run(args).await,
-        Command::Data(args) => assets::run(args, crate::fetch::Kind::Data).await,
-        Command::Models(args) => assets::run(args, crate::fetch::Kind::Model).await,
+        Command::Data(args) => match args.action {
+            Some(DataAction::Baselines(args)) => baselines::run(&args),
+            Some(DataAction::Assets(action)) => assets::run(Some(action), Kind::Data).await,
+            None => assets::run(None, Kind::Data).await,
+        },
+        Command::Models(args) => assets::run(args.action, Kind::Model).await,
     }
 }
 

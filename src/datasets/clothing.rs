@@ -63,6 +63,7 @@ pub(super) const DATASET: Dataset = Dataset {
         sha256: "97a4e3cb405e0332553b436f15ebbaa11029dafb456ade0ec75f6f765c81bd1c",
     },
     read,
+    interactions: None,
 };
 
 #[derive(Serialize)]

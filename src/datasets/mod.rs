@@ -4,6 +4,7 @@
 //! set reads the same rows on every machine. The prepared file is kept beside the raw one.
 
 mod clothing;
+mod ml_100k;
 mod vader;
 
 use std::fs::{self, File};
@@ -35,6 +36,17 @@ pub struct Dataset {
     /// The prepared file; a change of its bytes is a new version and a new file name.
     pub prepared: Pinned,
     read: fn(&Path) -> Result<Vec<u8>, String>,
+    /// Where the rows are interactions: the columns that tell about user and item.
+    pub interactions: Option<Attributes>,
+}
+
+/// Columns that tell something about the user or the item of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attributes {
+    /// About the user.
+    pub user: &'static [&'static str],
+    /// About the item.
+    pub item: &'static [&'static str],
 }
 
 /// A data set could not be prepared.
@@ -75,7 +87,7 @@ impl DatasetError {
 }
 
 /// All data sets that can be named.
-pub const DATASETS: &[Dataset] = &[vader::DATASET, clothing::DATASET];
+pub const DATASETS: &[Dataset] = &[vader::DATASET, clothing::DATASET, ml_100k::DATASET];
 
 /// The data set called `name`.
 ///

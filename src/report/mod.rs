@@ -1,7 +1,9 @@
 //! What a run came to: one fold of its events, and the forms it is shown in.
 
+mod baselines;
 mod text;
 
+pub(crate) use baselines::write as write_baselines;
 pub(crate) use text::{grouped, score};
 
 use std::collections::BTreeMap;
@@ -35,6 +37,9 @@ pub struct Summary {
     pub ensemble: Vec<PromptId>,
     /// Audited scores of each contestant.
     pub audited: Vec<Audited>,
+    /// Audited scores of methods without a language model.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub baselines: Vec<BaselineScores>,
     /// Selected − seed per group.
     pub compared: Vec<Difference>,
     /// Selected − seed for the worst target group.
@@ -73,6 +78,15 @@ pub struct Standing {
 pub struct Audited {
     /// Who.
     pub contestant: Contestant,
+    /// Per group, in the study's order.
+    pub groups: Vec<GroupScore>,
+}
+
+/// The audited scores of one method without a language model.
+#[derive(Debug, Clone, Serialize)]
+pub struct BaselineScores {
+    /// Its name.
+    pub name: String,
     /// Per group, in the study's order.
     pub groups: Vec<GroupScore>,
 }
@@ -146,6 +160,10 @@ impl Summary {
                     groups: groups.clone(),
                 });
             }
+            Event::Baseline { name, groups } => self.baselines.push(BaselineScores {
+                name: name.clone(),
+                groups: groups.clone(),
+            }),
             Event::Compared { groups, worst } => {
                 self.compared.clone_from(groups);
                 self.worst = Some(worst.clone());

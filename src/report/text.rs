@@ -30,6 +30,7 @@ impl Summary {
         }
         self.write_vote(out)?;
         self.write_table(out)?;
+        super::baselines::write(&self.baselines, out)?;
         self.write_verdict(out)?;
         if let (Some(prompt), Some(id)) = (self.selected_prompt(), self.selected) {
             let origin = self

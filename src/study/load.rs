@@ -1,13 +1,16 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use shiftproof_search::event::{GroupInfo, GroupRole};
 use shiftproof_tasks::lint::{Finding, Lint, Severity, drop_leaks};
+use shiftproof_tasks::rec::{Baseline, Catalogue, Prepared};
 use shiftproof_tasks::{Data, Example, GroupsSpec, Input, Table, Task};
 
-use super::{DataSpec, Leaks};
+use super::{DataSpec, Leaks, recommend};
 use crate::exit::{Exit, Failure};
+use crate::kinds::Built;
 use crate::{datasets, fetch};
 
 /// A study's data, ready to run.
@@ -20,27 +23,61 @@ pub struct Loaded {
     pub findings: Vec<Finding>,
     /// Groups in the data that the study does not name, with their sizes.
     pub unused: BTreeMap<String, usize>,
+    /// The items, where the data are interactions.
+    pub catalogue: Option<Arc<Catalogue>>,
+    /// What methods without a language model predict for the examples.
+    pub baselines: Vec<Baseline>,
 }
 
-/// Reads, splits and lints a study's data. `fields`: the columns the task needs.
+/// Reads, splits and lints a study's data. `prepared`: its examples, where the
+/// data are interactions.
 pub fn load_data(
     spec: &DataSpec,
+    prepared: Option<Prepared>,
     folder: &Path,
-    task: &dyn Task,
-    fields: &[String],
+    built: &Built,
     groups: &GroupsSpec,
     seed: u64,
     progress: fetch::OnProgress<'_>,
 ) -> Result<Loaded, Failure> {
+    let (task, fields) = (built.task.as_ref(), &built.fields);
+    let (catalogue, baselines, examples) = match prepared {
+        Some(prepared) => (
+            prepared.catalogue,
+            prepared.baselines,
+            recommend::fit(prepared.examples, &spec.columns, fields, task)?,
+        ),
+        None => (
+            None,
+            Vec::new(),
+            table_examples(spec, folder, task, fields, progress)?,
+        ),
+    };
+    let split = groups.split(&examples, seed)?;
+    let mut data = split.data;
+    let findings = lint(task, groups, &examples, &mut data, spec.leaks)?;
+    let groups = group_infos(groups, &data);
+    Ok(Loaded {
+        data,
+        groups,
+        findings,
+        unused: split.unused,
+        catalogue,
+        baselines,
+    })
+}
+
+/// The examples of a study whose data are a table of them.
+fn table_examples(
+    spec: &DataSpec,
+    folder: &Path,
+    task: &dyn Task,
+    fields: &[String],
+    progress: fetch::OnProgress<'_>,
+) -> Result<Vec<Example>, Failure> {
     let table = match &spec.dataset {
         Some(name) => {
-            let path = datasets::prepare(name, progress).map_err(|error| {
-                Failure::new(
-                    class_exit(error.class()),
-                    format!("{error}\n  {}", error.mend()),
-                )
-            })?;
-            let (folder, file) = split_path(&path);
+            let (folder, file) = split_path(&prepare_dataset(name, progress)?);
             Table::read(&folder, &[file])?
         }
         None => Table::read(folder, &spec.files)?,
@@ -55,16 +92,19 @@ pub fn load_data(
         )));
     }
     let form = task.answer_form(&Input::new("", ""));
-    let examples = columns.examples(&table, &form)?.examples;
-    let split = groups.split(&examples, seed)?;
-    let mut data = split.data;
-    let findings = lint(task, groups, &examples, &mut data, spec.leaks)?;
-    let groups = group_infos(groups, &data);
-    Ok(Loaded {
-        data,
-        groups,
-        findings,
-        unused: split.unused,
+    Ok(columns.examples(&table, &form)?.examples)
+}
+
+/// The prepared rows of a named data set.
+pub(super) fn prepare_dataset(
+    name: &str,
+    progress: fetch::OnProgress<'_>,
+) -> Result<PathBuf, Failure> {
+    datasets::prepare(name, progress).map_err(|error| {
+        Failure::new(
+            class_exit(error.class()),
+            format!("{error}\n  {}", error.mend()),
+        )
     })
 }
 

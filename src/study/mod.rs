@@ -3,17 +3,20 @@
 
 mod load;
 mod model;
+mod recommend;
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use shiftproof_search::budget::Limits;
 use shiftproof_search::spec::SearchSpec;
+use shiftproof_tasks::rec::RecSpec;
 use shiftproof_tasks::{Columns, GroupsSpec};
 
 pub(crate) use load::class_exit;
 pub use load::{Loaded, load_data};
 pub use model::{ModelSpec, Provider};
+pub use recommend::load_interactions;
 
 use crate::exit::Failure;
 
@@ -59,6 +62,9 @@ pub struct DataSpec {
     /// audit.
     #[serde(default)]
     pub leaks: Leaks,
+    /// The data are interactions of users with items: how they become examples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interactions: Option<RecSpec>,
     /// Which column is what.
     #[serde(flatten)]
     pub columns: Columns,
@@ -131,10 +137,11 @@ impl Study {
 
 /// A flattened table accepts any key; this does not.
 fn check_data_keys(text: &str, path: &Path) -> Result<(), Failure> {
-    const KEYS: [&str; 10] = [
+    const KEYS: [&str; 11] = [
         "dataset",
         "files",
         "leaks",
+        "interactions",
         "id",
         "group",
         "label",

@@ -126,6 +126,14 @@ impl Problems {
         }
     }
 
+    /// Takes over what another reader found.
+    pub(crate) fn extend(&mut self, error: DataError) {
+        for problem in error.problems {
+            self.push(problem);
+        }
+        self.omitted += error.omitted;
+    }
+
     /// How many there are, kept or not.
     pub(crate) fn len(&self) -> usize {
         self.kept.len() + self.omitted

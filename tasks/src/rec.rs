@@ -2,25 +2,45 @@
 //! ordinary [`Example`](crate::Example)s that every task reads.
 //!
 //! ```text
-//! files --load--> Interactions --Split--> targets, each with what came before it
-//! target + history --Form--> Example, its group given by a Shift
-//! training events --> Catalogue (items, popularity) and baselines' predictions
+//! files --Source::read--> Interactions --RecSpec::prepare--> Prepared
+//!                                          examples, grouped by a Shift
+//!                                          Catalogue: items, popularity
+//!                                          Baselines: predictions without a model
 //! ```
 //!
 //! An example shows only what happened before its target event; the catalogue
-//! and the baselines know the training part only.
+//! and the baselines know the training part only. All draws are seeded by the
+//! study's data, never by a run, and depend on ids, not on the order of files.
 
 mod baseline;
-mod catalogue;
-pub mod field;
 pub mod bm25;
+mod build;
+mod candidates;
+mod catalogue;
 pub mod fairness;
+pub mod field;
 pub mod ground;
 pub mod history;
 mod interactions;
 pub mod lists;
+mod load;
+mod measure;
+mod predict;
+mod prepare;
+mod seeded;
+mod shift;
+mod spec;
+mod targets;
 pub mod tasks;
+mod text;
 
 pub use baseline::{Baseline, Prediction};
 pub use catalogue::Catalogue;
 pub use interactions::{Interaction, Interactions, Item, User};
+pub use load::Source;
+pub use measure::Measures;
+pub use prepare::Prepared;
+pub use spec::{Candidates, Form, Layout, Part, RecSpec, Sampling, Shift, Split, Target, Ties};
+
+#[cfg(test)]
+mod tests;

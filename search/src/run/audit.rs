@@ -6,6 +6,7 @@ use shiftproof_tasks::{Example, Outcome};
 
 use super::course::Course;
 use crate::board::{Answers, CandidateIndex, InputIndex};
+use crate::evaluate::baseline_scores;
 use crate::event::{Contestant, Event, Phase};
 use crate::gateway::Stop;
 use crate::score::group_scores;
@@ -40,6 +41,14 @@ impl Course<'_> {
             .map(|&c| (c, self.board.bias(desk.calibration, c)))
             .collect();
         let inputs = self.board.add_examples(&sealed);
+        for baseline in &self.run.baselines {
+            let groups = baseline_scores(desk.task, &self.board, baseline, &inputs);
+            // Predictions of another form than the task's say nothing here.
+            if !groups.is_empty() {
+                let name = baseline.name.clone();
+                self.run.gateway.tell(&Event::Baseline { name, groups })?;
+            }
+        }
         let bias = |c: CandidateIndex| fixed.get(&c).cloned().flatten();
 
         let mut complete = self

@@ -6,6 +6,7 @@ mod order;
 
 use std::sync::Arc;
 
+use shiftproof_tasks::rec::Baseline;
 use shiftproof_tasks::{Data, Prompt, SealedAudit, Task};
 
 use self::course::Course;
@@ -26,6 +27,8 @@ pub struct Run<'g> {
     pub data: Data,
     /// The groups in the study's order, sources first.
     pub groups: Vec<GroupInfo>,
+    /// Methods without a language model, scored beside the prompts.
+    pub baselines: Vec<Baseline>,
     /// How to search.
     pub spec: SearchSpec,
     /// Further human-written prompts that enter the race beside the seed.

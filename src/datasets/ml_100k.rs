@@ -1,0 +1,156 @@
+//! `MovieLens` 100K (Harper and Konstan 2015): ratings of films with their titles, years and genres,
+//! by users whose age, gender and occupation are known. Postcodes are left out: they tell a model
+//! little and find a person.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use serde::Serialize;
+use shiftproof_tasks::rec::{Interactions, Layout, RecSpec, Source};
+
+use super::{Attributes, Column, Dataset, push_row};
+use crate::fetch::Pinned;
+
+/// The published files inside the package.
+const FILES: [&str; 3] = ["ml-100k.inter", "ml-100k.item", "ml-100k.user"];
+
+pub(super) const DATASET: Dataset = Dataset {
+    name: "ml-100k",
+    rows: 100_000,
+    columns: &[
+        Column {
+            name: "id",
+            meaning: "user, item and time, joined by colons",
+        },
+        Column {
+            name: "user",
+            meaning: "number of the user",
+        },
+        Column {
+            name: "item",
+            meaning: "number of the film",
+        },
+        Column {
+            name: "rating",
+            meaning: "1 (worst) to 5 (best)",
+        },
+        Column {
+            name: "time",
+            meaning: "seconds since 1970",
+        },
+        Column {
+            name: "title",
+            meaning: "title of the film, with its year where known",
+        },
+        Column {
+            name: "year",
+            meaning: "year of its release; empty where unknown",
+        },
+        Column {
+            name: "genres",
+            meaning: "its genres by alphabet, separated by commas",
+        },
+        Column {
+            name: "age",
+            meaning: "the user's age in years",
+        },
+        Column {
+            name: "gender",
+            meaning: "M or F",
+        },
+        Column {
+            name: "occupation",
+            meaning: "one of 21, such as student or writer",
+        },
+    ],
+    prepared: Pinned {
+        path: "ml-100k-v1.jsonl",
+        bytes: 0,
+        sha256: "",
+    },
+    read,
+    interactions: Some(Attributes {
+        user: &["age", "gender", "occupation"],
+        item: &["year", "genres"],
+    }),
+};
+
+#[derive(Serialize)]
+struct Row<'a> {
+    id: String,
+    user: &'a str,
+    item: &'a str,
+    rating: f32,
+    time: i64,
+    title: String,
+    year: &'a str,
+    genres: &'a str,
+    age: &'a str,
+    gender: &'a str,
+    occupation: &'a str,
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let file = File::open(path).map_err(|e| e.to_string())?;
+    let mut zip = zip::ZipArchive::new(file).map_err(|e| e.to_string())?;
+    let mut files = Vec::new();
+    for name in FILES {
+        let member = format!("recbole/dataset_example/ml-100k/{name}");
+        let mut bytes = Vec::new();
+        zip.by_name(&member)
+            .map_err(|e| format!("{member}: {e}"))?
+            .read_to_end(&mut bytes)
+            .map_err(|e| format!("{member}: {e}"))?;
+        files.push((name, bytes));
+    }
+    let files: Vec<(&str, &[u8])> = files
+        .iter()
+        .map(|(name, bytes)| (*name, bytes.as_slice()))
+        .collect();
+    let spec = RecSpec {
+        format: Layout::Recbole,
+        ..RecSpec::default()
+    };
+    match Source::parse(&files, &spec).map_err(|e| e.to_string())? {
+        Source::Events { interactions, .. } => rows(&interactions),
+        Source::Rows(_) => Err("rows where events are expected".to_owned()),
+    }
+}
+
+/// One row per rating, by user and time; ratings of one second keep the order of the published
+/// file.
+fn rows(data: &Interactions) -> Result<Vec<u8>, String> {
+    let mut rows = Vec::new();
+    for event in &data.events {
+        let user = &data.users[event.user as usize];
+        let item = &data.items[event.item as usize];
+        let of_user = |name: &str| user.attributes.get(name).map_or("", String::as_str);
+        let of_item = |name: &str| item.attributes.get(name).map_or("", String::as_str);
+        let at = format!("user {}, item {}", user.id, item.id);
+        let (Some(rating), Some(time)) = (event.rating, event.time) else {
+            return Err(format!("{at}: no rating or no time"));
+        };
+        let year = of_item("year");
+        let title = if year.is_empty() {
+            item.title.clone()
+        } else {
+            format!("{} ({year})", item.title)
+        };
+        let row = Row {
+            id: format!("{}:{}:{time}", user.id, item.id),
+            user: &user.id,
+            item: &item.id,
+            rating,
+            time,
+            title,
+            year,
+            genres: of_item("genres"),
+            age: of_user("age"),
+            gender: of_user("gender"),
+            occupation: of_user("occupation"),
+        };
+        push_row(&mut rows, &row).map_err(|e| format!("{at}: {e}"))?;
+    }
+    Ok(rows)
+}

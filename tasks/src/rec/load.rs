@@ -1,0 +1,163 @@
+//! Readers of the formats that recommendation data come in. Every error names
+//! file and line; all of them are collected before the first is reported.
+
+mod amazon;
+mod lines;
+mod mind;
+mod movielens;
+mod recbole;
+mod table;
+mod tallrec;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor};
+use std::path::Path;
+
+use super::build::{Builder, Lists};
+use super::{Interactions, Layout, RecSpec, Sampling};
+use crate::Example;
+use crate::problem::{DataError, Problem, Problems};
+
+/// What files of recommendations hold.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Source {
+    /// Events, with lists of candidates where the study names such a file.
+    Events {
+        /// Users, items and events.
+        interactions: Interactions,
+        /// Item ids by user id, best first.
+        lists: std::collections::BTreeMap<String, Vec<String>>,
+    },
+    /// Ready examples.
+    Rows(Vec<Example>),
+}
+
+/// A file by the name that errors show.
+pub(super) struct Named<'a> {
+    pub name: String,
+    pub reader: Box<dyn BufRead + 'a>,
+}
+
+impl Named<'_> {
+    /// The name without its folders.
+    fn base(&self) -> &str {
+        self.name.rsplit(['/', '\\']).next().unwrap_or(&self.name)
+    }
+}
+
+impl Source {
+    /// Reads these files, relative to `root`.
+    ///
+    /// # Errors
+    /// [`DataError`] with everything found wrong, as `file:line`.
+    pub fn read(root: &Path, files: &[String], spec: &RecSpec) -> Result<Self, DataError> {
+        let mut problems = Problems::default();
+        let mut open = |name: &String| match File::open(root.join(name)) {
+            Ok(file) => Some(Named {
+                name: name.clone(),
+                reader: Box::new(BufReader::new(file)),
+            }),
+            Err(error) => {
+                problems.push(
+                    Problem::new(name, format!("cannot be read: {error}"))
+                        .mend("file names are relative to the study file's folder"),
+                );
+                None
+            }
+        };
+        let opened: Vec<_> = files.iter().filter_map(&mut open).collect();
+        let lists = spec.candidates.file.as_ref().and_then(&mut open);
+        problems.or(())?;
+        parse(opened, lists, spec)
+    }
+
+    /// As [`read`](Self::read), from memory: names with their bytes.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn parse(files: &[(&str, &[u8])], spec: &RecSpec) -> Result<Self, DataError> {
+        let named = |(name, bytes): &(&str, &[u8])| Named {
+            name: (*name).to_owned(),
+            reader: Box::new(Cursor::new(bytes.to_vec())),
+        };
+        let is_list = |name: &str| spec.candidates.file.as_deref() == Some(name);
+        let lists = files.iter().find(|(name, _)| is_list(name)).map(named);
+        let files = files.iter().filter(|(name, _)| !is_list(name)).map(named);
+        parse(files.collect(), lists, spec)
+    }
+}
+
+fn parse(
+    files: Vec<Named<'_>>,
+    lists: Option<Named<'_>>,
+    spec: &RecSpec,
+) -> Result<Source, DataError> {
+    let mut problems = Problems::default();
+    if files.is_empty() {
+        problems.push(Problem::new("data.files", "names no file"));
+    }
+    if (spec.candidates.sampling == Sampling::File) != lists.is_some() {
+        problems.push(
+            Problem::new(
+                "data.interactions.candidates",
+                "sampling = \"file\" and file = \"…\" belong together",
+            )
+            .mend("give both or neither"),
+        );
+    }
+    let mut problems = problems.or(Problems::default())?;
+    let names: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
+    let mut builder = Builder::default();
+    match spec.format {
+        Layout::Tallrec => {
+            let rows = tallrec::read(files, spec, &mut problems);
+            return problems.or(Source::Rows(rows));
+        }
+        Layout::Table => table::read(files, spec, &mut builder, &mut problems),
+        Layout::Recbole => recbole::read(files, &mut builder, &mut problems),
+        Layout::Movielens => movielens::read(files, &mut builder, &mut problems),
+        Layout::Mind => mind::read(files, &mut builder, &mut problems),
+        Layout::Amazon => amazon::read(files, &mut builder, &mut problems),
+    }
+    let mut found = Lists::new();
+    if let Some(file) = lists {
+        candidate_lists(file, &builder, &mut found, &mut problems);
+    }
+    if problems.len() == 0 && builder.is_empty() {
+        problems.push(
+            Problem::new(names.join(", "), "no event in these files")
+                .mend("are data.files and data.interactions.format right?"),
+        );
+    }
+    problems.or(Source::Events {
+        interactions: builder.finish(),
+        lists: found,
+    })
+}
+
+/// A user's id, a tab, item ids separated by spaces.
+fn candidate_lists(file: Named<'_>, builder: &Builder, lists: &mut Lists, problems: &mut Problems) {
+    lines::each(file, problems, |place, line| {
+        let (user, items) = line.split_once('\t').ok_or_else(|| {
+            Problem::new(place, "no tab after the user's id")
+                .mend("write: USER, a tab, item ids separated by spaces")
+        })?;
+        let items: Vec<String> = items.split_whitespace().map(str::to_owned).collect();
+        if let Some(unknown) = items.iter().find(|item| !builder.knows(item)) {
+            return Err(
+                Problem::new(place, format!("the item {unknown:?} is in no data file"))
+                    .mend("list only items of data.files"),
+            );
+        }
+        if lists.insert(user.to_owned(), items).is_some() {
+            return Err(
+                Problem::new(place, format!("a second line of user {user:?}"))
+                    .mend("keep one line per user"),
+            );
+        }
+        Ok(())
+    });
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! Lines with their places, and the values in them.
+
+use std::borrow::Cow;
+use std::io::{BufRead, Read};
+
+use super::Named;
+use crate::problem::{Place, Problem, Problems};
+use crate::table::MAX_RECORD;
+
+/// Hands every line that is not blank to `take`, streaming, and collects what it
+/// finds wrong. Lines may end in CRLF. A line that is not UTF-8 is read as
+/// Latin-1, which the older `MovieLens` files are written in: no such text is
+/// valid UTF-8 beyond ASCII but by a rare accident.
+pub(super) fn each(
+    mut file: Named<'_>,
+    problems: &mut Problems,
+    mut take: impl FnMut(&Place, &str) -> Result<(), Problem>,
+) {
+    let mut bytes = Vec::new();
+    let mut place = Place {
+        file: file.name.clone(),
+        line: 0,
+    };
+    loop {
+        bytes.clear();
+        place.line += 1;
+        // One byte more than allowed tells a full line from a cut one.
+        let read = file
+            .reader
+            .by_ref()
+            .take(MAX_RECORD as u64 + 1)
+            .read_until(b'\n', &mut bytes);
+        match read {
+            Ok(0) => return,
+            Ok(taken) if taken > MAX_RECORD => {
+                problems.push(
+                    Problem::new(
+                        &place,
+                        format!("the line is longer than {} MiB", MAX_RECORD >> 20),
+                    )
+                    .mend("is this a text file?"),
+                );
+                return;
+            }
+            Ok(_) => {}
+            Err(error) => {
+                problems.push(Problem::new(&place, format!("cannot be read: {error}")));
+                return;
+            }
+        }
+        let text = decode(&bytes);
+        let mut line = text.trim_end_matches(['\n', '\r']);
+        if place.line == 1 {
+            line = line.trim_start_matches('\u{feff}');
+        }
+        if line.trim().is_empty() {
+            continue;
+        }
+        if let Err(problem) = take(&place, line) {
+            problems.push(problem);
+        }
+    }
+}
+
+fn decode(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
+    }
+}
+
+/// A finite number.
+pub(super) fn number(place: &Place, name: &str, text: &str) -> Result<f64, Problem> {
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite())
+        .ok_or_else(|| {
+            Problem::new(place, format!("{name} is {text:?}, no number"))
+                .mend("write it with digits and a point")
+        })
+}
+
+/// A rating; none where the text is blank.
+pub(super) fn rating(place: &Place, text: &str) -> Result<Option<f32>, Problem> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    number(place, "the rating", text).map(|number| Some(number as f32))
+}
+
+/// A time, in whole units; none where the text is blank.
+pub(super) fn time(place: &Place, text: &str) -> Result<Option<i64>, Problem> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if let Ok(time) = text.parse() {
+        return Ok(Some(time));
+    }
+    number(place, "the time", text).map(|number| Some(number as i64))
+}
+
+/// An id that is there.
+pub(super) fn id<'t>(place: &Place, name: &str, text: &'t str) -> Result<&'t str, Problem> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Problem::new(place, format!("{name} is empty")).mend("fill it in"));
+    }
+    Ok(text)
+}
+
+/// The parts of a line, of which there must be at least `n`.
+pub(super) fn parts<'t>(
+    place: &Place,
+    line: &'t str,
+    separator: &str,
+    n: usize,
+    what: &str,
+) -> Result<Vec<&'t str>, Problem> {
+    let parts: Vec<_> = line.split(separator).collect();
+    if parts.len() < n {
+        return Err(Problem::new(
+            place,
+            format!("{} values, at least {n} are needed", parts.len()),
+        )
+        .mend(format!("a line is {what}, separated by {separator:?}")));
+    }
+    Ok(parts)
+}
+
+/// Files of a name that no reader of this format knows.
+pub(super) fn unknown_file(name: &str, known: &str) -> Problem {
+    Problem::new(name, "the name tells no file of this format").mend(format!("known: {known}"))
+}

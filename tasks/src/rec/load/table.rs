@@ -1,0 +1,94 @@
+//! Events as rows of a table, with whatever the same row tells about user and
+//! item.
+
+use super::lines::{id, rating, time};
+use super::{Builder, Named, RecSpec};
+use crate::problem::{Problem, Problems};
+use crate::suggest;
+use crate::table::{Format, Row, Table};
+
+const ROLES: [&str; 5] = ["user", "item", "rating", "time", "title"];
+
+pub(super) fn read(
+    files: Vec<Named<'_>>,
+    spec: &RecSpec,
+    builder: &mut Builder,
+    problems: &mut Problems,
+) {
+    let key = "data.interactions.columns";
+    for role in spec.columns.keys() {
+        if !ROLES.contains(&role.as_str()) {
+            problems.push(
+                Problem::new(key, format!("{role:?} is no part of an event"))
+                    .mend(suggest::instead(role, "parts", ROLES)),
+            );
+        }
+    }
+    for file in files {
+        let Some(format) = Format::of(&file.name) else {
+            problems.push(
+                Problem::new(&file.name, "the extension tells no known format")
+                    .mend("use .jsonl, .csv or .tsv, or name data.interactions.format"),
+            );
+            continue;
+        };
+        let table = match Table::parse(&file.name, format, file.reader) {
+            Ok(table) => table,
+            Err(error) => {
+                problems.extend(error);
+                continue;
+            }
+        };
+        let columns = table.columns();
+        let mut missing = false;
+        let attributes = spec.user_attributes.iter().chain(&spec.item_attributes);
+        for name in ["user", "item"]
+            .map(|role| column(spec, role))
+            .into_iter()
+            .chain(spec.columns.values().map(String::as_str))
+            .chain(attributes.map(String::as_str))
+        {
+            if !columns.contains(name) {
+                missing = true;
+                problems.push(
+                    Problem::new(&file.name, format!("there is no column {name:?}"))
+                        .mend(suggest::instead(name, "columns", columns.iter().copied())),
+                );
+            }
+        }
+        if missing {
+            continue;
+        }
+        for row in &table.rows {
+            if let Err(problem) = event(row, spec, builder) {
+                problems.push(problem);
+            }
+        }
+    }
+}
+
+fn column<'s>(spec: &'s RecSpec, role: &'s str) -> &'s str {
+    spec.columns.get(role).map_or(role, String::as_str)
+}
+
+fn event(row: &Row, spec: &RecSpec, builder: &mut Builder) -> Result<(), Problem> {
+    let place = row.place();
+    let get = |role| {
+        let value = row.values.get(column(spec, role));
+        value.map_or("", String::as_str)
+    };
+    let user_id = id(&place, column(spec, "user"), get("user"))?;
+    let item_id = id(&place, column(spec, "item"), get("item"))?;
+    let stars = rating(&place, get("rating"))?;
+    let at = time(&place, get("time"))?;
+    let (user, item) = (builder.user(user_id), builder.item(item_id));
+    builder.title(item, get("title"));
+    for name in &spec.user_attributes {
+        builder.user_attribute(user, name, row.values.get(name).map_or("", String::as_str));
+    }
+    for name in &spec.item_attributes {
+        builder.item_attribute(item, name, row.values.get(name).map_or("", String::as_str));
+    }
+    builder.event(user, item, stars, at);
+    Ok(())
+}

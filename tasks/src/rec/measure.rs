@@ -1,0 +1,183 @@
+//! What baselines are worth, by the labels alone: no task is asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::{Baseline, Prediction};
+use crate::{AnswerForm, Example, Label, Metric, Observation, Outcome, grade, parse};
+
+/// One baseline on one group; measures of other labels are absent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Measures {
+    /// Examples with a prediction.
+    pub n: usize,
+    /// Mean normalised discounted cumulative gain of the first ten (Järvelin and
+    /// Kekäläinen, 2002; binary gains), in `0..=1`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ndcg_10: Option<f64>,
+    /// Share of examples with a relevant item among the first ten.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hit_10: Option<f64>,
+    /// Mean reciprocal rank of the first relevant item, over the whole list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mrr: Option<f64>,
+    /// Area under the ROC curve of yes against no.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auc: Option<f64>,
+    /// Share of right answers, likes from a chance of ½ on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
+    /// Root mean squared error, in the ratings' own scale.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rmse: Option<f64>,
+    /// Mean absolute error, in the ratings' own scale.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mae: Option<f64>,
+}
+
+impl Measures {
+    /// The measure shown first, with its name: `N@10`, `AUC` or `RMSE`.
+    pub fn first(&self) -> Option<(&'static str, f64)> {
+        self.ndcg_10
+            .map(|value| ("N@10", value))
+            .or(self.auc.map(|value| ("AUC", value)))
+            .or(self.rmse.map(|value| ("RMSE", value)))
+    }
+}
+
+impl Baseline {
+    /// How good the predictions are over all these examples.
+    pub fn measure<'e>(&self, examples: impl IntoIterator<Item = &'e Example>) -> Measures {
+        let mut ranks = Vec::new();
+        let mut errors = Vec::new();
+        let mut likes = Vec::new();
+        for example in examples {
+            match (self.predictions.get(&example.input.id), &example.label) {
+                (Some(Prediction::Ranking(titles)), Label::Relevant(relevant)) => {
+                    ranks.push(Rank::of(titles, relevant));
+                }
+                (Some(Prediction::Rating(said)), Label::Number(truth)) => {
+                    errors.push(said - truth);
+                }
+                (Some(said @ Prediction::Likes(_)), label @ Label::Class(_)) => {
+                    likes.push((graded(said, label), label));
+                }
+                _ => {}
+            }
+        }
+        let mean = |values: &mut dyn Iterator<Item = f64>| {
+            let values: Vec<f64> = values.collect();
+            (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+        };
+        let observations: Vec<Observation<'_>> = likes
+            .iter()
+            .map(|(outcome, label)| Observation {
+                outcome,
+                label,
+                cluster: None,
+            })
+            .collect();
+        Measures {
+            n: ranks.len() + errors.len() + likes.len(),
+            ndcg_10: mean(&mut ranks.iter().map(|rank| rank.ndcg_10)),
+            hit_10: mean(
+                &mut ranks
+                    .iter()
+                    .map(|rank| f64::from(u8::from(rank.first <= 10.0))),
+            ),
+            mrr: mean(&mut ranks.iter().map(|rank| 1.0 / rank.first)),
+            auc: Metric::Auc.reduce(&observations).value,
+            accuracy: Metric::Accuracy.reduce(&observations).value,
+            rmse: mean(&mut errors.iter().map(|error| error * error)).map(f64::sqrt),
+            mae: mean(&mut errors.iter().map(|error| error.abs())),
+        }
+    }
+
+    /// [`measure`](Self::measure) by group.
+    pub fn by_group(&self, examples: &[Example]) -> BTreeMap<String, Measures> {
+        let groups: BTreeSet<&str> = examples
+            .iter()
+            .map(|example| example.input.group.as_str())
+            .collect();
+        let of = |group: &str| {
+            let own = examples
+                .iter()
+                .filter(|example| example.input.group == group);
+            (group.to_owned(), self.measure(own))
+        };
+        groups.into_iter().map(of).collect()
+    }
+}
+
+fn graded(said: &Prediction, label: &Label) -> Outcome {
+    let form = AnswerForm::choice(["yes", "no"]);
+    match said.reply(&form) {
+        Some(reply) => grade::grade(&parse::parse(&form, &reply), label),
+        None => Outcome::Failed {
+            reason: "no prediction of this form".into(),
+        },
+    }
+}
+
+/// Where the relevant titles stand.
+struct Rank {
+    ndcg_10: f64,
+    /// The first relevant one, from 1; infinite where there is none.
+    first: f64,
+}
+
+impl Rank {
+    fn of(titles: &[String], relevant: &[String]) -> Self {
+        let gain = |at: usize| 1.0 / (at as f64 + 2.0).log2();
+        let places: Vec<usize> = titles
+            .iter()
+            .enumerate()
+            .filter(|(_, title)| relevant.contains(title))
+            .map(|(at, _)| at)
+            .collect();
+        let ideal: f64 = (0..relevant.len().min(10)).map(gain).sum();
+        let found: f64 = places
+            .iter()
+            .take_while(|at| **at < 10)
+            .map(|at| gain(*at))
+            .sum();
+        Self {
+            ndcg_10: if ideal > 0.0 { found / ideal } else { 0.0 },
+            first: places.first().map_or(f64::INFINITY, |at| *at as f64 + 1.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Input;
+
+    fn baseline(prediction: Prediction) -> Baseline {
+        Baseline {
+            name: "b".to_owned(),
+            predictions: BTreeMap::from([("1".to_owned(), prediction)]),
+        }
+    }
+
+    #[test]
+    fn measures_equal_their_formulas() {
+        let titles = ["a", "b", "c"].map(str::to_owned).to_vec();
+        let ranked = baseline(Prediction::Ranking(titles));
+        let of = |relevant: &[&str]| {
+            let relevant = relevant.iter().map(|title| (*title).to_owned()).collect();
+            ranked.measure(&[Input::new("1", "g").with_label(Label::Relevant(relevant))])
+        };
+        let third = of(&["c"]);
+        assert_eq!(third.first(), Some(("N@10", 0.5)));
+        assert_eq!((third.hit_10, third.mrr), (Some(1.0), Some(1.0 / 3.0)));
+        // Two relevant: (1 + 1/log2(4)) / (1 + 1/log2(3)).
+        let two = of(&["a", "c"]).ndcg_10.unwrap();
+        assert!((two - 1.5 / (1.0 + 1.0 / 3.0_f64.log2())).abs() < 1e-12);
+        assert_eq!(of(&["x"]).mrr, Some(0.0));
+        let rated = baseline(Prediction::Rating(3.0));
+        let rated = rated.measure(&[Input::new("1", "g").with_label(Label::Number(5.0))]);
+        assert_eq!((rated.rmse, rated.mae, rated.n), (Some(2.0), Some(2.0), 1));
+    }
+}

@@ -1,0 +1,267 @@
+//! From events to examples.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::build::Lists;
+use super::candidates::{List, Sampler};
+use super::predict::{Asked, Known};
+use super::targets::{self, Aim, history};
+use super::{
+    Baseline, Catalogue, Form, Interaction, Interactions, Layout, RecSpec, Shift, Source, Target,
+    Ties, field, predict, shift, text,
+};
+use crate::problem::{DataError, Problem, Problems};
+use crate::{Example, Input, Label};
+
+/// Examples, and what was learnt from the training part.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The examples, by user and time.
+    pub examples: Vec<Example>,
+    /// The items; none where the files hold ready rows.
+    pub catalogue: Option<Arc<Catalogue>>,
+    /// What methods without a language model predict for the examples.
+    pub baselines: Vec<Baseline>,
+}
+
+impl RecSpec {
+    /// Reads these files, relative to `root`, and prepares their examples.
+    ///
+    /// # Errors
+    /// [`DataError`], as `file:line` or by the study's key.
+    pub fn load(&self, root: &std::path::Path, files: &[String]) -> Result<Prepared, DataError> {
+        self.check()?;
+        self.prepare(Source::read(root, files, self)?)
+    }
+
+    /// Turns events into examples and learns the baselines.
+    ///
+    /// # Errors
+    /// [`DataError`], by the study's key.
+    pub fn prepare(&self, source: Source) -> Result<Prepared, DataError> {
+        self.check()?;
+        match source {
+            Source::Rows(examples) => Ok(Prepared {
+                baselines: predict::rows(self, &examples),
+                examples,
+                catalogue: None,
+            }),
+            Source::Events {
+                interactions,
+                lists,
+            } => events(self, interactions, &lists),
+        }
+    }
+
+    /// The rating above which an item is liked.
+    pub fn liked_above(&self) -> f32 {
+        self.like_above.unwrap_or(if self.format == Layout::Mind {
+            0.0
+        } else {
+            3.0
+        })
+    }
+
+    /// Whether this event means that the user likes the item.
+    pub(super) fn likes(&self, event: &Interaction) -> bool {
+        event
+            .rating
+            .is_none_or(|rating| rating > self.liked_above())
+    }
+
+    fn check(&self) -> Result<(), DataError> {
+        let mut problems = Problems::default();
+        let key = |name: &str| format!("data.interactions.{name}");
+        if self.history == 0 {
+            problems.push(
+                Problem::new(key("history"), "0 shows nothing of a user")
+                    .mend("set it to 1 or more"),
+            );
+        }
+        if self.candidates.count < 2 {
+            problems.push(
+                Problem::new(key("candidates.count"), "fewer than two are no choice")
+                    .mend("set it to 2 or more, or sampling = \"catalogue\""),
+            );
+        }
+        if self.like_above.is_some_and(|rating| !rating.is_finite()) {
+            problems.push(Problem::new(key("like_above"), "no number").mend("write a rating"));
+        }
+        if self.users == Some(0) || self.per_user == Some(0) {
+            problems.push(
+                Problem::new(key("users"), "0 leaves no example")
+                    .mend("leave users and per_user out to take all"),
+            );
+        }
+        if self.label == Target::Rating && self.examples == Form::Listwise {
+            problems.push(
+                Problem::new(key("label"), "a list has no rating")
+                    .mend("set examples = \"pointwise\""),
+            );
+        }
+        if self.shift == Shift::File && self.format != Layout::Tallrec {
+            problems.push(
+                Problem::new(key("shift"), "events of several files are joined")
+                    .mend("only TALLRec's rows belong to a file each"),
+            );
+        }
+        let table = !self.columns.is_empty()
+            || !self.user_attributes.is_empty()
+            || !self.item_attributes.is_empty();
+        if table && self.format != Layout::Table {
+            problems.push(
+                Problem::new(key("columns"), "this format names its own columns")
+                    .mend("leave columns and attributes out, or set format = \"table\""),
+            );
+        }
+        problems.or(())
+    }
+}
+
+fn events(spec: &RecSpec, mut data: Interactions, lists: &Lists) -> Result<Prepared, DataError> {
+    if spec.ties != Ties::File {
+        targets::order(&mut data, spec.ties);
+    }
+    let (aims, training) = targets::find(spec, &data)?;
+    let known = Known::learn(spec, &data, &training);
+    let catalogue = known.catalogue.clone();
+    let groups = shift::groups(spec, &data, &catalogue, &known.activity, &aims);
+    let sampler = Sampler::new(spec, &data, &catalogue, lists);
+    let mut problems = Problems::default();
+    let mut examples = Vec::with_capacity(aims.len());
+    let mut asked = Vec::with_capacity(aims.len());
+    let mut ids: BTreeMap<String, usize> = BTreeMap::new();
+    for (aim, group) in aims.iter().zip(groups) {
+        let id = unique(&mut ids, id(&data, aim));
+        let before = history(spec, &data, aim);
+        let input = Input {
+            cluster: Some(data.users[aim.user as usize].id.clone()),
+            ..Input::new(&id, group)
+        };
+        let input = with_history(spec, &data, &before, aim, input);
+        match spec.examples {
+            Form::Pointwise => match label(spec, aim) {
+                Ok(label) => {
+                    asked.push(Asked::new(id, aim, Vec::new()));
+                    examples.push(with_item(&catalogue, aim.item, input).with_label(label));
+                }
+                Err(problem) => problems.push(problem),
+            },
+            Form::Listwise => match sampler.list(aim, &id) {
+                Ok(list) => {
+                    examples.push(with_list(&data, &list, input));
+                    asked.push(Asked::new(id, aim, list.items));
+                }
+                Err(problem) => problems.push(problem),
+            },
+        }
+    }
+    if spec.examples == Form::Pointwise && spec.label == Target::Like {
+        let first = examples.first().map(|example| &example.label);
+        if examples.iter().all(|example| Some(&example.label) == first) {
+            problems.push(
+                Problem::new(
+                    "data.interactions.examples",
+                    "every example has the same label",
+                )
+                .mend("pointwise examples need ratings or unclicked impressions; see like_above"),
+            );
+        }
+    }
+    let baselines = predict::all(spec, &data, &known, &asked);
+    problems.or(Prepared {
+        examples,
+        catalogue: Some(catalogue),
+        baselines,
+    })
+}
+
+/// `user:item:time`, or the place among the user's events without a time.
+fn id(data: &Interactions, aim: &Aim) -> String {
+    let user = &data.users[aim.user as usize].id;
+    let item = &data.items[aim.item as usize].id;
+    match aim.time {
+        Some(time) => format!("{user}:{item}:{time}"),
+        None => format!("{user}:{item}:#{}", aim.at - aim.start),
+    }
+}
+
+/// The same event twice in the files would be one id twice.
+fn unique(ids: &mut BTreeMap<String, usize>, id: String) -> String {
+    let seen = ids.entry(id.clone()).or_default();
+    *seen += 1;
+    if *seen == 1 {
+        id
+    } else {
+        format!("{id}:{seen}")
+    }
+}
+
+fn label(spec: &RecSpec, aim: &Aim) -> Result<Label, Problem> {
+    match (spec.label, aim.rating) {
+        (Target::Like, Some(rating)) if rating <= spec.liked_above() => {
+            Ok(Label::Class("no".into()))
+        }
+        (Target::Like, _) => Ok(Label::Class("yes".into())),
+        (Target::Rating, Some(rating)) => Ok(Label::Number(f64::from(rating))),
+        (Target::Rating, None) => Err(Problem::new(
+            "data.interactions.label",
+            "an event without a rating",
+        )
+        .mend("label = \"rating\" needs one on every target")),
+    }
+}
+
+fn with_history(
+    spec: &RecSpec,
+    data: &Interactions,
+    before: &[&Interaction],
+    aim: &Aim,
+    mut input: Input,
+) -> Input {
+    let shown = &before[before.len().saturating_sub(spec.history)..];
+    let title = |event: &&Interaction| data.items[event.item as usize].title.as_str();
+    let join = |events: &[&Interaction]| -> String {
+        let titles: Vec<&str> = events.iter().map(title).collect();
+        titles.join("\n")
+    };
+    let (liked, disliked): (Vec<_>, Vec<_>) = shown.iter().partition(|event| spec.likes(event));
+    let sentences: Vec<String> = shown
+        .iter()
+        .map(|event| text::sentence(&data.items[event.item as usize]))
+        .collect();
+    if let Some(profile) = text::profile(&data.users[aim.user as usize]) {
+        input = input.with_field(field::USER, profile);
+    }
+    input
+        .with_field(field::HISTORY, join(shown))
+        .with_field(field::HISTORY_TEXT, sentences.join("\n"))
+        .with_field(field::LIKED, join(&liked))
+        .with_field(field::DISLIKED, join(&disliked))
+}
+
+fn with_item(catalogue: &Catalogue, item: u32, input: Input) -> Input {
+    let known = &catalogue.items()[item as usize];
+    input
+        .with_field(field::ITEM, &known.title)
+        .with_field(field::ITEM_TEXT, text::sentence(known))
+        .with_field(field::POPULARITY, text::popularity(catalogue, item))
+}
+
+fn with_list(data: &Interactions, list: &List, mut input: Input) -> Example {
+    let item = |item: &u32| &data.items[*item as usize];
+    if !list.items.is_empty() {
+        let titles: Vec<&str> = list.items.iter().map(|i| item(i).title.as_str()).collect();
+        let sentences: Vec<String> = list.items.iter().map(|i| text::sentence(item(i))).collect();
+        input = input
+            .with_field(field::CANDIDATES, titles.join("\n"))
+            .with_field(field::CANDIDATES_TEXT, sentences.join("\n"));
+    }
+    let relevant = list
+        .relevant
+        .iter()
+        .map(|i| item(i).title.clone())
+        .collect();
+    input.with_label(Label::Relevant(relevant))
+}

@@ -1,0 +1,240 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// How recommendation data are read and become examples: the study's
+/// `[data.interactions]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RecSpec {
+    /// How the files are written.
+    pub format: Layout,
+    /// With [`Layout::Table`]: which column is what, by the names `user`,
+    /// `item`, `rating`, `time` and `title`. Absent: the column of that name.
+    pub columns: BTreeMap<String, String>,
+    /// With [`Layout::Table`]: columns that tell something about the user.
+    pub user_attributes: Vec<String>,
+    /// With [`Layout::Table`]: columns that tell something about the item.
+    pub item_attributes: Vec<String>,
+    /// The form of the examples.
+    pub examples: Form,
+    /// What a pointwise example's label is.
+    pub label: Target,
+    /// What the groups are cut by.
+    pub shift: Shift,
+    /// Which events become examples.
+    pub split: Split,
+    /// Which held-out part they are taken from.
+    pub part: Part,
+    /// Which of one user's events of the same time comes first.
+    pub ties: Ties,
+    /// Examples per user at most, the latest ones; all where absent.
+    pub per_user: Option<usize>,
+    /// Where a listwise example's candidates come from.
+    pub candidates: Candidates,
+    /// Events of the history shown, the latest ones.
+    pub history: usize,
+    /// Events that must lie before a target for it to become an example.
+    pub min_history: usize,
+    /// A rating above this means that the user liked the item. Absent: 3, and
+    /// for clicks 0. An event without a rating counts as liked.
+    pub like_above: Option<f32>,
+    /// Users to take examples of, drawn by `seed`; all where absent. The
+    /// training part always keeps every user.
+    pub users: Option<usize>,
+    /// Seeds candidates, their order and the draw of users. Not the run's
+    /// seed: every run meets the same examples.
+    pub seed: u64,
+}
+
+impl Default for RecSpec {
+    fn default() -> Self {
+        Self {
+            format: Layout::default(),
+            columns: BTreeMap::new(),
+            user_attributes: Vec::new(),
+            item_attributes: Vec::new(),
+            examples: Form::default(),
+            label: Target::default(),
+            shift: Shift::default(),
+            split: Split::default(),
+            part: Part::default(),
+            ties: Ties::default(),
+            per_user: None,
+            candidates: Candidates::default(),
+            history: 10,
+            min_history: 1,
+            like_above: None,
+            users: None,
+            seed: 0,
+        }
+    }
+}
+
+/// How files of interactions are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layout {
+    /// JSONL, CSV or TSV with one event per row.
+    #[default]
+    Table,
+    /// `RecBole` atomic files: `.inter`, `.item`, `.user` with typed headers.
+    #[serde(alias = "llmrank")]
+    Recbole,
+    /// `u.data`, `u.item`, `u.user` (100K); `ratings.dat`, `movies.dat`,
+    /// `users.dat` (1M, 10M); `ratings.csv`, `movies.csv` (20M and later).
+    #[serde(
+        alias = "movielens-100k",
+        alias = "movielens-1m",
+        alias = "movielens-10m",
+        alias = "movielens-20m",
+        alias = "movielens-25m"
+    )]
+    Movielens,
+    /// `news.tsv` and `behaviors.tsv` (Wu et al., "MIND", ACL 2020).
+    Mind,
+    /// Reviews and metadata in JSON Lines, as published in 2018 and in 2023.
+    Amazon,
+    /// JSON arrays with `input` and `output` (Bao et al., "`TALLRec`",
+    /// `RecSys` 2023). These hold ready rows, not events.
+    Tallrec,
+}
+
+/// What one example asks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// About one item.
+    Pointwise,
+    /// Which of several items comes next.
+    #[default]
+    Listwise,
+}
+
+/// What a pointwise example's label is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// `yes` or `no`: whether the user likes the item.
+    #[default]
+    Like,
+    /// The rating as a number.
+    Rating,
+}
+
+/// What groups are cut by. Every cut knows only what lies before the target,
+/// the training part, and attributes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shift {
+    /// One group, `all`.
+    #[default]
+    None,
+    /// `head`: at least 90 % of the items are less popular than the target in
+    /// the training part; `mid`; `tail`: fewer than 50 % are.
+    Popularity,
+    /// `light`, `regular`, `heavy`: thirds of the examples by the user's
+    /// training events.
+    Activity,
+    /// `warm`, `cold`: whether the target has at least five training events.
+    #[serde(alias = "cold")]
+    ColdItems,
+    /// `warm`, `cold`: whether the user has at least five training events.
+    ColdUsers,
+    /// `early`, `late`: halves of the examples by the target's time.
+    Time,
+    /// The user's gender.
+    Gender,
+    /// `<25`, `25-34`, `35-44`, `45+`: the user's age in years.
+    Age,
+    /// The user's occupation.
+    Occupation,
+    /// The target's category, or the first of its genres.
+    Category,
+    /// `short`, `medium`, `long`: thirds of the examples by the number of
+    /// events before the target.
+    HistoryLength,
+    /// The file a row is from (`TALLRec` only).
+    File,
+}
+
+/// Which events become examples, and which the training part is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Split {
+    /// Each user's last event is the test part, the one before the validation
+    /// part. All events not used as targets are the training part.
+    #[default]
+    LeaveOneOut,
+    /// One moment for all users: the last tenth of all events is the test part,
+    /// the tenth before the validation part. Training is what lies before.
+    Time,
+    /// Every event with enough history. Training is each user's first
+    /// `min_history` events.
+    Rolling,
+}
+
+/// Which held-out part becomes examples.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// The last one.
+    #[default]
+    Test,
+    /// The one before.
+    Validation,
+    /// Both; neither is in the training part then.
+    Both,
+}
+
+/// Which of one user's events of the same time comes first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ties {
+    /// The one that stands first in the files.
+    #[default]
+    File,
+    /// The one whose item has the lower id, as a number where it is one.
+    Item,
+}
+
+/// Where candidates come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Candidates {
+    /// How many, the target among them.
+    pub count: usize,
+    /// How the others are drawn.
+    pub sampling: Sampling,
+    /// With [`Sampling::File`]: lines of a user's id, a tab, and item ids
+    /// separated by spaces, best first.
+    pub file: Option<String>,
+}
+
+impl Default for Candidates {
+    fn default() -> Self {
+        Self {
+            count: 20,
+            sampling: Sampling::default(),
+            file: None,
+        }
+    }
+}
+
+/// How candidates other than the target are drawn; never an item that the user
+/// has met.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sampling {
+    /// Every item alike.
+    #[default]
+    Uniform,
+    /// In proportion to training events.
+    Popularity,
+    /// The first ones of the user's line in a file.
+    File,
+    /// What was shown with the target: the user's events of the same time.
+    Logged,
+    /// None: the whole catalogue is to be ranked.
+    Catalogue,
+}

@@ -1,0 +1,221 @@
+//! Which events become examples, and which events the training part is.
+
+use std::collections::BTreeSet;
+
+use super::seeded::Stream;
+use super::{Form, Interaction, Interactions, Part, RecSpec, Sampling, Split, Ties};
+use crate::problem::{DataError, Problem};
+
+/// One event to be predicted.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Aim {
+    pub user: u32,
+    pub item: u32,
+    pub rating: Option<f32>,
+    pub time: Option<i64>,
+    /// Where the user's events begin, in [`Interactions::events`].
+    pub start: usize,
+    /// The event itself, in [`Interactions::events`].
+    pub at: usize,
+    /// Events of the user's before it that a history may show.
+    pub before: usize,
+}
+
+/// An event that was only shown: an impression without a click.
+pub(super) fn only_shown(event: &Interaction) -> bool {
+    event.rating == Some(0.0)
+}
+
+/// Events of one user's before `aim` that a history may show, oldest first.
+/// What was shown at one moment is predicted together, so none of it is history
+/// to the rest.
+pub(super) fn history<'d>(
+    spec: &RecSpec,
+    data: &'d Interactions,
+    aim: &Aim,
+) -> Vec<&'d Interaction> {
+    let logged = spec.candidates.sampling == Sampling::Logged;
+    data.events[aim.start..aim.at]
+        .iter()
+        .filter(|event| !only_shown(event))
+        .filter(|event| !logged || event.time.is_none() || event.time < aim.time)
+        .collect()
+}
+
+/// Orders events as the study wants ties broken.
+pub(super) fn order(data: &mut Interactions, ties: Ties) {
+    if ties == Ties::File {
+        return;
+    }
+    let items = &data.items;
+    let key = |event: &Interaction| {
+        let id = items[event.item as usize].id.as_str();
+        (id.parse::<u64>().unwrap_or(u64::MAX), id)
+    };
+    data.events
+        .sort_by(|a, b| (a.user, a.time, key(a)).cmp(&(b.user, b.time, key(b))));
+}
+
+/// The targets, and for every event whether it is in the training part.
+pub(super) fn find(
+    spec: &RecSpec,
+    data: &Interactions,
+) -> Result<(Vec<Aim>, Vec<bool>), DataError> {
+    let split = Cut::new(spec, data)?;
+    let logged = spec.candidates.sampling == Sampling::Logged;
+    let mut training = vec![true; data.events.len()];
+    let mut aims = Vec::new();
+    let mut start = 0;
+    for events in data.by_user() {
+        let eligible: Vec<usize> = (0..events.len())
+            .filter(|&at| spec.examples == Form::Pointwise || !only_shown(&events[at]))
+            .collect();
+        let mut before = 0;
+        let mut shown_before = Vec::with_capacity(events.len());
+        for event in events {
+            shown_before.push(before);
+            before += usize::from(!only_shown(event));
+        }
+        let (held_out, chosen) = split.choose(spec, events, &eligible, &shown_before);
+        for at in held_out {
+            training[start + at] = false;
+        }
+        let mut moments = BTreeSet::new();
+        let mut own: Vec<Aim> = chosen
+            .into_iter()
+            // What was shown at one moment is one list.
+            .filter(|&at| {
+                !logged || spec.examples == Form::Pointwise || moments.insert(events[at].time)
+            })
+            .map(|at| Aim {
+                user: events[at].user,
+                item: events[at].item,
+                rating: events[at].rating,
+                time: events[at].time,
+                start,
+                at: start + at,
+                before: shown_before[at],
+            })
+            .collect();
+        for aim in &mut own {
+            if logged {
+                aim.before = history(spec, data, aim).len();
+            }
+        }
+        own.retain(|aim| aim.before >= spec.min_history);
+        let skip = own
+            .len()
+            .saturating_sub(spec.per_user.unwrap_or(usize::MAX));
+        aims.extend(own.into_iter().skip(skip));
+        start += events.len();
+    }
+    if let Some(users) = spec.users {
+        draw_users(spec, data, users, &mut aims);
+    }
+    if aims.is_empty() {
+        return Err(Problem::new(
+            "data.interactions",
+            format!(
+                "no event has {} or more events of its user's before it in this part",
+                spec.min_history
+            ),
+        )
+        .mend("lower min_history, or take another split or part")
+        .into());
+    }
+    Ok((aims, training))
+}
+
+/// Keeps the aims of this many users.
+fn draw_users(spec: &RecSpec, data: &Interactions, users: usize, aims: &mut Vec<Aim>) {
+    let mut drawn: Vec<u32> = aims.iter().map(|aim| aim.user).collect();
+    drawn.dedup();
+    drawn.sort_by_cached_key(|user| {
+        Stream::new(spec.seed, "users", &data.users[*user as usize].id).next()
+    });
+    drawn.truncate(users);
+    let drawn: BTreeSet<u32> = drawn.into_iter().collect();
+    aims.retain(|aim| drawn.contains(&aim.user));
+}
+
+/// Where time is cut.
+struct Cut {
+    validation: i64,
+    test: i64,
+}
+
+impl Cut {
+    fn new(spec: &RecSpec, data: &Interactions) -> Result<Self, DataError> {
+        if spec.split != Split::Time {
+            return Ok(Self {
+                validation: 0,
+                test: 0,
+            });
+        }
+        let mut times: Vec<i64> = data.events.iter().filter_map(|event| event.time).collect();
+        times.sort_unstable();
+        let at = |tenths: usize| times.get(times.len() * tenths / 10).copied();
+        match (at(8), at(9)) {
+            (Some(validation), Some(test)) => Ok(Self { validation, test }),
+            _ => Err(
+                Problem::new("data.interactions.split", "the events have no time")
+                    .mend("set split = \"leave-one-out\", or name the column of the time")
+                    .into(),
+            ),
+        }
+    }
+
+    /// Of one user's events: those that are not in the training part, and those
+    /// that are targets.
+    fn choose(
+        &self,
+        spec: &RecSpec,
+        events: &[Interaction],
+        eligible: &[usize],
+        before: &[usize],
+    ) -> (Vec<usize>, Vec<usize>) {
+        match spec.split {
+            Split::LeaveOneOut => {
+                let from_end = |n: usize| eligible.len().checked_sub(n).map(|at| eligible[at]);
+                let chosen: Vec<usize> = match spec.part {
+                    Part::Test => from_end(1).into_iter().collect(),
+                    Part::Validation => from_end(2).into_iter().collect(),
+                    Part::Both => from_end(2).into_iter().chain(from_end(1)).collect(),
+                };
+                // What follows a target would tell the training part its future.
+                let first = chosen.first().copied().unwrap_or(events.len());
+                ((first..events.len()).collect(), chosen)
+            }
+            Split::Time => {
+                let begin = match spec.part {
+                    Part::Test => self.test,
+                    Part::Validation | Part::Both => self.validation,
+                };
+                let held_out = |at: &usize| events[*at].time.is_some_and(|time| time >= begin);
+                let wanted = |at: &usize| {
+                    spec.part != Part::Validation
+                        || events[*at].time.is_some_and(|time| time < self.test)
+                };
+                (
+                    (0..events.len()).filter(held_out).collect(),
+                    eligible
+                        .iter()
+                        .copied()
+                        .filter(held_out)
+                        .filter(wanted)
+                        .collect(),
+                )
+            }
+            Split::Rolling => {
+                let held_out: Vec<usize> = (0..events.len())
+                    .filter(|&at| before[at] >= spec.min_history)
+                    .collect();
+                let chosen = eligible
+                    .iter()
+                    .copied()
+                    .filter(|&at| before[at] >= spec.min_history);
+                (held_out, chosen.collect())
+            }
+        }
+    }
+}
