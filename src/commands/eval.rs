@@ -14,7 +14,7 @@ use crate::cli::Eval;
 use crate::exit::{Exit, Failure};
 use crate::kinds::Kinds;
 use crate::progress::{Progress, Verbosity};
-use crate::report::{BaselineScores, grouped, score, worst, write_baselines};
+use crate::report::{BaselineScores, grouped, score_as, worst, write_baselines};
 use crate::session::Session;
 
 /// One prompt's scores.
@@ -27,6 +27,7 @@ struct Row {
 #[derive(Debug, Serialize)]
 struct Table {
     study: String,
+    metric: String,
     prompts: Vec<Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     baselines: Vec<BaselineScores>,
@@ -89,6 +90,7 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     });
     let table = Table {
         study: study.name.clone(),
+        metric: session.built.task.metric().name(),
         prompts: rows.collect(),
         baselines: baselines.filter(|row| !row.groups.is_empty()).collect(),
         spent: gateway.spent(),
@@ -144,7 +146,7 @@ fn text(table: &Table) -> String {
                 out,
                 "  {:12} {:>15}  n {:>4}  {role}{mark}",
                 group.group,
-                score(group),
+                score_as(&table.metric, group),
                 group.n
             );
             if group.unparseable + group.failed > 0 {
@@ -157,7 +159,7 @@ fn text(table: &Table) -> String {
             out.push('\n');
         }
     }
-    let _ = write_baselines(&table.baselines, &mut out);
+    let _ = write_baselines(&table.metric, &table.baselines, &mut out);
     let _ = writeln!(
         out,
         "Spent {} calls, {} tokens. Brackets: 95% intervals.",

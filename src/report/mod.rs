@@ -4,7 +4,7 @@ mod baselines;
 mod text;
 
 pub(crate) use baselines::write as write_baselines;
-pub(crate) use text::{grouped, score};
+pub(crate) use text::{grouped, score, score_as};
 
 use std::collections::BTreeMap;
 

@@ -12,5 +12,7 @@ mod fetch;
 mod fetch_stage;
 mod http;
 #[cfg(unix)]
+mod rectasks;
+#[cfg(unix)]
 mod resume;
 mod support;
