@@ -66,8 +66,8 @@ pub(super) const DATASET: Dataset = Dataset {
     ],
     prepared: Pinned {
         path: "ml-100k-v1.jsonl",
-        bytes: 0,
-        sha256: "",
+        bytes: 20_637_991,
+        sha256: "5c943795020f52ef8dcb783753f7a3d4f788a19673e1b94c9791f7864ac1d0e6",
     },
     read,
     interactions: Some(Attributes {
@@ -131,12 +131,13 @@ fn rows(data: &Interactions) -> Result<Vec<u8>, String> {
         let (Some(rating), Some(time)) = (event.rating, event.time) else {
             return Err(format!("{at}: no rating or no time"));
         };
-        let year = of_item("year");
-        let title = if year.is_empty() {
-            item.title.clone()
-        } else {
-            format!("{} ({year})", item.title)
+        // One film has neither; the published file misspells that.
+        let year = Some(of_item("year")).filter(|year| *year != "unkonwn");
+        let title = match year {
+            Some(year) => format!("{} ({year})", item.title),
+            None => item.title.replace("unkonwn", "unknown"),
         };
+        let year = year.unwrap_or_default();
         let row = Row {
             id: format!("{}:{}:{time}", user.id, item.id),
             user: &user.id,

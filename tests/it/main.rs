@@ -12,6 +12,8 @@ mod fetch;
 mod fetch_stage;
 mod http;
 #[cfg(unix)]
+mod recdata;
+#[cfg(unix)]
 mod rectasks;
 #[cfg(unix)]
 mod resume;

@@ -85,14 +85,23 @@ fn age(years: &str) -> &'static str {
     }
 }
 
-/// Where to cut into this many parts of about equal size; equal values stay
-/// together.
+/// Where to cut into this many parts as equal in size as values that stay
+/// together allow.
 pub(super) fn cuts(values: &[f64], parts: usize) -> Vec<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    (1..parts)
-        .filter_map(|part| sorted.get(sorted.len() * part / parts).copied())
-        .collect()
+    let cut = |part: usize| {
+        let wanted = sorted.len() * part / parts;
+        let value = sorted.get(wanted)?;
+        let before = sorted.partition_point(|other| other < value);
+        let after = sorted.partition_point(|other| other <= value);
+        let next = sorted.get(after);
+        Some(match next {
+            Some(next) if after - wanted < wanted - before => *next,
+            _ => *value,
+        })
+    };
+    (1..parts).filter_map(cut).collect()
 }
 
 /// Which part a value falls in; a cut belongs to the part above it.
@@ -110,6 +119,8 @@ mod tests {
         let cuts = cuts(&values, 3);
         let bands = values.map(|value| band(&cuts, value));
         assert_eq!(bands, [0, 0, 0, 1, 2, 2]);
+        let cuts = super::cuts(&[1.0, 2.0, 9.0, 9.0, 9.0, 9.0], 2);
+        assert_eq!([1.0, 2.0, 9.0].map(|value| band(&cuts, value)), [0, 0, 1]);
         assert_eq!(super::cuts(&[], 3), Vec::<f64>::new());
     }
 

@@ -1,1 +1,430 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
 use super::*;
+use crate::{DataError, Example, Label};
+
+/// Users, items and events made of numbers: user, item, rating, time.
+fn world(events: &[(u32, u32, f32, i64)]) -> Source {
+    let mut csv = String::from("user,item,rating,time,title,kind,sex\n");
+    for (user, item, rating, time) in events {
+        // Titles repeat, as those of remakes do.
+        let title = item % 37;
+        let sex = if user % 2 == 0 { "F" } else { "M" };
+        csv += &format!(
+            "u{user},{item},{rating},{time},Film {title},kind {},{sex}\n",
+            item % 3
+        );
+    }
+    let spec = RecSpec {
+        user_attributes: vec!["sex".into()],
+        item_attributes: vec!["kind".into()],
+        ..RecSpec::default()
+    };
+    Source::parse(&[("events.csv", csv.as_bytes())], &spec).unwrap()
+}
+
+fn prepare(spec: &RecSpec, events: &[(u32, u32, f32, i64)]) -> Result<Prepared, DataError> {
+    spec.prepare(world(events))
+}
+
+/// 12 users who each met 8 of 40 items, at their own times.
+fn plain() -> Vec<(u32, u32, f32, i64)> {
+    (0..12_u32)
+        .flat_map(|user| {
+            (0..8_u32).map(move |step| {
+                let item = (user * 7 + step * 5) % 40;
+                let rating = ((user + step) % 5 + 1) as f32;
+                (user, item, rating, i64::from(step * 100 + user))
+            })
+        })
+        .collect()
+}
+
+fn list<'e>(example: &'e Example, name: &str) -> Vec<&'e str> {
+    field::entries(example.input.field(name)).collect()
+}
+
+#[test]
+fn leave_one_out_takes_the_last_event_and_shows_what_came_before() {
+    let spec = RecSpec {
+        history: 3,
+        ..RecSpec::default()
+    };
+    let prepared = prepare(&spec, &plain()).unwrap();
+    assert_eq!(prepared.examples.len(), 12);
+    let first = &prepared.examples[0];
+    // User 0 met the items 0, 5, 10, … 35.
+    assert_eq!(first.input.id, "u0:35:700");
+    assert_eq!(first.input.cluster.as_deref(), Some("u0"));
+    assert_eq!(
+        list(first, field::HISTORY),
+        ["Film 20", "Film 25", "Film 30"]
+    );
+    assert_eq!(first.label, Label::Relevant(vec!["Film 35".into()]));
+    assert_eq!(first.input.field(field::USER), "sex: F");
+    assert_eq!(
+        list(first, field::HISTORY_TEXT)[0],
+        "title: Film 20; kind: kind 2"
+    );
+    let candidates = list(first, field::CANDIDATES);
+    assert_eq!(candidates.len(), 20);
+    assert!(candidates.contains(&"Film 35"));
+    // Popularity is that of the training part: all but the target.
+    let catalogue = prepared.catalogue.unwrap();
+    let total: u32 = (0..catalogue.len() as u32)
+        .map(|item| catalogue.popularity(item))
+        .sum();
+    assert_eq!(total, 12 * 7);
+    let validation = RecSpec {
+        part: Part::Validation,
+        ..spec
+    };
+    let prepared = prepare(&validation, &plain()).unwrap();
+    assert_eq!(prepared.examples[0].input.id, "u0:30:600");
+    let catalogue = prepared.catalogue.unwrap();
+    let total: u32 = (0..catalogue.len() as u32)
+        .map(|item| catalogue.popularity(item))
+        .sum();
+    assert_eq!(total, 12 * 6);
+}
+
+#[test]
+fn pointwise_examples_tell_liked_from_disliked() {
+    let spec = RecSpec {
+        examples: Form::Pointwise,
+        split: Split::Rolling,
+        min_history: 3,
+        history: 3,
+        ..RecSpec::default()
+    };
+    let prepared = prepare(&spec, &plain()).unwrap();
+    assert_eq!(prepared.examples.len(), 12 * 5);
+    let first = &prepared.examples[0];
+    // Ratings 1 2 3 come first, then 4.
+    assert_eq!(
+        list(first, field::DISLIKED),
+        ["Film 0", "Film 5", "Film 10"]
+    );
+    assert_eq!(first.input.field(field::LIKED), "");
+    assert_eq!(first.input.field(field::ITEM), "Film 15");
+    assert_eq!(first.label, Label::Class("yes".into()));
+    let fraction = &prepared.baselines[1];
+    assert_eq!(fraction.name, "liked-fraction");
+    assert_eq!(
+        fraction.predictions[&first.input.id],
+        Prediction::Likes(0.5 / 4.0)
+    );
+    let rating = RecSpec {
+        label: Target::Rating,
+        ..spec
+    };
+    let prepared = prepare(&rating, &plain()).unwrap();
+    assert_eq!(prepared.examples[0].label, Label::Number(4.0));
+}
+
+#[test]
+fn a_time_split_cuts_all_users_at_one_moment() {
+    let spec = RecSpec {
+        split: Split::Time,
+        per_user: Some(1),
+        ..RecSpec::default()
+    };
+    let prepared = prepare(&spec, &plain()).unwrap();
+    // 96 events; the last tenth begins at event 86, at time 702.
+    let users: Vec<_> = prepared
+        .examples
+        .iter()
+        .map(|e| e.input.id.as_str())
+        .collect();
+    assert_eq!(users.len(), 10);
+    assert!(
+        users
+            .iter()
+            .all(|id| id.rsplit(':').next().unwrap() >= "702")
+    );
+}
+
+#[test]
+fn logged_impressions_are_one_list_and_no_history_to_themselves() {
+    let mind = "1\tU1\t11/15/2019 8:55:22 AM\tN9 N8\tN1-0 N2-1 N3-0 N4-1\n\
+                2\tU1\t11/16/2019 8:55:22 AM\tN9 N8\tN5-0 N6-1\n";
+    let mut spec = RecSpec {
+        format: Layout::Mind,
+        split: Split::Rolling,
+        ..RecSpec::default()
+    };
+    spec.candidates.sampling = Sampling::Logged;
+    let source = Source::parse(&[("behaviors.tsv", mind.as_bytes())], &spec).unwrap();
+    let prepared = spec.prepare(source).unwrap();
+    assert_eq!(prepared.examples.len(), 3);
+    let impression = &prepared.examples[1];
+    assert_eq!(list(impression, field::HISTORY), ["N9", "N8"]);
+    let shown: BTreeSet<_> = list(impression, field::CANDIDATES).into_iter().collect();
+    assert_eq!(shown, BTreeSet::from(["N1", "N2", "N3", "N4"]));
+    assert_eq!(
+        impression.label,
+        Label::Relevant(vec!["N2".into(), "N4".into()])
+    );
+    let next = &prepared.examples[2];
+    assert_eq!(list(next, field::HISTORY), ["N9", "N8", "N2", "N4"]);
+}
+
+#[test]
+fn shifts_cut_examples_into_their_words() {
+    let groups = |shift, events: &[(u32, u32, f32, i64)]| -> BTreeSet<String> {
+        let spec = RecSpec {
+            shift,
+            ..RecSpec::default()
+        };
+        let prepared = prepare(&spec, events).unwrap();
+        prepared
+            .examples
+            .into_iter()
+            .map(|example| example.input.group)
+            .collect()
+    };
+    // Users of very different activity; item 0 is everyone's first.
+    let mut events = Vec::new();
+    for user in 0..30_u32 {
+        for step in 0..2 + user {
+            events.push((user, (user * step) % 60, 4.0, i64::from(step + user * 50)));
+        }
+    }
+    let of = |shift| {
+        groups(shift, &events)
+            .into_iter()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(of(Shift::Popularity), "head mid tail");
+    assert_eq!(of(Shift::Activity), "heavy light regular");
+    assert_eq!(of(Shift::HistoryLength), "long medium short");
+    assert_eq!(of(Shift::Time), "early late");
+    assert_eq!(of(Shift::ColdUsers), "cold warm");
+    assert_eq!(of(Shift::Age), "unknown");
+    assert_eq!(of(Shift::None), "all");
+    assert!(
+        prepare(
+            &RecSpec {
+                shift: Shift::File,
+                ..RecSpec::default()
+            },
+            &events
+        )
+        .is_err()
+    );
+}
+
+#[test]
+fn baselines_rank_by_their_own_rule() {
+    // Everyone meets 1 then 2; item 3 is popular; user 9 has just met 1.
+    let mut events: Vec<(u32, u32, f32, i64)> = Vec::new();
+    for user in 0..6 {
+        events.extend([
+            (user, 3, 4.0, 1),
+            (user, 1, 4.0, 2),
+            (user, 2, 4.0, 3),
+            (user, 20 + user, 4.0, 4),
+        ]);
+    }
+    events.extend([(9, 30, 4.0, 1), (9, 1, 4.0, 2), (9, 2, 4.0, 3)]);
+    for user in 10..16 {
+        events.extend([(user, 3, 4.0, 1), (user, 4, 4.0, 2), (user, 5, 4.0, 3)]);
+    }
+    let mut spec = RecSpec::default();
+    spec.candidates.sampling = Sampling::Catalogue;
+    let prepared = prepare(&spec, &events).unwrap();
+    let id = "u9:2:3";
+    let best = |name: &str| {
+        let baseline = prepared.baselines.iter().find(|b| b.name == name).unwrap();
+        match &baseline.predictions[id] {
+            Prediction::Ranking(titles) => titles[0].clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(best("most-pop"), "Film 3");
+    assert_eq!(best("markov"), "Film 2");
+    let near = best("item-knn");
+    assert!(["Film 2", "Film 3"].contains(&near.as_str()), "{near}");
+    let example = prepared.examples.iter().find(|e| e.input.id == id).unwrap();
+    assert!(!example.input.fields.contains_key(field::CANDIDATES));
+    // Kinds are numbers modulo 3; 30 and 1 are of kinds 0 and 1.
+    let overlap = prepared
+        .baselines
+        .iter()
+        .find(|b| b.name == "genre-overlap")
+        .unwrap();
+    assert_eq!(overlap.predictions.len(), prepared.examples.len());
+}
+
+#[test]
+fn what_cannot_work_is_refused_by_its_key() {
+    let told = |change: &dyn Fn(&mut RecSpec)| {
+        let mut spec = RecSpec::default();
+        change(&mut spec);
+        prepare(&spec, &plain()).unwrap_err().to_string()
+    };
+    let errors = [
+        told(&|spec| spec.history = 0),
+        told(&|spec| spec.candidates.count = 1),
+        told(&|spec| spec.label = Target::Rating),
+        told(&|spec| spec.users = Some(0)),
+        told(&|spec| spec.min_history = 100),
+        told(&|spec| {
+            spec.examples = Form::Pointwise;
+            spec.like_above = Some(9.0);
+        }),
+    ];
+    for error in &errors {
+        assert!(error.starts_with("data.interactions"), "{error}");
+    }
+    let untimed = Source::parse(&[("e.csv", b"user,item\na,b\na,c\n")], &RecSpec::default());
+    let spec = RecSpec {
+        split: Split::Time,
+        ..RecSpec::default()
+    };
+    let error = spec.prepare(untimed.unwrap()).unwrap_err().to_string();
+    assert!(error.contains("no time"), "{error}");
+}
+
+fn any_events() -> impl Strategy<Value = Vec<(u32, u32, f32, i64)>> {
+    let event = (0..6_u32, 0..45_u32, 0..6_u8, 0..20_i64);
+    prop::collection::vec(event, 2..120).prop_map(|events| {
+        let event =
+            |(user, item, rating, time): (u32, u32, u8, i64)| (user, item, f32::from(rating), time);
+        events.into_iter().map(event).collect()
+    })
+}
+
+fn any_spec() -> impl Strategy<Value = RecSpec> {
+    let draws = prop::sample::select(vec![
+        Sampling::Uniform,
+        Sampling::Popularity,
+        Sampling::Logged,
+        Sampling::Catalogue,
+    ]);
+    let splits = prop::sample::select(vec![Split::LeaveOneOut, Split::Time, Split::Rolling]);
+    let parts = prop::sample::select(vec![Part::Test, Part::Validation, Part::Both]);
+    let ties = prop::sample::select(vec![Ties::File, Ties::Item]);
+    (draws, splits, parts, ties, 1..12_usize, any::<bool>()).prop_map(
+        |(sampling, split, part, ties, history, pointwise)| {
+            let mut spec = RecSpec {
+                split,
+                part,
+                ties,
+                history,
+                ..RecSpec::default()
+            };
+            if pointwise {
+                spec.examples = Form::Pointwise;
+            }
+            spec.candidates.sampling = sampling;
+            spec.candidates.count = 5;
+            spec
+        },
+    )
+}
+
+proptest! {
+    /// The heart of an honest example: it shows nothing from its target on.
+    #[test]
+    fn history_lies_before_the_target(events in any_events(), spec in any_spec()) {
+        let Ok(prepared) = prepare(&spec, &events) else { return Ok(()) };
+        // By user: times of each title's events that may be shown.
+        let mut met: BTreeMap<(String, String), Vec<i64>> = BTreeMap::new();
+        for (user, item, rating, time) in &events {
+            if *rating > 0.0 {
+                met.entry((format!("u{user}"), format!("Film {}", item % 37))).or_default().push(*time);
+            }
+        }
+        for example in &prepared.examples {
+            let parts: Vec<&str> = example.input.id.split(':').collect();
+            let time: i64 = parts[2].parse().unwrap();
+            let user = example.input.cluster.clone().unwrap();
+            for title in list(example, field::HISTORY) {
+                let times = &met[&(user.clone(), title.to_owned())];
+                prop_assert!(times.iter().any(|at| *at <= time), "{title} at {times:?} in {}", example.input.id);
+            }
+            let history = list(example, field::HISTORY);
+            prop_assert!(history.len() <= spec.history && !history.is_empty());
+            let liked = list(example, field::LIKED).len() + list(example, field::DISLIKED).len();
+            prop_assert_eq!(liked, history.len());
+        }
+    }
+
+    /// Candidates hold the truth, no title twice, and nothing else that the user has met.
+    #[test]
+    fn candidates_are_the_target_among_strangers(events in any_events(), mut spec in any_spec()) {
+        spec.examples = Form::Listwise;
+        let Ok(prepared) = prepare(&spec, &events) else { return Ok(()) };
+        for example in &prepared.examples {
+            let Label::Relevant(relevant) = &example.label else { panic!("{:?}", example.label) };
+            let candidates = list(example, field::CANDIDATES);
+            let different: BTreeSet<_> = candidates.iter().collect();
+            prop_assert_eq!(different.len(), candidates.len());
+            if spec.candidates.sampling == Sampling::Catalogue {
+                prop_assert!(candidates.is_empty());
+                continue;
+            }
+            for title in relevant {
+                prop_assert!(candidates.contains(&title.as_str()));
+            }
+            prop_assert!(spec.candidates.sampling == Sampling::Logged || candidates.len() <= 5);
+            prop_assert_eq!(list(example, field::CANDIDATES_TEXT).len(), candidates.len());
+        }
+        for baseline in &prepared.baselines {
+            prop_assert_eq!(baseline.predictions.len(), prepared.examples.len());
+            for example in &prepared.examples {
+                let Prediction::Ranking(titles) = &baseline.predictions[&example.input.id] else { panic!() };
+                let candidates: BTreeSet<_> = list(example, field::CANDIDATES).into_iter().collect();
+                if !candidates.is_empty() {
+                    let ranked: BTreeSet<_> = titles.iter().map(String::as_str).collect();
+                    prop_assert_eq!(ranked, candidates);
+                }
+            }
+        }
+    }
+
+    /// Baselines and catalogue know the training part only: what happens to the
+    /// held-out events' items cannot move them.
+    #[test]
+    fn training_never_sees_a_held_out_event(events in any_events(), mut spec in any_spec()) {
+        spec.examples = Form::Listwise;
+        spec.candidates.sampling = Sampling::Uniform;
+        let Source::Events { interactions, .. } = world(&events) else { panic!() };
+        let Ok((aims, training)) = targets::find(&spec, &interactions) else { return Ok(()) };
+        for aim in &aims {
+            prop_assert!(!training[aim.at]);
+            let own = &training[aim.start..aim.at];
+            prop_assert!(own.len() >= aim.before);
+            if spec.split != Split::Time {
+                // From a user's first target on nothing of the user is training.
+                let first = aims.iter().find(|other| other.user == aim.user).unwrap().at;
+                let end = aim.start + interactions.of(aim.user).len();
+                prop_assert!(training[first..end].iter().all(|training| !training));
+            }
+        }
+        if spec.split == Split::Time {
+            let latest = interactions.events.iter().zip(&training).filter(|(_, training)| **training).map(|(event, _)| event.time).max().flatten();
+            let earliest = aims.iter().map(|aim| aim.time).min().flatten();
+            prop_assert!(latest < earliest);
+        }
+    }
+
+    /// The same study makes the same examples; users drawn are a subset that no
+    /// other draw depends on.
+    #[test]
+    fn draws_depend_on_names_alone(events in any_events(), mut spec in any_spec()) {
+        let Ok(all) = prepare(&spec, &events) else { return Ok(()) };
+        spec.users = Some(2);
+        let Ok(some) = prepare(&spec, &events) else { return Ok(()) };
+        let by_id: BTreeMap<_, _> = all.examples.iter().map(|example| (&example.input.id, example)).collect();
+        let users: BTreeSet<_> = some.examples.iter().map(|example| &example.input.cluster).collect();
+        prop_assert!(users.len() <= 2);
+        for example in &some.examples {
+            prop_assert_eq!(by_id[&example.input.id], example);
+        }
+    }
+}
