@@ -165,3 +165,44 @@ async fn options_of_tasks_are_checked() {
     ended.expect(2, &["task.kind is \"llmrnk\"", "llmrank", "tallrec"]);
     assert_eq!(server.calls(), 0);
 }
+
+/// A model that never looks at the gender treats all alike; one that turns the
+/// list round for women does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_are_compared_with_and_without_an_attribute() {
+    let task = "kind = \"llmrank\"\nprompt = \"Rank by genre.\"\nuser = true";
+    let measured = async |model: fn(&Seen) -> Act| {
+        let (desk, server) = (Desk::new(), MockServer::start(model).await);
+        study(&desk, &server, task);
+        let ended = desk.run(&["eval", "--fair", "gender", "--json"]).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let table: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+        table["fairness"][0].clone()
+    };
+    let blind = measured(model).await;
+    assert_eq!(blind["values"], serde_json::json!(["F", "M"]));
+    assert_eq!(blind["examples"], 40);
+    for measure in blind["measures"].as_array().unwrap() {
+        assert_eq!((&measure["range"], &measure["deviation"]), (&0.0.into(), &0.0.into()));
+    }
+    assert_eq!(blind["measures"][0]["similarities"], serde_json::json!([1.0, 1.0]));
+    let biased = measured(|seen| {
+        let text = seen.prompt();
+        let list = text.split_once("Candidates:\n").map_or("", |(_, list)| list);
+        let mut titles: Vec<&str> = list.lines().collect();
+        if text.contains("gender: F") {
+            titles.reverse();
+        }
+        Act::text(&titles.join("\n"))
+    })
+    .await;
+    let prag = &biased["measures"][2];
+    assert_eq!(prag["name"], "prag");
+    assert_eq!(prag["similarities"], serde_json::json!([0.0, 1.0]));
+    assert_eq!(prag["range"], 1.0);
+
+    let (desk, server) = (Desk::new(), MockServer::start(model).await);
+    study(&desk, &server, task);
+    let ended = desk.run(&["eval", "--fair", "city"]).await;
+    ended.expect(2, &["--fair city", "two values or more"]);
+}

@@ -159,6 +159,12 @@ impl Task for Gpt4Rec {
             return unparseable("withheld by a content filter");
         }
         let mut queries = lists::items(&reply.text);
+        // Nothing but titles is a list of items, as a method without a model
+        // gives it, and not of queries.
+        if !queries.is_empty() && queries.iter().all(|q| self.catalogue.find(q).is_some()) {
+            queries.truncate(self.places);
+            return Answer::Ranking(queries);
+        }
         queries.truncate(self.queries);
         let had: Vec<&str> = field::entries(input.field(field::HISTORY)).collect();
         // Items already had are retrieved too, and take no place.

@@ -22,9 +22,11 @@ pub(super) fn parse_pairs(pairs: &[[&str; 2]], reply: &Reply) -> Answer {
     if reply.finish != Finish::Filtered
         && let Some(scores) = &reply.label_logprobs
     {
-        if scores.len() != 2 * pairs.len() {
+        // A method without a model scores yes and no whatever the words are.
+        if scores.len() != 2 && scores.len() != 2 * pairs.len() {
             return parse(&form, reply);
         }
+        let pairs = &pairs[..scores.len() / 2];
         let margins: f64 = scores.chunks(2).map(|pair| pair[0] - pair[1]).sum();
         let margin = (margins / pairs.len() as f64).clamp(-1000.0, 1000.0);
         if margin.is_nan() {
