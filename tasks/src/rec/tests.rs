@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
@@ -12,10 +13,12 @@ fn world(events: &[(u32, u32, f32, i64)]) -> Source {
         // Titles repeat, as those of remakes do.
         let title = item % 37;
         let sex = if user % 2 == 0 { "F" } else { "M" };
-        csv += &format!(
-            "u{user},{item},{rating},{time},Film {title},kind {},{sex}\n",
+        writeln!(
+            csv,
+            "u{user},{item},{rating},{time},Film {title},kind {},{sex}",
             item % 3
-        );
+        )
+        .unwrap();
     }
     let spec = RecSpec {
         user_attributes: vec!["sex".into()],

@@ -23,13 +23,11 @@ pub(super) fn read(files: Vec<Named<'_>>, builder: &mut Builder, problems: &mut 
             let product = text(&["parent_asin", "asin"]).ok_or_else(|| {
                 Problem::new(place, "names no product").mend("a line needs parent_asin or asin")
             })?;
-            match text(&["reviewerID", "user_id"]) {
-                Some(reviewer) => review(place, &object, reviewer, product, builder),
-                None => {
-                    about(&object, product, builder);
-                    Ok(())
-                }
+            if let Some(reviewer) = text(&["reviewerID", "user_id"]) {
+                return review(place, &object, reviewer, product, builder);
             }
+            about(&object, product, builder);
+            Ok(())
         });
     }
 }
