@@ -36,7 +36,6 @@ model = {{ name = "openai:mock", base_url = "{url}", label_scores = "off", prefi
 {task}
 [data]
 files = ["events.csv"]
-leaks = "allow"
 [data.interactions]
 user_attributes = ["gender"]
 examples = "listwise"

@@ -126,3 +126,66 @@ fn reply(
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use shiftproof_tasks::Request;
+
+    use super::*;
+    use crate::llm::embedded::tests::small;
+
+    fn call(user: &str, lead: &str, candidates: &[&str], prior: bool) -> Call {
+        let messages = |user: &str| {
+            let mut messages = vec![Message::user(user)];
+            if !lead.is_empty() {
+                messages.push(Message::assistant(lead));
+            }
+            messages
+        };
+        let answer = AnswerForm::Likelihood {
+            candidates: candidates.iter().map(|&c| c.to_owned()).collect(),
+            prior: if prior { messages("N/A") } else { Vec::new() },
+        };
+        let messages = messages(user);
+        Call::greedy(Request { messages, answer }, 16)
+    }
+
+    /// Candidates and priors of a batch score as each does alone, in calls of
+    /// different kinds, and the usage is what was estimated.
+    #[test]
+    fn every_score_is_that_of_its_own_call() {
+        let engine = small();
+        let calls = [
+            call("watched good", "next:", &["bad film", "good", "a film 2"], true),
+            call("watched bad", "next:", &["good", "other"], true),
+            call("watched bad", "", &["good", "other"], false),
+            call("watched", "", &[], false),
+        ];
+        let together = rank(&engine, &calls);
+        for (call, reply) in calls.iter().zip(&together) {
+            let reply = reply.as_ref().unwrap();
+            let alone = rank(&engine, std::slice::from_ref(call)).remove(0).unwrap();
+            let (own, scores) = (
+                alone.candidate_scores.unwrap(),
+                reply.candidate_scores.as_ref().unwrap(),
+            );
+            assert_eq!(own.len(), scores.len());
+            for (a, b) in own.iter().zip(scores) {
+                assert!((a.logprob - b.logprob).abs() < 1e-4);
+                assert_eq!((a.tokens, a.prior.is_some()), (b.tokens, b.prior.is_some()));
+                let (a, b) = (a.prior.unwrap_or(0.0), b.prior.unwrap_or(0.0));
+                assert!((a - b).abs() < 1e-4, "{a} {b}");
+            }
+        }
+        let reply = together[0].as_ref().unwrap();
+        let first = reply.candidate_scores.as_ref().unwrap();
+        // The prior is the score after the content-free conversation.
+        let neutral = [Message::user("N/A"), Message::assistant("next:")];
+        let pair = (chat(&neutral), vec![" bad film".to_owned()]);
+        let expected = engine.score_each(&[pair]).remove(0).unwrap();
+        assert!((first[0].prior.unwrap() - expected.logprobs[0]).abs() < 1e-4);
+        assert_eq!(first[0].tokens as usize, expected.label_tokens[0]);
+        let third = together[2].as_ref().unwrap().candidate_scores.as_ref().unwrap();
+        assert!(third.iter().all(|score| score.prior.is_none()));
+    }
+}

@@ -37,6 +37,11 @@ fn tiny(arch: &'static str) -> (Tiny, Engine) {
     (model, engine)
 }
 
+/// A small engine for tests of what is built upon it.
+pub(in crate::llm) fn small() -> Engine {
+    tiny("llama").1
+}
+
 fn labels() -> Vec<String> {
     ["pos", "neg", "not sure", "p"].map(String::from).to_vec()
 }
