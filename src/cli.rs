@@ -175,6 +175,11 @@ pub struct Eval {
     /// score (0 to 1).
     #[arg(long, value_name = "SCORE")]
     pub min_worst: Option<f64>,
+    /// Also ask how lists change when this attribute of the user is named, for
+    /// each of its values in turn (for tasks that rank; two and more further
+    /// calls per example).
+    #[arg(long, value_name = "ATTRIBUTE")]
+    pub fair: Option<String>,
 }
 
 /// Decide about a prompt.

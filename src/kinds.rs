@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use shiftproof_tasks::Task;
 use shiftproof_tasks::rec::Catalogue;
-use shiftproof_tasks::{Classify, ClassifySpec, Task};
+use shiftproof_tasks::rec::tasks::{self, Declaration, Declared, Visitor};
 
 use crate::exit::Failure;
 use crate::study::explain;
@@ -24,8 +25,36 @@ pub struct Kinds {
     plugged: BTreeMap<String, Arc<dyn Task>>,
 }
 
-/// Kinds that are declared in the study alone.
-const DECLARED: [&str; 1] = ["classify"];
+/// The study's `[task]` table and what errors about it need.
+struct Study<'a> {
+    options: toml::Table,
+    name: &'a str,
+    path: &'a Path,
+    catalogue: Option<&'a Arc<Catalogue>>,
+}
+
+/// Makes a task of one kind.
+type Build = fn(&Study<'_>) -> Result<Declaration, Failure>;
+
+/// The declared kinds by name.
+#[derive(Default)]
+struct Registry(BTreeMap<&'static str, Build>);
+
+impl Visitor for Registry {
+    fn kind<D: Declared + 'static>(&mut self) {
+        self.0.insert(D::KIND, declare::<D>);
+    }
+}
+
+fn declare<D: Declared>(study: &Study<'_>) -> Result<Declaration, Failure> {
+    let options: D = study.options.clone().try_into().map_err(|error| {
+        let text = std::fs::read_to_string(study.path).unwrap_or_default();
+        explain(&error, &text, study.path)
+    })?;
+    options
+        .declare(study.name, study.catalogue)
+        .map_err(|error| Failure::usage(format!("{}: {error}", study.path.display())))
+}
 
 impl Kinds {
     /// Makes `task` available as `kind = "NAME"`.
@@ -41,7 +70,7 @@ impl Kinds {
         table: &toml::Table,
         study: &str,
         path: &Path,
-        _catalogue: Option<&Arc<Catalogue>>,
+        catalogue: Option<&Arc<Catalogue>>,
     ) -> Result<Built, Failure> {
         let place = path.display();
         let kind = table
@@ -59,27 +88,28 @@ impl Kinds {
                 fields: Vec::new(),
             });
         }
-        if kind != "classify" {
-            let known: Vec<&str> = DECLARED
-                .into_iter()
+        let mut registry = Registry::default();
+        tasks::visit(&mut registry);
+        let Some(build) = registry.0.get(kind) else {
+            let known: Vec<&str> = registry
+                .0
+                .keys()
+                .copied()
                 .chain(self.plugged.keys().map(String::as_str))
                 .collect();
             return Err(Failure::usage(format!(
                 "{place}: task.kind is {kind:?}; there is {}",
                 known.join(", ")
             )));
-        }
+        };
         let mut options = table.clone();
         options.remove("kind");
-        let spec: ClassifySpec = options.try_into().map_err(|error| {
-            let text = std::fs::read_to_string(path).unwrap_or_default();
-            explain(&error, &text, path)
+        let Declaration { task, fields } = build(&Study {
+            options,
+            name: study,
+            path,
+            catalogue,
         })?;
-        let task = Classify::new(study, spec)
-            .map_err(|error| Failure::usage(format!("{place}: {error}")))?;
-        Ok(Built {
-            fields: task.fields(),
-            task: Arc::new(task),
-        })
+        Ok(Built { task, fields })
     }
 }

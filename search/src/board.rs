@@ -352,6 +352,8 @@ pub(crate) fn call(task: &dyn Task, prompt: &Prompt, input: &Input) -> Call {
     let max_tokens = match &request.answer {
         AnswerForm::Choice { .. } | AnswerForm::Number { .. } => 16,
         AnswerForm::Ranking { candidates } => 24 * candidates.len() as u32,
+        // Beyond the first places a list written out adds nothing.
+        AnswerForm::Likelihood { candidates, .. } => 24 * candidates.len().min(20) as u32,
         AnswerForm::Text { max_tokens } => *max_tokens,
     };
     Call::greedy(request, max_tokens)

@@ -6,6 +6,7 @@ mod board;
 pub mod budget;
 pub mod calibrate;
 mod compare;
+pub mod counterfactual;
 pub mod evaluate;
 pub mod event;
 pub mod gateway;

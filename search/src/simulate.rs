@@ -288,6 +288,7 @@ impl Llm for World {
         Ok(Reply {
             text: reply,
             label_logprobs: None,
+            candidate_scores: None,
             finish: Finish::Stop,
             usage: Usage {
                 prompt_tokens: text.len() as u64 / 4,

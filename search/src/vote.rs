@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use shiftproof_tasks::{Label, PromptId};
+use shiftproof_tasks::{Answer, AnswerForm, Label, PromptId, Task};
 
 use crate::board::{Answers, Board, InputIndex};
 use crate::event::{ClassVotes, Vote, Voted};
@@ -35,8 +35,109 @@ pub(crate) fn ballot(voters: &[Answers<'_>], input: InputIndex) -> Vec<Option<St
         .collect()
 }
 
-/// Lets `voters` label `inputs`; writes the kept labels on the board.
+/// What several answers to one input come to.
+///
+/// - Classes and texts: the plurality. Margins are not comparable across prompts
+///   and are left out.
+/// - Numbers: their mean, which has the least squared error.
+/// - Rankings: Borda's count, the sum of the places each voter gives an item; an
+///   item a voter leaves out shares the places that are left. Ties go to the
+///   order of the first voter.
+///
+/// `None` if no answer is usable.
+pub fn combine(answers: &[Option<Answer>]) -> Option<Answer> {
+    let usable: Vec<&Answer> = answers
+        .iter()
+        .flatten()
+        .filter(|answer| answer.vote().is_some())
+        .collect();
+    match usable.first()? {
+        Answer::Number(_) => {
+            let numbers: Vec<f64> = usable
+                .iter()
+                .filter_map(|answer| match answer {
+                    Answer::Number(number) => Some(*number),
+                    _ => None,
+                })
+                .collect();
+            Some(Answer::Number(
+                numbers.iter().sum::<f64>() / numbers.len() as f64,
+            ))
+        }
+        Answer::Ranking(_) => Some(Answer::Ranking(borda(&usable))),
+        _ => {
+            let votes: Vec<Option<String>> = answers
+                .iter()
+                .map(|answer| answer.as_ref().and_then(Answer::vote))
+                .collect();
+            let (winner, _) = plurality(&votes)?;
+            let answer = usable
+                .into_iter()
+                .find(|answer| answer.vote().as_ref() == Some(&winner))?;
+            Some(match answer {
+                Answer::Class { label, .. } => Answer::Class {
+                    label: label.clone(),
+                    margin: None,
+                },
+                other => other.clone(),
+            })
+        }
+    }
+}
+
+fn borda(rankings: &[&Answer]) -> Vec<String> {
+    let rankings: Vec<&[String]> = rankings
+        .iter()
+        .filter_map(|answer| match answer {
+            Answer::Ranking(items) => Some(items.as_slice()),
+            _ => None,
+        })
+        .collect();
+    let mut items: Vec<&String> = Vec::new();
+    for item in rankings.iter().flat_map(|ranking| ranking.iter()) {
+        if !items.contains(&item) {
+            items.push(item);
+        }
+    }
+    let all = items.len();
+    let place = |ranking: &[String], item: &String| {
+        let left = f64::midpoint(ranking.len() as f64, all as f64 - 1.0);
+        let found = ranking.iter().position(|other| other == item);
+        found.map_or(left, |place| place as f64)
+    };
+    let mut placed: Vec<(f64, &String)> = items
+        .into_iter()
+        .map(|item| (rankings.iter().map(|r| place(r, item)).sum(), item))
+        .collect();
+    placed.sort_by(|a, b| a.0.total_cmp(&b.0));
+    placed.into_iter().map(|(_, item)| item.clone()).collect()
+}
+
+/// The label that a winning vote stands for; `None` where it is none.
+fn pseudo_label(form: &AnswerForm, winner: &str) -> Option<Label> {
+    Some(match form {
+        AnswerForm::Choice { .. } => Label::Class(winner.to_owned()),
+        AnswerForm::Number { .. } => Label::Number(winner.parse().ok()?),
+        AnswerForm::Ranking { .. } | AnswerForm::Likelihood { .. } => {
+            Label::Relevant(vec![winner.to_owned()])
+        }
+        AnswerForm::Text { .. } => Label::Text(winner.to_owned()),
+    })
+}
+
+/// Whether a winning vote agrees with the truth.
+fn is_right(label: &Label, winner: &str) -> bool {
+    match label {
+        Label::Relevant(items) => items.iter().any(|item| item == winner),
+        Label::Text(truth) => truth.trim().to_lowercase() == winner,
+        Label::Class(_) | Label::Number(_) => label.to_answer() == winner,
+    }
+}
+
+/// Lets `voters` label `inputs`; writes the kept labels on the board. Votes are
+/// counted by class where the answers are classes.
 pub(crate) fn label_by_vote(
+    task: &dyn Task,
     voters: &[Answers<'_>],
     ids: Vec<PromptId>,
     inputs: &[InputIndex],
@@ -51,15 +152,18 @@ pub(crate) fn label_by_vote(
         let won = plurality(&ballot);
         let kept = won.as_ref().is_some_and(|(_, share)| *share > threshold);
         if let Some((winner, _)) = &won {
-            let class = classes.entry(winner.clone()).or_insert_with(|| ClassVotes {
-                label: winner.clone(),
-                won: 0,
-                kept: 0,
-            });
-            class.won += 1;
-            class.kept += usize::from(kept);
-            if kept {
-                labels.push((input, Label::Class(winner.clone())));
+            let form = task.answer_form(board.input(input));
+            if form.labels().is_some() {
+                let class = classes.entry(winner.clone()).or_insert_with(|| ClassVotes {
+                    label: winner.clone(),
+                    won: 0,
+                    kept: 0,
+                });
+                class.won += 1;
+                class.kept += usize::from(kept);
+            }
+            if kept && let Some(label) = pseudo_label(&form, winner) {
+                labels.push((input, label));
             }
         }
         votes.push(Vote {
@@ -100,7 +204,7 @@ pub(crate) fn accuracy(
         };
         if share > threshold {
             kept += 1;
-            right += usize::from(board.label(input).is_some_and(|l| l.to_answer() == winner));
+            right += usize::from(board.label(input).is_some_and(|l| is_right(l, &winner)));
         }
     }
     (kept, right)
@@ -121,6 +225,39 @@ mod tests {
         check(&[Some("a"), None, None, None], Some(("a", 0.25)));
         check(&[None, None], None);
         check(&[], None);
+    }
+
+    #[test]
+    fn rankings_and_numbers_are_combined_by_their_kind() {
+        let ranking = |items: &str| {
+            let items = items.split(' ').map(str::to_owned).collect();
+            Some(Answer::Ranking(items))
+        };
+        // Places of a: 0, 2, 1; b: 1, 0, 0; c: 2, 1, 2.
+        let answers = [ranking("a b c"), ranking("b c a"), ranking("b a c")];
+        assert_eq!(combine(&answers), ranking("b a c"));
+        // Left out, b and c share places 1 and 2.
+        let answers = [ranking("a"), None, ranking("c a b")];
+        assert_eq!(combine(&answers), ranking("a c b"));
+        let number = |n| Some(Answer::Number(n));
+        let unusable = Some(Answer::Unparseable { text: "?".into() });
+        assert_eq!(
+            combine(&[number(4.0), unusable.clone(), number(1.0)]),
+            number(2.5)
+        );
+        assert_eq!(combine(&[None, unusable]), None);
+    }
+
+    #[test]
+    fn a_vote_becomes_a_label_of_the_tasks_own_kind() {
+        let ranking = AnswerForm::likelihood(["Heat", "Big"]);
+        let label = pseudo_label(&ranking, "Heat").unwrap();
+        assert_eq!(label, Label::Relevant(vec!["Heat".into()]));
+        assert!(is_right(&label, "Heat") && !is_right(&label, "Big"));
+        let stars = AnswerForm::Number { min: 1.0, max: 5.0 };
+        assert_eq!(pseudo_label(&stars, "4"), Some(Label::Number(4.0)));
+        assert_eq!(pseudo_label(&stars, "four"), None);
+        assert!(is_right(&Label::Number(4.0), "4"));
     }
 
     #[test]

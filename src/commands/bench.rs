@@ -83,7 +83,10 @@ fn worlds(args: &BenchSelect) -> Result<(Vec<Matrix>, Vec<Setting>), Failure> {
     }
     for (name, world) in Planted::families() {
         for seed in 0..args.planted {
-            let world = Planted { seed, ..world.clone() };
+            let world = Planted {
+                seed,
+                ..world.clone()
+            };
             let mut setting = world.setting(matrices.len());
             setting.name = format!("planted {name} {seed}");
             settings.push(setting);

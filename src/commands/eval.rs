@@ -2,11 +2,13 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 use shiftproof_search::budget::{Meter, Spend};
+use shiftproof_search::counterfactual::{Counterfactual, Fairness};
 use shiftproof_search::evaluate::baseline;
 use shiftproof_search::event::GroupScore;
-use shiftproof_search::gateway::Gateway;
+use shiftproof_search::gateway::{Gateway, Stop};
 use shiftproof_search::log::Bus;
 use shiftproof_tasks::Prompt;
+use shiftproof_tasks::rec::field;
 use tokio_util::sync::CancellationToken;
 
 use super::gate::score as evaluate;
@@ -16,7 +18,7 @@ use crate::exit::{Exit, Failure};
 use crate::gate::openings::{self, Opening};
 use crate::kinds::Kinds;
 use crate::progress::{Progress, Verbosity};
-use crate::report::{BaselineScores, grouped, score, worst, write_baselines};
+use crate::report::{BaselineScores, grouped, score_as, worst, write_baselines};
 use crate::session::Session;
 
 /// One prompt's scores.
@@ -29,9 +31,13 @@ struct Row {
 #[derive(Debug, Serialize)]
 struct Table {
     study: String,
+    metric: String,
     prompts: Vec<Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     baselines: Vec<BaselineScores>,
+    /// How lists change with an attribute, by prompt.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fairness: Vec<Fairness>,
     spent: Spend,
 }
 
@@ -70,6 +76,27 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     let Some(evaluation) = evaluate(&session, &gateway, cancel, &prompts, &examples).await? else {
         return Ok(Exit::Interrupted);
     };
+    let task = session.built.task.as_ref();
+    let fairness = match &args.fair {
+        Some(attribute) => {
+            let question = Counterfactual {
+                task,
+                gateway: &gateway,
+                model: &session.task_model.model,
+                attribute,
+            };
+            let unfit = || {
+                Failure::usage(format!(
+                    "--fair {attribute}: the task must rank items and its examples say \
+                     `{attribute}: …` in the field {:?}, with two values or more",
+                    field::USER
+                ))
+            };
+            let answers = question.ask(&prompts, &examples).await.map_err(stopped)?;
+            answers.ok_or_else(unfit)?
+        }
+        None => Vec::new(),
+    };
     let opening = Opening::now(
         "eval",
         &study.name,
@@ -88,15 +115,16 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
         .into_iter()
         .zip(scores)
         .map(|(prompt, groups)| Row { prompt, groups });
-    let task = session.built.task.as_ref();
     let baselines = session.loaded.baselines.iter().map(|known| BaselineScores {
         name: known.name.clone(),
         groups: baseline(task, &session.loaded.groups, known, &examples),
     });
     let table = Table {
         study: study.name.clone(),
+        metric: session.built.task.metric().name(),
         prompts: rows.collect(),
         baselines: baselines.filter(|row| !row.groups.is_empty()).collect(),
+        fairness,
         spent: gateway.spent(),
     };
     if args.json {
@@ -122,6 +150,46 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+fn stopped(stop: Stop) -> Failure {
+    Failure::new(
+        Exit::of(&stop),
+        format!("{stop}\n  answers so far are stored; the same command goes on"),
+    )
+}
+
+/// One line a prompt and measure: each value's similarity to the neutral list,
+/// then range and deviation.
+fn write_fairness(table: &Table, out: &mut String) {
+    let Some(first) = table.fairness.first() else {
+        return;
+    };
+    let _ = write!(
+        out,
+        "\nlists with {} named against lists without, first {} places",
+        first.attribute, first.places
+    );
+    for (index, (row, prompt)) in table.fairness.iter().zip(&table.prompts).enumerate() {
+        let name = if index == 0 { "seed" } else { "prompt" };
+        let _ = writeln!(
+            out,
+            "\n{name} {:#}, {} examples",
+            prompt.prompt.id(),
+            row.examples
+        );
+        for measure in &row.measures {
+            let _ = write!(out, "  {:8}", measure.name);
+            for (value, similarity) in row.values.iter().zip(&measure.similarities) {
+                let _ = write!(out, "  {value} {similarity:.3}");
+            }
+            let _ = writeln!(
+                out,
+                "  SNSR {:.3}  SNSV {:.3}",
+                measure.range, measure.deviation
+            );
+        }
+    }
+}
+
 fn text(table: &Table) -> String {
     let mut out = String::new();
     for (index, row) in table.prompts.iter().enumerate() {
@@ -144,7 +212,7 @@ fn text(table: &Table) -> String {
                 out,
                 "  {:12} {:>15}  n {:>4}  {role}{mark}",
                 group.group,
-                score(group),
+                score_as(&table.metric, group),
                 group.n
             );
             if group.unparseable + group.failed > 0 {
@@ -157,7 +225,8 @@ fn text(table: &Table) -> String {
             out.push('\n');
         }
     }
-    let _ = write_baselines(&table.baselines, &mut out);
+    let _ = write_baselines(&table.metric, &table.baselines, &mut out);
+    write_fairness(table, &mut out);
     let _ = writeln!(
         out,
         "Spent {} calls, {} tokens. Brackets: 95% intervals.",

@@ -156,7 +156,7 @@ impl Contest {
         let fingerprint = data.audit.fingerprint();
         let mut notes = Vec::new();
         if let Some(baseline) = &self.baseline {
-            notes = baseline.changes(model, &fingerprint, metric);
+            notes = baseline.changes(model, &fingerprint, &metric);
             if !notes.is_empty() && self.recorded.is_none() {
                 notes.push(
                     "Every prompt was scored anew under today's model and audit; \
@@ -187,7 +187,7 @@ impl Contest {
             study: &session.resolved.study.name,
             mode: args.mode,
             model,
-            metric,
+            metric: &metric,
             demand: demand(args),
             audit: Audit {
                 fingerprint,

@@ -1,11 +1,13 @@
 //! The embedded model behind the search's door to models.
 
+mod rank;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use shiftproof_search::{Call, Capabilities, Llm, LlmError, Sampling};
-use shiftproof_tasks::{Finish, Reply, Request, Role, Usage};
+use shiftproof_tasks::{AnswerForm, Finish, Message, Reply, Request, Role, Usage};
 
 use super::embedded::{self, Chat, Engine, Error, Options};
 
@@ -53,9 +55,29 @@ impl Llm for Local {
 
     /// Exact: the tokenizer is at hand.
     fn estimate_tokens(&self, request: &Request) -> u64 {
-        self.engine
-            .prompt_tokens(&chat(request))
-            .map_or(0, |tokens| tokens.len() as u64)
+        let count = |chat: &Chat| {
+            self.engine
+                .prompt_tokens(chat)
+                .map_or(0, |tokens| tokens.len() as u64)
+        };
+        let continued = |messages: &[Message], candidates: &[String]| -> u64 {
+            let lead = lead(messages);
+            let tokens = |text: &String| self.engine.encode(&format!("{lead}{text}"));
+            candidates
+                .iter()
+                .map(|text| tokens(text).map_or(0, |tokens| tokens.len() as u64))
+                .sum()
+        };
+        let tokens = count(&chat(&request.messages));
+        let AnswerForm::Likelihood { candidates, prior } = &request.answer else {
+            return tokens;
+        };
+        let scored = tokens + continued(&request.messages, candidates);
+        if prior.is_empty() {
+            scored
+        } else {
+            scored + count(&chat(prior)) + continued(prior, candidates)
+        }
     }
 
     async fn call(&self, call: &Call) -> Result<Reply, LlmError> {
@@ -82,30 +104,41 @@ impl Llm for Local {
 fn answer(engine: &Engine, calls: &[Call]) -> Vec<Result<Reply, LlmError>> {
     calls
         .chunk_by(|a, b| kind(a) == kind(b))
-        .flat_map(|run| match run[0].request.answer.labels() {
-            Some(labels) => score(engine, run, labels),
-            None => generate(engine, run),
+        .flat_map(|run| match kind(&run[0]) {
+            Kind::Labels(labels) => score(engine, run, labels),
+            Kind::Candidates => rank::rank(engine, run),
+            Kind::Text(_) => generate(engine, run),
         })
         .collect()
 }
 
 /// Calls of the same kind can be computed together.
-fn kind(call: &Call) -> (Option<&[String]>, Option<Sampling>) {
-    match call.request.answer.labels() {
-        Some(labels) => (Some(labels), None),
+#[derive(PartialEq)]
+enum Kind<'a> {
+    Labels(&'a [String]),
+    Candidates,
+    Text(Sampling),
+}
+
+fn kind(call: &Call) -> Kind<'_> {
+    match &call.request.answer {
+        AnswerForm::Choice { labels } => Kind::Labels(labels),
+        AnswerForm::Likelihood { .. } => Kind::Candidates,
         // Each sequence has a seed of its own; everything else must agree.
-        None => (
-            None,
-            Some(Sampling {
+        AnswerForm::Number { .. } | AnswerForm::Ranking { .. } | AnswerForm::Text { .. } => {
+            Kind::Text(Sampling {
                 seed: 0,
                 ..call.sampling
-            }),
-        ),
+            })
+        }
     }
 }
 
 fn score(engine: &Engine, calls: &[Call], labels: &[String]) -> Vec<Result<Reply, LlmError>> {
-    let chats: Vec<Chat> = calls.iter().map(|call| chat(&call.request)).collect();
+    let chats: Vec<Chat> = calls
+        .iter()
+        .map(|call| chat(&call.request.messages))
+        .collect();
     let scored = match engine.score(&chats, labels) {
         Ok(scored) => scored,
         Err(error) => return vec![Err(failed(&error)); calls.len()],
@@ -123,6 +156,7 @@ fn score(engine: &Engine, calls: &[Call], labels: &[String]) -> Vec<Result<Reply
             Ok(Reply {
                 text: best.to_owned(),
                 label_logprobs: Some(scored.logprobs),
+                candidate_scores: None,
                 finish: Finish::Stop,
                 usage: Usage {
                     prompt_tokens: scored.prompt_tokens as u64,
@@ -139,7 +173,7 @@ fn generate(engine: &Engine, calls: &[Call]) -> Vec<Result<Reply, LlmError>> {
     let requests: Vec<embedded::Request> = calls
         .iter()
         .map(|call| embedded::Request {
-            chat: chat(&call.request),
+            chat: chat(&call.request.messages),
             seed: call.sampling.seed,
         })
         .collect();
@@ -160,6 +194,7 @@ fn generate(engine: &Engine, calls: &[Call]) -> Vec<Result<Reply, LlmError>> {
             Ok(Reply {
                 text: generated.text,
                 label_logprobs: None,
+                candidate_scores: None,
                 finish: match generated.finish {
                     embedded::Finish::Stop => Finish::Stop,
                     embedded::Finish::Length => Finish::Length,
@@ -180,8 +215,8 @@ fn failed(error: &Error) -> LlmError {
     LlmError::Request(error.to_string())
 }
 
-fn chat(request: &Request) -> Chat {
-    let messages = request.messages.iter().map(|message| embedded::Message {
+fn chat(messages: &[Message]) -> Chat {
+    let messages = messages.iter().map(|message| embedded::Message {
         role: match message.role {
             Role::System => embedded::Role::System,
             Role::User => embedded::Role::User,
@@ -191,5 +226,17 @@ fn chat(request: &Request) -> Chat {
     });
     Chat {
         messages: messages.collect(),
+    }
+}
+
+/// What stands between a conversation and the words that continue it: a begun
+/// answer that ends in a word is continued after a space.
+fn lead(messages: &[Message]) -> &'static str {
+    match messages.last() {
+        Some(Message {
+            role: Role::Assistant,
+            content,
+        }) if !content.is_empty() && !content.ends_with(char::is_whitespace) => " ",
+        _ => "",
     }
 }

@@ -2,10 +2,14 @@
 
 use std::fmt::{self, Write};
 
-use super::{BaselineScores, score, worst};
+use shiftproof_search::event::GroupScore;
 
-/// One line per method: its score of each group, the worst target group last.
-pub(crate) fn write(baselines: &[BaselineScores], out: &mut String) -> fmt::Result {
+use super::{BaselineScores, score_as, worst};
+
+/// One line per method: its score of each group by this metric, the worst target
+/// group last.
+pub(crate) fn write(metric: &str, baselines: &[BaselineScores], out: &mut String) -> fmt::Result {
+    let score = |group: &GroupScore| score_as(metric, group);
     let Some(first) = baselines.first() else {
         return Ok(());
     };
@@ -26,10 +30,10 @@ pub(crate) fn write(baselines: &[BaselineScores], out: &mut String) -> fmt::Resu
         write!(out, "{:width$}", row.name)?;
         for group in &first.groups {
             let own = row.groups.iter().find(|own| own.group == group.group);
-            let text = own.map_or_else(|| "-".to_owned(), score);
+            let text = own.map_or_else(|| "-".to_owned(), &score);
             write!(out, "  {text:>wide$}", wide = wide(&group.group))?;
         }
-        let worst = worst(&row.groups).map_or_else(|| "-".to_owned(), score);
+        let worst = worst(&row.groups).map_or_else(|| "-".to_owned(), &score);
         writeln!(out, "  {worst:>15}")?;
     }
     Ok(())

@@ -15,7 +15,7 @@ mod verdict;
 pub(crate) use baselines::write as write_baselines;
 pub(crate) use file::{Form, Named, render};
 pub(crate) use markdown::capital;
-pub(crate) use text::{difference, grouped, score};
+pub(crate) use text::{difference, grouped, score, score_as};
 pub use verdict::{Tone, Verdict};
 
 use std::collections::BTreeMap;

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use shiftproof_search::event::{Contestant, Difference, Ending, GroupScore};
+use shiftproof_tasks::Metric;
 
 use super::compare::Comparison;
 use super::{Named, Summary, worst};
@@ -31,7 +32,7 @@ impl Summary {
         }
         self.write_vote(out)?;
         self.write_table(out)?;
-        super::baselines::write(&self.baselines, out)?;
+        super::baselines::write(&started.metric, &self.baselines, out)?;
         self.write_verdict(out)?;
         if let (Some(prompt), Some(id)) = (self.selected_prompt(), self.selected) {
             let origin = self
@@ -104,6 +105,8 @@ impl Summary {
                 "\nNo audit: the study has no audit examples, or no budget was left."
             );
         };
+        let metric = self.started.as_ref().map_or("", |started| &started.metric);
+        let shown = |group: &GroupScore| score_as(metric, group);
         let ensemble = self.audited(Contestant::Ensemble);
         let width = selected
             .iter()
@@ -130,7 +133,7 @@ impl Summary {
                 groups
                     .iter()
                     .find(|other| other.group == group.group)
-                    .map_or_else(|| "-".into(), score)
+                    .map_or_else(|| "-".into(), shown)
             };
             let delta = self.compared.iter().find(|row| row.group == group.group);
             write!(
@@ -154,7 +157,7 @@ impl Summary {
             }
             writeln!(out)?;
         }
-        let of = |groups: &[GroupScore]| worst(groups).map_or_else(|| "-".into(), score);
+        let of = |groups: &[GroupScore]| worst(groups).map_or_else(|| "-".into(), shown);
         write!(
             out,
             "{:width$}  {:>4}  {:>15}  {:>15}  {:>17}",
@@ -239,6 +242,16 @@ fn aligned(table: &[Vec<String>]) -> String {
         out.push('\n');
     }
     out
+}
+
+/// A score by its metric's name: of an error the error itself, in the unit of the
+/// labels and lower is better; else as [`score`] shows it.
+pub(crate) fn score_as(metric: &str, group: &GroupScore) -> String {
+    let error = |value: Option<f64>| metric.parse::<Metric>().ok()?.error(value?);
+    match (error(group.value), error(group.high), error(group.low)) {
+        (Some(value), Some(low), Some(high)) => format!("{value:.3} [{low:.2}, {high:.2}]"),
+        _ => score(group),
+    }
 }
 
 /// A score with its interval, in points of a hundred; the interval in whole

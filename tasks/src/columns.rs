@@ -281,7 +281,7 @@ impl Columns {
                     )
                 })?)
             }
-            AnswerForm::Ranking { .. } => Label::Relevant(
+            AnswerForm::Ranking { .. } | AnswerForm::Likelihood { .. } => Label::Relevant(
                 mapped
                     .lines()
                     .map(str::trim)

@@ -71,7 +71,7 @@ pub use metric::{GroupScore, Metric, Observation};
 pub use outcome::{Answer, Outcome, Scored};
 pub use problem::{DataError, Place, Problem};
 pub use prompt::{Demonstration, Prompt, PromptId};
-pub use reply::{Finish, Reply, Usage};
+pub use reply::{CandidateScore, Finish, Reply, Usage};
 pub use request::{AnswerForm, Message, Request, Role};
 pub use roles::{Data, LabelReads, LabelledTarget, SealedAudit, Source, UnlabelledTarget};
 pub use split::{GroupsSpec, Split};

@@ -265,9 +265,10 @@ fn fits(form: &AnswerForm, label: &Label) -> bool {
     match (form, label) {
         (AnswerForm::Choice { labels }, Label::Class(class)) => labels.contains(class),
         (AnswerForm::Number { min, max }, Label::Number(number)) => (min..=max).contains(&number),
-        (AnswerForm::Ranking { candidates }, Label::Relevant(items)) => {
-            items.iter().any(|item| candidates.contains(item))
-        }
+        (
+            AnswerForm::Ranking { candidates } | AnswerForm::Likelihood { candidates, .. },
+            Label::Relevant(items),
+        ) => items.iter().any(|item| candidates.contains(item)),
         // A choice may also be graded against free text.
         (AnswerForm::Text { .. } | AnswerForm::Choice { .. }, Label::Text(_)) => true,
         _ => false,

@@ -1,17 +1,26 @@
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Answer, Label, Outcome};
+use crate::{Answer, Label, Outcome, Scored, grade};
+
+mod classes;
+mod name;
+mod numbers;
+pub mod ranking;
+pub mod text;
 
 /// How the outcomes of one group become one number; all lie in `0..=1` and
 /// higher is better.
 ///
 /// In every metric a failed call counts in no score, and an unparseable answer
 /// counts as wrong, so that a prompt cannot win by making the model evade.
+///
+/// A study spells them `accuracy`, `macro-f1`, `auc`, `ndcg@10`, `hr@10`, `mrr`,
+/// `recall@20`, `mae`, `rmse`, `rouge-l` and `bleu`; `@K` counts the places of a
+/// ranking that are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(try_from = "String", into = "String")]
 #[non_exhaustive]
 pub enum Metric {
     /// The mean of the grades: for classes the share of correct answers, for
@@ -31,6 +40,26 @@ pub enum Metric {
     /// unparseable answer ranks on the wrong side of everything. Undefined
     /// unless exactly two classes occur as truths.
     Auc,
+    /// Mean normalised discounted cumulative gain over the first places, gain 1
+    /// for a relevant item (Järvelin and Kekäläinen, 2002).
+    Ndcg(u32),
+    /// Share of rankings with a relevant item in the first places.
+    HitRate(u32),
+    /// Mean reciprocal rank of the first relevant item, 0 where none is ranked
+    /// (Voorhees, TREC-8, 1999).
+    Mrr,
+    /// Mean share of the relevant items that stand in the first places.
+    Recall(u32),
+    /// Mean absolute error `e` of numbers, as `1 / (1 + e)`. An unparseable
+    /// answer errs by the whole spread of the group's labels, at least by 1.
+    Mae,
+    /// Root mean squared error `e` of numbers, as `1 / (1 + e)`; unparseable
+    /// answers as for [`Metric::Mae`].
+    Rmse,
+    /// Mean ROUGE-L F1 of texts (Lin, 2004).
+    RougeL,
+    /// BLEU-4 of all texts of the group together (Papineni et al., 2002).
+    Bleu,
 }
 
 /// One outcome with what is needed to reduce it.
@@ -60,18 +89,53 @@ pub struct GroupScore {
 
 impl Metric {
     /// The name as a study file spells it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Accuracy => "accuracy",
-            Self::MacroF1 => "macro-f1",
-            Self::Auc => "auc",
-        }
+    pub fn name(self) -> String {
+        name::of(self)
     }
 
     /// Whether the score is a mean of per-example grades, so that two prompts
     /// can be compared example by example.
     pub const fn is_mean(self) -> bool {
-        matches!(self, Self::Accuracy)
+        match self {
+            Self::Accuracy
+            | Self::Ndcg(_)
+            | Self::HitRate(_)
+            | Self::Mrr
+            | Self::Recall(_)
+            | Self::RougeL => true,
+            Self::MacroF1 | Self::Auc | Self::Mae | Self::Rmse | Self::Bleu => false,
+        }
+    }
+
+    /// The error that a score of [`Metric::Mae`] or [`Metric::Rmse`] stands for,
+    /// in the unit of the labels; `None` for every other metric, whose scores are
+    /// shown as they are.
+    pub fn error(self, score: f64) -> Option<f64> {
+        matches!(self, Self::Mae | Self::Rmse).then(|| 1.0 / score - 1.0)
+    }
+
+    /// Grades one answer in `0..=1`, so that a search can compare prompts example
+    /// by example: by the metric itself where that has a value for one example
+    /// (rankings, texts), else as [`grade::grade`] does.
+    pub fn grade(self, answer: &Answer, label: &Label) -> Outcome {
+        let value = match (self, answer, label) {
+            (Self::Ndcg(k), Answer::Ranking(items), Label::Relevant(relevant)) => {
+                ranking::ndcg(items, relevant, k as usize)
+            }
+            (Self::HitRate(k), Answer::Ranking(items), Label::Relevant(relevant)) => {
+                f64::from(ranking::recall(items, relevant, k as usize) > 0.0)
+            }
+            (Self::Recall(k), Answer::Ranking(items), Label::Relevant(relevant)) => {
+                ranking::recall(items, relevant, k as usize)
+            }
+            (Self::RougeL, Answer::Text(said), Label::Text(truth)) => text::rouge_l(said, truth),
+            (Self::Bleu, Answer::Text(said), Label::Text(truth)) => text::bleu(said, truth),
+            _ => return grade::grade(answer, label),
+        };
+        Outcome::Scored(Scored {
+            value,
+            answer: answer.clone(),
+        })
     }
 
     /// Reduces the outcomes of one group. The result depends on the outcomes
@@ -87,9 +151,22 @@ impl Metric {
         let failed = count(|outcome| matches!(outcome, Outcome::Failed { .. }));
         GroupScore {
             value: match self {
-                Self::Accuracy => mean(observations),
-                Self::MacroF1 => macro_f1(observations),
-                Self::Auc => auc(observations),
+                Self::MacroF1 => classes::macro_f1(observations),
+                Self::Auc => classes::auc(observations),
+                Self::Mae => {
+                    numbers::errors(observations).map(|e| numbers::score(numbers::mae(&e)))
+                }
+                Self::Rmse => {
+                    numbers::errors(observations).map(|e| numbers::score(numbers::rmse(&e)))
+                }
+                Self::Bleu => text::corpus(observations),
+                mean_of_grades => {
+                    debug_assert!(
+                        mean_of_grades.is_mean(),
+                        "{mean_of_grades} needs its own rule"
+                    );
+                    mean(observations)
+                }
             },
             n: observations.len() - failed,
             unparseable,
@@ -100,7 +177,7 @@ impl Metric {
 
 impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        f.pad(&self.name())
     }
 }
 
@@ -114,117 +191,6 @@ fn mean(observations: &[Observation<'_>]) -> Option<f64> {
         n += 1;
     }
     (n > 0).then(|| sum / n as f64)
-}
-
-/// An outcome seen as a classification.
-#[derive(Clone, Copy)]
-enum Said<'a> {
-    Class { label: &'a str, margin: Option<f64> },
-    Unparseable,
-}
-
-/// The classified observations; `None` if one is no classification.
-fn classified<'a>(observations: &[Observation<'a>]) -> Option<Vec<(&'a str, Said<'a>)>> {
-    let mut pairs = Vec::with_capacity(observations.len());
-    for observation in observations {
-        let said = match observation.outcome {
-            Outcome::Failed { .. } => continue,
-            Outcome::Unparseable { .. } => Said::Unparseable,
-            Outcome::Scored(scored) => match &scored.answer {
-                Answer::Class { label, margin } => Said::Class {
-                    label,
-                    margin: *margin,
-                },
-                _ => return None,
-            },
-        };
-        let Label::Class(truth) = observation.label else {
-            return None;
-        };
-        pairs.push((truth.as_str(), said));
-    }
-    Some(pairs)
-}
-
-fn macro_f1(observations: &[Observation<'_>]) -> Option<f64> {
-    // Per class: true positives, and false positives plus false negatives.
-    let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-    for (truth, said) in classified(observations)? {
-        match said {
-            Said::Class { label, .. } if label == truth => counts.entry(truth).or_default().0 += 1,
-            said => {
-                counts.entry(truth).or_default().1 += 1;
-                if let Said::Class { label, .. } = said {
-                    counts.entry(label).or_default().1 += 1;
-                }
-            }
-        }
-    }
-    let sum: f64 = counts
-        .values()
-        .map(|&(hits, misses)| (2 * hits) as f64 / (2 * hits + misses) as f64)
-        .sum();
-    (!counts.is_empty()).then(|| sum / counts.len() as f64)
-}
-
-fn auc(observations: &[Observation<'_>]) -> Option<f64> {
-    let pairs = classified(observations)?;
-    let mut classes: Vec<_> = pairs.iter().map(|(truth, _)| *truth).collect();
-    classes.sort_unstable();
-    classes.dedup();
-    let &[_, positive] = classes.as_slice() else {
-        return None;
-    };
-    let graded = pairs.iter().all(|(_, said)| {
-        matches!(
-            said,
-            Said::Unparseable
-                | Said::Class {
-                    margin: Some(_),
-                    ..
-                }
-        )
-    });
-    // The answer is the class its margin favours, so the size of the margin and
-    // the answer together order the examples whichever label comes first.
-    let mut scores: Vec<(f64, bool)> = pairs
-        .iter()
-        .map(|&(truth, said)| {
-            let is_positive = truth == positive;
-            let score = match said {
-                Said::Unparseable if is_positive => f64::NEG_INFINITY,
-                Said::Unparseable => f64::INFINITY,
-                Said::Class { label, margin } => {
-                    let size = if graded {
-                        margin.map_or(1.0, f64::abs)
-                    } else {
-                        1.0
-                    };
-                    if label == positive { size } else { 0.0 - size }
-                }
-            };
-            (score, is_positive)
-        })
-        .collect();
-    rank_auc(&mut scores)
-}
-
-/// U / (n₁ n₀), with U from the midranks of the positives.
-fn rank_auc(scores: &mut [(f64, bool)]) -> Option<f64> {
-    scores.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut below, mut rank_sum, mut positives) = (0_usize, 0.0, 0_usize);
-    for tied in scores.chunk_by(|a, b| a.0 == b.0) {
-        let hits = tied.iter().filter(|(_, positive)| *positive).count();
-        // Ranks below+1 ..= below+len share their mean.
-        let midrank = below as f64 + (tied.len() + 1) as f64 / 2.0;
-        rank_sum += midrank * hits as f64;
-        positives += hits;
-        below += tied.len();
-    }
-    let negatives = scores.len() - positives;
-    let pairs = (positives * negatives) as f64;
-    let u = rank_sum - (positives * (positives + 1)) as f64 / 2.0;
-    (pairs > 0.0).then(|| (u / pairs).clamp(0.0, 1.0))
 }
 
 #[cfg(test)]

@@ -27,12 +27,14 @@ pub enum Answer {
 
 impl Answer {
     /// A normalised key under which equal answers are equal: what votes count.
-    /// `None` for an unparseable answer, which has no vote.
+    /// A ranking votes for its first item: whole orders hardly ever agree, and
+    /// the first place is what a user sees. `None` for an unparseable answer,
+    /// which has no vote.
     pub fn vote(&self) -> Option<String> {
         match self {
             Self::Class { label, .. } => Some(label.clone()),
             Self::Number(number) => Some(number.to_string()),
-            Self::Ranking(items) => Some(items.join("\n")),
+            Self::Ranking(items) => items.first().cloned(),
             Self::Text(text) => Some(text.trim().to_lowercase()),
             Self::Unparseable { .. } => None,
         }

@@ -6,6 +6,7 @@
 //! while a wrong guess would silently move a score.
 
 mod choice;
+pub mod likelihood;
 mod number;
 mod ranking;
 
@@ -25,6 +26,8 @@ use crate::{Answer, AnswerForm, Finish, Reply};
 /// - **Ranking**: a JSON array, one item per line (numbered or not), or a list
 ///   separated by commas or `>` where no candidate contains the separator. Items
 ///   that are no candidates, and repetitions, are left out.
+/// - **Likelihood**: from candidate scores, as [`likelihood::rank`] does; from
+///   text, as a ranking.
 /// - **Text**: the trimmed text; an empty one is unparseable.
 ///
 /// A reply that a content filter withheld is unparseable whatever it contains.
@@ -37,6 +40,11 @@ pub fn parse(form: &AnswerForm, reply: &Reply) -> Answer {
         return choice::from_logprobs(labels, logprobs)
             .unwrap_or_else(|| unparseable(&format!("log-probabilities {logprobs:?}")));
     }
+    if let (AnswerForm::Likelihood { candidates, .. }, Some(scores)) =
+        (form, &reply.candidate_scores)
+    {
+        return likelihood::answer(candidates, scores, likelihood::Scoring::default_for(scores));
+    }
     let cut_off = reply.finish == Finish::Length;
     let answer = match form {
         // Labels and candidates are text of the study's own, so the whole reply
@@ -46,10 +54,12 @@ pub fn parse(form: &AnswerForm, reply: &Reply) -> Answer {
         AnswerForm::Number { min, max } => after_thoughts(&reply.text)
             .and_then(|text| number::from_text(*min, *max, text, cut_off))
             .map(Answer::Number),
-        AnswerForm::Ranking { candidates } => after_thoughts(&reply.text)
-            .map(|text| ranking::from_text(candidates, text))
-            .filter(|items| !items.is_empty())
-            .map(Answer::Ranking),
+        AnswerForm::Ranking { candidates } | AnswerForm::Likelihood { candidates, .. } => {
+            after_thoughts(&reply.text)
+                .map(|text| ranking::from_text(candidates, text))
+                .filter(|items| !items.is_empty())
+                .map(Answer::Ranking)
+        }
         AnswerForm::Text { .. } => after_thoughts(&reply.text)
             .map(str::trim)
             .filter(|text| !text.is_empty())

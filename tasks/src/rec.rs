@@ -13,11 +13,16 @@
 //! study's data, never by a run, and depend on ids, not on the order of files.
 
 mod baseline;
+pub mod bm25;
 mod build;
 mod candidates;
 mod catalogue;
+pub mod fairness;
 pub mod field;
+pub mod ground;
+pub mod history;
 mod interactions;
+pub mod lists;
 mod load;
 mod measure;
 mod predict;
@@ -26,6 +31,7 @@ mod seeded;
 mod shift;
 mod spec;
 mod targets;
+pub mod tasks;
 mod text;
 
 pub use baseline::{Baseline, Prediction};

@@ -9,10 +9,27 @@ pub struct Reply {
     /// the model scored a closed form. Not normalised over the set.
     #[serde(default)]
     pub label_logprobs: Option<Vec<f64>>,
+    /// Scores of the request's candidates, in their order, where the model
+    /// scored a [likelihood ranking](crate::AnswerForm::Likelihood).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate_scores: Option<Vec<CandidateScore>>,
     /// Why the text ended.
     pub finish: Finish,
     /// Tokens used.
     pub usage: Usage,
+}
+
+/// How likely a model finds one candidate as its next words.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CandidateScore {
+    /// Σ ln p over the candidate's tokens, in `(-∞, 0]`.
+    pub logprob: f64,
+    /// How many tokens that are, at least 1.
+    pub tokens: u32,
+    /// The same sum after the request's content-free conversation, where it has
+    /// one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prior: Option<f64>,
 }
 
 impl Reply {
@@ -21,6 +38,7 @@ impl Reply {
         Self {
             text: text.into(),
             label_logprobs: None,
+            candidate_scores: None,
             finish: Finish::Stop,
             usage: Usage::default(),
         }

@@ -7,7 +7,8 @@ pub struct Request {
     /// the model continues.
     pub messages: Vec<Message>,
     /// The form asked for. A model that reports log-probabilities scores the
-    /// closed forms directly; any other answers in text and the task parses it.
+    /// labels of a choice and the candidates of a likelihood ranking directly;
+    /// any other answers in text and the task parses it.
     pub answer: AnswerForm,
 }
 
@@ -80,6 +81,18 @@ pub enum AnswerForm {
         /// The items to be ordered.
         candidates: Vec<String>,
     },
+    /// These candidates, ranked by how likely the model finds each as its next
+    /// words; a model that cannot tell lists them in text. Small models rank far
+    /// better this way than by writing a list.
+    Likelihood {
+        /// The items to be ordered.
+        candidates: Vec<String>,
+        /// A conversation that says nothing about the case at hand. Where it is
+        /// not empty the candidates are scored after it too, so that a title
+        /// gains nothing by being short or common.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        prior: Vec<Message>,
+    },
     /// Free text of at most this many tokens.
     Text {
         /// Upper bound on generated tokens.
@@ -92,6 +105,22 @@ impl AnswerForm {
     pub fn choice<L: Into<String>>(labels: impl IntoIterator<Item = L>) -> Self {
         Self::Choice {
             labels: labels.into_iter().map(Into::into).collect(),
+        }
+    }
+
+    /// A ranking of these candidates by their likelihood.
+    pub fn likelihood<C: Into<String>>(candidates: impl IntoIterator<Item = C>) -> Self {
+        Self::Likelihood {
+            candidates: candidates.into_iter().map(Into::into).collect(),
+            prior: Vec::new(),
+        }
+    }
+
+    /// The items to be ordered, if the form is a ranking.
+    pub fn candidates(&self) -> Option<&[String]> {
+        match self {
+            Self::Ranking { candidates } | Self::Likelihood { candidates, .. } => Some(candidates),
+            _ => None,
         }
     }
 

@@ -1,6 +1,6 @@
 use crate::{
     Answer, AnswerForm, Demonstration, Example, Finish, Input, Label, Message, Metric, Outcome,
-    Prompt, Reply, Request, grade, parse, render,
+    Prompt, Reply, Request, parse, render,
 };
 
 /// A job that a prompt does for a recommender or classifier.
@@ -70,9 +70,10 @@ pub trait Task: Send + Sync {
         parse::parse(&self.answer_form(input), reply)
     }
 
-    /// Compares an answer with the truth. By default as [`grade::grade`] does.
+    /// Compares an answer with the truth. By default as
+    /// [`Metric::grade`] does for the task's metric.
     fn grade(&self, answer: &Answer, label: &Label) -> Outcome {
-        grade::grade(answer, label)
+        self.metric().grade(answer, label)
     }
 
     /// Reads and grades in one go. A reply that a content filter withheld is a

@@ -12,9 +12,11 @@ mod fetch;
 mod fetch_stage;
 mod gate;
 mod http;
-mod report;
 #[cfg(unix)]
 mod recdata;
+#[cfg(unix)]
+mod rectasks;
+mod report;
 #[cfg(unix)]
 mod resume;
 mod support;

@@ -150,9 +150,18 @@ impl Induce {
         index: usize,
         opening: Option<&str>,
     ) -> Request {
-        let mut text = String::from(
-            "An assistant was given one instruction and followed it on every input below.\n\n",
-        );
+        let form = chunk
+            .first()
+            .map(|example| view.task.answer_form(&example.input));
+        let is_ranking = form
+            .as_ref()
+            .is_some_and(|form| form.candidates().is_some());
+        let mut text = String::from(if is_ranking {
+            "A recommender was given one instruction and followed it for every user below. Each \
+             output is what the user really chose next.\n\n"
+        } else {
+            "An assistant was given one instruction and followed it on every input below.\n\n"
+        });
         for example in chunk {
             let Demonstration { input, answer } = view.task.demonstration(example);
             let _ = write!(text, "Input: {input}\nOutput: {answer}\n\n");
@@ -164,10 +173,14 @@ impl Induce {
                 let _ = write!(text, "Input: {}\n\n", view.task.render(input));
             }
         }
-        text.push_str(
+        text.push_str(if is_ranking {
+            "Write that instruction in one or two sentences, so that it finds the right item for \
+             other users and other items too. Write only the instruction and name none of the \
+             items above."
+        } else {
             "Write that instruction, including the output format, in one or two sentences. \
-             Write only the instruction and quote none of the inputs.",
-        );
+             Write only the instruction and quote none of the inputs."
+        });
         let mut messages = vec![Message::user(text)];
         if let Some(opening) = opening {
             messages.push(Message::assistant(format!(

@@ -33,10 +33,13 @@ pub(super) fn openings(form: &AnswerForm) -> Vec<String> {
             "Read the text and rate",
             "Predict the rating",
         ],
-        AnswerForm::Ranking { .. } => &[
+        AnswerForm::Ranking { .. } | AnswerForm::Likelihood { .. } => &[
             "Rank the candidates by",
+            "Recommend the",
             "Order the items so that",
+            "Given what the user chose before, predict",
             "Put first the items that",
+            "Choose the item that the user",
         ],
         AnswerForm::Text { .. } => &[
             "Write",
@@ -48,32 +51,67 @@ pub(super) fn openings(form: &AnswerForm) -> Vec<String> {
     own.iter().map(|opening| (*opening).to_owned()).collect()
 }
 
-/// Whole prompts that suit any task of this form.
+/// Whole prompts that suit any task of this form; none for free text, of which
+/// nothing is known.
 pub(crate) fn prompts(form: &AnswerForm) -> Vec<String> {
-    let AnswerForm::Choice { labels } = form else {
-        return Vec::new();
-    };
-    let either = either(labels);
-    vec![
-        format!("Classify the text as {either}. Answer with one word."),
-        format!("Is the text {either}? Answer with one word."),
-        format!("Read the text and decide whether it is {either}."),
-        format!("Which label fits the text best, {either}?"),
-        format!("What is the right label for the text? Answer {either}."),
-    ]
+    match form {
+        AnswerForm::Choice { labels } => {
+            let either = either(labels);
+            vec![
+                format!("Classify the text as {either}. Answer with one word."),
+                format!("Is the text {either}? Answer with one word."),
+                format!("Read the text and decide whether it is {either}."),
+                format!("Which label fits the text best, {either}?"),
+                format!("What is the right label for the text? Answer {either}."),
+            ]
+        }
+        AnswerForm::Number { min, max } => vec![
+            format!("Give a number from {min} to {max}. Answer with the number alone."),
+            format!("Rate from {min} (lowest) to {max} (highest). Answer with one number."),
+            format!("Predict the rating, a number from {min} to {max}."),
+        ],
+        // What is scored by likelihood is one item; what is written is a list.
+        AnswerForm::Likelihood { .. } => [
+            "Recommend the one the user will choose next.",
+            "Here is what a user chose, in order. The next one was:",
+            "Which one fits best with what the user chose before?",
+            "Name the candidate that is most like the user's latest choices.",
+            "People who chose these also chose:",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        AnswerForm::Ranking { .. } => [
+            "Rank the candidates by how likely the user is to choose each next. List all of them, \
+             best first, one per line.",
+            "Sort the candidates by how well they fit what the user chose before. Answer with a \
+             numbered list.",
+            "Order the candidates, giving the user's latest choices the most weight. Write one \
+             candidate per line.",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        AnswerForm::Text { .. } => Vec::new(),
+    }
 }
 
 /// Clauses an edit may add.
 pub(super) fn clauses(form: &AnswerForm) -> Vec<String> {
-    let mut clauses: Vec<String> = [
-        "Read the whole text before you answer.",
-        "Judge only what the text says.",
-        "Consider the tone of the writer.",
-        "Give only the answer.",
-    ]
-    .iter()
-    .map(|clause| (*clause).to_owned())
-    .collect();
+    let about: &[&str] = match form {
+        AnswerForm::Ranking { .. } | AnswerForm::Likelihood { .. } => &[
+            "Give the latest choices the most weight.",
+            "Look for what the user's choices have in common.",
+            "Do not favour a candidate for being well known.",
+            "Do not favour a candidate for its place in the list.",
+            "Prefer the same kind and the same years.",
+        ],
+        AnswerForm::Choice { .. } | AnswerForm::Number { .. } | AnswerForm::Text { .. } => &[
+            "Read the whole text before you answer.",
+            "Judge only what the text says.",
+            "Consider the tone of the writer.",
+            "Give only the answer.",
+        ],
+    };
+    let mut clauses: Vec<String> = about.iter().map(|clause| (*clause).to_owned()).collect();
     match form {
         AnswerForm::Choice { labels } => {
             clauses.push("Answer with one word.".into());
@@ -89,6 +127,7 @@ pub(super) fn clauses(form: &AnswerForm) -> Vec<String> {
         AnswerForm::Ranking { .. } => {
             clauses.push("List every candidate once, best first.".into());
         }
+        AnswerForm::Likelihood { .. } => clauses.push("Answer with one title.".into()),
         AnswerForm::Text { .. } => clauses.push("Answer briefly.".into()),
     }
     clauses

@@ -31,7 +31,7 @@ impl Discards {
 
 /// Rules that depend on the study, prepared once per proposal.
 pub(super) struct Screen {
-    labels: Option<Vec<String>>,
+    form: Option<AnswerForm>,
     data: Vec<String>,
 }
 
@@ -48,25 +48,26 @@ impl Screen {
             .map(|example| &example.input)
             .chain(view.target);
         Self {
-            labels: match form {
-                Some(AnswerForm::Choice { labels }) => Some(labels),
-                _ => None,
-            },
+            form,
             data: inputs
                 .map(|input| padded(&view.task.render(input)))
                 .collect(),
         }
     }
 
-    /// As [`accept`](Self::accept), but a text that names none of the labels is
+    /// As [`accept`](Self::accept), but a text that does not come to what is
+    /// asked for (the labels, a number's scale, items to be put in order) is
     /// thrown away instead of mended: a small model that was made to go on from
-    /// an opening and does not come to the labels talks about something else.
+    /// an opening and does not come there talks about something else.
     pub(super) fn accept_on_topic(&self, text: &str) -> Result<Prompt, &'static str> {
-        if self.names_labels(&tidy(text)) {
-            self.accept(text)
-        } else {
-            Err("it names no label")
+        if self.names_answer(&tidy(text)) {
+            return self.accept(text);
         }
+        Err(match &self.form {
+            Some(AnswerForm::Choice { .. }) => "it names no label",
+            Some(AnswerForm::Number { .. }) => "it asks for no number",
+            _ => "it speaks of no item or user",
+        })
     }
 
     /// Turns a model's text into a prompt, or names the rule it breaks.
@@ -91,31 +92,74 @@ impl Screen {
     }
 
     /// An instruction that names no label does not say what an answer looks
-    /// like (Li et al. 2023 ask for the instruction *and* the output format).
+    /// like (Li et al. 2023 ask for the instruction *and* the output format); nor
+    /// does one that names no number or no list where those are wanted.
     fn with_output_format(&self, mut instruction: String) -> String {
-        if let (Some(labels), false) = (&self.labels, self.names_labels(&instruction)) {
-            if !instruction.ends_with(['.', '!', '?', ':']) {
-                instruction.push('.');
+        let format = match &self.form {
+            Some(AnswerForm::Choice { labels }) if !self.names_answer(&instruction) => {
+                format!("Answer {}.", super::library::either(labels))
             }
-            instruction.push_str(" Answer ");
-            instruction.push_str(&super::library::either(labels));
+            Some(AnswerForm::Number { min, max }) if !instruction.contains(&max.to_string()) => {
+                format!("Answer with one number from {min} to {max}.")
+            }
+            Some(AnswerForm::Ranking { .. }) if !mentions(&instruction, &["list", "line"]) => {
+                "List the candidates, best first, one per line.".to_owned()
+            }
+            _ => return instruction,
+        };
+        if !instruction.ends_with(['.', '!', '?', ':']) {
             instruction.push('.');
         }
+        instruction.push(' ');
+        instruction.push_str(&format);
         instruction
     }
 
-    /// Whether a text names the labels (two of them, if there are as many); so
-    /// does any text where the answer is not one of a closed set.
-    fn names_labels(&self, text: &str) -> bool {
-        let Some(labels) = &self.labels else {
-            return true;
-        };
-        let words = padded(text);
-        let named = labels
-            .iter()
-            .filter(|label| words.contains(&padded(label)))
-            .count();
-        named >= labels.len().min(2)
+    /// Whether a text comes to the answer: names the labels (two of them, if
+    /// there are as many), asks for a number, or speaks of items and who wants
+    /// them. Any text does where free text is wanted.
+    fn names_answer(&self, text: &str) -> bool {
+        match &self.form {
+            Some(AnswerForm::Choice { labels }) => {
+                let words = padded(text);
+                let named = labels
+                    .iter()
+                    .filter(|label| words.contains(&padded(label)))
+                    .count();
+                named >= labels.len().min(2)
+            }
+            Some(AnswerForm::Number { .. }) => mentions(text, &["rat", "number", "scor", "star"]),
+            Some(AnswerForm::Ranking { .. } | AnswerForm::Likelihood { .. }) => mentions(
+                text,
+                &[
+                    "candidate",
+                    "item",
+                    "title",
+                    "user",
+                    "viewer",
+                    "reader",
+                    "customer",
+                    "person",
+                    "people",
+                    "next",
+                    "history",
+                    "watch",
+                    "movie",
+                    "film",
+                    "book",
+                    "product",
+                    "game",
+                    "song",
+                    "article",
+                    "story",
+                    "stories",
+                    "choice",
+                    "chose",
+                    "choose",
+                ],
+            ),
+            Some(AnswerForm::Text { .. }) | None => true,
+        }
     }
 
     fn copies_data(&self, instruction: &str) -> bool {
@@ -128,6 +172,12 @@ impl Screen {
             self.data.iter().any(|text| text.contains(&phrase))
         })
     }
+}
+
+/// Whether a word of the text begins with one of `stems`, in lower case.
+fn mentions(text: &str, stems: &[&str]) -> bool {
+    let words = padded(text);
+    stems.iter().any(|stem| words.contains(&format!(" {stem}")))
 }
 
 /// Lower-case words separated and surrounded by single spaces, punctuation
@@ -181,7 +231,7 @@ mod tests {
 
     fn screen() -> Screen {
         Screen {
-            labels: Some(vec!["positive".into(), "negative".into()]),
+            form: Some(AnswerForm::choice(["positive", "negative"])),
             data: vec![padded("This toaster burned my bread, then my house.")],
         }
     }
@@ -205,6 +255,41 @@ mod tests {
         check(
             "Is it positive or negative?\n\nInput: more text",
             Ok("Is it positive or negative?"),
+        );
+    }
+
+    #[test]
+    fn numbers_and_lists_get_their_format_and_keep_to_their_topic() {
+        let screen = |form| Screen {
+            form: Some(form),
+            data: Vec::new(),
+        };
+        let text = |screen: &Screen, text: &str| screen.accept(text).unwrap().instruction;
+        let stars = screen(AnswerForm::Number { min: 1.0, max: 5.0 });
+        assert_eq!(
+            text(&stars, "Rate how much the user would like the film"),
+            "Rate how much the user would like the film. Answer with one number from 1 to 5."
+        );
+        assert!(stars.accept_on_topic("Rate it from 1 to 5 stars.").is_ok());
+        assert_eq!(
+            stars
+                .accept_on_topic("Write a poem about the sea.")
+                .unwrap_err(),
+            "it asks for no number"
+        );
+        let list = screen(AnswerForm::Ranking { candidates: vec![] });
+        assert_eq!(
+            text(&list, "Put first what the user wants next."),
+            "Put first what the user wants next. List the candidates, best first, one per line."
+        );
+        let scored = screen(AnswerForm::likelihood(["Heat"]));
+        let instruction = "Recommend the film that the user will watch next.";
+        assert_eq!(text(&scored, instruction), instruction);
+        assert_eq!(
+            scored
+                .accept_on_topic("Recommend the weather in Paris today.")
+                .unwrap_err(),
+            "it speaks of no item or user"
         );
     }
 

@@ -1,7 +1,7 @@
 //! Replaying spending rules over recorded outcomes.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::matrix::Matrix;
 use super::setting::Setting;

@@ -60,7 +60,14 @@ impl World {
             })
             .collect();
         let source_examples = lots.len() * items;
-        lots.extend(labelled(matrix, &target, source.len(), items, plan.labelled, &mut rng));
+        lots.extend(labelled(
+            matrix,
+            &target,
+            source.len(),
+            items,
+            plan.labelled,
+            &mut rng,
+        ));
         let group_of: Vec<u32> = lots
             .iter()
             .flat_map(|lot| std::iter::repeat_n(lot.group, lot.take))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shiftproof_tasks::{Answer, Example, Outcome};
+use shiftproof_tasks::{Example, Outcome};
 
 use super::course::Course;
 use crate::board::{Answers, CandidateIndex, InputIndex};
@@ -96,7 +96,7 @@ impl Course<'_> {
         Ok(complete)
     }
 
-    /// Grades the plurality answer of the voters.
+    /// Grades what the voters' answers come to.
     fn ensemble_outcomes(
         &self,
         voters: &[Answers<'_>],
@@ -106,23 +106,9 @@ impl Course<'_> {
             .iter()
             .filter_map(|&input| {
                 let label = self.board.label(input)?;
-                let outcome = match vote::plurality(&vote::ballot(voters, input)) {
-                    Some((winner, _)) => {
-                        // The first voter that gave the winning answer lends it
-                        // its form; margins are not comparable across prompts.
-                        let answer = voters
-                            .iter()
-                            .filter_map(|voter| voter.answer(input))
-                            .find(|answer| answer.vote().as_ref() == Some(&winner))?;
-                        let answer = match answer {
-                            Answer::Class { label, .. } => Answer::Class {
-                                label,
-                                margin: None,
-                            },
-                            other => other,
-                        };
-                        self.run.task.grade(&answer, label)
-                    }
+                let answers: Vec<_> = voters.iter().map(|voter| voter.answer(input)).collect();
+                let outcome = match vote::combine(&answers) {
+                    Some(answer) => self.run.task.grade(&answer, label),
                     None => Outcome::Unparseable {
                         text: String::new(),
                     },

@@ -172,6 +172,7 @@ impl<'a> Course<'a> {
             .map(|&voter| self.board.answers(desk, voter))
             .collect();
         let (mut voted, labels) = vote::label_by_vote(
+            desk.task,
             &answers,
             ids(&self.board, &voters),
             &self.target,

@@ -105,7 +105,7 @@ impl Run<'_> {
         Started {
             study: self.study.clone(),
             task: self.task.name().to_owned(),
-            metric: self.task.metric().name().to_owned(),
+            metric: self.task.metric().name(),
             method: self.spec.method.to_string(),
             objective: self.spec.objective.to_string(),
             task_model: self.task_model.llm.identity().to_owned(),

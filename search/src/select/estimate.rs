@@ -367,7 +367,11 @@ fn shift_variance(sides: &[(Effect, Effect)], interaction: f64) -> f64 {
         (count + 1.0, excess + (gap - centre).powi(2) - open)
     });
     let freedom = (count - 1.0_f64).max(0.0);
-    let known = if count > 1.0 { excess * freedom / count } else { 0.0 };
+    let known = if count > 1.0 {
+        excess * freedom / count
+    } else {
+        0.0
+    };
     ((known + SHIFT_PRIOR * interaction) / (freedom + SHIFT_PRIOR)).max(1e-6)
 }
 

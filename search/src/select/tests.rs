@@ -167,7 +167,12 @@ fn target_labels_weigh_as_much_as_the_source_misleads() {
     let alike = Estimates::fit(&problem, &scores);
     let (problem, scores) = with_target(|p, target| rising(if target { 11 - p } else { p }));
     let opposed = Estimates::fit(&problem, &scores);
-    assert!(alike.shift < 0.1 * opposed.shift, "{} {}", alike.shift, opposed.shift);
+    assert!(
+        alike.shift < 0.1 * opposed.shift,
+        "{} {}",
+        alike.shift,
+        opposed.shift
+    );
     assert!(alike.source_share(5) > 0.5, "{}", alike.source_share(5));
     assert!(opposed.source_share(5) < 0.2, "{}", opposed.source_share(5));
     let best = |e: &Estimates| ranked(&(0..12).collect::<Vec<_>>(), |p| e.main_effect(p).0)[0];
@@ -192,7 +197,9 @@ fn labelled_target_examples_come_first() {
     problem.groups[2].role = Role::LabelledTarget;
     let (_, asked, _) = race("posterior", &problem, &group_of, 60, |_| Some(1.0));
     let first = asked.iter().position(|a| group_of[a.example as usize] != 2);
-    let last = asked.iter().rposition(|a| group_of[a.example as usize] == 2);
+    let last = asked
+        .iter()
+        .rposition(|a| group_of[a.example as usize] == 2);
     assert!(last < first || first.is_none(), "{asked:?}");
     assert!(last.is_some());
 }

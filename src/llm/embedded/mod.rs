@@ -14,7 +14,7 @@ mod prefix;
 mod sampling;
 mod score;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod tokenizer;
 mod weights;
 

@@ -16,11 +16,16 @@ const LOGIT_ROWS: usize = 32;
 pub struct Scored {
     /// Natural-log probability of each label as the assistant's next words, in the order given.
     pub logprobs: Vec<f64>,
+    /// Tokens of each label.
+    pub label_tokens: Vec<usize>,
     /// Tokens of the rendered chat.
     pub prompt_tokens: usize,
     /// Tokens computed, label tokens included; a shared prefix counts once, for one of its chats.
     pub computed_tokens: usize,
 }
+
+/// Token ids of one chat's labels.
+type Labels = Vec<Vec<u32>>;
 
 impl Engine {
     /// Scores every label as the continuation of every chat: `Σ ln p(token)` over the label's
@@ -36,22 +41,73 @@ impl Engine {
         chats: &[Chat],
         labels: &[String],
     ) -> Result<Vec<Result<Scored, Error>>, Error> {
-        let labels: Vec<Vec<u32>> = labels
+        let labels = self.labels(labels)?;
+        let sets = chats.iter().map(|_| Ok(&labels)).collect();
+        Ok(self.score_sets(chats, sets))
+    }
+
+    /// As [`Self::score`], each chat with labels of its own, of any number: a whole catalogue of
+    /// titles shares its chat.
+    pub fn score_each(&self, pairs: &[(Chat, Vec<String>)]) -> Vec<Result<Scored, Error>> {
+        let chats: Vec<Chat> = pairs.iter().map(|(chat, _)| chat.clone()).collect();
+        let sets: Vec<Result<Labels, Error>> = pairs
             .iter()
-            .map(|l| self.label(l))
-            .collect::<Result<_, _>>()?;
-        let longest = labels.iter().map(Vec::len).max().unwrap_or(0);
-        let prompts: Vec<Result<Vec<u32>, Error>> =
-            chats.iter().map(|c| self.render(c, longest)).collect();
+            .map(|(_, labels)| self.labels(labels))
+            .collect();
+        let sets = sets.iter().map(Result::as_ref).map(|set| {
+            // Labels that cannot be scored concern one chat only here.
+            set.map_err(|error| Error::Request(error.to_string()))
+        });
+        self.score_sets(&chats, sets.collect())
+    }
+
+    fn labels(&self, labels: &[String]) -> Result<Labels, Error> {
+        labels.iter().map(|label| self.label(label)).collect()
+    }
+
+    fn label(&self, label: &str) -> Result<Vec<u32>, Error> {
+        if label.is_empty() {
+            return Err(Error::Request("a label is empty".into()));
+        }
+        self.tokenizer.encode(label)
+    }
+
+    fn score_sets(
+        &self,
+        chats: &[Chat],
+        sets: Vec<Result<&Labels, Error>>,
+    ) -> Vec<Result<Scored, Error>> {
+        let prompts: Vec<Result<(Vec<u32>, &Labels), Error>> = chats
+            .iter()
+            .zip(sets)
+            .map(|(chat, labels)| {
+                let labels = labels?;
+                let longest = labels.iter().map(Vec::len).max().unwrap_or(0);
+                Ok((self.render(chat, longest)?, labels))
+            })
+            .collect();
         let valid: Vec<usize> = (0..chats.len()).filter(|&i| prompts[i].is_ok()).collect();
-        let sequences: Vec<&[u32]> = prompts.iter().filter_map(|p| p.as_deref().ok()).collect();
+        let (sequences, labels): (Vec<&[u32]>, Vec<&Labels>) = prompts
+            .iter()
+            .filter_map(|prompt| prompt.as_ref().ok())
+            .map(|(tokens, labels)| (tokens.as_slice(), *labels))
+            .unzip();
         let mut results: Vec<Option<Result<Scored, Error>>> = chats.iter().map(|_| None).collect();
         self.pool.install(|| {
             let sharing = self.sharing();
             let leaves = sharing.plan(&sequences);
-            let extra: usize = labels.iter().map(|l| l.len() - 1).sum();
-            let rows = |leaf: &Leaf| sequences[leaf.sequence].len() - leaf.shared + extra;
+            let rows = |leaf: &Leaf| {
+                sequences[leaf.sequence].len() - leaf.shared + branch_rows(labels[leaf.sequence])
+            };
             for batch in batches(&leaves, rows) {
+                if let [leaf] = batch
+                    && branch_rows(labels[leaf.sequence]) > BATCH_ROWS
+                {
+                    let (sequence, labels) = (sequences[leaf.sequence], labels[leaf.sequence]);
+                    let scored = self.score_wide(&sharing, leaf, sequence, labels);
+                    results[valid[leaf.sequence]] = Some(scored);
+                    continue;
+                }
                 let scored = self.score_batch(&sharing, batch, &sequences, &labels);
                 for (leaf, scored) in batch.iter().zip(scored) {
                     results[valid[leaf.sequence]] = Some(scored);
@@ -67,14 +123,7 @@ impl Engine {
                     (Some(result), Ok(_)) => result,
                     (None, Ok(_)) => Err(Error::Request("the chat was not scored".into())),
                 });
-        Ok(results.collect())
-    }
-
-    fn label(&self, label: &str) -> Result<Vec<u32>, Error> {
-        if label.is_empty() {
-            return Err(Error::Request("a label is empty".into()));
-        }
-        self.tokenizer.encode(label)
+        results.collect()
     }
 
     fn score_batch(
@@ -82,16 +131,18 @@ impl Engine {
         sharing: &Sharing,
         batch: &[Leaf],
         sequences: &[&[u32]],
-        labels: &[Vec<u32>],
+        labels: &[&Labels],
     ) -> Vec<Result<Scored, Error>> {
         // A chat scored alone is worth remembering: the next one may start like it.
         let mut kept = (sequences.len() == 1).then(|| Kv::new(&self.weights.config));
         let mut keep = kept.as_mut();
         let mut spans: Vec<Span> = Vec::new();
         let mut wanted = Vec::new();
+        let mut asked: Vec<Vec<u32>> = Vec::new();
         let mut row = 0;
         for leaf in batch {
             let chat = spans.len();
+            let labels = labels[leaf.sequence];
             let tokens = &sequences[leaf.sequence][leaf.shared..];
             spans.push(Span {
                 tokens,
@@ -113,20 +164,82 @@ impl Engine {
                 wanted.extend(row..row + tokens.len());
                 row += tokens.len();
             }
+            asked.extend(asked_tokens(labels));
         }
         let states = self.weights.forward(self.arch, &mut spans, &wanted);
         drop(spans);
         if let (Some(kv), [leaf]) = (kept, batch) {
             sharing.remember(sequences[leaf.sequence], &leaf.chain, kv);
         }
-        let rows_per_chat = wanted.len() / batch.len();
+        let values = self.logprobs(&states, &asked);
+        let mut values = values.as_slice();
+        batch
+            .iter()
+            .map(|leaf| {
+                let labels = labels[leaf.sequence];
+                let (own, rest) = values.split_at(1 + branch_rows(labels));
+                values = rest;
+                scored(sequences[leaf.sequence], leaf, labels, own)
+            })
+            .collect()
+    }
+
+    /// One chat with more labels than a forward pass should hold: the chat is computed once and
+    /// kept, then its labels pass by in batches.
+    fn score_wide(
+        &self,
+        sharing: &Sharing,
+        leaf: &Leaf,
+        sequence: &[u32],
+        labels: &Labels,
+    ) -> Result<Scored, Error> {
+        let tokens = &sequence[leaf.shared..];
+        let mut kv = Kv::new(&self.weights.config);
+        let mut span = [Span {
+            tokens,
+            past: past(&leaf.chain),
+            kv: Some(&mut kv),
+        }];
+        let state = self
+            .weights
+            .forward(self.arch, &mut span, &[tokens.len() - 1]);
+        let mut chain = leaf.chain.clone();
+        chain.push((sharing.remember(sequence, &leaf.chain, kv), tokens.len()));
+
         let asked = asked_tokens(labels);
-        let mut values: Vec<Vec<f64>> = Vec::with_capacity(wanted.len());
-        let width = self.weights.config.hidden;
-        for (chunk, states) in states.chunks(LOGIT_ROWS * width).enumerate() {
+        let mut values = self.logprobs(&state, &asked[..1]);
+        let branches: Vec<&[u32]> = labels
+            .iter()
+            .filter(|label| label.len() > 1)
+            .map(|label| &label[..label.len() - 1])
+            .collect();
+        for branches in batches(&branches, |branch| branch.len()) {
+            let mut spans: Vec<Span> = branches
+                .iter()
+                .map(|tokens| Span {
+                    tokens,
+                    past: past(&chain),
+                    kv: None,
+                })
+                .collect();
+            let rows = branches.iter().map(|branch| branch.len()).sum();
+            let wanted: Vec<usize> = (0..rows).collect();
+            let states = self.weights.forward(self.arch, &mut spans, &wanted);
+            let asked = &asked[values.len()..][..rows];
+            values.extend(self.logprobs(&states, asked));
+        }
+        scored(sequence, leaf, labels, &values)
+    }
+
+    /// Natural-log probabilities of the tokens asked for at each state; NaN where the model
+    /// produced NaN.
+    fn logprobs(&self, states: &[f32], asked: &[Vec<u32>]) -> Vec<Vec<f64>> {
+        let config = &self.weights.config;
+        let mut values = Vec::with_capacity(asked.len());
+        let chunks = states.chunks(LOGIT_ROWS * config.hidden);
+        for (states, asked) in chunks.zip(asked.chunks(LOGIT_ROWS)) {
             let logits = self.weights.logits(self.arch, states);
-            for (i, logits) in logits.chunks_exact(self.weights.config.vocab).enumerate() {
-                let asked = &asked[(chunk * LOGIT_ROWS + i) % rows_per_chat];
+            for (logits, asked) in logits.chunks_exact(config.vocab).zip(asked) {
                 values.push(if any_nan(self.arch, logits) {
                     vec![f64::NAN; asked.len()]
                 } else {
@@ -138,24 +251,32 @@ impl Engine {
                 });
             }
         }
-        let per_chat = batch.iter().zip(values.chunks_exact(rows_per_chat));
-        per_chat
-            .map(|(leaf, values)| {
-                let prompt_tokens = sequences[leaf.sequence].len();
-                let logprobs = sum_labels(labels, values);
-                if logprobs.iter().any(|p| p.is_nan()) {
-                    return Err(Error::NotANumber);
-                }
-                let computed_tokens =
-                    prompt_tokens - leaf.shared + leaf.computed + rows_per_chat - 1;
-                Ok(Scored {
-                    logprobs,
-                    prompt_tokens,
-                    computed_tokens,
-                })
-            })
-            .collect()
+        values
     }
+}
+
+/// One chat's result from the log-probabilities at its prompt and label rows.
+fn scored(
+    sequence: &[u32],
+    leaf: &Leaf,
+    labels: &Labels,
+    values: &[Vec<f64>],
+) -> Result<Scored, Error> {
+    let logprobs = sum_labels(labels, values);
+    if logprobs.iter().any(|p| p.is_nan()) {
+        return Err(Error::NotANumber);
+    }
+    Ok(Scored {
+        logprobs,
+        label_tokens: labels.iter().map(Vec::len).collect(),
+        prompt_tokens: sequence.len(),
+        computed_tokens: sequence.len() - leaf.shared + leaf.computed + branch_rows(labels),
+    })
+}
+
+/// Rows of the labels after their first tokens.
+fn branch_rows(labels: &Labels) -> usize {
+    labels.iter().map(|label| label.len() - 1).sum()
 }
 
 /// Which tokens' probabilities are read at each wanted row of one chat: the first tokens of all
@@ -178,20 +299,20 @@ fn sum_labels(labels: &[Vec<u32>], values: &[Vec<f64>]) -> Vec<f64> {
     sums.collect()
 }
 
-/// Runs of leaves of about [`BATCH_ROWS`] rows, at least one leaf each.
-pub(super) fn batches(leaves: &[Leaf], rows: impl Fn(&Leaf) -> usize) -> Vec<&[Leaf]> {
+/// Runs of items of about [`BATCH_ROWS`] rows, at least one item each.
+pub(super) fn batches<T>(items: &[T], rows: impl Fn(&T) -> usize) -> Vec<&[T]> {
     let mut batches = Vec::new();
     let (mut start, mut held) = (0, 0);
-    for (i, leaf) in leaves.iter().enumerate() {
-        let rows = rows(leaf);
+    for (i, item) in items.iter().enumerate() {
+        let rows = rows(item);
         if held > 0 && held + rows > BATCH_ROWS {
-            batches.push(&leaves[start..i]);
+            batches.push(&items[start..i]);
             (start, held) = (i, 0);
         }
         held += rows;
     }
-    if start < leaves.len() {
-        batches.push(&leaves[start..]);
+    if start < items.len() {
+        batches.push(&items[start..]);
     }
     batches
 }

@@ -147,12 +147,14 @@ impl Llm for HttpLlm {
             Some((labels, scores)) if completion.finish != Finish::Filtered => Reply {
                 text: likeliest(labels, &scores),
                 label_logprobs: Some(scores),
+                candidate_scores: None,
                 finish: Finish::Stop,
                 usage,
             },
             _ => Reply {
                 text: completion.text,
                 label_logprobs: None,
+                candidate_scores: None,
                 finish: completion.finish,
                 usage,
             },

@@ -10,10 +10,14 @@ fn labels(reply: &str, labels: &[&str], expect: Option<&str>) {
     );
 }
 
-/// The answer's vote is what an answer amounts to, and `None` if unparseable.
+/// What an answer amounts to: its vote, a ranking's items one a line, `None` if
+/// unparseable.
 fn check(form: &AnswerForm, reply: &Reply, expect: Option<&str>) {
-    let vote = parse(form, reply).vote();
-    assert_eq!(vote.as_deref(), expect, "{:?}", reply.text);
+    let said = match parse(form, reply) {
+        Answer::Ranking(items) => Some(items.join("\n")),
+        other => other.vote(),
+    };
+    assert_eq!(said.as_deref(), expect, "{:?}", reply.text);
 }
 
 #[test]

@@ -61,9 +61,12 @@ impl Prediction {
                     .collect();
                 Some(scored(labels, scores))
             }
-            (Self::Ranking(titles), AnswerForm::Ranking { .. } | AnswerForm::Text { .. }) => {
-                Some(Reply::text(titles.join("\n")))
-            }
+            (
+                Self::Ranking(titles),
+                AnswerForm::Ranking { .. }
+                | AnswerForm::Likelihood { .. }
+                | AnswerForm::Text { .. },
+            ) => Some(Reply::text(titles.join("\n"))),
             _ => None,
         }
     }

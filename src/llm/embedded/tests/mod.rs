@@ -37,6 +37,11 @@ fn tiny(arch: &'static str) -> (Tiny, Engine) {
     (model, engine)
 }
 
+/// A small engine for tests of what is built upon it.
+pub(in crate::llm) fn small() -> Engine {
+    tiny("llama").1
+}
+
 fn labels() -> Vec<String> {
     ["pos", "neg", "not sure", "p"].map(String::from).to_vec()
 }
@@ -131,6 +136,48 @@ fn sharing_prefixes_changes_no_score() {
             total(&together)
         );
     }
+}
+
+/// A catalogue too large for one pass is scored in pieces after its chat, next to chats with few
+/// candidates of their own, and every score is that of the candidate alone.
+#[test]
+fn candidates_of_any_number_score_as_they_do_alone() {
+    let (model, engine) = tiny("llama");
+    let plain = load(&model, forgetful()).unwrap();
+    let catalogue: Vec<String> = (0..400).map(|n| format!("film {n}")).collect();
+    let pairs = [
+        (Chat::user("watched: good"), catalogue),
+        (
+            Chat::user("watched: bad"),
+            vec!["a".into(), "bad one".into()],
+        ),
+        (Chat::user("watched: good"), vec![String::new()]),
+    ];
+    let mut results = engine.score_each(&pairs).into_iter();
+    for (chat, candidates) in &pairs[..2] {
+        let scored = results.next().unwrap().unwrap();
+        assert_eq!(scored.logprobs.len(), candidates.len());
+        let rows: usize = scored.label_tokens.iter().map(|n| n - 1).sum();
+        assert!(scored.computed_tokens <= scored.prompt_tokens + rows);
+        for (index, candidate) in candidates.iter().enumerate().step_by(37) {
+            let alone = plain
+                .score_each(&[(chat.clone(), vec![candidate.clone()])])
+                .remove(0)
+                .unwrap();
+            let (alone, together) = (alone.logprobs[0], scored.logprobs[index]);
+            assert!(
+                (alone - together).abs() < 1e-4,
+                "{candidate}: {alone}, {together}"
+            );
+            assert_eq!(
+                scored.label_tokens[index],
+                engine.encode(candidate).unwrap().len()
+            );
+        }
+    }
+    // An empty candidate fails its own chat only.
+    assert!(results.next().unwrap().is_err());
+    assert!(engine.score_each(&[]).is_empty());
 }
 
 #[test]

@@ -1,0 +1,106 @@
+//! Metrics by name.
+
+use std::str::FromStr;
+
+use super::Metric;
+use crate::suggest;
+
+const NAMES: [&str; 11] = [
+    "accuracy",
+    "macro-f1",
+    "auc",
+    "ndcg@10",
+    "hr@10",
+    "mrr",
+    "recall@10",
+    "mae",
+    "rmse",
+    "rouge-l",
+    "bleu",
+];
+
+pub(super) fn of(metric: Metric) -> String {
+    let plain = match metric {
+        Metric::Accuracy => "accuracy",
+        Metric::MacroF1 => "macro-f1",
+        Metric::Auc => "auc",
+        Metric::Mrr => "mrr",
+        Metric::Mae => "mae",
+        Metric::Rmse => "rmse",
+        Metric::RougeL => "rouge-l",
+        Metric::Bleu => "bleu",
+        Metric::Ndcg(k) => return format!("ndcg@{k}"),
+        Metric::HitRate(k) => return format!("hr@{k}"),
+        Metric::Recall(k) => return format!("recall@{k}"),
+    };
+    plain.to_owned()
+}
+
+impl FromStr for Metric {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        if let Some((kind, places)) = name.split_once('@') {
+            let places = places.parse().ok().filter(|k: &u32| *k > 0);
+            let Some(k) = places else {
+                return Err(format!(
+                    "{name:?} needs a whole number of places above 0 after the @, such as {kind}@10"
+                ));
+            };
+            match kind {
+                "ndcg" => return Ok(Self::Ndcg(k)),
+                "hr" => return Ok(Self::HitRate(k)),
+                "recall" => return Ok(Self::Recall(k)),
+                _ => {}
+            }
+        }
+        Ok(match name {
+            "accuracy" => Self::Accuracy,
+            "macro-f1" => Self::MacroF1,
+            "auc" => Self::Auc,
+            "mrr" => Self::Mrr,
+            "mae" => Self::Mae,
+            "rmse" => Self::Rmse,
+            "rouge-l" => Self::RougeL,
+            "bleu" => Self::Bleu,
+            _ => {
+                let mend = suggest::instead(name, "metrics", NAMES);
+                return Err(format!("there is no metric {name:?}; {mend}"));
+            }
+        })
+    }
+}
+
+impl TryFrom<String> for Metric {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        name.parse()
+    }
+}
+
+impl From<Metric> for String {
+    fn from(metric: Metric) -> Self {
+        of(metric)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        for name in NAMES {
+            let metric: Metric = name.parse().unwrap();
+            assert_eq!(metric.name(), name);
+            let json = serde_json::to_string(&metric).unwrap();
+            assert_eq!(serde_json::from_str::<Metric>(&json).unwrap(), metric);
+        }
+        let error = |name: &str| name.parse::<Metric>().unwrap_err();
+        assert!(error("ndcg@0").contains("ndcg@10"));
+        assert!(error("ndcg@ten").contains("whole number"));
+        assert!(error("acuracy").contains("did you mean \"accuracy\"?"));
+        assert!(error("map@5").contains("there is no metric \"map@5\""));
+    }
+}

@@ -1,0 +1,79 @@
+//! Errors of numbers.
+
+use super::Observation;
+use crate::{Answer, Label, Outcome};
+
+/// The absolute error of every answer that counts; `None` where there is none or
+/// an answer or label is no number. An unparseable answer errs by the spread of
+/// the labels, at least by 1, so that evading never pays.
+pub(super) fn errors(observations: &[Observation<'_>]) -> Option<Vec<f64>> {
+    let mut errors = Vec::with_capacity(observations.len());
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    let mut evaded = 0;
+    for observation in observations {
+        let Label::Number(truth) = observation.label else {
+            return None;
+        };
+        low = low.min(*truth);
+        high = high.max(*truth);
+        match observation.outcome {
+            Outcome::Failed { .. } => {}
+            Outcome::Unparseable { .. } => evaded += 1,
+            Outcome::Scored(scored) => match &scored.answer {
+                Answer::Number(said) => errors.push((said - truth).abs()),
+                _ => return None,
+            },
+        }
+    }
+    errors.extend(std::iter::repeat_n((high - low).max(1.0), evaded));
+    (!errors.is_empty()).then_some(errors)
+}
+
+pub(super) fn mae(errors: &[f64]) -> f64 {
+    errors.iter().sum::<f64>() / errors.len() as f64
+}
+
+pub(super) fn rmse(errors: &[f64]) -> f64 {
+    (errors.iter().map(|e| e * e).sum::<f64>() / errors.len() as f64).sqrt()
+}
+
+/// An error as a score in `0..=1`, higher is better.
+pub(super) fn score(error: f64) -> f64 {
+    1.0 / (1.0 + error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Metric, Scored};
+
+    #[test]
+    fn errors_become_scores_and_back() {
+        let said = |number| {
+            Outcome::Scored(Scored {
+                value: 0.0,
+                answer: Answer::Number(number),
+            })
+        };
+        let evaded = Outcome::Unparseable { text: "?".into() };
+        let failed = Outcome::Failed { reason: "x".into() };
+        let labels = [5.0, 1.0, 3.0, 4.0].map(Label::Number);
+        let outcomes = [said(4.0), said(4.0), evaded, failed];
+        let observations: Vec<Observation<'_>> = outcomes
+            .iter()
+            .zip(&labels)
+            .map(|(outcome, label)| Observation {
+                outcome,
+                label,
+                cluster: None,
+            })
+            .collect();
+        // 1, 3 and, for the evasion, the spread 4.
+        let mae = Metric::Mae.reduce(&observations).value.unwrap();
+        assert!((Metric::Mae.error(mae).unwrap() - 8.0 / 3.0).abs() < 1e-12);
+        let rmse = Metric::Rmse.reduce(&observations).value.unwrap();
+        assert!((Metric::Rmse.error(rmse).unwrap() - (26.0_f64 / 3.0).sqrt()).abs() < 1e-12);
+        assert_eq!(Metric::Auc.error(0.5), None);
+        assert_eq!(Metric::Mae.reduce(&observations[3..]).value, None);
+    }
+}

@@ -1,0 +1,91 @@
+//! Metrics of one ranking. Places are counted from the front; an item that is
+//! listed twice counts at its first place.
+
+/// Normalised discounted cumulative gain over the first `k` places, in `0..=1`:
+/// `Σ 1/log₂(place + 1)` over relevant items, over the same sum with all of them
+/// in front. 0 where nothing is relevant.
+pub fn ndcg(items: &[String], relevant: &[String], k: usize) -> f64 {
+    let gain = |place: usize| 1.0 / ((place + 2) as f64).log2();
+    let ideal: f64 = (0..relevant.len().min(k)).map(gain).sum();
+    if ideal == 0.0 {
+        return 0.0;
+    }
+    hits(items, relevant, k).map(gain).sum::<f64>() / ideal
+}
+
+/// The share of the relevant items that stand in the first `k` places, in
+/// `0..=1`; 0 where nothing is relevant.
+pub fn recall(items: &[String], relevant: &[String], k: usize) -> f64 {
+    if relevant.is_empty() {
+        return 0.0;
+    }
+    hits(items, relevant, k).count() as f64 / relevant.len() as f64
+}
+
+/// The places, from 0, of relevant items among the first `k`.
+fn hits<'a>(
+    items: &'a [String],
+    relevant: &'a [String],
+    k: usize,
+) -> impl Iterator<Item = usize> + 'a {
+    items
+        .iter()
+        .take(k)
+        .enumerate()
+        .filter(move |(place, item)| relevant.contains(item) && !items[..*place].contains(item))
+        .map(|(place, _)| place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Answer, Label, Metric};
+
+    fn list(items: &str) -> Vec<String> {
+        items.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn worked_by_hand() {
+        let ranked = list("a b c d");
+        // One relevant item in second place: 1 / log2(3).
+        assert!((ndcg(&ranked, &list("b"), 10) - 0.630_929_753_571_457_4).abs() < 1e-12);
+        assert_eq!(ndcg(&ranked, &list("d"), 3), 0.0);
+        // Two relevant items, first and fourth: (1 + 1/log2 5) / (1 + 1/log2 3).
+        let expected = (1.0 + 1.0 / 5_f64.log2()) / (1.0 + 1.0 / 3_f64.log2());
+        assert!((ndcg(&ranked, &list("a d"), 10) - expected).abs() < 1e-12);
+        assert_eq!(recall(&ranked, &list("a d"), 3), 0.5);
+        assert_eq!(recall(&list("a a a"), &list("a"), 3), 1.0);
+        assert_eq!((ndcg(&ranked, &[], 3), recall(&ranked, &[], 3)), (0.0, 0.0));
+    }
+
+    /// The references for 20 candidates in random order: N@1 .050, N@5 .147,
+    /// N@10 .227, N@20 .352.
+    #[test]
+    fn the_mean_over_all_places_is_the_random_reference() {
+        let titles: Vec<String> = (0..20).map(|n| n.to_string()).collect();
+        for (k, reference) in [(1, 0.050), (5, 0.147), (10, 0.227), (20, 0.352)] {
+            let sum: f64 = titles
+                .iter()
+                .map(|title| ndcg(&titles, std::slice::from_ref(title), k))
+                .sum();
+            assert!((sum / 20.0 - reference).abs() < 5e-4, "{k}: {}", sum / 20.0);
+        }
+    }
+
+    #[test]
+    fn grades_follow_the_metric() {
+        let answer = Answer::Ranking(list("a b c d"));
+        let label = Label::Relevant(list("b"));
+        let grade = |metric: &str| {
+            let metric: Metric = metric.parse().unwrap();
+            metric.grade(&answer, &label).value().unwrap()
+        };
+        assert_eq!(grade("hr@1"), 0.0);
+        assert_eq!(grade("hr@2"), 1.0);
+        assert_eq!(grade("mrr"), 0.5);
+        assert_eq!(grade("recall@2"), 1.0);
+        assert_eq!(grade("accuracy"), 0.5);
+        assert!(grade("ndcg@2") > grade("ndcg@1"));
+    }
+}

@@ -1,0 +1,97 @@
+//! Recommendation tasks that a study declares: one file each, registered by one
+//! line below.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use super::Catalogue;
+use crate::problem::DataError;
+use crate::{Classify, ClassifySpec, Task};
+
+mod pointwise;
+mod ranking;
+
+/// A task made from a study's `[task]` table.
+pub struct Declaration {
+    /// The task.
+    pub task: Arc<dyn Task>,
+    /// The fields it reads.
+    pub fields: Vec<String>,
+}
+
+impl std::fmt::Debug for Declaration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Declaration")
+            .field("task", &self.task.name())
+            .field("fields", &self.fields)
+            .finish()
+    }
+}
+
+impl Declaration {
+    fn new(task: impl Task + 'static, fields: &[&str]) -> Self {
+        Self {
+            task: Arc::new(task),
+            fields: fields.iter().map(|field| (*field).to_owned()).collect(),
+        }
+    }
+}
+
+/// The options of one kind of task, as a study's `[task]` table holds them.
+pub trait Declared: DeserializeOwned {
+    /// The word that `task.kind` names it by.
+    const KIND: &'static str;
+
+    /// Checks the options and makes the task. `study` is the study's name;
+    /// `catalogue` the items, where the data are interactions.
+    fn declare(
+        self,
+        study: &str,
+        catalogue: Option<&Arc<Catalogue>>,
+    ) -> Result<Declaration, DataError>;
+}
+
+/// Receives every kind of task there is.
+pub trait Visitor {
+    /// One kind.
+    fn kind<D: Declared + 'static>(&mut self);
+}
+
+/// Declares the modules, exports the options and shows each to visitors.
+macro_rules! kinds {
+    ($($module:ident: $spec:ident,)*) => {
+        $(mod $module; pub use $module::$spec;)*
+
+        /// Shows all kinds to a visitor, `classify` first.
+        pub fn visit(visitor: &mut impl Visitor) {
+            visitor.kind::<ClassifySpec>();
+            $(visitor.kind::<$spec>();)*
+        }
+    };
+}
+
+kinds! {
+    tallrec: TallrecSpec,
+    llmrank: LlmRankSpec,
+    lmrec: LmRecSpec,
+    liu: LiuSpec,
+    prompt4nr: Prompt4NrSpec,
+    m6: M6Spec,
+    gpt4rec: Gpt4RecSpec,
+}
+
+impl Declared for ClassifySpec {
+    const KIND: &'static str = "classify";
+
+    fn declare(self, study: &str, _: Option<&Arc<Catalogue>>) -> Result<Declaration, DataError> {
+        let task = Classify::new(study, self)?;
+        Ok(Declaration {
+            fields: task.fields(),
+            task: Arc::new(task),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! `GPT4Rec`: the model writes search queries, a search engine turns them into
+//! items (Li et al. 2023, "GPT4Rec: A Generative Framework for Personalized
+//! Recommendation and User Interests Interpretation", §2).
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::ranking::{self, By, Ranker};
+use super::{Declaration, Declared};
+use crate::parse::likelihood::Scoring;
+use crate::parse::unparseable;
+use crate::problem::{DataError, Problem};
+use crate::rec::bm25::Bm25;
+use crate::rec::history::Telling;
+use crate::rec::{Catalogue, field, lists};
+use crate::{
+    Answer, AnswerForm, Demonstration, Example, Finish, Input, Metric, Prompt, Reply, Request, Task,
+};
+
+/// Options of `kind = "gpt4rec"`. Reads listwise examples and needs a catalogue.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gpt4RecSpec {
+    /// The seed instruction.
+    pub prompt: String,
+    /// Queries used at most.
+    pub queries: usize,
+    /// Items retrieved for all queries together.
+    pub places: usize,
+    /// Most items of the history shown, the latest ones.
+    pub window: usize,
+    /// What users do with items: watched, bought, …
+    pub action: String,
+    /// `recall@K`, `hr@K`, `ndcg@K` or `mrr`.
+    pub metric: Metric,
+}
+
+impl Default for Gpt4RecSpec {
+    fn default() -> Self {
+        Self {
+            prompt: "In the future the user wants to see other items. Write five short search \
+                     queries that find them, one per line."
+                .to_owned(),
+            queries: 5,
+            places: 20,
+            window: 10,
+            action: "watched".to_owned(),
+            metric: Metric::Recall(20),
+        }
+    }
+}
+
+impl Declared for Gpt4RecSpec {
+    const KIND: &'static str = "gpt4rec";
+
+    fn declare(
+        self,
+        study: &str,
+        catalogue: Option<&Arc<Catalogue>>,
+    ) -> Result<Declaration, DataError> {
+        ranking::metric(self.metric)?;
+        let Some(catalogue) = catalogue else {
+            return Err(Problem::new(
+                "task.kind",
+                "gpt4rec searches a catalogue, and the data are no interactions",
+            )
+            .mend("name interactions in [data]")
+            .into());
+        };
+        if self.queries == 0 || self.places == 0 {
+            return Err(Problem::new("task", "queries and places must be 1 or more").into());
+        }
+        let texts = catalogue.items().iter().map(|item| {
+            let attributes: Vec<&str> = item.attributes.values().map(String::as_str).collect();
+            format!("{} {}", item.title, attributes.join(" "))
+        });
+        let task = Gpt4Rec {
+            index: Bm25::new(texts),
+            queries: self.queries,
+            places: self.places,
+            ranker: Ranker {
+                name: study.to_owned(),
+                prompt: self.prompt,
+                metric: self.metric,
+                by: By::List,
+                scoring: Scoring::default(),
+                telling: Telling::Sequential,
+                window: self.window,
+                chose: self.action,
+                user: false,
+                shown: false,
+                lead: String::new(),
+                catalogue: Some(catalogue.clone()),
+            }
+            .check()?,
+            catalogue: catalogue.clone(),
+        };
+        Ok(Declaration::new(task, &[field::HISTORY]))
+    }
+}
+
+struct Gpt4Rec {
+    ranker: Ranker,
+    index: Bm25,
+    queries: usize,
+    places: usize,
+    catalogue: Arc<Catalogue>,
+}
+
+impl Gpt4Rec {
+    /// The candidates left out: a search engine is asked for the catalogue.
+    fn open(input: &Input) -> Input {
+        let mut input = input.clone();
+        input.fields.remove(field::CANDIDATES);
+        input
+    }
+}
+
+impl Task for Gpt4Rec {
+    fn name(&self) -> &str {
+        self.ranker.name()
+    }
+
+    fn seed(&self) -> Prompt {
+        self.ranker.seed()
+    }
+
+    fn answer_form(&self, input: &Input) -> AnswerForm {
+        AnswerForm::Ranking {
+            candidates: self.ranker.candidates(&Self::open(input)),
+        }
+    }
+
+    fn metric(&self) -> Metric {
+        self.ranker.metric()
+    }
+
+    fn render(&self, input: &Input) -> String {
+        self.ranker.render(&Self::open(input))
+    }
+
+    fn request(&self, prompt: &Prompt, input: &Input) -> Request {
+        Request {
+            answer: AnswerForm::Text {
+                max_tokens: 16 * self.queries as u32,
+            },
+            ..self.ranker.request(prompt, &Self::open(input))
+        }
+    }
+
+    fn demonstration(&self, example: &Example) -> Demonstration {
+        self.ranker.demonstration(example)
+    }
+
+    /// Items that the queries find and the user has not had.
+    fn parse(&self, input: &Input, reply: &Reply) -> Answer {
+        if reply.finish == Finish::Filtered {
+            return unparseable("withheld by a content filter");
+        }
+        let mut queries = lists::items(&reply.text);
+        // Nothing but titles is a list of items, as a method without a model
+        // gives it, and not of queries.
+        if !queries.is_empty() && queries.iter().all(|q| self.catalogue.find(q).is_some()) {
+            queries.truncate(self.places);
+            return Answer::Ranking(queries);
+        }
+        queries.truncate(self.queries);
+        let had: Vec<&str> = field::entries(input.field(field::HISTORY)).collect();
+        // Items already had are retrieved too, and take no place.
+        let found = self.index.search_all(&queries, self.places + had.len());
+        let mut titles: Vec<String> = Vec::new();
+        for index in found {
+            let title = &self.catalogue.items()[index].title;
+            if !had.contains(&title.as_str()) && !titles.contains(title) {
+                titles.push(title.clone());
+            }
+        }
+        titles.truncate(self.places);
+        if titles.is_empty() {
+            unparseable(&reply.text)
+        } else {
+            Answer::Ranking(titles)
+        }
+    }
+}

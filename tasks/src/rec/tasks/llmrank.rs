@@ -1,0 +1,94 @@
+//! Zero-shot ranking of candidates after a history (Hou et al. 2024, "Large
+//! Language Models are Zero-Shot Rankers for Recommender Systems", §2.2 and
+//! §3.1), by likelihood or by a written list.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::ranking::{By, Ranker};
+use super::{Declaration, Declared};
+use crate::problem::DataError;
+use crate::parse::likelihood::Scoring;
+use crate::rec::history::Telling;
+use crate::rec::{Catalogue, field};
+use crate::Metric;
+
+/// Options of `kind = "llmrank"`. Reads listwise examples.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LlmRankSpec {
+    /// The seed instruction.
+    pub prompt: String,
+    /// How the ranking is obtained.
+    pub answer: By,
+    /// With likelihood: what titles are ordered by.
+    pub scoring: Scoring,
+    /// How the history is told.
+    pub history: Telling,
+    /// Most items of the history shown, the latest ones.
+    pub window: usize,
+    /// What users do with items: watched, bought, …
+    pub action: String,
+    /// Whether what is known of the user is shown.
+    pub user: bool,
+    /// With likelihood: whether the candidates are listed in the question.
+    pub show_candidates: bool,
+    /// How the answer begins, for the model to go on from.
+    pub lead: String,
+    /// `ndcg@K`, `hr@K`, `recall@K` or `mrr`.
+    pub metric: Metric,
+}
+
+impl Default for LlmRankSpec {
+    fn default() -> Self {
+        Self {
+            prompt: String::new(),
+            answer: By::List,
+            scoring: Scoring::default(),
+            history: Telling::default(),
+            window: 50,
+            action: "watched".to_owned(),
+            user: false,
+            show_candidates: true,
+            lead: String::new(),
+            metric: Metric::Ndcg(10),
+        }
+    }
+}
+
+impl Declared for LlmRankSpec {
+    const KIND: &'static str = "llmrank";
+
+    fn declare(
+        self,
+        study: &str,
+        catalogue: Option<&Arc<Catalogue>>,
+    ) -> Result<Declaration, DataError> {
+        let asked = if self.prompt.trim().is_empty() {
+            "Rank the candidates by how likely the user is to want them next, given the history. \
+             List all candidates, best first, one per line. Do not explain."
+                .to_owned()
+        } else {
+            self.prompt
+        };
+        let ranker = Ranker {
+            name: study.to_owned(),
+            prompt: asked,
+            metric: self.metric,
+            by: self.answer,
+            scoring: self.scoring,
+            telling: self.history,
+            window: self.window,
+            chose: self.action,
+            user: self.user,
+            shown: self.show_candidates,
+            lead: self.lead,
+            catalogue: catalogue.cloned(),
+        };
+        Ok(Declaration::new(
+            ranker.check()?,
+            &[field::HISTORY, field::CANDIDATES],
+        ))
+    }
+}

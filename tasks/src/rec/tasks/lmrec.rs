@@ -1,0 +1,79 @@
+//! Language models as recommenders: titles ranked by their likelihood after a
+//! history told as prose, over candidates or the whole catalogue (Zhang et al.
+//! 2021, "Language Models as Recommender Systems: Evaluations and Limitations").
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::ranking::{By, Ranker};
+use super::{Declaration, Declared};
+use crate::Metric;
+use crate::parse::likelihood::Scoring;
+use crate::problem::DataError;
+use crate::rec::history::Telling;
+use crate::rec::{Catalogue, field};
+
+/// Options of `kind = "lmrec"`. Reads listwise examples; those without
+/// candidates are ranked over the whole catalogue.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LmRecSpec {
+    /// The seed instruction.
+    pub prompt: String,
+    /// What titles are ordered by.
+    pub scoring: Scoring,
+    /// How the history is told.
+    pub history: Telling,
+    /// Most items of the history shown, the latest ones.
+    pub window: usize,
+    /// What users do with items: watched, bought, …
+    pub action: String,
+    /// Whether what is known of the user is shown.
+    pub user: bool,
+    /// How the answer begins, for the titles to follow.
+    pub lead: String,
+    /// `ndcg@K`, `hr@K`, `recall@K` or `mrr`.
+    pub metric: Metric,
+}
+
+impl Default for LmRecSpec {
+    fn default() -> Self {
+        Self {
+            prompt: "Name what the user will want next.".to_owned(),
+            scoring: Scoring::Corrected,
+            history: Telling::default(),
+            window: 10,
+            action: "watched".to_owned(),
+            user: false,
+            lead: "Now the user wants".to_owned(),
+            metric: Metric::Recall(20),
+        }
+    }
+}
+
+impl Declared for LmRecSpec {
+    const KIND: &'static str = "lmrec";
+
+    fn declare(
+        self,
+        study: &str,
+        catalogue: Option<&Arc<Catalogue>>,
+    ) -> Result<Declaration, DataError> {
+        let ranker = Ranker {
+            name: study.to_owned(),
+            prompt: self.prompt,
+            metric: self.metric,
+            by: By::Likelihood,
+            scoring: self.scoring,
+            telling: self.history,
+            window: self.window,
+            chose: self.action,
+            user: self.user,
+            shown: false,
+            lead: self.lead,
+            catalogue: catalogue.cloned(),
+        };
+        Ok(Declaration::new(ranker.check()?, &[field::HISTORY]))
+    }
+}

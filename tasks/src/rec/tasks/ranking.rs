@@ -1,0 +1,242 @@
+//! What tasks that rank items share: candidates, how they are shown and how the
+//! answer is read.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::parse::{likelihood, parse, unparseable};
+use crate::problem::{DataError, Problem};
+use crate::rec::ground::Titles;
+use crate::rec::history::{Telling, numbered};
+use crate::rec::{Catalogue, field, lists};
+use crate::{
+    Answer, AnswerForm, Demonstration, Example, Finish, Input, Message, Metric, Prompt, Reply,
+    Request, Task, render,
+};
+
+/// How the ranking is obtained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum By {
+    /// By the likelihood of each title as the model's next words; a model that
+    /// cannot tell writes a list.
+    Likelihood,
+    /// By the list that the model writes.
+    List,
+}
+
+/// A task that ranks items for a user.
+pub(super) struct Ranker {
+    pub name: String,
+    pub prompt: String,
+    pub metric: Metric,
+    pub by: By,
+    pub scoring: likelihood::Scoring,
+    pub telling: Telling,
+    pub window: usize,
+    /// What users do with items: watched, bought, …
+    pub chose: String,
+    /// Whether what is known of the user is shown.
+    pub user: bool,
+    /// Whether the candidates are listed in the question.
+    pub shown: bool,
+    /// How the answer begins, for the model to go on from.
+    pub lead: String,
+    pub catalogue: Option<Arc<Catalogue>>,
+}
+
+/// Titles of a worked example's history, so that several fit into one request.
+const DEMONSTRATED: usize = 5;
+
+/// Titles a model that writes a list of the whole catalogue is asked for.
+const LISTED: u32 = 20;
+
+/// `metric` if it suits rankings.
+pub(super) fn metric(metric: Metric) -> Result<Metric, DataError> {
+    match metric {
+        Metric::Accuracy
+        | Metric::Mrr
+        | Metric::Ndcg(_)
+        | Metric::HitRate(_)
+        | Metric::Recall(_) => Ok(metric),
+        other => Err(
+            Problem::new("task.metric", format!("{other} does not suit rankings"))
+                .mend("use ndcg@K, hr@K, recall@K or mrr")
+                .into(),
+        ),
+    }
+}
+
+impl Ranker {
+    /// Fails on options that do not go together.
+    pub fn check(self) -> Result<Self, DataError> {
+        metric(self.metric)?;
+        if self.telling == Telling::Fake && self.catalogue.is_none() {
+            return Err(Problem::new(
+                "task.history",
+                "a fake history is drawn from the catalogue, and the data are no interactions",
+            )
+            .mend("use another history, or set data.examples = \"listwise\"")
+            .into());
+        }
+        if self.window == 0 {
+            return Err(Problem::new("task.window", "shows nothing of any history")
+                .mend("use 1 or more, or history = \"none\"")
+                .into());
+        }
+        Ok(self)
+    }
+
+    /// The input's candidates, or else all titles the user has not had.
+    pub fn candidates(&self, input: &Input) -> Vec<String> {
+        let own: Vec<String> = field::entries(input.field(field::CANDIDATES))
+            .map(str::to_owned)
+            .collect();
+        match &self.catalogue {
+            Some(catalogue) if own.is_empty() => {
+                let had: Vec<&str> = field::entries(input.field(field::HISTORY)).collect();
+                catalogue
+                    .titles()
+                    .filter(|title| !had.contains(title))
+                    .map(str::to_owned)
+                    .collect()
+            }
+            _ => own,
+        }
+    }
+
+    fn history(&self, input: &Input, window: usize) -> String {
+        let catalogue = self.catalogue.as_deref();
+        let window = self.window.min(window);
+        self.telling
+            .tell(input, field::HISTORY, window, &self.chose, catalogue)
+    }
+
+    /// The blocks of text that stand for an input; `history` as told.
+    fn blocks(&self, input: &Input, history: &str, candidates: bool) -> String {
+        let mut blocks = Vec::new();
+        let user = input.field(field::USER);
+        if self.user && !user.is_empty() {
+            blocks.push(format!("User: {user}"));
+        }
+        if !history.is_empty() {
+            blocks.push(format!("The user {history}"));
+        }
+        let own: Vec<&str> = field::entries(input.field(field::CANDIDATES)).collect();
+        if candidates && !own.is_empty() {
+            blocks.push(format!("Candidates:\n{}", numbered(&own)));
+        }
+        blocks.join("\n\n")
+    }
+
+    fn messages(&self, prompt: &Prompt, text: &str) -> Vec<Message> {
+        let mut messages = vec![Message::user(render::message(prompt, text))];
+        if !self.lead.is_empty() {
+            messages.push(Message::assistant(&self.lead));
+        }
+        messages
+    }
+
+    fn shows_candidates(&self) -> bool {
+        // What is written can only be chosen from what is seen.
+        self.shown || self.by == By::List
+    }
+}
+
+impl Task for Ranker {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn seed(&self) -> Prompt {
+        Prompt::new(&self.prompt)
+    }
+
+    fn answer_form(&self, input: &Input) -> AnswerForm {
+        let candidates = self.candidates(input);
+        match self.by {
+            By::Likelihood => AnswerForm::likelihood(candidates),
+            By::List => AnswerForm::Ranking { candidates },
+        }
+    }
+
+    fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    fn render(&self, input: &Input) -> String {
+        let history = self.history(input, self.window);
+        self.blocks(input, &history, self.shows_candidates())
+    }
+
+    fn request(&self, prompt: &Prompt, input: &Input) -> Request {
+        let candidates = self.candidates(input);
+        let answer = match self.by {
+            By::Likelihood => AnswerForm::Likelihood {
+                candidates,
+                prior: match self.scoring {
+                    // The same question about a user of whom nothing is known.
+                    likelihood::Scoring::Corrected => {
+                        let nobody = self.blocks(input, "", false);
+                        self.messages(prompt, if nobody.is_empty() { "N/A" } else { &nobody })
+                    }
+                    likelihood::Scoring::Total | likelihood::Scoring::Mean => Vec::new(),
+                },
+            },
+            By::List
+                if field::entries(input.field(field::CANDIDATES))
+                    .next()
+                    .is_none() =>
+            {
+                AnswerForm::Text {
+                    max_tokens: 24 * LISTED,
+                }
+            }
+            By::List => AnswerForm::Ranking { candidates },
+        };
+        Request {
+            messages: self.messages(prompt, &self.render(input)),
+            answer,
+        }
+    }
+
+    /// The latest of the history and the item chosen: with all candidates shown
+    /// few examples would fit into a request.
+    fn demonstration(&self, example: &Example) -> Demonstration {
+        let history = self.history(&example.input, DEMONSTRATED);
+        Demonstration {
+            input: self.blocks(&example.input, &history, false),
+            answer: example.label.to_answer(),
+        }
+    }
+
+    fn parse(&self, input: &Input, reply: &Reply) -> Answer {
+        let candidates = self.candidates(input);
+        if let Some(scores) = &reply.candidate_scores {
+            return likelihood::answer(&candidates, scores, self.scoring);
+        }
+        grounded(candidates, reply)
+    }
+}
+
+/// The ranking that a reply writes out: items grounded in the candidates; from
+/// prose, in the order in which it names them.
+pub(super) fn grounded(candidates: Vec<String>, reply: &Reply) -> Answer {
+    if reply.finish == Finish::Filtered {
+        return parse(&AnswerForm::Ranking { candidates }, reply);
+    }
+    let titles = Titles::new(candidates);
+    let mut ranked = titles.list(&reply.text);
+    if ranked.len() < 2 && lists::items(&reply.text).len() < 2 {
+        let named = titles.mentions(&reply.text);
+        if named.len() > ranked.len() {
+            ranked = named;
+        }
+    }
+    if ranked.is_empty() {
+        unparseable(&reply.text)
+    } else {
+        Answer::Ranking(ranked)
+    }
+}

@@ -1,0 +1,221 @@
+//! Recommendation tasks as a user runs them.
+
+use std::fmt::Write as _;
+
+use crate::support::mock_server::{Act, MockServer, Seen};
+use crate::support::program::Desk;
+
+/// Films by genre; a viewer stays with one genre for good.
+const GENRES: [&str; 3] = ["Crime", "Comedy", "Space"];
+
+/// Interactions of sixty viewers with nine films of each genre, and a study that
+/// ranks by a written list.
+fn study(desk: &Desk, server: &MockServer, task: &str) {
+    let mut rows = String::from("user,item,title,time,gender\n");
+    for user in 0..60_usize {
+        let genre = GENRES[user % 3];
+        let gender = ["F", "M"][user / 3 % 2];
+        for step in 0..6_usize {
+            let film = (user / 3 + step * 2) % 13;
+            writeln!(
+                rows,
+                "u{user},{genre}{film},{genre} Story {film} (1990),{step},{gender}"
+            )
+            .unwrap();
+        }
+    }
+    desk.write("events.csv", rows);
+    let url = server.base_url();
+    desk.write(
+        "study.toml",
+        format!(
+            r#"
+name = "mock"
+model = {{ name = "openai:mock", base_url = "{url}", label_scores = "off", prefill = "off" }}
+[task]
+{task}
+[data]
+files = ["events.csv"]
+[data.interactions]
+user_attributes = ["gender"]
+examples = "listwise"
+shift = "gender"
+part = "both"
+history = 4
+candidates = {{ count = 8 }}
+[groups]
+source = ["F"]
+target = ["M"]
+train = 9
+validation = 16
+unlabelled = 10
+audit = 20
+[search]
+shots = 6
+chunks = 3
+threshold = 0.5
+proposals = 6
+evaluations = 120
+finalists = 3
+ensemble = 2
+"#
+        ),
+    );
+}
+
+/// Proposes instructions; ranks by genre when the instruction speaks of the
+/// history, and repeats the list otherwise.
+fn model(seen: &Seen) -> Act {
+    let text = seen.prompt();
+    if text.contains("Write that instruction") {
+        assert!(text.contains("what the user really chose next"));
+        return Act::text("Rank the candidates that share a genre with the history first.");
+    }
+    let (before, candidates) = text.split_once("Candidates:\n").unwrap_or((text, ""));
+    let reads_history = text.contains("genre") || text.contains("latest choices");
+    let genre = GENRES
+        .iter()
+        .copied()
+        .max_by_key(|genre| before.matches(&format!("{genre} Story")).count())
+        .unwrap_or_default();
+    let (mut fitting, mut rest) = (Vec::new(), Vec::new());
+    for line in candidates.lines() {
+        let title = line.split_once(". ").map_or(line, |(_, title)| title);
+        if reads_history && title.starts_with(genre) {
+            fitting.push(title);
+        } else {
+            rest.push(title);
+        }
+    }
+    let lines: Vec<String> = fitting
+        .iter()
+        .chain(&rest)
+        .zip(1..)
+        .map(|(title, n)| format!("{n}. **{title}**"))
+        .collect();
+    Act::text(&format!("Here is my ranking:\n\n{}", lines.join("\n")))
+}
+
+fn json(desk: &Desk) -> serde_json::Value {
+    serde_json::from_str(&desk.read(".shiftproof/runs/mock-s1-1/report.json")).unwrap()
+}
+
+/// A list task runs from proposals over votes to the audit, and the prompt that
+/// reads the history wins.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ranking_prompt_is_optimised_end_to_end() {
+    let (desk, server) = (Desk::new(), MockServer::start(model).await);
+    let task = "kind = \"llmrank\"\nprompt = \"List the candidates.\"\nmetric = \"ndcg@5\"";
+    study(&desk, &server, task);
+    let ended = desk.run(&["optimize", "--quiet"]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.out.contains("ndcg@5"), "{}", ended.out);
+    let report = json(&desk);
+    let voted = &report["voted"];
+    assert!(voted["kept"].as_u64().unwrap() > 0, "{voted}");
+    assert_eq!(voted["classes"], serde_json::json!([]));
+    let winner = voted["votes"][0]["winner"].as_str().unwrap();
+    assert!(winner.ends_with("(1990)"), "a vote is one title: {winner}");
+    let score = |contestant: &str| {
+        report["audited"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|row| row["contestant"] == contestant)
+            .map(|row| row["groups"][1]["value"].as_f64().unwrap())
+            .unwrap()
+    };
+    assert!(score("selected") > score("seed") + 0.1, "{}", ended.out);
+    assert!(score("ensemble") > score("seed"), "{}", ended.out);
+    // Baselines stand beside the prompts.
+    assert!(ended.out.contains("most-pop"), "{}", ended.out);
+}
+
+/// A server that cannot score titles is asked to write, and its words are read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_likelihood_task_falls_back_to_text() {
+    let (desk, server) = (Desk::new(), MockServer::start(model).await);
+    let task = "kind = \"lmrec\"\nprompt = \"Think of the genre.\"\nlead = \"\"\n\
+                scoring = \"mean\"\nmetric = \"mrr\"";
+    study(&desk, &server, task);
+    let ended = desk.run(&["eval", "--json"]).await;
+    // Nothing is listed in the question, so nothing can be ranked: counted, and
+    // never taken for an error.
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let table: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    let group = &table["prompts"][0]["groups"][0];
+    assert_eq!(group["unparseable"], group["n"], "{}", ended.out);
+    assert_eq!(group["failed"], 0);
+}
+
+/// Options are checked by name, and a kind that does not exist lists those that
+/// do.
+#[tokio::test(flavor = "multi_thread")]
+async fn options_of_tasks_are_checked() {
+    let (desk, server) = (Desk::new(), MockServer::start(model).await);
+    study(&desk, &server, "kind = \"llmrank\"\nhistroy = \"recency\"");
+    let ended = desk.run(&["doctor"]).await;
+    ended.expect(2, &["unknown key `histroy`", "did you mean `history`?"]);
+    study(&desk, &server, "kind = \"llmrank\"\nmetric = \"ndgc@10\"");
+    let ended = desk.run(&["doctor"]).await;
+    ended.expect(
+        2,
+        &[
+            "there is no metric \"ndgc@10\"",
+            "did you mean \"ndcg@10\"?",
+        ],
+    );
+    study(&desk, &server, "kind = \"llmrnk\"");
+    let ended = desk.run(&["doctor"]).await;
+    ended.expect(2, &["task.kind is \"llmrnk\"", "llmrank", "tallrec"]);
+    assert_eq!(server.calls(), 0);
+}
+
+/// A model that never looks at the gender treats all alike; one that turns the
+/// list round for women does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_are_compared_with_and_without_an_attribute() {
+    let task = "kind = \"llmrank\"\nprompt = \"Rank by genre.\"\nuser = true";
+    let measured = async |model: fn(&Seen) -> Act| {
+        let (desk, server) = (Desk::new(), MockServer::start(model).await);
+        study(&desk, &server, task);
+        let ended = desk.run(&["eval", "--fair", "gender", "--json"]).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let table: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+        table["fairness"][0].clone()
+    };
+    let blind = measured(model).await;
+    assert_eq!(blind["values"], serde_json::json!(["F", "M"]));
+    assert_eq!(blind["examples"], 40);
+    for measure in blind["measures"].as_array().unwrap() {
+        assert_eq!(
+            (&measure["range"], &measure["deviation"]),
+            (&0.0.into(), &0.0.into())
+        );
+    }
+    assert_eq!(
+        blind["measures"][0]["similarities"],
+        serde_json::json!([1.0, 1.0])
+    );
+    let biased = measured(|seen| {
+        let text = seen.prompt();
+        let list = text
+            .split_once("Candidates:\n")
+            .map_or("", |(_, list)| list);
+        let mut titles: Vec<&str> = list.lines().collect();
+        if text.contains("gender: F") {
+            titles.reverse();
+        }
+        Act::text(&titles.join("\n"))
+    })
+    .await;
+    let prag = &biased["measures"][2];
+    assert_eq!(prag["name"], "prag");
+    assert_eq!(prag["similarities"], serde_json::json!([0.0, 1.0]));
+    assert_eq!(prag["range"], 1.0);
+
+    let (desk, server) = (Desk::new(), MockServer::start(model).await);
+    study(&desk, &server, task);
+    let ended = desk.run(&["eval", "--fair", "city"]).await;
+    ended.expect(2, &["--fair city", "two values or more"]);
+}
