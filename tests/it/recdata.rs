@@ -94,7 +94,7 @@ async fn a_wrong_key_or_label_is_told_with_its_mend() {
     let model = "model = { name = \"openai:x\", base_url = \"http://127.0.0.1:9/v1\" }\n[task]";
     for (from, to, piece) in [
         ("shift = ", "shfit = ", "did you mean `shift`?"),
-        ("shift = ", "shfit = ", "study.toml:18: "),
+        ("shift = ", "shfit = ", "study.toml:16: "),
         ("= \"gender\"", "= \"sex\"", "history-length"),
         (
             "[\"yes\", \"no\"]",
