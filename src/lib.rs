@@ -13,6 +13,7 @@ pub mod connect;
 pub mod datasets;
 pub mod exit;
 pub mod fetch;
+pub mod follow;
 pub mod kinds;
 pub mod live;
 pub mod llm;
@@ -20,5 +21,7 @@ pub mod progress;
 pub mod report;
 pub mod session;
 pub mod study;
+#[cfg_attr(not(feature = "tui"), path = "no_tui.rs")]
+pub mod tui;
 
 pub use app::App;

@@ -8,6 +8,8 @@ mod eval;
 mod init;
 mod optimize;
 mod runs;
+mod signals;
+mod watch;
 
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
@@ -33,6 +35,8 @@ pub(crate) async fn run(cli: Cli, kinds: &Kinds) -> Result<Exit, Failure> {
         Command::Doctor(args) => doctor::run(&args, kinds).await,
         Command::Init(args) => init::run(&args),
         Command::Runs(args) => runs::run(args).await,
+        Command::Watch(args) => watch::run(args).await,
+        Command::Replay(args) => watch::replay(args).await,
         Command::Data(args) => assets::run(args, crate::fetch::Kind::Data).await,
         Command::Models(args) => assets::run(args, crate::fetch::Kind::Model).await,
     }

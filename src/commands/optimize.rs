@@ -1,22 +1,24 @@
 use std::fs::File;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use shiftproof_search::control::Control;
 use shiftproof_search::event::{Contestant, Ending, Event, Observer};
 use shiftproof_search::gateway::Stop;
 use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
-use tokio_util::sync::CancellationToken;
 
+use super::signals::{Signals, pass_on};
 use super::{estimate, fetch_progress, note, open_ledger, print, resolve, to_json};
 use crate::cli::Optimize;
 use crate::exit::{Exit, Failure};
 use crate::kinds::Kinds;
-use crate::live::Live;
+use crate::live::LiveFile;
 use crate::progress::{Progress, Verbosity, clock};
 use crate::report::{Summary, worst};
 use crate::session::{Done, Session, stored_events};
 use crate::study::Resolved;
+use crate::tui::{Closer, Screen};
 
 pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> {
     let began = Instant::now();
@@ -70,22 +72,37 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
     };
     let id = record.id.clone();
     let planned = session.planned_calls();
-    let live = if verbosity == Verbosity::Normal {
-        Live::start(planned)
-    } else {
-        None
-    };
-    let mut observers: Vec<Box<dyn Observer>> = match live {
-        Some(live) => vec![Box::new(live)],
-        None => vec![Box::new(Progress::new(verbosity, planned))],
-    };
+    let mut observers: Vec<Box<dyn Observer>> = Vec::new();
     if let Some(path) = &args.events {
         observers.push(Box::new(EventLines::create(path)?));
     }
-    let cancel = CancellationToken::new();
+    let folder = ledger.run_dir(&id);
+    if let Some(folder) = &folder {
+        let live = LiveFile::create(folder, planned).map_err(|error| {
+            Failure::data(format!("cannot write to {}: {error}", folder.display()))
+        })?;
+        observers.push(Box::new(live));
+    }
+    let (control, closer) = (Control::new(), Closer::default());
+    let signals = Signals::new();
+    let mut screen = if verbosity == Verbosity::Normal && !args.headless && !shows_events(&args) {
+        Screen::start(&id, planned, control.clone(), closer.clone())
+    } else {
+        None
+    };
+    observers.push(match screen.as_mut().and_then(Screen::observer) {
+        Some(observer) => observer,
+        None => Box::new(Progress::new(verbosity, planned)),
+    });
+    tokio::spawn(pass_on(
+        signals,
+        control.clone(),
+        screen.is_some().then_some(closer),
+    ));
     let done = tokio::select! {
-        done = session.run(ledger.clone(), record, observers, cancel.clone()) => done,
-        () = second_signal(cancel) => {
+        done = session.run(ledger.clone(), record, observers, control.clone()) => done,
+        () = control.aborted() => {
+            close(screen).await;
             note("aborted; everything paid for before is stored");
             return Ok(Exit::Interrupted);
         }
@@ -95,16 +112,30 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
         sent,
         lost,
         ..
-    } = done.map_err(|(stop, record)| stopped(&stop, &record, &args.store.store))?;
-    if let Some(folder) = ledger.run_dir(&id) {
-        write_reports(&folder, &summary)?;
+    } = match done {
+        Ok(done) => done,
+        Err((stop, record)) => {
+            close(screen).await;
+            return Err(stopped(&stop, &record, &args.store.store));
+        }
+    };
+    if let Some(folder) = &folder {
+        write_reports(folder, &summary)?;
+    }
+    let took = began.elapsed().as_secs_f64();
+    // Whoever still looks at the screen keeps no one from the store.
+    drop(ledger);
+    if let Some(trouble) = match screen {
+        Some(screen) => screen.wait().await,
+        None => None,
+    } {
+        note(&format!("the screen failed, the run went on: {trouble}"));
     }
     let exit = finish(&args, &summary)?;
     if verbosity > Verbosity::Quiet {
-        let seconds = began.elapsed().as_secs_f64();
         note(&format!(
             "Took {}; {sent} calls were sent to a model, the other answers came from the store.",
-            clock(seconds)
+            clock(took)
         ));
         if lost > 0 {
             note(&format!(
@@ -187,32 +218,17 @@ fn stopped(stop: &Stop, record: &RunRecord, store: &Path) -> Failure {
     )
 }
 
-/// The first signal asks the run to stop and save; returns at the second.
-async fn second_signal(cancel: CancellationToken) {
-    signal().await;
-    note("stopping: waiting for the calls in flight (again to abort)");
-    cancel.cancel();
-    signal().await;
+/// Whether events are printed where the screen would be.
+fn shows_events(args: &Optimize) -> bool {
+    args.events.as_deref() == Some(Path::new("-")) && std::io::stdout().is_terminal()
 }
 
-#[cfg(unix)]
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut streams: Vec<_> = [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-    ]
-    .into_iter()
-    .filter_map(|kind| signal(kind).ok())
-    .collect();
-    let waits = streams.iter_mut().map(|stream| Box::pin(stream.recv()));
-    futures::future::select_all(waits).await;
-}
-
-#[cfg(not(unix))]
-async fn signal() {
-    let _ = tokio::signal::ctrl_c().await;
+/// Gives the terminal back.
+async fn close(screen: Option<Screen>) {
+    if let Some(screen) = screen {
+        // The run's own end is what is reported.
+        let _ = screen.close().await;
+    }
 }
 
 /// The report beside the run's log, as text and JSON.

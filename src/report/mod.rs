@@ -120,6 +120,8 @@ impl Summary {
                     standing.groups.clone_from(groups);
                 }
             }
+            // What was answered, and who led on the way, is for screens.
+            Event::Inputs { .. } | Event::Answered { .. } | Event::Leading { .. } => {}
             Event::Voted(voted) => self.voted = Some(voted.clone()),
             Event::Decided {
                 candidate,

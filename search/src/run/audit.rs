@@ -9,7 +9,7 @@ use crate::board::{Answers, CandidateIndex, InputIndex};
 use crate::event::{Contestant, Event, Phase};
 use crate::gateway::Stop;
 use crate::score::group_scores;
-use crate::{compare, vote};
+use crate::{compare, tell, vote};
 
 impl Course<'_> {
     /// Opens the seal: the seed, the selected prompt and the ensemble on the
@@ -73,6 +73,16 @@ impl Course<'_> {
                     groups,
                 })?;
             }
+        }
+        for &candidate in fixed.keys() {
+            tell::answers(
+                &mut self.board,
+                desk,
+                Phase::Audit,
+                candidate,
+                &inputs,
+                Some(bias(candidate)),
+            )?;
         }
         let answers = |c: CandidateIndex| self.board.answers(desk, c).with_bias(bias(c));
         let compared = compare::audit(
