@@ -55,7 +55,10 @@ impl App {
 
     /// Runs these arguments instead of the process's own; the first is the
     /// program's name.
-    pub fn run_with(self, arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+    pub fn run_with(
+        self,
+        arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> ExitCode {
         let cli = match Cli::try_parse_from(arguments) {
             Ok(cli) => cli,
             Err(error) => {

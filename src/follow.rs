@@ -346,6 +346,10 @@ mod tests {
         let named = find(store.path(), Some("b")).unwrap();
         assert_eq!(named, store.path().join("runs/b"));
         let error = find(store.path(), Some("x")).unwrap_err();
-        assert!(error.message.contains("the latest are"), "{}", error.message);
+        assert!(
+            error.message.contains("the latest are"),
+            "{}",
+            error.message
+        );
     }
 }

@@ -104,7 +104,11 @@ pub fn is_running(folder: &Path) -> bool {
 pub fn age(folder: &Path) -> Option<Duration> {
     let changed = fs::metadata(folder.join(FILE)).ok()?.modified().ok()?;
     // A clock that was set back makes it new, not old.
-    Some(SystemTime::now().duration_since(changed).unwrap_or_default())
+    Some(
+        SystemTime::now()
+            .duration_since(changed)
+            .unwrap_or_default(),
+    )
 }
 
 /// Whether the process exists, as far as can be told here.

@@ -221,7 +221,10 @@ mod tests {
             ],
         };
         let text = serde_json::to_string(&event).unwrap();
-        assert!(text.contains(r#"[[0,0,1.0],[7,0,"unparseable"]]"#), "{text}");
+        assert!(
+            text.contains(r#"[[0,0,1.0],[7,0,"unparseable"]]"#),
+            "{text}"
+        );
         assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
     }
 }

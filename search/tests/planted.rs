@@ -202,7 +202,13 @@ async fn answers_are_told_without_target_labels() {
         match event {
             Event::Phase { phase: next, .. } => phase = *next,
             Event::Voted(voted) => {
-                kept.extend(voted.votes.iter().filter(|v| v.kept).map(|v| v.input.clone()));
+                kept.extend(
+                    voted
+                        .votes
+                        .iter()
+                        .filter(|v| v.kept)
+                        .map(|v| v.input.clone()),
+                );
             }
             Event::Inputs { inputs: fresh } => {
                 for input in fresh {
@@ -212,7 +218,12 @@ async fn answers_are_told_without_target_labels() {
                     inputs.push(input.clone());
                 }
             }
-            Event::Answered { texts, answers, candidate, .. } => {
+            Event::Answered {
+                texts,
+                answers,
+                candidate,
+                ..
+            } => {
                 for answer in answers {
                     let input = &inputs[answer.input as usize];
                     assert!((answer.text as usize) < texts.len());
@@ -252,6 +263,9 @@ async fn answers_are_told_without_target_labels() {
     let selected = outcome.ended.selected.id();
     for group in scores.unwrap() {
         let (sum, n) = audited[&(selected, group.group.clone())];
-        assert!((sum / n as f64 - group.value.unwrap()).abs() < 1e-9, "{group:?}");
+        assert!(
+            (sum / n as f64 - group.value.unwrap()).abs() < 1e-9,
+            "{group:?}"
+        );
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use shiftproof_search::event::Event;
 use shiftproof_search::log;
 
-use super::signals::Signals;
 use super::note;
+use super::signals::Signals;
 use crate::cli::{Replay, Watch};
 use crate::exit::{Exit, Failure};
 use crate::follow::{Follower, Player, find};
@@ -68,7 +68,10 @@ async fn lines(folder: &Path) -> Result<Exit, Failure> {
 }
 
 pub(super) async fn replay(args: Replay) -> Result<Exit, Failure> {
-    if args.speed.is_some_and(|speed| !(speed.is_finite() && speed > 0.0)) {
+    if args
+        .speed
+        .is_some_and(|speed| !(speed.is_finite() && speed > 0.0))
+    {
         return Err(Failure::usage("--speed must be a number above 0"));
     }
     let folder = find(&args.store.store, args.run.as_deref())?;

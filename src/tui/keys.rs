@@ -103,7 +103,10 @@ pub fn action(key: KeyEvent) -> Option<Action> {
 pub const HELP: &[(&str, &str)] = &[
     ("1-8  Tab  S-Tab", "views by number, next, previous"),
     ("j k  ↓ ↑  PgDn PgUp", "move; g G or Home End: first, last"),
-    ("h l  ← →", "other groups; in the prompt view, other candidates"),
+    (
+        "h l  ← →",
+        "other groups; in the prompt view, other candidates",
+    ),
     ("Enter", "the selected candidate's prompt"),
     ("o  r", "sort by the next column; the other way round"),
     ("f", "filter: in the race; failures"),

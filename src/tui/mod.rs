@@ -122,7 +122,9 @@ struct Teller(Sender<Message>);
 impl Observer for Teller {
     fn event(&mut self, event: &Event, replayed: bool) {
         // A screen that is gone is no matter of the run's.
-        let _ = self.0.send(Message::Event(Box::new(event.clone()), replayed));
+        let _ = self
+            .0
+            .send(Message::Event(Box::new(event.clone()), replayed));
     }
 
     fn tick(&mut self, tick: &Tick) {
@@ -140,21 +142,34 @@ pub fn fits() -> bool {
 
 /// Shows a run of another process until the user leaves.
 pub fn watch(folder: &Path, closer: &Closer) -> Result<(), Failure> {
-    let ui = Ui::new(Kind::Watch, name(folder), Theme::new(Depth::of_environment()));
+    let ui = Ui::new(
+        Kind::Watch,
+        name(folder),
+        Theme::new(Depth::of_environment()),
+    );
     let source = Watched::new(folder);
     run_loop(enter()?, source, State::default(), ui, closer)
 }
 
 /// Plays a recording until the user leaves.
 pub fn replay(folder: &Path, player: Player, closer: &Closer) -> Result<(), Failure> {
-    let ui = Ui::new(Kind::Replay, name(folder), Theme::new(Depth::of_environment()));
-    run_loop(enter()?, Replayed::new(player), State::default(), ui, closer)
+    let ui = Ui::new(
+        Kind::Replay,
+        name(folder),
+        Theme::new(Depth::of_environment()),
+    );
+    run_loop(
+        enter()?,
+        Replayed::new(player),
+        State::default(),
+        ui,
+        closer,
+    )
 }
 
 fn enter() -> Result<FullScreen, Failure> {
-    FullScreen::enter().map_err(|error| {
-        Failure::data(format!("cannot use the terminal: {error}; try --headless"))
-    })
+    FullScreen::enter()
+        .map_err(|error| Failure::data(format!("cannot use the terminal: {error}; try --headless")))
 }
 
 fn name(folder: &Path) -> String {

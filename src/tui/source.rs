@@ -72,7 +72,8 @@ impl Source for Running {
                 ui.message = Some("stopping: waiting for the calls in flight".into());
             }
             Effect::Interrupt if self.control.interrupt() => {
-                ui.message = Some("stopping: waiting for the calls in flight (again to abort)".into());
+                ui.message =
+                    Some("stopping: waiting for the calls in flight (again to abort)".into());
             }
             _ => {}
         }
@@ -109,7 +110,10 @@ impl Watched {
 impl Source for Watched {
     fn poll(&mut self, state: &mut State, ui: &mut Ui, now: Duration) -> Result<bool, Failure> {
         let mut any = false;
-        if self.looked.is_none_or(|at| now.saturating_sub(at) >= Self::EVERY) {
+        if self
+            .looked
+            .is_none_or(|at| now.saturating_sub(at) >= Self::EVERY)
+        {
             self.looked = Some(now);
             let live = live::read(&self.folder);
             if let Some(live) = &live {

@@ -54,7 +54,7 @@ pub struct State {
     pub failed: u64,
     /// Calls sent per second, of the last few seconds.
     pub rate: Rate,
-    /// Calls planned for the whole run at most; 0 where unknown.
+    /// Calls planned for the whole run, limits aside; 0 where unknown.
     pub planned: u64,
     /// Events taken in.
     pub events: u64,
@@ -329,12 +329,10 @@ impl State {
                 contestant: Contestant::Selected,
                 groups,
             } => {
-                let calls = self.curve.last().map_or(0, |point| point.calls);
-                let calls = self
-                    .tick
-                    .as_ref()
-                    .map_or(calls, |tick| tick.spent.calls.max(calls));
-                self.point(calls, Phase::Audit, groups);
+                // It has asked the seed and the selected prompt by now.
+                let asked: usize = groups.iter().map(|group| 2 * group.n).sum();
+                let before = self.curve.last().map_or(0, |point| point.calls);
+                self.point(before + asked as u64, Phase::Audit, groups);
             }
             _ => {}
         }
@@ -362,10 +360,8 @@ impl State {
     }
 
     fn point(&mut self, calls: u64, phase: Phase, groups: &[GroupScore]) {
-        let (Some(mean), Some(worst)) = (
-            Band::mean(groups),
-            worst(groups).and_then(Band::of),
-        ) else {
+        let (Some(mean), Some(worst)) = (Band::mean(groups), worst(groups).and_then(Band::of))
+        else {
             return;
         };
         self.curve.push(Point {
@@ -390,6 +386,14 @@ impl State {
             (None, Some(tick)) => tick.spent.calls + tick.done,
             (None, None) => self.curve.last().map_or(0, |point| point.calls),
         }
+    }
+
+    /// Calls the run will come to at most; `None` where unknown.
+    pub fn most_calls(&self) -> Option<u64> {
+        let started = self.summary.started.as_ref();
+        let limit = started.and_then(|started| started.limits.calls);
+        let planned = (self.planned > 0).then_some(self.planned);
+        [planned, limit].into_iter().flatten().min()
     }
 
     /// Whether the run came to its end.
@@ -419,7 +423,11 @@ impl State {
     /// Names of the groups: as the study has them, else as they were scored.
     pub fn groups(&self) -> Vec<String> {
         match &self.summary.started {
-            Some(started) => started.groups.iter().map(|group| group.name.clone()).collect(),
+            Some(started) => started
+                .groups
+                .iter()
+                .map(|group| group.name.clone())
+                .collect(),
             None => Vec::new(),
         }
     }

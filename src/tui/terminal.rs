@@ -45,8 +45,7 @@ impl FullScreen {
     fn set_up() -> std::io::Result<Self> {
         execute!(stderr(), EnterAlternateScreen, Hide)?;
         let out = BufWriter::with_capacity(1 << 16, stderr());
-        let mut terminal = Terminal::new(CrosstermBackend::new(out))?;
-        terminal.clear()?;
+        let terminal = Terminal::new(CrosstermBackend::new(out))?;
         Ok(Self { terminal })
     }
 
@@ -61,7 +60,9 @@ impl FullScreen {
 
     /// Forgets what was drawn, so that the next frame is drawn whole.
     pub fn clear(&mut self) -> std::io::Result<()> {
-        self.terminal.clear()
+        // `Terminal::clear` would ask where the cursor is, on standard output.
+        let size = self.terminal.size()?;
+        self.terminal.resize(size.into())
     }
 }
 

@@ -43,7 +43,7 @@ impl View {
             Self::Candidates => ("2 Candidates", "2 Cand"),
             Self::Matrix => ("3 Heat matrix", "3 Heat"),
             Self::Prompt => ("4 Prompt", "4 Prompt"),
-            Self::Lineage => ("5 Lineage", "5 Lineage"),
+            Self::Lineage => ("5 Lineage", "5 Tree"),
             Self::Examples => ("6 Examples", "6 Examples"),
             Self::Calls => ("7 Calls", "7 Calls"),
             Self::Votes => ("8 Pseudo-labels", "8 Votes"),
@@ -299,9 +299,7 @@ impl Ui {
 
     fn move_by(&mut self, state: &State, by: isize) {
         self.touched = true;
-        let to = |at: usize, rows: usize| {
-            at.saturating_add_signed(by).min(rows.saturating_sub(1))
-        };
+        let to = |at: usize, rows: usize| at.saturating_add_signed(by).min(rows.saturating_sub(1));
         let listed = match self.view {
             View::Candidates | View::Matrix => Some(views::candidates::listed(state, self)),
             View::Lineage => Some(views::lineage::listed(state)),

@@ -14,3 +14,5 @@ mod http;
 #[cfg(unix)]
 mod resume;
 mod support;
+#[cfg(unix)]
+mod tui;

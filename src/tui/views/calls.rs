@@ -60,7 +60,13 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
     let cursor = ui.row.min(state.calls.len() - 1);
     let height = usize::from(list.height.saturating_sub(1));
     let first = window(state.calls.len(), cursor, height);
-    let rows = state.calls.iter().rev().enumerate().skip(first).take(height);
+    let rows = state
+        .calls
+        .iter()
+        .rev()
+        .enumerate()
+        .skip(first)
+        .take(height);
     let rows = rows.map(|(index, call)| {
         let outcome = match (&call.error, call.failed) {
             (Some(error), _) => format!("✗ {error}"),
@@ -84,10 +90,10 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
     let header = Row::new(["after", "phase", "calls", "latency", "tokens", "outcome"]);
     let widths = [
         Constraint::Length(9),
-        Constraint::Length(9),
+        Constraint::Length(if area.width < 60 { 0 } else { 9 }),
         Constraint::Length(6),
         Constraint::Length(9),
-        Constraint::Length(7),
+        Constraint::Length(if area.width < 60 { 0 } else { 7 }),
         Constraint::Min(8),
     ];
     let table = Table::new(rows, widths).header(header.style(theme.faint()));

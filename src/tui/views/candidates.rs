@@ -82,6 +82,40 @@ pub fn style(ui: &Ui, word: &str) -> Style {
     }
 }
 
+/// Columns of the origin's name.
+const ORIGIN: u16 = 10;
+
+/// The columns that fit; a narrow screen does without some.
+struct Columns(&'static [usize]);
+
+impl Columns {
+    const WIDTHS: [u16; 9] = [10, 9, 6, 6, 6, 9, 5, ORIGIN, 10];
+
+    fn that_fit(width: u16) -> Self {
+        Self(match width {
+            0..60 => &[0, 1, 2, 4, 8],
+            60..80 => &[0, 1, 2, 3, 4, 6, 8],
+            80.. => &[0, 1, 2, 3, 4, 5, 6, 7, 8],
+        })
+    }
+
+    fn pick(&self, mut cells: [String; 9]) -> Vec<String> {
+        let picked = self
+            .0
+            .iter()
+            .map(|&column| std::mem::take(&mut cells[column]));
+        picked.collect()
+    }
+
+    fn widths(&self) -> Vec<Constraint> {
+        let widths = self.0.iter().map(|&column| match column {
+            8 => Constraint::Min(Self::WIDTHS[8]),
+            column => Constraint::Length(Self::WIDTHS[column]),
+        });
+        widths.collect()
+    }
+}
+
 /// Draws the view.
 pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
     let places = listed(state, ui);
@@ -97,6 +131,7 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
     let detail = if area.height >= 12 { DETAIL } else { 0 };
     let [list, below] =
         Layout::vertical([Constraint::Min(2), Constraint::Length(detail)]).areas(area);
+    let columns = Columns::that_fit(area.width);
     let selected = ui.selected(state);
     let cursor = places.iter().position(|place| Some(*place) == selected);
     let height = usize::from(list.height.saturating_sub(1));
@@ -109,7 +144,7 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
         let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), points);
         let n: usize = standing.groups.iter().map(|group| group.n).sum();
         let low = worst(&standing.groups);
-        let row = Row::new([
+        let row = Row::new(columns.pick([
             format!("{mark} {word}"),
             format!("{id:#}"),
             number(standing.score),
@@ -117,9 +152,9 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
             number(low.and_then(|group| group.value)),
             low.map_or_else(String::new, |group| cut(&group.group, 9)),
             n.to_string(),
-            cut(&standing.origin.to_string(), 16),
+            cut(&standing.origin.to_string(), usize::from(ORIGIN)),
             standing.reason.clone().unwrap_or_default(),
-        ]);
+        ]));
         Some(row.style(if cursor == Some(index) {
             ui.theme.selected()
         } else {
@@ -131,9 +166,12 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
         (true, true) => format!("{}↑", sort.name()),
         (false, _) => sort.name().to_owned(),
     };
-    let header = Row::new([
+    let header = Row::new(columns.pick([
         arrow(Sort::Standing),
-        format!("id {}", if ui.sort == Sort::Proposed { arrow(Sort::Proposed) } else { String::new() }),
+        match ui.sort {
+            Sort::Proposed => format!("id{}", if ui.reverse { "↑" } else { "↓" }),
+            _ => "id".to_owned(),
+        },
         arrow(Sort::Score),
         arrow(Sort::Mean),
         arrow(Sort::Worst),
@@ -141,19 +179,9 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
         "n".to_owned(),
         "origin".to_owned(),
         format!("reason · {} of {}", places.len(), state.order.len()),
-    ])
+    ]))
     .style(ui.theme.heading());
-    let widths = [
-        Constraint::Length(10),
-        Constraint::Length(9),
-        Constraint::Length(6),
-        Constraint::Length(6),
-        Constraint::Length(6),
-        Constraint::Length(9),
-        Constraint::Length(5),
-        Constraint::Length(if area.width >= 100 { 16 } else { 8 }),
-        Constraint::Min(10),
-    ];
+    let widths = columns.widths();
     frame.render_widget(Table::new(rows, widths).header(header), list);
     if let Some(standing) =
         selected.and_then(|place| state.summary.candidates.get(&state.order[place]))

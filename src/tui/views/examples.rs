@@ -24,7 +24,9 @@ pub fn listed(state: &State, ui: &Ui) -> Vec<(u32, Kept)> {
         .filter(|(_, kept)| !ui.failures || kept.verdict.is_failure())
         .filter(|(number, _)| {
             group.is_none_or(|group| {
-                state.input(**number).is_some_and(|input| input.group == *group)
+                state
+                    .input(**number)
+                    .is_some_and(|input| input.group == *group)
             })
         })
         .map(|(number, kept)| (*number, *kept))
@@ -35,7 +37,9 @@ pub fn listed(state: &State, ui: &Ui) -> Vec<(u32, Kept)> {
 fn tally(state: &State, place: usize) -> BTreeMap<&str, [usize; 5]> {
     let mut counts: BTreeMap<&str, [usize; 5]> = BTreeMap::new();
     for (number, kept) in &state.answers[place] {
-        let group = state.input(*number).map_or("?", |input| input.group.as_str());
+        let group = state
+            .input(*number)
+            .map_or("?", |input| input.group.as_str());
         let column = match kept.verdict {
             Worth::Graded(value) if value >= 0.5 => 0,
             Worth::Graded(_) => 1,
@@ -95,7 +99,11 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
     let roomy = area.height >= 16;
     let [head, groups, list, below] = Layout::vertical([
         Constraint::Length(1),
-        Constraint::Length(if roomy { counts.len().min(6) as u16 + 1 } else { 0 }),
+        Constraint::Length(if roomy {
+            counts.len().min(6) as u16 + 1
+        } else {
+            0
+        }),
         Constraint::Min(2),
         Constraint::Length(if roomy { 5 } else { 0 }),
     ])
@@ -106,13 +114,24 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
     let title = format!(
         " {mark} {word} {id:#} · {} · {}",
         group.map_or("all groups", String::as_str),
-        if ui.failures { "failures" } else { "all answers" }
+        if ui.failures {
+            "failures"
+        } else {
+            "all answers"
+        }
     );
     frame.render_widget(Line::styled(title, theme.heading()), head);
     let rows = counts.iter().map(|(group, counts)| {
         Row::new(std::iter::once((*group).to_owned()).chain(counts.iter().map(usize::to_string)))
     });
-    let header = ["group", "✓ right", "✗ wrong", "? unparseable", "! failed", "· no label"];
+    let header = [
+        "group",
+        "✓ right",
+        "✗ wrong",
+        "? unparseable",
+        "! failed",
+        "· no label",
+    ];
     let header = Row::new(header).style(theme.faint());
     let widths = [14, 8, 8, 13, 8, 10].map(Constraint::Length);
     frame.render_widget(Table::new(rows, widths).header(header), groups);
@@ -155,12 +174,13 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
         "phase".into(),
         format!("input · {} of {}", cursor + 1, answers.len()),
     ]);
+    let narrow = area.width < 60;
     let widths = [
         Constraint::Length(1),
-        Constraint::Length(10),
-        Constraint::Length(16),
-        Constraint::Length(18),
-        Constraint::Length(9),
+        Constraint::Length(if narrow { 0 } else { 10 }),
+        Constraint::Length(if narrow { 10 } else { 16 }),
+        Constraint::Length(if narrow { 10 } else { 18 }),
+        Constraint::Length(if narrow { 0 } else { 9 }),
         Constraint::Min(10),
     ];
     let table = Table::new(rows, widths).header(header.style(theme.faint()));

@@ -45,10 +45,12 @@ fn title_line(state: &State, ui: &Ui, width: u16) -> Line<'static> {
         (None, Some(phase)) => phase.to_string(),
         (None, None) => "starting".to_owned(),
     };
-    let calls = match (state.spent_calls(), state.planned) {
+    let calls = match (state.spent_calls(), state.most_calls()) {
         (0, _) => String::new(),
-        (calls, 0) => format!(" · {} calls", grouped(calls)),
-        (calls, planned) => format!(" · {} of ≤ {} calls", grouped(calls), grouped(planned)),
+        (calls, Some(most)) if !state.is_over() => {
+            format!(" · {} of ≤ {} calls", grouped(calls), grouped(most))
+        }
+        (calls, _) => format!(" · {} calls", grouped(calls)),
     };
     let mut notes = Vec::new();
     if ui.paused || state.tick.as_ref().is_some_and(|tick| tick.paused) {
@@ -69,8 +71,7 @@ fn title_line(state: &State, ui: &Ui, width: u16) -> Line<'static> {
     let notes = notes.join(" · ");
     let room = usize::from(width).saturating_sub(notes.chars().count() + 1);
     let left = cut(&format!(" {phase}{calls} · {study}"), room);
-    let gap = usize::from(width)
-        .saturating_sub(left.chars().count() + notes.chars().count());
+    let gap = usize::from(width).saturating_sub(left.chars().count() + notes.chars().count());
     Line::from(vec![
         Span::styled(left, theme.heading()),
         Span::raw(" ".repeat(gap)),
@@ -118,10 +119,7 @@ fn last_line(ui: &Ui, area: Rect) -> Paragraph<'static> {
         )
     } else if area.width < WIDTH || area.height < HEIGHT {
         (
-            format!(
-                " {}×{} is small; all fits 80×24",
-                area.width, area.height
-            ),
+            format!(" {}×{} is small; all fits 80×24", area.width, area.height),
             theme.faint(),
         )
     } else {
@@ -132,19 +130,19 @@ fn last_line(ui: &Ui, area: Rect) -> Paragraph<'static> {
 
 fn hints(ui: &Ui) -> String {
     let mut hints = vec![match ui.view {
-        View::Candidates => "↑↓ move · Enter prompt · o sort · r reverse · f in race",
-        View::Matrix => "↑↓ candidates · ←→ groups · Enter prompt · o sort · f in race",
+        View::Candidates => "↑↓ move · Enter prompt · o r sort · f in race",
+        View::Matrix => "↑↓ ←→ move · Enter prompt · o sort · f in race",
         View::Prompt => "←→ candidates · ↑↓ scroll · d parent/seed · e export",
         View::Lineage => "↑↓ move · Enter prompt",
         View::Examples => "↑↓ move · ←→ group · f failures",
         View::Calls | View::Votes => "↑↓ move",
         View::Overview => "1-8 views · e export",
-        View::Help => "Esc back",
+        View::Help => "↑↓ move · Esc back",
     }];
     hints.push(match ui.kind {
         Kind::Run => "p pause · q stop and save",
-        Kind::Watch => "q leave (the run goes on)",
-        Kind::Replay => "p pause · +- speed · ., step · [] phase · q leave",
+        Kind::Watch => "q leave",
+        Kind::Replay => "p pause · +- speed · . , event · ] [ phase · q leave",
     });
     if ui.view != View::Help {
         hints.push("? help");

@@ -17,6 +17,9 @@ const SIGNS: &[(&str, &str)] = &[
     ("n60v", "60 answers, graded by voted labels"),
 ];
 
+/// Lines that the help can be scrolled through.
+pub const LINES: usize = 24;
+
 /// Draws the view.
 pub fn draw(ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
     let theme = ui.theme;
@@ -34,7 +37,8 @@ pub fn draw(ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
     let right = table("Signs", SIGNS);
     if area.width < 120 {
         left.extend(right);
-        frame.render_widget(Paragraph::new(left), area);
+        let scroll = ui.row.min(left.len().saturating_sub(1)) as u16;
+        frame.render_widget(Paragraph::new(left).scroll((scroll, 0)), area);
         return;
     }
     let [keys, signs] =

@@ -33,7 +33,11 @@ fn tree(state: &State) -> Vec<(String, usize)> {
         let below = &children[place];
         for (index, &child) in below.iter().enumerate().rev() {
             let last = index + 1 == below.len();
-            let (branch, trunk) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+            let (branch, trunk) = if last {
+                ("└─ ", "   ")
+            } else {
+                ("├─ ", "│  ")
+            };
             // Deep trees keep to the left half of the screen.
             let indent = if indent.chars().count() > 30 {
                 "… ".to_owned()

@@ -65,15 +65,18 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
         let name = format!("{pointer}{mark} {id:#} {}", standing.origin);
         Some(row(cut(&name, usize::from(NAME)), &standing.groups, style))
     });
-    let header = Row::new(std::iter::once("  candidate".to_owned()).chain(columns.iter().map(
-        |group| {
+    let header = Row::new(
+        std::iter::once("  candidate".to_owned()).chain(columns.iter().map(|group| {
             let role = state.summary.started.as_ref().and_then(|started| {
                 let info = started.groups.iter().find(|info| info.name == **group)?;
                 Some(info.role.to_string())
             });
-            cut(&format!("{group} {}", role.unwrap_or_default()), usize::from(CELL))
-        },
-    )))
+            cut(
+                &format!("{group} {}", role.unwrap_or_default()),
+                usize::from(CELL),
+            )
+        })),
+    )
     .style(ui.theme.heading());
     frame.render_widget(Table::new(rows, widths.clone()).header(header), list);
     let sealed = audited.iter().map(|audited| {
@@ -84,8 +87,11 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
         };
         row(name.to_owned(), &audited.groups, ui.theme.notable())
     });
-    let heading = Row::new(["on the sealed audit"]).style(ui.theme.heading());
-    frame.render_widget(Table::new(std::iter::once(heading).chain(sealed), widths), below);
+    let heading = Row::new(["sealed audit"]).style(ui.theme.heading());
+    frame.render_widget(
+        Table::new(std::iter::once(heading).chain(sealed), widths),
+        below,
+    );
     let hidden = groups.len() - columns.len();
     let mut text = format!(
         " score [95% interval] n answers; v: voted labels, !: unparseable or failed · scale {:.0} to {:.0}",

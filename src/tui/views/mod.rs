@@ -41,6 +41,7 @@ pub fn rows(state: &State, ui: &Ui) -> usize {
         View::Calls => state.calls.len(),
         View::Votes => state.summary.voted.as_ref().map_or(0, |v| v.votes.len()),
         View::Prompt => prompt::LINES,
+        View::Help => help::LINES,
         _ => 0,
     }
 }
@@ -82,7 +83,11 @@ fn points(value: f64) -> String {
 
 /// A bar of `width` columns, filled to `share`.
 fn bar(share: f64, width: usize) -> String {
-    let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
+    let share = if share.is_finite() {
+        share.clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
     let filled = (share * width as f64).round() as usize;
     format!("{}{}", "█".repeat(filled), "░".repeat(width - filled))
 }

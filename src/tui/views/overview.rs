@@ -1,5 +1,7 @@
 //! How the run goes: gauges, the leader's development, its groups.
 
+use std::fmt::Write as _;
+
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
@@ -75,20 +77,19 @@ fn gauges(state: &State, ui: &Ui, width: usize) -> Vec<Line<'static>> {
     let spent = state.spent_calls();
     let limits = state.summary.started.as_ref().map(|started| started.limits);
     let bar_width = (width / 4).clamp(8, 40);
-    if state.planned > 0 {
+    let most = state.most_calls();
+    // A limit on calls has a bar of its own.
+    let limited = limits.is_some_and(|limits| limits.calls == most);
+    if let Some(most) = most.filter(|_| !limited) {
         let share = if state.is_over() {
             1.0
         } else {
-            spent as f64 / state.planned as f64
+            spent as f64 / most as f64
         };
         lines.push(Line::from(vec![
             Span::raw(" plan    "),
             Span::styled(bar(share, bar_width), theme.good()),
-            Span::raw(format!(
-                " {} of ≤ {} calls",
-                grouped(spent),
-                grouped(state.planned)
-            )),
+            Span::raw(format!(" {} of ≤ {} calls", grouped(spent), grouped(most))),
         ]));
     }
     let used = state
@@ -98,17 +99,30 @@ fn gauges(state: &State, ui: &Ui, width: usize) -> Vec<Line<'static>> {
     if let (Some(limits), Some(used)) = (limits, used) {
         let mut parts = Vec::new();
         if let Some(limit) = limits.calls {
-            parts.push((spent as f64 / limit as f64, format!("{} of {} calls", grouped(spent), grouped(limit))));
+            parts.push((
+                spent as f64 / limit as f64,
+                format!("{} of {} calls", grouped(spent), grouped(limit)),
+            ));
         }
         if let Some(limit) = limits.tokens {
             let tokens = used.tokens();
-            parts.push((tokens as f64 / limit as f64, format!("{} of {} tokens", grouped(tokens), grouped(limit))));
+            parts.push((
+                tokens as f64 / limit as f64,
+                format!("{} of {} tokens", grouped(tokens), grouped(limit)),
+            ));
         }
         if let Some(limit) = limits.usd {
-            parts.push((used.usd() / limit, format!("${:.4} of ${limit:.2}", used.usd())));
+            parts.push((
+                used.usd() / limit,
+                format!("${:.4} of ${limit:.2}", used.usd()),
+            ));
         }
         for (share, text) in parts {
-            let style = if share > 0.9 { theme.bad() } else { theme.good() };
+            let style = if share > 0.9 {
+                theme.bad()
+            } else {
+                theme.good()
+            };
             lines.push(Line::from(vec![
                 Span::raw(" budget  "),
                 Span::styled(bar(share, bar_width), style),
@@ -126,7 +140,7 @@ fn gauges(state: &State, ui: &Ui, width: usize) -> Vec<Line<'static>> {
             let left = if tick.phase == Phase::Audit {
                 tick.total.saturating_sub(tick.done)
             } else {
-                state.planned.saturating_sub(spent)
+                most.unwrap_or(0).saturating_sub(spent)
             };
             if rate > 0.0 && left > 0 && !tick.paused {
                 facts.push(format!("ETA ≤ {}", clock(left as f64 / rate)));
@@ -134,30 +148,45 @@ fn gauges(state: &State, ui: &Ui, width: usize) -> Vec<Line<'static>> {
         }
         facts.push(format!("in flight {}/{}", tick.in_flight, tick.slots));
     }
-    if let Some(used) = used {
-        facts.push(format!("{} tokens", grouped(used.tokens())));
-        if used.picodollars > 0 {
-            facts.push(format!("${:.4}", used.usd()));
-        }
-    }
     if !facts.is_empty() {
         lines.push(Line::from(format!(" now     {}", facts.join(" · "))));
+    }
+    if let Some(used) = used {
+        let mut text = format!(" spent   {} tokens", grouped(used.tokens()));
+        if used.picodollars > 0 {
+            let _ = write!(text, " · ${:.4}", used.usd());
+        }
+        lines.push(Line::from(text));
     }
     if let Some(tick) = &state.tick {
         let mut wire = Vec::new();
         if let Some(traffic) = &tick.traffic {
-            wire.push(format!("on the wire {}/{}", traffic.in_flight, traffic.limit));
+            wire.push(format!(
+                "on the wire {}/{}",
+                traffic.in_flight, traffic.limit
+            ));
             wire.push(format!("waiting {}", traffic.waiting));
             wire.push(format!("retries {}", traffic.retries));
             wire.push(format!("throttled {}", traffic.rate_limited));
         }
         wire.push(format!("failed {}", state.failed));
         wire.extend(tick.status.clone());
-        let style = if state.failed > 0 { theme.bad() } else { Style::new() };
-        lines.push(Line::styled(format!(" network {}", wire.join(" · ")), style));
+        let style = if state.failed > 0 {
+            theme.bad()
+        } else {
+            Style::new()
+        };
+        lines.push(Line::styled(
+            format!(" network {}", wire.join(" · ")),
+            style,
+        ));
     }
     if let Some((phase, plan)) = state.plans.last() {
-        let mark = if state.replayed { " (from the store)" } else { "" };
+        let mark = if state.replayed {
+            " (from the store)"
+        } else {
+            ""
+        };
         lines.push(Line::styled(
             cut(&format!(" phase   {phase}: {plan}{mark}"), width),
             theme.faint(),
@@ -181,14 +210,20 @@ fn curves(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
         [0.0, 100.0]
     };
     let last = state.curve.last();
+    let who = match last {
+        Some(point) if point.phase == Phase::Audit => "audited",
+        _ => "leader",
+    };
     let title = |name: &str, band: Option<Band>| match band {
-        Some(band) => format!(" leader, {name}: {} ", with_interval(band)),
-        None => format!(" leader, {name} "),
+        Some(band) => format!(" {who}, {name}: {} ", with_interval(band)),
+        None => format!(" {who}, {name} "),
     };
     let mean = title("mean of groups", last.map(|point| point.mean));
     let worst = title("worst group", last.map(|point| point.worst));
     curve(state, ui, frame, halves[0], mean, scale, |point| point.mean);
-    curve(state, ui, frame, halves[1], worst, scale, |point| point.worst);
+    curve(state, ui, frame, halves[1], worst, scale, |point| {
+        point.worst
+    });
 }
 
 fn curve(
@@ -219,7 +254,7 @@ fn curve(
     let edge = |data| {
         Dataset::default()
             .marker(Marker::Dot)
-            .graph_type(GraphType::Scatter)
+            .graph_type(GraphType::Line)
             .style(ui.theme.faint())
             .data(data)
     };
@@ -239,7 +274,10 @@ fn curve(
         .x_axis(
             Axis::default()
                 .bounds([first, last.max(first + 1.0)])
-                .labels([grouped(first as u64), format!("{} calls", grouped(last as u64))])
+                .labels([
+                    grouped(first as u64),
+                    format!("{} calls", grouped(last as u64)),
+                ])
                 .style(ui.theme.faint()),
         )
         .y_axis(
@@ -270,8 +308,10 @@ fn leader_lines(state: &State, ui: &Ui, width: usize) -> Vec<Line<'static>> {
         leader.prompt.instruction
     );
     let mut lines = vec![Line::styled(cut(&head, width), theme.heading())];
-    let lowest = worst(groups).map(|group| group.group.clone());
-    let plot = width.saturating_sub(62).clamp(10, 60);
+    let lowest = worst(groups)
+        .filter(|_| groups.len() > 1)
+        .map(|group| group.group.clone());
+    let plot = width.saturating_sub(68).clamp(10, 60);
     for group in groups {
         lines.push(group_line(group, lowest.as_ref(), plot, ui));
     }

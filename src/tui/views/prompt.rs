@@ -104,34 +104,57 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
 /// A word diff: deleted words in `[-…-]`, new ones in `{+…+}`.
 fn diff(old: &str, new: &str, ui: &Ui) -> Vec<Line<'static>> {
     let changes = TextDiff::from_words(old, new);
-    let mut runs: Vec<(ChangeTag, String)> = Vec::new();
-    for change in changes.iter_all_changes() {
-        match runs.last_mut() {
-            Some((tag, text)) if *tag == change.tag() => text.push_str(change.value()),
-            _ => runs.push((change.tag(), change.value().to_owned())),
-        }
-    }
     let mut lines = vec![Line::default()];
-    for (tag, text) in runs {
-        let (open, close, style) = match tag {
-            ChangeTag::Equal => ("", "", ratatui::style::Style::new()),
-            ChangeTag::Delete => ("[-", "-]", ui.theme.deleted()),
-            ChangeTag::Insert => ("{+", "+}", ui.theme.inserted()),
-        };
-        // Signs stand against the words, not against the blanks around them.
-        let word = text.trim_matches(' ');
-        let (lead, tail) = if word.is_empty() {
-            (text.len(), 0)
-        } else {
-            let lead = text.len() - text.trim_start_matches(' ').len();
-            (lead, text.len() - lead - word.len())
-        };
-        push(&mut lines, &" ".repeat(lead), ratatui::style::Style::new());
-        if !word.is_empty() {
-            push(&mut lines, &format!("{open}{word}{close}"), style);
+    let plain = ratatui::style::Style::new();
+    // Words in a row that changed are shown as one change: what is gone, then
+    // what is new. Blanks between two of them belong to both.
+    let (mut gone, mut fresh, mut blank) = (String::new(), String::new(), String::new());
+    let close = |lines: &mut Vec<Line<'static>>, gone: &mut String, fresh: &mut String| {
+        for (text, left, right, style) in [
+            (gone, "[-", "-]", ui.theme.deleted()),
+            (fresh, "{+", "+}", ui.theme.inserted()),
+        ] {
+            if text.is_empty() {
+                continue;
+            }
+            // Signs stand against the words, not against the blanks around them.
+            let (lead, rest) = text.split_at(text.len() - text.trim_start_matches(' ').len());
+            let word = rest.trim_end_matches(' ');
+            push(lines, lead, plain);
+            push(lines, &format!("{left}{word}{right}"), style);
+            push(lines, &rest[word.len()..], plain);
+            text.clear();
         }
-        push(&mut lines, &" ".repeat(tail), ratatui::style::Style::new());
+    };
+    for change in changes.iter_all_changes() {
+        let text = change.value();
+        match change.tag() {
+            ChangeTag::Equal if text.trim_matches(' ').is_empty() => blank.push_str(text),
+            ChangeTag::Equal => {
+                close(&mut lines, &mut gone, &mut fresh);
+                push(&mut lines, &std::mem::take(&mut blank), plain);
+                push(&mut lines, text, plain);
+            }
+            tag => {
+                if gone.is_empty() && fresh.is_empty() {
+                    push(&mut lines, &std::mem::take(&mut blank), plain);
+                }
+                for side in [&mut gone, &mut fresh] {
+                    if !side.is_empty() {
+                        side.push_str(&blank);
+                    }
+                }
+                blank.clear();
+                if tag == ChangeTag::Delete {
+                    gone.push_str(text);
+                } else {
+                    fresh.push_str(text);
+                }
+            }
+        }
     }
+    close(&mut lines, &mut gone, &mut fresh);
+    push(&mut lines, &blank, plain);
     lines
 }
 
@@ -167,5 +190,10 @@ mod tests {
         check("one", "two", "[-one-]{+two+}");
         check("a\nb", "a\nc", "a\n[-b-]{+c+}");
         check("", "x", "{+x+}");
+        check(
+            "Is this customer review positive?",
+            "Classify the text positive?",
+            "[-Is this customer review-]{+Classify the text+} positive?",
+        );
     }
 }

@@ -96,7 +96,11 @@ fn summary(voted: &Voted, ui: &Ui) -> Vec<Line<'static>> {
             coverage * 100.0
         )),
     ])];
-    let voters: Vec<String> = voted.voters.iter().map(|voter| format!("{voter:#}")).collect();
+    let voters: Vec<String> = voted
+        .voters
+        .iter()
+        .map(|voter| format!("{voter:#}"))
+        .collect();
     lines.push(Line::from(format!(
         " voters    {}; kept above a share of {:.2}",
         voters.join(" "),
