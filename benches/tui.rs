@@ -133,12 +133,6 @@ fn write(path: &Path) {
         groups: groups.clone(),
         version: "0".into(),
     }));
-    let prompt = |n: usize| {
-        Prompt::new(format!(
-            "Variant {n}: decide whether the text is positive or negative and answer in one word, \
-             whatever the text is about and whoever wrote it."
-        ))
-    };
     let inputs = (0..EXAMPLES).map(|n| ShownInput {
         id: format!("example {n}"),
         group: groups[n % GROUPS].name.clone(),
@@ -149,71 +143,87 @@ fn write(path: &Path) {
         inputs: inputs.collect(),
     });
     for n in 0..CANDIDATES {
-        let id = prompt(n).id();
-        tell(Event::Proposed(Proposed {
-            candidate: id,
-            prompt: prompt(n),
-            origin: if n == 0 { Origin::Seed } else { Origin::Edit },
-            parents: if n == 0 {
-                vec![]
-            } else {
-                vec![prompt(n / 2).id()]
-            },
-        }));
-        let mut texts = vec!["positive".to_owned(), "negative".to_owned()];
-        let answers = (0..EXAMPLES).map(|example| {
-            let free = (n * EXAMPLES + example).is_multiple_of(FREE_TEXT_EVERY);
-            let text = if free {
-                texts.push(format!("an answer of candidate {n} to example {example}"));
-                texts.len() - 1
-            } else {
-                (n + example) % 2
-            };
-            let right = f64::from(u8::from((n * 7 + example * 3) % 5 > 1));
-            (example as u32, text as u32, Verdict::Graded(right)).into()
-        });
-        let answers = answers.collect();
-        tell(Event::Answered {
-            candidate: id,
-            phase: Phase::Screen,
-            texts,
-            answers,
-        });
-        let value = 0.5 + (n % 97) as f64 / 250.0;
-        let scores: Vec<GroupScore> = groups
-            .iter()
-            .map(|group| GroupScore {
-                group: group.name.clone(),
-                role: group.role,
-                voted: false,
-                value: Some(value),
-                low: Some(value - 0.1),
-                high: Some(value + 0.1),
-                n: EXAMPLES / GROUPS,
-                unparseable: 0,
-                failed: 0,
-            })
-            .collect();
-        tell(Event::Leading {
-            candidate: id,
-            phase: Phase::Screen,
-            calls: ((n + 1) * EXAMPLES) as u64,
-            score: value,
-            groups: scores.clone(),
-        });
-        tell(Event::Evaluated {
-            candidate: id,
-            phase: Phase::Screen,
-            score: value,
-            groups: scores,
-        });
-        tell(Event::Decided {
-            candidate: id,
-            kept: n % 3 == 0,
-            reason: format!("rank {n} of {CANDIDATES} on {EXAMPLES} examples"),
-        });
+        for event in candidate(n, &groups) {
+            tell(event);
+        }
     }
     out.flush().unwrap();
+}
+
+fn prompt(n: usize) -> Prompt {
+    Prompt::new(format!(
+        "Variant {n}: decide whether the text is positive or negative and answer in one word, \
+         whatever the text is about and whoever wrote it."
+    ))
+}
+
+/// What is told of one candidate.
+fn candidate(n: usize, groups: &[GroupInfo]) -> Vec<Event> {
+    let mut events = Vec::new();
+    let id = prompt(n).id();
+    events.push(Event::Proposed(Proposed {
+        candidate: id,
+        prompt: prompt(n),
+        origin: if n == 0 { Origin::Seed } else { Origin::Edit },
+        parents: if n == 0 {
+            vec![]
+        } else {
+            vec![prompt(n / 2).id()]
+        },
+    }));
+    let mut texts = vec!["positive".to_owned(), "negative".to_owned()];
+    let answers = (0..EXAMPLES).map(|example| {
+        let free = (n * EXAMPLES + example).is_multiple_of(FREE_TEXT_EVERY);
+        let text = if free {
+            texts.push(format!("an answer of candidate {n} to example {example}"));
+            texts.len() - 1
+        } else {
+            (n + example) % 2
+        };
+        let right = f64::from(u8::from((n * 7 + example * 3) % 5 > 1));
+        (example as u32, text as u32, Verdict::Graded(right)).into()
+    });
+    let answers = answers.collect();
+    events.push(Event::Answered {
+        candidate: id,
+        phase: Phase::Screen,
+        texts,
+        answers,
+    });
+    let value = 0.5 + (n % 97) as f64 / 250.0;
+    let scores: Vec<GroupScore> = groups
+        .iter()
+        .map(|group| GroupScore {
+            group: group.name.clone(),
+            role: group.role,
+            voted: false,
+            value: Some(value),
+            low: Some(value - 0.1),
+            high: Some(value + 0.1),
+            n: EXAMPLES / GROUPS,
+            unparseable: 0,
+            failed: 0,
+        })
+        .collect();
+    events.push(Event::Leading {
+        candidate: id,
+        phase: Phase::Screen,
+        calls: ((n + 1) * EXAMPLES) as u64,
+        score: value,
+        groups: scores.clone(),
+    });
+    events.push(Event::Evaluated {
+        candidate: id,
+        phase: Phase::Screen,
+        score: value,
+        groups: scores,
+    });
+    events.push(Event::Decided {
+        candidate: id,
+        kept: n % 3 == 0,
+        reason: format!("rank {n} of {CANDIDATES} on {EXAMPLES} examples"),
+    });
+    events
 }
 
 /// The most memory this process ever had, where the system tells.

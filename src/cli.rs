@@ -99,6 +99,7 @@ pub struct Talk {
 }
 
 /// Search for a prompt.
+#[allow(clippy::struct_excessive_bools)] // Flags, not a state.
 #[derive(Debug, Args)]
 #[command(after_help = crate::exit::HELP)]
 pub struct Optimize {

@@ -325,7 +325,7 @@ mod tests {
         assert_eq!(player.phase(1), 5);
         assert_eq!(player.seek(0).len(), 0);
         assert_eq!(player.phase(-1), 0);
-        assert_eq!(player.advance(Duration::from_secs(60), 2).len(), 2);
+        assert_eq!(player.advance(Duration::from_mins(1), 2).len(), 2);
         assert_eq!(player.advance(Duration::ZERO, 2).len(), 0);
     }
 

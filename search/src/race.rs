@@ -112,7 +112,7 @@ impl Race<'_> {
             if standings.is_empty() {
                 self.tell_leading(desk, id, score, &groups)?;
             }
-            tell::answers(board, desk, self.phase, candidate, self.inputs, None)?;
+            self.tell_answers(board, desk, candidate)?;
             desk.gateway.tell(&Event::Evaluated {
                 candidate: id,
                 phase: self.phase,
@@ -169,7 +169,17 @@ impl Race<'_> {
         }
         let id = board.candidates[candidate].id;
         self.tell_leading(desk, id, score, &groups)?;
-        tell::answers(board, desk, self.phase, candidate, self.inputs, None)
+        self.tell_answers(board, desk, candidate)
+    }
+
+    fn tell_answers(
+        &self,
+        board: &mut Board,
+        desk: Desk<'_>,
+        candidate: CandidateIndex,
+    ) -> Result<(), Stop> {
+        let bias = board.bias(desk.calibration, candidate);
+        tell::answers(board, desk, self.phase, candidate, self.inputs, bias)
     }
 
     fn tell_leading(

@@ -23,21 +23,18 @@ pub(crate) struct Told {
     answers: HashMap<(u32, u32), u64>,
 }
 
-/// Tells the answers of one candidate to `inputs`, as far as they are news.
+/// Tells the answers of one candidate to `inputs`, as far as they are news, under
+/// this calibration.
 pub(crate) fn answers(
     board: &mut Board,
     desk: Desk<'_>,
     phase: Phase,
     candidate: CandidateIndex,
     inputs: &[InputIndex],
-    bias: Option<Option<Vec<f64>>>,
+    bias: Option<Vec<f64>>,
 ) -> Result<(), Stop> {
     let mut told = std::mem::take(&mut board.told);
-    let view = board.answers(desk, candidate);
-    let view = match bias {
-        Some(bias) => view.with_bias(bias),
-        None => view,
-    };
+    let view = board.answers(desk, candidate).with_bias(bias);
     let events = told.news(board, desk, phase, candidate, &view, inputs);
     board.told = told;
     for event in &events {

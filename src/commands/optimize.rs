@@ -1,6 +1,7 @@
 use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use shiftproof_search::control::Control;
@@ -71,71 +72,25 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
         None => session.new_run(&ledger)?,
     };
     let id = record.id.clone();
-    let planned = session.planned_calls();
-    let mut observers: Vec<Box<dyn Observer>> = Vec::new();
-    if let Some(path) = &args.events {
-        observers.push(Box::new(EventLines::create(path)?));
-    }
-    let folder = ledger.run_dir(&id);
-    if let Some(folder) = &folder {
-        let live = LiveFile::create(folder, planned).map_err(|error| {
-            Failure::data(format!("cannot write to {}: {error}", folder.display()))
-        })?;
-        observers.push(Box::new(live));
-    }
-    let (control, closer) = (Control::new(), Closer::default());
-    let signals = Signals::new();
-    let mut screen = if verbosity == Verbosity::Normal && !args.headless && !shows_events(&args) {
-        Screen::start(&id, planned, control.clone(), closer.clone())
-    } else {
-        None
+    let Some(done) = conduct(&args, verbosity, session, ledger, record).await? else {
+        note("aborted; everything paid for before is stored");
+        return Ok(Exit::Interrupted);
     };
-    observers.push(match screen.as_mut().and_then(Screen::observer) {
-        Some(observer) => observer,
-        None => Box::new(Progress::new(verbosity, planned)),
-    });
-    tokio::spawn(pass_on(
-        signals,
-        control.clone(),
-        screen.is_some().then_some(closer),
-    ));
-    let done = tokio::select! {
-        done = session.run(ledger.clone(), record, observers, control.clone()) => done,
-        () = control.aborted() => {
-            close(screen).await;
-            note("aborted; everything paid for before is stored");
-            return Ok(Exit::Interrupted);
-        }
-    };
-    let Done {
-        summary,
-        sent,
-        lost,
-        ..
-    } = match done {
-        Ok(done) => done,
-        Err((stop, record)) => {
-            close(screen).await;
-            return Err(stopped(&stop, &record, &args.store.store));
-        }
-    };
-    if let Some(folder) = &folder {
-        write_reports(folder, &summary)?;
-    }
-    let took = began.elapsed().as_secs_f64();
-    // Whoever still looks at the screen keeps no one from the store.
-    drop(ledger);
-    if let Some(trouble) = match screen {
-        Some(screen) => screen.wait().await,
-        None => None,
-    } {
-        note(&format!("the screen failed, the run went on: {trouble}"));
-    }
+    let Conducted {
+        done:
+            Done {
+                summary,
+                sent,
+                lost,
+                ..
+            },
+        ended,
+    } = done;
     let exit = finish(&args, &summary)?;
     if verbosity > Verbosity::Quiet {
         note(&format!(
             "Took {}; {sent} calls were sent to a model, the other answers came from the store.",
-            clock(took)
+            clock((ended - began).as_secs_f64())
         ));
         if lost > 0 {
             note(&format!(
@@ -149,6 +104,70 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
         ));
     }
     Ok(exit)
+}
+
+/// A run and the moment it ended, which may be long before its screen is closed.
+struct Conducted {
+    done: Done,
+    ended: Instant,
+}
+
+/// Executes the run under the eyes of its observers; whatever comes of it, the
+/// terminal is given back. `None`: aborted.
+async fn conduct(
+    args: &Optimize,
+    verbosity: Verbosity,
+    session: Session,
+    ledger: Arc<Ledger>,
+    record: RunRecord,
+) -> Result<Option<Conducted>, Failure> {
+    let planned = session.planned_calls();
+    let mut observers: Vec<Box<dyn Observer>> = Vec::new();
+    if let Some(path) = &args.events {
+        observers.push(Box::new(EventLines::create(path)?));
+    }
+    let folder = ledger.run_dir(&record.id);
+    if let Some(folder) = &folder {
+        let live = LiveFile::create(folder, planned).map_err(|error| {
+            Failure::data(format!("cannot write to {}: {error}", folder.display()))
+        })?;
+        observers.push(Box::new(live));
+    }
+    let (control, closer) = (Control::new(), Closer::default());
+    let signals = Signals::new();
+    let mut screen = None;
+    if verbosity == Verbosity::Normal && !args.headless && !shows_events(args) {
+        screen = Screen::start(&record.id, planned, control.clone(), closer.clone());
+    }
+    observers.push(match screen.as_mut().and_then(Screen::observer) {
+        Some(observer) => observer,
+        None => Box::new(Progress::new(verbosity, planned)),
+    });
+    let closer = screen.is_some().then_some(closer);
+    tokio::spawn(pass_on(signals, control.clone(), closer));
+    let done = tokio::select! {
+        // Moved in: whoever still looks at the screen keeps no one from the store.
+        done = session.run(ledger, record, observers, control.clone()) => Some(done),
+        () = control.aborted() => None,
+    };
+    let ended = Instant::now();
+    let outcome = match done {
+        Some(Ok(done)) => match &folder {
+            Some(folder) => write_reports(folder, &done.summary).map(|()| Some(done)),
+            None => Ok(Some(done)),
+        },
+        Some(Err((stop, record))) => Err(stopped(&stop, &record, &args.store.store)),
+        None => Ok(None),
+    };
+    let trouble = match (screen, &outcome) {
+        (Some(screen), Ok(Some(_))) => screen.wait().await,
+        (Some(screen), _) => screen.close().await,
+        (None, _) => None,
+    };
+    if let Some(trouble) = trouble {
+        note(&format!("the screen failed: {trouble}"));
+    }
+    Ok(outcome?.map(|done| Conducted { done, ended }))
 }
 
 /// The run to resume: the one named, or the latest of the study that is not
@@ -221,14 +240,6 @@ fn stopped(stop: &Stop, record: &RunRecord, store: &Path) -> Failure {
 /// Whether events are printed where the screen would be.
 fn shows_events(args: &Optimize) -> bool {
     args.events.as_deref() == Some(Path::new("-")) && std::io::stdout().is_terminal()
-}
-
-/// Gives the terminal back.
-async fn close(screen: Option<Screen>) {
-    if let Some(screen) = screen {
-        // The run's own end is what is reported.
-        let _ = screen.close().await;
-    }
 }
 
 /// The report beside the run's log, as text and JSON.

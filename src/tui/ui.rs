@@ -136,6 +136,7 @@ pub struct Playback {
 }
 
 /// See the [module](self).
+#[allow(clippy::struct_excessive_bools)] // Switches, each on its own.
 pub struct Ui {
     /// Styles.
     pub theme: Theme,
@@ -233,7 +234,7 @@ impl Ui {
                     self.stopping = true;
                     Some(Effect::Stop)
                 }
-                Action::Interrupt => self.interrupt(),
+                Action::Interrupt => Some(self.interrupt()),
                 _ => None,
             };
         }
@@ -241,16 +242,17 @@ impl Ui {
             Action::View(number) => self.show(View::ALL[number]),
             Action::NextView => self.turn(1),
             Action::PreviousView => self.turn(View::ALL.len() - 1),
-            Action::Help if self.view == View::Help => self.show(self.back),
+            Action::Help | Action::Back if self.view == View::Help => self.show(self.back),
             Action::Help => {
                 self.back = self.view;
                 self.show(View::Help);
             }
-            Action::Back if self.view == View::Help => self.show(self.back),
             Action::Back => self.candidate = None,
             Action::Open => self.show(View::Prompt),
             Action::Rows(by) => self.move_by(state, by as isize),
-            Action::Pages(by) => self.move_by(state, by as isize * self.page.max(1) as isize),
+            Action::Pages(by) => {
+                self.move_by(state, by as isize * self.page.max(1).cast_signed());
+            }
             Action::First => self.move_by(state, isize::MIN / 2),
             Action::Last => self.move_by(state, isize::MAX / 2),
             Action::Sideways(by) => self.sideways(state, by),
@@ -264,7 +266,7 @@ impl Ui {
             Action::Against => self.against_seed = !self.against_seed,
             Action::Pause => return self.pause(),
             Action::Stop => return self.stop(),
-            Action::Interrupt => return self.interrupt(),
+            Action::Interrupt => return Some(self.interrupt()),
             Action::Export => {
                 return self
                     .selected(state)
@@ -362,12 +364,12 @@ impl Ui {
         None
     }
 
-    fn interrupt(&mut self) -> Option<Effect> {
+    fn interrupt(&mut self) -> Effect {
         if self.kind != Kind::Run || self.done {
-            return Some(Effect::Leave);
+            return Effect::Leave;
         }
         self.stopping = true;
-        Some(Effect::Interrupt)
+        Effect::Interrupt
     }
 
     fn replay(&mut self, effect: Effect) -> Option<Effect> {

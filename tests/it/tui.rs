@@ -13,7 +13,7 @@ use crate::support::mock_server::{MockServer, Seen};
 use crate::support::program::{Desk, Ended, model};
 
 /// Nothing here takes as long on a machine that is alive.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 fn server_in(desk: &Desk, server: &MockServer) {
     desk.edit_study(
@@ -452,7 +452,7 @@ async fn a_run_that_nobody_works_on_is_watched_to_its_end() {
 
 fn make_old(path: &Path) {
     let file = std::fs::File::options().write(true).open(path).unwrap();
-    let hour = Duration::from_secs(3600);
+    let hour = Duration::from_hours(1);
     file.set_modified(std::time::SystemTime::now() - hour)
         .unwrap();
 }

@@ -81,7 +81,7 @@ impl Course<'_> {
                 Phase::Audit,
                 candidate,
                 &inputs,
-                Some(bias(candidate)),
+                bias(candidate),
             )?;
         }
         let answers = |c: CandidateIndex| self.board.answers(desk, c).with_bias(bias(c));

@@ -172,13 +172,14 @@ impl<'a> Course<'a> {
         let (kept, right) = vote::accuracy(&answers, &self.screen, spec.threshold, &self.board);
         drop(answers);
         for &voter in &voters {
+            let bias = self.board.bias(desk.calibration, voter);
             tell::answers(
                 &mut self.board,
                 desk,
                 Phase::Vote,
                 voter,
                 &self.target,
-                None,
+                bias,
             )?;
         }
         voted.source_accuracy = (kept > 0).then(|| right as f64 / kept as f64);

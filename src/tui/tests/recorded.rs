@@ -110,6 +110,7 @@ fn phase(phase: Phase, plan: &str) -> Event {
 }
 
 /// The run up to the first race's end and the vote.
+#[allow(clippy::too_many_lines)] // One event after the other.
 pub fn first_half() -> Vec<Event> {
     let info = |name: &str, role, train, validation, unlabelled| GroupInfo {
         name: name.into(),

@@ -121,20 +121,7 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
         }
     );
     frame.render_widget(Line::styled(title, theme.heading()), head);
-    let rows = counts.iter().map(|(group, counts)| {
-        Row::new(std::iter::once((*group).to_owned()).chain(counts.iter().map(usize::to_string)))
-    });
-    let header = [
-        "group",
-        "✓ right",
-        "✗ wrong",
-        "? unparseable",
-        "! failed",
-        "· no label",
-    ];
-    let header = Row::new(header).style(theme.faint());
-    let widths = [14, 8, 8, 13, 8, 10].map(Constraint::Length);
-    frame.render_widget(Table::new(rows, widths).header(header), groups);
+    frame.render_widget(tally_table(&counts, ui), groups);
 
     let answers = listed(state, ui);
     if answers.is_empty() {
@@ -186,21 +173,48 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
     let table = Table::new(rows, widths).header(header.style(theme.faint()));
     frame.render_widget(table, list);
     let (number, kept) = answers[cursor];
-    if let Some(input) = state.input(number) {
-        let lines = vec![
-            Line::styled("─".repeat(usize::from(area.width)), theme.faint()),
-            Line::styled(
-                format!(
-                    " {} · {} {} · label {}",
-                    input.id,
-                    sign(kept.verdict),
-                    state.text(kept),
-                    label(state, number)
-                ),
-                theme.heading(),
-            ),
-            Line::from(format!(" {}", input.text)),
-        ];
+    if let Some(lines) = detail(state, ui, number, kept, below.width) {
         frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), below);
     }
+}
+
+fn tally_table(counts: &BTreeMap<&str, [usize; 5]>, ui: &Ui) -> Table<'static> {
+    let rows = counts.iter().map(|(group, counts)| {
+        Row::new(std::iter::once((*group).to_owned()).chain(counts.iter().map(usize::to_string)))
+    });
+    let header = [
+        "group",
+        "✓ right",
+        "✗ wrong",
+        "? unparseable",
+        "! failed",
+        "· no label",
+    ];
+    let widths = [14, 8, 8, 13, 8, 10].map(Constraint::Length);
+    Table::new(rows, widths).header(Row::new(header).style(ui.theme.faint()))
+}
+
+/// One answer in full.
+fn detail(
+    state: &State,
+    ui: &Ui,
+    number: u32,
+    kept: Kept,
+    width: u16,
+) -> Option<Vec<Line<'static>>> {
+    let input = state.input(number)?;
+    Some(vec![
+        Line::styled("─".repeat(usize::from(width)), ui.theme.faint()),
+        Line::styled(
+            format!(
+                " {} · {} {} · label {}",
+                input.id,
+                sign(kept.verdict),
+                state.text(kept),
+                label(state, number)
+            ),
+            ui.theme.heading(),
+        ),
+        Line::from(format!(" {}", input.text)),
+    ])
 }

@@ -1,5 +1,7 @@
 //! Who was made from whom.
 
+use std::fmt::Write as _;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -82,10 +84,13 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
         let (mark, word) = candidates::sign(state, id);
         let score = standing.score.map_or_else(|| "-".to_owned(), points);
         let others = standing.parents.get(1..).unwrap_or(&[]);
-        let others: String = others.iter().map(|other| format!(" + {other:#}")).collect();
+        let mut with = String::new();
+        for other in others {
+            let _ = write!(with, " + {other:#}");
+        }
         let branch = format!(" {sign}");
         let text = format!(
-            "{mark} {id:#}{others} {score:>5} {}: {}",
+            "{mark} {id:#}{with} {score:>5} {}: {}",
             standing.origin, standing.prompt.instruction
         );
         let room = width.saturating_sub(branch.chars().count());

@@ -8,7 +8,8 @@ use ratatui::style::Style;
 use ratatui::symbols::Marker;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType, Paragraph};
-use shiftproof_search::event::{Contestant, GroupRole, GroupScore, Phase};
+use shiftproof_search::budget::{Limits, Spend};
+use shiftproof_search::event::{Contestant, GroupRole, GroupScore, Phase, Tick};
 
 use super::super::state::{Band, Point, State};
 use super::super::ui::Ui;
@@ -97,57 +98,9 @@ fn gauges(state: &State, ui: &Ui, width: usize) -> Vec<Line<'static>> {
         .spent
         .or_else(|| state.tick.as_ref().map(|tick| tick.spent));
     if let (Some(limits), Some(used)) = (limits, used) {
-        let mut parts = Vec::new();
-        if let Some(limit) = limits.calls {
-            parts.push((
-                spent as f64 / limit as f64,
-                format!("{} of {} calls", grouped(spent), grouped(limit)),
-            ));
-        }
-        if let Some(limit) = limits.tokens {
-            let tokens = used.tokens();
-            parts.push((
-                tokens as f64 / limit as f64,
-                format!("{} of {} tokens", grouped(tokens), grouped(limit)),
-            ));
-        }
-        if let Some(limit) = limits.usd {
-            parts.push((
-                used.usd() / limit,
-                format!("${:.4} of ${limit:.2}", used.usd()),
-            ));
-        }
-        for (share, text) in parts {
-            let style = if share > 0.9 {
-                theme.bad()
-            } else {
-                theme.good()
-            };
-            lines.push(Line::from(vec![
-                Span::raw(" budget  "),
-                Span::styled(bar(share, bar_width), style),
-                Span::raw(format!(" {text}, {:.0}%", share * 100.0)),
-            ]));
-        }
+        lines.extend(budget(limits, spent, used, bar_width, ui));
     }
-    let mut facts = Vec::new();
-    if let Some(tick) = &state.tick
-        && !state.is_over()
-    {
-        facts.push(format!("{} {}/{}", tick.phase, tick.done, tick.total));
-        if let Some(rate) = state.rate.per_second() {
-            facts.push(format!("{rate:.1} calls/s"));
-            let left = if tick.phase == Phase::Audit {
-                tick.total.saturating_sub(tick.done)
-            } else {
-                most.unwrap_or(0).saturating_sub(spent)
-            };
-            if rate > 0.0 && left > 0 && !tick.paused {
-                facts.push(format!("ETA ≤ {}", clock(left as f64 / rate)));
-            }
-        }
-        facts.push(format!("in flight {}/{}", tick.in_flight, tick.slots));
-    }
+    let facts = facts(state);
     if !facts.is_empty() {
         lines.push(Line::from(format!(" now     {}", facts.join(" · "))));
     }
@@ -159,27 +112,13 @@ fn gauges(state: &State, ui: &Ui, width: usize) -> Vec<Line<'static>> {
         lines.push(Line::from(text));
     }
     if let Some(tick) = &state.tick {
-        let mut wire = Vec::new();
-        if let Some(traffic) = &tick.traffic {
-            wire.push(format!(
-                "on the wire {}/{}",
-                traffic.in_flight, traffic.limit
-            ));
-            wire.push(format!("waiting {}", traffic.waiting));
-            wire.push(format!("retries {}", traffic.retries));
-            wire.push(format!("throttled {}", traffic.rate_limited));
-        }
-        wire.push(format!("failed {}", state.failed));
-        wire.extend(tick.status.clone());
         let style = if state.failed > 0 {
             theme.bad()
         } else {
             Style::new()
         };
-        lines.push(Line::styled(
-            format!(" network {}", wire.join(" · ")),
-            style,
-        ));
+        let text = format!(" network {}", network(state, tick));
+        lines.push(Line::styled(text, style));
     }
     if let Some((phase, plan)) = state.plans.last() {
         let mark = if state.replayed {
@@ -195,6 +134,82 @@ fn gauges(state: &State, ui: &Ui, width: usize) -> Vec<Line<'static>> {
         lines.push(Line::styled(" waiting for the first event", theme.faint()));
     }
     lines
+}
+
+/// A bar for every limit.
+fn budget(limits: Limits, calls: u64, used: Spend, width: usize, ui: &Ui) -> Vec<Line<'static>> {
+    let mut parts = Vec::new();
+    if let Some(limit) = limits.calls {
+        parts.push((
+            calls as f64 / limit as f64,
+            format!("{} of {} calls", grouped(calls), grouped(limit)),
+        ));
+    }
+    if let Some(limit) = limits.tokens {
+        let tokens = used.tokens();
+        parts.push((
+            tokens as f64 / limit as f64,
+            format!("{} of {} tokens", grouped(tokens), grouped(limit)),
+        ));
+    }
+    if let Some(limit) = limits.usd {
+        parts.push((
+            used.usd() / limit,
+            format!("${:.4} of ${limit:.2}", used.usd()),
+        ));
+    }
+    let line = |(share, text): (f64, String)| {
+        let style = if share > 0.9 {
+            ui.theme.bad()
+        } else {
+            ui.theme.good()
+        };
+        Line::from(vec![
+            Span::raw(" budget  "),
+            Span::styled(bar(share, width), style),
+            Span::raw(format!(" {text}, {:.0}%", share * 100.0)),
+        ])
+    };
+    parts.into_iter().map(line).collect()
+}
+
+/// The block of calls under way, its rate, and the time left.
+fn facts(state: &State) -> Vec<String> {
+    let Some(tick) = state.tick.as_ref().filter(|_| !state.is_over()) else {
+        return Vec::new();
+    };
+    let mut facts = vec![format!("{} {}/{}", tick.phase, tick.done, tick.total)];
+    if let Some(rate) = state.rate.per_second() {
+        facts.push(format!("{rate:.1} calls/s"));
+        let left = if tick.phase == Phase::Audit {
+            tick.total.saturating_sub(tick.done)
+        } else {
+            let most = state.most_calls().unwrap_or(0);
+            most.saturating_sub(state.spent_calls())
+        };
+        if rate > 0.0 && left > 0 && !tick.paused {
+            facts.push(format!("ETA ≤ {}", clock(left as f64 / rate)));
+        }
+    }
+    facts.push(format!("in flight {}/{}", tick.in_flight, tick.slots));
+    facts
+}
+
+/// What the model's client counts.
+fn network(state: &State, tick: &Tick) -> String {
+    let mut wire = Vec::new();
+    if let Some(traffic) = &tick.traffic {
+        wire.push(format!(
+            "on the wire {}/{}",
+            traffic.in_flight, traffic.limit
+        ));
+        wire.push(format!("waiting {}", traffic.waiting));
+        wire.push(format!("retries {}", traffic.retries));
+        wire.push(format!("throttled {}", traffic.rate_limited));
+    }
+    wire.push(format!("failed {}", state.failed));
+    wire.extend(tick.status.clone());
+    wire.join(" · ")
 }
 
 /// The leader's curves: mean on the left, worst group on the right.

@@ -1,5 +1,7 @@
 //! One prompt, word by word against its parent or the seed.
 
+use std::fmt::Write as _;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -52,11 +54,11 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
     let (mark, word) = candidates::sign(state, id);
     let mut head = format!(" {mark} {word} · {id:#} · {}", standing.origin);
     if let Some(score) = standing.score {
-        head.push_str(&format!(" · score {}", points(score)));
+        let _ = write!(head, " · score {}", points(score));
     }
     if !standing.parents.is_empty() {
         let parents: Vec<String> = standing.parents.iter().map(|p| format!("{p:#}")).collect();
-        head.push_str(&format!(" · from {}", parents.join(", ")));
+        let _ = write!(head, " · from {}", parents.join(", "));
     }
     let mut lines = vec![Line::styled(head, theme.heading())];
     if let Some(reason) = &standing.reason {
