@@ -220,7 +220,7 @@ fn candidate(n: usize, groups: &[GroupInfo]) -> Vec<Event> {
     });
     events.push(Event::Decided {
         candidate: id,
-        kept: n % 3 == 0,
+        kept: n.is_multiple_of(3),
         reason: format!("rank {n} of {CANDIDATES} on {EXAMPLES} examples"),
     });
     events

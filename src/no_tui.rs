@@ -1,11 +1,12 @@
 //! Stands in for the full-screen view where the program is built without it.
+#![allow(clippy::unused_async)] // The same names with the same manners.
 
 use shiftproof_search::control::Control;
 use shiftproof_search::event::Observer;
 
 /// Asks a screen to close.
 #[derive(Debug, Clone, Default)]
-pub struct Closer;
+pub struct Closer(());
 
 impl Closer {
     /// Asks.

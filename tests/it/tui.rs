@@ -31,9 +31,13 @@ async fn slow(milliseconds: u64) -> MockServer {
         .await
 }
 
-/// Whether there is a tmux to test in; says loudly where there is none.
+/// Whether there is no screen, or no tmux to test it in; says so loudly.
 #[allow(clippy::print_stderr)]
 fn no_tmux() -> bool {
+    if !cfg!(feature = "tui") {
+        eprintln!("SKIPPED: built without the feature `tui`, so there is no screen to test");
+        return true;
+    }
     let found = Command::new("tmux").arg("-V").output().is_ok();
     if !found {
         eprintln!("SKIPPED: tmux is not installed, so the terminal is not tested");
