@@ -1,9 +1,8 @@
 //! Pause and stop as the gateway keeps them.
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use shiftproof_search::budget::{Meter, Price};
@@ -14,20 +13,22 @@ use shiftproof_search::ledger::Ledger;
 use shiftproof_search::log::Bus;
 use shiftproof_search::{Call, Capabilities, Llm, LlmError};
 use shiftproof_tasks::{AnswerForm, Message, Reply, Request};
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 const SLOTS: usize = 4;
 const CALLS: usize = 40;
 
-/// Answers after a second, and counts.
-#[derive(Default)]
-struct Slow {
+/// Answers as often as it is allowed to, and counts what it was sent.
+struct Gated {
     sent: AtomicUsize,
+    allowed: Semaphore,
 }
 
 #[async_trait]
-impl Llm for Slow {
+impl Llm for Gated {
     fn identity(&self) -> &'static str {
-        "slow"
+        "gated"
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -41,42 +42,40 @@ impl Llm for Slow {
 
     async fn call(&self, call: &Call) -> Result<Reply, LlmError> {
         self.sent.fetch_add(1, SeqCst);
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        self.allowed.acquire().await.unwrap().forget();
         Ok(Reply::text(&call.request.messages[0].content))
     }
 }
 
-/// Pauses or stops the run at the eighth reply, and keeps the ticks.
-struct AtEight {
+/// Pauses the run at the eighth reply, and passes the ticks on.
+struct PauseAtEight {
     control: Control,
-    act: fn(&Control),
-    ticks: Arc<Mutex<Vec<Tick>>>,
+    ticks: UnboundedSender<Tick>,
 }
 
-impl Observer for AtEight {
+impl Observer for PauseAtEight {
     fn event(&mut self, _: &Event, _: bool) {}
 
     fn tick(&mut self, tick: &Tick) {
         if tick.done == 8 && tick.ended.is_some() {
-            (self.act)(&self.control);
+            self.control.pause();
         }
-        self.ticks.lock().unwrap().push(tick.clone());
+        let _ = self.ticks.send(tick.clone());
     }
 }
 
 struct Scene {
     control: Control,
-    slow: Arc<Slow>,
+    llm: Arc<Gated>,
     gateway: Arc<Gateway>,
-    ticks: Arc<Mutex<Vec<Tick>>>,
+    ticks: UnboundedReceiver<Tick>,
 }
 
-fn scene(act: fn(&Control)) -> Scene {
-    let (control, ticks) = (Control::new(), Arc::new(Mutex::new(Vec::new())));
-    let observer = AtEight {
+fn scene() -> Scene {
+    let (control, (sender, ticks)) = (Control::new(), unbounded_channel());
+    let observer = PauseAtEight {
         control: control.clone(),
-        act,
-        ticks: ticks.clone(),
+        ticks: sender,
     };
     let gateway = Gateway::new(
         Arc::new(Ledger::in_memory()),
@@ -86,9 +85,13 @@ fn scene(act: fn(&Control)) -> Scene {
         None,
         Vec::new(),
     );
+    let llm = Gated {
+        sent: AtomicUsize::new(0),
+        allowed: Semaphore::new(CALLS),
+    };
     Scene {
         control,
-        slow: Arc::new(Slow::default()),
+        llm: Arc::new(llm),
         gateway: Arc::new(gateway),
         ticks,
     }
@@ -106,51 +109,53 @@ impl Scene {
             })
             .collect();
         let model = Model {
-            llm: self.slow.clone(),
+            llm: self.llm.clone(),
             price: Price::default(),
         };
         let gateway = self.gateway.clone();
         tokio::spawn(async move { gateway.ask(&model, &calls).await })
     }
+
+    /// Waits until the run stands still in its pause; returns the calls sent.
+    async fn paused(&mut self) -> usize {
+        let still = |tick: &Tick| tick.paused && tick.in_flight == 0;
+        while !still(&self.ticks.recv().await.unwrap()) {}
+        let sent = self.llm.sent.load(SeqCst);
+        // The model would answer at once: were anything sent, it would be done
+        // by the signs of life that follow, a second apart.
+        for _ in 0..2 {
+            let next = self.ticks.recv().await.unwrap();
+            assert!(still(&next), "{next:?}");
+            assert_eq!(next.done as usize, sent, "what was in flight is kept");
+        }
+        assert_eq!(self.llm.sent.load(SeqCst), sent, "sent in the pause");
+        assert!((8..8 + SLOTS).contains(&sent), "{sent} calls were sent");
+        sent
+    }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn nothing_is_sent_in_a_pause_and_nothing_is_lost_by_it() {
-    let scene = scene(Control::pause);
+    let mut scene = scene();
     let asked = scene.ask();
-    tokio::time::sleep(Duration::from_secs(100)).await;
-    let sent = scene.slow.sent.load(SeqCst);
-    assert!((8..8 + SLOTS + 1).contains(&sent), "{sent} calls were sent");
-    tokio::time::sleep(Duration::from_secs(100)).await;
-    assert_eq!(
-        scene.slow.sent.load(SeqCst),
-        sent,
-        "a call was sent in the pause"
-    );
+    scene.paused().await;
     assert!(!asked.is_finished());
-    {
-        let ticks = scene.ticks.lock().unwrap();
-        let last = ticks.last().unwrap();
-        assert!(last.paused && last.in_flight == 0, "{last:?}");
-        assert_eq!(last.done as usize, sent, "what was in flight is kept");
-    }
     scene.control.resume();
     let answers = asked.await.unwrap().unwrap();
-    assert_eq!(scene.slow.sent.load(SeqCst), CALLS, "a call was sent twice");
+    assert_eq!(scene.llm.sent.load(SeqCst), CALLS, "a call was sent twice");
     for (n, answer) in answers.iter().enumerate() {
         assert_eq!(*answer, Asked::Reply(Reply::text(n.to_string())));
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_paused_run_can_be_stopped_and_keeps_what_it_paid_for() {
-    let scene = scene(Control::pause);
+    let mut scene = scene();
     let asked = scene.ask();
-    tokio::time::sleep(Duration::from_secs(100)).await;
-    let sent = scene.slow.sent.load(SeqCst);
+    let sent = scene.paused().await;
     scene.control.stop();
     let stop = asked.await.unwrap().unwrap_err();
     assert!(matches!(stop, Stop::Interrupted));
-    assert_eq!(scene.slow.sent.load(SeqCst), sent);
+    assert_eq!(scene.llm.sent.load(SeqCst), sent);
     assert_eq!(scene.gateway.spent().calls as usize, sent);
 }
