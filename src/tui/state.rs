@@ -52,7 +52,7 @@ pub struct State {
     pub calls: VecDeque<Call>,
     /// Calls that failed since the screen came up.
     pub failed: u64,
-    /// Calls sent per second, of the last few seconds.
+    /// Calls answered per second, of late.
     pub rate: Rate,
     /// Calls planned for the whole run, limits aside; 0 where unknown.
     pub planned: u64,
@@ -206,16 +206,17 @@ pub struct Call {
     pub error: Option<String>,
 }
 
-/// Calls per second over the last few seconds.
+/// Calls answered per second over the last minute.
 #[derive(Debug, Clone, Default)]
 pub struct Rate {
     marks: VecDeque<(Duration, u64)>,
 }
 
 impl Rate {
-    const WINDOW: Duration = Duration::from_secs(10);
+    /// Long enough to hold several batches of a slow model.
+    const WINDOW: Duration = Duration::from_mins(1);
 
-    fn mark(&mut self, now: Duration, sent: u64) {
+    fn mark(&mut self, now: Duration, answered: u64) {
         // A mark per fifth of a second is enough.
         let fresh = self.marks.len() > 1
             && self
@@ -225,7 +226,7 @@ impl Rate {
         if fresh {
             return;
         }
-        self.marks.push_back((now, sent));
+        self.marks.push_back((now, answered));
         while self.marks.len() > 2
             && self
                 .marks
@@ -340,7 +341,8 @@ impl State {
 
     /// Takes a sign of life in, `now` after the screen came up.
     pub fn tick(&mut self, tick: &Tick, now: Duration) {
-        self.rate.mark(now, tick.sent);
+        self.rate
+            .mark(now, tick.sent.saturating_sub(tick.in_flight));
         if let Some(ended) = &tick.ended {
             self.failed += ended.failed;
             self.calls.push_back(Call {

@@ -292,6 +292,25 @@ async fn signals_give_the_terminal_back() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_interrupt_does_not_wait() {
+    if no_tmux() {
+        return;
+    }
+    // No answer comes in the time of the test.
+    let server = MockServer::start(|seen: &Seen| model(seen).after(PATIENCE)).await;
+    let desk = Desk::new();
+    server_in(&desk, &server);
+    let terminal = Terminal::new(&desk, 120, 24);
+    terminal.run("shiftproof optimize");
+    terminal.wait_for("2 Candidates");
+    terminal.keys(&["C-c"]);
+    terminal.wait_for("STOPPING");
+    terminal.keys(&["C-c"]);
+    let screen = terminal.wait_for_exit(130);
+    assert!(screen.contains("aborted"), "{screen}");
+}
+
 /// A run that nobody touches closes its screen and prints the report.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_untouched_screen_closes_by_itself() {

@@ -91,7 +91,7 @@ fn an_answer_told_again_takes_the_place_of_the_first() {
 }
 
 #[test]
-fn the_rate_is_that_of_the_last_seconds() {
+fn the_rate_is_that_of_the_last_minute() {
     let mut state = State::new(100);
     for (at, tick) in recorded::ticks() {
         state.tick(&tick, at);

@@ -35,7 +35,7 @@ pub fn draw(ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
     };
     let mut left = table("Keys", keys::HELP);
     let right = table("Signs", SIGNS);
-    if area.width < 120 {
+    if area.width < 140 {
         left.extend(right);
         let scroll = ui.row.min(left.len().saturating_sub(1)) as u16;
         frame.render_widget(Paragraph::new(left).scroll((scroll, 0)), area);
