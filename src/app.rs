@@ -1,5 +1,6 @@
 //! The program as a library: everything of it for a third party's binary.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -49,7 +50,16 @@ impl App {
     /// Runs the command line to its end. The exit code follows
     /// [`Exit`](crate::exit::Exit).
     pub fn run(self) -> ExitCode {
-        let cli = match Cli::try_parse() {
+        self.run_with(std::env::args_os())
+    }
+
+    /// Runs these arguments instead of the process's own; the first is the
+    /// program's name.
+    pub fn run_with(
+        self,
+        arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> ExitCode {
+        let cli = match Cli::try_parse_from(arguments) {
             Ok(cli) => cli,
             Err(error) => {
                 let exit = if error.use_stderr() {

@@ -38,6 +38,10 @@ pub enum Command {
     Init(Init),
     /// List, show or remove stored runs.
     Runs(Runs),
+    /// Follow a run of another process, full-screen or as lines.
+    Watch(Watch),
+    /// Play a stored run back, full-screen or as lines.
+    Replay(Replay),
     /// List, fetch or verify named data sets; score methods without a model.
     Data(Data),
     /// List, fetch or verify named models.
@@ -107,6 +111,7 @@ pub struct Talk {
 }
 
 /// Search for a prompt.
+#[allow(clippy::struct_excessive_bools)] // Flags, not a state.
 #[derive(Debug, Args)]
 #[command(after_help = crate::exit::HELP)]
 pub struct Optimize {
@@ -125,6 +130,9 @@ pub struct Optimize {
     /// Go on with a stopped or killed run: its name, or the study's latest.
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "")]
     pub resume: Option<String>,
+    /// Show progress as lines, even on a terminal.
+    #[arg(long)]
+    pub headless: bool,
     /// Print the plan with its cost and stop (as `estimate`).
     #[arg(long)]
     pub dry_run: bool,
@@ -459,6 +467,35 @@ pub enum RunsAction {
         /// Its name.
         run: String,
     },
+}
+
+/// Follow a run.
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// Its name; where absent, the latest that is running, else the latest.
+    pub run: Option<String>,
+    /// Where runs are kept; the store itself is not opened.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Print lines, even on a terminal.
+    #[arg(long)]
+    pub headless: bool,
+}
+
+/// Play a run back.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// Its name; the latest where absent.
+    pub run: Option<String>,
+    /// Recorded seconds per second; 1 on a terminal, as lines all at once.
+    #[arg(long, value_name = "X")]
+    pub speed: Option<f64>,
+    /// Where runs are kept; the store itself is not opened.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Print lines, even on a terminal.
+    #[arg(long)]
+    pub headless: bool,
 }
 
 /// Look after models or data sets.

@@ -14,6 +14,7 @@ pub mod datasets;
 pub mod exit;
 mod export;
 pub mod fetch;
+pub mod follow;
 pub mod gate;
 mod import;
 pub mod kinds;
@@ -23,5 +24,7 @@ pub mod progress;
 pub mod report;
 pub mod session;
 pub mod study;
+#[cfg_attr(not(feature = "tui"), path = "no_tui.rs")]
+pub mod tui;
 
 pub use app::App;

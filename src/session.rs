@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use shiftproof_search::budget::Meter;
+use shiftproof_search::control::Control;
 use shiftproof_search::event::{Event, Observer};
 use shiftproof_search::gateway::{Gateway, Stop};
 use shiftproof_search::ledger::{CandidateRecord, Ledger, RunRecord, RunStatus};
@@ -12,7 +13,6 @@ use shiftproof_search::log::{self, Bus};
 use shiftproof_search::plan::{PhasePlan, plan};
 use shiftproof_search::run::{Ended, Run};
 use shiftproof_tasks::Prompt;
-use tokio_util::sync::CancellationToken;
 
 use crate::connect::{Connected, connect};
 use crate::exit::{Exit, Failure};
@@ -144,7 +144,7 @@ impl Session {
         ledger: Arc<Ledger>,
         mut record: RunRecord,
         observers: Vec<Box<dyn Observer>>,
-        cancel: CancellationToken,
+        control: impl Into<Control>,
     ) -> Result<Done, (Stop, RunRecord)> {
         let folder = ledger.run_dir(&record.id);
         let bus = match &folder {
@@ -173,7 +173,7 @@ impl Session {
             ledger.clone(),
             bus,
             meter,
-            cancel,
+            control,
             (killed > 0).then_some(killed),
             record.losses.clone(),
         );

@@ -15,6 +15,7 @@ use crate::event::{GroupInfo, GroupScore};
 use crate::gateway::{Asked, Gateway, Model, Stop};
 use crate::llm::Call;
 use crate::score::group_scores;
+use crate::tell::Told;
 
 /// What evaluations need besides the board.
 #[derive(Clone, Copy)]
@@ -57,6 +58,8 @@ pub(crate) struct Board {
     truths: Vec<Option<Truth>>,
     group_of: Vec<usize>,
     by_id: HashMap<PromptId, CandidateIndex>,
+    /// What observers know of the answers.
+    pub told: Told,
 }
 
 impl Board {

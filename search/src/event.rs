@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use shiftproof_tasks::{Prompt, PromptId};
 
 use crate::budget::{Limits, Spend};
+use crate::llm::Traffic;
 
 /// A durable fact about a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +44,37 @@ pub enum Event {
         candidate: PromptId,
         /// The phase.
         phase: Phase,
+        /// The objective's value, higher is better.
+        score: f64,
+        /// Per group, in the study's order.
+        groups: Vec<GroupScore>,
+    },
+    /// Inputs that answers are about to name by their place among all inputs told
+    /// so far, from 0. Each is told once.
+    Inputs {
+        /// The inputs.
+        inputs: Vec<ShownInput>,
+    },
+    /// What a candidate answered, as far as it is news: an answer that was told
+    /// and means the same is not told again.
+    Answered {
+        /// The candidate.
+        candidate: PromptId,
+        /// The phase.
+        phase: Phase,
+        /// The texts that the answers name by their place, each once.
+        texts: Vec<String>,
+        /// The answers.
+        answers: Vec<ShownAnswer>,
+    },
+    /// The candidate that leads a race under way, or that won it.
+    Leading {
+        /// The candidate.
+        candidate: PromptId,
+        /// The phase.
+        phase: Phase,
+        /// Calls the run had spent by then.
+        calls: u64,
         /// The objective's value, higher is better.
         score: f64,
         /// Per group, in the study's order.
@@ -276,6 +308,76 @@ pub struct GroupScore {
     pub failed: usize,
 }
 
+/// An input as screens and reports show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownInput {
+    /// Its name in the data.
+    pub id: String,
+    /// Its group.
+    pub group: String,
+    /// What the model sees of it, cut to [`SHOWN_INPUT`] characters.
+    pub text: String,
+    /// The true label, cut alike: of source examples, and of audited ones once
+    /// the seal is open. A label that a target input won by vote is in [`Voted`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+/// Characters of an input that are told.
+pub const SHOWN_INPUT: usize = 240;
+/// Characters of an answer that are told.
+pub const SHOWN_ANSWER: usize = 80;
+
+/// One answer. A run tells very many: it is written as `[input, text, verdict]`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(from = "(u32, u32, Verdict)", into = "(u32, u32, Verdict)")]
+pub struct ShownAnswer {
+    /// Place of the input among all inputs told.
+    pub input: u32,
+    /// Place of the answer's text among the event's texts.
+    pub text: u32,
+    /// What it was worth.
+    pub verdict: Verdict,
+}
+
+impl From<(u32, u32, Verdict)> for ShownAnswer {
+    fn from((input, text, verdict): (u32, u32, Verdict)) -> Self {
+        Self {
+            input,
+            text,
+            verdict,
+        }
+    }
+}
+
+impl From<ShownAnswer> for (u32, u32, Verdict) {
+    fn from(answer: ShownAnswer) -> Self {
+        (answer.input, answer.text, answer.verdict)
+    }
+}
+
+/// What an answer was worth: a number where it was graded, else a word.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Verdict {
+    /// Graded, in `0..=1`, higher is better.
+    Graded(f64),
+    /// Not graded; why.
+    Ungraded(Ungraded),
+}
+
+/// Why an answer has no grade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ungraded {
+    /// Not of the form asked for. It counts as wrong.
+    Unparseable,
+    /// The call can never be answered. It counts in no score.
+    Failed,
+    /// No label is known, or the label is not to be told before the audit.
+    Unlabelled,
+}
+
 /// A difference of scores with its interval.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
@@ -358,7 +460,7 @@ pub enum Ending {
 }
 
 /// How the work is going right now.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tick {
     /// The phase.
     pub phase: Phase,
@@ -371,10 +473,33 @@ pub struct Tick {
     pub sent: u64,
     /// Settled spending of the run.
     pub spent: Spend,
-    /// How long the call or batch that just ended took; zero for stored answers.
-    pub latency: Duration,
+    /// The call or batch that just ended; `None` for a mere sign of life.
+    pub ended: Option<EndedBatch>,
+    /// Calls that wait for their answer now.
+    pub in_flight: u64,
+    /// Calls that may wait for their answer at once.
+    pub slots: u64,
+    /// What the model's client counts, where it counts.
+    pub traffic: Option<Traffic>,
+    /// Whether the user has paused the run.
+    pub paused: bool,
     /// What the model's client is busy with beside answering.
     pub status: Option<String>,
+}
+
+/// A call, or a batch of calls sent together, that just ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndedBatch {
+    /// Calls in it.
+    pub calls: u64,
+    /// How long it took.
+    pub latency: Duration,
+    /// Tokens of its prompts and completions; of failed calls, none.
+    pub tokens: u64,
+    /// Calls that can never be answered.
+    pub failed: u64,
+    /// What was said of a call without a reply, whether it ends the run or not.
+    pub error: Option<String>,
 }
 
 /// Receives what a run tells. An observer returns nothing: it cannot fail or

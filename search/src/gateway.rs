@@ -16,10 +16,10 @@ use futures::stream::FuturesUnordered;
 use serde::{Deserialize, Serialize};
 use shiftproof_tasks::{Reply, Usage};
 use thiserror::Error;
-use tokio_util::sync::CancellationToken;
 
 use crate::budget::{Limits, Meter, Price, Spend};
-use crate::event::{Event, Phase, Tick};
+use crate::control::Control;
+use crate::event::{EndedBatch, Event, Phase, Tick};
 use crate::ledger::{Key, Ledger, LedgerError, Stored};
 use crate::llm::{Call, Llm, LlmError};
 use crate::log::{Bus, LogError};
@@ -87,7 +87,7 @@ impl Model {
 /// See the [module](self).
 pub struct Gateway {
     ledger: Arc<Ledger>,
-    cancel: CancellationToken,
+    control: Control,
     state: Mutex<State>,
     sent: AtomicU64,
 }
@@ -132,20 +132,21 @@ pub struct Loss {
 }
 
 impl Gateway {
-    /// A gateway that has spent nothing yet. `killed_in_flight`: how many calls
-    /// a killed predecessor may have paid for without keeping the reply;
-    /// `losses`: what earlier kills were found to have cost.
+    /// A gateway that has spent nothing yet. `control`: asked before anything is
+    /// sent; `killed_in_flight`: how many calls a killed predecessor may have
+    /// paid for without keeping the reply; `losses`: what earlier kills were
+    /// found to have cost.
     pub fn new(
         ledger: Arc<Ledger>,
         bus: Bus,
         meter: Meter,
-        cancel: CancellationToken,
+        control: impl Into<Control>,
         killed_in_flight: Option<u64>,
         losses: Vec<Loss>,
     ) -> Self {
         Self {
             ledger,
-            cancel,
+            control: control.into(),
             state: Mutex::new(State {
                 bus,
                 meter,
@@ -297,21 +298,28 @@ impl Gateway {
         // model only when it cannot keep up.
         let mut in_flight = FuturesUnordered::new();
         let mut saving = FuturesUnordered::new();
-        let mut done = 0;
+        let mut work = Work {
+            done: 0,
+            total,
+            in_flight: 0,
+            slots: (slots * capabilities.batch.max(1)) as u64,
+        };
         let mut stop = None;
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         loop {
-            // After a failure or an interrupt nothing new is sent, but what is
-            // in flight is awaited: it is paid for.
-            while stop.is_none() && in_flight.len() < slots && saving.len() < slots {
+            // After a failure or an interrupt, and in a pause, nothing new is
+            // sent, but what is in flight is awaited: it is paid for.
+            let paused = stop.is_none() && queue.len() > 0 && self.control.is_paused();
+            while !paused && stop.is_none() && in_flight.len() < slots && saving.len() < slots {
                 let Some(chunk) = queue.next() else { break };
-                if self.cancel.is_cancelled() {
+                if self.control.is_stopped() {
                     stop = Some(Stop::Interrupted);
                 } else {
+                    work.in_flight += chunk.len() as u64;
                     in_flight.push(self.send(model, chunk));
                 }
             }
-            if in_flight.is_empty() && saving.is_empty() {
+            if !paused && in_flight.is_empty() && saving.is_empty() {
                 return stop.map_or(Ok(()), Err);
             }
             tokio::select! {
@@ -322,15 +330,17 @@ impl Gateway {
                     }
                 }
                 Some(answered) = in_flight.next() => {
-                    done += answered.calls;
+                    work.done += answered.calls();
+                    work.in_flight -= answered.calls();
+                    self.tick(model, work, Some(answered.ended));
                     if let Some(failure) = answered.failure {
                         stop.get_or_insert(failure);
                     }
-                    self.tick(model, done, total, answered.latency);
                     saving.push(self.ledger.record(answered.durable));
                 }
+                () = self.control.go(), if paused => {}
                 // A client that waits out a rate limit must not look stuck.
-                _ = heartbeat.tick() => self.tick(model, done, total, Duration::ZERO),
+                _ = heartbeat.tick() => self.tick(model, work, None),
             }
         }
     }
@@ -346,16 +356,31 @@ impl Gateway {
             model.llm.call_batch(&calls).await
         };
         let mut answered = Answered {
-            calls: chunk.len() as u64,
-            latency: started.elapsed(),
+            ended: EndedBatch {
+                calls: chunk.len() as u64,
+                latency: started.elapsed(),
+                tokens: 0,
+                failed: 0,
+                error: None,
+            },
             durable: Vec::with_capacity(chunk.len()),
             failure: None,
         };
         for ((key, _), answer) in chunk.iter().zip(answers) {
             let stored = match answer {
-                Ok(reply) => Stored::Reply(reply),
-                Err(LlmError::Request(reason)) => Stored::Refused(reason),
+                Ok(reply) => {
+                    answered.ended.tokens +=
+                        reply.usage.prompt_tokens + reply.usage.completion_tokens;
+                    Stored::Reply(reply)
+                }
+                Err(LlmError::Request(reason)) => {
+                    answered.ended.failed += 1;
+                    answered.ended.error.get_or_insert(reason.clone());
+                    Stored::Refused(reason)
+                }
                 Err(LlmError::Unavailable(reason) | LlmError::Rejected(reason)) => {
+                    answered.ended.failed += 1;
+                    answered.ended.error.get_or_insert(reason.clone());
                     answered.failure.get_or_insert(Stop::Provider {
                         model: model.llm.identity().to_owned(),
                         reason,
@@ -416,16 +441,20 @@ impl Gateway {
         state.losses.push(Loss { after, worst });
     }
 
-    fn tick(&self, model: &Model, done: u64, total: u64, latency: Duration) {
-        let status = model.llm.status();
+    fn tick(&self, model: &Model, work: Work, ended: Option<EndedBatch>) {
+        let (status, traffic) = (model.llm.status(), model.llm.traffic());
         let mut state = self.state();
         let tick = Tick {
             phase: state.phase,
-            done,
-            total,
+            done: work.done,
+            total: work.total,
             sent: self.sent(),
             spent: state.meter.spent(),
-            latency,
+            ended,
+            in_flight: work.in_flight,
+            slots: work.slots,
+            traffic,
+            paused: self.control.is_paused(),
             status,
         };
         state.bus.tick(&tick);
@@ -439,12 +468,26 @@ impl Gateway {
 
 /// A batch that was answered, in whole or in part.
 struct Answered {
-    calls: u64,
-    latency: Duration,
+    ended: EndedBatch,
     /// What is to be kept.
     durable: Vec<(Key, Stored)>,
     /// Why the run cannot go on.
     failure: Option<Stop>,
+}
+
+impl Answered {
+    fn calls(&self) -> u64 {
+        self.ended.calls
+    }
+}
+
+/// How far a wave is.
+#[derive(Clone, Copy)]
+struct Work {
+    done: u64,
+    total: u64,
+    in_flight: u64,
+    slots: u64,
 }
 
 /// Calls reserved together.

@@ -6,6 +6,7 @@ mod board;
 pub mod budget;
 pub mod calibrate;
 mod compare;
+pub mod control;
 pub mod counterfactual;
 pub mod evaluate;
 pub mod event;
@@ -24,6 +25,7 @@ pub mod select;
 pub mod simulate;
 pub mod spec;
 pub mod stats;
+mod tell;
 mod vote;
 
-pub use llm::{Call, Capabilities, Llm, LlmError, Sampling};
+pub use llm::{Call, Capabilities, Llm, LlmError, Sampling, Traffic};

@@ -67,6 +67,21 @@ pub struct Capabilities {
     pub concurrency: usize,
 }
 
+/// What a model's client is doing, a snapshot for screens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Attempts on the wire now.
+    pub in_flight: usize,
+    /// Attempts allowed on the wire now; clients lower it when throttled.
+    pub limit: usize,
+    /// Calls that wait now: for a retry, a pause the server asked for, or a rate.
+    pub waiting: usize,
+    /// Attempts so far that were retries.
+    pub retries: u64,
+    /// Answers so far that said "too many requests" or "overloaded".
+    pub rate_limited: u64,
+}
+
 /// A language model.
 ///
 /// Implementations retry what is worth retrying; an error that reaches the
@@ -94,6 +109,11 @@ pub trait Llm: Send + Sync {
     /// What the client is busy with beside answering (waiting out a rate limit,
     /// retrying), for the progress screen.
     fn status(&self) -> Option<String> {
+        None
+    }
+
+    /// What the client is doing on the wire, where there is one.
+    fn traffic(&self) -> Option<Traffic> {
         None
     }
 

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use shiftproof_tasks::{Outcome, PromptId};
 
 use crate::board::{Board, CandidateIndex, Desk, InputIndex};
-use crate::event::{Event, GroupRole, Phase};
+use crate::event::{Event, GroupRole, GroupScore, Phase};
 use crate::gateway::Stop;
 use crate::select::{Estimates, Group, Likeness, Problem, Role, Scores, Step};
 use crate::spec::SearchSpec;
+use crate::tell;
 
 /// What a race is run for.
 #[derive(Clone, Copy)]
@@ -65,12 +66,15 @@ impl Race<'_> {
         let mut scores = self.scores(board, desk, &entrants, &problem);
         let (mut remaining, mut affordable) = (self.evaluations, true);
         let mut dropped = Vec::new();
+        // Observers hear of the leader about twenty times a race.
+        let (mut untold, often) = (0, self.evaluations.div_ceil(20));
         let pick = loop {
             // A calibrated outcome changes as replies come in: the rule sees
             // what is known now, not what was believed a block ago.
             match rule.next(&problem, &scores, remaining, &mut dropped) {
                 Step::Evaluate(asks) if affordable => {
                     remaining = remaining.saturating_sub(asks.len());
+                    untold += asks.len();
                     let mut wanted: BTreeMap<CandidateIndex, Vec<InputIndex>> = BTreeMap::new();
                     for ask in asks {
                         wanted
@@ -84,6 +88,10 @@ impl Race<'_> {
                         remaining = 0;
                     }
                     scores = self.scores(board, desk, &entrants, &problem);
+                    if untold >= often {
+                        untold = 0;
+                        self.tell_leader(board, desk, &entrants, &problem, &scores)?;
+                    }
                 }
                 Step::Evaluate(_) => remaining = 0,
                 Step::Pick(pick) => break pick,
@@ -101,6 +109,10 @@ impl Race<'_> {
             }
             let id = board.candidates[candidate].id;
             let seen: usize = groups.iter().map(|group| group.n).sum();
+            if standings.is_empty() {
+                self.tell_leading(desk, id, score, &groups)?;
+            }
+            self.tell_answers(board, desk, candidate)?;
             desk.gateway.tell(&Event::Evaluated {
                 candidate: id,
                 phase: self.phase,
@@ -129,6 +141,60 @@ impl Race<'_> {
             standings,
             reason: pick.reason,
             affordable,
+        })
+    }
+
+    /// Tells who leads by the objective as things stand, and what it answered.
+    fn tell_leader(
+        &self,
+        board: &mut Board,
+        desk: Desk<'_>,
+        entrants: &[CandidateIndex],
+        problem: &Problem,
+        scores: &Scores,
+    ) -> Result<(), Stop> {
+        let objective = self.spec.objective();
+        let estimates = Estimates::fit(problem, scores);
+        let leader = (0..entrants.len())
+            .map(|entrant| (objective.score(&estimates.groups(entrant)), entrant))
+            .filter(|(score, _)| score.is_finite())
+            .reduce(|best, next| if next.0 > best.0 { next } else { best });
+        let Some((score, entrant)) = leader else {
+            return Ok(());
+        };
+        let candidate = entrants[entrant];
+        let groups = board.answers(desk, candidate).group_scores(self.inputs);
+        if groups.is_empty() {
+            return Ok(());
+        }
+        let id = board.candidates[candidate].id;
+        self.tell_leading(desk, id, score, &groups)?;
+        self.tell_answers(board, desk, candidate)
+    }
+
+    fn tell_answers(
+        &self,
+        board: &mut Board,
+        desk: Desk<'_>,
+        candidate: CandidateIndex,
+    ) -> Result<(), Stop> {
+        let bias = board.bias(desk.calibration, candidate);
+        tell::answers(board, desk, self.phase, candidate, self.inputs, bias)
+    }
+
+    fn tell_leading(
+        &self,
+        desk: Desk<'_>,
+        candidate: PromptId,
+        score: f64,
+        groups: &[GroupScore],
+    ) -> Result<(), Stop> {
+        desk.gateway.tell(&Event::Leading {
+            candidate,
+            phase: self.phase,
+            calls: desk.gateway.spent().calls,
+            score,
+            groups: groups.to_vec(),
         })
     }
 

@@ -176,3 +176,97 @@ async fn a_small_budget_ends_with_the_best_so_far_and_an_audit() {
         assert_eq!(audited, [Contestant::Seed, Contestant::Selected]);
     }
 }
+
+/// What observers are told of single answers gives no target label away before
+/// the audit, agrees with the scores, and names each input once.
+#[tokio::test]
+async fn answers_are_told_without_target_labels() {
+    use shiftproof_search::event::{GroupRole, Phase, Verdict};
+    use std::collections::{BTreeMap, BTreeSet};
+
+    let world = World::new(3, 0.1);
+    let mut data_spec = spec(Method::Gpo);
+    data_spec.evaluations = 600;
+    let outcome = run(&world, data_spec, 1, Limits::default()).await;
+    let (mut inputs, mut kept, mut ids) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+    let mut graded: BTreeMap<(String, bool), usize> = BTreeMap::new();
+    let (mut phase, mut audited, mut leads) = (Phase::Propose, BTreeMap::new(), 0);
+    let roles: BTreeMap<String, GroupRole> = match &outcome.events[0] {
+        Event::Started(started) => started
+            .groups
+            .iter()
+            .map(|group| (group.name.clone(), group.role))
+            .collect(),
+        other => panic!("a run begins with {other:?}"),
+    };
+    for event in &outcome.events {
+        match event {
+            Event::Phase { phase: next, .. } => phase = *next,
+            Event::Voted(voted) => {
+                kept.extend(
+                    voted
+                        .votes
+                        .iter()
+                        .filter(|v| v.kept)
+                        .map(|v| v.input.clone()),
+                );
+            }
+            Event::Inputs { inputs: fresh } => {
+                for input in fresh {
+                    assert!(ids.insert(input.id.clone()), "{} is told twice", input.id);
+                    let target = roles[&input.group] == GroupRole::Target;
+                    assert_eq!(input.label.is_none(), target && phase != Phase::Audit);
+                    inputs.push(input.clone());
+                }
+            }
+            Event::Answered {
+                texts,
+                answers,
+                candidate,
+                ..
+            } => {
+                for answer in answers {
+                    let input = &inputs[answer.input as usize];
+                    assert!((answer.text as usize) < texts.len());
+                    let target = roles[&input.group] == GroupRole::Target;
+                    if let Verdict::Graded(value) = answer.verdict {
+                        assert!(
+                            !target || phase == Phase::Audit || kept.contains(&input.id),
+                            "a grade of {} before the audit",
+                            input.id
+                        );
+                        *graded.entry((input.group.clone(), target)).or_default() += 1;
+                        if phase == Phase::Audit {
+                            let sum: &mut (f64, usize) = audited
+                                .entry((*candidate, input.group.clone()))
+                                .or_default();
+                            *sum = (sum.0 + value, sum.1 + 1);
+                        }
+                    }
+                }
+            }
+            Event::Leading { calls, .. } => {
+                assert!(*calls > 0);
+                leads += 1;
+            }
+            _ => {}
+        }
+    }
+    assert!(leads > 8, "the leader was told {leads} times");
+    assert!(graded.keys().any(|(_, target)| *target), "{graded:?}");
+    let scores = outcome.events.iter().find_map(|event| match event {
+        Event::Audited {
+            contestant: Contestant::Selected,
+            groups,
+        } => Some(groups),
+        _ => None,
+    });
+    let selected = outcome.ended.selected.id();
+    for group in scores.unwrap() {
+        let (sum, n) = audited[&(selected, group.group.clone())];
+        assert!(
+            (sum / n as f64 - group.value.unwrap()).abs() < 1e-9,
+            "{group:?}"
+        );
+    }
+}

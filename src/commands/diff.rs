@@ -4,12 +4,12 @@ use std::path::Path;
 
 use serde::Serialize;
 use shiftproof_search::budget::Meter;
+use shiftproof_search::control::Control;
 use shiftproof_search::event::{Contestant, Difference, GroupScore};
 use shiftproof_search::gateway::Gateway;
 use shiftproof_search::log::Bus;
 use shiftproof_search::stats::{Bootstrap, paired_bootstrap};
 use shiftproof_tasks::{Prompt, PromptId};
-use tokio_util::sync::CancellationToken;
 
 use super::gate::{run_summary, score};
 use super::{fetch_progress, note, open_ledger, print, resolve, to_json};
@@ -224,17 +224,17 @@ async fn evaluate(
             "the study has no audit examples to score on: set groups.audit",
         ));
     }
-    let cancel = CancellationToken::new();
+    let control = Control::new();
     let gateway = Gateway::new(
         ledger,
         Bus::unlogged(Vec::new()),
         Meter::new(session.resolved.study.budget),
-        cancel.clone(),
+        control.clone(),
         None,
         Vec::new(),
     );
     let prompts = [shown.a.prompt.clone(), shown.b.prompt.clone()];
-    let Some(evaluation) = score(&session, &gateway, cancel, &prompts, &examples).await? else {
+    let Some(evaluation) = score(&session, &gateway, control, &prompts, &examples).await? else {
         return Err(Failure::new(Exit::Interrupted, "interrupted"));
     };
     let opening = Opening::now(

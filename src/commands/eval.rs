@@ -2,6 +2,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 use shiftproof_search::budget::{Meter, Spend};
+use shiftproof_search::control::Control;
 use shiftproof_search::counterfactual::{Counterfactual, Fairness};
 use shiftproof_search::evaluate::baseline;
 use shiftproof_search::event::GroupScore;
@@ -9,7 +10,6 @@ use shiftproof_search::gateway::{Gateway, Stop};
 use shiftproof_search::log::Bus;
 use shiftproof_tasks::Prompt;
 use shiftproof_tasks::rec::field;
-use tokio_util::sync::CancellationToken;
 
 use super::gate::score as evaluate;
 use super::{fetch_progress, note, open_ledger, print, resolve, to_json};
@@ -64,16 +64,16 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     };
     let planned = (prompts.len() * examples.len()) as u64;
     let bus = Bus::unlogged(vec![Box::new(Progress::new(verbosity, planned))]);
-    let cancel = CancellationToken::new();
+    let control = Control::new();
     let gateway = Gateway::new(
         ledger,
         bus,
         Meter::new(study.budget),
-        cancel.clone(),
+        control.clone(),
         None,
         Vec::new(),
     );
-    let Some(evaluation) = evaluate(&session, &gateway, cancel, &prompts, &examples).await? else {
+    let Some(evaluation) = evaluate(&session, &gateway, control, &prompts, &examples).await? else {
         return Ok(Exit::Interrupted);
     };
     let task = session.built.task.as_ref();

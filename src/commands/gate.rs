@@ -3,6 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use shiftproof_search::budget::Meter;
+use shiftproof_search::control::Control;
 use shiftproof_search::evaluate::{Evaluation, Evaluator, settling_inputs};
 use shiftproof_search::event::GroupRole;
 use shiftproof_search::gateway::Gateway;
@@ -10,9 +11,8 @@ use shiftproof_search::ledger::Ledger;
 use shiftproof_search::log::{self, Bus};
 use shiftproof_search::stats::Bootstrap;
 use shiftproof_tasks::{Example, Prompt};
-use tokio_util::sync::CancellationToken;
 
-use super::optimize::second_signal;
+use super::signals::{Signals, pass_on};
 use super::{fetch_progress, note, open_ledger, print, resolve, to_json};
 use crate::cli::Gate;
 use crate::exit::{Exit, Failure};
@@ -59,10 +59,10 @@ pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
     }
     let contest = Contest::new(&args, &session, baseline, given, &examples)?;
     let prompts: Vec<Prompt> = contest.asked().map(|named| named.prompt.clone()).collect();
-    let cancel = CancellationToken::new();
+    let control = Control::new();
     let planned = (prompts.len() * examples.len()) as u64;
-    let gateway = gateway(&args, &session, ledger, cancel.clone(), planned);
-    let Some(evaluation) = score(&session, &gateway, cancel, &prompts, &examples).await? else {
+    let gateway = gateway(&args, &session, ledger, control.clone(), planned);
+    let Some(evaluation) = score(&session, &gateway, control, &prompts, &examples).await? else {
         return Ok(Exit::Interrupted);
     };
     if !evaluation.complete {
@@ -368,7 +368,7 @@ fn gateway(
     args: &Gate,
     session: &Session,
     ledger: Arc<Ledger>,
-    cancel: CancellationToken,
+    control: Control,
     planned: u64,
 ) -> Gateway {
     let verbosity = if args.talk.quiet {
@@ -380,7 +380,7 @@ fn gateway(
         ledger,
         Bus::unlogged(vec![Box::new(Progress::new(verbosity, planned))]),
         Meter::new(session.resolved.study.budget),
-        cancel,
+        control,
         None,
         Vec::new(),
     )
@@ -391,7 +391,7 @@ fn gateway(
 pub(super) async fn score(
     session: &Session,
     gateway: &Gateway,
-    cancel: CancellationToken,
+    control: Control,
     prompts: &[Prompt],
     examples: &[Example],
 ) -> Result<Option<Evaluation>, Failure> {
@@ -403,9 +403,10 @@ pub(super) async fn score(
         groups: &session.loaded.groups,
         settle_on: settling_inputs(&session.loaded.data),
     };
+    tokio::spawn(pass_on(Signals::new(), control.clone(), None));
     let scored = tokio::select! {
         scored = evaluator.score(prompts, examples) => scored,
-        () = second_signal(cancel) => {
+        () = control.aborted() => {
             note("aborted; everything paid for before is stored");
             return Ok(None);
         }

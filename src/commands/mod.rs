@@ -14,7 +14,9 @@ mod init;
 mod optimize;
 mod report;
 mod runs;
+mod signals;
 mod stored;
+mod watch;
 
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
@@ -44,6 +46,8 @@ pub(crate) async fn run(cli: Cli, kinds: &Kinds) -> Result<Exit, Failure> {
         Command::Export(args) => export::run(&args, kinds),
         Command::Init(args) => init::run(&args),
         Command::Runs(args) => runs::run(args).await,
+        Command::Watch(args) => watch::run(args).await,
+        Command::Replay(args) => watch::replay(args).await,
         Command::Data(args) => match args.action {
             Some(DataAction::Baselines(args)) => baselines::run(&args),
             Some(DataAction::Assets(action)) => assets::run(Some(action), Kind::Data).await,

@@ -1,23 +1,26 @@
 use std::fs::File;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
+use shiftproof_search::control::Control;
 use shiftproof_search::event::{Contestant, Ending, Event, Observer};
 use shiftproof_search::gateway::Stop;
 use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
-use tokio_util::sync::CancellationToken;
 
+use super::signals::{Signals, pass_on};
 use super::{estimate, fetch_progress, note, open_ledger, print, resolve, write};
 use crate::cli::Optimize;
 use crate::exit::{Exit, Failure};
 use crate::gate::openings::Opening;
 use crate::kinds::Kinds;
-use crate::live::Live;
+use crate::live::LiveFile;
 use crate::progress::{Progress, Verbosity, clock};
 use crate::report::{Form, Named, Summary, render, worst};
 use crate::session::{Done, Session, stored_events};
 use crate::study::Resolved;
+use crate::tui::{Closer, Screen};
 
 pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> {
     let began = Instant::now();
@@ -67,45 +70,25 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
         None => session.new_run(&ledger)?,
     };
     let id = record.id.clone();
-    let planned = session.planned_calls();
-    let live = if verbosity == Verbosity::Normal {
-        Live::start(planned)
-    } else {
-        None
+    let Some(done) = conduct(&args, verbosity, session, ledger, record).await? else {
+        note("aborted; everything paid for before is stored");
+        return Ok(Exit::Interrupted);
     };
-    let mut observers: Vec<Box<dyn Observer>> = match live {
-        Some(live) => vec![Box::new(live)],
-        None => vec![Box::new(Progress::new(verbosity, planned))],
-    };
-    if let Some(path) = &args.events {
-        observers.push(Box::new(EventLines::create(path)?));
-    }
-    let opening = Opening::of_run(&session);
-    let cancel = CancellationToken::new();
-    let done = tokio::select! {
-        done = session.run(ledger.clone(), record, observers, cancel.clone()) => done,
-        () = second_signal(cancel) => {
-            note("aborted; everything paid for before is stored");
-            return Ok(Exit::Interrupted);
-        }
-    };
-    let Done {
-        summary,
-        sent,
-        lost,
-        ..
-    } = done.map_err(|(stop, record)| stopped(&stop, &record, &args.store.store))?;
-    opening.record_run(&args.store.store, &summary)?;
-    let run = Named::new(&id, summary);
-    if let Some(folder) = ledger.run_dir(&id) {
-        write_reports(&folder, &run)?;
-    }
-    let exit = finish(&args, &run)?;
+    let Conducted {
+        done:
+            Done {
+                summary,
+                sent,
+                lost,
+                ..
+            },
+        ended,
+    } = done;
+    let exit = finish(&args, &Named::new(&id, summary))?;
     if verbosity > Verbosity::Quiet {
-        let seconds = began.elapsed().as_secs_f64();
         note(&format!(
             "Took {}; {sent} calls were sent to a model, the other answers came from the store.",
-            clock(seconds)
+            clock((ended - began).as_secs_f64())
         ));
         if lost > 0 {
             note(&format!(
@@ -119,6 +102,78 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
         ));
     }
     Ok(exit)
+}
+
+/// A run and the moment it ended, which may be long before its screen is closed.
+struct Conducted {
+    done: Done,
+    ended: Instant,
+}
+
+/// Executes the run under the eyes of its observers; whatever comes of it, the
+/// terminal is given back. `None`: aborted.
+async fn conduct(
+    args: &Optimize,
+    verbosity: Verbosity,
+    session: Session,
+    ledger: Arc<Ledger>,
+    record: RunRecord,
+) -> Result<Option<Conducted>, Failure> {
+    let planned = session.planned_calls();
+    let mut observers: Vec<Box<dyn Observer>> = Vec::new();
+    if let Some(path) = &args.events {
+        observers.push(Box::new(EventLines::create(path)?));
+    }
+    let folder = ledger.run_dir(&record.id);
+    if let Some(folder) = &folder {
+        let live = LiveFile::create(folder, planned).map_err(|error| {
+            Failure::data(format!("cannot write to {}: {error}", folder.display()))
+        })?;
+        observers.push(Box::new(live));
+    }
+    let (control, closer) = (Control::new(), Closer::default());
+    let signals = Signals::new();
+    let mut screen = None;
+    if verbosity == Verbosity::Normal && !args.headless && !shows_events(args) {
+        screen = Screen::start(&record.id, planned, control.clone(), closer.clone());
+    }
+    observers.push(match screen.as_mut().and_then(Screen::observer) {
+        Some(observer) => observer,
+        None => Box::new(Progress::new(verbosity, planned)),
+    });
+    let closer = screen.is_some().then_some(closer);
+    tokio::spawn(pass_on(signals, control.clone(), closer));
+    let opening = Opening::of_run(&session);
+    let id = record.id.clone();
+    let done = tokio::select! {
+        // Moved in: whoever still looks at the screen keeps no one from the store.
+        done = session.run(ledger, record, observers, control.clone()) => Some(done),
+        () = control.aborted() => None,
+    };
+    let ended = Instant::now();
+    let outcome = match done {
+        Some(Ok(done)) => {
+            opening.record_run(&args.store.store, &done.summary)?;
+            match &folder {
+                Some(folder) => {
+                    let run = Named::new(&id, done.summary.clone());
+                    write_reports(folder, &run).map(|()| Some(done))
+                }
+                None => Ok(Some(done)),
+            }
+        }
+        Some(Err((stop, record))) => Err(stopped(&stop, &record, &args.store.store)),
+        None => Ok(None),
+    };
+    let trouble = match (screen, &outcome) {
+        (Some(screen), Ok(Some(_))) => screen.wait().await,
+        (Some(screen), _) => screen.close().await,
+        (None, _) => None,
+    };
+    if let Some(trouble) = trouble {
+        note(&format!("the screen failed: {trouble}"));
+    }
+    Ok(outcome?.map(|done| Conducted { done, ended }))
 }
 
 /// The run to resume: the one named, or the latest of the study that is not
@@ -201,32 +256,9 @@ fn stopped(stop: &Stop, record: &RunRecord, store: &Path) -> Failure {
     )
 }
 
-/// The first signal asks the run to stop and save; returns at the second.
-pub(super) async fn second_signal(cancel: CancellationToken) {
-    signal().await;
-    note("stopping: waiting for the calls in flight (again to abort)");
-    cancel.cancel();
-    signal().await;
-}
-
-#[cfg(unix)]
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut streams: Vec<_> = [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-    ]
-    .into_iter()
-    .filter_map(|kind| signal(kind).ok())
-    .collect();
-    let waits = streams.iter_mut().map(|stream| Box::pin(stream.recv()));
-    futures::future::select_all(waits).await;
-}
-
-#[cfg(not(unix))]
-async fn signal() {
-    let _ = tokio::signal::ctrl_c().await;
+/// Whether events are printed where the screen would be.
+fn shows_events(args: &Optimize) -> bool {
+    args.events.as_deref() == Some(Path::new("-")) && std::io::stdout().is_terminal()
 }
 
 /// The report beside the run's log, as text and JSON.

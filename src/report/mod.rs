@@ -185,6 +185,8 @@ impl Summary {
                     standing.groups.clone_from(groups);
                 }
             }
+            // What was answered, and who led on the way, is for screens.
+            Event::Inputs { .. } | Event::Answered { .. } | Event::Leading { .. } => {}
             Event::Voted(voted) => {
                 self.looked_at((voted.voters.len() * voted.inputs) as u64);
                 self.voted = Some(voted.clone());

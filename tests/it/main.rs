@@ -20,3 +20,5 @@ mod report;
 #[cfg(unix)]
 mod resume;
 mod support;
+#[cfg(unix)]
+mod tui;

@@ -10,7 +10,7 @@ use crate::evaluate::baseline_scores;
 use crate::event::{Contestant, Event, Phase};
 use crate::gateway::Stop;
 use crate::score::group_scores;
-use crate::{compare, vote};
+use crate::{compare, tell, vote};
 
 impl Course<'_> {
     /// Opens the seal: the seed, the selected prompt and the ensemble on the
@@ -82,6 +82,16 @@ impl Course<'_> {
                     groups,
                 })?;
             }
+        }
+        for &candidate in fixed.keys() {
+            tell::answers(
+                &mut self.board,
+                desk,
+                Phase::Audit,
+                candidate,
+                &inputs,
+                bias(candidate),
+            )?;
         }
         let answers = |c: CandidateIndex| self.board.answers(desk, c).with_bias(bias(c));
         let compared = compare::audit(

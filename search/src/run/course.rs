@@ -10,7 +10,7 @@ use crate::gateway::Stop;
 use crate::propose::{self, Crossover, Edit, Induce, Paraphrase, Proposer, TargetUse, View};
 use crate::race::{Race, Standing, ids};
 use crate::spec::Method;
-use crate::{seeds, vote};
+use crate::{seeds, tell, vote};
 
 /// The parts of the evaluations that each race gets; the final has the rest.
 const SCREEN_SHARE: f64 = 0.35;
@@ -181,6 +181,17 @@ impl<'a> Course<'a> {
         );
         let (kept, right) = vote::accuracy(&answers, &self.screen, spec.threshold, &self.board);
         drop(answers);
+        for &voter in &voters {
+            let bias = self.board.bias(desk.calibration, voter);
+            tell::answers(
+                &mut self.board,
+                desk,
+                Phase::Vote,
+                voter,
+                &self.target,
+                bias,
+            )?;
+        }
         voted.source_accuracy = (kept > 0).then(|| right as f64 / kept as f64);
         self.trust = trust(kept, right);
         self.run.gateway.tell(&Event::Voted(voted))?;

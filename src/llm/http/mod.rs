@@ -20,7 +20,7 @@ mod transport;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shiftproof_search::{Call, Capabilities, Llm, LlmError};
+use shiftproof_search::{Call, Capabilities, Llm, LlmError, Traffic};
 use shiftproof_tasks::{AnswerForm, Finish, Message, Reply, Request, Role};
 
 pub(crate) use config::shown_address;
@@ -98,6 +98,17 @@ impl HttpLlm {
 impl Llm for HttpLlm {
     fn identity(&self) -> &str {
         &self.shared.identity
+    }
+
+    fn traffic(&self) -> Option<Traffic> {
+        let stats = self.stats();
+        Some(Traffic {
+            in_flight: stats.in_flight,
+            limit: stats.limit,
+            waiting: stats.waiting,
+            retries: stats.retries,
+            rate_limited: stats.rate_limited,
+        })
     }
 
     fn capabilities(&self) -> Capabilities {

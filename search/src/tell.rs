@@ -1,0 +1,227 @@
+//! Tells what was answered, for people to read: each input once, each answer
+//! when it is news, every text cut to a bounded length.
+//!
+//! Only observers hear of it. The true label of a target example, and a grade
+//! that would give it away, are told by the audit alone.
+
+use std::collections::HashMap;
+
+use shiftproof_tasks::{Answer, Outcome};
+
+use crate::board::{Answers, Board, CandidateIndex, Desk, InputIndex};
+use crate::event::{
+    Event, GroupRole, Phase, SHOWN_ANSWER, SHOWN_INPUT, ShownAnswer, ShownInput, Ungraded, Verdict,
+};
+use crate::gateway::Stop;
+
+/// What was told so far.
+#[derive(Default)]
+pub(crate) struct Told {
+    /// The place of each input told.
+    inputs: HashMap<InputIndex, u32>,
+    /// A digest of each answer told: only looked up, never gone through.
+    answers: HashMap<(u32, u32), u64>,
+}
+
+/// Tells the answers of one candidate to `inputs`, as far as they are news, under
+/// this calibration.
+pub(crate) fn answers(
+    board: &mut Board,
+    desk: Desk<'_>,
+    phase: Phase,
+    candidate: CandidateIndex,
+    inputs: &[InputIndex],
+    bias: Option<Vec<f64>>,
+) -> Result<(), Stop> {
+    let mut told = std::mem::take(&mut board.told);
+    let view = board.answers(desk, candidate).with_bias(bias);
+    let events = told.news(board, desk, phase, candidate, &view, inputs);
+    board.told = told;
+    for event in &events {
+        desk.gateway.tell(event)?;
+    }
+    Ok(())
+}
+
+impl Told {
+    fn news(
+        &mut self,
+        board: &Board,
+        desk: Desk<'_>,
+        phase: Phase,
+        candidate: CandidateIndex,
+        view: &Answers<'_>,
+        inputs: &[InputIndex],
+    ) -> Vec<Event> {
+        let (mut fresh, mut texts, mut answers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut places: HashMap<String, u32> = HashMap::new();
+        for &input in inputs {
+            let Some((text, verdict)) = shown(board, view, phase, input) else {
+                continue;
+            };
+            let next = self.inputs.len() as u32;
+            let place = *self.inputs.entry(input).or_insert_with(|| {
+                fresh.push(shown_input(board, desk, phase, input));
+                next
+            });
+            let digest = digest(&text, verdict);
+            if self.answers.insert((candidate as u32, place), digest) == Some(digest) {
+                continue;
+            }
+            let text = *places.entry(text).or_insert_with_key(|text| {
+                texts.push(text.clone());
+                texts.len() as u32 - 1
+            });
+            answers.push(ShownAnswer {
+                input: place,
+                text,
+                verdict,
+            });
+        }
+        let mut events = Vec::new();
+        if !fresh.is_empty() {
+            events.push(Event::Inputs { inputs: fresh });
+        }
+        if !answers.is_empty() {
+            events.push(Event::Answered {
+                candidate: board.candidates[candidate].id,
+                phase,
+                texts,
+                answers,
+            });
+        }
+        events
+    }
+}
+
+/// An answer's text and worth; `None` where the candidate was not asked.
+fn shown(
+    board: &Board,
+    view: &Answers<'_>,
+    phase: Phase,
+    input: InputIndex,
+) -> Option<(String, Verdict)> {
+    let open = label_is_open(board, phase, input) || board.is_voted(input);
+    let outcome = view.outcome(input);
+    if let Some(Outcome::Failed { reason }) = &outcome {
+        return Some((
+            cut(reason, SHOWN_ANSWER),
+            Verdict::Ungraded(Ungraded::Failed),
+        ));
+    }
+    let (text, parsed) = match view.answer(input)? {
+        Answer::Class { label, .. } => (label, true),
+        Answer::Number(number) => (number.to_string(), true),
+        Answer::Ranking(items) => (items.join(" > "), true),
+        Answer::Text(text) => (text, true),
+        Answer::Unparseable { text } => (text, false),
+    };
+    let verdict = match outcome {
+        _ if !parsed => Verdict::Ungraded(Ungraded::Unparseable),
+        Some(Outcome::Scored(scored)) if open => Verdict::Graded(scored.value),
+        Some(Outcome::Unparseable { .. }) => Verdict::Ungraded(Ungraded::Unparseable),
+        _ => Verdict::Ungraded(Ungraded::Unlabelled),
+    };
+    Some((cut(&text, SHOWN_ANSWER), verdict))
+}
+
+/// Whether the true label may be told: a source example's always, a target
+/// example's in the audit.
+fn label_is_open(board: &Board, phase: Phase, input: InputIndex) -> bool {
+    phase == Phase::Audit || board.groups[board.group_of(input)].role == GroupRole::Source
+}
+
+fn shown_input(board: &Board, desk: Desk<'_>, phase: Phase, index: InputIndex) -> ShownInput {
+    let input = board.input(index);
+    let label = board
+        .label(index)
+        .filter(|_| label_is_open(board, phase, index) && !board.is_voted(index));
+    ShownInput {
+        id: input.id.clone(),
+        group: input.group.clone(),
+        text: cut(&desk.task.render(input), SHOWN_INPUT),
+        label: label.map(|label| cut(&label.to_answer(), SHOWN_ANSWER)),
+    }
+}
+
+/// A text on one line, with an ellipsis where more than `most` characters are
+/// cut off.
+fn cut(text: &str, most: usize) -> String {
+    let mut line = String::new();
+    for (count, word) in text.split_whitespace().enumerate() {
+        if count > 0 {
+            line.push(' ');
+        }
+        line.push_str(word);
+        if line.len() > 4 * most {
+            break;
+        }
+    }
+    match line.char_indices().nth(most) {
+        Some(_) => {
+            let end = line.char_indices().nth(most - 1).map_or(0, |(at, _)| at);
+            format!("{}…", line[..end].trim_end())
+        }
+        None => line,
+    }
+}
+
+/// 64 bits by which a changed answer is noticed.
+fn digest(text: &str, verdict: Verdict) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    let worth = match verdict {
+        Verdict::Graded(value) => value.to_bits(),
+        // No grade has these bits: they are NaNs.
+        Verdict::Ungraded(why) => u64::MAX - why as u64,
+    };
+    hasher.update(&worth.to_le_bytes());
+    hasher.update(text.as_bytes());
+    let mut bits = [0; 8];
+    bits.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    u64::from_le_bytes(bits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_one_line_of_bounded_length() {
+        assert_eq!(cut(" a\n\nb\tc ", 9), "a b c");
+        assert_eq!(cut("abcdef", 6), "abcdef");
+        assert_eq!(cut("abcdefg", 6), "abcde…");
+        let long = "ü".repeat(10_000);
+        assert_eq!(cut(&long, 80).chars().count(), 80);
+    }
+
+    #[test]
+    fn an_answer_is_news_when_text_or_worth_changes() {
+        let unlabelled = Verdict::Ungraded(Ungraded::Unlabelled);
+        assert_eq!(digest("a", unlabelled), digest("a", unlabelled));
+        assert_ne!(digest("a", unlabelled), digest("b", unlabelled));
+        assert_ne!(digest("a", unlabelled), digest("a", Verdict::Graded(1.0)));
+        assert_ne!(
+            digest("a", Verdict::Graded(0.0)),
+            digest("a", Verdict::Graded(1.0))
+        );
+    }
+
+    #[test]
+    fn a_line_of_the_log_is_compact_and_reads_back() {
+        let event = Event::Answered {
+            candidate: shiftproof_tasks::Prompt::new("x").id(),
+            phase: Phase::Screen,
+            texts: vec!["positive".into()],
+            answers: vec![
+                (0, 0, Verdict::Graded(1.0)).into(),
+                (7, 0, Verdict::Ungraded(Ungraded::Unparseable)).into(),
+            ],
+        };
+        let text = serde_json::to_string(&event).unwrap();
+        assert!(
+            text.contains(r#"[[0,0,1.0],[7,0,"unparseable"]]"#),
+            "{text}"
+        );
+        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+    }
+}

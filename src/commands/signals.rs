@@ -1,0 +1,81 @@
+//! Signals that ask the program to end.
+
+use shiftproof_search::control::Control;
+
+use super::note;
+use crate::tui::Closer;
+
+/// What a signal means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signal {
+    /// From the keyboard: the user is there.
+    Interrupt,
+    /// From elsewhere, or because the terminal is gone.
+    Terminate,
+}
+
+/// Signals as they come; from here on none of them ends the process by itself.
+pub(super) struct Signals {
+    #[cfg(unix)]
+    streams: Vec<(Signal, tokio::signal::unix::Signal)>,
+}
+
+#[cfg(unix)]
+impl Signals {
+    /// Listens from now on.
+    pub fn new() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [
+            (Signal::Interrupt, SignalKind::interrupt()),
+            (Signal::Terminate, SignalKind::terminate()),
+            (Signal::Terminate, SignalKind::hangup()),
+        ];
+        let streams = kinds
+            .into_iter()
+            .filter_map(|(meaning, kind)| Some((meaning, signal(kind).ok()?)));
+        Self {
+            streams: streams.collect(),
+        }
+    }
+
+    /// The next one.
+    pub async fn next(&mut self) -> Signal {
+        let waits = self.streams.iter_mut().map(|(meaning, stream)| {
+            Box::pin(async move {
+                stream.recv().await;
+                *meaning
+            })
+        });
+        futures::future::select_all(waits).await.0
+    }
+}
+
+#[cfg(not(unix))]
+impl Signals {
+    /// Listens from now on.
+    pub fn new() -> Self {
+        Self {}
+    }
+
+    /// The next one.
+    pub async fn next(&mut self) -> Signal {
+        let _ = tokio::signal::ctrl_c().await;
+        Signal::Interrupt
+    }
+}
+
+/// The first signal asks the run to stop and save, the second aborts it. A
+/// signal from elsewhere gives the terminal back at once.
+pub(super) async fn pass_on(mut signals: Signals, control: Control, screen: Option<Closer>) {
+    let mut screen = screen;
+    loop {
+        let signal = signals.next().await;
+        let first = control.interrupt();
+        if let Some(screen) = screen.take_if(|_| signal == Signal::Terminate || !first) {
+            screen.close();
+        }
+        if first && screen.is_none() {
+            note("stopping: waiting for the calls in flight (again to abort)");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Follows the run of another process, or plays one back. Both read the run's
+//! folder alone and never open the store.
+
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use shiftproof_search::event::Event;
+use shiftproof_search::log;
+
+use super::note;
+use super::signals::Signals;
+use crate::cli::{Replay, Watch};
+use crate::exit::{Exit, Failure};
+use crate::follow::{Follower, Player, find};
+use crate::live;
+use crate::progress::milestone;
+
+/// How often the line form looks for news.
+const LOOK: Duration = Duration::from_millis(100);
+
+pub(super) async fn run(args: Watch) -> Result<Exit, Failure> {
+    let folder = find(&args.store.store, args.run.as_deref())?;
+    #[cfg(feature = "tui")]
+    if !args.headless && shows() {
+        return on_screen(move |closer| crate::tui::watch(&folder, closer)).await;
+    }
+    let mut signals = Signals::new();
+    tokio::select! {
+        exit = lines(&folder) => exit,
+        _ = signals.next() => Ok(Exit::Interrupted),
+    }
+}
+
+/// Prints the milestones of a run as they come, to its end.
+async fn lines(folder: &Path) -> Result<Exit, Failure> {
+    let mut follower = Follower::new(folder);
+    let mut finished = false;
+    loop {
+        // Asked before the log is read: what a process that ended since wrote
+        // last is still read.
+        let running = live::is_running(folder);
+        let news = follower
+            .poll()
+            .map_err(|error| Failure::data(error.to_string()))?;
+        if news.restarted {
+            note("the run began anew");
+        }
+        for line in &news.lines {
+            finished = matches!(line.event, Event::Finished { .. });
+            if let Some(text) = milestone(&line.event, false)
+                && !say(&text)?
+            {
+                return Ok(Exit::Done);
+            }
+        }
+        if finished {
+            return Ok(Exit::Done);
+        }
+        if news.lines.is_empty() {
+            if !running {
+                note("the run has not finished, and no process is at work on it");
+                return Ok(Exit::Done);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+pub(super) async fn replay(args: Replay) -> Result<Exit, Failure> {
+    if args
+        .speed
+        .is_some_and(|speed| !(speed.is_finite() && speed > 0.0))
+    {
+        return Err(Failure::usage("--speed must be a number above 0"));
+    }
+    let folder = find(&args.store.store, args.run.as_deref())?;
+    let read = log::read(&folder.join("events.jsonl"))
+        .map_err(|error| Failure::data(error.to_string()))?;
+    #[cfg(feature = "tui")]
+    if !args.headless && shows() {
+        let player = Player::new(read, args.speed.unwrap_or(1.0));
+        return on_screen(move |closer| crate::tui::replay(&folder, player, closer)).await;
+    }
+    let mut signals = Signals::new();
+    let mut player = Player::new(read, args.speed.unwrap_or(1.0));
+    tokio::select! {
+        exit = replay_lines(&mut player, args.speed.is_some()) => exit,
+        _ = signals.next() => Ok(Exit::Interrupted),
+    }
+}
+
+/// Prints the milestones of a recording: at once, or at its pace.
+async fn replay_lines(player: &mut Player, paced: bool) -> Result<Exit, Failure> {
+    let mut passed = Duration::ZERO;
+    loop {
+        let most = player.place().1.max(1);
+        let due = if paced {
+            player.advance(passed, most)
+        } else {
+            player.seek(most)
+        };
+        for line in due {
+            if let Some(text) = milestone(&line.event, false)
+                && !say(&text)?
+            {
+                return Ok(Exit::Done);
+            }
+        }
+        let Some(wait) = player.until_next() else {
+            return Ok(Exit::Done);
+        };
+        tokio::time::sleep(wait).await;
+        passed = wait;
+    }
+}
+
+/// Prints one line at once; returns whether anybody still reads.
+fn say(text: &str) -> Result<bool, Failure> {
+    let mut out = std::io::stdout();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::data(format!(
+            "cannot write to standard output: {error}"
+        ))),
+    }
+}
+
+/// Whether there is a terminal on both sides: a piped output wants lines.
+#[cfg(feature = "tui")]
+fn shows() -> bool {
+    use std::io::IsTerminal as _;
+    crate::tui::fits() && std::io::stdout().is_terminal()
+}
+
+/// Runs a screen on a thread where it may wait for keys; a signal closes it.
+#[cfg(feature = "tui")]
+async fn on_screen(
+    show: impl FnOnce(&crate::tui::Closer) -> Result<(), Failure> + Send + 'static,
+) -> Result<Exit, Failure> {
+    let mut signals = Signals::new();
+    let closer = crate::tui::Closer::default();
+    let asked = closer.clone();
+    let mut shown = tokio::task::spawn_blocking(move || show(&asked));
+    let (ended, exit) = tokio::select! {
+        ended = &mut shown => (ended, Exit::Done),
+        _ = signals.next() => {
+            closer.close();
+            (shown.await, Exit::Interrupted)
+        }
+    };
+    match ended {
+        Ok(shown) => shown.map(|()| exit),
+        Err(error) => Err(Failure::new(
+            Exit::Internal,
+            format!("the screen failed: {error}"),
+        )),
+    }
+}

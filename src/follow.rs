@@ -1,0 +1,355 @@
+//! Runs as another process sees them: through the files in their folders. The
+//! store is not opened.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, ErrorKind, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use shiftproof_search::log::{Line, LogError};
+
+use crate::exit::Failure;
+use crate::live;
+
+/// Name of the log in a run's folder.
+const LOG: &str = "events.jsonl";
+
+/// The folder of a run: the one named, else the latest that is running, else
+/// the latest.
+pub fn find(store: &Path, run: Option<&str>) -> Result<PathBuf, Failure> {
+    let runs = store.join("runs");
+    let mut found: Vec<(bool, std::time::SystemTime, PathBuf)> = Vec::new();
+    for entry in fs::read_dir(&runs).into_iter().flatten().flatten() {
+        let folder = entry.path();
+        let changed = [LOG, "live.json"]
+            .iter()
+            .filter_map(|name| fs::metadata(folder.join(name)).ok()?.modified().ok())
+            .max();
+        if let Some(changed) = changed {
+            found.push((live::is_running(&folder), changed, folder));
+        }
+    }
+    found.sort();
+    let Some(name) = run else {
+        return found.pop().map(|(_, _, folder)| folder).ok_or_else(|| {
+            Failure::usage(format!(
+                "there is no run in {}; name the store's folder with --store DIR",
+                store.display()
+            ))
+        });
+    };
+    let names: Vec<String> = found
+        .iter()
+        .filter_map(|(_, _, folder)| Some(folder.file_name()?.to_str()?.to_owned()))
+        .collect();
+    if names.iter().any(|known| known == name) {
+        return Ok(runs.join(name));
+    }
+    let latest: Vec<&str> = names.iter().rev().take(5).map(String::as_str).collect();
+    Err(Failure::usage(if latest.is_empty() {
+        format!(
+            "there is no run {name}: {} holds none; name the store's folder with --store DIR",
+            store.display()
+        )
+    } else {
+        format!(
+            "there is no run {name} in {}; the latest are {}",
+            store.display(),
+            latest.join(", ")
+        )
+    }))
+}
+
+/// Reads a log that may still be growing.
+pub struct Follower {
+    path: PathBuf,
+    offset: u64,
+    line: u64,
+}
+
+/// What is new in a log.
+#[derive(Debug, Default)]
+pub struct News {
+    /// Whether the log began anew: what was read before is void.
+    pub restarted: bool,
+    /// Its new lines.
+    pub lines: Vec<Line>,
+}
+
+impl Follower {
+    /// Bytes read at once, so that a screen can draw in between.
+    const BITE: u64 = 1 << 20;
+
+    /// Follows the log in a run's folder from its beginning. There may be none
+    /// yet.
+    pub fn new(folder: &Path) -> Self {
+        Self {
+            path: folder.join(LOG),
+            offset: 0,
+            line: 0,
+        }
+    }
+
+    /// The lines that were completed since, up to a bite of them. A line whose
+    /// end is not written yet is left for the next time.
+    pub fn poll(&mut self) -> Result<News, LogError> {
+        let io = |path: &Path, source| LogError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let mut news = News::default();
+        let mut file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                news.restarted = self.line > 0;
+                (self.offset, self.line) = (0, 0);
+                return Ok(news);
+            }
+            Err(error) => return Err(io(&self.path, error)),
+        };
+        let length = file.metadata().map_err(|e| io(&self.path, e))?.len();
+        if length < self.offset {
+            news.restarted = true;
+            (self.offset, self.line) = (0, 0);
+        }
+        if length == self.offset {
+            return Ok(news);
+        }
+        file.seek(SeekFrom::Start(self.offset))
+            .map_err(|e| io(&self.path, e))?;
+        let mut reader = BufReader::new(file);
+        let (mut text, until) = (Vec::new(), self.offset + Self::BITE);
+        while self.offset < until {
+            text.clear();
+            reader
+                .read_until(b'\n', &mut text)
+                .map_err(|e| io(&self.path, e))?;
+            if text.last() != Some(&b'\n') {
+                break;
+            }
+            let line = serde_json::from_slice(&text).map_err(|error| LogError::Malformed {
+                path: self.path.clone(),
+                line: self.line + 1,
+                reason: error.to_string(),
+            })?;
+            news.lines.push(line);
+            self.offset += text.len() as u64;
+            self.line += 1;
+        }
+        Ok(news)
+    }
+}
+
+/// A recording, played at its own pace or faster.
+pub struct Player {
+    lines: Vec<Line>,
+    /// When each line is due, from the start. Silences are shortened.
+    due: Vec<Duration>,
+    next: usize,
+    at: Duration,
+    /// Recorded seconds per second.
+    pub speed: f64,
+    /// Whether it stands still.
+    pub paused: bool,
+}
+
+impl Player {
+    /// A longer silence of the recording is played as one of this length: a run
+    /// may have waited for days to be resumed.
+    const SILENCE: Duration = Duration::from_secs(10);
+
+    /// Plays these lines from the first.
+    pub fn new(lines: Vec<Line>, speed: f64) -> Self {
+        let mut due = Vec::with_capacity(lines.len());
+        let (mut at, mut before) = (Duration::ZERO, None);
+        for line in &lines {
+            let gap = line.at_ms.saturating_sub(before.unwrap_or(line.at_ms));
+            at += Duration::from_millis(gap).min(Self::SILENCE);
+            before = Some(line.at_ms);
+            due.push(at);
+        }
+        Self {
+            lines,
+            due,
+            next: 0,
+            at: Duration::ZERO,
+            speed,
+            paused: false,
+        }
+    }
+
+    /// Lines played so far, of how many.
+    pub fn place(&self) -> (usize, usize) {
+        (self.next, self.lines.len())
+    }
+
+    /// Lets time pass; returns the lines that fell due, at most `most`.
+    pub fn advance(&mut self, passed: Duration, most: usize) -> &[Line] {
+        let first = self.next;
+        if !self.paused {
+            self.at = self.at.saturating_add(passed.mul_f64(self.speed));
+            let due = self.due[first..].iter().take(most);
+            self.next += due.take_while(|due| **due <= self.at).count();
+            // What was too much for this time is due the next.
+            if self.next == first + most {
+                self.at = self.due[self.next - 1];
+            }
+        }
+        &self.lines[first..self.next]
+    }
+
+    /// How long until the next line falls due; `None` at the end.
+    pub fn until_next(&self) -> Option<Duration> {
+        let due = self.due.get(self.next)?;
+        Some(due.saturating_sub(self.at).div_f64(self.speed))
+    }
+
+    /// Moves to just after `place` lines; returns all of them, as the fold has
+    /// to begin anew.
+    pub fn seek(&mut self, place: usize) -> &[Line] {
+        self.next = place.min(self.lines.len());
+        self.at = match self.next {
+            0 => Duration::ZERO,
+            next => self.due[next - 1],
+        };
+        &self.lines[..self.next]
+    }
+
+    /// The place after the line that begins the next phase (or the previous
+    /// ones, for a negative number).
+    pub fn phase(&self, by: i32) -> usize {
+        use shiftproof_search::event::Event;
+        let begins = |line: &Line| matches!(line.event, Event::Phase { .. });
+        if by > 0 {
+            let after = self.lines.iter().skip(self.next);
+            after
+                .enumerate()
+                .find(|(_, line)| begins(line))
+                .map_or(self.lines.len(), |(index, _)| self.next + index + 1)
+        } else {
+            let before = self.lines[..self.next.saturating_sub(1)].iter();
+            before
+                .enumerate()
+                .rfind(|(_, line)| begins(line))
+                .map_or(0, |(index, _)| index + 1)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use shiftproof_search::event::{Event, Phase};
+
+    use super::*;
+
+    fn line(seq: u64, at_ms: u64) -> Line {
+        Line {
+            seq,
+            at_ms,
+            event: Event::Phase {
+                phase: Phase::Screen,
+                plan: seq.to_string(),
+            },
+        }
+    }
+
+    fn written(line: &Line) -> Vec<u8> {
+        let mut text = serde_json::to_vec(line).unwrap();
+        text.push(b'\n');
+        text
+    }
+
+    #[test]
+    fn a_torn_line_waits_for_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut follower = Follower::new(folder.path());
+        assert!(follower.poll().unwrap().lines.is_empty());
+        let mut log = File::create(folder.path().join(LOG)).unwrap();
+        let (first, second) = (written(&line(0, 1)), written(&line(1, 2)));
+        log.write_all(&first).unwrap();
+        log.write_all(&second[..7]).unwrap();
+        assert_eq!(follower.poll().unwrap().lines, [line(0, 1)]);
+        assert!(follower.poll().unwrap().lines.is_empty());
+        // The run was killed there, and resumed: the torn line is written anew.
+        log.set_len(first.len() as u64).unwrap();
+        log.seek(SeekFrom::End(0)).unwrap();
+        log.write_all(&second).unwrap();
+        let news = follower.poll().unwrap();
+        assert!(!news.restarted);
+        assert_eq!(news.lines, [line(1, 2)]);
+        // The run was removed, and another of its name began.
+        log.set_len(0).unwrap();
+        log.seek(SeekFrom::Start(0)).unwrap();
+        log.write_all(&first).unwrap();
+        let news = follower.poll().unwrap();
+        assert!(news.restarted);
+        assert_eq!(news.lines, [line(0, 1)]);
+    }
+
+    #[test]
+    fn what_is_no_event_is_named_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut text = written(&line(0, 1));
+        text.extend(b"{}\n");
+        fs::write(folder.path().join(LOG), text).unwrap();
+        let error = Follower::new(folder.path()).poll().unwrap_err();
+        assert!(error.to_string().contains("events.jsonl:2"), "{error}");
+    }
+
+    #[test]
+    fn a_recording_keeps_its_pace_and_shortens_silences() {
+        let lines = vec![line(0, 5_000), line(1, 6_000), line(2, 90_000_000)];
+        let mut player = Player::new(lines, 2.0);
+        let second = Duration::from_secs(1);
+        assert_eq!(player.advance(Duration::ZERO, 9).len(), 1);
+        assert_eq!(player.advance(second / 4, 9).len(), 0);
+        assert_eq!(player.until_next(), Some(second / 4));
+        assert_eq!(player.advance(second / 4, 9).len(), 1);
+        assert_eq!(player.until_next(), Some(5 * second));
+        player.paused = true;
+        assert_eq!(player.advance(100 * second, 9).len(), 0);
+        player.paused = false;
+        assert_eq!(player.advance(5 * second, 9).len(), 1);
+        assert_eq!(player.until_next(), None);
+    }
+
+    #[test]
+    fn a_recording_is_wound_by_events_and_phases() {
+        let mut player = Player::new((0..5).map(|n| line(n, n * 1000)).collect(), 1.0);
+        assert_eq!(player.seek(3).len(), 3);
+        assert_eq!(player.place(), (3, 5));
+        assert_eq!((player.phase(1), player.phase(-1)), (4, 2));
+        assert_eq!(player.seek(99).len(), 5);
+        assert_eq!(player.phase(1), 5);
+        assert_eq!(player.seek(0).len(), 0);
+        assert_eq!(player.phase(-1), 0);
+        assert_eq!(player.advance(Duration::from_mins(1), 2).len(), 2);
+        assert_eq!(player.advance(Duration::ZERO, 2).len(), 0);
+    }
+
+    #[test]
+    fn the_running_run_is_the_default() {
+        let store = tempfile::tempdir().unwrap();
+        let error = find(store.path(), None).unwrap_err();
+        assert!(error.message.contains("--store"), "{}", error.message);
+        for name in ["a", "b", "c"] {
+            let folder = store.path().join("runs").join(name);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join(LOG), "").unwrap();
+        }
+        let running = store.path().join("runs/a");
+        let live = live::LiveFile::create(&running, 1).unwrap();
+        assert_eq!(find(store.path(), None).unwrap(), running);
+        drop(live);
+        let named = find(store.path(), Some("b")).unwrap();
+        assert_eq!(named, store.path().join("runs/b"));
+        let error = find(store.path(), Some("x")).unwrap_err();
+        assert!(
+            error.message.contains("the latest are"),
+            "{}",
+            error.message
+        );
+    }
+}

@@ -1,0 +1,41 @@
+//! Stands in for the full-screen view where the program is built without it.
+#![allow(clippy::unused_async)] // The same names with the same manners.
+
+use shiftproof_search::control::Control;
+use shiftproof_search::event::Observer;
+
+/// Asks a screen to close.
+#[derive(Debug, Clone, Default)]
+pub struct Closer(());
+
+impl Closer {
+    /// Asks.
+    #[allow(clippy::unused_self)]
+    pub fn close(&self) {}
+}
+
+/// The screen that there is not.
+pub enum Screen {}
+
+impl Screen {
+    /// There is none.
+    #[allow(clippy::needless_pass_by_value)]
+    pub fn start(_: &str, _: u64, _: Control, _: Closer) -> Option<Self> {
+        None
+    }
+
+    /// Its observer.
+    pub fn observer(&mut self) -> Option<Box<dyn Observer>> {
+        match *self {}
+    }
+
+    /// Its end.
+    pub async fn wait(self) -> Option<String> {
+        match self {}
+    }
+
+    /// Its end, now.
+    pub async fn close(self) -> Option<String> {
+        match self {}
+    }
+}

@@ -1,0 +1,257 @@
+//! The full-screen view of a run: one fold of events, pure drawing, and a loop
+//! that carries keys to whoever may act on them.
+//!
+//! The screen has a thread of its own, so that it answers keys whatever the run
+//! is at. It hears of the run as any observer does; what the user asks for goes
+//! back through a [`Control`].
+
+pub mod keys;
+mod source;
+pub mod state;
+pub mod terminal;
+pub mod theme;
+pub mod ui;
+pub mod views;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use ratatui::crossterm::event::{self, Event as Input};
+use shiftproof_search::control::Control;
+use shiftproof_search::event::{Event, Observer, Tick};
+use shiftproof_tasks::Prompt;
+
+use self::source::{Replayed, Running, Source, Watched};
+use self::state::State;
+use self::terminal::FullScreen;
+use self::theme::{Depth, Theme};
+use self::ui::{Effect, Kind, Ui};
+use crate::exit::Failure;
+use crate::follow::Player;
+
+/// No more frames than ten a second.
+const FRAME: Duration = Duration::from_millis(100);
+/// How often the loop looks whether there is anything new.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Asks a screen to close; its clones ask the same screen.
+#[derive(Debug, Clone, Default)]
+pub struct Closer(Arc<AtomicBool>);
+
+impl Closer {
+    /// Asks.
+    pub fn close(&self) {
+        self.0.store(true, SeqCst);
+    }
+
+    fn is_asked(&self) -> bool {
+        self.0.load(SeqCst)
+    }
+}
+
+/// What the observer passes on to the screen's thread.
+enum Message {
+    Event(Box<Event>, bool),
+    Tick(Box<Tick>),
+}
+
+/// The screen of a run of this process.
+pub struct Screen {
+    sender: Option<Sender<Message>>,
+    closer: Closer,
+    thread: JoinHandle<Result<(), Failure>>,
+}
+
+impl Screen {
+    /// Takes the terminal over, where there is one; `planned`: calls of the run
+    /// at most.
+    pub fn start(run: &str, planned: u64, control: Control, closer: Closer) -> Option<Self> {
+        if !fits() {
+            return None;
+        }
+        let screen = FullScreen::enter().ok()?;
+        let (sender, receiver) = channel();
+        let ui = Ui::new(Kind::Run, run, Theme::new(Depth::of_environment()));
+        let asked = closer.clone();
+        let thread = std::thread::Builder::new()
+            .name("screen".into())
+            .spawn(move || {
+                let source = Running { receiver, control };
+                run_loop(screen, source, State::new(planned), ui, &asked)
+            })
+            .ok()?;
+        Some(Self {
+            sender: Some(sender),
+            closer,
+            thread,
+        })
+    }
+
+    /// The observer that the screen hears of the run by. When it is dropped, the
+    /// run has ended.
+    pub fn observer(&mut self) -> Option<Box<dyn Observer>> {
+        let sender = self.sender.take()?;
+        Some(Box::new(Teller(sender)))
+    }
+
+    /// Waits until the user has closed the screen, which closes by itself at the
+    /// run's end if nobody looked around. Returns what went wrong with it.
+    pub async fn wait(self) -> Option<String> {
+        drop(self.sender);
+        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
+        match joined {
+            Ok(Ok(Ok(()))) => None,
+            Ok(Ok(Err(failure))) => Some(failure.message),
+            Ok(Err(_)) | Err(_) => Some("it panicked".to_owned()),
+        }
+    }
+
+    /// Closes the screen now.
+    pub async fn close(self) -> Option<String> {
+        self.closer.close();
+        self.wait().await
+    }
+}
+
+struct Teller(Sender<Message>);
+
+impl Observer for Teller {
+    fn event(&mut self, event: &Event, replayed: bool) {
+        // A screen that is gone is no matter of the run's.
+        let _ = self
+            .0
+            .send(Message::Event(Box::new(event.clone()), replayed));
+    }
+
+    fn tick(&mut self, tick: &Tick) {
+        let _ = self.0.send(Message::Tick(Box::new(tick.clone())));
+    }
+}
+
+/// Whether there is a terminal that a screen can be shown on.
+pub fn fits() -> bool {
+    use std::io::IsTerminal as _;
+    std::io::stderr().is_terminal()
+        && std::io::stdin().is_terminal()
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Shows a run of another process until the user leaves.
+pub fn watch(folder: &Path, closer: &Closer) -> Result<(), Failure> {
+    let ui = Ui::new(
+        Kind::Watch,
+        name(folder),
+        Theme::new(Depth::of_environment()),
+    );
+    let source = Watched::new(folder);
+    run_loop(enter()?, source, State::default(), ui, closer)
+}
+
+/// Plays a recording until the user leaves.
+pub fn replay(folder: &Path, player: Player, closer: &Closer) -> Result<(), Failure> {
+    let ui = Ui::new(
+        Kind::Replay,
+        name(folder),
+        Theme::new(Depth::of_environment()),
+    );
+    run_loop(
+        enter()?,
+        Replayed::new(player),
+        State::default(),
+        ui,
+        closer,
+    )
+}
+
+fn enter() -> Result<FullScreen, Failure> {
+    FullScreen::enter()
+        .map_err(|error| Failure::data(format!("cannot use the terminal: {error}; try --headless")))
+}
+
+fn name(folder: &Path) -> String {
+    let name = folder.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// The loop: what is new, a frame where something is, keys.
+fn run_loop(
+    mut screen: FullScreen,
+    mut source: impl Source,
+    mut state: State,
+    mut ui: Ui,
+    closer: &Closer,
+) -> Result<(), Failure> {
+    let began = Instant::now();
+    let (mut dirty, mut drawn) = (true, None::<Instant>);
+    while !closer.is_asked() {
+        dirty |= source.poll(&mut state, &mut ui, began.elapsed())?;
+        if source.is_left(&ui) {
+            return Ok(());
+        }
+        let rest = drawn.map_or(Duration::ZERO, |at| FRAME.saturating_sub(at.elapsed()));
+        if dirty && rest.is_zero() {
+            let drew = screen.draw(|frame| {
+                ui.page = usize::from(frame.area().height.saturating_sub(6));
+                views::draw(&state, &ui, frame);
+            });
+            // A terminal that is gone ends the screen, not the run.
+            if drew.is_err() {
+                return Ok(());
+            }
+            (dirty, drawn) = (false, Some(Instant::now()));
+        }
+        let mut wait = if dirty { rest.min(LOOK) } else { LOOK };
+        loop {
+            // So does one that cannot be read from.
+            let input = match event::poll(wait) {
+                Ok(true) => event::read(),
+                Ok(false) => break,
+                Err(_) => return Ok(()),
+            };
+            let Ok(input) = input else { return Ok(()) };
+            wait = Duration::ZERO;
+            dirty = true;
+            let Input::Key(key) = input else { continue };
+            let Some(action) = keys::action(key) else {
+                continue;
+            };
+            // A key is answered at once.
+            drawn = None;
+            match ui.update(action, &state) {
+                Some(Effect::Leave) => return Ok(()),
+                Some(Effect::Redraw) => {
+                    let _ = screen.clear();
+                }
+                Some(Effect::Export(id)) => {
+                    let prompt = state.summary.candidates.get(&id).map(|s| &s.prompt);
+                    ui.message = prompt.map(|prompt| said(export(prompt, Path::new("."))));
+                }
+                Some(effect) => source.effect(effect, &mut state, &mut ui),
+                None => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn said(written: std::io::Result<PathBuf>) -> String {
+    match written {
+        Ok(path) => format!("wrote {}", path.display()),
+        Err(error) => format!("cannot write the prompt: {error}"),
+    }
+}
+
+/// Writes a prompt as plain text into `folder`; returns the file's whole path.
+/// The name is the prompt's own, so that nothing else is written over.
+fn export(prompt: &Prompt, folder: &Path) -> std::io::Result<PathBuf> {
+    let path = folder.join(format!("prompt-{:#}.txt", prompt.id()));
+    std::fs::write(&path, views::prompt::text(prompt) + "\n")?;
+    std::path::absolute(path)
+}
+
+#[cfg(test)]
+mod tests;

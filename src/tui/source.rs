@@ -1,0 +1,236 @@
+//! Where a screen's events come from: a run of this process, the files of
+//! another, or a recording.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Duration;
+
+use shiftproof_search::control::Control;
+
+use super::Message;
+use super::state::State;
+use super::ui::{Effect, Playback, Ui};
+use crate::exit::Failure;
+use crate::follow::{Follower, Player};
+use crate::live::{self, Live};
+
+/// Events taken in between two looks at the keys.
+const BITE: usize = 2_000;
+
+/// See the [module](self).
+pub(super) trait Source {
+    /// Takes in what is new, `now` after the screen came up; returns whether
+    /// there was anything.
+    fn poll(&mut self, state: &mut State, ui: &mut Ui, now: Duration) -> Result<bool, Failure>;
+
+    /// Does what a key asked for.
+    fn effect(&mut self, effect: Effect, state: &mut State, ui: &mut Ui);
+
+    /// Whether the screen closes by itself now.
+    fn is_left(&self, _ui: &Ui) -> bool {
+        false
+    }
+}
+
+/// A run of this process.
+pub(super) struct Running {
+    pub receiver: Receiver<Message>,
+    pub control: Control,
+}
+
+impl Source for Running {
+    fn poll(&mut self, state: &mut State, ui: &mut Ui, now: Duration) -> Result<bool, Failure> {
+        let mut any = false;
+        for _ in 0..BITE {
+            match self.receiver.try_recv() {
+                Ok(Message::Event(event, replayed)) => state.apply(&event, replayed),
+                Ok(Message::Tick(tick)) => state.tick(&tick, now),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    any |= !ui.done;
+                    ui.done = true;
+                    break;
+                }
+            }
+            any = true;
+        }
+        let (paused, stopping) = (self.control.is_paused(), self.control.is_stopped());
+        any |= paused != ui.paused || stopping != ui.stopping;
+        (ui.paused, ui.stopping) = (paused, stopping);
+        Ok(any)
+    }
+
+    fn effect(&mut self, effect: Effect, _state: &mut State, ui: &mut Ui) {
+        match effect {
+            Effect::TogglePause if self.control.is_paused() => self.control.resume(),
+            Effect::TogglePause => {
+                self.control.pause();
+                ui.message = Some("paused: calls in flight are awaited; p resumes".into());
+            }
+            Effect::Stop => {
+                self.control.stop();
+                ui.message = Some("stopping: waiting for the calls in flight".into());
+            }
+            Effect::Interrupt if self.control.interrupt() => {
+                ui.message =
+                    Some("stopping: waiting for the calls in flight (again to abort)".into());
+            }
+            _ => {}
+        }
+    }
+
+    /// A run that nobody looked into, or that was stopped, gives the terminal
+    /// back; else the user closes the screen.
+    fn is_left(&self, ui: &Ui) -> bool {
+        ui.done && (!ui.touched || ui.stopping)
+    }
+}
+
+/// A run of another process.
+pub(super) struct Watched {
+    folder: PathBuf,
+    follower: Follower,
+    looked: Option<Duration>,
+    live: Option<Live>,
+}
+
+impl Watched {
+    const EVERY: Duration = Duration::from_millis(250);
+
+    pub fn new(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            follower: Follower::new(folder),
+            looked: None,
+            live: None,
+        }
+    }
+}
+
+impl Source for Watched {
+    fn poll(&mut self, state: &mut State, ui: &mut Ui, now: Duration) -> Result<bool, Failure> {
+        let mut any = false;
+        if self
+            .looked
+            .is_none_or(|at| now.saturating_sub(at) >= Self::EVERY)
+        {
+            self.looked = Some(now);
+            let live = live::read(&self.folder);
+            if let Some(live) = &live {
+                state.planned = live.planned;
+                let before = self.live.as_ref().and_then(|live| live.tick.as_ref());
+                if let Some(tick) = live.tick.as_ref().filter(|tick| Some(*tick) != before) {
+                    state.tick(tick, now);
+                    any = true;
+                }
+            }
+            let process = match &live {
+                _ if state.is_over() => "ended".to_owned(),
+                Some(live) if live::is_running(&self.folder) => {
+                    let silent = live::age(&self.folder).unwrap_or_default().as_secs();
+                    if silent >= 10 {
+                        format!("process {}, silent for {silent} s", live.pid)
+                    } else {
+                        format!("process {}", live.pid)
+                    }
+                }
+                Some(live) => format!("process {} is gone", live.pid),
+                None => "not running".to_owned(),
+            };
+            any |= ui.process.as_ref() != Some(&process);
+            ui.process = Some(process);
+            self.live = live;
+        }
+        let news = self
+            .follower
+            .poll()
+            .map_err(|error| Failure::data(error.to_string()))?;
+        if news.restarted {
+            *state = State::new(state.planned);
+        }
+        any |= news.restarted || !news.lines.is_empty();
+        for line in &news.lines {
+            state.apply(&line.event, false);
+            state.at_ms = Some(line.at_ms);
+        }
+        Ok(any)
+    }
+
+    fn effect(&mut self, _effect: Effect, _state: &mut State, _ui: &mut Ui) {}
+}
+
+/// A recording.
+pub(super) struct Replayed {
+    player: Player,
+    at: Duration,
+}
+
+impl Replayed {
+    pub fn new(player: Player) -> Self {
+        Self {
+            player,
+            at: Duration::ZERO,
+        }
+    }
+
+    fn show(&self, ui: &mut Ui) {
+        let (done, total) = self.player.place();
+        ui.paused = self.player.paused;
+        ui.playback = Some(Playback {
+            speed: self.player.speed,
+            done,
+            total,
+        });
+    }
+
+    /// Moves to a place: onward with what lies between, backward from the start.
+    fn seek(&mut self, place: usize, state: &mut State) {
+        let (before, _) = self.player.place();
+        let lines = self.player.seek(place);
+        let skip = if lines.len() >= before {
+            before
+        } else {
+            *state = State::default();
+            0
+        };
+        for line in &lines[skip..] {
+            state.apply(&line.event, false);
+            state.at_ms = Some(line.at_ms);
+        }
+    }
+}
+
+impl Source for Replayed {
+    fn poll(&mut self, state: &mut State, ui: &mut Ui, now: Duration) -> Result<bool, Failure> {
+        let passed = now.saturating_sub(self.at);
+        self.at = now;
+        let before = ui.playback;
+        let lines = self.player.advance(passed, BITE);
+        for line in lines {
+            state.apply(&line.event, false);
+            state.at_ms = Some(line.at_ms);
+        }
+        self.show(ui);
+        Ok(before != ui.playback)
+    }
+
+    fn effect(&mut self, effect: Effect, state: &mut State, ui: &mut Ui) {
+        match effect {
+            Effect::TogglePause => self.player.paused = !self.player.paused,
+            Effect::Speed(by) => {
+                self.player.speed = (self.player.speed * by).clamp(1.0 / 64.0, 65_536.0);
+            }
+            Effect::Step(by) => {
+                self.player.paused = true;
+                let (place, _) = self.player.place();
+                self.seek(place.saturating_add_signed(by as isize), state);
+            }
+            Effect::Phases(by) => {
+                let place = self.player.phase(by);
+                self.seek(place, state);
+            }
+            _ => {}
+        }
+        self.show(ui);
+    }
+}

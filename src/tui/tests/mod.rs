@@ -1,0 +1,4 @@
+mod control;
+mod fold;
+mod recorded;
+mod screens;

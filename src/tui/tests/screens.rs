@@ -1,0 +1,141 @@
+//! What every view looks like.
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use super::super::state::State;
+use super::super::theme::{Depth, Theme};
+use super::super::ui::{Kind, Playback, Ui, View};
+use super::super::views;
+use super::recorded;
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (40, 10)];
+
+fn half() -> State {
+    let mut state = State::new(5000);
+    for event in &recorded::first_half() {
+        state.apply(event, false);
+    }
+    for (at, tick) in &recorded::ticks() {
+        state.tick(tick, *at);
+    }
+    state
+}
+
+fn ui(kind: Kind) -> Ui {
+    Ui::new(kind, "reviews-s1-1", Theme::new(Depth::Many))
+}
+
+fn screen(state: &State, ui: &Ui, (width, height): (u16, u16)) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal
+        .draw(|frame| views::draw(state, ui, frame))
+        .unwrap();
+    let buffer = terminal.backend().buffer();
+    let rows = buffer.content().chunks(usize::from(width));
+    let rows = rows.map(|row| {
+        let text: String = row.iter().map(ratatui::buffer::Cell::symbol).collect();
+        text.trim_end().to_owned()
+    });
+    rows.collect::<Vec<_>>().join("\n")
+}
+
+fn check(name: &str, state: &State, ui: &Ui) {
+    for size in SIZES {
+        let name = format!("{name}_{}x{}", size.0, size.1);
+        insta::assert_snapshot!(name, screen(state, ui, size));
+    }
+}
+
+#[test]
+fn every_view_of_a_run_under_way() {
+    let (state, mut ui) = (half(), ui(Kind::Run));
+    for view in [View::Overview, View::Calls, View::Votes, View::Help] {
+        ui.view = view;
+        check(&format!("running_{view:?}"), &state, &ui);
+    }
+}
+
+#[test]
+fn every_view_of_a_finished_run() {
+    let (state, mut ui) = (State::of(&recorded::whole()), ui(Kind::Watch));
+    for view in [
+        View::Overview,
+        View::Candidates,
+        View::Matrix,
+        View::Prompt,
+        View::Lineage,
+        View::Examples,
+    ] {
+        ui.view = view;
+        check(&format!("finished_{view:?}"), &state, &ui);
+    }
+}
+
+#[test]
+fn the_last_line_asks_and_the_first_says_how_it_stands() {
+    let (state, mut ui) = (half(), ui(Kind::Run));
+    ui.asked_to_stop = true;
+    ui.paused = true;
+    let shown = screen(&state, &ui, (80, 24));
+    assert!(shown.contains("Stop and save the run?"), "{shown}");
+    assert!(shown.lines().next().unwrap().ends_with("PAUSED"), "{shown}");
+    ui.kind = Kind::Replay;
+    ui.playback = Some(Playback {
+        speed: 4.0,
+        done: 10,
+        total: 99,
+    });
+    let shown = screen(&state, &ui, (80, 24));
+    assert!(shown.contains("replay ×4 10/99"), "{shown}");
+}
+
+#[test]
+fn a_small_screen_says_so_and_shows_what_matters() {
+    let shown = screen(&half(), &ui(Kind::Run), (40, 10));
+    for piece in ["mean", "worst", "calls", "40×10 is small"] {
+        assert!(shown.contains(piece), "{piece:?} is not on:\n{shown}");
+    }
+}
+
+/// Every view, whatever the state, at every size, in every depth of colour.
+#[test]
+fn no_size_panics() {
+    let states = [State::default(), half(), State::of(&recorded::whole())];
+    for state in &states {
+        for (width, height) in [
+            (1, 1),
+            (2, 3),
+            (7, 5),
+            (20, 4),
+            (59, 15),
+            (81, 17),
+            (300, 90),
+        ] {
+            for depth in [Depth::None, Depth::Sixteen, Depth::Many] {
+                for view in View::ALL {
+                    let mut ui = ui(Kind::Run);
+                    ui.theme = Theme::new(depth);
+                    ui.view = view;
+                    ui.row = 10_000;
+                    ui.column = 10_000;
+                    ui.group = 10_000;
+                    screen(state, &ui, (width, height));
+                }
+            }
+        }
+    }
+}
+
+/// Without colours the screens say the same.
+#[test]
+fn nothing_is_said_by_colour_alone() {
+    let state = State::of(&recorded::whole());
+    for view in View::ALL {
+        let (mut many, mut none) = (ui(Kind::Watch), ui(Kind::Watch));
+        (many.view, none.view) = (view, view);
+        none.theme = Theme::new(Depth::None);
+        let size = (120, 40);
+        assert_eq!(screen(&state, &many, size), screen(&state, &none, size));
+    }
+}

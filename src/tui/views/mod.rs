@@ -1,0 +1,150 @@
+//! One file a view: pure functions of state and user's position.
+
+pub mod calls;
+pub mod candidates;
+pub mod examples;
+mod frame;
+pub mod help;
+pub mod lineage;
+pub mod matrix;
+pub mod overview;
+pub mod prompt;
+pub mod votes;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+pub use frame::draw;
+
+use super::state::State;
+use super::ui::{Ui, View};
+
+/// Draws the body of the view.
+fn body(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
+    match ui.view {
+        View::Overview => overview::draw(state, ui, frame, area),
+        View::Candidates => candidates::draw(state, ui, frame, area),
+        View::Matrix => matrix::draw(state, ui, frame, area),
+        View::Prompt => prompt::draw(state, ui, frame, area),
+        View::Lineage => lineage::draw(state, ui, frame, area),
+        View::Examples => examples::draw(state, ui, frame, area),
+        View::Calls => calls::draw(state, ui, frame, area),
+        View::Votes => votes::draw(state, ui, frame, area),
+        View::Help => help::draw(ui, frame, area),
+    }
+}
+
+/// Rows that the cursor of a view without candidates can be on.
+pub fn rows(state: &State, ui: &Ui) -> usize {
+    match ui.view {
+        View::Examples => examples::listed(state, ui).len(),
+        View::Calls => state.calls.len(),
+        View::Votes => state.summary.voted.as_ref().map_or(0, |v| v.votes.len()),
+        View::Prompt => prompt::LINES,
+        View::Help => help::LINES,
+        _ => 0,
+    }
+}
+
+/// The first of `rows` rows to show so that the one at `cursor` is among
+/// `height`, near the middle where there is a choice.
+fn window(rows: usize, cursor: usize, height: usize) -> usize {
+    cursor
+        .saturating_sub(height / 2)
+        .min(rows.saturating_sub(height))
+}
+
+/// A text cut to `width` columns, with an ellipsis where something is cut off.
+fn cut(text: &str, width: usize) -> String {
+    use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+    let line = text.replace(['\n', '\r', '\t'], " ");
+    if line.width() <= width {
+        return line;
+    }
+    let (mut out, mut used) = (String::new(), 0);
+    for character in line.chars() {
+        let wide = character.width().unwrap_or(0);
+        if used + wide + 1 > width {
+            break;
+        }
+        used += wide;
+        out.push(character);
+    }
+    if width > 0 {
+        out.push('…');
+    }
+    out
+}
+
+/// A share in points of a hundred.
+fn points(value: f64) -> String {
+    format!("{:.1}", value * 100.0)
+}
+
+/// A bar of `width` columns, filled to `share`.
+fn bar(share: f64, width: usize) -> String {
+    let share = if share.is_finite() {
+        share.clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
+    let filled = (share * width as f64).round() as usize;
+    format!("{}{}", "█".repeat(filled), "░".repeat(width - filled))
+}
+
+/// An interval on a scale from 0 to 1 of `width` columns: `├──●──┤`.
+fn dot_plot(low: f64, value: f64, high: f64, width: usize) -> String {
+    if width < 3 {
+        return String::new();
+    }
+    let at = |x: f64| (x.clamp(0.0, 1.0) * (width - 1) as f64).round() as usize;
+    let (low, value, high) = (at(low), at(value), at(high));
+    (0..width)
+        .map(|column| {
+            if column == value {
+                '●'
+            } else if column == low {
+                '├'
+            } else if column == high {
+                '┤'
+            } else if column > low && column < high {
+                '─'
+            } else {
+                '·'
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_holds_the_cursor() {
+        for rows in 0..30 {
+            for cursor in 0..rows.max(1) {
+                let first = window(rows, cursor, 7);
+                assert!(rows == 0 || (first <= cursor && cursor < first + 7));
+            }
+        }
+    }
+
+    #[test]
+    fn texts_are_cut_by_columns() {
+        assert_eq!(cut("abcdef", 6), "abcdef");
+        assert_eq!(cut("abcdefg", 6), "abcde…");
+        assert_eq!(cut("日本語", 4), "日…");
+        assert_eq!(cut("a\nb", 4), "a b");
+        assert_eq!(cut("abc", 0), "");
+    }
+
+    #[test]
+    fn bars_and_dots_stay_in_their_width() {
+        for share in [f64::NAN, -1.0, 0.0, 0.5, 1.0, 7.0] {
+            assert_eq!(bar(share, 10).chars().count(), 10);
+        }
+        assert_eq!(dot_plot(0.25, 0.5, 0.75, 9), "··├─●─┤··");
+        assert_eq!(dot_plot(1.0, 1.0, 1.0, 5), "····●");
+    }
+}

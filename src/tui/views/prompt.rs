@@ -1,0 +1,201 @@
+//! One prompt, word by word against its parent or the seed.
+
+use std::fmt::Write as _;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Wrap};
+use shiftproof_search::event::Origin;
+use shiftproof_tasks::{Prompt, PromptId};
+use similar::{ChangeTag, TextDiff};
+
+use super::super::state::State;
+use super::super::ui::Ui;
+use super::{candidates, points};
+use crate::report::score;
+
+/// Lines a prompt can be scrolled through.
+pub const LINES: usize = 10_000;
+
+/// A whole prompt as text.
+pub fn text(prompt: &Prompt) -> String {
+    let mut text = prompt.instruction.clone();
+    for demonstration in &prompt.demonstrations {
+        text.push_str("\n\n");
+        text.push_str(&demonstration.input);
+        text.push_str("\n=> ");
+        text.push_str(&demonstration.answer);
+    }
+    text
+}
+
+/// What a candidate is compared with: its first parent, or the seed.
+fn base(state: &State, ui: &Ui, id: PromptId) -> Option<(PromptId, &'static str)> {
+    let parent = state.summary.candidates.get(&id)?.parents.first().copied();
+    let known = |id: &PromptId| state.summary.candidates.contains_key(id);
+    match parent.filter(known) {
+        Some(parent) if !ui.against_seed => Some((parent, "its parent")),
+        _ => Some((state.summary.seed()?, "the seed")),
+    }
+}
+
+/// Draws the view.
+pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
+    let theme = ui.theme;
+    let Some(id) = ui.selected(state).map(|place| state.order[place]) else {
+        let text = Paragraph::new(" no candidate is proposed yet").style(theme.faint());
+        frame.render_widget(text, area);
+        return;
+    };
+    let Some(standing) = state.summary.candidates.get(&id) else {
+        return;
+    };
+    let (mark, word) = candidates::sign(state, id);
+    let mut head = format!(" {mark} {word} · {id:#} · {}", standing.origin);
+    if let Some(score) = standing.score {
+        let _ = write!(head, " · score {}", points(score));
+    }
+    if !standing.parents.is_empty() {
+        let parents: Vec<String> = standing.parents.iter().map(|p| format!("{p:#}")).collect();
+        let _ = write!(head, " · from {}", parents.join(", "));
+    }
+    let mut lines = vec![Line::styled(head, theme.heading())];
+    if let Some(reason) = &standing.reason {
+        lines.push(Line::styled(format!(" {reason}"), theme.faint()));
+    }
+    if !standing.groups.is_empty() {
+        let groups = standing.groups.iter();
+        let groups: Vec<String> = groups
+            .map(|group| format!("{} {}", group.group, score(group)))
+            .collect();
+        lines.push(Line::from(format!(" {}", groups.join(" · "))));
+    }
+    lines.push(Line::default());
+    let new = text(&standing.prompt);
+    let other = base(state, ui, id).filter(|(other, _)| *other != id);
+    match other.and_then(|(other, what)| Some((state.summary.candidates.get(&other)?, other, what)))
+    {
+        Some((old, other, what)) if standing.origin != Origin::Seed => {
+            lines.push(Line::from(vec![
+                Span::styled(format!("against {what} {other:#}: "), theme.faint()),
+                Span::styled("[-gone-]", theme.deleted()),
+                Span::raw(" "),
+                Span::styled("{+new+}", theme.inserted()),
+                Span::styled("   d: the other way", theme.faint()),
+            ]));
+            lines.push(Line::default());
+            lines.extend(diff(&text(&old.prompt), &new, ui));
+        }
+        _ => {
+            let what = if standing.origin == Origin::Seed {
+                "the seed: the prompt in use today"
+            } else {
+                "nothing to compare with"
+            };
+            lines.push(Line::styled(what, theme.faint()));
+            lines.push(Line::default());
+            lines.extend(new.lines().map(|line| Line::from(line.to_owned())));
+        }
+    }
+    let scroll = ui.row.min(lines.len().saturating_sub(1)) as u16;
+    let text = Paragraph::new(lines).wrap(Wrap { trim: false });
+    frame.render_widget(text.scroll((scroll, 0)), area);
+}
+
+/// A word diff: deleted words in `[-…-]`, new ones in `{+…+}`.
+fn diff(old: &str, new: &str, ui: &Ui) -> Vec<Line<'static>> {
+    let changes = TextDiff::from_words(old, new);
+    let mut lines = vec![Line::default()];
+    let plain = ratatui::style::Style::new();
+    // Words in a row that changed are shown as one change: what is gone, then
+    // what is new. Blanks between two of them belong to both.
+    let (mut gone, mut fresh, mut blank) = (String::new(), String::new(), String::new());
+    let close = |lines: &mut Vec<Line<'static>>, gone: &mut String, fresh: &mut String| {
+        for (text, left, right, style) in [
+            (gone, "[-", "-]", ui.theme.deleted()),
+            (fresh, "{+", "+}", ui.theme.inserted()),
+        ] {
+            if text.is_empty() {
+                continue;
+            }
+            // Signs stand against the words, not against the blanks around them.
+            let (lead, rest) = text.split_at(text.len() - text.trim_start_matches(' ').len());
+            let word = rest.trim_end_matches(' ');
+            push(lines, lead, plain);
+            push(lines, &format!("{left}{word}{right}"), style);
+            push(lines, &rest[word.len()..], plain);
+            text.clear();
+        }
+    };
+    for change in changes.iter_all_changes() {
+        let text = change.value();
+        match change.tag() {
+            ChangeTag::Equal if text.trim_matches(' ').is_empty() => blank.push_str(text),
+            ChangeTag::Equal => {
+                close(&mut lines, &mut gone, &mut fresh);
+                push(&mut lines, &std::mem::take(&mut blank), plain);
+                push(&mut lines, text, plain);
+            }
+            tag => {
+                if gone.is_empty() && fresh.is_empty() {
+                    push(&mut lines, &std::mem::take(&mut blank), plain);
+                }
+                for side in [&mut gone, &mut fresh] {
+                    if !side.is_empty() {
+                        side.push_str(&blank);
+                    }
+                }
+                blank.clear();
+                if tag == ChangeTag::Delete {
+                    gone.push_str(text);
+                } else {
+                    fresh.push_str(text);
+                }
+            }
+        }
+    }
+    close(&mut lines, &mut gone, &mut fresh);
+    push(&mut lines, &blank, plain);
+    lines
+}
+
+fn push(lines: &mut Vec<Line<'static>>, text: &str, style: ratatui::style::Style) {
+    for (index, piece) in text.split('\n').enumerate() {
+        if index > 0 {
+            lines.push(Line::default());
+        }
+        if let (Some(line), false) = (lines.last_mut(), piece.is_empty()) {
+            line.push_span(Span::styled(piece.to_owned(), style));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::theme::{Depth, Theme};
+    use super::super::super::ui::Kind;
+    use super::*;
+
+    #[track_caller]
+    fn check(old: &str, new: &str, expect: &str) {
+        let ui = Ui::new(Kind::Run, "run", Theme::new(Depth::None));
+        let lines: Vec<String> = diff(old, new, &ui).iter().map(Line::to_string).collect();
+        assert_eq!(lines.join("\n"), expect);
+    }
+
+    #[test]
+    fn words_are_marked() {
+        check("Is it good?", "Is it good?", "Is it good?");
+        check("Is it good?", "Is it very good?", "Is it {+very+} good?");
+        check("a b c", "a c", "a [-b-] c");
+        check("one", "two", "[-one-]{+two+}");
+        check("a\nb", "a\nc", "a\n[-b-]{+c+}");
+        check("", "x", "{+x+}");
+        check(
+            "Is this customer review positive?",
+            "Classify the text positive?",
+            "[-Is this customer review-]{+Classify the text+} positive?",
+        );
+    }
+}
