@@ -151,7 +151,6 @@ impl Source for Watched {
         any |= news.restarted || !news.lines.is_empty();
         for line in &news.lines {
             state.apply(&line.event, false);
-            state.at_ms = Some(line.at_ms);
         }
         Ok(any)
     }
@@ -195,7 +194,6 @@ impl Replayed {
         };
         for line in &lines[skip..] {
             state.apply(&line.event, false);
-            state.at_ms = Some(line.at_ms);
         }
     }
 }
@@ -208,7 +206,6 @@ impl Source for Replayed {
         let lines = self.player.advance(passed, BITE);
         for line in lines {
             state.apply(&line.event, false);
-            state.at_ms = Some(line.at_ms);
         }
         self.show(ui);
         Ok(before != ui.playback)

@@ -60,8 +60,6 @@ pub struct State {
     pub events: u64,
     /// Whether the last event was told again by a resumed run.
     pub replayed: bool,
-    /// When the last event was first told, in ms since the Unix epoch.
-    pub at_ms: Option<u64>,
 }
 
 /// The leader at one moment.

@@ -233,7 +233,7 @@ fn curves(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
         Some(band) => format!(" {who}, {name}: {} ", with_interval(band)),
         None => format!(" {who}, {name} "),
     };
-    let mean = title("mean of groups", last.map(|point| point.mean));
+    let mean = title("mean", last.map(|point| point.mean));
     let worst = title("worst group", last.map(|point| point.worst));
     curve(state, ui, frame, halves[0], mean, scale, |point| point.mean);
     curve(state, ui, frame, halves[1], worst, scale, |point| {
