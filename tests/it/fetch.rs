@@ -359,6 +359,19 @@ fn names_are_looked_up_with_a_suggestion() {
     }
 }
 
+/// Data of several files: the archive is what is kept, under the same checks.
+#[test]
+fn an_archive_can_be_the_asset_itself() {
+    let mut stage = Stage::new(Format::Wheel).python(SERVE);
+    stage.asset.member = stage.asset.archive;
+    let path = stage.ensure().unwrap();
+    let kept = pinned("", &fs::read(&path).unwrap());
+    assert_eq!(kept.sha256, stage.asset.archive.sha256);
+    assert_eq!(stage.fetcher().state(&stage.asset), State::Verified);
+    assert_eq!(stage.ensure().unwrap(), path);
+    assert_eq!(stage.calls(), 1);
+}
+
 /// The real pip, offline, from a folder: it checks the hash first and runs nothing of the package.
 #[test]
 fn real_pip_hands_over_a_source_package_without_running_it() {

@@ -24,16 +24,19 @@ pub(super) struct Known {
     pub activity: Vec<u32>,
     /// Per item its users, sorted.
     users_of: Vec<Vec<u32>>,
-    /// Per user the items, in the order of the events.
-    items_of: Vec<Vec<u32>>,
+    /// Per user the different items, sorted.
+    different_of: Vec<Vec<u32>>,
     /// Per item: what followed it, how often.
     followers: BTreeMap<u32, BTreeMap<u32, u32>>,
     /// Per item: sum and number of its ratings, and of its likes.
     ratings: Vec<(f64, f64)>,
     likes: Vec<(f64, f64)>,
     genres: Vec<BTreeSet<String>>,
-    neighbours: RefCell<BTreeMap<u32, Arc<BTreeMap<u32, f64>>>>,
+    neighbours: RefCell<BTreeMap<u32, Near>>,
 }
+
+/// Items with their cosine.
+type Near = Arc<[(u32, f64)]>;
 
 /// One example as a baseline sees it.
 pub(super) struct Asked {
@@ -62,7 +65,7 @@ impl Known {
             catalogue: Arc::new(Catalogue::new(data.items.clone(), used.iter().copied())),
             activity: vec![0; data.users.len()],
             users_of: vec![Vec::new(); n],
-            items_of: vec![Vec::new(); data.users.len()],
+            different_of: vec![Vec::new(); data.users.len()],
             followers: BTreeMap::new(),
             ratings: vec![(0.0, 0.0); n],
             likes: vec![(0.0, 0.0); n],
@@ -81,7 +84,7 @@ impl Known {
             neighbours: RefCell::default(),
         };
         for event in &used {
-            let items = &mut known.items_of[event.user as usize];
+            let items = &mut known.different_of[event.user as usize];
             if let Some(last) = items.last() {
                 let next = known.followers.entry(*last).or_default();
                 *next.entry(event.item).or_default() += 1;
@@ -93,6 +96,10 @@ impl Known {
             if users.last() != Some(&event.user) {
                 users.push(event.user);
             }
+        }
+        for items in &mut known.different_of {
+            items.sort_unstable();
+            items.dedup();
         }
         for event in &all {
             let likes = &mut known.likes[event.item as usize];
@@ -108,24 +115,24 @@ impl Known {
     }
 
     /// Cosine of two items over their users: |A ∩ B| / √(|A| |B|), for all
-    /// items that share a user with `item`.
-    fn neighbours(&self, item: u32) -> Arc<BTreeMap<u32, f64>> {
+    /// items that share a user with `item`, sorted by item.
+    fn neighbours(&self, item: u32) -> Near {
         if let Some(known) = self.neighbours.borrow().get(&item) {
             return Arc::clone(known);
         }
         let users = &self.users_of[item as usize];
-        let mut shared: BTreeMap<u32, u32> = BTreeMap::new();
+        let mut shared = vec![0_u32; self.users_of.len()];
         for user in users {
-            let items: BTreeSet<u32> = self.items_of[*user as usize].iter().copied().collect();
-            for other in items {
-                *shared.entry(other).or_default() += 1;
+            for other in &self.different_of[*user as usize] {
+                shared[*other as usize] += 1;
             }
         }
-        let cosine = |(other, n): (u32, u32)| {
-            let sizes = users.len() as f64 * self.users_of[other as usize].len() as f64;
-            (other, f64::from(n) / sizes.sqrt())
+        let cosine = |(other, n): (usize, u32)| {
+            let sizes = users.len() as f64 * self.users_of[other].len() as f64;
+            (other as u32, f64::from(n) / sizes.sqrt())
         };
-        let found: Arc<BTreeMap<u32, f64>> = Arc::new(shared.into_iter().map(cosine).collect());
+        let met = (0..).zip(shared).filter(|(_, n)| *n > 0);
+        let found: Near = met.map(cosine).collect();
         self.neighbours
             .borrow_mut()
             .insert(item, Arc::clone(&found));
@@ -161,6 +168,8 @@ fn lists(spec: &RecSpec, data: &Interactions, known: &Known, asked: &[Asked]) ->
         let from = met.len().saturating_sub(spec.history);
         met[from..].iter().map(|event| event.item).collect()
     };
+    // Above any item's count, so that popularity only breaks ties of followers.
+    let above = 1.0 + known.activity.iter().map(|n| f64::from(*n)).sum::<f64>();
     let rank = |name: &str, score: &dyn Fn(&Asked, &[u32]) -> Vec<f64>| Baseline {
         name: name.to_owned(),
         predictions: asked
@@ -181,7 +190,11 @@ fn lists(spec: &RecSpec, data: &Interactions, known: &Known, asked: &[Asked]) ->
                 .into_iter()
                 .map(|item| known.neighbours(item))
                 .collect();
-            let score = |item: &u32| near.iter().filter_map(|near| near.get(item)).sum();
+            let cosine = |near: &Near, item: u32| {
+                let at = near.binary_search_by_key(&item, |(other, _)| *other);
+                at.map_or(0.0, |at| near[at].1)
+            };
+            let score = |item: &u32| near.iter().map(|near| cosine(near, *item)).sum();
             items.iter().map(score).collect()
         }),
         // Counts of what followed the last item; popularity orders the rest.
@@ -189,9 +202,7 @@ fn lists(spec: &RecSpec, data: &Interactions, known: &Known, asked: &[Asked]) ->
             let last = recent(one).last().copied();
             let next = last.and_then(|last| known.followers.get(&last));
             let follows = |item: &u32| next.and_then(|next| next.get(item)).copied().unwrap_or(0);
-            let total =
-                asked.len() as f64 + known.activity.iter().map(|n| f64::from(*n)).sum::<f64>();
-            let score = |item: &u32| f64::from(follows(item)) + popularity(*item) / (total + 1.0);
+            let score = |item: &u32| f64::from(follows(item)) + popularity(*item) / above;
             items.iter().map(score).collect()
         }),
         rank("genre-overlap", &|one, items| {
