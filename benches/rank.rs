@@ -84,12 +84,36 @@ fn main() {
 
 /// Titles as catalogues have them: some long, some short, many that begin alike.
 fn titles(count: usize) -> Vec<String> {
-    let heads = ["The", "A", "Last", "My Own Private", "Return of the", "Seven"];
-    let nouns = [
-        "River", "Winter", "Detective", "Garden", "Empire", "Stranger", "Piano", "Heat", "Voyage",
-        "Daughter", "Mountain", "Carnival",
+    let heads = [
+        "The",
+        "A",
+        "Last",
+        "My Own Private",
+        "Return of the",
+        "Seven",
     ];
-    let tails = ["", " II", " in Paris", " of the Night", ": The Beginning", " and Me"];
+    let nouns = [
+        "River",
+        "Winter",
+        "Detective",
+        "Garden",
+        "Empire",
+        "Stranger",
+        "Piano",
+        "Heat",
+        "Voyage",
+        "Daughter",
+        "Mountain",
+        "Carnival",
+    ];
+    let tails = [
+        "",
+        " II",
+        " in Paris",
+        " of the Night",
+        ": The Beginning",
+        " and Me",
+    ];
     (0..count)
         .map(|n| {
             let head = heads[n % heads.len()];

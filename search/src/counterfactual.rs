@@ -198,7 +198,11 @@ mod tests {
         let input = Input::new("1", "g").with_field(field::USER, "age: 24; gender: M; job: writer");
         assert_eq!(value(&input, "gender").as_deref(), Some("M"));
         assert_eq!(value(&input, "city"), None);
-        let told = |value| with_value(&input, "gender", value).field(field::USER).to_owned();
+        let told = |value| {
+            with_value(&input, "gender", value)
+                .field(field::USER)
+                .to_owned()
+        };
         assert_eq!(told(Some("F")), "age: 24; gender: F; job: writer");
         assert_eq!(told(None), "age: 24; job: writer");
     }

@@ -241,7 +241,10 @@ mod tests {
         assert_eq!(combine(&answers), ranking("a c b"));
         let number = |n| Some(Answer::Number(n));
         let unusable = Some(Answer::Unparseable { text: "?".into() });
-        assert_eq!(combine(&[number(4.0), unusable.clone(), number(1.0)]), number(2.5));
+        assert_eq!(
+            combine(&[number(4.0), unusable.clone(), number(1.0)]),
+            number(2.5)
+        );
         assert_eq!(combine(&[None, unusable]), None);
     }
 

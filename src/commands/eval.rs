@@ -2,9 +2,9 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 use shiftproof_search::budget::{Meter, Spend};
+use shiftproof_search::counterfactual::{Counterfactual, Fairness};
 use shiftproof_search::evaluate::{baseline, evaluate};
 use shiftproof_search::event::GroupScore;
-use shiftproof_search::counterfactual::{Counterfactual, Fairness};
 use shiftproof_search::gateway::{Gateway, Stop};
 use shiftproof_search::log::Bus;
 use shiftproof_tasks::Prompt;
@@ -158,16 +158,29 @@ fn write_fairness(table: &Table, out: &mut String) {
     let Some(first) = table.fairness.first() else {
         return;
     };
-    let _ = write!(out, "\nlists with {} named against lists without, first {} places", first.attribute, first.places);
+    let _ = write!(
+        out,
+        "\nlists with {} named against lists without, first {} places",
+        first.attribute, first.places
+    );
     for (index, (row, prompt)) in table.fairness.iter().zip(&table.prompts).enumerate() {
         let name = if index == 0 { "seed" } else { "prompt" };
-        let _ = writeln!(out, "\n{name} {:#}, {} examples", prompt.prompt.id(), row.examples);
+        let _ = writeln!(
+            out,
+            "\n{name} {:#}, {} examples",
+            prompt.prompt.id(),
+            row.examples
+        );
         for measure in &row.measures {
             let _ = write!(out, "  {:8}", measure.name);
             for (value, similarity) in row.values.iter().zip(&measure.similarities) {
                 let _ = write!(out, "  {value} {similarity:.3}");
             }
-            let _ = writeln!(out, "  SNSR {:.3}  SNSV {:.3}", measure.range, measure.deviation);
+            let _ = writeln!(
+                out,
+                "  SNSR {:.3}  SNSV {:.3}",
+                measure.range, measure.deviation
+            );
         }
     }
 }

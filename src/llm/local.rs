@@ -135,7 +135,10 @@ fn kind(call: &Call) -> Kind<'_> {
 }
 
 fn score(engine: &Engine, calls: &[Call], labels: &[String]) -> Vec<Result<Reply, LlmError>> {
-    let chats: Vec<Chat> = calls.iter().map(|call| chat(&call.request.messages)).collect();
+    let chats: Vec<Chat> = calls
+        .iter()
+        .map(|call| chat(&call.request.messages))
+        .collect();
     let scored = match engine.score(&chats, labels) {
         Ok(scored) => scored,
         Err(error) => return vec![Err(failed(&error)); calls.len()],

@@ -8,11 +8,7 @@ use super::{BaselineScores, score_as, worst};
 
 /// One line per method: its score of each group by this metric, the worst target
 /// group last.
-pub(crate) fn write(
-    metric: &str,
-    baselines: &[BaselineScores],
-    out: &mut String,
-) -> fmt::Result {
+pub(crate) fn write(metric: &str, baselines: &[BaselineScores], out: &mut String) -> fmt::Result {
     let score = |group: &GroupScore| score_as(metric, group);
     let Some(first) = baselines.first() else {
         return Ok(());

@@ -268,9 +268,7 @@ fn fits(form: &AnswerForm, label: &Label) -> bool {
         (
             AnswerForm::Ranking { candidates } | AnswerForm::Likelihood { candidates, .. },
             Label::Relevant(items),
-        ) => {
-            items.iter().any(|item| candidates.contains(item))
-        }
+        ) => items.iter().any(|item| candidates.contains(item)),
         // A choice may also be graded against free text.
         (AnswerForm::Text { .. } | AnswerForm::Choice { .. }, Label::Text(_)) => true,
         _ => false,

@@ -153,11 +153,18 @@ impl Metric {
             value: match self {
                 Self::MacroF1 => classes::macro_f1(observations),
                 Self::Auc => classes::auc(observations),
-                Self::Mae => numbers::errors(observations).map(|e| numbers::score(numbers::mae(&e))),
-                Self::Rmse => numbers::errors(observations).map(|e| numbers::score(numbers::rmse(&e))),
+                Self::Mae => {
+                    numbers::errors(observations).map(|e| numbers::score(numbers::mae(&e)))
+                }
+                Self::Rmse => {
+                    numbers::errors(observations).map(|e| numbers::score(numbers::rmse(&e)))
+                }
                 Self::Bleu => text::corpus(observations),
                 mean_of_grades => {
-                    debug_assert!(mean_of_grades.is_mean(), "{mean_of_grades} needs its own rule");
+                    debug_assert!(
+                        mean_of_grades.is_mean(),
+                        "{mean_of_grades} needs its own rule"
+                    );
                     mean(observations)
                 }
             },

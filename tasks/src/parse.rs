@@ -54,10 +54,12 @@ pub fn parse(form: &AnswerForm, reply: &Reply) -> Answer {
         AnswerForm::Number { min, max } => after_thoughts(&reply.text)
             .and_then(|text| number::from_text(*min, *max, text, cut_off))
             .map(Answer::Number),
-        AnswerForm::Ranking { candidates } | AnswerForm::Likelihood { candidates, .. } => after_thoughts(&reply.text)
-            .map(|text| ranking::from_text(candidates, text))
-            .filter(|items| !items.is_empty())
-            .map(Answer::Ranking),
+        AnswerForm::Ranking { candidates } | AnswerForm::Likelihood { candidates, .. } => {
+            after_thoughts(&reply.text)
+                .map(|text| ranking::from_text(candidates, text))
+                .filter(|items| !items.is_empty())
+                .map(Answer::Ranking)
+        }
         AnswerForm::Text { .. } => after_thoughts(&reply.text)
             .map(str::trim)
             .filter(|text| !text.is_empty())

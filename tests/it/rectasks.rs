@@ -158,7 +158,13 @@ async fn options_of_tasks_are_checked() {
     ended.expect(2, &["unknown key `histroy`", "did you mean `history`?"]);
     study(&desk, &server, "kind = \"llmrank\"\nmetric = \"ndgc@10\"");
     let ended = desk.run(&["doctor"]).await;
-    ended.expect(2, &["there is no metric \"ndgc@10\"", "did you mean \"ndcg@10\"?"]);
+    ended.expect(
+        2,
+        &[
+            "there is no metric \"ndgc@10\"",
+            "did you mean \"ndcg@10\"?",
+        ],
+    );
     study(&desk, &server, "kind = \"llmrnk\"");
     let ended = desk.run(&["doctor"]).await;
     ended.expect(2, &["task.kind is \"llmrnk\"", "llmrank", "tallrec"]);
@@ -182,12 +188,20 @@ async fn lists_are_compared_with_and_without_an_attribute() {
     assert_eq!(blind["values"], serde_json::json!(["F", "M"]));
     assert_eq!(blind["examples"], 40);
     for measure in blind["measures"].as_array().unwrap() {
-        assert_eq!((&measure["range"], &measure["deviation"]), (&0.0.into(), &0.0.into()));
+        assert_eq!(
+            (&measure["range"], &measure["deviation"]),
+            (&0.0.into(), &0.0.into())
+        );
     }
-    assert_eq!(blind["measures"][0]["similarities"], serde_json::json!([1.0, 1.0]));
+    assert_eq!(
+        blind["measures"][0]["similarities"],
+        serde_json::json!([1.0, 1.0])
+    );
     let biased = measured(|seen| {
         let text = seen.prompt();
-        let list = text.split_once("Candidates:\n").map_or("", |(_, list)| list);
+        let list = text
+            .split_once("Candidates:\n")
+            .map_or("", |(_, list)| list);
         let mut titles: Vec<&str> = list.lines().collect();
         if text.contains("gender: F") {
             titles.reverse();

@@ -153,7 +153,9 @@ impl Induce {
         let form = chunk
             .first()
             .map(|example| view.task.answer_form(&example.input));
-        let is_ranking = form.as_ref().is_some_and(|form| form.candidates().is_some());
+        let is_ranking = form
+            .as_ref()
+            .is_some_and(|form| form.candidates().is_some());
         let mut text = String::from(if is_ranking {
             "A recommender was given one instruction and followed it for every user below. Each \
              output is what the user really chose next.\n\n"

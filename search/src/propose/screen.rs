@@ -132,9 +132,30 @@ impl Screen {
             Some(AnswerForm::Ranking { .. } | AnswerForm::Likelihood { .. }) => mentions(
                 text,
                 &[
-                    "candidate", "item", "title", "user", "viewer", "reader", "customer", "person",
-                    "people", "next", "history", "watch", "movie", "film", "book", "product",
-                    "game", "song", "article", "story", "stories", "choice", "chose", "choose",
+                    "candidate",
+                    "item",
+                    "title",
+                    "user",
+                    "viewer",
+                    "reader",
+                    "customer",
+                    "person",
+                    "people",
+                    "next",
+                    "history",
+                    "watch",
+                    "movie",
+                    "film",
+                    "book",
+                    "product",
+                    "game",
+                    "song",
+                    "article",
+                    "story",
+                    "stories",
+                    "choice",
+                    "chose",
+                    "choose",
                 ],
             ),
             Some(AnswerForm::Text { .. }) | None => true,
@@ -251,7 +272,9 @@ mod tests {
         );
         assert!(stars.accept_on_topic("Rate it from 1 to 5 stars.").is_ok());
         assert_eq!(
-            stars.accept_on_topic("Write a poem about the sea.").unwrap_err(),
+            stars
+                .accept_on_topic("Write a poem about the sea.")
+                .unwrap_err(),
             "it asks for no number"
         );
         let list = screen(AnswerForm::Ranking { candidates: vec![] });
@@ -263,7 +286,9 @@ mod tests {
         let instruction = "Recommend the film that the user will watch next.";
         assert_eq!(text(&scored, instruction), instruction);
         assert_eq!(
-            scored.accept_on_topic("Recommend the weather in Paris today.").unwrap_err(),
+            scored
+                .accept_on_topic("Recommend the weather in Paris today.")
+                .unwrap_err(),
             "it speaks of no item or user"
         );
     }

@@ -25,7 +25,11 @@ pub(super) fn rank(engine: &Engine, calls: &[Call]) -> Vec<Result<Reply, LlmErro
                 candidates.as_slice(),
                 prior.as_slice(),
             ),
-            _ => (call.request.messages.as_slice(), [].as_slice(), [].as_slice()),
+            _ => (
+                call.request.messages.as_slice(),
+                [].as_slice(),
+                [].as_slice(),
+            ),
         })
         .collect();
     let neutral = neutral(engine, &asked);
@@ -156,7 +160,12 @@ mod tests {
     fn every_score_is_that_of_its_own_call() {
         let engine = small();
         let calls = [
-            call("watched good", "next:", &["bad film", "good", "a film 2"], true),
+            call(
+                "watched good",
+                "next:",
+                &["bad film", "good", "a film 2"],
+                true,
+            ),
             call("watched bad", "next:", &["good", "other"], true),
             call("watched bad", "", &["good", "other"], false),
             call("watched", "", &[], false),
@@ -185,7 +194,12 @@ mod tests {
         let expected = engine.score_each(&[pair]).remove(0).unwrap();
         assert!((first[0].prior.unwrap() - expected.logprobs[0]).abs() < 1e-4);
         assert_eq!(first[0].tokens as usize, expected.label_tokens[0]);
-        let third = together[2].as_ref().unwrap().candidate_scores.as_ref().unwrap();
+        let third = together[2]
+            .as_ref()
+            .unwrap()
+            .candidate_scores
+            .as_ref()
+            .unwrap();
         assert!(third.iter().all(|score| score.prior.is_none()));
     }
 }

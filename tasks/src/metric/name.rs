@@ -6,7 +6,16 @@ use super::Metric;
 use crate::suggest;
 
 const NAMES: [&str; 11] = [
-    "accuracy", "macro-f1", "auc", "ndcg@10", "hr@10", "mrr", "recall@10", "mae", "rmse", "rouge-l",
+    "accuracy",
+    "macro-f1",
+    "auc",
+    "ndcg@10",
+    "hr@10",
+    "mrr",
+    "recall@10",
+    "mae",
+    "rmse",
+    "rouge-l",
     "bleu",
 ];
 

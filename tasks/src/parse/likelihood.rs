@@ -96,9 +96,18 @@ mod tests {
             score(-8.0, 2, Some(-8.0)),
         ];
         let first = |scoring| rank(&titles, &scores, scoring).unwrap();
-        assert_eq!(first(Scoring::Total), ["Heat", "Big", "Up", "The Long Goodbye"]);
-        assert_eq!(first(Scoring::Mean), ["The Long Goodbye", "Heat", "Big", "Up"]);
-        assert_eq!(first(Scoring::Corrected), ["The Long Goodbye", "Heat", "Big", "Up"]);
+        assert_eq!(
+            first(Scoring::Total),
+            ["Heat", "Big", "Up", "The Long Goodbye"]
+        );
+        assert_eq!(
+            first(Scoring::Mean),
+            ["The Long Goodbye", "Heat", "Big", "Up"]
+        );
+        assert_eq!(
+            first(Scoring::Corrected),
+            ["The Long Goodbye", "Heat", "Big", "Up"]
+        );
         assert_eq!(Scoring::default_for(&scores), Scoring::Corrected);
         assert_eq!(Scoring::default_for(&[score(-1.0, 1, None)]), Scoring::Mean);
     }
@@ -108,6 +117,9 @@ mod tests {
         let titles = ["Heat".to_owned()];
         assert_eq!(rank(&titles, &[], Scoring::Mean), None);
         assert_eq!(rank(&[], &[], Scoring::Mean), None);
-        assert_eq!(rank(&titles, &[score(f64::NAN, 1, None)], Scoring::Mean), None);
+        assert_eq!(
+            rank(&titles, &[score(f64::NAN, 1, None)], Scoring::Mean),
+            None
+        );
     }
 }

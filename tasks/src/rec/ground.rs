@@ -97,7 +97,14 @@ impl Titles {
         let mut found: Vec<String> = Vec::new();
         for sentence in text.split_inclusive(['.', '!', '?', '\n']) {
             let words = format!(" {} ", fold(sentence));
-            let negated = [" not ", " never ", " avoid ", " isn t ", " wouldn t ", " don t "];
+            let negated = [
+                " not ",
+                " never ",
+                " avoid ",
+                " isn t ",
+                " wouldn t ",
+                " don t ",
+            ];
             if negated.iter().any(|negation| words.contains(negation)) {
                 continue;
             }
@@ -231,7 +238,8 @@ fn words(text: &str) -> String {
 fn without_year(key: &str) -> &str {
     match key.rsplit_once(' ') {
         Some((title, year))
-            if year.len() == 4 && (year.starts_with("19") || year.starts_with("20"))
+            if year.len() == 4
+                && (year.starts_with("19") || year.starts_with("20"))
                 && year.bytes().all(|b| b.is_ascii_digit()) =>
         {
             title

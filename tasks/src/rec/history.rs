@@ -136,7 +136,10 @@ mod tests {
         assert!(shown.contains("2. Big\nAfter these, the right recommendation was: Up\n"));
         assert_eq!(tell(Telling::None, 9), "");
         let nobody = Input::new("u", "g");
-        assert_eq!(Telling::Recency.tell(&nobody, field::HISTORY, 9, "x", None), "");
+        assert_eq!(
+            Telling::Recency.tell(&nobody, field::HISTORY, 9, "x", None),
+            ""
+        );
     }
 
     #[test]
@@ -158,7 +161,12 @@ mod tests {
         let catalogue = Catalogue::new(items.to_vec(), &[]);
         let fake = Telling::Fake.tell(&input(), field::HISTORY, 9, "watched", Some(&catalogue));
         assert_eq!(fake.lines().count(), 4);
-        assert!(!["Heat", "Big", "Up"].iter().any(|title| fake.contains(title)), "{fake}");
+        assert!(
+            !["Heat", "Big", "Up"]
+                .iter()
+                .any(|title| fake.contains(title)),
+            "{fake}"
+        );
     }
 
     #[test]

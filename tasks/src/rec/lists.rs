@@ -3,13 +3,7 @@
 use std::sync::LazyLock;
 
 /// Quotes that may open an item, each with what closes it.
-const QUOTES: [(char, char); 5] = [
-    ('"', '"'),
-    ('\'', '\''),
-    ('`', '`'),
-    ('“', '”'),
-    ('‘', '’'),
-];
+const QUOTES: [(char, char); 5] = [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('‘', '’')];
 
 /// The items that `text` lists, in order, without numbers, bullets, quotes and
 /// emphasis. Reads JSON and Python lists (quotes mixed, apostrophes inside),
@@ -65,7 +59,8 @@ pub fn items(text: &str) -> Vec<String> {
 
 /// The text after a reasoning model's thoughts.
 fn after_thoughts(text: &str) -> &str {
-    text.rsplit_once("</think>").map_or(text, |(_, answer)| answer)
+    text.rsplit_once("</think>")
+        .map_or(text, |(_, answer)| answer)
 }
 
 /// The items of the first `[…]` that holds any.
@@ -202,8 +197,7 @@ fn clean<'a>(items: impl IntoIterator<Item = &'a str>) -> Vec<String> {
 
 /// An item without number, emphasis, quotes around it and trailing separators.
 pub(crate) fn bare(item: &str) -> &str {
-    static AROUND: LazyLock<Vec<char>> =
-        LazyLock::new(|| "\"'`*_“”‘’ \t".chars().collect());
+    static AROUND: LazyLock<Vec<char>> = LazyLock::new(|| "\"'`*_“”‘’ \t".chars().collect());
     let item = item.trim();
     let item = unmarked(item).unwrap_or(item);
     let item = item.trim_end_matches([',', ';', ' ']);

@@ -147,7 +147,10 @@ fn candidates_of_any_number_score_as_they_do_alone() {
     let catalogue: Vec<String> = (0..400).map(|n| format!("film {n}")).collect();
     let pairs = [
         (Chat::user("watched: good"), catalogue),
-        (Chat::user("watched: bad"), vec!["a".into(), "bad one".into()]),
+        (
+            Chat::user("watched: bad"),
+            vec!["a".into(), "bad one".into()],
+        ),
         (Chat::user("watched: good"), vec![String::new()]),
     ];
     let mut results = engine.score_each(&pairs).into_iter();
@@ -162,8 +165,14 @@ fn candidates_of_any_number_score_as_they_do_alone() {
                 .remove(0)
                 .unwrap();
             let (alone, together) = (alone.logprobs[0], scored.logprobs[index]);
-            assert!((alone - together).abs() < 1e-4, "{candidate}: {alone}, {together}");
-            assert_eq!(scored.label_tokens[index], engine.encode(candidate).unwrap().len());
+            assert!(
+                (alone - together).abs() < 1e-4,
+                "{candidate}: {alone}, {together}"
+            );
+            assert_eq!(
+                scored.label_tokens[index],
+                engine.encode(candidate).unwrap().len()
+            );
         }
     }
     // An empty candidate fails its own chat only.

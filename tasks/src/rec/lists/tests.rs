@@ -66,7 +66,10 @@ fn written(titles: &[&str]) -> Vec<String> {
             "Based on the history, I would rank them so:\n\n{}\n\nLet me know if you need more.",
             lines(&numbered)
         ),
-        format!("<think>A thriller first, then…</think>\n{}", lines(&numbered)),
+        format!(
+            "<think>A thriller first, then…</think>\n{}",
+            lines(&numbered)
+        ),
         lines(&|_, title| title.to_owned()),
         lines(&|n, title| format!("{n}. {title},")),
     ]
@@ -97,9 +100,18 @@ fn other_shapes() {
     let list = |text: &str, expected: &[&str]| assert_eq!(items(text), expected, "{text}");
     list("1. Heat 2. Big 3. Up", &["Heat", "Big", "Up"]);
     list("Heat > Big > Up", &["Heat", "Big", "Up"]);
-    list("Heat, Godfather, The (1972), Big", &["Heat", "Godfather, The (1972)", "Big"]);
-    list("I recommend these films: \"Heat\", \"Big\"", &["Heat", "Big"]);
-    list("[{\"title\": \"Heat\"}, {\"title\": \"Big\"}]", &["Heat", "Big"]);
+    list(
+        "Heat, Godfather, The (1972), Big",
+        &["Heat", "Godfather, The (1972)", "Big"],
+    );
+    list(
+        "I recommend these films: \"Heat\", \"Big\"",
+        &["Heat", "Big"],
+    );
+    list(
+        "[{\"title\": \"Heat\"}, {\"title\": \"Big\"}]",
+        &["Heat", "Big"],
+    );
     list("['Heat', 'Big', 'Schind", &["Heat", "Big"]);
     list("Alien: Covenant", &["Alien: Covenant"]);
     list("12 Angry Men (1957)", &["12 Angry Men (1957)"]);

@@ -184,7 +184,11 @@ impl Task for Ranker {
                     likelihood::Scoring::Total | likelihood::Scoring::Mean => Vec::new(),
                 },
             },
-            By::List if field::entries(input.field(field::CANDIDATES)).next().is_none() => {
+            By::List
+                if field::entries(input.field(field::CANDIDATES))
+                    .next()
+                    .is_none() =>
+            {
                 AnswerForm::Text {
                     max_tokens: 24 * LISTED,
                 }

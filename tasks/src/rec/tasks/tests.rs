@@ -101,7 +101,10 @@ fn tallrec_asks_as_the_paper_does_and_always_yes_is_worth_a_half() {
         .collect();
     assert_eq!(reduce(task.as_ref(), &examples, &knows), 1.0);
     assert_eq!(task.demonstration(&examples[1]).answer, "No.");
-    assert!(task.render(&examples[1].input).contains("User Preference: none"));
+    assert!(
+        task.render(&examples[1].input)
+            .contains("User Preference: none")
+    );
 }
 
 /// An echo of the candidates' order scores what chance does: N@10 .227.
@@ -220,7 +223,10 @@ fn liu_rating_sequential_direct_and_texts() {
         "Liked before: Heat (1995); Alien (1979)\nDisliked before: Big (1988)\nTo be rated: Up (2009)"
     );
     assert_eq!(rating.metric(), Metric::Rmse);
-    assert_eq!(rating.score(&example, &Reply::text("4 out of 5")).value(), Some(1.0));
+    assert_eq!(
+        rating.score(&example, &Reply::text("4 out of 5")).value(),
+        Some(1.0)
+    );
 
     let sequential = declare::<LiuSpec>(serde_json::json!({ "form": "sequential" }));
     let mut next = listwise(3, 4);
@@ -292,7 +298,10 @@ fn prompt4nr_margins_survive_a_biased_model_and_views_are_averaged() {
     assert_eq!(request.answer.labels().unwrap().len(), 8);
     assert_eq!(biased(all.as_ref(), 8), 1.0);
     let text = Reply::text("Interesting.");
-    assert_eq!(all.parse(&examples[0].input, &text).vote().as_deref(), Some("yes"));
+    assert_eq!(
+        all.parse(&examples[0].input, &text).vote().as_deref(),
+        Some("yes")
+    );
     let withheld = Reply {
         finish: Finish::Filtered,
         ..scored(&[0.0; 8])
@@ -308,7 +317,12 @@ fn m6_tells_context_and_candidate_within_its_budget() {
         task.render(&example.input),
         "A user (age: 24).\nThe user watched title: Big.\nThe candidate is title: Up; year: 2009."
     );
-    assert_eq!(task.parse(&example.input, &scored(&[-1.0, -2.0])).vote().as_deref(), Some("yes"));
+    assert_eq!(
+        task.parse(&example.input, &scored(&[-1.0, -2.0]))
+            .vote()
+            .as_deref(),
+        Some("yes")
+    );
 }
 
 #[test]
@@ -330,11 +344,18 @@ fn gpt4rec_queries_find_titles_the_user_has_not_had() {
             let item = catalogue.find(title).unwrap();
             catalogue.items()[item as usize].attributes["genres"].clone()
         };
-        titles.iter().map(of).collect::<std::collections::BTreeSet<_>>().len()
+        titles
+            .iter()
+            .map(of)
+            .collect::<std::collections::BTreeSet<_>>()
+            .len()
     };
     assert!(genres(&found("1. comedy\n2. crime")) > genres(&found("crime")));
     let nothing = Reply::text("zzz");
-    assert!(matches!(task.parse(&input, &nothing), Answer::Unparseable { .. }));
+    assert!(matches!(
+        task.parse(&input, &nothing),
+        Answer::Unparseable { .. }
+    ));
     assert!(refused::<Gpt4RecSpec>(serde_json::json!({}), None).contains("searches a catalogue"));
 }
 
