@@ -188,6 +188,9 @@ pub struct Eval {
     /// calls per example).
     #[arg(long, value_name = "ATTRIBUTE")]
     pub fair: Option<String>,
+    /// Also write every grade to this folder, for `bench select`.
+    #[arg(long, value_name = "DIR")]
+    pub record: Option<PathBuf>,
 }
 
 /// Decide about a prompt.
@@ -574,6 +577,12 @@ pub struct BenchSelect {
     /// Folders of recorded outcomes (docs/selection.md tells their format).
     #[arg(value_name = "DIR")]
     pub folders: Vec<PathBuf>,
+    /// Also replay what this run graded; repeatable.
+    #[arg(long = "run", value_name = "RUN")]
+    pub runs: Vec<String>,
+    /// Where runs are kept.
+    #[command(flatten)]
+    pub store: StoreArgs,
     /// Also replay this many planted worlds of each family.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub planted: u64,

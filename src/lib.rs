@@ -26,5 +26,6 @@ pub mod session;
 pub mod study;
 #[cfg_attr(not(feature = "tui"), path = "no_tui.rs")]
 pub mod tui;
+mod words;
 
 pub use app::App;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use shiftproof_search::replay::{self, Contestant, Matrix, Plan, Planted, Report, Setting};
 use shiftproof_search::select::{self, Spending};
 
-use super::{note, print, to_json};
+use super::{note, print, stored, to_json};
 use crate::cli::{Bench, BenchAction, BenchSelect};
 use crate::exit::{Exit, Failure};
 
@@ -81,6 +81,17 @@ fn worlds(args: &BenchSelect) -> Result<(Vec<Matrix>, Vec<Setting>), Failure> {
             load(&folder, &mut matrices, &mut settings)?;
         }
     }
+    for run in &args.runs {
+        let events = stored::events(&stored::folder(&args.store.store, run)?)?;
+        let matrix = Matrix::of_run(run, &events).ok_or_else(|| {
+            Failure::usage(format!(
+                "run {run} graded fewer than two prompts on ten examples of two groups: nothing to \
+                 choose. `shiftproof eval STUDY -p … --record DIR` records more"
+            ))
+        })?;
+        settings.extend(replay::settings(matrices.len(), &matrix));
+        matrices.push(matrix);
+    }
     for (name, world) in Planted::families() {
         for seed in 0..args.planted {
             let world = Planted {
@@ -98,7 +109,7 @@ fn worlds(args: &BenchSelect) -> Result<(Vec<Matrix>, Vec<Setting>), Failure> {
     });
     if settings.is_empty() {
         return Err(Failure::usage(
-            "nothing to replay: name a folder of recorded outcomes, or --planted N for N planted \
+            "nothing to replay: name a folder of recorded outcomes, --run RUN, or --planted N for N planted \
              worlds of each family; --filter may have left nothing",
         ));
     }

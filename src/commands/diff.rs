@@ -17,10 +17,10 @@ use crate::cli::{Colour, Diff, StudyArgs};
 use crate::exit::{Exit, Failure};
 use crate::gate::openings::{self, Opening};
 use crate::gate::prompts::Named;
-use crate::gate::words::{Piece, marked, pieces, visible};
 use crate::kinds::Kinds;
 use crate::report::{Summary, score as interval};
 use crate::session::Session;
+use crate::words::{Piece, flat, marked, pieces, visible};
 
 /// Confidence of the intervals shown, as everywhere in reports.
 const CONFIDENCE: f64 = 0.95;
@@ -58,7 +58,7 @@ pub(super) async fn run(args: Diff, kinds: &Kinds) -> Result<Exit, Failure> {
     };
     let (a, b) = (find(&args.a)?, find(&args.b)?);
     let mut shown = Shown {
-        pieces: pieces(&a.prompt, &b.prompt),
+        pieces: pieces(&flat(&a.prompt), &flat(&b.prompt)),
         differences: summary
             .as_ref()
             .map_or_else(Vec::new, |s| compared(s, &a, &b)),

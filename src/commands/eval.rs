@@ -1,15 +1,17 @@
 use std::fmt::Write as _;
+use std::path::Path;
 
 use serde::Serialize;
 use shiftproof_search::budget::{Meter, Spend};
 use shiftproof_search::control::Control;
 use shiftproof_search::counterfactual::{Counterfactual, Fairness};
-use shiftproof_search::evaluate::baseline;
+use shiftproof_search::evaluate::{Evaluation, baseline};
 use shiftproof_search::event::GroupScore;
 use shiftproof_search::gateway::{Gateway, Stop};
 use shiftproof_search::log::Bus;
-use shiftproof_tasks::Prompt;
+use shiftproof_search::replay::Matrix;
 use shiftproof_tasks::rec::field;
+use shiftproof_tasks::{Example, Prompt};
 
 use super::gate::score as evaluate;
 use super::{fetch_progress, note, open_ledger, print, resolve, to_json};
@@ -20,6 +22,7 @@ use crate::kinds::Kinds;
 use crate::progress::{Progress, Verbosity};
 use crate::report::{BaselineScores, grouped, score_as, worst, write_baselines};
 use crate::session::Session;
+use crate::words::flat;
 
 /// One prompt's scores.
 #[derive(Debug, Serialize)]
@@ -78,23 +81,7 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     };
     let task = session.built.task.as_ref();
     let fairness = match &args.fair {
-        Some(attribute) => {
-            let question = Counterfactual {
-                task,
-                gateway: &gateway,
-                model: &session.task_model.model,
-                attribute,
-            };
-            let unfit = || {
-                Failure::usage(format!(
-                    "--fair {attribute}: the task must rank items and its examples say \
-                     `{attribute}: …` in the field {:?}, with two values or more",
-                    field::USER
-                ))
-            };
-            let answers = question.ask(&prompts, &examples).await.map_err(stopped)?;
-            answers.ok_or_else(unfit)?
-        }
+        Some(attribute) => fair(&session, &gateway, attribute, &prompts, &examples).await?,
         None => Vec::new(),
     };
     let opening = Opening::now(
@@ -110,6 +97,9 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     }
     // Written down before it is seen.
     opening.record(&args.store.store, "shown")?;
+    if let Some(folder) = &args.record {
+        record(&session, &prompts, &evaluation, folder)?;
+    }
     let scores = evaluation.scores;
     let rows = prompts
         .into_iter()
@@ -150,9 +140,57 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn stopped(stop: Stop) -> Failure {
+/// Writes the grades down for [`bench`](super::bench).
+fn record(
+    session: &Session,
+    prompts: &[Prompt],
+    evaluation: &Evaluation,
+    folder: &Path,
+) -> Result<(), Failure> {
+    let grade = |grade: &Option<f64>| grade.map_or(f32::NAN, |grade| grade as f32);
+    let groups = &session.loaded.groups;
+    let matrix = Matrix::recorded(
+        &session.resolved.study.name,
+        prompts.iter().map(flat).collect(),
+        groups.iter().map(|group| group.name.clone()).collect(),
+        evaluation.groups.iter().map(|&g| g as u32).collect(),
+        evaluation.grades.iter().flatten().map(grade).collect(),
+    );
+    matrix
+        .write(folder)
+        .map_err(|error| Failure::data(error.to_string()))
+}
+
+/// How far the lists of each prompt move when an attribute of the user is named.
+async fn fair(
+    session: &Session,
+    gateway: &Gateway,
+    attribute: &str,
+    prompts: &[Prompt],
+    examples: &[Example],
+) -> Result<Vec<Fairness>, Failure> {
+    let question = Counterfactual {
+        task: session.built.task.as_ref(),
+        gateway,
+        model: &session.task_model.model,
+        attribute,
+    };
+    let answers = question
+        .ask(prompts, examples)
+        .await
+        .map_err(|stop| stopped(&stop))?;
+    answers.ok_or_else(|| {
+        Failure::usage(format!(
+            "--fair {attribute}: the task must rank items and its examples say \
+             `{attribute}: …` in the field {:?}, with two values or more",
+            field::USER
+        ))
+    })
+}
+
+fn stopped(stop: &Stop) -> Failure {
     Failure::new(
-        Exit::of(&stop),
+        Exit::of(stop),
         format!("{stop}\n  answers so far are stored; the same command goes on"),
     )
 }

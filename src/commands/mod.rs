@@ -36,7 +36,8 @@ use crate::study::{ModelSpec, Resolved, Study};
 /// Runs what the command line asks for.
 pub(crate) async fn run(cli: Cli, kinds: &Kinds) -> Result<Exit, Failure> {
     match cli.command {
-        Command::Optimize(args) => optimize::run(args, kinds).await,
+        // Large enough to be worth its own place on the heap.
+        Command::Optimize(args) => Box::pin(optimize::run(args, kinds)).await,
         Command::Eval(args) => eval::run(args, kinds).await,
         Command::Gate(args) => gate::run(args, kinds).await,
         Command::Diff(args) => diff::run(args, kinds).await,

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use shiftproof_search::event::Event;
 use shiftproof_search::log;
 
 use crate::exit::Failure;
@@ -44,17 +45,20 @@ pub(super) fn folder(store: &Path, run: &str) -> Result<PathBuf, Failure> {
 
 /// The fold of a run's events so far.
 pub(super) fn read(folder: &Path) -> Result<Named, Failure> {
-    let lines = log::read(&folder.join("events.jsonl"))
-        .map_err(|error| Failure::data(error.to_string()))?;
+    let events = events(folder)?;
     let name = folder
         .canonicalize()
         .ok()
         .and_then(|folder| Some(folder.file_name()?.to_string_lossy().into_owned()))
         .unwrap_or_else(|| folder.display().to_string());
-    Ok(Named::new(
-        name,
-        Summary::of(lines.iter().map(|line| &line.event)),
-    ))
+    Ok(Named::new(name, Summary::of(&events)))
+}
+
+/// A run's events so far.
+pub(super) fn events(folder: &Path) -> Result<Vec<Event>, Failure> {
+    let lines = log::read(&folder.join("events.jsonl"))
+        .map_err(|error| Failure::data(error.to_string()))?;
+    Ok(lines.into_iter().map(|line| line.event).collect())
 }
 
 /// The study a run began with; `None` for a run that kept none beside its log.

@@ -5,9 +5,9 @@ use std::fmt::{self, Write as _};
 use shiftproof_search::stats::Bounded;
 
 use super::baseline::short;
-use super::words::{flat, visible};
 use super::{Candidate, Contender, Report, Ruling, points, score, state_name};
 use crate::report::grouped;
+use crate::words::{flat, visible};
 
 impl Report {
     /// The report as Markdown. The comment on top lets a workflow find and

@@ -7,13 +7,13 @@
 
 pub mod baseline;
 pub mod decide;
+mod html;
 mod junit;
 mod markdown;
 pub mod openings;
 pub mod prompts;
 mod sarif;
 mod text;
-pub mod words;
 
 use std::path::Path;
 
@@ -248,6 +248,8 @@ pub enum Form {
     Junit,
     /// SARIF 2.1.0: results at the prompt's line.
     Sarif,
+    /// One page that needs nothing beside it.
+    Html,
 }
 
 impl Form {
@@ -260,8 +262,9 @@ impl Form {
             Some("md") => Ok(Self::Markdown),
             Some("xml") => Ok(Self::Junit),
             Some("sarif") => Ok(Self::Sarif),
+            Some("html") => Ok(Self::Html),
             _ => Err(Failure::usage(format!(
-                "cannot tell the form of {}: use the ending .txt, .json, .md, .xml (JUnit) or .sarif",
+                "cannot tell the form of {}: use the ending .txt, .json, .md, .html, .xml (JUnit) or .sarif",
                 path.display()
             ))),
         }
@@ -277,6 +280,7 @@ impl Report {
             Form::Markdown => Ok(self.markdown()),
             Form::Junit => Ok(self.junit()),
             Form::Sarif => to_json(&self.sarif()),
+            Form::Html => Ok(self.html()),
         }
     }
 

@@ -6,9 +6,9 @@ use shiftproof_search::event::GroupScore;
 use shiftproof_search::stats::Bounded;
 
 use super::baseline::short;
-use super::words::visible;
 use super::{Candidate, Contender, Mode, Report, points, score, state_name};
 use crate::report::{grouped, score as interval};
+use crate::words::visible;
 
 impl Report {
     /// The report as text.
@@ -166,7 +166,7 @@ fn width<'a>(names: impl Iterator<Item = &'a str>) -> usize {
 
 fn prompt(out: &mut String, what: &str, contender: &Contender) -> fmt::Result {
     writeln!(out, "\n{what} {:#} ({})", contender.id, contender.origin)?;
-    for line in super::words::flat(&contender.prompt).lines() {
+    for line in crate::words::flat(&contender.prompt).lines() {
         writeln!(out, "  > {}", visible(line))?;
     }
     Ok(())

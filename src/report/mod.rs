@@ -2,7 +2,6 @@
 
 mod baselines;
 mod compare;
-mod diff;
 mod facts;
 mod file;
 #[cfg(test)]

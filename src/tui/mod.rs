@@ -249,7 +249,7 @@ fn said(written: std::io::Result<PathBuf>) -> String {
 /// The name is the prompt's own, so that nothing else is written over.
 fn export(prompt: &Prompt, folder: &Path) -> std::io::Result<PathBuf> {
     let path = folder.join(format!("prompt-{:#}.txt", prompt.id()));
-    std::fs::write(&path, views::prompt::text(prompt) + "\n")?;
+    std::fs::write(&path, crate::words::flat(prompt) + "\n")?;
     std::path::absolute(path)
 }
 

@@ -12,8 +12,8 @@ use crate::select::Likeness;
 /// Why a directory cannot be read.
 #[derive(Debug, Error)]
 pub enum MatrixError {
-    /// The file cannot be read.
-    #[error("read {}: {source}", path.display())]
+    /// The file cannot be read or written.
+    #[error("cannot use {}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,

@@ -2,6 +2,7 @@
 
 mod matrix;
 mod planted;
+mod recorded;
 mod report;
 mod run;
 mod setting;

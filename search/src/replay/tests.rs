@@ -219,6 +219,26 @@ fn a_directory_is_read() {
     );
 }
 
+/// What is written is read again, missing outcomes included.
+#[test]
+fn a_matrix_survives_its_folder() {
+    let matrix = Matrix::recorded(
+        "own",
+        vec!["a".into(), "b, \"c\"".into()],
+        vec!["x".into(), "y, z".into()],
+        vec![0, 1, 1],
+        vec![1.0, 0.25, f32::NAN, 0.0, 1.0, 0.5],
+    );
+    let dir = tempfile::tempdir().unwrap();
+    matrix.write(dir.path()).unwrap();
+    let back = &load(dir.path()).unwrap()[0];
+    assert_eq!(back.groups, matrix.groups);
+    assert_eq!(back.group_of, matrix.group_of);
+    let bits = |m: &Matrix| m.outcomes.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(back), bits(&matrix));
+    assert!(back.prompts[1].ends_with("b, \"c\""));
+}
+
 #[test]
 fn errors_name_the_file_and_line() {
     #[track_caller]

@@ -280,7 +280,7 @@ fn truth(matrix: &Matrix, target: &[u32], left: &[f32]) -> Vec<f64> {
     truth
 }
 
-/// Mean, worst and CVaR10 over groups.
+/// Mean, worst and mean of the worst tenth over groups.
 fn summary(means: &[f64]) -> [f64; 3] {
     let mut known: Vec<(f64, f64)> = means
         .iter()

@@ -8,11 +8,12 @@ mod cost;
 mod run;
 mod search;
 
+pub(crate) use charts::{Row, dot_plot};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Named;
 use super::compare::Comparison;
-use super::diff::{Piece, PieceKind};
+use crate::words::{Change, Piece};
 
 /// The style of every page.
 const STYLE: &str = include_str!("style.css");
@@ -60,10 +61,10 @@ pub(super) fn report(runs: &[Named]) -> String {
 pub(crate) fn diff(pieces: &[Piece]) -> Markup {
     html! {
         @for piece in pieces {
-            @match piece.kind {
-                PieceKind::Both => (piece.text),
-                PieceKind::Old => del { (piece.text) },
-                PieceKind::New => ins { (piece.text) },
+            @match piece.change {
+                Change::Kept => (piece.text),
+                Change::Removed => del { (piece.text) },
+                Change::Added => ins { (piece.text) },
             }
         }
     }

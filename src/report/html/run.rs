@@ -7,9 +7,9 @@ use super::charts::{Row, dot_plot};
 use super::cost::{self, usd};
 use super::{diff, figure, scrolling, search};
 use crate::report::capital;
-use crate::report::diff::{prompt_text, words};
 use crate::report::facts::{gaps, machine, regressed};
 use crate::report::{Named, Summary, Tone, difference, grouped, score, worst};
+use crate::words::{flat, pieces};
 
 /// A page's body.
 pub(super) fn whole(run: &Named) -> Markup {
@@ -129,11 +129,11 @@ fn prompt(summary: &Summary) -> Markup {
         return html! {};
     };
     let id = selected.prompt.id();
-    let new = prompt_text(&selected.prompt);
+    let new = flat(&selected.prompt);
     let old = summary
         .seed()
         .and_then(|seed| summary.candidates.get(&seed))
-        .map(|seed| prompt_text(&seed.prompt));
+        .map(|seed| flat(&seed.prompt));
     html! {
         section {
             h2 { "Prompt" }
@@ -149,7 +149,7 @@ fn prompt(summary: &Summary) -> Markup {
                 Some(old) => {
                     h3 { "What changed" }
                     p.note { del { "struck out" } ": in the seed prompt only; " ins { "underlined" } ": new." }
-                    div.prompt { (diff(&words(&old, &new))) }
+                    div.prompt { (diff(&pieces(&old, &new))) }
                 },
                 None => {},
             }

@@ -8,9 +8,9 @@ use shiftproof_tasks::PromptId;
 
 use super::charts::{Step, learning_curve};
 use super::{diff, scrolling};
-use crate::report::diff::{prompt_text, words};
 use crate::report::facts::lineage;
 use crate::report::{PhaseSummary, Standing, Summary, grouped};
+use crate::words::{flat, pieces};
 
 /// The leader and the seed prompt after each race.
 pub(super) fn curve(summary: &Summary) -> Markup {
@@ -218,14 +218,14 @@ pub(super) fn descent(summary: &Summary) -> Markup {
 
 /// A prompt against the first of its parents.
 fn step(summary: &Summary, standing: &Standing) -> Markup {
-    let text = prompt_text(&standing.prompt);
+    let text = flat(&standing.prompt);
     let parent = standing
         .parents
         .first()
         .and_then(|id| summary.candidates.get(id));
     html! {
         @match parent {
-            Some(parent) => (diff(&words(&prompt_text(&parent.prompt), &text))),
+            Some(parent) => (diff(&pieces(&flat(&parent.prompt), &text))),
             None => (text),
         }
     }
@@ -264,7 +264,7 @@ pub(super) fn candidates(summary: &Summary) -> Markup {
                                 tr {
                                     th.l.wrap scope="row" {
                                         code { (format!("{id:#}")) } " "
-                                        (prompt_text(&standing.prompt))
+                                        (flat(&standing.prompt))
                                     }
                                     td.l { (standing.origin) }
                                     td { (points(standing.score)) }
@@ -287,10 +287,10 @@ pub(super) fn candidates(summary: &Summary) -> Markup {
 }
 
 fn text_of(summary: &Summary, id: PromptId) -> String {
-    summary.candidates.get(&id).map_or_else(
-        || "(not told)".into(),
-        |standing| prompt_text(&standing.prompt),
-    )
+    summary
+        .candidates
+        .get(&id)
+        .map_or_else(|| "(not told)".into(), |standing| flat(&standing.prompt))
 }
 
 fn points(score: Option<f64>) -> String {

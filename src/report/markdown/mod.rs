@@ -12,9 +12,9 @@ use shiftproof_search::event::{Contestant, Ending, GroupScore};
 pub(crate) use self::text::capital;
 use self::text::{code, fenced, inline, write_table};
 use super::compare::Comparison;
-use super::diff::prompt_text;
 use super::facts::{command, gaps, lineage, machine, regressed};
 use super::{Named, Summary, difference, grouped, score, worst};
+use crate::words::flat;
 
 /// The report of one run, or of several with their comparison first.
 pub(super) fn report(runs: &[Named]) -> String {
@@ -186,10 +186,10 @@ fn write_prompt(out: &mut String, summary: &Summary) {
         selected.origin,
         inline(summary.reason.as_deref().unwrap_or("no reason told"))
     );
-    let new = prompt_text(&selected.prompt);
+    let new = flat(&selected.prompt);
     let old = seed
         .and_then(|seed| summary.candidates.get(&seed))
-        .map(|seed| prompt_text(&seed.prompt))
+        .map(|seed| flat(&seed.prompt))
         .filter(|old| *old != new);
     let mut text = String::new();
     for line in old.iter().flat_map(|old| old.lines()) {

@@ -7,28 +7,16 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 use shiftproof_search::event::Origin;
-use shiftproof_tasks::{Prompt, PromptId};
-use similar::{ChangeTag, TextDiff};
+use shiftproof_tasks::PromptId;
 
 use super::super::state::State;
 use super::super::ui::Ui;
 use super::{candidates, points};
 use crate::report::score;
+use crate::words::{Change, flat, pieces};
 
 /// Lines a prompt can be scrolled through.
 pub const LINES: usize = 10_000;
-
-/// A whole prompt as text.
-pub fn text(prompt: &Prompt) -> String {
-    let mut text = prompt.instruction.clone();
-    for demonstration in &prompt.demonstrations {
-        text.push_str("\n\n");
-        text.push_str(&demonstration.input);
-        text.push_str("\n=> ");
-        text.push_str(&demonstration.answer);
-    }
-    text
-}
 
 /// What a candidate is compared with: its first parent, or the seed.
 fn base(state: &State, ui: &Ui, id: PromptId) -> Option<(PromptId, &'static str)> {
@@ -72,7 +60,7 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
         lines.push(Line::from(format!(" {}", groups.join(" · "))));
     }
     lines.push(Line::default());
-    let new = text(&standing.prompt);
+    let new = flat(&standing.prompt);
     let other = base(state, ui, id).filter(|(other, _)| *other != id);
     match other.and_then(|(other, what)| Some((state.summary.candidates.get(&other)?, other, what)))
     {
@@ -85,7 +73,7 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
                 Span::styled("   d: the other way", theme.faint()),
             ]));
             lines.push(Line::default());
-            lines.extend(diff(&text(&old.prompt), &new, ui));
+            lines.extend(diff(&flat(&old.prompt), &new, ui));
         }
         _ => {
             let what = if standing.origin == Origin::Seed {
@@ -105,58 +93,20 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
 
 /// A word diff: deleted words in `[-…-]`, new ones in `{+…+}`.
 fn diff(old: &str, new: &str, ui: &Ui) -> Vec<Line<'static>> {
-    let changes = TextDiff::from_words(old, new);
     let mut lines = vec![Line::default()];
     let plain = ratatui::style::Style::new();
-    // Words in a row that changed are shown as one change: what is gone, then
-    // what is new. Blanks between two of them belong to both.
-    let (mut gone, mut fresh, mut blank) = (String::new(), String::new(), String::new());
-    let close = |lines: &mut Vec<Line<'static>>, gone: &mut String, fresh: &mut String| {
-        for (text, left, right, style) in [
-            (gone, "[-", "-]", ui.theme.deleted()),
-            (fresh, "{+", "+}", ui.theme.inserted()),
-        ] {
-            if text.is_empty() {
-                continue;
-            }
-            // Signs stand against the words, not against the blanks around them.
-            let (lead, rest) = text.split_at(text.len() - text.trim_start_matches(' ').len());
-            let word = rest.trim_end_matches(' ');
-            push(lines, lead, plain);
-            push(lines, &format!("{left}{word}{right}"), style);
-            push(lines, &rest[word.len()..], plain);
-            text.clear();
-        }
-    };
-    for change in changes.iter_all_changes() {
-        let text = change.value();
-        match change.tag() {
-            ChangeTag::Equal if text.trim_matches(' ').is_empty() => blank.push_str(text),
-            ChangeTag::Equal => {
-                close(&mut lines, &mut gone, &mut fresh);
-                push(&mut lines, &std::mem::take(&mut blank), plain);
-                push(&mut lines, text, plain);
-            }
-            tag => {
-                if gone.is_empty() && fresh.is_empty() {
-                    push(&mut lines, &std::mem::take(&mut blank), plain);
-                }
-                for side in [&mut gone, &mut fresh] {
-                    if !side.is_empty() {
-                        side.push_str(&blank);
-                    }
-                }
-                blank.clear();
-                if tag == ChangeTag::Delete {
-                    gone.push_str(text);
-                } else {
-                    fresh.push_str(text);
-                }
-            }
-        }
+    for piece in pieces(old, new) {
+        let (left, right, style) = match piece.change {
+            Change::Kept => ("", "", plain),
+            Change::Removed => ("[-", "-]", ui.theme.deleted()),
+            Change::Added => ("{+", "+}", ui.theme.inserted()),
+        };
+        // Signs stand against the words, not against the blanks around them.
+        let (lead, words, trail) = piece.parts();
+        push(&mut lines, lead, plain);
+        push(&mut lines, &format!("{left}{words}{right}"), style);
+        push(&mut lines, trail, plain);
     }
-    close(&mut lines, &mut gone, &mut fresh);
-    push(&mut lines, &blank, plain);
     lines
 }
 

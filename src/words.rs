@@ -1,4 +1,4 @@
-//! Two prompts word by word.
+//! Two prompts word by word, for every screen and report.
 
 use serde::Serialize;
 use shiftproof_tasks::Prompt;
@@ -11,6 +11,17 @@ pub struct Piece {
     pub change: Change,
     /// The words, white space included.
     pub text: String,
+}
+
+impl Piece {
+    /// The blanks before, the words, the blanks after: signs stand against the
+    /// words.
+    pub fn parts(&self) -> (&str, &str, &str) {
+        let rest = self.text.trim_start_matches(' ');
+        let words = rest.trim_end_matches(' ');
+        let lead = self.text.len() - rest.len();
+        (&self.text[..lead], words, &rest[words.len()..])
+    }
 }
 
 /// What became of a piece.
@@ -26,10 +37,9 @@ pub enum Change {
 }
 
 /// The pieces that turn `a` into `b`.
-pub fn pieces(a: &Prompt, b: &Prompt) -> Vec<Piece> {
-    let (a, b) = (flat(a), flat(b));
+pub fn pieces(a: &str, b: &str) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::new();
-    for change in TextDiff::from_words(&a, &b).iter_all_changes() {
+    for change in TextDiff::from_words(a, b).iter_all_changes() {
         let fate = match change.tag() {
             ChangeTag::Equal => Change::Kept,
             ChangeTag::Delete => Change::Removed,
@@ -46,50 +56,56 @@ pub fn pieces(a: &Prompt, b: &Prompt) -> Vec<Piece> {
     tidy(pieces)
 }
 
-/// A lone space kept between two changed words would cut one change into many:
-/// it joins the changes beside it.
+/// Words in a row that changed are one change: what is gone, then what is new.
+/// Blanks kept between two of them belong to both.
 fn tidy(pieces: Vec<Piece>) -> Vec<Piece> {
     let mut out: Vec<Piece> = Vec::new();
-    let mut removed = String::new();
-    let mut added = String::new();
-    let flush = |out: &mut Vec<Piece>, removed: &mut String, added: &mut String| {
-        for (change, text) in [(Change::Removed, removed), (Change::Added, added)] {
-            if !text.is_empty() {
-                out.push(Piece {
-                    change,
-                    text: std::mem::take(text),
-                });
-            }
+    let (mut removed, mut added, mut blank) = (String::new(), String::new(), String::new());
+    let mut push = |change, text: &mut String| {
+        if !text.is_empty() {
+            out.push(Piece {
+                change,
+                text: std::mem::take(text),
+            });
         }
     };
-    let count = pieces.len();
-    for (at, piece) in pieces.into_iter().enumerate() {
-        let between = at > 0 && at + 1 < count && (!removed.is_empty() || !added.is_empty());
-        match piece.change {
-            Change::Removed => removed.push_str(&piece.text),
-            Change::Added => added.push_str(&piece.text),
-            Change::Kept
-                if between && piece.text == " " && !removed.is_empty() && !added.is_empty() =>
-            {
-                removed.push(' ');
-                added.push(' ');
+    for mut piece in pieces {
+        let changed = !removed.is_empty() || !added.is_empty();
+        if piece.change == Change::Kept {
+            if changed && piece.text.chars().all(|c| c == ' ') {
+                blank.push_str(&piece.text);
+                continue;
             }
-            Change::Kept => {
-                flush(&mut out, &mut removed, &mut added);
-                out.push(piece);
+            push(Change::Removed, &mut removed);
+            push(Change::Added, &mut added);
+            push(Change::Kept, &mut blank);
+            push(Change::Kept, &mut piece.text);
+            continue;
+        }
+        for side in [&mut removed, &mut added] {
+            if !blank.is_empty() {
+                side.push_str(&blank);
             }
         }
+        blank.clear();
+        match piece.change {
+            Change::Removed => removed.push_str(&piece.text),
+            _ => added.push_str(&piece.text),
+        }
     }
-    flush(&mut out, &mut removed, &mut added);
+    push(Change::Removed, &mut removed);
+    push(Change::Added, &mut added);
+    push(Change::Kept, &mut blank);
     out
 }
 
-/// A prompt as one text: the instruction, then its demonstrations.
+/// A prompt as one text: the instruction, then `INPUT -> ANSWER` for each of its
+/// demonstrations.
 pub fn flat(prompt: &Prompt) -> String {
     let shown = prompt
         .demonstrations
         .iter()
-        .map(|shown| format!("\n{} -> {}", shown.input, shown.answer));
+        .map(|shown| format!("\n\n{} -> {}", shown.input, shown.answer));
     std::iter::once(prompt.instruction.clone())
         .chain(shown)
         .collect()
@@ -98,19 +114,21 @@ pub fn flat(prompt: &Prompt) -> String {
 /// The pieces for a terminal: `[-removed-]{+added+}` as git marks words, or in
 /// colour, crossed out in red and green.
 pub fn marked(pieces: &[Piece], colour: bool) -> String {
-    pieces
-        .iter()
-        .map(|piece| {
-            let text = visible(&piece.text);
-            match (piece.change, colour) {
-                (Change::Kept, _) => text,
-                (Change::Removed, false) => format!("[-{text}-]"),
-                (Change::Added, false) => format!("{{+{text}+}}"),
-                (Change::Removed, true) => format!("\x1b[31;9m{text}\x1b[0m"),
-                (Change::Added, true) => format!("\x1b[32m{text}\x1b[0m"),
-            }
-        })
-        .collect()
+    let mut out = String::new();
+    for piece in pieces {
+        let (left, right) = match (piece.change, colour) {
+            (Change::Kept, _) => ("", ""),
+            (Change::Removed, false) => ("[-", "-]"),
+            (Change::Added, false) => ("{+", "+}"),
+            (Change::Removed, true) => ("\x1b[31;9m", "\x1b[0m"),
+            (Change::Added, true) => ("\x1b[32m", "\x1b[0m"),
+        };
+        let (lead, words, trail) = piece.parts();
+        for part in [lead, left, &visible(words), right, trail] {
+            out.push_str(part);
+        }
+    }
+    out
 }
 
 /// Control characters written out: a prompt must not steer the terminal.
@@ -133,7 +151,7 @@ mod tests {
     use super::*;
 
     fn shown(a: &str, b: &str) -> String {
-        marked(&pieces(&Prompt::new(a), &Prompt::new(b)), false)
+        marked(&pieces(a, b), false)
     }
 
     #[test]
@@ -149,13 +167,12 @@ mod tests {
     proptest! {
         #[test]
         fn both_texts_can_be_read_off(a in "[abc ]{0,30}", b in "[abc ]{0,30}") {
-            let (a, b) = (Prompt::new(a), Prompt::new(b));
             let pieces = pieces(&a, &b);
             let without = |gone: Change| -> String {
                 pieces.iter().filter(|p| p.change != gone).map(|p| p.text.as_str()).collect()
             };
-            prop_assert_eq!(without(Change::Added), a.instruction);
-            prop_assert_eq!(without(Change::Removed), b.instruction);
+            prop_assert_eq!(without(Change::Added), a);
+            prop_assert_eq!(without(Change::Removed), b);
         }
     }
 }
