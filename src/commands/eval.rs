@@ -7,8 +7,8 @@ use shiftproof_search::evaluate::{baseline, evaluate};
 use shiftproof_search::event::GroupScore;
 use shiftproof_search::gateway::{Gateway, Stop};
 use shiftproof_search::log::Bus;
-use shiftproof_tasks::Prompt;
 use shiftproof_tasks::rec::field;
+use shiftproof_tasks::{Example, Prompt};
 use tokio_util::sync::CancellationToken;
 
 use super::{fetch_progress, note, open_ledger, print, resolve, to_json};
@@ -78,7 +78,7 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
         &examples,
     )
     .await
-    .map_err(stopped)?;
+    .map_err(|stop| stopped(&stop))?;
     let task = session.built.task.as_ref();
     let fairness = match &args.fair {
         Some(attribute) => {
@@ -88,15 +88,7 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
                 model: &session.task_model.model,
                 attribute,
             };
-            let unfit = || {
-                Failure::usage(format!(
-                    "--fair {attribute}: the task must rank items and its examples say \
-                     `{attribute}: …` in the field {:?}, with two values or more",
-                    field::USER
-                ))
-            };
-            let answers = question.ask(&prompts, &examples).await.map_err(stopped)?;
-            answers.ok_or_else(unfit)?
+            ask_fairness(question, &prompts, &examples).await?
         }
         None => Vec::new(),
     };
@@ -145,9 +137,28 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn stopped(stop: Stop) -> Failure {
+async fn ask_fairness(
+    question: Counterfactual<'_>,
+    prompts: &[Prompt],
+    examples: &[Example],
+) -> Result<Vec<Fairness>, Failure> {
+    let answers = question
+        .ask(prompts, examples)
+        .await
+        .map_err(|stop| stopped(&stop))?;
+    answers.ok_or_else(|| {
+        let attribute = question.attribute;
+        Failure::usage(format!(
+            "--fair {attribute}: the task must rank items and its examples say \
+             `{attribute}: …` in the field {:?}, with two values or more",
+            field::USER
+        ))
+    })
+}
+
+fn stopped(stop: &Stop) -> Failure {
     Failure::new(
-        Exit::of(&stop),
+        Exit::of(stop),
         format!("{stop}\n  answers so far are stored; the same command goes on"),
     )
 }

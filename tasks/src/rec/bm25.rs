@@ -72,7 +72,7 @@ impl Bm25 {
 
     /// Results of several queries as one list of `most`: an equal share from each
     /// query in turn, none twice, filled up from what is left (Li et al. 2023,
-    /// "GPT4Rec", §2.2).
+    /// "`GPT4Rec`", §2.2).
     pub fn search_all<T: AsRef<str>>(&self, queries: &[T], most: usize) -> Vec<usize> {
         let results: Vec<Vec<usize>> = queries
             .iter()

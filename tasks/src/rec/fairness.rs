@@ -95,7 +95,7 @@ pub fn coverage(lists: &[&[String]], k: usize, items: usize) -> f64 {
 
 /// Diversity@K of one list: one less the mean Jaccard similarity of the features
 /// of every two items in the first `k` places, in `0..=1` (Li et al. 2023,
-/// "GPT4Rec", §3.1); `None` below two items.
+/// "`GPT4Rec`", §3.1); `None` below two items.
 pub fn diversity<'a>(
     list: &'a [String],
     k: usize,

@@ -14,7 +14,7 @@ const SLIP_LENGTH: usize = 6;
 /// Titles to be found in text. Build it once for many look-ups.
 #[derive(Debug, Clone)]
 pub struct Titles {
-    titles: Vec<String>,
+    all: Vec<String>,
     keys: Vec<String>,
     /// The words as they stand in the title, a moved article at the end.
     plain: Vec<String>,
@@ -42,7 +42,7 @@ impl Titles {
             }
         }
         Self {
-            titles,
+            all: titles,
             keys,
             plain,
             exact,
@@ -52,7 +52,7 @@ impl Titles {
 
     /// The titles, in the order given.
     pub fn titles(&self) -> &[String] {
-        &self.titles
+        &self.all
     }
 
     /// The title that `text` means, by the first of these that finds one: the
@@ -62,7 +62,7 @@ impl Titles {
     pub fn find(&self, text: &str) -> Option<&str> {
         let text = super::lists::bare(text);
         if let Some(&index) = self.exact.get(text) {
-            return Some(&self.titles[index]);
+            return Some(&self.all[index]);
         }
         let key = fold(text);
         if key.is_empty() {
@@ -75,7 +75,7 @@ impl Titles {
             .flatten()
             .or_else(|| self.nearest(&key))
             .or_else(|| self.within(&key))?;
-        Some(&self.titles[index])
+        Some(&self.all[index])
     }
 
     /// The titles that a text lists, in its order, none twice.
@@ -126,8 +126,8 @@ impl Titles {
             let mut end = 0;
             for (place, std::cmp::Reverse(len), index) in places {
                 // A title inside a longer one is not meant.
-                if place >= end && !found.contains(&self.titles[index]) {
-                    found.push(self.titles[index].clone());
+                if place >= end && !found.contains(&self.all[index]) {
+                    found.push(self.all[index].clone());
                     end = place + len.min(words.len() - place);
                 }
             }

@@ -1,5 +1,5 @@
 //! `GPT4Rec`: the model writes search queries, a search engine turns them into
-//! items (Li et al. 2023, "GPT4Rec: A Generative Framework for Personalized
+//! items (Li et al. 2023, "`GPT4Rec`: A Generative Framework for Personalized
 //! Recommendation and User Interests Interpretation", §2).
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The five tasks of "Is ChatGPT a Good Recommender?" (Liu et al. 2023, §3.2):
+//! The five tasks of "Is `ChatGPT` a Good Recommender?" (Liu et al. 2023, §3.2):
 //! rating, sequential and direct recommendation, explanation and review summary.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Prompt4NR: clicked news, a candidate, and a word that says whether they go
+//! `Prompt4NR`: clicked news, a candidate, and a word that says whether they go
 //! together (Zhang and Wang 2023, "Prompt Learning for News Recommendation").
 
 use std::sync::Arc;
