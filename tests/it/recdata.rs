@@ -148,7 +148,7 @@ async fn reports_show_baselines_beside_the_prompts() {
     let from = ended.out.find("without model").unwrap();
     let rows: Vec<&str> = ended.out[from..].lines().take(5).collect();
     assert!(
-        rows[0].contains("F") && rows[0].contains("worst target"),
+        rows[0].contains('F') && rows[0].contains("worst target"),
         "{rows:?}"
     );
     for (row, name) in rows[1..]
