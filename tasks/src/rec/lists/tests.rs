@@ -37,7 +37,7 @@ fn written(titles: &[&str]) -> Vec<String> {
     let double = |_: usize, title: &str| format!("\"{title}\"");
     let single = |_: usize, title: &str| format!("'{title}'");
     let mixed = |index: usize, title: &str| {
-        if index % 2 == 0 {
+        if index.is_multiple_of(2) {
             format!("'{title}'")
         } else {
             format!("\"{title}\"")
