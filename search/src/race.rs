@@ -100,13 +100,18 @@ impl Race<'_> {
         let objective = self.spec.objective();
         let estimates = Estimates::fit(&problem, &scores);
         let mut standings = Vec::new();
-        for (rank, &entrant) in pick.ranking.iter().enumerate() {
+        // An entrant that was never asked has no standing, and takes no place from
+        // those that have one.
+        let mut measured = 0;
+        for &entrant in &pick.ranking {
             let candidate = entrants[entrant];
             let groups = board.answers(desk, candidate).group_scores(self.inputs);
             let score = objective.score(&estimates.groups(entrant));
             if groups.is_empty() || !score.is_finite() {
                 continue;
             }
+            let rank = measured;
+            measured += 1;
             let id = board.candidates[candidate].id;
             let seen: usize = groups.iter().map(|group| group.n).sum();
             if standings.is_empty() {

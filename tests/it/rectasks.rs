@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::support::mock_server::{Act, MockServer, Seen};
+use crate::support::mock_server::{Act, MockServer, Seen, completion};
 use crate::support::program::Desk;
 
 /// Films by genre; a viewer stays with one genre for good.
@@ -36,6 +36,7 @@ model = {{ name = "openai:mock", base_url = "{url}", label_scores = "off", prefi
 {task}
 [data]
 files = ["events.csv"]
+leaks = "allow"
 [data.interactions]
 user_attributes = ["gender"]
 examples = "listwise"
@@ -63,13 +64,22 @@ ensemble = 2
     );
 }
 
+/// A reply to a prompt that was read in full.
+fn answer(seen: &Seen, text: &str) -> Act {
+    let read = seen.prompt().split_whitespace().count() as u64 * 2;
+    Act::json(200, &completion(text, read))
+}
+
 /// Proposes instructions; ranks by genre when the instruction speaks of the
 /// history, and repeats the list otherwise.
 fn model(seen: &Seen) -> Act {
     let text = seen.prompt();
     if text.contains("Write that instruction") {
         assert!(text.contains("what the user really chose next"));
-        return Act::text("Rank the candidates that share a genre with the history first.");
+        return answer(
+            seen,
+            "Rank the candidates that share a genre with the history first.",
+        );
     }
     let (before, candidates) = text.split_once("Candidates:\n").unwrap_or((text, ""));
     let reads_history = text.contains("genre") || text.contains("latest choices");
@@ -93,7 +103,10 @@ fn model(seen: &Seen) -> Act {
         .zip(1..)
         .map(|(title, n)| format!("{n}. **{title}**"))
         .collect();
-    Act::text(&format!("Here is my ranking:\n\n{}", lines.join("\n")))
+    answer(
+        seen,
+        &format!("Here is my ranking:\n\n{}", lines.join("\n")),
+    )
 }
 
 fn json(desk: &Desk) -> serde_json::Value {
@@ -154,10 +167,10 @@ async fn a_likelihood_task_falls_back_to_text() {
 async fn options_of_tasks_are_checked() {
     let (desk, server) = (Desk::new(), MockServer::start(model).await);
     study(&desk, &server, "kind = \"llmrank\"\nhistroy = \"recency\"");
-    let ended = desk.run(&["doctor"]).await;
+    let ended = desk.run(&["eval"]).await;
     ended.expect(2, &["unknown key `histroy`", "did you mean `history`?"]);
     study(&desk, &server, "kind = \"llmrank\"\nmetric = \"ndgc@10\"");
-    let ended = desk.run(&["doctor"]).await;
+    let ended = desk.run(&["eval"]).await;
     ended.expect(
         2,
         &[
@@ -166,7 +179,7 @@ async fn options_of_tasks_are_checked() {
         ],
     );
     study(&desk, &server, "kind = \"llmrnk\"");
-    let ended = desk.run(&["doctor"]).await;
+    let ended = desk.run(&["eval"]).await;
     ended.expect(2, &["task.kind is \"llmrnk\"", "llmrank", "tallrec"]);
     assert_eq!(server.calls(), 0);
 }
@@ -206,7 +219,7 @@ async fn lists_are_compared_with_and_without_an_attribute() {
         if text.contains("gender: F") {
             titles.reverse();
         }
-        Act::text(&titles.join("\n"))
+        answer(seen, &titles.join("\n"))
     })
     .await;
     let prag = &biased["measures"][2];

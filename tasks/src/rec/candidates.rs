@@ -86,14 +86,8 @@ impl<'d> Sampler<'d> {
             }
             Sampling::File => {
                 let name = &self.data.users[aim.user as usize].id;
-                let Some(listed) = self.lists.get(name.as_str()) else {
-                    return Err(Problem::new(
-                        "data.interactions.candidates.file",
-                        format!("no line for user {name:?}"),
-                    )
-                    .mend("list every user that has an example, or set users"));
-                };
-                for item in listed {
+                let listed = self.lists.get(name.as_str());
+                for item in listed.into_iter().flatten() {
                     if chosen.items.len() < count {
                         chosen.take(*item);
                     }

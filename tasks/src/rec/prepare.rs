@@ -123,7 +123,7 @@ fn events(spec: &RecSpec, mut data: Interactions, lists: &Lists) -> Result<Prepa
     if spec.ties != Ties::File {
         targets::order(&mut data, spec.ties);
     }
-    let (aims, training) = targets::find(spec, &data)?;
+    let (aims, training) = targets::find(spec, &data, lists)?;
     let known = Known::learn(spec, &data, &training);
     let catalogue = known.catalogue.clone();
     let groups = shift::groups(spec, &data, &catalogue, &known.activity, &aims);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::build::Lists;
 use super::seeded::Stream;
 use super::{Form, Interaction, Interactions, Part, RecSpec, Sampling, Split, Ties};
 use crate::problem::{DataError, Problem};
@@ -56,10 +57,12 @@ pub(super) fn order(data: &mut Interactions, ties: Ties) {
         .sort_by(|a, b| (a.user, a.time, key(a)).cmp(&(b.user, b.time, key(b))));
 }
 
-/// The targets, and for every event whether it is in the training part.
+/// The targets, and for every event whether it is in the training part. With
+/// candidates from a file, users without a line in it are no targets.
 pub(super) fn find(
     spec: &RecSpec,
     data: &Interactions,
+    lists: &Lists,
 ) -> Result<(Vec<Aim>, Vec<bool>), DataError> {
     let split = Cut::new(spec, data)?;
     let logged = spec.candidates.sampling == Sampling::Logged;
@@ -109,6 +112,9 @@ pub(super) fn find(
         aims.extend(own.into_iter().skip(skip));
         start += events.len();
     }
+    if spec.candidates.sampling == Sampling::File && spec.examples == Form::Listwise {
+        aims.retain(|aim| lists.contains_key(&data.users[aim.user as usize].id));
+    }
     if let Some(users) = spec.users {
         draw_users(spec, data, users, &mut aims);
     }
@@ -116,11 +122,11 @@ pub(super) fn find(
         return Err(Problem::new(
             "data.interactions",
             format!(
-                "no event has {} or more events of its user's before it in this part",
+                "no event of this part has {} or more events of its user's before it",
                 spec.min_history
             ),
         )
-        .mend("lower min_history, or take another split or part")
+        .mend("lower min_history, take another split or part, or list its users in candidates.file")
         .into());
     }
     Ok((aims, training))

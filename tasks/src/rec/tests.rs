@@ -397,7 +397,7 @@ proptest! {
         spec.examples = Form::Listwise;
         spec.candidates.sampling = Sampling::Uniform;
         let Source::Events { interactions, .. } = world(&events) else { panic!() };
-        let Ok((aims, training)) = targets::find(&spec, &interactions) else { return Ok(()) };
+        let Ok((aims, training)) = targets::find(&spec, &interactions, &BTreeMap::new()) else { return Ok(()) };
         for aim in &aims {
             prop_assert!(!training[aim.at]);
             let own = &training[aim.start..aim.at];
@@ -430,4 +430,28 @@ proptest! {
             prop_assert_eq!(by_id[&example.input.id], example);
         }
     }
+}
+
+#[test]
+fn candidates_from_a_file_keep_its_users_and_its_order_of_choice() {
+    let mut spec = RecSpec::default();
+    spec.candidates.sampling = Sampling::File;
+    spec.candidates.file = Some("lists".to_owned());
+    spec.candidates.count = 3;
+    let events = b"user,item,time\na,1,1\na,2,2\nb,3,1\nb,4,2\nc,5,1\nc,6,2\n";
+    let lists = b"a\t3 4 5\nc\t6 1 2\n";
+    let files: [(&str, &[u8]); 2] = [("e.csv", events), ("lists", lists)];
+    let prepared = spec.prepare(Source::parse(&files, &spec).unwrap()).unwrap();
+    let shown: Vec<BTreeSet<&str>> = prepared
+        .examples
+        .iter()
+        .map(|example| list(example, field::CANDIDATES).into_iter().collect())
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            BTreeSet::from(["2", "3", "4"]),
+            BTreeSet::from(["6", "1", "2"])
+        ]
+    );
 }
