@@ -145,7 +145,14 @@ fn shipped_studies_name_columns_that_exist() {
     let mut checked = 0;
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        if let Err(failure) = shiftproof::study::Study::read(&path) {
+            panic!("{}", failure.message);
+        }
         let study: toml::Table = fs::read_to_string(&path).unwrap().parse().unwrap();
+        // Examples made of interactions have no columns of their own.
+        if study["data"].get("interactions").is_some() {
+            continue;
+        }
         let Some(name) = study["data"].get("dataset").and_then(toml::Value::as_str) else {
             continue;
         };
