@@ -16,7 +16,7 @@ pub mod views;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -177,6 +177,54 @@ fn name(folder: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
+/// What the terminal sends, read on a thread that nobody waits for: once a
+/// terminal is gone, crossterm 0.29 stays in its `poll` and does not return.
+struct Keyboard {
+    inputs: Receiver<Input>,
+    left: Arc<AtomicBool>,
+}
+
+impl Keyboard {
+    fn listen() -> std::io::Result<Self> {
+        let (sender, inputs) = channel();
+        let left = Arc::new(AtomicBool::new(false));
+        let asked = left.clone();
+        let read = move || {
+            while !asked.load(SeqCst) {
+                match event::poll(LOOK) {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        let input = event::read();
+                        if input.map_or(true, |input| sender.send(input).is_err()) {
+                            return;
+                        }
+                    }
+                    Err(_) => return,
+                }
+            }
+        };
+        std::thread::Builder::new()
+            .name("keyboard".into())
+            .spawn(read)?;
+        Ok(Self { inputs, left })
+    }
+
+    /// The next input within `wait`; an error once there can be none.
+    fn next(&self, wait: Duration) -> Result<Option<Input>, RecvTimeoutError> {
+        match self.inputs.recv_timeout(wait) {
+            Ok(input) => Ok(Some(input)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(gone) => Err(gone),
+        }
+    }
+}
+
+impl Drop for Keyboard {
+    fn drop(&mut self) {
+        self.left.store(true, SeqCst);
+    }
+}
+
 /// The loop: what is new, a frame where something is, keys.
 fn run_loop(
     mut screen: FullScreen,
@@ -185,6 +233,8 @@ fn run_loop(
     mut ui: Ui,
     closer: &Closer,
 ) -> Result<(), Failure> {
+    let keyboard = Keyboard::listen()
+        .map_err(|error| Failure::data(format!("cannot read the terminal: {error}")))?;
     let began = Instant::now();
     let (mut dirty, mut drawn) = (true, None::<Instant>);
     while !closer.is_asked() {
@@ -206,13 +256,12 @@ fn run_loop(
         }
         let mut wait = if dirty { rest.min(LOOK) } else { LOOK };
         loop {
-            // So does one that cannot be read from.
-            let input = match event::poll(wait) {
-                Ok(true) => event::read(),
-                Ok(false) => break,
+            let input = match keyboard.next(wait) {
+                Ok(Some(input)) => input,
+                Ok(None) => break,
+                // So does one that cannot be read from.
                 Err(_) => return Ok(()),
             };
-            let Ok(input) = input else { return Ok(()) };
             wait = Duration::ZERO;
             dirty = true;
             let Input::Key(key) = input else { continue };

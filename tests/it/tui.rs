@@ -292,6 +292,38 @@ async fn signals_give_the_terminal_back() {
     }
 }
 
+/// A terminal window that is closed takes no process hostage: the run is saved
+/// and the process ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminal_that_goes_away_ends_the_run() {
+    if no_tmux() {
+        return;
+    }
+    let server = slow(20).await;
+    let desk = Desk::new();
+    server_in(&desk, &server);
+    let terminal = Terminal::new(&desk, 120, 24);
+    terminal.run("shiftproof optimize");
+    terminal.wait_for("2 Candidates");
+    let live = desk.read(".shiftproof/runs/mock-s1-1/live.json");
+    let live: serde_json::Value = serde_json::from_str(&live).unwrap();
+    terminal.output(&["kill-server"]);
+    let began = Instant::now();
+    let alive = || {
+        let asked = Command::new("kill")
+            .args(["-0", &live["pid"].to_string()])
+            .stderr(std::process::Stdio::null())
+            .status();
+        asked.unwrap().success()
+    };
+    while alive() {
+        assert!(began.elapsed() < PATIENCE, "it never ends");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let runs = desk.run(&["runs"]).await;
+    assert!(runs.out.contains("can be resumed"), "{runs:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_interrupt_does_not_wait() {
     if no_tmux() {
