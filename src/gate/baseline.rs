@@ -19,7 +19,7 @@ const FORMAT: u32 = 1;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Baseline {
-    /// [`FORMAT`].
+    /// Version of the form of this file.
     pub format: u32,
     /// The study's name.
     pub study: String,

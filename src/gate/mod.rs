@@ -3,7 +3,7 @@
 //!
 //! [`judge`](decide::judge) turns paired grades into a [`Report`]; everything
 //! shown or written is a rendering of that one value. The statistics are
-//! [`shiftproof_search::stats::gate`].
+//! [`mod@shiftproof_search::stats::gate`].
 
 pub mod baseline;
 pub mod decide;

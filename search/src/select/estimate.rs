@@ -27,7 +27,7 @@ pub struct GroupEstimate {
 
 /// Variance components and shrunk means of candidates × groups.
 ///
-/// Model: outcome = item + θ_p + δ_p[target] + γ_pg + noise, θ ~ N(0, ω²),
+/// Model: outcome = item + θ_p + δ_p (on the target) + γ_pg + noise, θ ~ N(0, ω²),
 /// δ ~ N(0, D), γ ~ N(0, τ²), noise ~ N(0, σ²). Items are fitted by backfitting
 /// over the candidates that
 /// saw them (the linear Rasch model, as in `PromptEval`, arXiv 2405.17202), so
