@@ -1,7 +1,7 @@
 //! Ranking a whole catalogue by likelihood: each user's context computed once for all titles,
 //! against once for every title, side by side in one run.
 //!
-//! `cargo bench --bench rank -- MODEL.gguf [--threads N] [--titles N]`
+//! `cargo bench --bench rank -- MODEL.gguf [--threads N] [--titles N] [--users N]`
 //!
 //! Prints titles per second either way, their ratio and the largest difference of two scores.
 
@@ -17,17 +17,17 @@ use std::time::Instant;
 /// As many as `ML-100K` has.
 const TITLES: usize = 1682;
 /// Titles scored one by one; the rest would only repeat them.
-const UNSHARED: usize = 96;
-const USERS: usize = 2;
+const UNSHARED: usize = 24;
 
 fn main() {
     let mut model = None;
     let mut options = Options::default();
-    let mut count = TITLES;
+    let (mut count, mut users) = (TITLES, 2);
     let mut args = std::env::args().skip(1).filter(|a| a != "--bench");
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--threads" => options.threads = args.next().unwrap().parse().unwrap(),
+            "--users" => users = args.next().unwrap().parse().unwrap(),
             "--titles" => count = args.next().unwrap().parse().unwrap(),
             _ => model = Some(arg),
         }
@@ -49,7 +49,7 @@ fn main() {
     let titles = titles(count);
     let (mut shared_rate, mut plain_rate, mut worst) = (Vec::new(), Vec::new(), 0.0_f64);
     let mut context = 0;
-    for user in 0..USERS {
+    for user in 0..users {
         let chat = chat(user, &titles);
         let start = Instant::now();
         let scored = shared.score_each(&[(chat.clone(), titles.clone())]);
