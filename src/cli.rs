@@ -85,6 +85,13 @@ pub struct BudgetArgs {
     pub max_usd: Option<f64>,
 }
 
+impl BudgetArgs {
+    /// Whether any limit was named.
+    pub const fn is_given(&self) -> bool {
+        self.max_calls.is_some() || self.max_tokens.is_some() || self.max_usd.is_some()
+    }
+}
+
 /// Where runs and replies are kept.
 #[derive(Debug, Clone, Args)]
 pub struct StoreArgs {
@@ -173,8 +180,9 @@ pub struct Eval {
     /// How much is said.
     #[command(flatten)]
     pub talk: Talk,
-    /// An instruction to score beside the seed; may be repeated.
-    #[arg(long, short, value_name = "TEXT")]
+    /// An instruction to score beside the seed, as text or @FILE; may be
+    /// repeated.
+    #[arg(long, short, value_name = "TEXT|@FILE")]
     pub prompt: Vec<String>,
     /// Print JSON instead of text.
     #[arg(long)]
@@ -255,7 +263,7 @@ pub struct Gate {
     #[arg(long)]
     pub json: bool,
     /// Also write the decision to these files; the ending says how (.txt, .json,
-    /// .md, .xml with test cases, .sarif).
+    /// .md, .html, .xml with test cases, .sarif).
     #[arg(long, short, value_name = "FILE")]
     pub output: Vec<PathBuf>,
 }

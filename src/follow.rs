@@ -45,6 +45,10 @@ pub fn find(store: &Path, run: Option<&str>) -> Result<PathBuf, Failure> {
     if names.iter().any(|known| known == name) {
         return Ok(runs.join(name));
     }
+    // A copy of a run's folder will do as well.
+    if Path::new(name).join(LOG).is_file() {
+        return Ok(PathBuf::from(name));
+    }
     let latest: Vec<&str> = names.iter().rev().take(5).map(String::as_str).collect();
     Err(Failure::usage(if latest.is_empty() {
         format!(

@@ -20,6 +20,16 @@ pub(super) fn run(args: Bench) -> Result<Exit, Failure> {
 }
 
 fn select(args: &BenchSelect) -> Result<Exit, Failure> {
+    if let Some(path) = args
+        .output
+        .iter()
+        .find(|path| path.extension().is_none_or(|ending| ending != "json"))
+    {
+        return Err(Failure::usage(format!(
+            "cannot write {}: use the ending .json",
+            path.display()
+        )));
+    }
     let (matrices, settings) = worlds(args)?;
     let names = rules(args)?;
     let plan = Plan {

@@ -18,6 +18,7 @@ use super::{fetch_progress, note, open_ledger, print, resolve, to_json};
 use crate::cli::Eval;
 use crate::exit::{Exit, Failure};
 use crate::gate::openings::{self, Opening};
+use crate::gate::prompts::Named;
 use crate::kinds::Kinds;
 use crate::progress::{Progress, Verbosity};
 use crate::report::{BaselineScores, grouped, score_as, worst, write_baselines};
@@ -51,7 +52,10 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     let session = Session::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
     let study = &session.resolved.study;
     let mut prompts = vec![session.built.task.seed()];
-    prompts.extend(study.prompts.iter().chain(&args.prompt).map(Prompt::new));
+    prompts.extend(study.prompts.iter().map(Prompt::new));
+    for given in &args.prompt {
+        prompts.push(Named::given(given)?.prompt);
+    }
     let data = &session.loaded.data;
     let fingerprint = data.audit.fingerprint();
     let examples = data.audit.clone().open();

@@ -52,6 +52,12 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
         Some(record) => as_begun(record)?,
         None => resolved,
     };
+    if resumed.is_some() && args.budget.is_given() {
+        return Err(Failure::usage(
+            "a resumed run keeps the limits it began with; for others start a new run: answers \
+             that are stored cost nothing",
+        ));
+    }
     if let Some(record) = &resumed
         && record.status == RunStatus::Finished
     {
@@ -246,6 +252,14 @@ fn store_flag(store: &Path) -> String {
 /// Turns a stop into what the user reads, with the way to go on.
 fn stopped(stop: &Stop, record: &RunRecord, store: &Path) -> Failure {
     let exit = Exit::of(stop);
+    if exit == Exit::Budget {
+        return Failure::new(
+            exit,
+            format!(
+                "{stop}\n  everything paid for is stored; a new run with larger limits asks only what is missing"
+            ),
+        );
+    }
     let store = store_flag(store);
     Failure::new(
         exit,

@@ -113,7 +113,7 @@ impl Report {
                         td { (whole(&candidate.contender)) }
                         td { (bounds(candidate.robust.as_ref())) }
                         td { @if let Some(robust) = candidate.robust {
-                            "better: p = " (format!("{:.4}", robust.p))
+                            "p = " (format!("{:.4}", robust.p))
                         } }
                     }
                 }

@@ -124,7 +124,7 @@ impl Report {
             cells(candidate.robust.as_ref()),
             candidate
                 .robust
-                .map_or_else(String::new, |r| format!("better: p = {:.4}", r.p))
+                .map_or_else(String::new, |r| format!("p = {:.4}", r.p))
         )?;
         self.write_change(out, contender)
     }

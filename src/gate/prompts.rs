@@ -25,6 +25,11 @@ impl Named {
     /// does).
     pub fn given(argument: &str) -> Result<Self, Failure> {
         let Some(file) = argument.strip_prefix('@') else {
+            if std::path::Path::new(argument).is_file() {
+                return Err(Failure::usage(format!(
+                    "{argument} is a file: write @{argument} for the prompt in it"
+                )));
+            }
             let prompt = Prompt::new(argument);
             if prompt.instruction.is_empty() {
                 return Err(Failure::usage("a prompt is empty: give its text or @FILE"));

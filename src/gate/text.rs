@@ -132,7 +132,7 @@ impl Report {
             bounds(candidate.robust.as_ref()),
             candidate
                 .robust
-                .map_or_else(String::new, |robust| format!("better: p = {:.4}", robust.p))
+                .map_or_else(String::new, |robust| format!("p = {:.4}", robust.p))
         )?;
         writeln!(
             out,

@@ -187,7 +187,8 @@ impl Report {
     /// In which settings a rule does worse than the plain mean rule, beyond
     /// noise.
     fn losses(&self, out: &mut String) {
-        if self.overall.iter().all(|row| row.mean_to_plain.is_none()) {
+        // One repeat has no standard error.
+        if self.repeats < 2 || self.overall.iter().all(|row| row.mean_to_plain.is_none()) {
             return;
         }
         let _ = writeln!(
