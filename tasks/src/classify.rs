@@ -40,6 +40,13 @@ impl Classify {
             );
         }
         check_labels(&spec.labels, &mut problems);
+        if !matches!(
+            spec.metric,
+            Metric::Accuracy | Metric::MacroF1 | Metric::Auc
+        ) {
+            let what = format!("{} does not fit a choice among labels", spec.metric.name());
+            problems.push(Problem::new("task.metric", what).mend("use accuracy, macro-f1 or auc"));
+        }
         if spec.metric == Metric::Auc && spec.labels.len() != 2 {
             let what = format!("auc needs exactly two labels, not {}", spec.labels.len());
             problems.push(Problem::new("task.metric", what).mend("use macro-f1 for more"));
@@ -188,6 +195,10 @@ mod tests {
         check(
             |s| s.prompt = " ".into(),
             "task.prompt: the prompt is empty",
+        );
+        check(
+            |s| s.metric = Metric::Ndcg(10),
+            "task.metric: ndcg@10 does not fit a choice among labels",
         );
         check(
             |s| s.labels.truncate(1),
