@@ -5,7 +5,7 @@ use std::time::Instant;
 use shiftproof_search::replay::{self, Contestant, Matrix, Plan, Planted, Report, Setting};
 use shiftproof_search::select::{self, Spending};
 
-use super::{note, print, stored, to_json};
+use super::{note, print, stored, to_json, write};
 use crate::cli::{Bench, BenchAction, BenchSelect};
 use crate::exit::{Exit, Failure};
 
@@ -69,8 +69,7 @@ fn select(args: &BenchSelect) -> Result<Exit, Failure> {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let report = Report::new(&settings, &names, &plan, &regrets);
     for path in &args.output {
-        std::fs::write(path, to_json(&report)?)
-            .map_err(|error| Failure::data(format!("cannot write {}: {error}", path.display())))?;
+        write(path, &to_json(&report)?)?;
     }
     if args.json {
         print(&to_json(&report)?)?;

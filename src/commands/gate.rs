@@ -8,12 +8,12 @@ use shiftproof_search::evaluate::{Evaluation, Evaluator, settling_inputs};
 use shiftproof_search::event::GroupRole;
 use shiftproof_search::gateway::Gateway;
 use shiftproof_search::ledger::Ledger;
-use shiftproof_search::log::{self, Bus};
+use shiftproof_search::log::Bus;
 use shiftproof_search::stats::Bootstrap;
 use shiftproof_tasks::{Example, Prompt};
 
 use super::signals::{Signals, pass_on};
-use super::{fetch_progress, note, open_ledger, print, resolve, to_json};
+use super::{fetch_progress, note, open_ledger, print, resolve, stored, to_json, write};
 use crate::cli::Gate;
 use crate::exit::{Exit, Failure};
 use crate::gate::baseline::Baseline;
@@ -317,15 +317,14 @@ fn pick(store: &Path, run: &str, study: &str) -> Result<Named, Failure> {
 
 /// The fold of a stored run's log.
 pub(super) fn run_summary(store: &Path, run: &str) -> Result<Summary, Failure> {
-    let path = store.join("runs").join(run).join("events.jsonl");
-    if !path.exists() {
+    let folder = store.join("runs").join(run);
+    if !folder.join("events.jsonl").exists() {
         return Err(Failure::usage(format!(
             "there is no run {run} in {}; `shiftproof runs` lists all runs",
             store.display()
         )));
     }
-    let lines = log::read(&path).map_err(|error| Failure::data(error.to_string()))?;
-    Ok(Summary::of(lines.iter().map(|line| &line.event)))
+    Ok(Summary::of(&stored::events(&folder)?))
 }
 
 fn of_baseline(baseline: &Baseline, path: &Path) -> Named {
@@ -467,9 +466,4 @@ fn write_baseline(
         path,
         &Baseline::of(report, contender, grades[at], examples).text()?,
     )
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(path, text)
-        .map_err(|error| Failure::data(format!("cannot write {}: {error}", path.display())))
 }
