@@ -10,9 +10,9 @@ use shiftproof_search::gateway::Model;
 
 use crate::exit::{Exit, Failure};
 use crate::fetch;
-use crate::llm::Local;
 use crate::llm::embedded::Options;
 use crate::llm::http::{ConnectError, DEFAULT_KEY_ENV, HttpConfig, HttpLlm};
+use crate::llm::{Beside, Local};
 use crate::study::{ModelSpec, Provider};
 
 /// The catalogue's name of the embedded model.
@@ -62,6 +62,28 @@ pub async fn connect(
             price: spec.price,
         },
         report,
+    })
+}
+
+/// A model that a task asks for embeddings: embedded weights have them, a server
+/// gets the embedded model beside it.
+pub async fn with_embedder(
+    spec: &ModelSpec,
+    connected: Connected,
+    progress: fetch::OnProgress<'_>,
+) -> Result<Connected, Failure> {
+    match spec.provider().map_err(Failure::usage)? {
+        Provider::Embedded | Provider::Gguf(_) => return Ok(connected),
+        Provider::OpenAi(_) => {}
+    }
+    let own = ModelSpec::default();
+    let embedder = connect(&own, Path::new("."), progress).await?;
+    Ok(Connected {
+        report: format!("{}; embeddings: {}", connected.report, embedder.report),
+        model: Model {
+            llm: Arc::new(Beside::new(connected.model.llm, embedder.model.llm)),
+            price: connected.model.price,
+        },
     })
 }
 

@@ -14,7 +14,7 @@ use shiftproof_search::plan::{PhasePlan, plan};
 use shiftproof_search::run::{Ended, Run};
 use shiftproof_tasks::Prompt;
 
-use crate::connect::{Connected, connect};
+use crate::connect::{Connected, connect, with_embedder};
 use crate::exit::{Exit, Failure};
 use crate::fetch;
 use crate::kinds::{Built, Kinds};
@@ -82,7 +82,10 @@ impl Session {
     ) -> Result<Self, Failure> {
         let (built, loaded) = load(&resolved, path, kinds, progress)?;
         let study = &resolved.study;
-        let task_model = connect(&study.model, &resolved.folder, progress).await?;
+        let mut task_model = connect(&study.model, &resolved.folder, progress).await?;
+        if built.task.embeds() {
+            task_model = with_embedder(&study.model, task_model, progress).await?;
+        }
         let proposer_model = match &study.proposer {
             Some(spec) => Some(connect(spec, &resolved.folder, progress).await?),
             None => None,
@@ -98,7 +101,11 @@ impl Session {
 
     /// What a run will ask of the models at most.
     pub fn plan(&self) -> Vec<PhasePlan> {
-        plan(&self.resolved.study.search, &self.loaded.data)
+        plan(
+            &self.resolved.study.search,
+            &self.loaded.data,
+            self.built.task.calls(),
+        )
     }
 
     /// All calls of the plan.

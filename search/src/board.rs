@@ -6,14 +6,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use shiftproof_tasks::{
-    Answer, AnswerForm, Example, Input, Label, Outcome, Prompt, PromptId, Reply, Task,
-};
+use shiftproof_tasks::{Answer, Example, Input, Label, Outcome, Prompt, PromptId, Reply, Task};
 
 use crate::calibrate::{self, Calibration};
+use crate::converse::{self, Case};
 use crate::event::{GroupInfo, GroupScore};
 use crate::gateway::{Asked, Gateway, Model, Stop};
-use crate::llm::Call;
 use crate::score::group_scores;
 use crate::tell::Told;
 
@@ -24,6 +22,13 @@ pub(crate) struct Desk<'a> {
     pub gateway: &'a Gateway,
     pub model: &'a Model,
     pub calibration: Calibration,
+}
+
+impl Desk<'_> {
+    /// One answer per case, in their order.
+    async fn evaluate(&self, cases: &[Case<'_>]) -> Result<Vec<Asked>, Stop> {
+        converse::evaluate(self.task, self.gateway, self.model, cases).await
+    }
 }
 
 /// Confidence of every interval shown.
@@ -188,23 +193,17 @@ impl Board {
         }
         // Candidate by candidate: neighbours share their prefix.
         let mut pairs = Vec::new();
-        let mut calls = Vec::new();
+        let mut cases: Vec<Case<'_>> = Vec::new();
         for (&candidate, inputs) in wanted {
-            let asked = &self.candidates[candidate].asked;
+            let Candidate { prompt, asked, .. } = &self.candidates[candidate];
             for &input in inputs.iter().filter(|input| !asked.contains_key(input)) {
                 pairs.push((candidate, input));
-                calls.push(call(
-                    desk.task,
-                    &self.candidates[candidate].prompt,
-                    &self.inputs[input],
-                ));
+                cases.push((prompt, &self.inputs[input]));
             }
         }
+        let answers = desk.evaluate(&cases).await?;
         let mut complete = true;
-        for ((candidate, input), asked) in pairs
-            .into_iter()
-            .zip(desk.gateway.ask(desk.model, &calls).await?)
-        {
+        for ((candidate, input), asked) in pairs.into_iter().zip(answers) {
             if asked == Asked::Unaffordable {
                 complete = false;
             } else {
@@ -235,14 +234,14 @@ impl Board {
             .copied()
             .filter(|&candidate| self.candidates[candidate].neutral.is_empty())
             .collect();
-        let calls: Vec<Call> = lacking
+        let cases: Vec<Case<'_>> = lacking
             .iter()
             .flat_map(|&candidate| {
                 let prompt = &self.candidates[candidate].prompt;
-                neutral.iter().map(|input| call(desk.task, prompt, input))
+                neutral.iter().map(move |input| (prompt, input))
             })
             .collect();
-        let answers = desk.gateway.ask(desk.model, &calls).await?;
+        let answers = desk.evaluate(&cases).await?;
         let complete = !answers.contains(&Asked::Unaffordable);
         for (&candidate, answers) in lacking.iter().zip(answers.chunks(neutral.len())) {
             self.candidates[candidate].neutral = answers
@@ -347,17 +346,4 @@ impl<'a> Answers<'a> {
             .collect();
         group_scores(self.board, self.task.metric(), &outcomes)
     }
-}
-
-/// The call that evaluates `prompt` on `input`.
-pub(crate) fn call(task: &dyn Task, prompt: &Prompt, input: &Input) -> Call {
-    let request = task.request(prompt, input);
-    let max_tokens = match &request.answer {
-        AnswerForm::Choice { .. } | AnswerForm::Number { .. } => 16,
-        AnswerForm::Ranking { candidates } => 24 * candidates.len() as u32,
-        // Beyond the first places a list written out adds nothing.
-        AnswerForm::Likelihood { candidates, .. } => 24 * candidates.len().min(20) as u32,
-        AnswerForm::Text { max_tokens } => *max_tokens,
-    };
-    Call::greedy(request, max_tokens)
 }

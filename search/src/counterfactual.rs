@@ -11,7 +11,7 @@ use serde::Serialize;
 use shiftproof_tasks::rec::{fairness, field};
 use shiftproof_tasks::{Answer, Example, Input, Prompt, Task};
 
-use crate::board::call;
+use crate::converse::{self, Case};
 use crate::gateway::{Asked, Gateway, Model, Stop};
 
 /// Places of a list that are compared.
@@ -107,11 +107,8 @@ impl Counterfactual<'_> {
                 [neutral].into_iter().chain(named)
             })
             .collect();
-        let calls: Vec<_> = inputs
-            .iter()
-            .map(|input| call(self.task, prompt, input))
-            .collect();
-        let asked = self.gateway.ask(self.model, &calls).await?;
+        let cases: Vec<Case<'_>> = inputs.iter().map(|input| (prompt, input)).collect();
+        let asked = converse::evaluate(self.task, self.gateway, self.model, &cases).await?;
         let list = |(input, asked): (&Input, &Asked)| match asked {
             Asked::Reply(reply) => match self.task.parse(input, reply) {
                 Answer::Ranking(mut items) => {

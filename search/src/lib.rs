@@ -7,6 +7,7 @@ pub mod budget;
 pub mod calibrate;
 mod compare;
 pub mod control;
+mod converse;
 pub mod counterfactual;
 pub mod evaluate;
 pub mod event;

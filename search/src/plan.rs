@@ -21,8 +21,9 @@ pub struct PhasePlan {
 }
 
 /// The phases of a run with their calls at most. Answers that the store already
-/// has, and equal requests, cost less.
-pub fn plan(spec: &SearchSpec, data: &Data) -> Vec<PhasePlan> {
+/// has, and equal requests, cost less. `calls`: what one evaluation takes at most
+/// ([`Task::calls`](shiftproof_tasks::Task::calls)).
+pub fn plan(spec: &SearchSpec, data: &Data, calls: usize) -> Vec<PhasePlan> {
     let mut phases = Vec::new();
     let mut add = |phase, what: &str, proposer_calls: usize, task_calls: usize| {
         if proposer_calls + task_calls > 0 {
@@ -30,7 +31,7 @@ pub fn plan(spec: &SearchSpec, data: &Data) -> Vec<PhasePlan> {
                 phase,
                 what: what.to_owned(),
                 proposer_calls,
-                task_calls,
+                task_calls: task_calls * calls.max(1),
             });
         }
     };

@@ -289,6 +289,7 @@ impl Llm for World {
             text: reply,
             label_logprobs: None,
             candidate_scores: None,
+            distances: None,
             finish: Finish::Stop,
             usage: Usage {
                 prompt_tokens: text.len() as u64 / 4,

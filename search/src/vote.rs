@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use shiftproof_tasks::rec::borda;
 use shiftproof_tasks::{Answer, AnswerForm, Label, PromptId, Task};
 
 use crate::board::{Answers, Board, InputIndex};
@@ -64,7 +65,13 @@ pub fn combine(answers: &[Option<Answer>]) -> Option<Answer> {
                 numbers.iter().sum::<f64>() / numbers.len() as f64,
             ))
         }
-        Answer::Ranking(_) => Some(Answer::Ranking(borda(&usable))),
+        Answer::Ranking(_) => {
+            let rankings = usable.iter().filter_map(|answer| match answer {
+                Answer::Ranking(items) => Some(items.as_slice()),
+                _ => None,
+            });
+            Some(Answer::Ranking(borda(rankings)))
+        }
         _ => {
             let votes: Vec<Option<String>> = answers
                 .iter()
@@ -85,40 +92,12 @@ pub fn combine(answers: &[Option<Answer>]) -> Option<Answer> {
     }
 }
 
-fn borda(rankings: &[&Answer]) -> Vec<String> {
-    let rankings: Vec<&[String]> = rankings
-        .iter()
-        .filter_map(|answer| match answer {
-            Answer::Ranking(items) => Some(items.as_slice()),
-            _ => None,
-        })
-        .collect();
-    let mut items: Vec<&String> = Vec::new();
-    for item in rankings.iter().flat_map(|ranking| ranking.iter()) {
-        if !items.contains(&item) {
-            items.push(item);
-        }
-    }
-    let all = items.len();
-    let place = |ranking: &[String], item: &String| {
-        let left = f64::midpoint(ranking.len() as f64, all as f64 - 1.0);
-        let found = ranking.iter().position(|other| other == item);
-        found.map_or(left, |place| place as f64)
-    };
-    let mut placed: Vec<(f64, &String)> = items
-        .into_iter()
-        .map(|item| (rankings.iter().map(|r| place(r, item)).sum(), item))
-        .collect();
-    placed.sort_by(|a, b| a.0.total_cmp(&b.0));
-    placed.into_iter().map(|(_, item)| item.clone()).collect()
-}
-
 /// The label that a winning vote stands for; `None` where it is none.
 fn pseudo_label(form: &AnswerForm, winner: &str) -> Option<Label> {
     Some(match form {
         AnswerForm::Choice { .. } => Label::Class(winner.to_owned()),
         AnswerForm::Number { .. } => Label::Number(winner.parse().ok()?),
-        AnswerForm::Ranking { .. } | AnswerForm::Likelihood { .. } => {
+        AnswerForm::Ranking { .. } | AnswerForm::Likelihood { .. } | AnswerForm::Nearest { .. } => {
             Label::Relevant(vec![winner.to_owned()])
         }
         AnswerForm::Text { .. } => Label::Text(winner.to_owned()),

@@ -1,5 +1,6 @@
 //! The embedded model behind the search's door to models.
 
+mod nearest;
 mod rank;
 
 use std::path::Path;
@@ -9,12 +10,14 @@ use async_trait::async_trait;
 use shiftproof_search::{Call, Capabilities, Llm, LlmError, Sampling};
 use shiftproof_tasks::{AnswerForm, Finish, Message, Reply, Request, Role, Usage};
 
+use self::nearest::Embeddings;
 use super::embedded::{self, Chat, Engine, Error, Options};
 
 /// An embedded model. It computes on its own threads; callers only wait.
 pub struct Local {
     engine: Arc<Engine>,
     identity: String,
+    embeddings: Arc<Embeddings>,
 }
 
 /// Calls handed to the engine at once: enough to share prefixes and fill its
@@ -29,6 +32,7 @@ impl Local {
         Ok(Self {
             engine: Arc::new(engine),
             identity,
+            embeddings: Arc::default(),
         })
     }
 
@@ -68,6 +72,9 @@ impl Llm for Local {
                 .map(|text| tokens(text).map_or(0, |tokens| tokens.len() as u64))
                 .sum()
         };
+        if let AnswerForm::Nearest { .. } = request.answer {
+            return nearest::tokens(&self.engine, request);
+        }
         let tokens = count(&chat(&request.messages));
         let AnswerForm::Likelihood { candidates, prior } = &request.answer else {
             return tokens;
@@ -89,8 +96,9 @@ impl Llm for Local {
 
     async fn call_batch(&self, calls: &[Call]) -> Vec<Result<Reply, LlmError>> {
         let engine = self.engine.clone();
+        let embeddings = self.embeddings.clone();
         let owned = calls.to_vec();
-        match tokio::task::spawn_blocking(move || answer(&engine, &owned)).await {
+        match tokio::task::spawn_blocking(move || answer(&engine, &embeddings, &owned)).await {
             Ok(replies) => replies,
             Err(error) => {
                 let error = LlmError::Unavailable(format!("the embedded model panicked: {error}"));
@@ -101,12 +109,17 @@ impl Llm for Local {
 }
 
 /// Answers runs of neighbouring calls of one kind together.
-fn answer(engine: &Engine, calls: &[Call]) -> Vec<Result<Reply, LlmError>> {
+fn answer(
+    engine: &Engine,
+    embeddings: &Embeddings,
+    calls: &[Call],
+) -> Vec<Result<Reply, LlmError>> {
     calls
         .chunk_by(|a, b| kind(a) == kind(b))
         .flat_map(|run| match kind(&run[0]) {
             Kind::Labels(labels) => score(engine, run, labels),
             Kind::Candidates => rank::rank(engine, run),
+            Kind::Nearest => embeddings.nearest(engine, run),
             Kind::Text(_) => generate(engine, run),
         })
         .collect()
@@ -117,6 +130,7 @@ fn answer(engine: &Engine, calls: &[Call]) -> Vec<Result<Reply, LlmError>> {
 enum Kind<'a> {
     Labels(&'a [String]),
     Candidates,
+    Nearest,
     Text(Sampling),
 }
 
@@ -124,6 +138,7 @@ fn kind(call: &Call) -> Kind<'_> {
     match &call.request.answer {
         AnswerForm::Choice { labels } => Kind::Labels(labels),
         AnswerForm::Likelihood { .. } => Kind::Candidates,
+        AnswerForm::Nearest { .. } => Kind::Nearest,
         // Each sequence has a seed of its own; everything else must agree.
         AnswerForm::Number { .. } | AnswerForm::Ranking { .. } | AnswerForm::Text { .. } => {
             Kind::Text(Sampling {
@@ -157,6 +172,7 @@ fn score(engine: &Engine, calls: &[Call], labels: &[String]) -> Vec<Result<Reply
                 text: best.to_owned(),
                 label_logprobs: Some(scored.logprobs),
                 candidate_scores: None,
+                distances: None,
                 finish: Finish::Stop,
                 usage: Usage {
                     prompt_tokens: scored.prompt_tokens as u64,
@@ -195,6 +211,7 @@ fn generate(engine: &Engine, calls: &[Call]) -> Vec<Result<Reply, LlmError>> {
                 text: generated.text,
                 label_logprobs: None,
                 candidate_scores: None,
+                distances: None,
                 finish: match generated.finish {
                     embedded::Finish::Stop => Finish::Stop,
                     embedded::Finish::Length => Finish::Length,

@@ -281,7 +281,9 @@ impl Columns {
                     )
                 })?)
             }
-            AnswerForm::Ranking { .. } | AnswerForm::Likelihood { .. } => Label::Relevant(
+            AnswerForm::Ranking { .. }
+            | AnswerForm::Likelihood { .. }
+            | AnswerForm::Nearest { .. } => Label::Relevant(
                 mapped
                     .lines()
                     .map(str::trim)

@@ -266,7 +266,9 @@ fn fits(form: &AnswerForm, label: &Label) -> bool {
         (AnswerForm::Choice { labels }, Label::Class(class)) => labels.contains(class),
         (AnswerForm::Number { min, max }, Label::Number(number)) => (min..=max).contains(&number),
         (
-            AnswerForm::Ranking { candidates } | AnswerForm::Likelihood { candidates, .. },
+            AnswerForm::Ranking { candidates }
+            | AnswerForm::Likelihood { candidates, .. }
+            | AnswerForm::Nearest { candidates },
             Label::Relevant(items),
         ) => items.iter().any(|item| candidates.contains(item)),
         // A choice may also be graded against free text.

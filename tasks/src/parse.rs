@@ -7,6 +7,7 @@
 
 mod choice;
 pub mod likelihood;
+pub mod nearest;
 mod number;
 mod ranking;
 
@@ -28,6 +29,7 @@ use crate::{Answer, AnswerForm, Finish, Reply};
 ///   that are no candidates, and repetitions, are left out.
 /// - **Likelihood**: from candidate scores, as [`likelihood::rank`] does; from
 ///   text, as a ranking.
+/// - **Nearest**: from distances, the nearest first; from text, as a ranking.
 /// - **Text**: the trimmed text; an empty one is unparseable.
 ///
 /// A reply that a content filter withheld is unparseable whatever it contains.
@@ -45,6 +47,9 @@ pub fn parse(form: &AnswerForm, reply: &Reply) -> Answer {
     {
         return likelihood::answer(candidates, scores, likelihood::Scoring::default_for(scores));
     }
+    if let (AnswerForm::Nearest { candidates }, Some(distances)) = (form, &reply.distances) {
+        return nearest::answer(candidates, distances);
+    }
     let cut_off = reply.finish == Finish::Length;
     let answer = match form {
         // Labels and candidates are text of the study's own, so the whole reply
@@ -54,12 +59,12 @@ pub fn parse(form: &AnswerForm, reply: &Reply) -> Answer {
         AnswerForm::Number { min, max } => after_thoughts(&reply.text)
             .and_then(|text| number::from_text(*min, *max, text, cut_off))
             .map(Answer::Number),
-        AnswerForm::Ranking { candidates } | AnswerForm::Likelihood { candidates, .. } => {
-            after_thoughts(&reply.text)
-                .map(|text| ranking::from_text(candidates, text))
-                .filter(|items| !items.is_empty())
-                .map(Answer::Ranking)
-        }
+        AnswerForm::Ranking { candidates }
+        | AnswerForm::Likelihood { candidates, .. }
+        | AnswerForm::Nearest { candidates } => after_thoughts(&reply.text)
+            .map(|text| ranking::from_text(candidates, text))
+            .filter(|items| !items.is_empty())
+            .map(Answer::Ranking),
         AnswerForm::Text { .. } => after_thoughts(&reply.text)
             .map(str::trim)
             .filter(|text| !text.is_empty())

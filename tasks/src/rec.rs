@@ -14,6 +14,7 @@
 
 mod baseline;
 pub mod bm25;
+mod borda;
 mod build;
 mod candidates;
 mod catalogue;
@@ -35,6 +36,7 @@ pub mod tasks;
 mod text;
 
 pub use baseline::{Baseline, Prediction};
+pub use borda::borda;
 pub use catalogue::Catalogue;
 pub use interactions::{Interaction, Interactions, Item, User};
 pub use load::Source;

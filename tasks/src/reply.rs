@@ -13,6 +13,10 @@ pub struct Reply {
     /// scored a [likelihood ranking](crate::AnswerForm::Likelihood).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub candidate_scores: Option<Vec<CandidateScore>>,
+    /// Euclidean distances of the request's candidates, in their order, where
+    /// the model [compared embeddings](crate::AnswerForm::Nearest).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distances: Option<Vec<f32>>,
     /// Why the text ended.
     pub finish: Finish,
     /// Tokens used.
@@ -39,6 +43,7 @@ impl Reply {
             text: text.into(),
             label_logprobs: None,
             candidate_scores: None,
+            distances: None,
             finish: Finish::Stop,
             usage: Usage::default(),
         }

@@ -93,6 +93,13 @@ pub enum AnswerForm {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         prior: Vec<Message>,
     },
+    /// These candidates, by how near each lies to the last message's text in the
+    /// model's embedding space. No instruction is read: the text alone is
+    /// embedded.
+    Nearest {
+        /// The items to be compared with.
+        candidates: Vec<String>,
+    },
     /// Free text of at most this many tokens.
     Text {
         /// Upper bound on generated tokens.
@@ -119,7 +126,9 @@ impl AnswerForm {
     /// The items to be ordered, if the form is a ranking.
     pub fn candidates(&self) -> Option<&[String]> {
         match self {
-            Self::Ranking { candidates } | Self::Likelihood { candidates, .. } => Some(candidates),
+            Self::Ranking { candidates }
+            | Self::Likelihood { candidates, .. }
+            | Self::Nearest { candidates } => Some(candidates),
             _ => None,
         }
     }

@@ -56,6 +56,31 @@ pub trait Task: Send + Sync {
         }
     }
 
+    /// The calls that one evaluation makes at most, at least 1. Plans and budgets
+    /// count with it; tasks that ask more than once override it together with
+    /// [`next`](Task::next).
+    fn calls(&self) -> usize {
+        1
+    }
+    /// What is asked next in the same evaluation, after these replies (at least
+    /// one, in the order they came); `None` when nothing is. Asked after at most
+    /// [`calls`](Task::calls) − 1 replies. Like everything in a task it depends
+    /// on its arguments alone.
+    fn next(&self, _prompt: &Prompt, _input: &Input, _replies: &[Reply]) -> Option<Request> {
+        None
+    }
+    /// The one reply that stands for all replies of an evaluation; [`parse`](Task::parse)
+    /// sees only this. By default the last one.
+    fn conclude(&self, _input: &Input, replies: Vec<Reply>) -> Reply {
+        let last = replies.into_iter().next_back();
+        last.unwrap_or_else(|| Reply::text(""))
+    }
+    /// Whether some request asks for [`AnswerForm::Nearest`], so that a model
+    /// without embeddings gets an embedder beside it.
+    fn embeds(&self) -> bool {
+        false
+    }
+
     /// A worked example of this one, for a prompt to show.
     fn demonstration(&self, example: &Example) -> Demonstration {
         Demonstration {

@@ -33,14 +33,16 @@ pub(super) fn openings(form: &AnswerForm) -> Vec<String> {
             "Read the text and rate",
             "Predict the rating",
         ],
-        AnswerForm::Ranking { .. } | AnswerForm::Likelihood { .. } => &[
-            "Rank the candidates by",
-            "Recommend the",
-            "Order the items so that",
-            "Given what the user chose before, predict",
-            "Put first the items that",
-            "Choose the item that the user",
-        ],
+        AnswerForm::Ranking { .. } | AnswerForm::Likelihood { .. } | AnswerForm::Nearest { .. } => {
+            &[
+                "Rank the candidates by",
+                "Recommend the",
+                "Order the items so that",
+                "Given what the user chose before, predict",
+                "Put first the items that",
+                "Choose the item that the user",
+            ]
+        }
         AnswerForm::Text { .. } => &[
             "Write",
             "Read the text and write",
@@ -71,7 +73,7 @@ pub(crate) fn prompts(form: &AnswerForm) -> Vec<String> {
             format!("Predict the rating, a number from {min} to {max}."),
         ],
         // What is scored by likelihood is one item; what is written is a list.
-        AnswerForm::Likelihood { .. } => [
+        AnswerForm::Likelihood { .. } | AnswerForm::Nearest { .. } => [
             "Recommend the one the user will choose next.",
             "Here is what a user chose, in order. The next one was:",
             "Which one fits best with what the user chose before?",
@@ -97,13 +99,15 @@ pub(crate) fn prompts(form: &AnswerForm) -> Vec<String> {
 /// Clauses an edit may add.
 pub(super) fn clauses(form: &AnswerForm) -> Vec<String> {
     let about: &[&str] = match form {
-        AnswerForm::Ranking { .. } | AnswerForm::Likelihood { .. } => &[
-            "Give the latest choices the most weight.",
-            "Look for what the user's choices have in common.",
-            "Do not favour a candidate for being well known.",
-            "Do not favour a candidate for its place in the list.",
-            "Prefer the same kind and the same years.",
-        ],
+        AnswerForm::Ranking { .. } | AnswerForm::Likelihood { .. } | AnswerForm::Nearest { .. } => {
+            &[
+                "Give the latest choices the most weight.",
+                "Look for what the user's choices have in common.",
+                "Do not favour a candidate for being well known.",
+                "Do not favour a candidate for its place in the list.",
+                "Prefer the same kind and the same years.",
+            ]
+        }
         AnswerForm::Choice { .. } | AnswerForm::Number { .. } | AnswerForm::Text { .. } => &[
             "Read the whole text before you answer.",
             "Judge only what the text says.",
@@ -127,7 +131,9 @@ pub(super) fn clauses(form: &AnswerForm) -> Vec<String> {
         AnswerForm::Ranking { .. } => {
             clauses.push("List every candidate once, best first.".into());
         }
-        AnswerForm::Likelihood { .. } => clauses.push("Answer with one title.".into()),
+        AnswerForm::Likelihood { .. } | AnswerForm::Nearest { .. } => {
+            clauses.push("Answer with one title.".into());
+        }
         AnswerForm::Text { .. } => clauses.push("Answer briefly.".into()),
     }
     clauses

@@ -129,7 +129,11 @@ impl Screen {
                 named >= labels.len().min(2)
             }
             Some(AnswerForm::Number { .. }) => mentions(text, &["rat", "number", "scor", "star"]),
-            Some(AnswerForm::Ranking { .. } | AnswerForm::Likelihood { .. }) => mentions(
+            Some(
+                AnswerForm::Ranking { .. }
+                | AnswerForm::Likelihood { .. }
+                | AnswerForm::Nearest { .. },
+            ) => mentions(
                 text,
                 &[
                     "candidate",

@@ -12,6 +12,7 @@ use shiftproof_tasks::{Data, Prompt, SealedAudit, Task};
 use self::course::Course;
 use crate::board::Desk;
 use crate::budget::Spend;
+use crate::converse;
 use crate::event::{Ending, Event, GroupInfo, Phase, Started};
 use crate::gateway::{Gateway, Model, Stop};
 use crate::plan::plan;
@@ -123,10 +124,7 @@ impl Run<'_> {
         let seed = self.task.seed();
         let worst: Spend = audit
             .inputs()
-            .map(|input| {
-                let call = crate::board::call(self.task.as_ref(), &seed, input);
-                self.task_model.worst_case(&call)
-            })
+            .map(|input| converse::worst_case(self.task.as_ref(), &self.task_model, (&seed, input)))
             .sum();
         self.gateway.hold_back(worst + worst);
     }
@@ -137,12 +135,12 @@ impl Run<'_> {
         let Some(limit) = self.gateway.limits().calls else {
             return;
         };
-        let planned: usize = plan(&self.spec, &self.data)
+        let planned: usize = plan(&self.spec, &self.data, self.task.calls())
             .iter()
             .filter(|phase| phase.phase != Phase::Audit)
             .map(|phase| phase.proposer_calls + phase.task_calls)
             .sum();
-        let left = (limit as usize).saturating_sub(2 * audit);
+        let left = (limit as usize).saturating_sub(2 * audit * self.task.calls());
         if planned <= left {
             return;
         }

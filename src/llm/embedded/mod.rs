@@ -5,6 +5,7 @@
 
 mod attention;
 mod chat;
+mod embed;
 mod error;
 mod generate;
 mod kernels;
@@ -25,7 +26,6 @@ pub use sampling::Sampling;
 pub use score::Scored;
 
 use chat::Template;
-use model::Span;
 use prefix::{PrefixCache, Sharing};
 use pulp::Arch;
 use std::{
@@ -190,28 +190,6 @@ impl Engine {
     /// Tokens of a chat as the model sees it, up to where the assistant continues.
     pub fn prompt_tokens(&self, chat: &Chat) -> Result<Vec<u32>, Error> {
         self.template.render(chat, &self.tokenizer)
-    }
-
-    /// The last layer's normalised state at the last token of plain `text`, [`Self::width`] values.
-    pub fn embed(&self, text: &str) -> Result<Vec<f32>, Error> {
-        let tokens = self.tokenizer.encode(text)?;
-        if tokens.is_empty() {
-            return Err(Error::Request("the text to embed is empty".into()));
-        }
-        self.fits(tokens.len())?;
-        let mut spans = [Span {
-            tokens: &tokens,
-            past: Vec::new(),
-            kv: None,
-        }];
-        let state = self.pool.install(|| {
-            self.weights
-                .forward(self.arch, &mut spans, &[tokens.len() - 1])
-        });
-        if state.iter().any(|v| v.is_nan()) {
-            return Err(Error::NotANumber);
-        }
-        Ok(state)
     }
 
     /// The rendered chat, with room for `more` tokens after it.

@@ -129,6 +129,13 @@ impl Llm for HttpLlm {
         let Shared {
             sender, abilities, ..
         } = &*self.shared;
+        if let AnswerForm::Nearest { .. } = call.request.answer {
+            return Err(LlmError::Rejected(
+                "a chat server has no embeddings; a task that asks for distances must say so \
+                 (Task::embeds)"
+                    .into(),
+            ));
+        }
         let begun = match call.request.messages.last() {
             Some(Message {
                 role: Role::Assistant,
@@ -159,6 +166,7 @@ impl Llm for HttpLlm {
                 text: likeliest(labels, &scores),
                 label_logprobs: Some(scores),
                 candidate_scores: None,
+                distances: None,
                 finish: Finish::Stop,
                 usage,
             },
@@ -166,6 +174,7 @@ impl Llm for HttpLlm {
                 text: completion.text,
                 label_logprobs: None,
                 candidate_scores: None,
+                distances: None,
                 finish: completion.finish,
                 usage,
             },

@@ -122,6 +122,7 @@ fn reply(
         text: best.unwrap_or_default(),
         label_logprobs: None,
         candidate_scores: Some(scores),
+        distances: None,
         finish: Finish::Stop,
         usage: Usage {
             prompt_tokens: scored.prompt_tokens as u64 + prior_tokens as u64 + passes * own,

@@ -65,6 +65,7 @@ impl Prediction {
                 Self::Ranking(titles),
                 AnswerForm::Ranking { .. }
                 | AnswerForm::Likelihood { .. }
+                | AnswerForm::Nearest { .. }
                 | AnswerForm::Text { .. },
             ) => Some(Reply::text(titles.join("\n"))),
             _ => None,

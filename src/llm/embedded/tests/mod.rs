@@ -422,6 +422,15 @@ fn an_embedding_sees_the_whole_text() {
     assert_eq!(a.len(), engine.width());
     assert_ne!(a, engine.embed("good next").unwrap());
     assert_eq!(a, engine.embed("good text").unwrap());
+    // Together they are what they are alone, and an empty one fails alone.
+    let texts = ["good next", "", "good text"];
+    let together = engine.embed_all(&texts);
+    assert!(together[1].is_err());
+    for at in [0, 2] {
+        let (one, all) = (engine.embed(texts[at]).unwrap(), &together[at]);
+        let all = all.as_ref().unwrap();
+        assert!(one.iter().zip(all).all(|(a, b)| (a - b).abs() < 1e-4));
+    }
 }
 
 #[test]

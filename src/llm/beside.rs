@@ -1,0 +1,70 @@
+//! A model without embeddings, with an embedder beside it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use shiftproof_search::{Call, Capabilities, Llm, LlmError, Traffic};
+use shiftproof_tasks::{AnswerForm, Reply, Request};
+
+/// Everything is asked of `chat`, distances of embeddings of `embedder`.
+pub struct Beside {
+    chat: Arc<dyn Llm>,
+    embedder: Arc<dyn Llm>,
+    identity: String,
+}
+
+impl Beside {
+    /// `chat` with `embedder` beside it.
+    pub fn new(chat: Arc<dyn Llm>, embedder: Arc<dyn Llm>) -> Self {
+        // The embedder can change a reply, so it belongs to the cache key.
+        let identity = format!("{} beside {}", chat.identity(), embedder.identity());
+        Self {
+            chat,
+            embedder,
+            identity,
+        }
+    }
+
+    fn of(&self, request: &Request) -> &dyn Llm {
+        match request.answer {
+            AnswerForm::Nearest { .. } => self.embedder.as_ref(),
+            _ => self.chat.as_ref(),
+        }
+    }
+}
+
+#[async_trait]
+impl Llm for Beside {
+    fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.chat.capabilities()
+    }
+
+    fn estimate_tokens(&self, request: &Request) -> u64 {
+        self.of(request).estimate_tokens(request)
+    }
+
+    fn status(&self) -> Option<String> {
+        self.chat.status()
+    }
+
+    fn traffic(&self) -> Option<Traffic> {
+        self.chat.traffic()
+    }
+
+    async fn call(&self, call: &Call) -> Result<Reply, LlmError> {
+        self.of(&call.request).call(call).await
+    }
+
+    async fn call_batch(&self, calls: &[Call]) -> Vec<Result<Reply, LlmError>> {
+        let mut replies = Vec::with_capacity(calls.len());
+        let embeds = |call: &Call| matches!(call.request.answer, AnswerForm::Nearest { .. });
+        for run in calls.chunk_by(|a, b| embeds(a) == embeds(b)) {
+            replies.extend(self.of(&run[0].request).call_batch(run).await);
+        }
+        replies
+    }
+}
