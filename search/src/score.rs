@@ -38,6 +38,7 @@ pub(crate) fn group_scores(
             let score = metric.reduce(&observations);
             let interval = score
                 .value
+                .filter(|_| metric.resamples())
                 .map(|value| interval(metric, value, &observations));
             GroupScore {
                 group: board.groups[group].name.clone(),

@@ -17,8 +17,8 @@ pub mod text;
 /// counts as wrong, so that a prompt cannot win by making the model evade.
 ///
 /// A study spells them `accuracy`, `macro-f1`, `auc`, `ndcg@10`, `hr@10`, `mrr`,
-/// `recall@20`, `mae`, `rmse`, `rouge-l` and `bleu`; `@K` counts the places of a
-/// ranking that are looked at.
+/// `recall@20`, `coverage@20`, `diversity@20`, `mae`, `rmse`, `rouge-l` and
+/// `bleu`; `@K` counts the places of a ranking that are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 #[non_exhaustive]
@@ -50,6 +50,20 @@ pub enum Metric {
     Mrr,
     /// Mean share of the relevant items that stand in the first places.
     Recall(u32),
+    /// Share of a catalogue that the first places of all rankings together show
+    /// (catalogue coverage, Ge et al., `RecSys` 2010). Says nothing of right and
+    /// wrong: see [`Metric::judges`].
+    Coverage {
+        /// The places looked at.
+        places: u32,
+        /// Items of the catalogue; 0 until a task that has one fills it in, and
+        /// undefined so long.
+        of: u32,
+    },
+    /// Mean, over rankings, of one less the mean Jaccard similarity of the genres
+    /// of every two items in the first places (Li et al. 2023, `GPT4Rec`, §3.1).
+    /// Graded by tasks that know the items; says nothing of right and wrong.
+    Diversity(u32),
     /// Mean absolute error `e` of numbers, as `1 / (1 + e)`. An unparseable
     /// answer errs by the whole spread of the group's labels, at least by 1.
     Mae,
@@ -102,9 +116,27 @@ impl Metric {
             | Self::HitRate(_)
             | Self::Mrr
             | Self::Recall(_)
+            | Self::Diversity(_)
             | Self::RougeL => true,
-            Self::MacroF1 | Self::Auc | Self::Mae | Self::Rmse | Self::Bleu => false,
+            Self::MacroF1
+            | Self::Auc
+            | Self::Coverage { .. }
+            | Self::Mae
+            | Self::Rmse
+            | Self::Bleu => false,
         }
+    }
+
+    /// Whether the metric tells right answers from wrong ones, so that a prompt
+    /// can be chosen by it. Coverage and diversity describe lists.
+    pub const fn judges(self) -> bool {
+        !matches!(self, Self::Coverage { .. } | Self::Diversity(_))
+    }
+
+    /// Whether resampling the examples says how sure the score is. Not where
+    /// different items are counted: every resample has fewer of them.
+    pub const fn resamples(self) -> bool {
+        !matches!(self, Self::Coverage { .. })
     }
 
     /// The error that a score of [`Metric::Mae`] or [`Metric::Rmse`] stands for,
@@ -160,6 +192,7 @@ impl Metric {
                     numbers::errors(observations).map(|e| numbers::score(numbers::rmse(&e)))
                 }
                 Self::Bleu => text::corpus(observations),
+                Self::Coverage { places, of } => ranking::coverage(observations, places, of),
                 mean_of_grades => {
                     debug_assert!(
                         mean_of_grades.is_mean(),

@@ -26,6 +26,7 @@ mod interactions;
 pub mod lists;
 mod load;
 mod measure;
+mod neighbours;
 mod predict;
 mod prepare;
 mod seeded;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::Metric;
 use crate::suggest;
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 13] = [
     "accuracy",
     "macro-f1",
     "auc",
@@ -13,6 +13,8 @@ const NAMES: [&str; 11] = [
     "hr@10",
     "mrr",
     "recall@10",
+    "coverage@10",
+    "diversity@10",
     "mae",
     "rmse",
     "rouge-l",
@@ -32,6 +34,8 @@ pub(super) fn of(metric: Metric) -> String {
         Metric::Ndcg(k) => return format!("ndcg@{k}"),
         Metric::HitRate(k) => return format!("hr@{k}"),
         Metric::Recall(k) => return format!("recall@{k}"),
+        Metric::Coverage { places, .. } => return format!("coverage@{places}"),
+        Metric::Diversity(k) => return format!("diversity@{k}"),
     };
     plain.to_owned()
 }
@@ -51,6 +55,8 @@ impl FromStr for Metric {
                 "ndcg" => return Ok(Self::Ndcg(k)),
                 "hr" => return Ok(Self::HitRate(k)),
                 "recall" => return Ok(Self::Recall(k)),
+                "coverage" => return Ok(Self::Coverage { places: k, of: 0 }),
+                "diversity" => return Ok(Self::Diversity(k)),
                 _ => {}
             }
         }

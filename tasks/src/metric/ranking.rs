@@ -1,6 +1,10 @@
 //! Metrics of one ranking. Places are counted from the front; an item that is
 //! listed twice counts at its first place.
 
+use super::Observation;
+use crate::rec::fairness;
+use crate::{Answer, Outcome, Scored};
+
 /// Normalised discounted cumulative gain over the first `k` places, in `0..=1`:
 /// `Σ 1/log₂(place + 1)` over relevant items, over the same sum with all of them
 /// in front. 0 where nothing is relevant.
@@ -22,6 +26,24 @@ pub fn recall(items: &[String], relevant: &[String], k: usize) -> f64 {
     hits(items, relevant, k).count() as f64 / relevant.len() as f64
 }
 
+/// The share of `of` items that the first `places` places of all rankings show,
+/// in `0..=1`; `None` where `of` is 0 or nothing was ranked.
+pub(super) fn coverage(observations: &[Observation<'_>], places: u32, of: u32) -> Option<f64> {
+    let lists: Vec<&[String]> = observations
+        .iter()
+        .filter_map(|observation| match observation.outcome {
+            Outcome::Scored(Scored {
+                answer: Answer::Ranking(items),
+                ..
+            }) => Some(items.as_slice()),
+            // An answer without a list shows nothing, a failed call is no answer.
+            Outcome::Scored(_) | Outcome::Unparseable { .. } => Some([].as_slice()),
+            Outcome::Failed { .. } => None,
+        })
+        .collect();
+    (of > 0 && !lists.is_empty()).then(|| fairness::coverage(&lists, places as usize, of as usize))
+}
+
 /// The places, from 0, of relevant items among the first `k`.
 fn hits<'a>(
     items: &'a [String],
@@ -39,7 +61,7 @@ fn hits<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Answer, Label, Metric};
+    use crate::{Label, Metric};
 
     fn list(items: &str) -> Vec<String> {
         items.split(' ').map(str::to_owned).collect()
@@ -57,6 +79,41 @@ mod tests {
         assert_eq!(recall(&ranked, &list("a d"), 3), 0.5);
         assert_eq!(recall(&list("a a a"), &list("a"), 3), 1.0);
         assert_eq!((ndcg(&ranked, &[], 3), recall(&ranked, &[], 3)), (0.0, 0.0));
+    }
+
+    #[test]
+    fn coverage_counts_what_all_lists_show() {
+        let outcome = |items: &str| {
+            Outcome::Scored(Scored {
+                value: 0.0,
+                answer: Answer::Ranking(list(items)),
+            })
+        };
+        let outcomes = [
+            outcome("a b c"),
+            outcome("b a d"),
+            Outcome::Unparseable { text: "?".into() },
+            Outcome::Failed { reason: "x".into() },
+        ];
+        let label = Label::Relevant(list("a"));
+        let observe = |outcomes: &[Outcome], metric: Metric| {
+            let observations: Vec<Observation<'_>> = outcomes
+                .iter()
+                .map(|outcome| Observation {
+                    outcome,
+                    label: &label,
+                    cluster: None,
+                })
+                .collect();
+            metric.reduce(&observations)
+        };
+        let of = |places, of| Metric::Coverage { places, of };
+        let score = observe(&outcomes, of(2, 8));
+        assert_eq!((score.value, score.n, score.failed), (Some(0.25), 3, 1));
+        assert_eq!(observe(&outcomes, of(3, 8)).value, Some(0.5));
+        assert_eq!(observe(&outcomes, of(3, 0)).value, None);
+        assert_eq!(observe(&outcomes[3..], of(3, 8)).value, None);
+        assert!(!of(3, 8).judges() && !of(3, 8).resamples());
     }
 
     /// The references for 20 candidates in random order: N@1 .050, N@5 .147,

@@ -1,22 +1,26 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use super::neighbours::Neighbours;
 use super::{Interaction, Item};
 
 /// The items there are, and how often each occurs in the training part. Tasks
 /// share it behind an [`Arc`](std::sync::Arc).
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct Catalogue {
     items: Vec<Item>,
     popularity: Vec<u32>,
     /// Share of items that are strictly less popular, per item.
     percentile: Vec<f64>,
     by_title: BTreeMap<String, u32>,
+    genres: Vec<BTreeSet<String>>,
+    neighbours: Arc<Neighbours>,
 }
 
 impl Catalogue {
     /// A catalogue whose popularity is counted over these events, the training
     /// part only.
-    pub fn new<'a>(items: Vec<Item>, training: impl IntoIterator<Item = &'a Interaction>) -> Self {
+    pub fn new(items: Vec<Item>, training: &[&Interaction]) -> Self {
         let mut popularity = vec![0_u32; items.len()];
         for event in training {
             popularity[event.item as usize] += 1;
@@ -38,11 +42,22 @@ impl Catalogue {
                 })
                 .or_insert(index as u32);
         }
+        let genres = items
+            .iter()
+            .map(|item| {
+                let kinds = item.attributes.get("genres");
+                let kinds = kinds.or(item.attributes.get("category"));
+                let kinds = kinds.into_iter().flat_map(|kinds| kinds.split(", "));
+                kinds.map(str::to_owned).collect()
+            })
+            .collect();
         Self {
+            neighbours: Arc::new(Neighbours::learn(items.len(), training.iter().copied())),
             items,
             popularity,
             percentile,
             by_title,
+            genres,
         }
     }
 
@@ -77,6 +92,43 @@ impl Catalogue {
         self.by_title.get(title).copied()
     }
 
+    /// The item's genres, or else its category.
+    pub fn genres(&self, item: u32) -> &BTreeSet<String> {
+        &self.genres[item as usize]
+    }
+
+    /// Item-kNN: per item of `items` the sum of its cosines, over the users of the
+    /// training part, with the items of `history`.
+    pub fn item_knn(&self, history: &[u32], items: &[u32]) -> Vec<f64> {
+        self.neighbours.score(history, items)
+    }
+
+    /// The `n` titles of `pool` that item-kNN finds closest to a history of
+    /// titles; the more popular of equals first.
+    pub fn recommend(&self, history: &[&str], pool: &[String], n: usize) -> Vec<String> {
+        let history: Vec<u32> = history
+            .iter()
+            .filter_map(|title| self.find(title))
+            .collect();
+        let items: Vec<Option<u32>> = pool.iter().map(|title| self.find(title)).collect();
+        let known: Vec<u32> = items.iter().flatten().copied().collect();
+        let mut scores = self.item_knn(&history, &known).into_iter();
+        let mut scored: Vec<(f64, u32, &String)> = items
+            .iter()
+            .zip(pool)
+            .map(|(item, title)| match item {
+                Some(item) => (scores.next().unwrap_or(0.0), self.popularity(*item), title),
+                None => (0.0, 0, title),
+            })
+            .collect();
+        scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
+        scored.truncate(n);
+        scored
+            .into_iter()
+            .map(|(.., title)| title.clone())
+            .collect()
+    }
+
     /// The different titles, sorted.
     pub fn titles(&self) -> impl Iterator<Item = &str> {
         self.by_title.keys().map(String::as_str)
@@ -101,12 +153,16 @@ mod tests {
             time: None,
         };
         let items = vec![item("Alien"), item("Dune"), item("Dune")];
-        let catalogue = Catalogue::new(items, &[event(2), event(2), event(1)]);
+        let events = [2, 2, 1].map(event);
+        let catalogue = Catalogue::new(items, &events.iter().collect::<Vec<_>>());
         assert_eq!([0, 1, 2].map(|item| catalogue.popularity(item)), [0, 1, 2]);
         assert_eq!(catalogue.percentile(0), 0.0);
         assert!((catalogue.percentile(2) - 2.0 / 3.0).abs() < 1e-12);
         assert_eq!(catalogue.find("Dune"), Some(2));
         assert_eq!(catalogue.find("dune"), None);
         assert_eq!(catalogue.titles().collect::<Vec<_>>(), ["Alien", "Dune"]);
+        // All share the one user, so popularity decides.
+        let pool = ["Alien", "Dune", "Heat"].map(str::to_owned);
+        assert_eq!(catalogue.recommend(&["Dune"], &pool, 2), ["Dune", "Alien"]);
     }
 }

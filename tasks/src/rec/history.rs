@@ -104,7 +104,7 @@ pub fn recent_within<'a>(sentences: &[&'a str], words: usize) -> Vec<&'a str> {
 }
 
 /// A place in an order that depends on the example and the item alone.
-fn place(id: &str, item: &str) -> [u8; 32] {
+pub(super) fn place(id: &str, item: &str) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&(id.len() as u64).to_be_bytes());
     hasher.update(id.as_bytes());

@@ -1,7 +1,6 @@
 //! Methods without a language model, learnt from the training part alone. A
 //! prompt that does not beat them is not worth its calls.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -22,21 +21,12 @@ pub(super) struct Known {
     pub catalogue: Arc<Catalogue>,
     /// Training events per user, impressions without a click left out.
     pub activity: Vec<u32>,
-    /// Per item its users, sorted.
-    users_of: Vec<Vec<u32>>,
-    /// Per user the different items, sorted.
-    different_of: Vec<Vec<u32>>,
     /// Per item: what followed it, how often.
     followers: BTreeMap<u32, BTreeMap<u32, u32>>,
     /// Per item: sum and number of its ratings, and of its likes.
     ratings: Vec<(f64, f64)>,
     likes: Vec<(f64, f64)>,
-    genres: Vec<BTreeSet<String>>,
-    neighbours: RefCell<BTreeMap<u32, Near>>,
 }
-
-/// Items with their cosine.
-type Near = Arc<[(u32, f64)]>;
 
 /// One example as a baseline sees it.
 pub(super) struct Asked {
@@ -62,44 +52,19 @@ impl Known {
         let used: Vec<&Interaction> = all.iter().filter(|event| !only_shown(event)).collect();
         let n = data.items.len();
         let mut known = Self {
-            catalogue: Arc::new(Catalogue::new(data.items.clone(), used.iter().copied())),
+            catalogue: Arc::new(Catalogue::new(data.items.clone(), &used)),
             activity: vec![0; data.users.len()],
-            users_of: vec![Vec::new(); n],
-            different_of: vec![Vec::new(); data.users.len()],
             followers: BTreeMap::new(),
             ratings: vec![(0.0, 0.0); n],
             likes: vec![(0.0, 0.0); n],
-            genres: data
-                .items
-                .iter()
-                .map(|item| {
-                    let kinds = item
-                        .attributes
-                        .get("genres")
-                        .or(item.attributes.get("category"));
-                    let kinds = kinds.into_iter().flat_map(|kinds| kinds.split(", "));
-                    kinds.map(str::to_owned).collect()
-                })
-                .collect(),
-            neighbours: RefCell::default(),
         };
+        let mut last: Vec<Option<u32>> = vec![None; data.users.len()];
         for event in &used {
-            let items = &mut known.different_of[event.user as usize];
-            if let Some(last) = items.last() {
-                let next = known.followers.entry(*last).or_default();
+            if let Some(last) = last[event.user as usize].replace(event.item) {
+                let next = known.followers.entry(last).or_default();
                 *next.entry(event.item).or_default() += 1;
             }
-            items.push(event.item);
             known.activity[event.user as usize] += 1;
-            // Events are in the order of users, so the list stays sorted.
-            let users = &mut known.users_of[event.item as usize];
-            if users.last() != Some(&event.user) {
-                users.push(event.user);
-            }
-        }
-        for items in &mut known.different_of {
-            items.sort_unstable();
-            items.dedup();
         }
         for event in &all {
             let likes = &mut known.likes[event.item as usize];
@@ -114,34 +79,9 @@ impl Known {
         known
     }
 
-    /// Cosine of two items over their users: |A ∩ B| / √(|A| |B|), for all
-    /// items that share a user with `item`, sorted by item.
-    fn neighbours(&self, item: u32) -> Near {
-        if let Some(known) = self.neighbours.borrow().get(&item) {
-            return Arc::clone(known);
-        }
-        let users = &self.users_of[item as usize];
-        let mut shared = vec![0_u32; self.users_of.len()];
-        for user in users {
-            for other in &self.different_of[*user as usize] {
-                shared[*other as usize] += 1;
-            }
-        }
-        let cosine = |(other, n): (usize, u32)| {
-            let sizes = users.len() as f64 * self.users_of[other].len() as f64;
-            (other as u32, f64::from(n) / sizes.sqrt())
-        };
-        let met = (0..).zip(shared).filter(|(_, n)| *n > 0);
-        let found: Near = met.map(cosine).collect();
-        self.neighbours
-            .borrow_mut()
-            .insert(item, Arc::clone(&found));
-        found
-    }
-
     /// Share of genres in common: |A ∩ B| / |A ∪ B|.
     fn genre_overlap(&self, a: u32, b: u32) -> f64 {
-        let (a, b) = (&self.genres[a as usize], &self.genres[b as usize]);
+        let (a, b) = (self.catalogue.genres(a), self.catalogue.genres(b));
         let both = a.intersection(b).count() as f64;
         let any = a.len() as f64 + b.len() as f64 - both;
         if any > 0.0 { both / any } else { 0.0 }
@@ -186,16 +126,7 @@ fn lists(spec: &RecSpec, data: &Interactions, known: &Known, asked: &[Asked]) ->
             items.iter().map(|item| popularity(*item)).collect()
         }),
         rank("item-knn", &|one, items| {
-            let near: Vec<_> = recent(one)
-                .into_iter()
-                .map(|item| known.neighbours(item))
-                .collect();
-            let cosine = |near: &Near, item: u32| {
-                let at = near.binary_search_by_key(&item, |(other, _)| *other);
-                at.map_or(0.0, |at| near[at].1)
-            };
-            let score = |item: &u32| near.iter().map(|near| cosine(near, *item)).sum();
-            items.iter().map(score).collect()
+            known.catalogue.item_knn(&recent(one), items)
         }),
         // Counts of what followed the last item; popularity orders the rest.
         rank("markov", &|one, items| {

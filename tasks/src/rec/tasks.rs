@@ -79,6 +79,8 @@ kinds! {
     prompt4nr: Prompt4NrSpec,
     m6: M6Spec,
     gpt4rec: Gpt4RecSpec,
+    bigrec: BigRecSpec,
+    chatrec: ChatRecSpec,
 }
 
 impl Declared for ClassifySpec {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::ranking::{self, By, Ranker};
+use super::ranking::{By, Ranker};
 use super::{Declaration, Declared};
 use crate::parse::likelihood::Scoring;
 use crate::parse::unparseable;
@@ -15,7 +15,7 @@ use crate::rec::bm25::Bm25;
 use crate::rec::history::Telling;
 use crate::rec::{Catalogue, field, lists};
 use crate::{
-    Answer, AnswerForm, Demonstration, Example, Finish, Input, Metric, Prompt, Reply, Request, Task,
+    Answer, AnswerForm, Demonstration, Example, Finish, Input, Label, Metric, Outcome, Prompt, Reply, Request, Task,
 };
 
 /// Options of `kind = "gpt4rec"`. Reads listwise examples and needs a catalogue.
@@ -59,7 +59,6 @@ impl Declared for Gpt4RecSpec {
         study: &str,
         catalogue: Option<&Arc<Catalogue>>,
     ) -> Result<Declaration, DataError> {
-        ranking::metric(self.metric)?;
         let Some(catalogue) = catalogue else {
             return Err(Problem::new(
                 "task.kind",
@@ -90,6 +89,7 @@ impl Declared for Gpt4RecSpec {
                 chose: self.action,
                 user: false,
                 shown: false,
+                shuffles: 1,
                 lead: String::new(),
                 catalogue: Some(catalogue.clone()),
             }
@@ -151,6 +151,10 @@ impl Task for Gpt4Rec {
 
     fn demonstration(&self, example: &Example) -> Demonstration {
         self.ranker.demonstration(example)
+    }
+
+    fn grade(&self, answer: &Answer, label: &Label) -> Outcome {
+        self.ranker.grade(answer, label)
     }
 
     /// Items that the queries find and the user has not had.

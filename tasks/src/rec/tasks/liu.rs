@@ -106,6 +106,7 @@ impl LiuSpec {
             chose: self.action,
             user: false,
             shown: self.form == Form::Direct,
+            shuffles: 1,
             lead: String::new(),
             catalogue: catalogue.cloned(),
         }

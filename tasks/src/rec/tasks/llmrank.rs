@@ -34,6 +34,9 @@ pub struct LlmRankSpec {
     pub user: bool,
     /// With likelihood: whether the candidates are listed in the question.
     pub show_candidates: bool,
+    /// Rankings asked for, each with the candidates in another order, and merged
+    /// by Borda's count (Hou et al. 2024, §3.2). Each is a call.
+    pub shuffles: usize,
     /// How the answer begins, for the model to go on from.
     pub lead: String,
     /// `ndcg@K`, `hr@K`, `recall@K` or `mrr`.
@@ -51,6 +54,7 @@ impl Default for LlmRankSpec {
             action: "watched".to_owned(),
             user: false,
             show_candidates: true,
+            shuffles: 1,
             lead: String::new(),
             metric: Metric::Ndcg(10),
         }
@@ -83,6 +87,7 @@ impl Declared for LlmRankSpec {
             chose: self.action,
             user: self.user,
             shown: self.show_candidates,
+            shuffles: self.shuffles,
             lead: self.lead,
             catalogue: catalogue.cloned(),
         };

@@ -71,6 +71,7 @@ impl Declared for LmRecSpec {
             chose: self.action,
             user: self.user,
             shown: false,
+            shuffles: 1,
             lead: self.lead,
             catalogue: catalogue.cloned(),
         };

@@ -1,6 +1,7 @@
 //! What tasks that rank items share: candidates, how they are shown and how the
 //! answer is read.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -8,11 +9,11 @@ use serde::Deserialize;
 use crate::parse::{likelihood, parse, unparseable};
 use crate::problem::{DataError, Problem};
 use crate::rec::ground::Titles;
-use crate::rec::history::{Telling, numbered};
-use crate::rec::{Catalogue, field, lists};
+use crate::rec::history::{Telling, numbered, place};
+use crate::rec::{Catalogue, borda, fairness, field, lists};
 use crate::{
-    Answer, AnswerForm, Demonstration, Example, Finish, Input, Message, Metric, Prompt, Reply,
-    Request, Task, render,
+    Answer, AnswerForm, Demonstration, Example, Finish, Input, Label, Message, Metric, Outcome,
+    Prompt, Reply, Request, Scored, Task, render,
 };
 
 /// How the ranking is obtained.
@@ -41,6 +42,8 @@ pub(super) struct Ranker {
     pub user: bool,
     /// Whether the candidates are listed in the question.
     pub shown: bool,
+    /// Rankings of candidates in different orders that are merged.
+    pub shuffles: usize,
     /// How the answer begins, for the model to go on from.
     pub lead: String,
     pub catalogue: Option<Arc<Catalogue>>,
@@ -52,8 +55,29 @@ const DEMONSTRATED: usize = 5;
 /// Titles a model that writes a list of the whole catalogue is asked for.
 const LISTED: u32 = 20;
 
-/// `metric` if it suits rankings.
-pub(super) fn metric(metric: Metric) -> Result<Metric, DataError> {
+/// `metric` if it suits rankings, with what it has to know of the catalogue.
+pub(super) fn metric(
+    metric: Metric,
+    catalogue: Option<&Arc<Catalogue>>,
+) -> Result<Metric, DataError> {
+    match (metric, catalogue) {
+        (Metric::Coverage { places, .. }, Some(catalogue)) => {
+            return Ok(Metric::Coverage {
+                places,
+                of: catalogue.titles().count() as u32,
+            });
+        }
+        (Metric::Diversity(_), Some(_)) => return Ok(metric),
+        (Metric::Coverage { .. } | Metric::Diversity(_), None) => {
+            return Err(Problem::new(
+                "task.metric",
+                format!("{metric} needs a catalogue, and the data are no interactions"),
+            )
+            .mend("use ndcg@K, hr@K, recall@K or mrr")
+            .into());
+        }
+        _ => {}
+    }
     match metric {
         Metric::Accuracy
         | Metric::Mrr
@@ -62,7 +86,7 @@ pub(super) fn metric(metric: Metric) -> Result<Metric, DataError> {
         | Metric::Recall(_) => Ok(metric),
         other => Err(
             Problem::new("task.metric", format!("{other} does not suit rankings"))
-                .mend("use ndcg@K, hr@K, recall@K or mrr")
+                .mend("use ndcg@K, hr@K, recall@K, mrr, coverage@K or diversity@K")
                 .into(),
         ),
     }
@@ -70,14 +94,27 @@ pub(super) fn metric(metric: Metric) -> Result<Metric, DataError> {
 
 impl Ranker {
     /// Fails on options that do not go together.
-    pub fn check(self) -> Result<Self, DataError> {
-        metric(self.metric)?;
+    pub fn check(mut self) -> Result<Self, DataError> {
+        self.metric = metric(self.metric, self.catalogue.as_ref())?;
         if self.telling == Telling::Fake && self.catalogue.is_none() {
             return Err(Problem::new(
                 "task.history",
                 "a fake history is drawn from the catalogue, and the data are no interactions",
             )
             .mend("use another history, or set data.examples = \"listwise\"")
+            .into());
+        }
+        if self.shuffles == 0 {
+            return Err(Problem::new("task.shuffles", "0 asks for no ranking")
+                .mend("use 1 to ask once, more to merge rankings of shuffled candidates")
+                .into());
+        }
+        if self.shuffles > 1 && !self.shows_candidates() {
+            return Err(Problem::new(
+                "task.shuffles",
+                "the question does not list the candidates, so their order changes nothing",
+            )
+            .mend("use shuffles = 1, or show_candidates = true")
             .into());
         }
         if self.window == 0 {
@@ -136,6 +173,15 @@ impl Ranker {
             messages.push(Message::assistant(&self.lead));
         }
         messages
+    }
+
+    /// The ranking in a reply to candidates in this input's order.
+    fn read(&self, input: &Input, reply: &Reply) -> Answer {
+        let candidates = self.candidates(input);
+        if let Some(scores) = &reply.candidate_scores {
+            return likelihood::answer(&candidates, scores, self.scoring);
+        }
+        grounded(candidates, reply)
     }
 
     fn shows_candidates(&self) -> bool {
@@ -201,6 +247,42 @@ impl Task for Ranker {
         }
     }
 
+    fn calls(&self) -> usize {
+        self.shuffles
+    }
+
+    fn next(&self, prompt: &Prompt, input: &Input, replies: &[Reply]) -> Option<Request> {
+        let open = field::entries(input.field(field::CANDIDATES))
+            .next()
+            .is_none();
+        // There is no order to shuffle where the whole catalogue is ranked.
+        (replies.len() < self.shuffles && !open)
+            .then(|| self.request(prompt, &shuffled(input, replies.len())))
+    }
+
+    /// Rankings of shuffled candidates as one by Borda's count ("bootstrapping",
+    /// Hou et al. 2024, §3.2): what a model prefers for its place in the question
+    /// cancels out.
+    fn conclude(&self, input: &Input, mut replies: Vec<Reply>) -> Reply {
+        if replies.len() == 1 {
+            return replies.remove(0);
+        }
+        let rankings: Vec<Vec<String>> = replies
+            .iter()
+            .enumerate()
+            .filter_map(
+                |(shuffle, reply)| match self.read(&shuffled(input, shuffle), reply) {
+                    Answer::Ranking(titles) => Some(titles),
+                    _ => None,
+                },
+            )
+            .collect();
+        match replies.into_iter().next() {
+            Some(first) if rankings.is_empty() => first,
+            _ => Reply::text(borda(rankings.iter().map(Vec::as_slice)).join("\n")),
+        }
+    }
+
     /// The latest of the history and the item chosen: with all candidates shown
     /// few examples would fit into a request.
     fn demonstration(&self, example: &Example) -> Demonstration {
@@ -212,12 +294,39 @@ impl Task for Ranker {
     }
 
     fn parse(&self, input: &Input, reply: &Reply) -> Answer {
-        let candidates = self.candidates(input);
-        if let Some(scores) = &reply.candidate_scores {
-            return likelihood::answer(&candidates, scores, self.scoring);
-        }
-        grounded(candidates, reply)
+        self.read(input, reply)
     }
+
+    fn grade(&self, answer: &Answer, label: &Label) -> Outcome {
+        match (self.metric, answer, &self.catalogue) {
+            (Metric::Diversity(k), Answer::Ranking(titles), Some(catalogue)) => {
+                let genres = |title: &str| {
+                    let item = catalogue.find(title);
+                    item.map(|item| catalogue.genres(item).clone())
+                        .unwrap_or_default()
+                };
+                Outcome::Scored(Scored {
+                    // One item alone differs from nothing.
+                    value: fairness::diversity(titles, k as usize, genres).unwrap_or(0.0),
+                    answer: answer.clone(),
+                })
+            }
+            _ => self.metric.grade(answer, label),
+        }
+    }
+}
+
+/// The input with its candidates in the order of ranking number `shuffle`;
+/// number 0 keeps the order given.
+fn shuffled<'a>(input: &'a Input, shuffle: usize) -> Cow<'a, Input> {
+    if shuffle == 0 {
+        return Cow::Borrowed(input);
+    }
+    let salt = format!("{}\0{shuffle}", input.id);
+    let mut candidates: Vec<&str> = field::entries(input.field(field::CANDIDATES)).collect();
+    candidates.sort_by_cached_key(|title| place(&salt, title));
+    let order = candidates.join("\n");
+    Cow::Owned(input.clone().with_field(field::CANDIDATES, order))
 }
 
 /// The ranking that a reply writes out: items grounded in the candidates; from

@@ -1,3 +1,5 @@
+mod several;
+
 use super::*;
 use crate::rec::{Item, field};
 use crate::{

@@ -1,0 +1,317 @@
+//! `BIGRec`: the model writes a title, the nearest real items in an embedding
+//! space are what it means (Bao et al. 2023, "A Bi-Step Grounding Paradigm for
+//! Large Language Models in Recommendation Systems", §3).
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::ranking::{By, Ranker};
+use super::{Declaration, Declared};
+use crate::parse::likelihood::Scoring;
+use crate::parse::{nearest, unparseable};
+use crate::problem::{DataError, Problem};
+use crate::rec::history::Telling;
+use crate::rec::{Catalogue, field, lists};
+use crate::{
+    Answer, AnswerForm, Demonstration, Example, Finish, Input, Label, Message, Metric, Outcome,
+    Prompt, Reply, Request, Task,
+};
+
+/// Options of `kind = "bigrec"`. Reads listwise examples and needs a catalogue.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BigRecSpec {
+    /// The seed instruction.
+    pub prompt: String,
+    /// What distances are weighed by.
+    pub inject: Inject,
+    /// How much: distances, scaled to 0..1, are multiplied by (1 + w)^−γ (§3.3
+    /// of the paper). 0 is the plain order. Choose it on data outside the audit.
+    pub gamma: f64,
+    /// Most items of the history shown, the latest ones.
+    pub window: usize,
+    /// What users do with items: watched, bought, …
+    pub action: String,
+    /// Whether what is known of the user is shown.
+    pub user: bool,
+    /// How the answer begins, for the title to follow.
+    pub lead: String,
+    /// `ndcg@K`, `hr@K`, `recall@K` or `mrr`.
+    pub metric: Metric,
+}
+
+/// The weight `w` of an item, scaled to 0..1 over the candidates.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Inject {
+    /// Its events in the training part.
+    #[default]
+    Popularity,
+    /// Its item-kNN score after the user's history.
+    ItemKnn,
+}
+
+impl Default for BigRecSpec {
+    fn default() -> Self {
+        Self {
+            prompt: "Name one item that the user will want next. Answer with its title alone, in \
+                     quotation marks."
+                .to_owned(),
+            inject: Inject::default(),
+            gamma: 0.0,
+            window: 10,
+            action: "watched".to_owned(),
+            user: false,
+            lead: String::new(),
+            metric: Metric::Ndcg(10),
+        }
+    }
+}
+
+/// Tokens of a title at most.
+const TITLE: u32 = 32;
+
+impl Declared for BigRecSpec {
+    const KIND: &'static str = "bigrec";
+
+    fn declare(
+        self,
+        study: &str,
+        catalogue: Option<&Arc<Catalogue>>,
+    ) -> Result<Declaration, DataError> {
+        let Some(catalogue) = catalogue else {
+            return Err(Problem::new(
+                "task.kind",
+                "bigrec grounds titles in a catalogue, and the data are no interactions",
+            )
+            .mend("name interactions in [data]")
+            .into());
+        };
+        if !self.gamma.is_finite() || self.gamma < 0.0 {
+            return Err(
+                Problem::new("task.gamma", format!("{} is no strength", self.gamma))
+                    .mend("use 0 for the plain order, or a number above it")
+                    .into(),
+            );
+        }
+        let task = BigRec {
+            inject: self.inject,
+            gamma: self.gamma,
+            ranker: Ranker {
+                name: study.to_owned(),
+                prompt: self.prompt,
+                metric: self.metric,
+                by: By::List,
+                scoring: Scoring::default(),
+                telling: Telling::Sequential,
+                window: self.window,
+                chose: self.action,
+                user: self.user,
+                shown: false,
+                shuffles: 1,
+                lead: self.lead,
+                catalogue: Some(catalogue.clone()),
+            }
+            .check()?,
+            catalogue: catalogue.clone(),
+        };
+        Ok(Declaration::new(task, &[field::HISTORY]))
+    }
+}
+
+struct BigRec {
+    ranker: Ranker,
+    inject: Inject,
+    gamma: f64,
+    catalogue: Arc<Catalogue>,
+}
+
+impl BigRec {
+    /// Weights of these titles, in their order.
+    fn weights(&self, input: &Input, titles: &[String]) -> Vec<f64> {
+        let items: Vec<u32> = titles
+            .iter()
+            .filter_map(|title| self.catalogue.find(title))
+            .collect();
+        let weights = match self.inject {
+            // A title of no item, as candidates from a file may hold, shifts all
+            // others: no weight is right then.
+            _ if items.len() != titles.len() => vec![0.0; titles.len()],
+            Inject::Popularity => items
+                .iter()
+                .map(|item| f64::from(self.catalogue.popularity(*item)))
+                .collect(),
+            Inject::ItemKnn => {
+                let history: Vec<u32> = field::entries(input.field(field::HISTORY))
+                    .filter_map(|title| self.catalogue.find(title))
+                    .collect();
+                self.catalogue.item_knn(&history, &items)
+            }
+        };
+        scaled(&weights)
+    }
+}
+
+/// Distances weighed by what else is known: minmax(d) · (1 + w)^−γ.
+fn inject(distances: &[f64], weights: &[f64], gamma: f64) -> Vec<f64> {
+    scaled(distances)
+        .into_iter()
+        .zip(weights)
+        .map(|(distance, weight)| distance * (1.0 + weight).powf(-gamma))
+        .collect()
+}
+
+/// Scaled to 0..1; all 0 where all are equal. NaN stays NaN.
+fn scaled(values: &[f64]) -> Vec<f64> {
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let range = if most > least { most - least } else { 1.0 };
+    values.iter().map(|value| (value - least) / range).collect()
+}
+
+/// The title that a reply writes: its first quoted text, else its first line.
+fn title(text: &str) -> &str {
+    let text = text
+        .rsplit_once("</think>")
+        .map_or(text, |(_, answer)| answer);
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty());
+    let line = line.unwrap_or_default();
+    let parts: Vec<&str> = line.split(['"', '“', '”']).map(str::trim).collect();
+    let quoted = match parts.as_slice() {
+        // A begun answer ends in the opening quote; what is said closes it.
+        [before, _] if !before.is_empty() => before,
+        [_, after] => after,
+        [_, between, ..] => between,
+        _ => "",
+    };
+    if !quoted.is_empty() {
+        return quoted;
+    }
+    lists::bare(line)
+}
+
+impl Task for BigRec {
+    fn name(&self) -> &str {
+        self.ranker.name()
+    }
+
+    fn seed(&self) -> Prompt {
+        self.ranker.seed()
+    }
+
+    fn answer_form(&self, input: &Input) -> AnswerForm {
+        AnswerForm::Nearest {
+            candidates: self.ranker.candidates(input),
+        }
+    }
+
+    fn metric(&self) -> Metric {
+        self.ranker.metric()
+    }
+
+    fn embeds(&self) -> bool {
+        true
+    }
+
+    fn render(&self, input: &Input) -> String {
+        // The candidates are what the title is grounded in, not a choice shown.
+        let mut open = input.clone();
+        open.fields.remove(field::CANDIDATES);
+        self.ranker.render(&open)
+    }
+
+    fn calls(&self) -> usize {
+        2
+    }
+
+    fn request(&self, prompt: &Prompt, input: &Input) -> Request {
+        let mut open = input.clone();
+        open.fields.remove(field::CANDIDATES);
+        Request {
+            answer: AnswerForm::Text { max_tokens: TITLE },
+            ..self.ranker.request(prompt, &open)
+        }
+    }
+
+    fn next(&self, _: &Prompt, input: &Input, replies: &[Reply]) -> Option<Request> {
+        let said = replies.first()?;
+        let title = title(&said.text);
+        (said.finish != Finish::Filtered && !title.is_empty()).then(|| Request {
+            messages: vec![Message::user(title)],
+            answer: self.answer_form(input),
+        })
+    }
+
+    fn conclude(&self, _: &Input, mut replies: Vec<Reply>) -> Reply {
+        let distances = match replies.get_mut(1) {
+            Some(compared) => compared.distances.take(),
+            None => None,
+        };
+        let said = replies.into_iter().next();
+        Reply {
+            distances,
+            ..said.unwrap_or_else(|| Reply::text(""))
+        }
+    }
+
+    fn demonstration(&self, example: &Example) -> Demonstration {
+        let shown = self.ranker.demonstration(example);
+        Demonstration {
+            answer: format!("\"{}\"", shown.answer),
+            ..shown
+        }
+    }
+
+    fn parse(&self, input: &Input, reply: &Reply) -> Answer {
+        let candidates = self.ranker.candidates(input);
+        let Some(distances) = &reply.distances else {
+            // A method without a model lists titles; a model that wrote nothing
+            // has no title to be grounded.
+            return self.ranker.parse(input, reply);
+        };
+        if distances.len() != candidates.len() {
+            return unparseable("the distances do not fit the candidates");
+        }
+        let distances: Vec<f64> = distances.iter().map(|&d| f64::from(d)).collect();
+        let weights = self.weights(input, &candidates);
+        nearest::answer(&candidates, &inject(&distances, &weights, self.gamma))
+    }
+
+    fn grade(&self, answer: &Answer, label: &Label) -> Outcome {
+        self.ranker.grade(answer, label)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_pull_items_near_and_gamma_0_changes_nothing() {
+        let distances = [3.0, 2.0, 5.0, 4.0];
+        let weights = [1.0, 0.0, 1.0, 0.0];
+        let plain = inject(&distances, &weights, 0.0);
+        assert_eq!(plain, [1.0 / 3.0, 0.0, 1.0, 2.0 / 3.0]);
+        // 1 · 2^−1 < 2/3: the popular one passes.
+        let pulled = inject(&distances, &weights, 1.0);
+        assert_eq!(pulled, [1.0 / 6.0, 0.0, 0.5, 2.0 / 3.0]);
+        assert_eq!(scaled(&[2.0, 2.0]), [0.0, 0.0]);
+        assert!(scaled(&[f64::NAN, 1.0])[0].is_nan());
+    }
+
+    #[test]
+    fn titles_are_taken_out_of_what_is_said() {
+        for (said, expected) in [
+            ("\"Heat (1995)\"", "Heat (1995)"),
+            ("Heat (1995)\nIt is a thriller.", "Heat (1995)"),
+            (" I would name \"Heat\" because \"it\" fits.", "Heat"),
+            ("Heat (1995)\" is next", "Heat (1995)"),
+            ("1. **Heat (1995)**", "Heat (1995)"),
+            ("<think>Big?</think>\n“Heat”", "Heat"),
+            ("\n \n", ""),
+        ] {
+            assert_eq!(title(said), expected, "{said}");
+        }
+    }
+}

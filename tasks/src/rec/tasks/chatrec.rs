@@ -1,0 +1,323 @@
+//! Chat-REC: a dialogue in which the model decides when to ask a recommender, and
+//! chooses from what that proposes (Gao et al. 2023, "Chat-REC: Towards
+//! Interactive and Explainable LLMs-Augmented Recommender System", §3).
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::ranking::{By, Ranker, grounded};
+use super::{Declaration, Declared};
+use crate::parse::{likelihood, parse, unparseable};
+use crate::problem::{DataError, Problem};
+use crate::rec::history::{Telling, numbered};
+use crate::rec::{Catalogue, field};
+use crate::{
+    Answer, AnswerForm, Demonstration, Example, Finish, Input, Label, Message, Metric, Outcome,
+    Prompt, Reply, Request, Task, render,
+};
+
+/// Options of `kind = "chatrec"`. Reads listwise examples and needs a catalogue,
+/// whose item-kNN is the recommender.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChatRecSpec {
+    /// The seed instruction.
+    pub prompt: String,
+    /// What the user says first: a new list is needed.
+    pub ask: String,
+    /// What the user says then, `{item}` for the first title recommended: no new
+    /// list is needed. Empty for a dialogue of one turn.
+    pub why: String,
+    /// Items that the recommender proposes.
+    pub proposed: usize,
+    /// Items recommended of these.
+    pub places: usize,
+    /// Whether the choice is written or scored by likelihood.
+    pub answer: By,
+    /// Most items of the history shown, the latest ones.
+    pub window: usize,
+    /// What users do with items: watched, bought, …
+    pub action: String,
+    /// Whether what is known of the user is shown.
+    pub user: bool,
+    /// `ndcg@K`, `hr@K`, `recall@K` or `mrr`.
+    pub metric: Metric,
+}
+
+impl Default for ChatRecSpec {
+    fn default() -> Self {
+        Self {
+            prompt: "You talk with a user about what to choose next and can ask a recommender for \
+                     proposals. From proposals recommend the five that fit this user best, best \
+                     first, one title per line."
+                .to_owned(),
+            ask: "Please recommend something new to me.".to_owned(),
+            why: "Why did you recommend \"{item}\"?".to_owned(),
+            proposed: 20,
+            places: 5,
+            answer: By::List,
+            window: 10,
+            action: "watched".to_owned(),
+            user: true,
+            metric: Metric::Ndcg(5),
+        }
+    }
+}
+
+/// Asked after each turn of the user.
+const ROUTE: &str = "Does the answer to this need new proposals from the recommender? Answer yes \
+                     or no.";
+const YES: &str = "yes";
+const NO: &str = "no";
+/// What a dialogue comes to in which the recommender was not asked in time.
+const NOT_ASKED: &str = "the recommender was not asked for proposals";
+/// The same, asked when it need not be.
+const ASKED_AGAIN: &str = "the recommender was asked again to explain";
+
+impl Declared for ChatRecSpec {
+    const KIND: &'static str = "chatrec";
+
+    fn declare(
+        self,
+        study: &str,
+        catalogue: Option<&Arc<Catalogue>>,
+    ) -> Result<Declaration, DataError> {
+        let Some(catalogue) = catalogue else {
+            return Err(Problem::new(
+                "task.kind",
+                "chatrec asks a recommender, and the data are no interactions to learn one from",
+            )
+            .mend("name interactions in [data]")
+            .into());
+        };
+        if self.proposed == 0 || self.places == 0 || self.places > self.proposed {
+            return Err(Problem::new(
+                "task.places",
+                format!(
+                    "{} places of {} proposed items are no choice",
+                    self.places, self.proposed
+                ),
+            )
+            .mend("recommend at least one item, and no more than are proposed")
+            .into());
+        }
+        if self.ask.trim().is_empty() {
+            return Err(Problem::new("task.ask", "the user says nothing")
+                .mend("write what users ask for")
+                .into());
+        }
+        let task = ChatRec {
+            ranker: Ranker {
+                name: study.to_owned(),
+                prompt: self.prompt,
+                metric: self.metric,
+                by: self.answer,
+                scoring: likelihood::Scoring::default(),
+                telling: Telling::Sequential,
+                window: self.window,
+                chose: self.action,
+                user: self.user,
+                shown: false,
+                shuffles: 1,
+                lead: String::new(),
+                catalogue: Some(catalogue.clone()),
+            }
+            .check()?,
+            ask: self.ask,
+            why: self.why,
+            proposed: self.proposed,
+            places: self.places,
+            by: self.answer,
+            catalogue: catalogue.clone(),
+        };
+        Ok(Declaration::new(task, &[field::HISTORY]))
+    }
+}
+
+struct ChatRec {
+    ranker: Ranker,
+    ask: String,
+    why: String,
+    proposed: usize,
+    places: usize,
+    by: By,
+    catalogue: Arc<Catalogue>,
+}
+
+impl ChatRec {
+    /// What the recommender proposes.
+    fn proposals(&self, input: &Input) -> Vec<String> {
+        let history: Vec<&str> = field::entries(input.field(field::HISTORY)).collect();
+        let pool = self.ranker.candidates(input);
+        self.catalogue.recommend(&history, &pool, self.proposed)
+    }
+
+    /// The dialogue up to the user's first turn.
+    fn opening(&self, prompt: &Prompt, input: &Input) -> Message {
+        let known = self.render(input);
+        Message::user(render::message(prompt, &format!("{known}\n\nUser: {}", self.ask)))
+    }
+
+    fn route(mut messages: Vec<Message>) -> Request {
+        if let Some(last) = messages.last_mut() {
+            last.content = format!("{}\n\n{ROUTE}", last.content);
+        }
+        Request {
+            messages,
+            answer: routes(),
+        }
+    }
+
+    /// The dialogue up to the recommender's proposals.
+    fn proposed(&self, prompt: &Prompt, input: &Input, proposals: &[String]) -> Vec<Message> {
+        vec![
+            self.opening(prompt, input),
+            Message::assistant("I ask the recommender."),
+            Message::user(format!(
+                "The recommender proposes:\n{}\n\nRecommend the {} that fit the user best, best \
+                 first, one title per line.",
+                numbered(proposals),
+                self.places
+            )),
+        ]
+    }
+
+    /// The first places of what a reply chooses from the proposals.
+    fn chosen(&self, proposals: Vec<String>, reply: &Reply) -> Option<Vec<String>> {
+        let answer = match &reply.candidate_scores {
+            Some(scores) => {
+                likelihood::answer(&proposals, scores, likelihood::Scoring::default_for(scores))
+            }
+            None => grounded(proposals, reply),
+        };
+        match answer {
+            Answer::Ranking(mut titles) => {
+                titles.truncate(self.places);
+                Some(titles)
+            }
+            _ => None,
+        }
+    }
+
+    fn calls_recommender(reply: &Reply) -> Option<bool> {
+        match parse(&routes(), reply) {
+            Answer::Class { label, .. } => Some(label == YES),
+            _ => None,
+        }
+    }
+}
+
+fn routes() -> AnswerForm {
+    AnswerForm::choice([YES, NO])
+}
+
+impl Task for ChatRec {
+    fn name(&self) -> &str {
+        self.ranker.name()
+    }
+
+    fn seed(&self) -> Prompt {
+        self.ranker.seed()
+    }
+
+    fn answer_form(&self, input: &Input) -> AnswerForm {
+        AnswerForm::Ranking {
+            candidates: self.ranker.candidates(input),
+        }
+    }
+
+    fn metric(&self) -> Metric {
+        self.ranker.metric()
+    }
+
+    /// The user and the history; what the recommender chooses from is its own.
+    fn render(&self, input: &Input) -> String {
+        let mut open = input.clone();
+        open.fields.remove(field::CANDIDATES);
+        self.ranker.render(&open)
+    }
+
+    /// Whether to ask the recommender, the choice, whether to ask again.
+    fn calls(&self) -> usize {
+        if self.why.is_empty() { 2 } else { 3 }
+    }
+
+    fn request(&self, prompt: &Prompt, input: &Input) -> Request {
+        Self::route(vec![self.opening(prompt, input)])
+    }
+
+    fn next(&self, prompt: &Prompt, input: &Input, replies: &[Reply]) -> Option<Request> {
+        let proposals = self.proposals(input);
+        match replies {
+            [route] => (Self::calls_recommender(route)? && !proposals.is_empty()).then(|| {
+                let messages = self.proposed(prompt, input, &proposals);
+                let answer = match self.by {
+                    By::List => AnswerForm::Ranking {
+                        candidates: proposals,
+                    },
+                    By::Likelihood => AnswerForm::likelihood(proposals),
+                };
+                Request { messages, answer }
+            }),
+            [_, choice] if !self.why.is_empty() => {
+                let mut messages = self.proposed(prompt, input, &proposals);
+                let chosen = self.chosen(proposals, choice)?;
+                let why = self.why.replace("{item}", chosen.first()?);
+                messages.push(Message::assistant(numbered(&chosen)));
+                messages.push(Message::user(format!("User: {why}")));
+                Some(Self::route(messages))
+            }
+            _ => None,
+        }
+    }
+
+    /// The list recommended; a dialogue that asks the recommender at the wrong turn
+    /// recommends nothing.
+    fn conclude(&self, input: &Input, replies: Vec<Reply>) -> Reply {
+        let mut replies = replies.into_iter();
+        let (Some(route), choice, again) = (replies.next(), replies.next(), replies.next()) else {
+            return Reply::text("");
+        };
+        let Some(choice) = choice else {
+            return Reply {
+                finish: route.finish,
+                ..Reply::text(NOT_ASKED)
+            };
+        };
+        let Some(chosen) = self.chosen(self.proposals(input), &choice) else {
+            return Reply {
+                candidate_scores: None,
+                ..choice
+            };
+        };
+        match again {
+            Some(reply) if reply.finish == Finish::Filtered => reply,
+            Some(reply) if Self::calls_recommender(&reply) != Some(false) => {
+                Reply::text(ASKED_AGAIN)
+            }
+            _ => Reply::text(chosen.join("\n")),
+        }
+    }
+
+    fn demonstration(&self, example: &Example) -> Demonstration {
+        self.ranker.demonstration(example)
+    }
+
+    fn parse(&self, input: &Input, reply: &Reply) -> Answer {
+        if [NOT_ASKED, ASKED_AGAIN].contains(&reply.text.as_str()) {
+            return unparseable(&reply.text);
+        }
+        match grounded(self.ranker.candidates(input), reply) {
+            Answer::Ranking(mut titles) => {
+                titles.truncate(self.places);
+                Answer::Ranking(titles)
+            }
+            other => other,
+        }
+    }
+
+    fn grade(&self, answer: &Answer, label: &Label) -> Outcome {
+        self.ranker.grade(answer, label)
+    }
+}
