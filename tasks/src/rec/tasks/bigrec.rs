@@ -11,6 +11,7 @@ use super::{Declaration, Declared};
 use crate::parse::likelihood::Scoring;
 use crate::parse::{nearest, unparseable};
 use crate::problem::{DataError, Problem};
+use crate::rec::ground::Titles;
 use crate::rec::history::Telling;
 use crate::rec::{Catalogue, field, lists};
 use crate::{
@@ -243,16 +244,25 @@ impl Task for BigRec {
         })
     }
 
-    fn conclude(&self, _: &Input, mut replies: Vec<Reply>) -> Reply {
-        let distances = match replies.get_mut(1) {
-            Some(compared) => compared.distances.take(),
-            None => None,
-        };
-        let said = replies.into_iter().next();
-        Reply {
-            distances,
-            ..said.unwrap_or_else(|| Reply::text(""))
+    /// What was written, with the distances of the candidates. A title that is
+    /// written as it stands, or up to a slip, is at distance 0: the states of
+    /// small models move far with a single letter.
+    fn conclude(&self, input: &Input, replies: Vec<Reply>) -> Reply {
+        let mut replies = replies.into_iter();
+        let said = replies.next().unwrap_or_else(|| Reply::text(""));
+        let mut distances = replies.next().and_then(|compared| compared.distances);
+        if let Some(distances) = &mut distances {
+            let titles = Titles::new(self.ranker.candidates(input));
+            let meant = titles.find(title(&said.text));
+            let place = titles
+                .titles()
+                .iter()
+                .position(|title| Some(title.as_str()) == meant);
+            if let Some(distance) = place.and_then(|place| distances.get_mut(place)) {
+                *distance = 0.0;
+            }
         }
+        Reply { distances, ..said }
     }
 
     fn demonstration(&self, example: &Example) -> Demonstration {

@@ -318,7 +318,7 @@ impl Task for Ranker {
 
 /// The input with its candidates in the order of ranking number `shuffle`;
 /// number 0 keeps the order given.
-fn shuffled<'a>(input: &'a Input, shuffle: usize) -> Cow<'a, Input> {
+fn shuffled(input: &Input, shuffle: usize) -> Cow<'_, Input> {
     if shuffle == 0 {
         return Cow::Borrowed(input);
     }

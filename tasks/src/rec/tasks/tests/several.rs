@@ -108,7 +108,7 @@ fn coverage_and_diversity_know_the_catalogue() {
     assert!(refused::<LlmRankSpec>(options, None).contains("needs a catalogue"));
 }
 
-/// Letters in pairs, counted: an embedding in which a typo stays near.
+/// Letters in pairs, counted: an embedding that knows texts from each other.
 fn letters(text: &str) -> Vec<f32> {
     let mut counts = vec![0.0; 26 * 26 + 26];
     let letters: Vec<usize> = text
@@ -226,6 +226,37 @@ fn bigrec_grounds_what_is_written_in_real_titles() {
     let baseline = Reply::text("Godfather, The (1972)\nUp (2009)");
     assert_eq!(task.score(&example, &baseline).value(), Some(1.0));
     assert!(task.demonstration(&example).answer.starts_with('"'));
+}
+
+/// Two neighbouring letters swapped in any place: the title is first all the same,
+/// whatever the embedding makes of it.
+#[test]
+fn bigrec_grounds_a_typo_in_its_title() {
+    let task = declared::<BigRecSpec>(serde_json::json!({ "metric": "hr@1" }));
+    let input = Input::new("u", "g");
+    let (mut found, mut all) = (0, 0);
+    for (title, ..) in FILMS {
+        let letters: Vec<char> = title.chars().collect();
+        for at in 1..letters.len() - 7 {
+            let mut typo = letters.clone();
+            typo.swap(at - 1, at);
+            let typo: String = typo.into_iter().collect();
+            let nowhere = |request: &Request| match &request.answer {
+                AnswerForm::Nearest { candidates } => Reply {
+                    distances: Some(vec![1.0; candidates.len()]),
+                    ..Reply::text("")
+                },
+                _ => Reply::text(typo.clone()),
+            };
+            let reply = evaluate(task.as_ref(), &input, &nowhere);
+            let Answer::Ranking(titles) = task.parse(&input, &reply) else {
+                panic!("no ranking")
+            };
+            all += 1;
+            found += usize::from(titles[0] == title);
+        }
+    }
+    assert!(found * 100 >= all * 95, "{found} of {all}");
 }
 
 #[test]
