@@ -255,8 +255,37 @@ impl Board {
         Ok(complete)
     }
 
+    /// How this candidate's replies are read, by what is known now.
+    pub fn reading(&self, desk: Desk<'_>, candidate: CandidateIndex) -> Reading {
+        Reading {
+            bias: self.bias(desk.calibration, candidate),
+            fit: desk.task.fitting().and_then(|fitting| {
+                let graded = self.graded(candidate);
+                let graded: Vec<(&Example, &Reply)> = graded.iter().map(|(e, r)| (e, *r)).collect();
+                fitting.fit(&graded)
+            }),
+        }
+    }
+
+    /// The candidate's replies to examples whose label is known, not voted.
+    fn graded(&self, candidate: CandidateIndex) -> Vec<(Example, &Reply)> {
+        let asked = self.candidates[candidate].asked.iter();
+        asked
+            .filter_map(|(&input, asked)| match (asked, &self.truths[input]) {
+                (Asked::Reply(reply), Some(truth)) if !truth.voted => {
+                    let example = Example {
+                        input: self.inputs[input].clone(),
+                        label: truth.label.clone(),
+                    };
+                    Some((example, reply))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
     /// The label bias to subtract from this candidate's scores.
-    pub fn bias(&self, calibration: Calibration, candidate: CandidateIndex) -> Option<Vec<f64>> {
+    fn bias(&self, calibration: Calibration, candidate: CandidateIndex) -> Option<Vec<f64>> {
         let candidate = &self.candidates[candidate];
         match calibration {
             Calibration::None => None,
@@ -271,29 +300,38 @@ impl Board {
         }
     }
 
-    /// A view of one candidate with its calibration worked out once.
+    /// A view of one candidate with its reading worked out once.
     pub fn answers<'a>(&'a self, desk: Desk<'a>, candidate: CandidateIndex) -> Answers<'a> {
         Answers {
             board: self,
             task: desk.task,
             candidate,
-            bias: self.bias(desk.calibration, candidate),
+            reading: self.reading(desk, candidate),
         }
     }
 }
 
-/// One candidate's answers under its calibration.
+/// How one candidate's replies are read.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Reading {
+    /// The label bias to subtract.
+    pub bias: Option<Vec<f64>>,
+    /// What the task has [learnt](shiftproof_tasks::Fitting).
+    pub fit: Option<Vec<f64>>,
+}
+
+/// One candidate's answers under its reading.
 pub(crate) struct Answers<'a> {
     board: &'a Board,
     task: &'a dyn Task,
     candidate: CandidateIndex,
-    pub bias: Option<Vec<f64>>,
+    reading: Reading,
 }
 
 impl<'a> Answers<'a> {
-    /// The same answers under a calibration fixed elsewhere.
-    pub fn with_bias(mut self, bias: Option<Vec<f64>>) -> Self {
-        self.bias = bias;
+    /// The same answers under a reading fixed elsewhere.
+    pub fn read_as(mut self, reading: Reading) -> Self {
+        self.reading = reading;
         self
     }
 
@@ -301,20 +339,25 @@ impl<'a> Answers<'a> {
         self.board.candidates[self.candidate].asked.get(&input)
     }
 
-    fn debiased(&self, reply: &Reply) -> Reply {
-        match &self.bias {
-            Some(bias) => reply.clone().debiased(bias),
-            None => reply.clone(),
+    /// The reply as it is read.
+    fn read(&self, input: &Input, reply: &Reply) -> Reply {
+        let mut reply = reply.clone();
+        if let Some(bias) = &self.reading.bias {
+            reply = reply.debiased(bias);
+        }
+        match (self.task.fitting(), &self.reading.fit) {
+            (Some(fitting), Some(fit)) => fitting.apply(input, reply, fit),
+            _ => reply,
         }
     }
 
     /// What it answered, labels unknown; `None` where there is no answer.
     pub fn answer(&self, input: InputIndex) -> Option<Answer> {
         match self.asked(input)? {
-            Asked::Reply(reply) => Some(
-                self.task
-                    .parse(&self.board.inputs[input], &self.debiased(reply)),
-            ),
+            Asked::Reply(reply) => {
+                let input = &self.board.inputs[input];
+                Some(self.task.parse(input, &self.read(input, reply)))
+            }
             Asked::Refused(_) | Asked::Unaffordable => None,
         }
     }
@@ -329,7 +372,7 @@ impl<'a> Answers<'a> {
                     input: self.board.inputs[input].clone(),
                     label: truth.label.clone(),
                 };
-                self.task.score(&example, &self.debiased(reply))
+                self.task.score(&example, &self.read(&example.input, reply))
             }
             Asked::Refused(reason) => Outcome::Failed {
                 reason: reason.clone(),

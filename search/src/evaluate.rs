@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use shiftproof_tasks::rec::Baseline;
 use shiftproof_tasks::{Data, Example, Input, Outcome, Prompt, Task};
 
-use crate::board::{Answers, Board, Desk, InputIndex};
+use crate::board::{Answers, Board, Desk, InputIndex, Reading};
 use crate::calibrate::Calibration;
 use crate::event::{GroupInfo, GroupScore};
 use crate::gateway::{Gateway, Model, Stop};
@@ -27,10 +27,9 @@ pub struct Evaluator<'a> {
     pub calibration: Calibration,
     /// The study's groups.
     pub groups: &'a [GroupInfo],
-    /// Where a batch calibration is learnt: inputs outside the examples scored,
-    /// because a deployed prompt cannot wait for a batch. Asked only when the
-    /// calibration wants them.
-    pub settle_on: Vec<Input>,
+    /// Where readings are learnt: outside the examples scored, because a deployed
+    /// prompt cannot wait for a batch and sealed labels teach nothing.
+    pub settle_on: Settling,
 }
 
 /// What an evaluation came to.
@@ -69,20 +68,39 @@ impl Evaluation {
     }
 }
 
-/// Inputs that no audit scores, evenly from every group that has them, for
-/// [`Evaluator::settle_on`]. No label is read.
-pub fn settling_inputs(data: &Data) -> Vec<Input> {
-    let mut taken: BTreeMap<&str, usize> = BTreeMap::new();
-    let validation = data.source.validation.iter().map(|example| &example.input);
-    validation
-        .chain(&data.target.inputs)
-        .filter(|input| {
-            let count = taken.entry(&input.group).or_default();
+/// What no audit scores, evenly from every group that has it; asked only where
+/// something is learnt from it.
+#[derive(Debug, Clone, Default)]
+pub struct Settling {
+    /// For a batch calibration: inputs of source and target.
+    inputs: Vec<Input>,
+    /// For a task that [learns](shiftproof_tasks::Fitting) how replies are read:
+    /// source examples.
+    examples: Vec<Example>,
+}
+
+impl Settling {
+    /// From a study's data. No target label is read.
+    pub fn of(data: &Data) -> Self {
+        let few = |taken: &mut BTreeMap<String, usize>, input: &Input| {
+            let count = taken.entry(input.group.clone()).or_default();
             *count += 1;
             *count <= SETTLING
-        })
-        .cloned()
-        .collect()
+        };
+        let validation = &data.source.validation;
+        let mut taken = BTreeMap::new();
+        let inputs = validation.iter().map(|example| &example.input);
+        let inputs = inputs.chain(&data.target.inputs);
+        let inputs = inputs.filter(|input| few(&mut taken, input)).cloned();
+        let inputs = inputs.collect();
+        let mut taken = BTreeMap::new();
+        let examples = validation.iter();
+        let examples = examples.filter(|example| few(&mut taken, &example.input));
+        Self {
+            inputs,
+            examples: examples.cloned().collect(),
+        }
+    }
 }
 
 impl Evaluator<'_> {
@@ -108,15 +126,17 @@ impl Evaluator<'_> {
             self.calibration == Calibration::Batch && self.model.llm.capabilities().label_scores;
         let mut complete = true;
         if batch {
-            let settling = board.add_inputs(self.settle_on.iter());
+            let settling = board.add_inputs(self.settle_on.inputs.iter());
             complete = board.ask(desk, &candidates, &settling).await?;
+        }
+        let learns = self.task.fitting().is_some();
+        if learns {
+            let settling = board.add_examples(&self.settle_on.examples);
+            complete = complete && board.ask(desk, &candidates, &settling).await?;
         }
         // Fixed before an example is scored; the contextual calibration asks
         // its own content-free inputs first.
-        let fixed: Vec<Option<Vec<f64>>> = candidates
-            .iter()
-            .map(|&c| board.bias(self.calibration, c))
-            .collect();
+        let fixed: Vec<Reading> = candidates.iter().map(|&c| board.reading(desk, c)).collect();
         let inputs = board.add_examples(examples);
         complete = complete && board.ask(desk, &candidates, &inputs).await?;
         let views: Vec<Answers<'_>> = prompts
@@ -125,8 +145,8 @@ impl Evaluator<'_> {
                 let at = board.candidates.iter().position(|c| c.id == prompt.id());
                 let at = at.expect("every prompt was entered");
                 let view = board.answers(desk, at);
-                if batch {
-                    view.with_bias(fixed[at].clone())
+                if batch || learns {
+                    view.read_as(fixed[at].clone())
                 } else {
                     view
                 }
@@ -246,7 +266,7 @@ mod tests {
             model: &model,
             calibration,
             groups: &groups,
-            settle_on: settling_inputs(&data),
+            settle_on: Settling::of(&data),
         };
         let examples = &data.audit.clone().open()[..take];
         let got = evaluator.score(&[Planted.seed()], examples).await.unwrap();

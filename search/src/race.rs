@@ -183,8 +183,8 @@ impl Race<'_> {
         desk: Desk<'_>,
         candidate: CandidateIndex,
     ) -> Result<(), Stop> {
-        let bias = board.bias(desk.calibration, candidate);
-        tell::answers(board, desk, self.phase, candidate, self.inputs, bias)
+        let reading = board.reading(desk, candidate);
+        tell::answers(board, desk, self.phase, candidate, self.inputs, reading)
     }
 
     fn tell_leading(

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use shiftproof_tasks::{Answer, Outcome};
 
-use crate::board::{Answers, Board, CandidateIndex, Desk, InputIndex};
+use crate::board::{Answers, Board, CandidateIndex, Desk, InputIndex, Reading};
 use crate::event::{
     Event, GroupRole, Phase, SHOWN_ANSWER, SHOWN_INPUT, ShownAnswer, ShownInput, Ungraded, Verdict,
 };
@@ -24,17 +24,17 @@ pub(crate) struct Told {
 }
 
 /// Tells the answers of one candidate to `inputs`, as far as they are news, under
-/// this calibration.
+/// this reading.
 pub(crate) fn answers(
     board: &mut Board,
     desk: Desk<'_>,
     phase: Phase,
     candidate: CandidateIndex,
     inputs: &[InputIndex],
-    bias: Option<Vec<f64>>,
+    reading: Reading,
 ) -> Result<(), Stop> {
     let mut told = std::mem::take(&mut board.told);
-    let view = board.answers(desk, candidate).with_bias(bias);
+    let view = board.answers(desk, candidate).read_as(reading);
     let events = told.news(board, desk, phase, candidate, &view, inputs);
     board.told = told;
     for event in &events {

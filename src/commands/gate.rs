@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shiftproof_search::budget::Meter;
 use shiftproof_search::control::Control;
-use shiftproof_search::evaluate::{Evaluation, Evaluator, settling_inputs};
+use shiftproof_search::evaluate::{Evaluation, Evaluator, Settling};
 use shiftproof_search::event::GroupRole;
 use shiftproof_search::gateway::Gateway;
 use shiftproof_search::ledger::Ledger;
@@ -400,7 +400,7 @@ pub(super) async fn score(
         model: &session.task_model.model,
         calibration: session.resolved.study.search.calibration,
         groups: &session.loaded.groups,
-        settle_on: settling_inputs(&session.loaded.data),
+        settle_on: Settling::of(&session.loaded.data),
     };
     tokio::spawn(pass_on(Signals::new(), control.clone(), None));
     let scored = tokio::select! {

@@ -76,5 +76,5 @@ pub use request::{AnswerForm, Message, Request, Role};
 pub use roles::{Data, LabelReads, LabelledTarget, SealedAudit, Source, UnlabelledTarget};
 pub use split::{GroupsSpec, Split};
 pub use table::{Format, MAX_RECORD, Row, Table};
-pub use task::Task;
+pub use task::{Fitting, Task};
 pub use template::Template;

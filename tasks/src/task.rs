@@ -81,6 +81,12 @@ pub trait Task: Send + Sync {
         false
     }
 
+    /// What the task learns, per prompt, about reading its replies; by default
+    /// nothing.
+    fn fitting(&self) -> Option<&dyn Fitting> {
+        None
+    }
+
     /// A worked example of this one, for a prompt to show.
     fn demonstration(&self, example: &Example) -> Demonstration {
         Demonstration {
@@ -111,4 +117,14 @@ pub trait Task: Send + Sync {
         }
         self.grade(&self.parse(&example.input, reply), &example.label)
     }
+}
+
+/// A setting of how replies are read that is learnt from graded ones, such as the
+/// strength of a prior. It is learnt prompt by prompt on labelled source examples,
+/// never on an audit, and costs no call: the replies are there.
+pub trait Fitting {
+    /// The numbers that read these replies best; `None` where there are too few.
+    fn fit(&self, graded: &[(&Example, &Reply)]) -> Option<Vec<f64>>;
+    /// The reply as it is read under what [`fit`](Fitting::fit) found.
+    fn apply(&self, input: &Input, reply: Reply, fit: &[f64]) -> Reply;
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use shiftproof_tasks::{Example, Outcome};
 
 use super::course::Course;
-use crate::board::{Answers, CandidateIndex, InputIndex};
+use crate::board::{Answers, CandidateIndex, InputIndex, Reading};
 use crate::evaluate::baseline_scores;
 use crate::event::{Contestant, Event, Phase};
 use crate::gateway::Stop;
@@ -33,12 +33,12 @@ impl Course<'_> {
             ),
         )?;
         let desk = self.run.desk();
-        // Calibration is fixed before the audit: a deployed prompt cannot wait
-        // for a batch.
-        let fixed: BTreeMap<CandidateIndex, Option<Vec<f64>>> = ensemble
+        // Readings are fixed before the audit: a deployed prompt cannot wait for a
+        // batch, and nothing may be learnt from sealed labels.
+        let fixed: BTreeMap<CandidateIndex, Reading> = ensemble
             .iter()
             .chain([&self.seed, &selected])
-            .map(|&c| (c, self.board.bias(desk.calibration, c)))
+            .map(|&c| (c, self.board.reading(desk, c)))
             .collect();
         let inputs = self.board.add_examples(&sealed);
         for baseline in &self.run.baselines {
@@ -49,7 +49,7 @@ impl Course<'_> {
                 self.run.gateway.tell(&Event::Baseline { name, groups })?;
             }
         }
-        let bias = |c: CandidateIndex| fixed.get(&c).cloned().flatten();
+        let reading = |c: CandidateIndex| fixed.get(&c).cloned().unwrap_or_default();
 
         let mut complete = self
             .board
@@ -62,7 +62,7 @@ impl Course<'_> {
             let answers = self
                 .board
                 .answers(desk, candidate)
-                .with_bias(bias(candidate));
+                .read_as(reading(candidate));
             self.run.gateway.tell(&Event::Audited {
                 contestant,
                 groups: answers.group_scores(&inputs),
@@ -73,7 +73,7 @@ impl Course<'_> {
             if complete {
                 let voters: Vec<Answers<'_>> = ensemble
                     .iter()
-                    .map(|&c| self.board.answers(desk, c).with_bias(bias(c)))
+                    .map(|&c| self.board.answers(desk, c).read_as(reading(c)))
                     .collect();
                 let outcomes = self.ensemble_outcomes(&voters, &inputs);
                 let groups = group_scores(&self.board, self.run.task.metric(), &outcomes);
@@ -90,10 +90,10 @@ impl Course<'_> {
                 Phase::Audit,
                 candidate,
                 &inputs,
-                bias(candidate),
+                reading(candidate),
             )?;
         }
-        let answers = |c: CandidateIndex| self.board.answers(desk, c).with_bias(bias(c));
+        let answers = |c: CandidateIndex| self.board.answers(desk, c).read_as(reading(c));
         let compared = compare::audit(
             &self.board,
             &answers(self.seed),

@@ -182,14 +182,14 @@ impl<'a> Course<'a> {
         let (kept, right) = vote::accuracy(&answers, &self.screen, spec.threshold, &self.board);
         drop(answers);
         for &voter in &voters {
-            let bias = self.board.bias(desk.calibration, voter);
+            let reading = self.board.reading(desk, voter);
             tell::answers(
                 &mut self.board,
                 desk,
                 Phase::Vote,
                 voter,
                 &self.target,
-                bias,
+                reading,
             )?;
         }
         voted.source_accuracy = (kept > 0).then(|| right as f64 / kept as f64);

@@ -15,8 +15,8 @@ use crate::rec::ground::Titles;
 use crate::rec::history::Telling;
 use crate::rec::{Catalogue, field, lists};
 use crate::{
-    Answer, AnswerForm, Demonstration, Example, Finish, Input, Label, Message, Metric, Outcome,
-    Prompt, Reply, Request, Task,
+    Answer, AnswerForm, Demonstration, Example, Finish, Fitting, Input, Label, Message, Metric,
+    Outcome, Prompt, Reply, Request, Task,
 };
 
 /// Options of `kind = "bigrec"`. Reads listwise examples and needs a catalogue.
@@ -28,8 +28,8 @@ pub struct BigRecSpec {
     /// What distances are weighed by.
     pub inject: Inject,
     /// How much: distances, scaled to 0..1, are multiplied by (1 + w)^−γ (§3.3
-    /// of the paper). 0 is the plain order. Choose it on data outside the audit.
-    pub gamma: f64,
+    /// of the paper).
+    pub gamma: Gamma,
     /// Most items of the history shown, the latest ones.
     pub window: usize,
     /// What users do with items: watched, bought, …
@@ -53,6 +53,31 @@ pub enum Inject {
     ItemKnn,
 }
 
+/// The strength γ of the weights.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(untagged, expecting = "expected a number of 0 or more, or \"auto\"")]
+pub enum Gamma {
+    /// As given; 0 is the plain order.
+    Fixed(f64),
+    /// For each prompt the one of [`GRID`] that ranks labelled source examples
+    /// outside the audit best.
+    Auto(Auto),
+}
+
+/// The word that asks for a choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Auto {
+    /// `"auto"`.
+    Auto,
+}
+
+/// The strengths tried, the plain order first: it wins ties.
+const GRID: [f64; 8] = [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0];
+
+/// Fewer examples than this choose by luck.
+const LEAST: usize = 16;
+
 impl Default for BigRecSpec {
     fn default() -> Self {
         Self {
@@ -60,7 +85,7 @@ impl Default for BigRecSpec {
                      quotation marks."
                 .to_owned(),
             inject: Inject::default(),
-            gamma: 0.0,
+            gamma: Gamma::Fixed(0.0),
             window: 10,
             action: "watched".to_owned(),
             user: false,
@@ -89,10 +114,12 @@ impl Declared for BigRecSpec {
             .mend("name interactions in [data]")
             .into());
         };
-        if !self.gamma.is_finite() || self.gamma < 0.0 {
+        if let Gamma::Fixed(gamma) = self.gamma
+            && (!gamma.is_finite() || gamma < 0.0)
+        {
             return Err(
-                Problem::new("task.gamma", format!("{} is no strength", self.gamma))
-                    .mend("use 0 for the plain order, or a number above it")
+                Problem::new("task.gamma", format!("{gamma} is no strength"))
+                    .mend("use 0 for the plain order, a number above it, or \"auto\"")
                     .into(),
             );
         }
@@ -124,7 +151,7 @@ impl Declared for BigRecSpec {
 struct BigRec {
     ranker: Ranker,
     inject: Inject,
-    gamma: f64,
+    gamma: Gamma,
     catalogue: Arc<Catalogue>,
 }
 
@@ -155,8 +182,9 @@ impl BigRec {
 }
 
 /// Distances weighed by what else is known: minmax(d) · (1 + w)^−γ.
-fn inject(distances: &[f64], weights: &[f64], gamma: f64) -> Vec<f64> {
-    scaled(distances)
+fn inject(distances: &[f32], weights: &[f64], gamma: f64) -> Vec<f64> {
+    let distances: Vec<f64> = distances.iter().map(|&d| f64::from(d)).collect();
+    scaled(&distances)
         .into_iter()
         .zip(weights)
         .map(|(distance, weight)| distance * (1.0 + weight).powf(-gamma))
@@ -209,6 +237,10 @@ impl Task for BigRec {
 
     fn metric(&self) -> Metric {
         self.ranker.metric()
+    }
+
+    fn fitting(&self) -> Option<&dyn Fitting> {
+        matches!(self.gamma, Gamma::Auto(_)).then_some(self)
     }
 
     fn embeds(&self) -> bool {
@@ -283,13 +315,69 @@ impl Task for BigRec {
         if distances.len() != candidates.len() {
             return unparseable("the distances do not fit the candidates");
         }
-        let distances: Vec<f64> = distances.iter().map(|&d| f64::from(d)).collect();
-        let weights = self.weights(input, &candidates);
-        nearest::answer(&candidates, &inject(&distances, &weights, self.gamma))
+        match self.gamma {
+            Gamma::Fixed(gamma) => {
+                let weights = self.weights(input, &candidates);
+                nearest::answer(&candidates, &inject(distances, &weights, gamma))
+            }
+            // Weighed already by what was learnt, or nothing was.
+            Gamma::Auto(_) => nearest::answer(&candidates, distances),
+        }
     }
 
     fn grade(&self, answer: &Answer, label: &Label) -> Outcome {
         self.ranker.grade(answer, label)
+    }
+}
+
+impl Fitting for BigRec {
+    /// The γ of [`GRID`] with the best mean reciprocal rank: unlike a metric of
+    /// the first places it moves with every place.
+    fn fit(&self, graded: &[(&Example, &Reply)]) -> Option<Vec<f64>> {
+        let mut sums = [0.0; GRID.len()];
+        let mut examples = 0;
+        for (example, reply) in graded {
+            let (Some(distances), Label::Relevant(relevant)) = (&reply.distances, &example.label)
+            else {
+                continue;
+            };
+            let candidates = self.ranker.candidates(&example.input);
+            let places: Vec<usize> = (0..candidates.len())
+                .filter(|&place| relevant.contains(&candidates[place]))
+                .collect();
+            if distances.len() != candidates.len() || places.is_empty() {
+                continue;
+            }
+            examples += 1;
+            let weights = self.weights(&example.input, &candidates);
+            for (sum, gamma) in sums.iter_mut().zip(GRID) {
+                let values = inject(distances, &weights, gamma);
+                let rank = |place: usize| {
+                    let before = |(other, value): (usize, &f64)| {
+                        *value < values[place] || (*value == values[place] && other < place)
+                    };
+                    values.iter().enumerate().filter(|&pair| before(pair)).count() + 1
+                };
+                let first = places.iter().map(|&place| rank(place)).min().unwrap_or(1);
+                *sum += 1.0 / first as f64;
+            }
+        }
+        let best = (0..GRID.len()).reduce(|best, next| {
+            if sums[next] > sums[best] { next } else { best }
+        })?;
+        (examples >= LEAST).then(|| vec![GRID[best]])
+    }
+
+    fn apply(&self, input: &Input, mut reply: Reply, fit: &[f64]) -> Reply {
+        if let (Some(distances), [gamma]) = (&mut reply.distances, fit) {
+            let candidates = self.ranker.candidates(input);
+            if distances.len() == candidates.len() {
+                let weights = self.weights(input, &candidates);
+                let weighed = inject(distances, &weights, *gamma);
+                *distances = weighed.into_iter().map(|value| value as f32).collect();
+            }
+        }
+        reply
     }
 }
 

@@ -281,6 +281,27 @@ fn bigrec_injects_popularity_and_neighbours() {
     assert_eq!(popular[..2], ["Up (2009)", "Toy Story (1995)"]);
     let knn = serde_json::json!({ "gamma": 40.0, "inject": "item-knn" });
     assert_eq!(order(knn, "Up (2009)")[1], "Godfather, The (1972)");
+    // With "auto" the strength is learnt from graded replies, on enough of them.
+    let auto = declared::<BigRecSpec>(serde_json::json!({ "gamma": "auto" }));
+    let fitting = auto.fitting().unwrap();
+    let popular = Example {
+        label: Label::Relevant(vec!["Toy Story (1995)".into()]),
+        ..after_heat()
+    };
+    let reply = evaluate(auto.as_ref(), &popular.input, &writes("Another"));
+    let near = evaluate(auto.as_ref(), &popular.input, &writes("Toy Story (1995)"));
+    assert_eq!(fitting.fit(&vec![(&popular, &reply); 15]), None);
+    assert_eq!(fitting.fit(&vec![(&popular, &near); 16]), Some(vec![0.0]));
+    let fit = fitting.fit(&vec![(&popular, &reply); 16]).unwrap();
+    assert!(fit[0] > 0.0, "{fit:?}");
+    let place = |reply: &Reply| match auto.parse(&popular.input, reply) {
+        Answer::Ranking(titles) => titles.iter().position(|title| title == "Toy Story (1995)"),
+        other => panic!("{other:?}"),
+    };
+    // The very nearest stays first whatever the weights.
+    assert!(place(&reply) > Some(1), "{:?}", place(&reply));
+    let read = fitting.apply(&popular.input, reply.clone(), &fit);
+    assert!(place(&read) < place(&reply));
     let refused_gamma = serde_json::json!({ "gamma": -1.0 });
     assert!(refused::<BigRecSpec>(refused_gamma, Some(&films())).contains("task.gamma"));
     assert!(refused::<BigRecSpec>(serde_json::json!({}), None).contains("grounds titles"));
