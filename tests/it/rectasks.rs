@@ -232,3 +232,61 @@ async fn lists_are_compared_with_and_without_an_attribute() {
     let ended = desk.run(&["eval", "--fair", "city"]).await;
     ended.expect(2, &["--fair city", "two values or more"]);
 }
+
+/// Turns of a dialogue are calls of one evaluation: planned, paid for and kept as
+/// such. Asked again, nothing is sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dialogue_takes_its_calls() {
+    let talks = |seen: &Seen| {
+        let text = seen.prompt();
+        if text.contains("Write that instruction") {
+            return answer(
+                seen,
+                "Recommend what is most like the user's latest choices.",
+            );
+        }
+        if !text.contains("needs new proposals") && !text.contains("need new proposals") {
+            assert!(text.contains("The recommender proposes:\n1. "), "{text}");
+            let proposed = text.split_once("1. ").map_or("", |(_, list)| list);
+            let first = proposed.lines().next().unwrap_or_default();
+            return answer(seen, first);
+        }
+        let again = text.contains("Why did you recommend");
+        answer(seen, if again { "No." } else { "Yes." })
+    };
+    let (desk, server) = (Desk::new(), MockServer::start(talks).await);
+    let task = "kind = \"chatrec\"\nproposed = 4\nplaces = 2\nmetric = \"hr@2\"";
+    study(&desk, &server, task);
+    let planned = desk.run(&["estimate", "--json"]).await;
+    let plan: serde_json::Value = serde_json::from_str(&planned.out).unwrap();
+    let audit = plan["phases"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|phase| phase["phase"] == "audit")
+        .unwrap();
+    // Seed, selected and one more of the ensemble; forty examples; three calls.
+    assert_eq!(audit["task_calls"], 3 * 40 * 3);
+    let ended = desk.run(&["eval", "--json"]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let table: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    // Viewers with one history ask one question.
+    let calls = server.calls();
+    assert!((60..=40 * 3).contains(&calls), "{calls}");
+    for group in table["prompts"][0]["groups"].as_array().unwrap() {
+        assert_eq!(
+            (&group["unparseable"], &group["failed"]),
+            (&0.into(), &0.into()),
+            "{group}"
+        );
+        assert!(group["value"].as_f64().unwrap() > 0.1, "{group}");
+    }
+    let again = desk.run(&["eval", "--json"]).await;
+    assert_eq!((again.code, server.calls()), (Some(0), calls));
+    let ended = desk
+        .run(&["optimize", "--quiet", "--max-calls", "700"])
+        .await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let spent = json(&desk)["spent"]["calls"].as_u64().unwrap();
+    assert!(spent <= 700, "{spent}");
+}
