@@ -68,6 +68,24 @@ pub(super) fn metric(metric: Metric) -> Result<Metric, DataError> {
     }
 }
 
+/// Fails without a catalogue, which `task.OPTION = "sequential"` ranks.
+pub(super) fn needs_catalogue(
+    option: &str,
+    catalogue: Option<&Arc<Catalogue>>,
+) -> Result<(), DataError> {
+    if catalogue.is_some() {
+        return Ok(());
+    }
+    Err(Problem::new(
+        format!("task.{option}"),
+        "sequential grounds titles in the catalogue, and the data are no interactions",
+    )
+    .mend(format!(
+        "use {option} = \"direct\", or data with a catalogue"
+    ))
+    .into())
+}
+
 impl Ranker {
     /// Fails on options that do not go together.
     pub fn check(self) -> Result<Self, DataError> {
@@ -138,7 +156,38 @@ impl Ranker {
         messages
     }
 
-    fn shows_candidates(&self) -> bool {
+    /// The request for an input that is shown as `text`; `nobody` is the same
+    /// question about a user of whom nothing is known.
+    pub fn ask(&self, prompt: &Prompt, input: &Input, text: &str, nobody: &str) -> Request {
+        let candidates = self.candidates(input);
+        let answer = match self.by {
+            By::Likelihood => AnswerForm::Likelihood {
+                candidates,
+                prior: match self.scoring {
+                    likelihood::Scoring::Corrected => {
+                        self.messages(prompt, if nobody.is_empty() { "N/A" } else { nobody })
+                    }
+                    likelihood::Scoring::Total | likelihood::Scoring::Mean => Vec::new(),
+                },
+            },
+            By::List
+                if field::entries(input.field(field::CANDIDATES))
+                    .next()
+                    .is_none() =>
+            {
+                AnswerForm::Text {
+                    max_tokens: 24 * LISTED,
+                }
+            }
+            By::List => AnswerForm::Ranking { candidates },
+        };
+        Request {
+            messages: self.messages(prompt, text),
+            answer,
+        }
+    }
+
+    pub fn shows_candidates(&self) -> bool {
         // What is written can only be chosen from what is seen.
         self.shown || self.by == By::List
     }
@@ -171,34 +220,8 @@ impl Task for Ranker {
     }
 
     fn request(&self, prompt: &Prompt, input: &Input) -> Request {
-        let candidates = self.candidates(input);
-        let answer = match self.by {
-            By::Likelihood => AnswerForm::Likelihood {
-                candidates,
-                prior: match self.scoring {
-                    // The same question about a user of whom nothing is known.
-                    likelihood::Scoring::Corrected => {
-                        let nobody = self.blocks(input, "", false);
-                        self.messages(prompt, if nobody.is_empty() { "N/A" } else { &nobody })
-                    }
-                    likelihood::Scoring::Total | likelihood::Scoring::Mean => Vec::new(),
-                },
-            },
-            By::List
-                if field::entries(input.field(field::CANDIDATES))
-                    .next()
-                    .is_none() =>
-            {
-                AnswerForm::Text {
-                    max_tokens: 24 * LISTED,
-                }
-            }
-            By::List => AnswerForm::Ranking { candidates },
-        };
-        Request {
-            messages: self.messages(prompt, &self.render(input)),
-            answer,
-        }
+        let nobody = self.blocks(input, "", false);
+        self.ask(prompt, input, &self.render(input), &nobody)
     }
 
     /// The latest of the history and the item chosen: with all candidates shown

@@ -1,3 +1,5 @@
+mod p5;
+
 use super::*;
 use crate::rec::{Item, field};
 use crate::{
