@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use shiftproof_tasks::Task;
-use shiftproof_tasks::rec::Catalogue;
 use shiftproof_tasks::rec::tasks::{self, Declaration, Declared, Visitor};
+use shiftproof_tasks::rec::{Catalogue, Phrasings};
 
 use crate::exit::Failure;
 use crate::study::explain;
@@ -17,6 +17,8 @@ pub struct Built {
     pub task: Arc<dyn Task>,
     /// The columns it reads, where it knows them.
     pub fields: Vec<String>,
+    /// The phrasings to be dealt to its examples, where it has several.
+    pub phrasings: Option<Phrasings>,
 }
 
 /// All kinds: the declared ones and those plugged in.
@@ -86,6 +88,7 @@ impl Kinds {
             return Ok(Built {
                 task: task.clone(),
                 fields: Vec::new(),
+                phrasings: None,
             });
         }
         let mut registry = Registry::default();
@@ -104,12 +107,38 @@ impl Kinds {
         };
         let mut options = table.clone();
         options.remove("kind");
-        let Declaration { task, fields } = build(&Study {
+        let Declaration {
+            task,
+            fields,
+            phrasings,
+        } = build(&Study {
             options,
             name: study,
             path,
             catalogue,
         })?;
-        Ok(Built { task, fields })
+        Ok(Built {
+            task,
+            fields,
+            phrasings,
+        })
+    }
+
+    /// The phrasings of a study's task. A kind that only another program knows
+    /// has none: plugged-in tasks never do.
+    pub fn phrasings(
+        &self,
+        table: &toml::Table,
+        study: &str,
+        path: &Path,
+        catalogue: Option<&Arc<Catalogue>>,
+    ) -> Result<Option<Phrasings>, Failure> {
+        let mut registry = Registry::default();
+        tasks::visit(&mut registry);
+        let kind = table.get("kind").and_then(toml::Value::as_str);
+        if !kind.is_some_and(|kind| registry.0.contains_key(kind)) {
+            return Ok(None);
+        }
+        Ok(self.build(table, study, path, catalogue)?.phrasings)
     }
 }

@@ -7,6 +7,7 @@ use shiftproof_tasks::rec::{Baseline, Measures};
 use super::{fetch_progress, print, to_json};
 use crate::cli::Baselines;
 use crate::exit::{Exit, Failure};
+use crate::kinds::Kinds;
 use crate::study::{Study, load_interactions};
 
 /// One baseline over all examples and by group.
@@ -17,17 +18,22 @@ struct Row {
     groups: BTreeMap<String, Measures>,
 }
 
-/// Scores baselines on every example of a study, roles aside; no model, no task.
-pub(super) fn run(args: &Baselines) -> Result<Exit, Failure> {
+/// Scores baselines on every example of a study, roles aside; no model. The task
+/// is made only for the groups that its phrasings form.
+pub(super) fn run(args: &Baselines, kinds: &Kinds) -> Result<Exit, Failure> {
     let study = Study::read(&args.study)?;
     let folder = args.study.parent().unwrap_or_else(|| "".as_ref());
     let mut progress = fetch_progress(false);
-    let Some(prepared) = load_interactions(&study.data, folder, &mut progress)? else {
+    let Some(mut prepared) = load_interactions(&study.data, folder, &mut progress)? else {
         return Err(Failure::usage(format!(
             "{}: baselines need interactions, see [data.interactions]",
             args.study.display()
         )));
     };
+    let catalogue = prepared.catalogue.as_ref();
+    if let Some(phrasings) = kinds.phrasings(&study.task, &study.name, &args.study, catalogue)? {
+        phrasings.deal(&mut prepared.examples)?;
+    }
     let examples = &prepared.examples;
     let row = |baseline: &Baseline| Row {
         name: baseline.name.clone(),

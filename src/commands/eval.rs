@@ -21,7 +21,7 @@ use crate::gate::openings::{self, Opening};
 use crate::gate::prompts::Named;
 use crate::kinds::Kinds;
 use crate::progress::{Progress, Verbosity};
-use crate::report::{BaselineScores, grouped, score_as, worst, write_baselines};
+use crate::report::{BaselineScores, grouped, score_as, spread, spread_as, worst, write_baselines};
 use crate::session::Session;
 use crate::words::flat;
 
@@ -30,6 +30,8 @@ use crate::words::flat;
 struct Row {
     prompt: Prompt,
     groups: Vec<GroupScore>,
+    /// The best group's score less the worst's.
+    spread: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -105,10 +107,11 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
         record(&session, &prompts, &evaluation, folder)?;
     }
     let scores = evaluation.scores;
-    let rows = prompts
-        .into_iter()
-        .zip(scores)
-        .map(|(prompt, groups)| Row { prompt, groups });
+    let rows = prompts.into_iter().zip(scores).map(|(prompt, groups)| Row {
+        prompt,
+        spread: spread(&groups),
+        groups,
+    });
     let baselines = session.loaded.baselines.iter().map(|known| BaselineScores {
         name: known.name.clone(),
         groups: baseline(task, &session.loaded.groups, known, &examples),
@@ -265,6 +268,9 @@ fn text(table: &Table) -> String {
                 );
             }
             out.push('\n');
+        }
+        if let Some(spread) = spread_as(&table.metric, &row.groups) {
+            let _ = writeln!(out, "  spread over groups {spread}");
         }
     }
     let _ = write_baselines(&table.metric, &table.baselines, &mut out);

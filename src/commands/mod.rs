@@ -50,7 +50,7 @@ pub(crate) async fn run(cli: Cli, kinds: &Kinds) -> Result<Exit, Failure> {
         Command::Watch(args) => watch::run(args).await,
         Command::Replay(args) => watch::replay(args).await,
         Command::Data(args) => match args.action {
-            Some(DataAction::Baselines(args)) => baselines::run(&args),
+            Some(DataAction::Baselines(args)) => baselines::run(&args, kinds),
             Some(DataAction::Assets(action)) => assets::run(Some(action), Kind::Data).await,
             None => assets::run(None, Kind::Data).await,
         },

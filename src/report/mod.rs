@@ -14,7 +14,7 @@ mod verdict;
 pub(crate) use baselines::write as write_baselines;
 pub(crate) use file::{Form, Named, render};
 pub(crate) use markdown::capital;
-pub(crate) use text::{difference, grouped, score, score_as};
+pub(crate) use text::{difference, grouped, score, score_as, spread_as};
 pub use verdict::{Tone, Verdict};
 
 use std::collections::BTreeMap;
@@ -120,6 +120,8 @@ pub struct Audited {
     pub contestant: Contestant,
     /// Per group, in the study's order.
     pub groups: Vec<GroupScore>,
+    /// The best group's score less the worst's, 0 to 1; none of one group.
+    pub spread: Option<f64>,
 }
 
 /// The audited scores of one method without a language model.
@@ -216,6 +218,7 @@ impl Summary {
                 self.audited.push(Audited {
                     contestant: *contestant,
                     groups: groups.clone(),
+                    spread: spread(groups),
                 });
             }
             Event::Baseline { name, groups } => self.baselines.push(BaselineScores {
@@ -346,6 +349,24 @@ pub fn worst(groups: &[GroupScore]) -> Option<&GroupScore> {
                 .partial_cmp(&b.value)
                 .unwrap_or(std::cmp::Ordering::Equal)
         })
+}
+
+/// The best and the worst group's scores.
+fn ends(groups: &[GroupScore]) -> Option<[f64; 2]> {
+    let values = || groups.iter().filter_map(|group| group.value);
+    if values().count() < 2 {
+        return None;
+    }
+    Some([
+        values().fold(f64::NEG_INFINITY, f64::max),
+        values().fold(f64::INFINITY, f64::min),
+    ])
+}
+
+/// The best group's score less the worst's, whatever their roles; none where
+/// fewer than two groups have a score.
+pub fn spread(groups: &[GroupScore]) -> Option<f64> {
+    ends(groups).map(|[best, worst]| best - worst)
 }
 
 #[cfg(test)]

@@ -214,6 +214,25 @@ fn a_group_that_lost_is_named_beside_the_verdict() {
 }
 
 #[test]
+fn the_spread_is_the_best_group_less_the_worst() {
+    let summary = &one()[0].summary;
+    let near = |value: Option<f64>, wanted: f64| value.is_some_and(|v| (v - wanted).abs() < 1e-12);
+    assert!(near(summary.audited[0].spread, 0.1));
+    assert!(near(summary.audited[1].spread, 0.12));
+    let text = summary.text();
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("spread over groups"));
+    let cells: Vec<&str> = line.unwrap().split_whitespace().skip(3).collect();
+    assert_eq!(cells, ["10.0", "12.0", "-", "12.0"]);
+    let groups = &summary.audited[0].groups;
+    // Of errors of 1 / 0.7 − 1 and 1 / 0.6 − 1, kept as 0.7 and 0.6.
+    assert_eq!(spread_as("rmse", groups).as_deref(), Some("0.238"));
+    // Of one group there is none.
+    assert_eq!(spread(&groups[..1]), None);
+}
+
+#[test]
 fn answers_count_in_the_phase_that_first_looked_at_them() {
     let summary = &one()[0].summary;
     let answers: Vec<(Phase, u64)> = summary

@@ -6,7 +6,7 @@ use shiftproof_search::event::{Contestant, Difference, Ending, GroupScore};
 use shiftproof_tasks::Metric;
 
 use super::compare::Comparison;
-use super::{Named, Summary, worst};
+use super::{Named, Summary, ends, worst};
 
 impl Summary {
     /// The final report: per-group table, selected prompt, cost.
@@ -113,7 +113,7 @@ impl Summary {
             .map(|group| group.group.len())
             .max()
             .unwrap_or(0)
-            .max(12);
+            .max(18);
         write!(
             out,
             "\n{:width$}  {:>4}  {:>15}  {:>15}  {:>17}",
@@ -171,6 +171,22 @@ impl Summary {
             write!(out, "  {:>15}", of(ensemble))?;
         }
         writeln!(out)?;
+        if selected.len() > 1 {
+            let of = |groups| spread_as(metric, groups).unwrap_or_else(|| "-".into());
+            write!(
+                out,
+                "{:width$}  {:>4}  {:>15}  {:>15}  {:>17}",
+                "spread over groups",
+                "",
+                of(seed),
+                of(selected),
+                "-"
+            )?;
+            if let Some(ensemble) = ensemble {
+                write!(out, "  {:>15}", of(ensemble))?;
+            }
+            writeln!(out)?;
+        }
         writeln!(
             out,
             "Brackets: 95% intervals on sealed examples that no choice was made on."
@@ -252,6 +268,18 @@ pub(crate) fn score_as(metric: &str, group: &GroupScore) -> String {
         (Some(value), Some(low), Some(high)) => format!("{value:.3} [{low:.2}, {high:.2}]"),
         _ => score(group),
     }
+}
+
+/// The [`spread`](super::spread) over groups by the metric's name: of an error in
+/// the unit of the labels, else in points.
+pub(crate) fn spread_as(metric: &str, groups: &[GroupScore]) -> Option<String> {
+    let [best, worst] = ends(groups)?;
+    let metric = metric.parse::<Metric>().ok();
+    let error = |value| metric?.error(value);
+    Some(match (error(best), error(worst)) {
+        (Some(least), Some(most)) => format!("{:.3}", most - least),
+        _ => format!("{:.1}", (best - worst) * 100.0),
+    })
 }
 
 /// A score with its interval, in points of a hundred; the interval in whole

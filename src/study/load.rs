@@ -41,7 +41,7 @@ pub fn load_data(
     progress: fetch::OnProgress<'_>,
 ) -> Result<Loaded, Failure> {
     let (task, fields) = (built.task.as_ref(), &built.fields);
-    let (catalogue, baselines, examples) = match prepared {
+    let (catalogue, baselines, mut examples) = match prepared {
         Some(prepared) => (
             prepared.catalogue,
             prepared.baselines,
@@ -53,6 +53,9 @@ pub fn load_data(
             table_examples(spec, folder, task, fields, progress)?,
         ),
     };
+    if let Some(phrasings) = &built.phrasings {
+        phrasings.deal(&mut examples)?;
+    }
     let split = groups.split(&examples, seed)?;
     let mut data = split.data;
     let findings = lint(task, groups, &examples, &mut data, spec.leaks)?;

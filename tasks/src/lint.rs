@@ -5,6 +5,7 @@ mod roles;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::rec::field;
 use crate::{AnswerForm, Data, Example, GroupsSpec, Input, Label, Task, grade};
 pub use finding::{Finding, Severity};
 pub use roles::drop_leaks;
@@ -277,13 +278,15 @@ fn fits(form: &AnswerForm, label: &Label) -> bool {
     }
 }
 
+/// Whether the data say nothing; a phrasing's name says nothing either.
 fn is_blank(input: &Input) -> bool {
-    input.fields.values().all(|text| text.trim().is_empty())
+    let mut fields = input.fields.iter();
+    fields.all(|(name, text)| name == field::TEMPLATE || text.trim().is_empty())
 }
 
 /// What makes two inputs the same text; a blank input is like no other.
 fn key(task: &dyn Task, input: &Input) -> Option<String> {
-    (!is_blank(input)).then(|| grade::normalise(&task.render(input)))
+    (!is_blank(input)).then(|| grade::normalise(&task.content(input)))
 }
 
 fn id(example: &Example) -> String {

@@ -27,6 +27,7 @@ pub mod lists;
 mod load;
 mod measure;
 mod neighbours;
+mod phrasing;
 mod predict;
 mod prepare;
 mod seeded;
@@ -42,6 +43,7 @@ pub use catalogue::Catalogue;
 pub use interactions::{Interaction, Interactions, Item, User};
 pub use load::Source;
 pub use measure::Measures;
+pub use phrasing::{Grouping, Phrasings};
 pub use prepare::Prepared;
 pub use spec::{Candidates, Form, Layout, Part, RecSpec, Sampling, Shift, Split, Target, Ties};
 

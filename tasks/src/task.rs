@@ -47,6 +47,13 @@ pub trait Task: Send + Sync {
         render::fields(input)
     }
 
+    /// What the input says, whatever words it is shown in: inputs of one content
+    /// are one text to the checks for leaks and repetitions. By default what is
+    /// rendered; for tasks that wrap inputs in several wordings.
+    fn content(&self, input: &Input) -> String {
+        self.render(input)
+    }
+
     /// The full request. By default one user message: instruction,
     /// demonstrations, input, so that all inputs of one prompt share a prefix.
     fn request(&self, prompt: &Prompt, input: &Input) -> Request {

@@ -290,3 +290,65 @@ async fn a_dialogue_takes_its_calls() {
     let spent = json(&desk)["spent"]["calls"].as_u64().unwrap();
     assert!(spent <= 700, "{spent}");
 }
+
+/// Templates are groups; a model that reads seen ones only shows it.
+#[tokio::test(flavor = "multi_thread")]
+async fn templates_are_groups_of_their_own() {
+    let server = MockServer::start(|seen| {
+        let text = seen.prompt();
+        // Both held-out wordings of the family.
+        if text.contains("on the shelf") || text.contains("into the hands") {
+            return answer(seen, "I do not understand.");
+        }
+        let films = GENRES
+            .iter()
+            .flat_map(|genre| (0..13).map(move |film| format!("{genre} Story {film} (1990)")));
+        answer(seen, &films.collect::<Vec<_>>().join("\n"))
+    })
+    .await;
+    let desk = Desk::new();
+    let task = "kind = \"p5\"\nfamily = \"direct\"\nitem = \"film\"";
+    study(&desk, &server, task);
+    desk.edit_study(
+        "source = [\"F\"]\ntarget = [\"M\"]\ntrain = 9\nvalidation = 16\nunlabelled = 10\naudit = 20",
+        "source = [\"seen-1\", \"seen-2\", \"seen-3\", \"seen-4\"]\n\
+         target = [\"held-out-1\", \"held-out-2\"]\n\
+         train = 3\nvalidation = 4\nunlabelled = 4\naudit = 10",
+    );
+    let ended = desk.run(&["eval", "--json"]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let table: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    let row = &table["prompts"][0];
+    let groups = row["groups"].as_array().unwrap();
+    assert_eq!(groups.len(), 6);
+    let mut values = Vec::new();
+    for group in groups {
+        let value = group["value"].as_f64().unwrap();
+        let held_out = group["group"].as_str().unwrap().starts_with("held-out");
+        assert_eq!(value == 0.0, held_out, "{group}");
+        assert_eq!(group["unparseable"] == group["n"], held_out, "{group}");
+        values.push(value);
+    }
+    let most = values.iter().copied().fold(0.0, f64::max);
+    assert_eq!(row["spread"], most);
+    let ended = desk.run(&["eval"]).await;
+    let line = format!("spread over groups {:.1}", most * 100.0);
+    for piece in ["held-out-1", "seen-4", &line, "most-pop"] {
+        assert!(ended.out.contains(piece), "{piece}: {}", ended.out);
+    }
+    // The methods without a model are told by the same groups.
+    let ended = desk.run(&["data", "baselines"]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.out.contains("held-out-2"), "{}", ended.out);
+    // The data's own groups crossed with the templates.
+    desk.edit_study(task, &format!("{task}\ngroups = \"both\""));
+    desk.edit_study("seen-1", "F/seen-1");
+    desk.edit_study(
+        ", \"seen-2\", \"seen-3\", \"seen-4\"]\ntarget = [\"held-out-1\", \"held-out-2\"]",
+        "]\ntarget = [\"M/held-out-2\"]",
+    );
+    desk.edit_study("audit = 10", "audit = 3");
+    let ended = desk.run(&["eval"]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.out.contains("M/held-out-2"), "{}", ended.out);
+}

@@ -50,7 +50,7 @@ impl Screen {
         Self {
             form,
             data: inputs
-                .map(|input| padded(&view.task.render(input)))
+                .map(|input| padded(&view.task.content(input)))
                 .collect(),
         }
     }

@@ -8,7 +8,7 @@ use super::cost::{self, usd};
 use super::{diff, figure, scrolling, search};
 use crate::report::capital;
 use crate::report::facts::{gaps, machine, regressed};
-use crate::report::{Named, Summary, Tone, difference, grouped, score, worst};
+use crate::report::{Named, Summary, Tone, difference, grouped, score, spread, worst};
 use crate::words::{flat, pieces};
 
 /// A page's body.
@@ -216,6 +216,10 @@ fn score_table(
     ensemble: Option<&[GroupScore]>,
 ) -> Markup {
     let cell = |group: Option<&GroupScore>| html! { td { (figure(&group.map_or_else(|| "–".into(), score))) } };
+    let wide = |groups: &[GroupScore]| {
+        let points = spread(groups).map(|spread| format!("{:.1}", spread * 100.0));
+        html! { td { (points.as_deref().unwrap_or("–")) } }
+    };
     let losses = selected
         .iter()
         .any(|group| group.unparseable + group.failed > 0);
@@ -255,6 +259,17 @@ fn score_table(
                     td { (figure(&summary.worst.as_ref().map_or_else(|| "–".into(), difference))) }
                     @if let Some(ensemble) = ensemble { (cell(worst(ensemble))) }
                     @if losses { td {} }
+                }
+                @if selected.len() > 1 {
+                    tr {
+                        th.l scope="row" { "spread over groups" small { "best − worst" } }
+                        td {}
+                        (wide(seed))
+                        (wide(selected))
+                        td {}
+                        @if let Some(ensemble) = ensemble { (wide(ensemble)) }
+                        @if losses { td {} }
+                    }
                 }
             }
         }

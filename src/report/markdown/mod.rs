@@ -13,7 +13,7 @@ pub(crate) use self::text::capital;
 use self::text::{code, fenced, inline, write_table};
 use super::compare::Comparison;
 use super::facts::{command, gaps, lineage, machine, regressed};
-use super::{Named, Summary, difference, grouped, score, worst};
+use super::{Named, Summary, difference, grouped, score, spread, worst};
 use crate::words::flat;
 
 /// The report of one run, or of several with their comparison first.
@@ -166,6 +166,15 @@ fn write_scores(out: &mut String, summary: &Summary) {
     ];
     last.extend(ensemble.map(least));
     rows.push(last);
+    if selected.len() > 1 {
+        let wide = |groups: &[GroupScore]| {
+            spread(groups).map_or_else(|| "–".into(), |spread| format!("{:.1}", spread * 100.0))
+        };
+        let mut last = vec!["**spread over groups**".to_owned()];
+        last.extend(["", "", &wide(seed), &wide(selected), ""].map(str::to_owned));
+        last.extend(ensemble.map(wide));
+        rows.push(last);
+    }
     write_table(out, &head, 2, rows);
     out.push_str(
         "\nPoints of a hundred; brackets are 95% intervals on sealed examples that no choice was made on.\n",

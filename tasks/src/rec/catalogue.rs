@@ -13,6 +13,8 @@ pub struct Catalogue {
     /// Share of items that are strictly less popular, per item.
     percentile: Vec<f64>,
     by_title: BTreeMap<String, u32>,
+    /// Titles of more than one item.
+    shared: BTreeSet<String>,
     genres: Vec<BTreeSet<String>>,
     neighbours: Arc<Neighbours>,
 }
@@ -31,11 +33,13 @@ impl Catalogue {
             .iter()
             .map(|count| sorted.partition_point(|other| other < count) as f64 / sorted.len() as f64)
             .collect();
+        let mut shared = BTreeSet::new();
         let mut by_title: BTreeMap<String, u32> = BTreeMap::new();
         for (index, item) in items.iter().enumerate() {
             by_title
                 .entry(item.title.clone())
                 .and_modify(|known| {
+                    shared.insert(item.title.clone());
                     if popularity[index] > popularity[*known as usize] {
                         *known = index as u32;
                     }
@@ -57,6 +61,7 @@ impl Catalogue {
             popularity,
             percentile,
             by_title,
+            shared,
             genres,
         }
     }
@@ -129,6 +134,17 @@ impl Catalogue {
             .collect()
     }
 
+    /// The titles that a user with this history of titles has not had, sorted. A
+    /// title that several items share may be another one, and stays.
+    pub fn new_to(&self, history: &[&str]) -> impl Iterator<Item = &str> {
+        self.titles().filter(|title| self.is_new(title, history))
+    }
+
+    /// Whether a user with this history of titles may not have had this one.
+    pub fn is_new(&self, title: &str, history: &[&str]) -> bool {
+        self.shared.contains(title) || !history.contains(&title)
+    }
+
     /// The different titles, sorted.
     pub fn titles(&self) -> impl Iterator<Item = &str> {
         self.by_title.keys().map(String::as_str)
@@ -161,6 +177,8 @@ mod tests {
         assert_eq!(catalogue.find("Dune"), Some(2));
         assert_eq!(catalogue.find("dune"), None);
         assert_eq!(catalogue.titles().collect::<Vec<_>>(), ["Alien", "Dune"]);
+        let new = |history: &[&str]| catalogue.new_to(history).count();
+        assert_eq!((new(&["Alien"]), new(&["Dune"]), new(&[])), (1, 2, 2));
         // All share the one user, so popularity decides.
         let pool = ["Alien", "Dune", "Heat"].map(str::to_owned);
         assert_eq!(catalogue.recommend(&["Dune"], &pool, 2), ["Dune", "Alien"]);

@@ -11,6 +11,9 @@
 //! | [`CANDIDATES`] | no | yes | titles, one per line, in a seeded order; absent where the whole catalogue is ranked |
 //! | [`CANDIDATES_TEXT`] | no | yes | the same items as key-value sentences, one per line |
 //!
+//! [`TEMPLATE`] is in no data: [`Phrasings`](super::Phrasings) deals it to the
+//! examples of a task that has several.
+//!
 //! A field with no entry is the empty text. Lists of one example have no title
 //! twice: of two items with one title the later one in the list is left out of
 //! `candidates`. No line is empty and no entry holds a line break.
@@ -35,6 +38,8 @@ pub const POPULARITY: &str = "popularity";
 pub const CANDIDATES: &str = "candidates";
 /// The items of [`CANDIDATES`] as key-value sentences, in the same order.
 pub const CANDIDATES_TEXT: &str = "candidates_text";
+/// The name of the phrasing that the task wraps this input in.
+pub const TEMPLATE: &str = "template";
 
 /// The entries of a list-valued field.
 pub fn entries(text: &str) -> impl Iterator<Item = &str> {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::Catalogue;
+use super::{Catalogue, Phrasings};
 use crate::problem::DataError;
 use crate::{Classify, ClassifySpec, Task};
 
+mod generated;
 mod pointwise;
 mod ranking;
 
@@ -18,6 +19,9 @@ pub struct Declaration {
     pub task: Arc<dyn Task>,
     /// The fields it reads.
     pub fields: Vec<String>,
+    /// The phrasings to be dealt to the examples before anything else reads
+    /// them; most tasks have none.
+    pub phrasings: Option<Phrasings>,
 }
 
 impl std::fmt::Debug for Declaration {
@@ -25,6 +29,7 @@ impl std::fmt::Debug for Declaration {
         f.debug_struct("Declaration")
             .field("task", &self.task.name())
             .field("fields", &self.fields)
+            .field("phrasings", &self.phrasings)
             .finish()
     }
 }
@@ -34,6 +39,7 @@ impl Declaration {
         Self {
             task: Arc::new(task),
             fields: fields.iter().map(|field| (*field).to_owned()).collect(),
+            phrasings: None,
         }
     }
 }
@@ -81,6 +87,7 @@ kinds! {
     gpt4rec: Gpt4RecSpec,
     bigrec: BigRecSpec,
     chatrec: ChatRecSpec,
+    p5: P5Spec,
 }
 
 impl Declared for ClassifySpec {
@@ -91,6 +98,7 @@ impl Declared for ClassifySpec {
         Ok(Declaration {
             fields: task.fields(),
             task: Arc::new(task),
+            phrasings: None,
         })
     }
 }

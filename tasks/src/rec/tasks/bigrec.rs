@@ -356,15 +356,22 @@ impl Fitting for BigRec {
                     let before = |(other, value): (usize, &f64)| {
                         *value < values[place] || (*value == values[place] && other < place)
                     };
-                    values.iter().enumerate().filter(|&pair| before(pair)).count() + 1
+                    values
+                        .iter()
+                        .enumerate()
+                        .filter(|&pair| before(pair))
+                        .count()
+                        + 1
                 };
                 let first = places.iter().map(|&place| rank(place)).min().unwrap_or(1);
                 *sum += 1.0 / first as f64;
             }
         }
-        let best = (0..GRID.len()).reduce(|best, next| {
-            if sums[next] > sums[best] { next } else { best }
-        })?;
+        let best = (0..GRID.len()).reduce(
+            |best, next| {
+                if sums[next] > sums[best] { next } else { best }
+            },
+        )?;
         (examples >= LEAST).then(|| vec![GRID[best]])
     }
 

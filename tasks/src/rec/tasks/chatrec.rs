@@ -156,7 +156,10 @@ impl ChatRec {
     /// The dialogue up to the user's first turn.
     fn opening(&self, prompt: &Prompt, input: &Input) -> Message {
         let known = self.render(input);
-        Message::user(render::message(prompt, &format!("{known}\n\nUser: {}", self.ask)))
+        Message::user(render::message(
+            prompt,
+            &format!("{known}\n\nUser: {}", self.ask),
+        ))
     }
 
     fn route(mut messages: Vec<Message>) -> Request {

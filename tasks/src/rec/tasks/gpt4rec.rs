@@ -15,7 +15,8 @@ use crate::rec::bm25::Bm25;
 use crate::rec::history::Telling;
 use crate::rec::{Catalogue, field, lists};
 use crate::{
-    Answer, AnswerForm, Demonstration, Example, Finish, Input, Label, Metric, Outcome, Prompt, Reply, Request, Task,
+    Answer, AnswerForm, Demonstration, Example, Finish, Input, Label, Metric, Outcome, Prompt,
+    Reply, Request, Task,
 };
 
 /// Options of `kind = "gpt4rec"`. Reads listwise examples and needs a catalogue.
@@ -176,7 +177,7 @@ impl Task for Gpt4Rec {
         let mut titles: Vec<String> = Vec::new();
         for index in found {
             let title = &self.catalogue.items()[index].title;
-            if !had.contains(&title.as_str()) && !titles.contains(title) {
+            if self.catalogue.is_new(title, &had) && !titles.contains(title) {
                 titles.push(title.clone());
             }
         }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::ranking::{By, Ranker};
+use super::generated::{self, Generated};
+use super::ranking::{self, By, Ranker};
 use super::{Declaration, Declared};
+use crate::Metric;
 use crate::parse::likelihood::Scoring;
-use crate::problem::{DataError, Problem};
+use crate::problem::DataError;
 use crate::rec::history::Telling;
 use crate::rec::{Catalogue, field};
-use crate::{AnswerForm, Input, Metric, Prompt, Task, Template};
 
 /// Options of `kind = "liu"`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -68,8 +69,6 @@ fn action() -> String {
     "watched".to_owned()
 }
 
-const RATED: &str = "Liked before: {liked}\nDisliked before: {disliked}\nTo be rated: {item}";
-
 impl LiuSpec {
     fn seed(&self) -> String {
         if !self.prompt.trim().is_empty() {
@@ -122,7 +121,7 @@ impl Declared for LiuSpec {
         study: &str,
         catalogue: Option<&Arc<Catalogue>>,
     ) -> Result<Declaration, DataError> {
-        let (form, own) = match self.form {
+        let form = match self.form {
             Form::Direct => {
                 let ranker = self.ranker(study, catalogue)?;
                 return Ok(Declaration::new(
@@ -131,60 +130,16 @@ impl Declared for LiuSpec {
                 ));
             }
             Form::Sequential => {
-                if catalogue.is_none() {
-                    return Err(Problem::new(
-                        "task.form",
-                        "sequential grounds titles in the catalogue, and the data are no \
-                         interactions",
-                    )
-                    .mend("use form = \"direct\", or data with a catalogue")
-                    .into());
-                }
+                ranking::needs_catalogue("form", catalogue)?;
                 let ranker = self.ranker(study, catalogue)?;
                 return Ok(Declaration::new(ranker, &[field::HISTORY]));
             }
-            Form::Rating => {
-                let [min, max] = self.scale;
-                if min >= max || !min.is_finite() || !max.is_finite() {
-                    return Err(Problem::new(
-                        "task.scale",
-                        format!("[{min}, {max}] is no scale"),
-                    )
-                    .mend("give the lowest and the highest rating")
-                    .into());
-                }
-                (AnswerForm::Number { min, max }, Metric::Rmse)
-            }
-            Form::Explanation | Form::Summary => {
-                (AnswerForm::Text { max_tokens: 80 }, Metric::RougeL)
-            }
+            Form::Rating => generated::rating(self.scale)?,
+            Form::Explanation | Form::Summary => generated::sentence(),
         };
-        let metric = self.metric.unwrap_or(own);
-        let suits = match form {
-            AnswerForm::Number { .. } => matches!(metric, Metric::Rmse | Metric::Mae),
-            _ => matches!(metric, Metric::RougeL | Metric::Bleu | Metric::Accuracy),
-        };
-        if !suits {
-            return Err(Problem::new(
-                "task.metric",
-                format!("{metric} does not suit this form of answer"),
-            )
-            .mend("use rmse or mae for ratings, rouge-l or bleu for texts")
-            .into());
-        }
-        let shown = match (&self.input, self.form) {
-            (Some(input), _) => input.clone(),
-            (None, Form::Rating) => RATED.to_owned(),
-            (None, _) => {
-                return Err(Problem::new("task.input", "says not how an input is shown")
-                    .mend("write a column's name in braces, such as \"Review: {text}\"")
-                    .into());
-            }
-        };
-        let template = Template::new(shown).map_err(|problem| Problem {
-            place: "task.input".into(),
-            ..problem
-        })?;
+        let metric = generated::metric(&form, self.metric)?;
+        let rated = (self.form == Form::Rating).then_some(generated::RATED);
+        let template = generated::shown(self.input.as_deref().or(rated))?;
         let fields: Vec<String> = template.fields().into_iter().map(str::to_owned).collect();
         let task = Generated {
             name: study.to_owned(),
@@ -195,44 +150,5 @@ impl Declared for LiuSpec {
         };
         let names: Vec<&str> = fields.iter().map(String::as_str).collect();
         Ok(Declaration::new(task, &names))
-    }
-}
-
-/// A number or a text about one input.
-struct Generated {
-    name: String,
-    seed: String,
-    template: Template,
-    form: AnswerForm,
-    metric: Metric,
-}
-
-impl Task for Generated {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn seed(&self) -> Prompt {
-        Prompt::new(&self.seed)
-    }
-
-    fn answer_form(&self, _: &Input) -> AnswerForm {
-        self.form.clone()
-    }
-
-    fn metric(&self) -> Metric {
-        self.metric
-    }
-
-    /// Lists stand on one line, so that the template's own lines are seen.
-    fn render(&self, input: &Input) -> String {
-        let mut flat = input.clone();
-        for name in [field::LIKED, field::DISLIKED, field::HISTORY] {
-            if let Some(text) = flat.fields.get_mut(name) {
-                let items: Vec<&str> = field::entries(text).collect();
-                *text = items.join("; ");
-            }
-        }
-        self.template.render(&flat)
     }
 }

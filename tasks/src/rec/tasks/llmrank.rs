@@ -8,11 +8,11 @@ use serde::Deserialize;
 
 use super::ranking::{By, Ranker};
 use super::{Declaration, Declared};
-use crate::problem::DataError;
+use crate::Metric;
 use crate::parse::likelihood::Scoring;
+use crate::problem::DataError;
 use crate::rec::history::Telling;
 use crate::rec::{Catalogue, field};
-use crate::Metric;
 
 /// Options of `kind = "llmrank"`. Reads listwise examples.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -87,7 +87,10 @@ impl Task for M6 {
         for sentence in recent_within(&history, self.spec.words) {
             lines.push(format!("The user {} {sentence}.", self.spec.action));
         }
-        lines.push(format!("The candidate is {}.", input.field(field::ITEM_TEXT)));
+        lines.push(format!(
+            "The candidate is {}.",
+            input.field(field::ITEM_TEXT)
+        ));
         let popularity = input.field(field::POPULARITY);
         if self.spec.popularity && !popularity.is_empty() {
             lines.push(format!("It is {popularity}."));

@@ -75,7 +75,9 @@ impl View {
 
     fn question(self, item: &str) -> String {
         match self {
-            Self::Relevance => format!("Is this {item} related or unrelated to what the user read?"),
+            Self::Relevance => {
+                format!("Is this {item} related or unrelated to what the user read?")
+            }
             Self::Emotion => format!("Will the user find this {item} interesting or boring?"),
             Self::Action => format!("Will the user read this {item}? Answer yes or no."),
             Self::Utility => format!("Is recommending this {item} a good or a bad choice?"),

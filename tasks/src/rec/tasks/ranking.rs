@@ -92,6 +92,24 @@ pub(super) fn metric(
     }
 }
 
+/// Fails without a catalogue, which `task.OPTION = "sequential"` ranks.
+pub(super) fn needs_catalogue(
+    option: &str,
+    catalogue: Option<&Arc<Catalogue>>,
+) -> Result<(), DataError> {
+    if catalogue.is_some() {
+        return Ok(());
+    }
+    Err(Problem::new(
+        format!("task.{option}"),
+        "sequential grounds titles in the catalogue, and the data are no interactions",
+    )
+    .mend(format!(
+        "use {option} = \"direct\", or data with a catalogue"
+    ))
+    .into())
+}
+
 impl Ranker {
     /// Fails on options that do not go together.
     pub fn check(mut self) -> Result<Self, DataError> {
@@ -133,11 +151,7 @@ impl Ranker {
         match &self.catalogue {
             Some(catalogue) if own.is_empty() => {
                 let had: Vec<&str> = field::entries(input.field(field::HISTORY)).collect();
-                catalogue
-                    .titles()
-                    .filter(|title| !had.contains(title))
-                    .map(str::to_owned)
-                    .collect()
+                catalogue.new_to(&had).map(str::to_owned).collect()
             }
             _ => own,
         }
@@ -184,7 +198,38 @@ impl Ranker {
         grounded(candidates, reply)
     }
 
-    fn shows_candidates(&self) -> bool {
+    /// The request for an input that is shown as `text`; `nobody` is the same
+    /// question about a user of whom nothing is known.
+    pub fn ask(&self, prompt: &Prompt, input: &Input, text: &str, nobody: &str) -> Request {
+        let candidates = self.candidates(input);
+        let answer = match self.by {
+            By::Likelihood => AnswerForm::Likelihood {
+                candidates,
+                prior: match self.scoring {
+                    likelihood::Scoring::Corrected => {
+                        self.messages(prompt, if nobody.is_empty() { "N/A" } else { nobody })
+                    }
+                    likelihood::Scoring::Total | likelihood::Scoring::Mean => Vec::new(),
+                },
+            },
+            By::List
+                if field::entries(input.field(field::CANDIDATES))
+                    .next()
+                    .is_none() =>
+            {
+                AnswerForm::Text {
+                    max_tokens: 24 * LISTED,
+                }
+            }
+            By::List => AnswerForm::Ranking { candidates },
+        };
+        Request {
+            messages: self.messages(prompt, text),
+            answer,
+        }
+    }
+
+    pub fn shows_candidates(&self) -> bool {
         // What is written can only be chosen from what is seen.
         self.shown || self.by == By::List
     }
@@ -217,34 +262,8 @@ impl Task for Ranker {
     }
 
     fn request(&self, prompt: &Prompt, input: &Input) -> Request {
-        let candidates = self.candidates(input);
-        let answer = match self.by {
-            By::Likelihood => AnswerForm::Likelihood {
-                candidates,
-                prior: match self.scoring {
-                    // The same question about a user of whom nothing is known.
-                    likelihood::Scoring::Corrected => {
-                        let nobody = self.blocks(input, "", false);
-                        self.messages(prompt, if nobody.is_empty() { "N/A" } else { &nobody })
-                    }
-                    likelihood::Scoring::Total | likelihood::Scoring::Mean => Vec::new(),
-                },
-            },
-            By::List
-                if field::entries(input.field(field::CANDIDATES))
-                    .next()
-                    .is_none() =>
-            {
-                AnswerForm::Text {
-                    max_tokens: 24 * LISTED,
-                }
-            }
-            By::List => AnswerForm::Ranking { candidates },
-        };
-        Request {
-            messages: self.messages(prompt, &self.render(input)),
-            answer,
-        }
+        let nobody = self.blocks(input, "", false);
+        self.ask(prompt, input, &self.render(input), &nobody)
     }
 
     fn calls(&self) -> usize {

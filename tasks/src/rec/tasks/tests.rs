@@ -1,3 +1,4 @@
+mod p5;
 mod several;
 
 use super::*;

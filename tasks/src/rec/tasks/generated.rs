@@ -1,0 +1,101 @@
+//! What tasks share whose answer is a number or a text about one input.
+
+use crate::problem::{DataError, Problem};
+use crate::rec::field;
+use crate::{AnswerForm, Input, Metric, Prompt, Task, Template};
+
+/// A number or a text about one input.
+pub(super) struct Generated {
+    pub name: String,
+    pub seed: String,
+    pub template: Template,
+    pub form: AnswerForm,
+    pub metric: Metric,
+}
+
+/// How an input is shown whose item is to be rated.
+pub(super) const RATED: &str =
+    "Liked before: {liked}\nDisliked before: {disliked}\nTo be rated: {item}";
+
+/// The form of a rating; fails on ends that span no scale.
+pub(super) fn rating([min, max]: [f64; 2]) -> Result<AnswerForm, DataError> {
+    if min >= max || !min.is_finite() || !max.is_finite() {
+        return Err(
+            Problem::new("task.scale", format!("[{min}, {max}] is no scale"))
+                .mend("give the lowest and the highest rating")
+                .into(),
+        );
+    }
+    Ok(AnswerForm::Number { min, max })
+}
+
+/// The form of a sentence or two.
+pub(super) fn sentence() -> AnswerForm {
+    AnswerForm::Text { max_tokens: 80 }
+}
+
+/// `metric` if it suits the form, or else the form's own.
+pub(super) fn metric(form: &AnswerForm, metric: Option<Metric>) -> Result<Metric, DataError> {
+    let number = matches!(form, AnswerForm::Number { .. });
+    let Some(metric) = metric else {
+        return Ok(if number { Metric::Rmse } else { Metric::RougeL });
+    };
+    let suits = if number {
+        matches!(metric, Metric::Rmse | Metric::Mae)
+    } else {
+        matches!(metric, Metric::RougeL | Metric::Bleu | Metric::Accuracy)
+    };
+    if !suits {
+        return Err(Problem::new(
+            "task.metric",
+            format!("{metric} does not suit this form of answer"),
+        )
+        .mend("use rmse or mae for ratings, rouge-l or bleu for texts")
+        .into());
+    }
+    Ok(metric)
+}
+
+/// How an input is shown, from `task.input`.
+pub(super) fn shown(input: Option<&str>) -> Result<Template, DataError> {
+    let Some(input) = input else {
+        return Err(Problem::new("task.input", "says not how an input is shown")
+            .mend("write a column's name in braces, such as \"Review: {text}\"")
+            .into());
+    };
+    let template = Template::new(input).map_err(|problem| Problem {
+        place: "task.input".into(),
+        ..problem
+    })?;
+    Ok(template)
+}
+
+impl Task for Generated {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn seed(&self) -> Prompt {
+        Prompt::new(&self.seed)
+    }
+
+    fn answer_form(&self, _: &Input) -> AnswerForm {
+        self.form.clone()
+    }
+
+    fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// Lists stand on one line, so that the template's own lines are seen.
+    fn render(&self, input: &Input) -> String {
+        let mut flat = input.clone();
+        for name in [field::LIKED, field::DISLIKED, field::HISTORY] {
+            if let Some(text) = flat.fields.get_mut(name) {
+                let items: Vec<&str> = field::entries(text).collect();
+                *text = items.join("; ");
+            }
+        }
+        self.template.render(&flat)
+    }
+}
