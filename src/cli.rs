@@ -397,9 +397,9 @@ pub struct Export {
     /// The run: its name in the store, or its folder.
     #[arg(value_name = "RUN")]
     pub run: String,
-    /// Another candidate of the run than the selected one, by its id or the
+    /// Another candidate of the run than the selected one: seed, or its id or the
     /// beginning of it.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID|seed|selected")]
     pub prompt: Option<String>,
     /// The form.
     #[arg(long, short, value_name = "FORMAT", default_value = "text")]
@@ -455,6 +455,9 @@ pub struct Runs {
     /// What to do; the list where absent.
     #[command(subcommand)]
     pub action: Option<RunsAction>,
+    /// Print the list as JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
     /// Where they are kept.
     #[command(flatten)]
     pub store: StoreArgs,
@@ -463,8 +466,13 @@ pub struct Runs {
 /// What to do with stored runs.
 #[derive(Debug, Subcommand)]
 pub enum RunsAction {
-    /// List them, oldest first.
-    List,
+    /// List them, oldest first: date, method, model, audited score of the worst
+    /// target group of seed and selected prompt, verdict, calls, status.
+    List {
+        /// Print JSON instead of text.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print one run's report again.
     Show {
         /// Its name.

@@ -1,12 +1,12 @@
 //! Fixed prompts on given examples, without a search.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shiftproof_tasks::rec::Baseline;
 use shiftproof_tasks::{Data, Example, Input, Outcome, Prompt, Task};
 
 use crate::board::{Answers, Board, Desk, InputIndex};
-use crate::calibrate::Calibration;
+use crate::calibrate::{CONTENT_FREE, Calibration, Settled};
 use crate::event::{GroupInfo, GroupScore};
 use crate::gateway::{Gateway, Model, Stop};
 use crate::score::group_scores;
@@ -46,6 +46,8 @@ pub struct Evaluation {
     pub groups: Vec<usize>,
     /// Per example: a number shared within its cluster.
     pub clusters: Vec<u64>,
+    /// What each prompt's calibration rests on; empty where none is asked for.
+    pub settled: Vec<Settled>,
     /// Whether the budget sufficed.
     pub complete: bool,
 }
@@ -85,6 +87,26 @@ pub fn settling_inputs(data: &Data) -> Vec<Input> {
         .collect()
 }
 
+/// Calls that [`Evaluator::score`] asks at most, those of the calibration
+/// included; equal prompts are asked once. `settling`: inputs that a batch
+/// calibration is learnt on.
+pub fn calls(
+    model: &Model,
+    calibration: Calibration,
+    settling: usize,
+    prompts: &[Prompt],
+    examples: usize,
+) -> u64 {
+    let further = match calibration {
+        _ if !model.llm.capabilities().label_scores => 0,
+        Calibration::None => 0,
+        Calibration::Contextual => CONTENT_FREE.len(),
+        Calibration::Batch => settling,
+    };
+    let different: BTreeSet<_> = prompts.iter().map(Prompt::id).collect();
+    (different.len() * (further + examples)) as u64
+}
+
 impl Evaluator<'_> {
     /// Scores each prompt on `examples`.
     pub async fn score(
@@ -117,8 +139,22 @@ impl Evaluator<'_> {
             .iter()
             .map(|&c| board.bias(self.calibration, c))
             .collect();
+        let learnt: Vec<Settled> = candidates
+            .iter()
+            .filter(|_| batch)
+            .map(|&c| board.settled(self.calibration, c))
+            .collect();
         let inputs = board.add_examples(examples);
         complete = complete && board.ask(desk, &candidates, &inputs).await?;
+        let settled = match self.calibration {
+            Calibration::None => Vec::new(),
+            Calibration::Batch if batch => learnt,
+            // Content-free replies, or none where no label is scored.
+            calibration => candidates
+                .iter()
+                .map(|&c| board.settled(calibration, c))
+                .collect(),
+        };
         let views: Vec<Answers<'_>> = prompts
             .iter()
             .map(|prompt| {
@@ -145,6 +181,7 @@ impl Evaluator<'_> {
                 .collect(),
             groups: inputs.iter().map(|&input| board.group_of(input)).collect(),
             clusters: board.clusters(&inputs),
+            settled,
             complete,
         })
     }

@@ -10,6 +10,7 @@ pub mod control;
 pub mod counterfactual;
 pub mod evaluate;
 pub mod event;
+pub mod fit;
 pub mod gateway;
 pub mod ledger;
 pub mod llm;

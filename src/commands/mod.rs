@@ -14,8 +14,8 @@ mod init;
 mod optimize;
 mod report;
 mod runs;
+pub(crate) mod score;
 mod signals;
-mod stored;
 mod watch;
 
 use std::io::{IsTerminal, Write};
@@ -31,7 +31,7 @@ use crate::cli::{BudgetArgs, Cli, Command, DataAction, StudyArgs};
 use crate::exit::{Exit, Failure};
 use crate::fetch::{Kind, Progress, Step};
 use crate::kinds::Kinds;
-use crate::study::{ModelSpec, Resolved, Study};
+use crate::study::{ModelSpec, Resolved, Study, budget_problem};
 
 /// Runs what the command line asks for.
 pub(crate) async fn run(cli: Cli, kinds: &Kinds) -> Result<Exit, Failure> {
@@ -81,6 +81,10 @@ fn resolve(args: &StudyArgs, budget: Option<&BudgetArgs>) -> Result<Resolved, Fa
         study.budget.calls = budget.max_calls.or(study.budget.calls);
         study.budget.tokens = budget.max_tokens.or(study.budget.tokens);
         study.budget.usd = budget.max_usd.or(study.budget.usd);
+        // The study's own limits are checked where it is read.
+        if let Some((_, problem)) = budget_problem(&study.budget) {
+            return Err(Failure::usage(format!("--max-{problem}")));
+        }
     }
     let folder = args
         .study
