@@ -191,6 +191,10 @@ pub struct Eval {
     /// score (0 to 1).
     #[arg(long, value_name = "SCORE")]
     pub min_worst: Option<f64>,
+    /// Score by this metric instead of the study's, such as ndcg@5, diversity@10
+    /// or coverage@10; answers in the store are scored anew without a call.
+    #[arg(long, value_name = "METRIC")]
+    pub metric: Option<String>,
     /// Also ask how lists change when this attribute of the user is named, for
     /// each of its values in turn (for tasks that rank; two and more further
     /// calls per example).
@@ -397,9 +401,9 @@ pub struct Export {
     /// The run: its name in the store, or its folder.
     #[arg(value_name = "RUN")]
     pub run: String,
-    /// Another candidate of the run than the selected one, by its id or the
+    /// Another candidate of the run than the selected one: seed, or its id or the
     /// beginning of it.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID|seed|selected")]
     pub prompt: Option<String>,
     /// The form.
     #[arg(long, short, value_name = "FORMAT", default_value = "text")]
@@ -455,6 +459,9 @@ pub struct Runs {
     /// What to do; the list where absent.
     #[command(subcommand)]
     pub action: Option<RunsAction>,
+    /// Print the list as JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
     /// Where they are kept.
     #[command(flatten)]
     pub store: StoreArgs,
@@ -463,8 +470,13 @@ pub struct Runs {
 /// What to do with stored runs.
 #[derive(Debug, Subcommand)]
 pub enum RunsAction {
-    /// List them, oldest first.
-    List,
+    /// List them, oldest first: date, method, model, audited score of the worst
+    /// target group of seed and selected prompt, verdict, calls, status.
+    List {
+        /// Print JSON instead of text.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print one run's report again.
     Show {
         /// Its name.

@@ -1,68 +1,14 @@
 //! Runs as another process sees them: through the files in their folders. The
 //! store is not opened.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use shiftproof_search::log::{Line, LogError};
 
-use crate::exit::Failure;
-use crate::live;
-
-/// Name of the log in a run's folder.
-const LOG: &str = "events.jsonl";
-
-/// The folder of a run: the one named, else the latest that is running, else
-/// the latest.
-pub fn find(store: &Path, run: Option<&str>) -> Result<PathBuf, Failure> {
-    let runs = store.join("runs");
-    let mut found: Vec<(bool, std::time::SystemTime, PathBuf)> = Vec::new();
-    for entry in fs::read_dir(&runs).into_iter().flatten().flatten() {
-        let folder = entry.path();
-        let changed = [LOG, "live.json"]
-            .iter()
-            .filter_map(|name| fs::metadata(folder.join(name)).ok()?.modified().ok())
-            .max();
-        if let Some(changed) = changed {
-            found.push((live::is_running(&folder), changed, folder));
-        }
-    }
-    found.sort();
-    let Some(name) = run else {
-        return found.pop().map(|(_, _, folder)| folder).ok_or_else(|| {
-            Failure::usage(format!(
-                "there is no run in {}; name the store's folder with --store DIR",
-                store.display()
-            ))
-        });
-    };
-    let names: Vec<String> = found
-        .iter()
-        .filter_map(|(_, _, folder)| Some(folder.file_name()?.to_str()?.to_owned()))
-        .collect();
-    if names.iter().any(|known| known == name) {
-        return Ok(runs.join(name));
-    }
-    // A copy of a run's folder will do as well.
-    if Path::new(name).join(LOG).is_file() {
-        return Ok(PathBuf::from(name));
-    }
-    let latest: Vec<&str> = names.iter().rev().take(5).map(String::as_str).collect();
-    Err(Failure::usage(if latest.is_empty() {
-        format!(
-            "there is no run {name}: {} holds none; name the store's folder with --store DIR",
-            store.display()
-        )
-    } else {
-        format!(
-            "there is no run {name} in {}; the latest are {}",
-            store.display(),
-            latest.join(", ")
-        )
-    }))
-}
+use crate::stored::LOG;
 
 /// Reads a log that may still be growing.
 pub struct Follower {
@@ -242,6 +188,7 @@ impl Player {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::Write as _;
 
     use shiftproof_search::event::{Event, Phase};
@@ -331,29 +278,5 @@ mod tests {
         assert_eq!(player.phase(-1), 0);
         assert_eq!(player.advance(Duration::from_mins(1), 2).len(), 2);
         assert_eq!(player.advance(Duration::ZERO, 2).len(), 0);
-    }
-
-    #[test]
-    fn the_running_run_is_the_default() {
-        let store = tempfile::tempdir().unwrap();
-        let error = find(store.path(), None).unwrap_err();
-        assert!(error.message.contains("--store"), "{}", error.message);
-        for name in ["a", "b", "c"] {
-            let folder = store.path().join("runs").join(name);
-            fs::create_dir_all(&folder).unwrap();
-            fs::write(folder.join(LOG), "").unwrap();
-        }
-        let running = store.path().join("runs/a");
-        let live = live::LiveFile::create(&running, 1).unwrap();
-        assert_eq!(find(store.path(), None).unwrap(), running);
-        drop(live);
-        let named = find(store.path(), Some("b")).unwrap();
-        assert_eq!(named, store.path().join("runs/b"));
-        let error = find(store.path(), Some("x")).unwrap_err();
-        assert!(
-            error.message.contains("the latest are"),
-            "{}",
-            error.message
-        );
     }
 }

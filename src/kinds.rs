@@ -49,9 +49,12 @@ impl Visitor for Registry {
 }
 
 fn declare<D: Declared>(study: &Study<'_>) -> Result<Declaration, Failure> {
-    let options: D = study.options.clone().try_into().map_err(|error| {
+    // Read from text, for only so an error has a place.
+    let parsed = toml::to_string(&study.options).unwrap_or_default();
+    let options: D = toml::from_str(&parsed).map_err(|error| {
         let text = std::fs::read_to_string(study.path).unwrap_or_default();
-        explain(&error, &text, study.path)
+        let parse = |text: &str| toml::from_str::<D>(text).err();
+        explain(&error, &parsed, "task", &text, study.path, &parse)
     })?;
     options
         .declare(study.name, study.catalogue)

@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod app;
+mod calibration;
 pub mod cli;
 mod commands;
 pub mod connect;
@@ -23,6 +24,7 @@ pub mod llm;
 pub mod progress;
 pub mod report;
 pub mod session;
+mod stored;
 pub mod study;
 #[cfg_attr(not(feature = "tui"), path = "no_tui.rs")]
 pub mod tui;

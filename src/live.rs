@@ -13,7 +13,8 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::{Deserialize, Serialize};
 use shiftproof_search::event::{Event, Observer, Tick};
 
-const FILE: &str = "live.json";
+/// Its name in a run's folder.
+pub(crate) const FILE: &str = "live.json";
 /// The file is replaced no more often than this.
 const EVERY: Duration = Duration::from_millis(500);
 /// A process whose file is older may be gone; it is asked for by its id where

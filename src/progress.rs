@@ -1,5 +1,6 @@
 //! Progress lines for a terminal or a log.
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -23,9 +24,12 @@ pub struct Progress {
     verbosity: Verbosity,
     live: bool,
     summary: Summary,
-    /// Calls planned for the whole run, at most.
+    /// Calls planned in all, at most.
     planned: u64,
-    /// Calls done by the run before the current block.
+    /// Whether fixed prompts are scored, without the phases of a run.
+    evaluation: bool,
+    /// Answers of a model so far.
+    answered: u64,
     began: Instant,
     drawn: Option<Instant>,
     line: usize,
@@ -44,10 +48,56 @@ impl Progress {
             live: std::io::stderr().is_terminal(),
             summary: Summary::default(),
             planned,
+            evaluation: false,
+            answered: 0,
             began: Instant::now(),
             drawn: None,
             line: 0,
         }
+    }
+
+    /// Progress of a command that scores fixed prompts.
+    pub fn of_evaluation(verbosity: Verbosity, planned: u64) -> Self {
+        Self {
+            evaluation: true,
+            ..Self::new(verbosity, planned)
+        }
+    }
+
+    /// The moving line, so many seconds after the first sign of life.
+    fn moving(&self, tick: &Tick, seconds: f64) -> String {
+        let phase = if self.evaluation {
+            "evaluate".to_owned()
+        } else {
+            tick.phase.to_string()
+        };
+        let settled = tick.spent.calls + tick.done;
+        let planned = self.planned.max(settled);
+        let mut text = format!(
+            "{phase:9} {}/{} calls, {settled} of ≤ {planned} in all",
+            tick.done, tick.total
+        );
+        // Answers, not requests under way: a rate of the first moments is none.
+        if self.answered > 0 && seconds >= 1.0 {
+            let rate = self.answered as f64 / seconds;
+            let left = if tick.phase == Phase::Audit {
+                tick.total.saturating_sub(tick.done)
+            } else {
+                planned - settled
+            };
+            let eta = clock(left as f64 / rate);
+            let _ = write!(text, ", {rate:.1}/s, ETA ≤ {eta}");
+        }
+        if tick.spent.picodollars > 0 {
+            let _ = write!(text, ", ${:.4}", tick.spent.usd());
+        }
+        if let Some(best) = self.best() {
+            let _ = write!(text, "; {best}");
+        }
+        if let Some(status) = &tick.status {
+            let _ = write!(text, " [{status}]");
+        }
+        text
     }
 
     /// A line that stays.
@@ -63,10 +113,8 @@ impl Progress {
         }
     }
 
-    fn best(&self) -> String {
-        let Some(leader) = self.summary.leader() else {
-            return String::new();
-        };
+    fn best(&self) -> Option<String> {
+        let leader = self.summary.leader()?;
         let values: Vec<f64> = leader
             .groups
             .iter()
@@ -80,7 +128,7 @@ impl Progress {
                 group.value.unwrap_or(0.0) * 100.0
             )
         });
-        format!("best mean {:.1}{worst}", mean * 100.0)
+        Some(format!("best mean {:.1}{worst}", mean * 100.0))
     }
 }
 
@@ -123,38 +171,14 @@ impl Observer for Progress {
     }
 
     fn tick(&mut self, tick: &Tick) {
+        self.answered += tick.ended.as_ref().map_or(0, |ended| ended.calls);
         let every = if self.live { DRAW_EVERY } else { LOG_EVERY };
         let due = self.drawn.is_none_or(|drawn| drawn.elapsed() >= every);
         if self.verbosity == Verbosity::Quiet || !due {
             return;
         }
         self.drawn = Some(Instant::now());
-        let rate = tick.sent as f64 / self.began.elapsed().as_secs_f64().max(1e-3);
-        let settled = tick.spent.calls + tick.done;
-        let left = self.planned.saturating_sub(settled) as f64 / rate.max(1e-9);
-        let cost = if tick.spent.picodollars > 0 {
-            format!(", ${:.4}", tick.spent.usd())
-        } else {
-            String::new()
-        };
-        let eta = if tick.phase == Phase::Audit {
-            (tick.total - tick.done) as f64 / rate
-        } else {
-            left
-        };
-        let status = tick
-            .status
-            .as_ref()
-            .map_or_else(String::new, |status| format!(" [{status}]"));
-        let text = format!(
-            "{:9} {}/{} calls, {settled} of ≤ {} in all, {rate:.1}/s{cost}, ETA ≤ {}; {}{status}",
-            tick.phase,
-            tick.done,
-            tick.total,
-            self.planned,
-            clock(eta),
-            self.best()
-        );
+        let text = self.moving(tick, self.began.elapsed().as_secs_f64());
         if self.live {
             self.clear();
             self.line = text.chars().count();
@@ -204,5 +228,51 @@ pub fn clock(seconds: f64) -> String {
         (0, 0, s) => format!("{s} s"),
         (0, m, s) => format!("{m}:{s:02} min"),
         (h, m, _) => format!("{h}:{m:02} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shiftproof_search::budget::Spend;
+    use shiftproof_search::event::EndedBatch;
+
+    use super::*;
+
+    fn tick(done: u64, ended: u64) -> Tick {
+        Tick {
+            phase: Phase::Propose,
+            done,
+            total: 32,
+            sent: 40,
+            spent: Spend {
+                calls: 44,
+                ..Spend::default()
+            },
+            ended: Some(EndedBatch {
+                calls: ended,
+                latency: Duration::ZERO,
+                tokens: 0,
+                failed: 0,
+                error: None,
+            }),
+            in_flight: 8,
+            slots: 8,
+            traffic: None,
+            paused: false,
+            status: None,
+        }
+    }
+
+    #[test]
+    fn an_evaluation_says_what_it_does_and_how_far_it_is() {
+        let mut progress = Progress::of_evaluation(Verbosity::Quiet, 108);
+        let first = progress.moving(&tick(0, 0), 0.001);
+        assert_eq!(first, "evaluate  0/32 calls, 44 of ≤ 108 in all");
+        progress.tick(&tick(16, 16));
+        let later = progress.moving(&tick(16, 0), 8.0);
+        assert_eq!(
+            later,
+            "evaluate  16/32 calls, 60 of ≤ 108 in all, 2.0/s, ETA ≤ 24 s"
+        );
     }
 }

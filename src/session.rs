@@ -6,14 +6,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use shiftproof_search::budget::Meter;
 use shiftproof_search::control::Control;
-use shiftproof_search::event::{Event, Observer};
+use shiftproof_search::event::Observer;
+use shiftproof_search::fit::{Fitted, fitted};
 use shiftproof_search::gateway::{Gateway, Stop};
 use shiftproof_search::ledger::{CandidateRecord, Ledger, RunRecord, RunStatus};
 use shiftproof_search::log::{self, Bus};
-use shiftproof_search::plan::{PhasePlan, plan};
 use shiftproof_search::run::{Ended, Run};
 use shiftproof_tasks::Prompt;
 
+use crate::calibration;
 use crate::connect::{Connected, connect, with_embedder};
 use crate::exit::{Exit, Failure};
 use crate::fetch;
@@ -99,21 +100,22 @@ impl Session {
         })
     }
 
-    /// What a run will ask of the models at most.
-    pub fn plan(&self) -> Vec<PhasePlan> {
-        plan(
-            &self.resolved.study.search,
+    /// What a run will ask of the models at most, under its limit on calls.
+    pub fn plan(&self) -> Fitted {
+        let study = &self.resolved.study;
+        fitted(
+            &study.search,
             &self.loaded.data,
-            self.built.task.calls(),
+            self.built.task.as_ref(),
+            study.prompts.len(),
+            study.budget.calls,
         )
     }
 
-    /// All calls of the plan.
-    pub fn planned_calls(&self) -> u64 {
-        self.plan()
-            .iter()
-            .map(|phase| (phase.proposer_calls + phase.task_calls) as u64)
-            .sum()
+    /// What can be foreseen of the calibration of scored labels.
+    pub fn foreseen(&self) -> Vec<String> {
+        let label_scores = self.task_model.model.llm.capabilities().label_scores;
+        calibration::foresee(&self.plan().spec, &self.loaded.data, label_scores)
     }
 
     /// A fresh record of a run of this study.
@@ -267,14 +269,4 @@ fn records(summary: &Summary) -> Vec<CandidateRecord> {
             reason: standing.reason.clone(),
         })
         .collect()
-}
-
-/// The events of a stored run, from its log.
-pub fn stored_events(ledger: &Ledger, run: &str) -> Result<Vec<Event>, Failure> {
-    let Some(folder) = ledger.run_dir(run) else {
-        return Ok(Vec::new());
-    };
-    let lines = log::read(&folder.join("events.jsonl"))
-        .map_err(|error| Failure::data(error.to_string()))?;
-    Ok(lines.into_iter().map(|line| line.event).collect())
 }

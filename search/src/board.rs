@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use shiftproof_tasks::{Answer, Example, Input, Label, Outcome, Prompt, PromptId, Reply, Task};
 
-use crate::calibrate::{self, Calibration};
+use crate::calibrate::{self, Calibration, Settled};
 use crate::converse::{self, Case};
 use crate::event::{GroupInfo, GroupScore};
 use crate::gateway::{Asked, Gateway, Model, Stop};
@@ -297,6 +297,26 @@ impl Board {
                     _ => None,
                 }),
             ),
+        }
+    }
+
+    /// What this candidate's calibration rests on.
+    pub fn settled(&self, calibration: Calibration, candidate: CandidateIndex) -> Settled {
+        let own = &self.candidates[candidate];
+        let replies = match calibration {
+            Calibration::None => 0,
+            Calibration::Contextual => calibrate::usable(own.neutral.iter()),
+            Calibration::Batch => {
+                calibrate::usable(own.asked.values().filter_map(|asked| match asked {
+                    Asked::Reply(reply) => Some(reply),
+                    _ => None,
+                }))
+            }
+        };
+        Settled {
+            candidate: own.id,
+            replies,
+            applied: self.bias(calibration, candidate).is_some(),
         }
     }
 

@@ -14,7 +14,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use shiftproof_tasks::{Input, Reply};
+use shiftproof_tasks::{Data, Input, PromptId, Reply};
+
+use crate::evaluate::Settling;
+use crate::fit::{FINAL_SHARE, screen_share};
+use crate::spec::{Method, SearchSpec};
 
 /// How scored labels are calibrated.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,10 +34,48 @@ pub enum Calibration {
 }
 
 /// Inputs that say nothing (Zhao et al. 2021, §5).
-const CONTENT_FREE: [&str; 3] = ["N/A", "[MASK]", ""];
+pub(crate) const CONTENT_FREE: [&str; 3] = ["N/A", "[MASK]", ""];
 
-/// Fewer replies than this say too little about a preference.
-const LEAST_BATCH: usize = 16;
+/// Fewer replies than this say too little about a preference: a batch
+/// calibration then leaves the scores as they are.
+pub const LEAST_BATCH: usize = 16;
+
+/// How one prompt's scored labels were calibrated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// The prompt.
+    pub candidate: PromptId,
+    /// Replies with label scores that it was learnt from.
+    pub replies: usize,
+    /// Whether they were enough.
+    pub applied: bool,
+}
+
+/// How many replies a batch calibration can be expected to learn from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forecast {
+    /// In a run, of a prompt that reaches the final; about.
+    pub search: usize,
+    /// Where fixed prompts are scored; exactly.
+    pub fixed: usize,
+}
+
+impl Forecast {
+    /// What this study's own numbers promise.
+    pub fn of(spec: &SearchSpec, data: &Data) -> Self {
+        let induced = if spec.method == Method::Gpo { 2 } else { 1 };
+        let entrants = 1 + induced * spec.proposals + spec.rounds * spec.edits;
+        let examples = data.source.validation.len() + data.labelled_target.len();
+        let of = |share: f64, prompts: usize| {
+            (spec.evaluations as f64 * share / prompts.max(1) as f64) as usize
+        };
+        let search = of(screen_share(spec.method), entrants) + of(FINAL_SHARE, spec.finalists);
+        Self {
+            search: search.min(examples),
+            fixed: Settling::of(data).inputs().len(),
+        }
+    }
+}
 
 /// Content-free stand-ins for an input with the fields of `like`.
 pub fn content_free(like: &Input) -> Vec<Input> {
@@ -65,10 +107,7 @@ pub fn bias<'a>(
     };
     let mut mean: Vec<f64> = Vec::new();
     let mut count = 0_usize;
-    for scores in replies.filter_map(|reply| reply.label_logprobs.as_ref()) {
-        let Some(normalised) = softmax(scores) else {
-            continue;
-        };
+    for normalised in replies.filter_map(preference) {
         mean.resize(normalised.len(), 0.0);
         for (sum, p) in mean.iter_mut().zip(normalised) {
             *sum += p;
@@ -81,6 +120,15 @@ pub fn bias<'a>(
             .map(|sum| (sum / count as f64).max(1e-6).ln())
             .collect()
     })
+}
+
+/// Replies that [`bias`] can learn from.
+pub fn usable<'a>(replies: impl Iterator<Item = &'a Reply>) -> usize {
+    replies.filter_map(preference).count()
+}
+
+fn preference(reply: &Reply) -> Option<Vec<f64>> {
+    softmax(reply.label_logprobs.as_ref()?)
 }
 
 /// Probabilities over the label set; `None` unless one is finite and none NaN.

@@ -61,6 +61,23 @@ pub struct Measure {
 /// A measure of two lists.
 type Similarity = fn(&[String], &[String]) -> f64;
 
+/// Calls that [`Counterfactual::ask`] asks at most about these prompts.
+pub fn calls(task: &dyn Task, attribute: &str, prompts: &[Prompt], examples: &[Example]) -> u64 {
+    let different: BTreeSet<_> = prompts.iter().map(Prompt::id).collect();
+    let lists = 1 + values(attribute, examples).len();
+    (different.len() * examples.len() * lists * task.calls()) as u64
+}
+
+/// The attribute's values, sorted.
+fn values(attribute: &str, examples: &[Example]) -> Vec<String> {
+    examples
+        .iter()
+        .filter_map(|example| value(&example.input, attribute))
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect()
+}
+
 impl Counterfactual<'_> {
     /// Asks every prompt about every example; one result a prompt, in their
     /// order. `None` where the attribute has fewer than two values or the answers
@@ -70,12 +87,7 @@ impl Counterfactual<'_> {
         prompts: &[Prompt],
         examples: &[Example],
     ) -> Result<Option<Vec<Fairness>>, Stop> {
-        let values: Vec<String> = examples
-            .iter()
-            .filter_map(|example| value(&example.input, self.attribute))
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect();
+        let values = values(self.attribute, examples);
         if values.len() < 2 {
             return Ok(None);
         }

@@ -1,12 +1,12 @@
 //! Fixed prompts on given examples, without a search.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shiftproof_tasks::rec::Baseline;
 use shiftproof_tasks::{Data, Example, Input, Outcome, Prompt, Task};
 
 use crate::board::{Answers, Board, Desk, InputIndex, Reading};
-use crate::calibrate::Calibration;
+use crate::calibrate::{CONTENT_FREE, Calibration, Settled};
 use crate::event::{GroupInfo, GroupScore};
 use crate::gateway::{Gateway, Model, Stop};
 use crate::score::group_scores;
@@ -45,6 +45,8 @@ pub struct Evaluation {
     pub groups: Vec<usize>,
     /// Per example: a number shared within its cluster.
     pub clusters: Vec<u64>,
+    /// What each prompt's calibration rests on; empty where none is asked for.
+    pub settled: Vec<Settled>,
     /// Whether the budget sufficed.
     pub complete: bool,
 }
@@ -80,6 +82,11 @@ pub struct Settling {
 }
 
 impl Settling {
+    /// The inputs of a batch calibration.
+    pub fn inputs(&self) -> &[Input] {
+        &self.inputs
+    }
+
     /// From a study's data. No target label is read.
     pub fn of(data: &Data) -> Self {
         let few = |taken: &mut BTreeMap<String, usize>, input: &Input| {
@@ -101,6 +108,27 @@ impl Settling {
             examples: examples.cloned().collect(),
         }
     }
+}
+
+/// Calls that [`Evaluator::score`] asks at most, those for what is learnt
+/// included; equal prompts are asked once.
+pub fn calls(
+    task: &dyn Task,
+    model: &Model,
+    calibration: Calibration,
+    settle_on: &Settling,
+    prompts: &[Prompt],
+    examples: usize,
+) -> u64 {
+    let neutral = match calibration {
+        _ if !model.llm.capabilities().label_scores => 0,
+        Calibration::None => 0,
+        Calibration::Contextual => CONTENT_FREE.len(),
+        Calibration::Batch => settle_on.inputs.len(),
+    };
+    let learnt = task.fitting().map_or(0, |_| settle_on.examples.len());
+    let different: BTreeSet<_> = prompts.iter().map(Prompt::id).collect();
+    (different.len() * (neutral + learnt + examples) * task.calls()) as u64
 }
 
 impl Evaluator<'_> {
@@ -137,8 +165,22 @@ impl Evaluator<'_> {
         // Fixed before an example is scored; the contextual calibration asks
         // its own content-free inputs first.
         let fixed: Vec<Reading> = candidates.iter().map(|&c| board.reading(desk, c)).collect();
+        let learnt: Vec<Settled> = candidates
+            .iter()
+            .filter(|_| batch)
+            .map(|&c| board.settled(self.calibration, c))
+            .collect();
         let inputs = board.add_examples(examples);
         complete = complete && board.ask(desk, &candidates, &inputs).await?;
+        let settled = match self.calibration {
+            Calibration::None => Vec::new(),
+            Calibration::Batch if batch => learnt,
+            // Content-free replies, or none where no label is scored.
+            calibration => candidates
+                .iter()
+                .map(|&c| board.settled(calibration, c))
+                .collect(),
+        };
         let views: Vec<Answers<'_>> = prompts
             .iter()
             .map(|prompt| {
@@ -165,6 +207,7 @@ impl Evaluator<'_> {
                 .collect(),
             groups: inputs.iter().map(|&input| board.group_of(input)).collect(),
             clusters: board.clusters(&inputs),
+            settled,
             complete,
         })
     }

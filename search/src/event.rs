@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use shiftproof_tasks::{Prompt, PromptId};
 
 use crate::budget::{Limits, Spend};
+use crate::calibrate::{Calibration, Settled};
 use crate::llm::Traffic;
 
 /// A durable fact about a run.
@@ -99,6 +100,14 @@ pub enum Event {
         reason: String,
         /// The prompts that vote together where the method keeps an ensemble.
         ensemble: Vec<PromptId>,
+    },
+    /// How scored labels will be calibrated in the audit; told only by a run that
+    /// calibrates.
+    Calibrated {
+        /// The calibration.
+        calibration: Calibration,
+        /// What it was learnt from, prompt by prompt.
+        prompts: Vec<Settled>,
     },
     /// One contestant was scored on the sealed audit.
     Audited {

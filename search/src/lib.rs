@@ -11,6 +11,7 @@ mod converse;
 pub mod counterfactual;
 pub mod evaluate;
 pub mod event;
+pub mod fit;
 pub mod gateway;
 pub mod ledger;
 pub mod llm;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use shiftproof_search::budget::{Limits, Meter, Price};
 use shiftproof_search::event::{Contestant, Event};
-use shiftproof_search::gateway::{Gateway, Model};
+use shiftproof_search::fit::fitted;
+use shiftproof_search::gateway::{Gateway, Model, Stop};
 use shiftproof_search::ledger::Ledger;
 use shiftproof_search::log::Bus;
 use shiftproof_search::run::{Ended, Run};
 use shiftproof_search::simulate::{Planted, SOURCE, World};
-use shiftproof_search::spec::{Method, SearchSpec};
+use shiftproof_search::spec::{Method, RuleName, SearchSpec};
 use tokio_util::sync::CancellationToken;
 
 struct Outcome {
@@ -20,6 +21,15 @@ struct Outcome {
 }
 
 async fn run(world: &World, spec: SearchSpec, seed: u64, limits: Limits) -> Outcome {
+    try_run(world, spec, seed, limits).await.unwrap()
+}
+
+async fn try_run(
+    world: &World,
+    spec: SearchSpec,
+    seed: u64,
+    limits: Limits,
+) -> Result<Outcome, Stop> {
     let (data, groups) = world.data(120);
     let gateway = Gateway::new(
         Arc::new(Ledger::in_memory()),
@@ -49,8 +59,7 @@ async fn run(world: &World, spec: SearchSpec, seed: u64, limits: Limits) -> Outc
         fitted: false,
     }
     .execute()
-    .await
-    .unwrap();
+    .await?;
     let events = gateway.told();
     let Some(Event::Finished {
         target_labels_read,
@@ -61,11 +70,11 @@ async fn run(world: &World, spec: SearchSpec, seed: u64, limits: Limits) -> Outc
         panic!("the run did not finish: {:?}", events.last());
     };
     assert_eq!(target_labels_read + audit_labels_read, reads.count());
-    Outcome {
+    Ok(Outcome {
         ended,
         target_labels_read: *target_labels_read,
         events,
-    }
+    })
 }
 
 fn spec(method: Method) -> SearchSpec {
@@ -174,6 +183,50 @@ async fn a_small_budget_ends_with_the_best_so_far_and_an_audit() {
             })
             .collect();
         assert_eq!(audited, [Contestant::Seed, Contestant::Selected]);
+    }
+}
+
+/// The least limit that is foretold works, and none below it.
+#[tokio::test]
+async fn the_smallest_budget_is_the_least_that_works() {
+    let world = World::new(5, 0.1);
+    let (data, _) = world.data(120);
+    let of = |method, rule| SearchSpec {
+        library: true,
+        rule,
+        ..spec(method)
+    };
+    let within = |calls| Limits {
+        calls: Some(calls),
+        ..Limits::default()
+    };
+    let specs = [
+        of(Method::Gpo, RuleName::Posterior),
+        of(Method::Ape, RuleName::Posterior),
+        of(Method::ApeUt, RuleName::Racing),
+        of(Method::Edits, RuleName::Halving),
+        of(Method::Gpo, RuleName::TripleCr),
+        of(Method::Gpo, RuleName::Uniform),
+    ];
+    for spec in specs {
+        let what = format!("{} {}", spec.method, spec.rule.name());
+        let plan = |calls| fitted(&spec, &data, &Planted, 0, calls);
+        let smallest = plan(None).smallest.unwrap();
+        let least = plan(Some(smallest));
+        assert!(least.scaled && least.calls() <= smallest, "{least:?}");
+        let outcome = run(&world, spec.clone(), 5, within(smallest)).await;
+        assert!(outcome.ended.spent.calls <= smallest, "{what}");
+        let audited = outcome.events.iter().any(|event| {
+            matches!(event, Event::Audited { contestant: Contestant::Seed, groups }
+                if groups.iter().all(|group| group.n == 120))
+        });
+        assert!(audited, "{what}");
+        // With GPO votes can stand in for a final that nothing is left for.
+        if spec.method == Method::Gpo {
+            continue;
+        }
+        let stopped = try_run(&world, spec.clone(), 5, within(smallest - 1)).await;
+        assert!(matches!(stopped, Err(Stop::Budget(_))), "{what}");
     }
 }
 

@@ -5,9 +5,10 @@ use std::time::Instant;
 use shiftproof_search::replay::{self, Contestant, Matrix, Plan, Planted, Report, Setting};
 use shiftproof_search::select::{self, Spending};
 
-use super::{note, print, stored, to_json, write};
+use super::{note, print, to_json, write};
 use crate::cli::{Bench, BenchAction, BenchSelect};
 use crate::exit::{Exit, Failure};
+use crate::stored;
 
 /// Ends the name of a rule that may also buy outcomes on labelled target
 /// examples.

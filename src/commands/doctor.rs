@@ -52,6 +52,9 @@ pub(super) async fn run(args: &Doctor, kinds: &Kinds) -> Result<Exit, Failure> {
                             print(&format!("      {finding}\n"))?;
                         }
                         report("model", Ok(session.task_model.report.clone()))?;
+                        for note in session.foreseen() {
+                            print(&format!("      {note}\n"))?;
+                        }
                         report("answer", answer(&session).await)?;
                     }
                 }

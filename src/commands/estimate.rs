@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 use shiftproof_search::Call;
-use shiftproof_search::budget::Spend;
+use shiftproof_search::budget::{Limits, Spend};
 use shiftproof_search::plan::PhasePlan;
 use shiftproof_tasks::{Input, Message, Request};
 
@@ -17,9 +17,30 @@ use crate::session::Session;
 #[derive(Debug, Serialize)]
 struct Plan {
     study: String,
+    /// As they will be run: scaled down where the limit on calls is too low.
     phases: Vec<PhasePlan>,
     calls: u64,
     tokens: u64,
+    usd: f64,
+    /// Whether the limit on calls scales the plan down.
+    scaled: bool,
+    /// Calls of the plan before that.
+    whole_calls: u64,
+    /// The smallest workable budget; absent where none would do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    smallest: Option<Smallest>,
+    /// What can be foreseen beside the cost.
+    notes: Vec<String>,
+}
+
+/// Limits below which not even the seed is sure to be evaluated and audited.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Smallest {
+    /// Calls.
+    calls: u64,
+    /// Tokens, about.
+    tokens: u64,
+    /// Money, about.
     usd: f64,
 }
 
@@ -31,8 +52,20 @@ pub(super) async fn run(args: &cli::Estimate, kinds: &Kinds) -> Result<Exit, Fai
     let plan = estimate(&session);
     if args.json {
         print(&to_json(&plan)?)?;
+    } else {
+        print(&text(&plan, limits))?;
+    }
+    let works = |limit: Option<u64>, least: fn(&Smallest) -> u64| {
+        limit.is_none_or(|limit| plan.smallest.is_some_and(|s| limit >= least(&s)))
+    };
+    if works(limits.calls, |smallest| smallest.calls) {
         return Ok(Exit::Done);
     }
+    // As the run itself ends where nothing is scored.
+    Ok(Exit::Budget)
+}
+
+fn text(plan: &Plan, limits: Limits) -> String {
     let mut out = format!("{:10} {:>9} {:>9}  what\n", "phase", "proposer", "task");
     for phase in &plan.phases {
         let _ = writeln!(
@@ -51,34 +84,87 @@ pub(super) async fn run(args: &cli::Estimate, kinds: &Kinds) -> Result<Exit, Fai
         grouped(plan.tokens),
         plan.usd
     );
+    let unworkable = limits
+        .calls
+        .filter(|limit| plan.smallest.is_none_or(|s| *limit < s.calls));
+    match (unworkable, limits.calls) {
+        (Some(limit), _) => {
+            let _ = writeln!(
+                out,
+                "budget.calls = {limit} is too low to be sure that even the seed prompt is evaluated and audited."
+            );
+        }
+        (None, Some(limit)) if plan.scaled => {
+            let _ = writeln!(
+                out,
+                "The whole plan needs {} calls; budget.calls = {limit} scales it down to the one above.",
+                grouped(plan.whole_calls)
+            );
+        }
+        _ => {}
+    }
+    let (tokens, usd) = (plan.tokens as f64, plan.usd);
     for (what, limit, needed) in [
-        (
-            "calls",
-            limits.calls.map(|limit| limit as f64),
-            plan.calls as f64,
-        ),
-        (
-            "tokens",
-            limits.tokens.map(|limit| limit as f64),
-            plan.tokens as f64,
-        ),
-        ("usd", limits.usd, plan.usd),
+        ("tokens", limits.tokens.map(|limit| limit as f64), tokens),
+        ("usd", limits.usd, usd),
     ] {
         if let Some(limit) = limit
             && limit < needed
         {
             let _ = writeln!(
                 out,
-                "The budget allows {limit} {what}: the search will stop early and audit the best so far."
+                "budget.{what} = {limit} is less: the search will stop early and audit the best so far."
             );
         }
     }
-    print(&out)?;
-    Ok(Exit::Done)
+    let any = limits.calls.is_some() || limits.tokens.is_some() || limits.usd.is_some();
+    if let Some(smallest) = plan.smallest.filter(|_| any) {
+        let _ = writeln!(
+            out,
+            "Smallest workable budget: {} calls (about {} tokens, ${:.4}).",
+            grouped(smallest.calls),
+            grouped(smallest.tokens),
+            smallest.usd
+        );
+    }
+    for note in &plan.notes {
+        let _ = writeln!(out, "Note: {note}");
+    }
+    out
 }
 
 /// Sizes are taken from the study's own data: the seed prompt on real inputs.
 fn estimate(session: &Session) -> Plan {
+    let (evaluation, proposal) = prices(session);
+    let fitted = session.plan();
+    let mut total = Spend::default();
+    for phase in &fitted.phases {
+        total += times(proposal, phase.proposer_calls);
+        total += times(evaluation, phase.task_calls);
+    }
+    let smallest = fitted.smallest.map(|calls| {
+        let worst = times(evaluation, calls as usize);
+        Smallest {
+            calls,
+            tokens: worst.tokens(),
+            usd: worst.usd(),
+        }
+    });
+    Plan {
+        study: session.resolved.study.name.clone(),
+        calls: total.calls,
+        tokens: total.tokens(),
+        usd: total.usd(),
+        scaled: fitted.scaled,
+        whole_calls: fitted.whole,
+        smallest,
+        notes: session.foreseen(),
+        phases: fitted.phases,
+    }
+}
+
+/// What an evaluation and a proposal cost, about.
+fn prices(session: &Session) -> (Spend, Spend) {
     let task = session.built.task.as_ref();
     let data = &session.loaded.data;
     let task_model = &session.task_model.model;
@@ -122,20 +208,7 @@ fn estimate(session: &Session) -> Plan {
         },
         60,
     );
-    let proposal = proposer.worst_case(&meta);
-    let phases = session.plan();
-    let mut total = Spend::default();
-    for phase in &phases {
-        total += times(proposal, phase.proposer_calls);
-        total += times(evaluation, phase.task_calls);
-    }
-    Plan {
-        study: session.resolved.study.name.clone(),
-        calls: total.calls,
-        tokens: total.tokens(),
-        usd: total.usd(),
-        phases,
-    }
+    (evaluation, proposer.worst_case(&meta))
 }
 
 fn mean(amounts: impl Iterator<Item = Spend>) -> Spend {

@@ -2,25 +2,22 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use serde::Serialize;
-use shiftproof_search::budget::{Meter, Spend};
+use shiftproof_search::budget::Spend;
 use shiftproof_search::control::Control;
-use shiftproof_search::counterfactual::{Counterfactual, Fairness};
+use shiftproof_search::counterfactual::{self, Counterfactual, Fairness};
 use shiftproof_search::evaluate::{Evaluation, baseline};
 use shiftproof_search::event::GroupScore;
 use shiftproof_search::gateway::{Gateway, Stop};
-use shiftproof_search::log::Bus;
 use shiftproof_search::replay::Matrix;
 use shiftproof_tasks::rec::field;
-use shiftproof_tasks::{Example, Prompt};
+use shiftproof_tasks::{Example, Metric, Prompt};
 
-use super::gate::score as evaluate;
-use super::{fetch_progress, note, open_ledger, print, resolve, to_json};
+use super::{fetch_progress, note, open_ledger, print, resolve, score, to_json};
 use crate::cli::Eval;
 use crate::exit::{Exit, Failure};
 use crate::gate::openings::{self, Opening};
 use crate::gate::prompts::Named;
 use crate::kinds::Kinds;
-use crate::progress::{Progress, Verbosity};
 use crate::report::{BaselineScores, grouped, score_as, spread, spread_as, worst, write_baselines};
 use crate::session::Session;
 use crate::words::flat;
@@ -44,11 +41,23 @@ struct Table {
     /// How lists change with an attribute, by prompt.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     fairness: Vec<Fairness>,
+    /// What a reader has to know beside the scores.
+    notes: Vec<String>,
+    /// An answer found in the store counts like one paid for now.
     spent: Spend,
+    /// Calls that were sent to a model now.
+    sent: u64,
 }
 
 pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
-    let resolved = resolve(&args.study, Some(&args.budget))?;
+    let mut resolved = resolve(&args.study, Some(&args.budget))?;
+    if let Some(metric) = &args.metric {
+        let metric: Metric = metric
+            .parse()
+            .map_err(|error| Failure::usage(format!("--metric: {error}")))?;
+        let task = &mut resolved.study.task;
+        task.insert("metric".to_owned(), metric.name().into());
+    }
     let ledger = open_ledger(&args.store.store)?;
     let mut progress = fetch_progress(args.talk.quiet);
     let session = Session::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
@@ -66,23 +75,16 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
             "the study has no audit examples to score on: set groups.audit".to_owned(),
         ));
     }
-    let verbosity = if args.talk.quiet {
-        Verbosity::Quiet
-    } else {
-        Verbosity::Normal
-    };
-    let planned = (prompts.len() * examples.len()) as u64;
-    let bus = Bus::unlogged(vec![Box::new(Progress::new(verbosity, planned))]);
+    let mut planned = score::planned(&session, &prompts, examples.len());
+    if let Some(attribute) = &args.fair {
+        planned +=
+            counterfactual::calls(session.built.task.as_ref(), attribute, &prompts, &examples);
+    }
     let control = Control::new();
-    let gateway = Gateway::new(
-        ledger,
-        bus,
-        Meter::new(study.budget),
-        control.clone(),
-        None,
-        Vec::new(),
-    );
-    let Some(evaluation) = evaluate(&session, &gateway, control, &prompts, &examples).await? else {
+    let observers = vec![score::progress(args.talk.quiet, planned)];
+    let gateway = score::gateway(&session, ledger, control.clone(), observers);
+    let Some(evaluation) = score::score(&session, &gateway, control, &prompts, &examples).await?
+    else {
         return Ok(Exit::Interrupted);
     };
     let task = session.built.task.as_ref();
@@ -103,6 +105,9 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     }
     // Written down before it is seen.
     opening.record(&args.store.store, "shown")?;
+    let notes = score::calibrated(&session, &evaluation)
+        .into_iter()
+        .collect();
     if let Some(folder) = &args.record {
         record(&session, &prompts, &evaluation, folder)?;
     }
@@ -122,7 +127,9 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
         prompts: rows.collect(),
         baselines: baselines.filter(|row| !row.groups.is_empty()).collect(),
         fairness,
+        notes,
         spent: gateway.spent(),
+        sent: gateway.sent(),
     };
     if args.json {
         print(&to_json(&table)?)?;
@@ -275,11 +282,15 @@ fn text(table: &Table) -> String {
     }
     let _ = write_baselines(&table.metric, &table.baselines, &mut out);
     write_fairness(table, &mut out);
+    for note in &table.notes {
+        let _ = writeln!(out, "Note: {note}");
+    }
     let _ = writeln!(
         out,
-        "Spent {} calls, {} tokens. Brackets: 95% intervals.",
+        "Spent {} calls, {} tokens: {}. Brackets: 95% intervals.",
         grouped(table.spent.calls),
-        grouped(table.spent.tokens())
+        grouped(table.spent.tokens()),
+        score::origin(table.spent, table.sent)
     );
     out
 }

@@ -2,13 +2,14 @@ use std::path::Path;
 
 use shiftproof_tasks::{ClassifySpec, PromptId, Template};
 
-use super::{fetch_progress, note, print, stored};
+use super::{fetch_progress, note, print};
 use crate::cli::{Export, ExportFormat};
 use crate::exit::{Exit, Failure};
 use crate::export::{Exported, Shape, dspy_signature};
 use crate::kinds::Kinds;
 use crate::report::{Standing, Summary};
 use crate::session;
+use crate::stored;
 use crate::study::{Resolved, Study};
 
 pub(super) fn run(args: &Export, kinds: &Kinds) -> Result<Exit, Failure> {
@@ -34,6 +35,13 @@ pub(super) fn run(args: &Export, kinds: &Kinds) -> Result<Exit, Failure> {
         shape,
     };
     let text = exported.write(args.format)?;
+    let proof = exported.proof();
+    if !proof.proven && !proof.seed {
+        note(&format!(
+            "prompt {id:#} of {} is not proven: {}",
+            run.name, proof.sentence
+        ));
+    }
     match &args.output {
         Some(path) => {
             super::write(path, &text)?;
@@ -78,6 +86,16 @@ fn chosen<'a>(
                 ))
             });
     };
+    let role = match asked {
+        "seed" => Some(summary.seed()),
+        "selected" => Some(summary.selected),
+        _ => None,
+    };
+    if let Some(id) = role {
+        return id
+            .and_then(|id| Some((id, summary.candidates.get(&id)?)))
+            .ok_or_else(|| Failure::usage(format!("the run {run} has no {asked} prompt yet")));
+    }
     let found: Vec<(PromptId, &Standing)> = summary
         .candidates
         .iter()

@@ -1,19 +1,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 
-use shiftproof_search::budget::Meter;
 use shiftproof_search::control::Control;
-use shiftproof_search::evaluate::{Evaluation, Evaluator, Settling};
+use shiftproof_search::evaluate::Evaluation;
 use shiftproof_search::event::GroupRole;
-use shiftproof_search::gateway::Gateway;
-use shiftproof_search::ledger::Ledger;
-use shiftproof_search::log::Bus;
 use shiftproof_search::stats::Bootstrap;
 use shiftproof_tasks::{Example, Prompt};
 
-use super::signals::{Signals, pass_on};
-use super::{fetch_progress, note, open_ledger, print, resolve, stored, to_json, write};
+use super::{fetch_progress, judging, note, open_ledger, print, resolve, score, to_json, write};
 use crate::cli::Gate;
 use crate::exit::{Exit, Failure};
 use crate::gate::baseline::Baseline;
@@ -22,9 +16,8 @@ use crate::gate::openings::{self, Count, Opening};
 use crate::gate::prompts::Named;
 use crate::gate::{Audit, Bar, Demand, Form, Mode, Report, Ruling};
 use crate::kinds::Kinds;
-use crate::progress::{Progress, Verbosity};
-use crate::report::Summary;
 use crate::session::Session;
+use crate::stored;
 
 /// Who is judged against whom.
 struct Contest {
@@ -50,6 +43,7 @@ pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
     let ledger = open_ledger(&args.store.store)?;
     let mut progress = fetch_progress(args.talk.quiet);
     let session = Session::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
+    judging(&session, &args.study.study)?;
     check_groups(&args, &session)?;
     let examples = session.loaded.data.audit.clone().open();
     if examples.is_empty() {
@@ -60,9 +54,11 @@ pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
     let contest = Contest::new(&args, &session, baseline, given, &examples)?;
     let prompts: Vec<Prompt> = contest.asked().map(|named| named.prompt.clone()).collect();
     let control = Control::new();
-    let planned = (prompts.len() * examples.len()) as u64;
-    let gateway = gateway(&args, &session, ledger, control.clone(), planned);
-    let Some(evaluation) = score(&session, &gateway, control, &prompts, &examples).await? else {
+    let planned = score::planned(&session, &prompts, examples.len());
+    let observers = vec![score::progress(args.talk.quiet, planned)];
+    let gateway = score::gateway(&session, ledger, control.clone(), observers);
+    let Some(evaluation) = score::score(&session, &gateway, control, &prompts, &examples).await?
+    else {
         return Ok(Exit::Interrupted);
     };
     if !evaluation.complete {
@@ -84,6 +80,7 @@ pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
     let count = opening.count(&args.store.store)?;
     let mut report = contest.decide(&args, &session, &evaluation, &examples, count);
     report.spent = gateway.spent();
+    report.sent = gateway.sent();
     // Written down before it is seen.
     opening.record(&args.store.store, report.decision.name())?;
     tell(&args, &outputs, &report)?;
@@ -166,6 +163,7 @@ impl Contest {
             }
         }
         notes.extend(openings::warning(count));
+        notes.extend(score::calibrated(session, evaluation));
         let trusted = self.baseline.as_ref().filter(|_| self.recorded.is_some());
         let (sample, dropped) = evaluation.paired(&self.grades(evaluation), groups.len());
         let scores = trusted
@@ -292,7 +290,7 @@ fn demand(args: &Gate) -> Demand {
 /// The prompt that a stored run selected. Its log is a plain file, so this needs
 /// no hold of the store.
 fn pick(store: &Path, run: &str, study: &str) -> Result<Named, Failure> {
-    let summary = run_summary(store, run)?;
+    let summary = stored::read(&stored::folder(store, run)?)?.summary;
     let of = summary
         .started
         .as_ref()
@@ -313,18 +311,6 @@ fn pick(store: &Path, run: &str, study: &str) -> Result<Named, Failure> {
         origin: format!("selected by {run}"),
         place: None,
     })
-}
-
-/// The fold of a stored run's log.
-pub(super) fn run_summary(store: &Path, run: &str) -> Result<Summary, Failure> {
-    let folder = store.join("runs").join(run);
-    if !folder.join("events.jsonl").exists() {
-        return Err(Failure::usage(format!(
-            "there is no run {run} in {}; `shiftproof runs` lists all runs",
-            store.display()
-        )));
-    }
-    Ok(Summary::of(&stored::events(&folder)?))
 }
 
 fn of_baseline(baseline: &Baseline, path: &Path) -> Named {
@@ -360,61 +346,6 @@ fn trusted(
             "{place}: its grades do not fit the audit it names; write it anew with \
              --write-baseline"
         ))
-    })
-}
-
-fn gateway(
-    args: &Gate,
-    session: &Session,
-    ledger: Arc<Ledger>,
-    control: Control,
-    planned: u64,
-) -> Gateway {
-    let verbosity = if args.talk.quiet {
-        Verbosity::Quiet
-    } else {
-        Verbosity::Normal
-    };
-    Gateway::new(
-        ledger,
-        Bus::unlogged(vec![Box::new(Progress::new(verbosity, planned))]),
-        Meter::new(session.resolved.study.budget),
-        control,
-        None,
-        Vec::new(),
-    )
-}
-
-/// Scores prompts on audit examples under the rules of a run's audit; `None`
-/// after a second signal.
-pub(super) async fn score(
-    session: &Session,
-    gateway: &Gateway,
-    control: Control,
-    prompts: &[Prompt],
-    examples: &[Example],
-) -> Result<Option<Evaluation>, Failure> {
-    let evaluator = Evaluator {
-        task: session.built.task.as_ref(),
-        gateway,
-        model: &session.task_model.model,
-        calibration: session.resolved.study.search.calibration,
-        groups: &session.loaded.groups,
-        settle_on: Settling::of(&session.loaded.data),
-    };
-    tokio::spawn(pass_on(Signals::new(), control.clone(), None));
-    let scored = tokio::select! {
-        scored = evaluator.score(prompts, examples) => scored,
-        () = control.aborted() => {
-            note("aborted; everything paid for before is stored");
-            return Ok(None);
-        }
-    };
-    scored.map(Some).map_err(|stop| {
-        Failure::new(
-            Exit::of(&stop),
-            format!("{stop}\n  answers so far are stored; the same command goes on"),
-        )
     })
 }
 

@@ -14,8 +14,8 @@ mod init;
 mod optimize;
 mod report;
 mod runs;
+pub(crate) mod score;
 mod signals;
-mod stored;
 mod watch;
 
 use std::io::{IsTerminal, Write};
@@ -31,7 +31,8 @@ use crate::cli::{BudgetArgs, Cli, Command, DataAction, StudyArgs};
 use crate::exit::{Exit, Failure};
 use crate::fetch::{Kind, Progress, Step};
 use crate::kinds::Kinds;
-use crate::study::{ModelSpec, Resolved, Study};
+use crate::session::Session;
+use crate::study::{ModelSpec, Resolved, Study, budget_problem};
 
 /// Runs what the command line asks for.
 pub(crate) async fn run(cli: Cli, kinds: &Kinds) -> Result<Exit, Failure> {
@@ -60,6 +61,21 @@ pub(crate) async fn run(cli: Cli, kinds: &Kinds) -> Result<Exit, Failure> {
 }
 
 /// Reads the study and applies what the command line changes.
+/// Refuses a metric by which nothing can be chosen.
+fn judging(session: &Session, path: &Path) -> Result<(), Failure> {
+    let metric = session.built.task.metric();
+    if metric.judges() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "{}: task.metric {metric} describes lists and says not which are right, so no prompt can \
+         be chosen by it: set ndcg@K, hr@K, recall@K or mrr, and see it with `shiftproof eval {} \
+         --metric {metric}`",
+        path.display(),
+        path.display()
+    )))
+}
+
 fn resolve(args: &StudyArgs, budget: Option<&BudgetArgs>) -> Result<Resolved, Failure> {
     let mut study = Study::read(&args.study)?;
     if let Some(model) = &args.model {
@@ -81,6 +97,10 @@ fn resolve(args: &StudyArgs, budget: Option<&BudgetArgs>) -> Result<Resolved, Fa
         study.budget.calls = budget.max_calls.or(study.budget.calls);
         study.budget.tokens = budget.max_tokens.or(study.budget.tokens);
         study.budget.usd = budget.max_usd.or(study.budget.usd);
+        // The study's own limits are checked where it is read.
+        if let Some((_, problem)) = budget_problem(&study.budget) {
+            return Err(Failure::usage(format!("--max-{problem}")));
+        }
     }
     let folder = args
         .study

@@ -10,15 +10,16 @@ use shiftproof_search::gateway::Stop;
 use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
 
 use super::signals::{Signals, pass_on};
-use super::{estimate, fetch_progress, note, open_ledger, print, resolve, write};
+use super::{estimate, fetch_progress, judging, note, open_ledger, print, resolve, write};
 use crate::cli::Optimize;
 use crate::exit::{Exit, Failure};
 use crate::gate::openings::Opening;
 use crate::kinds::Kinds;
 use crate::live::LiveFile;
 use crate::progress::{Progress, Verbosity, clock};
-use crate::report::{Form, Named, Summary, render, worst};
-use crate::session::{Done, Session, stored_events};
+use crate::report::{Form, Named, render, worst};
+use crate::session::{Done, Session};
+use crate::stored;
 use crate::study::Resolved;
 use crate::tui::{Closer, Screen};
 
@@ -44,7 +45,7 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
     let resolved = resolve(&args.study, Some(&args.budget))?;
     let ledger = open_ledger(&args.store.store)?;
     let resumed = match &args.resume {
-        Some(run) => Some(find(&ledger, run, &resolved.study.name)?),
+        Some(run) => Some(find(&ledger, &args.store.store, run, &resolved.study.name)?),
         None => None,
     };
     let resolved = match &resumed {
@@ -65,11 +66,12 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
             "run {} is finished; this is its report",
             record.id
         ));
-        let summary = Summary::of(&stored_events(&ledger, &record.id)?);
-        return finish(&args, &Named::new(&record.id, summary));
+        let folder = stored::folder(&args.store.store, &record.id)?;
+        return finish(&args, &stored::read(&folder)?);
     }
     let mut progress = fetch_progress(args.talk.quiet);
     let session = Session::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
+    judging(&session, &args.study.study)?;
     introduce(&session, verbosity);
     let record = match resumed {
         Some(record) => record,
@@ -125,7 +127,7 @@ async fn conduct(
     ledger: Arc<Ledger>,
     record: RunRecord,
 ) -> Result<Option<Conducted>, Failure> {
-    let planned = session.planned_calls();
+    let planned = session.plan().calls();
     let mut observers: Vec<Box<dyn Observer>> = Vec::new();
     if let Some(path) = &args.events {
         observers.push(Box::new(EventLines::create(path)?));
@@ -184,7 +186,7 @@ async fn conduct(
 
 /// The run to resume: the one named, or the latest of the study that is not
 /// finished.
-fn find(ledger: &Ledger, name: &str, study: &str) -> Result<RunRecord, Failure> {
+fn find(ledger: &Ledger, store: &Path, name: &str, study: &str) -> Result<RunRecord, Failure> {
     if name.is_empty() {
         return ledger
             .runs()?
@@ -197,11 +199,9 @@ fn find(ledger: &Ledger, name: &str, study: &str) -> Result<RunRecord, Failure> 
                 ))
             });
     }
-    ledger.run(name)?.ok_or_else(|| {
-        Failure::usage(format!(
-            "there is no run {name}; `shiftproof runs` lists all runs"
-        ))
-    })
+    ledger
+        .run(name)?
+        .ok_or_else(|| stored::unknown(store, name))
 }
 
 /// The study and options that a run began with.
@@ -256,7 +256,8 @@ fn stopped(stop: &Stop, record: &RunRecord, store: &Path) -> Failure {
         return Failure::new(
             exit,
             format!(
-                "{stop}\n  everything paid for is stored; a new run with larger limits asks only what is missing"
+                "{stop}\n  everything paid for is stored; a new run with larger limits asks only what is \
+                 missing (`shiftproof estimate` tells the smallest budget that works)"
             ),
         );
     }

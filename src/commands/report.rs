@@ -1,7 +1,8 @@
-use super::{note, print, stored};
+use super::{note, print};
 use crate::cli::Report;
 use crate::exit::{Exit, Failure};
 use crate::report::{Form, Named, render};
+use crate::stored;
 
 pub(super) fn run(args: &Report) -> Result<Exit, Failure> {
     // A wrong ending is told before anything is written.

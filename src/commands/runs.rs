@@ -1,50 +1,35 @@
-use std::fmt::Write as _;
-
-use shiftproof_search::ledger::RunStatus;
+use shiftproof_search::ledger::Ledger;
 
 use super::{note, open_ledger, print, to_json};
 use crate::cli::{Runs, RunsAction};
 use crate::exit::{Exit, Failure};
-use crate::report::Summary;
-use crate::session::stored_events;
+use crate::report::listing;
+use crate::stored;
 
 pub(super) async fn run(args: Runs) -> Result<Exit, Failure> {
-    let folder = &args.store.store;
-    if !folder.exists() {
+    let store = &args.store.store;
+    if !store.exists() {
         return Err(Failure::data(format!(
             "there is no store at {}",
-            folder.display()
+            store.display()
         )));
     }
-    let ledger = open_ledger(folder)?;
-    match args.action.unwrap_or(RunsAction::List) {
-        RunsAction::List => {
-            let runs = ledger.runs()?;
-            let mut out = String::new();
-            for run in &runs {
-                let status = match &run.status {
-                    RunStatus::Running => "killed, can be resumed".to_owned(),
-                    RunStatus::Stopped(reason) => format!("stopped ({reason}), can be resumed"),
-                    RunStatus::Finished => "finished".to_owned(),
-                };
-                let _ = writeln!(out, "{:24} seed {:<4} {status}", run.id, run.seed);
-            }
-            if runs.is_empty() {
-                out.push_str("no runs yet\n");
-            }
-            print(&out)?;
-        }
-        RunsAction::Show { run, json } => {
-            known(&ledger, &run)?;
-            let summary = Summary::of(&stored_events(&ledger, &run)?);
-            if json {
+    let ledger = open_ledger(store)?;
+    match args.action {
+        None => list(&ledger, args.json)?,
+        Some(RunsAction::List { json }) => list(&ledger, json || args.json)?,
+        Some(RunsAction::Show { run, json }) => {
+            let summary = stored::read(&stored::folder(store, &run)?)?.summary;
+            if json || args.json {
                 print(&to_json(&summary)?)?;
             } else {
                 print(&summary.text())?;
             }
         }
-        RunsAction::Rm { run } => {
-            known(&ledger, &run)?;
+        Some(RunsAction::Rm { run }) => {
+            if ledger.run(&run)?.is_none() {
+                return Err(stored::unknown(store, &run));
+            }
             ledger.remove_run(&run).await?;
             if let Some(folder) = ledger.run_dir(&run) {
                 std::fs::remove_dir_all(&folder).map_err(|error| {
@@ -59,11 +44,20 @@ pub(super) async fn run(args: Runs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn known(ledger: &shiftproof_search::ledger::Ledger, run: &str) -> Result<(), Failure> {
-    match ledger.run(run)? {
-        Some(_) => Ok(()),
-        None => Err(Failure::usage(format!(
-            "there is no run {run}; `shiftproof runs` lists all runs"
-        ))),
+fn list(ledger: &Ledger, json: bool) -> Result<(), Failure> {
+    let mut rows = Vec::new();
+    for record in ledger.runs()? {
+        // A run that was stopped before it began, or whose folder was moved
+        // away, has no log.
+        let summary = match ledger.run_dir(&record.id) {
+            Some(folder) if folder.join(stored::LOG).is_file() => stored::brief(&folder)?,
+            _ => crate::report::Summary::default(),
+        };
+        rows.push(listing::Row::of(&record, &summary));
     }
+    print(&if json {
+        to_json(&rows)?
+    } else {
+        listing::table(&rows)
+    })
 }

@@ -2,7 +2,7 @@
 //! folder alone and never open the store.
 
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use shiftproof_search::event::Event;
@@ -12,15 +12,16 @@ use super::note;
 use super::signals::Signals;
 use crate::cli::{Replay, Watch};
 use crate::exit::{Exit, Failure};
-use crate::follow::{Follower, Player, find};
+use crate::follow::{Follower, Player};
 use crate::live;
 use crate::progress::milestone;
+use crate::stored;
 
 /// How often the line form looks for news.
 const LOOK: Duration = Duration::from_millis(100);
 
 pub(super) async fn run(args: Watch) -> Result<Exit, Failure> {
-    let folder = find(&args.store.store, args.run.as_deref())?;
+    let folder = folder(&args.store.store, args.run.as_deref())?;
     #[cfg(feature = "tui")]
     if !args.headless && shows() {
         return on_screen(move |closer| crate::tui::watch(&folder, closer)).await;
@@ -67,6 +68,14 @@ async fn lines(folder: &Path) -> Result<Exit, Failure> {
     }
 }
 
+/// The folder of the run that is named, else of the latest.
+fn folder(store: &Path, run: Option<&str>) -> Result<PathBuf, Failure> {
+    match run {
+        Some(run) => stored::folder(store, run),
+        None => stored::latest(store),
+    }
+}
+
 pub(super) async fn replay(args: Replay) -> Result<Exit, Failure> {
     if args
         .speed
@@ -74,7 +83,7 @@ pub(super) async fn replay(args: Replay) -> Result<Exit, Failure> {
     {
         return Err(Failure::usage("--speed must be a number above 0"));
     }
-    let folder = find(&args.store.store, args.run.as_deref())?;
+    let folder = folder(&args.store.store, args.run.as_deref())?;
     let read = log::read(&folder.join("events.jsonl"))
         .map_err(|error| Failure::data(error.to_string()))?;
     #[cfg(feature = "tui")]

@@ -45,7 +45,7 @@ pub(super) fn state(exported: &Exported<'_>) -> Value {
         "signature": { "instructions": instructions, "fields": fields },
         "lm": null,
         // Read by `load`, which compares the versions it finds.
-        "metadata": { "dependency_versions": {} },
+        "metadata": { "dependency_versions": {}, "shiftproof": exported.metadata() },
     })
 }
 

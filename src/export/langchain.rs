@@ -19,6 +19,7 @@ pub(super) fn template(exported: &Exported<'_>) -> Value {
         "id": ["langchain", "prompts", "chat", "ChatPromptTemplate"],
         "kwargs": {
             "input_variables": variables,
+            "metadata": { "shiftproof": exported.metadata() },
             "messages": [{
                 "lc": 1,
                 "type": "constructor",

@@ -19,7 +19,7 @@ use shiftproof_tasks::{Example, PromptId, Template, render};
 
 use crate::cli::ExportFormat;
 use crate::exit::{Exit, Failure};
-use crate::report::{Standing, Summary};
+use crate::report::{Standing, Summary, Tone};
 use crate::study::ModelSpec;
 
 /// A prompt on its way out.
@@ -34,6 +34,16 @@ pub(crate) struct Exported<'a> {
     pub standing: &'a Standing,
     /// How inputs are shown and what may be answered.
     pub shape: Shape,
+}
+
+/// What an audit says of a prompt on its way out.
+pub(crate) struct Proof {
+    /// Whether it is better than the seed beyond chance.
+    pub proven: bool,
+    /// Whether it is the seed itself, which needs no proof.
+    pub seed: bool,
+    /// In words, without a full stop.
+    pub sentence: String,
 }
 
 /// What a prompt is used with.
@@ -94,6 +104,39 @@ impl Exported<'_> {
         }
     }
 
+    /// How far the prompt is proven.
+    pub fn proof(&self) -> Proof {
+        let verdict = self.summary.verdict();
+        let seed = self.summary.seed() == Some(self.id);
+        let (proven, sentence) = if seed {
+            (
+                false,
+                "the seed prompt, in use when the run began".to_owned(),
+            )
+        } else if self.summary.selected == Some(self.id) {
+            (verdict.tone == Tone::Better, verdict.sentence.to_owned())
+        } else {
+            let sentence = "not audited: only the search has scored it".to_owned();
+            (false, sentence)
+        };
+        Proof {
+            proven,
+            seed,
+            sentence,
+        }
+    }
+
+    /// The same for the metadata of other tools.
+    fn metadata(&self) -> Value {
+        let proof = self.proof();
+        json!({
+            "run": self.run,
+            "prompt": self.id,
+            "verdict": proof.sentence,
+            "proven": proof.proven,
+        })
+    }
+
     /// Instruction and demonstrations as a model reads them, without an input.
     fn fixed(&self) -> String {
         render::message(&self.standing.prompt, "")
@@ -116,6 +159,7 @@ impl Exported<'_> {
 
     fn json(&self) -> Value {
         let started = self.summary.started.as_ref();
+        let proof = self.proof();
         let audited = |contestant| self.summary.audited(contestant);
         let audit: Option<&[GroupScore]> = if self.summary.selected == Some(self.id) {
             audited(Contestant::Selected)
@@ -134,6 +178,8 @@ impl Exported<'_> {
             "origin": self.standing.origin,
             "parents": self.standing.parents,
             "selected": self.summary.selected == Some(self.id),
+            "verdict": proof.sentence,
+            "proven": proof.proven,
             "scores": {
                 "objective": self.standing.score,
                 "search": self.standing.groups,

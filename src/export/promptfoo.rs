@@ -17,10 +17,13 @@ pub(crate) const BRACE: &str = "{{ '{' }}";
 
 pub(super) fn write(exported: &Exported<'_>) -> Result<String, Failure> {
     let id = format!("{:#}", exported.id);
-    let mut comments = vec![format!(
-        "Prompt {id} of the run {}, written by shiftproof.",
-        exported.run
-    )];
+    let mut comments = vec![
+        format!(
+            "Prompt {id} of the run {}, written by shiftproof.",
+            exported.run
+        ),
+        format!("Verdict of its audit: {}.", exported.proof().sentence),
+    ];
     let provider = provider(&exported.shape, &mut comments);
     let tests: Vec<Yaml<'static>> = exported
         .shape
@@ -38,8 +41,13 @@ pub(super) fn write(exported: &Exported<'_>) -> Result<String, Failure> {
         (
             "description",
             text(format!(
-                "{}: prompt {id}, selected by shiftproof",
-                exported.run
+                "{}: prompt {id}, {} by shiftproof",
+                exported.run,
+                if exported.summary.selected == Some(exported.id) {
+                    "selected"
+                } else {
+                    "written"
+                }
             )),
         ),
         (

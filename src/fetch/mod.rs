@@ -25,8 +25,8 @@ use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
 pub(crate) use archive::hex;
-pub(crate) use catalogue::unknown;
 pub use catalogue::{Asset, Catalogue, Format, Kind, Pinned};
+pub(crate) use catalogue::{SMOLLM2_BLAKE3, unknown};
 pub use error::{ByHand, Class, FetchError};
 pub use folder::cache_folder;
 

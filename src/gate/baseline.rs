@@ -11,6 +11,7 @@ use shiftproof_tasks::{Example, Prompt, PromptId};
 use super::{Contender, Report};
 use crate::commands::to_json;
 use crate::exit::Failure;
+use crate::report::machine;
 
 /// Version of the file's form.
 const FORMAT: u32 = 1;
@@ -178,9 +179,15 @@ impl Baseline {
     pub fn changes(&self, model: &str, audit: &str, metric: &str) -> Vec<String> {
         let mut changes = Vec::new();
         if self.model != model {
+            let (before, now) = (machine(&self.model), machine(model));
+            // Other weights under the same name differ in the whole identity.
+            let (before, now) = if before == now {
+                (self.model.as_str(), model)
+            } else {
+                (before.as_str(), now.as_str())
+            };
             changes.push(format!(
-                "The model changed: the baseline was measured with {}, today's is {model}.",
-                self.model
+                "The model changed: the baseline was measured with {before}, today's is {now}."
             ));
         }
         if self.audit != audit {

@@ -88,6 +88,7 @@ pub fn judge(evidence: Evidence<'_>) -> Report {
         incumbent_model: evidence.incumbent_model,
         candidates,
         spent: shiftproof_search::budget::Spend::default(),
+        sent: 0,
     };
     report
         .notes

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use shiftproof_search::stats::Bounded;
 
 use super::{Candidate, Contender, Report, points, score, state_name};
+use crate::commands::score::origin;
 use crate::report::grouped;
 use crate::report::html::{Row, diff, dot_plot, page, scrolling};
 use crate::words::{flat, pieces};
@@ -39,7 +40,7 @@ impl Report {
                 p {
                     "Model " (self.model) ". " (grouped(self.audit.target_labels_read))
                     " target labels read. Spent " (grouped(self.spent.calls)) " calls, "
-                    (grouped(self.spent.tokens())) " tokens."
+                    (grouped(self.spent.tokens())) " tokens: " (origin(self.spent, self.sent)) "."
                 }
             }
         };

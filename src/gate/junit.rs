@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 use shiftproof_search::stats::{Bounded, GroupState};
 
 use super::{Candidate, Mode, Report, points, score};
+use crate::exit::Exit;
 
 /// One test case.
 struct Case {
@@ -27,10 +28,9 @@ impl Report {
     /// The report as `JUnit` XML: a suite per judged prompt, a case per group, one
     /// for the robust score and one for the bars. In ship mode a case fails when
     /// it keeps the prompt from shipping, in guard mode when it shows a
-    /// regression; where another candidate ships, what speaks against this one is
-    /// skipped. Times are 0: nothing in it depends on the clock.
+    /// regression; where the exit code is 0 all the same, it is skipped. Times are 0: nothing in it depends on the clock.
     pub fn junit(&self) -> String {
-        let suites: Vec<(String, Vec<Case>)> = if self.candidates.is_empty() {
+        let mut suites: Vec<(String, Vec<Case>)> = if self.candidates.is_empty() {
             vec![(self.incumbent.origin.clone(), self.alone())]
         } else {
             self.candidates
@@ -38,10 +38,34 @@ impl Report {
                 .map(|c| (c.contender.origin.clone(), self.cases(c)))
                 .collect()
         };
+        self.agree(&mut suites);
         let mut out = String::new();
         // Writing to a string cannot fail.
         let _ = self.write_junit(&mut out, &suites);
         out
+    }
+
+    /// Lets the cases say what the exit code says: none fails where it is 0, one
+    /// does where it is not.
+    fn agree(&self, suites: &mut [(String, Vec<Case>)]) {
+        let passes = self.decision.exit() == Exit::Done;
+        let mut failed = false;
+        for case in suites.iter_mut().flat_map(|(_, cases)| cases) {
+            match &mut case.outcome {
+                Outcome::Failed(_, message) | Outcome::Error(message) if passes => {
+                    case.outcome = Outcome::Skipped(std::mem::take(message));
+                }
+                Outcome::Failed(..) | Outcome::Error(_) => failed = true,
+                Outcome::Passed | Outcome::Skipped(_) => {}
+            }
+        }
+        if let Some((_, cases)) = suites.first_mut().filter(|_| !passes && !failed) {
+            cases.push(Case {
+                name: "decision".into(),
+                outcome: Outcome::Failed(self.decision.name(), self.reason.clone()),
+                detail: String::new(),
+            });
+        }
     }
 
     fn write_junit(&self, out: &mut String, suites: &[(String, Vec<Case>)]) -> fmt::Result {
@@ -167,13 +191,6 @@ impl Report {
             detail: detail(candidate.robust.as_ref(), pairs),
         });
         cases.extend(self.bars(&candidate.below));
-        if self.passed_over(candidate) {
-            for case in &mut cases {
-                if let Outcome::Failed(_, message) | Outcome::Error(message) = &mut case.outcome {
-                    case.outcome = Outcome::Skipped(std::mem::take(message));
-                }
-            }
-        }
         cases
     }
 

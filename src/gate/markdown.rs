@@ -6,7 +6,8 @@ use shiftproof_search::stats::Bounded;
 
 use super::baseline::short;
 use super::{Candidate, Contender, Report, Ruling, points, score, state_name};
-use crate::report::grouped;
+use crate::commands::score::origin;
+use crate::report::{grouped, machine};
 use crate::words::{flat, visible};
 
 impl Report {
@@ -64,15 +65,16 @@ impl Report {
             out,
             "\n<sub>Points of {}. Differences are paired on the same sealed examples; each bound \
              alone holds with {:.0}% confidence, the judgements together (Holm). A group may lose \
-             {} points. Audit `{}`: {} target labels read. Model `{}`. {} calls, {} tokens.</sub>",
+             {} points. Audit `{}`: {} target labels read. Model `{}`. {} calls, {} tokens: {}.</sub>",
             self.metric,
             100.0 * (1.0 - self.demand.alpha),
             score(self.demand.tolerance),
             short(&self.audit.fingerprint),
             grouped(self.audit.target_labels_read),
-            self.model.replace('`', "'"),
+            machine(&self.model).replace('`', "'"),
             grouped(self.spent.calls),
-            grouped(self.spent.tokens())
+            grouped(self.spent.tokens()),
+            origin(self.spent, self.sent)
         )
     }
 

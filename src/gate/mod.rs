@@ -124,6 +124,8 @@ pub struct Report {
     pub candidates: Vec<Candidate>,
     /// What it cost; an answer found in the store counts like one paid for now.
     pub spent: Spend,
+    /// Calls that were sent to a model now; the store had the other answers.
+    pub sent: u64,
 }
 
 /// What was demanded.

@@ -1,5 +1,7 @@
 //! Decisions on made-up grades, in every form.
 
+mod agree;
+
 use serde_json::Value;
 use shiftproof_search::event::{GroupInfo, GroupRole, GroupScore};
 use shiftproof_search::stats::{Sample, rng::SplitMix};

@@ -7,7 +7,8 @@ use shiftproof_search::stats::Bounded;
 
 use super::baseline::short;
 use super::{Candidate, Contender, Mode, Report, points, score, state_name};
-use crate::report::{grouped, score as interval};
+use crate::commands::score::origin;
+use crate::report::{grouped, machine, score as interval};
 use crate::words::visible;
 
 impl Report {
@@ -29,7 +30,7 @@ impl Report {
             "{} · {mode} · {} · objective {}",
             self.study, self.metric, self.demand.objective
         )?;
-        writeln!(out, "model {}", self.model)?;
+        writeln!(out, "model {}", machine(&self.model))?;
         writeln!(
             out,
             "audit {}: {} sealed examples, {} target labels read; opened {}",
@@ -57,9 +58,10 @@ impl Report {
         )?;
         writeln!(
             out,
-            "Spent {} calls, {} tokens.",
+            "Spent {} calls, {} tokens: {}.",
             grouped(self.spent.calls),
-            grouped(self.spent.tokens())
+            grouped(self.spent.tokens()),
+            origin(self.spent, self.sent)
         )
     }
 

@@ -1,8 +1,11 @@
 //! Several runs in one table: methods by groups, over seeds.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use shiftproof_search::event::{Contestant, GroupRole, GroupScore, Started};
 
+use super::facts::machine;
 use super::{Named, Summary, worst};
 
 /// Runs side by side.
@@ -115,6 +118,8 @@ fn setting(started: &Started) -> [(&'static str, String); 7] {
 const SEED_PARTS: usize = 3;
 /// The part that always names a row.
 const METHOD: usize = 3;
+/// The parts that are models.
+const MODELS: [usize; 2] = [1, 5];
 
 type Key = Vec<String>;
 
@@ -144,13 +149,27 @@ impl Comparison {
                     .any(|row| row.0[part] != settings[0].0[part])
             })
             .collect();
+        let values = |part: usize| settings.iter().map(move |row| row.0[part].as_str());
+        // A model by its name for people, unless two share one.
+        let shown = |part: usize, value: &str| {
+            let apart = |part| {
+                let whole: BTreeSet<&str> = values(part).collect();
+                let short: BTreeSet<String> = whole.iter().map(|value| machine(value)).collect();
+                whole.len() == short.len()
+            };
+            if MODELS.contains(&part) && apart(part) {
+                machine(value)
+            } else {
+                value.to_owned()
+            }
+        };
         let name = |first: &str, key: &Key| {
             let rest = key.iter().enumerate();
             let rest = rest.filter(|(part, _)| varies[*part] && *part != METHOD);
             let mut label = first.to_owned();
-            for (_, value) in rest {
+            for (part, value) in rest {
                 label.push_str(" · ");
-                label.push_str(value);
+                label.push_str(&shown(part, value));
             }
             label
         };

@@ -7,6 +7,7 @@ use shiftproof_search::event::{Contestant, Difference, GroupRole, GroupScore, St
 use shiftproof_tasks::PromptId;
 
 use super::{Standing, Summary};
+use crate::fetch::SMOLLM2_BLAKE3;
 
 /// Groups on which the selected prompt is worse than the seed beyond chance.
 pub(crate) fn regressed(summary: &Summary) -> Vec<&Difference> {
@@ -115,12 +116,33 @@ pub(crate) fn lineage(summary: &Summary) -> Vec<Ancestor<'_>> {
     found
 }
 
-/// A model's identity without the hash of its weights, for a heading.
-pub(crate) fn machine(identity: &str) -> &str {
-    identity
-        .split_once("/blake3:")
-        .map_or(identity, |(name, _)| name)
+/// A model's name for people; its whole identity is for keys, JSON and facts.
+pub(crate) fn machine(identity: &str) -> String {
+    if let Some(rest) = identity.strip_prefix("embedded:") {
+        let (name, hash) = rest.split_once("/blake3:").unwrap_or((rest, ""));
+        let name = if hash.starts_with(SMOLLM2_BLAKE3) {
+            SMOLLM2
+        } else {
+            name
+        };
+        return format!("{name} (embedded)");
+    }
+    if let Some((address, model)) = identity
+        .strip_prefix("openai ")
+        .and_then(|rest| rest.split_once(' '))
+    {
+        let model = model.trim_end_matches(" continued");
+        let model = model.trim_end_matches(" scores");
+        let host = address.split_once("://").map_or(address, |(_, rest)| rest);
+        let host = host.split('/').next().unwrap_or(host);
+        return format!("{model} ({host})");
+    }
+    identity.to_owned()
 }
+
+/// What the catalogue's weights are called; their own name for themselves says
+/// how they were trained.
+const SMOLLM2: &str = "SmolLM2-135M-Instruct Q4_1";
 
 /// The command that takes the same course again.
 pub(crate) fn command(started: &Started) -> String {
@@ -157,6 +179,21 @@ mod tests {
             unparseable: 0,
             failed: 0,
         }
+    }
+
+    #[test]
+    fn models_have_names_for_people() {
+        let own = format!("embedded:Smollm2 135M Ep2/blake3:{SMOLLM2_BLAKE3}/embedded-1");
+        assert_eq!(machine(&own), "SmolLM2-135M-Instruct Q4_1 (embedded)");
+        assert_eq!(
+            machine("embedded:Tiny/blake3:0123abcd/embedded-1"),
+            "Tiny (embedded)"
+        );
+        assert_eq!(
+            machine("openai http://127.0.0.1:8080/v1 org/large-7b scores continued"),
+            "org/large-7b (127.0.0.1:8080)"
+        );
+        assert_eq!(machine("planted"), "planted");
     }
 
     #[test]

@@ -7,11 +7,13 @@ mod file;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod html;
+pub(crate) mod listing;
 mod markdown;
 mod text;
 mod verdict;
 
 pub(crate) use baselines::write as write_baselines;
+pub(crate) use facts::machine;
 pub(crate) use file::{Form, Named, render};
 pub(crate) use markdown::capital;
 pub(crate) use text::{difference, grouped, score, score_as, spread_as};
@@ -21,10 +23,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use shiftproof_search::budget::Spend;
+use shiftproof_search::calibrate::{Calibration, Settled};
 use shiftproof_search::event::{
     Contestant, Difference, Ending, Event, GroupRole, GroupScore, Origin, Phase, Started, Voted,
 };
 use shiftproof_tasks::{Prompt, PromptId};
+
+use crate::calibration::{self, Learnt};
 
 /// The state of a run after some of its events. Holds no clock time: the same
 /// events give the same summary, byte for byte.
@@ -65,6 +70,9 @@ pub struct Summary {
     pub target_labels_read: u64,
     /// Labels read by the audit.
     pub audit_labels_read: u64,
+    /// What a reader has to know beside the scores.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// One phase of the run.
@@ -211,6 +219,10 @@ impl Summary {
                 self.reason = Some(reason.clone());
                 self.ensemble.clone_from(ensemble);
             }
+            Event::Calibrated {
+                calibration,
+                prompts,
+            } => self.note_calibration(*calibration, prompts),
             Event::Audited { contestant, groups } => {
                 let prompts = self.first_audited(*contestant);
                 let examples: usize = groups.iter().map(|group| group.n + group.failed).sum();
@@ -294,6 +306,23 @@ impl Summary {
                 .iter()
                 .filter(|id| Some(**id) != self.seed() && Some(**id) != self.selected)
                 .count(),
+        }
+    }
+
+    fn note_calibration(&mut self, calibration: Calibration, prompts: &[Settled]) {
+        let name = |id| self.called(id);
+        let note = calibration::note(calibration, prompts, Learnt::Search, name);
+        self.notes.extend(note);
+    }
+
+    /// What a prompt is called in a sentence.
+    fn called(&self, id: PromptId) -> String {
+        if Some(id) == self.seed() {
+            "the seed prompt".into()
+        } else if Some(id) == self.selected {
+            "the selected prompt".into()
+        } else {
+            format!("{id:#}")
         }
     }
 

@@ -6,6 +6,7 @@ use shiftproof_search::event::{Contestant, Difference, Ending, GroupScore};
 use shiftproof_tasks::Metric;
 
 use super::compare::Comparison;
+use super::facts::machine;
 use super::{Named, Summary, ends, worst};
 
 impl Summary {
@@ -26,14 +27,17 @@ impl Summary {
             "{} · {} · {} · objective {} · seed {}",
             started.study, started.method, started.metric, started.objective, started.seed
         )?;
-        writeln!(out, "task model {}", started.task_model)?;
+        writeln!(out, "task model {}", machine(&started.task_model))?;
         if started.proposer_model != started.task_model {
-            writeln!(out, "proposer   {}", started.proposer_model)?;
+            writeln!(out, "proposer   {}", machine(&started.proposer_model))?;
         }
         self.write_vote(out)?;
         self.write_table(out)?;
         super::baselines::write(&started.metric, &self.baselines, out)?;
         self.write_verdict(out)?;
+        for note in &self.notes {
+            writeln!(out, "Note: {note}")?;
+        }
         if let (Some(prompt), Some(id)) = (self.selected_prompt(), self.selected) {
             let origin = self
                 .candidates

@@ -1,6 +1,8 @@
 //! The study file: one TOML document that says what is optimised, on which
 //! data, by which model and how.
 
+mod differing;
+mod explain;
 mod load;
 mod model;
 mod recommend;
@@ -13,6 +15,8 @@ use shiftproof_search::spec::SearchSpec;
 use shiftproof_tasks::rec::RecSpec;
 use shiftproof_tasks::{Columns, GroupsSpec};
 
+pub use differing::{Differing, differing};
+pub(crate) use explain::explain;
 pub(crate) use load::class_exit;
 pub use load::{Loaded, load_data};
 pub use model::{ModelSpec, Provider};
@@ -108,8 +112,16 @@ impl Study {
 
     /// Parses the text of a study; `path` is for messages.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
-        let study: Self = toml::from_str(text).map_err(|error| explain(&error, text, path))?;
+        let study: Self = toml::from_str(text).map_err(|error| {
+            explain(&error, text, "", text, path, &|text| {
+                toml::from_str::<Self>(text).err()
+            })
+        })?;
         check_data_keys(text, path)?;
+        if let Some((key, problem)) = budget_problem(&study.budget) {
+            let place = explain::place(text, path, &["budget", key]);
+            return Err(Failure::usage(format!("{place}: budget.{problem}")));
+        }
         let mut problems = study.search.problems();
         if study.name.is_empty()
             || !study
@@ -135,6 +147,25 @@ impl Study {
     }
 }
 
+/// A limit that leaves nothing to spend: its key, and what is wrong with it.
+pub(crate) fn budget_problem(limits: &Limits) -> Option<(&'static str, String)> {
+    let usd = limits.usd.filter(|usd| !(usd.is_finite() && *usd > 0.0));
+    let (key, value) = if limits.calls == Some(0) {
+        ("calls", "0".to_owned())
+    } else if limits.tokens == Some(0) {
+        ("tokens", "0".to_owned())
+    } else {
+        ("usd", usd?.to_string())
+    };
+    Some((
+        key,
+        format!(
+            "{key} is {value}, which leaves nothing to spend: give a limit above 0 (`shiftproof \
+             estimate` tells the smallest that works), or remove the key for no limit"
+        ),
+    ))
+}
+
 /// A flattened table accepts any key; this does not.
 fn check_data_keys(text: &str, path: &Path) -> Result<(), Failure> {
     const KEYS: [&str; 11] = [
@@ -150,12 +181,17 @@ fn check_data_keys(text: &str, path: &Path) -> Result<(), Failure> {
         "label_map",
         "bands",
     ];
-    let document: toml::Table =
-        toml::from_str(text).map_err(|error| explain(&error, text, path))?;
+    // It was read before.
+    let document: toml::Table = toml::from_str(text).unwrap_or_default();
     let given = document.get("data").and_then(toml::Value::as_table);
     for key in given.into_iter().flat_map(toml::Table::keys) {
         if !KEYS.contains(&key.as_str()) {
-            return Err(unknown_key(key, &KEYS.map(str::to_owned), text, path));
+            return Err(explain::unknown_key(
+                key,
+                &KEYS.map(str::to_owned),
+                text,
+                path,
+            ));
         }
     }
     Ok(())
@@ -170,54 +206,4 @@ pub struct Resolved {
     pub folder: PathBuf,
     /// The random seed.
     pub seed: u64,
-}
-
-/// Says where a parse error is and what may have been meant.
-pub(crate) fn explain(error: &toml::de::Error, text: &str, path: &Path) -> Failure {
-    let message = error.message();
-    if let Some(rest) = message.strip_prefix("unknown field `")
-        && let Some((key, rest)) = rest.split_once('`')
-    {
-        let known: Vec<String> = rest
-            .split('`')
-            .skip(1)
-            .step_by(2)
-            .map(str::to_owned)
-            .collect();
-        return unknown_key(key, &known, text, path);
-    }
-    let line = error.span().map(|span| {
-        text.get(..span.start)
-            .map_or(1, |before| before.matches('\n').count() + 1)
-    });
-    let place = match line {
-        Some(line) => format!("{}:{line}", path.display()),
-        None => path.display().to_string(),
-    };
-    Failure::usage(format!("{place}: {message}"))
-}
-
-fn unknown_key(key: &str, known: &[String], text: &str, path: &Path) -> Failure {
-    let line = text
-        .lines()
-        .position(|line| {
-            let line = line.trim_start().trim_start_matches('[');
-            line.strip_prefix(key)
-                .is_some_and(|rest| rest.trim_start().starts_with(['=', '.', ']']))
-        })
-        .map_or(1, |index| index + 1);
-    let nearest = known
-        .iter()
-        .map(|candidate| (strsim::damerau_levenshtein(candidate, key), candidate))
-        .min()
-        .filter(|(distance, _)| *distance <= 2.max(key.len() / 3));
-    let hint = match nearest {
-        Some((_, candidate)) => format!("; did you mean `{candidate}`?"),
-        None => String::new(),
-    };
-    let known = known.join(", ");
-    Failure::usage(format!(
-        "{}:{line}: unknown key `{key}`{hint}\n  known here: {known}",
-        path.display()
-    ))
 }

@@ -75,6 +75,7 @@ pub use reply::{CandidateScore, Finish, Reply, Usage};
 pub use request::{AnswerForm, Message, Request, Role};
 pub use roles::{Data, LabelReads, LabelledTarget, SealedAudit, Source, UnlabelledTarget};
 pub use split::{GroupsSpec, Split};
+pub use suggest::closest;
 pub use table::{Format, MAX_RECORD, Row, Table};
 pub use task::{Fitting, Task};
 pub use template::Template;

@@ -27,6 +27,8 @@ pub struct Problem {
     pub what: String,
     /// What to do about it.
     pub mend: Option<String>,
+    /// Rows it is found in; `place` is the first.
+    pub rows: usize,
 }
 
 impl Problem {
@@ -35,6 +37,7 @@ impl Problem {
             place: place.to_string(),
             what: what.into(),
             mend: None,
+            rows: 1,
         }
     }
 
@@ -51,6 +54,9 @@ impl fmt::Display for Problem {
             write!(f, "{}: ", self.place)?;
         }
         f.write_str(&self.what)?;
+        if self.rows > 1 {
+            write!(f, " (in {} rows, this is the first)", self.rows)?;
+        }
         if let Some(mend) = &self.mend {
             write!(f, "; {mend}")?;
         }
@@ -118,8 +124,21 @@ pub(crate) struct Problems {
 }
 
 impl Problems {
+    /// Takes one in. What was said of another row before is counted there.
     pub(crate) fn push(&mut self, problem: Problem) {
-        if self.kept.len() < DataError::SHOWN {
+        let of_row = |problem: &Problem| {
+            let line = problem.place.rsplit_once(':').map_or("", |(_, line)| line);
+            !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let same = |known: &&mut Problem| {
+            of_row(known)
+                && of_row(&problem)
+                && known.what == problem.what
+                && known.mend == problem.mend
+        };
+        if let Some(known) = self.kept.iter_mut().find(same) {
+            known.rows += problem.rows;
+        } else if self.kept.len() < DataError::SHOWN {
             self.kept.push(problem);
         } else {
             self.omitted += 1;
@@ -147,5 +166,29 @@ impl Problems {
             problems: self.kept,
             omitted: self.omitted,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_in_many_rows_is_said_once() {
+        let mut problems = Problems::default();
+        for line in 2..314 {
+            problems.push(Problem::new(format!("a.csv:{line}"), "no label \"x\"").mend("map it"));
+        }
+        problems.push(Problem::new("a.csv:9", "no label \"y\"").mend("map it"));
+        for key in ["data.id", "data.group"] {
+            problems.push(Problem::new(key, "there is no column \"z\""));
+        }
+        let error = problems.or(()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "4 problems:\n  a.csv:2: no label \"x\" (in 312 rows, this is the first); map it\n  \
+             a.csv:9: no label \"y\"; map it\n  data.id: there is no column \"z\"\n  \
+             data.group: there is no column \"z\""
+        );
     }
 }

@@ -1,10 +1,7 @@
 //! "Did you mean" and lists of names for error messages.
 
 /// The candidate most like `name`, if any is close enough to be a slip.
-pub(crate) fn closest<'a>(
-    name: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = name.to_lowercase();
     candidates
         .into_iter()

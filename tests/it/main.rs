@@ -20,5 +20,6 @@ mod report;
 #[cfg(unix)]
 mod resume;
 mod support;
+mod told;
 #[cfg(unix)]
 mod tui;

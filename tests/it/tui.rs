@@ -543,7 +543,7 @@ fn timeless(ended: &Ended, server: &MockServer) -> String {
     let mut lines = Vec::new();
     for line in ended.err.replace(&server.base_url(), "URL").lines() {
         // How often progress is told depends on the clock alone.
-        if line.contains("ETA ≤ ") {
+        if line.contains(" of ≤ ") {
             continue;
         }
         let mut line = line.to_owned();

@@ -13,8 +13,9 @@ pub struct Estimate {
     /// Mean over repeats (or over settings).
     pub value: f64,
     /// Standard error over repeats; for an average over settings, that of the
-    /// repeats within them.
-    pub error: f64,
+    /// repeats within them. Absent where there is one repeat.
+    #[serde(default)]
+    pub error: Option<f64>,
 }
 
 /// Regrets of one rule at one budget.
@@ -77,20 +78,22 @@ fn estimate(values: impl Iterator<Item = f64> + Clone) -> Estimate {
     let spread = values.map(|x| (x - value).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
     Estimate {
         value,
-        error: (spread / n).sqrt(),
+        error: (n > 1.0).then(|| (spread / n).sqrt()),
     }
 }
 
 fn average<'a>(parts: impl Iterator<Item = &'a Estimate>) -> Estimate {
-    let (mut n, mut value, mut variance) = (0.0, 0.0, 0.0);
+    let (mut n, mut value, mut variance) = (0.0, 0.0, Some(0.0));
     for part in parts {
         n += 1.0;
         value += part.value;
-        variance += part.error * part.error;
+        variance = variance
+            .zip(part.error)
+            .map(|(sum, error)| sum + error * error);
     }
     Estimate {
         value: value / n,
-        error: variance.sqrt() / n,
+        error: variance.map(|sum: f64| sum.sqrt() / n),
     }
 }
 
@@ -207,7 +210,7 @@ impl Report {
                     let row = &setting.rows[at];
                     let gap = row.mean_to_plain?;
                     let base = row.mean.value - gap.value;
-                    let worse = gap.value > MARGIN * base && gap.value > 2.0 * gap.error;
+                    let worse = gap.value > MARGIN * base && gap.value > 2.0 * gap.error?;
                     worse.then(|| format!("{} (+{:.1})", setting.name, 100.0 * gap.value))
                 })
                 .collect();
@@ -232,7 +235,10 @@ fn table(out: &mut String, rows: &[Row]) {
         "{:>7}  {:<12}{:>12}{:>12}{:>12}{:>13}{:>13}",
         "budget", "rule", "mean", "worst", "cvar10", "Δ mean", "Δ cvar10"
     );
-    let cell = |e: Estimate| format!("{:.2}±{:.2}", 100.0 * e.value, 100.0 * e.error);
+    let cell = |e: Estimate| match e.error {
+        Some(error) => format!("{:.2}±{:.2}", 100.0 * e.value, 100.0 * error),
+        None => format!("{:.2}", 100.0 * e.value),
+    };
     for row in rows {
         let _ = writeln!(
             out,

@@ -296,7 +296,11 @@ fn the_report_adds_up() {
     let by_hand: f64 = got.iter().map(|r| r[1][1][0].mean).sum::<f64>() / 3.0;
     assert!((row.mean.value - by_hand).abs() < 1e-12);
     assert!((report.overall[2].mean_to_baseline.value).abs() < 1e-12);
-    assert!(report.text(true).contains("planted-2"));
+    let text = report.text(true);
+    assert!(text.contains("planted-2"));
+    // One repeat says nothing of its own spread.
+    assert_eq!(row.mean.error, None);
+    assert!(!text.contains('±'), "{text}");
     let back: Report = serde_json::from_str(&serde_json::to_string(&report).unwrap()).unwrap();
     assert_eq!(back.overall.len(), 4);
 }

@@ -6,6 +6,7 @@ use shiftproof_tasks::{Example, Outcome};
 
 use super::course::Course;
 use crate::board::{Answers, CandidateIndex, InputIndex, Reading};
+use crate::calibrate::Calibration;
 use crate::evaluate::baseline_scores;
 use crate::event::{Contestant, Event, Phase};
 use crate::gateway::Stop;
@@ -40,6 +41,13 @@ impl Course<'_> {
             .chain([&self.seed, &selected])
             .map(|&c| (c, self.board.reading(desk, c)))
             .collect();
+        if desk.calibration != Calibration::None {
+            let settled = |&c| self.board.settled(desk.calibration, c);
+            self.run.gateway.tell(&Event::Calibrated {
+                calibration: desk.calibration,
+                prompts: fixed.keys().map(settled).collect(),
+            })?;
+        }
         let inputs = self.board.add_examples(&sealed);
         for baseline in &self.run.baselines {
             let groups = baseline_scores(desk.task, &self.board, baseline, &inputs);

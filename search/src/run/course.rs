@@ -6,16 +6,12 @@ use super::Run;
 use super::order::{balanced, halves};
 use crate::board::{Answers, Board, CandidateIndex, InputIndex};
 use crate::event::{Event, Origin, Phase, Proposed};
+use crate::fit::{FINAL_SHARE, REFINE_SHARE, RESCREEN_SHARE, screen_share};
 use crate::gateway::Stop;
 use crate::propose::{self, Crossover, Edit, Induce, Paraphrase, Proposer, TargetUse, View};
 use crate::race::{Race, Standing, ids};
 use crate::spec::Method;
 use crate::{seeds, tell, vote};
-
-/// The parts of the evaluations that each race gets; the final has the rest.
-const SCREEN_SHARE: f64 = 0.35;
-const RESCREEN_SHARE: f64 = 0.2;
-const REFINE_SHARE: f64 = 0.2;
 
 /// State of a run under way.
 pub(super) struct Course<'a> {
@@ -138,11 +134,7 @@ impl<'a> Course<'a> {
             self.propose(proposer.as_ref(), &seeds, spec.proposals, "propose")
                 .await?,
         );
-        let share = if spec.method == Method::Gpo {
-            SCREEN_SHARE
-        } else {
-            SCREEN_SHARE + RESCREEN_SHARE
-        };
+        let share = screen_share(spec.method);
         let keep = spec.chunks.max(spec.finalists);
         self.phase(
             Phase::Screen,
@@ -300,8 +292,7 @@ impl<'a> Course<'a> {
             Phase::Final,
             format!("{} finalists on {} examples", finalists.len(), inputs.len()),
         )?;
-        let share = 1.0 - SCREEN_SHARE - RESCREEN_SHARE - REFINE_SHARE;
-        let race = self.race_on(Phase::Final, &inputs, share, finalists.len().max(1));
+        let race = self.race_on(Phase::Final, &inputs, FINAL_SHARE, finalists.len().max(1));
         let finish = race
             .run(&mut self.board, self.run.desk(), finalists)
             .await?;

@@ -13,9 +13,9 @@ use self::course::Course;
 use crate::board::Desk;
 use crate::budget::Spend;
 use crate::converse;
-use crate::event::{Ending, Event, GroupInfo, Phase, Started};
+use crate::event::{Ending, Event, GroupInfo, Started};
+use crate::fit::fit;
 use crate::gateway::{Gateway, Model, Stop};
-use crate::plan::plan;
 use crate::spec::{Method, SearchSpec};
 
 /// Everything a run needs.
@@ -129,36 +129,17 @@ impl Run<'_> {
         self.gateway.hold_back(worst + worst);
     }
 
-    /// Scales the plan down to a call limit that it exceeds, so that every phase
-    /// gets its share instead of the first ones taking all.
+    /// Scales the plan down to a call limit that it exceeds.
     fn fit_to_budget(&mut self, audit: usize) {
-        let Some(limit) = self.gateway.limits().calls else {
-            return;
-        };
-        let planned: usize = plan(&self.spec, &self.data, self.task.calls())
-            .iter()
-            .filter(|phase| phase.phase != Phase::Audit)
-            .map(|phase| phase.proposer_calls + phase.task_calls)
-            .sum();
-        let left = (limit as usize).saturating_sub(2 * audit * self.task.calls());
-        if planned <= left {
-            return;
+        if let Some(calls) = self.gateway.limits().calls {
+            self.fitted = fit(
+                &mut self.spec,
+                &mut self.data,
+                audit,
+                self.task.calls(),
+                calls,
+            );
         }
-        let ratio = left as f64 / planned as f64;
-        let scale = |count: &mut usize| *count = (*count as f64 * ratio) as usize;
-        scale(&mut self.spec.evaluations);
-        scale(&mut self.spec.proposals);
-        scale(&mut self.spec.paraphrases);
-        scale(&mut self.spec.edits);
-        // An even selection, whatever the order of the groups.
-        let inputs = &mut self.data.target.inputs;
-        let mut index = 0.0;
-        inputs.retain(|_| {
-            let before = f64::floor(index);
-            index += ratio;
-            f64::floor(index) > before
-        });
-        self.fitted = true;
     }
 
     fn desk(&self) -> Desk<'_> {

@@ -205,6 +205,9 @@ fn scores(summary: &Summary) -> Markup {
                 figcaption { "Score with 95% interval, in points, on the sealed audit." }
             }
             (scrolling("Scores per group", &score_table(summary, seed, selected, ensemble)))
+            @for note in &summary.notes {
+                p { strong { "Note: " } (note) }
+            }
         }
     }
 }

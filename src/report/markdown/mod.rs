@@ -94,7 +94,7 @@ fn write_run(out: &mut String, run: &Named, heading: &str) {
         inline(&started.metric),
         inline(&started.objective),
         started.seed,
-        code(machine(&started.task_model))
+        code(&machine(&started.task_model))
     );
     write_scores(out, summary);
     write_prompt(out, summary);
@@ -179,6 +179,9 @@ fn write_scores(out: &mut String, summary: &Summary) {
     out.push_str(
         "\nPoints of a hundred; brackets are 95% intervals on sealed examples that no choice was made on.\n",
     );
+    for note in &summary.notes {
+        let _ = writeln!(out, "\n> **Note:** {}", inline(note));
+    }
 }
 
 fn write_prompt(out: &mut String, summary: &Summary) {

@@ -165,10 +165,16 @@ fn files_of_all_formats_make_one_table() {
 
 #[test]
 fn many_problems_are_counted_not_listed() {
-    let error = Table::parse("f", Format::JsonLines, "x\n".repeat(50).as_bytes()).unwrap_err();
+    // Each of its own: what many rows share is one problem.
+    let keys = ('a'..='z').chain('A'..='X');
+    let lines: Vec<String> = keys
+        .map(|key| format!("{{\"{key}\": 1, \"{key}\": 2}}\n"))
+        .collect();
+    let error = Table::parse("f", Format::JsonLines, lines.concat().as_bytes()).unwrap_err();
     assert_eq!(
         (error.problems().len(), error.omitted()),
-        (DataError::SHOWN, 30)
+        (DataError::SHOWN, 30),
+        "{error}"
     );
     let text = error.to_string();
     assert!(

@@ -1,26 +1,28 @@
-use std::fmt::Write as _;
+mod text;
+
 use std::io::IsTerminal;
 use std::path::Path;
 
 use serde::Serialize;
-use shiftproof_search::budget::Meter;
 use shiftproof_search::control::Control;
 use shiftproof_search::event::{Contestant, Difference, GroupScore};
-use shiftproof_search::gateway::Gateway;
-use shiftproof_search::log::Bus;
 use shiftproof_search::stats::{Bootstrap, paired_bootstrap};
 use shiftproof_tasks::{Prompt, PromptId};
 
-use super::gate::{run_summary, score};
-use super::{fetch_progress, note, open_ledger, print, resolve, to_json};
+use super::{fetch_progress, note, open_ledger, print, resolve, score, to_json};
 use crate::cli::{Colour, Diff, StudyArgs};
 use crate::exit::{Exit, Failure};
 use crate::gate::openings::{self, Opening};
 use crate::gate::prompts::Named;
 use crate::kinds::Kinds;
-use crate::report::{Summary, score as interval};
+use crate::report::Summary;
 use crate::session::Session;
-use crate::words::{Piece, flat, marked, pieces, visible};
+use crate::stored;
+use crate::study::{Differing, Study, differing};
+use crate::words::{Piece, flat, pieces};
+
+/// What a run's last scores are on.
+const AUDIT: &str = "the sealed audit";
 
 /// Confidence of the intervals shown, as everywhere in reports.
 const CONFIDENCE: f64 = 0.95;
@@ -34,6 +36,9 @@ struct Side {
     /// On which examples the scores are.
     scored_on: Option<String>,
     groups: Vec<GroupScore>,
+    /// The study of the run it is from.
+    #[serde(skip)]
+    study: Option<Study>,
 }
 
 #[derive(Debug, Serialize)]
@@ -43,6 +48,9 @@ struct Shown {
     pieces: Vec<Piece>,
     /// b − a per group, where both have grades on the same examples.
     differences: Vec<Difference>,
+    /// Keys in which the studies of two runs differ.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    studies: Vec<Differing>,
 }
 
 pub(super) async fn run(args: Diff, kinds: &Kinds) -> Result<Exit, Failure> {
@@ -50,14 +58,19 @@ pub(super) async fn run(args: Diff, kinds: &Kinds) -> Result<Exit, Failure> {
     let summary = args
         .run
         .as_deref()
-        .map(|run| run_summary(store, run))
+        .map(|run| Ok::<_, Failure>(stored::read(&stored::folder(store, run)?)?.summary))
         .transpose()?;
     let find = |argument: &str| match (&summary, &args.run) {
         (Some(summary), Some(run)) => in_run(argument, summary, run),
         _ => alone(argument, store),
     };
     let (a, b) = (find(&args.a)?, find(&args.b)?);
+    let studies = match (&a.study, &b.study) {
+        (Some(a), Some(b)) => differing(a, b),
+        _ => Vec::new(),
+    };
     let mut shown = Shown {
+        studies,
         pieces: pieces(&flat(&a.prompt), &flat(&b.prompt)),
         differences: summary
             .as_ref()
@@ -72,7 +85,7 @@ pub(super) async fn run(args: Diff, kinds: &Kinds) -> Result<Exit, Failure> {
     if args.json {
         print(&to_json(&shown)?)?;
     } else {
-        print(&text(&shown, coloured(args.color)))?;
+        print(&text::text(&shown, coloured(args.color)))?;
     }
     if !complete {
         note("the budget ran out before both prompts were scored on every example");
@@ -97,7 +110,10 @@ fn alone(argument: &str, store: &Path) -> Result<Side, Failure> {
     if !looks_like_a_run(argument) {
         return Ok(Side::of(Named::given(argument)?));
     }
-    in_run("selected", &run_summary(store, argument)?, argument)
+    let folder = stored::folder(store, argument)?;
+    let mut side = in_run("selected", &stored::read(&folder)?.summary, argument)?;
+    side.study = stored::study(&folder)?.map(|resolved| resolved.study);
+    Ok(side)
 }
 
 /// Whether `argument` is `STUDY-sSEED-NUMBER`, as runs are called.
@@ -167,7 +183,7 @@ fn in_run(argument: &str, summary: &Summary, run: &str) -> Result<Side, Failure>
     .filter(|(who, _)| *who == Some(id))
     .find_map(|(_, contestant)| summary.audited(contestant));
     let (groups, on) = match audited {
-        Some(groups) => (groups.to_vec(), "the sealed audit"),
+        Some(groups) => (groups.to_vec(), AUDIT),
         None => (standing.groups.clone(), "the search's own examples"),
     };
     Ok(Side {
@@ -176,6 +192,7 @@ fn in_run(argument: &str, summary: &Summary, run: &str) -> Result<Side, Failure>
         origin: format!("{}, {run}", standing.origin),
         scored_on: (!groups.is_empty()).then(|| format!("{on} of {run}")),
         groups,
+        study: None,
     })
 }
 
@@ -225,16 +242,10 @@ async fn evaluate(
         ));
     }
     let control = Control::new();
-    let gateway = Gateway::new(
-        ledger,
-        Bus::unlogged(Vec::new()),
-        Meter::new(session.resolved.study.budget),
-        control.clone(),
-        None,
-        Vec::new(),
-    );
+    let gateway = score::gateway(&session, ledger, control.clone(), Vec::new());
     let prompts = [shown.a.prompt.clone(), shown.b.prompt.clone()];
-    let Some(evaluation) = score(&session, &gateway, control, &prompts, &examples).await? else {
+    let Some(evaluation) = score::score(&session, &gateway, control, &prompts, &examples).await?
+    else {
         return Err(Failure::new(Exit::Interrupted, "interrupted"));
     };
     let opening = Opening::now(
@@ -249,6 +260,9 @@ async fn evaluate(
         note(&warning);
     }
     opening.record(&args.store.store, "shown")?;
+    if let Some(told) = score::calibrated(&session, &evaluation) {
+        note(&told);
+    }
     let groups = &session.loaded.groups;
     let on = format!("the sealed audit of {}", path.display());
     for (side, scores) in [&mut shown.a, &mut shown.b]
@@ -291,101 +305,9 @@ impl Side {
             origin: named.origin,
             scored_on: None,
             groups: Vec::new(),
+            study: None,
         }
     }
-}
-
-fn text(shown: &Shown, colour: bool) -> String {
-    let mut out = String::new();
-    // Writing to a string cannot fail.
-    let _ = write(&mut out, shown, colour);
-    out
-}
-
-fn write(out: &mut String, shown: &Shown, colour: bool) -> std::fmt::Result {
-    let (a, b) = (&shown.a, &shown.b);
-    let paint = |code: &str, text: String| {
-        if colour {
-            format!("\x1b[{code}m{text}\x1b[0m")
-        } else {
-            text
-        }
-    };
-    writeln!(
-        out,
-        "{}",
-        paint("31", format!("a {:#}  {}", a.id, visible(&a.origin)))
-    )?;
-    writeln!(
-        out,
-        "{}",
-        paint("32", format!("b {:#}  {}", b.id, visible(&b.origin)))
-    )?;
-    if a.id == b.id {
-        writeln!(out, "\nThe same prompt:")?;
-    }
-    writeln!(out, "\n{}", marked(&shown.pieces, colour))?;
-    if a.groups.is_empty() && b.groups.is_empty() {
-        return Ok(());
-    }
-    let mut names: Vec<&str> = Vec::new();
-    for group in a.groups.iter().chain(&b.groups) {
-        if !names.contains(&group.group.as_str()) {
-            names.push(&group.group);
-        }
-    }
-    let width = names
-        .iter()
-        .map(|name| name.chars().count())
-        .max()
-        .unwrap_or(0)
-        .max(12);
-    writeln!(
-        out,
-        "\n{:width$}  {:>15}  {:>15}  {:>17}",
-        "group", "a", "b", "b − a"
-    )?;
-    for name in names {
-        let of = |side: &Side| {
-            let found = side.groups.iter().find(|group| group.group == name);
-            found.map_or_else(|| "-".into(), interval)
-        };
-        let difference = shown
-            .differences
-            .iter()
-            .find(|row| row.group == name)
-            .map_or_else(
-                || "-".into(),
-                |row| {
-                    format!(
-                        "{:+.1} [{:+.0}, {:+.0}]",
-                        row.value * 100.0,
-                        row.low * 100.0,
-                        row.high * 100.0
-                    )
-                },
-            );
-        writeln!(
-            out,
-            "{:width$}  {:>15}  {:>15}  {difference:>17}",
-            visible(name),
-            of(a),
-            of(b)
-        )?;
-    }
-    writeln!(out, "Brackets: 95% intervals.")?;
-    for (name, side) in [("a", a), ("b", b)] {
-        if let Some(on) = &side.scored_on {
-            writeln!(out, "{name} was scored on {on}.")?;
-        }
-    }
-    if shown.differences.is_empty() && a.scored_on != b.scored_on {
-        writeln!(
-            out,
-            "The scores are of different examples: they are no comparison. Use --study for one."
-        )?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,0 +1,203 @@
+//! A plan scaled down to a limit on calls, and the least limit that works.
+
+use shiftproof_tasks::{Data, Task};
+
+use crate::event::Phase;
+use crate::plan::{PhasePlan, plan};
+use crate::propose::library;
+use crate::select::{Group, Problem, Role, Scores, Step};
+use crate::spec::{Method, SearchSpec};
+
+/// The parts of the evaluations that each race gets; the final has the rest.
+pub(crate) const SCREEN_SHARE: f64 = 0.35;
+pub(crate) const RESCREEN_SHARE: f64 = 0.2;
+pub(crate) const REFINE_SHARE: f64 = 0.2;
+pub(crate) const FINAL_SHARE: f64 = 1.0 - SCREEN_SHARE - RESCREEN_SHARE - REFINE_SHARE;
+
+/// The part of the evaluations that the first race gets.
+pub(crate) fn screen_share(method: Method) -> f64 {
+    if method == Method::Gpo {
+        SCREEN_SHARE
+    } else {
+        SCREEN_SHARE + RESCREEN_SHARE
+    }
+}
+
+/// What a run will ask under its limit on calls.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fitted {
+    /// The study's numbers as they will be used.
+    pub spec: SearchSpec,
+    /// The phases as they will be run.
+    pub phases: Vec<PhasePlan>,
+    /// Calls of the plan before it was scaled down, the audit included.
+    pub whole: u64,
+    /// Whether it was scaled down.
+    pub scaled: bool,
+    /// The least limit on calls with which a run is sure to score the seed and to
+    /// audit it; `None` where the study's own numbers are too low for that.
+    pub smallest: Option<u64>,
+}
+
+impl Fitted {
+    /// All calls at most.
+    pub fn calls(&self) -> u64 {
+        total(&self.phases)
+    }
+}
+
+/// Calls of some phases.
+pub fn total(phases: &[PhasePlan]) -> u64 {
+    let calls = |phase: &PhasePlan| (phase.proposer_calls + phase.task_calls) as u64;
+    phases.iter().map(calls).sum()
+}
+
+/// The plan of a run with these numbers and at most `calls` calls; `human`:
+/// prompts that the study names beside the seed.
+pub fn fitted(
+    spec: &SearchSpec,
+    data: &Data,
+    task: &dyn Task,
+    human: usize,
+    calls: Option<u64>,
+) -> Fitted {
+    let each = task.calls();
+    let whole = plan(spec, data, each);
+    let (mut own, mut copy) = (spec.clone(), data.clone());
+    let audit = data.audit.len();
+    let scaled = calls.is_some_and(|calls| fit(&mut own, &mut copy, audit, each, calls));
+    let mut phases = plan(&own, &copy, each);
+    if let Some(limit) = calls {
+        let search: u64 = total(&phases) - total(audits(&phases));
+        let left = usize::try_from(limit.saturating_sub(search)).unwrap_or(usize::MAX);
+        for phase in phases.iter_mut().filter(|p| p.phase == Phase::Audit) {
+            if phase.task_calls > left {
+                phase.task_calls = left;
+                "seed and selected; the limit leaves the ensemble short"
+                    .clone_into(&mut phase.what);
+            }
+        }
+    }
+    Fitted {
+        spec: own,
+        phases,
+        whole: total(&whole),
+        scaled,
+        smallest: smallest(spec, data, each, 1 + human + generic(spec, data, task)),
+    }
+}
+
+fn audits(phases: &[PhasePlan]) -> &[PhasePlan] {
+    let at = phases.iter().position(|phase| phase.phase == Phase::Audit);
+    at.map_or(&[], |at| &phases[at..])
+}
+
+/// Scales spec and data down to a limit on calls that they exceed, so that every
+/// phase gets its share instead of the first ones taking all; `audit`: examples
+/// of the audit, which the seed and the selected prompt must have; `each`: calls
+/// of one evaluation. Returns whether anything was scaled.
+pub(crate) fn fit(
+    spec: &mut SearchSpec,
+    data: &mut Data,
+    audit: usize,
+    each: usize,
+    calls: u64,
+) -> bool {
+    let planned = searching(spec, data, each);
+    let left = usize::try_from(calls)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(2 * audit * each);
+    if planned <= left {
+        return false;
+    }
+    let ratio = left as f64 / planned as f64;
+    let scale = |count: &mut usize| *count = scaled(*count, ratio);
+    scale(&mut spec.evaluations);
+    scale(&mut spec.proposals);
+    scale(&mut spec.paraphrases);
+    scale(&mut spec.edits);
+    // An even selection, whatever the order of the groups.
+    let inputs = &mut data.target.inputs;
+    let mut index = 0.0;
+    inputs.retain(|_| {
+        let before = f64::floor(index);
+        index += ratio;
+        f64::floor(index) > before
+    });
+    true
+}
+
+fn scaled(count: usize, ratio: f64) -> usize {
+    (count as f64 * ratio) as usize
+}
+
+/// Calls of the plan but for the audit.
+fn searching(spec: &SearchSpec, data: &Data, each: usize) -> usize {
+    plan(spec, data, each)
+        .iter()
+        .filter(|phase| phase.phase != Phase::Audit)
+        .map(|phase| phase.proposer_calls + phase.task_calls)
+        .sum()
+}
+
+/// Generic prompts that will enter beside the seed.
+fn generic(spec: &SearchSpec, data: &Data, task: &dyn Task) -> usize {
+    let like = data.source.train.first().filter(|_| spec.library);
+    like.map_or(0, |example| {
+        library::prompts(&task.answer_form(&example.input)).len()
+    })
+}
+
+/// The least limit on calls under which the seed is scored in the first race and
+/// in the final, and seed and winner can be audited; `given`: prompts that enter
+/// without being proposed; `each`: calls of one evaluation. (Where target inputs are voted on, answers to them can
+/// stand in for the final's; that is luck, and not counted on.)
+fn smallest(spec: &SearchSpec, data: &Data, each: usize, given: usize) -> Option<u64> {
+    let planned = searching(spec, data, each);
+    let works = |left: usize| {
+        let ratio = left as f64 / planned as f64;
+        let evaluations = scaled(spec.evaluations, ratio) as f64;
+        let entrants = given + scaled(spec.proposals, ratio);
+        let finalists = entrants.min(spec.finalists + 1);
+        scores_seed(
+            spec,
+            entrants,
+            (evaluations * screen_share(spec.method)) as usize,
+        ) && scores_seed(spec, finalists, (evaluations * FINAL_SHARE) as usize)
+    };
+    if !works(planned) {
+        return None;
+    }
+    // More calls never leave fewer evaluations.
+    let (mut too_few, mut enough) = (0, planned);
+    while too_few + 1 < enough {
+        let middle = usize::midpoint(too_few, enough);
+        if works(middle) {
+            enough = middle;
+        } else {
+            too_few = middle;
+        }
+    }
+    Some((enough + 2 * data.audit.len() * each) as u64)
+}
+
+/// Whether a race of these many prompts buys the seed an answer: each rule has a
+/// budget of its own below which it buys nothing.
+fn scores_seed(spec: &SearchSpec, entrants: usize, evaluations: usize) -> bool {
+    let problem = Problem {
+        candidates: entrants,
+        groups: vec![Group {
+            name: String::new(),
+            role: Role::Source,
+            weight: 1.0,
+            examples: vec![0, 1],
+        }],
+        likeness: None,
+        keep: vec![0],
+    };
+    let scores = Scores::new(entrants, vec![0, 0], 1);
+    let step = spec
+        .rule(0)
+        .next(&problem, &scores, evaluations, &mut Vec::new());
+    matches!(step, Step::Evaluate(asks) if asks.iter().any(|ask| ask.candidate == 0))
+}

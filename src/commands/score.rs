@@ -1,0 +1,111 @@
+//! Fixed prompts on the sealed audit, for every command that scores some.
+
+use std::sync::Arc;
+
+use shiftproof_search::budget::{Meter, Spend};
+use shiftproof_search::control::Control;
+use shiftproof_search::evaluate::{Evaluation, Evaluator, Settling, calls};
+use shiftproof_search::event::Observer;
+use shiftproof_search::gateway::Gateway;
+use shiftproof_search::ledger::Ledger;
+use shiftproof_search::log::Bus;
+use shiftproof_tasks::{Example, Prompt, PromptId};
+
+use super::note;
+use super::signals::{Signals, pass_on};
+use crate::calibration::{self, Learnt};
+use crate::exit::{Exit, Failure};
+use crate::progress::{Progress, Verbosity};
+use crate::report::grouped;
+use crate::session::Session;
+
+/// Calls that scoring these prompts asks at most.
+pub(super) fn planned(session: &Session, prompts: &[Prompt], examples: usize) -> u64 {
+    calls(
+        session.built.task.as_ref(),
+        &session.task_model.model,
+        session.resolved.study.search.calibration,
+        &Settling::of(&session.loaded.data),
+        prompts,
+        examples,
+    )
+}
+
+/// Lines that tell how the scoring goes.
+pub(super) fn progress(quiet: bool, planned: u64) -> Box<dyn Observer> {
+    let verbosity = if quiet {
+        Verbosity::Quiet
+    } else {
+        Verbosity::Normal
+    };
+    Box::new(Progress::of_evaluation(verbosity, planned))
+}
+
+/// The way to the model, under the study's limits.
+pub(super) fn gateway(
+    session: &Session,
+    ledger: Arc<Ledger>,
+    control: Control,
+    observers: Vec<Box<dyn Observer>>,
+) -> Gateway {
+    Gateway::new(
+        ledger,
+        Bus::unlogged(observers),
+        Meter::new(session.resolved.study.budget),
+        control,
+        None,
+        Vec::new(),
+    )
+}
+
+/// Scores prompts on audit examples under the rules of a run's audit; `None`
+/// after a second signal.
+pub(super) async fn score(
+    session: &Session,
+    gateway: &Gateway,
+    control: Control,
+    prompts: &[Prompt],
+    examples: &[Example],
+) -> Result<Option<Evaluation>, Failure> {
+    let evaluator = Evaluator {
+        task: session.built.task.as_ref(),
+        gateway,
+        model: &session.task_model.model,
+        calibration: session.resolved.study.search.calibration,
+        groups: &session.loaded.groups,
+        settle_on: Settling::of(&session.loaded.data),
+    };
+    tokio::spawn(pass_on(Signals::new(), control.clone(), None));
+    let scored = tokio::select! {
+        scored = evaluator.score(prompts, examples) => scored,
+        () = control.aborted() => {
+            note("aborted; everything paid for before is stored");
+            return Ok(None);
+        }
+    };
+    scored.map(Some).map_err(|stop| {
+        Failure::new(
+            Exit::of(&stop),
+            format!("{stop}\n  answers so far are stored; the same command goes on"),
+        )
+    })
+}
+
+/// What a reader has to know of the scores' calibration.
+pub(super) fn calibrated(session: &Session, evaluation: &Evaluation) -> Option<String> {
+    calibration::note(
+        session.resolved.study.search.calibration,
+        &evaluation.settled,
+        Learnt::Outside,
+        |id: PromptId| format!("{id:#}"),
+    )
+}
+
+/// Where the answers came from.
+pub(crate) fn origin(spent: Spend, sent: u64) -> String {
+    format!(
+        "{} sent to a model, {} answered from the store",
+        grouped(sent),
+        grouped(spent.calls.saturating_sub(sent))
+    )
+}

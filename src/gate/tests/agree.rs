@@ -1,0 +1,45 @@
+//! Test cases say what the exit code says.
+
+use super::*;
+
+/// Failures and errors, and what was skipped.
+fn counts(report: &Report) -> (usize, usize) {
+    let text = report.junit();
+    let document = roxmltree::Document::parse(&text).unwrap();
+    let count = |names: &[&str]| {
+        let all = document.descendants();
+        all.filter(|node| names.iter().any(|name| node.has_tag_name(*name)))
+            .count()
+    };
+    (count(&["failure", "error"]), count(&["skipped"]))
+}
+
+#[test]
+fn no_case_fails_where_the_exit_code_is_success() {
+    let every = [
+        report(Mode::Ship, demand(), 300, &[EQUAL, BETTER]),
+        report(Mode::Ship, demand(), 300, &[EQUAL, WORSE, BETTER]),
+        report(Mode::Ship, demand(), 300, &[EQUAL, EQUAL]),
+        report(Mode::Ship, demand(), 300, &[EQUAL, WORSE]),
+        report(Mode::Ship, demand(), 300, &[EQUAL]),
+        report(Mode::Guard, demand(), 300, &[EQUAL, EQUAL]),
+        report(Mode::Guard, demand(), 300, &[EQUAL, WORSE]),
+    ];
+    for report in every {
+        let (bad, _) = counts(&report);
+        let success = report.decision.exit() == Exit::Done;
+        assert_eq!(
+            bad == 0,
+            success,
+            "{:?}\n{}",
+            report.decision,
+            report.junit()
+        );
+    }
+
+    // A group of which nothing is known does not keep a guarded prompt back.
+    let mut holds = report(Mode::Guard, demand(), 300, &[EQUAL, EQUAL]);
+    holds.candidates[0].compared[1].difference = None;
+    assert_eq!(holds.decision.exit(), Exit::Done);
+    assert_eq!(counts(&holds), (0, 1), "{}", holds.junit());
+}

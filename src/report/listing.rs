@@ -1,0 +1,306 @@
+//! Runs as a table, a line each.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use shiftproof_search::event::{Contestant, Difference, Ending};
+use shiftproof_search::ledger::{RunRecord, RunStatus};
+use shiftproof_tasks::PromptId;
+
+use super::facts::machine;
+use super::{Summary, Tone, grouped, worst};
+
+/// One run.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Row {
+    /// Its name.
+    pub run: String,
+    /// Its study.
+    pub study: String,
+    /// Its random seed.
+    pub seed: u64,
+    /// When it began, in milliseconds since the Unix epoch.
+    pub started_ms: u64,
+    /// The same day, in UTC.
+    pub started: String,
+    /// The method; absent before the first event, as all below.
+    pub method: Option<String>,
+    /// The whole identity of the model that does the task.
+    pub task_model: Option<String>,
+    /// The selected prompt.
+    pub selected: Option<PromptId>,
+    /// Audited score of the worst target group.
+    pub worst: Worst,
+    /// How the selected prompt stands against the seed.
+    pub verdict: String,
+    /// Calls spent; of a run that came to its end.
+    pub calls: Option<u64>,
+    /// How it stands.
+    pub status: Status,
+    /// Why it stopped.
+    pub reason: Option<String>,
+    #[serde(skip)]
+    word: &'static str,
+}
+
+/// Audited scores of the worst target group.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Worst {
+    /// Of the seed prompt.
+    pub seed: Option<f64>,
+    /// Of the selected prompt.
+    pub selected: Option<f64>,
+    /// Selected − seed.
+    pub difference: Option<Difference>,
+}
+
+/// How a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Status {
+    /// All phases were done.
+    Finished,
+    /// It ended with the best so far.
+    BudgetExhausted,
+    /// It stopped and can be resumed.
+    Stopped,
+    /// Its process was killed; it can be resumed.
+    Killed,
+}
+
+impl Row {
+    /// The line of a run.
+    pub fn of(record: &RunRecord, summary: &Summary) -> Self {
+        let of = |contestant| worst(summary.audited(contestant)?)?.value;
+        let verdict = summary.verdict();
+        let started = summary.started.as_ref();
+        let (status, reason) = match &record.status {
+            RunStatus::Running => (Status::Killed, None),
+            RunStatus::Stopped(reason) => (Status::Stopped, Some(reason.clone())),
+            RunStatus::Finished if summary.ending == Some(Ending::BudgetExhausted) => {
+                (Status::BudgetExhausted, None)
+            }
+            RunStatus::Finished => (Status::Finished, None),
+        };
+        Self {
+            run: record.id.clone(),
+            study: record.study.clone(),
+            seed: record.seed,
+            started_ms: record.started_ms,
+            started: day(record.started_ms),
+            method: started.map(|started| started.method.clone()),
+            task_model: started.map(|started| started.task_model.clone()),
+            selected: summary.selected,
+            worst: Worst {
+                seed: of(Contestant::Seed),
+                selected: of(Contestant::Selected),
+                difference: summary.worst.clone(),
+            },
+            verdict: verdict.sentence.to_owned(),
+            calls: summary.spent.map(|spent| spent.calls),
+            status,
+            reason,
+            word: match verdict.tone {
+                _ if summary.worst.is_some() && summary.selected == summary.seed() => "seed stays",
+                Tone::Better => "better",
+                Tone::WithinChance => "within chance",
+                Tone::NotBetter => "not better",
+                Tone::Worse => "WORSE",
+                Tone::Open if summary.ending.is_some() => "no audit",
+                Tone::Open => "–",
+            },
+        }
+    }
+
+    /// What is said of a run that can go on, beneath its line.
+    fn remark(&self) -> Option<String> {
+        let how = match (self.status, &self.reason) {
+            (Status::Stopped, Some(reason)) => {
+                let reason = reason.lines().next().unwrap_or_default();
+                format!("stopped ({reason}), can be resumed")
+            }
+            (Status::Killed, _) => "killed, can be resumed".to_owned(),
+            _ => return None,
+        };
+        Some(format!("{how}: shiftproof optimize --resume {}", self.run))
+    }
+}
+
+impl Status {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::BudgetExhausted => "budget ran out",
+            Self::Stopped => "stopped",
+            Self::Killed => "killed",
+        }
+    }
+}
+
+/// Widest line, where names allow.
+const WIDTH: usize = 100;
+/// The column that gives way.
+const MODEL: usize = 3;
+
+/// The table for a terminal. A model's name gives way where the line would be too
+/// wide; a run's does not, for it is typed.
+pub(crate) fn table(rows: &[Row]) -> String {
+    if rows.is_empty() {
+        return "no runs yet\n".to_owned();
+    }
+    let points = |value: Option<f64>| {
+        value.map_or_else(|| "–".to_owned(), |value| format!("{:.1}", value * 100.0))
+    };
+    let mut cells = vec![
+        [
+            "run",
+            "started",
+            "method",
+            "model",
+            "worst target",
+            "verdict",
+            "calls",
+            "status",
+        ]
+        .map(str::to_owned),
+    ];
+    cells.extend(rows.iter().map(|row| {
+        let or = |text: &Option<String>| text.clone().unwrap_or_else(|| "–".to_owned());
+        [
+            row.run.clone(),
+            row.started.clone(),
+            or(&row.method),
+            row.task_model
+                .as_deref()
+                .map_or_else(|| "–".to_owned(), |model| name(&machine(model)).to_owned()),
+            match (row.worst.seed, row.worst.selected) {
+                (None, None) => "–".to_owned(),
+                (seed, selected) => format!("{} → {}", points(seed), points(selected)),
+            },
+            row.word.to_owned(),
+            row.calls.map_or_else(|| "–".to_owned(), grouped),
+            row.status.word().to_owned(),
+        ]
+    }));
+    let width = |column: usize| {
+        let widths = cells
+            .iter()
+            .map(|row: &[String; 8]| row[column].chars().count());
+        widths.max().unwrap_or(0)
+    };
+    let mut widths: Vec<usize> = (0..8).map(width).collect();
+    let others: usize = widths.iter().sum::<usize>() - widths[MODEL] + 2 * 7;
+    widths[MODEL] = widths[MODEL].min(WIDTH.saturating_sub(others).max(8));
+    let mut out = String::new();
+    for (number, row) in cells.iter().enumerate() {
+        let mut line = String::new();
+        for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
+            let mut cell = cell.clone();
+            if column == MODEL && cell.chars().count() > width {
+                cell = cell.chars().take(width - 1).chain(['…']).collect();
+            }
+            // Figures stand to the right.
+            let _ = match column {
+                6 => write!(line, "{cell:>width$}  "),
+                _ => write!(line, "{cell:width$}  "),
+            };
+        }
+        let _ = writeln!(out, "{}", line.trim_end());
+        let remark = number.checked_sub(1).and_then(|at| rows[at].remark());
+        if let Some(remark) = remark {
+            let _ = writeln!(out, "  {remark}");
+        }
+    }
+    out
+}
+
+/// A model's name without where it runs, for which a line has no room.
+fn name(machine: &str) -> &str {
+    machine.rsplit_once(" (").map_or(machine, |(name, _)| name)
+}
+
+/// `2026-01-31`, of milliseconds since the Unix epoch (Hinnant, "chrono-compatible
+/// low-level date algorithms").
+fn day(ms: u64) -> String {
+    let days = (ms / 86_400_000).cast_signed() + 719_468;
+    let era = days / 146_097;
+    let of_era = days % 146_097;
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    use shiftproof_search::event::Event;
+
+    use super::*;
+    use crate::report::fixture;
+
+    fn row(id: &str, status: RunStatus, events: &[Event]) -> Row {
+        let record = RunRecord {
+            id: id.into(),
+            study: "reviews".into(),
+            spec: String::new(),
+            seed: 1,
+            version: "0.1.0".into(),
+            started_ms: 1_709_164_800_000,
+            status,
+            kills: 0,
+            losses: Vec::new(),
+        };
+        Row::of(&record, &Summary::of(events))
+    }
+
+    #[test]
+    fn days_are_counted_with_leap_years() {
+        for (ms, date) in [
+            (0, "1970-01-01"),
+            (951_782_400_000, "2000-02-29"),
+            (1_709_164_799_999, "2024-02-28"),
+            (1_709_164_800_000, "2024-02-29"),
+            (4_107_542_400_000, "2100-03-01"),
+        ] {
+            assert_eq!(day(ms), date);
+        }
+    }
+
+    #[test]
+    fn runs_are_listed_with_what_came_of_them() {
+        let whole = fixture::events("gpo", 1, 0.1);
+        let mut short = fixture::events("ape-ut", 2, 0.02);
+        for event in &mut short {
+            if let Event::Started(started) = event {
+                started.task_model =
+                    "openai http://127.0.0.1:8080/v1 a-model-with-a-long-name scores".into();
+            }
+            if let Event::Finished { ending, .. } = event {
+                *ending = Ending::BudgetExhausted;
+            }
+        }
+        let rows = [
+            row("reviews-s1-1", RunStatus::Finished, &whole),
+            row("reviews-s2-1", RunStatus::Finished, &short),
+            row(
+                "reviews-s3-1",
+                RunStatus::Stopped("interrupted".into()),
+                &whole[..9],
+            ),
+            row("reviews-s4-1", RunStatus::Running, &[]),
+        ];
+        let table = table(&rows);
+        insta::assert_snapshot!(table);
+        assert!(
+            table.lines().all(|line| line.chars().count() <= WIDTH),
+            "{table}"
+        );
+        let json = serde_json::to_value(&rows).unwrap();
+        assert_eq!(json[1]["status"], "budget-exhausted");
+        assert_eq!(json[1]["worst"]["seed"], 0.6);
+        assert_eq!(json[2]["reason"], "interrupted");
+    }
+}

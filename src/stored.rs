@@ -1,0 +1,208 @@
+//! A stored run, found and read without opening the store: another process may
+//! hold it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use shiftproof_search::event::Event;
+use shiftproof_search::log;
+
+use crate::exit::Failure;
+use crate::live;
+use crate::report::{Named, Summary};
+use crate::study::Resolved;
+
+/// Name of the log in a run's folder.
+pub(crate) const LOG: &str = "events.jsonl";
+
+/// Runs named in a message at most.
+const SHOWN: usize = 20;
+
+/// The folder of a run: that of its name in the store, or the folder itself.
+pub(crate) fn folder(store: &Path, run: &str) -> Result<PathBuf, Failure> {
+    [store.join("runs").join(run), PathBuf::from(run)]
+        .into_iter()
+        .find(|folder| !run.is_empty() && folder.join(LOG).is_file())
+        .ok_or_else(|| unknown(store, run))
+}
+
+/// The folder of the latest run that is running, else of the latest.
+pub(crate) fn latest(store: &Path) -> Result<PathBuf, Failure> {
+    let found = by_age(store)
+        .into_iter()
+        .map(|(changed, folder)| (live::is_running(&folder), changed, folder));
+    let (_, _, folder) = found.max().ok_or_else(|| {
+        Failure::usage(format!(
+            "there is no run in {}; --store names another store",
+            store.display()
+        ))
+    })?;
+    Ok(folder)
+}
+
+/// What is said of a run that is not there.
+pub(crate) fn unknown(store: &Path, run: &str) -> Failure {
+    let mut known: Vec<String> = by_age(store)
+        .into_iter()
+        .rev()
+        .filter_map(|(_, folder)| Some(folder.file_name()?.to_str()?.to_owned()))
+        .collect();
+    let more = known.len().saturating_sub(SHOWN);
+    known.truncate(SHOWN);
+    let mut there = if known.is_empty() {
+        "there are none; --store names another store".to_owned()
+    } else {
+        known.join(", ")
+    };
+    if more > 0 {
+        let _ = write!(there, " and {more} more");
+    }
+    Failure::usage(format!(
+        "there is no run {run} in {}\n  runs there, the latest first: {there}",
+        store.display()
+    ))
+}
+
+/// The folders of all runs with the time they last changed, oldest first. One
+/// that has no log yet is found by its sign of life.
+fn by_age(store: &Path) -> Vec<(SystemTime, PathBuf)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(store.join("runs"))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let folder = entry.path();
+        let changed = [LOG, live::FILE]
+            .iter()
+            .filter_map(|name| fs::metadata(folder.join(name)).ok()?.modified().ok())
+            .max();
+        found.extend(changed.map(|changed| (changed, folder)));
+    }
+    found.sort();
+    found
+}
+
+/// The fold of a run's events so far.
+pub(crate) fn read(folder: &Path) -> Result<Named, Failure> {
+    let name = folder
+        .canonicalize()
+        .ok()
+        .and_then(|folder| Some(folder.file_name()?.to_string_lossy().into_owned()))
+        .unwrap_or_else(|| folder.display().to_string());
+    Ok(Named::new(name, Summary::of(&events(folder)?)))
+}
+
+/// A run's events so far.
+pub(crate) fn events(folder: &Path) -> Result<Vec<Event>, Failure> {
+    let lines = log::read(&folder.join(LOG)).map_err(|error| Failure::data(error.to_string()))?;
+    Ok(lines.into_iter().map(|line| line.event).collect())
+}
+
+/// The fold of a run's events without its answers, which are most of a log and
+/// no part of a summary's scores.
+pub(crate) fn brief(folder: &Path) -> Result<Summary, Failure> {
+    let path = folder.join(LOG);
+    let fail =
+        |error: std::io::Error| Failure::data(format!("cannot read {}: {error}", path.display()));
+    let mut summary = Summary::default();
+    let mut reader = BufReader::new(fs::File::open(&path).map_err(fail)?);
+    let mut text = String::new();
+    for number in 1.. {
+        text.clear();
+        reader.read_line(&mut text).map_err(fail)?;
+        if !text.ends_with('\n') {
+            break;
+        }
+        // A quotation mark within a text has a backslash before it, so this is
+        // the event's own type.
+        if ["answered", "inputs"]
+            .iter()
+            .any(|kind| text.contains(&format!("\"type\":\"{kind}\"")))
+        {
+            continue;
+        }
+        let line: log::Line = serde_json::from_str(&text).map_err(|error| {
+            Failure::data(format!(
+                "{}:{number}: not an event of this version ({error})",
+                path.display()
+            ))
+        })?;
+        summary.apply(&line.event);
+    }
+    Ok(summary)
+}
+
+/// The study a run began with; `None` for a run that kept none beside its log.
+pub(crate) fn study(folder: &Path) -> Result<Option<Resolved>, Failure> {
+    let path = folder.join("study.json");
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(Failure::data(format!(
+                "cannot read {}: {error}",
+                path.display()
+            )));
+        }
+    };
+    serde_json::from_str(&text).map(Some).map_err(|error| {
+        Failure::data(format!(
+            "{}:{}: not a study of this version ({error})",
+            path.display(),
+            error.line()
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn the_running_run_is_the_default() {
+        let store = tempfile::tempdir().unwrap();
+        let error = latest(store.path()).unwrap_err();
+        assert!(error.message.contains("--store"), "{}", error.message);
+        for name in ["a", "b", "c"] {
+            let folder = store.path().join("runs").join(name);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join(LOG), "").unwrap();
+        }
+        let running = store.path().join("runs/a");
+        let live = live::LiveFile::create(&running, 1).unwrap();
+        assert_eq!(latest(store.path()).unwrap(), running);
+        drop(live);
+        let named = folder(store.path(), "b").unwrap();
+        assert_eq!(named, store.path().join("runs/b"));
+        let by_path = named.display().to_string();
+        assert_eq!(folder(Path::new("none"), &by_path).unwrap(), named);
+        let error = folder(store.path(), "x").unwrap_err();
+        assert!(
+            error.message.contains("runs there, the latest first: "),
+            "{}",
+            error.message
+        );
+    }
+
+    #[test]
+    fn a_brief_reading_has_the_same_scores() {
+        let folder = tempfile::tempdir().unwrap();
+        let events = fixture::events("gpo", 1, 0.1);
+        let mut text = String::new();
+        let told = "{\"type\":\"inputs\",\"inputs\":[]}";
+        for (seq, event) in events.iter().enumerate() {
+            let event = serde_json::to_string(event).unwrap();
+            let _ = writeln!(text, "{{\"seq\":{seq},\"at_ms\":0,\"event\":{event}}}");
+            let _ = writeln!(text, "{{\"seq\":{seq},\"at_ms\":0,\"event\":{told}}}");
+        }
+        fs::write(folder.path().join(LOG), text + "{\"seq\":").unwrap();
+        let whole = serde_json::to_value(Summary::of(&events)).unwrap();
+        let brief = serde_json::to_value(brief(folder.path()).unwrap()).unwrap();
+        assert_eq!(brief, whole);
+    }
+}
