@@ -11,7 +11,7 @@ const GENRES: [&str; 3] = ["Crime", "Comedy", "Space"];
 /// Interactions of sixty viewers with nine films of each genre, and a study that
 /// ranks by a written list.
 fn study(desk: &Desk, server: &MockServer, task: &str) {
-    let mut rows = String::from("user,item,title,time,gender\n");
+    let mut rows = String::from("user,item,title,time,gender,genres\n");
     for user in 0..60_usize {
         let genre = GENRES[user % 3];
         let gender = ["F", "M"][user / 3 % 2];
@@ -19,7 +19,7 @@ fn study(desk: &Desk, server: &MockServer, task: &str) {
             let film = (user / 3 + step * 2) % 13;
             writeln!(
                 rows,
-                "u{user},{genre}{film},{genre} Story {film} (1990),{step},{gender}"
+                "u{user},{genre}{film},{genre} Story {film} (1990),{step},{gender},{genre}"
             )
             .unwrap();
         }
@@ -39,6 +39,7 @@ files = ["events.csv"]
 leaks = "allow"
 [data.interactions]
 user_attributes = ["gender"]
+item_attributes = ["genres"]
 examples = "listwise"
 shift = "gender"
 part = "both"
@@ -237,22 +238,21 @@ async fn lists_are_compared_with_and_without_an_attribute() {
 /// such. Asked again, nothing is sent.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dialogue_takes_its_calls() {
-    let talks = |seen: &Seen| {
+    // More tokens than the whole dialogue has words.
+    let said = |text: &str| Act::json(200, &completion(text, 2000));
+    let talks = move |seen: &Seen| {
         let text = seen.prompt();
         if text.contains("Write that instruction") {
-            return answer(
-                seen,
-                "Recommend what is most like the user's latest choices.",
-            );
+            return said("Recommend what is most like the user's latest choices.");
         }
         if !text.contains("needs new proposals") && !text.contains("need new proposals") {
             assert!(text.contains("The recommender proposes:\n1. "), "{text}");
             let proposed = text.split_once("1. ").map_or("", |(_, list)| list);
             let first = proposed.lines().next().unwrap_or_default();
-            return answer(seen, first);
+            return said(first);
         }
         let again = text.contains("Why did you recommend");
-        answer(seen, if again { "No." } else { "Yes." })
+        said(if again { "No." } else { "Yes." })
     };
     let (desk, server) = (Desk::new(), MockServer::start(talks).await);
     let task = "kind = \"chatrec\"\nproposed = 4\nplaces = 2\nmetric = \"hr@2\"";
@@ -351,4 +351,43 @@ async fn templates_are_groups_of_their_own() {
     let ended = desk.run(&["eval"]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.out.contains("M/held-out-2"), "{}", ended.out);
+}
+
+/// Answers in the store are scored by any metric without a call; what cannot tell
+/// right from wrong chooses no prompt.
+#[tokio::test(flavor = "multi_thread")]
+async fn stored_answers_are_scored_by_another_metric() {
+    let (desk, server) = (Desk::new(), MockServer::start(model).await);
+    study(
+        &desk,
+        &server,
+        "kind = \"llmrank\"\nprompt = \"List the candidates.\"",
+    );
+    let scores = async |metric: &str| {
+        let ended = desk.run(&["eval", "--json", "--metric", metric]).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let table: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+        assert_eq!(table["metric"], metric);
+        table["prompts"][0]["groups"][0].clone()
+    };
+    let ndcg = scores("ndcg@5").await;
+    let calls = server.calls();
+    let diversity = scores("diversity@5").await;
+    // Films of one genre are alike, and no list holds one genre only.
+    assert!(diversity["value"].as_f64().unwrap() > 0.0);
+    assert!(ndcg["low"].is_number() && diversity["low"].is_number());
+    let coverage = scores("coverage@8").await;
+    assert!(coverage["value"].as_f64().unwrap() > 0.9, "{coverage}");
+    assert!(coverage["low"].is_null());
+    assert_eq!(server.calls(), calls);
+    let shown = desk
+        .run(&["eval", "--metric", "coverage@8", "--quiet"])
+        .await;
+    assert!(shown.out.contains("F  "), "{}", shown.out);
+    let ended = desk.run(&["eval", "--metric", "diversty@5"]).await;
+    ended.expect(2, &["--metric", "did you mean \"diversity@10\"?"]);
+    desk.edit_study("[data]\n", "metric = \"coverage@5\"\n[data]\n");
+    let ended = desk.run(&["optimize"]).await;
+    ended.expect(2, &["coverage@5 describes lists", "eval"]);
+    assert_eq!(server.calls(), calls);
 }
