@@ -6,13 +6,11 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::ranking::{By, Ranker};
+use super::ranking::{self, Ranker};
 use super::{Declaration, Declared};
-use crate::parse::likelihood::Scoring;
 use crate::parse::{nearest, unparseable};
 use crate::problem::{DataError, Problem};
 use crate::rec::ground::Titles;
-use crate::rec::history::Telling;
 use crate::rec::{Catalogue, field, lists};
 use crate::{
     Answer, AnswerForm, Demonstration, Example, Finish, Fitting, Input, Label, Message, Metric,
@@ -106,14 +104,7 @@ impl Declared for BigRecSpec {
         study: &str,
         catalogue: Option<&Arc<Catalogue>>,
     ) -> Result<Declaration, DataError> {
-        let Some(catalogue) = catalogue else {
-            return Err(Problem::new(
-                "task.kind",
-                "bigrec grounds titles in a catalogue, and the data are no interactions",
-            )
-            .mend("name interactions in [data]")
-            .into());
-        };
+        let catalogue = ranking::required("bigrec grounds titles in a catalogue", catalogue)?;
         if let Gamma::Fixed(gamma) = self.gamma
             && (!gamma.is_finite() || gamma < 0.0)
         {
@@ -127,19 +118,12 @@ impl Declared for BigRecSpec {
             inject: self.inject,
             gamma: self.gamma,
             ranker: Ranker {
-                name: study.to_owned(),
-                prompt: self.prompt,
-                metric: self.metric,
-                by: By::List,
-                scoring: Scoring::default(),
-                telling: Telling::Sequential,
                 window: self.window,
                 chose: self.action,
                 user: self.user,
-                shown: false,
-                shuffles: 1,
                 lead: self.lead,
                 catalogue: Some(catalogue.clone()),
+                ..Ranker::new(study, self.prompt, self.metric)
             }
             .check()?,
             catalogue: catalogue.clone(),
@@ -249,9 +233,7 @@ impl Task for BigRec {
 
     fn render(&self, input: &Input) -> String {
         // The candidates are what the title is grounded in, not a choice shown.
-        let mut open = input.clone();
-        open.fields.remove(field::CANDIDATES);
-        self.ranker.render(&open)
+        self.ranker.render(&ranking::open(input))
     }
 
     fn calls(&self) -> usize {
@@ -259,11 +241,9 @@ impl Task for BigRec {
     }
 
     fn request(&self, prompt: &Prompt, input: &Input) -> Request {
-        let mut open = input.clone();
-        open.fields.remove(field::CANDIDATES);
         Request {
             answer: AnswerForm::Text { max_tokens: TITLE },
-            ..self.ranker.request(prompt, &open)
+            ..self.ranker.request(prompt, &ranking::open(input))
         }
     }
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::ranking::{By, Ranker, grounded};
+use super::ranking::{self, By, Ranker, grounded};
 use super::{Declaration, Declared};
 use crate::parse::{likelihood, parse, unparseable};
 use crate::problem::{DataError, Problem};
-use crate::rec::history::{Telling, numbered};
+use crate::rec::history::numbered;
 use crate::rec::{Catalogue, field};
 use crate::{
     Answer, AnswerForm, Demonstration, Example, Finish, Input, Label, Message, Metric, Outcome,
@@ -83,14 +83,7 @@ impl Declared for ChatRecSpec {
         study: &str,
         catalogue: Option<&Arc<Catalogue>>,
     ) -> Result<Declaration, DataError> {
-        let Some(catalogue) = catalogue else {
-            return Err(Problem::new(
-                "task.kind",
-                "chatrec asks a recommender, and the data are no interactions to learn one from",
-            )
-            .mend("name interactions in [data]")
-            .into());
-        };
+        let catalogue = ranking::required("chatrec learns a recommender from events", catalogue)?;
         if self.proposed == 0 || self.places == 0 || self.places > self.proposed {
             return Err(Problem::new(
                 "task.places",
@@ -109,19 +102,12 @@ impl Declared for ChatRecSpec {
         }
         let task = ChatRec {
             ranker: Ranker {
-                name: study.to_owned(),
-                prompt: self.prompt,
-                metric: self.metric,
                 by: self.answer,
-                scoring: likelihood::Scoring::default(),
-                telling: Telling::Sequential,
                 window: self.window,
                 chose: self.action,
                 user: self.user,
-                shown: false,
-                shuffles: 1,
-                lead: String::new(),
                 catalogue: Some(catalogue.clone()),
+                ..Ranker::new(study, self.prompt, self.metric)
             }
             .check()?,
             ask: self.ask,
@@ -236,9 +222,7 @@ impl Task for ChatRec {
 
     /// The user and the history; what the recommender chooses from is its own.
     fn render(&self, input: &Input) -> String {
-        let mut open = input.clone();
-        open.fields.remove(field::CANDIDATES);
-        self.ranker.render(&open)
+        self.ranker.render(&ranking::open(input))
     }
 
     /// Whether to ask the recommender, the choice, whether to ask again.

@@ -6,13 +6,11 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::ranking::{By, Ranker};
+use super::ranking::{self, Ranker};
 use super::{Declaration, Declared};
-use crate::parse::likelihood::Scoring;
 use crate::parse::unparseable;
 use crate::problem::{DataError, Problem};
 use crate::rec::bm25::Bm25;
-use crate::rec::history::Telling;
 use crate::rec::{Catalogue, field, lists};
 use crate::{
     Answer, AnswerForm, Demonstration, Example, Finish, Input, Label, Metric, Outcome, Prompt,
@@ -60,14 +58,7 @@ impl Declared for Gpt4RecSpec {
         study: &str,
         catalogue: Option<&Arc<Catalogue>>,
     ) -> Result<Declaration, DataError> {
-        let Some(catalogue) = catalogue else {
-            return Err(Problem::new(
-                "task.kind",
-                "gpt4rec searches a catalogue, and the data are no interactions",
-            )
-            .mend("name interactions in [data]")
-            .into());
-        };
+        let catalogue = ranking::required("gpt4rec searches a catalogue", catalogue)?;
         if self.queries == 0 || self.places == 0 {
             return Err(Problem::new("task", "queries and places must be 1 or more").into());
         }
@@ -80,19 +71,10 @@ impl Declared for Gpt4RecSpec {
             queries: self.queries,
             places: self.places,
             ranker: Ranker {
-                name: study.to_owned(),
-                prompt: self.prompt,
-                metric: self.metric,
-                by: By::List,
-                scoring: Scoring::default(),
-                telling: Telling::Sequential,
                 window: self.window,
                 chose: self.action,
-                user: false,
-                shown: false,
-                shuffles: 1,
-                lead: String::new(),
                 catalogue: Some(catalogue.clone()),
+                ..Ranker::new(study, self.prompt, self.metric)
             }
             .check()?,
             catalogue: catalogue.clone(),
@@ -109,15 +91,6 @@ struct Gpt4Rec {
     catalogue: Arc<Catalogue>,
 }
 
-impl Gpt4Rec {
-    /// The candidates left out: a search engine is asked for the catalogue.
-    fn open(input: &Input) -> Input {
-        let mut input = input.clone();
-        input.fields.remove(field::CANDIDATES);
-        input
-    }
-}
-
 impl Task for Gpt4Rec {
     fn name(&self) -> &str {
         self.ranker.name()
@@ -129,7 +102,7 @@ impl Task for Gpt4Rec {
 
     fn answer_form(&self, input: &Input) -> AnswerForm {
         AnswerForm::Ranking {
-            candidates: self.ranker.candidates(&Self::open(input)),
+            candidates: self.ranker.candidates(&ranking::open(input)),
         }
     }
 
@@ -138,7 +111,7 @@ impl Task for Gpt4Rec {
     }
 
     fn render(&self, input: &Input) -> String {
-        self.ranker.render(&Self::open(input))
+        self.ranker.render(&ranking::open(input))
     }
 
     fn request(&self, prompt: &Prompt, input: &Input) -> Request {
@@ -146,7 +119,7 @@ impl Task for Gpt4Rec {
             answer: AnswerForm::Text {
                 max_tokens: 16 * self.queries as u32,
             },
-            ..self.ranker.request(prompt, &Self::open(input))
+            ..self.ranker.request(prompt, &ranking::open(input))
         }
     }
 

@@ -6,12 +6,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::generated::{self, Generated};
-use super::ranking::{self, By, Ranker};
+use super::ranking::{self, Ranker};
 use super::{Declaration, Declared};
 use crate::Metric;
-use crate::parse::likelihood::Scoring;
 use crate::problem::DataError;
-use crate::rec::history::Telling;
 use crate::rec::{Catalogue, field};
 
 /// Options of `kind = "liu"`.
@@ -95,19 +93,11 @@ impl LiuSpec {
 
     fn ranker(self, study: &str, catalogue: Option<&Arc<Catalogue>>) -> Result<Ranker, DataError> {
         Ranker {
-            name: study.to_owned(),
-            prompt: self.seed(),
-            metric: self.metric.unwrap_or(Metric::Ndcg(10)),
-            by: By::List,
-            scoring: Scoring::default(),
-            telling: Telling::Sequential,
             window: self.window,
-            chose: self.action,
-            user: false,
             shown: self.form == Form::Direct,
-            shuffles: 1,
-            lead: String::new(),
             catalogue: catalogue.cloned(),
+            chose: self.action.clone(),
+            ..Ranker::new(study, self.seed(), self.metric.unwrap_or(Metric::Ndcg(10)))
         }
         .check()
     }

@@ -61,19 +61,15 @@ impl Declared for LmRecSpec {
         catalogue: Option<&Arc<Catalogue>>,
     ) -> Result<Declaration, DataError> {
         let ranker = Ranker {
-            name: study.to_owned(),
-            prompt: self.prompt,
-            metric: self.metric,
             by: By::Likelihood,
             scoring: self.scoring,
             telling: self.history,
             window: self.window,
             chose: self.action,
             user: self.user,
-            shown: false,
-            shuffles: 1,
             lead: self.lead,
             catalogue: catalogue.cloned(),
+            ..Ranker::new(study, self.prompt, self.metric)
         };
         Ok(Declaration::new(ranker.check()?, &[field::HISTORY]))
     }

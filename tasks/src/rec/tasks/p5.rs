@@ -16,7 +16,7 @@ use super::{Declaration, Declared};
 use crate::parse::likelihood::Scoring;
 use crate::parse::unparseable;
 use crate::problem::{DataError, Problem};
-use crate::rec::history::{Telling, numbered};
+use crate::rec::history::numbered;
 use crate::rec::{Catalogue, Grouping, Phrasings, field};
 use crate::{
     Answer, AnswerForm, Demonstration, Example, Input, Message, Metric, Outcome, Prompt, Reply,
@@ -145,19 +145,14 @@ impl P5Spec {
                     ranking::needs_catalogue("family", catalogue)?;
                 }
                 let ranker = Ranker {
-                    name: study.to_owned(),
-                    prompt: self.seed(),
-                    metric: self.metric.unwrap_or(Metric::Ndcg(10)),
                     by: self.answer,
                     scoring: self.scoring,
-                    telling: Telling::Sequential,
                     window: self.window,
                     chose: self.action.clone(),
-                    user: false,
                     shown: direct,
-                    shuffles: 1,
                     lead: self.lead.clone(),
                     catalogue: catalogue.cloned(),
+                    ..Ranker::new(study, self.seed(), self.metric.unwrap_or(Metric::Ndcg(10)))
                 };
                 let fields = [field::HISTORY, field::CANDIDATES];
                 let fields = names(&fields[..if direct { 2 } else { 1 }]);

@@ -92,6 +92,28 @@ pub(super) fn metric(
     }
 }
 
+/// The catalogue of a kind that cannot do without; `why` says what for.
+pub(super) fn required<'c>(
+    why: &str,
+    catalogue: Option<&'c Arc<Catalogue>>,
+) -> Result<&'c Arc<Catalogue>, DataError> {
+    catalogue.ok_or_else(|| {
+        Problem::new(
+            "task.kind",
+            format!("{why}, and the data are no interactions"),
+        )
+        .mend("name interactions in [data]")
+        .into()
+    })
+}
+
+/// The input without its candidates: what is asked about the whole catalogue.
+pub(super) fn open(input: &Input) -> Input {
+    let mut input = input.clone();
+    input.fields.remove(field::CANDIDATES);
+    input
+}
+
 /// Fails without a catalogue, which `task.OPTION = "sequential"` ranks.
 pub(super) fn needs_catalogue(
     option: &str,
@@ -111,6 +133,25 @@ pub(super) fn needs_catalogue(
 }
 
 impl Ranker {
+    /// A written list after a history told in order; what differs is set by name.
+    pub fn new(study: &str, prompt: String, metric: Metric) -> Self {
+        Self {
+            name: study.to_owned(),
+            prompt,
+            metric,
+            by: By::List,
+            scoring: likelihood::Scoring::default(),
+            telling: Telling::Sequential,
+            window: 10,
+            chose: "watched".to_owned(),
+            user: false,
+            shown: false,
+            shuffles: 1,
+            lead: String::new(),
+            catalogue: None,
+        }
+    }
+
     /// Fails on options that do not go together.
     pub fn check(mut self) -> Result<Self, DataError> {
         self.metric = metric(self.metric, self.catalogue.as_ref())?;
