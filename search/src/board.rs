@@ -320,13 +320,24 @@ impl Board {
         }
     }
 
-    /// A view of one candidate with its reading worked out once.
+    /// A view of one candidate with its reading worked out once, from all that is
+    /// known now.
     pub fn answers<'a>(&'a self, desk: Desk<'a>, candidate: CandidateIndex) -> Answers<'a> {
+        self.answers_as(desk, candidate, self.reading(desk, candidate))
+    }
+
+    /// A view of one candidate under a reading fixed elsewhere.
+    pub fn answers_as<'a>(
+        &'a self,
+        desk: Desk<'a>,
+        candidate: CandidateIndex,
+        reading: Reading,
+    ) -> Answers<'a> {
         Answers {
             board: self,
             task: desk.task,
             candidate,
-            reading: self.reading(desk, candidate),
+            reading,
         }
     }
 }
@@ -349,12 +360,6 @@ pub(crate) struct Answers<'a> {
 }
 
 impl<'a> Answers<'a> {
-    /// The same answers under a reading fixed elsewhere.
-    pub fn read_as(mut self, reading: Reading) -> Self {
-        self.reading = reading;
-        self
-    }
-
     fn asked(&self, input: InputIndex) -> Option<&'a Asked> {
         self.board.candidates[self.candidate].asked.get(&input)
     }

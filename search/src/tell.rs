@@ -34,7 +34,7 @@ pub(crate) fn answers(
     reading: Reading,
 ) -> Result<(), Stop> {
     let mut told = std::mem::take(&mut board.told);
-    let view = board.answers(desk, candidate).read_as(reading);
+    let view = board.answers_as(desk, candidate, reading);
     let events = told.news(board, desk, phase, candidate, &view, inputs);
     board.told = told;
     for event in &events {

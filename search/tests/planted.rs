@@ -1,7 +1,8 @@
 //! The loop on planted worlds: what is claimed of it must come out.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 use shiftproof_search::budget::{Limits, Meter, Price};
 use shiftproof_search::event::{Contestant, Event};
@@ -12,6 +13,7 @@ use shiftproof_search::log::Bus;
 use shiftproof_search::run::{Ended, Run};
 use shiftproof_search::simulate::{Planted, SOURCE, World};
 use shiftproof_search::spec::{Method, RuleName, SearchSpec};
+use shiftproof_tasks::{AnswerForm, Example, Fitting, Input, Prompt, Reply, Task};
 use tokio_util::sync::CancellationToken;
 
 struct Outcome {
@@ -25,6 +27,16 @@ async fn run(world: &World, spec: SearchSpec, seed: u64, limits: Limits) -> Outc
 }
 
 async fn try_run(
+    world: &World,
+    spec: SearchSpec,
+    seed: u64,
+    limits: Limits,
+) -> Result<Outcome, Stop> {
+    try_task(Arc::new(Planted), world, spec, seed, limits).await
+}
+
+async fn try_task(
+    task: Arc<dyn Task>,
     world: &World,
     spec: SearchSpec,
     seed: u64,
@@ -46,7 +58,7 @@ async fn try_run(
     let reads = data.reads.clone();
     let ended = Run {
         study: "planted".into(),
-        task: Arc::new(Planted),
+        task,
         data,
         groups,
         baselines: vec![],
@@ -235,7 +247,6 @@ async fn the_smallest_budget_is_the_least_that_works() {
 #[tokio::test]
 async fn answers_are_told_without_target_labels() {
     use shiftproof_search::event::{GroupRole, Phase, Verdict};
-    use std::collections::{BTreeMap, BTreeSet};
 
     let world = World::new(3, 0.1);
     let mut data_spec = spec(Method::Gpo);
@@ -322,4 +333,70 @@ async fn answers_are_told_without_target_labels() {
             "{group:?}"
         );
     }
+}
+
+/// The planted task with a setting to learn, which notes what it learns from.
+#[derive(Default)]
+struct Learning {
+    seen: Mutex<BTreeMap<String, Vec<f64>>>,
+}
+
+impl Task for Learning {
+    fn name(&self) -> &str {
+        Planted.name()
+    }
+
+    fn seed(&self) -> Prompt {
+        Planted.seed()
+    }
+
+    fn answer_form(&self, input: &Input) -> AnswerForm {
+        Planted.answer_form(input)
+    }
+
+    fn fitting(&self) -> Option<&dyn Fitting> {
+        Some(self)
+    }
+}
+
+impl Fitting for Learning {
+    fn fit(&self, graded: &[(&Example, &Reply)]) -> Option<Vec<f64>> {
+        let fit = vec![graded.len() as f64];
+        let mut seen = self.seen.lock().unwrap();
+        for (example, _) in graded {
+            seen.insert(example.input.id.clone(), fit.clone());
+        }
+        Some(fit)
+    }
+
+    /// A fit that was learnt is applied: without one every answer is withheld.
+    fn apply(&self, _: &Input, reply: Reply, fit: &[f64]) -> Reply {
+        assert!(fit[0] > 0.0, "learnt from nothing");
+        reply
+    }
+}
+
+/// What a task learns about reading replies it learns from source examples that
+/// no audit has, and never from votes.
+#[tokio::test]
+async fn readings_are_learnt_outside_the_audit() {
+    let world = World::new(2, 0.1);
+    let task = Arc::new(Learning::default());
+    let mut spec = spec(Method::Gpo);
+    spec.evaluations = 600;
+    let outcome = try_task(task.clone(), &world, spec, 1, Limits::default())
+        .await
+        .unwrap();
+    assert_eq!(outcome.target_labels_read, 0);
+    let (data, _) = world.data(120);
+    let source: BTreeSet<String> = data
+        .source
+        .validation
+        .iter()
+        .map(|example| example.input.id.clone())
+        .collect();
+    let seen = task.seen.lock().unwrap();
+    assert!(seen.len() > 20, "{}", seen.len());
+    let foreign: Vec<&String> = seen.keys().filter(|id| !source.contains(*id)).collect();
+    assert!(foreign.is_empty(), "{foreign:?}");
 }

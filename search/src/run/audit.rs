@@ -67,10 +67,7 @@ impl Course<'_> {
             (Contestant::Seed, self.seed),
             (Contestant::Selected, selected),
         ] {
-            let answers = self
-                .board
-                .answers(desk, candidate)
-                .read_as(reading(candidate));
+            let answers = self.board.answers_as(desk, candidate, reading(candidate));
             self.run.gateway.tell(&Event::Audited {
                 contestant,
                 groups: answers.group_scores(&inputs),
@@ -81,7 +78,7 @@ impl Course<'_> {
             if complete {
                 let voters: Vec<Answers<'_>> = ensemble
                     .iter()
-                    .map(|&c| self.board.answers(desk, c).read_as(reading(c)))
+                    .map(|&c| self.board.answers_as(desk, c, reading(c)))
                     .collect();
                 let outcomes = self.ensemble_outcomes(&voters, &inputs);
                 let groups = group_scores(&self.board, self.run.task.metric(), &outcomes);
@@ -101,7 +98,7 @@ impl Course<'_> {
                 reading(candidate),
             )?;
         }
-        let answers = |c: CandidateIndex| self.board.answers(desk, c).read_as(reading(c));
+        let answers = |c: CandidateIndex| self.board.answers_as(desk, c, reading(c));
         let compared = compare::audit(
             &self.board,
             &answers(self.seed),
