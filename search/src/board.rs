@@ -360,6 +360,11 @@ pub(crate) struct Answers<'a> {
 }
 
 impl<'a> Answers<'a> {
+    /// Whose answers these are.
+    pub fn candidate(&self) -> CandidateIndex {
+        self.candidate
+    }
+
     fn asked(&self, input: InputIndex) -> Option<&'a Asked> {
         self.board.candidates[self.candidate].asked.get(&input)
     }

@@ -17,6 +17,7 @@ pub(crate) fn audit(
     selected: &Answers<'_>,
     inputs: &[InputIndex],
 ) -> Option<(Vec<Difference>, Difference)> {
+    let same = seed.candidate() == selected.candidate();
     let mut sample = Sample::new(2, board.groups.len());
     let mut clusters: BTreeMap<String, u64> = BTreeMap::new();
     let value =
@@ -53,7 +54,16 @@ pub(crate) fn audit(
     };
     let replicates = paired_bootstrap(&sample, 0, Bootstrap::default(), worst)?;
     let row = |name: &str, difference: &stats::Difference, n| {
-        let interval = difference.interval(CONFIDENCE);
+        // A prompt differs from itself by nothing, for certain; the interval of a
+        // small sample would leave room for luck.
+        let interval = if same {
+            stats::Interval {
+                low: 0.0,
+                high: 0.0,
+            }
+        } else {
+            difference.interval(CONFIDENCE)
+        };
         Difference {
             group: name.to_owned(),
             value: difference.estimate,

@@ -20,6 +20,7 @@ use crate::gate::prompts::Named;
 use crate::kinds::Kinds;
 use crate::report::{BaselineScores, grouped, score_as, spread, spread_as, worst, write_baselines};
 use crate::session::Session;
+use crate::study::Study;
 use crate::words::flat;
 
 /// One prompt's scores.
@@ -49,14 +50,19 @@ struct Table {
     sent: u64,
 }
 
+/// Replaces the study's metric.
+fn score_by(metric: &str, study: &mut Study) -> Result<(), Failure> {
+    let metric: Metric = metric
+        .parse()
+        .map_err(|error| Failure::usage(format!("--metric: {error}")))?;
+    study.task.insert("metric".to_owned(), metric.name().into());
+    Ok(())
+}
+
 pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     let mut resolved = resolve(&args.study, Some(&args.budget))?;
     if let Some(metric) = &args.metric {
-        let metric: Metric = metric
-            .parse()
-            .map_err(|error| Failure::usage(format!("--metric: {error}")))?;
-        let task = &mut resolved.study.task;
-        task.insert("metric".to_owned(), metric.name().into());
+        score_by(metric, &mut resolved.study)?;
     }
     let ledger = open_ledger(&args.store.store)?;
     let mut progress = fetch_progress(args.talk.quiet);
