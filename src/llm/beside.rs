@@ -68,3 +68,56 @@ impl Llm for Beside {
         replies
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shiftproof_tasks::Message;
+
+    use super::*;
+
+    /// Answers with its own name.
+    struct Named(&'static str);
+
+    #[async_trait]
+    impl Llm for Named {
+        fn identity(&self) -> &str {
+            self.0
+        }
+
+        fn capabilities(&self) -> Capabilities {
+            Capabilities {
+                label_scores: self.0 == "embedder",
+                prefill: false,
+                batch: 1,
+                concurrency: 8,
+            }
+        }
+
+        async fn call(&self, _: &Call) -> Result<Reply, LlmError> {
+            Ok(Reply::text(self.0))
+        }
+    }
+
+    #[tokio::test]
+    async fn distances_are_asked_of_the_embedder_and_all_else_of_the_chat() {
+        let llm = Beside::new(Arc::new(Named("chat")), Arc::new(Named("embedder")));
+        assert_eq!(llm.identity(), "chat beside embedder");
+        assert!(!llm.capabilities().label_scores);
+        let call = |answer| {
+            let messages = vec![Message::user("Heat")];
+            Call::greedy(Request { messages, answer }, 1)
+        };
+        let text = call(AnswerForm::Text { max_tokens: 1 });
+        let near = call(AnswerForm::Nearest { candidates: vec![] });
+        let calls = [near.clone(), text.clone(), text.clone(), near.clone()];
+        let said: Vec<String> = llm
+            .call_batch(&calls)
+            .await
+            .into_iter()
+            .map(|reply| reply.unwrap().text)
+            .collect();
+        assert_eq!(said, ["embedder", "chat", "chat", "embedder"]);
+        assert_eq!(llm.call(&near).await.unwrap().text, "embedder");
+        assert_eq!(llm.call(&text).await.unwrap().text, "chat");
+    }
+}

@@ -245,14 +245,14 @@ async fn a_dialogue_takes_its_calls() {
         if text.contains("Write that instruction") {
             return said("Recommend what is most like the user's latest choices.");
         }
-        if !text.contains("needs new proposals") && !text.contains("need new proposals") {
+        if !text.contains("Answer proposals or explanation.") {
             assert!(text.contains("The recommender proposes:\n1. "), "{text}");
             let proposed = text.split_once("1. ").map_or("", |(_, list)| list);
             let first = proposed.lines().next().unwrap_or_default();
             return said(first);
         }
         let again = text.contains("Why did you recommend");
-        said(if again { "No." } else { "Yes." })
+        said(if again { "explanation" } else { "proposals" })
     };
     let (desk, server) = (Desk::new(), MockServer::start(talks).await);
     let task = "kind = \"chatrec\"\nproposed = 4\nplaces = 2\nmetric = \"hr@2\"";

@@ -65,11 +65,12 @@ impl Default for ChatRecSpec {
     }
 }
 
-/// Asked after each turn of the user.
-const ROUTE: &str = "Does the answer to this need new proposals from the recommender? Answer yes \
-                     or no.";
-const YES: &str = "yes";
-const NO: &str = "no";
+/// Asked after each turn of the user. Two nouns of one kind: asked for yes or no,
+/// a small model says no whatever the user wants.
+const ROUTE: &str = "What answers this: new proposals from the recommender, or an explanation? \
+                     Answer proposals or explanation.";
+const PROPOSALS: &str = "proposals";
+const EXPLANATION: &str = "explanation";
 /// What a dialogue comes to in which the recommender was not asked in time.
 const NOT_ASKED: &str = "the recommender was not asked for proposals";
 /// The same, asked when it need not be.
@@ -191,14 +192,14 @@ impl ChatRec {
 
     fn calls_recommender(reply: &Reply) -> Option<bool> {
         match parse(&routes(), reply) {
-            Answer::Class { label, .. } => Some(label == YES),
+            Answer::Class { label, .. } => Some(label == PROPOSALS),
             _ => None,
         }
     }
 }
 
 fn routes() -> AnswerForm {
-    AnswerForm::choice([YES, NO])
+    AnswerForm::choice([PROPOSALS, EXPLANATION])
 }
 
 impl Task for ChatRec {

@@ -315,7 +315,11 @@ fn chats(asks: [bool; 2]) -> impl Fn(&Request) -> Reply {
         match &request.answer {
             AnswerForm::Choice { .. } => {
                 let turn = usize::from(text.contains("Why did you"));
-                Reply::text(if asks[turn] { "Yes." } else { "No." })
+                Reply::text(if asks[turn] {
+                    "Proposals."
+                } else {
+                    "An explanation."
+                })
             }
             AnswerForm::Ranking { candidates } => {
                 assert!(text.contains(&candidates[0]));
