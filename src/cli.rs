@@ -4,6 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+mod decide;
+mod measure;
+
+pub use decide::{Colour, Diff, Gate};
+pub use measure::{Bench, BenchAction, BenchSelect};
+
 /// Prompts that hold when the data shifts.
 #[derive(Debug, Parser)]
 #[command(name = "shiftproof", version, about, after_help = crate::exit::HELP)]
@@ -203,154 +209,6 @@ pub struct Eval {
     /// Also write every grade to this folder, for `bench select`.
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
-}
-
-/// Decide about a prompt.
-#[derive(Debug, Args)]
-#[command(after_help = GATE_HELP)]
-pub struct Gate {
-    /// Which study.
-    #[command(flatten)]
-    pub study: StudyArgs,
-    /// What may be spent.
-    #[command(flatten)]
-    pub budget: BudgetArgs,
-    /// Where runs and replies are kept.
-    #[command(flatten)]
-    pub store: StoreArgs,
-    /// How much is said.
-    #[command(flatten)]
-    pub talk: Talk,
-    /// What is decided: ship (may a candidate replace the incumbent?) or guard
-    /// (does the prompt in use still hold?).
-    #[arg(long, value_enum, default_value_t = crate::gate::Mode::Ship)]
-    pub mode: crate::gate::Mode,
-    /// The incumbent is the prompt of this committed file instead of the
-    /// study's.
-    #[arg(long, value_name = "FILE")]
-    pub baseline: Option<PathBuf>,
-    /// A prompt to judge, as text or @FILE; may be repeated. With --baseline the
-    /// study's prompt where absent.
-    #[arg(long, short, value_name = "TEXT|@FILE")]
-    pub candidate: Vec<String>,
-    /// Judge the prompt that this stored run selected.
-    #[arg(long, value_name = "RUN")]
-    pub run: Option<String>,
-    /// Compare with the grades recorded in the baseline file, example by
-    /// example, instead of asking its prompt anew: shows what a changed model
-    /// did. The audit must be the recorded one.
-    #[arg(long, requires = "baseline")]
-    pub trust_baseline: bool,
-    /// Write the prompt that stands after the decision, with its scores, to this
-    /// file, for --baseline. Nothing is written when the exit code is 100.
-    #[arg(long, value_name = "FILE")]
-    pub write_baseline: Option<PathBuf>,
-    /// The robust score, over group means of equal weight.
-    #[arg(long, value_name = "NAME", default_value = "soft-min",
-          value_parser = clap::builder::PossibleValuesParser::new(
-              shiftproof_search::select::mean_names()))]
-    pub objective: String,
-    /// Loss a group may bear, in units of the score (0.02 is 2 points).
-    #[arg(long, value_name = "DELTA", default_value_t = 0.02, value_parser = share)]
-    pub tolerance: f64,
-    /// Chance of a wrong decision that is accepted.
-    #[arg(long, value_name = "ALPHA", default_value_t = 0.05, value_parser = chance)]
-    pub alpha: f64,
-    /// Exit with 100 unless the judged prompt's worst target group reaches this
-    /// score (0 to 1).
-    #[arg(long, value_name = "SCORE", value_parser = share)]
-    pub min_worst: Option<f64>,
-    /// Exit with 100 unless this group reaches this score; may be repeated.
-    #[arg(long, value_name = "NAME=SCORE", value_parser = floor)]
-    pub min_group: Vec<(String, f64)>,
-    /// Print JSON instead of text (docs/schema/gate.json).
-    #[arg(long)]
-    pub json: bool,
-    /// Also write the decision to these files; the ending says how (.txt, .json,
-    /// .md, .html, .xml with test cases, .sarif).
-    #[arg(long, short, value_name = "FILE")]
-    pub output: Vec<PathBuf>,
-}
-
-const GATE_HELP: &str = "\
-Modes:
-  ship   a candidate ships when its robust score is better than the incumbent's
-         and no group loses more than the tolerance, both beyond chance (paired
-         bootstrap of 10,000 replicates, Holm over groups and candidates).
-         0: it may replace the incumbent; 101: nothing is shown to be better;
-         100: every candidate is shown to be worse, or the winner is below a bar
-  guard  the prompt in use passes unless it is shown to be worse than the
-         baseline, overall or in a group, or is below a bar.
-         0: it holds; 100: it regressed or is below a bar
-
-Either way 2: command line, study or baseline file; 3: the budget ran out, no
-decision; 4: the model's service; 5: store or data; 130: interrupted. Replies
-paid for are kept: the same command goes on where it stopped.";
-
-/// A share, 0 to 1.
-fn share(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
-        _ => Err("a number from 0 to 1 is needed (0.02 is 2 points)".to_owned()),
-    }
-}
-
-/// A chance strictly between 0 and one half.
-fn chance(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(value) if value > 0.0 && value < 0.5 => Ok(value),
-        _ => Err("a number above 0 and below 0.5 is needed".to_owned()),
-    }
-}
-
-/// A group's bar.
-fn floor(text: &str) -> Result<(String, f64), String> {
-    let (name, score) = text
-        .rsplit_once('=')
-        .filter(|(name, _)| !name.is_empty())
-        .ok_or("NAME=SCORE is needed, as in films=0.8")?;
-    Ok((name.to_owned(), share(score)?))
-}
-
-/// Show two prompts.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-A and B: text, @FILE, or the name of a stored run (its selected prompt). With
---run also: seed, selected, or the first digits of a candidate's id.")]
-pub struct Diff {
-    /// The prompt before.
-    pub a: String,
-    /// The prompt after.
-    pub b: String,
-    /// Score both on this study's audit; stored answers cost nothing.
-    #[arg(long, value_name = "STUDY.toml", conflicts_with = "run")]
-    pub study: Option<PathBuf>,
-    /// Take candidates and scores from this stored run; nothing is asked.
-    #[arg(long, value_name = "RUN")]
-    pub run: Option<String>,
-    /// What may be spent with --study.
-    #[command(flatten)]
-    pub budget: BudgetArgs,
-    /// Where runs and replies are kept.
-    #[command(flatten)]
-    pub store: StoreArgs,
-    /// Print JSON instead of text.
-    #[arg(long, conflicts_with = "color")]
-    pub json: bool,
-    /// Colour: auto asks the terminal and `NO_COLOR`.
-    #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
-    pub color: Colour,
-}
-
-/// When colour is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Colour {
-    /// On a terminal, unless `NO_COLOR` is set.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
 }
 
 /// Print the plan.
@@ -573,75 +431,4 @@ pub enum AssetsAction {
         /// Its name.
         name: String,
     },
-}
-
-/// Measure parts of the program.
-#[derive(Debug, Args)]
-pub struct Bench {
-    /// What to measure.
-    #[command(subcommand)]
-    pub action: BenchAction,
-}
-
-/// What to measure.
-#[derive(Debug, Subcommand)]
-pub enum BenchAction {
-    /// Replay selection rules: how far is each rule's pick from the best prompt
-    /// of the target groups, for how many evaluations?
-    Select(BenchSelect),
-}
-
-/// Which outcomes, rules and budgets.
-#[derive(Debug, Args)]
-pub struct BenchSelect {
-    /// Folders of recorded outcomes (docs/selection.md tells their format).
-    #[arg(value_name = "DIR")]
-    pub folders: Vec<PathBuf>,
-    /// Also replay what this run graded; repeatable.
-    #[arg(long = "run", value_name = "RUN")]
-    pub runs: Vec<String>,
-    /// Where runs are kept.
-    #[command(flatten)]
-    pub store: StoreArgs,
-    /// Also replay this many planted worlds of each family.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub planted: u64,
-    /// Rules; the others are held against the first. A name that ends in +
-    /// may also buy outcomes on the labelled target examples.
-    #[arg(
-        long,
-        value_name = "RULE,…",
-        value_delimiter = ',',
-        default_value = "halving,uniform,racing,triple-cr,posterior,posterior+"
-    )]
-    pub rules: Vec<String>,
-    /// Evaluations to spend; "all" for all there are.
-    #[arg(
-        long,
-        value_name = "N,…",
-        value_delimiter = ',',
-        default_value = "50,200,1000,5000,all"
-    )]
-    pub budgets: Vec<String>,
-    /// Labelled target examples, over all target groups alike.
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    pub labelled: usize,
-    /// Repeats per setting.
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub repeats: usize,
-    /// Seed of splits, orders and rules.
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
-    /// Keep settings whose name holds this text; repeatable.
-    #[arg(long, value_name = "TEXT")]
-    pub filter: Vec<String>,
-    /// Also print every setting.
-    #[arg(long)]
-    pub detail: bool,
-    /// Print JSON instead of tables.
-    #[arg(long)]
-    pub json: bool,
-    /// Also write JSON to these files.
-    #[arg(long, short, value_name = "FILE")]
-    pub output: Vec<PathBuf>,
 }
