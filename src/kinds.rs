@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use shiftproof_tasks::Task;
 use shiftproof_tasks::rec::tasks::{self, Declaration, Declared, Visitor};
 use shiftproof_tasks::rec::{Catalogue, Phrasings};
+use shiftproof_tasks::{Task, closest};
 
 use crate::exit::Failure;
 use crate::study::explain;
@@ -103,8 +103,11 @@ impl Kinds {
                 .copied()
                 .chain(self.plugged.keys().map(String::as_str))
                 .collect();
+            let meant = closest(kind, known.iter().copied())
+                .map(|meant| format!("; did you mean {meant:?}?"))
+                .unwrap_or_default();
             return Err(Failure::usage(format!(
-                "{place}: task.kind is {kind:?}; there is {}",
+                "{place}: task.kind is {kind:?}; there is {}{meant}",
                 known.join(", ")
             )));
         };

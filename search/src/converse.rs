@@ -12,8 +12,9 @@ pub(crate) type Case<'a> = (&'a Prompt, &'a Input);
 
 /// Evaluates every case; one result each, in their order. All cases take their
 /// first turn before any takes its second, so a batch stays a batch. A later
-/// turn that is refused or not affordable decides the whole evaluation; what was
-/// paid for before it stays in the ledger.
+/// turn that is refused or not affordable decides the whole evaluation, and no
+/// case behind one that was not affordable counts; what was paid for stays in the
+/// ledger.
 pub(crate) async fn evaluate(
     task: &dyn Task,
     gateway: &Gateway,
@@ -50,6 +51,14 @@ pub(crate) async fn evaluate(
                 over[at] = Asked::Reply(task.conclude(input, std::mem::take(so_far)));
             }
         }
+    }
+    // Turns that go wrong end early, so where the budget ends among later turns a
+    // choice of the cases that did finish would be a choice of failures. The cases
+    // before the first that was cut off are all there, whatever they came to.
+    if task.calls() > 1
+        && let Some(cut) = over.iter().position(|asked| *asked == Asked::Unaffordable)
+    {
+        over[cut..].fill(Asked::Unaffordable);
     }
     Ok(over)
 }
@@ -210,10 +219,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_turn_beyond_the_budget_leaves_the_case_open() {
-        let inputs = [input("a", "1", "x"), input("b", "1", "x y z w v u")];
-        let (asked, calls) = asked(&inputs, Some(3)).await;
+        let inputs = [
+            input("a", "1", "x"),
+            input("b", "1", "x y z w v u"),
+            input("c", "0", "x y z w v"),
+        ];
+        let (asked, calls) = asked(&inputs, Some(4)).await;
         assert_eq!(asked[0], Asked::Reply(Reply::text("5 6")));
-        assert_eq!(asked[1], Asked::Unaffordable);
-        assert_eq!(calls, 3);
+        // The third ended at its first turn, and counts no more than the second.
+        assert_eq!(asked[1..], [Asked::Unaffordable, Asked::Unaffordable]);
+        assert_eq!(calls, 4);
     }
 }

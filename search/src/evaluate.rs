@@ -47,6 +47,9 @@ pub struct Evaluation {
     pub clusters: Vec<u64>,
     /// What each prompt's calibration rests on; empty where none is asked for.
     pub settled: Vec<Settled>,
+    /// Per prompt: what the task [learnt](shiftproof_tasks::Fitting) about reading
+    /// its replies, in words; `None` where the task learns nothing.
+    pub readings: Vec<Option<String>>,
     /// Whether the budget sufficed.
     pub complete: bool,
 }
@@ -181,11 +184,18 @@ impl Evaluator<'_> {
                 .map(|&c| board.settled(calibration, c))
                 .collect(),
         };
+        let place = |prompt: &Prompt| {
+            let at = board.candidates.iter().position(|c| c.id == prompt.id());
+            at.expect("every prompt was entered")
+        };
+        let tell = |prompt: &Prompt| {
+            let fit = fixed[place(prompt)].fit.as_deref();
+            Some(self.task.fitting()?.tell(fit))
+        };
         let views: Vec<Answers<'_>> = prompts
             .iter()
             .map(|prompt| {
-                let at = board.candidates.iter().position(|c| c.id == prompt.id());
-                let at = at.expect("every prompt was entered");
+                let at = place(prompt);
                 if batch || learns {
                     board.answers_as(desk, at, fixed[at].clone())
                 } else {
@@ -207,6 +217,7 @@ impl Evaluator<'_> {
             groups: inputs.iter().map(|&input| board.group_of(input)).collect(),
             clusters: board.clusters(&inputs),
             settled,
+            readings: prompts.iter().map(tell).collect(),
             complete,
         })
     }

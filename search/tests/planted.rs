@@ -369,6 +369,10 @@ impl Fitting for Learning {
         Some(fit)
     }
 
+    fn tell(&self, _: Option<&[f64]>) -> String {
+        String::new()
+    }
+
     /// A fit that was learnt is applied: without one every answer is withheld.
     fn apply(&self, _: &Input, reply: Reply, fit: &[f64]) -> Reply {
         assert!(fit[0] > 0.0, "learnt from nothing");

@@ -4,9 +4,9 @@ use serde::Serialize;
 use shiftproof_search::Call;
 use shiftproof_search::budget::{Limits, Spend};
 use shiftproof_search::plan::PhasePlan;
-use shiftproof_tasks::{Input, Message, Request};
+use shiftproof_tasks::{AnswerForm, Input, Message, Prompt, Reply, Request, Task};
 
-use super::{fetch_progress, print, resolve, to_json};
+use super::{fetch_progress, judging, print, resolve, to_json};
 use crate::cli;
 use crate::exit::{Exit, Failure};
 use crate::kinds::Kinds;
@@ -49,6 +49,7 @@ pub(super) async fn run(args: &cli::Estimate, kinds: &Kinds) -> Result<Exit, Fai
     let limits = resolved.study.budget;
     let mut progress = fetch_progress(false);
     let session = Session::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
+    judging(&session, &args.study.study)?;
     let plan = estimate(&session);
     if args.json {
         print(&to_json(&plan)?)?;
@@ -79,7 +80,7 @@ fn text(plan: &Plan, limits: Limits) -> String {
     }
     let _ = writeln!(
         out,
-        "\nAt most {} calls, about {} tokens, ${:.4}. Equal requests and stored answers cost nothing.",
+        "\nAt most {} calls, about {} tokens, ${:.4}. Equal requests cost nothing; stored answers count, and are not sent.",
         grouped(plan.calls),
         grouped(plan.tokens),
         plan.usd
@@ -163,6 +164,38 @@ fn estimate(session: &Session) -> Plan {
     }
 }
 
+/// The calls of one evaluation in which every reply is the first that is asked
+/// for: all labels, titles and turns have about the length they will have.
+fn rehearsed(task: &dyn Task, prompt: &Prompt, input: &Input) -> Vec<Call> {
+    let mut replies = Vec::new();
+    let mut calls = Vec::new();
+    let mut next = Some(task.request(prompt, input));
+    while let Some(request) = next {
+        let (reply, written) = match &request.answer {
+            AnswerForm::Choice { labels } => (labels.first().cloned().unwrap_or_default(), 1),
+            AnswerForm::Number { min, .. } => (min.to_string(), 2),
+            AnswerForm::Ranking { candidates } => {
+                let list = candidates.join("\n");
+                let tokens = list.len() / 3;
+                (list, tokens)
+            }
+            AnswerForm::Likelihood { candidates, .. } => (candidates.join("\n"), 0),
+            AnswerForm::Nearest { .. } => (String::new(), 0),
+            AnswerForm::Text { max_tokens } => {
+                let answers = task.answer_form(input);
+                let first = answers.candidates().and_then(<[String]>::first);
+                (first.cloned().unwrap_or_default(), *max_tokens as usize / 2)
+            }
+        };
+        calls.push(Call::greedy(request, written as u32));
+        replies.push(Reply::text(reply));
+        next = (replies.len() < task.calls())
+            .then(|| task.next(prompt, input, &replies))
+            .flatten();
+    }
+    calls
+}
+
 /// What an evaluation and a proposal cost, about.
 fn prices(session: &Session) -> (Spend, Spend) {
     let task = session.built.task.as_ref();
@@ -181,11 +214,10 @@ fn prices(session: &Session) -> (Spend, Spend) {
         .chain(data.audit.inputs())
         .collect();
     let seed = task.seed();
-    let evaluation = mean(
-        inputs
-            .iter()
-            .map(|input| task_model.worst_case(&Call::greedy(task.request(&seed, input), 1))),
-    );
+    let calls = inputs
+        .iter()
+        .flat_map(|input| rehearsed(task, &seed, input));
+    let evaluation = mean(calls.map(|call| task_model.worst_case(&call)));
     let spec = &session.resolved.study.search;
     let mut shots = String::new();
     for example in data
@@ -204,7 +236,7 @@ fn prices(session: &Session) -> (Spend, Spend) {
     let meta = Call::greedy(
         Request {
             messages: vec![Message::user(shots)],
-            answer: shiftproof_tasks::AnswerForm::Text { max_tokens: 60 },
+            answer: AnswerForm::Text { max_tokens: 60 },
         },
         60,
     );

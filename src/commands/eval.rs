@@ -18,7 +18,9 @@ use crate::exit::{Exit, Failure};
 use crate::gate::openings::{self, Opening};
 use crate::gate::prompts::Named;
 use crate::kinds::Kinds;
-use crate::report::{BaselineScores, grouped, score_as, spread, spread_as, worst, write_baselines};
+use crate::report::{
+    BaselineScores, grouped, machine, score_as, spread, spread_as, worst, write_baselines,
+};
 use crate::session::Session;
 use crate::study::Study;
 use crate::words::flat;
@@ -36,6 +38,8 @@ struct Row {
 struct Table {
     study: String,
     metric: String,
+    /// The model's name for people.
+    model: String,
     prompts: Vec<Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     baselines: Vec<BaselineScores>,
@@ -113,6 +117,7 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     opening.record(&args.store.store, "shown")?;
     let notes = score::calibrated(&session, &evaluation)
         .into_iter()
+        .chain(score::readings(&prompts, &evaluation))
         .collect();
     if let Some(folder) = &args.record {
         record(&session, &prompts, &evaluation, folder)?;
@@ -130,6 +135,7 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     let table = Table {
         study: study.name.clone(),
         metric: session.built.task.metric().name(),
+        model: machine(session.task_model.model.llm.identity()),
         prompts: rows.collect(),
         baselines: baselines.filter(|row| !row.groups.is_empty()).collect(),
         fairness,
@@ -146,18 +152,29 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
         note("the budget ran out before every prompt was scored on every example");
         return Ok(Exit::Budget);
     }
-    let below = args.min_worst.is_some_and(|bar| {
-        table.prompts.iter().any(|row| {
-            worst(&row.groups)
-                .and_then(|group| group.value)
-                .is_none_or(|v| v < bar)
-        })
-    });
-    if below {
-        note("a prompt's worst target group is below --min-worst");
+    if let Some(below) = args.min_worst.and_then(|bar| below(&table, bar)) {
+        note(&below);
         return Ok(Exit::Below);
     }
     Ok(Exit::Done)
+}
+
+/// Which prompt's worst target group is below the bar, if any is.
+fn below(table: &Table, bar: f64) -> Option<String> {
+    let row = |row: &Row| {
+        let worst = worst(&row.groups);
+        let value = worst.and_then(|group| group.value);
+        value.is_none_or(|value| value < bar).then(|| {
+            let group = worst.map_or("no group", |group| group.group.as_str());
+            let value = value.map_or("no score".to_owned(), |v| format!("{:.1}", v * 100.0));
+            format!(
+                "prompt {:#}: {group}, its worst target group, has {value}, below --min-worst {}",
+                row.prompt.id(),
+                bar * 100.0
+            )
+        })
+    };
+    table.prompts.iter().find_map(row)
 }
 
 /// Writes the grades down for [`bench`](super::bench).
@@ -249,7 +266,7 @@ fn write_fairness(table: &Table, out: &mut String) {
 }
 
 fn text(table: &Table) -> String {
-    let mut out = String::new();
+    let mut out = format!("{} · {} · {}\n", table.study, table.metric, table.model);
     for (index, row) in table.prompts.iter().enumerate() {
         let name = if index == 0 { "seed" } else { "prompt" };
         let _ = writeln!(

@@ -101,6 +101,13 @@ pub(super) fn calibrated(session: &Session, evaluation: &Evaluation) -> Option<S
     )
 }
 
+/// What the task learnt about reading each prompt's replies.
+pub(super) fn readings(prompts: &[Prompt], evaluation: &Evaluation) -> Vec<String> {
+    let told = evaluation.readings.iter().zip(prompts);
+    told.filter_map(|(told, prompt)| Some(format!("{:#}: {}.", prompt.id(), told.as_ref()?)))
+        .collect()
+}
+
 /// Where the answers came from.
 pub(crate) fn origin(spent: Spend, sent: u64) -> String {
     format!(

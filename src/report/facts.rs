@@ -118,6 +118,8 @@ pub(crate) fn lineage(summary: &Summary) -> Vec<Ancestor<'_>> {
 
 /// A model's name for people; its whole identity is for keys, JSON and facts.
 pub(crate) fn machine(identity: &str) -> String {
+    // What stands beside a model only lends it embeddings.
+    let identity = identity.split(" beside ").next().unwrap_or(identity);
     if let Some(rest) = identity.strip_prefix("embedded:") {
         let (name, hash) = rest.split_once("/blake3:").unwrap_or((rest, ""));
         let name = if hash.starts_with(SMOLLM2_BLAKE3) {

@@ -68,6 +68,9 @@ pub(crate) enum Status {
     Killed,
 }
 
+/// How a run that its own budget stopped tells why (`Stop::Budget`).
+const BUDGET: &str = "the budget is exhausted";
+
 impl Row {
     /// The line of a run.
     pub fn of(record: &RunRecord, summary: &Summary) -> Self {
@@ -115,6 +118,14 @@ impl Row {
     /// What is said of a run that can go on, beneath its line.
     fn remark(&self) -> Option<String> {
         let how = match (self.status, &self.reason) {
+            // The limits of a run are part of it.
+            (Status::Stopped, Some(reason)) if reason.starts_with(BUDGET) => {
+                let reason = reason.lines().next().unwrap_or_default();
+                return Some(format!(
+                    "stopped ({reason}): start a new run with a larger budget; `shiftproof estimate` \
+                     tells the smallest"
+                ));
+            }
             (Status::Stopped, Some(reason)) => {
                 let reason = reason.lines().next().unwrap_or_default();
                 format!("stopped ({reason}), can be resumed")

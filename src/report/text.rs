@@ -298,6 +298,8 @@ pub(crate) fn score(group: &GroupScore) -> String {
                 high * 100.0
             )
         }
+        // Different items counted: no resampling tells how sure that is.
+        (Some(value), ..) => format!("{:.1}", value * 100.0),
         _ => "undefined".into(),
     }
 }

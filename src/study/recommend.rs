@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use shiftproof_tasks::rec::{Layout, Prepared, RecSpec};
+use shiftproof_tasks::rec::{Layout, Prepared, RecSpec, field};
 use shiftproof_tasks::{Answer, Columns, Example, Label, Task};
 
 use super::DataSpec;
@@ -114,9 +114,27 @@ pub(super) fn fit(
             .first()
             .map(|example| example.input.fields.keys().map(String::as_str).collect())
             .unwrap_or_default();
+        let other = match field.as_str() {
+            field::ITEM | field::ITEM_TEXT => Some("pointwise"),
+            field::CANDIDATES | field::CANDIDATES_TEXT => Some("listwise"),
+            _ => None,
+        };
+        let mend = other
+            .map(|form| format!("; set data.interactions.examples = {form:?}"))
+            .unwrap_or_default();
         return Err(Failure::usage(format!(
-            "no example has the field {field:?}; these examples have: {}",
+            "no example has the field {field:?}; these examples have: {}{mend}",
             known.join(", ")
+        )));
+    }
+    if let Some(example) = examples.first()
+        && task.answer_form(&example.input).candidates().is_some()
+        && !matches!(example.label, Label::Relevant(_))
+    {
+        return Err(Failure::usage(format!(
+            "the task {:?} ranks items, and these examples ask about one item each: set \
+             data.interactions.examples = \"listwise\"",
+            task.name()
         )));
     }
     for label in

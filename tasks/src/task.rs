@@ -134,4 +134,6 @@ pub trait Fitting {
     fn fit(&self, graded: &[(&Example, &Reply)]) -> Option<Vec<f64>>;
     /// The reply as it is read under what [`fit`](Fitting::fit) found.
     fn apply(&self, input: &Input, reply: Reply, fit: &[f64]) -> Reply;
+    /// What was learnt, or why nothing was, in words for a person.
+    fn tell(&self, fit: Option<&[f64]>) -> String;
 }

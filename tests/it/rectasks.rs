@@ -181,7 +181,8 @@ async fn options_of_tasks_are_checked() {
     );
     study(&desk, &server, "kind = \"llmrnk\"");
     let ended = desk.run(&["eval"]).await;
-    ended.expect(2, &["task.kind is \"llmrnk\"", "llmrank", "tallrec"]);
+    let meant = "did you mean \"llmrank\"?";
+    ended.expect(2, &["task.kind is \"llmrnk\"", "tallrec", meant]);
     assert_eq!(server.calls(), 0);
 }
 

@@ -74,7 +74,9 @@ impl Course<'_> {
             })?;
         }
         if complete && !ensemble.is_empty() {
-            complete &= self.board.ask(desk, ensemble, &inputs).await?;
+            // Half an ensemble is told to nobody: no call for it then.
+            complete = self.affords(ensemble, selected, inputs.len())
+                && self.board.ask(desk, ensemble, &inputs).await?;
             if complete {
                 let voters: Vec<Answers<'_>> = ensemble
                     .iter()
@@ -109,6 +111,24 @@ impl Course<'_> {
             self.run.gateway.tell(&Event::Compared { groups, worst })?;
         }
         Ok(complete)
+    }
+
+    /// Whether the limit on calls has room for the ensemble's members that are not
+    /// audited by themselves.
+    fn affords(
+        &self,
+        ensemble: &[CandidateIndex],
+        selected: CandidateIndex,
+        inputs: usize,
+    ) -> bool {
+        let further = ensemble
+            .iter()
+            .filter(|&&member| member != self.seed && member != selected)
+            .count();
+        let calls = (further * inputs * self.run.task.calls()) as u64;
+        let gateway = self.run.gateway;
+        let room = |limit: u64| calls <= limit.saturating_sub(gateway.spent().calls);
+        gateway.limits().calls.is_none_or(room)
     }
 
     /// Grades what the voters' answers come to.

@@ -355,6 +355,16 @@ impl Fitting for BigRec {
         (examples >= LEAST).then(|| vec![GRID[best]])
     }
 
+    fn tell(&self, fit: Option<&[f64]>) -> String {
+        match fit {
+            Some([gamma]) => format!("task.gamma = {gamma}, learnt from labelled source examples"),
+            _ => format!(
+                "task.gamma = 0, for fewer than {LEAST} labelled source examples \
+                 (groups.validation) tell of another"
+            ),
+        }
+    }
+
     fn apply(&self, input: &Input, mut reply: Reply, fit: &[f64]) -> Reply {
         if let (Some(distances), [gamma]) = (&mut reply.distances, fit) {
             let candidates = self.ranker.candidates(input);

@@ -178,7 +178,7 @@ impl Ranker {
         }
         if self.window == 0 {
             return Err(Problem::new("task.window", "shows nothing of any history")
-                .mend("use 1 or more, or history = \"none\"")
+                .mend("use 1 or more")
                 .into());
         }
         Ok(self)
