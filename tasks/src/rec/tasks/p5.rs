@@ -19,8 +19,8 @@ use crate::problem::{DataError, Problem};
 use crate::rec::history::numbered;
 use crate::rec::{Catalogue, Grouping, Phrasings, field};
 use crate::{
-    Answer, AnswerForm, Demonstration, Example, Input, Message, Metric, Outcome, Prompt, Reply,
-    Request, Task, Template, render,
+    Answer, AnswerForm, Demonstration, Example, Input, Label, Message, Metric, Outcome, Prompt,
+    Reply, Request, Task, Template, render,
 };
 
 mod wordings;
@@ -393,6 +393,10 @@ impl Task for P5 {
             Ok(_) => self.reader().parse(input, reply),
             Err(reason) => unparseable(&reason),
         }
+    }
+
+    fn grade(&self, answer: &Answer, label: &Label) -> Outcome {
+        self.reader().grade(answer, label)
     }
 
     fn score(&self, example: &Example, reply: &Reply) -> Outcome {

@@ -323,3 +323,18 @@ fn wrong_options_are_named() {
         assert!(error.contains(piece), "{error}");
     }
 }
+
+/// A method without a model is graded as the model is, by metrics of lists too.
+#[test]
+fn lists_are_graded_by_what_the_items_are() {
+    let options = serde_json::json!({ "family": "sequential", "metric": "diversity@2" });
+    let task = declared(options).task;
+    let label = Label::Relevant(vec!["Film 0 (1990)".into()]);
+    let grade = |titles: [&str; 2]| {
+        let answer = Answer::Ranking(titles.map(str::to_owned).to_vec());
+        task.grade(&answer, &label).value()
+    };
+    // Even films are crime, odd ones comedy.
+    assert_eq!(grade(["Film 0 (1990)", "Film 2 (1990)"]), Some(0.0));
+    assert_eq!(grade(["Film 0 (1990)", "Film 3 (1990)"]), Some(1.0));
+}
