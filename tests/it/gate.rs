@@ -1,9 +1,7 @@
 //! `gate` and `diff` as a workflow meets them: every exit code, every form.
 
-use std::fmt::Write as _;
-
 use crate::support::mock_server::{Act, MockServer, Seen};
-use crate::support::program::{Desk, Ended};
+use crate::support::program::{Desk, Ended, rows};
 
 /// Audit examples per group.
 const AUDIT: usize = 120;
@@ -46,22 +44,7 @@ async fn server() -> MockServer {
 
 fn desk(server: &MockServer) -> Desk {
     let desk = Desk::new();
-    let mut csv = String::from("id,domain,label,text\n");
-    for domain in ["books", "films"] {
-        for number in 0..220 {
-            let label = if number % 2 == 0 {
-                "positive"
-            } else {
-                "negative"
-            };
-            writeln!(
-                csv,
-                "{domain}{number},{domain},{label},{domain} text number {number}"
-            )
-            .unwrap();
-        }
-    }
-    desk.write("data.csv", csv);
+    desk.write("data.csv", rows(220));
     desk.edit_study("audit = 16", &format!("audit = {AUDIT}"));
     desk.edit_study(
         "name = \"mock\"",

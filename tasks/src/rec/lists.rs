@@ -58,7 +58,7 @@ pub fn items(text: &str) -> Vec<String> {
 }
 
 /// The text after a reasoning model's thoughts.
-fn after_thoughts(text: &str) -> &str {
+pub(crate) fn after_thoughts(text: &str) -> &str {
     text.rsplit_once("</think>")
         .map_or(text, |(_, answer)| answer)
 }

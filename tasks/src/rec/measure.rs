@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{Baseline, Prediction};
+use crate::metric::ranking;
 use crate::{AnswerForm, Example, Label, Metric, Observation, Outcome, grade, parse};
 
 /// One baseline on one group; measures of other labels are absent.
@@ -129,22 +130,10 @@ struct Rank {
 
 impl Rank {
     fn of(titles: &[String], relevant: &[String]) -> Self {
-        let gain = |at: usize| 1.0 / (at as f64 + 2.0).log2();
-        let places: Vec<usize> = titles
-            .iter()
-            .enumerate()
-            .filter(|(_, title)| relevant.contains(title))
-            .map(|(at, _)| at)
-            .collect();
-        let ideal: f64 = (0..relevant.len().min(10)).map(gain).sum();
-        let found: f64 = places
-            .iter()
-            .take_while(|at| **at < 10)
-            .map(|at| gain(*at))
-            .sum();
+        let first = titles.iter().position(|title| relevant.contains(title));
         Self {
-            ndcg_10: if ideal > 0.0 { found / ideal } else { 0.0 },
-            first: places.first().map_or(f64::INFINITY, |at| *at as f64 + 1.0),
+            ndcg_10: ranking::ndcg(titles, relevant, 10),
+            first: first.map_or(f64::INFINITY, |at| at as f64 + 1.0),
         }
     }
 }

@@ -43,27 +43,32 @@ finalists = 3
 ensemble = 2
 "#;
 
+/// This many labelled texts of either domain.
+pub fn rows(each: usize) -> String {
+    let mut csv = String::from("id,domain,label,text\n");
+    for domain in ["books", "films"] {
+        for number in 0..each {
+            let label = if number % 2 == 0 {
+                "positive"
+            } else {
+                "negative"
+            };
+            writeln!(
+                csv,
+                "{domain}{number},{domain},{label},{domain} text number {number}"
+            )
+            .unwrap();
+        }
+    }
+    csv
+}
+
 impl Desk {
     /// A fresh folder with the study and its data.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut csv = String::from("id,domain,label,text\n");
-        for domain in ["books", "films"] {
-            for number in 0..60 {
-                let label = if number % 2 == 0 {
-                    "positive"
-                } else {
-                    "negative"
-                };
-                writeln!(
-                    csv,
-                    "{domain}{number},{domain},{label},{domain} text number {number}"
-                )
-                .unwrap();
-            }
-        }
         let desk = Self { folder };
-        desk.write("data.csv", &csv);
+        desk.write("data.csv", rows(60));
         desk.write("study.toml", STUDY);
         desk
     }

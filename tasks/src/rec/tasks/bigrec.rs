@@ -185,9 +185,7 @@ fn scaled(values: &[f64]) -> Vec<f64> {
 
 /// The title that a reply writes: its first quoted text, else its first line.
 fn title(text: &str) -> &str {
-    let text = text
-        .rsplit_once("</think>")
-        .map_or(text, |(_, answer)| answer);
+    let text = lists::after_thoughts(text);
     let line = text.lines().map(str::trim).find(|line| !line.is_empty());
     let line = line.unwrap_or_default();
     let parts: Vec<&str> = line.split(['"', '“', '”']).map(str::trim).collect();

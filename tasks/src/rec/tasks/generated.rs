@@ -13,6 +13,21 @@ pub(super) struct Generated {
     pub metric: Metric,
 }
 
+/// The scale's ends where a study names none.
+pub(super) fn scale() -> [f64; 2] {
+    [1.0, 5.0]
+}
+
+/// Items of a history where a study does not say.
+pub(super) fn window() -> usize {
+    10
+}
+
+/// What users do with items where a study does not say.
+pub(super) fn action() -> String {
+    "watched".to_owned()
+}
+
 /// How an input is shown whose item is to be rated.
 pub(super) const RATED: &str =
     "Liked before: {liked}\nDisliked before: {disliked}\nTo be rated: {item}";

@@ -26,13 +26,13 @@ pub struct LiuSpec {
     #[serde(default)]
     pub input: Option<String>,
     /// With `rating`: the scale's ends.
-    #[serde(default = "scale")]
+    #[serde(default = "generated::scale")]
     pub scale: [f64; 2],
     /// Most items of the history shown, the latest ones.
-    #[serde(default = "window")]
+    #[serde(default = "generated::window")]
     pub window: usize,
     /// What users do with items: watched, bought, …
-    #[serde(default = "action")]
+    #[serde(default = "generated::action")]
     pub action: String,
     /// The form's own where absent: `rmse`, `ndcg@10` or `rouge-l`.
     #[serde(default)]
@@ -53,18 +53,6 @@ pub enum Form {
     Explanation,
     /// A review in one short sentence. A text label.
     Summary,
-}
-
-fn scale() -> [f64; 2] {
-    [1.0, 5.0]
-}
-
-fn window() -> usize {
-    10
-}
-
-fn action() -> String {
-    "watched".to_owned()
 }
 
 impl LiuSpec {

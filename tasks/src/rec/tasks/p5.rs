@@ -53,16 +53,16 @@ pub struct P5Spec {
     #[serde(default)]
     pub lead: String,
     /// With `rating`: the scale's ends.
-    #[serde(default = "scale")]
+    #[serde(default = "generated::scale")]
     pub scale: [f64; 2],
     /// Most items of the history shown, the latest ones.
-    #[serde(default = "window")]
+    #[serde(default = "generated::window")]
     pub window: usize,
     /// What an item is called: movie, book, …
     #[serde(default = "item")]
     pub item: String,
     /// What users do with items: watched, bought, …
-    #[serde(default = "action")]
+    #[serde(default = "generated::action")]
     pub action: String,
     /// The family's own where absent: `rmse`, `ndcg@10` or `rouge-l`.
     #[serde(default)]
@@ -89,20 +89,8 @@ fn answer() -> By {
     By::List
 }
 
-fn scale() -> [f64; 2] {
-    [1.0, 5.0]
-}
-
-fn window() -> usize {
-    10
-}
-
 fn item() -> String {
     "item".to_owned()
-}
-
-fn action() -> String {
-    "watched".to_owned()
 }
 
 impl P5Spec {

@@ -114,6 +114,13 @@ pub(super) fn open(input: &Input) -> Input {
     input
 }
 
+/// Whether the input has no candidates of its own: the whole catalogue is ranked.
+fn is_open(input: &Input) -> bool {
+    field::entries(input.field(field::CANDIDATES))
+        .next()
+        .is_none()
+}
+
 /// Fails without a catalogue, which `task.OPTION = "sequential"` ranks.
 pub(super) fn needs_catalogue(
     option: &str,
@@ -253,15 +260,9 @@ impl Ranker {
                     likelihood::Scoring::Total | likelihood::Scoring::Mean => Vec::new(),
                 },
             },
-            By::List
-                if field::entries(input.field(field::CANDIDATES))
-                    .next()
-                    .is_none() =>
-            {
-                AnswerForm::Text {
-                    max_tokens: 24 * LISTED,
-                }
-            }
+            By::List if is_open(input) => AnswerForm::Text {
+                max_tokens: 24 * LISTED,
+            },
             By::List => AnswerForm::Ranking { candidates },
         };
         Request {
@@ -312,11 +313,8 @@ impl Task for Ranker {
     }
 
     fn next(&self, prompt: &Prompt, input: &Input, replies: &[Reply]) -> Option<Request> {
-        let open = field::entries(input.field(field::CANDIDATES))
-            .next()
-            .is_none();
         // There is no order to shuffle where the whole catalogue is ranked.
-        (replies.len() < self.shuffles && !open)
+        (replies.len() < self.shuffles && !is_open(input))
             .then(|| self.request(prompt, &shuffled(input, replies.len())))
     }
 
