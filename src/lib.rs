@@ -1,9 +1,9 @@
 //! shiftproof: prompt optimisation that holds when the data shifts.
 //!
 //! The program is thin: the loop lives in [`shiftproof_search`], what is
-//! optimised in [`shiftproof_tasks`], the store in [`shiftproof_store`]. Here
-//! are the clients that talk to models ([`llm`]), the studies, the command line
-//! and the reports. [`App`] is all of it for a binary with tasks of its own.
+//! optimised in [`shiftproof_tasks`], the store in [`shiftproof_store`], the clients
+//! that talk to models in [`shiftproof_llm`]. Here are the studies, the command
+//! line and the reports. [`App`] is all of it for a binary with tasks of its own.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod app;
@@ -20,7 +20,6 @@ pub mod gate;
 mod import;
 pub mod kinds;
 pub mod live;
-pub mod llm;
 pub mod progress;
 pub mod report;
 pub mod session;
@@ -31,3 +30,4 @@ pub mod tui;
 mod words;
 
 pub use app::App;
+pub use shiftproof_llm as llm;

@@ -118,6 +118,7 @@ mod tests {
                 prefill: false,
                 batch: 1,
                 concurrency: 4,
+                ..Capabilities::default()
             }
         }
 

@@ -54,7 +54,7 @@ impl Call {
 }
 
 /// What a model can do, as found at start-up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
     /// Reports log-probabilities of the labels of a closed form.
     pub label_scores: bool,
@@ -65,6 +65,14 @@ pub struct Capabilities {
     pub batch: usize,
     /// Batches in flight at most.
     pub concurrency: usize,
+    /// Completion tokens of every answer in text, where the user has set them:
+    /// they hold as they are, whatever an answer's form would need.
+    #[serde(default)]
+    pub max_tokens: Option<u32>,
+    /// Completion tokens to leave for thoughts, on top of what the answer itself
+    /// needs; 0 for a model that answers at once.
+    #[serde(default)]
+    pub thinking_tokens: u32,
 }
 
 /// What a model's client is doing, a snapshot for screens.

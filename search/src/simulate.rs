@@ -272,6 +272,7 @@ impl Llm for World {
             prefill: false,
             batch: 1,
             concurrency: 8,
+            ..Capabilities::default()
         }
     }
 

@@ -37,6 +37,7 @@ impl Llm for Gated {
             prefill: false,
             batch: 1,
             concurrency: SLOTS,
+            ..Capabilities::default()
         }
     }
 

@@ -90,6 +90,7 @@ mod tests {
                 prefill: false,
                 batch: 1,
                 concurrency: 8,
+                ..Capabilities::default()
             }
         }
 

@@ -54,6 +54,7 @@ impl Llm for Local {
             prefill: true,
             batch: BATCH,
             concurrency: 1,
+            ..Capabilities::default()
         }
     }
 

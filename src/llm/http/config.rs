@@ -197,7 +197,7 @@ pub(super) fn shown(url: &Url) -> String {
 }
 
 /// An address without the parts that may hold a secret; `None` where it is none.
-pub(crate) fn shown_address(url: &str) -> Option<String> {
+pub fn shown_address(url: &str) -> Option<String> {
     Url::parse(url.trim()).ok().map(|url| shown(&url))
 }
 

@@ -23,7 +23,7 @@ use async_trait::async_trait;
 use shiftproof_search::{Call, Capabilities, Llm, LlmError, Traffic};
 use shiftproof_tasks::{AnswerForm, Finish, Message, Reply, Request, Role};
 
-pub(crate) use config::shown_address;
+pub use config::shown_address;
 pub use config::{ConnectError, DEFAULT_KEY_ENV, HttpConfig, Mode};
 pub use limit::HttpStats;
 
@@ -120,6 +120,7 @@ impl Llm for HttpLlm {
             prefill: abilities.continuation.is_some(),
             batch: 1,
             concurrency: sender.config().concurrency.max(1),
+            ..Capabilities::default()
         }
     }
 

@@ -7,7 +7,7 @@ use shiftproof_search::{Call, LlmError};
 use shiftproof_tasks::{AnswerForm, Reply, Request, Usage};
 
 use super::failed;
-use crate::llm::embedded::Engine;
+use crate::embedded::Engine;
 
 /// Vectors kept at most: a large catalogue, some 200 MB of a small model's.
 const KEPT: usize = 100_000;
@@ -119,7 +119,7 @@ mod tests {
     use shiftproof_tasks::{Finish, Message};
 
     use super::*;
-    use crate::llm::embedded::tests::small;
+    use crate::embedded::tests::small;
 
     fn call(text: &str, candidates: &[&str]) -> Call {
         let candidates = candidates.iter().map(|&c| c.to_owned()).collect();

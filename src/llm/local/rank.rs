@@ -6,7 +6,7 @@ use shiftproof_search::{Call, LlmError};
 use shiftproof_tasks::{AnswerForm, CandidateScore, Finish, Message, Reply, Usage};
 
 use super::{chat, failed, lead};
-use crate::llm::embedded::{Chat, Engine, Error, Scored};
+use crate::embedded::{Chat, Engine, Error, Scored};
 
 /// Scores by text of what follows one content-free conversation.
 type Priors = BTreeMap<String, f64>;
@@ -137,7 +137,7 @@ mod tests {
     use shiftproof_tasks::Request;
 
     use super::*;
-    use crate::llm::embedded::tests::small;
+    use crate::embedded::tests::small;
 
     fn call(user: &str, lead: &str, candidates: &[&str], prior: bool) -> Call {
         let messages = |user: &str| {

@@ -38,7 +38,7 @@ fn tiny(arch: &'static str) -> (Tiny, Engine) {
 }
 
 /// A small engine for tests of what is built upon it.
-pub(in crate::llm) fn small() -> Engine {
+pub(crate) fn small() -> Engine {
     tiny("llama").1
 }
 
