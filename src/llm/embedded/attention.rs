@@ -8,19 +8,22 @@
 
 use super::{
     kernels::softmax_inline,
-    matmul::{PANEL, kernel, kernel_height, kernel_rows, max_rows, with_height},
+    matmul::{
+        PANEL, STRIP, columns, covering, heights, kernel, kernel_rows, strips, tallest, vectors,
+        with_tile,
+    },
     weights::Config,
 };
-use pulp::{Arch, Simd, WithSimd, bytemuck};
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 /// Keys and values of one layer for a stretch of tokens, laid out as panels for the kernels.
 #[derive(Clone)]
 pub(super) struct LayerKv {
     len: usize,
-    /// Per head: blocks of [`PANEL`] tokens, each `[head_dim][PANEL]`.
+    /// Per head: strips of [`STRIP`] tokens, each `[head_dim][STRIP]`, up to a whole [`PANEL`].
     keys: Vec<Vec<f32>>,
-    /// Per head and panel of its dimensions: `[token][PANEL]`.
+    /// Per head and strip of its dimensions, padded to whole panels: `[token][STRIP]`.
     values: Vec<Vec<f32>>,
 }
 
@@ -29,7 +32,7 @@ impl LayerKv {
         Self {
             len: 0,
             keys: vec![Vec::new(); c.kv_heads],
-            values: vec![Vec::new(); c.kv_heads * c.head_dim.div_ceil(PANEL)],
+            values: vec![Vec::new(); c.kv_heads * value_strips(c.head_dim)],
         }
     }
 
@@ -47,24 +50,28 @@ impl LayerKv {
 
     /// Appends one token's rotated keys and its values (`kv_heads * head_dim` each).
     pub fn push(&mut self, keys: &[f32], values: &[f32], head_dim: usize) {
-        let column = self.len % PANEL;
+        let (strip, column) = (self.len / STRIP, self.len % STRIP);
         for (store, head) in self.keys.iter_mut().zip(keys.chunks_exact(head_dim)) {
-            if column == 0 {
-                store.resize(store.len() + head_dim * PANEL, 0.0);
-            }
-            let block = store.len() - head_dim * PANEL;
-            let slots = store[block..].iter_mut().skip(column).step_by(PANEL);
+            store.resize((self.len + 1).next_multiple_of(PANEL) * head_dim, 0.0);
+            let slots = &mut store[strip * STRIP * head_dim..][..STRIP * head_dim];
+            let slots = slots.iter_mut().skip(column).step_by(STRIP);
             slots.zip(head).for_each(|(slot, &k)| *slot = k);
         }
-        let panels = values
-            .chunks_exact(head_dim)
-            .flat_map(|head| head.chunks(PANEL));
-        for (store, part) in self.values.iter_mut().zip(panels) {
-            store.extend_from_slice(part);
-            store.resize(store.len() + PANEL - part.len(), 0.0);
+        let stores = self.values.chunks_exact_mut(value_strips(head_dim));
+        for (stores, head) in stores.zip(values.chunks_exact(head_dim)) {
+            let parts = head.chunks(STRIP).chain(std::iter::repeat(&[][..]));
+            for (store, part) in stores.iter_mut().zip(parts) {
+                store.extend_from_slice(part);
+                store.resize((self.len + 1) * STRIP, 0.0);
+            }
         }
         self.len += 1;
     }
+}
+
+/// Strips that hold one head's part of the values.
+fn value_strips(head_dim: usize) -> usize {
+    head_dim.next_multiple_of(PANEL) / STRIP
 }
 
 /// Keys and values of all layers.
@@ -120,7 +127,7 @@ pub(super) fn attend(
     out: &mut [f32],
 ) {
     let width = c.heads * c.head_dim;
-    let per_task = (max_rows(arch) / (c.heads / c.kv_heads)).max(1);
+    let per_task = (tallest(heights(arch)) / (c.heads / c.kv_heads)).max(1);
     let mut tasks = Vec::new();
     let mut rest = out;
     for same_span in queries.chunk_by(|a, b| a.span == b.span) {
@@ -161,12 +168,24 @@ struct Task<'a> {
 impl WithSimd for Task<'_> {
     type Output = ();
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        match S::F32_LANES {
-            16 => self.run::<S, 2>(simd),
-            8 => self.run::<S, 4>(simd),
-            4 => self.run::<S, 8>(simd),
-            _ => self.run::<S, 32>(simd),
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let past: usize = self.view.past.iter().map(|(_, len)| len).sum();
+        let before = past + self.view.own_before;
+        let group = self.c.heads / self.c.kv_heads;
+        let heights = heights(self.arch);
+        for kv_head in 0..self.c.kv_heads {
+            let rows: Vec<Row> = (0..self.queries.len() * group)
+                .map(|i| Row {
+                    query: i / group,
+                    head: kv_head * group + i % group,
+                    seen: before + self.queries[i / group].index + 1,
+                })
+                .collect();
+            for rows in rows.chunks(tallest(heights)) {
+                with_tile!(S, covering(heights, rows.len()), (V, P, R) => {
+                    self.rows::<S, V, P, R>(simd, kv_head, rows);
+                });
+            }
         }
     }
 }
@@ -180,28 +199,6 @@ struct Row {
 }
 
 impl Task<'_> {
-    #[inline(always)]
-    fn run<S: Simd, const V: usize>(mut self, simd: S) {
-        let past: usize = self.view.past.iter().map(|(_, len)| len).sum();
-        let before = past + self.view.own_before;
-        let group = self.c.heads / self.c.kv_heads;
-        let step = max_rows(self.arch);
-        for kv_head in 0..self.c.kv_heads {
-            let rows: Vec<Row> = (0..self.queries.len() * group)
-                .map(|i| Row {
-                    query: i / group,
-                    head: kv_head * group + i % group,
-                    seen: before + self.queries[i / group].index + 1,
-                })
-                .collect();
-            for rows in rows.chunks(step) {
-                with_height!(S, kernel_height(rows.len(), step), R => {
-                    self.rows::<S, V, R>(simd, kv_head, rows);
-                });
-            }
-        }
-    }
-
     /// Stretches in token order, each with its length, for rows that see up to `total` tokens.
     fn stretches(&self, total: usize) -> impl Iterator<Item = (&LayerKv, usize)> {
         let past: usize = self.view.past.iter().map(|(_, len)| len).sum();
@@ -210,7 +207,7 @@ impl Task<'_> {
     }
 
     #[inline(always)]
-    fn rows<S: Simd, const V: usize, const R: usize>(
+    fn rows<S: Simd, const V: usize, const P: usize, const R: usize>(
         &mut self,
         simd: S,
         kv_head: usize,
@@ -227,46 +224,71 @@ impl Task<'_> {
                 .zip(&self.qkv[at..at + d])
                 .for_each(|(slot, &x)| *slot = x);
         }
-        let zero = [[simd.splat_f32s(0.0); V]; R];
         let mut scores = vec![0.0; R * total];
-        let mut at = 0;
-        for (kv, len) in self.stretches(total) {
-            for (b, block) in kv.keys[kv_head].chunks_exact(d * PANEL).enumerate() {
-                let Some(width) = len.checked_sub(b * PANEL).filter(|&w| w > 0) else {
-                    break;
-                };
-                let width = width.min(PANEL);
-                let panel = S::as_simd_f32s(block).0.as_chunks::<V>().0;
-                let acc = kernel::<S, V, R>(simd, &q, panel, zero);
-                for (row, acc) in scores.chunks_exact_mut(total).zip(&acc) {
-                    let acc: &[f32] = bytemuck::cast_slice(acc);
-                    row[at + b * PANEL..][..width].copy_from_slice(&acc[..width]);
-                }
-            }
-            at += len;
-        }
+        self.dot_keys::<S, V, P, R>(simd, kv_head, &q, &mut scores);
         for (row, scores) in rows.iter().zip(scores.chunks_exact_mut(total)) {
             let (seen, unseen) = scores.split_at_mut(row.seen);
             softmax_inline(seen);
             unseen.fill(0.0);
         }
-        let panels = d.div_ceil(PANEL);
-        for p in 0..panels {
-            let mut acc = zero;
+        self.sum_values::<S, V, P, R>(simd, kv_head, rows, &scores);
+    }
+
+    /// Scores (`[R][total]`) of `R` interleaved queries against the first `total` keys.
+    #[inline(always)]
+    fn dot_keys<S: Simd, const V: usize, const P: usize, const R: usize>(
+        &self,
+        simd: S,
+        kv_head: usize,
+        q: &[f32],
+        scores: &mut [f32],
+    ) {
+        let zero = [[[simd.splat_f32s(0.0); V]; P]; R];
+        let (d, total) = (self.c.head_dim, scores.len() / R);
+        let mut at = 0;
+        for (kv, len) in self.stretches(total) {
+            let keys = kv.keys[kv_head].chunks_exact(P * STRIP * d);
+            for (i, keys) in keys.enumerate() {
+                let first = i * P * STRIP;
+                let width = len.saturating_sub(first).min(P * STRIP);
+                if width == 0 {
+                    break;
+                }
+                let acc = kernel::<S, V, P, R>(simd, q, strips::<S, V, P>(keys, d), zero);
+                for (row, acc) in scores.chunks_exact_mut(total).zip(&acc) {
+                    row[at + first..][..width].copy_from_slice(&columns(acc)[..width]);
+                }
+            }
+            at += len;
+        }
+    }
+
+    /// Writes the values' means, weighted by probabilities `[R][total]`.
+    #[inline(always)]
+    fn sum_values<S: Simd, const V: usize, const P: usize, const R: usize>(
+        &mut self,
+        simd: S,
+        kv_head: usize,
+        rows: &[Row],
+        probabilities: &[f32],
+    ) {
+        let (d, q_width) = (self.c.head_dim, self.c.heads * self.c.head_dim);
+        let total = probabilities.len() / R;
+        for strip in (0..d.div_ceil(STRIP)).step_by(P) {
+            let first = strip * STRIP;
+            let mut acc = [[[simd.splat_f32s(0.0); V]; P]; R];
             let mut at = 0;
             for (kv, len) in self.stretches(total) {
-                let values = &kv.values[kv_head * panels + p][..len * PANEL];
-                let values = S::as_simd_f32s(values).0.as_chunks::<V>().0;
-                let probabilities: [&[f32]; R] =
-                    std::array::from_fn(|r| &scores[r * total + at..][..len]);
-                acc = kernel_rows::<S, V, R>(simd, probabilities, values, acc);
+                let values = &kv.values[kv_head * value_strips(d) + strip..][..P];
+                let values = std::array::from_fn(|p| vectors::<S, V>(&values[p][..len * STRIP]));
+                let weights = std::array::from_fn(|r| &probabilities[r * total + at..][..len]);
+                acc = kernel_rows::<S, V, P, R>(simd, weights, values, acc);
                 at += len;
             }
+            let width = (d - first).min(P * STRIP);
             for (row, acc) in rows.iter().zip(&acc) {
-                let acc: &[f32] = bytemuck::cast_slice(acc);
-                let width = PANEL.min(d - p * PANEL);
-                let at = row.query * q_width + row.head * d + p * PANEL;
-                self.out[at..at + width].copy_from_slice(&acc[..width]);
+                let at = row.query * q_width + row.head * d + first;
+                self.out[at..at + width].copy_from_slice(&columns(acc)[..width]);
             }
         }
     }

@@ -1,23 +1,30 @@
 //! Matrix product with weights packed once at load.
 //!
 //! A general matrix product packs its right-hand side on every call. Weights never change, so they
-//! are packed here into panels of [`PANEL`] columns, `[panel][k][PANEL]`, each read front to back by
+//! are packed here into strips of [`STRIP`] columns, `[strip][k][STRIP]`, each read front to back by
 //! the kernel. That matters most for the short batches (8 to 64 rows) of suffix scoring and decoding.
+//!
+//! A kernel computes a tile of some rows by one strip or two, whose accumulators must fit the
+//! registers: [`heights`] and `with_tile` say which tiles an instruction set gets. Whatever the
+//! tile, an element is one sum from the first `k` to the last, so results do not depend on it.
 
 // A kernel is only compiled for the detected instruction set if it is inlined into the dispatch.
 #![allow(clippy::inline_always)]
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{
+    Arch, Simd, WithSimd,
+    bytemuck::{self, Pod},
+};
 use rayon::prelude::*;
 
-/// Columns per packed panel: two AVX-512, four AVX2 or eight NEON vectors.
-pub(super) const PANEL: usize = 32;
-/// Most rows one kernel call covers (with AVX-512: 24 accumulators of the 32 registers).
-const MAX_ROWS: usize = 12;
+/// Columns per strip: one AVX-512, two AVX2 or four NEON vectors.
+pub(super) const STRIP: usize = 16;
+/// Columns that are shared out together: two strips, one after the other.
+pub(super) const PANEL: usize = 2 * STRIP;
 /// Multiply-adds below which splitting a product over threads costs more than it saves.
 const PARALLEL_FROM: usize = 1 << 17;
 
-/// A `k × n` matrix in panels, padded with zero columns to whole panels.
+/// A `k × n` matrix in strips, padded with zero columns to whole panels.
 pub(super) struct Packed {
     /// Inner dimension (input width).
     pub k: usize,
@@ -32,12 +39,12 @@ impl Packed {
     pub fn from_rows(parts: &[&[f32]], k: usize) -> Self {
         let rows: Vec<&[f32]> = parts.iter().flat_map(|p| p.chunks_exact(k)).collect();
         let n = rows.len();
-        let mut data = vec![0.0; n.div_ceil(PANEL) * PANEL * k];
-        let panels = data
-            .par_chunks_exact_mut(PANEL * k)
-            .zip(rows.par_chunks(PANEL));
-        panels.for_each(|(panel, rows)| {
-            for (i, slots) in panel.chunks_exact_mut(PANEL).enumerate() {
+        let mut data = vec![0.0; n.next_multiple_of(PANEL) * k];
+        let strips = data
+            .par_chunks_exact_mut(STRIP * k)
+            .zip(rows.par_chunks(STRIP));
+        strips.for_each(|(strip, rows)| {
+            for (i, slots) in strip.chunks_exact_mut(STRIP).enumerate() {
                 for (slot, row) in slots.iter_mut().zip(rows) {
                     *slot = row[i];
                 }
@@ -48,10 +55,10 @@ impl Packed {
 
     /// Writes column `j` (`k` values).
     pub fn column(&self, j: usize, out: &mut [f32]) {
-        let panel = &self.data[j / PANEL * PANEL * self.k..][..PANEL * self.k];
+        let strip = &self.data[j / STRIP * STRIP * self.k..][..STRIP * self.k];
         for (o, &w) in out
             .iter_mut()
-            .zip(panel.iter().skip(j % PANEL).step_by(PANEL))
+            .zip(strip.iter().skip(j % STRIP).step_by(STRIP))
         {
             *o = w;
         }
@@ -65,8 +72,7 @@ impl Packed {
         if m == 0 {
             return;
         }
-        let max_rows = max_rows(arch);
-        let blocks = pack_rows(x, m, self.k, max_rows);
+        let blocks = pack_rows(x, m, self.k, heights(arch));
         let threads = if m * self.k * self.n < PARALLEL_FROM {
             1
         } else {
@@ -106,7 +112,7 @@ impl Packed {
     }
 }
 
-/// Up to [`MAX_ROWS`] input rows interleaved as `[k][rows]`, zero-padded to a kernel's row count.
+/// Input rows of one tile interleaved as `[k][rows]`, zero-padded to a kernel's row count.
 struct RowBlock {
     /// Rows of the kernel that computes this block.
     height: usize,
@@ -115,10 +121,10 @@ struct RowBlock {
     data: Vec<f32>,
 }
 
-fn pack_rows(x: &[f32], m: usize, k: usize, max_rows: usize) -> Vec<RowBlock> {
+fn pack_rows(x: &[f32], m: usize, k: usize, heights: &[usize]) -> Vec<RowBlock> {
     let pack = |rows: &[f32]| {
         let used = rows.len() / k;
-        let height = kernel_height(used, max_rows);
+        let height = covering(heights, used);
         let mut data = vec![0.0; height * k];
         for (r, row) in rows.chunks_exact(k).enumerate() {
             for (slot, &v) in data.iter_mut().skip(r).step_by(height).zip(row) {
@@ -127,77 +133,90 @@ fn pack_rows(x: &[f32], m: usize, k: usize, max_rows: usize) -> Vec<RowBlock> {
         }
         RowBlock { height, used, data }
     };
+    let rows = tallest(heights) * k;
     if m > 64 {
-        x.par_chunks(max_rows * k).map(pack).collect()
+        x.par_chunks(rows).map(pack).collect()
     } else {
-        x.chunks(max_rows * k).map(pack).collect()
+        x.chunks(rows).map(pack).collect()
     }
 }
 
-/// Rows the widest kernel of the detected instruction set takes.
-pub(super) fn max_rows(arch: Arch) -> usize {
-    arch.dispatch(RowsPerBlock)
+/// Rows of the kernels there are for the detected instruction set, ascending.
+pub(super) fn heights(arch: Arch) -> &'static [usize] {
+    match arch.dispatch(Lanes) {
+        16 => &[1, 2, 3, 4, 6, 8, 10, 12, 14],
+        4 | 8 => &[1, 2, 3, 4, 5, 6],
+        _ => &[1, 2],
+    }
 }
 
-/// The smallest kernel that covers `used` rows.
-pub(super) fn kernel_height(used: usize, max_rows: usize) -> usize {
-    [1, 2, 3, 4, 6, 8]
-        .into_iter()
-        .find(|&h| h >= used)
-        .unwrap_or(MAX_ROWS)
-        .min(max_rows)
+/// Rows of the tallest kernel.
+pub(super) fn tallest(heights: &[usize]) -> usize {
+    heights.last().copied().unwrap_or(1)
 }
 
-struct RowsPerBlock;
-impl WithSimd for RowsPerBlock {
+/// Rows of the smallest kernel that covers `used` rows, which are no more than the tallest has.
+pub(super) fn covering(heights: &[usize], used: usize) -> usize {
+    let covers = heights.iter().copied().find(|&h| h >= used);
+    covers.unwrap_or(tallest(heights))
+}
+
+/// Values per vector.
+struct Lanes;
+impl WithSimd for Lanes {
     type Output = usize;
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> usize {
-        match S::F32_LANES {
-            16 => MAX_ROWS,
-            8 => 3,
-            _ => 2,
-        }
+        S::F32_LANES
     }
 }
 
-/// Expands its body for the kernel heights worth compiling at `S`'s register count.
-macro_rules! with_height {
-    ($S:ty, $height:expr, $R:ident => $body:block) => {
+/// Expands its body for the tile of `S` that has `height` rows: `R` rows by `P` strips of `V`
+/// vectors.
+///
+/// Accumulators (`R · P · V`), a step's weights (`P · V`) and one broadcast input share 32 registers
+/// with AVX-512 and NEON, else 16. One strip leaves room for more rows, which then share a weight
+/// read; with one or two rows it takes both strips to have enough sums that do not wait for one
+/// another.
+macro_rules! with_tile {
+    ($S:ty, $height:expr, ($V:ident, $P:ident, $R:ident) => $body:block) => {
+        with_tile!(@ $S, $height, ($V, $P, $R) => $body;
+            (16, 1, 2) (16, 2, 2) (16, 3, 2) (16, 4, 2) (16, 6, 2) (16, 8, 2) (16, 10, 2)
+            (16, 12, 2) (16, 14, 2)
+            (8, 1, 2) (8, 2, 2) (8, 3, 1) (8, 4, 1) (8, 5, 1) (8, 6, 1)
+            (4, 1, 2) (4, 2, 2) (4, 3, 1) (4, 4, 1) (4, 5, 1) (4, 6, 1)
+            (1, 1, 2) (1, 2, 2)
+        )
+    };
+    (@ $S:ty, $height:expr, ($V:ident, $P:ident, $R:ident) => $body:block;
+        $(($lanes:literal, $rows:literal, $strips:literal))*) => {
         match (<$S>::F32_LANES, $height) {
-            (_, 1) => {
-                const $R: usize = 1;
+            $(($lanes, $rows) => {
+                const $V: usize = STRIP / $lanes;
+                const $P: usize = $strips;
+                const $R: usize = $rows;
                 $body
-            }
-            (_, 2) => {
-                const $R: usize = 2;
-                $body
-            }
-            (8 | 16, 3) => {
-                const $R: usize = 3;
-                $body
-            }
-            (16, 4) => {
-                const $R: usize = 4;
-                $body
-            }
-            (16, 6) => {
-                const $R: usize = 6;
-                $body
-            }
-            (16, 8) => {
-                const $R: usize = 8;
-                $body
-            }
-            (16, 12) => {
-                const $R: usize = 12;
-                $body
-            }
-            _ => unreachable!("kernel_height() returns one of the heights above"),
+            })*
+            _ => unreachable!("heights() lists the heights above"),
         }
     };
 }
-pub(super) use with_height;
+pub(super) use with_tile;
+
+/// `P` strips that follow one another, `k` rows of `V` vectors each.
+#[inline(always)]
+pub(super) fn strips<S: Simd, const V: usize, const P: usize>(
+    data: &[f32],
+    k: usize,
+) -> [&[[S::f32s; V]]; P] {
+    std::array::from_fn(|p| vectors::<S, V>(&data[p * k * STRIP..][..k * STRIP]))
+}
+
+/// One strip's rows.
+#[inline(always)]
+pub(super) fn vectors<S: Simd, const V: usize>(strip: &[f32]) -> &[[S::f32s; V]] {
+    S::as_simd_f32s(strip).0.as_chunks::<V>().0
+}
 
 /// One task's share: a run of whole panels for every row.
 struct Columns<'a, 'o> {
@@ -212,39 +231,21 @@ impl WithSimd for Columns<'_, '_> {
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // The vectors per panel follow from the lane count; the match is resolved at compile time.
-        match S::F32_LANES {
-            16 => self.run::<S, 2>(simd),
-            8 => self.run::<S, 4>(simd),
-            4 => self.run::<S, 8>(simd),
-            _ => self.run::<S, 32>(simd),
-        }
-    }
-}
-
-impl Columns<'_, '_> {
-    #[inline(always)]
-    fn run<S: Simd, const V: usize>(self, simd: S) {
-        let Self {
-            k,
-            blocks,
-            weights,
-            rows,
-            accumulate,
-        } = self;
-        for (p, panel) in weights.chunks_exact(k * PANEL).enumerate() {
-            let panel = S::as_simd_f32s(panel).0.as_chunks::<V>().0;
+        for (p, panel) in self.weights.chunks_exact(self.k * PANEL).enumerate() {
             let mut first = 0;
-            for block in blocks {
+            for block in self.blocks {
                 let mut sink = Sink {
-                    rows: &mut rows[first..first + block.used],
+                    rows: &mut self.rows[first..first + block.used],
                     column: p * PANEL,
-                    accumulate,
+                    accumulate: self.accumulate,
                 };
-                let a = block.data.as_slice();
-                with_height!(S, block.height, R => {
-                    let zero = [[simd.splat_f32s(0.0); V]; R];
-                    sink.store(kernel::<S, V, R>(simd, a, panel, zero));
+                with_tile!(S, block.height, (V, P, R) => {
+                    for (i, data) in panel.chunks_exact(P * STRIP * self.k).enumerate() {
+                        let zero = [[[simd.splat_f32s(0.0); V]; P]; R];
+                        let weights = strips::<S, V, P>(data, self.k);
+                        let acc = kernel::<S, V, P, R>(simd, &block.data, weights, zero);
+                        sink.store(i * P * STRIP, &acc);
+                    }
                 });
                 first += block.used;
             }
@@ -261,11 +262,15 @@ struct Sink<'a, 'o> {
 
 impl Sink<'_, '_> {
     #[inline(always)]
-    fn store<F: pulp::bytemuck::Pod, const V: usize, const R: usize>(&mut self, acc: [[F; V]; R]) {
-        for (row, acc) in self.rows.iter_mut().zip(&acc) {
-            let values: &[f32] = pulp::bytemuck::cast_slice(acc);
-            let end = (self.column + PANEL).min(row.len());
-            let out = &mut row[self.column..end];
+    fn store<F: Pod, const V: usize, const P: usize, const R: usize>(
+        &mut self,
+        offset: usize,
+        acc: &Tile<F, V, P, R>,
+    ) {
+        for (row, acc) in self.rows.iter_mut().zip(acc) {
+            let values = columns(acc);
+            // The last panel's columns beyond the matrix are padding.
+            let out = row.get_mut(self.column + offset..).unwrap_or_default();
             if self.accumulate {
                 out.iter_mut().zip(values).for_each(|(o, v)| *o += v);
             } else {
@@ -275,39 +280,56 @@ impl Sink<'_, '_> {
     }
 }
 
-/// Adds `R` interleaved rows (`[k][R]`) times one panel to `acc`, in registers over all of `k`.
+/// Accumulators of `R` rows by `P` strips of `V` vectors.
+pub(super) type Tile<F, const V: usize, const P: usize, const R: usize> = [[[F; V]; P]; R];
+
+/// One row of a tile.
 #[inline(always)]
-pub(super) fn kernel<S: Simd, const V: usize, const R: usize>(
+pub(super) fn columns<F: Pod, const V: usize, const P: usize>(row: &[[F; V]; P]) -> &[f32] {
+    bytemuck::cast_slice(row.as_flattened())
+}
+
+/// Adds `R` interleaved rows (`[k][R]`) times `P` strips to `acc`, in registers over all of `k`.
+#[inline(always)]
+pub(super) fn kernel<S: Simd, const V: usize, const P: usize, const R: usize>(
     simd: S,
     a: &[f32],
-    panel: &[[S::f32s; V]],
-    mut acc: [[S::f32s; V]; R],
-) -> [[S::f32s; V]; R] {
-    for (a, b) in a.as_chunks::<R>().0.iter().zip(panel) {
+    strips: [&[[S::f32s; V]]; P],
+    mut acc: Tile<S::f32s, V, P, R>,
+) -> Tile<S::f32s, V, P, R> {
+    let a = a.as_chunks::<R>().0;
+    let strips = strips.map(|strip| &strip[..a.len()]);
+    for (i, a) in a.iter().enumerate() {
         for r in 0..R {
             let x = simd.splat_f32s(a[r]);
-            for v in 0..V {
-                acc[r][v] = simd.mul_add_e_f32s(x, b[v], acc[r][v]);
+            for p in 0..P {
+                for v in 0..V {
+                    acc[r][p][v] = simd.mul_add_e_f32s(x, strips[p][i][v], acc[r][p][v]);
+                }
             }
         }
     }
     acc
 }
 
-/// As [`kernel`], for rows that lie apart; each holds at least as many values as the panel.
+/// As [`kernel`], for rows that lie apart; each holds at least as many values as a strip has rows.
 #[inline(always)]
-pub(super) fn kernel_rows<S: Simd, const V: usize, const R: usize>(
+pub(super) fn kernel_rows<S: Simd, const V: usize, const P: usize, const R: usize>(
     simd: S,
     rows: [&[f32]; R],
-    panel: &[[S::f32s; V]],
-    mut acc: [[S::f32s; V]; R],
-) -> [[S::f32s; V]; R] {
-    let rows = rows.map(|row| &row[..panel.len()]);
-    for (i, b) in panel.iter().enumerate() {
+    strips: [&[[S::f32s; V]]; P],
+    mut acc: Tile<S::f32s, V, P, R>,
+) -> Tile<S::f32s, V, P, R> {
+    let k = strips[0].len();
+    let strips = strips.map(|strip| &strip[..k]);
+    let rows = rows.map(|row| &row[..k]);
+    for i in 0..k {
         for r in 0..R {
             let x = simd.splat_f32s(rows[r][i]);
-            for v in 0..V {
-                acc[r][v] = simd.mul_add_e_f32s(x, b[v], acc[r][v]);
+            for p in 0..P {
+                for v in 0..V {
+                    acc[r][p][v] = simd.mul_add_e_f32s(x, strips[p][i][v], acc[r][p][v]);
+                }
             }
         }
     }
