@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The candidates that `text` lists, in its order; empty if it lists none.
-pub(super) fn from_text(candidates: &[String], text: &str) -> Vec<String> {
+pub(super) fn from_text(candidates: &[String], text: &str, _cut: bool) -> Vec<String> {
     let catalogue = Catalogue::new(candidates);
     if let Some(items) = json_array(text) {
         let ranked = catalogue.rank(items.iter().map(String::as_str));
