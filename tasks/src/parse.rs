@@ -82,6 +82,14 @@ pub fn parse(form: &AnswerForm, reply: &Reply) -> Answer {
     answer.unwrap_or_else(|| unparseable(&reply.text))
 }
 
+/// Every object and array of JSON in a text.
+pub(crate) fn json_values(text: &str) -> Vec<serde_json::Value> {
+    structured::values(text)
+        .into_iter()
+        .map(|(value, _)| value)
+        .collect()
+}
+
 /// An unparseable answer, its text cut to a readable length.
 pub(crate) fn unparseable(text: &str) -> Answer {
     const SHOWN: usize = 200;

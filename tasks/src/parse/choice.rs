@@ -113,17 +113,26 @@ fn without_json<'t>(text: &'t str, slots: &[Slot]) -> std::borrow::Cow<'t, str> 
     rest.into()
 }
 
+/// What the slots say together. Keys that may say something beside the answer
+/// ("score", "topic") count where no others are.
 fn from_slots(labels: &Labels, slots: &[Slot]) -> Read {
-    let mut found = Read::Nothing;
-    for slot in slots {
-        let read = match slot {
-            Slot::Text(text) => slot_text(labels, text),
-            Slot::Keyed(_, value) => keyed(labels, value),
-            Slot::Whole(value) => whole(labels, value),
-        };
-        found = found.and(read);
+    let together = |beside: bool| {
+        slots
+            .iter()
+            .filter(|slot| {
+                matches!(slot, Slot::Keyed(key, _) if structured::is_beside(key)) == beside
+            })
+            .map(|slot| match slot {
+                Slot::Text(text) => slot_text(labels, text),
+                Slot::Keyed(_, value) => keyed(labels, value),
+                Slot::Whole(value) => whole(labels, value),
+            })
+            .fold(Read::Nothing, Read::and)
+    };
+    match together(false) {
+        Read::Nothing => together(true),
+        read => read,
     }
-    found
 }
 
 /// What a slot's text says; a slot that holds no label answers something else.
@@ -148,8 +157,18 @@ fn slot_text(labels: &Labels, text: &str) -> Read {
 
 fn keyed(labels: &Labels, value: &Value) -> Read {
     match value {
-        Value::String(text) => slot_text(labels, text),
-        Value::Number(number) => slot_text(labels, &number.to_string()),
+        Value::String(text) => match slot_text(labels, text) {
+            Read::Label(label) => Read::Label(label),
+            unread => match text.trim().to_ascii_lowercase().as_str() {
+                "true" => boolean(labels, true),
+                "false" => boolean(labels, false),
+                _ => unread,
+            },
+        },
+        Value::Number(number) => match slot_text(labels, &number.to_string()) {
+            Read::Label(label) => Read::Label(label),
+            _ => Read::Nothing,
+        },
         Value::Bool(truth) => boolean(labels, *truth),
         Value::Array(items) => match items.as_slice() {
             [one] => keyed(labels, one),
@@ -184,14 +203,15 @@ fn whole(labels: &Labels, value: &Value) -> Read {
             if let Some(by_label) = by_label.filter(|by_label| !by_label.is_empty()) {
                 return verdicts(&by_label, labels.names.len());
             }
-            let mut found = Read::Nothing;
-            for (_, value) in structured::entries(map) {
-                if let Value::String(text) = value
-                    && let Some(label) = whole_label(labels, text)
-                {
-                    found = found.and(Read::Label(label));
-                }
-            }
+            let named = |echo| {
+                structured::entries(map, echo)
+                    .filter_map(|(_, value)| whole_label(labels, value.as_str()?))
+                    .fold(Read::Nothing, |found, label| found.and(Read::Label(label)))
+            };
+            let found = match named(false) {
+                Read::Nothing => named(true),
+                found => found,
+            };
             // Any other object that names a label says something else of it.
             if found == Read::Nothing && map.keys().any(|key| key_label(labels, key).is_some()) {
                 return Read::Unclear;

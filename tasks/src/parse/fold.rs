@@ -142,6 +142,42 @@ impl Folded {
         }
     }
 
+    /// Blanks what the text quotes at length: an echo of the question, in which
+    /// neither labels nor negations are the model's own. A text that is one quote
+    /// is kept.
+    pub fn forget_quotes(&mut self) {
+        const MANY: usize = 4;
+        const LONG: usize = 10;
+        if !self.text.contains('"') {
+            return;
+        }
+        let quotes: Vec<usize> = self.text.match_indices('"').map(|(at, _)| at).collect();
+        let mut blank: Vec<std::ops::Range<usize>> = Vec::new();
+        let mut open = None;
+        for at in quotes {
+            let Some(start) = open.replace(at) else {
+                continue;
+            };
+            let inside = &self.text[start + 1..at];
+            if inside.contains('\n') {
+                continue;
+            }
+            let spaceless = inside.chars().any(borderless);
+            let long = inside.split_whitespace().count() >= MANY
+                || (spaceless && inside.chars().count() >= LONG);
+            let whole =
+                self.text[..start].trim().is_empty() && self.text[at + 1..].trim().is_empty();
+            if long && !whole {
+                blank.push(start + 1..at);
+            }
+            open = None;
+        }
+        for range in blank {
+            let spaces = " ".repeat(range.len());
+            self.text.replace_range(range, &spaces);
+        }
+    }
+
     pub fn is_capital(&self, at: usize) -> bool {
         self.capitals.binary_search(&at).is_ok()
     }

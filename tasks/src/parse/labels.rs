@@ -127,6 +127,10 @@ impl Labels {
         self.weak[label]
     }
 
+    pub fn is_letter(&self, label: usize) -> bool {
+        self.letter[label]
+    }
+
     /// The text as these labels are compared with it.
     pub fn fold(&self, text: &str) -> Folded {
         if self.folding == Folding::Exact {

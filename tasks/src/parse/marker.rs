@@ -27,7 +27,7 @@ static FINAL: Words = std::sync::LazyLock::new(|| {
 static ANSWER: Words = std::sync::LazyLock::new(|| {
     set(
         "answer label labels output prediction predicted class classification category verdict sentiment \
-         rating result polarity judgment judgement choice option response decision intent topic tone \
+         rating result letter polarity judgment judgement choice option response decision intent topic tone \
          stance relation relationship emotion genre stars score evaluation assessment \
          antwort etikett kategorie klasse klassifikation klassifizierung einordnung einstufung stimmung \
          sentimentanalyse bewertung ergebnis wertung ausgabe polarität urteil \
@@ -123,6 +123,7 @@ pub(super) fn of(text: &str, start: usize, end: usize) -> Option<Marker> {
     }
     // "**Answer**: …", "Answer => …"
     let head = &sentence[..colon];
+    let head = head.rsplit(", ").next().unwrap_or(head);
     let weight = weight(head)?;
     while let Some(c) = sentence[colon..]
         .chars()

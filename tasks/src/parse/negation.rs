@@ -42,7 +42,7 @@ static OTHER: Words = LazyLock::new(|| {
 });
 
 /// Denial inside text without spaces.
-const INSIDE: [&str; 37] = [
+const INSIDE: [&str; 40] = [
     "不",
     "没",
     "沒",
@@ -75,6 +75,9 @@ const INSIDE: [&str; 37] = [
     "ဘူး",
     "မဟုတ်",
     "아니",
+    "아닙",
+    "아님",
+    "아닌",
     "않",
     "못",
     "없",

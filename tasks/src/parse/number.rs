@@ -66,7 +66,8 @@ fn in_slots(min: f64, max: f64, slots: &[Slot]) -> Option<Found> {
             Slot::Text(text) => from_text(min, max, text, false),
             Slot::Keyed(_, value) => from_value(min, max, value),
             Slot::Whole(Value::Object(map)) => {
-                let mut numbers = structured::entries(map).filter_map(|(_, value)| value.as_f64());
+                let mut numbers =
+                    structured::entries(map, false).filter_map(|(_, value)| value.as_f64());
                 match (numbers.next(), numbers.next()) {
                     (Some(number), None) => Some(number),
                     _ => None,
@@ -178,14 +179,7 @@ impl Numbers {
                 .unwrap_or_default();
             let opens = line.chars().all(is_decor);
             let alone = opens && rest.chars().all(is_decor);
-            let apart = rest
-                .trim_start_matches(sentence::is_closer)
-                .trim_start_matches(' ')
-                .chars()
-                .next()
-                .is_none_or(|c| {
-                    !c.is_alphanumeric() && !matches!(c, '?' | '/' | '=' | '+' | '*' | '%')
-                });
+            let apart = is_apart(rest.trim_start_matches(sentence::is_closer));
             let first = index == 0 && self.text[..number.start].chars().all(is_decor);
             if alone || (first && opens && apart) {
                 found = found.add(number.value);
@@ -238,6 +232,18 @@ impl Numbers {
             .take(6)
             .any(|word| SAID.contains(&word))
     }
+}
+
+/// Whether what follows a number sets it apart: no word, no sum, no span.
+fn is_apart(rest: &str) -> bool {
+    let rest = rest.trim_start_matches(' ');
+    let Some(next) = rest.chars().next() else {
+        return true;
+    };
+    let beyond = rest[next.len_utf8()..].trim_start();
+    let spans = matches!(next, '-' | '–' | '—' | '~' | ',' | '→' | '>' | '<')
+        && beyond.starts_with(|c: char| c.is_ascii_digit());
+    !spans && !next.is_alphanumeric() && !matches!(next, '?' | '/' | '=' | '+' | '*' | '%')
 }
 
 /// Labels that are numbers, or numbers of stars.

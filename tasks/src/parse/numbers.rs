@@ -209,7 +209,8 @@ impl Numbers {
         if word || unfinished || listed || before.is_some_and(|c| "$€£#@".contains(c)) {
             return Some(end);
         }
-        if self.is_counted(at, end) {
+        let year = len == 4 && max < value && (1900.0..2100.0).contains(&value);
+        if year || self.is_counted(at, end) {
             return Some(end);
         }
         let negative = before == Some('-')

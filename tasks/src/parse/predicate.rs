@@ -144,10 +144,12 @@ const BEHIND: [&str; 16] = [
 ];
 
 /// How a sentence says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Said {
     /// Whether the sentence speaks of the answer itself, or draws a conclusion.
     pub concludes: bool,
+    /// Whether it speaks of the whole text to be judged.
+    pub judges: bool,
 }
 
 /// Whether what stands between `before` and `after` is said of something. Both
@@ -158,6 +160,7 @@ pub(super) fn said(sentence: &str, before: &str, after: &str) -> Option<Said> {
     let said = precedes(before, follows) || is_chosen(after) || spaceless(before, after);
     said.then(|| Said {
         concludes: concludes(sentence) || speaks_of_answer(before),
+        judges: judges(sentence),
     })
 }
 
@@ -177,14 +180,11 @@ fn follows(after: &str) -> Option<Follows> {
     if NOUN.contains(first) {
         return Some(Follows::Noun);
     }
-    if GOES_ON.contains(first) || is_chosen(after) {
-        return Some(Follows::Nothing);
-    }
     // "positive and encouraging sentiment", "negative customer experience"
-    following
-        .take(2)
-        .any(|word| NOUN.contains(word))
-        .then_some(Follows::Noun)
+    if following.take(2).any(|word| NOUN.contains(word)) {
+        return Some(Follows::Noun);
+    }
+    (GOES_ON.contains(first) || is_chosen(after)).then_some(Follows::Nothing)
 }
 
 /// "X is the correct answer", "X fits best".
@@ -259,6 +259,50 @@ fn spaceless_end(after: &str) -> bool {
     const MOST: usize = 8;
     !after.is_ascii() && after.trim().chars().count() <= MOST
         || BEHIND.iter().any(|word| after.starts_with(word))
+}
+
+/// Nouns for what is judged as a whole, and verbs of judging.
+static WHOLE: Words = std::sync::LazyLock::new(|| {
+    set(
+        "review sentiment text message statement sentence comment tweet article post email passage question \
+         customer category label answer classification this it classified labeled labelled categorized \
+         bewertung rezension stimmung kommentar text nachricht artikel avis commentaire texte critique \
+         reseña opinión sentimiento comentario texto recensione sentimento commento testo avaliação \
+         comentário resenha recensie beoordeling отзыв тональность текст комментарий recenzja opinia tekst \
+         yorum metin समीक्षा anmeldelse recension omdömet",
+    )
+});
+
+const WHOLE_INSIDE: [&str; 14] = [
+    "评论",
+    "評論",
+    "评价",
+    "情感",
+    "文本",
+    "レビュー",
+    "感情",
+    "文章",
+    "리뷰",
+    "감정",
+    "รีวิว",
+    "ความคิดเห็น",
+    "ข้อความ",
+    "答案",
+];
+
+/// Words for a part, of which more may be said.
+static PART: Words = std::sync::LazyLock::new(|| {
+    set(
+        "first second third part half beginning initial start end sentences aspect aspects phrase word words \
+         section opening tone mixed both some mostly partly teil erste zweite partie première aspecto parte primera \
+         prima primeira часть первая",
+    )
+});
+
+fn judges(before: &str) -> bool {
+    let whole = words(before).take(8).any(|word| WHOLE.contains(word))
+        || (!before.is_ascii() && WHOLE_INSIDE.iter().any(|word| before.contains(word)));
+    whole && !words(before).any(|word| PART.contains(word))
 }
 
 /// Words that draw a conclusion.

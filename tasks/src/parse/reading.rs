@@ -40,7 +40,8 @@ pub(super) struct Reading<'l> {
 
 impl<'l> Reading<'l> {
     pub fn new(labels: &'l Labels, text: &str) -> Self {
-        let folded = labels.fold(text);
+        let mut folded = labels.fold(text);
+        folded.forget_quotes();
         let mentions = labels.mentions(&folded);
         let sentences = if mentions.is_empty() {
             Vec::new()
@@ -139,10 +140,10 @@ impl<'l> Reading<'l> {
             (read, true) => return read,
             (read, false) => read,
         };
-        if cut_off {
-            return conclusion;
-        }
         let said = self.predicates(&heads);
+        if cut_off {
+            return conclusion.and(said.lead);
+        }
         if conclusion == Read::Nothing {
             conclusion = said.concluding;
         } else if matches!(said.concluding, Read::Label(_)) {
@@ -154,6 +155,7 @@ impl<'l> Reading<'l> {
         }
         match said.any {
             Read::Nothing => {}
+            Read::Unclear if said.last == Read::Unclear => return said.lead,
             Read::Unclear => return said.last,
             label => return label,
         }
@@ -354,6 +356,12 @@ impl<'l> Reading<'l> {
         let Some(next) = spaced.chars().next() else {
             return !cut_off;
         };
+        // "B) Sports" names the option by its letter.
+        let bracket = self.text()[mention.end..].starts_with(')')
+            && !self.text()[..mention.start].ends_with('(');
+        if bracket && self.labels.is_letter(mention.label) {
+            return true;
+        }
         if cut_off {
             return matches!(next, '\n' | '!' | '。')
                 || (next == '.' && spaced.len() > 1)
@@ -409,13 +417,26 @@ impl<'l> Reading<'l> {
     /// What sentences say of anything, and what of the answer itself.
     fn predicates(&self, heads: &[usize]) -> Predicates {
         let mut all = Predicates::default();
+        let first = self.sentences.first().map_or(0, |sentence| sentence.start);
         for sentence in self.sentences.iter().filter(|sentence| !sentence.asks) {
             let said = self.predicates_of(sentence, heads);
+            if said.denied {
+                return Predicates {
+                    any: Read::Unclear,
+                    ..Predicates::default()
+                };
+            }
             all.any = all.any.and(said.any);
             all.concluding = all.concluding.and(said.concluding);
             // Where several things are said the last may conclude.
             if said.any != Read::Nothing {
-                all.last = said.concluding;
+                all.last = match said.concluding {
+                    Read::Nothing => Read::Unclear,
+                    read => read,
+                };
+            }
+            if sentence.start == first && sentence.ended {
+                all.lead = said.lead;
             }
         }
         if all.concluding == Read::Unclear {
@@ -435,12 +456,13 @@ impl<'l> Reading<'l> {
             }
             let (before, after) = self.clause(mention, sentence);
             if self.is_denied(mention, sentence) {
+                found.denied |= found.any == Read::Label(mention.label);
                 continue;
             }
             let before_all = &self.text()[sentence.start..mention.start];
             let said = predicate::said(before_all, before, after);
             let turned = before.chars().all(is_decor) && self.turns(mention, sentence);
-            let Some(said) = said.or(turned.then_some(predicate::Said { concludes: false })) else {
+            let Some(said) = said.or(turned.then_some(predicate::Said::default())) else {
                 continue;
             };
             let end = mention.end + after.len();
@@ -453,6 +475,9 @@ impl<'l> Reading<'l> {
             if !(self.labels.is_weak(mention.label) && !self.stands_out(mention, after)) {
                 let label = Read::Label(mention.label);
                 found.any = found.any.and(label);
+                if said.judges && !concedes {
+                    found.lead = found.lead.and(label);
+                }
                 if said.concludes {
                     found.concluding = found.concluding.and(label);
                 }
@@ -550,7 +575,13 @@ impl Marked {
 struct Predicates {
     any: Read,
     concluding: Read,
+    /// What the last of them concludes.
     last: Read,
+    /// What the text opens with, said of the whole: an answer that is explained
+    /// below.
+    lead: Read,
+    /// Whether a sentence denies what it said.
+    denied: bool,
 }
 
 impl Default for Predicates {
@@ -559,6 +590,8 @@ impl Default for Predicates {
             any: Read::Nothing,
             concluding: Read::Nothing,
             last: Read::Unclear,
+            lead: Read::Nothing,
+            denied: false,
         }
     }
 }

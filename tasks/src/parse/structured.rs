@@ -91,8 +91,32 @@ const KEYS: [&str; 56] = [
     "тональность",
 ];
 
+/// Of these keys those that often stand beside the answer's.
+const BESIDE: [&str; 16] = [
+    "rating",
+    "score",
+    "stars",
+    "star",
+    "starrating",
+    "overallrating",
+    "value",
+    "intent",
+    "topic",
+    "tone",
+    "stance",
+    "emotion",
+    "relation",
+    "relationship",
+    "genre",
+    "polarity",
+];
+
+pub(super) fn is_beside(key: &str) -> bool {
+    BESIDE.contains(&key)
+}
+
 /// Keys whose value is never the answer.
-const ASIDE: [&str; 24] = [
+const ASIDE: [&str; 15] = [
     "reason",
     "reasons",
     "reasoning",
@@ -103,20 +127,28 @@ const ASIDE: [&str; 24] = [
     "thought",
     "thoughts",
     "analysis",
+    "confidence",
+    "evidence",
+    "notes",
+    "probability",
+    "certainty",
+];
+
+/// Keys whose value is an echo of the question, or its answer under a name of its
+/// own: `{"review": "positive"}`.
+const ECHO: [&str; 12] = [
     "text",
     "review",
     "input",
     "sentence",
     "premise",
     "hypothesis",
-    "confidence",
-    "evidence",
     "comment",
     "question",
     "title",
     "message",
-    "notes",
     "summary",
+    "content",
 ];
 
 /// The answers' places in `text`, whose kinds outrank one another in this order:
@@ -270,10 +302,16 @@ fn collect(value: &Value, found: &mut Vec<Slot>, depth: usize) {
     }
 }
 
-/// An object's entries that are no explanation.
-pub(super) fn entries(map: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
-    map.iter()
-        .filter(|(key, _)| !ASIDE.contains(&letters(key).as_str()))
+/// An object's entries that are no explanation: those that may echo the
+/// question, or the others.
+pub(super) fn entries(
+    map: &Map<String, Value>,
+    echo: bool,
+) -> impl Iterator<Item = (&String, &Value)> {
+    map.iter().filter(move |(key, _)| {
+        let key = letters(key);
+        !ASIDE.contains(&key.as_str()) && ECHO.contains(&key.as_str()) == echo
+    })
 }
 
 /// Every object and array of JSON in `text` with the bytes it takes; Python's
