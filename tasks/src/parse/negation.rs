@@ -149,6 +149,32 @@ pub(super) fn denied(before: &str, after: &str) -> bool {
         })
 }
 
+/// Whether a sentence that begins so only supposes what it says: "If the battery
+/// were better, …".
+pub(super) fn supposes(sentence: &str) -> bool {
+    let mut said = words::words(sentence);
+    let first = said.next().unwrap_or_default();
+    matches!(
+        first,
+        "if" | "unless"
+            | "wenn"
+            | "falls"
+            | "si"
+            | "se"
+            | "als"
+            | "hvis"
+            | "если"
+            | "jeśli"
+            | "gdyby"
+            | "jos"
+            | "eğer"
+    ) && !matches!(said.next(), Some("tratta" | "trata"))
+        || (!sentence.is_ascii()
+            && ["如果", "假如", "もし", "만약", "यदि", "अगर", "ถ้า"]
+                .iter()
+                .any(|word| sentence.contains(word)))
+}
+
 /// The text with harmless phrases taken out.
 fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
     let mut text = std::borrow::Cow::Borrowed(text);

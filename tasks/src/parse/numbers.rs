@@ -306,9 +306,11 @@ impl Numbers {
             let Some(next) = self.found.get(index + 1) else {
                 continue;
             };
-            let between = self.text[number.end..next.start].trim_matches([' ', '"', '*']);
+            let between = self.text[number.end..next.start]
+                .trim_start_matches(['点', '分', '점', '星'])
+                .trim_matches([' ', '"', '*']);
             let value = next.value.abs();
-            if !TO.contains(&between) && !(between.is_empty() && next.value < 0.0) {
+            if !keep[index] || !TO.contains(&between) && !(between.is_empty() && next.value < 0.0) {
                 continue;
             }
             if number.value == min && value == max || number.value == max && value == min {

@@ -124,7 +124,11 @@ const BETWEEN: [&str; 14] = [
     "とても",
 ];
 /// What Japanese and Korean put right behind.
-const BEHIND: [&str; 16] = [
+const BEHIND: [&str; 20] = [
+    "적입니다",
+    "적이다",
+    "적인 ",
+    "적으로",
     "です",
     "である",
     "だと",
@@ -148,6 +152,8 @@ const BEHIND: [&str; 16] = [
 pub(super) struct Said {
     /// Whether the sentence speaks of the answer itself, or draws a conclusion.
     pub concludes: bool,
+    /// Whether it draws a conclusion from what was said before.
+    pub draws: bool,
     /// Whether it speaks of the whole text to be judged.
     pub judges: bool,
 }
@@ -157,9 +163,13 @@ pub(super) struct Said {
 /// the whole sentence.
 pub(super) fn said(sentence: &str, before: &str, after: &str) -> Option<Said> {
     let follows = follows(after)?;
-    let said = precedes(before, follows) || is_chosen(after) || spaceless(before, after);
+    let said = precedes(before, follows)
+        || is_chosen(after)
+        || is_followed(after)
+        || spaceless(before, after);
     said.then(|| Said {
         concludes: concludes(sentence) || speaks_of_answer(before),
+        draws: concludes(sentence),
         judges: judges(sentence),
     })
 }
@@ -172,7 +182,7 @@ enum Follows {
 }
 
 fn follows(after: &str) -> Option<Follows> {
-    if after.chars().all(is_decor) || spaceless_end(after) {
+    if after.chars().all(is_decor) || spaceless_end(after) || is_followed(after) {
         return Some(Follows::Nothing);
     }
     let mut following = words(after);
@@ -207,6 +217,26 @@ pub(super) fn is_chosen(after: &str) -> bool {
         }
     }
     chosen
+}
+
+/// Verbs that stand behind what is said: "यह समीक्षा सकारात्मक है".
+fn is_followed(after: &str) -> bool {
+    let mut following = words(after);
+    let verb = following.next().is_some_and(|word| {
+        matches!(
+            word,
+            "है" | "हैं"
+                | "था"
+                | "थी"
+                | "आहे"
+                | "છે"
+                | "ہے"
+                | "است"
+                | "هست"
+                | "আছে"
+        )
+    });
+    verb && following.next().is_none()
 }
 
 fn precedes(before: &str, follows: Follows) -> bool {

@@ -146,8 +146,8 @@ impl<'l> Reading<'l> {
         }
         if conclusion == Read::Nothing {
             conclusion = said.concluding;
-        } else if matches!(said.concluding, Read::Label(_)) {
-            return conclusion.and(said.concluding);
+        } else if matches!(said.overall, Read::Label(_)) {
+            return conclusion.and(said.overall);
         }
         match conclusion {
             Read::Nothing => {}
@@ -384,6 +384,7 @@ impl<'l> Reading<'l> {
     fn is_denied(&self, mention: &Mention, sentence: &Sentence) -> bool {
         let (before, after) = self.clause(mention, sentence);
         negation::denied(before, after)
+            || negation::supposes(&self.text()[sentence.start..mention.start])
             || after
                 .chars()
                 .find(|c| !is_closer(*c) && *c != ' ')
@@ -399,18 +400,18 @@ impl<'l> Reading<'l> {
         let before = &text[start..mention.start];
         let turn = words::words(before)
             .filter(|word| negation::is_adversative(word))
-            .filter(|word| {
-                !before[offset(before, word) + word.len()..]
-                    .trim_start()
-                    .starts_with("than")
-            })
-            .filter(|word| {
-                !before[offset(before, word) + word.len()..]
-                    .trim_start()
-                    .starts_with("of ")
+            .map(|word| offset(before, word))
+            .filter(|&at| {
+                let after = before[at..]
+                    .trim_start_matches(|c: char| c != ' ')
+                    .trim_start();
+                // "rather than", "instead of", "anything but" deny.
+                !after.starts_with("than ")
+                    && !after.starts_with("of ")
+                    && !before[..at].trim_end().ends_with("anything")
             })
             .last()
-            .map_or(0, |word| offset(before, word) + word.len());
+            .map_or(0, |at| at + before[at..].find(' ').unwrap_or(0));
         (&before[turn..], &text[mention.end..end])
     }
 
@@ -428,6 +429,7 @@ impl<'l> Reading<'l> {
             }
             all.any = all.any.and(said.any);
             all.concluding = all.concluding.and(said.concluding);
+            all.overall = all.overall.and(said.overall);
             // Where several things are said the last may conclude.
             if said.any != Read::Nothing {
                 all.last = match said.concluding {
@@ -477,6 +479,9 @@ impl<'l> Reading<'l> {
                 found.any = found.any.and(label);
                 if said.judges && !concedes {
                     found.lead = found.lead.and(label);
+                }
+                if said.draws {
+                    found.overall = found.overall.and(label);
                 }
                 if said.concludes {
                     found.concluding = found.concluding.and(label);
@@ -575,6 +580,8 @@ impl Marked {
 struct Predicates {
     any: Read,
     concluding: Read,
+    /// What sentences with "overall", "therefore" and the like say.
+    overall: Read,
     /// What the last of them concludes.
     last: Read,
     /// What the text opens with, said of the whole: an answer that is explained
@@ -589,6 +596,7 @@ impl Default for Predicates {
         Self {
             any: Read::Nothing,
             concluding: Read::Nothing,
+            overall: Read::Nothing,
             last: Read::Unclear,
             lead: Read::Nothing,
             denied: false,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::lists::{self, List};
-use super::titles::{numbers_agree, without_year, words};
+use super::titles::{is_part, numbers_agree, without_year, words};
 use crate::metric::text::common_subsequence;
 
 pub use super::titles::fold;

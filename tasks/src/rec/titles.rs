@@ -111,6 +111,11 @@ pub(super) fn numbers_agree(a: &str, b: &str) -> bool {
     (years && numbers_a == numbers_b) || slipped()
 }
 
+/// Whether the word counts the parts of a series.
+pub(super) fn is_part(word: &str) -> bool {
+    is_roman(word) || ((1..=2).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_digit()))
+}
+
 fn is_roman(word: &str) -> bool {
     matches!(
         word,
