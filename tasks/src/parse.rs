@@ -102,4 +102,6 @@ pub(crate) fn unparseable(text: &str) -> Answer {
 }
 
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod tests;

@@ -27,7 +27,7 @@ static FINAL: Words = std::sync::LazyLock::new(|| {
 static ANSWER: Words = std::sync::LazyLock::new(|| {
     set(
         "answer label labels output prediction predicted class classification category verdict sentiment \
-         rating result letter polarity judgment judgement choice option response decision intent topic tone \
+         rating result letter polarity judgment judgement choice option response decision intent priority match topic tone \
          stance relation relationship emotion genre stars score evaluation assessment \
          antwort etikett kategorie klasse klassifikation klassifizierung einordnung einstufung stimmung \
          sentimentanalyse bewertung ergebnis wertung ausgabe polarität urteil \

@@ -10,7 +10,7 @@ static ENGLISH: Words = LazyLock::new(|| {
         "not never no neither nor non hardly barely scarcely without cannot cant isnt wasnt arent \
          doesnt dont didnt wont unlikely doubt doubtful doubts lack lacks lacking absence opposite \
          incorrect wrong wrongly less least nothing fails failed fail avoid avoids none nobody \
-         refute refutes deny denies excluding except if whether unless could might may either \
+         refute refutes deny denies excluding except mistake mistaken leaning inaccurate misleading overly exaggerated if whether unless could might may either \
          expected expects hoped hoping hopes wanted wants wished wishes supposed intended \
          initially surface surface-level seemingly superficially would-be pretends pretending \
          although though while whereas despite unlike versus vs or",

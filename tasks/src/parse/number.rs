@@ -190,7 +190,9 @@ impl Numbers {
 
     /// Whether a verb of rating stands shortly before the number.
     fn is_said(&self, number: &Number) -> bool {
-        const SAID: [&str; 34] = [
+        const SAID: [&str; 36] = [
+            "prediction",
+            "estimate",
             "give",
             "gave",
             "giving",

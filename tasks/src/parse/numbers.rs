@@ -51,7 +51,13 @@ const SCALE: [&str; 14] = [
     "entre",
 ];
 /// What a number is counted in, if not in points of the scale.
-const UNITS: [&str; 44] = [
+const UNITS: [&str; 50] = [
+    "films",
+    "movies",
+    "books",
+    "users",
+    "songs",
+    "products",
     "day",
     "days",
     "week",

@@ -10,10 +10,10 @@ static VERB: Words = std::sync::LazyLock::new(|| {
         "is was are be being been seems appears sounds feels remains it's that's as choose chose choosing \
          select selected pick picked say answer labeled labelled label classified classify considered \
          deemed rated called call categorized categorised assign assigned option letter \
-         ist sind war wäre wirkt scheint als wähle \
+         ist sind wäre wirkt scheint als wähle \
          est c'est sont semble paraît comme choisis es está son parece como elijo \
          è sono sembra come scelgo é são está parece como escolho \
-         is lijkt klinkt als är verkar som er virker on vaikuttaa jest są jako to je jsou este e sunt \
+         is lijkt klinkt als är verkar som er virker vaikuttaa jest są jako je jsou este e sunt \
          είναι это является как \
          là adalah merupakan termasuk sebagai olarak है हैं هو هي היא הוא",
     )
@@ -63,7 +63,7 @@ static NOUN: Words = std::sync::LazyLock::new(|| {
     set(
         "sentiment sentiments tone opinion review attitude emotion emotions polarity rating view evaluation \
          feedback stance one category class label comment statement message text tweet experience \
-         impression feeling feelings outlook perspective assessment answer relationship \
+         impression feeling feelings priority urgency severity level outlook perspective assessment answer relationship \
          bewertung stimmung rezension kritik meinung kategorie sentiment tonfall haltung \
          avis commentaire critique sentiment opinion catégorie évaluation note \
          reseña opinión sentimiento comentario valoración categoría recensione opinione sentimento \
@@ -217,6 +217,16 @@ pub(super) fn is_chosen(after: &str) -> bool {
         }
     }
     chosen
+}
+
+/// Whether nothing but articles and the like stand in the text.
+pub(super) fn is_modifier(text: &str) -> bool {
+    words(text).all(|word| MODIFIER.contains(word))
+}
+
+/// Whether nothing but a noun or two follow: "Medium priority".
+pub(super) fn is_noun(after: &str) -> bool {
+    words(after).count() <= 2 && words(after).all(|word| NOUN.contains(word))
 }
 
 /// Verbs that stand behind what is said: "यह समीक्षा सकारात्मक है".

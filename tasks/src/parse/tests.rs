@@ -317,7 +317,69 @@ fn forms() -> impl Strategy<Value = AnswerForm> {
     ]
 }
 
+/// Ways of writing a label alone.
+const ALONE: [(&str, &str); 12] = [
+    ("", ""),
+    ("**", "**"),
+    ("\"", "\""),
+    ("- ", ""),
+    ("Answer: ", ""),
+    ("**Label:** ", "."),
+    ("<answer>", "</answer>"),
+    ("\\boxed{", "}"),
+    ("{\"label\": \"", "\"}"),
+    ("```\n", "\n```"),
+    ("<think>hm, nothing is sure</think>\n", "\n"),
+    ("The answer is \"", "\"."),
+];
+
 proptest! {
+    #[test]
+    fn a_label_alone_is_read_in_any_dress(
+        words in prop::collection::btree_set("[a-z]{4,9}([ _-][a-z]{4,9})?", 2..6),
+        pick: prop::sample::Index,
+        dress in 0..ALONE.len(),
+        upper: bool,
+    ) {
+        let labels: Vec<_> = words.into_iter().collect();
+        let label = labels[pick.index(labels.len())].clone();
+        let (before, after) = ALONE[dress];
+        let shown = if upper { label.to_uppercase() } else { label.clone() };
+        let text = format!("{before}{shown}{after}");
+        let vote = parse(&AnswerForm::Choice { labels }, &Reply::text(&text)).vote();
+        prop_assert_eq!(vote, Some(label), "{}", text);
+    }
+
+    #[test]
+    fn the_order_of_labels_and_thoughts_before_change_nothing(
+        index in 0..1000_usize,
+        thought in "[a-z ,.?]{0,40}(positive|negative|yes|4)[a-z .]{0,9}",
+        turn in 1..4_usize,
+    ) {
+        let kinds: Vec<_> = corpus::kinds().into_iter().filter(|kind| !kind.cut).collect();
+        let kind = &kinds[index % kinds.len()];
+        let (reply, _) = &kind.replies[index / kinds.len() % kind.replies.len()];
+        let form = kind.form();
+        let read = corpus::text(&parse(&form, &kind.reply(reply)));
+        if let AnswerForm::Choice { labels } = &form {
+            let mut labels = labels.clone();
+            let turn = turn % labels.len();
+            labels.rotate_left(turn);
+            let turned = AnswerForm::Choice { labels };
+            prop_assert_eq!(&corpus::text(&parse(&turned, &kind.reply(reply))), &read, "{}", reply);
+        }
+        if read.is_some() && !reply.contains("<|channel|>") {
+            let thinking = format!("<think>{thought}</think>\n\n{reply}");
+            prop_assert_eq!(&corpus::text(&parse(&form, &kind.reply(&thinking))), &read, "{}", thinking);
+        }
+    }
+
+    #[test]
+    fn a_label_that_is_not_mentioned_is_not_read(text in "(not |is |answer: |[a-m ,.:*\n]){0,30}") {
+        let form = AnswerForm::choice(["positive", "nonsense"]);
+        prop_assert_eq!(parse(&form, &Reply::text(&text)).vote(), None);
+    }
+
     #[test]
     fn never_panics(form in forms(), text in "(yes|no|not|answer|is|[:,.\\-/0-9\"'\\[\\]#*\n ]|.){0,40}", cut: bool) {
         let finish = if cut { Finish::Length } else { Finish::Stop };

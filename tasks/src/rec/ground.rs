@@ -139,7 +139,11 @@ impl Titles {
         ends.into_iter().rev().find_map(|end| {
             let head = lists::bare(&text[..end]);
             let known = self.exact.get(head).copied();
-            known.or_else(|| self.by_key.get(&fold(head)).copied().flatten())
+            let known = known.or_else(|| self.by_key.get(&fold(head)).copied().flatten())?;
+            // "Sabrina (1954)" is not the one of 1995.
+            let dated: String = text[end..].chars().take(" (1954)".len()).collect();
+            let same = numbers_agree(&fold(&format!("{head}{dated}")), &self.keys[known]);
+            (same || !dated.ends_with(')')).then_some(known)
         })
     }
 
@@ -199,10 +203,18 @@ impl Titles {
         const REMARK: usize = 8;
         let text = format!(" {key} ");
         let long = key.split(' ').count() > REMARK;
-        let inside = |short: &str| {
-            short.len() > 3
-                && !(long && !without_year(short).contains(' '))
-                && text.contains(&format!(" {short} "))
+        let stands = |words: &str, title: &str| {
+            if words.len() <= 3 || (long && !without_year(words).contains(' ')) {
+                return false;
+            }
+            let Some(at) = text.find(&format!(" {words} ")) else {
+                return false;
+            };
+            // "Alien 4" is not "Alien", "Sabrina 1954" not the one of 1995.
+            let next = text[at + words.len() + 2..].split(' ').next();
+            !next.filter(|next| !next.is_empty()).is_some_and(|next| {
+                is_part(next) || !numbers_agree(&format!("{words} {next}"), title)
+            })
         };
         let longest = self
             .keys
@@ -210,7 +222,8 @@ impl Titles {
             .enumerate()
             .filter(|(index, key)| {
                 let short = without_year(key);
-                inside(key) || (inside(short) && self.by_key.get(short) == Some(&Some(*index)))
+                stands(key, key)
+                    || (stands(short, key) && self.by_key.get(short) == Some(&Some(*index)))
             })
             .max_by_key(|(index, key)| (key.len(), std::cmp::Reverse(*index)));
         if let Some((index, _)) = longest {
