@@ -6,10 +6,22 @@
 //! while a wrong guess would silently move a score.
 
 mod choice;
+pub(crate) mod fold;
+mod labels;
 pub mod likelihood;
+mod marker;
 pub mod nearest;
+mod negation;
 mod number;
+mod numbers;
+mod predicate;
 mod ranking;
+mod reading;
+mod sentence;
+mod structured;
+pub(crate) mod thoughts;
+mod verdict;
+mod words;
 
 use crate::{Answer, AnswerForm, Finish, Reply};
 
@@ -52,25 +64,30 @@ pub fn parse(form: &AnswerForm, reply: &Reply) -> Answer {
     }
     let cut_off = reply.finish == Finish::Length;
     let answer = match form {
-        // Labels and candidates are text of the study's own, so the whole reply
-        // is compared before anything is stripped from it.
-        AnswerForm::Choice { labels } => choice::exact(labels, &reply.text)
-            .or_else(|| choice::from_text(labels, after_thoughts(&reply.text)?, cut_off)),
-        AnswerForm::Number { min, max } => after_thoughts(&reply.text)
-            .and_then(|text| number::from_text(*min, *max, text, cut_off))
+        AnswerForm::Choice { labels } => choice::from_text(labels, &reply.text, cut_off),
+        AnswerForm::Number { min, max } => thoughts::answer(&reply.text)
+            .and_then(|text| number::from_text(*min, *max, &text, cut_off))
             .map(Answer::Number),
         AnswerForm::Ranking { candidates }
         | AnswerForm::Likelihood { candidates, .. }
-        | AnswerForm::Nearest { candidates } => after_thoughts(&reply.text)
-            .map(|text| ranking::from_text(candidates, text))
-            .filter(|items| !items.is_empty())
-            .map(Answer::Ranking),
-        AnswerForm::Text { .. } => after_thoughts(&reply.text)
-            .map(str::trim)
+        | AnswerForm::Nearest { candidates } => {
+            let items = ranking::from_text(candidates, &reply.text, cut_off);
+            (!items.is_empty()).then_some(Answer::Ranking(items))
+        }
+        AnswerForm::Text { .. } => thoughts::answer(&reply.text)
+            .map(|text| text.trim().to_owned())
             .filter(|text| !text.is_empty())
-            .map(|text| Answer::Text(text.to_owned())),
+            .map(Answer::Text),
     };
     answer.unwrap_or_else(|| unparseable(&reply.text))
+}
+
+/// Every object and array of JSON in a text.
+pub(crate) fn json_values(text: &str) -> Vec<serde_json::Value> {
+    structured::values(text)
+        .into_iter()
+        .map(|(value, _)| value)
+        .collect()
 }
 
 /// An unparseable answer, its text cut to a readable length.
@@ -84,55 +101,7 @@ pub(crate) fn unparseable(text: &str) -> Answer {
     Answer::Unparseable { text: shown }
 }
 
-/// The text after a reasoning model's thoughts; `None` if they never end.
-fn after_thoughts(text: &str) -> Option<&str> {
-    match text.rsplit_once("</think>") {
-        Some((_, answer)) => Some(answer),
-        None if text.trim_start().starts_with("<think>") => None,
-        None => Some(text),
-    }
-}
-
-/// The part of `text` after its last "Answer:", "the answer is", "Label =" and
-/// the like.
-fn after_marker(text: &str) -> Option<&str> {
-    const MARKERS: [&str; 10] = [
-        "answer",
-        "label",
-        "output",
-        "prediction",
-        "class",
-        "classification",
-        "category",
-        "verdict",
-        "sentiment",
-        "rating",
-    ];
-    // ASCII lower case keeps every byte offset.
-    let lower = text.to_ascii_lowercase();
-    let word = |c: char| c.is_alphanumeric() || c == '_';
-    let end = |marker: &str, start: usize| {
-        let rest = &lower[start + marker.len()..];
-        if lower[..start].ends_with(word) {
-            return None;
-        }
-        let sign = rest.trim_start_matches(['*', '_', '"', '\'', '`', ' ']);
-        let value = sign
-            .strip_prefix([':', '='])
-            .or_else(|| sign.strip_prefix("is ").filter(|_| rest.starts_with(' ')))?;
-        Some(lower.len() - value.len())
-    };
-    MARKERS
-        .iter()
-        .flat_map(|marker| {
-            lower
-                .match_indices(marker)
-                .map(move |(start, _)| (marker, start))
-        })
-        .filter_map(|(marker, start)| end(marker, start))
-        .max()
-        .map(|end| &text[end..])
-}
-
+#[cfg(test)]
+mod corpus;
 #[cfg(test)]
 mod tests;

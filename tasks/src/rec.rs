@@ -36,6 +36,7 @@ mod spec;
 mod targets;
 pub mod tasks;
 mod text;
+mod titles;
 
 pub use baseline::{Baseline, Prediction};
 pub use borda::borda;

@@ -1,6 +1,14 @@
 //! One of a closed set.
 
-use super::after_marker;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use serde_json::Value;
+
+use super::labels::{Labels, exact};
+use super::reading::{Read, Reading};
+use super::structured::{self, Slot};
+use super::{number, thoughts, verdict};
 use crate::Answer;
 
 /// Log-odds beyond this say nothing more, and infinities do not survive JSON.
@@ -31,238 +39,240 @@ pub(super) fn from_logprobs(labels: &[String], logprobs: &[f64]) -> Option<Answe
     })
 }
 
-/// The label that the whole text is, letter for letter.
-pub(super) fn exact(labels: &[String], text: &str) -> Option<Answer> {
-    let found = labels
-        .iter()
-        .find(|label| *label == text)
-        .or_else(|| labels.iter().find(|label| label.trim() == text.trim()))?;
-    Some(class(found))
-}
-
-fn class(label: &str) -> Answer {
-    Answer::Class {
-        label: label.to_owned(),
+/// The one label that `text` gives as its answer.
+pub(super) fn from_text(names: &[String], text: &str, cut_off: bool) -> Option<Answer> {
+    let found = read(names, text, cut_off)?;
+    Some(Answer::Class {
+        label: names[found].clone(),
         margin: None,
-    }
+    })
 }
 
-/// The one label that `text` affirms.
-pub(super) fn from_text(labels: &[String], text: &str, cut_off: bool) -> Option<Answer> {
-    // A marked answer is the model's own conclusion; what comes before it may
-    // weigh both sides.
-    if let Some(conclusion) = after_marker(text) {
-        let conclusion = Text::new(conclusion, labels);
-        if let Some(index) = conclusion.leading() {
-            return Some(class(&labels[index]));
+fn read(names: &[String], text: &str, cut_off: bool) -> Option<usize> {
+    // Labels are text of the study's own, so the whole reply is compared before
+    // anything is stripped from it.
+    if let Some(label) = exact(names, text) {
+        return (!cut_off || !is_begun(names, label)).then_some(label);
+    }
+    let text = thoughts::answer(text)?;
+    if let Some(label) = exact(names, &text) {
+        return (!cut_off || !is_begun(names, label)).then_some(label);
+    }
+    let labels = prepared(names);
+    let slots = structured::slots(&text);
+    if !slots.is_empty() {
+        match from_slots(&labels, &slots) {
+            // JSON inside prose may be about anything.
+            Read::Nothing if slots.iter().any(|slot| matches!(slot, Slot::Whole(_))) => {}
+            Read::Label(label) => return Some(label),
+            Read::Nothing | Read::Unclear => return None,
         }
     }
-    let text = Text::new(text, labels);
-    let found = match text.leading() {
-        Some(index) => Some(index),
-        // The other label may have been about to follow.
-        None if cut_off => None,
-        None => text.affirmed(),
+    let text = without_json(&text, &slots);
+    if let Some(scale) = number::Scale::of(names) {
+        return scale.read(&text, cut_off);
+    }
+    match Reading::new(&labels, &text).conclude(cut_off) {
+        Read::Label(label) => Some(label),
+        Read::Nothing | Read::Unclear => None,
+    }
+}
+
+/// Whether another label begins as this one: a cut-off may hide which is meant.
+fn is_begun(names: &[String], label: usize) -> bool {
+    let begun = names[label].to_lowercase();
+    names
+        .iter()
+        .any(|name| name.len() > begun.len() && name.to_lowercase().starts_with(&begun))
+}
+
+/// Labels are the same for all replies of a study: those of the last call are
+/// kept, so that they are folded once.
+fn prepared(names: &[String]) -> Rc<Labels> {
+    thread_local! {
+        static LAST: RefCell<Option<Rc<Labels>>> = const { RefCell::new(None) };
+    }
+    LAST.with_borrow_mut(|last| match last {
+        Some(labels) if labels.names == names => labels.clone(),
+        _ => last.insert(Rc::new(Labels::new(names))).clone(),
+    })
+}
+
+/// The text without the JSON that says nothing of the answer.
+fn without_json<'t>(text: &'t str, slots: &[Slot]) -> std::borrow::Cow<'t, str> {
+    if slots.is_empty() {
+        return text.into();
+    }
+    let mut rest = text.to_owned();
+    for (_, range) in structured::values(text).into_iter().rev() {
+        // "[2]" and "[positive]" are no JSON objects.
+        if text[range.clone()].len() > 4 {
+            rest.replace_range(range, "\n");
+        }
+    }
+    rest.into()
+}
+
+/// What the slots say together. Keys that may say something beside the answer
+/// ("score", "topic") count where no others are.
+fn from_slots(labels: &Labels, slots: &[Slot]) -> Read {
+    let together = |beside: bool| {
+        slots
+            .iter()
+            .filter(|slot| {
+                matches!(slot, Slot::Keyed(key, _) if structured::is_beside(key)) == beside
+            })
+            .map(|slot| match slot {
+                Slot::Text(text) => slot_text(labels, text),
+                Slot::Keyed(_, value) => keyed(labels, value),
+                Slot::Whole(value) => whole(labels, value),
+            })
+            .fold(Read::Nothing, Read::and)
     };
-    found.map(|index| class(&labels[index]))
+    match together(false) {
+        Read::Nothing => together(true),
+        read => read,
+    }
 }
 
-/// A reply in lower case with every label found in it.
-struct Text {
-    chars: Vec<char>,
-    mentions: Vec<Mention>,
+/// What a slot's text says; a slot that holds no label answers something else.
+fn slot_text(labels: &Labels, text: &str) -> Read {
+    if let Some(label) = exact(&labels.names, text) {
+        return Read::Label(label);
+    }
+    let nested = structured::slots(text);
+    if !nested.is_empty()
+        && let Read::Label(label) = from_slots(labels, &nested)
+    {
+        return Read::Label(label);
+    }
+    if let Some(scale) = number::Scale::of(&labels.names) {
+        return scale.read(text, false).map_or(Read::Unclear, Read::Label);
+    }
+    match Reading::new(labels, text).conclude(false) {
+        Read::Label(label) => Read::Label(label),
+        Read::Nothing | Read::Unclear => Read::Unclear,
+    }
 }
 
-#[derive(Clone, Copy)]
-struct Mention {
-    label: usize,
-    start: usize,
-    end: usize,
+fn keyed(labels: &Labels, value: &Value) -> Read {
+    match value {
+        Value::String(text) => match slot_text(labels, text) {
+            Read::Label(label) => Read::Label(label),
+            unread => match text.trim().to_ascii_lowercase().as_str() {
+                "true" => boolean(labels, true),
+                "false" => boolean(labels, false),
+                _ => unread,
+            },
+        },
+        Value::Number(number) => match slot_text(labels, &number.to_string()) {
+            Read::Label(label) => Read::Label(label),
+            _ => Read::Nothing,
+        },
+        Value::Bool(truth) => boolean(labels, *truth),
+        Value::Array(items) => match items.as_slice() {
+            [one] => keyed(labels, one),
+            _ => Read::Unclear,
+        },
+        Value::Object(map) => whole(labels, &Value::Object(map.clone())),
+        Value::Null => Read::Nothing,
+    }
 }
 
-impl Text {
-    fn new(text: &str, labels: &[String]) -> Self {
-        let chars = fold(text);
-        let labels: Vec<_> = labels.iter().map(|label| fold(label.trim())).collect();
-        let mut mentions = Vec::new();
-        let mut start = 0;
-        while start < chars.len() {
-            // The longest label here hides those inside it: "very positive".
-            let longest = labels
+/// `true` as "yes", where the labels are such words.
+fn boolean(labels: &Labels, truth: bool) -> Read {
+    let words: &[&str] = if truth {
+        &["true", "yes"]
+    } else {
+        &["false", "no"]
+    };
+    words
+        .iter()
+        .find_map(|word| exact(&labels.names, word))
+        .map_or(Read::Unclear, Read::Label)
+}
+
+/// JSON without a key that names an answer: verdicts by label, or one label.
+fn whole(labels: &Labels, value: &Value) -> Read {
+    match value {
+        Value::Object(map) => {
+            let by_label: Option<Vec<(usize, &Value)>> = map
                 .iter()
-                .enumerate()
-                .filter(|(_, label)| is_whole(&chars, start, label))
-                .max_by_key(|(index, label)| (label.len(), std::cmp::Reverse(*index)));
-            if let Some((label, found)) = longest {
-                mentions.push(Mention {
-                    label,
-                    start,
-                    end: start + found.len(),
-                });
-                start += found.len();
-            } else {
-                start += 1;
+                .map(|(key, value)| Some((key_label(labels, key)?, value)))
+                .collect();
+            if let Some(by_label) = by_label.filter(|by_label| !by_label.is_empty()) {
+                return verdicts(&by_label, labels.names.len());
             }
-        }
-        Self { chars, mentions }
-    }
-
-    /// The label that the text opens with, set apart by punctuation and not the
-    /// first of a list as in "positive, negative".
-    fn leading(&self) -> Option<usize> {
-        const CONNECTORS: [&str; 6] = ["or", "and", "not", "maybe", "perhaps", "then"];
-        let first = self.mentions.first()?;
-        let opens = |c: &char| c.is_whitespace() || "\"'`*_#>~-•(“”‘’.:".contains(*c);
-        if !self.chars[..first.start].iter().all(opens) || !self.is_set_apart(first) {
-            return None;
-        }
-        let is_connector = |word: &String| CONNECTORS.contains(&word.as_str());
-        let listed = self.mentions.get(1).is_some_and(|next| {
-            let goes_on = words(&self.chars[next.end..])
-                .first()
-                .is_some_and(is_connector);
-            next.label != first.label
-                && words(&self.chars[first.end..next.start]).iter().all(is_connector)
-                // "Negative - positive words are few" lists nothing.
-                && (goes_on || self.is_set_apart(next))
-                && !self.is_negated(next)
-        });
-        (!listed).then_some(first.label)
-    }
-
-    /// Whether punctuation or the end follows the mention, closing quotes,
-    /// brackets and emphasis aside.
-    fn is_set_apart(&self, mention: &Mention) -> bool {
-        let rest = &self.chars[mention.end..];
-        let closers = rest
-            .iter()
-            .take_while(|c| "\"'`*_~)]}”’".contains(**c))
-            .count();
-        let rest = &rest[closers..];
-        let spaces = rest.iter().take_while(|c| **c == ' ').count();
-        match rest.get(spaces) {
-            None => true,
-            // A hyphen is punctuation only when it stands alone.
-            Some('-') => spaces > 0,
-            Some(c) => "\n.!,;:(–—".contains(*c),
-        }
-    }
-
-    /// The one label affirmed anywhere, and nowhere negated.
-    fn affirmed(&self) -> Option<usize> {
-        let mut found = None;
-        let counted = self
-            .mentions
-            .iter()
-            .filter(|mention| !self.is_asked(mention));
-        for mention in counted.clone().filter(|mention| !self.is_negated(mention)) {
-            if *found.get_or_insert(mention.label) != mention.label {
-                return None;
+            let named = |echo| {
+                structured::entries(map, echo)
+                    .filter_map(|(_, value)| whole_label(labels, value.as_str()?))
+                    .fold(Read::Nothing, |found, label| found.and(Read::Label(label)))
+            };
+            let found = match named(false) {
+                Read::Nothing => named(true),
+                found => found,
+            };
+            // Any other object that names a label says something else of it.
+            if found == Read::Nothing && map.keys().any(|key| key_label(labels, key).is_some()) {
+                return Read::Unclear;
             }
+            found
         }
-        let denied = counted
-            .filter(|mention| self.is_negated(mention))
-            .any(|mention| Some(mention.label) == found);
-        if denied { None } else { found }
-    }
-
-    /// Whether the mention's sentence is a question, such as an echo of ours.
-    fn is_asked(&self, mention: &Mention) -> bool {
-        self.chars[mention.end..]
-            .iter()
-            .find(|c| matches!(c, '.' | '!' | '?' | '\n'))
-            == Some(&'?')
-    }
-
-    /// Whether a negation stands within the four words before the mention, in
-    /// the same clause.
-    fn is_negated(&self, mention: &Mention) -> bool {
-        let before = &self.chars[..mention.start];
-        let clause = before
-            .iter()
-            .rposition(|c| ".,;:!?()\n–—".contains(*c))
-            .map_or(before, |index| &before[index + 1..]);
-        words(clause)
-            .iter()
-            .rev()
-            .take_while(|word| !["but", "rather", "instead"].contains(&word.as_str()))
-            .take(4)
-            .any(|word| {
-                const NEGATIONS: [&str; 11] = [
-                    "not", "never", "no", "neither", "nor", "non", "hardly", "without", "cannot",
-                    "isnt", "wasnt",
-                ];
-                NEGATIONS.contains(&word.as_str()) || word.ends_with("n't")
-            })
+        Value::Array(items) => match items.as_slice() {
+            [Value::String(text)] => whole_label(labels, text).map_or(Read::Unclear, Read::Label),
+            [Value::Number(_)] => Read::Nothing,
+            [one @ Value::Object(_)] => whole(labels, one),
+            _ if items.iter().any(|item| {
+                item.as_str()
+                    .is_some_and(|text| whole_label(labels, text).is_some())
+            }) =>
+            {
+                Read::Unclear
+            }
+            _ => Read::Nothing,
+        },
+        _ => Read::Nothing,
     }
 }
 
-/// Lower case, one kind of apostrophe, spaces collapsed, line ends kept.
-fn fold(text: &str) -> Vec<char> {
-    let mut chars: Vec<char> = Vec::with_capacity(text.len());
-    for c in text.chars().flat_map(char::to_lowercase) {
-        match c {
-            '\n' | '\r' => chars.push('\n'),
-            '’' => chars.push('\''),
-            c if c.is_whitespace() => {
-                if chars.last() != Some(&' ') {
-                    chars.push(' ');
-                }
-            }
-            c => chars.push(c),
-        }
-    }
-    chars
+fn whole_label(labels: &Labels, text: &str) -> Option<usize> {
+    exact(&labels.names, text).or_else(|| Reading::new(labels, text).whole())
 }
 
-fn words(chars: &[char]) -> Vec<String> {
-    let text: String = chars.iter().collect();
-    text.split(|c: char| !c.is_alphanumeric() && c != '\'')
-        .map(|word| word.trim_matches('\'').to_owned())
-        .filter(|word| !word.is_empty())
-        .collect()
+/// The label that a key names: "positive", "`is_positive`".
+fn key_label(labels: &Labels, key: &str) -> Option<usize> {
+    whole_label(labels, key).or_else(|| {
+        let rest = key.strip_prefix("is_").or_else(|| key.strip_prefix("is"))?;
+        whole_label(labels, rest)
+    })
 }
 
-/// Whether `label` stands at `start` as words of its own.
-fn is_whole(chars: &[char], start: usize, label: &[char]) -> bool {
-    let end = start + label.len();
-    if label.is_empty() || chars.get(start..end) != Some(label) {
-        return false;
+fn verdicts(given: &[(usize, &Value)], labels: usize) -> Read {
+    let truths: Option<Vec<bool>> = given
+        .iter()
+        .map(|(_, value)| match value {
+            Value::Bool(truth) => Some(*truth),
+            Value::String(text) => match text.trim().to_lowercase().as_str() {
+                "yes" | "true" => Some(true),
+                "no" | "false" => Some(false),
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect();
+    if let Some(truths) = truths {
+        let mut yes = given.iter().zip(truths).filter(|(_, yes)| *yes);
+        return match (yes.next(), yes.next()) {
+            (Some(((label, _), _)), None) => Read::Label(*label),
+            _ => Read::Unclear,
+        };
     }
-    // Looking outwards from one edge: a letter goes on with the word, and so
-    // does a joiner with a letter behind it ("non-positive", "4.5", "4/5").
-    let continues = |edge: char, near: Option<&char>, far: Option<&char>| {
-        let Some(&near) = near else { return false };
-        if !edge.is_alphanumeric() {
-            return false;
-        }
-        near.is_alphanumeric()
-            || far.is_some_and(|far| {
-                ("-'_".contains(near) && far.is_alphanumeric())
-                    || (".,/".contains(near) && edge.is_numeric() && far.is_numeric())
-            })
+    let numbers: Option<Vec<f64>> = given.iter().map(|(_, value)| value.as_f64()).collect();
+    let Some(numbers) = numbers.filter(|_| given.len() == labels) else {
+        return Read::Unclear;
     };
-    let before = |back: usize| start.checked_sub(back).and_then(|index| chars.get(index));
-    !continues(chars[start], before(1), before(2))
-        && !continues(chars[end - 1], chars.get(end), chars.get(end + 1))
-        && !is_function_word(label, &chars[end..])
-}
-
-/// "a", "i" and "no" are English words before they are labels: in "a good film"
-/// or "no doubt" they answer nothing. A clause may follow ("no, because",
-/// "no it is").
-fn is_function_word(label: &[char], after: &[char]) -> bool {
-    let word: String = label.iter().collect();
-    if !["a", "i", "no"].contains(&word.as_str()) {
-        return false;
-    }
-    let [' ', next @ ..] = after else {
-        return false;
-    };
-    let next: String = next.iter().take_while(|c| c.is_alphanumeric()).collect();
-    !next.is_empty()
-        && ![
-            "because", "since", "as", "it", "this", "the", "they", "he", "she", "we", "is",
-        ]
-        .contains(&next.as_str())
+    let sum: f64 = numbers.iter().sum();
+    let whole = if sum > 90.0 { 100.0 } else { 1.0 };
+    let shares: Vec<f64> = numbers.iter().map(|number| number / whole).collect();
+    verdict::largest(&shares).map_or(Read::Unclear, |index| Read::Label(given[index].0))
 }

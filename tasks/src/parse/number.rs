@@ -1,99 +1,290 @@
 //! A number within a range.
 
-use super::after_marker;
+use serde_json::Value;
 
-/// The one number of `min..=max` that `text` states; of two different ones
-/// neither. A marked number ("Rating: 4") wins.
+use super::marker::{self, Weight};
+use super::numbers::{Kind, Number, Numbers};
+use super::sentence::{self, is_decor, sentences};
+use super::structured::{self, Slot};
+use super::words::words;
+
+/// The one number of `min..=max` that `text` gives as its answer; of two
+/// different ones neither.
 pub(super) fn from_text(min: f64, max: f64, text: &str, cut_off: bool) -> Option<f64> {
-    let only = |text: &str| {
-        let mut found = None;
-        for number in numbers(text, max, cut_off)?
-            .into_iter()
-            .filter(|n| (min..=max).contains(n))
-        {
-            if *found.get_or_insert(number) != number {
-                return None;
+    let within = |number: &f64| (min..=max).contains(number);
+    if let Ok(number) = text.trim().trim_end_matches('.').parse::<f64>() {
+        return Some(number).filter(|number| within(number) && !cut_off);
+    }
+    let slots = structured::slots(text);
+    if let Some(found) = in_slots(min, max, &slots) {
+        return found.one().filter(within);
+    }
+    let numbers = Numbers::scan(text, min, max, cut_off)?;
+    numbers.answer(cut_off).one().filter(within)
+}
+
+/// What some text says of the number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Found {
+    None,
+    One(f64),
+    Several,
+}
+
+impl Found {
+    fn add(self, number: f64) -> Self {
+        match self {
+            Self::None => Self::One(number),
+            Self::One(known) if known == number => self,
+            _ => Self::Several,
+        }
+    }
+
+    fn and(self, other: Self) -> Self {
+        match other {
+            Self::None => self,
+            Self::One(number) => self.add(number),
+            Self::Several => other,
+        }
+    }
+
+    fn one(self) -> Option<f64> {
+        match self {
+            Self::One(number) => Some(number),
+            _ => None,
+        }
+    }
+}
+
+/// The number that a structure gives; `None` where there is no structure that
+/// holds answers.
+fn in_slots(min: f64, max: f64, slots: &[Slot]) -> Option<Found> {
+    let mut found = Found::None;
+    let mut answers = false;
+    for slot in slots {
+        let value = match slot {
+            Slot::Text(text) => from_text(min, max, text, false),
+            Slot::Keyed(_, value) => from_value(min, max, value),
+            Slot::Whole(Value::Object(map)) => {
+                let mut numbers =
+                    structured::entries(map, false).filter_map(|(_, value)| value.as_f64());
+                match (numbers.next(), numbers.next()) {
+                    (Some(number), None) => Some(number),
+                    _ => None,
+                }
+            }
+            Slot::Whole(Value::Array(items)) => match items.as_slice() {
+                [one] => from_value(min, max, one),
+                _ => None,
+            },
+            Slot::Whole(_) => None,
+        };
+        answers |= !matches!(slot, Slot::Whole(_));
+        if let Some(value) = value {
+            found = found.add(value);
+        }
+    }
+    (answers || found != Found::None).then_some(found)
+}
+
+fn from_value(min: f64, max: f64, value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => from_text(min, max, text, false),
+        _ => None,
+    }
+}
+
+impl Numbers {
+    /// What the text gives as its answer: after a final heading, else after any
+    /// heading of an answer or in its lead, else on its scale ("4/5", "4 stars",
+    /// "★★★★☆"), else said so ("I give it a 4"), else the one number there is.
+    fn answer(&self, cut_off: bool) -> Found {
+        let (mut answers, mut finals) = (Found::None, Found::None);
+        for sentence in sentences(&self.text) {
+            let Some(marker) = marker::of(&self.text, sentence.start, sentence.end) else {
+                continue;
+            };
+            if marker.weight == Weight::Any {
+                continue;
+            }
+            let blank = self.text[marker.value..sentence.end].chars().all(is_decor);
+            let end = if blank {
+                let rest = &self.text[sentence.end..];
+                let lead = rest.len() - rest.trim_start_matches(is_decor).len();
+                rest[lead..]
+                    .find('\n')
+                    .map_or(self.text.len(), |at| sentence.end + lead + at)
+            } else {
+                sentence.end
+            };
+            let value = self.value(marker.value, end);
+            if marker.weight == Weight::Final {
+                finals = finals.and(value);
+            } else {
+                answers = answers.and(value);
+            }
+        }
+        if finals != Found::None {
+            return finals;
+        }
+        let stated = answers.and(self.leading());
+        if stated != Found::None {
+            return stated;
+        }
+        let of = |keep: &dyn Fn(&Number) -> bool| {
+            self.found
+                .iter()
+                .filter(|number| keep(number))
+                .fold(Found::None, |found, number| found.add(number.value))
+        };
+        let scaled = of(&|number| number.kind == Kind::Scaled);
+        if scaled != Found::None {
+            return scaled;
+        }
+        let said = of(&|number| !number.spelled && self.is_said(number));
+        if said != Found::None || cut_off {
+            return said;
+        }
+        of(&|number| !number.spelled)
+    }
+
+    /// The number in a heading's value: the one on its scale, else the first.
+    fn value(&self, start: usize, end: usize) -> Found {
+        let inside = || {
+            self.found
+                .iter()
+                .filter(|n| n.start >= start && n.end <= end)
+        };
+        let scaled = inside()
+            .filter(|number| number.kind == Kind::Scaled)
+            .fold(Found::None, |found, number| found.add(number.value));
+        if scaled != Found::None {
+            return scaled;
+        }
+        inside().fold(Found::None, |found, number| found.add(number.value))
+    }
+
+    /// The number that the text opens with, or a line that is one.
+    fn leading(&self) -> Found {
+        let mut found = Found::None;
+        for (index, number) in self.found.iter().enumerate() {
+            let line = self.text[..number.start]
+                .rsplit('\n')
+                .next()
+                .unwrap_or_default();
+            let rest = self.text[number.end..]
+                .split('\n')
+                .next()
+                .unwrap_or_default();
+            let opens = line.chars().all(is_decor);
+            let alone = opens && rest.chars().all(is_decor);
+            let apart = is_apart(rest.trim_start_matches(sentence::is_closer));
+            let first = index == 0 && self.text[..number.start].chars().all(is_decor);
+            if alone || (first && opens && apart) {
+                found = found.add(number.value);
             }
         }
         found
+    }
+
+    /// Whether a verb of rating stands shortly before the number.
+    fn is_said(&self, number: &Number) -> bool {
+        const SAID: [&str; 36] = [
+            "prediction",
+            "estimate",
+            "give",
+            "gave",
+            "giving",
+            "rate",
+            "rated",
+            "rating",
+            "score",
+            "scored",
+            "scores",
+            "assign",
+            "deserves",
+            "predict",
+            "predicted",
+            "answer",
+            "gebe",
+            "bewerte",
+            "bewertung",
+            "vergebe",
+            "note",
+            "donne",
+            "donnerais",
+            "doy",
+            "daría",
+            "calificación",
+            "puntuación",
+            "voto",
+            "valutazione",
+            "nota",
+            "daria",
+            "оценка",
+            "оцениваю",
+            "ocena",
+            "betyg",
+            "cijfer",
+        ];
+        let start = sentence::clause_start(&self.text, 0, number.start);
+        words(&self.text[start..number.start])
+            .rev()
+            .take(6)
+            .any(|word| SAID.contains(&word))
+    }
+}
+
+/// Whether what follows a number sets it apart: no word, no sum, no span.
+fn is_apart(rest: &str) -> bool {
+    let rest = rest.trim_start_matches(' ');
+    let Some(next) = rest.chars().next() else {
+        return true;
     };
-    after_marker(text).and_then(only).or_else(|| only(text))
+    let beyond = rest[next.len_utf8()..].trim_start();
+    let spans = matches!(next, '-' | '–' | '—' | '~' | ',' | '→' | '>' | '<')
+        && beyond.starts_with(|c: char| c.is_ascii_digit());
+    !spans && !next.is_alphanumeric() && !matches!(next, '?' | '/' | '=' | '+' | '*' | '%')
 }
 
-/// The numbers in `text`, denominators of a scale that ends at `max` left out.
-/// `None` if one is on another scale ("8/10" where 1 to 5 was asked for).
-fn numbers(text: &str, max: f64, cut_off: bool) -> Option<Vec<f64>> {
-    let mut found = Vec::new();
-    let mut rest = text;
-    let mut previous = ' ';
-    while let Some(c) = rest.chars().next() {
-        let negative = matches!(c, '-' | '−') && !previous.is_alphanumeric();
-        let digits = if negative {
-            &rest[c.len_utf8()..]
-        } else {
-            rest
+/// Labels that are numbers, or numbers of stars.
+pub(super) struct Scale {
+    values: Vec<f64>,
+}
+
+impl Scale {
+    pub fn of(names: &[String]) -> Option<Self> {
+        let value = |name: &String| -> Option<f64> {
+            let name = name.trim().to_lowercase();
+            let number = ["stars", "star", "points", "point"]
+                .iter()
+                .find_map(|unit| name.strip_suffix(unit))
+                .map_or(name.as_str(), str::trim);
+            number
+                .parse::<f64>()
+                .ok()
+                .filter(|number| number.is_finite())
         };
-        let Some((number, after)) = leading_number(digits) else {
-            previous = c;
-            rest = &rest[c.len_utf8()..];
-            continue;
-        };
-        // "GPT4" and "4th" are words; at the end of a cut-off text more digits
-        // may have been to come.
-        let is_word = previous.is_alphanumeric() || after.starts_with(char::is_alphabetic);
-        let unfinished = cut_off && after.is_empty();
-        rest = after;
-        previous = '0';
-        if is_word || unfinished {
-            continue;
-        }
-        found.push(if negative { -number } else { number });
-        if let Some((scale, after)) = denominator(after) {
-            if scale != max {
-                return None;
-            }
-            rest = after;
-        }
+        let values: Option<Vec<f64>> = names.iter().map(value).collect();
+        let values = values.filter(|values| values.len() > 1)?;
+        let distinct = |(index, value): (usize, &f64)| !values[..index].contains(value);
+        values
+            .iter()
+            .enumerate()
+            .all(distinct)
+            .then_some(Self { values })
     }
-    Some(found)
-}
 
-/// The number that `text` starts with, and what follows it.
-fn leading_number(text: &str) -> Option<(f64, &str)> {
-    let run = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
-    let bytes = text.as_bytes();
-    let mut end = run(text);
-    let mut number = text[..end].to_owned();
-    if end == 0 {
-        // ".5" is a number, "." is not.
-        if bytes.first() != Some(&b'.') || run(&text[1..]) == 0 {
-            return None;
-        }
-        number.push('0');
+    /// The label of the number that the text gives.
+    pub fn read(&self, text: &str, cut_off: bool) -> Option<usize> {
+        let min = self.values.iter().copied().fold(f64::INFINITY, f64::min);
+        let max = self
+            .values
+            .iter()
+            .copied()
+            .fold(f64::NEG_INFINITY, f64::max);
+        let number = from_text(min, max, text, cut_off)?;
+        self.values.iter().position(|value| *value == number)
     }
-    // Thousands: "1,000" but not "1,2" nor "1,0000".
-    while end > 0 && bytes.get(end) == Some(&b',') && run(&text[end + 1..]) == 3 {
-        number.push_str(&text[end + 1..end + 4]);
-        end += 4;
-    }
-    if bytes.get(end) == Some(&b'.') {
-        let fraction = run(&text[end + 1..]);
-        if fraction > 0 {
-            number.push_str(&text[end..=end + fraction]);
-            end += 1 + fraction;
-        }
-    }
-    Some((number.parse().ok()?, &text[end..]))
-}
-
-/// The scale in "/5", " / 5", " out of 5", and what follows it.
-fn denominator(after: &str) -> Option<(f64, &str)> {
-    let after = after.trim_start_matches(' ');
-    let scale = after.strip_prefix('/').or_else(|| {
-        after
-            .get(..6)
-            .filter(|words| words.eq_ignore_ascii_case("out of"))
-            .map(|_| &after[6..])
-    })?;
-    leading_number(scale.trim_start_matches(' '))
 }

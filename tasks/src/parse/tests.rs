@@ -35,6 +35,7 @@ fn one_of_two() {
         ("The answer is negative.", "negative"),
         ("Sentiment = negative", "negative"),
         ("{\"label\": \"positive\"}", "positive"),
+        ("{\"positive\": 0.2, \"negative\": 0.8}", "negative"),
         ("The review is positive", "positive"),
         (
             "I would call this a negative review, on balance",
@@ -88,7 +89,8 @@ fn one_of_two() {
         "Positive, negative and in between",
         "positively glowing",
         "positive-ish",
-        "{\"positive\": 0.2, \"negative\": 0.8}",
+        "{\"positive\": 0.5, \"negative\": 0.5}",
+        "{\"positive\": \"pros\", \"negative\": \"cons\"}",
         "It has positive and negative sides",
         "Positive?",
         "it is positive, yet it is not positive",
@@ -128,7 +130,7 @@ fn awkward_sets() {
 
     labels("4", &["4", "5"], Some("4"));
     labels("4.5", &["4", "5"], None);
-    labels("4/5", &["4", "5"], None);
+    labels("4/5", &["4", "5"], Some("4"));
     labels("I give it 4.", &["4", "5"], Some("4"));
 
     labels("C++", &["C", "C++"], Some("C++"));
@@ -212,19 +214,19 @@ fn numbers() {
         ("In 2023 I would have said 2", Some("2")),
         ("+3", Some("3")),
         ("3★", Some("3")),
-        ("0.5 or rather 1.5", Some("1.5")),
+        ("0.5 or rather 1.5", None),
         ("GPT4 says 2", Some("2")),
         ("8/10", None),
         ("4/10", None),
         ("between 3 and 4", None),
         ("3-4", None),
-        ("4,5", None),
+        ("4,5", Some("4.5")),
         ("-4", None),
         ("−4", None),
         ("7", None),
-        ("four", None),
+        ("four", Some("4")),
         ("4th", None),
-        ("1.2.3", Some("1.2")),
+        ("1.2.3", None),
         ("", None),
         ("<think>3</think>4", Some("4")),
     ] {
@@ -262,26 +264,22 @@ fn rankings() {
         ("Jaws, Heat, alien.", "Jaws\nHeat\nAlien"),
         ("My ranking:\nJaws > Heat > 1984", "Jaws\nHeat\n1984"),
         ("Heat", "Heat"),
+        // Prose counts in the order in which it names candidates.
+        ("I like Heat and Alien", "Heat\nAlien"),
+        ("[1, 5]", "Alien\nJaws"),
     ] {
         check(&form, &Reply::text(reply), Some(expect));
     }
-    for reply in [
-        "",
-        "I like Heat and Alien",
-        "[1, 2]",
-        "[",
-        "1.\n2.",
-        "][",
-        "Aliens",
-    ] {
+    for reply in ["", "[1, 9]", "[1, 1]", "[", "1.\n2.", "][", "Aliens"] {
         check(&form, &Reply::text(reply), None);
     }
-    // A comma inside a title rules comma lists out; case rules out a guess.
+    // Case rules out a guess.
     let tricky = ["Me, Myself & Irene", "Heat", "It", "IT"]
         .map(Into::into)
         .to_vec();
     let tricky = AnswerForm::Ranking { candidates: tricky };
-    check(&tricky, &Reply::text("Heat, It"), None);
+    check(&tricky, &Reply::text("Heat, It"), Some("Heat\nIt"));
+    check(&tricky, &Reply::text("Heat, it"), Some("Heat"));
     check(
         &tricky,
         &Reply::text("Me, Myself & Irene\nHeat"),
@@ -319,7 +317,69 @@ fn forms() -> impl Strategy<Value = AnswerForm> {
     ]
 }
 
+/// Ways of writing a label alone.
+const ALONE: [(&str, &str); 12] = [
+    ("", ""),
+    ("**", "**"),
+    ("\"", "\""),
+    ("- ", ""),
+    ("Answer: ", ""),
+    ("**Label:** ", "."),
+    ("<answer>", "</answer>"),
+    ("\\boxed{", "}"),
+    ("{\"label\": \"", "\"}"),
+    ("```\n", "\n```"),
+    ("<think>hm, nothing is sure</think>\n", "\n"),
+    ("The answer is \"", "\"."),
+];
+
 proptest! {
+    #[test]
+    fn a_label_alone_is_read_in_any_dress(
+        words in prop::collection::btree_set("[a-z]{4,9}([ _-][a-z]{4,9})?", 2..6),
+        pick: prop::sample::Index,
+        dress in 0..ALONE.len(),
+        upper: bool,
+    ) {
+        let labels: Vec<_> = words.into_iter().collect();
+        let label = labels[pick.index(labels.len())].clone();
+        let (before, after) = ALONE[dress];
+        let shown = if upper { label.to_uppercase() } else { label.clone() };
+        let text = format!("{before}{shown}{after}");
+        let vote = parse(&AnswerForm::Choice { labels }, &Reply::text(&text)).vote();
+        prop_assert_eq!(vote, Some(label), "{}", text);
+    }
+
+    #[test]
+    fn the_order_of_labels_and_thoughts_before_change_nothing(
+        index in 0..1000_usize,
+        thought in "[a-z ,.?]{0,40}(positive|negative|yes|4)[a-z .]{0,9}",
+        turn in 1..4_usize,
+    ) {
+        let kinds: Vec<_> = corpus::kinds().into_iter().filter(|kind| !kind.cut).collect();
+        let kind = &kinds[index % kinds.len()];
+        let (reply, _) = &kind.replies[index / kinds.len() % kind.replies.len()];
+        let form = kind.form();
+        let read = corpus::text(&parse(&form, &kind.reply(reply)));
+        if let AnswerForm::Choice { labels } = &form {
+            let mut labels = labels.clone();
+            let turn = turn % labels.len();
+            labels.rotate_left(turn);
+            let turned = AnswerForm::Choice { labels };
+            prop_assert_eq!(&corpus::text(&parse(&turned, &kind.reply(reply))), &read, "{}", reply);
+        }
+        if read.is_some() && !reply.contains("<|channel|>") {
+            let thinking = format!("<think>{thought}</think>\n\n{reply}");
+            prop_assert_eq!(&corpus::text(&parse(&form, &kind.reply(&thinking))), &read, "{}", thinking);
+        }
+    }
+
+    #[test]
+    fn a_label_that_is_not_mentioned_is_not_read(text in "(not |is |answer: |[a-m ,.:*\n]){0,30}") {
+        let form = AnswerForm::choice(["positive", "nonsense"]);
+        prop_assert_eq!(parse(&form, &Reply::text(&text)).vote(), None);
+    }
+
     #[test]
     fn never_panics(form in forms(), text in "(yes|no|not|answer|is|[:,.\\-/0-9\"'\\[\\]#*\n ]|.){0,40}", cut: bool) {
         let finish = if cut { Finish::Length } else { Finish::Stop };

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::lists::{self, List};
+use super::titles::{is_part, numbers_agree, without_year, words};
 use crate::metric::text::common_subsequence;
+
+pub use super::titles::fold;
 
 /// Likeness above which two texts are the same title (Hou et al. 2024 match by a
 /// longest common subsequence above 0.9).
@@ -37,7 +41,9 @@ impl Titles {
             for key in [key.as_str(), without_year(key)] {
                 by_key
                     .entry(key.to_owned())
-                    .and_modify(|known| *known = known.filter(|known| keys[*known] == keys[index]))
+                    .and_modify(|known| {
+                        *known = known.filter(|known| titles[*known] == titles[index])
+                    })
                     .or_insert(Some(index));
             }
         }
@@ -56,8 +62,9 @@ impl Titles {
     }
 
     /// The title that `text` means, by the first of these that finds one: the
-    /// very text; the same words in other case or punctuation, year or none; the
-    /// most similar title if it is similar enough; the longest title that stands in
+    /// very text; the same words in other case, accents or punctuation, year or
+    /// none; the title that the text opens with before a remark; the most similar
+    /// title if it is similar enough; the longest title that stands in
     /// the text as words. `None` if there is none, or two are equally near.
     pub fn find(&self, text: &str) -> Option<&str> {
         let text = super::lists::bare(text);
@@ -68,27 +75,76 @@ impl Titles {
         if key.is_empty() {
             return None;
         }
+        if let Some(known) = self.by_key.get(&key) {
+            return known.map(|index| self.items[index].as_str());
+        }
         let index = self
-            .by_key
-            .get(&key)
-            .copied()
-            .flatten()
+            .leading(text)
             .or_else(|| self.nearest(&key))
             .or_else(|| self.within(&key))?;
         Some(&self.items[index])
     }
 
-    /// The titles that a text lists, in its order, none twice.
+    /// The titles that a text lists, in its order, none twice. Of several lists
+    /// one is the ranking: an echo of these titles in their order, what the user
+    /// has had and a list of reasons are not.
     pub fn list(&self, text: &str) -> Vec<String> {
-        let mut found: Vec<String> = Vec::new();
-        for item in super::lists::items(text) {
-            if let Some(title) = self.find(&item)
-                && !found.iter().any(|other| other == title)
+        let lists: Vec<(List, Vec<usize>)> = lists::lists(text)
+            .into_iter()
+            .map(|list| {
+                let found = self.found(&list.items);
+                (list, found)
+            })
+            .filter(|(_, found)| !found.is_empty())
+            .collect();
+        let mut ranked: Vec<usize> = Vec::new();
+        let chosen = choose(&lists, self.items.len());
+        for index in chosen.iter().flat_map(|(_, found)| found) {
+            if !ranked.contains(index) {
+                ranked.push(*index);
+            }
+        }
+        ranked
+            .into_iter()
+            .map(|index| self.items[index].clone())
+            .collect()
+    }
+
+    fn found(&self, items: &[String]) -> Vec<usize> {
+        let mut found = Vec::new();
+        for item in items {
+            let title = self.find(item).and_then(|title| self.exact.get(title));
+            if let Some(&index) = title
+                && !found.contains(&index)
             {
-                found.push(title.to_owned());
+                found.push(index);
             }
         }
         found
+    }
+
+    /// The title that `text` opens with, before a dash, a colon, a bracket or
+    /// "because": the longest one.
+    fn leading(&self, text: &str) -> Option<usize> {
+        const MARKS: [&str; 11] = [
+            " - ", " – ", " — ", ": ", " (", "**", ", ", " because", ". ", "\" ", "” ",
+        ];
+        let mut ends: Vec<usize> = MARKS
+            .iter()
+            .flat_map(|mark| text.match_indices(mark).map(|(at, _)| at))
+            .filter(|at| *at > 0)
+            .collect();
+        ends.sort_unstable();
+        ends.dedup();
+        ends.into_iter().rev().find_map(|end| {
+            let head = lists::bare(&text[..end]);
+            let known = self.exact.get(head).copied();
+            let known = known.or_else(|| self.by_key.get(&fold(head)).copied().flatten())?;
+            // "Sabrina (1954)" is not the one of 1995.
+            let dated: String = text[end..].chars().take(" (1954)".len()).collect();
+            let same = numbers_agree(&fold(&format!("{head}{dated}")), &self.keys[known]);
+            (same || !dated.ends_with(')')).then_some(known)
+        })
     }
 
     /// The titles that prose names, in the order of their first mention; those of
@@ -110,10 +166,15 @@ impl Titles {
             }
             let mut places: Vec<(usize, std::cmp::Reverse<usize>, usize)> = Vec::new();
             for (index, key) in self.keys.iter().enumerate() {
+                // A title of one word or a short one is too easily a word, unless
+                // it is written as a title is.
+                let word = !key.contains(' ') || key.len() <= 3;
+                if word && !sentence.contains(self.items[index].trim()) || key.len() < 2 {
+                    continue;
+                }
                 let long = words.find(&format!(" {key} "));
                 let place = long.or_else(|| {
                     let short = without_year(key);
-                    // A title of one short word is too easily a word.
                     (self.by_key.get(short) == Some(&Some(index)) && short.len() > 3)
                         .then(|| words.find(&format!(" {short} ")))
                         .flatten()
@@ -138,15 +199,31 @@ impl Titles {
     /// The longest title that stands in `key` as words, or the one title in which
     /// `key` so stands.
     fn within(&self, key: &str) -> Option<usize> {
+        // In a sentence a title of one word is too easily a word.
+        const REMARK: usize = 8;
         let text = format!(" {key} ");
-        let inside = |short: &str| short.len() > 3 && text.contains(&format!(" {short} "));
+        let long = key.split(' ').count() > REMARK;
+        let stands = |words: &str, title: &str| {
+            if words.len() <= 3 || (long && !without_year(words).contains(' ')) {
+                return false;
+            }
+            let Some(at) = text.find(&format!(" {words} ")) else {
+                return false;
+            };
+            // "Alien 4" is not "Alien", "Sabrina 1954" not the one of 1995.
+            let next = text[at + words.len() + 2..].split(' ').next();
+            !next.filter(|next| !next.is_empty()).is_some_and(|next| {
+                is_part(next) || !numbers_agree(&format!("{words} {next}"), title)
+            })
+        };
         let longest = self
             .keys
             .iter()
             .enumerate()
             .filter(|(index, key)| {
                 let short = without_year(key);
-                inside(key) || (inside(short) && self.by_key.get(short) == Some(&Some(*index)))
+                stands(key, key)
+                    || (stands(short, key) && self.by_key.get(short) == Some(&Some(*index)))
             })
             .max_by_key(|(index, key)| (key.len(), std::cmp::Reverse(*index)));
         if let Some((index, _)) = longest {
@@ -168,6 +245,9 @@ impl Titles {
         let mut tied = false;
         for index in 0..self.keys.len() {
             for title in self.spellings(index) {
+                if title.len().min(key.len()) < SLIP_LENGTH || !numbers_agree(key, title) {
+                    continue;
+                }
                 let likeness = likeness(&wanted, title);
                 match best {
                     Some((most, known)) if likeness == most && known != index => tied = true,
@@ -190,13 +270,82 @@ impl Titles {
     /// one letter is more than a tenth.
     fn one_slip_away(&self, key: &str) -> Option<usize> {
         let slip = |title: &str| {
-            title.len().min(key.len()) >= SLIP_LENGTH && strsim::osa_distance(title, key) <= 1
+            title.len().min(key.len()) >= SLIP_LENGTH
+                && numbers_agree(key, title)
+                && strsim::osa_distance(title, key) <= 1
         };
         let mut near =
             (0..self.keys.len()).filter(|&index| self.spellings(index).into_iter().any(slip));
         let index = near.next()?;
         near.next().is_none().then_some(index)
     }
+}
+
+/// The lists that are the ranking, of those that name titles.
+fn choose(lists: &[(List, Vec<usize>)], titles: usize) -> &[(List, Vec<usize>)] {
+    const RANKS: [&str; 14] = [
+        "rank",
+        "recommend",
+        "order",
+        "best",
+        "top",
+        "final",
+        "result",
+        "rang",
+        "empfehl",
+        "classement",
+        "clasific",
+        "推荐",
+        "排序",
+        "排名",
+    ];
+    const ASIDE: [&str; 16] = [
+        "candidate",
+        "option",
+        "given",
+        "watched",
+        "history",
+        "reason",
+        "because",
+        "explanation",
+        "available",
+        "input",
+        "excluded",
+        "not recommend",
+        "avoid",
+        "kandidat",
+        "候选",
+        "候補",
+    ];
+    let holds = |list: &List, words: &[&str]| words.iter().any(|word| list.intro.contains(word));
+    let echoes = |found: &[usize]| found.len() == titles && found.is_sorted();
+    let [(first, found), rest @ ..] = lists else {
+        return lists;
+    };
+    if rest.is_empty() {
+        return lists;
+    }
+    let aside = |list: &List| holds(list, &ASIDE) && !holds(list, &RANKS);
+    let is_final = |list: &List| list.intro.contains("final");
+    let last = lists
+        .iter()
+        .rposition(|(list, found)| is_final(list) && found.len() > 1);
+    if let Some(last) = last {
+        return &lists[last..=last];
+    }
+    if aside(first) || (echoes(found) && !holds(first, &RANKS)) {
+        let ranking = rest
+            .iter()
+            .position(|(list, found)| found.len() > 1 && !aside(list));
+        return ranking.map_or(&lists[..1], |at| &rest[at..=at]);
+    }
+    // A list that names all of them is whole, whatever remarks follow.
+    let until = if found.len() == titles {
+        1
+    } else {
+        1 + rest.iter().take_while(|(list, _)| !aside(list)).count()
+    };
+    &lists[..until]
 }
 
 /// Twice the longest common subsequence over both lengths, in `0..=1`. Texts
@@ -208,44 +357,6 @@ fn likeness(wanted: &[char], title: &str) -> f64 {
         return 0.0;
     }
     2.0 * common_subsequence(wanted, &title) as f64 / total as f64
-}
-
-/// Words in lower case, one space between them, an article that was moved to the
-/// end back in front: "Godfather, The (1972)" is "the godfather 1972".
-pub fn fold(text: &str) -> String {
-    let moved = text.find(", ").and_then(|comma| {
-        let rest = &text[comma + 2..];
-        let article: String = rest.chars().take_while(|c| c.is_alphabetic()).collect();
-        let after = rest[article.len()..].trim_start();
-        let is_article = ["the", "a", "an"].contains(&article.to_lowercase().as_str());
-        (is_article && (after.is_empty() || after.starts_with('(')))
-            .then(|| format!("{article} {} {after}", &text[..comma]))
-    });
-    words(moved.as_deref().unwrap_or(text))
-}
-
-/// Words in lower case, one space between them.
-fn words(text: &str) -> String {
-    let text = text.to_lowercase();
-    let words: Vec<&str> = text
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .collect();
-    words.join(" ")
-}
-
-/// A folded title without the year at its end.
-fn without_year(key: &str) -> &str {
-    match key.rsplit_once(' ') {
-        Some((title, year))
-            if year.len() == 4
-                && (year.starts_with("19") || year.starts_with("20"))
-                && year.bytes().all(|b| b.is_ascii_digit()) =>
-        {
-            title
-        }
-        _ => key,
-    }
 }
 
 #[cfg(test)]

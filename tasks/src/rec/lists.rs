@@ -2,45 +2,106 @@
 
 use std::sync::LazyLock;
 
+use crate::parse::thoughts;
+
+mod json;
+mod table;
+
 /// Quotes that may open an item, each with what closes it.
 const QUOTES: [(char, char); 5] = [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('‘', '’')];
 
 /// The items that `text` lists, in order, without numbers, bullets, quotes and
 /// emphasis. Reads JSON and Python lists (quotes mixed, apostrophes inside),
-/// numbered and bulleted lines with or without prose around them, plain lines,
-/// and one line with separators. A text without any list is one item.
+/// tables, numbered and bulleted lines with or without prose around them, plain
+/// lines, and one line with separators. A text without any list is one item.
 pub fn items(text: &str) -> Vec<String> {
-    let text = after_thoughts(text);
+    lists(text)
+        .into_iter()
+        .flat_map(|list| list.items)
+        .collect()
+}
+
+/// One of the lists of a text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct List {
+    /// The line before it, in lower case.
+    pub intro: String,
+    pub items: Vec<String>,
+}
+
+impl List {
+    fn plain(items: Vec<String>) -> Vec<Self> {
+        vec![Self {
+            intro: String::new(),
+            items,
+        }]
+    }
+}
+
+/// The lists that `text` holds; several where one introduces another, such as
+/// the candidates before the ranking.
+pub(crate) fn lists(text: &str) -> Vec<List> {
+    let Some(text) = thoughts::answer(text) else {
+        return Vec::new();
+    };
+    let text = text.as_ref();
+    if let Some(items) = json::items(text) {
+        return List::plain(items);
+    }
+    if let Some(items) = table::items(text) {
+        return List::plain(items);
+    }
     if let Some(items) = bracketed(text) {
-        return items;
+        return List::plain(items);
     }
     let lines: Vec<&str> = text
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.starts_with("```"))
         .collect();
-    let marked: Vec<&str> = lines.iter().filter_map(|line| unmarked(line)).collect();
-    if !marked.is_empty() && (marked.len() > 1 || lines.len() == 1) {
-        if let [only] = marked.as_slice() {
+    let found = marked(&lines);
+    let count: usize = found.iter().map(|list| list.items.len()).sum();
+    if count > 0 && (count > 1 || lines.len() == 1) {
+        if count == 1 {
             // "1. Heat 2. Big 3. Up" on one line.
+            let only = unmarked(lines[0]).unwrap_or_default();
             let inline = inline_numbers(only);
             if inline.len() > 1 {
-                return inline;
+                return List::plain(inline);
             }
         }
-        return clean(marked);
+        return found;
     }
+    List::plain(unmarked_items(&lines))
+}
+
+/// The items of lines without numbers and bullets.
+fn unmarked_items(lines: &[&str]) -> Vec<String> {
     if lines.len() > 1 {
-        // A line that ends in a colon introduces the list.
-        return clean(lines.into_iter().filter(|line| !line.ends_with(':')));
+        // A line that ends in a colon introduces the list, which may be one line.
+        let rest: Vec<&str> = lines
+            .iter()
+            .copied()
+            .filter(|line| !line.ends_with(':'))
+            .collect();
+        if let [line] = rest.as_slice() {
+            return one_line(line);
+        }
+        return clean(rest);
     }
-    let line = lines.first().copied().unwrap_or_default();
+    one_line(lines.first().copied().unwrap_or_default())
+}
+
+fn one_line(line: &str) -> Vec<String> {
     if let Some(items) = quoted(line).filter(|_| line.starts_with(['"', '\'', '“'])) {
         return items;
     }
     let line = line.rsplit_once(": ").map_or(line, |(intro, rest)| {
         // "Here are ten films: …" introduces; "Alien: Covenant" is a title.
-        if intro.split(' ').count() > 2 && rest.contains([',', ';', '>', '"', '\'']) {
+        let introduces = intro.split(' ').count() > 2
+            || ["ranking", "ranked", "order", "answer"]
+                .contains(&intro.trim().to_lowercase().as_str());
+        if introduces && rest.contains([',', ';', '>', '"', '\'']) {
             rest
         } else {
             line
@@ -49,7 +110,7 @@ pub fn items(text: &str) -> Vec<String> {
     if let Some(items) = quoted(line) {
         return items;
     }
-    for separator in [" > ", "; ", " | "] {
+    for separator in [" > ", ">", "; ", " | "] {
         if line.contains(separator) {
             return clean(line.split(separator));
         }
@@ -57,10 +118,38 @@ pub fn items(text: &str) -> Vec<String> {
     clean(commas(line))
 }
 
-/// The text after a reasoning model's thoughts.
-pub(crate) fn after_thoughts(text: &str) -> &str {
-    text.rsplit_once("</think>")
-        .map_or(text, |(_, answer)| answer)
+/// The lists of numbered or bulleted lines. Bullets below numbers are remarks on
+/// them; a number that starts again and a line of prose begin another list.
+fn marked(lines: &[&str]) -> Vec<List> {
+    let numbers = lines.iter().filter(|line| number(line).is_some()).count();
+    let mut lists: Vec<List> = Vec::new();
+    let (mut intro, mut last, mut apart) = (String::new(), 0, true);
+    for line in lines {
+        let place = number(line);
+        let item = unmarked(line).filter(|_| place.is_some() || numbers < 2);
+        let Some(item) = item else {
+            if unmarked(line).is_none() {
+                intro = line.to_lowercase();
+                // A reason under an item parts nothing.
+                apart = line.ends_with(':') || line.starts_with(['#', '*']) || last == 0;
+            }
+            continue;
+        };
+        let restarts = place.is_some_and(|place| place <= last);
+        if lists.is_empty() || restarts || (apart && place.is_none()) {
+            lists.push(List {
+                intro: std::mem::take(&mut intro),
+                items: Vec::new(),
+            });
+        }
+        apart = false;
+        last = place.unwrap_or(0);
+        if let Some(list) = lists.last_mut() {
+            list.items.extend(clean([item]));
+        }
+    }
+    lists.retain(|list| !list.items.is_empty());
+    lists
 }
 
 /// The items of the first `[…]` that holds any.
@@ -69,25 +158,10 @@ fn bracketed(text: &str) -> Option<Vec<String>> {
     let end = text.rfind(']').filter(|end| *end > start);
     // A list that was cut off still begins.
     let inner = &text[start + 1..end.unwrap_or(text.len())];
-    if let Some(end) = end
-        && let Ok(values) = serde_json::from_str::<Vec<serde_json::Value>>(&text[start..=end])
-    {
-        let items: Vec<String> = values.iter().filter_map(name).collect();
-        return (!items.is_empty()).then_some(items);
-    }
     let items = quoted(inner).unwrap_or_else(|| clean(commas(inner)));
-    // "[1]" and "[MASK]" are no lists.
-    (items.len() > 1 || (items.len() == 1 && inner.contains(['"', '\'', '“']))).then_some(items)
-}
-
-/// A JSON value as an item: a text, or an object's title or name.
-fn name(value: &serde_json::Value) -> Option<String> {
-    let text = value.as_str().or_else(|| {
-        ["title", "name", "item", "movie"]
-            .iter()
-            .find_map(|key| value.get(*key)?.as_str())
-    })?;
-    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+    // "[1]" and "[MASK]" are no lists, "[1] > [2]" is one of another kind.
+    let several = items.len() > 1 && !inner.contains(['[', '>']);
+    (several || (!items.is_empty() && inner.contains(['"', '\'', '“']))).then_some(items)
 }
 
 /// Quoted items. A quote closes an item only where the list goes on or ends
@@ -127,7 +201,6 @@ fn quoted(text: &str) -> Option<Vec<String>> {
 /// Splits at commas outside brackets, but not before an article that was moved
 /// to the end ("Godfather, The (1972)").
 fn commas(text: &str) -> Vec<&str> {
-    const ARTICLES: [&str; 9] = ["the", "a", "an", "la", "le", "les", "el", "il", "der"];
     let mut parts = Vec::new();
     let (mut start, mut depth) = (0, 0_i32);
     for (index, c) in text.char_indices() {
@@ -138,7 +211,7 @@ fn commas(text: &str) -> Vec<&str> {
                 let next = text[index + 1..].trim_start();
                 let word: String = next.chars().take_while(|c| c.is_alphabetic()).collect();
                 let after = next[word.len()..].trim_start();
-                let moved = ARTICLES.contains(&word.to_lowercase().as_str())
+                let moved = super::titles::is_article(&word.to_lowercase())
                     && (after.is_empty() || after.starts_with(['(', ',']));
                 if !moved {
                     parts.push(&text[start..index]);
@@ -152,8 +225,21 @@ fn commas(text: &str) -> Vec<&str> {
     parts
 }
 
+/// The number that the line begins with.
+fn number(line: &str) -> Option<usize> {
+    let rest = line.trim_start_matches(['*', '_', '>', ' ', '(', '#', '[']);
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    if !(1..=3).contains(&digits) || !rest[digits..].starts_with(['.', ')', ':', ']', '-']) {
+        return None;
+    }
+    rest[..digits].parse().ok()
+}
+
 /// The line without its number or bullet; `None` if it has none.
 pub(crate) fn unmarked(line: &str) -> Option<&str> {
+    if let Some(item) = line.trim_start().strip_prefix("* ") {
+        return Some(item.trim());
+    }
     let line = line.trim_start_matches(['*', '_', '>']).trim_start();
     let rest = line.trim_start_matches(['(', '#', '[']);
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::ranking::{self, Ranker};
 use super::{Declaration, Declared};
-use crate::parse::{nearest, unparseable};
+use crate::parse::{nearest, thoughts, unparseable};
 use crate::problem::{DataError, Problem};
 use crate::rec::ground::Titles;
 use crate::rec::{Catalogue, field, lists};
@@ -184,8 +184,8 @@ fn scaled(values: &[f64]) -> Vec<f64> {
 }
 
 /// The title that a reply writes: its first quoted text, else its first line.
-fn title(text: &str) -> &str {
-    let text = lists::after_thoughts(text);
+fn title(text: &str) -> String {
+    let text = thoughts::answer(text).unwrap_or_default();
     let line = text.lines().map(str::trim).find(|line| !line.is_empty());
     let line = line.unwrap_or_default();
     let parts: Vec<&str> = line.split(['"', '“', '”']).map(str::trim).collect();
@@ -196,10 +196,11 @@ fn title(text: &str) -> &str {
         [_, between, ..] => between,
         _ => "",
     };
-    if !quoted.is_empty() {
-        return quoted;
+    if quoted.is_empty() {
+        lists::bare(line).to_owned()
+    } else {
+        quoted.to_owned()
     }
-    lists::bare(line)
 }
 
 impl Task for BigRec {
@@ -263,7 +264,7 @@ impl Task for BigRec {
         let mut distances = replies.next().and_then(|compared| compared.distances);
         if let Some(distances) = &mut distances {
             let titles = Titles::new(self.ranker.candidates(input));
-            let meant = titles.find(title(&said.text));
+            let meant = titles.find(&title(&said.text));
             let place = titles
                 .titles()
                 .iter()

@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::parse::{likelihood, parse, unparseable};
+use crate::parse::{likelihood, parse};
 use crate::problem::{DataError, Problem};
-use crate::rec::ground::Titles;
 use crate::rec::history::{Telling, numbered, place};
-use crate::rec::{Catalogue, borda, fairness, field, lists};
+use crate::rec::{Catalogue, borda, fairness, field};
 use crate::{
-    Answer, AnswerForm, Demonstration, Example, Finish, Input, Label, Message, Metric, Outcome,
-    Prompt, Reply, Request, Scored, Task, render,
+    Answer, AnswerForm, Demonstration, Example, Input, Label, Message, Metric, Outcome, Prompt,
+    Reply, Request, Scored, Task, render,
 };
 
 /// How the ranking is obtained.
@@ -390,20 +389,10 @@ fn shuffled(input: &Input, shuffle: usize) -> Cow<'_, Input> {
 /// The ranking that a reply writes out: items grounded in the candidates; from
 /// prose, in the order in which it names them.
 pub(super) fn grounded(candidates: Vec<String>, reply: &Reply) -> Answer {
-    if reply.finish == Finish::Filtered {
-        return parse(&AnswerForm::Ranking { candidates }, reply);
-    }
-    let titles = Titles::new(candidates);
-    let mut ranked = titles.list(&reply.text);
-    if ranked.len() < 2 && lists::items(&reply.text).len() < 2 {
-        let named = titles.mentions(&reply.text);
-        if named.len() > ranked.len() {
-            ranked = named;
-        }
-    }
-    if ranked.is_empty() {
-        unparseable(&reply.text)
-    } else {
-        Answer::Ranking(ranked)
-    }
+    let written = Reply {
+        candidate_scores: None,
+        distances: None,
+        ..reply.clone()
+    };
+    parse(&AnswerForm::Ranking { candidates }, &written)
 }
