@@ -12,6 +12,7 @@ use crate::cli::Cli;
 use crate::commands;
 use crate::exit::Exit;
 use crate::kinds::Kinds;
+use crate::words::visible;
 
 /// The program with its tasks. A plug-in's `main` is
 ///
@@ -81,7 +82,7 @@ impl App {
         let exit = match runtime.block_on(commands::run(cli, &self.kinds)) {
             Ok(exit) => exit,
             Err(failure) => {
-                let _ = writeln!(std::io::stderr(), "error: {}", failure.message);
+                let _ = writeln!(std::io::stderr(), "error: {}", visible(&failure.message));
                 failure.exit
             }
         };

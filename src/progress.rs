@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use shiftproof_search::event::{Event, Observer, Phase, Tick};
 
 use crate::report::{Summary, worst};
+use crate::table::width;
+use crate::words::{line, visible};
 
 /// How much is said while a run goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,7 +105,7 @@ impl Progress {
     /// A line that stays.
     fn say(&mut self, text: &str) {
         self.clear();
-        let _ = writeln!(std::io::stderr(), "{text}");
+        let _ = writeln!(std::io::stderr(), "{}", visible(text));
     }
 
     fn clear(&mut self) {
@@ -178,10 +180,10 @@ impl Observer for Progress {
             return;
         }
         self.drawn = Some(Instant::now());
-        let text = self.moving(tick, self.began.elapsed().as_secs_f64());
+        let text = line(&self.moving(tick, self.began.elapsed().as_secs_f64()));
         if self.live {
             self.clear();
-            self.line = text.chars().count();
+            self.line = width(&text);
             let mut err = std::io::stderr();
             let _ = write!(err, "{text}");
             let _ = err.flush();

@@ -1,14 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use serde::Serialize;
 use shiftproof_tasks::rec::{Baseline, Measures};
 
-use super::{fetch_progress, print, to_json};
+use super::{fetch_progress, print, to_json, warnings};
 use crate::cli::Baselines;
 use crate::exit::{Exit, Failure};
 use crate::kinds::Kinds;
 use crate::study::{Study, load_interactions};
+use crate::table::{Column, Table};
 
 /// One baseline over all examples and by group.
 #[derive(Debug, Serialize)]
@@ -30,6 +30,7 @@ pub(super) fn run(args: &Baselines, kinds: &Kinds) -> Result<Exit, Failure> {
             args.study.display()
         )));
     };
+    warnings(&prepared.findings);
     let catalogue = prepared.catalogue.as_ref();
     if let Some(phrasings) = kinds.phrasings(&study.task, &study.name, &args.study, catalogue)? {
         phrasings.deal(&mut prepared.examples)?;
@@ -52,29 +53,17 @@ pub(super) fn run(args: &Baselines, kinds: &Kinds) -> Result<Exit, Failure> {
 fn text(rows: &[Row]) -> String {
     let groups: BTreeSet<&String> = rows.iter().flat_map(|row| row.groups.keys()).collect();
     let measure = rows.iter().find_map(|row| row.all.first());
-    let width = rows
-        .iter()
-        .map(|row| row.name.len())
-        .max()
-        .unwrap_or(0)
-        .max(8);
-    let wide = |name: &str| name.chars().count().max(7);
-    let mut out = format!(
-        "{:width$}  {:>7}",
-        measure.map_or("baseline", |(name, _)| name),
-        "all"
-    );
-    for group in &groups {
-        let _ = write!(out, "  {group:>wide$}", wide = wide(group));
-    }
-    out.push('\n');
+    let figures = std::iter::repeat_n(Column::right().at_least(7), groups.len() + 1);
+    let mut table = Table::new([Column::left().at_least(8)].into_iter().chain(figures));
+    let head = [measure.map_or("baseline", |(name, _)| name), "all"];
+    table.row(head.into_iter().chain(groups.iter().map(|name| name.as_str())));
     let mut line = |name: &str, value: &dyn Fn(&Measures) -> String, row: &Row| {
-        let _ = write!(out, "{name:width$}  {:>7}", value(&row.all));
-        for group in &groups {
-            let value = row.groups.get(*group).map_or_else(|| "-".to_owned(), value);
-            let _ = write!(out, "  {value:>wide$}", wide = wide(group));
-        }
-        out.push('\n');
+        let mut cells = vec![name.to_owned(), value(&row.all)];
+        cells.extend(groups.iter().map(|group| {
+            let own = row.groups.get(*group);
+            own.map_or_else(|| "-".to_owned(), value)
+        }));
+        table.row(cells);
     };
     if let Some(row) = rows.first() {
         line("examples", &|measures| measures.n.to_string(), row);
@@ -86,5 +75,5 @@ fn text(rows: &[Row]) -> String {
         };
         line(&row.name, &first, row);
     }
-    out
+    table.text()
 }

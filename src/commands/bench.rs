@@ -9,6 +9,7 @@ use super::{note, print, to_json, write};
 use crate::cli::{Bench, BenchAction, BenchSelect};
 use crate::exit::{Exit, Failure};
 use crate::stored;
+use crate::words::visible;
 
 /// Ends the name of a rule that may also buy outcomes on labelled target
 /// examples.
@@ -75,7 +76,7 @@ fn select(args: &BenchSelect) -> Result<Exit, Failure> {
     if args.json {
         print(&to_json(&report)?)?;
     } else {
-        print(&report.text(args.detail))?;
+        print(&visible(&report.text(args.detail)))?;
         note(&format!("Took {:.0} s.", began.elapsed().as_secs_f64()));
     }
     Ok(Exit::Done)

@@ -5,6 +5,7 @@ use shiftproof_search::Call;
 use shiftproof_search::ledger::Ledger;
 
 use super::{fetch_progress, print};
+use crate::words::visible;
 use crate::cli::{Doctor, StudyArgs};
 use crate::exit::{Exit, Failure};
 use crate::fetch;
@@ -23,7 +24,7 @@ pub(super) async fn run(args: &Doctor, kinds: &Kinds) -> Result<Exit, Failure> {
                 format!("FAIL  {what:9} {}\n", failure.message)
             }
         };
-        print(&line)
+        print(&visible(&line))
     };
     report("cache", cache())?;
     report("store", store(&args.store.store))?;

@@ -12,7 +12,7 @@ use shiftproof_search::replay::Matrix;
 use shiftproof_tasks::rec::field;
 use shiftproof_tasks::{Example, Metric, Prompt};
 
-use super::{fetch_progress, note, open_ledger, print, resolve, score, to_json};
+use super::{fetch_progress, note, open_ledger, print, resolve, score, to_json, warnings};
 use crate::cli::Eval;
 use crate::exit::{Exit, Failure};
 use crate::gate::openings::{self, Opening};
@@ -23,7 +23,8 @@ use crate::report::{
 };
 use crate::session::Session;
 use crate::study::Study;
-use crate::words::flat;
+use crate::table::{Column, Table as Grid};
+use crate::words::{flat, line, visible};
 
 /// One prompt's scores.
 #[derive(Debug, Serialize)]
@@ -71,6 +72,7 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     let ledger = open_ledger(&args.store.store)?;
     let mut progress = fetch_progress(args.talk.quiet);
     let session = Session::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
+    warnings(&session.loaded.findings);
     let study = &session.resolved.study;
     let mut prompts = vec![session.built.task.seed()];
     prompts.extend(study.prompts.iter().map(Prompt::new));
@@ -254,7 +256,7 @@ fn write_fairness(table: &Table, out: &mut String) {
         for measure in &row.measures {
             let _ = write!(out, "  {:8}", measure.name);
             for (value, similarity) in row.values.iter().zip(&measure.similarities) {
-                let _ = write!(out, "  {value} {similarity:.3}");
+                let _ = write!(out, "  {} {similarity:.3}", line(value));
             }
             let _ = writeln!(
                 out,
@@ -273,32 +275,36 @@ fn text(table: &Table) -> String {
             out,
             "{name} {:#}: {}",
             row.prompt.id(),
-            row.prompt.instruction
+            visible(&row.prompt.instruction)
         );
         let worst = worst(&row.groups).map(|group| group.group.clone());
+        let mut groups = Grid::new([
+            Column::left().at_least(12),
+            Column::right().at_least(15).after(1),
+            Column::left(),
+            Column::left(),
+        ])
+        .indented(2);
         for group in &row.groups {
-            let role = group.role;
-            let mark = if Some(&group.group) == worst.as_ref() {
-                ", worst"
-            } else {
-                ""
-            };
-            let _ = write!(
-                out,
-                "  {:12} {:>15}  n {:>4}  {role}{mark}",
-                group.group,
-                score_as(&table.metric, group),
-                group.n
-            );
+            let mut remark = group.role.to_string();
+            if Some(&group.group) == worst.as_ref() {
+                remark.push_str(", worst");
+            }
             if group.unparseable + group.failed > 0 {
                 let _ = write!(
-                    out,
+                    remark,
                     ", {} unparseable, {} failed",
                     group.unparseable, group.failed
                 );
             }
-            out.push('\n');
+            groups.row([
+                group.group.clone(),
+                score_as(&table.metric, group),
+                format!("n {:>4}", group.n),
+                remark,
+            ]);
         }
+        out.push_str(&groups.text());
         if let Some(spread) = spread_as(&table.metric, &row.groups) {
             let _ = writeln!(out, "  spread over groups {spread}");
         }
@@ -306,7 +312,7 @@ fn text(table: &Table) -> String {
     let _ = write_baselines(&table.metric, &table.baselines, &mut out);
     write_fairness(table, &mut out);
     for note in &table.notes {
-        let _ = writeln!(out, "Note: {note}");
+        let _ = writeln!(out, "Note: {}", visible(note));
     }
     let _ = writeln!(
         out,

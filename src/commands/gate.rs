@@ -7,7 +7,7 @@ use shiftproof_search::event::GroupRole;
 use shiftproof_search::stats::Bootstrap;
 use shiftproof_tasks::{Example, Prompt};
 
-use super::{fetch_progress, judging, note, open_ledger, print, resolve, score, to_json, write};
+use super::{fetch_progress, judging, note, open_ledger, print, resolve, score, to_json, warnings, write};
 use crate::cli::Gate;
 use crate::exit::{Exit, Failure};
 use crate::gate::baseline::Baseline;
@@ -43,6 +43,7 @@ pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
     let ledger = open_ledger(&args.store.store)?;
     let mut progress = fetch_progress(args.talk.quiet);
     let session = Session::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
+    warnings(&session.loaded.findings);
     judging(&session, &args.study.study)?;
     check_groups(&args, &session)?;
     let examples = session.loaded.data.audit.clone().open();

@@ -29,11 +29,8 @@ pub(super) fn run(args: &Init) -> Result<Exit, Failure> {
         (import::DATA, imported.data.as_str()),
     ];
     let exit = write_all(&args.folder, &files)?;
-    if !imported.notes.is_empty() {
-        note("not carried over as it was:");
-        for line in &imported.notes {
-            note(&format!("  {line}"));
-        }
+    for line in import::told(&imported.notes) {
+        note(&line);
     }
     Ok(exit)
 }

@@ -26,6 +26,7 @@ use std::time::Instant;
 
 use shiftproof_search::ledger::Ledger;
 use shiftproof_search::spec::Method;
+use shiftproof_tasks::lint::{Finding, Severity};
 
 use crate::cli::{BudgetArgs, Cli, Command, DataAction, StudyArgs};
 use crate::exit::{Exit, Failure};
@@ -33,6 +34,7 @@ use crate::fetch::{Kind, Progress, Step};
 use crate::kinds::Kinds;
 use crate::session::Session;
 use crate::study::{ModelSpec, Resolved, Study, budget_problem};
+use crate::words::visible;
 
 /// Runs what the command line asks for.
 pub(crate) async fn run(cli: Cli, kinds: &Kinds) -> Result<Exit, Failure> {
@@ -156,9 +158,18 @@ pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> 
         .map_err(|error| Failure::new(Exit::Internal, error.to_string()))
 }
 
+/// Tells what the data's readers and lints warn of.
+fn warnings(findings: &[Finding]) {
+    for finding in findings {
+        if finding.severity == Severity::Warning {
+            note(&finding.to_string());
+        }
+    }
+}
+
 /// Says something on standard error.
 fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", visible(text));
 }
 
 /// Draws the progress of a download on standard error.

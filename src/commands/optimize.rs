@@ -10,7 +10,7 @@ use shiftproof_search::gateway::Stop;
 use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
 
 use super::signals::{Signals, pass_on};
-use super::{estimate, fetch_progress, judging, note, open_ledger, print, resolve, write};
+use super::{estimate, fetch_progress, judging, note, open_ledger, print, resolve, warnings, write};
 use crate::cli::Optimize;
 use crate::exit::{Exit, Failure};
 use crate::gate::openings::Opening;
@@ -233,11 +233,7 @@ fn introduce(session: &Session, verbosity: Verbosity) {
     if let Some(proposer) = &session.proposer_model {
         note(&format!("Proposer: {}", proposer.report));
     }
-    for finding in &session.loaded.findings {
-        if finding.severity == shiftproof_tasks::lint::Severity::Warning {
-            note(&finding.to_string());
-        }
-    }
+    warnings(&session.loaded.findings);
 }
 
 /// The flag that names a store other than the default.

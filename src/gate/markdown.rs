@@ -8,7 +8,7 @@ use super::baseline::short;
 use super::{Candidate, Contender, Report, Ruling, points, score, state_name};
 use crate::commands::score::origin;
 use crate::report::{grouped, machine};
-use crate::words::{flat, visible};
+use crate::words::{flat, line, visible};
 
 impl Report {
     /// The report as Markdown. The comment on top lets a workflow find and
@@ -174,9 +174,8 @@ fn cells(bounded: Option<&Bounded>) -> String {
 /// Text that Markdown and HTML take for nothing but text, on one line.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in visible(text).chars() {
+    for c in line(text).chars() {
         match c {
-            '\n' | '\t' => out.push(' '),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),

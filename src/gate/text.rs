@@ -9,6 +9,7 @@ use super::baseline::short;
 use super::{Candidate, Contender, Mode, Report, points, score, state_name};
 use crate::commands::score::origin;
 use crate::report::{grouped, machine, score as interval};
+use crate::table::{Column, Table};
 use crate::words::visible;
 
 impl Report {
@@ -40,7 +41,7 @@ impl Report {
             times(self.audit.openings, self.audit.questions),
         )?;
         for note in &self.notes {
-            writeln!(out, "Note: {note}")?;
+            writeln!(out, "Note: {}", visible(note))?;
         }
         prompt(out, "incumbent", &self.incumbent)?;
         if self.candidates.is_empty() {
@@ -66,33 +67,37 @@ impl Report {
     }
 
     fn write_alone(&self, out: &mut String) -> fmt::Result {
-        let width = width(
-            self.incumbent
-                .groups
-                .iter()
-                .map(|group| group.group.as_str()),
-        );
+        let mut table = Table::new([
+            Column::left().at_least(12),
+            Column::right().at_least(15),
+            Column::left(),
+            Column::left(),
+        ])
+        .indented(2);
         for group in &self.incumbent.groups {
-            writeln!(
-                out,
-                "  {:width$}  {:>15}  n {:>4}  {}{}",
-                visible(&group.group),
+            table.row([
+                group.group.clone(),
                 interval(group),
-                group.n,
-                group.role,
-                trouble(group)
-            )?;
+                format!("n {:>4}", group.n),
+                format!("{}{}", group.role, trouble(group)),
+            ]);
         }
+        out.push_str(&table.text());
         writeln!(out, "  Brackets: 95% intervals.")
     }
 
     fn write_table(&self, out: &mut String, candidate: &Candidate) -> fmt::Result {
-        let width = width(candidate.compared.iter().map(|row| row.group.as_str()));
-        writeln!(
-            out,
-            "  {:width$}  {:>5}  {:>9}  {:>9}  {:>10}  {:>14}",
-            "group", "pairs", "incumbent", "candidate", "difference", "bounds"
-        )?;
+        let figures = [5, 9, 9, 10, 14].map(|least| Column::right().at_least(least));
+        let columns = [Column::left().at_least(12)].into_iter().chain(figures);
+        let mut table = Table::new(columns.chain([Column::left()])).indented(2);
+        table.row([
+            "group",
+            "pairs",
+            "incumbent",
+            "candidate",
+            "difference",
+            "bounds",
+        ]);
         for row in &candidate.compared {
             let of = |contender: &Contender| {
                 contender
@@ -108,34 +113,34 @@ impl Report {
                     .and_then(|g| g.value)
                     .map_or_else(|| "-".into(), score)
             };
-            writeln!(
-                out,
-                "  {:width$}  {:>5}  {:>9}  {:>9}  {:>10}  {:>14}  {}, {}{}",
-                visible(&row.group),
-                row.pairs,
+            table.row([
+                row.group.clone(),
+                row.pairs.to_string(),
                 value(&mine),
                 value(&theirs),
                 difference(row.difference.as_ref()),
                 bounds(row.difference.as_ref()),
-                row.role,
-                state_name(row.state),
-                theirs.as_ref().map_or_else(String::new, trouble)
-            )?;
+                format!(
+                    "{}, {}{}",
+                    row.role,
+                    state_name(row.state),
+                    theirs.as_ref().map_or_else(String::new, trouble)
+                ),
+            ]);
         }
         let value = |contender: &Contender| contender.score.map_or_else(|| "-".into(), score);
-        writeln!(
-            out,
-            "  {:width$}  {:>5}  {:>9}  {:>9}  {:>10}  {:>14}  {}",
-            "robust score",
-            "",
+        table.row([
+            "robust score".into(),
+            String::new(),
             value(&self.incumbent),
             value(&candidate.contender),
             difference(candidate.robust.as_ref()),
             bounds(candidate.robust.as_ref()),
             candidate
                 .robust
-                .map_or_else(String::new, |robust| format!("p = {:.4}", robust.p))
-        )?;
+                .map_or_else(String::new, |robust| format!("p = {:.4}", robust.p)),
+        ]);
+        out.push_str(&table.text());
         writeln!(
             out,
             "  Differences and bounds are paired, in points; each bound alone holds with {:.0}% \
@@ -156,14 +161,6 @@ fn times(openings: usize, questions: usize) -> String {
         plural(openings, "time"),
         plural(questions, "question")
     )
-}
-
-fn width<'a>(names: impl Iterator<Item = &'a str>) -> usize {
-    names
-        .map(|name| name.chars().count())
-        .max()
-        .unwrap_or(0)
-        .max(12)
 }
 
 fn prompt(out: &mut String, what: &str, contender: &Contender) -> fmt::Result {

@@ -3,9 +3,16 @@
 //! What has no counterpart is told with its place; nothing is guessed in
 //! silence.
 
+mod asserts;
 mod cases;
+mod chat;
+mod expand;
+mod files;
 mod nunjucks;
 mod prompts;
+mod provider;
+mod raw;
+mod rows;
 mod study;
 #[cfg(test)]
 mod tests;
@@ -40,42 +47,72 @@ pub(crate) struct Imported {
 /// The name of the data file that the study names.
 pub(crate) const DATA: &str = "data.jsonl";
 
-/// Reads the config at `path` and what it refers to.
+/// Keys of a config that are carried over, or that say nothing about the tests.
+const KNOWN: [&str; 8] = [
+    "prompts",
+    "providers",
+    "targets",
+    "tests",
+    "defaultTest",
+    "description",
+    "metadata",
+    "$schema",
+];
+
+/// Reads the config at `path` and what it refers to. An error tells beside its
+/// own reason what was left out until then, which often is the true one.
 pub(crate) fn promptfoo(path: &Path, options: Options<'_>) -> Result<Imported, Failure> {
-    let text = yaml::read(path)?;
-    let document = Document::parse(&text, path)?;
     let mut notes = Notes::default();
-    let root = document.root();
-    if root.entries().is_none() {
-        return Err(root.fault("a promptfoo config is a mapping with `prompts` and `tests`"));
-    }
-    let cases = cases::read(&root, options.group, &mut notes)?;
-    let prompts = prompts::read(&root, &cases.labels, &mut notes)?;
-    let model = prompts::model(&root, &mut notes);
-    for (key, value) in root.entries().into_iter().flatten() {
-        if ![
-            "prompts",
-            "providers",
-            "targets",
-            "tests",
-            "defaultTest",
-            "description",
-            "metadata",
-        ]
-        .contains(&key.as_str())
-        {
-            notes.add(
-                value.place(),
-                format!("`{key}` has no counterpart in a study"),
-            );
+    match read(path, options, &mut notes) {
+        Ok((study, data)) => Ok(Imported {
+            study,
+            data,
+            notes: notes.told(),
+        }),
+        Err(mut failure) => {
+            for note in told(&notes.told()) {
+                failure.message.push('\n');
+                failure.message.push_str(&note);
+            }
+            Err(failure)
         }
     }
-    let (study, data) = study::write(path, &prompts, &cases, &model, options, &mut notes)?;
-    Ok(Imported {
-        study,
-        data,
-        notes: notes.told(),
-    })
+}
+
+/// Notes as lines of their own under a heading; none without notes.
+pub(crate) fn told(notes: &[String]) -> Vec<String> {
+    let heading = (!notes.is_empty()).then(|| "not carried over as it was:".to_owned());
+    let lines = notes.iter().map(|note| format!("  {note}"));
+    heading.into_iter().chain(lines).collect()
+}
+
+/// The study and its data.
+fn read(
+    path: &Path,
+    options: Options<'_>,
+    notes: &mut Notes,
+) -> Result<(String, String), Failure> {
+    let text = yaml::read(path)?;
+    let text = match files::ending(&path.to_string_lossy()).as_str() {
+        "json" => yaml::json_as_yaml(&text),
+        _ => text,
+    };
+    let document = Document::parse(&text, path)?;
+    let root = document.root();
+    let Some(entries) = root.entries() else {
+        return Err(root.fault("a promptfoo config is a mapping with `prompts` and `tests`"));
+    };
+    for (key, value) in entries {
+        // Keys that begin with `x-` only hold parts that others refer to.
+        if !KNOWN.contains(&key.as_str()) && !key.starts_with("x-") {
+            let what = format!("`{key}` has no counterpart in a study");
+            notes.add(value.place(), what);
+        }
+    }
+    let cases = cases::read(&root, options.group, notes)?;
+    let prompts = prompts::read(&root, &cases, notes)?;
+    let model = provider::model(&root, notes)?;
+    study::write(path, &prompts, &cases, &model, options, notes)
 }
 
 /// Where something stands in a file.

@@ -1,11 +1,14 @@
-//! Prompts and provider of a config.
+//! Prompts of a config.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
+use super::cases::Cases;
+use super::chat::{self, Message};
+use super::files::{ending, matching};
 use super::nunjucks::{Part, parse};
 use super::yaml::{Node, read as read_file};
-use super::{Notes, Place};
+use super::{Notes, Place, rows};
 use crate::exit::Failure;
 
 /// The prompts as a study has them.
@@ -13,26 +16,37 @@ use crate::exit::Failure;
 pub(super) struct Prompts {
     /// The first one's instruction: the seed.
     pub seed: String,
+    /// How it is sent.
+    pub sent: Sent,
+    /// The variables its input shows, each once.
+    pub fields: Vec<String>,
+    /// Further instructions sent the same way.
+    pub others: Vec<String>,
+}
+
+/// What all prompts of a study have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sent {
     /// How an input is shown, in a study's syntax.
     pub input: String,
-    /// The variables it shows, each once.
-    pub fields: Vec<String>,
-    /// Further instructions for the same inputs.
-    pub others: Vec<String>,
+    /// A system message that stays as it is.
+    pub system: Option<String>,
+    /// Whether the instruction is the system message.
+    pub as_system: bool,
 }
 
 /// A prompt cut into what stays and what changes with the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Cut {
     instruction: String,
-    input: String,
+    sent: Sent,
     fields: Vec<String>,
 }
 
 /// Reads `prompts`. The first that can be carried over is the seed.
 pub(super) fn read(
     root: &Node<'_, '_>,
-    labels: &[String],
+    cases: &Cases,
     notes: &mut Notes,
 ) -> Result<Prompts, Failure> {
     let node = root
@@ -44,13 +58,16 @@ pub(super) fn read(
     }
     let mut prompts: Option<Prompts> = None;
     for (place, text) in texts {
-        let cut = match cut(&text, &place, labels, notes) {
+        let cut = chat::read(text.trim(), &place).and_then(|message| {
+            let [prefix, suffix] = &cases.affixes;
+            let user = format!("{prefix}{}{suffix}", message.user);
+            cut(Message { user, ..message }, &place, &cases.labels, notes)
+        });
+        let cut = match cut {
             Ok(cut) => cut,
             Err(what) => {
-                notes.add(
-                    place,
-                    format!("this prompt was left out: a study cannot say {what}"),
-                );
+                let what = format!("this prompt was left out: a study cannot say {what}");
+                notes.add(place, what);
                 continue;
             }
         };
@@ -58,12 +75,12 @@ pub(super) fn read(
             None => {
                 prompts = Some(Prompts {
                     seed: cut.instruction,
-                    input: cut.input,
+                    sent: cut.sent,
                     fields: cut.fields,
                     others: Vec::new(),
                 });
             }
-            Some(prompts) if prompts.input == cut.input => {
+            Some(prompts) if prompts.sent == cut.sent => {
                 if cut.instruction != prompts.seed && !prompts.others.contains(&cut.instruction) {
                     prompts.others.push(cut.instruction);
                 }
@@ -79,6 +96,9 @@ pub(super) fn read(
     })
 }
 
+/// Files that hold one prompt, or more, and nothing to run.
+const READ: [&str; 8] = ["txt", "md", "j2", "json", "jsonl", "yaml", "yml", "csv"];
+
 /// The texts that an entry of `prompts` stands for.
 fn collect(
     item: Node<'_, '_>,
@@ -91,51 +111,114 @@ fn collect(
         notes.add(item.place(), "this prompt was left out: it has no text");
         return Ok(());
     };
-    let named = text.strip_prefix("file://");
+    for (key, value) in item.entries().into_iter().flatten() {
+        if !["raw", "id", "label", "display"].contains(&key.as_str()) {
+            let what = format!("`{key}` of a prompt has no counterpart in a study");
+            notes.add(value.place(), what);
+        }
+    }
     let is_path = |text: &str| {
-        !text.contains(['\n', '{'])
-            && Path::new(text)
-                .extension()
-                .is_some_and(|ending| ending == "txt" || ending == "md")
+        !text.contains(['\n', '{']) && READ.contains(&ending(text).as_str())
     };
-    let Some(path) = named.or_else(|| Some(text.as_str()).filter(|text| is_path(text))) else {
+    if !text.starts_with("file://") && !is_path(&text) {
         texts.push((item.place(), text));
         return Ok(());
-    };
-    if !is_path(path) {
-        notes.add(
-            item.place(),
-            format!("the prompt {path} was left out: only .txt and .md files are read"),
-        );
-        return Ok(());
     }
-    let path = item.folder().join(path);
-    let content = read_file(&path)?;
-    // promptfoo takes a line of dashes for the border between two prompts.
-    let mut line = 1;
-    for part in content.split("\n---\n") {
-        let place = Place {
-            file: path.clone(),
-            line,
-        };
-        line += part.matches('\n').count() + 2;
-        if !part.trim().is_empty() {
-            texts.push((place, part.trim().to_owned()));
+    let paths = match matching(&item.folder(), &text) {
+        Ok(paths) => paths,
+        Err(why) => {
+            let what = format!("the prompt {text} was left out: {why}");
+            notes.add(item.place(), what);
+            return Ok(());
         }
+    };
+    for path in paths {
+        if READ.contains(&ending(&path.to_string_lossy()).as_str()) {
+            from_file(&path, texts, notes)?;
+        } else {
+            let what = format!(
+                "the prompt {} was left out: only files ending in .{} are read",
+                path.display(),
+                READ.join(", .")
+            );
+            notes.add(item.place(), what);
+        }
+    }
+    Ok(())
+}
+
+/// The prompts of a file: in .txt files a line of dashes stands between two, in
+/// .jsonl files each line is one, in .csv files each value of the column
+/// `prompt`.
+fn from_file(
+    path: &Path,
+    texts: &mut Vec<(Place, String)>,
+    notes: &mut Notes,
+) -> Result<(), Failure> {
+    let place = |line: usize| Place {
+        file: path.to_owned(),
+        line,
+    };
+    let mut push = |line: usize, text: &str| {
+        if !text.trim().is_empty() {
+            texts.push((place(line), text.trim().to_owned()));
+        }
+    };
+    let ending = ending(&path.to_string_lossy());
+    let content = read_file(path)?;
+    match ending.as_str() {
+        "txt" => {
+            let mut first = 1;
+            let mut part = String::new();
+            for (line, text) in (1..).zip(content.lines()) {
+                if text.trim() == "---" {
+                    push(first, &part);
+                    part.clear();
+                    first = line + 1;
+                } else {
+                    part.push_str(text);
+                    part.push('\n');
+                }
+            }
+            push(first, &part);
+        }
+        "jsonl" => (1..)
+            .zip(content.lines())
+            .for_each(|(line, text)| push(line, text)),
+        "csv" if content.contains([',', ';', '\t']) => {
+            for row in rows::read(path, notes)? {
+                let prompt = row.values.into_iter().find(|(name, _)| name == "prompt");
+                match prompt {
+                    Some((_, text)) => push(row.place.line, &text),
+                    None => notes.add(row.place, "this row has no column `prompt`"),
+                }
+            }
+        }
+        "csv" => {
+            for (line, text) in (1..).zip(content.lines()) {
+                if line > 1 || !text.trim().eq_ignore_ascii_case("prompt") {
+                    push(line, text);
+                }
+            }
+        }
+        _ => push(1, &content),
     }
     Ok(())
 }
 
 /// Cuts a prompt at the last blank line (or else line break) before its first
 /// variable. The error names what a study cannot say.
-fn cut(text: &str, place: &Place, labels: &[String], notes: &mut Notes) -> Result<Cut, String> {
-    if text.trim_start().starts_with(['[', '{']) && text.contains("\"role\"") {
-        return Err("a chat of several messages; put its text into one prompt".into());
-    }
-    let parsed = parse(text)?;
+fn cut(
+    message: Message,
+    place: &Place,
+    labels: &[String],
+    notes: &mut Notes,
+) -> Result<Cut, String> {
+    let parsed = parse(&message.user)?;
     for filter in &parsed.filters {
         notes.add(place.clone(), format!("the filter `{filter}` was dropped"));
     }
+    let system = message.system.as_deref().map(constant).transpose()?;
     let first = parsed
         .parts
         .iter()
@@ -149,9 +232,12 @@ fn cut(text: &str, place: &Place, labels: &[String], notes: &mut Notes) -> Resul
         .rfind("\n\n")
         .or_else(|| before.rfind('\n'))
         .filter(|at| !before[..*at].trim().is_empty());
-    let (mut instruction, shown) = match at {
-        Some(at) => (before[..at].trim().to_owned(), before[at..].trim_start()),
-        None => (before.trim().to_owned(), ""),
+    // What stands on the variable's own line is no instruction where a system
+    // message gives one.
+    let (mut instruction, shown) = match (at, &system) {
+        (Some(at), _) => (before[..at].trim().to_owned(), before[at..].trim_start()),
+        (None, Some(_)) => (String::new(), before.trim_start()),
+        (None, None) => (before.trim().to_owned(), ""),
     };
     if at.is_none() && !instruction.is_empty() {
         notes.add(
@@ -172,6 +258,14 @@ fn cut(text: &str, place: &Place, labels: &[String], notes: &mut Notes) -> Resul
             }
         }
     }
+    let as_system = instruction.is_empty() && system.is_some();
+    let system = match system {
+        Some(text) if as_system => {
+            instruction = text;
+            None
+        }
+        other => other,
+    };
     if instruction.is_empty() {
         instruction = format!("Answer with one of: {}.", labels.join(", "));
         notes.add(
@@ -183,65 +277,28 @@ fn cut(text: &str, place: &Place, labels: &[String], notes: &mut Notes) -> Resul
     }
     Ok(Cut {
         instruction,
-        input: input.trim_end().to_owned(),
+        sent: Sent {
+            input: input.trim_end().to_owned(),
+            system,
+            as_system,
+        },
         fields,
     })
+}
+
+/// A text without variables.
+fn constant(text: &str) -> Result<String, String> {
+    let parts = parse(text)?.parts.into_iter();
+    parts
+        .map(|part| match part {
+            Part::Text(text) => Ok(text),
+            Part::Var(name) => Err(format!("a system message with a variable, {{{{{name}}}}}")),
+        })
+        .collect::<Result<String, String>>()
+        .map(|text| text.trim().to_owned())
 }
 
 /// Text in a study's template.
 fn braces(text: &str) -> String {
     text.replace('{', "{{").replace('}', "}}")
-}
-
-/// The `model` of the study: a line of TOML.
-pub(super) fn model(root: &Node<'_, '_>, notes: &mut Notes) -> String {
-    let embedded = "model = \"embedded\"".to_owned();
-    let Some(node) = root.get("providers").or_else(|| root.get("targets")) else {
-        return embedded;
-    };
-    let mut model = None;
-    for item in node.items().unwrap_or_else(|| vec![node]) {
-        let id = item.text().or_else(|| item.get("id")?.text());
-        let name = id.as_deref().and_then(|id| {
-            let name = id.strip_prefix("openai:")?;
-            Some(name.strip_prefix("chat:").unwrap_or(name))
-        });
-        // Other endpoints of that service are written `openai:KIND:MODEL`.
-        let usable = name.filter(|name| !name.is_empty() && !name.contains(':'));
-        match (usable, &model) {
-            (Some(name), None) => {
-                let mut table = toml::Table::new();
-                table.insert("name".into(), format!("openai:{name}").into());
-                for (theirs, ours) in [("apiBaseUrl", "base_url"), ("apiKeyEnvar", "api_key_env")] {
-                    let value = item
-                        .get("config")
-                        .and_then(|config| config.get(theirs)?.text());
-                    if let Some(value) = value {
-                        table.insert(ours.into(), value.into());
-                    }
-                }
-                model = Some(format!("model = {}", inline(&table)));
-            }
-            // An export of a study whose model runs here.
-            (None, _) if id.as_deref() == Some("echo") => {}
-            _ => notes.add(
-                item.place(),
-                format!(
-                    "the provider {} was left out: a study has one task model, \
-                     \"embedded\" or an OpenAI-compatible server",
-                    id.as_deref().unwrap_or("without an id")
-                ),
-            ),
-        }
-    }
-    model.unwrap_or(embedded)
-}
-
-/// A table on one line.
-fn inline(table: &toml::Table) -> String {
-    let entries: Vec<String> = table
-        .iter()
-        .map(|(key, value)| format!("{key} = {value}"))
-        .collect();
-    format!("{{ {} }}", entries.join(", "))
 }

@@ -38,10 +38,12 @@ pub(super) fn write(
                 .iter()
                 .find(|field| !case.vars.contains_key(*field));
             if let Some(field) = missing {
-                notes.add(
-                    case.place.clone(),
-                    format!("this test was left out: it has no {field:?}, which the prompt shows"),
+                let why = case.unsaid.get(field).map_or_else(
+                    || format!("it has no {field:?}, which the prompt shows"),
+                    |why| format!("its variable {field:?} is {why}"),
                 );
+                let what = format!("this test was left out: {why}");
+                notes.add(case.place.clone(), what);
             }
             missing.is_none()
         })
@@ -310,13 +312,7 @@ fn study(
             list(&prompts.others)
         );
     }
-    let _ = writeln!(
-        out,
-        "\n[task]\nkind = \"classify\"\nprompt = {}\ninput = {}\nlabels = [{}]",
-        quoted(&prompts.seed),
-        quoted(&prompts.input),
-        list(&cases.labels)
-    );
+    out.push_str(&task(prompts, &cases.labels));
     let _ = writeln!(
         out,
         "\n[data]\nfiles = [{}]\nid = {}\ngroup = {}\nlabel = {}\nfields = [{}]",
@@ -355,6 +351,27 @@ fn study(
         out,
         "\n[search]\nmethod = \"gpo\"\nshots = {shots}\nchunks = {}",
         (shots / 6).clamp(1, 6)
+    );
+    out
+}
+
+/// The study's `[task]`.
+pub(super) fn task(prompts: &Prompts, labels: &[String]) -> String {
+    let sent = &prompts.sent;
+    let mut out = String::from("\n[task]\nkind = \"classify\"\n");
+    // Writing to a string cannot fail.
+    if let Some(system) = &sent.system {
+        let _ = writeln!(out, "system = {}", quoted(system));
+    }
+    let _ = writeln!(out, "prompt = {}", quoted(&prompts.seed));
+    if sent.as_system {
+        out.push_str("prompt_role = \"system\"\n");
+    }
+    let _ = writeln!(
+        out,
+        "input = {}\nlabels = [{}]",
+        quoted(&sent.input),
+        list(labels)
     );
     out
 }

@@ -1,5 +1,6 @@
 //! YAML (and with it JSON) whose every node knows its line.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
@@ -7,21 +8,67 @@ use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use super::Place;
 use crate::exit::Failure;
 
-/// The text of a file that a config is or names.
+/// The text of a file that a config is or names: without a byte-order mark, its
+/// lines ended by `\n` alone.
 pub(super) fn read(path: &Path) -> Result<String, Failure> {
     let bytes = std::fs::read(path)
         .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
-    String::from_utf8(bytes).map_err(|error| {
+    let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..at].split(|byte| *byte == b'\n').count();
-        Failure::usage(format!("{}:{line}: not UTF-8 (byte {at})", path.display()))
-    })
+        Failure::usage(format!(
+            "{}:{line}: not UTF-8 (byte {at}); save the file as UTF-8",
+            path.display()
+        ))
+    })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    Ok(text.replace("\r\n", "\n").replace('\r', "\n"))
+}
+
+/// JSON as YAML reads it the same. YAML knows neither tabs between values nor
+/// characters written as two escapes.
+pub(super) fn json_as_yaml(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['\\', '\t']) {
+        out.push_str(&rest[..at]);
+        let escape = &rest[at..];
+        if escape.starts_with('\t') {
+            out.push(' ');
+            rest = &escape[1..];
+        } else if let Some(c) = surrogates(escape) {
+            out.push(c);
+            rest = &escape[12..];
+        } else {
+            let length = 1 + escape[1..].chars().next().map_or(0, char::len_utf8);
+            out.push_str(&escape[..length]);
+            rest = &escape[length..];
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The character that two escapes at the text's start stand for.
+fn surrogates(text: &str) -> Option<char> {
+    let unit = |at: usize| {
+        let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let units = [unit(0)?, unit(6)?];
+    let mut decoded = char::decode_utf16(units);
+    match (decoded.next()?, decoded.next()) {
+        (Ok(c), None) => Some(c),
+        _ => None,
+    }
 }
 
 /// A parsed file.
 pub(super) struct Document<'t> {
     root: MarkedYaml<'t>,
     file: PathBuf,
+    /// Lines of the file before the parsed text.
+    before: usize,
 }
 
 /// A node of it.
@@ -29,25 +76,39 @@ pub(super) struct Document<'t> {
 pub(super) struct Node<'d, 't> {
     node: &'d MarkedYaml<'t>,
     file: &'d Path,
+    before: usize,
 }
 
 impl<'t> Document<'t> {
     /// The first document of the text.
     pub fn parse(text: &'t str, path: &Path) -> Result<Self, Failure> {
+        Self::parse_at(
+            text,
+            &Place {
+                file: path.to_owned(),
+                line: 1,
+            },
+        )
+    }
+
+    /// The same for a text that begins within a file.
+    pub fn parse_at(text: &'t str, place: &Place) -> Result<Self, Failure> {
+        let before = place.line.saturating_sub(1);
         let documents = MarkedYaml::load_from_str(text).map_err(|error| {
             let place = Place {
-                file: path.to_owned(),
-                line: error.marker().line(),
+                file: place.file.clone(),
+                line: before + error.marker().line(),
             };
             Failure::usage(format!("{place}: not YAML: {}", error.info()))
         })?;
         let root = documents
             .into_iter()
             .next()
-            .ok_or_else(|| Failure::usage(format!("{} is empty", path.display())))?;
+            .ok_or_else(|| Failure::usage(format!("{} is empty", place.file.display())))?;
         Ok(Self {
             root,
-            file: path.to_owned(),
+            file: place.file.clone(),
+            before,
         })
     }
 
@@ -55,6 +116,7 @@ impl<'t> Document<'t> {
         Node {
             node: &self.root,
             file: &self.file,
+            before: self.before,
         }
     }
 }
@@ -68,7 +130,7 @@ impl<'d, 't> Node<'d, 't> {
     pub fn place(self) -> Place {
         Place {
             file: self.file.to_owned(),
-            line: self.node.span.start.line(),
+            line: self.before + self.node.span.start.line(),
         }
     }
 
@@ -90,17 +152,41 @@ impl<'d, 't> Node<'d, 't> {
             .map(|(_, value)| value)
     }
 
-    /// Keys and values of a mapping; `None` for any other node.
+    /// Keys and values of a mapping; `None` for any other node. A merge key
+    /// `<<` brings in the entries of the mapping, or of the list of mappings,
+    /// that it names: own entries win over these, earlier over later ones.
     pub fn entries(self) -> Option<Vec<(String, Self)>> {
         let YamlData::Mapping(entries) = &self.node.data else {
             return None;
         };
-        let entries = entries.iter();
-        Some(
-            entries
-                .filter_map(|(key, value)| Some((self.of(key).text()?, self.of(value))))
-                .collect(),
-        )
+        let mut all = Vec::with_capacity(entries.len());
+        let mut merged = Vec::new();
+        for (key, value) in entries {
+            let value = self.of(value);
+            match self.of(key).text() {
+                Some(key) if key == "<<" => match value.mergeable() {
+                    Some(entries) => merged.extend(entries),
+                    None => all.push((key, value)),
+                },
+                Some(key) => all.push((key, value)),
+                None => {}
+            }
+        }
+        let mut known: BTreeSet<String> = all.iter().map(|(key, _)| key.clone()).collect();
+        merged.retain(|(key, _): &(String, Self)| known.insert(key.clone()));
+        all.extend(merged);
+        Some(all)
+    }
+
+    /// What a merge key with this value brings in; `None` where it cannot.
+    fn mergeable(self) -> Option<Vec<(String, Self)>> {
+        match self.items() {
+            Some(items) => {
+                let parts: Option<Vec<_>> = items.into_iter().map(Self::entries).collect();
+                Some(parts?.into_iter().flatten().collect())
+            }
+            None => self.entries(),
+        }
     }
 
     /// Items of a sequence; `None` for any other node.
@@ -120,5 +206,37 @@ impl<'d, 't> Node<'d, 't> {
             YamlData::Value(Scalar::Boolean(truth)) => Some(truth.to_string()),
             _ => None,
         }
+    }
+
+    /// Whether it is a string.
+    pub fn is_string(self) -> bool {
+        matches!(&self.node.data, YamlData::Value(Scalar::String(_)))
+    }
+
+    /// Whether it is null.
+    pub fn is_null(self) -> bool {
+        matches!(&self.node.data, YamlData::Value(Scalar::Null))
+    }
+
+    /// The same value in TOML, which has no null.
+    pub fn toml(self) -> Option<toml::Value> {
+        Some(match &self.node.data {
+            YamlData::Value(Scalar::String(text)) => text.to_string().into(),
+            YamlData::Value(Scalar::Integer(number)) => (*number).into(),
+            YamlData::Value(Scalar::FloatingPoint(number)) => number.into_inner().into(),
+            YamlData::Value(Scalar::Boolean(truth)) => (*truth).into(),
+            YamlData::Sequence(_) => {
+                let items: Option<Vec<_>> = self.items()?.into_iter().map(Self::toml).collect();
+                toml::Value::Array(items?)
+            }
+            YamlData::Mapping(_) => {
+                let mut table = toml::Table::new();
+                for (key, value) in self.entries()? {
+                    table.insert(key, value.toml()?);
+                }
+                table.into()
+            }
+            _ => return None,
+        })
     }
 }

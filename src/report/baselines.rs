@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use shiftproof_search::event::GroupScore;
 
 use super::{BaselineScores, score_as, worst};
+use crate::table::{Column, Table};
 
 /// One line per method: its score of each group by this metric, the worst target
 /// group last.
@@ -13,28 +14,19 @@ pub(crate) fn write(metric: &str, baselines: &[BaselineScores], out: &mut String
     let Some(first) = baselines.first() else {
         return Ok(());
     };
-    let width = baselines
-        .iter()
-        .map(|row| row.name.chars().count())
-        .max()
-        .unwrap_or(0)
-        .max(13);
-    let wide = |name: &str| name.chars().count().max(15);
-    write!(out, "\n{:width$}", "without model")?;
-    for group in &first.groups {
-        let name = &group.group;
-        write!(out, "  {name:>wide$}", wide = wide(name))?;
-    }
-    writeln!(out, "  {:>15}", "worst target")?;
+    let scores = std::iter::repeat_n(Column::right().at_least(15), first.groups.len() + 1);
+    let mut table = Table::new([Column::left().at_least(13)].into_iter().chain(scores));
+    let names = first.groups.iter().map(|group| group.group.as_str());
+    table.row(["without model"].into_iter().chain(names).chain(["worst target"]));
     for row in baselines {
-        write!(out, "{:width$}", row.name)?;
-        for group in &first.groups {
+        let mut cells = vec![row.name.clone()];
+        cells.extend(first.groups.iter().map(|group| {
             let own = row.groups.iter().find(|own| own.group == group.group);
-            let text = own.map_or_else(|| "-".to_owned(), &score);
-            write!(out, "  {text:>wide$}", wide = wide(&group.group))?;
-        }
-        let worst = worst(&row.groups).map_or_else(|| "-".to_owned(), &score);
-        writeln!(out, "  {worst:>15}")?;
+            own.map_or_else(|| "-".to_owned(), &score)
+        }));
+        cells.push(worst(&row.groups).map_or_else(|| "-".to_owned(), &score));
+        table.row(cells);
     }
+    write!(out, "\n{}", table.text())?;
     Ok(())
 }

@@ -9,6 +9,8 @@ use shiftproof_tasks::PromptId;
 
 use super::facts::machine;
 use super::{Summary, Tone, grouped, worst};
+use crate::table::{Column, Table};
+use crate::words::visible;
 
 /// One run.
 #[derive(Debug, Clone, Serialize)]
@@ -162,22 +164,23 @@ pub(crate) fn table(rows: &[Row]) -> String {
     let points = |value: Option<f64>| {
         value.map_or_else(|| "–".to_owned(), |value| format!("{:.1}", value * 100.0))
     };
-    let mut cells = vec![
-        [
-            "run",
-            "started",
-            "method",
-            "model",
-            "worst target",
-            "verdict",
-            "calls",
-            "status",
-        ]
-        .map(str::to_owned),
-    ];
-    cells.extend(rows.iter().map(|row| {
+    // Figures stand to the right.
+    let columns: [Column; 8] =
+        std::array::from_fn(|at| if at == 6 { Column::right() } else { Column::left() });
+    let mut table = Table::new(columns);
+    table.row([
+        "run",
+        "started",
+        "method",
+        "model",
+        "worst target",
+        "verdict",
+        "calls",
+        "status",
+    ]);
+    for row in rows {
         let or = |text: &Option<String>| text.clone().unwrap_or_else(|| "–".to_owned());
-        [
+        table.row([
             row.run.clone(),
             row.started.clone(),
             or(&row.method),
@@ -191,35 +194,17 @@ pub(crate) fn table(rows: &[Row]) -> String {
             row.word.to_owned(),
             row.calls.map_or_else(|| "–".to_owned(), grouped),
             row.status.word().to_owned(),
-        ]
-    }));
-    let width = |column: usize| {
-        let widths = cells
-            .iter()
-            .map(|row: &[String; 8]| row[column].chars().count());
-        widths.max().unwrap_or(0)
-    };
-    let mut widths: Vec<usize> = (0..8).map(width).collect();
+        ]);
+    }
+    let widths = table.widths();
     let others: usize = widths.iter().sum::<usize>() - widths[MODEL] + 2 * 7;
-    widths[MODEL] = widths[MODEL].min(WIDTH.saturating_sub(others).max(8));
+    table.limit(MODEL, WIDTH.saturating_sub(others).max(8));
     let mut out = String::new();
-    for (number, row) in cells.iter().enumerate() {
-        let mut line = String::new();
-        for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
-            let mut cell = cell.clone();
-            if column == MODEL && cell.chars().count() > width {
-                cell = cell.chars().take(width - 1).chain(['…']).collect();
-            }
-            // Figures stand to the right.
-            let _ = match column {
-                6 => write!(line, "{cell:>width$}  "),
-                _ => write!(line, "{cell:width$}  "),
-            };
-        }
-        let _ = writeln!(out, "{}", line.trim_end());
+    for (number, line) in table.lines().into_iter().enumerate() {
+        let _ = writeln!(out, "{line}");
         let remark = number.checked_sub(1).and_then(|at| rows[at].remark());
         if let Some(remark) = remark {
-            let _ = writeln!(out, "  {remark}");
+            let _ = writeln!(out, "  {}", visible(&remark));
         }
     }
     out

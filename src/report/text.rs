@@ -8,6 +8,8 @@ use shiftproof_tasks::Metric;
 use super::compare::Comparison;
 use super::facts::machine;
 use super::{Named, Summary, ends, worst};
+use crate::table::{Column, Table};
+use crate::words::{line, visible};
 
 impl Summary {
     /// The final report: per-group table, selected prompt, cost.
@@ -36,7 +38,7 @@ impl Summary {
         super::baselines::write(&started.metric, &self.baselines, out)?;
         self.write_verdict(out)?;
         for note in &self.notes {
-            writeln!(out, "Note: {note}")?;
+            writeln!(out, "Note: {}", visible(note))?;
         }
         if let (Some(prompt), Some(id)) = (self.selected_prompt(), self.selected) {
             let origin = self
@@ -50,10 +52,11 @@ impl Summary {
                 self.reason.as_deref().unwrap_or("")
             )?;
             for line in prompt.instruction.lines() {
-                writeln!(out, "  {line}")?;
+                writeln!(out, "  {}", visible(line))?;
             }
             for demonstration in &prompt.demonstrations {
-                writeln!(out, "  {} -> {}", demonstration.input, demonstration.answer)?;
+                let shown = format!("{} -> {}", demonstration.input, demonstration.answer);
+                writeln!(out, "  {}", visible(&shown))?;
             }
         }
         if let Some(spent) = &self.spent {
@@ -94,7 +97,7 @@ impl Summary {
             voted.threshold
         )?;
         for class in &voted.classes {
-            write!(out, "; {} {}/{}", class.label, class.kept, class.won)?;
+            write!(out, "; {} {}/{}", line(&class.label), class.kept, class.won)?;
         }
         writeln!(out)
     }
@@ -112,27 +115,21 @@ impl Summary {
         let metric = self.started.as_ref().map_or("", |started| &started.metric);
         let shown = |group: &GroupScore| score_as(metric, group);
         let ensemble = self.audited(Contestant::Ensemble);
-        let width = selected
-            .iter()
-            .map(|group| group.group.len())
-            .max()
-            .unwrap_or(0)
-            .max(18);
-        write!(
-            out,
-            "\n{:width$}  {:>4}  {:>15}  {:>15}  {:>17}",
-            "group", "n", "seed", "selected", "selected − seed"
-        )?;
-        if ensemble.is_some() {
-            write!(
-                out,
-                "  {:>15}",
-                format!("ensemble of {}", self.ensemble.len())
-            )?;
-        }
-        writeln!(out)?;
+        let mut columns = vec![Column::left().at_least(18), Column::right().at_least(4)];
+        columns.extend([15, 15, 17].map(|least| Column::right().at_least(least)));
+        columns.extend(ensemble.map(|_| Column::right().at_least(15)));
+        columns.push(Column::left());
+        let mut table = Table::new(columns);
+        let mut row = |cells: [String; 5], voted: Option<String>, remark: Option<String>| {
+            let cells = cells.into_iter().chain(voted.filter(|_| ensemble.is_some()));
+            table.row(cells.chain(remark));
+        };
+        row(
+            ["group", "n", "seed", "selected", "selected − seed"].map(str::to_owned),
+            Some(format!("ensemble of {}", self.ensemble.len())),
+            None,
+        );
         for group in selected {
-            let role = group.role;
             let of = |groups: &[GroupScore]| {
                 groups
                     .iter()
@@ -140,57 +137,40 @@ impl Summary {
                     .map_or_else(|| "-".into(), shown)
             };
             let delta = self.compared.iter().find(|row| row.group == group.group);
-            write!(
-                out,
-                "{:width$}  {:>4}  {:>15}  {:>15}  {:>17}",
-                group.group,
-                group.n,
-                of(seed),
-                of(selected),
-                delta.map_or_else(|| "-".into(), difference)
-            )?;
-            if let Some(ensemble) = ensemble {
-                write!(out, "  {:>15}", of(ensemble))?;
+            let mut remark = group.role.to_string();
+            for (count, what) in [(group.unparseable, "unparseable"), (group.failed, "failed")] {
+                if count > 0 {
+                    let _ = write!(remark, ", {count} {what}");
+                }
             }
-            write!(out, "  {role}")?;
-            if group.unparseable > 0 {
-                write!(out, ", {} unparseable", group.unparseable)?;
-            }
-            if group.failed > 0 {
-                write!(out, ", {} failed", group.failed)?;
-            }
-            writeln!(out)?;
+            row(
+                [
+                    group.group.clone(),
+                    group.n.to_string(),
+                    of(seed),
+                    of(selected),
+                    delta.map_or_else(|| "-".into(), difference),
+                ],
+                ensemble.map(of),
+                Some(remark),
+            );
         }
         let of = |groups: &[GroupScore]| worst(groups).map_or_else(|| "-".into(), shown);
-        write!(
-            out,
-            "{:width$}  {:>4}  {:>15}  {:>15}  {:>17}",
-            "worst target",
-            "",
-            of(seed),
-            of(selected),
-            self.worst.as_ref().map_or_else(|| "-".into(), difference)
-        )?;
-        if let Some(ensemble) = ensemble {
-            write!(out, "  {:>15}", of(ensemble))?;
-        }
-        writeln!(out)?;
+        let least = self.worst.as_ref().map_or_else(|| "-".into(), difference);
+        row(
+            ["worst target".into(), String::new(), of(seed), of(selected), least],
+            ensemble.map(of),
+            None,
+        );
         if selected.len() > 1 {
-            let of = |groups| spread_as(metric, groups).unwrap_or_else(|| "-".into());
-            write!(
-                out,
-                "{:width$}  {:>4}  {:>15}  {:>15}  {:>17}",
-                "spread over groups",
-                "",
-                of(seed),
-                of(selected),
-                "-"
-            )?;
-            if let Some(ensemble) = ensemble {
-                write!(out, "  {:>15}", of(ensemble))?;
-            }
-            writeln!(out)?;
+            let of = |groups: &[GroupScore]| spread_as(metric, groups).unwrap_or_else(|| "-".into());
+            row(
+                ["spread over groups".into(), String::new(), of(seed), of(selected), "-".into()],
+                ensemble.map(of),
+                None,
+            );
         }
+        write!(out, "\n{}", table.text())?;
         writeln!(
             out,
             "Brackets: 95% intervals on sealed examples that no choice was made on."
@@ -207,11 +187,12 @@ impl Summary {
 
 /// The comparison as a table, then each run's report.
 pub(super) fn comparison(comparison: &Comparison, runs: &[Named]) -> String {
-    let mut table: Vec<Vec<String>> = Vec::new();
     let mut head: Vec<String> = vec!["method".into(), "runs".into()];
     head.extend(comparison.groups.iter().map(|group| group.0.clone()));
     head.extend(["worst target", "selected − seed", "calls"].map(str::to_owned));
-    table.push(head);
+    let figures = std::iter::repeat_n(Column::right(), head.len() - 1);
+    let mut table = Table::new(std::iter::once(Column::left()).chain(figures));
+    table.row(head);
     for row in &comparison.rows {
         let points = |spread: &Option<_>| -> String {
             spread.as_ref().map_or_else(
@@ -230,9 +211,9 @@ pub(super) fn comparison(comparison: &Comparison, runs: &[Named]) -> String {
             row.calls
                 .map_or_else(|| "-".into(), |calls| grouped(calls.mean.round() as u64)),
         );
-        table.push(cells);
+        table.row(cells);
     }
-    let mut out = aligned(&table);
+    let mut out = table.text();
     out.push_str("Means over runs ± standard deviation, in points on the sealed audit.\n");
     for caution in &comparison.cautions {
         let _ = writeln!(out, "Caution: {caution}");
@@ -240,26 +221,6 @@ pub(super) fn comparison(comparison: &Comparison, runs: &[Named]) -> String {
     for run in runs {
         let _ = writeln!(out, "\n== {} ==\n", run.name);
         out.push_str(&run.summary.text());
-    }
-    out
-}
-
-/// A table with its first column to the left, the others to the right.
-fn aligned(table: &[Vec<String>]) -> String {
-    let width = |column: usize| {
-        let cells = table.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let mut out = String::new();
-    for row in table {
-        for (column, cell) in row.iter().enumerate() {
-            let width = width(column);
-            let _ = match column {
-                0 => write!(out, "{cell:width$}"),
-                _ => write!(out, "  {cell:>width$}"),
-            };
-        }
-        out.push('\n');
     }
     out
 }

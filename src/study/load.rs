@@ -41,14 +41,16 @@ pub fn load_data(
     progress: fetch::OnProgress<'_>,
 ) -> Result<Loaded, Failure> {
     let (task, fields) = (built.task.as_ref(), &built.fields);
-    let (catalogue, baselines, mut examples) = match prepared {
+    let (catalogue, baselines, mut findings, mut examples) = match prepared {
         Some(prepared) => (
             prepared.catalogue,
             prepared.baselines,
+            prepared.findings,
             recommend::fit(prepared.examples, &spec.columns, fields, task)?,
         ),
         None => (
             None,
+            Vec::new(),
             Vec::new(),
             table_examples(spec, folder, task, fields, progress)?,
         ),
@@ -58,7 +60,7 @@ pub fn load_data(
     }
     let split = groups.split(&examples, seed)?;
     let mut data = split.data;
-    let findings = lint(task, groups, &examples, &mut data, spec.leaks)?;
+    findings.extend(lint(task, groups, &examples, &mut data, spec.leaks)?);
     let groups = group_infos(groups, &data);
     Ok(Loaded {
         data,

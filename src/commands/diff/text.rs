@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::{AUDIT, Shown, Side};
 use crate::report::score as interval;
 use crate::study::Differing;
+use crate::table::{Column, Table};
 use crate::words::{marked, visible};
 
 pub(super) fn text(shown: &Shown, colour: bool) -> String {
@@ -46,17 +47,9 @@ fn write(out: &mut String, shown: &Shown, colour: bool) -> std::fmt::Result {
             names.push(&group.group);
         }
     }
-    let width = names
-        .iter()
-        .map(|name| name.chars().count())
-        .max()
-        .unwrap_or(0)
-        .max(12);
-    writeln!(
-        out,
-        "\n{:width$}  {:>15}  {:>15}  {:>17}",
-        "group", "a", "b", "b − a"
-    )?;
+    let figures = [15, 15, 17].map(|least| Column::right().at_least(least));
+    let mut table = Table::new([Column::left().at_least(12)].into_iter().chain(figures));
+    table.row(["group", "a", "b", "b − a"]);
     for name in names {
         let of = |side: &Side| {
             let found = side.groups.iter().find(|group| group.group == name);
@@ -77,14 +70,9 @@ fn write(out: &mut String, shown: &Shown, colour: bool) -> std::fmt::Result {
                     )
                 },
             );
-        writeln!(
-            out,
-            "{:width$}  {:>15}  {:>15}  {difference:>17}",
-            visible(name),
-            of(a),
-            of(b)
-        )?;
+        table.row([name.to_owned(), of(a), of(b), difference]);
     }
+    write!(out, "\n{}", table.text())?;
     writeln!(out, "Brackets: 95% intervals.")?;
     for (name, side) in [("a", a), ("b", b)] {
         if let Some(on) = &side.scored_on {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::words::{line, visible};
+
 /// A table whose first `left` columns are set to the left.
 pub(super) fn write_table(
     out: &mut String,
@@ -21,15 +23,13 @@ pub(super) fn write_table(
 pub(super) fn fenced(out: &mut String, language: &str, text: &str) {
     let fence = "`".repeat(longest_run(text, '`').max(2) + 1);
     let end = if text.ends_with('\n') { "" } else { "\n" };
+    let text = visible(text);
     let _ = writeln!(out, "{fence}{language}\n{text}{end}{fence}");
 }
 
 /// Text as a code span, fit for a table's cell.
 pub(super) fn code(text: &str) -> String {
-    let text: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let text = line(text);
     if text.trim().is_empty() {
         return "–".into();
     }
@@ -47,7 +47,7 @@ pub(super) fn code(text: &str) -> String {
 /// A sentence of the program, with whatever it quotes made harmless.
 pub(super) fn inline(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in line(text).chars() {
         match c {
             '<' => out.push_str("&lt;"),
             '&' => out.push_str("&amp;"),
@@ -57,7 +57,6 @@ pub(super) fn inline(text: &str) -> String {
                 out.push('\\');
                 out.push(c);
             }
-            c if c.is_control() => out.push(' '),
             c => out.push(c),
         }
     }

@@ -56,24 +56,7 @@ fn window(rows: usize, cursor: usize, height: usize) -> usize {
 
 /// A text cut to `width` columns, with an ellipsis where something is cut off.
 fn cut(text: &str, width: usize) -> String {
-    use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
-    let line = text.replace(['\n', '\r', '\t'], " ");
-    if line.width() <= width {
-        return line;
-    }
-    let (mut out, mut used) = (String::new(), 0);
-    for character in line.chars() {
-        let wide = character.width().unwrap_or(0);
-        if used + wide + 1 > width {
-            break;
-        }
-        used += wide;
-        out.push(character);
-    }
-    if width > 0 {
-        out.push('…');
-    }
-    out
+    crate::table::cut(&crate::words::line(text), width)
 }
 
 /// A share in points of a hundred.

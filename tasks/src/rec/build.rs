@@ -1,7 +1,9 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::load::TITLES;
 use super::text::one_line;
-use super::{Interaction, Interactions, Item, User};
+use super::{Interaction, Interactions, Item, Layout, User};
+use crate::lint::{Finding, Severity};
 
 /// Lists of item ids by user id, best first.
 pub(super) type Lists = BTreeMap<String, Vec<String>>;
@@ -15,6 +17,10 @@ pub(super) struct Builder {
     // Only looked up in; the order of everything is that of the files.
     user_at: HashMap<String, u32>,
     item_at: HashMap<String, u32>,
+    /// Which items were given a title.
+    titled: Vec<bool>,
+    /// Columns that may tell about items.
+    columns: BTreeSet<String>,
 }
 
 impl Builder {
@@ -41,6 +47,7 @@ impl Builder {
             title: one_line(id),
             attributes: BTreeMap::new(),
         });
+        self.titled.push(false);
         self.item_at.insert(id.to_owned(), at);
         at
     }
@@ -55,6 +62,7 @@ impl Builder {
         let title = one_line(title);
         if !title.is_empty() {
             self.items[item as usize].title = title;
+            self.titled[item as usize] = true;
         }
     }
 
@@ -83,6 +91,55 @@ impl Builder {
             rating,
             time,
         });
+    }
+
+    /// Notes columns among which a title may be.
+    pub fn columns<'c>(&mut self, names: impl IntoIterator<Item = &'c str>) {
+        self.columns.extend(names.into_iter().map(str::to_owned));
+    }
+
+    /// A warning where a model will see ids instead of titles.
+    pub fn untitled(&self, format: Layout) -> Option<Finding> {
+        let (all, without) = (
+            self.items.len(),
+            self.titled.iter().filter(|titled| !**titled).count(),
+        );
+        let first = self.titled.iter().position(|titled| !titled)?;
+        let mend = match format {
+            Layout::Table => {
+                "name the column: data.interactions.columns = { title = \"…\" }".to_owned()
+            }
+            Layout::Recbole => {
+                "rename the column that holds the titles in the .item file, or add that file to \
+                 data.files"
+                    .to_owned()
+            }
+            Layout::Movielens => {
+                "add u.item, movies.dat or movies.csv to data.files".to_owned()
+            }
+            Layout::Mind => "add news.tsv to data.files".to_owned(),
+            Layout::Amazon => "add the metadata file to data.files".to_owned(),
+            Layout::Tallrec => return None,
+        };
+        let mut columns = String::new();
+        if matches!(format, Layout::Table | Layout::Recbole) {
+            let names: Vec<&str> = self.columns.iter().map(String::as_str).collect();
+            columns = format!(
+                "; columns taken for titles: {}; columns there are: {}",
+                TITLES.join(", "),
+                names.join(", ")
+            );
+        }
+        Some(Finding {
+            severity: Severity::Warning,
+            code: "untitled",
+            message: format!(
+                "{without} of {all} items have no title, so the model sees their ids, such as \
+                 {:?}{columns}; {mend}",
+                self.items[first].id
+            ),
+            places: Vec::new(),
+        })
     }
 
     pub fn is_empty(&self) -> bool {

@@ -1,11 +1,12 @@
-//! The items to be ranked: the target among others that the user has not met.
+//! The items to be ranked: the target among others, which the user has not met
+//! unless the study asks for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::Lists;
 use super::seeded::Stream;
 use super::targets::{Aim, only_shown};
-use super::{Catalogue, Interactions, RecSpec, Sampling};
+use super::{Catalogue, Interactions, RecSpec, Repeats, Sampling};
 use crate::problem::Problem;
 
 /// One example's list, in the order it is shown.
@@ -71,7 +72,10 @@ impl<'d> Sampler<'d> {
         }
         let mut stream = Stream::new(self.spec.seed, "candidates", id);
         let user = self.data.of(aim.user);
-        let met: BTreeSet<u32> = user.iter().map(|event| event.item).collect();
+        let met: BTreeSet<u32> = match self.spec.repeats {
+            Repeats::Drop => user.iter().map(|event| event.item).collect(),
+            Repeats::Keep => BTreeSet::from([aim.item]),
+        };
         let count = self.spec.candidates.count;
         match sampling {
             Sampling::Uniform => self.fill(&mut chosen, count, &met, &mut stream, |stream| {

@@ -2,21 +2,30 @@
 //! file and line; all of them are collected before the first is reported.
 
 mod amazon;
+mod decode;
 mod lines;
 mod mind;
 mod movielens;
+mod python;
 mod recbole;
 mod table;
 mod tallrec;
+mod titles;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor};
 use std::path::Path;
+use std::rc::Rc;
+
+use self::decode::{Found, Utf8};
 
 use super::build::{Builder, Lists};
 use super::{Interactions, Layout, RecSpec, Sampling};
 use crate::Example;
+use crate::lint::Finding;
 use crate::problem::{DataError, Problem, Problems};
+
+pub(super) use self::titles::NAMES as TITLES;
 
 /// What files of recommendations hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +36,8 @@ pub enum Source {
         interactions: Interactions,
         /// Item ids by user id, best first.
         lists: std::collections::BTreeMap<String, Vec<String>>,
+        /// What is worth a look: doubtful encodings, items without titles.
+        findings: Vec<Finding>,
     },
     /// Ready examples.
     Rows(Vec<Example>),
@@ -38,7 +49,21 @@ pub(super) struct Named<'a> {
     pub reader: Box<dyn BufRead + 'a>,
 }
 
-impl Named<'_> {
+impl<'a> Named<'a> {
+    /// A file whose bytes are read as UTF-8, or in the study's encoding, or as
+    /// they themselves tell.
+    fn new(name: &str, bytes: impl BufRead + 'a, spec: &RecSpec, found: &Found) -> Self {
+        Self {
+            name: name.to_owned(),
+            reader: Box::new(Utf8::new(
+                name.to_owned(),
+                bytes,
+                spec.encoding(),
+                Rc::clone(found),
+            )),
+        }
+    }
+
     /// The name without its folders.
     fn base(&self) -> &str {
         self.name.rsplit(['/', '\\']).next().unwrap_or(&self.name)
@@ -52,11 +77,9 @@ impl Source {
     /// [`DataError`] with everything found wrong, as `file:line`.
     pub fn read(root: &Path, files: &[String], spec: &RecSpec) -> Result<Self, DataError> {
         let mut problems = Problems::default();
+        let found = Found::default();
         let mut open = |name: &String| match File::open(root.join(name)) {
-            Ok(file) => Some(Named {
-                name: name.clone(),
-                reader: Box::new(BufReader::new(file)),
-            }),
+            Ok(file) => Some(Named::new(name, BufReader::new(file), spec, &found)),
             Err(error) => {
                 problems.push(
                     Problem::new(name, format!("cannot be read: {error}"))
@@ -68,7 +91,7 @@ impl Source {
         let opened: Vec<_> = files.iter().filter_map(&mut open).collect();
         let lists = spec.candidates.file.as_ref().and_then(&mut open);
         problems.or(())?;
-        parse(opened, lists, spec)
+        parse(opened, lists, spec, &found)
     }
 
     /// As [`read`](Self::read), from memory: names with their bytes.
@@ -76,14 +99,14 @@ impl Source {
     /// # Errors
     /// As [`read`](Self::read).
     pub fn parse(files: &[(&str, &[u8])], spec: &RecSpec) -> Result<Self, DataError> {
-        let named = |(name, bytes): &(&str, &[u8])| Named {
-            name: (*name).to_owned(),
-            reader: Box::new(Cursor::new(bytes.to_vec())),
+        let found = Found::default();
+        let named = |(name, bytes): &(&str, &[u8])| {
+            Named::new(name, Cursor::new(bytes.to_vec()), spec, &found)
         };
         let is_list = |name: &str| spec.candidates.file.as_deref() == Some(name);
         let lists = files.iter().find(|(name, _)| is_list(name)).map(named);
         let files = files.iter().filter(|(name, _)| !is_list(name)).map(named);
-        parse(files.collect(), lists, spec)
+        parse(files.collect(), lists, spec, &found)
     }
 }
 
@@ -91,6 +114,7 @@ fn parse(
     files: Vec<Named<'_>>,
     lists: Option<Named<'_>>,
     spec: &RecSpec,
+    found: &Found,
 ) -> Result<Source, DataError> {
     let mut problems = Problems::default();
     if files.is_empty() {
@@ -119,9 +143,9 @@ fn parse(
         Layout::Mind => mind::read(files, &mut builder, &mut problems),
         Layout::Amazon => amazon::read(files, &mut builder, &mut problems),
     }
-    let mut found = Lists::new();
+    let mut listed = Lists::new();
     if let Some(file) = lists {
-        candidate_lists(file, &builder, &mut found, &mut problems);
+        candidate_lists(file, &builder, &mut listed, &mut problems);
     }
     if problems.len() == 0 && builder.is_empty() {
         problems.push(
@@ -129,9 +153,12 @@ fn parse(
                 .mend("are data.files and data.interactions.format right?"),
         );
     }
+    let mut findings = found.take();
+    findings.extend(builder.untitled(spec.format));
     problems.or(Source::Events {
         interactions: builder.finish(),
-        lists: found,
+        lists: listed,
+        findings,
     })
 }
 

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::build::Lists;
 use super::candidates::{List, Sampler};
 use super::predict::{Asked, Known};
-use super::targets::{self, Aim, history};
+use super::targets::{self, Aim, Targets, history};
 use super::{
     Baseline, Catalogue, Form, Interaction, Interactions, Layout, RecSpec, Shift, Source, Target,
     Ties, field, predict, shift, text,
 };
+use crate::lint::{Finding, Severity};
 use crate::problem::{DataError, Problem, Problems};
 use crate::{Example, Input, Label};
 
@@ -23,6 +24,9 @@ pub struct Prepared {
     pub catalogue: Option<Arc<Catalogue>>,
     /// What methods without a language model predict for the examples.
     pub baselines: Vec<Baseline>,
+    /// What is worth a look: doubtful encodings, items without titles, targets
+    /// that were left out.
+    pub findings: Vec<Finding>,
 }
 
 impl RecSpec {
@@ -46,11 +50,13 @@ impl RecSpec {
                 baselines: predict::rows(self, &examples),
                 examples,
                 catalogue: None,
+                findings: Vec::new(),
             }),
             Source::Events {
                 interactions,
                 lists,
-            } => events(self, interactions, &lists),
+                findings,
+            } => events(self, interactions, &lists, findings),
         }
     }
 
@@ -73,6 +79,14 @@ impl RecSpec {
     fn check(&self) -> Result<(), DataError> {
         let mut problems = Problems::default();
         let key = |name: &str| format!("data.interactions.{name}");
+        if let Some(name) = &self.encoding
+            && self.encoding().is_none()
+        {
+            problems.push(
+                Problem::new(key("encoding"), format!("no encoding is called {name:?}"))
+                    .mend("use utf-8, gbk, big5, shift_jis, euc-kr, windows-1252, …"),
+            );
+        }
         if self.history == 0 {
             problems.push(
                 Problem::new(key("history"), "0 shows nothing of a user")
@@ -119,11 +133,23 @@ impl RecSpec {
     }
 }
 
-fn events(spec: &RecSpec, mut data: Interactions, lists: &Lists) -> Result<Prepared, DataError> {
+fn events(
+    spec: &RecSpec,
+    mut data: Interactions,
+    lists: &Lists,
+    mut findings: Vec<Finding>,
+) -> Result<Prepared, DataError> {
     if spec.ties != Ties::File {
         targets::order(&mut data, spec.ties);
     }
-    let (aims, training) = targets::find(spec, &data, lists)?;
+    let Targets {
+        aims,
+        training,
+        repeats,
+    } = targets::find(spec, &data, lists)?;
+    if repeats > 0 {
+        findings.push(left_out(repeats, aims.len()));
+    }
     let known = Known::learn(spec, &data, &training);
     let catalogue = known.catalogue.clone();
     let groups = shift::groups(spec, &data, &catalogue, &known.activity, &aims);
@@ -174,7 +200,23 @@ fn events(spec: &RecSpec, mut data: Interactions, lists: &Lists) -> Result<Prepa
         examples,
         catalogue: Some(catalogue),
         baselines,
+        findings,
     })
+}
+
+/// Targets that would give themselves away.
+fn left_out(repeats: usize, kept: usize) -> Finding {
+    Finding {
+        severity: Severity::Warning,
+        code: "repeats",
+        message: format!(
+            "{repeats} of {} targets are items that their user had met before, among candidates \
+             that the user had not: they were left out, for the history gives them away; \
+             data.interactions.repeats = \"keep\" keeps them and draws candidates from all items",
+            repeats + kept
+        ),
+        places: Vec::new(),
+    }
 }
 
 /// `user:item:time`, or the place among the user's events without a time.

@@ -9,8 +9,13 @@ use serde::{Deserialize, Serialize};
 pub struct RecSpec {
     /// How the files are written.
     pub format: Layout,
+    /// The files' encoding by its usual name: `gbk`, `shift_jis`,
+    /// `windows-1252`, … Absent: UTF-8, or what a file's own bytes tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
     /// With [`Layout::Table`]: which column is what, by the names `user`,
-    /// `item`, `rating`, `time` and `title`. Absent: the column of that name.
+    /// `item`, `rating`, `time` and `title`. Absent: the column of that name,
+    /// for titles also one with another usual name.
     pub columns: BTreeMap<String, String>,
     /// With [`Layout::Table`]: columns that tell something about the user.
     pub user_attributes: Vec<String>,
@@ -28,6 +33,10 @@ pub struct RecSpec {
     pub part: Part,
     /// Which of one user's events of the same time comes first.
     pub ties: Ties,
+    /// What becomes of targets that their user met before, where candidates
+    /// are drawn.
+    #[serde(skip_serializing_if = "Repeats::is_default")]
+    pub repeats: Repeats,
     /// Examples per user at most, the latest ones; all where absent.
     pub per_user: Option<usize>,
     /// Where a listwise example's candidates come from.
@@ -51,6 +60,7 @@ impl Default for RecSpec {
     fn default() -> Self {
         Self {
             format: Layout::default(),
+            encoding: None,
             columns: BTreeMap::new(),
             user_attributes: Vec::new(),
             item_attributes: Vec::new(),
@@ -60,6 +70,7 @@ impl Default for RecSpec {
             split: Split::default(),
             part: Part::default(),
             ties: Ties::default(),
+            repeats: Repeats::default(),
             per_user: None,
             candidates: Candidates::default(),
             history: 10,
@@ -198,6 +209,32 @@ pub enum Ties {
     Item,
 }
 
+/// What becomes of targets that their user met before. A list of such a target
+/// among items that the user never met is answered by who picks what stands in
+/// the history.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Repeats {
+    /// They are left out.
+    #[default]
+    Drop,
+    /// They stay, and candidates are drawn from all items, met or not.
+    Keep,
+}
+
+impl Repeats {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl RecSpec {
+    /// The encoding that the study names.
+    pub(super) fn encoding(&self) -> Option<&'static encoding_rs::Encoding> {
+        encoding_rs::Encoding::for_label(self.encoding.as_deref()?.as_bytes())
+    }
+}
+
 /// Where candidates come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -222,7 +259,7 @@ impl Default for Candidates {
 }
 
 /// How candidates other than the target are drawn; never an item that the user
-/// has met.
+/// has met, unless [`Repeats::Keep`] is asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sampling {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::build::Lists;
 use super::seeded::Stream;
-use super::{Form, Interaction, Interactions, Part, RecSpec, Sampling, Split, Ties};
+use super::{Form, Interaction, Interactions, Part, RecSpec, Repeats, Sampling, Split, Ties};
 use crate::problem::{DataError, Problem};
 
 /// One event to be predicted.
@@ -57,13 +57,35 @@ pub(super) fn order(data: &mut Interactions, ties: Ties) {
         .sort_by(|a, b| (a.user, a.time, key(a)).cmp(&(b.user, b.time, key(b))));
 }
 
-/// The targets, and for every event whether it is in the training part. With
-/// candidates from a file, users without a line in it are no targets.
+/// Targets, and what else there is to know of the events.
+pub(super) struct Targets {
+    pub aims: Vec<Aim>,
+    /// For every event whether it is in the training part.
+    pub training: Vec<bool>,
+    /// Targets that were left out because their user had met the item before.
+    pub repeats: usize,
+}
+
+/// Whether a target that was met before gives itself away: the other candidates
+/// were not.
+fn tells_repeats(spec: &RecSpec) -> bool {
+    spec.repeats == Repeats::Drop
+        && spec.examples == Form::Listwise
+        && matches!(
+            spec.candidates.sampling,
+            Sampling::Uniform | Sampling::Popularity
+        )
+}
+
+/// Finds the targets. With candidates from a file, users without a line in it are
+/// none.
 pub(super) fn find(
     spec: &RecSpec,
     data: &Interactions,
     lists: &Lists,
-) -> Result<(Vec<Aim>, Vec<bool>), DataError> {
+) -> Result<Targets, DataError> {
+    let drops_repeats = tells_repeats(spec);
+    let mut repeats = 0;
     let split = Cut::new(spec, data)?;
     let logged = spec.candidates.sampling == Sampling::Logged;
     let mut training = vec![true; data.events.len()];
@@ -106,6 +128,14 @@ pub(super) fn find(
             }
         }
         own.retain(|aim| aim.before >= spec.min_history);
+        let all = own.len();
+        if drops_repeats {
+            own.retain(|aim| {
+                let mut met = history(spec, data, aim).into_iter();
+                !met.any(|event| event.item == aim.item)
+            });
+        }
+        repeats += all - own.len();
         let skip = own
             .len()
             .saturating_sub(spec.per_user.unwrap_or(usize::MAX));
@@ -118,6 +148,14 @@ pub(super) fn find(
     if let Some(users) = spec.users {
         draw_users(spec, data, users, &mut aims);
     }
+    if aims.is_empty() && repeats > 0 {
+        return Err(Problem::new(
+            "data.interactions",
+            format!("all {repeats} targets are items that their users had met before"),
+        )
+        .mend("repeats = \"keep\" keeps them and draws candidates from all items")
+        .into());
+    }
     if aims.is_empty() {
         return Err(Problem::new(
             "data.interactions",
@@ -129,7 +167,11 @@ pub(super) fn find(
         .mend("lower min_history, take another split or part, or list its users in candidates.file")
         .into());
     }
-    Ok((aims, training))
+    Ok(Targets {
+        aims,
+        training,
+        repeats,
+    })
 }
 
 /// Keeps the aims of this many users.

@@ -397,7 +397,7 @@ proptest! {
         spec.examples = Form::Listwise;
         spec.candidates.sampling = Sampling::Uniform;
         let Source::Events { interactions, .. } = world(&events) else { panic!() };
-        let Ok((aims, training)) = targets::find(&spec, &interactions, &BTreeMap::new()) else { return Ok(()) };
+        let Ok(targets::Targets { aims, training, .. }) = targets::find(&spec, &interactions, &BTreeMap::new()) else { return Ok(()) };
         for aim in &aims {
             prop_assert!(!training[aim.at]);
             let own = &training[aim.start..aim.at];
@@ -430,6 +430,57 @@ proptest! {
             prop_assert_eq!(by_id[&example.input.id], example);
         }
     }
+}
+
+/// Six users who come back to an item, and six who do not.
+fn with_repeats() -> Vec<(u32, u32, f32, i64)> {
+    let mut events = plain();
+    for user in 0..6 {
+        events.push((user, user * 7 + 5, 5.0, 10_000));
+    }
+    events.retain(|(_, item, ..)| *item < 40);
+    events
+}
+
+#[test]
+fn targets_met_before_are_left_out_or_stand_among_met_items() {
+    let mut spec = RecSpec::default();
+    let met = |example: &Example| -> (bool, usize) {
+        let history: BTreeSet<_> = list(example, field::HISTORY).into_iter().collect();
+        let Label::Relevant(target) = &example.label else {
+            panic!("no list")
+        };
+        let candidates = list(example, field::CANDIDATES);
+        let met = candidates.iter().filter(|title| history.contains(*title));
+        (history.contains(target[0].as_str()), met.count())
+    };
+    let prepared = prepare(&spec, &with_repeats()).unwrap();
+    let repeated = 12 - prepared.examples.len();
+    assert!(repeated > 0);
+    assert!(prepared.examples.iter().all(|example| !met(example).0));
+    let [finding] = prepared.findings.as_slice() else {
+        panic!("{:?}", prepared.findings)
+    };
+    assert!(finding.message.starts_with(&format!("{repeated} of 12 targets are items that")));
+    // Kept, they are no longer the only ones that were met.
+    spec.repeats = Repeats::Keep;
+    spec.candidates.count = 30;
+    let kept = prepare(&spec, &with_repeats()).unwrap();
+    assert_eq!(kept.examples.len(), 12);
+    assert!(kept.findings.is_empty());
+    let told: Vec<_> = kept.examples.iter().map(met).collect();
+    assert_eq!(told.iter().filter(|(is_met, _)| *is_met).count(), repeated);
+    assert!(told.iter().all(|(_, met)| *met > 1), "{told:?}");
+    // What was really shown is no draw, and stays.
+    spec.repeats = Repeats::Drop;
+    spec.candidates.sampling = Sampling::Catalogue;
+    assert_eq!(prepare(&spec, &with_repeats()).unwrap().examples.len(), 12);
+    // Where nothing is left, the error says why.
+    spec.candidates.sampling = Sampling::Uniform;
+    let error = prepare(&spec, &[(1, 1, 5.0, 1), (1, 2, 5.0, 2), (1, 1, 5.0, 3)]).unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("all 1 targets are items that their users had met before"), "{error}");
+    assert!(error.contains("repeats = \"keep\""), "{error}");
 }
 
 #[test]

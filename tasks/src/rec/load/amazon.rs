@@ -1,21 +1,19 @@
-//! Amazon reviews in JSON Lines, with or without metadata files: 2018
-//! (`reviewerID`, `asin`, `overall`; Ni et al., EMNLP 2019) and 2023 (`user_id`,
-//! `parent_asin`, `rating`; Hou et al., arXiv:2403.03952). A line that names a
-//! reviewer is a review, any other one tells about a product.
+//! Amazon reviews in JSON Lines, with or without metadata files: 2014 (`McAuley` et
+//! al., SIGIR 2015; lines may be dictionaries of Python) and 2018 (`reviewerID`,
+//! `asin`, `overall`; Ni et al., EMNLP 2019), and 2023 (`user_id`, `parent_asin`,
+//! `rating`; Hou et al., arXiv:2403.03952). A line that names a reviewer is a
+//! review, any other one tells about a product.
 
 use serde_json::{Map, Value};
 
 use super::lines::each;
-use super::{Builder, Named};
+use super::{Builder, Named, python};
 use crate::problem::{Place, Problem, Problems};
 
 pub(super) fn read(files: Vec<Named<'_>>, builder: &mut Builder, problems: &mut Problems) {
     for file in files {
         each(file, problems, |place, line| {
-            let object: Map<String, Value> = serde_json::from_str(line).map_err(|error| {
-                Problem::new(place, format!("no JSON object (column {})", error.column()))
-                    .mend("write one object per line; unpack .gz files first")
-            })?;
+            let object = object(place, line)?;
             let text = |names: &[&str]| {
                 let found = names.iter().filter_map(|name| object.get(*name)?.as_str());
                 found.map(str::trim).find(|text| !text.is_empty())
@@ -30,6 +28,24 @@ pub(super) fn read(files: Vec<Named<'_>>, builder: &mut Builder, problems: &mut 
             Ok(())
         });
     }
+}
+
+/// A line as JSON or, as the metadata of 2014 are written, in Python's way.
+fn object(place: &Place, line: &str) -> Result<Map<String, Value>, Problem> {
+    let error = match serde_json::from_str(line) {
+        Ok(object) => return Ok(object),
+        Err(error) => error,
+    };
+    python::dictionary(line.trim()).map_err(|column| {
+        let is_python = line.trim_start().starts_with(['{'])
+            && line.trim_start()[1..].trim_start().starts_with(['\'', 'u']);
+        let what = if is_python {
+            format!("a dictionary of Python that ends in something else (column {column})")
+        } else {
+            format!("no JSON object (column {})", error.column())
+        };
+        Problem::new(place, what).mend("write one object per line; unpack .gz files first")
+    })
 }
 
 fn review(
@@ -66,11 +82,17 @@ fn about(object: &Map<String, Value>, product: &str, builder: &mut Builder) {
         builder.item_attribute(item, attribute, text(name));
     }
     let list = object.get("category").or_else(|| object.get("categories"));
-    let kinds: Vec<&str> = list
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
+    let mut kinds: Vec<&str> = Vec::new();
+    texts(list.unwrap_or(&Value::Null), &mut kinds);
     builder.item_attribute(item, "categories", &kinds.join(", "));
+}
+
+/// Texts of a list, or of lists in a list as in 2014, each once.
+fn texts<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
+    for item in value.as_array().into_iter().flatten() {
+        match item {
+            Value::String(text) if !found.contains(&text.as_str()) => found.push(text),
+            other => texts(other, found),
+        }
+    }
 }

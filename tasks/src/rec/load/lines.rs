@@ -8,9 +8,8 @@ use crate::problem::{Place, Problem, Problems};
 use crate::table::MAX_RECORD;
 
 /// Hands every line that is not blank to `take`, streaming, and collects what it
-/// finds wrong. Lines may end in CRLF. A line that is not UTF-8 is read as
-/// Latin-1, which the older `MovieLens` files are written in: no such text is
-/// valid UTF-8 beyond ASCII but by a rare accident.
+/// finds wrong. Lines may end in CRLF. A single line that is not UTF-8, in a file
+/// that is, is read as windows-1252.
 pub(super) fn each(
     mut file: Named<'_>,
     problems: &mut Problems,
@@ -65,7 +64,7 @@ pub(super) fn each(
 fn decode(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
-        Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
+        Err(_) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0,
     }
 }
 

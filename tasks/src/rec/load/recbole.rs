@@ -3,7 +3,7 @@
 //! as `LLMRank` publishes them, becomes the events before the row's own item.
 
 use super::lines::{each, id, rating, time, unknown_file};
-use super::{Builder, Named};
+use super::{Builder, Named, titles};
 use crate::problem::{Place, Problem, Problems};
 use crate::suggest;
 
@@ -127,11 +127,13 @@ fn event(row: &Row<'_>, builder: &mut Builder) -> Result<(), Problem> {
 
 fn item(row: &Row<'_>, builder: &mut Builder) -> Result<(), Problem> {
     let item = builder.item(row.need("item_id")?);
-    let is_title = |name: &str| matches!(name, "title" | "movie_title" | "name" | "item_name");
+    let names = || row.columns.iter().map(|column| column.name.as_str());
+    let title = titles::column(names());
+    builder.columns(names());
     for (column, value) in row.columns.iter().zip(&row.values) {
         match column.name.as_str() {
             "item_id" => {}
-            name if is_title(name) => builder.title(item, value),
+            name if title == Some(name) => builder.title(item, value),
             name => {
                 let name = match name {
                     "release_year" => "year",

@@ -1,8 +1,10 @@
 //! Events as rows of a table, with whatever the same row tells about user and
 //! item.
 
+use std::collections::HashMap;
+
 use super::lines::{id, rating, time};
-use super::{Builder, Named, RecSpec};
+use super::{Builder, Named, RecSpec, titles};
 use crate::problem::{Problem, Problems};
 use crate::suggest;
 use crate::table::{Format, Row, Table};
@@ -59,8 +61,10 @@ pub(super) fn read(
         if missing {
             continue;
         }
+        builder.columns(columns.iter().copied());
+        let title = title_column(spec, &table);
         for row in &table.rows {
-            if let Err(problem) = event(row, spec, builder) {
+            if let Err(problem) = event(row, spec, title, builder) {
                 problems.push(problem);
             }
         }
@@ -71,7 +75,36 @@ fn column<'s>(spec: &'s RecSpec, role: &'s str) -> &'s str {
     spec.columns.get(role).map_or(role, String::as_str)
 }
 
-fn event(row: &Row, spec: &RecSpec, builder: &mut Builder) -> Result<(), Problem> {
+/// The column of the titles: the one that the study names or that is called
+/// `title`, else one with another usual name that says the same of an item on all
+/// of its rows, as the name of a user or a shop would not.
+fn title_column<'t>(spec: &'t RecSpec, table: &'t Table) -> Option<&'t str> {
+    let columns = table.columns();
+    let named = column(spec, "title");
+    if columns.contains(named) {
+        return Some(named);
+    }
+    let attributes = || spec.user_attributes.iter().chain(&spec.item_attributes);
+    let free = columns.into_iter().filter(|name| {
+        !spec.columns.values().any(|taken| taken == name)
+            && !attributes().any(|taken| taken == name)
+    });
+    let found = titles::column(free)?;
+    let mut known: HashMap<&str, &str> = HashMap::new();
+    let get = |row: &'t Row, name: &str| row.values.get(name).map_or("", |text| text.trim());
+    let says_the_same = table.rows.iter().all(|row| {
+        let (item, title) = (get(row, column(spec, "item")), get(row, found));
+        title.is_empty() || *known.entry(item).or_insert(title) == title
+    });
+    says_the_same.then_some(found)
+}
+
+fn event(
+    row: &Row,
+    spec: &RecSpec,
+    title: Option<&str>,
+    builder: &mut Builder,
+) -> Result<(), Problem> {
     let place = row.place();
     let get = |role| {
         let value = row.values.get(column(spec, role));
@@ -82,7 +115,8 @@ fn event(row: &Row, spec: &RecSpec, builder: &mut Builder) -> Result<(), Problem
     let stars = rating(&place, get("rating"))?;
     let at = time(&place, get("time"))?;
     let (user, item) = (builder.user(user_id), builder.item(item_id));
-    builder.title(item, get("title"));
+    let title = title.and_then(|name| row.values.get(name));
+    builder.title(item, title.map_or("", String::as_str));
     for name in &spec.user_attributes {
         builder.user_attribute(user, name, row.values.get(name).map_or("", String::as_str));
     }
