@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use shiftproof_search::budget::Limits;
 use shiftproof_search::spec::SearchSpec;
 use shiftproof_tasks::rec::RecSpec;
-use shiftproof_tasks::{Columns, GroupsSpec};
+use shiftproof_tasks::{Columns, Draw, GroupsSpec};
 
 pub use differing::{Differing, differing};
 pub(crate) use explain::explain;
@@ -44,6 +44,7 @@ pub struct Study {
     /// Where examples come from.
     pub data: DataSpec,
     /// Which groups play which part.
+    #[serde(default)]
     pub groups: GroupsSpec,
     /// How to search.
     #[serde(default)]
@@ -206,4 +207,22 @@ pub struct Resolved {
     pub folder: PathBuf,
     /// The random seed.
     pub seed: u64,
+    /// How the data are dealt out: 0 in what versions before 0.2 wrote, which
+    /// drew inputs without labels by their class; else [`EDITION`].
+    #[serde(default)]
+    pub edition: u32,
+}
+
+/// The [`Resolved::edition`] of new runs.
+pub const EDITION: u32 = 1;
+
+impl Resolved {
+    /// How inputs without labels are drawn.
+    pub const fn draw(&self) -> Draw {
+        if self.edition == 0 {
+            Draw::ByClass
+        } else {
+            Draw::Blind
+        }
+    }
 }
