@@ -32,7 +32,7 @@ use crate::exit::{Exit, Failure};
 use crate::fetch::{Kind, Progress, Step};
 use crate::kinds::Kinds;
 use crate::session::Session;
-use crate::study::{ModelSpec, Resolved, Study, budget_problem};
+use crate::study::{EDITION, ModelSpec, Resolved, Study, budget_problem};
 
 /// Runs what the command line asks for.
 pub(crate) async fn run(cli: Cli, kinds: &Kinds) -> Result<Exit, Failure> {
@@ -93,6 +93,12 @@ fn resolve(args: &StudyArgs, budget: Option<&BudgetArgs>) -> Result<Resolved, Fa
                 ))
             })?;
     }
+    // Without a target there is nothing to vote on, nor inputs to show.
+    if study.groups.target.is_empty()
+        && matches!(study.search.method, Method::Gpo | Method::ApeUt)
+    {
+        study.search.method = Method::Ape;
+    }
     if let Some(budget) = budget {
         study.budget.calls = budget.max_calls.or(study.budget.calls);
         study.budget.tokens = budget.max_tokens.or(study.budget.tokens);
@@ -110,6 +116,7 @@ fn resolve(args: &StudyArgs, budget: Option<&BudgetArgs>) -> Result<Resolved, Fa
         study,
         folder,
         seed: args.seed,
+        edition: EDITION,
     })
 }
 

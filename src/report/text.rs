@@ -7,7 +7,7 @@ use shiftproof_tasks::Metric;
 
 use super::compare::Comparison;
 use super::facts::machine;
-use super::{Named, Summary, ends, worst};
+use super::{Named, Summary, capital, ends, worst};
 
 impl Summary {
     /// The final report: per-group table, selected prompt, cost.
@@ -104,10 +104,7 @@ impl Summary {
             self.audited(Contestant::Seed),
             self.audited(Contestant::Selected),
         ) else {
-            return writeln!(
-                out,
-                "\nNo audit: the study has no audit examples, or no budget was left."
-            );
+            return writeln!(out, "\n{}.", capital(&self.verdict().sentence));
         };
         let metric = self.started.as_ref().map_or("", |started| &started.metric);
         let shown = |group: &GroupScore| score_as(metric, group);
@@ -165,7 +162,7 @@ impl Summary {
         write!(
             out,
             "{:width$}  {:>4}  {:>15}  {:>15}  {:>17}",
-            "worst target",
+            self.worst_name(),
             "",
             of(seed),
             of(selected),

@@ -207,8 +207,8 @@ pub struct Resolved {
     pub folder: PathBuf,
     /// The random seed.
     pub seed: u64,
-    /// How the data are dealt out: 0 in what versions before 0.2 wrote, which
-    /// drew inputs without labels by their class; else [`EDITION`].
+    /// How the data are dealt out: 0 in runs of versions that knew no rows
+    /// without labels, and drew inputs by their class; else [`EDITION`].
     #[serde(default)]
     pub edition: u32,
 }
