@@ -117,8 +117,7 @@ impl Session {
         let label_scores = self.task_model.model.llm.capabilities().label_scores;
         let notes = self.loaded.notes.iter().map(|note| format!("{note}."));
         let mut notes: Vec<String> = notes.collect();
-        let calibration =
-            calibration::foresee(&self.plan().spec, &self.loaded.data, label_scores);
+        let calibration = calibration::foresee(&self.plan().spec, &self.loaded.data, label_scores);
         notes.extend(calibration);
         notes
     }

@@ -79,7 +79,9 @@ pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
     );
     let count = opening.count(&args.store.store)?;
     let mut report = contest.decide(&args, &session, &evaluation, &examples, count);
-    report.notes.extend(caution(&session.loaded.groups).map(|text| text + "."));
+    report
+        .notes
+        .extend(caution(&session.loaded.groups).map(|text| text + "."));
     report.spent = gateway.spent();
     report.sent = gateway.sent();
     // Written down before it is seen.

@@ -94,8 +94,7 @@ fn resolve(args: &StudyArgs, budget: Option<&BudgetArgs>) -> Result<Resolved, Fa
             })?;
     }
     // Without a target there is nothing to vote on, nor inputs to show.
-    if study.groups.target.is_empty()
-        && matches!(study.search.method, Method::Gpo | Method::ApeUt)
+    if study.groups.target.is_empty() && matches!(study.search.method, Method::Gpo | Method::ApeUt)
     {
         study.search.method = Method::Ape;
     }

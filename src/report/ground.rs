@@ -21,7 +21,11 @@ pub(crate) enum Ground {
 impl Ground {
     /// Of a study's groups.
     pub fn of(groups: &[GroupInfo]) -> Self {
-        let targets = || groups.iter().filter(|group| group.role == GroupRole::Target);
+        let targets = || {
+            groups
+                .iter()
+                .filter(|group| group.role == GroupRole::Target)
+        };
         let audited = targets().filter(|group| group.audit > 0).count();
         match (targets().count(), audited) {
             // A log without groups is read as it always was.
@@ -74,7 +78,10 @@ pub(crate) fn listed(names: &[String]) -> String {
 impl Summary {
     /// What the run's audit rests on.
     pub(crate) fn ground(&self) -> Ground {
-        let groups = self.started.as_ref().map(|started| started.groups.as_slice());
+        let groups = self
+            .started
+            .as_ref()
+            .map(|started| started.groups.as_slice());
         Ground::of(groups.unwrap_or_default())
     }
 

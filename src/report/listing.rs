@@ -99,7 +99,10 @@ impl Row {
             worst: Worst {
                 seed: of(Contestant::Seed),
                 selected: of(Contestant::Selected),
-                difference: summary.worst.clone().filter(|_| ground != Ground::SourceOnly),
+                difference: summary
+                    .worst
+                    .clone()
+                    .filter(|_| ground != Ground::SourceOnly),
             },
             verdict: verdict.sentence,
             calls: summary.spent.map(|spent| spent.calls),

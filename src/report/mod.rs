@@ -160,7 +160,8 @@ impl Summary {
         match event {
             Event::Started(started) => {
                 self.unverified = ground::unverified(&started.groups);
-                self.notes.extend(ground::caution(&started.groups).map(|text| text + "."));
+                self.notes
+                    .extend(ground::caution(&started.groups).map(|text| text + "."));
                 self.started = Some(started.clone());
             }
             Event::Phase { phase, plan } => {

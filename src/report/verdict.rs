@@ -55,7 +55,10 @@ impl Summary {
                 format!("WORSE on {group}, beyond chance: keep the seed prompt"),
             )
         } else if worst.value > 0.0 {
-            (Tone::WithinChance, format!("better on {group}, within chance"))
+            (
+                Tone::WithinChance,
+                format!("better on {group}, within chance"),
+            )
         } else {
             (
                 Tone::NotBetter,

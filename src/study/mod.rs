@@ -226,3 +226,30 @@ impl Resolved {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run of an earlier version names no edition and states all sizes.
+    #[test]
+    fn runs_of_earlier_versions_are_dealt_as_they_were() {
+        let text = r#"{"study":{"name":"old","model":"embedded","task":{"kind":"classify"},
+            "data":{"files":["a.csv"],"leaks":"refuse","id":null,"group":"domain","label":"label",
+            "cluster":null,"fields":["text"],"label_map":{},"bands":null},
+            "groups":{"source":["a"],"target":["b"],"train":60,"validation":120,"unlabelled":120,
+            "labelled":0,"audit":100,"balance":true},
+            "search":{},"budget":{"calls":null,"tokens":null,"usd":null}},"folder":"","seed":1}"#;
+        let old: Resolved = serde_json::from_str(text).unwrap();
+        assert_eq!(old.draw(), Draw::ByClass);
+        assert_eq!(old.study.groups.balance, Some(true));
+        assert_eq!(old.study.groups.audit, Some(100));
+        let new = Resolved {
+            edition: EDITION,
+            ..old
+        };
+        let stored = serde_json::to_string(&new).unwrap();
+        let read: Resolved = serde_json::from_str(&stored).unwrap();
+        assert_eq!((read.draw(), &read), (Draw::Blind, &new));
+    }
+}

@@ -141,7 +141,9 @@ impl GroupsSpec {
             for (part, size) in parts {
                 match part {
                     Part::Audit => audit.extend(pool.take(part, size, Order::Audit)),
-                    Part::Train => source.train.extend(pool.take(part, size, Order::Seed(seed))),
+                    Part::Train => source
+                        .train
+                        .extend(pool.take(part, size, Order::Seed(seed))),
                     Part::Validation => {
                         let drawn = pool.take(part, size, Order::Seed(seed));
                         source.validation.extend(drawn);
@@ -186,12 +188,7 @@ impl GroupsSpec {
         let classes: BTreeSet<&str> = examples.iter().map(class).collect();
         let classes: Vec<&str> = classes.into_iter().collect();
         let pools = self.census(examples, unlabelled, &classes, Draw::Blind);
-        let parts = [
-            Part::Train,
-            Part::Validation,
-            Part::Unlabelled,
-            Part::Audit,
-        ];
+        let parts = [Part::Train, Part::Validation, Part::Unlabelled, Part::Audit];
         let most = sizes::most(&pools.iter().map(|pool| &pool.census).collect::<Vec<_>>());
         parts.map(|part| most.get(&part).copied().unwrap_or(0))
     }
@@ -310,10 +307,7 @@ impl GroupsSpec {
     }
 }
 
-fn group_sizes<'a>(
-    examples: &'a [Example],
-    unlabelled: &'a [Input],
-) -> BTreeMap<&'a str, usize> {
+fn group_sizes<'a>(examples: &'a [Example], unlabelled: &'a [Input]) -> BTreeMap<&'a str, usize> {
     let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
     let inputs = examples.iter().map(|example| &example.input);
     for input in inputs.chain(unlabelled) {

@@ -128,8 +128,9 @@ impl Table {
         for file in files.iter().map(AsRef::as_ref) {
             let Some(format) = Format::of(file) else {
                 problems.push(
-                    Problem::new(file, "the extension tells no known format")
-                        .mend("use .jsonl, .json, .csv or .tsv (Excel's \"Unicode text\" is a .tsv)"),
+                    Problem::new(file, "the extension tells no known format").mend(
+                        "use .jsonl, .json, .csv or .tsv (Excel's \"Unicode text\" is a .tsv)",
+                    ),
                 );
                 continue;
             };
@@ -194,8 +195,7 @@ impl Table {
             let (dialect, reader) = Dialect::of(file, format, reader)?;
             match dialect {
                 Ok(dialect) => {
-                    let seen =
-                        delimited::read(&name, dialect, reader, &mut self.rows, problems)?;
+                    let seen = delimited::read(&name, dialect, reader, &mut self.rows, problems)?;
                     written.delimiter = Some(char::from(dialect.delimiter));
                     written.quoted = seen.quoted;
                 }

@@ -272,7 +272,13 @@ fn labels_may_be_numbers_and_truth_values() {
         fields: vec!["text".into()],
         ..Columns::default()
     };
-    let loaded = columns.examples(&table, &AnswerForm::choice(["1", "true"])).unwrap();
-    let labels: Vec<String> = loaded.examples.iter().map(|e| e.label.to_answer()).collect();
+    let loaded = columns
+        .examples(&table, &AnswerForm::choice(["1", "true"]))
+        .unwrap();
+    let labels: Vec<String> = loaded
+        .examples
+        .iter()
+        .map(|e| e.label.to_answer())
+        .collect();
     assert_eq!(labels, ["1", "true"]);
 }

@@ -59,7 +59,9 @@ impl Lint<'_> {
         for field in first.fields.keys() {
             let mut told: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
             for (input, label) in &labelled {
-                told.entry(input.field(field).trim()).or_default().insert(label);
+                told.entry(input.field(field).trim())
+                    .or_default()
+                    .insert(label);
             }
             // Each value goes with one label, and there are no more values than
             // labels: a code for the label.

@@ -188,7 +188,11 @@ fn names_that_are_nearly_one_and_fields_that_are_the_label_are_told() {
     ]
     .concat();
     for example in &mut examples {
-        let code = if example.label.to_answer() == "positive" { "P1" } else { "N0" };
+        let code = if example.label.to_answer() == "positive" {
+            "P1"
+        } else {
+            "N0"
+        };
         let fields = &mut example.input.fields;
         fields.insert("code".into(), code.into());
         fields.insert("echo".into(), example.label.to_answer().to_uppercase());
@@ -200,24 +204,37 @@ fn names_that_are_nearly_one_and_fields_that_are_the_label_are_told() {
     };
     assert_eq!(
         of("near-equal-groups"),
-        ["groups whose names differ only in case, spaces or punctuation: \"Toys \" (9), \
-          \"toys\" (30); give them one name in the data if they are one group"]
+        [
+            "groups whose names differ only in case, spaces or punctuation: \"Toys \" (9), \
+          \"toys\" (30); give them one name in the data if they are one group"
+        ]
     );
     let fields = of("label-in-field");
     assert_eq!(fields.len(), 2, "{fields:?}");
-    assert!(fields[0].contains("\"code\" tells the label (in 90 of 90"), "{fields:?}");
+    assert!(
+        fields[0].contains("\"code\" tells the label (in 90 of 90"),
+        "{fields:?}"
+    );
 }
 
 #[test]
 fn leaks_are_named_in_pairs() {
-    let examples = [clean("books", 60, 3), clean("films", 60, 3), clean("toys", 60, 3)].concat();
+    let examples = [
+        clean("books", 60, 3),
+        clean("films", 60, 3),
+        clean("toys", 60, 3),
+    ]
+    .concat();
     let mut data = groups().split(&examples, &[], 1, Draw::Blind).unwrap().data;
     let sealed = data.audit.inputs().next().unwrap().clone();
     let text = sealed.field("text").to_owned();
     data.target.inputs[0].fields.insert("text".into(), text);
     let expect = format!("{} = {}", data.target.inputs[0].id, sealed.id);
     let findings = lint(&examples, Some(&data), false);
-    let leak = findings.iter().find(|finding| finding.code == "leak").unwrap();
+    let leak = findings
+        .iter()
+        .find(|finding| finding.code == "leak")
+        .unwrap();
     assert_eq!(leak.places, [expect]);
 }
 
@@ -230,7 +247,10 @@ fn rows_without_a_label_are_counted() {
             example.input
         })
     };
-    let unlabelled: Vec<Input> = blank("books", 5).chain(blank("films", 6)).chain(blank("toys", 7)).collect();
+    let unlabelled: Vec<Input> = blank("books", 5)
+        .chain(blank("films", 6))
+        .chain(blank("toys", 7))
+        .collect();
     let (task, groups) = (task(), groups());
     let findings = Lint {
         task: &task,

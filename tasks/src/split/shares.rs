@@ -122,7 +122,9 @@ pub(super) fn of_group(
             _ => 0.0,
         },
     };
-    let any = stated.values().any(|share| matches!(share, Share::Class(_)));
+    let any = stated
+        .values()
+        .any(|share| matches!(share, Share::Class(_)));
     (own.is_some() || any).then(|| classes.iter().map(share).collect())
 }
 

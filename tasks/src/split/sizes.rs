@@ -161,7 +161,10 @@ impl Census<'_> {
             };
             self.wishes.iter().map(scale).collect()
         };
-        let mut sizes = (0..steps).rev().map(scaled).find(|sizes| self.fits(sizes))?;
+        let mut sizes = (0..steps)
+            .rev()
+            .map(scaled)
+            .find(|sizes| self.fits(sizes))?;
         for (at, wish) in self.wishes.iter().enumerate() {
             while free(wish) && sizes[at] < wish.size {
                 sizes[at] += 1;
@@ -277,7 +280,11 @@ pub(super) fn shortage(census: &Census<'_>, fit: Option<&str>) -> Vec<Problem> {
             .iter()
             .map(|(part, _)| format!("groups.{}", part.name()))
             .collect();
-        let what = format!("the group {:?} has {what} ({})", census.name, roles.join(" + "));
+        let what = format!(
+            "the group {:?} has {what} ({})",
+            census.name,
+            roles.join(" + ")
+        );
         let mut mend = format!("lower {}", keys.join(" or "));
         if by_class && census.balance != Some(false) && census.sizes.len() > 1 {
             mend.push_str(", or set groups.balance = false");

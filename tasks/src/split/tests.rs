@@ -200,9 +200,7 @@ fn class_shares_are_stated_for_all_groups_or_for_one() {
     assert!(wrong(&share("postive", 0.0)).contains("did you mean \"positive\"?"));
     assert!(wrong(&share("positive", -0.2)).contains("a number from 0 to 1"));
     assert!(wrong(&|spec| spec.balance = Some(true)).contains("groups.balance"));
-    assert!(
-        wrong(&|spec| spec.target.clear()).contains("\"films\" is no group of the study")
-    );
+    assert!(wrong(&|spec| spec.target.clear()).contains("\"films\" is no group of the study"));
     let text = AnswerForm::Text { max_tokens: 3 };
     assert!(spec.check_class_shares(&text).is_err());
 }
@@ -260,27 +258,39 @@ fn absent_sizes_are_what_there_is_and_are_told() {
         validation: Some(80),
         ..spec.clone()
     };
-    let split = stated.split(&labelled, &unlabelled, 1, Draw::Blind).unwrap();
+    let split = stated
+        .split(&labelled, &unlabelled, 1, Draw::Blind)
+        .unwrap();
     let sizes = ids(split).map(|ids| ids.len());
     assert_eq!((sizes[0] + sizes[4] - 100, sizes[1]), (40, 80));
     let too_much = GroupsSpec {
         validation: Some(121),
         ..spec
     };
-    assert!(too_much.split(&labelled, &unlabelled, 1, Draw::Blind).is_err());
+    assert!(
+        too_much
+            .split(&labelled, &unlabelled, 1, Draw::Blind)
+            .is_err()
+    );
 }
 
 #[test]
 fn the_only_group_is_the_source_without_being_named() {
     let examples = group("all", 40, 20);
     let spec = GroupsSpec::default().named(&examples, &[]);
-    assert_eq!((spec.source.as_slice(), spec.target.len()), (&["all".to_owned()][..], 0));
+    assert_eq!(
+        (spec.source.as_slice(), spec.target.len()),
+        (&["all".to_owned()][..], 0)
+    );
     let [train, validation, unlabelled, _, audit] =
         ids(spec.split(&examples, &[], 1, Draw::Blind).unwrap());
     assert_eq!(train.len() + validation.len() + audit.len(), 40);
     assert_eq!(unlabelled.len(), 0);
     let two = [examples, group("other", 3, 1)].concat();
-    assert_eq!(GroupsSpec::default().named(&two, &[]), GroupsSpec::default());
+    assert_eq!(
+        GroupsSpec::default().named(&two, &[]),
+        GroupsSpec::default()
+    );
 }
 
 #[test]
@@ -341,7 +351,12 @@ fn shortages_name_group_class_and_mend() {
     assert!(huge.split(&examples(), &[], 1, Draw::Blind).is_err());
     // Rows without a label do not fill a source's roles, and are named as the cause.
     let blank = group("books", 500, 0).into_iter().map(|e| e.input);
-    let blank: Vec<Input> = blank.map(|mut i| { i.id.insert(0, 'b'); i }).collect();
+    let blank: Vec<Input> = blank
+        .map(|mut i| {
+            i.id.insert(0, 'b');
+            i
+        })
+        .collect();
     let wide = GroupsSpec {
         train: Some(100),
         ..spec()

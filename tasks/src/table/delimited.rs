@@ -151,9 +151,8 @@ impl File<'_> {
             return true;
         }
         if !self.dialect.quoting {
-            let quoted = |value: &&String| {
-                value.len() > 1 && value.starts_with('"') && value.ends_with('"')
-            };
+            let quoted =
+                |value: &&String| value.len() > 1 && value.starts_with('"') && value.ends_with('"');
             self.seen.quoted += values.iter().filter(quoted).count();
         }
         let values = names.iter().cloned().zip(values).collect();

@@ -117,7 +117,13 @@ fn detect(file: &str, sample: &[u8], whole: bool) -> Result<Dialect, Problem> {
         // Where none fits all rows, some rows are broken: the one that fits most.
         let most = cuts.iter().map(|cut| cut.even).max().unwrap_or(0);
         let all = cuts.iter().any(|cut| cut.even == cut.rows);
-        cuts.retain(|cut| if all { cut.even == cut.rows } else { cut.even == most });
+        cuts.retain(|cut| {
+            if all {
+                cut.even == cut.rows
+            } else {
+                cut.even == most
+            }
+        });
         // A comma in a text column's name is no column of its own.
         if !all {
             cuts.truncate(1);

@@ -61,10 +61,7 @@ fn what_python_writes_is_read() {
         b"{\"a\": NaN, \"t\": \"NaN, Infinity\", \"n\": -Infinity}\n{\"a\": 1, \"n\": Infinity}",
         "1 a= n=-Infinity t=NaN, Infinity\n2 a=1 n=Infinity",
     );
-    check(
-        b"{\"t\": \"a \\\" NaN\", \"a\": NaN}",
-        "1 a= t=a \" NaN",
-    );
+    check(b"{\"t\": \"a \\\" NaN\", \"a\": NaN}", "1 a= t=a \" NaN");
     check(b"{\"a\": NaNa}", "f:1: expected `,` or `}` (column 11)");
 }
 
@@ -86,10 +83,7 @@ fn an_array_of_objects_is_read_as_its_objects() {
         b"[{\"a\": 1}\n",
         "f:2: the array is not closed; the file may be cut off",
     );
-    check(
-        b"[{\"a\": 1},\n{\"a\" 1}]",
-        "f:2: expected `:` (column 6)",
-    );
+    check(b"[{\"a\": 1},\n{\"a\" 1}]", "f:2: expected `:` (column 6)");
     check(
         b"[{\"a\": 1}]\n[{\"a\": 1}]",
         "f:1: text follows the array; write one object per line, or one array of objects",
@@ -98,7 +92,11 @@ fn an_array_of_objects_is_read_as_its_objects() {
 
 #[test]
 fn line_ends_of_every_kind_end_lines() {
-    check(Format::Csv, b"a,b\r1,\"x\ry\"\r\n2,z\n3,w\r", "2 a=1 b=x\ny\n4 a=2 b=z\n5 a=3 b=w");
+    check(
+        Format::Csv,
+        b"a,b\r1,\"x\ry\"\r\n2,z\n3,w\r",
+        "2 a=1 b=x\ny\n4 a=2 b=z\n5 a=3 b=w",
+    );
     check(Format::Tsv, b"a\tb\r1\tx\r\n\r2\ty", "2 a=1 b=x\n4 a=2 b=y");
     check(
         Format::JsonLines,
@@ -115,7 +113,10 @@ fn the_separator_is_found() {
     csv(b"a|b\r\n1|x, y\r\n", "2 a=1 b=x, y");
     // A semicolon in a name or in texts makes no columns.
     csv(b"a,\"b;c\"\n1,x;y\n", "2 a=1 b;c=x;y");
-    csv(b"a,b (x|y)\n1,x|y\n2,x\n", "2 a=1 b (x|y)=x|y\n3 a=2 b (x|y)=x");
+    csv(
+        b"a,b (x|y)\n1,x|y\n2,x\n",
+        "2 a=1 b (x|y)=x|y\n3 a=2 b (x|y)=x",
+    );
     // Broken rows do not change it.
     csv(
         b"a;b;c\n1;2;3\n1;2\n4;5;6\n",
@@ -143,7 +144,10 @@ fn a_quotation_mark_is_text_in_tsv() {
         "2 a=1 b=\"never closed\n3 a=2 b=\"a\" b\n4 a=3 b=\"whole\"",
     );
     let table = Table::parse("f", Format::Tsv, &tsv[..]).unwrap();
-    assert_eq!((table.files[0].quoted, table.files[0].delimiter), (1, Some('\t')));
+    assert_eq!(
+        (table.files[0].quoted, table.files[0].delimiter),
+        (1, Some('\t'))
+    );
     check(
         Format::Tsv,
         b"a\tb\n1\tx\ty\n",
@@ -167,7 +171,11 @@ fn text_behind_a_closing_quote_is_a_fault() {
          quote the whole value, and double quotation marks within it",
     );
     // Spaces are let pass, and a mark within a value is text.
-    check(Format::Csv, b"a,b\n1,\"x\" \n2,5\" screen\n", "2 a=1 b=x \n3 a=2 b=5\" screen");
+    check(
+        Format::Csv,
+        b"a,b\n1,\"x\" \n2,5\" screen\n",
+        "2 a=1 b=x \n3 a=2 b=5\" screen",
+    );
 }
 
 #[test]
@@ -175,12 +183,22 @@ fn utf16_is_read() {
     let encode = |text: &str, low_first: bool, mark: bool| -> Vec<u8> {
         let mark = if mark { "\u{feff}" } else { "" };
         let units = mark.encode_utf16().chain(text.encode_utf16());
-        let bytes = |unit: u16| if low_first { unit.to_le_bytes() } else { unit.to_be_bytes() };
+        let bytes = |unit: u16| {
+            if low_first {
+                unit.to_le_bytes()
+            } else {
+                unit.to_be_bytes()
+            }
+        };
         units.flat_map(bytes).collect()
     };
     let text = "id\ttext\r\n1\tcafé 😀\r\n";
     for (low_first, mark) in [(true, true), (false, true), (true, false), (false, false)] {
-        check(Format::Tsv, &encode(text, low_first, mark), "2 id=1 text=café 😀");
+        check(
+            Format::Tsv,
+            &encode(text, low_first, mark),
+            "2 id=1 text=café 😀",
+        );
     }
     let table = Table::parse("f", Format::Csv, &encode(text, true, true)[..]).unwrap();
     assert!(table.files[0].utf16);
@@ -293,7 +311,9 @@ fn files_of_all_formats_make_one_table() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("d.txt: the extension tells no known format; use .jsonl, .json, .csv or .tsv"),
+        error.contains(
+            "d.txt: the extension tells no known format; use .jsonl, .json, .csv or .tsv"
+        ),
         "{error}"
     );
     assert!(error.contains("none.csv: cannot be read"), "{error}");
