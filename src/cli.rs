@@ -39,8 +39,8 @@ pub enum Command {
     Report(Report),
     /// Write a run's prompt for use elsewhere.
     Export(Export),
-    /// Write a commented study and a little data to start from, or bring over a
-    /// promptfoo config.
+    /// Write a commented study and a little data to start from, draft one for your
+    /// own data, or bring over a promptfoo config.
     Init(Init),
     /// List, show or remove stored runs.
     Runs(Runs),
@@ -295,6 +295,7 @@ pub enum ExportFormat {
 
 /// Write a study.
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("what").args(["from", "data"])))]
 pub struct Init {
     /// The folder to write to.
     #[arg(default_value = ".")]
@@ -302,12 +303,33 @@ pub struct Init {
     /// Bring over this promptfoo config: prompts, labelled tests, provider.
     #[arg(long, value_name = "promptfooconfig.yaml")]
     pub from: Option<PathBuf>,
-    /// With --from: the metadata key or variable that holds a test's group.
-    #[arg(long, value_name = "KEY", requires = "from")]
+    /// Draft a study for this data file (.csv, .tsv, .jsonl, .json), whose rows may
+    /// lack labels; may be repeated. What each column is, is guessed and told.
+    #[arg(long, value_name = "FILE")]
+    pub data: Vec<PathBuf>,
+    /// With --data: the column that holds the label.
+    #[arg(long, value_name = "COLUMN", requires = "data")]
+    pub label: Option<String>,
+    /// With --data: the column that holds the group. With --from: the metadata key
+    /// or variable that holds a test's.
+    #[arg(long, value_name = "COLUMN|KEY", requires = "what")]
     pub group: Option<String>,
-    /// With --from: a group whose labels are free to use; may be repeated. The
-    /// others are targets. By default the largest group.
-    #[arg(long, value_name = "GROUP", requires = "from")]
+    /// With --data: a column the model may see; may be repeated.
+    #[arg(
+        long,
+        alias = "text",
+        value_name = "COLUMN",
+        requires = "data",
+        value_delimiter = ','
+    )]
+    pub fields: Vec<String>,
+    /// With --data: the column that holds a name for each row.
+    #[arg(long, value_name = "COLUMN", requires = "data")]
+    pub id: Option<String>,
+    /// A group whose labels are free to use; may be repeated. The others are
+    /// targets. By default the largest group, or those with labels where others
+    /// have none.
+    #[arg(long, value_name = "GROUP", requires = "what")]
     pub source: Vec<String>,
 }
 

@@ -12,6 +12,7 @@ pub mod cli;
 mod commands;
 pub mod connect;
 pub mod datasets;
+mod draft;
 pub mod exit;
 mod export;
 pub mod fetch;

@@ -67,7 +67,7 @@ pub fn load(
         &resolved.folder,
         &built,
         &study.groups,
-        resolved.seed,
+        (resolved.seed, resolved.draw()),
         progress,
     )?;
     Ok((built, loaded))
@@ -112,10 +112,14 @@ impl Session {
         )
     }
 
-    /// What can be foreseen of the calibration of scored labels.
+    /// What can be foreseen: of the data, and of the calibration of scored labels.
     pub fn foreseen(&self) -> Vec<String> {
         let label_scores = self.task_model.model.llm.capabilities().label_scores;
-        calibration::foresee(&self.plan().spec, &self.loaded.data, label_scores)
+        let notes = self.loaded.notes.iter().map(|note| format!("{note}."));
+        let mut notes: Vec<String> = notes.collect();
+        let calibration = calibration::foresee(&self.plan().spec, &self.loaded.data, label_scores);
+        notes.extend(calibration);
+        notes
     }
 
     /// A fresh record of a run of this study.

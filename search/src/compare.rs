@@ -89,5 +89,10 @@ pub(crate) fn audit(
         .filter(|(_, target)| !any_target || **target)
         .map(|(&group, _)| sample.examples(group))
         .sum();
-    Some((groups, row("worst target", &replicates.robust[1], n)))
+    let name = if any_target {
+        "worst target"
+    } else {
+        "worst source"
+    };
+    Some((groups, row(name, &replicates.robust[1], n)))
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use shiftproof_search::Call;
 use shiftproof_search::budget::{Limits, Spend};
 use shiftproof_search::plan::PhasePlan;
+use shiftproof_tasks::lint::Severity;
 use shiftproof_tasks::{AnswerForm, Input, Message, Prompt, Reply, Request, Task};
 
 use super::{fetch_progress, judging, print, resolve, to_json};
@@ -159,9 +160,18 @@ fn estimate(session: &Session) -> Plan {
         scaled: fitted.scaled,
         whole_calls: fitted.whole,
         smallest,
-        notes: session.foreseen(),
+        notes: notes(session),
         phases: fitted.phases,
     }
+}
+
+/// Warnings about the data, then what can be foreseen.
+fn notes(session: &Session) -> Vec<String> {
+    let findings = session.loaded.findings.iter();
+    let warnings = findings.filter(|finding| finding.severity == Severity::Warning);
+    let mut notes: Vec<String> = warnings.map(ToString::to_string).collect();
+    notes.extend(session.foreseen());
+    notes
 }
 
 /// The calls of one evaluation in which every reply is the first that is asked

@@ -18,6 +18,7 @@ use crate::exit::{Exit, Failure};
 use crate::gate::openings::{self, Opening};
 use crate::gate::prompts::Named;
 use crate::kinds::Kinds;
+use crate::report::ground::{Ground, caution};
 use crate::report::{
     BaselineScores, grouped, machine, score_as, spread, spread_as, worst, write_baselines,
 };
@@ -83,9 +84,7 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     let fingerprint = data.audit.fingerprint();
     let examples = data.audit.clone().open();
     if examples.is_empty() {
-        return Err(Failure::usage(
-            "the study has no audit examples to score on: set groups.audit".to_owned(),
-        ));
+        return Err(score::without_audit(&session));
     }
     let mut planned = score::planned(&session, &prompts, examples.len());
     if let Some(attribute) = &args.fair {
@@ -117,8 +116,10 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     }
     // Written down before it is seen.
     opening.record(&args.store.store, "shown")?;
-    let notes = score::calibrated(&session, &evaluation)
+    let notes = caution(&session.loaded.groups)
+        .map(|text| text + ".")
         .into_iter()
+        .chain(score::calibrated(&session, &evaluation))
         .chain(score::readings(&prompts, &evaluation))
         .collect();
     if let Some(folder) = &args.record {
@@ -153,6 +154,13 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     if !evaluation.complete {
         note("the budget ran out before every prompt was scored on every example");
         return Ok(Exit::Budget);
+    }
+    let unverified = Ground::of(&session.loaded.groups) == Ground::SourceOnly;
+    if let Some(bar) = args.min_worst.filter(|_| unverified) {
+        note(&format!(
+            "no target group is audited, so that --min-worst {bar} is reached is not shown"
+        ));
+        return Ok(Exit::Below);
     }
     if let Some(below) = args.min_worst.and_then(|bar| below(&table, bar)) {
         note(&below);

@@ -10,7 +10,7 @@ use crate::kinds::Kinds;
 use crate::report::{Standing, Summary};
 use crate::session;
 use crate::stored;
-use crate::study::{Resolved, Study};
+use crate::study::{EDITION, Resolved, Study};
 
 pub(super) fn run(args: &Export, kinds: &Kinds) -> Result<Exit, Failure> {
     let folder = stored::folder(&args.store.store, &args.run)?;
@@ -134,6 +134,7 @@ fn study(args: &Export, folder: &Path, summary: &Summary) -> Result<Option<Resol
         study,
         folder: path.parent().map_or_else(Default::default, Path::to_owned),
         seed: started.map_or(1, |started| started.seed),
+        edition: EDITION,
     }))
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{note, print};
 use crate::cli::Init;
+use crate::draft;
 use crate::exit::{Exit, Failure};
 use crate::import::{self, Options};
 
@@ -14,6 +15,9 @@ const FILES: [(&str, &str); 2] = [
 ];
 
 pub(super) fn run(args: &Init) -> Result<Exit, Failure> {
+    if !args.data.is_empty() {
+        return from_data(args);
+    }
     let Some(config) = &args.from else {
         return write_all(&args.folder, &FILES);
     };
@@ -32,6 +36,27 @@ pub(super) fn run(args: &Init) -> Result<Exit, Failure> {
     for line in import::told(&imported.notes) {
         note(&line);
     }
+    Ok(exit)
+}
+
+/// Drafts a study and tells what it rests on.
+fn from_data(args: &Init) -> Result<Exit, Failure> {
+    let drafted = draft::draft(
+        &args.data,
+        &args.folder,
+        draft::Options {
+            label: args.label.as_deref(),
+            group: args.group.as_deref(),
+            id: args.id.as_deref(),
+            fields: &args.fields,
+            source: &args.source,
+        },
+    )?;
+    let exit = write_all(&args.folder, &[("study.toml", &drafted.study)])?;
+    for line in &drafted.told {
+        note(&format!("  {line}"));
+    }
+    note("  next: put the prompt in use today into task.prompt");
     Ok(exit)
 }
 

@@ -33,7 +33,7 @@ use crate::exit::{Exit, Failure};
 use crate::fetch::{Kind, Progress, Step};
 use crate::kinds::Kinds;
 use crate::session::Session;
-use crate::study::{ModelSpec, Resolved, Study, budget_problem};
+use crate::study::{EDITION, ModelSpec, Resolved, Study, budget_problem};
 use crate::words::visible;
 
 /// Runs what the command line asks for.
@@ -95,6 +95,11 @@ fn resolve(args: &StudyArgs, budget: Option<&BudgetArgs>) -> Result<Resolved, Fa
                 ))
             })?;
     }
+    // Without a target there is nothing to vote on, nor inputs to show.
+    if study.groups.target.is_empty() && matches!(study.search.method, Method::Gpo | Method::ApeUt)
+    {
+        study.search.method = Method::Ape;
+    }
     if let Some(budget) = budget {
         study.budget.calls = budget.max_calls.or(study.budget.calls);
         study.budget.tokens = budget.max_tokens.or(study.budget.tokens);
@@ -112,6 +117,7 @@ fn resolve(args: &StudyArgs, budget: Option<&BudgetArgs>) -> Result<Resolved, Fa
         study,
         folder,
         seed: args.seed,
+        edition: EDITION,
     })
 }
 

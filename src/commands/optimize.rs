@@ -17,7 +17,7 @@ use crate::gate::openings::Opening;
 use crate::kinds::Kinds;
 use crate::live::LiveFile;
 use crate::progress::{Progress, Verbosity, clock};
-use crate::report::{Form, Named, render, worst};
+use crate::report::{Form, Named, render};
 use crate::session::{Done, Session};
 use crate::stored;
 use crate::study::Resolved;
@@ -233,6 +233,9 @@ fn introduce(session: &Session, verbosity: Verbosity) {
     if let Some(proposer) = &session.proposer_model {
         note(&format!("Proposer: {}", proposer.report));
     }
+    for text in &session.loaded.notes {
+        note(&format!("Note: {text}."));
+    }
     warnings(&session.loaded.findings);
 }
 
@@ -294,7 +297,15 @@ fn finish(args: &Optimize, run: &Named) -> Result<Exit, Failure> {
     let summary = &run.summary;
     let audited = summary.audited(Contestant::Selected);
     if let Some(bar) = args.min_worst {
-        let reached = audited.and_then(worst).and_then(|group| group.value);
+        let reached = summary
+            .worst_of(Contestant::Selected)
+            .and_then(|group| group.value);
+        if reached.is_none() && !summary.unverified.is_empty() {
+            note(&format!(
+                "no target group is audited, so that --min-worst {bar} is reached is not shown"
+            ));
+            return Ok(Exit::Below);
+        }
         if reached.is_none_or(|value| value < bar) {
             note(&format!(
                 "the worst target group has {:.3}, below --min-worst {bar}",
@@ -303,7 +314,9 @@ fn finish(args: &Optimize, run: &Named) -> Result<Exit, Failure> {
             return Ok(Exit::Below);
         }
     }
-    if args.require_gain && summary.worst.as_ref().is_none_or(|worst| worst.low <= 0.0) {
+    let gain = summary.worst.as_ref();
+    let gain = gain.filter(|_| summary.worst_of(Contestant::Selected).is_some());
+    if args.require_gain && gain.is_none_or(|worst| worst.low <= 0.0) {
         note("no prompt is better than the seed on the worst target group beyond chance");
         return Ok(Exit::NoWinner);
     }

@@ -41,6 +41,23 @@ pub(super) fn progress(quiet: bool, planned: u64) -> Box<dyn Observer> {
     Box::new(Progress::of_evaluation(verbosity, planned))
 }
 
+/// Says what can be scored where a study has no audit example to score on.
+pub(super) fn without_audit(session: &Session) -> Failure {
+    let labelled: Vec<String> = session
+        .loaded
+        .labelled
+        .iter()
+        .map(|(group, rows)| format!("{group} ({rows})"))
+        .collect();
+    let fit: usize = session.loaded.labelled.values().copied().min().unwrap_or(0);
+    Failure::usage(format!(
+        "the study has no audit examples to score on: groups.audit is 0\n  set it above 0 to score \
+         the groups that have labelled rows: {}; with fewer than 100 a group, lower groups.train \
+         and groups.validation for it (at most {fit} in all)",
+        labelled.join(", ")
+    ))
+}
+
 /// The way to the model, under the study's limits.
 pub(super) fn gateway(
     session: &Session,

@@ -114,7 +114,10 @@ impl Exported<'_> {
                 "the seed prompt, in use when the run began".to_owned(),
             )
         } else if self.summary.selected == Some(self.id) {
-            (verdict.tone == Tone::Better, verdict.sentence.to_owned())
+            (
+                verdict.tone == Tone::Better && self.summary.unverified.is_empty(),
+                verdict.sentence,
+            )
         } else {
             let sentence = "not audited: only the search has scored it".to_owned();
             (false, sentence)
@@ -180,6 +183,7 @@ impl Exported<'_> {
             "selected": self.summary.selected == Some(self.id),
             "verdict": proof.sentence,
             "proven": proof.proven,
+            "unverified": self.summary.unverified,
             "scores": {
                 "objective": self.standing.score,
                 "search": self.standing.groups,

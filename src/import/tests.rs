@@ -38,6 +38,7 @@ impl Config {
             study,
             folder: self.0.path().to_owned(),
             seed: 1,
+            edition: crate::study::EDITION,
         };
         let loaded = session::load(
             &resolved,

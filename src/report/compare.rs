@@ -6,7 +6,7 @@ use serde::Serialize;
 use shiftproof_search::event::{Contestant, GroupRole, GroupScore, Started};
 
 use super::facts::machine;
-use super::{Named, Summary, worst};
+use super::{Named, Summary};
 
 /// Runs side by side.
 #[derive(Debug, Clone, Serialize)]
@@ -274,8 +274,15 @@ impl Row {
             label,
             runs: runs.iter().map(|run| run.name.clone()).collect(),
             groups: groups.iter().map(|(name, _)| of_group(name)).collect(),
-            worst: Spread::of(audits.iter().filter_map(|audit| worst(audit)?.value)),
-            gain: over_runs(|summary| Some(summary.worst.as_ref()?.value)),
+            worst: Spread::of(
+                summaries
+                    .iter()
+                    .filter_map(|summary| summary.worst_of(contestant)?.value),
+            ),
+            gain: over_runs(|summary| {
+                summary.worst_of(Contestant::Selected)?;
+                Some(summary.worst.as_ref()?.value)
+            }),
             calls: over_runs(|summary| Some(summary.spent?.calls as f64)),
         }
     }

@@ -8,6 +8,7 @@ use shiftproof_search::ledger::{RunRecord, RunStatus};
 use shiftproof_tasks::PromptId;
 
 use super::facts::machine;
+use super::ground::Ground;
 use super::{Summary, Tone, grouped, worst};
 use crate::table::{Column, Table};
 use crate::words::visible;
@@ -76,8 +77,9 @@ const BUDGET: &str = "the budget is exhausted";
 impl Row {
     /// The line of a run.
     pub fn of(record: &RunRecord, summary: &Summary) -> Self {
-        let of = |contestant| worst(summary.audited(contestant)?)?.value;
+        let of = |contestant| summary.worst_of(contestant)?.value;
         let verdict = summary.verdict();
+        let ground = summary.ground();
         let started = summary.started.as_ref();
         let (status, reason) = match &record.status {
             RunStatus::Running => (Status::Killed, None),
@@ -99,18 +101,23 @@ impl Row {
             worst: Worst {
                 seed: of(Contestant::Seed),
                 selected: of(Contestant::Selected),
-                difference: summary.worst.clone(),
+                difference: summary
+                    .worst
+                    .clone()
+                    .filter(|_| ground != Ground::SourceOnly),
             },
-            verdict: verdict.sentence.to_owned(),
+            verdict: verdict.sentence,
             calls: summary.spent.map(|spent| spent.calls),
             status,
             reason,
             word: match verdict.tone {
                 _ if summary.worst.is_some() && summary.selected == summary.seed() => "seed stays",
+                Tone::Better if ground == Ground::SomeTargets => "better, in part",
                 Tone::Better => "better",
                 Tone::WithinChance => "within chance",
                 Tone::NotBetter => "not better",
                 Tone::Worse => "WORSE",
+                Tone::Unverified => "unverified",
                 Tone::Open if summary.ending.is_some() => "no audit",
                 Tone::Open => "–",
             },

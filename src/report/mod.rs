@@ -6,6 +6,7 @@ mod facts;
 mod file;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub(crate) mod ground;
 pub(crate) mod html;
 pub(crate) mod listing;
 mod markdown;
@@ -70,6 +71,9 @@ pub struct Summary {
     pub target_labels_read: u64,
     /// Labels read by the audit.
     pub audit_labels_read: u64,
+    /// Target groups that no example of the audit speaks for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unverified: Vec<String>,
     /// What a reader has to know beside the scores.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -154,7 +158,12 @@ impl Summary {
     /// Takes one more event in.
     pub fn apply(&mut self, event: &Event) {
         match event {
-            Event::Started(started) => self.started = Some(started.clone()),
+            Event::Started(started) => {
+                self.unverified = ground::unverified(&started.groups);
+                self.notes
+                    .extend(ground::caution(&started.groups).map(|text| text + "."));
+                self.started = Some(started.clone());
+            }
             Event::Phase { phase, plan } => {
                 self.phase = Some(*phase);
                 self.phases.push(PhaseSummary {

@@ -7,7 +7,7 @@ use shiftproof_tasks::Metric;
 
 use super::compare::Comparison;
 use super::facts::machine;
-use super::{Named, Summary, ends, worst};
+use super::{Named, Summary, capital, ends, worst};
 use crate::table::{Column, Table};
 use crate::words::{line, visible};
 
@@ -107,10 +107,7 @@ impl Summary {
             self.audited(Contestant::Seed),
             self.audited(Contestant::Selected),
         ) else {
-            return writeln!(
-                out,
-                "\nNo audit: the study has no audit examples, or no budget was left."
-            );
+            return writeln!(out, "\n{}.", capital(&self.verdict().sentence));
         };
         let metric = self.started.as_ref().map_or("", |started| &started.metric);
         let shown = |group: &GroupScore| score_as(metric, group);
@@ -158,7 +155,7 @@ impl Summary {
         let of = |groups: &[GroupScore]| worst(groups).map_or_else(|| "-".into(), shown);
         let least = self.worst.as_ref().map_or_else(|| "-".into(), difference);
         row(
-            ["worst target".into(), String::new(), of(seed), of(selected), least],
+            [self.worst_name().into(), String::new(), of(seed), of(selected), least],
             ensemble.map(of),
             None,
         );

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use shiftproof_search::event::{GroupInfo, GroupRole};
 use shiftproof_tasks::lint::{Finding, Lint, Severity, drop_leaks};
 use shiftproof_tasks::rec::{Baseline, Catalogue, Prepared};
-use shiftproof_tasks::{Data, Example, GroupsSpec, Input, Table, Task};
+use shiftproof_tasks::{Data, Draw, Example, GroupsSpec, Input, Table, Task};
 
 use super::{DataSpec, Leaks, recommend};
 use crate::exit::{Exit, Failure};
@@ -23,6 +23,11 @@ pub struct Loaded {
     pub findings: Vec<Finding>,
     /// Groups in the data that the study does not name, with their sizes.
     pub unused: BTreeMap<String, usize>,
+    /// Labelled examples of each group in the data.
+    pub labelled: BTreeMap<String, usize>,
+    /// What a user has to know before a run: roles that are smaller than usual,
+    /// groups that cannot be audited.
+    pub notes: Vec<String>,
     /// The items, where the data are interactions.
     pub catalogue: Option<Arc<Catalogue>>,
     /// What methods without a language model predict for the examples.
@@ -37,49 +42,92 @@ pub fn load_data(
     folder: &Path,
     built: &Built,
     groups: &GroupsSpec,
-    seed: u64,
+    (seed, draw): (u64, Draw),
     progress: fetch::OnProgress<'_>,
 ) -> Result<Loaded, Failure> {
     let (task, fields) = (built.task.as_ref(), &built.fields);
-    let (catalogue, baselines, mut findings, mut examples) = match prepared {
+    let (catalogue, baselines, mut rows) = match prepared {
         Some(prepared) => (
             prepared.catalogue,
             prepared.baselines,
-            prepared.findings,
-            recommend::fit(prepared.examples, &spec.columns, fields, task)?,
+            Rows {
+                examples: recommend::fit(prepared.examples, &spec.columns, fields, task)?,
+                findings: prepared.findings,
+                ..Rows::default()
+            },
         ),
         None => (
             None,
             Vec::new(),
-            Vec::new(),
-            table_examples(spec, folder, task, fields, progress)?,
+            table_rows(spec, folder, task, fields, progress)?,
         ),
     };
     if let Some(phrasings) = &built.phrasings {
-        phrasings.deal(&mut examples)?;
+        if let Some(input) = rows.unlabelled.first() {
+            return Err(Failure::usage(format!(
+                "the task deals its wordings to labelled examples; {} has no label",
+                input.id
+            )));
+        }
+        phrasings.deal(&mut rows.examples)?;
     }
-    let split = groups.split(&examples, seed)?;
+    let groups = groups.named(&rows.examples, &rows.unlabelled);
+    if let Some(example) = rows.examples.first() {
+        groups.check_class_shares(&task.answer_form(&example.input))?;
+    }
+    let split = groups.split(&rows.examples, &rows.unlabelled, seed, draw)?;
     let mut data = split.data;
-    findings.extend(lint(task, groups, &examples, &mut data, spec.leaks)?);
-    let groups = group_infos(groups, &data);
+    let mut findings = rows.findings;
+    let mut labelled: BTreeMap<String, usize> = BTreeMap::new();
+    for example in &rows.examples {
+        *labelled.entry(example.input.group.clone()).or_default() += 1;
+    }
+    let lint = Lint {
+        task,
+        groups: &groups,
+        examples: &rows.examples,
+        unlabelled: &rows.unlabelled,
+        data: None,
+        allow_leakage: spec.leaks == Leaks::Allow,
+    };
+    findings.extend(run_lints(lint, &mut data, spec.leaks)?);
+    let mut notes = split.notes;
+    if groups.target.is_empty() {
+        notes.push(
+            "there is no target group: prompts are induced from the source alone (method ape), and \
+             nothing will be said about data that differ from it"
+                .to_owned(),
+        );
+    }
+    let groups = group_infos(&groups, &data);
     Ok(Loaded {
         data,
         groups,
         findings,
         unused: split.unused,
+        labelled,
+        notes,
         catalogue,
         baselines,
     })
 }
 
-/// The examples of a study whose data are a table of them.
-fn table_examples(
+/// What the data hold before they are dealt out.
+#[derive(Default)]
+struct Rows {
+    examples: Vec<Example>,
+    unlabelled: Vec<Input>,
+    findings: Vec<Finding>,
+}
+
+/// The rows of a study whose data are a table of them.
+fn table_rows(
     spec: &DataSpec,
     folder: &Path,
     task: &dyn Task,
     fields: &[String],
     progress: fetch::OnProgress<'_>,
-) -> Result<Vec<Example>, Failure> {
+) -> Result<Rows, Failure> {
     let table = match &spec.dataset {
         Some(name) => {
             let (folder, file) = split_path(&prepare_dataset(name, progress)?);
@@ -97,7 +145,30 @@ fn table_examples(
         )));
     }
     let form = task.answer_form(&Input::new("", ""));
-    Ok(columns.examples(&table, &form)?.examples)
+    let findings = quoted(&table);
+    let loaded = columns.examples(&table, &form)?;
+    Ok(Rows {
+        examples: loaded.examples,
+        unlabelled: loaded.unlabelled,
+        findings,
+    })
+}
+
+/// Files in which quotation marks are read as text and may be meant to quote.
+fn quoted(table: &Table) -> Vec<Finding> {
+    let files = table.files.iter().filter(|file| file.quoted > 0);
+    files
+        .map(|file| Finding {
+            severity: Severity::Warning,
+            code: "quotes-in-tsv",
+            message: format!(
+                "{}: values that begin and end with a quotation mark: {}; in a .tsv it is part of \
+                 the text (give the file the ending .csv if they quote)",
+                file.file, file.quoted
+            ),
+            places: Vec::new(),
+        })
+        .collect()
 }
 
 /// The prepared rows of a named data set.
@@ -114,23 +185,13 @@ pub(super) fn prepare_dataset(
 }
 
 /// Runs the lints; an error stops the study before a call is paid for.
-fn lint(
-    task: &dyn Task,
-    groups: &GroupsSpec,
-    examples: &[Example],
-    data: &mut Data,
-    leaks: Leaks,
-) -> Result<Vec<Finding>, Failure> {
+fn run_lints(lint: Lint<'_>, data: &mut Data, leaks: Leaks) -> Result<Vec<Finding>, Failure> {
     if leaks == Leaks::Drop {
-        drop_leaks(task, data);
+        drop_leaks(lint.task, data);
     }
-    let allow_leakage = leaks == Leaks::Allow;
     let (errors, findings): (Vec<Finding>, Vec<Finding>) = Lint {
-        task,
-        groups,
-        examples,
         data: Some(data),
-        allow_leakage,
+        ..lint
     }
     .run()
     .into_iter()

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use shiftproof_search::budget::Limits;
 use shiftproof_search::spec::SearchSpec;
 use shiftproof_tasks::rec::RecSpec;
-use shiftproof_tasks::{Columns, GroupsSpec};
+use shiftproof_tasks::{Columns, Draw, GroupsSpec};
 
 pub use differing::{Differing, differing};
 pub(crate) use explain::explain;
@@ -44,6 +44,7 @@ pub struct Study {
     /// Where examples come from.
     pub data: DataSpec,
     /// Which groups play which part.
+    #[serde(default)]
     pub groups: GroupsSpec,
     /// How to search.
     #[serde(default)]
@@ -206,4 +207,49 @@ pub struct Resolved {
     pub folder: PathBuf,
     /// The random seed.
     pub seed: u64,
+    /// How the data are dealt out: 0 in runs of versions that knew no rows
+    /// without labels, and drew inputs by their class; else [`EDITION`].
+    #[serde(default)]
+    pub edition: u32,
+}
+
+/// The [`Resolved::edition`] of new runs.
+pub const EDITION: u32 = 1;
+
+impl Resolved {
+    /// How inputs without labels are drawn.
+    pub const fn draw(&self) -> Draw {
+        if self.edition == 0 {
+            Draw::ByClass
+        } else {
+            Draw::Blind
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run of an earlier version names no edition and states all sizes.
+    #[test]
+    fn runs_of_earlier_versions_are_dealt_as_they_were() {
+        let text = r#"{"study":{"name":"old","model":"embedded","task":{"kind":"classify"},
+            "data":{"files":["a.csv"],"leaks":"refuse","id":null,"group":"domain","label":"label",
+            "cluster":null,"fields":["text"],"label_map":{},"bands":null},
+            "groups":{"source":["a"],"target":["b"],"train":60,"validation":120,"unlabelled":120,
+            "labelled":0,"audit":100,"balance":true},
+            "search":{},"budget":{"calls":null,"tokens":null,"usd":null}},"folder":"","seed":1}"#;
+        let old: Resolved = serde_json::from_str(text).unwrap();
+        assert_eq!(old.draw(), Draw::ByClass);
+        assert_eq!(old.study.groups.balance, Some(true));
+        assert_eq!(old.study.groups.audit, Some(100));
+        let new = Resolved {
+            edition: EDITION,
+            ..old
+        };
+        let stored = serde_json::to_string(&new).unwrap();
+        let read: Resolved = serde_json::from_str(&stored).unwrap();
+        assert_eq!((read.draw(), &read), (Draw::Blind, &new));
+    }
 }

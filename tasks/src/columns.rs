@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::{DataError, Problem, Problems};
 use crate::table::{Row, Table};
-use crate::{AnswerForm, Example, Input, Label, suggest};
+use crate::{AnswerForm, Example, GroupsSpec, Input, Label, suggest};
 
 /// Which columns of a table mean what.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -13,9 +13,11 @@ pub struct Columns {
     /// Unique ids; without it an example is called `file:line`, and the split
     /// then depends on the order of the rows.
     pub id: Option<String>,
-    /// The group's name. Not needed with [`bands`](Self::bands).
+    /// The group's name. Without it and without [`bands`](Self::bands) all rows
+    /// are one group, [`GroupsSpec::ONLY`](crate::GroupsSpec::ONLY).
     pub group: Option<String>,
-    /// The true label.
+    /// The true label. It may be blank, and rows or whole files may lack the
+    /// column: such rows are inputs without a label.
     pub label: String,
     /// What is resampled as one, usually the user.
     pub cluster: Option<String>,
@@ -71,8 +73,11 @@ impl Bands {
 /// What a table held.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
-    /// The examples, in the order of the rows.
+    /// The rows with a label, in their order.
     pub examples: Vec<Example>,
+    /// The rows without one, in their order: the column is absent, blank, or
+    /// holds what programs write for nothing (`NaN`, `null`, `None`, …).
+    pub unlabelled: Vec<Input>,
     /// Rows left out because their label is mapped to `""`.
     pub dropped: usize,
 }
@@ -93,27 +98,31 @@ impl Columns {
         let mut seen: BTreeMap<String, &Row> = BTreeMap::new();
         let mut loaded = Loaded {
             examples: Vec::with_capacity(table.rows.len()),
+            unlabelled: Vec::new(),
             dropped: 0,
         };
         for row in &table.rows {
-            match self.example(row, &names, form) {
-                Ok(Some(example)) => {
-                    if let Some(first) = seen.insert(example.input.id.clone(), row) {
-                        let what = format!(
-                            "id {:?} is already used at {}",
-                            example.input.id,
-                            first.place()
-                        );
-                        problems.push(
-                            Problem::new(row.place(), what)
-                                .mend("make ids unique, or leave data.id out"),
-                        );
-                    } else {
-                        loaded.examples.push(example);
-                    }
+            let (input, label) = match self.row(row, &names, form) {
+                Ok(Some(read)) => read,
+                Ok(None) => {
+                    loaded.dropped += 1;
+                    continue;
                 }
-                Ok(None) => loaded.dropped += 1,
-                Err(problem) => problems.push(problem),
+                Err(problem) => {
+                    problems.push(problem);
+                    continue;
+                }
+            };
+            if let Some(first) = seen.insert(input.id.clone(), row) {
+                let what = format!("id {:?} is already used at {}", input.id, first.place());
+                problems.push(
+                    Problem::new(row.place(), what).mend("make ids unique, or leave data.id out"),
+                );
+                continue;
+            }
+            match label {
+                Some(label) => loaded.examples.push(input.with_label(label)),
+                None => loaded.unlabelled.push(input),
             }
         }
         problems.or(loaded)
@@ -128,7 +137,9 @@ impl Columns {
                 problems.push(Problem::new(key, format!("there is no column {name:?}")).mend(mend));
             }
         };
-        exists("data.label", &self.label);
+        if !self.label.is_empty() {
+            exists("data.label", &self.label);
+        }
         for (key, name) in [
             ("data.id", self.id.as_deref()),
             ("data.group", self.group.as_deref()),
@@ -145,11 +156,15 @@ impl Columns {
         for field in &self.fields {
             exists("data.fields", field);
         }
+        if self.label.is_empty() {
+            problems.push(
+                Problem::new("data.label", "no column names the label").mend(
+                    "set data.label: source groups need labels; only rows of target groups may \
+                     lack them, or the column",
+                ),
+            );
+        }
         match (&self.group, &self.bands) {
-            (None, None) => problems.push(
-                Problem::new("data.group", "no column names the group")
-                    .mend("set data.group, or data.bands to cut groups from a number"),
-            ),
             (Some(group), Some(bands)) if *group != bands.column => problems.push(
                 Problem::new("data.bands", "data.group already names the group")
                     .mend("keep one of data.group and data.bands"),
@@ -159,7 +174,7 @@ impl Columns {
                     problems.push(problem);
                 }
             }
-            (Some(_), None) => {}
+            (_, None) => {}
         }
         if self.fields.is_empty() {
             problems.push(
@@ -192,15 +207,17 @@ impl Columns {
         }
     }
 
-    /// One row's example; `None` if its label drops it.
-    fn example(
+    /// One row's input with its label, if it has one; `None` if its label drops it.
+    fn row(
         &self,
         row: &Row,
         bands: &[String],
         form: &AnswerForm,
-    ) -> Result<Option<Example>, Problem> {
-        let Some(label) = self.label(row, form)? else {
-            return Ok(None);
+    ) -> Result<Option<(Input, Option<Label>)>, Problem> {
+        let label = match self.label(row, form)? {
+            Mark::Label(label) => Some(label),
+            Mark::Nothing => None,
+            Mark::Drop => return Ok(None),
         };
         let group = match (&self.bands, &self.group) {
             (Some(cut), _) => {
@@ -220,7 +237,7 @@ impl Columns {
                 bands[cut.edges.partition_point(|edge| *edge <= number)].clone()
             }
             (None, Some(column)) => filled(row, column)?.to_owned(),
-            (None, None) => String::new(),
+            (None, None) => GroupsSpec::ONLY.to_owned(),
         };
         let id = match &self.id {
             Some(column) => filled(row, column)?.to_owned(),
@@ -239,23 +256,31 @@ impl Columns {
                 .fields
                 .insert(field.clone(), text(row, field)?.to_owned());
         }
-        Ok(Some(input.with_label(label)))
+        Ok(Some((input, label)))
     }
 
-    fn label(&self, row: &Row, form: &AnswerForm) -> Result<Option<Label>, Problem> {
-        let raw = text(row, &self.label)?.trim();
-        let mapped = self.label_map.get(raw).map_or(raw, String::as_str);
-        if mapped.is_empty() {
-            return if self.label_map.contains_key(raw) {
-                Ok(None)
-            } else {
-                Err(
-                    Problem::new(row.place(), format!("{:?} is empty", self.label)).mend(
-                        "fill in the label, or drop such rows with \"\" = \"\" in data.label_map",
-                    ),
-                )
-            };
-        }
+    fn label(&self, row: &Row, form: &AnswerForm) -> Result<Mark, Problem> {
+        let raw = match row.values.get(&self.label) {
+            Some(raw) => raw.trim(),
+            None if row.nested.contains(&self.label) => text(row, &self.label)?,
+            // Another file, or a JSON row that leaves it out.
+            None => "",
+        };
+        let known = |name: &str| {
+            let labels = form.labels().unwrap_or_default();
+            self.label_map.contains_key(name) || labels.iter().any(|label| label == name)
+        };
+        // A column of whole numbers with gaps is written as 1.0 by many programs.
+        let raw = match raw.strip_suffix(".0") {
+            Some(whole) if !known(raw) && known(whole) => whole,
+            _ => raw,
+        };
+        let mapped = match self.label_map.get(raw) {
+            Some(label) if label.is_empty() => return Ok(Mark::Drop),
+            Some(label) => label.as_str(),
+            None if raw.is_empty() || says_nothing(raw, form) => return Ok(Mark::Nothing),
+            None => raw,
+        };
         let label = match form {
             AnswerForm::Choice { labels } => {
                 if !labels.iter().any(|label| label == mapped) {
@@ -293,7 +318,28 @@ impl Columns {
             ),
             AnswerForm::Text { .. } => Label::Text(mapped.to_owned()),
         };
-        Ok(Some(label))
+        Ok(Mark::Label(label))
+    }
+}
+
+/// What a row's label column says.
+enum Mark {
+    Label(Label),
+    Nothing,
+    /// The study leaves such rows out.
+    Drop,
+}
+
+/// Whether a raw label is what programs write where there is none. Not where a
+/// label of the task is spelt alike: there it is a label in another case.
+fn says_nothing(raw: &str, form: &AnswerForm) -> bool {
+    const NOTHING: [&str; 8] = ["nan", "null", "none", "<na>", "n/a", "#n/a", "na", "nil"];
+    let lower = raw.to_lowercase();
+    let own = |labels: &[String]| labels.iter().any(|label| label.to_lowercase() == lower);
+    match form {
+        AnswerForm::Choice { labels } => NOTHING.contains(&lower.as_str()) && !own(labels),
+        AnswerForm::Number { .. } => NOTHING.contains(&lower.as_str()),
+        _ => false,
     }
 }
 

@@ -18,8 +18,8 @@
 //! The flow of a study's data:
 //!
 //! ```text
-//! files --Table::read--> rows --Columns::examples--> examples
-//! examples --GroupsSpec::split--> Data, by role --lint--> findings
+//! files --Table::read--> rows --Columns::examples--> examples, unlabelled inputs
+//! both --GroupsSpec::split--> Data, by role --lint--> findings
 //! ```
 //!
 //! A task is declared in a study file ([`Classify`]) or written in Rust:
@@ -74,8 +74,8 @@ pub use prompt::{Demonstration, Prompt, PromptId};
 pub use reply::{CandidateScore, Finish, Reply, Usage};
 pub use request::{AnswerForm, Message, Request, Role};
 pub use roles::{Data, LabelReads, LabelledTarget, SealedAudit, Source, UnlabelledTarget};
-pub use split::{GroupsSpec, Split};
+pub use split::{Draw, GroupsSpec, Share, Split};
 pub use suggest::closest;
-pub use table::{Format, MAX_RECORD, Row, Table};
+pub use table::{Format, MAX_RECORD, Row, Table, Written};
 pub use task::{Fitting, Task};
 pub use template::Template;

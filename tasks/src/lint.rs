@@ -1,6 +1,7 @@
 //! Checks of a study's data before the first call is paid for.
 
 mod finding;
+mod names;
 mod roles;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,8 @@ pub struct Lint<'a> {
     pub groups: &'a GroupsSpec,
     /// All examples, in the order of the files.
     pub examples: &'a [Example],
+    /// All inputs without a label, in the order of the files.
+    pub unlabelled: &'a [Input],
     /// The roles; without them only the examples are checked.
     pub data: Option<&'a Data>,
     /// Reports leaks into the audit as warnings instead of errors.
@@ -61,6 +64,8 @@ impl Lint<'_> {
         self.ids(&mut found);
         self.labels(&mut found);
         self.inputs(&mut found);
+        self.group_names(&mut found);
+        self.label_in_field(&mut found);
         for (names, is_source) in [(&self.groups.source, true), (&self.groups.target, false)] {
             for name in names {
                 self.group(name, is_source, &mut found);
@@ -75,24 +80,28 @@ impl Lint<'_> {
         found.0
     }
 
+    fn names_group(&self, group: &String) -> bool {
+        self.groups.source.contains(group) || self.groups.target.contains(group)
+    }
+
     /// The examples of groups in use.
     fn used(&self) -> impl Iterator<Item = &Example> {
-        let used: BTreeSet<_> = self
-            .groups
-            .source
-            .iter()
-            .chain(&self.groups.target)
-            .collect();
-        self.examples
-            .iter()
-            .filter(move |example| used.contains(&example.input.group))
+        let examples = self.examples.iter();
+        examples.filter(|example| self.names_group(&example.input.group))
+    }
+
+    /// All inputs of groups in use, labelled ones first.
+    fn used_inputs(&self) -> impl Iterator<Item = &Input> {
+        let unlabelled = self.unlabelled.iter();
+        let unlabelled = unlabelled.filter(|input| self.names_group(&input.group));
+        self.used().map(|example| &example.input).chain(unlabelled)
     }
 
     fn ids(&self, found: &mut Findings) {
         let mut seen = BTreeSet::new();
         let twice = self
-            .used()
-            .map(|example| &example.input.id)
+            .used_inputs()
+            .map(|input| &input.id)
             .filter(|id| !seen.insert(*id));
         found.add(Error, "duplicate-id", twice.cloned(), |n| {
             format!("ids used more than once, so that one example may be in two roles: {n}")
@@ -107,31 +116,32 @@ impl Lint<'_> {
             format!("labels that cannot be the answer to the task: {n}")
         });
         let mut first: BTreeMap<_, &Example> = BTreeMap::new();
-        let conflicts = self.used().filter(|example| {
-            let Some(key) = key(self.task, &example.input) else {
-                return false;
-            };
-            first.entry(key).or_insert(example).label != example.label
+        let conflicts = self.used().filter_map(|example| {
+            let earlier = *first
+                .entry(key(self.task, &example.input)?)
+                .or_insert(example);
+            (earlier.label != example.label).then(|| pair(&example.input, &earlier.input))
         });
-        let conflicts: Vec<_> = conflicts.map(id).collect();
+        let conflicts: Vec<_> = conflicts.collect();
         found.add(Warning, "conflicting-label", conflicts, |n| {
             format!("inputs that repeat an earlier one's text under another label: {n}")
         });
     }
 
     fn inputs(&self, found: &mut Findings) {
-        let blank = self.used().filter(|example| is_blank(&example.input));
+        let id = |input: &Input| input.id.clone();
+        let blank = self.used_inputs().filter(|input| is_blank(input));
         found.add(Warning, "empty-input", blank.map(id), |n| {
             format!("inputs without text in any field: {n}")
         });
         let long = self
-            .used()
-            .filter(|example| self.task.render(&example.input).chars().count() > LONG_INPUT);
+            .used_inputs()
+            .filter(|input| self.task.render(input).chars().count() > LONG_INPUT);
         found.add(Warning, "long-input", long.map(id), |n| {
             format!("inputs above {LONG_INPUT} characters, which small models cut or refuse: {n}")
         });
-        let control = self.used().filter(|example| {
-            let values = example.input.fields.values();
+        let control = self.used_inputs().filter(|input| {
+            let values = input.fields.values();
             values
                 .into_iter()
                 .any(|text| CONTROL_TOKENS.iter().any(|token| text.contains(token)))
@@ -151,13 +161,34 @@ impl Lint<'_> {
             .filter(|example| example.input.group == name)
             .map(|example| &example.label)
             .collect();
+        let blank = self.unlabelled.iter().filter(|input| input.group == name);
+        let blank = blank.count();
         if labels.is_empty() {
-            found.note(
-                Error,
-                "empty-group",
-                format!("the {role} group {name:?} has no examples"),
-            );
+            // What the split says of a target without labels is not said again.
+            if blank == 0 {
+                found.note(
+                    Error,
+                    "empty-group",
+                    format!("the {role} group {name:?} has no examples"),
+                );
+            }
             return;
+        }
+        if blank > 0 {
+            let (severity, what) = if is_source {
+                (Warning, "they are left aside")
+            } else {
+                (Info, "they serve without one")
+            };
+            found.note(
+                severity,
+                "unlabelled-rows",
+                format!(
+                    "the {role} group {name:?} has {blank} rows without a label beside {} with \
+                     one: {what}",
+                    labels.len()
+                ),
+            );
         }
         let Some(classes) = classes(&labels) else {
             return;
@@ -212,7 +243,9 @@ impl Lint<'_> {
         };
         let shares = |labels: &[&Label]| -> Option<BTreeMap<String, f64>> {
             let n = labels.len() as f64;
-            let shares = classes(labels)?.into_iter();
+            let shares = classes(labels)
+                .filter(|classes| !classes.is_empty())?
+                .into_iter();
             Some(
                 shares
                     .map(|(class, count)| (class.to_owned(), count as f64 / n))
@@ -291,6 +324,11 @@ fn key(task: &dyn Task, input: &Input) -> Option<String> {
 
 fn id(example: &Example) -> String {
     example.input.id.clone()
+}
+
+/// Two inputs with one text.
+fn pair(input: &Input, other: &Input) -> String {
+    format!("{} = {}", input.id, other.id)
 }
 
 #[cfg(test)]

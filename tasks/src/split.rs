@@ -5,45 +5,55 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::{DataError, Problem, Problems};
 use crate::roles::{Data, LabelReads, LabelledTarget, SealedAudit, Source, UnlabelledTarget};
-use crate::{Example, Label, suggest};
+use crate::{AnswerForm, Example, Input, Label, suggest};
+
+pub use shares::Share;
+use sizes::{Census, Part, Wish, settle, shortage};
+
+mod shares;
+mod sizes;
 
 /// Which groups play which part, and how many examples each role takes from
 /// each of its groups.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// A size that is absent has the default told with it, or what the group can give
+/// where that is less. A size that is there is taken as it is, or is an error.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GroupsSpec {
-    /// Groups whose labels the search may use freely.
+    /// Groups whose labels the search may use freely. Where the data are one
+    /// group, that one if none is named.
     pub source: Vec<String>,
-    /// Shifted groups that prompts must hold on.
+    /// Shifted groups that prompts must hold on; may be empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub target: Vec<String>,
-    /// Labelled examples per source group that proposals are induced from.
-    pub train: usize,
-    /// Labelled examples per source group that candidates are scored on.
-    pub validation: usize,
-    /// Inputs without labels per target group.
-    pub unlabelled: usize,
-    /// Examples per target group whose labels the selector may use.
-    pub labelled: usize,
-    /// Sealed examples per target group *and* per source group.
-    pub audit: usize,
-    /// Whether labelled roles take equally many of every class. Otherwise, and
-    /// for the unlabelled role always, classes keep their share of the group.
-    pub balance: bool,
-}
-
-impl Default for GroupsSpec {
-    fn default() -> Self {
-        Self {
-            source: Vec::new(),
-            target: Vec::new(),
-            train: 60,
-            validation: 120,
-            unlabelled: 120,
-            labelled: 0,
-            audit: 100,
-            balance: true,
-        }
-    }
+    /// Labelled examples per source group that proposals are induced from
+    /// (default 60).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train: Option<usize>,
+    /// Labelled examples per source group that candidates are scored on (default
+    /// 120).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<usize>,
+    /// Inputs without labels per target group (default 120).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unlabelled: Option<usize>,
+    /// Examples per target group whose labels the selector may use (default 0).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labelled: Option<usize>,
+    /// Sealed examples per target group *and* per source group (default 100). A
+    /// target group without labels has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit: Option<usize>,
+    /// Whether labelled roles take equally many of every class (`true`) or the
+    /// group's own shares (`false`). Absent: train and validation are balanced,
+    /// audit and labelled target keep the group's shares.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub balance: Option<bool>,
+    /// Shares of the classes in audit and labelled target, in place of the
+    /// group's own; for all groups, or under a group's name for that group.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub class_shares: BTreeMap<String, Share>,
 }
 
 /// A study's data by role, and what was left aside.
@@ -53,59 +63,98 @@ pub struct Split {
     pub data: Data,
     /// Groups in the data that the study does not name, with their sizes.
     pub unused: BTreeMap<String, usize>,
+    /// Roles that a group fills with less than the default, as sentences.
+    pub notes: Vec<String>,
+}
+
+/// How inputs without labels are drawn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Draw {
+    /// From everything left of the group, whatever its label is and whether it
+    /// has one.
+    #[default]
+    Blind,
+    /// With the class shares of the group: as versions did that knew no data
+    /// without labels. Runs begun by them are resumed so.
+    ByClass,
 }
 
 impl GroupsSpec {
-    /// Deals the examples out to the roles.
+    /// The name of the only group, where no column names one.
+    pub const ONLY: &str = "all";
+
+    /// The same with the only group of the data as the source, where none is
+    /// named.
+    #[must_use]
+    pub fn named(&self, examples: &[Example], unlabelled: &[Input]) -> Self {
+        let mut spec = self.clone();
+        let sizes = group_sizes(examples, unlabelled);
+        if let (true, true, 1, Some(only)) = (
+            spec.source.is_empty(),
+            spec.target.is_empty(),
+            sizes.len(),
+            sizes.keys().next(),
+        ) {
+            spec.source.push((*only).to_owned());
+        }
+        spec
+    }
+
+    /// Deals the examples out to the roles, and inputs without labels to the
+    /// role that needs none.
     ///
     /// Examples are drawn in the order of a hash of their id, so the split does
     /// not depend on the order of the files. The audit's hash is fixed: every
     /// seed is judged on the same sealed examples. All other roles are drawn
     /// from the rest by `seed`.
     ///
-    /// Fails if a named group does not exist or cannot fill its roles; nothing
-    /// is scaled down silently.
-    pub fn split(&self, examples: &[Example], seed: u64) -> Result<Split, DataError> {
-        let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
-        for example in examples {
-            *sizes.entry(&example.input.group).or_default() += 1;
-        }
-        self.check(&sizes)?;
-        let named: BTreeSet<_> = self
-            .source
-            .iter()
-            .chain(&self.target)
-            .map(String::as_str)
-            .collect();
+    /// Fails if a named group does not exist or cannot fill its roles, with the
+    /// largest sizes that fit; a size that the study states is never scaled down.
+    pub fn split(
+        &self,
+        examples: &[Example],
+        unlabelled: &[Input],
+        seed: u64,
+        draw: Draw,
+    ) -> Result<Split, DataError> {
+        let groups = group_sizes(examples, unlabelled);
+        self.check(&groups)?;
+        let named: BTreeSet<_> = self.groups().map(|(name, _)| name.as_str()).collect();
         let classes: BTreeSet<_> = examples
             .iter()
             .filter(|example| named.contains(example.input.group.as_str()))
             .map(class)
             .collect();
+        let classes: Vec<&str> = classes.into_iter().collect();
+        let (pools, mut notes) = self.pools(examples, unlabelled, &classes, draw)?;
 
-        let mut problems = Problems::default();
-        let seed = Order::Seed(seed);
         let mut source = Source::default();
         let (mut inputs, mut labelled, mut audit) = (Vec::new(), Vec::new(), Vec::new());
-        for name in &self.source {
-            let mut pool = Pool::new(name, examples, &classes, self.balance);
-            audit.extend(pool.draw("audit", self.audit, Order::Audit));
-            source.train.extend(pool.draw("train", self.train, seed));
-            source
-                .validation
-                .extend(pool.draw("validation", self.validation, seed));
-            pool.report(&mut problems);
-        }
-        for name in &self.target {
-            let mut pool = Pool::new(name, examples, &classes, self.balance);
-            audit.extend(pool.draw("audit", self.audit, Order::Audit));
-            labelled.extend(pool.draw("labelled", self.labelled, seed));
-            let drawn = pool.draw_natural("unlabelled", self.unlabelled, seed);
-            inputs.extend(drawn.into_iter().map(|example| example.input));
-            pool.report(&mut problems);
+        for (mut pool, parts) in pools {
+            if !pool.census.is_source && pool.census.labelled() == 0 && self.audit != Some(0) {
+                notes.push(format!(
+                    "the target group {:?} has no labelled rows: none of it can be audited, so \
+                     nothing will verify a prompt there; label some of its rows (100 say a lot)",
+                    pool.census.name
+                ));
+            }
+            for (part, size) in parts {
+                match part {
+                    Part::Audit => audit.extend(pool.take(part, size, Order::Audit)),
+                    Part::Train => source
+                        .train
+                        .extend(pool.take(part, size, Order::Seed(seed))),
+                    Part::Validation => {
+                        let drawn = pool.take(part, size, Order::Seed(seed));
+                        source.validation.extend(drawn);
+                    }
+                    Part::Labelled => labelled.extend(pool.take(part, size, Order::Seed(seed))),
+                    Part::Unlabelled => inputs.extend(pool.inputs(size, seed, draw)),
+                }
+            }
         }
         let reads = LabelReads::default();
-        problems.or(Split {
+        Ok(Split {
             data: Data {
                 source,
                 target: UnlabelledTarget { inputs },
@@ -113,24 +162,130 @@ impl GroupsSpec {
                 audit: SealedAudit::new(audit, reads.clone()),
                 reads,
             },
-            unused: sizes
+            unused: groups
                 .into_iter()
                 .filter(|(name, _)| !named.contains(name))
                 .map(|(name, size)| (name.to_owned(), size))
                 .collect(),
+            notes,
         })
+    }
+
+    /// Checks the stated class shares against the task's answer form.
+    ///
+    /// # Errors
+    /// Where they name no label or no group, do not sum to 1, or contradict
+    /// [`balance`](Self::balance).
+    pub fn check_class_shares(&self, form: &AnswerForm) -> Result<(), DataError> {
+        let groups: Vec<&str> = self.groups().map(|(name, _)| name.as_str()).collect();
+        shares::check(&self.class_shares, self.balance, form, &groups)
+    }
+
+    /// The largest sizes of the roles that all groups can fill, none above the
+    /// default: train, validation, unlabelled and audit, in this order.
+    /// Groups without labels do not limit the audit.
+    pub fn largest(&self, examples: &[Example], unlabelled: &[Input]) -> [usize; 4] {
+        let classes: BTreeSet<&str> = examples.iter().map(class).collect();
+        let classes: Vec<&str> = classes.into_iter().collect();
+        let pools = self.census(examples, unlabelled, &classes, Draw::Blind);
+        let parts = [Part::Train, Part::Validation, Part::Unlabelled, Part::Audit];
+        let most = sizes::most(&pools.iter().map(|pool| &pool.census).collect::<Vec<_>>());
+        parts.map(|part| most.get(&part).copied().unwrap_or(0))
+    }
+
+    /// All groups named, with whether they are sources.
+    fn groups(&self) -> impl Iterator<Item = (&String, bool)> {
+        let sources = self.source.iter().map(|name| (name, true));
+        sources.chain(self.target.iter().map(|name| (name, false)))
+    }
+
+    fn census<'a>(
+        &'a self,
+        examples: &'a [Example],
+        unlabelled: &'a [Input],
+        classes: &[&'a str],
+        draw: Draw,
+    ) -> Vec<Pool<'a>> {
+        let pool = |(name, is_source): (&'a String, bool)| {
+            Pool::new(self, name, is_source, examples, unlabelled, classes, draw)
+        };
+        self.groups().map(pool).collect()
+    }
+
+    /// Every group with the sizes of its roles.
+    #[allow(clippy::type_complexity)] // Named nowhere else.
+    fn pools<'a>(
+        &'a self,
+        examples: &'a [Example],
+        unlabelled: &'a [Input],
+        classes: &[&'a str],
+        draw: Draw,
+    ) -> Result<(Vec<(Pool<'a>, Vec<(Part, usize)>)>, Vec<String>), DataError> {
+        let pools = self.census(examples, unlabelled, classes, draw);
+        let mut problems = Problems::default();
+        let mut notes = Vec::new();
+        let mut sized = Vec::new();
+        let mut short = Vec::new();
+        for pool in &pools {
+            match settle(&pool.census) {
+                Some(parts) => {
+                    notes.extend(sizes::notes(&pool.census, &parts));
+                    sized.push(parts);
+                }
+                None => short.push(&pool.census),
+            }
+        }
+        if !short.is_empty() {
+            let all: Vec<&Census<'_>> = pools.iter().map(|pool| &pool.census).collect();
+            let fit = sizes::largest_that_fit(&all);
+            for (at, census) in short.iter().enumerate() {
+                let last = at + 1 == short.len();
+                for problem in shortage(census, last.then_some(fit.as_str())) {
+                    problems.push(problem);
+                }
+            }
+        }
+        let pools = pools.into_iter().zip(sized).collect();
+        problems.or((pools, notes))
+    }
+
+    /// What a group's roles ask for.
+    fn wishes(&self, is_source: bool, labelled: usize) -> Vec<Wish> {
+        let wish = |part, given: Option<usize>, default| Wish {
+            part,
+            size: given.unwrap_or(default),
+            stated: given.is_some(),
+        };
+        let audit = if is_source || labelled > 0 {
+            wish(Part::Audit, self.audit, 100)
+        } else {
+            wish(Part::Audit, Some(0), 0)
+        };
+        if is_source {
+            vec![
+                audit,
+                wish(Part::Train, self.train, 60),
+                wish(Part::Validation, self.validation, 120),
+            ]
+        } else {
+            vec![
+                audit,
+                wish(Part::Labelled, self.labelled, 0),
+                wish(Part::Unlabelled, self.unlabelled, 120),
+            ]
+        }
     }
 
     fn check(&self, sizes: &BTreeMap<&str, usize>) -> Result<(), DataError> {
         let mut problems = Problems::default();
         let mut seen = BTreeSet::new();
+        if self.source.is_empty() {
+            problems.push(Problem::new("groups.source", "names no group").mend(groups(sizes)));
+        }
         for (key, names) in [
             ("groups.source", &self.source),
             ("groups.target", &self.target),
         ] {
-            if names.is_empty() {
-                problems.push(Problem::new(key, "names no group").mend(groups(sizes)));
-            }
             for name in names {
                 if !sizes.contains_key(name.as_str()) {
                     let close = suggest::closest(name, sizes.keys().copied())
@@ -150,6 +305,15 @@ impl GroupsSpec {
         }
         problems.or(())
     }
+}
+
+fn group_sizes<'a>(examples: &'a [Example], unlabelled: &'a [Input]) -> BTreeMap<&'a str, usize> {
+    let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
+    let inputs = examples.iter().map(|example| &example.input);
+    for input in inputs.chain(unlabelled) {
+        *sizes.entry(&input.group).or_default() += 1;
+    }
+    sizes
 }
 
 fn groups(sizes: &BTreeMap<&str, usize>) -> String {
@@ -172,13 +336,13 @@ enum Order {
 }
 
 /// A place in a pseudo-random order that depends on the id alone.
-fn place(example: &Example, order: Order) -> [u8; 32] {
+fn place(input: &Input, order: Order) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     match order {
         Order::Audit => hasher.update(b"audit"),
         Order::Seed(seed) => hasher.update(b"seed").update(&seed.to_be_bytes()),
     };
-    hasher.update(example.input.id.as_bytes());
+    hasher.update(input.id.as_bytes());
     *hasher.finalize().as_bytes()
 }
 
@@ -192,136 +356,73 @@ fn class(example: &Example) -> &str {
 
 /// What is left of one group, by class.
 struct Pool<'a> {
-    group: &'a str,
-    balance: bool,
-    /// The group's own class sizes, before any draw.
-    sizes: Vec<usize>,
-    strata: BTreeMap<&'a str, Vec<&'a Example>>,
-    /// Per class what every role asked for, to explain a shortage.
-    asked: BTreeMap<&'a str, Vec<(&'static str, usize)>>,
+    census: Census<'a>,
+    strata: Vec<Vec<&'a Example>>,
+    unlabelled: Vec<&'a Input>,
 }
 
 impl<'a> Pool<'a> {
     fn new(
+        spec: &'a GroupsSpec,
         group: &'a str,
+        is_source: bool,
         examples: &'a [Example],
-        classes: &BTreeSet<&'a str>,
-        balance: bool,
+        unlabelled: &'a [Input],
+        classes: &[&'a str],
+        draw: Draw,
     ) -> Self {
-        let mut strata: BTreeMap<_, Vec<_>> =
-            classes.iter().map(|class| (*class, Vec::new())).collect();
-        for example in examples
-            .iter()
-            .filter(|example| example.input.group == group)
-        {
-            strata.entry(class(example)).or_default().push(example);
+        let mut strata = vec![Vec::new(); classes.len()];
+        for example in examples.iter().filter(|e| e.input.group == group) {
+            if let Ok(at) = classes.binary_search(&class(example)) {
+                strata[at].push(example);
+            }
         }
+        let unlabelled: Vec<&Input> = unlabelled.iter().filter(|i| i.group == group).collect();
+        let sizes: Vec<usize> = strata.iter().map(Vec::len).collect();
+        let census = Census {
+            name: group,
+            is_source,
+            classes: classes.to_vec(),
+            wishes: spec.wishes(is_source, sizes.iter().sum()),
+            shares: shares::of_group(&spec.class_shares, group, classes),
+            sizes,
+            unlabelled: unlabelled.len(),
+            balance: spec.balance,
+            draw,
+        };
         Self {
-            group,
-            balance,
-            sizes: strata.values().map(Vec::len).collect(),
+            census,
             strata,
-            asked: BTreeMap::new(),
+            unlabelled,
         }
     }
 
     /// Draws `n` for a labelled role.
-    fn draw(&mut self, role: &'static str, n: usize, order: Order) -> Vec<Example> {
-        if self.balance {
-            let classes = self.strata.len();
-            let quotas = (0..classes).map(|index| n / classes + usize::from(index < n % classes));
-            let quotas = quotas.collect();
-            return self.take(role, quotas, order);
-        }
-        let left: Vec<_> = self.strata.values().map(Vec::len).collect();
-        self.take(role, shares(n, &left), order)
-    }
-
-    /// Draws `n` with the class shares of the whole group, which balanced draws
-    /// before this one have bent in what is left.
-    fn draw_natural(&mut self, role: &'static str, n: usize, order: Order) -> Vec<Example> {
-        if self.balance {
-            self.take(role, shares(n, &self.sizes), order)
-        } else {
-            self.draw(role, n, order)
-        }
-    }
-
-    fn take(&mut self, role: &'static str, quotas: Vec<usize>, order: Order) -> Vec<Example> {
+    fn take(&mut self, part: Part, n: usize, order: Order) -> Vec<Example> {
+        let left: Vec<usize> = self.strata.iter().map(Vec::len).collect();
+        let quotas = self.census.quotas(part, n, &left);
         let mut drawn = Vec::new();
-        for ((class, stratum), quota) in self.strata.iter_mut().zip(quotas) {
-            self.asked.entry(class).or_default().push((role, quota));
-            stratum.sort_by_cached_key(|example| place(example, order));
+        for (stratum, quota) in self.strata.iter_mut().zip(quotas) {
+            stratum.sort_by_cached_key(|example| place(&example.input, order));
             drawn.extend(stratum.drain(..quota.min(stratum.len())));
         }
         // Not one class after the other.
-        drawn.sort_by_cached_key(|example| place(example, order));
+        drawn.sort_by_cached_key(|example| place(&example.input, order));
         drawn.into_iter().cloned().collect()
     }
 
-    /// Reports every class that could not fill its roles.
-    fn report(self, problems: &mut Problems) {
-        for ((class, asked), have) in self.asked.iter().zip(&self.sizes) {
-            let need = asked
-                .iter()
-                .fold(0_usize, |sum, (_, n)| sum.saturating_add(*n));
-            if need <= *have {
-                continue;
-            }
-            let roles: Vec<_> = asked
-                .iter()
-                .filter(|(_, n)| *n > 0)
-                .map(|(role, n)| format!("{n} {role}"))
-                .collect();
-            let of_class = if class.is_empty() {
-                String::new()
-            } else {
-                format!(" of {class:?}")
-            };
-            let what = format!(
-                "the group {:?} has {have} examples{of_class}, {need} are needed ({})",
-                self.group,
-                roles.join(" + ")
-            );
-            let keys: Vec<_> = asked
-                .iter()
-                .filter(|(_, n)| *n > 0)
-                .map(|(role, _)| format!("groups.{role}"))
-                .collect();
-            let mut mend = format!("lower {}", keys.join(" or "));
-            if self.balance && self.sizes.len() > 1 {
-                mend.push_str(", or set groups.balance = false");
-            }
-            problems.push(Problem::new("groups", what).mend(mend));
+    /// Draws `n` inputs without their labels.
+    fn inputs(&mut self, n: usize, seed: u64, draw: Draw) -> Vec<Input> {
+        let order = Order::Seed(seed);
+        if draw == Draw::ByClass {
+            let drawn = self.take(Part::Unlabelled, n, order);
+            return drawn.into_iter().map(|example| example.input).collect();
         }
+        let labelled = self.strata.iter().flatten().map(|example| &example.input);
+        let mut left: Vec<&Input> = labelled.chain(self.unlabelled.iter().copied()).collect();
+        left.sort_by_cached_key(|input| place(input, order));
+        left.into_iter().take(n).cloned().collect()
     }
-}
-
-/// `n` split in proportion to `sizes` by largest remainders, earlier ones first
-/// among equals. No share exceeds its size while `n` does not exceed their sum.
-fn shares(n: usize, sizes: &[usize]) -> Vec<usize> {
-    let total: usize = sizes.iter().sum();
-    if total == 0 {
-        // An empty group is a shortage of its first class.
-        let mut shares = vec![0; sizes.len()];
-        if let Some(first) = shares.first_mut() {
-            *first = n;
-        }
-        return shares;
-    }
-    // Wide enough for any two counts.
-    let scaled = |index: usize| n as u128 * sizes[index] as u128;
-    let total = total as u128;
-    let mut shares: Vec<_> = (0..sizes.len())
-        .map(|index| (scaled(index) / total) as usize)
-        .collect();
-    let mut by_remainder: Vec<_> = (0..sizes.len()).collect();
-    by_remainder.sort_by_key(|&index| std::cmp::Reverse(scaled(index) % total));
-    let missing = n - shares.iter().sum::<usize>();
-    for index in by_remainder.into_iter().take(missing) {
-        shares[index] += 1;
-    }
-    shares
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Rows of text read from JSON Lines, CSV and TSV files, each with its place.
 
+mod clean;
 mod delimited;
+mod dialect;
+mod encoding;
 mod jsonl;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,11 +12,16 @@ use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 
+use dialect::Dialect;
+
 use crate::problem::{DataError, Place, Problem, Problems};
 
 /// The longest line or record read, in bytes. Longer ones are a broken file far
 /// more often than data.
 pub const MAX_RECORD: usize = 8 << 20;
+
+/// UTF-8's byte-order mark.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// One row: named texts. JSON numbers and booleans are kept as their text, null
 /// as the empty text.
@@ -52,11 +60,14 @@ impl Row {
 /// How a file is written, told by its extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// `.jsonl`, `.json-lines`, `.ndjson`: one JSON object per line.
+    /// `.jsonl`, `.json-lines`, `.ndjson`, `.json`: one JSON object per line, or
+    /// one array of objects.
     JsonLines,
-    /// `.csv`: comma-separated with a header line, quoted as in RFC 4180.
+    /// `.csv`: values separated by comma, semicolon, tab or bar, whichever the
+    /// header and the rows show, with a header line, quoted as in RFC 4180.
     Csv,
-    /// `.tsv`: the same with tabs.
+    /// `.tsv`: a row a line, values separated by tabs, a header line; a quotation
+    /// mark is text.
     Tsv,
 }
 
@@ -65,7 +76,7 @@ impl Format {
     pub fn of(file: &str) -> Option<Self> {
         let extension = Path::new(file).extension()?.to_str()?.to_lowercase();
         match extension.as_str() {
-            "jsonl" | "json-lines" | "ndjson" => Some(Self::JsonLines),
+            "jsonl" | "json-lines" | "ndjson" | "json" => Some(Self::JsonLines),
             "csv" => Some(Self::Csv),
             "tsv" => Some(Self::Tsv),
             _ => None,
@@ -78,6 +89,26 @@ impl Format {
 pub struct Table {
     /// The rows.
     pub rows: Vec<Row>,
+    /// How each file is written, in order.
+    pub files: Vec<Written>,
+}
+
+/// How a file turned out to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The file as the study names it.
+    pub file: Arc<str>,
+    /// Its format.
+    pub format: Format,
+    /// What separates its values; none in JSON.
+    pub delimiter: Option<char>,
+    /// Whether it is UTF-16 instead of UTF-8.
+    pub utf16: bool,
+    /// Its rows.
+    pub rows: usize,
+    /// Values of a `.tsv` that begin and end with a quotation mark, which there
+    /// is part of the text.
+    pub quoted: usize,
 }
 
 impl Table {
@@ -86,8 +117,8 @@ impl Table {
     /// names as given.
     ///
     /// Problems are collected over all files before the first one is reported.
-    /// A byte-order mark and CRLF line ends are accepted; blank lines are
-    /// skipped.
+    /// UTF-8 and UTF-16 are read, with or without a byte-order mark, and LF,
+    /// CRLF and lone CR as line ends, mixed or not; blank lines are skipped.
     pub fn read<S: AsRef<str>>(root: &Path, files: &[S]) -> Result<Self, DataError> {
         let mut problems = Problems::default();
         let mut table = Self::default();
@@ -97,8 +128,9 @@ impl Table {
         for file in files.iter().map(AsRef::as_ref) {
             let Some(format) = Format::of(file) else {
                 problems.push(
-                    Problem::new(file, "the extension tells no known format")
-                        .mend("use .jsonl, .csv or .tsv"),
+                    Problem::new(file, "the extension tells no known format").mend(
+                        "use .jsonl, .json, .csv or .tsv (Excel's \"Unicode text\" is a .tsv)",
+                    ),
                 );
                 continue;
             };
@@ -130,17 +162,49 @@ impl Table {
     ) {
         let before = self.rows.len();
         let found = problems.len();
-        let name: Arc<str> = file.into();
-        let read = match format {
-            Format::JsonLines => jsonl::read(&name, reader, &mut self.rows, problems),
-            Format::Csv => delimited::read(&name, b',', reader, &mut self.rows, problems),
-            Format::Tsv => delimited::read(&name, b'\t', reader, &mut self.rows, problems),
-        };
-        if let Err(error) = read {
-            problems.push(unreadable(file, &error));
-        } else if self.rows.len() == before && problems.len() == found {
-            problems.push(Problem::new(file, "the file holds no rows"));
+        match self.read_as(file, format, reader, problems) {
+            Err(error) => problems.push(unreadable(file, &error)),
+            Ok(()) if self.rows.len() == before && problems.len() == found => {
+                problems.push(Problem::new(file, "the file holds no rows"));
+            }
+            Ok(()) => {}
         }
+    }
+
+    fn read_as(
+        &mut self,
+        file: &str,
+        format: Format,
+        reader: impl BufRead,
+        problems: &mut Problems,
+    ) -> io::Result<()> {
+        let before = self.rows.len();
+        let name: Arc<str> = file.into();
+        let (reader, utf16) = encoding::decoded(reader)?;
+        let mut written = Written {
+            file: Arc::clone(&name),
+            format,
+            delimiter: None,
+            utf16,
+            rows: 0,
+            quoted: 0,
+        };
+        if format == Format::JsonLines {
+            jsonl::read(&name, reader, &mut self.rows, problems)?;
+        } else {
+            let (dialect, reader) = Dialect::of(file, format, reader)?;
+            match dialect {
+                Ok(dialect) => {
+                    let seen = delimited::read(&name, dialect, reader, &mut self.rows, problems)?;
+                    written.delimiter = Some(char::from(dialect.delimiter));
+                    written.quoted = seen.quoted;
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        written.rows = self.rows.len() - before;
+        self.files.push(written);
+        Ok(())
     }
 
     /// The columns that occur in any row.

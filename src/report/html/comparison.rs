@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::charts::{Row as PlotRow, dot_plot};
 use super::scrolling;
 use crate::report::compare::{Comparison, Spread};
-use crate::report::{Named, grouped, worst};
+use crate::report::{Named, grouped};
 use shiftproof_search::event::Contestant;
 
 pub(super) fn section(comparison: &Comparison, runs: &[Named]) -> Markup {
@@ -89,7 +89,7 @@ fn plot(runs: &[Named]) -> Markup {
         .iter()
         .filter_map(|run| {
             let mark = |contestant| {
-                let group = worst(run.summary.audited(contestant)?)?;
+                let group = run.summary.worst_of(contestant)?;
                 Some([group.value?, group.low?, group.high?])
             };
             let started = run.summary.started.as_ref()?;

@@ -29,7 +29,7 @@ pub(super) fn folded(run: &Named, index: usize) -> Markup {
         details.run id=(format!("run-{}", index + 1)) {
             summary {
                 h2 { (run.name) }
-                " " span.dim { (capital(run.summary.verdict().sentence)) "." }
+                " " span.dim { (capital(&run.summary.verdict().sentence)) "." }
             }
             (subtitle(&run.summary))
             (sections(&run.summary))
@@ -76,14 +76,15 @@ fn verdict(summary: &Summary) -> Markup {
         Tone::WithinChance => ("t-within", "△"),
         Tone::NotBetter => ("t-not", "="),
         Tone::Worse => ("t-worse", "▼"),
+        Tone::Unverified => ("t-open", "?"),
         Tone::Open => ("t-open", "…"),
     };
     html! {
         section class=(format!("verdict {class}")) {
-            p.lead { span.mark aria-hidden="true" { (mark) } " " (capital(verdict.sentence)) "." }
+            p.lead { span.mark aria-hidden="true" { (mark) } " " (capital(&verdict.sentence)) "." }
             @if let Some(worst) = &summary.worst {
                 p {
-                    "Selected − seed: " strong { (difference(worst)) } " points on the worst target group. "
+                    "Selected − seed: " strong { (difference(worst)) } " points on the " (summary.worst_name()) " group. "
                     "The bracket is a 95% interval on sealed examples that no choice was made on."
                 }
             }
@@ -101,17 +102,21 @@ fn verdict(summary: &Summary) -> Markup {
             @if summary.ending == Some(Ending::BudgetExhausted) {
                 p { "The budget ran out before the plan was done; this is the best so far." }
             }
+            @for note in &summary.notes {
+                p { strong { "Note: " } (note) }
+            }
         }
     }
 }
 
 fn figures(summary: &Summary) -> Markup {
-    let of = |contestant| worst(summary.audited(contestant)?);
+    let of = |contestant| summary.worst_of(contestant);
+    let name = capital(summary.worst_name());
     html! {
         dl.figures {
             @if let (Some(seed), Some(selected)) = (of(Contestant::Seed), of(Contestant::Selected)) {
-                div { dt { "Worst target, seed" } dd { (points(seed)) small { (interval(seed)) " · " (seed.group) } } }
-                div { dt { "Worst target, selected" } dd { (points(selected)) small { (interval(selected)) " · " (selected.group) } } }
+                div { dt { (name) ", seed" } dd { (points(seed)) small { (interval(seed)) " · " (seed.group) } } }
+                div { dt { (name) ", selected" } dd { (points(selected)) small { (interval(selected)) " · " (selected.group) } } }
             }
             @if let Some(spent) = &summary.spent {
                 div { dt { "Calls" } dd { (grouped(spent.calls)) small { (grouped(spent.tokens())) " tokens" } } }
@@ -165,7 +170,7 @@ fn scores(summary: &Summary) -> Markup {
         return html! {
             section {
                 h2 { "Groups" }
-                p { "No audit yet, or the study has no audit examples, or no budget was left for it." }
+                p { (capital(&summary.verdict().sentence)) "." }
             }
         };
     };
@@ -190,7 +195,7 @@ fn scores(summary: &Summary) -> Markup {
         })
         .collect();
     rows.push(Row {
-        label: "worst target",
+        label: summary.worst_name(),
         note: "each prompt's own".into(),
         marks: contestants
             .iter()
@@ -205,9 +210,6 @@ fn scores(summary: &Summary) -> Markup {
                 figcaption { "Score with 95% interval, in points, on the sealed audit." }
             }
             (scrolling("Scores per group", &score_table(summary, seed, selected, ensemble)))
-            @for note in &summary.notes {
-                p { strong { "Note: " } (note) }
-            }
         }
     }
 }
@@ -255,7 +257,7 @@ fn score_table(
                     }
                 }
                 tr.sum {
-                    th.l scope="row" { "worst target" }
+                    th.l scope="row" { (summary.worst_name()) }
                     td {}
                     (cell(worst(seed)))
                     (cell(worst(selected)))

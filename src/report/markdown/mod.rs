@@ -74,7 +74,7 @@ fn write_run(out: &mut String, run: &Named, heading: &str) {
         return;
     };
     let _ = writeln!(out, "{heading} shiftproof: {}\n", code(&run.name));
-    let verdict = capital(summary.verdict().sentence);
+    let verdict = inline(&capital(&summary.verdict().sentence));
     let _ = write!(out, "**{verdict}.**");
     if let Some(line) = worst_line(summary) {
         let _ = write!(out, " {line}");
@@ -97,17 +97,21 @@ fn write_run(out: &mut String, run: &Named, heading: &str) {
         code(&machine(&started.task_model))
     );
     write_scores(out, summary);
+    for note in &summary.notes {
+        let _ = writeln!(out, "\n> **Note:** {}", inline(note));
+    }
     write_prompt(out, summary);
     write_details(out, summary);
 }
 
 /// The worst target group in numbers.
 fn worst_line(summary: &Summary) -> Option<String> {
-    let of = |contestant| worst(summary.audited(contestant)?);
+    let of = |contestant| summary.worst_of(contestant);
     let (seed, selected) = (of(Contestant::Seed)?, of(Contestant::Selected)?);
     let row = summary.worst.as_ref()?;
+    let group = capital(summary.worst_name());
     Some(format!(
-        "Worst target group: {} for the seed prompt, {} for the selected one; difference {} points.",
+        "{group} group: {} for the seed prompt, {} for the selected one; difference {} points.",
         score(seed),
         score(selected),
         difference(row)
@@ -154,7 +158,7 @@ fn write_scores(out: &mut String, summary: &Summary) {
     }
     let least = |groups: &[GroupScore]| worst(groups).map_or_else(|| "–".into(), score);
     let mut last = vec![
-        "**worst target**".to_owned(),
+        format!("**{}**", summary.worst_name()),
         String::new(),
         String::new(),
         least(seed),
@@ -179,9 +183,6 @@ fn write_scores(out: &mut String, summary: &Summary) {
     out.push_str(
         "\nPoints of a hundred; brackets are 95% intervals on sealed examples that no choice was made on.\n",
     );
-    for note in &summary.notes {
-        let _ = writeln!(out, "\n> **Note:** {}", inline(note));
-    }
 }
 
 fn write_prompt(out: &mut String, summary: &Summary) {

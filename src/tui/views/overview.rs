@@ -333,13 +333,18 @@ fn leader_lines(state: &State, ui: &Ui, width: usize) -> Vec<Line<'static>> {
     if let Some(difference) = &state.summary.worst {
         lines.push(Line::styled(
             format!(
-                " worst target, selected − seed: {:+.1} [{:+.0}, {:+.0}]",
+                " {}, selected − seed: {:+.1} [{:+.0}, {:+.0}]",
+                state.summary.worst_name(),
                 difference.value * 100.0,
                 difference.low * 100.0,
                 difference.high * 100.0
             ),
             theme.notable(),
         ));
+    }
+    if state.summary.ending.is_some() && !state.summary.unverified.is_empty() {
+        let text = format!(" verdict: {}", state.summary.verdict().sentence);
+        lines.push(Line::styled(cut(&text, width), theme.notable()));
     }
     lines
 }

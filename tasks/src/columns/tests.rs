@@ -139,9 +139,10 @@ fn a_wrong_study_is_told_once() {
          did you mean \"positive\"? labels: \"positive\", \"negative\"",
     );
     check(
-        |columns| columns.group = None,
+        |columns| columns.label = String::new(),
         ROWS,
-        "data.group: no column names the group; set data.group, or data.bands to cut groups from a number",
+        "data.label: no column names the label; set data.label: source groups need labels; \
+         only rows of target groups may lack them, or the column",
     );
     check(
         |columns| columns.fields = vec!["label".into()],
@@ -166,8 +167,7 @@ fn every_bad_row_is_told() {
          a,books,negative,x\n\
          d,books,Positive,x\n\
          ,books,negative,x\n",
-        "5 problems:\n  \
-         r.csv:3: \"label\" is empty; fill in the label, or drop such rows with \"\" = \"\" in data.label_map\n  \
+        "4 problems:\n  \
          r.csv:4: \"domain\" is empty\n  \
          r.csv:5: id \"a\" is already used at r.csv:2; make ids unique, or leave data.id out\n  \
          r.csv:6: \"Positive\" is no label; map it in data.label_map (to \"\" to drop such rows); \
@@ -218,4 +218,67 @@ fn other_forms_read_their_own_labels() {
     );
     let form = AnswerForm::Ranking { candidates: vec![] };
     assert_eq!(label(form).unwrap(), Label::Relevant(vec!["4.5".into()]));
+}
+
+#[test]
+fn rows_without_a_label_are_inputs() {
+    let mut columns = columns();
+    columns.label_map = [("1".into(), "positive".into())].into();
+    let csv = "domain,label,text\n\
+               x,positive,a\nx,,b\ny, ,c\ny,NaN,d\ny,None,e\ny,1.0,f\ny,1,g\n";
+    let loaded = load(&columns, csv).unwrap();
+    let unlabelled: Vec<&str> = loaded.unlabelled.iter().map(|i| i.id.as_str()).collect();
+    assert_eq!(unlabelled, ["r.csv:3", "r.csv:4", "r.csv:5", "r.csv:6"]);
+    assert_eq!(loaded.unlabelled[0].fields["text"], "b");
+    // What programs make of whole numbers is the number.
+    assert_eq!(loaded.examples.len(), 3);
+    // JSON rows may leave the key out, hold null, or lack it in a whole file.
+    let json = "{\"domain\": \"x\", \"label\": \"positive\", \"text\": \"a\"}\n\
+                {\"domain\": \"x\", \"label\": null, \"text\": \"b\"}\n\
+                {\"domain\": \"x\", \"text\": \"c\"}\n\
+                {\"domain\": \"x\", \"label\": NaN, \"text\": \"d\"}\n";
+    let mut table = Table::parse("r.jsonl", Format::JsonLines, json.as_bytes()).unwrap();
+    let other = Table::parse("t.csv", Format::Csv, &b"domain,text\nz,e\n"[..]).unwrap();
+    table.rows.extend(other.rows);
+    let form = AnswerForm::choice(["positive", "negative"]);
+    let loaded = columns.examples(&table, &form).unwrap();
+    assert_eq!((loaded.examples.len(), loaded.unlabelled.len()), (1, 4));
+    assert_eq!(loaded.unlabelled[3].group, "z");
+    // A label spelt so in another case is a slip, not nothing.
+    let form = AnswerForm::choice(["positive", "none"]);
+    let error = columns.examples(
+        &Table::parse("r.csv", Format::Csv, &b"domain,label,text\nx,None,a\n"[..]).unwrap(),
+        &form,
+    );
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("did you mean \"none\"?"), "{error}");
+}
+
+#[test]
+fn without_a_group_column_all_rows_are_one_group() {
+    check(
+        |columns| columns.group = None,
+        "label,text\npositive,a\nnegative,b\n",
+        "r.csv:2 all positive\nr.csv:3 all negative",
+    );
+}
+
+#[test]
+fn labels_may_be_numbers_and_truth_values() {
+    let json = "{\"label\": 1, \"text\": \"a\"}\n{\"label\": true, \"text\": \"b\"}\n";
+    let table = Table::parse("r.jsonl", Format::JsonLines, json.as_bytes()).unwrap();
+    let columns = Columns {
+        label: "label".into(),
+        fields: vec!["text".into()],
+        ..Columns::default()
+    };
+    let loaded = columns
+        .examples(&table, &AnswerForm::choice(["1", "true"]))
+        .unwrap();
+    let labels: Vec<String> = loaded
+        .examples
+        .iter()
+        .map(|e| e.label.to_answer())
+        .collect();
+    assert_eq!(labels, ["1", "true"]);
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Severity::{Error, Info, Warning};
 use super::finding::Findings;
-use super::{Lint, key};
+use super::{Lint, key, pair};
 use crate::{Data, Input, Task};
 
 /// Below this many examples a share is known to no better than ±18 points.
@@ -45,11 +45,12 @@ impl Lint<'_> {
         ];
         let severity = if self.allow_leakage { Warning } else { Error };
         for (role, inputs) in roles {
-            let within = |texts: &BTreeSet<String>| -> Vec<String> {
-                let shared = inputs
-                    .iter()
-                    .filter(|input| key(self.task, input).is_some_and(|key| texts.contains(&key)));
-                shared.map(|input| input.id.clone()).collect()
+            let within = |texts: &BTreeMap<String, &Input>| -> Vec<String> {
+                let shared = inputs.iter().filter_map(|input| {
+                    let other = texts.get(&key(self.task, input)?)?;
+                    Some(pair(input, other))
+                });
+                shared.collect()
             };
             if role != "audit" {
                 found.add(severity, "leak", within(&sealed), |n| {
@@ -75,11 +76,12 @@ impl Lint<'_> {
                     format!("texts of validation that proposers see in train: {n}")
                 });
             }
-            let mut seen = BTreeSet::new();
-            let again = inputs
-                .iter()
-                .filter(|input| key(self.task, input).is_some_and(|key| !seen.insert(key)));
-            let again: Vec<_> = again.map(|input| input.id.clone()).collect();
+            let mut seen: BTreeMap<String, &Input> = BTreeMap::new();
+            let again = inputs.iter().filter_map(|input| {
+                let earlier = *seen.entry(key(self.task, input)?).or_insert(input);
+                (!std::ptr::eq(earlier, *input)).then(|| pair(input, earlier))
+            });
+            let again: Vec<_> = again.collect();
             found.add(Warning, "duplicate-text", again, |n| {
                 format!(
                     "texts of {role} that repeat an earlier one, though intervals take them as independent: {n}"
@@ -93,6 +95,7 @@ impl Lint<'_> {
 /// returns how many examples went. Roles are not filled up again.
 pub fn drop_leaks(task: &dyn Task, data: &mut Data) -> usize {
     let sealed = texts(task, data.audit.inputs());
+    let sealed: BTreeSet<String> = sealed.into_keys().collect();
     let keep = |input: &Input| key(task, input).is_none_or(|key| !sealed.contains(&key));
     let size = |data: &Data| {
         data.source.train.len()
@@ -133,6 +136,16 @@ pub(super) fn small_groups(data: &Data, found: &mut Findings) {
     count("audit", &mut data.audit.inputs());
 }
 
-fn texts<'a>(task: &dyn Task, inputs: impl Iterator<Item = &'a Input>) -> BTreeSet<String> {
-    inputs.filter_map(|input| key(task, input)).collect()
+/// The first input of each text.
+fn texts<'a>(
+    task: &dyn Task,
+    inputs: impl Iterator<Item = &'a Input>,
+) -> BTreeMap<String, &'a Input> {
+    let mut texts = BTreeMap::new();
+    for input in inputs {
+        if let Some(key) = key(task, input) {
+            texts.entry(key).or_insert(input);
+        }
+    }
+    texts
 }

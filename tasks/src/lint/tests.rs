@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Classify, ClassifySpec, LabelledTarget, Metric};
+use crate::{Classify, ClassifySpec, Draw, LabelledTarget, Metric};
 
 fn task() -> Classify {
     let spec = ClassifySpec {
@@ -21,12 +21,13 @@ fn groups() -> GroupsSpec {
     GroupsSpec {
         source: vec!["books".into()],
         target: vec!["films".into(), "toys".into()],
-        train: 10,
-        validation: 30,
-        unlabelled: 20,
-        labelled: 4,
-        audit: 10,
-        balance: false,
+        train: Some(10),
+        validation: Some(30),
+        unlabelled: Some(20),
+        labelled: Some(4),
+        audit: Some(10),
+        balance: Some(false),
+        ..GroupsSpec::default()
     }
 }
 
@@ -50,6 +51,7 @@ fn lint(examples: &[Example], data: Option<&Data>, allow_leakage: bool) -> Vec<F
         task: &task,
         groups: &groups,
         examples,
+        unlabelled: &[],
         data,
         allow_leakage,
     }
@@ -74,12 +76,12 @@ fn clean_data_has_only_facts() {
     ]
     .concat();
     let groups = GroupsSpec {
-        audit: 30,
-        train: 0,
-        unlabelled: 0,
+        audit: Some(30),
+        train: Some(0),
+        unlabelled: Some(0),
         ..groups()
     };
-    let data = groups.split(&examples, 1).unwrap().data;
+    let data = groups.split(&examples, &[], 1, Draw::Blind).unwrap().data;
     assert_eq!(
         codes(&lint(&examples, Some(&data), false)),
         ["prevalence"; 3]
@@ -112,7 +114,7 @@ fn dirty_data_is_told() {
         toy.input.cluster = Some("u1".into());
     }
     let mut leaking = groups()
-        .split(&[&books[..], &films, &toys].concat(), 1)
+        .split(&[&books[..], &films, &toys].concat(), &[], 1, Draw::Blind)
         .unwrap()
         .data;
     leaking.source.train[0].input = leaking.source.validation[0].input.clone();
@@ -142,7 +144,7 @@ fn leaks_are_refused_allowed_or_dropped() {
         clean("toys", 60, 3),
     ]
     .concat();
-    let mut data = groups().split(&examples, 1).unwrap().data;
+    let mut data = groups().split(&examples, &[], 1, Draw::Blind).unwrap().data;
     let mut sealed = data.audit.inputs().cloned();
     // Case and punctuation hide no leak.
     let text = sealed.next().unwrap().field("text").to_uppercase() + "!";
@@ -174,4 +176,103 @@ fn leaks_are_refused_allowed_or_dropped() {
         (9, 0)
     );
     assert_eq!(drop_leaks(&task(), &mut data), 0);
+}
+
+#[test]
+fn names_that_are_nearly_one_and_fields_that_are_the_label_are_told() {
+    let mut examples = [
+        clean("books", 30, 2),
+        clean("films", 30, 2),
+        clean("toys", 30, 2),
+        clean("Toys ", 9, 2),
+    ]
+    .concat();
+    for example in &mut examples {
+        let code = if example.label.to_answer() == "positive" {
+            "P1"
+        } else {
+            "N0"
+        };
+        let fields = &mut example.input.fields;
+        fields.insert("code".into(), code.into());
+        fields.insert("echo".into(), example.label.to_answer().to_uppercase());
+    }
+    let findings = lint(&examples, None, false);
+    let of = |code: &str| -> Vec<&str> {
+        let found = findings.iter().filter(|finding| finding.code == code);
+        found.map(|finding| finding.message.as_str()).collect()
+    };
+    assert_eq!(
+        of("near-equal-groups"),
+        [
+            "groups whose names differ only in case, spaces or punctuation: \"Toys \" (9), \
+          \"toys\" (30); give them one name in the data if they are one group"
+        ]
+    );
+    let fields = of("label-in-field");
+    assert_eq!(fields.len(), 2, "{fields:?}");
+    assert!(
+        fields[0].contains("\"code\" tells the label (in 90 of 90"),
+        "{fields:?}"
+    );
+}
+
+#[test]
+fn leaks_are_named_in_pairs() {
+    let examples = [
+        clean("books", 60, 3),
+        clean("films", 60, 3),
+        clean("toys", 60, 3),
+    ]
+    .concat();
+    let mut data = groups().split(&examples, &[], 1, Draw::Blind).unwrap().data;
+    let sealed = data.audit.inputs().next().unwrap().clone();
+    let text = sealed.field("text").to_owned();
+    data.target.inputs[0].fields.insert("text".into(), text);
+    let expect = format!("{} = {}", data.target.inputs[0].id, sealed.id);
+    let findings = lint(&examples, Some(&data), false);
+    let leak = findings
+        .iter()
+        .find(|finding| finding.code == "leak")
+        .unwrap();
+    assert_eq!(leak.places, [expect]);
+}
+
+#[test]
+fn rows_without_a_label_are_counted() {
+    let examples = [clean("books", 60, 2), clean("films", 60, 2)].concat();
+    let blank = |group: &str, n| {
+        clean(group, n, 2).into_iter().map(|mut example| {
+            example.input.id.insert(0, 'b');
+            example.input
+        })
+    };
+    let unlabelled: Vec<Input> = blank("books", 5)
+        .chain(blank("films", 6))
+        .chain(blank("toys", 7))
+        .collect();
+    let (task, groups) = (task(), groups());
+    let findings = Lint {
+        task: &task,
+        groups: &groups,
+        examples: &examples,
+        unlabelled: &unlabelled,
+        data: None,
+        allow_leakage: false,
+    }
+    .run();
+    let rows: Vec<String> = findings
+        .iter()
+        .filter(|finding| finding.code != "prevalence" && finding.code != "label-sorted")
+        .map(Finding::to_string)
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            "warning[unlabelled-rows]: the source group \"books\" has 5 rows without a label \
+             beside 60 with one: they are left aside",
+            "info[unlabelled-rows]: the target group \"films\" has 6 rows without a label \
+             beside 60 with one: they serve without one",
+        ]
+    );
 }

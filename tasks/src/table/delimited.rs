@@ -1,196 +1,193 @@
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
 use std::sync::Arc;
 
 use csv::{ByteRecord, ReaderBuilder};
 
+use super::clean::{Clean, END, Fault};
+use super::dialect::Dialect;
 use super::{MAX_RECORD, Row};
 use crate::problem::{Place, Problem, Problems};
 use crate::suggest;
 
+/// What a file holds beside its rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// Values that begin and end with a quotation mark that is text.
+    pub quoted: usize,
+}
+
 pub(super) fn read(
     file: &Arc<str>,
-    delimiter: u8,
+    dialect: Dialect,
     reader: impl BufRead,
     rows: &mut Vec<Row>,
     problems: &mut Problems,
-) -> io::Result<()> {
-    let mut reader = ReaderBuilder::new()
-        .delimiter(delimiter)
+) -> io::Result<Seen> {
+    let mut records = ReaderBuilder::new()
+        .delimiter(dialect.delimiter)
+        .quoting(dialect.quoting)
         .has_headers(false)
         // Ragged rows are reported, all of them, not stopped at.
         .flexible(true)
-        .from_reader(Newlines::new(reader)?);
+        .from_reader(Clean::new(reader, dialect)?);
+    let mut file = File {
+        name: file,
+        dialect,
+        header: None,
+        rows,
+        found: Vec::new(),
+        seen: Seen::default(),
+    };
     let mut record = ByteRecord::new();
-    let mut header: Option<Vec<String>> = None;
-    while reader.read_byte_record(&mut record)? {
-        // The record's own position would be that of blank lines before it.
-        let line_ends = record
-            .as_slice()
-            .split(|byte| *byte == b'\n')
-            .skip(1)
-            .count() as u64;
-        let end = reader.position().line().saturating_sub(1);
-        let start = end.saturating_sub(line_ends);
-        if record.len() == 1 && record.get(0) == Some(&END[..1]) {
+    while records.read_byte_record(&mut record)? {
+        let end = records.position().line().saturating_sub(1);
+        if !file.take(&record, end) {
             break;
+        }
+    }
+    let faults = records.into_inner().faults();
+    let first = faults.first().map(|fault| fault.opened);
+    for fault in &faults {
+        problems.push(file.fault(*fault));
+    }
+    // What follows the first of them may be no more than its consequence.
+    for (line, problem) in file.found {
+        if first.is_none_or(|first| line < first) {
+            problems.push(problem);
+        }
+    }
+    Ok(file.seen)
+}
+
+/// A file being read.
+struct File<'a> {
+    name: &'a Arc<str>,
+    dialect: Dialect,
+    header: Option<Vec<String>>,
+    rows: &'a mut Vec<Row>,
+    /// What is wrong, by line.
+    found: Vec<(u64, Problem)>,
+    seen: Seen,
+}
+
+impl File<'_> {
+    fn place(&self, line: u64) -> Place {
+        Place {
+            file: self.name.to_string(),
+            line,
+        }
+    }
+
+    fn wrong(&mut self, line: u64, what: impl Into<String>, mend: impl Into<String>) {
+        let problem = Problem::new(self.place(line), what).mend(mend);
+        self.found.push((line, problem));
+    }
+
+    fn fault(&self, fault: Fault) -> Problem {
+        let what = if fault.closed > fault.opened {
+            format!(
+                "text follows the quotation mark that closes a value on line {}",
+                fault.closed
+            )
+        } else {
+            "text follows the quotation mark that closes a value".to_owned()
+        };
+        Problem::new(self.place(fault.opened), what)
+            .mend("quote the whole value, and double quotation marks within it")
+    }
+
+    /// Takes a record that ends on line `end`; `false`: no more can be read.
+    fn take(&mut self, record: &ByteRecord, end: u64) -> bool {
+        // The record's own position would be that of blank lines before it.
+        let line_ends = record.as_slice().iter().filter(|byte| **byte == b'\n');
+        let start = end.saturating_sub(line_ends.count() as u64);
+        if record.len() == 1 && record.get(0) == Some(&END[..1]) {
+            return false;
         }
         // Within an open quote even the end is text.
-        let is_open = record
-            .iter()
-            .next_back()
-            .is_some_and(|value| value.ends_with(END));
-        let start = start + u64::from(is_open);
-        let place = Place {
-            file: file.to_string(),
-            line: start,
-        };
-        if is_open {
-            problems.push(
-                Problem::new(place, "a quote is opened in this row and never closed")
-                    .mend("close it, or double it where it is part of the text"),
+        let last = record.iter().next_back();
+        if last.is_some_and(|value| value.ends_with(END)) {
+            self.wrong(
+                start + 1,
+                "a quote is opened in this row and never closed",
+                "close it, or double it where it is part of the text",
             );
-            break;
+            return false;
         }
         if record.as_slice().len() > MAX_RECORD {
-            problems.push(
-                Problem::new(
-                    place,
-                    format!("the row is longer than {} MiB", MAX_RECORD >> 20),
-                )
-                .mend("close the quote that opens in it"),
+            self.wrong(
+                start,
+                format!("the row is longer than {} MiB", MAX_RECORD >> 20),
+                "close the quote that opens in it",
             );
-            continue;
+            return true;
         }
-        let Some(values) = texts(&record, &place, problems) else {
-            // Without a header no row can be read.
-            if header.is_none() {
-                break;
+        let values = match texts(record) {
+            Ok(values) => values,
+            Err(what) => {
+                self.wrong(
+                    start,
+                    what,
+                    "convert the file to UTF-8 (in Excel: save as \"CSV UTF-8\")",
+                );
+                // Without a header no row can be read.
+                return self.header.is_some();
             }
-            continue;
         };
-        let Some(names) = &header else {
-            if !check_header(&values, &place, problems) {
-                break;
-            }
-            header = Some(values);
-            continue;
+        let Some(names) = &self.header else {
+            return self.head(values, start);
         };
         if values.len() != names.len() {
             let what = format!("{} values for {} columns", values.len(), names.len());
             let mend = if end > start {
                 format!("is a quote opened on line {start} and closed only on line {end}?")
-            } else {
+            } else if self.dialect.quoting {
                 "quote values that contain the separator".to_owned()
+            } else {
+                "no value of a .tsv can hold a tab or a line end; a .csv quotes such values"
+                    .to_owned()
             };
-            problems.push(Problem::new(place, what).mend(mend));
-            continue;
+            self.wrong(start, what, mend);
+            return true;
+        }
+        if !self.dialect.quoting {
+            let quoted =
+                |value: &&String| value.len() > 1 && value.starts_with('"') && value.ends_with('"');
+            self.seen.quoted += values.iter().filter(quoted).count();
         }
         let values = names.iter().cloned().zip(values).collect();
-        rows.push(Row::new(Arc::clone(file), start, values));
+        self.rows
+            .push(Row::new(Arc::clone(self.name), start, values));
+        true
     }
-    Ok(())
-}
 
-fn texts(record: &ByteRecord, place: &Place, problems: &mut Problems) -> Option<Vec<String>> {
-    let mut texts = Vec::with_capacity(record.len());
-    for (value, number) in record.iter().zip(1..) {
-        match std::str::from_utf8(value) {
-            Ok(text) => texts.push(text.to_owned()),
-            Err(error) => {
-                let what = format!(
-                    "not UTF-8 at byte {} of value {number}",
-                    error.valid_up_to()
-                );
-                problems.push(Problem::new(place, what).mend("convert the file to UTF-8"));
-                return None;
-            }
+    fn head(&mut self, names: Vec<String>, line: u64) -> bool {
+        let twice: Vec<_> = names
+            .iter()
+            .enumerate()
+            .filter(|(index, name)| names[..*index].contains(name))
+            .map(|(_, name)| name.as_str())
+            .collect();
+        if !twice.is_empty() {
+            let what = format!(
+                "the header names {} twice",
+                suggest::list(twice.iter().copied())
+            );
+            self.wrong(line, what, "rename one of the columns");
+            return false;
         }
-    }
-    Some(texts)
-}
-
-fn check_header(names: &[String], place: &Place, problems: &mut Problems) -> bool {
-    let twice: Vec<_> = names
-        .iter()
-        .enumerate()
-        .filter(|(index, name)| names[..*index].contains(name))
-        .map(|(_, name)| name.as_str())
-        .collect();
-    if !twice.is_empty() {
-        let what = format!(
-            "the header names {} twice",
-            suggest::list(twice.iter().copied())
-        );
-        problems.push(Problem::new(place, what).mend("rename one of the columns"));
-    }
-    twice.is_empty()
-}
-
-/// A last line of our own. A reader that does not see it as a row of its own is
-/// still inside a quote, which it would not tell.
-const END: &[u8] = b"\0\n";
-
-/// Drops a byte-order mark, turns CRLF into LF, ends the last line, so that
-/// lines are counted alike for every file, and adds [`END`].
-struct Newlines<R> {
-    inner: R,
-    /// A return that may turn out to belong to a line end.
-    held_return: bool,
-    last: u8,
-    /// What is still to come after the file's own bytes.
-    ending: &'static [u8],
-}
-
-impl<R: BufRead> Newlines<R> {
-    fn new(mut inner: R) -> io::Result<Self> {
-        const MARK: &[u8] = b"\xef\xbb\xbf";
-        if inner.fill_buf()?.starts_with(MARK) {
-            inner.consume(MARK.len());
-        }
-        Ok(Self {
-            inner,
-            held_return: false,
-            last: b'\n',
-            ending: END,
-        })
-    }
-
-    /// The next byte to hand on.
-    fn next(&mut self) -> io::Result<Option<u8>> {
-        loop {
-            let next = self.inner.fill_buf()?.first().copied();
-            if self.held_return && next != Some(b'\n') {
-                self.held_return = false;
-                return Ok(Some(b'\r'));
-            }
-            match next {
-                None if self.last != b'\n' && self.ending == END => return Ok(Some(b'\n')),
-                None => {
-                    let next = self.ending.split_first();
-                    self.ending = next.map_or(&[], |(_, rest)| rest);
-                    return Ok(next.map(|(byte, _)| *byte));
-                }
-                Some(byte) => {
-                    self.inner.consume(1);
-                    self.held_return = byte == b'\r';
-                    if !self.held_return {
-                        return Ok(Some(byte));
-                    }
-                }
-            }
-        }
+        self.header = Some(names);
+        true
     }
 }
 
-impl<R: BufRead> Read for Newlines<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        for (written, slot) in out.iter_mut().enumerate() {
-            let Some(byte) = self.next()? else {
-                return Ok(written);
-            };
-            self.last = byte;
-            *slot = byte;
-        }
-        Ok(out.len())
-    }
+fn texts(record: &ByteRecord) -> Result<Vec<String>, String> {
+    let text = |(value, number): (&[u8], usize)| match std::str::from_utf8(value) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(error) => Err(format!(
+            "not UTF-8 at byte {} of value {number}",
+            error.valid_up_to()
+        )),
+    };
+    record.iter().zip(1..).map(text).collect()
 }

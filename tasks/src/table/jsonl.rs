@@ -15,9 +15,13 @@ pub(super) fn read(
     rows: &mut Vec<Row>,
     problems: &mut Problems,
 ) -> io::Result<()> {
+    if begins_array(reader.fill_buf()?) {
+        return read_array(file, reader, rows, problems);
+    }
     let mut bytes = Vec::new();
     let mut offset = 0_u64;
-    for line in 1.. {
+    let mut line = 0;
+    loop {
         bytes.clear();
         // One byte more than allowed tells a full line from a cut one.
         let taken = reader
@@ -27,7 +31,8 @@ pub(super) fn read(
         if taken == 0 {
             break;
         }
-        let place = Place {
+        line += 1;
+        let place = |line| Place {
             file: file.to_string(),
             line,
         };
@@ -39,7 +44,7 @@ pub(super) fn read(
             }
             problems.push(
                 Problem::new(
-                    place,
+                    place(line),
                     format!("the line is longer than {} MiB", MAX_RECORD >> 20),
                 )
                 .mend("write one JSON object per line"),
@@ -51,7 +56,7 @@ pub(super) fn read(
             Err(error) => {
                 let at = start + error.valid_up_to() as u64;
                 problems.push(
-                    Problem::new(place, format!("not UTF-8 at byte {at} of the file"))
+                    Problem::new(place(line), format!("not UTF-8 at byte {at} of the file"))
                         .mend("convert the file to UTF-8"),
                 );
                 continue;
@@ -62,22 +67,165 @@ pub(super) fn read(
         } else {
             text
         };
-        if text.trim().is_empty() {
-            continue;
-        }
-        match serde_json::from_str::<Record>(text) {
-            Ok(Record { values, nested }) => {
-                rows.push(Row {
-                    values,
-                    file: Arc::clone(file),
-                    line,
-                    nested,
-                });
+        // A lone return ends a line too; within a JSON text it can be nothing else.
+        for (nth, text) in text.trim_end().split('\r').enumerate() {
+            line += u64::from(nth > 0);
+            if text.trim().is_empty() {
+                continue;
             }
-            Err(error) => problems.push(malformed(place, text, &error)),
+            match record(text) {
+                Ok(found) => rows.push(found.row(file, line)),
+                Err(error) => problems.push(malformed(place(line), text, &error)),
+            }
         }
     }
     Ok(())
+}
+
+/// Whether a file's first character that says something opens an array.
+fn begins_array(start: &[u8]) -> bool {
+    let start = start.strip_prefix(super::MARK).unwrap_or(start);
+    let first = start.iter().find(|byte| !byte.is_ascii_whitespace());
+    first == Some(&b'[')
+}
+
+/// A file that is one JSON array of objects.
+fn read_array(
+    file: &Arc<str>,
+    mut reader: impl BufRead,
+    rows: &mut Vec<Row>,
+    problems: &mut Problems,
+) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes)?;
+    let line_of = |at: usize| bytes[..at].iter().filter(|byte| **byte == b'\n').count() as u64;
+    let place = |lines_before: u64| Place {
+        file: file.to_string(),
+        line: lines_before + 1,
+    };
+    let text = match std::str::from_utf8(&bytes) {
+        Ok(text) => text.trim_start_matches('\u{feff}'),
+        Err(error) => {
+            let at = error.valid_up_to();
+            problems.push(
+                Problem::new(
+                    place(line_of(at)),
+                    format!("not UTF-8 at byte {at} of the file"),
+                )
+                .mend("convert the file to UTF-8"),
+            );
+            return Ok(());
+        }
+    };
+    let plain = python(text);
+    let mut rest = plain.trim_start().strip_prefix('[').unwrap_or_default();
+    let mut line = (plain[..plain.len() - rest.len()].matches('\n').count()) as u64;
+    let mut first = true;
+    loop {
+        let ahead = rest.trim_start_matches([' ', '\t', '\r', '\n']);
+        line += rest[..rest.len() - ahead.len()].matches('\n').count() as u64;
+        let (what, mend) = match ahead.chars().next() {
+            Some(']') if ahead[1..].trim().is_empty() => return Ok(()),
+            Some(']') => (
+                "text follows the array".to_owned(),
+                "write one object per line, or one array of objects",
+            ),
+            Some(',') if !first => {
+                rest = &ahead[1..];
+                first = true;
+                continue;
+            }
+            Some('{') if first => {
+                let mut values = serde_json::Deserializer::from_str(ahead).into_iter::<Record>();
+                match values.next() {
+                    Some(Ok(found)) => {
+                        let used = values.byte_offset();
+                        rows.push(found.row(file, line + 1));
+                        line += ahead[..used].matches('\n').count() as u64;
+                        rest = &ahead[used..];
+                        first = false;
+                        continue;
+                    }
+                    Some(Err(error)) => {
+                        line += error.line() as u64 - 1;
+                        (reason(&error), "")
+                    }
+                    None => return Ok(()),
+                }
+            }
+            None => (
+                "the array is not closed".to_owned(),
+                "the file may be cut off",
+            ),
+            Some(_) => (
+                "the array holds something else than objects".to_owned(),
+                "write objects such as {\"text\": \"…\", \"label\": \"…\"}",
+            ),
+        };
+        let mut problem = Problem::new(place(line), what);
+        if !mend.is_empty() {
+            problem = problem.mend(mend);
+        }
+        problems.push(problem);
+        return Ok(());
+    }
+}
+
+/// One object; what Python writes for numbers that are none is let pass.
+fn record(text: &str) -> Result<Record, serde_json::Error> {
+    serde_json::from_str(text).or_else(|error| match python(text) {
+        std::borrow::Cow::Borrowed(_) => Err(error),
+        std::borrow::Cow::Owned(plain) => serde_json::from_str(&plain),
+    })
+}
+
+/// The text with `NaN` as null and `Infinity` as a string, outside strings:
+/// Python's `json` and pandas write these, which no JSON has.
+fn python(text: &str) -> std::borrow::Cow<'_, str> {
+    if !text.contains("NaN") && !text.contains("Infinity") {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut changed = false;
+    while let Some(c) = rest.chars().next() {
+        let taken = match c {
+            '"' => string_end(rest),
+            'N' if rest.starts_with("NaN") => {
+                out.push_str("null");
+                rest = &rest["NaN".len()..];
+                changed = true;
+                continue;
+            }
+            '-' | 'I' if rest.trim_start_matches('-').starts_with("Infinity") => {
+                let word = &rest[..rest.find('y').map_or(rest.len(), |at| at + 1)];
+                out.push('"');
+                out.push_str(word);
+                out.push('"');
+                rest = &rest[word.len()..];
+                changed = true;
+                continue;
+            }
+            c => c.len_utf8(),
+        };
+        out.push_str(&rest[..taken]);
+        rest = &rest[taken..];
+    }
+    if changed { out.into() } else { text.into() }
+}
+
+/// Where the string that the text begins with ends.
+fn string_end(text: &str) -> usize {
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return at + 1,
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 /// Skips to the line's end without holding it; returns the bytes skipped.
@@ -98,22 +246,37 @@ fn skip_line(reader: &mut impl BufRead) -> io::Result<u64> {
 }
 
 fn malformed(place: Place, text: &str, error: &serde_json::Error) -> Problem {
-    // Within one line of input the line number is ours to tell.
-    let position = format!(" at line {} column {}", error.line(), error.column());
-    let reason = error.to_string().replace(&position, "");
-    let at = format!("(column {})", error.column());
+    let reason = reason(error);
     match text.trim_start().chars().next() {
-        Some('{') => Problem::new(place, format!("{reason} {at}")),
+        Some('{') => Problem::new(place, reason),
         Some('[') => Problem::new(place, "a JSON array where an object is needed")
             .mend("write one object per line, without the surrounding array"),
-        _ => Problem::new(place, format!("not a JSON object: {reason} {at}"))
+        _ => Problem::new(place, format!("not a JSON object: {reason}"))
             .mend("write one object per line, such as {\"text\": \"…\", \"label\": \"…\"}"),
     }
+}
+
+/// What the parser says; the line's number is ours to tell.
+fn reason(error: &serde_json::Error) -> String {
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    let reason = error.to_string().replace(&position, "");
+    format!("{reason} (column {})", error.column())
 }
 
 struct Record {
     values: BTreeMap<String, String>,
     nested: BTreeSet<String>,
+}
+
+impl Record {
+    fn row(self, file: &Arc<str>, line: u64) -> Row {
+        Row {
+            values: self.values,
+            file: Arc::clone(file),
+            line,
+            nested: self.nested,
+        }
+    }
 }
 
 /// Not a `Value`: that would silently keep the last of two equal keys.

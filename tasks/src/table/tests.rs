@@ -46,15 +46,174 @@ fn json_lines() {
         "f:1: the key \"a\" occurs twice (column 16)",
     );
     check(
-        b"[{\"a\": 1}]",
-        "f:1: a JSON array where an object is needed; write one object per line, without the surrounding array",
-    );
-    check(
         b"hello\n\"x\"",
         "2 problems:\n  f:1: not a JSON object: expected value (column 1); \
          write one object per line, such as {\"text\": \"…\", \"label\": \"…\"}\n  \
          f:2: not a JSON object: invalid type: string \"x\", expected an object (column 3); \
          write one object per line, such as {\"text\": \"…\", \"label\": \"…\"}",
+    );
+}
+
+#[test]
+fn what_python_writes_is_read() {
+    let check = |bytes: &[u8], expect| check(Format::JsonLines, bytes, expect);
+    check(
+        b"{\"a\": NaN, \"t\": \"NaN, Infinity\", \"n\": -Infinity}\n{\"a\": 1, \"n\": Infinity}",
+        "1 a= n=-Infinity t=NaN, Infinity\n2 a=1 n=Infinity",
+    );
+    check(b"{\"t\": \"a \\\" NaN\", \"a\": NaN}", "1 a= t=a \" NaN");
+    check(b"{\"a\": NaNa}", "f:1: expected `,` or `}` (column 11)");
+}
+
+#[test]
+fn an_array_of_objects_is_read_as_its_objects() {
+    let check = |bytes: &[u8], expect| check(Format::JsonLines, bytes, expect);
+    check(
+        b"\xef\xbb\xbf[\n  {\"a\": 1,\n   \"b\": NaN},\n  {\"a\": true}\n]\n",
+        "2 a=1 b=\n4 a=true",
+    );
+    check(b" [{\"a\": 1}, {\"a\": 2}]", "1 a=1\n1 a=2");
+    check(b"[]", "f: the file holds no rows");
+    check(
+        b"[{\"a\": 1},\n [2]]",
+        "f:2: the array holds something else than objects; \
+         write objects such as {\"text\": \"…\", \"label\": \"…\"}",
+    );
+    check(
+        b"[{\"a\": 1}\n",
+        "f:2: the array is not closed; the file may be cut off",
+    );
+    check(b"[{\"a\": 1},\n{\"a\" 1}]", "f:2: expected `:` (column 6)");
+    check(
+        b"[{\"a\": 1}]\n[{\"a\": 1}]",
+        "f:1: text follows the array; write one object per line, or one array of objects",
+    );
+}
+
+#[test]
+fn line_ends_of_every_kind_end_lines() {
+    check(
+        Format::Csv,
+        b"a,b\r1,\"x\ry\"\r\n2,z\n3,w\r",
+        "2 a=1 b=x\ny\n4 a=2 b=z\n5 a=3 b=w",
+    );
+    check(Format::Tsv, b"a\tb\r1\tx\r\n\r2\ty", "2 a=1 b=x\n4 a=2 b=y");
+    check(
+        Format::JsonLines,
+        b"{\"a\": 1}\r{\"a\": 2}\r\n{\"a\": 3}\n",
+        "1 a=1\n2 a=2\n3 a=3",
+    );
+}
+
+#[test]
+fn the_separator_is_found() {
+    let csv = |bytes: &[u8], expect| check(Format::Csv, bytes, expect);
+    csv(b"a;b\n1;\"x; y\"\n2,5;z\n", "2 a=1 b=x; y\n3 a=2,5 b=z");
+    csv(b"a\tb\n1\t\"x\ty\"\n", "2 a=1 b=x\ty");
+    csv(b"a|b\r\n1|x, y\r\n", "2 a=1 b=x, y");
+    // A semicolon in a name or in texts makes no columns.
+    csv(b"a,\"b;c\"\n1,x;y\n", "2 a=1 b;c=x;y");
+    csv(
+        b"a,b (x|y)\n1,x|y\n2,x\n",
+        "2 a=1 b (x|y)=x|y\n3 a=2 b (x|y)=x",
+    );
+    // Broken rows do not change it.
+    csv(
+        b"a;b;c\n1;2;3\n1;2\n4;5;6\n",
+        "f:3: 2 values for 3 columns; quote values that contain the separator",
+    );
+    csv(
+        b"a,b;c\n1,2;3\n",
+        "f: the header can be cut at ',' (2 columns) and at ';' (2 columns), and so can all rows; \
+         save the file with one of them only, for example as .tsv",
+    );
+    csv(b"text\nhello; you\n", "2 text=hello; you");
+    check(
+        Format::Tsv,
+        b"a,b\n1,2\n",
+        "f: the header has no tab; it looks separated by ','; give the file the ending .csv",
+    );
+}
+
+#[test]
+fn a_quotation_mark_is_text_in_tsv() {
+    let tsv = b"a\tb\n1\t\"never closed\n2\t\"a\" b\n3\t\"whole\"\n";
+    check(
+        Format::Tsv,
+        tsv,
+        "2 a=1 b=\"never closed\n3 a=2 b=\"a\" b\n4 a=3 b=\"whole\"",
+    );
+    let table = Table::parse("f", Format::Tsv, &tsv[..]).unwrap();
+    assert_eq!(
+        (table.files[0].quoted, table.files[0].delimiter),
+        (1, Some('\t'))
+    );
+    check(
+        Format::Tsv,
+        b"a\tb\n1\tx\ty\n",
+        "f:2: 3 values for 2 columns; no value of a .tsv can hold a tab or a line end; \
+         a .csv quotes such values",
+    );
+}
+
+#[test]
+fn text_behind_a_closing_quote_is_a_fault() {
+    check(
+        Format::Csv,
+        b"a,b\n1,\"lamp\n2,\"kettle\"\n3,fine\n",
+        "f:2: text follows the quotation mark that closes a value on line 3; \
+         quote the whole value, and double quotation marks within it",
+    );
+    check(
+        Format::Csv,
+        b"a;b\n1;\"Great\" she said\n2;x\n3\n",
+        "f:2: text follows the quotation mark that closes a value; \
+         quote the whole value, and double quotation marks within it",
+    );
+    // Spaces are let pass, and a mark within a value is text.
+    check(
+        Format::Csv,
+        b"a,b\n1,\"x\" \n2,5\" screen\n",
+        "2 a=1 b=x \n3 a=2 b=5\" screen",
+    );
+}
+
+#[test]
+fn utf16_is_read() {
+    let encode = |text: &str, low_first: bool, mark: bool| -> Vec<u8> {
+        let mark = if mark { "\u{feff}" } else { "" };
+        let units = mark.encode_utf16().chain(text.encode_utf16());
+        let bytes = |unit: u16| {
+            if low_first {
+                unit.to_le_bytes()
+            } else {
+                unit.to_be_bytes()
+            }
+        };
+        units.flat_map(bytes).collect()
+    };
+    let text = "id\ttext\r\n1\tcafé 😀\r\n";
+    for (low_first, mark) in [(true, true), (false, true), (true, false), (false, false)] {
+        check(
+            Format::Tsv,
+            &encode(text, low_first, mark),
+            "2 id=1 text=café 😀",
+        );
+    }
+    let table = Table::parse("f", Format::Csv, &encode(text, true, true)[..]).unwrap();
+    assert!(table.files[0].utf16);
+    let mut cut = encode(text, true, true);
+    cut.pop();
+    check(
+        Format::Tsv,
+        &cut,
+        "f: cannot be read: it is UTF-16 with half a character at its end; save it as UTF-8",
+    );
+    let lone = [encode("a\tb\n1\t", true, true), vec![0x00, 0xd8]].concat();
+    check(
+        Format::Tsv,
+        &lone,
+        "f: cannot be read: it is UTF-16 with a broken character in line 2; save it as UTF-8",
     );
 }
 
@@ -124,7 +283,8 @@ fn delimited() {
     );
     check(
         b"a,b\n1,\xffx",
-        "f:2: not UTF-8 at byte 0 of value 2; convert the file to UTF-8",
+        "f:2: not UTF-8 at byte 0 of value 2; \
+         convert the file to UTF-8 (in Excel: save as \"CSV UTF-8\")",
     );
     check(b"a,b\n", "f: the file holds no rows");
     check(b"", "f: the file holds no rows");
@@ -151,7 +311,9 @@ fn files_of_all_formats_make_one_table() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("d.txt: the extension tells no known format; use .jsonl"),
+        error.contains(
+            "d.txt: the extension tells no known format; use .jsonl, .json, .csv or .tsv"
+        ),
         "{error}"
     );
     assert!(error.contains("none.csv: cannot be read"), "{error}");
@@ -192,8 +354,11 @@ proptest! {
     }
 
     #[test]
-    fn what_a_csv_writer_writes_is_read(values in prop::collection::vec("[a\",\n\t é]{1,6}", 1..8)) {
-        let mut writer = csv::Writer::from_writer(Vec::new());
+    fn what_a_csv_writer_writes_is_read(
+        values in prop::collection::vec("[a\",;|\n\t é]{1,6}", 1..8),
+        delimiter in prop::sample::select(b",;\t|".to_vec()),
+    ) {
+        let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(Vec::new());
         writer.write_record(["v", "w"]).unwrap();
         for value in &values {
             writer.write_record([value, "x"]).unwrap();

@@ -1,0 +1,89 @@
+//! Texts that stand in more than one row.
+
+use std::collections::BTreeMap;
+
+use shiftproof_tasks::{Columns, GroupsSpec, Row, Table, grade};
+
+/// Pairs that are named.
+const NAMED: usize = 5;
+
+/// Rows with a text that an earlier row has.
+#[derive(Debug, Default)]
+pub(super) struct Doubles {
+    rows: usize,
+    /// Of those, rows of another group than the earlier one.
+    across: usize,
+    /// Of those, rows with another label.
+    contradicting: usize,
+    pairs: Vec<String>,
+}
+
+pub(super) fn of(table: &Table, columns: &Columns) -> Doubles {
+    let value = |row: &Row, name: &str| {
+        let value = row.values.get(name).map_or("", String::as_str).trim();
+        value.to_owned()
+    };
+    let group = |row: &Row| match &columns.group {
+        Some(name) => value(row, name),
+        None => GroupsSpec::ONLY.to_owned(),
+    };
+    let mut first: BTreeMap<String, &Row> = BTreeMap::new();
+    let mut found = Doubles::default();
+    for row in &table.rows {
+        let texts: Vec<String> = columns
+            .fields
+            .iter()
+            .map(|name| grade::normalise(&value(row, name)))
+            .collect();
+        let key = texts.join("\n");
+        if key.trim().is_empty() {
+            continue;
+        }
+        let earlier = *first.entry(key).or_insert(row);
+        if std::ptr::eq(earlier, row) {
+            continue;
+        }
+        found.rows += 1;
+        let (here, there) = (group(row), group(earlier));
+        found.across += usize::from(here != there);
+        let labels = [row, earlier].map(|row| value(row, &columns.label));
+        let contradicts = labels[0] != labels[1] && labels.iter().all(|label| !label.is_empty());
+        found.contradicting += usize::from(contradicts);
+        let pair = format!("{} ({here}) = {} ({there})", row.place(), earlier.place());
+        if found.pairs.len() < NAMED {
+            found.pairs.push(pair);
+        }
+    }
+    found
+}
+
+impl Doubles {
+    pub const fn any(&self) -> bool {
+        self.rows > 0
+    }
+
+    pub fn told(&self) -> Vec<String> {
+        if self.rows == 0 {
+            return Vec::new();
+        }
+        let more = if self.rows > self.pairs.len() {
+            ", …"
+        } else {
+            ""
+        };
+        let mut told = vec![format!(
+            "the same text in several rows: {} ({} across groups): {}{more}; data.leaks = \"drop\" \
+             keeps such a text out of the search where it is in the audit",
+            self.rows,
+            self.across,
+            self.pairs.join(", ")
+        )];
+        if self.contradicting > 0 {
+            told.push(format!(
+                "of these, {} have another label than the earlier row: mend them in the data",
+                self.contradicting
+            ));
+        }
+        told
+    }
+}

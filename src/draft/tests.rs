@@ -1,0 +1,188 @@
+use std::fmt::Write as _;
+
+use super::*;
+
+/// Drafts a study for a file of these rows, in its folder.
+fn drafted(name: &str, rows: impl AsRef<[u8]>, options: Options<'_>) -> Result<Draft, Failure> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, rows).unwrap();
+    draft(std::slice::from_ref(&path), folder.path(), options)
+}
+
+fn told(draft: &Draft) -> String {
+    // Without the file's own line, which names a folder.
+    draft.told[1..].join("\n")
+}
+
+/// Rows of columns in an order and under names that tell little.
+fn rows(names: [&str; 4], header: &str) -> String {
+    let mut out = format!("{header}\n");
+    for number in 0..160 {
+        let part = ["north", "south"][number % 2];
+        let kind = ["late", "broken", "fine"][number / 2 % 3];
+        let values = [
+            ("id", format!("k-{number}")),
+            ("group", part.to_owned()),
+            ("label", kind.to_owned()),
+            (
+                "text",
+                format!("customer number {number} says something of this matter"),
+            ),
+        ];
+        let row: Vec<&str> = names
+            .iter()
+            .map(|name| {
+                values
+                    .iter()
+                    .find(|(key, _)| key == name)
+                    .unwrap()
+                    .1
+                    .as_str()
+            })
+            .collect();
+        writeln!(out, "{}", row.join("\t")).unwrap();
+    }
+    out
+}
+
+#[test]
+fn columns_are_known_by_their_names() {
+    let table = rows(
+        ["text", "label", "id", "group"],
+        "Body\tTopic\tTicket-ID\tRegion",
+    );
+    let draft = drafted("t.tsv", table, Options::default()).unwrap();
+    insta::assert_snapshot!("by_name", format!("{}\n---\n{}", told(&draft), draft.study));
+}
+
+#[test]
+fn columns_are_known_by_what_they_hold_or_asked_for() {
+    let table = rows(["text", "label", "id", "group"], "a\tb\tc\tregion");
+    let draft = drafted("t.tsv", &table, Options::default()).unwrap();
+    let lines = told(&draft);
+    assert!(
+        lines.contains("label: \"b\" (the only column with few values"),
+        "{lines}"
+    );
+    // Two that could be it: none is guessed.
+    let table = rows(["text", "label", "id", "group"], "a\tb\tc\td");
+    let failure = drafted("t.tsv", &table, Options::default()).unwrap_err();
+    assert!(
+        failure
+            .message
+            .contains("several columns could be the label"),
+        "{}",
+        failure.message
+    );
+    let given = Options {
+        label: Some("d"),
+        group: Some("b"),
+        ..Options::default()
+    };
+    let draft = drafted("t.tsv", &table, given).unwrap();
+    assert!(
+        draft.study.contains("source = [\"late\"]"),
+        "{}",
+        draft.study
+    );
+    let wrong = Options {
+        label: Some("e"),
+        ..Options::default()
+    };
+    let failure = drafted("t.tsv", table, wrong).unwrap_err();
+    assert!(
+        failure
+            .message
+            .contains("--label e: there is no such column"),
+        "{}",
+        failure.message
+    );
+}
+
+#[test]
+fn labels_of_every_spelling_are_listed_or_mapped() {
+    let mut table = String::from("text,label\n");
+    for number in 0..90 {
+        let label = ["Yes", "yes", "No"][number % 3];
+        writeln!(table, "somebody said a thing {number},{label}").unwrap();
+    }
+    table.push_str("somebody said a thing 1,No\n");
+    let draft = drafted("t.csv", table, Options::default()).unwrap();
+    let lines = told(&draft);
+    assert!(lines.contains("labels: Yes (60), No (31)"), "{lines}");
+    assert!(
+        draft.study.contains("label_map = { \"yes\" = \"Yes\" }"),
+        "{}",
+        draft.study
+    );
+    // The text stands twice, under two labels.
+    assert!(
+        lines.contains("the same text in several rows: 1 (0 across groups): "),
+        "{lines}"
+    );
+    assert!(lines.contains("of these, 1 have another label"), "{lines}");
+    assert!(draft.study.contains("leaks = \"drop\""));
+
+    let mut table = String::from("review,stars\n");
+    for number in 0..100 {
+        writeln!(
+            table,
+            "a garment of the season {number},{}.0",
+            number % 5 + 1
+        )
+        .unwrap();
+    }
+    let draft = drafted("t.csv", table, Options::default()).unwrap();
+    assert!(
+        told(&draft).contains("they are numbers"),
+        "{}",
+        told(&draft)
+    );
+    assert!(
+        draft
+            .study
+            .contains("labels = [\"1\", \"2\", \"3\", \"4\", \"5\"]")
+    );
+}
+
+#[test]
+fn too_little_to_search_on_is_said() {
+    let mut table = String::from("text,label,shop\n");
+    for number in 0..60 {
+        let label = if number < 6 {
+            ["a", "b"][number % 2]
+        } else {
+            ""
+        };
+        writeln!(
+            table,
+            "somebody said a thing {number},{label},{}",
+            number % 2
+        )
+        .unwrap();
+    }
+    let failure = drafted("t.csv", table, Options::default()).unwrap_err();
+    assert!(
+        failure.message.contains("no group has 12 labelled rows")
+            && failure
+                .message
+                .contains("0 (3 labelled of 30), 1 (3 labelled of 30)"),
+        "{}",
+        failure.message
+    );
+}
+
+#[test]
+fn files_are_named_from_the_studys_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir(at("data")).unwrap();
+    std::fs::write(at("data/a.csv"), "x").unwrap();
+    assert_eq!(relative(&at("data/a.csv"), &at("data")), "a.csv");
+    assert_eq!(relative(&at("data/a.csv"), folder.path()), "data/a.csv");
+    assert_eq!(
+        relative(&at("data/a.csv"), &at("new/study")),
+        "../../data/a.csv"
+    );
+}

@@ -1,0 +1,98 @@
+//! Checks of what things are called: groups that are nearly one, and labels that
+//! stand in a field.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Lint;
+use super::Severity::Warning;
+use super::finding::Findings;
+use crate::{Input, Label};
+
+/// Fewer labelled examples than this prove no field to be the label.
+const ENOUGH: usize = 10;
+
+impl Lint<'_> {
+    /// Groups whose names differ in case, spaces or punctuation alone.
+    pub(super) fn group_names(&self, found: &mut Findings) {
+        let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
+        let examples = self.examples.iter().map(|example| &example.input);
+        for input in examples.chain(self.unlabelled) {
+            *sizes.entry(&input.group).or_default() += 1;
+        }
+        let mut alike: BTreeMap<String, Vec<(&str, usize)>> = BTreeMap::new();
+        for (name, size) in sizes {
+            alike.entry(bare(name)).or_default().push((name, size));
+        }
+        for names in alike.values().filter(|names| names.len() > 1) {
+            let shown: Vec<String> = names
+                .iter()
+                .map(|(name, size)| format!("{name:?} ({size})"))
+                .collect();
+            found.note(
+                Warning,
+                "near-equal-groups",
+                format!(
+                    "groups whose names differ only in case, spaces or punctuation: {}; give \
+                     them one name in the data if they are one group",
+                    shown.join(", ")
+                ),
+            );
+        }
+    }
+
+    /// Fields that are the label, under its own name or another.
+    pub(super) fn label_in_field(&self, found: &mut Findings) {
+        let labelled: Vec<(&Input, &str)> = self
+            .used()
+            .filter_map(|example| match &example.label {
+                Label::Class(label) => Some((&example.input, label.as_str())),
+                _ => None,
+            })
+            .collect();
+        let labels: BTreeSet<&str> = labelled.iter().map(|(_, label)| *label).collect();
+        let Some((first, _)) = labelled.first() else {
+            return;
+        };
+        if labelled.len() < ENOUGH || labels.len() < 2 {
+            return;
+        }
+        for field in first.fields.keys() {
+            let mut told: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+            for (input, label) in &labelled {
+                told.entry(input.field(field).trim())
+                    .or_default()
+                    .insert(label);
+            }
+            // Each value goes with one label, and there are no more values than
+            // labels: a code for the label.
+            let is_code = told.len() <= labels.len() && told.values().all(|set| set.len() == 1);
+            let same = labelled
+                .iter()
+                .filter(|(input, label)| bare(input.field(field)) == bare(label))
+                .count();
+            if is_code || 2 * same > labelled.len() {
+                found.note(
+                    Warning,
+                    "label-in-field",
+                    format!(
+                        "the field {field:?} tells the label (in {} of {} labelled rows): the \
+                         model is shown the answer; remove it from task.input and data.fields",
+                        if is_code { labelled.len() } else { same },
+                        labelled.len()
+                    ),
+                );
+            }
+        }
+    }
+}
+
+/// A name in small letters, without what is no letter or digit.
+fn bare(name: &str) -> String {
+    let kept: String = name.chars().filter(|c| c.is_alphanumeric()).collect();
+    // A name of signs alone is like no other.
+    if kept.is_empty() {
+        name.to_owned()
+    } else {
+        kept.to_lowercase()
+    }
+}
