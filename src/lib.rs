@@ -27,6 +27,7 @@ mod stored;
 pub mod study;
 #[cfg_attr(not(feature = "tui"), path = "no_tui.rs")]
 pub mod tui;
+mod unusable;
 mod words;
 
 pub use app::App;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use shiftproof_search::event::{Event, Observer, Phase, Tick};
 
 use crate::report::{Summary, worst};
+use crate::unusable;
 
 /// How much is said while a run goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -138,7 +139,9 @@ impl Observer for Progress {
         if self.verbosity == Verbosity::Quiet {
             return;
         }
-        if let Some(line) = milestone(event, replayed) {
+        // Fixed prompts: whoever scores them tells it with examples at the end.
+        let told_later = self.evaluation && matches!(event, Event::Unusable { .. });
+        if let Some(line) = milestone(event, replayed).filter(|_| !told_later) {
             self.say(&line);
         }
         match event {
@@ -213,6 +216,7 @@ pub(crate) fn milestone(event: &Event, replayed: bool) -> Option<String> {
         } => {
             format!("          selected {candidate:#}: {reason}")
         }
+        Event::Unusable { survey, .. } => format!("          {}", unusable::brief(survey)),
         _ => return None,
     })
 }

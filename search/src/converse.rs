@@ -150,7 +150,10 @@ const ITEM: u32 = 24;
 /// room for the bare answer.
 fn room(form: &AnswerForm, capabilities: &Capabilities) -> u32 {
     let reasons = if is_local(capabilities) { 0 } else { EXPLAINED };
-    let list = |items: usize| ITEM.saturating_mul(items as u32).saturating_add(reasons / 2);
+    let list = |items: usize| {
+        ITEM.saturating_mul(items as u32)
+            .saturating_add(reasons / 2)
+    };
     let own = match form {
         // Nothing is written.
         AnswerForm::Nearest { .. } => return 1,
@@ -161,12 +164,18 @@ fn room(form: &AnswerForm, capabilities: &Capabilities) -> u32 {
         AnswerForm::Text { max_tokens } => *max_tokens,
     };
     let thoughts = capabilities.thinking_tokens;
-    capabilities.max_tokens.unwrap_or(own.saturating_add(thoughts))
+    capabilities
+        .max_tokens
+        .unwrap_or(own.saturating_add(thoughts))
 }
 
 /// The most that an answer of this form gets, asked again included.
 pub(crate) fn most_room(form: &AnswerForm, capabilities: &Capabilities) -> u32 {
-    let more = if has_more(form, capabilities) { MORE } else { 1 };
+    let more = if has_more(form, capabilities) {
+        MORE
+    } else {
+        1
+    };
     room(form, capabilities).saturating_mul(more)
 }
 

@@ -390,7 +390,10 @@ mod tests {
     #[test]
     fn surveys_add_up_and_keep_different_examples() {
         let mut whole = of(9, &[(Fault::Failed, 2, "a"), (Fault::Failed, 1, "b")]);
-        whole.add(&of(5, &[(Fault::Truncated, 4, ""), (Fault::Failed, 1, "a")]));
+        whole.add(&of(
+            5,
+            &[(Fault::Truncated, 4, ""), (Fault::Failed, 1, "a")],
+        ));
         assert_eq!(whole.answers, 14);
         assert_eq!(whole.unusable(), 8);
         assert_eq!(whole.to_string(), "4 truncated, 4 failed");

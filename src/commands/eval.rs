@@ -7,8 +7,9 @@ use shiftproof_search::control::Control;
 use shiftproof_search::counterfactual::{self, Counterfactual, Fairness};
 use shiftproof_search::evaluate::{Evaluation, baseline};
 use shiftproof_search::event::GroupScore;
-use shiftproof_search::gateway::{Gateway, Stop};
+use shiftproof_search::gateway::Gateway;
 use shiftproof_search::replay::Matrix;
+use shiftproof_search::unusable::Survey;
 use shiftproof_tasks::rec::field;
 use shiftproof_tasks::{Example, Metric, Prompt};
 
@@ -23,6 +24,7 @@ use crate::report::{
 };
 use crate::session::Session;
 use crate::study::Study;
+use crate::unusable;
 use crate::words::flat;
 
 /// One prompt's scores.
@@ -30,8 +32,15 @@ use crate::words::flat;
 struct Row {
     prompt: Prompt,
     groups: Vec<GroupScore>,
+    /// Its answers that cannot be used.
+    #[serde(skip_serializing_if = "no_fault")]
+    unusable: Survey,
     /// The best group's score less the worst's.
     spread: Option<f64>,
+}
+
+fn no_fault(survey: &Survey) -> bool {
+    survey.faults.is_empty()
 }
 
 #[derive(Debug, Serialize)]
@@ -92,9 +101,10 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     }
     let control = Control::new();
     let observers = vec![score::progress(args.talk.quiet, planned)];
-    let gateway = score::gateway(&session, ledger, control.clone(), observers);
-    let Some(evaluation) = score::score(&session, &gateway, control, &prompts, &examples).await?
-    else {
+    let trouble = args.trouble.into();
+    let gateway = score::gateway(&session, ledger, control.clone(), observers, trouble);
+    let scored = score::score(&session, &gateway, control, &prompts, &examples, trouble);
+    let Some(evaluation) = scored.await? else {
         return Ok(Exit::Interrupted);
     };
     let task = session.built.task.as_ref();
@@ -122,12 +132,16 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     if let Some(folder) = &args.record {
         record(&session, &prompts, &evaluation, folder)?;
     }
-    let scores = evaluation.scores;
-    let rows = prompts.into_iter().zip(scores).map(|(prompt, groups)| Row {
-        prompt,
-        spread: spread(&groups),
-        groups,
-    });
+    let survey = score::surveyed(&evaluation);
+    let of_prompt = prompts.into_iter().zip(evaluation.scores);
+    let rows = of_prompt
+        .zip(evaluation.surveys)
+        .map(|((prompt, groups), unusable)| Row {
+            prompt,
+            spread: spread(&groups),
+            groups,
+            unusable,
+        });
     let baselines = session.loaded.baselines.iter().map(|known| BaselineScores {
         name: known.name.clone(),
         groups: baseline(task, &session.loaded.groups, known, &examples),
@@ -148,9 +162,17 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     } else {
         print(&text(&table))?;
     }
+    for told in unusable::sentences(&survey) {
+        note(&told);
+    }
     if !evaluation.complete {
         note("the budget ran out before every prompt was scored on every example");
         return Ok(Exit::Budget);
+    }
+    // A score of nothing but evasions, or of nothing at all, is none.
+    if survey.unusable() == survey.answers {
+        note("not one answer can be used: no prompt was measured");
+        return Ok(Exit::Unusable);
     }
     if let Some(below) = args.min_worst.and_then(|bar| below(&table, bar)) {
         note(&below);
@@ -215,7 +237,7 @@ async fn fair(
     let answers = question
         .ask(prompts, examples)
         .await
-        .map_err(|stop| stopped(&stop))?;
+        .map_err(|stop| score::stopped(&stop))?;
     answers.ok_or_else(|| {
         Failure::usage(format!(
             "--fair {attribute}: the task must rank items and its examples say \
@@ -223,13 +245,6 @@ async fn fair(
             field::USER
         ))
     })
-}
-
-fn stopped(stop: &Stop) -> Failure {
-    Failure::new(
-        Exit::of(stop),
-        format!("{stop}\n  answers so far are stored; the same command goes on"),
-    )
 }
 
 /// One line a prompt and measure: each value's similarity to the neutral list,
@@ -283,21 +298,17 @@ fn text(table: &Table) -> String {
             } else {
                 ""
             };
-            let _ = write!(
+            let _ = writeln!(
                 out,
-                "  {:12} {:>15}  n {:>4}  {role}{mark}",
+                "  {:12} {:>15}  n {:>4}  {role}{mark}{}",
                 group.group,
                 score_as(&table.metric, group),
-                group.n
+                group.n,
+                unusable::counts(group)
             );
-            if group.unparseable + group.failed > 0 {
-                let _ = write!(
-                    out,
-                    ", {} unparseable, {} failed",
-                    group.unparseable, group.failed
-                );
-            }
-            out.push('\n');
+        }
+        for line in unusable::examples(&row.unusable) {
+            let _ = writeln!(out, "    {line}");
         }
         if let Some(spread) = spread_as(&table.metric, &row.groups) {
             let _ = writeln!(out, "  spread over groups {spread}");

@@ -9,6 +9,7 @@ use super::baseline::short;
 use super::{Candidate, Contender, Mode, Report, points, score, state_name};
 use crate::commands::score::origin;
 use crate::report::{grouped, machine, score as interval};
+use crate::unusable::counts;
 use crate::words::visible;
 
 impl Report {
@@ -80,7 +81,7 @@ impl Report {
                 interval(group),
                 group.n,
                 group.role,
-                trouble(group)
+                counts(group)
             )?;
         }
         writeln!(out, "  Brackets: 95% intervals.")
@@ -119,7 +120,7 @@ impl Report {
                 bounds(row.difference.as_ref()),
                 row.role,
                 state_name(row.state),
-                theirs.as_ref().map_or_else(String::new, trouble)
+                theirs.as_ref().map_or_else(String::new, counts)
             )?;
         }
         let value = |contender: &Contender| contender.score.map_or_else(|| "-".into(), score);
@@ -183,15 +184,4 @@ fn bounds(bounded: Option<&Bounded>) -> String {
         || "-".into(),
         |b| format!("[{}, {}]", points(b.lower), points(b.upper)),
     )
-}
-
-/// Answers outside the form asked for and failed calls.
-pub(super) fn trouble(group: &GroupScore) -> String {
-    let mut out = String::new();
-    for (count, what) in [(group.unparseable, "unparseable"), (group.failed, "failed")] {
-        if count > 0 {
-            let _ = write!(out, ", {count} {what}");
-        }
-    }
-    out
 }

@@ -8,6 +8,7 @@ use shiftproof_tasks::Metric;
 use super::compare::Comparison;
 use super::facts::machine;
 use super::{Named, Summary, ends, worst};
+use crate::unusable::counts;
 
 impl Summary {
     /// The final report: per-group table, selected prompt, cost.
@@ -35,7 +36,7 @@ impl Summary {
         self.write_table(out)?;
         super::baselines::write(&started.metric, &self.baselines, out)?;
         self.write_verdict(out)?;
-        for note in &self.notes {
+        for note in self.told_notes() {
             writeln!(out, "Note: {note}")?;
         }
         if let (Some(prompt), Some(id)) = (self.selected_prompt(), self.selected) {
@@ -152,14 +153,7 @@ impl Summary {
             if let Some(ensemble) = ensemble {
                 write!(out, "  {:>15}", of(ensemble))?;
             }
-            write!(out, "  {role}")?;
-            if group.unparseable > 0 {
-                write!(out, ", {} unparseable", group.unparseable)?;
-            }
-            if group.failed > 0 {
-                write!(out, ", {} failed", group.failed)?;
-            }
-            writeln!(out)?;
+            writeln!(out, "  {role}{}", counts(group))?;
         }
         let of = |groups: &[GroupScore]| worst(groups).map_or_else(|| "-".into(), shown);
         write!(

@@ -302,16 +302,17 @@ impl<'a> Course<'a> {
         self.board.tell_unusable(self.run.desk())?;
         let was_asked = self.board.was_asked(&self.fresh);
         // Without money for the final, or an answer in it, the last race has the word.
-        let (standings, reason) = if finish.affordable && (!finish.standings.is_empty() || !was_asked) {
-            (finish.standings, finish.reason)
-        } else {
-            let why = if finish.affordable {
-                "no answer of the final can be scored"
+        let (standings, reason) =
+            if finish.affordable && (!finish.standings.is_empty() || !was_asked) {
+                (finish.standings, finish.reason)
             } else {
-                "the budget left no final"
+                let why = if finish.affordable {
+                    "no answer of the final can be scored"
+                } else {
+                    "the budget left no final"
+                };
+                (self.standings.clone(), format!("the best so far: {why}"))
             };
-            (self.standings.clone(), format!("the best so far: {why}"))
-        };
         let best = standings
             .first()
             .copied()

@@ -205,7 +205,7 @@ fn scores(summary: &Summary) -> Markup {
                 figcaption { "Score with 95% interval, in points, on the sealed audit." }
             }
             (scrolling("Scores per group", &score_table(summary, seed, selected, ensemble)))
-            @for note in &summary.notes {
+            @for note in summary.told_notes() {
                 p { strong { "Note: " } (note) }
             }
         }
@@ -223,9 +223,8 @@ fn score_table(
         let points = spread(groups).map(|spread| format!("{:.1}", spread * 100.0));
         html! { td { (points.as_deref().unwrap_or("–")) } }
     };
-    let losses = selected
-        .iter()
-        .any(|group| group.unparseable + group.failed > 0);
+    let losses = selected.iter().any(|group| group.unusable() > 0);
+    let cut = selected.iter().any(|group| group.truncated > 0);
     html! {
         table {
             thead { tr {
@@ -235,7 +234,7 @@ fn score_table(
                 th scope="col" { "selected" }
                 th scope="col" { "selected − seed" }
                 @if ensemble.is_some() { th scope="col" { "ensemble of " (summary.ensemble.len()) } }
-                @if losses { th scope="col" { "unparseable / failed" } }
+                @if losses { th scope="col" { "unparseable / " @if cut { "truncated / " } "failed" } }
             } }
             tbody {
                 @for group in selected {
@@ -251,7 +250,7 @@ fn score_table(
                             }
                         }
                         @if let Some(ensemble) = ensemble { (cell(find(ensemble, &group.group))) }
-                        @if losses { td { (group.unparseable) " / " (group.failed) } }
+                        @if losses { td { (group.unparseable) " / " @if cut { (group.truncated) " / " } (group.failed) } }
                     }
                 }
                 tr.sum {
