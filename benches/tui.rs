@@ -202,6 +202,7 @@ fn candidate(n: usize, groups: &[GroupInfo]) -> Vec<Event> {
             high: Some(value + 0.1),
             n: EXAMPLES / GROUPS,
             unparseable: 0,
+            truncated: 0,
             failed: 0,
         })
         .collect();

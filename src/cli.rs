@@ -98,6 +98,28 @@ impl BudgetArgs {
     }
 }
 
+/// What is done about answers that cannot be used.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct TroubleArgs {
+    /// Go on where nine in ten of the first answers are refused, cut off or not to
+    /// be read, instead of stopping before more is spent (exit code 6).
+    #[arg(long)]
+    pub keep_going: bool,
+    /// Ask again what the model's service refused in an earlier command; what was
+    /// answered is not asked again.
+    #[arg(long)]
+    pub retry_failed: bool,
+}
+
+impl From<TroubleArgs> for crate::session::Trouble {
+    fn from(args: TroubleArgs) -> Self {
+        Self {
+            keep_going: args.keep_going,
+            retry_failed: args.retry_failed,
+        }
+    }
+}
+
 /// Where runs and replies are kept.
 #[derive(Debug, Clone, Args)]
 pub struct StoreArgs {
@@ -137,6 +159,9 @@ pub struct Optimize {
     /// Where it is kept.
     #[command(flatten)]
     pub store: StoreArgs,
+    /// What is done about answers that cannot be used.
+    #[command(flatten)]
+    pub trouble: TroubleArgs,
     /// How much is said.
     #[command(flatten)]
     pub talk: Talk,
@@ -183,6 +208,9 @@ pub struct Eval {
     /// Where replies are kept.
     #[command(flatten)]
     pub store: StoreArgs,
+    /// What is done about answers that cannot be used.
+    #[command(flatten)]
+    pub trouble: TroubleArgs,
     /// How much is said.
     #[command(flatten)]
     pub talk: Talk,

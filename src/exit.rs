@@ -20,6 +20,9 @@ pub enum Exit {
     Provider = 4,
     /// The store, a data file or the cache failed.
     Data = 5,
+    /// The model answers, and hardly an answer can be used: refused, cut off, or not
+    /// to be read.
+    Unusable = 6,
     /// A score is below the bar that was set.
     Below = 100,
     /// A better prompt was required and none is better beyond doubt.
@@ -35,6 +38,8 @@ impl Exit {
             Stop::Interrupted => Self::Interrupted,
             Stop::Provider { .. } => Self::Provider,
             Stop::Budget(_) => Self::Budget,
+            Stop::Plan(_) => Self::Usage,
+            Stop::Unusable(_) => Self::Unusable,
             Stop::Ledger(_) | Stop::Log(_) => Self::Data,
         }
     }
@@ -55,6 +60,7 @@ Exit codes:
   3    the budget ran out before a decision
   4    the model's service failed or refused
   5    the store, a data file or the cache failed
+  6    answers that cannot be used: refused, cut off, or not to be read
   100  a score is below the bar that was set
   101  a better prompt was required and none is better beyond doubt
   130  interrupted; the run can be resumed";

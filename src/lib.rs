@@ -29,6 +29,7 @@ pub mod study;
 mod table;
 #[cfg_attr(not(feature = "tui"), path = "no_tui.rs")]
 pub mod tui;
+mod unusable;
 mod words;
 
 pub use app::App;

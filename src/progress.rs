@@ -8,6 +8,7 @@ use shiftproof_search::event::{Event, Observer, Phase, Tick};
 
 use crate::report::{Summary, worst};
 use crate::table::width;
+use crate::unusable;
 use crate::words::{line, visible};
 
 /// How much is said while a run goes on.
@@ -140,7 +141,9 @@ impl Observer for Progress {
         if self.verbosity == Verbosity::Quiet {
             return;
         }
-        if let Some(line) = milestone(event, replayed) {
+        // Fixed prompts: whoever scores them tells it with examples at the end.
+        let told_later = self.evaluation && matches!(event, Event::Unusable { .. });
+        if let Some(line) = milestone(event, replayed).filter(|_| !told_later) {
             self.say(&line);
         }
         match event {
@@ -215,6 +218,7 @@ pub(crate) fn milestone(event: &Event, replayed: bool) -> Option<String> {
         } => {
             format!("          selected {candidate:#}: {reason}")
         }
+        Event::Unusable { survey, .. } => format!("          {}", unusable::brief(survey)),
         _ => return None,
     })
 }

@@ -20,6 +20,7 @@ use crate::exit::{Exit, Failure};
 use crate::fetch;
 use crate::kinds::{Built, Kinds};
 use crate::report::Summary;
+use crate::stored::LOG;
 use crate::study::{Loaded, Resolved, load_data, load_interactions};
 
 /// A study with its data and models at hand.
@@ -34,6 +35,15 @@ pub struct Session {
     pub task_model: Connected,
     /// The model that proposes; the task model where the study names none.
     pub proposer_model: Option<Connected>,
+}
+
+/// What is done about answers that cannot be used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Trouble {
+    /// Go on where hardly one of the first answers can be used.
+    pub keep_going: bool,
+    /// Ask again what was refused.
+    pub retry_failed: bool,
 }
 
 /// A run that came to its end.
@@ -158,6 +168,7 @@ impl Session {
         mut record: RunRecord,
         observers: Vec<Box<dyn Observer>>,
         control: impl Into<Control>,
+        trouble: Trouble,
     ) -> Result<Done, (Stop, RunRecord)> {
         let folder = ledger.run_dir(&record.id);
         let bus = match &folder {
@@ -167,7 +178,12 @@ impl Session {
                     source,
                 })
                 .and_then(|()| keep_study(folder, &record.spec))
-                .and_then(|()| Bus::logged(&folder.join("events.jsonl"), observers)),
+                .and_then(|()| {
+                    if trouble.retry_failed {
+                        set_log_aside(folder)?;
+                    }
+                    Bus::logged(&folder.join(LOG), observers)
+                }),
             None => Ok(Bus::unlogged(observers)),
         };
         let bus = match bus {
@@ -189,7 +205,8 @@ impl Session {
             control,
             (killed > 0).then_some(killed),
             record.losses.clone(),
-        );
+        )
+        .retrying_refused(trouble.retry_failed);
         let task_model = self.task_model.model;
         let run = Run {
             study: self.resolved.study.name,
@@ -212,6 +229,7 @@ impl Session {
             task_model,
             gateway: &gateway,
             fitted: false,
+            keep_going: trouble.keep_going,
         };
         let result = run.execute().await;
         record.kills = 0;
@@ -258,6 +276,21 @@ impl Session {
 fn keep_study(folder: &Path, spec: &str) -> Result<(), log::LogError> {
     let path = folder.join("study.json");
     std::fs::write(&path, spec).map_err(|source| log::LogError::Io { path, source })
+}
+
+/// Keeps the log of a run whose refused calls are asked again under another name:
+/// what is answered now may lead elsewhere. Everything else is told anew from the
+/// stored replies.
+fn set_log_aside(folder: &Path) -> Result<(), log::LogError> {
+    let path = folder.join(LOG);
+    if !path.exists() {
+        return Ok(());
+    }
+    let aside = (1..=u64::MAX)
+        .map(|n| folder.join(format!("events.before-retry-{n}.jsonl")))
+        .find(|aside| !aside.exists())
+        .expect("there are more numbers than files");
+    std::fs::rename(&path, aside).map_err(|source| log::LogError::Io { path, source })
 }
 
 fn records(summary: &Summary) -> Vec<CandidateRecord> {

@@ -14,6 +14,7 @@ use crate::event::{GroupInfo, GroupScore};
 use crate::gateway::{Asked, Gateway, Model, Stop};
 use crate::score::group_scores;
 use crate::tell::Told;
+use crate::unusable::Watch;
 
 /// What evaluations need besides the board.
 #[derive(Clone, Copy)]
@@ -22,6 +23,8 @@ pub(crate) struct Desk<'a> {
     pub gateway: &'a Gateway,
     pub model: &'a Model,
     pub calibration: Calibration,
+    /// Whether to go on where hardly an answer can be used.
+    pub keep_going: bool,
 }
 
 impl Desk<'_> {
@@ -65,6 +68,7 @@ pub(crate) struct Board {
     by_id: HashMap<PromptId, CandidateIndex>,
     /// What observers know of the answers.
     pub told: Told,
+    pub watch: Watch,
 }
 
 impl Board {
@@ -193,17 +197,37 @@ impl Board {
         }
         // Candidate by candidate: neighbours share their prefix.
         let mut pairs = Vec::new();
-        let mut cases: Vec<Case<'_>> = Vec::new();
         for (&candidate, inputs) in wanted {
-            let Candidate { prompt, asked, .. } = &self.candidates[candidate];
-            for &input in inputs.iter().filter(|input| !asked.contains_key(input)) {
-                pairs.push((candidate, input));
-                cases.push((prompt, &self.inputs[input]));
-            }
+            let asked = &self.candidates[candidate].asked;
+            let fresh = inputs.iter().filter(|input| !asked.contains_key(input));
+            pairs.extend(fresh.map(|&input| (candidate, input)));
         }
+        let portion = self.watch.portion(desk, &pairs);
+        let places = pairs.into_iter().enumerate();
+        let (first, rest): (Vec<_>, Vec<_>) = places.partition(|(at, _)| portion.contains(at));
+        for part in [first, rest] {
+            let pairs: Vec<_> = part.into_iter().map(|(_, pair)| pair).collect();
+            if !self.ask_pairs(desk, &pairs).await? {
+                return Ok(false);
+            }
+            self.sound(desk, false)?;
+        }
+        Ok(true)
+    }
+
+    /// Asks all of these; returns whether the budget sufficed.
+    async fn ask_pairs(
+        &mut self,
+        desk: Desk<'_>,
+        pairs: &[(CandidateIndex, InputIndex)],
+    ) -> Result<bool, Stop> {
+        let case = |&(candidate, input): &(CandidateIndex, InputIndex)| -> Case<'_> {
+            (&self.candidates[candidate].prompt, &self.inputs[input])
+        };
+        let cases: Vec<Case<'_>> = pairs.iter().map(case).collect();
         let answers = desk.evaluate(&cases).await?;
         let mut complete = true;
-        for ((candidate, input), asked) in pairs.into_iter().zip(answers) {
+        for (&(candidate, input), asked) in pairs.iter().zip(answers) {
             if asked == Asked::Unaffordable {
                 complete = false;
             } else {
@@ -211,6 +235,17 @@ impl Board {
             }
         }
         Ok(complete)
+    }
+
+    /// Every candidate with every input it was asked about, in order.
+    pub fn all_asked(&self) -> impl Iterator<Item = (CandidateIndex, InputIndex)> + '_ {
+        let candidates = self.candidates.iter().enumerate();
+        candidates.flat_map(|(at, own)| own.asked.keys().map(move |&input| (at, input)))
+    }
+
+    /// Whether any candidate was asked about any of these.
+    pub fn was_asked(&self, inputs: &[InputIndex]) -> bool {
+        self.all_asked().any(|(_, input)| inputs.contains(&input))
     }
 
     /// Content-free calls of candidates that lack them, where the calibration
@@ -365,7 +400,8 @@ impl<'a> Answers<'a> {
         self.candidate
     }
 
-    fn asked(&self, input: InputIndex) -> Option<&'a Asked> {
+    /// What came of asking it.
+    pub fn asked(&self, input: InputIndex) -> Option<&'a Asked> {
         self.board.candidates[self.candidate].asked.get(&input)
     }
 

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use shiftproof_tasks::rec::Baseline;
-use shiftproof_tasks::{Data, Example, Input, Outcome, Prompt, Task};
+use shiftproof_tasks::{Answer, Data, Example, Input, Outcome, Prompt, Task};
 
 use crate::board::{Answers, Board, Desk, InputIndex, Reading};
 use crate::calibrate::{CONTENT_FREE, Calibration, Settled};
+use crate::converse::{self, Case};
 use crate::event::{GroupInfo, GroupScore};
-use crate::gateway::{Gateway, Model, Stop};
+use crate::gateway::{Asked, Gateway, Model, Stop};
 use crate::score::group_scores;
 use crate::stats::Sample;
+use crate::unusable::{self, Fault, Survey};
 
 /// Inputs per group that a batch calibration settles on.
 const SETTLING: usize = 32;
@@ -30,6 +32,8 @@ pub struct Evaluator<'a> {
     /// Where readings are learnt: outside the examples scored, because a deployed
     /// prompt cannot wait for a batch and sealed labels teach nothing.
     pub settle_on: Settling,
+    /// Whether to go on where hardly one of the first answers can be used.
+    pub keep_going: bool,
 }
 
 /// What an evaluation came to.
@@ -39,7 +43,7 @@ pub struct Evaluation {
     /// the budget left out is in no score.
     pub scores: Vec<Vec<GroupScore>>,
     /// Per prompt and example: the grade in `0..=1`, `None` where the call
-    /// failed or the budget left it out.
+    /// failed, the reply was cut off unread or the budget left it out.
     pub grades: Vec<Vec<Option<f64>>>,
     /// Per example: the number of its group.
     pub groups: Vec<usize>,
@@ -50,6 +54,8 @@ pub struct Evaluation {
     /// Per prompt: what the task [learnt](shiftproof_tasks::Fitting) about reading
     /// its replies, in words; `None` where the task learns nothing.
     pub readings: Vec<Option<String>>,
+    /// Per prompt: what came of asking it about the examples.
+    pub surveys: Vec<Survey>,
     /// Whether the budget sufficed.
     pub complete: bool,
 }
@@ -147,6 +153,7 @@ impl Evaluator<'_> {
             gateway: self.gateway,
             model: self.model,
             calibration: self.calibration,
+            keep_going: self.keep_going,
         };
         for prompt in prompts {
             // The same prompt twice is one candidate.
@@ -175,6 +182,8 @@ impl Evaluator<'_> {
             .collect();
         let inputs = board.add_examples(examples);
         complete = complete && board.ask(desk, &candidates, &inputs).await?;
+        board.sound(desk, true)?;
+        board.tell_unusable(desk)?;
         let settled = match self.calibration {
             Calibration::None => Vec::new(),
             Calibration::Batch if batch => learnt,
@@ -216,11 +225,56 @@ impl Evaluator<'_> {
                 .collect(),
             groups: inputs.iter().map(|&input| board.group_of(input)).collect(),
             clusters: board.clusters(&inputs),
+            surveys: views
+                .iter()
+                .map(|view| unusable::survey(&board, desk, view, inputs.iter().copied()))
+                .collect(),
             settled,
             readings: prompts.iter().map(tell).collect(),
             complete,
         })
     }
+}
+
+/// One answer as the task understands it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Understood {
+    /// What was said; of a refusal the reason.
+    pub said: String,
+    /// What it means; `None` where nothing was said.
+    pub answer: Option<Answer>,
+    /// What is wrong with it, if anything.
+    pub fault: Option<Fault>,
+}
+
+/// What a prompt answers to these inputs and how the task reads it, asked as an
+/// evaluation asks; one result each, `None` where the budget has no room for it.
+pub async fn understand(
+    task: &dyn Task,
+    gateway: &Gateway,
+    model: &Model,
+    prompt: &Prompt,
+    inputs: &[&Input],
+) -> Result<Vec<Option<Understood>>, Stop> {
+    let cases: Vec<Case<'_>> = inputs.iter().map(|&input| (prompt, input)).collect();
+    let asked = converse::evaluate(task, gateway, model, &cases).await?;
+    let understood = |(asked, input): (Asked, &&Input)| match asked {
+        Asked::Unaffordable => None,
+        Asked::Refused(reason) => Some(Understood {
+            said: reason,
+            answer: None,
+            fault: Some(Fault::Failed),
+        }),
+        Asked::Reply(reply) => {
+            let answer = task.parse(input, &reply);
+            Some(Understood {
+                fault: unusable::of_reply(&reply, &answer),
+                said: reply.text,
+                answer: Some(answer),
+            })
+        }
+    };
+    Ok(asked.into_iter().zip(inputs).map(understood).collect())
 }
 
 /// What a baseline scores on `examples`, group by group in the order of
@@ -320,6 +374,7 @@ mod tests {
             calibration,
             groups: &groups,
             settle_on: Settling::of(&data),
+            keep_going: false,
         };
         let examples = &data.audit.clone().open()[..take];
         let got = evaluator.score(&[Planted.seed()], examples).await.unwrap();

@@ -14,6 +14,7 @@ use shiftproof_tasks::{Prompt, PromptId};
 use crate::budget::{Limits, Spend};
 use crate::calibrate::{Calibration, Settled};
 use crate::llm::Traffic;
+use crate::unusable::Survey;
 
 /// A durable fact about a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,6 +68,15 @@ pub enum Event {
         texts: Vec<String>,
         /// The answers.
         answers: Vec<ShownAnswer>,
+    },
+    /// Answers that cannot be used, as far as they are news; told only where there
+    /// are any.
+    Unusable {
+        /// The phase.
+        phase: Phase,
+        /// The answers looked at since this was last told.
+        #[serde(flatten)]
+        survey: Survey,
     },
     /// The candidate that leads a race under way, or that won it.
     Leading {
@@ -313,8 +323,29 @@ pub struct GroupScore {
     pub n: usize,
     /// Of those, answers not of the form asked for.
     pub unparseable: usize,
+    /// Replies that were cut off before they could be read; they count in no score.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub truncated: usize,
     /// Calls that can never be answered; they count in no score.
     pub failed: usize,
+}
+
+/// What there is none of is not written: most runs have no such answer.
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+const fn is_none(count: &usize) -> bool {
+    *count == 0
+}
+
+impl GroupScore {
+    /// Answers that were looked at, whether they count or not.
+    pub const fn asked(&self) -> usize {
+        self.n + self.truncated + self.failed
+    }
+
+    /// Answers that cannot be used.
+    pub const fn unusable(&self) -> usize {
+        self.unparseable + self.truncated + self.failed
+    }
 }
 
 /// An input as screens and reports show it.
@@ -381,6 +412,8 @@ pub enum Verdict {
 pub enum Ungraded {
     /// Not of the form asked for. It counts as wrong.
     Unparseable,
+    /// Cut off before it could be read. It counts in no score.
+    Truncated,
     /// The call can never be answered. It counts in no score.
     Failed,
     /// No label is known, or the label is not to be told before the audit.

@@ -23,6 +23,7 @@ use crate::event::{EndedBatch, Event, Phase, Tick};
 use crate::ledger::{Key, Ledger, LedgerError, Stored};
 use crate::llm::{Call, Llm, LlmError};
 use crate::log::{Bus, LogError};
+use crate::unusable::Hopeless;
 
 /// Why a run stops before its end. Everything paid for is stored; the run can
 /// be resumed.
@@ -42,6 +43,12 @@ pub enum Stop {
     /// Not even the seed prompt could be evaluated within the budget.
     #[error("the budget is exhausted before the seed prompt is evaluated: {0}")]
     Budget(String),
+    /// The study's own numbers leave a race without an evaluation.
+    #[error("not one evaluation is planned: {0}")]
+    Plan(String),
+    /// Hardly an answer can be used.
+    #[error("{0}")]
+    Unusable(Box<Hopeless>),
     /// The store failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -90,6 +97,8 @@ pub struct Gateway {
     control: Control,
     state: Mutex<State>,
     sent: AtomicU64,
+    /// Stored refusals are asked again, each once.
+    retry_refused: bool,
 }
 
 struct State {
@@ -105,6 +114,8 @@ struct State {
     held_back: Spend,
     /// Spending lost to kills, in the order of the run.
     losses: Vec<Loss>,
+    /// Refusals that were asked again by this process.
+    retried: HashSet<Key>,
 }
 
 impl State {
@@ -155,9 +166,19 @@ impl Gateway {
                 killed_in_flight,
                 held_back: Spend::default(),
                 losses,
+                retried: HashSet::new(),
             }),
             sent: AtomicU64::new(0),
+            retry_refused: false,
         }
+    }
+
+    /// Asks again, once, what was refused before: what is answered now takes the
+    /// refusal's place in the ledger. Replies are never asked for twice.
+    #[must_use]
+    pub fn retrying_refused(mut self, retry: bool) -> Self {
+        self.retry_refused = retry;
+        self
     }
 
     /// Tells a durable event.
@@ -172,6 +193,11 @@ impl Gateway {
     /// Everything told so far.
     pub fn told(&self) -> Vec<Event> {
         self.state().bus.told().to_vec()
+    }
+
+    /// The phase under way.
+    pub fn phase(&self) -> Phase {
+        self.state().phase
     }
 
     /// Settled spending so far.
@@ -280,7 +306,7 @@ impl Gateway {
         let mut queued = HashSet::new();
         let mut missing: Vec<(Key, &Call)> = Vec::new();
         for (key, call) in keys.iter().zip(calls) {
-            if queued.insert(*key) && !self.ledger.has_reply(key)? {
+            if queued.insert(*key) && self.is_missing(key)? {
                 missing.push((*key, call));
             }
         }
@@ -345,6 +371,18 @@ impl Gateway {
         }
     }
 
+    /// Whether a call is still to be sent.
+    fn is_missing(&self, key: &Key) -> Result<bool, Stop> {
+        if !self.retry_refused {
+            return Ok(!self.ledger.has_reply(key)?);
+        }
+        Ok(match self.ledger.reply(key)? {
+            None => true,
+            Some(Stored::Reply(_)) => false,
+            Some(Stored::Refused(_)) => !self.state().retried.contains(key),
+        })
+    }
+
     /// Sends one batch.
     async fn send(&self, model: &Model, chunk: &[(Key, &Call)]) -> Answered {
         let started = Instant::now();
@@ -366,6 +404,13 @@ impl Gateway {
             durable: Vec::with_capacity(chunk.len()),
             failure: None,
         };
+        if answers.len() < chunk.len() {
+            // What has no answer is asked again when the run goes on.
+            answered.failure = Some(Stop::Provider {
+                model: model.llm.identity().to_owned(),
+                reason: format!("{} answers to {} calls", answers.len(), chunk.len()),
+            });
+        }
         for ((key, _), answer) in chunk.iter().zip(answers) {
             let stored = match answer {
                 Ok(reply) => {
@@ -389,6 +434,10 @@ impl Gateway {
                 }
             };
             answered.durable.push((*key, stored));
+        }
+        if self.retry_refused {
+            let keys = answered.durable.iter().map(|(key, _)| *key);
+            self.state().retried.extend(keys);
         }
         answered
     }

@@ -28,6 +28,7 @@ pub mod simulate;
 pub mod spec;
 pub mod stats;
 mod tell;
+pub mod unusable;
 mod vote;
 
 pub use llm::{Call, Capabilities, Llm, LlmError, Sampling, Traffic};

@@ -97,6 +97,10 @@ impl Race<'_> {
                 Step::Pick(pick) => break pick,
             }
         };
+        // What a rule leaves undone for lack of money is no reason to judge by few.
+        if affordable {
+            board.sound(desk, true)?;
+        }
         let objective = self.spec.objective();
         let estimates = Estimates::fit(&problem, &scores);
         let mut standings = Vec::new();

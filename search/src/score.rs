@@ -49,6 +49,7 @@ pub(crate) fn group_scores(
                 high: interval.map(|interval| interval.high),
                 n: score.n,
                 unparseable: score.unparseable,
+                truncated: score.truncated,
                 failed: score.failed,
             }
         })

@@ -13,6 +13,7 @@ use crate::event::{
     Event, GroupRole, Phase, SHOWN_ANSWER, SHOWN_INPUT, ShownAnswer, ShownInput, Ungraded, Verdict,
 };
 use crate::gateway::Stop;
+use crate::unusable::{self, Fault};
 
 /// What was told so far.
 #[derive(Default)]
@@ -102,24 +103,20 @@ fn shown(
     input: InputIndex,
 ) -> Option<(String, Verdict)> {
     let open = label_is_open(board, phase, input) || board.is_voted(input);
-    let outcome = view.outcome(input);
-    if let Some(Outcome::Failed { reason }) = &outcome {
-        return Some((
-            cut(reason, SHOWN_ANSWER),
-            Verdict::Ungraded(Ungraded::Failed),
-        ));
+    if let Some((fault, text)) = unusable::fault(view, input) {
+        let verdict = Verdict::Ungraded(fault.into());
+        return Some((cut(&text, SHOWN_ANSWER), verdict));
     }
-    let (text, parsed) = match view.answer(input)? {
-        Answer::Class { label, .. } => (label, true),
-        Answer::Number(number) => (number.to_string(), true),
-        Answer::Ranking(items) => (items.join(" > "), true),
-        Answer::Text(text) => (text, true),
-        Answer::Unparseable { text } => (text, false),
+    let text = match view.answer(input)? {
+        Answer::Class { label, .. } => label,
+        Answer::Number(number) => number.to_string(),
+        Answer::Ranking(items) => items.join(" > "),
+        Answer::Text(text) | Answer::Unparseable { text } => text,
     };
-    let verdict = match outcome {
-        _ if !parsed => Verdict::Ungraded(Ungraded::Unparseable),
+    let verdict = match view.outcome(input) {
         Some(Outcome::Scored(scored)) if open => Verdict::Graded(scored.value),
-        Some(Outcome::Unparseable { .. }) => Verdict::Ungraded(Ungraded::Unparseable),
+        Some(Outcome::Unparseable { .. }) => Verdict::Ungraded(Fault::Unparseable.into()),
+        Some(Outcome::Truncated { .. }) => Verdict::Ungraded(Fault::Truncated.into()),
         _ => Verdict::Ungraded(Ungraded::Unlabelled),
     };
     Some((cut(&text, SHOWN_ANSWER), verdict))
@@ -146,7 +143,7 @@ fn shown_input(board: &Board, desk: Desk<'_>, phase: Phase, index: InputIndex) -
 
 /// A text on one line, with an ellipsis where more than `most` characters are
 /// cut off.
-fn cut(text: &str, most: usize) -> String {
+pub(crate) fn cut(text: &str, most: usize) -> String {
     let mut line = String::new();
     for (count, word) in text.split_whitespace().enumerate() {
         if count > 0 {

@@ -69,6 +69,7 @@ async fn try_task(
         proposer_model: model,
         gateway: &gateway,
         fitted: false,
+        keep_going: false,
     }
     .execute()
     .await?;

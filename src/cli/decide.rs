@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{BudgetArgs, StoreArgs, StudyArgs, Talk};
+use super::{BudgetArgs, StoreArgs, StudyArgs, Talk, TroubleArgs};
 
 /// Decide about a prompt.
 #[derive(Debug, Args)]
@@ -19,6 +19,9 @@ pub struct Gate {
     /// Where runs and replies are kept.
     #[command(flatten)]
     pub store: StoreArgs,
+    /// What is done about answers that cannot be used.
+    #[command(flatten)]
+    pub trouble: TroubleArgs,
     /// How much is said.
     #[command(flatten)]
     pub talk: Talk,
@@ -85,8 +88,9 @@ Modes:
          0: it holds; 100: it regressed or is below a bar
 
 Either way 2: command line, study or baseline file; 3: the budget ran out, no
-decision; 4: the model's service; 5: store or data; 130: interrupted. Replies
-paid for are kept: the same command goes on where it stopped.";
+decision; 4: the model's service; 5: store or data; 6: answers that cannot be
+used; 130: interrupted. Replies paid for are kept: the same command goes on
+where it stopped.";
 
 /// A share, 0 to 1.
 fn share(text: &str) -> Result<f64, String> {

@@ -1,8 +1,16 @@
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::Path;
+use std::sync::Arc;
 
-use shiftproof_search::Call;
+use shiftproof_search::budget::{Limits, Meter};
+use shiftproof_search::control::Control;
+use shiftproof_search::evaluate::{Understood, understand};
+use shiftproof_search::gateway::Gateway;
 use shiftproof_search::ledger::Ledger;
+use shiftproof_search::log::Bus;
+use shiftproof_search::unusable::Fault;
+use shiftproof_tasks::{Answer, Input};
 
 use super::{fetch_progress, print};
 use crate::words::visible;
@@ -11,6 +19,11 @@ use crate::exit::{Exit, Failure};
 use crate::fetch;
 use crate::kinds::Kinds;
 use crate::session::Session;
+use crate::unusable;
+use crate::words::visible;
+
+/// Examples that are asked, each of another source group.
+const MOST_ASKED: usize = 3;
 
 pub(super) async fn run(args: &Doctor, kinds: &Kinds) -> Result<Exit, Failure> {
     let mut worst = Exit::Done;
@@ -97,28 +110,71 @@ fn data(session: &Session) -> String {
     groups.join(", ")
 }
 
-/// One real evaluation: the seed prompt on the first source example.
+/// What the seed prompt answers to a few source examples, asked as evaluations ask
+/// and read by the task; one a source group.
 async fn answer(session: &Session) -> Result<String, Failure> {
     let task = session.built.task.as_ref();
-    let example = session
-        .loaded
-        .data
-        .source
-        .validation
-        .first()
-        .ok_or_else(|| Failure::data("the study has no source example"))?;
-    let call = Call::greedy(task.request(&task.seed(), &example.input), 16);
+    let mut seen = BTreeSet::new();
+    let validation = session.loaded.data.source.validation.iter();
+    let examples: Vec<&Input> = validation
+        .map(|example| &example.input)
+        .filter(|input| seen.insert(&input.group))
+        .take(MOST_ASKED)
+        .collect();
+    if examples.is_empty() {
+        return Err(Failure::data("the study has no source example"));
+    }
+    let gateway = Gateway::new(
+        Arc::new(Ledger::in_memory()),
+        Bus::unlogged(Vec::new()),
+        Meter::new(Limits::default()),
+        Control::new(),
+        None,
+        Vec::new(),
+    );
+    let model = &session.task_model.model;
     let began = std::time::Instant::now();
-    let reply = session
-        .task_model
-        .model
-        .llm
-        .call(&call)
+    let understood = understand(task, &gateway, model, &task.seed(), &examples)
         .await
-        .map_err(|error| Failure::new(Exit::Provider, error.to_string()))?;
-    Ok(format!(
-        "{:?} in {:.2} s to the seed prompt",
-        reply.text,
-        began.elapsed().as_secs_f64()
+        .map_err(|stop| Failure::new(Exit::of(&stop), stop.to_string()))?;
+    let seconds = began.elapsed().as_secs_f64();
+    let read = examples.iter().zip(understood);
+    let read: Vec<(&Input, Understood)> = read
+        .filter_map(|(input, understood)| Some((*input, understood?)))
+        .collect();
+    let lines: Vec<String> = read.iter().map(|(input, own)| line(input, own)).collect();
+    let told = lines.join("\n                ");
+    let Some(fault) = read.iter().find_map(|(_, own)| own.fault) else {
+        return Ok(format!("{told} ({seconds:.2} s, seed prompt)"));
+    };
+    let mend = unusable::mend(fault, model.llm.capabilities().max_tokens);
+    Err(Failure::new(
+        Exit::Unusable,
+        format!("{told}\n                {mend}"),
     ))
+}
+
+/// What was said to one input and how it was understood.
+fn line(input: &Input, own: &Understood) -> String {
+    let said = unusable::shown(&own.said);
+    let place = format!("{} ({})", visible(&input.id), visible(&input.group));
+    match (own.fault, &own.answer) {
+        (Some(Fault::Failed), _) => format!("{place}: failed: {}", visible(&own.said)),
+        (Some(fault), _) => format!("{place}: {fault}: {said}"),
+        (None, Some(answer)) => match meaning(answer) {
+            meant if meant == own.said.trim() => format!("{place}: {meant:?}"),
+            meant => format!("{place}: {meant:?}, read from {said}"),
+        },
+        (None, None) => format!("{place}: {said}"),
+    }
+}
+
+/// An answer in words.
+fn meaning(answer: &Answer) -> String {
+    match answer {
+        Answer::Class { label, .. } => label.clone(),
+        Answer::Number(number) => number.to_string(),
+        Answer::Ranking(items) => items.join(" > "),
+        Answer::Text(text) | Answer::Unparseable { text } => text.clone(),
+    }
 }

@@ -7,8 +7,9 @@ use shiftproof_search::control::Control;
 use shiftproof_search::counterfactual::{self, Counterfactual, Fairness};
 use shiftproof_search::evaluate::{Evaluation, baseline};
 use shiftproof_search::event::GroupScore;
-use shiftproof_search::gateway::{Gateway, Stop};
+use shiftproof_search::gateway::Gateway;
 use shiftproof_search::replay::Matrix;
+use shiftproof_search::unusable::Survey;
 use shiftproof_tasks::rec::field;
 use shiftproof_tasks::{Example, Metric, Prompt};
 
@@ -25,6 +26,7 @@ use crate::report::{
 use crate::session::Session;
 use crate::study::Study;
 use crate::table::{Column, Table as Grid};
+use crate::unusable;
 use crate::words::{flat, line, visible};
 
 /// One prompt's scores.
@@ -32,8 +34,15 @@ use crate::words::{flat, line, visible};
 struct Row {
     prompt: Prompt,
     groups: Vec<GroupScore>,
+    /// Its answers that cannot be used.
+    #[serde(skip_serializing_if = "no_fault")]
+    unusable: Survey,
     /// The best group's score less the worst's.
     spread: Option<f64>,
+}
+
+fn no_fault(survey: &Survey) -> bool {
+    survey.faults.is_empty()
 }
 
 #[derive(Debug, Serialize)]
@@ -93,9 +102,10 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     }
     let control = Control::new();
     let observers = vec![score::progress(args.talk.quiet, planned)];
-    let gateway = score::gateway(&session, ledger, control.clone(), observers);
-    let Some(evaluation) = score::score(&session, &gateway, control, &prompts, &examples).await?
-    else {
+    let trouble = args.trouble.into();
+    let gateway = score::gateway(&session, ledger, control.clone(), observers, trouble);
+    let scored = score::score(&session, &gateway, control, &prompts, &examples, trouble);
+    let Some(evaluation) = scored.await? else {
         return Ok(Exit::Interrupted);
     };
     let task = session.built.task.as_ref();
@@ -125,12 +135,16 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     if let Some(folder) = &args.record {
         record(&session, &prompts, &evaluation, folder)?;
     }
-    let scores = evaluation.scores;
-    let rows = prompts.into_iter().zip(scores).map(|(prompt, groups)| Row {
-        prompt,
-        spread: spread(&groups),
-        groups,
-    });
+    let survey = score::surveyed(&evaluation);
+    let of_prompt = prompts.into_iter().zip(evaluation.scores);
+    let rows = of_prompt
+        .zip(evaluation.surveys)
+        .map(|((prompt, groups), unusable)| Row {
+            prompt,
+            spread: spread(&groups),
+            groups,
+            unusable,
+        });
     let baselines = session.loaded.baselines.iter().map(|known| BaselineScores {
         name: known.name.clone(),
         groups: baseline(task, &session.loaded.groups, known, &examples),
@@ -151,9 +165,17 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     } else {
         print(&text(&table))?;
     }
+    for told in unusable::sentences(&survey) {
+        note(&told);
+    }
     if !evaluation.complete {
         note("the budget ran out before every prompt was scored on every example");
         return Ok(Exit::Budget);
+    }
+    // A score of nothing but evasions, or of nothing at all, is none.
+    if survey.unusable() == survey.answers {
+        note("not one answer can be used: no prompt was measured");
+        return Ok(Exit::Unusable);
     }
     let unverified = Ground::of(&session.loaded.groups) == Ground::SourceOnly;
     if let Some(bar) = args.min_worst.filter(|_| unverified) {
@@ -225,7 +247,7 @@ async fn fair(
     let answers = question
         .ask(prompts, examples)
         .await
-        .map_err(|stop| stopped(&stop))?;
+        .map_err(|stop| score::stopped(&stop))?;
     answers.ok_or_else(|| {
         Failure::usage(format!(
             "--fair {attribute}: the task must rank items and its examples say \
@@ -233,13 +255,6 @@ async fn fair(
             field::USER
         ))
     })
-}
-
-fn stopped(stop: &Stop) -> Failure {
-    Failure::new(
-        Exit::of(stop),
-        format!("{stop}\n  answers so far are stored; the same command goes on"),
-    )
 }
 
 /// One line a prompt and measure: each value's similarity to the neutral list,
@@ -298,13 +313,7 @@ fn text(table: &Table) -> String {
             if Some(&group.group) == worst.as_ref() {
                 remark.push_str(", worst");
             }
-            if group.unparseable + group.failed > 0 {
-                let _ = write!(
-                    remark,
-                    ", {} unparseable, {} failed",
-                    group.unparseable, group.failed
-                );
-            }
+            remark.push_str(&unusable::counts(group));
             groups.row([
                 group.group.clone(),
                 score_as(&table.metric, group),
@@ -313,6 +322,9 @@ fn text(table: &Table) -> String {
             ]);
         }
         out.push_str(&groups.text());
+        for line in unusable::examples(&row.unusable) {
+            let _ = writeln!(out, "    {line}");
+        }
         if let Some(spread) = spread_as(&table.metric, &row.groups) {
             let _ = writeln!(out, "  spread over groups {spread}");
         }

@@ -19,6 +19,7 @@ use crate::kinds::Kinds;
 use crate::report::ground::{Ground, caution, listed, unverified};
 use crate::session::Session;
 use crate::stored;
+use crate::unusable;
 
 /// Who is judged against whom.
 struct Contest {
@@ -57,9 +58,10 @@ pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
     let control = Control::new();
     let planned = score::planned(&session, &prompts, examples.len());
     let observers = vec![score::progress(args.talk.quiet, planned)];
-    let gateway = score::gateway(&session, ledger, control.clone(), observers);
-    let Some(evaluation) = score::score(&session, &gateway, control, &prompts, &examples).await?
-    else {
+    let trouble = args.trouble.into();
+    let gateway = score::gateway(&session, ledger, control.clone(), observers, trouble);
+    let scored = score::score(&session, &gateway, control, &prompts, &examples, trouble);
+    let Some(evaluation) = scored.await? else {
         return Ok(Exit::Interrupted);
     };
     if !evaluation.complete {
@@ -68,6 +70,16 @@ pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
             "the budget ran out before every prompt was scored on every audit example: no \
              decision, and none of the scores is shown\n  answers so far are stored; the same \
              command with a larger budget goes on",
+        ));
+    }
+    let survey = score::surveyed(&evaluation);
+    for told in unusable::sentences(&survey) {
+        note(&told);
+    }
+    if survey.unusable() == survey.answers {
+        return Err(Failure::new(
+            Exit::Unusable,
+            "not one answer can be used: no decision",
         ));
     }
     let opening = Opening::now(
@@ -168,6 +180,8 @@ impl Contest {
         }
         notes.extend(openings::warning(count));
         notes.extend(score::calibrated(session, evaluation));
+        let survey = score::surveyed(evaluation);
+        notes.extend(unusable::sentences(&survey));
         let trusted = self.baseline.as_ref().filter(|_| self.recorded.is_some());
         let (sample, dropped) = evaluation.paired(&self.grades(evaluation), groups.len());
         let scores = trusted
@@ -205,6 +219,7 @@ impl Contest {
             sample: &sample,
             dropped,
             notes,
+            unusable: survey,
         })
     }
 }

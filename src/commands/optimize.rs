@@ -22,6 +22,7 @@ use crate::session::{Done, Session};
 use crate::stored;
 use crate::study::Resolved;
 use crate::tui::{Closer, Screen};
+use crate::unusable;
 
 pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> {
     let began = Instant::now();
@@ -61,6 +62,7 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
     }
     if let Some(record) = &resumed
         && record.status == RunStatus::Finished
+        && !args.trouble.retry_failed
     {
         note(&format!(
             "run {} is finished; this is its report",
@@ -155,7 +157,7 @@ async fn conduct(
     let id = record.id.clone();
     let done = tokio::select! {
         // Moved in: whoever still looks at the screen keeps no one from the store.
-        done = session.run(ledger, record, observers, control.clone()) => Some(done),
+        done = session.run(ledger, record, observers, control.clone(), args.trouble.into()) => Some(done),
         () = control.aborted() => None,
     };
     let ended = Instant::now();
@@ -251,6 +253,10 @@ fn store_flag(store: &Path) -> String {
 /// Turns a stop into what the user reads, with the way to go on.
 fn stopped(stop: &Stop, record: &RunRecord, store: &Path) -> Failure {
     let exit = Exit::of(stop);
+    let told = unusable::stopped(stop);
+    if exit == Exit::Usage {
+        return Failure::new(exit, told);
+    }
     if exit == Exit::Budget {
         return Failure::new(
             exit,
@@ -261,12 +267,16 @@ fn stopped(stop: &Stop, record: &RunRecord, store: &Path) -> Failure {
         );
     }
     let store = store_flag(store);
+    let on = if exit == Exit::Unusable {
+        // What the study says decides; this run keeps the study it began with.
+        "everything paid for is stored; mend the study and run it anew, or go on all the same with: \
+         shiftproof optimize --keep-going"
+    } else {
+        "everything paid for is stored; go on with: shiftproof optimize"
+    };
     Failure::new(
         exit,
-        format!(
-            "{stop}\n  everything paid for is stored; go on with: shiftproof optimize --resume {}{store}",
-            record.id
-        ),
+        format!("{told}\n  {on} --resume {}{store}", record.id),
     )
 }
 
@@ -296,6 +306,10 @@ fn finish(args: &Optimize, run: &Named) -> Result<Exit, Failure> {
     print(&render(form, std::slice::from_ref(run))?)?;
     let summary = &run.summary;
     let audited = summary.audited(Contestant::Selected);
+    if audited.is_some_and(|groups| !groups.is_empty() && groups.iter().all(|g| g.n == 0)) {
+        note("not one answer of the audit can be used: the selected prompt was not measured");
+        return Ok(Exit::Unusable);
+    }
     if let Some(bar) = args.min_worst {
         let reached = summary
             .worst_of(Contestant::Selected)

@@ -6,9 +6,10 @@ use shiftproof_search::budget::{Meter, Spend};
 use shiftproof_search::control::Control;
 use shiftproof_search::evaluate::{Evaluation, Evaluator, Settling, calls};
 use shiftproof_search::event::Observer;
-use shiftproof_search::gateway::Gateway;
+use shiftproof_search::gateway::{Gateway, Stop};
 use shiftproof_search::ledger::Ledger;
 use shiftproof_search::log::Bus;
+use shiftproof_search::unusable::Survey;
 use shiftproof_tasks::{Example, Prompt, PromptId};
 
 use super::note;
@@ -17,7 +18,8 @@ use crate::calibration::{self, Learnt};
 use crate::exit::{Exit, Failure};
 use crate::progress::{Progress, Verbosity};
 use crate::report::grouped;
-use crate::session::Session;
+use crate::session::{Session, Trouble};
+use crate::unusable;
 
 /// Calls that scoring these prompts asks at most.
 pub(super) fn planned(session: &Session, prompts: &[Prompt], examples: usize) -> u64 {
@@ -64,6 +66,7 @@ pub(super) fn gateway(
     ledger: Arc<Ledger>,
     control: Control,
     observers: Vec<Box<dyn Observer>>,
+    trouble: Trouble,
 ) -> Gateway {
     Gateway::new(
         ledger,
@@ -73,6 +76,7 @@ pub(super) fn gateway(
         None,
         Vec::new(),
     )
+    .retrying_refused(trouble.retry_failed)
 }
 
 /// Scores prompts on audit examples under the rules of a run's audit; `None`
@@ -83,6 +87,7 @@ pub(super) async fn score(
     control: Control,
     prompts: &[Prompt],
     examples: &[Example],
+    trouble: Trouble,
 ) -> Result<Option<Evaluation>, Failure> {
     let evaluator = Evaluator {
         task: session.built.task.as_ref(),
@@ -91,6 +96,7 @@ pub(super) async fn score(
         calibration: session.resolved.study.search.calibration,
         groups: &session.loaded.groups,
         settle_on: Settling::of(&session.loaded.data),
+        keep_going: trouble.keep_going,
     };
     tokio::spawn(pass_on(Signals::new(), control.clone(), None));
     let scored = tokio::select! {
@@ -100,12 +106,26 @@ pub(super) async fn score(
             return Ok(None);
         }
     };
-    scored.map(Some).map_err(|stop| {
-        Failure::new(
-            Exit::of(&stop),
-            format!("{stop}\n  answers so far are stored; the same command goes on"),
-        )
-    })
+    scored.map(Some).map_err(|stop| stopped(&stop))
+}
+
+/// A stop with the way to go on.
+pub(super) fn stopped(stop: &Stop) -> Failure {
+    let told = unusable::stopped(stop);
+    let on = match stop {
+        Stop::Unusable(_) => "answers so far are stored; --keep-going scores all the same",
+        _ => "answers so far are stored; the same command goes on",
+    };
+    Failure::new(Exit::of(stop), format!("{told}\n  {on}"))
+}
+
+/// What came of all prompts' answers.
+pub(super) fn surveyed(evaluation: &Evaluation) -> Survey {
+    let mut whole = Survey::default();
+    for survey in &evaluation.surveys {
+        whole.add(survey);
+    }
+    whole
 }
 
 /// What a reader has to know of the scores' calibration.

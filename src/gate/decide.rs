@@ -3,6 +3,7 @@
 use shiftproof_search::event::{GroupInfo, GroupScore};
 use shiftproof_search::select;
 use shiftproof_search::stats::{self, Bootstrap, GroupState, Sample};
+use shiftproof_search::unusable::Survey;
 
 use super::{
     Audit, Candidate, Compared, Contender, Demand, FORMAT, Mode, Report, Ruling, points, score,
@@ -35,6 +36,8 @@ pub struct Evidence<'a> {
     pub dropped: usize,
     /// What a reader has to know.
     pub notes: Vec<String>,
+    /// What came of all answers asked for.
+    pub unusable: Survey,
 }
 
 /// Decides. Spending is left at zero for the caller, who knows it.
@@ -84,6 +87,7 @@ pub fn judge(evidence: Evidence<'_>) -> Report {
         demand,
         audit: evidence.audit,
         notes: evidence.notes,
+        unusable: evidence.unusable,
         incumbent,
         incumbent_model: evidence.incumbent_model,
         candidates,
@@ -163,14 +167,17 @@ fn below(groups: &[GroupScore], demand: &Demand) -> Vec<String> {
 /// What is missing from the comparison, and for whom.
 fn missing(report: &Report, groups: &[GroupInfo], sample: &Sample, dropped: usize) -> Vec<String> {
     let mut notes = Vec::new();
-    let failed = |contender: &Contender| contender.groups.iter().map(|g| g.failed).sum::<usize>();
+    let failed = |contender: &Contender| {
+        let groups = contender.groups.iter();
+        groups.map(|g| g.failed + g.truncated).sum::<usize>()
+    };
     if dropped > 0 {
         let each: Vec<String> = std::iter::once(&report.incumbent)
             .chain(report.candidates.iter().map(|c| &c.contender))
             .map(|contender| format!("{} for {:#}", failed(contender), contender.id))
             .collect();
         notes.push(format!(
-            "{dropped} of {} examples are in no comparison because a call can never be answered: {}.",
+            "{dropped} of {} examples are in no comparison because a call failed or its reply was cut off: {}.",
             report.audit.examples,
             each.join(", ")
         ));

@@ -7,6 +7,7 @@ use super::{Candidate, Contender, Report, points, score, state_name};
 use crate::commands::score::origin;
 use crate::report::grouped;
 use crate::report::html::{Row, diff, dot_plot, page, scrolling};
+use crate::unusable::counts;
 use crate::words::{flat, pieces};
 
 impl Report {
@@ -103,7 +104,7 @@ impl Report {
                             td { (value(&self.incumbent, &row.group)) }
                             td { (value(&candidate.contender, &row.group)) }
                             td { (bounds(row.difference.as_ref())) }
-                            td { (state_name(row.state)) }
+                            td { (state_name(row.state)) (trouble(&candidate.contender, &row.group)) }
                         }
                     }
                     tr {
@@ -137,7 +138,7 @@ fn alone(contender: &Contender) -> Markup {
                 @for group in &contender.groups {
                     tr {
                         th scope="row" { (group.group) }
-                        td { (group.role) }
+                        td { (group.role) (counts(group)) }
                         td { (group.n) }
                         td { (crate::report::score(group)) }
                     }
@@ -146,6 +147,12 @@ fn alone(contender: &Contender) -> Markup {
         }
     };
     scrolling("Scores per group", &table)
+}
+
+/// Counts of a group's answers that cannot be used.
+fn trouble(contender: &Contender, group: &str) -> String {
+    let found = contender.groups.iter().find(|g| g.group == group);
+    found.map_or_else(String::new, counts)
 }
 
 fn ends(contender: &Contender, group: &str) -> Option<[f64; 3]> {

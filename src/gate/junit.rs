@@ -6,6 +6,7 @@ use shiftproof_search::stats::{Bounded, GroupState};
 
 use super::{Candidate, Mode, Report, points, score};
 use crate::exit::Exit;
+use crate::unusable;
 
 /// One test case.
 struct Case {
@@ -99,6 +100,13 @@ impl Report {
                     escaped(value)
                 )?;
             }
+            for note in &self.notes {
+                writeln!(
+                    out,
+                    "      <property name=\"note\" value=\"{}\"/>",
+                    escaped(note)
+                )?;
+            }
             writeln!(out, "    </properties>")?;
             for case in cases {
                 self.write_case(out, case)?;
@@ -165,7 +173,8 @@ impl Report {
                 Case {
                     name: row.group.clone(),
                     outcome,
-                    detail: detail(row.difference.as_ref(), row.pairs),
+                    detail: detail(row.difference.as_ref(), row.pairs)
+                        + &trouble(candidate, &row.group),
                 }
             })
             .collect();
@@ -205,7 +214,7 @@ impl Report {
                     Some(_) => Outcome::Passed,
                     None => Outcome::Error("no answer can be scored".into()),
                 },
-                detail: crate::report::score(group),
+                detail: crate::report::score(group) + &unusable::counts(group),
             })
             .collect();
         let missed = if self.decision == super::Ruling::BelowBar {
@@ -248,6 +257,13 @@ fn counts<'a>(cases: impl Iterator<Item = &'a Case>) -> (String, usize) {
         format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\""),
         skipped,
     )
+}
+
+/// Counts of a group's answers that cannot be used.
+fn trouble(candidate: &Candidate, group: &str) -> String {
+    let mut groups = candidate.contender.groups.iter();
+    let own = groups.find(|own| own.group == group);
+    own.map_or_else(String::new, unusable::counts)
 }
 
 fn detail(bounded: Option<&Bounded>, pairs: usize) -> String {

@@ -8,6 +8,7 @@ use super::baseline::short;
 use super::{Candidate, Contender, Report, Ruling, points, score, state_name};
 use crate::commands::score::origin;
 use crate::report::{grouped, machine};
+use crate::unusable::counts;
 use crate::words::{flat, line, visible};
 
 impl Report {
@@ -47,9 +48,10 @@ impl Report {
                 };
                 writeln!(
                     out,
-                    "| {} | {} | {} | {} | {ends} |",
+                    "| {} | {}{} | {} | {} | {ends} |",
                     escaped(&group.group),
                     group.role,
+                    counts(group),
                     group.n,
                     group.value.map_or_else(|| "–".into(), score)
                 )?;
@@ -98,9 +100,7 @@ impl Report {
                     .and_then(|g| g.value)
                     .map_or_else(|| "–".into(), score)
             };
-            let trouble = group(contender)
-                .as_ref()
-                .map_or_else(String::new, super::text::trouble);
+            let trouble = group(contender).as_ref().map_or_else(String::new, counts);
             let state = match row.state {
                 shiftproof_search::stats::GroupState::Regressed => "**regressed**",
                 other => state_name(other),

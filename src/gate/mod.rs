@@ -21,6 +21,7 @@ use serde::Serialize;
 use shiftproof_search::budget::Spend;
 use shiftproof_search::event::{GroupRole, GroupScore};
 use shiftproof_search::stats::{Bounded, GroupState};
+use shiftproof_search::unusable::Survey;
 use shiftproof_tasks::{Prompt, PromptId};
 
 use crate::commands::to_json;
@@ -115,6 +116,10 @@ pub struct Report {
     pub audit: Audit,
     /// What a reader has to know beside the decision.
     pub notes: Vec<String>,
+    /// Answers that cannot be used, of all that were asked for; absent where there
+    /// is none.
+    #[serde(skip_serializing_if = "no_fault")]
+    pub unusable: Survey,
     /// The prompt in use, or that of the baseline file.
     pub incumbent: Contender,
     /// The model that the incumbent's grades were recorded with, where they come
@@ -126,6 +131,10 @@ pub struct Report {
     pub spent: Spend,
     /// Calls that were sent to a model now; the store had the other answers.
     pub sent: u64,
+}
+
+fn no_fault(survey: &Survey) -> bool {
+    survey.faults.is_empty()
 }
 
 /// What was demanded.

@@ -61,6 +61,7 @@ fn report(mode: Mode, demand: Demand, n: usize, chances: &[[f64; 3]]) -> Report 
             high: Some(0.9),
             n,
             unparseable: usize::from(at == 1),
+            truncated: 0,
             failed: 0,
         };
         GROUPS.iter().enumerate().map(group).collect()
@@ -118,6 +119,7 @@ fn report(mode: Mode, demand: Demand, n: usize, chances: &[[f64; 3]]) -> Report 
         incumbent_model: None,
         sample: &sample,
         dropped: 0,
+        unusable: shiftproof_search::unusable::Survey::default(),
         notes: vec!["A note with <markup> & more.".into()],
     })
 }

@@ -10,6 +10,7 @@ use super::{Candidate, Contender, Mode, Report, points, score, state_name};
 use crate::commands::score::origin;
 use crate::report::{grouped, machine, score as interval};
 use crate::table::{Column, Table};
+use crate::unusable::counts;
 use crate::words::visible;
 
 impl Report {
@@ -79,7 +80,7 @@ impl Report {
                 group.group.clone(),
                 interval(group),
                 format!("n {:>4}", group.n),
-                format!("{}{}", group.role, trouble(group)),
+                format!("{}{}", group.role, counts(group)),
             ]);
         }
         out.push_str(&table.text());
@@ -124,7 +125,7 @@ impl Report {
                     "{}, {}{}",
                     row.role,
                     state_name(row.state),
-                    theirs.as_ref().map_or_else(String::new, trouble)
+                    theirs.as_ref().map_or_else(String::new, counts)
                 ),
             ]);
         }
@@ -180,15 +181,4 @@ fn bounds(bounded: Option<&Bounded>) -> String {
         || "-".into(),
         |b| format!("[{}, {}]", points(b.lower), points(b.upper)),
     )
-}
-
-/// Answers outside the form asked for and failed calls.
-pub(super) fn trouble(group: &GroupScore) -> String {
-    let mut out = String::new();
-    for (count, what) in [(group.unparseable, "unparseable"), (group.failed, "failed")] {
-        if count > 0 {
-            let _ = write!(out, ", {count} {what}");
-        }
-    }
-    out
 }

@@ -179,6 +179,7 @@ mod tests {
             high: Some(value + half),
             n: 100,
             unparseable: 0,
+            truncated: 0,
             failed: 0,
         }
     }

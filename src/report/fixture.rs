@@ -43,6 +43,7 @@ fn score(group: &str, role: GroupRole, value: f64, n: usize) -> GroupScore {
         high: Some(value + 0.08),
         n,
         unparseable: 0,
+        truncated: 0,
         failed: 0,
     }
 }

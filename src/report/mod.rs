@@ -28,9 +28,11 @@ use shiftproof_search::calibrate::{Calibration, Settled};
 use shiftproof_search::event::{
     Contestant, Difference, Ending, Event, GroupRole, GroupScore, Origin, Phase, Started, Voted,
 };
+use shiftproof_search::unusable::Survey;
 use shiftproof_tasks::{Prompt, PromptId};
 
 use crate::calibration::{self, Learnt};
+use crate::unusable;
 
 /// The state of a run after some of its events. Holds no clock time: the same
 /// events give the same summary, byte for byte.
@@ -77,6 +79,14 @@ pub struct Summary {
     /// What a reader has to know beside the scores.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// Answers that cannot be used, of all that were looked at; absent where there
+    /// is none.
+    #[serde(skip_serializing_if = "no_fault")]
+    pub unusable: Survey,
+}
+
+fn no_fault(survey: &Survey) -> bool {
+    survey.faults.is_empty()
 }
 
 /// One phase of the run.
@@ -203,6 +213,7 @@ impl Summary {
                     standing.groups.clone_from(groups);
                 }
             }
+            Event::Unusable { survey, .. } => self.unusable.add(survey),
             // What was answered, and who led on the way, is for screens.
             Event::Inputs { .. } | Event::Answered { .. } | Event::Leading { .. } => {}
             Event::Voted(voted) => {
@@ -234,7 +245,7 @@ impl Summary {
             } => self.note_calibration(*calibration, prompts),
             Event::Audited { contestant, groups } => {
                 let prompts = self.first_audited(*contestant);
-                let examples: usize = groups.iter().map(|group| group.n + group.failed).sum();
+                let examples: usize = groups.iter().map(GroupScore::asked).sum();
                 self.looked_at((prompts * examples) as u64);
                 self.audited.push(Audited {
                     contestant: *contestant,
@@ -283,7 +294,7 @@ impl Summary {
         let looked: usize = groups
             .iter()
             .filter(|group| !(voter && group.voted))
-            .map(|group| group.n + group.failed)
+            .map(GroupScore::asked)
             .sum();
         let before = if phase == Phase::Final {
             0
@@ -322,6 +333,14 @@ impl Summary {
         let name = |id| self.called(id);
         let note = calibration::note(calibration, prompts, Learnt::Search, name);
         self.notes.extend(note);
+    }
+
+    /// What a reader has to know beside the scores, answers that cannot be used
+    /// among it.
+    pub(crate) fn told_notes(&self) -> Vec<String> {
+        let mut notes = self.notes.clone();
+        notes.extend(unusable::sentences(&self.unusable));
+        notes
     }
 
     /// What a prompt is called in a sentence.

@@ -9,6 +9,7 @@ use super::compare::Comparison;
 use super::facts::machine;
 use super::{Named, Summary, capital, ends, worst};
 use crate::table::{Column, Table};
+use crate::unusable::counts;
 use crate::words::{line, visible};
 
 impl Summary {
@@ -37,8 +38,8 @@ impl Summary {
         self.write_table(out)?;
         super::baselines::write(&started.metric, &self.baselines, out)?;
         self.write_verdict(out)?;
-        for note in &self.notes {
-            writeln!(out, "Note: {}", visible(note))?;
+        for note in self.told_notes() {
+            writeln!(out, "Note: {}", visible(&note))?;
         }
         if let (Some(prompt), Some(id)) = (self.selected_prompt(), self.selected) {
             let origin = self
@@ -135,11 +136,7 @@ impl Summary {
             };
             let delta = self.compared.iter().find(|row| row.group == group.group);
             let mut remark = group.role.to_string();
-            for (count, what) in [(group.unparseable, "unparseable"), (group.failed, "failed")] {
-                if count > 0 {
-                    let _ = write!(remark, ", {count} {what}");
-                }
-            }
+            remark.push_str(&counts(group));
             row(
                 [
                     group.group.clone(),

@@ -133,6 +133,8 @@ pub enum Worth {
     Graded(f32),
     /// Not of the form asked for.
     Unparseable,
+    /// Cut off before it could be read.
+    Truncated,
     /// The call can never be answered.
     Failed,
     /// No label to grade it by.
@@ -140,11 +142,12 @@ pub enum Worth {
 }
 
 impl Worth {
-    /// Whether the answer is no good: below half a grade, unparseable, failed.
+    /// Whether the answer is no good: below half a grade, unparseable,
+    /// cut off, failed.
     pub fn is_failure(self) -> bool {
         match self {
             Self::Graded(value) => value < 0.5,
-            Self::Unparseable | Self::Failed => true,
+            Self::Unparseable | Self::Truncated | Self::Failed => true,
             Self::Unlabelled => false,
         }
     }
@@ -155,6 +158,7 @@ impl From<Verdict> for Worth {
         match verdict {
             Verdict::Graded(value) => Self::Graded(value as f32),
             Verdict::Ungraded(Ungraded::Unparseable) => Self::Unparseable,
+            Verdict::Ungraded(Ungraded::Truncated) => Self::Truncated,
             Verdict::Ungraded(Ungraded::Failed) => Self::Failed,
             Verdict::Ungraded(Ungraded::Unlabelled) => Self::Unlabelled,
         }

@@ -172,7 +172,7 @@ impl Task for Classify {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Answer, Label, Reply};
+    use crate::{Answer, Finish, Label, Outcome, Reply};
 
     fn spec() -> ClassifySpec {
         ClassifySpec {
@@ -272,6 +272,31 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.starts_with("task.input: unknown field {text}; did you mean \"texts\"?"));
+    }
+
+    #[test]
+    fn a_reply_that_was_cut_off_unread_is_no_wrong_answer() {
+        let task = Classify::new("reviews", spec()).unwrap();
+        let example = Input::new("1", "books")
+            .with_field("text", "Wow")
+            .with_label(Label::Class("positive".into()));
+        let outcome = |text: &str, finish| {
+            let reply = Reply {
+                finish,
+                ..Reply::text(text)
+            };
+            task.score(&example, &reply)
+        };
+        for text in ["", "<think>The reviewer", "The reviewer says that the"] {
+            let cut = outcome(text, Finish::Length);
+            assert!(matches!(cut, Outcome::Truncated { .. }), "{cut:?}");
+            assert_eq!(cut.value(), None);
+            assert_eq!(outcome(text, Finish::Stop).value(), Some(0.0));
+        }
+        // What leads and is whole was answered, whatever is cut off behind it.
+        let led = outcome("Negative. The reviewer says", Finish::Length);
+        assert_eq!(led.value(), Some(0.0));
+        assert!(matches!(led, Outcome::Scored(_)), "{led:?}");
     }
 
     #[test]

@@ -13,8 +13,8 @@ pub mod text;
 /// How the outcomes of one group become one number; all lie in `0..=1` and
 /// higher is better.
 ///
-/// In every metric a failed call counts in no score, and an unparseable answer
-/// counts as wrong, so that a prompt cannot win by making the model evade.
+/// In every metric a failed call or a truncated reply counts in no score, and an
+/// unparseable answer counts as wrong, so that a prompt cannot win by making the model evade.
 ///
 /// A study spells them `accuracy`, `macro-f1`, `auc`, `ndcg@10`, `hr@10`, `mrr`,
 /// `recall@20`, `coverage@20`, `diversity@20`, `mae`, `rmse`, `rouge-l` and
@@ -97,6 +97,9 @@ pub struct GroupScore {
     pub n: usize,
     /// Those of `n` that were unparseable.
     pub unparseable: usize,
+    /// Replies that were cut off before they could be read, outside `n`.
+    #[serde(default)]
+    pub truncated: usize,
     /// Failed calls, outside `n`.
     pub failed: usize,
 }
@@ -180,6 +183,7 @@ impl Metric {
                 .count()
         };
         let unparseable = count(|outcome| matches!(outcome, Outcome::Unparseable { .. }));
+        let truncated = count(|outcome| matches!(outcome, Outcome::Truncated { .. }));
         let failed = count(|outcome| matches!(outcome, Outcome::Failed { .. }));
         GroupScore {
             value: match self {
@@ -201,8 +205,9 @@ impl Metric {
                     mean(observations)
                 }
             },
-            n: observations.len() - failed,
+            n: observations.len() - truncated - failed,
             unparseable,
+            truncated,
             failed,
         }
     }

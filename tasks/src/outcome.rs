@@ -41,8 +41,9 @@ impl Answer {
     }
 }
 
-/// The result of one evaluation. A failed call has none of these scores: it is
-/// a state of its own, so that an outage can never pick a prompt.
+/// The result of one evaluation. A failed call and a reply that was cut off have
+/// none of these scores: they are states of their own, so that neither an outage
+/// nor a token limit can ever pick a prompt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -52,6 +53,13 @@ pub enum Outcome {
     /// and is also counted apart.
     Unparseable {
         /// What was said instead.
+        text: String,
+    },
+    /// The token limit cut the reply off before it could be read for certain: what
+    /// the model would have answered is not known. It counts in no score, as a
+    /// failed call does.
+    Truncated {
+        /// What was said up to there; often nothing, where a model thinks first.
         text: String,
     },
     /// No answer can be had for this request (refused, filtered, too long). It
@@ -72,12 +80,13 @@ pub struct Scored {
 }
 
 impl Outcome {
-    /// The score in `0..=1`; an unparseable answer is 0, a failed call has none.
+    /// The score in `0..=1`; an unparseable answer is 0, a truncated one and a failed
+    /// call have none.
     pub fn value(&self) -> Option<f64> {
         match self {
             Self::Scored(scored) => Some(scored.value),
             Self::Unparseable { .. } => Some(0.0),
-            Self::Failed { .. } => None,
+            Self::Truncated { .. } | Self::Failed { .. } => None,
         }
     }
 }

@@ -115,14 +115,20 @@ pub trait Task: Send + Sync {
     }
 
     /// Reads and grades in one go. A reply that a content filter withheld is a
-    /// failed call, not a wrong answer.
+    /// failed call, not a wrong answer; one that the token limit cut off before it
+    /// could be read is [truncated](Outcome::Truncated), no wrong answer either.
     fn score(&self, example: &Example, reply: &Reply) -> Outcome {
         if reply.finish == Finish::Filtered {
             return Outcome::Failed {
                 reason: "a content filter withheld the reply".into(),
             };
         }
-        self.grade(&self.parse(&example.input, reply), &example.label)
+        match self.parse(&example.input, reply) {
+            Answer::Unparseable { text } if reply.finish == Finish::Length => {
+                Outcome::Truncated { text }
+            }
+            answer => self.grade(&answer, &example.label),
+        }
     }
 }
 

@@ -100,6 +100,7 @@ impl Course<'_> {
                 reading(candidate),
             )?;
         }
+        self.board.tell_unusable(desk)?;
         let answers = |c: CandidateIndex| self.board.answers_as(desk, c, reading(c));
         let compared = compare::audit(
             &self.board,
@@ -144,12 +145,18 @@ impl Course<'_> {
                 let answers: Vec<_> = voters.iter().map(|voter| voter.answer(input)).collect();
                 let outcome = match vote::combine(&answers) {
                     Some(answer) => self.run.task.grade(&answer, label),
-                    None => Outcome::Unparseable {
-                        text: String::new(),
-                    },
+                    None => unanswered(voters, input)?,
                 };
                 Some((input, outcome))
             })
             .collect()
     }
+}
+
+/// What an ensemble comes to none of whose voters has a usable answer: wrong where
+/// all of them evaded the question, no score where one might have answered it.
+fn unanswered(voters: &[Answers<'_>], input: InputIndex) -> Option<Outcome> {
+    let outcomes: Vec<Outcome> = voters.iter().filter_map(|v| v.outcome(input)).collect();
+    let unscored = outcomes.iter().find(|outcome| outcome.value().is_none());
+    unscored.or_else(|| outcomes.first()).cloned()
 }

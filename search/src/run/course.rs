@@ -5,6 +5,7 @@ use shiftproof_tasks::{Example, Prompt, PromptId};
 use super::Run;
 use super::order::{balanced, halves};
 use crate::board::{Answers, Board, CandidateIndex, InputIndex};
+use crate::budget::Limits;
 use crate::event::{Event, Origin, Phase, Proposed};
 use crate::fit::{FINAL_SHARE, REFINE_SHARE, RESCREEN_SHARE, screen_share};
 use crate::gateway::Stop;
@@ -184,6 +185,7 @@ impl<'a> Course<'a> {
                 reading,
             )?;
         }
+        self.board.tell_unusable(self.run.desk())?;
         voted.source_accuracy = (kept > 0).then(|| right as f64 / kept as f64);
         self.trust = trust(kept, right);
         self.run.gateway.tell(&Event::Voted(voted))?;
@@ -297,16 +299,24 @@ impl<'a> Course<'a> {
             .run(&mut self.board, self.run.desk(), finalists)
             .await?;
         self.affordable &= finish.affordable;
-        // Without money for the final the last race has the word.
-        let (standings, reason) = if finish.affordable {
-            (finish.standings, finish.reason)
-        } else {
-            let reason = "the best so far: the budget left no final".to_owned();
-            (self.standings.clone(), reason)
-        };
-        let best = standings.first().copied().ok_or_else(|| {
-            Stop::Budget("no prompt has a single answer; raise the budget's limits".into())
-        })?;
+        self.board.tell_unusable(self.run.desk())?;
+        let was_asked = self.board.was_asked(&self.fresh);
+        // Without money for the final, or an answer in it, the last race has the word.
+        let (standings, reason) =
+            if finish.affordable && (!finish.standings.is_empty() || !was_asked) {
+                (finish.standings, finish.reason)
+            } else {
+                let why = if finish.affordable {
+                    "no answer of the final can be scored"
+                } else {
+                    "the budget left no final"
+                };
+                (self.standings.clone(), format!("the best so far: {why}"))
+            };
+        let best = standings
+            .first()
+            .copied()
+            .ok_or_else(|| self.unranked(finish.affordable, &inputs))?;
         let reason = if best.candidate == self.seed {
             "no candidate beats the seed prompt".to_owned()
         } else {
@@ -405,14 +415,27 @@ impl<'a> Course<'a> {
         let inputs = balanced(&self.board, &inputs, self.run.seed, "race");
         let race = self.race_on(phase, &inputs, share, keep);
         let finish = race.run(&mut self.board, self.run.desk(), entrants).await?;
+        self.board.tell_unusable(self.run.desk())?;
         if finish.standings.is_empty() {
-            return Err(Stop::Budget(
-                "not one evaluation fits; raise --max-calls, --max-tokens or --max-usd".into(),
-            ));
+            return Err(self.unranked(finish.affordable, &inputs));
         }
         self.affordable &= finish.affordable;
         self.standings = finish.standings;
         Ok(())
+    }
+
+    /// Why a race on these inputs ranks no prompt.
+    fn unranked(&self, affordable: bool, inputs: &[InputIndex]) -> Stop {
+        let nothing = self.board.nothing_usable(self.run.desk(), inputs);
+        match nothing {
+            Some(stop) if affordable => stop,
+            // Its money is spent, or the plan was scaled down until nothing was left.
+            _ if !affordable || self.run.fitted => {
+                let limits = named(self.run.gateway.limits());
+                Stop::Budget(format!("not one evaluation fits; raise {limits}"))
+            }
+            _ => Stop::Plan("raise search.evaluations".into()),
+        }
     }
 
     fn race_on<'b>(
@@ -437,6 +460,17 @@ impl<'a> Course<'a> {
             draws: seeds::number(self.run.seed, &format!("race {phase}")),
         }
     }
+}
+
+/// The flags of the limits that are set.
+fn named(limits: Limits) -> String {
+    let flags = [
+        (limits.calls.is_some(), "--max-calls"),
+        (limits.tokens.is_some(), "--max-tokens"),
+        (limits.usd.is_some(), "--max-usd"),
+    ];
+    let set: Vec<&str> = flags.iter().filter(|(set, _)| *set).map(|f| f.1).collect();
+    set.join(" or ")
 }
 
 /// The weight of a voted label against a true one: a label that is right with

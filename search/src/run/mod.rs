@@ -44,6 +44,8 @@ pub struct Run<'g> {
     pub gateway: &'g Gateway,
     /// Whether the plan was scaled down to the budget; `false` to begin with.
     pub fitted: bool,
+    /// Whether to go on where hardly an answer can be used.
+    pub keep_going: bool,
 }
 
 /// What a run came to; everything else is in its events.
@@ -148,6 +150,7 @@ impl Run<'_> {
             gateway: self.gateway,
             model: &self.task_model,
             calibration: self.spec.calibration,
+            keep_going: self.keep_going,
         }
     }
 }

@@ -16,9 +16,10 @@ use crate::gate::openings::{self, Opening};
 use crate::gate::prompts::Named;
 use crate::kinds::Kinds;
 use crate::report::Summary;
-use crate::session::Session;
+use crate::session::{Session, Trouble};
 use crate::stored;
 use crate::study::{Differing, Study, differing};
+use crate::unusable;
 use crate::words::{Piece, flat, pieces};
 
 /// What a run's last scores are on.
@@ -242,9 +243,23 @@ async fn evaluate(
         ));
     }
     let control = Control::new();
-    let gateway = score::gateway(&session, ledger, control.clone(), Vec::new());
+    let gateway = score::gateway(
+        &session,
+        ledger,
+        control.clone(),
+        Vec::new(),
+        Trouble::default(),
+    );
     let prompts = [shown.a.prompt.clone(), shown.b.prompt.clone()];
-    let Some(evaluation) = score::score(&session, &gateway, control, &prompts, &examples).await?
+    let Some(evaluation) = score::score(
+        &session,
+        &gateway,
+        control,
+        &prompts,
+        &examples,
+        Trouble::default(),
+    )
+    .await?
     else {
         return Err(Failure::new(Exit::Interrupted, "interrupted"));
     };
@@ -261,6 +276,9 @@ async fn evaluate(
     }
     opening.record(&args.store.store, "shown")?;
     if let Some(told) = score::calibrated(&session, &evaluation) {
+        note(&told);
+    }
+    for told in unusable::sentences(&score::surveyed(&evaluation)) {
         note(&told);
     }
     let groups = &session.loaded.groups;

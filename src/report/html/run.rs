@@ -102,7 +102,7 @@ fn verdict(summary: &Summary) -> Markup {
             @if summary.ending == Some(Ending::BudgetExhausted) {
                 p { "The budget ran out before the plan was done; this is the best so far." }
             }
-            @for note in &summary.notes {
+            @for note in summary.told_notes() {
                 p { strong { "Note: " } (note) }
             }
         }
@@ -225,9 +225,8 @@ fn score_table(
         let points = spread(groups).map(|spread| format!("{:.1}", spread * 100.0));
         html! { td { (points.as_deref().unwrap_or("–")) } }
     };
-    let losses = selected
-        .iter()
-        .any(|group| group.unparseable + group.failed > 0);
+    let losses = selected.iter().any(|group| group.unusable() > 0);
+    let cut = selected.iter().any(|group| group.truncated > 0);
     html! {
         table {
             thead { tr {
@@ -237,7 +236,7 @@ fn score_table(
                 th scope="col" { "selected" }
                 th scope="col" { "selected − seed" }
                 @if ensemble.is_some() { th scope="col" { "ensemble of " (summary.ensemble.len()) } }
-                @if losses { th scope="col" { "unparseable / failed" } }
+                @if losses { th scope="col" { "unparseable / " @if cut { "truncated / " } "failed" } }
             } }
             tbody {
                 @for group in selected {
@@ -253,7 +252,7 @@ fn score_table(
                             }
                         }
                         @if let Some(ensemble) = ensemble { (cell(find(ensemble, &group.group))) }
-                        @if losses { td { (group.unparseable) " / " (group.failed) } }
+                        @if losses { td { (group.unparseable) " / " @if cut { (group.truncated) " / " } (group.failed) } }
                     }
                 }
                 tr.sum {

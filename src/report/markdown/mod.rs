@@ -14,6 +14,7 @@ use self::text::{code, fenced, inline, write_table};
 use super::compare::Comparison;
 use super::facts::{command, gaps, lineage, machine, regressed};
 use super::{Named, Summary, difference, grouped, score, spread, worst};
+use crate::unusable::counts;
 use crate::words::flat;
 
 /// The report of one run, or of several with their comparison first.
@@ -97,8 +98,8 @@ fn write_run(out: &mut String, run: &Named, heading: &str) {
         code(&machine(&started.task_model))
     );
     write_scores(out, summary);
-    for note in &summary.notes {
-        let _ = writeln!(out, "\n> **Note:** {}", inline(note));
+    for note in summary.told_notes() {
+        let _ = writeln!(out, "\n> **Note:** {}", inline(&note));
     }
     write_prompt(out, summary);
     write_details(out, summary);
@@ -139,12 +140,7 @@ fn write_scores(out: &mut String, summary: &Summary) {
     let mut rows: Vec<Vec<String>> = Vec::new();
     for group in selected {
         let delta = summary.compared.iter().find(|row| row.group == group.group);
-        let mut role = group.role.to_string();
-        for (count, what) in [(group.unparseable, "unparseable"), (group.failed, "failed")] {
-            if count > 0 {
-                let _ = write!(role, ", {count} {what}");
-            }
-        }
+        let role = format!("{}{}", group.role, counts(group));
         let mut cells = vec![
             code(&group.group),
             role,

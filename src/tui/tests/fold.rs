@@ -17,6 +17,7 @@ fn group(low: f64, value: f64, high: f64) -> GroupScore {
         high: Some(high),
         n: 9,
         unparseable: 0,
+        truncated: 0,
         failed: 0,
     }
 }

@@ -49,6 +49,7 @@ fn group(name: &str, value: f64, half: f64, n: usize, voted: bool) -> GroupScore
         high: Some((value + half).min(1.0)),
         n,
         unparseable: usize::from(value < 0.55),
+        truncated: 0,
         failed: 0,
     }
 }

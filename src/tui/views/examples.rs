@@ -33,9 +33,10 @@ pub fn listed(state: &State, ui: &Ui) -> Vec<(u32, Kept)> {
         .collect()
 }
 
-/// Per group: answers that are right, wrong, unparseable, failed, ungraded.
-fn tally(state: &State, place: usize) -> BTreeMap<&str, [usize; 5]> {
-    let mut counts: BTreeMap<&str, [usize; 5]> = BTreeMap::new();
+/// Per group: answers that are right, wrong, unparseable, cut off, failed,
+/// ungraded.
+fn tally(state: &State, place: usize) -> BTreeMap<&str, [usize; 6]> {
+    let mut counts: BTreeMap<&str, [usize; 6]> = BTreeMap::new();
     for (number, kept) in &state.answers[place] {
         let group = state
             .input(*number)
@@ -44,8 +45,9 @@ fn tally(state: &State, place: usize) -> BTreeMap<&str, [usize; 5]> {
             Worth::Graded(value) if value >= 0.5 => 0,
             Worth::Graded(_) => 1,
             Worth::Unparseable => 2,
-            Worth::Failed => 3,
-            Worth::Unlabelled => 4,
+            Worth::Truncated => 3,
+            Worth::Failed => 4,
+            Worth::Unlabelled => 5,
         };
         counts.entry(group).or_default()[column] += 1;
     }
@@ -57,6 +59,7 @@ fn sign(worth: Worth) -> &'static str {
         Worth::Graded(value) if value >= 0.5 => "✓",
         Worth::Graded(_) => "✗",
         Worth::Unparseable => "?",
+        Worth::Truncated => "…",
         Worth::Failed => "!",
         Worth::Unlabelled => "·",
     }
@@ -178,7 +181,7 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
     }
 }
 
-fn tally_table(counts: &BTreeMap<&str, [usize; 5]>, ui: &Ui) -> Table<'static> {
+fn tally_table(counts: &BTreeMap<&str, [usize; 6]>, ui: &Ui) -> Table<'static> {
     let rows = counts.iter().map(|(group, counts)| {
         Row::new(std::iter::once((*group).to_owned()).chain(counts.iter().map(usize::to_string)))
     });
@@ -187,10 +190,11 @@ fn tally_table(counts: &BTreeMap<&str, [usize; 5]>, ui: &Ui) -> Table<'static> {
         "✓ right",
         "✗ wrong",
         "? unparseable",
+        "… cut off",
         "! failed",
         "· no label",
     ];
-    let widths = [14, 8, 8, 13, 8, 10].map(Constraint::Length);
+    let widths = [14, 8, 8, 13, 9, 8, 10].map(Constraint::Length);
     Table::new(rows, widths).header(Row::new(header).style(ui.theme.faint()))
 }
 

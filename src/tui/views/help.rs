@@ -12,7 +12,10 @@ use super::super::ui::Ui;
 const SIGNS: &[(&str, &str)] = &[
     ("▶ ★", "leads the race; selected"),
     ("● ✗ ·", "in the race; out; not judged yet"),
-    ("✓ ✗ ? !", "right; wrong; unparseable; failed call"),
+    (
+        "✓ ✗ ? … !",
+        "right; wrong; unparseable; cut off; failed call",
+    ),
     ("├─●─┤", "score with its 95% interval"),
     ("n60v", "60 answers, graded by voted labels"),
 ];

@@ -94,7 +94,7 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
     );
     let hidden = groups.len() - columns.len();
     let mut text = format!(
-        " score [95% interval] n answers; v: voted labels, !: unparseable or failed · scale {:.0} to {:.0}",
+        " score [95% interval] n answers; v: voted labels, !: unparseable, cut off, failed · scale {:.0} to {:.0}",
         scale.0 * 100.0,
         scale.1 * 100.0
     );
@@ -130,11 +130,7 @@ fn cell(score: Option<&GroupScore>, scale: (f64, f64), ui: &Ui) -> Cell<'static>
         return Cell::new(format!("undefined n{}", score.n)).style(ui.theme.faint());
     };
     let voted = if score.voted { "v" } else { "" };
-    let trouble = if score.unparseable + score.failed > 0 {
-        "!"
-    } else {
-        ""
-    };
+    let trouble = if score.unusable() > 0 { "!" } else { "" };
     let text = format!(
         "{:>5.1} [{:.0}, {:.0}] n{}{voted}{trouble}",
         value * 100.0,

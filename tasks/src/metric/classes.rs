@@ -17,7 +17,7 @@ fn classified<'a>(observations: &[Observation<'a>]) -> Option<Vec<(&'a str, Said
     let mut pairs = Vec::with_capacity(observations.len());
     for observation in observations {
         let said = match observation.outcome {
-            Outcome::Failed { .. } => continue,
+            Outcome::Truncated { .. } | Outcome::Failed { .. } => continue,
             Outcome::Unparseable { .. } => Said::Unparseable,
             Outcome::Scored(scored) => match &scored.answer {
                 Answer::Class { label, margin } => Said::Class {

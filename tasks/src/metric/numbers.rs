@@ -17,7 +17,7 @@ pub(super) fn errors(observations: &[Observation<'_>]) -> Option<Vec<f64>> {
         low = low.min(*truth);
         high = high.max(*truth);
         match observation.outcome {
-            Outcome::Failed { .. } => {}
+            Outcome::Truncated { .. } | Outcome::Failed { .. } => {}
             Outcome::Unparseable { .. } => evaded += 1,
             Outcome::Scored(scored) => match &scored.answer {
                 Answer::Number(said) => errors.push((said - truth).abs()),

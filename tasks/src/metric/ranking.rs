@@ -36,9 +36,10 @@ pub(super) fn coverage(observations: &[Observation<'_>], places: u32, of: u32) -
                 answer: Answer::Ranking(items),
                 ..
             }) => Some(items.as_slice()),
-            // An answer without a list shows nothing, a failed call is no answer.
+            // An answer without a list shows nothing; a failed call, or a reply that was
+            // cut off, is no answer.
             Outcome::Scored(_) | Outcome::Unparseable { .. } => Some([].as_slice()),
-            Outcome::Failed { .. } => None,
+            Outcome::Truncated { .. } | Outcome::Failed { .. } => None,
         })
         .collect();
     (of > 0 && !lists.is_empty()).then(|| fairness::coverage(&lists, places as usize, of as usize))

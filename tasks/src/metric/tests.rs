@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{Scored, grade};
 
-/// `truth`, `said`, margin; said "?" is unparseable, "!" a failed call.
+/// `truth`, `said`, margin; said "?" is unparseable, "…" truncated, "!" a failed call.
 type Case<'a> = (&'a str, &'a str, Option<f64>);
 
 fn score(metric: Metric, cases: &[Case<'_>]) -> GroupScore {
@@ -16,6 +16,9 @@ fn score(metric: Metric, cases: &[Case<'_>]) -> GroupScore {
         .zip(&labels)
         .map(|(&(_, said, margin), label)| match said {
             "?" => Outcome::Unparseable { text: "?".into() },
+            "…" => Outcome::Truncated {
+                text: String::new(),
+            },
             "!" => Outcome::Failed {
                 reason: "down".into(),
             },
@@ -58,6 +61,8 @@ fn failures_count_in_no_score_and_evasion_counts_as_wrong() {
         ("a", "a", None),
         ("a", "?", None),
         ("b", "!", None),
+        ("b", "…", None),
+        ("a", "…", None),
         ("b", "a", None),
     ];
     assert_eq!(
@@ -66,10 +71,11 @@ fn failures_count_in_no_score_and_evasion_counts_as_wrong() {
             value: Some(1.0 / 3.0),
             n: 3,
             unparseable: 1,
+            truncated: 2,
             failed: 1
         }
     );
-    let outage = [("a", "!", None), ("b", "!", None)];
+    let outage = [("a", "!", None), ("b", "!", None), ("b", "…", None)];
     for metric in [Metric::Accuracy, Metric::MacroF1, Metric::Auc] {
         assert_eq!(
             score(metric, &outage),
@@ -77,6 +83,7 @@ fn failures_count_in_no_score_and_evasion_counts_as_wrong() {
                 value: None,
                 n: 0,
                 unparseable: 0,
+                truncated: 1,
                 failed: 2
             }
         );

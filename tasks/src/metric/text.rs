@@ -60,7 +60,7 @@ pub(super) fn corpus(observations: &[Observation<'_>]) -> Option<f64> {
     let mut any = false;
     for observation in observations {
         let said = match observation.outcome {
-            Outcome::Failed { .. } => continue,
+            Outcome::Truncated { .. } | Outcome::Failed { .. } => continue,
             Outcome::Unparseable { .. } => "",
             Outcome::Scored(scored) => match &scored.answer {
                 Answer::Text(text) => text,

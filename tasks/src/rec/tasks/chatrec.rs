@@ -190,6 +190,15 @@ impl ChatRec {
         }
     }
 
+    /// How a turn ended that did not go as it should: one that was cut off before it
+    /// said which way to go is no wrong turn.
+    fn undecided(turn: &Reply) -> Finish {
+        match turn.finish {
+            Finish::Length if Self::calls_recommender(turn).is_some() => Finish::Stop,
+            finish => finish,
+        }
+    }
+
     fn calls_recommender(reply: &Reply) -> Option<bool> {
         match parse(&routes(), reply) {
             Answer::Class { label, .. } => Some(label == PROPOSALS),
@@ -269,7 +278,7 @@ impl Task for ChatRec {
         };
         let Some(choice) = choice else {
             return Reply {
-                finish: route.finish,
+                finish: Self::undecided(&route),
                 ..Reply::text(NOT_ASKED)
             };
         };
@@ -281,9 +290,10 @@ impl Task for ChatRec {
         };
         match again {
             Some(reply) if reply.finish == Finish::Filtered => reply,
-            Some(reply) if Self::calls_recommender(&reply) != Some(false) => {
-                Reply::text(ASKED_AGAIN)
-            }
+            Some(reply) if Self::calls_recommender(&reply) != Some(false) => Reply {
+                finish: Self::undecided(&reply),
+                ..Reply::text(ASKED_AGAIN)
+            },
             _ => Reply::text(chosen.join("\n")),
         }
     }

@@ -360,6 +360,22 @@ fn chatrec_asks_the_recommender_once_and_only_recommends_what_it_proposes() {
         };
         assert!(text.contains(why), "{text}");
     }
+    // Cut off at either turn it is not known what the model would have done.
+    for turn in ["Please recommend", "Why did you"] {
+        let model = chats([true, false]);
+        let reply = evaluate(task.as_ref(), &example.input, &|request| {
+            let text = &request.messages.last().unwrap().content;
+            if matches!(request.answer, AnswerForm::Choice { .. }) && text.contains(turn) {
+                return Reply {
+                    finish: Finish::Length,
+                    ..Reply::text("")
+                };
+            }
+            model(request)
+        });
+        let outcome = task.score(&example, &reply);
+        assert!(matches!(outcome, Outcome::Truncated { .. }), "{outcome:?}");
+    }
     let short = declared::<ChatRecSpec>(serde_json::json!({ "why": "", "metric": "hr@5" }));
     assert_eq!((task.calls(), short.calls()), (3, 2));
     let reply = evaluate(short.as_ref(), &example.input, &chats([true, true]));

@@ -1,0 +1,414 @@
+//! Answers that cannot be used: what is wrong with them, how many there are, and
+//! when there are so many of them that asking on would be money thrown away.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use shiftproof_tasks::{Answer, Finish, Outcome, PromptId, Reply, Task};
+
+use crate::board::{Answers, Board, CandidateIndex, Desk, InputIndex, Reading};
+use crate::converse;
+use crate::event::{Event, SHOWN_INPUT, Ungraded};
+use crate::gateway::{Asked, Stop};
+use crate::tell::cut;
+
+/// Answers after which it is known whether a study's answers can be used.
+pub(crate) const ENOUGH: usize = 20;
+/// Answers of the first portion at most, however many prompts there are.
+const MOST: usize = 2 * ENOUGH;
+/// One input that every prompt is refused for says nothing of the others.
+const INPUTS: usize = 5;
+/// Examples that are shown of each fault.
+const SHOWN: usize = 3;
+
+/// What is wrong with an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// Not of the form asked for. It counts as wrong.
+    Unparseable,
+    /// Cut off by the token limit before it could be read. It counts in no score.
+    Truncated,
+    /// The call can never be answered as it is. It counts in no score.
+    Failed,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Unparseable => "unparseable",
+            Self::Truncated => "truncated",
+            Self::Failed => "failed",
+        })
+    }
+}
+
+impl From<Fault> for Ungraded {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Unparseable => Self::Unparseable,
+            Fault::Truncated => Self::Truncated,
+            Fault::Failed => Self::Failed,
+        }
+    }
+}
+
+/// All answers with one fault.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Faulty {
+    /// What is wrong.
+    pub fault: Fault,
+    /// How many answers.
+    pub count: usize,
+    /// Some of them, each with another text; at least one.
+    pub examples: Vec<FaultyAnswer>,
+}
+
+/// One answer that cannot be used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FaultyAnswer {
+    /// The prompt.
+    pub candidate: PromptId,
+    /// The input's name in the data.
+    pub input: String,
+    /// Its group.
+    pub group: String,
+    /// What was said, on one line of bounded length; of a failed call the reason.
+    pub text: String,
+    /// The completion tokens at which it was cut off, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u32>,
+}
+
+/// What came of some answers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Survey {
+    /// All answers, usable or not.
+    pub answers: usize,
+    /// Those that cannot be used; the most frequent fault first.
+    pub faults: Vec<Faulty>,
+}
+
+impl Survey {
+    /// Answers that cannot be used.
+    pub fn unusable(&self) -> usize {
+        self.faults.iter().map(|faulty| faulty.count).sum()
+    }
+
+    /// Whether hardly an answer can be used: nine in ten, or more, cannot.
+    pub fn is_hopeless(&self) -> bool {
+        self.answers > 0 && 10 * self.unusable() >= 9 * self.answers
+    }
+
+    /// Takes the answers of another survey in.
+    pub fn add(&mut self, other: &Self) {
+        self.answers += other.answers;
+        for faulty in &other.faults {
+            let own = self.of(faulty.fault);
+            own.count += faulty.count;
+            for example in &faulty.examples {
+                own.show(|| example.clone());
+            }
+        }
+        self.sort();
+    }
+
+    fn of(&mut self, fault: Fault) -> &mut Faulty {
+        let known = self.faults.iter().position(|faulty| faulty.fault == fault);
+        let at = known.unwrap_or_else(|| {
+            self.faults.push(Faulty {
+                fault,
+                count: 0,
+                examples: Vec::new(),
+            });
+            self.faults.len() - 1
+        });
+        &mut self.faults[at]
+    }
+
+    fn sort(&mut self) {
+        self.faults
+            .sort_by(|a, b| b.count.cmp(&a.count).then(a.fault.cmp(&b.fault)));
+    }
+}
+
+impl Faulty {
+    /// Keeps the example if there is room for it and it says something else.
+    fn show(&mut self, example: impl FnOnce() -> FaultyAnswer) {
+        if self.examples.len() < SHOWN {
+            let example = example();
+            if self.examples.iter().all(|own| own.text != example.text) {
+                self.examples.push(example);
+            }
+        }
+    }
+}
+
+/// `3 failed, 1 truncated`.
+impl fmt::Display for Survey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, faulty) in self.faults.iter().enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            write!(f, "{comma}{} {}", faulty.count, faulty.fault)?;
+        }
+        Ok(())
+    }
+}
+
+/// Why asking on is a waste: what came of the answers so far.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hopeless {
+    /// The answers; at least one cannot be used.
+    pub survey: Survey,
+    /// The limit on an answer's tokens that the user has set.
+    pub max_tokens: Option<u32>,
+}
+
+impl fmt::Display for Hopeless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Survey { answers, .. } = self.survey;
+        let unusable = self.survey.unusable();
+        write!(
+            f,
+            "{unusable} of the first {answers} answers cannot be used: {}",
+            self.survey
+        )
+    }
+}
+
+/// What is wrong with the answer to an input, and what was said; label or no
+/// label. `None` where it can be used or was not asked.
+pub(crate) fn fault(view: &Answers<'_>, input: InputIndex) -> Option<(Fault, String)> {
+    // A label of another form than the answer is a failure that only grading sees.
+    if let Some(Outcome::Failed { reason }) = view.outcome(input) {
+        return Some((Fault::Failed, reason));
+    }
+    match view.asked(input)? {
+        Asked::Unaffordable => None,
+        Asked::Refused(reason) => Some((Fault::Failed, reason.clone())),
+        Asked::Reply(reply) => {
+            let answer = view.answer(input)?;
+            let fault = of_reply(reply, &answer)?;
+            let text = match answer {
+                _ if fault == Fault::Failed => "a content filter withheld the reply".to_owned(),
+                Answer::Unparseable { text } => text,
+                _ => reply.text.clone(),
+            };
+            Some((fault, text))
+        }
+    }
+}
+
+/// What is wrong with a reply that was read as `answer`.
+pub(crate) fn of_reply(reply: &Reply, answer: &Answer) -> Option<Fault> {
+    match (reply.finish, answer) {
+        (Finish::Filtered, _) => Some(Fault::Failed),
+        (Finish::Length, Answer::Unparseable { .. }) => Some(Fault::Truncated),
+        (Finish::Stop, Answer::Unparseable { .. }) => Some(Fault::Unparseable),
+        _ => None,
+    }
+}
+
+/// What came of one candidate's answers to these inputs.
+pub(crate) fn survey(
+    board: &Board,
+    desk: Desk<'_>,
+    view: &Answers<'_>,
+    inputs: impl IntoIterator<Item = InputIndex>,
+) -> Survey {
+    let mut survey = Survey::default();
+    for input in inputs {
+        if view.asked(input).is_none() {
+            continue;
+        }
+        survey.answers += 1;
+        let Some((fault, text)) = fault(view, input) else {
+            continue;
+        };
+        let faulty = survey.of(fault);
+        faulty.count += 1;
+        faulty.show(|| FaultyAnswer {
+            candidate: board.candidates[view.candidate()].id,
+            input: board.input(input).id.clone(),
+            group: board.input(input).group.clone(),
+            text: cut(&text, SHOWN_INPUT),
+            tokens: (fault == Fault::Truncated)
+                .then(|| limit(desk, board, input))
+                .flatten(),
+        });
+    }
+    survey.sort();
+    survey
+}
+
+/// The tokens that an answer to this input gets at most.
+fn limit(desk: Desk<'_>, board: &Board, input: InputIndex) -> Option<u32> {
+    // Of several turns it is not told which was cut off.
+    let task: &dyn Task = desk.task;
+    (task.calls() == 1).then(|| {
+        let form = task.answer_form(board.input(input));
+        converse::most_room(&form, &desk.model.llm.capabilities())
+    })
+}
+
+/// What was told of unusable answers, and whether the first answers were looked
+/// at.
+#[derive(Default)]
+pub(crate) struct Watch {
+    told: BTreeSet<(CandidateIndex, InputIndex)>,
+    sounded: bool,
+}
+
+impl Watch {
+    /// Which of these evaluations are asked before the others, so that little is
+    /// spent until it is known whether answers can be used: some of every
+    /// candidate, on different inputs. Empty where nothing is gained by it.
+    pub fn portion(
+        &self,
+        desk: Desk<'_>,
+        wanted: &[(CandidateIndex, InputIndex)],
+    ) -> BTreeSet<usize> {
+        // A model of this process is asked in batches of neighbours, and costs time.
+        if self.sounded || desk.model.llm.capabilities().batch > 1 || wanted.len() <= ENOUGH {
+            return BTreeSet::new();
+        }
+        let mut of: BTreeMap<CandidateIndex, Vec<usize>> = BTreeMap::new();
+        for (at, (candidate, _)) in wanted.iter().enumerate() {
+            of.entry(*candidate).or_default().push(at);
+        }
+        let most = of.len().clamp(ENOUGH, MOST);
+        let (every, each) = (of.len().div_ceil(most), most.div_ceil(of.len()));
+        of.values()
+            .step_by(every)
+            .enumerate()
+            .flat_map(|(number, own)| {
+                let each = each.min(own.len());
+                (0..each).map(move |turn| own[(number + turn * own.len() / each) % own.len()])
+            })
+            .collect()
+    }
+}
+
+impl Board {
+    /// Looks at the first answers, once there are enough of them (or no more to
+    /// come, `last`): where hardly one can be used, that is told, and unless the
+    /// user wants to go on the run stops. No prompt stops it alone while others
+    /// are asked too.
+    pub fn sound(&mut self, desk: Desk<'_>, last: bool) -> Result<(), Stop> {
+        if self.watch.sounded {
+            return Ok(());
+        }
+        let asked: Vec<(CandidateIndex, InputIndex)> = self.all_asked().collect();
+        let candidates: BTreeSet<_> = asked.iter().map(|pair| pair.0).collect();
+        let inputs: BTreeSet<_> = asked.iter().map(|pair| pair.1).collect();
+        let enough = last || (asked.len() >= ENOUGH && inputs.len() >= INPUTS);
+        if asked.is_empty() || !enough || candidates.len() < self.candidates.len().min(2) {
+            return Ok(());
+        }
+        self.watch.sounded = true;
+        let survey = self.survey_all(desk, &asked);
+        if survey.is_hopeless() {
+            self.tell_unusable(desk)?;
+            if !desk.keep_going {
+                return Err(Self::hopeless(desk, survey));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells of answers that cannot be used, as far as they are news.
+    pub fn tell_unusable(&mut self, desk: Desk<'_>) -> Result<(), Stop> {
+        let fresh: Vec<(CandidateIndex, InputIndex)> = self
+            .all_asked()
+            .filter(|pair| !self.watch.told.contains(pair))
+            .collect();
+        let survey = self.survey_all(desk, &fresh);
+        self.watch.told.extend(fresh);
+        if survey.faults.is_empty() {
+            return Ok(());
+        }
+        desk.gateway.tell(&Event::Unusable {
+            phase: desk.gateway.phase(),
+            survey,
+        })
+    }
+
+    /// The stop of a run that has answers to these inputs, and none to choose a
+    /// prompt by; `None` where nothing was asked.
+    pub fn nothing_usable(&self, desk: Desk<'_>, inputs: &[InputIndex]) -> Option<Stop> {
+        let asked = self.all_asked().filter(|pair| inputs.contains(&pair.1));
+        let survey = self.survey_all(desk, &asked.collect::<Vec<_>>());
+        (survey.unusable() > 0).then(|| Self::hopeless(desk, survey))
+    }
+
+    fn hopeless(desk: Desk<'_>, survey: Survey) -> Stop {
+        let max_tokens = desk.model.llm.capabilities().max_tokens;
+        Stop::Unusable(Box::new(Hopeless { survey, max_tokens }))
+    }
+
+    fn survey_all(&self, desk: Desk<'_>, asked: &[(CandidateIndex, InputIndex)]) -> Survey {
+        let mut whole = Survey::default();
+        for own in asked.chunk_by(|a, b| a.0 == b.0) {
+            // Whether an answer can be used does not depend on what is learnt.
+            let view = self.answers_as(desk, own[0].0, Reading::default());
+            let inputs = own.iter().map(|pair| pair.1);
+            whole.add(&survey(self, desk, &view, inputs));
+        }
+        whole
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example(text: &str) -> FaultyAnswer {
+        FaultyAnswer {
+            candidate: shiftproof_tasks::Prompt::new("p").id(),
+            input: "i".into(),
+            group: "g".into(),
+            text: text.into(),
+            tokens: None,
+        }
+    }
+
+    fn of(answers: usize, faults: &[(Fault, usize, &str)]) -> Survey {
+        let mut survey = Survey {
+            answers,
+            ..Survey::default()
+        };
+        for (fault, count, text) in faults {
+            let faulty = survey.of(*fault);
+            faulty.count += count;
+            faulty.show(|| example(text));
+        }
+        survey.sort();
+        survey
+    }
+
+    #[test]
+    fn surveys_add_up_and_keep_different_examples() {
+        let mut whole = of(9, &[(Fault::Failed, 2, "a"), (Fault::Failed, 1, "b")]);
+        whole.add(&of(
+            5,
+            &[(Fault::Truncated, 4, ""), (Fault::Failed, 1, "a")],
+        ));
+        assert_eq!(whole.answers, 14);
+        assert_eq!(whole.unusable(), 8);
+        assert_eq!(whole.to_string(), "4 truncated, 4 failed");
+        let failed = &whole.faults[1];
+        let texts: Vec<&str> = failed.examples.iter().map(|e| e.text.as_str()).collect();
+        assert_eq!((failed.count, texts), (4, vec!["a", "b"]));
+        whole.add(&of(3, &[(Fault::Failed, 3, "c")]));
+        assert_eq!(whole.to_string(), "7 failed, 4 truncated");
+    }
+
+    #[test]
+    fn nine_in_ten_are_hopeless() {
+        assert!(!Survey::default().is_hopeless());
+        assert!(!of(20, &[(Fault::Failed, 17, "a")]).is_hopeless());
+        assert!(of(20, &[(Fault::Failed, 10, "a"), (Fault::Truncated, 8, "")]).is_hopeless());
+        assert!(of(3, &[(Fault::Unparseable, 3, "?")]).is_hopeless());
+    }
+}
