@@ -19,7 +19,7 @@ const DEPTH: usize = 12;
 /// The prompts in a reply, in their order; none where it holds none. `labels`:
 /// those of the task, which tell a list of prompts from a prompt that is a list.
 pub fn read(reply: &str, labels: &[String]) -> Vec<String> {
-    let reply = plain(reply);
+    let reply = without_tokens(&plain(reply));
     let text = after_thoughts(&reply);
     let tagged = layers::tagged(text);
     let found: Vec<String> = if tagged.is_empty() {
@@ -43,7 +43,7 @@ pub fn read(reply: &str, labels: &[String]) -> Vec<String> {
 /// in the tags that were asked for, so what talks to the reader is not part of it.
 fn peel(text: &str, labels: &[String], bare: bool, depth: usize) -> Vec<String> {
     let mut text = text.trim().to_owned();
-    let mut alternatives = false;
+    let (mut alternatives, mut chatty) = (false, false);
     for left in (0..depth).rev() {
         if let Some(texts) = json::texts(&text).or_else(|| {
             several::split(&text, labels, alternatives)
@@ -54,12 +54,15 @@ fn peel(text: &str, labels: &[String], bare: bool, depth: usize) -> Vec<String> 
                 .flat_map(|text| peel(text, labels, bare, left))
                 .collect();
         }
-        let shorter = bare
-            .then(|| {
-                chat::without_lead_in(&text, &mut alternatives)
-                    .or_else(|| chat::without_remarks(&text))
-            })
-            .flatten()
+        let said = if bare {
+            let rest = chat::without_lead_in(&text, &mut alternatives);
+            chatty |= rest.is_some();
+            rest.or_else(|| chat::without_remarks(&text, chatty))
+        } else {
+            None
+        };
+        let shorter = said
+            .map(str::to_owned)
             .or_else(|| layers::unwrapped(&text, bare))
             .map(|shorter| shorter.trim().to_owned());
         match shorter {
@@ -70,10 +73,33 @@ fn peel(text: &str, labels: &[String], bare: bool, depth: usize) -> Vec<String> 
     let text = layers::unescaped(&text);
     let text: Vec<&str> = text.trim().lines().map(str::trim_end).collect();
     let text = text.join("\n");
-    if text.is_empty() || (bare && chat::is_lead_in(&text)) {
+    if text.is_empty() || (bare && (chat::is_lead_in(&text) || chat::is_label(&text))) {
         return Vec::new();
     }
     vec![text]
+}
+
+/// The text without a chat template's own tokens at its ends, and with the angle
+/// brackets that a web page's habits have escaped.
+fn without_tokens(text: &str) -> String {
+    let mut text = text.trim();
+    while let Some(end) = text.strip_prefix("<|").and_then(|rest| rest.find("|>")) {
+        text = text[end + 4..].trim_start();
+    }
+    while let Some(start) = text.strip_suffix("|>").and_then(|rest| rest.rfind("<|")) {
+        text = text[..start].trim_end();
+    }
+    if starts_with(text, "assistant:") {
+        text = text["assistant:".len()..].trim_start();
+    }
+    if find(text, "&lt;prompt&gt;").is_some() {
+        return text
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&quot;", "\"")
+            .replace("&amp;", "&");
+    }
+    text.to_owned()
 }
 
 /// Names of the tags that models think in.

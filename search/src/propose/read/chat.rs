@@ -1,10 +1,12 @@
 //! What a model says to whoever asked: lead-ins before a prompt, remarks after.
 
+use super::layers;
+
 /// Longest lead-in, in words.
 const LEAD_IN_WORDS: usize = 60;
 
 /// Words that begin an answer in a chat.
-const GREETINGS: [&str; 17] = [
+const GREETINGS: [&str; 26] = [
     "sure",
     "certainly",
     "of course",
@@ -22,10 +24,19 @@ const GREETINGS: [&str; 17] = [
     "thanks",
     "thank you",
     "hello",
+    "task completed",
+    "bien sûr",
+    "sicher",
+    "natürlich",
+    "gerne",
+    "claro",
+    "por supuesto",
+    "конечно",
+    "当然",
 ];
 
 /// Beginnings that point at what follows, where they speak of a prompt.
-const POINTERS: [&str; 31] = [
+const POINTERS: [&str; 44] = [
     "here is",
     "here's",
     "here are",
@@ -55,13 +66,25 @@ const POINTERS: [&str; 31] = [
     "a ",
     "an ",
     "the ",
-    "so ",
+    "so",
+    "these ",
     "therefore",
+    "voici",
+    "hier ist",
+    "aquí",
+    "aqui",
+    "ecco",
+    "вот",
+    "以下",
+    "这是",
+    "下面",
+    "好的",
+    "当然",
+    "improved",
 ];
 
 /// What begins a thought aloud.
-const MUSINGS: [&str; 24] = [
-    "let me",
+const MUSINGS: [&str; 23] = [
     "let's",
     "hmm",
     "wait",
@@ -87,8 +110,14 @@ const MUSINGS: [&str; 24] = [
     "looking at the",
 ];
 
+/// What "let me" announces to the reader, not to a model.
+const THINKING: [&str; 18] = [
+    "see", "look", "think", "analyze", "analyse", "examine", "try", "start", "review", "consider",
+    "figure", "check", "craft", "write", "create", "draft", "rewrite", "break",
+];
+
 /// Nouns for what was asked for.
-const PROMPT: [&str; 14] = [
+const PROMPT: [&str; 22] = [
     "prompt",
     "instruction",
     "version",
@@ -103,6 +132,14 @@ const PROMPT: [&str; 14] = [
     "draft",
     "rephrasing",
     "rephrased",
+    "anweisung",
+    "instrucci",
+    "istruzion",
+    "consigne",
+    "инструкц",
+    "промпт",
+    "提示",
+    "指令",
 ];
 
 /// Nouns for several of it.
@@ -127,7 +164,10 @@ pub(super) fn bared(text: &str) -> String {
 fn begins(text: &str, with: &[&str]) -> bool {
     with.iter().any(|word| {
         text.strip_prefix(word).is_some_and(|rest| {
-            word.ends_with(' ') || !rest.starts_with(|c: char| c.is_alphanumeric())
+            // Scripts without spaces have no end of a word to look for.
+            word.ends_with(' ')
+                || !word.is_ascii()
+                || !rest.starts_with(|c: char| c.is_alphanumeric())
         })
     })
 }
@@ -138,23 +178,37 @@ fn speaks_of(text: &str, words: &[&str]) -> bool {
 
 /// Whether this is nothing but words that lead to a prompt.
 pub(super) fn is_lead_in(text: &str) -> bool {
-    let said = bared(text);
+    text.split("\n\n").all(leads)
+}
+
+fn leads(paragraph: &str) -> bool {
+    let said = bared(paragraph);
     let words = said.split_whitespace().count();
     if words == 0 || words > LEAD_IN_WORDS {
         return words == 0;
     }
     let greets = begins(&said, &GREETINGS);
+    // What it says last points at what follows.
+    let last = said
+        .split(['.', '!', '?', '。', '！'])
+        .map(str::trim)
+        .rfind(|sentence| !sentence.is_empty())
+        .unwrap_or_default();
+    let names = speaks_of(last, &PROMPT) || speaks_of(last, &ALTERNATIVES);
     if said.ends_with([':', '：']) {
         // A prompt may end in a colon too ("Label the text:"), so it takes more.
         return greets
-            || (words <= 40
-                && !said.contains('\n')
-                && begins(&said, &POINTERS)
-                && speaks_of(&said, &PROMPT))
-            || is_label(said.trim_end_matches([':', '：']))
+            || (words <= 40 && !said.contains('\n') && begins(last, &POINTERS) && names)
             || muses(&said);
     }
-    (greets && words <= 30 && (words <= 4 || speaks_of_self(&said))) || muses(&said)
+    let points = ["here is", "here's", "here are", "below is"];
+    (greets && words <= 30 && (words <= 4 || speaks_of_self(&said)) && !said.contains('\n'))
+        || (begins(&said, &points) || begins(last, &points))
+            && names
+            && words <= 20
+            && !said.contains('\n')
+            && said.ends_with(['.', '!'])
+        || muses(&said)
 }
 
 fn speaks_of_self(said: &str) -> bool {
@@ -171,10 +225,14 @@ fn muses(said: &str) -> bool {
         .iter()
         .find_map(|word| said.strip_prefix(word))
         .map_or(said, |rest| rest.trim_start_matches([',', '.', '!', ' ']));
-    begins(rest, &MUSINGS)
-        && (speaks_of(said, &PROMPT)
+    let thinks = |rest: &str| {
+        rest.strip_prefix("let me ")
+            .is_some_and(|rest| begins(rest, &THINKING))
+    };
+    thinks(rest)
+        || begins(rest, &MUSINGS)
+            && (speaks_of(said, &PROMPT)
             || speaks_of_self(said)
-            || rest.starts_with("let me")
             || speaks_of(said, &["the examples", "the inputs", "the outputs", "pattern"]))
 }
 
@@ -229,6 +287,9 @@ pub(super) fn promises(label: &str) -> bool {
 /// The text after the lead-in at its head, if there is one and something after
 /// it. Notes whether it promises several prompts.
 pub(super) fn without_lead_in<'t>(text: &'t str, alternatives: &mut bool) -> Option<&'t str> {
+    if is_lead_in(text) {
+        return None;
+    }
     let mut led = |lead: &str, rest: &'t str| {
         let rest = rest.trim_start();
         (!rest.is_empty() && is_lead_in(lead)).then(|| {
@@ -251,8 +312,11 @@ pub(super) fn without_lead_in<'t>(text: &'t str, alternatives: &mut bool) -> Opt
     }
     for (at, colon) in line.match_indices([':', '：']).take(2) {
         let end = at + colon.len();
-        // What ends in a label is the prompt's own ("Instruction: …" is a layer).
-        if let Some(rest) = led(&line[..end], &text[end..]) {
+        if muses(&bared(&line[..end])) {
+            continue;
+        }
+        let marks: &[char] = if line.starts_with("**") { &['*'] } else { &[] };
+        if let Some(rest) = led(&line[..end], text[end..].trim_start_matches(marks)) {
             return Some(rest);
         }
     }
@@ -261,11 +325,16 @@ pub(super) fn without_lead_in<'t>(text: &'t str, alternatives: &mut bool) -> Opt
 }
 
 /// The text before the remarks at its end, if there are any.
-pub(super) fn without_remarks(text: &str) -> Option<&str> {
+/// `chatty`: the reply began with words to the reader.
+pub(super) fn without_remarks(text: &str, chatty: bool) -> Option<&str> {
     let mut start = 0;
     let mut after_gap = false;
+    let wrapped = layers::wrapped(text);
     for line in text.split_inclusive('\n') {
-        if start > 0 && after_gap && is_remark(line, &text[start..]) {
+        let past = start > 0 && start >= wrapped;
+        let rest = &text[start..];
+        let last = || !rest.trim().contains("\n\n");
+        if past && after_gap && (is_remark(line, rest) || (chatty && last() && refers(line))) {
             let before = text[..start].trim_end();
             return Some(before.trim_end_matches(['-', '*', '_', '=', '\n', ' ']))
                 .filter(|before| !before.is_empty());
@@ -337,6 +406,10 @@ fn is_remark(line: &str, rest: &str) -> bool {
         "changes",
         "p.s",
     ];
+    const DONE: [&str; 9] = [
+        "i kept", "i've", "i have", "i made", "i changed", "i added", "i removed", "i used",
+        "i tried",
+    ];
     let said = bared(line);
     let said = said.trim_start_matches(['(', '[', '-', ' ', '•']);
     let bare_prompt = |text: &str| {
@@ -346,19 +419,27 @@ fn is_remark(line: &str, rest: &str) -> bool {
     };
     begins(said, &OFFERS)
         || begins(said, &HEADS)
-        || (begins(said, &PERHAPS) && bare_prompt(&rest.to_lowercase()))
+        || (begins(said, &PERHAPS) && {
+            let own = own_words(rest).to_lowercase();
+            bare_prompt(&own) || DONE.iter().any(|done| own.contains(done))
+        })
         || describes(said)
+}
+
+/// A paragraph, with the next one where it is a heading alone.
+fn own_words(text: &str) -> &str {
+    let end = |from: usize| text[from..].find("\n\n").map_or(text.len(), |at| from + at);
+    let first = end(0);
+    if text[..first].trim().contains('\n') || first == text.len() {
+        return &text[..first];
+    }
+    &text[..end((first + 2).min(text.len()))]
 }
 
 /// "This prompt works because …", "The above instruction is …".
 fn describes(said: &str) -> bool {
-    const VERBS: [&str; 46] = [
-        "works", "is", "should", "will", "ensures", "makes", "keeps", "captures", "covers",
-        "preserves", "maintains", "retains", "emphasizes", "emphasises", "clarifies", "provides",
-        "focuses", "aims", "helps", "adds", "removes", "includes", "explicitly", "directs",
-        "guides", "tells", "asks", "instructs", "gives", "avoids", "uses", "improves", "handles",
-        "addresses", "specifies", "was", "has", "have", "are", "can", "would", "reflects",
-        "balances", "clearly", "follows", "instructs",
+    const BEINGS: [&str; 9] = [
+        "is", "are", "was", "has", "have", "should", "will", "can", "would",
     ];
     const NOUNS: [&str; 12] = [
         "prompt",
@@ -374,7 +455,11 @@ fn describes(said: &str) -> bool {
         "variations",
         "wording",
     ];
-    let words: Vec<&str> = said.split_whitespace().take(7).collect();
+    let words: Vec<&str> = said
+        .split_whitespace()
+        .filter(|word| !ADVERBS.contains(word))
+        .take(7)
+        .collect();
     let Some(noun) = words.iter().take(4).position(|word| NOUNS.contains(word)) else {
         return false;
     };
@@ -382,5 +467,29 @@ fn describes(said: &str) -> bool {
         && noun > 0
         && words
             .get(noun + 1)
-            .is_some_and(|word| VERBS.contains(word))
+            .is_some_and(|word| VERBS.contains(word) || BEINGS.contains(word))
+}
+
+/// What prompts do, in the words of those who wrote them.
+const VERBS: [&str; 38] = [
+    "works", "ensures", "makes", "keeps", "captures", "covers", "preserves", "maintains",
+    "retains", "emphasizes", "emphasises", "clarifies", "provides", "focuses", "aims", "helps",
+    "adds", "removes", "includes", "directs", "guides", "tells", "asks", "instructs", "gives",
+    "avoids", "uses", "improves", "handles", "addresses", "specifies", "reflects", "balances",
+    "follows", "names", "states", "lists", "defines",
+];
+const ADVERBS: [&str; 8] = [
+    "now", "also", "still", "explicitly", "clearly", "better", "both", "already",
+];
+
+/// Whether a last paragraph says what "it" or "this" does.
+fn refers(line: &str) -> bool {
+    let said = bared(line);
+    let mut words = said
+        .split_whitespace()
+        .filter(|word| !ADVERBS.contains(word));
+    words
+        .next()
+        .is_some_and(|word| ["it", "this"].contains(&word))
+        && words.next().is_some_and(|word| VERBS.contains(&word))
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::chat::{is_label, is_rule, promises};
+use super::chat::{bared, is_label, is_rule, promises};
 use super::{find, starts_with};
 
 fn words(text: &str) -> usize {
@@ -76,6 +76,28 @@ fn holds_prose(language: &str) -> bool {
     let language = language.trim().to_lowercase();
     ["", "text", "txt", "markdown", "md", "plaintext", "plain", "prompt", "xml", "html"]
         .contains(&language.as_str())
+}
+
+/// Where the fence or element ends that a text begins with; 0 without one.
+pub(super) fn wrapped(text: &str) -> usize {
+    if let Some((name, length)) = tag(text) {
+        let close = end_tag(text, name).to_ascii_lowercase();
+        let lower = text.to_ascii_lowercase();
+        return lower[length..]
+            .rfind(&close)
+            .map_or(0, |at| length + at + close.len());
+    }
+    let Some((mark, _)) = fence(text.lines().next().unwrap_or_default()) else {
+        return 0;
+    };
+    let (mut at, mut end) = (0, 0);
+    for line in text.split_inclusive('\n') {
+        at += line.len();
+        if fence(line) == Some((mark, "")) {
+            end = at;
+        }
+    }
+    end
 }
 
 /// The inside of a fence around the whole text, or of the one fence after a short
@@ -225,33 +247,72 @@ fn labelled(text: &str) -> Option<&str> {
             && below.lines().any(|line| heading(line).is_some());
         return (!section).then_some(below);
     }
+    // Bare titles: alone on the first line, or underlined.
+    let alone = bared(line);
+    let answer = [
+        "output", "answer", "response", "result", "final answer", "the answer is",
+        "the final answer is",
+    ];
+    let underline = below.split_once('\n').filter(|(rule, _)| is_rule(rule));
+    if let Some((_, rest)) = underline
+        && is_label(line)
+    {
+        return Some(rest);
+    }
+    let titled = promises(line) && below.starts_with('\n');
+    let answers = alone
+        .strip_suffix(':')
+        .is_some_and(|label| answer.contains(&label));
+    if (titled || answers) && !below.trim().is_empty() {
+        return Some(below);
+    }
     let colon = line.find([':', '：'])?;
     let width = line[colon..].chars().next()?.len_utf8();
     let rest = text[colon + width..].trim_start_matches(['*', '_']);
     // A label of more words, or one with sisters, is a section.
-    let name = &line[..colon];
+    let name = line[..colon].trim_end_matches(|c: char| c.is_ascii_digit() || c == ' ');
     let section = name.to_lowercase().contains("instructions") && below.contains(':');
     (is_label(name) && !section && !rest.trim().is_empty()).then_some(rest)
 }
 
-/// What stands below a heading that promises a better prompt, wherever it is.
+/// What stands below a heading that promises a better prompt, wherever it is, or
+/// after the label of a prompt that follows a labelled analysis.
 fn below_heading(text: &str) -> Option<&str> {
+    const THOUGHTS: [&str; 9] = [
+        "reasoning", "analysis", "thought", "thinking", "observation", "explanation", "rationale",
+        "pattern", "diagnosis",
+    ];
+    let first = bared(text.lines().next().unwrap_or_default());
+    let analysis = THOUGHTS.iter().any(|word| first.starts_with(word));
     let mut at = 0;
     for line in text.split_inclusive('\n') {
+        let start = at;
         at += line.len();
         let below = &text[at..];
         if heading(line).is_some_and(promises) && words(below) > 2 {
             return Some(below);
         }
+        let label = line.split([':', '：']).next().filter(|_| analysis && start > 0);
+        if label.is_some_and(|label| label.len() < line.trim_end().len() && is_label(label)) {
+            return Some(&text[start..]);
+        }
     }
     None
 }
 
-/// The text without horizontal rules at its ends.
+/// The text without horizontal rules at its ends, and what follows the second of
+/// a pair.
 fn unruled(text: &str) -> Option<&str> {
     if let Some((first, rest)) = text.split_once('\n')
         && is_rule(first)
     {
+        let mut at = 0;
+        for line in rest.split_inclusive('\n') {
+            if line.trim() == first.trim() && words(&rest[at..]) <= 60 {
+                return Some(&rest[..at]);
+            }
+            at += line.len();
+        }
         return Some(rest);
     }
     let (rest, last) = text.rsplit_once('\n')?;
@@ -286,6 +347,14 @@ const QUOTES: [(char, char); 8] = [
 /// The inside of quotation marks around the whole text. `"a" or "b"` begins and
 /// ends with marks that are not a pair: its first inner mark closes.
 fn quoted(text: &str) -> Option<&str> {
+    let tripled = ["\"\"\"", "'''"].iter().find_map(|mark| {
+        let inner = text.strip_prefix(mark)?.strip_suffix(mark)?;
+        (!inner.contains(mark)).then_some(inner)
+    });
+    tripled.or_else(|| single_quoted(text))
+}
+
+fn single_quoted(text: &str) -> Option<&str> {
     QUOTES.iter().find_map(|&(open, close)| {
         let inner = text
             .strip_prefix(open)?
