@@ -7,7 +7,8 @@ use crate::{AnswerForm, Input, Metric, Prompt, Task, Template};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClassifySpec {
-    /// The seed prompt's instruction.
+    /// The seed prompt's instruction; see [`places`](crate::places) for values in
+    /// it.
     pub prompt: String,
     /// How an input is rendered; see [`Template`].
     pub input: String,
@@ -167,6 +168,10 @@ impl Task for Classify {
     fn render(&self, input: &Input) -> String {
         self.template.render(input)
     }
+
+    fn fills_fields(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]
@@ -247,6 +252,12 @@ mod tests {
         assert_eq!(
             request.messages[0].content,
             "Is this review positive or negative?\n\nReview: Wow {text}"
+        );
+        let placed = Prompt::new("Mood of \"{text}\" as {\"mood\": …}:");
+        let request = task.request(&placed, &example.input);
+        assert_eq!(
+            request.messages[0].content,
+            "Mood of \"Wow {text}\" as {\"mood\": …}:"
         );
         assert_eq!(task.demonstration(&example).answer, "positive");
         assert_eq!(

@@ -46,11 +46,13 @@
 mod classify;
 mod columns;
 mod example;
+mod framed;
 pub mod grade;
 pub mod lint;
 mod metric;
 mod outcome;
 pub mod parse;
+pub mod places;
 mod problem;
 mod prompt;
 pub mod rec;
@@ -63,10 +65,12 @@ mod suggest;
 mod table;
 mod task;
 mod template;
+pub mod text;
 
 pub use classify::{Classify, ClassifySpec};
 pub use columns::{Bands, Columns, Loaded};
 pub use example::{Example, Input, Label};
+pub use framed::{Frame, Framed, PromptRole};
 pub use metric::{GroupScore, Metric, Observation};
 pub use outcome::{Answer, Outcome, Scored};
 pub use problem::{DataError, Place, Problem};

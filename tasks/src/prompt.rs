@@ -2,6 +2,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text;
+
 /// What is optimised: an instruction and, optionally, worked demonstrations.
 ///
 /// Two prompts with the same content are the same candidate: identity is
@@ -25,10 +27,11 @@ pub struct Demonstration {
 }
 
 impl Prompt {
-    /// A prompt of an instruction alone, surrounding whitespace removed.
+    /// A prompt of an instruction alone, its line ends [made plain](text::plain)
+    /// and surrounding whitespace removed.
     pub fn new(instruction: impl AsRef<str>) -> Self {
         Self {
-            instruction: instruction.as_ref().trim().to_owned(),
+            instruction: text::plain(instruction.as_ref()).trim().to_owned(),
             demonstrations: Vec::new(),
         }
     }
@@ -116,6 +119,9 @@ mod tests {
     fn identity_is_content() {
         let plain = Prompt::new(" Classify. ");
         assert_eq!(plain.id(), Prompt::new("Classify.").id());
+        // The editor that saved it is not.
+        let (unix, windows) = ("Read it.\nClassify.", "\u{feff}Read it.\r\nClassify.\r\n");
+        assert_eq!(Prompt::new(unix).id(), Prompt::new(windows).id());
         let shown = |input: &str, answer: &str| {
             plain
                 .clone()

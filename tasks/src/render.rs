@@ -1,5 +1,6 @@
 //! How an input and a prompt become messages by default.
 
+use crate::places::{self, Part};
 use crate::{Input, Prompt};
 
 /// One field: its text. Several: a `name: value` line each, in name order.
@@ -32,6 +33,35 @@ pub fn message(prompt: &Prompt, rendered: &str) -> String {
     separate(&mut text);
     text.push_str(rendered);
     text
+}
+
+/// As [`message`], with the [places](crate::places) of the instruction filled from
+/// the input. Where there is one, the input as `rendered` does not follow, and
+/// demonstrations stand before the paragraph of the first place.
+pub fn filled(prompt: &Prompt, input: &Input, rendered: impl FnOnce() -> String) -> String {
+    let parts = places::parts(&prompt.instruction, &|name| {
+        input.fields.contains_key(name)
+    });
+    let Some(first) = parts.iter().position(|part| matches!(part, Part::Field(_))) else {
+        let instruction = places::written(&parts, input).into_owned();
+        let prompt = Prompt {
+            instruction,
+            demonstrations: prompt.demonstrations.clone(),
+        };
+        return message(&prompt, &rendered());
+    };
+    let (before, rest) = parts.split_at(first);
+    let before = places::written(before, input);
+    let rest = places::written(rest, input);
+    let (above, paragraph) = match before.rsplit_once("\n\n") {
+        Some(cut) if !prompt.demonstrations.is_empty() => cut,
+        _ => ("", before.as_ref()),
+    };
+    let above = Prompt {
+        instruction: above.to_owned(),
+        demonstrations: prompt.demonstrations.clone(),
+    };
+    message(&above, &format!("{paragraph}{rest}"))
 }
 
 /// An empty instruction leaves no blank line at the top.
@@ -76,5 +106,36 @@ mod tests {
             "Judge.\n\nReview: good\nAnswer: positive\n\nReview: bad"
         );
         assert_eq!(message(&Prompt::new(""), "x"), "x");
+    }
+
+    #[test]
+    fn an_instruction_with_places_is_not_followed_by_the_input() {
+        let input = input(&[("text", "bad {text}")]);
+        let rendered = || "Review: bad".to_owned();
+        let shown = vec![Demonstration {
+            input: "Review: good".into(),
+            answer: "positive".into(),
+        }];
+        let check = |instruction: &str, plain: &str, with: &str| {
+            let prompt = Prompt::new(instruction);
+            assert_eq!(filled(&prompt, &input, rendered), plain);
+            let prompt = prompt.with_demonstrations(shown.clone());
+            assert_eq!(filled(&prompt, &input, rendered), with);
+        };
+        check(
+            "Judge.\n\nBe fair.\n\nText: {text}\nMood:",
+            "Judge.\n\nBe fair.\n\nText: bad {text}\nMood:",
+            "Judge.\n\nBe fair.\n\nReview: good\nAnswer: positive\n\nText: bad {text}\nMood:",
+        );
+        check(
+            "Judge {text} now.",
+            "Judge bad {text} now.",
+            "Review: good\nAnswer: positive\n\nJudge bad {text} now.",
+        );
+        check(
+            "Judge as {{mood}}.",
+            "Judge as {mood}.\n\nReview: bad",
+            "Judge as {mood}.\n\nReview: good\nAnswer: positive\n\nReview: bad",
+        );
     }
 }

@@ -54,11 +54,24 @@ pub trait Task: Send + Sync {
         self.render(input)
     }
 
+    /// Whether `{field}` in an instruction stands for the input's value of that
+    /// field ([`places`](crate::places)). By default it is text.
+    fn fills_fields(&self) -> bool {
+        false
+    }
+
     /// The full request. By default one user message: instruction,
-    /// demonstrations, input, so that all inputs of one prompt share a prefix.
+    /// demonstrations, input, so that all inputs of one prompt share a prefix. A
+    /// task that [fills fields](Task::fills_fields) adds no input to an instruction
+    /// that shows some of it itself.
     fn request(&self, prompt: &Prompt, input: &Input) -> Request {
+        let text = if self.fills_fields() {
+            render::filled(prompt, input, || self.render(input))
+        } else {
+            render::message(prompt, &self.render(input))
+        };
         Request {
-            messages: vec![Message::user(render::message(prompt, &self.render(input)))],
+            messages: vec![Message::user(text)],
             answer: self.answer_form(input),
         }
     }

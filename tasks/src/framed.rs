@@ -1,0 +1,255 @@
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Answer, AnswerForm, Demonstration, Example, Fitting, Input, Label, Message, Metric, Outcome,
+    Prompt, Reply, Request, Role, Task, places,
+};
+
+/// Which message of the conversation the optimised prompt is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PromptRole {
+    /// The user's, before the input.
+    #[default]
+    User,
+    /// The system's; the user's message is the rendered input alone, after the
+    /// prompt's demonstrations.
+    System,
+}
+
+/// What surrounds a task's prompt in every request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Frame {
+    /// Text that is sent as system message and stays as it is; a field's
+    /// [place](crate::places) is filled where the task fills those of its prompt.
+    pub system: Option<String>,
+    /// Where the prompt goes. In the system message it follows `system`.
+    pub prompt_role: PromptRole,
+}
+
+/// A task whose requests are framed; everything else is the task's own.
+pub struct Framed {
+    task: Arc<dyn Task>,
+    frame: Frame,
+}
+
+impl Framed {
+    /// The task in a frame.
+    pub fn new(task: Arc<dyn Task>, frame: Frame) -> Self {
+        Self { task, frame }
+    }
+
+    /// The request that `ask` makes of a prompt, framed.
+    fn framed(
+        &self,
+        prompt: &Prompt,
+        input: &Input,
+        ask: impl FnOnce(&Prompt) -> Option<Request>,
+    ) -> Option<Request> {
+        let filled = |text: &str| {
+            if self.task.fills_fields() {
+                places::fill(text, input).0.into_owned()
+            } else {
+                text.to_owned()
+            }
+        };
+        let mut system: Vec<String> = self.frame.system.iter().map(|text| filled(text)).collect();
+        let mut request = match self.frame.prompt_role {
+            PromptRole::User => ask(prompt)?,
+            PromptRole::System => {
+                system.push(filled(&prompt.instruction));
+                ask(&Prompt {
+                    instruction: String::new(),
+                    ..prompt.clone()
+                })?
+            }
+        };
+        system.retain(|text| !text.trim().is_empty());
+        let system = system.join("\n\n");
+        match &mut request.answer {
+            // What is embedded is a text, not a conversation.
+            AnswerForm::Nearest { .. } => return Some(request),
+            AnswerForm::Likelihood { prior, .. } if !prior.is_empty() => lead(prior, &system),
+            _ => {}
+        }
+        lead(&mut request.messages, &system);
+        Some(request)
+    }
+}
+
+/// Puts a system message first, before what the task's own says.
+fn lead(messages: &mut Vec<Message>, system: &str) {
+    match messages.first_mut() {
+        _ if system.is_empty() => {}
+        Some(first) if first.role == Role::System => {
+            first.content = format!("{system}\n\n{}", first.content);
+        }
+        _ => messages.insert(0, Message::system(system)),
+    }
+}
+
+impl Task for Framed {
+    fn request(&self, prompt: &Prompt, input: &Input) -> Request {
+        let request = self.framed(prompt, input, |prompt| {
+            Some(self.task.request(prompt, input))
+        });
+        request.unwrap_or_else(|| self.task.request(prompt, input))
+    }
+
+    fn next(&self, prompt: &Prompt, input: &Input, replies: &[Reply]) -> Option<Request> {
+        self.framed(prompt, input, |prompt| {
+            self.task.next(prompt, input, replies)
+        })
+    }
+
+    fn name(&self) -> &str {
+        self.task.name()
+    }
+
+    fn seed(&self) -> Prompt {
+        self.task.seed()
+    }
+
+    fn answer_form(&self, input: &Input) -> AnswerForm {
+        self.task.answer_form(input)
+    }
+
+    fn metric(&self) -> Metric {
+        self.task.metric()
+    }
+
+    fn render(&self, input: &Input) -> String {
+        self.task.render(input)
+    }
+
+    fn content(&self, input: &Input) -> String {
+        self.task.content(input)
+    }
+
+    fn fills_fields(&self) -> bool {
+        self.task.fills_fields()
+    }
+
+    fn calls(&self) -> usize {
+        self.task.calls()
+    }
+
+    fn conclude(&self, input: &Input, replies: Vec<Reply>) -> Reply {
+        self.task.conclude(input, replies)
+    }
+
+    fn embeds(&self) -> bool {
+        self.task.embeds()
+    }
+
+    fn fitting(&self) -> Option<&dyn Fitting> {
+        self.task.fitting()
+    }
+
+    fn demonstration(&self, example: &Example) -> Demonstration {
+        self.task.demonstration(example)
+    }
+
+    fn parse(&self, input: &Input, reply: &Reply) -> Answer {
+        self.task.parse(input, reply)
+    }
+
+    fn grade(&self, answer: &Answer, label: &Label) -> Outcome {
+        self.task.grade(answer, label)
+    }
+
+    fn score(&self, example: &Example, reply: &Reply) -> Outcome {
+        self.task.score(example, reply)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Classify, ClassifySpec};
+
+    fn task(prompt: &str, frame: Frame) -> Framed {
+        let spec = ClassifySpec {
+            prompt: prompt.into(),
+            input: "Review: {text}".into(),
+            labels: vec!["good".into(), "bad".into()],
+            metric: Metric::Accuracy,
+        };
+        Framed::new(Arc::new(Classify::new("t", spec).unwrap()), frame)
+    }
+
+    #[track_caller]
+    fn check(prompt: &str, system: Option<&str>, role: PromptRole, expect: &[(Role, &str)]) {
+        let frame = Frame {
+            system: system.map(str::to_owned),
+            prompt_role: role,
+        };
+        let task = task(prompt, frame);
+        let input = Input::new("1", "g").with_field("text", "fine");
+        let request = task.request(&task.seed(), &input);
+        let got: Vec<(Role, &str)> = request
+            .messages
+            .iter()
+            .map(|message| (message.role, message.content.as_str()))
+            .collect();
+        assert_eq!(got, expect);
+    }
+
+    #[test]
+    fn system_text_and_prompt_go_where_the_study_says() {
+        use PromptRole::{System as AsSystem, User as AsUser};
+        use Role::{System, User};
+        check(
+            "Judge.",
+            Some("Be brief."),
+            AsUser,
+            &[(System, "Be brief."), (User, "Judge.\n\nReview: fine")],
+        );
+        check(
+            "Judge.",
+            Some("Be brief."),
+            AsSystem,
+            &[(System, "Be brief.\n\nJudge."), (User, "Review: fine")],
+        );
+        check(
+            "Judge.",
+            None,
+            AsSystem,
+            &[(System, "Judge."), (User, "Review: fine")],
+        );
+        check(
+            "Judge {text} now.",
+            Some("{text}?"),
+            AsUser,
+            &[(System, "fine?"), (User, "Judge fine now.")],
+        );
+        check(
+            "Judge {text} now.",
+            None,
+            AsSystem,
+            &[(System, "Judge fine now."), (User, "Review: fine")],
+        );
+        check("Judge.", None, AsUser, &[(User, "Judge.\n\nReview: fine")]);
+    }
+
+    #[test]
+    fn demonstrations_stay_with_the_user() {
+        let frame = Frame {
+            system: None,
+            prompt_role: PromptRole::System,
+        };
+        let task = task("Judge.", frame);
+        let input = Input::new("1", "g").with_field("text", "fine");
+        let prompt = task.seed().with_demonstrations(vec![Demonstration {
+            input: "Review: ugly".into(),
+            answer: "bad".into(),
+        }]);
+        let request = task.request(&prompt, &input);
+        assert_eq!(
+            request.messages[1].content,
+            "Review: ugly\nAnswer: bad\n\nReview: fine"
+        );
+    }
+}
