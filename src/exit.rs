@@ -20,6 +20,8 @@ pub enum Exit {
     Provider = 4,
     /// The store, a data file or the cache failed.
     Data = 5,
+    /// Calls were submitted as a batch; the run goes on with --resume.
+    Waiting = 75,
     /// A score is below the bar that was set.
     Below = 100,
     /// A better prompt was required and none is better beyond doubt.
@@ -34,6 +36,7 @@ impl Exit {
         match stop {
             Stop::Interrupted => Self::Interrupted,
             Stop::Provider { .. } => Self::Provider,
+            Stop::Batch { .. } => Self::Waiting,
             Stop::Budget(_) => Self::Budget,
             Stop::Ledger(_) | Stop::Log(_) => Self::Data,
         }
@@ -55,6 +58,7 @@ Exit codes:
   3    the budget ran out before a decision
   4    the model's service failed or refused
   5    the store, a data file or the cache failed
+  75   calls were submitted as a batch (--batch-exit); go on with --resume
   100  a score is below the bar that was set
   101  a better prompt was required and none is better beyond doubt
   130  interrupted; the run can be resumed";
