@@ -65,13 +65,18 @@ pub struct StudyArgs {
     /// Random seed: same seed, same study, same replies, same result.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Use this model instead of the study's: embedded, embedded:PATH.gguf or
-    /// openai:MODEL.
+    /// Use this model instead of the study's: embedded, embedded:PATH.gguf,
+    /// openai:MODEL, anthropic:MODEL, gemini:MODEL, azure:DEPLOYMENT or
+    /// ollama:MODEL.
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
-    /// Address of an OpenAI-compatible server, version included.
+    /// Address of the model's server, version included.
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
+    /// Prices of models, in place of the built-in list prices where it names them
+    /// (docs/models.md).
+    #[arg(long, value_name = "FILE", env = "SHIFTPROOF_PRICES")]
+    pub prices: Option<PathBuf>,
     /// Search by this method: gpo, ape, ape-ut or edits.
     #[arg(long, value_name = "METHOD")]
     pub method: Option<String>,
@@ -168,6 +173,14 @@ pub struct Optimize {
     /// Go on with a stopped or killed run: its name, or the study's latest.
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "")]
     pub resume: Option<String>,
+    /// Send calls as batches where there are many, for later and for less (openai
+    /// and anthropic; as batch = true in the study).
+    #[arg(long)]
+    pub batch: bool,
+    /// Do not wait for batches: end with 75 once they are submitted, and collect
+    /// them with --resume.
+    #[arg(long)]
+    pub batch_exit: bool,
     /// Show progress as lines, even on a terminal.
     #[arg(long)]
     pub headless: bool,

@@ -5,13 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use shiftproof_search::Llm;
+use shiftproof_search::budget::Price;
 use shiftproof_search::gateway::Model;
+use shiftproof_search::{Call, Llm};
 
 use crate::exit::{Exit, Failure};
 use crate::fetch;
 use crate::llm::embedded::Options;
-use crate::llm::http::{ConnectError, DEFAULT_KEY_ENV, HttpConfig, HttpLlm};
+use crate::llm::http::{
+    Api, BatchConfig, ConnectError, HttpConfig, HttpLlm, RequestOptions, is_private_address,
+    names_secret,
+};
 use crate::llm::{Beside, Local};
 use crate::study::{ModelSpec, Provider};
 
@@ -24,6 +28,43 @@ pub struct Connected {
     pub model: Model,
     /// One sentence on what was found.
     pub report: String,
+    /// The client, where the model is behind a server.
+    http: Option<HttpLlm>,
+}
+
+impl Connected {
+    /// A model that was not looked at, with what is assumed of it.
+    pub fn assumed(llm: Arc<dyn Llm>, price: Price, report: String) -> Self {
+        Self {
+            model: Model { llm, price },
+            report,
+            http: None,
+        }
+    }
+
+    /// Asks `calls`, which are like those to come, whether label scores do for
+    /// them; see [`HttpLlm::rehearse`].
+    pub async fn rehearse(mut self, calls: &[Call]) -> Result<Self, Failure> {
+        let Some(http) = self.http.take() else {
+            return Ok(self);
+        };
+        let http = http
+            .rehearse(calls)
+            .await
+            .map_err(|error| Failure::new(Exit::Provider, error.to_string()))?;
+        Ok(Self::of(http, self.model.price))
+    }
+
+    fn of(http: HttpLlm, price: Price) -> Self {
+        Self {
+            model: Model {
+                llm: Arc::new(http.clone()),
+                price,
+            },
+            report: http.probe_report().to_owned(),
+            http: Some(http),
+        }
+    }
 }
 
 /// Connects the model that `spec` names; relative paths start from `folder`.
@@ -32,37 +73,36 @@ pub async fn connect(
     folder: &Path,
     progress: fetch::OnProgress<'_>,
 ) -> Result<Connected, Failure> {
-    let (llm, report): (Arc<dyn Llm>, String) = match spec.provider().map_err(Failure::usage)? {
-        Provider::Embedded => {
+    let provider = spec.provider().map_err(Failure::usage)?;
+    if let Some((api, model)) = provider.server() {
+        let llm = HttpLlm::connect(http_config(spec, api, model)?)
+            .await
+            .map_err(|error| {
+                let exit = match error {
+                    ConnectError::Config(_) | ConnectError::Unsupported(_) => Exit::Usage,
+                    _ => Exit::Provider,
+                };
+                Failure::new(
+                    exit,
+                    format!("cannot use the model {:?}: {error}", spec.name),
+                )
+            })?;
+        return Ok(Connected::of(llm, price(spec)));
+    }
+    let path = match provider {
+        Provider::Gguf(path) => folder.join(path),
+        _ => {
             let asset = fetch::Catalogue::get(EMBEDDED).map_err(|error| fetch_failure(&error))?;
-            let path = fetch::ensure(asset, progress).map_err(|error| fetch_failure(&error))?;
-            embedded(spec, &path).await?
-        }
-        Provider::Gguf(path) => embedded(spec, &folder.join(path)).await?,
-        Provider::OpenAi(model) => {
-            let llm = HttpLlm::connect(http_config(spec, model)?)
-                .await
-                .map_err(|error| {
-                    let exit = match error {
-                        ConnectError::Config(_) | ConnectError::Unsupported(_) => Exit::Usage,
-                        _ => Exit::Provider,
-                    };
-                    Failure::new(
-                        exit,
-                        format!("cannot use the model {:?}: {error}", spec.name),
-                    )
-                })?;
-            let report = llm.probe_report().to_owned();
-            (Arc::new(llm), report)
+            fetch::ensure(asset, progress).map_err(|error| fetch_failure(&error))?
         }
     };
-    Ok(Connected {
-        model: Model {
-            llm,
-            price: spec.price,
-        },
-        report,
-    })
+    let (llm, report) = embedded(spec, &path).await?;
+    Ok(Connected::assumed(llm, price(spec), report))
+}
+
+/// What the model costs, as far as it is known.
+pub(crate) fn price(spec: &ModelSpec) -> Price {
+    spec.price.unwrap_or(Price::UNKNOWN)
 }
 
 /// A model that a task asks for embeddings: embedded weights have them, a server
@@ -72,9 +112,8 @@ pub async fn with_embedder(
     connected: Connected,
     progress: fetch::OnProgress<'_>,
 ) -> Result<Connected, Failure> {
-    match spec.provider().map_err(Failure::usage)? {
-        Provider::Embedded | Provider::Gguf(_) => return Ok(connected),
-        Provider::OpenAi(_) => {}
+    if spec.provider().map_err(Failure::usage)?.server().is_none() {
+        return Ok(connected);
     }
     let own = ModelSpec::default();
     let embedder = connect(&own, Path::new("."), progress).await?;
@@ -84,6 +123,7 @@ pub async fn with_embedder(
             llm: Arc::new(Beside::new(connected.model.llm, embedder.model.llm)),
             price: connected.model.price,
         },
+        http: None,
     })
 }
 
@@ -94,12 +134,16 @@ async fn embedded(spec: &ModelSpec, path: &Path) -> Result<(Arc<dyn Llm>, String
     };
     let path: PathBuf = path.to_owned();
     let shown = path.display().to_string();
-    let llm = tokio::task::spawn_blocking(move || Local::load(&path, options))
+    let most = spec.max_tokens;
+    let load = move || Ok(Local::load(&path, options)?.with_max_tokens(most));
+    let llm = tokio::task::spawn_blocking(load)
         .await
         .map_err(|error| {
             Failure::new(Exit::Internal, format!("loading {shown} panicked: {error}"))
         })?
-        .map_err(|error| Failure::new(Exit::Provider, format!("cannot load the model: {error}")))?;
+        .map_err(|error: crate::llm::embedded::Error| {
+            Failure::new(Exit::Provider, format!("cannot load the model: {error}"))
+        })?;
     let engine = llm.engine();
     let report = format!(
         "{}, {} threads, in this process",
@@ -109,24 +153,47 @@ async fn embedded(spec: &ModelSpec, path: &Path) -> Result<(Arc<dyn Llm>, String
     Ok((Arc::new(llm), report))
 }
 
-fn http_config(spec: &ModelSpec, model: String) -> Result<HttpConfig, Failure> {
-    let base_url = spec
-        .base_url
+/// The address of `spec`'s server: its own, or the API's.
+pub(crate) fn base_url(spec: &ModelSpec, api: Api) -> Result<String, Failure> {
+    spec.base_url
         .clone()
-        .unwrap_or_else(|| "https://api.openai.com/v1".to_owned());
-    let key_env = spec.api_key_env.as_deref().unwrap_or(DEFAULT_KEY_ENV);
-    let mut config = HttpConfig::new(base_url, model);
-    config.api_key = std::env::var(key_env)
-        .ok()
-        .filter(|key| !key.is_empty())
-        .map(SecretString::from);
+        .or_else(|| api.default_base_url().map(str::to_owned))
+        .ok_or_else(|| {
+            Failure::usage(format!(
+                "the model {:?} needs base_url, the address of your resource, such as \
+                 https://RESOURCE.openai.azure.com",
+                spec.name
+            ))
+        })
+}
+
+fn http_config(spec: &ModelSpec, api: Api, model: &str) -> Result<HttpConfig, Failure> {
+    let mut config = HttpConfig::new(base_url(spec, api)?, model);
+    config.api = api;
+    config.api_version.clone_from(&spec.api_version);
+    config.headers = headers(spec)?;
+    let key_env = spec.api_key_env.as_deref().unwrap_or(api.default_key_env());
+    config = config.key_from_env(key_env);
     if spec.api_key_env.is_some() && config.api_key.is_none() {
         return Err(Failure::usage(format!(
             "the study reads the key of {:?} from {key_env}, which is not set",
             spec.name
         )));
     }
-    key_env.clone_into(&mut config.api_key_env);
+    let carried = config.headers.iter().any(|(name, _)| names_secret(name));
+    let open = matches!(api, Api::OpenAi | Api::Ollama) || is_private_address(&config.base_url);
+    if config.api_key.is_none() && !carried && !open {
+        return Err(Failure::usage(format!(
+            "the model {:?} needs a key: set {key_env}, or name another variable as api_key_env",
+            spec.name
+        )));
+    }
+    config.options = options(spec);
+    config.batch = spec.batch.least().map(|least| BatchConfig {
+        least,
+        waits: spec.batch_waits,
+        ..BatchConfig::default()
+    });
     if let Some(concurrency) = spec.concurrency {
         config.concurrency = concurrency.max(1);
     }
@@ -141,6 +208,48 @@ fn http_config(spec: &ModelSpec, model: String) -> Result<HttpConfig, Failure> {
     config.label_scores = spec.label_scores;
     config.prefill = spec.prefill;
     Ok(config)
+}
+
+/// The study's parameters as the client takes them.
+fn options(spec: &ModelSpec) -> RequestOptions {
+    let body = match serde_json::to_value(&spec.body) {
+        Ok(serde_json::Value::Object(body)) => body,
+        _ => serde_json::Map::new(),
+    };
+    RequestOptions {
+        max_tokens: spec.max_tokens,
+        temperature: spec.temperature,
+        top_p: spec.top_p,
+        stop: spec.stop.clone(),
+        seed: spec.seed,
+        reasoning_effort: spec.reasoning_effort.clone(),
+        thinking_tokens: spec.thinking_tokens,
+        context_tokens: spec.context_tokens,
+        body,
+        headers: spec.headers.clone().into_iter().collect(),
+    }
+}
+
+/// The study's headers with what the environment holds for them.
+fn headers(spec: &ModelSpec) -> Result<Vec<(String, SecretString)>, Failure> {
+    let value = |name: &String, value: &String| {
+        let Some(variable) = value.strip_prefix("env:") else {
+            return Ok(value.clone());
+        };
+        std::env::var(variable)
+            .ok()
+            .filter(|value| !value.trim().is_empty())
+            .ok_or_else(|| {
+                Failure::usage(format!(
+                    "the study reads the header {name} of {:?} from {variable}, which is not set",
+                    spec.name
+                ))
+            })
+    };
+    spec.headers
+        .iter()
+        .map(|(name, given)| Ok((name.clone(), SecretString::from(value(name, given)?))))
+        .collect()
 }
 
 /// A failed fetch as the user sees it.

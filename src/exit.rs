@@ -23,6 +23,8 @@ pub enum Exit {
     /// The model answers, and hardly an answer can be used: refused, cut off, or not
     /// to be read.
     Unusable = 6,
+    /// Calls were submitted as a batch; the run goes on with --resume.
+    Waiting = 75,
     /// A score is below the bar that was set.
     Below = 100,
     /// A better prompt was required and none is better beyond doubt.
@@ -37,6 +39,7 @@ impl Exit {
         match stop {
             Stop::Interrupted => Self::Interrupted,
             Stop::Provider { .. } => Self::Provider,
+            Stop::Batch { .. } => Self::Waiting,
             Stop::Budget(_) => Self::Budget,
             Stop::Plan(_) => Self::Usage,
             Stop::Unusable(_) => Self::Unusable,
@@ -61,6 +64,7 @@ Exit codes:
   4    the model's service failed or refused
   5    the store, a data file or the cache failed
   6    answers that cannot be used: refused, cut off, or not to be read
+  75   calls were submitted as a batch (--batch-exit); go on with --resume
   100  a score is below the bar that was set
   101  a better prompt was required and none is better beyond doubt
   130  interrupted; the run can be resumed";

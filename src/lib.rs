@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod app;
+mod assumed;
 mod calibration;
 pub mod cli;
 mod commands;
@@ -21,6 +22,7 @@ pub mod gate;
 mod import;
 pub mod kinds;
 pub mod live;
+pub mod prices;
 pub mod progress;
 pub mod report;
 pub mod session;

@@ -1,9 +1,11 @@
 //! A run from study to result: data, models, store, loop.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use shiftproof_search::Call;
 use shiftproof_search::budget::Meter;
 use shiftproof_search::control::Control;
 use shiftproof_search::event::Observer;
@@ -12,13 +14,15 @@ use shiftproof_search::gateway::{Gateway, Stop};
 use shiftproof_search::ledger::{CandidateRecord, Ledger, RunRecord, RunStatus};
 use shiftproof_search::log::{self, Bus};
 use shiftproof_search::run::{Ended, Run};
-use shiftproof_tasks::Prompt;
+use shiftproof_tasks::{AnswerForm, Prompt};
 
+use crate::assumed::assumed;
 use crate::calibration;
 use crate::connect::{Connected, connect, with_embedder};
 use crate::exit::{Exit, Failure};
 use crate::fetch;
 use crate::kinds::{Built, Kinds};
+use crate::prices;
 use crate::report::Summary;
 use crate::stored::LOG;
 use crate::study::{Loaded, Resolved, load_data, load_interactions};
@@ -56,6 +60,8 @@ pub struct Done {
     pub sent: u64,
     /// Calls that may have been paid for twice because of kills, at most.
     pub lost: u64,
+    /// What became of batches that did not go as they should.
+    pub remarks: Vec<String>,
 }
 
 /// The task and the data of a study, without a model. `path` is for messages.
@@ -93,7 +99,11 @@ impl Session {
     ) -> Result<Self, Failure> {
         let (built, loaded) = load(&resolved, path, kinds, progress)?;
         let study = &resolved.study;
-        let mut task_model = connect(&study.model, &resolved.folder, progress).await?;
+        prices::affordable(study)?;
+        let mut task_model = connect(&study.model, &resolved.folder, progress)
+            .await?
+            .rehearse(&rehearsal(&built, &loaded))
+            .await?;
         if built.task.embeds() {
             task_model = with_embedder(&study.model, task_model, progress).await?;
         }
@@ -101,6 +111,44 @@ impl Session {
             Some(spec) => Some(connect(spec, &resolved.folder, progress).await?),
             None => None,
         };
+        Ok(Self {
+            resolved,
+            built,
+            loaded,
+            task_model,
+            proposer_model,
+        })
+    }
+
+    /// Loads the data, and assumes of the models what the study says: nothing is
+    /// asked of them, and nothing is fetched.
+    pub fn assume(resolved: Resolved, path: &Path, kinds: &Kinds) -> Result<Self, Failure> {
+        let stay = |progress: fetch::Progress| match progress.step {
+            fetch::Step::Downloading | fetch::Step::Waiting => ControlFlow::Break(()),
+            fetch::Step::Verifying | fetch::Step::Unpacking => ControlFlow::Continue(()),
+        };
+        let mut missing = None;
+        let mut watch = |progress: fetch::Progress| {
+            let flow = stay(progress);
+            if flow.is_break() {
+                missing = Some(progress.name);
+            }
+            flow
+        };
+        let loaded = load(&resolved, path, kinds, &mut watch);
+        let (built, loaded) = loaded.map_err(|failure| match missing {
+            Some(name) => Failure::new(
+                failure.exit,
+                format!(
+                    "{name} is not in the cache, and an estimate fetches nothing; fetch it with: \
+                     shiftproof data fetch {name}"
+                ),
+            ),
+            None => failure,
+        })?;
+        let study = &resolved.study;
+        let task_model = assumed(&study.model)?;
+        let proposer_model = study.proposer.as_ref().map(assumed).transpose()?;
         Ok(Self {
             resolved,
             built,
@@ -254,6 +302,7 @@ impl Session {
             ended,
             summary,
             sent: gateway.sent(),
+            remarks: gateway.remarks(),
             lost: record.losses.iter().map(|loss| loss.worst.calls).sum(),
         })
     }
@@ -269,6 +318,23 @@ impl Session {
             .map_or(0, of)
             .max(of(&self.task_model))
     }
+}
+
+/// The seed prompt on a few source examples: the first calls a run would send.
+fn rehearsal(built: &Built, loaded: &Loaded) -> Vec<Call> {
+    const CALLS: usize = 4;
+    let seed = built.task.seed();
+    let requests = loaded
+        .data
+        .source
+        .validation
+        .iter()
+        .take(CALLS)
+        .map(|example| built.task.request(&seed, &example.input));
+    requests
+        .filter(|request| matches!(request.answer, AnswerForm::Choice { .. }))
+        .map(|request| Call::greedy(request, 16))
+        .collect()
 }
 
 /// Keeps the study beside the log, for those who read a run without opening the

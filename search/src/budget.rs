@@ -20,35 +20,96 @@ pub struct Limits {
     pub usd: Option<f64>,
 }
 
-/// What a model costs; zero for a local one.
+/// What a model costs, in US dollars per million tokens; zero for a local one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
-    /// US dollars per million prompt tokens.
+    /// Prompt tokens.
     #[serde(default)]
     pub prompt: f64,
-    /// US dollars per million completion tokens.
+    /// Completion tokens, thoughts included.
     #[serde(default)]
     pub completion: f64,
+    /// Prompt tokens from the provider's cache; as others where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached_prompt: Option<f64>,
+    /// Prompt tokens written to the provider's cache; as others where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write: Option<f64>,
+    /// Prompt tokens of a batch; as others where absent. What a cache saves or
+    /// costs is in proportion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_prompt: Option<f64>,
+    /// Completion tokens of a batch; as others where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_completion: Option<f64>,
+    /// Nobody knows it: calls count as [unpriced](Spend::unpriced).
+    #[serde(skip)]
+    pub unknown: bool,
 }
 
 impl Price {
+    /// The price of a model whose price nobody knows.
+    pub const UNKNOWN: Self = Self {
+        prompt: 0.0,
+        completion: 0.0,
+        cached_prompt: None,
+        cache_write: None,
+        batch_prompt: None,
+        batch_completion: None,
+        unknown: true,
+    };
+
+    /// So much per million prompt and completion tokens.
+    pub const fn per_million(prompt: f64, completion: f64) -> Self {
+        Self {
+            prompt,
+            completion,
+            unknown: false,
+            ..Self::UNKNOWN
+        }
+    }
+
+    /// Whether a batch costs less.
+    pub fn batches_save(&self) -> bool {
+        self.batch_prompt.is_some_and(|price| price < self.prompt)
+            || self
+                .batch_completion
+                .is_some_and(|price| price < self.completion)
+    }
+
     /// The cost of one call.
     pub fn spend(&self, usage: &Usage) -> Spend {
         // 1 USD per million tokens is 10⁶ picodollars a token.
-        let rate = |usd_per_million: f64| (usd_per_million * 1e6).round() as u64;
+        let cost =
+            |tokens: u64, rate: f64| tokens.saturating_mul((rate * 1e6).round().max(0.0) as u64);
+        let cached = usage.cached_prompt_tokens.min(usage.prompt_tokens);
+        let written = usage.cache_write_tokens.min(usage.prompt_tokens - cached);
+        let (share, completion) = if usage.batched {
+            let prompt = self.batch_prompt.unwrap_or(self.prompt);
+            let share = if self.prompt > 0.0 {
+                prompt / self.prompt
+            } else {
+                1.0
+            };
+            (share, self.batch_completion.unwrap_or(self.completion))
+        } else {
+            (1.0, self.completion)
+        };
+        let picodollars = [
+            (usage.prompt_tokens - cached - written, share * self.prompt),
+            (cached, share * self.cached_prompt.unwrap_or(self.prompt)),
+            (written, share * self.cache_write.unwrap_or(self.prompt)),
+            (usage.completion_tokens, completion),
+        ];
         Spend {
             calls: 1,
             prompt_tokens: usage.prompt_tokens,
             completion_tokens: usage.completion_tokens,
-            picodollars: usage
-                .prompt_tokens
-                .saturating_mul(rate(self.prompt))
-                .saturating_add(
-                    usage
-                        .completion_tokens
-                        .saturating_mul(rate(self.completion)),
-                ),
+            picodollars: picodollars.into_iter().fold(0, |sum: u64, (tokens, rate)| {
+                sum.saturating_add(cost(tokens, rate))
+            }),
+            unpriced: u64::from(self.unknown),
         }
     }
 }
@@ -64,12 +125,20 @@ pub struct Spend {
     pub completion_tokens: u64,
     /// Money, in 10⁻¹² USD.
     pub picodollars: u64,
+    /// Those of the calls whose price nobody knows; they are not in the money.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unpriced: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Spend {
     /// Prompt and completion tokens together.
     pub const fn tokens(&self) -> u64 {
-        self.prompt_tokens + self.completion_tokens
+        self.prompt_tokens.saturating_add(self.completion_tokens)
     }
 
     /// Money in US dollars.
@@ -89,6 +158,7 @@ impl std::ops::Add for Spend {
                 .completion_tokens
                 .saturating_add(other.completion_tokens),
             picodollars: self.picodollars.saturating_add(other.picodollars),
+            unpriced: self.unpriced.saturating_add(other.unpriced),
         }
     }
 }
@@ -151,6 +221,7 @@ impl Meter {
         self.reserved.prompt_tokens -= worst.prompt_tokens;
         self.reserved.completion_tokens -= worst.completion_tokens;
         self.reserved.picodollars -= worst.picodollars;
+        self.reserved.unpriced -= worst.unpriced;
     }
 
     /// Sets what may have been paid for though its replies were lost when the
@@ -180,28 +251,65 @@ mod tests {
         Usage {
             prompt_tokens,
             completion_tokens,
-            estimated: false,
+            ..Usage::default()
         }
     }
 
     #[test]
     fn prices_are_per_million_tokens() {
-        let price = Price {
-            prompt: 0.15,
-            completion: 0.60,
-        };
+        let price = Price::per_million(0.15, 0.60);
         let spend = price.spend(&usage(1_000_000, 500_000));
         assert_eq!(spend.picodollars, 450_000_000_000);
         assert!((spend.usd() - 0.45).abs() < 1e-12);
     }
 
     #[test]
+    fn cached_written_and_batched_tokens_have_prices_of_their_own() {
+        let price = Price {
+            cached_prompt: Some(0.3),
+            cache_write: Some(3.75),
+            batch_prompt: Some(1.5),
+            batch_completion: Some(7.5),
+            ..Price::per_million(3.0, 15.0)
+        };
+        let mut used = Usage {
+            cached_prompt_tokens: 600,
+            cache_write_tokens: 300,
+            ..usage(1000, 10)
+        };
+        // 100 × 3 + 600 × 0.3 + 300 × 3.75 + 10 × 15, in millionths of a dollar.
+        assert_eq!(price.spend(&used).picodollars, 1_755_000_000);
+        used.batched = true;
+        assert_eq!(price.spend(&used).picodollars, 1_755_000_000 / 2);
+        // Without prices of their own they cost what all others do.
+        let plain = Price::per_million(3.0, 15.0);
+        assert_eq!(plain.spend(&used), plain.spend(&usage(1000, 10)));
+        // A server that says more came from its cache than was sent.
+        used.cached_prompt_tokens = u64::MAX;
+        assert_eq!(
+            price.spend(&used).picodollars,
+            (300_000_000 + 150_000_000) / 2
+        );
+    }
+
+    #[test]
+    fn a_price_nobody_knows_is_no_money_and_is_counted() {
+        let spend = Price::UNKNOWN.spend(&usage(5, 5));
+        assert_eq!((spend.picodollars, spend.unpriced), (0, 1));
+        let json = serde_json::to_string(&Price::default().spend(&usage(5, 5))).unwrap();
+        assert!(!json.contains("unpriced"), "{json}");
+    }
+
+    #[test]
+    fn absurd_counts_stay_numbers() {
+        let spend = Price::per_million(1.0, 1.0).spend(&usage(u64::MAX, u64::MAX));
+        assert_eq!(spend.tokens(), u64::MAX);
+        assert_eq!((spend + spend).picodollars, u64::MAX);
+    }
+
+    #[test]
     fn each_limit_binds() {
-        let worst = Price {
-            prompt: 1.0,
-            completion: 1.0,
-        }
-        .spend(&usage(80, 20));
+        let worst = Price::per_million(1.0, 1.0).spend(&usage(80, 20));
         let refuses = |limits| {
             let mut meter = Meter::new(limits);
             assert!(meter.reserve(worst));

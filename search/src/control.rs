@@ -79,6 +79,11 @@ impl Control {
         first
     }
 
+    /// Waits until the run is to end.
+    pub async fn stopped(&self) {
+        self.stop.cancelled().await;
+    }
+
     /// Waits until the run is to end without awaiting what is in flight.
     pub async fn aborted(&self) {
         self.abort.cancelled().await;

@@ -20,7 +20,7 @@ use thiserror::Error;
 use crate::budget::{Limits, Meter, Price, Spend};
 use crate::control::Control;
 use crate::event::{EndedBatch, Event, Phase, Tick};
-use crate::ledger::{Key, Ledger, LedgerError, Stored};
+use crate::ledger::{BatchRecord, Key, Ledger, LedgerError, Stored};
 use crate::llm::{Call, Llm, LlmError};
 use crate::log::{Bus, LogError};
 use crate::unusable::Hopeless;
@@ -39,6 +39,18 @@ pub enum Stop {
         model: String,
         /// What it or the network said.
         reason: String,
+    },
+    /// Calls were submitted as batches that the process was not to wait for.
+    #[error("{calls} calls are with {model} as the batch {batch} ({done} of them answered)")]
+    Batch {
+        /// The model's identity.
+        model: String,
+        /// The provider's name of the batch.
+        batch: String,
+        /// Its calls.
+        calls: u64,
+        /// Those that have an answer.
+        done: u64,
     },
     /// Not even the seed prompt could be evaluated within the budget.
     #[error("the budget is exhausted before the seed prompt is evaluated: {0}")]
@@ -83,10 +95,17 @@ pub struct Model {
 impl Model {
     /// The most that `call` can cost.
     pub fn worst_case(&self, call: &Call) -> Spend {
+        let prompt_tokens = self.llm.estimate_tokens(&call.request);
+        let dearer = self
+            .price
+            .cache_write
+            .is_some_and(|write| write > self.price.prompt);
         self.price.spend(&Usage {
-            prompt_tokens: self.llm.estimate_tokens(&call.request),
+            prompt_tokens,
+            cache_write_tokens: if dearer { prompt_tokens } else { 0 },
             completion_tokens: u64::from(call.sampling.max_tokens),
             estimated: true,
+            ..Usage::default()
         })
     }
 }
@@ -116,9 +135,20 @@ struct State {
     losses: Vec<Loss>,
     /// Refusals that were asked again by this process.
     retried: HashSet<Key>,
+    /// What became of batches that did not go as they should.
+    remarks: Vec<String>,
+    /// Batches that are not collected; read from the ledger when first needed.
+    open: Option<Vec<BatchRecord>>,
 }
 
 impl State {
+    /// A wave in hand is reserved already; what it lost counts from the next one
+    /// on, and does so again whenever the run is executed again.
+    fn lose(&mut self, worst: Spend) {
+        let after = self.charged.len() as u64 + 1;
+        self.losses.push(Loss { after, worst });
+    }
+
     /// Counts every loss whose place in the run has been reached.
     fn charge_losses(&mut self) {
         let reached = self.charged.len() as u64;
@@ -167,6 +197,8 @@ impl Gateway {
                 held_back: Spend::default(),
                 losses,
                 retried: HashSet::new(),
+                remarks: Vec::new(),
+                open: None,
             }),
             sent: AtomicU64::new(0),
             retry_refused: false,
@@ -229,6 +261,60 @@ impl Gateway {
         let mut state = self.state();
         let held_back = std::mem::take(&mut state.held_back);
         state.meter.refund(held_back);
+    }
+
+    /// What became of batches that did not go as they should, for people.
+    pub fn remarks(&self) -> Vec<String> {
+        self.state().remarks.clone()
+    }
+
+    /// Tells people of something that went otherwise than asked for.
+    pub(crate) fn remark(&self, remark: String) {
+        self.state().remarks.push(remark);
+    }
+
+    /// The calls in flight when the process was killed are with the provider, or
+    /// their loss is accounted for.
+    pub(crate) fn kill_is_explained(&self) {
+        self.state().killed_in_flight = None;
+    }
+
+    /// Counts `worst` as lost.
+    pub(crate) fn lose(&self, worst: Spend) {
+        self.state().lose(worst);
+    }
+
+    /// Batches that are not collected.
+    pub(crate) fn open_batches(&self) -> Result<Vec<BatchRecord>, LedgerError> {
+        let mut state = self.state();
+        if state.open.is_none() {
+            state.open = Some(self.ledger.batches()?);
+        }
+        Ok(state.open.clone().unwrap_or_default())
+    }
+
+    /// Keeps `batch`, durable when it returns.
+    pub(crate) async fn keep_batch(&self, batch: &BatchRecord) -> Result<(), LedgerError> {
+        self.state().open = None;
+        self.ledger.save_batch(batch).await
+    }
+
+    /// Forgets the batch `tag`.
+    pub(crate) async fn forget_batch(&self, tag: &str) -> Result<(), LedgerError> {
+        self.state().open = None;
+        self.ledger.remove_batch(tag).await
+    }
+
+    pub(crate) fn control(&self) -> &Control {
+        &self.control
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    pub(crate) fn count_sent(&self, calls: usize) {
+        self.sent.fetch_add(calls as u64, Ordering::Relaxed);
     }
 
     /// Calls sent to a model by this process.
@@ -313,7 +399,12 @@ impl Gateway {
         if missing.is_empty() {
             return Ok(());
         }
+        self.collect_batches(model, wave, &mut missing).await?;
         self.account_for_kill(wave, &missing);
+        self.send_batches(model, wave, &mut missing).await?;
+        if missing.is_empty() {
+            return Ok(());
+        }
 
         let capabilities = model.llm.capabilities();
         let total = missing.len() as u64;
@@ -358,7 +449,7 @@ impl Gateway {
                 Some(answered) = in_flight.next() => {
                     work.done += answered.calls();
                     work.in_flight -= answered.calls();
-                    self.tick(model, work, Some(answered.ended));
+                    self.tick(model, work, Some(answered.ended), None);
                     if let Some(failure) = answered.failure {
                         stop.get_or_insert(failure);
                     }
@@ -366,7 +457,7 @@ impl Gateway {
                 }
                 () = self.control.go(), if paused => {}
                 // A client that waits out a rate limit must not look stuck.
-                _ = heartbeat.tick() => self.tick(model, work, None),
+                _ = heartbeat.tick() => self.tick(model, work, None, None),
             }
         }
     }
@@ -414,8 +505,8 @@ impl Gateway {
         for ((key, _), answer) in chunk.iter().zip(answers) {
             let stored = match answer {
                 Ok(reply) => {
-                    answered.ended.tokens +=
-                        reply.usage.prompt_tokens + reply.usage.completion_tokens;
+                    answered.ended.tokens =
+                        answered.ended.tokens.saturating_add(reply.usage.tokens());
                     Stored::Reply(reply)
                 }
                 Err(LlmError::Request(reason)) => {
@@ -484,14 +575,18 @@ impl Gateway {
             .filter(|(key, _)| first.contains(key))
             .map(|(_, worst)| *worst)
             .sum();
-        // This wave is reserved already; the loss counts from the next one on,
-        // and does so again whenever the run is executed again.
-        let after = state.charged.len() as u64 + 1;
-        state.losses.push(Loss { after, worst });
+        state.lose(worst);
     }
 
-    fn tick(&self, model: &Model, work: Work, ended: Option<EndedBatch>) {
-        let (status, traffic) = (model.llm.status(), model.llm.traffic());
+    pub(crate) fn tick(
+        &self,
+        model: &Model,
+        work: Work,
+        ended: Option<EndedBatch>,
+        status: Option<String>,
+    ) {
+        let status = status.or_else(|| model.llm.status());
+        let traffic = model.llm.traffic();
         let mut state = self.state();
         let tick = Tick {
             phase: state.phase,
@@ -532,18 +627,18 @@ impl Answered {
 
 /// How far a wave is.
 #[derive(Clone, Copy)]
-struct Work {
-    done: u64,
-    total: u64,
-    in_flight: u64,
-    slots: u64,
+pub(crate) struct Work {
+    pub(crate) done: u64,
+    pub(crate) total: u64,
+    pub(crate) in_flight: u64,
+    pub(crate) slots: u64,
 }
 
 /// Calls reserved together.
 #[derive(Default)]
-struct Wave {
+pub(crate) struct Wave {
     /// How many calls from the front it covers.
     len: usize,
     /// The calls among them that are charged for the first time.
-    reserved: Vec<(Key, Spend)>,
+    pub(crate) reserved: Vec<(Key, Spend)>,
 }

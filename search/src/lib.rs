@@ -2,6 +2,7 @@
 //! and shifted target groups, select the one that holds.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod batches;
 mod board;
 pub mod budget;
 pub mod calibrate;
@@ -31,4 +32,4 @@ mod tell;
 pub mod unusable;
 mod vote;
 
-pub use llm::{Call, Capabilities, Llm, LlmError, Sampling, Traffic};
+pub use llm::{BatchProgress, Batches, Call, Capabilities, Llm, LlmError, Sampling, Traffic};

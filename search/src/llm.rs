@@ -1,5 +1,7 @@
 //! The one door to language models.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use shiftproof_tasks::{Reply, Request};
@@ -125,6 +127,11 @@ pub trait Llm: Send + Sync {
         None
     }
 
+    /// Sending many calls at once as a batch, where the user asked for it.
+    fn batches(&self) -> Option<&dyn Batches> {
+        None
+    }
+
     /// Answers one call.
     async fn call(&self, call: &Call) -> Result<Reply, LlmError>;
 
@@ -137,6 +144,59 @@ pub trait Llm: Send + Sync {
         }
         replies
     }
+}
+
+/// A provider's way of taking many calls at once, for later and for less.
+///
+/// Calls of a batch are known by names of up to 64 letters and digits.
+#[async_trait]
+pub trait Batches: Send + Sync {
+    /// Fewest calls that are worth a batch.
+    fn least(&self) -> usize;
+
+    /// Most calls of one batch.
+    fn most(&self) -> usize;
+
+    /// Whether to wait for batches; else the run ends once they are submitted,
+    /// and a later process collects them.
+    fn waits(&self) -> bool;
+
+    /// How long to wait between two looks at a batch.
+    fn interval(&self) -> Duration;
+
+    /// Submits a batch that is known to the provider as `tag`, where it can keep
+    /// such a name; its id. A batch is submitted once even where the answer to the
+    /// first attempt is lost.
+    async fn submit(&self, tag: &str, calls: &[(String, &Call)]) -> Result<String, LlmError>;
+
+    /// The id of the batch that was submitted as `tag` with `calls` calls, if it
+    /// was. An error where the provider cannot tell.
+    async fn find(&self, tag: &str, calls: usize) -> Result<Option<String>, LlmError>;
+
+    /// How far a batch is.
+    async fn progress(&self, id: &str) -> Result<BatchProgress, LlmError>;
+
+    /// The replies of a batch that has ended, by name. `calls`: what was asked, as
+    /// far as it is known here. A call without a reply is left out.
+    async fn collect(
+        &self,
+        id: &str,
+        calls: &[(String, &Call)],
+    ) -> Result<Vec<(String, Reply)>, LlmError>;
+}
+
+/// How far a batch is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchProgress {
+    /// Calls that have an answer.
+    pub done: u64,
+    /// Calls of the batch.
+    pub total: u64,
+    /// Its end, in the provider's word (`completed`, `expired`, …); `None` while
+    /// it is worked on.
+    pub ended: Option<String>,
+    /// Why nothing of it was done, where it was refused as a whole.
+    pub refused: Option<String>,
 }
 
 /// Why a call has no reply.

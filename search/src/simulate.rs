@@ -295,7 +295,7 @@ impl Llm for World {
             usage: Usage {
                 prompt_tokens: text.len() as u64 / 4,
                 completion_tokens: 8,
-                estimated: false,
+                ..Usage::default()
             },
         })
     }

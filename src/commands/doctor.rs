@@ -49,6 +49,7 @@ pub(super) async fn run(args: &Doctor, kinds: &Kinds) -> Result<Exit, Failure> {
                 seed: 1,
                 model: None,
                 base_url: None,
+                prices: std::env::var_os("SHIFTPROOF_PRICES").map(Into::into),
                 method: None,
             },
             None,
@@ -66,6 +67,12 @@ pub(super) async fn run(args: &Doctor, kinds: &Kinds) -> Result<Exit, Failure> {
                             print(&format!("      {finding}\n"))?;
                         }
                         report("model", Ok(session.task_model.report.clone()))?;
+                        if let Some(proposer) = &session.proposer_model {
+                            report("proposer", Ok(proposer.report.clone()))?;
+                        }
+                        for line in super::estimate::priced(&session.resolved.study) {
+                            print(&format!("      {line}\n"))?;
+                        }
                         for note in session.foreseen() {
                             print(&format!("      {note}\n"))?;
                         }

@@ -3,16 +3,19 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use shiftproof_search::Call;
 use shiftproof_search::budget::{Limits, Spend};
+use shiftproof_search::gateway::Model;
 use shiftproof_search::plan::PhasePlan;
 use shiftproof_tasks::lint::Severity;
-use shiftproof_tasks::{AnswerForm, Input, Message, Prompt, Reply, Request, Task};
+use shiftproof_tasks::{AnswerForm, Input, Message, Prompt, Reply, Request, Task, Usage};
 
-use super::{fetch_progress, judging, print, resolve, to_json};
+use super::{judging, print, resolve, to_json};
 use crate::cli;
 use crate::exit::{Exit, Failure};
 use crate::kinds::Kinds;
+use crate::prices;
 use crate::report::grouped;
 use crate::session::Session;
+use crate::study::{ModelSpec, Study};
 
 /// What a run would ask and cost at most.
 #[derive(Debug, Serialize)]
@@ -22,7 +25,16 @@ struct Plan {
     phases: Vec<PhasePlan>,
     calls: u64,
     tokens: u64,
-    usd: f64,
+    /// Absent where a price is unknown.
+    usd: Option<f64>,
+    /// About, without waiting for a provider's batches.
+    seconds: f64,
+    /// What the time rests on.
+    pace: String,
+    /// What was assumed of the models, which are not asked.
+    assumed: Vec<String>,
+    /// Prices and where they come from, model by model.
+    prices: Vec<String>,
     /// Whether the limit on calls scales the plan down.
     scaled: bool,
     /// Calls of the plan before that.
@@ -41,15 +53,17 @@ struct Smallest {
     calls: u64,
     /// Tokens, about.
     tokens: u64,
-    /// Money, about.
-    usd: f64,
+    /// Money, about; absent where a price is unknown.
+    usd: Option<f64>,
 }
 
-pub(super) async fn run(args: &cli::Estimate, kinds: &Kinds) -> Result<Exit, Failure> {
+pub(super) fn run(args: &cli::Estimate, kinds: &Kinds) -> Result<Exit, Failure> {
     let resolved = resolve(&args.study, Some(&args.budget))?;
     let limits = resolved.study.budget;
-    let mut progress = fetch_progress(false);
-    let session = Session::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
+    prices::affordable(&resolved.study)?;
+    let path = &args.study.study;
+    // Reading data and hashing cached files block.
+    let session = tokio::task::block_in_place(|| Session::assume(resolved, path, kinds))?;
     judging(&session, &args.study.study)?;
     let plan = estimate(&session);
     if args.json {
@@ -81,11 +95,18 @@ fn text(plan: &Plan, limits: Limits) -> String {
     }
     let _ = writeln!(
         out,
-        "\nAt most {} calls, about {} tokens, ${:.4}. Equal requests cost nothing; stored answers count, and are not sent.",
+        "\nAt most {} calls, about {} tokens, {}, {}. Equal requests cost nothing; stored answers count, and are not sent.",
         grouped(plan.calls),
         grouped(plan.tokens),
-        plan.usd
+        money(plan.usd),
+        lasting(plan.seconds)
     );
+    for line in std::iter::once(&plan.pace)
+        .chain(&plan.prices)
+        .chain(&plan.assumed)
+    {
+        let _ = writeln!(out, "  {line}");
+    }
     let unworkable = limits
         .calls
         .filter(|limit| plan.smallest.is_none_or(|s| *limit < s.calls));
@@ -105,7 +126,7 @@ fn text(plan: &Plan, limits: Limits) -> String {
         }
         _ => {}
     }
-    let (tokens, usd) = (plan.tokens as f64, plan.usd);
+    let (tokens, usd) = (plan.tokens as f64, plan.usd.unwrap_or(0.0));
     for (what, limit, needed) in [
         ("tokens", limits.tokens.map(|limit| limit as f64), tokens),
         ("usd", limits.usd, usd),
@@ -123,10 +144,10 @@ fn text(plan: &Plan, limits: Limits) -> String {
     if let Some(smallest) = plan.smallest.filter(|_| any) {
         let _ = writeln!(
             out,
-            "Smallest workable budget: {} calls (about {} tokens, ${:.4}).",
+            "Smallest workable budget: {} calls (about {} tokens, {}).",
             grouped(smallest.calls),
             grouped(smallest.tokens),
-            smallest.usd
+            money(smallest.usd)
         );
     }
     for note in &plan.notes {
@@ -135,28 +156,134 @@ fn text(plan: &Plan, limits: Limits) -> String {
     out
 }
 
+/// Money that is known, or that it is not.
+fn money(usd: Option<f64>) -> String {
+    usd.map_or_else(|| "price unknown".to_owned(), |usd| format!("${usd:.4}"))
+}
+
+/// A time of no more than two units, for people.
+fn lasting(seconds: f64) -> String {
+    match seconds {
+        s if s < 90.0 => format!("about {s:.0} s"),
+        s if s < 5400.0 => format!("about {:.0} min", s / 60.0),
+        s => format!("about {:.1} h", s / 3600.0),
+    }
+}
+
+/// Seconds before the first token of a hosted model, and its tokens a second:
+/// round figures for capable models.
+const FIRST_TOKEN_S: f64 = 0.6;
+const TOKENS_PER_S: f64 = 50.0;
+/// Prompt tokens a second of the embedded model on two cores, what prompts share
+/// computed once: measured on studies/reviews.toml.
+const EMBEDDED_TOKENS_PER_S: f64 = 1500.0;
+const CONCURRENCY: f64 = 8.0;
+
+/// How long `spend` takes at least, by the pace of its calls and the study's
+/// limits.
+fn duration(spec: &ModelSpec, spend: Spend) -> f64 {
+    if !is_hosted(spec) {
+        return spend.tokens() as f64 / EMBEDDED_TOKENS_PER_S;
+    }
+    let calls = spend.calls as f64;
+    let concurrency = spec.concurrency.map_or(CONCURRENCY, |n| n as f64).max(1.0);
+    let busy = calls * FIRST_TOKEN_S + spend.completion_tokens as f64 / TOKENS_PER_S;
+    let per_minute = |amount: f64, limit: Option<u32>| {
+        limit.map_or(0.0, |limit| amount / f64::from(limit.max(1)) * 60.0)
+    };
+    (busy / concurrency)
+        .max(per_minute(calls, spec.requests_per_minute))
+        .max(per_minute(spend.tokens() as f64, spec.tokens_per_minute))
+}
+
+/// What the time rests on.
+fn pace(spec: &ModelSpec) -> String {
+    if !is_hosted(spec) {
+        return format!(
+            "Time: {EMBEDDED_TOKENS_PER_S} tokens a second, as the embedded model does on two cores"
+        );
+    }
+    let mut text = format!(
+        "Time: assumed are {FIRST_TOKEN_S} s and {TOKENS_PER_S} tokens a second a call, {} calls at once",
+        spec.concurrency.map_or(CONCURRENCY, |n| n as f64)
+    );
+    for (limit, what) in [
+        (spec.requests_per_minute, "requests"),
+        (spec.tokens_per_minute, "tokens"),
+    ] {
+        if let Some(limit) = limit {
+            let _ = write!(text, ", at most {} {what} a minute", grouped(limit.into()));
+        }
+    }
+    if !spec.batch.is_off() {
+        text.push_str("; a batch takes minutes to 24 hours");
+    }
+    text
+}
+
+fn is_hosted(spec: &ModelSpec) -> bool {
+    spec.provider()
+        .is_ok_and(|provider| provider.server().is_some())
+}
+
+/// What each model costs and who says so.
+pub(super) fn priced(study: &Study) -> Vec<String> {
+    std::iter::once(&study.model)
+        .chain(&study.proposer)
+        .map(|spec| {
+            let Some(price) = &spec.price else {
+                return format!("Price: {}", prices::mend(spec));
+            };
+            let from = spec.price_from.as_deref().unwrap_or("set in the study");
+            if price.prompt == 0.0 && price.completion == 0.0 {
+                return format!("Price: {} costs nothing ({from})", spec.name);
+            }
+            let mut text = format!(
+                "Price: {} costs ${} a million prompt and ${} a million completion tokens ({from})",
+                spec.name, price.prompt, price.completion
+            );
+            if !spec.batch.is_off() && price.batches_save() {
+                text.push_str("; batches less, as reckoned here");
+            }
+            text
+        })
+        .collect()
+}
+
 /// Sizes are taken from the study's own data: the seed prompt on real inputs.
 fn estimate(session: &Session) -> Plan {
     let (evaluation, proposal) = prices(session);
     let fitted = session.plan();
-    let mut total = Spend::default();
+    let (mut proposals, mut evaluations) = (Spend::default(), Spend::default());
     for phase in &fitted.phases {
-        total += times(proposal, phase.proposer_calls);
-        total += times(evaluation, phase.task_calls);
+        proposals += times(proposal, phase.proposer_calls);
+        evaluations += times(evaluation, phase.task_calls);
     }
+    let total = proposals + evaluations;
+    let known = |spend: Spend| (spend.unpriced == 0).then(|| spend.usd());
+    let study = &session.resolved.study;
+    let proposer = study.proposer.as_ref().unwrap_or(&study.model);
+    let seconds = duration(proposer, proposals) + duration(&study.model, evaluations);
     let smallest = fitted.smallest.map(|calls| {
         let worst = times(evaluation, calls as usize);
         Smallest {
             calls,
             tokens: worst.tokens(),
-            usd: worst.usd(),
+            usd: known(worst),
         }
     });
     Plan {
         study: session.resolved.study.name.clone(),
         calls: total.calls,
         tokens: total.tokens(),
-        usd: total.usd(),
+        usd: known(total),
+        seconds,
+        pace: pace(&study.model),
+        assumed: std::iter::once(&session.task_model)
+            .chain(&session.proposer_model)
+            .map(|connected| connected.report.clone())
+            .collect(),
+        prices: priced(study),
         scaled: fitted.scaled,
         whole_calls: fitted.whole,
         smallest,
@@ -206,6 +333,9 @@ fn rehearsed(task: &dyn Task, prompt: &Prompt, input: &Input) -> Vec<Call> {
     calls
 }
 
+/// Tokens of thoughts that an answer takes, about, where a model has more room.
+const THOUGHTS: u32 = 1024;
+
 /// What an evaluation and a proposal cost, about.
 fn prices(session: &Session) -> (Spend, Spend) {
     let task = session.built.task.as_ref();
@@ -224,10 +354,20 @@ fn prices(session: &Session) -> (Spend, Spend) {
         .chain(data.audit.inputs())
         .collect();
     let seed = task.seed();
+    let study = &session.resolved.study;
+    let thoughts = |model: &Model| model.llm.capabilities().thinking_tokens.min(THOUGHTS);
+    let cost = |model: &Model, spec: &ModelSpec, call: &Call| {
+        model.price.spend(&Usage {
+            prompt_tokens: model.llm.estimate_tokens(&call.request),
+            completion_tokens: u64::from(call.sampling.max_tokens + thoughts(model)),
+            batched: !spec.batch.is_off(),
+            ..Usage::default()
+        })
+    };
     let calls = inputs
         .iter()
         .flat_map(|input| rehearsed(task, &seed, input));
-    let evaluation = mean(calls.map(|call| task_model.worst_case(&call)));
+    let evaluation = mean(calls.map(|call| cost(task_model, &study.model, &call)));
     let spec = &session.resolved.study.search;
     let mut shots = String::new();
     for example in data
@@ -248,9 +388,11 @@ fn prices(session: &Session) -> (Spend, Spend) {
             messages: vec![Message::user(shots)],
             answer: AnswerForm::Text { max_tokens: 60 },
         },
-        60,
+        // A prompt about as long as the seed.
+        60.max(seed.instruction.len() as u32 / 3),
     );
-    (evaluation, proposer.worst_case(&meta))
+    let spec = study.proposer.as_ref().unwrap_or(&study.model);
+    (evaluation, cost(proposer, spec, &meta))
 }
 
 fn mean(amounts: impl Iterator<Item = Spend>) -> Spend {
@@ -265,15 +407,17 @@ fn mean(amounts: impl Iterator<Item = Spend>) -> Spend {
         prompt_tokens: share(total.prompt_tokens),
         completion_tokens: share(total.completion_tokens),
         picodollars: share(total.picodollars),
+        unpriced: share(total.unpriced),
     }
 }
 
 fn times(amount: Spend, count: usize) -> Spend {
     let count = count as u64;
     Spend {
-        calls: amount.calls * count,
-        prompt_tokens: amount.prompt_tokens * count,
-        completion_tokens: amount.completion_tokens * count,
-        picodollars: amount.picodollars * count,
+        calls: amount.calls.saturating_mul(count),
+        prompt_tokens: amount.prompt_tokens.saturating_mul(count),
+        completion_tokens: amount.completion_tokens.saturating_mul(count),
+        picodollars: amount.picodollars.saturating_mul(count),
+        unpriced: amount.unpriced.saturating_mul(count),
     }
 }

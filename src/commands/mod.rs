@@ -32,8 +32,9 @@ use crate::cli::{BudgetArgs, Cli, Command, DataAction, StudyArgs};
 use crate::exit::{Exit, Failure};
 use crate::fetch::{Kind, Progress, Step};
 use crate::kinds::Kinds;
+use crate::prices::{self, Table};
 use crate::session::Session;
-use crate::study::{EDITION, ModelSpec, Resolved, Study, budget_problem};
+use crate::study::{EDITION, ModelSpec, Resolved, Study, budget_problem, model_problems};
 use crate::words::visible;
 
 /// Runs what the command line asks for.
@@ -44,7 +45,7 @@ pub(crate) async fn run(cli: Cli, kinds: &Kinds) -> Result<Exit, Failure> {
         Command::Eval(args) => eval::run(args, kinds).await,
         Command::Gate(args) => gate::run(args, kinds).await,
         Command::Diff(args) => diff::run(args, kinds).await,
-        Command::Estimate(args) => estimate::run(&args, kinds).await,
+        Command::Estimate(args) => estimate::run(&args, kinds),
         Command::Doctor(args) => doctor::run(&args, kinds).await,
         Command::Report(args) => report::run(&args),
         Command::Export(args) => export::run(&args, kinds),
@@ -109,6 +110,19 @@ fn resolve(args: &StudyArgs, budget: Option<&BudgetArgs>) -> Result<Resolved, Fa
             return Err(Failure::usage(format!("--max-{problem}")));
         }
     }
+    for (table, spec) in std::iter::once(("model", &study.model))
+        .chain(study.proposer.as_ref().map(|spec| ("proposer", spec)))
+    {
+        // What the study itself says is checked where it is read.
+        if let Some((key, problem)) = model_problems(spec).into_iter().next() {
+            return Err(Failure::usage(format!("{table}.{key}: {problem}")));
+        }
+    }
+    let own = match &args.prices {
+        Some(path) => Some((path.as_path(), Table::read(path)?)),
+        None => None,
+    };
+    prices::fill(&mut study, own.as_ref().map(|(path, table)| (*path, table)));
     let folder = args
         .study
         .parent()

@@ -20,7 +20,7 @@ use crate::progress::{Progress, Verbosity, clock};
 use crate::report::{Form, Named, render};
 use crate::session::{Done, Session};
 use crate::stored;
-use crate::study::Resolved;
+use crate::study::{Batching, Resolved, Study, model_problems};
 use crate::tui::{Closer, Screen};
 use crate::unusable;
 
@@ -37,23 +37,29 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
             budget: args.budget,
             json: args.json,
         };
-        return estimate::run(&args, kinds).await;
+        return estimate::run(&args, kinds);
     }
     // A file that cannot be written in its form is told before a call is paid for.
     args.output
         .iter()
         .try_for_each(|path| Form::of(path).map(drop))?;
-    let resolved = resolve(&args.study, Some(&args.budget))?;
+    let mut resolved = resolve(&args.study, Some(&args.budget))?;
+    if args.batch {
+        batch(&mut resolved.study)?;
+    }
     let ledger = open_ledger(&args.store.store)?;
     let resumed = match &args.resume {
         Some(run) => Some(find(&ledger, &args.store.store, run, &resolved.study.name)?),
         None => None,
     };
-    let resolved = match &resumed {
+    let mut resolved = match &resumed {
         // A resumed run keeps the study and the options it began with.
         Some(record) => as_begun(record)?,
         None => resolved,
     };
+    for spec in std::iter::once(&mut resolved.study.model).chain(&mut resolved.study.proposer) {
+        spec.batch_waits = !args.batch_exit;
+    }
     if resumed.is_some() && args.budget.is_given() {
         return Err(Failure::usage(
             "a resumed run keeps the limits it began with; for others start a new run: answers \
@@ -90,12 +96,16 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
                 summary,
                 sent,
                 lost,
+                remarks,
                 ..
             },
         ended,
     } = done;
     let exit = finish(&args, &Named::new(&id, summary))?;
     if verbosity > Verbosity::Quiet {
+        for remark in remarks {
+            note(&format!("Note: {remark}."));
+        }
         note(&format!(
             "Took {}; {sent} calls were sent to a model, the other answers came from the store.",
             clock((ended - began).as_secs_f64())
@@ -112,6 +122,19 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
         ));
     }
     Ok(exit)
+}
+
+/// Sends the calls of every model that is behind a server as batches.
+fn batch(study: &mut Study) -> Result<(), Failure> {
+    for spec in std::iter::once(&mut study.model).chain(&mut study.proposer) {
+        if spec.provider().map_err(Failure::usage)?.server().is_some() {
+            spec.batch = Batching::On;
+            if let Some((key, problem)) = model_problems(spec).into_iter().next() {
+                return Err(Failure::usage(format!("--batch: {key}: {problem}")));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A run and the moment it ended, which may be long before its screen is closed.

@@ -223,6 +223,8 @@ impl Fetcher {
         if let Some(path) = self.present(asset, progress)? {
             return Ok(path);
         }
+        // Whoever wants nothing downloaded says so here, before the client starts.
+        report(asset, progress, Step::Downloading, 0, asset.archive.bytes)?;
         let staging = Staging::create(asset, &tmp)?;
         let download = client::Download {
             asset,

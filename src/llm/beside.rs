@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shiftproof_search::{Call, Capabilities, Llm, LlmError, Traffic};
+use shiftproof_search::{Batches, Call, Capabilities, Llm, LlmError, Traffic};
 use shiftproof_tasks::{AnswerForm, Reply, Request};
 
 /// Everything is asked of `chat`, distances of embeddings of `embedder`.
@@ -53,6 +53,11 @@ impl Llm for Beside {
 
     fn traffic(&self) -> Option<Traffic> {
         self.chat.traffic()
+    }
+
+    // Distances are never part of a batch.
+    fn batches(&self) -> Option<&dyn Batches> {
+        self.chat.batches()
     }
 
     async fn call(&self, call: &Call) -> Result<Reply, LlmError> {

@@ -18,6 +18,7 @@ pub struct Local {
     engine: Arc<Engine>,
     identity: String,
     embeddings: Arc<Embeddings>,
+    max_tokens: Option<u32>,
 }
 
 /// Calls handed to the engine at once: enough to share prefixes and fill its
@@ -33,7 +34,15 @@ impl Local {
             engine: Arc::new(engine),
             identity,
             embeddings: Arc::default(),
+            max_tokens: None,
         })
+    }
+
+    /// Answers in text of at most this many tokens, where the user has said so.
+    #[must_use]
+    pub const fn with_max_tokens(mut self, max_tokens: Option<u32>) -> Self {
+        self.max_tokens = max_tokens;
+        self
     }
 
     /// The engine itself.
@@ -54,6 +63,7 @@ impl Llm for Local {
             prefill: true,
             batch: BATCH,
             concurrency: 1,
+            max_tokens: self.max_tokens,
             ..Capabilities::default()
         }
     }
@@ -178,7 +188,7 @@ fn score(engine: &Engine, calls: &[Call], labels: &[String]) -> Vec<Result<Reply
                 usage: Usage {
                     prompt_tokens: scored.prompt_tokens as u64,
                     completion_tokens: 1,
-                    estimated: false,
+                    ..Usage::default()
                 },
             })
         })
@@ -220,7 +230,7 @@ fn generate(engine: &Engine, calls: &[Call]) -> Vec<Result<Reply, LlmError>> {
                 usage: Usage {
                     prompt_tokens: generated.prompt_tokens as u64,
                     completion_tokens: generated.output_tokens as u64,
-                    estimated: false,
+                    ..Usage::default()
                 },
             })
         })

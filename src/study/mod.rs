@@ -1,6 +1,7 @@
 //! The study file: one TOML document that says what is optimised, on which
 //! data, by which model and how.
 
+mod bounds;
 mod differing;
 mod explain;
 mod load;
@@ -15,11 +16,12 @@ use shiftproof_search::spec::SearchSpec;
 use shiftproof_tasks::rec::RecSpec;
 use shiftproof_tasks::{Columns, Draw, GroupsSpec};
 
+pub(crate) use bounds::problems as model_problems;
 pub use differing::{Differing, differing};
 pub(crate) use explain::explain;
 pub(crate) use load::class_exit;
 pub use load::{Loaded, load_data};
-pub use model::{ModelSpec, Provider};
+pub use model::{Batching, ModelSpec, Provider};
 pub use recommend::load_interactions;
 
 use crate::exit::Failure;
@@ -119,6 +121,10 @@ impl Study {
             })
         })?;
         check_data_keys(text, path)?;
+        bounds::check(&study.model, "model", text, path)?;
+        if let Some(proposer) = &study.proposer {
+            bounds::check(proposer, "proposer", text, path)?;
+        }
         if let Some((key, problem)) = budget_problem(&study.budget) {
             let place = explain::place(text, path, &["budget", key]);
             return Err(Failure::usage(format!("{place}: budget.{problem}")));

@@ -1,45 +1,165 @@
-use serde::de::{self, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
-use shiftproof_search::budget::Price;
+use std::collections::BTreeMap;
 
-use crate::llm::http::Mode;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use shiftproof_search::budget::Price;
+use shiftproof_tasks::closest;
+
+use crate::llm::http::{Api, Mode};
 
 /// A model as a study names it: `"embedded"`, `"embedded:PATH.gguf"`,
-/// `"openai:MODEL"`, or a table with `name` and options.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// `"PROVIDER:MODEL"`, or a table with `name` and options.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub struct ModelSpec {
     /// The name, as above.
     pub name: String,
-    /// Address of an OpenAI-compatible server, version included.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Address of the server, version included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
     /// The environment variable that holds the key.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key_env: Option<String>,
+    /// The version of Azure's API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<String>,
+    /// Completion tokens of every answer in text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
+    /// Temperature of every answer in text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// Nucleus mass in (0, 1].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_p: Option<f64>,
+    /// Texts at which an answer ends.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stop: Vec<String>,
+    /// Seed of every draw.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// How hard a reasoning model thinks, in the provider's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning_effort: Option<String>,
+    /// Tokens for thoughts; found at the start where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking_tokens: Option<u32>,
+    /// Context an Ollama server loads the model with, in tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_tokens: Option<u32>,
+    /// Headers of every request; `env:NAME` takes the value from the environment.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// Merged into the body of every request.
+    #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
+    pub body: toml::Table,
+    /// Sending many calls at once, for later and for less.
+    #[serde(default, skip_serializing_if = "Batching::is_off")]
+    pub batch: Batching,
+    /// Whether the process waits for batches; `--batch-exit` says no.
+    #[serde(skip, default = "yes")]
+    pub batch_waits: bool,
     /// Calls in flight at most.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<usize>,
     /// Longest time of one attempt, in seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_s: Option<u64>,
     /// Attempts after the first.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_retries: Option<u32>,
     /// Requests per minute at most.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_minute: Option<u32>,
     /// Tokens per minute at most.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens_per_minute: Option<u32>,
     /// Label scoring by log-probabilities: auto, on, off.
+    #[serde(default)]
     pub label_scores: Mode,
     /// Continuing an assistant message: auto, on, off.
+    #[serde(default)]
     pub prefill: Mode,
     /// Threads of an embedded model; physical cores where absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
-    /// What it costs.
-    pub price: Price,
+    /// What it costs; looked up where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
+    /// Where the price comes from, for people, if it was looked up.
+    #[serde(skip)]
+    pub price_from: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Whether calls are sent as batches: `false`, `true`, or `"auto"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Batching {
+    /// Each by itself.
+    #[default]
+    Off,
+    /// Wherever there are two calls or more to send at once.
+    On,
+    /// Where there are many: a batch takes long, however small it is.
+    Auto,
+}
+
+impl Batching {
+    #[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+    pub(crate) fn is_off(&self) -> bool {
+        *self == Self::Off
+    }
+
+    /// Fewest calls of a batch; `None`: none at all.
+    pub const fn least(self) -> Option<usize> {
+        match self {
+            Self::Off => None,
+            Self::On => Some(2),
+            Self::Auto => Some(100),
+        }
+    }
+}
+
+impl Serialize for Batching {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Off => serializer.serialize_bool(false),
+            Self::On => serializer.serialize_bool(true),
+            Self::Auto => serializer.serialize_str("auto"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Batching {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Word;
+
+        impl Visitor<'_> for Word {
+            type Value = Batching;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("true, false or \"auto\"")
+            }
+
+            fn visit_bool<E: de::Error>(self, on: bool) -> Result<Batching, E> {
+                Ok(if on { Batching::On } else { Batching::Off })
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<Batching, E> {
+                match word {
+                    "auto" => Ok(Batching::Auto),
+                    "on" => Ok(Batching::On),
+                    "off" => Ok(Batching::Off),
+                    _ => Err(E::invalid_value(de::Unexpected::Str(word), &self)),
+                }
+            }
+        }
+
+        deserializer.deserialize_any(Word)
+    }
 }
 
 /// Who answers.
@@ -51,6 +171,19 @@ pub enum Provider {
     Gguf(String),
     /// A model of an OpenAI-compatible server.
     OpenAi(String),
+    /// A model of another provider's API.
+    Other(Api, String),
+}
+
+impl Provider {
+    /// The API and the model's name on it; none for a model in this process.
+    pub fn server(&self) -> Option<(Api, &str)> {
+        match self {
+            Self::Embedded | Self::Gguf(_) => None,
+            Self::OpenAi(model) => Some((Api::OpenAi, model)),
+            Self::Other(api, model) => Some((*api, model)),
+        }
+    }
 }
 
 impl ModelSpec {
@@ -60,6 +193,19 @@ impl ModelSpec {
             name: name.into(),
             base_url: None,
             api_key_env: None,
+            api_version: None,
+            max_tokens: None,
+            temperature: None,
+            top_p: None,
+            stop: Vec::new(),
+            seed: None,
+            reasoning_effort: None,
+            thinking_tokens: None,
+            context_tokens: None,
+            headers: BTreeMap::new(),
+            body: toml::Table::new(),
+            batch: Batching::Off,
+            batch_waits: true,
             concurrency: None,
             timeout_s: None,
             max_retries: None,
@@ -68,22 +214,37 @@ impl ModelSpec {
             label_scores: Mode::default(),
             prefill: Mode::default(),
             threads: None,
-            price: Price::default(),
+            price: None,
+            price_from: None,
         }
     }
 
     /// Who answers; an error names the forms there are.
     pub fn provider(&self) -> Result<Provider, String> {
-        match self.name.split_once(':') {
-            None if self.name == "embedded" => Ok(Provider::Embedded),
-            Some(("embedded", path)) if !path.is_empty() => Ok(Provider::Gguf(path.to_owned())),
-            Some(("openai", model)) if !model.is_empty() => Ok(Provider::OpenAi(model.to_owned())),
-            _ => Err(format!(
-                "no model is called {:?}; use \"embedded\", \"embedded:PATH.gguf\" or \
-                 \"openai:MODEL\" (any OpenAI-compatible server, with base_url)",
-                self.name
-            )),
+        let (provider, model) = self.name.split_once(':').unwrap_or((&self.name, ""));
+        match (provider, model.is_empty()) {
+            ("embedded", true) if self.name == "embedded" => return Ok(Provider::Embedded),
+            ("embedded", false) => return Ok(Provider::Gguf(model.to_owned())),
+            ("openai", false) => return Ok(Provider::OpenAi(model.to_owned())),
+            _ => {}
         }
+        if let Some(api) = Api::of(provider).filter(|_| !model.is_empty()) {
+            return Ok(Provider::Other(api, model.to_owned()));
+        }
+        let known = Api::ALL.iter().map(|api| api.name());
+        let hint = match closest(provider, known.chain(["embedded"])) {
+            Some(known) if known != provider => format!("; did you mean {known:?}?"),
+            Some(known) if known != "embedded" => {
+                format!("; name the model after the colon: \"{known}:MODEL\"")
+            }
+            _ => String::new(),
+        };
+        Err(format!(
+            "no model is called {:?}{hint}\n  there is \"embedded\", \"embedded:PATH.gguf\", \
+             \"openai:MODEL\" (any OpenAI-compatible server, with base_url), \
+             \"anthropic:MODEL\", \"gemini:MODEL\", \"azure:DEPLOYMENT\" and \"ollama:MODEL\"",
+            self.name
+        ))
     }
 }
 
@@ -93,25 +254,10 @@ impl Default for ModelSpec {
     }
 }
 
-/// The table form; the other is a plain string.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    name: String,
-    base_url: Option<String>,
-    api_key_env: Option<String>,
-    concurrency: Option<usize>,
-    timeout_s: Option<u64>,
-    max_retries: Option<u32>,
-    requests_per_minute: Option<u32>,
-    tokens_per_minute: Option<u32>,
-    #[serde(default)]
-    label_scores: Mode,
-    #[serde(default)]
-    prefill: Mode,
-    threads: Option<usize>,
-    #[serde(default)]
-    price: Price,
+impl Serialize for ModelSpec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
 }
 
 impl<'de> Deserialize<'de> for ModelSpec {
@@ -130,21 +276,7 @@ impl<'de> Deserialize<'de> for ModelSpec {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ModelSpec, A::Error> {
-                let table = Table::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                Ok(ModelSpec {
-                    name: table.name,
-                    base_url: table.base_url,
-                    api_key_env: table.api_key_env,
-                    concurrency: table.concurrency,
-                    timeout_s: table.timeout_s,
-                    max_retries: table.max_retries,
-                    requests_per_minute: table.requests_per_minute,
-                    tokens_per_minute: table.tokens_per_minute,
-                    label_scores: table.label_scores,
-                    prefill: table.prefill,
-                    threads: table.threads,
-                    price: table.price,
-                })
+                ModelSpec::deserialize(de::value::MapAccessDeserializer::new(map))
             }
         }
 

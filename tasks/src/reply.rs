@@ -79,9 +79,57 @@ pub enum Finish {
 pub struct Usage {
     /// Tokens of the request as billed, a shared prefix counted in full.
     pub prompt_tokens: u64,
-    /// Tokens generated.
+    /// Tokens generated, thoughts included.
     pub completion_tokens: u64,
-    /// The server reported nothing: the figures are our own estimate.
+    /// Those of the prompt's tokens that came from the provider's cache.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cached_prompt_tokens: u64,
+    /// Those of the prompt's tokens that were written to the provider's cache.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cache_write_tokens: u64,
+    /// The reply came in a batch, which has prices of its own.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub batched: bool,
+    /// The server reported nothing that can be: the figures are our own estimate.
     #[serde(default)]
     pub estimated: bool,
+}
+
+impl Usage {
+    /// Prompt and completion tokens together.
+    pub const fn tokens(&self) -> u64 {
+        self.prompt_tokens.saturating_add(self.completion_tokens)
+    }
+}
+
+impl std::ops::Add for Usage {
+    type Output = Self;
+
+    /// The usage of both requests of one call.
+    fn add(self, other: Self) -> Self {
+        Self {
+            prompt_tokens: self.prompt_tokens.saturating_add(other.prompt_tokens),
+            completion_tokens: self
+                .completion_tokens
+                .saturating_add(other.completion_tokens),
+            cached_prompt_tokens: self
+                .cached_prompt_tokens
+                .saturating_add(other.cached_prompt_tokens),
+            cache_write_tokens: self
+                .cache_write_tokens
+                .saturating_add(other.cache_write_tokens),
+            batched: self.batched && other.batched,
+            estimated: self.estimated || other.estimated,
+        }
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }

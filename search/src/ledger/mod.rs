@@ -6,6 +6,7 @@
 //! | `r` + 32 bytes | a model's answer under its cache key |
 //! | `u/` + run | a [`RunRecord`] |
 //! | `c/` + run + `/` + prompt id | a [`CandidateRecord`] |
+//! | `b/` + tag | a [`BatchRecord`]: calls that a provider has and we have no answer to |
 //! | `journal-end` | how far the index is complete |
 //!
 //! Every write is appended to a journal and synced before it is acknowledged;
@@ -23,7 +24,7 @@ use shiftproof_store::{Journal, Kv, Memory, Position, Sled};
 use shiftproof_tasks::PromptId;
 use thiserror::Error;
 
-pub use records::{CandidateRecord, Key, RunRecord, RunStatus, Stored};
+pub use records::{BatchRecord, CandidateRecord, Key, RunRecord, RunStatus, Stored};
 use writer::Writer;
 
 /// The version every record begins with.
@@ -31,6 +32,7 @@ const RECORD_VERSION: u8 = 1;
 const REPLY: u8 = b'r';
 const RUN: &str = "u/";
 const CANDIDATE: &str = "c/";
+const BATCH: &str = "b/";
 
 /// Why the ledger cannot serve.
 #[derive(Debug, Clone, Error)]
@@ -211,6 +213,29 @@ impl Ledger {
     pub fn candidates(&self, run: &str) -> Result<Vec<CandidateRecord>, LedgerError> {
         self.writer
             .scan(format!("{CANDIDATE}{run}/").as_bytes())?
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(key, value)| decode(&value, || readable(&key)))
+            .collect()
+    }
+
+    /// Stores a batch that is about to be or was submitted; durable when it
+    /// returns.
+    pub async fn save_batch(&self, batch: &BatchRecord) -> Result<(), LedgerError> {
+        let key = format!("{BATCH}{}", batch.tag).into_bytes();
+        self.writer.put(vec![(key, encode(batch)?)]).await
+    }
+
+    /// Forgets a batch: its replies are stored, or will never come.
+    pub async fn remove_batch(&self, tag: &str) -> Result<(), LedgerError> {
+        let key = format!("{BATCH}{tag}").into_bytes();
+        self.writer.put(vec![(key, Vec::new())]).await
+    }
+
+    /// Batches that are not collected, by tag.
+    pub fn batches(&self) -> Result<Vec<BatchRecord>, LedgerError> {
+        self.writer
+            .scan(BATCH.as_bytes())?
             .into_iter()
             .filter(|(_, value)| !value.is_empty())
             .map(|(key, value)| decode(&value, || readable(&key)))

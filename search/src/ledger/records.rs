@@ -22,6 +22,17 @@ impl Key {
         Self(*hasher.finalize().as_bytes())
     }
 
+    /// All of it as 64 hexadecimal digits.
+    pub fn to_hex(self) -> String {
+        blake3::Hash::from_bytes(self.0).to_hex().to_string()
+    }
+
+    /// The key with these digits.
+    pub fn from_hex(digits: &str) -> Option<Self> {
+        let hash = blake3::Hash::from_hex(digits).ok()?;
+        Some(Self(*hash.as_bytes()))
+    }
+
     /// The raw bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -77,6 +88,20 @@ pub struct RunRecord {
     /// What earlier kills may have cost.
     #[serde(default)]
     pub losses: Vec<Loss>,
+}
+
+/// A batch that was or may have been submitted, and is not yet collected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchRecord {
+    /// Our name for it.
+    pub tag: String,
+    /// The model's identity.
+    pub model: String,
+    /// Its calls, by [key](Key::to_hex).
+    pub calls: Vec<String>,
+    /// The provider's name for it; absent until it is known to be submitted.
+    #[serde(default)]
+    pub id: Option<String>,
 }
 
 /// How a run stands.

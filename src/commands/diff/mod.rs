@@ -227,6 +227,7 @@ async fn evaluate(
         seed: 1,
         model: None,
         base_url: None,
+        prices: std::env::var_os("SHIFTPROOF_PRICES").map(Into::into),
         method: None,
     };
     let mut resolved = resolve(&study, Some(&args.budget))?;

@@ -4,12 +4,13 @@ use std::fmt;
 use std::time::Duration;
 
 use reqwest::Url;
-use reqwest::header::HeaderValue;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
-/// The environment variable a key is read from when a study names none.
-pub const DEFAULT_KEY_ENV: &str = "OPENAI_API_KEY";
+use super::batch::BatchConfig;
+use super::options::RequestOptions;
+use super::protocol::{Api, Protocol};
 
 /// Whether an optional ability of a server is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -25,19 +26,27 @@ pub enum Mode {
     Off,
 }
 
-/// How to reach one model of an OpenAI-compatible server.
+/// How to reach one model of a server.
 #[derive(Clone)]
 pub struct HttpConfig {
+    /// The protocol it speaks.
+    pub api: Api,
     /// Address up to and including the version, such as
     /// `https://api.openai.com/v1` or `http://127.0.0.1:8080/v1`. A query
     /// (`?api-version=…`) is kept on every call.
     pub base_url: String,
-    /// The model's name on that server.
+    /// The version of Azure's API; a recent one where absent.
+    pub api_version: Option<String>,
+    /// The model's name on that server; on Azure, the deployment's.
     pub model: String,
     /// The key; local servers need none.
     pub api_key: Option<SecretString>,
     /// The environment variable the key comes from, for messages.
     pub api_key_env: String,
+    /// Headers of every request beside our own; their values may be secret.
+    pub headers: Vec<(String, SecretString)>,
+    /// Parameters of every request.
+    pub options: RequestOptions,
     /// Longest time of one attempt, body included.
     pub timeout: Duration,
     /// Calls in flight at most, at least 1. Adapts downwards under rate limits.
@@ -58,17 +67,24 @@ pub struct HttpConfig {
     pub label_scores: Mode,
     /// Continuing an assistant message.
     pub prefill: Mode,
+    /// Sending many calls at once as a batch; `None`: each by itself.
+    pub batch: Option<BatchConfig>,
 }
 
 impl HttpConfig {
     /// A configuration without a key: 120 s per attempt, 8 calls in flight,
     /// 8 retries over one to two minutes, abilities found at start-up.
     pub fn new(base_url: impl Into<String>, model: impl Into<String>) -> Self {
+        let api = Api::default();
         Self {
+            api,
             base_url: base_url.into(),
+            api_version: None,
             model: model.into(),
             api_key: None,
-            api_key_env: DEFAULT_KEY_ENV.to_owned(),
+            api_key_env: api.default_key_env().to_owned(),
+            headers: Vec::new(),
+            options: RequestOptions::default(),
             timeout: Duration::from_mins(2),
             concurrency: 8,
             requests_per_minute: None,
@@ -78,7 +94,17 @@ impl HttpConfig {
             max_wait: Duration::from_mins(1),
             label_scores: Mode::Auto,
             prefill: Mode::Auto,
+            batch: None,
         }
+    }
+
+    /// Everything that must never be shown.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.api_key
+            .iter()
+            .chain(self.headers.iter().map(|(_, value)| value))
+            .map(|secret| secret.expose_secret().trim())
+            .filter(|secret| secret.len() > 3)
     }
 
     /// Reads the key from the environment variable `name`. An unset or blank
@@ -100,6 +126,7 @@ impl fmt::Debug for HttpConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = Url::parse(&self.base_url).map(|url| shown(&url));
         f.debug_struct("HttpConfig")
+            .field("api", &self.api)
             .field("base_url", &address.as_deref().unwrap_or("no URL"))
             .field("model", &self.model)
             .field("api_key_env", &self.api_key_env)
@@ -144,44 +171,108 @@ impl fmt::Debug for Endpoint {
 }
 
 impl Endpoint {
-    pub(super) fn parse(base_url: &str) -> Result<Self, ConnectError> {
-        let base: Url = base_url.trim().parse().map_err(|error| {
-            ConnectError::Config(format!(
-                "base_url is no URL ({error}); expected one such as https://api.openai.com/v1"
-            ))
-        })?;
-        if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
-            return Err(ConnectError::Config(format!(
-                "base_url must start with http:// or https://, got {}://",
-                base.scheme()
-            )));
-        }
+    pub(super) fn of(config: &HttpConfig, protocol: &dyn Protocol) -> Result<Self, ConnectError> {
+        let base = base(&config.base_url, config.api)?;
         let shown = shown(&base);
-        let version = base.query_pairs().find(|(name, _)| name == "api-version");
-        let identity = match version {
-            Some((_, version)) => format!("{shown}?api-version={version}"),
-            None => shown.clone(),
-        };
-        let loopback = match base.host_str().unwrap_or_default() {
-            "localhost" => true,
-            host => host
-                .trim_matches(['[', ']'])
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|address| address.is_loopback()),
-        };
+        let loopback = is_loopback(&base);
         let mut url = base;
         url.set_fragment(None);
-        let path = url.path().trim_end_matches('/');
-        if !path.ends_with("/chat/completions") {
-            let path = format!("{path}/chat/completions");
-            url.set_path(&path);
-        }
+        protocol.locate(&mut url, &config.model, config.api_version.as_deref());
+        let version = url
+            .query_pairs()
+            .find(|(name, _)| name == "api-version")
+            .map(|(_, version)| version.into_owned());
+        let identity = match version {
+            Some(version) => format!("{shown}?api-version={version}"),
+            None => shown.clone(),
+        };
         Ok(Self {
             url,
             shown,
             identity,
             loopback,
         })
+    }
+}
+
+/// The address as it was written, if it is one.
+pub(super) fn base(base_url: &str, api: Api) -> Result<Url, ConnectError> {
+    let base: Url = base_url.trim().parse().map_err(|error| {
+        ConnectError::Config(format!(
+            "base_url is no URL ({error}); expected one such as {}",
+            api.example()
+        ))
+    })?;
+    if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
+        return Err(ConnectError::Config(format!(
+            "base_url must start with http:// or https://, got {}://",
+            base.scheme()
+        )));
+    }
+    Ok(base)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host_str().unwrap_or_default() {
+        "localhost" => true,
+        host => host
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback()),
+    }
+}
+
+/// What of an address looks like a secret, if anything does: a user, or a part of
+/// the query that is named like a key. For messages; it does not hold the secret.
+pub fn secret_in_address(url: &str) -> Option<String> {
+    let url = Url::parse(url.trim()).ok()?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Some("a user or password before the @".to_owned());
+    }
+    let names = url.query_pairs().map(|(name, _)| name.into_owned());
+    let mut secret = names.filter(|name| names_secret(name));
+    Some(format!("the value of {} in its query", secret.next()?))
+}
+
+/// Whether `name`, of a header or a parameter, says that its value is secret.
+pub fn names_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace('_', "-");
+    let whole = [
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "key",
+        "sig",
+        "code",
+        "auth",
+    ];
+    let part = [
+        "apikey",
+        "token",
+        "secret",
+        "password",
+        "passwd",
+        "credential",
+    ];
+    whole.contains(&name.as_str())
+        || name.ends_with("-key")
+        || name.ends_with("-auth")
+        || (part.iter().any(|part| name.contains(part)) && !name.contains("tokens"))
+}
+
+/// Whether a server at this address is one's own: on this machine, or at an
+/// address that only a private network has.
+pub fn is_private_address(url: &str) -> bool {
+    let Ok(url) = Url::parse(url.trim()) else {
+        return false;
+    };
+    let host = url.host_str().unwrap_or_default();
+    match host.trim_matches(['[', ']']).parse::<std::net::IpAddr>() {
+        Ok(std::net::IpAddr::V4(v4)) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+        Ok(std::net::IpAddr::V6(v6)) => {
+            v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local()
+        }
+        Err(_) => host == "localhost" || !host.contains('.') || host.ends_with(".local"),
     }
 }
 
@@ -201,31 +292,60 @@ pub fn shown_address(url: &str) -> Option<String> {
     Url::parse(url.trim()).ok().map(|url| shown(&url))
 }
 
-/// The value of the `authorization` header, marked so that it is never printed.
-pub(super) fn bearer(config: &HttpConfig) -> Result<Option<HeaderValue>, ConnectError> {
-    let Some(key) = &config.api_key else {
-        return Ok(None);
-    };
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret().trim()))
-        .map_err(|_| {
+/// The headers of every request: those of the protocol, the key's, and what the
+/// user added. Secrets are marked so that they are never printed.
+pub(super) fn headers(
+    config: &HttpConfig,
+    protocol: &dyn Protocol,
+) -> Result<HeaderMap, ConnectError> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in protocol.headers() {
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
+    }
+    if let Some(key) = &config.api_key {
+        let (name, before) = protocol.authorization();
+        let value = format!("{before}{}", key.expose_secret().trim());
+        let mut value = HeaderValue::from_str(&value).map_err(|_| {
             ConnectError::Config(format!(
                 "the key in {} holds characters that no HTTP header can carry; copy it again",
                 config.api_key_env
             ))
         })?;
-    value.set_sensitive(true);
-    Ok(Some(value))
+        value.set_sensitive(true);
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    for (name, value) in &config.headers {
+        let unusable = |what: &str| {
+            ConnectError::Config(format!(
+                "headers: {name:?} {what}, which HTTP does not allow"
+            ))
+        };
+        let header = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| unusable("is no name of a header"))?;
+        let mut value = HeaderValue::from_str(value.expose_secret().trim())
+            .map_err(|_| unusable("has a value with control characters"))?;
+        value.set_sensitive(true);
+        headers.insert(header, value);
+    }
+    Ok(headers)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn endpoint(base_url: &str) -> Result<Endpoint, ConnectError> {
+        let config = HttpConfig::new(base_url, "m");
+        Endpoint::of(&config, &*config.api.protocol())
+    }
+
     #[test]
     fn the_address_shown_holds_no_secret() {
         let endpoint =
-            Endpoint::parse("https://me:pw@host.example/openai/v1/?key=canary&api-version=7#x")
-                .unwrap();
+            endpoint("https://me:pw@host.example/openai/v1/?key=canary&api-version=7#x").unwrap();
         let config = HttpConfig::new("https://me:pw@host/v1?key=canary", "m");
         for debug in [format!("{endpoint:?}"), format!("{config:?}")] {
             assert!(
@@ -243,6 +363,71 @@ mod tests {
     }
 
     #[test]
+    fn secrets_in_addresses_are_found_and_not_repeated() {
+        for (url, part) in [
+            ("https://me:canary@host/v1", "@"),
+            ("https://canary@host/v1", "@"),
+            ("https://host/v1?key=canary", "key"),
+            ("https://host/v1?a=b&api_key=canary", "api_key"),
+            (
+                "https://host/v1?subscription-key=canary",
+                "subscription-key",
+            ),
+            ("https://host/v1?access_token=canary", "access_token"),
+        ] {
+            let found = secret_in_address(url).unwrap();
+            assert!(found.contains(part) && !found.contains("canary"), "{found}");
+        }
+        for url in [
+            "https://host/v1",
+            "https://host/v1?api-version=2024-10-21",
+            "no address",
+        ] {
+            assert_eq!(secret_in_address(url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn names_of_secrets_are_known() {
+        for name in [
+            "Authorization",
+            "x-api-key",
+            "X-Auth-Token",
+            "cookie",
+            "client_secret",
+        ] {
+            assert!(names_secret(name), "{name}");
+        }
+        for name in [
+            "http-referer",
+            "anthropic-beta",
+            "max_tokens",
+            "x-title",
+            "keyboard",
+        ] {
+            assert!(!names_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn own_servers_are_told_from_others() {
+        for url in [
+            "http://127.0.0.1:8080/v1",
+            "http://localhost/v1",
+            "http://10.1.2.3/v1",
+            "http://192.168.0.7:11434",
+            "http://[fd00::1]/v1",
+            "http://gpu-box:8000/v1",
+            "http://nas.local/v1",
+        ] {
+            assert!(is_private_address(url), "{url}");
+        }
+        for url in ["https://api.openai.com/v1", "http://8.8.8.8/v1", "nonsense"] {
+            assert!(!is_private_address(url), "{url}");
+        }
+    }
+
+    #[test]
     fn loopback_is_recognised() {
         for (url, loopback) in [
             ("http://127.0.0.1:8080/v1", true),
@@ -251,21 +436,15 @@ mod tests {
             ("http://10.0.0.1/v1", false),
             ("https://api.openai.com/v1", false),
         ] {
-            assert_eq!(Endpoint::parse(url).unwrap().loopback, loopback, "{url}");
+            assert_eq!(endpoint(url).unwrap().loopback, loopback, "{url}");
         }
-    }
-
-    #[test]
-    fn a_full_path_is_taken_as_it_is() {
-        let endpoint = Endpoint::parse("http://h/v1/chat/completions").unwrap();
-        assert_eq!(endpoint.url.as_str(), "http://h/v1/chat/completions");
     }
 
     #[test]
     fn what_is_no_address_is_refused() {
         for url in ["", "api.openai.com/v1", "ftp://h/v1", "file:///etc"] {
             assert!(
-                matches!(Endpoint::parse(url), Err(ConnectError::Config(_))),
+                matches!(endpoint(url), Err(ConnectError::Config(_))),
                 "{url}"
             );
         }

@@ -41,6 +41,16 @@ impl Fault {
         }
     }
 
+    /// An answer that cannot be used; if it stays so, it fails this call alone.
+    pub(super) fn odd(why: String) -> Self {
+        Self::Passing {
+            then: LlmError::Request(why),
+            wait: None,
+            throttled: false,
+            refused: false,
+        }
+    }
+
     pub(super) fn rejected(why: String) -> Self {
         Self::Final(LlmError::Rejected(why))
     }
@@ -58,6 +68,12 @@ pub(super) struct Context<'a> {
     pub(super) has_key: bool,
     /// What was sent in which dialect.
     pub(super) dialect: Dialect,
+    /// What an address looks like, for messages.
+    pub(super) example: &'a str,
+    /// Parameters that the user set: they are not given up in silence.
+    pub(super) set: &'a [&'static str],
+    /// Whether log-probabilities were asked for.
+    pub(super) scored: bool,
 }
 
 /// The parts of an error body, whatever its form.
@@ -68,11 +84,17 @@ struct Complaint {
     codes: String,
     parameter: Option<String>,
     number: Option<u16>,
+    /// The wait that Google's RetryInfo names.
+    wait: Option<Duration>,
 }
 
 impl Complaint {
     fn read(body: &[u8]) -> Self {
         match serde_json::from_slice::<Value>(body) {
+            Ok(Value::Array(list)) => {
+                let first = list.first().unwrap_or(&Value::Null);
+                Self::of(first.get("error").unwrap_or(first))
+            }
             Ok(value) => Self::of(value.get("error").unwrap_or(&value)),
             Err(_) if body.trim_ascii_start().starts_with(b"<") => Self {
                 text: "an HTML page".to_owned(),
@@ -95,9 +117,11 @@ impl Complaint {
         let said = ["message", "detail", "msg", "error"]
             .iter()
             .find_map(|name| field(name));
+        let inner = error.pointer("/innererror/code").and_then(Value::as_str);
         let codes = ["code", "type", "status"]
             .iter()
-            .filter_map(|name| field(name)?.as_str());
+            .filter_map(|name| field(name)?.as_str())
+            .chain(inner);
         let number = ["code", "status"].iter().find_map(|name| {
             let value = field(name)?;
             value.as_u64().or_else(|| value.as_str()?.parse().ok())
@@ -107,6 +131,7 @@ impl Complaint {
             codes: codes.collect::<Vec<_>>().join(" ").to_lowercase(),
             parameter: field("param").and_then(Value::as_str).map(str::to_owned),
             number: number.and_then(|number| u16::try_from(number).ok()),
+            wait: field("details").and_then(retry_info),
         }
     }
 
@@ -139,12 +164,9 @@ pub(super) fn of_status(
             "{address} redirects to {target} ({status}), which is not followed; set base_url to the final address"
         ));
     }
-    judge(
-        status,
-        wait_asked(headers, SystemTime::now()),
-        &Complaint::read(body),
-        context,
-    )
+    let complaint = Complaint::read(body);
+    let wait = wait_asked(headers, SystemTime::now()).or(complaint.wait);
+    judge(status, wait, &complaint, context)
 }
 
 /// Judges an `error` inside an answer whose status is 200.
@@ -155,10 +177,21 @@ pub(super) fn of_error(error: &Value, context: &Context<'_>) -> Fault {
         _ if complaint.says(&["insufficient_quota"]) => 402,
         _ if complaint.says(&["authentication", "invalid_api_key", "permission"]) => 401,
         _ if complaint.says(&["rate_limit", "rate limit", "too many requests"]) => 429,
+        _ if complaint.codes.contains("overloaded") => 529,
         _ if complaint.codes.contains("invalid_request") || overflows(&complaint) => 400,
         _ => 502,
     };
-    judge(status, None, &complaint, context)
+    judge(status, complaint.wait, &complaint, context)
+}
+
+/// The wait in the details of an error of Google's: `{"retryDelay": "34s"}`.
+fn retry_info(details: &Value) -> Option<Duration> {
+    let delays = details
+        .as_array()?
+        .iter()
+        .filter_map(|detail| detail.get("retryDelay")?.as_str()?.strip_suffix('s'));
+    let mut seconds = delays.filter_map(|delay| delay.parse().ok());
+    Duration::try_from_secs_f64(seconds.next()?).ok()
 }
 
 fn judge(
@@ -193,6 +226,7 @@ fn judge(
         "billing_hard_limit",
         "insufficient_balance",
         "billing_not_active",
+        "credit balance is too low",
     ]) {
         return Fault::rejected(format!(
             "{said}; the account of {key_env} has no quota left"
@@ -203,10 +237,22 @@ fn judge(
             "{said}; the prompt is too long for {model}: shorten it or raise the server's context"
         ));
     }
+    if matches!(status, 400..=499) && context.scored && refuses_scores(complaint) {
+        return match rejected_parameter(complaint, context) {
+            Some(quirk @ Quirk::FewLogprobs) => Fault::Parameter(quirk, LlmError::Request(said)),
+            _ => Fault::request(said),
+        };
+    }
+    if matches!(status, 400 | 403) && filters(complaint) {
+        return Fault::request(format!(
+            "{said}; the provider's content filter refused the prompt"
+        ));
+    }
     match status {
         400 | 422
             if complaint.says(&[
                 "api key not valid",
+                "api key expired",
                 "incorrect api key",
                 "invalid api key",
                 "invalid_api_key",
@@ -214,19 +260,17 @@ fn judge(
         {
             key()
         }
+        400 if complaint.says(&["location is not supported"]) => Fault::rejected(said),
         400 | 422 if complaint.says(&["model_not_found"]) => unknown_model(&said, context),
-        400 | 422 => match rejected_parameter(complaint, context.dialect) {
-            Some(quirk) => Fault::Parameter(quirk, LlmError::Request(said)),
-            None => Fault::request(said),
-        },
+        400 | 422 => of_parameter(said, complaint, context),
         413 => Fault::request(said),
         402 => Fault::rejected(format!(
             "{said}; the account of {key_env} has no credit left"
         )),
-        403 if complaint.says(&["moderation", "flagged"]) => Fault::request(said),
         401 | 403 => key(),
         404 => unknown_model(&said, context),
         429 | 503 | 529 => passing(true),
+        500 if complaint.says(&["overloaded"]) => passing(true),
         // Go's JSON encoder, as in Ollama: the same prompt will fail again.
         500 if complaint.says(&[
             "unsupported value: nan",
@@ -240,14 +284,95 @@ fn judge(
         }
         501 => Fault::rejected(said),
         408 | 409 | 425 | 500..=599 => passing(false),
-        _ => Fault::rejected(format!("{said}; is base_url right? expected …/v1")),
+        _ => Fault::rejected(format!(
+            "{said}; is base_url right? expected one such as {}",
+            context.example
+        )),
     }
+}
+
+/// A refusal that may lie in a parameter: ask again without it, or say which of
+/// the user's own it is.
+fn of_parameter(said: String, complaint: &Complaint, context: &Context<'_>) -> Fault {
+    if let Some(name) = own_parameter(complaint, context.set) {
+        return Fault::rejected(format!(
+            "{said}; {} refuses what the study sets as {name}: change the key or remove it",
+            context.model
+        ));
+    }
+    match rejected_parameter(complaint, context) {
+        Some(quirk) => Fault::Parameter(quirk, LlmError::Request(said)),
+        None if has_any_word(
+            &complaint.text,
+            &["max_tokens", "max_completion_tokens", "maxOutputTokens"],
+        ) =>
+        {
+            Fault::request(format!(
+                "{said}; set max_tokens or thinking_tokens of the model to what it takes"
+            ))
+        }
+        None => Fault::request(said),
+    }
+}
+
+/// The parameter of the study that is refused, be it the parameter or its value.
+fn own_parameter(complaint: &Complaint, set: &[&'static str]) -> Option<&'static str> {
+    let spellings: &dyn Fn(&str) -> &'static [&'static str] = &|name| match name {
+        "temperature" => &["temperature"],
+        "top_p" => &["top_p", "topP"],
+        "stop" => &["stop", "stop_sequences", "stopSequences"],
+        "seed" => &["seed"],
+        "reasoning_effort" => &[
+            "reasoning_effort",
+            "reasoning.effort",
+            "effort",
+            "thinking_level",
+            "thinkingLevel",
+            "think",
+            "thinking",
+        ],
+        "thinking_tokens" => &[
+            "budget_tokens",
+            "thinking",
+            "thinking_budget",
+            "thinkingBudget",
+            "think",
+        ],
+        _ => &[],
+    };
+    set.iter().copied().find(|name| {
+        let names = spellings(name);
+        has_any_word(&complaint.text, names)
+            || complaint
+                .parameter
+                .as_deref()
+                .is_some_and(|parameter| names.contains(&parameter))
+    })
+}
+
+/// Whether log-probabilities are what is refused.
+fn refuses_scores(complaint: &Complaint) -> bool {
+    complaint.says(&["logprob", "log prob", "log-prob"])
+        || complaint
+            .parameter
+            .as_deref()
+            .is_some_and(|parameter| parameter.contains("logprob"))
+}
+
+/// Whether a filter refused what was sent.
+fn filters(complaint: &Complaint) -> bool {
+    complaint
+        .codes
+        .split(' ')
+        .any(|code| matches!(code, "content_filter" | "responsibleaipolicyviolation"))
+        || complaint.says(&["moderation", "flagged", "content management policy"])
 }
 
 fn unknown_model(said: &str, context: &Context<'_>) -> Fault {
     let Context { address, model, .. } = context;
     Fault::rejected(format!(
-        "{said}; check that the server has the model {model} and that base_url {address} is right (expected …/v1)"
+        "{said}; check that the server has the model {model} and that base_url {address} is right (expected one such as {})",
+        context.example
     ))
 }
 
@@ -266,10 +391,13 @@ fn overflows(complaint: &Complaint) -> bool {
 }
 
 /// The parameter that was refused as such, as opposed to its value.
-fn rejected_parameter(complaint: &Complaint, dialect: Dialect) -> Option<Quirk> {
+fn rejected_parameter(complaint: &Complaint, context: &Context<'_>) -> Option<Quirk> {
+    let dialect = context.dialect;
     let names = |quirk: Quirk| {
-        let name = quirk.parameter();
-        complaint.parameter.as_deref() == Some(name) || has_word(&complaint.text, name)
+        let names = quirk.spellings();
+        let parameter = complaint.parameter.as_deref();
+        parameter.is_some_and(|parameter| names.contains(&parameter))
+            || has_any_word(&complaint.text, names)
     };
     let mut unlearned = Quirk::ALL.into_iter().filter(|quirk| !dialect.has(*quirk));
     // A bound on the number of alternatives is a value worth lowering.
@@ -298,12 +426,21 @@ fn rejected_parameter(complaint: &Complaint, dialect: Dialect) -> Option<Quirk> 
         "not permitted",
         "not allowed",
         "not accept",
+        "may only be set",
+        "unknown name",
+        "not enabled",
         "extra_forbidden",
         "deprecated",
         "cannot both",
         "can't both",
     ]);
     unlearned.find(|quirk| refused && *quirk != Quirk::FewLogprobs && names(*quirk))
+}
+
+/// Whether `text` holds one of `words`, each bounded by what cannot be part of a
+/// name.
+fn has_any_word(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| has_word(text, word))
 }
 
 /// Whether `text` holds `word` bounded by what cannot be part of a name.

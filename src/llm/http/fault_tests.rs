@@ -7,6 +7,9 @@ const CONTEXT: Context<'static> = Context {
     key_env: "THE_KEY",
     has_key: true,
     dialect: Dialect::NONE,
+    example: "https://host/v1",
+    set: &[],
+    scored: false,
 };
 
 fn fault(status: u16, body: &Value) -> Fault {
@@ -136,6 +139,148 @@ fn refused_parameters_are_recognised_and_bad_values_are_not() {
     ] {
         assert_eq!(class(&fault(400, &body)), expected, "{body}");
     }
+}
+
+#[test]
+fn a_refusal_of_scores_is_no_bad_key() {
+    let refusal = says("You are not allowed to request logprobs from this model");
+    let scored = Context {
+        scored: true,
+        ..CONTEXT
+    };
+    for status in [400, 403, 404, 422] {
+        let body = refusal.to_string();
+        let fault = of_status(status, &HeaderMap::new(), body.as_bytes(), &scored);
+        assert_eq!(class(&fault), "request", "{status}");
+        assert_eq!(
+            class(&fault_of(403, &says("Invalid key"), &scored)),
+            "rejected"
+        );
+    }
+    // Nothing was scored: the words are about something else.
+    assert_eq!(class(&fault(403, &refusal)), "rejected");
+    let few = says("top_logprobs must be at most 5");
+    assert_eq!(
+        class(&fault_of(403, &few, &scored)),
+        "parameter top_logprobs"
+    );
+}
+
+fn fault_of(status: u16, body: &Value, context: &Context<'_>) -> Fault {
+    let body = body.to_string();
+    of_status(status, &HeaderMap::new(), body.as_bytes(), context)
+}
+
+#[test]
+fn errors_of_every_provider_are_judged() {
+    let google = json!([{"error": {"code": 429, "message": "Resource has been exhausted", "status": "RESOURCE_EXHAUSTED",
+        "details": [{"@type": "type.googleapis.com/google.rpc.QuotaFailure"}, {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7.5s"}]}}]);
+    match fault(429, &google) {
+        Fault::Passing {
+            wait,
+            throttled: true,
+            ..
+        } => assert_eq!(wait, Some(Duration::from_secs_f64(7.5))),
+        other => panic!("{other:?}"),
+    }
+    let anthropic = |kind: &str, message: &str| json!({"type": "error", "error": {"type": kind, "message": message}});
+    let azure = json!({"error": {"message": "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.", "code": "content_filter", "status": 400,
+        "innererror": {"code": "ResponsibleAIPolicyViolation"}}});
+    for (status, body, expected) in [
+        (
+            529,
+            anthropic("overloaded_error", "Overloaded"),
+            "throttled",
+        ),
+        (
+            500,
+            anthropic("overloaded_error", "Overloaded"),
+            "throttled",
+        ),
+        (
+            401,
+            anthropic("authentication_error", "invalid x-api-key"),
+            "rejected",
+        ),
+        (
+            404,
+            anthropic("not_found_error", "model: claude-9"),
+            "rejected",
+        ),
+        (
+            400,
+            anthropic(
+                "invalid_request_error",
+                "Your credit balance is too low to access the Anthropic API.",
+            ),
+            "rejected",
+        ),
+        (
+            400,
+            anthropic(
+                "invalid_request_error",
+                "prompt is too long: 210000 tokens > 200000 maximum",
+            ),
+            "request",
+        ),
+        (
+            400,
+            anthropic(
+                "invalid_request_error",
+                "`temperature` may only be set to 1 when thinking is enabled",
+            ),
+            "parameter temperature",
+        ),
+        (400, azure, "request"),
+        (404, json!({"error": "model 'x' not found"}), "rejected"),
+        (
+            400,
+            json!({"error": {"code": 400, "message": "Invalid JSON payload received. Unknown name \"topP\" at 'generation_config'", "status": "INVALID_ARGUMENT"}}),
+            "parameter top_p",
+        ),
+        (
+            400,
+            json!({"error": {"message": "User location is not supported for the API use.", "status": "FAILED_PRECONDITION"}}),
+            "rejected",
+        ),
+    ] {
+        assert_eq!(class(&fault(status, &body)), expected, "{status} {body}");
+    }
+    assert_eq!(
+        class(&of_error(&json!({"type": "overloaded_error"}), &CONTEXT)),
+        "throttled"
+    );
+}
+
+#[test]
+fn what_the_user_set_is_not_given_up_in_silence() {
+    let context = Context {
+        set: &["temperature", "reasoning_effort"],
+        ..CONTEXT
+    };
+    for (text, key) in [
+        (
+            "Unsupported value: 'temperature' does not support 0.7 with this model.",
+            "temperature",
+        ),
+        (
+            "Unrecognized request argument supplied: reasoning_effort",
+            "reasoning_effort",
+        ),
+        (
+            "thinking_level is not supported by this model",
+            "reasoning_effort",
+        ),
+    ] {
+        let Fault::Final(LlmError::Rejected(said)) = fault_of(400, &says(text), &context) else {
+            panic!("{text}")
+        };
+        assert!(said.contains(&format!("the study sets as {key}")), "{said}");
+    }
+    assert_eq!(
+        class(&fault_of(400, &says("seed is not supported"), &context)),
+        "parameter seed"
+    );
 }
 
 #[test]

@@ -33,11 +33,12 @@ pub(super) fn tokens_needed(labels: &[String]) -> u32 {
 ///
 /// A label that no reported token leads to gets an upper bound in place of a
 /// value: its first token is outside the top `k`, so it has at most the least
-/// reported probability, and at most what all reported ones leave over.
+/// reported probability, and at most what all reported ones leave over. It stays
+/// below the likeliest label that was seen, however much the reported ones leave.
 ///
 /// `None` if no label appears at all or the text ends before it is decided: the
 /// reply is then judged by its text.
-pub(super) fn score(labels: &[String], positions: &[Position]) -> Option<Vec<f64>> {
+pub(super) fn score(labels: &[String], positions: &[Position]) -> Option<Scored> {
     let labels: Vec<String> = labels.iter().map(|label| label.to_lowercase()).collect();
     let mut mass = vec![f64::NEG_INFINITY; labels.len()];
     let mut bound = vec![f64::NEG_INFINITY; labels.len()];
@@ -81,21 +82,47 @@ pub(super) fn score(labels: &[String], positions: &[Position]) -> Option<Vec<f64
         let i = exactly(&labels, &fold(&labels, &path, b""))?;
         mass[i] = log_add(mass[i], reached);
     }
-    if mass.iter().all(|mass| *mass == f64::NEG_INFINITY) {
+    let seen = mass.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if seen == f64::NEG_INFINITY {
         return None;
     }
-    Some(
-        mass.iter()
+    let seen = seen.clamp(LEAST_REST.ln(), 0.0);
+    Some(Scored {
+        mass: mass.iter().map(|mass| mass.exp()).sum::<f64>().min(1.0),
+        logprobs: mass
+            .iter()
             .zip(&bound)
             .map(|(mass, bound)| {
                 if mass.is_finite() {
                     mass.clamp(LEAST_REST.ln(), 0.0)
                 } else {
-                    *bound
+                    bound.min(seen.next_down())
                 }
             })
             .collect(),
-    )
+    })
+}
+
+/// Labels with the model's probabilities.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Scored {
+    /// Natural-log probabilities, in the order of the labels.
+    pub(super) logprobs: Vec<f64>,
+    /// What the labels that were seen have together, in `(0, 1]`.
+    pub(super) mass: f64,
+}
+
+/// The least share of the probability that labels must have together to be what
+/// the model wants to say. Below it a text that begins with something else is
+/// likelier than all labels, and the order of the labels is the order of noise.
+pub(super) const LEAST_MASS: f64 = 0.5;
+
+impl Scored {
+    /// Whether the labels are what the model says.
+    pub(super) fn is_plausible(&self) -> bool {
+        // Rounded probabilities of one half are still one half.
+        self.mass >= LEAST_MASS - 1e-9
+    }
 }
 
 /// Upper bound, as a logarithm, on the probability of a token not reported.
@@ -174,8 +201,9 @@ mod tests {
     fn check(labels: &[&str], positions: &[&[(&str, f64)]], expected: Option<&[f64]>) {
         let labels: Vec<String> = labels.iter().map(ToString::to_string).collect();
         let positions: Vec<Position> = positions.iter().map(|top| position(top)).collect();
-        let got = score(&labels, &positions).map(|scores| {
-            scores
+        let got = score(&labels, &positions).map(|scored| {
+            scored
+                .logprobs
                 .iter()
                 .map(|s| (s.exp() * 1e4).round() / 1e4)
                 .collect::<Vec<_>>()
@@ -213,9 +241,41 @@ mod tests {
     }
 
     #[test]
+    fn a_label_that_was_seen_beats_one_that_is_only_bounded() {
+        for labels in [["seen", "unseen"], ["unseen", "seen"]] {
+            let labels = labels.map(str::to_owned);
+            // Both at the least reported probability.
+            let top = [("The", 0.9), ("seen", 0.01)];
+            let scored = score(&labels, &[position(&top)]).unwrap();
+            let seen = labels.iter().position(|label| label == "seen").unwrap();
+            assert!(
+                scored.logprobs[seen] > scored.logprobs[1 - seen],
+                "{scored:?}"
+            );
+            assert!((scored.mass - 0.01).abs() < 1e-9 && !scored.is_plausible());
+        }
+    }
+
+    #[test]
+    fn labels_need_half_of_the_probability() {
+        let labels = ["yes".to_owned(), "no".to_owned()];
+        for (top, plausible) in [
+            (&[("yes", 0.3), ("no", 0.2), ("The", 0.4)][..], true),
+            (&[("yes", 0.3), ("no", 0.19), ("The", 0.4)], false),
+            (&[("The", 0.97), ("yes", 0.0004), ("no", 0.0003)], false),
+            (&[("yes", 0.5)], true),
+        ] {
+            let scored = score(&labels, &[position(top)]).unwrap();
+            assert_eq!(scored.is_plausible(), plausible, "{top:?}");
+        }
+    }
+
+    #[test]
     fn reported_mass_of_one_leaves_a_finite_bound() {
         let labels = ["yes".to_owned(), "no".to_owned()];
-        let scores = score(&labels, &[position(&[("yes", 1.0)])]).unwrap();
+        let scores = score(&labels, &[position(&[("yes", 1.0)])])
+            .unwrap()
+            .logprobs;
         assert_eq!(scores[0], 0.0);
         assert!((scores[1] - LEAST_REST.ln()).abs() < 1e-9);
     }
@@ -307,7 +367,7 @@ mod tests {
                 ],
             },
         ];
-        let scores = score(&labels, &positions).unwrap();
+        let scores = score(&labels, &positions).unwrap().logprobs;
         assert!((scores[0].exp() - 0.25).abs() < 1e-9, "{scores:?}");
     }
 

@@ -1,5 +1,7 @@
-//! Models behind an OpenAI-compatible HTTP server: `OpenAI`, Azure, vLLM, `SGLang`,
-//! llama.cpp, Ollama, LM Studio, Together, `OpenRouter` and others.
+//! Models behind a server over HTTP, in the protocols of [`Api`]: chat
+//! completions (`OpenAI`, Azure, vLLM, `SGLang`, llama.cpp, LM Studio, Together,
+//! `OpenRouter` and others), Anthropic's Messages, Google's `generateContent`,
+//! Ollama.
 //!
 //! [`HttpLlm::connect`] finds out what the server can do ([`HttpLlm::probe_report`]
 //! says it in words); after that the client is a [`Llm`] like any other. It
@@ -7,11 +9,14 @@
 //! a model accepts, and reads answers leniently. [`HttpLlm::stats`] shows what it
 //! is doing.
 
+mod batch;
 mod config;
 mod fault;
 mod labels;
 mod limit;
+mod options;
 mod probe;
+mod protocol;
 mod reply;
 mod request;
 mod send;
@@ -20,18 +25,23 @@ mod transport;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shiftproof_search::{Call, Capabilities, Llm, LlmError, Traffic};
-use shiftproof_tasks::{AnswerForm, Finish, Message, Reply, Request, Role};
+use shiftproof_search::{Batches, Call, Capabilities, Llm, LlmError, Traffic};
+use shiftproof_tasks::{AnswerForm, Finish, Message, Reply, Request, Role, Usage};
 
-pub use config::shown_address;
-pub use config::{ConnectError, DEFAULT_KEY_ENV, HttpConfig, Mode};
+pub use batch::BatchConfig;
+pub use config::{ConnectError, HttpConfig, Mode};
+pub use config::{is_private_address, names_secret, secret_in_address, shown_address};
 pub use limit::HttpStats;
+pub use options::RequestOptions;
+pub use protocol::Api;
 
+use labels::Scored;
 use probe::Abilities;
+use reply::Completion;
 use request::{Continuation, Shape};
 use send::Sender;
 
-/// A model behind an OpenAI-compatible server. Clones share one connection
+/// A model behind a server. Clones share one connection
 /// pool, one set of limits and one set of counters.
 #[derive(Debug, Clone)]
 pub struct HttpLlm {
@@ -40,21 +50,32 @@ pub struct HttpLlm {
 
 #[derive(Debug)]
 struct Shared {
-    sender: Sender,
+    sender: Arc<Sender>,
     abilities: Abilities,
     identity: String,
 }
 
 impl HttpLlm {
-    /// Connects and finds out, by one short call for label scores and one or two
-    /// for prefill, what the server can do; an ability that is [`Mode::Off`] is
-    /// not asked for. Waits for a slow or loading server within the configured
-    /// retries; fails at once where nobody listens.
-    pub async fn connect(config: HttpConfig) -> Result<Self, ConnectError> {
-        let sender = Sender::new(config)?;
+    /// Connects and finds out, by one short call for label scores, one or two for
+    /// prefill and, where neither told, one for thoughts, what the server can do;
+    /// an ability that is [`Mode::Off`] is not asked for, nor are thoughts where
+    /// the options say how many. Waits for a slow or loading server within the
+    /// configured retries; fails at once where nobody listens.
+    pub async fn connect(mut config: HttpConfig) -> Result<Self, ConnectError> {
+        batch::check(&config)?;
+        if config.batch.is_some() && config.label_scores == Mode::Auto {
+            // A call whose scores fail is asked again, which a batch cannot do.
+            config.label_scores = Mode::Off;
+        }
+        let sender = Arc::new(Sender::new(config)?);
         let abilities = probe::probe(&sender).await?;
+        Ok(Self::of(sender, abilities))
+    }
+
+    fn of(sender: Arc<Sender>, abilities: Abilities) -> Self {
         let identity = format!(
-            "openai {} {}{}{}",
+            "{} {} {}{}{}{}",
+            sender.config().api.name(),
             sender.identity(),
             sender.config().model,
             if abilities.label_scores {
@@ -67,14 +88,59 @@ impl HttpLlm {
             } else {
                 ""
             },
+            sender.config().options.identity(),
         );
-        Ok(Self {
+        Self {
             shared: Arc::new(Shared {
                 sender,
                 abilities,
                 identity,
             }),
-        })
+        }
+    }
+
+    /// Asks `calls`, which should be like those to come, for label scores. Where
+    /// most of them have none that are plausible, the client that comes back asks
+    /// for none: each such call would cost two requests. Nothing is asked where
+    /// labels are not scored, or where the scores were insisted on.
+    pub async fn rehearse(self, calls: &[Call]) -> Result<Self, LlmError> {
+        let Shared {
+            sender, abilities, ..
+        } = &*self.shared;
+        if !abilities.label_scores || sender.config().label_scores == Mode::On || calls.is_empty() {
+            return Ok(self);
+        }
+        let (mut asked, mut failed) = (0, 0);
+        for call in calls {
+            let AnswerForm::Choice { labels } = &call.request.answer else {
+                continue;
+            };
+            let shape = scored_shape(labels, call);
+            match sender.complete(call, shape, Continuation::Plain).await {
+                Ok((completion, _)) => {
+                    asked += 1;
+                    let scored = labels::score(labels, &completion.positions);
+                    failed += usize::from(!scored.is_some_and(|scored| scored.is_plausible()));
+                }
+                // A prompt that is refused tells nothing of scores.
+                Err(LlmError::Request(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if 2 * failed <= asked {
+            return Ok(self);
+        }
+        let report = format!(
+            "{}; on this task's own inputs {failed} of {asked} answers begin with something other \
+             than a label, so labels are read from text",
+            abilities.report
+        );
+        let abilities = Abilities {
+            label_scores: false,
+            report,
+            ..*abilities
+        };
+        Ok(Self::of(sender.clone(), abilities))
     }
 
     /// What was found at start-up, in one sentence for a person.
@@ -120,12 +186,20 @@ impl Llm for HttpLlm {
             prefill: abilities.continuation.is_some(),
             batch: 1,
             concurrency: sender.config().concurrency.max(1),
-            ..Capabilities::default()
+            max_tokens: sender.config().options.max_tokens,
+            thinking_tokens: abilities.thinking_tokens,
         }
     }
 
-    /// Labels are scored at temperature 0 whatever the sampling says; where the
-    /// server's log-probabilities decide nothing, the reply is its text.
+    fn batches(&self) -> Option<&dyn Batches> {
+        // Those of an earlier run are collected even where no new ones are sent.
+        batch::exist(self.shared.sender.config().api).then_some(self as &dyn Batches)
+    }
+
+    /// Labels are scored at temperature 0 whatever the sampling says. Where what
+    /// the model wants to say is no label (they hold less than half of the
+    /// probability), or nothing is decided, it is asked again for text, with all
+    /// the room that the call has; the usage is that of both requests.
     async fn call(&self, call: &Call) -> Result<Reply, LlmError> {
         let Shared {
             sender, abilities, ..
@@ -137,57 +211,110 @@ impl Llm for HttpLlm {
                     .into(),
             ));
         }
-        let begun = match call.request.messages.last() {
-            Some(Message {
-                role: Role::Assistant,
-                content,
-            }) => Some(content.as_str()),
-            _ => None,
-        };
-        let continuation = begun
-            .and(abilities.continuation)
-            .unwrap_or(Continuation::Plain);
+        let continuation = self.continuation(call);
         let labels = match &call.request.answer {
-            AnswerForm::Choice { labels } if abilities.label_scores => Some(labels),
-            _ => None,
+            AnswerForm::Choice { labels } if abilities.label_scores => labels,
+            _ => {
+                let (completion, usage) = sender.complete(call, Shape::Text, continuation).await?;
+                return Ok(text_reply(self.cut(call, completion), usage));
+            }
         };
-        let shape = labels.map_or(Shape::Text, |labels| Shape::Scored {
-            tokens: labels::tokens_needed(labels).min(call.sampling.max_tokens.max(1)),
-        });
-        let (mut completion, usage) = sender.complete(call, shape, continuation).await?;
-        if let Some(begun) = begun.filter(|_| abilities.echoes)
+        let shape = scored_shape(labels, call);
+        let (completion, used) = sender.complete(call, shape, continuation).await?;
+        if completion.finish == Finish::Filtered {
+            return Ok(text_reply(self.cut(call, completion), used));
+        }
+        match labels::score(labels, &completion.positions) {
+            Some(scored) if scored.is_plausible() || self.insists() => {
+                Ok(scored_reply(labels, scored, used))
+            }
+            _ => {
+                let (completion, more) = sender.complete(call, Shape::Text, continuation).await?;
+                Ok(text_reply(self.cut(call, completion), used + more))
+            }
+        }
+    }
+
+    /// Where labels are scored, that of two requests: the scores may not do.
+    fn estimate_tokens(&self, request: &Request) -> u64 {
+        let once = send::estimate(request);
+        match &request.answer {
+            AnswerForm::Choice { labels } if self.shared.abilities.label_scores => {
+                2 * once + u64::from(labels::tokens_needed(labels))
+            }
+            _ => once,
+        }
+    }
+}
+
+impl HttpLlm {
+    /// Scores are used whatever they are.
+    fn insists(&self) -> bool {
+        self.shared.sender.config().label_scores == Mode::On
+    }
+
+    fn continuation(&self, call: &Call) -> Continuation {
+        begun(call)
+            .and(self.shared.abilities.continuation)
+            .unwrap_or(Continuation::Plain)
+    }
+
+    /// The answer without what it repeats of the call.
+    fn cut(&self, call: &Call, mut completion: Completion) -> Completion {
+        if let Some(begun) = begun(call).filter(|_| self.shared.abilities.echoes)
             && completion.text.starts_with(begun)
         {
             completion.text.drain(..begun.len());
         }
-        let scores =
-            labels.and_then(|labels| Some((labels, labels::score(labels, &completion.positions)?)));
-        Ok(match scores {
-            Some((labels, scores)) if completion.finish != Finish::Filtered => Reply {
-                text: likeliest(labels, &scores),
-                label_logprobs: Some(scores),
-                candidate_scores: None,
-                distances: None,
-                finish: Finish::Stop,
-                usage,
-            },
-            _ => Reply {
-                text: completion.text,
-                label_logprobs: None,
-                candidate_scores: None,
-                distances: None,
-                finish: completion.finish,
-                usage,
-            },
-        })
-    }
-
-    fn estimate_tokens(&self, request: &Request) -> u64 {
-        send::estimate(request)
+        completion
     }
 }
 
-fn likeliest(labels: &[String], scores: &[f64]) -> String {
-    let best = labels.iter().zip(scores).max_by(|a, b| a.1.total_cmp(b.1));
-    best.map(|(label, _)| label.clone()).unwrap_or_default()
+/// An overestimate of the tokens that a request is billed as, which depends on
+/// nothing but the request.
+pub fn estimate_tokens(request: &Request) -> u64 {
+    send::estimate(request)
+}
+
+/// The answer that the call has begun.
+fn begun(call: &Call) -> Option<&str> {
+    match call.request.messages.last() {
+        Some(Message {
+            role: Role::Assistant,
+            content,
+        }) => Some(content.as_str()),
+        _ => None,
+    }
+}
+
+fn scored_shape(labels: &[String], call: &Call) -> Shape {
+    Shape::Scored {
+        tokens: labels::tokens_needed(labels).min(call.sampling.max_tokens.max(1)),
+    }
+}
+
+fn text_reply(completion: Completion, usage: Usage) -> Reply {
+    Reply {
+        text: completion.text,
+        label_logprobs: None,
+        candidate_scores: None,
+        distances: None,
+        finish: completion.finish,
+        usage,
+    }
+}
+
+fn scored_reply(labels: &[String], scored: Scored, usage: Usage) -> Reply {
+    let best = labels
+        .iter()
+        .zip(&scored.logprobs)
+        .max_by(|a, b| a.1.total_cmp(b.1));
+    Reply {
+        text: best.map(|(label, _)| label.clone()).unwrap_or_default(),
+        label_logprobs: Some(scored.logprobs),
+        candidate_scores: None,
+        distances: None,
+        finish: Finish::Stop,
+        usage,
+    }
 }

@@ -10,6 +10,14 @@ use super::reply::Completion;
 use super::request::{Continuation, Shape};
 use super::send::Sender;
 
+/// Tokens left for the thoughts of a model that reasons. Hard questions take some
+/// thousand; what is not used is not paid for.
+pub(super) const THINKING_ROOM: u32 = 8192;
+/// Tokens of a plain answer to a probe.
+const FEW: u32 = 16;
+/// What the smallest model can do, and none does unprompted.
+const REPEAT: &str = "Repeat this word and nothing else: banana";
+
 /// What was found.
 #[derive(Debug)]
 pub(super) struct Abilities {
@@ -18,56 +26,164 @@ pub(super) struct Abilities {
     pub(super) continuation: Option<Continuation>,
     /// Continuations come back with what they continue, as llama.cpp sends them.
     pub(super) echoes: bool,
+    /// Tokens to leave for thoughts.
+    pub(super) thinking_tokens: u32,
     pub(super) report: String,
 }
 
+/// Whether the model reasons, as far as it showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Thinks {
+    Unknown,
+    No,
+    Yes,
+}
+
+impl Thinks {
+    fn see(&mut self, completion: &Completion) {
+        let cut = completion.finish == Finish::Length && completion.text.trim().is_empty();
+        if completion.reasoned || cut {
+            *self = Self::Yes;
+        } else if *self == Self::Unknown && !completion.text.trim().is_empty() {
+            *self = Self::No;
+        }
+    }
+}
+
 pub(super) async fn probe(sender: &Sender) -> Result<Abilities, ConnectError> {
-    let (label_scores, scores) = label_scores(sender).await?;
-    let (continuation, echoes, prefill) = prefill(sender).await?;
+    let options = &sender.config().options;
+    let mut thinks = match options.thinking_tokens {
+        Some(0) => Thinks::No,
+        Some(_) => Thinks::Yes,
+        None => Thinks::Unknown,
+    };
+    let (label_scores, scores) = label_scores(sender, &mut thinks).await?;
+    if thinks == Thinks::Unknown && sender.config().prefill == Mode::Off {
+        // Else the question about prefill tells.
+        thinks = plainly(sender).await?;
+    }
+    let (continuation, echoes, prefill) = prefill(sender, &mut thinks).await?;
+    let (thinking_tokens, thoughts) = thoughts(sender, thinks).await?;
     let mut report = format!(
         "{} at {}: label scores {scores}; prefill {prefill}",
         sender.config().model,
         sender.address()
     );
-    let adaptations = sender.adaptations();
-    if !adaptations.is_empty() {
-        report = format!("{report}; adapted: {}", adaptations.join(", "));
+    for more in thoughts.into_iter().chain(adapted(sender)) {
+        report = format!("{report}; {more}");
     }
     Ok(Abilities {
         label_scores,
         continuation,
         echoes,
+        thinking_tokens,
         report,
     })
+}
+
+fn adapted(sender: &Sender) -> Option<String> {
+    let adaptations = sender.adaptations();
+    (!adaptations.is_empty()).then(|| format!("adapted: {}", adaptations.join(", ")))
+}
+
+fn repeat(max_tokens: u32) -> Call {
+    let request = Request {
+        messages: vec![Message::user(REPEAT)],
+        answer: AnswerForm::Text { max_tokens },
+    };
+    Call::greedy(request, max_tokens)
+}
+
+/// Whether a short answer in text comes at once.
+async fn plainly(sender: &Sender) -> Result<Thinks, ConnectError> {
+    let mut thinks = Thinks::Unknown;
+    if let Ok(completion) = ask(sender, &repeat(FEW), Shape::Text, Continuation::Plain).await? {
+        thinks.see(&completion);
+    }
+    Ok(thinks)
+}
+
+/// The room to leave for thoughts, and what is worth telling about them. A model
+/// that was seen to reason is asked once more with room, to see that it comes to
+/// an answer.
+async fn thoughts(sender: &Sender, thinks: Thinks) -> Result<(u32, Option<String>), ConnectError> {
+    let options = &sender.config().options;
+    if let Some(room) = options.thinking_tokens {
+        let told = (room > 0).then(|| format!("{room} tokens are left for its thoughts"));
+        return Ok((room, told));
+    }
+    if thinks != Thinks::Yes {
+        return Ok((0, None));
+    }
+    let room = THINKING_ROOM;
+    let limit = options.max_tokens.unwrap_or(room + FEW);
+    let left = match options.max_tokens {
+        Some(most) => format!("max_tokens = {most} of the study bounds thoughts and answer"),
+        None => format!("{room} tokens are left for its thoughts (thinking_tokens)"),
+    };
+    let found = match ask(sender, &repeat(limit), Shape::Text, Continuation::Plain).await? {
+        Err(refusal) => format!("the model reasons first; with room it refused ({refusal})"),
+        Ok(completion) if completion.text.trim().is_empty() => format!(
+            "the model reasons first and came to no answer within {limit} tokens: raise \
+             thinking_tokens or max_tokens, or set a lower reasoning_effort"
+        ),
+        Ok(completion) => {
+            let took = completion
+                .usage
+                .map(|usage| format!(" ({} tokens to repeat a word)", usage.completion_tokens))
+                .unwrap_or_default();
+            format!("the model reasons first{took}")
+        }
+    };
+    Ok((room, Some(format!("{found}; {left}"))))
 }
 
 /// Whether scores come back, and for the right label. Presence alone proves
 /// little: some servers send numbers that have nothing to do with the prompt.
 /// Repeating a word is easy for the smallest model, and no model says "banana"
 /// unprompted.
-async fn label_scores(sender: &Sender) -> Result<(bool, String), ConnectError> {
+async fn label_scores(
+    sender: &Sender,
+    thinks: &mut Thinks,
+) -> Result<(bool, String), ConnectError> {
     let mode = sender.config().label_scores;
+    let name = &sender.config().model;
+    if !sender.protocol().scores() && mode != Mode::Off {
+        if mode == Mode::On {
+            return Err(ConnectError::Unsupported(format!(
+                "{} has no label scores; set label_scores to auto or off",
+                sender.config().api.name()
+            )));
+        }
+        return Ok((
+            false,
+            "are not to be had, so labels are read from text".to_owned(),
+        ));
+    }
     if mode == Mode::Off {
         return Ok((false, "off".to_owned()));
     }
+    if mode == Mode::Auto && *thinks == Thinks::Yes {
+        return Ok((
+            false,
+            "not asked for, since the model reasons first; labels are read from text".to_owned(),
+        ));
+    }
     let labels = ["banana".to_owned(), "lemon".to_owned()];
-    let call = Call::greedy(
-        Request {
-            messages: vec![Message::user("Repeat this word and nothing else: banana")],
-            answer: AnswerForm::Choice {
-                labels: labels.to_vec(),
-            },
-        },
-        8,
-    );
+    let mut call = repeat(8);
+    call.request.answer = AnswerForm::Choice {
+        labels: labels.to_vec(),
+    };
     let shape = Shape::Scored {
         tokens: labels::tokens_needed(&labels),
     };
     let found = match ask(sender, &call, shape, Continuation::Plain).await? {
         Err(refusal) => Scores::Missing(format!("refused ({refusal})")),
-        Ok(completion) => judge(&labels, &completion),
+        Ok(completion) => {
+            thinks.see(&completion);
+            judge(&labels, &completion)
+        }
     };
-    let name = &sender.config().model;
     match (mode, found) {
         (_, Scores::Right(found)) => Ok((true, found)),
         (Mode::On, Scores::Wrong(found)) => Ok((
@@ -92,7 +208,7 @@ enum Scores {
 }
 
 fn judge(labels: &[String], completion: &Completion) -> Scores {
-    let Some(scores) = labels::score(labels, &completion.positions) else {
+    let Some(scored) = labels::score(labels, &completion.positions) else {
         if !completion.positions.is_empty() {
             let text = quote(&completion.text);
             return Scores::Wrong(format!(
@@ -100,14 +216,14 @@ fn judge(labels: &[String], completion: &Completion) -> Scores {
             ));
         }
         let thinking = completion.reasoned
-            && completion.text.is_empty()
-            && completion.finish == Finish::Length;
+            || completion.text.is_empty() && completion.finish == Finish::Length;
         return Scores::Missing(if thinking {
-            "missing: the model reasons first, so give its answers a high max_tokens".to_owned()
+            "missing, for the model reasons first".to_owned()
         } else {
             "missing from its answers".to_owned()
         });
     };
+    let scores = &scored.logprobs;
     let shown = |verdict| {
         let (banana, lemon) = (scores[0].exp(), scores[1].exp());
         format!("{verdict} (asked to repeat \"banana\": banana {banana:.3}, lemon {lemon:.3})")
@@ -122,10 +238,17 @@ fn judge(labels: &[String], completion: &Completion) -> Scores {
 /// Whether a conversation that ends in an assistant message is continued: as it
 /// stands (llama.cpp), by the two fields of vLLM, or not at all (`OpenAI`); and
 /// whether the answer repeats that message first.
-async fn prefill(sender: &Sender) -> Result<(Option<Continuation>, bool, String), ConnectError> {
+async fn prefill(
+    sender: &Sender,
+    thinks: &mut Thinks,
+) -> Result<(Option<Continuation>, bool, String), ConnectError> {
     let mode = sender.config().prefill;
     if mode == Mode::Off {
         return Ok((None, false, "off".to_owned()));
+    }
+    if mode == Mode::Auto && *thinks == Thinks::Yes {
+        let why = "not used, since the model reasons first".to_owned();
+        return Ok((None, false, why));
     }
     // A fresh answer begins otherwise, and would not begin with "five" either.
     let begun = "Here it goes: one, two, three, four,";
@@ -140,12 +263,14 @@ async fn prefill(sender: &Sender) -> Result<(Option<Continuation>, bool, String)
         6,
     );
     let mut said = String::new();
-    for (continuation, how) in [
-        (Continuation::Plain, ""),
-        (Continuation::Flagged, " by continue_final_message"),
-    ] {
+    for continuation in sender.protocol().continuations().iter().copied() {
+        let how = match continuation {
+            Continuation::Plain => "",
+            Continuation::Flagged => " by continue_final_message",
+        };
         match ask(sender, &call, Shape::Text, continuation).await? {
             Ok(completion) => {
+                thinks.see(&completion);
                 let (echo, rest) = match completion.text.strip_prefix(begun) {
                     Some(rest) => (true, rest),
                     None => (false, completion.text.as_str()),
@@ -168,6 +293,10 @@ async fn prefill(sender: &Sender) -> Result<(Option<Continuation>, bool, String)
             Err(refusal) if said.is_empty() => said = format!("refused ({refusal})"),
             Err(_) => {}
         }
+    }
+    if *thinks == Thinks::Unknown {
+        // Nothing but refusals so far.
+        *thinks = plainly(sender).await?;
     }
     Ok(match mode {
         Mode::On => (

@@ -4,21 +4,36 @@
 use serde_json::Value;
 use shiftproof_tasks::{Finish, Usage};
 
-/// A chat completion, as far as we use it.
+use super::protocol::Protocol;
+
+/// An answer, as far as we use it.
 #[derive(Debug, PartialEq)]
 pub(super) struct Completion {
-    /// The visible answer; reasoning is left out.
+    /// The visible answer; reasoning is left out. Where a filter withheld it, the
+    /// provider's reason if it gives one.
     pub(super) text: String,
     pub(super) finish: Finish,
-    /// `None` where the server reports none.
+    /// `None` where the server reports none that can be.
     pub(super) usage: Option<Usage>,
-    /// Prompt tokens served from a cache, which some servers leave out of the
-    /// prompt's.
-    pub(super) cached_tokens: u64,
     /// Generated tokens with their alternatives; empty where not reported.
     pub(super) positions: Vec<Position>,
-    /// The server also sent reasoning.
+    /// The server also sent reasoning, or counted it.
     pub(super) reasoned: bool,
+    /// Tokens of reasoning, where they are counted apart.
+    pub(super) reasoning_tokens: u64,
+}
+
+impl Default for Completion {
+    fn default() -> Self {
+        Self {
+            text: String::new(),
+            finish: Finish::Stop,
+            usage: None,
+            positions: Vec::new(),
+            reasoned: false,
+            reasoning_tokens: 0,
+        }
+    }
 }
 
 /// One generated token and the likeliest tokens in its place.
@@ -37,67 +52,31 @@ pub(super) enum Parsed {
     Error(Value),
     /// A completion without choices.
     Empty,
-    /// JSON, but no chat completion.
+    /// JSON, but no answer of this protocol.
     Foreign,
+    /// Nearly JSON, beyond repair.
+    Broken,
     Html,
     /// The JSON stops early.
     Truncated,
     NotJson,
 }
 
-pub(super) fn parse(body: &[u8]) -> Parsed {
+/// Reads a body of a successful status by `protocol`.
+pub(super) fn parse(body: &[u8], protocol: &dyn Protocol) -> Parsed {
     let value = match json(body) {
         Ok(value) => value,
         Err(failure) => return failure,
     };
-    if let Some(error) = present(&value, "error") {
-        return Parsed::Error(error.clone());
+    match present(&value, "error") {
+        Some(error) => Parsed::Error(error.clone()),
+        None => protocol.read(&value),
     }
-    let Some(choices) = value.get("choices") else {
-        return Parsed::Foreign;
-    };
-    let Some(choice) = choices.as_array().and_then(|choices| choices.first()) else {
-        return Parsed::Empty;
-    };
-    if let Some(error) = present(choice, "error") {
-        return Parsed::Error(error.clone());
-    }
-    let message = choice.get("message").unwrap_or(&Value::Null);
-    let finish_reason = choice
-        .get("finish_reason")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    if finish_reason == "error" {
-        return Parsed::Error(Value::String("the model stopped with an error".to_owned()));
-    }
-    let text = [
-        message.get("content"),
-        message.get("refusal"),
-        choice.get("text"),
-    ]
-    .into_iter()
-    .flatten()
-    .find_map(content)
-    .unwrap_or_default();
-    let reasoning = ["reasoning_content", "reasoning"]
-        .iter()
-        .any(|key| present(message, key).is_some());
-    let visible = without_thoughts(&text);
-    let reasoned = reasoning || visible.len() != text.len();
-    Parsed::Completion(Completion {
-        text: visible.to_owned(),
-        finish: finish(finish_reason),
-        usage: value.get("usage").and_then(usage),
-        cached_tokens: value
-            .pointer("/usage/prompt_tokens_details/cached_tokens")
-            .and_then(count)
-            .unwrap_or(0),
-        positions: choice.get("logprobs").map(positions).unwrap_or_default(),
-        reasoned,
-    })
 }
 
-fn json(body: &[u8]) -> Result<Value, Parsed> {
+/// `body` as JSON, mended where servers are known to break it: bytes that are no
+/// UTF-8, halves of a surrogate pair, bare `NaN`.
+pub(super) fn json(body: &[u8]) -> Result<Value, Parsed> {
     let error = match serde_json::from_slice(body) {
         Ok(value) => return Ok(value),
         Err(error) => error,
@@ -108,13 +87,46 @@ fn json(body: &[u8]) -> Result<Value, Parsed> {
     if error.is_eof() {
         return Err(Parsed::Truncated);
     }
-    serde_json::from_slice(&with_nulls(body)).map_err(|error| {
+    let text = String::from_utf8_lossy(body);
+    serde_json::from_slice(&with_nulls(&without_halves(text.as_bytes()))).map_err(|error| {
         if error.is_eof() {
             Parsed::Truncated
+        } else if matches!(body.trim_ascii_start().first(), Some(b'{' | b'[')) {
+            Parsed::Broken
         } else {
             Parsed::NotJson
         }
     })
+}
+
+/// `body` with every escaped half of a surrogate pair that stands alone, which is
+/// no character, replaced by the sign for an unknown one.
+fn without_halves(body: &[u8]) -> Vec<u8> {
+    let unit = |at: usize| {
+        let digits = body.get(at..at + 6)?.strip_prefix(br"\u")?;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    let high = |unit: u16| (0xd800..0xdc00).contains(&unit);
+    let low = |unit: u16| (0xdc00..0xe000).contains(&unit);
+    let mut out = Vec::with_capacity(body.len());
+    let mut at = 0;
+    while at < body.len() {
+        let length = match unit(at) {
+            Some(first) if high(first) && unit(at + 6).is_some_and(low) => 12,
+            Some(half) if high(half) || low(half) => {
+                out.extend_from_slice(br"\ufffd");
+                at += 6;
+                continue;
+            }
+            Some(_) => 6,
+            None if body[at] == b'\\' => 2,
+            None => 1,
+        };
+        let end = (at + length).min(body.len());
+        out.extend_from_slice(&body[at..end]);
+        at = end;
+    }
+    out
 }
 
 /// `body` with the bare words `NaN`, `Infinity` and `-Infinity`, which Python
@@ -150,7 +162,7 @@ fn with_nulls(body: &[u8]) -> Vec<u8> {
     out
 }
 
-fn present<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
+pub(super) fn present<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
     value.get(key).filter(|value| match value {
         Value::Null | Value::Bool(false) => false,
         Value::String(text) => !text.is_empty(),
@@ -160,7 +172,7 @@ fn present<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
 }
 
 /// Text, or the text parts of a list of parts.
-fn content(value: &Value) -> Option<String> {
+pub(super) fn content(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Array(parts) => Some(
@@ -174,7 +186,7 @@ fn content(value: &Value) -> Option<String> {
 }
 
 /// `text` after a leading `<think>…</think>`; nothing if the block never ends.
-fn without_thoughts(text: &str) -> &str {
+pub(super) fn without_thoughts(text: &str) -> &str {
     match text.trim_start().strip_prefix("<think>") {
         None => text,
         Some(thoughts) => thoughts
@@ -183,7 +195,7 @@ fn without_thoughts(text: &str) -> &str {
     }
 }
 
-fn finish(reason: &str) -> Finish {
+pub(super) fn finish(reason: &str) -> Finish {
     match reason.to_ascii_lowercase().as_str() {
         "length" | "max_tokens" | "max_output_tokens" | "model_length" => Finish::Length,
         "content_filter" | "content-filter" | "safety" | "recitation" | "prohibited_content" => {
@@ -193,10 +205,14 @@ fn finish(reason: &str) -> Finish {
     }
 }
 
-/// A count, also if written as a float or in quotes.
-fn count(value: &Value) -> Option<u64> {
+/// More tokens than any model reads or writes at once.
+const MOST_TOKENS: f64 = 1e7;
+
+/// A count, also if written in quotes or with a point; what cannot be one is
+/// none.
+pub(super) fn count(value: &Value) -> Option<u64> {
     let number = number(value)?;
-    (number >= 0.0).then_some(number as u64)
+    ((0.0..=MOST_TOKENS).contains(&number) && number.fract() == 0.0).then_some(number as u64)
 }
 
 /// A number, also if written in quotes; never NaN.
@@ -209,24 +225,39 @@ fn number(value: &Value) -> Option<f64> {
     (!number.is_nan()).then_some(number)
 }
 
-fn usage(value: &Value) -> Option<Usage> {
+/// The usage of a chat completion.
+pub(super) fn usage(value: &Value) -> Option<Usage> {
     let field = |names: [&str; 2]| {
         names
             .iter()
             .find_map(|name| value.get(name).and_then(count))
     };
+    let cached = value
+        .pointer("/prompt_tokens_details/cached_tokens")
+        .and_then(count)
+        .unwrap_or(0);
     // A prompt of no tokens is a figure not filled in.
-    let prompt_tokens = field(["prompt_tokens", "input_tokens"]).filter(|count| *count > 0)?;
-    let completion_tokens = field(["completion_tokens", "output_tokens"])?;
-    Some(Usage {
-        prompt_tokens,
-        completion_tokens,
-        estimated: false,
+    let mut prompt = field(["prompt_tokens", "input_tokens"]).filter(|count| *count > 0)?;
+    if cached > prompt {
+        // Some servers count cached tokens apart.
+        prompt += cached;
+    }
+    checked(Usage {
+        prompt_tokens: prompt,
+        completion_tokens: field(["completion_tokens", "output_tokens"])?,
+        cached_prompt_tokens: cached,
+        ..Usage::default()
     })
 }
 
+/// `usage` where its parts fit together.
+pub(super) fn checked(usage: Usage) -> Option<Usage> {
+    let parts = usage.cached_prompt_tokens + usage.cache_write_tokens;
+    (usage.prompt_tokens > 0 && parts <= usage.prompt_tokens).then_some(usage)
+}
+
 /// Positions of `choices[].logprobs` up to the first that cannot be read.
-fn positions(logprobs: &Value) -> Vec<Position> {
+pub(super) fn positions(logprobs: &Value) -> Vec<Position> {
     if let Some(content) = logprobs.get("content").and_then(Value::as_array) {
         return content.iter().map_while(chat_position).collect();
     }
@@ -279,7 +310,7 @@ fn scored(value: &Value) -> Option<(Vec<u8>, f64)> {
 }
 
 /// A natural-log probability: NaN is dropped, -inf kept, rounding above 0 cut.
-fn logprob(value: &Value) -> Option<f64> {
+pub(super) fn logprob(value: &Value) -> Option<f64> {
     number(value).map(|number| number.min(0.0))
 }
 

@@ -1,6 +1,12 @@
 use super::*;
 use serde_json::json;
 
+use super::super::protocol::Api;
+
+fn parse(body: &[u8]) -> Parsed {
+    super::parse(body, &*Api::OpenAi.protocol())
+}
+
 fn completion(value: &Value) -> Completion {
     match parse(value.to_string().as_bytes()) {
         Parsed::Completion(completion) => completion,
@@ -73,7 +79,7 @@ fn usage_is_taken_whole_or_not_at_all() {
     let full = Some(Usage {
         prompt_tokens: 5,
         completion_tokens: 2,
-        estimated: false,
+        ..Usage::default()
     });
     assert_eq!(
         read(json!({"prompt_tokens": 5, "completion_tokens": 2})),
@@ -91,9 +97,62 @@ fn usage_is_taken_whole_or_not_at_all() {
         json!({"prompt_tokens": -5, "completion_tokens": 2}),
         json!({"prompt_tokens": null, "completion_tokens": 2}),
         json!({"prompt_tokens": 5}),
+        json!({"prompt_tokens": u64::MAX, "completion_tokens": 2}),
+        json!({"prompt_tokens": 5, "completion_tokens": 1e19}),
+        json!({"prompt_tokens": 5, "completion_tokens": 2.5}),
     ] {
         assert_eq!(read(usage.clone()), None, "{usage}");
     }
+}
+
+#[test]
+fn cached_tokens_are_part_of_the_prompt() {
+    let read = |prompt: u64, cached: u64| {
+        let usage = json!({"prompt_tokens": prompt, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": cached}});
+        let usage = completion(&json!({"choices": [{}], "usage": usage}))
+            .usage
+            .unwrap();
+        (usage.prompt_tokens, usage.cached_prompt_tokens)
+    };
+    assert_eq!(read(100, 64), (100, 64));
+    // A server that counts them apart.
+    assert_eq!(read(20, 1000), (1020, 1000));
+    // One that counts nonsense.
+    assert_eq!(read(20, u64::MAX), (20, 0));
+}
+
+#[test]
+fn reasoning_is_recognised_by_its_count_too() {
+    let value = json!({"choices": [{"message": {"content": "yes"}}],
+        "usage": {"prompt_tokens": 9, "completion_tokens": 90, "completion_tokens_details": {"reasoning_tokens": 80}}});
+    let read = completion(&value);
+    assert_eq!((read.reasoned, read.reasoning_tokens), (true, 80));
+}
+
+#[test]
+fn broken_text_is_mended_and_broken_json_is_told_apart() {
+    let read = |content: &[u8]| {
+        let mut body = br#"{"choices": [{"message": {"content": ""#.to_vec();
+        body.extend_from_slice(content);
+        body.extend_from_slice(br#""}}]}"#);
+        match parse(&body) {
+            Parsed::Completion(completion) => completion.text,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(read(b"caf\xe9"), "caf\u{fffd}");
+    assert_eq!(read(br"a\ud83d b"), "a\u{fffd} b");
+    assert_eq!(read(br"a\udc00b"), "a\u{fffd}b");
+    assert_eq!(read(br"\ud83d\ude00 \ud83d"), "\u{1f600} \u{fffd}");
+    assert_eq!(
+        read(br"\\ud83d \ud83d"),
+        r"\ud83d \u{fffd}".replace(r"\u{fffd}", "\u{fffd}")
+    );
+    assert_eq!(
+        parse(br#"{"choices": [{"message": {"content": "a" "b"}}]}"#),
+        Parsed::Broken
+    );
+    assert_eq!(parse(b"[1, 2"), Parsed::Truncated);
 }
 
 #[test]

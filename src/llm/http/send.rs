@@ -1,23 +1,28 @@
 //! One call: attempts, retries, adaptation.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use reqwest::Client;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
-use secrecy::ExposeSecret;
+use reqwest::header::HeaderMap;
+use reqwest::{Client, Method, Url};
+use serde_json::{Map, Value};
 use shiftproof_search::{Call, LlmError};
 use shiftproof_tasks::{Request, Usage};
 
-use super::config::{ConnectError, Endpoint, HttpConfig, bearer};
+use super::config::{self, ConnectError, Endpoint, HttpConfig};
 use super::fault::{self, Context, Fault};
 use super::limit::{HttpStats, Limiter};
+use super::options::merge;
+use super::protocol::{Ask, Protocol};
 use super::reply::{self, Completion, Parsed};
-use super::request::{Body, Continuation, Dialect, Learned, Shape};
+use super::request::{Continuation, Dialect, Learned, Shape};
 use super::transport;
 
 /// Most bytes of a body that are read. The longest honest answer, 16 scored
 /// tokens with 20 alternatives each, is below 100 KB; long texts stay below 1 MB.
 const MOST_BYTES: usize = 8 << 20;
+/// Most bytes of the file with a batch's answers.
+const MOST_FILE: usize = 512 << 20;
 /// Retries of an answer without choices: a server that is well but sends
 /// nothing will rarely change its mind.
 const EMPTY_RETRIES: u32 = 2;
@@ -28,21 +33,29 @@ pub(super) struct Sender {
     client: Client,
     endpoint: Endpoint,
     config: HttpConfig,
+    protocol: Box<dyn Protocol>,
     limiter: Limiter,
     learned: Learned,
-    authorization: Option<HeaderValue>,
+    headers: HeaderMap,
+    /// Names of the parameters that the user set.
+    set: Vec<&'static str>,
+    /// The server has answered a call, so its address is right.
+    answered: AtomicBool,
 }
 
 impl Sender {
     pub(super) fn new(config: HttpConfig) -> Result<Self, ConnectError> {
-        let endpoint = Endpoint::parse(&config.base_url)?;
+        let protocol = config.api.protocol();
+        let endpoint = Endpoint::of(&config, &*protocol)?;
         if config.model.trim().is_empty() {
             return Err(ConnectError::Config(
                 "no model is named; set model to one the server has".to_owned(),
             ));
         }
-        let authorization = bearer(&config)?;
         Ok(Self {
+            headers: config::headers(&config, &*protocol)?,
+            set: config.options.set().collect(),
+            answered: AtomicBool::new(false),
             client: transport::client(&config, &endpoint)?,
             limiter: Limiter::new(
                 config.concurrency,
@@ -52,12 +65,21 @@ impl Sender {
             learned: Learned::default(),
             endpoint,
             config,
-            authorization,
+            protocol,
         })
     }
 
     pub(super) fn config(&self) -> &HttpConfig {
         &self.config
+    }
+
+    /// The address of a call.
+    pub(super) fn url(&self) -> &Url {
+        &self.endpoint.url
+    }
+
+    pub(super) fn protocol(&self) -> &dyn Protocol {
+        &*self.protocol
     }
 
     /// The address without secrets, with what of it can change a reply.
@@ -91,6 +113,26 @@ impl Sender {
         self.persist(call, shape, continuation, false).await
     }
 
+    /// The body of a request: what the protocol makes of the call, and what the
+    /// user adds.
+    pub(super) fn body(
+        &self,
+        call: &Call,
+        shape: Shape,
+        continuation: Continuation,
+    ) -> Map<String, Value> {
+        let mut body = self.protocol.body(&Ask {
+            model: &self.config.model,
+            call,
+            shape,
+            dialect: self.learned.dialect(),
+            continuation,
+            options: &self.config.options,
+        });
+        merge(&mut body, &self.config.options.body);
+        body
+    }
+
     /// Like [`complete`](Self::complete), but gives up at once where nobody
     /// listens.
     pub(super) async fn complete_if_listening(
@@ -113,17 +155,14 @@ impl Sender {
         let mut retries = 0;
         loop {
             let dialect = self.learned.dialect();
-            let body = Body::new(&self.config.model, call, shape, dialect, continuation);
-            let body = serde_json::to_vec(&body).map_err(|error| {
-                LlmError::Request(format!("the request cannot be written as JSON: {error}"))
-            })?;
+            let body = Value::Object(self.body(call, shape, continuation)).to_string();
             let permit = self.limiter.admit(reserve).await;
-            let fault = match self.attempt(body, dialect).await {
+            let scored = matches!(shape, Shape::Scored { .. });
+            let fault = match self.attempt(body.into_bytes(), dialect, scored).await {
                 Ok(completion) => {
-                    let usage = completion
-                        .usage
-                        .unwrap_or_else(|| guess(&call.request, &completion.text));
-                    permit.succeeded(usage.prompt_tokens + usage.completion_tokens);
+                    self.answered.store(true, Relaxed);
+                    let usage = used(call, &completion);
+                    permit.succeeded(usage.tokens());
                     self.check_prompt(call, &completion)?;
                     return Ok((completion, usage));
                 }
@@ -181,7 +220,7 @@ impl Sender {
 
     /// The wait before retry number `retries`: exponential with equal jitter,
     /// or what the server asked for and up to a tenth more, whichever is longer.
-    fn delay(&self, retries: u32, asked: Option<Duration>) -> Duration {
+    pub(super) fn delay(&self, retries: u32, asked: Option<Duration>) -> Duration {
         let full = self
             .config
             .retry_wait
@@ -193,64 +232,132 @@ impl Sender {
         })
     }
 
-    async fn attempt(&self, body: Vec<u8>, dialect: Dialect) -> Result<Completion, Fault> {
+    async fn attempt(
+        &self,
+        body: Vec<u8>,
+        dialect: Dialect,
+        scored: bool,
+    ) -> Result<Completion, Fault> {
         let context = Context {
+            dialect,
+            scored,
+            ..self.context()
+        };
+        let content = Some(("application/json", body));
+        let url = self.endpoint.url.clone();
+        let received = self.exchange(Method::POST, url, content, &context).await?;
+        self.read(&received, &context)
+    }
+
+    pub(super) fn context(&self) -> Context<'_> {
+        Context {
             address: &self.endpoint.shown,
             model: &self.config.model,
             key_env: &self.config.api_key_env,
-            has_key: self.authorization.is_some(),
-            dialect,
-        };
-        let broken = |error| fault::of_transport(error, &context, self.config.timeout);
-        let mut request = self.client.post(self.endpoint.url.clone()).body(body);
-        if let Some(authorization) = &self.authorization {
-            request = request.header(AUTHORIZATION, authorization.clone());
+            has_key: self.config.api_key.is_some() || !self.config.headers.is_empty(),
+            dialect: self.learned.dialect(),
+            example: self.config.api.example(),
+            set: &self.set,
+            scored: false,
         }
-        let mut response = request.send().await.map_err(broken)?;
+    }
+
+    /// Sends one request and receives the body of a successful answer.
+    pub(super) async fn exchange(
+        &self,
+        method: Method,
+        url: Url,
+        content: Option<(&str, Vec<u8>)>,
+        context: &Context<'_>,
+    ) -> Result<Vec<u8>, Fault> {
+        let (status, headers, received) = self.receive(method, url, content, context).await?;
+        if (200..300).contains(&status) {
+            Ok(received)
+        } else {
+            Err(fault::of_status(status, &headers, &received, context))
+        }
+    }
+
+    /// Sends one request and receives the answer, whatever its status.
+    pub(super) async fn receive(
+        &self,
+        method: Method,
+        url: Url,
+        content: Option<(&str, Vec<u8>)>,
+        context: &Context<'_>,
+    ) -> Result<(u16, HeaderMap, Vec<u8>), Fault> {
+        let most = if method == Method::GET {
+            MOST_FILE
+        } else {
+            MOST_BYTES
+        };
+        let broken = |error| fault::of_transport(error, context, self.config.timeout);
+        let mut request = self.client.request(method, url);
+        if let Some((kind, body)) = content {
+            request = request.header("content-type", kind).body(body);
+        }
+        let mut response = request
+            .headers(self.headers.clone())
+            .send()
+            .await
+            .map_err(broken)?;
         let mut received = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(broken)? {
-            if received.len() + chunk.len() > MOST_BYTES {
+            if received.len() + chunk.len() > most {
                 return Err(Fault::request(format!(
                     "{} answered with more than {} MiB",
                     context.address,
-                    MOST_BYTES >> 20
+                    most >> 20
                 )));
             }
             received.extend_from_slice(&chunk);
         }
         let status = response.status().as_u16();
-        if !response.status().is_success() {
-            return Err(fault::of_status(
-                status,
-                response.headers(),
-                &received,
-                &context,
-            ));
-        }
+        Ok((status, response.headers().clone(), received))
+    }
+
+    /// Reads an answer. One that cannot be read fails this call alone where the
+    /// server has answered others; where it has not, the address is wrong.
+    pub(super) fn read(&self, received: &[u8], context: &Context<'_>) -> Result<Completion, Fault> {
         let address = context.address;
-        Err(match reply::parse(&received) {
+        let said = || fault::quote(&String::from_utf8_lossy(received));
+        let unread = |what: String| {
+            if self.answered.load(Relaxed) {
+                Fault::odd(what)
+            } else {
+                Fault::rejected(format!(
+                    "{what}; is base_url right? expected one such as {}",
+                    context.example
+                ))
+            }
+        };
+        Err(match reply::parse(received, &*self.protocol) {
             Parsed::Completion(completion) => return Ok(completion),
-            Parsed::Error(error) => fault::of_error(&error, &context),
-            Parsed::Empty => Fault::Passing {
-                then: LlmError::Request(format!("{address} answered without a choice")),
-                wait: None,
-                throttled: false,
-                refused: false,
-            },
+            Parsed::Error(error) => fault::of_error(&error, context),
+            Parsed::Empty => Fault::odd(format!("{address} answered without a choice")),
+            Parsed::Broken => Fault::odd(format!(
+                "{address} answered with JSON that cannot be read: {}",
+                said()
+            )),
+            Parsed::Truncated if self.answered.load(Relaxed) => Fault::odd(format!(
+                "the answer of {address} broke off after {} bytes",
+                received.len()
+            )),
             Parsed::Truncated => Fault::passing(format!(
                 "the answer of {address} broke off after {} bytes",
                 received.len()
             )),
-            Parsed::Html => Fault::rejected(format!(
-                "{address} answered with HTML, not JSON; is base_url right? expected …/v1"
+            Parsed::Html if self.answered.load(Relaxed) => {
+                Fault::passing(format!("{address} answered with HTML, not JSON"))
+            }
+            Parsed::Html => unread(format!("{address} answered with HTML, not JSON")),
+            Parsed::Foreign => unread(format!(
+                "{address} answered with JSON that is no answer of a model: {}",
+                said()
             )),
-            Parsed::Foreign => Fault::rejected(format!(
-                "{address} answered with JSON that is no chat completion: {}; is base_url right? expected …/v1",
-                fault::quote(&String::from_utf8_lossy(&received)),
-            )),
-            Parsed::NotJson => Fault::rejected(format!(
-                "{address} answered with something other than JSON: {}; is base_url right? expected …/v1",
-                fault::quote(&String::from_utf8_lossy(&received)),
+            Parsed::NotJson => unread(format!(
+                "{address} answered with something other than JSON: {}",
+                said()
             )),
         })
     }
@@ -269,34 +376,35 @@ impl Sender {
             .iter()
             .map(|message| message.content.split_whitespace().count())
             .sum();
-        let (words, read) = (words as u64, usage.prompt_tokens + completion.cached_tokens);
+        let (words, read) = (words as u64, usage.prompt_tokens);
         // A tenth less is granted: a tokenizer may join words into one token.
         if words < FEW || read * 10 >= words * 9 {
             return Ok(());
         }
         Err(LlmError::Request(format!(
-            "{} read {read} tokens of a prompt of {words} words: it cut the prompt; raise the context of {} on the server (Ollama: num_ctx)",
+            "{} read {read} tokens of a prompt of {words} words: it cut the prompt; raise the context of {} (Ollama: context_tokens in the study, or num_ctx on the server)",
             self.endpoint.shown, self.config.model,
         )))
     }
 
     /// Servers may repeat what they were sent.
-    fn without_key(&self, error: LlmError) -> LlmError {
-        let Some(key) = &self.config.api_key else {
-            return error;
-        };
-        let key = key.expose_secret().trim();
-        if key.is_empty() {
-            return error;
-        }
-        map(error, |text| {
-            if text.contains(key) {
-                text.replace(key, "[key]")
-            } else {
-                text
+    pub(super) fn without_key(&self, error: LlmError) -> LlmError {
+        map(error, |mut text| {
+            for secret in self.config.secrets() {
+                if text.contains(secret) {
+                    text = text.replace(secret, "[key]");
+                }
             }
+            text
         })
     }
+}
+
+/// What a call used: as reported, or as it looks.
+pub(super) fn used(call: &Call, completion: &Completion) -> Usage {
+    completion
+        .usage
+        .unwrap_or_else(|| guess(&call.request, &completion.text))
 }
 
 fn map(error: LlmError, change: impl FnOnce(String) -> String) -> LlmError {
@@ -348,6 +456,7 @@ fn guess(request: &Request, text: &str) -> Usage {
         prompt_tokens: prompt,
         completion_tokens: text.len().div_ceil(4) as u64,
         estimated: true,
+        ..Usage::default()
     }
 }
 

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, redirect};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -29,12 +28,9 @@ pub(super) fn client(config: &HttpConfig, endpoint: &Endpoint) -> Result<Client,
     .map_err(|error| unusable(&error))?
     .with_root_certificates(roots(extra.as_deref())?)
     .with_no_client_auth();
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let mut builder = Client::builder()
         .tls_backend_preconfigured(tls)
         .user_agent(concat!("shiftproof/", env!("CARGO_PKG_VERSION")))
-        .default_headers(headers)
         .redirect(redirect::Policy::none())
         .timeout(config.timeout)
         .connect_timeout(config.timeout.min(Duration::from_secs(15)))

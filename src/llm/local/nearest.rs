@@ -40,7 +40,7 @@ impl Embeddings {
                     usage: Usage {
                         prompt_tokens: tokens(engine, &call.request),
                         completion_tokens: 0,
-                        estimated: false,
+                        ..Usage::default()
                     },
                     ..Reply::text(text)
                 })

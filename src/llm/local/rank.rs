@@ -127,7 +127,7 @@ fn reply(
         usage: Usage {
             prompt_tokens: scored.prompt_tokens as u64 + prior_tokens as u64 + passes * own,
             completion_tokens: 0,
-            estimated: false,
+            ..Usage::default()
         },
     })
 }

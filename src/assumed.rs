@@ -1,0 +1,124 @@
+//! A model that nobody asked, as a study describes it: for estimates.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use shiftproof_search::{Call, Capabilities, Llm, LlmError};
+use shiftproof_tasks::{Reply, Request};
+
+use crate::connect::{Connected, price};
+use crate::exit::Failure;
+use crate::llm::http::{Api, Mode, estimate_tokens};
+use crate::study::{ModelSpec, Provider};
+
+/// Calls an embedded model computes together.
+const EMBEDDED_BATCH: usize = 48;
+/// Calls in flight of a client that is told no number.
+const CONCURRENCY: usize = 8;
+
+/// A model that answers nothing.
+struct Assumed {
+    identity: String,
+    capabilities: Capabilities,
+}
+
+#[async_trait]
+impl Llm for Assumed {
+    fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    fn estimate_tokens(&self, request: &Request) -> u64 {
+        estimate_tokens(request)
+    }
+
+    async fn call(&self, _: &Call) -> Result<Reply, LlmError> {
+        Err(LlmError::Rejected(
+            "a model that is only assumed answers nothing".to_owned(),
+        ))
+    }
+}
+
+/// What the study says of the model `spec`, and what follows where it says
+/// nothing.
+pub(crate) fn assumed(spec: &ModelSpec) -> Result<Connected, Failure> {
+    let provider = spec.provider().map_err(Failure::usage)?;
+    let (capabilities, report) = match provider.server() {
+        None => (embedded(spec), "in this process".to_owned()),
+        Some((api, _)) => {
+            // A study without an address is told now.
+            crate::connect::base_url(spec, api)?;
+            server(spec, api)
+        }
+    };
+    let name = match provider {
+        Provider::Gguf(_) | Provider::Embedded => "embedded".to_owned(),
+        _ => spec.name.clone(),
+    };
+    let llm = Assumed {
+        identity: name.clone(),
+        capabilities,
+    };
+    Ok(Connected::assumed(
+        Arc::new(llm),
+        price(spec),
+        format!("{name}: {report}"),
+    ))
+}
+
+fn embedded(spec: &ModelSpec) -> Capabilities {
+    Capabilities {
+        label_scores: true,
+        prefill: true,
+        batch: EMBEDDED_BATCH,
+        concurrency: 1,
+        max_tokens: spec.max_tokens,
+        thinking_tokens: 0,
+    }
+}
+
+/// Labels may be scored wherever the protocol can; a model counts as one that
+/// reasons where the study says so.
+fn server(spec: &ModelSpec, api: Api) -> (Capabilities, String) {
+    const THOUGHTS: u32 = 1024;
+    let reasons = spec.thinking_tokens.is_some_and(|tokens| tokens > 0)
+        || (spec.thinking_tokens.is_none() && spec.reasoning_effort.is_some());
+    let scores = match spec.label_scores {
+        Mode::On => true,
+        Mode::Off => false,
+        Mode::Auto => {
+            matches!(api, Api::OpenAi | Api::Azure | Api::Ollama) && !reasons && spec.batch.is_off()
+        }
+    };
+    let thoughts = if reasons {
+        spec.thinking_tokens.unwrap_or(THOUGHTS)
+    } else {
+        0
+    };
+    let capabilities = Capabilities {
+        label_scores: scores,
+        prefill: spec.prefill == Mode::On,
+        batch: 1,
+        concurrency: spec.concurrency.unwrap_or(CONCURRENCY).max(1),
+        max_tokens: spec.max_tokens,
+        thinking_tokens: thoughts,
+    };
+    let labels = if scores {
+        "scored where a task has labels"
+    } else {
+        "read from text"
+    };
+    let thinks = if reasons {
+        format!("with up to {thoughts} tokens of thoughts an answer")
+    } else {
+        "without thoughts (thinking_tokens says otherwise)".to_owned()
+    };
+    (
+        capabilities,
+        format!("not asked; assumed are labels {labels}, answers {thinks}"),
+    )
+}

@@ -1,0 +1,101 @@
+//! Ollama's own `/api/chat`, which sets what its OpenAI-compatible form cannot:
+//! the context, and whether a model thinks.
+
+use reqwest::Url;
+use serde_json::{Map, Value, json};
+use shiftproof_tasks::Usage;
+
+use super::{Ask, Protocol, append, ends, put};
+use crate::http::reply::{
+    Completion, Parsed, checked, count, finish, positions, present, without_thoughts,
+};
+
+#[derive(Debug)]
+pub(super) struct Ollama;
+
+impl Protocol for Ollama {
+    fn locate(&self, base: &mut Url, _: &str, _: Option<&str>) {
+        if ends(base, &["api", "chat"]) {
+            return;
+        }
+        // The address of its OpenAI-compatible form names the same server.
+        if ends(base, &["v1"])
+            && let Ok(mut path) = base.path_segments_mut()
+        {
+            path.pop_if_empty().pop();
+        }
+        if !ends(base, &["api"]) {
+            append(base, &["api"]);
+        }
+        append(base, &["chat"]);
+    }
+
+    fn authorization(&self) -> (&'static str, &'static str) {
+        ("authorization", "Bearer ")
+    }
+
+    fn body(&self, ask: &Ask<'_>) -> Map<String, Value> {
+        let mut options = Map::new();
+        put(&mut options, "num_predict", Some(ask.limit()));
+        put(&mut options, "temperature", ask.temperature());
+        put(&mut options, "top_p", ask.top_p());
+        put(&mut options, "seed", ask.seed());
+        put(&mut options, "stop", ask.stop());
+        put(&mut options, "num_ctx", ask.options.context_tokens);
+        let mut body = Map::new();
+        put(&mut body, "model", Some(ask.model));
+        put(&mut body, "messages", Some(json!(ask.messages())));
+        put(&mut body, "stream", Some(false));
+        put(&mut body, "options", Some(Value::Object(options)));
+        let effort = ask.options.reasoning_effort.as_deref().map(Value::from);
+        let thinks = ask
+            .options
+            .thinking_tokens
+            .map(|tokens| Value::Bool(tokens > 0));
+        put(&mut body, "think", effort.or(thinks));
+        if let Some(alternatives) = ask.alternatives() {
+            put(&mut body, "logprobs", Some(true));
+            put(&mut body, "top_logprobs", Some(alternatives));
+        }
+        body
+    }
+
+    fn read(&self, value: &Value) -> Parsed {
+        let Some(message) = value.get("message") else {
+            return Parsed::Foreign;
+        };
+        let text = message
+            .get("content")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let reason = value
+            .get("done_reason")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        // A model that was only loaded has not answered.
+        if reason == "load" && text.is_empty() {
+            return Parsed::Empty;
+        }
+        let visible = without_thoughts(text);
+        let scored = value.get("logprobs").cloned().unwrap_or_default();
+        Parsed::Completion(Completion {
+            text: visible.to_owned(),
+            finish: finish(reason),
+            usage: usage(value),
+            positions: positions(&json!({"content": scored})),
+            reasoned: present(message, "thinking").is_some() || visible.len() != text.len(),
+            reasoning_tokens: 0,
+        })
+    }
+}
+
+/// A prompt that was answered before is left out of the count by some versions:
+/// then there is none.
+fn usage(value: &Value) -> Option<Usage> {
+    let field = |name: &str| value.get(name).and_then(count);
+    checked(Usage {
+        prompt_tokens: field("prompt_eval_count").filter(|count| *count > 0)?,
+        completion_tokens: field("eval_count")?,
+        ..Usage::default()
+    })
+}

@@ -1,0 +1,280 @@
+//! What the keys of a model may be.
+
+use std::path::Path;
+
+use toml::Value;
+
+use super::explain::place;
+use super::model::{ModelSpec, Provider};
+use crate::exit::Failure;
+use crate::llm::http::{Api, names_secret, secret_in_address};
+
+/// A key and what is wrong with it.
+type Problem = (&'static str, String);
+
+/// Refuses the first key of `table` that cannot be; `text` is the study's.
+pub(super) fn check(
+    spec: &ModelSpec,
+    table: &'static str,
+    text: &str,
+    path: &Path,
+) -> Result<(), Failure> {
+    let Some((key, problem)) = problems(spec).into_iter().next() else {
+        return Ok(());
+    };
+    let document: toml::Table = toml::from_str(text).unwrap_or_default();
+    let keys = [table, key];
+    // A model that is but a name has no keys.
+    let keys = match document.get(table) {
+        Some(Value::String(_)) => &keys[..1],
+        _ => &keys,
+    };
+    Err(Failure::usage(format!(
+        "{}: {}: {problem}",
+        place(text, path, keys),
+        keys.join(".")
+    )))
+}
+
+/// Everything that is wrong with `spec`.
+pub(crate) fn problems(spec: &ModelSpec) -> Vec<Problem> {
+    let provider = match spec.provider() {
+        Ok(provider) => provider,
+        Err(problem) => return vec![("name", problem)],
+    };
+    let mut found = Vec::new();
+    found.extend(numbers(spec));
+    found.extend(texts(spec));
+    found.extend(misplaced(spec, &provider));
+    if let Some((api, _)) = provider.server() {
+        found.extend(of_api(spec, api));
+    }
+    found
+}
+
+fn numbers(spec: &ModelSpec) -> Vec<Problem> {
+    const MOST: u32 = 1_000_000;
+    let mut found = Vec::new();
+    let mut check = |key: &'static str, fine: bool, range: &str| {
+        if !fine {
+            found.push((key, format!("must be {range}")));
+        }
+    };
+    let within =
+        |value: Option<u32>, least: u32| value.is_none_or(|value| (least..=MOST).contains(&value));
+    check(
+        "max_tokens",
+        within(spec.max_tokens, 1),
+        "between 1 and 1,000,000 tokens",
+    );
+    check(
+        "thinking_tokens",
+        within(spec.thinking_tokens, 0),
+        "between 0 and 1,000,000 tokens",
+    );
+    check(
+        "context_tokens",
+        within(spec.context_tokens, 256),
+        "between 256 and 1,000,000 tokens",
+    );
+    check(
+        "temperature",
+        spec.temperature.is_none_or(|t| (0.0..=2.0).contains(&t)),
+        "between 0 and 2",
+    );
+    check(
+        "top_p",
+        spec.top_p.is_none_or(|p| p > 0.0 && p <= 1.0),
+        "above 0 and at most 1",
+    );
+    check("concurrency", spec.concurrency != Some(0), "1 or more");
+    check("timeout_s", spec.timeout_s != Some(0), "1 second or more");
+    check(
+        "requests_per_minute",
+        spec.requests_per_minute != Some(0),
+        "1 or more; remove the key for no limit",
+    );
+    check(
+        "tokens_per_minute",
+        spec.tokens_per_minute != Some(0),
+        "1 or more; remove the key for no limit",
+    );
+    if let Some(price) = &spec.price {
+        let rates = [
+            Some(price.prompt),
+            Some(price.completion),
+            price.cached_prompt,
+            price.cache_write,
+            price.batch_prompt,
+            price.batch_completion,
+        ];
+        let fine = rates
+            .into_iter()
+            .flatten()
+            .all(|rate| rate.is_finite() && (0.0..=1e6).contains(&rate));
+        check("price", fine, "in US dollars per million tokens, 0 or more");
+    }
+    found
+}
+
+fn texts(spec: &ModelSpec) -> Vec<Problem> {
+    let mut found = Vec::new();
+    if let Some(secret) = spec.base_url.as_deref().and_then(secret_in_address) {
+        found.push((
+            "base_url",
+            format!(
+                "it holds {secret}, and a study is no place for secrets: they would be stored and \
+                 shown. Put a key into the environment and name the variable as api_key_env, or \
+                 send it as a header: headers = {{ Authorization = \"env:NAME\" }}"
+            ),
+        ));
+    }
+    if spec.stop.iter().any(String::is_empty) || spec.stop.len() > 16 {
+        found.push((
+            "stop",
+            "must be at most 16 texts, none of them empty".into(),
+        ));
+    }
+    if spec.reasoning_effort.as_deref().is_some_and(str::is_empty) {
+        found.push((
+            "reasoning_effort",
+            "must be a word that the provider knows, such as \"low\"".into(),
+        ));
+    }
+    for (name, value) in &spec.headers {
+        if let Some(problem) = header(name, value) {
+            found.push(("headers", problem));
+        }
+    }
+    found.extend(body(spec).map(|problem| ("body", problem)));
+    found
+}
+
+fn header(name: &str, value: &str) -> Option<String> {
+    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if name.is_empty() || !name.chars().all(token) {
+        return Some(format!("{name:?} is no name of a header"));
+    }
+    if value.trim().is_empty() || value.trim() == "env:" {
+        return Some(format!("{name} has no value"));
+    }
+    let clear = !value.starts_with("env:");
+    let looks = ["Bearer ", "Basic ", "sk-", "ghp_", "xoxb-", "AIza"];
+    let secret = names_secret(name) || looks.iter().any(|begin| value.starts_with(begin));
+    (clear && secret).then(|| {
+        format!(
+            "{name} looks like a secret, and a study is no place for one: put it into the \
+             environment and write {name} = \"env:NAME\""
+        )
+    })
+}
+
+fn body(spec: &ModelSpec) -> Option<String> {
+    const OURS: [(&str, &str); 14] = [
+        ("model", "name"),
+        ("max_tokens", "max_tokens"),
+        ("max_completion_tokens", "max_tokens"),
+        ("temperature", "temperature"),
+        ("top_p", "top_p"),
+        ("stop", "stop"),
+        ("stop_sequences", "stop"),
+        ("seed", "seed"),
+        ("reasoning_effort", "reasoning_effort"),
+        ("logprobs", "label_scores"),
+        ("top_logprobs", "label_scores"),
+        ("messages", ""),
+        ("contents", ""),
+        ("stream", ""),
+    ];
+    for (name, own) in OURS {
+        if spec.body.contains_key(name) {
+            return Some(match own {
+                "" => format!("{name} is what shiftproof writes itself; remove it"),
+                own => format!("{name} has a key of its own: set {own} beside body"),
+            });
+        }
+    }
+    if spec.body.contains_key("n") {
+        return Some("n asks for several answers, of which one is read; remove it".into());
+    }
+    secret_key(&spec.body).map(|name| {
+        format!(
+            "{name} looks like a secret, and a study is no place for one; send it as a header: \
+             headers = {{ NAME = \"env:VARIABLE\" }}"
+        )
+    })
+}
+
+/// A key, at any depth, whose text looks like a secret.
+fn secret_key(table: &toml::Table) -> Option<&str> {
+    table.iter().find_map(|(name, value)| match value {
+        Value::Table(inner) => secret_key(inner),
+        Value::String(_) if names_secret(name) => Some(name),
+        _ => None,
+    })
+}
+
+/// Keys that the provider has no use for.
+fn misplaced(spec: &ModelSpec, provider: &Provider) -> Vec<Problem> {
+    let api = provider.server().map(|(api, _)| api);
+    let mut found = Vec::new();
+    if api.is_none() {
+        let set = [
+            (spec.temperature.is_some(), "temperature"),
+            (spec.top_p.is_some(), "top_p"),
+            (!spec.stop.is_empty(), "stop"),
+            (spec.seed.is_some(), "seed"),
+            (spec.reasoning_effort.is_some(), "reasoning_effort"),
+            (spec.thinking_tokens.is_some(), "thinking_tokens"),
+            (!spec.headers.is_empty(), "headers"),
+            (!spec.body.is_empty(), "body"),
+            (!spec.batch.is_off(), "batch"),
+        ];
+        for (_, key) in set.into_iter().filter(|(set, _)| *set) {
+            found.push((key, "is for models behind a server; remove it".to_owned()));
+        }
+    }
+    if spec.context_tokens.is_some() && api != Some(Api::Ollama) {
+        let why = "is for ollama: other servers fix the context themselves; remove it";
+        found.push(("context_tokens", why.to_owned()));
+    }
+    if spec.api_version.is_some() && api != Some(Api::Azure) {
+        found.push(("api_version", "is for azure; remove it".to_owned()));
+    }
+    if !spec.batch.is_off() && !matches!(api, None | Some(Api::OpenAi | Api::Anthropic)) {
+        let why = "batches are sent to openai and anthropic; remove it";
+        found.push(("batch", why.to_owned()));
+    }
+    found
+}
+
+fn of_api(spec: &ModelSpec, api: Api) -> Vec<Problem> {
+    let mut found = Vec::new();
+    if api == Api::OpenAi && spec.stop.len() > 4 {
+        found.push(("stop", "openai takes 4 texts at most".into()));
+    }
+    if let Some(thoughts) = spec.thinking_tokens.filter(|tokens| *tokens > 0) {
+        if api == Api::Anthropic && thoughts < 1024 {
+            found.push((
+                "thinking_tokens",
+                "anthropic takes 1,024 tokens or more, or 0 for no thoughts".into(),
+            ));
+        }
+        if spec.max_tokens.is_some_and(|most| most <= thoughts) {
+            found.push((
+                "max_tokens",
+                format!(
+                    "it bounds thoughts and answer together, so it must exceed thinking_tokens = \
+                     {thoughts}"
+                ),
+            ));
+        }
+        if api == Api::Gemini && spec.reasoning_effort.is_some() {
+            found.push((
+                "reasoning_effort",
+                "gemini takes either this or thinking_tokens".into(),
+            ));
+        }
+    }
+    found
+}
