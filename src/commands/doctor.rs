@@ -20,7 +20,6 @@ use crate::fetch;
 use crate::kinds::Kinds;
 use crate::session::Session;
 use crate::unusable;
-use crate::words::visible;
 
 /// Examples that are asked, each of another source group.
 const MOST_ASKED: usize = 3;

@@ -9,7 +9,7 @@ use shiftproof_tasks::PromptId;
 
 use super::facts::machine;
 use super::ground::Ground;
-use super::{Summary, Tone, grouped, worst};
+use super::{Summary, Tone, grouped};
 use crate::table::{Column, Table};
 use crate::words::visible;
 
