@@ -11,6 +11,7 @@
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::inline_always,
+    clippy::many_single_char_names,
     reason = "a bench prints and may fail loudly; kernels must be inlined into the dispatch"
 )]
 

@@ -72,7 +72,7 @@ impl Packed {
         if m == 0 {
             return;
         }
-        let blocks = pack_rows(x, m, self.k, heights(arch));
+        let blocks = pack_rows(x, self.k, heights(arch), fetching(arch));
         let threads = if m * self.k * self.n < PARALLEL_FROM {
             1
         } else {
@@ -121,7 +121,7 @@ struct RowBlock {
     data: Vec<f32>,
 }
 
-fn pack_rows(x: &[f32], m: usize, k: usize, heights: &[usize]) -> Vec<RowBlock> {
+fn pack_rows(x: &[f32], k: usize, heights: &[usize], first: usize) -> Vec<RowBlock> {
     let pack = |rows: &[f32]| {
         let used = rows.len() / k;
         let height = covering(heights, used);
@@ -133,11 +133,26 @@ fn pack_rows(x: &[f32], m: usize, k: usize, heights: &[usize]) -> Vec<RowBlock> 
         }
         RowBlock { height, used, data }
     };
+    let (first, rest) = x.split_at(x.len().min(first * k));
     let rows = tallest(heights) * k;
-    if m > 64 {
-        x.par_chunks(rows).map(pack).collect()
+    let blocks = std::iter::once(first).chain(rest.chunks(rows));
+    if x.len() > 64 * k {
+        blocks
+            .collect::<Vec<_>>()
+            .into_par_iter()
+            .map(pack)
+            .collect()
     } else {
-        x.chunks(rows).map(pack).collect()
+        blocks.map(pack).collect()
+    }
+}
+
+/// Rows of a product's first block. It is the one that fetches a panel from memory, which two
+/// strips at a time do faster; the tall tiles after it find the panel in cache.
+fn fetching(arch: Arch) -> usize {
+    match arch.dispatch(Lanes) {
+        8 => 3,
+        _ => tallest(heights(arch)),
     }
 }
 
@@ -176,14 +191,14 @@ impl WithSimd for Lanes {
 ///
 /// Accumulators (`R · P · V`), a step's weights (`P · V`) and one broadcast input share 32 registers
 /// with AVX-512 and NEON, else 16. One strip leaves room for more rows, which then share a weight
-/// read; with one or two rows it takes both strips to have enough sums that do not wait for one
-/// another.
+/// read; for few rows it takes both strips to have enough sums that do not wait for one another,
+/// and to fetch more from memory at a time.
 macro_rules! with_tile {
     ($S:ty, $height:expr, ($V:ident, $P:ident, $R:ident) => $body:block) => {
         with_tile!(@ $S, $height, ($V, $P, $R) => $body;
             (16, 1, 2) (16, 2, 2) (16, 3, 2) (16, 4, 2) (16, 6, 2) (16, 8, 2) (16, 10, 2)
             (16, 12, 2) (16, 14, 2)
-            (8, 1, 2) (8, 2, 2) (8, 3, 1) (8, 4, 1) (8, 5, 1) (8, 6, 1)
+            (8, 1, 2) (8, 2, 2) (8, 3, 2) (8, 4, 1) (8, 5, 1) (8, 6, 1)
             (4, 1, 2) (4, 2, 2) (4, 3, 1) (4, 4, 1) (4, 5, 1) (4, 6, 1)
             (1, 1, 2) (1, 2, 2)
         )

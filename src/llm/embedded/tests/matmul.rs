@@ -1,5 +1,10 @@
 //! The matrix product and attention against plain loops, on every instruction set there is here.
 
+#![allow(
+    clippy::many_single_char_names,
+    reason = "a product is of m × k and k × n"
+)]
+
 use super::archs;
 use crate::embedded::{
     attention::{LayerKv, Query, View, attend},
@@ -146,7 +151,9 @@ fn check_attention(
         let rows: Vec<_> = (0..tokens)
             .map(|_| (values(rng, kv_width), values(rng, kv_width)))
             .collect();
-        rows.iter().for_each(|(k, v)| kv.push(k, v, d));
+        for (k, v) in &rows {
+            kv.push(k, v, d);
+        }
         (kv, rows)
     };
     let ((past, mut tokens), (own, own_tokens)) =
@@ -174,7 +181,7 @@ fn check_attention(
         for (i, got) in out.iter().enumerate() {
             let (index, head, dim) = (i / q_width, i % q_width / d, i % d);
             let at = index * (q_width + 2 * kv_width) + head * d;
-            let seen = &tokens[..seen_of_past + before + index + 1];
+            let seen = &tokens[..=seen_of_past + before + index];
             let want = plain_mean(&qkv[at..][..d], seen, head / group * d, dim);
             assert!(
                 (f64::from(*got) - want).abs() < 1e-4,
