@@ -10,7 +10,7 @@ static ENGLISH: Words = LazyLock::new(|| {
         "not never no neither nor non hardly barely scarcely without cannot cant isnt wasnt arent \
          doesnt dont didnt wont unlikely doubt doubtful doubts lack lacks lacking absence opposite \
          incorrect wrong wrongly less least nothing fails failed fail avoid avoids none nobody \
-         refute refutes deny denies excluding except mistake mistaken leaning inaccurate misleading overly exaggerated if whether unless could might may either \
+         refute refutes deny denies excluding except mistake mistaken leaning false sarcastic sarcastically ironic ironically inaccurate misleading overly exaggerated if whether unless could might may either \
          expected expects hoped hoping hopes wanted wants wished wishes supposed intended \
          initially surface surface-level seemingly superficially would-be pretends pretending \
          although though while whereas despite unlike versus vs or",
@@ -142,7 +142,10 @@ pub(super) fn denied(before: &str, after: &str) -> bool {
         }
         last = word;
     }
-    words::words(&after).any(|word| OTHER.contains(word) && word.len() > 2)
+    // "As positive as a root canal."
+    let compared = matches!(last, "as" | "so") && words::words(&after).next() == Some("as");
+    compared
+        || words::words(&after).any(|word| OTHER.contains(word) && word.len() > 2)
         || [&before, &after].into_iter().any(|side| {
             side.contains(['≠', '¬', '❌', '✗', '✘', '🚫'])
                 || (!side.is_ascii() && INSIDE.iter().any(|denial| side.contains(denial)))

@@ -7,7 +7,9 @@ use super::words::words;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Plain,
-    /// On the scale asked for: "4/5", "4 out of 5", "4 stars", "★★★★".
+    /// In stars or points: "4 stars", "★★★★".
+    Starred,
+    /// On the scale asked for: "4/5", "4 out of 5".
     Scaled,
 }
 
@@ -30,9 +32,9 @@ pub(super) struct Numbers {
 const STARS: [char; 4] = ['★', '⭐', '🌟', '✭'];
 const EMPTY: [char; 2] = ['☆', '✩'];
 /// Ends of a scale are named with one of these between.
-const TO: [&str; 22] = [
+const TO: [&str; 25] = [
     "to", "-", "–", "—", "~", "through", "bis", "à", "a", "до", "tot", "til", "till", "al", "do",
-    "から", "到", "至", "ile", "and", "und", "에서",
+    "から", "到", "至", "ile", "and", "und", "에서", "or", "oder", "ou",
 ];
 const SCALE: [&str; 14] = [
     "scale",
@@ -252,7 +254,7 @@ impl Numbers {
                 return None;
             }
         } else if is_starred(after) {
-            number.kind = Kind::Scaled;
+            number.kind = Kind::Starred;
         }
         number.end = go_on;
         self.found.push(number);
@@ -318,6 +320,10 @@ impl Numbers {
             let value = next.value.abs();
             if !keep[index] || !TO.contains(&between) && !(between.is_empty() && next.value < 0.0) {
                 continue;
+            }
+            if next.kind == Kind::Starred && number.kind == Kind::Plain {
+                // "between 4 and 5 stars"
+                self.found[index].kind = Kind::Starred;
             }
             if number.value == min && value == max || number.value == max && value == min {
                 keep[index] = false;

@@ -36,7 +36,7 @@ static MODIFIER: Words = std::sync::LazyLock::new(|| {
 static HAVING: Words = std::sync::LazyLock::new(|| {
     set(
         "has have had expresses express expressing conveys conveying shows showing indicates indicating \
-         reflects reflecting carries with suggests suggesting contains gives hat zeigt drückt exprime montre \
+         reflects reflecting carries suggests suggesting contains gives hat zeigt drückt exprime montre \
          expresa muestra tiene esprime mostra ha expressa demonstra tem",
     )
 });
@@ -164,6 +164,7 @@ pub(super) struct Said {
 pub(super) fn said(sentence: &str, before: &str, after: &str) -> Option<Said> {
     let follows = follows(after)?;
     let said = precedes(before, follows)
+        || (follows == Follows::Nothing && follows_from(sentence, before))
         || is_chosen(after)
         || is_followed(after)
         || spaceless(before, after);
@@ -345,10 +346,17 @@ fn judges(before: &str) -> bool {
     whole && !words(before).any(|word| PART.contains(word))
 }
 
+/// "…; hence negative", "In short, yes".
+fn follows_from(sentence: &str, before: &str) -> bool {
+    concludes(sentence)
+        && words(before)
+            .all(|word| CONCLUDING.contains(word) || MODIFIER.contains(word) || word == "in")
+}
+
 /// Words that draw a conclusion.
 static CONCLUDING: Words = std::sync::LazyLock::new(|| {
     set(
-        "overall therefore thus hence conclusion conclude finally ultimately summary consequently final so \
+        "overall therefore thus hence conclusion conclude finally ultimately summary short brief consequently final so \
          insgesamt daher somit folglich fazit abschließend zusammenfassend donc globalement ainsi conclusion \
          conclusión conclusion resumen consecuente portanto conclusão resumo quindi pertanto dunque \
          conclusione complesso итак поэтому следовательно целом образом podsumowując zatem dus alltså kortom \

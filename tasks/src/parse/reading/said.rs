@@ -50,7 +50,10 @@ impl Reading<'_> {
     /// "but" begins a clause.
     fn clause(&self, mention: &Mention, sentence: &Sentence) -> (&str, &str) {
         let text = self.text();
-        let start = sentence::clause_start(text, sentence.start, mention.start);
+        // "The answer is (B)."
+        let opening =
+            text[sentence.start..mention.start].trim_end_matches(['(', '[', '"', '*', '\'']);
+        let start = sentence::clause_start(text, sentence.start, sentence.start + opening.len());
         let end = sentence::clause_end(text, mention.end, sentence.end);
         let before = &text[start..mention.start];
         let turn = words::words(before)
