@@ -125,11 +125,15 @@ const PORTUGUESE: [&str; 7] = ["é", "uma", "não", "são", "dos", "das", "ao"];
 /// languages alone, where the word may stand behind (`olumlu değil`, `肯定的では
 /// ない`).
 pub(super) fn denied(before: &str, after: &str) -> bool {
-    let (before, after) = (harmless(before), harmless(after));
+    // Phrases are looked for where it matters only: most clauses deny nothing.
+    holds_denial(before, after) && holds_denial(&harmless(before), &harmless(after))
+}
+
+fn holds_denial(before: &str, after: &str) -> bool {
     let mut last = "";
-    for word in words::words(&before) {
+    for word in words::words(before) {
         let portuguese =
-            || word == "no" && words::words(&before).any(|word| PORTUGUESE.contains(&word));
+            || word == "no" && words::words(before).any(|word| PORTUGUESE.contains(&word));
         if (ENGLISH.contains(word) && !portuguese())
             || word.ends_with("n't")
             || OTHER.contains(word)
@@ -143,10 +147,10 @@ pub(super) fn denied(before: &str, after: &str) -> bool {
         last = word;
     }
     // "As positive as a root canal."
-    let compared = matches!(last, "as" | "so") && words::words(&after).next() == Some("as");
+    let compared = matches!(last, "as" | "so") && words::words(after).next() == Some("as");
     compared
-        || words::words(&after).any(|word| OTHER.contains(word) && word.len() > 2)
-        || [&before, &after].into_iter().any(|side| {
+        || words::words(after).any(|word| OTHER.contains(word) && word.len() > 2)
+        || [before, after].into_iter().any(|side| {
             side.contains(['≠', '¬', '❌', '✗', '✘', '🚫'])
                 || (!side.is_ascii() && INSIDE.iter().any(|denial| side.contains(denial)))
         })

@@ -240,7 +240,8 @@ impl Numbers {
                 .trim_start_matches(['点', '分', '점', '星'])
                 .trim_matches([' ', '"', '*']);
             let value = next.value.abs();
-            if !keep[index] || !TO.contains(&between) && !(between.is_empty() && next.value < 0.0) {
+            let joined = TO.contains(&between) || (between.is_empty() && next.value < 0.0);
+            if !keep[index] || !joined {
                 continue;
             }
             if next.kind == Kind::Starred && number.kind == Kind::Plain {

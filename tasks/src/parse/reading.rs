@@ -161,7 +161,7 @@ impl<'l> Reading<'l> {
             Read::Nothing => {}
             Read::Unclear if said.last == Read::Unclear => return said.lead,
             Read::Unclear => return said.last,
-            label => return label,
+            Read::Label(_) => return said.any,
         }
         if !matches!(verdicts, Verdicts::None | Verdicts::Single(_)) {
             return Read::Unclear;

@@ -59,7 +59,7 @@ impl Reading<'_> {
         let turn = words::words(before)
             .filter(|word| negation::is_adversative(word))
             .map(|word| offset(before, word))
-            .filter(|&at| {
+            .rfind(|&at| {
                 let after = before[at..]
                     .trim_start_matches(|c: char| c != ' ')
                     .trim_start();
@@ -68,7 +68,6 @@ impl Reading<'_> {
                     && !after.starts_with("of ")
                     && !before[..at].trim_end().ends_with("anything")
             })
-            .last()
             .map_or(0, |at| at + before[at..].find(' ').unwrap_or(0));
         (&before[turn..], &text[mention.end..end])
     }
@@ -132,7 +131,7 @@ impl Reading<'_> {
             {
                 continue;
             }
-            if !(self.labels.is_weak(mention.label) && !self.stands_out(mention, after)) {
+            if !self.labels.is_weak(mention.label) || self.stands_out(mention, after) {
                 let label = Read::Label(mention.label);
                 found.any = found.any.and(label);
                 if said.judges && !concedes {
