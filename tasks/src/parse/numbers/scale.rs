@@ -86,7 +86,9 @@ pub(super) const SPELLED: [&str; 11] = [
 
 /// Whether the number between is an end of the scale by its words.
 pub(super) fn is_limit(before: &str, after: &str) -> bool {
-    const AFTER: [&str; 14] = [
+    const AFTER: [&str; 16] = [
+        "-point",
+        "-star",
         "点満点",
         "分满分",
         "分滿分",

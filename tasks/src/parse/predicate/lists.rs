@@ -75,7 +75,7 @@ pub(super) static NOUN: Words = std::sync::LazyLock::new(|| {
 pub(super) static GOES_ON: Words = std::sync::LazyLock::new(|| {
     set(
         "because since as due based given for with overall here in from considering so and which where \
-         weil da denn aufgrund wegen und car parce puisque et porque ya y debido perché poiché e pois \
+         ein weil da denn aufgrund wegen und car parce puisque et porque ya y debido perché poiché e pois \
          omdat want потому так поскольку и ponieważ bo eftersom fordi koska",
     )
 });
