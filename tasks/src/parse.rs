@@ -4,6 +4,44 @@
 //! Reading text is conservative. A reply that may mean two things means
 //! nothing: it becomes [`Answer::Unparseable`], which is counted and shown,
 //! while a wrong guess would silently move a score.
+//!
+//! # What counts as an answer
+//!
+//! A label that merely occurs is no answer. It counts, in this order:
+//!
+//! 1. where a **structure** sets it apart: `\boxed{}`, `<answer>`, a field of
+//!    `DSPy`, `####`, a JSON value under a key such as `label` or `answer` (or the
+//!    only label among the values; or verdicts by label, such as `{"positive":
+//!    false, "negative": true}`);
+//! 2. where it **stands alone**: it is the reply, a sentence or a line of it; it
+//!    leads and punctuation follows; it is what a heading heads ("Answer: …",
+//!    "Fazit: …", "答案：…"), a final heading before others. A label that heads
+//!    texts itself ("Positive: … / Negative: …") is no answer, unless what it heads
+//!    are verdicts: yes and no, or shares that are a whole together;
+//! 3. where a sentence **says it of something**: "the sentiment is negative", "I
+//!    would classify this as X", "es handelt sich um eine positive Bewertung",
+//!    "这条评论是正面的". Of several such sentences one that concludes ("overall",
+//!    "therefore") wins, else one that opens the reply and judges the whole;
+//! 4. in free text of any language, where it is the only label named at all, in
+//!    the first or the last sentence and at the end of a clause, or emphasised.
+//!
+//! Two different labels of one rank are no answer. Neither is a label that its
+//! clause denies, doubts or supposes: words such as *not*, *nicht*, *pas*, *не*
+//! before it, or of any language but English behind it as well (*değil*, *नहीं*,
+//! ではない), 不 or ไม่ anywhere in the clause; questions; "if …". The list of such
+//! words cannot be complete, which is why rank 4 is as narrow as it is. Long
+//! quotations, thoughts, and examples of its own that a base model goes on with
+//! are left out.
+//!
+//! # Spelling
+//!
+//! Labels are compared in NFKC and without case, HTML entities and Markdown's
+//! backslashes undone, with space, hyphen, underscore and nothing as one between
+//! words, as long as all labels of the study still differ; else by the first
+//! stricter rule under which they do. Adjectives are known in their forms
+//! (*positiv*, *positive*, *positiven*). Next to Chinese, Japanese, Thai, Lao,
+//! Khmer, Burmese and Tibetan letters no word border is asked for; Korean words
+//! may have their particles.
 
 mod choice;
 pub(crate) mod fold;
@@ -28,24 +66,32 @@ use crate::{Answer, AnswerForm, Finish, Reply};
 /// The answer in `reply`, of the form asked for.
 ///
 /// - **Choice**: with log-probabilities their argmax, ties to the first label;
-///   NaN, a wrong count or no finite value is unparseable. From text: the one
-///   label affirmed. A label that leads and is followed by punctuation wins over
-///   later ones ("Positive. It is not negative"), as does one after "Answer:".
-///   A negated label ("not positive") affirms nothing, not even the other of
-///   two: "not positive" may well mean neutral. Of labels that contain each
-///   other the longest match counts. A mention in a question does not count.
-/// - **Number**: the one number in range, "4/5" and "4 out of 5" read as 4;
-///   numbers out of range are ignored, two different ones are unparseable.
-/// - **Ranking**: a JSON array, one item per line (numbered or not), or a list
-///   separated by commas or `>` where no candidate contains the separator. Items
-///   that are no candidates, and repetitions, are left out.
+///   NaN, a wrong count or no finite value is unparseable. From text as the
+///   [module](self) says. Labels that are all numbers, or numbers of stars, are
+///   read as a number.
+/// - **Number**: after a heading ("Rating: 4"), in the lead, on its scale ("4/5",
+///   "4 out of 5", "★★★★☆", "4 von 5"), said so ("I give it a 4"), else the one
+///   number there is. The ends of the scale ("from 1 to 5"), numbers that count
+///   something else ("3 days"), list numbers and years are left out; "4,5" is 4.5
+///   and "four" 4. A number out of `min..=max`, one on another scale and two
+///   different ones are unparseable.
+/// - **Ranking**: lists as [`rec::lists`](crate::rec::lists) reads them (JSON,
+///   tables, numbered or plain lines, separators), their items found as
+///   [`rec::ground`](crate::rec::ground) does; the numbers of candidates ("[3] >
+///   [1]"); prose in the order in which it names candidates. Items that are no
+///   candidates, repetitions, and an echo of the candidates before the ranking are
+///   left out.
 /// - **Likelihood**: from candidate scores, as [`likelihood::rank`] does; from
 ///   text, as a ranking.
 /// - **Nearest**: from distances, the nearest first; from text, as a ranking.
 /// - **Text**: the trimmed text; an empty one is unparseable.
 ///
 /// A reply that a content filter withheld is unparseable whatever it contains.
-/// What a reasoning model says between `<think>` and `</think>` is skipped.
+/// Of one that was cut off ([`Finish::Length`]) only what more text could not
+/// change counts: a label that leads and is set apart, a closed structure, a number
+/// with something behind it, the finished items of a list. What a reasoning model
+/// says to itself (`<think>…</think>` and the like) is skipped; thoughts that never
+/// end are no answer.
 pub fn parse(form: &AnswerForm, reply: &Reply) -> Answer {
     if reply.finish == Finish::Filtered {
         return unparseable("withheld by a content filter");

@@ -116,7 +116,9 @@ pub trait Task: Send + Sync {
     }
 
     /// Reads a reply without knowing the label. By default as
-    /// [`parse::parse`] does for the answer form.
+    /// [`parse::parse`] does for the answer form: one reading for shipped tasks and
+    /// those of others, of choices, numbers, rankings and texts. What is not
+    /// certainly an answer is [`Answer::Unparseable`].
     fn parse(&self, input: &Input, reply: &Reply) -> Answer {
         parse::parse(&self.answer_form(input), reply)
     }

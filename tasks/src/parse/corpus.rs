@@ -20,7 +20,8 @@ const FILES: [&str; 6] = [
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Kind {
-    pub kind: String,
+    #[serde(rename = "kind")]
+    name: String,
     labels: Option<Vec<String>>,
     candidates: Option<Vec<String>>,
     range: Option<[f64; 2]>,
@@ -47,7 +48,7 @@ impl Kind {
                 candidates: candidates.clone(),
             },
             (.., Some([min, max])) => AnswerForm::Number { min, max },
-            _ => panic!("{}: no form", self.kind),
+            _ => panic!("{}: no form", self.name),
         }
     }
 
@@ -98,7 +99,7 @@ fn the_corpus_is_read_right() {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for kind in kinds() {
         let form = kind.form();
-        kinds_seen.insert(kind.kind.clone());
+        kinds_seen.insert(kind.name.clone());
         let name = match form {
             AnswerForm::Choice { .. } => "choice",
             AnswerForm::Number { .. } => "number",
@@ -110,10 +111,10 @@ fn the_corpus_is_read_right() {
             let expected = said.text();
             match read {
                 read if read == expected => right += 1,
-                None => unread.push(format!("{}: {reply:?} says {expected:?}", kind.kind)),
+                None => unread.push(format!("{}: {reply:?} says {expected:?}", kind.name)),
                 read => wrong.push(format!(
                     "{}: {reply:?} says {expected:?}, not {read:?}",
-                    kind.kind
+                    kind.name
                 )),
             }
         }

@@ -70,7 +70,9 @@ static ASIDE: Words = std::sync::LazyLock::new(|| {
 pub(super) fn weight(head: &str) -> Option<Weight> {
     const MOST: usize = 6;
     let (mut found, mut count) = (Weight::Any, 0);
-    for word in words::words(head) {
+    // "Answer (yes/no)"
+    let choices = head.find('(').filter(|_| head.contains(')'));
+    for word in words::words(&head[..choices.unwrap_or(head.len())]) {
         count += 1;
         if count > MOST || ASIDE.contains(word) {
             return None;

@@ -10,7 +10,7 @@ static ENGLISH: Words = LazyLock::new(|| {
         "not never no neither nor non hardly barely scarcely without cannot cant isnt wasnt arent \
          doesnt dont didnt wont unlikely doubt doubtful doubts lack lacks lacking absence opposite \
          incorrect wrong wrongly less least nothing fails failed fail avoid avoids none nobody \
-         refute refutes deny denies excluding except mistake mistaken leaning inaccurate misleading overly exaggerated if whether unless could might may either \
+         refute refutes deny denies excluding except mistake mistaken leaning false sarcastic sarcastically ironic ironically inaccurate misleading overly exaggerated if whether unless could might may either \
          expected expects hoped hoping hopes wanted wants wished wishes supposed intended \
          initially surface surface-level seemingly superficially would-be pretends pretending \
          although though while whereas despite unlike versus vs or",
@@ -125,11 +125,15 @@ const PORTUGUESE: [&str; 7] = ["é", "uma", "não", "são", "dos", "das", "ao"];
 /// languages alone, where the word may stand behind (`olumlu değil`, `肯定的では
 /// ない`).
 pub(super) fn denied(before: &str, after: &str) -> bool {
-    let (before, after) = (harmless(before), harmless(after));
+    // Phrases are looked for where it matters only: most clauses deny nothing.
+    holds_denial(before, after) && holds_denial(&harmless(before), &harmless(after))
+}
+
+fn holds_denial(before: &str, after: &str) -> bool {
     let mut last = "";
-    for word in words::words(&before) {
+    for word in words::words(before) {
         let portuguese =
-            || word == "no" && words::words(&before).any(|word| PORTUGUESE.contains(&word));
+            || word == "no" && words::words(before).any(|word| PORTUGUESE.contains(&word));
         if (ENGLISH.contains(word) && !portuguese())
             || word.ends_with("n't")
             || OTHER.contains(word)
@@ -142,8 +146,11 @@ pub(super) fn denied(before: &str, after: &str) -> bool {
         }
         last = word;
     }
-    words::words(&after).any(|word| OTHER.contains(word) && word.len() > 2)
-        || [&before, &after].into_iter().any(|side| {
+    // "As positive as a root canal."
+    let compared = matches!(last, "as" | "so") && words::words(after).next() == Some("as");
+    compared
+        || words::words(after).any(|word| OTHER.contains(word) && word.len() > 2)
+        || [before, after].into_iter().any(|side| {
             side.contains(['≠', '¬', '❌', '✗', '✘', '🚫'])
                 || (!side.is_ascii() && INSIDE.iter().any(|denial| side.contains(denial)))
         })

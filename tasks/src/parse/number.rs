@@ -142,11 +142,34 @@ impl Numbers {
         if scaled != Found::None {
             return scaled;
         }
+        let starred = of(&|number| number.kind == Kind::Starred);
+        if starred != Found::None {
+            return starred.and(self.beside_stars());
+        }
         let said = of(&|number| !number.spelled && self.is_said(number));
         if said != Found::None || cut_off {
             return said;
         }
         of(&|number| !number.spelled)
+    }
+
+    /// Other numbers in a sentence that counts stars: "3 stars for sound, 5 for
+    /// the battery".
+    fn beside_stars(&self) -> Found {
+        sentences(&self.text)
+            .iter()
+            .map(|sentence| {
+                let inside = || {
+                    self.found
+                        .iter()
+                        .filter(|n| n.start >= sentence.start && n.end <= sentence.end)
+                };
+                inside()
+                    .filter(|number| number.kind == Kind::Plain && !number.spelled)
+                    .filter(|_| inside().any(|number| number.kind == Kind::Starred))
+                    .fold(Found::None, |found, number| found.add(number.value))
+            })
+            .fold(Found::None, Found::and)
     }
 
     /// The number in a heading's value: the one on its scale, else the first.
@@ -156,9 +179,17 @@ impl Numbers {
                 .iter()
                 .filter(|n| n.start >= start && n.end <= end)
         };
+        // "4 (confidence 0.8)", not "4 or 5"
+        let first = inside()
+            .next()
+            .filter(|number| self.text[start..number.start].chars().all(is_decor))
+            .filter(|number| {
+                is_apart(self.text[number.end..end].trim_start_matches(sentence::is_closer))
+            })
+            .map_or(Found::None, |number| Found::One(number.value));
         let scaled = inside()
-            .filter(|number| number.kind == Kind::Scaled)
-            .fold(Found::None, |found, number| found.add(number.value));
+            .filter(|number| number.kind != Kind::Plain)
+            .fold(first, |found, number| found.add(number.value));
         if scaled != Found::None {
             return scaled;
         }

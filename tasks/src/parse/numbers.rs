@@ -1,5 +1,11 @@
 //! The numbers of a text, without those of its scale, its lists and its units.
 
+mod scale;
+
+use scale::{
+    BEFORE, EMPTY, SCALE, SPELLED, STARS, TO, UNITS, denominator, is_limit, is_starred, leading,
+};
+
 use super::fold::{Folded, borderless, hangul};
 use super::words::words;
 
@@ -7,7 +13,9 @@ use super::words::words;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Plain,
-    /// On the scale asked for: "4/5", "4 out of 5", "4 stars", "★★★★".
+    /// In stars or points: "4 stars", "★★★★".
+    Starred,
+    /// On the scale asked for: "4/5", "4 out of 5".
     Scaled,
 }
 
@@ -26,90 +34,6 @@ pub(super) struct Numbers {
     pub text: String,
     pub found: Vec<Number>,
 }
-
-const STARS: [char; 4] = ['★', '⭐', '🌟', '✭'];
-const EMPTY: [char; 2] = ['☆', '✩'];
-/// Ends of a scale are named with one of these between.
-const TO: [&str; 22] = [
-    "to", "-", "–", "—", "~", "through", "bis", "à", "a", "до", "tot", "til", "till", "al", "do",
-    "から", "到", "至", "ile", "and", "und", "에서",
-];
-const SCALE: [&str; 14] = [
-    "scale",
-    "skala",
-    "échelle",
-    "escala",
-    "scala",
-    "шкале",
-    "шкала",
-    "skali",
-    "schaal",
-    "between",
-    "from",
-    "von",
-    "range",
-    "entre",
-];
-/// What a number is counted in, if not in points of the scale.
-const UNITS: [&str; 50] = [
-    "films",
-    "movies",
-    "books",
-    "users",
-    "songs",
-    "products",
-    "day",
-    "days",
-    "week",
-    "weeks",
-    "month",
-    "months",
-    "year",
-    "years",
-    "hour",
-    "hours",
-    "minute",
-    "minutes",
-    "min",
-    "times",
-    "people",
-    "reviews",
-    "words",
-    "sentences",
-    "points:",
-    "reasons",
-    "issues",
-    "things",
-    "dollars",
-    "euros",
-    "percent",
-    "inch",
-    "inches",
-    "mm",
-    "cm",
-    "kg",
-    "gb",
-    "mb",
-    "mah",
-    "tage",
-    "wochen",
-    "jahre",
-    "jours",
-    "días",
-    "giorni",
-    "dias",
-    "дней",
-    "mentions",
-    "aspects",
-    "items",
-];
-const BEFORE: [&str; 12] = [
-    "step", "part", "section", "example", "version", "top", "point", "item", "chapter", "model",
-    "gpt", "no",
-];
-const SPELLED: [&str; 11] = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
-];
 
 impl Numbers {
     /// The numbers of `text`; `None` if one is on another scale than the one
@@ -252,7 +176,7 @@ impl Numbers {
                 return None;
             }
         } else if is_starred(after) {
-            number.kind = Kind::Scaled;
+            number.kind = Kind::Starred;
         }
         number.end = go_on;
         self.found.push(number);
@@ -316,8 +240,13 @@ impl Numbers {
                 .trim_start_matches(['点', '分', '점', '星'])
                 .trim_matches([' ', '"', '*']);
             let value = next.value.abs();
-            if !keep[index] || !TO.contains(&between) && !(between.is_empty() && next.value < 0.0) {
+            let joined = TO.contains(&between) || (between.is_empty() && next.value < 0.0);
+            if !keep[index] || !joined {
                 continue;
+            }
+            if next.kind == Kind::Starred && number.kind == Kind::Plain {
+                // "between 4 and 5 stars"
+                self.found[index].kind = Kind::Starred;
             }
             if number.value == min && value == max || number.value == max && value == min {
                 keep[index] = false;
@@ -334,142 +263,6 @@ impl Numbers {
         self.found.retain(|_| keep.next().unwrap_or(true));
         Some(())
     }
-}
-
-/// Whether the number between is an end of the scale by its words.
-fn is_limit(before: &str, after: &str) -> bool {
-    const AFTER: [&str; 14] = [
-        "点満点",
-        "分满分",
-        "分滿分",
-        "점 만점",
-        "分制",
-        "段階",
-        "点中",
-        "分中",
-        "星中",
-        "つ星中",
-        "= ",
-        "being",
-        "is the lowest",
-        "is the highest",
-    ];
-    let after = after.trim_start();
-    AFTER.iter().any(|word| after.starts_with(word))
-        || ["满分", "滿分", "满分为", "满分是", "out of"]
-            .iter()
-            .any(|word| before.trim_end().ends_with(word))
-}
-
-fn is_starred(after: &str) -> bool {
-    let after = after.trim_start_matches([' ', '-', '*']);
-    STARS.iter().any(|star| after.starts_with(*star))
-        || [
-            "star",
-            "stern",
-            "étoile",
-            "estrella",
-            "stell",
-            "estrela",
-            "ster",
-            "звезд",
-            "звёзд",
-            "gwiazd",
-            "星",
-            "つ星",
-            "点",
-            "분",
-            "점",
-            "분",
-            "yıldız",
-            "stjärn",
-            "stjern",
-        ]
-        .iter()
-        .any(|unit| after.starts_with(unit))
-        || after.starts_with('分') && !after.starts_with("分钟") && !after.starts_with("分間")
-}
-
-/// The scale behind a number.
-struct Denominator {
-    of: f64,
-    len: usize,
-    /// Whether the words say that it is a scale.
-    certain: bool,
-}
-
-/// The scale in "/5", " / 5", " out of 5", "von 5" and what it takes of the text.
-fn denominator(after: &str) -> Option<Denominator> {
-    const WORDS: [(&str, bool); 16] = [
-        ("/", true),
-        ("out of a possible ", true),
-        ("out of ", true),
-        ("stars out of ", true),
-        ("of ", false),
-        ("von ", false),
-        ("sur ", false),
-        ("de ", false),
-        ("su ", false),
-        ("av ", false),
-        ("van de ", false),
-        ("van ", false),
-        ("из ", false),
-        ("na ", false),
-        ("z ", false),
-        ("em ", false),
-    ];
-    let trimmed = after.trim_start_matches([' ', '*']);
-    let (rest, certain) = WORDS
-        .iter()
-        .find_map(|(word, certain)| Some((trimmed.strip_prefix(word)?, *certain)))?;
-    let rest = rest.trim_start_matches([' ', '*']);
-    let (of, len) = leading(rest).or_else(|| {
-        let place = SPELLED.iter().position(|word| rest.starts_with(word))?;
-        Some((place as f64, SPELLED[place].len()))
-    })?;
-    Some(Denominator {
-        of,
-        len: after.len() - rest.len() + len,
-        certain,
-    })
-}
-
-/// The number that `text` starts with, and how long it is.
-fn leading(text: &str) -> Option<(f64, usize)> {
-    let run = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
-    let bytes = text.as_bytes();
-    let mut end = run(text);
-    let mut number = text[..end].to_owned();
-    if end == 0 {
-        // ".5" is a number, "." is not.
-        if bytes.first() != Some(&b'.') || run(&text[1..]) == 0 {
-            return None;
-        }
-        number.push('0');
-    }
-    // Thousands: "1,000" but not "1,2" nor "1,0000".
-    let whole = end;
-    while end > 0 && bytes.get(end) == Some(&b',') && run(&text[end + 1..]) == 3 {
-        number.push_str(&text[end + 1..end + 4]);
-        end += 4;
-    }
-    let fraction = |mark: u8| {
-        (bytes.get(end) == Some(&mark))
-            .then(|| run(&text[end + 1..]))
-            .filter(|&digits| digits > 0)
-    };
-    if let Some(digits) = fraction(b'.') {
-        number.push_str(&text[end..=end + digits]);
-        end += 1 + digits;
-    } else if let Some(digits) = fraction(b',').filter(|&digits| digits <= 2 && end == whole && end > 0)
-        // "1,2,3" is a list.
-        && bytes.get(end + 1 + digits) != Some(&b',')
-    {
-        number.push('.');
-        number.push_str(&text[end + 1..=end + digits]);
-        end += 1 + digits;
-    }
-    Some((number.parse().ok()?, end))
 }
 
 /// Digits of other scripts as ASCII.

@@ -141,6 +141,24 @@ fn headed(text: &str, mention: &Mention) -> Option<usize> {
     if !begins {
         return None;
     }
+    // "Sentiment (positive/negative): …" names the choices.
+    let line = text[..mention.start]
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default();
+    let closed = text[mention.end..].starts_with(')');
+    if closed && line.rfind('(') > line.rfind(')') {
+        return None;
+    }
+    // "A) no" judges an option.
+    if let Some(value) = text[mention.end..].strip_prefix(") ")
+        && matches!(
+            verdict(value.lines().next().unwrap_or_default()),
+            Verdict::Said(_)
+        )
+    {
+        return Some(text.len() - value.len());
+    }
     let rest = text[mention.end..].trim_start_matches(is_closer);
     let spaced = rest.trim_start_matches(' ');
     let value = spaced

@@ -1,6 +1,7 @@
 //! From what a model wrote to the item it meant.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use super::lists::{self, List};
 use super::titles::{is_part, numbers_agree, without_year, words};
@@ -20,8 +21,9 @@ const SLIP_LENGTH: usize = 6;
 pub struct Titles {
     items: Vec<String>,
     keys: Vec<String>,
-    /// The words as they stand in the title, a moved article at the end.
-    plain: Vec<String>,
+    /// The words as they stand in the title, a moved article at the end; most
+    /// look-ups need them not.
+    plain: OnceLock<Vec<String>>,
     /// Title by its text, folded, and folded without its year where that leaves
     /// one title only.
     exact: BTreeMap<String, usize>,
@@ -33,7 +35,6 @@ impl Titles {
     pub fn new<T: Into<String>>(titles: impl IntoIterator<Item = T>) -> Self {
         let titles: Vec<String> = titles.into_iter().map(Into::into).collect();
         let keys: Vec<String> = titles.iter().map(|title| fold(title)).collect();
-        let plain = titles.iter().map(|title| words(title)).collect();
         let mut exact = BTreeMap::new();
         let mut by_key: BTreeMap<String, Option<usize>> = BTreeMap::new();
         for (index, (title, key)) in titles.iter().zip(&keys).enumerate() {
@@ -42,7 +43,7 @@ impl Titles {
                 by_key
                     .entry(key.to_owned())
                     .and_modify(|known| {
-                        *known = known.filter(|known| titles[*known] == titles[index])
+                        *known = known.filter(|known| titles[*known] == titles[index]);
                     })
                     .or_insert(Some(index));
             }
@@ -50,7 +51,7 @@ impl Titles {
         Self {
             items: titles,
             keys,
-            plain,
+            plain: OnceLock::new(),
             exact,
             by_key,
         }
@@ -263,7 +264,10 @@ impl Titles {
 
     fn spellings(&self, index: usize) -> [&str; 3] {
         let key = self.keys[index].as_str();
-        [key, without_year(key), &self.plain[index]]
+        let plain = self
+            .plain
+            .get_or_init(|| self.items.iter().map(|title| words(title)).collect());
+        [key, without_year(key), &plain[index]]
     }
 
     /// The one title that a single slip of a key makes of `key`: in short titles

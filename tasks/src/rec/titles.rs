@@ -34,34 +34,34 @@ pub fn fold(text: &str) -> String {
 pub(super) fn words(text: &str) -> String {
     let text = plain(text);
     let mut out = String::with_capacity(text.len());
-    let mut push = |c: char| {
-        if c.is_ascii_alphanumeric() {
-            out.push(c.to_ascii_lowercase());
-        } else if c == '&' {
-            out.push_str(" and ");
-        } else if c.is_ascii() {
-            out.push(' ');
-        } else if ('\u{300}'..='\u{36f}').contains(&c) {
-            // Accents, parted from their letters below.
-        } else if c.is_alphanumeric() || is_combining_mark(c) {
-            out.extend(c.to_lowercase());
-        } else {
+    if text.is_ascii() {
+        text.chars().for_each(|c| push(&mut out, c));
+    } else {
+        text.nfd().for_each(|c| push(&mut out, c));
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+fn push(out: &mut String, c: char) {
+    let part = |out: &mut String| {
+        if !out.is_empty() && !out.ends_with(' ') {
             out.push(' ');
         }
     };
-    if text.is_ascii() {
-        text.chars().for_each(&mut push);
-    } else {
-        text.nfd().for_each(&mut push);
-    }
-    let mut folded = String::with_capacity(out.len());
-    for word in out.split_whitespace() {
-        if !folded.is_empty() {
-            folded.push(' ');
+    match c {
+        c if c.is_ascii_alphanumeric() => out.push(c.to_ascii_lowercase()),
+        '&' => {
+            part(out);
+            out.push_str("and ");
         }
-        folded.push_str(word);
+        // Accents, parted from their letters by the decomposition.
+        '\u{300}'..='\u{36f}' => {}
+        c if !c.is_ascii() && (c.is_alphanumeric() || is_combining_mark(c)) => {
+            out.extend(c.to_lowercase());
+        }
+        _ => part(out),
     }
-    folded
 }
 
 /// A folded title without the year at its end.

@@ -50,13 +50,16 @@ impl Reading<'_> {
     /// "but" begins a clause.
     fn clause(&self, mention: &Mention, sentence: &Sentence) -> (&str, &str) {
         let text = self.text();
-        let start = sentence::clause_start(text, sentence.start, mention.start);
+        // "The answer is (B)."
+        let opening =
+            text[sentence.start..mention.start].trim_end_matches(['(', '[', '"', '*', '\'']);
+        let start = sentence::clause_start(text, sentence.start, sentence.start + opening.len());
         let end = sentence::clause_end(text, mention.end, sentence.end);
         let before = &text[start..mention.start];
         let turn = words::words(before)
             .filter(|word| negation::is_adversative(word))
             .map(|word| offset(before, word))
-            .filter(|&at| {
+            .rfind(|&at| {
                 let after = before[at..]
                     .trim_start_matches(|c: char| c != ' ')
                     .trim_start();
@@ -65,7 +68,6 @@ impl Reading<'_> {
                     && !after.starts_with("of ")
                     && !before[..at].trim_end().ends_with("anything")
             })
-            .last()
             .map_or(0, |at| at + before[at..].find(' ').unwrap_or(0));
         (&before[turn..], &text[mention.end..end])
     }
@@ -129,7 +131,7 @@ impl Reading<'_> {
             {
                 continue;
             }
-            if !(self.labels.is_weak(mention.label) && !self.stands_out(mention, after)) {
+            if !self.labels.is_weak(mention.label) || self.stands_out(mention, after) {
                 let label = Read::Label(mention.label);
                 found.any = found.any.and(label);
                 if said.judges && !concedes {
