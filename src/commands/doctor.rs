@@ -5,12 +5,12 @@ use shiftproof_search::Call;
 use shiftproof_search::ledger::Ledger;
 
 use super::{fetch_progress, print};
-use crate::words::visible;
 use crate::cli::{Doctor, StudyArgs};
 use crate::exit::{Exit, Failure};
 use crate::fetch;
 use crate::kinds::Kinds;
 use crate::session::Session;
+use crate::words::visible;
 
 pub(super) async fn run(args: &Doctor, kinds: &Kinds) -> Result<Exit, Failure> {
     let mut worst = Exit::Done;

@@ -12,6 +12,7 @@ mod fetch;
 mod fetch_stage;
 mod gate;
 mod http;
+mod import;
 #[cfg(unix)]
 mod recdata;
 #[cfg(unix)]

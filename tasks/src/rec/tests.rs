@@ -461,7 +461,11 @@ fn targets_met_before_are_left_out_or_stand_among_met_items() {
     let [finding] = prepared.findings.as_slice() else {
         panic!("{:?}", prepared.findings)
     };
-    assert!(finding.message.starts_with(&format!("{repeated} of 12 targets are items that")));
+    assert!(
+        finding
+            .message
+            .starts_with(&format!("{repeated} of 12 targets are items that"))
+    );
     // Kept, they are no longer the only ones that were met.
     spec.repeats = Repeats::Keep;
     spec.candidates.count = 30;
@@ -479,7 +483,10 @@ fn targets_met_before_are_left_out_or_stand_among_met_items() {
     spec.candidates.sampling = Sampling::Uniform;
     let error = prepare(&spec, &[(1, 1, 5.0, 1), (1, 2, 5.0, 2), (1, 1, 5.0, 3)]).unwrap_err();
     let error = error.to_string();
-    assert!(error.contains("all 1 targets are items that their users had met before"), "{error}");
+    assert!(
+        error.contains("all 1 targets are items that their users had met before"),
+        "{error}"
+    );
     assert!(error.contains("repeats = \"keep\""), "{error}");
 }
 
