@@ -58,7 +58,11 @@ pub fn load_data(
     if let Some(phrasings) = &built.phrasings {
         phrasings.deal(&mut examples)?;
     }
-    let split = groups.split(&examples, seed)?;
+    let split = groups.split(&examples, seed).map_err(|error| {
+        // What was left out may be what is missing.
+        let told = findings.iter().map(|finding| format!("\n  {finding}"));
+        Failure::data(told.fold(error.to_string(), |all, line| all + &line))
+    })?;
     let mut data = split.data;
     findings.extend(lint(task, groups, &examples, &mut data, spec.leaks)?);
     let groups = group_infos(groups, &data);

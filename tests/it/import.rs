@@ -100,7 +100,7 @@ fn configs() -> Vec<(&'static str, Files)> {
                     tests(48, |n, label| {
                         serde_json::json!({
                             "vars": { "text": format!("item {n}") },
-                            "metadata": { "domain": ["shop", "film"][n / 2 % 2] },
+                            "metadata": { "domain": (["shop", "film"][n / 2 % 2]) },
                             "assert": [{ "type": "icontains", "value": label }],
                         })
                         .to_string()

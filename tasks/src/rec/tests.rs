@@ -468,13 +468,17 @@ fn targets_met_before_are_left_out_or_stand_among_met_items() {
     );
     // Kept, they are no longer the only ones that were met.
     spec.repeats = Repeats::Keep;
-    spec.candidates.count = 30;
+    spec.candidates.count = 9;
     let kept = prepare(&spec, &with_repeats()).unwrap();
     assert_eq!(kept.examples.len(), 12);
     assert!(kept.findings.is_empty());
     let told: Vec<_> = kept.examples.iter().map(met).collect();
     assert_eq!(told.iter().filter(|(is_met, _)| *is_met).count(), repeated);
-    assert!(told.iter().all(|(_, met)| *met > 1), "{told:?}");
+    // Four of the eight, for a target that was met beside itself; another item
+    // may have a title that was met.
+    for (is_met, met) in told {
+        assert!((4..=5).contains(&(met - usize::from(is_met))), "{met}");
+    }
     // What was really shown is no draw, and stays.
     spec.repeats = Repeats::Drop;
     spec.candidates.sampling = Sampling::Catalogue;
