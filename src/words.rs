@@ -187,10 +187,18 @@ mod tests {
 
     #[test]
     fn what_deceives_is_written_out() {
-        assert_eq!(visible("a\u{9b}31m\u{202e}b\n\tc\r"), "a\\u{9b}31m\\u{202e}b\n\tc\\u{d}");
+        assert_eq!(
+            visible("a\u{9b}31m\u{202e}b\n\tc\r"),
+            "a\\u{9b}31m\\u{202e}b\n\tc\\u{d}"
+        );
         assert_eq!(line("a\r\nb\tc\u{2028}"), "a b c\\u{2028}");
         // Joined emoji, joiners of Persian, accents and other scripts stay.
-        for text in ["👩\u{200d}👧 ❤\u{fe0f}", "می\u{200c}خواهم", "cafe\u{301}", "电影 فيلم"] {
+        for text in [
+            "👩\u{200d}👧 ❤\u{fe0f}",
+            "می\u{200c}خواهم",
+            "cafe\u{301}",
+            "电影 فيلم",
+        ] {
             assert_eq!(visible(text), text);
         }
     }

@@ -56,7 +56,10 @@ fn text(rows: &[Row]) -> String {
     let figures = std::iter::repeat_n(Column::right().at_least(7), groups.len() + 1);
     let mut table = Table::new([Column::left().at_least(8)].into_iter().chain(figures));
     let head = [measure.map_or("baseline", |(name, _)| name), "all"];
-    table.row(head.into_iter().chain(groups.iter().map(|name| name.as_str())));
+    table.row(
+        head.into_iter()
+            .chain(groups.iter().map(|name| name.as_str())),
+    );
     let mut line = |name: &str, value: &dyn Fn(&Measures) -> String, row: &Row| {
         let mut cells = vec![name.to_owned(), value(&row.all)];
         cells.extend(groups.iter().map(|group| {

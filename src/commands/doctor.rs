@@ -13,13 +13,13 @@ use shiftproof_search::unusable::Fault;
 use shiftproof_tasks::{Answer, Input};
 
 use super::{fetch_progress, print};
-use crate::words::visible;
 use crate::cli::{Doctor, StudyArgs};
 use crate::exit::{Exit, Failure};
 use crate::fetch;
 use crate::kinds::Kinds;
 use crate::session::Session;
 use crate::unusable;
+use crate::words::visible;
 
 /// Examples that are asked, each of another source group.
 const MOST_ASKED: usize = 3;

@@ -7,7 +7,9 @@ use shiftproof_search::event::GroupRole;
 use shiftproof_search::stats::Bootstrap;
 use shiftproof_tasks::{Example, Prompt};
 
-use super::{fetch_progress, judging, note, open_ledger, print, resolve, score, to_json, warnings, write};
+use super::{
+    fetch_progress, judging, note, open_ledger, print, resolve, score, to_json, warnings, write,
+};
 use crate::cli::Gate;
 use crate::exit::{Exit, Failure};
 use crate::gate::baseline::Baseline;

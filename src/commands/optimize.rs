@@ -10,7 +10,9 @@ use shiftproof_search::gateway::Stop;
 use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
 
 use super::signals::{Signals, pass_on};
-use super::{estimate, fetch_progress, judging, note, open_ledger, print, resolve, warnings, write};
+use super::{
+    estimate, fetch_progress, judging, note, open_ledger, print, resolve, warnings, write,
+};
 use crate::cli::Optimize;
 use crate::exit::{Exit, Failure};
 use crate::gate::openings::Opening;

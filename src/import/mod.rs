@@ -87,11 +87,7 @@ pub(crate) fn told(notes: &[String]) -> Vec<String> {
 }
 
 /// The study and its data.
-fn read(
-    path: &Path,
-    options: Options<'_>,
-    notes: &mut Notes,
-) -> Result<(String, String), Failure> {
+fn read(path: &Path, options: Options<'_>, notes: &mut Notes) -> Result<(String, String), Failure> {
     let text = yaml::read(path)?;
     let text = match files::ending(&path.to_string_lossy()).as_str() {
         "json" => yaml::json_as_yaml(&text),

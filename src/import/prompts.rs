@@ -96,6 +96,8 @@ pub(super) fn read(
     })
 }
 
+/// Files that make prompts when they are run.
+const RUN: [&str; 7] = ["py", "js", "mjs", "cjs", "ts", "sh", "prompty"];
 /// Files that hold one prompt, or more, and nothing to run.
 const READ: [&str; 8] = ["txt", "md", "j2", "json", "jsonl", "yaml", "yml", "csv"];
 
@@ -118,7 +120,9 @@ fn collect(
         }
     }
     let is_path = |text: &str| {
-        !text.contains(['\n', '{']) && READ.contains(&ending(text).as_str())
+        let ending = ending(text);
+        !text.contains(['\n', '{'])
+            && (READ.contains(&ending.as_str()) || RUN.contains(&ending.as_str()))
     };
     if !text.starts_with("file://") && !is_path(&text) {
         texts.push((item.place(), text));

@@ -24,6 +24,9 @@ const SERVICES: [(&str, &str, bool); 12] = [
     ("ollama:", "ollama:", true),
 ];
 
+/// Keys of `[model]` in the order they are written.
+type Keys = Vec<(&'static str, toml::Value)>;
+
 /// The `model` of the study: a line of TOML.
 pub(super) fn model(root: &Node<'_, '_>, notes: &mut Notes) -> Result<String, Failure> {
     let mut found = None;
@@ -63,12 +66,14 @@ fn take(
     let name = id.as_deref().and_then(name);
     match (name, &found) {
         (Some(name), None) => {
-            if id.as_deref().is_some_and(|id| id.starts_with("openai:responses:")) {
+            if id
+                .as_deref()
+                .is_some_and(|id| id.starts_with("openai:responses:"))
+            {
                 let what = "the model is asked through chat completions, not responses";
                 notes.add(item.place(), what);
             }
-            let mut table = toml::Table::new();
-            table.insert("name".into(), name.into());
+            let mut table = vec![("name", toml::Value::from(name))];
             if let Some(options) = options {
                 for (key, value) in options.entries().into_iter().flatten() {
                     match key.as_str() {
@@ -81,7 +86,7 @@ fn take(
                     }
                 }
             }
-            *found = Some(format!("model = {}", toml::Value::Table(table)));
+            *found = Some(format!("model = {}", inline(table)));
         }
         // An export of a study whose model runs here.
         (None, _) if id.as_deref() == Some("echo") => {}
@@ -120,7 +125,9 @@ fn named<'d, 't>(item: Node<'d, 't>) -> (Option<String>, Option<Node<'d, 't>>) {
 
 /// A model's name in a study; `None` for services that it cannot name.
 fn name(id: &str) -> Option<String> {
-    let (prefix, ours, is_name) = SERVICES.iter().find(|(theirs, ..)| id.starts_with(theirs))?;
+    let (prefix, ours, is_name) = SERVICES
+        .iter()
+        .find(|(theirs, ..)| id.starts_with(theirs))?;
     let model = &id[prefix.len()..];
     let usable = !model.is_empty() && (*is_name || !model.contains(':'));
     (usable && !model.starts_with("embeddings:")).then(|| format!("{ours}{model}"))
@@ -128,9 +135,9 @@ fn name(id: &str) -> Option<String> {
 
 /// Settings of a provider as keys of `[model]`. What has no counterpart is noted,
 /// and so is what would bring a secret into the study or needs the environment.
-fn settings(config: Node<'_, '_>, table: &mut toml::Table, notes: &mut Notes) {
+fn settings(config: Node<'_, '_>, keys: &mut Keys, notes: &mut Notes) {
     for (key, value) in config.entries().into_iter().flatten() {
-        if let Err(why) = setting(&key, value, table) {
+        if let Err(why) = setting(&key, value, keys) {
             let what = format!("`{key}` of the provider was left out: {why}");
             notes.add(value.place(), what);
         }
@@ -138,7 +145,7 @@ fn settings(config: Node<'_, '_>, table: &mut toml::Table, notes: &mut Notes) {
 }
 
 /// Writes one setting, or tells why not.
-fn setting(key: &str, value: Node<'_, '_>, table: &mut toml::Table) -> Result<(), String> {
+fn setting(key: &str, value: Node<'_, '_>, keys: &mut Keys) -> Result<(), String> {
     if key == "apiKey" {
         return Err("a key stays out of files; name its variable as api_key_env".into());
     }
@@ -158,6 +165,7 @@ fn setting(key: &str, value: Node<'_, '_>, table: &mut toml::Table) -> Result<()
             ("base_url", host.into())
         }
         ("apiKeyEnvar", toml::Value::String(text)) => ("api_key_env", text.into()),
+        ("apiVersion", toml::Value::String(text)) => ("api_version", text.into()),
         ("temperature" | "top_p", value) => {
             let number = value
                 .as_float()
@@ -165,10 +173,17 @@ fn setting(key: &str, value: Node<'_, '_>, table: &mut toml::Table) -> Result<()
             let Some(number) = number else {
                 return wrong("number");
             };
-            let ours = if key == "top_p" { "top_p" } else { "temperature" };
+            let ours = if key == "top_p" {
+                "top_p"
+            } else {
+                "temperature"
+            };
             (ours, number.into())
         }
-        ("max_tokens" | "max_completion_tokens" | "max_output_tokens" | "maxOutputTokens", value) => {
+        (
+            "max_tokens" | "max_completion_tokens" | "max_output_tokens" | "maxOutputTokens",
+            value,
+        ) => {
             if !value.is_integer() {
                 return wrong("whole number");
             }
@@ -193,15 +208,57 @@ fn setting(key: &str, value: Node<'_, '_>, table: &mut toml::Table) -> Result<()
         }
         ("headers", toml::Value::Table(headers)) => {
             if let Some(name) = headers.keys().find(|name| is_secret(name)) {
-                return Err(format!("{name} may hold a secret, which stays out of files"));
+                return Err(format!(
+                    "{name} may hold a secret, which stays out of files"
+                ));
             }
             ("headers", headers.into())
         }
         ("passthrough", toml::Value::Table(body)) => ("body", body.into()),
         _ => return Err("a study's model has no such key".into()),
     };
-    table.insert(ours.into(), converted);
+    keys.retain(|(known, _)| *known != ours);
+    keys.push((ours, converted));
     Ok(())
+}
+
+/// A table on one line, its keys in this order.
+fn inline<'k>(table: impl IntoIterator<Item = (&'k str, toml::Value)>) -> String {
+    let entries = table.into_iter().map(|(key, value)| {
+        let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let key = match key {
+            "" => quoted(key),
+            key if key.chars().all(is_bare) => key.to_owned(),
+            key => quoted(key),
+        };
+        format!("{key} = {}", one_line(value))
+    });
+    format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
+}
+
+/// A value on one line.
+fn one_line(value: toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => quoted(&text),
+        toml::Value::Array(items) => {
+            let items: Vec<String> = items.into_iter().map(one_line).collect();
+            format!("[{}]", items.join(", "))
+        }
+        toml::Value::Table(table) => inline(
+            table
+                .iter()
+                .map(|(key, value)| (key.as_str(), value.clone())),
+        ),
+        other => other.to_string(),
+    }
+}
+
+/// A text on one line; the escapes are those of JSON, which leaves one character
+/// alone that TOML does not.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text)
+        .to_string()
+        .replace('\u{7f}', "\\u007f")
 }
 
 /// Whether any text in it is to be filled in.

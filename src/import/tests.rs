@@ -120,7 +120,7 @@ prompts:
   - "Rate it.\n\n{{ other }}"
   - "{% if text %}{{ text }}{% endif %}"
 providers:
-  - anthropic:messages:large
+  - bedrock:large
   - id: openai:chat:small
     config: { apiBaseUrl: 'http://127.0.0.1:1/v1', apiKeyEnvar: KEY }
 evaluateOptions: { maxConcurrency: 4 }
@@ -131,7 +131,7 @@ defaultTest:
     - type: equals
       value: '{{expected}}'
 tests:
-  - vars: { text: [a, b], expected: positive }
+  - vars: { text: { a: b }, expected: positive }
   - vars: { text: no label }
 "#;
     let mut text = head.to_owned();
@@ -337,7 +337,9 @@ fn tests_are_read_from_every_kind_of_file() {
             })
         };
         // As tools in Python write it, and indented by tabs.
-        let escaped = test("lines").to_string().replace('\u{1f600}', r"\ud83d\ude00");
+        let escaped = test("lines")
+            .to_string()
+            .replace('\u{1f600}', r"\ud83d\ude00");
         let _ = writeln!(jsonl, "{escaped}\r");
         json.push(test("list"));
         let _ = writeln!(
@@ -352,7 +354,7 @@ fn tests_are_read_from_every_kind_of_file() {
     ));
     std::fs::create_dir(config.0.path().join("more")).unwrap();
     config.file("more/a.yaml", &yaml);
-    config.file("more/b.yaml", &yaml.replace("yaml ", "second "));
+    config.file("more/b.yaml", &yaml.replace("'yaml ", "'second "));
     config.file("t.jsonl", &jsonl);
     let json = serde_json::to_string_pretty(&json).unwrap();
     config.file("t.json", &json.replace("  ", "\t"));
@@ -420,7 +422,10 @@ fn prompts_are_read_from_every_kind_of_file() {
         "c.csv",
         "prompt,label\n\"From csv, one.\n\nReview: {{text}}\",x\n\"From csv, two.\n\nReview: {{text}}\",y\n",
     );
-    config.file("d.jsonl", "[{\"role\": \"user\", \"content\": \"From jsonl.\\n\\nReview: {{text}}\"}]\n");
+    config.file(
+        "d.jsonl",
+        "[{\"role\": \"user\", \"content\": \"From jsonl.\\n\\nReview: {{text}}\"}]\n",
+    );
     config.file("e.md", &prompt("# From md.\n---\nStill md."));
     config.file("g.txt", &prompt("From g."));
     let (study, _, notes) = config.study(Options::default());
@@ -437,8 +442,14 @@ fn prompts_are_read_from_every_kind_of_file() {
         ]
     );
     let notes = notes.join("\n");
-    assert!(notes.contains("f.py was left out: only files ending in .txt"), "{notes}");
-    assert!(notes.contains("`function` of a prompt has no counterpart"), "{notes}");
+    assert!(
+        notes.contains("f.py was left out: only files ending in .txt"),
+        "{notes}"
+    );
+    assert!(
+        notes.contains("`function` of a prompt has no counterpart"),
+        "{notes}"
+    );
 }
 
 /// The `[task]` that prompts make.
@@ -463,7 +474,10 @@ fn chats_become_system_and_user_text() {
         "[task]\nkind = \"classify\"\nprompt = \"Is it positive or negative?\"\n\
          prompt_role = \"system\"\ninput = \"Review: {{text}}\"\n{labels}"
     );
-    assert_eq!(task_of("[file://p.json]", "p.json", json).unwrap().0, searched);
+    assert_eq!(
+        task_of("[file://p.json]", "p.json", json).unwrap().0,
+        searched
+    );
     let yaml = "- role: system\n  content: Is it positive or negative?\n- role: user\n  content: 'Review: {{text}}'\n";
     assert_eq!(task_of("[p.yaml]", "p.yaml", yaml).unwrap().0, searched);
     // The instruction is in the user message: the system message stays.
@@ -480,7 +494,10 @@ fn chats_become_system_and_user_text() {
     // Without a system message nothing but the text is said.
     let user = r#"[{"role": "user", "content": "Which?\n\nReview: {{text}}"}]"#;
     let (task, _) = task_of("[p.json]", "p.json", user).unwrap();
-    assert!(!task.contains("system") && !task.contains("prompt_role"), "{task}");
+    assert!(
+        !task.contains("system") && !task.contains("prompt_role"),
+        "{task}"
+    );
     for (chat, why) in [
         (
             r#"[{"role": "user", "content": "a {{text}}"}, {"role": "assistant", "content": "b"}]"#,
@@ -501,7 +518,12 @@ fn chats_become_system_and_user_text() {
     ] {
         let error = task_of("[p.json]", "p.json", chat).unwrap_err();
         assert!(error.contains("no prompt could be carried over"), "{error}");
-        assert!(error.contains(&format!("p.json:1: this prompt was left out: a study cannot say {why}")), "{error}");
+        assert!(
+            error.contains(&format!(
+                "p.json:1: this prompt was left out: a study cannot say {why}"
+            )),
+            "{error}"
+        );
     }
 }
 
@@ -512,7 +534,10 @@ fn model_of(providers: &str) -> (String, Vec<String>) {
         tests(&[("a", 24), ("b", 24)])
     ));
     let imported = config.import(Options::default()).unwrap();
-    let line = imported.study.lines().find(|line| line.starts_with("model"));
+    let line = imported
+        .study
+        .lines()
+        .find(|line| line.starts_with("model"));
     let folder = format!("{}/", config.0.path().display());
     let notes = imported.notes.iter().map(|note| note.replace(&folder, ""));
     (line.unwrap().to_owned(), notes.collect())
@@ -521,7 +546,10 @@ fn model_of(providers: &str) -> (String, Vec<String>) {
 #[test]
 fn providers_keep_their_whole_name() {
     for (id, name) in [
-        ("openai:chat:ft:small:acme::Ab12", "openai:ft:small:acme::Ab12"),
+        (
+            "openai:chat:ft:small:acme::Ab12",
+            "openai:ft:small:acme::Ab12",
+        ),
         ("openai:ft:small:acme::Ab12", "openai:ft:small:acme::Ab12"),
         ("openai:chat:tiny:7b", "openai:tiny:7b"),
         ("openai:some-model", "openai:some-model"),
@@ -535,10 +563,19 @@ fn providers_keep_their_whole_name() {
         assert_eq!(model, format!("model = {{ name = \"{name}\" }}"), "{id}");
         assert_eq!(notes, Vec::<String>::new(), "{id}");
     }
-    for id in ["openai:embedding:e", "google:live:x", "bedrock:m", "file://p.py", "ollama:embeddings:e"] {
+    for id in [
+        "openai:embedding:e",
+        "google:live:x",
+        "bedrock:m",
+        "file://p.py",
+        "ollama:embeddings:e",
+    ] {
         let (model, notes) = model_of(&format!("  - '{id}'\n"));
         assert_eq!(model, "model = \"embedded\"");
-        assert!(notes[0].contains(&format!("the provider {id} was left out")), "{notes:?}");
+        assert!(
+            notes[0].contains(&format!("the provider {id} was left out")),
+            "{notes:?}"
+        );
     }
     let (model, notes) = model_of("  - openai:responses:m\n  - openai:chat:other\n");
     assert_eq!(model, "model = { name = \"openai:m\" }");
@@ -575,15 +612,17 @@ fn settings_of_a_provider_become_keys_or_notes() {
         "model = { name = \"openai:m\", base_url = \"http://127.0.0.1:1/v1\", temperature = 0.9, \
          max_tokens = 400, top_p = 1.0, stop = [\"END\", \"two\\nlines\"], seed = 7, \
          reasoning_effort = \"low\", headers = { X-Team = \"search\" }, \
-         body = { service_tier = \"flex\", nested = { a = [1, true] } } }"
+         body = { nested = { a = [1, true] }, service_tier = \"flex\" } }"
     );
+    assert!(model.parse::<toml::Table>().is_ok(), "{model}");
     insta::assert_snapshot!("settings", notes.join("\n"));
     let (model, notes) = model_of(
-        "  - { id: 'azure:chat:d', config: { apiHost: me.example.org, headers: { api-key: x }, temperature: hot } }\n",
+        "  - { id: 'azure:chat:d', config: { apiHost: me.example.org, apiVersion: '2024-10-21', headers: { api-key: x }, temperature: hot } }\n",
     );
     assert_eq!(
         model,
-        "model = { name = \"azure:d\", base_url = \"https://me.example.org\" }"
+        "model = { name = \"azure:d\", base_url = \"https://me.example.org\", \
+         api_version = \"2024-10-21\" }"
     );
     assert!(notes[0].contains("`headers` of the provider was left out: api-key may hold a secret"));
     assert!(notes[1].contains("`temperature` of the provider was left out: it is no number"));

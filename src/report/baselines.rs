@@ -17,7 +17,12 @@ pub(crate) fn write(metric: &str, baselines: &[BaselineScores], out: &mut String
     let scores = std::iter::repeat_n(Column::right().at_least(15), first.groups.len() + 1);
     let mut table = Table::new([Column::left().at_least(13)].into_iter().chain(scores));
     let names = first.groups.iter().map(|group| group.group.as_str());
-    table.row(["without model"].into_iter().chain(names).chain(["worst target"]));
+    table.row(
+        ["without model"]
+            .into_iter()
+            .chain(names)
+            .chain(["worst target"]),
+    );
     for row in baselines {
         let mut cells = vec![row.name.clone()];
         cells.extend(first.groups.iter().map(|group| {

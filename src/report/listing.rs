@@ -172,8 +172,13 @@ pub(crate) fn table(rows: &[Row]) -> String {
         value.map_or_else(|| "–".to_owned(), |value| format!("{:.1}", value * 100.0))
     };
     // Figures stand to the right.
-    let columns: [Column; 8] =
-        std::array::from_fn(|at| if at == 6 { Column::right() } else { Column::left() });
+    let columns: [Column; 8] = std::array::from_fn(|at| {
+        if at == 6 {
+            Column::right()
+        } else {
+            Column::left()
+        }
+    });
     let mut table = Table::new(columns);
     table.row([
         "run",

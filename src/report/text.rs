@@ -119,7 +119,9 @@ impl Summary {
         columns.push(Column::left());
         let mut table = Table::new(columns);
         let mut row = |cells: [String; 5], voted: Option<String>, remark: Option<String>| {
-            let cells = cells.into_iter().chain(voted.filter(|_| ensemble.is_some()));
+            let cells = cells
+                .into_iter()
+                .chain(voted.filter(|_| ensemble.is_some()));
             table.row(cells.chain(remark));
         };
         row(
@@ -152,14 +154,27 @@ impl Summary {
         let of = |groups: &[GroupScore]| worst(groups).map_or_else(|| "-".into(), shown);
         let least = self.worst.as_ref().map_or_else(|| "-".into(), difference);
         row(
-            [self.worst_name().into(), String::new(), of(seed), of(selected), least],
+            [
+                self.worst_name().into(),
+                String::new(),
+                of(seed),
+                of(selected),
+                least,
+            ],
             ensemble.map(of),
             None,
         );
         if selected.len() > 1 {
-            let of = |groups: &[GroupScore]| spread_as(metric, groups).unwrap_or_else(|| "-".into());
+            let of =
+                |groups: &[GroupScore]| spread_as(metric, groups).unwrap_or_else(|| "-".into());
             row(
-                ["spread over groups".into(), String::new(), of(seed), of(selected), "-".into()],
+                [
+                    "spread over groups".into(),
+                    String::new(),
+                    of(seed),
+                    of(selected),
+                    "-".into(),
+                ],
                 ensemble.map(of),
                 None,
             );

@@ -75,7 +75,13 @@ pub fn load_data(
     if let Some(example) = rows.examples.first() {
         groups.check_class_shares(&task.answer_form(&example.input))?;
     }
-    let split = groups.split(&rows.examples, &rows.unlabelled, seed, draw)?;
+    let split = groups
+        .split(&rows.examples, &rows.unlabelled, seed, draw)
+        .map_err(|error| {
+            // What was left out may be what is missing.
+            let told = rows.findings.iter().map(|finding| format!("\n  {finding}"));
+            Failure::data(told.fold(error.to_string(), |all, line| all + &line))
+        })?;
     let mut data = split.data;
     let mut findings = rows.findings;
     let mut labelled: BTreeMap<String, usize> = BTreeMap::new();

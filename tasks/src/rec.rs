@@ -46,7 +46,9 @@ pub use load::Source;
 pub use measure::Measures;
 pub use phrasing::{Grouping, Phrasings};
 pub use prepare::Prepared;
-pub use spec::{Candidates, Form, Layout, Part, RecSpec, Repeats, Sampling, Shift, Split, Target, Ties};
+pub use spec::{
+    Candidates, Form, Layout, Part, RecSpec, Repeats, Sampling, Shift, Split, Target, Ties,
+};
 
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ mod fetch_stage;
 mod gate;
 mod http;
 mod owndata;
+mod import;
 #[cfg(unix)]
 mod recdata;
 #[cfg(unix)]

@@ -114,9 +114,7 @@ impl Builder {
                  data.files"
                     .to_owned()
             }
-            Layout::Movielens => {
-                "add u.item, movies.dat or movies.csv to data.files".to_owned()
-            }
+            Layout::Movielens => "add u.item, movies.dat or movies.csv to data.files".to_owned(),
             Layout::Mind => "add news.tsv to data.files".to_owned(),
             Layout::Amazon => "add the metadata file to data.files".to_owned(),
             Layout::Tallrec => return None,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::Lists;
 use super::seeded::Stream;
-use super::targets::{Aim, only_shown};
+use super::targets::{Aim, history, only_shown};
 use super::{Catalogue, Interactions, RecSpec, Repeats, Sampling};
 use crate::problem::Problem;
 
@@ -72,11 +72,13 @@ impl<'d> Sampler<'d> {
         }
         let mut stream = Stream::new(self.spec.seed, "candidates", id);
         let user = self.data.of(aim.user);
-        let met: BTreeSet<u32> = match self.spec.repeats {
-            Repeats::Drop => user.iter().map(|event| event.item).collect(),
-            Repeats::Keep => BTreeSet::from([aim.item]),
-        };
+        let met: BTreeSet<u32> = user.iter().map(|event| event.item).collect();
         let count = self.spec.candidates.count;
+        if self.spec.repeats == Repeats::Keep
+            && matches!(sampling, Sampling::Uniform | Sampling::Popularity)
+        {
+            self.met_before(aim, &mut chosen, 1 + (count - 1) / 2, &mut stream);
+        }
         match sampling {
             Sampling::Uniform => self.fill(&mut chosen, count, &met, &mut stream, |stream| {
                 stream.below(self.data.items.len() as u64) as u32
@@ -130,6 +132,22 @@ impl<'d> Sampler<'d> {
             items: chosen.items,
             relevant,
         })
+    }
+
+    /// Takes items that the user met before, so that being one of them says
+    /// nothing of a candidate.
+    fn met_before(&self, aim: &Aim, chosen: &mut Chosen<'_>, count: usize, stream: &mut Stream) {
+        let before: BTreeSet<u32> = history(self.spec, self.data, aim)
+            .into_iter()
+            .map(|event| event.item)
+            .collect();
+        let mut before: Vec<u32> = before.into_iter().collect();
+        stream.shuffle(&mut before);
+        for item in before {
+            if chosen.items.len() < count {
+                chosen.take(item);
+            }
+        }
     }
 
     /// Draws until there are enough; where most items are known, the rest is

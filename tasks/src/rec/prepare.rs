@@ -212,7 +212,7 @@ fn left_out(repeats: usize, kept: usize) -> Finding {
         message: format!(
             "{repeats} of {} targets are items that their user had met before, among candidates \
              that the user had not: they were left out, for the history gives them away; \
-             data.interactions.repeats = \"keep\" keeps them and draws candidates from all items",
+             data.interactions.repeats = \"keep\" keeps them and shows them among others met before",
             repeats + kept
         ),
         places: Vec::new(),

@@ -218,7 +218,8 @@ pub enum Repeats {
     /// They are left out.
     #[default]
     Drop,
-    /// They stay, and candidates are drawn from all items, met or not.
+    /// They stay, and up to half of the other candidates of every target are
+    /// items that the user met before.
     Keep,
 }
 

@@ -131,8 +131,10 @@ pub(super) fn find(
         let all = own.len();
         if drops_repeats {
             own.retain(|aim| {
+                // A model sees titles.
+                let title = |item: u32| &data.items[item as usize].title;
                 let mut met = history(spec, data, aim).into_iter();
-                !met.any(|event| event.item == aim.item)
+                !met.any(|event| title(event.item) == title(aim.item))
             });
         }
         repeats += all - own.len();
@@ -153,7 +155,7 @@ pub(super) fn find(
             "data.interactions",
             format!("all {repeats} targets are items that their users had met before"),
         )
-        .mend("repeats = \"keep\" keeps them and draws candidates from all items")
+        .mend("repeats = \"keep\" keeps them and shows them among others met before")
         .into());
     }
     if aims.is_empty() {

@@ -461,16 +461,24 @@ fn targets_met_before_are_left_out_or_stand_among_met_items() {
     let [finding] = prepared.findings.as_slice() else {
         panic!("{:?}", prepared.findings)
     };
-    assert!(finding.message.starts_with(&format!("{repeated} of 12 targets are items that")));
+    assert!(
+        finding
+            .message
+            .starts_with(&format!("{repeated} of 12 targets are items that"))
+    );
     // Kept, they are no longer the only ones that were met.
     spec.repeats = Repeats::Keep;
-    spec.candidates.count = 30;
+    spec.candidates.count = 9;
     let kept = prepare(&spec, &with_repeats()).unwrap();
     assert_eq!(kept.examples.len(), 12);
     assert!(kept.findings.is_empty());
     let told: Vec<_> = kept.examples.iter().map(met).collect();
     assert_eq!(told.iter().filter(|(is_met, _)| *is_met).count(), repeated);
-    assert!(told.iter().all(|(_, met)| *met > 1), "{told:?}");
+    // Four of the eight, for a target that was met beside itself; another item
+    // may have a title that was met.
+    for (is_met, met) in told {
+        assert!((4..=5).contains(&(met - usize::from(is_met))), "{met}");
+    }
     // What was really shown is no draw, and stays.
     spec.repeats = Repeats::Drop;
     spec.candidates.sampling = Sampling::Catalogue;
@@ -479,7 +487,10 @@ fn targets_met_before_are_left_out_or_stand_among_met_items() {
     spec.candidates.sampling = Sampling::Uniform;
     let error = prepare(&spec, &[(1, 1, 5.0, 1), (1, 2, 5.0, 2), (1, 1, 5.0, 3)]).unwrap_err();
     let error = error.to_string();
-    assert!(error.contains("all 1 targets are items that their users had met before"), "{error}");
+    assert!(
+        error.contains("all 1 targets are items that their users had met before"),
+        "{error}"
+    );
     assert!(error.contains("repeats = \"keep\""), "{error}");
 }
 

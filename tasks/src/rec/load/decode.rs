@@ -48,12 +48,7 @@ enum State {
 impl<R: BufRead> Utf8<R> {
     /// A file of this name. Without an encoding that is asked for, the first
     /// bytes beyond ASCII decide, and what is not beyond doubt is told.
-    pub fn new(
-        name: String,
-        inner: R,
-        asked: Option<&'static Encoding>,
-        found: Found,
-    ) -> Self {
+    pub fn new(name: String, inner: R, asked: Option<&'static Encoding>, found: Found) -> Self {
         let state = match asked {
             None => State::Undecided,
             Some(encoding) if encoding == UTF_8 => State::AsIs,
@@ -193,14 +188,20 @@ fn detect(sample: &[u8], is_all: bool) -> (&'static Encoding, Option<String>) {
         Err(error) if error.error_len().is_none() && !is_all => return (UTF_8, None),
         Err(_) => {}
     }
-    let lines = || sample.split(|byte| *byte == b'\n').filter(|line| !line.is_ascii());
+    let lines = || {
+        sample
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_ascii())
+    };
     let broken = lines().filter(|line| std::str::from_utf8(line).is_err());
     let (broken, all) = (broken.count(), lines().count());
     if broken * 10 <= all {
         // These lines are read one by one.
         return (
             UTF_8,
-            Some(format!(" in {broken} of its lines, which were read as windows-1252")),
+            Some(format!(
+                " in {broken} of its lines, which were read as windows-1252"
+            )),
         );
     }
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
@@ -266,10 +267,17 @@ mod tests {
 
     #[test]
     fn western_titles_are_windows_1252_without_a_word() {
-        assert_eq!(read(&encoded(FRENCH, "windows-1252"), None), (FRENCH.into(), vec![]));
+        assert_eq!(
+            read(&encoded(FRENCH, "windows-1252"), None),
+            (FRENCH.into(), vec![])
+        );
         // A single accent among plain titles, as in the older data sets.
-        let plain = "1::Toy Story (1995)::Comedy\n2::Il Postino (1994)::Drama\n3::Léon (1994)::Crime\n";
-        assert_eq!(read(&encoded(plain, "latin1"), None), (plain.into(), vec![]));
+        let plain =
+            "1::Toy Story (1995)::Comedy\n2::Il Postino (1994)::Drama\n3::Léon (1994)::Crime\n";
+        assert_eq!(
+            read(&encoded(plain, "latin1"), None),
+            (plain.into(), vec![])
+        );
     }
 
     #[test]
@@ -283,7 +291,10 @@ mod tests {
             assert_eq!(read, text, "{label}");
             assert_eq!(found.len(), 1);
             let message = &found[0].message;
-            assert!(message.contains(&format!("x.dat is not UTF-8; it was read as {name}")), "{message}");
+            assert!(
+                message.contains(&format!("x.dat is not UTF-8; it was read as {name}")),
+                "{message}"
+            );
             assert!(message.contains(shown), "{message}");
         }
     }
@@ -318,7 +329,11 @@ mod tests {
             .read_to_end(&mut out)
             .unwrap();
         assert_eq!(out, bytes);
-        assert!(found.take()[0].message.contains("not UTF-8 in 1 of its lines"));
+        assert!(
+            found.take()[0]
+                .message
+                .contains("not UTF-8 in 1 of its lines")
+        );
     }
 
     proptest! {

@@ -118,7 +118,11 @@ impl Reader<'_> {
         if is_raw || matches!(prefix, 'u' | 'U' | 'b' | 'B') {
             self.at += 1;
         }
-        let quote = self.rest().chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+        let quote = self
+            .rest()
+            .chars()
+            .next()
+            .filter(|c| matches!(c, '\'' | '"'))?;
         self.at += 1;
         let mut out = String::new();
         loop {
@@ -165,7 +169,10 @@ impl Reader<'_> {
         let code = u32::from_str_radix(self.rest().get(..digits)?, 16).ok()?;
         self.at += digits;
         if (0xd800..0xdc00).contains(&code)
-            && let Some(low) = self.rest().strip_prefix("\\u").and_then(|rest| rest.get(..4))
+            && let Some(low) = self
+                .rest()
+                .strip_prefix("\\u")
+                .and_then(|rest| rest.get(..4))
             && let Ok(low @ 0xdc00..=0xdfff) = u32::from_str_radix(low, 16)
         {
             self.at += 6;
@@ -227,7 +234,11 @@ mod tests {
             }
             Value::Object(entries) => {
                 let entries = entries.iter().map(|(key, value)| {
-                    format!("{}: {}", printed(&Value::from(key.as_str())), printed(value))
+                    format!(
+                        "{}: {}",
+                        printed(&Value::from(key.as_str())),
+                        printed(value)
+                    )
                 });
                 format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
             }
