@@ -18,7 +18,7 @@ use crate::gate::openings::{self, Count, Opening};
 use crate::gate::prompts::Named;
 use crate::gate::{Audit, Bar, Demand, Form, Mode, Report, Ruling};
 use crate::kinds::Kinds;
-use crate::report::ground::{Ground, caution, listed, unverified};
+use crate::report::ground::caution;
 use crate::session::Session;
 use crate::stored;
 use crate::unusable;
@@ -54,7 +54,7 @@ pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
     if examples.is_empty() {
         return Err(score::without_audit(&session));
     }
-    check_ground(&session, &args.study.study)?;
+    score::check_ground(&session, &args.study.study)?;
     let contest = Contest::new(&args, &session, baseline, given, &examples)?;
     let prompts: Vec<Prompt> = contest.asked().map(|named| named.prompt.clone()).collect();
     let control = Control::new();
@@ -288,22 +288,6 @@ fn check_groups(args: &Gate, session: &Session) -> Result<(), Failure> {
         ))),
         None => Ok(()),
     }
-}
-
-/// A decision about target groups needs examples of one.
-fn check_ground(session: &Session, study: &Path) -> Result<(), Failure> {
-    let groups = &session.loaded.groups;
-    if Ground::of(groups) != Ground::SourceOnly {
-        return Ok(());
-    }
-    Err(Failure::usage(format!(
-        "{}: nothing to decide on: no target group ({}) has labelled examples in the audit\n  label \
-         about 100 rows of each; until then `shiftproof eval {}` scores prompts on the source's \
-         audit, and a study without groups.target lets the gate decide on the source alone",
-        study.display(),
-        listed(&unverified(groups)),
-        study.display()
-    )))
 }
 
 fn demand(args: &Gate) -> Demand {

@@ -1,5 +1,6 @@
 //! Fixed prompts on the sealed audit, for every command that scores some.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use shiftproof_search::budget::{Meter, Spend};
@@ -17,6 +18,7 @@ use super::signals::{Signals, pass_on};
 use crate::calibration::{self, Learnt};
 use crate::exit::{Exit, Failure};
 use crate::progress::{Progress, Verbosity};
+use crate::report::ground::{Ground, listed, unverified};
 use crate::report::grouped;
 use crate::session::{Session, Trouble};
 use crate::unusable;
@@ -58,6 +60,22 @@ pub(super) fn without_audit(session: &Session) -> Failure {
          and groups.validation for it (at most {fit} in all)",
         labelled.join(", ")
     ))
+}
+
+/// A decision about target groups needs examples of one.
+pub(super) fn check_ground(session: &Session, study: &Path) -> Result<(), Failure> {
+    let groups = &session.loaded.groups;
+    if Ground::of(groups) != Ground::SourceOnly {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "{}: nothing to decide on: no target group ({}) has labelled examples in the audit\n  label \
+         about 100 rows of each; until then `shiftproof eval {}` scores prompts on the source's \
+         audit, and a study without groups.target lets the gate decide on the source alone",
+        study.display(),
+        listed(&unverified(groups)),
+        study.display()
+    )))
 }
 
 /// The way to the model, under the study's limits.

@@ -201,6 +201,105 @@ fn verdicts_follow_the_interval() {
     assert_eq!(tone(-0.06), Tone::Worse);
 }
 
+/// The fixture's run with an audit of these groups alone.
+fn audited_on(groups: &[&str], gain: f64) -> Named {
+    let mut events = events("gpo", 1, gain);
+    for event in &mut events {
+        match event {
+            Event::Started(started) => {
+                for group in &mut started.groups {
+                    if !groups.contains(&group.name.as_str()) {
+                        group.audit = 0;
+                    }
+                }
+            }
+            Event::Audited { groups: scores, .. } => {
+                scores.retain(|score| groups.contains(&score.group.as_str()));
+            }
+            Event::Compared { groups: rows, .. } => {
+                rows.retain(|row| groups.contains(&row.group.as_str()));
+            }
+            _ => {}
+        }
+    }
+    if groups.is_empty() {
+        events.retain(|event| !matches!(event, Event::Audited { .. } | Event::Compared { .. }));
+    }
+    Named::new("reviews-s1-1", Summary::of(&events))
+}
+
+/// Whatever the form, it says what nothing verified, and what to do.
+#[track_caller]
+fn every_form_says(run: &Named, pieces: &[&str]) {
+    for form in [Form::Text, Form::Markdown, Form::Html, Form::Json] {
+        let text = render(form, std::slice::from_ref(run)).unwrap();
+        for piece in pieces {
+            assert!(
+                text.contains(piece),
+                "{piece:?} is not in {form:?}:\n{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_no_audit_verifies_is_said_in_every_form() {
+    for gain in [0.06, 0.02, -0.02] {
+        let run = audited_on(&["books"], gain);
+        assert_eq!(run.summary.verdict().tone, Tone::Unverified, "{gain}");
+        every_form_says(
+            &run,
+            &["nverified on", "songs", "Label about 100 rows a group"],
+        );
+        let text = run.summary.text();
+        assert!(
+            text.contains("nothing on the target was measured"),
+            "{text}"
+        );
+        assert!(!text.contains("worst target"), "{text}");
+        assert_eq!(
+            run.summary.worst_of(Contestant::Selected).map(|g| g.n),
+            None
+        );
+    }
+    // That it harms the source is known all the same.
+    assert_eq!(
+        audited_on(&["books"], -0.06).summary.verdict().tone,
+        Tone::Worse
+    );
+
+    let run = audited_on(&[], 0.06);
+    assert_eq!(run.summary.verdict().tone, Tone::Unverified);
+    every_form_says(&run, &["nverified on", "songs", "keep groups.audit"]);
+
+    let run = audited_on(&["books", NASTY_GROUP], 0.06);
+    let verdict = run.summary.verdict();
+    assert_eq!(verdict.tone, Tone::Better);
+    assert_eq!(
+        verdict.sentence,
+        "better on the worst audited target group, beyond chance; unverified on songs"
+    );
+    every_form_says(&run, &["nverified on songs"]);
+    let whole = &one()[0];
+    assert!(whole.summary.unverified.is_empty() && !whole.summary.text().contains("nverified"));
+}
+
+#[test]
+fn a_run_without_a_target_says_so() {
+    let mut events = events("ape", 1, 0.06);
+    for event in &mut events {
+        if let Event::Started(started) = event {
+            started
+                .groups
+                .retain(|group| group.role == GroupRole::Source);
+        }
+    }
+    let run = Named::new("plain", Summary::of(&events));
+    assert_eq!(run.summary.verdict().tone, Tone::Better);
+    every_form_says(&run, &["there is no target group"]);
+    assert!(!run.summary.text().contains("nverified"));
+}
+
 #[test]
 fn a_group_that_lost_is_named_beside_the_verdict() {
     let runs = [run("x", "gpo", 1, -0.06)];

@@ -5,11 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::{DataError, Problem, Problems};
 use crate::roles::{Data, LabelReads, LabelledTarget, SealedAudit, Source, UnlabelledTarget};
-use crate::{AnswerForm, Example, Input, Label, suggest};
+use crate::{AnswerForm, Example, Input, suggest};
 
+use pool::{Order, Pool, class};
 pub use shares::Share;
 use sizes::{Census, Part, Wish, settle, shortage};
 
+mod pool;
 mod shares;
 mod sizes;
 
@@ -325,104 +327,6 @@ fn groups(sizes: &BTreeMap<&str, usize>) -> String {
         let _ = write!(text, " and {} more", sizes.len() - 20);
     }
     text
-}
-
-/// Whose draw it is.
-#[derive(Clone, Copy)]
-enum Order {
-    /// The same for every seed of the study.
-    Audit,
-    Seed(u64),
-}
-
-/// A place in a pseudo-random order that depends on the id alone.
-fn place(input: &Input, order: Order) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    match order {
-        Order::Audit => hasher.update(b"audit"),
-        Order::Seed(seed) => hasher.update(b"seed").update(&seed.to_be_bytes()),
-    };
-    hasher.update(input.id.as_bytes());
-    *hasher.finalize().as_bytes()
-}
-
-/// The stratum of an example; all that is no class is one stratum.
-fn class(example: &Example) -> &str {
-    match &example.label {
-        Label::Class(label) => label,
-        _ => "",
-    }
-}
-
-/// What is left of one group, by class.
-struct Pool<'a> {
-    census: Census<'a>,
-    strata: Vec<Vec<&'a Example>>,
-    unlabelled: Vec<&'a Input>,
-}
-
-impl<'a> Pool<'a> {
-    fn new(
-        spec: &'a GroupsSpec,
-        group: &'a str,
-        is_source: bool,
-        examples: &'a [Example],
-        unlabelled: &'a [Input],
-        classes: &[&'a str],
-        draw: Draw,
-    ) -> Self {
-        let mut strata = vec![Vec::new(); classes.len()];
-        for example in examples.iter().filter(|e| e.input.group == group) {
-            if let Ok(at) = classes.binary_search(&class(example)) {
-                strata[at].push(example);
-            }
-        }
-        let unlabelled: Vec<&Input> = unlabelled.iter().filter(|i| i.group == group).collect();
-        let sizes: Vec<usize> = strata.iter().map(Vec::len).collect();
-        let census = Census {
-            name: group,
-            is_source,
-            classes: classes.to_vec(),
-            wishes: spec.wishes(is_source, sizes.iter().sum()),
-            shares: shares::of_group(&spec.class_shares, group, classes),
-            sizes,
-            unlabelled: unlabelled.len(),
-            balance: spec.balance,
-            draw,
-        };
-        Self {
-            census,
-            strata,
-            unlabelled,
-        }
-    }
-
-    /// Draws `n` for a labelled role.
-    fn take(&mut self, part: Part, n: usize, order: Order) -> Vec<Example> {
-        let left: Vec<usize> = self.strata.iter().map(Vec::len).collect();
-        let quotas = self.census.quotas(part, n, &left);
-        let mut drawn = Vec::new();
-        for (stratum, quota) in self.strata.iter_mut().zip(quotas) {
-            stratum.sort_by_cached_key(|example| place(&example.input, order));
-            drawn.extend(stratum.drain(..quota.min(stratum.len())));
-        }
-        // Not one class after the other.
-        drawn.sort_by_cached_key(|example| place(&example.input, order));
-        drawn.into_iter().cloned().collect()
-    }
-
-    /// Draws `n` inputs without their labels.
-    fn inputs(&mut self, n: usize, seed: u64, draw: Draw) -> Vec<Input> {
-        let order = Order::Seed(seed);
-        if draw == Draw::ByClass {
-            let drawn = self.take(Part::Unlabelled, n, order);
-            return drawn.into_iter().map(|example| example.input).collect();
-        }
-        let labelled = self.strata.iter().flatten().map(|example| &example.input);
-        let mut left: Vec<&Input> = labelled.chain(self.unlabelled.iter().copied()).collect();
-        left.sort_by_cached_key(|input| place(input, order));
-        left.into_iter().take(n).cloned().collect()
-    }
 }
 
 #[cfg(test)]

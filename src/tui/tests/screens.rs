@@ -2,6 +2,7 @@
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use shiftproof_search::event::{Event, GroupRole};
 
 use super::super::state::State;
 use super::super::theme::{Depth, Theme};
@@ -138,4 +139,24 @@ fn nothing_is_said_by_colour_alone() {
         let size = (120, 40);
         assert_eq!(screen(&state, &many, size), screen(&state, &none, size));
     }
+}
+
+#[test]
+fn what_no_audit_verifies_stands_on_the_overview() {
+    let mut state = State::new(5000);
+    for mut event in recorded::whole() {
+        if let Event::Started(started) = &mut event {
+            for group in &mut started.groups {
+                if group.role == GroupRole::Target {
+                    group.audit = 0;
+                }
+            }
+        }
+        state.apply(&event, false);
+    }
+    let shown = screen(&state, &ui(Kind::Run), (120, 40));
+    assert!(
+        shown.contains("verdict: unverified: nothing on the target"),
+        "{shown}"
+    );
 }

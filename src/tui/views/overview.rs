@@ -323,6 +323,10 @@ fn leader_lines(state: &State, ui: &Ui, width: usize) -> Vec<Line<'static>> {
         leader.prompt.instruction
     );
     let mut lines = vec![Line::styled(cut(&head, width), theme.heading())];
+    if state.summary.ending.is_some() && !state.summary.unverified.is_empty() {
+        let text = format!(" verdict: {}", state.summary.verdict().sentence);
+        lines.push(Line::styled(cut(&text, width), theme.notable()));
+    }
     let lowest = worst(groups)
         .filter(|_| groups.len() > 1)
         .map(|group| group.group.clone());
@@ -341,10 +345,6 @@ fn leader_lines(state: &State, ui: &Ui, width: usize) -> Vec<Line<'static>> {
             ),
             theme.notable(),
         ));
-    }
-    if state.summary.ending.is_some() && !state.summary.unverified.is_empty() {
-        let text = format!(" verdict: {}", state.summary.verdict().sentence);
-        lines.push(Line::styled(cut(&text, width), theme.notable()));
     }
     lines
 }

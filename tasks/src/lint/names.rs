@@ -57,18 +57,14 @@ impl Lint<'_> {
             return;
         }
         for field in first.fields.keys() {
-            let mut told: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-            for (input, label) in &labelled {
-                told.entry(input.field(field).trim())
-                    .or_default()
-                    .insert(label);
-            }
-            // Each value goes with one label, and there are no more values than
-            // labels: a code for the label.
-            let is_code = told.len() <= labels.len() && told.values().all(|set| set.len() == 1);
+            let is_code = is_code(&labelled, field, labels.len());
             let same = labelled
                 .iter()
-                .filter(|(input, label)| bare(input.field(field)) == bare(label))
+                .filter(|(input, label)| {
+                    let text = input.field(field);
+                    // Long texts are no label, and are not looked through.
+                    text.len() <= 2 * label.len() + 8 && bare(text) == bare(label)
+                })
                 .count();
             if is_code || 2 * same > labelled.len() {
                 found.note(
@@ -84,6 +80,16 @@ impl Lint<'_> {
             }
         }
     }
+}
+
+/// Whether each value of the field goes with one label, and there are no more
+/// values than labels: a code for the label.
+fn is_code(labelled: &[(&Input, &str)], field: &str, labels: usize) -> bool {
+    let mut told: BTreeMap<&str, &str> = BTreeMap::new();
+    labelled.iter().all(|(input, label)| {
+        let known = *told.entry(input.field(field).trim()).or_insert(label);
+        known == *label && told.len() <= labels
+    })
 }
 
 /// A name in small letters, without what is no letter or digit.

@@ -9,7 +9,10 @@ use crate::{AnswerForm, suggest};
 
 /// One entry of `groups.class_shares`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "expected a share from 0 to 1, or a table of shares by class"
+)]
 pub enum Share {
     /// The share of the class of this name, 0 to 1.
     Class(f64),

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::shares::proportional as shares;
 use super::*;
+use crate::Label;
 
 /// `n` examples of a group, the first `positive` of them positive.
 fn group(name: &str, n: usize, positive: usize) -> Vec<Example> {
