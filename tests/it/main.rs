@@ -23,3 +23,4 @@ mod support;
 mod told;
 #[cfg(unix)]
 mod tui;
+mod unusable;
