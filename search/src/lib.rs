@@ -25,6 +25,7 @@ mod score;
 pub mod seeds;
 pub mod select;
 pub mod simulate;
+mod sounding;
 pub mod spec;
 pub mod stats;
 mod tell;
