@@ -155,7 +155,7 @@ pub(crate) fn mend(fault: Fault, max_tokens: Option<u32>) -> String {
                 .to_owned()
         }
         (Fault::Failed, _) => {
-            "once the cause is mended, the same command with --retry-failed asks these again"
+            "once the cause is mended, --retry-failed (eval, gate, optimize) asks these again"
                 .to_owned()
         }
     }

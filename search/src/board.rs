@@ -13,8 +13,8 @@ use crate::converse::{self, Case};
 use crate::event::{GroupInfo, GroupScore};
 use crate::gateway::{Asked, Gateway, Model, Stop};
 use crate::score::group_scores;
+use crate::sounding::Watch;
 use crate::tell::Told;
-use crate::unusable::Watch;
 
 /// What evaluations need besides the board.
 #[derive(Clone, Copy)]

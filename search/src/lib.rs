@@ -26,6 +26,7 @@ mod score;
 pub mod seeds;
 pub mod select;
 pub mod simulate;
+mod sounding;
 pub mod spec;
 pub mod stats;
 mod tell;

@@ -1,24 +1,16 @@
-//! Answers that cannot be used: what is wrong with them, how many there are, and
-//! when there are so many of them that asking on would be money thrown away.
+//! Answers that cannot be used: what is wrong with them, and how many there are.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use shiftproof_tasks::{Answer, Finish, Outcome, PromptId, Reply, Task};
+use shiftproof_tasks::{Answer, Finish, Outcome, PromptId, Reply};
 
-use crate::board::{Answers, Board, CandidateIndex, Desk, InputIndex, Reading};
+use crate::board::{Answers, Board, Desk, InputIndex};
 use crate::converse;
-use crate::event::{Event, SHOWN_INPUT, Ungraded};
-use crate::gateway::{Asked, Stop};
+use crate::event::{SHOWN_INPUT, Ungraded};
+use crate::gateway::Asked;
 use crate::tell::cut;
 
-/// Answers after which it is known whether a study's answers can be used.
-pub(crate) const ENOUGH: usize = 20;
-/// Answers of the first portion at most, however many prompts there are.
-const MOST: usize = 2 * ENOUGH;
-/// One input that every prompt is refused for says nothing of the others.
-const INPUTS: usize = 5;
 /// Examples that are shown of each fault.
 const SHOWN: usize = 3;
 
@@ -234,7 +226,7 @@ pub(crate) fn survey(
             group: board.input(input).group.clone(),
             text: cut(&text, SHOWN_INPUT),
             tokens: (fault == Fault::Truncated)
-                .then(|| limit(desk, board, input))
+                .then(|| limit(desk, board, view, input))
                 .flatten(),
         });
     }
@@ -242,121 +234,14 @@ pub(crate) fn survey(
     survey
 }
 
-/// The tokens that an answer to this input gets at most.
-fn limit(desk: Desk<'_>, board: &Board, input: InputIndex) -> Option<u32> {
-    // Of several turns it is not told which was cut off.
-    let task: &dyn Task = desk.task;
-    (task.calls() == 1).then(|| {
-        let form = task.answer_form(board.input(input));
+/// The tokens that the answer to this input got at most; of several turns it is not
+/// told which was cut off.
+fn limit(desk: Desk<'_>, board: &Board, view: &Answers<'_>, input: InputIndex) -> Option<u32> {
+    let prompt = &board.candidates[view.candidate()].prompt;
+    (desk.task.calls() <= 1).then(|| {
+        let form = desk.task.request(prompt, board.input(input)).answer;
         converse::most_room(&form, &desk.model.llm.capabilities())
     })
-}
-
-/// What was told of unusable answers, and whether the first answers were looked
-/// at.
-#[derive(Default)]
-pub(crate) struct Watch {
-    told: BTreeSet<(CandidateIndex, InputIndex)>,
-    sounded: bool,
-}
-
-impl Watch {
-    /// Which of these evaluations are asked before the others, so that little is
-    /// spent until it is known whether answers can be used: some of every
-    /// candidate, on different inputs. Empty where nothing is gained by it.
-    pub fn portion(
-        &self,
-        desk: Desk<'_>,
-        wanted: &[(CandidateIndex, InputIndex)],
-    ) -> BTreeSet<usize> {
-        // A model of this process is asked in batches of neighbours, and costs time.
-        if self.sounded || desk.model.llm.capabilities().batch > 1 || wanted.len() <= ENOUGH {
-            return BTreeSet::new();
-        }
-        let mut of: BTreeMap<CandidateIndex, Vec<usize>> = BTreeMap::new();
-        for (at, (candidate, _)) in wanted.iter().enumerate() {
-            of.entry(*candidate).or_default().push(at);
-        }
-        let most = of.len().clamp(ENOUGH, MOST);
-        let (every, each) = (of.len().div_ceil(most), most.div_ceil(of.len()));
-        of.values()
-            .step_by(every)
-            .enumerate()
-            .flat_map(|(number, own)| {
-                let each = each.min(own.len());
-                (0..each).map(move |turn| own[(number + turn * own.len() / each) % own.len()])
-            })
-            .collect()
-    }
-}
-
-impl Board {
-    /// Looks at the first answers, once there are enough of them (or no more to
-    /// come, `last`): where hardly one can be used, that is told, and unless the
-    /// user wants to go on the run stops. No prompt stops it alone while others
-    /// are asked too.
-    pub fn sound(&mut self, desk: Desk<'_>, last: bool) -> Result<(), Stop> {
-        if self.watch.sounded {
-            return Ok(());
-        }
-        let asked: Vec<(CandidateIndex, InputIndex)> = self.all_asked().collect();
-        let candidates: BTreeSet<_> = asked.iter().map(|pair| pair.0).collect();
-        let inputs: BTreeSet<_> = asked.iter().map(|pair| pair.1).collect();
-        let enough = last || (asked.len() >= ENOUGH && inputs.len() >= INPUTS);
-        if asked.is_empty() || !enough || candidates.len() < self.candidates.len().min(2) {
-            return Ok(());
-        }
-        self.watch.sounded = true;
-        let survey = self.survey_all(desk, &asked);
-        if survey.is_hopeless() {
-            self.tell_unusable(desk)?;
-            if !desk.keep_going {
-                return Err(Self::hopeless(desk, survey));
-            }
-        }
-        Ok(())
-    }
-
-    /// Tells of answers that cannot be used, as far as they are news.
-    pub fn tell_unusable(&mut self, desk: Desk<'_>) -> Result<(), Stop> {
-        let fresh: Vec<(CandidateIndex, InputIndex)> = self
-            .all_asked()
-            .filter(|pair| !self.watch.told.contains(pair))
-            .collect();
-        let survey = self.survey_all(desk, &fresh);
-        self.watch.told.extend(fresh);
-        if survey.faults.is_empty() {
-            return Ok(());
-        }
-        desk.gateway.tell(&Event::Unusable {
-            phase: desk.gateway.phase(),
-            survey,
-        })
-    }
-
-    /// The stop of a run that has answers to these inputs, and none to choose a
-    /// prompt by; `None` where nothing was asked.
-    pub fn nothing_usable(&self, desk: Desk<'_>, inputs: &[InputIndex]) -> Option<Stop> {
-        let asked = self.all_asked().filter(|pair| inputs.contains(&pair.1));
-        let survey = self.survey_all(desk, &asked.collect::<Vec<_>>());
-        (survey.unusable() > 0).then(|| Self::hopeless(desk, survey))
-    }
-
-    fn hopeless(desk: Desk<'_>, survey: Survey) -> Stop {
-        let max_tokens = desk.model.llm.capabilities().max_tokens;
-        Stop::Unusable(Box::new(Hopeless { survey, max_tokens }))
-    }
-
-    fn survey_all(&self, desk: Desk<'_>, asked: &[(CandidateIndex, InputIndex)]) -> Survey {
-        let mut whole = Survey::default();
-        for own in asked.chunk_by(|a, b| a.0 == b.0) {
-            // Whether an answer can be used does not depend on what is learnt.
-            let view = self.answers_as(desk, own[0].0, Reading::default());
-            let inputs = own.iter().map(|pair| pair.1);
-            whole.add(&survey(self, desk, &view, inputs));
-        }
-        whole
-    }
 }
 
 #[cfg(test)]

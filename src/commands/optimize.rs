@@ -8,6 +8,7 @@ use shiftproof_search::control::Control;
 use shiftproof_search::event::{Contestant, Ending, Event, Observer};
 use shiftproof_search::gateway::Stop;
 use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
+use shiftproof_search::unusable::{Fault, Hopeless};
 
 use super::signals::{Signals, pass_on};
 use super::{
@@ -292,17 +293,28 @@ fn stopped(stop: &Stop, record: &RunRecord, store: &Path) -> Failure {
         );
     }
     let store = store_flag(store);
-    let on = if exit == Exit::Unusable {
+    let on = match stop {
+        Stop::Unusable(hopeless) if refused(hopeless) => {
+            "everything paid for is stored; once the cause is mended go on with: shiftproof \
+             optimize --retry-failed"
+        }
         // What the study says decides; this run keeps the study it began with.
-        "everything paid for is stored; mend the study and run it anew, or go on all the same with: \
-         shiftproof optimize --keep-going"
-    } else {
-        "everything paid for is stored; go on with: shiftproof optimize"
+        Stop::Unusable(_) => {
+            "everything paid for is stored; mend the study and run it anew, or go on all the same \
+             with: shiftproof optimize --keep-going"
+        }
+        _ => "everything paid for is stored; go on with: shiftproof optimize",
     };
     Failure::new(
         exit,
         format!("{told}\n  {on} --resume {}{store}", record.id),
     )
+}
+
+/// Whether it is the model's service that refuses.
+fn refused(hopeless: &Hopeless) -> bool {
+    let most = hopeless.survey.faults.first();
+    most.is_some_and(|faulty| faulty.fault == Fault::Failed)
 }
 
 /// Whether events are printed where the screen would be.

@@ -131,7 +131,9 @@ pub(super) async fn score(
 pub(super) fn stopped(stop: &Stop) -> Failure {
     let told = unusable::stopped(stop);
     let on = match stop {
-        Stop::Unusable(_) => "answers so far are stored; --keep-going scores all the same",
+        Stop::Unusable(_) => {
+            "answers so far are stored; --keep-going (eval, gate) scores all the same"
+        }
         _ => "answers so far are stored; the same command goes on",
     };
     Failure::new(Exit::of(stop), format!("{told}\n  {on}"))

@@ -25,3 +25,4 @@ mod support;
 mod told;
 #[cfg(unix)]
 mod tui;
+mod unusable;

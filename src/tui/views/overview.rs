@@ -208,6 +208,10 @@ fn network(state: &State, tick: &Tick) -> String {
         wire.push(format!("throttled {}", traffic.rate_limited));
     }
     wire.push(format!("failed {}", state.failed));
+    let unusable = state.summary.unusable.unusable();
+    if unusable > 0 {
+        wire.push(format!("unusable {unusable}"));
+    }
     wire.extend(tick.status.clone());
     wire.join(" · ")
 }

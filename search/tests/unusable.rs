@@ -1,0 +1,345 @@
+//! Answers that are cut off, refused or not to be read: what they cost, what they
+//! count for, and when a run stops for them.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+
+use async_trait::async_trait;
+use shiftproof_search::budget::{Limits, Meter, Price};
+use shiftproof_search::calibrate::Calibration;
+use shiftproof_search::control::Control;
+use shiftproof_search::evaluate::{Evaluation, Evaluator, Settling};
+use shiftproof_search::event::Event;
+use shiftproof_search::gateway::{Gateway, Model, Stop};
+use shiftproof_search::ledger::Ledger;
+use shiftproof_search::log::Bus;
+use shiftproof_search::run::{Ended, Run};
+use shiftproof_search::simulate::{Planted, World};
+use shiftproof_search::spec::{Method, SearchSpec};
+use shiftproof_search::unusable::Fault;
+use shiftproof_search::{Call, Capabilities, Llm, LlmError};
+use shiftproof_tasks::{Finish, Reply, Request, Task, Usage};
+
+type Manner = dyn Fn(&Call, Reply) -> Result<Reply, LlmError> + Send + Sync;
+
+/// The planted model with manners of its own when it is asked for an answer.
+struct Odd {
+    world: World,
+    max_tokens: Option<u32>,
+    calls: AtomicUsize,
+    manner: Box<Manner>,
+}
+
+#[async_trait]
+impl Llm for Odd {
+    fn identity(&self) -> &'static str {
+        "odd"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            max_tokens: self.max_tokens,
+            ..self.world.capabilities()
+        }
+    }
+
+    fn estimate_tokens(&self, request: &Request) -> u64 {
+        self.world.estimate_tokens(request)
+    }
+
+    async fn call(&self, call: &Call) -> Result<Reply, LlmError> {
+        self.calls.fetch_add(1, SeqCst);
+        let reply = self.world.call(call).await?;
+        if call.request.answer.labels().is_none() {
+            return Ok(reply);
+        }
+        (self.manner)(call, reply)
+    }
+}
+
+/// A model that thinks for so many tokens before it answers.
+fn thinks(tokens: u32) -> impl Fn(&Call, Reply) -> Result<Reply, LlmError> + Send + Sync {
+    move |call, reply| {
+        let most = call.sampling.max_tokens;
+        let usage = Usage {
+            completion_tokens: u64::from(most.min(tokens + 1)),
+            ..reply.usage
+        };
+        Ok(if most <= tokens {
+            Reply {
+                finish: Finish::Length,
+                usage,
+                ..Reply::text("")
+            }
+        } else {
+            Reply { usage, ..reply }
+        })
+    }
+}
+
+struct Scene {
+    model: Model,
+    llm: Arc<Odd>,
+    ledger: Arc<Ledger>,
+}
+
+impl Scene {
+    fn new(
+        max_tokens: Option<u32>,
+        manner: impl Fn(&Call, Reply) -> Result<Reply, LlmError> + Send + Sync + 'static,
+    ) -> Self {
+        let llm = Arc::new(Odd {
+            world: World::new(3, 0.0),
+            max_tokens,
+            calls: AtomicUsize::new(0),
+            manner: Box::new(manner),
+        });
+        Self {
+            model: Model {
+                llm: llm.clone(),
+                price: Price::default(),
+            },
+            llm,
+            ledger: Arc::new(Ledger::in_memory()),
+        }
+    }
+
+    fn calls(&self) -> usize {
+        self.llm.calls.load(SeqCst)
+    }
+
+    fn gateway(&self, limits: Limits) -> Gateway {
+        Gateway::new(
+            self.ledger.clone(),
+            Bus::unlogged(vec![]),
+            Meter::new(limits),
+            Control::new(),
+            None,
+            Vec::new(),
+        )
+    }
+
+    /// Scores the seed prompt on 40 examples a group.
+    async fn score(&self, gateway: &Gateway, keep_going: bool) -> Result<Evaluation, Stop> {
+        let (data, groups) = self.llm.world.data(40);
+        let evaluator = Evaluator {
+            task: &Planted,
+            gateway,
+            model: &self.model,
+            calibration: Calibration::None,
+            groups: &groups,
+            settle_on: Settling::of(&data),
+            keep_going,
+        };
+        let prompts = [Planted.seed()];
+        evaluator.score(&prompts, &data.audit.clone().open()).await
+    }
+
+    async fn run(&self, gateway: &Gateway, keep_going: bool) -> Result<Ended, Stop> {
+        let (data, groups) = self.llm.world.data(60);
+        Run {
+            study: "odd".into(),
+            task: Arc::new(Planted),
+            data,
+            groups,
+            baselines: vec![],
+            spec: SearchSpec {
+                method: Method::Ape,
+                ensemble: 0,
+                library: false,
+                proposals: 12,
+                evaluations: 300,
+                edits: 0,
+                ..SearchSpec::default()
+            },
+            human: vec![],
+            seed: 1,
+            task_model: self.model.clone(),
+            proposer_model: self.model.clone(),
+            gateway,
+            fitted: false,
+            keep_going,
+        }
+        .execute()
+        .await
+    }
+}
+
+#[track_caller]
+fn hopeless(result: Result<impl Sized, Stop>, fault: Fault) -> (usize, Option<u32>) {
+    match result.map(drop) {
+        Err(Stop::Unusable(hopeless)) => {
+            let first = &hopeless.survey.faults[0];
+            assert_eq!(first.fault, fault);
+            assert!(!first.examples[0].input.is_empty());
+            (hopeless.survey.answers, hopeless.max_tokens)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Given room, a model that thinks scores what it would score anyway.
+#[tokio::test]
+async fn an_answer_that_was_cut_off_is_asked_again_once_with_room() {
+    let plain = Scene::new(None, |_, reply| Ok(reply));
+    let gateway = plain.gateway(Limits::default());
+    let truth = plain.score(&gateway, false).await.unwrap();
+    let slow = Scene::new(None, thinks(1000));
+    let gateway = slow.gateway(Limits::default());
+    let got = slow.score(&gateway, false).await.unwrap();
+    assert_eq!(got.grades, truth.grades);
+    assert!(got.surveys[0].faults.is_empty(), "{:?}", got.surveys);
+    // Both calls of every answer are paid for, and both are kept.
+    assert_eq!((plain.calls(), slow.calls()), (80, 160));
+    assert_eq!(gateway.spent().calls, 160);
+    let again = slow.gateway(Limits::default());
+    slow.score(&again, false).await.unwrap();
+    assert_eq!((slow.calls(), again.spent().calls), (160, 160));
+}
+
+#[tokio::test]
+async fn a_limit_of_the_users_own_holds_and_stops_early() {
+    let scene = Scene::new(Some(16), thinks(200));
+    let gateway = scene.gateway(Limits::default());
+    let got = scene.score(&gateway, false).await;
+    let (answers, limit) = hopeless(got, Fault::Truncated);
+    assert_eq!((answers, limit, scene.calls()), (20, Some(16), 20));
+    // Whoever wants to go on is told, and gets no score.
+    let gateway = scene.gateway(Limits::default());
+    let got = scene.score(&gateway, true).await.unwrap();
+    assert_eq!(scene.calls(), 80);
+    assert!(
+        got.scores[0]
+            .iter()
+            .all(|group| group.value.is_none() && group.truncated == 40)
+    );
+    assert!(got.grades[0].iter().all(Option::is_none));
+    assert_eq!(got.surveys[0].faults[0].examples[0].tokens, Some(16));
+}
+
+#[tokio::test]
+async fn asking_again_stays_within_every_limit() {
+    for limit in (0..20_000).step_by(1_700) {
+        for calls in [0, 1, 19, 20, 21, 90, 161] {
+            let scene = Scene::new(None, thinks(900));
+            let gateway = scene.gateway(Limits {
+                tokens: Some(limit * 5),
+                calls: Some(calls),
+                usd: None,
+            });
+            // With nothing but cut-off answers to show it may also stop.
+            let _ = scene.score(&gateway, false).await;
+            let spent = gateway.spent();
+            assert!(
+                spent.tokens() <= limit * 5 && spent.calls <= calls,
+                "{spent:?}"
+            );
+            assert_eq!(scene.calls() as u64, spent.calls);
+        }
+    }
+}
+
+/// A few answers are asked of every prompt before the rest; one prompt that the
+/// model does not understand stops no search for a better one.
+#[tokio::test]
+async fn the_seed_alone_stops_no_run() {
+    let evades = |call: &Call, reply: Reply| {
+        let text = &call.request.messages[0].content;
+        let seed = text.starts_with("Answer yes or no.\n");
+        Ok(if seed {
+            Reply::text("Well, it depends.")
+        } else {
+            reply
+        })
+    };
+    let scene = Scene::new(None, evades);
+    let gateway = scene.gateway(Limits::default());
+    let ended = scene.run(&gateway, false).await.unwrap();
+    assert_ne!(ended.selected, Planted.seed());
+    let told = gateway.told().into_iter().filter_map(|event| match event {
+        Event::Unusable { survey, .. } => Some(survey),
+        _ => None,
+    });
+    let surveys: Vec<_> = told.collect();
+    // Every answer is looked at once, and only the seed's are of no use.
+    let seed = Planted.seed().id();
+    for faulty in surveys.iter().flat_map(|survey| &survey.faults) {
+        assert_eq!(faulty.fault, Fault::Unparseable);
+        assert!(
+            faulty.examples.iter().all(|own| own.candidate == seed),
+            "{faulty:?}"
+        );
+    }
+    let audited = gateway.told().into_iter().find_map(|event| match event {
+        Event::Audited { groups, .. } => Some(groups),
+        _ => None,
+    });
+    assert!(
+        audited
+            .unwrap()
+            .iter()
+            .all(|group| group.unparseable == group.n)
+    );
+}
+
+#[tokio::test]
+async fn a_run_without_a_usable_answer_stops_early_and_alike() {
+    let refuse = |_: &Call, _: Reply| Err(LlmError::Request("no system prompts here".into()));
+    let prose = |_: &Call, _: Reply| Ok(Reply::text("I would rather not say."));
+    let manners: [(Box<Manner>, Fault); 2] = [
+        (Box::new(refuse), Fault::Failed),
+        (Box::new(prose), Fault::Unparseable),
+    ];
+    for (manner, fault) in manners {
+        let scene = Scene::new(None, manner);
+        let gateway = scene.gateway(Limits::default());
+        let (answers, _) = hopeless(scene.run(&gateway, false).await, fault);
+        assert!((20..=40).contains(&answers), "{answers}");
+        let told = gateway.told();
+        assert!(
+            matches!(told.last(), Some(Event::Unusable { .. })),
+            "{:?}",
+            told.last()
+        );
+        // Executed again it takes the same course, and asks nothing.
+        let (calls, again) = (scene.calls(), scene.gateway(Limits::default()));
+        hopeless(scene.run(&again, false).await, fault);
+        assert_eq!((scene.calls(), again.told()), (calls, told.clone()));
+        // Going on, it begins with the same events.
+        let on = scene.gateway(Limits::default());
+        let _ = scene.run(&on, true).await;
+        assert_eq!(on.told()[..told.len()], told);
+    }
+}
+
+/// What was refused is asked again on demand, once, and nothing else is.
+#[tokio::test]
+async fn refusals_are_asked_again_on_demand() {
+    let mended = Arc::new(AtomicBool::new(false));
+    let scene = {
+        let mended = mended.clone();
+        Scene::new(None, move |call, reply| {
+            let long = call.request.messages[0].content.contains("audit 7");
+            match long && !mended.load(SeqCst) {
+                true => Err(LlmError::Request("the context is too small".into())),
+                false => Ok(reply),
+            }
+        })
+    };
+    let score = async |retry: bool| {
+        let gateway = scene.gateway(Limits::default()).retrying_refused(retry);
+        let before = scene.calls();
+        let got = scene.score(&gateway, false).await.unwrap();
+        let failed: usize = got.scores[0].iter().map(|group| group.failed).sum();
+        (failed, scene.calls() - before, gateway.spent().calls)
+    };
+    assert_eq!(score(false).await, (2, 80, 80));
+    assert_eq!(score(false).await, (2, 0, 80));
+    // Still refused: asked once a command, not once a look.
+    assert_eq!(score(true).await, (2, 2, 80));
+    mended.store(true, SeqCst);
+    assert_eq!(score(false).await, (2, 0, 80));
+    assert_eq!(score(true).await, (0, 2, 80));
+    assert_eq!(score(true).await, (0, 0, 80));
+}
