@@ -42,6 +42,15 @@ pub enum Stop {
     /// Not even the seed prompt could be evaluated within the budget.
     #[error("the budget is exhausted before the seed prompt is evaluated: {0}")]
     Budget(String),
+    /// The search depends on proposals, and not one could be used.
+    #[error("no proposal of {model} could be used: {reason}")]
+    Proposals {
+        /// The proposer's identity.
+        model: String,
+        /// How many were asked for, by which rules they were thrown away, with one
+        /// of each.
+        reason: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),

@@ -4,7 +4,8 @@ use serde::Serialize;
 use shiftproof_search::Call;
 use shiftproof_search::budget::{Limits, Spend};
 use shiftproof_search::plan::PhasePlan;
-use shiftproof_tasks::{AnswerForm, Input, Message, Prompt, Reply, Request, Task};
+use shiftproof_search::propose::expected_tokens;
+use shiftproof_tasks::{AnswerForm, Input, Message, Prompt, Reply, Request, Task, text};
 
 use super::{fetch_progress, judging, print, resolve, to_json};
 use crate::cli;
@@ -233,12 +234,32 @@ fn prices(session: &Session) -> (Spend, Spend) {
             demonstration.input, demonstration.answer
         );
     }
+    let human = session.resolved.study.prompts.iter().map(String::as_str);
+    let longest = human
+        .chain([seed.instruction.as_str()])
+        .max_by_key(|text| text.len())
+        .unwrap_or_default();
+    // What is asked beside the examples: the task's rules, every second time the
+    // prompt in use.
+    shots.push_str(longest);
+    shots.push_str(&" ".repeat(1200));
+    let capabilities = proposer.llm.capabilities();
+    let written = match capabilities.max_tokens {
+        // One line each, or a whole prompt: only the run itself finds out.
+        _ if capabilities.prefill && capabilities.batch > 1 => 60,
+        set => {
+            let expected = expected_tokens(text::tokens(longest)) + capabilities.thinking_tokens;
+            set.map_or(expected, |most| most.min(expected))
+        }
+    };
     let meta = Call::greedy(
         Request {
             messages: vec![Message::user(shots)],
-            answer: AnswerForm::Text { max_tokens: 60 },
+            answer: AnswerForm::Text {
+                max_tokens: written,
+            },
         },
-        60,
+        written,
     );
     (evaluation, proposer.worst_case(&meta))
 }
