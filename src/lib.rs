@@ -25,6 +25,7 @@ pub mod report;
 pub mod session;
 mod stored;
 pub mod study;
+mod textfile;
 #[cfg_attr(not(feature = "tui"), path = "no_tui.rs")]
 pub mod tui;
 mod words;

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use shiftproof_search::event::{Event, Observer, Phase, Tick};
 
-use crate::report::{Summary, worst};
+use crate::report::proposals::sentence;
+use crate::report::{Summary, Thrown, worst};
 
 /// How much is said while a run goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +25,8 @@ pub struct Progress {
     verbosity: Verbosity,
     live: bool,
     summary: Summary,
+    /// Thrown away by the request for prompts under way.
+    thrown: Vec<Thrown>,
     /// Calls planned in all, at most.
     planned: u64,
     /// Whether fixed prompts are scored, without the phases of a run.
@@ -47,6 +50,7 @@ impl Progress {
             verbosity,
             live: std::io::stderr().is_terminal(),
             summary: Summary::default(),
+            thrown: Vec::new(),
             planned,
             evaluation: false,
             answered: 0,
@@ -138,7 +142,11 @@ impl Observer for Progress {
         if self.verbosity == Verbosity::Quiet {
             return;
         }
-        if let Some(line) = milestone(event, replayed) {
+        self.thrown.extend(Thrown::of(event));
+        if let Event::Proposals(counts) = event {
+            let told = sentence(counts, &std::mem::take(&mut self.thrown));
+            self.say(&format!("          {told}"));
+        } else if let Some(line) = milestone(event, replayed) {
             self.say(&line);
         }
         match event {
@@ -213,6 +221,8 @@ pub(crate) fn milestone(event: &Event, replayed: bool) -> Option<String> {
         } => {
             format!("          selected {candidate:#}: {reason}")
         }
+        // With what was thrown away where it is known (`Progress`).
+        Event::Proposals(counts) => format!("          {}", sentence(counts, &[])),
         _ => return None,
     })
 }

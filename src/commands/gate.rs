@@ -45,6 +45,9 @@ pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
     let session = Session::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
     judging(&session, &args.study.study)?;
     check_groups(&args, &session)?;
+    for named in &given {
+        named.check(&session)?;
+    }
     let examples = session.loaded.data.audit.clone().open();
     if examples.is_empty() {
         return Err(Failure::usage(

@@ -157,7 +157,7 @@ pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> 
 }
 
 /// Says something on standard error.
-fn note(text: &str) {
+pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
