@@ -16,7 +16,7 @@ pub enum Exit {
     Usage = 2,
     /// The budget ran out before a decision.
     Budget = 3,
-    /// The model's service failed or refused.
+    /// The model's service failed or refused, or sent nothing of use.
     Provider = 4,
     /// The store, a data file or the cache failed.
     Data = 5,
@@ -38,7 +38,7 @@ impl Exit {
     pub const fn of(stop: &Stop) -> Self {
         match stop {
             Stop::Interrupted => Self::Interrupted,
-            Stop::Provider { .. } => Self::Provider,
+            Stop::Provider { .. } | Stop::Proposals { .. } => Self::Provider,
             Stop::Batch { .. } => Self::Waiting,
             Stop::Budget(_) => Self::Budget,
             Stop::Plan(_) => Self::Usage,
@@ -61,7 +61,7 @@ Exit codes:
   1    a fault of the program itself
   2    the command line or the study file is wrong
   3    the budget ran out before a decision
-  4    the model's service failed or refused
+  4    the model's service failed or refused, or no proposal could be used
   5    the store, a data file or the cache failed
   6    answers that cannot be used: refused, cut off, or not to be read
   75   calls were submitted as a batch (--batch-exit); go on with --resume

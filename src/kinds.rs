@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use shiftproof_tasks::rec::tasks::{self, Declaration, Declared, Visitor};
 use shiftproof_tasks::rec::{Catalogue, Phrasings};
-use shiftproof_tasks::{Task, closest};
+use shiftproof_tasks::{Frame, Framed, PromptRole, Task, closest};
 
 use crate::exit::Failure;
-use crate::study::explain;
+use crate::study::{self, explain};
+use crate::textfile;
 
 /// A task made from a study.
 pub struct Built {
@@ -19,6 +20,49 @@ pub struct Built {
     pub fields: Vec<String>,
     /// The phrasings to be dealt to its examples, where it has several.
     pub phrasings: Option<Phrasings>,
+    /// Names in braces of the study's prompts: columns by these names are read
+    /// too.
+    pub mentions: Vec<String>,
+}
+
+/// Keys of `[task]` that any kind takes: what surrounds its prompt.
+pub(crate) const FRAME_KEYS: [&str; 3] = ["prompt_file", "prompt_role", "system"];
+
+/// Takes the frame out of a `[task]` table; `path` is for messages.
+fn frame(options: &mut toml::Table, path: &Path) -> Result<Frame, Failure> {
+    let mut taken = |key: &str, wanted: &str| match options.remove(key) {
+        None => Ok(None),
+        Some(toml::Value::String(text)) => Ok(Some(text)),
+        Some(other) => Err(misplaced(path, key, &other.to_string(), wanted)),
+    };
+    let system = taken("system", "a text in quotes")?;
+    let role = taken("prompt_role", "\"user\" or \"system\"")?;
+    let prompt_role = match role.as_deref() {
+        None | Some("user") => PromptRole::User,
+        Some("system") => PromptRole::System,
+        Some(other) => {
+            let wanted = "\"user\" or \"system\"";
+            return Err(misplaced(path, "prompt_role", &format!("{other:?}"), wanted));
+        }
+    };
+    Ok(Frame {
+        system: system.filter(|text| !text.trim().is_empty()),
+        prompt_role,
+    })
+}
+
+fn misplaced(path: &Path, key: &str, value: &str, wanted: &str) -> Failure {
+    let text = textfile::read(path).unwrap_or_default();
+    let place = study::place(&text, path, &["task", key]);
+    Failure::usage(format!("{place}: task.{key} is {value}, but {wanted} is needed"))
+}
+
+/// The task in its frame, if it has any.
+fn framed(task: Arc<dyn Task>, frame: Frame) -> Arc<dyn Task> {
+    if frame == Frame::default() {
+        return task;
+    }
+    Arc::new(Framed::new(task, frame))
 }
 
 /// All kinds: the declared ones and those plugged in.
@@ -52,7 +96,7 @@ fn declare<D: Declared>(study: &Study<'_>) -> Result<Declaration, Failure> {
     // Read from text, for only so an error has a place.
     let parsed = toml::to_string(&study.options).unwrap_or_default();
     let options: D = toml::from_str(&parsed).map_err(|error| {
-        let text = std::fs::read_to_string(study.path).unwrap_or_default();
+        let text = textfile::read(study.path).unwrap_or_default();
         let parse = |text: &str| toml::from_str::<D>(text).err();
         explain(&error, &parsed, "task", &text, study.path, &parse)
     })?;
@@ -82,16 +126,21 @@ impl Kinds {
             .get("kind")
             .and_then(toml::Value::as_str)
             .unwrap_or_default();
+        let mut options = table.clone();
+        options.remove("kind");
+        let frame = frame(&mut options, path)?;
+        let mentions = study::places::mentioned(frame.system.as_deref());
         if let Some(task) = self.plugged.get(kind) {
-            if let Some(key) = table.keys().find(|key| *key != "kind") {
+            if let Some(key) = options.keys().next() {
                 return Err(Failure::usage(format!(
                     "{place}: the task {kind:?} takes no options, got `task.{key}`"
                 )));
             }
             return Ok(Built {
-                task: task.clone(),
+                task: framed(task.clone(), frame),
                 fields: Vec::new(),
                 phrasings: None,
+                mentions,
             });
         }
         let mut registry = Registry::default();
@@ -111,8 +160,6 @@ impl Kinds {
                 known.join(", ")
             )));
         };
-        let mut options = table.clone();
-        options.remove("kind");
         let Declaration {
             task,
             fields,
@@ -124,9 +171,10 @@ impl Kinds {
             catalogue,
         })?;
         Ok(Built {
-            task,
+            task: framed(task, frame),
             fields,
             phrasings,
+            mentions,
         })
     }
 

@@ -29,6 +29,7 @@ pub mod session;
 mod stored;
 pub mod study;
 mod table;
+mod textfile;
 #[cfg_attr(not(feature = "tui"), path = "no_tui.rs")]
 pub mod tui;
 mod unusable;

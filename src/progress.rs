@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use shiftproof_search::event::{Event, Observer, Phase, Tick};
 
-use crate::report::{Summary, worst};
+use crate::report::proposals::sentence;
+use crate::report::{Summary, Thrown, worst};
 use crate::table::width;
 use crate::unusable;
 use crate::words::{line, visible};
@@ -27,6 +28,8 @@ pub struct Progress {
     verbosity: Verbosity,
     live: bool,
     summary: Summary,
+    /// Thrown away by the request for prompts under way.
+    thrown: Vec<Thrown>,
     /// Calls planned in all, at most.
     planned: u64,
     /// Whether fixed prompts are scored, without the phases of a run.
@@ -50,6 +53,7 @@ impl Progress {
             verbosity,
             live: std::io::stderr().is_terminal(),
             summary: Summary::default(),
+            thrown: Vec::new(),
             planned,
             evaluation: false,
             answered: 0,
@@ -143,7 +147,11 @@ impl Observer for Progress {
         }
         // Fixed prompts: whoever scores them tells it with examples at the end.
         let told_later = self.evaluation && matches!(event, Event::Unusable { .. });
-        if let Some(line) = milestone(event, replayed).filter(|_| !told_later) {
+        self.thrown.extend(Thrown::of(event));
+        if let Event::Proposals(counts) = event {
+            let told = sentence(counts, &std::mem::take(&mut self.thrown));
+            self.say(&format!("          {told}"));
+        } else if let Some(line) = milestone(event, replayed).filter(|_| !told_later) {
             self.say(&line);
         }
         match event {
@@ -219,6 +227,8 @@ pub(crate) fn milestone(event: &Event, replayed: bool) -> Option<String> {
             format!("          selected {candidate:#}: {reason}")
         }
         Event::Unusable { survey, .. } => format!("          {}", unusable::brief(survey)),
+        // With what was thrown away where it is known (`Progress`).
+        Event::Proposals(counts) => format!("          {}", sentence(counts, &[])),
         _ => return None,
     })
 }

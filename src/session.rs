@@ -14,6 +14,7 @@ use shiftproof_search::gateway::{Gateway, Stop};
 use shiftproof_search::ledger::{CandidateRecord, Ledger, RunRecord, RunStatus};
 use shiftproof_search::log::{self, Bus};
 use shiftproof_search::run::{Ended, Run};
+use shiftproof_tasks::lint::Finding;
 use shiftproof_tasks::{AnswerForm, Prompt};
 
 use crate::assumed::assumed;
@@ -25,6 +26,7 @@ use crate::kinds::{Built, Kinds};
 use crate::prices;
 use crate::report::Summary;
 use crate::stored::LOG;
+use crate::study::places::{self, Given};
 use crate::study::{Loaded, Resolved, load_data, load_interactions};
 
 /// A study with its data and models at hand.
@@ -76,8 +78,14 @@ pub fn load(
     let catalogue = prepared
         .as_ref()
         .and_then(|prepared| prepared.catalogue.clone());
-    let built = kinds.build(&study.task, &study.name, path, catalogue.as_ref())?;
-    let loaded = load_data(
+    let mut built = kinds.build(&study.task, &study.name, path, catalogue.as_ref())?;
+    let seed = built.task.seed();
+    if built.task.fills_fields() {
+        let prompts = study.prompts.iter().chain([&seed.instruction]);
+        let named = places::mentioned(prompts.map(String::as_str));
+        built.mentions.extend(named);
+    }
+    let mut loaded = load_data(
         &study.data,
         prepared,
         &resolved.folder,
@@ -86,6 +94,18 @@ pub fn load(
         (resolved.seed, resolved.draw()),
         progress,
     )?;
+    let system = study.task.get("system").and_then(toml::Value::as_str);
+    let given: Vec<Given<'_>> = [("task.prompt", Some(seed.instruction.as_str())), ("task.system", system)]
+        .into_iter()
+        .chain(study.prompts.iter().map(|text| ("prompts", Some(text.as_str()))))
+        .filter_map(|(key, text)| {
+            let place = format!("{}: {key}", path.display());
+            Some(Given { place, text: text? })
+        })
+        .collect();
+    let like = loaded.data.source.train.first().or(loaded.data.source.validation.first());
+    let found = places::check(built.task.as_ref(), like, &given)?;
+    loaded.findings.extend(found);
     Ok((built, loaded))
 }
 
@@ -156,6 +176,14 @@ impl Session {
             task_model,
             proposer_model,
         })
+    }
+
+    /// Checks placeholders of prompts that the study does not hold, each with its
+    /// place; what it finds is for people.
+    pub(crate) fn check_given(&self, prompts: &[Given<'_>]) -> Result<Vec<Finding>, Failure> {
+        let source = &self.loaded.data.source;
+        let like = source.train.first().or(source.validation.first());
+        places::check(self.built.task.as_ref(), like, prompts)
     }
 
     /// What a run will ask of the models at most, under its limit on calls.

@@ -40,6 +40,8 @@ pub enum Event {
         /// One of them.
         example: String,
     },
+    /// What became of a request for prompts.
+    Proposals(Proposals),
     /// A candidate's scores so far in one phase.
     Evaluated {
         /// The candidate.
@@ -262,6 +264,27 @@ pub struct Proposed {
     pub origin: Origin,
     /// The prompts it was made from; empty for the first generation.
     pub parents: Vec<PromptId>,
+}
+
+/// What became of a request for prompts. Which rules threw texts away was told
+/// before, one [`Event::Discarded`] a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposals {
+    /// The proposer's name.
+    pub proposer: String,
+    /// Whether a model was asked; else prompts were made without one.
+    pub model: bool,
+    /// Texts that a model sent (or refused to), or prompts that were to be made.
+    pub asked: u64,
+    /// Prompts among them that entered the race.
+    pub used: u64,
+    /// Texts that were asked for once more: cut off or refused at first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub again: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// How a candidate came about.

@@ -194,6 +194,7 @@ fn scores_seed(spec: &SearchSpec, entrants: usize, evaluations: usize) -> bool {
         }],
         likeness: None,
         keep: vec![0],
+        lengths: Vec::new(),
     };
     let scores = Scores::new(entrants, vec![0, 0], 1);
     let step = spec

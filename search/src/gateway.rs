@@ -61,6 +61,15 @@ pub enum Stop {
     /// Hardly an answer can be used.
     #[error("{0}")]
     Unusable(Box<Hopeless>),
+    /// The search depends on proposals, and not one could be used.
+    #[error("no proposal of {model} could be used: {reason}")]
+    Proposals {
+        /// The proposer's identity.
+        model: String,
+        /// How many were asked for, by which rules they were thrown away, with one
+        /// of each.
+        reason: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use shiftproof_tasks::{Outcome, PromptId};
+use shiftproof_tasks::{Outcome, PromptId, text};
 
 use crate::board::{Board, CandidateIndex, Desk, InputIndex};
 use crate::event::{Event, GroupRole, GroupScore, Phase};
 use crate::gateway::Stop;
-use crate::select::{Estimates, Group, Likeness, Problem, Role, Scores, Step};
+use crate::select::{Estimates, Group, Length, Likeness, Problem, Role, Scores, Step};
 use crate::spec::SearchSpec;
 use crate::tell;
 
@@ -110,7 +110,7 @@ impl Race<'_> {
         for &entrant in &pick.ranking {
             let candidate = entrants[entrant];
             let groups = board.answers(desk, candidate).group_scores(self.inputs);
-            let score = objective.score(&estimates.groups(entrant));
+            let score = objective.score(&estimates.groups(entrant)) - problem.charge(entrant);
             if groups.is_empty() || !score.is_finite() {
                 continue;
             }
@@ -165,7 +165,10 @@ impl Race<'_> {
         let objective = self.spec.objective();
         let estimates = Estimates::fit(problem, scores);
         let leader = (0..entrants.len())
-            .map(|entrant| (objective.score(&estimates.groups(entrant)), entrant))
+            .map(|entrant| {
+                let score = objective.score(&estimates.groups(entrant));
+                (score - problem.charge(entrant), entrant)
+            })
             .filter(|(score, _)| score.is_finite())
             .reduce(|best, next| if next.0 > best.0 { next } else { best });
         let Some((score, entrant)) = leader else {
@@ -245,6 +248,13 @@ impl Race<'_> {
                 .iter()
                 .position(|&c| c == self.seed)
                 .into_iter()
+                .collect(),
+            lengths: texts
+                .iter()
+                .map(|text| Length {
+                    tokens: text::tokens(text),
+                    charge: self.spec.length_charge(text),
+                })
                 .collect(),
         }
     }

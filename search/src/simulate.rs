@@ -277,7 +277,8 @@ impl Llm for World {
     }
 
     async fn call(&self, call: &Call) -> Result<Reply, LlmError> {
-        let text = &call.request.messages[0].content;
+        let messages = &call.request.messages;
+        let text = &messages[messages.len() - 1].content;
         let reply = if call.request.answer.labels().is_some() {
             let (instruction, input) = text
                 .split_once("\n\n")

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use shiftproof_tasks::text;
 
 use crate::calibrate::Calibration;
 use crate::select::{self, Objective, Posterior, Spending};
@@ -41,6 +42,17 @@ pub struct SearchSpec {
     pub library: bool,
     /// Calibration of scored labels.
     pub calibration: Calibration,
+    /// Longest prompt that is entered, in [tokens](shiftproof_tasks::text::tokens);
+    /// absent: the larger of 2,000 and four times the longest prompt of the study.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_prompt_tokens: Option<usize>,
+    /// Points of the objective that a thousand tokens of a prompt cost.
+    #[serde(skip_serializing_if = "is_free")]
+    pub length_price: f64,
+}
+
+fn is_free(price: &f64) -> bool {
+    *price == 0.0
 }
 
 impl Default for SearchSpec {
@@ -61,11 +73,29 @@ impl Default for SearchSpec {
             rule: RuleName::Posterior,
             library: true,
             calibration: Calibration::None,
+            max_prompt_tokens: None,
+            length_price: 0.0,
         }
     }
 }
 
+/// Least default limit on a prompt, in tokens.
+const LIMIT: usize = 2000;
+
 impl SearchSpec {
+    /// The limit on a prompt's tokens, where the longest prompt of the study has
+    /// `longest`.
+    pub fn prompt_limit(&self, longest: usize) -> usize {
+        self.max_prompt_tokens
+            .unwrap_or_else(|| LIMIT.max(4 * longest))
+    }
+
+    /// What a prompt pays for its length, as a share of the objective's range.
+    pub fn length_charge(&self, instruction: &str) -> f64 {
+        let thousands = text::tokens(instruction) as f64 / 1000.0;
+        self.length_price / 100.0 * thousands
+    }
+
     /// Every reason why this cannot be run, as fragments that name the key.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -87,6 +117,15 @@ impl SearchSpec {
         check(
             self.evaluations >= 1,
             "search.evaluations must be at least 1",
+        );
+        check(
+            self.max_prompt_tokens != Some(0),
+            "search.max_prompt_tokens must be at least 1 (absent: 2000, or four times the longest \
+             prompt of the study)",
+        );
+        check(
+            self.length_price.is_finite() && self.length_price >= 0.0,
+            "search.length_price must be 0 or more (points of the objective per 1,000 tokens)",
         );
         problems
     }
@@ -226,6 +265,23 @@ mod tests {
             ..SearchSpec::default()
         };
         assert_eq!(broken.problems().len(), 2);
+    }
+
+    #[test]
+    fn the_limit_on_prompts_follows_the_longest_given() {
+        let spec = SearchSpec::default();
+        assert_eq!((spec.prompt_limit(100), spec.prompt_limit(900)), (2000, 3600));
+        let own = SearchSpec {
+            max_prompt_tokens: Some(50),
+            length_price: 2.0,
+            ..SearchSpec::default()
+        };
+        assert_eq!(own.prompt_limit(900), 50);
+        // 1,000 tokens cost two points.
+        assert!((own.length_charge(&"word".repeat(1000)) - 0.02).abs() < 1e-12);
+        // Studies of before read and are written as they were.
+        let json = serde_json::to_value(&spec).unwrap();
+        assert!(json.get("length_price").is_none() && json.get("max_prompt_tokens").is_none());
     }
 
     #[test]

@@ -5,8 +5,11 @@ use shiftproof_search::Call;
 use shiftproof_search::budget::{Limits, Spend};
 use shiftproof_search::gateway::Model;
 use shiftproof_search::plan::PhasePlan;
+use shiftproof_search::propose::expected_tokens;
 use shiftproof_tasks::lint::Severity;
-use shiftproof_tasks::{AnswerForm, Input, Message, Prompt, Reply, Request, Task, Usage};
+use shiftproof_tasks::{
+    AnswerForm, Input, Message, Prompt, Reply, Request, Task, Usage, text,
+};
 
 use super::{judging, print, resolve, to_json};
 use crate::cli;
@@ -383,13 +386,32 @@ fn prices(session: &Session) -> (Spend, Spend) {
             demonstration.input, demonstration.answer
         );
     }
+    let human = session.resolved.study.prompts.iter().map(String::as_str);
+    let longest = human
+        .chain([seed.instruction.as_str()])
+        .max_by_key(|text| text.len())
+        .unwrap_or_default();
+    // What is asked beside the examples: the task's rules, every second time the
+    // prompt in use.
+    shots.push_str(longest);
+    shots.push_str(&" ".repeat(1200));
+    let capabilities = proposer.llm.capabilities();
+    let written = match capabilities.max_tokens {
+        // One line each, or a whole prompt: only the run itself finds out.
+        _ if capabilities.prefill && capabilities.batch > 1 => 60,
+        set => {
+            let expected = expected_tokens(text::tokens(longest)) + capabilities.thinking_tokens;
+            set.map_or(expected, |most| most.min(expected))
+        }
+    };
     let meta = Call::greedy(
         Request {
             messages: vec![Message::user(shots)],
-            answer: AnswerForm::Text { max_tokens: 60 },
+            answer: AnswerForm::Text {
+                max_tokens: written,
+            },
         },
-        // A prompt about as long as the seed.
-        60.max(seed.instruction.len() as u32 / 3),
+        written,
     );
     let spec = study.proposer.as_ref().unwrap_or(&study.model);
     (evaluation, cost(proposer, spec, &meta))

@@ -87,7 +87,9 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     let mut prompts = vec![session.built.task.seed()];
     prompts.extend(study.prompts.iter().map(Prompt::new));
     for given in &args.prompt {
-        prompts.push(Named::given(given)?.prompt);
+        let named = Named::given(given)?;
+        named.check(&session)?;
+        prompts.push(named.prompt);
     }
     let data = &session.loaded.data;
     let fingerprint = data.audit.fingerprint();

@@ -50,6 +50,9 @@ pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
     warnings(&session.loaded.findings);
     judging(&session, &args.study.study)?;
     check_groups(&args, &session)?;
+    for named in &given {
+        named.check(&session)?;
+    }
     let examples = session.loaded.data.audit.clone().open();
     if examples.is_empty() {
         return Err(score::without_audit(&session));

@@ -188,7 +188,7 @@ fn warnings(findings: &[Finding]) {
 }
 
 /// Says something on standard error.
-fn note(text: &str) {
+pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{}", visible(text));
 }
 

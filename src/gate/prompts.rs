@@ -5,7 +5,11 @@ use std::path::Path;
 use shiftproof_tasks::{Prompt, PromptId};
 
 use super::{Contender, Place};
+use crate::commands;
 use crate::exit::Failure;
+use crate::session::Session;
+use crate::study::places::Given;
+use crate::textfile;
 
 /// A prompt and where it came from.
 #[derive(Debug, Clone)]
@@ -40,8 +44,12 @@ impl Named {
                 place: None,
             });
         };
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| Failure::usage(format!("cannot read the prompt {file}: {error}")))?;
+        let text = textfile::read(Path::new(file)).map_err(|unread| {
+            Failure::usage(format!(
+                "cannot read the prompt {}",
+                unread.told(Path::new(file))
+            ))
+        })?;
         let (prompt, line) = if Path::new(file)
             .extension()
             .is_some_and(|ending| ending == "json")
@@ -67,7 +75,20 @@ impl Named {
     /// The seed prompt of the study at `path`.
     pub fn of_study(prompt: Prompt, path: &Path) -> Self {
         let file = path.display().to_string();
-        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let text = textfile::read(path).unwrap_or_default();
+        if let Some(own) = prompt_file(&text) {
+            let own = path.parent().unwrap_or(Path::new("")).join(own);
+            let file = own.display().to_string();
+            let place = Place {
+                file: file.clone(),
+                line: 1,
+            };
+            return Self {
+                prompt,
+                origin: file,
+                place: Some(place),
+            };
+        }
         // A task in Rust has its prompt in the program.
         let line = line_of_prompt(&text).unwrap_or(1);
         Self {
@@ -75,6 +96,23 @@ impl Named {
             origin: format!("{file}:{line}"),
             place: Some(Place { file, line }),
         }
+    }
+
+    /// Checks its placeholders against the study's data, and tells what may be a
+    /// slip.
+    pub(crate) fn check(&self, session: &Session) -> Result<(), Failure> {
+        let place = match &self.place {
+            Some(place) => format!("{}:{}", place.file, place.line),
+            None => self.origin.clone(),
+        };
+        let given = [Given {
+            place,
+            text: &self.prompt.instruction,
+        }];
+        for finding in session.check_given(&given)? {
+            commands::note(&finding.to_string());
+        }
+        Ok(())
     }
 
     /// The prompt's id.
@@ -100,12 +138,21 @@ fn from_json(file: &str, text: &str) -> Result<Prompt, Failure> {
     let value: serde_json::Value = serde_json::from_str(text)
         .map_err(|error| fail(error.line(), format!("not JSON: {error}")))?;
     let inner = value.get("prompt").unwrap_or(&value);
-    serde_json::from_value(inner.clone()).map_err(|error| {
+    let prompt: Prompt = serde_json::from_value(inner.clone()).map_err(|error| {
         fail(
             1,
             format!("no prompt: {error}; an object with `instruction` and, if any, `demonstrations` is needed"),
         )
-    })
+    })?;
+    // As a prompt that was never in a file.
+    Ok(Prompt::new(prompt.instruction).with_demonstrations(prompt.demonstrations))
+}
+
+/// The file that holds a study's seed prompt, if one does.
+fn prompt_file(study: &str) -> Option<String> {
+    let document: toml::Table = toml::from_str(study).ok()?;
+    let file = document.get("task")?.get("prompt_file")?.as_str()?;
+    Some(file.to_owned())
 }
 
 /// The line on which `task.prompt` of a study begins, from 1.

@@ -10,6 +10,7 @@ pub(crate) mod ground;
 pub(crate) mod html;
 pub(crate) mod listing;
 mod markdown;
+pub(crate) mod proposals;
 mod text;
 mod verdict;
 
@@ -18,6 +19,7 @@ pub(crate) use facts::machine;
 pub(crate) use file::{Form, Named, render};
 pub(crate) use markdown::capital;
 pub(crate) use text::{difference, grouped, score, score_as, spread_as};
+pub use proposals::{Proposing, Thrown};
 pub use verdict::{Tone, Verdict};
 
 use std::collections::BTreeMap;
@@ -48,6 +50,12 @@ pub struct Summary {
     pub candidates: BTreeMap<PromptId, Standing>,
     /// Texts thrown away: rule and count.
     pub discarded: BTreeMap<String, u64>,
+    /// Requests for prompts, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub proposals: Vec<Proposing>,
+    /// Thrown away by the request under way.
+    #[serde(skip)]
+    thrown: Vec<Thrown>,
     /// The vote over target inputs.
     pub voted: Option<Voted>,
     /// The chosen prompt.
@@ -200,7 +208,12 @@ impl Summary {
             }
             Event::Discarded { reason, count, .. } => {
                 *self.discarded.entry(reason.clone()).or_default() += count;
+                self.thrown.extend(Thrown::of(event));
             }
+            Event::Proposals(counts) => self.proposals.push(Proposing {
+                counts: counts.clone(),
+                discarded: std::mem::take(&mut self.thrown),
+            }),
             Event::Evaluated {
                 candidate,
                 phase,

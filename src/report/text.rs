@@ -34,6 +34,9 @@ impl Summary {
         if started.proposer_model != started.task_model {
             writeln!(out, "proposer   {}", machine(&started.proposer_model))?;
         }
+        for told in self.proposing_told() {
+            writeln!(out, "{told}")?;
+        }
         self.write_vote(out)?;
         self.write_table(out)?;
         super::baselines::write(&started.metric, &self.baselines, out)?;

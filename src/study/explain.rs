@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::exit::Failure;
+use crate::kinds::FRAME_KEYS;
 
 /// A text that stands for any: what a parser says of it names what it wants.
 const ANY: &str = "\"\\u0001\"";
@@ -36,7 +37,11 @@ pub(crate) fn explain(
     if let Some(rest) = message.strip_prefix("unknown field `")
         && let Some((key, rest)) = rest.split_once('`')
     {
-        return unknown_key(key, &quoted(rest), text, path);
+        let mut known = quoted(rest);
+        if under == "task" {
+            known.extend(FRAME_KEYS.map(str::to_owned));
+        }
+        return unknown_key(key, &known, text, path);
     }
     if let Some(leaf) = culprit(error, parsed, parse) {
         let mut keys: Vec<&str> = leaf.keys.iter().map(String::as_str).collect();
@@ -72,7 +77,7 @@ pub(crate) fn explain(
 }
 
 /// `study.toml:LINE` of a key, or of what is left of it.
-pub(super) fn place(text: &str, path: &Path, keys: &[&str]) -> String {
+pub(crate) fn place(text: &str, path: &Path, keys: &[&str]) -> String {
     let leaves = leaves(text);
     let at = leaves
         .iter()

@@ -59,7 +59,7 @@ pub fn load_data(
         None => (
             None,
             Vec::new(),
-            table_rows(spec, folder, task, fields, progress)?,
+            table_rows(spec, folder, built, progress)?,
         ),
     };
     if let Some(phrasings) = &built.phrasings {
@@ -130,10 +130,15 @@ struct Rows {
 fn table_rows(
     spec: &DataSpec,
     folder: &Path,
-    task: &dyn Task,
-    fields: &[String],
+    built: &Built,
     progress: fetch::OnProgress<'_>,
 ) -> Result<Rows, Failure> {
+    let Built {
+        task,
+        fields,
+        mentions,
+        ..
+    } = built;
     let table = match &spec.dataset {
         Some(name) => {
             let (folder, file) = split_path(&prepare_dataset(name, progress)?);
@@ -144,6 +149,16 @@ fn table_rows(
     let mut columns = spec.columns.clone();
     if columns.fields.is_empty() {
         columns.fields = fields.to_vec();
+        // Columns that only a prompt names; the label is not to be shown.
+        let there = table.columns();
+        for name in mentions {
+            if there.contains(name.as_str())
+                && *name != columns.label
+                && !columns.fields.contains(name)
+            {
+                columns.fields.push(name.clone());
+            }
+        }
     } else if let Some(field) = fields.iter().find(|field| !columns.fields.contains(field)) {
         return Err(Failure::usage(format!(
             "the task reads {{{field}}}, but data.fields has only: {}",

@@ -6,6 +6,8 @@ mod differing;
 mod explain;
 mod load;
 mod model;
+pub(crate) mod places;
+mod prompts;
 mod recommend;
 
 use std::path::{Path, PathBuf};
@@ -14,17 +16,19 @@ use serde::{Deserialize, Serialize};
 use shiftproof_search::budget::Limits;
 use shiftproof_search::spec::SearchSpec;
 use shiftproof_tasks::rec::RecSpec;
+use shiftproof_tasks::text::plain;
 use shiftproof_tasks::{Columns, Draw, GroupsSpec};
 
 pub(crate) use bounds::problems as model_problems;
 pub use differing::{Differing, differing};
-pub(crate) use explain::explain;
+pub(crate) use explain::{explain, place};
 pub(crate) use load::class_exit;
 pub use load::{Loaded, load_data};
 pub use model::{Batching, ModelSpec, Provider};
 pub use recommend::load_interactions;
 
 use crate::exit::Failure;
+use crate::textfile::{self, Unread};
 
 /// A study file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,7 +42,8 @@ pub struct Study {
     /// The model that proposes prompts; the task model where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proposer: Option<ModelSpec>,
-    /// Further human-written instructions that enter the race beside the seed.
+    /// Further human-written instructions that enter the race beside the seed; of
+    /// an entry `@FILE` the file's text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prompts: Vec<String>,
     /// The task: `kind` and the options of that kind.
@@ -94,28 +99,24 @@ impl Study {
     /// Reads the study at `path`. Errors name file, line and, for an unknown
     /// key, the key that was probably meant.
     pub fn read(path: &Path) -> Result<Self, Failure> {
-        let text = std::fs::read(path).map_err(|error| {
-            let mend = if error.kind() == std::io::ErrorKind::NotFound {
-                "; `shiftproof init` writes one to start from"
-            } else {
-                ""
-            };
-            Failure::usage(format!(
-                "cannot read the study {}: {error}{mend}",
-                path.display()
-            ))
-        })?;
-        let text = String::from_utf8(text).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            let line = error.as_bytes()[..at].split(|byte| *byte == b'\n').count();
-            Failure::usage(format!("{}:{line}: not UTF-8 (byte {at})", path.display()))
+        let text = textfile::read(path).map_err(|unread| {
+            let told = unread.told(path);
+            Failure::usage(match unread {
+                Unread::Missing(_) => format!(
+                    "cannot read the study {told}; `shiftproof init` writes one to start from"
+                ),
+                Unread::Io(_) => format!("cannot read the study {told}"),
+                Unread::NotText { .. } => told,
+            })
         })?;
         Self::parse(&text, path)
     }
 
-    /// Parses the text of a study; `path` is for messages.
+    /// Parses the text of a study; `path` is for messages, and its folder is where
+    /// prompts in files of their own are looked for.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
-        let study: Self = toml::from_str(text).map_err(|error| {
+        let text = &*plain(text);
+        let mut study: Self = toml::from_str(text).map_err(|error| {
             explain(&error, text, "", text, path, &|text| {
                 toml::from_str::<Self>(text).err()
             })
@@ -143,6 +144,7 @@ impl Study {
             problems.push("data needs either dataset = \"NAME\" or files = [\"…\"]".into());
         }
         if problems.is_empty() {
+            prompts::inline(&mut study, text, path)?;
             Ok(study)
         } else {
             Err(Failure::usage(format!(

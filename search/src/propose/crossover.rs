@@ -2,15 +2,20 @@
 
 use async_trait::async_trait;
 use rand::RngExt;
+use rand::seq::IndexedRandom;
 use shiftproof_tasks::Prompt;
 
+use super::kept::Kept;
+use super::pieces::{Block, Kind, blocks, is_format, join, sentences};
 use super::screen::Screen;
 use super::{Proposal, Proposals, Proposer, View};
 use crate::event::Origin;
 use crate::gateway::Stop;
 use crate::seeds;
 
-/// The first sentences of one parent followed by the last ones of another.
+/// Of prompts of one paragraph: the first sentences of one parent followed by the
+/// last ones of another. Of longer ones: one parent with a sentence or list item
+/// of the other put in, so that its paragraphs stay.
 #[derive(Debug, Clone, Copy)]
 pub struct Crossover;
 
@@ -18,6 +23,10 @@ pub struct Crossover;
 impl Proposer for Crossover {
     fn name(&self) -> &'static str {
         "crossover"
+    }
+
+    fn asks_model(&self) -> bool {
+        false
     }
 
     async fn propose(&self, view: &View<'_>) -> Result<Proposals, Stop> {
@@ -28,6 +37,7 @@ impl Proposer for Crossover {
         if parents.len() < 2 {
             return Ok(proposals);
         }
+        proposals.asked = view.count as u64;
         for _ in 0..view.count * 4 {
             if proposals.kept.len() == view.count {
                 break;
@@ -35,44 +45,109 @@ impl Proposer for Crossover {
             let mother = rng.random_range(0..parents.len());
             let father = (mother + rng.random_range(1..parents.len())) % parents.len();
             let (mother, father) = (&parents[mother], &parents[father]);
-            let (head, tail) = (
-                sentences(&mother.instruction),
-                sentences(&father.instruction),
-            );
-            let cut = rng.random_range(1..=head.len());
-            let from = rng.random_range(0..tail.len());
-            let text: Vec<&str> = head[..cut].iter().chain(&tail[from..]).copied().collect();
-            let Ok(prompt) = screen.accept(&text.join(" ")) else {
-                continue;
-            };
-            let prompt = Prompt {
-                demonstrations: mother.demonstrations.clone(),
-                ..prompt
-            };
-            if parents.contains(&prompt) || proposals.kept.iter().any(|p| p.prompt == prompt) {
-                continue;
+            let text = cross(&mother.instruction, &father.instruction, &mut rng);
+            let made = Kept::of(view, &screen, &mother.instruction)
+                .check(&text)
+                .and_then(|()| screen.edited(&text));
+            match made {
+                Ok(prompt) => proposals.add_new(
+                    view,
+                    Proposal {
+                        prompt: Prompt {
+                            demonstrations: mother.demonstrations.clone(),
+                            ..prompt
+                        },
+                        origin: Origin::Crossover,
+                        parents: vec![mother.id(), father.id()],
+                        chunk: None,
+                    },
+                ),
+                Err(rule) => proposals.discards.add(&rule, &text),
             }
-            proposals.kept.push(Proposal {
-                prompt,
-                origin: Origin::Crossover,
-                parents: vec![mother.id(), father.id()],
-                chunk: None,
-            });
         }
         Ok(proposals)
     }
 }
 
-/// The sentences of a text, at least one.
-pub(super) fn sentences(text: &str) -> Vec<&str> {
-    let sentences: Vec<&str> = text
-        .split_inclusive(['.', '?', '!'])
-        .map(str::trim)
-        .filter(|s| !s.is_empty())
+fn cross(mother: &str, father: &str, rng: &mut impl RngExt) -> String {
+    if mother.contains('\n') || father.contains('\n') {
+        return put_in(mother, father, rng);
+    }
+    let trimmed = |text| -> Vec<&str> { sentences(text).into_iter().map(str::trim).collect() };
+    let (head, tail) = (trimmed(mother), trimmed(father));
+    let cut = rng.random_range(1..=head.len());
+    let from = rng.random_range(0..tail.len());
+    let text: Vec<&str> = head[..cut].iter().chain(&tail[from..]).copied().collect();
+    text.join(" ")
+}
+
+/// The mother with one sentence or item of the father, where one of its kind is.
+fn put_in(mother: &str, father: &str, rng: &mut impl RngExt) -> String {
+    let mut into = blocks(mother);
+    let given: Vec<(Kind, String)> = blocks(father)
+        .iter()
+        .filter(|block| block.kind != Kind::Fixed)
+        .flat_map(pieces)
+        .filter(|(_, piece)| !is_format(piece) && !mother.contains(piece.as_str()))
         .collect();
-    if sentences.is_empty() {
-        vec![text]
+    let Some((kind, piece)) = given.choose(rng) else {
+        return mother.to_owned();
+    };
+    let places: Vec<usize> = (0..into.len())
+        .filter(|&at| into[at].kind == *kind && !is_format(&into[at].body))
+        .collect();
+    // A father's item becomes a sentence where the mother has no list.
+    let Some(&at) = places.choose(rng) else {
+        let prose = into
+            .iter_mut()
+            .find(|block| block.kind == Kind::Prose && !is_format(&block.body));
+        if let Some(block) = prose {
+            block.body = format!("{} {piece}", block.body.trim_end());
+        }
+        return join(&into);
+    };
+    if *kind == Kind::Item && !into[at].mark.contains(|c: char| c.is_ascii_digit()) {
+        let mut item = into[at].clone();
+        item.body.clone_from(piece);
+        "\n".clone_into(&mut into[at].gap);
+        into.insert(at + 1, item);
     } else {
-        sentences
+        into[at].body = format!("{} {piece}", into[at].body.trim_end());
+    }
+    join(&into)
+}
+
+/// A list item as it is; the sentences of a paragraph.
+fn pieces(block: &Block) -> Vec<(Kind, String)> {
+    match block.kind {
+        Kind::Item => vec![(Kind::Item, block.body.clone())],
+        _ => sentences(&block.body)
+            .into_iter()
+            .map(|sentence| (Kind::Prose, sentence.trim().to_owned()))
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_prompts_are_cut_and_long_ones_keep_their_paragraphs() {
+        let mut rng = seeds::stream(3, "cross");
+        let long = "Read the note.\n\nRules:\n- Weigh the price.\n- Mind the tone.\n\nOutput: one word.";
+        let other = "Judge the mood. Look at the end of the note.\n\n- Ignore names.";
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..60 {
+            let text = cross(long, other, &mut rng);
+            for piece in ["Read the note.", "\n\nRules:\n- Weigh the price.", "- Mind the tone.", "\n\nOutput: one word."] {
+                assert!(text.contains(piece), "{text}");
+            }
+            seen.insert(text);
+        }
+        assert!(seen.iter().any(|text| text.contains("\n- Ignore names.")), "{seen:#?}");
+        assert!(seen.iter().any(|text| text.contains("Read the note. Judge the mood.")), "{seen:#?}");
+        let short = cross("One. Two.", "Three. Four.", &mut rng);
+        assert!(short.starts_with("One.") && short.ends_with("Four."), "{short}");
     }
 }

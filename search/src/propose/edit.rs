@@ -7,15 +7,17 @@ use rand::RngExt;
 use rand::seq::IndexedRandom;
 use shiftproof_tasks::Prompt;
 
-use super::crossover::sentences;
+use super::kept::Kept;
 use super::library::clauses;
+use super::pieces::{Block, Kind, blocks, is_format, join, phrases, sentences};
 use super::screen::Screen;
 use super::{Proposal, Proposals, Proposer, View};
 use crate::event::Origin;
 use crate::gateway::Stop;
 use crate::seeds;
 
-/// Edits each parent in turn, one or two operations a proposal.
+/// Edits each parent in turn, one or two operations a proposal. Every paragraph,
+/// list, label, placeholder and sentence about the output stays.
 #[derive(Debug, Clone, Copy)]
 pub struct Edit;
 
@@ -29,11 +31,16 @@ impl Proposer for Edit {
         "edit (GrIPS)"
     }
 
+    fn asks_model(&self) -> bool {
+        false
+    }
+
     async fn propose(&self, view: &View<'_>) -> Result<Proposals, Stop> {
         let mut proposals = Proposals::default();
         let Some(first) = view.source.first() else {
             return Ok(proposals);
         };
+        proposals.asked = view.count as u64;
         let clauses = clauses(&view.task.answer_form(&first.input));
         let screen = Screen::new(view);
         let mut rng = seeds::stream(view.seed, "edit");
@@ -46,105 +53,211 @@ impl Proposer for Edit {
             for _ in 0..rng.random_range(1..=2) {
                 text = edit(&text, &clauses, &mut rng);
             }
-            let Ok(prompt) = screen.accept(&text) else {
-                continue;
-            };
-            let prompt = Prompt {
-                demonstrations: parent.demonstrations.clone(),
-                ..prompt
-            };
-            if view.parents.contains(&prompt)
-                || proposals.kept.iter().any(|other| other.prompt == prompt)
-            {
-                continue;
+            let made = Kept::of(view, &screen, &parent.instruction)
+                .check(&text)
+                .and_then(|()| screen.edited(&text));
+            match made {
+                Ok(prompt) => proposals.add_new(
+                    view,
+                    Proposal {
+                        prompt: Prompt {
+                            demonstrations: parent.demonstrations.clone(),
+                            ..prompt
+                        },
+                        origin: Origin::Edit,
+                        parents: vec![parent.id()],
+                        chunk: None,
+                    },
+                ),
+                Err(rule) => proposals.discards.add(&rule, &text),
             }
-            proposals.kept.push(Proposal {
-                prompt,
-                origin: Origin::Edit,
-                parents: vec![parent.id()],
-                chunk: None,
-            });
         }
         Ok(proposals)
     }
 }
 
 fn edit(text: &str, clauses: &[String], rng: &mut impl RngExt) -> String {
-    let mut phrases = phrases(text);
-    match rng.random_range(0..4) {
-        0 if phrases.len() > 1 => {
-            phrases.remove(rng.random_range(0..phrases.len()));
-        }
-        1 => {
-            // Whole sentences: phrases that change places lose their grammar.
-            let mut sentences = sentences(text);
-            if sentences.len() > 1 {
-                let a = rng.random_range(0..sentences.len());
-                let b = rng.random_range(0..sentences.len());
-                sentences.swap(a, b);
-                return sentences.join(" ");
-            }
-        }
-        2 => {
-            // Drop one word: the smallest deletion, for instructions of a
-            // single phrase too.
-            let mut words: Vec<&str> = text.split(' ').collect();
-            if words.len() > 3 {
-                words.remove(rng.random_range(0..words.len()));
-                return sentence_case(&words.join(" "));
-            }
-        }
-        _ => {
-            if let Some(clause) = clauses.choose(rng)
-                && !text.contains(clause.as_str())
-            {
-                let text = text.trim_end();
-                return if rng.random_bool(0.5) {
-                    format!("{clause} {text}")
-                } else {
-                    let stop = if text.ends_with(['.', '?', '!', ':']) {
-                        ""
-                    } else {
-                        "."
-                    };
-                    format!("{text}{stop} {clause}")
-                };
-            }
-        }
+    let mut blocks = blocks(text);
+    let changed = match rng.random_range(0..5) {
+        0 => delete_phrase(&mut blocks, rng),
+        1 => swap(&mut blocks, rng),
+        2 => delete_word(&mut blocks, rng),
+        3 => delete_sentence(&mut blocks, rng),
+        _ => false,
+    };
+    if !changed && let Some(clause) = clauses.choose(rng) {
+        add(&mut blocks, clause, rng);
     }
-    sentence_case(&phrases.concat())
+    join(&blocks)
 }
 
-/// Cuts a text into phrases at punctuation and before connecting words; their
-/// concatenation is the text.
-fn phrases(text: &str) -> Vec<String> {
-    const CONNECTING: [&str; 12] = [
-        "and", "or", "of", "in", "with", "by", "if", "whether", "that", "for", "as", "to",
-    ];
-    let mut phrases = vec![String::new()];
-    let mut after_stop = false;
-    for word in text.split_inclusive(' ') {
-        let bare = word.trim().to_lowercase();
-        let last = phrases.last_mut().expect("there is always a phrase");
-        if !last.is_empty() && (after_stop || CONNECTING.contains(&bare.as_str())) {
-            phrases.push(String::new());
-        }
-        phrases
-            .last_mut()
-            .expect("there is always a phrase")
-            .push_str(word);
-        after_stop = bare.ends_with(['.', ',', ';', ':', '?', '!']);
-    }
-    phrases
+/// A block of sentences drawn at random among those with enough of them.
+fn drawn<'b>(
+    blocks: &'b mut [Block],
+    least: usize,
+    rng: &mut impl RngExt,
+) -> Option<&'b mut Block> {
+    let fit: Vec<usize> = (0..blocks.len())
+        .filter(|&at| blocks[at].kind != Kind::Fixed && sentences(&blocks[at].body).len() >= least)
+        .collect();
+    fit.choose(rng).map(|&at| &mut blocks[at])
 }
 
-/// Single spaces and a capital at the start: what an edit may have disturbed.
-fn sentence_case(text: &str) -> String {
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+/// Changes one sentence that does not speak of the output; `change` gets it
+/// without the space around it.
+fn change_sentence(
+    blocks: &mut [Block],
+    rng: &mut impl RngExt,
+    change: impl FnOnce(&str, &mut dyn FnMut(usize) -> usize) -> Option<String>,
+) -> bool {
+    let Some(block) = drawn(blocks, 1, rng) else {
+        return false;
+    };
+    let mut parts: Vec<String> = sentences(&block.body)
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    let free: Vec<usize> = (0..parts.len())
+        .filter(|&at| !is_format(&parts[at]))
+        .collect();
+    let Some(&at) = free.choose(rng) else {
+        return false;
+    };
+    let sentence = parts[at].trim_end();
+    let gap = parts[at][sentence.len()..].to_owned();
+    let Some(changed) = change(sentence, &mut |below| rng.random_range(0..below)) else {
+        return false;
+    };
+    parts[at] = like(sentence, &changed) + &gap;
+    block.body = parts.concat();
+    true
+}
+
+fn delete_phrase(blocks: &mut [Block], rng: &mut impl RngExt) -> bool {
+    change_sentence(blocks, rng, |sentence, draw| {
+        let mut phrases = phrases(sentence);
+        if phrases.len() < 2 {
+            return None;
+        }
+        phrases.remove(draw(phrases.len()));
+        let text = phrases.concat();
+        let stop = sentence.chars().next_back().filter(|c| ".?!".contains(*c));
+        // The last phrase took the stop with it.
+        let text = text.trim_end().trim_end_matches([',', ';', ':']);
+        Some(match stop {
+            Some(stop) if !text.ends_with(['.', '?', '!']) => format!("{text}{stop}"),
+            _ => text.to_owned(),
+        })
+    })
+}
+
+/// The smallest deletion, for instructions of a single phrase too.
+fn delete_word(blocks: &mut [Block], rng: &mut impl RngExt) -> bool {
+    change_sentence(blocks, rng, |sentence, draw| {
+        let mut words: Vec<&str> = sentence.split(' ').collect();
+        if words.len() < 4 {
+            return None;
+        }
+        words.remove(draw(words.len()));
+        Some(words.join(" "))
+    })
+}
+
+fn delete_sentence(blocks: &mut [Block], rng: &mut impl RngExt) -> bool {
+    let Some(block) = drawn(blocks, 2, rng) else {
+        return false;
+    };
+    let mut parts = sentences(&block.body);
+    let free: Vec<usize> = (0..parts.len())
+        .filter(|&at| !is_format(parts[at]))
+        .collect();
+    let Some(&at) = free.choose(rng) else {
+        return false;
+    };
+    parts.remove(at);
+    block.body = parts.concat().trim_end().to_owned();
+    true
+}
+
+/// Sentences of a paragraph, or items of one list, change places: phrases that
+/// did would lose their grammar.
+fn swap(blocks: &mut [Block], rng: &mut impl RngExt) -> bool {
+    let lists: Vec<(usize, usize)> = neighbours(blocks);
+    if !lists.is_empty() && rng.random_bool(0.5) {
+        let &(a, b) = lists.choose(rng).unwrap_or(&(0, 0));
+        let (left, right) = blocks.split_at_mut(b);
+        std::mem::swap(&mut left[a].body, &mut right[0].body);
+        return true;
+    }
+    let Some(block) = drawn(blocks, 2, rng) else {
+        return false;
+    };
+    let mut parts: Vec<&str> = sentences(&block.body).into_iter().map(str::trim_end).collect();
+    let (a, b) = (
+        rng.random_range(0..parts.len()),
+        rng.random_range(0..parts.len()),
+    );
+    parts.swap(a, b);
+    block.body = parts.join(" ");
+    true
+}
+
+/// Pairs of items that follow one another.
+fn neighbours(blocks: &[Block]) -> Vec<(usize, usize)> {
+    (1..blocks.len())
+        .filter(|&at| blocks[at - 1].kind == Kind::Item && blocks[at].kind == Kind::Item)
+        .map(|at| (at - 1, at))
+        .collect()
+}
+
+/// Adds a sentence: before or after a paragraph's own, or as an item of a list.
+fn add(blocks: &mut Vec<Block>, clause: &str, rng: &mut impl RngExt) {
+    if blocks.iter().any(|block| block.body.contains(clause)) {
+        return;
+    }
+    let bulleted = |block: &Block| {
+        block.kind == Kind::Item && !block.mark.contains(|c: char| c.is_ascii_digit())
+    };
+    let last_item = blocks.iter().rposition(bulleted);
+    if let Some(at) = last_item
+        && rng.random_bool(0.5)
+    {
+        let mut item = blocks[at].clone();
+        clause.clone_into(&mut item.body);
+        "\n".clone_into(&mut blocks[at].gap);
+        blocks.insert(at + 1, item);
+        return;
+    }
+    let prose: Vec<usize> = (0..blocks.len())
+        .filter(|&at| blocks[at].kind == Kind::Prose)
+        .collect();
+    let Some(&at) = prose.choose(rng) else {
+        return;
+    };
+    let body = &mut blocks[at].body;
+    *body = if rng.random_bool(0.5) || body.trim_end().ends_with([':', '}']) {
+        format!("{clause} {body}")
+    } else {
+        let stop = if body.trim_end().ends_with(['.', '?', '!']) {
+            ""
+        } else {
+            "."
+        };
+        format!("{}{stop} {clause}", body.trim_end())
+    };
+}
+
+/// Single spaces, and a capital at the start where the sentence had one: what an
+/// edit may have disturbed.
+fn like(before: &str, text: &str) -> String {
+    let text = text.split(' ').filter(|word| !word.is_empty());
+    let text = text.collect::<Vec<_>>().join(" ");
     let mut chars = text.chars();
     match chars.next() {
-        Some(first) => first.to_uppercase().chain(chars).collect(),
-        None => text,
+        Some(first) if before.starts_with(char::is_uppercase) => {
+            first.to_uppercase().chain(chars).collect()
+        }
+        _ => text,
     }
 }
 
@@ -154,26 +267,32 @@ mod tests {
 
     use super::*;
 
+    const PROMPT: &str = "You are the desk of a shop. Read one note and decide about its mood.\n\n\
+                          Rules:\n- Weigh use and price. Praise of one part does not count.\n- \
+                          Ignore spelling, length and language of the note.\n\nOutput: exactly one \
+                          word, positive or negative.";
+
     #[test]
-    fn phrases_break_at_punctuation_and_connecting_words() {
-        assert_eq!(
-            phrases("Decide whether the review is positive, or negative. Answer with one word."),
-            [
-                "Decide ",
-                "whether the review is positive, ",
-                "or negative. ",
-                "Answer ",
-                "with one word."
-            ]
-        );
+    fn edits_stay_inside_the_structure() {
+        let mut rng = seeds::stream(1, "structure");
+        let clauses = ["Judge only what the text says.".to_owned()];
+        let mut different = std::collections::BTreeSet::new();
+        for _ in 0..300 {
+            let text = edit(PROMPT, &clauses, &mut rng);
+            let kinds = |text: &str| -> Vec<Kind> {
+                let mut kinds: Vec<Kind> = blocks(text).iter().map(|block| block.kind).collect();
+                kinds.dedup();
+                kinds
+            };
+            assert_eq!(kinds(&text), kinds(PROMPT), "{text}");
+            assert!(text.contains("\n\nRules:\n- "), "{text}");
+            assert!(text.contains("Output: exactly one word, positive or negative."), "{text}");
+            different.insert(text);
+        }
+        assert!(different.len() > 20, "{different:#?}");
     }
 
     proptest! {
-        #[test]
-        fn phrases_lose_nothing(text in "[a-z .,?]{0,80}") {
-            prop_assert_eq!(phrases(&text).concat(), text);
-        }
-
         #[test]
         fn edits_never_panic(text in "\\PC{0,80}", seed: u64) {
             let mut rng = seeds::stream(seed, "test");

@@ -4,13 +4,14 @@
 use std::fmt::Write as _;
 
 use async_trait::async_trait;
-use shiftproof_tasks::{AnswerForm, Demonstration, Example, Message, Request};
+use shiftproof_tasks::{AnswerForm, Demonstration, Example, Message, Prompt, Request};
 
+use super::form::{Form, room};
 use super::library::openings;
 use super::screen::Screen;
-use super::{Proposal, Proposals, Proposer, View};
+use super::{Proposal, Proposals, Proposer, View, ask, meta, read};
 use crate::event::Origin;
-use crate::gateway::{Asked, Stop};
+use crate::gateway::Stop;
 use crate::llm::{Call, Sampling};
 use crate::seeds;
 
@@ -37,7 +38,8 @@ pub struct Induce {
     pub target: TargetUse,
 }
 
-const MOST_TOKENS: u32 = 60;
+/// Tokens of one line that goes on from an opening.
+const LINE_TOKENS: u32 = 60;
 
 #[async_trait]
 impl Proposer for Induce {
@@ -52,36 +54,116 @@ impl Proposer for Induce {
     async fn propose(&self, view: &View<'_>) -> Result<Proposals, Stop> {
         let shots = self.shots(view);
         let mut proposals = Proposals::default();
-        let Some(first) = shots.first() else {
+        if shots.is_empty() {
             return Ok(proposals);
-        };
-        let form = view.task.answer_form(&first.input);
+        }
         let chunk_len = shots.len().div_ceil(self.chunks.max(1));
         let chunks: Vec<&[Example]> = shots.chunks(chunk_len).collect();
-        let openings: Vec<Option<String>> = if view.model.llm.capabilities().prefill {
-            openings(&form).into_iter().map(Some).collect()
-        } else {
-            vec![None]
-        };
+        match view.form {
+            Form::Plain => self.whole(view, &chunks, &mut proposals).await?,
+            Form::Opening => self.lines(view, &chunks, &mut proposals).await?,
+        }
+        Ok(proposals)
+    }
+}
 
-        let mut asked: Vec<(usize, Option<&str>, Call)> = Vec::with_capacity(view.count);
+impl Induce {
+    /// Whole prompts in tags. Chunks take turns; every second time the prompt to
+    /// start from is shown, and written anew.
+    async fn whole(
+        &self,
+        view: &View<'_>,
+        chunks: &[&[Example]],
+        proposals: &mut Proposals,
+    ) -> Result<(), Stop> {
+        let room = room(view);
+        let current = |index: usize| {
+            view.parents
+                .first()
+                .filter(|_| (index / chunks.len()) % 2 == 1)
+        };
+        let calls: Vec<Call> = (0..view.count)
+            .map(|index| {
+                let chunk = index % chunks.len();
+                // The first ask is greedy as in the paper; everything beyond
+                // needs variety.
+                let greedy = index < chunks.len();
+                Call {
+                    request: Request {
+                        messages: meta::induce(
+                            view,
+                            chunks[chunk],
+                            &self.beside(view, chunks[chunk], chunk),
+                            current(index),
+                        ),
+                        answer: AnswerForm::Text { max_tokens: room },
+                    },
+                    sampling: Sampling {
+                        temperature: if greedy { 0.0 } else { 0.8 },
+                        top_p: if greedy { 1.0 } else { 0.9 },
+                        max_tokens: room,
+                        seed: seeds::number(view.seed, &format!("induce {index}")),
+                    },
+                    sample: index as u32,
+                }
+            })
+            .collect();
+        let texts = ask::ask(view, &calls, &mut proposals.discards).await?;
+        proposals.asked += texts.answered;
+        proposals.again += texts.again;
+        let screen = Screen::new(view);
+        let labels = screen.labels().to_vec();
+        for (index, text) in texts.texts.into_iter().enumerate() {
+            let Some(text) = text else { continue };
+            let prompts = read::read(&text, &labels);
+            if prompts.is_empty() {
+                proposals.discards.add("no prompt is in the reply", &text);
+            }
+            // One reply may hold several prompts.
+            proposals.asked += (prompts.len() as u64).saturating_sub(1);
+            for prompt in prompts {
+                match screen.whole(&prompt, current(index)) {
+                    Ok(prompt) if proposals.kept.len() < view.count => {
+                        proposals.add(Proposal {
+                            prompt,
+                            origin: self.origin(),
+                            parents: current(index).map(Prompt::id).into_iter().collect(),
+                            chunk: Some(index % chunks.len()),
+                        });
+                    }
+                    Ok(_) => proposals.discards.add("more were sent than asked for", &prompt),
+                    Err(rule) => proposals.discards.add(&rule, &prompt),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One line each, from openings.
+    async fn lines(
+        &self,
+        view: &View<'_>,
+        chunks: &[&[Example]],
+        proposals: &mut Proposals,
+    ) -> Result<(), Stop> {
+        let Some(first) = chunks.first().and_then(|chunk| chunk.first()) else {
+            return Ok(());
+        };
+        let openings = openings(&view.task.answer_form(&first.input));
+        let mut asked: Vec<(usize, &str, Call)> = Vec::with_capacity(view.count);
         for index in 0..view.count {
             // Chunks take turns; within a chunk the openings do.
             let (chunk, turn) = (index % chunks.len(), index / chunks.len());
-            let opening = openings[(turn * chunks.len() + chunk) % openings.len()].as_deref();
-            let round = index / (chunks.len() * openings.len());
-            // The first ask of a plain meta prompt is greedy as in the paper;
-            // everything beyond needs variety.
-            let greedy = opening.is_none() && round == 0;
+            let opening = openings[(turn * chunks.len() + chunk) % openings.len()].as_str();
             asked.push((
                 chunk,
                 opening,
                 Call {
                     request: self.request(view, chunks[chunk], chunk, opening),
                     sampling: Sampling {
-                        temperature: if greedy { 0.0 } else { 0.8 },
-                        top_p: if greedy { 1.0 } else { 0.9 },
-                        max_tokens: MOST_TOKENS,
+                        temperature: 0.8,
+                        top_p: 0.9,
+                        max_tokens: LINE_TOKENS,
                         seed: seeds::number(view.seed, &format!("induce {index}")),
                     },
                     sample: index as u32,
@@ -92,43 +174,46 @@ impl Proposer for Induce {
         asked.sort_by_key(|(chunk, ..)| *chunk);
         let calls: Vec<Call> = asked.iter().map(|(.., call)| call.clone()).collect();
         let screen = Screen::new(view);
-        for ((chunk, opening, _), answer) in asked
-            .iter()
-            .zip(view.gateway.ask(view.model, &calls).await?)
-        {
-            let Asked::Reply(reply) = answer else {
-                continue;
-            };
-            let text = match opening {
-                // A continuation ends where the model starts a new line.
-                Some(opening) => {
-                    let line = reply.text.lines().next().unwrap_or_default();
-                    join(opening, complete_sentences(line))
-                }
-                None => reply.text.clone(),
-            };
-            let accepted = match opening {
-                Some(_) => screen.accept_on_topic(&text),
-                None => screen.accept(&text),
-            };
-            match accepted {
+        let found = ask::once(view, &calls, &mut proposals.discards).await?;
+        proposals.asked += found.answered;
+        for ((chunk, opening, _), reply) in asked.iter().zip(found.texts) {
+            let Some(reply) = reply else { continue };
+            // A continuation ends where the model starts a new line.
+            let line = reply.lines().next().unwrap_or_default();
+            let text = join(opening, complete_sentences(line));
+            match screen.line(&text) {
                 Ok(prompt) => proposals.add(Proposal {
                     prompt,
-                    origin: match self.target {
-                        TargetUse::Voted => Origin::InducedFromMix,
-                        TargetUse::Nothing | TargetUse::Inputs => Origin::Induced,
-                    },
+                    origin: self.origin(),
                     parents: Vec::new(),
                     chunk: Some(*chunk),
                 }),
-                Err(rule) => proposals.discards.add(rule, &text),
+                Err(rule) => proposals.discards.add(&rule, &text),
             }
         }
-        Ok(proposals)
+        Ok(())
     }
-}
 
-impl Induce {
+    fn origin(&self) -> Origin {
+        match self.target {
+            TargetUse::Voted => Origin::InducedFromMix,
+            TargetUse::Nothing | TargetUse::Inputs => Origin::Induced,
+        }
+    }
+
+    /// Target inputs to show beside a chunk: as many as it has shots.
+    fn beside(&self, view: &View<'_>, chunk: &[Example], index: usize) -> Vec<String> {
+        if self.target != TargetUse::Inputs || view.target.is_empty() {
+            return Vec::new();
+        }
+        (0..chunk.len().min(view.target.len()))
+            .map(|offset| {
+                let at = (index * chunk.len() + offset) % view.target.len();
+                view.task.render(&view.target[at])
+            })
+            .collect()
+    }
+
     /// The `N` shots. For the mix, voted items are upsampled to `N` and
     /// interleaved with `N` source shots, so that every chunk is half and half;
     /// without any voted item the source stands alone.
@@ -148,7 +233,7 @@ impl Induce {
         view: &View<'_>,
         chunk: &[Example],
         index: usize,
-        opening: Option<&str>,
+        opening: &str,
     ) -> Request {
         let form = chunk
             .first()
@@ -166,11 +251,11 @@ impl Induce {
             let Demonstration { input, answer } = view.task.demonstration(example);
             let _ = write!(text, "Input: {input}\nOutput: {answer}\n\n");
         }
-        if self.target == TargetUse::Inputs && !view.target.is_empty() {
+        let beside = self.beside(view, chunk, index);
+        if !beside.is_empty() {
             text.push_str("The same instruction must also work on inputs like these:\n\n");
-            for offset in 0..chunk.len().min(view.target.len()) {
-                let input = &view.target[(index * chunk.len() + offset) % view.target.len()];
-                let _ = write!(text, "Input: {}\n\n", view.task.render(input));
+            for input in beside {
+                let _ = write!(text, "Input: {input}\n\n");
             }
         }
         text.push_str(if is_ranking {
@@ -181,16 +266,13 @@ impl Induce {
             "Write that instruction, including the output format, in one or two sentences. \
              Write only the instruction and quote none of the inputs."
         });
-        let mut messages = vec![Message::user(text)];
-        if let Some(opening) = opening {
-            messages.push(Message::assistant(format!(
-                "The instruction was: {opening}"
-            )));
-        }
         Request {
-            messages,
+            messages: vec![
+                Message::user(text),
+                Message::assistant(format!("The instruction was: {opening}")),
+            ],
             answer: AnswerForm::Text {
-                max_tokens: MOST_TOKENS,
+                max_tokens: LINE_TOKENS,
             },
         }
     }

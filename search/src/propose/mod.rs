@@ -4,11 +4,17 @@
 //! target inputs with *voted* labels; no type it is handed can name a true
 //! target label.
 
+mod ask;
 mod crossover;
 mod edit;
+pub(crate) mod form;
 mod induce;
+mod kept;
 pub(crate) mod library;
+mod meta;
 mod paraphrase;
+mod pieces;
+mod read;
 mod screen;
 
 use async_trait::async_trait;
@@ -19,8 +25,10 @@ use crate::gateway::{Gateway, Model, Stop};
 
 pub use crossover::Crossover;
 pub use edit::Edit;
+pub use form::{Form, expected_tokens};
 pub use induce::{Induce, TargetUse};
 pub use paraphrase::Paraphrase;
+pub use read::read;
 pub use screen::Discards;
 
 /// What a proposer may know.
@@ -37,8 +45,14 @@ pub struct View<'a> {
     pub target: &'a [Input],
     /// Target inputs with labels won by vote; empty before the vote.
     pub voted: &'a [Example],
+    /// The prompt in use today.
+    pub seed_prompt: &'a Prompt,
     /// Prompts to start from, best first.
     pub parents: &'a [Prompt],
+    /// How the proposer is spoken to.
+    pub form: Form,
+    /// Longest prompt, in [tokens](shiftproof_tasks::text::tokens).
+    pub limit: usize,
     /// How many prompts are wanted.
     pub count: usize,
     /// Seed of this proposal.
@@ -65,6 +79,11 @@ pub struct Proposals {
     pub kept: Vec<Proposal>,
     /// Texts thrown away, by rule.
     pub discards: Discards,
+    /// Texts that a model was asked for and answered in some way, or edits that
+    /// were wanted.
+    pub asked: u64,
+    /// Texts that were asked for a second time, cut off or refused at first.
+    pub again: u64,
 }
 
 impl Proposals {
@@ -81,6 +100,16 @@ impl Proposals {
             self.kept.push(proposal);
         }
     }
+
+    /// As [`add`](Self::add), and not one of the parents either.
+    fn add_new(&mut self, view: &View<'_>, proposal: Proposal) {
+        if view.parents.contains(&proposal.prompt) {
+            self.discards
+                .add("it changes nothing", &proposal.prompt.instruction);
+        } else {
+            self.add(proposal);
+        }
+    }
 }
 
 /// A source of new prompts.
@@ -88,6 +117,11 @@ impl Proposals {
 pub trait Proposer: Send + Sync {
     /// A short name for screens.
     fn name(&self) -> &str;
+
+    /// Whether it asks the proposer's model.
+    fn asks_model(&self) -> bool {
+        true
+    }
 
     /// Proposes up to `view.count` prompts; fewer when the budget or the
     /// material runs out.

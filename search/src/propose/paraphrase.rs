@@ -2,12 +2,13 @@
 //! (Zhou et al. 2023, §3.3).
 
 use async_trait::async_trait;
-use shiftproof_tasks::{AnswerForm, Message, Request};
+use shiftproof_tasks::{AnswerForm, Message, Prompt, Request, text};
 
+use super::form::{Form, room};
 use super::screen::Screen;
-use super::{Proposal, Proposals, Proposer, View};
+use super::{Proposal, Proposals, Proposer, View, ask, meta, read};
 use crate::event::Origin;
-use crate::gateway::{Asked, Stop};
+use crate::gateway::Stop;
 use crate::llm::{Call, Sampling};
 use crate::seeds;
 
@@ -15,7 +16,10 @@ use crate::seeds;
 #[derive(Debug, Clone, Copy)]
 pub struct Paraphrase;
 
-const MOST_TOKENS: u32 = 60;
+/// Tokens of a paraphrase that goes on from an opening.
+const LINE_TOKENS: u32 = 60;
+/// A paraphrase with a smaller share of its parent's words leaves something out.
+const LEAST_SHARE: f64 = 0.4;
 
 #[async_trait]
 impl Proposer for Paraphrase {
@@ -25,51 +29,56 @@ impl Proposer for Paraphrase {
 
     async fn propose(&self, view: &View<'_>) -> Result<Proposals, Stop> {
         let mut proposals = Proposals::default();
-        if view.parents.is_empty() {
-            return Ok(proposals);
-        }
-        let prefill = view.model.llm.capabilities().prefill;
-        let calls: Vec<Call> = (0..view.count)
-            .map(|index| {
-                let parent = &view.parents[index % view.parents.len()];
-                let mut messages = vec![Message::user(format!(
-                    "Say this instruction in other words. Keep its meaning and its output \
-                     format. Write only the instruction.\n\n{}",
-                    parent.instruction
-                ))];
-                if prefill {
-                    messages.push(Message::assistant("The same instruction in other words:"));
-                }
-                Call {
-                    request: Request {
-                        messages,
-                        answer: AnswerForm::Text {
-                            max_tokens: MOST_TOKENS,
-                        },
-                    },
-                    sampling: Sampling {
-                        temperature: 0.9,
-                        top_p: 0.9,
-                        max_tokens: MOST_TOKENS,
-                        seed: seeds::number(view.seed, &format!("paraphrase {index}")),
-                    },
-                    sample: index as u32,
-                }
-            })
-            .collect();
-        let screen = Screen::new(view);
-        for (index, answer) in view
-            .gateway
-            .ask(view.model, &calls)
-            .await?
-            .into_iter()
-            .enumerate()
-        {
-            let Asked::Reply(reply) = answer else {
-                continue;
+        let mut asked: Vec<(&Prompt, Call)> = Vec::with_capacity(view.count);
+        let room = room(view);
+        for index in 0..view.count {
+            let Some(parent) = view.parents.get(index % view.parents.len().max(1)) else {
+                return Ok(proposals);
             };
-            let parent = &view.parents[index % view.parents.len()];
-            match screen.accept(&reply.text) {
+            let whole = view.form == Form::Plain;
+            if !whole && text::tokens(&parent.instruction) > LINE_TOKENS as usize {
+                proposals.asked += 1;
+                proposals.discards.add(
+                    "it is too long for this proposer to say in other words",
+                    &parent.instruction,
+                );
+                continue;
+            }
+            let (messages, max_tokens) = if whole {
+                (meta::paraphrase(view, parent), room)
+            } else {
+                (begun(parent), LINE_TOKENS)
+            };
+            let call = Call {
+                request: Request {
+                    messages,
+                    answer: AnswerForm::Text { max_tokens },
+                },
+                sampling: Sampling {
+                    temperature: 0.9,
+                    top_p: 0.9,
+                    max_tokens,
+                    seed: seeds::number(view.seed, &format!("paraphrase {index}")),
+                },
+                sample: index as u32,
+            };
+            asked.push((parent, call));
+        }
+        let calls: Vec<Call> = asked.iter().map(|(_, call)| call.clone()).collect();
+        let found = match view.form {
+            Form::Plain => ask::ask(view, &calls, &mut proposals.discards).await?,
+            Form::Opening => ask::once(view, &calls, &mut proposals.discards).await?,
+        };
+        proposals.asked += found.answered;
+        proposals.again += found.again;
+        let screen = Screen::new(view);
+        for ((parent, _), text) in asked.into_iter().zip(found.texts) {
+            let Some(text) = text else { continue };
+            let accepted = match view.form {
+                Form::Plain => whole(&screen, &text, parent),
+                Form::Opening => screen.mended_line(&text),
+            };
+            match accepted {
                 Ok(mut prompt) => {
                     prompt.demonstrations.clone_from(&parent.demonstrations);
                     proposals.add(Proposal {
@@ -79,9 +88,41 @@ impl Proposer for Paraphrase {
                         chunk: None,
                     });
                 }
-                Err(rule) => proposals.discards.add(rule, &reply.text),
+                Err(rule) => proposals.discards.add(&rule, &text),
             }
         }
         Ok(proposals)
     }
+}
+
+/// A request that a model can only go on with.
+fn begun(parent: &Prompt) -> Vec<Message> {
+    vec![
+        Message::user(format!(
+            "Say this instruction in other words. Keep its meaning and its output format. Write \
+             only the instruction.\n\n{}",
+            parent.instruction
+        )),
+        Message::assistant("The same instruction in other words:"),
+    ]
+}
+
+/// The one prompt in a reply, if it says all that its parent says.
+fn whole(screen: &Screen, text: &str, parent: &Prompt) -> Result<Prompt, String> {
+    let mut prompts = read::read(text, screen.labels()).into_iter();
+    let Some(prompt) = prompts.next() else {
+        return Err("no prompt is in the reply".into());
+    };
+    let size = |text: &str| (text.split_whitespace().count(), paragraphs(text));
+    let ((words, blocks), (all, of)) = (size(&prompt), size(&parent.instruction));
+    if (words as f64) < all as f64 * LEAST_SHARE || blocks * 2 < of {
+        return Err("it leaves out a part of the prompt".into());
+    }
+    screen.whole(&prompt, Some(parent))
+}
+
+fn paragraphs(text: &str) -> usize {
+    text.split("\n\n")
+        .filter(|paragraph| !paragraph.trim().is_empty())
+        .count()
 }

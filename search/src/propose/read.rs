@@ -39,6 +39,16 @@ pub fn read(reply: &str, labels: &[String]) -> Vec<String> {
     prompts
 }
 
+/// Whether a reply puts something of a few words between the tags.
+pub(super) fn in_tags(reply: &str) -> bool {
+    let text = after_thoughts(reply);
+    let closed = find(text, "<prompt>").zip(find(text, "</prompt>"));
+    closed.is_some_and(|(open, close)| {
+        text.get(open + "<prompt>".len()..close)
+            .is_some_and(|inner| inner.split_whitespace().count() > 2)
+    })
+}
+
 /// Takes off what surrounds a prompt until nothing does. `bare`: the text is not
 /// in the tags that were asked for, so what talks to the reader is not part of it.
 fn peel(text: &str, labels: &[String], bare: bool, depth: usize) -> Vec<String> {

@@ -1,103 +1,196 @@
 //! What a proposed text must pass before a single evaluation is spent on it.
 
+mod copying;
+mod language;
+
 use std::collections::BTreeMap;
 
-use shiftproof_tasks::{AnswerForm, Prompt};
+use shiftproof_tasks::{AnswerForm, Prompt, places, text};
 
-use super::View;
+use self::copying::Copying;
+use self::language::Languages;
+use super::library::either;
+use super::{View, meta};
 
-/// Longest instruction, in words; longer ones grow without getting better.
-const MOST_WORDS: usize = 80;
 /// An instruction of fewer words asks nothing.
 const LEAST_WORDS: usize = 3;
-/// So many words in a row shared with a data text are a copy, not a turn of
-/// phrase.
-const COPIED_WORDS: usize = 6;
+/// A reply that declines is no longer, in words; a longer one that says sorry is
+/// a prompt about sorry people.
+const DECLINED_WORDS: usize = 80;
+/// Characters of a discarded text that are told.
+const SHOWN: usize = 300;
 
 /// Texts thrown away: rule → how many, and one of them.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Discards(pub BTreeMap<String, (u64, String)>);
 
 impl Discards {
-    /// Counts one text thrown away by `rule`.
+    /// Counts one text thrown away by `rule`; of the first, 300 characters are
+    /// kept.
     pub fn add(&mut self, rule: &str, text: &str) {
-        let entry = self
-            .0
-            .entry(rule.to_owned())
-            .or_insert_with(|| (0, text.to_owned()));
+        let entry = self.0.entry(rule.to_owned()).or_insert_with(|| {
+            let mut shown: String = text.trim().chars().take(SHOWN).collect();
+            if shown.len() < text.trim().len() {
+                shown.push('…');
+            }
+            (0, shown)
+        });
         entry.0 += 1;
+    }
+
+    /// How many texts were thrown away.
+    pub fn count(&self) -> u64 {
+        self.0.values().map(|(count, _)| count).sum()
     }
 }
 
 /// Rules that depend on the study, prepared once per proposal.
-pub(super) struct Screen {
+pub(super) struct Screen<'v> {
+    view: &'v View<'v>,
     form: Option<AnswerForm>,
-    data: Vec<String>,
+    copying: Copying,
+    languages: Languages,
 }
 
-impl Screen {
-    pub(super) fn new(view: &View<'_>) -> Self {
-        let form = view
-            .source
-            .first()
-            .map(|example| view.task.answer_form(&example.input));
-        let inputs = view
-            .source
-            .iter()
-            .chain(view.voted)
-            .map(|example| &example.input)
-            .chain(view.target);
+impl<'v> Screen<'v> {
+    pub(super) fn new(view: &'v View<'v>) -> Self {
+        let inputs = || {
+            let examples = view.source.iter().chain(view.voted);
+            examples.map(|example| &example.input).chain(view.target)
+        };
+        let content: Vec<String> = inputs().map(|input| view.task.content(input)).collect();
+        let own = || view.parents.iter().chain([view.seed_prompt]);
         Self {
-            form,
-            data: inputs
-                .map(|input| padded(&view.task.content(input)))
-                .collect(),
+            view,
+            form: view
+                .source
+                .first()
+                .map(|example| view.task.answer_form(&example.input)),
+            copying: Copying::new(&content, own().map(|prompt| prompt.instruction.as_str())),
+            languages: Languages::of(own().map(|prompt| prompt.instruction.as_str()), &content),
         }
     }
 
-    /// As [`accept`](Self::accept), but a text that does not come to what is
-    /// asked for (the labels, a number's scale, items to be put in order) is
-    /// thrown away instead of mended: a small model that was made to go on from
-    /// an opening and does not come there talks about something else.
-    pub(super) fn accept_on_topic(&self, text: &str) -> Result<Prompt, &'static str> {
+    /// The labels of a choice; none for any other form.
+    pub(super) fn labels(&self) -> &[String] {
+        let labels = self.form.as_ref().and_then(AnswerForm::labels);
+        labels.unwrap_or_default()
+    }
+
+    /// A line that goes on from an opening as a prompt. One that does not come to
+    /// what is asked for (the labels, a number's scale, items to be put in order)
+    /// is thrown away instead of mended: a small model that was made to go on and
+    /// does not come there talks about something else.
+    pub(super) fn line(&self, text: &str) -> Result<Prompt, String> {
         if self.names_answer(&tidy(text)) {
-            return self.accept(text);
+            return self.mended_line(text);
         }
         Err(match &self.form {
             Some(AnswerForm::Choice { .. }) => "it names no label",
             Some(AnswerForm::Number { .. }) => "it asks for no number",
             _ => "it speaks of no item or user",
-        })
+        }
+        .into())
     }
 
-    /// Turns a model's text into a prompt, or names the rule it breaks.
-    pub(super) fn accept(&self, text: &str) -> Result<Prompt, &'static str> {
+    /// As [`line`](Self::line), with the output format added where it is missing.
+    pub(super) fn mended_line(&self, text: &str) -> Result<Prompt, String> {
         let instruction = tidy(text);
-        let words = instruction.split_whitespace().count();
-        if words < LEAST_WORDS {
-            return Err("it is too short to be an instruction");
+        self.check_size(&instruction)?;
+        if self.copying.shares_a_run(&instruction) {
+            return Err("it copies text of an example".into());
         }
-        if words > MOST_WORDS {
-            return Err("it is longer than 80 words");
+        if declines(&instruction) {
+            return Err("the model declined".into());
         }
-        if self.copies_data(&instruction) {
-            return Err("it copies text of an example");
+        Ok(Prompt::new(self.with_output_format(instruction, 2)))
+    }
+
+    /// A whole prompt as a model sent it, or the rule it breaks. What `parent`
+    /// shows of the input is shown in the end, and all labels are named.
+    pub(super) fn whole(&self, text: &str, parent: Option<&Prompt>) -> Result<Prompt, String> {
+        if declines(text) {
+            return Err("the model declined".into());
         }
-        let refused = ["sorry", "as an ai", "i cannot", "i can't"];
-        let lower = instruction.to_lowercase();
-        if refused.iter().any(|phrase| lower.contains(phrase)) {
-            return Err("the model declined");
+        self.check_size(text)?;
+        if self.copying.copies(text) {
+            return Err("it copies text of an example".into());
         }
-        Ok(Prompt::new(self.with_output_format(instruction)))
+        if self.languages.is_strange(text) {
+            return Err("it is written in another language than prompts and data".into());
+        }
+        let text = self.with_places(text, parent)?;
+        let text = self.with_output_format(text, usize::MAX);
+        self.check_size(&text)?;
+        Ok(Prompt::new(text))
+    }
+
+    /// An edit of a prompt: its words are known, so only its length can be wrong.
+    pub(super) fn edited(&self, text: &str) -> Result<Prompt, String> {
+        self.check_size(text)?;
+        Ok(Prompt::new(self.with_output_format(text.to_owned(), 2)))
+    }
+
+    fn check_size(&self, text: &str) -> Result<(), String> {
+        if words(text) < LEAST_WORDS {
+            return Err("it is too short to be an instruction".into());
+        }
+        if text::tokens(text) > self.view.limit {
+            return Err(format!(
+                "it is longer than {} tokens (search.max_prompt_tokens)",
+                self.view.limit
+            ));
+        }
+        Ok(())
+    }
+
+    /// The text with a place for every field that the parent shows, if it has a
+    /// place at all: without one the whole input follows it. A name in braces that
+    /// is no field, and that no prompt of a person has, would reach the model as it
+    /// stands.
+    fn with_places(&self, text: &str, parent: Option<&Prompt>) -> Result<String, String> {
+        if !self.view.task.fills_fields() {
+            return Ok(text.to_owned());
+        }
+        let shown = meta::fields(self.view, text);
+        let strangers = |text| places::strangers(text, &|name| shown.contains(&name));
+        let given = places::strangers(&self.view.seed_prompt.instruction, &|_| false);
+        if strangers(text)
+            .iter()
+            .any(|name| !given.contains(name) && !self.labels().iter().any(|label| label == name))
+        {
+            return Err("it has a placeholder that names no field".into());
+        }
+        let mut text = text.to_owned();
+        if !shown.is_empty()
+            && let Some(parent) = parent
+        {
+            let missing: Vec<String> = meta::fields(self.view, &parent.instruction)
+                .into_iter()
+                .filter(|name| !shown.contains(name))
+                .map(|name| format!("{name}: {{{name}}}"))
+                .collect();
+            if !missing.is_empty() {
+                text = format!("{text}\n\n{}", missing.join("\n"));
+            }
+        }
+        Ok(text)
     }
 
     /// An instruction that names no label does not say what an answer looks
     /// like (Li et al. 2023 ask for the instruction *and* the output format); nor
-    /// does one that names no number or no list where those are wanted.
-    fn with_output_format(&self, mut instruction: String) -> String {
+    /// does one that names no number or no list where those are wanted. `least`:
+    /// labels that are enough; of very many, two are.
+    fn with_output_format(&self, instruction: String, least: usize) -> String {
+        /// More labels than that are described, not listed.
+        const LISTED: usize = 20;
         let format = match &self.form {
-            Some(AnswerForm::Choice { labels }) if !self.names_answer(&instruction) => {
-                format!("Answer {}.", super::library::either(labels))
+            Some(AnswerForm::Choice { labels }) => {
+                let least = if labels.len() > LISTED { 2 } else { least };
+                if self.named(&instruction) >= labels.len().min(least) {
+                    return instruction;
+                }
+                format!("Answer {}.", either(labels))
             }
             Some(AnswerForm::Number { min, max }) if !instruction.contains(&max.to_string()) => {
                 format!("Answer with one number from {min} to {max}.")
@@ -107,12 +200,23 @@ impl Screen {
             }
             _ => return instruction,
         };
-        if !instruction.ends_with(['.', '!', '?', ':']) {
-            instruction.push('.');
-        }
-        instruction.push(' ');
-        instruction.push_str(&format);
-        instruction
+        with_sentence(&instruction, &format, self.places_end(&instruction))
+    }
+
+    /// Whether the last line shows some of the input: what follows it would read
+    /// as data.
+    fn places_end(&self, instruction: &str) -> bool {
+        let last = instruction.trim_end().lines().next_back();
+        last.is_some_and(|line| !meta::fields(self.view, line).is_empty())
+    }
+
+    /// How many labels a text names.
+    fn named(&self, text: &str) -> usize {
+        let words = padded(text);
+        let labels = self.labels().iter();
+        labels
+            .filter(|label| words.contains(&padded(label)))
+            .count()
     }
 
     /// Whether a text comes to the answer: names the labels (two of them, if
@@ -120,62 +224,68 @@ impl Screen {
     /// them. Any text does where free text is wanted.
     fn names_answer(&self, text: &str) -> bool {
         match &self.form {
-            Some(AnswerForm::Choice { labels }) => {
-                let words = padded(text);
-                let named = labels
-                    .iter()
-                    .filter(|label| words.contains(&padded(label)))
-                    .count();
-                named >= labels.len().min(2)
-            }
+            Some(AnswerForm::Choice { labels }) => self.named(text) >= labels.len().min(2),
             Some(AnswerForm::Number { .. }) => mentions(text, &["rat", "number", "scor", "star"]),
             Some(
                 AnswerForm::Ranking { .. }
                 | AnswerForm::Likelihood { .. }
                 | AnswerForm::Nearest { .. },
-            ) => mentions(
-                text,
-                &[
-                    "candidate",
-                    "item",
-                    "title",
-                    "user",
-                    "viewer",
-                    "reader",
-                    "customer",
-                    "person",
-                    "people",
-                    "next",
-                    "history",
-                    "watch",
-                    "movie",
-                    "film",
-                    "book",
-                    "product",
-                    "game",
-                    "song",
-                    "article",
-                    "story",
-                    "stories",
-                    "choice",
-                    "chose",
-                    "choose",
-                ],
-            ),
+            ) => mentions(text, &ITEMS),
             Some(AnswerForm::Text { .. }) | None => true,
         }
     }
+}
 
-    fn copies_data(&self, instruction: &str) -> bool {
-        let words: Vec<String> = padded(instruction)
-            .split_whitespace()
-            .map(str::to_owned)
-            .collect();
-        words.windows(COPIED_WORDS).any(|window| {
-            let phrase = format!(" {} ", window.join(" "));
-            self.data.iter().any(|text| text.contains(&phrase))
-        })
+/// Stems of words for items and those who want them.
+const ITEMS: [&str; 25] = [
+    "candidate", "item", "title", "user", "viewer", "reader", "customer", "person", "people",
+    "next", "history", "watch", "movie", "film", "book", "product", "game", "song", "article",
+    "story", "stories", "choice", "chose", "choose", "listen",
+];
+
+/// A prompt with one more sentence: at its end, in a paragraph of its own where
+/// it has several; before everything where it ends in data.
+fn with_sentence(prompt: &str, sentence: &str, ends_in_data: bool) -> String {
+    let prompt = prompt.trim();
+    if ends_in_data {
+        return format!("{sentence}\n\n{prompt}");
     }
+    if prompt.contains('\n') {
+        return format!("{prompt}\n\n{sentence}");
+    }
+    let stop = if prompt.ends_with(['.', '!', '?', ':']) {
+        ""
+    } else {
+        "."
+    };
+    format!("{prompt}{stop} {sentence}")
+}
+
+/// Whether a reply is short and declines.
+pub(super) fn declines(reply: &str) -> bool {
+    const PHRASES: [&str; 24] = [
+        "i'm sorry", "i am sorry", "sorry, but", "sorry, i", "i apologize", "i apologise",
+        "i cannot", "i can't", "i can not", "i'm unable", "i am unable", "i'm not able",
+        "i am not able", "i won't", "i must decline", "as an ai", "unfortunately, i",
+        "lo siento", "je suis désolé", "es tut mir leid", "tut mir leid", "mi dispiace",
+        "抱歉", "对不起",
+    ];
+    let reply = reply.trim();
+    if words(reply) > DECLINED_WORDS {
+        return false;
+    }
+    let start = reply
+        .trim_start_matches(|c: char| !c.is_alphanumeric())
+        .replace('’', "'")
+        .to_lowercase();
+    PHRASES.iter().any(|phrase| start.starts_with(phrase))
+}
+
+/// Words of a text; a character of a script without spaces counts as one.
+pub(super) fn words(text: &str) -> usize {
+    let spaced = text.split_whitespace().count();
+    let unspaced = text.chars().filter(|c| ('\u{2e80}'..='\u{d7a3}').contains(c));
+    spaced + unspaced.count()
 }
 
 /// Whether a word of the text begins with one of `stems`, in lower case.
@@ -186,7 +296,7 @@ fn mentions(text: &str, stems: &[&str]) -> bool {
 
 /// Lower-case words separated and surrounded by single spaces, punctuation
 /// dropped: what makes "contains this phrase" a substring test.
-fn padded(text: &str) -> String {
+pub(super) fn padded(text: &str) -> String {
     let mut words = String::from(" ");
     for word in text
         .split(|c: char| !c.is_alphanumeric() && c != '\'')
@@ -198,7 +308,7 @@ fn padded(text: &str) -> String {
     words
 }
 
-/// Strips what models put around an instruction: fences, quotes, lead-ins,
+/// Strips what small models put around a line: fences, quotes, lead-ins,
 /// everything after the first paragraph.
 fn tidy(text: &str) -> String {
     let text = text
@@ -230,84 +340,4 @@ fn tidy(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn screen() -> Screen {
-        Screen {
-            form: Some(AnswerForm::choice(["positive", "negative"])),
-            data: vec![padded("This toaster burned my bread, then my house.")],
-        }
-    }
-
-    #[track_caller]
-    fn check(text: &str, expect: Result<&str, &str>) {
-        let got = screen().accept(text).map(|prompt| prompt.instruction);
-        assert_eq!(got.as_deref().map_err(|rule| *rule), expect);
-    }
-
-    #[test]
-    fn texts_become_instructions() {
-        check(
-            "The instruction was: \"Say if it is positive or negative.\"",
-            Ok("Say if it is positive or negative."),
-        );
-        check(
-            "Judge the mood of the text",
-            Ok("Judge the mood of the text. Answer positive or negative."),
-        );
-        check(
-            "Is it positive or negative?\n\nInput: more text",
-            Ok("Is it positive or negative?"),
-        );
-    }
-
-    #[test]
-    fn numbers_and_lists_get_their_format_and_keep_to_their_topic() {
-        let screen = |form| Screen {
-            form: Some(form),
-            data: Vec::new(),
-        };
-        let text = |screen: &Screen, text: &str| screen.accept(text).unwrap().instruction;
-        let stars = screen(AnswerForm::Number { min: 1.0, max: 5.0 });
-        assert_eq!(
-            text(&stars, "Rate how much the user would like the film"),
-            "Rate how much the user would like the film. Answer with one number from 1 to 5."
-        );
-        assert!(stars.accept_on_topic("Rate it from 1 to 5 stars.").is_ok());
-        assert_eq!(
-            stars
-                .accept_on_topic("Write a poem about the sea.")
-                .unwrap_err(),
-            "it asks for no number"
-        );
-        let list = screen(AnswerForm::Ranking { candidates: vec![] });
-        assert_eq!(
-            text(&list, "Put first what the user wants next."),
-            "Put first what the user wants next. List the candidates, best first, one per line."
-        );
-        let scored = screen(AnswerForm::likelihood(["Heat"]));
-        let instruction = "Recommend the film that the user will watch next.";
-        assert_eq!(text(&scored, instruction), instruction);
-        assert_eq!(
-            scored
-                .accept_on_topic("Recommend the weather in Paris today.")
-                .unwrap_err(),
-            "it speaks of no item or user"
-        );
-    }
-
-    #[test]
-    fn rules_are_named() {
-        check("Yes.", Err("it is too short to be an instruction"));
-        check(&"word ".repeat(81), Err("it is longer than 80 words"));
-        check(
-            "Answer negative when this TOASTER burned my bread then",
-            Err("it copies text of an example"),
-        );
-        check(
-            "I'm sorry, but I have no idea here.",
-            Err("the model declined"),
-        );
-    }
-}
+mod tests;

@@ -92,6 +92,7 @@ impl World {
                 groups,
                 likeness: likeness.map(Arc::new),
                 keep: Vec::new(),
+                lengths: Vec::new(),
             },
             sources: source.len(),
             source_examples,

@@ -1,15 +1,19 @@
 //! The phases of a run, in order.
 
-use shiftproof_tasks::{Example, Prompt, PromptId};
+use std::fmt::Write as _;
+
+use shiftproof_tasks::{Example, Prompt, PromptId, text};
 
 use super::Run;
 use super::order::{balanced, halves};
 use crate::board::{Answers, Board, CandidateIndex, InputIndex};
 use crate::budget::Limits;
-use crate::event::{Event, Origin, Phase, Proposed};
+use crate::event::{Event, Origin, Phase, Proposals, Proposed};
 use crate::fit::{FINAL_SHARE, REFINE_SHARE, RESCREEN_SHARE, screen_share};
 use crate::gateway::Stop;
-use crate::propose::{self, Crossover, Edit, Induce, Paraphrase, Proposer, TargetUse, View};
+use crate::propose::{
+    self, Crossover, Discards, Edit, Form, Induce, Paraphrase, Proposer, TargetUse, View,
+};
 use crate::race::{Race, Standing, ids};
 use crate::spec::Method;
 use crate::{seeds, tell, vote};
@@ -41,6 +45,20 @@ pub(super) struct Course<'a> {
     standings: Vec<Standing>,
     /// Whether every race so far could be afforded.
     pub affordable: bool,
+    /// How the proposer is spoken to; found out when it is first needed.
+    form: Option<Form>,
+    /// Longest prompt, in tokens.
+    limit: usize,
+    /// What models' proposals came to so far.
+    proposed: Tally,
+}
+
+/// Proposals of models, counted over the run.
+#[derive(Default)]
+struct Tally {
+    asked: u64,
+    used: u64,
+    discards: Discards,
 }
 
 impl<'a> Course<'a> {
@@ -79,6 +97,9 @@ impl<'a> Course<'a> {
             seed: 0,
             standings: Vec::new(),
             affordable: true,
+            form: None,
+            limit: run.spec.prompt_limit(longest(run)),
+            proposed: Tally::default(),
         };
         course.enter(run.task.seed(), Origin::Seed, Vec::new(), None)?;
         for prompt in &run.human {
@@ -135,6 +156,7 @@ impl<'a> Course<'a> {
             self.propose(proposer.as_ref(), &seeds, spec.proposals, "propose")
                 .await?,
         );
+        self.check_proposals(entrants.len())?;
         let share = screen_share(spec.method);
         let keep = spec.chunks.max(spec.finalists);
         self.phase(
@@ -277,6 +299,10 @@ impl<'a> Course<'a> {
             let stream = format!("refine {round} {}", proposer.name());
             entrants.extend(self.propose(proposer, &parents, count, &stream).await?);
         }
+        let last = round + 1 == spec.rounds;
+        if last && self.board.candidates.len() == 1 && !self.run.fitted {
+            return Err(self.nothing_proposed());
+        }
         let share = REFINE_SHARE / spec.rounds as f64;
         self.race(Phase::Refine, entrants, share, spec.finalists)
             .await
@@ -366,11 +392,13 @@ impl<'a> Course<'a> {
         if count == 0 {
             return Ok(Vec::new());
         }
+        let asks_model = proposer.asks_model();
+        let form = if asks_model { self.form().await? } else { Form::Plain };
         let parents: Vec<Prompt> = parents
             .iter()
             .map(|&c| self.board.candidates[c].prompt.clone())
             .collect();
-        let proposals = proposer
+        let mut proposals = proposer
             .propose(&View {
                 task: self.run.task.as_ref(),
                 gateway: self.run.gateway,
@@ -378,11 +406,38 @@ impl<'a> Course<'a> {
                 source: &self.train,
                 target: &self.run.data.target.inputs,
                 voted: &self.voted_train,
+                seed_prompt: &self.board.candidates[self.seed].prompt,
                 parents: &parents,
+                form,
+                limit: self.limit,
                 count,
                 seed: seeds::number(self.run.seed, stream),
             })
             .await?;
+        let mut entrants = Vec::new();
+        for proposal in std::mem::take(&mut proposals.kept) {
+            let instruction = proposal.prompt.instruction.clone();
+            let entered = self.enter(
+                proposal.prompt,
+                proposal.origin,
+                proposal.parents,
+                proposal.chunk,
+            )?;
+            if entered.is_none() {
+                proposals.discards.add("it is in the race already", &instruction);
+            }
+            entrants.extend(entered);
+        }
+        let used = entrants.len() as u64;
+        if asks_model {
+            self.proposed.asked += proposals.asked;
+            self.proposed.used += used;
+            for (rule, (count, example)) in &proposals.discards.0 {
+                for _ in 0..*count {
+                    self.proposed.discards.add(rule, example);
+                }
+            }
+        }
         for (reason, (count, example)) in proposals.discards.0 {
             self.run.gateway.tell(&Event::Discarded {
                 reason,
@@ -390,16 +445,73 @@ impl<'a> Course<'a> {
                 example,
             })?;
         }
-        let mut entrants = Vec::new();
-        for proposal in proposals.kept {
-            entrants.extend(self.enter(
-                proposal.prompt,
-                proposal.origin,
-                proposal.parents,
-                proposal.chunk,
-            )?);
+        if proposals.asked > 0 {
+            self.run.gateway.tell(&Event::Proposals(Proposals {
+                proposer: match (asks_model, form) {
+                    (false, _) => proposer.name().to_owned(),
+                    (true, Form::Plain) => format!("{}, whole prompts", proposer.name()),
+                    (true, Form::Opening) => format!("{}, one line each", proposer.name()),
+                },
+                model: asks_model,
+                asked: proposals.asked,
+                used,
+                again: proposals.again,
+            }))?;
         }
         Ok(entrants)
+    }
+
+    /// How the proposer is spoken to; asks it when it is first needed.
+    async fn form(&mut self) -> Result<Form, Stop> {
+        if let Some(form) = self.form {
+            return Ok(form);
+        }
+        let form = propose::form::probe(self.run.gateway, &self.run.proposer_model).await?;
+        self.form = Some(form);
+        Ok(form)
+    }
+
+    /// Stops a run that lives on proposals and has none, while it has spent next to
+    /// nothing.
+    fn check_proposals(&self, entrants: usize) -> Result<(), Stop> {
+        let spec = &self.run.spec;
+        // Edits of the seed may still come to something.
+        let edits = spec.rounds > 0 && spec.edits > 0;
+        if entrants > 1 || edits {
+            return Ok(());
+        }
+        let unaffordable = self.run.fitted || spec.proposals > 0;
+        if spec.method != Method::Edits && self.proposed.asked == 0 && unaffordable {
+            // That is the budget's fault, and the race will say so.
+            return Ok(());
+        }
+        Err(self.nothing_proposed())
+    }
+
+    /// Why nothing but the seed is in the race.
+    fn nothing_proposed(&self) -> Stop {
+        let Tally {
+            asked, discards, ..
+        } = &self.proposed;
+        let model = self.run.proposer_model.llm.identity().to_owned();
+        if *asked == 0 {
+            return Stop::Proposals {
+                model,
+                reason: "no prompt was asked for, and no edit of the seed could be made; set \
+                         search.proposals, search.library or prompts"
+                    .into(),
+            };
+        }
+        let mut reason = format!("{asked} texts were sent, none of them a prompt for this task");
+        for (rule, (count, example)) in &discards.0 {
+            let example: String = example.chars().take(160).collect();
+            let _ = write!(reason, "\n  {rule} × {count}, e.g. {example:?}");
+        }
+        reason.push_str(
+            "\n  name a model that follows instructions as `proposer`, or let the search do \
+             without: search.library = true, search.edits above 0, further `prompts`",
+        );
+        Stop::Proposals { model, reason }
     }
 
     /// Races entrants on the screening examples and what was voted so far.
@@ -471,6 +583,16 @@ fn named(limits: Limits) -> String {
     ];
     let set: Vec<&str> = flags.iter().filter(|(set, _)| *set).map(|f| f.1).collect();
     set.join(" or ")
+}
+
+/// Tokens of the longest prompt that a person gave.
+fn longest(run: &Run<'_>) -> usize {
+    let seed = run.task.seed();
+    let given = run.human.iter().chain([&seed]);
+    given
+        .map(|prompt| text::tokens(&prompt.instruction))
+        .max()
+        .unwrap_or(0)
 }
 
 /// The weight of a voted label against a true one: a label that is right with

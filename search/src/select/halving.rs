@@ -1,7 +1,7 @@
 //! Uniform spending and sequential halving, on paired blocks.
 
 use super::stream::Stream;
-use super::{Drop, Pick, Problem, Scores, Spending, Step, ranked};
+use super::{Drop, Pick, Problem, Scores, Spending, Step};
 use crate::stats::rng::SplitMix;
 
 /// Every candidate sees the same examples until the budget is spent; the best
@@ -37,7 +37,7 @@ fn weighted(problem: &Problem, scores: &Scores, candidate: usize) -> f64 {
 }
 
 fn pick_by_mean(problem: &Problem, scores: &Scores, alive: &[usize], out: &[usize]) -> Pick {
-    let mut ranking = ranked(alive, |p| weighted(problem, scores, p));
+    let mut ranking = problem.ranked(alive, |p| weighted(problem, scores, p));
     ranking.extend(out.iter().rev());
     let candidate = ranking[0];
     Pick {
@@ -139,7 +139,7 @@ impl Spending for Halving {
             None => self.start(problem, remaining),
         };
         if !fresh {
-            let ranking = ranked(&state.alive, |p| weighted(problem, scores, p));
+            let ranking = problem.ranked(&state.alive, |p| weighted(problem, scores, p));
             let half = state.alive.len().div_ceil(2);
             let bar = weighted(problem, scores, ranking[half - 1]);
             let mut gone = Vec::new();

@@ -71,6 +71,60 @@ pub struct Problem {
     pub likeness: Option<Arc<Likeness>>,
     /// Candidates that stay in the race to the end (the incumbent, a human's).
     pub keep: Vec<usize>,
+    /// How long each candidate is and what it pays for that; empty where length
+    /// does not matter.
+    pub lengths: Vec<Length>,
+}
+
+/// A candidate's length.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Length {
+    /// Its tokens: of candidates with equal scores the shorter goes first.
+    pub tokens: usize,
+    /// What is taken off its score, 0 for nothing.
+    pub charge: f64,
+}
+
+impl Problem {
+    /// What a candidate pays for its length.
+    pub(crate) fn charge(&self, candidate: usize) -> f64 {
+        self.lengths
+            .get(candidate)
+            .map_or(0.0, |length| length.charge)
+    }
+
+    /// Sorts candidates best first by `score` less their charge. Of equal ones (to
+    /// nine digits) those that stay come first, for nothing speaks for a change;
+    /// then the shorter, then the lower number. NaN goes last.
+    pub(crate) fn ranked(
+        &self,
+        candidates: &[usize],
+        score: impl Fn(usize) -> f64,
+    ) -> Vec<usize> {
+        if self.lengths.is_empty() {
+            return ranked(candidates, score);
+        }
+        let worth = |p: usize| {
+            let score = score(p) - self.charge(p);
+            if score.is_nan() {
+                f64::NEG_INFINITY
+            } else {
+                (score * 1e9).round()
+            }
+        };
+        let mut order: Vec<(f64, bool, usize, usize)> = candidates
+            .iter()
+            .map(|&p| {
+                let tokens = self.lengths.get(p).map_or(0, |length| length.tokens);
+                (worth(p), !self.keep.contains(&p), tokens, p)
+            })
+            .collect();
+        order.sort_by(|a, b| {
+            let place = |x: &(f64, bool, usize, usize)| (x.1, x.2, x.3);
+            b.0.total_cmp(&a.0).then_with(|| place(a).cmp(&place(b)))
+        });
+        order.into_iter().map(|(.., p)| p).collect()
+    }
 }
 
 /// One evaluation to buy.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::belief::{Basis, Belief, believe};
 use super::stream::Stream;
-use super::{Drop, Estimates, Mean, Objective, Pick, Problem, Scores, Spending, Step, ranked};
+use super::{Drop, Estimates, Mean, Objective, Pick, Problem, Scores, Spending, Step};
 use crate::stats::rng::SplitMix;
 use crate::stats::special::normal_cdf;
 
@@ -181,10 +181,10 @@ impl State {
     fn halve(&mut self, standings: &[Standing], problem: &Problem, dropped: &mut Vec<Drop>) {
         let half = self.alive.len().div_ceil(2).max(2);
         let hopeful: Vec<usize> = self.alive.iter().chain(&self.waiting).copied().collect();
-        let ranking = ranked(&hopeful, |p| {
+        let ranking = problem.ranked(&hopeful, |p| {
             standings[p].score + OPTIMISM * standings[p].spread
         });
-        let leader = ranked(&hopeful, |p| standings[p].score)[0];
+        let leader = problem.ranked(&hopeful, |p| standings[p].score)[0];
         let next: Vec<usize> = ranking
             .iter()
             .enumerate()
@@ -242,11 +242,11 @@ impl Spending for Posterior {
         }
         let standings = self.judge(problem, scores, state.basis.as_ref());
         // The pick has been through the race; the rest are ranked for the record.
-        let mut ranking = ranked(&state.alive, |p| standings[p].score);
+        let mut ranking = problem.ranked(&state.alive, |p| standings[p].score);
         let rest: Vec<usize> = (0..problem.candidates)
             .filter(|p| !state.alive.contains(p))
             .collect();
-        ranking.extend(ranked(&rest, |p| standings[p].score));
+        ranking.extend(problem.ranked(&rest, |p| standings[p].score));
         let candidate = ranking[0];
         let reason = ranking.get(1).map_or_else(
             || "the only candidate".into(),

@@ -1,7 +1,7 @@
 //! Paired racing.
 
 use super::stream::Stream;
-use super::{Drop, Pick, Problem, Scores, Spending, Step, ranked};
+use super::{Drop, Pick, Problem, Scores, Spending, Step};
 use crate::stats::rng::SplitMix;
 use crate::stats::special::t_cdf;
 
@@ -76,7 +76,7 @@ impl Spending for Racing {
                 .collect();
             (stream, alive, out)
         };
-        let order = ranked(&alive, mean);
+        let order = problem.ranked(&alive, mean);
         let leader = order[0];
         for &p in order[1..].iter().rev() {
             let chance = paired_p(scores, p, leader);
@@ -98,7 +98,7 @@ impl Spending for Racing {
                 return Step::Evaluate(asks);
             }
         }
-        let mut ranking = ranked(&alive, mean);
+        let mut ranking = problem.ranked(&alive, mean);
         ranking.extend(out.iter().rev());
         let reason = format!(
             "leads after the last block, {} still in the race",

@@ -37,6 +37,7 @@ fn problem(candidates: usize, groups: usize, each: u32) -> (Problem, Vec<u32>) {
             groups,
             likeness: None,
             keep: vec![0],
+            lengths: Vec::new(),
         },
         group_of,
     )

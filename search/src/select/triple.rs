@@ -1,7 +1,7 @@
 //! TRIPLE's continuous rejects.
 
 use super::stream::Stream;
-use super::{Drop, Pick, Problem, Scores, Spending, Step, ranked};
+use super::{Drop, Pick, Problem, Scores, Spending, Step};
 use crate::stats::rng::SplitMix;
 
 /// Continuous rejects (Wang, Tzeng and Proutiere 2023, CR-C; the rule of
@@ -53,7 +53,9 @@ impl Spending for TripleCr {
         remaining: usize,
         dropped: &mut Vec<Drop>,
     ) -> Step {
-        let mean = |p: usize| scores.balanced_mean(p, |g| problem.groups[g].weight);
+        let mean = |p: usize| {
+            scores.balanced_mean(p, |g| problem.groups[g].weight) - problem.charge(p)
+        };
         let mut state = self.state.take().unwrap_or_else(|| {
             let stream = Stream::new(problem, &mut self.rng);
             let alive = super::halving::affordable(problem, remaining / 2, &mut self.rng);
@@ -70,7 +72,7 @@ impl Spending for TripleCr {
             }
         });
         while state.alive.len() > 1 {
-            let order = ranked(&state.alive, mean);
+            let order = problem.ranked(&state.alive, |p| mean(p) + problem.charge(p));
             let left = state.alive.len() as f64;
             let Some(&worst) = order.iter().rev().find(|p| !problem.keep.contains(p)) else {
                 break;
@@ -113,7 +115,7 @@ impl Spending for TripleCr {
                 return Step::Evaluate(asks);
             }
         }
-        let mut ranking = ranked(&state.alive, mean);
+        let mut ranking = problem.ranked(&state.alive, |p| mean(p) + problem.charge(p));
         ranking.extend(state.out.iter().rev());
         let reason = format!("highest mean of the {} never rejected", state.alive.len());
         self.state = Some(state);

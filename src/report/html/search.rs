@@ -92,7 +92,10 @@ pub(super) fn curve(summary: &Summary) -> Markup {
                     }
                 }
             }))
-            @if !summary.discarded.is_empty() {
+            @for told in summary.proposing_told() {
+                p.note { (told) }
+            }
+            @if summary.proposals.is_empty() && !summary.discarded.is_empty() {
                 p.note {
                     "Proposed texts thrown away by rule: "
                     @for (index, (reason, count)) in summary.discarded.iter().enumerate() {

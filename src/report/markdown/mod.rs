@@ -294,6 +294,9 @@ fn write_search(out: &mut String, summary: &Summary) {
         ]
     });
     write_table(out, &head.map(str::to_owned), 1, rows);
+    for told in summary.proposing_told() {
+        let _ = write!(out, "\n{}\n", inline(&told));
+    }
     let ancestors = lineage(summary);
     if ancestors.len() > 1 {
         out.push_str("\nLineage of the selected prompt:\n\n");

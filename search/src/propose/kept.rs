@@ -1,0 +1,60 @@
+//! What a change made without a model may not lose.
+
+use shiftproof_tasks::text;
+
+use super::pieces::{blocks, is_format, sentences};
+use super::screen::{Screen, padded};
+use super::{View, meta};
+
+/// What a prompt has that its children must have too.
+pub(super) struct Kept<'k> {
+    view: &'k View<'k>,
+    /// Labels it names, in the form they are looked for.
+    labels: Vec<String>,
+    /// Fields it shows, one entry a place.
+    fields: Vec<&'k str>,
+    /// Its sentences about the output.
+    formats: Vec<&'k str>,
+    blocks: usize,
+}
+
+impl<'k> Kept<'k> {
+    pub(super) fn of(view: &'k View<'k>, screen: &Screen<'_>, prompt: &'k str) -> Self {
+        let words = padded(prompt);
+        let labels = screen.labels().iter().map(|label| padded(label));
+        Self {
+            view,
+            labels: labels.filter(|label| words.contains(label)).collect(),
+            fields: meta::fields(view, prompt),
+            formats: sentences(prompt)
+                .into_iter()
+                .map(str::trim)
+                .filter(|sentence| is_format(sentence))
+                .collect(),
+            blocks: blocks(prompt).len(),
+        }
+    }
+
+    /// Names what a changed text lost.
+    pub(super) fn check(&self, text: &str) -> Result<(), String> {
+        let words = padded(text);
+        let fields = meta::fields(self.view, text);
+        let lost = if !self.labels.iter().all(|label| words.contains(label)) {
+            "it would drop a label"
+        } else if !self.fields.iter().all(|field| fields.contains(field)) {
+            "it would drop a placeholder"
+        } else if !self.formats.iter().all(|format| text.contains(format)) {
+            "it would drop what the output looks like"
+        } else if blocks(text).len() < self.blocks {
+            "it would drop a paragraph"
+        } else if text::tokens(text) > self.view.limit {
+            return Err(format!(
+                "it would be longer than {} tokens (search.max_prompt_tokens)",
+                self.view.limit
+            ));
+        } else {
+            return Ok(());
+        };
+        Err(lost.into())
+    }
+}

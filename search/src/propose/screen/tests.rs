@@ -1,0 +1,240 @@
+use std::sync::Arc;
+
+use shiftproof_tasks::{Example, Input, Label, Prompt, Task};
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::budget::{Limits, Meter, Price};
+use crate::gateway::{Gateway, Model};
+use crate::ledger::Ledger;
+use crate::log::Bus;
+use crate::propose::Form;
+use crate::simulate::World;
+
+/// A task that asks for one form of answer and fills `{text}`.
+struct Asks(AnswerForm);
+
+impl Task for Asks {
+    fn name(&self) -> &'static str {
+        "asks"
+    }
+
+    fn seed(&self) -> Prompt {
+        Prompt::new("Judge.")
+    }
+
+    fn answer_form(&self, _: &Input) -> AnswerForm {
+        self.0.clone()
+    }
+
+    fn fills_fields(&self) -> bool {
+        true
+    }
+}
+
+/// Screens with a seed prompt and examples of a toaster; `check` gets the screen.
+fn with_screen(form: AnswerForm, seed: &str, check: impl FnOnce(&Screen<'_>, &Prompt)) {
+    let gateway = Gateway::new(
+        Arc::new(Ledger::in_memory()),
+        Bus::unlogged(vec![]),
+        Meter::new(Limits::default()),
+        CancellationToken::new(),
+        None,
+        Vec::new(),
+    );
+    let model = Model {
+        llm: Arc::new(World::new(1, 0.0)),
+        price: Price::default(),
+    };
+    let text = "This toaster burned my bread, then my house, and the shop would not take it back \
+                although it was a week old.";
+    let example = Example {
+        input: Input::new("1", "g").with_field("text", text).with_field("title", "A toaster"),
+        label: Label::Class("negative".into()),
+    };
+    let source = [example];
+    let seed = Prompt::new(seed);
+    let view = View {
+        task: &Asks(form),
+        gateway: &gateway,
+        model: &model,
+        source: &source,
+        target: &[],
+        voted: &[],
+        seed_prompt: &seed,
+        parents: std::slice::from_ref(&seed),
+        form: Form::Plain,
+        limit: 400,
+        count: 1,
+        seed: 1,
+    };
+    check(&Screen::new(&view), &seed);
+}
+
+fn moods() -> AnswerForm {
+    AnswerForm::choice(["positive", "negative"])
+}
+
+const SEED: &str = "Is this review of a shop positive or negative?";
+
+#[track_caller]
+fn line(text: &str, expect: Result<&str, &str>) {
+    with_screen(moods(), SEED, |screen, _| {
+        let got = screen.mended_line(text).map(|prompt| prompt.instruction);
+        assert_eq!(got.as_deref().map_err(String::as_str), expect);
+    });
+}
+
+#[track_caller]
+fn whole(seed: &str, text: &str, expect: Result<&str, &str>) {
+    with_screen(moods(), seed, |screen, seed| {
+        let got = screen.whole(text, Some(seed)).map(|prompt| prompt.instruction);
+        assert_eq!(got.as_deref().map_err(String::as_str), expect, "{text}");
+    });
+}
+
+#[test]
+fn lines_become_instructions() {
+    line(
+        "The instruction was: \"Say if it is positive or negative.\"",
+        Ok("Say if it is positive or negative."),
+    );
+    line(
+        "Judge the mood of the text",
+        Ok("Judge the mood of the text. Answer positive or negative."),
+    );
+    line(
+        "Is it positive or negative?\n\nInput: more text",
+        Ok("Is it positive or negative?"),
+    );
+    line("Yes.", Err("it is too short to be an instruction"));
+    line(
+        "Answer negative when this TOASTER burned my bread then",
+        Err("it copies text of an example"),
+    );
+    line("I'm sorry, but I have no idea here.", Err("the model declined"));
+}
+
+#[test]
+fn numbers_and_lists_get_their_format_and_keep_to_their_topic() {
+    let text = |screen: &Screen<'_>, text: &str| screen.mended_line(text).unwrap().instruction;
+    with_screen(AnswerForm::Number { min: 1.0, max: 5.0 }, SEED, |stars, _| {
+        assert_eq!(
+            text(stars, "Rate how much the user would like the film"),
+            "Rate how much the user would like the film. Answer with one number from 1 to 5."
+        );
+        assert!(stars.line("Rate it from 1 to 5 stars.").is_ok());
+        assert_eq!(
+            stars.line("Write a poem about the sea.").unwrap_err(),
+            "it asks for no number"
+        );
+    });
+    with_screen(AnswerForm::Ranking { candidates: vec![] }, SEED, |list, _| {
+        assert_eq!(
+            text(list, "Put first what the user wants next."),
+            "Put first what the user wants next. List the candidates, best first, one per line."
+        );
+    });
+    with_screen(AnswerForm::likelihood(["Heat"]), SEED, |scored, _| {
+        let instruction = "Recommend the film that the user will watch next.";
+        assert_eq!(text(scored, instruction), instruction);
+        assert_eq!(
+            scored
+                .line("Recommend the weather in Paris today.")
+                .unwrap_err(),
+            "it speaks of no item or user"
+        );
+    });
+}
+
+#[test]
+fn long_prompts_pass_and_the_limit_has_a_name() {
+    let rules = "Weigh what the writer says about use and price. ".repeat(25);
+    let long = format!("Judge the mood.\n\n{rules}\n\nAnswer positive or negative.");
+    whole(SEED, &long, Ok(&long));
+    let longer = format!("{long}\n\n{rules}");
+    whole(
+        SEED,
+        &longer,
+        Err("it is longer than 400 tokens (search.max_prompt_tokens)"),
+    );
+}
+
+#[test]
+fn sorry_people_are_no_refusal() {
+    let prompt = "A writer who says \"I'm sorry\" or \"I cannot complain\" is judged by the rest.\n\n\
+                  Answer positive or negative.";
+    whole(SEED, prompt, Ok(prompt));
+    whole(
+        SEED,
+        "Sorry, but I can't help with writing prompts about negative reviews.",
+        Err("the model declined"),
+    );
+}
+
+#[test]
+fn copies_are_runs_and_shares_and_never_the_seeds_own_words() {
+    let about = "Judge the mood of a note about things of the house. ".repeat(8);
+    // One phrase in a long prompt is a turn of phrase.
+    let phrase = format!("{about}A note such as \"the shop would not take it back\" is negative, else positive.");
+    whole(SEED, &phrase, Ok(&phrase));
+    let run = format!(
+        "{about}If this toaster burned my bread, then my house, and the shop would not take it \
+         back, say negative, else positive."
+    );
+    whole(SEED, &run, Err("it copies text of an example"));
+    let own = format!("{SEED} This toaster burned my bread, then my house, and the shop would not take it back.");
+    whole(&own, &own, Ok(&own));
+}
+
+#[test]
+fn labels_and_places_are_mended_or_named() {
+    whole(
+        SEED,
+        "Judge the mood of the text.\n\nWeigh the price.",
+        Ok("Judge the mood of the text.\n\nWeigh the price.\n\nAnswer positive or negative."),
+    );
+    let seed = "Title: {title}\nReview: {text}\nIs it positive or negative?";
+    // Without any place the whole input follows.
+    whole(
+        seed,
+        "Say if it is positive or negative.",
+        Ok("Say if it is positive or negative."),
+    );
+    whole(
+        seed,
+        "Is \"{text}\" positive or negative?",
+        Ok("Is \"{text}\" positive or negative?\n\ntitle: {title}"),
+    );
+    whole(
+        seed,
+        "Judge the mood.\nReview: {text}\nTitle: {title}",
+        Ok("Answer positive or negative.\n\nJudge the mood.\nReview: {text}\nTitle: {title}"),
+    );
+    whole(
+        seed,
+        "Is {review} positive or negative?",
+        Err("it has a placeholder that names no field"),
+    );
+    let json = "Write {\"mood\": \"positive\"} or {\"mood\": \"negative\"}.";
+    whole(SEED, json, Ok(json));
+    whole(
+        SEED,
+        "Answer {positive} or {negative}.",
+        Ok("Answer {positive} or {negative}."),
+    );
+}
+
+#[test]
+fn another_language_is_named() {
+    let german = "Lies die Bewertung sorgfältig durch und entscheide, ob der Kunde zufrieden ist. \
+                  Antworte nur mit positive oder negative, ohne weitere Erklärungen.";
+    whole(
+        SEED,
+        german,
+        Err("it is written in another language than prompts and data"),
+    );
+    let seed = "Entscheide, ob der Kunde mit der Ware zufrieden ist, und antworte nur mit positive \
+                oder negative. Begründe deine Entscheidung bitte nicht.";
+    whole(seed, german, Ok(german));
+}

@@ -1,0 +1,157 @@
+//! What became of the prompts that were asked for.
+
+use serde::Serialize;
+use shiftproof_search::event::{Event, Proposals};
+
+use super::Summary;
+
+/// One request for prompts with what was thrown away of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Proposing {
+    /// Counts.
+    #[serde(flatten)]
+    pub counts: Proposals,
+    /// Texts thrown away, by rule.
+    pub discarded: Vec<Thrown>,
+}
+
+/// Texts that one rule threw away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Thrown {
+    /// The rule.
+    pub rule: String,
+    /// How many.
+    pub count: u64,
+    /// The beginning of one of them.
+    pub example: String,
+}
+
+impl Thrown {
+    /// What an event tells of one rule.
+    pub(crate) fn of(event: &Event) -> Option<Self> {
+        match event {
+            Event::Discarded {
+                reason,
+                count,
+                example,
+            } => Some(Self {
+                rule: reason.clone(),
+                count: *count,
+                example: example.clone(),
+            }),
+            _ => None,
+        }
+    }
+}
+
+impl Summary {
+    /// A sentence on the texts of models, one on the edits made without.
+    pub(crate) fn proposing_told(&self) -> Vec<String> {
+        [true, false]
+            .into_iter()
+            .filter_map(|model| {
+                let steps = self.proposals.iter().filter(|step| step.counts.model == model);
+                let mut all: Option<Proposing> = None;
+                for step in steps {
+                    let Some(sum) = &mut all else {
+                        all = Some(step.clone());
+                        continue;
+                    };
+                    sum.counts.asked += step.counts.asked;
+                    sum.counts.used += step.counts.used;
+                    sum.counts.again += step.counts.again;
+                    for thrown in &step.discarded {
+                        match sum.discarded.iter_mut().find(|sum| sum.rule == thrown.rule) {
+                            Some(sum) => sum.count += thrown.count,
+                            None => sum.discarded.push(thrown.clone()),
+                        }
+                    }
+                }
+                all
+            })
+            .map(|sum| sentence(&sum.counts, &sum.discarded))
+            .collect()
+    }
+}
+
+/// "9 of 12 proposals used; discarded: the model declined × 3, e.g. "I'm sorry"."
+pub(crate) fn sentence(counts: &Proposals, discarded: &[Thrown]) -> String {
+    let Proposals {
+        model,
+        asked,
+        used,
+        again,
+        ..
+    } = counts;
+    let (what, not) = if *model {
+        ("proposals used", "discarded")
+    } else {
+        ("edits and crossovers made", "draws not made")
+    };
+    let mut text = format!("{used} of {asked} {what}");
+    if *again > 0 {
+        text.push_str(&format!(" ({again} asked for once more)"));
+    }
+    for (index, thrown) in discarded.iter().enumerate() {
+        text.push_str(if index == 0 { "; " } else { ", " });
+        if index == 0 {
+            text.push_str(not);
+            text.push_str(": ");
+        }
+        text.push_str(&format!("{} × {}", thrown.rule, thrown.count));
+        if *model {
+            text.push_str(&format!(", e.g. {:?}", short(&thrown.example)));
+        }
+    }
+    text.push('.');
+    text
+}
+
+/// The beginning of a text, on one line.
+fn short(text: &str) -> String {
+    const SHOWN: usize = 100;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= SHOWN {
+        return line;
+    }
+    line.chars().take(SHOWN - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_and_edits_are_told_apart_and_summed() {
+        let mut summary = Summary::default();
+        let discarded = |reason: &str, example: &str| Event::Discarded {
+            reason: reason.into(),
+            count: 2,
+            example: example.into(),
+        };
+        let counts = |model, again| {
+            Event::Proposals(Proposals {
+                proposer: "induce (APE)".into(),
+                model,
+                asked: 6,
+                used: 4,
+                again,
+            })
+        };
+        for _ in 0..2 {
+            summary.apply(&discarded("the model declined", "I'm \"sorry\",\nI cannot."));
+            summary.apply(&counts(true, 1));
+        }
+        summary.apply(&discarded("it would drop a label", "Say it."));
+        summary.apply(&counts(false, 0));
+        assert_eq!(
+            summary.proposing_told(),
+            [
+                "8 of 12 proposals used (2 asked for once more); discarded: the model declined × 4, \
+                 e.g. \"I'm \\\"sorry\\\", I cannot.\".",
+                "4 of 6 edits and crossovers made; draws not made: it would drop a label × 2."
+            ]
+        );
+        assert_eq!(summary.discarded["the model declined"], 4);
+    }
+}
