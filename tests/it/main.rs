@@ -12,6 +12,7 @@ mod fetch;
 mod fetch_stage;
 mod gate;
 mod http;
+mod models;
 #[cfg(unix)]
 mod recdata;
 #[cfg(unix)]
