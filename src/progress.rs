@@ -95,8 +95,8 @@ impl Progress {
             let eta = clock(left as f64 / rate);
             let _ = write!(text, ", {rate:.1}/s, ETA ≤ {eta}");
         }
-        if tick.spent.picodollars > 0 {
-            let _ = write!(text, ", ${:.4}", tick.spent.usd());
+        if let Some(money) = crate::report::money(&tick.spent) {
+            let _ = write!(text, ", {money}");
         }
         if let Some(best) = self.best() {
             let _ = write!(text, "; {best}");

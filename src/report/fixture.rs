@@ -200,6 +200,7 @@ fn ending(selected: &Prompt, induced: &Prompt, gain: f64) -> Vec<Event> {
                 prompt_tokens: 56_789,
                 completion_tokens: 1011,
                 picodollars: 1_250_000_000_000,
+                ..Spend::default()
             },
             target_labels_read: 0,
             audit_labels_read: 300,

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
+use shiftproof_search::budget::Spend;
 use shiftproof_search::event::{Contestant, Difference, Ending, GroupScore};
 use shiftproof_tasks::Metric;
 
@@ -70,8 +71,8 @@ impl Summary {
                 grouped(spent.calls),
                 grouped(spent.tokens())
             )?;
-            if spent.picodollars > 0 {
-                write!(out, ", ${:.4}", spent.usd())?;
+            if let Some(money) = money(spent) {
+                write!(out, ", {money}")?;
             }
             writeln!(
                 out,
@@ -287,6 +288,21 @@ pub(crate) fn difference(row: &Difference) -> String {
     )
 }
 
+/// Money spent, for people; none where nothing costs anything. Calls whose price
+/// nobody knows are told, for they are not in the sum.
+pub(crate) fn money(spent: &Spend) -> Option<String> {
+    match (spent.picodollars, spent.unpriced) {
+        (0, 0) => None,
+        (0, _) => Some("price unknown".to_owned()),
+        (_, 0) => Some(format!("${:.4}", spent.usd())),
+        (_, calls) => Some(format!(
+            "${:.4} and {} calls of unknown price",
+            spent.usd(),
+            grouped(calls)
+        )),
+    }
+}
+
 /// A count with its thousands set apart.
 pub(crate) fn grouped(count: u64) -> String {
     let digits = count.to_string();
@@ -298,4 +314,28 @@ pub(crate) fn grouped(count: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_money_is_never_a_silent_zero() {
+        let told = |picodollars, unpriced| {
+            money(&Spend {
+                calls: 2000,
+                picodollars,
+                unpriced,
+                ..Spend::default()
+            })
+        };
+        assert_eq!(told(0, 0), None);
+        assert_eq!(told(0, 2000).as_deref(), Some("price unknown"));
+        assert_eq!(told(1_250_000_000_000, 0).as_deref(), Some("$1.2500"));
+        assert_eq!(
+            told(1_250_000_000_000, 1200).as_deref(),
+            Some("$1.2500 and 1,200 calls of unknown price")
+        );
+    }
 }

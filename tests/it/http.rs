@@ -10,8 +10,10 @@ use shiftproof_tasks::{AnswerForm, Message, Reply, Request};
 use crate::support::mock_server::{Act, MockServer};
 
 mod answers;
+mod batches;
 mod labels;
 mod probe;
+mod providers;
 mod retry;
 
 /// A key that no message, report or debug output may hold.
@@ -28,6 +30,7 @@ fn config(server: &MockServer) -> HttpConfig {
         max_retries: 3,
         label_scores: Mode::Off,
         prefill: Mode::Off,
+        thoughts: Mode::Off,
         ..HttpConfig::new(server.base_url(), "mock-model")
     }
 }

@@ -14,6 +14,7 @@ mod gate;
 mod http;
 mod owndata;
 mod import;
+mod models;
 #[cfg(unix)]
 mod recdata;
 #[cfg(unix)]

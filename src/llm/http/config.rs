@@ -67,6 +67,10 @@ pub struct HttpConfig {
     pub label_scores: Mode,
     /// Continuing an assistant message.
     pub prefill: Mode,
+    /// Whether the model thinks before it answers: [`Mode::Auto`] finds out,
+    /// [`Mode::Off`] takes it for one that does not. What the options say of
+    /// thoughts decides over both.
+    pub thoughts: Mode,
     /// Sending many calls at once as a batch; `None`: each by itself.
     pub batch: Option<BatchConfig>,
 }
@@ -94,6 +98,7 @@ impl HttpConfig {
             max_wait: Duration::from_mins(1),
             label_scores: Mode::Auto,
             prefill: Mode::Auto,
+            thoughts: Mode::Auto,
             batch: None,
         }
     }

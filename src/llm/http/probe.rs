@@ -41,6 +41,9 @@ enum Thinks {
 
 impl Thinks {
     fn see(&mut self, completion: &Completion) {
+        if *self == Self::No {
+            return;
+        }
         let cut = completion.finish == Finish::Length && completion.text.trim().is_empty();
         if completion.reasoned || cut {
             *self = Self::Yes;
@@ -55,6 +58,7 @@ pub(super) async fn probe(sender: &Sender) -> Result<Abilities, ConnectError> {
     let mut thinks = match options.thinking_tokens {
         Some(0) => Thinks::No,
         Some(_) => Thinks::Yes,
+        None if sender.config().thoughts == Mode::Off => Thinks::No,
         None => Thinks::Unknown,
     };
     let (label_scores, scores) = label_scores(sender, &mut thinks).await?;

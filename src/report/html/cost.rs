@@ -1,12 +1,11 @@
 //! What a run cost, and how it is done again.
 
 use maud::{Markup, html};
-use shiftproof_search::budget::Spend;
 use shiftproof_search::event::Started;
 
 use super::scrolling;
 use crate::report::facts::command;
-use crate::report::{Summary, grouped};
+use crate::report::{Summary, grouped, money};
 
 pub(super) fn section(summary: &Summary, started: &Started) -> Markup {
     let phases: Vec<_> = summary
@@ -22,7 +21,7 @@ pub(super) fn section(summary: &Summary, started: &Started) -> Markup {
                 Some(spent) => p {
                     strong { (grouped(spent.calls)) } " calls, " (grouped(spent.prompt_tokens)) " prompt and "
                     (grouped(spent.completion_tokens)) " completion tokens"
-                    @if spent.picodollars > 0 { ", " (usd(spent)) }
+                    @if let Some(money) = money(spent) { ", " (money) }
                     "." (limits(started))
                 },
                 None => p { "The run has not finished; its cost is told at the end." },
@@ -113,9 +112,4 @@ pub(super) fn reproduce(started: &Started) -> Markup {
             }))
         }
     }
-}
-
-/// Money spent.
-pub(super) fn usd(spent: &Spend) -> String {
-    format!("${:.4}", spent.usd())
 }

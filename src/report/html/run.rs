@@ -4,11 +4,11 @@ use maud::{Markup, html};
 use shiftproof_search::event::{Contestant, Ending, GroupScore};
 
 use super::charts::{Row, dot_plot};
-use super::cost::{self, usd};
+use super::cost;
 use super::{diff, figure, scrolling, search};
 use crate::report::capital;
 use crate::report::facts::{gaps, machine, regressed};
-use crate::report::{Named, Summary, Tone, difference, grouped, score, spread, worst};
+use crate::report::{Named, Summary, Tone, difference, grouped, money, score, spread, worst};
 use crate::words::{flat, pieces};
 
 /// A page's body.
@@ -120,7 +120,7 @@ fn figures(summary: &Summary) -> Markup {
             }
             @if let Some(spent) = &summary.spent {
                 div { dt { "Calls" } dd { (grouped(spent.calls)) small { (grouped(spent.tokens())) " tokens" } } }
-                @if spent.picodollars > 0 { div { dt { "Cost" } dd { (usd(spent)) } } }
+                @if let Some(money) = money(spent) { div { dt { "Cost" } dd { (money) } } }
             }
             @if summary.ending.is_some() {
                 div { dt { "Target labels read" } dd { (grouped(summary.target_labels_read)) small { "by the search; " (grouped(summary.audit_labels_read)) " by the audit" } } }

@@ -13,7 +13,7 @@ pub(crate) use self::text::capital;
 use self::text::{code, fenced, inline, write_table};
 use super::compare::Comparison;
 use super::facts::{command, gaps, lineage, machine, regressed};
-use super::{Named, Summary, difference, grouped, score, spread, worst};
+use super::{Named, Summary, difference, grouped, money, score, spread, worst};
 use crate::unusable::counts;
 use crate::words::flat;
 
@@ -324,8 +324,8 @@ fn write_reproduce(out: &mut String, summary: &Summary) {
             grouped(spent.prompt_tokens),
             grouped(spent.completion_tokens)
         );
-        if spent.picodollars > 0 {
-            let _ = write!(out, ", ${:.4}", spent.usd());
+        if let Some(money) = money(spent) {
+            let _ = write!(out, ", {money}");
         }
         let _ = writeln!(
             out,

@@ -399,6 +399,7 @@ fn spent(calls: u64) -> Spend {
         prompt_tokens: calls * 50,
         completion_tokens: calls,
         picodollars: calls * 80_000_000,
+        ..Spend::default()
     }
 }
 

@@ -15,7 +15,7 @@ use super::super::state::{Band, Point, State};
 use super::super::ui::Ui;
 use super::{bar, cut, dot_plot, points};
 use crate::progress::clock;
-use crate::report::{grouped, score, worst};
+use crate::report::{grouped, money, score, worst};
 
 /// Draws the view.
 pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
@@ -106,8 +106,8 @@ fn gauges(state: &State, ui: &Ui, width: usize) -> Vec<Line<'static>> {
     }
     if let Some(used) = used {
         let mut text = format!(" spent   {} tokens", grouped(used.tokens()));
-        if used.picodollars > 0 {
-            let _ = write!(text, " · ${:.4}", used.usd());
+        if let Some(money) = money(&used) {
+            let _ = write!(text, " · {money}");
         }
         lines.push(Line::from(text));
     }

@@ -60,17 +60,112 @@ async fn text_requests_ask_for_no_scores() {
     assert!(!server.requests()[1].wants_logprobs());
 }
 
+/// The beginning of a text in tokens, each with its likeliest alternatives.
+fn begins(seen: &Seen, first: &[(&str, f64)], words: &[&str]) -> Act {
+    let room = seen.body["max_tokens"].as_u64().unwrap() as usize;
+    if !seen.wants_logprobs() {
+        return Act::text(&words[..room.min(words.len())].join(" "));
+    }
+    let rest: Vec<[(&str, f64); 1]> = words[1..].iter().map(|word| [(*word, 0.99)]).collect();
+    let mut tops: Vec<&[(&str, f64)]> = vec![first];
+    tops.extend(rest.iter().map(<[_; 1]>::as_slice));
+    Act::scored(&tops[..room.min(tops.len())])
+}
+
+const SENTENCE: [&str; 5] = ["The", "sentiment", "is", "negative", "."];
+
 #[tokio::test]
-async fn scores_that_decide_nothing_leave_the_text() {
-    let (llm, _server) = scoring(|_| Act::scored(&[&[("I", 0.9)], &[(" cannot", 0.9)]])).await;
+async fn labels_without_mass_are_not_what_the_model_says() {
+    for first in [
+        // Both labels are among the alternatives, as noise.
+        &[("The", 0.97), ("positive", 0.0004), ("negative", 0.0003)][..],
+        // Just below half.
+        &[("The", 0.5), ("positive", 0.26), ("negative", 0.23)],
+        // None is among them.
+        &[("The", 0.97), ("This", 0.02)],
+    ] {
+        let (llm, server) = scoring(move |seen| begins(seen, first, &SENTENCE)).await;
+        let reply = llm
+            .call(&choose("Broken.", &["positive", "negative"]))
+            .await
+            .unwrap();
+        assert_eq!(
+            (reply.text.as_str(), &reply.label_logprobs),
+            ("The sentiment is negative .", &None)
+        );
+        let requests = server.requests();
+        assert_eq!(requests.len(), 3, "the probe, the scores, the text");
+        assert_eq!(requests[1].body["max_tokens"], 3);
+        assert_eq!(requests[2].body["max_tokens"], 16, "all the room there is");
+        assert!(!requests[2].wants_logprobs());
+        // Both requests are paid for.
+        assert_eq!(reply.usage.prompt_tokens, 20);
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_insists_on_scores_gets_them() {
+    let first = [("The", 0.97), ("positive", 0.0004), ("negative", 0.0003)];
+    let server = MockServer::start(move |seen| {
+        capable(seen).unwrap_or_else(|| begins(seen, &first, &SENTENCE))
+    })
+    .await;
+    let config = HttpConfig {
+        label_scores: Mode::On,
+        ..config(&server)
+    };
+    let llm = HttpLlm::connect(config).await.unwrap();
     let reply = llm
-        .call(&choose("Great!", &["positive", "negative"]))
+        .call(&choose("Broken.", &["positive", "negative"]))
         .await
         .unwrap();
-    assert_eq!(
-        (reply.text.as_str(), reply.label_logprobs),
-        ("I cannot", None)
-    );
+    assert_eq!(reply.text, "positive");
+    assert!(reply.label_logprobs.is_some());
+    assert_eq!(server.calls(), 2);
+}
+
+#[tokio::test]
+async fn a_reservation_covers_both_requests() {
+    let (llm, _server) = scoring(|_| Act::text("x")).await;
+    let closed = choose("Broken.", &["positive", "negative"]).request;
+    let open = ask("Broken.").request;
+    assert!(llm.estimate_tokens(&closed) > 2 * llm.estimate_tokens(&open));
+}
+
+#[tokio::test]
+async fn scores_that_usually_fail_are_asked_for_no_more() {
+    let says = |seen: &Seen| {
+        let plain = seen.prompt().contains("plain");
+        let first: &[(&str, f64)] = if plain {
+            &[("negative", 0.9)]
+        } else {
+            &[("The", 0.97)]
+        };
+        begins(seen, first, if plain { &["negative"] } else { &SENTENCE })
+    };
+    for (texts, scores) in [
+        (["a", "b", "c", "d"], false),
+        (["a", "b", "c", "plain"], false),
+        (["a", "b", "plain", "plain"], true),
+        (["plain", "plain", "plain", "plain"], true),
+    ] {
+        let (llm, server) = scoring(says).await;
+        let calls = texts.map(|text| choose(text, &["positive", "negative"]));
+        let llm = llm.rehearse(&calls).await.unwrap();
+        assert_eq!(llm.capabilities().label_scores, scores, "{texts:?}");
+        assert_eq!(llm.identity().contains(" scores"), scores);
+        assert_eq!(server.calls(), 5);
+        llm.call(&calls[0]).await.unwrap();
+        assert_eq!(server.requests()[5].wants_logprobs(), scores);
+        if !scores {
+            assert!(
+                llm.probe_report()
+                    .contains("begin with something other than a label"),
+                "{}",
+                llm.probe_report()
+            );
+        }
+    }
 }
 
 #[tokio::test]

@@ -16,6 +16,11 @@ async fn connect(
     let result = soon(HttpLlm::connect(HttpConfig {
         label_scores,
         prefill,
+        thoughts: if (label_scores, prefill) == (Mode::Off, Mode::Off) {
+            Mode::Off
+        } else {
+            Mode::Auto
+        },
         ..config(server)
     }))
     .await;
@@ -249,18 +254,110 @@ async fn refusals_at_the_door_are_told_apart() {
     }
 }
 
-#[tokio::test]
-async fn a_model_that_only_reasons_is_recognised() {
-    let (llm, _) = auto(|_| {
+/// A model that needs `need` tokens of thoughts before its answer.
+fn thinker(need: u64, field: &'static str) -> impl Fn(&Seen) -> Act + Send + Sync {
+    move |seen| {
+        let room = seen.body["max_tokens"].as_u64().unwrap();
+        let (content, finish) = if room < need {
+            (serde_json::Value::Null, "length")
+        } else {
+            ("banana".into(), "stop")
+        };
+        let mut message = json!({"content": content});
+        if !field.is_empty() {
+            message[field] = "hm".into();
+        }
         Act::json(
             200,
-            &json!({"choices": [{"message": {"content": null, "reasoning": "hm"}, "finish_reason": "length"}]}),
+            &json!({"choices": [{"message": message, "finish_reason": finish}],
+                    "usage": {"prompt_tokens": 9, "completion_tokens": room.min(need)}}),
         )
-    })
-    .await;
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_reasons_first_is_left_room() {
+    for field in ["reasoning", "reasoning_content", ""] {
+        let (llm, calls) = auto(thinker(200, field)).await;
+        let capabilities = llm.capabilities();
+        assert!(!capabilities.label_scores && !capabilities.prefill);
+        assert_eq!(capabilities.thinking_tokens, 8192, "{field:?}");
+        assert_eq!(calls, 2, "one that showed it, one with room");
+        let report = llm.probe_report();
+        assert!(
+            report.contains("the model reasons first (200 tokens to repeat a word)")
+                && report.contains("8192 tokens are left for its thoughts (thinking_tokens)"),
+            "{report}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_never_comes_to_an_answer_is_told() {
+    let (llm, _) = auto(thinker(100_000, "reasoning")).await;
+    let report = llm.probe_report();
     assert!(
-        llm.probe_report().contains("the model reasons first"),
+        report.contains("came to no answer within 8208 tokens: raise thinking_tokens"),
+        "{report}"
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_of_logprobs_is_a_finding_whatever_its_status() {
+    for status in [400, 403, 404, 422] {
+        let (llm, _) = auto(move |seen| {
+            if seen.wants_logprobs() {
+                let said = "You are not allowed to request logprobs from this model";
+                return Act::error(status, "invalid_request_error", said);
+            }
+            Act::text("One, two")
+        })
+        .await;
+        assert!(!llm.capabilities().label_scores);
+        let report = llm.probe_report();
+        assert!(report.contains("label scores refused"), "{report}");
+        assert_eq!(llm.capabilities().thinking_tokens, 0);
+    }
+}
+
+#[tokio::test]
+async fn thoughts_alone_are_found_out_by_one_call() {
+    let server = MockServer::start(thinker(50, "reasoning_content")).await;
+    let config = HttpConfig {
+        thoughts: Mode::Auto,
+        ..config(&server)
+    };
+    let llm = HttpLlm::connect(config).await.unwrap();
+    assert_eq!(
+        (llm.capabilities().thinking_tokens, server.calls()),
+        (8192, 2)
+    );
+    let server = MockServer::start(|_| Act::text("banana")).await;
+    let config = HttpConfig {
+        thoughts: Mode::Auto,
+        ..self::config(&server)
+    };
+    let llm = HttpLlm::connect(config).await.unwrap();
+    assert_eq!((llm.capabilities().thinking_tokens, server.calls()), (0, 1));
+}
+
+#[tokio::test]
+async fn what_the_user_says_of_thoughts_is_not_found_out() {
+    let server = MockServer::start(|seen| capable(seen).unwrap()).await;
+    let mut config = config(&server);
+    config.options.thinking_tokens = Some(3000);
+    config.options.max_tokens = Some(5000);
+    config.thoughts = Mode::Auto;
+    let llm = HttpLlm::connect(config).await.unwrap();
+    assert_eq!(server.calls(), 0);
+    let capabilities = llm.capabilities();
+    assert_eq!(
+        (capabilities.thinking_tokens, capabilities.max_tokens),
+        (3000, Some(5000))
+    );
+    assert!(
+        llm.identity().ends_with("{\"thinking_tokens\":3000}"),
         "{}",
-        llm.probe_report()
+        llm.identity()
     );
 }

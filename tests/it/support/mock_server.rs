@@ -27,6 +27,8 @@ pub struct Seen {
     pub headers: HashMap<String, String>,
     /// `null` if the body is no JSON.
     pub body: Value,
+    /// The body as text.
+    pub text: String,
     /// When it had arrived.
     pub at: Instant,
 }
@@ -90,6 +92,11 @@ impl Act {
     /// Any status with a JSON body.
     pub fn json(status: u16, body: &Value) -> Self {
         Self::raw(status, body.to_string())
+    }
+
+    /// The body that is sent.
+    pub fn body(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
     /// A complete answer with this text, usage of one token per word.
@@ -245,6 +252,11 @@ impl MockServer {
         Self::start(move |seen| acts[seen.nth.min(acts.len() - 1)].clone()).await
     }
 
+    /// `http://127.0.0.1:PORT`.
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// `http://127.0.0.1:PORT/v1`.
     pub fn base_url(&self) -> String {
         format!("http://{}/v1", self.address)
@@ -293,13 +305,15 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     while let Some((head, body)) = read_request(&mut stream, &mut buffer).await? {
         let seen = {
             let mut all = shared.seen.lock().unwrap();
+            let text = String::from_utf8_lossy(&body).into_owned();
             let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-            let seen = parse_head(
+            let mut seen = parse_head(
                 &head,
                 all.len(),
                 all.iter().filter(|s| s.body == body).count(),
                 body,
             );
+            seen.text = text;
             all.push(seen.clone());
             seen
         };
@@ -399,6 +413,7 @@ fn parse_head(head: &str, nth: usize, repeat: usize, body: Value) -> Seen {
         line,
         headers,
         body,
+        text: String::new(),
         at: Instant::now(),
     }
 }

@@ -97,6 +97,7 @@ impl Desk {
             .args(args)
             .current_dir(self.folder.path())
             .env_remove("OPENAI_API_KEY")
+            .env_remove("SHIFTPROOF_PRICES")
             .env_remove("SHIFTPROOF_STORE")
             .env("SHIFTPROOF_CACHE", self.path("cache"))
             .stdin(Stdio::null())
