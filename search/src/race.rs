@@ -252,7 +252,13 @@ impl Race<'_> {
             lengths: texts
                 .iter()
                 .map(|text| Length {
-                    tokens: text::tokens(text),
+                    // In the races before, ties are between what is hardly
+                    // measured: preferring the short there would be a bias.
+                    tokens: if self.phase == Phase::Final {
+                        text::tokens(text)
+                    } else {
+                        0
+                    },
                     charge: self.spec.length_charge(text),
                 })
                 .collect(),

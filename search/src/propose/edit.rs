@@ -79,9 +79,10 @@ impl Proposer for Edit {
 fn edit(text: &str, clauses: &[String], rng: &mut impl RngExt) -> String {
     let mut blocks = blocks(text);
     let changed = match rng.random_range(0..5) {
-        0 => delete_phrase(&mut blocks, rng),
+        // Of a sentence of one phrase, the sentence.
+        0 => delete_phrase(&mut blocks, rng) || delete_sentence(&mut blocks, rng),
         1 => swap(&mut blocks, rng),
-        2 => delete_word(&mut blocks, rng),
+        2 => delete_word(&mut blocks, rng) || delete_sentence(&mut blocks, rng),
         3 => delete_sentence(&mut blocks, rng),
         _ => false,
     };
