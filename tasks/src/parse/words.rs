@@ -50,6 +50,21 @@ pub(super) fn is_weak(label: &str) -> bool {
 /// or "no doubt" they answer nothing. A clause may follow ("no, because", "no it
 /// is").
 pub(super) fn goes_on(label: &str, after: &str) -> bool {
+    /// What a model says that agrees to answer, before it does.
+    const AGREES: [&str; 8] = [
+        "i understand",
+        "i can help",
+        "i can do that",
+        "i will help",
+        "i'd be happy",
+        "i would be happy",
+        "i'm ready",
+        "of course",
+    ];
+    if label == "yes" {
+        let said = after.trim_start_matches([',', '.', '!', ' ']);
+        return AGREES.iter().any(|agrees| said.starts_with(agrees));
+    }
     if !matches!(label, "a" | "i" | "no") {
         return false;
     }
