@@ -31,7 +31,7 @@ pub(super) struct Case {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Cases {
     /// The tests, in the order of the config.
-    pub cases: Vec<Case>,
+    pub tests: Vec<Case>,
     /// The labels, in the order they first occur.
     pub labels: Vec<String>,
     /// What all of them put before and after the prompt.
@@ -94,7 +94,7 @@ pub(super) fn read(
     }
     assign_groups(&mut cases, group, node, notes)?;
     Ok(Cases {
-        cases,
+        tests: cases,
         labels,
         affixes,
     })
@@ -110,14 +110,11 @@ fn case(mut test: Test, notes: &mut Notes) -> Option<(Case, [String; 2])> {
     };
     let mut values = BTreeMap::new();
     for (name, text) in &vars {
-        match rendered(text) {
-            Some(text) => {
-                values.insert(name.clone(), text);
-            }
-            None => {
-                let what = "a template that a study cannot say";
-                test.unsaid.insert(name.clone(), what.into());
-            }
+        if let Some(text) = rendered(text) {
+            values.insert(name.clone(), text);
+        } else {
+            let what = "a template that a study cannot say";
+            test.unsaid.insert(name.clone(), what.into());
         }
     }
     let case = Case {

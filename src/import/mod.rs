@@ -13,6 +13,7 @@ mod prompts;
 mod provider;
 mod raw;
 mod rows;
+mod sizes;
 mod study;
 #[cfg(test)]
 mod tests;

@@ -61,7 +61,7 @@ pub(super) fn read(
         let cut = chat::read(text.trim(), &place).and_then(|message| {
             let [prefix, suffix] = &cases.affixes;
             let user = format!("{prefix}{}{suffix}", message.user);
-            cut(Message { user, ..message }, &place, &cases.labels, notes)
+            cut(&Message { user, ..message }, &place, &cases.labels, notes)
         });
         let cut = match cut {
             Ok(cut) => cut,
@@ -213,7 +213,7 @@ fn from_file(
 /// Cuts a prompt at the last blank line (or else line break) before its first
 /// variable. The error names what a study cannot say.
 fn cut(
-    message: Message,
+    message: &Message,
     place: &Place,
     labels: &[String],
     notes: &mut Notes,

@@ -8,11 +8,10 @@ use serde_json::{Map, Value};
 
 use super::cases::{Case, Cases};
 use super::prompts::Prompts;
+use super::sizes::Sizes;
 use super::{DATA, Notes, Options, Place};
 use crate::exit::{Exit, Failure};
 
-/// Fewest tests of each label that a group's roles can be filled from.
-const FEWEST: usize = 4;
 /// The prompts of the default plan see this many examples.
 const SHOTS: usize = 36;
 
@@ -30,7 +29,7 @@ pub(super) fn write(
         line: 1,
     };
     let used: Vec<Case> = cases
-        .cases
+        .tests
         .iter()
         .filter(|case| {
             let missing = prompts
@@ -58,10 +57,10 @@ pub(super) fn write(
 }
 
 /// The tests with their final groups, and the groups' parts.
-struct Roles {
+pub(super) struct Roles {
     cases: Vec<Case>,
-    source: Vec<String>,
-    target: Vec<String>,
+    pub source: Vec<String>,
+    pub target: Vec<String>,
     /// Whether the target is a part of the only group.
     held_out: bool,
 }
@@ -135,7 +134,7 @@ impl Roles {
     }
 
     /// Tests per label in a group.
-    fn counts(&self, group: &str, labels: &[String]) -> Vec<usize> {
+    pub fn counts(&self, group: &str, labels: &[String]) -> Vec<usize> {
         labels
             .iter()
             .map(|label| {
@@ -143,91 +142,6 @@ impl Roles {
                 self.cases.iter().filter(of).count()
             })
             .collect()
-    }
-}
-
-/// How many examples each role takes of each of its groups.
-struct Sizes {
-    train: usize,
-    validation: usize,
-    unlabelled: usize,
-    audit: usize,
-    balance: bool,
-}
-
-impl Sizes {
-    /// The most that every group can give: a quarter of the source to train on,
-    /// a quarter to the audit, the rest to validation; half of a target to the
-    /// audit.
-    fn of(roles: &Roles, labels: &[String], path: &Path) -> Result<Self, Failure> {
-        let source: Vec<Vec<usize>> = roles
-            .source
-            .iter()
-            .map(|group| roles.counts(group, labels))
-            .collect();
-        let target: Vec<Vec<usize>> = roles
-            .target
-            .iter()
-            .map(|group| roles.counts(group, labels))
-            .collect();
-        let least = |groups: &[Vec<usize>]| groups.iter().flatten().copied().min().unwrap_or(0);
-        let total = |groups: &[Vec<usize>]| -> usize {
-            let sums = groups.iter().map(|counts| counts.iter().sum());
-            sums.min().unwrap_or(0)
-        };
-        let (of_source, of_target) = (least(&source), least(&target));
-        let sizes = if of_source.min(of_target) >= FEWEST {
-            let classes = labels.len();
-            let audit = (of_source / 4).min(of_target / 2);
-            let train = of_source / 4;
-            // What is drawn in proportion may take no class beyond its rest.
-            let unlabelled = target
-                .iter()
-                .flat_map(|counts| {
-                    let all: usize = counts.iter().sum();
-                    counts
-                        .iter()
-                        .map(move |size| (size - audit - 1) * all / size)
-                })
-                .min()
-                .unwrap_or(0);
-            Self {
-                train: train * classes,
-                validation: (of_source - audit - train) * classes,
-                unlabelled,
-                audit: audit * classes,
-                balance: true,
-            }
-        } else {
-            let (of_source, of_target) = (total(&source), total(&target));
-            let audit = (of_source / 4).min(of_target / 2);
-            let train = of_source / 4;
-            Self {
-                train,
-                validation: of_source - audit - train,
-                unlabelled: of_target - audit,
-                audit,
-                balance: false,
-            }
-        };
-        if sizes.train < labels.len() || sizes.audit == 0 || sizes.unlabelled == 0 {
-            let told = |names: &[String], groups: &[Vec<usize>]| -> Vec<String> {
-                let pairs = names.iter().zip(groups);
-                pairs
-                    .map(|(name, counts)| format!("{name} {}", counts.iter().sum::<usize>()))
-                    .collect()
-            };
-            let mut groups = told(&roles.source, &source);
-            groups.extend(told(&roles.target, &target));
-            return Err(Failure::usage(format!(
-                "{}: too few labelled tests for a study ({}); it needs at least {} of each group, \
-                 a hundred to tell anything",
-                path.display(),
-                groups.join(", "),
-                FEWEST * labels.len()
-            )));
-        }
-        Ok(sizes)
     }
 }
 

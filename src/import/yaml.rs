@@ -33,9 +33,9 @@ pub(super) fn json_as_yaml(text: &str) -> String {
     while let Some(at) = rest.find(['\\', '\t']) {
         out.push_str(&rest[..at]);
         let escape = &rest[at..];
-        if escape.starts_with('\t') {
+        if let Some(after) = escape.strip_prefix('\t') {
             out.push(' ');
-            rest = &escape[1..];
+            rest = after;
         } else if let Some(c) = surrogates(escape) {
             out.push(c);
             rest = &escape[12..];
@@ -74,7 +74,7 @@ pub(super) struct Document<'t> {
 /// A node of it.
 #[derive(Clone, Copy)]
 pub(super) struct Node<'d, 't> {
-    node: &'d MarkedYaml<'t>,
+    inner: &'d MarkedYaml<'t>,
     file: &'d Path,
     before: usize,
 }
@@ -114,7 +114,7 @@ impl<'t> Document<'t> {
 
     pub fn root(&self) -> Node<'_, 't> {
         Node {
-            node: &self.root,
+            inner: &self.root,
             file: &self.file,
             before: self.before,
         }
@@ -122,15 +122,15 @@ impl<'t> Document<'t> {
 }
 
 impl<'d, 't> Node<'d, 't> {
-    fn of(self, node: &'d MarkedYaml<'t>) -> Self {
-        Self { node, ..self }
+    fn of(self, inner: &'d MarkedYaml<'t>) -> Self {
+        Self { inner, ..self }
     }
 
     /// Where it begins.
     pub fn place(self) -> Place {
         Place {
             file: self.file.to_owned(),
-            line: self.before + self.node.span.start.line(),
+            line: self.before + self.inner.span.start.line(),
         }
     }
 
@@ -156,7 +156,7 @@ impl<'d, 't> Node<'d, 't> {
     /// `<<` brings in the entries of the mapping, or of the list of mappings,
     /// that it names: own entries win over these, earlier over later ones.
     pub fn entries(self) -> Option<Vec<(String, Self)>> {
-        let YamlData::Mapping(entries) = &self.node.data else {
+        let YamlData::Mapping(entries) = &self.inner.data else {
             return None;
         };
         let mut all = Vec::with_capacity(entries.len());
@@ -191,7 +191,7 @@ impl<'d, 't> Node<'d, 't> {
 
     /// Items of a sequence; `None` for any other node.
     pub fn items(self) -> Option<Vec<Self>> {
-        let YamlData::Sequence(items) = &self.node.data else {
+        let YamlData::Sequence(items) = &self.inner.data else {
             return None;
         };
         Some(items.iter().map(|item| self.of(item)).collect())
@@ -199,7 +199,7 @@ impl<'d, 't> Node<'d, 't> {
 
     /// A string, number or boolean as text; `None` for any other node.
     pub fn text(self) -> Option<String> {
-        match &self.node.data {
+        match &self.inner.data {
             YamlData::Value(Scalar::String(text)) => Some(text.to_string()),
             YamlData::Value(Scalar::Integer(number)) => Some(number.to_string()),
             YamlData::Value(Scalar::FloatingPoint(number)) => Some(number.to_string()),
@@ -210,17 +210,17 @@ impl<'d, 't> Node<'d, 't> {
 
     /// Whether it is a string.
     pub fn is_string(self) -> bool {
-        matches!(&self.node.data, YamlData::Value(Scalar::String(_)))
+        matches!(&self.inner.data, YamlData::Value(Scalar::String(_)))
     }
 
     /// Whether it is null.
     pub fn is_null(self) -> bool {
-        matches!(&self.node.data, YamlData::Value(Scalar::Null))
+        matches!(&self.inner.data, YamlData::Value(Scalar::Null))
     }
 
     /// The same value in TOML, which has no null.
     pub fn toml(self) -> Option<toml::Value> {
-        Some(match &self.node.data {
+        Some(match &self.inner.data {
             YamlData::Value(Scalar::String(text)) => text.to_string().into(),
             YamlData::Value(Scalar::Integer(number)) => (*number).into(),
             YamlData::Value(Scalar::FloatingPoint(number)) => number.into_inner().into(),

@@ -19,6 +19,7 @@ fn tests(count: usize, row: impl Fn(usize, &str) -> String) -> String {
 }
 
 /// Configs of every kind that should become a study.
+#[allow(clippy::too_many_lines)] // A list.
 fn configs() -> Vec<(&'static str, Files)> {
     let csv = tests(24, |n, label| format!("\"item {n}, fine\",{label}"));
     let with = |header: &str| format!("{header}\n{csv}");

@@ -224,6 +224,7 @@ pub enum Repeats {
 }
 
 impl Repeats {
+    #[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
     fn is_default(&self) -> bool {
         *self == Self::default()
     }

@@ -222,7 +222,7 @@ mod tests {
                 for c in text.chars() {
                     match c {
                         '\\' | '\'' => out.extend(['\\', c]),
-                        c if c.is_control() => out.push_str(&format!("\\x{:02x}", c as u32)),
+                        c if c.is_control() => out.extend(format!("\\x{:02x}", c as u32).chars()),
                         c => out.push(c),
                     }
                 }
