@@ -7,9 +7,7 @@ use shiftproof_search::gateway::Model;
 use shiftproof_search::plan::PhasePlan;
 use shiftproof_search::propose::expected_tokens;
 use shiftproof_tasks::lint::Severity;
-use shiftproof_tasks::{
-    AnswerForm, Input, Message, Prompt, Reply, Request, Task, Usage, text,
-};
+use shiftproof_tasks::{AnswerForm, Input, Message, Prompt, Reply, Request, Task, Usage, text};
 
 use super::{judging, print, resolve, to_json};
 use crate::cli;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use shiftproof_search::event::{GroupInfo, GroupRole};
 use shiftproof_tasks::lint::{Finding, Lint, Severity, drop_leaks};
 use shiftproof_tasks::rec::{Baseline, Catalogue, Prepared};
-use shiftproof_tasks::{Data, Draw, Example, GroupsSpec, Input, Table, Task};
+use shiftproof_tasks::{Data, Draw, Example, GroupsSpec, Input, Table};
 
 use super::{DataSpec, Leaks, recommend};
 use crate::exit::{Exit, Failure};
@@ -56,11 +56,7 @@ pub fn load_data(
                 ..Rows::default()
             },
         ),
-        None => (
-            None,
-            Vec::new(),
-            table_rows(spec, folder, built, progress)?,
-        ),
+        None => (None, Vec::new(), table_rows(spec, folder, built, progress)?),
     };
     if let Some(phrasings) = &built.phrasings {
         if let Some(input) = rows.unlabelled.first() {

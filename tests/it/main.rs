@@ -12,9 +12,9 @@ mod fetch;
 mod fetch_stage;
 mod gate;
 mod http;
-mod owndata;
 mod import;
 mod models;
+mod owndata;
 #[cfg(unix)]
 mod recdata;
 #[cfg(unix)]

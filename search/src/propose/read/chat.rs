@@ -232,8 +232,11 @@ fn muses(said: &str) -> bool {
     thinks(rest)
         || begins(rest, &MUSINGS)
             && (speaks_of(said, &PROMPT)
-            || speaks_of_self(said)
-            || speaks_of(said, &["the examples", "the inputs", "the outputs", "pattern"]))
+                || speaks_of_self(said)
+                || speaks_of(
+                    said,
+                    &["the examples", "the inputs", "the outputs", "pattern"],
+                ))
 }
 
 /// Whether a heading or label names the prompt: "Improved prompt", "The
@@ -255,11 +258,44 @@ pub(super) fn is_label(label: &str) -> bool {
         "draft",
     ];
     const AROUND: [&str; 38] = [
-        "the", "a", "an", "my", "your", "new", "improved", "revised", "final", "updated",
-        "optimized", "optimised", "better", "refined", "rewritten", "proposed", "suggested",
-        "recommended", "generated", "reworded", "paraphrased", "rephrased", "enhanced", "concise",
-        "clearer", "full", "complete", "system", "text", "here", "is", "was", "would", "be",
-        "following", "one", "possible", "single",
+        "the",
+        "a",
+        "an",
+        "my",
+        "your",
+        "new",
+        "improved",
+        "revised",
+        "final",
+        "updated",
+        "optimized",
+        "optimised",
+        "better",
+        "refined",
+        "rewritten",
+        "proposed",
+        "suggested",
+        "recommended",
+        "generated",
+        "reworded",
+        "paraphrased",
+        "rephrased",
+        "enhanced",
+        "concise",
+        "clearer",
+        "full",
+        "complete",
+        "system",
+        "text",
+        "here",
+        "is",
+        "was",
+        "would",
+        "be",
+        "following",
+        "one",
+        "possible",
+        "single",
     ];
     let label = bared(label);
     let words: Vec<&str> = label
@@ -277,8 +313,20 @@ pub(super) fn is_label(label: &str) -> bool {
 /// Whether a label promises that what follows is better than what was.
 pub(super) fn promises(label: &str) -> bool {
     const BETTER: [&str; 14] = [
-        "improved", "revised", "final", "updated", "optimized", "optimised", "better", "refined",
-        "rewritten", "proposed", "suggested", "recommended", "new", "enhanced",
+        "improved",
+        "revised",
+        "final",
+        "updated",
+        "optimized",
+        "optimised",
+        "better",
+        "refined",
+        "rewritten",
+        "proposed",
+        "suggested",
+        "recommended",
+        "new",
+        "enhanced",
     ];
     let label = bared(label);
     is_label(&label) && label.split_whitespace().any(|word| BETTER.contains(&word))
@@ -407,15 +455,28 @@ fn is_remark(line: &str, rest: &str) -> bool {
         "p.s",
     ];
     const DONE: [&str; 9] = [
-        "i kept", "i've", "i have", "i made", "i changed", "i added", "i removed", "i used",
+        "i kept",
+        "i've",
+        "i have",
+        "i made",
+        "i changed",
+        "i added",
+        "i removed",
+        "i used",
         "i tried",
     ];
     let said = bared(line);
     let said = said.trim_start_matches(['(', '[', '-', ' ', '•']);
     let bare_prompt = |text: &str| {
-        ["prompt", "instruction", "this version", "rewrite", "wording"]
-            .iter()
-            .any(|noun| text.contains(noun))
+        [
+            "prompt",
+            "instruction",
+            "this version",
+            "rewrite",
+            "wording",
+        ]
+        .iter()
+        .any(|noun| text.contains(noun))
     };
     begins(said, &OFFERS)
         || begins(said, &HEADS)
@@ -472,14 +533,54 @@ fn describes(said: &str) -> bool {
 
 /// What prompts do, in the words of those who wrote them.
 const VERBS: [&str; 38] = [
-    "works", "ensures", "makes", "keeps", "captures", "covers", "preserves", "maintains",
-    "retains", "emphasizes", "emphasises", "clarifies", "provides", "focuses", "aims", "helps",
-    "adds", "removes", "includes", "directs", "guides", "tells", "asks", "instructs", "gives",
-    "avoids", "uses", "improves", "handles", "addresses", "specifies", "reflects", "balances",
-    "follows", "names", "states", "lists", "defines",
+    "works",
+    "ensures",
+    "makes",
+    "keeps",
+    "captures",
+    "covers",
+    "preserves",
+    "maintains",
+    "retains",
+    "emphasizes",
+    "emphasises",
+    "clarifies",
+    "provides",
+    "focuses",
+    "aims",
+    "helps",
+    "adds",
+    "removes",
+    "includes",
+    "directs",
+    "guides",
+    "tells",
+    "asks",
+    "instructs",
+    "gives",
+    "avoids",
+    "uses",
+    "improves",
+    "handles",
+    "addresses",
+    "specifies",
+    "reflects",
+    "balances",
+    "follows",
+    "names",
+    "states",
+    "lists",
+    "defines",
 ];
 const ADVERBS: [&str; 8] = [
-    "now", "also", "still", "explicitly", "clearly", "better", "both", "already",
+    "now",
+    "also",
+    "still",
+    "explicitly",
+    "clearly",
+    "better",
+    "both",
+    "already",
 ];
 
 /// Whether a last paragraph says what "it" or "this" does.

@@ -74,8 +74,19 @@ fn fence(line: &str) -> Option<(&str, &str)> {
 /// Languages of a fence that holds prose.
 fn holds_prose(language: &str) -> bool {
     let language = language.trim().to_lowercase();
-    ["", "text", "txt", "markdown", "md", "plaintext", "plain", "prompt", "xml", "html"]
-        .contains(&language.as_str())
+    [
+        "",
+        "text",
+        "txt",
+        "markdown",
+        "md",
+        "plaintext",
+        "plain",
+        "prompt",
+        "xml",
+        "html",
+    ]
+    .contains(&language.as_str())
 }
 
 /// Where the fence or element ends that a text begins with; 0 without one.
@@ -131,7 +142,8 @@ fn fenced(text: &str) -> Option<&str> {
     }
     let before = text[..offset(first)].trim();
     let leads = before.ends_with([':', '：']) && words(before) <= 30;
-    (leads && !nested && holds_prose(language) && words(inner) >= 2 * words(before)).then_some(inner)
+    (leads && !nested && holds_prose(language) && words(inner) >= 2 * words(before))
+        .then_some(inner)
 }
 
 /// The insides of several fences with prose, where the text is little else.
@@ -187,7 +199,10 @@ fn end_tag(text: &str, name: &str) -> String {
 fn element(text: &str) -> Option<&str> {
     let (name, start) = tag(text)?;
     let close = end_tag(text, name);
-    let end = text.len().checked_sub(close.len()).filter(|end| *end >= start)?;
+    let end = text
+        .len()
+        .checked_sub(close.len())
+        .filter(|end| *end >= start)?;
     let inner = text.get(start..end)?;
     let whole = starts_with(text.get(end..)?, &close) && find(inner, &close).is_none();
     whole.then_some(inner)
@@ -250,7 +265,12 @@ fn labelled(text: &str) -> Option<&str> {
     // Bare titles: alone on the first line, or underlined.
     let alone = bared(line);
     let answer = [
-        "output", "answer", "response", "result", "final answer", "the answer is",
+        "output",
+        "answer",
+        "response",
+        "result",
+        "final answer",
+        "the answer is",
         "the final answer is",
     ];
     let underline = below.split_once('\n').filter(|(rule, _)| is_rule(rule));
@@ -279,8 +299,15 @@ fn labelled(text: &str) -> Option<&str> {
 /// after the label of a prompt that follows a labelled analysis.
 fn below_heading(text: &str) -> Option<&str> {
     const THOUGHTS: [&str; 9] = [
-        "reasoning", "analysis", "thought", "thinking", "observation", "explanation", "rationale",
-        "pattern", "diagnosis",
+        "reasoning",
+        "analysis",
+        "thought",
+        "thinking",
+        "observation",
+        "explanation",
+        "rationale",
+        "pattern",
+        "diagnosis",
     ];
     let first = bared(text.lines().next().unwrap_or_default());
     let analysis = THOUGHTS.iter().any(|word| first.starts_with(word));
@@ -292,7 +319,10 @@ fn below_heading(text: &str) -> Option<&str> {
         if heading(line).is_some_and(promises) && words(below) > 2 {
             return Some(below);
         }
-        let label = line.split([':', '：']).next().filter(|_| analysis && start > 0);
+        let label = line
+            .split([':', '：'])
+            .next()
+            .filter(|_| analysis && start > 0);
         if label.is_some_and(|label| label.len() < line.trim_end().len() && is_label(label)) {
             return Some(&text[start..]);
         }
@@ -322,7 +352,9 @@ fn unruled(text: &str) -> Option<&str> {
 /// The text of a block quote that is all of it.
 fn block_quote(text: &str) -> Option<String> {
     let quoted = |line: &str| line.trim_start().starts_with('>');
-    let all = text.lines().all(|line| line.trim().is_empty() || quoted(line));
+    let all = text
+        .lines()
+        .all(|line| line.trim().is_empty() || quoted(line));
     (all && text.lines().any(quoted)).then(|| {
         let lines = text.lines().map(|line| {
             let line = line.trim_start();
