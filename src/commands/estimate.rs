@@ -1,3 +1,5 @@
+mod pace;
+
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -9,6 +11,9 @@ use shiftproof_search::propose::expected_tokens;
 use shiftproof_tasks::lint::Severity;
 use shiftproof_tasks::{AnswerForm, Input, Message, Prompt, Reply, Request, Task, Usage, text};
 
+pub(super) use pace::priced;
+use pace::{duration, lasting, money, pace};
+
 use super::{judging, print, resolve, to_json};
 use crate::cli;
 use crate::exit::{Exit, Failure};
@@ -16,7 +21,7 @@ use crate::kinds::Kinds;
 use crate::prices;
 use crate::report::grouped;
 use crate::session::Session;
-use crate::study::{ModelSpec, Study};
+use crate::study::ModelSpec;
 
 /// What a run would ask and cost at most.
 #[derive(Debug, Serialize)]
@@ -155,100 +160,6 @@ fn text(plan: &Plan, limits: Limits) -> String {
         let _ = writeln!(out, "Note: {note}");
     }
     out
-}
-
-/// Money that is known, or that it is not.
-fn money(usd: Option<f64>) -> String {
-    usd.map_or_else(|| "price unknown".to_owned(), |usd| format!("${usd:.4}"))
-}
-
-/// A time of no more than two units, for people.
-fn lasting(seconds: f64) -> String {
-    match seconds {
-        s if s < 90.0 => format!("about {s:.0} s"),
-        s if s < 5400.0 => format!("about {:.0} min", s / 60.0),
-        s => format!("about {:.1} h", s / 3600.0),
-    }
-}
-
-/// Seconds before the first token of a hosted model, and its tokens a second:
-/// round figures for capable models.
-const FIRST_TOKEN_S: f64 = 0.6;
-const TOKENS_PER_S: f64 = 50.0;
-/// Prompt tokens a second of the embedded model on two cores, what prompts share
-/// computed once: measured on studies/reviews.toml.
-const EMBEDDED_TOKENS_PER_S: f64 = 1500.0;
-const CONCURRENCY: f64 = 8.0;
-
-/// How long `spend` takes at least, by the pace of its calls and the study's
-/// limits.
-fn duration(spec: &ModelSpec, spend: Spend) -> f64 {
-    if !is_hosted(spec) {
-        return spend.tokens() as f64 / EMBEDDED_TOKENS_PER_S;
-    }
-    let calls = spend.calls as f64;
-    let concurrency = spec.concurrency.map_or(CONCURRENCY, |n| n as f64).max(1.0);
-    let busy = calls * FIRST_TOKEN_S + spend.completion_tokens as f64 / TOKENS_PER_S;
-    let per_minute = |amount: f64, limit: Option<u32>| {
-        limit.map_or(0.0, |limit| amount / f64::from(limit.max(1)) * 60.0)
-    };
-    (busy / concurrency)
-        .max(per_minute(calls, spec.requests_per_minute))
-        .max(per_minute(spend.tokens() as f64, spec.tokens_per_minute))
-}
-
-/// What the time rests on.
-fn pace(spec: &ModelSpec) -> String {
-    if !is_hosted(spec) {
-        return format!(
-            "Time: {EMBEDDED_TOKENS_PER_S} tokens a second, as the embedded model does on two cores"
-        );
-    }
-    let mut text = format!(
-        "Time: assumed are {FIRST_TOKEN_S} s and {TOKENS_PER_S} tokens a second a call, {} calls at once",
-        spec.concurrency.map_or(CONCURRENCY, |n| n as f64)
-    );
-    for (limit, what) in [
-        (spec.requests_per_minute, "requests"),
-        (spec.tokens_per_minute, "tokens"),
-    ] {
-        if let Some(limit) = limit {
-            let _ = write!(text, ", at most {} {what} a minute", grouped(limit.into()));
-        }
-    }
-    if !spec.batch.is_off() {
-        text.push_str("; a batch takes minutes to 24 hours");
-    }
-    text
-}
-
-fn is_hosted(spec: &ModelSpec) -> bool {
-    spec.provider()
-        .is_ok_and(|provider| provider.server().is_some())
-}
-
-/// What each model costs and who says so.
-pub(super) fn priced(study: &Study) -> Vec<String> {
-    std::iter::once(&study.model)
-        .chain(&study.proposer)
-        .map(|spec| {
-            let Some(price) = &spec.price else {
-                return format!("Price: {}", prices::mend(spec));
-            };
-            let from = spec.price_from.as_deref().unwrap_or("set in the study");
-            if price.prompt == 0.0 && price.completion == 0.0 {
-                return format!("Price: {} costs nothing ({from})", spec.name);
-            }
-            let mut text = format!(
-                "Price: {} costs ${} a million prompt and ${} a million completion tokens ({from})",
-                spec.name, price.prompt, price.completion
-            );
-            if !spec.batch.is_off() && price.batches_save() {
-                text.push_str("; batches less, as reckoned here");
-            }
-            text
-        })
-        .collect()
 }
 
 /// Sizes are taken from the study's own data: the seed prompt on real inputs.

@@ -227,60 +227,6 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// What of an address looks like a secret, if anything does: a user, or a part of
-/// the query that is named like a key. For messages; it does not hold the secret.
-pub fn secret_in_address(url: &str) -> Option<String> {
-    let url = Url::parse(url.trim()).ok()?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Some("a user or password before the @".to_owned());
-    }
-    let names = url.query_pairs().map(|(name, _)| name.into_owned());
-    let mut secret = names.filter(|name| names_secret(name));
-    Some(format!("the value of {} in its query", secret.next()?))
-}
-
-/// Whether `name`, of a header or a parameter, says that its value is secret.
-pub fn names_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase().replace('_', "-");
-    let whole = [
-        "authorization",
-        "proxy-authorization",
-        "cookie",
-        "key",
-        "sig",
-        "code",
-        "auth",
-    ];
-    let part = [
-        "apikey",
-        "token",
-        "secret",
-        "password",
-        "passwd",
-        "credential",
-    ];
-    whole.contains(&name.as_str())
-        || name.ends_with("-key")
-        || name.ends_with("-auth")
-        || (part.iter().any(|part| name.contains(part)) && !name.contains("tokens"))
-}
-
-/// Whether a server at this address is one's own: on this machine, or at an
-/// address that only a private network has.
-pub fn is_private_address(url: &str) -> bool {
-    let Ok(url) = Url::parse(url.trim()) else {
-        return false;
-    };
-    let host = url.host_str().unwrap_or_default();
-    match host.trim_matches(['[', ']']).parse::<std::net::IpAddr>() {
-        Ok(std::net::IpAddr::V4(v4)) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
-        Ok(std::net::IpAddr::V6(v6)) => {
-            v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local()
-        }
-        Err(_) => host == "localhost" || !host.contains('.') || host.ends_with(".local"),
-    }
-}
-
 /// `url` without the parts that may hold a secret.
 pub(super) fn shown(url: &Url) -> String {
     let mut url = url.clone();
@@ -365,71 +311,6 @@ mod tests {
         );
         assert_eq!(endpoint.url.path(), "/openai/v1/chat/completions");
         assert_eq!(endpoint.url.query(), Some("key=canary&api-version=7"));
-    }
-
-    #[test]
-    fn secrets_in_addresses_are_found_and_not_repeated() {
-        for (url, part) in [
-            ("https://me:canary@host/v1", "@"),
-            ("https://canary@host/v1", "@"),
-            ("https://host/v1?key=canary", "key"),
-            ("https://host/v1?a=b&api_key=canary", "api_key"),
-            (
-                "https://host/v1?subscription-key=canary",
-                "subscription-key",
-            ),
-            ("https://host/v1?access_token=canary", "access_token"),
-        ] {
-            let found = secret_in_address(url).unwrap();
-            assert!(found.contains(part) && !found.contains("canary"), "{found}");
-        }
-        for url in [
-            "https://host/v1",
-            "https://host/v1?api-version=2024-10-21",
-            "no address",
-        ] {
-            assert_eq!(secret_in_address(url), None, "{url}");
-        }
-    }
-
-    #[test]
-    fn names_of_secrets_are_known() {
-        for name in [
-            "Authorization",
-            "x-api-key",
-            "X-Auth-Token",
-            "cookie",
-            "client_secret",
-        ] {
-            assert!(names_secret(name), "{name}");
-        }
-        for name in [
-            "http-referer",
-            "anthropic-beta",
-            "max_tokens",
-            "x-title",
-            "keyboard",
-        ] {
-            assert!(!names_secret(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn own_servers_are_told_from_others() {
-        for url in [
-            "http://127.0.0.1:8080/v1",
-            "http://localhost/v1",
-            "http://10.1.2.3/v1",
-            "http://192.168.0.7:11434",
-            "http://[fd00::1]/v1",
-            "http://gpu-box:8000/v1",
-            "http://nas.local/v1",
-        ] {
-            assert!(is_private_address(url), "{url}");
-        }
-        for url in ["https://api.openai.com/v1", "http://8.8.8.8/v1", "nonsense"] {
-            assert!(!is_private_address(url), "{url}");
-        }
     }
 
     #[test]

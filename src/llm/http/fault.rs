@@ -6,11 +6,11 @@ use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 use shiftproof_search::LlmError;
 
+use super::complaint::Complaint;
+pub(super) use super::complaint::quote;
 use super::config::shown;
+use super::parameter::{has_any_word, own_parameter, rejected_parameter};
 use super::request::{Dialect, Quirk};
-
-/// Longest stretch of a server's own words in a message, in characters.
-const QUOTE: usize = 300;
 
 /// Why an attempt has no completion.
 #[derive(Debug, PartialEq)]
@@ -76,73 +76,6 @@ pub(super) struct Context<'a> {
     pub(super) scored: bool,
 }
 
-/// The parts of an error body, whatever its form.
-#[derive(Debug, Default, PartialEq)]
-struct Complaint {
-    text: String,
-    /// `code`, `type` and `status`, in lower case, separated by blanks.
-    codes: String,
-    parameter: Option<String>,
-    number: Option<u16>,
-    /// The wait that Google's RetryInfo names.
-    wait: Option<Duration>,
-}
-
-impl Complaint {
-    fn read(body: &[u8]) -> Self {
-        match serde_json::from_slice::<Value>(body) {
-            Ok(Value::Array(list)) => {
-                let first = list.first().unwrap_or(&Value::Null);
-                Self::of(first.get("error").unwrap_or(first))
-            }
-            Ok(value) => Self::of(value.get("error").unwrap_or(&value)),
-            Err(_) if body.trim_ascii_start().starts_with(b"<") => Self {
-                text: "an HTML page".to_owned(),
-                ..Self::default()
-            },
-            Err(_) => Self {
-                text: String::from_utf8_lossy(body).into_owned(),
-                ..Self::default()
-            },
-        }
-    }
-
-    fn of(error: &Value) -> Self {
-        let field = |name: &str| error.get(name).filter(|value| !value.is_null());
-        let text = |value: &Value| {
-            value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned)
-        };
-        let said = ["message", "detail", "msg", "error"]
-            .iter()
-            .find_map(|name| field(name));
-        let inner = error.pointer("/innererror/code").and_then(Value::as_str);
-        let codes = ["code", "type", "status"]
-            .iter()
-            .filter_map(|name| field(name)?.as_str())
-            .chain(inner);
-        let number = ["code", "status"].iter().find_map(|name| {
-            let value = field(name)?;
-            value.as_u64().or_else(|| value.as_str()?.parse().ok())
-        });
-        Self {
-            text: text(said.unwrap_or(error)),
-            codes: codes.collect::<Vec<_>>().join(" ").to_lowercase(),
-            parameter: field("param").and_then(Value::as_str).map(str::to_owned),
-            number: number.and_then(|number| u16::try_from(number).ok()),
-            wait: field("details").and_then(retry_info),
-        }
-    }
-
-    fn says(&self, words: &[&str]) -> bool {
-        let text = self.text.to_lowercase();
-        words
-            .iter()
-            .any(|word| text.contains(word) || self.codes.contains(word))
-    }
-}
-
 /// Judges an answer whose status is not 200.
 pub(super) fn of_status(
     status: u16,
@@ -182,16 +115,6 @@ pub(super) fn of_error(error: &Value, context: &Context<'_>) -> Fault {
         _ => 502,
     };
     judge(status, complaint.wait, &complaint, context)
-}
-
-/// The wait in the details of an error of Google's: `{"retryDelay": "34s"}`.
-fn retry_info(details: &Value) -> Option<Duration> {
-    let delays = details
-        .as_array()?
-        .iter()
-        .filter_map(|detail| detail.get("retryDelay")?.as_str()?.strip_suffix('s'));
-    let mut seconds = delays.filter_map(|delay| delay.parse().ok());
-    Duration::try_from_secs_f64(seconds.next()?).ok()
 }
 
 fn judge(
@@ -315,41 +238,6 @@ fn of_parameter(said: String, complaint: &Complaint, context: &Context<'_>) -> F
     }
 }
 
-/// The parameter of the study that is refused, be it the parameter or its value.
-fn own_parameter(complaint: &Complaint, set: &[&'static str]) -> Option<&'static str> {
-    let spellings: &dyn Fn(&str) -> &'static [&'static str] = &|name| match name {
-        "temperature" => &["temperature"],
-        "top_p" => &["top_p", "topP"],
-        "stop" => &["stop", "stop_sequences", "stopSequences"],
-        "seed" => &["seed"],
-        "reasoning_effort" => &[
-            "reasoning_effort",
-            "reasoning.effort",
-            "effort",
-            "thinking_level",
-            "thinkingLevel",
-            "think",
-            "thinking",
-        ],
-        "thinking_tokens" => &[
-            "budget_tokens",
-            "thinking",
-            "thinking_budget",
-            "thinkingBudget",
-            "think",
-        ],
-        _ => &[],
-    };
-    set.iter().copied().find(|name| {
-        let names = spellings(name);
-        has_any_word(&complaint.text, names)
-            || complaint
-                .parameter
-                .as_deref()
-                .is_some_and(|parameter| names.contains(&parameter))
-    })
-}
-
 /// Whether log-probabilities are what is refused.
 fn refuses_scores(complaint: &Complaint) -> bool {
     complaint.says(&["logprob", "log prob", "log-prob"])
@@ -390,66 +278,6 @@ fn overflows(complaint: &Complaint) -> bool {
     ])
 }
 
-/// The parameter that was refused as such, as opposed to its value.
-fn rejected_parameter(complaint: &Complaint, context: &Context<'_>) -> Option<Quirk> {
-    let dialect = context.dialect;
-    let names = |quirk: Quirk| {
-        let names = quirk.spellings();
-        let parameter = complaint.parameter.as_deref();
-        parameter.is_some_and(|parameter| names.contains(&parameter))
-            || has_any_word(&complaint.text, names)
-    };
-    let mut unlearned = Quirk::ALL.into_iter().filter(|quirk| !dialect.has(*quirk));
-    // A bound on the number of alternatives is a value worth lowering.
-    if !dialect.has(Quirk::FewLogprobs)
-        && names(Quirk::FewLogprobs)
-        && complaint.says(&[
-            "less than",
-            "at most",
-            "maximum",
-            "<=",
-            "between",
-            "range",
-            "exceed",
-            "greater than",
-            "too large",
-        ])
-    {
-        return Some(Quirk::FewLogprobs);
-    }
-    let refused = complaint.says(&[
-        "unsupported",
-        "not support",
-        "unknown",
-        "unrecognized",
-        "unexpected",
-        "not permitted",
-        "not allowed",
-        "not accept",
-        "may only be set",
-        "unknown name",
-        "not enabled",
-        "extra_forbidden",
-        "deprecated",
-        "cannot both",
-        "can't both",
-    ]);
-    unlearned.find(|quirk| refused && *quirk != Quirk::FewLogprobs && names(*quirk))
-}
-
-/// Whether `text` holds one of `words`, each bounded by what cannot be part of a
-/// name.
-fn has_any_word(text: &str, words: &[&str]) -> bool {
-    words.iter().any(|word| has_word(text, word))
-}
-
-/// Whether `text` holds `word` bounded by what cannot be part of a name.
-fn has_word(text: &str, word: &str) -> bool {
-    let part = |c: char| c.is_alphanumeric() || c == '_';
-    text.match_indices(word)
-        .any(|(at, _)| !text[..at].ends_with(part) && !text[at + word.len()..].starts_with(part))
-}
-
 /// The least wait that `headers` ask for: `retry-after-ms`, or `Retry-After` in
 /// seconds or as a date.
 fn wait_asked(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
@@ -465,30 +293,6 @@ fn wait_asked(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
             .ok()?
             .duration_since(now)
             .ok(),
-    }
-}
-
-/// A server's words on one line, control characters removed, cut to [`QUOTE`].
-pub(super) fn quote(text: &str) -> String {
-    let mut line = String::new();
-    for word in text
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
-    {
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-        if let Some((cut, _)) = line.char_indices().nth(QUOTE) {
-            line.truncate(cut);
-            line.push('…');
-            break;
-        }
-    }
-    if line.is_empty() {
-        "nothing more".to_owned()
-    } else {
-        line
     }
 }
 

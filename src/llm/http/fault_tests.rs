@@ -1,3 +1,4 @@
+use super::super::complaint::QUOTE;
 use super::*;
 use serde_json::json;
 

@@ -9,18 +9,22 @@
 //! a model accepts, and reads answers leniently. [`HttpLlm::stats`] shows what it
 //! is doing.
 
+mod address;
 mod batch;
+mod complaint;
 mod config;
 mod fault;
 mod labels;
 mod limit;
 mod options;
+mod parameter;
 mod probe;
 mod protocol;
 mod reply;
 mod request;
 mod send;
 mod transport;
+mod usage;
 
 use std::sync::Arc;
 
@@ -28,9 +32,9 @@ use async_trait::async_trait;
 use shiftproof_search::{Batches, Call, Capabilities, Llm, LlmError, Traffic};
 use shiftproof_tasks::{AnswerForm, Finish, Message, Reply, Request, Role, Usage};
 
+pub use address::{is_private_address, names_secret, secret_in_address};
 pub use batch::BatchConfig;
-pub use config::{ConnectError, HttpConfig, Mode};
-pub use config::{is_private_address, names_secret, secret_in_address, shown_address};
+pub use config::{ConnectError, HttpConfig, Mode, shown_address};
 pub use limit::HttpStats;
 pub use options::RequestOptions;
 pub use protocol::Api;
@@ -237,7 +241,7 @@ impl Llm for HttpLlm {
 
     /// Where labels are scored, that of two requests: the scores may not do.
     fn estimate_tokens(&self, request: &Request) -> u64 {
-        let once = send::estimate(request);
+        let once = usage::estimate(request);
         match &request.answer {
             AnswerForm::Choice { labels } if self.shared.abilities.label_scores => {
                 2 * once + u64::from(labels::tokens_needed(labels))
@@ -273,7 +277,7 @@ impl HttpLlm {
 /// An overestimate of the tokens that a request is billed as, which depends on
 /// nothing but the request.
 pub fn estimate_tokens(request: &Request) -> u64 {
-    send::estimate(request)
+    usage::estimate(request)
 }
 
 /// The answer that the call has begun.

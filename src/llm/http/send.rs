@@ -7,7 +7,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, Url};
 use serde_json::{Map, Value};
 use shiftproof_search::{Call, LlmError};
-use shiftproof_tasks::{Request, Usage};
+use shiftproof_tasks::Usage;
 
 use super::config::{self, ConnectError, Endpoint, HttpConfig};
 use super::fault::{self, Context, Fault};
@@ -17,6 +17,7 @@ use super::protocol::{Ask, Protocol};
 use super::reply::{self, Completion, Parsed};
 use super::request::{Continuation, Dialect, Learned, Shape};
 use super::transport;
+use super::usage::{guess, used};
 
 /// Most bytes of a body that are read. The longest honest answer, 16 scored
 /// tokens with 20 alternatives each, is below 100 KB; long texts stay below 1 MB.
@@ -400,13 +401,6 @@ impl Sender {
     }
 }
 
-/// What a call used: as reported, or as it looks.
-pub(super) fn used(call: &Call, completion: &Completion) -> Usage {
-    completion
-        .usage
-        .unwrap_or_else(|| guess(&call.request, &completion.text))
-}
-
 fn map(error: LlmError, change: impl FnOnce(String) -> String) -> LlmError {
     match error {
         LlmError::Unavailable(text) => LlmError::Unavailable(change(text)),
@@ -426,60 +420,9 @@ fn after(error: LlmError, retries: u32) -> LlmError {
     }
 }
 
-/// An overestimate of a request's tokens, which depends on nothing else, so that
-/// a resumed run reserves alike. Words count half a token per letter; digits,
-/// blanks, punctuation and bytes beyond ASCII, each of which is a token to some
-/// tokenizer, one. A chat template adds at most eight per message and a system
-/// message of its own (Qwen's takes 20).
-pub(super) fn estimate(request: &Request) -> u64 {
-    let mut halves = 0;
-    for message in &request.messages {
-        let letters = message
-            .content
-            .bytes()
-            .filter(u8::is_ascii_alphabetic)
-            .count();
-        halves += 2 * message.content.len() - letters;
-    }
-    halves.div_ceil(2) as u64 + 8 * request.messages.len() as u64 + 64
-}
-
-/// The usage of a reply whose server reports none: four bytes to a token, four
-/// tokens of frame per message.
-fn guess(request: &Request, text: &str) -> Usage {
-    let prompt = request
-        .messages
-        .iter()
-        .map(|message| message.content.len().div_ceil(4) as u64 + 4)
-        .sum();
-    Usage {
-        prompt_tokens: prompt,
-        completion_tokens: text.len().div_ceil(4) as u64,
-        estimated: true,
-        ..Usage::default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shiftproof_tasks::{AnswerForm, Message};
-
-    #[test]
-    fn the_estimate_is_never_below_what_servers_bill() {
-        let estimate = |text: &str| {
-            estimate(&Request {
-                messages: vec![Message::user(text)],
-                answer: AnswerForm::Text { max_tokens: 1 },
-            })
-        };
-        // Billed by llama.cpp for Qwen2.5, which makes every digit a token.
-        assert!(estimate("Is fire hot? Answer with one word, yes or no.") >= 42);
-        assert!(estimate(&"a ".repeat(1000)) >= 1030);
-        assert!(estimate(&"7".repeat(1000)) >= 1030);
-        assert_eq!(estimate("word"), 72 + 2);
-        assert_eq!(estimate("1 好"), 72 + 5);
-    }
 
     #[test]
     fn waits_double_and_respect_both_bounds() {

@@ -16,7 +16,8 @@ use super::config::{ConnectError, HttpConfig};
 use super::fault::{self, Fault, quote};
 use super::protocol::Api;
 use super::request::Shape;
-use super::send::{self, Sender};
+use super::send::Sender;
+use super::usage;
 use super::{HttpLlm, labels, scored_reply, scored_shape, text_reply};
 
 /// Most calls of one batch: with long prompts still far below the 200 MB that
@@ -121,11 +122,11 @@ impl HttpLlm {
         let sender = &*self.shared.sender;
         let body = answer.to_string();
         let completion = sender.read(body.as_bytes(), &sender.context()).ok()?;
-        let mut usage = match call {
-            Some(call) => send::used(call, &completion),
+        let mut used = match call {
+            Some(call) => usage::used(call, &completion),
             None => completion.usage?,
         };
-        usage.batched = true;
+        used.batched = true;
         let scored = match call.map(|call| &call.request.answer) {
             Some(AnswerForm::Choice { labels }) if self.shared.abilities.label_scores => {
                 labels::score(labels, &completion.positions).map(|scored| (labels, scored))
@@ -134,12 +135,12 @@ impl HttpLlm {
         };
         Some(match (scored, call) {
             (Some((labels, scored)), _) if completion.finish != Finish::Filtered => {
-                scored_reply(labels, scored, usage)
+                scored_reply(labels, scored, used)
             }
-            (_, Some(call)) => text_reply(self.cut(call, completion), usage),
+            (_, Some(call)) => text_reply(self.cut(call, completion), used),
             // Without the call nobody knows what was scored, or begun.
             (_, None) if self.shared.abilities.label_scores => return None,
-            (_, None) => text_reply(completion, usage),
+            (_, None) => text_reply(completion, used),
         })
     }
 }
