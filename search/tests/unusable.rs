@@ -137,6 +137,15 @@ impl Scene {
     }
 
     async fn run(&self, gateway: &Gateway, keep_going: bool) -> Result<Ended, Stop> {
+        self.search(gateway, keep_going, 12).await
+    }
+
+    async fn search(
+        &self,
+        gateway: &Gateway,
+        keep_going: bool,
+        proposals: usize,
+    ) -> Result<Ended, Stop> {
         let (data, groups) = self.llm.world.data(60);
         Run {
             study: "odd".into(),
@@ -148,7 +157,7 @@ impl Scene {
                 method: Method::Ape,
                 ensemble: 0,
                 library: false,
-                proposals: 12,
+                proposals,
                 evaluations: 300,
                 edits: 0,
                 ..SearchSpec::default()
@@ -311,6 +320,20 @@ async fn a_run_without_a_usable_answer_stops_early_and_alike() {
         let _ = scene.run(&on, true).await;
         assert_eq!(on.told()[..told.len()], told);
     }
+}
+
+/// Without a proposal there is nothing to race; what the seed answers is looked at
+/// all the same.
+#[tokio::test]
+async fn a_seed_without_rivals_is_measured_or_stops_the_run() {
+    let plain = Scene::new(None, |_, reply| Ok(reply));
+    let gateway = plain.gateway(Limits::default());
+    let ended = plain.search(&gateway, false, 0).await.unwrap();
+    assert_eq!(ended.selected, Planted.seed());
+    let scene = Scene::new(None, |_, _| Err(LlmError::Request("no".into())));
+    let gateway = scene.gateway(Limits::default());
+    hopeless(scene.search(&gateway, false, 0).await, Fault::Failed);
+    assert!(scene.calls() <= 20, "{}", scene.calls());
 }
 
 /// What was refused is asked again on demand, once, and nothing else is.

@@ -18,6 +18,9 @@ use crate::race::{Race, Standing, ids};
 use crate::spec::Method;
 use crate::{seeds, tell, vote};
 
+/// Examples that a prompt is asked about which nothing is raced against.
+const ALONE: usize = 20;
+
 /// State of a run under way.
 pub(super) struct Course<'a> {
     pub run: &'a Run<'a>,
@@ -532,6 +535,13 @@ impl<'a> Course<'a> {
         inputs.extend(self.voted.iter().chain(&self.labelled));
         let inputs = balanced(&self.board, &inputs, self.run.seed, "race");
         let race = self.race_on(phase, &inputs, share, keep);
+        if entrants.len() == 1 && !self.run.fitted {
+            // One prompt races against nobody, but whether it can be measured at all
+            // is to be known before the audit is opened.
+            let few = &inputs[..inputs.len().min(race.evaluations).min(ALONE)];
+            let desk = self.run.desk();
+            self.affordable &= self.board.ask(desk, &entrants, few).await?;
+        }
         let finish = race.run(&mut self.board, self.run.desk(), entrants).await?;
         self.board.tell_unusable(self.run.desk())?;
         if finish.standings.is_empty() {
