@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::labels::{Labels, exact};
 use super::reading::{Read, Reading};
 use super::structured::{self, Slot};
-use super::{number, thoughts, verdict};
+use super::{thoughts, verdict};
 use crate::Answer;
 
 /// Log-odds beyond this say nothing more, and infinities do not survive JSON.
@@ -69,7 +69,7 @@ fn read(names: &[String], text: &str, cut_off: bool) -> Option<usize> {
         }
     }
     let text = without_json(&text, &slots);
-    if let Some(scale) = number::Scale::of(names) {
+    if let Some(scale) = &labels.scale {
         return scale.read(&text, cut_off);
     }
     match Reading::new(&labels, &text).conclude(cut_off) {
@@ -146,7 +146,7 @@ fn slot_text(labels: &Labels, text: &str) -> Read {
     {
         return Read::Label(label);
     }
-    if let Some(scale) = number::Scale::of(&labels.names) {
+    if let Some(scale) = &labels.scale {
         return scale.read(text, false).map_or(Read::Unclear, Read::Label);
     }
     match Reading::new(labels, text).conclude(false) {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fold::{Folded, borderless, hangul, plain};
+use super::number::Scale;
 use super::words;
 
 /// A place where a label stands in a folded text.
@@ -48,6 +49,8 @@ pub(super) struct Labels {
     /// Whether the label is a single letter.
     letter: Vec<bool>,
     pub names: Vec<String>,
+    /// The numbers that the labels are, if they are.
+    pub scale: Option<Scale>,
 }
 
 impl Labels {
@@ -70,6 +73,7 @@ impl Labels {
             weak: Vec::with_capacity(names.len()),
             letter: Vec::with_capacity(names.len()),
             names: names.to_vec(),
+            scale: Scale::of(names),
         };
         for (label, name) in names.iter().enumerate() {
             let words = segments(name.trim(), folding);

@@ -1,5 +1,7 @@
 //! Candidates, best first.
 
+use std::collections::BTreeSet;
+
 use crate::rec::ground::Titles;
 use crate::rec::lists;
 
@@ -19,6 +21,11 @@ pub(super) fn from_text(candidates: &[String], text: &str, cut_off: bool) -> Vec
         return Vec::new();
     };
     let text = if cut_off { finished(&text) } else { &text };
+    if let [list] = lists::lists(text).as_slice()
+        && let Some(ranked) = as_given(candidates, &list.items)
+    {
+        return ranked;
+    }
     let titles = Titles::new(candidates.iter().map(String::as_str));
     let mut ranked = titles.list(text);
     if ranked.len() < 2 {
@@ -34,6 +41,22 @@ pub(super) fn from_text(candidates: &[String], text: &str, cut_off: bool) -> Vec
         }
     }
     ranked
+}
+
+/// The items if each is a candidate letter for letter, so that none has to be
+/// looked for.
+fn as_given(candidates: &[String], items: &[String]) -> Option<Vec<String>> {
+    let known: BTreeSet<&str> = candidates.iter().map(String::as_str).collect();
+    let mut ranked: Vec<String> = Vec::with_capacity(items.len());
+    for item in items {
+        if !known.contains(item.as_str()) {
+            return None;
+        }
+        if !ranked.contains(item) {
+            ranked.push(item.clone());
+        }
+    }
+    (ranked.len() > 1).then_some(ranked)
 }
 
 /// The text without the item that a cut-off left unfinished: it may begin as
