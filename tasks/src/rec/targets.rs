@@ -131,10 +131,8 @@ pub(super) fn find(
         let all = own.len();
         if drops_repeats {
             own.retain(|aim| {
-                // A model sees titles.
-                let title = |item: u32| &data.items[item as usize].title;
                 let mut met = history(spec, data, aim).into_iter();
-                !met.any(|event| title(event.item) == title(aim.item))
+                !met.any(|event| event.item == aim.item)
             });
         }
         repeats += all - own.len();
