@@ -82,6 +82,13 @@ pub(crate) fn place(text: &str, path: &Path, keys: &[&str]) -> String {
     let at = leaves
         .iter()
         .find(|leaf| leaf.keys == keys)
+        // The first key of a table that is the value.
+        .or_else(|| {
+            let within = |leaf: &&Leaf| {
+                leaf.keys.len() > keys.len() && leaf.keys.iter().zip(keys).all(|(a, b)| a == b)
+            };
+            leaves.iter().find(within)
+        })
         .map(|leaf| leaf.key_at)
         .or_else(|| text.find(&format!("[{}]", keys.first()?)));
     match at.and_then(|at| text.get(..at)) {

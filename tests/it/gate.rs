@@ -91,11 +91,11 @@ async fn ship_mode_has_an_exit_code_for_each_decision() {
             "opened 1 time for 1 question",
         ],
     );
-    let calls = server.calls();
+    let calls = server.asked();
     assert_eq!(calls, 2 * 2 * AUDIT);
     let again = gate(&desk, &["-c", GOOD]).await;
     says(&again, 0, &["opened 2 times for 1 question"]);
-    assert_eq!(server.calls(), calls, "stored replies answer");
+    assert_eq!(server.asked(), calls, "stored replies answer");
 
     let ended = gate(&desk, &["-c", BAD]).await;
     says(
@@ -173,7 +173,7 @@ async fn what_cannot_be_meant_is_refused_before_a_call() {
     gate(&desk, &["-c", "x", "--tolerance", "2"])
         .await
         .expect(2, &["a number from 0 to 1"]);
-    assert_eq!(server.calls(), 0);
+    assert_eq!(server.asked(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -189,7 +189,10 @@ async fn no_decision_is_made_on_less_than_everything() {
     );
     says(&gate(&desk, &["-c", GOOD]).await, 0, &["opened 1 time"]);
 
-    let broken = MockServer::in_turn([Act::error(401, "invalid_api_key", "no")]).await;
+    let broken = MockServer::in_turn([
+        Act::text("banana"),
+        Act::error(401, "invalid_api_key", "no"),
+    ]).await;
     let desk = self::desk(&broken);
     let ended = gate(&desk, &["-c", GOOD]).await;
     ended.expect(4, &["the same command goes on"]);
@@ -230,7 +233,7 @@ async fn an_interrupt_keeps_what_was_paid_for() {
             .await;
     let desk = desk(&server);
     let mut child = desk.start(&["gate", "--quiet", "-c", GOOD]);
-    while server.calls() < 20 {
+    while server.asked() < 20 {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     let pid = child.id().to_string();
@@ -246,7 +249,7 @@ async fn an_interrupt_keeps_what_was_paid_for() {
         .unwrap();
     assert_eq!(status.code(), Some(130));
     says(&gate(&desk, &["-c", GOOD]).await, 0, &["opened 1 time"]);
-    assert_eq!(server.calls(), 2 * 2 * AUDIT, "no call was made twice");
+    assert_eq!(server.asked(), 2 * 2 * AUDIT, "no call was made twice");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -255,14 +258,14 @@ async fn a_baseline_guards_the_committed_prompt() {
     let desk = desk(&server);
     let ended = gate(&desk, &["--write-baseline", "baseline.json"]).await;
     says(&ended, 0, &["Decision: MEASURED."]);
-    let calls = server.calls();
+    let calls = server.asked();
     let guard: &[&str] = &["--mode", "guard", "--baseline", "baseline.json"];
     says(
         &gate(&desk, guard).await,
         0,
         &["Decision: HOLDS.", "The prompt is the baseline's"],
     );
-    assert_eq!(server.calls(), calls);
+    assert_eq!(server.asked(), calls);
     let written = desk.read("baseline.json");
     let rewrite: Vec<&str> = guard
         .iter()
@@ -348,10 +351,10 @@ async fn a_changed_model_is_told_and_shows_against_recorded_grades() {
         &["The model changed", "scored anew", "--trust-baseline"],
     );
     let trust: Vec<&str> = guard.iter().copied().chain(["--trust-baseline"]).collect();
-    let calls = server.calls();
+    let calls = server.asked();
     let ended = gate(&desk, &trust).await;
     says(&ended, 100, &["Decision: REGRESSED.", "The model changed"]);
-    assert_eq!(server.calls(), calls, "recorded grades cost nothing");
+    assert_eq!(server.asked(), calls, "recorded grades cost nothing");
     desk.edit_study(&format!("audit = {AUDIT}"), "audit = 100");
     gate(&desk, &trust)
         .await
@@ -406,7 +409,7 @@ async fn a_run_can_be_gated_and_shown_as_a_diff() {
     desk.edit_study("label = \"label\"", "label = \"label\"\nleaks = \"allow\"");
     let ended = desk.run(&["optimize", "--quiet"]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    let calls = server.calls();
+    let calls = server.asked();
     let ended = gate(&desk, &["--run", "mock-s1-1"]).await;
     assert!(matches!(ended.code, Some(0 | 101)), "{ended:?}");
     // The run's own audit was the first opening, and asked the same question.
@@ -416,7 +419,7 @@ async fn a_run_can_be_gated_and_shown_as_a_diff() {
         ended.out
     );
     assert!(ended.out.contains("selected by mock-s1-1"), "{}", ended.out);
-    assert_eq!(server.calls(), calls, "the run paid for all of it");
+    assert_eq!(server.asked(), calls, "the run paid for all of it");
 
     let shown = desk
         .run(&["diff", "seed", "selected", "--run", "mock-s1-1"])
@@ -453,7 +456,7 @@ async fn a_run_can_be_gated_and_shown_as_a_diff() {
         ])
         .await;
     assert!(coloured.out.contains('\x1b'));
-    assert_eq!(server.calls(), calls);
+    assert_eq!(server.asked(), calls);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -307,7 +307,7 @@ impl Provider {
                             body: request["body"].clone(),
                             ..seen.clone()
                         };
-                        let body = model(&seen).body();
+                        let body = model(&seen).having_read(&seen).body();
                         json!({"custom_id": request["custom_id"], "response": {"status_code": 200, "body": body}}).to_string()
                     })
                     .collect();

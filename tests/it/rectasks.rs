@@ -76,7 +76,6 @@ fn answer(seen: &Seen, text: &str) -> Act {
 fn model(seen: &Seen) -> Act {
     let text = seen.prompt();
     if text.contains("Write that instruction") {
-        assert!(text.contains("what the user really chose next"));
         return answer(
             seen,
             "Rank the candidates that share a genre with the history first.",
@@ -152,10 +151,10 @@ async fn a_likelihood_task_falls_back_to_text() {
     let task = "kind = \"lmrec\"\nprompt = \"Think of the genre.\"\nlead = \"\"\n\
                 scoring = \"mean\"\nmetric = \"mrr\"";
     study(&desk, &server, task);
-    let ended = desk.run(&["eval", "--json"]).await;
-    // Nothing is listed in the question, so nothing can be ranked: counted, and
-    // never taken for an error.
-    assert_eq!(ended.code, Some(0), "{ended:?}");
+    // Nothing is listed in the question, so nothing can be ranked: counted, shown and
+    // no success.
+    let ended = desk.run(&["eval", "--json", "--keep-going"]).await;
+    ended.expect(6, &["could not be read", "not one answer can be used"]);
     let table: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
     let group = &table["prompts"][0]["groups"][0];
     assert_eq!(group["unparseable"], group["n"], "{}", ended.out);
@@ -183,7 +182,7 @@ async fn options_of_tasks_are_checked() {
     let ended = desk.run(&["eval"]).await;
     let meant = "did you mean \"llmrank\"?";
     ended.expect(2, &["task.kind is \"llmrnk\"", "tallrec", meant]);
-    assert_eq!(server.calls(), 0);
+    assert_eq!(server.asked(), 0);
 }
 
 /// A model that never looks at the gender treats all alike; one that turns the
@@ -246,6 +245,9 @@ async fn a_dialogue_takes_its_calls() {
         if text.contains("Write that instruction") {
             return said("Recommend what is most like the user's latest choices.");
         }
+        if text.starts_with("Repeat this word") {
+            return said("banana");
+        }
         if !text.contains("Answer proposals or explanation.") {
             assert!(text.contains("The recommender proposes:\n1. "), "{text}");
             let proposed = text.split_once("1. ").map_or("", |(_, list)| list);
@@ -272,7 +274,7 @@ async fn a_dialogue_takes_its_calls() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let table: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
     // Viewers with one history ask one question.
-    let calls = server.calls();
+    let calls = server.asked();
     assert!((60..=40 * 3).contains(&calls), "{calls}");
     for group in table["prompts"][0]["groups"].as_array().unwrap() {
         assert_eq!(
@@ -283,7 +285,7 @@ async fn a_dialogue_takes_its_calls() {
         assert!(group["value"].as_f64().unwrap() > 0.1, "{group}");
     }
     let again = desk.run(&["eval", "--json"]).await;
-    assert_eq!((again.code, server.calls()), (Some(0), calls));
+    assert_eq!((again.code, server.asked()), (Some(0), calls));
     let ended = desk
         .run(&["optimize", "--quiet", "--max-calls", "700"])
         .await;
@@ -372,7 +374,7 @@ async fn stored_answers_are_scored_by_another_metric() {
         table["prompts"][0]["groups"][0].clone()
     };
     let ndcg = scores("ndcg@5").await;
-    let calls = server.calls();
+    let calls = server.asked();
     let diversity = scores("diversity@5").await;
     // Films of one genre are alike, and no list holds one genre only.
     assert!(diversity["value"].as_f64().unwrap() > 0.0);
@@ -380,7 +382,7 @@ async fn stored_answers_are_scored_by_another_metric() {
     let coverage = scores("coverage@8").await;
     assert!(coverage["value"].as_f64().unwrap() > 0.9, "{coverage}");
     assert!(coverage["low"].is_null());
-    assert_eq!(server.calls(), calls);
+    assert_eq!(server.asked(), calls);
     let shown = desk
         .run(&["eval", "--metric", "coverage@8", "--quiet"])
         .await;
@@ -390,5 +392,5 @@ async fn stored_answers_are_scored_by_another_metric() {
     desk.edit_study("[data]\n", "metric = \"coverage@5\"\n[data]\n");
     let ended = desk.run(&["optimize"]).await;
     ended.expect(2, &["coverage@5 describes lists", "eval"]);
-    assert_eq!(server.calls(), calls);
+    assert_eq!(server.asked(), calls);
 }

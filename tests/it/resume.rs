@@ -43,7 +43,7 @@ async fn twenty_kills_change_nothing() {
     server_in(&calm, &server);
     let ended = calm.run(&["optimize", "--quiet"]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    let needed = server.calls();
+    let needed = server.asked();
 
     let desk = Desk::new();
     server_in(&desk, &server);
@@ -75,19 +75,19 @@ async fn twenty_kills_change_nothing() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
 
     assert_eq!(results(&desk), results(&calm));
-    let extra = server.calls() - 2 * needed;
+    let extra = server.asked() - 2 * needed;
     assert!(
         extra <= kills * 2 * CONCURRENCY,
         "{extra} calls were made again after {kills} kills with {CONCURRENCY} in flight and as \
          many being written"
     );
     // A finished run is not run again.
-    let before = server.calls();
+    let before = server.asked();
     let ended = desk
         .run(&["optimize", "--quiet", "--resume", "mock-s1-1"])
         .await;
     ended.expect(0, &["is finished"]);
-    assert_eq!(server.calls(), before);
+    assert_eq!(server.asked(), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,11 +95,11 @@ async fn a_second_run_of_the_same_study_pays_for_nothing() {
     let (desk, server) = (Desk::new(), MockServer::start(model).await);
     server_in(&desk, &server);
     let first = desk.run(&["optimize", "--quiet"]).await;
-    let calls = server.calls();
+    let calls = server.asked();
     let second = desk.run(&["optimize", "--quiet"]).await;
     assert_eq!((first.code, second.code), (Some(0), Some(0)), "{second:?}");
     assert_eq!(first.out, second.out);
-    assert_eq!(server.calls(), calls);
+    assert_eq!(server.asked(), calls);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,7 +119,7 @@ async fn an_outage_stops_the_run_and_loses_nothing() {
     let calm = Desk::new();
     server_in(&calm, &server);
     assert_eq!(calm.run(&["optimize", "--quiet"]).await.code, Some(0));
-    let needed = server.calls();
+    let needed = server.asked();
 
     let desk = Desk::new();
     server_in(&desk, &server);
@@ -136,14 +136,14 @@ async fn an_outage_stops_the_run_and_loses_nothing() {
     let ended = desk.run(&["optimize", "--quiet"]).await;
     watch.await.unwrap();
     ended.expect(4, &["did not answer", "--resume mock-s1-1"]);
-    let failed = server.calls();
+    let failed = server.asked();
     outage.store(false, SeqCst);
     let ended = desk.run(&["optimize", "--quiet", "--resume"]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(results(&desk), results(&calm));
     // What the outage refused is asked again, nothing else.
     assert!(
-        server.calls() - failed < needed,
+        server.asked() - failed < needed,
         "the run was paid for again"
     );
 }

@@ -234,11 +234,11 @@ async fn a_run_is_watched_paused_stopped_and_resumed() {
     terminal.keys(&["p"]);
     terminal.wait_for("in flight 0/4");
     assert!(terminal.screen().contains("PAUSED"));
-    let sent = server.calls();
+    let sent = server.asked();
     tokio::time::sleep(Duration::from_millis(500)).await;
-    assert_eq!(server.calls(), sent, "a call was sent in the pause");
+    assert_eq!(server.asked(), sent, "a call was sent in the pause");
     terminal.keys(&["p"]);
-    until("the run goes on", || server.calls() > sent + 8).await;
+    until("the run goes on", || server.asked() > sent + 8).await;
 
     terminal.keys(&["e"]);
     terminal.wait_for("wrote /");
@@ -480,7 +480,7 @@ async fn a_run_that_nobody_works_on_is_watched_to_its_end() {
         .expect(2, &["there is no run", "--store"]);
     server_in(&desk, &server);
     let mut run = desk.start(&["optimize", "--quiet"]);
-    until("calls are sent", || server.calls() > 60).await;
+    until("calls are sent", || server.asked() > 60).await;
     run.kill().unwrap();
     run.wait().unwrap();
     let live = desk.path(".shiftproof/runs/mock-s1-1/live.json");

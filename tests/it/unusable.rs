@@ -98,7 +98,7 @@ async fn a_model_that_thinks_scores_what_it_knows() {
     let ended = eval(&desk, &[]).await;
     ended.expect(0, &[]);
     // Of 32 sealed examples each eighth number is wrong, wherever it fell.
-    shows(&ended, &["books", "films", "64 sent to a model"]);
+    shows(&ended, &["books", "films", "32 sent to a model"]);
     assert!(!ended.out.contains("truncated"), "{}", ended.out);
     let wrong = |group: &str| {
         let line = ended
@@ -115,9 +115,9 @@ async fn a_model_that_thinks_scores_what_it_knows() {
         score > 60.0
     };
     assert!(wrong("books") && wrong("films"), "{}", ended.out);
-    // Both calls of each answer are in the store.
+    // The client found at once that the model thinks first: one call an answer.
     let again = eval(&desk, &[]).await;
-    shows(&again, &["0 sent to a model, 64 answered from the store"]);
+    shows(&again, &["0 sent to a model, 32 answered from the store"]);
     let doctor = desk.run(&["doctor", "study.toml"]).await;
     doctor.expect(0, &[]);
     shows(&doctor, &["ok    answer    books"]);
@@ -130,12 +130,12 @@ async fn a_model_that_never_gets_to_its_answer_stops_early() {
     let ended = eval(&desk, &[]).await;
     let told = [
         "20 of the first 20 answers cannot be used: 20 truncated",
-        "no text within 2,048 tokens",
+        "no text within 34,816 tokens",
         "model.max_tokens",
         "--keep-going",
     ];
     ended.expect(6, &told);
-    let calls = server.calls();
+    let calls = server.asked();
     assert!(calls <= 45, "{calls}");
     let on = eval(&desk, &["--keep-going"]).await;
     on.expect(6, &["not one answer can be used"]);
@@ -183,7 +183,7 @@ async fn prose_is_shown_and_stops_early() {
             "task.labels",
         ],
     );
-    assert_eq!(server.calls(), 20);
+    assert_eq!(server.asked(), 20);
     let doctor = desk.run(&["doctor", "study.toml"]).await;
     doctor.expect(6, &[]);
     shows(&doctor, &["FAIL  answer", "unparseable: \"It is hard"]);
@@ -278,9 +278,9 @@ async fn refusals_are_asked_again_when_the_server_is_mended() {
     assert!(failed(&first), "{}", first.out);
     shows(&first, &["failed      "]);
     mended.store(true, SeqCst);
-    let calls = server.calls();
+    let calls = server.asked();
     let without = eval(&desk, &[]).await;
-    assert!(failed(&without) && server.calls() == calls, "{without:?}");
+    assert!(failed(&without) && server.asked() == calls, "{without:?}");
     let json = eval(&desk, &["--json"]).await;
     let table: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     let refused = table["prompts"][0]["unusable"]["faults"][0]["count"]
@@ -290,11 +290,11 @@ async fn refusals_are_asked_again_when_the_server_is_mended() {
     let again = eval(&desk, &["--retry-failed"]).await;
     again.expect(0, &[]);
     assert!(!failed(&again), "{}", again.out);
-    assert_eq!((server.calls() - calls) as u64, refused);
+    assert_eq!((server.asked() - calls) as u64, refused);
     // What was answered is kept.
     let last = eval(&desk, &["--retry-failed"]).await;
     assert!(!failed(&last));
-    assert_eq!((server.calls() - calls) as u64, refused);
+    assert_eq!((server.asked() - calls) as u64, refused);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -242,7 +242,7 @@ async fn refusals_at_the_door_are_told_apart() {
     for (act, part) in [
         (Act::error(401, "", "no"), "THE_KEY"),
         (Act::error(404, "", "no"), "mock-model"),
-        (Act::html(200), "…/v1"),
+        (Act::html(200), "such as https://"),
     ] {
         let server = MockServer::in_turn([act]).await;
         let error = connect(&server, Mode::Auto, Mode::Auto).await.unwrap_err();

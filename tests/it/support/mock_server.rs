@@ -61,6 +61,8 @@ pub struct Act {
     body: Vec<u8>,
     latency: Duration,
     manner: Manner,
+    /// The usage is to tell of the prompt that was sent.
+    counts: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -86,6 +88,7 @@ impl Act {
             body,
             latency: Duration::ZERO,
             manner: Manner::Whole,
+            counts: false,
         }
     }
 
@@ -99,9 +102,30 @@ impl Act {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// A complete answer with this text, usage of one token per word.
+    /// A complete answer with this text, usage of one token per word and at least
+    /// ten of the prompt.
     pub fn text(text: &str) -> Self {
-        Self::json(200, &completion(text, 10))
+        Self {
+            counts: true,
+            ..Self::json(200, &completion(text, 10))
+        }
+    }
+
+    /// With the usage of a server that has read all of a longer prompt.
+    pub fn having_read(mut self, seen: &Seen) -> Self {
+        let messages = seen.body["messages"].as_array();
+        let words: usize = messages
+            .into_iter()
+            .flatten()
+            .filter_map(|message| message["content"].as_str())
+            .map(|content| content.split_whitespace().count())
+            .sum();
+        if self.counts && words > 60 {
+            let mut body = self.body();
+            body["usage"]["prompt_tokens"] = words.into();
+            self.body = body.to_string().into_bytes();
+        }
+        self
     }
 
     /// An answer whose tokens carry alternatives: per token `(text, probability)`
@@ -191,6 +215,11 @@ pub fn completion(text: &str, prompt_tokens: u64) -> Value {
     })
 }
 
+/// Whether a client asks on its own behalf what the model is like.
+fn is_probe(seen: &Seen) -> bool {
+    seen.prompt().starts_with("Repeat this word") && !seen.wants_logprobs()
+}
+
 /// Answers the probes of a client as a server that can do everything.
 pub fn capable(seen: &Seen) -> Option<Act> {
     if seen.prompt().starts_with("Repeat this word") {
@@ -267,6 +296,12 @@ impl MockServer {
         self.shared.seen.lock().unwrap().len()
     }
 
+    /// Requests so far but for the question that a client asks when it connects.
+    pub fn asked(&self) -> usize {
+        let all = self.shared.seen.lock().unwrap();
+        all.iter().filter(|seen| !is_probe(seen)).count()
+    }
+
     /// [`calls`](Self::calls) for another task.
     pub fn counter(&self) -> impl Fn() -> usize + Send + use<> {
         let shared = self.shared.clone();
@@ -278,10 +313,10 @@ impl MockServer {
         self.shared.seen.lock().unwrap().clone()
     }
 
-    /// How often each distinct body came.
+    /// How often each distinct body came, a client's own question aside.
     pub fn calls_per_body(&self) -> HashMap<String, usize> {
         let mut counts = HashMap::new();
-        for seen in self.requests() {
+        for seen in self.requests().into_iter().filter(|seen| !is_probe(seen)) {
             *counts.entry(seen.body.to_string()).or_default() += 1;
         }
         counts
@@ -319,7 +354,7 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
         };
         let now = shared.in_flight.fetch_add(1, SeqCst) + 1;
         shared.most_in_flight.fetch_max(now, SeqCst);
-        let act = (shared.script)(&seen);
+        let act = (shared.script)(&seen).having_read(&seen);
         sleep(act.latency).await;
         if act.manner == Manner::Silent {
             std::future::pending::<()>().await;
