@@ -152,10 +152,10 @@ async fn a_likelihood_task_falls_back_to_text() {
     let task = "kind = \"lmrec\"\nprompt = \"Think of the genre.\"\nlead = \"\"\n\
                 scoring = \"mean\"\nmetric = \"mrr\"";
     study(&desk, &server, task);
-    let ended = desk.run(&["eval", "--json"]).await;
-    // Nothing is listed in the question, so nothing can be ranked: counted, and
-    // never taken for an error.
-    assert_eq!(ended.code, Some(0), "{ended:?}");
+    // Nothing is listed in the question, so nothing can be ranked: counted, shown and
+    // no success.
+    let ended = desk.run(&["eval", "--json", "--keep-going"]).await;
+    ended.expect(6, &["could not be read", "not one answer can be used"]);
     let table: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
     let group = &table["prompts"][0]["groups"][0];
     assert_eq!(group["unparseable"], group["n"], "{}", ended.out);

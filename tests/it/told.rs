@@ -201,9 +201,10 @@ async fn progress_of_fixed_prompts_is_true_and_answers_have_an_origin() {
     let desk = Desk::new();
     at(&desk, &server, ", prefill = \"off\"");
     desk.edit_study("ensemble = 2", "ensemble = 2\ncalibration = \"batch\"");
-    // One prompt: 40 inputs to settle on, 32 to score.
+    // One prompt: 40 inputs to settle on, the first 20 of them before the others, and
+    // 32 to score.
     let ended = desk.run(&["eval"]).await;
-    let told = &["evaluate  ", "/40 calls, ", " of ≤ 72 in all\n"];
+    let told = &["evaluate  ", "/20 calls, ", " of ≤ 72 in all\n"];
     ended.expect(0, told);
     assert!(!ended.err.contains("propose"), "{}", ended.err);
     assert!(!ended.err.contains(';'), "{}", ended.err);
@@ -215,7 +216,7 @@ async fn progress_of_fixed_prompts_is_true_and_answers_have_an_origin() {
         &["0 sent to a model, 72 answered from the store"],
     );
     let gate = desk.run(&["gate", "-c", "Which is it?"]).await;
-    gate.expect(101, &["evaluate  ", "/40 calls", " of ≤ 144 in all"]);
+    gate.expect(101, &["evaluate  ", "/10 calls", " of ≤ 144 in all"]);
     says(
         &gate.out,
         &["72 sent to a model, 72 answered from the store"],
