@@ -344,10 +344,10 @@ async fn refusals_are_asked_again_on_demand() {
         let mended = mended.clone();
         Scene::new(None, move |call, reply| {
             let long = call.request.messages[0].content.contains("audit 7");
-            match long && !mended.load(SeqCst) {
-                true => Err(LlmError::Request("the context is too small".into())),
-                false => Ok(reply),
+            if long && !mended.load(SeqCst) {
+                return Err(LlmError::Request("the context is too small".into()));
             }
+            Ok(reply)
         })
     };
     let score = async |retry: bool| {

@@ -170,27 +170,41 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     for told in unusable::sentences(&survey) {
         note(&told);
     }
-    if !evaluation.complete {
+    let unverified = Ground::of(&session.loaded.groups) == Ground::SourceOnly;
+    let complete = evaluation.complete;
+    Ok(ending(&args, &table, &survey, (complete, unverified)))
+}
+
+/// The exit code, told why where it is not that of success. `complete`: everything
+/// was asked; `unverified`: no target group is audited.
+fn ending(
+    args: &Eval,
+    table: &Table,
+    survey: &Survey,
+    (complete, unverified): (bool, bool),
+) -> Exit {
+    if !complete {
         note("the budget ran out before every prompt was scored on every example");
-        return Ok(Exit::Budget);
+        return Exit::Budget;
     }
     // A score of nothing but evasions, or of nothing at all, is none.
     if survey.unusable() == survey.answers {
         note("not one answer can be used: no prompt was measured");
-        return Ok(Exit::Unusable);
+        return Exit::Unusable;
     }
-    let unverified = Ground::of(&session.loaded.groups) == Ground::SourceOnly;
     if let Some(bar) = args.min_worst.filter(|_| unverified) {
         note(&format!(
             "no target group is audited, so that --min-worst {bar} is reached is not shown"
         ));
-        return Ok(Exit::Below);
+        return Exit::Below;
     }
-    if let Some(below) = args.min_worst.and_then(|bar| below(&table, bar)) {
-        note(&below);
-        return Ok(Exit::Below);
+    match args.min_worst.and_then(|bar| below(table, bar)) {
+        Some(told) => {
+            note(&told);
+            Exit::Below
+        }
+        None => Exit::Done,
     }
-    Ok(Exit::Done)
 }
 
 /// Which prompt's worst target group is below the bar, if any is.
