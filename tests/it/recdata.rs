@@ -89,6 +89,36 @@ async fn baselines_are_printed_without_a_model() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_doubtful_about_the_data_is_shown() {
+    let server = MockServer::start(model).await;
+    let desk = desk();
+    desk.write("ratings.csv", ratings().replace(",title,", ",caption,"));
+    let options = "label_scores = \"off\", prefill = \"off\"";
+    desk.edit_study(
+        "[task]",
+        &format!(
+            "model = {{ name = \"openai:mock\", base_url = \"{}\", {options} }}\n[task]",
+            server.base_url()
+        ),
+    );
+    desk.edit_study("[data]", "[data]\nleaks = \"drop\"");
+    let told = "warning[untitled]: 90 of 90 items have no title, so the model sees their ids";
+    for args in [
+        &["data", "baselines"][..],
+        &["eval"],
+        &["doctor", "study.toml"],
+    ] {
+        let ended = desk.run(args).await;
+        let shown = ended.out.clone() + &ended.err;
+        assert!(shown.contains(told), "{args:?}: {ended:?}");
+        assert!(
+            shown.contains("columns there are: caption, gender, item"),
+            "{ended:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_key_or_label_is_told_with_its_mend() {
     let desk = desk();
     let model = "model = { name = \"openai:x\", base_url = \"http://127.0.0.1:9/v1\" }\n[task]";
