@@ -16,6 +16,7 @@ mod http;
 mod recdata;
 #[cfg(unix)]
 mod rectasks;
+mod proposals;
 mod report;
 #[cfg(unix)]
 mod resume;
