@@ -135,19 +135,35 @@ mod tests {
     #[test]
     fn short_prompts_are_cut_and_long_ones_keep_their_paragraphs() {
         let mut rng = seeds::stream(3, "cross");
-        let long = "Read the note.\n\nRules:\n- Weigh the price.\n- Mind the tone.\n\nOutput: one word.";
+        let long =
+            "Read the note.\n\nRules:\n- Weigh the price.\n- Mind the tone.\n\nOutput: one word.";
         let other = "Judge the mood. Look at the end of the note.\n\n- Ignore names.";
         let mut seen = std::collections::BTreeSet::new();
         for _ in 0..60 {
             let text = cross(long, other, &mut rng);
-            for piece in ["Read the note.", "\n\nRules:\n- Weigh the price.", "- Mind the tone.", "\n\nOutput: one word."] {
+            for piece in [
+                "Read the note.",
+                "\n\nRules:\n- Weigh the price.",
+                "- Mind the tone.",
+                "\n\nOutput: one word.",
+            ] {
                 assert!(text.contains(piece), "{text}");
             }
             seen.insert(text);
         }
-        assert!(seen.iter().any(|text| text.contains("\n- Ignore names.")), "{seen:#?}");
-        assert!(seen.iter().any(|text| text.contains("Read the note. Judge the mood.")), "{seen:#?}");
+        assert!(
+            seen.iter().any(|text| text.contains("\n- Ignore names.")),
+            "{seen:#?}"
+        );
+        assert!(
+            seen.iter()
+                .any(|text| text.contains("Read the note. Judge the mood.")),
+            "{seen:#?}"
+        );
         let short = cross("One. Two.", "Three. Four.", &mut rng);
-        assert!(short.starts_with("One.") && short.ends_with("Four."), "{short}");
+        assert!(
+            short.starts_with("One.") && short.ends_with("Four."),
+            "{short}"
+        );
     }
 }

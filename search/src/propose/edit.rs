@@ -193,7 +193,10 @@ fn swap(blocks: &mut [Block], rng: &mut impl RngExt) -> bool {
     let Some(block) = drawn(blocks, 2, rng) else {
         return false;
     };
-    let mut parts: Vec<&str> = sentences(&block.body).into_iter().map(str::trim_end).collect();
+    let mut parts: Vec<&str> = sentences(&block.body)
+        .into_iter()
+        .map(str::trim_end)
+        .collect();
     let (a, b) = (
         rng.random_range(0..parts.len()),
         rng.random_range(0..parts.len()),
@@ -287,7 +290,10 @@ mod tests {
             };
             assert_eq!(kinds(&text), kinds(PROMPT), "{text}");
             assert!(text.contains("\n\nRules:\n- "), "{text}");
-            assert!(text.contains("Output: exactly one word, positive or negative."), "{text}");
+            assert!(
+                text.contains("Output: exactly one word, positive or negative."),
+                "{text}"
+            );
             different.insert(text);
         }
         assert!(different.len() > 20, "{different:#?}");

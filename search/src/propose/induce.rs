@@ -131,7 +131,9 @@ impl Induce {
                             chunk: Some(index % chunks.len()),
                         });
                     }
-                    Ok(_) => proposals.discards.add("more were sent than asked for", &prompt),
+                    Ok(_) => proposals
+                        .discards
+                        .add("more were sent than asked for", &prompt),
                     Err(rule) => proposals.discards.add(&rule, &prompt),
                 }
             }
@@ -228,13 +230,7 @@ impl Induce {
             .collect()
     }
 
-    fn request(
-        &self,
-        view: &View<'_>,
-        chunk: &[Example],
-        index: usize,
-        opening: &str,
-    ) -> Request {
+    fn request(&self, view: &View<'_>, chunk: &[Example], index: usize, opening: &str) -> Request {
         let form = chunk
             .first()
             .map(|example| view.task.answer_form(&example.input));

@@ -178,8 +178,15 @@ pub(super) fn is_format(sentence: &str) -> bool {
         "format",
     ];
     const SIGNS: [&str; 9] = [
-        "exactly one", "one word", "one of", "only the", "nothing else", "json", "lower case",
-        "lowercase", "alone",
+        "exactly one",
+        "one word",
+        "one of",
+        "only the",
+        "nothing else",
+        "json",
+        "lower case",
+        "lowercase",
+        "alone",
     ];
     let said = super::screen::padded(sentence);
     let first = said.split_whitespace().next().unwrap_or_default();
@@ -204,10 +211,7 @@ mod tests {
         use Kind::{Fixed, Item, Prose};
         let blocks = blocks(PROMPT);
         let kinds: Vec<Kind> = blocks.iter().map(|block| block.kind).collect();
-        assert_eq!(
-            kinds,
-            [Prose, Fixed, Item, Item, Item, Fixed, Fixed, Prose]
-        );
+        assert_eq!(kinds, [Prose, Fixed, Item, Item, Item, Fixed, Fixed, Prose]);
         assert_eq!(blocks[2].mark, "- ");
         assert!(blocks[2].body.ends_with("A second line of it."));
         assert_eq!(
@@ -222,7 +226,10 @@ mod tests {
 
     #[test]
     fn sentences_of_other_scripts_are_found() {
-        assert_eq!(sentences("判断情绪。只回答一个词！"), ["判断情绪。", "只回答一个词！"]);
+        assert_eq!(
+            sentences("判断情绪。只回答一个词！"),
+            ["判断情绪。", "只回答一个词！"]
+        );
         assert_eq!(sentences("Rate 3.5 of 5."), ["Rate 3.5 of 5."]);
         assert_eq!(sentences(""), [""]);
     }

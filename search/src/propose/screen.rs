@@ -238,9 +238,31 @@ impl<'v> Screen<'v> {
 
 /// Stems of words for items and those who want them.
 const ITEMS: [&str; 25] = [
-    "candidate", "item", "title", "user", "viewer", "reader", "customer", "person", "people",
-    "next", "history", "watch", "movie", "film", "book", "product", "game", "song", "article",
-    "story", "stories", "choice", "chose", "choose", "listen",
+    "candidate",
+    "item",
+    "title",
+    "user",
+    "viewer",
+    "reader",
+    "customer",
+    "person",
+    "people",
+    "next",
+    "history",
+    "watch",
+    "movie",
+    "film",
+    "book",
+    "product",
+    "game",
+    "song",
+    "article",
+    "story",
+    "stories",
+    "choice",
+    "chose",
+    "choose",
+    "listen",
 ];
 
 /// A prompt with one more sentence: at its end, in a paragraph of its own where
@@ -264,11 +286,30 @@ fn with_sentence(prompt: &str, sentence: &str, ends_in_data: bool) -> String {
 /// Whether a reply is short and declines.
 pub(super) fn declines(reply: &str) -> bool {
     const PHRASES: [&str; 24] = [
-        "i'm sorry", "i am sorry", "sorry, but", "sorry, i", "i apologize", "i apologise",
-        "i cannot", "i can't", "i can not", "i'm unable", "i am unable", "i'm not able",
-        "i am not able", "i won't", "i must decline", "as an ai", "unfortunately, i",
-        "lo siento", "je suis désolé", "es tut mir leid", "tut mir leid", "mi dispiace",
-        "抱歉", "对不起",
+        "i'm sorry",
+        "i am sorry",
+        "sorry, but",
+        "sorry, i",
+        "i apologize",
+        "i apologise",
+        "i cannot",
+        "i can't",
+        "i can not",
+        "i'm unable",
+        "i am unable",
+        "i'm not able",
+        "i am not able",
+        "i won't",
+        "i must decline",
+        "as an ai",
+        "unfortunately, i",
+        "lo siento",
+        "je suis désolé",
+        "es tut mir leid",
+        "tut mir leid",
+        "mi dispiace",
+        "抱歉",
+        "对不起",
     ];
     let reply = reply.trim();
     if words(reply) > DECLINED_WORDS {
@@ -284,7 +325,9 @@ pub(super) fn declines(reply: &str) -> bool {
 /// Words of a text; a character of a script without spaces counts as one.
 pub(super) fn words(text: &str) -> usize {
     let spaced = text.split_whitespace().count();
-    let unspaced = text.chars().filter(|c| ('\u{2e80}'..='\u{d7a3}').contains(c));
+    let unspaced = text
+        .chars()
+        .filter(|c| ('\u{2e80}'..='\u{d7a3}').contains(c));
     spaced + unspaced.count()
 }
 

@@ -1,6 +1,4 @@
-//! What a model says to whoever asked: lead-ins before a prompt, remarks after.
-
-use super::layers;
+//! What a model says to whoever asked before it comes to the prompt.
 
 /// Longest lead-in, in words.
 const LEAD_IN_WORDS: usize = 60;
@@ -161,7 +159,8 @@ pub(super) fn bared(text: &str) -> String {
     text.trim_matches(marks).replace('’', "'").to_lowercase()
 }
 
-fn begins(text: &str, with: &[&str]) -> bool {
+/// Whether a text begins with one of some words.
+pub(super) fn begins(text: &str, with: &[&str]) -> bool {
     with.iter().any(|word| {
         text.strip_prefix(word).is_some_and(|rest| {
             // Scripts without spaces have no end of a word to look for.
@@ -232,8 +231,11 @@ fn muses(said: &str) -> bool {
     thinks(rest)
         || begins(rest, &MUSINGS)
             && (speaks_of(said, &PROMPT)
-            || speaks_of_self(said)
-            || speaks_of(said, &["the examples", "the inputs", "the outputs", "pattern"]))
+                || speaks_of_self(said)
+                || speaks_of(
+                    said,
+                    &["the examples", "the inputs", "the outputs", "pattern"],
+                ))
 }
 
 /// Whether a heading or label names the prompt: "Improved prompt", "The
@@ -255,11 +257,44 @@ pub(super) fn is_label(label: &str) -> bool {
         "draft",
     ];
     const AROUND: [&str; 38] = [
-        "the", "a", "an", "my", "your", "new", "improved", "revised", "final", "updated",
-        "optimized", "optimised", "better", "refined", "rewritten", "proposed", "suggested",
-        "recommended", "generated", "reworded", "paraphrased", "rephrased", "enhanced", "concise",
-        "clearer", "full", "complete", "system", "text", "here", "is", "was", "would", "be",
-        "following", "one", "possible", "single",
+        "the",
+        "a",
+        "an",
+        "my",
+        "your",
+        "new",
+        "improved",
+        "revised",
+        "final",
+        "updated",
+        "optimized",
+        "optimised",
+        "better",
+        "refined",
+        "rewritten",
+        "proposed",
+        "suggested",
+        "recommended",
+        "generated",
+        "reworded",
+        "paraphrased",
+        "rephrased",
+        "enhanced",
+        "concise",
+        "clearer",
+        "full",
+        "complete",
+        "system",
+        "text",
+        "here",
+        "is",
+        "was",
+        "would",
+        "be",
+        "following",
+        "one",
+        "possible",
+        "single",
     ];
     let label = bared(label);
     let words: Vec<&str> = label
@@ -277,8 +312,20 @@ pub(super) fn is_label(label: &str) -> bool {
 /// Whether a label promises that what follows is better than what was.
 pub(super) fn promises(label: &str) -> bool {
     const BETTER: [&str; 14] = [
-        "improved", "revised", "final", "updated", "optimized", "optimised", "better", "refined",
-        "rewritten", "proposed", "suggested", "recommended", "new", "enhanced",
+        "improved",
+        "revised",
+        "final",
+        "updated",
+        "optimized",
+        "optimised",
+        "better",
+        "refined",
+        "rewritten",
+        "proposed",
+        "suggested",
+        "recommended",
+        "new",
+        "enhanced",
     ];
     let label = bared(label);
     is_label(&label) && label.split_whitespace().any(|word| BETTER.contains(&word))
@@ -322,174 +369,4 @@ pub(super) fn without_lead_in<'t>(text: &'t str, alternatives: &mut bool) -> Opt
     }
     let greeting = line.find(['!', '.']).map(|at| at + 1)?;
     led(&line[..greeting], &text[greeting..])
-}
-
-/// The text before the remarks at its end, if there are any.
-/// `chatty`: the reply began with words to the reader.
-pub(super) fn without_remarks(text: &str, chatty: bool) -> Option<&str> {
-    let mut start = 0;
-    let mut after_gap = false;
-    let wrapped = layers::wrapped(text);
-    for line in text.split_inclusive('\n') {
-        let past = start > 0 && start >= wrapped;
-        let rest = &text[start..];
-        let last = || !rest.trim().contains("\n\n");
-        if past && after_gap && (is_remark(line, rest) || (chatty && last() && refers(line))) {
-            let before = text[..start].trim_end();
-            return Some(before.trim_end_matches(['-', '*', '_', '=', '\n', ' ']))
-                .filter(|before| !before.is_empty());
-        }
-        after_gap = line.trim().is_empty() || is_rule(line);
-        start += line.len();
-    }
-    None
-}
-
-/// Whether a line is a horizontal rule.
-pub(super) fn is_rule(line: &str) -> bool {
-    let line = line.trim();
-    line.len() >= 3
-        && ["-", "*", "_", "="]
-            .iter()
-            .any(|mark| line.replace(mark, "").is_empty())
-}
-
-/// Whether a paragraph that begins with `line` talks about the prompt above it;
-/// `rest`: the text from there on.
-fn is_remark(line: &str, rest: &str) -> bool {
-    const OFFERS: [&str; 20] = [
-        "let me know",
-        "feel free",
-        "i hope",
-        "hope this",
-        "hope that",
-        "would you like",
-        "if you'd like me",
-        "if you'd like",
-        "if you would like",
-        "if you want me",
-        "if you need",
-        "do you want me",
-        "please let me",
-        "i can also",
-        "i'm happy",
-        "happy to",
-        "is there anything",
-        "i've ",
-        "i have ",
-        "i kept",
-    ];
-    const HEADS: [&str; 12] = [
-        "why this works",
-        "why it works",
-        "why this prompt",
-        "why this is better",
-        "key changes",
-        "key improvements",
-        "key differences",
-        "changes made",
-        "what changed",
-        "what i changed",
-        "improvements made",
-        "summary of changes",
-    ];
-    const PERHAPS: [&str; 11] = [
-        "explanation",
-        "rationale",
-        "reasoning",
-        "note",
-        "notes",
-        "justification",
-        "analysis",
-        "comment",
-        "improvements",
-        "changes",
-        "p.s",
-    ];
-    const DONE: [&str; 9] = [
-        "i kept", "i've", "i have", "i made", "i changed", "i added", "i removed", "i used",
-        "i tried",
-    ];
-    let said = bared(line);
-    let said = said.trim_start_matches(['(', '[', '-', ' ', '•']);
-    let bare_prompt = |text: &str| {
-        ["prompt", "instruction", "this version", "rewrite", "wording"]
-            .iter()
-            .any(|noun| text.contains(noun))
-    };
-    begins(said, &OFFERS)
-        || begins(said, &HEADS)
-        || (begins(said, &PERHAPS) && {
-            let own = own_words(rest).to_lowercase();
-            bare_prompt(&own) || DONE.iter().any(|done| own.contains(done))
-        })
-        || describes(said)
-}
-
-/// A paragraph, with the next one where it is a heading alone.
-fn own_words(text: &str) -> &str {
-    let end = |from: usize| text[from..].find("\n\n").map_or(text.len(), |at| from + at);
-    let first = end(0);
-    if text[..first].trim().contains('\n') || first == text.len() {
-        return &text[..first];
-    }
-    &text[..end((first + 2).min(text.len()))]
-}
-
-/// "This prompt works because …", "The above instruction is …".
-fn describes(said: &str) -> bool {
-    const BEINGS: [&str; 9] = [
-        "is", "are", "was", "has", "have", "should", "will", "can", "would",
-    ];
-    const NOUNS: [&str; 12] = [
-        "prompt",
-        "prompts",
-        "instruction",
-        "instructions",
-        "version",
-        "versions",
-        "revision",
-        "rewrite",
-        "paraphrase",
-        "variation",
-        "variations",
-        "wording",
-    ];
-    let words: Vec<&str> = said
-        .split_whitespace()
-        .filter(|word| !ADVERBS.contains(word))
-        .take(7)
-        .collect();
-    let Some(noun) = words.iter().take(4).position(|word| NOUNS.contains(word)) else {
-        return false;
-    };
-    ["this", "the", "these", "both", "each", "all"].contains(&words[0])
-        && noun > 0
-        && words
-            .get(noun + 1)
-            .is_some_and(|word| VERBS.contains(word) || BEINGS.contains(word))
-}
-
-/// What prompts do, in the words of those who wrote them.
-const VERBS: [&str; 38] = [
-    "works", "ensures", "makes", "keeps", "captures", "covers", "preserves", "maintains",
-    "retains", "emphasizes", "emphasises", "clarifies", "provides", "focuses", "aims", "helps",
-    "adds", "removes", "includes", "directs", "guides", "tells", "asks", "instructs", "gives",
-    "avoids", "uses", "improves", "handles", "addresses", "specifies", "reflects", "balances",
-    "follows", "names", "states", "lists", "defines",
-];
-const ADVERBS: [&str; 8] = [
-    "now", "also", "still", "explicitly", "clearly", "better", "both", "already",
-];
-
-/// Whether a last paragraph says what "it" or "this" does.
-fn refers(line: &str) -> bool {
-    let said = bared(line);
-    let mut words = said
-        .split_whitespace()
-        .filter(|word| !ADVERBS.contains(word));
-    words
-        .next()
-        .is_some_and(|word| ["it", "this"].contains(&word))
-        && words.next().is_some_and(|word| VERBS.contains(&word))
 }

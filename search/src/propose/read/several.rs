@@ -47,7 +47,10 @@ fn heading(line: &str) -> Option<(u32, &str)> {
     let lower = start.to_lowercase();
     let name = NAMES.iter().find(|name| lower.starts_with(**name))?;
     let rest = start.get(name.len()..)?.trim_start_matches([' ', '#']);
-    let mark: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
+    let mark: String = rest
+        .chars()
+        .take_while(char::is_ascii_alphanumeric)
+        .collect();
     let number = match mark.as_bytes() {
         [letter @ b'A'..=b'H'] => u32::from(letter - b'A') + 1,
         _ => mark.parse().ok()?,
@@ -57,7 +60,11 @@ fn heading(line: &str) -> Option<(u32, &str)> {
     let closed = after.is_empty() || after.starts_with([':', '.', ')', '-', '–', '—']);
     let after = after.trim_start_matches([':', '.', ')', '-', '–', '—', '*', '_', ' ']);
     // A title in brackets or bold ("Option 1 (short):") names, and is no prompt.
-    let after = if bared(after).ends_with(':') { "" } else { after };
+    let after = if bared(after).ends_with(':') {
+        ""
+    } else {
+        after
+    };
     (closed || rest.trim_start().starts_with('(')).then_some((number, after))
 }
 
@@ -77,8 +84,7 @@ fn headed(text: &str) -> Option<Vec<String>> {
             }
         }
     }
-    (prompts.len() > 1 && prompts.iter().all(|prompt| !prompt.trim().is_empty()))
-        .then_some(prompts)
+    (prompts.len() > 1 && prompts.iter().all(|prompt| !prompt.trim().is_empty())).then_some(prompts)
 }
 
 /// The items of a list that covers the whole text, at least two.

@@ -130,14 +130,19 @@ fn written(shape: usize, prompt: &str) -> String {
         6 => quote,
         7 => format!("Here is the instruction:\n\n{quote}"),
         8 => format!("<prompt>{{\"prompt\": {json}}}</prompt>"),
-        9 => format!("<prompt>\r\n{}\r\n</prompt>\r\n", prompt.replace('\n', "\r\n")),
+        9 => format!(
+            "<prompt>\r\n{}\r\n</prompt>\r\n",
+            prompt.replace('\n', "\r\n")
+        ),
         _ => json,
     }
 }
 
 fn shapes(prompt: &str) -> Vec<String> {
     let plain = SHAPES.iter().map(|shape| shape.replace('@', prompt));
-    plain.chain((0..11).map(|shape| written(shape, prompt))).collect()
+    plain
+        .chain((0..11).map(|shape| written(shape, prompt)))
+        .collect()
 }
 
 #[test]
@@ -201,9 +206,11 @@ fn several_prompts_are_several_and_a_list_is_one() {
     ] {
         check(&reply, both);
     }
-    let steps = "1. Read the review.\n2. Decide if the shopper is happy.\n3. Answer positive or negative.";
+    let steps =
+        "1. Read the review.\n2. Decide if the shopper is happy.\n3. Answer positive or negative.";
     check(steps, &[steps]);
-    let rules = "- If the writer praises it, answer positive.\n- If the writer complains, answer negative.";
+    let rules =
+        "- If the writer praises it, answer positive.\n- If the writer complains, answer negative.";
     check(rules, &[rules]);
 }
 

@@ -49,7 +49,9 @@ fn with_screen(form: AnswerForm, seed: &str, check: impl FnOnce(&Screen<'_>, &Pr
     let text = "This toaster burned my bread, then my house, and the shop would not take it back \
                 although it was a week old.";
     let example = Example {
-        input: Input::new("1", "g").with_field("text", text).with_field("title", "A toaster"),
+        input: Input::new("1", "g")
+            .with_field("text", text)
+            .with_field("title", "A toaster"),
         label: Label::Class("negative".into()),
     };
     let source = [example];
@@ -88,7 +90,9 @@ fn line(text: &str, expect: Result<&str, &str>) {
 #[track_caller]
 fn whole(seed: &str, text: &str, expect: Result<&str, &str>) {
     with_screen(moods(), seed, |screen, seed| {
-        let got = screen.whole(text, Some(seed)).map(|prompt| prompt.instruction);
+        let got = screen
+            .whole(text, Some(seed))
+            .map(|prompt| prompt.instruction);
         assert_eq!(got.as_deref().map_err(String::as_str), expect, "{text}");
     });
 }
@@ -112,29 +116,40 @@ fn lines_become_instructions() {
         "Answer negative when this TOASTER burned my bread then",
         Err("it copies text of an example"),
     );
-    line("I'm sorry, but I have no idea here.", Err("the model declined"));
+    line(
+        "I'm sorry, but I have no idea here.",
+        Err("the model declined"),
+    );
 }
 
 #[test]
 fn numbers_and_lists_get_their_format_and_keep_to_their_topic() {
     let text = |screen: &Screen<'_>, text: &str| screen.mended_line(text).unwrap().instruction;
-    with_screen(AnswerForm::Number { min: 1.0, max: 5.0 }, SEED, |stars, _| {
-        assert_eq!(
-            text(stars, "Rate how much the user would like the film"),
-            "Rate how much the user would like the film. Answer with one number from 1 to 5."
-        );
-        assert!(stars.line("Rate it from 1 to 5 stars.").is_ok());
-        assert_eq!(
-            stars.line("Write a poem about the sea.").unwrap_err(),
-            "it asks for no number"
-        );
-    });
-    with_screen(AnswerForm::Ranking { candidates: vec![] }, SEED, |list, _| {
-        assert_eq!(
-            text(list, "Put first what the user wants next."),
-            "Put first what the user wants next. List the candidates, best first, one per line."
-        );
-    });
+    with_screen(
+        AnswerForm::Number { min: 1.0, max: 5.0 },
+        SEED,
+        |stars, _| {
+            assert_eq!(
+                text(stars, "Rate how much the user would like the film"),
+                "Rate how much the user would like the film. Answer with one number from 1 to 5."
+            );
+            assert!(stars.line("Rate it from 1 to 5 stars.").is_ok());
+            assert_eq!(
+                stars.line("Write a poem about the sea.").unwrap_err(),
+                "it asks for no number"
+            );
+        },
+    );
+    with_screen(
+        AnswerForm::Ranking { candidates: vec![] },
+        SEED,
+        |list, _| {
+            assert_eq!(
+                text(list, "Put first what the user wants next."),
+                "Put first what the user wants next. List the candidates, best first, one per line."
+            );
+        },
+    );
     with_screen(AnswerForm::likelihood(["Heat"]), SEED, |scored, _| {
         let instruction = "Recommend the film that the user will watch next.";
         assert_eq!(text(scored, instruction), instruction);
@@ -176,14 +191,18 @@ fn sorry_people_are_no_refusal() {
 fn copies_are_runs_and_shares_and_never_the_seeds_own_words() {
     let about = "Judge the mood of a note about things of the house. ".repeat(8);
     // One phrase in a long prompt is a turn of phrase.
-    let phrase = format!("{about}A note such as \"the shop would not take it back\" is negative, else positive.");
+    let phrase = format!(
+        "{about}A note such as \"the shop would not take it back\" is negative, else positive."
+    );
     whole(SEED, &phrase, Ok(&phrase));
     let run = format!(
         "{about}If this toaster burned my bread, then my house, and the shop would not take it \
          back, say negative, else positive."
     );
     whole(SEED, &run, Err("it copies text of an example"));
-    let own = format!("{SEED} This toaster burned my bread, then my house, and the shop would not take it back.");
+    let own = format!(
+        "{SEED} This toaster burned my bread, then my house, and the shop would not take it back."
+    );
     whole(&own, &own, Ok(&own));
 }
 
