@@ -29,7 +29,7 @@ pub struct Built {
 pub(crate) const FRAME_KEYS: [&str; 3] = ["prompt_file", "prompt_role", "system"];
 
 /// Takes the frame out of a `[task]` table; `path` is for messages.
-fn frame(options: &mut toml::Table, path: &Path) -> Result<Frame, Failure> {
+pub(crate) fn frame(options: &mut toml::Table, path: &Path) -> Result<Frame, Failure> {
     let mut taken = |key: &str, wanted: &str| match options.remove(key) {
         None => Ok(None),
         Some(toml::Value::String(text)) => Ok(Some(text)),

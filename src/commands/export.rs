@@ -1,12 +1,12 @@
 use std::path::Path;
 
-use shiftproof_tasks::{ClassifySpec, PromptId, Template};
+use shiftproof_tasks::{ClassifySpec, PromptId, Template, places};
 
 use super::{fetch_progress, note, print};
 use crate::cli::{Export, ExportFormat};
 use crate::exit::{Exit, Failure};
 use crate::export::{Exported, Shape, dspy_signature};
-use crate::kinds::Kinds;
+use crate::kinds::{self, Kinds};
 use crate::report::{Standing, Summary};
 use crate::session;
 use crate::stored;
@@ -17,7 +17,7 @@ pub(super) fn run(args: &Export, kinds: &Kinds) -> Result<Exit, Failure> {
     let run = stored::read(&folder)?;
     let (id, standing) = chosen(&run.summary, &run.name, args.prompt.as_deref())?;
     let shape = if let Some(resolved) = study(args, &folder, &run.summary)? {
-        shape(&resolved, kinds, args.format)?
+        shape(&resolved, kinds, args.format, &standing.prompt.instruction)?
     } else {
         if !matches!(args.format, ExportFormat::Text | ExportFormat::Json) {
             note(
@@ -140,24 +140,37 @@ fn study(args: &Export, folder: &Path, summary: &Summary) -> Result<Option<Resol
 
 /// What the study says of inputs and answers; its source examples only where
 /// the form has a place for them.
-fn shape(resolved: &Resolved, kinds: &Kinds, format: ExportFormat) -> Result<Shape, Failure> {
+fn shape(
+    resolved: &Resolved,
+    kinds: &Kinds,
+    format: ExportFormat,
+    prompt: &str,
+) -> Result<Shape, Failure> {
     let study = &resolved.study;
     let mut options = study.task.clone();
     let kind = options.remove("kind");
+    let frame = kinds::frame(&mut options, Path::new("the study"))?;
     let declared: Option<ClassifySpec> = (kind.as_ref().and_then(toml::Value::as_str)
         == Some("classify"))
     .then(|| options.try_into().ok())
     .flatten();
     let mut shape = Shape {
         model: Some(study.model.clone()),
+        frame,
         ..Shape::plain()
     };
     if let Some(spec) = &declared {
         shape.template =
             Template::new(&spec.input).map_err(|problem| Failure::usage(problem.to_string()))?;
         shape.labels.clone_from(&spec.labels);
+        let shown = shape.template.fields().into_iter().map(str::to_owned);
+        shape.fields = shown.chain(study.data.columns.fields.clone()).collect();
     }
-    if format != ExportFormat::Promptfoo {
+    // Columns that a prompt shows and the study does not name are in the data.
+    let is_known = |name: &str| shape.fields.iter().any(|field| field == name);
+    let strange = declared.is_some() && !places::strangers(prompt, &is_known).is_empty();
+    if format != ExportFormat::Promptfoo && !strange {
+        keep_placed(&mut shape, prompt);
         return Ok(shape);
     }
     match session::load(
@@ -169,6 +182,10 @@ fn shape(resolved: &Resolved, kinds: &Kinds, format: ExportFormat) -> Result<Sha
         Ok((built, loaded)) => {
             let source = loaded.data.source;
             shape.examples = source.train.into_iter().chain(source.validation).collect();
+            if let Some(example) = shape.examples.first().filter(|_| declared.is_some()) {
+                shape.fields = example.input.fields.keys().cloned().collect();
+            }
+            keep_placed(&mut shape, prompt);
             if declared.is_none() {
                 // A task written in Rust renders its inputs itself.
                 for example in &mut shape.examples {
@@ -183,4 +200,15 @@ fn shape(resolved: &Resolved, kinds: &Kinds, format: ExportFormat) -> Result<Sha
         )),
     }
     Ok(shape)
+}
+
+/// Leaves the fields that prompt or system text really show.
+fn keep_placed(shape: &mut Shape, prompt: &str) {
+    let system = shape.frame.system.clone().unwrap_or_default();
+    shape.fields.retain(|field| {
+        let is_field = |name: &str| name == field;
+        [prompt, system.as_str()]
+            .iter()
+            .any(|text| !places::fields(text, &is_field).is_empty())
+    });
 }

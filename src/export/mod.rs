@@ -15,7 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use shiftproof_search::event::{Contestant, GroupScore};
-use shiftproof_tasks::{Example, PromptId, Template, render};
+use shiftproof_tasks::{
+    Example, Frame, Input, Prompt, PromptId, PromptRole, Role, Template, places, render,
+};
 
 use crate::cli::ExportFormat;
 use crate::exit::{Exit, Failure};
@@ -57,6 +59,11 @@ pub(crate) struct Shape {
     pub model: Option<ModelSpec>,
     /// Labelled source examples.
     pub examples: Vec<Example>,
+    /// Fields that a prompt can show in places of its own; empty where the task
+    /// fills none.
+    pub fields: Vec<String>,
+    /// What surrounds the prompt in a request.
+    pub frame: Frame,
 }
 
 impl Shape {
@@ -67,6 +74,8 @@ impl Shape {
             labels: Vec::new(),
             model: None,
             examples: Vec::new(),
+            fields: Vec::new(),
+            frame: Frame::default(),
         }
     }
 
@@ -75,7 +84,11 @@ impl Shape {
     pub fn variables(&self) -> BTreeMap<&str, String> {
         let mut taken = BTreeSet::new();
         let mut names = BTreeMap::new();
-        for field in self.template.fields() {
+        let more = self.fields.iter().map(String::as_str);
+        for field in self.template.fields().into_iter().chain(more) {
+            if names.contains_key(field) {
+                continue;
+            }
             let mut name: String = field
                 .chars()
                 .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
@@ -147,17 +160,64 @@ impl Exported<'_> {
             .to_owned()
     }
 
-    /// The whole message with places for the input, in another template syntax.
-    fn message(&self, literal: impl Fn(&str) -> String, field: impl Fn(&str) -> String) -> String {
-        let fixed = self.fixed();
-        let gap = if fixed.is_empty() { "" } else { "\n\n" };
+    /// The messages of a request with places for the input, in another template
+    /// syntax.
+    fn messages(
+        &self,
+        literal: impl Fn(&str) -> String,
+        field: impl Fn(&str) -> String,
+    ) -> Vec<(Role, String)> {
+        let prompt = &self.standing.prompt;
         let names = self.shape.variables();
-        let input = self
-            .shape
-            .template
-            .translate(&literal, |name| field(&names[name]));
-        // The gap keeps a brace at the end of one apart from the other.
-        literal(&fixed) + gap + &input
+        // Fields hold their numbers between marks that stand in no text, and so can
+        // be found again in what the task itself makes of them.
+        let frame = &self.shape.frame;
+        let texts = [
+            &prompt.instruction,
+            frame.system.as_ref().unwrap_or(&prompt.instruction),
+        ];
+        let mark = ('\u{e000}'..='\u{f8ff}')
+            .find(|mark| texts.iter().all(|text| !text.contains(*mark)))
+            .unwrap_or('\u{e000}');
+        let filled = |known: &mut dyn Iterator<Item = &str>| {
+            let mut input = Input::new("", "");
+            for name in known {
+                let number = names.keys().position(|key| *key == name).unwrap_or(0);
+                input = input.with_field(name, format!("{mark}{number}{mark}"));
+            }
+            input
+        };
+        let shown = filled(&mut self.shape.template.fields().into_iter());
+        let placed = filled(&mut self.shape.fields.iter().map(String::as_str));
+        let translated = |text: &str| -> String {
+            text.split(mark)
+                .enumerate()
+                .map(|(index, piece)| match piece.parse::<usize>() {
+                    Ok(number) if index % 2 == 1 => names
+                        .values()
+                        .nth(number)
+                        .map_or_else(String::new, |name| field(name)),
+                    _ => literal(piece),
+                })
+                .collect()
+        };
+        let rendered = || self.shape.template.render(&shown);
+        let (mut system, user) = match frame.prompt_role {
+            PromptRole::User => (Vec::new(), render::filled(prompt, &placed, rendered)),
+            PromptRole::System => {
+                let bare = Prompt::new("").with_demonstrations(prompt.demonstrations.clone());
+                let own = places::fill(&prompt.instruction, &placed).0.into_owned();
+                (vec![own], render::message(&bare, &rendered()))
+            }
+        };
+        if let Some(text) = &frame.system {
+            system.insert(0, places::fill(text, &placed).0.into_owned());
+        }
+        let system = (!system.is_empty()).then(|| (Role::System, translated(&system.join("\n\n"))));
+        system
+            .into_iter()
+            .chain([(Role::User, translated(&user))])
+            .collect()
     }
 
     fn json(&self) -> Value {
@@ -175,6 +235,8 @@ impl Exported<'_> {
             "format": 1,
             "prompt": self.standing.prompt,
             "message": self.fixed(),
+            "system": self.shape.frame.system,
+            "prompt_role": self.shape.frame.prompt_role,
             "input": self.shape.template,
             "labels": self.shape.labels,
             "id": self.id,

@@ -52,13 +52,7 @@ pub(super) fn write(exported: &Exported<'_>) -> Result<String, Failure> {
         ),
         (
             "prompts",
-            list([map([
-                ("label", text(id)),
-                (
-                    "raw",
-                    text(exported.message(escaped, |name| format!("{{{{ {name} }}}}"))),
-                ),
-            ])]),
+            list([map([("label", text(id)), ("raw", text(raw(exported)))])]),
         ),
         ("providers", list([provider])),
     ];
@@ -84,6 +78,22 @@ pub(super) fn write(exported: &Exported<'_>) -> Result<String, Failure> {
         out.push('\n');
     }
     Ok(out)
+}
+
+/// The one message, or the conversation as JSON, in which promptfoo puts values
+/// after reading it.
+fn raw(exported: &Exported<'_>) -> String {
+    let mut messages = exported.messages(escaped, |name| format!("{{{{ {name} }}}}"));
+    if messages.len() == 1
+        && let Some((_, message)) = messages.pop()
+    {
+        return message;
+    }
+    let messages: Vec<serde_json::Value> = messages
+        .into_iter()
+        .map(|(role, content)| serde_json::json!({ "role": role, "content": content }))
+        .collect();
+    serde_json::Value::from(messages).to_string()
 }
 
 /// The study's model as a promptfoo provider; `echo` where there is none.

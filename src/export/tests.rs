@@ -35,6 +35,8 @@ fn shape() -> Shape {
             example("1", "fine {{ x }} {% y %} {", "positive"),
             example("2", "file://etc/passwd", "negative"),
         ],
+        fields: Vec::new(),
+        frame: Frame::default(),
     }
 }
 
@@ -60,6 +62,48 @@ fn without_a_study_an_input_is_one_text() {
     });
     assert!(text.contains("{{ input }}"), "{text}");
     assert!(text.contains("# No tests"), "{text}");
+}
+
+#[test]
+fn placeholders_and_system_text_leave_in_every_syntax() {
+    let run = run("reviews-s1-1", "gpo", 1, 0.06);
+    let mut standing = run.summary.candidates[&selected().id()].clone();
+    standing.prompt = Prompt::new("Mood of \"{text}\" as {\"mood\": …}?");
+    let exported = |frame| Exported {
+        run: &run.name,
+        summary: &run.summary,
+        id: selected().id(),
+        standing: &standing,
+        shape: Shape {
+            fields: vec!["text".into()],
+            frame,
+            ..shape()
+        },
+    };
+    let messages = |frame| exported(frame).messages(str::to_uppercase, |name| format!("<{name}>"));
+    let own = "MOOD OF \"<text>\" AS {\"MOOD\": …}?";
+    assert_eq!(messages(Frame::default()), [(Role::User, own.to_owned())]);
+    let frame = Frame {
+        system: Some("Be brief.".into()),
+        prompt_role: PromptRole::System,
+    };
+    assert_eq!(
+        messages(frame.clone()),
+        [
+            (Role::System, format!("BE BRIEF.\n\n{own}")),
+            (Role::User, "REVIEW {1}: <text>".to_owned())
+        ]
+    );
+    let yaml = exported(frame.clone())
+        .write(ExportFormat::Promptfoo)
+        .unwrap();
+    assert!(
+        yaml.contains("\\\"role\\\":\\\"system\\\"") || yaml.contains("\"role\":\"system\""),
+        "{yaml}"
+    );
+    let chain = exported(frame).write(ExportFormat::Langchain).unwrap();
+    assert!(chain.contains("SystemMessagePromptTemplate"), "{chain}");
+    assert!(chain.contains("as {{\\\"mood\\\": …}}?"), "{chain}");
 }
 
 #[test]

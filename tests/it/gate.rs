@@ -192,7 +192,8 @@ async fn no_decision_is_made_on_less_than_everything() {
     let broken = MockServer::in_turn([
         Act::text("banana"),
         Act::error(401, "invalid_api_key", "no"),
-    ]).await;
+    ])
+    .await;
     let desk = self::desk(&broken);
     let ended = gate(&desk, &["-c", GOOD]).await;
     ended.expect(4, &["the same command goes on"]);

@@ -15,6 +15,7 @@ mod http;
 mod import;
 mod models;
 mod owndata;
+mod proposals;
 #[cfg(unix)]
 mod recdata;
 #[cfg(unix)]

@@ -9,6 +9,8 @@
 mod chat;
 mod json;
 mod layers;
+mod quotes;
+mod remarks;
 mod several;
 
 use shiftproof_tasks::text::plain;
@@ -67,7 +69,7 @@ fn peel(text: &str, labels: &[String], bare: bool, depth: usize) -> Vec<String> 
         let said = if bare {
             let rest = chat::without_lead_in(&text, &mut alternatives);
             chatty |= rest.is_some();
-            rest.or_else(|| chat::without_remarks(&text, chatty))
+            rest.or_else(|| remarks::without_remarks(&text, chatty))
         } else {
             None
         };
@@ -80,7 +82,7 @@ fn peel(text: &str, labels: &[String], bare: bool, depth: usize) -> Vec<String> 
             _ => break,
         }
     }
-    let text = layers::unescaped(&text);
+    let text = quotes::unescaped(&text);
     let text: Vec<&str> = text.trim().lines().map(str::trim_end).collect();
     let text = text.join("\n");
     if text.is_empty() || (bare && (chat::is_lead_in(&text) || chat::is_label(&text))) {

@@ -297,3 +297,35 @@ proptest! {
         prop_assert!(spread(&|g| g.mean) <= spread(&|g| g.raw) + 1e-9);
     }
 }
+
+#[test]
+fn length_breaks_ties_and_is_priced() {
+    let length = |tokens, charge| Length { tokens, charge };
+    let mut problem = Problem {
+        candidates: 4,
+        groups: Vec::new(),
+        likeness: None,
+        keep: Vec::new(),
+        lengths: vec![
+            length(300, 0.0),
+            length(200, 0.0),
+            length(100, 0.0),
+            length(50, 0.0),
+        ],
+    };
+    let scores = [0.9, 0.9, 0.9, 0.8];
+    let all = [0, 1, 2, 3];
+    let rank = |problem: &Problem| problem.ranked(&all, |p| scores[p]);
+    assert_eq!(rank(&problem), [2, 1, 0, 3]);
+    // Nothing speaks against the one that is there.
+    problem.keep = vec![0];
+    assert_eq!(rank(&problem), [0, 2, 1, 3]);
+    // 0.3, 0.2, 0.1 and 0.05 off.
+    for length in &mut problem.lengths {
+        length.charge = length.tokens as f64 / 1000.0;
+    }
+    assert_eq!(rank(&problem), [2, 3, 1, 0]);
+    problem.lengths.clear();
+    assert_eq!(rank(&problem), [0, 1, 2, 3]);
+    assert_eq!(problem.ranked(&all, |_| f64::NAN), [0, 1, 2, 3]);
+}

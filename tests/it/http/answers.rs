@@ -48,7 +48,10 @@ async fn html_points_at_the_address() {
     for act in [Act::html(200), Act::html(404)] {
         let (result, calls) = outcome([act]).await;
         let text = rejected(result);
-        assert!(text.contains("HTML") && text.contains("such as https://"), "{text}");
+        assert!(
+            text.contains("HTML") && text.contains("such as https://"),
+            "{text}"
+        );
         assert_eq!(calls, 1);
     }
 }
