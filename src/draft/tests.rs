@@ -82,7 +82,7 @@ fn columns_are_known_by_what_they_hold_or_asked_for() {
     };
     let draft = drafted("t.tsv", &table, given).unwrap();
     assert!(
-        draft.study.contains("source = [\"late\"]"),
+        draft.study.contains("source = [\"broken\"]"),
         "{}",
         draft.study
     );

@@ -6,7 +6,7 @@ use html5ever::{ParseOpts, parse_document};
 use markup5ever_rcdom::{Handle, NodeData, RcDom};
 
 use super::compare::{Comparison, Spread};
-use super::fixture::{NASTY, events, run};
+use super::fixture::{NASTY, NASTY_GROUP, events, run};
 use super::*;
 
 fn one() -> Vec<Named> {

@@ -101,10 +101,14 @@ async fn missing_and_broken_files_are_named() {
     desk.run(&["optimize"])
         .await
         .expect(5, &["data.csv:2", "UTF-8"]);
-    desk.write("data.csv", "id,domain,label,text\na,books,,hello\n");
-    desk.run(&["optimize"])
-        .await
-        .expect(5, &["data.csv:2", "label"]);
+    desk.write(
+        "data.csv",
+        "id,domain,label,text\na,books,,hello\nb,films,positive,ho\n",
+    );
+    desk.run(&["optimize"]).await.expect(
+        5,
+        &["\"books\" has no labelled examples (1 rows without a label are left aside)"],
+    );
     desk.write(
         "data.csv",
         "id,domain,label,text\na,books,positive,x\na,books,negative,y\n",

@@ -325,6 +325,20 @@ pub(super) fn most(all: &[&Census<'_>]) -> BTreeMap<Part, usize> {
             *size = size.saturating_sub(1);
         }
     }
+    // What one kind of group cannot give may leave room in the other.
+    for wish in all.iter().flat_map(|census| &census.wishes) {
+        for _ in 0..STEPS {
+            let size = most.get(&wish.part).copied().unwrap_or(0);
+            if size >= wish.size {
+                break;
+            }
+            most.insert(wish.part, size + 1);
+            if !fits(&most) {
+                most.insert(wish.part, size);
+                break;
+            }
+        }
+    }
     most
 }
 
