@@ -225,6 +225,9 @@ impl Census<'_> {
     }
 }
 
+/// What is lacking, how much each role asks of it, and whether it is of one class.
+type Lack = (String, Vec<(Part, usize)>, bool);
+
 /// What a group lacks, class by class; `fit`: the sizes that would do.
 pub(super) fn shortage(census: &Census<'_>, fit: Option<&str>) -> Vec<Problem> {
     let sizes: Vec<usize> = census.wishes.iter().map(|wish| wish.size).collect();
@@ -271,7 +274,7 @@ pub(super) fn shortage(census: &Census<'_>, fit: Option<&str>) -> Vec<Problem> {
         lacks.push((what, asked(&|at| sizes[at]), false));
     }
     let last = lacks.len() - 1;
-    let problem = |(at, (what, asked, by_class)): (usize, (String, Vec<(Part, usize)>, bool))| {
+    let problem = |(at, (what, asked, by_class)): (usize, Lack)| {
         let roles: Vec<String> = asked
             .iter()
             .map(|(part, n)| format!("{n} {}", part.name()))
@@ -323,6 +326,20 @@ pub(super) fn most(all: &[&Census<'_>]) -> BTreeMap<Part, usize> {
     while !fits(&most) && most.values().any(|size| *size > 0) {
         for size in most.values_mut() {
             *size = size.saturating_sub(1);
+        }
+    }
+    // What one kind of group cannot give may leave room in the other.
+    for wish in all.iter().flat_map(|census| &census.wishes) {
+        for _ in 0..STEPS {
+            let size = most.get(&wish.part).copied().unwrap_or(0);
+            if size >= wish.size {
+                break;
+            }
+            most.insert(wish.part, size + 1);
+            if !fits(&most) {
+                most.insert(wish.part, size);
+                break;
+            }
         }
     }
     most

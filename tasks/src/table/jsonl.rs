@@ -98,7 +98,7 @@ fn read_array(
 ) -> io::Result<()> {
     let mut bytes = Vec::new();
     reader.read_to_end(&mut bytes)?;
-    let line_of = |at: usize| bytes[..at].iter().filter(|byte| **byte == b'\n').count() as u64;
+    let line_of = |at: usize| bytes[..at].split(|byte| *byte == b'\n').count() as u64 - 1;
     let place = |lines_before: u64| Place {
         file: file.to_string(),
         line: lines_before + 1,
