@@ -89,12 +89,11 @@ pub async fn connect(
             })?;
         return Ok(Connected::of(llm, price(spec)));
     }
-    let path = match provider {
-        Provider::Gguf(path) => folder.join(path),
-        _ => {
-            let asset = fetch::Catalogue::get(EMBEDDED).map_err(|error| fetch_failure(&error))?;
-            fetch::ensure(asset, progress).map_err(|error| fetch_failure(&error))?
-        }
+    let path = if let Provider::Gguf(path) = provider {
+        folder.join(path)
+    } else {
+        let asset = fetch::Catalogue::get(EMBEDDED).map_err(|error| fetch_failure(&error))?;
+        fetch::ensure(asset, progress).map_err(|error| fetch_failure(&error))?
     };
     let (llm, report) = embedded(spec, &path).await?;
     Ok(Connected::assumed(llm, price(spec), report))

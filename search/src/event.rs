@@ -283,7 +283,8 @@ pub struct Proposals {
     pub again: u64,
 }
 
-fn is_zero(count: &u64) -> bool {
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form serde asks for")]
+const fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 

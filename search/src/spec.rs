@@ -51,6 +51,7 @@ pub struct SearchSpec {
     pub length_price: f64,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form serde asks for")]
 fn is_free(price: &f64) -> bool {
     *price == 0.0
 }

@@ -40,10 +40,10 @@ use crate::words::visible;
 /// Runs what the command line asks for.
 pub(crate) async fn run(cli: Cli, kinds: &Kinds) -> Result<Exit, Failure> {
     match cli.command {
-        // Large enough to be worth its own place on the heap.
+        // Large enough to be worth their own place on the heap.
         Command::Optimize(args) => Box::pin(optimize::run(args, kinds)).await,
-        Command::Eval(args) => eval::run(args, kinds).await,
-        Command::Gate(args) => gate::run(args, kinds).await,
+        Command::Eval(args) => Box::pin(eval::run(args, kinds)).await,
+        Command::Gate(args) => Box::pin(gate::run(args, kinds)).await,
         Command::Diff(args) => diff::run(args, kinds).await,
         Command::Estimate(args) => estimate::run(&args, kinds),
         Command::Doctor(args) => doctor::run(&args, kinds).await,

@@ -89,7 +89,7 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
         None => session.new_run(&ledger)?,
     };
     let id = record.id.clone();
-    let Some(done) = conduct(&args, verbosity, session, ledger, record).await? else {
+    let Some(done) = Box::pin(conduct(&args, verbosity, session, ledger, record)).await? else {
         note("aborted; everything paid for before is stored");
         return Ok(Exit::Interrupted);
     };

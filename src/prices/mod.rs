@@ -261,9 +261,9 @@ mod tests {
         }
     }
 
-    fn filled(spec: ModelSpec, own: Option<(&Path, &Table)>) -> (Option<f64>, Option<String>) {
+    fn filled(spec: &ModelSpec, own: Option<(&Path, &Table)>) -> (Option<f64>, Option<String>) {
         let built_in = Table::built_in();
-        match look_up(&spec, own, &built_in) {
+        match look_up(spec, own, &built_in) {
             Some((price, from)) => (Some(price.prompt), Some(from)),
             None => (None, None),
         }
@@ -273,23 +273,23 @@ mod tests {
     fn the_nearest_price_decides() {
         let spec = ModelSpec::named("openai:gpt-4o");
         assert_eq!(
-            filled(spec.clone(), None),
+            filled(&spec, None),
             (Some(2.5), Some("list price of 2025-08".into()))
         );
         let own: Table =
             toml::from_str("[[model]]\nname = \"openai:gpt-4o\"\nprompt = 1\ncompletion = 2\n")
                 .unwrap();
         let path = Path::new("mine.toml");
-        assert_eq!(filled(spec.clone(), Some((path, &own))).0, Some(1.0));
+        assert_eq!(filled(&spec, Some((path, &own))).0, Some(1.0));
         let at = |url: &str| ModelSpec {
             base_url: Some(url.into()),
             ..spec.clone()
         };
-        assert_eq!(filled(at("https://api.openai.com/v1"), None).0, Some(2.5));
-        assert_eq!(filled(at("http://127.0.0.1:8080/v1"), None).0, Some(0.0));
+        assert_eq!(filled(&at("https://api.openai.com/v1"), None).0, Some(2.5));
+        assert_eq!(filled(&at("http://127.0.0.1:8080/v1"), None).0, Some(0.0));
         // Someone else's server under the same name has prices of its own.
-        assert_eq!(filled(at("https://openrouter.example/v1"), None).0, None);
-        assert_eq!(filled(ModelSpec::default(), None).0, Some(0.0));
-        assert_eq!(filled(ModelSpec::named("openai:brand-new"), None).0, None);
+        assert_eq!(filled(&at("https://openrouter.example/v1"), None).0, None);
+        assert_eq!(filled(&ModelSpec::default(), None).0, Some(0.0));
+        assert_eq!(filled(&ModelSpec::named("openai:brand-new"), None).0, None);
     }
 }

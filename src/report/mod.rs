@@ -28,7 +28,8 @@ use serde::Serialize;
 use shiftproof_search::budget::Spend;
 use shiftproof_search::calibrate::{Calibration, Settled};
 use shiftproof_search::event::{
-    Contestant, Difference, Ending, Event, GroupRole, GroupScore, Origin, Phase, Started, Voted,
+    Contestant, Difference, Ending, Event, GroupRole, GroupScore, Origin, Phase, Proposed, Started,
+    Voted,
 };
 use shiftproof_search::unusable::Survey;
 use shiftproof_tasks::{Prompt, PromptId};
@@ -191,21 +192,7 @@ impl Summary {
                     answers: 0,
                 });
             }
-            Event::Proposed(proposed) => {
-                self.candidates.insert(
-                    proposed.candidate,
-                    Standing {
-                        prompt: proposed.prompt.clone(),
-                        origin: proposed.origin,
-                        parents: proposed.parents.clone(),
-                        score: None,
-                        groups: Vec::new(),
-                        kept: true,
-                        reason: None,
-                        asked: 0,
-                    },
-                );
-            }
+            Event::Proposed(proposed) => self.enter(proposed),
             Event::Discarded { reason, count, .. } => {
                 *self.discarded.entry(reason.clone()).or_default() += count;
                 self.thrown.extend(Thrown::of(event));
@@ -257,14 +244,7 @@ impl Summary {
                 prompts,
             } => self.note_calibration(*calibration, prompts),
             Event::Audited { contestant, groups } => {
-                let prompts = self.first_audited(*contestant);
-                let examples: usize = groups.iter().map(GroupScore::asked).sum();
-                self.looked_at((prompts * examples) as u64);
-                self.audited.push(Audited {
-                    contestant: *contestant,
-                    groups: groups.clone(),
-                    spread: spread(groups),
-                });
+                self.audit(*contestant, groups);
             }
             Event::Baseline { name, groups } => self.baselines.push(BaselineScores {
                 name: name.clone(),
@@ -286,6 +266,33 @@ impl Summary {
                 self.audit_labels_read = *audit_labels_read;
             }
         }
+    }
+
+    fn audit(&mut self, contestant: Contestant, groups: &[GroupScore]) {
+        let prompts = self.first_audited(contestant);
+        let examples: usize = groups.iter().map(GroupScore::asked).sum();
+        self.looked_at((prompts * examples) as u64);
+        self.audited.push(Audited {
+            contestant,
+            groups: groups.to_vec(),
+            spread: spread(groups),
+        });
+    }
+
+    fn enter(&mut self, proposed: &Proposed) {
+        self.candidates.insert(
+            proposed.candidate,
+            Standing {
+                prompt: proposed.prompt.clone(),
+                origin: proposed.origin,
+                parents: proposed.parents.clone(),
+                score: None,
+                groups: Vec::new(),
+                kept: true,
+                reason: None,
+                asked: 0,
+            },
+        );
     }
 
     fn looked_at(&mut self, answers: u64) {

@@ -1,5 +1,7 @@
 //! What became of the prompts that were asked for.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 use shiftproof_search::event::{Event, Proposals};
 
@@ -93,7 +95,7 @@ pub(crate) fn sentence(counts: &Proposals, discarded: &[Thrown]) -> String {
     };
     let mut text = format!("{used} of {asked} {what}");
     if *again > 0 {
-        text.push_str(&format!(" ({again} asked for once more)"));
+        let _ = write!(text, " ({again} asked for once more)");
     }
     for (index, thrown) in discarded.iter().enumerate() {
         text.push_str(if index == 0 { "; " } else { ", " });
@@ -101,9 +103,9 @@ pub(crate) fn sentence(counts: &Proposals, discarded: &[Thrown]) -> String {
             text.push_str(not);
             text.push_str(": ");
         }
-        text.push_str(&format!("{} × {}", thrown.rule, thrown.count));
+        let _ = write!(text, "{} × {}", thrown.rule, thrown.count);
         if *model {
-            text.push_str(&format!(", e.g. {:?}", short(&thrown.example)));
+            let _ = write!(text, ", e.g. {:?}", short(&thrown.example));
         }
     }
     text.push('.');

@@ -144,7 +144,7 @@ fn table_rows(
     };
     let mut columns = spec.columns.clone();
     if columns.fields.is_empty() {
-        columns.fields = fields.to_vec();
+        columns.fields.clone_from(fields);
         // Columns that only a prompt names; the label is not to be shown.
         let there = table.columns();
         for name in mentions {

@@ -1,5 +1,6 @@
 //! Proposals as chat models send them, and prompts of any length and shape.
 
+use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -69,6 +70,7 @@ fn candidates(desk: &Desk, name: &str) -> Vec<(String, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story of many shapes")]
 async fn a_run_goes_on_with_what_is_good_and_tells_the_rest() {
     let never = "Once more from the beginning. ".repeat(60);
     let german = "Lies den Text sorgfältig bis zum Ende und entscheide, ob er gut oder schlecht \
@@ -259,15 +261,15 @@ async fn the_form_follows_the_proposer() {
 /// About 300 words in five paragraphs with a list, a JSON example and a
 /// placeholder in the middle.
 fn production() -> String {
-    let rules: String = (1..=6)
-        .map(|number| {
-            format!(
-                "- Rule {number}: weigh what the text says about its subject, about the people in \
-                 it and about its end; a remark on print, cover or price counts for little, and \
-                 what other readers are said to think counts for nothing.\n"
-            )
-        })
-        .collect();
+    let mut rules = String::new();
+    for number in 1..=6 {
+        let _ = writeln!(
+            rules,
+            "- Rule {number}: weigh what the text says about its subject, about the people in it \
+             and about its end; a remark on print, cover or price counts for little, and what \
+             other readers are said to think counts for nothing."
+        );
+    }
     format!(
         "You are a reader of a public library who has read for thirty years. Texts come in from \
          many towns. Your verdict decides where they are shelved.\n\nText: \"{{text}}\"\n\nHow to \

@@ -12,7 +12,7 @@ use crate::seeds;
 #[derive(Default)]
 pub(super) struct Texts {
     /// One a call, in their order; `None` where there is nothing to read.
-    pub texts: Vec<Option<String>>,
+    pub read: Vec<Option<String>>,
     /// Calls that were answered in some way: the budget had room for them.
     pub answered: u64,
     /// Calls that were asked again.
@@ -56,14 +56,14 @@ pub(super) async fn ask(
                 faults.push(fault);
             }
         }
-        found.texts.push(text);
+        found.read.push(text);
     }
     let seconds: Vec<Call> = again.iter().map(|(_, call)| call.clone()).collect();
     let answers = view.gateway.ask(view.model, &seconds).await?;
     for (((index, call), first), answer) in again.iter().zip(faults).zip(answers) {
         found.again += u64::from(answer != Asked::Unaffordable);
         match judged(answer) {
-            Some(Ok(text)) => found.texts[*index] = Some(text),
+            Some(Ok(text)) => found.read[*index] = Some(text),
             Some(Err(fault)) => discard(&fault, call, discards),
             None => discard(&first, call, discards),
         }
@@ -80,7 +80,7 @@ pub(super) async fn once(
     let mut found = Texts::default();
     for answer in view.gateway.ask(view.model, calls).await? {
         found.answered += u64::from(answer != Asked::Unaffordable);
-        found.texts.push(match answer {
+        found.read.push(match answer {
             Asked::Reply(reply) => Some(reply.text),
             Asked::Refused(reason) => {
                 discards.add("the service refused the request", &reason);
@@ -100,8 +100,8 @@ fn judged(answer: Asked) -> Option<Result<String, Fault>> {
         Asked::Reply(reply) => match reply.finish {
             Finish::Length => Err(Fault::CutOff(reply.text)),
             Finish::Filtered => Err(Fault::Declined(reply.text)),
-            _ if declines(&reply.text) => Err(Fault::Declined(reply.text)),
-            _ => Ok(reply.text),
+            Finish::Stop if declines(&reply.text) => Err(Fault::Declined(reply.text)),
+            Finish::Stop => Ok(reply.text),
         },
     })
 }

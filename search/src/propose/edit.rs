@@ -176,7 +176,7 @@ fn delete_sentence(blocks: &mut [Block], rng: &mut impl RngExt) -> bool {
         return false;
     };
     parts.remove(at);
-    block.body = parts.concat().trim_end().to_owned();
+    parts.concat().trim_end().clone_into(&mut block.body);
     true
 }
 

@@ -113,7 +113,7 @@ impl Induce {
         proposals.again += texts.again;
         let screen = Screen::new(view);
         let labels = screen.labels().to_vec();
-        for (index, text) in texts.texts.into_iter().enumerate() {
+        for (index, text) in texts.read.into_iter().enumerate() {
             let Some(text) = text else { continue };
             let prompts = read::read(&text, &labels);
             if prompts.is_empty() {
@@ -178,7 +178,7 @@ impl Induce {
         let screen = Screen::new(view);
         let found = ask::once(view, &calls, &mut proposals.discards).await?;
         proposals.asked += found.answered;
-        for ((chunk, opening, _), reply) in asked.iter().zip(found.texts) {
+        for ((chunk, opening, _), reply) in asked.iter().zip(found.read) {
             let Some(reply) = reply else { continue };
             // A continuation ends where the model starts a new line.
             let line = reply.lines().next().unwrap_or_default();

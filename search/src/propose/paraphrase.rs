@@ -72,7 +72,7 @@ impl Proposer for Paraphrase {
         proposals.asked += found.answered;
         proposals.again += found.again;
         let screen = Screen::new(view);
-        for ((parent, _), text) in asked.into_iter().zip(found.texts) {
+        for ((parent, _), text) in asked.into_iter().zip(found.read) {
             let Some(text) = text else { continue };
             let accepted = match view.form {
                 Form::Plain => whole(&screen, &text, parent),

@@ -52,7 +52,11 @@ pub fn is_private_address(url: &str) -> bool {
         Ok(std::net::IpAddr::V6(v6)) => {
             v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local()
         }
-        Err(_) => host == "localhost" || !host.contains('.') || host.ends_with(".local"),
+        Err(_) => {
+            host == "localhost"
+                || !host.contains('.')
+                || host.to_ascii_lowercase().ends_with(".local")
+        }
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) struct Complaint {
     pub(super) codes: String,
     pub(super) parameter: Option<String>,
     pub(super) number: Option<u16>,
-    /// The wait that Google's RetryInfo names.
+    /// The wait that Google's `RetryInfo` names.
     pub(super) wait: Option<Duration>,
 }
 

@@ -1,5 +1,7 @@
 //! `OpenAI`: a file of requests, a batch of the file, a file of answers.
 
+use std::fmt::Write as _;
+
 use async_trait::async_trait;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -131,7 +133,7 @@ fn form(tag: &str, calls: &[(&str, Value)]) -> (String, Vec<u8>) {
         body.push_str(&line.to_string());
         body.push('\n');
     }
-    body.push_str(&format!("\r\n--{boundary}--\r\n"));
+    let _ = write!(body, "\r\n--{boundary}--\r\n");
     (
         format!("multipart/form-data; boundary={boundary}"),
         body.into_bytes(),
