@@ -30,6 +30,8 @@ pub struct Connected {
     pub report: String,
     /// The client, where the model is behind a server.
     http: Option<HttpLlm>,
+    /// The model itself, where it is in this process.
+    local: Option<Local>,
 }
 
 impl Connected {
@@ -39,7 +41,21 @@ impl Connected {
             model: Model { llm, price },
             report,
             http: None,
+            local: None,
         }
+    }
+
+    /// The same model for proposals, where the study bounds the answers of its
+    /// task.
+    pub fn proposing(&self) -> Option<Self> {
+        if let Some(http) = &self.http {
+            return Some(Self::of(http.proposing()?, self.model.price));
+        }
+        let local = self.local.as_ref()?;
+        local.capabilities().max_tokens?;
+        let report = format!("{}, without the study's max_tokens", self.report);
+        let llm = Arc::new(local.clone().with_max_tokens(None));
+        Some(Self::assumed(llm, self.model.price, report))
     }
 
     /// Asks `calls`, which are like those to come, whether label scores do for
@@ -63,6 +79,7 @@ impl Connected {
             },
             report: http.probe_report().to_owned(),
             http: Some(http),
+            local: None,
         }
     }
 }
@@ -96,7 +113,10 @@ pub async fn connect(
         fetch::ensure(asset, progress).map_err(|error| fetch_failure(&error))?
     };
     let (llm, report) = embedded(spec, &path).await?;
-    Ok(Connected::assumed(llm, price(spec), report))
+    Ok(Connected {
+        local: Some(llm.clone()),
+        ..Connected::assumed(Arc::new(llm), price(spec), report)
+    })
 }
 
 /// What the model costs, as far as it is known.
@@ -123,10 +143,11 @@ pub async fn with_embedder(
             price: connected.model.price,
         },
         http: None,
+        local: None,
     })
 }
 
-async fn embedded(spec: &ModelSpec, path: &Path) -> Result<(Arc<dyn Llm>, String), Failure> {
+async fn embedded(spec: &ModelSpec, path: &Path) -> Result<(Local, String), Failure> {
     let options = Options {
         threads: spec.threads.unwrap_or(0),
         ..Options::default()
@@ -149,7 +170,7 @@ async fn embedded(spec: &ModelSpec, path: &Path) -> Result<(Arc<dyn Llm>, String
         engine.name(),
         engine.threads()
     );
-    Ok((Arc::new(llm), report))
+    Ok((llm, report))
 }
 
 /// The address of `spec`'s server: its own, or the API's.

@@ -39,7 +39,8 @@ pub struct Session {
     pub loaded: Loaded,
     /// The model that does the task.
     pub task_model: Connected,
-    /// The model that proposes; the task model where the study names none.
+    /// The model that proposes; the task model where the study names none and
+    /// bounds no answers.
     pub proposer_model: Option<Connected>,
 }
 
@@ -137,13 +138,13 @@ impl Session {
             .await?
             .rehearse(&rehearsal(&built, &loaded))
             .await?;
+        let proposer_model = match &study.proposer {
+            Some(spec) => Some(connect(spec, &resolved.folder, progress).await?),
+            None => task_model.proposing(),
+        };
         if built.task.embeds() {
             task_model = with_embedder(&study.model, task_model, progress).await?;
         }
-        let proposer_model = match &study.proposer {
-            Some(spec) => Some(connect(spec, &resolved.folder, progress).await?),
-            None => None,
-        };
         Ok(Self {
             resolved,
             built,
@@ -170,13 +171,10 @@ impl Session {
         };
         let loaded = load(&resolved, path, kinds, &mut watch);
         let (built, loaded) = loaded.map_err(|failure| match missing {
-            Some(name) => Failure::new(
-                failure.exit,
-                format!(
-                    "{name} is not in the cache, and an estimate fetches nothing; fetch it with: \
-                     shiftproof data fetch {name}"
-                ),
-            ),
+            Some(name) => Failure::data(format!(
+                "{name} is not in the cache, and an estimate fetches nothing; fetch it with: \
+                 shiftproof data fetch {name}"
+            )),
             None => failure,
         })?;
         let study = &resolved.study;

@@ -12,7 +12,7 @@ use shiftproof_tasks::lint::Severity;
 use shiftproof_tasks::{AnswerForm, Input, Message, Prompt, Reply, Request, Task, Usage, text};
 
 pub(super) use pace::priced;
-use pace::{duration, lasting, money, pace};
+use pace::{about, duration, lasting, money, pace};
 
 use super::{judging, print, resolve, to_json};
 use crate::cli;
@@ -164,7 +164,11 @@ fn text(plan: &Plan, limits: Limits) -> String {
 
 /// Sizes are taken from the study's own data: the seed prompt on real inputs.
 fn estimate(session: &Session) -> Plan {
-    let (evaluation, proposal) = prices(session);
+    let Prices {
+        evaluation,
+        reserved,
+        proposal,
+    } = prices(session);
     let fitted = session.plan();
     let (mut proposals, mut evaluations) = (Spend::default(), Spend::default());
     for phase in &fitted.phases {
@@ -177,7 +181,7 @@ fn estimate(session: &Session) -> Plan {
     let proposer = study.proposer.as_ref().unwrap_or(&study.model);
     let seconds = duration(proposer, proposals) + duration(&study.model, evaluations);
     let smallest = fitted.smallest.map(|calls| {
-        let worst = times(evaluation, calls as usize);
+        let worst = times(reserved, calls as usize);
         Smallest {
             calls,
             tokens: worst.tokens(),
@@ -248,8 +252,18 @@ fn rehearsed(task: &dyn Task, prompt: &Prompt, input: &Input) -> Vec<Call> {
 /// Tokens of thoughts that an answer takes, about, where a model has more room.
 const THOUGHTS: u32 = 1024;
 
-/// What an evaluation and a proposal cost, about.
-fn prices(session: &Session) -> (Spend, Spend) {
+/// What one of each costs.
+struct Prices {
+    /// An evaluation, about.
+    evaluation: Spend,
+    /// What a budget sets aside for one: an overestimate.
+    reserved: Spend,
+    /// A proposal, about.
+    proposal: Spend,
+}
+
+/// What evaluations and proposals cost.
+fn prices(session: &Session) -> Prices {
     let task = session.built.task.as_ref();
     let data = &session.loaded.data;
     let task_model = &session.task_model.model;
@@ -270,16 +284,22 @@ fn prices(session: &Session) -> (Spend, Spend) {
     let thoughts = |model: &Model| model.llm.capabilities().thinking_tokens.min(THOUGHTS);
     let cost = |model: &Model, spec: &ModelSpec, call: &Call| {
         model.price.spend(&Usage {
-            prompt_tokens: model.llm.estimate_tokens(&call.request),
+            prompt_tokens: about(&call.request),
             completion_tokens: u64::from(call.sampling.max_tokens + thoughts(model)),
             batched: !spec.batch.is_off(),
             ..Usage::default()
         })
     };
-    let calls = inputs
+    let calls: Vec<Call> = inputs
         .iter()
-        .flat_map(|input| rehearsed(task, &seed, input));
-    let evaluation = mean(calls.map(|call| cost(task_model, &study.model, &call)));
+        .flat_map(|input| rehearsed(task, &seed, input))
+        .collect();
+    let evaluation = mean(
+        calls
+            .iter()
+            .map(|call| cost(task_model, &study.model, call)),
+    );
+    let reserved = mean(calls.iter().map(|call| task_model.worst_case(call)));
     let spec = &session.resolved.study.search;
     let mut shots = String::new();
     for example in data
@@ -305,7 +325,9 @@ fn prices(session: &Session) -> (Spend, Spend) {
     shots.push_str(longest);
     shots.push_str(&" ".repeat(1200));
     let capabilities = proposer.llm.capabilities();
-    let written = match capabilities.max_tokens {
+    // What bounds the task's answers does not bound proposals.
+    let bound = study.proposer.as_ref().and_then(|spec| spec.max_tokens);
+    let written = match bound {
         // One line each, or a whole prompt: only the run itself finds out.
         _ if capabilities.prefill && capabilities.batch > 1 => 60,
         set => {
@@ -323,7 +345,11 @@ fn prices(session: &Session) -> (Spend, Spend) {
         written,
     );
     let spec = study.proposer.as_ref().unwrap_or(&study.model);
-    (evaluation, cost(proposer, spec, &meta))
+    Prices {
+        evaluation,
+        reserved,
+        proposal: cost(proposer, spec, &meta),
+    }
 }
 
 fn mean(amounts: impl Iterator<Item = Spend>) -> Spend {

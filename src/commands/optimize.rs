@@ -129,15 +129,23 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
 
 /// Sends the calls of every model that is behind a server as batches.
 fn batch(study: &mut Study) -> Result<(), Failure> {
+    let mut any = false;
     for spec in std::iter::once(&mut study.model).chain(&mut study.proposer) {
-        if spec.provider().map_err(Failure::usage)?.server().is_some() {
-            spec.batch = Batching::On;
-            if let Some((key, problem)) = model_problems(spec).into_iter().next() {
-                return Err(Failure::usage(format!("--batch: {key}: {problem}")));
-            }
+        if spec.provider().map_err(Failure::usage)?.server().is_none() {
+            continue;
+        }
+        any = true;
+        spec.batch = Batching::On;
+        if let Some((key, problem)) = model_problems(spec).into_iter().next() {
+            return Err(Failure::usage(format!("--batch: {key}: {problem}")));
         }
     }
-    Ok(())
+    if any {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "--batch: no model of the study is behind a server; remove the flag",
+    ))
 }
 
 /// A run and the moment it ended, which may be long before its screen is closed.

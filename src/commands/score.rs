@@ -124,6 +124,9 @@ pub(super) async fn score(
             return Ok(None);
         }
     };
+    for remark in gateway.remarks() {
+        note(&format!("Note: {remark}."));
+    }
     scored.map(Some).map_err(|stop| stopped(&stop))
 }
 

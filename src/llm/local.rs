@@ -13,7 +13,9 @@ use shiftproof_tasks::{AnswerForm, Finish, Message, Reply, Request, Role, Usage}
 use self::nearest::Embeddings;
 use super::embedded::{self, Chat, Engine, Error, Options};
 
-/// An embedded model. It computes on its own threads; callers only wait.
+/// An embedded model. It computes on its own threads; callers only wait. Clones
+/// share the weights.
+#[derive(Clone)]
 pub struct Local {
     engine: Arc<Engine>,
     identity: String,

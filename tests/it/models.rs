@@ -220,6 +220,77 @@ async fn a_server_of_ones_own_costs_nothing_and_no_report_speaks_of_money() {
     assert!(!ended.out.contains('$'), "{}", ended.out);
 }
 
+/// What bounds the task's answers would cut proposals, or make them all alike.
+#[tokio::test(flavor = "multi_thread")]
+async fn proposals_are_free_of_what_is_set_for_answers() {
+    let run = async |more: &str, proposer: &str| {
+        let server = MockServer::start(model).await;
+        let desk = openai(&server, more);
+        if !proposer.is_empty() {
+            let table = format!(
+                "[proposer]\nname = \"openai:other\"\nbase_url = \"{}\"\n{proposer}\n[task]",
+                server.base_url()
+            );
+            desk.edit_study("[task]", &table);
+        }
+        let ended = desk.run(&["optimize", "--headless"]).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let mine = |seen: &Seen| seen.prompt().contains(" text number ");
+        let (proposals, others): (Vec<Seen>, Vec<Seen>) = server
+            .requests()
+            .into_iter()
+            .partition(|seen| seen.prompt().contains("Write that instruction"));
+        let answers: Vec<Seen> = others.into_iter().filter(mine).collect();
+        assert!(!proposals.is_empty() && !answers.is_empty());
+        (proposals, answers)
+    };
+    let task = "temperature = 0.0\nmax_tokens = 5\nstop = [\"!\"]";
+    let (proposals, answers) = run(task, "").await;
+    for seen in &answers {
+        assert_eq!(seen.body["max_tokens"], 5, "{}", seen.body);
+        assert_eq!(seen.body["stop"], json!(["!"]));
+    }
+    for seen in &proposals {
+        assert!(seen.body["max_tokens"].as_u64() > Some(50), "{}", seen.body);
+        assert_eq!(seen.body.get("stop"), None);
+    }
+    assert!(
+        proposals
+            .iter()
+            .any(|seen| seen.body["temperature"].as_f64() > Some(0.0))
+    );
+
+    let (proposals, answers) = run(task, "temperature = 0.4\nseed = 3").await;
+    assert!(answers.iter().all(|seen| seen.body["model"] == "mock"));
+    for seen in &proposals {
+        assert_eq!(
+            (&seen.body["model"], &seen.body["temperature"]),
+            (&json!("other"), &json!(0.4))
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_of_a_model_in_this_process_are_refused() {
+    let desk = Desk::new();
+    let ended = desk.run(&["optimize", "--batch"]).await;
+    ended.expect(2, &["no model of the study is behind a server"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_estimate_fetches_no_data() {
+    let desk = Desk::new();
+    desk.edit_study("files = [\"data.csv\"]\nid = \"id\"\ngroup = \"domain\"\nlabel = \"label\"\nfields = [\"text\"]", "dataset = \"vader\"");
+    let ended = desk.run(&["estimate"]).await;
+    ended.expect(
+        5,
+        &[
+            "is not in the cache, and an estimate fetches nothing",
+            "shiftproof data fetch vader",
+        ],
+    );
+}
+
 /// A provider of batches that answers as [`model`] does.
 #[derive(Default)]
 struct Provider {

@@ -160,6 +160,7 @@ pub enum ConnectError {
 }
 
 /// A checked address: where calls go, and the form of it that may be shown.
+#[derive(Clone)]
 pub(super) struct Endpoint {
     pub(super) url: Url,
     /// Without user, password, query and fragment.

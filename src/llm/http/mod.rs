@@ -147,6 +147,28 @@ impl HttpLlm {
         Ok(Self::of(sender.clone(), abilities))
     }
 
+    /// The same model for proposals, where a study's parameters are about the
+    /// answers of its task; `None` where there are none such. Nothing is asked.
+    pub fn proposing(&self) -> Option<Self> {
+        let Shared {
+            sender, abilities, ..
+        } = &*self.shared;
+        let options = &sender.config().options;
+        let free = options.for_proposals();
+        if free == *options {
+            return None;
+        }
+        let abilities = Abilities {
+            report: format!(
+                "{}, without what the study sets for the task's answers (max_tokens, temperature, \
+                 top_p, stop)",
+                sender.config().model
+            ),
+            ..abilities.clone()
+        };
+        Some(Self::of(Arc::new(sender.with_options(free)), abilities))
+    }
+
     /// What was found at start-up, in one sentence for a person.
     pub fn probe_report(&self) -> &str {
         &self.shared.abilities.report

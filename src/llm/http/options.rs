@@ -32,6 +32,20 @@ pub struct RequestOptions {
 }
 
 impl RequestOptions {
+    /// The options without those that are about a task's answers: how long they
+    /// are, how they end, how they are drawn. Proposals of the same model have
+    /// needs of their own; a proposer that a study names takes its own options.
+    #[must_use]
+    pub fn for_proposals(&self) -> Self {
+        Self {
+            max_tokens: None,
+            temperature: None,
+            top_p: None,
+            stop: Vec::new(),
+            ..self.clone()
+        }
+    }
+
     /// What of it can change a reply and is no part of a call, for cache keys:
     /// empty where nothing is set. `max_tokens` is part of every call.
     pub fn identity(&self) -> String {

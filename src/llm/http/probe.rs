@@ -19,7 +19,7 @@ const FEW: u32 = 16;
 const REPEAT: &str = "Repeat this word and nothing else: banana";
 
 /// What was found.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Abilities {
     pub(super) label_scores: bool,
     /// How an assistant message is continued; `None` if it is not.

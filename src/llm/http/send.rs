@@ -1,5 +1,6 @@
 //! One call: attempts, retries, adaptation.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use shiftproof_tasks::Usage;
 use super::config::{self, ConnectError, Endpoint, HttpConfig};
 use super::fault::{self, Context, Fault};
 use super::limit::{HttpStats, Limiter};
-use super::options::merge;
+use super::options::{RequestOptions, merge};
 use super::protocol::{Ask, Protocol};
 use super::reply::{self, Completion, Parsed};
 use super::request::{Continuation, Dialect, Learned, Shape};
@@ -35,8 +36,8 @@ pub(super) struct Sender {
     endpoint: Endpoint,
     config: HttpConfig,
     protocol: Box<dyn Protocol>,
-    limiter: Limiter,
-    learned: Learned,
+    limiter: Arc<Limiter>,
+    learned: Arc<Learned>,
     headers: HeaderMap,
     /// Names of the parameters that the user set.
     set: Vec<&'static str>,
@@ -58,16 +59,34 @@ impl Sender {
             set: config.options.set().collect(),
             answered: AtomicBool::new(false),
             client: transport::client(&config, &endpoint)?,
-            limiter: Limiter::new(
+            limiter: Arc::new(Limiter::new(
                 config.concurrency,
                 config.requests_per_minute,
                 config.tokens_per_minute,
-            ),
-            learned: Learned::default(),
+            )),
+            learned: Arc::default(),
             endpoint,
             config,
             protocol,
         })
+    }
+
+    /// The same connection, limits and adaptations with other parameters.
+    pub(super) fn with_options(&self, options: RequestOptions) -> Self {
+        Self {
+            client: self.client.clone(),
+            endpoint: self.endpoint.clone(),
+            protocol: self.config.api.protocol(),
+            limiter: self.limiter.clone(),
+            learned: self.learned.clone(),
+            headers: self.headers.clone(),
+            set: options.set().collect(),
+            answered: AtomicBool::new(self.answered.load(Relaxed)),
+            config: HttpConfig {
+                options,
+                ..self.config.clone()
+            },
+        }
     }
 
     pub(super) fn config(&self) -> &HttpConfig {
