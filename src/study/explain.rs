@@ -85,7 +85,9 @@ pub(crate) fn place(text: &str, path: &Path, keys: &[&str]) -> String {
         // The first key of a table that is the value.
         .or_else(|| {
             let within = |leaf: &&Leaf| {
-                leaf.keys.len() > keys.len() && leaf.keys.iter().zip(keys).all(|(a, b)| a == b)
+                keys.len() > 1
+                    && leaf.keys.len() > keys.len()
+                    && leaf.keys.iter().zip(keys).all(|(a, b)| a == b)
             };
             leaves.iter().find(within)
         })

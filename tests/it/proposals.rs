@@ -44,7 +44,7 @@ fn proposes(seen: &Seen) -> bool {
 
 /// An answer that ends at its limit.
 fn cut_off(text: &str) -> Act {
-    let mut body = completion(text, 10);
+    let mut body = completion(text, 500);
     body["choices"][0]["finish_reason"] = "length".into();
     Act::json(200, &body)
 }
@@ -133,12 +133,10 @@ async fn a_run_goes_on_with_what_is_good_and_tells_the_rest() {
         .await;
     ended.expect(
         0,
-        &["6 of 12 proposals used (3 asked for once more); discarded: "],
+        &["8 of 12 proposals used (3 asked for once more); discarded: "],
     );
     let rules = [
-        "it copies text of an example × 1",
         "it is longer than 2000 tokens (search.max_prompt_tokens) × 1",
-        "it is written in another language than prompts and data × 1",
         "the model declined × 1",
         "no prompt is in the reply × 1",
         "it was cut off at 2048 tokens",
@@ -149,7 +147,7 @@ async fn a_run_goes_on_with_what_is_good_and_tells_the_rest() {
         &desk.read("a.md"),
         &desk.read("a.html"),
     ] {
-        says(output, &["6 of 12 proposals used"]);
+        says(output, &["8 of 12 proposals used"]);
         for rule in rules {
             assert!(
                 output.replace('\\', "").contains(rule),
@@ -181,7 +179,7 @@ async fn a_run_goes_on_with_what_is_good_and_tells_the_rest() {
             .as_array()
             .unwrap()
             .len(),
-        6
+        4
     );
     let rooms = rooms.lock().unwrap();
     assert_eq!(rooms[..12], [1024; 12]);
@@ -407,7 +405,7 @@ async fn a_prompt_is_the_same_whichever_editor_wrote_it() {
         "\"\"\"\nRead it.\nIs this positive or negative?\"\"\"",
     );
     desk.run(&["eval", "--quiet"]).await.expect(0, &[]);
-    let calls = server.calls();
+    let calls = server.asked();
     let lf = desk.read("study.toml");
     desk.write(
         "study.toml",
@@ -420,11 +418,11 @@ async fn a_prompt_is_the_same_whichever_editor_wrote_it() {
     let ended = desk.run(&["eval", "--quiet", "-p", "@p.txt"]).await;
     ended.expect(0, &[]);
     says(&ended.out, &["0 sent to a model"]);
-    assert_eq!(server.calls(), calls);
+    assert_eq!(server.asked(), calls);
     desk.write("old.txt", "Read it.\rIs this positive or negative?");
     desk.write("study.toml", format!("prompts = [\"@old.txt\"]\n{lf}"));
     desk.run(&["eval", "--quiet"]).await.expect(0, &[]);
-    assert_eq!(server.calls(), calls);
+    assert_eq!(server.asked(), calls);
     desk.write("study.toml", format!("prompts = [\"@none.txt\"]\n{lf}"));
     desk.run(&["eval"]).await.expect(
         2,
@@ -475,6 +473,9 @@ async fn the_length_of_a_prompt_can_be_limited_and_priced() {
         if proposes(seen) {
             return Act::text(&format!("<prompt>{}</prompt>", long("all")));
         }
+        if seen.prompt().starts_with("Repeat this word") {
+            return Act::text("banana");
+        }
         // Every prompt is right every time.
         let even = seen
             .prompt()
@@ -497,7 +498,7 @@ async fn the_length_of_a_prompt_can_be_limited_and_priced() {
     );
     desk.run(&["optimize", "--quiet"]).await.expect(
         4,
-        &["it is longer than 60 tokens (search.max_prompt_tokens) × 1"],
+        &["it is longer than 60 tokens (search.max_prompt_tokens) × 2"],
     );
     desk.edit_study("\nmax_prompt_tokens = 60", "");
     desk.edit_study(
