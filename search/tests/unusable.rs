@@ -322,18 +322,19 @@ async fn a_run_without_a_usable_answer_stops_early_and_alike() {
     }
 }
 
-/// Without a proposal there is nothing to race; what the seed answers is looked at
-/// all the same.
+/// Where nothing is proposed there is nothing to compare the seed with, and that is
+/// said before a call is paid for.
 #[tokio::test]
-async fn a_seed_without_rivals_is_measured_or_stops_the_run() {
+async fn a_seed_without_rivals_stops_the_run() {
     let plain = Scene::new(None, |_, reply| Ok(reply));
     let gateway = plain.gateway(Limits::default());
-    let ended = plain.search(&gateway, false, 0).await.unwrap();
-    assert_eq!(ended.selected, Planted.seed());
-    let scene = Scene::new(None, |_, _| Err(LlmError::Request("no".into())));
-    let gateway = scene.gateway(Limits::default());
-    hopeless(scene.search(&gateway, false, 0).await, Fault::Failed);
-    assert!(scene.calls() <= 20, "{}", scene.calls());
+    let stop = plain.search(&gateway, false, 0).await.unwrap_err();
+    assert!(matches!(stop, Stop::Proposals { .. }), "{stop:?}");
+    assert_eq!(
+        plain.calls(),
+        0,
+        "nothing is measured that nothing is compared with"
+    );
 }
 
 /// What was refused is asked again on demand, once, and nothing else is.

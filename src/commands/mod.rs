@@ -44,7 +44,7 @@ pub(crate) async fn run(cli: Cli, kinds: &Kinds) -> Result<Exit, Failure> {
         Command::Optimize(args) => Box::pin(optimize::run(args, kinds)).await,
         Command::Eval(args) => Box::pin(eval::run(args, kinds)).await,
         Command::Gate(args) => Box::pin(gate::run(args, kinds)).await,
-        Command::Diff(args) => diff::run(args, kinds).await,
+        Command::Diff(args) => Box::pin(diff::run(args, kinds)).await,
         Command::Estimate(args) => estimate::run(&args, kinds),
         Command::Doctor(args) => doctor::run(&args, kinds).await,
         Command::Report(args) => report::run(&args),

@@ -35,7 +35,7 @@ pub fn message(prompt: &Prompt, rendered: &str) -> String {
     text
 }
 
-/// As [`message`], with the [places](crate::places) of the instruction filled from
+/// As [`message`], with the [`places`] of the instruction filled from
 /// the input. Where there is one, the input as `rendered` does not follow, and
 /// demonstrations stand before the paragraph of the first place.
 pub fn filled(prompt: &Prompt, input: &Input, rendered: impl FnOnce() -> String) -> String {
