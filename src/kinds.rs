@@ -42,7 +42,12 @@ pub(crate) fn frame(options: &mut toml::Table, path: &Path) -> Result<Frame, Fai
         Some("system") => PromptRole::System,
         Some(other) => {
             let wanted = "\"user\" or \"system\"";
-            return Err(misplaced(path, "prompt_role", &format!("{other:?}"), wanted));
+            return Err(misplaced(
+                path,
+                "prompt_role",
+                &format!("{other:?}"),
+                wanted,
+            ));
         }
     };
     Ok(Frame {
@@ -54,7 +59,9 @@ pub(crate) fn frame(options: &mut toml::Table, path: &Path) -> Result<Frame, Fai
 fn misplaced(path: &Path, key: &str, value: &str, wanted: &str) -> Failure {
     let text = textfile::read(path).unwrap_or_default();
     let place = study::place(&text, path, &["task", key]);
-    Failure::usage(format!("{place}: task.{key} is {value}, but {wanted} is needed"))
+    Failure::usage(format!(
+        "{place}: task.{key} is {value}, but {wanted} is needed"
+    ))
 }
 
 /// The task in its frame, if it has any.

@@ -79,15 +79,28 @@ pub fn load(
         progress,
     )?;
     let system = study.task.get("system").and_then(toml::Value::as_str);
-    let given: Vec<Given<'_>> = [("task.prompt", Some(seed.instruction.as_str())), ("task.system", system)]
-        .into_iter()
-        .chain(study.prompts.iter().map(|text| ("prompts", Some(text.as_str()))))
-        .filter_map(|(key, text)| {
-            let place = format!("{}: {key}", path.display());
-            Some(Given { place, text: text? })
-        })
-        .collect();
-    let like = loaded.data.source.train.first().or(loaded.data.source.validation.first());
+    let given: Vec<Given<'_>> = [
+        ("task.prompt", Some(seed.instruction.as_str())),
+        ("task.system", system),
+    ]
+    .into_iter()
+    .chain(
+        study
+            .prompts
+            .iter()
+            .map(|text| ("prompts", Some(text.as_str()))),
+    )
+    .filter_map(|(key, text)| {
+        let place = format!("{}: {key}", path.display());
+        Some(Given { place, text: text? })
+    })
+    .collect();
+    let like = loaded
+        .data
+        .source
+        .train
+        .first()
+        .or(loaded.data.source.validation.first());
     let found = places::check(built.task.as_ref(), like, &given)?;
     loaded.findings.extend(found);
     Ok((built, loaded))

@@ -64,8 +64,8 @@ pub fn plan(spec: &SearchSpec, data: &Data, calls: usize) -> Vec<PhasePlan> {
         spec.rounds * spec.paraphrases,
         0,
     );
-    let texts = proposals * if spec.method == Method::Gpo { 2 } else { 1 }
-        + spec.rounds * spec.paraphrases;
+    let texts =
+        proposals * if spec.method == Method::Gpo { 2 } else { 1 } + spec.rounds * spec.paraphrases;
     add(
         Phase::Propose,
         "how the proposer answers; texts cut off or refused, once more",

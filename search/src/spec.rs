@@ -270,7 +270,10 @@ mod tests {
     #[test]
     fn the_limit_on_prompts_follows_the_longest_given() {
         let spec = SearchSpec::default();
-        assert_eq!((spec.prompt_limit(100), spec.prompt_limit(900)), (2000, 3600));
+        assert_eq!(
+            (spec.prompt_limit(100), spec.prompt_limit(900)),
+            (2000, 3600)
+        );
         let own = SearchSpec {
             max_prompt_tokens: Some(50),
             length_price: 2.0,

@@ -169,7 +169,10 @@ impl Exported<'_> {
         // Fields hold their numbers between marks that stand in no text, and so can
         // be found again in what the task itself makes of them.
         let frame = &self.shape.frame;
-        let texts = [&prompt.instruction, frame.system.as_ref().unwrap_or(&prompt.instruction)];
+        let texts = [
+            &prompt.instruction,
+            frame.system.as_ref().unwrap_or(&prompt.instruction),
+        ];
         let mark = ('\u{e000}'..='\u{f8ff}')
             .find(|mark| texts.iter().all(|text| !text.contains(*mark)))
             .unwrap_or('\u{e000}');
@@ -187,9 +190,10 @@ impl Exported<'_> {
             text.split(mark)
                 .enumerate()
                 .map(|(index, piece)| match piece.parse::<usize>() {
-                    Ok(number) if index % 2 == 1 => {
-                        names.values().nth(number).map_or_else(String::new, |name| field(name))
-                    }
+                    Ok(number) if index % 2 == 1 => names
+                        .values()
+                        .nth(number)
+                        .map_or_else(String::new, |name| field(name)),
                     _ => literal(piece),
                 })
                 .collect()

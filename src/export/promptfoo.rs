@@ -52,13 +52,7 @@ pub(super) fn write(exported: &Exported<'_>) -> Result<String, Failure> {
         ),
         (
             "prompts",
-            list([map([
-                ("label", text(id)),
-                (
-                    "raw",
-                    text(raw(exported)),
-                ),
-            ])]),
+            list([map([("label", text(id)), ("raw", text(raw(exported)))])]),
         ),
         ("providers", list([provider])),
     ];

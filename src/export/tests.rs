@@ -80,9 +80,7 @@ fn placeholders_and_system_text_leave_in_every_syntax() {
             ..shape()
         },
     };
-    let messages = |frame| {
-        exported(frame).messages(str::to_uppercase, |name| format!("<{name}>"))
-    };
+    let messages = |frame| exported(frame).messages(str::to_uppercase, |name| format!("<{name}>"));
     let own = "MOOD OF \"<text>\" AS {\"MOOD\": …}?";
     assert_eq!(messages(Frame::default()), [(Role::User, own.to_owned())]);
     let frame = Frame {
@@ -96,8 +94,13 @@ fn placeholders_and_system_text_leave_in_every_syntax() {
             (Role::User, "REVIEW {1}: <text>".to_owned())
         ]
     );
-    let yaml = exported(frame.clone()).write(ExportFormat::Promptfoo).unwrap();
-    assert!(yaml.contains("\\\"role\\\":\\\"system\\\"") || yaml.contains("\"role\":\"system\""), "{yaml}");
+    let yaml = exported(frame.clone())
+        .write(ExportFormat::Promptfoo)
+        .unwrap();
+    assert!(
+        yaml.contains("\\\"role\\\":\\\"system\\\"") || yaml.contains("\"role\":\"system\""),
+        "{yaml}"
+    );
     let chain = exported(frame).write(ExportFormat::Langchain).unwrap();
     assert!(chain.contains("SystemMessagePromptTemplate"), "{chain}");
     assert!(chain.contains("as {{\\\"mood\\\": …}}?"), "{chain}");

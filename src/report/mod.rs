@@ -17,8 +17,8 @@ pub(crate) use baselines::write as write_baselines;
 pub(crate) use facts::machine;
 pub(crate) use file::{Form, Named, render};
 pub(crate) use markdown::capital;
-pub(crate) use text::{difference, grouped, score, score_as, spread_as};
 pub use proposals::{Proposing, Thrown};
+pub(crate) use text::{difference, grouped, score, score_as, spread_as};
 pub use verdict::{Tone, Verdict};
 
 use std::collections::BTreeMap;

@@ -50,7 +50,10 @@ impl Summary {
         [true, false]
             .into_iter()
             .filter_map(|model| {
-                let steps = self.proposals.iter().filter(|step| step.counts.model == model);
+                let steps = self
+                    .proposals
+                    .iter()
+                    .filter(|step| step.counts.model == model);
                 let mut all: Option<Proposing> = None;
                 for step in steps {
                     let Some(sum) = &mut all else {
@@ -139,7 +142,10 @@ mod tests {
             })
         };
         for _ in 0..2 {
-            summary.apply(&discarded("the model declined", "I'm \"sorry\",\nI cannot."));
+            summary.apply(&discarded(
+                "the model declined",
+                "I'm \"sorry\",\nI cannot.",
+            ));
             summary.apply(&counts(true, 1));
         }
         summary.apply(&discarded("it would drop a label", "Say it."));

@@ -125,9 +125,15 @@ mod tests {
     #[test]
     fn slips_are_errors_and_strangers_are_told() {
         let slip = found("Mood of {texte}?").unwrap_err();
-        assert!(slip.contains("{texte} names no field; did you mean {text}?"), "{slip}");
+        assert!(
+            slip.contains("{texte} names no field; did you mean {text}?"),
+            "{slip}"
+        );
         let stranger = found("Mood of {review}?").unwrap();
-        assert!(stranger[0].contains("{review} names no field"), "{stranger:?}");
+        assert!(
+            stranger[0].contains("{review} names no field"),
+            "{stranger:?}"
+        );
         assert!(found("Mood of {{text}}?").unwrap()[0].contains("is sent as the text {text}"));
         for fine in [
             "Mood of {text}?",

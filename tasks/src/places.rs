@@ -235,11 +235,7 @@ mod tests {
     fn doubled_braces_are_single_ones() {
         check("Keep {{title}}.", "Keep {title}.", false);
         check("Keep {{ other }}.", "Keep { other }.", false);
-        check(
-            "{{\"a\": {{\"b\": {title}}}}}",
-            "{\"a\": {\"b\": T}}",
-            true,
-        );
+        check("{{\"a\": {{\"b\": {title}}}}}", "{\"a\": {\"b\": T}}", true);
         check("{{{title}}}", "{T}", true);
         // Nothing is put in, so nothing asks for a template's rules.
         check("{{\"a\": 1}}", "{{\"a\": 1}}", false);

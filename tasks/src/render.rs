@@ -39,9 +39,7 @@ pub fn message(prompt: &Prompt, rendered: &str) -> String {
 /// the input. Where there is one, the input as `rendered` does not follow, and
 /// demonstrations stand before the paragraph of the first place.
 pub fn filled(prompt: &Prompt, input: &Input, rendered: impl FnOnce() -> String) -> String {
-    let parts = places::parts(&prompt.instruction, &|name| {
-        input.fields.contains_key(name)
-    });
+    let parts = places::parts(&prompt.instruction, &|name| input.fields.contains_key(name));
     let Some(first) = parts.iter().position(|part| matches!(part, Part::Field(_))) else {
         let instruction = places::written(&parts, input).into_owned();
         let prompt = Prompt {

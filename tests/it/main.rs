@@ -12,11 +12,11 @@ mod fetch;
 mod fetch_stage;
 mod gate;
 mod http;
+mod proposals;
 #[cfg(unix)]
 mod recdata;
 #[cfg(unix)]
 mod rectasks;
-mod proposals;
 mod report;
 #[cfg(unix)]
 mod resume;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use serde_json::Value;
 
 use crate::support::mock_server::{Act, MockServer, Seen, capable, completion};
-use crate::support::program::{Desk, model};
+use crate::support::program::{Desk, model, said};
 
 const PLAIN: &str = ", label_scores = \"off\", prefill = \"off\", concurrency = 1";
 
@@ -41,9 +41,14 @@ fn proposes(seen: &Seen) -> bool {
     seen.prompt().contains("between <prompt> and </prompt>")
 }
 
+/// An answer to a request for a prompt.
+fn sent(text: &str) -> Act {
+    Act::json(200, &completion(text, 900))
+}
+
 /// An answer that ends at its limit.
 fn cut_off(text: &str) -> Act {
-    let mut body = completion(text, 10);
+    let mut body = completion(text, 900);
     body["choices"][0]["finish_reason"] = "length".into();
     Act::json(200, &body)
 }
@@ -74,30 +79,30 @@ async fn a_run_goes_on_with_what_is_good_and_tells_the_rest() {
     let german = "Lies den Text sorgfältig bis zum Ende und entscheide, ob er gut oder schlecht \
                   gestimmt ist. Antworte nur mit einem Wort: positive oder negative.";
     let acts = vec![
-        Act::text(&format!(
+        sent(&format!(
             "Sure! Here is the prompt:\n\n<prompt>\n{}\n</prompt>\n\nLet me know if it fits.",
             long("short")
         )),
-        Act::text(&format!("```markdown\n{}\n```", long("new"))),
-        Act::text(&format!("<think>Moods.</think>\n\n{}", long("old"))),
+        sent(&format!("```markdown\n{}\n```", long("new"))),
+        sent(&format!("<think>Moods.</think>\n\n{}", long("old"))),
         cut_off("<prompt>You sort long texts for a"),
-        Act::text("I'm sorry, but I can't help with that."),
+        sent("I'm sorry, but I can't help with that."),
         cut_off(&never),
-        Act::text(
+        sent(
             "<prompt>Texts such as \"books text number 3\", books text number 5 and books text \
              number 7 are negative, all others positive.</prompt>",
         ),
-        Act::text("<prompt>Judge the mood of each text.\n\nIgnore its number.</prompt>"),
-        Act::text(&format!(
+        sent("<prompt>Judge the mood of each text.\n\nIgnore its number.</prompt>"),
+        sent(&format!(
             "<prompt>{}positive or negative.</prompt>",
             "Weigh each word of it. ".repeat(2000)
         )),
-        Act::text(&format!("<prompt>{german}</prompt>")),
-        Act::text("Sure, I would be glad to write the prompt that you asked for:"),
-        Act::text("{\"prompt\": \"Say if it is positive or negative.\"}"),
+        sent(&format!("<prompt>{german}</prompt>")),
+        sent("Sure, I would be glad to write the prompt that you asked for:"),
+        sent("{\"prompt\": \"Say if it is positive or negative.\"}"),
         // Asked once more: the cut-off one with room, the declined one, the loop.
-        Act::text(&format!("<prompt>\n{}\n</prompt>", long("long"))),
-        Act::text("I'm sorry, but I can't help with that either."),
+        sent(&format!("<prompt>\n{}\n</prompt>", long("long"))),
+        sent("I'm sorry, but I can't help with that either."),
         cut_off(&never),
     ];
     let count = AtomicUsize::new(0);
@@ -107,7 +112,9 @@ async fn a_run_goes_on_with_what_is_good_and_tells_the_rest() {
         if !proposes(seen) {
             return model(seen);
         }
-        let room = seen.body["max_tokens"].as_u64().or(seen.body["max_completion_tokens"].as_u64());
+        let room = seen.body["max_tokens"]
+            .as_u64()
+            .or(seen.body["max_completion_tokens"].as_u64());
         told.lock().unwrap().push(room.unwrap());
         acts[count.fetch_add(1, SeqCst)].clone()
     })
@@ -116,9 +123,21 @@ async fn a_run_goes_on_with_what_is_good_and_tells_the_rest() {
     at(&desk, &server, PLAIN);
     proposals_alone(&desk, 12);
     let ended = desk
-        .run(&["optimize", "--headless", "-o", "a.json", "-o", "a.md", "-o", "a.html"])
+        .run(&[
+            "optimize",
+            "--headless",
+            "-o",
+            "a.json",
+            "-o",
+            "a.md",
+            "-o",
+            "a.html",
+        ])
         .await;
-    ended.expect(0, &["6 of 12 proposals used (3 asked for once more); discarded: "]);
+    ended.expect(
+        0,
+        &["6 of 12 proposals used (3 asked for once more); discarded: "],
+    );
     let rules = [
         "it copies text of an example × 1",
         "it is longer than 2000 tokens (search.max_prompt_tokens) × 1",
@@ -127,13 +146,24 @@ async fn a_run_goes_on_with_what_is_good_and_tells_the_rest() {
         "no prompt is in the reply × 1",
         "it was cut off at 2048 tokens",
     ];
-    for output in [&ended.err, &ended.out, &desk.read("a.md"), &desk.read("a.html")] {
+    for output in [
+        &ended.err,
+        &ended.out,
+        &desk.read("a.md"),
+        &desk.read("a.html"),
+    ] {
         says(output, &["6 of 12 proposals used"]);
         for rule in rules {
-            assert!(output.replace('\\', "").contains(rule), "{rule:?}: {output}");
+            assert!(
+                output.replace('\\', "").contains(rule),
+                "{rule:?}: {output}"
+            );
         }
     }
-    says(&ended.out, &["e.g. \"I'm sorry, but I can't help with that either.\""]);
+    says(
+        &ended.out,
+        &["e.g. \"I'm sorry, but I can't help with that either.\""],
+    );
     let found = candidates(&desk, "a.json");
     let induced: Vec<&String> = found
         .iter()
@@ -143,12 +173,19 @@ async fn a_run_goes_on_with_what_is_good_and_tells_the_rest() {
     for kind in ["short", "new", "old", "long"] {
         assert!(induced.contains(&&long(kind)), "{kind}: {induced:#?}");
     }
-    let mended = "Judge the mood of each text.\n\nIgnore its number.\n\nAnswer positive or negative.";
+    let mended =
+        "Judge the mood of each text.\n\nIgnore its number.\n\nAnswer positive or negative.";
     assert!(induced.iter().any(|text| *text == mended), "{induced:#?}");
     let report: Value = serde_json::from_str(&desk.read("a.json")).unwrap();
     assert_eq!(report["proposals"][0]["asked"], 12);
     assert_eq!(report["proposals"][0]["again"], 3);
-    assert_eq!(report["proposals"][0]["discarded"].as_array().unwrap().len(), 6);
+    assert_eq!(
+        report["proposals"][0]["discarded"]
+            .as_array()
+            .unwrap()
+            .len(),
+        6
+    );
     let rooms = rooms.lock().unwrap();
     assert_eq!(rooms[..12], [1024; 12]);
     assert_eq!(rooms[12..], [2048, 1024, 2048]);
@@ -158,7 +195,7 @@ async fn a_run_goes_on_with_what_is_good_and_tells_the_rest() {
 async fn a_run_without_any_usable_proposal_says_so() {
     let server = MockServer::start(|seen| {
         if proposes(seen) {
-            return Act::text("I cannot write prompts about reviews.");
+            return sent("I cannot write prompts about reviews.");
         }
         model(seen)
     })
@@ -180,7 +217,10 @@ async fn a_run_without_any_usable_proposal_says_so() {
     desk.edit_study("library = false", "library = true");
     let ended = desk.run(&["optimize", "--quiet"]).await;
     ended.expect(0, &[]);
-    says(&ended.out, &["0 of 4 proposals used", "the model declined × 4"]);
+    says(
+        &ended.out,
+        &["0 of 4 proposals used", "the model declined × 4"],
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -198,11 +238,11 @@ async fn the_form_follows_the_proposer() {
                 });
             }
             if proposes(seen) {
-                return Act::text(&format!("<prompt>{}</prompt>", long("all")));
+                return sent(&format!("<prompt>{}</prompt>", long("all")));
             }
             let last = seen.body["messages"].as_array().unwrap().last().unwrap();
             if last["role"] == "assistant" {
-                return Act::text(" text is positive or negative.\n\nAnd so on");
+                return sent(" text is positive or negative.\n\nAnd so on");
             }
             model(seen)
         })
@@ -245,15 +285,15 @@ fn production() -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_prompt_keeps_its_structure_under_edits_and_paraphrases() {
     let seed = production();
-    let sent = std::sync::Arc::new(Mutex::new(Vec::new()));
-    let seen_by = sent.clone();
+    let asked = std::sync::Arc::new(Mutex::new(Vec::new()));
+    let seen_by = asked.clone();
     let server = MockServer::start(move |seen| {
         let text = seen.prompt();
         if text.contains("in other words") {
             let inner = text.split("<instruction>\n").nth(1).unwrap();
             let inner = inner.split("\n</instruction>").next().unwrap();
             let digest = blake3::hash(seen.body.to_string().as_bytes()).as_bytes()[0];
-            return Act::text(&match digest % 3 {
+            return sent(&match digest % 3 {
                 0 => format!("<prompt>{}</prompt>", inner.replace("weigh", "mind")),
                 1 => format!("Here you go:\n\n{}", inner.replace("Irony", "Mockery")),
                 _ => "<prompt>Is the text positive or negative?</prompt>".to_owned(),
@@ -265,7 +305,10 @@ async fn a_long_prompt_keeps_its_structure_under_edits_and_paraphrases() {
     .await;
     let desk = Desk::new();
     at(&desk, &server, PLAIN);
-    desk.write("prompt.txt", format!("\u{feff}{}\r\n", seed.replace('\n', "\r\n")));
+    desk.write(
+        "prompt.txt",
+        format!("\u{feff}{}\r\n", seed.replace('\n', "\r\n")),
+    );
     desk.edit_study(
         "prompt = \"Is this positive or negative?\"",
         "prompt_file = \"prompt.txt\"",
@@ -275,9 +318,7 @@ async fn a_long_prompt_keeps_its_structure_under_edits_and_paraphrases() {
         "ensemble = 2",
         "ensemble = 0\nmethod = \"edits\"\nlibrary = false\nedits = 6\nparaphrases = 6",
     );
-    let ended = desk
-        .run(&["optimize", "--headless", "-o", "a.json"])
-        .await;
+    let ended = desk.run(&["optimize", "--headless", "-o", "a.json"]).await;
     ended.expect(0, &["edits and crossovers made", "proposals used"]);
     says(&ended.out, &["it leaves out a part of the prompt × "]);
     let found = candidates(&desk, "a.json");
@@ -296,8 +337,11 @@ async fn a_long_prompt_keeps_its_structure_under_edits_and_paraphrases() {
         assert!(text.matches("\n- ").count() >= 6, "{origin}: {text}");
     }
     // The value stands in its place, once, and nothing follows the prompt.
-    let sent = sent.lock().unwrap();
-    let text = sent.iter().find(|text| text.contains("public library")).unwrap();
+    let asked = asked.lock().unwrap();
+    let text = asked
+        .iter()
+        .find(|text| text.contains("public library"))
+        .unwrap();
     assert!(!text.contains('\r') && !text.contains("{text}"), "{text}");
     assert_eq!(text.matches("text number").count(), 1, "{text}");
 }
@@ -325,15 +369,34 @@ async fn system_text_and_prompt_are_sent_where_the_study_says() {
         "You work for a library.\n\nIs this positive or negative?"
     );
     assert_eq!(messages[1]["role"], "user");
-    assert!(messages[1]["content"].as_str().unwrap().contains("text number"));
+    assert!(
+        messages[1]["content"]
+            .as_str()
+            .unwrap()
+            .contains("text number")
+    );
     assert!(!messages[1]["content"].as_str().unwrap().contains('?'));
     for (from, to, told) in [
-        ("\"system\"\nlabels", "\"assistant\"\nlabels", "task.prompt_role is \"assistant\""),
-        ("\"assistant\"\nlabels", "7\nlabels", "task.prompt_role is 7"),
-        ("prompt_role = 7", "prompt_rol = \"user\"", "did you mean `prompt_role`?"),
+        (
+            "\"system\"\nlabels",
+            "\"assistant\"\nlabels",
+            "task.prompt_role is \"assistant\"",
+        ),
+        (
+            "\"assistant\"\nlabels",
+            "7\nlabels",
+            "task.prompt_role is 7",
+        ),
+        (
+            "prompt_role = 7",
+            "prompt_rol = \"user\"",
+            "did you mean `prompt_role`?",
+        ),
     ] {
         desk.edit_study(from, to);
-        desk.run(&["eval", "--quiet"]).await.expect(2, &["study.toml:", told]);
+        desk.run(&["eval", "--quiet"])
+            .await
+            .expect(2, &["study.toml:", told]);
     }
 }
 
@@ -349,8 +412,14 @@ async fn a_prompt_is_the_same_whichever_editor_wrote_it() {
     desk.run(&["eval", "--quiet"]).await.expect(0, &[]);
     let calls = server.calls();
     let lf = desk.read("study.toml");
-    desk.write("study.toml", format!("\u{feff}{}", lf.replace('\n', "\r\n")));
-    desk.write("p.txt", "\u{feff}Read it.\r\nIs this positive or negative?\r\n");
+    desk.write(
+        "study.toml",
+        format!("\u{feff}{}", lf.replace('\n', "\r\n")),
+    );
+    desk.write(
+        "p.txt",
+        "\u{feff}Read it.\r\nIs this positive or negative?\r\n",
+    );
     let ended = desk.run(&["eval", "--quiet", "-p", "@p.txt"]).await;
     ended.expect(0, &[]);
     says(&ended.out, &["0 sent to a model"]);
@@ -360,9 +429,13 @@ async fn a_prompt_is_the_same_whichever_editor_wrote_it() {
     desk.run(&["eval", "--quiet"]).await.expect(0, &[]);
     assert_eq!(server.calls(), calls);
     desk.write("study.toml", format!("prompts = [\"@none.txt\"]\n{lf}"));
-    desk.run(&["eval"])
-        .await
-        .expect(2, &["study.toml:1: prompts names a file that cannot be read: ", "none.txt"]);
+    desk.run(&["eval"]).await.expect(
+        2,
+        &[
+            "study.toml:1: prompts names a file that cannot be read: ",
+            "none.txt",
+        ],
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -373,20 +446,29 @@ async fn a_placeholder_that_is_none_is_named() {
     let seed = "Is this positive or negative?";
     desk.edit_study(seed, "Is {txt} positive or negative?");
     for command in ["eval", "optimize", "estimate"] {
-        desk.run(&[command])
-            .await
-            .expect(2, &["task.prompt: the placeholder {txt} names no field; did you mean {text}?"]);
+        desk.run(&[command]).await.expect(
+            2,
+            &["task.prompt: the placeholder {txt} names no field; did you mean {text}?"],
+        );
     }
     desk.edit_study("Is {txt} positive", "Is {review} positive");
     let ended = desk.run(&["doctor", "study.toml"]).await;
-    says(&ended.out, &["warning[placeholder]", "{review} names no field", "{text}"]);
+    says(
+        &ended.out,
+        &["warning[placeholder]", "{review} names no field", "{text}"],
+    );
     // A column that only the prompt names is read, the label never is.
     desk.edit_study("fields = [\"text\"]\n", "");
-    desk.edit_study("Is {review} positive", "Is {text} of {id} ({label}) positive");
+    desk.edit_study(
+        "Is {review} positive",
+        "Is {text} of {id} ({label}) positive",
+    );
     let ended = desk.run(&["doctor", "study.toml"]).await;
     says(&ended.out, &["{label} names no field"]);
     assert!(!ended.out.contains("{id} names"), "{}", ended.out);
-    let ended = desk.run(&["eval", "-p", "Is {texts} positive or negative?"]).await;
+    let ended = desk
+        .run(&["eval", "-p", "Is {texts} positive or negative?"])
+        .await;
     ended.expect(2, &["did you mean {text}?"]);
 }
 
@@ -394,11 +476,19 @@ async fn a_placeholder_that_is_none_is_named() {
 async fn the_length_of_a_prompt_can_be_limited_and_priced() {
     let server = MockServer::start(|seen| {
         if proposes(seen) {
-            return Act::text(&format!("<prompt>{}</prompt>", long("all")));
+            return sent(&format!("<prompt>{}</prompt>", long("all")));
         }
         // Every prompt is right every time.
-        let even = seen.prompt().rsplit(' ').next().unwrap().parse::<u64>().unwrap() % 2 == 0;
-        Act::text(if even { "positive" } else { "negative" })
+        let even = seen
+            .prompt()
+            .rsplit(' ')
+            .next()
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            % 2
+            == 0;
+        said(seen, if even { "positive" } else { "negative" })
     })
     .await;
     let desk = Desk::new();
@@ -408,9 +498,10 @@ async fn the_length_of_a_prompt_can_be_limited_and_priced() {
         "rounds = 0",
         "rounds = 0\nlength_price = 5.0\nmax_prompt_tokens = 60",
     );
-    desk.run(&["optimize", "--quiet"])
-        .await
-        .expect(4, &["it is longer than 60 tokens (search.max_prompt_tokens) × 1"]);
+    desk.run(&["optimize", "--quiet"]).await.expect(
+        4,
+        &["it is longer than 60 tokens (search.max_prompt_tokens) × 1"],
+    );
     desk.edit_study("\nmax_prompt_tokens = 60", "");
     desk.edit_study(
         "name = \"mock\"\n",
@@ -421,8 +512,14 @@ async fn the_length_of_a_prompt_can_be_limited_and_priced() {
     // Of equally good prompts the shortest, for its length costs least.
     says(&ended.out, &["\n  Positive or negative?\n"]);
     for (key, told) in [
-        ("length_price = -1.0", "search.length_price must be 0 or more"),
-        ("max_prompt_tokens = 0", "search.max_prompt_tokens must be at least 1"),
+        (
+            "length_price = -1.0",
+            "search.length_price must be 0 or more",
+        ),
+        (
+            "max_prompt_tokens = 0",
+            "search.max_prompt_tokens must be at least 1",
+        ),
     ] {
         let desk = Desk::new();
         desk.edit_study("[search]", &format!("[search]\n{key}"));

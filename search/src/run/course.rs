@@ -383,7 +383,11 @@ impl<'a> Course<'a> {
             return Ok(Vec::new());
         }
         let asks_model = proposer.asks_model();
-        let form = if asks_model { self.form().await? } else { Form::Plain };
+        let form = if asks_model {
+            self.form().await?
+        } else {
+            Form::Plain
+        };
         let parents: Vec<Prompt> = parents
             .iter()
             .map(|&c| self.board.candidates[c].prompt.clone())
@@ -414,7 +418,9 @@ impl<'a> Course<'a> {
                 proposal.chunk,
             )?;
             if entered.is_none() {
-                proposals.discards.add("it is in the race already", &instruction);
+                proposals
+                    .discards
+                    .add("it is in the race already", &instruction);
             }
             entrants.extend(entered);
         }

@@ -96,11 +96,7 @@ impl Problem {
     /// Sorts candidates best first by `score` less their charge. Of equal ones (to
     /// nine digits) those that stay come first, for nothing speaks for a change;
     /// then the shorter, then the lower number. NaN goes last.
-    pub(crate) fn ranked(
-        &self,
-        candidates: &[usize],
-        score: impl Fn(usize) -> f64,
-    ) -> Vec<usize> {
+    pub(crate) fn ranked(&self, candidates: &[usize], score: impl Fn(usize) -> f64) -> Vec<usize> {
         if self.lengths.is_empty() {
             return ranked(candidates, score);
         }

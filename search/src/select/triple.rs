@@ -53,9 +53,8 @@ impl Spending for TripleCr {
         remaining: usize,
         dropped: &mut Vec<Drop>,
     ) -> Step {
-        let mean = |p: usize| {
-            scores.balanced_mean(p, |g| problem.groups[g].weight) - problem.charge(p)
-        };
+        let mean =
+            |p: usize| scores.balanced_mean(p, |g| problem.groups[g].weight) - problem.charge(p);
         let mut state = self.state.take().unwrap_or_else(|| {
             let stream = Stream::new(problem, &mut self.rng);
             let alive = super::halving::affordable(problem, remaining / 2, &mut self.rng);
