@@ -300,6 +300,12 @@ fn stopped(stop: &Stop, record: &RunRecord, store: &Path) -> Failure {
             ),
         );
     }
+    if matches!(stop, Stop::Proposals { .. }) {
+        return Failure::new(
+            exit,
+            format!("{stop}\n  everything paid for is stored; a new run asks only what is missing"),
+        );
+    }
     let store = store_flag(store);
     let on = match stop {
         Stop::Unusable(hopeless) if refused(hopeless) => {

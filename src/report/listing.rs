@@ -71,6 +71,9 @@ pub(crate) enum Status {
     Killed,
 }
 
+/// How a run without a usable proposal tells why (`Stop::Proposals`).
+const PROPOSALS: &str = "no proposal of";
+
 /// How a run that its own budget stopped tells why (`Stop::Budget`).
 const BUDGET: &str = "the budget is exhausted";
 
@@ -133,6 +136,12 @@ impl Row {
                 return Some(format!(
                     "stopped ({reason}): start a new run with a larger budget; `shiftproof estimate` \
                      tells the smallest"
+                ));
+            }
+            (Status::Stopped, Some(reason)) if reason.starts_with(PROPOSALS) => {
+                let reason = reason.lines().next().unwrap_or_default();
+                return Some(format!(
+                    "stopped ({reason}): start a new run with another proposer"
                 ));
             }
             (Status::Stopped, Some(reason)) => {

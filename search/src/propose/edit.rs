@@ -129,7 +129,15 @@ fn change_sentence(
     let Some(changed) = change(sentence, &mut |below| rng.random_range(0..below)) else {
         return false;
     };
-    parts[at] = like(sentence, &changed) + &gap;
+    let stop = sentence.chars().next_back().filter(|c| ".?!".contains(*c));
+    let mut changed = like(sentence, changed.trim_end_matches([',', ';', ' ']));
+    // What was dropped may have taken the stop with it.
+    if let Some(stop) = stop
+        && !changed.ends_with(['.', '?', '!'])
+    {
+        changed.push(stop);
+    }
+    parts[at] = changed + &gap;
     block.body = parts.concat();
     true
 }
@@ -141,14 +149,7 @@ fn delete_phrase(blocks: &mut [Block], rng: &mut impl RngExt) -> bool {
             return None;
         }
         phrases.remove(draw(phrases.len()));
-        let text = phrases.concat();
-        let stop = sentence.chars().next_back().filter(|c| ".?!".contains(*c));
-        // The last phrase took the stop with it.
-        let text = text.trim_end().trim_end_matches([',', ';', ':']);
-        Some(match stop {
-            Some(stop) if !text.ends_with(['.', '?', '!']) => format!("{text}{stop}"),
-            _ => text.to_owned(),
-        })
+        Some(phrases.concat())
     })
 }
 

@@ -9,8 +9,8 @@ use super::{View, meta};
 /// What a prompt has that its children must have too.
 pub(super) struct Kept<'k> {
     view: &'k View<'k>,
-    /// Labels it names, in the form they are looked for.
-    labels: Vec<String>,
+    /// Labels it names, in the form they are looked for, and how often.
+    labels: Vec<(String, usize)>,
     /// Fields it shows, one entry a place.
     fields: Vec<&'k str>,
     /// Its sentences about the output.
@@ -21,10 +21,14 @@ pub(super) struct Kept<'k> {
 impl<'k> Kept<'k> {
     pub(super) fn of(view: &'k View<'k>, screen: &Screen<'_>, prompt: &'k str) -> Self {
         let words = padded(prompt);
-        let labels = screen.labels().iter().map(|label| padded(label));
+        let labels = screen.labels().iter().map(|label| {
+            let label = padded(label);
+            let times = times(&words, &label);
+            (label, times)
+        });
         Self {
             view,
-            labels: labels.filter(|label| words.contains(label)).collect(),
+            labels: labels.collect(),
             fields: meta::fields(view, prompt),
             formats: sentences(prompt)
                 .into_iter()
@@ -39,7 +43,8 @@ impl<'k> Kept<'k> {
     pub(super) fn check(&self, text: &str) -> Result<(), String> {
         let words = padded(text);
         let fields = meta::fields(self.view, text);
-        let lost = if !self.labels.iter().all(|label| words.contains(label)) {
+        let all = |(label, before): &(String, usize)| times(&words, label) >= *before;
+        let lost = if !self.labels.iter().all(all) {
             "it would drop a label"
         } else if !self.fields.iter().all(|field| fields.contains(field)) {
             "it would drop a placeholder"
@@ -57,4 +62,16 @@ impl<'k> Kept<'k> {
         };
         Err(lost.into())
     }
+}
+
+/// How often a label is named in words that are padded like it.
+fn times(words: &str, label: &str) -> usize {
+    let mut count = 0;
+    let mut rest = words;
+    // Two names share the space between them.
+    while let Some(at) = rest.find(label) {
+        count += 1;
+        rest = &rest[at + label.len() - 1..];
+    }
+    count
 }

@@ -193,7 +193,11 @@ fn leads(paragraph: &str) -> bool {
         .map(str::trim)
         .rfind(|sentence| !sentence.is_empty())
         .unwrap_or_default();
-    let names = speaks_of(last, &PROMPT) || speaks_of(last, &ALTERNATIVES);
+    let plural = begins(
+        last,
+        &["here are", "below are", "these are", "the following are"],
+    );
+    let names = speaks_of(last, &PROMPT) || (plural && speaks_of(last, &ALTERNATIVES));
     if said.ends_with([':', '：']) {
         // A prompt may end in a colon too ("Label the text:"), so it takes more.
         return greets
@@ -228,10 +232,12 @@ fn muses(said: &str) -> bool {
         rest.strip_prefix("let me ")
             .is_some_and(|rest| begins(rest, &THINKING))
     };
+    // "I need to sort reviews: …" asks a model; "I need to find the pattern" does not.
+    let own = rest.starts_with("i ") || rest.starts_with("i'");
     thinks(rest)
         || begins(rest, &MUSINGS)
             && (speaks_of(said, &PROMPT)
-                || speaks_of_self(said)
+                || (!own && speaks_of_self(said))
                 || speaks_of(
                     said,
                     &["the examples", "the inputs", "the outputs", "pattern"],

@@ -222,6 +222,8 @@ fn what_belongs_to_a_prompt_stays() {
         "{\"label\": \"positive or negative\", \"why\": \"one sentence\"} is the form of the answer.",
         "Answer in this form:\n```json\n{\"label\": \"positive\"}\n```",
         "Sort reviews into positive and negative. Prompt answers are not needed.",
+        "I need to sort reviews into positive and negative. Read each and name its mood.",
+        "After reading the review, choose its mood from these options: positive, negative.",
         "Okay reviews count as positive, poor ones as negative.",
         "Let me be clear: answer positive or negative.",
         "Instructions:\n- Read it.\n- Say positive or negative.\n\nOutput format:\none word",
