@@ -323,6 +323,7 @@ impl<'a> Course<'a> {
             Phase::Final,
             format!("{} finalists on {} examples", finalists.len(), inputs.len()),
         )?;
+        self.measure_alone(&finalists, &inputs, FINAL_SHARE).await?;
         let race = self.race_on(Phase::Final, &inputs, FINAL_SHARE, finalists.len().max(1));
         let finish = race
             .run(&mut self.board, self.run.desk(), finalists)
@@ -534,14 +535,8 @@ impl<'a> Course<'a> {
         let mut inputs = self.screen.clone();
         inputs.extend(self.voted.iter().chain(&self.labelled));
         let inputs = balanced(&self.board, &inputs, self.run.seed, "race");
+        self.measure_alone(&entrants, &inputs, share).await?;
         let race = self.race_on(phase, &inputs, share, keep);
-        if entrants.len() == 1 && !self.run.fitted {
-            // One prompt races against nobody, but whether it can be measured at all
-            // is to be known before the audit is opened.
-            let few = &inputs[..inputs.len().min(race.evaluations).min(ALONE)];
-            let desk = self.run.desk();
-            self.affordable &= self.board.ask(desk, &entrants, few).await?;
-        }
         let finish = race.run(&mut self.board, self.run.desk(), entrants).await?;
         self.board.tell_unusable(self.run.desk())?;
         if finish.standings.is_empty() {
@@ -550,6 +545,28 @@ impl<'a> Course<'a> {
         self.affordable &= finish.affordable;
         self.standings = finish.standings;
         Ok(())
+    }
+
+    /// One prompt races against nobody, so a rule buys nothing. Whether it can be
+    /// measured at all is to be known all the same before the audit is opened.
+    async fn measure_alone(
+        &mut self,
+        entrants: &[CandidateIndex],
+        inputs: &[InputIndex],
+        share: f64,
+    ) -> Result<(), Stop> {
+        if entrants.len() == 1 && !self.run.fitted {
+            let most = self.evaluations(share).min(ALONE);
+            let few = &inputs[..inputs.len().min(most)];
+            let desk = self.run.desk();
+            self.affordable &= self.board.ask(desk, entrants, few).await?;
+        }
+        Ok(())
+    }
+
+    /// Evaluations that a race with this share of them gets.
+    fn evaluations(&self, share: f64) -> usize {
+        (self.run.spec.evaluations as f64 * share) as usize
     }
 
     /// Why a race on these inputs ranks no prompt.
@@ -582,7 +599,7 @@ impl<'a> Course<'a> {
             spec,
             inputs,
             trust: self.trust,
-            evaluations: (spec.evaluations as f64 * share) as usize,
+            evaluations: self.evaluations(share),
             keep,
             seed: self.seed,
             draws: seeds::number(self.run.seed, &format!("race {phase}")),
