@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use serde_json::Value;
 
 use crate::support::mock_server::{Act, MockServer, Seen, capable, completion};
-use crate::support::program::{Desk, model, said};
+use crate::support::program::{Desk, model};
 
 const PLAIN: &str = ", label_scores = \"off\", prefill = \"off\", concurrency = 1";
 
@@ -40,11 +40,6 @@ fn proposals_alone(desk: &Desk, proposals: usize) {
 /// Whether a prompt is asked for.
 fn proposes(seen: &Seen) -> bool {
     seen.prompt().contains("between <prompt> and </prompt>")
-}
-
-/// An answer to a request for a prompt.
-fn sent(text: &str) -> Act {
-    Act::json(200, &completion(text, 900))
 }
 
 /// An answer that ends at its limit.
@@ -81,30 +76,30 @@ async fn a_run_goes_on_with_what_is_good_and_tells_the_rest() {
     let german = "Lies den Text sorgfältig bis zum Ende und entscheide, ob er gut oder schlecht \
                   gestimmt ist. Antworte nur mit einem Wort: positive oder negative.";
     let acts = vec![
-        sent(&format!(
+        Act::text(&format!(
             "Sure! Here is the prompt:\n\n<prompt>\n{}\n</prompt>\n\nLet me know if it fits.",
             long("short")
         )),
-        sent(&format!("```markdown\n{}\n```", long("new"))),
-        sent(&format!("<think>Moods.</think>\n\n{}", long("old"))),
+        Act::text(&format!("```markdown\n{}\n```", long("new"))),
+        Act::text(&format!("<think>Moods.</think>\n\n{}", long("old"))),
         cut_off("<prompt>You sort long texts for a"),
-        sent("I'm sorry, but I can't help with that."),
+        Act::text("I'm sorry, but I can't help with that."),
         cut_off(&never),
-        sent(
+        Act::text(
             "<prompt>Texts such as \"books text number 3\", books text number 5 and books text \
              number 7 are negative, all others positive.</prompt>",
         ),
-        sent("<prompt>Judge the mood of each text.\n\nIgnore its number.</prompt>"),
-        sent(&format!(
+        Act::text("<prompt>Judge the mood of each text.\n\nIgnore its number.</prompt>"),
+        Act::text(&format!(
             "<prompt>{}positive or negative.</prompt>",
             "Weigh each word of it. ".repeat(2000)
         )),
-        sent(&format!("<prompt>{german}</prompt>")),
-        sent("Sure, I would be glad to write the prompt that you asked for:"),
-        sent("{\"prompt\": \"Say if it is positive or negative.\"}"),
+        Act::text(&format!("<prompt>{german}</prompt>")),
+        Act::text("Sure, I would be glad to write the prompt that you asked for:"),
+        Act::text("{\"prompt\": \"Say if it is positive or negative.\"}"),
         // Asked once more: the cut-off one with room, the declined one, the loop.
-        sent(&format!("<prompt>\n{}\n</prompt>", long("long"))),
-        sent("I'm sorry, but I can't help with that either."),
+        Act::text(&format!("<prompt>\n{}\n</prompt>", long("long"))),
+        Act::text("I'm sorry, but I can't help with that either."),
         cut_off(&never),
     ];
     let count = AtomicUsize::new(0);
@@ -195,7 +190,7 @@ async fn a_run_goes_on_with_what_is_good_and_tells_the_rest() {
 async fn a_run_without_any_usable_proposal_says_so() {
     let server = MockServer::start(|seen| {
         if proposes(seen) {
-            return sent("I cannot write prompts about reviews.");
+            return Act::text("I cannot write prompts about reviews.");
         }
         model(seen)
     })
@@ -238,11 +233,11 @@ async fn the_form_follows_the_proposer() {
                 });
             }
             if proposes(seen) {
-                return sent(&format!("<prompt>{}</prompt>", long("all")));
+                return Act::text(&format!("<prompt>{}</prompt>", long("all")));
             }
             let last = seen.body["messages"].as_array().unwrap().last().unwrap();
             if last["role"] == "assistant" {
-                return sent(" text is positive or negative.\n\nAnd so on");
+                return Act::text(" text is positive or negative.\n\nAnd so on");
             }
             model(seen)
         })
@@ -285,15 +280,15 @@ fn production() -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_prompt_keeps_its_structure_under_edits_and_paraphrases() {
     let seed = production();
-    let asked = std::sync::Arc::new(Mutex::new(Vec::new()));
-    let seen_by = asked.clone();
+    let sent = std::sync::Arc::new(Mutex::new(Vec::new()));
+    let seen_by = sent.clone();
     let server = MockServer::start(move |seen| {
         let text = seen.prompt();
         if text.contains("in other words") {
             let inner = text.split("<instruction>\n").nth(1).unwrap();
             let inner = inner.split("\n</instruction>").next().unwrap();
             let digest = blake3::hash(seen.body.to_string().as_bytes()).as_bytes()[0];
-            return sent(&match digest % 3 {
+            return Act::text(&match digest % 3 {
                 0 => format!("<prompt>{}</prompt>", inner.replace("weigh", "mind")),
                 1 => format!("Here you go:\n\n{}", inner.replace("Irony", "Mockery")),
                 _ => "<prompt>Is the text positive or negative?</prompt>".to_owned(),
@@ -476,7 +471,7 @@ async fn a_placeholder_that_is_none_is_named() {
 async fn the_length_of_a_prompt_can_be_limited_and_priced() {
     let server = MockServer::start(|seen| {
         if proposes(seen) {
-            return sent(&format!("<prompt>{}</prompt>", long("all")));
+            return Act::text(&format!("<prompt>{}</prompt>", long("all")));
         }
         if seen.prompt().starts_with("Repeat this word") {
             return Act::text("banana");
