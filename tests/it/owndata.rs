@@ -73,7 +73,7 @@ async fn a_file_with_unlabelled_targets_goes_from_init_to_report() {
             "group: \"channel\" (its name; 3 different values)",
             "id: \"Nr\"",
             "text: \"text\" (running text",
-            "labels: positive (45), negative (45)",
+            "labels: negative (45), positive (45)",
             "source: shop (90)",
             "target: app reviews (50 without a label), chat (60 without a label)",
             "unverified: app reviews, chat",
