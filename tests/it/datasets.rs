@@ -138,6 +138,50 @@ fn clothing_has_the_counts_of_its_departments() {
     assert!(!text.contains("&#39;") && !text.contains('\n'));
 }
 
+/// The study of tickets has data of its own: a source that is labelled, a target that
+/// is not, and one with labels in a file beside it.
+#[test]
+fn the_tickets_are_what_their_study_says() {
+    use std::ops::ControlFlow::Continue;
+    let path = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/studies/tickets.toml"));
+    let resolved = shiftproof::study::Resolved {
+        study: shiftproof::study::Study::read(path).unwrap_or_else(|f| panic!("{}", f.message)),
+        folder: path.parent().unwrap().to_owned(),
+        seed: 1,
+        edition: shiftproof::study::EDITION,
+    };
+    let kinds = shiftproof::kinds::Kinds::default();
+    let loaded = shiftproof::session::load(&resolved, path, &kinds, &mut |_| Continue(()));
+    let (_, loaded) = loaded.unwrap_or_else(|failure| panic!("{}", failure.message));
+    let groups: Vec<_> = loaded
+        .groups
+        .iter()
+        .map(|group| {
+            (
+                group.name.as_str(),
+                group.validation,
+                group.unlabelled,
+                group.audit > 0,
+            )
+        })
+        .collect();
+    assert_eq!(
+        groups,
+        [
+            ("email", 36, 0, true),
+            ("shop", 36, 0, true),
+            ("chat", 0, 120, true),
+            ("app-review", 0, 120, false),
+        ]
+    );
+    let warnings: Vec<_> = loaded
+        .findings
+        .iter()
+        .filter(|finding| finding.code == "duplicate-text" || finding.code == "leak")
+        .collect();
+    assert!(warnings.is_empty(), "{warnings:?}");
+}
+
 /// The studies that ship name real data sets and real columns of them.
 #[test]
 fn shipped_studies_name_columns_that_exist() {
