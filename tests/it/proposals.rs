@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use serde_json::Value;
 
 use crate::support::mock_server::{Act, MockServer, Seen, capable, completion};
-use crate::support::program::{Desk, model, said};
+use crate::support::program::{Desk, model, rows, said};
 
 const PLAIN: &str = ", label_scores = \"off\", prefill = \"off\", concurrency = 1";
 
@@ -89,8 +89,8 @@ async fn a_run_goes_on_with_what_is_good_and_tells_the_rest() {
         sent("I'm sorry, but I can't help with that."),
         cut_off(&never),
         sent(
-            "<prompt>Texts such as \"books text number 3\", books text number 5 and books text \
-             number 7 are negative, all others positive.</prompt>",
+            "<prompt>A text like books story that nobody in our house would ever want to finish \
+             number 3 is negative, any other positive.</prompt>",
         ),
         sent("<prompt>Judge the mood of each text.\n\nIgnore its number.</prompt>"),
         sent(&format!(
@@ -121,6 +121,9 @@ async fn a_run_goes_on_with_what_is_good_and_tells_the_rest() {
     .await;
     let desk = Desk::new();
     at(&desk, &server, PLAIN);
+    // Long enough to be copied, and to tell their language.
+    let story = " story that nobody in our house would ever want to finish number ";
+    desk.write("data.csv", rows(60).replace(" text number ", story));
     proposals_alone(&desk, 12);
     let ended = desk
         .run(&[
@@ -500,7 +503,7 @@ async fn the_length_of_a_prompt_can_be_limited_and_priced() {
     );
     desk.run(&["optimize", "--quiet"]).await.expect(
         4,
-        &["it is longer than 60 tokens (search.max_prompt_tokens) × 1"],
+        &["it is longer than 60 tokens (search.max_prompt_tokens) × 2"],
     );
     desk.edit_study("\nmax_prompt_tokens = 60", "");
     desk.edit_study(
