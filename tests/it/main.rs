@@ -11,6 +11,7 @@ mod fetch;
 #[cfg(unix)]
 mod fetch_stage;
 mod gate;
+mod golden;
 mod http;
 mod import;
 mod models;
