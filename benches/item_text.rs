@@ -17,7 +17,7 @@ use std::ops::ControlFlow;
 
 use shiftproof::datasets;
 use shiftproof::llm::embedded::{Engine, Options};
-use shiftproof_search::stats::{Cluster, clustered};
+use shiftproof_search::stats::{ClusterTotals, clustered};
 use shiftproof_tasks::rec::{Form, Part, RecSpec, Shift, field};
 use shiftproof_tasks::{Answer, Example, Label, Metric};
 
@@ -62,7 +62,7 @@ fn main() {
     });
     println!("group      n   title only   sentence   difference");
     for group in ["head", "mid", "tail"] {
-        let mut users: BTreeMap<&str, Cluster> = BTreeMap::new();
+        let mut users: BTreeMap<&str, ClusterTotals> = BTreeMap::new();
         let (mut n, mut sums) = (0.0, [0.0, 0.0]);
         for (at, example) in prepared.examples.iter().enumerate() {
             if example.input.group != group {
@@ -70,7 +70,7 @@ fn main() {
             }
             let pair = [grades[0][at], grades[1][at]];
             let user = example.input.cluster.as_deref().unwrap_or_default();
-            let cluster = users.entry(user).or_insert(Cluster {
+            let cluster = users.entry(user).or_insert(ClusterTotals {
                 sum: 0.0,
                 size: 0.0,
             });
@@ -79,7 +79,7 @@ fn main() {
             n += 1.0;
             sums = [sums[0] + pair[0], sums[1] + pair[1]];
         }
-        let clusters: Vec<Cluster> = users.into_values().collect();
+        let clusters: Vec<ClusterTotals> = users.into_values().collect();
         let interval = clustered_difference(&clusters);
         println!(
             "{group:5} {n:6}   {:10.3} {:10.3}   {:+.3} [{:+.3}, {:+.3}]",
@@ -93,10 +93,10 @@ fn main() {
 }
 
 /// A difference lies in −1..1; the interval is made for means in 0..1.
-fn clustered_difference(clusters: &[Cluster]) -> (f64, f64) {
-    let halved: Vec<Cluster> = clusters
+fn clustered_difference(clusters: &[ClusterTotals]) -> (f64, f64) {
+    let halved: Vec<ClusterTotals> = clusters
         .iter()
-        .map(|cluster| Cluster {
+        .map(|cluster| ClusterTotals {
             sum: f64::midpoint(cluster.sum, cluster.size),
             size: cluster.size,
         })

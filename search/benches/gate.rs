@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use shiftproof_search::select::SoftMin;
-use shiftproof_search::stats::{Gate, Sample, gate, rng::SplitMix};
+use shiftproof_search::stats::{ClusteredSample, ShipGate, gate, rng::SplitMix};
 
 const PROMPTS: usize = 20;
 const GROUPS: usize = 10;
@@ -17,7 +17,7 @@ fn main() {
     println!("{PROMPTS} prompts × {GROUPS} groups, 10,000 replicates, soft-min, Holm");
     for per_group in [200, 2_000] {
         let mut rng = SplitMix::new(1);
-        let mut sample = Sample::new(PROMPTS, GROUPS);
+        let mut sample = ClusteredSample::new(PROMPTS, GROUPS);
         let mut groups: Vec<Rows> = vec![Vec::new(); GROUPS];
         for example in 0..GROUPS * per_group {
             let row: [f64; PROMPTS] =
@@ -27,13 +27,13 @@ fn main() {
         }
         let finalists: Vec<usize> = (1..PROMPTS).collect();
         let whole = best(3, || {
-            let verdict = gate(&sample, 0, &finalists, Gate::default(), |m| {
+            let verdict = gate(&sample, 0, &finalists, ShipGate::default(), |m| {
                 SoftMin::default().of(m)
             });
             assert!(verdict.is_some());
         });
         // A twentieth of the replicates, scaled: it is slow.
-        let replicates = Gate::default().bootstrap.replicates / 20;
+        let replicates = ShipGate::default().bootstrap.replicates / 20;
         let plain = best(3, || obvious(&groups, replicates)) * 20;
         println!(
             "{per_group:>5} examples a group: {:.2} s; resampled row by row in f64 {:.2} s, {:.1} times as long",

@@ -6,7 +6,7 @@ use shiftproof_tasks::Outcome;
 
 use crate::board::{Answers, Board, CONFIDENCE, InputIndex};
 use crate::event::{Difference, GroupRole};
-use crate::stats::{self, Bootstrap, Sample, paired_bootstrap};
+use crate::stats::{self, ClusteredSample, PairedBootstrap, paired_bootstrap};
 
 /// Differences `selected − seed` per group and of the worst target group, by
 /// the paired bootstrap over examples (or their clusters) within groups.
@@ -18,7 +18,7 @@ pub(crate) fn audit(
     inputs: &[InputIndex],
 ) -> Option<(Vec<Difference>, Difference)> {
     let same = seed.candidate() == selected.candidate();
-    let mut sample = Sample::new(2, board.groups.len());
+    let mut sample = ClusteredSample::new(2, board.groups.len());
     let mut clusters: BTreeMap<String, u64> = BTreeMap::new();
     let value =
         |answers: &Answers<'_>, input| answers.outcome(input).as_ref().and_then(Outcome::value);
@@ -52,8 +52,8 @@ pub(crate) fn audit(
             .map(|(mean, _)| *mean)
             .fold(f64::INFINITY, f64::min)
     };
-    let replicates = paired_bootstrap(&sample, 0, Bootstrap::default(), worst)?;
-    let row = |name: &str, difference: &stats::Difference, n| {
+    let replicates = paired_bootstrap(&sample, 0, PairedBootstrap::default(), worst)?;
+    let row = |name: &str, difference: &stats::BootstrapDifference, n| {
         // A prompt differs from itself by nothing, for certain; the interval of a
         // small sample would leave room for luck.
         let interval = if same {

@@ -11,7 +11,7 @@ use crate::converse::{self, Case};
 use crate::event::{GroupInfo, GroupScore};
 use crate::gateway::{Asked, Gateway, Model, Stop};
 use crate::score::group_scores;
-use crate::stats::Sample;
+use crate::stats::ClusteredSample;
 use crate::unusable::{self, Fault, Survey};
 
 /// Inputs per group that a batch calibration settles on.
@@ -63,8 +63,8 @@ pub struct Evaluation {
 impl Evaluation {
     /// The examples for which every row of `grades` has one, and how many have
     /// not.
-    pub fn paired(&self, grades: &[&[Option<f64>]], groups: usize) -> (Sample, usize) {
-        let mut sample = Sample::new(grades.len(), groups);
+    pub fn paired(&self, grades: &[&[Option<f64>]], groups: usize) -> (ClusteredSample, usize) {
+        let mut sample = ClusteredSample::new(grades.len(), groups);
         let mut dropped = 0;
         for (example, (&group, &cluster)) in self.groups.iter().zip(&self.clusters).enumerate() {
             let row: Option<Vec<f64>> = grades

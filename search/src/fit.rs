@@ -5,7 +5,7 @@ use shiftproof_tasks::{Data, Task};
 use crate::event::Phase;
 use crate::plan::{PhasePlan, plan};
 use crate::propose::library;
-use crate::select::{Group, Problem, Role, Scores, Step};
+use crate::select::{AllocationStep, ExampleGroup, LabelRole, OutcomeTable, SelectionProblem};
 use crate::spec::{Method, SearchSpec};
 
 /// The parts of the evaluations that each race gets; the final has the rest.
@@ -184,11 +184,11 @@ fn smallest(spec: &SearchSpec, data: &Data, each: usize, given: usize) -> Option
 /// Whether a race of these many prompts buys the seed an answer: each rule has a
 /// budget of its own below which it buys nothing.
 fn scores_seed(spec: &SearchSpec, entrants: usize, evaluations: usize) -> bool {
-    let problem = Problem {
+    let problem = SelectionProblem {
         candidates: entrants,
-        groups: vec![Group {
+        groups: vec![ExampleGroup {
             name: String::new(),
-            role: Role::Source,
+            role: LabelRole::Source,
             weight: 1.0,
             examples: vec![0, 1],
         }],
@@ -196,9 +196,9 @@ fn scores_seed(spec: &SearchSpec, entrants: usize, evaluations: usize) -> bool {
         keep: vec![0],
         lengths: Vec::new(),
     };
-    let scores = Scores::new(entrants, vec![0, 0], 1);
+    let scores = OutcomeTable::new(entrants, vec![0, 0], 1);
     let step = spec
         .rule(0)
         .next(&problem, &scores, evaluations, &mut Vec::new());
-    matches!(step, Step::Evaluate(asks) if asks.iter().any(|ask| ask.candidate == 0))
+    matches!(step, AllocationStep::Evaluate(asks) if asks.iter().any(|ask| ask.candidate == 0))
 }

@@ -8,7 +8,10 @@ use shiftproof_tasks::{Outcome, PromptId, text};
 use crate::board::{Board, CandidateIndex, Desk, InputIndex};
 use crate::event::{Event, GroupRole, GroupScore, Phase};
 use crate::gateway::Stop;
-use crate::select::{Estimates, Group, Length, Likeness, Problem, Role, Scores, Step};
+use crate::select::{
+    AllocationStep, ExampleGroup, GroupEstimates, LabelRole, OutcomeTable, PromptLength,
+    SelectionProblem, TextKernel,
+};
 use crate::spec::SearchSpec;
 use crate::tell;
 
@@ -72,7 +75,7 @@ impl Race<'_> {
             // A calibrated outcome changes as replies come in: the rule sees
             // what is known now, not what was believed a block ago.
             match rule.next(&problem, &scores, remaining, &mut dropped) {
-                Step::Evaluate(asks) if affordable => {
+                AllocationStep::Evaluate(asks) if affordable => {
                     remaining = remaining.saturating_sub(asks.len());
                     untold += asks.len();
                     let mut wanted: BTreeMap<CandidateIndex, Vec<InputIndex>> = BTreeMap::new();
@@ -93,8 +96,8 @@ impl Race<'_> {
                         self.tell_leader(board, desk, &entrants, &problem, &scores)?;
                     }
                 }
-                Step::Evaluate(_) => remaining = 0,
-                Step::Pick(pick) => break pick,
+                AllocationStep::Evaluate(_) => remaining = 0,
+                AllocationStep::Pick(pick) => break pick,
             }
         };
         // What a rule leaves undone for lack of money is no reason to judge by few.
@@ -102,7 +105,7 @@ impl Race<'_> {
             board.sound(desk, true)?;
         }
         let objective = self.spec.objective();
-        let estimates = Estimates::fit(&problem, &scores);
+        let estimates = GroupEstimates::fit(&problem, &scores);
         let mut standings = Vec::new();
         // An entrant that was never asked has no standing, and takes no place from
         // those that have one.
@@ -159,11 +162,11 @@ impl Race<'_> {
         board: &mut Board,
         desk: Desk<'_>,
         entrants: &[CandidateIndex],
-        problem: &Problem,
-        scores: &Scores,
+        problem: &SelectionProblem,
+        scores: &OutcomeTable,
     ) -> Result<(), Stop> {
         let objective = self.spec.objective();
-        let estimates = Estimates::fit(problem, scores);
+        let estimates = GroupEstimates::fit(problem, scores);
         let leader = (0..entrants.len())
             .map(|entrant| {
                 let score = objective.score(&estimates.groups(entrant));
@@ -212,7 +215,7 @@ impl Race<'_> {
 
     /// Groups of the race: a study's group with true labels and the same group
     /// with voted ones are two, for they are not equally to be trusted.
-    fn problem(&self, board: &Board, entrants: &[CandidateIndex]) -> Problem {
+    fn problem(&self, board: &Board, entrants: &[CandidateIndex]) -> SelectionProblem {
         let mut members: BTreeMap<(bool, usize), Vec<u32>> = BTreeMap::new();
         for (example, &input) in self.inputs.iter().enumerate() {
             let key = (board.is_voted(input), board.group_of(input));
@@ -223,12 +226,12 @@ impl Race<'_> {
             .map(|((voted, group), examples)| {
                 let group = &board.groups[group];
                 let role = match (voted, group.role) {
-                    (true, _) => Role::PseudoTarget,
-                    (false, GroupRole::Target) => Role::LabelledTarget,
-                    (false, GroupRole::Source) => Role::Source,
+                    (true, _) => LabelRole::PseudoTarget,
+                    (false, GroupRole::Target) => LabelRole::LabelledTarget,
+                    (false, GroupRole::Source) => LabelRole::Source,
                 };
                 let weight = if voted { self.trust } else { 1.0 };
-                Group {
+                ExampleGroup {
                     name: group.name.clone(),
                     role,
                     weight,
@@ -240,10 +243,10 @@ impl Race<'_> {
             .iter()
             .map(|&candidate| board.candidates[candidate].prompt.instruction.as_str())
             .collect();
-        Problem {
+        SelectionProblem {
             candidates: entrants.len(),
             groups,
-            likeness: Likeness::of_texts(&texts).map(Arc::new),
+            likeness: TextKernel::of_texts(&texts).map(Arc::new),
             keep: entrants
                 .iter()
                 .position(|&c| c == self.seed)
@@ -251,7 +254,7 @@ impl Race<'_> {
                 .collect(),
             lengths: texts
                 .iter()
-                .map(|text| Length {
+                .map(|text| PromptLength {
                     // In the races before, ties are between what is hardly
                     // measured: preferring the short there would be a bias.
                     tokens: if self.phase == Phase::Final {
@@ -271,8 +274,8 @@ impl Race<'_> {
         board: &Board,
         desk: Desk<'_>,
         entrants: &[CandidateIndex],
-        problem: &Problem,
-    ) -> Scores {
+        problem: &SelectionProblem,
+    ) -> OutcomeTable {
         let mut group_of = vec![0; self.inputs.len()];
         for (index, group) in problem.groups.iter().enumerate() {
             for &example in &group.examples {
@@ -281,7 +284,7 @@ impl Race<'_> {
         }
         let clusters = board.clusters(self.inputs);
         let mut scores =
-            Scores::clustered(entrants.len(), group_of, clusters, problem.groups.len());
+            OutcomeTable::clustered(entrants.len(), group_of, clusters, problem.groups.len());
         for (entrant, &candidate) in entrants.iter().enumerate() {
             let answers = board.answers(desk, candidate);
             for (example, &input) in self.inputs.iter().enumerate() {

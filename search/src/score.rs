@@ -71,9 +71,9 @@ fn interval(metric: Metric, value: f64, observations: &[Observation<'_>]) -> sta
     }
     if metric.is_mean() {
         let independent = clusters.values().all(|members| members.len() == 1);
-        let totals: Vec<stats::Cluster> = clusters
+        let totals: Vec<stats::ClusterTotals> = clusters
             .values()
-            .map(|members| stats::Cluster {
+            .map(|members| stats::ClusterTotals {
                 sum: members
                     .iter()
                     .filter_map(|member| member.outcome.value())

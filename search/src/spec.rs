@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use shiftproof_tasks::text;
 
 use crate::calibrate::Calibration;
-use crate::select::{self, Objective, Posterior, Spending};
+use crate::select::{self, AllocationRule, Objective, PosteriorRule};
 
 /// How prompts are searched and chosen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -245,9 +245,12 @@ impl SearchSpec {
     }
 
     /// A fresh spending rule.
-    pub fn rule(&self, seed: u64) -> Box<dyn Spending> {
+    pub fn rule(&self, seed: u64) -> Box<dyn AllocationRule> {
         if self.rule == RuleName::Posterior && self.objective != ObjectiveName::Robust {
-            return Box::new(Posterior::with_objective(seed, Arc::from(self.objective())));
+            return Box::new(PosteriorRule::with_objective(
+                seed,
+                Arc::from(self.objective()),
+            ));
         }
         select::rule(self.rule.name(), seed).expect("every named rule exists")
     }

@@ -2,8 +2,10 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Instant;
 
-use shiftproof_search::replay::{self, Contestant, Matrix, Plan, Planted, Report, Setting};
-use shiftproof_search::select::{self, Spending};
+use shiftproof_search::replay::{
+    self, BenchPlan, BenchReport, BenchSetting, OutcomeMatrix, SyntheticEffects, TestedRule,
+};
+use shiftproof_search::select::{self, AllocationRule};
 
 use super::{note, print, to_json, write};
 use crate::cli::{Bench, BenchAction, BenchSelect};
@@ -34,7 +36,7 @@ fn select(args: &BenchSelect) -> Result<Exit, Failure> {
     }
     let (matrices, settings) = worlds(args)?;
     let names = rules(args)?;
-    let plan = Plan {
+    let plan = BenchPlan {
         budgets: budgets(args)?,
         repeats: args.repeats.max(1),
         labelled: args.labelled,
@@ -57,19 +59,19 @@ fn select(args: &BenchSelect) -> Result<Exit, Failure> {
             move |seed| select::rule(&name, seed).expect("names are checked before")
         })
         .collect();
-    let contestants: Vec<Contestant<'_>> = names
+    let contestants: Vec<TestedRule<'_>> = names
         .iter()
         .zip(&makers)
-        .map(|(name, make)| Contestant {
+        .map(|(name, make)| TestedRule {
             name,
-            make: make as &(dyn Fn(u64) -> Box<dyn Spending> + Sync),
+            make: make as &(dyn Fn(u64) -> Box<dyn AllocationRule> + Sync),
             labelled: name.ends_with(WITH_LABELS),
         })
         .collect();
     let began = Instant::now();
     let regrets = replay::replay(&matrices, &settings, &contestants, &plan);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let report = Report::new(&settings, &names, &plan, &regrets);
+    let report = BenchReport::new(&settings, &names, &plan, &regrets);
     for path in &args.output {
         write(path, &to_json(&report)?)?;
     }
@@ -83,7 +85,7 @@ fn select(args: &BenchSelect) -> Result<Exit, Failure> {
 }
 
 /// Everything there is to replay: recorded outcomes and planted worlds.
-fn worlds(args: &BenchSelect) -> Result<(Vec<Matrix>, Vec<Setting>), Failure> {
+fn worlds(args: &BenchSelect) -> Result<(Vec<OutcomeMatrix>, Vec<BenchSetting>), Failure> {
     let mut matrices = Vec::new();
     let mut settings = Vec::new();
     for folder in &args.folders {
@@ -94,7 +96,7 @@ fn worlds(args: &BenchSelect) -> Result<(Vec<Matrix>, Vec<Setting>), Failure> {
     }
     for run in &args.runs {
         let events = stored::events(&stored::folder(&args.store.store, run)?)?;
-        let matrix = Matrix::of_run(run, &events).ok_or_else(|| {
+        let matrix = OutcomeMatrix::of_run(run, &events).ok_or_else(|| {
             Failure::usage(format!(
                 "run {run} graded fewer than two prompts on ten examples of two groups: nothing to \
                  choose. `shiftproof eval STUDY -p … --record DIR` records more"
@@ -103,9 +105,9 @@ fn worlds(args: &BenchSelect) -> Result<(Vec<Matrix>, Vec<Setting>), Failure> {
         settings.extend(replay::settings(matrices.len(), &matrix));
         matrices.push(matrix);
     }
-    for (name, world) in Planted::families() {
+    for (name, world) in SyntheticEffects::families() {
         for seed in 0..args.planted {
-            let world = Planted {
+            let world = SyntheticEffects {
                 seed,
                 ..world.clone()
             };
@@ -129,8 +131,8 @@ fn worlds(args: &BenchSelect) -> Result<(Vec<Matrix>, Vec<Setting>), Failure> {
 
 fn load(
     folder: &Path,
-    matrices: &mut Vec<Matrix>,
-    settings: &mut Vec<Setting>,
+    matrices: &mut Vec<OutcomeMatrix>,
+    settings: &mut Vec<BenchSetting>,
 ) -> Result<(), Failure> {
     let loaded = replay::load(folder).map_err(|error| Failure::data(error.to_string()))?;
     for matrix in loaded {

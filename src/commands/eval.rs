@@ -8,7 +8,7 @@ use shiftproof_search::counterfactual::{self, Counterfactual, Fairness};
 use shiftproof_search::evaluate::{Evaluation, baseline};
 use shiftproof_search::event::GroupScore;
 use shiftproof_search::gateway::Gateway;
-use shiftproof_search::replay::Matrix;
+use shiftproof_search::replay::OutcomeMatrix;
 use shiftproof_search::unusable::Survey;
 use shiftproof_tasks::rec::field;
 use shiftproof_tasks::{Example, Metric, Prompt};
@@ -234,7 +234,7 @@ fn record(
 ) -> Result<(), Failure> {
     let grade = |grade: &Option<f64>| grade.map_or(f32::NAN, |grade| grade as f32);
     let groups = &session.loaded.groups;
-    let matrix = Matrix::recorded(
+    let matrix = OutcomeMatrix::recorded(
         &session.resolved.study.name,
         prompts.iter().map(flat).collect(),
         groups.iter().map(|group| group.name.clone()).collect(),

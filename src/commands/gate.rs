@@ -4,7 +4,7 @@ use std::path::Path;
 use shiftproof_search::control::Control;
 use shiftproof_search::evaluate::Evaluation;
 use shiftproof_search::event::GroupRole;
-use shiftproof_search::stats::Bootstrap;
+use shiftproof_search::stats::PairedBootstrap;
 use shiftproof_tasks::{Example, Prompt};
 
 use super::{
@@ -298,7 +298,7 @@ fn demand(args: &Gate) -> Demand {
         objective: args.objective.clone(),
         alpha: args.alpha,
         tolerance: args.tolerance,
-        replicates: Bootstrap::default().replicates,
+        replicates: PairedBootstrap::default().replicates,
         min_worst: args.min_worst,
         min_groups: args
             .min_group

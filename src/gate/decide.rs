@@ -2,7 +2,7 @@
 
 use shiftproof_search::event::{GroupInfo, GroupScore};
 use shiftproof_search::select;
-use shiftproof_search::stats::{self, Bootstrap, GroupState, Sample};
+use shiftproof_search::stats::{self, ClusteredSample, GroupState, PairedBootstrap};
 use shiftproof_search::unusable::Survey;
 
 use super::{
@@ -31,7 +31,7 @@ pub struct Evidence<'a> {
     /// The model of the incumbent's grades, where they were recorded.
     pub incumbent_model: Option<String>,
     /// Grades of all of them on the same examples.
-    pub sample: &'a Sample,
+    pub sample: &'a ClusteredSample,
     /// Examples left out because some prompt has no grade for them.
     pub dropped: usize,
     /// What a reader has to know.
@@ -60,12 +60,12 @@ pub fn judge(evidence: Evidence<'_>) -> Report {
         contender.score = Some(robust(&means)).filter(|value| value.is_finite());
     }
     let finalists: Vec<usize> = (1..contenders.len()).collect();
-    let gate = stats::Gate {
+    let gate = stats::ShipGate {
         alpha: demand.alpha,
         tolerance: demand.tolerance,
-        bootstrap: Bootstrap {
+        bootstrap: PairedBootstrap {
             replicates: demand.replicates,
-            ..Bootstrap::default()
+            ..PairedBootstrap::default()
         },
     };
     let verdict = stats::gate(sample, 0, &finalists, gate, robust);
@@ -105,9 +105,9 @@ pub fn judge(evidence: Evidence<'_>) -> Report {
 
 fn candidate(
     contender: Contender,
-    checked: Option<&stats::Finalist>,
+    checked: Option<&stats::GateFinalist>,
     groups: &[GroupInfo],
-    sample: &Sample,
+    sample: &ClusteredSample,
     demand: &Demand,
 ) -> Candidate {
     let compared = groups.iter().enumerate().map(|(number, group)| {
@@ -165,7 +165,12 @@ fn below(groups: &[GroupScore], demand: &Demand) -> Vec<String> {
 }
 
 /// What is missing from the comparison, and for whom.
-fn missing(report: &Report, groups: &[GroupInfo], sample: &Sample, dropped: usize) -> Vec<String> {
+fn missing(
+    report: &Report,
+    groups: &[GroupInfo],
+    sample: &ClusteredSample,
+    dropped: usize,
+) -> Vec<String> {
     let mut notes = Vec::new();
     let failed = |contender: &Contender| {
         let groups = contender.groups.iter();

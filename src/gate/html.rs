@@ -1,7 +1,7 @@
 //! The decision as one HTML page.
 
 use maud::{Markup, html};
-use shiftproof_search::stats::Bounded;
+use shiftproof_search::stats::BoundedDifference;
 
 use super::{Candidate, Contender, Report, points, score, state_name};
 use crate::commands::score::origin;
@@ -160,7 +160,7 @@ fn ends(contender: &Contender, group: &str) -> Option<[f64; 3]> {
     Some([found.value?, found.low?, found.high?])
 }
 
-fn bounds(difference: Option<&Bounded>) -> String {
+fn bounds(difference: Option<&BoundedDifference>) -> String {
     difference.map_or_else(dash, |d| {
         format!(
             "{} [{}, {}]",

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use shiftproof_search::stats::{Bounded, GroupState};
+use shiftproof_search::stats::{BoundedDifference, GroupState};
 
 use super::{Candidate, Mode, Report, points, score};
 use crate::exit::Exit;
@@ -266,7 +266,7 @@ fn trouble(candidate: &Candidate, group: &str) -> String {
     own.map_or_else(String::new, unusable::counts)
 }
 
-fn detail(bounded: Option<&Bounded>, pairs: usize) -> String {
+fn detail(bounded: Option<&BoundedDifference>, pairs: usize) -> String {
     bounded.map_or_else(String::new, |b| {
         format!(
             "difference {} points, bounds [{}, {}], {pairs} paired examples",

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use shiftproof_search::stats::Bounded;
+use shiftproof_search::stats::BoundedDifference;
 
 use super::baseline::short;
 use super::{Candidate, Contender, Report, Ruling, points, score, state_name};
@@ -157,7 +157,7 @@ impl Report {
     }
 }
 
-fn cells(bounded: Option<&Bounded>) -> String {
+fn cells(bounded: Option<&BoundedDifference>) -> String {
     bounded.map_or_else(
         || "– | –".into(),
         |b| {

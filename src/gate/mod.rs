@@ -20,7 +20,7 @@ use std::path::Path;
 use serde::Serialize;
 use shiftproof_search::budget::Spend;
 use shiftproof_search::event::{GroupRole, GroupScore};
-use shiftproof_search::stats::{Bounded, GroupState};
+use shiftproof_search::stats::{BoundedDifference, GroupState};
 use shiftproof_search::unusable::Survey;
 use shiftproof_tasks::{Prompt, PromptId};
 
@@ -220,7 +220,7 @@ pub struct Candidate {
     /// Bars it misses, as sentences.
     pub below: Vec<String>,
     /// Difference of the robust score to the incumbent's; absent without pairs.
-    pub robust: Option<Bounded>,
+    pub robust: Option<BoundedDifference>,
     /// Differences per group, in the study's order.
     pub compared: Vec<Compared>,
     /// Audit examples per group that would likely (four times in five for each
@@ -243,7 +243,7 @@ pub struct Compared {
     /// The judgement.
     pub state: GroupState,
     /// The difference; absent without pairs.
-    pub difference: Option<Bounded>,
+    pub difference: Option<BoundedDifference>,
 }
 
 /// The forms a decision can be written in.

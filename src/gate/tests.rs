@@ -4,7 +4,7 @@ mod agree;
 
 use serde_json::Value;
 use shiftproof_search::event::{GroupInfo, GroupRole, GroupScore};
-use shiftproof_search::stats::{Sample, rng::SplitMix};
+use shiftproof_search::stats::{ClusteredSample, rng::SplitMix};
 use shiftproof_tasks::Prompt;
 
 use super::decide::{Evidence, judge};
@@ -33,7 +33,7 @@ fn demand() -> Demand {
 /// each; the first is the incumbent.
 fn report(mode: Mode, demand: Demand, n: usize, chances: &[[f64; 3]]) -> Report {
     let mut rng = SplitMix::new(7);
-    let mut sample = Sample::new(chances.len(), 3);
+    let mut sample = ClusteredSample::new(chances.len(), 3);
     let mut sums = vec![[0.0; 3]; chances.len()];
     for group in 0..3 {
         for example in 0..n {

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use shiftproof_search::event::GroupScore;
-use shiftproof_search::stats::Bounded;
+use shiftproof_search::stats::BoundedDifference;
 
 use super::baseline::short;
 use super::{Candidate, Contender, Mode, Report, points, score, state_name};
@@ -172,11 +172,11 @@ fn prompt(out: &mut String, what: &str, contender: &Contender) -> fmt::Result {
     Ok(())
 }
 
-fn difference(bounded: Option<&Bounded>) -> String {
+fn difference(bounded: Option<&BoundedDifference>) -> String {
     bounded.map_or_else(|| "-".into(), |b| points(b.estimate))
 }
 
-fn bounds(bounded: Option<&Bounded>) -> String {
+fn bounds(bounded: Option<&BoundedDifference>) -> String {
     bounded.map_or_else(
         || "-".into(),
         |b| format!("[{}, {}]", points(b.lower), points(b.upper)),

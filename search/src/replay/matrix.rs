@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::select::Likeness;
+use crate::select::TextKernel;
 
 /// Why a directory cannot be read.
 #[derive(Debug, Error)]
@@ -34,7 +34,7 @@ pub enum MatrixError {
 
 /// What one column is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ColumnKind {
     /// One recorded outcome per prompt.
     Example,
     /// An accuracy over this many items per prompt; single outcomes are drawn
@@ -47,11 +47,11 @@ pub enum Kind {
 
 /// Recorded outcomes of prompts × examples for one LLM.
 #[derive(Debug, Clone)]
-pub struct Matrix {
+pub struct OutcomeMatrix {
     /// Name, with the LLM where the directory has several.
     pub name: String,
     /// What a column is.
-    pub kind: Kind,
+    pub kind: ColumnKind,
     /// Prompt texts, system text first.
     pub prompts: Vec<String>,
     /// Group names.
@@ -63,14 +63,14 @@ pub struct Matrix {
     /// Row-major prompts × examples; NaN is missing.
     pub outcomes: Vec<f32>,
     /// Likeness of the prompt texts.
-    pub likeness: Option<Arc<Likeness>>,
+    pub likeness: Option<Arc<TextKernel>>,
     /// True means, row-major prompts × groups, where they are known (planted
     /// worlds); regret is then taken on these.
     pub truth: Option<Vec<f64>>,
 }
 
 #[derive(Deserialize)]
-struct Meta {
+struct MatrixMetadata {
     name: String,
     format_version: u32,
     kind: String,
@@ -157,9 +157,9 @@ pub fn find(root: &Path) -> Result<Vec<PathBuf>, MatrixError> {
 
 /// Loads a directory: one matrix per LLM. Prompts marked `valid: false` are
 /// left out.
-pub fn load(directory: &Path) -> Result<Vec<Matrix>, MatrixError> {
+pub fn load(directory: &Path) -> Result<Vec<OutcomeMatrix>, MatrixError> {
     let path = directory.join("meta.json");
-    let meta: Meta = serde_json::from_slice(&read(&path)?)
+    let meta: MatrixMetadata = serde_json::from_slice(&read(&path)?)
         .map_err(|e| wrong(&path, Some(e.line()), e.to_string()))?;
     if meta.format_version != 1 {
         return Err(wrong(
@@ -171,13 +171,13 @@ pub fn load(directory: &Path) -> Result<Vec<Matrix>, MatrixError> {
     let (prompts, kept) = read_prompts(&directory.join("prompts.jsonl"), meta.n_prompts)?;
     let examples = read_examples(&directory.join("examples.csv"), meta.n_examples)?;
     let kind = match meta.kind.as_str() {
-        "example" => Kind::Example,
+        "example" => ColumnKind::Example,
         "cell" => {
             let items = examples
                 .columns
                 .get("n_items")
                 .and_then(|c| c.first()?.parse().ok());
-            Kind::Cell {
+            ColumnKind::Cell {
                 items: items.unwrap_or(ITEMS),
             }
         }
@@ -190,7 +190,7 @@ pub fn load(directory: &Path) -> Result<Vec<Matrix>, MatrixError> {
     if meta.llms.is_empty() {
         return Err(wrong(&path, None, "`llms` names no outcomes"));
     }
-    let likeness = Likeness::of_texts(&prompts).map(Arc::new);
+    let likeness = TextKernel::of_texts(&prompts).map(Arc::new);
     let several = meta.llms.len() > 1;
     meta.llms
         .iter()
@@ -198,7 +198,7 @@ pub fn load(directory: &Path) -> Result<Vec<Matrix>, MatrixError> {
             let file = directory.join(&llm.file);
             let outcomes =
                 read_outcomes(&file, &llm.dtype, meta.n_prompts, meta.n_examples, &kept)?;
-            Ok(Matrix {
+            Ok(OutcomeMatrix {
                 name: if several {
                     format!("{}@{}", meta.name, llm.id)
                 } else {
@@ -259,13 +259,13 @@ fn read_prompts(path: &Path, rows: usize) -> Result<(Vec<String>, Vec<usize>), M
     Ok((texts, kept))
 }
 
-struct Examples {
+struct ExampleColumns {
     groups: Vec<String>,
     group_of: Vec<u32>,
     columns: BTreeMap<String, Vec<String>>,
 }
 
-fn read_examples(path: &Path, rows: usize) -> Result<Examples, MatrixError> {
+fn read_examples(path: &Path, rows: usize) -> Result<ExampleColumns, MatrixError> {
     let bytes = read(path)?;
     let mut reader = csv::Reader::from_reader(bytes.as_slice());
     let bad = |e: &csv::Error| wrong(path, e.position().map(|p| p.line() as usize), e.to_string());
@@ -302,7 +302,7 @@ fn read_examples(path: &Path, rows: usize) -> Result<Examples, MatrixError> {
         .zip(columns)
         .filter(|(name, _)| !matches!(name.as_str(), "id" | "group" | "text"))
         .collect();
-    Ok(Examples {
+    Ok(ExampleColumns {
         groups,
         group_of,
         columns,

@@ -8,11 +8,11 @@ mod run;
 mod setting;
 mod world;
 
-pub use matrix::{Kind, Matrix, MatrixError, find, load};
-pub use planted::Planted;
-pub use report::{Estimate, Report, Row, SettingReport};
-pub use run::{Contestant, Plan, Regret, Regrets, replay};
-pub use setting::{Setting, Split, settings};
+pub use matrix::{ColumnKind, MatrixError, OutcomeMatrix, find, load};
+pub use planted::SyntheticEffects;
+pub use report::{BenchReport, MeanWithError, RuleRegrets, SettingReport};
+pub use run::{BenchPlan, PickRegret, Regrets, TestedRule, replay};
+pub use setting::{BenchSetting, GroupSplit, settings};
 
 #[cfg(test)]
 mod tests;

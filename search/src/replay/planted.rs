@@ -6,13 +6,13 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Bernoulli, Distribution, Normal};
 
-use super::matrix::{Kind, Matrix};
-use super::setting::{Setting, Split};
+use super::matrix::{ColumnKind, OutcomeMatrix};
+use super::setting::{BenchSetting, GroupSplit};
 
 /// What to plant. Effects are in logits; the first half of the groups is the
 /// source, the rest the target.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Planted {
+pub struct SyntheticEffects {
     /// Prompts, at least 2.
     pub prompts: usize,
     /// Groups, at least 2.
@@ -44,7 +44,7 @@ pub struct Planted {
     pub seed: u64,
 }
 
-impl Default for Planted {
+impl Default for SyntheticEffects {
     fn default() -> Self {
         Self {
             prompts: 24,
@@ -65,7 +65,7 @@ impl Default for Planted {
     }
 }
 
-impl Planted {
+impl SyntheticEffects {
     /// A world without any effect: every prompt is the same.
     pub fn null(seed: u64) -> Self {
         Self {
@@ -117,7 +117,7 @@ impl Planted {
 
     /// Draws the world. Outcomes carry the noise; `truth` does not. Standard
     /// deviations and chances out of range count as 0.
-    pub fn draw(&self) -> Matrix {
+    pub fn draw(&self) -> OutcomeMatrix {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         let (prompts, groups) = (self.prompts.max(2), self.groups.max(2));
         let examples = self.examples.max(1);
@@ -166,9 +166,9 @@ impl Planted {
             }
         }
         let label = items.iter().map(|i| u8::from(i.0).to_string()).collect();
-        Matrix {
+        OutcomeMatrix {
             name: format!("planted-{}", self.seed),
-            kind: Kind::Example,
+            kind: ColumnKind::Example,
             prompts: (0..prompts)
                 .map(|p| format!("planted prompt {p}"))
                 .collect(),
@@ -184,12 +184,12 @@ impl Planted {
     }
 
     /// The one setting of a planted matrix: planted source to planted target.
-    pub fn setting(&self, index: usize) -> Setting {
+    pub fn setting(&self, index: usize) -> BenchSetting {
         let source = (0..self.groups.max(2) as u32 / 2).collect();
-        Setting {
+        BenchSetting {
             name: format!("planted-{}", self.seed),
             matrix: index,
-            split: Split::Fixed(source),
+            split: GroupSplit::Fixed(source),
         }
     }
 }

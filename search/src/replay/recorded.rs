@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::matrix::{Kind, Matrix, MatrixError};
+use super::matrix::{ColumnKind, MatrixError, OutcomeMatrix};
 use crate::event::{Event, Ungraded, Verdict};
-use crate::select::Likeness;
+use crate::select::TextKernel;
 
 /// Graded answers of a prompt in a group, at least, for the group to say
 /// anything of the prompt.
 const LEAST: usize = 10;
 
-impl Matrix {
+impl OutcomeMatrix {
     /// A matrix of recorded grades in `0..=1`, row-major prompts × examples, NaN
     /// where there is none; `group_of` numbers `groups`.
     pub fn recorded(
@@ -28,8 +28,8 @@ impl Matrix {
         debug_assert_eq!(outcomes.len(), prompts.len() * group_of.len());
         Self {
             name: name.into(),
-            kind: Kind::Example,
-            likeness: Likeness::of_texts(&prompts).map(Arc::new),
+            kind: ColumnKind::Example,
+            likeness: TextKernel::of_texts(&prompts).map(Arc::new),
             prompts,
             groups,
             group_of,

@@ -4,12 +4,12 @@ use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
-use super::run::{Plan, Regret, Regrets};
-use super::setting::Setting;
+use super::run::{BenchPlan, PickRegret, Regrets};
+use super::setting::BenchSetting;
 
 /// A mean with its standard error, in units of the score.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Estimate {
+pub struct MeanWithError {
     /// Mean over repeats (or over settings).
     pub value: f64,
     /// Standard error over repeats; for an average over settings, that of the
@@ -20,26 +20,26 @@ pub struct Estimate {
 
 /// Regrets of one rule at one budget.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Row {
+pub struct RuleRegrets {
     /// The rule.
     pub rule: String,
     /// Evaluations it could spend; absent for all.
     pub budget: Option<usize>,
     /// Regret of the mean over target groups.
-    pub mean: Estimate,
+    pub mean: MeanWithError,
     /// Regret of the worst target group.
-    pub worst: Estimate,
+    pub worst: MeanWithError,
     /// Regret of the mean over the worst tenth of target groups.
-    pub cvar10: Estimate,
+    pub cvar10: MeanWithError,
     /// Regret of the mean less the baseline's on the same repeats; negative is
     /// better.
-    pub mean_to_baseline: Estimate,
+    pub mean_to_baseline: MeanWithError,
     /// The same for the worst tenth.
-    pub cvar10_to_baseline: Estimate,
+    pub cvar10_to_baseline: MeanWithError,
     /// Regret of the mean less the plain mean rule's (`uniform`), where that
     /// rule was replayed.
     #[serde(default)]
-    pub mean_to_plain: Option<Estimate>,
+    pub mean_to_plain: Option<MeanWithError>,
 }
 
 /// One setting.
@@ -48,12 +48,12 @@ pub struct SettingReport {
     /// Matrix and direction.
     pub name: String,
     /// Budget-major, rules in the order given.
-    pub rows: Vec<Row>,
+    pub rows: Vec<RuleRegrets>,
 }
 
 /// A whole replay.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub struct BenchReport {
     /// Repeats per setting.
     pub repeats: usize,
     /// Seed.
@@ -61,7 +61,7 @@ pub struct Report {
     /// The rule others are held against: the first.
     pub baseline: String,
     /// Average over settings, each counting once.
-    pub overall: Vec<Row>,
+    pub overall: Vec<RuleRegrets>,
     /// Every setting.
     pub settings: Vec<SettingReport>,
 }
@@ -72,17 +72,17 @@ const PLAIN: &str = "uniform";
 /// this share of it, and by more than two standard errors.
 const MARGIN: f64 = 0.05;
 
-fn estimate(values: impl Iterator<Item = f64> + Clone) -> Estimate {
+fn estimate(values: impl Iterator<Item = f64> + Clone) -> MeanWithError {
     let n = values.clone().count() as f64;
     let value = values.clone().sum::<f64>() / n;
     let spread = values.map(|x| (x - value).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
-    Estimate {
+    MeanWithError {
         value,
         error: (n > 1.0).then(|| (spread / n).sqrt()),
     }
 }
 
-fn average<'a>(parts: impl Iterator<Item = &'a Estimate>) -> Estimate {
+fn average<'a>(parts: impl Iterator<Item = &'a MeanWithError>) -> MeanWithError {
     let (mut n, mut value, mut variance) = (0.0, 0.0, Some(0.0));
     for part in parts {
         n += 1.0;
@@ -91,17 +91,22 @@ fn average<'a>(parts: impl Iterator<Item = &'a Estimate>) -> Estimate {
             .zip(part.error)
             .map(|(sum, error)| sum + error * error);
     }
-    Estimate {
+    MeanWithError {
         value: value / n,
         error: variance.map(|sum: f64| sum.sqrt() / n),
     }
 }
 
-impl Report {
+impl BenchReport {
     /// Sums up what [`super::replay`] returned for these settings, rules and
     /// plan.
-    pub fn new(settings: &[Setting], rules: &[&str], plan: &Plan, regrets: &[Regrets]) -> Self {
-        let pick = |f: fn(&Regret) -> f64| f;
+    pub fn new(
+        settings: &[BenchSetting],
+        rules: &[&str],
+        plan: &BenchPlan,
+        regrets: &[Regrets],
+    ) -> Self {
+        let pick = |f: fn(&PickRegret) -> f64| f;
         let plain = rules.iter().position(|&rule| rule == PLAIN);
         let settings: Vec<SettingReport> = settings
             .iter()
@@ -112,15 +117,15 @@ impl Report {
                     for (r, rule) in rules.iter().enumerate() {
                         let own = &regrets[r][b];
                         let base = &regrets[0][b];
-                        let of = |f: fn(&Regret) -> f64| estimate(own.iter().map(f));
-                        let against = |f: fn(&Regret) -> f64| {
+                        let of = |f: fn(&PickRegret) -> f64| estimate(own.iter().map(f));
+                        let against = |f: fn(&PickRegret) -> f64| {
                             estimate(own.iter().zip(base).map(move |(a, b)| f(a) - f(b)))
                         };
                         let plain = plain.map(|at| {
                             let plain = &regrets[at][b];
                             estimate(own.iter().zip(plain).map(|(a, b)| a.mean - b.mean))
                         });
-                        rows.push(Row {
+                        rows.push(RuleRegrets {
                             mean_to_plain: plain,
                             rule: (*rule).to_owned(),
                             budget: (budget != usize::MAX).then_some(budget),
@@ -142,7 +147,7 @@ impl Report {
         let overall = (0..count)
             .map(|at| {
                 let column = || settings.iter().map(move |s| &s.rows[at]);
-                Row {
+                RuleRegrets {
                     rule: settings[0].rows[at].rule.clone(),
                     budget: settings[0].rows[at].budget,
                     mean: average(column().map(|r| &r.mean)),
@@ -186,7 +191,7 @@ impl Report {
     }
 }
 
-impl Report {
+impl BenchReport {
     /// In which settings a rule does worse than the plain mean rule, beyond
     /// noise.
     fn losses(&self, out: &mut String) {
@@ -224,18 +229,18 @@ impl Report {
     }
 }
 
-fn budget(row: &Row) -> String {
+fn budget(row: &RuleRegrets) -> String {
     row.budget
         .map_or_else(|| "all".to_owned(), |b| b.to_string())
 }
 
-fn table(out: &mut String, rows: &[Row]) {
+fn table(out: &mut String, rows: &[RuleRegrets]) {
     let _ = writeln!(
         out,
         "{:>7}  {:<12}{:>12}{:>12}{:>12}{:>13}{:>13}",
         "budget", "rule", "mean", "worst", "cvar10", "Δ mean", "Δ cvar10"
     );
-    let cell = |e: Estimate| match e.error {
+    let cell = |e: MeanWithError| match e.error {
         Some(error) => format!("{:.2}±{:.2}", 100.0 * e.value, 100.0 * error),
         None => format!("{:.2}", 100.0 * e.value),
     };

@@ -3,14 +3,14 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::matrix::Matrix;
-use super::setting::Setting;
-use super::world::World;
-use crate::select::Spending;
+use super::matrix::OutcomeMatrix;
+use super::setting::BenchSetting;
+use super::world::BenchWorld;
+use crate::select::AllocationRule;
 
 /// What to replay.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct BenchPlan {
     /// Evaluations to spend; `usize::MAX` for all there are.
     pub budgets: Vec<usize>,
     /// Repeats per setting.
@@ -23,7 +23,7 @@ pub struct Plan {
     pub threads: usize,
 }
 
-impl Default for Plan {
+impl Default for BenchPlan {
     fn default() -> Self {
         Self {
             budgets: vec![50, 200, 1000, 5000, usize::MAX],
@@ -38,7 +38,7 @@ impl Default for Plan {
 /// Regret of one pick on the target groups: best possible less achieved, each
 /// in the units of the score.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Regret {
+pub struct PickRegret {
     /// Of the mean over groups.
     pub mean: f64,
     /// Of the worst group.
@@ -47,7 +47,7 @@ pub struct Regret {
     pub cvar10: f64,
 }
 
-impl Regret {
+impl PickRegret {
     /// Mean, worst, `CVaR10`.
     pub const fn parts(self) -> [f64; 3] {
         [self.mean, self.worst, self.cvar10]
@@ -56,28 +56,29 @@ impl Regret {
 
 /// A rule under test.
 #[derive(Clone, Copy)]
-pub struct Contestant<'a> {
+pub struct TestedRule<'a> {
     /// Name in tables.
     pub name: &'a str,
     /// Makes the rule from a seed.
-    pub make: &'a (dyn Fn(u64) -> Box<dyn Spending> + Sync),
+    pub make: &'a (dyn Fn(u64) -> Box<dyn AllocationRule> + Sync),
     /// Whether it may also buy outcomes on the labelled target examples.
     pub labelled: bool,
 }
 
 /// Regrets of one setting: `[rule][budget][repeat]`.
-pub type Regrets = Vec<Vec<Vec<Regret>>>;
+pub type Regrets = Vec<Vec<Vec<PickRegret>>>;
 
 /// Replays every rule on every setting, budget and repeat. All rules of a
 /// repeat see the same split and the same target; what they see of the source
 /// depends on what they ask.
 pub fn replay(
-    matrices: &[Matrix],
-    settings: &[Setting],
-    rules: &[Contestant<'_>],
-    plan: &Plan,
+    matrices: &[OutcomeMatrix],
+    settings: &[BenchSetting],
+    rules: &[TestedRule<'_>],
+    plan: &BenchPlan,
 ) -> Vec<Regrets> {
-    let blank = vec![vec![vec![Regret::default(); plan.repeats]; plan.budgets.len()]; rules.len()];
+    let blank =
+        vec![vec![vec![PickRegret::default(); plan.repeats]; plan.budgets.len()]; rules.len()];
     let results: Vec<Mutex<Regrets>> = settings.iter().map(|_| Mutex::new(blank.clone())).collect();
     let next = AtomicUsize::new(0);
     let work = || loop {
@@ -87,7 +88,7 @@ pub fn replay(
             return;
         }
         let setting = &settings[at];
-        let world = World::new(&matrices[setting.matrix], setting, plan, repeat as u64);
+        let world = BenchWorld::new(&matrices[setting.matrix], setting, plan, repeat as u64);
         for (r, rule) in rules.iter().enumerate() {
             for (b, &budget) in plan.budgets.iter().enumerate() {
                 let seed = plan.seed ^ (repeat as u64).wrapping_mul(0x9E37_79B9);

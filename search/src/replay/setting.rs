@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::matrix::{Kind, Matrix};
+use super::matrix::{ColumnKind, OutcomeMatrix};
 use crate::stats::rng::SplitMix;
 
 /// How source and target groups are told apart.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Split {
+pub enum GroupSplit {
     /// A new random half of the groups per repeat.
     Random,
     /// These groups are the source, all others the target.
@@ -16,13 +16,13 @@ pub enum Split {
 
 /// One matrix with one way to split it.
 #[derive(Debug, Clone)]
-pub struct Setting {
+pub struct BenchSetting {
     /// Name in tables: matrix and direction.
     pub name: String,
     /// Which matrix.
     pub matrix: usize,
     /// The split.
-    pub split: Split,
+    pub split: GroupSplit,
 }
 
 /// A coarser column makes directed splits when it has at most this many values.
@@ -32,17 +32,17 @@ const COARSE: usize = 8;
 /// against the rest, both ways; low against high prevalence (a 0/1 column named
 /// `label` or starting with `rel`), and hard against easy, both ways. Matrices
 /// of LLMs as groups are split at random only: across LLMs.
-pub fn settings(index: usize, matrix: &Matrix) -> Vec<Setting> {
-    let mut found = vec![Setting {
+pub fn settings(index: usize, matrix: &OutcomeMatrix) -> Vec<BenchSetting> {
+    let mut found = vec![BenchSetting {
         name: format!("{} random", matrix.name),
         matrix: index,
-        split: Split::Random,
+        split: GroupSplit::Random,
     }];
     let count = matrix.groups.len();
     if count < 2 {
         return Vec::new();
     }
-    if matrix.kind != Kind::Example {
+    if matrix.kind != ColumnKind::Example {
         return found;
     }
     let mut both = |from: &str, to: &str, source: Vec<u32>| {
@@ -51,10 +51,10 @@ pub fn settings(index: usize, matrix: &Matrix) -> Vec<Setting> {
             return;
         }
         for (a, b, source) in [(from, to, source), (to, from, rest)] {
-            found.push(Setting {
+            found.push(BenchSetting {
                 name: format!("{} {a}→{b}", matrix.name),
                 matrix: index,
-                split: Split::Fixed(source),
+                split: GroupSplit::Fixed(source),
             });
         }
     };
@@ -99,7 +99,7 @@ pub fn settings(index: usize, matrix: &Matrix) -> Vec<Setting> {
     found
 }
 
-fn constant_in_groups<'a>(matrix: &Matrix, values: &'a [String]) -> Option<Vec<&'a str>> {
+fn constant_in_groups<'a>(matrix: &OutcomeMatrix, values: &'a [String]) -> Option<Vec<&'a str>> {
     let mut of_group: Vec<Option<&str>> = vec![None; matrix.groups.len()];
     for (&g, value) in matrix.group_of.iter().zip(values) {
         let known = of_group[g as usize].get_or_insert(value);
@@ -110,7 +110,7 @@ fn constant_in_groups<'a>(matrix: &Matrix, values: &'a [String]) -> Option<Vec<&
     of_group.into_iter().collect()
 }
 
-fn group_means(matrix: &Matrix, value: impl Fn(usize) -> f64) -> Vec<f64> {
+fn group_means(matrix: &OutcomeMatrix, value: impl Fn(usize) -> f64) -> Vec<f64> {
     let mut sums = vec![(0.0, 0.0); matrix.groups.len()];
     for (e, &g) in matrix.group_of.iter().enumerate() {
         sums[g as usize].0 += value(e);
@@ -126,12 +126,12 @@ fn lower_half(values: &[f64]) -> Vec<u32> {
     order
 }
 
-impl Setting {
+impl BenchSetting {
     /// Source and target groups of one repeat.
     pub fn draw(&self, groups: usize, rng: &mut SplitMix) -> (Vec<u32>, Vec<u32>) {
         let source = match &self.split {
-            Split::Fixed(source) => source.clone(),
-            Split::Random => {
+            GroupSplit::Fixed(source) => source.clone(),
+            GroupSplit::Random => {
                 let mut order: Vec<u32> = (0..groups as u32).collect();
                 rng.shuffle(&mut order);
                 order.truncate(groups / 2);

@@ -1,10 +1,10 @@
 use std::fs;
 
 use super::*;
-use crate::select::{self, Spending};
+use crate::select::{self, AllocationRule};
 use crate::stats::special::t_cdf;
 
-type Make = fn(u64) -> Box<dyn Spending>;
+type Make = fn(u64) -> Box<dyn AllocationRule>;
 
 fn rules(names: &[&'static str]) -> Vec<(&'static str, Make)> {
     let make = |name: &str| -> Make {
@@ -18,17 +18,17 @@ fn rules(names: &[&'static str]) -> Vec<(&'static str, Make)> {
     names.iter().map(|&name| (name, make(name))).collect()
 }
 
-fn run(worlds: &[Planted], names: &[&'static str], budgets: Vec<usize>) -> Vec<Regrets> {
-    let matrices: Vec<Matrix> = worlds.iter().map(Planted::draw).collect();
-    let settings: Vec<Setting> = worlds
+fn run(worlds: &[SyntheticEffects], names: &[&'static str], budgets: Vec<usize>) -> Vec<Regrets> {
+    let matrices: Vec<OutcomeMatrix> = worlds.iter().map(SyntheticEffects::draw).collect();
+    let settings: Vec<BenchSetting> = worlds
         .iter()
         .enumerate()
         .map(|(i, w)| w.setting(i))
         .collect();
     let rules = rules(names);
-    let contestants: Vec<Contestant<'_>> = rules
+    let contestants: Vec<TestedRule<'_>> = rules
         .iter()
-        .map(|(name, make)| Contestant {
+        .map(|(name, make)| TestedRule {
             name,
             make: make as &(dyn Fn(u64) -> _ + Sync),
             labelled: name.ends_with('+'),
@@ -38,7 +38,7 @@ fn run(worlds: &[Planted], names: &[&'static str], budgets: Vec<usize>) -> Vec<R
         &matrices,
         &settings,
         &contestants,
-        &Plan {
+        &BenchPlan {
             budgets,
             repeats: 1,
             labelled: 50,
@@ -52,10 +52,10 @@ fn run(worlds: &[Planted], names: &[&'static str], budgets: Vec<usize>) -> Vec<R
 /// the worst of the shifted target.
 #[test]
 fn planted_shift_is_met() {
-    let worlds: Vec<Planted> = (0..80)
-        .map(|seed| Planted {
+    let worlds: Vec<SyntheticEffects> = (0..80)
+        .map(|seed| SyntheticEffects {
             seed,
-            ..Planted::default()
+            ..SyntheticEffects::default()
         })
         .collect();
     let got = run(&worlds, &["uniform", "posterior"], vec![usize::MAX]);
@@ -79,12 +79,12 @@ fn one_sided(gains: &[f64]) -> f64 {
 /// shares, which nothing on the source can tell.
 #[test]
 fn target_labels_meet_a_prevalence_shift() {
-    let (_, family) = Planted::families()
+    let (_, family) = SyntheticEffects::families()
         .into_iter()
         .find(|(name, _)| *name == "prevalence")
         .unwrap();
-    let worlds: Vec<Planted> = (0..40)
-        .map(|seed| Planted {
+    let worlds: Vec<SyntheticEffects> = (0..40)
+        .map(|seed| SyntheticEffects {
             seed,
             ..family.clone()
         })
@@ -102,22 +102,22 @@ fn target_labels_meet_a_prevalence_shift() {
 #[derive(Debug)]
 struct Watcher;
 
-impl Spending for Watcher {
+impl AllocationRule for Watcher {
     fn name(&self) -> &'static str {
         "watcher"
     }
 
     fn next(
         &mut self,
-        problem: &select::Problem,
-        scores: &select::Scores,
+        problem: &select::SelectionProblem,
+        scores: &select::OutcomeTable,
         _remaining: usize,
-        _dropped: &mut Vec<select::Drop>,
-    ) -> select::Step {
+        _dropped: &mut Vec<select::Elimination>,
+    ) -> select::AllocationStep {
         let shown: usize = problem.groups.iter().map(|g| g.examples.len()).sum();
         assert_eq!(shown, scores.examples());
         assert!(problem.groups.iter().all(|g| g.name.starts_with("source")));
-        select::Step::Pick(select::Pick {
+        select::AllocationStep::Pick(select::Selection {
             candidate: 0,
             ranking: vec![0],
             reason: String::new(),
@@ -128,17 +128,17 @@ impl Spending for Watcher {
 /// A rule without labels does not learn that there is a target.
 #[test]
 fn target_labels_are_hidden_from_the_others() {
-    run(&[Planted::default()], &["watcher"], vec![50]);
+    run(&[SyntheticEffects::default()], &["watcher"], vec![50]);
 }
 
 /// Regret falls as the budget grows, and a world without effects has none.
 #[test]
 fn regret_behaves() {
-    let worlds: Vec<Planted> = (0..30)
-        .map(|seed| Planted {
+    let worlds: Vec<SyntheticEffects> = (0..30)
+        .map(|seed| SyntheticEffects {
             seed,
             fragile: 0.0,
-            ..Planted::default()
+            ..SyntheticEffects::default()
         })
         .collect();
     let got = run(&worlds, &["halving"], vec![100, 3000]);
@@ -151,19 +151,19 @@ fn regret_behaves() {
             .flatten()
             .all(|r| r.mean >= 0.0 && r.worst >= 0.0)
     );
-    let null = run(&[Planted::null(1)], &["posterior"], vec![200]);
+    let null = run(&[SyntheticEffects::null(1)], &["posterior"], vec![200]);
     assert!(null[0][0][0][0].mean.abs() < 1e-12);
 }
 
 #[test]
 fn planted_truth_is_what_outcomes_estimate() {
-    let world = Planted {
+    let world = SyntheticEffects {
         examples: 4_000,
         prompts: 3,
         groups: 4,
         label_noise: 0.0,
         judge_noise: 0.0,
-        ..Planted::default()
+        ..SyntheticEffects::default()
     };
     let matrix = world.draw();
     let truth = matrix.truth.clone().unwrap();
@@ -222,7 +222,7 @@ fn a_directory_is_read() {
 /// What is written is read again, missing outcomes included.
 #[test]
 fn a_matrix_survives_its_folder() {
-    let matrix = Matrix::recorded(
+    let matrix = OutcomeMatrix::recorded(
         "own",
         vec!["a".into(), "b, \"c\"".into()],
         vec!["x".into(), "y, z".into()],
@@ -234,7 +234,7 @@ fn a_matrix_survives_its_folder() {
     let back = &load(dir.path()).unwrap()[0];
     assert_eq!(back.groups, matrix.groups);
     assert_eq!(back.group_of, matrix.group_of);
-    let bits = |m: &Matrix| m.outcomes.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    let bits = |m: &OutcomeMatrix| m.outcomes.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(back), bits(&matrix));
     assert!(back.prompts[1].ends_with("b, \"c\""));
 }
@@ -271,18 +271,18 @@ fn errors_name_the_file_and_line() {
 
 #[test]
 fn the_report_adds_up() {
-    let worlds: Vec<Planted> = (0..3)
-        .map(|seed| Planted {
+    let worlds: Vec<SyntheticEffects> = (0..3)
+        .map(|seed| SyntheticEffects {
             seed,
-            ..Planted::default()
+            ..SyntheticEffects::default()
         })
         .collect();
-    let settings: Vec<Setting> = worlds
+    let settings: Vec<BenchSetting> = worlds
         .iter()
         .enumerate()
         .map(|(i, w)| w.setting(i))
         .collect();
-    let plan = Plan {
+    let plan = BenchPlan {
         budgets: vec![50, usize::MAX],
         repeats: 1,
         labelled: 0,
@@ -290,7 +290,7 @@ fn the_report_adds_up() {
         threads: 1,
     };
     let got = run(&worlds, &["halving", "posterior"], plan.budgets.clone());
-    let report = Report::new(&settings, &["halving", "posterior"], &plan, &got);
+    let report = BenchReport::new(&settings, &["halving", "posterior"], &plan, &got);
     let row = &report.overall[3];
     assert_eq!((row.rule.as_str(), row.budget), ("posterior", None));
     let by_hand: f64 = got.iter().map(|r| r[1][1][0].mean).sum::<f64>() / 3.0;
@@ -301,6 +301,6 @@ fn the_report_adds_up() {
     // One repeat says nothing of its own spread.
     assert_eq!(row.mean.error, None);
     assert!(!text.contains('±'), "{text}");
-    let back: Report = serde_json::from_str(&serde_json::to_string(&report).unwrap()).unwrap();
+    let back: BenchReport = serde_json::from_str(&serde_json::to_string(&report).unwrap()).unwrap();
     assert_eq!(back.overall.len(), 4);
 }

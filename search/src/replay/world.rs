@@ -3,17 +3,20 @@
 
 use std::sync::Arc;
 
-use super::matrix::{Kind, Matrix};
-use super::run::{Plan, Regret};
-use super::setting::Setting;
-use crate::select::{Group, Problem, Role, Scores, Spending, Step, tail_mean};
+use super::matrix::{ColumnKind, OutcomeMatrix};
+use super::run::{BenchPlan, PickRegret};
+use super::setting::BenchSetting;
+use crate::select::{
+    AllocationRule, AllocationStep, ExampleGroup, LabelRole, OutcomeTable, SelectionProblem,
+    tail_mean,
+};
 use crate::stats::rng::SplitMix;
 
 /// One repeat: the outcomes a rule may buy and the target's truth.
 #[derive(Debug)]
-pub(super) struct World {
+pub(super) struct BenchWorld {
     /// The source's groups, then the target's with their labelled examples.
-    problem: Problem,
+    problem: SelectionProblem,
     /// How many of the groups are the source's.
     sources: usize,
     /// How many of the examples are the source's; they come first.
@@ -30,29 +33,34 @@ pub(super) struct World {
 }
 
 /// One column of the matrix that is for sale: `take` examples of it.
-struct Lot {
+struct ColumnSample {
     column: usize,
     group: u32,
     take: usize,
 }
 
-impl World {
-    pub(super) fn new(matrix: &Matrix, setting: &Setting, plan: &Plan, repeat: u64) -> Self {
+impl BenchWorld {
+    pub(super) fn new(
+        matrix: &OutcomeMatrix,
+        setting: &BenchSetting,
+        plan: &BenchPlan,
+        repeat: u64,
+    ) -> Self {
         let mut rng = SplitMix::fork(plan.seed, repeat);
         let (source, target) = setting.draw(matrix.groups.len(), &mut rng);
         let mut rows: Vec<usize> = (0..matrix.prompts.len()).collect();
         rng.shuffle(&mut rows);
         let items = match matrix.kind {
-            Kind::Example => 1,
-            Kind::Cell { items } => items as usize,
+            ColumnKind::Example => 1,
+            ColumnKind::Cell { items } => items as usize,
         };
         let place = |list: &[u32], column: usize| {
             let group = matrix.group_of[column];
             list.iter().position(|&x| x == group)
         };
-        let mut lots: Vec<Lot> = (0..matrix.group_of.len())
+        let mut lots: Vec<ColumnSample> = (0..matrix.group_of.len())
             .filter_map(|column| {
-                Some(Lot {
+                Some(ColumnSample {
                     column,
                     group: place(&source, column)? as u32,
                     take: items,
@@ -74,20 +82,21 @@ impl World {
             .collect();
         let (outcomes, left) = draw(matrix, &rows, &lots, items, source_examples, &mut rng);
         let truth = truth(matrix, &target, &left);
-        let named = |&g: &u32, role| Group {
+        let named = |&g: &u32, role| ExampleGroup {
             name: matrix.groups[g as usize].clone(),
             role,
             weight: 1.0,
             examples: Vec::new(),
         };
-        let mut groups: Vec<Group> = source.iter().map(|g| named(g, Role::Source)).collect();
-        groups.extend(target.iter().map(|g| named(g, Role::LabelledTarget)));
+        let mut groups: Vec<ExampleGroup> =
+            source.iter().map(|g| named(g, LabelRole::Source)).collect();
+        groups.extend(target.iter().map(|g| named(g, LabelRole::LabelledTarget)));
         for (e, &g) in group_of.iter().enumerate() {
             groups[g as usize].examples.push(e as u32);
         }
         let likeness = matrix.likeness.as_ref().and_then(|l| l.reordered(&rows));
         Self {
-            problem: Problem {
+            problem: SelectionProblem {
                 candidates: rows.len(),
                 groups,
                 likeness: likeness.map(Arc::new),
@@ -105,7 +114,12 @@ impl World {
 
     /// Runs a rule to its pick, a row of the matrix. Without `labelled` the rule
     /// does not learn that there are target examples.
-    pub(super) fn race(&self, rule: &mut dyn Spending, budget: usize, labelled: bool) -> usize {
+    pub(super) fn race(
+        &self,
+        rule: &mut dyn AllocationRule,
+        budget: usize,
+        labelled: bool,
+    ) -> usize {
         let all = self.group_of.len();
         let mut problem = self.problem.clone();
         let mut visible = all;
@@ -114,7 +128,7 @@ impl World {
             visible = self.source_examples;
         }
         let mut left = budget.min(visible * problem.candidates);
-        let mut scores = Scores::new(
+        let mut scores = OutcomeTable::new(
             problem.candidates,
             self.group_of[..visible].to_vec(),
             problem.groups.len(),
@@ -122,8 +136,8 @@ impl World {
         let mut dropped = Vec::new();
         loop {
             match rule.next(&problem, &scores, left, &mut dropped) {
-                Step::Pick(pick) => return self.rows[pick.candidate],
-                Step::Evaluate(asks) => {
+                AllocationStep::Pick(pick) => return self.rows[pick.candidate],
+                AllocationStep::Evaluate(asks) => {
                     debug_assert!(asks.len() <= left, "{} overspends", rule.name());
                     left = left.saturating_sub(asks.len());
                     for ask in asks {
@@ -135,7 +149,7 @@ impl World {
         }
     }
 
-    pub(super) fn regret(&self, pick: usize) -> Regret {
+    pub(super) fn regret(&self, pick: usize) -> PickRegret {
         let groups = self.target.len() / self.rows.len();
         let mut best = [f64::NEG_INFINITY; 3];
         let mut own = [0.0; 3];
@@ -148,7 +162,7 @@ impl World {
                 own = got;
             }
         }
-        Regret {
+        PickRegret {
             mean: best[0] - own[0],
             worst: best[1] - own[1],
             cvar10: best[2] - own[2],
@@ -159,13 +173,13 @@ impl World {
 /// Draws the labelled target examples: target groups in turn, a random column
 /// of theirs each time, never more than half of what a column holds.
 fn labelled(
-    matrix: &Matrix,
+    matrix: &OutcomeMatrix,
     target: &[u32],
     sources: usize,
     items: usize,
     count: usize,
     rng: &mut SplitMix,
-) -> Vec<Lot> {
+) -> Vec<ColumnSample> {
     let mut decks: Vec<Vec<usize>> = vec![Vec::new(); target.len()];
     for (column, group) in matrix.group_of.iter().enumerate() {
         if let Some(at) = target.iter().position(|t| t == group) {
@@ -180,7 +194,7 @@ fn labelled(
     }
     let mut order: Vec<usize> = (0..target.len()).collect();
     rng.shuffle(&mut order);
-    let mut lots: Vec<Lot> = Vec::new();
+    let mut lots: Vec<ColumnSample> = Vec::new();
     let mut given = 0;
     while given < count && decks.iter().any(|deck| !deck.is_empty()) {
         for &at in &order {
@@ -190,7 +204,7 @@ fn labelled(
             given += 1;
             match lots.iter_mut().find(|lot| lot.column == column) {
                 Some(lot) => lot.take += 1,
-                None => lots.push(Lot {
+                None => lots.push(ColumnSample {
                     column,
                     group: (sources + at) as u32,
                     take: 1,
@@ -205,9 +219,9 @@ fn labelled(
 /// every outcome of the matrix once the labelled examples are taken out (NaN
 /// for nothing).
 fn draw(
-    matrix: &Matrix,
+    matrix: &OutcomeMatrix,
     rows: &[usize],
-    lots: &[Lot],
+    lots: &[ColumnSample],
     items: usize,
     source_examples: usize,
     rng: &mut SplitMix,
@@ -224,18 +238,18 @@ fn draw(
             let is_target = sold >= source_examples;
             sold += lot.take;
             match matrix.kind {
-                Kind::Example => {
+                ColumnKind::Example => {
                     outcomes.push(value);
                     if is_target {
                         left[at] = f32::NAN;
                     }
                 }
-                Kind::Cell { .. } if value.is_nan() => {
+                ColumnKind::Cell { .. } if value.is_nan() => {
                     outcomes.extend(std::iter::repeat_n(value, lot.take));
                 }
                 // A finite population with exactly the recorded share of
                 // successes, in random order.
-                Kind::Cell { .. } => {
+                ColumnKind::Cell { .. } => {
                     let ones = (f64::from(value) * items as f64).round() as usize;
                     for (i, d) in deck.iter_mut().enumerate() {
                         *d = f32::from(u8::from(i < ones));
@@ -254,7 +268,7 @@ fn draw(
 }
 
 /// Target means of every row of the matrix, row-major.
-fn truth(matrix: &Matrix, target: &[u32], left: &[f32]) -> Vec<f64> {
+fn truth(matrix: &OutcomeMatrix, target: &[u32], left: &[f32]) -> Vec<f64> {
     if let Some(known) = &matrix.truth {
         return known
             .chunks(matrix.groups.len())

@@ -1,6 +1,6 @@
 //! What the outcomes say of every candidate's main effect, likeness included.
 
-use super::Likeness;
+use super::TextKernel;
 
 /// Rank of the likeness kept: enough for families of paraphrases, and the cost
 /// of a fit stays at candidates × rank².
@@ -16,14 +16,14 @@ const PRIOR_VARIANCE: f64 = 0.01;
 
 /// Likeness K ≈ L Lᵀ + diag(rest), by pivoted Cholesky.
 #[derive(Debug, Clone)]
-pub(super) struct Basis {
+pub(super) struct LowRankKernel {
     rank: usize,
     factor: Vec<f64>,
     rest: Vec<f64>,
 }
 
-impl Basis {
-    pub(super) fn new(likeness: &Likeness) -> Self {
+impl LowRankKernel {
+    pub(super) fn new(likeness: &TextKernel) -> Self {
         let n = likeness.size();
         let rank = RANK.min(n - 1);
         let mut factor = vec![0.0; n * rank];
@@ -51,7 +51,7 @@ impl Basis {
 
 /// Posterior mean and variance of one main effect.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Belief {
+pub(super) struct GpPosterior {
     pub(super) mean: f64,
     pub(super) variance: f64,
 }
@@ -60,8 +60,8 @@ pub(super) struct Belief {
 /// infinite variance where unseen): Gaussian-process regression (Rasmussen and
 /// Williams 2006, §2, §5.4) with θ ~ N(μ, ω²(h K + (1−h) I)), averaged over a
 /// grid of ω² and h by their evidence.
-pub(super) fn believe(effects: &[(f64, f64)], basis: Option<&Basis>) -> Vec<Belief> {
-    let mut fits: Vec<(f64, Vec<Belief>)> = Vec::new();
+pub(super) fn believe(effects: &[(f64, f64)], basis: Option<&LowRankKernel>) -> Vec<GpPosterior> {
+    let mut fits: Vec<(f64, Vec<GpPosterior>)> = Vec::new();
     let shares = if basis.is_some() {
         &SHARES[..]
     } else {
@@ -69,7 +69,7 @@ pub(super) fn believe(effects: &[(f64, f64)], basis: Option<&Basis>) -> Vec<Beli
     };
     for &variance in &VARIANCES {
         for &share in shares {
-            let (evidence, beliefs) = Regression {
+            let (evidence, beliefs) = LinearRegression {
                 basis,
                 variance,
                 share,
@@ -87,7 +87,7 @@ pub(super) fn believe(effects: &[(f64, f64)], basis: Option<&Basis>) -> Vec<Beli
     let best = fits.iter().map(|f| f.0).fold(f64::NEG_INFINITY, f64::max);
     let total: f64 = fits.iter().map(|f| (f.0 - best).exp()).sum();
     let mut mixed = vec![
-        Belief {
+        GpPosterior {
             mean: 0.0,
             variance: 0.0
         };
@@ -109,13 +109,13 @@ pub(super) fn believe(effects: &[(f64, f64)], basis: Option<&Basis>) -> Vec<Beli
 /// One point of the grid, as Bayesian linear regression on the factor's columns
 /// and a constant, with the rest of the prior as an extra variance per
 /// candidate (the Woodbury form of the Gaussian process).
-struct Regression<'a> {
-    basis: Option<&'a Basis>,
+struct LinearRegression<'a> {
+    basis: Option<&'a LowRankKernel>,
     variance: f64,
     share: f64,
 }
 
-impl Regression<'_> {
+impl LinearRegression<'_> {
     fn rank(&self) -> usize {
         self.basis
             .filter(|_| self.share > 0.0)
@@ -143,7 +143,7 @@ impl Regression<'_> {
         self.variance * (1.0 - self.share + self.share * rest)
     }
 
-    fn fit(&self, effects: &[(f64, f64)]) -> (f64, Vec<Belief>) {
+    fn fit(&self, effects: &[(f64, f64)]) -> (f64, Vec<GpPosterior>) {
         let size = self.rank() + 1;
         let mut precision = vec![0.0; size * size];
         (0..size).for_each(|k| precision[k * size + k] = 1.0);
@@ -162,7 +162,7 @@ impl Regression<'_> {
                 }
             }
         }
-        let factor = Lower::cholesky(precision, size);
+        let factor = LowerCholesky::cholesky(precision, size);
         evidence -= factor.log_diagonal();
         factor.forward(&mut right);
         evidence += 0.5 * right.iter().map(|x| x * x).sum::<f64>();
@@ -186,7 +186,7 @@ impl Regression<'_> {
                 } else {
                     0.0
                 };
-                Belief {
+                GpPosterior {
                     mean: line + step,
                     variance: own * (1.0 - gain) + (1.0 - gain).powi(2) * open,
                 }
@@ -197,12 +197,12 @@ impl Regression<'_> {
 }
 
 /// Lower Cholesky factor, row-major.
-struct Lower {
+struct LowerCholesky {
     size: usize,
     values: Vec<f64>,
 }
 
-impl Lower {
+impl LowerCholesky {
     fn cholesky(mut values: Vec<f64>, size: usize) -> Self {
         for i in 0..size {
             for j in 0..=i {

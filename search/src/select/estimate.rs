@@ -3,7 +3,7 @@
 // Formulas in the docs.
 #![allow(clippy::doc_markdown)]
 
-use super::{Problem, Role, Scores};
+use super::{LabelRole, OutcomeTable, SelectionProblem};
 
 /// What is known of one candidate in one group.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,7 +22,7 @@ pub struct GroupEstimate {
     /// Share of the objective.
     pub weight: f64,
     /// What the group's labels are.
-    pub role: Role,
+    pub role: LabelRole,
 }
 
 /// Variance components and shrunk means of candidates × groups.
@@ -43,7 +43,7 @@ pub struct GroupEstimate {
 /// decides; where they do not, a few target labels outweigh any number of
 /// source ones.
 #[derive(Debug, Clone)]
-pub struct Estimates {
+pub struct GroupEstimates {
     groups: Vec<GroupShape>,
     /// Noise variance σ² of one outcome.
     pub noise: f64,
@@ -54,35 +54,35 @@ pub struct Estimates {
     /// Variance D of the difference between a candidate's target and source
     /// effects; infinite without target labels.
     pub shift: f64,
-    candidates: Vec<Fit>,
+    candidates: Vec<ComponentFit>,
 }
 
 #[derive(Debug, Clone)]
 struct GroupShape {
     level: f64,
     weight: f64,
-    role: Role,
+    role: LabelRole,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Fit {
+struct ComponentFit {
     /// Item-adjusted mean per group (relative to level), and count.
     cells: Vec<(f64, f64)>,
     raw: Vec<f64>,
     /// Main effect and its variance given τ², σ² and D.
-    main: Effect,
+    main: EffectEstimate,
     /// The part of it that the source alone tells.
-    source: Effect,
+    source: EffectEstimate,
 }
 
 /// An estimate with its variance, infinite when nothing was seen.
 #[derive(Debug, Clone, Copy)]
-struct Effect {
+struct EffectEstimate {
     value: f64,
     variance: f64,
 }
 
-impl Default for Effect {
+impl Default for EffectEstimate {
     fn default() -> Self {
         Self {
             value: 0.0,
@@ -91,7 +91,7 @@ impl Default for Effect {
     }
 }
 
-impl Effect {
+impl EffectEstimate {
     /// Precision-weighted mean of (value, variance).
     fn pool(parts: impl Iterator<Item = (f64, f64)>) -> Self {
         let (mut sum, mut precision) = (0.0, 0.0);
@@ -123,13 +123,13 @@ const PRIOR: f64 = 4.0;
 /// groups do among themselves.
 const SHIFT_PRIOR: f64 = 4.0;
 
-impl Estimates {
+impl GroupEstimates {
     /// Fits the model to what was seen.
-    pub fn fit(problem: &Problem, scores: &Scores) -> Self {
+    pub fn fit(problem: &SelectionProblem, scores: &OutcomeTable) -> Self {
         let groups = problem.groups.len();
         let bought: Vec<bool> = problem.groups.iter().map(|g| g.weight > 0.0).collect();
         let candidates = problem.candidates;
-        let items = Items::fit(candidates, &bought, scores);
+        let items = ItemEffects::fit(candidates, &bought, scores);
         let levels = items.levels(groups, scores);
         let mut fits = Vec::with_capacity(candidates);
         let (mut within, mut seen, mut cells_seen) = (0.0, 0.0, 0.0);
@@ -152,10 +152,10 @@ impl Estimates {
                     raw[g] = scores.mean(p, g);
                 }
             }
-            fits.push(Fit {
+            fits.push(ComponentFit {
                 cells: sums,
                 raw,
-                ..Fit::default()
+                ..ComponentFit::default()
             });
         }
         let freedom = (seen - items.count - cells_seen + groups as f64).max(0.0);
@@ -212,12 +212,16 @@ impl Estimates {
     }
 
     /// Cells with outcomes of the labelled target, or of everything else.
-    fn side<'a>(&'a self, fit: &'a Fit, target: bool) -> impl Iterator<Item = (f64, f64)> + 'a {
+    fn side<'a>(
+        &'a self,
+        fit: &'a ComponentFit,
+        target: bool,
+    ) -> impl Iterator<Item = (f64, f64)> + 'a {
         fit.cells
             .iter()
             .zip(&self.groups)
             .filter(move |(cell, shape)| {
-                cell.1 > 0.0 && (shape.role == Role::LabelledTarget) == target
+                cell.1 > 0.0 && (shape.role == LabelRole::LabelledTarget) == target
             })
             .map(|(cell, _)| *cell)
     }
@@ -225,11 +229,11 @@ impl Estimates {
     /// Main effects, and how much candidates differ in them.
     fn effects(&mut self) {
         let (noise, interaction) = (self.noise, self.interaction);
-        let sides: Vec<(Effect, Effect)> = self
+        let sides: Vec<(EffectEstimate, EffectEstimate)> = self
             .candidates
             .iter()
             .map(|fit| {
-                let source = Effect::pool(
+                let source = EffectEstimate::pool(
                     self.side(fit, false)
                         .map(|(mean, count)| (mean, interaction + noise / count)),
                 );
@@ -241,12 +245,12 @@ impl Estimates {
                     (sum + mean, open + noise / count)
                 });
                 let target = if groups > 0.0 {
-                    Effect {
+                    EffectEstimate {
                         value: sum / groups,
                         variance: open / (groups * groups),
                     }
                 } else {
-                    Effect::default()
+                    EffectEstimate::default()
                 };
                 (source, target)
             })
@@ -256,7 +260,7 @@ impl Estimates {
             fit.source = source;
             fit.main = if self.shift.is_finite() {
                 let far = (source.value, source.variance + self.shift);
-                Effect::pool([far, (target.value, target.variance)].into_iter())
+                EffectEstimate::pool([far, (target.value, target.variance)].into_iter())
             } else {
                 source
             };
@@ -347,7 +351,7 @@ impl Estimates {
 
 /// D: how much target and source effects differ beyond their noise, over the
 /// candidates that have both; moderated, for they may be few.
-fn shift_variance(sides: &[(Effect, Effect)], interaction: f64) -> f64 {
+fn shift_variance(sides: &[(EffectEstimate, EffectEstimate)], interaction: f64) -> f64 {
     if sides.iter().all(|(_, target)| !target.seen()) {
         return f64::INFINITY;
     }
@@ -362,7 +366,7 @@ fn shift_variance(sides: &[(Effect, Effect)], interaction: f64) -> f64 {
                 )
             })
     };
-    let centre = Effect::pool(both().map(|(gap, open)| (gap, open + interaction))).value;
+    let centre = EffectEstimate::pool(both().map(|(gap, open)| (gap, open + interaction))).value;
     let (count, excess) = both().fold((0.0, 0.0), |(count, excess), (gap, open)| {
         (count + 1.0, excess + (gap - centre).powi(2) - open)
     });
@@ -376,7 +380,7 @@ fn shift_variance(sides: &[(Effect, Effect)], interaction: f64) -> f64 {
 }
 
 fn visible<'a>(
-    scores: &'a Scores,
+    scores: &'a OutcomeTable,
     candidate: usize,
     bought: &'a [bool],
 ) -> impl Iterator<Item = (u32, usize, f64)> + 'a {
@@ -387,15 +391,15 @@ fn visible<'a>(
 }
 
 /// Item effects by backfitting against main effects.
-struct Items {
+struct ItemEffects {
     effect: Vec<f64>,
     seen_by: Vec<f64>,
     count: f64,
     mean: f64,
 }
 
-impl Items {
-    fn fit(candidates: usize, bought: &[bool], scores: &Scores) -> Self {
+impl ItemEffects {
+    fn fit(candidates: usize, bought: &[bool], scores: &OutcomeTable) -> Self {
         let n = scores.examples();
         let mut main = vec![0.0; candidates];
         let mut effect = vec![0.0; n];
@@ -437,7 +441,7 @@ impl Items {
     }
 
     /// Mean item effect per group; the overall mean where a group is unseen.
-    fn levels(&self, groups: usize, scores: &Scores) -> Vec<f64> {
+    fn levels(&self, groups: usize, scores: &OutcomeTable) -> Vec<f64> {
         let mut sums = vec![(0.0, 0.0); groups];
         for (e, _) in self.seen_by.iter().enumerate().filter(|(_, n)| **n > 0.0) {
             let (sum, count) = &mut sums[scores.group_of(e as u32)];

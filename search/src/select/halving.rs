@@ -1,18 +1,20 @@
 //! Uniform spending and sequential halving, on paired blocks.
 
-use super::stream::Stream;
-use super::{Drop, Pick, Problem, Scores, Spending, Step};
+use super::stream::BlockStream;
+use super::{
+    AllocationRule, AllocationStep, Elimination, OutcomeTable, Selection, SelectionProblem,
+};
 use crate::stats::rng::SplitMix;
 
 /// Every candidate sees the same examples until the budget is spent; the best
 /// group-balanced mean wins. The rule to beat.
 #[derive(Debug)]
-pub struct Uniform {
+pub struct UniformRule {
     seed: u64,
     done: bool,
 }
 
-impl Uniform {
+impl UniformRule {
     /// A rule with its seed.
     pub const fn new(seed: u64) -> Self {
         Self { seed, done: false }
@@ -21,7 +23,11 @@ impl Uniform {
 
 /// Candidates to look at when the budget does not reach all: the kept ones and
 /// a random rest.
-pub(super) fn affordable(problem: &Problem, budget: usize, rng: &mut SplitMix) -> Vec<usize> {
+pub(super) fn affordable(
+    problem: &SelectionProblem,
+    budget: usize,
+    rng: &mut SplitMix,
+) -> Vec<usize> {
     let mut order: Vec<usize> = (0..problem.candidates).collect();
     if order.len() > budget {
         rng.shuffle(&mut order);
@@ -32,15 +38,20 @@ pub(super) fn affordable(problem: &Problem, budget: usize, rng: &mut SplitMix) -
     order
 }
 
-fn weighted(problem: &Problem, scores: &Scores, candidate: usize) -> f64 {
+fn weighted(problem: &SelectionProblem, scores: &OutcomeTable, candidate: usize) -> f64 {
     scores.balanced_mean(candidate, |g| problem.groups[g].weight)
 }
 
-fn pick_by_mean(problem: &Problem, scores: &Scores, alive: &[usize], out: &[usize]) -> Pick {
+fn pick_by_mean(
+    problem: &SelectionProblem,
+    scores: &OutcomeTable,
+    alive: &[usize],
+    out: &[usize],
+) -> Selection {
     let mut ranking = problem.ranked(alive, |p| weighted(problem, scores, p));
     ranking.extend(out.iter().rev());
     let candidate = ranking[0];
-    Pick {
+    Selection {
         candidate,
         reason: format!(
             "highest group-balanced mean, {:.3}, of the {} left",
@@ -51,30 +62,30 @@ fn pick_by_mean(problem: &Problem, scores: &Scores, alive: &[usize], out: &[usiz
     }
 }
 
-impl Spending for Uniform {
+impl AllocationRule for UniformRule {
     fn name(&self) -> &'static str {
         "uniform"
     }
 
     fn next(
         &mut self,
-        problem: &Problem,
-        scores: &Scores,
+        problem: &SelectionProblem,
+        scores: &OutcomeTable,
         remaining: usize,
-        _dropped: &mut Vec<Drop>,
-    ) -> Step {
+        _dropped: &mut Vec<Elimination>,
+    ) -> AllocationStep {
         let all: Vec<usize> = (0..problem.candidates).collect();
         if !self.done {
             self.done = true;
             let mut rng = SplitMix::new(self.seed);
-            let mut stream = Stream::new(problem, &mut rng);
+            let mut stream = BlockStream::new(problem, &mut rng);
             let alive = affordable(problem, remaining, &mut rng);
             let asks = stream.ask(&alive, remaining / alive.len().max(1), scores);
             if !asks.is_empty() {
-                return Step::Evaluate(asks);
+                return AllocationStep::Evaluate(asks);
             }
         }
-        Step::Pick(pick_by_mean(problem, scores, &all, &[]))
+        AllocationStep::Pick(pick_by_mean(problem, scores, &all, &[]))
     }
 }
 
@@ -83,20 +94,20 @@ impl Spending for Uniform {
 /// budget on the same new examples, balanced over groups; the better half by
 /// group-balanced mean goes on.
 #[derive(Debug)]
-pub struct Halving {
+pub struct HalvingRule {
     rng: SplitMix,
-    state: Option<State>,
+    state: Option<HalvingState>,
 }
 
 #[derive(Debug)]
-struct State {
-    stream: Stream,
+struct HalvingState {
+    stream: BlockStream,
     alive: Vec<usize>,
     out: Vec<usize>,
     rounds_left: usize,
 }
 
-impl Halving {
+impl HalvingRule {
     /// A rule with its seed.
     pub const fn new(seed: u64) -> Self {
         Self {
@@ -105,14 +116,14 @@ impl Halving {
         }
     }
 
-    fn start(&mut self, problem: &Problem, budget: usize) -> State {
-        let stream = Stream::new(problem, &mut self.rng);
+    fn start(&mut self, problem: &SelectionProblem, budget: usize) -> HalvingState {
+        let stream = BlockStream::new(problem, &mut self.rng);
         let alive = affordable(problem, budget, &mut self.rng);
         let out = (0..problem.candidates)
             .filter(|p| !alive.contains(p))
             .collect();
         let rounds_left = alive.len().max(2).next_power_of_two().ilog2() as usize;
-        State {
+        HalvingState {
             stream,
             alive,
             out,
@@ -121,18 +132,18 @@ impl Halving {
     }
 }
 
-impl Spending for Halving {
+impl AllocationRule for HalvingRule {
     fn name(&self) -> &'static str {
         "halving"
     }
 
     fn next(
         &mut self,
-        problem: &Problem,
-        scores: &Scores,
+        problem: &SelectionProblem,
+        scores: &OutcomeTable,
         remaining: usize,
-        dropped: &mut Vec<Drop>,
-    ) -> Step {
+        dropped: &mut Vec<Elimination>,
+    ) -> AllocationStep {
         let fresh = self.state.is_none();
         let mut state = match self.state.take() {
             Some(state) => state,
@@ -146,7 +157,7 @@ impl Spending for Halving {
             for &p in &ranking[half..] {
                 if !problem.keep.contains(&p) {
                     gone.push(p);
-                    dropped.push(Drop {
+                    dropped.push(Elimination {
                         candidate: p,
                         reason: format!(
                             "mean {:.3} is in the lower half; {bar:.3} was needed",
@@ -167,14 +178,14 @@ impl Spending for Halving {
             let asks = state.stream.ask(&state.alive, count, scores);
             if !asks.is_empty() {
                 self.state = Some(state);
-                return Step::Evaluate(asks);
+                return AllocationStep::Evaluate(asks);
             }
         }
         let pick = pick_by_mean(problem, scores, &state.alive, &state.out);
-        self.state = Some(State {
+        self.state = Some(HalvingState {
             rounds_left: 0,
             ..state
         });
-        Step::Pick(pick)
+        AllocationStep::Pick(pick)
     }
 }

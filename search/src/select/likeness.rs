@@ -8,7 +8,7 @@ use std::collections::HashMap;
 /// Prompts that read alike score alike (paraphrases, edits of one parent), so
 /// an outcome of one says something about the others.
 #[derive(Debug, Clone)]
-pub struct Likeness {
+pub struct TextKernel {
     size: usize,
     /// Row-major, centred.
     values: Vec<f64>,
@@ -44,7 +44,7 @@ fn features(text: &str) -> HashMap<u64, f64> {
     counts
 }
 
-impl Likeness {
+impl TextKernel {
     /// Of texts, in candidate order; `None` for fewer than three or when all
     /// read the same.
     pub fn of_texts<S: AsRef<str>>(texts: &[S]) -> Option<Self> {
@@ -114,7 +114,7 @@ impl Likeness {
     }
 
     /// The same similarities with candidates in another order: `order[new]` is
-    /// the old number. `None` unless all are below [`Likeness::size`].
+    /// the old number. `None` unless all are below [`TextKernel::size`].
     pub fn reordered(&self, order: &[usize]) -> Option<Self> {
         if order.iter().any(|&p| p >= self.size) {
             return None;

@@ -1,8 +1,8 @@
 //! Choosing a prompt: what to evaluate next, and which candidate holds.
 //!
-//! [`Scores`] holds the outcomes seen so far, [`Estimates`] turns them into
+//! [`OutcomeTable`] holds the outcomes seen so far, [`GroupEstimates`] turns them into
 //! group estimates with the noise taken out, an [`Objective`] makes one number
-//! of a candidate's groups, and a [`Spending`] rule decides which evaluations
+//! of a candidate's groups, and a [`AllocationRule`] rule decides which evaluations
 //! to buy next and when to stop. All of it is pure and deterministic: the same
 //! problem, seed and outcomes give the same questions and the same pick.
 
@@ -22,23 +22,23 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use estimate::{Estimates, GroupEstimate};
-pub use halving::{Halving, Uniform};
-pub use likeness::Likeness;
+pub use estimate::{GroupEstimate, GroupEstimates};
+pub use halving::{HalvingRule, UniformRule};
+pub use likeness::TextKernel;
 pub(crate) use objective::tail_mean;
 pub use objective::{
-    BestFeasible, ChiSquareBall, Cvar, InteractionPenalty, KlBall, Mean, Objective, SoftMin,
-    UserCvar, Worst, by_name, mean_names, objective_names, of_means,
+    BestFeasible, ChiSquareBall, CvarObjective, InteractionPenalty, KlBall, MeanObjective,
+    Objective, SoftMin, UserCvar, WorstObjective, by_name, mean_names, objective_names, of_means,
 };
-pub use posterior::Posterior;
-pub use racing::Racing;
-pub use scores::Scores;
+pub use posterior::PosteriorRule;
+pub use racing::RacingRule;
+pub use scores::OutcomeTable;
 pub use triple::TripleCr;
 
 /// What a group's labels are, and so how far its outcomes can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Role {
+pub enum LabelRole {
     /// Labelled source.
     Source,
     /// Target with true labels (a small audited sample).
@@ -49,43 +49,43 @@ pub enum Role {
 
 /// A group of examples to evaluate on.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Group {
+pub struct ExampleGroup {
     /// Name, for reasons and reports.
     pub name: String,
     /// What its labels are.
-    pub role: Role,
+    pub role: LabelRole,
     /// Share of the objective, at least 0; groups of weight 0 are not bought.
     pub weight: f64,
-    /// Numbers of its examples in [`Scores`].
+    /// Numbers of its examples in [`OutcomeTable`].
     pub examples: Vec<u32>,
 }
 
 /// What a spending rule chooses among.
 #[derive(Debug, Clone)]
-pub struct Problem {
+pub struct SelectionProblem {
     /// Number of candidates.
     pub candidates: usize,
-    /// Groups, in the order of [`Scores`].
-    pub groups: Vec<Group>,
+    /// Groups, in the order of [`OutcomeTable`].
+    pub groups: Vec<ExampleGroup>,
     /// How alike the candidates' texts are; `None` when texts are unknown.
-    pub likeness: Option<Arc<Likeness>>,
+    pub likeness: Option<Arc<TextKernel>>,
     /// Candidates that stay in the race to the end (the incumbent, a human's).
     pub keep: Vec<usize>,
     /// How long each candidate is and what it pays for that; empty where length
     /// does not matter.
-    pub lengths: Vec<Length>,
+    pub lengths: Vec<PromptLength>,
 }
 
 /// A candidate's length.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Length {
+pub struct PromptLength {
     /// Its tokens: of candidates with equal scores the shorter goes first.
     pub tokens: usize,
     /// What is taken off its score, 0 for nothing.
     pub charge: f64,
 }
 
-impl Problem {
+impl SelectionProblem {
     /// What a candidate pays for its length.
     pub(crate) fn charge(&self, candidate: usize) -> f64 {
         self.lengths
@@ -125,7 +125,7 @@ impl Problem {
 
 /// One evaluation to buy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Ask {
+pub struct EvaluationRequest {
     /// Candidate number.
     pub candidate: usize,
     /// Example number.
@@ -134,7 +134,7 @@ pub struct Ask {
 
 /// A candidate that left the race.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Drop {
+pub struct Elimination {
     /// Candidate number.
     pub candidate: usize,
     /// Why, as a short sentence for people.
@@ -143,7 +143,7 @@ pub struct Drop {
 
 /// The end of a race.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Pick {
+pub struct Selection {
     /// The candidate chosen.
     pub candidate: usize,
     /// All candidates, best first by the rule's last word on them.
@@ -154,13 +154,13 @@ pub struct Pick {
 
 /// What a rule wants next.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Step {
+pub enum AllocationStep {
     /// Buy these evaluations (never more than remain, none known already),
-    /// enter the outcomes into [`Scores`] and ask again. A failed call is
+    /// enter the outcomes into [`OutcomeTable`] and ask again. A failed call is
     /// simply left out: the rule goes on without it.
-    Evaluate(Vec<Ask>),
+    Evaluate(Vec<EvaluationRequest>),
     /// Done.
-    Pick(Pick),
+    Pick(Selection),
 }
 
 /// A rule for spending evaluations.
@@ -168,7 +168,7 @@ pub enum Step {
 /// Rules keep where they are between calls. To resume a run, make a fresh rule
 /// with the same seed and call it again with the stored outcomes: it repeats
 /// its questions.
-pub trait Spending: fmt::Debug + Send {
+pub trait AllocationRule: fmt::Debug + Send {
     /// Name in tables and settings.
     fn name(&self) -> &'static str;
 
@@ -176,21 +176,21 @@ pub trait Spending: fmt::Debug + Send {
     /// remain. Candidates dropped since the last call are appended to `dropped`.
     fn next(
         &mut self,
-        problem: &Problem,
-        scores: &Scores,
+        problem: &SelectionProblem,
+        scores: &OutcomeTable,
         remaining: usize,
-        dropped: &mut Vec<Drop>,
-    ) -> Step;
+        dropped: &mut Vec<Elimination>,
+    ) -> AllocationStep;
 }
 
 /// Makes a rule by its name, `None` for an unknown one. Names: [`rule_names`].
-pub fn rule(name: &str, seed: u64) -> Option<Box<dyn Spending>> {
+pub fn rule(name: &str, seed: u64) -> Option<Box<dyn AllocationRule>> {
     Some(match name {
-        "uniform" => Box::new(Uniform::new(seed)),
-        "halving" => Box::new(Halving::new(seed)),
+        "uniform" => Box::new(UniformRule::new(seed)),
+        "halving" => Box::new(HalvingRule::new(seed)),
         "triple-cr" => Box::new(TripleCr::new(seed)),
-        "racing" => Box::new(Racing::new(seed)),
-        "posterior" => Box::new(Posterior::new(seed)),
+        "racing" => Box::new(RacingRule::new(seed)),
+        "posterior" => Box::new(PosteriorRule::new(seed)),
         _ => return None,
     })
 }

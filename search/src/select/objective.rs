@@ -29,9 +29,9 @@ fn weighted(groups: &[GroupEstimate], value: impl Fn(&GroupEstimate) -> f64) -> 
 
 /// Σ_g q_g m_g, q the groups' weights scaled to 1.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Mean;
+pub struct MeanObjective;
 
-impl Objective for Mean {
+impl Objective for MeanObjective {
     fn name(&self) -> &'static str {
         "mean"
     }
@@ -43,9 +43,9 @@ impl Objective for Mean {
 
 /// min_g m_g over shrunk means.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Worst;
+pub struct WorstObjective;
 
-impl Objective for Worst {
+impl Objective for WorstObjective {
     fn name(&self) -> &'static str {
         "worst"
     }
@@ -92,7 +92,7 @@ impl Objective for SoftMin {
 
     fn score(&self, groups: &[GroupEstimate]) -> f64 {
         // Relative to the minimum, so that small τ does not underflow.
-        let low = Worst.score(groups);
+        let low = WorstObjective.score(groups);
         low - self.temperature
             * weighted(groups, |g| ((low - g.mean) / self.temperature).exp()).ln()
     }
@@ -118,18 +118,18 @@ pub(crate) fn tail_mean(values: &mut [(f64, f64)], share: f64) -> f64 {
 /// `CVaR_α` over groups: the mean of the worst α of group weight, a group cut
 /// where α falls inside it.
 #[derive(Debug, Clone, Copy)]
-pub struct Cvar {
+pub struct CvarObjective {
     /// Share of group weight α in (0, 1].
     pub share: f64,
 }
 
-impl Default for Cvar {
+impl Default for CvarObjective {
     fn default() -> Self {
         Self { share: 0.1 }
     }
 }
 
-impl Objective for Cvar {
+impl Objective for CvarObjective {
     fn name(&self) -> &'static str {
         "cvar"
     }
@@ -215,7 +215,7 @@ impl Objective for KlBall {
     }
 
     fn score(&self, groups: &[GroupEstimate]) -> f64 {
-        let low = Worst.score(groups);
+        let low = WorstObjective.score(groups);
         if groups.is_empty() {
             return f64::NAN;
         }
@@ -252,12 +252,12 @@ impl Objective for ChiSquareBall {
         if groups.is_empty() {
             return f64::NAN;
         }
-        let low = Worst.score(groups);
+        let low = WorstObjective.score(groups);
         let scale = (1.0 + self.radius).sqrt();
         let dual =
             |eta: f64| eta - scale * weighted(groups, |g| (eta - g.mean).max(0.0).powi(2)).sqrt();
         // Concave with its maximum between the minimum and mean + √(Var/ρ).
-        let mean = Mean.score(groups);
+        let mean = MeanObjective.score(groups);
         let spread = weighted(groups, |g| (g.mean - mean).powi(2)).sqrt();
         let high = mean + spread / self.radius.max(1e-9).sqrt() + 1e-9;
         maximum(dual, low, high).max(low)
@@ -282,15 +282,15 @@ impl Objective for BestFeasible {
         let (source, target): (Vec<_>, Vec<_>) = groups
             .iter()
             .copied()
-            .partition(|g| g.role == super::Role::Source);
+            .partition(|g| g.role == super::LabelRole::Source);
         if source.is_empty() || target.is_empty() {
-            return Mean.score(groups);
+            return MeanObjective.score(groups);
         }
-        let short = self.source_floor - Mean.score(&source);
+        let short = self.source_floor - MeanObjective.score(&source);
         if short > 0.0 {
             -short
         } else {
-            Mean.score(&target)
+            MeanObjective.score(&target)
         }
     }
 }
@@ -318,17 +318,17 @@ impl Objective for InteractionPenalty {
     fn score(&self, groups: &[GroupEstimate]) -> f64 {
         let effect = weighted(groups, |g| g.mean - g.level);
         let variance = weighted(groups, |g| (g.mean - g.level - effect).powi(2));
-        Mean.score(groups) - self.price * variance.sqrt()
+        MeanObjective.score(groups) - self.price * variance.sqrt()
     }
 }
 
 /// An objective with its default parameters by name; `None` when unknown.
 pub fn by_name(name: &str) -> Option<Box<dyn Objective>> {
     Some(match name {
-        "mean" => Box::new(Mean),
-        "worst" => Box::new(Worst),
+        "mean" => Box::new(MeanObjective),
+        "worst" => Box::new(WorstObjective),
         "soft-min" => Box::new(SoftMin::default()),
-        "cvar" => Box::new(Cvar::default()),
+        "cvar" => Box::new(CvarObjective::default()),
         "user-cvar" => Box::new(UserCvar::default()),
         "kl-ball" => Box::new(KlBall::default()),
         "chi2-ball" => Box::new(ChiSquareBall::default()),
@@ -368,7 +368,7 @@ pub fn of_means(name: &str) -> Option<impl Fn(&[f64]) -> f64 + use<>> {
                 count: 1.0,
                 level: 0.0,
                 weight: 1.0,
-                role: super::Role::Source,
+                role: super::LabelRole::Source,
             })
             .collect();
         objective.score(&groups)

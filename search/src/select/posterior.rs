@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use super::belief::{Basis, Belief, believe};
-use super::stream::Stream;
-use super::{Drop, Estimates, Mean, Objective, Pick, Problem, Scores, Spending, Step};
+use super::belief::{GpPosterior, LowRankKernel, believe};
+use super::stream::BlockStream;
+use super::{
+    AllocationRule, AllocationStep, Elimination, GroupEstimates, MeanObjective, Objective,
+    OutcomeTable, Selection, SelectionProblem,
+};
 use crate::stats::rng::SplitMix;
 use crate::stats::special::normal_cdf;
 
@@ -25,7 +28,7 @@ const TEXTS: usize = 40;
 /// Posterior halving: sequential halving on paired, group-balanced blocks,
 /// ranked by a robust score under a hierarchical model instead of raw means.
 ///
-/// Each round fits item, main, interaction and noise effects ([`Estimates`]),
+/// Each round fits item, main, interaction and noise effects ([`GroupEstimates`]),
 /// takes the posterior of the main effects (pulling alike prompts together
 /// where there are many) and scores the mean of the shrunk groups less a charge
 /// for the standard deviation of the candidate's interaction, as far as it
@@ -33,16 +36,16 @@ const TEXTS: usize = 40;
 /// vanishes at small budgets, where paying it costs more than it saves, and
 /// counts in full once group means are known.
 #[derive(Debug)]
-pub struct Posterior {
+pub struct PosteriorRule {
     rng: SplitMix,
     objective: Option<Arc<dyn Objective>>,
-    state: Option<State>,
+    state: Option<PosteriorState>,
 }
 
 #[derive(Debug)]
-struct State {
-    stream: Stream,
-    basis: Option<Basis>,
+struct PosteriorState {
+    stream: BlockStream,
+    basis: Option<LowRankKernel>,
     /// In the race.
     alive: Vec<usize>,
     /// Never entered; may yet be called in by likeness.
@@ -52,12 +55,12 @@ struct State {
 
 /// A candidate's standing.
 #[derive(Debug, Clone, Copy)]
-struct Standing {
+struct PosteriorScore {
     score: f64,
     spread: f64,
 }
 
-impl Posterior {
+impl PosteriorRule {
     /// The default rule with its seed.
     pub const fn new(seed: u64) -> Self {
         Self {
@@ -77,8 +80,13 @@ impl Posterior {
         }
     }
 
-    fn judge(&self, problem: &Problem, scores: &Scores, basis: Option<&Basis>) -> Vec<Standing> {
-        let estimates = Estimates::fit(problem, scores);
+    fn judge(
+        &self,
+        problem: &SelectionProblem,
+        scores: &OutcomeTable,
+        basis: Option<&LowRankKernel>,
+    ) -> Vec<PosteriorScore> {
+        let estimates = GroupEstimates::fit(problem, scores);
         let effects: Vec<(f64, f64)> = (0..problem.candidates)
             .map(|p| estimates.main_effect(p))
             .collect();
@@ -88,14 +96,14 @@ impl Posterior {
             .iter()
             .zip(&charges)
             .enumerate()
-            .map(|(p, (&Belief { mean, variance }, charge))| {
+            .map(|(p, (&GpPosterior { mean, variance }, charge))| {
                 let groups = estimates.groups_given(p, (mean, variance));
-                Standing {
+                PosteriorScore {
                     score: match &self.objective {
                         Some(objective) => objective.score(&groups),
                         // With target labels the belief is the target's.
                         None if estimates.shift.is_finite() => mean - charge,
-                        None => Mean.score(&groups) - charge,
+                        None => MeanObjective.score(&groups) - charge,
                     },
                     spread: variance.sqrt(),
                 }
@@ -103,16 +111,20 @@ impl Posterior {
             .collect()
     }
 
-    fn start(&mut self, problem: &Problem, budget: usize) -> State {
-        let stream = Stream::target_first(problem, &mut self.rng);
+    fn start(&mut self, problem: &SelectionProblem, budget: usize) -> PosteriorState {
+        let stream = BlockStream::target_first(problem, &mut self.rng);
         let alive = super::halving::affordable(problem, budget / PER_ENTRANT, &mut self.rng);
         let waiting = (0..problem.candidates)
             .filter(|p| !alive.contains(p))
             .collect();
         let rounds_left = alive.len().max(2).next_power_of_two().ilog2() as usize;
-        let readable = |l: &&super::Likeness| l.size() == problem.candidates && l.size() >= TEXTS;
-        let basis = problem.likeness.as_deref().filter(readable).map(Basis::new);
-        State {
+        let readable = |l: &&super::TextKernel| l.size() == problem.candidates && l.size() >= TEXTS;
+        let basis = problem
+            .likeness
+            .as_deref()
+            .filter(readable)
+            .map(LowRankKernel::new);
+        PosteriorState {
             stream,
             basis,
             alive,
@@ -125,7 +137,7 @@ impl Posterior {
 /// What each candidate pays for its interaction: the square root of its
 /// moderated variance, less that of the typical candidate, so that one hardly
 /// measured is neither charged nor favoured.
-fn charges(estimates: &Estimates) -> Vec<f64> {
+fn charges(estimates: &GroupEstimates) -> Vec<f64> {
     let pooled = estimates.interaction;
     // Per candidate: variance over its groups less noise, and the variance
     // that this estimate has from chance alone.
@@ -176,9 +188,14 @@ fn charges(estimates: &Estimates) -> Vec<f64> {
         .collect()
 }
 
-impl State {
+impl PosteriorState {
     /// Keeps the better half and says why the others go.
-    fn halve(&mut self, standings: &[Standing], problem: &Problem, dropped: &mut Vec<Drop>) {
+    fn halve(
+        &mut self,
+        standings: &[PosteriorScore],
+        problem: &SelectionProblem,
+        dropped: &mut Vec<Elimination>,
+    ) {
         let half = self.alive.len().div_ceil(2).max(2);
         let hopeful: Vec<usize> = self.alive.iter().chain(&self.waiting).copied().collect();
         let ranking = problem.ranked(&hopeful, |p| {
@@ -195,7 +212,7 @@ impl State {
             let (own, best) = (standings[p], standings[leader]);
             let gap = best.score - own.score;
             let chance = normal_cdf(-gap / own.spread.hypot(best.spread).max(1e-9));
-            dropped.push(Drop {
+            dropped.push(Elimination {
                 candidate: p,
                 reason: format!(
                     "an estimated {:.1} points behind the leader, {:.0}% chance to be better",
@@ -210,18 +227,18 @@ impl State {
     }
 }
 
-impl Spending for Posterior {
+impl AllocationRule for PosteriorRule {
     fn name(&self) -> &'static str {
         "posterior"
     }
 
     fn next(
         &mut self,
-        problem: &Problem,
-        scores: &Scores,
+        problem: &SelectionProblem,
+        scores: &OutcomeTable,
         remaining: usize,
-        dropped: &mut Vec<Drop>,
-    ) -> Step {
+        dropped: &mut Vec<Elimination>,
+    ) -> AllocationStep {
         let fresh = self.state.is_none();
         let mut state = match self.state.take() {
             Some(state) => state,
@@ -237,7 +254,7 @@ impl Spending for Posterior {
             let asks = state.stream.ask(&state.alive, count, scores);
             if !asks.is_empty() {
                 self.state = Some(state);
-                return Step::Evaluate(asks);
+                return AllocationStep::Evaluate(asks);
             }
         }
         let standings = self.judge(problem, scores, state.basis.as_ref());
@@ -257,11 +274,11 @@ impl Spending for Posterior {
                 )
             },
         );
-        self.state = Some(State {
+        self.state = Some(PosteriorState {
             rounds_left: 0,
             ..state
         });
-        Step::Pick(Pick {
+        AllocationStep::Pick(Selection {
             candidate,
             ranking,
             reason,

@@ -1,7 +1,9 @@
 //! Paired racing.
 
-use super::stream::Stream;
-use super::{Drop, Pick, Problem, Scores, Spending, Step};
+use super::stream::BlockStream;
+use super::{
+    AllocationRule, AllocationStep, Elimination, OutcomeTable, Selection, SelectionProblem,
+};
 use crate::stats::rng::SplitMix;
 use crate::stats::special::t_cdf;
 
@@ -15,12 +17,12 @@ const LEVEL: f64 = 0.2;
 /// (Maron and Moore 1994; CAPO, arXiv 2504.16005, without its mask slip: the
 /// test reads exactly the examples both saw).
 #[derive(Debug)]
-pub struct Racing {
+pub struct RacingRule {
     rng: SplitMix,
-    state: Option<(Stream, Vec<usize>, Vec<usize>)>,
+    state: Option<(BlockStream, Vec<usize>, Vec<usize>)>,
 }
 
-impl Racing {
+impl RacingRule {
     /// A rule with its seed.
     pub const fn new(seed: u64) -> Self {
         Self {
@@ -32,7 +34,7 @@ impl Racing {
 
 /// p-value that `a` is no worse than `b`, one-sided and paired; 1 when there
 /// are too few common examples or no difference at all.
-pub(super) fn paired_p(scores: &Scores, a: usize, b: usize) -> f64 {
+pub(super) fn paired_p(scores: &OutcomeTable, a: usize, b: usize) -> f64 {
     let (mut n, mut sum, mut squares) = (0.0, 0.0, 0.0);
     for &example in scores.seen(a) {
         if let (Some(x), Some(y)) = (scores.get(a, example), scores.get(b, example)) {
@@ -52,23 +54,23 @@ pub(super) fn paired_p(scores: &Scores, a: usize, b: usize) -> f64 {
     t_cdf(-mean / (variance / n).sqrt(), n - 1.0)
 }
 
-impl Spending for Racing {
+impl AllocationRule for RacingRule {
     fn name(&self) -> &'static str {
         "racing"
     }
 
     fn next(
         &mut self,
-        problem: &Problem,
-        scores: &Scores,
+        problem: &SelectionProblem,
+        scores: &OutcomeTable,
         remaining: usize,
-        dropped: &mut Vec<Drop>,
-    ) -> Step {
+        dropped: &mut Vec<Elimination>,
+    ) -> AllocationStep {
         let mean = |p: usize| scores.balanced_mean(p, |g| problem.groups[g].weight);
         let (mut stream, mut alive, mut out) = if let Some(state) = self.state.take() {
             state
         } else {
-            let stream = Stream::new(problem, &mut self.rng);
+            let stream = BlockStream::new(problem, &mut self.rng);
             // Half the budget must reach every entrant with a few examples.
             let alive = super::halving::affordable(problem, remaining / 4, &mut self.rng);
             let out = (0..problem.candidates)
@@ -83,7 +85,7 @@ impl Spending for Racing {
             if chance < LEVEL && !problem.keep.contains(&p) {
                 alive.retain(|&q| q != p);
                 out.push(p);
-                dropped.push(Drop {
+                dropped.push(Elimination {
                     candidate: p,
                     reason: format!("behind the leader on the same examples, p = {chance:.3}"),
                 });
@@ -95,7 +97,7 @@ impl Spending for Racing {
             let asks = stream.ask(&alive, count, scores);
             if !asks.is_empty() {
                 self.state = Some((stream, alive, out));
-                return Step::Evaluate(asks);
+                return AllocationStep::Evaluate(asks);
             }
         }
         let mut ranking = problem.ranked(&alive, mean);
@@ -105,7 +107,7 @@ impl Spending for Racing {
             alive.len()
         );
         self.state = Some((stream, alive, out));
-        Step::Pick(Pick {
+        AllocationStep::Pick(Selection {
             candidate: ranking[0],
             ranking,
             reason,

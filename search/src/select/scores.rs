@@ -5,22 +5,22 @@
 /// Each row keeps its cells and its totals per group, so that group means cost
 /// nothing to read.
 #[derive(Debug, Clone)]
-pub struct Scores {
+pub struct OutcomeTable {
     group_of: Vec<u32>,
     cluster_of: Vec<u64>,
     groups: usize,
-    rows: Vec<Row>,
+    rows: Vec<CandidateOutcomes>,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Row {
+struct CandidateOutcomes {
     /// One value per example, NaN where unseen; empty until the first outcome.
     cells: Vec<f32>,
     seen: Vec<u32>,
     totals: Vec<(f64, f64)>,
 }
 
-impl Scores {
+impl OutcomeTable {
     /// An empty table. `group_of[e]` is the group of example e and must be
     /// below `groups`; every example is its own cluster.
     pub fn new(candidates: usize, group_of: Vec<u32>, groups: usize) -> Self {
@@ -28,7 +28,7 @@ impl Scores {
         Self::clustered(candidates, group_of, cluster_of, groups)
     }
 
-    /// As [`Scores::new`], with the cluster (user) of every example.
+    /// As [`OutcomeTable::new`], with the cluster (user) of every example.
     pub fn clustered(
         candidates: usize,
         group_of: Vec<u32>,
@@ -41,14 +41,15 @@ impl Scores {
             group_of,
             cluster_of,
             groups,
-            rows: vec![Row::default(); candidates],
+            rows: vec![CandidateOutcomes::default(); candidates],
         }
     }
 
     /// Adds candidates without outcomes; returns the number of the first.
     pub fn grow(&mut self, candidates: usize) -> usize {
         let first = self.rows.len();
-        self.rows.resize(first + candidates, Row::default());
+        self.rows
+            .resize(first + candidates, CandidateOutcomes::default());
         first
     }
 

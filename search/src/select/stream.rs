@@ -1,32 +1,36 @@
 //! The order in which examples are shown.
 
-use super::{Ask, Group, Problem, Role, Scores};
+use super::{EvaluationRequest, ExampleGroup, LabelRole, OutcomeTable, SelectionProblem};
 use crate::stats::rng::SplitMix;
 
 /// Examples in a seeded order that is balanced over groups at every prefix
 /// (largest deficit to the group's weight first), the same for all candidates.
 #[derive(Debug, Clone)]
-pub(super) struct Stream {
+pub(super) struct BlockStream {
     order: Vec<u32>,
     next: usize,
 }
 
-impl Stream {
+impl BlockStream {
     /// Every group by its weight.
-    pub(super) fn new(problem: &Problem, rng: &mut SplitMix) -> Self {
+    pub(super) fn new(problem: &SelectionProblem, rng: &mut SplitMix) -> Self {
         Self::of(problem, rng, |_| true)
     }
 
     /// The labelled target's examples first, then the others: each says of the
     /// target what many source examples only hint at, and there are few.
-    pub(super) fn target_first(problem: &Problem, rng: &mut SplitMix) -> Self {
-        let mut stream = Self::of(problem, rng, |g| g.role == Role::LabelledTarget);
-        let rest = Self::of(problem, rng, |g| g.role != Role::LabelledTarget);
+    pub(super) fn target_first(problem: &SelectionProblem, rng: &mut SplitMix) -> Self {
+        let mut stream = Self::of(problem, rng, |g| g.role == LabelRole::LabelledTarget);
+        let rest = Self::of(problem, rng, |g| g.role != LabelRole::LabelledTarget);
         stream.order.extend(rest.order);
         stream
     }
 
-    fn of(problem: &Problem, rng: &mut SplitMix, take: impl Fn(&Group) -> bool) -> Self {
+    fn of(
+        problem: &SelectionProblem,
+        rng: &mut SplitMix,
+        take: impl Fn(&ExampleGroup) -> bool,
+    ) -> Self {
         let mut groups: Vec<(f64, Vec<u32>)> = problem
             .groups
             .iter()
@@ -62,7 +66,12 @@ impl Stream {
 
     /// Every candidate on the next `count` examples, less what is known
     /// already; goes on to later examples while all is known. Empty at the end.
-    pub(super) fn ask(&mut self, candidates: &[usize], count: usize, scores: &Scores) -> Vec<Ask> {
+    pub(super) fn ask(
+        &mut self,
+        candidates: &[usize],
+        count: usize,
+        scores: &OutcomeTable,
+    ) -> Vec<EvaluationRequest> {
         while count > 0 && self.next < self.order.len() {
             let asks = block(candidates, self.take(count), scores);
             if !asks.is_empty() {
@@ -73,13 +82,13 @@ impl Stream {
     }
 }
 
-fn block(candidates: &[usize], examples: &[u32], scores: &Scores) -> Vec<Ask> {
+fn block(candidates: &[usize], examples: &[u32], scores: &OutcomeTable) -> Vec<EvaluationRequest> {
     examples
         .iter()
         .flat_map(|&example| {
             candidates
                 .iter()
-                .map(move |&candidate| Ask { candidate, example })
+                .map(move |&candidate| EvaluationRequest { candidate, example })
         })
         .filter(|ask| scores.get(ask.candidate, ask.example).is_none())
         .collect()

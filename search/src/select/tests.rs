@@ -11,28 +11,28 @@ fn estimate(mean: f64, weight: f64) -> GroupEstimate {
         count: 50.0,
         level: 0.5,
         weight,
-        role: Role::Source,
+        role: LabelRole::Source,
     }
 }
 
-fn problem(candidates: usize, groups: usize, each: u32) -> (Problem, Vec<u32>) {
+fn problem(candidates: usize, groups: usize, each: u32) -> (SelectionProblem, Vec<u32>) {
     let group_of: Vec<u32> = (0..groups as u32)
         .flat_map(|g| std::iter::repeat_n(g, each as usize))
         .collect();
     let groups = (0..groups as u32)
-        .map(|g| Group {
+        .map(|g| ExampleGroup {
             name: format!("g{g}"),
             role: if g == 0 {
-                Role::Source
+                LabelRole::Source
             } else {
-                Role::PseudoTarget
+                LabelRole::PseudoTarget
             },
             weight: 1.0,
             examples: (g * each..(g + 1) * each).collect(),
         })
         .collect();
     (
-        Problem {
+        SelectionProblem {
             candidates,
             groups,
             likeness: None,
@@ -46,18 +46,18 @@ fn problem(candidates: usize, groups: usize, each: u32) -> (Problem, Vec<u32>) {
 /// Races a rule; outcomes come from `outcome`, None is a failed call.
 fn race(
     name: &str,
-    problem: &Problem,
+    problem: &SelectionProblem,
     group_of: &[u32],
     budget: usize,
-    outcome: impl Fn(Ask) -> Option<f64>,
-) -> (Pick, Vec<Ask>, Vec<Drop>) {
+    outcome: impl Fn(EvaluationRequest) -> Option<f64>,
+) -> (Selection, Vec<EvaluationRequest>, Vec<Elimination>) {
     let mut rule = rule(name, 9).unwrap();
-    let mut scores = Scores::new(problem.candidates, group_of.to_vec(), problem.groups.len());
+    let mut scores = OutcomeTable::new(problem.candidates, group_of.to_vec(), problem.groups.len());
     let (mut asked, mut dropped, mut left) = (Vec::new(), Vec::new(), budget);
     for _ in 0..10_000 {
         match rule.next(problem, &scores, left, &mut dropped) {
-            Step::Pick(pick) => return (pick, asked, dropped),
-            Step::Evaluate(asks) => {
+            AllocationStep::Pick(pick) => return (pick, asked, dropped),
+            AllocationStep::Evaluate(asks) => {
                 assert!(!asks.is_empty() && asks.len() <= left, "{name}");
                 left -= asks.len();
                 for ask in asks {
@@ -85,7 +85,7 @@ fn rules_keep_their_promises() {
         ] {
             let (problem, group_of) = problem(candidates, groups, each);
             // Every seventh call fails; candidate 0 is the best.
-            let outcome = |ask: Ask| {
+            let outcome = |ask: EvaluationRequest| {
                 let noise = SplitMix::fork(ask.candidate as u64, u64::from(ask.example)).unit();
                 let failed = (ask.candidate + ask.example as usize) % 7 == 3;
                 (!failed).then_some(f64::from(u8::from(
@@ -127,7 +127,7 @@ fn rules_keep_their_promises() {
 fn known_outcomes_are_not_bought_again() {
     let (problem, group_of) = problem(4, 2, 20);
     for name in rule_names() {
-        let mut scores = Scores::new(4, group_of.clone(), 2);
+        let mut scores = OutcomeTable::new(4, group_of.clone(), 2);
         for e in 0..40 {
             (0..4).for_each(|p| assert!(scores.push(p, e, if p == 2 { 0.9 } else { 0.2 })));
         }
@@ -135,20 +135,20 @@ fn known_outcomes_are_not_bought_again() {
             .unwrap()
             .next(&problem, &scores, 100, &mut Vec::new());
         match step {
-            Step::Pick(pick) => assert_eq!(pick.candidate, 2, "{name}"),
-            Step::Evaluate(asks) => panic!("{name} buys {asks:?}"),
+            AllocationStep::Pick(pick) => assert_eq!(pick.candidate, 2, "{name}"),
+            AllocationStep::Evaluate(asks) => panic!("{name} buys {asks:?}"),
         }
     }
 }
 
 /// Two source groups and a labelled target group of few examples; outcomes are
 /// coins of the chance given per (candidate, on the target).
-fn with_target(chance: impl Fn(usize, bool) -> f64) -> (Problem, Scores) {
+fn with_target(chance: impl Fn(usize, bool) -> f64) -> (SelectionProblem, OutcomeTable) {
     let (mut problem, group_of) = problem(12, 3, 40);
-    problem.groups[2].role = Role::LabelledTarget;
-    problem.groups[1].role = Role::Source;
+    problem.groups[2].role = LabelRole::LabelledTarget;
+    problem.groups[1].role = LabelRole::Source;
     let mut rng = SplitMix::new(3);
-    let mut scores = Scores::new(12, group_of.clone(), 3);
+    let mut scores = OutcomeTable::new(12, group_of.clone(), 3);
     for candidate in 0..12 {
         for example in 0..120_u32 {
             let target = group_of[example as usize] == 2;
@@ -165,9 +165,9 @@ fn with_target(chance: impl Fn(usize, bool) -> f64) -> (Problem, Scores) {
 fn target_labels_weigh_as_much_as_the_source_misleads() {
     let rising = |p: usize| 0.2 + 0.05 * p as f64;
     let (problem, scores) = with_target(|p, _| rising(p));
-    let alike = Estimates::fit(&problem, &scores);
+    let alike = GroupEstimates::fit(&problem, &scores);
     let (problem, scores) = with_target(|p, target| rising(if target { 11 - p } else { p }));
-    let opposed = Estimates::fit(&problem, &scores);
+    let opposed = GroupEstimates::fit(&problem, &scores);
     assert!(
         alike.shift < 0.1 * opposed.shift,
         "{} {}",
@@ -176,7 +176,7 @@ fn target_labels_weigh_as_much_as_the_source_misleads() {
     );
     assert!(alike.source_share(5) > 0.5, "{}", alike.source_share(5));
     assert!(opposed.source_share(5) < 0.2, "{}", opposed.source_share(5));
-    let best = |e: &Estimates| ranked(&(0..12).collect::<Vec<_>>(), |p| e.main_effect(p).0)[0];
+    let best = |e: &GroupEstimates| ranked(&(0..12).collect::<Vec<_>>(), |p| e.main_effect(p).0)[0];
     assert!(best(&alike) >= 9, "{}", best(&alike));
     assert!(best(&opposed) <= 2, "{}", best(&opposed));
 }
@@ -185,8 +185,8 @@ fn target_labels_weigh_as_much_as_the_source_misleads() {
 #[test]
 fn without_target_labels_the_source_decides() {
     let (mut problem, scores) = with_target(|p, _| 0.2 + 0.05 * p as f64);
-    problem.groups[2].role = Role::PseudoTarget;
-    let estimates = Estimates::fit(&problem, &scores);
+    problem.groups[2].role = LabelRole::PseudoTarget;
+    let estimates = GroupEstimates::fit(&problem, &scores);
     assert!(estimates.shift.is_infinite());
     assert_eq!(estimates.source_share(3), 1.0);
 }
@@ -195,7 +195,7 @@ fn without_target_labels_the_source_decides() {
 #[test]
 fn labelled_target_examples_come_first() {
     let (mut problem, group_of) = problem(4, 3, 10);
-    problem.groups[2].role = Role::LabelledTarget;
+    problem.groups[2].role = LabelRole::LabelledTarget;
     let (_, asked, _) = race("posterior", &problem, &group_of, 60, |_| Some(1.0));
     let first = asked.iter().position(|a| group_of[a.example as usize] != 2);
     let last = asked
@@ -209,8 +209,8 @@ fn labelled_target_examples_come_first() {
 fn soft_min_runs_from_worst_to_mean() {
     let groups = [estimate(0.5, 1.0), estimate(0.7, 2.0), estimate(0.9, 1.0)];
     let at = |temperature| SoftMin { temperature }.score(&groups);
-    assert!((at(1e-4) - Worst.score(&groups)).abs() < 1e-3);
-    assert!((at(1e4) - Mean.score(&groups)).abs() < 1e-4);
+    assert!((at(1e-4) - WorstObjective.score(&groups)).abs() < 1e-3);
+    assert!((at(1e4) - MeanObjective.score(&groups)).abs() < 1e-4);
     // Σ q exp(−m/τ) by hand at τ = 0.05.
     let by_hand = -0.05
         * (0.25 * (-10.0_f64).exp() + 0.5 * (-14.0_f64).exp() + 0.25 * (-18.0_f64).exp()).ln();
@@ -222,8 +222,10 @@ fn tails_and_balls_by_hand() {
     let groups: Vec<_> = (1..=10)
         .map(|i| estimate(f64::from(i) / 10.0, 1.0))
         .collect();
-    assert!((Cvar { share: 0.25 }.score(&groups) - (0.1 + 0.2 + 0.15) / 2.5).abs() < 1e-12);
-    assert!((Cvar { share: 1.0 }.score(&groups) - 0.55).abs() < 1e-12);
+    assert!(
+        (CvarObjective { share: 0.25 }.score(&groups) - (0.1 + 0.2 + 0.15) / 2.5).abs() < 1e-12
+    );
+    assert!((CvarObjective { share: 1.0 }.score(&groups) - 0.55).abs() < 1e-12);
     // Inside the simplex the χ² ball has a closed form.
     let variance = (1..=10)
         .map(|i| (f64::from(i) / 10.0 - 0.55).powi(2))
@@ -249,7 +251,7 @@ fn tails_and_balls_by_hand() {
 fn feasible_beats_infeasible() {
     let with = |source: f64, target: f64| {
         let mut groups = [estimate(source, 1.0), estimate(target, 1.0)];
-        groups[1].role = Role::PseudoTarget;
+        groups[1].role = LabelRole::PseudoTarget;
         BestFeasible { source_floor: 0.6 }.score(&groups)
     };
     assert!(with(0.61, 0.3) > with(0.59, 0.9));
@@ -268,8 +270,8 @@ proptest! {
             let (score, better) = (objective.score(&groups), objective.score(&lifted));
             prop_assert!((better - score - lift).abs() < 1e-3, "{} moves with its groups", name);
             if !matches!(name, "interaction" | "user-cvar") {
-                prop_assert!(score >= Worst.score(&groups) - 1e-9, "{}", name);
-                prop_assert!(score <= Mean.score(&groups) + 1e-9, "{}", name);
+                prop_assert!(score >= WorstObjective.score(&groups) - 1e-9, "{}", name);
+                prop_assert!(score <= MeanObjective.score(&groups) + 1e-9, "{}", name);
             }
         }
     }
@@ -277,7 +279,7 @@ proptest! {
     #[test]
     fn estimates_shrink(seed in 0_u64..200) {
         let (problem, group_of) = problem(6, 3, 10);
-        let mut scores = Scores::new(6, group_of, 3);
+        let mut scores = OutcomeTable::new(6, group_of, 3);
         let mut rng = SplitMix::new(seed);
         for p in 0..6 {
             for e in 0..30 {
@@ -286,7 +288,7 @@ proptest! {
                 }
             }
         }
-        let estimates = Estimates::fit(&problem, &scores);
+        let estimates = GroupEstimates::fit(&problem, &scores);
         prop_assert!(estimates.noise > 0.0 && estimates.interaction >= 0.0 && estimates.main >= 0.0);
         // Shrunk means spread less than raw ones.
         let spread = |f: &dyn Fn(&GroupEstimate) -> f64| {
@@ -300,8 +302,8 @@ proptest! {
 
 #[test]
 fn length_breaks_ties_and_is_priced() {
-    let length = |tokens, charge| Length { tokens, charge };
-    let mut problem = Problem {
+    let length = |tokens, charge| PromptLength { tokens, charge };
+    let mut problem = SelectionProblem {
         candidates: 4,
         groups: Vec::new(),
         likeness: None,
@@ -315,7 +317,7 @@ fn length_breaks_ties_and_is_priced() {
     };
     let scores = [0.9, 0.9, 0.9, 0.8];
     let all = [0, 1, 2, 3];
-    let rank = |problem: &Problem| problem.ranked(&all, |p| scores[p]);
+    let rank = |problem: &SelectionProblem| problem.ranked(&all, |p| scores[p]);
     assert_eq!(rank(&problem), [2, 1, 0, 3]);
     // Nothing speaks against the one that is there.
     problem.keep = vec![0];

@@ -1,7 +1,9 @@
 //! TRIPLE's continuous rejects.
 
-use super::stream::Stream;
-use super::{Drop, Pick, Problem, Scores, Spending, Step};
+use super::stream::BlockStream;
+use super::{
+    AllocationRule, AllocationStep, Elimination, OutcomeTable, Selection, SelectionProblem,
+};
 use crate::stats::rng::SplitMix;
 
 /// Continuous rejects (Wang, Tzeng and Proutiere 2023, CR-C; the rule of
@@ -11,12 +13,12 @@ use crate::stats::rng::SplitMix;
 #[derive(Debug)]
 pub struct TripleCr {
     rng: SplitMix,
-    state: Option<State>,
+    state: Option<TripleState>,
 }
 
 #[derive(Debug)]
-struct State {
-    stream: Stream,
+struct TripleState {
+    stream: BlockStream,
     alive: Vec<usize>,
     out: Vec<usize>,
     budget: usize,
@@ -41,27 +43,27 @@ fn log_bar(candidates: usize) -> f64 {
     0.5 + (2..=candidates).map(|k| 1.0 / k as f64).sum::<f64>()
 }
 
-impl Spending for TripleCr {
+impl AllocationRule for TripleCr {
     fn name(&self) -> &'static str {
         "triple-cr"
     }
 
     fn next(
         &mut self,
-        problem: &Problem,
-        scores: &Scores,
+        problem: &SelectionProblem,
+        scores: &OutcomeTable,
         remaining: usize,
-        dropped: &mut Vec<Drop>,
-    ) -> Step {
+        dropped: &mut Vec<Elimination>,
+    ) -> AllocationStep {
         let mean =
             |p: usize| scores.balanced_mean(p, |g| problem.groups[g].weight) - problem.charge(p);
         let mut state = self.state.take().unwrap_or_else(|| {
-            let stream = Stream::new(problem, &mut self.rng);
+            let stream = BlockStream::new(problem, &mut self.rng);
             let alive = super::halving::affordable(problem, remaining / 2, &mut self.rng);
             let out = (0..problem.candidates)
                 .filter(|p| !alive.contains(p))
                 .collect();
-            State {
+            TripleState {
                 stream,
                 alive,
                 out,
@@ -98,7 +100,7 @@ impl Spending for TripleCr {
             state.out.push(worst);
             state.sunk += pulls;
             state.most = pulls;
-            dropped.push(Drop {
+            dropped.push(Elimination {
                 candidate: worst,
                 reason: format!("mean {:.3} is {gap:.3} under the others'", mean(worst)),
             });
@@ -111,14 +113,14 @@ impl Spending for TripleCr {
             let asks = state.stream.ask(&state.alive, count, scores);
             if !asks.is_empty() {
                 self.state = Some(state);
-                return Step::Evaluate(asks);
+                return AllocationStep::Evaluate(asks);
             }
         }
         let mut ranking = problem.ranked(&state.alive, |p| mean(p) + problem.charge(p));
         ranking.extend(state.out.iter().rev());
         let reason = format!("highest mean of the {} never rejected", state.alive.len());
         self.state = Some(state);
-        Step::Pick(Pick {
+        AllocationStep::Pick(Selection {
             candidate: ranking[0],
             ranking,
             reason,

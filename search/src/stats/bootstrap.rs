@@ -15,21 +15,21 @@ type Block = [f32; LANES];
 /// Complete blocks only: an example enters when *every* prompt has an outcome
 /// for it, so that differences are paired and a failed call is never a score.
 #[derive(Debug, Clone)]
-pub struct Sample {
+pub struct ClusteredSample {
     prompts: usize,
-    strata: Vec<Stratum>,
+    strata: Vec<SampleStratum>,
     /// Largest difference between two prompts on one example.
-    reach: f64,
+    outcome_range: f64,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Stratum {
+struct SampleStratum {
     rows: HashMap<u64, usize>,
     /// One row per cluster: a sum per prompt, then the number of examples.
     sums: Vec<Vec<f64>>,
 }
 
-impl Stratum {
+impl SampleStratum {
     fn totals(&self, columns: usize) -> Vec<f64> {
         let mut totals = vec![0.0; columns];
         for row in &self.sums {
@@ -39,13 +39,13 @@ impl Stratum {
     }
 }
 
-impl Sample {
+impl ClusteredSample {
     /// An empty sample of `prompts` prompts over `groups` groups.
     pub fn new(prompts: usize, groups: usize) -> Self {
         Self {
             prompts,
-            strata: vec![Stratum::default(); groups],
-            reach: 0.0,
+            strata: vec![SampleStratum::default(); groups],
+            outcome_range: 0.0,
         }
     }
 
@@ -77,7 +77,7 @@ impl Sample {
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &x| {
                 (l.min(x), h.max(x))
             });
-        self.reach = self.reach.max(high - low);
+        self.outcome_range = self.outcome_range.max(high - low);
         true
     }
 
@@ -117,14 +117,14 @@ impl Sample {
 
 /// How to resample.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Bootstrap {
+pub struct PairedBootstrap {
     /// Number of replicates B.
     pub replicates: usize,
     /// Seed; the same sample and seed give the same replicates.
     pub seed: u64,
 }
 
-impl Default for Bootstrap {
+impl Default for PairedBootstrap {
     fn default() -> Self {
         Self {
             replicates: 10_000,
@@ -135,7 +135,7 @@ impl Default for Bootstrap {
 
 /// One bootstrapped difference to the baseline prompt.
 #[derive(Debug, Clone)]
-pub struct Difference {
+pub struct BootstrapDifference {
     /// The difference on the data as they are.
     pub estimate: f64,
     /// Degrees of freedom behind it: clusters − 1, by Welch-Satterthwaite over
@@ -145,7 +145,7 @@ pub struct Difference {
     sorted: Vec<f32>,
 }
 
-impl Difference {
+impl BootstrapDifference {
     /// The α at which a percentile is read so that its reach equals Student's:
     /// with k clusters the plain percentile interval is narrow by
     /// √((k−1)/k) · z/t (Hesterberg 2015, the expanded percentile interval).
@@ -183,13 +183,13 @@ impl Difference {
     }
 
     /// One-sided p-value against "the difference is at most `bound`": the
-    /// smallest α at which [`Difference::lower`] exceeds the bound.
+    /// smallest α at which [`BootstrapDifference::lower`] exceeds the bound.
     pub fn p_value(&self, bound: f64) -> f64 {
         self.tail(self.sorted.partition_point(|&x| f64::from(x) <= bound))
     }
 
     /// One-sided p-value against "the difference is at least `bound`": the
-    /// smallest α at which [`Difference::upper`] falls below the bound.
+    /// smallest α at which [`BootstrapDifference::upper`] falls below the bound.
     pub fn p_below(&self, bound: f64) -> f64 {
         let below = self.sorted.partition_point(|&x| f64::from(x) < bound);
         self.tail(self.sorted.len() - below)
@@ -209,11 +209,11 @@ impl Difference {
 
 /// Bootstrapped differences of every prompt to the baseline.
 #[derive(Debug, Clone)]
-pub struct Replicates {
+pub struct BootstrapReplicates {
     /// Per prompt, per group; the baseline's own entries are zero.
-    pub groups: Vec<Vec<Difference>>,
+    pub groups: Vec<Vec<BootstrapDifference>>,
     /// Per prompt: the robust score.
-    pub robust: Vec<Difference>,
+    pub robust: Vec<BootstrapDifference>,
 }
 
 /// Resamples clusters within each group, the same draw for every prompt, and
@@ -227,11 +227,11 @@ pub struct Replicates {
 ///
 /// `None` when there is no replicate, no such baseline or no example at all.
 pub fn paired_bootstrap(
-    sample: &Sample,
+    sample: &ClusteredSample,
     baseline: usize,
-    how: Bootstrap,
+    how: PairedBootstrap,
     objective: impl Fn(&[f64]) -> f64,
-) -> Option<Replicates> {
+) -> Option<BootstrapReplicates> {
     let (prompts, count) = (sample.prompts, how.replicates);
     let seen: Vec<usize> = (0..sample.groups())
         .filter(|&g| sample.clusters(g) > 0)
@@ -259,14 +259,16 @@ pub fn paired_bootstrap(
     for prompt in 0..prompts {
         let own: Vec<f64> = means.iter().map(|m| m[prompt]).collect();
         let reference: Vec<f64> = means.iter().map(|m| m[baseline]).collect();
-        let mut per_group: Vec<Difference> = (0..sample.groups()).map(|_| unseen()).collect();
+        let mut per_group: Vec<BootstrapDifference> =
+            (0..sample.groups()).map(|_| unseen()).collect();
         let mut variances = vec![0.0; seen.len()];
         for (at, &g) in seen.iter().enumerate() {
             let delta =
                 |b: usize| draws[at][b * prompts + prompt] - draws[at][b * prompts + baseline];
             let estimate = own[at] - reference[at];
             let freedom = (sample.clusters(g) as f64 - 1.0).max(1.0);
-            let difference = Difference::new(estimate, freedom, (0..count).map(delta).collect());
+            let difference =
+                BootstrapDifference::new(estimate, freedom, (0..count).map(delta).collect());
             variances[at] = difference.variance();
             per_group[g] = difference;
         }
@@ -277,21 +279,21 @@ pub fn paired_bootstrap(
             .map(|b| (score(b, prompt) - base[b]) as f32)
             .collect();
         let estimate = objective(&own) - objective(&reference);
-        robust.push(Difference::new(estimate, freedom, deltas));
+        robust.push(BootstrapDifference::new(estimate, freedom, deltas));
         groups.push(per_group);
     }
-    Some(Replicates { groups, robust })
+    Some(BootstrapReplicates { groups, robust })
 }
 
-fn unseen() -> Difference {
-    Difference {
+fn unseen() -> BootstrapDifference {
+    BootstrapDifference {
         estimate: f64::NAN,
         freedom: 1.0,
         sorted: vec![f32::NAN],
     }
 }
 
-impl Difference {
+impl BootstrapDifference {
     fn new(estimate: f64, freedom: f64, mut replicates: Vec<f32>) -> Self {
         replicates.sort_unstable_by(f32::total_cmp);
         Self {
@@ -343,18 +345,18 @@ fn satterthwaite(
 
 /// Bootstrap means of one group, replicate-major.
 fn resample(
-    sample: &Sample,
+    sample: &ClusteredSample,
     group: usize,
     baseline: usize,
     means: &[f64],
-    how: Bootstrap,
+    how: PairedBootstrap,
 ) -> Vec<f32> {
     let prompts = sample.prompts;
     let stratum = &sample.strata[group];
     let mut rows: Vec<Vec<f64>> = stratum.sums.clone();
     let size = stratum.totals(prompts + 1)[prompts] / rows.len() as f64;
-    let reach = if sample.reach > 0.0 {
-        sample.reach
+    let reach = if sample.outcome_range > 0.0 {
+        sample.outcome_range
     } else {
         1.0
     };

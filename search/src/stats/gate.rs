@@ -2,35 +2,35 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bootstrap::{Bootstrap, Difference, Sample, paired_bootstrap};
+use super::bootstrap::{BootstrapDifference, ClusteredSample, PairedBootstrap, paired_bootstrap};
 use super::holm::holm;
 use super::special::normal_quantile;
 
 /// What the gate demands.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Gate {
+pub struct ShipGate {
     /// Chance α of shipping a prompt that is no better, or that harms a group
     /// by more than the tolerance.
     pub alpha: f64,
     /// Loss δ a group may bear, in units of the score.
     pub tolerance: f64,
     /// Resampling.
-    pub bootstrap: Bootstrap,
+    pub bootstrap: PairedBootstrap,
 }
 
-impl Default for Gate {
+impl Default for ShipGate {
     fn default() -> Self {
         Self {
             alpha: 0.05,
             tolerance: 0.02,
-            bootstrap: Bootstrap::default(),
+            bootstrap: PairedBootstrap::default(),
         }
     }
 }
 
 /// A difference to the incumbent with its one-sided bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Bounded {
+pub struct BoundedDifference {
     /// Finalist less incumbent.
     pub estimate: f64,
     /// Lower limit at 1 − α, for this difference alone.
@@ -62,7 +62,7 @@ pub struct GroupCheck {
     /// The group's number.
     pub group: usize,
     /// Difference of the group's means.
-    pub difference: Bounded,
+    pub difference: BoundedDifference,
     /// The judgement.
     pub state: GroupState,
     /// Clusters seen.
@@ -75,11 +75,11 @@ pub struct GroupCheck {
 
 /// One finalist.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Finalist {
+pub struct GateFinalist {
     /// Its number in the sample.
     pub prompt: usize,
     /// Difference ΔS of the robust score.
-    pub robust: Bounded,
+    pub robust: BoundedDifference,
     /// Every group with examples.
     pub groups: Vec<GroupCheck>,
     /// Whether all demands are met.
@@ -95,7 +95,7 @@ pub struct Finalist {
 /// The decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "decision")]
-pub enum Decision {
+pub enum ShipDecision {
     /// This prompt may replace the incumbent.
     Ship {
         /// Its number in the sample.
@@ -109,11 +109,11 @@ pub enum Decision {
 
 /// Decision and evidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Verdict {
+pub struct GateEvidence {
     /// The decision.
-    pub decision: Decision,
+    pub decision: ShipDecision,
     /// Finalists in the order given.
-    pub finalists: Vec<Finalist>,
+    pub finalists: Vec<GateFinalist>,
 }
 
 /// Decides among `finalists` (numbers of prompts in `sample`) against
@@ -127,12 +127,12 @@ pub struct Verdict {
 /// a prompt no worse than the incumbent is accused at most α of the time.
 /// `None` when the sample cannot be resampled or a number is out of range.
 pub fn gate(
-    sample: &Sample,
+    sample: &ClusteredSample,
     incumbent: usize,
     finalists: &[usize],
-    demand: Gate,
+    demand: ShipGate,
     objective: impl Fn(&[f64]) -> f64,
-) -> Option<Verdict> {
+) -> Option<GateEvidence> {
     if finalists.iter().any(|&f| f >= sample.prompts()) {
         return None;
     }
@@ -141,7 +141,7 @@ pub fn gate(
         .filter(|&g| sample.clusters(g) > 0)
         .collect();
     let robust = |f: usize| &replicates.robust[f];
-    let cells: Vec<&Difference> = finalists
+    let cells: Vec<&BootstrapDifference> = finalists
         .iter()
         .flat_map(|&f| seen.iter().map(move |&g| (f, g)))
         .map(|(f, g)| &replicates.groups[f][g])
@@ -152,7 +152,7 @@ pub fn gate(
     let holding = holm(&holding);
     let claims = finalists.iter().map(|&f| robust(f)).chain(cells.clone());
     let worse = holm(&claims.map(|d| d.p_below(0.0)).collect::<Vec<_>>());
-    let checked: Vec<Finalist> = finalists
+    let checked: Vec<GateFinalist> = finalists
         .iter()
         .enumerate()
         .map(|(at, &prompt)| {
@@ -190,7 +190,7 @@ pub fn gate(
                         .map(|g| g.needed.map(|n| n as f64 / g.clusters as f64)),
                 )
                 .try_fold(0.0, |most: f64, times| Some(most.max(times?)));
-            Finalist {
+            GateFinalist {
                 prompt,
                 harmed: score.p_worse <= demand.alpha
                     || groups.iter().any(|g| g.state == GroupState::Regressed),
@@ -206,18 +206,22 @@ pub fn gate(
         .filter(|f| f.ships)
         .max_by(|a, b| a.robust.estimate.total_cmp(&b.robust.estimate));
     let decision = match winner {
-        Some(f) => Decision::Ship { prompt: f.prompt },
-        None if !checked.is_empty() && checked.iter().all(|f| f.harmed) => Decision::Regressed,
-        None => Decision::NoSignificantWinner,
+        Some(f) => ShipDecision::Ship { prompt: f.prompt },
+        None if !checked.is_empty() && checked.iter().all(|f| f.harmed) => ShipDecision::Regressed,
+        None => ShipDecision::NoSignificantWinner,
     };
-    Some(Verdict {
+    Some(GateEvidence {
         decision,
         finalists: checked,
     })
 }
 
-fn bounded(difference: &Difference, (p, p_worse): (f64, f64), alpha: f64) -> Bounded {
-    Bounded {
+fn bounded(
+    difference: &BootstrapDifference,
+    (p, p_worse): (f64, f64),
+    alpha: f64,
+) -> BoundedDifference {
+    BoundedDifference {
         estimate: difference.estimate,
         lower: difference.lower(1.0 - alpha),
         upper: difference.upper(1.0 - alpha),
@@ -227,12 +231,12 @@ fn bounded(difference: &Difference, (p, p_worse): (f64, f64), alpha: f64) -> Bou
 }
 
 fn check(
-    difference: &Difference,
+    difference: &BootstrapDifference,
     group: usize,
     clusters: usize,
     p: (f64, f64),
     tests: usize,
-    demand: &Gate,
+    demand: &ShipGate,
 ) -> GroupCheck {
     let bounds = bounded(difference, p, demand.alpha);
     let state = if bounds.p <= demand.alpha {
@@ -259,7 +263,7 @@ fn check(
 /// How many times the sample gives power 0.8 to a one-sided test at α / `tests`
 /// (the least favourable step of Holm) of a difference that clears its bound by
 /// `room`; `None` when it does not.
-fn growth(difference: &Difference, room: f64, tests: usize, alpha: f64) -> Option<f64> {
+fn growth(difference: &BootstrapDifference, room: f64, tests: usize, alpha: f64) -> Option<f64> {
     let level = 1.0 - alpha / tests.max(1) as f64;
     let reach = normal_quantile(level) + normal_quantile(0.8);
     (room > 0.0).then(|| difference.variance() * (reach / room).powi(2))

@@ -111,7 +111,7 @@ pub fn exact(successes: f64, n: f64, confidence: f64) -> Interval {
 
 /// Totals of one cluster (one user): the sum of its outcomes and how many.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Cluster {
+pub struct ClusterTotals {
     /// Sum of outcomes, each in `[0, 1]`.
     pub sum: f64,
     /// Number of outcomes, at least one.
@@ -126,7 +126,7 @@ pub struct Cluster {
 /// the linearised cluster variance (Korn and Graubard 1998; Franco et al. 2019).
 /// Two half-clusters at 0 and 1 keep the variance of a handful of equal
 /// outcomes from vanishing.
-pub fn clustered(clusters: &[Cluster], confidence: f64) -> Interval {
+pub fn clustered(clusters: &[ClusterTotals], confidence: f64) -> Interval {
     let k = clusters.len() as f64;
     let n: f64 = clusters.iter().map(|c| c.size).sum();
     if n.is_nan() || n <= 0.0 {

@@ -12,11 +12,16 @@ pub mod rng;
 pub mod shift;
 pub mod special;
 
-pub use bootstrap::{Bootstrap, Difference, Replicates, Sample, paired_bootstrap};
-pub use gate::{Bounded, Decision, Finalist, Gate, GroupCheck, GroupState, Verdict, gate};
+pub use bootstrap::{
+    BootstrapDifference, BootstrapReplicates, ClusteredSample, PairedBootstrap, paired_bootstrap,
+};
+pub use gate::{
+    BoundedDifference, GateEvidence, GateFinalist, GroupCheck, GroupState, ShipDecision, ShipGate,
+    gate,
+};
 pub use holm::holm;
-pub use interval::{Cluster, Interval, beta, clustered, exact, wilson};
-pub use ppi::{Powered, ppi};
+pub use interval::{ClusterTotals, Interval, beta, clustered, exact, wilson};
+pub use ppi::{PpiEstimate, ppi};
 pub use shift::{ShiftError, ShiftWeights, shift_weights};
 
 #[cfg(test)]

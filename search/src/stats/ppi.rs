@@ -7,7 +7,7 @@ use super::special::t_quantile;
 
 /// A mean estimated from audited labels with the help of proxies.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Powered {
+pub struct PpiEstimate {
     /// The estimate.
     pub estimate: f64,
     /// Its standard error.
@@ -30,7 +30,7 @@ const FOLDS: usize = 5;
 /// λ is clipped to `[0, 1]` and each fold uses the λ of the others, so the
 /// estimate stays unbiased however few the labels. `None` below two labels;
 /// without proxies the plain mean.
-pub fn ppi(labelled: &[(f64, f64)], proxies: &[f64], confidence: f64) -> Option<Powered> {
+pub fn ppi(labelled: &[(f64, f64)], proxies: &[f64], confidence: f64) -> Option<PpiEstimate> {
     let n = labelled.len();
     if n < 2 {
         return None;
@@ -88,7 +88,7 @@ pub fn ppi(labelled: &[(f64, f64)], proxies: &[f64], confidence: f64) -> Option<
         low: estimate - reach,
         high: estimate + reach,
     };
-    Some(Powered {
+    Some(PpiEstimate {
         estimate,
         error,
         weight,

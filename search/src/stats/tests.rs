@@ -91,10 +91,10 @@ fn intervals_match_statsmodels() {
 #[test]
 fn clustered_intervals_match_statsmodels() {
     for case in fixtures()["clustered"].as_array().unwrap() {
-        let clusters: Vec<Cluster> = numbers(&case[0])
+        let clusters: Vec<ClusterTotals> = numbers(&case[0])
             .into_iter()
             .zip(numbers(&case[1]))
-            .map(|(sum, size)| Cluster { sum, size })
+            .map(|(sum, size)| ClusterTotals { sum, size })
             .collect();
         let got = clustered(&clusters, 0.95);
         close(got.low, case[2].as_f64().unwrap(), 1e-9, "low");
@@ -129,10 +129,10 @@ fn soft_min(means: &[f64]) -> f64 {
 }
 
 /// The recorded paired outcomes of two prompts.
-pub(super) fn recorded() -> Sample {
+pub(super) fn recorded() -> ClusteredSample {
     let fixture = &fixtures()["bootstrap"];
     let groups = fixture["groups"].as_array().unwrap();
-    let mut sample = Sample::new(2, groups.len());
+    let mut sample = ClusteredSample::new(2, groups.len());
     for (g, group) in groups.iter().enumerate() {
         let (users, base, other) = (
             numbers(&group["user"]),
@@ -150,7 +150,7 @@ pub(super) fn recorded() -> Sample {
 fn bootstrap_matches_numpy() {
     let fixture = &fixtures()["bootstrap"];
     let sample = recorded();
-    let how = Bootstrap {
+    let how = PairedBootstrap {
         replicates: 40_000,
         seed: 3,
     };
@@ -182,8 +182,8 @@ fn bootstrap_matches_numpy() {
 
 #[test]
 fn bootstrap_refuses_what_it_cannot_do() {
-    let mut sample = Sample::new(2, 1);
-    assert!(paired_bootstrap(&sample, 0, Bootstrap::default(), soft_min).is_none());
+    let mut sample = ClusteredSample::new(2, 1);
+    assert!(paired_bootstrap(&sample, 0, PairedBootstrap::default(), soft_min).is_none());
     assert!(
         !sample.push(0, 1, &[0.5, f64::NAN]),
         "a failed call is no outcome"
@@ -195,8 +195,8 @@ fn bootstrap_refuses_what_it_cannot_do() {
 
 /// Paired outcomes where the candidate wins and loses with given chances, and
 /// whole users move together when `together`.
-fn world(rng: &mut SplitMix, users: usize, win: f64, loss: f64, together: bool) -> Sample {
-    let mut sample = Sample::new(2, 1);
+fn world(rng: &mut SplitMix, users: usize, win: f64, loss: f64, together: bool) -> ClusteredSample {
+    let mut sample = ClusteredSample::new(2, 1);
     for user in 0..users {
         let shared = rng.unit();
         for _ in 0..if together { 1 + rng.below(6) } else { 1 } {
@@ -236,7 +236,7 @@ fn difference_bounds_cover() {
                 let held = (0..2_000)
                     .map(|seed| {
                         let sample = world(&mut rng, users, win, loss, together);
-                        let how = Bootstrap {
+                        let how = PairedBootstrap {
                             replicates: 400,
                             seed,
                         };
@@ -288,7 +288,7 @@ proptest! {
     fn p_value_and_bound_agree(seed in 0_u64..50, bound in -0.3_f64..0.3) {
         let mut rng = SplitMix::new(seed);
         let sample = world(&mut rng, 40, 0.2, 0.1, true);
-        let got = paired_bootstrap(&sample, 0, Bootstrap { replicates: 999, seed }, |m| m[0]).unwrap();
+        let got = paired_bootstrap(&sample, 0, PairedBootstrap { replicates: 999, seed }, |m| m[0]).unwrap();
         let difference = &got.groups[1][0];
         let p = difference.p_value(bound);
         // Below that the bound is the smallest replicate, whatever the level.

@@ -110,8 +110,8 @@ fn world(
     prompts: usize,
     users: &[usize],
     chance: impl Fn(usize, usize) -> f64,
-) -> Sample {
-    let mut sample = Sample::new(prompts, users.len());
+) -> ClusteredSample {
+    let mut sample = ClusteredSample::new(prompts, users.len());
     let mut outcomes = vec![0.0; prompts];
     for (group, &count) in users.iter().enumerate() {
         for user in 0..count {
@@ -133,7 +133,7 @@ fn world(
 fn the_gate_matches_scipy() {
     let f = fixture("gate");
     let sample = super::tests::recorded();
-    let bootstrap = Bootstrap {
+    let bootstrap = PairedBootstrap {
         replicates: 40_000,
         seed: 5,
     };
@@ -158,9 +158,9 @@ fn the_gate_matches_scipy() {
         numbers(&f["freedom"])[3],
         0.3,
     );
-    let demand = Gate {
+    let demand = ShipGate {
         bootstrap,
-        ..Gate::default()
+        ..ShipGate::default()
     };
     let verdict = gate(&sample, 0, &[1], demand, soft_min).unwrap();
     let finalist = &verdict.finalists[0];
@@ -194,18 +194,18 @@ fn null_world_ships_or_accuses_at_most_alpha() {
     let (mut shipped, mut accused) = (0, 0);
     for seed in 0..worlds {
         let sample = world(&mut rng, 4, &[10, 30, 60], |_, g| 0.6 + 0.1 * g as f64);
-        let demand = Gate {
+        let demand = ShipGate {
             tolerance: 1.0,
-            bootstrap: Bootstrap {
+            bootstrap: PairedBootstrap {
                 replicates: 400,
                 seed,
             },
-            ..Gate::default()
+            ..ShipGate::default()
         };
         let verdict = gate(&sample, 0, &[1, 2, 3], demand, soft_min).unwrap();
-        shipped += usize::from(matches!(verdict.decision, Decision::Ship { .. }));
+        shipped += usize::from(matches!(verdict.decision, ShipDecision::Ship { .. }));
         // With δ wide every group holds first; harm is read off the p-values.
-        let harmed = |f: &Finalist| {
+        let harmed = |f: &GateFinalist| {
             f.robust.p_worse <= 0.05 || f.groups.iter().any(|g| g.difference.p_worse <= 0.05)
         };
         accused += usize::from(verdict.finalists.iter().any(harmed));
@@ -234,16 +234,16 @@ fn a_planted_loss_is_stopped_and_a_planted_gain_ships() {
             _ => 0.8,
         };
         let sample = world(&mut rng, 3, &[300, 300, 300], chance);
-        let demand = Gate {
-            bootstrap: Bootstrap {
+        let demand = ShipGate {
+            bootstrap: PairedBootstrap {
                 replicates: 1_000,
                 seed,
             },
-            ..Gate::default()
+            ..ShipGate::default()
         };
         let verdict = gate(&sample, 0, &[1, 2], demand, soft_min).unwrap();
-        harmful += usize::from(verdict.decision == Decision::Ship { prompt: 1 });
-        shipped += usize::from(verdict.decision == Decision::Ship { prompt: 2 });
+        harmful += usize::from(verdict.decision == ShipDecision::Ship { prompt: 1 });
+        shipped += usize::from(verdict.decision == ShipDecision::Ship { prompt: 2 });
     }
     assert!(
         harmful as f64 <= 0.05 * worlds as f64,
@@ -261,12 +261,12 @@ fn a_planted_loss_is_stopped_and_a_planted_gain_ships() {
 fn the_needed_sample_is_enough() {
     let mut rng = SplitMix::new(3);
     let chance = |p: usize, _: usize| if p == 1 { 0.76 } else { 0.7 };
-    let demand = |seed| Gate {
-        bootstrap: Bootstrap {
+    let demand = |seed| ShipGate {
+        bootstrap: PairedBootstrap {
             replicates: 1_000,
             seed,
         },
-        ..Gate::default()
+        ..ShipGate::default()
     };
     // A sample that estimates the truth well, and says no.
     let few = (0..400)
@@ -279,7 +279,7 @@ fn the_needed_sample_is_enough() {
         })
         .unwrap();
     let verdict = gate(&few, 0, &[1], demand(0), soft_min).unwrap();
-    assert_eq!(verdict.decision, Decision::NoSignificantWinner);
+    assert_eq!(verdict.decision, ShipDecision::NoSignificantWinner);
     let times = verdict.finalists[0].needed.unwrap();
     assert!(times > 1.0, "{times}");
     let users = (60.0 * times).ceil() as usize;
@@ -299,8 +299,9 @@ fn the_needed_sample_is_enough() {
 fn a_group_without_examples_keeps_the_gate_shut() {
     let mut rng = SplitMix::new(5);
     let full = world(&mut rng, 2, &[800], |p, _| if p == 1 { 0.9 } else { 0.6 });
-    let ships = |sample: &Sample| gate(sample, 0, &[1], Gate::default(), soft_min).unwrap();
-    assert_eq!(ships(&full).decision, Decision::Ship { prompt: 1 });
+    let ships =
+        |sample: &ClusteredSample| gate(sample, 0, &[1], ShipGate::default(), soft_min).unwrap();
+    assert_eq!(ships(&full).decision, ShipDecision::Ship { prompt: 1 });
     let mut rng = SplitMix::new(5);
     let empty = world(
         &mut rng,
@@ -308,7 +309,7 @@ fn a_group_without_examples_keeps_the_gate_shut() {
         &[800, 0],
         |p, _| if p == 1 { 0.9 } else { 0.6 },
     );
-    assert_eq!(ships(&empty).decision, Decision::NoSignificantWinner);
+    assert_eq!(ships(&empty).decision, ShipDecision::NoSignificantWinner);
 }
 
 /// The lower bound of ΔS covers when groups are small and users clustered.
@@ -322,7 +323,7 @@ fn robust_bound_covers() {
         let held = (0..worlds)
             .filter(|&seed| {
                 let sample = world(&mut rng, 2, &users, chance);
-                let how = Bootstrap {
+                let how = PairedBootstrap {
                     replicates: 400,
                     seed,
                 };
@@ -344,7 +345,7 @@ fn group_intervals_cover() {
             let held = (0..worlds)
                 .filter(|_| {
                     let p = 0.05 + 0.9 * rng.unit();
-                    let clusters: Vec<Cluster> = (0..count)
+                    let clusters: Vec<ClusterTotals> = (0..count)
                         .map(|_| {
                             let size = 1 + rng.below(spread + 1);
                             let shared = rng.unit();
@@ -362,7 +363,7 @@ fn group_intervals_cover() {
                                     }
                                 })
                                 .sum();
-                            Cluster {
+                            ClusterTotals {
                                 sum,
                                 size: size as f64,
                             }
@@ -395,12 +396,12 @@ fn group_intervals_cover() {
 #[test]
 fn the_gate_decides() {
     let mut rng = SplitMix::new(2);
-    let demand = Gate {
-        bootstrap: Bootstrap {
+    let demand = ShipGate {
+        bootstrap: PairedBootstrap {
             replicates: 2_000,
             seed: 1,
         },
-        ..Gate::default()
+        ..ShipGate::default()
     };
     // Prompt 1 is better everywhere, 2 worse in the last group, 3 the same.
     let chance = |p: usize, g: usize| match (p, g) {
@@ -411,14 +412,14 @@ fn the_gate_decides() {
     };
     let sample = world(&mut rng, 4, &[600, 600], chance);
     let verdict = gate(&sample, 0, &[1, 2, 3], demand, soft_min).unwrap();
-    assert_eq!(verdict.decision, Decision::Ship { prompt: 1 });
+    assert_eq!(verdict.decision, ShipDecision::Ship { prompt: 1 });
     assert_eq!(verdict.finalists[1].groups[1].state, GroupState::Regressed);
     let only = |prompt| gate(&sample, 0, &[prompt], demand, soft_min).unwrap();
-    assert_eq!(only(2).decision, Decision::Regressed);
-    assert_eq!(only(3).decision, Decision::NoSignificantWinner);
+    assert_eq!(only(2).decision, ShipDecision::Regressed);
+    assert_eq!(only(3).decision, ShipDecision::NoSignificantWinner);
     assert_eq!(
         only(0).decision,
-        Decision::NoSignificantWinner,
+        ShipDecision::NoSignificantWinner,
         "the incumbent itself"
     );
     assert!(gate(&sample, 0, &[9], demand, soft_min).is_none());
@@ -427,7 +428,7 @@ fn the_gate_decides() {
     let group = verdict.finalists[0].groups[0];
     assert_eq!(
         (verdict.decision, group.state),
-        (Decision::NoSignificantWinner, GroupState::Unproven)
+        (ShipDecision::NoSignificantWinner, GroupState::Unproven)
     );
     assert!(group.needed.is_none_or(|n| n > 12));
 }

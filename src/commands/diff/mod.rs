@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 use shiftproof_search::control::Control;
 use shiftproof_search::event::{Contestant, Difference, GroupScore};
-use shiftproof_search::stats::{Bootstrap, paired_bootstrap};
+use shiftproof_search::stats::{PairedBootstrap, paired_bootstrap};
 use shiftproof_tasks::{Prompt, PromptId};
 
 use super::{fetch_progress, note, open_ledger, print, resolve, score, to_json};
@@ -294,7 +294,7 @@ async fn evaluate(
     let grades: Vec<&[Option<f64>]> = evaluation.grades.iter().map(Vec::as_slice).collect();
     let (sample, _) = evaluation.paired(&grades, groups.len());
     let mean = |means: &[f64]| means.iter().sum::<f64>() / means.len() as f64;
-    shown.differences = paired_bootstrap(&sample, 0, Bootstrap::default(), mean).map_or_else(
+    shown.differences = paired_bootstrap(&sample, 0, PairedBootstrap::default(), mean).map_or_else(
         Vec::new,
         |replicates| {
             (0..groups.len())
