@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use futures::stream::iter;
 use shiftproof::llm::http::{HttpConfig, HttpLlm, Mode};
-use shiftproof_search::budget::{Limits, Meter, Price};
-use shiftproof_search::gateway::{Asked, Gateway, Model};
+use shiftproof_search::budget::{BudgetLimits, Meter, Price};
+use shiftproof_search::gateway::{CallOutcome, Gateway, PricedModel};
 use shiftproof_search::ledger::Ledger;
-use shiftproof_search::log::Bus;
-use shiftproof_search::{Call, Llm};
+use shiftproof_search::log::EventLog;
+use shiftproof_search::{Llm, ModelCall};
 use shiftproof_tasks::{AnswerForm, Message, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -47,7 +47,7 @@ fn main() {
         let folder = tempfile::tempdir().unwrap();
         let memory = gateway(Ledger::in_memory());
         let durable = gateway(Ledger::open(folder.path()).unwrap());
-        let model = Model {
+        let model = PricedModel {
             llm: Arc::new(llm.clone()),
             price: Price::default(),
         };
@@ -85,7 +85,7 @@ fn main() {
         }
 
         let llm = client(slow).await;
-        let model = Model {
+        let model = PricedModel {
             llm: Arc::new(llm.clone()),
             price: Price::default(),
         };
@@ -127,7 +127,7 @@ async fn client(address: SocketAddr) -> HttpLlm {
 }
 
 /// Calls that no two rounds share, of about 100 words each.
-fn calls(first: usize, count: usize) -> Vec<Call> {
+fn calls(first: usize, count: usize) -> Vec<ModelCall> {
     let call = |i| {
         let text = "The film was long. ".repeat(24);
         let text = format!("Classify the sentiment as positive or negative. {text} Text {i}.");
@@ -136,12 +136,12 @@ fn calls(first: usize, count: usize) -> Vec<Call> {
             messages: vec![Message::user(text)],
             answer: AnswerForm::Choice { labels },
         };
-        Call::greedy(request, 8)
+        ModelCall::greedy(request, 8)
     };
     (first..first + count).map(call).collect()
 }
 
-async fn our_loop(llm: &HttpLlm, calls: &[Call]) -> Duration {
+async fn our_loop(llm: &HttpLlm, calls: &[ModelCall]) -> Duration {
     let start = Instant::now();
     let answered = iter(calls)
         .map(|call| async move { llm.call(call).await.unwrap() })
@@ -153,29 +153,29 @@ async fn our_loop(llm: &HttpLlm, calls: &[Call]) -> Duration {
 }
 
 fn gateway(ledger: Ledger) -> Gateway {
-    let bus = Bus::unlogged(Vec::new());
+    let bus = EventLog::unlogged(Vec::new());
     Gateway::new(
         Arc::new(ledger),
         bus,
-        Meter::new(Limits::default()),
+        Meter::new(BudgetLimits::default()),
         CancellationToken::new(),
         None,
         Vec::new(),
     )
 }
 
-async fn gateway_loop(gateway: &Gateway, model: &Model, calls: &[Call]) -> Duration {
+async fn gateway_loop(gateway: &Gateway, model: &PricedModel, calls: &[ModelCall]) -> Duration {
     let start = Instant::now();
     let answers = gateway.ask(model, calls).await.unwrap();
     assert!(
         answers
             .iter()
-            .all(|answer| matches!(answer, Asked::Reply(_)))
+            .all(|answer| matches!(answer, CallOutcome::Reply(_)))
     );
     start.elapsed()
 }
 
-async fn bare_loop(client: &reqwest::Client, address: SocketAddr, calls: &[Call]) -> Duration {
+async fn bare_loop(client: &reqwest::Client, address: SocketAddr, calls: &[ModelCall]) -> Duration {
     let url: reqwest::Url = format!("http://{address}/v1/chat/completions")
         .parse()
         .unwrap();

@@ -19,11 +19,12 @@ use shiftproof::tui::state::State;
 use shiftproof::tui::theme::{Depth, Theme};
 use shiftproof::tui::ui::{Kind, Ui, View};
 use shiftproof::tui::views;
-use shiftproof_search::budget::Limits;
+use shiftproof_search::budget::BudgetLimits;
 use shiftproof_search::event::{
-    Event, GroupInfo, GroupRole, GroupScore, Origin, Phase, Proposed, ShownInput, Started, Verdict,
+    AnswerVerdict, CandidateProposed, Event, GroupInfo, GroupOutcome, GroupRole, Origin, Phase,
+    RunStarted, ShownInput,
 };
-use shiftproof_search::log::{self, Line};
+use shiftproof_search::log::{self, LogLine};
 use shiftproof_tasks::Prompt;
 
 const CANDIDATES: usize = 1_000;
@@ -97,7 +98,7 @@ fn write(path: &Path) {
     let mut out = BufWriter::new(File::create(path).unwrap());
     let mut seq = 0;
     let mut tell = |event: Event| {
-        let line = Line {
+        let line = LogLine {
             seq,
             at_ms: seq * 100,
             event,
@@ -120,7 +121,7 @@ fn write(path: &Path) {
             audit: 0,
         })
         .collect();
-    tell(Event::Started(Started {
+    tell(Event::Started(RunStarted {
         study: "million".into(),
         task: "classify".into(),
         metric: "accuracy".into(),
@@ -129,7 +130,7 @@ fn write(path: &Path) {
         task_model: "none".into(),
         proposer_model: "none".into(),
         seed: 1,
-        limits: Limits::default(),
+        limits: BudgetLimits::default(),
         groups: groups.clone(),
         version: "0".into(),
     }));
@@ -161,7 +162,7 @@ fn prompt(n: usize) -> Prompt {
 fn candidate(n: usize, groups: &[GroupInfo]) -> Vec<Event> {
     let mut events = Vec::new();
     let id = prompt(n).id();
-    events.push(Event::Proposed(Proposed {
+    events.push(Event::Proposed(CandidateProposed {
         candidate: id,
         prompt: prompt(n),
         origin: if n == 0 { Origin::Seed } else { Origin::Edit },
@@ -181,7 +182,7 @@ fn candidate(n: usize, groups: &[GroupInfo]) -> Vec<Event> {
             (n + example) % 2
         };
         let right = f64::from(u8::from((n * 7 + example * 3) % 5 > 1));
-        (example as u32, text as u32, Verdict::Graded(right)).into()
+        (example as u32, text as u32, AnswerVerdict::Graded(right)).into()
     });
     let answers = answers.collect();
     events.push(Event::Answered {
@@ -191,9 +192,9 @@ fn candidate(n: usize, groups: &[GroupInfo]) -> Vec<Event> {
         answers,
     });
     let value = 0.5 + (n % 97) as f64 / 250.0;
-    let scores: Vec<GroupScore> = groups
+    let scores: Vec<GroupOutcome> = groups
         .iter()
-        .map(|group| GroupScore {
+        .map(|group| GroupOutcome {
             group: group.name.clone(),
             role: group.role,
             voted: false,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shiftproof_search::{Call, Capabilities, Llm, LlmError};
+use shiftproof_search::{Capabilities, Llm, LlmError, ModelCall};
 use shiftproof_tasks::{Reply, Request};
 
 use crate::connect::{Connected, price};
@@ -36,7 +36,7 @@ impl Llm for Assumed {
         estimate_tokens(request)
     }
 
-    async fn call(&self, _: &Call) -> Result<Reply, LlmError> {
+    async fn call(&self, _: &ModelCall) -> Result<Reply, LlmError> {
         Err(LlmError::Rejected(
             "a model that is only assumed answers nothing".to_owned(),
         ))

@@ -2,7 +2,7 @@
 //! in a run's report than where it is scored by itself, and the reader is to
 //! know why.
 
-use shiftproof_search::calibrate::{Calibration, Forecast, LEAST_BATCH, Settled};
+use shiftproof_search::calibrate::{Calibration, CalibrationFit, CalibrationForecast, LEAST_BATCH};
 use shiftproof_search::spec::SearchSpec;
 use shiftproof_tasks::{Data, PromptId};
 
@@ -19,7 +19,7 @@ pub(crate) enum Learnt {
 /// one.
 pub(crate) fn note(
     calibration: Calibration,
-    prompts: &[Settled],
+    prompts: &[CalibrationFit],
     learnt: Learnt,
     name: impl Fn(PromptId) -> String,
 ) -> Option<String> {
@@ -35,7 +35,7 @@ pub(crate) fn note(
     if calibration != Calibration::Batch {
         return None;
     }
-    let list = |prompts: &mut dyn Iterator<Item = &Settled>| {
+    let list = |prompts: &mut dyn Iterator<Item = &CalibrationFit>| {
         let each = prompts.map(|p| format!("{} ({})", name(p.candidate), replies(p.replies)));
         each.collect::<Vec<_>>().join(", ")
     };
@@ -82,7 +82,7 @@ pub(crate) fn foresee(spec: &SearchSpec, data: &Data, label_scores: bool) -> Vec
     if spec.calibration != Calibration::Batch {
         return Vec::new();
     }
-    let forecast = Forecast::of(spec, data);
+    let forecast = CalibrationForecast::of(spec, data);
     let mut notes = Vec::new();
     if forecast.search < LEAST_BATCH {
         notes.push(format!(
@@ -122,9 +122,9 @@ mod tests {
     use super::*;
 
     fn told(counts: &[usize], learnt: Learnt) -> String {
-        let prompts: Vec<Settled> = counts
+        let prompts: Vec<CalibrationFit> = counts
             .iter()
-            .map(|&replies| Settled {
+            .map(|&replies| CalibrationFit {
                 candidate: Prompt::new(replies.to_string()).id(),
                 replies,
                 applied: replies >= LEAST_BATCH,

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use shiftproof_search::budget::Price;
-use shiftproof_search::gateway::Model;
-use shiftproof_search::{Call, Llm};
+use shiftproof_search::gateway::PricedModel;
+use shiftproof_search::{Llm, ModelCall};
 
 use crate::exit::{Exit, Failure};
 use crate::fetch;
@@ -25,7 +25,7 @@ pub const EMBEDDED: &str = "smollm2-135m";
 /// A connected model and what is worth telling about it.
 pub struct Connected {
     /// The model with its price.
-    pub model: Model,
+    pub model: PricedModel,
     /// One sentence on what was found.
     pub report: String,
     /// The client, where the model is behind a server.
@@ -38,7 +38,7 @@ impl Connected {
     /// A model that was not looked at, with what is assumed of it.
     pub fn assumed(llm: Arc<dyn Llm>, price: Price, report: String) -> Self {
         Self {
-            model: Model { llm, price },
+            model: PricedModel { llm, price },
             report,
             http: None,
             local: None,
@@ -60,7 +60,7 @@ impl Connected {
 
     /// Asks `calls`, which are like those to come, whether label scores do for
     /// them; see [`HttpLlm::rehearse`].
-    pub async fn rehearse(mut self, calls: &[Call]) -> Result<Self, Failure> {
+    pub async fn rehearse(mut self, calls: &[ModelCall]) -> Result<Self, Failure> {
         let Some(http) = self.http.take() else {
             return Ok(self);
         };
@@ -73,7 +73,7 @@ impl Connected {
 
     fn of(http: HttpLlm, price: Price) -> Self {
         Self {
-            model: Model {
+            model: PricedModel {
                 llm: Arc::new(http.clone()),
                 price,
             },
@@ -138,7 +138,7 @@ pub async fn with_embedder(
     let embedder = connect(&own, Path::new("."), progress).await?;
     Ok(Connected {
         report: format!("{}; embeddings: {}", connected.report, embedder.report),
-        model: Model {
+        model: PricedModel {
             llm: Arc::new(Beside::new(connected.model.llm, embedder.model.llm)),
             price: connected.model.price,
         },

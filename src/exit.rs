@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use shiftproof_search::gateway::Stop;
+use shiftproof_search::gateway::RunError;
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,15 +35,15 @@ pub enum Exit {
 
 impl Exit {
     /// The code of a run that stopped before its end.
-    pub const fn of(stop: &Stop) -> Self {
+    pub const fn of(stop: &RunError) -> Self {
         match stop {
-            Stop::Interrupted => Self::Interrupted,
-            Stop::Provider { .. } | Stop::Proposals { .. } => Self::Provider,
-            Stop::Batch { .. } => Self::Waiting,
-            Stop::Budget(_) => Self::Budget,
-            Stop::Plan(_) => Self::Usage,
-            Stop::Unusable(_) => Self::Unusable,
-            Stop::Ledger(_) | Stop::Log(_) => Self::Data,
+            RunError::Interrupted => Self::Interrupted,
+            RunError::Provider { .. } | RunError::Proposals { .. } => Self::Provider,
+            RunError::Batch { .. } => Self::Waiting,
+            RunError::Budget(_) => Self::Budget,
+            RunError::Plan(_) => Self::Usage,
+            RunError::Unusable(_) => Self::Unusable,
+            RunError::Ledger(_) | RunError::Log(_) => Self::Data,
         }
     }
 }

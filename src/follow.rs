@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, ErrorKind, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use shiftproof_search::log::{Line, LogError};
+use shiftproof_search::log::{LogError, LogLine};
 
 use crate::stored::LOG;
 
@@ -23,7 +23,7 @@ pub struct News {
     /// Whether the log began anew: what was read before is void.
     pub restarted: bool,
     /// Its new lines.
-    pub lines: Vec<Line>,
+    pub lines: Vec<LogLine>,
 }
 
 impl Follower {
@@ -92,7 +92,7 @@ impl Follower {
 
 /// A recording, played at its own pace or faster.
 pub struct Player {
-    lines: Vec<Line>,
+    lines: Vec<LogLine>,
     /// When each line is due, from the start. Silences are shortened.
     due: Vec<Duration>,
     next: usize,
@@ -109,7 +109,7 @@ impl Player {
     const SILENCE: Duration = Duration::from_secs(10);
 
     /// Plays these lines from the first.
-    pub fn new(lines: Vec<Line>, speed: f64) -> Self {
+    pub fn new(lines: Vec<LogLine>, speed: f64) -> Self {
         let mut due = Vec::with_capacity(lines.len());
         let (mut at, mut before) = (Duration::ZERO, None);
         for line in &lines {
@@ -134,7 +134,7 @@ impl Player {
     }
 
     /// Lets time pass; returns the lines that fell due, at most `most`.
-    pub fn advance(&mut self, passed: Duration, most: usize) -> &[Line] {
+    pub fn advance(&mut self, passed: Duration, most: usize) -> &[LogLine] {
         let first = self.next;
         if !self.paused {
             self.at = self.at.saturating_add(passed.mul_f64(self.speed));
@@ -156,7 +156,7 @@ impl Player {
 
     /// Moves to just after `place` lines; returns all of them, as the fold has
     /// to begin anew.
-    pub fn seek(&mut self, place: usize) -> &[Line] {
+    pub fn seek(&mut self, place: usize) -> &[LogLine] {
         self.next = place.min(self.lines.len());
         self.at = match self.next {
             0 => Duration::ZERO,
@@ -169,7 +169,7 @@ impl Player {
     /// ones, for a negative number).
     pub fn phase(&self, by: i32) -> usize {
         use shiftproof_search::event::Event;
-        let begins = |line: &Line| matches!(line.event, Event::Phase { .. });
+        let begins = |line: &LogLine| matches!(line.event, Event::Phase { .. });
         if by > 0 {
             let after = self.lines.iter().skip(self.next);
             after
@@ -195,8 +195,8 @@ mod tests {
 
     use super::*;
 
-    fn line(seq: u64, at_ms: u64) -> Line {
-        Line {
+    fn line(seq: u64, at_ms: u64) -> LogLine {
+        LogLine {
             seq,
             at_ms,
             event: Event::Phase {
@@ -206,7 +206,7 @@ mod tests {
         }
     }
 
-    fn written(line: &Line) -> Vec<u8> {
+    fn written(line: &LogLine) -> Vec<u8> {
         let mut text = serde_json::to_vec(line).unwrap();
         text.push(b'\n');
         text

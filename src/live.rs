@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
-use shiftproof_search::event::{Event, Observer, Tick};
+use shiftproof_search::event::{Event, ProgressTick, RunObserver};
 
 /// Its name in a run's folder.
 pub(crate) const FILE: &str = "live.json";
@@ -29,7 +29,7 @@ pub struct Live {
     /// Calls planned for the whole run, at most.
     pub planned: u64,
     /// The latest sign of life.
-    pub tick: Option<Tick>,
+    pub tick: Option<ProgressTick>,
 }
 
 /// Keeps the file while a run goes on.
@@ -65,10 +65,10 @@ impl LiveFile {
     }
 }
 
-impl Observer for LiveFile {
+impl RunObserver for LiveFile {
     fn event(&mut self, _event: &Event, _replayed: bool) {}
 
-    fn tick(&mut self, tick: &Tick) {
+    fn tick(&mut self, tick: &ProgressTick) {
         if self.written.elapsed() < EVERY {
             return;
         }
@@ -125,8 +125,8 @@ mod tests {
 
     use super::*;
 
-    fn tick(done: u64) -> Tick {
-        Tick {
+    fn tick(done: u64) -> ProgressTick {
+        ProgressTick {
             phase: Phase::Screen,
             done,
             total: 9,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use shiftproof_search::event::{Event, Observer, Phase, Tick};
+use shiftproof_search::event::{Event, Phase, ProgressTick, RunObserver};
 
 use crate::report::proposals::sentence;
 use crate::report::{Summary, Thrown, worst};
@@ -72,7 +72,7 @@ impl Progress {
     }
 
     /// The moving line, so many seconds after the first sign of life.
-    fn moving(&self, tick: &Tick, seconds: f64) -> String {
+    fn moving(&self, tick: &ProgressTick, seconds: f64) -> String {
         let phase = if self.evaluation {
             "evaluate".to_owned()
         } else {
@@ -139,7 +139,7 @@ impl Progress {
     }
 }
 
-impl Observer for Progress {
+impl RunObserver for Progress {
     fn event(&mut self, event: &Event, replayed: bool) {
         self.summary.apply(event);
         if self.verbosity == Verbosity::Quiet {
@@ -183,7 +183,7 @@ impl Observer for Progress {
         }
     }
 
-    fn tick(&mut self, tick: &Tick) {
+    fn tick(&mut self, tick: &ProgressTick) {
         self.answered += tick.ended.as_ref().map_or(0, |ended| ended.calls);
         let every = if self.live { DRAW_EVERY } else { LOG_EVERY };
         let due = self.drawn.is_none_or(|drawn| drawn.elapsed() >= every);
@@ -254,8 +254,8 @@ mod tests {
 
     use super::*;
 
-    fn tick(done: u64, ended: u64) -> Tick {
-        Tick {
+    fn tick(done: u64, ended: u64) -> ProgressTick {
+        ProgressTick {
             phase: Phase::Propose,
             done,
             total: 32,

@@ -5,15 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use shiftproof_search::Call;
+use shiftproof_search::ModelCall;
 use shiftproof_search::budget::Meter;
-use shiftproof_search::control::Control;
-use shiftproof_search::event::Observer;
-use shiftproof_search::fit::{Fitted, fitted};
-use shiftproof_search::gateway::{Gateway, Stop};
+use shiftproof_search::control::RunControl;
+use shiftproof_search::event::RunObserver;
+use shiftproof_search::fit::{FittedPlan, fitted};
+use shiftproof_search::gateway::{Gateway, RunError};
 use shiftproof_search::ledger::{CandidateRecord, Ledger, RunRecord, RunStatus};
-use shiftproof_search::log::{self, Bus};
-use shiftproof_search::run::{Ended, Run};
+use shiftproof_search::log::{self, EventLog};
+use shiftproof_search::run::{Run, RunResult};
 use shiftproof_tasks::lint::Finding;
 use shiftproof_tasks::{AnswerForm, Prompt};
 
@@ -56,7 +56,7 @@ pub struct Trouble {
 /// A run that came to its end.
 pub struct Done {
     /// What it came to.
-    pub ended: Ended,
+    pub ended: RunResult,
     /// The fold of its events.
     pub summary: Summary,
     /// Calls this process sent to a model.
@@ -198,7 +198,7 @@ impl Session {
     }
 
     /// What a run will ask of the models at most, under its limit on calls.
-    pub fn plan(&self) -> Fitted {
+    pub fn plan(&self) -> FittedPlan {
         let study = &self.resolved.study;
         fitted(
             &study.search,
@@ -253,10 +253,10 @@ impl Session {
         self,
         ledger: Arc<Ledger>,
         mut record: RunRecord,
-        observers: Vec<Box<dyn Observer>>,
-        control: impl Into<Control>,
+        observers: Vec<Box<dyn RunObserver>>,
+        control: impl Into<RunControl>,
         trouble: Trouble,
-    ) -> Result<Done, (Stop, RunRecord)> {
+    ) -> Result<Done, (RunError, RunRecord)> {
         let folder = ledger.run_dir(&record.id);
         let bus = match &folder {
             Some(folder) => std::fs::create_dir_all(folder)
@@ -269,9 +269,9 @@ impl Session {
                     if trouble.retry_failed {
                         set_log_aside(folder)?;
                     }
-                    Bus::logged(&folder.join(LOG), observers)
+                    EventLog::logged(&folder.join(LOG), observers)
                 }),
-            None => Ok(Bus::unlogged(observers)),
+            None => Ok(EventLog::unlogged(observers)),
         };
         let bus = match bus {
             Ok(bus) => bus,
@@ -330,7 +330,7 @@ impl Session {
             Ok(ended) => ended,
             Err(stop) => return Err((stop, record)),
         };
-        let events = gateway.told();
+        let events = gateway.emitted();
         let summary = Summary::of(&events);
         let candidates: Vec<CandidateRecord> = records(&summary);
         let stored = ledger.save_candidates(&record.id, &candidates).await;
@@ -360,7 +360,7 @@ impl Session {
 }
 
 /// The seed prompt on a few source examples: the first calls a run would send.
-fn rehearsal(built: &Built, loaded: &Loaded) -> Vec<Call> {
+fn rehearsal(built: &Built, loaded: &Loaded) -> Vec<ModelCall> {
     const CALLS: usize = 4;
     let seed = built.task.seed();
     let requests = loaded
@@ -372,7 +372,7 @@ fn rehearsal(built: &Built, loaded: &Loaded) -> Vec<Call> {
         .map(|example| built.task.request(&seed, &example.input));
     requests
         .filter(|request| matches!(request.answer, AnswerForm::Choice { .. }))
-        .map(|request| Call::greedy(request, 16))
+        .map(|request| ModelCall::greedy(request, 16))
         .collect()
 }
 

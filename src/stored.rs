@@ -125,7 +125,7 @@ pub(crate) fn brief(folder: &Path) -> Result<Summary, Failure> {
         {
             continue;
         }
-        let line: log::Line = serde_json::from_str(&text).map_err(|error| {
+        let line: log::LogLine = serde_json::from_str(&text).map_err(|error| {
             Failure::data(format!(
                 "{}:{number}: not an event of this version ({error})",
                 path.display()

@@ -3,16 +3,18 @@
 
 use std::fmt::Write as _;
 
-use shiftproof_search::event::GroupScore;
-use shiftproof_search::gateway::Stop;
-use shiftproof_search::unusable::{Fault, Faulty, FaultyAnswer, Hopeless, Survey};
+use shiftproof_search::event::GroupOutcome;
+use shiftproof_search::gateway::RunError;
+use shiftproof_search::unusable::{
+    AnswerFault, AnswerSurvey, FaultyAnswer, FaultyAnswers, HopelessRun,
+};
 
 use crate::report::grouped;
 use crate::words::visible;
 
 /// One sentence a fault, with examples and how to mend it.
-pub(crate) fn sentences(survey: &Survey) -> Vec<String> {
-    let sentence = |faulty: &Faulty| {
+pub(crate) fn sentences(survey: &AnswerSurvey) -> Vec<String> {
+    let sentence = |faulty: &FaultyAnswers| {
         let examples: Vec<String> = faulty
             .examples
             .iter()
@@ -38,8 +40,8 @@ pub(crate) fn sentences(survey: &Survey) -> Vec<String> {
 }
 
 /// The same, first example only, without a mend: a line of progress.
-pub(crate) fn brief(survey: &Survey) -> String {
-    let of = |faulty: &Faulty| {
+pub(crate) fn brief(survey: &AnswerSurvey) -> String {
+    let of = |faulty: &FaultyAnswers| {
         let first = faulty.examples.first();
         let first = first.map_or_else(String::new, |own| {
             format!(" ({}: {})", place(own), said(own, faulty.fault))
@@ -56,8 +58,8 @@ pub(crate) fn brief(survey: &Survey) -> String {
 }
 
 /// One line an example, for a list under one prompt's scores.
-pub(crate) fn examples(survey: &Survey) -> Vec<String> {
-    let lines = |faulty: &'_ Faulty| {
+pub(crate) fn examples(survey: &AnswerSurvey) -> Vec<String> {
+    let lines = |faulty: &'_ FaultyAnswers| {
         let fault = faulty.fault;
         let line =
             move |own: &FaultyAnswer| format!("{fault:11} {}: {}", place(own), said(own, fault));
@@ -68,11 +70,11 @@ pub(crate) fn examples(survey: &Survey) -> Vec<String> {
 
 /// What a stop says to the user; of answers that cannot be used with an example of
 /// each fault and its mend.
-pub(crate) fn stopped(stop: &Stop) -> String {
-    let Stop::Unusable(hopeless) = stop else {
+pub(crate) fn stopped(stop: &RunError) -> String {
+    let RunError::Unusable(hopeless) = stop else {
         return stop.to_string();
     };
-    let Hopeless { survey, max_tokens } = &**hopeless;
+    let HopelessRun { survey, max_tokens } = &**hopeless;
     let mut text = hopeless.to_string();
     for faulty in &survey.faults {
         if let Some(own) = faulty.examples.first() {
@@ -91,12 +93,12 @@ pub(crate) fn stopped(stop: &Stop) -> String {
 }
 
 /// Counts of a group's answers that cannot be used, to stand behind its role.
-pub(crate) fn counts(group: &GroupScore) -> String {
+pub(crate) fn counts(group: &GroupOutcome) -> String {
     let mut out = String::new();
     for (count, what) in [
-        (group.unparseable, Fault::Unparseable),
-        (group.truncated, Fault::Truncated),
-        (group.failed, Fault::Failed),
+        (group.unparseable, AnswerFault::Unparseable),
+        (group.truncated, AnswerFault::Truncated),
+        (group.failed, AnswerFault::Failed),
     ] {
         if count > 0 {
             let _ = write!(out, ", {count} {what}");
@@ -105,11 +107,11 @@ pub(crate) fn counts(group: &GroupScore) -> String {
     out
 }
 
-const fn what(fault: Fault) -> &'static str {
+const fn what(fault: AnswerFault) -> &'static str {
     match fault {
-        Fault::Unparseable => "could not be read and count as wrong",
-        Fault::Truncated => "were cut off before they could be read and count in no score",
-        Fault::Failed => "could not be had and count in no score",
+        AnswerFault::Unparseable => "could not be read and count as wrong",
+        AnswerFault::Truncated => "were cut off before they could be read and count in no score",
+        AnswerFault::Failed => "could not be had and count in no score",
     }
 }
 
@@ -128,8 +130,8 @@ pub(crate) fn shown(reply: &str) -> String {
     }
 }
 
-fn said(example: &FaultyAnswer, fault: Fault) -> String {
-    if fault == Fault::Failed {
+fn said(example: &FaultyAnswer, fault: AnswerFault) -> String {
+    if fault == AnswerFault::Failed {
         return visible(&example.text);
     }
     let said = shown(&example.text);
@@ -140,21 +142,21 @@ fn said(example: &FaultyAnswer, fault: Fault) -> String {
 }
 
 /// What to do about it; `max_tokens`: the limit that the study sets on an answer.
-pub(crate) fn mend(fault: Fault, max_tokens: Option<u32>) -> String {
+pub(crate) fn mend(fault: AnswerFault, max_tokens: Option<u32>) -> String {
     match (fault, max_tokens) {
-        (Fault::Unparseable, _) => {
+        (AnswerFault::Unparseable, _) => {
             "the prompt should ask for the answer alone, and task.labels (or \
                                     the form of the answer) should be what the model writes"
                 .to_owned()
         }
-        (Fault::Truncated, Some(limit)) => format!(
+        (AnswerFault::Truncated, Some(limit)) => format!(
             "model.max_tokens = {limit} leaves no room for the answer: raise it, or take it out"
         ),
-        (Fault::Truncated, None) => {
+        (AnswerFault::Truncated, None) => {
             "raise model.max_tokens: a model that thinks first needs room for its thoughts"
                 .to_owned()
         }
-        (Fault::Failed, _) => {
+        (AnswerFault::Failed, _) => {
             "once the cause is mended, --retry-failed (eval, gate, optimize) asks these again"
                 .to_owned()
         }
@@ -175,7 +177,7 @@ mod tests {
 
     use super::*;
 
-    fn survey(fault: Fault, texts: &[&str], tokens: Option<u32>) -> Survey {
+    fn survey(fault: AnswerFault, texts: &[&str], tokens: Option<u32>) -> AnswerSurvey {
         let examples = texts.iter().map(|text| FaultyAnswer {
             candidate: Prompt::new("p").id(),
             input: "film-3".into(),
@@ -183,9 +185,9 @@ mod tests {
             text: (*text).to_owned(),
             tokens,
         });
-        Survey {
+        AnswerSurvey {
             answers: 1234,
-            faults: vec![Faulty {
+            faults: vec![FaultyAnswers {
                 fault,
                 count: 7,
                 examples: examples.collect(),
@@ -195,7 +197,7 @@ mod tests {
 
     #[test]
     fn every_fault_is_told_with_example_and_mend() {
-        let refused = survey(Fault::Failed, &["HTTP 400: too long"], None);
+        let refused = survey(AnswerFault::Failed, &["HTTP 400: too long"], None);
         let told = sentences(&refused).concat();
         assert!(
             told.starts_with("7 of 1,234 answers could not be had"),
@@ -206,9 +208,9 @@ mod tests {
             told.contains("HTTP 400: too long. Once the cause"),
             "{told}"
         );
-        let cut = survey(Fault::Truncated, &[""], Some(2048));
+        let cut = survey(AnswerFault::Truncated, &[""], Some(2048));
         assert!(brief(&cut).ends_with("7 truncated (film-3 (film): no text within 2,048 tokens)"));
-        let unread = survey(Fault::Unparseable, &["Hm\u{1b}[2J", "Well"], None);
+        let unread = survey(AnswerFault::Unparseable, &["Hm\u{1b}[2J", "Well"], None);
         let lines = examples(&unread);
         assert_eq!(lines.len(), 2);
         assert!(lines[1].ends_with("film-3 (film): \"Well\""), "{lines:?}");
@@ -217,8 +219,8 @@ mod tests {
 
     #[test]
     fn a_stop_names_the_users_own_limit() {
-        let stop = Stop::Unusable(Box::new(Hopeless {
-            survey: survey(Fault::Truncated, &[""], Some(16)),
+        let stop = RunError::Unusable(Box::new(HopelessRun {
+            survey: survey(AnswerFault::Truncated, &[""], Some(16)),
             max_tokens: Some(16),
         }));
         let told = stopped(&stop);

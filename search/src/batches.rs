@@ -9,19 +9,19 @@ use std::collections::HashSet;
 use shiftproof_tasks::AnswerForm;
 
 use crate::budget::Spend;
-use crate::gateway::{Gateway, Model, Stop, Wave, Work};
-use crate::ledger::{BatchRecord, Key, Stored};
-use crate::llm::{Batches, Call, LlmError};
+use crate::gateway::{CallWave, Gateway, PricedModel, RunError, WaveProgress};
+use crate::ledger::{BatchRecord, CallKey, StoredAnswer};
+use crate::llm::{BatchInterface, LlmError, ModelCall};
 
 impl Gateway {
     /// Takes the replies of batches that earlier processes submitted, as far as
     /// they answer calls of `missing`, and removes those from it.
     pub(crate) async fn collect_batches(
         &self,
-        model: &Model,
-        wave: &Wave,
-        missing: &mut Vec<(Key, &Call)>,
-    ) -> Result<(), Stop> {
+        model: &PricedModel,
+        wave: &CallWave,
+        missing: &mut Vec<(CallKey, &ModelCall)>,
+    ) -> Result<(), RunError> {
         let Some(batches) = model.llm.batches() else {
             return Ok(());
         };
@@ -55,14 +55,14 @@ impl Gateway {
     /// and removes what was answered from it.
     pub(crate) async fn send_batches(
         &self,
-        model: &Model,
-        wave: &Wave,
-        missing: &mut Vec<(Key, &Call)>,
-    ) -> Result<(), Stop> {
+        model: &PricedModel,
+        wave: &CallWave,
+        missing: &mut Vec<(CallKey, &ModelCall)>,
+    ) -> Result<(), RunError> {
         let Some(batches) = model.llm.batches() else {
             return Ok(());
         };
-        let fitting: Vec<(String, &Call)> = missing
+        let fitting: Vec<(String, &ModelCall)> = missing
             .iter()
             .filter(|(_, call)| is_chat(call))
             .map(|(key, call)| (key.to_hex(), *call))
@@ -73,7 +73,7 @@ impl Gateway {
         let mut submitted = Vec::new();
         for calls in fitting.chunks(batches.most().max(1)) {
             if self.control().is_stopped() {
-                return Err(Stop::Interrupted);
+                return Err(RunError::Interrupted);
             }
             submitted.push(self.submit_batch(model, batches, calls).await?);
         }
@@ -88,10 +88,10 @@ impl Gateway {
     /// calls it.
     async fn submit_batch(
         &self,
-        model: &Model,
-        batches: &dyn Batches,
-        calls: &[(String, &Call)],
-    ) -> Result<BatchRecord, Stop> {
+        model: &PricedModel,
+        batches: &dyn BatchInterface,
+        calls: &[(String, &ModelCall)],
+    ) -> Result<BatchRecord, RunError> {
         let names: Vec<String> = calls.iter().map(|(name, _)| name.clone()).collect();
         let mut batch = BatchRecord {
             tag: tag(model.llm.identity(), &names),
@@ -118,12 +118,12 @@ impl Gateway {
     /// stops here.
     async fn finish_batch(
         &self,
-        model: &Model,
-        batches: &dyn Batches,
+        model: &PricedModel,
+        batches: &dyn BatchInterface,
         batch: &BatchRecord,
-        wave: &Wave,
-        missing: &mut Vec<(Key, &Call)>,
-    ) -> Result<(), Stop> {
+        wave: &CallWave,
+        missing: &mut Vec<(CallKey, &ModelCall)>,
+    ) -> Result<(), RunError> {
         let Some(id) = &batch.id else { return Ok(()) };
         let ended = loop {
             let progress = match batches.progress(id).await {
@@ -131,7 +131,7 @@ impl Gateway {
                 Err(LlmError::Request(reason)) => return self.give_up(batch, wave, &reason).await,
                 Err(error) => return Err(stop(model, error)),
             };
-            let work = Work {
+            let work = WaveProgress {
                 done: progress.done,
                 total: missing.len() as u64,
                 in_flight: progress.total.saturating_sub(progress.done),
@@ -154,7 +154,7 @@ impl Gateway {
                 break ended;
             }
             if !batches.waits() {
-                return Err(Stop::Batch {
+                return Err(RunError::Batch {
                     model: model.llm.identity().to_owned(),
                     batch: id.clone(),
                     calls: batch.calls.len() as u64,
@@ -162,7 +162,7 @@ impl Gateway {
                 });
             }
             tokio::select! {
-                () = self.control().stopped() => return Err(Stop::Interrupted),
+                () = self.control().stopped() => return Err(RunError::Interrupted),
                 () = tokio::time::sleep(batches.interval()) => {}
             }
         };
@@ -172,14 +172,14 @@ impl Gateway {
 
     async fn keep_replies(
         &self,
-        model: &Model,
-        batches: &dyn Batches,
+        model: &PricedModel,
+        batches: &dyn BatchInterface,
         batch: &BatchRecord,
         ended: &str,
-        missing: &mut Vec<(Key, &Call)>,
-    ) -> Result<(), Stop> {
+        missing: &mut Vec<(CallKey, &ModelCall)>,
+    ) -> Result<(), RunError> {
         let id = batch.id.as_deref().unwrap_or_default();
-        let calls: Vec<(String, &Call)> = missing
+        let calls: Vec<(String, &ModelCall)> = missing
             .iter()
             .map(|(key, call)| (key.to_hex(), *call))
             .collect();
@@ -190,8 +190,8 @@ impl Gateway {
         let ours: HashSet<&String> = batch.calls.iter().collect();
         let mut durable = Vec::new();
         for (name, reply) in replies {
-            if let Some(key) = Key::from_hex(&name).filter(|_| ours.contains(&name)) {
-                durable.push((key, Stored::Reply(reply)));
+            if let Some(key) = CallKey::from_hex(&name).filter(|_| ours.contains(&name)) {
+                durable.push((key, StoredAnswer::Reply(reply)));
             }
         }
         let (answered, all) = (durable.len(), batch.calls.len());
@@ -215,7 +215,12 @@ impl Gateway {
     }
 
     /// A batch that may have been submitted and that nobody can find.
-    async fn give_up(&self, batch: &BatchRecord, wave: &Wave, reason: &str) -> Result<(), Stop> {
+    async fn give_up(
+        &self,
+        batch: &BatchRecord,
+        wave: &CallWave,
+        reason: &str,
+    ) -> Result<(), RunError> {
         let names: HashSet<&String> = batch.calls.iter().collect();
         let worst: Spend = wave
             .reserved
@@ -233,14 +238,14 @@ impl Gateway {
 }
 
 /// Whether a batch takes it: all but what only an embedded model can answer.
-fn is_chat(call: &Call) -> bool {
+fn is_chat(call: &ModelCall) -> bool {
     !matches!(
         call.request.answer,
         AnswerForm::Nearest { .. } | AnswerForm::Likelihood { .. }
     )
 }
 
-fn concerns(batch: &BatchRecord, missing: &[(Key, &Call)]) -> bool {
+fn concerns(batch: &BatchRecord, missing: &[(CallKey, &ModelCall)]) -> bool {
     let names: HashSet<&String> = batch.calls.iter().collect();
     missing.iter().any(|(key, _)| names.contains(&key.to_hex()))
 }
@@ -256,10 +261,10 @@ fn tag(model: &str, calls: &[String]) -> String {
     format!("shiftproof-{}", &digest.as_str()[..32])
 }
 
-fn stop(model: &Model, error: LlmError) -> Stop {
+fn stop(model: &PricedModel, error: LlmError) -> RunError {
     let (LlmError::Unavailable(reason) | LlmError::Rejected(reason) | LlmError::Request(reason)) =
         error;
-    Stop::Provider {
+    RunError::Provider {
         model: model.llm.identity().to_owned(),
         reason,
     }

@@ -8,28 +8,28 @@ use std::collections::{BTreeMap, HashMap};
 
 use shiftproof_tasks::{Answer, Example, Input, Label, Outcome, Prompt, PromptId, Reply, Task};
 
-use crate::calibrate::{self, Calibration, Settled};
+use crate::calibrate::{self, Calibration, CalibrationFit};
 use crate::converse::{self, Case};
-use crate::event::{GroupInfo, GroupScore};
-use crate::gateway::{Asked, Gateway, Model, Stop};
+use crate::event::{GroupInfo, GroupOutcome};
+use crate::gateway::{CallOutcome, Gateway, PricedModel, RunError};
 use crate::score::group_scores;
-use crate::sounding::Watch;
-use crate::tell::Told;
+use crate::sounding::UnusableWatch;
+use crate::tell::AnswerFeed;
 
 /// What evaluations need besides the board.
 #[derive(Clone, Copy)]
-pub(crate) struct Desk<'a> {
+pub(crate) struct EvalContext<'a> {
     pub task: &'a dyn Task,
     pub gateway: &'a Gateway,
-    pub model: &'a Model,
+    pub model: &'a PricedModel,
     pub calibration: Calibration,
     /// Whether to go on where hardly an answer can be used.
     pub keep_going: bool,
 }
 
-impl Desk<'_> {
+impl EvalContext<'_> {
     /// One answer per case, in their order.
-    async fn evaluate(&self, cases: &[Case<'_>]) -> Result<Vec<Asked>, Stop> {
+    async fn evaluate(&self, cases: &[Case<'_>]) -> Result<Vec<CallOutcome>, RunError> {
         converse::evaluate(self.task, self.gateway, self.model, cases).await
     }
 }
@@ -41,37 +41,37 @@ pub(crate) type CandidateIndex = usize;
 pub(crate) type InputIndex = usize;
 
 /// A prompt in the race.
-pub(crate) struct Candidate {
+pub(crate) struct EnteredCandidate {
     pub prompt: Prompt,
     pub id: PromptId,
     pub parents: Vec<PromptId>,
     /// Which chunk of demonstrations induced it.
     pub chunk: Option<usize>,
-    asked: BTreeMap<InputIndex, Asked>,
+    asked: BTreeMap<InputIndex, CallOutcome>,
     /// Replies to content-free inputs, for contextual calibration.
     neutral: Vec<Reply>,
 }
 
 /// What the search takes for the truth about an input.
-struct Truth {
+struct KnownLabel {
     label: Label,
     voted: bool,
 }
 
 #[derive(Default)]
-pub(crate) struct Board {
+pub(crate) struct ResponseMatrix {
     pub groups: Vec<GroupInfo>,
-    pub candidates: Vec<Candidate>,
+    pub candidates: Vec<EnteredCandidate>,
     inputs: Vec<Input>,
-    truths: Vec<Option<Truth>>,
+    truths: Vec<Option<KnownLabel>>,
     group_of: Vec<usize>,
     by_id: HashMap<PromptId, CandidateIndex>,
     /// What observers know of the answers.
-    pub told: Told,
-    pub watch: Watch,
+    pub answer_feed: AnswerFeed,
+    pub watch: UnusableWatch,
 }
 
-impl Board {
+impl ResponseMatrix {
     pub fn new(groups: Vec<GroupInfo>) -> Self {
         Self {
             groups,
@@ -100,7 +100,7 @@ impl Board {
     pub fn add_examples(&mut self, examples: &[Example]) -> Vec<InputIndex> {
         let indices = self.add_inputs(examples.iter().map(|example| &example.input));
         for (&index, example) in indices.iter().zip(examples) {
-            self.truths[index] = Some(Truth {
+            self.truths[index] = Some(KnownLabel {
                 label: example.label.clone(),
                 voted: false,
             });
@@ -110,7 +110,7 @@ impl Board {
 
     /// Gives an unlabelled input the label that a vote won.
     pub fn set_voted(&mut self, input: InputIndex, label: Label) {
-        self.truths[input] = Some(Truth { label, voted: true });
+        self.truths[input] = Some(KnownLabel { label, voted: true });
     }
 
     pub fn input(&self, index: InputIndex) -> &Input {
@@ -159,7 +159,7 @@ impl Board {
             return None;
         }
         self.by_id.insert(id, self.candidates.len());
-        self.candidates.push(Candidate {
+        self.candidates.push(EnteredCandidate {
             prompt,
             id,
             parents,
@@ -174,10 +174,10 @@ impl Board {
     /// Returns whether the budget sufficed.
     pub async fn ask(
         &mut self,
-        desk: Desk<'_>,
+        desk: EvalContext<'_>,
         candidates: &[CandidateIndex],
         inputs: &[InputIndex],
-    ) -> Result<bool, Stop> {
+    ) -> Result<bool, RunError> {
         let wanted = candidates
             .iter()
             .map(|&candidate| (candidate, inputs.to_vec()))
@@ -189,9 +189,9 @@ impl Board {
     /// Returns whether the budget sufficed.
     pub async fn ask_each(
         &mut self,
-        desk: Desk<'_>,
+        desk: EvalContext<'_>,
         wanted: &BTreeMap<CandidateIndex, Vec<InputIndex>>,
-    ) -> Result<bool, Stop> {
+    ) -> Result<bool, RunError> {
         if !self.ask_neutral(desk, wanted).await? {
             return Ok(false);
         }
@@ -218,9 +218,9 @@ impl Board {
     /// Asks all of these; returns whether the budget sufficed.
     async fn ask_pairs(
         &mut self,
-        desk: Desk<'_>,
+        desk: EvalContext<'_>,
         pairs: &[(CandidateIndex, InputIndex)],
-    ) -> Result<bool, Stop> {
+    ) -> Result<bool, RunError> {
         let case = |&(candidate, input): &(CandidateIndex, InputIndex)| -> Case<'_> {
             (&self.candidates[candidate].prompt, &self.inputs[input])
         };
@@ -228,7 +228,7 @@ impl Board {
         let answers = desk.evaluate(&cases).await?;
         let mut complete = true;
         for (&(candidate, input), asked) in pairs.iter().zip(answers) {
-            if asked == Asked::Unaffordable {
+            if asked == CallOutcome::Unaffordable {
                 complete = false;
             } else {
                 self.candidates[candidate].asked.insert(input, asked);
@@ -252,9 +252,9 @@ impl Board {
     /// wants them.
     async fn ask_neutral(
         &mut self,
-        desk: Desk<'_>,
+        desk: EvalContext<'_>,
         wanted: &BTreeMap<CandidateIndex, Vec<InputIndex>>,
-    ) -> Result<bool, Stop> {
+    ) -> Result<bool, RunError> {
         let Some(&like) = wanted.values().flatten().next() else {
             return Ok(true);
         };
@@ -277,12 +277,12 @@ impl Board {
             })
             .collect();
         let answers = desk.evaluate(&cases).await?;
-        let complete = !answers.contains(&Asked::Unaffordable);
+        let complete = !answers.contains(&CallOutcome::Unaffordable);
         for (&candidate, answers) in lacking.iter().zip(answers.chunks(neutral.len())) {
             self.candidates[candidate].neutral = answers
                 .iter()
                 .filter_map(|asked| match asked {
-                    Asked::Reply(reply) => Some(reply.clone()),
+                    CallOutcome::Reply(reply) => Some(reply.clone()),
                     _ => None,
                 })
                 .collect();
@@ -291,8 +291,8 @@ impl Board {
     }
 
     /// How this candidate's replies are read, by what is known now.
-    pub fn reading(&self, desk: Desk<'_>, candidate: CandidateIndex) -> Reading {
-        Reading {
+    pub fn adjustment(&self, desk: EvalContext<'_>, candidate: CandidateIndex) -> ReplyAdjustment {
+        ReplyAdjustment {
             bias: self.bias(desk.calibration, candidate),
             fit: desk.task.fitting().and_then(|fitting| {
                 let graded = self.graded(candidate);
@@ -307,7 +307,7 @@ impl Board {
         let asked = self.candidates[candidate].asked.iter();
         asked
             .filter_map(|(&input, asked)| match (asked, &self.truths[input]) {
-                (Asked::Reply(reply), Some(truth)) if !truth.voted => {
+                (CallOutcome::Reply(reply), Some(truth)) if !truth.voted => {
                     let example = Example {
                         input: self.inputs[input].clone(),
                         label: truth.label.clone(),
@@ -328,7 +328,7 @@ impl Board {
             Calibration::Batch => calibrate::bias(
                 calibration,
                 candidate.asked.values().filter_map(|asked| match asked {
-                    Asked::Reply(reply) => Some(reply),
+                    CallOutcome::Reply(reply) => Some(reply),
                     _ => None,
                 }),
             ),
@@ -336,19 +336,19 @@ impl Board {
     }
 
     /// What this candidate's calibration rests on.
-    pub fn settled(&self, calibration: Calibration, candidate: CandidateIndex) -> Settled {
+    pub fn settled(&self, calibration: Calibration, candidate: CandidateIndex) -> CalibrationFit {
         let own = &self.candidates[candidate];
         let replies = match calibration {
             Calibration::None => 0,
             Calibration::Contextual => calibrate::usable(own.neutral.iter()),
             Calibration::Batch => {
                 calibrate::usable(own.asked.values().filter_map(|asked| match asked {
-                    Asked::Reply(reply) => Some(reply),
+                    CallOutcome::Reply(reply) => Some(reply),
                     _ => None,
                 }))
             }
         };
-        Settled {
+        CalibrationFit {
             candidate: own.id,
             replies,
             applied: self.bias(calibration, candidate).is_some(),
@@ -357,18 +357,22 @@ impl Board {
 
     /// A view of one candidate with its reading worked out once, from all that is
     /// known now.
-    pub fn answers<'a>(&'a self, desk: Desk<'a>, candidate: CandidateIndex) -> Answers<'a> {
-        self.answers_as(desk, candidate, self.reading(desk, candidate))
+    pub fn answers<'a>(
+        &'a self,
+        desk: EvalContext<'a>,
+        candidate: CandidateIndex,
+    ) -> CandidateAnswers<'a> {
+        self.answers_as(desk, candidate, self.adjustment(desk, candidate))
     }
 
     /// A view of one candidate under a reading fixed elsewhere.
     pub fn answers_as<'a>(
         &'a self,
-        desk: Desk<'a>,
+        desk: EvalContext<'a>,
         candidate: CandidateIndex,
-        reading: Reading,
-    ) -> Answers<'a> {
-        Answers {
+        reading: ReplyAdjustment,
+    ) -> CandidateAnswers<'a> {
+        CandidateAnswers {
             board: self,
             task: desk.task,
             candidate,
@@ -379,7 +383,7 @@ impl Board {
 
 /// How one candidate's replies are read.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Reading {
+pub(crate) struct ReplyAdjustment {
     /// The label bias to subtract.
     pub bias: Option<Vec<f64>>,
     /// What the task has [learnt](shiftproof_tasks::Fitting).
@@ -387,21 +391,21 @@ pub(crate) struct Reading {
 }
 
 /// One candidate's answers under its reading.
-pub(crate) struct Answers<'a> {
-    board: &'a Board,
+pub(crate) struct CandidateAnswers<'a> {
+    board: &'a ResponseMatrix,
     task: &'a dyn Task,
     candidate: CandidateIndex,
-    reading: Reading,
+    reading: ReplyAdjustment,
 }
 
-impl<'a> Answers<'a> {
+impl<'a> CandidateAnswers<'a> {
     /// Whose answers these are.
     pub fn candidate(&self) -> CandidateIndex {
         self.candidate
     }
 
     /// What came of asking it.
-    pub fn asked(&self, input: InputIndex) -> Option<&'a Asked> {
+    pub fn asked(&self, input: InputIndex) -> Option<&'a CallOutcome> {
         self.board.candidates[self.candidate].asked.get(&input)
     }
 
@@ -420,11 +424,11 @@ impl<'a> Answers<'a> {
     /// What it answered, labels unknown; `None` where there is no answer.
     pub fn answer(&self, input: InputIndex) -> Option<Answer> {
         match self.asked(input)? {
-            Asked::Reply(reply) => {
+            CallOutcome::Reply(reply) => {
                 let input = &self.board.inputs[input];
                 Some(self.task.parse(input, &self.read(input, reply)))
             }
-            Asked::Refused(_) | Asked::Unaffordable => None,
+            CallOutcome::Refused(_) | CallOutcome::Unaffordable => None,
         }
     }
 
@@ -433,22 +437,22 @@ impl<'a> Answers<'a> {
     pub fn outcome(&self, input: InputIndex) -> Option<Outcome> {
         let truth = self.board.truths[input].as_ref()?;
         Some(match self.asked(input)? {
-            Asked::Reply(reply) => {
+            CallOutcome::Reply(reply) => {
                 let example = Example {
                     input: self.board.inputs[input].clone(),
                     label: truth.label.clone(),
                 };
                 self.task.score(&example, &self.read(&example.input, reply))
             }
-            Asked::Refused(reason) => Outcome::Failed {
+            CallOutcome::Refused(reason) => Outcome::Failed {
                 reason: reason.clone(),
             },
-            Asked::Unaffordable => return None,
+            CallOutcome::Unaffordable => return None,
         })
     }
 
     /// Scores per group over `inputs`; groups without any outcome are left out.
-    pub fn group_scores(&self, inputs: &[InputIndex]) -> Vec<GroupScore> {
+    pub fn group_scores(&self, inputs: &[InputIndex]) -> Vec<GroupOutcome> {
         let outcomes: Vec<(InputIndex, Outcome)> = inputs
             .iter()
             .filter_map(|&input| Some((input, self.outcome(input)?)))

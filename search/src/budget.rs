@@ -11,7 +11,7 @@ use shiftproof_tasks::Usage;
 /// What a run may spend; an absent limit is no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Limits {
+pub struct BudgetLimits {
     /// Model calls.
     pub calls: Option<u64>,
     /// Tokens, prompt and completion together.
@@ -178,7 +178,7 @@ impl std::iter::Sum for Spend {
 /// The running account of one run.
 #[derive(Debug, Clone, Default)]
 pub struct Meter {
-    limits: Limits,
+    limits: BudgetLimits,
     spent: Spend,
     reserved: Spend,
     lost: Spend,
@@ -186,7 +186,7 @@ pub struct Meter {
 
 impl Meter {
     /// An empty account with these limits.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: BudgetLimits) -> Self {
         Self {
             limits,
             ..Self::default()
@@ -236,7 +236,7 @@ impl Meter {
     }
 
     /// The limits.
-    pub const fn limits(&self) -> &Limits {
+    pub const fn limits(&self) -> &BudgetLimits {
         &self.limits
     }
 }
@@ -312,19 +312,19 @@ mod tests {
             assert!(meter.reserve(worst));
             !meter.reserve(worst)
         };
-        assert!(refuses(Limits {
+        assert!(refuses(BudgetLimits {
             calls: Some(1),
-            ..Limits::default()
+            ..BudgetLimits::default()
         }));
-        assert!(refuses(Limits {
+        assert!(refuses(BudgetLimits {
             tokens: Some(199),
-            ..Limits::default()
+            ..BudgetLimits::default()
         }));
-        assert!(refuses(Limits {
+        assert!(refuses(BudgetLimits {
             usd: Some(1.99e-4),
-            ..Limits::default()
+            ..BudgetLimits::default()
         }));
-        assert!(!refuses(Limits::default()));
+        assert!(!refuses(BudgetLimits::default()));
     }
 
     proptest! {
@@ -335,7 +335,7 @@ mod tests {
             limit in 0_u64..2_000,
             calls in proptest::collection::vec((1_u64..50, 0_u64..50, any::<bool>()), 0..200),
         ) {
-            let mut meter = Meter::new(Limits { tokens: Some(limit), ..Limits::default() });
+            let mut meter = Meter::new(BudgetLimits { tokens: Some(limit), ..BudgetLimits::default() });
             let mut open = Vec::new();
             for (worst, used, settle_one) in calls {
                 let worst = Price::default().spend(&usage(worst, 0));

@@ -16,9 +16,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use shiftproof_tasks::{Data, Input, PromptId, Reply};
 
-use crate::evaluate::Settling;
+use crate::evaluate::CalibrationSet;
 use crate::fit::{FINAL_SHARE, screen_share};
-use crate::spec::{Method, SearchSpec};
+use crate::spec::{SearchMethod, SearchSpec};
 
 /// How scored labels are calibrated.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +42,7 @@ pub const LEAST_BATCH: usize = 16;
 
 /// How one prompt's scored labels were calibrated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settled {
+pub struct CalibrationFit {
     /// The prompt.
     pub candidate: PromptId,
     /// Replies with label scores that it was learnt from.
@@ -53,17 +53,21 @@ pub struct Settled {
 
 /// How many replies a batch calibration can be expected to learn from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Forecast {
+pub struct CalibrationForecast {
     /// In a run, of a prompt that reaches the final; about.
     pub search: usize,
     /// Where fixed prompts are scored; exactly.
     pub fixed: usize,
 }
 
-impl Forecast {
+impl CalibrationForecast {
     /// What this study's own numbers promise.
     pub fn of(spec: &SearchSpec, data: &Data) -> Self {
-        let induced = if spec.method == Method::Gpo { 2 } else { 1 };
+        let induced = if spec.method == SearchMethod::Gpo {
+            2
+        } else {
+            1
+        };
         let entrants = 1 + induced * spec.proposals + spec.rounds * spec.edits;
         let examples = data.source.validation.len() + data.labelled_target.len();
         let of = |share: f64, prompts: usize| {
@@ -72,7 +76,7 @@ impl Forecast {
         let search = of(screen_share(spec.method), entrants) + of(FINAL_SHARE, spec.finalists);
         Self {
             search: search.min(examples),
-            fixed: Settling::of(data).inputs().len(),
+            fixed: CalibrationSet::of(data).inputs().len(),
         }
     }
 }

@@ -4,24 +4,25 @@ use std::collections::BTreeMap;
 
 use shiftproof_tasks::Outcome;
 
-use crate::board::{Answers, Board, CONFIDENCE, InputIndex};
-use crate::event::{Difference, GroupRole};
+use crate::board::{CONFIDENCE, CandidateAnswers, InputIndex, ResponseMatrix};
+use crate::event::{GroupRole, ScoreDifference};
 use crate::stats::{self, ClusteredSample, PairedBootstrap, paired_bootstrap};
 
 /// Differences `selected − seed` per group and of the worst target group, by
 /// the paired bootstrap over examples (or their clusters) within groups.
 /// `None` when no example has an outcome from both.
 pub(crate) fn audit(
-    board: &Board,
-    seed: &Answers<'_>,
-    selected: &Answers<'_>,
+    board: &ResponseMatrix,
+    seed: &CandidateAnswers<'_>,
+    selected: &CandidateAnswers<'_>,
     inputs: &[InputIndex],
-) -> Option<(Vec<Difference>, Difference)> {
+) -> Option<(Vec<ScoreDifference>, ScoreDifference)> {
     let same = seed.candidate() == selected.candidate();
     let mut sample = ClusteredSample::new(2, board.groups.len());
     let mut clusters: BTreeMap<String, u64> = BTreeMap::new();
-    let value =
-        |answers: &Answers<'_>, input| answers.outcome(input).as_ref().and_then(Outcome::value);
+    let value = |answers: &CandidateAnswers<'_>, input| {
+        answers.outcome(input).as_ref().and_then(Outcome::value)
+    };
     for &input in inputs {
         let (Some(a), Some(b)) = (value(seed, input), value(selected, input)) else {
             continue;
@@ -64,7 +65,7 @@ pub(crate) fn audit(
         } else {
             difference.interval(CONFIDENCE)
         };
-        Difference {
+        ScoreDifference {
             group: name.to_owned(),
             value: difference.estimate,
             low: interval.low,

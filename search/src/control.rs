@@ -11,19 +11,19 @@ use tokio_util::sync::CancellationToken;
 
 /// A handle on a run; its clones are the same handle.
 #[derive(Debug, Clone)]
-pub struct Control {
+pub struct RunControl {
     stop: CancellationToken,
     abort: CancellationToken,
     paused: Arc<watch::Sender<bool>>,
 }
 
-impl Default for Control {
+impl Default for RunControl {
     fn default() -> Self {
         Self::from(CancellationToken::new())
     }
 }
 
-impl From<CancellationToken> for Control {
+impl From<CancellationToken> for RunControl {
     /// A handle that also stops when `stop` is cancelled.
     fn from(stop: CancellationToken) -> Self {
         Self {
@@ -34,7 +34,7 @@ impl From<CancellationToken> for Control {
     }
 }
 
-impl Control {
+impl RunControl {
     /// A handle on a run that is neither paused nor stopped.
     pub fn new() -> Self {
         Self::default()
@@ -108,7 +108,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_pause_lasts_until_resumed_or_stopped() {
-        let control = Control::new();
+        let control = RunControl::new();
         assert!(control.go().now_or_never().is_some());
         control.pause();
         assert!(control.is_paused() && control.go().now_or_never().is_none());
@@ -121,7 +121,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_second_interrupt_aborts() {
-        let control = Control::new();
+        let control = RunControl::new();
         assert!(control.interrupt());
         assert!(control.is_stopped() && control.aborted().now_or_never().is_none());
         assert!(!control.interrupt());

@@ -4,8 +4,8 @@
 use shiftproof_tasks::{Answer, AnswerForm, Finish, Input, Prompt, Reply, Request, Task, parse};
 
 use crate::budget::Spend;
-use crate::gateway::{Asked, Gateway, Model, Stop};
-use crate::llm::{Call, Capabilities};
+use crate::gateway::{CallOutcome, Gateway, PricedModel, RunError};
+use crate::llm::{Capabilities, ModelCall};
 
 /// A prompt and what it is asked about.
 pub(crate) type Case<'a> = (&'a Prompt, &'a Input);
@@ -19,18 +19,18 @@ pub(crate) type Case<'a> = (&'a Prompt, &'a Input);
 pub(crate) async fn evaluate(
     task: &dyn Task,
     gateway: &Gateway,
-    model: &Model,
+    model: &PricedModel,
     cases: &[Case<'_>],
-) -> Result<Vec<Asked>, Stop> {
+) -> Result<Vec<CallOutcome>, RunError> {
     let capabilities = model.llm.capabilities();
     let mut open: Vec<Option<Request>> = cases
         .iter()
         .map(|(prompt, input)| Some(task.request(prompt, input)))
         .collect();
     let mut replies: Vec<Vec<Reply>> = cases.iter().map(|_| Vec::new()).collect();
-    let mut over: Vec<Asked> = vec![Asked::Unaffordable; cases.len()];
+    let mut over: Vec<CallOutcome> = vec![CallOutcome::Unaffordable; cases.len()];
     for left in (0..task.calls().max(1)).rev() {
-        let (places, calls): (Vec<usize>, Vec<Call>) = open
+        let (places, calls): (Vec<usize>, Vec<ModelCall>) = open
             .iter_mut()
             .enumerate()
             .filter_map(|(at, request)| Some((at, call(request.take()?, &capabilities))))
@@ -42,7 +42,7 @@ pub(crate) async fn evaluate(
         let inputs: Vec<&Input> = places.iter().map(|&at| cases[at].1).collect();
         ask_again(task, gateway, model, &inputs, calls, &mut answers).await?;
         for (at, asked) in places.into_iter().zip(answers) {
-            let Asked::Reply(reply) = asked else {
+            let CallOutcome::Reply(reply) = asked else {
                 over[at] = asked;
                 continue;
             };
@@ -53,7 +53,7 @@ pub(crate) async fn evaluate(
                 open[at] = task.next(prompt, input, so_far);
             }
             if open[at].is_none() {
-                over[at] = Asked::Reply(task.conclude(input, std::mem::take(so_far)));
+                over[at] = CallOutcome::Reply(task.conclude(input, std::mem::take(so_far)));
             }
         }
     }
@@ -61,9 +61,11 @@ pub(crate) async fn evaluate(
     // choice of the cases that did finish would be a choice of failures. The cases
     // before the first that was cut off are all there, whatever they came to.
     if task.calls() > 1
-        && let Some(cut) = over.iter().position(|asked| *asked == Asked::Unaffordable)
+        && let Some(cut) = over
+            .iter()
+            .position(|asked| *asked == CallOutcome::Unaffordable)
     {
-        over[cut..].fill(Asked::Unaffordable);
+        over[cut..].fill(CallOutcome::Unaffordable);
     }
     Ok(over)
 }
@@ -74,17 +76,17 @@ pub(crate) async fn evaluate(
 async fn ask_again(
     task: &dyn Task,
     gateway: &Gateway,
-    model: &Model,
+    model: &PricedModel,
     inputs: &[&Input],
-    calls: Vec<Call>,
-    answers: &mut [Asked],
-) -> Result<(), Stop> {
+    calls: Vec<ModelCall>,
+    answers: &mut [CallOutcome],
+) -> Result<(), RunError> {
     let capabilities = model.llm.capabilities();
-    let (places, calls): (Vec<usize>, Vec<Call>) = calls
+    let (places, calls): (Vec<usize>, Vec<ModelCall>) = calls
         .into_iter()
         .enumerate()
         .filter_map(|(at, mut call)| {
-            let Asked::Reply(reply) = &answers[at] else {
+            let CallOutcome::Reply(reply) = &answers[at] else {
                 return None;
             };
             let form = &call.request.answer;
@@ -97,7 +99,7 @@ async fn ask_again(
         return Ok(());
     }
     for (at, asked) in places.into_iter().zip(gateway.ask(model, &calls).await?) {
-        if !matches!(asked, Asked::Refused(_)) {
+        if !matches!(asked, CallOutcome::Refused(_)) {
             answers[at] = asked;
         }
     }
@@ -118,7 +120,7 @@ fn is_unread(task: &dyn Task, input: &Input, form: &AnswerForm, reply: &Reply) -
 /// first, each with the answers before it as part of the prompt: what is asked
 /// there is known only when they are here. That a reply may be cut off and asked for again is
 /// not reserved beforehand: that call is reserved when it is made.
-pub(crate) fn worst_case(task: &dyn Task, model: &Model, (prompt, input): Case<'_>) -> Spend {
+pub(crate) fn worst_case(task: &dyn Task, model: &PricedModel, (prompt, input): Case<'_>) -> Spend {
     let capabilities = model.llm.capabilities();
     let first = model.worst_case(&call(task.request(prompt, input), &capabilities));
     (0..task.calls().max(1) as u64)
@@ -130,9 +132,9 @@ pub(crate) fn worst_case(task: &dyn Task, model: &Model, (prompt, input): Case<'
 }
 
 /// The call that asks for this.
-pub(crate) fn call(request: Request, capabilities: &Capabilities) -> Call {
+pub(crate) fn call(request: Request, capabilities: &Capabilities) -> ModelCall {
     let max_tokens = room(&request.answer, capabilities);
-    Call::greedy(request, max_tokens)
+    ModelCall::greedy(request, max_tokens)
 }
 
 /// How much more room a reply gets that was cut off.
@@ -199,10 +201,10 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::budget::{Limits, Meter, Price};
+    use crate::budget::{BudgetLimits, Meter, Price};
     use crate::ledger::Ledger;
     use crate::llm::{Capabilities, Llm, LlmError};
-    use crate::log::Bus;
+    use crate::log::EventLog;
 
     /// Says how many words it was asked.
     struct Counter;
@@ -223,7 +225,7 @@ mod tests {
             }
         }
 
-        async fn call(&self, call: &Call) -> Result<Reply, LlmError> {
+        async fn call(&self, call: &ModelCall) -> Result<Reply, LlmError> {
             let words = call.request.messages[0].content.split_whitespace().count();
             if words == 7 {
                 return Err(LlmError::Request("seven".into()));
@@ -268,20 +270,20 @@ mod tests {
         }
     }
 
-    async fn asked(inputs: &[Input], calls: Option<u64>) -> (Vec<Asked>, u64) {
-        let limits = Limits {
+    async fn asked(inputs: &[Input], calls: Option<u64>) -> (Vec<CallOutcome>, u64) {
+        let limits = BudgetLimits {
             calls,
-            ..Limits::default()
+            ..BudgetLimits::default()
         };
         let gateway = Gateway::new(
             Arc::new(Ledger::in_memory()),
-            Bus::unlogged(vec![]),
+            EventLog::unlogged(vec![]),
             Meter::new(limits),
             CancellationToken::new(),
             None,
             Vec::new(),
         );
-        let model = Model {
+        let model = PricedModel {
             llm: Arc::new(Counter),
             price: Price::default(),
         };
@@ -308,10 +310,10 @@ mod tests {
             input("d", "9", "x y z w"),
         ];
         let (asked, calls) = asked(&inputs, None).await;
-        let text = |asked: &Asked| match asked {
-            Asked::Reply(reply) => reply.text.clone(),
-            Asked::Refused(reason) => format!("refused: {reason}"),
-            Asked::Unaffordable => "unaffordable".into(),
+        let text = |asked: &CallOutcome| match asked {
+            CallOutcome::Reply(reply) => reply.text.clone(),
+            CallOutcome::Refused(reason) => format!("refused: {reason}"),
+            CallOutcome::Unaffordable => "unaffordable".into(),
         };
         let texts: Vec<String> = asked.iter().map(text).collect();
         // The instruction, two names of fields, the count and the text.
@@ -327,9 +329,12 @@ mod tests {
             input("c", "0", "x y z w v"),
         ];
         let (asked, calls) = asked(&inputs, Some(4)).await;
-        assert_eq!(asked[0], Asked::Reply(Reply::text("5 6")));
+        assert_eq!(asked[0], CallOutcome::Reply(Reply::text("5 6")));
         // The third ended at its first turn, and counts no more than the second.
-        assert_eq!(asked[1..], [Asked::Unaffordable, Asked::Unaffordable]);
+        assert_eq!(
+            asked[1..],
+            [CallOutcome::Unaffordable, CallOutcome::Unaffordable]
+        );
         assert_eq!(calls, 4);
     }
 }

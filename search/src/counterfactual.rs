@@ -12,27 +12,27 @@ use shiftproof_tasks::rec::{fairness, field};
 use shiftproof_tasks::{Answer, Example, Input, Prompt, Task};
 
 use crate::converse::{self, Case};
-use crate::gateway::{Asked, Gateway, Model, Stop};
+use crate::gateway::{CallOutcome, Gateway, PricedModel, RunError};
 
 /// Places of a list that are compared.
 const PLACES: usize = 10;
 
 /// What is asked.
 #[derive(Clone, Copy)]
-pub struct Counterfactual<'a> {
+pub struct AttributePair<'a> {
     /// A task that ranks items and shows what is known of the user.
     pub task: &'a dyn Task,
     /// The way to the model.
     pub gateway: &'a Gateway,
     /// The model.
-    pub model: &'a Model,
+    pub model: &'a PricedModel,
     /// The attribute, as the field [`field::USER`] names it.
     pub attribute: &'a str,
 }
 
 /// How one prompt's lists change.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Fairness {
+pub struct FairnessReport {
     /// The attribute.
     pub attribute: String,
     /// Places of a list that were compared.
@@ -42,12 +42,12 @@ pub struct Fairness {
     /// The attribute's values, sorted.
     pub values: Vec<String>,
     /// By each measure of similarity.
-    pub measures: Vec<Measure>,
+    pub measures: Vec<SimilarityMeasure>,
 }
 
 /// One measure of similarity.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Measure {
+pub struct SimilarityMeasure {
     /// `jaccard`, `serp` or `prag`; see [`fairness`].
     pub name: &'static str,
     /// Mean similarity to the neutral list, value by value.
@@ -61,7 +61,7 @@ pub struct Measure {
 /// A measure of two lists.
 type Similarity = fn(&[String], &[String]) -> f64;
 
-/// Calls that [`Counterfactual::ask`] asks at most about these prompts.
+/// Calls that [`AttributePair::ask`] asks at most about these prompts.
 pub fn calls(task: &dyn Task, attribute: &str, prompts: &[Prompt], examples: &[Example]) -> u64 {
     let different: BTreeSet<_> = prompts.iter().map(Prompt::id).collect();
     let lists = 1 + values(attribute, examples).len();
@@ -78,7 +78,7 @@ fn values(attribute: &str, examples: &[Example]) -> Vec<String> {
         .collect()
 }
 
-impl Counterfactual<'_> {
+impl AttributePair<'_> {
     /// Asks every prompt about every example; one result a prompt, in their
     /// order. `None` where the attribute has fewer than two values or the answers
     /// are no rankings. Examples that the budget leaves out are in no mean.
@@ -86,7 +86,7 @@ impl Counterfactual<'_> {
         &self,
         prompts: &[Prompt],
         examples: &[Example],
-    ) -> Result<Option<Vec<Fairness>>, Stop> {
+    ) -> Result<Option<Vec<FairnessReport>>, RunError> {
         let values = values(self.attribute, examples);
         if values.len() < 2 {
             return Ok(None);
@@ -108,7 +108,7 @@ impl Counterfactual<'_> {
         prompt: &Prompt,
         examples: &[Example],
         values: &[String],
-    ) -> Result<Option<Vec<Vec<Vec<String>>>>, Stop> {
+    ) -> Result<Option<Vec<Vec<Vec<String>>>>, RunError> {
         let inputs: Vec<Input> = examples
             .iter()
             .flat_map(|example| {
@@ -121,15 +121,15 @@ impl Counterfactual<'_> {
             .collect();
         let cases: Vec<Case<'_>> = inputs.iter().map(|input| (prompt, input)).collect();
         let asked = converse::evaluate(self.task, self.gateway, self.model, &cases).await?;
-        let list = |(input, asked): (&Input, &Asked)| match asked {
-            Asked::Reply(reply) => match self.task.parse(input, reply) {
+        let list = |(input, asked): (&Input, &CallOutcome)| match asked {
+            CallOutcome::Reply(reply) => match self.task.parse(input, reply) {
                 Answer::Ranking(mut items) => {
                     items.truncate(PLACES);
                     Some(items)
                 }
                 _ => None,
             },
-            Asked::Refused(_) | Asked::Unaffordable => None,
+            CallOutcome::Refused(_) | CallOutcome::Unaffordable => None,
         };
         let lists: Vec<Option<Vec<String>>> = inputs.iter().zip(&asked).map(list).collect();
         let complete: Vec<Vec<Vec<String>>> = lists
@@ -139,7 +139,7 @@ impl Counterfactual<'_> {
         Ok((!complete.is_empty()).then_some(complete))
     }
 
-    fn compare(&self, values: &[String], lists: &[Vec<Vec<String>>]) -> Fairness {
+    fn compare(&self, values: &[String], lists: &[Vec<Vec<String>>]) -> FairnessReport {
         let measures: [(&'static str, Similarity); 3] = [
             ("jaccard", fairness::jaccard),
             ("serp", fairness::serp),
@@ -153,14 +153,14 @@ impl Counterfactual<'_> {
                 })
                 .collect();
             let spread = fairness::unfairness(&similarities);
-            Measure {
+            SimilarityMeasure {
                 name,
                 range: spread.map_or(0.0, |spread| spread.range),
                 deviation: spread.map_or(0.0, |spread| spread.deviation),
                 similarities,
             }
         };
-        Fairness {
+        FairnessReport {
             attribute: self.attribute.to_owned(),
             places: PLACES,
             examples: lists.len(),

@@ -5,43 +5,43 @@ use std::collections::{BTreeMap, BTreeSet};
 use shiftproof_tasks::rec::Baseline;
 use shiftproof_tasks::{Answer, Data, Example, Input, Outcome, Prompt, Task};
 
-use crate::board::{Answers, Board, Desk, InputIndex, Reading};
-use crate::calibrate::{CONTENT_FREE, Calibration, Settled};
+use crate::board::{CandidateAnswers, EvalContext, InputIndex, ReplyAdjustment, ResponseMatrix};
+use crate::calibrate::{CONTENT_FREE, Calibration, CalibrationFit};
 use crate::converse::{self, Case};
-use crate::event::{GroupInfo, GroupScore};
-use crate::gateway::{Asked, Gateway, Model, Stop};
+use crate::event::{GroupInfo, GroupOutcome};
+use crate::gateway::{CallOutcome, Gateway, PricedModel, RunError};
 use crate::score::group_scores;
 use crate::stats::ClusteredSample;
-use crate::unusable::{self, Fault, Survey};
+use crate::unusable::{self, AnswerFault, AnswerSurvey};
 
 /// Inputs per group that a batch calibration settles on.
 const SETTLING: usize = 32;
 
 /// Scores prompts under the rules of a run's audit.
-pub struct Evaluator<'a> {
+pub struct PromptEvaluator<'a> {
     /// The task.
     pub task: &'a dyn Task,
     /// The way to the model: stored answers are reused and the budget holds.
     pub gateway: &'a Gateway,
     /// The model.
-    pub model: &'a Model,
+    pub model: &'a PricedModel,
     /// Calibration of scored labels.
     pub calibration: Calibration,
     /// The study's groups.
     pub groups: &'a [GroupInfo],
     /// Where readings are learnt: outside the examples scored, because a deployed
     /// prompt cannot wait for a batch and sealed labels teach nothing.
-    pub settle_on: Settling,
+    pub settle_on: CalibrationSet,
     /// Whether to go on where hardly one of the first answers can be used.
     pub keep_going: bool,
 }
 
 /// What an evaluation came to.
 #[derive(Debug, Clone)]
-pub struct Evaluation {
+pub struct PromptEvaluation {
     /// Per prompt: its groups' scores, in the study's order. An example that
     /// the budget left out is in no score.
-    pub scores: Vec<Vec<GroupScore>>,
+    pub scores: Vec<Vec<GroupOutcome>>,
     /// Per prompt and example: the grade in `0..=1`, `None` where the call
     /// failed, the reply was cut off unread or the budget left it out.
     pub grades: Vec<Vec<Option<f64>>>,
@@ -50,17 +50,17 @@ pub struct Evaluation {
     /// Per example: a number shared within its cluster.
     pub clusters: Vec<u64>,
     /// What each prompt's calibration rests on; empty where none is asked for.
-    pub settled: Vec<Settled>,
+    pub settled: Vec<CalibrationFit>,
     /// Per prompt: what the task [learnt](shiftproof_tasks::Fitting) about reading
     /// its replies, in words; `None` where the task learns nothing.
     pub readings: Vec<Option<String>>,
     /// Per prompt: what came of asking it about the examples.
-    pub surveys: Vec<Survey>,
+    pub surveys: Vec<AnswerSurvey>,
     /// Whether the budget sufficed.
     pub complete: bool,
 }
 
-impl Evaluation {
+impl PromptEvaluation {
     /// The examples for which every row of `grades` has one, and how many have
     /// not.
     pub fn paired(&self, grades: &[&[Option<f64>]], groups: usize) -> (ClusteredSample, usize) {
@@ -82,7 +82,7 @@ impl Evaluation {
 /// What no audit scores, evenly from every group that has it; asked only where
 /// something is learnt from it.
 #[derive(Debug, Clone, Default)]
-pub struct Settling {
+pub struct CalibrationSet {
     /// For a batch calibration: inputs of source and target.
     inputs: Vec<Input>,
     /// For a task that [learns](shiftproof_tasks::Fitting) how replies are read:
@@ -90,7 +90,7 @@ pub struct Settling {
     examples: Vec<Example>,
 }
 
-impl Settling {
+impl CalibrationSet {
     /// The inputs of a batch calibration.
     pub fn inputs(&self) -> &[Input] {
         &self.inputs
@@ -119,13 +119,13 @@ impl Settling {
     }
 }
 
-/// Calls that [`Evaluator::score`] asks at most, those for what is learnt
+/// Calls that [`PromptEvaluator::score`] asks at most, those for what is learnt
 /// included; equal prompts are asked once.
 pub fn calls(
     task: &dyn Task,
-    model: &Model,
+    model: &PricedModel,
     calibration: Calibration,
-    settle_on: &Settling,
+    settle_on: &CalibrationSet,
     prompts: &[Prompt],
     examples: usize,
 ) -> u64 {
@@ -140,15 +140,15 @@ pub fn calls(
     (different.len() * (neutral + learnt + examples) * task.calls()) as u64
 }
 
-impl Evaluator<'_> {
+impl PromptEvaluator<'_> {
     /// Scores each prompt on `examples`.
     pub async fn score(
         &self,
         prompts: &[Prompt],
         examples: &[Example],
-    ) -> Result<Evaluation, Stop> {
-        let mut board = Board::new(self.groups.to_vec());
-        let desk = Desk {
+    ) -> Result<PromptEvaluation, RunError> {
+        let mut board = ResponseMatrix::new(self.groups.to_vec());
+        let desk = EvalContext {
             task: self.task,
             gateway: self.gateway,
             model: self.model,
@@ -174,8 +174,11 @@ impl Evaluator<'_> {
         }
         // Fixed before an example is scored; the contextual calibration asks
         // its own content-free inputs first.
-        let fixed: Vec<Reading> = candidates.iter().map(|&c| board.reading(desk, c)).collect();
-        let learnt: Vec<Settled> = candidates
+        let fixed: Vec<ReplyAdjustment> = candidates
+            .iter()
+            .map(|&c| board.adjustment(desk, c))
+            .collect();
+        let learnt: Vec<CalibrationFit> = candidates
             .iter()
             .filter(|_| batch)
             .map(|&c| board.settled(self.calibration, c))
@@ -183,7 +186,7 @@ impl Evaluator<'_> {
         let inputs = board.add_examples(examples);
         complete = complete && board.ask(desk, &candidates, &inputs).await?;
         board.sound(desk, true)?;
-        board.tell_unusable(desk)?;
+        board.emit_unusable(desk)?;
         let settled = match self.calibration {
             Calibration::None => Vec::new(),
             Calibration::Batch if batch => learnt,
@@ -201,7 +204,7 @@ impl Evaluator<'_> {
             let fit = fixed[place(prompt)].fit.as_deref();
             Some(self.task.fitting()?.tell(fit))
         };
-        let views: Vec<Answers<'_>> = prompts
+        let views: Vec<CandidateAnswers<'_>> = prompts
             .iter()
             .map(|prompt| {
                 let at = place(prompt);
@@ -212,9 +215,10 @@ impl Evaluator<'_> {
                 }
             })
             .collect();
-        let grade =
-            |view: &Answers<'_>, input| view.outcome(input).as_ref().and_then(Outcome::value);
-        Ok(Evaluation {
+        let grade = |view: &CandidateAnswers<'_>, input| {
+            view.outcome(input).as_ref().and_then(Outcome::value)
+        };
+        Ok(PromptEvaluation {
             scores: views
                 .iter()
                 .map(|view| view.group_scores(&inputs))
@@ -238,13 +242,13 @@ impl Evaluator<'_> {
 
 /// One answer as the task understands it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Understood {
+pub struct ParsedReply {
     /// What was said; of a refusal the reason.
     pub said: String,
     /// What it means; `None` where nothing was said.
     pub answer: Option<Answer>,
     /// What is wrong with it, if anything.
-    pub fault: Option<Fault>,
+    pub fault: Option<AnswerFault>,
 }
 
 /// What a prompt answers to these inputs and how the task reads it, asked as an
@@ -252,22 +256,22 @@ pub struct Understood {
 pub async fn understand(
     task: &dyn Task,
     gateway: &Gateway,
-    model: &Model,
+    model: &PricedModel,
     prompt: &Prompt,
     inputs: &[&Input],
-) -> Result<Vec<Option<Understood>>, Stop> {
+) -> Result<Vec<Option<ParsedReply>>, RunError> {
     let cases: Vec<Case<'_>> = inputs.iter().map(|&input| (prompt, input)).collect();
     let asked = converse::evaluate(task, gateway, model, &cases).await?;
-    let understood = |(asked, input): (Asked, &&Input)| match asked {
-        Asked::Unaffordable => None,
-        Asked::Refused(reason) => Some(Understood {
+    let understood = |(asked, input): (CallOutcome, &&Input)| match asked {
+        CallOutcome::Unaffordable => None,
+        CallOutcome::Refused(reason) => Some(ParsedReply {
             said: reason,
             answer: None,
-            fault: Some(Fault::Failed),
+            fault: Some(AnswerFault::Failed),
         }),
-        Asked::Reply(reply) => {
+        CallOutcome::Reply(reply) => {
             let answer = task.parse(input, &reply);
-            Some(Understood {
+            Some(ParsedReply {
                 fault: unusable::of_reply(&reply, &answer),
                 said: reply.text,
                 answer: Some(answer),
@@ -285,8 +289,8 @@ pub fn baseline(
     groups: &[GroupInfo],
     baseline: &Baseline,
     examples: &[Example],
-) -> Vec<GroupScore> {
-    let mut board = Board::new(groups.to_vec());
+) -> Vec<GroupOutcome> {
+    let mut board = ResponseMatrix::new(groups.to_vec());
     let inputs = board.add_examples(examples);
     baseline_scores(task, &board, baseline, &inputs)
 }
@@ -294,10 +298,10 @@ pub fn baseline(
 /// As [`baseline`], on inputs of a board.
 pub(crate) fn baseline_scores(
     task: &dyn Task,
-    board: &Board,
+    board: &ResponseMatrix,
     baseline: &Baseline,
     inputs: &[InputIndex],
-) -> Vec<GroupScore> {
+) -> Vec<GroupOutcome> {
     let outcome = |&index: &InputIndex| -> Option<(InputIndex, Outcome)> {
         let input = board.input(index);
         let reply = baseline.reply(&input.id, &task.answer_form(input))?;
@@ -317,14 +321,14 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::budget::{Limits, Meter, Price};
+    use crate::budget::{BudgetLimits, Meter, Price};
     use crate::ledger::Ledger;
-    use crate::llm::{Call, Capabilities, Llm, LlmError};
-    use crate::log::Bus;
-    use crate::simulate::{Planted, World};
+    use crate::llm::{Capabilities, Llm, LlmError, ModelCall};
+    use crate::log::EventLog;
+    use crate::simulate::{SimulatedTask, SimulatedWorld};
 
     /// The planted model with label scores that lean to the first label.
-    struct Leaning(World);
+    struct Leaning(SimulatedWorld);
 
     #[async_trait]
     impl Llm for Leaning {
@@ -339,7 +343,7 @@ mod tests {
             }
         }
 
-        async fn call(&self, call: &Call) -> Result<Reply, LlmError> {
+        async fn call(&self, call: &ModelCall) -> Result<Reply, LlmError> {
             let mut reply = self.0.call(call).await?;
             reply.label_logprobs = call.request.answer.labels().map(|labels| {
                 let score = |(at, label): (usize, &String)| {
@@ -353,31 +357,34 @@ mod tests {
     }
 
     async fn grades(calibration: Calibration, take: usize) -> Vec<Option<f64>> {
-        let world = World::new(4, 0.0);
+        let world = SimulatedWorld::new(4, 0.0);
         let (data, groups) = world.data(60);
         let gateway = Gateway::new(
             Arc::new(Ledger::in_memory()),
-            Bus::unlogged(vec![]),
-            Meter::new(Limits::default()),
+            EventLog::unlogged(vec![]),
+            Meter::new(BudgetLimits::default()),
             CancellationToken::new(),
             None,
             Vec::new(),
         );
-        let model = Model {
+        let model = PricedModel {
             llm: Arc::new(Leaning(world)),
             price: Price::default(),
         };
-        let evaluator = Evaluator {
-            task: &Planted,
+        let evaluator = PromptEvaluator {
+            task: &SimulatedTask,
             gateway: &gateway,
             model: &model,
             calibration,
             groups: &groups,
-            settle_on: Settling::of(&data),
+            settle_on: CalibrationSet::of(&data),
             keep_going: false,
         };
         let examples = &data.audit.clone().open()[..take];
-        let got = evaluator.score(&[Planted.seed()], examples).await.unwrap();
+        let got = evaluator
+            .score(&[SimulatedTask.seed()], examples)
+            .await
+            .unwrap();
         assert!(got.complete);
         got.grades[0].clone()
     }

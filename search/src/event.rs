@@ -3,7 +3,7 @@
 //!
 //! *Durable* events are decisions and measurements. They carry no clock time,
 //! so the same study, seed and replies give the same events, byte for byte; they
-//! are logged and replay. *Ticks* ([`Tick`]) tell how the work is going right
+//! are logged and replay. *Ticks* ([`ProgressTick`]) tell how the work is going right
 //! now; they are shown and forgotten.
 
 use std::time::Duration;
@@ -11,17 +11,17 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use shiftproof_tasks::{Prompt, PromptId};
 
-use crate::budget::{Limits, Spend};
-use crate::calibrate::{Calibration, Settled};
-use crate::llm::Traffic;
-use crate::unusable::Survey;
+use crate::budget::{BudgetLimits, Spend};
+use crate::calibrate::{Calibration, CalibrationFit};
+use crate::llm::ClientTraffic;
+use crate::unusable::AnswerSurvey;
 
 /// A durable fact about a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     /// The run began.
-    Started(Started),
+    Started(RunStarted),
     /// A phase of the run began.
     Phase {
         /// Which.
@@ -30,7 +30,7 @@ pub enum Event {
         plan: String,
     },
     /// A prompt entered the race.
-    Proposed(Proposed),
+    Proposed(CandidateProposed),
     /// Proposed texts that were thrown away, by rule.
     Discarded {
         /// The rule.
@@ -41,7 +41,7 @@ pub enum Event {
         example: String,
     },
     /// What became of a request for prompts.
-    Proposals(Proposals),
+    Proposals(ProposalSummary),
     /// A candidate's scores so far in one phase.
     Evaluated {
         /// The candidate.
@@ -51,7 +51,7 @@ pub enum Event {
         /// The objective's value, higher is better.
         score: f64,
         /// Per group, in the study's order.
-        groups: Vec<GroupScore>,
+        groups: Vec<GroupOutcome>,
     },
     /// Inputs that answers are about to name by their place among all inputs told
     /// so far, from 0. Each is told once.
@@ -78,7 +78,7 @@ pub enum Event {
         phase: Phase,
         /// The answers looked at since this was last told.
         #[serde(flatten)]
-        survey: Survey,
+        survey: AnswerSurvey,
     },
     /// The candidate that leads a race under way, or that won it.
     Leading {
@@ -91,10 +91,10 @@ pub enum Event {
         /// The objective's value, higher is better.
         score: f64,
         /// Per group, in the study's order.
-        groups: Vec<GroupScore>,
+        groups: Vec<GroupOutcome>,
     },
     /// Target inputs were labelled by vote.
-    Voted(Voted),
+    Voted(VoteSummary),
     /// A candidate left the race or stayed in it.
     Decided {
         /// The candidate.
@@ -119,33 +119,33 @@ pub enum Event {
         /// The calibration.
         calibration: Calibration,
         /// What it was learnt from, prompt by prompt.
-        prompts: Vec<Settled>,
+        prompts: Vec<CalibrationFit>,
     },
     /// One contestant was scored on the sealed audit.
     Audited {
         /// Who.
-        contestant: Contestant,
+        contestant: AuditedPrompt,
         /// Per group, in the study's order.
-        groups: Vec<GroupScore>,
+        groups: Vec<GroupOutcome>,
     },
     /// A method without a language model was scored on the sealed audit.
     Baseline {
         /// Its name: `most-pop`, `liked-fraction`, …
         name: String,
         /// Per group, in the study's order.
-        groups: Vec<GroupScore>,
+        groups: Vec<GroupOutcome>,
     },
     /// The selected prompt against the seed on the same audit examples.
     Compared {
         /// Per group: difference selected − seed and its interval.
-        groups: Vec<Difference>,
+        groups: Vec<ScoreDifference>,
         /// The difference of the worst target group's scores.
-        worst: Difference,
+        worst: ScoreDifference,
     },
     /// The run ended.
     Finished {
         /// How.
-        ending: Ending,
+        ending: RunEnding,
         /// Everything spent, proposer and task model together, counting an
         /// answer found in the store like one that was paid for in this run.
         spent: Spend,
@@ -158,7 +158,7 @@ pub enum Event {
 
 /// What a run starts with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Started {
+pub struct RunStarted {
     /// The study's name.
     pub study: String,
     /// The task's name.
@@ -176,7 +176,7 @@ pub struct Started {
     /// The random seed.
     pub seed: u64,
     /// What may be spent.
-    pub limits: Limits,
+    pub limits: BudgetLimits,
     /// Groups in the study's order, sources first.
     pub groups: Vec<GroupInfo>,
     /// Version of the program; another version may decide differently.
@@ -255,7 +255,7 @@ impl std::fmt::Display for Phase {
 
 /// A prompt that entered the race.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Proposed {
+pub struct CandidateProposed {
     /// Its content address.
     pub candidate: PromptId,
     /// Its content.
@@ -269,7 +269,7 @@ pub struct Proposed {
 /// What became of a request for prompts. Which rules threw texts away was told
 /// before, one [`Event::Discarded`] a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Proposals {
+pub struct ProposalSummary {
     /// The proposer's name.
     pub proposer: String,
     /// Whether a model was asked; else prompts were made without one.
@@ -330,7 +330,7 @@ impl std::fmt::Display for Origin {
 
 /// One group's score of one candidate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct GroupScore {
+pub struct GroupOutcome {
     /// The group.
     pub group: String,
     /// Its role.
@@ -360,7 +360,7 @@ const fn is_none(count: &usize) -> bool {
     *count == 0
 }
 
-impl GroupScore {
+impl GroupOutcome {
     /// Answers that were looked at, whether they count or not.
     pub const fn asked(&self) -> usize {
         self.n + self.truncated + self.failed
@@ -382,7 +382,7 @@ pub struct ShownInput {
     /// What the model sees of it, cut to [`SHOWN_INPUT`] characters.
     pub text: String,
     /// The true label, cut alike: of source examples, and of audited ones once
-    /// the seal is open. A label that a target input won by vote is in [`Voted`].
+    /// the seal is open. A label that a target input won by vote is in [`VoteSummary`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
 }
@@ -394,18 +394,18 @@ pub const SHOWN_ANSWER: usize = 80;
 
 /// One answer. A run tells very many: it is written as `[input, text, verdict]`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(from = "(u32, u32, Verdict)", into = "(u32, u32, Verdict)")]
+#[serde(from = "(u32, u32, AnswerVerdict)", into = "(u32, u32, AnswerVerdict)")]
 pub struct ShownAnswer {
     /// Place of the input among all inputs told.
     pub input: u32,
     /// Place of the answer's text among the event's texts.
     pub text: u32,
     /// What it was worth.
-    pub verdict: Verdict,
+    pub verdict: AnswerVerdict,
 }
 
-impl From<(u32, u32, Verdict)> for ShownAnswer {
-    fn from((input, text, verdict): (u32, u32, Verdict)) -> Self {
+impl From<(u32, u32, AnswerVerdict)> for ShownAnswer {
+    fn from((input, text, verdict): (u32, u32, AnswerVerdict)) -> Self {
         Self {
             input,
             text,
@@ -414,7 +414,7 @@ impl From<(u32, u32, Verdict)> for ShownAnswer {
     }
 }
 
-impl From<ShownAnswer> for (u32, u32, Verdict) {
+impl From<ShownAnswer> for (u32, u32, AnswerVerdict) {
     fn from(answer: ShownAnswer) -> Self {
         (answer.input, answer.text, answer.verdict)
     }
@@ -423,17 +423,17 @@ impl From<ShownAnswer> for (u32, u32, Verdict) {
 /// What an answer was worth: a number where it was graded, else a word.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Verdict {
+pub enum AnswerVerdict {
     /// Graded, in `0..=1`, higher is better.
     Graded(f64),
     /// Not graded; why.
-    Ungraded(Ungraded),
+    Ungraded(UngradedReason),
 }
 
 /// Why an answer has no grade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Ungraded {
+pub enum UngradedReason {
     /// Not of the form asked for. It counts as wrong.
     Unparseable,
     /// Cut off before it could be read. It counts in no score.
@@ -446,7 +446,7 @@ pub enum Ungraded {
 
 /// A difference of scores with its interval.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Difference {
+pub struct ScoreDifference {
     /// The group, or what the row is.
     pub group: String,
     /// Selected − seed.
@@ -461,7 +461,7 @@ pub struct Difference {
 
 /// What the vote over target inputs came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Voted {
+pub struct VoteSummary {
     /// The voters.
     pub voters: Vec<PromptId>,
     /// An input is kept when its winner's share of the votes is above this.
@@ -476,7 +476,7 @@ pub struct Voted {
     /// Per class: how many inputs it won, and how many of those were kept.
     pub classes: Vec<ClassVotes>,
     /// Every input's vote, in the data's order.
-    pub votes: Vec<Vote>,
+    pub votes: Vec<InputVote>,
 }
 
 /// One class's share in the vote.
@@ -492,7 +492,7 @@ pub struct ClassVotes {
 
 /// One target input's vote.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Vote {
+pub struct InputVote {
     /// The input.
     pub input: String,
     /// The winning answer; `None` when no voter gave a usable one.
@@ -506,7 +506,7 @@ pub struct Vote {
 /// Who is audited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Contestant {
+pub enum AuditedPrompt {
     /// The seed prompt.
     Seed,
     /// The selected prompt.
@@ -518,7 +518,7 @@ pub enum Contestant {
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Ending {
+pub enum RunEnding {
     /// All phases were done.
     Completed,
     /// The budget ran out before the last phase: the best so far was chosen.
@@ -527,7 +527,7 @@ pub enum Ending {
 
 /// How the work is going right now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Tick {
+pub struct ProgressTick {
     /// The phase.
     pub phase: Phase,
     /// Calls of the current block answered so far.
@@ -546,7 +546,7 @@ pub struct Tick {
     /// Calls that may wait for their answer at once.
     pub slots: u64,
     /// What the model's client counts, where it counts.
-    pub traffic: Option<Traffic>,
+    pub traffic: Option<ClientTraffic>,
     /// Whether the user has paused the run.
     pub paused: bool,
     /// What the model's client is busy with beside answering.
@@ -570,10 +570,10 @@ pub struct EndedBatch {
 
 /// Receives what a run tells. An observer returns nothing: it cannot fail or
 /// steer the run.
-pub trait Observer: Send {
+pub trait RunObserver: Send {
     /// A durable event; `replayed` when a resumed run tells it again.
     fn event(&mut self, event: &Event, replayed: bool);
 
     /// A sign of life.
-    fn tick(&mut self, _tick: &Tick) {}
+    fn tick(&mut self, _tick: &ProgressTick) {}
 }

@@ -6,7 +6,7 @@ use crate::event::Phase;
 use crate::plan::{PhasePlan, plan};
 use crate::propose::library;
 use crate::select::{AllocationStep, ExampleGroup, LabelRole, OutcomeTable, SelectionProblem};
-use crate::spec::{Method, SearchSpec};
+use crate::spec::{SearchMethod, SearchSpec};
 
 /// The parts of the evaluations that each race gets; the final has the rest.
 pub(crate) const SCREEN_SHARE: f64 = 0.35;
@@ -15,8 +15,8 @@ pub(crate) const REFINE_SHARE: f64 = 0.2;
 pub(crate) const FINAL_SHARE: f64 = 1.0 - SCREEN_SHARE - RESCREEN_SHARE - REFINE_SHARE;
 
 /// The part of the evaluations that the first race gets.
-pub(crate) fn screen_share(method: Method) -> f64 {
-    if method == Method::Gpo {
+pub(crate) fn screen_share(method: SearchMethod) -> f64 {
+    if method == SearchMethod::Gpo {
         SCREEN_SHARE
     } else {
         SCREEN_SHARE + RESCREEN_SHARE
@@ -25,7 +25,7 @@ pub(crate) fn screen_share(method: Method) -> f64 {
 
 /// What a run will ask under its limit on calls.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Fitted {
+pub struct FittedPlan {
     /// The study's numbers as they will be used.
     pub spec: SearchSpec,
     /// The phases as they will be run.
@@ -39,7 +39,7 @@ pub struct Fitted {
     pub smallest: Option<u64>,
 }
 
-impl Fitted {
+impl FittedPlan {
     /// All calls at most.
     pub fn calls(&self) -> u64 {
         total(&self.phases)
@@ -60,7 +60,7 @@ pub fn fitted(
     task: &dyn Task,
     human: usize,
     calls: Option<u64>,
-) -> Fitted {
+) -> FittedPlan {
     let each = task.calls();
     let whole = plan(spec, data, each);
     let (mut own, mut copy) = (spec.clone(), data.clone());
@@ -78,7 +78,7 @@ pub fn fitted(
             }
         }
     }
-    Fitted {
+    FittedPlan {
         spec: own,
         phases,
         whole: total(&whole),

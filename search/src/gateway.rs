@@ -17,18 +17,18 @@ use serde::{Deserialize, Serialize};
 use shiftproof_tasks::{Reply, Usage};
 use thiserror::Error;
 
-use crate::budget::{Limits, Meter, Price, Spend};
-use crate::control::Control;
-use crate::event::{EndedBatch, Event, Phase, Tick};
-use crate::ledger::{BatchRecord, Key, Ledger, LedgerError, Stored};
-use crate::llm::{Call, Llm, LlmError};
-use crate::log::{Bus, LogError};
-use crate::unusable::Hopeless;
+use crate::budget::{BudgetLimits, Meter, Price, Spend};
+use crate::control::RunControl;
+use crate::event::{EndedBatch, Event, Phase, ProgressTick};
+use crate::ledger::{BatchRecord, CallKey, Ledger, LedgerError, StoredAnswer};
+use crate::llm::{Llm, LlmError, ModelCall};
+use crate::log::{EventLog, LogError};
+use crate::unusable::HopelessRun;
 
 /// Why a run stops before its end. Everything paid for is stored; the run can
 /// be resumed.
 #[derive(Debug, Error)]
-pub enum Stop {
+pub enum RunError {
     /// The user asked for it.
     #[error("interrupted")]
     Interrupted,
@@ -60,7 +60,7 @@ pub enum Stop {
     Plan(String),
     /// Hardly an answer can be used.
     #[error("{0}")]
-    Unusable(Box<Hopeless>),
+    Unusable(Box<HopelessRun>),
     /// The search depends on proposals, and not one could be used.
     #[error("no proposal of {model} could be used: {reason}")]
     Proposals {
@@ -83,7 +83,7 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// What came of one call.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Asked {
+pub enum CallOutcome {
     /// The model's reply.
     Reply(Reply),
     /// This request can never be answered; why.
@@ -94,16 +94,16 @@ pub enum Asked {
 
 /// One model with its price.
 #[derive(Clone)]
-pub struct Model {
+pub struct PricedModel {
     /// The model.
     pub llm: Arc<dyn Llm>,
     /// What it costs.
     pub price: Price,
 }
 
-impl Model {
+impl PricedModel {
     /// The most that `call` can cost.
-    pub fn worst_case(&self, call: &Call) -> Spend {
+    pub fn worst_case(&self, call: &ModelCall) -> Spend {
         let prompt_tokens = self.llm.estimate_tokens(&call.request);
         let dearer = self
             .price
@@ -122,18 +122,18 @@ impl Model {
 /// See the [module](self).
 pub struct Gateway {
     ledger: Arc<Ledger>,
-    control: Control,
-    state: Mutex<State>,
+    control: RunControl,
+    state: Mutex<GatewayState>,
     sent: AtomicU64,
     /// Stored refusals are asked again, each once.
     retry_refused: bool,
 }
 
-struct State {
-    bus: Bus,
+struct GatewayState {
+    event_log: EventLog,
     meter: Meter,
     /// Calls this run has already been charged for.
-    charged: HashSet<Key>,
+    charged: HashSet<CallKey>,
     phase: Phase,
     /// The last process of this run was killed while at most this many calls
     /// were in flight; cleared once they are accounted for.
@@ -141,21 +141,21 @@ struct State {
     /// Reserved for the audit.
     held_back: Spend,
     /// Spending lost to kills, in the order of the run.
-    losses: Vec<Loss>,
+    losses: Vec<LostCalls>,
     /// Refusals that were asked again by this process.
-    retried: HashSet<Key>,
+    retried: HashSet<CallKey>,
     /// What became of batches that did not go as they should.
     remarks: Vec<String>,
     /// Batches that are not collected; read from the ledger when first needed.
     open: Option<Vec<BatchRecord>>,
 }
 
-impl State {
+impl GatewayState {
     /// A wave in hand is reserved already; what it lost counts from the next one
     /// on, and does so again whenever the run is executed again.
     fn lose(&mut self, worst: Spend) {
         let after = self.charged.len() as u64 + 1;
-        self.losses.push(Loss { after, worst });
+        self.losses.push(LostCalls { after, worst });
     }
 
     /// Counts every loss whose place in the run has been reached.
@@ -173,7 +173,7 @@ impl State {
 
 /// Spending that a kill may have cost: replies that were paid for and not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Loss {
+pub struct LostCalls {
     /// Calls the run had been charged for by then: from there on it counts
     /// against the limits, so that a run executed again decides as it did.
     pub after: u64,
@@ -188,17 +188,17 @@ impl Gateway {
     /// found to have cost.
     pub fn new(
         ledger: Arc<Ledger>,
-        bus: Bus,
+        bus: EventLog,
         meter: Meter,
-        control: impl Into<Control>,
+        control: impl Into<RunControl>,
         killed_in_flight: Option<u64>,
-        losses: Vec<Loss>,
+        losses: Vec<LostCalls>,
     ) -> Self {
         Self {
             ledger,
             control: control.into(),
-            state: Mutex::new(State {
-                bus,
+            state: Mutex::new(GatewayState {
+                event_log: bus,
                 meter,
                 charged: HashSet::new(),
                 phase: Phase::Propose,
@@ -223,17 +223,17 @@ impl Gateway {
     }
 
     /// Tells a durable event.
-    pub fn tell(&self, event: &Event) -> Result<(), Stop> {
+    pub fn emit(&self, event: &Event) -> Result<(), RunError> {
         let mut state = self.state();
         if let Event::Phase { phase, .. } = event {
             state.phase = *phase;
         }
-        Ok(state.bus.tell(event)?)
+        Ok(state.event_log.emit(event)?)
     }
 
     /// Everything told so far.
-    pub fn told(&self) -> Vec<Event> {
-        self.state().bus.told().to_vec()
+    pub fn emitted(&self) -> Vec<Event> {
+        self.state().event_log.emitted().to_vec()
     }
 
     /// The phase under way.
@@ -247,12 +247,12 @@ impl Gateway {
     }
 
     /// What kills may have cost, each with its place in the run.
-    pub fn losses(&self) -> Vec<Loss> {
+    pub fn losses(&self) -> Vec<LostCalls> {
         self.state().losses.clone()
     }
 
     /// The limits on spending.
-    pub fn limits(&self) -> Limits {
+    pub fn limits(&self) -> BudgetLimits {
         *self.state().meter.limits()
     }
 
@@ -314,7 +314,7 @@ impl Gateway {
         self.ledger.remove_batch(tag).await
     }
 
-    pub(crate) fn control(&self) -> &Control {
+    pub(crate) fn control(&self) -> &RunControl {
         &self.control
     }
 
@@ -335,10 +335,14 @@ impl Gateway {
     ///
     /// Calls are afforded from the front: when one does not fit the budget,
     /// those behind it are not sent either.
-    pub async fn ask(&self, model: &Model, calls: &[Call]) -> Result<Vec<Asked>, Stop> {
-        let keys: Vec<Key> = calls
+    pub async fn ask(
+        &self,
+        model: &PricedModel,
+        calls: &[ModelCall],
+    ) -> Result<Vec<CallOutcome>, RunError> {
+        let keys: Vec<CallKey> = calls
             .iter()
-            .map(|call| Key::of(model.llm.identity(), call))
+            .map(|call| CallKey::of(model.llm.identity(), call))
             .collect();
         // Reserving is done in waves: the worst case of a wave must fit, then
         // what it really used is settled and makes room for the next.
@@ -360,11 +364,11 @@ impl Gateway {
             .enumerate()
             .map(|(index, key)| {
                 if index >= afforded {
-                    return Ok(Asked::Unaffordable);
+                    return Ok(CallOutcome::Unaffordable);
                 }
                 Ok(match self.ledger.reply(key)? {
-                    Some(Stored::Reply(reply)) => Asked::Reply(reply),
-                    Some(Stored::Refused(reason)) => Asked::Refused(reason),
+                    Some(StoredAnswer::Reply(reply)) => CallOutcome::Reply(reply),
+                    Some(StoredAnswer::Refused(reason)) => CallOutcome::Refused(reason),
                     None => unreachable!("a filled wave leaves no call without a stored answer"),
                 })
             })
@@ -372,10 +376,10 @@ impl Gateway {
     }
 
     /// The longest front of `calls` whose worst case fits the budget.
-    fn reserve(&self, model: &Model, calls: &[Call], keys: &[Key]) -> Wave {
+    fn reserve(&self, model: &PricedModel, calls: &[ModelCall], keys: &[CallKey]) -> CallWave {
         let mut state = self.state();
         state.charge_losses();
-        let mut wave = Wave::default();
+        let mut wave = CallWave::default();
         let mut seen = HashSet::new();
         for (call, key) in calls.iter().zip(keys) {
             if !state.charged.contains(key) && seen.insert(*key) {
@@ -393,13 +397,13 @@ impl Gateway {
     /// Makes sure that every call of the wave has a stored answer.
     async fn fill(
         &self,
-        model: &Model,
-        calls: &[Call],
-        keys: &[Key],
-        wave: &Wave,
-    ) -> Result<(), Stop> {
+        model: &PricedModel,
+        calls: &[ModelCall],
+        keys: &[CallKey],
+        wave: &CallWave,
+    ) -> Result<(), RunError> {
         let mut queued = HashSet::new();
-        let mut missing: Vec<(Key, &Call)> = Vec::new();
+        let mut missing: Vec<(CallKey, &ModelCall)> = Vec::new();
         for (key, call) in keys.iter().zip(calls) {
             if queued.insert(*key) && self.is_missing(key)? {
                 missing.push((*key, call));
@@ -424,7 +428,7 @@ impl Gateway {
         // model only when it cannot keep up.
         let mut in_flight = FuturesUnordered::new();
         let mut saving = FuturesUnordered::new();
-        let mut work = Work {
+        let mut work = WaveProgress {
             done: 0,
             total,
             in_flight: 0,
@@ -439,7 +443,7 @@ impl Gateway {
             while !paused && stop.is_none() && in_flight.len() < slots && saving.len() < slots {
                 let Some(chunk) = queue.next() else { break };
                 if self.control.is_stopped() {
-                    stop = Some(Stop::Interrupted);
+                    stop = Some(RunError::Interrupted);
                 } else {
                     work.in_flight += chunk.len() as u64;
                     in_flight.push(self.send(model, chunk));
@@ -452,7 +456,7 @@ impl Gateway {
                 biased;
                 Some(saved) = saving.next() => {
                     if let Err(error) = saved {
-                        stop.get_or_insert(Stop::from(error));
+                        stop.get_or_insert(RunError::from(error));
                     }
                 }
                 Some(answered) = in_flight.next() => {
@@ -472,28 +476,28 @@ impl Gateway {
     }
 
     /// Whether a call is still to be sent.
-    fn is_missing(&self, key: &Key) -> Result<bool, Stop> {
+    fn is_missing(&self, key: &CallKey) -> Result<bool, RunError> {
         if !self.retry_refused {
             return Ok(!self.ledger.has_reply(key)?);
         }
         Ok(match self.ledger.reply(key)? {
             None => true,
-            Some(Stored::Reply(_)) => false,
-            Some(Stored::Refused(_)) => !self.state().retried.contains(key),
+            Some(StoredAnswer::Reply(_)) => false,
+            Some(StoredAnswer::Refused(_)) => !self.state().retried.contains(key),
         })
     }
 
     /// Sends one batch.
-    async fn send(&self, model: &Model, chunk: &[(Key, &Call)]) -> Answered {
+    async fn send(&self, model: &PricedModel, chunk: &[(CallKey, &ModelCall)]) -> AnsweredBatch {
         let started = Instant::now();
         self.sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
         let answers = if let [(_, call)] = chunk {
             vec![model.llm.call(call).await]
         } else {
-            let calls: Vec<Call> = chunk.iter().map(|(_, call)| (*call).clone()).collect();
+            let calls: Vec<ModelCall> = chunk.iter().map(|(_, call)| (*call).clone()).collect();
             model.llm.call_batch(&calls).await
         };
-        let mut answered = Answered {
+        let mut answered = AnsweredBatch {
             ended: EndedBatch {
                 calls: chunk.len() as u64,
                 latency: started.elapsed(),
@@ -506,7 +510,7 @@ impl Gateway {
         };
         if answers.len() < chunk.len() {
             // What has no answer is asked again when the run goes on.
-            answered.failure = Some(Stop::Provider {
+            answered.failure = Some(RunError::Provider {
                 model: model.llm.identity().to_owned(),
                 reason: format!("{} answers to {} calls", answers.len(), chunk.len()),
             });
@@ -516,17 +520,17 @@ impl Gateway {
                 Ok(reply) => {
                     answered.ended.tokens =
                         answered.ended.tokens.saturating_add(reply.usage.tokens());
-                    Stored::Reply(reply)
+                    StoredAnswer::Reply(reply)
                 }
                 Err(LlmError::Request(reason)) => {
                     answered.ended.failed += 1;
                     answered.ended.error.get_or_insert(reason.clone());
-                    Stored::Refused(reason)
+                    StoredAnswer::Refused(reason)
                 }
                 Err(LlmError::Unavailable(reason) | LlmError::Rejected(reason)) => {
                     answered.ended.failed += 1;
                     answered.ended.error.get_or_insert(reason.clone());
-                    answered.failure.get_or_insert(Stop::Provider {
+                    answered.failure.get_or_insert(RunError::Provider {
                         model: model.llm.identity().to_owned(),
                         reason,
                     });
@@ -544,7 +548,7 @@ impl Gateway {
 
     /// Charges what the wave used; an answer from the store is charged as it
     /// was when it was paid for, so that spending does not depend on the cache.
-    fn settle(&self, model: &Model, wave: &Wave, complete: bool) -> Result<(), Stop> {
+    fn settle(&self, model: &PricedModel, wave: &CallWave, complete: bool) -> Result<(), RunError> {
         let mut state = self.state();
         for (key, worst) in &wave.reserved {
             let Some(stored) = self.ledger.reply(key)? else {
@@ -553,8 +557,8 @@ impl Gateway {
                 continue;
             };
             let used = match &stored {
-                Stored::Reply(reply) => model.price.spend(&reply.usage),
-                Stored::Refused(_) => Spend {
+                StoredAnswer::Reply(reply) => model.price.spend(&reply.usage),
+                StoredAnswer::Refused(_) => Spend {
                     calls: 1,
                     ..Spend::default()
                 },
@@ -568,12 +572,12 @@ impl Gateway {
     /// The first calls found missing after a kill are those that were in
     /// flight: they may have been paid for, so their worst case counts against
     /// the limits.
-    fn account_for_kill(&self, wave: &Wave, missing: &[(Key, &Call)]) {
+    fn account_for_kill(&self, wave: &CallWave, missing: &[(CallKey, &ModelCall)]) {
         let mut state = self.state();
         let Some(in_flight) = state.killed_in_flight.take() else {
             return;
         };
-        let first: HashSet<&Key> = missing
+        let first: HashSet<&CallKey> = missing
             .iter()
             .take(in_flight as usize)
             .map(|(key, _)| key)
@@ -589,15 +593,15 @@ impl Gateway {
 
     pub(crate) fn tick(
         &self,
-        model: &Model,
-        work: Work,
+        model: &PricedModel,
+        work: WaveProgress,
         ended: Option<EndedBatch>,
         status: Option<String>,
     ) {
         let status = status.or_else(|| model.llm.status());
         let traffic = model.llm.traffic();
         let mut state = self.state();
-        let tick = Tick {
+        let tick = ProgressTick {
             phase: state.phase,
             done: work.done,
             total: work.total,
@@ -610,25 +614,25 @@ impl Gateway {
             paused: self.control.is_paused(),
             status,
         };
-        state.bus.tick(&tick);
+        state.event_log.tick(&tick);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, GatewayState> {
         // An observer that panicked has not broken the accounts.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A batch that was answered, in whole or in part.
-struct Answered {
+struct AnsweredBatch {
     ended: EndedBatch,
     /// What is to be kept.
-    durable: Vec<(Key, Stored)>,
+    durable: Vec<(CallKey, StoredAnswer)>,
     /// Why the run cannot go on.
-    failure: Option<Stop>,
+    failure: Option<RunError>,
 }
 
-impl Answered {
+impl AnsweredBatch {
     fn calls(&self) -> u64 {
         self.ended.calls
     }
@@ -636,7 +640,7 @@ impl Answered {
 
 /// How far a wave is.
 #[derive(Clone, Copy)]
-pub(crate) struct Work {
+pub(crate) struct WaveProgress {
     pub(crate) done: u64,
     pub(crate) total: u64,
     pub(crate) in_flight: u64,
@@ -645,9 +649,9 @@ pub(crate) struct Work {
 
 /// Calls reserved together.
 #[derive(Default)]
-pub(crate) struct Wave {
+pub(crate) struct CallWave {
     /// How many calls from the front it covers.
     len: usize,
     /// The calls among them that are charged for the first time.
-    pub(crate) reserved: Vec<(Key, Spend)>,
+    pub(crate) reserved: Vec<(CallKey, Spend)>,
 }

@@ -33,4 +33,7 @@ mod tell;
 pub mod unusable;
 mod vote;
 
-pub use llm::{BatchProgress, Batches, Call, Capabilities, Llm, LlmError, Sampling, Traffic};
+pub use llm::{
+    BatchInterface, BatchProgress, Capabilities, ClientTraffic, Llm, LlmError, ModelCall,
+    SamplingOptions,
+};

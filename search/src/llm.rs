@@ -9,11 +9,11 @@ use thiserror::Error;
 
 /// One call of a model: a request and how to sample the answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Call {
+pub struct ModelCall {
     /// What is asked.
     pub request: Request,
     /// How the answer is drawn.
-    pub sampling: Sampling,
+    pub sampling: SamplingOptions,
     /// Which of several samples of the same request this is. Part of the cache
     /// key, so that asking twice really asks twice.
     pub sample: u32,
@@ -21,7 +21,7 @@ pub struct Call {
 
 /// How an answer is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Sampling {
+pub struct SamplingOptions {
     /// 0 is greedy.
     pub temperature: f64,
     /// Nucleus mass in `(0, 1]`; 1 keeps everything.
@@ -32,7 +32,7 @@ pub struct Sampling {
     pub seed: u64,
 }
 
-impl Sampling {
+impl SamplingOptions {
     /// The likeliest answer, at most `max_tokens` long.
     pub const fn greedy(max_tokens: u32) -> Self {
         Self {
@@ -44,12 +44,12 @@ impl Sampling {
     }
 }
 
-impl Call {
+impl ModelCall {
     /// A deterministic call: the likeliest answer, first sample.
     pub const fn greedy(request: Request, max_tokens: u32) -> Self {
         Self {
             request,
-            sampling: Sampling::greedy(max_tokens),
+            sampling: SamplingOptions::greedy(max_tokens),
             sample: 0,
         }
     }
@@ -79,7 +79,7 @@ pub struct Capabilities {
 
 /// What a model's client is doing, a snapshot for screens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Traffic {
+pub struct ClientTraffic {
     /// Attempts on the wire now.
     pub in_flight: usize,
     /// Attempts allowed on the wire now; clients lower it when throttled.
@@ -98,7 +98,7 @@ pub struct Traffic {
 /// caller is final for this attempt.
 #[async_trait]
 pub trait Llm: Send + Sync {
-    /// Everything outside the [`Call`] that can change a reply: provider, base
+    /// Everything outside the [`ModelCall`] that can change a reply: provider, base
     /// URL, model, revision. Part of the cache key; never holds a secret.
     fn identity(&self) -> &str;
 
@@ -123,21 +123,21 @@ pub trait Llm: Send + Sync {
     }
 
     /// What the client is doing on the wire, where there is one.
-    fn traffic(&self) -> Option<Traffic> {
+    fn traffic(&self) -> Option<ClientTraffic> {
         None
     }
 
     /// Sending many calls at once as a batch, where the user asked for it.
-    fn batches(&self) -> Option<&dyn Batches> {
+    fn batches(&self) -> Option<&dyn BatchInterface> {
         None
     }
 
     /// Answers one call.
-    async fn call(&self, call: &Call) -> Result<Reply, LlmError>;
+    async fn call(&self, call: &ModelCall) -> Result<Reply, LlmError>;
 
     /// Answers several calls, one result each in their order; one failure never
     /// discards the others. The default asks one after the other.
-    async fn call_batch(&self, calls: &[Call]) -> Vec<Result<Reply, LlmError>> {
+    async fn call_batch(&self, calls: &[ModelCall]) -> Vec<Result<Reply, LlmError>> {
         let mut replies = Vec::with_capacity(calls.len());
         for call in calls {
             replies.push(self.call(call).await);
@@ -150,7 +150,7 @@ pub trait Llm: Send + Sync {
 ///
 /// Calls of a batch are known by names of up to 64 letters and digits.
 #[async_trait]
-pub trait Batches: Send + Sync {
+pub trait BatchInterface: Send + Sync {
     /// Fewest calls that are worth a batch.
     fn least(&self) -> usize;
 
@@ -167,7 +167,7 @@ pub trait Batches: Send + Sync {
     /// Submits a batch that is known to the provider as `tag`, where it can keep
     /// such a name; its id. A batch is submitted once even where the answer to the
     /// first attempt is lost.
-    async fn submit(&self, tag: &str, calls: &[(String, &Call)]) -> Result<String, LlmError>;
+    async fn submit(&self, tag: &str, calls: &[(String, &ModelCall)]) -> Result<String, LlmError>;
 
     /// The id of the batch that was submitted as `tag` with `calls` calls, if it
     /// was. An error where the provider cannot tell.
@@ -181,7 +181,7 @@ pub trait Batches: Send + Sync {
     async fn collect(
         &self,
         id: &str,
-        calls: &[(String, &Call)],
+        calls: &[(String, &ModelCall)],
     ) -> Result<Vec<(String, Reply)>, LlmError>;
 }
 

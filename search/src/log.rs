@@ -14,11 +14,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::event::{Event, Observer, Tick};
+use crate::event::{Event, ProgressTick, RunObserver};
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Line {
+pub struct LogLine {
     /// Position in the run, from 0.
     pub seq: u64,
     /// Milliseconds since the Unix epoch at which it was first told.
@@ -60,7 +60,7 @@ pub enum LogError {
 }
 
 /// Reads all complete lines of a log; a torn last line is left out.
-pub fn read(path: &Path) -> Result<Vec<Line>, LogError> {
+pub fn read(path: &Path) -> Result<Vec<LogLine>, LogError> {
     let io = |source| LogError::Io {
         path: path.to_owned(),
         source,
@@ -85,32 +85,32 @@ pub fn read(path: &Path) -> Result<Vec<Line>, LogError> {
 }
 
 /// Tells events to the log and to observers, in one order.
-pub struct Bus {
+pub struct EventLog {
     log: Option<(PathBuf, File)>,
     /// Events of the log that are yet to be told again.
     before: VecDeque<Event>,
-    told: Vec<Event>,
-    observers: Vec<Box<dyn Observer>>,
+    emitted: Vec<Event>,
+    observers: Vec<Box<dyn RunObserver>>,
 }
 
-impl Bus {
+impl EventLog {
     /// A bus without a log, for dry runs and tests.
-    pub fn unlogged(observers: Vec<Box<dyn Observer>>) -> Self {
+    pub fn unlogged(observers: Vec<Box<dyn RunObserver>>) -> Self {
         Self {
             log: None,
             before: VecDeque::new(),
-            told: Vec::new(),
+            emitted: Vec::new(),
             observers,
         }
     }
 
     /// A bus that appends to the log at `path`, checking against what is there.
-    pub fn logged(path: &Path, observers: Vec<Box<dyn Observer>>) -> Result<Self, LogError> {
+    pub fn logged(path: &Path, observers: Vec<Box<dyn RunObserver>>) -> Result<Self, LogError> {
         let io = |source| LogError::Io {
             path: path.to_owned(),
             source,
         };
-        let before: Vec<Line> = if path.exists() {
+        let before: Vec<LogLine> = if path.exists() {
             read(path)?
         } else {
             Vec::new()
@@ -126,14 +126,14 @@ impl Bus {
         Ok(Self {
             log: Some((path.to_owned(), file)),
             before: before.into_iter().map(|line| line.event).collect(),
-            told: Vec::new(),
+            emitted: Vec::new(),
             observers,
         })
     }
 
     /// Tells a durable event.
-    pub fn tell(&mut self, event: &Event) -> Result<(), LogError> {
-        let seq = self.told.len() as u64;
+    pub fn emit(&mut self, event: &Event) -> Result<(), LogError> {
+        let seq = self.emitted.len() as u64;
         let replayed = match self.before.pop_front() {
             Some(before) if before == *event => true,
             Some(_) => return Err(LogError::Diverged { seq }),
@@ -145,17 +145,17 @@ impl Bus {
         for observer in &mut self.observers {
             observer.event(event, replayed);
         }
-        self.told.push(event.clone());
+        self.emitted.push(event.clone());
         Ok(())
     }
 
     /// Everything told so far.
-    pub fn told(&self) -> &[Event] {
-        &self.told
+    pub fn emitted(&self) -> &[Event] {
+        &self.emitted
     }
 
     /// Tells a sign of life.
-    pub fn tick(&mut self, tick: &Tick) {
+    pub fn tick(&mut self, tick: &ProgressTick) {
         for observer in &mut self.observers {
             observer.tick(tick);
         }
@@ -172,16 +172,16 @@ impl Bus {
             path: path.clone(),
             source,
         };
-        let mut line = serde_json::to_vec(&Borrowed { seq, at_ms, event })
+        let mut line = serde_json::to_vec(&BorrowedLine { seq, at_ms, event })
             .map_err(|error| io(error.into()))?;
         line.push(b'\n');
         file.write_all(&line).map_err(io)
     }
 }
 
-/// A [`Line`] on its way to the file.
+/// A [`LogLine`] on its way to the file.
 #[derive(Serialize)]
-struct Borrowed<'a> {
+struct BorrowedLine<'a> {
     seq: u64,
     at_ms: u64,
     event: &'a Event,
@@ -219,16 +219,16 @@ mod tests {
     fn a_resumed_log_goes_on_where_it_was_torn() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("events.jsonl");
-        let mut bus = Bus::logged(&path, vec![]).unwrap();
-        bus.tell(&discarded(1)).unwrap();
-        bus.tell(&discarded(2)).unwrap();
+        let mut bus = EventLog::logged(&path, vec![]).unwrap();
+        bus.emit(&discarded(1)).unwrap();
+        bus.emit(&discarded(2)).unwrap();
         drop(bus);
         let text = std::fs::read(&path).unwrap();
         std::fs::write(&path, &text[..text.len() - 5]).unwrap();
 
-        let mut bus = Bus::logged(&path, vec![]).unwrap();
+        let mut bus = EventLog::logged(&path, vec![]).unwrap();
         for count in 1..=3 {
-            bus.tell(&discarded(count)).unwrap();
+            bus.emit(&discarded(count)).unwrap();
         }
         drop(bus);
         let events: Vec<_> = read(&path)
@@ -246,13 +246,13 @@ mod tests {
     fn another_course_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("events.jsonl");
-        Bus::logged(&path, vec![])
+        EventLog::logged(&path, vec![])
             .unwrap()
-            .tell(&discarded(1))
+            .emit(&discarded(1))
             .unwrap();
-        let error = Bus::logged(&path, vec![])
+        let error = EventLog::logged(&path, vec![])
             .unwrap()
-            .tell(&discarded(7))
+            .emit(&discarded(7))
             .unwrap_err();
         assert!(matches!(error, LogError::Diverged { seq: 0 }));
     }

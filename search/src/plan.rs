@@ -5,7 +5,7 @@ use shiftproof_tasks::Data;
 
 use crate::calibrate::Calibration;
 use crate::event::Phase;
-use crate::spec::{Method, SearchSpec};
+use crate::spec::{SearchMethod, SearchSpec};
 
 /// An upper bound on the calls of one phase.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,7 +35,7 @@ pub fn plan(spec: &SearchSpec, data: &Data, calls: usize) -> Vec<PhasePlan> {
             });
         }
     };
-    let induces = spec.method != Method::Edits;
+    let induces = spec.method != SearchMethod::Edits;
     let proposals = if induces { spec.proposals } else { 0 };
     add(
         Phase::Propose,
@@ -43,7 +43,7 @@ pub fn plan(spec: &SearchSpec, data: &Data, calls: usize) -> Vec<PhasePlan> {
         proposals,
         0,
     );
-    if spec.method == Method::Gpo {
+    if spec.method == SearchMethod::Gpo {
         let inputs = data.target.inputs.len();
         add(
             Phase::Vote,
@@ -64,8 +64,13 @@ pub fn plan(spec: &SearchSpec, data: &Data, calls: usize) -> Vec<PhasePlan> {
         spec.rounds * spec.paraphrases,
         0,
     );
-    let texts =
-        proposals * if spec.method == Method::Gpo { 2 } else { 1 } + spec.rounds * spec.paraphrases;
+    let texts = proposals
+        * if spec.method == SearchMethod::Gpo {
+            2
+        } else {
+            1
+        }
+        + spec.rounds * spec.paraphrases;
     add(
         Phase::Propose,
         "how the proposer answers; texts cut off or refused, once more",
@@ -73,7 +78,12 @@ pub fn plan(spec: &SearchSpec, data: &Data, calls: usize) -> Vec<PhasePlan> {
         0,
     );
     let candidates = 1
-        + spec.proposals * if spec.method == Method::Gpo { 2 } else { 1 }
+        + spec.proposals
+            * if spec.method == SearchMethod::Gpo {
+                2
+            } else {
+                1
+            }
         + spec.rounds * (spec.edits + spec.paraphrases);
     let neutral = if spec.calibration == Calibration::Contextual {
         3 * candidates

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use shiftproof_tasks::{Outcome, PromptId, text};
 
-use crate::board::{Board, CandidateIndex, Desk, InputIndex};
-use crate::event::{Event, GroupRole, GroupScore, Phase};
-use crate::gateway::Stop;
+use crate::board::{CandidateIndex, EvalContext, InputIndex, ResponseMatrix};
+use crate::event::{Event, GroupOutcome, GroupRole, Phase};
+use crate::gateway::RunError;
 use crate::select::{
     AllocationStep, ExampleGroup, GroupEstimates, LabelRole, OutcomeTable, PromptLength,
     SelectionProblem, TextKernel,
@@ -23,7 +23,7 @@ pub(crate) struct Race<'a> {
     /// Labelled and voted examples to race on.
     pub inputs: &'a [InputIndex],
     /// How far voted labels can be trusted, in `0..=1`: their groups' weight.
-    pub trust: f64,
+    pub pseudo_label_weight: f64,
     /// Evaluations to spend.
     pub evaluations: usize,
     /// Candidates to keep.
@@ -36,15 +36,15 @@ pub(crate) struct Race<'a> {
 
 /// A candidate and its objective's value.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Standing {
+pub(crate) struct RankedCandidate {
     pub candidate: CandidateIndex,
     pub score: f64,
 }
 
 /// How a race ended.
-pub(crate) struct Finish {
+pub(crate) struct RaceResult {
     /// The survivors, best first, the seed among them.
-    pub standings: Vec<Standing>,
+    pub standings: Vec<RankedCandidate>,
     /// Why the first is first.
     pub reason: String,
     /// Whether the budget sufficed.
@@ -56,10 +56,10 @@ impl Race<'_> {
     /// standings: the budget may leave none.
     pub async fn run(
         &self,
-        board: &mut Board,
-        desk: Desk<'_>,
+        board: &mut ResponseMatrix,
+        desk: EvalContext<'_>,
         mut entrants: Vec<CandidateIndex>,
-    ) -> Result<Finish, Stop> {
+    ) -> Result<RaceResult, RunError> {
         if !entrants.contains(&self.seed) {
             entrants.push(self.seed);
         }
@@ -93,7 +93,7 @@ impl Race<'_> {
                     scores = self.scores(board, desk, &entrants, &problem);
                     if untold >= often {
                         untold = 0;
-                        self.tell_leader(board, desk, &entrants, &problem, &scores)?;
+                        self.emit_leader(board, desk, &entrants, &problem, &scores)?;
                     }
                 }
                 AllocationStep::Evaluate(_) => remaining = 0,
@@ -122,10 +122,10 @@ impl Race<'_> {
             let id = board.candidates[candidate].id;
             let seen: usize = groups.iter().map(|group| group.n).sum();
             if standings.is_empty() {
-                self.tell_leading(desk, id, score, &groups)?;
+                self.emit_leading(desk, id, score, &groups)?;
             }
-            self.tell_answers(board, desk, candidate)?;
-            desk.gateway.tell(&Event::Evaluated {
+            self.emit_answers(board, desk, candidate)?;
+            desk.gateway.emit(&Event::Evaluated {
                 candidate: id,
                 phase: self.phase,
                 score,
@@ -140,16 +140,16 @@ impl Race<'_> {
                 Some(drop) => format!("{place}; {}", drop.reason),
                 None => place,
             };
-            desk.gateway.tell(&Event::Decided {
+            desk.gateway.emit(&Event::Decided {
                 candidate: id,
                 kept,
                 reason,
             })?;
             if kept {
-                standings.push(Standing { candidate, score });
+                standings.push(RankedCandidate { candidate, score });
             }
         }
-        Ok(Finish {
+        Ok(RaceResult {
             standings,
             reason: pick.reason,
             affordable,
@@ -157,14 +157,14 @@ impl Race<'_> {
     }
 
     /// Tells who leads by the objective as things stand, and what it answered.
-    fn tell_leader(
+    fn emit_leader(
         &self,
-        board: &mut Board,
-        desk: Desk<'_>,
+        board: &mut ResponseMatrix,
+        desk: EvalContext<'_>,
         entrants: &[CandidateIndex],
         problem: &SelectionProblem,
         scores: &OutcomeTable,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), RunError> {
         let objective = self.spec.objective();
         let estimates = GroupEstimates::fit(problem, scores);
         let leader = (0..entrants.len())
@@ -183,28 +183,28 @@ impl Race<'_> {
             return Ok(());
         }
         let id = board.candidates[candidate].id;
-        self.tell_leading(desk, id, score, &groups)?;
-        self.tell_answers(board, desk, candidate)
+        self.emit_leading(desk, id, score, &groups)?;
+        self.emit_answers(board, desk, candidate)
     }
 
-    fn tell_answers(
+    fn emit_answers(
         &self,
-        board: &mut Board,
-        desk: Desk<'_>,
+        board: &mut ResponseMatrix,
+        desk: EvalContext<'_>,
         candidate: CandidateIndex,
-    ) -> Result<(), Stop> {
-        let reading = board.reading(desk, candidate);
+    ) -> Result<(), RunError> {
+        let reading = board.adjustment(desk, candidate);
         tell::answers(board, desk, self.phase, candidate, self.inputs, reading)
     }
 
-    fn tell_leading(
+    fn emit_leading(
         &self,
-        desk: Desk<'_>,
+        desk: EvalContext<'_>,
         candidate: PromptId,
         score: f64,
-        groups: &[GroupScore],
-    ) -> Result<(), Stop> {
-        desk.gateway.tell(&Event::Leading {
+        groups: &[GroupOutcome],
+    ) -> Result<(), RunError> {
+        desk.gateway.emit(&Event::Leading {
             candidate,
             phase: self.phase,
             calls: desk.gateway.spent().calls,
@@ -215,7 +215,7 @@ impl Race<'_> {
 
     /// Groups of the race: a study's group with true labels and the same group
     /// with voted ones are two, for they are not equally to be trusted.
-    fn problem(&self, board: &Board, entrants: &[CandidateIndex]) -> SelectionProblem {
+    fn problem(&self, board: &ResponseMatrix, entrants: &[CandidateIndex]) -> SelectionProblem {
         let mut members: BTreeMap<(bool, usize), Vec<u32>> = BTreeMap::new();
         for (example, &input) in self.inputs.iter().enumerate() {
             let key = (board.is_voted(input), board.group_of(input));
@@ -230,7 +230,7 @@ impl Race<'_> {
                     (false, GroupRole::Target) => LabelRole::LabelledTarget,
                     (false, GroupRole::Source) => LabelRole::Source,
                 };
-                let weight = if voted { self.trust } else { 1.0 };
+                let weight = if voted { self.pseudo_label_weight } else { 1.0 };
                 ExampleGroup {
                     name: group.name.clone(),
                     role,
@@ -271,8 +271,8 @@ impl Race<'_> {
     /// All outcomes the entrants have on the race's examples.
     fn scores(
         &self,
-        board: &Board,
-        desk: Desk<'_>,
+        board: &ResponseMatrix,
+        desk: EvalContext<'_>,
         entrants: &[CandidateIndex],
         problem: &SelectionProblem,
     ) -> OutcomeTable {
@@ -298,7 +298,7 @@ impl Race<'_> {
 }
 
 /// The ids of some candidates.
-pub(crate) fn ids(board: &Board, candidates: &[CandidateIndex]) -> Vec<PromptId> {
+pub(crate) fn ids(board: &ResponseMatrix, candidates: &[CandidateIndex]) -> Vec<PromptId> {
     candidates
         .iter()
         .map(|&candidate| board.candidates[candidate].id)

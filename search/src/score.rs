@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use rand::RngExt;
 use shiftproof_tasks::{Metric, Observation, Outcome};
 
-use crate::board::{Board, CONFIDENCE, InputIndex};
-use crate::event::GroupScore;
+use crate::board::{CONFIDENCE, InputIndex, ResponseMatrix};
+use crate::event::GroupOutcome;
 use crate::{seeds, stats};
 
 /// Reduces outcomes to a score per group, in the board's order of groups.
 pub(crate) fn group_scores(
-    board: &Board,
+    board: &ResponseMatrix,
     metric: Metric,
     outcomes: &[(InputIndex, Outcome)],
-) -> Vec<GroupScore> {
+) -> Vec<GroupOutcome> {
     let mut by_group: BTreeMap<usize, Vec<&(InputIndex, Outcome)>> = BTreeMap::new();
     for pair in outcomes {
         by_group
@@ -40,7 +40,7 @@ pub(crate) fn group_scores(
                 .value
                 .filter(|_| metric.resamples())
                 .map(|value| interval(metric, value, &observations));
-            GroupScore {
+            GroupOutcome {
                 group: board.groups[group].name.clone(),
                 role: board.groups[group].role,
                 voted: outcomes.iter().any(|(input, _)| board.is_voted(*input)),

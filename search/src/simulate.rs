@@ -21,7 +21,7 @@ use shiftproof_tasks::{
 };
 
 use crate::event::{GroupInfo, GroupRole};
-use crate::llm::{Call, Capabilities, Llm, LlmError};
+use crate::llm::{Capabilities, Llm, LlmError, ModelCall};
 use crate::seeds;
 
 /// The source domain's group.
@@ -33,7 +33,7 @@ const PHRASES: usize = 12;
 
 /// Where a phrase comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Kind {
+enum PhraseKind {
     /// Suggested by source demonstrations.
     Source,
     /// Suggested by target demonstrations with right labels.
@@ -44,23 +44,23 @@ enum Kind {
 
 /// A phrase with its planted effects on accuracy, in points of one.
 #[derive(Debug, Clone)]
-struct Phrase {
+struct PlantedPhrase {
     text: String,
-    kind: Kind,
+    kind: PhraseKind,
     source: f64,
     target: f64,
 }
 
 /// The world. See the [module](self).
 #[derive(Debug, Clone)]
-pub struct World {
+pub struct SimulatedWorld {
     seed: u64,
     /// Share of target inputs on which every prompt guesses.
     noise: f64,
-    phrases: Vec<Phrase>,
+    phrases: Vec<PlantedPhrase>,
 }
 
-impl World {
+impl SimulatedWorld {
     /// A world in which `noise` (in `0..=1`) of the target inputs are such that
     /// every prompt only guesses.
     ///
@@ -77,11 +77,11 @@ impl World {
         let mut phrases = Vec::new();
         for index in 0..PHRASES {
             for (kind, name, source, target) in [
-                (Kind::Source, "s", (0.04, 0.01), (-0.02, 0.015)),
-                (Kind::Target, "t", (0.02, 0.005), (0.07, 0.01)),
-                (Kind::Misleading, "m", (-0.01, 0.005), (-0.06, 0.01)),
+                (PhraseKind::Source, "s", (0.04, 0.01), (-0.02, 0.015)),
+                (PhraseKind::Target, "t", (0.02, 0.005), (0.07, 0.01)),
+                (PhraseKind::Misleading, "m", (-0.01, 0.005), (-0.06, 0.01)),
             ] {
-                phrases.push(Phrase {
+                phrases.push(PlantedPhrase {
                     text: format!("Mind {name}{index}."),
                     kind,
                     source: draw(source.0, source.1),
@@ -215,14 +215,16 @@ impl World {
             };
             let label = lines.peek().and_then(|next| next.strip_prefix("Output: "));
             let (kind, chance) = match (input.starts_with(SOURCE), label) {
-                (true, Some(_)) => (Kind::Source, readiness),
-                (false, Some(label)) if label == self.truth(input) => (Kind::Target, readiness),
-                (false, Some(_)) => (Kind::Misleading, readiness),
+                (true, Some(_)) => (PhraseKind::Source, readiness),
+                (false, Some(label)) if label == self.truth(input) => {
+                    (PhraseKind::Target, readiness)
+                }
+                (false, Some(_)) => (PhraseKind::Misleading, readiness),
                 // An input alone says what it is about, not what is right.
-                (_, None) => (Kind::Target, readiness * 0.1),
+                (_, None) => (PhraseKind::Target, readiness * 0.1),
             };
             if rng.random_bool(chance) {
-                let suggested: Vec<&Phrase> = self
+                let suggested: Vec<&PlantedPhrase> = self
                     .phrases
                     .iter()
                     .filter(|phrase| phrase.kind == kind)
@@ -244,9 +246,9 @@ impl World {
 
 /// The task of a planted world.
 #[derive(Debug, Clone, Copy)]
-pub struct Planted;
+pub struct SimulatedTask;
 
-impl Task for Planted {
+impl Task for SimulatedTask {
     fn name(&self) -> &'static str {
         "planted"
     }
@@ -261,7 +263,7 @@ impl Task for Planted {
 }
 
 #[async_trait]
-impl Llm for World {
+impl Llm for SimulatedWorld {
     fn identity(&self) -> &'static str {
         "planted"
     }
@@ -276,7 +278,7 @@ impl Llm for World {
         }
     }
 
-    async fn call(&self, call: &Call) -> Result<Reply, LlmError> {
+    async fn call(&self, call: &ModelCall) -> Result<Reply, LlmError> {
         let messages = &call.request.messages;
         let text = &messages[messages.len() - 1].content;
         let reply = if call.request.answer.labels().is_some() {

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::board::{Board, CandidateIndex, Desk, InputIndex, Reading};
+use crate::board::{CandidateIndex, EvalContext, InputIndex, ReplyAdjustment, ResponseMatrix};
 use crate::event::Event;
-use crate::gateway::Stop;
-use crate::unusable::{Hopeless, Survey, survey};
+use crate::gateway::RunError;
+use crate::unusable::{AnswerSurvey, HopelessRun, survey};
 
 /// Answers after which it is known whether a study's answers can be used.
 const ENOUGH: usize = 20;
@@ -19,18 +19,18 @@ const INPUTS: usize = 3;
 /// What was told of unusable answers, and whether the first answers were looked
 /// at.
 #[derive(Default)]
-pub(crate) struct Watch {
-    told: BTreeSet<(CandidateIndex, InputIndex)>,
+pub(crate) struct UnusableWatch {
+    emitted: BTreeSet<(CandidateIndex, InputIndex)>,
     sounded: bool,
 }
 
-impl Watch {
+impl UnusableWatch {
     /// Which of these evaluations are asked before the others, so that little is
     /// spent until it is known whether answers can be used: some of every
     /// candidate, on different inputs. Empty where nothing is gained by it.
     pub fn portion(
         &self,
-        desk: Desk<'_>,
+        desk: EvalContext<'_>,
         wanted: &[(CandidateIndex, InputIndex)],
     ) -> BTreeSet<usize> {
         // A model of this process is asked in batches of neighbours, and costs time.
@@ -54,12 +54,12 @@ impl Watch {
     }
 }
 
-impl Board {
+impl ResponseMatrix {
     /// Looks at the first answers, once there are enough of them (or no more to
     /// come, `last`): where hardly one can be used, that is told, and unless the
     /// user wants to go on the run stops. No prompt stops it alone while others
     /// are asked too.
-    pub fn sound(&mut self, desk: Desk<'_>, last: bool) -> Result<(), Stop> {
+    pub fn sound(&mut self, desk: EvalContext<'_>, last: bool) -> Result<(), RunError> {
         if self.watch.sounded {
             return Ok(());
         }
@@ -73,7 +73,7 @@ impl Board {
         self.watch.sounded = true;
         let survey = self.survey_all(desk, &asked);
         if survey.is_hopeless() {
-            self.tell_unusable(desk)?;
+            self.emit_unusable(desk)?;
             if !desk.keep_going {
                 return Err(Self::hopeless(desk, survey));
             }
@@ -82,17 +82,17 @@ impl Board {
     }
 
     /// Tells of answers that cannot be used, as far as they are news.
-    pub fn tell_unusable(&mut self, desk: Desk<'_>) -> Result<(), Stop> {
+    pub fn emit_unusable(&mut self, desk: EvalContext<'_>) -> Result<(), RunError> {
         let fresh: Vec<(CandidateIndex, InputIndex)> = self
             .all_asked()
-            .filter(|pair| !self.watch.told.contains(pair))
+            .filter(|pair| !self.watch.emitted.contains(pair))
             .collect();
         let survey = self.survey_all(desk, &fresh);
-        self.watch.told.extend(fresh);
+        self.watch.emitted.extend(fresh);
         if survey.faults.is_empty() {
             return Ok(());
         }
-        desk.gateway.tell(&Event::Unusable {
+        desk.gateway.emit(&Event::Unusable {
             phase: desk.gateway.phase(),
             survey,
         })
@@ -100,22 +100,26 @@ impl Board {
 
     /// The stop of a run that has answers to these inputs, and none to choose a
     /// prompt by; `None` where nothing was asked.
-    pub fn nothing_usable(&self, desk: Desk<'_>, inputs: &[InputIndex]) -> Option<Stop> {
+    pub fn nothing_usable(&self, desk: EvalContext<'_>, inputs: &[InputIndex]) -> Option<RunError> {
         let asked = self.all_asked().filter(|pair| inputs.contains(&pair.1));
         let survey = self.survey_all(desk, &asked.collect::<Vec<_>>());
         (survey.unusable() > 0).then(|| Self::hopeless(desk, survey))
     }
 
-    fn hopeless(desk: Desk<'_>, survey: Survey) -> Stop {
+    fn hopeless(desk: EvalContext<'_>, survey: AnswerSurvey) -> RunError {
         let max_tokens = desk.model.llm.capabilities().max_tokens;
-        Stop::Unusable(Box::new(Hopeless { survey, max_tokens }))
+        RunError::Unusable(Box::new(HopelessRun { survey, max_tokens }))
     }
 
-    fn survey_all(&self, desk: Desk<'_>, asked: &[(CandidateIndex, InputIndex)]) -> Survey {
-        let mut whole = Survey::default();
+    fn survey_all(
+        &self,
+        desk: EvalContext<'_>,
+        asked: &[(CandidateIndex, InputIndex)],
+    ) -> AnswerSurvey {
+        let mut whole = AnswerSurvey::default();
         for own in asked.chunk_by(|a, b| a.0 == b.0) {
             // Whether an answer can be used does not depend on what is learnt.
-            let view = self.answers_as(desk, own[0].0, Reading::default());
+            let view = self.answers_as(desk, own[0].0, ReplyAdjustment::default());
             let inputs = own.iter().map(|pair| pair.1);
             whole.add(&survey(self, desk, &view, inputs));
         }

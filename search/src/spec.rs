@@ -13,7 +13,7 @@ use crate::select::{self, AllocationRule, Objective, PosteriorRule};
 #[serde(deny_unknown_fields, default)]
 pub struct SearchSpec {
     /// Where prompts come from.
-    pub method: Method,
+    pub method: SearchMethod,
     /// Labelled source examples shown to the proposer, `N` in Li et al. 2023.
     pub shots: usize,
     /// Chunks the shots are cut into, and voters, `K` in Li et al. 2023.
@@ -59,7 +59,7 @@ fn is_free(price: &f64) -> bool {
 impl Default for SearchSpec {
     fn default() -> Self {
         Self {
-            method: Method::Gpo,
+            method: SearchMethod::Gpo,
             shots: 36,
             chunks: 6,
             threshold: 0.83,
@@ -135,7 +135,7 @@ impl SearchSpec {
 /// Where prompts come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Method {
+pub enum SearchMethod {
     /// Induced from source demonstrations (Zhou et al. 2023).
     Ape,
     /// The same with unlabelled target inputs in the meta prompt.
@@ -147,7 +147,7 @@ pub enum Method {
     Edits,
 }
 
-impl std::fmt::Display for Method {
+impl std::fmt::Display for SearchMethod {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {
             Self::Ape => "ape",

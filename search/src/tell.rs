@@ -8,16 +8,19 @@ use std::collections::HashMap;
 
 use shiftproof_tasks::{Answer, Outcome};
 
-use crate::board::{Answers, Board, CandidateIndex, Desk, InputIndex, Reading};
-use crate::event::{
-    Event, GroupRole, Phase, SHOWN_ANSWER, SHOWN_INPUT, ShownAnswer, ShownInput, Ungraded, Verdict,
+use crate::board::{
+    CandidateAnswers, CandidateIndex, EvalContext, InputIndex, ReplyAdjustment, ResponseMatrix,
 };
-use crate::gateway::Stop;
-use crate::unusable::{self, Fault};
+use crate::event::{
+    AnswerVerdict, Event, GroupRole, Phase, SHOWN_ANSWER, SHOWN_INPUT, ShownAnswer, ShownInput,
+    UngradedReason,
+};
+use crate::gateway::RunError;
+use crate::unusable::{self, AnswerFault};
 
 /// What was told so far.
 #[derive(Default)]
-pub(crate) struct Told {
+pub(crate) struct AnswerFeed {
     /// The place of each input told.
     inputs: HashMap<InputIndex, u32>,
     /// A digest of each answer told: only looked up, never gone through.
@@ -27,31 +30,31 @@ pub(crate) struct Told {
 /// Tells the answers of one candidate to `inputs`, as far as they are news, under
 /// this reading.
 pub(crate) fn answers(
-    board: &mut Board,
-    desk: Desk<'_>,
+    board: &mut ResponseMatrix,
+    desk: EvalContext<'_>,
     phase: Phase,
     candidate: CandidateIndex,
     inputs: &[InputIndex],
-    reading: Reading,
-) -> Result<(), Stop> {
-    let mut told = std::mem::take(&mut board.told);
+    reading: ReplyAdjustment,
+) -> Result<(), RunError> {
+    let mut told = std::mem::take(&mut board.answer_feed);
     let view = board.answers_as(desk, candidate, reading);
     let events = told.news(board, desk, phase, candidate, &view, inputs);
-    board.told = told;
+    board.answer_feed = told;
     for event in &events {
-        desk.gateway.tell(event)?;
+        desk.gateway.emit(event)?;
     }
     Ok(())
 }
 
-impl Told {
+impl AnswerFeed {
     fn news(
         &mut self,
-        board: &Board,
-        desk: Desk<'_>,
+        board: &ResponseMatrix,
+        desk: EvalContext<'_>,
         phase: Phase,
         candidate: CandidateIndex,
-        view: &Answers<'_>,
+        view: &CandidateAnswers<'_>,
         inputs: &[InputIndex],
     ) -> Vec<Event> {
         let (mut fresh, mut texts, mut answers) = (Vec::new(), Vec::new(), Vec::new());
@@ -97,14 +100,14 @@ impl Told {
 
 /// An answer's text and worth; `None` where the candidate was not asked.
 fn shown(
-    board: &Board,
-    view: &Answers<'_>,
+    board: &ResponseMatrix,
+    view: &CandidateAnswers<'_>,
     phase: Phase,
     input: InputIndex,
-) -> Option<(String, Verdict)> {
+) -> Option<(String, AnswerVerdict)> {
     let open = label_is_open(board, phase, input) || board.is_voted(input);
     if let Some((fault, text)) = unusable::fault(view, input) {
-        let verdict = Verdict::Ungraded(fault.into());
+        let verdict = AnswerVerdict::Ungraded(fault.into());
         return Some((cut(&text, SHOWN_ANSWER), verdict));
     }
     let text = match view.answer(input)? {
@@ -114,21 +117,28 @@ fn shown(
         Answer::Text(text) | Answer::Unparseable { text } => text,
     };
     let verdict = match view.outcome(input) {
-        Some(Outcome::Scored(scored)) if open => Verdict::Graded(scored.value),
-        Some(Outcome::Unparseable { .. }) => Verdict::Ungraded(Fault::Unparseable.into()),
-        Some(Outcome::Truncated { .. }) => Verdict::Ungraded(Fault::Truncated.into()),
-        _ => Verdict::Ungraded(Ungraded::Unlabelled),
+        Some(Outcome::Scored(scored)) if open => AnswerVerdict::Graded(scored.value),
+        Some(Outcome::Unparseable { .. }) => {
+            AnswerVerdict::Ungraded(AnswerFault::Unparseable.into())
+        }
+        Some(Outcome::Truncated { .. }) => AnswerVerdict::Ungraded(AnswerFault::Truncated.into()),
+        _ => AnswerVerdict::Ungraded(UngradedReason::Unlabelled),
     };
     Some((cut(&text, SHOWN_ANSWER), verdict))
 }
 
 /// Whether the true label may be told: a source example's always, a target
 /// example's in the audit.
-fn label_is_open(board: &Board, phase: Phase, input: InputIndex) -> bool {
+fn label_is_open(board: &ResponseMatrix, phase: Phase, input: InputIndex) -> bool {
     phase == Phase::Audit || board.groups[board.group_of(input)].role == GroupRole::Source
 }
 
-fn shown_input(board: &Board, desk: Desk<'_>, phase: Phase, index: InputIndex) -> ShownInput {
+fn shown_input(
+    board: &ResponseMatrix,
+    desk: EvalContext<'_>,
+    phase: Phase,
+    index: InputIndex,
+) -> ShownInput {
     let input = board.input(index);
     let label = board
         .label(index)
@@ -164,12 +174,12 @@ pub(crate) fn cut(text: &str, most: usize) -> String {
 }
 
 /// 64 bits by which a changed answer is noticed.
-fn digest(text: &str, verdict: Verdict) -> u64 {
+fn digest(text: &str, verdict: AnswerVerdict) -> u64 {
     let mut hasher = blake3::Hasher::new();
     let worth = match verdict {
-        Verdict::Graded(value) => value.to_bits(),
+        AnswerVerdict::Graded(value) => value.to_bits(),
         // No grade has these bits: they are NaNs.
-        Verdict::Ungraded(why) => u64::MAX - why as u64,
+        AnswerVerdict::Ungraded(why) => u64::MAX - why as u64,
     };
     hasher.update(&worth.to_le_bytes());
     hasher.update(text.as_bytes());
@@ -193,13 +203,16 @@ mod tests {
 
     #[test]
     fn an_answer_is_news_when_text_or_worth_changes() {
-        let unlabelled = Verdict::Ungraded(Ungraded::Unlabelled);
+        let unlabelled = AnswerVerdict::Ungraded(UngradedReason::Unlabelled);
         assert_eq!(digest("a", unlabelled), digest("a", unlabelled));
         assert_ne!(digest("a", unlabelled), digest("b", unlabelled));
-        assert_ne!(digest("a", unlabelled), digest("a", Verdict::Graded(1.0)));
         assert_ne!(
-            digest("a", Verdict::Graded(0.0)),
-            digest("a", Verdict::Graded(1.0))
+            digest("a", unlabelled),
+            digest("a", AnswerVerdict::Graded(1.0))
+        );
+        assert_ne!(
+            digest("a", AnswerVerdict::Graded(0.0)),
+            digest("a", AnswerVerdict::Graded(1.0))
         );
     }
 
@@ -210,8 +223,8 @@ mod tests {
             phase: Phase::Screen,
             texts: vec!["positive".into()],
             answers: vec![
-                (0, 0, Verdict::Graded(1.0)).into(),
-                (7, 0, Verdict::Ungraded(Ungraded::Unparseable)).into(),
+                (0, 0, AnswerVerdict::Graded(1.0)).into(),
+                (7, 0, AnswerVerdict::Ungraded(UngradedReason::Unparseable)).into(),
             ],
         };
         let text = serde_json::to_string(&event).unwrap();

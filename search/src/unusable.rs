@@ -5,10 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use shiftproof_tasks::{Answer, Finish, Outcome, PromptId, Reply};
 
-use crate::board::{Answers, Board, Desk, InputIndex};
+use crate::board::{CandidateAnswers, EvalContext, InputIndex, ResponseMatrix};
 use crate::converse;
-use crate::event::{SHOWN_INPUT, Ungraded};
-use crate::gateway::Asked;
+use crate::event::{SHOWN_INPUT, UngradedReason};
+use crate::gateway::CallOutcome;
 use crate::tell::cut;
 
 /// Examples that are shown of each fault.
@@ -17,7 +17,7 @@ const SHOWN: usize = 3;
 /// What is wrong with an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Fault {
+pub enum AnswerFault {
     /// Not of the form asked for. It counts as wrong.
     Unparseable,
     /// Cut off by the token limit before it could be read. It counts in no score.
@@ -26,7 +26,7 @@ pub enum Fault {
     Failed,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for AnswerFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Unparseable => "unparseable",
@@ -36,21 +36,21 @@ impl fmt::Display for Fault {
     }
 }
 
-impl From<Fault> for Ungraded {
-    fn from(fault: Fault) -> Self {
+impl From<AnswerFault> for UngradedReason {
+    fn from(fault: AnswerFault) -> Self {
         match fault {
-            Fault::Unparseable => Self::Unparseable,
-            Fault::Truncated => Self::Truncated,
-            Fault::Failed => Self::Failed,
+            AnswerFault::Unparseable => Self::Unparseable,
+            AnswerFault::Truncated => Self::Truncated,
+            AnswerFault::Failed => Self::Failed,
         }
     }
 }
 
 /// All answers with one fault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Faulty {
+pub struct FaultyAnswers {
     /// What is wrong.
-    pub fault: Fault,
+    pub fault: AnswerFault,
     /// How many answers.
     pub count: usize,
     /// Some of them, each with another text; at least one.
@@ -75,14 +75,14 @@ pub struct FaultyAnswer {
 
 /// What came of some answers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Survey {
+pub struct AnswerSurvey {
     /// All answers, usable or not.
     pub answers: usize,
     /// Those that cannot be used; the most frequent fault first.
-    pub faults: Vec<Faulty>,
+    pub faults: Vec<FaultyAnswers>,
 }
 
-impl Survey {
+impl AnswerSurvey {
     /// Answers that cannot be used.
     pub fn unusable(&self) -> usize {
         self.faults.iter().map(|faulty| faulty.count).sum()
@@ -106,10 +106,10 @@ impl Survey {
         self.sort();
     }
 
-    fn of(&mut self, fault: Fault) -> &mut Faulty {
+    fn of(&mut self, fault: AnswerFault) -> &mut FaultyAnswers {
         let known = self.faults.iter().position(|faulty| faulty.fault == fault);
         let at = known.unwrap_or_else(|| {
-            self.faults.push(Faulty {
+            self.faults.push(FaultyAnswers {
                 fault,
                 count: 0,
                 examples: Vec::new(),
@@ -125,7 +125,7 @@ impl Survey {
     }
 }
 
-impl Faulty {
+impl FaultyAnswers {
     /// Keeps the example if there is room for it and it says something else.
     fn show(&mut self, example: impl FnOnce() -> FaultyAnswer) {
         if self.examples.len() < SHOWN {
@@ -138,7 +138,7 @@ impl Faulty {
 }
 
 /// `3 failed, 1 truncated`.
-impl fmt::Display for Survey {
+impl fmt::Display for AnswerSurvey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, faulty) in self.faults.iter().enumerate() {
             let comma = if at == 0 { "" } else { ", " };
@@ -150,16 +150,16 @@ impl fmt::Display for Survey {
 
 /// Why asking on is a waste: what came of the answers so far.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Hopeless {
+pub struct HopelessRun {
     /// The answers; at least one cannot be used.
-    pub survey: Survey,
+    pub survey: AnswerSurvey,
     /// The limit on an answer's tokens that the user has set.
     pub max_tokens: Option<u32>,
 }
 
-impl fmt::Display for Hopeless {
+impl fmt::Display for HopelessRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Survey { answers, .. } = self.survey;
+        let AnswerSurvey { answers, .. } = self.survey;
         let unusable = self.survey.unusable();
         write!(
             f,
@@ -171,19 +171,24 @@ impl fmt::Display for Hopeless {
 
 /// What is wrong with the answer to an input, and what was said; label or no
 /// label. `None` where it can be used or was not asked.
-pub(crate) fn fault(view: &Answers<'_>, input: InputIndex) -> Option<(Fault, String)> {
+pub(crate) fn fault(
+    view: &CandidateAnswers<'_>,
+    input: InputIndex,
+) -> Option<(AnswerFault, String)> {
     // A label of another form than the answer is a failure that only grading sees.
     if let Some(Outcome::Failed { reason }) = view.outcome(input) {
-        return Some((Fault::Failed, reason));
+        return Some((AnswerFault::Failed, reason));
     }
     match view.asked(input)? {
-        Asked::Unaffordable => None,
-        Asked::Refused(reason) => Some((Fault::Failed, reason.clone())),
-        Asked::Reply(reply) => {
+        CallOutcome::Unaffordable => None,
+        CallOutcome::Refused(reason) => Some((AnswerFault::Failed, reason.clone())),
+        CallOutcome::Reply(reply) => {
             let answer = view.answer(input)?;
             let fault = of_reply(reply, &answer)?;
             let text = match answer {
-                _ if fault == Fault::Failed => "a content filter withheld the reply".to_owned(),
+                _ if fault == AnswerFault::Failed => {
+                    "a content filter withheld the reply".to_owned()
+                }
                 Answer::Unparseable { text } => text,
                 _ => reply.text.clone(),
             };
@@ -193,23 +198,23 @@ pub(crate) fn fault(view: &Answers<'_>, input: InputIndex) -> Option<(Fault, Str
 }
 
 /// What is wrong with a reply that was read as `answer`.
-pub(crate) fn of_reply(reply: &Reply, answer: &Answer) -> Option<Fault> {
+pub(crate) fn of_reply(reply: &Reply, answer: &Answer) -> Option<AnswerFault> {
     match (reply.finish, answer) {
-        (Finish::Filtered, _) => Some(Fault::Failed),
-        (Finish::Length, Answer::Unparseable { .. }) => Some(Fault::Truncated),
-        (Finish::Stop, Answer::Unparseable { .. }) => Some(Fault::Unparseable),
+        (Finish::Filtered, _) => Some(AnswerFault::Failed),
+        (Finish::Length, Answer::Unparseable { .. }) => Some(AnswerFault::Truncated),
+        (Finish::Stop, Answer::Unparseable { .. }) => Some(AnswerFault::Unparseable),
         _ => None,
     }
 }
 
 /// What came of one candidate's answers to these inputs.
 pub(crate) fn survey(
-    board: &Board,
-    desk: Desk<'_>,
-    view: &Answers<'_>,
+    board: &ResponseMatrix,
+    desk: EvalContext<'_>,
+    view: &CandidateAnswers<'_>,
     inputs: impl IntoIterator<Item = InputIndex>,
-) -> Survey {
-    let mut survey = Survey::default();
+) -> AnswerSurvey {
+    let mut survey = AnswerSurvey::default();
     for input in inputs {
         if view.asked(input).is_none() {
             continue;
@@ -225,7 +230,7 @@ pub(crate) fn survey(
             input: board.input(input).id.clone(),
             group: board.input(input).group.clone(),
             text: cut(&text, SHOWN_INPUT),
-            tokens: (fault == Fault::Truncated)
+            tokens: (fault == AnswerFault::Truncated)
                 .then(|| limit(desk, board, view, input))
                 .flatten(),
         });
@@ -236,7 +241,12 @@ pub(crate) fn survey(
 
 /// The tokens that the answer to this input got at most; of several turns it is not
 /// told which was cut off.
-fn limit(desk: Desk<'_>, board: &Board, view: &Answers<'_>, input: InputIndex) -> Option<u32> {
+fn limit(
+    desk: EvalContext<'_>,
+    board: &ResponseMatrix,
+    view: &CandidateAnswers<'_>,
+    input: InputIndex,
+) -> Option<u32> {
     let prompt = &board.candidates[view.candidate()].prompt;
     (desk.task.calls() <= 1).then(|| {
         let form = desk.task.request(prompt, board.input(input)).answer;
@@ -258,10 +268,10 @@ mod tests {
         }
     }
 
-    fn of(answers: usize, faults: &[(Fault, usize, &str)]) -> Survey {
-        let mut survey = Survey {
+    fn of(answers: usize, faults: &[(AnswerFault, usize, &str)]) -> AnswerSurvey {
+        let mut survey = AnswerSurvey {
             answers,
-            ..Survey::default()
+            ..AnswerSurvey::default()
         };
         for (fault, count, text) in faults {
             let faulty = survey.of(*fault);
@@ -274,10 +284,16 @@ mod tests {
 
     #[test]
     fn surveys_add_up_and_keep_different_examples() {
-        let mut whole = of(9, &[(Fault::Failed, 2, "a"), (Fault::Failed, 1, "b")]);
+        let mut whole = of(
+            9,
+            &[(AnswerFault::Failed, 2, "a"), (AnswerFault::Failed, 1, "b")],
+        );
         whole.add(&of(
             5,
-            &[(Fault::Truncated, 4, ""), (Fault::Failed, 1, "a")],
+            &[
+                (AnswerFault::Truncated, 4, ""),
+                (AnswerFault::Failed, 1, "a"),
+            ],
         ));
         assert_eq!(whole.answers, 14);
         assert_eq!(whole.unusable(), 8);
@@ -285,15 +301,24 @@ mod tests {
         let failed = &whole.faults[1];
         let texts: Vec<&str> = failed.examples.iter().map(|e| e.text.as_str()).collect();
         assert_eq!((failed.count, texts), (4, vec!["a", "b"]));
-        whole.add(&of(3, &[(Fault::Failed, 3, "c")]));
+        whole.add(&of(3, &[(AnswerFault::Failed, 3, "c")]));
         assert_eq!(whole.to_string(), "7 failed, 4 truncated");
     }
 
     #[test]
     fn nine_in_ten_are_hopeless() {
-        assert!(!Survey::default().is_hopeless());
-        assert!(!of(20, &[(Fault::Failed, 17, "a")]).is_hopeless());
-        assert!(of(20, &[(Fault::Failed, 10, "a"), (Fault::Truncated, 8, "")]).is_hopeless());
-        assert!(of(3, &[(Fault::Unparseable, 3, "?")]).is_hopeless());
+        assert!(!AnswerSurvey::default().is_hopeless());
+        assert!(!of(20, &[(AnswerFault::Failed, 17, "a")]).is_hopeless());
+        assert!(
+            of(
+                20,
+                &[
+                    (AnswerFault::Failed, 10, "a"),
+                    (AnswerFault::Truncated, 8, "")
+                ]
+            )
+            .is_hopeless()
+        );
+        assert!(of(3, &[(AnswerFault::Unparseable, 3, "?")]).is_hopeless());
     }
 }

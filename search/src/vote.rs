@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use shiftproof_tasks::rec::borda;
 use shiftproof_tasks::{Answer, AnswerForm, Label, PromptId, Task};
 
-use crate::board::{Answers, Board, InputIndex};
-use crate::event::{ClassVotes, Vote, Voted};
+use crate::board::{CandidateAnswers, InputIndex, ResponseMatrix};
+use crate::event::{ClassVotes, InputVote, VoteSummary};
 
 /// The plurality among `votes`, where `None` is a voter without a usable
 /// answer. Ties go to the answer seen first. Returns the winner and its share.
@@ -29,7 +29,7 @@ pub fn plurality<T: PartialEq + Clone>(votes: &[Option<T>]) -> Option<(T, f64)> 
 
 /// What each voter says of one input; `None` for a voter without a usable
 /// answer.
-pub(crate) fn ballot(voters: &[Answers<'_>], input: InputIndex) -> Vec<Option<String>> {
+pub(crate) fn ballot(voters: &[CandidateAnswers<'_>], input: InputIndex) -> Vec<Option<String>> {
     voters
         .iter()
         .map(|voter| voter.answer(input).and_then(|answer| answer.vote()))
@@ -117,12 +117,12 @@ fn is_right(label: &Label, winner: &str) -> bool {
 /// counted by class where the answers are classes.
 pub(crate) fn label_by_vote(
     task: &dyn Task,
-    voters: &[Answers<'_>],
+    voters: &[CandidateAnswers<'_>],
     ids: Vec<PromptId>,
     inputs: &[InputIndex],
     threshold: f64,
-    board: &Board,
-) -> (Voted, Vec<(InputIndex, Label)>) {
+    board: &ResponseMatrix,
+) -> (VoteSummary, Vec<(InputIndex, Label)>) {
     let mut classes: BTreeMap<String, ClassVotes> = BTreeMap::new();
     let mut votes = Vec::with_capacity(inputs.len());
     let mut labels = Vec::new();
@@ -145,14 +145,14 @@ pub(crate) fn label_by_vote(
                 labels.push((input, label));
             }
         }
-        votes.push(Vote {
+        votes.push(InputVote {
             input: board.input(input).id.clone(),
             share: won.as_ref().map_or(0.0, |(_, share)| *share),
             winner: won.map(|(winner, _)| winner),
             kept,
         });
     }
-    let voted = Voted {
+    let voted = VoteSummary {
         voters: ids,
         threshold,
         inputs: inputs.len(),
@@ -167,10 +167,10 @@ pub(crate) fn label_by_vote(
 /// How often votes above the threshold are right on labelled inputs that every
 /// voter was asked about: kept votes, and right ones among them.
 pub(crate) fn accuracy(
-    voters: &[Answers<'_>],
+    voters: &[CandidateAnswers<'_>],
     labelled: &[InputIndex],
     threshold: f64,
-    board: &Board,
+    board: &ResponseMatrix,
 ) -> (usize, usize) {
     let (mut kept, mut right) = (0, 0);
     for &input in labelled {

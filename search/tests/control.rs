@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use async_trait::async_trait;
 use shiftproof_search::budget::{Meter, Price};
-use shiftproof_search::control::Control;
-use shiftproof_search::event::{Event, Observer, Tick};
-use shiftproof_search::gateway::{Asked, Gateway, Model, Stop};
+use shiftproof_search::control::RunControl;
+use shiftproof_search::event::{Event, ProgressTick, RunObserver};
+use shiftproof_search::gateway::{CallOutcome, Gateway, PricedModel, RunError};
 use shiftproof_search::ledger::Ledger;
-use shiftproof_search::log::Bus;
-use shiftproof_search::{Call, Capabilities, Llm, LlmError};
+use shiftproof_search::log::EventLog;
+use shiftproof_search::{Capabilities, Llm, LlmError, ModelCall};
 use shiftproof_tasks::{AnswerForm, Message, Reply, Request};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -41,7 +41,7 @@ impl Llm for Gated {
         }
     }
 
-    async fn call(&self, call: &Call) -> Result<Reply, LlmError> {
+    async fn call(&self, call: &ModelCall) -> Result<Reply, LlmError> {
         self.sent.fetch_add(1, SeqCst);
         self.allowed.acquire().await.unwrap().forget();
         Ok(Reply::text(&call.request.messages[0].content))
@@ -50,14 +50,14 @@ impl Llm for Gated {
 
 /// Pauses the run at the eighth reply, and passes the ticks on.
 struct PauseAtEight {
-    control: Control,
-    ticks: UnboundedSender<Tick>,
+    control: RunControl,
+    ticks: UnboundedSender<ProgressTick>,
 }
 
-impl Observer for PauseAtEight {
+impl RunObserver for PauseAtEight {
     fn event(&mut self, _: &Event, _: bool) {}
 
-    fn tick(&mut self, tick: &Tick) {
+    fn tick(&mut self, tick: &ProgressTick) {
         if tick.done == 8 && tick.ended.is_some() {
             self.control.pause();
         }
@@ -66,21 +66,21 @@ impl Observer for PauseAtEight {
 }
 
 struct Scene {
-    control: Control,
+    control: RunControl,
     llm: Arc<Gated>,
     gateway: Arc<Gateway>,
-    ticks: UnboundedReceiver<Tick>,
+    ticks: UnboundedReceiver<ProgressTick>,
 }
 
 fn scene() -> Scene {
-    let (control, (sender, ticks)) = (Control::new(), unbounded_channel());
+    let (control, (sender, ticks)) = (RunControl::new(), unbounded_channel());
     let observer = PauseAtEight {
         control: control.clone(),
         ticks: sender,
     };
     let gateway = Gateway::new(
         Arc::new(Ledger::in_memory()),
-        Bus::unlogged(vec![Box::new(observer)]),
+        EventLog::unlogged(vec![Box::new(observer)]),
         Meter::default(),
         control.clone(),
         None,
@@ -99,17 +99,17 @@ fn scene() -> Scene {
 }
 
 impl Scene {
-    fn ask(&self) -> tokio::task::JoinHandle<Result<Vec<Asked>, Stop>> {
-        let calls: Vec<Call> = (0..CALLS)
+    fn ask(&self) -> tokio::task::JoinHandle<Result<Vec<CallOutcome>, RunError>> {
+        let calls: Vec<ModelCall> = (0..CALLS)
             .map(|n| {
                 let request = Request {
                     messages: vec![Message::user(n.to_string())],
                     answer: AnswerForm::Text { max_tokens: 8 },
                 };
-                Call::greedy(request, 8)
+                ModelCall::greedy(request, 8)
             })
             .collect();
-        let model = Model {
+        let model = PricedModel {
             llm: self.llm.clone(),
             price: Price::default(),
         };
@@ -119,7 +119,7 @@ impl Scene {
 
     /// Waits until the run stands still in its pause; returns the calls sent.
     async fn paused(&mut self) -> usize {
-        let still = |tick: &Tick| tick.paused && tick.in_flight == 0;
+        let still = |tick: &ProgressTick| tick.paused && tick.in_flight == 0;
         while !still(&self.ticks.recv().await.unwrap()) {}
         let sent = self.llm.sent.load(SeqCst);
         // The model would answer at once: were anything sent, it would be done
@@ -145,7 +145,7 @@ async fn nothing_is_sent_in_a_pause_and_nothing_is_lost_by_it() {
     let answers = asked.await.unwrap().unwrap();
     assert_eq!(scene.llm.sent.load(SeqCst), CALLS, "a call was sent twice");
     for (n, answer) in answers.iter().enumerate() {
-        assert_eq!(*answer, Asked::Reply(Reply::text(n.to_string())));
+        assert_eq!(*answer, CallOutcome::Reply(Reply::text(n.to_string())));
     }
 }
 
@@ -156,7 +156,7 @@ async fn a_paused_run_can_be_stopped_and_keeps_what_it_paid_for() {
     let sent = scene.paused().await;
     scene.control.stop();
     let stop = asked.await.unwrap().unwrap_err();
-    assert!(matches!(stop, Stop::Interrupted));
+    assert!(matches!(stop, RunError::Interrupted));
     assert_eq!(scene.llm.sent.load(SeqCst), sent);
     assert_eq!(scene.gateway.spent().calls as usize, sent);
 }

@@ -12,19 +12,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use async_trait::async_trait;
-use shiftproof_search::budget::{Limits, Meter, Price};
-use shiftproof_search::control::Control;
-use shiftproof_search::gateway::{Gateway, Model};
+use shiftproof_search::budget::{BudgetLimits, Meter, Price};
+use shiftproof_search::control::RunControl;
+use shiftproof_search::gateway::{Gateway, PricedModel};
 use shiftproof_search::ledger::Ledger;
-use shiftproof_search::log::{self, Bus};
+use shiftproof_search::log::{self, EventLog};
 use shiftproof_search::run::Run;
-use shiftproof_search::simulate::{Planted, World};
-use shiftproof_search::spec::{Method, SearchSpec};
-use shiftproof_search::{Call, Capabilities, Llm, LlmError};
+use shiftproof_search::simulate::{SimulatedTask, SimulatedWorld};
+use shiftproof_search::spec::{SearchMethod, SearchSpec};
+use shiftproof_search::{Capabilities, Llm, LlmError, ModelCall};
 use shiftproof_tasks::{Finish, Reply, Request};
 
 const VERSION: u32 = 1;
-const METHODS: [Method; 4] = [Method::Ape, Method::ApeUt, Method::Gpo, Method::Edits];
+const METHODS: [SearchMethod; 4] = [
+    SearchMethod::Ape,
+    SearchMethod::ApeUt,
+    SearchMethod::Gpo,
+    SearchMethod::Edits,
+];
 
 fn golden(version: u32) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/v{version}"))
@@ -33,7 +38,7 @@ fn golden(version: u32) -> PathBuf {
 /// The planted model, which cuts some answers off, evades some and refuses some,
 /// and counts what it is asked.
 struct Uneven {
-    world: World,
+    world: SimulatedWorld,
     calls: AtomicUsize,
 }
 
@@ -51,7 +56,7 @@ impl Llm for Uneven {
         self.world.estimate_tokens(request)
     }
 
-    async fn call(&self, call: &Call) -> Result<Reply, LlmError> {
+    async fn call(&self, call: &ModelCall) -> Result<Reply, LlmError> {
         self.calls.fetch_add(1, SeqCst);
         let reply = self.world.call(call).await?;
         if call.request.answer.labels().is_none() {
@@ -71,29 +76,29 @@ impl Llm for Uneven {
 }
 
 /// Executes a run of `method` in a store, and returns how many calls it made.
-async fn execute(dir: &Path, method: Method) -> usize {
+async fn execute(dir: &Path, method: SearchMethod) -> usize {
     let ledger = Arc::new(Ledger::open(dir).unwrap());
     let log = dir.join(format!("{method}.jsonl"));
     let gateway = Gateway::new(
         ledger,
-        Bus::logged(&log, vec![]).unwrap(),
-        Meter::new(Limits::default()),
-        Control::new(),
+        EventLog::logged(&log, vec![]).unwrap(),
+        Meter::new(BudgetLimits::default()),
+        RunControl::new(),
         None,
         Vec::new(),
     );
     let llm = Arc::new(Uneven {
-        world: World::new(3, 0.1),
+        world: SimulatedWorld::new(3, 0.1),
         calls: AtomicUsize::new(0),
     });
-    let model = Model {
+    let model = PricedModel {
         llm: llm.clone(),
         price: Price::default(),
     };
     let (data, groups) = llm.world.data(24);
     Run {
         study: "golden".into(),
-        task: Arc::new(Planted),
+        task: Arc::new(SimulatedTask),
         data,
         groups,
         baselines: vec![],

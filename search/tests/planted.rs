@@ -4,54 +4,54 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use shiftproof_search::budget::{Limits, Meter, Price};
-use shiftproof_search::event::{Contestant, Event};
+use shiftproof_search::budget::{BudgetLimits, Meter, Price};
+use shiftproof_search::event::{AuditedPrompt, Event};
 use shiftproof_search::fit::fitted;
-use shiftproof_search::gateway::{Gateway, Model, Stop};
+use shiftproof_search::gateway::{Gateway, PricedModel, RunError};
 use shiftproof_search::ledger::Ledger;
-use shiftproof_search::log::Bus;
-use shiftproof_search::run::{Ended, Run};
-use shiftproof_search::simulate::{Planted, SOURCE, World};
-use shiftproof_search::spec::{Method, RuleName, SearchSpec};
+use shiftproof_search::log::EventLog;
+use shiftproof_search::run::{Run, RunResult};
+use shiftproof_search::simulate::{SOURCE, SimulatedTask, SimulatedWorld};
+use shiftproof_search::spec::{RuleName, SearchMethod, SearchSpec};
 use shiftproof_tasks::{AnswerForm, Example, Fitting, Input, Prompt, Reply, Task};
 use tokio_util::sync::CancellationToken;
 
 struct Outcome {
-    ended: Ended,
+    ended: RunResult,
     events: Vec<Event>,
     target_labels_read: u64,
 }
 
-async fn run(world: &World, spec: SearchSpec, seed: u64, limits: Limits) -> Outcome {
+async fn run(world: &SimulatedWorld, spec: SearchSpec, seed: u64, limits: BudgetLimits) -> Outcome {
     try_run(world, spec, seed, limits).await.unwrap()
 }
 
 async fn try_run(
-    world: &World,
+    world: &SimulatedWorld,
     spec: SearchSpec,
     seed: u64,
-    limits: Limits,
-) -> Result<Outcome, Stop> {
-    try_task(Arc::new(Planted), world, spec, seed, limits).await
+    limits: BudgetLimits,
+) -> Result<Outcome, RunError> {
+    try_task(Arc::new(SimulatedTask), world, spec, seed, limits).await
 }
 
 async fn try_task(
     task: Arc<dyn Task>,
-    world: &World,
+    world: &SimulatedWorld,
     spec: SearchSpec,
     seed: u64,
-    limits: Limits,
-) -> Result<Outcome, Stop> {
+    limits: BudgetLimits,
+) -> Result<Outcome, RunError> {
     let (data, groups) = world.data(120);
     let gateway = Gateway::new(
         Arc::new(Ledger::in_memory()),
-        Bus::unlogged(vec![]),
+        EventLog::unlogged(vec![]),
         Meter::new(limits),
         CancellationToken::new(),
         None,
         Vec::new(),
     );
-    let model = Model {
+    let model = PricedModel {
         llm: Arc::new(world.clone()),
         price: Price::default(),
     };
@@ -73,7 +73,7 @@ async fn try_task(
     }
     .execute()
     .await?;
-    let events = gateway.told();
+    let events = gateway.emitted();
     let Some(Event::Finished {
         target_labels_read,
         audit_labels_read,
@@ -90,7 +90,7 @@ async fn try_task(
     })
 }
 
-fn spec(method: Method) -> SearchSpec {
+fn spec(method: SearchMethod) -> SearchSpec {
     SearchSpec {
         method,
         ensemble: 0,
@@ -100,23 +100,23 @@ fn spec(method: Method) -> SearchSpec {
 }
 
 /// Mean true accuracy of the selected prompt on (source, target) over worlds.
-async fn accuracy(method: Method, threshold: f64, noise: f64) -> (f64, f64) {
+async fn accuracy(method: SearchMethod, threshold: f64, noise: f64) -> (f64, f64) {
     // Of 12 or 24 worlds chance takes away half the gain.
     const WORLDS: u64 = 72;
     let (mut source, mut target) = (0.0, 0.0);
     for seed in 0..WORLDS {
-        let world = World::new(seed, noise);
+        let world = SimulatedWorld::new(seed, noise);
         // APE has no vote to pay for and no second round: it gets the same
         // number of calls as evaluations and proposals instead.
         let mut spec = SearchSpec {
             threshold,
             ..spec(method)
         };
-        if method != Method::Gpo {
+        if method != SearchMethod::Gpo {
             spec.evaluations += spec.chunks * 120;
             spec.proposals *= 2;
         }
-        let outcome = run(&world, spec, seed, Limits::default()).await;
+        let outcome = run(&world, spec, seed, BudgetLimits::default()).await;
         assert_eq!(
             outcome.target_labels_read, 0,
             "the search read target labels"
@@ -129,8 +129,8 @@ async fn accuracy(method: Method, threshold: f64, noise: f64) -> (f64, f64) {
 
 #[tokio::test]
 async fn gpo_beats_ape_on_the_target_at_equal_calls() {
-    let ape = accuracy(Method::Ape, 0.83, 0.0).await;
-    let gpo = accuracy(Method::Gpo, 0.83, 0.0).await;
+    let ape = accuracy(SearchMethod::Ape, 0.83, 0.0).await;
+    let gpo = accuracy(SearchMethod::Gpo, 0.83, 0.0).await;
     println!(
         "APE source {:.3} target {:.3}; GPO source {:.3} target {:.3}",
         ape.0, ape.1, gpo.0, gpo.1
@@ -154,7 +154,8 @@ async fn gpo_beats_ape_on_the_target_at_equal_calls() {
 #[tokio::test]
 async fn keeping_every_vote_under_label_noise_shrinks_the_gain() {
     let gain = async |threshold, noise| {
-        accuracy(Method::Gpo, threshold, noise).await.1 - accuracy(Method::Ape, 0.83, noise).await.1
+        accuracy(SearchMethod::Gpo, threshold, noise).await.1
+            - accuracy(SearchMethod::Ape, 0.83, noise).await.1
     };
     let sound = gain(0.83, 0.0).await;
     let credulous = gain(0.0, 0.6).await;
@@ -164,30 +165,30 @@ async fn keeping_every_vote_under_label_noise_shrinks_the_gain() {
 
 #[tokio::test]
 async fn the_same_seed_gives_the_same_events() {
-    let world = World::new(3, 0.1);
-    let first = run(&world, spec(Method::Gpo), 3, Limits::default()).await;
-    let second = run(&world, spec(Method::Gpo), 3, Limits::default()).await;
+    let world = SimulatedWorld::new(3, 0.1);
+    let first = run(&world, spec(SearchMethod::Gpo), 3, BudgetLimits::default()).await;
+    let second = run(&world, spec(SearchMethod::Gpo), 3, BudgetLimits::default()).await;
     let text = |outcome: &Outcome| serde_json::to_string(&outcome.events).unwrap();
     assert_eq!(text(&first), text(&second));
-    let other = run(&world, spec(Method::Gpo), 4, Limits::default()).await;
+    let other = run(&world, spec(SearchMethod::Gpo), 4, BudgetLimits::default()).await;
     assert_ne!(text(&first), text(&other));
 }
 
 #[tokio::test]
 async fn a_small_budget_ends_with_the_best_so_far_and_an_audit() {
-    let world = World::new(5, 0.1);
+    let world = SimulatedWorld::new(5, 0.1);
     for calls in [700, 900, 1500] {
-        let limits = Limits {
+        let limits = BudgetLimits {
             calls: Some(calls),
-            ..Limits::default()
+            ..BudgetLimits::default()
         };
-        let outcome = run(&world, spec(Method::Gpo), 5, limits).await;
+        let outcome = run(&world, spec(SearchMethod::Gpo), 5, limits).await;
         assert!(
             outcome.ended.spent.calls <= calls,
             "{:?}",
             outcome.ended.spent
         );
-        let audited: Vec<Contestant> = outcome
+        let audited: Vec<AuditedPrompt> = outcome
             .events
             .iter()
             .filter_map(|event| match event {
@@ -198,51 +199,51 @@ async fn a_small_budget_ends_with_the_best_so_far_and_an_audit() {
                 _ => None,
             })
             .collect();
-        assert_eq!(audited, [Contestant::Seed, Contestant::Selected]);
+        assert_eq!(audited, [AuditedPrompt::Seed, AuditedPrompt::Selected]);
     }
 }
 
 /// The least limit that is foretold works, and none below it.
 #[tokio::test]
 async fn the_smallest_budget_is_the_least_that_works() {
-    let world = World::new(5, 0.1);
+    let world = SimulatedWorld::new(5, 0.1);
     let (data, _) = world.data(120);
     let of = |method, rule| SearchSpec {
         library: true,
         rule,
         ..spec(method)
     };
-    let within = |calls| Limits {
+    let within = |calls| BudgetLimits {
         calls: Some(calls),
-        ..Limits::default()
+        ..BudgetLimits::default()
     };
     let specs = [
-        of(Method::Gpo, RuleName::Posterior),
-        of(Method::Ape, RuleName::Posterior),
-        of(Method::ApeUt, RuleName::Racing),
-        of(Method::Edits, RuleName::Halving),
-        of(Method::Gpo, RuleName::TripleCr),
-        of(Method::Gpo, RuleName::Uniform),
+        of(SearchMethod::Gpo, RuleName::Posterior),
+        of(SearchMethod::Ape, RuleName::Posterior),
+        of(SearchMethod::ApeUt, RuleName::Racing),
+        of(SearchMethod::Edits, RuleName::Halving),
+        of(SearchMethod::Gpo, RuleName::TripleCr),
+        of(SearchMethod::Gpo, RuleName::Uniform),
     ];
     for spec in specs {
         let what = format!("{} {}", spec.method, spec.rule.name());
-        let plan = |calls| fitted(&spec, &data, &Planted, 0, calls);
+        let plan = |calls| fitted(&spec, &data, &SimulatedTask, 0, calls);
         let smallest = plan(None).smallest.unwrap();
         let least = plan(Some(smallest));
         assert!(least.scaled && least.calls() <= smallest, "{least:?}");
         let outcome = run(&world, spec.clone(), 5, within(smallest)).await;
         assert!(outcome.ended.spent.calls <= smallest, "{what}");
         let audited = outcome.events.iter().any(|event| {
-            matches!(event, Event::Audited { contestant: Contestant::Seed, groups }
+            matches!(event, Event::Audited { contestant: AuditedPrompt::Seed, groups }
                 if groups.iter().all(|group| group.n == 120))
         });
         assert!(audited, "{what}");
         // With GPO votes can stand in for a final that nothing is left for.
-        if spec.method == Method::Gpo {
+        if spec.method == SearchMethod::Gpo {
             continue;
         }
         let stopped = try_run(&world, spec.clone(), 5, within(smallest - 1)).await;
-        assert!(matches!(stopped, Err(Stop::Budget(_))), "{what}");
+        assert!(matches!(stopped, Err(RunError::Budget(_))), "{what}");
     }
 }
 
@@ -250,12 +251,12 @@ async fn the_smallest_budget_is_the_least_that_works() {
 /// the audit, agrees with the scores, and names each input once.
 #[tokio::test]
 async fn answers_are_told_without_target_labels() {
-    use shiftproof_search::event::{GroupRole, Phase, Verdict};
+    use shiftproof_search::event::{AnswerVerdict, GroupRole, Phase};
 
-    let world = World::new(3, 0.1);
-    let mut data_spec = spec(Method::Gpo);
+    let world = SimulatedWorld::new(3, 0.1);
+    let mut data_spec = spec(SearchMethod::Gpo);
     data_spec.evaluations = 600;
-    let outcome = run(&world, data_spec, 1, Limits::default()).await;
+    let outcome = run(&world, data_spec, 1, BudgetLimits::default()).await;
     let (mut inputs, mut kept, mut ids) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     let mut graded: BTreeMap<(String, bool), usize> = BTreeMap::new();
     let (mut phase, mut audited, mut leads) = (Phase::Propose, BTreeMap::new(), 0);
@@ -297,7 +298,7 @@ async fn answers_are_told_without_target_labels() {
                     let input = &inputs[answer.input as usize];
                     assert!((answer.text as usize) < texts.len());
                     let target = roles[&input.group] == GroupRole::Target;
-                    if let Verdict::Graded(value) = answer.verdict {
+                    if let AnswerVerdict::Graded(value) = answer.verdict {
                         assert!(
                             !target || phase == Phase::Audit || kept.contains(&input.id),
                             "a grade of {} before the audit",
@@ -324,7 +325,7 @@ async fn answers_are_told_without_target_labels() {
     assert!(graded.keys().any(|(_, target)| *target), "{graded:?}");
     let scores = outcome.events.iter().find_map(|event| match event {
         Event::Audited {
-            contestant: Contestant::Selected,
+            contestant: AuditedPrompt::Selected,
             groups,
         } => Some(groups),
         _ => None,
@@ -347,15 +348,15 @@ struct Learning {
 
 impl Task for Learning {
     fn name(&self) -> &str {
-        Planted.name()
+        SimulatedTask.name()
     }
 
     fn seed(&self) -> Prompt {
-        Planted.seed()
+        SimulatedTask.seed()
     }
 
     fn answer_form(&self, input: &Input) -> AnswerForm {
-        Planted.answer_form(input)
+        SimulatedTask.answer_form(input)
     }
 
     fn fitting(&self) -> Option<&dyn Fitting> {
@@ -388,11 +389,11 @@ impl Fitting for Learning {
 /// no audit has, and never from votes.
 #[tokio::test]
 async fn readings_are_learnt_outside_the_audit() {
-    let world = World::new(2, 0.1);
+    let world = SimulatedWorld::new(2, 0.1);
     let task = Arc::new(Learning::default());
-    let mut spec = spec(Method::Gpo);
+    let mut spec = spec(SearchMethod::Gpo);
     spec.evaluations = 600;
-    let outcome = try_task(task.clone(), &world, spec, 1, Limits::default())
+    let outcome = try_task(task.clone(), &world, spec, 1, BudgetLimits::default())
         .await
         .unwrap();
     assert_eq!(outcome.target_labels_read, 0);

@@ -6,26 +6,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use async_trait::async_trait;
-use shiftproof_search::budget::{Limits, Meter, Price};
+use shiftproof_search::budget::{BudgetLimits, Meter, Price};
 use shiftproof_search::calibrate::Calibration;
-use shiftproof_search::control::Control;
-use shiftproof_search::evaluate::{Evaluation, Evaluator, Settling};
+use shiftproof_search::control::RunControl;
+use shiftproof_search::evaluate::{CalibrationSet, PromptEvaluation, PromptEvaluator};
 use shiftproof_search::event::Event;
-use shiftproof_search::gateway::{Gateway, Model, Stop};
+use shiftproof_search::gateway::{Gateway, PricedModel, RunError};
 use shiftproof_search::ledger::Ledger;
-use shiftproof_search::log::Bus;
-use shiftproof_search::run::{Ended, Run};
-use shiftproof_search::simulate::{Planted, World};
-use shiftproof_search::spec::{Method, SearchSpec};
-use shiftproof_search::unusable::Fault;
-use shiftproof_search::{Call, Capabilities, Llm, LlmError};
+use shiftproof_search::log::EventLog;
+use shiftproof_search::run::{Run, RunResult};
+use shiftproof_search::simulate::{SimulatedTask, SimulatedWorld};
+use shiftproof_search::spec::{SearchMethod, SearchSpec};
+use shiftproof_search::unusable::AnswerFault;
+use shiftproof_search::{Capabilities, Llm, LlmError, ModelCall};
 use shiftproof_tasks::{Finish, Reply, Request, Task, Usage};
 
-type Manner = dyn Fn(&Call, Reply) -> Result<Reply, LlmError> + Send + Sync;
+type Manner = dyn Fn(&ModelCall, Reply) -> Result<Reply, LlmError> + Send + Sync;
 
 /// The planted model with manners of its own when it is asked for an answer.
 struct Odd {
-    world: World,
+    world: SimulatedWorld,
     max_tokens: Option<u32>,
     calls: AtomicUsize,
     manner: Box<Manner>,
@@ -48,7 +48,7 @@ impl Llm for Odd {
         self.world.estimate_tokens(request)
     }
 
-    async fn call(&self, call: &Call) -> Result<Reply, LlmError> {
+    async fn call(&self, call: &ModelCall) -> Result<Reply, LlmError> {
         self.calls.fetch_add(1, SeqCst);
         let reply = self.world.call(call).await?;
         if call.request.answer.labels().is_none() {
@@ -59,7 +59,7 @@ impl Llm for Odd {
 }
 
 /// A model that thinks for so many tokens before it answers.
-fn thinks(tokens: u32) -> impl Fn(&Call, Reply) -> Result<Reply, LlmError> + Send + Sync {
+fn thinks(tokens: u32) -> impl Fn(&ModelCall, Reply) -> Result<Reply, LlmError> + Send + Sync {
     move |call, reply| {
         let most = call.sampling.max_tokens;
         let usage = Usage {
@@ -79,7 +79,7 @@ fn thinks(tokens: u32) -> impl Fn(&Call, Reply) -> Result<Reply, LlmError> + Sen
 }
 
 struct Scene {
-    model: Model,
+    model: PricedModel,
     llm: Arc<Odd>,
     ledger: Arc<Ledger>,
 }
@@ -87,16 +87,16 @@ struct Scene {
 impl Scene {
     fn new(
         max_tokens: Option<u32>,
-        manner: impl Fn(&Call, Reply) -> Result<Reply, LlmError> + Send + Sync + 'static,
+        manner: impl Fn(&ModelCall, Reply) -> Result<Reply, LlmError> + Send + Sync + 'static,
     ) -> Self {
         let llm = Arc::new(Odd {
-            world: World::new(3, 0.0),
+            world: SimulatedWorld::new(3, 0.0),
             max_tokens,
             calls: AtomicUsize::new(0),
             manner: Box::new(manner),
         });
         Self {
-            model: Model {
+            model: PricedModel {
                 llm: llm.clone(),
                 price: Price::default(),
             },
@@ -109,34 +109,38 @@ impl Scene {
         self.llm.calls.load(SeqCst)
     }
 
-    fn gateway(&self, limits: Limits) -> Gateway {
+    fn gateway(&self, limits: BudgetLimits) -> Gateway {
         Gateway::new(
             self.ledger.clone(),
-            Bus::unlogged(vec![]),
+            EventLog::unlogged(vec![]),
             Meter::new(limits),
-            Control::new(),
+            RunControl::new(),
             None,
             Vec::new(),
         )
     }
 
     /// Scores the seed prompt on 40 examples a group.
-    async fn score(&self, gateway: &Gateway, keep_going: bool) -> Result<Evaluation, Stop> {
+    async fn score(
+        &self,
+        gateway: &Gateway,
+        keep_going: bool,
+    ) -> Result<PromptEvaluation, RunError> {
         let (data, groups) = self.llm.world.data(40);
-        let evaluator = Evaluator {
-            task: &Planted,
+        let evaluator = PromptEvaluator {
+            task: &SimulatedTask,
             gateway,
             model: &self.model,
             calibration: Calibration::None,
             groups: &groups,
-            settle_on: Settling::of(&data),
+            settle_on: CalibrationSet::of(&data),
             keep_going,
         };
-        let prompts = [Planted.seed()];
+        let prompts = [SimulatedTask.seed()];
         evaluator.score(&prompts, &data.audit.clone().open()).await
     }
 
-    async fn run(&self, gateway: &Gateway, keep_going: bool) -> Result<Ended, Stop> {
+    async fn run(&self, gateway: &Gateway, keep_going: bool) -> Result<RunResult, RunError> {
         self.search(gateway, keep_going, 12).await
     }
 
@@ -145,16 +149,16 @@ impl Scene {
         gateway: &Gateway,
         keep_going: bool,
         proposals: usize,
-    ) -> Result<Ended, Stop> {
+    ) -> Result<RunResult, RunError> {
         let (data, groups) = self.llm.world.data(60);
         Run {
             study: "odd".into(),
-            task: Arc::new(Planted),
+            task: Arc::new(SimulatedTask),
             data,
             groups,
             baselines: vec![],
             spec: SearchSpec {
-                method: Method::Ape,
+                method: SearchMethod::Ape,
                 ensemble: 0,
                 library: false,
                 proposals,
@@ -176,9 +180,9 @@ impl Scene {
 }
 
 #[track_caller]
-fn hopeless(result: Result<impl Sized, Stop>, fault: Fault) -> (usize, Option<u32>) {
+fn hopeless(result: Result<impl Sized, RunError>, fault: AnswerFault) -> (usize, Option<u32>) {
     match result.map(drop) {
-        Err(Stop::Unusable(hopeless)) => {
+        Err(RunError::Unusable(hopeless)) => {
             let first = &hopeless.survey.faults[0];
             assert_eq!(first.fault, fault);
             assert!(!first.examples[0].input.is_empty());
@@ -192,17 +196,17 @@ fn hopeless(result: Result<impl Sized, Stop>, fault: Fault) -> (usize, Option<u3
 #[tokio::test]
 async fn an_answer_that_was_cut_off_is_asked_again_once_with_room() {
     let plain = Scene::new(None, |_, reply| Ok(reply));
-    let gateway = plain.gateway(Limits::default());
+    let gateway = plain.gateway(BudgetLimits::default());
     let truth = plain.score(&gateway, false).await.unwrap();
     let slow = Scene::new(None, thinks(1000));
-    let gateway = slow.gateway(Limits::default());
+    let gateway = slow.gateway(BudgetLimits::default());
     let got = slow.score(&gateway, false).await.unwrap();
     assert_eq!(got.grades, truth.grades);
     assert!(got.surveys[0].faults.is_empty(), "{:?}", got.surveys);
     // Both calls of every answer are paid for, and both are kept.
     assert_eq!((plain.calls(), slow.calls()), (80, 160));
     assert_eq!(gateway.spent().calls, 160);
-    let again = slow.gateway(Limits::default());
+    let again = slow.gateway(BudgetLimits::default());
     slow.score(&again, false).await.unwrap();
     assert_eq!((slow.calls(), again.spent().calls), (160, 160));
 }
@@ -210,12 +214,12 @@ async fn an_answer_that_was_cut_off_is_asked_again_once_with_room() {
 #[tokio::test]
 async fn a_limit_of_the_users_own_holds_and_stops_early() {
     let scene = Scene::new(Some(16), thinks(200));
-    let gateway = scene.gateway(Limits::default());
+    let gateway = scene.gateway(BudgetLimits::default());
     let got = scene.score(&gateway, false).await;
-    let (answers, limit) = hopeless(got, Fault::Truncated);
+    let (answers, limit) = hopeless(got, AnswerFault::Truncated);
     assert_eq!((answers, limit, scene.calls()), (20, Some(16), 20));
     // Whoever wants to go on is told, and gets no score.
-    let gateway = scene.gateway(Limits::default());
+    let gateway = scene.gateway(BudgetLimits::default());
     let got = scene.score(&gateway, true).await.unwrap();
     assert_eq!(scene.calls(), 80);
     assert!(
@@ -232,7 +236,7 @@ async fn asking_again_stays_within_every_limit() {
     for limit in (0..20_000).step_by(1_700) {
         for calls in [0, 1, 19, 20, 21, 90, 161] {
             let scene = Scene::new(None, thinks(900));
-            let gateway = scene.gateway(Limits {
+            let gateway = scene.gateway(BudgetLimits {
                 tokens: Some(limit * 5),
                 calls: Some(calls),
                 usd: None,
@@ -253,7 +257,7 @@ async fn asking_again_stays_within_every_limit() {
 /// model does not understand stops no search for a better one.
 #[tokio::test]
 async fn the_seed_alone_stops_no_run() {
-    let evades = |call: &Call, reply: Reply| {
+    let evades = |call: &ModelCall, reply: Reply| {
         let text = &call.request.messages[0].content;
         let seed = text.starts_with("Answer yes or no.\n");
         Ok(if seed {
@@ -263,24 +267,27 @@ async fn the_seed_alone_stops_no_run() {
         })
     };
     let scene = Scene::new(None, evades);
-    let gateway = scene.gateway(Limits::default());
+    let gateway = scene.gateway(BudgetLimits::default());
     let ended = scene.run(&gateway, false).await.unwrap();
-    assert_ne!(ended.selected, Planted.seed());
-    let told = gateway.told().into_iter().filter_map(|event| match event {
-        Event::Unusable { survey, .. } => Some(survey),
-        _ => None,
-    });
+    assert_ne!(ended.selected, SimulatedTask.seed());
+    let told = gateway
+        .emitted()
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Unusable { survey, .. } => Some(survey),
+            _ => None,
+        });
     let surveys: Vec<_> = told.collect();
     // Every answer is looked at once, and only the seed's are of no use.
-    let seed = Planted.seed().id();
+    let seed = SimulatedTask.seed().id();
     for faulty in surveys.iter().flat_map(|survey| &survey.faults) {
-        assert_eq!(faulty.fault, Fault::Unparseable);
+        assert_eq!(faulty.fault, AnswerFault::Unparseable);
         assert!(
             faulty.examples.iter().all(|own| own.candidate == seed),
             "{faulty:?}"
         );
     }
-    let audited = gateway.told().into_iter().find_map(|event| match event {
+    let audited = gateway.emitted().into_iter().find_map(|event| match event {
         Event::Audited { groups, .. } => Some(groups),
         _ => None,
     });
@@ -294,31 +301,31 @@ async fn the_seed_alone_stops_no_run() {
 
 #[tokio::test]
 async fn a_run_without_a_usable_answer_stops_early_and_alike() {
-    let refuse = |_: &Call, _: Reply| Err(LlmError::Request("no system prompts here".into()));
-    let prose = |_: &Call, _: Reply| Ok(Reply::text("I would rather not say."));
-    let manners: [(Box<Manner>, Fault); 2] = [
-        (Box::new(refuse), Fault::Failed),
-        (Box::new(prose), Fault::Unparseable),
+    let refuse = |_: &ModelCall, _: Reply| Err(LlmError::Request("no system prompts here".into()));
+    let prose = |_: &ModelCall, _: Reply| Ok(Reply::text("I would rather not say."));
+    let manners: [(Box<Manner>, AnswerFault); 2] = [
+        (Box::new(refuse), AnswerFault::Failed),
+        (Box::new(prose), AnswerFault::Unparseable),
     ];
     for (manner, fault) in manners {
         let scene = Scene::new(None, manner);
-        let gateway = scene.gateway(Limits::default());
+        let gateway = scene.gateway(BudgetLimits::default());
         let (answers, _) = hopeless(scene.run(&gateway, false).await, fault);
         assert!((20..=40).contains(&answers), "{answers}");
-        let told = gateway.told();
+        let told = gateway.emitted();
         assert!(
             matches!(told.last(), Some(Event::Unusable { .. })),
             "{:?}",
             told.last()
         );
         // Executed again it takes the same course, and asks nothing.
-        let (calls, again) = (scene.calls(), scene.gateway(Limits::default()));
+        let (calls, again) = (scene.calls(), scene.gateway(BudgetLimits::default()));
         hopeless(scene.run(&again, false).await, fault);
-        assert_eq!((scene.calls(), again.told()), (calls, told.clone()));
+        assert_eq!((scene.calls(), again.emitted()), (calls, told.clone()));
         // Going on, it begins with the same events.
-        let on = scene.gateway(Limits::default());
+        let on = scene.gateway(BudgetLimits::default());
         let _ = scene.run(&on, true).await;
-        assert_eq!(on.told()[..told.len()], told);
+        assert_eq!(on.emitted()[..told.len()], told);
     }
 }
 
@@ -327,9 +334,9 @@ async fn a_run_without_a_usable_answer_stops_early_and_alike() {
 #[tokio::test]
 async fn a_seed_without_rivals_stops_the_run() {
     let plain = Scene::new(None, |_, reply| Ok(reply));
-    let gateway = plain.gateway(Limits::default());
+    let gateway = plain.gateway(BudgetLimits::default());
     let stop = plain.search(&gateway, false, 0).await.unwrap_err();
-    assert!(matches!(stop, Stop::Proposals { .. }), "{stop:?}");
+    assert!(matches!(stop, RunError::Proposals { .. }), "{stop:?}");
     assert_eq!(
         plain.calls(),
         0,
@@ -352,7 +359,9 @@ async fn refusals_are_asked_again_on_demand() {
         })
     };
     let score = async |retry: bool| {
-        let gateway = scene.gateway(Limits::default()).retrying_refused(retry);
+        let gateway = scene
+            .gateway(BudgetLimits::default())
+            .retrying_refused(retry);
         let before = scene.calls();
         let got = scene.score(&gateway, false).await.unwrap();
         let failed: usize = got.scores[0].iter().map(|group| group.failed).sum();

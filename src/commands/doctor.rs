@@ -3,13 +3,13 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 
-use shiftproof_search::budget::{Limits, Meter};
-use shiftproof_search::control::Control;
-use shiftproof_search::evaluate::{Understood, understand};
+use shiftproof_search::budget::{BudgetLimits, Meter};
+use shiftproof_search::control::RunControl;
+use shiftproof_search::evaluate::{ParsedReply, understand};
 use shiftproof_search::gateway::Gateway;
 use shiftproof_search::ledger::Ledger;
-use shiftproof_search::log::Bus;
-use shiftproof_search::unusable::Fault;
+use shiftproof_search::log::EventLog;
+use shiftproof_search::unusable::AnswerFault;
 use shiftproof_tasks::{Answer, Input};
 
 use super::{fetch_progress, print};
@@ -132,9 +132,9 @@ async fn answer(session: &Session) -> Result<String, Failure> {
     }
     let gateway = Gateway::new(
         Arc::new(Ledger::in_memory()),
-        Bus::unlogged(Vec::new()),
-        Meter::new(Limits::default()),
-        Control::new(),
+        EventLog::unlogged(Vec::new()),
+        Meter::new(BudgetLimits::default()),
+        RunControl::new(),
         None,
         Vec::new(),
     );
@@ -145,7 +145,7 @@ async fn answer(session: &Session) -> Result<String, Failure> {
         .map_err(|stop| Failure::new(Exit::of(&stop), stop.to_string()))?;
     let seconds = began.elapsed().as_secs_f64();
     let read = examples.iter().zip(understood);
-    let read: Vec<(&Input, Understood)> = read
+    let read: Vec<(&Input, ParsedReply)> = read
         .filter_map(|(input, understood)| Some((*input, understood?)))
         .collect();
     let lines: Vec<String> = read.iter().map(|(input, own)| line(input, own)).collect();
@@ -161,11 +161,11 @@ async fn answer(session: &Session) -> Result<String, Failure> {
 }
 
 /// What was said to one input and how it was understood.
-fn line(input: &Input, own: &Understood) -> String {
+fn line(input: &Input, own: &ParsedReply) -> String {
     let said = unusable::shown(&own.said);
     let place = format!("{} ({})", visible(&input.id), visible(&input.group));
     match (own.fault, &own.answer) {
-        (Some(Fault::Failed), _) => format!("{place}: failed: {}", visible(&own.said)),
+        (Some(AnswerFault::Failed), _) => format!("{place}: failed: {}", visible(&own.said)),
         (Some(fault), _) => format!("{place}: {fault}: {said}"),
         (None, Some(answer)) => match meaning(answer) {
             meant if meant == own.said.trim() => format!("{place}: {meant:?}"),

@@ -3,9 +3,9 @@ mod pace;
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use shiftproof_search::Call;
-use shiftproof_search::budget::{Limits, Spend};
-use shiftproof_search::gateway::Model;
+use shiftproof_search::ModelCall;
+use shiftproof_search::budget::{BudgetLimits, Spend};
+use shiftproof_search::gateway::PricedModel;
 use shiftproof_search::plan::PhasePlan;
 use shiftproof_search::propose::expected_tokens;
 use shiftproof_tasks::lint::Severity;
@@ -87,7 +87,7 @@ pub(super) fn run(args: &cli::Estimate, kinds: &Kinds) -> Result<Exit, Failure> 
     Ok(Exit::Budget)
 }
 
-fn text(plan: &Plan, limits: Limits) -> String {
+fn text(plan: &Plan, limits: BudgetLimits) -> String {
     let mut out = format!("{:10} {:>9} {:>9}  what\n", "phase", "proposer", "task");
     for phase in &plan.phases {
         let _ = writeln!(
@@ -219,7 +219,7 @@ fn notes(session: &Session) -> Vec<String> {
 
 /// The calls of one evaluation in which every reply is the first that is asked
 /// for: all labels, titles and turns have about the length they will have.
-fn rehearsed(task: &dyn Task, prompt: &Prompt, input: &Input) -> Vec<Call> {
+fn rehearsed(task: &dyn Task, prompt: &Prompt, input: &Input) -> Vec<ModelCall> {
     let mut replies = Vec::new();
     let mut calls = Vec::new();
     let mut next = Some(task.request(prompt, input));
@@ -240,7 +240,7 @@ fn rehearsed(task: &dyn Task, prompt: &Prompt, input: &Input) -> Vec<Call> {
                 (first.cloned().unwrap_or_default(), *max_tokens as usize / 2)
             }
         };
-        calls.push(Call::greedy(request, written as u32));
+        calls.push(ModelCall::greedy(request, written as u32));
         replies.push(Reply::text(reply));
         next = (replies.len() < task.calls())
             .then(|| task.next(prompt, input, &replies))
@@ -281,8 +281,8 @@ fn prices(session: &Session) -> Prices {
         .collect();
     let seed = task.seed();
     let study = &session.resolved.study;
-    let thoughts = |model: &Model| model.llm.capabilities().thinking_tokens.min(THOUGHTS);
-    let cost = |model: &Model, spec: &ModelSpec, call: &Call| {
+    let thoughts = |model: &PricedModel| model.llm.capabilities().thinking_tokens.min(THOUGHTS);
+    let cost = |model: &PricedModel, spec: &ModelSpec, call: &ModelCall| {
         model.price.spend(&Usage {
             prompt_tokens: about(&call.request),
             completion_tokens: u64::from(call.sampling.max_tokens + thoughts(model)),
@@ -290,7 +290,7 @@ fn prices(session: &Session) -> Prices {
             ..Usage::default()
         })
     };
-    let calls: Vec<Call> = inputs
+    let calls: Vec<ModelCall> = inputs
         .iter()
         .flat_map(|input| rehearsed(task, &seed, input))
         .collect();
@@ -335,7 +335,7 @@ fn prices(session: &Session) -> Prices {
             set.map_or(expected, |most| most.min(expected))
         }
     };
-    let meta = Call::greedy(
+    let meta = ModelCall::greedy(
         Request {
             messages: vec![Message::user(shots)],
             answer: AnswerForm::Text {

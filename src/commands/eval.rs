@@ -3,13 +3,13 @@ use std::path::Path;
 
 use serde::Serialize;
 use shiftproof_search::budget::Spend;
-use shiftproof_search::control::Control;
-use shiftproof_search::counterfactual::{self, Counterfactual, Fairness};
-use shiftproof_search::evaluate::{Evaluation, baseline};
-use shiftproof_search::event::GroupScore;
+use shiftproof_search::control::RunControl;
+use shiftproof_search::counterfactual::{self, AttributePair, FairnessReport};
+use shiftproof_search::evaluate::{PromptEvaluation, baseline};
+use shiftproof_search::event::GroupOutcome;
 use shiftproof_search::gateway::Gateway;
 use shiftproof_search::replay::OutcomeMatrix;
-use shiftproof_search::unusable::Survey;
+use shiftproof_search::unusable::AnswerSurvey;
 use shiftproof_tasks::rec::field;
 use shiftproof_tasks::{Example, Metric, Prompt};
 
@@ -33,15 +33,15 @@ use crate::words::{flat, line, visible};
 #[derive(Debug, Serialize)]
 struct Row {
     prompt: Prompt,
-    groups: Vec<GroupScore>,
+    groups: Vec<GroupOutcome>,
     /// Its answers that cannot be used.
     #[serde(skip_serializing_if = "no_fault")]
-    unusable: Survey,
+    unusable: AnswerSurvey,
     /// The best group's score less the worst's.
     spread: Option<f64>,
 }
 
-fn no_fault(survey: &Survey) -> bool {
+fn no_fault(survey: &AnswerSurvey) -> bool {
     survey.faults.is_empty()
 }
 
@@ -56,7 +56,7 @@ struct Table {
     baselines: Vec<BaselineScores>,
     /// How lists change with an attribute, by prompt.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    fairness: Vec<Fairness>,
+    fairness: Vec<FairnessReport>,
     /// What a reader has to know beside the scores.
     notes: Vec<String>,
     /// An answer found in the store counts like one paid for now.
@@ -102,7 +102,7 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
         planned +=
             counterfactual::calls(session.built.task.as_ref(), attribute, &prompts, &examples);
     }
-    let control = Control::new();
+    let control = RunControl::new();
     let observers = vec![score::progress(args.talk.quiet, planned)];
     let trouble = args.trouble.into();
     let gateway = score::gateway(&session, ledger, control.clone(), observers, trouble);
@@ -180,7 +180,7 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
 fn ending(
     args: &Eval,
     table: &Table,
-    survey: &Survey,
+    survey: &AnswerSurvey,
     (complete, unverified): (bool, bool),
 ) -> Exit {
     if !complete {
@@ -229,7 +229,7 @@ fn below(table: &Table, bar: f64) -> Option<String> {
 fn record(
     session: &Session,
     prompts: &[Prompt],
-    evaluation: &Evaluation,
+    evaluation: &PromptEvaluation,
     folder: &Path,
 ) -> Result<(), Failure> {
     let grade = |grade: &Option<f64>| grade.map_or(f32::NAN, |grade| grade as f32);
@@ -253,8 +253,8 @@ async fn fair(
     attribute: &str,
     prompts: &[Prompt],
     examples: &[Example],
-) -> Result<Vec<Fairness>, Failure> {
-    let question = Counterfactual {
+) -> Result<Vec<FairnessReport>, Failure> {
+    let question = AttributePair {
         task: session.built.task.as_ref(),
         gateway,
         model: &session.task_model.model,

@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use shiftproof_search::control::Control;
-use shiftproof_search::evaluate::Evaluation;
+use shiftproof_search::control::RunControl;
+use shiftproof_search::evaluate::PromptEvaluation;
 use shiftproof_search::event::GroupRole;
 use shiftproof_search::stats::PairedBootstrap;
 use shiftproof_tasks::{Example, Prompt};
@@ -60,7 +60,7 @@ pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
     score::check_ground(&session, &args.study.study)?;
     let contest = Contest::new(&args, &session, baseline, given, &examples)?;
     let prompts: Vec<Prompt> = contest.asked().map(|named| named.prompt.clone()).collect();
-    let control = Control::new();
+    let control = RunControl::new();
     let planned = score::planned(&session, &prompts, examples.len());
     let observers = vec![score::progress(args.talk.quiet, planned)];
     let trouble = args.trouble.into();
@@ -154,7 +154,7 @@ impl Contest {
     }
 
     /// Grades of the incumbent, then of the judged.
-    fn grades<'a>(&'a self, evaluation: &'a Evaluation) -> Vec<&'a [Option<f64>]> {
+    fn grades<'a>(&'a self, evaluation: &'a PromptEvaluation) -> Vec<&'a [Option<f64>]> {
         let asked = evaluation.grades.iter().map(Vec::as_slice);
         self.recorded.as_deref().into_iter().chain(asked).collect()
     }
@@ -163,7 +163,7 @@ impl Contest {
         &self,
         args: &Gate,
         session: &Session,
-        evaluation: &Evaluation,
+        evaluation: &PromptEvaluation,
         examples: &[Example],
         count: Count,
     ) -> Report {

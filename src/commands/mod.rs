@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use shiftproof_search::ledger::Ledger;
-use shiftproof_search::spec::Method;
+use shiftproof_search::spec::SearchMethod;
 use shiftproof_tasks::lint::{Finding, Severity};
 
 use crate::cli::{BudgetArgs, Cli, Command, DataAction, StudyArgs};
@@ -89,17 +89,18 @@ fn resolve(args: &StudyArgs, budget: Option<&BudgetArgs>) -> Result<Resolved, Fa
         study.model.base_url = Some(url.clone());
     }
     if let Some(method) = &args.method {
-        study.search.method =
-            serde_json::from_value::<Method>(method.as_str().into()).map_err(|_| {
+        study.search.method = serde_json::from_value::<SearchMethod>(method.as_str().into())
+            .map_err(|_| {
                 Failure::usage(format!(
                     "there is no method {method:?}; use gpo, ape, ape-ut or edits"
                 ))
             })?;
     }
     // Without a target there is nothing to vote on, nor inputs to show.
-    if study.groups.target.is_empty() && matches!(study.search.method, Method::Gpo | Method::ApeUt)
+    if study.groups.target.is_empty()
+        && matches!(study.search.method, SearchMethod::Gpo | SearchMethod::ApeUt)
     {
-        study.search.method = Method::Ape;
+        study.search.method = SearchMethod::Ape;
     }
     if let Some(budget) = budget {
         study.budget.calls = budget.max_calls.or(study.budget.calls);

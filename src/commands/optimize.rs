@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use shiftproof_search::control::Control;
-use shiftproof_search::event::{Contestant, Ending, Event, Observer};
-use shiftproof_search::gateway::Stop;
+use shiftproof_search::control::RunControl;
+use shiftproof_search::event::{AuditedPrompt, Event, RunEnding, RunObserver};
+use shiftproof_search::gateway::RunError;
 use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
-use shiftproof_search::unusable::{Fault, Hopeless};
+use shiftproof_search::unusable::{AnswerFault, HopelessRun};
 
 use super::signals::{Signals, pass_on};
 use super::{
@@ -164,7 +164,7 @@ async fn conduct(
     record: RunRecord,
 ) -> Result<Option<Conducted>, Failure> {
     let planned = session.plan().calls();
-    let mut observers: Vec<Box<dyn Observer>> = Vec::new();
+    let mut observers: Vec<Box<dyn RunObserver>> = Vec::new();
     if let Some(path) = &args.events {
         observers.push(Box::new(EventLines::create(path)?));
     }
@@ -175,7 +175,7 @@ async fn conduct(
         })?;
         observers.push(Box::new(live));
     }
-    let (control, closer) = (Control::new(), Closer::default());
+    let (control, closer) = (RunControl::new(), Closer::default());
     let signals = Signals::new();
     let mut screen = None;
     if verbosity == Verbosity::Normal && !args.headless && !shows_events(args) {
@@ -285,7 +285,7 @@ fn store_flag(store: &Path) -> String {
 }
 
 /// Turns a stop into what the user reads, with the way to go on.
-fn stopped(stop: &Stop, record: &RunRecord, store: &Path) -> Failure {
+fn stopped(stop: &RunError, record: &RunRecord, store: &Path) -> Failure {
     let exit = Exit::of(stop);
     let told = unusable::stopped(stop);
     if exit == Exit::Usage {
@@ -300,7 +300,7 @@ fn stopped(stop: &Stop, record: &RunRecord, store: &Path) -> Failure {
             ),
         );
     }
-    if matches!(stop, Stop::Proposals { .. }) {
+    if matches!(stop, RunError::Proposals { .. }) {
         return Failure::new(
             exit,
             format!("{stop}\n  everything paid for is stored; a new run asks only what is missing"),
@@ -308,12 +308,12 @@ fn stopped(stop: &Stop, record: &RunRecord, store: &Path) -> Failure {
     }
     let store = store_flag(store);
     let on = match stop {
-        Stop::Unusable(hopeless) if refused(hopeless) => {
+        RunError::Unusable(hopeless) if refused(hopeless) => {
             "everything paid for is stored; once the cause is mended go on with: shiftproof \
              optimize --retry-failed"
         }
         // What the study says decides; this run keeps the study it began with.
-        Stop::Unusable(_) => {
+        RunError::Unusable(_) => {
             "everything paid for is stored; mend the study and run it anew, or go on all the same \
              with: shiftproof optimize --keep-going"
         }
@@ -326,9 +326,9 @@ fn stopped(stop: &Stop, record: &RunRecord, store: &Path) -> Failure {
 }
 
 /// Whether it is the model's service that refuses.
-fn refused(hopeless: &Hopeless) -> bool {
+fn refused(hopeless: &HopelessRun) -> bool {
     let most = hopeless.survey.faults.first();
-    most.is_some_and(|faulty| faulty.fault == Fault::Failed)
+    most.is_some_and(|faulty| faulty.fault == AnswerFault::Failed)
 }
 
 /// Whether events are printed where the screen would be.
@@ -356,14 +356,14 @@ fn finish(args: &Optimize, run: &Named) -> Result<Exit, Failure> {
     let form = if args.json { Form::Json } else { Form::Text };
     print(&render(form, std::slice::from_ref(run))?)?;
     let summary = &run.summary;
-    let audited = summary.audited(Contestant::Selected);
+    let audited = summary.audited(AuditedPrompt::Selected);
     if audited.is_some_and(|groups| !groups.is_empty() && groups.iter().all(|g| g.n == 0)) {
         note("not one answer of the audit can be used: the selected prompt was not measured");
         return Ok(Exit::Unusable);
     }
     if let Some(bar) = args.min_worst {
         let reached = summary
-            .worst_of(Contestant::Selected)
+            .worst_of(AuditedPrompt::Selected)
             .and_then(|group| group.value);
         if reached.is_none() && !summary.unverified.is_empty() {
             note(&format!(
@@ -380,12 +380,12 @@ fn finish(args: &Optimize, run: &Named) -> Result<Exit, Failure> {
         }
     }
     let gain = summary.worst.as_ref();
-    let gain = gain.filter(|_| summary.worst_of(Contestant::Selected).is_some());
+    let gain = gain.filter(|_| summary.worst_of(AuditedPrompt::Selected).is_some());
     if args.require_gain && gain.is_none_or(|worst| worst.low <= 0.0) {
         note("no prompt is better than the seed on the worst target group beyond chance");
         return Ok(Exit::NoWinner);
     }
-    if summary.ending == Some(Ending::BudgetExhausted) && audited.is_none() {
+    if summary.ending == Some(RunEnding::BudgetExhausted) && audited.is_none() {
         return Ok(Exit::Budget);
     }
     Ok(Exit::Done)
@@ -412,7 +412,7 @@ impl EventLines {
     }
 }
 
-impl Observer for EventLines {
+impl RunObserver for EventLines {
     fn event(&mut self, event: &Event, _replayed: bool) {
         // An observer cannot fail the run: the run's own log has every event.
         if let Ok(line) = serde_json::to_string(event) {

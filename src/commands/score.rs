@@ -4,13 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use shiftproof_search::budget::{Meter, Spend};
-use shiftproof_search::control::Control;
-use shiftproof_search::evaluate::{Evaluation, Evaluator, Settling, calls};
-use shiftproof_search::event::Observer;
-use shiftproof_search::gateway::{Gateway, Stop};
+use shiftproof_search::control::RunControl;
+use shiftproof_search::evaluate::{CalibrationSet, PromptEvaluation, PromptEvaluator, calls};
+use shiftproof_search::event::RunObserver;
+use shiftproof_search::gateway::{Gateway, RunError};
 use shiftproof_search::ledger::Ledger;
-use shiftproof_search::log::Bus;
-use shiftproof_search::unusable::Survey;
+use shiftproof_search::log::EventLog;
+use shiftproof_search::unusable::AnswerSurvey;
 use shiftproof_tasks::{Example, Prompt, PromptId};
 
 use super::note;
@@ -29,14 +29,14 @@ pub(super) fn planned(session: &Session, prompts: &[Prompt], examples: usize) ->
         session.built.task.as_ref(),
         &session.task_model.model,
         session.resolved.study.search.calibration,
-        &Settling::of(&session.loaded.data),
+        &CalibrationSet::of(&session.loaded.data),
         prompts,
         examples,
     )
 }
 
 /// Lines that tell how the scoring goes.
-pub(super) fn progress(quiet: bool, planned: u64) -> Box<dyn Observer> {
+pub(super) fn progress(quiet: bool, planned: u64) -> Box<dyn RunObserver> {
     let verbosity = if quiet {
         Verbosity::Quiet
     } else {
@@ -82,13 +82,13 @@ pub(super) fn check_ground(session: &Session, study: &Path) -> Result<(), Failur
 pub(super) fn gateway(
     session: &Session,
     ledger: Arc<Ledger>,
-    control: Control,
-    observers: Vec<Box<dyn Observer>>,
+    control: RunControl,
+    observers: Vec<Box<dyn RunObserver>>,
     trouble: Trouble,
 ) -> Gateway {
     Gateway::new(
         ledger,
-        Bus::unlogged(observers),
+        EventLog::unlogged(observers),
         Meter::new(session.resolved.study.budget),
         control,
         None,
@@ -102,18 +102,18 @@ pub(super) fn gateway(
 pub(super) async fn score(
     session: &Session,
     gateway: &Gateway,
-    control: Control,
+    control: RunControl,
     prompts: &[Prompt],
     examples: &[Example],
     trouble: Trouble,
-) -> Result<Option<Evaluation>, Failure> {
-    let evaluator = Evaluator {
+) -> Result<Option<PromptEvaluation>, Failure> {
+    let evaluator = PromptEvaluator {
         task: session.built.task.as_ref(),
         gateway,
         model: &session.task_model.model,
         calibration: session.resolved.study.search.calibration,
         groups: &session.loaded.groups,
-        settle_on: Settling::of(&session.loaded.data),
+        settle_on: CalibrationSet::of(&session.loaded.data),
         keep_going: trouble.keep_going,
     };
     tokio::spawn(pass_on(Signals::new(), control.clone(), None));
@@ -131,10 +131,10 @@ pub(super) async fn score(
 }
 
 /// A stop with the way to go on.
-pub(super) fn stopped(stop: &Stop) -> Failure {
+pub(super) fn stopped(stop: &RunError) -> Failure {
     let told = unusable::stopped(stop);
     let on = match stop {
-        Stop::Unusable(_) => {
+        RunError::Unusable(_) => {
             "answers so far are stored; --keep-going (eval, gate) scores all the same"
         }
         _ => "answers so far are stored; the same command goes on",
@@ -143,8 +143,8 @@ pub(super) fn stopped(stop: &Stop) -> Failure {
 }
 
 /// What came of all prompts' answers.
-pub(super) fn surveyed(evaluation: &Evaluation) -> Survey {
-    let mut whole = Survey::default();
+pub(super) fn surveyed(evaluation: &PromptEvaluation) -> AnswerSurvey {
+    let mut whole = AnswerSurvey::default();
     for survey in &evaluation.surveys {
         whole.add(survey);
     }
@@ -152,7 +152,7 @@ pub(super) fn surveyed(evaluation: &Evaluation) -> Survey {
 }
 
 /// What a reader has to know of the scores' calibration.
-pub(super) fn calibrated(session: &Session, evaluation: &Evaluation) -> Option<String> {
+pub(super) fn calibrated(session: &Session, evaluation: &PromptEvaluation) -> Option<String> {
     calibration::note(
         session.resolved.study.search.calibration,
         &evaluation.settled,
@@ -162,7 +162,7 @@ pub(super) fn calibrated(session: &Session, evaluation: &Evaluation) -> Option<S
 }
 
 /// What the task learnt about reading each prompt's replies.
-pub(super) fn readings(prompts: &[Prompt], evaluation: &Evaluation) -> Vec<String> {
+pub(super) fn readings(prompts: &[Prompt], evaluation: &PromptEvaluation) -> Vec<String> {
     let told = evaluation.readings.iter().zip(prompts);
     told.filter_map(|(told, prompt)| Some(format!("{:#}: {}.", prompt.id(), told.as_ref()?)))
         .collect()

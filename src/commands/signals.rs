@@ -1,6 +1,6 @@
 //! Signals that ask the program to end.
 
-use shiftproof_search::control::Control;
+use shiftproof_search::control::RunControl;
 
 use super::note;
 use crate::tui::Closer;
@@ -66,7 +66,7 @@ impl Signals {
 
 /// The first signal asks the run to stop and save, the second aborts it. A
 /// signal from elsewhere gives the terminal back at once.
-pub(super) async fn pass_on(mut signals: Signals, control: Control, screen: Option<Closer>) {
+pub(super) async fn pass_on(mut signals: Signals, control: RunControl, screen: Option<Closer>) {
     let mut screen = screen;
     loop {
         let signal = signals.next().await;

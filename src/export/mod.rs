@@ -14,7 +14,7 @@ pub(crate) use dspy::signature as dspy_signature;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use shiftproof_search::event::{Contestant, GroupScore};
+use shiftproof_search::event::{AuditedPrompt, GroupOutcome};
 use shiftproof_tasks::{
     Example, Frame, Input, Prompt, PromptId, PromptRole, Role, Template, places, render,
 };
@@ -224,10 +224,10 @@ impl Exported<'_> {
         let started = self.summary.started.as_ref();
         let proof = self.proof();
         let audited = |contestant| self.summary.audited(contestant);
-        let audit: Option<&[GroupScore]> = if self.summary.selected == Some(self.id) {
-            audited(Contestant::Selected)
+        let audit: Option<&[GroupOutcome]> = if self.summary.selected == Some(self.id) {
+            audited(AuditedPrompt::Selected)
         } else if self.summary.seed() == Some(self.id) {
-            audited(Contestant::Seed)
+            audited(AuditedPrompt::Seed)
         } else {
             None
         };

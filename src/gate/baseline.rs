@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use shiftproof_search::event::GroupScore;
+use shiftproof_search::event::GroupOutcome;
 use shiftproof_tasks::{Example, Prompt, PromptId};
 
 use super::{Contender, Report};
@@ -47,7 +47,7 @@ pub struct Baseline {
 pub struct Measured {
     /// The score.
     #[serde(flatten)]
-    pub score: GroupScore,
+    pub score: GroupOutcome,
     /// The grade of every audit example of the group, in the order of the
     /// examples' ids: a digit 0 to 9 for a grade of 0 to 0.9 in exact tenths, `X`
     /// for 1, `-` for a call that cannot be answered. Absent where a grade is
@@ -138,7 +138,7 @@ impl Baseline {
     }
 
     /// The recorded scores.
-    pub fn scores(&self) -> Vec<GroupScore> {
+    pub fn scores(&self) -> Vec<GroupOutcome> {
         self.groups
             .iter()
             .map(|group| group.score.clone())

@@ -1,9 +1,9 @@
 //! From paired grades to a decision; pure.
 
-use shiftproof_search::event::{GroupInfo, GroupScore};
+use shiftproof_search::event::{GroupInfo, GroupOutcome};
 use shiftproof_search::select;
 use shiftproof_search::stats::{self, ClusteredSample, GroupState, PairedBootstrap};
-use shiftproof_search::unusable::Survey;
+use shiftproof_search::unusable::AnswerSurvey;
 
 use super::{
     Audit, Candidate, Compared, Contender, Demand, FORMAT, Mode, Report, Ruling, points, score,
@@ -37,7 +37,7 @@ pub struct Evidence<'a> {
     /// What a reader has to know.
     pub notes: Vec<String>,
     /// What came of all answers asked for.
-    pub unusable: Survey,
+    pub unusable: AnswerSurvey,
 }
 
 /// Decides. Spending is left at zero for the caller, who knows it.
@@ -138,7 +138,7 @@ fn candidate(
 }
 
 /// The bars that these scores miss.
-fn below(groups: &[GroupScore], demand: &Demand) -> Vec<String> {
+fn below(groups: &[GroupOutcome], demand: &Demand) -> Vec<String> {
     let mut missed = Vec::new();
     let mut hold = |what: String, value: Option<f64>, bar: f64| match value {
         Some(value) if value >= bar => {}

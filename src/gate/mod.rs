@@ -19,9 +19,9 @@ use std::path::Path;
 
 use serde::Serialize;
 use shiftproof_search::budget::Spend;
-use shiftproof_search::event::{GroupRole, GroupScore};
+use shiftproof_search::event::{GroupOutcome, GroupRole};
 use shiftproof_search::stats::{BoundedDifference, GroupState};
-use shiftproof_search::unusable::Survey;
+use shiftproof_search::unusable::AnswerSurvey;
 use shiftproof_tasks::{Prompt, PromptId};
 
 use crate::commands::to_json;
@@ -119,7 +119,7 @@ pub struct Report {
     /// Answers that cannot be used, of all that were asked for; absent where there
     /// is none.
     #[serde(skip_serializing_if = "no_fault")]
-    pub unusable: Survey,
+    pub unusable: AnswerSurvey,
     /// The prompt in use, or that of the baseline file.
     pub incumbent: Contender,
     /// The model that the incumbent's grades were recorded with, where they come
@@ -133,7 +133,7 @@ pub struct Report {
     pub sent: u64,
 }
 
-fn no_fault(survey: &Survey) -> bool {
+fn no_fault(survey: &AnswerSurvey) -> bool {
     survey.faults.is_empty()
 }
 
@@ -204,7 +204,7 @@ pub struct Contender {
     /// The robust score over the paired examples' group means.
     pub score: Option<f64>,
     /// Per group, in the study's order, over all its own answers.
-    pub groups: Vec<GroupScore>,
+    pub groups: Vec<GroupOutcome>,
 }
 
 /// A judged prompt.

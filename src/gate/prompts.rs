@@ -121,7 +121,7 @@ impl Named {
     }
 
     /// The contender it becomes with its scores.
-    pub fn contend(&self, groups: Vec<shiftproof_search::event::GroupScore>) -> Contender {
+    pub fn contend(&self, groups: Vec<shiftproof_search::event::GroupOutcome>) -> Contender {
         Contender {
             prompt: self.prompt.clone(),
             id: self.id(),

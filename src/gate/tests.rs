@@ -3,7 +3,7 @@
 mod agree;
 
 use serde_json::Value;
-use shiftproof_search::event::{GroupInfo, GroupRole, GroupScore};
+use shiftproof_search::event::{GroupInfo, GroupOutcome, GroupRole};
 use shiftproof_search::stats::{ClusteredSample, rng::SplitMix};
 use shiftproof_tasks::Prompt;
 
@@ -51,8 +51,8 @@ fn report(mode: Mode, demand: Demand, n: usize, chances: &[[f64; 3]]) -> Report 
             }
         }
     }
-    let scores = |at: usize| -> Vec<GroupScore> {
-        let group = |(number, (name, role)): (usize, &(&str, GroupRole))| GroupScore {
+    let scores = |at: usize| -> Vec<GroupOutcome> {
+        let group = |(number, (name, role)): (usize, &(&str, GroupRole))| GroupOutcome {
             group: (*name).to_owned(),
             role: *role,
             voted: false,
@@ -119,7 +119,7 @@ fn report(mode: Mode, demand: Demand, n: usize, chances: &[[f64; 3]]) -> Report 
         incumbent_model: None,
         sample: &sample,
         dropped: 0,
-        unusable: shiftproof_search::unusable::Survey::default(),
+        unusable: shiftproof_search::unusable::AnswerSurvey::default(),
         notes: vec!["A note with <markup> & more.".into()],
     })
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use shiftproof_search::event::GroupScore;
+use shiftproof_search::event::GroupOutcome;
 use shiftproof_search::stats::BoundedDifference;
 
 use super::baseline::short;
@@ -108,7 +108,7 @@ impl Report {
                     .cloned()
             };
             let (mine, theirs) = (of(&self.incumbent), of(&candidate.contender));
-            let value = |group: &Option<GroupScore>| {
+            let value = |group: &Option<GroupOutcome>| {
                 group
                     .as_ref()
                     .and_then(|g| g.value)

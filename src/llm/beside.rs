@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shiftproof_search::{Batches, Call, Capabilities, Llm, LlmError, Traffic};
+use shiftproof_search::{BatchInterface, Capabilities, ClientTraffic, Llm, LlmError, ModelCall};
 use shiftproof_tasks::{AnswerForm, Reply, Request};
 
 /// Everything is asked of `chat`, distances of embeddings of `embedder`.
@@ -51,22 +51,22 @@ impl Llm for Beside {
         self.chat.status()
     }
 
-    fn traffic(&self) -> Option<Traffic> {
+    fn traffic(&self) -> Option<ClientTraffic> {
         self.chat.traffic()
     }
 
     // Distances are never part of a batch.
-    fn batches(&self) -> Option<&dyn Batches> {
+    fn batches(&self) -> Option<&dyn BatchInterface> {
         self.chat.batches()
     }
 
-    async fn call(&self, call: &Call) -> Result<Reply, LlmError> {
+    async fn call(&self, call: &ModelCall) -> Result<Reply, LlmError> {
         self.of(&call.request).call(call).await
     }
 
-    async fn call_batch(&self, calls: &[Call]) -> Vec<Result<Reply, LlmError>> {
+    async fn call_batch(&self, calls: &[ModelCall]) -> Vec<Result<Reply, LlmError>> {
         let mut replies = Vec::with_capacity(calls.len());
-        let embeds = |call: &Call| matches!(call.request.answer, AnswerForm::Nearest { .. });
+        let embeds = |call: &ModelCall| matches!(call.request.answer, AnswerForm::Nearest { .. });
         for run in calls.chunk_by(|a, b| embeds(a) == embeds(b)) {
             replies.extend(self.of(&run[0].request).call_batch(run).await);
         }
@@ -99,7 +99,7 @@ mod tests {
             }
         }
 
-        async fn call(&self, _: &Call) -> Result<Reply, LlmError> {
+        async fn call(&self, _: &ModelCall) -> Result<Reply, LlmError> {
             Ok(Reply::text(self.0))
         }
     }
@@ -111,7 +111,7 @@ mod tests {
         assert!(!llm.capabilities().label_scores);
         let call = |answer| {
             let messages = vec![Message::user("Heat")];
-            Call::greedy(Request { messages, answer }, 1)
+            ModelCall::greedy(Request { messages, answer }, 1)
         };
         let text = call(AnswerForm::Text { max_tokens: 1 });
         let near = call(AnswerForm::Nearest { candidates: vec![] });

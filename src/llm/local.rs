@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shiftproof_search::{Call, Capabilities, Llm, LlmError, Sampling};
+use shiftproof_search::{Capabilities, Llm, LlmError, ModelCall, SamplingOptions};
 use shiftproof_tasks::{AnswerForm, Finish, Message, Reply, Request, Role, Usage};
 
 use self::nearest::Embeddings;
@@ -100,14 +100,14 @@ impl Llm for Local {
         }
     }
 
-    async fn call(&self, call: &Call) -> Result<Reply, LlmError> {
+    async fn call(&self, call: &ModelCall) -> Result<Reply, LlmError> {
         let mut replies = self.call_batch(std::slice::from_ref(call)).await;
         replies
             .pop()
             .unwrap_or_else(|| Err(LlmError::Unavailable("no reply".into())))
     }
 
-    async fn call_batch(&self, calls: &[Call]) -> Vec<Result<Reply, LlmError>> {
+    async fn call_batch(&self, calls: &[ModelCall]) -> Vec<Result<Reply, LlmError>> {
         let engine = self.engine.clone();
         let embeddings = self.embeddings.clone();
         let owned = calls.to_vec();
@@ -125,7 +125,7 @@ impl Llm for Local {
 fn answer(
     engine: &Engine,
     embeddings: &Embeddings,
-    calls: &[Call],
+    calls: &[ModelCall],
 ) -> Vec<Result<Reply, LlmError>> {
     calls
         .chunk_by(|a, b| kind(a) == kind(b))
@@ -144,17 +144,17 @@ enum Kind<'a> {
     Labels(&'a [String]),
     Candidates,
     Nearest,
-    Text(Sampling),
+    Text(SamplingOptions),
 }
 
-fn kind(call: &Call) -> Kind<'_> {
+fn kind(call: &ModelCall) -> Kind<'_> {
     match &call.request.answer {
         AnswerForm::Choice { labels } => Kind::Labels(labels),
         AnswerForm::Likelihood { .. } => Kind::Candidates,
         AnswerForm::Nearest { .. } => Kind::Nearest,
         // Each sequence has a seed of its own; everything else must agree.
         AnswerForm::Number { .. } | AnswerForm::Ranking { .. } | AnswerForm::Text { .. } => {
-            Kind::Text(Sampling {
+            Kind::Text(SamplingOptions {
                 seed: 0,
                 ..call.sampling
             })
@@ -162,7 +162,7 @@ fn kind(call: &Call) -> Kind<'_> {
     }
 }
 
-fn score(engine: &Engine, calls: &[Call], labels: &[String]) -> Vec<Result<Reply, LlmError>> {
+fn score(engine: &Engine, calls: &[ModelCall], labels: &[String]) -> Vec<Result<Reply, LlmError>> {
     let chats: Vec<Chat> = calls
         .iter()
         .map(|call| chat(&call.request.messages))
@@ -197,7 +197,7 @@ fn score(engine: &Engine, calls: &[Call], labels: &[String]) -> Vec<Result<Reply
         .collect()
 }
 
-fn generate(engine: &Engine, calls: &[Call]) -> Vec<Result<Reply, LlmError>> {
+fn generate(engine: &Engine, calls: &[ModelCall]) -> Vec<Result<Reply, LlmError>> {
     let sampling = calls[0].sampling;
     let requests: Vec<embedded::Request> = calls
         .iter()

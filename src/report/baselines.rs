@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use shiftproof_search::event::GroupScore;
+use shiftproof_search::event::GroupOutcome;
 
 use super::{BaselineScores, score_as, worst};
 use crate::table::{Column, Table};
@@ -10,7 +10,7 @@ use crate::table::{Column, Table};
 /// One line per method: its score of each group by this metric, the worst target
 /// group last.
 pub(crate) fn write(metric: &str, baselines: &[BaselineScores], out: &mut String) -> fmt::Result {
-    let score = |group: &GroupScore| score_as(metric, group);
+    let score = |group: &GroupOutcome| score_as(metric, group);
     let Some(first) = baselines.first() else {
         return Ok(());
     };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use shiftproof_search::event::{Contestant, GroupRole, GroupScore, Started};
+use shiftproof_search::event::{AuditedPrompt, GroupOutcome, GroupRole, RunStarted};
 
 use super::facts::machine;
 use super::{Named, Summary};
@@ -85,7 +85,7 @@ impl Spread {
 }
 
 /// What a row's runs share: everything but the seed.
-fn setting(started: &Started) -> [(&'static str, String); 7] {
+fn setting(started: &RunStarted) -> [(&'static str, String); 7] {
     let limit = |what: Option<String>, unit: &str| what.map(|value| format!("{value} {unit}"));
     let limits = &started.limits;
     let budget: Vec<String> = [
@@ -175,10 +175,17 @@ impl Comparison {
         };
         let mut rows: Vec<Row> = baselines
             .iter()
-            .map(|(key, runs)| Row::of(name("seed prompt", key), Contestant::Seed, runs, &groups))
+            .map(|(key, runs)| {
+                Row::of(name("seed prompt", key), AuditedPrompt::Seed, runs, &groups)
+            })
             .collect();
         rows.extend(settings.iter().map(|(key, runs)| {
-            Row::of(name(&key[METHOD], key), Contestant::Selected, runs, &groups)
+            Row::of(
+                name(&key[METHOD], key),
+                AuditedPrompt::Selected,
+                runs,
+                &groups,
+            )
         }));
         Self {
             cautions: cautions(runs, &settings, &varies),
@@ -238,7 +245,7 @@ fn cautions(runs: &[Named], settings: &[(Key, Vec<&Named>)], varies: &[bool]) ->
     }
     let open: Vec<&str> = runs
         .iter()
-        .filter(|run| run.summary.audited(Contestant::Selected).is_none())
+        .filter(|run| run.summary.audited(AuditedPrompt::Selected).is_none())
         .map(|run| run.name.as_str())
         .collect();
     if !open.is_empty() {
@@ -250,12 +257,12 @@ fn cautions(runs: &[Named], settings: &[(Key, Vec<&Named>)], varies: &[bool]) ->
 impl Row {
     fn of(
         label: String,
-        contestant: Contestant,
+        contestant: AuditedPrompt,
         runs: &[&Named],
         groups: &[(String, GroupRole)],
     ) -> Self {
         let summaries: Vec<&Summary> = runs.iter().map(|run| &run.summary).collect();
-        let audits: Vec<&[GroupScore]> = summaries
+        let audits: Vec<&[GroupOutcome]> = summaries
             .iter()
             .filter_map(|summary| summary.audited(contestant))
             .collect();
@@ -265,7 +272,7 @@ impl Row {
                 group.and_then(|group| group.value)
             }))
         };
-        let searched = contestant != Contestant::Seed;
+        let searched = contestant != AuditedPrompt::Seed;
         let over_runs = |value: fn(&Summary) -> Option<f64>| {
             let values = summaries.iter().filter_map(|summary| value(summary));
             Spread::of(values).filter(|_| searched)
@@ -280,7 +287,7 @@ impl Row {
                     .filter_map(|summary| summary.worst_of(contestant)?.value),
             ),
             gain: over_runs(|summary| {
-                summary.worst_of(Contestant::Selected)?;
+                summary.worst_of(AuditedPrompt::Selected)?;
                 Some(summary.worst.as_ref()?.value)
             }),
             calls: over_runs(|summary| Some(summary.spent?.calls as f64)),

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use shiftproof_search::event::{Contestant, Difference, GroupRole, GroupScore, Started};
+use shiftproof_search::event::{
+    AuditedPrompt, GroupOutcome, GroupRole, RunStarted, ScoreDifference,
+};
 use shiftproof_tasks::PromptId;
 
 use super::{Standing, Summary};
 use crate::fetch::SMOLLM2_BLAKE3;
 
 /// Groups on which the selected prompt is worse than the seed beyond chance.
-pub(crate) fn regressed(summary: &Summary) -> Vec<&Difference> {
+pub(crate) fn regressed(summary: &Summary) -> Vec<&ScoreDifference> {
     let rows = summary.compared.iter();
     rows.filter(|row| row.high < 0.0).collect()
 }
@@ -21,15 +23,15 @@ pub(crate) struct Gap {
     /// The target group.
     pub group: String,
     /// Source − target of the seed prompt.
-    pub seed: Option<Difference>,
+    pub seed: Option<ScoreDifference>,
     /// Source − target of the selected prompt.
-    pub selected: Option<Difference>,
+    pub selected: Option<ScoreDifference>,
 }
 
 /// The gaps of all target groups; none where no source group was audited.
 pub(crate) fn gaps(summary: &Summary) -> Vec<Gap> {
-    let seed = summary.audited(Contestant::Seed).unwrap_or_default();
-    let selected = summary.audited(Contestant::Selected).unwrap_or_default();
+    let seed = summary.audited(AuditedPrompt::Seed).unwrap_or_default();
+    let selected = summary.audited(AuditedPrompt::Selected).unwrap_or_default();
     selected
         .iter()
         .filter(|group| group.role == GroupRole::Target)
@@ -46,13 +48,13 @@ pub(crate) fn gaps(summary: &Summary) -> Vec<Gap> {
 /// for independent estimates (Zou and Donner 2008, *Statistics in Medicine*
 /// 27, eq. 4): it needs no more than the intervals of the parts, whatever the
 /// metric.
-fn gap(groups: &[GroupScore], target: &str) -> Option<Difference> {
+fn gap(groups: &[GroupOutcome], target: &str) -> Option<ScoreDifference> {
     struct Part {
         value: f64,
         down: f64,
         up: f64,
     }
-    let part = |group: &GroupScore| {
+    let part = |group: &GroupOutcome| {
         let value = group.value?;
         Some(Part {
             value,
@@ -75,7 +77,7 @@ fn gap(groups: &[GroupScore], target: &str) -> Option<Difference> {
     let down = sources.iter().map(|part| part.down.powi(2)).sum::<f64>() / (k * k);
     let up = sources.iter().map(|part| part.up.powi(2)).sum::<f64>() / (k * k);
     let value = mean - target.1.value;
-    Some(Difference {
+    Some(ScoreDifference {
         group: target.0,
         value,
         low: value - (down + target.1.up.powi(2)).sqrt(),
@@ -147,7 +149,7 @@ pub(crate) fn machine(identity: &str) -> String {
 const SMOLLM2: &str = "SmolLM2-135M-Instruct Q4_1";
 
 /// The command that takes the same course again.
-pub(crate) fn command(started: &Started) -> String {
+pub(crate) fn command(started: &RunStarted) -> String {
     let mut command = format!(
         "shiftproof optimize STUDY.toml --method {} --seed {}",
         started.method, started.seed
@@ -169,8 +171,8 @@ pub(crate) fn command(started: &Started) -> String {
 mod tests {
     use super::*;
 
-    fn score(group: &str, role: GroupRole, value: f64, half: f64) -> GroupScore {
-        GroupScore {
+    fn score(group: &str, role: GroupRole, value: f64, half: f64) -> GroupOutcome {
+        GroupOutcome {
             group: group.into(),
             role,
             voted: false,
@@ -220,7 +222,7 @@ mod tests {
         ];
         let mut two = one.to_vec();
         two.push(score("c", GroupRole::Source, 0.8, 0.1));
-        let width = |groups: &[GroupScore]| {
+        let width = |groups: &[GroupOutcome]| {
             let gap = gap(groups, "b").unwrap();
             gap.high - gap.low
         };

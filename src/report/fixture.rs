@@ -1,10 +1,10 @@
 //! A run told by hand, with everything a report has to show and texts that try
 //! to break out of it.
 
-use shiftproof_search::budget::{Limits, Spend};
+use shiftproof_search::budget::{BudgetLimits, Spend};
 use shiftproof_search::event::{
-    ClassVotes, Contestant, Difference, Ending, Event, GroupInfo, GroupRole, GroupScore, Origin,
-    Phase, Proposed, Started, Vote, Voted,
+    AuditedPrompt, CandidateProposed, ClassVotes, Event, GroupInfo, GroupOutcome, GroupRole,
+    InputVote, Origin, Phase, RunEnding, RunStarted, ScoreDifference, VoteSummary,
 };
 use shiftproof_tasks::{Demonstration, Prompt, PromptId};
 
@@ -33,8 +33,8 @@ pub(crate) fn selected() -> Prompt {
     }])
 }
 
-fn score(group: &str, role: GroupRole, value: f64, n: usize) -> GroupScore {
-    GroupScore {
+fn score(group: &str, role: GroupRole, value: f64, n: usize) -> GroupOutcome {
+    GroupOutcome {
         group: group.into(),
         role,
         voted: false,
@@ -48,7 +48,7 @@ fn score(group: &str, role: GroupRole, value: f64, n: usize) -> GroupScore {
     }
 }
 
-fn audited(books: f64, films: f64, songs: f64) -> Vec<GroupScore> {
+fn audited(books: f64, films: f64, songs: f64) -> Vec<GroupOutcome> {
     let mut groups = vec![
         score("books", GroupRole::Source, books, 100),
         score(NASTY_GROUP, GroupRole::Target, films, 100),
@@ -59,8 +59,8 @@ fn audited(books: f64, films: f64, songs: f64) -> Vec<GroupScore> {
     groups
 }
 
-fn difference(group: &str, value: f64) -> Difference {
-    Difference {
+fn difference(group: &str, value: f64) -> ScoreDifference {
+    ScoreDifference {
         group: group.into(),
         value,
         low: value - 0.05,
@@ -70,7 +70,7 @@ fn difference(group: &str, value: f64) -> Difference {
 }
 
 fn proposed(prompt: &Prompt, origin: Origin, parents: Vec<PromptId>) -> Event {
-    Event::Proposed(Proposed {
+    Event::Proposed(CandidateProposed {
         candidate: prompt.id(),
         prompt: prompt.clone(),
         origin,
@@ -110,7 +110,7 @@ fn started(method: &str, seed_number: u64) -> Event {
         unlabelled: if source { 0 } else { 120 },
         audit: 100,
     };
-    Event::Started(Started {
+    Event::Started(RunStarted {
         study: "reviews".into(),
         task: "reviews".into(),
         metric: "accuracy".into(),
@@ -119,7 +119,7 @@ fn started(method: &str, seed_number: u64) -> Event {
         task_model: "embedded:Tiny/blake3:0123abcd/embedded-1".into(),
         proposer_model: "openai http://127.0.0.1:8080/v1 large".into(),
         seed: seed_number,
-        limits: Limits {
+        limits: BudgetLimits {
             calls: Some(1500),
             tokens: None,
             usd: Some(2.5),
@@ -134,13 +134,13 @@ fn started(method: &str, seed_number: u64) -> Event {
 }
 
 fn voted(induced: &Prompt, seed: &Prompt) -> Event {
-    let vote = |share: f64| Vote {
+    let vote = |share: f64| InputVote {
         input: "a target input".into(),
         winner: Some("positive".into()),
         share,
         kept: share > 0.83,
     };
-    Event::Voted(Voted {
+    Event::Voted(VoteSummary {
         voters: vec![induced.id(), seed.id()],
         threshold: 0.83,
         inputs: 4,
@@ -174,15 +174,15 @@ fn ending(selected: &Prompt, induced: &Prompt, gain: f64) -> Vec<Event> {
             "seed, selected and an ensemble of 2 on 300 sealed examples",
         ),
         Event::Audited {
-            contestant: Contestant::Seed,
+            contestant: AuditedPrompt::Seed,
             groups: audited(0.7, 0.6, 0.66),
         },
         Event::Audited {
-            contestant: Contestant::Selected,
+            contestant: AuditedPrompt::Selected,
             groups: audited(0.78, 0.6 + gain, 0.68),
         },
         Event::Audited {
-            contestant: Contestant::Ensemble,
+            contestant: AuditedPrompt::Ensemble,
             groups: audited(0.77, 0.65, 0.67),
         },
         Event::Compared {
@@ -194,7 +194,7 @@ fn ending(selected: &Prompt, induced: &Prompt, gain: f64) -> Vec<Event> {
             worst: difference("worst target", gain),
         },
         Event::Finished {
-            ending: Ending::Completed,
+            ending: RunEnding::Completed,
             spent: Spend {
                 calls: 1234,
                 prompt_tokens: 56_789,

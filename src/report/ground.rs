@@ -1,7 +1,7 @@
 //! What an audit rests on: which target groups it verifies, and what is said of
 //! the others.
 
-use shiftproof_search::event::{Contestant, GroupInfo, GroupRole, GroupScore};
+use shiftproof_search::event::{AuditedPrompt, GroupInfo, GroupOutcome, GroupRole};
 
 use super::{Summary, worst};
 
@@ -87,7 +87,7 @@ impl Summary {
 
     /// A contestant's worst audited target group, or the worst group of a study
     /// without targets; none where there are targets and none is audited.
-    pub(crate) fn worst_of(&self, contestant: Contestant) -> Option<&GroupScore> {
+    pub(crate) fn worst_of(&self, contestant: AuditedPrompt) -> Option<&GroupOutcome> {
         if self.ground() == Ground::SourceOnly {
             return None;
         }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use shiftproof_search::event::{Contestant, Difference, Ending};
+use shiftproof_search::event::{AuditedPrompt, RunEnding, ScoreDifference};
 use shiftproof_search::ledger::{RunRecord, RunStatus};
 use shiftproof_tasks::PromptId;
 
@@ -54,7 +54,7 @@ pub(crate) struct Worst {
     /// Of the selected prompt.
     pub selected: Option<f64>,
     /// Selected − seed.
-    pub difference: Option<Difference>,
+    pub difference: Option<ScoreDifference>,
 }
 
 /// How a run stands.
@@ -87,7 +87,7 @@ impl Row {
         let (status, reason) = match &record.status {
             RunStatus::Running => (Status::Killed, None),
             RunStatus::Stopped(reason) => (Status::Stopped, Some(reason.clone())),
-            RunStatus::Finished if summary.ending == Some(Ending::BudgetExhausted) => {
+            RunStatus::Finished if summary.ending == Some(RunEnding::BudgetExhausted) => {
                 (Status::BudgetExhausted, None)
             }
             RunStatus::Finished => (Status::Finished, None),
@@ -102,8 +102,8 @@ impl Row {
             task_model: started.map(|started| started.task_model.clone()),
             selected: summary.selected,
             worst: Worst {
-                seed: of(Contestant::Seed),
-                selected: of(Contestant::Selected),
+                seed: of(AuditedPrompt::Seed),
+                selected: of(AuditedPrompt::Selected),
                 difference: summary
                     .worst
                     .clone()
@@ -296,7 +296,7 @@ mod tests {
                     "openai http://127.0.0.1:8080/v1 a-model-with-a-long-name scores".into();
             }
             if let Event::Finished { ending, .. } = event {
-                *ending = Ending::BudgetExhausted;
+                *ending = RunEnding::BudgetExhausted;
             }
         }
         let rows = [

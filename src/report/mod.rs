@@ -26,12 +26,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use shiftproof_search::budget::Spend;
-use shiftproof_search::calibrate::{Calibration, Settled};
+use shiftproof_search::calibrate::{Calibration, CalibrationFit};
 use shiftproof_search::event::{
-    Contestant, Difference, Ending, Event, GroupRole, GroupScore, Origin, Phase, Proposed, Started,
-    Voted,
+    AuditedPrompt, CandidateProposed, Event, GroupOutcome, GroupRole, Origin, Phase, RunEnding,
+    RunStarted, ScoreDifference, VoteSummary,
 };
-use shiftproof_search::unusable::Survey;
+use shiftproof_search::unusable::AnswerSurvey;
 use shiftproof_tasks::{Prompt, PromptId};
 
 use crate::calibration::{self, Learnt};
@@ -42,7 +42,7 @@ use crate::unusable;
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Summary {
     /// How the run began.
-    pub started: Option<Started>,
+    pub started: Option<RunStarted>,
     /// The phase under way.
     pub phase: Option<Phase>,
     /// Every phase begun, in order.
@@ -58,7 +58,7 @@ pub struct Summary {
     #[serde(skip)]
     thrown: Vec<Thrown>,
     /// The vote over target inputs.
-    pub voted: Option<Voted>,
+    pub voted: Option<VoteSummary>,
     /// The chosen prompt.
     pub selected: Option<PromptId>,
     /// Why it was chosen.
@@ -71,11 +71,11 @@ pub struct Summary {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub baselines: Vec<BaselineScores>,
     /// Selected − seed per group.
-    pub compared: Vec<Difference>,
+    pub compared: Vec<ScoreDifference>,
     /// Selected − seed for the worst target group.
-    pub worst: Option<Difference>,
+    pub worst: Option<ScoreDifference>,
     /// How the run ended.
-    pub ending: Option<Ending>,
+    pub ending: Option<RunEnding>,
     /// Everything spent.
     pub spent: Option<Spend>,
     /// Labels of target examples read before the audit.
@@ -91,10 +91,10 @@ pub struct Summary {
     /// Answers that cannot be used, of all that were looked at; absent where there
     /// is none.
     #[serde(skip_serializing_if = "no_fault")]
-    pub unusable: Survey,
+    pub unusable: AnswerSurvey,
 }
 
-fn no_fault(survey: &Survey) -> bool {
+fn no_fault(survey: &AnswerSurvey) -> bool {
     survey.faults.is_empty()
 }
 
@@ -134,7 +134,7 @@ pub struct Standing {
     /// The objective's latest value.
     pub score: Option<f64>,
     /// Its latest scores per group.
-    pub groups: Vec<GroupScore>,
+    pub groups: Vec<GroupOutcome>,
     /// Whether it is in the race.
     pub kept: bool,
     /// Why it stayed or left.
@@ -148,9 +148,9 @@ pub struct Standing {
 #[derive(Debug, Clone, Serialize)]
 pub struct Audited {
     /// Who.
-    pub contestant: Contestant,
+    pub contestant: AuditedPrompt,
     /// Per group, in the study's order.
-    pub groups: Vec<GroupScore>,
+    pub groups: Vec<GroupOutcome>,
     /// The best group's score less the worst's, 0 to 1; none of one group.
     pub spread: Option<f64>,
 }
@@ -161,7 +161,7 @@ pub struct BaselineScores {
     /// Its name.
     pub name: String,
     /// Per group, in the study's order.
-    pub groups: Vec<GroupScore>,
+    pub groups: Vec<GroupOutcome>,
 }
 
 impl Summary {
@@ -268,9 +268,9 @@ impl Summary {
         }
     }
 
-    fn audit(&mut self, contestant: Contestant, groups: &[GroupScore]) {
+    fn audit(&mut self, contestant: AuditedPrompt, groups: &[GroupOutcome]) {
         let prompts = self.first_audited(contestant);
-        let examples: usize = groups.iter().map(GroupScore::asked).sum();
+        let examples: usize = groups.iter().map(GroupOutcome::asked).sum();
         self.looked_at((prompts * examples) as u64);
         self.audited.push(Audited {
             contestant,
@@ -279,7 +279,7 @@ impl Summary {
         });
     }
 
-    fn enter(&mut self, proposed: &Proposed) {
+    fn enter(&mut self, proposed: &CandidateProposed) {
         self.candidates.insert(
             proposed.candidate,
             Standing {
@@ -306,7 +306,7 @@ impl Summary {
     /// All races but the final share their examples, so what a candidate was
     /// asked in an earlier race is not asked again; nor are a voter's answers to
     /// inputs that now carry a voted label.
-    fn rank(&mut self, candidate: PromptId, phase: Phase, score: f64, groups: &[GroupScore]) {
+    fn rank(&mut self, candidate: PromptId, phase: Phase, score: f64, groups: &[GroupOutcome]) {
         let voter = self
             .voted
             .as_ref()
@@ -314,7 +314,7 @@ impl Summary {
         let looked: usize = groups
             .iter()
             .filter(|group| !(voter && group.voted))
-            .map(GroupScore::asked)
+            .map(GroupOutcome::asked)
             .sum();
         let before = if phase == Phase::Final {
             0
@@ -337,11 +337,11 @@ impl Summary {
     }
 
     /// Prompts of this contestant that no earlier contestant was.
-    fn first_audited(&self, contestant: Contestant) -> usize {
+    fn first_audited(&self, contestant: AuditedPrompt) -> usize {
         match contestant {
-            Contestant::Seed => 1,
-            Contestant::Selected => usize::from(self.selected != self.seed()),
-            Contestant::Ensemble => self
+            AuditedPrompt::Seed => 1,
+            AuditedPrompt::Selected => usize::from(self.selected != self.seed()),
+            AuditedPrompt::Ensemble => self
                 .ensemble
                 .iter()
                 .filter(|id| Some(**id) != self.seed() && Some(**id) != self.selected)
@@ -349,7 +349,7 @@ impl Summary {
         }
     }
 
-    fn note_calibration(&mut self, calibration: Calibration, prompts: &[Settled]) {
+    fn note_calibration(&mut self, calibration: Calibration, prompts: &[CalibrationFit]) {
         let name = |id| self.called(id);
         let note = calibration::note(calibration, prompts, Learnt::Search, name);
         self.notes.extend(note);
@@ -380,7 +380,7 @@ impl Summary {
     }
 
     /// The audited scores of one contestant.
-    pub fn audited(&self, contestant: Contestant) -> Option<&[GroupScore]> {
+    pub fn audited(&self, contestant: AuditedPrompt) -> Option<&[GroupOutcome]> {
         let audited = self
             .audited
             .iter()
@@ -415,7 +415,7 @@ impl Summary {
 }
 
 /// The worst target group, or the worst of all groups where there is no target.
-pub fn worst(groups: &[GroupScore]) -> Option<&GroupScore> {
+pub fn worst(groups: &[GroupOutcome]) -> Option<&GroupOutcome> {
     let any_target = groups.iter().any(|group| group.role == GroupRole::Target);
     groups
         .iter()
@@ -429,7 +429,7 @@ pub fn worst(groups: &[GroupScore]) -> Option<&GroupScore> {
 }
 
 /// The best and the worst group's scores.
-fn ends(groups: &[GroupScore]) -> Option<[f64; 2]> {
+fn ends(groups: &[GroupOutcome]) -> Option<[f64; 2]> {
     let values = || groups.iter().filter_map(|group| group.value);
     if values().count() < 2 {
         return None;
@@ -442,7 +442,7 @@ fn ends(groups: &[GroupScore]) -> Option<[f64; 2]> {
 
 /// The best group's score less the worst's, whatever their roles; none where
 /// fewer than two groups have a score.
-pub fn spread(groups: &[GroupScore]) -> Option<f64> {
+pub fn spread(groups: &[GroupOutcome]) -> Option<f64> {
     ends(groups).map(|[best, worst]| best - worst)
 }
 

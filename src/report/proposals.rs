@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use shiftproof_search::event::{Event, Proposals};
+use shiftproof_search::event::{Event, ProposalSummary};
 
 use super::Summary;
 
@@ -12,7 +12,7 @@ use super::Summary;
 pub struct Proposing {
     /// Counts.
     #[serde(flatten)]
-    pub counts: Proposals,
+    pub counts: ProposalSummary,
     /// Texts thrown away, by rule.
     pub discarded: Vec<Thrown>,
 }
@@ -80,8 +80,8 @@ impl Summary {
 }
 
 /// "9 of 12 proposals used; discarded: the model declined × 3, e.g. "I'm sorry"."
-pub(crate) fn sentence(counts: &Proposals, discarded: &[Thrown]) -> String {
-    let Proposals {
+pub(crate) fn sentence(counts: &ProposalSummary, discarded: &[Thrown]) -> String {
+    let ProposalSummary {
         model,
         asked,
         used,
@@ -135,7 +135,7 @@ mod tests {
             example: example.into(),
         };
         let counts = |model, again| {
-            Event::Proposals(Proposals {
+            Event::Proposals(ProposalSummary {
                 proposer: "induce (APE)".into(),
                 model,
                 asked: 6,

@@ -258,7 +258,7 @@ fn what_no_audit_verifies_is_said_in_every_form() {
         );
         assert!(!text.contains("worst target"), "{text}");
         assert_eq!(
-            run.summary.worst_of(Contestant::Selected).map(|g| g.n),
+            run.summary.worst_of(AuditedPrompt::Selected).map(|g| g.n),
             None
         );
     }

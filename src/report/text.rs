@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use shiftproof_search::budget::Spend;
-use shiftproof_search::event::{Contestant, Difference, Ending, GroupScore};
+use shiftproof_search::event::{AuditedPrompt, GroupOutcome, RunEnding, ScoreDifference};
 use shiftproof_tasks::Metric;
 
 use super::compare::Comparison;
@@ -80,7 +80,7 @@ impl Summary {
                 self.target_labels_read, self.audit_labels_read
             )?;
         }
-        if self.ending == Some(Ending::BudgetExhausted) {
+        if self.ending == Some(RunEnding::BudgetExhausted) {
             writeln!(
                 out,
                 "The budget ran out before the plan was done; this is the best so far."
@@ -109,14 +109,14 @@ impl Summary {
 
     fn write_table(&self, out: &mut String) -> fmt::Result {
         let (Some(seed), Some(selected)) = (
-            self.audited(Contestant::Seed),
-            self.audited(Contestant::Selected),
+            self.audited(AuditedPrompt::Seed),
+            self.audited(AuditedPrompt::Selected),
         ) else {
             return writeln!(out, "\n{}.", capital(&self.verdict().sentence));
         };
         let metric = self.started.as_ref().map_or("", |started| &started.metric);
-        let shown = |group: &GroupScore| score_as(metric, group);
-        let ensemble = self.audited(Contestant::Ensemble);
+        let shown = |group: &GroupOutcome| score_as(metric, group);
+        let ensemble = self.audited(AuditedPrompt::Ensemble);
         let mut columns = vec![Column::left().at_least(18), Column::right().at_least(4)];
         columns.extend([15, 15, 17].map(|least| Column::right().at_least(least)));
         columns.extend(ensemble.map(|_| Column::right().at_least(15)));
@@ -134,7 +134,7 @@ impl Summary {
             None,
         );
         for group in selected {
-            let of = |groups: &[GroupScore]| {
+            let of = |groups: &[GroupOutcome]| {
                 groups
                     .iter()
                     .find(|other| other.group == group.group)
@@ -155,7 +155,7 @@ impl Summary {
                 Some(remark),
             );
         }
-        let of = |groups: &[GroupScore]| worst(groups).map_or_else(|| "-".into(), shown);
+        let of = |groups: &[GroupOutcome]| worst(groups).map_or_else(|| "-".into(), shown);
         let least = self.worst.as_ref().map_or_else(|| "-".into(), difference);
         row(
             [
@@ -170,7 +170,7 @@ impl Summary {
         );
         if selected.len() > 1 {
             let of =
-                |groups: &[GroupScore]| spread_as(metric, groups).unwrap_or_else(|| "-".into());
+                |groups: &[GroupOutcome]| spread_as(metric, groups).unwrap_or_else(|| "-".into());
             row(
                 [
                     "spread over groups".into(),
@@ -240,7 +240,7 @@ pub(super) fn comparison(comparison: &Comparison, runs: &[Named]) -> String {
 
 /// A score by its metric's name: of an error the error itself, in the unit of the
 /// labels and lower is better; else as [`score`] shows it.
-pub(crate) fn score_as(metric: &str, group: &GroupScore) -> String {
+pub(crate) fn score_as(metric: &str, group: &GroupOutcome) -> String {
     let error = |value: Option<f64>| metric.parse::<Metric>().ok()?.error(value?);
     match (error(group.value), error(group.high), error(group.low)) {
         (Some(value), Some(low), Some(high)) => format!("{value:.3} [{low:.2}, {high:.2}]"),
@@ -250,7 +250,7 @@ pub(crate) fn score_as(metric: &str, group: &GroupScore) -> String {
 
 /// The [`spread`](super::spread) over groups by the metric's name: of an error in
 /// the unit of the labels, else in points.
-pub(crate) fn spread_as(metric: &str, groups: &[GroupScore]) -> Option<String> {
+pub(crate) fn spread_as(metric: &str, groups: &[GroupOutcome]) -> Option<String> {
     let [best, worst] = ends(groups)?;
     let metric = metric.parse::<Metric>().ok();
     let error = |value| metric?.error(value);
@@ -262,7 +262,7 @@ pub(crate) fn spread_as(metric: &str, groups: &[GroupScore]) -> Option<String> {
 
 /// A score with its interval, in points of a hundred; the interval in whole
 /// points, which is finer than it is known.
-pub(crate) fn score(group: &GroupScore) -> String {
+pub(crate) fn score(group: &GroupOutcome) -> String {
     match (group.value, group.low, group.high) {
         (Some(value), Some(low), Some(high)) => {
             format!(
@@ -279,7 +279,7 @@ pub(crate) fn score(group: &GroupScore) -> String {
 }
 
 /// A difference with its interval, in points of a hundred.
-pub(crate) fn difference(row: &Difference) -> String {
+pub(crate) fn difference(row: &ScoreDifference) -> String {
     format!(
         "{:+.1} [{:+.0}, {:+.0}]",
         row.value * 100.0,

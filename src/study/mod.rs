@@ -13,7 +13,7 @@ mod recommend;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use shiftproof_search::budget::Limits;
+use shiftproof_search::budget::BudgetLimits;
 use shiftproof_search::spec::SearchSpec;
 use shiftproof_tasks::rec::RecSpec;
 use shiftproof_tasks::text::plain;
@@ -58,7 +58,7 @@ pub struct Study {
     pub search: SearchSpec,
     /// What may be spent.
     #[serde(default)]
-    pub budget: Limits,
+    pub budget: BudgetLimits,
 }
 
 /// Where examples come from: a named data set or files, and their columns.
@@ -157,7 +157,7 @@ impl Study {
 }
 
 /// A limit that leaves nothing to spend: its key, and what is wrong with it.
-pub(crate) fn budget_problem(limits: &Limits) -> Option<(&'static str, String)> {
+pub(crate) fn budget_problem(limits: &BudgetLimits) -> Option<(&'static str, String)> {
     let usd = limits.usd.filter(|usd| !(usd.is_finite() && *usd > 0.0));
     let (key, value) = if limits.calls == Some(0) {
         ("calls", "0".to_owned())

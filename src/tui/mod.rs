@@ -3,7 +3,7 @@
 //!
 //! The screen has a thread of its own, so that it answers keys whatever the run
 //! is at. It hears of the run as any observer does; what the user asks for goes
-//! back through a [`Control`].
+//! back through a [`RunControl`].
 
 pub mod keys;
 mod source;
@@ -21,8 +21,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{self, Event as Input};
-use shiftproof_search::control::Control;
-use shiftproof_search::event::{Event, Observer, Tick};
+use shiftproof_search::control::RunControl;
+use shiftproof_search::event::{Event, ProgressTick, RunObserver};
 use shiftproof_tasks::Prompt;
 
 use self::source::{Replayed, Running, Source, Watched};
@@ -56,7 +56,7 @@ impl Closer {
 /// What the observer passes on to the screen's thread.
 enum Message {
     Event(Box<Event>, bool),
-    Tick(Box<Tick>),
+    Tick(Box<ProgressTick>),
 }
 
 /// The screen of a run of this process.
@@ -69,7 +69,7 @@ pub struct Screen {
 impl Screen {
     /// Takes the terminal over, where there is one; `planned`: calls of the run
     /// at most.
-    pub fn start(run: &str, planned: u64, control: Control, closer: Closer) -> Option<Self> {
+    pub fn start(run: &str, planned: u64, control: RunControl, closer: Closer) -> Option<Self> {
         if !fits() {
             return None;
         }
@@ -93,7 +93,7 @@ impl Screen {
 
     /// The observer that the screen hears of the run by. When it is dropped, the
     /// run has ended.
-    pub fn observer(&mut self) -> Option<Box<dyn Observer>> {
+    pub fn observer(&mut self) -> Option<Box<dyn RunObserver>> {
         let sender = self.sender.take()?;
         Some(Box::new(Teller(sender)))
     }
@@ -119,7 +119,7 @@ impl Screen {
 
 struct Teller(Sender<Message>);
 
-impl Observer for Teller {
+impl RunObserver for Teller {
     fn event(&mut self, event: &Event, replayed: bool) {
         // A screen that is gone is no matter of the run's.
         let _ = self
@@ -127,7 +127,7 @@ impl Observer for Teller {
             .send(Message::Event(Box::new(event.clone()), replayed));
     }
 
-    fn tick(&mut self, tick: &Tick) {
+    fn tick(&mut self, tick: &ProgressTick) {
         let _ = self.0.send(Message::Tick(Box::new(tick.clone())));
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
-use shiftproof_search::control::Control;
+use shiftproof_search::control::RunControl;
 
 use super::Message;
 use super::state::State;
@@ -35,7 +35,7 @@ pub(super) trait Source {
 /// A run of this process.
 pub(super) struct Running {
     pub receiver: Receiver<Message>,
-    pub control: Control,
+    pub control: RunControl,
 }
 
 impl Source for Running {

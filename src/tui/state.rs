@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use shiftproof_search::event::{
-    Contestant, Event, GroupScore, Phase, ShownInput, Tick, Ungraded, Verdict,
+    AnswerVerdict, AuditedPrompt, Event, GroupOutcome, Phase, ProgressTick, ShownInput,
+    UngradedReason,
 };
 use shiftproof_tasks::PromptId;
 
@@ -47,7 +48,7 @@ pub struct State {
     /// Places of the votes over target inputs by the input's name.
     pub votes: HashMap<String, usize>,
     /// The latest sign of life.
-    pub tick: Option<Tick>,
+    pub tick: Option<ProgressTick>,
     /// Calls that ended lately, newest last.
     pub calls: VecDeque<Call>,
     /// Calls that failed since the screen came up.
@@ -88,7 +89,7 @@ pub struct Band {
 
 impl Band {
     /// One group's score; `None` where it has no value.
-    pub fn of(group: &GroupScore) -> Option<Self> {
+    pub fn of(group: &GroupOutcome) -> Option<Self> {
         Some(Self {
             value: group.value?,
             low: group.low?,
@@ -98,7 +99,7 @@ impl Band {
 
     /// The unweighted mean of groups. They are independent samples, so the
     /// half-widths of their intervals add up in squares.
-    pub fn mean(groups: &[GroupScore]) -> Option<Self> {
+    pub fn mean(groups: &[GroupOutcome]) -> Option<Self> {
         let bands: Vec<Self> = groups.iter().filter_map(Self::of).collect();
         let count = bands.len() as f64;
         if bands.is_empty() {
@@ -126,7 +127,7 @@ pub struct Kept {
     pub phase: Phase,
 }
 
-/// A [`Verdict`] in little space.
+/// A [`AnswerVerdict`] in little space.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Worth {
     /// Graded.
@@ -153,14 +154,14 @@ impl Worth {
     }
 }
 
-impl From<Verdict> for Worth {
-    fn from(verdict: Verdict) -> Self {
+impl From<AnswerVerdict> for Worth {
+    fn from(verdict: AnswerVerdict) -> Self {
         match verdict {
-            Verdict::Graded(value) => Self::Graded(value as f32),
-            Verdict::Ungraded(Ungraded::Unparseable) => Self::Unparseable,
-            Verdict::Ungraded(Ungraded::Truncated) => Self::Truncated,
-            Verdict::Ungraded(Ungraded::Failed) => Self::Failed,
-            Verdict::Ungraded(Ungraded::Unlabelled) => Self::Unlabelled,
+            AnswerVerdict::Graded(value) => Self::Graded(value as f32),
+            AnswerVerdict::Ungraded(UngradedReason::Unparseable) => Self::Unparseable,
+            AnswerVerdict::Ungraded(UngradedReason::Truncated) => Self::Truncated,
+            AnswerVerdict::Ungraded(UngradedReason::Failed) => Self::Failed,
+            AnswerVerdict::Ungraded(UngradedReason::Unlabelled) => Self::Unlabelled,
         }
     }
 }
@@ -329,7 +330,7 @@ impl State {
                     .collect();
             }
             Event::Audited {
-                contestant: Contestant::Selected,
+                contestant: AuditedPrompt::Selected,
                 groups,
             } => {
                 // It has asked the seed and the selected prompt by now.
@@ -342,7 +343,7 @@ impl State {
     }
 
     /// Takes a sign of life in, `now` after the screen came up.
-    pub fn tick(&mut self, tick: &Tick, now: Duration) {
+    pub fn tick(&mut self, tick: &ProgressTick, now: Duration) {
         self.rate
             .mark(now, tick.sent.saturating_sub(tick.in_flight));
         if let Some(ended) = &tick.ended {
@@ -363,7 +364,7 @@ impl State {
         self.tick = Some(tick.clone());
     }
 
-    fn point(&mut self, calls: u64, phase: Phase, groups: &[GroupScore]) {
+    fn point(&mut self, calls: u64, phase: Phase, groups: &[GroupOutcome]) {
         let (Some(mean), Some(worst)) = (Band::mean(groups), worst(groups).and_then(Band::of))
         else {
             return;

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use shiftproof::llm::http::{ConnectError, HttpConfig, HttpLlm, Mode};
-use shiftproof_search::{Call, Llm, LlmError, Sampling};
+use shiftproof_search::{Llm, LlmError, ModelCall, SamplingOptions};
 use shiftproof_tasks::{AnswerForm, Message, Reply, Request};
 
 use crate::support::mock_server::{Act, MockServer};
@@ -40,21 +40,21 @@ async fn client(server: &MockServer) -> HttpLlm {
     HttpLlm::connect(config(server)).await.unwrap()
 }
 
-fn ask(text: &str) -> Call {
+fn ask(text: &str) -> ModelCall {
     let request = Request {
         messages: vec![Message::user(text)],
         answer: AnswerForm::Text { max_tokens: 16 },
     };
-    Call::greedy(request, 16)
+    ModelCall::greedy(request, 16)
 }
 
-fn choose(text: &str, labels: &[&str]) -> Call {
+fn choose(text: &str, labels: &[&str]) -> ModelCall {
     let labels = labels.iter().map(ToString::to_string).collect();
     let request = Request {
         messages: vec![Message::user(text)],
         answer: AnswerForm::Choice { labels },
     };
-    Call::greedy(request, 16)
+    ModelCall::greedy(request, 16)
 }
 
 /// What one call yields on a server that answers by `acts`, and how many
@@ -116,7 +116,7 @@ async fn a_plain_call_sends_what_is_documented() {
     let llm = HttpLlm::connect(config).await.unwrap();
     let mut call = ask("hello");
     call.request.messages.insert(0, Message::system("be brief"));
-    call.sampling = Sampling {
+    call.sampling = SamplingOptions {
         temperature: 0.5,
         top_p: 0.9,
         max_tokens: 16,

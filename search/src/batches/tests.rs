@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use shiftproof_tasks::{Message, Reply, Request, Usage};
 
 use super::*;
-use crate::budget::{Limits, Meter, Price};
-use crate::control::Control;
-use crate::gateway::Asked;
+use crate::budget::{BudgetLimits, Meter, Price};
+use crate::control::RunControl;
+use crate::gateway::CallOutcome;
 use crate::ledger::Ledger;
 use crate::llm::{BatchProgress, Capabilities, Llm};
-use crate::log::Bus;
+use crate::log::EventLog;
 
 /// A provider of batches that outlives the processes which use it.
 #[derive(Default)]
@@ -63,18 +63,18 @@ impl Llm for Client {
         }
     }
 
-    fn batches(&self) -> Option<&dyn Batches> {
+    fn batches(&self) -> Option<&dyn BatchInterface> {
         Some(self)
     }
 
-    async fn call(&self, call: &Call) -> Result<Reply, LlmError> {
+    async fn call(&self, call: &ModelCall) -> Result<Reply, LlmError> {
         self.provider.direct.fetch_add(1, SeqCst);
         Ok(Reply::text(&call.request.messages[0].content))
     }
 }
 
 #[async_trait]
-impl Batches for Client {
+impl BatchInterface for Client {
     fn least(&self) -> usize {
         2
     }
@@ -91,7 +91,7 @@ impl Batches for Client {
         Duration::from_millis(1)
     }
 
-    async fn submit(&self, tag: &str, calls: &[(String, &Call)]) -> Result<String, LlmError> {
+    async fn submit(&self, tag: &str, calls: &[(String, &ModelCall)]) -> Result<String, LlmError> {
         let nth = self.provider.submissions.fetch_add(1, SeqCst);
         let id = format!("batch-{nth}");
         let names = calls.iter().map(|(name, _)| name.clone()).collect();
@@ -127,7 +127,7 @@ impl Batches for Client {
     async fn collect(
         &self,
         id: &str,
-        calls: &[(String, &Call)],
+        calls: &[(String, &ModelCall)],
     ) -> Result<Vec<(String, Reply)>, LlmError> {
         let names = self.provider.batches.lock().unwrap()[id].1.clone();
         let mut replies = Vec::new();
@@ -150,14 +150,14 @@ impl Batches for Client {
     }
 }
 
-fn calls(count: usize) -> Vec<Call> {
+fn calls(count: usize) -> Vec<ModelCall> {
     (0..count)
         .map(|n| {
             let request = Request {
                 messages: vec![Message::user(format!("text {n}"))],
                 answer: AnswerForm::Text { max_tokens: 4 },
             };
-            Call::greedy(request, 4)
+            ModelCall::greedy(request, 4)
         })
         .collect()
 }
@@ -169,8 +169,8 @@ async fn process(
     count: usize,
     waits: bool,
     killed: Option<u64>,
-) -> (Result<Vec<Asked>, Stop>, Gateway) {
-    let model = Model {
+) -> (Result<Vec<CallOutcome>, RunError>, Gateway) {
+    let model = PricedModel {
         llm: Arc::new(Client {
             provider: provider.clone(),
             waits,
@@ -183,9 +183,9 @@ async fn process(
     };
     let gateway = Gateway::new(
         ledger.clone(),
-        Bus::unlogged(vec![]),
-        Meter::new(Limits::default()),
-        Control::new(),
+        EventLog::unlogged(vec![]),
+        Meter::new(BudgetLimits::default()),
+        RunControl::new(),
         killed,
         Vec::new(),
     );
@@ -194,11 +194,11 @@ async fn process(
 }
 
 #[track_caller]
-fn whole(asked: &Result<Vec<Asked>, Stop>, count: usize) {
+fn whole(asked: &Result<Vec<CallOutcome>, RunError>, count: usize) {
     let asked = asked.as_ref().unwrap();
     assert_eq!(asked.len(), count);
     for (n, asked) in asked.iter().enumerate() {
-        let Asked::Reply(reply) = asked else {
+        let CallOutcome::Reply(reply) = asked else {
             panic!("{asked:?}")
         };
         assert_eq!(reply.text, format!("text {n}"));
@@ -232,7 +232,7 @@ async fn a_process_that_does_not_wait_leaves_the_batch_to_the_next() {
     let ledger = Arc::new(Ledger::in_memory());
     let (asked, _) = process(&provider, &ledger, 8, false, None).await;
     assert!(
-        matches!(&asked, Err(Stop::Batch { batch, calls: 8, .. }) if batch == "batch-0"),
+        matches!(&asked, Err(RunError::Batch { batch, calls: 8, .. }) if batch == "batch-0"),
         "{asked:?}"
     );
     assert_eq!(ledger.batches().unwrap().len(), 1);
@@ -264,7 +264,7 @@ async fn a_batch_whose_submission_was_never_confirmed_is_looked_for() {
     });
     let ledger = Arc::new(Ledger::in_memory());
     let (asked, _) = process(&provider, &ledger, 8, true, None).await;
-    assert!(matches!(asked, Err(Stop::Provider { .. })), "{asked:?}");
+    assert!(matches!(asked, Err(RunError::Provider { .. })), "{asked:?}");
     assert_eq!(ledger.batches().unwrap()[0].id, None);
     let (asked, gateway) = process(&provider, &ledger, 8, true, Some(8)).await;
     whole(&asked, 8);
@@ -278,7 +278,7 @@ async fn a_batch_that_never_arrived_is_submitted_anew() {
     let ledger = Arc::new(Ledger::in_memory());
     let names: Vec<String> = calls(8)
         .iter()
-        .map(|call| Key::of("batching", call).to_hex())
+        .map(|call| CallKey::of("batching", call).to_hex())
         .collect();
     let intent = BatchRecord {
         tag: tag("batching", &names),
@@ -314,7 +314,7 @@ async fn other_models_batches_are_left_alone() {
     let other = BatchRecord {
         tag: "t".into(),
         model: "another".into(),
-        calls: vec![Key::of("batching", &calls(1)[0]).to_hex()],
+        calls: vec![CallKey::of("batching", &calls(1)[0]).to_hex()],
         id: Some("theirs".into()),
     };
     ledger.save_batch(&other).await.unwrap();

@@ -24,8 +24,8 @@ use shiftproof_store::{Journal, Kv, Memory, Position, Sled};
 use shiftproof_tasks::PromptId;
 use thiserror::Error;
 
-pub use records::{BatchRecord, CandidateRecord, Key, RunRecord, RunStatus, Stored};
-use writer::Writer;
+pub use records::{BatchRecord, CallKey, CandidateRecord, RunRecord, RunStatus, StoredAnswer};
+use writer::LedgerWriter;
 
 /// The version every record begins with.
 const RECORD_VERSION: u8 = 1;
@@ -61,7 +61,7 @@ impl From<shiftproof_store::Error> for LedgerError {
 
 /// What was found when a ledger was opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Opened {
+pub struct LedgerOpening {
     /// Where a damaged index was moved before it was rebuilt.
     pub quarantined: Option<PathBuf>,
     /// Bytes of an unacknowledged tail cut off the journal.
@@ -72,8 +72,8 @@ pub struct Opened {
 
 /// See the [module](self).
 pub struct Ledger {
-    writer: Writer,
-    opened: Opened,
+    writer: LedgerWriter,
+    opened: LedgerOpening,
     dir: Option<PathBuf>,
 }
 
@@ -81,8 +81,8 @@ impl Ledger {
     /// A ledger that forgets everything when dropped.
     pub fn in_memory() -> Self {
         Self {
-            writer: Writer::start(Arc::new(Memory::new()), None),
-            opened: Opened::default(),
+            writer: LedgerWriter::start(Arc::new(Memory::new()), None),
+            opened: LedgerOpening::default(),
             dir: None,
         }
     }
@@ -92,9 +92,9 @@ impl Ledger {
     pub fn open(dir: &Path) -> Result<Self, LedgerError> {
         let path = dir.join("replies.journal");
         let journal = Journal::open(&path)?;
-        let mut opened = Opened {
+        let mut opened = LedgerOpening {
             trimmed: journal.trimmed().map_or(0, |trimmed| trimmed.bytes),
-            ..Opened::default()
+            ..LedgerOpening::default()
         };
         let db = dir.join("db");
         let kv = match Sled::open(&db) {
@@ -110,7 +110,7 @@ impl Ledger {
         let mut missed = Vec::new();
         for entry in journal.read_from(watermark.unwrap_or(Position::START))? {
             let entry = entry?;
-            missed.push(writer::Indexed::decode(&entry)?);
+            missed.push(writer::IndexRecord::decode(&entry)?);
             opened.reindexed += 1;
             if missed.len() >= writer::INDEX_EVERY {
                 writer::index(&*kv, &missed, None)?;
@@ -119,14 +119,14 @@ impl Ledger {
         }
         writer::index(&*kv, &missed, Some(journal.position()))?;
         Ok(Self {
-            writer: Writer::start(kv, Some((journal, path))),
+            writer: LedgerWriter::start(kv, Some((journal, path))),
             opened,
             dir: Some(dir.to_owned()),
         })
     }
 
     /// What was found on opening.
-    pub const fn opened(&self) -> &Opened {
+    pub const fn opened(&self) -> &LedgerOpening {
         &self.opened
     }
 
@@ -137,17 +137,17 @@ impl Ledger {
     }
 
     /// The stored answer under `key`.
-    pub fn reply(&self, key: &Key) -> Result<Option<Stored>, LedgerError> {
+    pub fn reply(&self, key: &CallKey) -> Result<Option<StoredAnswer>, LedgerError> {
         self.get(&reply_key(key), || format!("the reply {key}"))
     }
 
     /// Whether there is an answer under `key`.
-    pub fn has_reply(&self, key: &Key) -> Result<bool, LedgerError> {
+    pub fn has_reply(&self, key: &CallKey) -> Result<bool, LedgerError> {
         Ok(self.writer.get(&reply_key(key))?.is_some())
     }
 
     /// Stores answers; durable when it returns.
-    pub async fn record(&self, answers: Vec<(Key, Stored)>) -> Result<(), LedgerError> {
+    pub async fn record(&self, answers: Vec<(CallKey, StoredAnswer)>) -> Result<(), LedgerError> {
         let mut pairs = Vec::with_capacity(answers.len());
         for (key, stored) in &answers {
             pairs.push((reply_key(key), encode(stored)?));
@@ -254,7 +254,7 @@ impl Ledger {
     }
 }
 
-fn reply_key(key: &Key) -> Vec<u8> {
+fn reply_key(key: &CallKey) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(33);
     bytes.push(REPLY);
     bytes.extend_from_slice(key.as_bytes());

@@ -3,18 +3,18 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use shiftproof_tasks::{Prompt, PromptId, Reply};
 
-use crate::event::{GroupScore, Origin};
-use crate::gateway::Loss;
-use crate::llm::Call;
+use crate::event::{GroupOutcome, Origin};
+use crate::gateway::LostCalls;
+use crate::llm::ModelCall;
 
 /// What identifies a call: everything that can change its reply.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key([u8; 32]);
+pub struct CallKey([u8; 32]);
 
-impl Key {
+impl CallKey {
     /// The key of `call` sent to the model called `identity` (provider, base
     /// URL, model, revision).
-    pub fn of(identity: &str, call: &Call) -> Self {
+    pub fn of(identity: &str, call: &ModelCall) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&(identity.len() as u64).to_be_bytes());
         hasher.update(identity.as_bytes());
@@ -39,7 +39,7 @@ impl Key {
     }
 }
 
-impl fmt::Display for Key {
+impl fmt::Display for CallKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0
             .iter()
@@ -48,7 +48,7 @@ impl fmt::Display for Key {
     }
 }
 
-impl fmt::Debug for Key {
+impl fmt::Debug for CallKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Key({self})")
     }
@@ -57,7 +57,7 @@ impl fmt::Debug for Key {
 /// A stored answer. A call that failed for a passing reason is never stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Stored {
+pub enum StoredAnswer {
     /// The model's reply.
     Reply(Reply),
     /// The request can never be answered; why.
@@ -87,7 +87,7 @@ pub struct RunRecord {
     pub kills: u64,
     /// What earlier kills may have cost.
     #[serde(default)]
-    pub losses: Vec<Loss>,
+    pub losses: Vec<LostCalls>,
 }
 
 /// A batch that was or may have been submitted, and is not yet collected.
@@ -97,7 +97,7 @@ pub struct BatchRecord {
     pub tag: String,
     /// The model's identity.
     pub model: String,
-    /// Its calls, by [key](Key::to_hex).
+    /// Its calls, by [key](CallKey::to_hex).
     pub calls: Vec<String>,
     /// The provider's name for it; absent until it is known to be submitted.
     #[serde(default)]
@@ -128,7 +128,7 @@ pub struct CandidateRecord {
     /// The objective's value, if it was evaluated.
     pub score: Option<f64>,
     /// Its latest scores per group.
-    pub groups: Vec<GroupScore>,
+    pub groups: Vec<GroupOutcome>,
     /// Why it stayed or left.
     pub reason: Option<String>,
 }

@@ -31,12 +31,12 @@ type Pair = (Vec<u8>, Vec<u8>);
 /// Written, perhaps not yet in the index.
 type Recent = Arc<RwLock<HashMap<Vec<u8>, Vec<u8>>>>;
 
-struct Write {
+struct WriteRequest {
     pairs: Vec<Pair>,
     done: oneshot::Sender<Result<(), LedgerError>>,
 }
 
-impl Write {
+impl WriteRequest {
     fn bytes(&self) -> usize {
         self.pairs
             .iter()
@@ -45,21 +45,21 @@ impl Write {
     }
 }
 
-pub(super) struct Writer {
+pub(super) struct LedgerWriter {
     kv: Arc<dyn Kv>,
     recent: Recent,
     journal: Option<PathBuf>,
-    queue: Option<mpsc::Sender<Write>>,
+    queue: Option<mpsc::Sender<WriteRequest>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Writer {
+impl LedgerWriter {
     /// `journal` comes with its path; without one nothing outlives the process.
     pub(super) fn start(kv: Arc<dyn Kv>, journal: Option<(Journal, PathBuf)>) -> Self {
         let recent = Recent::default();
         let (journal, path) = journal.unzip();
         let (queue, writes) = mpsc::channel();
-        let work = Work {
+        let work = WriterWork {
             kv: kv.clone(),
             recent: recent.clone(),
             journal,
@@ -87,7 +87,7 @@ impl Writer {
         self.queue
             .as_ref()
             .ok_or(LedgerError::Stopped)?
-            .send(Write { pairs, done })
+            .send(WriteRequest { pairs, done })
             .map_err(|_| LedgerError::Stopped)?;
         acknowledged.await.map_err(|_| LedgerError::Stopped)?
     }
@@ -142,14 +142,14 @@ impl Writer {
                 let entry = Reader::open(path, position)?
                     .next()
                     .ok_or_else(|| malformed("it points beyond the journal"))??;
-                Ok(Indexed::decode(&entry)?.value)
+                Ok(IndexRecord::decode(&entry)?.value)
             }
             _ => Err(malformed("its kind is unknown")),
         }
     }
 }
 
-impl Drop for Writer {
+impl Drop for LedgerWriter {
     fn drop(&mut self) {
         // Closing the queue lets the thread finish what is queued and index it.
         self.queue = None;
@@ -159,15 +159,15 @@ impl Drop for Writer {
     }
 }
 
-struct Work {
+struct WriterWork {
     kv: Arc<dyn Kv>,
     recent: Recent,
     journal: Option<Journal>,
-    waiting: Vec<Indexed>,
+    waiting: Vec<IndexRecord>,
 }
 
-impl Work {
-    fn run(mut self, writes: &mpsc::Receiver<Write>) {
+impl WriterWork {
+    fn run(mut self, writes: &mpsc::Receiver<WriteRequest>) {
         while let Ok(first) = writes.recv() {
             let mut bytes = first.bytes();
             let mut group = vec![first];
@@ -188,12 +188,12 @@ impl Work {
         self.index();
     }
 
-    fn commit(&mut self, group: &[Write]) -> Result<(), LedgerError> {
+    fn commit(&mut self, group: &[WriteRequest]) -> Result<(), LedgerError> {
         let pairs = || group.iter().flat_map(|write| &write.pairs);
         let positions = match &mut self.journal {
             Some(journal) => {
                 let records: Vec<Vec<u8>> = pairs()
-                    .map(|(key, value)| Indexed::encode(key, value))
+                    .map(|(key, value)| IndexRecord::encode(key, value))
                     .collect();
                 let at = journal.append_all(&records)?.at;
                 at.into_iter().map(Some).collect()
@@ -203,7 +203,7 @@ impl Work {
         let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
         for ((key, value), position) in pairs().zip(positions) {
             recent.insert(key.clone(), value.clone());
-            self.waiting.push(Indexed {
+            self.waiting.push(IndexRecord {
                 key: key.clone(),
                 value: value.clone(),
                 position,
@@ -230,13 +230,13 @@ impl Work {
 }
 
 /// A record on its way from the journal to the index.
-pub(super) struct Indexed {
+pub(super) struct IndexRecord {
     key: Vec<u8>,
     value: Vec<u8>,
     position: Option<Position>,
 }
 
-impl Indexed {
+impl IndexRecord {
     fn encode(key: &[u8], value: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(2 + key.len() + value.len());
         bytes.extend_from_slice(&(key.len() as u16).to_be_bytes());
@@ -286,7 +286,7 @@ impl Indexed {
 /// the index is then complete, set only once all of them are in.
 pub(super) fn index(
     kv: &dyn Kv,
-    records: &[Indexed],
+    records: &[IndexRecord],
     end: Option<Position>,
 ) -> Result<(), LedgerError> {
     let (mut batch, mut bytes) = (Batch::new(), 0);

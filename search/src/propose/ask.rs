@@ -2,15 +2,15 @@
 
 use shiftproof_tasks::Finish;
 
-use super::View;
-use super::screen::{Discards, declines};
-use crate::gateway::{Asked, Stop};
-use crate::llm::Call;
+use super::ProposerView;
+use super::screen::{DiscardCounts, declines};
+use crate::gateway::{CallOutcome, RunError};
+use crate::llm::ModelCall;
 use crate::seeds;
 
 /// What came of some calls.
 #[derive(Default)]
-pub(super) struct Texts {
+pub(super) struct ProposedTexts {
     /// One a call, in their order; `None` where there is nothing to read.
     pub read: Vec<Option<String>>,
     /// Calls that were answered in some way: the budget had room for them.
@@ -23,7 +23,7 @@ pub(super) struct Texts {
 const AGAIN: u32 = 1 << 20;
 
 /// Why an answer is of no use.
-enum Fault {
+enum UnusableReason {
     CutOff(String),
     Declined(String),
     Refused(String),
@@ -32,12 +32,12 @@ enum Fault {
 /// Asks every call; those whose answer was cut off or refused once more, with
 /// twice the room or another draw. What is of no use then is a discard.
 pub(super) async fn ask(
-    view: &View<'_>,
-    calls: &[Call],
-    discards: &mut Discards,
-) -> Result<Texts, Stop> {
-    let mut found = Texts::default();
-    let mut again: Vec<(usize, Call)> = Vec::new();
+    view: &ProposerView<'_>,
+    calls: &[ModelCall],
+    discards: &mut DiscardCounts,
+) -> Result<ProposedTexts, RunError> {
+    let mut found = ProposedTexts::default();
+    let mut again: Vec<(usize, ModelCall)> = Vec::new();
     let mut faults = Vec::new();
     for (index, answer) in view
         .gateway
@@ -46,7 +46,7 @@ pub(super) async fn ask(
         .into_iter()
         .enumerate()
     {
-        found.answered += u64::from(answer != Asked::Unaffordable);
+        found.answered += u64::from(answer != CallOutcome::Unaffordable);
         let mut text = None;
         match judged(answer) {
             None => {}
@@ -58,10 +58,10 @@ pub(super) async fn ask(
         }
         found.read.push(text);
     }
-    let seconds: Vec<Call> = again.iter().map(|(_, call)| call.clone()).collect();
+    let seconds: Vec<ModelCall> = again.iter().map(|(_, call)| call.clone()).collect();
     let answers = view.gateway.ask(view.model, &seconds).await?;
     for (((index, call), first), answer) in again.iter().zip(faults).zip(answers) {
-        found.again += u64::from(answer != Asked::Unaffordable);
+        found.again += u64::from(answer != CallOutcome::Unaffordable);
         match judged(answer) {
             Some(Ok(text)) => found.read[*index] = Some(text),
             Some(Err(fault)) => discard(&fault, call, discards),
@@ -73,49 +73,51 @@ pub(super) async fn ask(
 
 /// Asks every call once, whatever becomes of it: for lines, which end somewhere.
 pub(super) async fn once(
-    view: &View<'_>,
-    calls: &[Call],
-    discards: &mut Discards,
-) -> Result<Texts, Stop> {
-    let mut found = Texts::default();
+    view: &ProposerView<'_>,
+    calls: &[ModelCall],
+    discards: &mut DiscardCounts,
+) -> Result<ProposedTexts, RunError> {
+    let mut found = ProposedTexts::default();
     for answer in view.gateway.ask(view.model, calls).await? {
-        found.answered += u64::from(answer != Asked::Unaffordable);
+        found.answered += u64::from(answer != CallOutcome::Unaffordable);
         found.read.push(match answer {
-            Asked::Reply(reply) => Some(reply.text),
-            Asked::Refused(reason) => {
+            CallOutcome::Reply(reply) => Some(reply.text),
+            CallOutcome::Refused(reason) => {
                 discards.add("the service refused the request", &reason);
                 None
             }
-            Asked::Unaffordable => None,
+            CallOutcome::Unaffordable => None,
         });
     }
     Ok(found)
 }
 
 /// The text of an answer, or what is wrong with it; `None` where there is none.
-fn judged(answer: Asked) -> Option<Result<String, Fault>> {
+fn judged(answer: CallOutcome) -> Option<Result<String, UnusableReason>> {
     Some(match answer {
-        Asked::Unaffordable => return None,
-        Asked::Refused(reason) => Err(Fault::Refused(reason)),
-        Asked::Reply(reply) => match reply.finish {
-            Finish::Length => Err(Fault::CutOff(reply.text)),
-            Finish::Filtered => Err(Fault::Declined(reply.text)),
-            Finish::Stop if declines(&reply.text) => Err(Fault::Declined(reply.text)),
+        CallOutcome::Unaffordable => return None,
+        CallOutcome::Refused(reason) => Err(UnusableReason::Refused(reason)),
+        CallOutcome::Reply(reply) => match reply.finish {
+            Finish::Length => Err(UnusableReason::CutOff(reply.text)),
+            Finish::Filtered => Err(UnusableReason::Declined(reply.text)),
+            Finish::Stop if declines(&reply.text) => Err(UnusableReason::Declined(reply.text)),
             Finish::Stop => Ok(reply.text),
         },
     })
 }
 
 /// The call once more. Room that the user has set stays as it is.
-fn second(view: &View<'_>, call: &Call, fault: &Fault) -> Call {
+fn second(view: &ProposerView<'_>, call: &ModelCall, fault: &UnusableReason) -> ModelCall {
     let mut call = call.clone();
     call.sample += AGAIN;
     let sampling = &mut call.sampling;
     let repeats = match fault {
-        Fault::CutOff(text) => loops(text),
+        UnusableReason::CutOff(text) => loops(text),
         _ => true,
     };
-    if matches!(fault, Fault::CutOff(_)) && view.model.llm.capabilities().max_tokens.is_none() {
+    if matches!(fault, UnusableReason::CutOff(_))
+        && view.model.llm.capabilities().max_tokens.is_none()
+    {
         sampling.max_tokens *= 2;
     }
     if repeats && sampling.temperature == 0.0 {
@@ -137,16 +139,16 @@ fn loops(text: &str) -> bool {
     text.matches(&end).count() > 3
 }
 
-fn discard(fault: &Fault, call: &Call, discards: &mut Discards) {
+fn discard(fault: &UnusableReason, call: &ModelCall, discards: &mut DiscardCounts) {
     match fault {
-        Fault::CutOff(text) => discards.add(
+        UnusableReason::CutOff(text) => discards.add(
             &format!(
                 "it was cut off at {} tokens (proposer.max_tokens)",
                 call.sampling.max_tokens
             ),
             text,
         ),
-        Fault::Declined(text) => discards.add("the model declined", text),
-        Fault::Refused(reason) => discards.add("the service refused the request", reason),
+        UnusableReason::Declined(text) => discards.add("the model declined", text),
+        UnusableReason::Refused(reason) => discards.add("the service refused the request", reason),
     }
 }

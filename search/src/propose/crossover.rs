@@ -5,22 +5,22 @@ use rand::RngExt;
 use rand::seq::IndexedRandom;
 use shiftproof_tasks::Prompt;
 
-use super::kept::Kept;
-use super::pieces::{Block, Kind, blocks, is_format, join, sentences};
-use super::screen::Screen;
-use super::{Proposal, Proposals, Proposer, View};
+use super::kept::RequiredPieces;
+use super::pieces::{BlockKind, PromptBlock, blocks, is_format, join, sentences};
+use super::screen::ProposalScreen;
+use super::{Proposal, ProposalBatch, Proposer, ProposerView};
 use crate::event::Origin;
-use crate::gateway::Stop;
+use crate::gateway::RunError;
 use crate::seeds;
 
 /// Of prompts of one paragraph: the first sentences of one parent followed by the
 /// last ones of another. Of longer ones: one parent with a sentence or list item
 /// of the other put in, so that its paragraphs stay.
 #[derive(Debug, Clone, Copy)]
-pub struct Crossover;
+pub struct CrossoverProposer;
 
 #[async_trait]
-impl Proposer for Crossover {
+impl Proposer for CrossoverProposer {
     fn name(&self) -> &'static str {
         "crossover"
     }
@@ -29,10 +29,10 @@ impl Proposer for Crossover {
         false
     }
 
-    async fn propose(&self, view: &View<'_>) -> Result<Proposals, Stop> {
-        let mut proposals = Proposals::default();
+    async fn propose(&self, view: &ProposerView<'_>) -> Result<ProposalBatch, RunError> {
+        let mut proposals = ProposalBatch::default();
         let parents = view.parents;
-        let screen = Screen::new(view);
+        let screen = ProposalScreen::new(view);
         let mut rng = seeds::stream(view.seed, "crossover");
         if parents.len() < 2 {
             return Ok(proposals);
@@ -46,7 +46,7 @@ impl Proposer for Crossover {
             let father = (mother + rng.random_range(1..parents.len())) % parents.len();
             let (mother, father) = (&parents[mother], &parents[father]);
             let text = cross(&mother.instruction, &father.instruction, &mut rng);
-            let made = Kept::of(view, &screen, &mother.instruction)
+            let made = RequiredPieces::of(view, &screen, &mother.instruction)
                 .check(&text)
                 .and_then(|()| screen.edited(&text));
             match made {
@@ -84,9 +84,9 @@ fn cross(mother: &str, father: &str, rng: &mut impl RngExt) -> String {
 /// The mother with one sentence or item of the father, where one of its kind is.
 fn put_in(mother: &str, father: &str, rng: &mut impl RngExt) -> String {
     let mut into = blocks(mother);
-    let given: Vec<(Kind, String)> = blocks(father)
+    let given: Vec<(BlockKind, String)> = blocks(father)
         .iter()
-        .filter(|block| block.kind != Kind::Fixed)
+        .filter(|block| block.kind != BlockKind::Fixed)
         .flat_map(pieces)
         .filter(|(_, piece)| !is_format(piece) && !mother.contains(piece.as_str()))
         .collect();
@@ -100,13 +100,13 @@ fn put_in(mother: &str, father: &str, rng: &mut impl RngExt) -> String {
     let Some(&at) = places.choose(rng) else {
         let prose = into
             .iter_mut()
-            .find(|block| block.kind == Kind::Prose && !is_format(&block.body));
+            .find(|block| block.kind == BlockKind::Prose && !is_format(&block.body));
         if let Some(block) = prose {
             block.body = format!("{} {piece}", block.body.trim_end());
         }
         return join(&into);
     };
-    if *kind == Kind::Item && !into[at].mark.contains(|c: char| c.is_ascii_digit()) {
+    if *kind == BlockKind::Item && !into[at].mark.contains(|c: char| c.is_ascii_digit()) {
         let mut item = into[at].clone();
         item.body.clone_from(piece);
         "\n".clone_into(&mut into[at].gap);
@@ -118,12 +118,12 @@ fn put_in(mother: &str, father: &str, rng: &mut impl RngExt) -> String {
 }
 
 /// A list item as it is; the sentences of a paragraph.
-fn pieces(block: &Block) -> Vec<(Kind, String)> {
+fn pieces(block: &PromptBlock) -> Vec<(BlockKind, String)> {
     match block.kind {
-        Kind::Item => vec![(Kind::Item, block.body.clone())],
+        BlockKind::Item => vec![(BlockKind::Item, block.body.clone())],
         _ => sentences(&block.body)
             .into_iter()
-            .map(|sentence| (Kind::Prose, sentence.trim().to_owned()))
+            .map(|sentence| (BlockKind::Prose, sentence.trim().to_owned()))
             .collect(),
     }
 }

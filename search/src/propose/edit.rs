@@ -7,26 +7,26 @@ use rand::RngExt;
 use rand::seq::IndexedRandom;
 use shiftproof_tasks::Prompt;
 
-use super::kept::Kept;
+use super::kept::RequiredPieces;
 use super::library::clauses;
-use super::pieces::{Block, Kind, blocks, is_format, join, phrases, sentences};
-use super::screen::Screen;
-use super::{Proposal, Proposals, Proposer, View};
+use super::pieces::{BlockKind, PromptBlock, blocks, is_format, join, phrases, sentences};
+use super::screen::ProposalScreen;
+use super::{Proposal, ProposalBatch, Proposer, ProposerView};
 use crate::event::Origin;
-use crate::gateway::Stop;
+use crate::gateway::RunError;
 use crate::seeds;
 
 /// Edits each parent in turn, one or two operations a proposal. Every paragraph,
 /// list, label, placeholder and sentence about the output stays.
 #[derive(Debug, Clone, Copy)]
-pub struct Edit;
+pub struct EditProposer;
 
 /// Draws per wanted proposal before giving up: short instructions have few
 /// distinct edits.
 const TRIES: usize = 8;
 
 #[async_trait]
-impl Proposer for Edit {
+impl Proposer for EditProposer {
     fn name(&self) -> &'static str {
         "edit (GrIPS)"
     }
@@ -35,14 +35,14 @@ impl Proposer for Edit {
         false
     }
 
-    async fn propose(&self, view: &View<'_>) -> Result<Proposals, Stop> {
-        let mut proposals = Proposals::default();
+    async fn propose(&self, view: &ProposerView<'_>) -> Result<ProposalBatch, RunError> {
+        let mut proposals = ProposalBatch::default();
         let Some(first) = view.source.first() else {
             return Ok(proposals);
         };
         proposals.asked = view.count as u64;
         let clauses = clauses(&view.task.answer_form(&first.input));
-        let screen = Screen::new(view);
+        let screen = ProposalScreen::new(view);
         let mut rng = seeds::stream(view.seed, "edit");
         for attempt in 0..view.count * TRIES {
             if proposals.kept.len() == view.count || view.parents.is_empty() {
@@ -53,7 +53,7 @@ impl Proposer for Edit {
             for _ in 0..rng.random_range(1..=2) {
                 text = edit(&text, &clauses, &mut rng);
             }
-            let made = Kept::of(view, &screen, &parent.instruction)
+            let made = RequiredPieces::of(view, &screen, &parent.instruction)
                 .check(&text)
                 .and_then(|()| screen.edited(&text));
             match made {
@@ -94,12 +94,14 @@ fn edit(text: &str, clauses: &[String], rng: &mut impl RngExt) -> String {
 
 /// A block of sentences drawn at random among those with enough of them.
 fn drawn<'b>(
-    blocks: &'b mut [Block],
+    blocks: &'b mut [PromptBlock],
     least: usize,
     rng: &mut impl RngExt,
-) -> Option<&'b mut Block> {
+) -> Option<&'b mut PromptBlock> {
     let fit: Vec<usize> = (0..blocks.len())
-        .filter(|&at| blocks[at].kind != Kind::Fixed && sentences(&blocks[at].body).len() >= least)
+        .filter(|&at| {
+            blocks[at].kind != BlockKind::Fixed && sentences(&blocks[at].body).len() >= least
+        })
         .collect();
     fit.choose(rng).map(|&at| &mut blocks[at])
 }
@@ -107,7 +109,7 @@ fn drawn<'b>(
 /// Changes one sentence that does not speak of the output; `change` gets it
 /// without the space around it.
 fn change_sentence(
-    blocks: &mut [Block],
+    blocks: &mut [PromptBlock],
     rng: &mut impl RngExt,
     change: impl FnOnce(&str, &mut dyn FnMut(usize) -> usize) -> Option<String>,
 ) -> bool {
@@ -142,7 +144,7 @@ fn change_sentence(
     true
 }
 
-fn delete_phrase(blocks: &mut [Block], rng: &mut impl RngExt) -> bool {
+fn delete_phrase(blocks: &mut [PromptBlock], rng: &mut impl RngExt) -> bool {
     change_sentence(blocks, rng, |sentence, draw| {
         let mut phrases = phrases(sentence);
         if phrases.len() < 2 {
@@ -154,7 +156,7 @@ fn delete_phrase(blocks: &mut [Block], rng: &mut impl RngExt) -> bool {
 }
 
 /// The smallest deletion, for instructions of a single phrase too.
-fn delete_word(blocks: &mut [Block], rng: &mut impl RngExt) -> bool {
+fn delete_word(blocks: &mut [PromptBlock], rng: &mut impl RngExt) -> bool {
     change_sentence(blocks, rng, |sentence, draw| {
         let mut words: Vec<&str> = sentence.split(' ').collect();
         if words.len() < 4 {
@@ -165,7 +167,7 @@ fn delete_word(blocks: &mut [Block], rng: &mut impl RngExt) -> bool {
     })
 }
 
-fn delete_sentence(blocks: &mut [Block], rng: &mut impl RngExt) -> bool {
+fn delete_sentence(blocks: &mut [PromptBlock], rng: &mut impl RngExt) -> bool {
     let Some(block) = drawn(blocks, 2, rng) else {
         return false;
     };
@@ -183,7 +185,7 @@ fn delete_sentence(blocks: &mut [Block], rng: &mut impl RngExt) -> bool {
 
 /// Sentences of a paragraph, or items of one list, change places: phrases that
 /// did would lose their grammar.
-fn swap(blocks: &mut [Block], rng: &mut impl RngExt) -> bool {
+fn swap(blocks: &mut [PromptBlock], rng: &mut impl RngExt) -> bool {
     let lists: Vec<(usize, usize)> = neighbours(blocks);
     if !lists.is_empty() && rng.random_bool(0.5) {
         let &(a, b) = lists.choose(rng).unwrap_or(&(0, 0));
@@ -208,20 +210,20 @@ fn swap(blocks: &mut [Block], rng: &mut impl RngExt) -> bool {
 }
 
 /// Pairs of items that follow one another.
-fn neighbours(blocks: &[Block]) -> Vec<(usize, usize)> {
+fn neighbours(blocks: &[PromptBlock]) -> Vec<(usize, usize)> {
     (1..blocks.len())
-        .filter(|&at| blocks[at - 1].kind == Kind::Item && blocks[at].kind == Kind::Item)
+        .filter(|&at| blocks[at - 1].kind == BlockKind::Item && blocks[at].kind == BlockKind::Item)
         .map(|at| (at - 1, at))
         .collect()
 }
 
 /// Adds a sentence: before or after a paragraph's own, or as an item of a list.
-fn add(blocks: &mut Vec<Block>, clause: &str, rng: &mut impl RngExt) {
+fn add(blocks: &mut Vec<PromptBlock>, clause: &str, rng: &mut impl RngExt) {
     if blocks.iter().any(|block| block.body.contains(clause)) {
         return;
     }
-    let bulleted = |block: &Block| {
-        block.kind == Kind::Item && !block.mark.contains(|c: char| c.is_ascii_digit())
+    let bulleted = |block: &PromptBlock| {
+        block.kind == BlockKind::Item && !block.mark.contains(|c: char| c.is_ascii_digit())
     };
     let last_item = blocks.iter().rposition(bulleted);
     if let Some(at) = last_item
@@ -234,7 +236,7 @@ fn add(blocks: &mut Vec<Block>, clause: &str, rng: &mut impl RngExt) {
         return;
     }
     let prose: Vec<usize> = (0..blocks.len())
-        .filter(|&at| blocks[at].kind == Kind::Prose)
+        .filter(|&at| blocks[at].kind == BlockKind::Prose)
         .collect();
     let Some(&at) = prose.choose(rng) else {
         return;
@@ -284,8 +286,9 @@ mod tests {
         let mut different = std::collections::BTreeSet::new();
         for _ in 0..300 {
             let text = edit(PROMPT, &clauses, &mut rng);
-            let kinds = |text: &str| -> Vec<Kind> {
-                let mut kinds: Vec<Kind> = blocks(text).iter().map(|block| block.kind).collect();
+            let kinds = |text: &str| -> Vec<BlockKind> {
+                let mut kinds: Vec<BlockKind> =
+                    blocks(text).iter().map(|block| block.kind).collect();
                 kinds.dedup();
                 kinds
             };

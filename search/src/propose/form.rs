@@ -2,13 +2,13 @@
 
 use shiftproof_tasks::{AnswerForm, Message, Request, text};
 
-use super::{View, read};
-use crate::gateway::{Asked, Gateway, Model, Stop};
-use crate::llm::Call;
+use super::{ProposerView, read};
+use crate::gateway::{CallOutcome, Gateway, PricedModel, RunError};
+use crate::llm::ModelCall;
 
 /// What a proposer can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum ProposalForm {
     /// A whole prompt in tags, of as many paragraphs as it takes: for models that
     /// follow instructions.
     Plain,
@@ -24,15 +24,18 @@ const PROBE_TOKENS: u32 = 64;
 /// Finds out by one short greedy call whether the model follows instructions: it
 /// is to copy a sentence between tags. A model that cannot continue a begun
 /// answer is not asked, for there is nothing to choose.
-pub(crate) async fn probe(gateway: &Gateway, model: &Model) -> Result<Form, Stop> {
+pub(crate) async fn probe(
+    gateway: &Gateway,
+    model: &PricedModel,
+) -> Result<ProposalForm, RunError> {
     let capabilities = model.llm.capabilities();
     if !capabilities.prefill {
-        return Ok(Form::Plain);
+        return Ok(ProposalForm::Plain);
     }
     let room = capabilities
         .max_tokens
         .unwrap_or(PROBE_TOKENS + capabilities.thinking_tokens);
-    let call = Call::greedy(
+    let call = ModelCall::greedy(
         Request {
             messages: vec![Message::user(
                 "Copy this sentence and put it between <prompt> and </prompt>. Write nothing \
@@ -44,8 +47,8 @@ pub(crate) async fn probe(gateway: &Gateway, model: &Model) -> Result<Form, Stop
     );
     let answers = gateway.ask(model, &[call]).await?;
     Ok(match answers.first() {
-        Some(Asked::Reply(reply)) if read::in_tags(&reply.text) => Form::Plain,
-        _ => Form::Opening,
+        Some(CallOutcome::Reply(reply)) if read::in_tags(&reply.text) => ProposalForm::Plain,
+        _ => ProposalForm::Opening,
     })
 }
 
@@ -55,7 +58,7 @@ const LEAST_ROOM: usize = 1024;
 /// Tokens that one proposal may take: what the user has set; else three times the
 /// longest prompt it starts from, at least [`LEAST_ROOM`], no more than the limit
 /// on prompts makes sense, and room for thoughts on top.
-pub(super) fn room(view: &View<'_>) -> u32 {
+pub(super) fn room(view: &ProposerView<'_>) -> u32 {
     let capabilities = view.model.llm.capabilities();
     let shown = view.parents.iter().chain([view.seed_prompt]);
     let longest = shown.map(|prompt| text::tokens(&prompt.instruction)).max();

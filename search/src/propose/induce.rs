@@ -6,13 +6,13 @@ use std::fmt::Write as _;
 use async_trait::async_trait;
 use shiftproof_tasks::{AnswerForm, Demonstration, Example, Message, Prompt, Request};
 
-use super::form::{Form, room};
+use super::form::{ProposalForm, room};
 use super::library::openings;
-use super::screen::Screen;
-use super::{Proposal, Proposals, Proposer, View, ask, meta, read};
+use super::screen::ProposalScreen;
+use super::{Proposal, ProposalBatch, Proposer, ProposerView, ask, meta, read};
 use crate::event::Origin;
-use crate::gateway::Stop;
-use crate::llm::{Call, Sampling};
+use crate::gateway::RunError;
+use crate::llm::{ModelCall, SamplingOptions};
 use crate::seeds;
 
 /// What induction takes from the target groups.
@@ -29,7 +29,7 @@ pub enum TargetUse {
 /// Cuts labelled shots into chunks and asks the model, for each, which
 /// instruction and output format the demonstrations follow.
 #[derive(Debug, Clone, Copy)]
-pub struct Induce {
+pub struct InductionProposer {
     /// Labelled shots in all, `N` in Li et al. 2023.
     pub shots: usize,
     /// Disjoint consecutive chunks, `K` in Li et al. 2023.
@@ -42,7 +42,7 @@ pub struct Induce {
 const LINE_TOKENS: u32 = 60;
 
 #[async_trait]
-impl Proposer for Induce {
+impl Proposer for InductionProposer {
     fn name(&self) -> &'static str {
         match self.target {
             TargetUse::Nothing => "induce (APE)",
@@ -51,44 +51,44 @@ impl Proposer for Induce {
         }
     }
 
-    async fn propose(&self, view: &View<'_>) -> Result<Proposals, Stop> {
+    async fn propose(&self, view: &ProposerView<'_>) -> Result<ProposalBatch, RunError> {
         let shots = self.shots(view);
-        let mut proposals = Proposals::default();
+        let mut proposals = ProposalBatch::default();
         if shots.is_empty() {
             return Ok(proposals);
         }
         let chunk_len = shots.len().div_ceil(self.chunks.max(1));
         let chunks: Vec<&[Example]> = shots.chunks(chunk_len).collect();
         match view.form {
-            Form::Plain => self.whole(view, &chunks, &mut proposals).await?,
-            Form::Opening => self.lines(view, &chunks, &mut proposals).await?,
+            ProposalForm::Plain => self.whole(view, &chunks, &mut proposals).await?,
+            ProposalForm::Opening => self.lines(view, &chunks, &mut proposals).await?,
         }
         Ok(proposals)
     }
 }
 
-impl Induce {
+impl InductionProposer {
     /// Whole prompts in tags. Chunks take turns; every second time the prompt to
     /// start from is shown, and written anew.
     async fn whole(
         &self,
-        view: &View<'_>,
+        view: &ProposerView<'_>,
         chunks: &[&[Example]],
-        proposals: &mut Proposals,
-    ) -> Result<(), Stop> {
+        proposals: &mut ProposalBatch,
+    ) -> Result<(), RunError> {
         let room = room(view);
         let current = |index: usize| {
             view.parents
                 .first()
                 .filter(|_| (index / chunks.len()) % 2 == 1)
         };
-        let calls: Vec<Call> = (0..view.count)
+        let calls: Vec<ModelCall> = (0..view.count)
             .map(|index| {
                 let chunk = index % chunks.len();
                 // The first ask is greedy as in the paper; everything beyond
                 // needs variety.
                 let greedy = index < chunks.len();
-                Call {
+                ModelCall {
                     request: Request {
                         messages: meta::induce(
                             view,
@@ -98,7 +98,7 @@ impl Induce {
                         ),
                         answer: AnswerForm::Text { max_tokens: room },
                     },
-                    sampling: Sampling {
+                    sampling: SamplingOptions {
                         temperature: if greedy { 0.0 } else { 0.8 },
                         top_p: if greedy { 1.0 } else { 0.9 },
                         max_tokens: room,
@@ -111,7 +111,7 @@ impl Induce {
         let texts = ask::ask(view, &calls, &mut proposals.discards).await?;
         proposals.asked += texts.answered;
         proposals.again += texts.again;
-        let screen = Screen::new(view);
+        let screen = ProposalScreen::new(view);
         let labels = screen.labels().to_vec();
         for (index, text) in texts.read.into_iter().enumerate() {
             let Some(text) = text else { continue };
@@ -144,15 +144,15 @@ impl Induce {
     /// One line each, from openings.
     async fn lines(
         &self,
-        view: &View<'_>,
+        view: &ProposerView<'_>,
         chunks: &[&[Example]],
-        proposals: &mut Proposals,
-    ) -> Result<(), Stop> {
+        proposals: &mut ProposalBatch,
+    ) -> Result<(), RunError> {
         let Some(first) = chunks.first().and_then(|chunk| chunk.first()) else {
             return Ok(());
         };
         let openings = openings(&view.task.answer_form(&first.input));
-        let mut asked: Vec<(usize, &str, Call)> = Vec::with_capacity(view.count);
+        let mut asked: Vec<(usize, &str, ModelCall)> = Vec::with_capacity(view.count);
         for index in 0..view.count {
             // Chunks take turns; within a chunk the openings do.
             let (chunk, turn) = (index % chunks.len(), index / chunks.len());
@@ -160,9 +160,9 @@ impl Induce {
             asked.push((
                 chunk,
                 opening,
-                Call {
+                ModelCall {
                     request: self.request(view, chunks[chunk], chunk, opening),
-                    sampling: Sampling {
+                    sampling: SamplingOptions {
                         temperature: 0.8,
                         top_p: 0.9,
                         max_tokens: LINE_TOKENS,
@@ -174,8 +174,8 @@ impl Induce {
         }
         // Neighbours of one chunk share their prefix in an embedded model.
         asked.sort_by_key(|(chunk, ..)| *chunk);
-        let calls: Vec<Call> = asked.iter().map(|(.., call)| call.clone()).collect();
-        let screen = Screen::new(view);
+        let calls: Vec<ModelCall> = asked.iter().map(|(.., call)| call.clone()).collect();
+        let screen = ProposalScreen::new(view);
         let found = ask::once(view, &calls, &mut proposals.discards).await?;
         proposals.asked += found.answered;
         for ((chunk, opening, _), reply) in asked.iter().zip(found.read) {
@@ -204,7 +204,7 @@ impl Induce {
     }
 
     /// Target inputs to show beside a chunk: as many as it has shots.
-    fn beside(&self, view: &View<'_>, chunk: &[Example], index: usize) -> Vec<String> {
+    fn beside(&self, view: &ProposerView<'_>, chunk: &[Example], index: usize) -> Vec<String> {
         if self.target != TargetUse::Inputs || view.target.is_empty() {
             return Vec::new();
         }
@@ -219,18 +219,24 @@ impl Induce {
     /// The `N` shots. For the mix, voted items are upsampled to `N` and
     /// interleaved with `N` source shots, so that every chunk is half and half;
     /// without any voted item the source stands alone.
-    fn shots(&self, view: &View<'_>) -> Vec<Example> {
+    fn shots(&self, view: &ProposerView<'_>) -> Vec<Example> {
         let source = view.source.iter().take(self.shots);
-        if self.target != TargetUse::Voted || view.voted.is_empty() {
+        if self.target != TargetUse::Voted || view.pseudo_labelled.is_empty() {
             return source.cloned().collect();
         }
         source
-            .zip(view.voted.iter().cycle())
+            .zip(view.pseudo_labelled.iter().cycle())
             .flat_map(|(source, voted)| [source.clone(), voted.clone()])
             .collect()
     }
 
-    fn request(&self, view: &View<'_>, chunk: &[Example], index: usize, opening: &str) -> Request {
+    fn request(
+        &self,
+        view: &ProposerView<'_>,
+        chunk: &[Example],
+        index: usize,
+        opening: &str,
+    ) -> Request {
         let form = chunk
             .first()
             .map(|example| view.task.answer_form(&example.input));

@@ -3,12 +3,12 @@
 use shiftproof_tasks::text;
 
 use super::pieces::{blocks, is_format, sentences};
-use super::screen::{Screen, padded};
-use super::{View, meta};
+use super::screen::{ProposalScreen, padded};
+use super::{ProposerView, meta};
 
 /// What a prompt has that its children must have too.
-pub(super) struct Kept<'k> {
-    view: &'k View<'k>,
+pub(super) struct RequiredPieces<'k> {
+    view: &'k ProposerView<'k>,
     /// Labels it names, in the form they are looked for, and how often.
     labels: Vec<(String, usize)>,
     /// Fields it shows, one entry a place.
@@ -18,8 +18,12 @@ pub(super) struct Kept<'k> {
     blocks: usize,
 }
 
-impl<'k> Kept<'k> {
-    pub(super) fn of(view: &'k View<'k>, screen: &Screen<'_>, prompt: &'k str) -> Self {
+impl<'k> RequiredPieces<'k> {
+    pub(super) fn of(
+        view: &'k ProposerView<'k>,
+        screen: &ProposalScreen<'_>,
+        prompt: &'k str,
+    ) -> Self {
         let words = padded(prompt);
         let labels = screen.labels().iter().map(|label| {
             let label = padded(label);

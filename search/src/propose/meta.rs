@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use shiftproof_tasks::{AnswerForm, Demonstration, Example, Message, Prompt, places};
 
-use super::View;
+use super::ProposerView;
 use super::library::either;
 
 const SYSTEM: &str = "You write prompts for a language model. A prompt is sent to the model \
@@ -17,7 +17,7 @@ const TAGS: &str = "Answer with the prompt between <prompt> and </prompt>, and w
 /// Asks for the instruction that demonstrations follow; `current`: the prompt in
 /// use, to be written anew. `inputs`: further inputs that it must work on.
 pub(super) fn induce(
-    view: &View<'_>,
+    view: &ProposerView<'_>,
     chunk: &[Example],
     inputs: &[String],
     current: Option<&Prompt>,
@@ -61,7 +61,7 @@ pub(super) fn induce(
 }
 
 /// Asks for a prompt in other words.
-pub(super) fn paraphrase(view: &View<'_>, parent: &Prompt) -> Vec<Message> {
+pub(super) fn paraphrase(view: &ProposerView<'_>, parent: &Prompt) -> Vec<Message> {
     let mut text = format!(
         "Say this instruction in other words:\n\n<instruction>\n{}\n</instruction>\n\nKeep its \
          meaning, every rule in it, its paragraphs and lists, and its output format. ",
@@ -73,7 +73,12 @@ pub(super) fn paraphrase(view: &View<'_>, parent: &Prompt) -> Vec<Message> {
 }
 
 /// What every prompt must keep to.
-fn rules(text: &mut String, view: &View<'_>, like: Option<&Example>, current: Option<&Prompt>) {
+fn rules(
+    text: &mut String,
+    view: &ProposerView<'_>,
+    like: Option<&Example>,
+    current: Option<&Prompt>,
+) {
     let _ = match like.map(|example| view.task.answer_form(&example.input)) {
         Some(AnswerForm::Choice { labels }) => write!(
             text,
@@ -121,7 +126,7 @@ fn rules(text: &mut String, view: &View<'_>, like: Option<&Example>, current: Op
 }
 
 /// The fields that have a place in an instruction of this task.
-pub(super) fn fields<'p>(view: &View<'_>, instruction: &'p str) -> Vec<&'p str> {
+pub(super) fn fields<'p>(view: &ProposerView<'_>, instruction: &'p str) -> Vec<&'p str> {
     let known = view
         .source
         .first()

@@ -21,36 +21,36 @@ use async_trait::async_trait;
 use shiftproof_tasks::{Example, Input, Prompt, PromptId, Task};
 
 use crate::event::Origin;
-use crate::gateway::{Gateway, Model, Stop};
+use crate::gateway::{Gateway, PricedModel, RunError};
 
-pub use crossover::Crossover;
-pub use edit::Edit;
-pub use form::{Form, expected_tokens};
-pub use induce::{Induce, TargetUse};
-pub use paraphrase::Paraphrase;
+pub use crossover::CrossoverProposer;
+pub use edit::EditProposer;
+pub use form::{ProposalForm, expected_tokens};
+pub use induce::{InductionProposer, TargetUse};
+pub use paraphrase::ParaphraseProposer;
 pub use read::read;
-pub use screen::Discards;
+pub use screen::DiscardCounts;
 
 /// What a proposer may know.
-pub struct View<'a> {
+pub struct ProposerView<'a> {
     /// The task.
     pub task: &'a dyn Task,
     /// The way to the proposer's model, on the run's one budget.
     pub gateway: &'a Gateway,
     /// The model that proposes.
-    pub model: &'a Model,
+    pub model: &'a PricedModel,
     /// Labelled source examples, in the run's order.
     pub source: &'a [Example],
     /// Target inputs without labels.
     pub target: &'a [Input],
     /// Target inputs with labels won by vote; empty before the vote.
-    pub voted: &'a [Example],
+    pub pseudo_labelled: &'a [Example],
     /// The prompt in use today.
     pub seed_prompt: &'a Prompt,
     /// Prompts to start from, best first.
     pub parents: &'a [Prompt],
     /// How the proposer is spoken to.
-    pub form: Form,
+    pub form: ProposalForm,
     /// Longest prompt, in [tokens](shiftproof_tasks::text::tokens).
     pub limit: usize,
     /// How many prompts are wanted.
@@ -74,11 +74,11 @@ pub struct Proposal {
 
 /// What a proposer came up with.
 #[derive(Debug, Default)]
-pub struct Proposals {
+pub struct ProposalBatch {
     /// Prompts fit to be evaluated.
     pub kept: Vec<Proposal>,
     /// Texts thrown away, by rule.
-    pub discards: Discards,
+    pub discards: DiscardCounts,
     /// Texts that a model was asked for and answered in some way, or edits that
     /// were wanted.
     pub asked: u64,
@@ -86,7 +86,7 @@ pub struct Proposals {
     pub again: u64,
 }
 
-impl Proposals {
+impl ProposalBatch {
     /// Adds a proposal unless it is there already.
     fn add(&mut self, proposal: Proposal) {
         if self
@@ -102,7 +102,7 @@ impl Proposals {
     }
 
     /// As [`add`](Self::add), and not one of the parents either.
-    fn add_new(&mut self, view: &View<'_>, proposal: Proposal) {
+    fn add_new(&mut self, view: &ProposerView<'_>, proposal: Proposal) {
         if view.parents.contains(&proposal.prompt) {
             self.discards
                 .add("it changes nothing", &proposal.prompt.instruction);
@@ -125,5 +125,5 @@ pub trait Proposer: Send + Sync {
 
     /// Proposes up to `view.count` prompts; fewer when the budget or the
     /// material runs out.
-    async fn propose(&self, view: &View<'_>) -> Result<Proposals, Stop>;
+    async fn propose(&self, view: &ProposerView<'_>) -> Result<ProposalBatch, RunError>;
 }

@@ -4,17 +4,17 @@
 use async_trait::async_trait;
 use shiftproof_tasks::{AnswerForm, Message, Prompt, Request, text};
 
-use super::form::{Form, room};
-use super::screen::Screen;
-use super::{Proposal, Proposals, Proposer, View, ask, meta, read};
+use super::form::{ProposalForm, room};
+use super::screen::ProposalScreen;
+use super::{Proposal, ProposalBatch, Proposer, ProposerView, ask, meta, read};
 use crate::event::Origin;
-use crate::gateway::Stop;
-use crate::llm::{Call, Sampling};
+use crate::gateway::RunError;
+use crate::llm::{ModelCall, SamplingOptions};
 use crate::seeds;
 
 /// Asks the model for variations that keep an instruction's meaning.
 #[derive(Debug, Clone, Copy)]
-pub struct Paraphrase;
+pub struct ParaphraseProposer;
 
 /// Tokens of a paraphrase that goes on from an opening.
 const LINE_TOKENS: u32 = 60;
@@ -22,20 +22,20 @@ const LINE_TOKENS: u32 = 60;
 const LEAST_SHARE: f64 = 0.4;
 
 #[async_trait]
-impl Proposer for Paraphrase {
+impl Proposer for ParaphraseProposer {
     fn name(&self) -> &'static str {
         "paraphrase (APE)"
     }
 
-    async fn propose(&self, view: &View<'_>) -> Result<Proposals, Stop> {
-        let mut proposals = Proposals::default();
-        let mut asked: Vec<(&Prompt, Call)> = Vec::with_capacity(view.count);
+    async fn propose(&self, view: &ProposerView<'_>) -> Result<ProposalBatch, RunError> {
+        let mut proposals = ProposalBatch::default();
+        let mut asked: Vec<(&Prompt, ModelCall)> = Vec::with_capacity(view.count);
         let room = room(view);
         for index in 0..view.count {
             let Some(parent) = view.parents.get(index % view.parents.len().max(1)) else {
                 return Ok(proposals);
             };
-            let whole = view.form == Form::Plain;
+            let whole = view.form == ProposalForm::Plain;
             if !whole && text::tokens(&parent.instruction) > LINE_TOKENS as usize {
                 proposals.asked += 1;
                 proposals.discards.add(
@@ -49,12 +49,12 @@ impl Proposer for Paraphrase {
             } else {
                 (begun(parent), LINE_TOKENS)
             };
-            let call = Call {
+            let call = ModelCall {
                 request: Request {
                     messages,
                     answer: AnswerForm::Text { max_tokens },
                 },
-                sampling: Sampling {
+                sampling: SamplingOptions {
                     temperature: 0.9,
                     top_p: 0.9,
                     max_tokens,
@@ -64,19 +64,19 @@ impl Proposer for Paraphrase {
             };
             asked.push((parent, call));
         }
-        let calls: Vec<Call> = asked.iter().map(|(_, call)| call.clone()).collect();
+        let calls: Vec<ModelCall> = asked.iter().map(|(_, call)| call.clone()).collect();
         let found = match view.form {
-            Form::Plain => ask::ask(view, &calls, &mut proposals.discards).await?,
-            Form::Opening => ask::once(view, &calls, &mut proposals.discards).await?,
+            ProposalForm::Plain => ask::ask(view, &calls, &mut proposals.discards).await?,
+            ProposalForm::Opening => ask::once(view, &calls, &mut proposals.discards).await?,
         };
         proposals.asked += found.answered;
         proposals.again += found.again;
-        let screen = Screen::new(view);
+        let screen = ProposalScreen::new(view);
         for ((parent, _), text) in asked.into_iter().zip(found.read) {
             let Some(text) = text else { continue };
             let accepted = match view.form {
-                Form::Plain => whole(&screen, &text, parent),
-                Form::Opening => screen.mended_line(&text),
+                ProposalForm::Plain => whole(&screen, &text, parent),
+                ProposalForm::Opening => screen.mended_line(&text),
             };
             match accepted {
                 Ok(mut prompt) => {
@@ -108,7 +108,7 @@ fn begun(parent: &Prompt) -> Vec<Message> {
 }
 
 /// The one prompt in a reply, if it says all that its parent says.
-fn whole(screen: &Screen, text: &str, parent: &Prompt) -> Result<Prompt, String> {
+fn whole(screen: &ProposalScreen, text: &str, parent: &Prompt) -> Result<Prompt, String> {
     let mut prompts = read::read(text, screen.labels()).into_iter();
     let Some(prompt) = prompts.next() else {
         return Err("no prompt is in the reply".into());

@@ -3,7 +3,7 @@
 
 /// What a block is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum BlockKind {
     /// A paragraph of sentences.
     Prose,
     /// An item of a list.
@@ -14,16 +14,16 @@ pub(super) enum Kind {
 
 /// A block: mark of a list item, text, and what separates it from the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Block {
-    pub kind: Kind,
+pub(super) struct PromptBlock {
+    pub kind: BlockKind,
     pub mark: String,
     pub body: String,
     pub gap: String,
 }
 
 /// Takes a text apart; [`join`] puts it together again.
-pub(super) fn blocks(text: &str) -> Vec<Block> {
-    let mut blocks: Vec<Block> = Vec::new();
+pub(super) fn blocks(text: &str) -> Vec<PromptBlock> {
+    let mut blocks: Vec<PromptBlock> = Vec::new();
     let mut fence: Option<&str> = None;
     for line in text.split_inclusive('\n') {
         let bare = line.trim_end_matches('\n');
@@ -37,7 +37,7 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
             } else if fenced == fence {
                 fence = None;
             }
-            extend(&mut blocks, Kind::Fixed, bare, end, begins);
+            extend(&mut blocks, BlockKind::Fixed, bare, end, begins);
             continue;
         }
         if bare.trim().is_empty() {
@@ -45,26 +45,26 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
                 Some(last) => {
                     last.gap.push_str(line);
                 }
-                None => blocks.push(block(Kind::Fixed, "", bare, end)),
+                None => blocks.push(block(BlockKind::Fixed, "", bare, end)),
             }
             continue;
         }
         if let Some(length) = item_mark(bare) {
             let (mark, body) = bare.split_at(length);
-            blocks.push(block(Kind::Item, mark, body, end));
+            blocks.push(block(BlockKind::Item, mark, body, end));
             continue;
         }
         let fixed = mark.starts_with(['#', '<', '|', '{', '}', '[']) || bare.ends_with([':', '：']);
         if fixed {
-            blocks.push(block(Kind::Fixed, "", bare, end));
+            blocks.push(block(BlockKind::Fixed, "", bare, end));
             continue;
         }
         let continues = blocks.last().is_some_and(|last| {
             last.gap == "\n"
                 && match last.kind {
-                    Kind::Prose => true,
-                    Kind::Item => bare.starts_with([' ', '\t']),
-                    Kind::Fixed => false,
+                    BlockKind::Prose => true,
+                    BlockKind::Item => bare.starts_with([' ', '\t']),
+                    BlockKind::Fixed => false,
                 }
         });
         if continues && let Some(last) = blocks.last_mut() {
@@ -72,14 +72,14 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
             last.body.push_str(bare);
             end.clone_into(&mut last.gap);
         } else {
-            blocks.push(block(Kind::Prose, "", bare, end));
+            blocks.push(block(BlockKind::Prose, "", bare, end));
         }
     }
     blocks
 }
 
-fn block(kind: Kind, mark: &str, body: &str, gap: &str) -> Block {
-    Block {
+fn block(kind: BlockKind, mark: &str, body: &str, gap: &str) -> PromptBlock {
+    PromptBlock {
         kind,
         mark: mark.to_owned(),
         body: body.to_owned(),
@@ -87,7 +87,7 @@ fn block(kind: Kind, mark: &str, body: &str, gap: &str) -> Block {
     }
 }
 
-fn extend(blocks: &mut Vec<Block>, kind: Kind, body: &str, gap: &str, begins: bool) {
+fn extend(blocks: &mut Vec<PromptBlock>, kind: BlockKind, body: &str, gap: &str, begins: bool) {
     match blocks.last_mut().filter(|_| !begins) {
         Some(last) => {
             last.body.push_str(&last.gap);
@@ -113,7 +113,7 @@ fn item_mark(line: &str) -> Option<usize> {
 }
 
 /// The text of blocks.
-pub(super) fn join(blocks: &[Block]) -> String {
+pub(super) fn join(blocks: &[PromptBlock]) -> String {
     let parts = blocks
         .iter()
         .flat_map(|block| [&block.mark, &block.body, &block.gap]);
@@ -208,9 +208,9 @@ mod tests {
 
     #[test]
     fn blocks_are_paragraphs_items_and_what_is_fixed() {
-        use Kind::{Fixed, Item, Prose};
+        use BlockKind::{Fixed, Item, Prose};
         let blocks = blocks(PROMPT);
-        let kinds: Vec<Kind> = blocks.iter().map(|block| block.kind).collect();
+        let kinds: Vec<BlockKind> = blocks.iter().map(|block| block.kind).collect();
         assert_eq!(kinds, [Prose, Fixed, Item, Item, Item, Fixed, Fixed, Prose]);
         assert_eq!(blocks[2].mark, "- ");
         assert!(blocks[2].body.ends_with("A second line of it."));

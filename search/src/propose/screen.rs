@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use shiftproof_tasks::{AnswerForm, Prompt, places, text};
 
-use self::copying::Copying;
-use self::language::Languages;
+use self::copying::CopyScreen;
+use self::language::StudyLanguages;
 use super::library::either;
-use super::{View, meta};
+use super::{ProposerView, meta};
 
 /// An instruction of fewer words asks nothing.
 const LEAST_WORDS: usize = 3;
@@ -22,9 +22,9 @@ const SHOWN: usize = 300;
 
 /// Texts thrown away: rule → how many, and one of them.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Discards(pub BTreeMap<String, (u64, String)>);
+pub struct DiscardCounts(pub BTreeMap<String, (u64, String)>);
 
-impl Discards {
+impl DiscardCounts {
     /// Counts one text thrown away by `rule`; of the first, 300 characters are
     /// kept.
     pub fn add(&mut self, rule: &str, text: &str) {
@@ -45,17 +45,17 @@ impl Discards {
 }
 
 /// Rules that depend on the study, prepared once per proposal.
-pub(super) struct Screen<'v> {
-    view: &'v View<'v>,
+pub(super) struct ProposalScreen<'v> {
+    view: &'v ProposerView<'v>,
     form: Option<AnswerForm>,
-    copying: Copying,
-    languages: Languages,
+    copying: CopyScreen,
+    languages: StudyLanguages,
 }
 
-impl<'v> Screen<'v> {
-    pub(super) fn new(view: &'v View<'v>) -> Self {
+impl<'v> ProposalScreen<'v> {
+    pub(super) fn new(view: &'v ProposerView<'v>) -> Self {
         let inputs = || {
-            let examples = view.source.iter().chain(view.voted);
+            let examples = view.source.iter().chain(view.pseudo_labelled);
             examples.map(|example| &example.input).chain(view.target)
         };
         let content: Vec<String> = inputs().map(|input| view.task.content(input)).collect();
@@ -66,8 +66,11 @@ impl<'v> Screen<'v> {
                 .source
                 .first()
                 .map(|example| view.task.answer_form(&example.input)),
-            copying: Copying::new(&content, own().map(|prompt| prompt.instruction.as_str())),
-            languages: Languages::of(own().map(|prompt| prompt.instruction.as_str()), &content),
+            copying: CopyScreen::new(&content, own().map(|prompt| prompt.instruction.as_str())),
+            languages: StudyLanguages::of(
+                own().map(|prompt| prompt.instruction.as_str()),
+                &content,
+            ),
         }
     }
 

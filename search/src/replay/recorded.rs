@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::matrix::{ColumnKind, MatrixError, OutcomeMatrix};
-use crate::event::{Event, Ungraded, Verdict};
+use crate::event::{AnswerVerdict, Event, UngradedReason};
 use crate::select::TextKernel;
 
 /// Graded answers of a prompt in a group, at least, for the group to say
@@ -61,9 +61,9 @@ impl OutcomeMatrix {
                     let own = grades.entry(*candidate).or_default();
                     for answer in answers {
                         let grade = match answer.verdict {
-                            Verdict::Graded(grade) => grade as f32,
-                            Verdict::Ungraded(Ungraded::Unparseable) => 0.0,
-                            Verdict::Ungraded(_) => continue,
+                            AnswerVerdict::Graded(grade) => grade as f32,
+                            AnswerVerdict::Ungraded(UngradedReason::Unparseable) => 0.0,
+                            AnswerVerdict::Ungraded(_) => continue,
                         };
                         own.insert(answer.input, grade);
                     }

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use shiftproof_tasks::{Example, Outcome};
 
-use super::course::Course;
-use crate::board::{Answers, CandidateIndex, InputIndex, Reading};
+use super::course::RunPhases;
+use crate::board::{CandidateAnswers, CandidateIndex, InputIndex, ReplyAdjustment};
 use crate::calibrate::Calibration;
 use crate::evaluate::baseline_scores;
-use crate::event::{Contestant, Event, Phase};
-use crate::gateway::Stop;
+use crate::event::{AuditedPrompt, Event, Phase};
+use crate::gateway::RunError;
 use crate::score::group_scores;
 use crate::{compare, tell, vote};
 
-impl Course<'_> {
+impl RunPhases<'_> {
     /// Opens the seal: the seed, the selected prompt and the ensemble on the
     /// same examples. Returns whether the budget sufficed.
     pub async fn audit(
@@ -21,7 +21,7 @@ impl Course<'_> {
         sealed: Vec<Example>,
         selected: CandidateIndex,
         ensemble: &[CandidateIndex],
-    ) -> Result<bool, Stop> {
+    ) -> Result<bool, RunError> {
         if sealed.is_empty() {
             return Ok(true);
         }
@@ -36,14 +36,14 @@ impl Course<'_> {
         let desk = self.run.desk();
         // Readings are fixed before the audit: a deployed prompt cannot wait for a
         // batch, and nothing may be learnt from sealed labels.
-        let fixed: BTreeMap<CandidateIndex, Reading> = ensemble
+        let fixed: BTreeMap<CandidateIndex, ReplyAdjustment> = ensemble
             .iter()
             .chain([&self.seed, &selected])
-            .map(|&c| (c, self.board.reading(desk, c)))
+            .map(|&c| (c, self.board.adjustment(desk, c)))
             .collect();
         if desk.calibration != Calibration::None {
             let settled = |&c| self.board.settled(desk.calibration, c);
-            self.run.gateway.tell(&Event::Calibrated {
+            self.run.gateway.emit(&Event::Calibrated {
                 calibration: desk.calibration,
                 prompts: fixed.keys().map(settled).collect(),
             })?;
@@ -54,7 +54,7 @@ impl Course<'_> {
             // Predictions of another form than the task's say nothing here.
             if !groups.is_empty() {
                 let name = baseline.name.clone();
-                self.run.gateway.tell(&Event::Baseline { name, groups })?;
+                self.run.gateway.emit(&Event::Baseline { name, groups })?;
             }
         }
         let reading = |c: CandidateIndex| fixed.get(&c).cloned().unwrap_or_default();
@@ -64,11 +64,11 @@ impl Course<'_> {
             .ask(desk, &[self.seed, selected], &inputs)
             .await?;
         for (contestant, candidate) in [
-            (Contestant::Seed, self.seed),
-            (Contestant::Selected, selected),
+            (AuditedPrompt::Seed, self.seed),
+            (AuditedPrompt::Selected, selected),
         ] {
             let answers = self.board.answers_as(desk, candidate, reading(candidate));
-            self.run.gateway.tell(&Event::Audited {
+            self.run.gateway.emit(&Event::Audited {
                 contestant,
                 groups: answers.group_scores(&inputs),
             })?;
@@ -78,14 +78,14 @@ impl Course<'_> {
             complete = self.affords(ensemble, selected, inputs.len())
                 && self.board.ask(desk, ensemble, &inputs).await?;
             if complete {
-                let voters: Vec<Answers<'_>> = ensemble
+                let voters: Vec<CandidateAnswers<'_>> = ensemble
                     .iter()
                     .map(|&c| self.board.answers_as(desk, c, reading(c)))
                     .collect();
                 let outcomes = self.ensemble_outcomes(&voters, &inputs);
                 let groups = group_scores(&self.board, self.run.task.metric(), &outcomes);
-                self.run.gateway.tell(&Event::Audited {
-                    contestant: Contestant::Ensemble,
+                self.run.gateway.emit(&Event::Audited {
+                    contestant: AuditedPrompt::Ensemble,
                     groups,
                 })?;
             }
@@ -100,7 +100,7 @@ impl Course<'_> {
                 reading(candidate),
             )?;
         }
-        self.board.tell_unusable(desk)?;
+        self.board.emit_unusable(desk)?;
         let answers = |c: CandidateIndex| self.board.answers_as(desk, c, reading(c));
         let compared = compare::audit(
             &self.board,
@@ -109,7 +109,7 @@ impl Course<'_> {
             &inputs,
         );
         if let Some((groups, worst)) = compared {
-            self.run.gateway.tell(&Event::Compared { groups, worst })?;
+            self.run.gateway.emit(&Event::Compared { groups, worst })?;
         }
         Ok(complete)
     }
@@ -135,7 +135,7 @@ impl Course<'_> {
     /// Grades what the voters' answers come to.
     fn ensemble_outcomes(
         &self,
-        voters: &[Answers<'_>],
+        voters: &[CandidateAnswers<'_>],
         inputs: &[InputIndex],
     ) -> Vec<(InputIndex, Outcome)> {
         inputs
@@ -155,7 +155,7 @@ impl Course<'_> {
 
 /// What an ensemble comes to none of whose voters has a usable answer: wrong where
 /// all of them evaded the question, no score where one might have answered it.
-fn unanswered(voters: &[Answers<'_>], input: InputIndex) -> Option<Outcome> {
+fn unanswered(voters: &[CandidateAnswers<'_>], input: InputIndex) -> Option<Outcome> {
     let outcomes: Vec<Outcome> = voters.iter().filter_map(|v| v.outcome(input)).collect();
     let unscored = outcomes.iter().find(|outcome| outcome.value().is_none());
     unscored.or_else(|| outcomes.first()).cloned()

@@ -6,25 +6,26 @@ use shiftproof_tasks::{Example, Prompt, PromptId, text};
 
 use super::Run;
 use super::order::{balanced, halves};
-use crate::board::{Answers, Board, CandidateIndex, InputIndex};
-use crate::budget::Limits;
-use crate::event::{Event, Origin, Phase, Proposals, Proposed};
+use crate::board::{CandidateAnswers, CandidateIndex, InputIndex, ResponseMatrix};
+use crate::budget::BudgetLimits;
+use crate::event::{CandidateProposed, Event, Origin, Phase, ProposalSummary};
 use crate::fit::{FINAL_SHARE, REFINE_SHARE, RESCREEN_SHARE, screen_share};
-use crate::gateway::Stop;
+use crate::gateway::RunError;
 use crate::propose::{
-    self, Crossover, Discards, Edit, Form, Induce, Paraphrase, Proposer, TargetUse, View,
+    self, CrossoverProposer, DiscardCounts, EditProposer, InductionProposer, ParaphraseProposer,
+    ProposalForm, Proposer, ProposerView, TargetUse,
 };
-use crate::race::{Race, Standing, ids};
-use crate::spec::Method;
+use crate::race::{Race, RankedCandidate, ids};
+use crate::spec::SearchMethod;
 use crate::{seeds, tell, vote};
 
 /// Examples that a prompt is asked about which nothing is raced against.
 const ALONE: usize = 20;
 
 /// State of a run under way.
-pub(super) struct Course<'a> {
+pub(super) struct RunPhases<'a> {
     pub run: &'a Run<'a>,
-    pub board: Board,
+    pub board: ResponseMatrix,
     /// Source examples for the races, balanced in every prefix.
     screen: Vec<InputIndex>,
     /// Source examples kept for the final.
@@ -37,36 +38,36 @@ pub(super) struct Course<'a> {
     /// Labelled examples shown to proposers, classes alternating.
     train: Vec<Example>,
     /// Voted examples shown to proposers.
-    voted_train: Vec<Example>,
+    pseudo_labelled_train: Vec<Example>,
     /// Voted inputs candidates are scored on.
-    voted: Vec<InputIndex>,
+    pseudo_labelled: Vec<InputIndex>,
     /// How far voted labels can be trusted, in `0..=1`.
-    trust: f64,
+    pseudo_label_weight: f64,
     /// The prompt in use today.
     pub seed: CandidateIndex,
     /// Survivors of the last race, best first.
-    standings: Vec<Standing>,
+    standings: Vec<RankedCandidate>,
     /// Whether every race so far could be afforded.
     pub affordable: bool,
     /// How the proposer is spoken to; found out when it is first needed.
-    form: Option<Form>,
+    form: Option<ProposalForm>,
     /// Longest prompt, in tokens.
     limit: usize,
     /// What models' proposals came to so far.
-    proposed: Tally,
+    proposed: ProposalTally,
 }
 
 /// Proposals of models, counted over the run.
 #[derive(Default)]
-struct Tally {
+struct ProposalTally {
     asked: u64,
     used: u64,
-    discards: Discards,
+    discards: DiscardCounts,
 }
 
-impl<'a> Course<'a> {
-    pub fn begin(run: &'a Run<'a>) -> Result<Self, Stop> {
-        let mut board = Board::new(run.groups.clone());
+impl<'a> RunPhases<'a> {
+    pub fn begin(run: &'a Run<'a>) -> Result<Self, RunError> {
+        let mut board = ResponseMatrix::new(run.groups.clone());
         let validation = board.add_examples(&run.data.source.validation);
         // Half the examples run the races, the other half decides: a score that
         // helped a prompt to win is not what it is finally judged on.
@@ -78,7 +79,7 @@ impl<'a> Course<'a> {
         };
         let target = board.add_inputs(run.data.target.inputs.iter());
         let train_order = {
-            let mut shelf = Board::new(run.groups.clone());
+            let mut shelf = ResponseMatrix::new(run.groups.clone());
             let indices = shelf.add_examples(&run.data.source.train);
             balanced(&shelf, &indices, run.seed, "train")
         };
@@ -94,15 +95,15 @@ impl<'a> Course<'a> {
             labelled,
             target,
             train,
-            voted_train: Vec::new(),
-            voted: Vec::new(),
-            trust: 0.0,
+            pseudo_labelled_train: Vec::new(),
+            pseudo_labelled: Vec::new(),
+            pseudo_label_weight: 0.0,
             seed: 0,
             standings: Vec::new(),
             affordable: true,
             form: None,
             limit: run.spec.prompt_limit(longest(run)),
-            proposed: Tally::default(),
+            proposed: ProposalTally::default(),
         };
         course.enter(run.task.seed(), Origin::Seed, Vec::new(), None)?;
         for prompt in &run.human {
@@ -123,11 +124,11 @@ impl<'a> Course<'a> {
         origin: Origin,
         parents: Vec<PromptId>,
         chunk: Option<usize>,
-    ) -> Result<Option<CandidateIndex>, Stop> {
+    ) -> Result<Option<CandidateIndex>, RunError> {
         let entered = self.board.enter(prompt, parents, chunk);
         if let Some(index) = entered {
             let candidate = &self.board.candidates[index];
-            self.run.gateway.tell(&Event::Proposed(Proposed {
+            self.run.gateway.emit(&Event::Proposed(CandidateProposed {
                 candidate: candidate.id,
                 prompt: candidate.prompt.clone(),
                 origin,
@@ -137,18 +138,18 @@ impl<'a> Course<'a> {
         Ok(entered)
     }
 
-    pub fn phase(&self, phase: Phase, plan: String) -> Result<(), Stop> {
-        self.run.gateway.tell(&Event::Phase { phase, plan })
+    pub fn phase(&self, phase: Phase, plan: String) -> Result<(), RunError> {
+        self.run.gateway.emit(&Event::Phase { phase, plan })
     }
 
     /// Phase 1: prompts from source demonstrations (or edits), screened.
-    pub async fn propose_and_screen(&mut self) -> Result<(), Stop> {
+    pub async fn propose_and_screen(&mut self) -> Result<(), RunError> {
         let spec = &self.run.spec;
         let seeds: Vec<CandidateIndex> = (0..self.board.candidates.len()).collect();
         let proposer: Box<dyn Proposer> = match spec.method {
-            Method::Ape | Method::Gpo => self.induce(TargetUse::Nothing),
-            Method::ApeUt => self.induce(TargetUse::Inputs),
-            Method::Edits => Box::new(Edit),
+            SearchMethod::Ape | SearchMethod::Gpo => self.induce(TargetUse::Nothing),
+            SearchMethod::ApeUt => self.induce(TargetUse::Inputs),
+            SearchMethod::Edits => Box::new(EditProposer),
         };
         self.phase(
             Phase::Propose,
@@ -170,7 +171,7 @@ impl<'a> Course<'a> {
     }
 
     /// Phase 2 of GPO: the best prompts label the target inputs by vote.
-    pub async fn vote(&mut self) -> Result<(), Stop> {
+    pub async fn vote(&mut self) -> Result<(), RunError> {
         let spec = &self.run.spec;
         let voters = self.voters();
         self.phase(
@@ -185,7 +186,7 @@ impl<'a> Course<'a> {
         if !self.board.ask(desk, &voters, &self.target).await? {
             self.affordable = false;
         }
-        let answers: Vec<Answers<'_>> = voters
+        let answers: Vec<CandidateAnswers<'_>> = voters
             .iter()
             .map(|&voter| self.board.answers(desk, voter))
             .collect();
@@ -200,7 +201,7 @@ impl<'a> Course<'a> {
         let (kept, right) = vote::accuracy(&answers, &self.screen, spec.threshold, &self.board);
         drop(answers);
         for &voter in &voters {
-            let reading = self.board.reading(desk, voter);
+            let reading = self.board.adjustment(desk, voter);
             tell::answers(
                 &mut self.board,
                 desk,
@@ -210,17 +211,17 @@ impl<'a> Course<'a> {
                 reading,
             )?;
         }
-        self.board.tell_unusable(self.run.desk())?;
+        self.board.emit_unusable(self.run.desk())?;
         voted.source_accuracy = (kept > 0).then(|| right as f64 / kept as f64);
-        self.trust = trust(kept, right);
-        self.run.gateway.tell(&Event::Voted(voted))?;
+        self.pseudo_label_weight = pseudo_label_weight(kept, right);
+        self.run.gateway.emit(&Event::Voted(voted))?;
         for (input, label) in &labels {
             self.board.set_voted(*input, label.clone());
         }
         let kept: Vec<InputIndex> = labels.iter().map(|(input, _)| *input).collect();
         // Half the voted inputs induce, the other half score what was induced.
         let (train, score) = halves(&self.board, &kept, self.run.seed, "voted");
-        self.voted_train = train
+        self.pseudo_labelled_train = train
             .into_iter()
             .filter_map(|index| {
                 Some(Example {
@@ -229,7 +230,7 @@ impl<'a> Course<'a> {
                 })
             })
             .collect();
-        self.voted = score;
+        self.pseudo_labelled = score;
         Ok(())
     }
 
@@ -250,7 +251,7 @@ impl<'a> Course<'a> {
     }
 
     /// Phase 3 of GPO: prompts from the mix of source and voted target.
-    pub async fn repropose(&mut self) -> Result<(), Stop> {
+    pub async fn repropose(&mut self) -> Result<(), RunError> {
         let spec = &self.run.spec;
         let proposer = self.induce(TargetUse::Voted);
         self.phase(
@@ -259,7 +260,7 @@ impl<'a> Course<'a> {
                 "{}: {} texts from {} voted and as many source examples",
                 proposer.name(),
                 spec.proposals,
-                self.voted_train.len()
+                self.pseudo_labelled_train.len()
             ),
         )?;
         let mut entrants = self.survivors();
@@ -277,7 +278,7 @@ impl<'a> Course<'a> {
     }
 
     /// Edits, crossovers and paraphrases around the best.
-    pub async fn refine(&mut self, round: usize) -> Result<(), Stop> {
+    pub async fn refine(&mut self, round: usize) -> Result<(), RunError> {
         let spec = &self.run.spec;
         let parents = self.survivors();
         self.phase(
@@ -294,9 +295,9 @@ impl<'a> Course<'a> {
         let mut entrants = parents.clone();
         let crossovers = spec.edits / 3;
         let steps: [(&dyn Proposer, usize); 3] = [
-            (&Edit, spec.edits - crossovers),
-            (&Crossover, crossovers),
-            (&Paraphrase, spec.paraphrases),
+            (&EditProposer, spec.edits - crossovers),
+            (&CrossoverProposer, crossovers),
+            (&ParaphraseProposer, spec.paraphrases),
         ];
         for (proposer, count) in steps {
             let stream = format!("refine {round} {}", proposer.name());
@@ -313,11 +314,11 @@ impl<'a> Course<'a> {
 
     /// The final: finalists and seed on source examples no race has used, and
     /// the pick.
-    pub async fn select(&mut self) -> Result<(CandidateIndex, Vec<CandidateIndex>), Stop> {
+    pub async fn select(&mut self) -> Result<(CandidateIndex, Vec<CandidateIndex>), RunError> {
         let spec = &self.run.spec;
         let finalists = self.survivors();
         let mut inputs = self.fresh.clone();
-        inputs.extend(self.voted.iter().chain(&self.labelled));
+        inputs.extend(self.pseudo_labelled.iter().chain(&self.labelled));
         let inputs = balanced(&self.board, &inputs, self.run.seed, "final");
         self.phase(
             Phase::Final,
@@ -329,7 +330,7 @@ impl<'a> Course<'a> {
             .run(&mut self.board, self.run.desk(), finalists)
             .await?;
         self.affordable &= finish.affordable;
-        self.board.tell_unusable(self.run.desk())?;
+        self.board.emit_unusable(self.run.desk())?;
         let was_asked = self.board.was_asked(&self.fresh);
         // Without money for the final, or an answer in it, the last race has the word.
         let (standings, reason) =
@@ -362,7 +363,7 @@ impl<'a> Course<'a> {
         } else {
             Vec::new()
         };
-        self.run.gateway.tell(&Event::Selected {
+        self.run.gateway.emit(&Event::Selected {
             candidate: self.board.candidates[best.candidate].id,
             reason,
             ensemble: ids(&self.board, &ensemble),
@@ -371,7 +372,7 @@ impl<'a> Course<'a> {
     }
 
     fn induce(&self, target: TargetUse) -> Box<dyn Proposer> {
-        Box::new(Induce {
+        Box::new(InductionProposer {
             shots: self.run.spec.shots,
             chunks: self.run.spec.chunks,
             target,
@@ -392,7 +393,7 @@ impl<'a> Course<'a> {
         parents: &[CandidateIndex],
         count: usize,
         stream: &str,
-    ) -> Result<Vec<CandidateIndex>, Stop> {
+    ) -> Result<Vec<CandidateIndex>, RunError> {
         if count == 0 {
             return Ok(Vec::new());
         }
@@ -400,20 +401,20 @@ impl<'a> Course<'a> {
         let form = if asks_model {
             self.form().await?
         } else {
-            Form::Plain
+            ProposalForm::Plain
         };
         let parents: Vec<Prompt> = parents
             .iter()
             .map(|&c| self.board.candidates[c].prompt.clone())
             .collect();
         let mut proposals = proposer
-            .propose(&View {
+            .propose(&ProposerView {
                 task: self.run.task.as_ref(),
                 gateway: self.run.gateway,
                 model: &self.run.proposer_model,
                 source: &self.train,
                 target: &self.run.data.target.inputs,
-                voted: &self.voted_train,
+                pseudo_labelled: &self.pseudo_labelled_train,
                 seed_prompt: &self.board.candidates[self.seed].prompt,
                 parents: &parents,
                 form,
@@ -449,18 +450,18 @@ impl<'a> Course<'a> {
             }
         }
         for (reason, (count, example)) in proposals.discards.0 {
-            self.run.gateway.tell(&Event::Discarded {
+            self.run.gateway.emit(&Event::Discarded {
                 reason,
                 count,
                 example,
             })?;
         }
         if proposals.asked > 0 {
-            self.run.gateway.tell(&Event::Proposals(Proposals {
+            self.run.gateway.emit(&Event::Proposals(ProposalSummary {
                 proposer: match (asks_model, form) {
                     (false, _) => proposer.name().to_owned(),
-                    (true, Form::Plain) => format!("{}, whole prompts", proposer.name()),
-                    (true, Form::Opening) => format!("{}, one line each", proposer.name()),
+                    (true, ProposalForm::Plain) => format!("{}, whole prompts", proposer.name()),
+                    (true, ProposalForm::Opening) => format!("{}, one line each", proposer.name()),
                 },
                 model: asks_model,
                 asked: proposals.asked,
@@ -472,7 +473,7 @@ impl<'a> Course<'a> {
     }
 
     /// How the proposer is spoken to; asks it when it is first needed.
-    async fn form(&mut self) -> Result<Form, Stop> {
+    async fn form(&mut self) -> Result<ProposalForm, RunError> {
         if let Some(form) = self.form {
             return Ok(form);
         }
@@ -483,7 +484,7 @@ impl<'a> Course<'a> {
 
     /// Stops a run that lives on proposals and has none, while it has spent next to
     /// nothing.
-    fn check_proposals(&self, entrants: usize) -> Result<(), Stop> {
+    fn check_proposals(&self, entrants: usize) -> Result<(), RunError> {
         let spec = &self.run.spec;
         // Edits of the seed may still come to something.
         let edits = spec.rounds > 0 && spec.edits > 0;
@@ -491,7 +492,7 @@ impl<'a> Course<'a> {
             return Ok(());
         }
         let unaffordable = self.run.fitted || spec.proposals > 0;
-        if spec.method != Method::Edits && self.proposed.asked == 0 && unaffordable {
+        if spec.method != SearchMethod::Edits && self.proposed.asked == 0 && unaffordable {
             // That is the budget's fault, and the race will say so.
             return Ok(());
         }
@@ -499,13 +500,13 @@ impl<'a> Course<'a> {
     }
 
     /// Why nothing but the seed is in the race.
-    fn nothing_proposed(&self) -> Stop {
-        let Tally {
+    fn nothing_proposed(&self) -> RunError {
+        let ProposalTally {
             asked, discards, ..
         } = &self.proposed;
         let model = self.run.proposer_model.llm.identity().to_owned();
         if *asked == 0 {
-            return Stop::Proposals {
+            return RunError::Proposals {
                 model,
                 reason: "no prompt was asked for, and no edit of the seed could be made; set \
                          search.proposals, search.library or prompts"
@@ -521,7 +522,7 @@ impl<'a> Course<'a> {
             "\n  name a model that follows instructions as `proposer`, or let the search do \
              without: search.library = true, search.edits above 0, further `prompts`",
         );
-        Stop::Proposals { model, reason }
+        RunError::Proposals { model, reason }
     }
 
     /// Races entrants on the screening examples and what was voted so far.
@@ -531,14 +532,14 @@ impl<'a> Course<'a> {
         entrants: Vec<CandidateIndex>,
         share: f64,
         keep: usize,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), RunError> {
         let mut inputs = self.screen.clone();
-        inputs.extend(self.voted.iter().chain(&self.labelled));
+        inputs.extend(self.pseudo_labelled.iter().chain(&self.labelled));
         let inputs = balanced(&self.board, &inputs, self.run.seed, "race");
         self.measure_alone(&entrants, &inputs, share).await?;
         let race = self.race_on(phase, &inputs, share, keep);
         let finish = race.run(&mut self.board, self.run.desk(), entrants).await?;
-        self.board.tell_unusable(self.run.desk())?;
+        self.board.emit_unusable(self.run.desk())?;
         if finish.standings.is_empty() {
             return Err(self.unranked(finish.affordable, &inputs));
         }
@@ -554,7 +555,7 @@ impl<'a> Course<'a> {
         entrants: &[CandidateIndex],
         inputs: &[InputIndex],
         share: f64,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), RunError> {
         if entrants.len() == 1 && !self.run.fitted {
             let most = self.evaluations(share).min(ALONE);
             let few = &inputs[..inputs.len().min(most)];
@@ -570,16 +571,16 @@ impl<'a> Course<'a> {
     }
 
     /// Why a race on these inputs ranks no prompt.
-    fn unranked(&self, affordable: bool, inputs: &[InputIndex]) -> Stop {
+    fn unranked(&self, affordable: bool, inputs: &[InputIndex]) -> RunError {
         let nothing = self.board.nothing_usable(self.run.desk(), inputs);
         match nothing {
             Some(stop) if affordable => stop,
             // Its money is spent, or the plan was scaled down until nothing was left.
             _ if !affordable || self.run.fitted => {
                 let limits = named(self.run.gateway.limits());
-                Stop::Budget(format!("not one evaluation fits; raise {limits}"))
+                RunError::Budget(format!("not one evaluation fits; raise {limits}"))
             }
-            _ => Stop::Plan("raise search.evaluations".into()),
+            _ => RunError::Plan("raise search.evaluations".into()),
         }
     }
 
@@ -598,7 +599,7 @@ impl<'a> Course<'a> {
             phase,
             spec,
             inputs,
-            trust: self.trust,
+            pseudo_label_weight: self.pseudo_label_weight,
             evaluations: self.evaluations(share),
             keep,
             seed: self.seed,
@@ -608,7 +609,7 @@ impl<'a> Course<'a> {
 }
 
 /// The flags of the limits that are set.
-fn named(limits: Limits) -> String {
+fn named(limits: BudgetLimits) -> String {
     let flags = [
         (limits.calls.is_some(), "--max-calls"),
         (limits.tokens.is_some(), "--max-tokens"),
@@ -633,7 +634,7 @@ fn longest(run: &Run<'_>) -> usize {
 /// (the variance factor of the Rogan-Gladen correction, 1978). `a` is estimated
 /// from votes on labelled source examples by the rule of succession; votes that
 /// could not be checked carry nothing.
-fn trust(kept: usize, right: usize) -> f64 {
+fn pseudo_label_weight(kept: usize, right: usize) -> f64 {
     if kept == 0 {
         return 0.0;
     }

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use shiftproof_tasks::rec::Baseline;
 use shiftproof_tasks::{Data, Prompt, SealedAudit, Task};
 
-use self::course::Course;
-use crate::board::Desk;
+use self::course::RunPhases;
+use crate::board::EvalContext;
 use crate::budget::Spend;
 use crate::converse;
-use crate::event::{Ending, Event, GroupInfo, Started};
+use crate::event::{Event, GroupInfo, RunEnding, RunStarted};
 use crate::fit::fit;
-use crate::gateway::{Gateway, Model, Stop};
-use crate::spec::{Method, SearchSpec};
+use crate::gateway::{Gateway, PricedModel, RunError};
+use crate::spec::{SearchMethod, SearchSpec};
 
 /// Everything a run needs.
 pub struct Run<'g> {
@@ -37,9 +37,9 @@ pub struct Run<'g> {
     /// The random seed.
     pub seed: u64,
     /// The model that does the task.
-    pub task_model: Model,
+    pub task_model: PricedModel,
     /// The model that proposes.
-    pub proposer_model: Model,
+    pub proposer_model: PricedModel,
     /// The way to both.
     pub gateway: &'g Gateway,
     /// Whether the plan was scaled down to the budget; `false` to begin with.
@@ -50,11 +50,11 @@ pub struct Run<'g> {
 
 /// What a run came to; everything else is in its events.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Ended {
+pub struct RunResult {
     /// The chosen prompt.
     pub selected: Prompt,
     /// How it ended.
-    pub ending: Ending,
+    pub ending: RunEnding,
     /// Everything spent.
     pub spent: Spend,
 }
@@ -64,17 +64,17 @@ impl Run<'_> {
     ///
     /// Executing the same run again over the same stored replies takes the same
     /// course and tells the same events.
-    pub async fn execute(mut self) -> Result<Ended, Stop> {
+    pub async fn execute(mut self) -> Result<RunResult, RunError> {
         let audit = std::mem::replace(
             &mut self.data.audit,
             SealedAudit::new(Vec::new(), self.data.reads.clone()),
         );
-        self.gateway.tell(&Event::Started(self.started()))?;
+        self.gateway.emit(&Event::Started(self.started()))?;
         self.hold_back_audit(&audit);
         self.fit_to_budget(audit.len());
-        let mut course = Course::begin(&self)?;
+        let mut course = RunPhases::begin(&self)?;
         course.propose_and_screen().await?;
-        if self.spec.method == Method::Gpo {
+        if self.spec.method == SearchMethod::Gpo {
             course.vote().await?;
             course.repropose().await?;
         }
@@ -86,26 +86,26 @@ impl Run<'_> {
         self.gateway.release();
         let audited = course.audit(audit.open(), selected, &ensemble).await?;
         let ending = if course.affordable && audited && !self.fitted {
-            Ending::Completed
+            RunEnding::Completed
         } else {
-            Ending::BudgetExhausted
+            RunEnding::BudgetExhausted
         };
         let spent = self.gateway.spent();
-        self.gateway.tell(&Event::Finished {
+        self.gateway.emit(&Event::Finished {
             ending,
             spent,
             target_labels_read,
             audit_labels_read: self.data.reads.count() - target_labels_read,
         })?;
-        Ok(Ended {
+        Ok(RunResult {
             selected: course.board.candidates[selected].prompt.clone(),
             ending,
             spent,
         })
     }
 
-    fn started(&self) -> Started {
-        Started {
+    fn started(&self) -> RunStarted {
+        RunStarted {
             study: self.study.clone(),
             task: self.task.name().to_owned(),
             metric: self.task.metric().name(),
@@ -144,8 +144,8 @@ impl Run<'_> {
         }
     }
 
-    fn desk(&self) -> Desk<'_> {
-        Desk {
+    fn desk(&self) -> EvalContext<'_> {
+        EvalContext {
             task: self.task.as_ref(),
             gateway: self.gateway,
             model: &self.task_model,

@@ -5,11 +5,16 @@ use std::collections::BTreeMap;
 use rand::seq::SliceRandom;
 use shiftproof_tasks::Label;
 
-use crate::board::{Board, InputIndex};
+use crate::board::{InputIndex, ResponseMatrix};
 use crate::seeds;
 
 /// Labelled inputs by group and class, each cell shuffled by its own stream.
-fn cells(board: &Board, inputs: &[InputIndex], seed: u64, name: &str) -> Vec<Vec<Vec<InputIndex>>> {
+fn cells(
+    board: &ResponseMatrix,
+    inputs: &[InputIndex],
+    seed: u64,
+    name: &str,
+) -> Vec<Vec<Vec<InputIndex>>> {
     let mut cells: BTreeMap<usize, BTreeMap<String, Vec<InputIndex>>> = BTreeMap::new();
     for &input in inputs {
         let class = match board.label(input) {
@@ -40,7 +45,7 @@ fn cells(board: &Board, inputs: &[InputIndex], seed: u64, name: &str) -> Vec<Vec
 /// An order of labelled inputs of which every prefix is as balanced as can be
 /// across groups and, within a group, across classes.
 pub(super) fn balanced(
-    board: &Board,
+    board: &ResponseMatrix,
     inputs: &[InputIndex],
     seed: u64,
     name: &str,
@@ -50,7 +55,7 @@ pub(super) fn balanced(
 
 /// Two such orders that share the inputs equally, cell by cell.
 pub(super) fn halves(
-    board: &Board,
+    board: &ResponseMatrix,
     inputs: &[InputIndex],
     seed: u64,
     name: &str,

@@ -4,8 +4,8 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use serde::Serialize;
-use shiftproof_search::control::Control;
-use shiftproof_search::event::{Contestant, Difference, GroupScore};
+use shiftproof_search::control::RunControl;
+use shiftproof_search::event::{AuditedPrompt, GroupOutcome, ScoreDifference};
 use shiftproof_search::stats::{PairedBootstrap, paired_bootstrap};
 use shiftproof_tasks::{Prompt, PromptId};
 
@@ -36,7 +36,7 @@ struct Side {
     origin: String,
     /// On which examples the scores are.
     scored_on: Option<String>,
-    groups: Vec<GroupScore>,
+    groups: Vec<GroupOutcome>,
     /// The study of the run it is from.
     #[serde(skip)]
     study: Option<Study>,
@@ -48,7 +48,7 @@ struct Shown {
     b: Side,
     pieces: Vec<Piece>,
     /// b − a per group, where both have grades on the same examples.
-    differences: Vec<Difference>,
+    differences: Vec<ScoreDifference>,
     /// Keys in which the studies of two runs differ.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     studies: Vec<Differing>,
@@ -177,8 +177,8 @@ fn in_run(argument: &str, summary: &Summary, run: &str) -> Result<Side, Failure>
         .get(&id)
         .ok_or_else(|| Failure::data(format!("the log of {run} does not hold {id:#}")))?;
     let audited = [
-        (summary.selected, Contestant::Selected),
-        (summary.seed(), Contestant::Seed),
+        (summary.selected, AuditedPrompt::Selected),
+        (summary.seed(), AuditedPrompt::Seed),
     ]
     .into_iter()
     .filter(|(who, _)| *who == Some(id))
@@ -198,13 +198,13 @@ fn in_run(argument: &str, summary: &Summary, run: &str) -> Result<Side, Failure>
 }
 
 /// The run's own paired differences, where these two are what it compared.
-fn compared(summary: &Summary, a: &Side, b: &Side) -> Vec<Difference> {
+fn compared(summary: &Summary, a: &Side, b: &Side) -> Vec<ScoreDifference> {
     let pair = (summary.seed(), summary.selected);
     if pair == (Some(a.id), Some(b.id)) {
         return summary.compared.clone();
     }
     if pair == (Some(b.id), Some(a.id)) {
-        let turned = summary.compared.iter().map(|row| Difference {
+        let turned = summary.compared.iter().map(|row| ScoreDifference {
             value: -row.value,
             low: -row.high,
             high: -row.low,
@@ -243,7 +243,7 @@ async fn evaluate(
             "the study has no audit examples to score on: set groups.audit",
         ));
     }
-    let control = Control::new();
+    let control = RunControl::new();
     let gateway = score::gateway(
         &session,
         ledger,
@@ -302,7 +302,7 @@ async fn evaluate(
                 .map(|group| {
                     let difference = &replicates.groups[1][group];
                     let ends = difference.interval(CONFIDENCE);
-                    Difference {
+                    ScoreDifference {
                         group: groups[group].name.clone(),
                         value: difference.estimate,
                         low: ends.low,

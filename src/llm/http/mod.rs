@@ -29,7 +29,7 @@ mod usage;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shiftproof_search::{Batches, Call, Capabilities, Llm, LlmError, Traffic};
+use shiftproof_search::{BatchInterface, Capabilities, ClientTraffic, Llm, LlmError, ModelCall};
 use shiftproof_tasks::{AnswerForm, Finish, Message, Reply, Request, Role, Usage};
 
 pub use address::{is_private_address, names_secret, secret_in_address};
@@ -107,7 +107,7 @@ impl HttpLlm {
     /// most of them have none that are plausible, the client that comes back asks
     /// for none: each such call would cost two requests. Nothing is asked where
     /// labels are not scored, or where the scores were insisted on.
-    pub async fn rehearse(self, calls: &[Call]) -> Result<Self, LlmError> {
+    pub async fn rehearse(self, calls: &[ModelCall]) -> Result<Self, LlmError> {
         let Shared {
             sender, abilities, ..
         } = &*self.shared;
@@ -192,9 +192,9 @@ impl Llm for HttpLlm {
         &self.shared.identity
     }
 
-    fn traffic(&self) -> Option<Traffic> {
+    fn traffic(&self) -> Option<ClientTraffic> {
         let stats = self.stats();
-        Some(Traffic {
+        Some(ClientTraffic {
             in_flight: stats.in_flight,
             limit: stats.limit,
             waiting: stats.waiting,
@@ -217,16 +217,16 @@ impl Llm for HttpLlm {
         }
     }
 
-    fn batches(&self) -> Option<&dyn Batches> {
+    fn batches(&self) -> Option<&dyn BatchInterface> {
         // Those of an earlier run are collected even where no new ones are sent.
-        batch::exist(self.shared.sender.config().api).then_some(self as &dyn Batches)
+        batch::exist(self.shared.sender.config().api).then_some(self as &dyn BatchInterface)
     }
 
     /// Labels are scored at temperature 0 whatever the sampling says. Where what
     /// the model wants to say is no label (they hold less than half of the
     /// probability), or nothing is decided, it is asked again for text, with all
     /// the room that the call has; the usage is that of both requests.
-    async fn call(&self, call: &Call) -> Result<Reply, LlmError> {
+    async fn call(&self, call: &ModelCall) -> Result<Reply, LlmError> {
         let Shared {
             sender, abilities, ..
         } = &*self.shared;
@@ -279,14 +279,14 @@ impl HttpLlm {
         self.shared.sender.config().label_scores == Mode::On
     }
 
-    fn continuation(&self, call: &Call) -> Continuation {
+    fn continuation(&self, call: &ModelCall) -> Continuation {
         begun(call)
             .and(self.shared.abilities.continuation)
             .unwrap_or(Continuation::Plain)
     }
 
     /// The answer without what it repeats of the call.
-    fn cut(&self, call: &Call, mut completion: Completion) -> Completion {
+    fn cut(&self, call: &ModelCall, mut completion: Completion) -> Completion {
         if let Some(begun) = begun(call).filter(|_| self.shared.abilities.echoes)
             && completion.text.starts_with(begun)
         {
@@ -303,7 +303,7 @@ pub fn estimate_tokens(request: &Request) -> u64 {
 }
 
 /// The answer that the call has begun.
-fn begun(call: &Call) -> Option<&str> {
+fn begun(call: &ModelCall) -> Option<&str> {
     match call.request.messages.last() {
         Some(Message {
             role: Role::Assistant,
@@ -313,7 +313,7 @@ fn begun(call: &Call) -> Option<&str> {
     }
 }
 
-fn scored_shape(labels: &[String], call: &Call) -> Shape {
+fn scored_shape(labels: &[String], call: &ModelCall) -> Shape {
     Shape::Scored {
         tokens: labels::tokens_needed(labels).min(call.sampling.max_tokens.max(1)),
     }

@@ -1,6 +1,6 @@
 //! What a server can do, found by asking.
 
-use shiftproof_search::{Call, LlmError};
+use shiftproof_search::{LlmError, ModelCall};
 use shiftproof_tasks::{AnswerForm, Finish, Message, Request};
 
 use super::config::{ConnectError, Mode};
@@ -90,12 +90,12 @@ fn adapted(sender: &Sender) -> Option<String> {
     (!adaptations.is_empty()).then(|| format!("adapted: {}", adaptations.join(", ")))
 }
 
-fn repeat(max_tokens: u32) -> Call {
+fn repeat(max_tokens: u32) -> ModelCall {
     let request = Request {
         messages: vec![Message::user(REPEAT)],
         answer: AnswerForm::Text { max_tokens },
     };
-    Call::greedy(request, max_tokens)
+    ModelCall::greedy(request, max_tokens)
 }
 
 /// Whether a short answer in text comes at once.
@@ -256,7 +256,7 @@ async fn prefill(
     }
     // A fresh answer begins otherwise, and would not begin with "five" either.
     let begun = "Here it goes: one, two, three, four,";
-    let call = Call::greedy(
+    let call = ModelCall::greedy(
         Request {
             messages: vec![
                 Message::user("Count from one to nine in words."),
@@ -315,7 +315,7 @@ async fn prefill(
 /// Asks; an answer that refuses this one request is a finding, not a failure.
 async fn ask(
     sender: &Sender,
-    call: &Call,
+    call: &ModelCall,
     shape: Shape,
     continuation: Continuation,
 ) -> Result<Result<Completion, String>, ConnectError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, Url};
 use serde_json::{Map, Value};
-use shiftproof_search::{Call, LlmError};
+use shiftproof_search::{LlmError, ModelCall};
 use shiftproof_tasks::Usage;
 
 use super::config::{self, ConnectError, Endpoint, HttpConfig};
@@ -126,7 +126,7 @@ impl Sender {
     /// Sends `call` until it is answered or will not be.
     pub(super) async fn complete(
         &self,
-        call: &Call,
+        call: &ModelCall,
         shape: Shape,
         continuation: Continuation,
     ) -> Result<(Completion, Usage), LlmError> {
@@ -137,7 +137,7 @@ impl Sender {
     /// user adds.
     pub(super) fn body(
         &self,
-        call: &Call,
+        call: &ModelCall,
         shape: Shape,
         continuation: Continuation,
     ) -> Map<String, Value> {
@@ -157,7 +157,7 @@ impl Sender {
     /// listens.
     pub(super) async fn complete_if_listening(
         &self,
-        call: &Call,
+        call: &ModelCall,
         shape: Shape,
         continuation: Continuation,
     ) -> Result<(Completion, Usage), LlmError> {
@@ -166,7 +166,7 @@ impl Sender {
 
     async fn persist(
         &self,
-        call: &Call,
+        call: &ModelCall,
         shape: Shape,
         continuation: Continuation,
         must_listen: bool,
@@ -385,7 +385,7 @@ impl Sender {
     /// A server that cuts a long prompt without a word (Ollama does) answers a
     /// question nobody asked. Every word is a token at least, so fewer tokens
     /// than words means that words are missing.
-    fn check_prompt(&self, call: &Call, completion: &Completion) -> Result<(), LlmError> {
+    fn check_prompt(&self, call: &ModelCall, completion: &Completion) -> Result<(), LlmError> {
         const FEW: u64 = 64;
         let Some(usage) = completion.usage else {
             return Ok(());

@@ -1,12 +1,12 @@
 //! Tokens of a call: before it is sent, and where its server reports none.
 
-use shiftproof_search::Call;
+use shiftproof_search::ModelCall;
 use shiftproof_tasks::{Request, Usage};
 
 use super::reply::Completion;
 
 /// What a call used: as reported, or as it looks.
-pub(super) fn used(call: &Call, completion: &Completion) -> Usage {
+pub(super) fn used(call: &ModelCall, completion: &Completion) -> Usage {
     completion
         .usage
         .unwrap_or_else(|| guess(&call.request, &completion.text))

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use shiftproof_search::{Call, LlmError};
+use shiftproof_search::{LlmError, ModelCall};
 use shiftproof_tasks::{AnswerForm, Reply, Request, Usage};
 
 use super::failed;
@@ -23,7 +23,7 @@ type Vector = Result<Arc<[f32]>, LlmError>;
 
 impl Embeddings {
     /// Compares the text of each call's last message with the call's candidates.
-    pub fn nearest(&self, engine: &Engine, calls: &[Call]) -> Vec<Result<Reply, LlmError>> {
+    pub fn nearest(&self, engine: &Engine, calls: &[ModelCall]) -> Vec<Result<Reply, LlmError>> {
         calls
             .iter()
             .map(|call| {
@@ -121,9 +121,9 @@ mod tests {
     use super::*;
     use crate::embedded::tests::small;
 
-    fn call(text: &str, candidates: &[&str]) -> Call {
+    fn call(text: &str, candidates: &[&str]) -> ModelCall {
         let candidates = candidates.iter().map(|&c| c.to_owned()).collect();
-        Call::greedy(
+        ModelCall::greedy(
             Request {
                 messages: vec![Message::user(text)],
                 answer: AnswerForm::Nearest { candidates },

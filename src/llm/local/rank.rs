@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shiftproof_search::{Call, LlmError};
+use shiftproof_search::{LlmError, ModelCall};
 use shiftproof_tasks::{AnswerForm, CandidateScore, Finish, Message, Reply, Usage};
 
 use super::{chat, failed, lead};
@@ -16,7 +16,7 @@ type Neutral = Result<(Priors, usize), LlmError>;
 
 /// Scores every call's candidates after its own conversation, and once for all
 /// calls after each content-free one.
-pub(super) fn rank(engine: &Engine, calls: &[Call]) -> Vec<Result<Reply, LlmError>> {
+pub(super) fn rank(engine: &Engine, calls: &[ModelCall]) -> Vec<Result<Reply, LlmError>> {
     let asked: Vec<(&[Message], &[String], &[Message])> = calls
         .iter()
         .map(|call| match &call.request.answer {
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
     use crate::embedded::tests::small;
 
-    fn call(user: &str, lead: &str, candidates: &[&str], prior: bool) -> Call {
+    fn call(user: &str, lead: &str, candidates: &[&str], prior: bool) -> ModelCall {
         let messages = |user: &str| {
             let mut messages = vec![Message::user(user)];
             if !lead.is_empty() {
@@ -152,7 +152,7 @@ mod tests {
             prior: if prior { messages("N/A") } else { Vec::new() },
         };
         let messages = messages(user);
-        Call::greedy(Request { messages, answer }, 16)
+        ModelCall::greedy(Request { messages, answer }, 16)
     }
 
     /// Candidates and priors of a batch score as each does alone, in calls of

@@ -6,7 +6,7 @@ use super::charts::{Row as PlotRow, dot_plot};
 use super::scrolling;
 use crate::report::compare::{Comparison, Spread};
 use crate::report::{Named, grouped};
-use shiftproof_search::event::Contestant;
+use shiftproof_search::event::AuditedPrompt;
 
 pub(super) fn section(comparison: &Comparison, runs: &[Named]) -> Markup {
     html! {
@@ -93,11 +93,11 @@ fn plot(runs: &[Named]) -> Markup {
                 Some([group.value?, group.low?, group.high?])
             };
             let started = run.summary.started.as_ref()?;
-            let selected = mark(Contestant::Selected)?;
+            let selected = mark(AuditedPrompt::Selected)?;
             Some(PlotRow {
                 label: &run.name,
                 note: format!("{}, seed {}", started.method, started.seed),
-                marks: vec![mark(Contestant::Seed), Some(selected)],
+                marks: vec![mark(AuditedPrompt::Seed), Some(selected)],
             })
         })
         .collect();

@@ -1,13 +1,13 @@
 //! What a run cost, and how it is done again.
 
 use maud::{Markup, html};
-use shiftproof_search::event::Started;
+use shiftproof_search::event::RunStarted;
 
 use super::scrolling;
 use crate::report::facts::command;
 use crate::report::{Summary, grouped, money};
 
-pub(super) fn section(summary: &Summary, started: &Started) -> Markup {
+pub(super) fn section(summary: &Summary, started: &RunStarted) -> Markup {
     let phases: Vec<_> = summary
         .phases
         .iter()
@@ -54,7 +54,7 @@ pub(super) fn section(summary: &Summary, started: &Started) -> Markup {
     }
 }
 
-fn limits(started: &Started) -> String {
+fn limits(started: &RunStarted) -> String {
     let limits = &started.limits;
     let told: Vec<String> = [
         limits.calls.map(|n| format!("{} calls", grouped(n))),
@@ -71,7 +71,7 @@ fn limits(started: &Started) -> String {
     }
 }
 
-pub(super) fn reproduce(started: &Started) -> Markup {
+pub(super) fn reproduce(started: &RunStarted) -> Markup {
     html! {
         section {
             h2 { "How to reproduce" }

@@ -1,7 +1,7 @@
 //! One run from verdict to reproduction.
 
 use maud::{Markup, html};
-use shiftproof_search::event::{Contestant, Ending, GroupScore};
+use shiftproof_search::event::{AuditedPrompt, GroupOutcome, RunEnding};
 
 use super::charts::{Row, dot_plot};
 use super::cost;
@@ -99,7 +99,7 @@ fn verdict(summary: &Summary) -> Markup {
                     "."
                 }
             }
-            @if summary.ending == Some(Ending::BudgetExhausted) {
+            @if summary.ending == Some(RunEnding::BudgetExhausted) {
                 p { "The budget ran out before the plan was done; this is the best so far." }
             }
             @for note in summary.told_notes() {
@@ -114,7 +114,7 @@ fn figures(summary: &Summary) -> Markup {
     let name = capital(summary.worst_name());
     html! {
         dl.figures {
-            @if let (Some(seed), Some(selected)) = (of(Contestant::Seed), of(Contestant::Selected)) {
+            @if let (Some(seed), Some(selected)) = (of(AuditedPrompt::Seed), of(AuditedPrompt::Selected)) {
                 div { dt { (name) ", seed" } dd { (points(seed)) small { (interval(seed)) " · " (seed.group) } } }
                 div { dt { (name) ", selected" } dd { (points(selected)) small { (interval(selected)) " · " (selected.group) } } }
             }
@@ -164,8 +164,8 @@ fn prompt(summary: &Summary) -> Markup {
 
 fn scores(summary: &Summary) -> Markup {
     let (Some(seed), Some(selected)) = (
-        summary.audited(Contestant::Seed),
-        summary.audited(Contestant::Selected),
+        summary.audited(AuditedPrompt::Seed),
+        summary.audited(AuditedPrompt::Selected),
     ) else {
         return html! {
             section {
@@ -174,15 +174,15 @@ fn scores(summary: &Summary) -> Markup {
             }
         };
     };
-    let ensemble = summary.audited(Contestant::Ensemble);
+    let ensemble = summary.audited(AuditedPrompt::Ensemble);
     let trio = format!("ensemble of {}", summary.ensemble.len());
     let mut series = vec!["seed prompt", "selected prompt"];
     series.extend(ensemble.map(|_| trio.as_str()));
-    let contestants: Vec<&[GroupScore]> = [Some(seed), Some(selected), ensemble]
+    let contestants: Vec<&[GroupOutcome]> = [Some(seed), Some(selected), ensemble]
         .into_iter()
         .flatten()
         .collect();
-    let mark = |group: &GroupScore| Some([group.value?, group.low?, group.high?]);
+    let mark = |group: &GroupOutcome| Some([group.value?, group.low?, group.high?]);
     let mut rows: Vec<Row<'_>> = selected
         .iter()
         .map(|group| Row {
@@ -216,12 +216,12 @@ fn scores(summary: &Summary) -> Markup {
 
 fn score_table(
     summary: &Summary,
-    seed: &[GroupScore],
-    selected: &[GroupScore],
-    ensemble: Option<&[GroupScore]>,
+    seed: &[GroupOutcome],
+    selected: &[GroupOutcome],
+    ensemble: Option<&[GroupOutcome]>,
 ) -> Markup {
-    let cell = |group: Option<&GroupScore>| html! { td { (figure(&group.map_or_else(|| "–".into(), score))) } };
-    let wide = |groups: &[GroupScore]| {
+    let cell = |group: Option<&GroupOutcome>| html! { td { (figure(&group.map_or_else(|| "–".into(), score))) } };
+    let wide = |groups: &[GroupOutcome]| {
         let points = spread(groups).map(|spread| format!("{:.1}", spread * 100.0));
         html! { td { (points.as_deref().unwrap_or("–")) } }
     };
@@ -314,17 +314,17 @@ fn transfer(summary: &Summary) -> Markup {
     }
 }
 
-fn find<'a>(groups: &'a [GroupScore], name: &str) -> Option<&'a GroupScore> {
+fn find<'a>(groups: &'a [GroupOutcome], name: &str) -> Option<&'a GroupOutcome> {
     groups.iter().find(|group| group.group == name)
 }
 
-fn points(group: &GroupScore) -> String {
+fn points(group: &GroupOutcome) -> String {
     group
         .value
         .map_or_else(|| "–".into(), |value| format!("{:.1}", value * 100.0))
 }
 
-fn interval(group: &GroupScore) -> String {
+fn interval(group: &GroupOutcome) -> String {
     match (group.low, group.high) {
         (Some(low), Some(high)) => format!("[{:.0}, {:.0}]", low * 100.0, high * 100.0),
         _ => "no interval".into(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
-use shiftproof_search::event::Voted;
+use shiftproof_search::event::VoteSummary;
 use shiftproof_tasks::PromptId;
 
 use super::charts::{Step, learning_curve};
@@ -170,7 +170,7 @@ pub(super) fn votes(summary: &Summary) -> Markup {
 }
 
 /// How many inputs had which share of the votes.
-fn agreement(voted: &Voted) -> Markup {
+fn agreement(voted: &VoteSummary) -> Markup {
     let mut shares: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
     for vote in &voted.votes {
         let entry = shares

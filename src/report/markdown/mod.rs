@@ -7,7 +7,7 @@ mod text;
 
 use std::fmt::Write as _;
 
-use shiftproof_search::event::{Contestant, Ending, GroupScore};
+use shiftproof_search::event::{AuditedPrompt, GroupOutcome, RunEnding};
 
 pub(crate) use self::text::capital;
 use self::text::{code, fenced, inline, write_table};
@@ -108,7 +108,7 @@ fn write_run(out: &mut String, run: &Named, heading: &str) {
 /// The worst target group in numbers.
 fn worst_line(summary: &Summary) -> Option<String> {
     let of = |contestant| summary.worst_of(contestant);
-    let (seed, selected) = (of(Contestant::Seed)?, of(Contestant::Selected)?);
+    let (seed, selected) = (of(AuditedPrompt::Seed)?, of(AuditedPrompt::Selected)?);
     let row = summary.worst.as_ref()?;
     let group = capital(summary.worst_name());
     Some(format!(
@@ -121,19 +121,19 @@ fn worst_line(summary: &Summary) -> Option<String> {
 
 fn write_scores(out: &mut String, summary: &Summary) {
     let (Some(seed), Some(selected)) = (
-        summary.audited(Contestant::Seed),
-        summary.audited(Contestant::Selected),
+        summary.audited(AuditedPrompt::Seed),
+        summary.audited(AuditedPrompt::Selected),
     ) else {
         return;
     };
-    let ensemble = summary.audited(Contestant::Ensemble);
+    let ensemble = summary.audited(AuditedPrompt::Ensemble);
     let mut head: Vec<String> = ["group", "role", "n", "seed", "selected", "selected − seed"]
         .map(str::to_owned)
         .to_vec();
     if ensemble.is_some() {
         head.push(format!("ensemble of {}", summary.ensemble.len()));
     }
-    let of = |groups: &[GroupScore], name: &str| {
+    let of = |groups: &[GroupOutcome], name: &str| {
         let group = groups.iter().find(|group| group.group == name);
         group.map_or_else(|| "–".to_owned(), score)
     };
@@ -152,7 +152,7 @@ fn write_scores(out: &mut String, summary: &Summary) {
         cells.extend(ensemble.map(|ensemble| of(ensemble, &group.group)));
         rows.push(cells);
     }
-    let least = |groups: &[GroupScore]| worst(groups).map_or_else(|| "–".into(), score);
+    let least = |groups: &[GroupOutcome]| worst(groups).map_or_else(|| "–".into(), score);
     let mut last = vec![
         format!("**{}**", summary.worst_name()),
         String::new(),
@@ -167,7 +167,7 @@ fn write_scores(out: &mut String, summary: &Summary) {
     last.extend(ensemble.map(least));
     rows.push(last);
     if selected.len() > 1 {
-        let wide = |groups: &[GroupScore]| {
+        let wide = |groups: &[GroupOutcome]| {
             spread(groups).map_or_else(|| "–".into(), |spread| format!("{:.1}", spread * 100.0))
         };
         let mut last = vec!["**spread over groups**".to_owned()];
@@ -333,7 +333,7 @@ fn write_reproduce(out: &mut String, summary: &Summary) {
             summary.target_labels_read, summary.audit_labels_read
         );
     }
-    if summary.ending == Some(Ending::BudgetExhausted) {
+    if summary.ending == Some(RunEnding::BudgetExhausted) {
         out.push_str("The budget ran out before the plan was done; this is the best so far.\n\n");
     }
     if let Some(started) = &summary.started {

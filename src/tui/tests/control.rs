@@ -3,8 +3,8 @@
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use shiftproof_search::control::Control;
-use shiftproof_search::log::Line;
+use shiftproof_search::control::RunControl;
+use shiftproof_search::log::LogLine;
 
 use super::super::keys::Action;
 use super::super::source::{Replayed, Running, Source, Watched};
@@ -132,7 +132,7 @@ fn candidates_are_sorted_and_filtered() {
 #[test]
 fn a_run_is_paused_resumed_and_stopped_by_its_control() {
     let (sender, receiver) = channel();
-    let control = Control::new();
+    let control = RunControl::new();
     let mut source = Running {
         receiver,
         control: control.clone(),
@@ -166,10 +166,10 @@ fn a_run_is_paused_resumed_and_stopped_by_its_control() {
 
 #[test]
 fn a_replay_comes_to_the_state_of_the_run_however_it_is_wound() {
-    let lines: Vec<Line> = recorded::whole()
+    let lines: Vec<LogLine> = recorded::whole()
         .into_iter()
         .enumerate()
-        .map(|(seq, event)| Line {
+        .map(|(seq, event)| LogLine {
             seq: seq as u64,
             at_ms: 1000 * seq as u64,
             event,
@@ -208,7 +208,7 @@ fn a_watcher_reads_the_folder_alone() {
     let live = crate::live::LiveFile::create(folder.path(), 77).unwrap();
     let mut log = std::fs::File::create(folder.path().join("events.jsonl")).unwrap();
     for (seq, event) in recorded::whole().into_iter().enumerate() {
-        let line = Line {
+        let line = LogLine {
             seq: seq as u64,
             at_ms: 0,
             event,

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use shiftproof_search::event::{Event, GroupRole, GroupScore, Phase, Verdict};
+use shiftproof_search::event::{AnswerVerdict, Event, GroupOutcome, GroupRole, Phase};
 
 use super::super::state::{Band, State};
 use super::recorded;
 
-fn group(low: f64, value: f64, high: f64) -> GroupScore {
-    GroupScore {
+fn group(low: f64, value: f64, high: f64) -> GroupOutcome {
+    GroupOutcome {
         group: "g".into(),
         role: GroupRole::Source,
         voted: false,
@@ -61,7 +61,7 @@ fn an_old_log_still_makes_a_picture() {
 #[test]
 fn a_line_of_version_0_1_reads() {
     let text = r#"{"seq":3,"at_ms":1,"event":{"type":"evaluated","candidate":"00112233445566778899aabbccddeeff","phase":"screen","score":0.5,"groups":[{"group":"g","role":"source","voted":false,"value":null,"low":null,"high":null,"n":0,"unparseable":0,"failed":2}]}}"#;
-    let line: shiftproof_search::log::Line = serde_json::from_str(text).unwrap();
+    let line: shiftproof_search::log::LogLine = serde_json::from_str(text).unwrap();
     let mut state = State::default();
     state.apply(&line.event, false);
     assert!(
@@ -83,7 +83,7 @@ fn an_answer_told_again_takes_the_place_of_the_first() {
             candidate: state.order[seed],
             phase: Phase::Final,
             texts: vec!["positive".into()],
-            answers: vec![(0, 0, Verdict::Graded(0.0)).into()],
+            answers: vec![(0, 0, AnswerVerdict::Graded(0.0)).into()],
         },
         false,
     );
@@ -113,7 +113,7 @@ fn texts_numbers_and_points_stay_bounded() {
     let candidate = state.order[0];
     for batch in 0..60_u32 {
         let texts: Vec<String> = (0..1000).map(|n| format!("text {batch} {n}")).collect();
-        let answers = (0..1000).map(|n| (batch * 1000 + n, n, Verdict::Graded(1.0)).into());
+        let answers = (0..1000).map(|n| (batch * 1000 + n, n, AnswerVerdict::Graded(1.0)).into());
         state.apply(
             &Event::Answered {
                 candidate,

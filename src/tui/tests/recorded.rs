@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use shiftproof_search::budget::{Limits, Spend};
+use shiftproof_search::budget::{BudgetLimits, Spend};
 use shiftproof_search::event::{
-    ClassVotes, Contestant, Difference, EndedBatch, Ending, Event, GroupInfo, GroupRole,
-    GroupScore, Origin, Phase, Proposed, ShownInput, Started, Tick, Ungraded, Verdict, Vote, Voted,
+    AnswerVerdict, AuditedPrompt, CandidateProposed, ClassVotes, EndedBatch, Event, GroupInfo,
+    GroupOutcome, GroupRole, InputVote, Origin, Phase, ProgressTick, RunEnding, RunStarted,
+    ScoreDifference, ShownInput, UngradedReason, VoteSummary,
 };
-use shiftproof_search::llm::Traffic;
+use shiftproof_search::llm::ClientTraffic;
 use shiftproof_tasks::{Prompt, PromptId};
 
 const SEED: &str = "Is this customer review positive or negative?";
@@ -27,7 +28,7 @@ pub fn edit() -> PromptId {
 }
 
 fn proposed(text: &str, origin: Origin, parents: &[&str]) -> Event {
-    Event::Proposed(Proposed {
+    Event::Proposed(CandidateProposed {
         candidate: id(text),
         prompt: Prompt::new(text),
         origin,
@@ -35,8 +36,8 @@ fn proposed(text: &str, origin: Origin, parents: &[&str]) -> Event {
     })
 }
 
-fn group(name: &str, value: f64, half: f64, n: usize, voted: bool) -> GroupScore {
-    GroupScore {
+fn group(name: &str, value: f64, half: f64, n: usize, voted: bool) -> GroupOutcome {
+    GroupOutcome {
         group: name.into(),
         role: if name == "amazon" {
             GroupRole::Source
@@ -54,7 +55,7 @@ fn group(name: &str, value: f64, half: f64, n: usize, voted: bool) -> GroupScore
     }
 }
 
-fn scores(amazon: f64, movies: Option<f64>, nyt: Option<f64>, n: usize) -> Vec<GroupScore> {
+fn scores(amazon: f64, movies: Option<f64>, nyt: Option<f64>, n: usize) -> Vec<GroupOutcome> {
     let half = 0.9 / (n as f64).sqrt();
     let mut groups = vec![group("amazon", amazon, half, n, false)];
     groups.extend(movies.map(|value| group("movies", value, half, n / 2, true)));
@@ -66,7 +67,7 @@ fn judged(
     text: &str,
     phase: Phase,
     score: f64,
-    groups: Vec<GroupScore>,
+    groups: Vec<GroupOutcome>,
     reason: &str,
 ) -> [Event; 2] {
     [
@@ -84,7 +85,7 @@ fn judged(
     ]
 }
 
-fn leading(text: &str, phase: Phase, calls: u64, groups: Vec<GroupScore>) -> Event {
+fn leading(text: &str, phase: Phase, calls: u64, groups: Vec<GroupOutcome>) -> Event {
     Event::Leading {
         candidate: id(text),
         phase,
@@ -122,7 +123,7 @@ pub fn first_half() -> Vec<Event> {
         audit: 100,
     };
     let mut events = vec![
-        Event::Started(Started {
+        Event::Started(RunStarted {
             study: "reviews".into(),
             task: "classify".into(),
             metric: "accuracy".into(),
@@ -131,7 +132,7 @@ pub fn first_half() -> Vec<Event> {
             task_model: "small".into(),
             proposer_model: "small".into(),
             seed: 1,
-            limits: Limits {
+            limits: BudgetLimits {
                 calls: Some(4000),
                 tokens: None,
                 usd: Some(2.0),
@@ -188,9 +189,9 @@ pub fn first_half() -> Vec<Event> {
                 "It is a review.".into(),
             ],
             answers: vec![
-                (0, 0, Verdict::Graded(1.0)).into(),
-                (1, 0, Verdict::Graded(0.0)).into(),
-                (2, 2, Verdict::Ungraded(Ungraded::Unparseable)).into(),
+                (0, 0, AnswerVerdict::Graded(1.0)).into(),
+                (1, 0, AnswerVerdict::Graded(0.0)).into(),
+                (2, 2, AnswerVerdict::Ungraded(UngradedReason::Unparseable)).into(),
             ],
         },
     ];
@@ -244,11 +245,11 @@ pub fn first_half() -> Vec<Event> {
         phase: Phase::Vote,
         texts: vec!["negative".into(), "positive".into()],
         answers: vec![
-            (3, 0, Verdict::Ungraded(Ungraded::Unlabelled)).into(),
-            (4, 1, Verdict::Ungraded(Ungraded::Unlabelled)).into(),
+            (3, 0, AnswerVerdict::Ungraded(UngradedReason::Unlabelled)).into(),
+            (4, 1, AnswerVerdict::Ungraded(UngradedReason::Unlabelled)).into(),
         ],
     });
-    events.push(Event::Voted(Voted {
+    events.push(Event::Voted(VoteSummary {
         voters: vec![id(SEED), id(LIBRARY), id(INDUCED)],
         threshold: 0.83,
         inputs: 240,
@@ -267,19 +268,19 @@ pub fn first_half() -> Vec<Event> {
             },
         ],
         votes: vec![
-            Vote {
+            InputVote {
                 input: "movies-1".into(),
                 winner: Some("negative".into()),
                 share: 1.0,
                 kept: true,
             },
-            Vote {
+            InputVote {
                 input: "nyt-2".into(),
                 winner: Some("positive".into()),
                 share: 2.0 / 3.0,
                 kept: false,
             },
-            Vote {
+            InputVote {
                 input: "nyt-3".into(),
                 winner: None,
                 share: 0.0,
@@ -339,10 +340,10 @@ pub fn whole() -> Vec<Event> {
         phase: Phase::Refine,
         texts: vec!["negative".into(), "positive".into()],
         answers: vec![
-            (0, 0, Verdict::Graded(1.0)).into(),
-            (1, 1, Verdict::Graded(1.0)).into(),
-            (2, 0, Verdict::Graded(0.0)).into(),
-            (3, 0, Verdict::Graded(1.0)).into(),
+            (0, 0, AnswerVerdict::Graded(1.0)).into(),
+            (1, 1, AnswerVerdict::Graded(1.0)).into(),
+            (2, 0, AnswerVerdict::Graded(0.0)).into(),
+            (3, 0, AnswerVerdict::Graded(1.0)).into(),
         ],
     });
     events.push(phase(Phase::Final, "3 finalists on 210 examples"));
@@ -363,13 +364,13 @@ pub fn whole() -> Vec<Event> {
         ]
     };
     for (contestant, groups) in [
-        (Contestant::Seed, sealed(0.62, 0.71, 0.53)),
-        (Contestant::Selected, sealed(0.7, 0.74, 0.63)),
-        (Contestant::Ensemble, sealed(0.69, 0.74, 0.61)),
+        (AuditedPrompt::Seed, sealed(0.62, 0.71, 0.53)),
+        (AuditedPrompt::Selected, sealed(0.7, 0.74, 0.63)),
+        (AuditedPrompt::Ensemble, sealed(0.69, 0.74, 0.61)),
     ] {
         events.push(Event::Audited { contestant, groups });
     }
-    let difference = |group: &str, value: f64| Difference {
+    let difference = |group: &str, value: f64| ScoreDifference {
         group: group.into(),
         value,
         low: value - 0.09,
@@ -385,7 +386,7 @@ pub fn whole() -> Vec<Event> {
         worst: difference("worst target", 0.1),
     });
     events.push(Event::Finished {
-        ending: Ending::Completed,
+        ending: RunEnding::Completed,
         spent: spent(3100),
         target_labels_read: 0,
         audit_labels_read: 300,
@@ -404,11 +405,11 @@ fn spent(calls: u64) -> Spend {
 }
 
 /// Signs of life of the vote: one a second.
-pub fn ticks() -> Vec<(Duration, Tick)> {
+pub fn ticks() -> Vec<(Duration, ProgressTick)> {
     (0..40)
         .map(|n: u64| {
             let failed = u64::from(n == 17);
-            let tick = Tick {
+            let tick = ProgressTick {
                 phase: Phase::Vote,
                 done: n + 1,
                 total: 240,
@@ -423,7 +424,7 @@ pub fn ticks() -> Vec<(Duration, Tick)> {
                 }),
                 in_flight: 4,
                 slots: 8,
-                traffic: Some(Traffic {
+                traffic: Some(ClientTraffic {
                     in_flight: 3,
                     limit: 4,
                     waiting: 1,

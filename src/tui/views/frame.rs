@@ -40,7 +40,7 @@ fn title_line(state: &State, ui: &Ui, width: u16) -> Line<'static> {
         None => ui.run.clone(),
     };
     let phase = match (state.summary.ending, state.summary.phase) {
-        (Some(shiftproof_search::event::Ending::Completed), _) => "finished".to_owned(),
+        (Some(shiftproof_search::event::RunEnding::Completed), _) => "finished".to_owned(),
         (Some(_), _) => "finished, budget exhausted".to_owned(),
         (None, Some(phase)) => phase.to_string(),
         (None, None) => "starting".to_owned(),

@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::Line;
 use ratatui::widgets::{Cell, Paragraph, Row, Table};
-use shiftproof_search::event::{Contestant, GroupScore};
+use shiftproof_search::event::{AuditedPrompt, GroupOutcome};
 
 use super::super::state::State;
 use super::super::ui::Ui;
@@ -39,7 +39,7 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
     let scale = scale(state);
     let mut widths = vec![Constraint::Length(NAME)];
     widths.extend(columns.iter().map(|_| Constraint::Length(CELL)));
-    let row = |name: String, scores: &[GroupScore], style: Style| {
+    let row = |name: String, scores: &[GroupOutcome], style: Style| {
         let cells = columns.iter().map(|group| {
             let score = scores.iter().find(|score| score.group == **group);
             cell(score, scale, ui)
@@ -81,9 +81,9 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Table::new(rows, widths.clone()).header(header), list);
     let sealed = audited.iter().map(|audited| {
         let name = match audited.contestant {
-            Contestant::Seed => "  seed",
-            Contestant::Selected => "★ selected",
-            Contestant::Ensemble => "  ensemble",
+            AuditedPrompt::Seed => "  seed",
+            AuditedPrompt::Selected => "★ selected",
+            AuditedPrompt::Ensemble => "  ensemble",
         };
         row(name.to_owned(), &audited.groups, ui.theme.notable())
     });
@@ -122,7 +122,7 @@ fn scale(state: &State) -> (f64, f64) {
     if low < high { (low, high) } else { (0.0, 1.0) }
 }
 
-fn cell(score: Option<&GroupScore>, scale: (f64, f64), ui: &Ui) -> Cell<'static> {
+fn cell(score: Option<&GroupOutcome>, scale: (f64, f64), ui: &Ui) -> Cell<'static> {
     let Some(score) = score else {
         return Cell::new("  -").style(ui.theme.faint());
     };

@@ -8,8 +8,8 @@ use ratatui::style::Style;
 use ratatui::symbols::Marker;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType, Paragraph};
-use shiftproof_search::budget::{Limits, Spend};
-use shiftproof_search::event::{Contestant, GroupRole, GroupScore, Phase, Tick};
+use shiftproof_search::budget::{BudgetLimits, Spend};
+use shiftproof_search::event::{AuditedPrompt, GroupOutcome, GroupRole, Phase, ProgressTick};
 
 use super::super::state::{Band, Point, State};
 use super::super::ui::Ui;
@@ -137,7 +137,13 @@ fn gauges(state: &State, ui: &Ui, width: usize) -> Vec<Line<'static>> {
 }
 
 /// A bar for every limit.
-fn budget(limits: Limits, calls: u64, used: Spend, width: usize, ui: &Ui) -> Vec<Line<'static>> {
+fn budget(
+    limits: BudgetLimits,
+    calls: u64,
+    used: Spend,
+    width: usize,
+    ui: &Ui,
+) -> Vec<Line<'static>> {
     let mut parts = Vec::new();
     if let Some(limit) = limits.calls {
         parts.push((
@@ -196,7 +202,7 @@ fn facts(state: &State) -> Vec<String> {
 }
 
 /// What the model's client counts.
-fn network(state: &State, tick: &Tick) -> String {
+fn network(state: &State, tick: &ProgressTick) -> String {
     let mut wire = Vec::new();
     if let Some(traffic) = &tick.traffic {
         wire.push(format!(
@@ -314,7 +320,7 @@ fn leader_lines(state: &State, ui: &Ui, width: usize) -> Vec<Line<'static>> {
     let Some(leader) = state.summary.leader() else {
         return vec![Line::styled(" no leader yet", theme.faint())];
     };
-    let audited = state.summary.audited(Contestant::Selected);
+    let audited = state.summary.audited(AuditedPrompt::Selected);
     let (what, groups) = match (audited, state.summary.selected) {
         (Some(groups), _) => ("selected, audited", groups),
         (None, Some(_)) => ("selected", leader.groups.as_slice()),
@@ -353,7 +359,12 @@ fn leader_lines(state: &State, ui: &Ui, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
-fn group_line(group: &GroupScore, lowest: Option<&String>, plot: usize, ui: &Ui) -> Line<'static> {
+fn group_line(
+    group: &GroupOutcome,
+    lowest: Option<&String>,
+    plot: usize,
+    ui: &Ui,
+) -> Line<'static> {
     let role = match (group.role, group.voted) {
         (_, true) => "target, voted",
         (GroupRole::Target, false) => "target",

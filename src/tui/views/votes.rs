@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Row, Table};
-use shiftproof_search::event::Voted;
+use shiftproof_search::event::VoteSummary;
 
 use super::super::state::State;
 use super::super::ui::Ui;
@@ -83,7 +83,7 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(table, list);
 }
 
-fn summary(voted: &Voted, ui: &Ui) -> Vec<Line<'static>> {
+fn summary(voted: &VoteSummary, ui: &Ui) -> Vec<Line<'static>> {
     let theme = ui.theme;
     let coverage = voted.kept as f64 / voted.inputs.max(1) as f64;
     let mut lines = vec![Line::from(vec![
@@ -124,7 +124,7 @@ fn summary(voted: &Voted, ui: &Ui) -> Vec<Line<'static>> {
 }
 
 /// How the winners' shares are spread over tenths.
-fn histogram(voted: &Voted) -> String {
+fn histogram(voted: &VoteSummary) -> String {
     const STEPS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let mut counts = [0_usize; 10];
     for vote in &voted.votes {

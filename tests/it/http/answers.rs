@@ -117,7 +117,7 @@ async fn parameters_adapt_once_and_for_good() {
     .await
     .unwrap();
     let mut call = ask("hello");
-    call.sampling = Sampling {
+    call.sampling = SamplingOptions {
         temperature: 0.5,
         top_p: 0.9,
         max_tokens: 16,

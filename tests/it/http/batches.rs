@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use serde_json::{Value, json};
 use shiftproof::llm::http::{Api, BatchConfig};
-use shiftproof_search::Batches;
+use shiftproof_search::BatchInterface;
 
 use super::*;
 use crate::support::mock_server::{Seen, completion};
 
 const TAG: &str = "shiftproof-0123";
 
-fn calls(count: usize) -> Vec<(String, Call)> {
+fn calls(count: usize) -> Vec<(String, ModelCall)> {
     (0..count)
         .map(|n| (format!("{n:064x}"), ask(&format!("text {n}"))))
         .collect()
@@ -32,7 +32,7 @@ async fn batching(api: Api, server: &MockServer) -> HttpLlm {
     .unwrap()
 }
 
-fn borrowed(calls: &[(String, Call)]) -> Vec<(String, &Call)> {
+fn borrowed(calls: &[(String, ModelCall)]) -> Vec<(String, &ModelCall)> {
     calls
         .iter()
         .map(|(name, call)| (name.clone(), call))

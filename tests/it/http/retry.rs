@@ -186,7 +186,7 @@ async fn a_connection_closed_while_idle_costs_nothing() {
 }
 
 async fn burst(llm: &HttpLlm, count: usize) -> Vec<Result<Reply, LlmError>> {
-    let calls: Vec<Call> = (0..count).map(|i| ask(&format!("call {i}"))).collect();
+    let calls: Vec<ModelCall> = (0..count).map(|i| ask(&format!("call {i}"))).collect();
     soon(join_all(calls.iter().map(|call| llm.call(call)))).await
 }
 

@@ -10,12 +10,12 @@ const RUN: usize = 12;
 const SHARE: f64 = 0.2;
 
 /// What is in the data, and what prompts said before they saw it.
-pub(in crate::propose) struct Copying {
+pub(in crate::propose) struct CopyScreen {
     data: Vec<String>,
     own: Vec<String>,
 }
 
-impl Copying {
+impl CopyScreen {
     pub(super) fn new<'p>(data: &[String], own: impl Iterator<Item = &'p str>) -> Self {
         Self {
             data: data.iter().map(|text| padded(text)).collect(),

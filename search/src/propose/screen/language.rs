@@ -8,9 +8,9 @@ const LOOKED_AT: usize = 4096;
 const LEAST_CHARS: usize = 60;
 
 /// The languages of a study, as far as they can be told.
-pub(in crate::propose) struct Languages(Vec<Lang>);
+pub(in crate::propose) struct StudyLanguages(Vec<Lang>);
 
-impl Languages {
+impl StudyLanguages {
     pub(super) fn of<'p>(prompts: impl Iterator<Item = &'p str>, data: &[String]) -> Self {
         let mut known: Vec<Lang> = prompts.filter_map(of).collect();
         let mut sample = String::new();

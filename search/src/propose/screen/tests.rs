@@ -4,12 +4,12 @@ use shiftproof_tasks::{Example, Input, Label, Prompt, Task};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::budget::{Limits, Meter, Price};
-use crate::gateway::{Gateway, Model};
+use crate::budget::{BudgetLimits, Meter, Price};
+use crate::gateway::{Gateway, PricedModel};
 use crate::ledger::Ledger;
-use crate::log::Bus;
-use crate::propose::Form;
-use crate::simulate::World;
+use crate::log::EventLog;
+use crate::propose::ProposalForm;
+use crate::simulate::SimulatedWorld;
 
 /// A task that asks for one form of answer and fills `{text}`.
 struct Asks(AnswerForm);
@@ -33,17 +33,17 @@ impl Task for Asks {
 }
 
 /// Screens with a seed prompt and examples of a toaster; `check` gets the screen.
-fn with_screen(form: AnswerForm, seed: &str, check: impl FnOnce(&Screen<'_>, &Prompt)) {
+fn with_screen(form: AnswerForm, seed: &str, check: impl FnOnce(&ProposalScreen<'_>, &Prompt)) {
     let gateway = Gateway::new(
         Arc::new(Ledger::in_memory()),
-        Bus::unlogged(vec![]),
-        Meter::new(Limits::default()),
+        EventLog::unlogged(vec![]),
+        Meter::new(BudgetLimits::default()),
         CancellationToken::new(),
         None,
         Vec::new(),
     );
-    let model = Model {
-        llm: Arc::new(World::new(1, 0.0)),
+    let model = PricedModel {
+        llm: Arc::new(SimulatedWorld::new(1, 0.0)),
         price: Price::default(),
     };
     let text = "This toaster burned my bread, then my house, and the shop would not take it back \
@@ -56,21 +56,21 @@ fn with_screen(form: AnswerForm, seed: &str, check: impl FnOnce(&Screen<'_>, &Pr
     };
     let source = [example];
     let seed = Prompt::new(seed);
-    let view = View {
+    let view = ProposerView {
         task: &Asks(form),
         gateway: &gateway,
         model: &model,
         source: &source,
         target: &[],
-        voted: &[],
+        pseudo_labelled: &[],
         seed_prompt: &seed,
         parents: std::slice::from_ref(&seed),
-        form: Form::Plain,
+        form: ProposalForm::Plain,
         limit: 400,
         count: 1,
         seed: 1,
     };
-    check(&Screen::new(&view), &seed);
+    check(&ProposalScreen::new(&view), &seed);
 }
 
 fn moods() -> AnswerForm {
@@ -124,7 +124,8 @@ fn lines_become_instructions() {
 
 #[test]
 fn numbers_and_lists_get_their_format_and_keep_to_their_topic() {
-    let text = |screen: &Screen<'_>, text: &str| screen.mended_line(text).unwrap().instruction;
+    let text =
+        |screen: &ProposalScreen<'_>, text: &str| screen.mended_line(text).unwrap().instruction;
     with_screen(
         AnswerForm::Number { min: 1.0, max: 5.0 },
         SEED,

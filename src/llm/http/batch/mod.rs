@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reqwest::{Method, Url};
 use serde_json::Value;
-use shiftproof_search::{BatchProgress, Batches, Call, LlmError};
+use shiftproof_search::{BatchInterface, BatchProgress, LlmError, ModelCall};
 use shiftproof_tasks::{AnswerForm, Finish, Reply};
 
 use super::config::{ConnectError, HttpConfig};
@@ -107,7 +107,7 @@ impl HttpLlm {
         self.shared.sender.config().batch
     }
 
-    fn shape(&self, call: &Call) -> Shape {
+    fn shape(&self, call: &ModelCall) -> Shape {
         match &call.request.answer {
             AnswerForm::Choice { labels } if self.shared.abilities.label_scores => {
                 scored_shape(labels, call)
@@ -118,7 +118,7 @@ impl HttpLlm {
 
     /// The reply that an answer of a batch holds; none where it holds an error.
     /// `call`: what was asked, where it is known.
-    fn reply_of(&self, answer: &Value, call: Option<&Call>) -> Option<Reply> {
+    fn reply_of(&self, answer: &Value, call: Option<&ModelCall>) -> Option<Reply> {
         let sender = &*self.shared.sender;
         let body = answer.to_string();
         let completion = sender.read(body.as_bytes(), &sender.context()).ok()?;
@@ -146,7 +146,7 @@ impl HttpLlm {
 }
 
 #[async_trait]
-impl Batches for HttpLlm {
+impl BatchInterface for HttpLlm {
     fn least(&self) -> usize {
         self.batching().map_or(usize::MAX, |batch| batch.least)
     }
@@ -163,10 +163,10 @@ impl Batches for HttpLlm {
         self.batching().unwrap_or_default().interval
     }
 
-    async fn submit(&self, tag: &str, calls: &[(String, &Call)]) -> Result<String, LlmError> {
+    async fn submit(&self, tag: &str, calls: &[(String, &ModelCall)]) -> Result<String, LlmError> {
         let (wire, sender) = self.wire()?;
         let bodies = || {
-            let body = |call: &Call| {
+            let body = |call: &ModelCall| {
                 Value::Object(sender.body(call, self.shape(call), self.continuation(call)))
             };
             calls
@@ -208,10 +208,10 @@ impl Batches for HttpLlm {
     async fn collect(
         &self,
         id: &str,
-        calls: &[(String, &Call)],
+        calls: &[(String, &ModelCall)],
     ) -> Result<Vec<(String, Reply)>, LlmError> {
         let (wire, sender) = self.wire()?;
-        let known: std::collections::HashMap<&str, &Call> = calls
+        let known: std::collections::HashMap<&str, &ModelCall> = calls
             .iter()
             .map(|(name, call)| (name.as_str(), *call))
             .collect();

@@ -11,7 +11,7 @@ use std::fmt;
 
 use reqwest::Url;
 use serde_json::{Map, Value};
-use shiftproof_search::Call;
+use shiftproof_search::ModelCall;
 use shiftproof_tasks::{Message, Role};
 
 use super::options::RequestOptions;
@@ -107,7 +107,7 @@ impl Api {
 /// One call as it is to be sent.
 pub(super) struct Ask<'a> {
     pub(super) model: &'a str,
-    pub(super) call: &'a Call,
+    pub(super) call: &'a ModelCall,
     pub(super) shape: Shape,
     pub(super) dialect: Dialect,
     pub(super) continuation: Continuation,

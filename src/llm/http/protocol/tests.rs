@@ -1,5 +1,5 @@
 use serde_json::json;
-use shiftproof_search::Sampling;
+use shiftproof_search::SamplingOptions;
 use shiftproof_tasks::{AnswerForm, Finish, Request, Usage};
 
 use super::*;
@@ -7,7 +7,7 @@ use crate::http::reply::{Completion, parse};
 use crate::http::request::Learned;
 
 /// The body of a call with system, user and, where `begun`, assistant text.
-fn body_with(api: Api, call: &Call, options: &RequestOptions, quirks: &[Quirk]) -> Value {
+fn body_with(api: Api, call: &ModelCall, options: &RequestOptions, quirks: &[Quirk]) -> Value {
     let learned = Learned::default();
     for quirk in quirks {
         learned.learn(*quirk);
@@ -22,13 +22,13 @@ fn body_with(api: Api, call: &Call, options: &RequestOptions, quirks: &[Quirk]) 
     }))
 }
 
-fn call(temperature: f64) -> Call {
-    Call {
+fn call(temperature: f64) -> ModelCall {
+    ModelCall {
         request: Request {
             messages: vec![Message::system("s"), Message::user("u")],
             answer: AnswerForm::Text { max_tokens: 9 },
         },
-        sampling: Sampling {
+        sampling: SamplingOptions {
             temperature,
             top_p: 0.9,
             max_tokens: 9,
@@ -351,7 +351,7 @@ fn long_shared_prompts_are_marked_for_the_cache() {
     let options = RequestOptions::default();
     let mut call = call(0.0);
     let long = "An example of a label.\n".repeat(300);
-    let sent = |text: &str, call: &mut Call| {
+    let sent = |text: &str, call: &mut ModelCall| {
         call.request.messages = vec![Message::user(text)];
         anthropic.body(&Ask {
             model: "m",
