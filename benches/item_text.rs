@@ -18,7 +18,7 @@ use std::ops::ControlFlow;
 use shiftproof::datasets;
 use shiftproof::llm::embedded::{Engine, Options};
 use shiftproof_search::stats::{ClusterTotals, clustered};
-use shiftproof_tasks::rec::{Form, Part, RecSpec, Shift, field};
+use shiftproof_tasks::rec::{ExampleForm, GroupShift, HeldOutPart, RecSpec, field};
 use shiftproof_tasks::{Answer, Example, Label, Metric};
 
 /// Latest items of a history.
@@ -43,9 +43,9 @@ fn main() {
     let path = datasets::prepare("ml-100k", &mut |_| ControlFlow::Continue(())).unwrap();
     let spec = RecSpec {
         item_attributes: ["year", "genres"].map(str::to_owned).to_vec(),
-        examples: Form::Listwise,
-        shift: Shift::Popularity,
-        part: Part::Both,
+        examples: ExampleForm::Listwise,
+        shift: GroupShift::Popularity,
+        part: HeldOutPart::Both,
         ..RecSpec::default()
     };
     let file = path.file_name().unwrap().to_string_lossy().into_owned();

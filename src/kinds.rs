@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use shiftproof_tasks::rec::tasks::{self, Declaration, Declared, Visitor};
-use shiftproof_tasks::rec::{Catalogue, Phrasings};
-use shiftproof_tasks::{Frame, Framed, PromptRole, Task, closest};
+use shiftproof_tasks::rec::tasks::{self, TaskDeclaration, TaskSpec, TaskVisitor};
+use shiftproof_tasks::rec::{ItemCatalogue, PromptTemplates};
+use shiftproof_tasks::{FramedTask, PromptFrame, PromptRole, Task, closest};
 
 use crate::exit::Failure;
 use crate::study::{self, explain};
@@ -19,7 +19,7 @@ pub struct Built {
     /// The columns it reads, where it knows them.
     pub fields: Vec<String>,
     /// The phrasings to be dealt to its examples, where it has several.
-    pub phrasings: Option<Phrasings>,
+    pub phrasings: Option<PromptTemplates>,
     /// Names in braces of the study's prompts: columns by these names are read
     /// too.
     pub mentions: Vec<String>,
@@ -29,7 +29,7 @@ pub struct Built {
 pub(crate) const FRAME_KEYS: [&str; 3] = ["prompt_file", "prompt_role", "system"];
 
 /// Takes the frame out of a `[task]` table; `path` is for messages.
-pub(crate) fn frame(options: &mut toml::Table, path: &Path) -> Result<Frame, Failure> {
+pub(crate) fn frame(options: &mut toml::Table, path: &Path) -> Result<PromptFrame, Failure> {
     let mut taken = |key: &str, wanted: &str| match options.remove(key) {
         None => Ok(None),
         Some(toml::Value::String(text)) => Ok(Some(text)),
@@ -50,7 +50,7 @@ pub(crate) fn frame(options: &mut toml::Table, path: &Path) -> Result<Frame, Fai
             ));
         }
     };
-    Ok(Frame {
+    Ok(PromptFrame {
         system: system.filter(|text| !text.trim().is_empty()),
         prompt_role,
     })
@@ -65,11 +65,11 @@ fn misplaced(path: &Path, key: &str, value: &str, wanted: &str) -> Failure {
 }
 
 /// The task in its frame, if it has any.
-fn framed(task: Arc<dyn Task>, frame: Frame) -> Arc<dyn Task> {
-    if frame == Frame::default() {
+fn framed(task: Arc<dyn Task>, frame: PromptFrame) -> Arc<dyn Task> {
+    if frame == PromptFrame::default() {
         return task;
     }
-    Arc::new(Framed::new(task, frame))
+    Arc::new(FramedTask::new(task, frame))
 }
 
 /// All kinds: the declared ones and those plugged in.
@@ -83,23 +83,23 @@ struct Study<'a> {
     options: toml::Table,
     name: &'a str,
     path: &'a Path,
-    catalogue: Option<&'a Arc<Catalogue>>,
+    catalogue: Option<&'a Arc<ItemCatalogue>>,
 }
 
 /// Makes a task of one kind.
-type Build = fn(&Study<'_>) -> Result<Declaration, Failure>;
+type Build = fn(&Study<'_>) -> Result<TaskDeclaration, Failure>;
 
 /// The declared kinds by name.
 #[derive(Default)]
 struct Registry(BTreeMap<&'static str, Build>);
 
-impl Visitor for Registry {
-    fn kind<D: Declared + 'static>(&mut self) {
+impl TaskVisitor for Registry {
+    fn kind<D: TaskSpec + 'static>(&mut self) {
         self.0.insert(D::KIND, declare::<D>);
     }
 }
 
-fn declare<D: Declared>(study: &Study<'_>) -> Result<Declaration, Failure> {
+fn declare<D: TaskSpec>(study: &Study<'_>) -> Result<TaskDeclaration, Failure> {
     // Read from text, for only so an error has a place.
     let parsed = toml::to_string(&study.options).unwrap_or_default();
     let options: D = toml::from_str(&parsed).map_err(|error| {
@@ -126,7 +126,7 @@ impl Kinds {
         table: &toml::Table,
         study: &str,
         path: &Path,
-        catalogue: Option<&Arc<Catalogue>>,
+        catalogue: Option<&Arc<ItemCatalogue>>,
     ) -> Result<Built, Failure> {
         let place = path.display();
         let kind = table
@@ -167,7 +167,7 @@ impl Kinds {
                 known.join(", ")
             )));
         };
-        let Declaration {
+        let TaskDeclaration {
             task,
             fields,
             phrasings,
@@ -192,8 +192,8 @@ impl Kinds {
         table: &toml::Table,
         study: &str,
         path: &Path,
-        catalogue: Option<&Arc<Catalogue>>,
-    ) -> Result<Option<Phrasings>, Failure> {
+        catalogue: Option<&Arc<ItemCatalogue>>,
+    ) -> Result<Option<PromptTemplates>, Failure> {
         let mut registry = Registry::default();
         tasks::visit(&mut registry);
         let kind = table.get("kind").and_then(toml::Value::as_str);

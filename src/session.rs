@@ -14,7 +14,7 @@ use shiftproof_search::gateway::{Gateway, RunError};
 use shiftproof_search::ledger::{CandidateRecord, Ledger, RunRecord, RunStatus};
 use shiftproof_search::log::{self, EventLog};
 use shiftproof_search::run::{Run, RunResult};
-use shiftproof_tasks::lint::Finding;
+use shiftproof_tasks::lint::LintFinding;
 use shiftproof_tasks::{AnswerForm, Prompt};
 
 use crate::assumed::assumed;
@@ -191,7 +191,7 @@ impl Session {
 
     /// Checks placeholders of prompts that the study does not hold, each with its
     /// place; what it finds is for people.
-    pub(crate) fn check_given(&self, prompts: &[Given<'_>]) -> Result<Vec<Finding>, Failure> {
+    pub(crate) fn check_given(&self, prompts: &[Given<'_>]) -> Result<Vec<LintFinding>, Failure> {
         let source = &self.loaded.data.source;
         let like = source.train.first().or(source.validation.first());
         places::check(self.built.task.as_ref(), like, prompts)

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shiftproof_tasks::rec::Baseline;
+use shiftproof_tasks::rec::BaselinePredictions;
 use shiftproof_tasks::{Answer, Data, Example, Input, Outcome, Prompt, Task};
 
 use crate::board::{CandidateAnswers, EvalContext, InputIndex, ReplyAdjustment, ResponseMatrix};
@@ -202,7 +202,7 @@ impl PromptEvaluator<'_> {
         };
         let tell = |prompt: &Prompt| {
             let fit = fixed[place(prompt)].fit.as_deref();
-            Some(self.task.fitting()?.tell(fit))
+            Some(self.task.fitting()?.describe(fit))
         };
         let views: Vec<CandidateAnswers<'_>> = prompts
             .iter()
@@ -287,7 +287,7 @@ pub async fn understand(
 pub fn baseline(
     task: &dyn Task,
     groups: &[GroupInfo],
-    baseline: &Baseline,
+    baseline: &BaselinePredictions,
     examples: &[Example],
 ) -> Vec<GroupOutcome> {
     let mut board = ResponseMatrix::new(groups.to_vec());
@@ -299,7 +299,7 @@ pub fn baseline(
 pub(crate) fn baseline_scores(
     task: &dyn Task,
     board: &ResponseMatrix,
-    baseline: &Baseline,
+    baseline: &BaselinePredictions,
     inputs: &[InputIndex],
 ) -> Vec<GroupOutcome> {
     let outcome = |&index: &InputIndex| -> Option<(InputIndex, Outcome)> {

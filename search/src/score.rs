@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rand::RngExt;
-use shiftproof_tasks::{Metric, Observation, Outcome};
+use shiftproof_tasks::{GradedOutcome, Metric, Outcome};
 
 use crate::board::{CONFIDENCE, InputIndex, ResponseMatrix};
 use crate::event::GroupOutcome;
@@ -25,10 +25,10 @@ pub(crate) fn group_scores(
     by_group
         .into_iter()
         .map(|(group, outcomes)| {
-            let observations: Vec<Observation<'_>> = outcomes
+            let observations: Vec<GradedOutcome<'_>> = outcomes
                 .iter()
                 .filter_map(|(input, outcome)| {
-                    Some(Observation {
+                    Some(GradedOutcome {
                         outcome,
                         label: board.label(*input)?,
                         cluster: board.input(*input).cluster.as_deref(),
@@ -59,8 +59,8 @@ pub(crate) fn group_scores(
 /// The interval of one group's score, with a cluster (or an example that stands
 /// for itself) as the unit: in closed form for a mean, else by the bootstrap
 /// percentiles of the metric.
-fn interval(metric: Metric, value: f64, observations: &[Observation<'_>]) -> stats::Interval {
-    let mut clusters: BTreeMap<String, Vec<Observation<'_>>> = BTreeMap::new();
+fn interval(metric: Metric, value: f64, observations: &[GradedOutcome<'_>]) -> stats::Interval {
+    let mut clusters: BTreeMap<String, Vec<GradedOutcome<'_>>> = BTreeMap::new();
     for (index, observation) in observations.iter().enumerate() {
         if observation.outcome.value().is_some() {
             let name = observation
@@ -95,11 +95,11 @@ fn interval(metric: Metric, value: f64, observations: &[Observation<'_>]) -> sta
             stats::clustered(&totals, CONFIDENCE)
         };
     }
-    let clusters: Vec<Vec<Observation<'_>>> = clusters.into_values().collect();
+    let clusters: Vec<Vec<GradedOutcome<'_>>> = clusters.into_values().collect();
     let mut rng = seeds::stream(0, "interval");
     let mut replicates: Vec<f64> = (0..REPLICATES)
         .filter_map(|_| {
-            let resample: Vec<Observation<'_>> = (0..clusters.len())
+            let resample: Vec<GradedOutcome<'_>> = (0..clusters.len())
                 .flat_map(|_| {
                     clusters[rng.random_range(0..clusters.len())]
                         .iter()

@@ -374,7 +374,7 @@ impl Fitting for Learning {
         Some(fit)
     }
 
-    fn tell(&self, _: Option<&[f64]>) -> String {
+    fn describe(&self, _: Option<&[f64]>) -> String {
         String::new()
     }
 

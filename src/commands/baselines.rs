@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use shiftproof_tasks::rec::{Baseline, Measures};
+use shiftproof_tasks::rec::{BaselineMeasures, BaselinePredictions};
 
 use super::{fetch_progress, print, to_json, warnings};
 use crate::cli::Baselines;
@@ -14,8 +14,8 @@ use crate::table::{Column, Table};
 #[derive(Debug, Serialize)]
 struct Row {
     name: String,
-    all: Measures,
-    groups: BTreeMap<String, Measures>,
+    all: BaselineMeasures,
+    groups: BTreeMap<String, BaselineMeasures>,
 }
 
 /// Scores baselines on every example of a study, roles aside; no model. The task
@@ -36,7 +36,7 @@ pub(super) fn run(args: &Baselines, kinds: &Kinds) -> Result<Exit, Failure> {
         phrasings.deal(&mut prepared.examples)?;
     }
     let examples = &prepared.examples;
-    let row = |baseline: &Baseline| Row {
+    let row = |baseline: &BaselinePredictions| Row {
         name: baseline.name.clone(),
         all: baseline.measure(examples),
         groups: baseline.by_group(examples),
@@ -60,7 +60,7 @@ fn text(rows: &[Row]) -> String {
         head.into_iter()
             .chain(groups.iter().map(|name| name.as_str())),
     );
-    let mut line = |name: &str, value: &dyn Fn(&Measures) -> String, row: &Row| {
+    let mut line = |name: &str, value: &dyn Fn(&BaselineMeasures) -> String, row: &Row| {
         let mut cells = vec![name.to_owned(), value(&row.all)];
         cells.extend(groups.iter().map(|group| {
             let own = row.groups.get(*group);
@@ -72,7 +72,7 @@ fn text(rows: &[Row]) -> String {
         line("examples", &|measures| measures.n.to_string(), row);
     }
     for row in rows {
-        let first = |measures: &Measures| {
+        let first = |measures: &BaselineMeasures| {
             let value = measures.first().map(|(_, value)| format!("{value:.3}"));
             value.unwrap_or_else(|| "-".to_owned())
         };

@@ -8,7 +8,7 @@ use shiftproof_search::budget::{BudgetLimits, Spend};
 use shiftproof_search::gateway::PricedModel;
 use shiftproof_search::plan::PhasePlan;
 use shiftproof_search::propose::expected_tokens;
-use shiftproof_tasks::lint::Severity;
+use shiftproof_tasks::lint::LintSeverity;
 use shiftproof_tasks::{AnswerForm, Input, Message, Prompt, Reply, Request, Task, Usage, text};
 
 pub(super) use pace::priced;
@@ -211,7 +211,7 @@ fn estimate(session: &Session) -> Plan {
 /// Warnings about the data, then what can be foreseen.
 fn notes(session: &Session) -> Vec<String> {
     let findings = session.loaded.findings.iter();
-    let warnings = findings.filter(|finding| finding.severity == Severity::Warning);
+    let warnings = findings.filter(|finding| finding.severity == LintSeverity::Warning);
     let mut notes: Vec<String> = warnings.map(ToString::to_string).collect();
     notes.extend(session.foreseen());
     notes

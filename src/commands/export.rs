@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use shiftproof_tasks::{ClassifySpec, PromptId, Template, places};
+use shiftproof_tasks::{ClassifySpec, FieldTemplate, PromptId, places};
 
 use super::{fetch_progress, note, print};
 use crate::cli::{Export, ExportFormat};
@@ -160,8 +160,8 @@ fn shape(
         ..Shape::plain()
     };
     if let Some(spec) = &declared {
-        shape.template =
-            Template::new(&spec.input).map_err(|problem| Failure::usage(problem.to_string()))?;
+        shape.template = FieldTemplate::new(&spec.input)
+            .map_err(|problem| Failure::usage(problem.to_string()))?;
         shape.labels.clone_from(&spec.labels);
         let shown = shape.template.fields().into_iter().map(str::to_owned);
         shape.fields = shown.chain(study.data.columns.fields.clone()).collect();

@@ -26,7 +26,7 @@ use std::time::Instant;
 
 use shiftproof_search::ledger::Ledger;
 use shiftproof_search::spec::SearchMethod;
-use shiftproof_tasks::lint::{Finding, Severity};
+use shiftproof_tasks::lint::{LintFinding, LintSeverity};
 
 use crate::cli::{BudgetArgs, Cli, Command, DataAction, StudyArgs};
 use crate::exit::{Exit, Failure};
@@ -180,9 +180,9 @@ pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> 
 }
 
 /// Tells what the data's readers and lints warn of.
-fn warnings(findings: &[Finding]) {
+fn warnings(findings: &[LintFinding]) {
     for finding in findings {
-        if finding.severity == Severity::Warning {
+        if finding.severity == LintSeverity::Warning {
             note(&finding.to_string());
         }
     }

@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::Path;
 
 use serde::Serialize;
-use shiftproof_tasks::rec::{Interactions, Layout, RecSpec, Source};
+use shiftproof_tasks::rec::{FileLayout, Interactions, RecSpec, RecommendationFiles};
 
 use super::{Attributes, Column, Dataset, push_row};
 use crate::fetch::Pinned;
@@ -109,12 +109,12 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
         .map(|(name, bytes)| (*name, bytes.as_slice()))
         .collect();
     let spec = RecSpec {
-        format: Layout::Recbole,
+        format: FileLayout::Recbole,
         ..RecSpec::default()
     };
-    match Source::parse(&files, &spec).map_err(|e| e.to_string())? {
-        Source::Events { interactions, .. } => rows(&interactions),
-        Source::Rows(_) => Err("rows where events are expected".to_owned()),
+    match RecommendationFiles::parse(&files, &spec).map_err(|e| e.to_string())? {
+        RecommendationFiles::Events { interactions, .. } => rows(&interactions),
+        RecommendationFiles::Rows(_) => Err("rows where events are expected".to_owned()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shiftproof_tasks::{Columns, GroupsSpec, Row, Table, grade};
+use shiftproof_tasks::{ColumnRoles, DataTable, GroupsSpec, TableRow, grade};
 
 /// Pairs that are named.
 const NAMED: usize = 5;
@@ -18,16 +18,16 @@ pub(super) struct Doubles {
     pairs: Vec<String>,
 }
 
-pub(super) fn of(table: &Table, columns: &Columns) -> Doubles {
-    let value = |row: &Row, name: &str| {
+pub(super) fn of(table: &DataTable, columns: &ColumnRoles) -> Doubles {
+    let value = |row: &TableRow, name: &str| {
         let value = row.values.get(name).map_or("", String::as_str).trim();
         value.to_owned()
     };
-    let group = |row: &Row| match &columns.group {
+    let group = |row: &TableRow| match &columns.group {
         Some(name) => value(row, name),
         None => GroupsSpec::ONLY.to_owned(),
     };
-    let mut first: BTreeMap<String, &Row> = BTreeMap::new();
+    let mut first: BTreeMap<String, &TableRow> = BTreeMap::new();
     let mut found = Doubles::default();
     for row in &table.rows {
         let texts: Vec<String> = columns

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shiftproof_tasks::Table;
+use shiftproof_tasks::DataTable;
 
 use crate::exit::Failure;
 
@@ -26,7 +26,7 @@ pub(super) struct Labels {
 }
 
 impl Labels {
-    pub fn of(table: &Table, column: &str) -> Result<Self, Failure> {
+    pub fn of(table: &DataTable, column: &str) -> Result<Self, Failure> {
         let mut raw: BTreeMap<&str, usize> = BTreeMap::new();
         for value in table.rows.iter().filter_map(|row| row.values.get(column)) {
             let value = value.trim();

@@ -12,7 +12,7 @@ mod tests;
 
 use std::path::{Component, Path, PathBuf};
 
-use shiftproof_tasks::{AnswerForm, Columns, Format, Table, Written};
+use shiftproof_tasks::{AnswerForm, ColumnRoles, DataTable, DetectedFormat, FileFormat};
 
 use self::columns::Chosen;
 use self::labels::Labels;
@@ -57,20 +57,20 @@ pub(crate) fn draft(
         .iter()
         .map(|file| file.to_string_lossy().into_owned())
         .collect();
-    let table = Table::read(Path::new(""), &names)?;
+    let table = DataTable::read(Path::new(""), &names)?;
     let mut told: Vec<String> = table.files.iter().map(written).collect();
     let profiles = profile::of(&table);
     let chosen = Chosen::of(&profiles, options)?;
     told.extend(chosen.told(&profiles));
     let labels = Labels::of(&table, &chosen.label)?;
     told.extend(labels.told());
-    let columns = Columns {
+    let columns = ColumnRoles {
         id: chosen.id.as_ref().map(|(name, _)| name.clone()),
         group: chosen.group.as_ref().map(|(name, _)| name.clone()),
         label: chosen.label.clone(),
         fields: chosen.fields.clone(),
         label_map: labels.map.clone(),
-        ..Columns::default()
+        ..ColumnRoles::default()
     };
     let form = AnswerForm::Choice {
         labels: labels.names.clone(),
@@ -93,11 +93,11 @@ pub(crate) fn draft(
 }
 
 /// How a file turned out to be written.
-fn written(file: &Written) -> String {
+fn written(file: &DetectedFormat) -> String {
     let separator = match (file.format, file.delimiter) {
         (_, Some('\t')) => "separated by tabs".to_owned(),
         (_, Some(delimiter)) => format!("separated by '{delimiter}'"),
-        (Format::JsonLines, None) => "JSON".to_owned(),
+        (FileFormat::JsonLines, None) => "JSON".to_owned(),
         (_, None) => String::new(),
     };
     let encoding = if file.utf16 { "UTF-16" } else { "UTF-8" };

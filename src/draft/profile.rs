@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use shiftproof_tasks::Table;
+use shiftproof_tasks::DataTable;
 
 /// One column.
 #[derive(Debug, Clone)]
@@ -52,7 +52,7 @@ impl Profile {
 }
 
 /// The columns of a table, by name.
-pub(super) fn of(table: &Table) -> Vec<Profile> {
+pub(super) fn of(table: &DataTable) -> Vec<Profile> {
     table
         .columns()
         .into_iter()
@@ -60,7 +60,7 @@ pub(super) fn of(table: &Table) -> Vec<Profile> {
         .collect()
 }
 
-fn column(table: &Table, name: &str) -> Profile {
+fn column(table: &DataTable, name: &str) -> Profile {
     let mut seen: HashSet<&str> = HashSet::new();
     let (mut filled, mut words, mut chars) = (0, 0, 0);
     for value in table.rows.iter().filter_map(|row| row.values.get(name)) {

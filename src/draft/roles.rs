@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shiftproof_tasks::{GroupsSpec, Loaded};
+use shiftproof_tasks::{GroupsSpec, LoadedTable};
 
 use crate::exit::Failure;
 
@@ -41,7 +41,7 @@ pub(super) struct Roles {
 }
 
 impl Roles {
-    pub fn of(loaded: &Loaded, given: &[String]) -> Result<Self, Failure> {
+    pub fn of(loaded: &LoadedTable, given: &[String]) -> Result<Self, Failure> {
         let mut counts: BTreeMap<String, Count> = BTreeMap::new();
         for example in &loaded.examples {
             counts
@@ -72,7 +72,7 @@ impl Roles {
         })
     }
 
-    pub fn told(&self, loaded: &Loaded) -> Vec<String> {
+    pub fn told(&self, loaded: &LoadedTable) -> Vec<String> {
         let shown = |name: &String| {
             let Count {
                 labelled,
@@ -195,7 +195,7 @@ fn sources(
 }
 
 /// Sets the sizes to the largest that every group can give.
-fn size(spec: &mut GroupsSpec, loaded: &Loaded) {
+fn size(spec: &mut GroupsSpec, loaded: &LoadedTable) {
     let largest = |spec: &GroupsSpec| spec.largest(&loaded.examples, &loaded.unlabelled);
     let as_is = GroupsSpec {
         balance: Some(false),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use shiftproof_tasks::Loaded;
+use shiftproof_tasks::LoadedTable;
 
 use super::columns::Chosen;
 use super::labels::Labels;
@@ -19,7 +19,7 @@ pub(super) struct Parts<'a> {
     pub files: Vec<String>,
     pub chosen: &'a Chosen,
     pub labels: &'a Labels,
-    pub loaded: &'a Loaded,
+    pub loaded: &'a LoadedTable,
     pub roles: &'a Roles,
     /// Whether texts occur twice.
     pub drop_leaks: bool,

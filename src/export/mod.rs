@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use shiftproof_search::event::{AuditedPrompt, GroupOutcome};
 use shiftproof_tasks::{
-    Example, Frame, Input, Prompt, PromptId, PromptRole, Role, Template, places, render,
+    Example, FieldTemplate, Input, Prompt, PromptFrame, PromptId, PromptRole, Role, places, render,
 };
 
 use crate::cli::ExportFormat;
@@ -52,7 +52,7 @@ pub(crate) struct Proof {
 #[derive(Debug, Clone)]
 pub(crate) struct Shape {
     /// How an input is shown.
-    pub template: Template,
+    pub template: FieldTemplate,
     /// The closed set of answers; empty for any other form.
     pub labels: Vec<String>,
     /// The model of the study.
@@ -63,19 +63,19 @@ pub(crate) struct Shape {
     /// fills none.
     pub fields: Vec<String>,
     /// What surrounds the prompt in a request.
-    pub frame: Frame,
+    pub frame: PromptFrame,
 }
 
 impl Shape {
     /// Nothing known of the study: an input is one text called `input`.
     pub fn plain() -> Self {
         Self {
-            template: Template::new("{input}").expect("a template of one field"),
+            template: FieldTemplate::new("{input}").expect("a template of one field"),
             labels: Vec::new(),
             model: None,
             examples: Vec::new(),
             fields: Vec::new(),
-            frame: Frame::default(),
+            frame: PromptFrame::default(),
         }
     }
 

@@ -28,7 +28,7 @@ fn shape() -> Shape {
     model.base_url = Some("http://user:secret@127.0.0.1:8080/v1?key=secret".into());
     model.api_key_env = Some("MY_KEY".into());
     Shape {
-        template: Template::new("Review {{1}}: {text}").unwrap(),
+        template: FieldTemplate::new("Review {{1}}: {text}").unwrap(),
         labels: vec!["positive".into(), "negative".into()],
         model: Some(model),
         examples: vec![
@@ -36,7 +36,7 @@ fn shape() -> Shape {
             example("2", "file://etc/passwd", "negative"),
         ],
         fields: Vec::new(),
-        frame: Frame::default(),
+        frame: PromptFrame::default(),
     }
 }
 
@@ -82,8 +82,11 @@ fn placeholders_and_system_text_leave_in_every_syntax() {
     };
     let messages = |frame| exported(frame).messages(str::to_uppercase, |name| format!("<{name}>"));
     let own = "MOOD OF \"<text>\" AS {\"MOOD\": …}?";
-    assert_eq!(messages(Frame::default()), [(Role::User, own.to_owned())]);
-    let frame = Frame {
+    assert_eq!(
+        messages(PromptFrame::default()),
+        [(Role::User, own.to_owned())]
+    );
+    let frame = PromptFrame {
         system: Some("Be brief.".into()),
         prompt_role: PromptRole::System,
     };
@@ -109,7 +112,7 @@ fn placeholders_and_system_text_leave_in_every_syntax() {
 #[test]
 fn variables_are_names_that_other_tools_take() {
     let mut shape = Shape::plain();
-    shape.template = Template::new("{a b} {a_b} {1} {ä}").unwrap();
+    shape.template = FieldTemplate::new("{a b} {a_b} {1} {ä}").unwrap();
     let names: Vec<String> = shape.variables().into_values().collect();
     assert_eq!(names, ["_1", "a_b", "a_b_", "_"]);
 }
@@ -129,13 +132,13 @@ fn a_label_within_another_has_to_stand_alone() {
 #[test]
 fn one_field_can_be_read_back_for_a_demonstration() {
     let mut shape = shape();
-    shape.template = Template::new("Review: {text}").unwrap();
+    shape.template = FieldTemplate::new("Review: {text}").unwrap();
     let state = with_shape(shape.clone(), dspy::state);
     assert_eq!(state["demos"][0]["text"], "```fine``` {{x}} {% y %}");
     assert_eq!(state["demos"][0]["answer"], "positive");
     assert_eq!(dspy_signature(&shape), "text -> answer");
     // Two fields cannot: the demonstration stays in the instruction.
-    shape.template = Template::new("{title}: {text}").unwrap();
+    shape.template = FieldTemplate::new("{title}: {text}").unwrap();
     let state = with_shape(shape, dspy::state);
     assert_eq!(state["demos"].as_array().unwrap().len(), 0);
     let instructions = state["signature"]["instructions"].as_str().unwrap();

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use shiftproof_search::event::{GroupInfo, GroupRole};
-use shiftproof_tasks::lint::{Finding, Lint, Severity, drop_leaks};
-use shiftproof_tasks::rec::{Baseline, Catalogue, Prepared};
-use shiftproof_tasks::{Data, Draw, Example, GroupsSpec, Input, Table};
+use shiftproof_tasks::lint::{DataLint, LintFinding, LintSeverity, drop_leaks};
+use shiftproof_tasks::rec::{BaselinePredictions, ItemCatalogue, PreparedExamples};
+use shiftproof_tasks::{Data, DataTable, Example, GroupsSpec, Input, UnlabelledDraw};
 
 use super::{DataSpec, Leaks, recommend};
 use crate::exit::{Exit, Failure};
@@ -20,7 +20,7 @@ pub struct Loaded {
     /// The groups in the study's order, sources first.
     pub groups: Vec<GroupInfo>,
     /// What the lints found, errors excluded.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<LintFinding>,
     /// Groups in the data that the study does not name, with their sizes.
     pub unused: BTreeMap<String, usize>,
     /// Labelled examples of each group in the data.
@@ -29,20 +29,20 @@ pub struct Loaded {
     /// groups that cannot be audited.
     pub notes: Vec<String>,
     /// The items, where the data are interactions.
-    pub catalogue: Option<Arc<Catalogue>>,
+    pub catalogue: Option<Arc<ItemCatalogue>>,
     /// What methods without a language model predict for the examples.
-    pub baselines: Vec<Baseline>,
+    pub baselines: Vec<BaselinePredictions>,
 }
 
 /// Reads, splits and lints a study's data. `prepared`: its examples, where the
 /// data are interactions.
 pub fn load_data(
     spec: &DataSpec,
-    prepared: Option<Prepared>,
+    prepared: Option<PreparedExamples>,
     folder: &Path,
     built: &Built,
     groups: &GroupsSpec,
-    (seed, draw): (u64, Draw),
+    (seed, draw): (u64, UnlabelledDraw),
     progress: fetch::OnProgress<'_>,
 ) -> Result<Loaded, Failure> {
     let (task, fields) = (built.task.as_ref(), &built.fields);
@@ -84,7 +84,7 @@ pub fn load_data(
     for example in &rows.examples {
         *labelled.entry(example.input.group.clone()).or_default() += 1;
     }
-    let lint = Lint {
+    let lint = DataLint {
         task,
         groups: &groups,
         examples: &rows.examples,
@@ -119,7 +119,7 @@ pub fn load_data(
 struct Rows {
     examples: Vec<Example>,
     unlabelled: Vec<Input>,
-    findings: Vec<Finding>,
+    findings: Vec<LintFinding>,
 }
 
 /// The rows of a study whose data are a table of them.
@@ -138,9 +138,9 @@ fn table_rows(
     let table = match &spec.dataset {
         Some(name) => {
             let (folder, file) = split_path(&prepare_dataset(name, progress)?);
-            Table::read(&folder, &[file])?
+            DataTable::read(&folder, &[file])?
         }
-        None => Table::read(folder, &spec.files)?,
+        None => DataTable::read(folder, &spec.files)?,
     };
     let mut columns = spec.columns.clone();
     if columns.fields.is_empty() {
@@ -172,11 +172,11 @@ fn table_rows(
 }
 
 /// Files in which quotation marks are read as text and may be meant to quote.
-fn quoted(table: &Table) -> Vec<Finding> {
+fn quoted(table: &DataTable) -> Vec<LintFinding> {
     let files = table.files.iter().filter(|file| file.quoted > 0);
     files
-        .map(|file| Finding {
-            severity: Severity::Warning,
+        .map(|file| LintFinding {
+            severity: LintSeverity::Warning,
             code: "quotes-in-tsv",
             message: format!(
                 "{}: values that begin and end with a quotation mark: {}; in a .tsv it is part of \
@@ -202,17 +202,21 @@ pub(super) fn prepare_dataset(
 }
 
 /// Runs the lints; an error stops the study before a call is paid for.
-fn run_lints(lint: Lint<'_>, data: &mut Data, leaks: Leaks) -> Result<Vec<Finding>, Failure> {
+fn run_lints(
+    lint: DataLint<'_>,
+    data: &mut Data,
+    leaks: Leaks,
+) -> Result<Vec<LintFinding>, Failure> {
     if leaks == Leaks::Drop {
         drop_leaks(lint.task, data);
     }
-    let (errors, findings): (Vec<Finding>, Vec<Finding>) = Lint {
+    let (errors, findings): (Vec<LintFinding>, Vec<LintFinding>) = DataLint {
         data: Some(data),
         ..lint
     }
     .run()
     .into_iter()
-    .partition(|finding| finding.severity == Severity::Error);
+    .partition(|finding| finding.severity == LintSeverity::Error);
     if errors.is_empty() {
         return Ok(findings);
     }

@@ -17,7 +17,7 @@ use shiftproof_search::budget::BudgetLimits;
 use shiftproof_search::spec::SearchSpec;
 use shiftproof_tasks::rec::RecSpec;
 use shiftproof_tasks::text::plain;
-use shiftproof_tasks::{Columns, Draw, GroupsSpec};
+use shiftproof_tasks::{ColumnRoles, GroupsSpec, UnlabelledDraw};
 
 pub(crate) use bounds::problems as model_problems;
 pub use differing::{Differing, differing};
@@ -79,7 +79,7 @@ pub struct DataSpec {
     pub interactions: Option<RecSpec>,
     /// Which column is what.
     #[serde(flatten)]
-    pub columns: Columns,
+    pub columns: ColumnRoles,
 }
 
 /// What becomes of a text that is on both sides of the seal.
@@ -226,11 +226,11 @@ pub const EDITION: u32 = 1;
 
 impl Resolved {
     /// How inputs without labels are drawn.
-    pub const fn draw(&self) -> Draw {
+    pub const fn draw(&self) -> UnlabelledDraw {
         if self.edition == 0 {
-            Draw::ByClass
+            UnlabelledDraw::ByClass
         } else {
-            Draw::Blind
+            UnlabelledDraw::Blind
         }
     }
 }
@@ -249,7 +249,7 @@ mod tests {
             "labelled":0,"audit":100,"balance":true},
             "search":{},"budget":{"calls":null,"tokens":null,"usd":null}},"folder":"","seed":1}"#;
         let old: Resolved = serde_json::from_str(text).unwrap();
-        assert_eq!(old.draw(), Draw::ByClass);
+        assert_eq!(old.draw(), UnlabelledDraw::ByClass);
         assert_eq!(old.study.groups.balance, Some(true));
         assert_eq!(old.study.groups.audit, Some(100));
         let new = Resolved {
@@ -258,6 +258,6 @@ mod tests {
         };
         let stored = serde_json::to_string(&new).unwrap();
         let read: Resolved = serde_json::from_str(&stored).unwrap();
-        assert_eq!((read.draw(), &read), (Draw::Blind, &new));
+        assert_eq!((read.draw(), &read), (UnlabelledDraw::Blind, &new));
     }
 }

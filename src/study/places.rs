@@ -1,6 +1,6 @@
 //! Placeholders in a study's prompts, checked against the fields there are.
 
-use shiftproof_tasks::lint::{Finding, Severity};
+use shiftproof_tasks::lint::{LintFinding, LintSeverity};
 use shiftproof_tasks::{Example, Input, Task, closest, places};
 
 use crate::exit::Failure;
@@ -33,7 +33,7 @@ pub(crate) fn check(
     task: &dyn Task,
     like: Option<&Example>,
     prompts: &[Given<'_>],
-) -> Result<Vec<Finding>, Failure> {
+) -> Result<Vec<LintFinding>, Failure> {
     let mut findings = Vec::new();
     let Some(input) = like.map(|example| &example.input) else {
         return Ok(findings);
@@ -74,9 +74,9 @@ pub(crate) fn check(
     Ok(findings)
 }
 
-fn warning(message: String) -> Finding {
-    Finding {
-        severity: Severity::Warning,
+fn warning(message: String) -> LintFinding {
+    LintFinding {
+        severity: LintSeverity::Warning,
         code: "placeholder",
         message,
         places: Vec::new(),
@@ -94,12 +94,12 @@ fn fields(input: &Input) -> String {
 
 #[cfg(test)]
 mod tests {
-    use shiftproof_tasks::{Classify, ClassifySpec, Label, Metric};
+    use shiftproof_tasks::{ClassifySpec, ClassifyTask, Label, Metric};
 
     use super::*;
 
     fn found(prompt: &str) -> Result<Vec<String>, String> {
-        let task = Classify::new(
+        let task = ClassifyTask::new(
             "t",
             ClassifySpec {
                 prompt: prompt.into(),

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use shiftproof_tasks::rec::{Layout, Prepared, RecSpec, field};
-use shiftproof_tasks::{Answer, Columns, Example, Label, Task};
+use shiftproof_tasks::rec::{FileLayout, PreparedExamples, RecSpec, field};
+use shiftproof_tasks::{Answer, ColumnRoles, Example, Label, Task};
 
 use super::DataSpec;
 use super::load::prepare_dataset;
@@ -18,7 +18,7 @@ pub fn load_interactions(
     spec: &DataSpec,
     folder: &Path,
     progress: fetch::OnProgress<'_>,
-) -> Result<Option<Prepared>, Failure> {
+) -> Result<Option<PreparedExamples>, Failure> {
     let Some(asked) = &spec.interactions else {
         return Ok(None);
     };
@@ -38,10 +38,10 @@ pub fn load_interactions(
 
 /// Keys that describe a table of examples have no meaning here.
 fn check(spec: &DataSpec) -> Result<(), Failure> {
-    let plain = Columns {
+    let plain = ColumnRoles {
         fields: spec.columns.fields.clone(),
         label_map: spec.columns.label_map.clone(),
-        ..Columns::default()
+        ..ColumnRoles::default()
     };
     if spec.columns != plain {
         return Err(Failure::usage(
@@ -61,7 +61,7 @@ fn named(asked: &RecSpec, name: &str) -> Result<RecSpec, Failure> {
             "the data set {name:?} holds examples, not interactions: remove data.interactions"
         )));
     };
-    if asked.format != Layout::Table || !asked.columns.is_empty() {
+    if asked.format != FileLayout::Table || !asked.columns.is_empty() {
         return Err(Failure::usage(format!(
             "the data set {name:?} comes in its own form: remove format and columns from \
              data.interactions"
@@ -85,7 +85,7 @@ fn named(asked: &RecSpec, name: &str) -> Result<RecSpec, Failure> {
 /// names, and refuses what the task could never get right.
 pub(super) fn fit(
     mut examples: Vec<Example>,
-    columns: &Columns,
+    columns: &ColumnRoles,
     fields: &[String],
     task: &dyn Task,
 ) -> Result<Vec<Example>, Failure> {

@@ -8,26 +8,28 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use shiftproof_tasks::rec::{Form, Layout, RecSpec, Sampling, Shift, Source, Split};
+use shiftproof_tasks::rec::{
+    EventSplit, ExampleForm, FileLayout, GroupShift, NegativeSampling, RecSpec, RecommendationFiles,
+};
 
 /// Seeds of the mutation, one list of files per format.
-const SEEDS: &[(Layout, &[(&str, &str)])] = &[
+const SEEDS: &[(FileLayout, &[(&str, &str)])] = &[
     (
-        Layout::Table,
+        FileLayout::Table,
         &[(
             "a.csv",
             "user,item,rating,time,title\nu1,i1,4,10,Alien\nu1,i2,2,20,\"Dune, one\"\nu2,i1,,,\n",
         )],
     ),
     (
-        Layout::Table,
+        FileLayout::Table,
         &[(
             "a.jsonl",
             "{\"user\":1,\"item\":\"i1\",\"rating\":4.5,\"time\":10}\n{\"user\":1,\"item\":2}\n",
         )],
     ),
     (
-        Layout::Recbole,
+        FileLayout::Recbole,
         &[
             (
                 "x.inter",
@@ -42,14 +44,14 @@ const SEEDS: &[(Layout, &[(&str, &str)])] = &[
         ],
     ),
     (
-        Layout::Recbole,
+        FileLayout::Recbole,
         &[(
             "s.inter",
             "user_id:token\titem_id_list:token_seq\titem_id:token\n9\t1 2 3\t4\n8\t1 2\t3\n",
         )],
     ),
     (
-        Layout::Movielens,
+        FileLayout::Movielens,
         &[
             ("u.data", "1\t2\t5\t100\n1\t3\t1\t50\n2\t3\t4\t10\n"),
             (
@@ -60,7 +62,7 @@ const SEEDS: &[(Layout, &[(&str, &str)])] = &[
         ],
     ),
     (
-        Layout::Movielens,
+        FileLayout::Movielens,
         &[
             ("ratings.dat", "1::2::5::100\n1::3::1::50\n2::3::4::7\n"),
             ("movies.dat", "2::Alien (1979)::Horror|Sci-Fi\n"),
@@ -68,7 +70,7 @@ const SEEDS: &[(Layout, &[(&str, &str)])] = &[
         ],
     ),
     (
-        Layout::Movielens,
+        FileLayout::Movielens,
         &[
             (
                 "ratings.csv",
@@ -81,7 +83,7 @@ const SEEDS: &[(Layout, &[(&str, &str)])] = &[
         ],
     ),
     (
-        Layout::Mind,
+        FileLayout::Mind,
         &[
             (
                 "news.tsv",
@@ -94,7 +96,7 @@ const SEEDS: &[(Layout, &[(&str, &str)])] = &[
         ],
     ),
     (
-        Layout::Amazon,
+        FileLayout::Amazon,
         &[
             (
                 "r.jsonl",
@@ -107,7 +109,7 @@ const SEEDS: &[(Layout, &[(&str, &str)])] = &[
         ],
     ),
     (
-        Layout::Tallrec,
+        FileLayout::Tallrec,
         &[(
             "t.json",
             "[{\"input\":\"User Preference: \\\"A\\\" written by X, \\\"B\\\"\\nUser Unpreference: \\nWhether the user will like the target book \\\"\\\"D\\\" written by Z\\\"?\",\"output\":\"No.\"}]",
@@ -154,7 +156,7 @@ fn main() {
                 .iter()
                 .map(|(name, bytes)| (*name, bytes.as_slice()))
                 .collect();
-            let run = || match Source::parse(&known, &spec) {
+            let run = || match RecommendationFiles::parse(&known, &spec) {
                 Err(_) => 0,
                 Ok(source) => 1 + usize::from(spec.prepare(source).is_ok()),
             };
@@ -177,28 +179,36 @@ fn main() {
     }
 }
 
-fn spec(format: Layout, seed: &[(&str, &str)], random: &mut Random) -> RecSpec {
+fn spec(format: FileLayout, seed: &[(&str, &str)], random: &mut Random) -> RecSpec {
     let mut spec = RecSpec {
         format,
-        examples: Form::Pointwise,
+        examples: ExampleForm::Pointwise,
         ..RecSpec::default()
     };
-    if format != Layout::Tallrec && random.below(2) == 0 {
-        spec.examples = Form::Listwise;
+    if format != FileLayout::Tallrec && random.below(2) == 0 {
+        spec.examples = ExampleForm::Listwise;
         spec.candidates.count = 3;
         spec.candidates.sampling = [
-            Sampling::Uniform,
-            Sampling::Popularity,
-            Sampling::Logged,
-            Sampling::Catalogue,
+            NegativeSampling::Uniform,
+            NegativeSampling::Popularity,
+            NegativeSampling::Logged,
+            NegativeSampling::Catalogue,
         ][random.below(4)];
     }
-    if format != Layout::Tallrec {
-        spec.split = [Split::LeaveOneOut, Split::Time, Split::Rolling][random.below(3)];
-        spec.shift = [Shift::Popularity, Shift::Time, Shift::Activity][random.below(3)];
+    if format != FileLayout::Tallrec {
+        spec.split = [
+            EventSplit::LeaveOneOut,
+            EventSplit::Time,
+            EventSplit::Rolling,
+        ][random.below(3)];
+        spec.shift = [
+            GroupShift::Popularity,
+            GroupShift::Time,
+            GroupShift::Activity,
+        ][random.below(3)];
     }
     if seed.iter().any(|(name, _)| *name == "x.lists") {
-        spec.candidates.sampling = Sampling::File;
+        spec.candidates.sampling = NegativeSampling::File;
         spec.candidates.file = Some("x.lists".to_owned());
     }
     spec

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::Path;
 
-use shiftproof_tasks::rec::{Form, Layout, RecSpec, Split, field};
+use shiftproof_tasks::rec::{EventSplit, ExampleForm, FileLayout, RecSpec, field};
 use shiftproof_tasks::{Example, Label};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -18,14 +18,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: tallrec_check ML100K.jsonl MOVIE_TEST.json".into());
     };
     let windows = RecSpec {
-        examples: Form::Pointwise,
-        split: Split::Rolling,
+        examples: ExampleForm::Pointwise,
+        split: EventSplit::Rolling,
         min_history: 10,
         ..RecSpec::default()
     };
     let generated = windows.load(Path::new(""), &[ratings])?;
     let published = RecSpec {
-        format: Layout::Tallrec,
+        format: FileLayout::Tallrec,
         ..windows
     };
     let published = published.load(Path::new(""), &[rows])?;

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use crate::problem::{DataError, Problem, Problems};
-use crate::{AnswerForm, Input, Metric, Prompt, Task, Template};
+use crate::problem::{DataError, DataProblem, DataProblems};
+use crate::{AnswerForm, FieldTemplate, Input, Metric, Prompt, Task};
 
 /// A classification task as a study file declares it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,7 +10,7 @@ pub struct ClassifySpec {
     /// The seed prompt's instruction; see [`places`](crate::places) for values in
     /// it.
     pub prompt: String,
-    /// How an input is rendered; see [`Template`].
+    /// How an input is rendered; see [`FieldTemplate`].
     pub input: String,
     /// The closed set of labels, in the order they are shown and scored.
     pub labels: Vec<String>,
@@ -21,23 +21,23 @@ pub struct ClassifySpec {
 
 /// Classification declared in a study file: no Rust needed.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Classify {
+pub struct ClassifyTask {
     name: String,
     seed: Prompt,
-    template: Template,
+    template: FieldTemplate,
     labels: Vec<String>,
     metric: Metric,
 }
 
-impl Classify {
+impl ClassifyTask {
     /// Checks the declaration; all mistakes are reported at once, each under
     /// its key.
     pub fn new(name: impl Into<String>, spec: ClassifySpec) -> Result<Self, DataError> {
-        let mut problems = Problems::default();
+        let mut problems = DataProblems::default();
         if spec.prompt.trim().is_empty() {
             problems.push(
-                Problem::new("task.prompt", "the prompt is empty")
-                    .mend("write the instruction in use today; the search starts from it"),
+                DataProblem::new("task.prompt", "the prompt is empty")
+                    .help("write the instruction in use today; the search starts from it"),
             );
         }
         check_labels(&spec.labels, &mut problems);
@@ -46,30 +46,31 @@ impl Classify {
             Metric::Accuracy | Metric::MacroF1 | Metric::Auc
         ) {
             let what = format!("{} does not fit a choice among labels", spec.metric.name());
-            problems.push(Problem::new("task.metric", what).mend("use accuracy, macro-f1 or auc"));
+            problems
+                .push(DataProblem::new("task.metric", what).help("use accuracy, macro-f1 or auc"));
         }
         if spec.metric == Metric::Auc && spec.labels.len() != 2 {
             let what = format!("auc needs exactly two labels, not {}", spec.labels.len());
-            problems.push(Problem::new("task.metric", what).mend("use macro-f1 for more"));
+            problems.push(DataProblem::new("task.metric", what).help("use macro-f1 for more"));
         }
-        let template = Template::new(spec.input).and_then(|template| {
+        let template = FieldTemplate::new(spec.input).and_then(|template| {
             if template.fields().is_empty() {
-                return Err(Problem::new(
+                return Err(DataProblem::new(
                     "",
                     "the template names no field, so every input is alike",
                 )
-                .mend("write a column's name in braces, such as {text}"));
+                .help("write a column's name in braces, such as {text}"));
             }
             Ok(template)
         });
         let template = match template {
             Ok(template) => template,
             Err(problem) => {
-                problems.push(Problem {
+                problems.push(DataProblem {
                     place: "task.input".into(),
                     ..problem
                 });
-                Template::default()
+                FieldTemplate::default()
             }
         };
         problems.or(Self {
@@ -87,7 +88,7 @@ impl Classify {
     }
 
     /// How inputs are rendered.
-    pub fn template(&self) -> &Template {
+    pub fn template(&self) -> &FieldTemplate {
         &self.template
     }
 
@@ -96,8 +97,8 @@ impl Classify {
     pub fn check_fields<'a>(
         &self,
         columns: impl IntoIterator<Item = &'a str> + Clone,
-    ) -> Result<(), Problem> {
-        let at_key = |problem| Problem {
+    ) -> Result<(), DataProblem> {
+        let at_key = |problem| DataProblem {
             place: "task.input".into(),
             ..problem
         };
@@ -114,9 +115,9 @@ impl Classify {
     }
 }
 
-fn check_labels(labels: &[String], problems: &mut Problems) {
+fn check_labels(labels: &[String], problems: &mut DataProblems) {
     let mut fault = |what: String, mend: &str| {
-        problems.push(Problem::new("task.labels", what).mend(mend));
+        problems.push(DataProblem::new("task.labels", what).help(mend));
     };
     if labels.len() < 2 {
         fault(
@@ -146,7 +147,7 @@ fn check_labels(labels: &[String], problems: &mut Problems) {
     }
 }
 
-impl Task for Classify {
+impl Task for ClassifyTask {
     fn name(&self) -> &str {
         &self.name
     }
@@ -191,7 +192,7 @@ mod tests {
     fn check(change: impl FnOnce(&mut ClassifySpec), expect: &str) {
         let mut spec = spec();
         change(&mut spec);
-        let error = Classify::new("t", spec).unwrap_err().to_string();
+        let error = ClassifyTask::new("t", spec).unwrap_err().to_string();
         assert!(error.contains(expect), "{error}");
     }
 
@@ -244,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_spec_becomes_a_task() {
-        let task = Classify::new("reviews", spec()).unwrap();
+        let task = ClassifyTask::new("reviews", spec()).unwrap();
         let example = Input::new("1", "books")
             .with_field("text", "Wow {text}")
             .with_label(Label::Class("positive".into()));
@@ -287,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_reply_that_was_cut_off_unread_is_no_wrong_answer() {
-        let task = Classify::new("reviews", spec()).unwrap();
+        let task = ClassifyTask::new("reviews", spec()).unwrap();
         let example = Input::new("1", "books")
             .with_field("text", "Wow")
             .with_label(Label::Class("positive".into()));

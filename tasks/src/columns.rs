@@ -2,14 +2,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::problem::{DataError, Problem, Problems};
-use crate::table::{Row, Table};
+use crate::problem::{DataError, DataProblem, DataProblems};
+use crate::table::{DataTable, TableRow};
 use crate::{AnswerForm, Example, GroupsSpec, Input, Label, suggest};
 
 /// Which columns of a table mean what.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Columns {
+pub struct ColumnRoles {
     /// Unique ids; without it an example is called `file:line`, and the split
     /// then depends on the order of the rows.
     pub id: Option<String>,
@@ -27,21 +27,21 @@ pub struct Columns {
     /// a label already needs no entry.
     pub label_map: BTreeMap<String, String>,
     /// Groups cut from a numeric column.
-    pub bands: Option<Bands>,
+    pub bands: Option<NumericBands>,
 }
 
 /// Groups cut from a numeric column: edges 30 and 45 make `<30`, `30-44` and
 /// `45+`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Bands {
+pub struct NumericBands {
     /// The column.
     pub column: String,
     /// Where the bands meet, rising; an edge belongs to the band above it.
     pub edges: Vec<f64>,
 }
 
-impl Bands {
+impl NumericBands {
     /// The bands' names, lowest first.
     pub fn names(&self) -> Vec<String> {
         let ends = self.edges.first().map(|first| format!("<{first}"));
@@ -58,10 +58,10 @@ impl Bands {
         ends.into_iter().chain(middle).chain(last).collect()
     }
 
-    fn check(&self) -> Result<(), Problem> {
+    fn check(&self) -> Result<(), DataProblem> {
         let rising = self.edges.windows(2).all(|pair| pair[0] < pair[1]);
         if self.edges.is_empty() || !rising || self.edges.iter().any(|edge| !edge.is_finite()) {
-            return Err(Problem::new(
+            return Err(DataProblem::new(
                 "data.bands.edges",
                 format!("{:?} are not one or more rising numbers", self.edges),
             ));
@@ -72,7 +72,7 @@ impl Bands {
 
 /// What a table held.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Loaded {
+pub struct LoadedTable {
     /// The rows with a label, in their order.
     pub examples: Vec<Example>,
     /// The rows without one, in their order: the column is absent, blank, or
@@ -82,21 +82,25 @@ pub struct Loaded {
     pub dropped: usize,
 }
 
-impl Columns {
+impl ColumnRoles {
     /// Turns rows into examples with labels for this answer form: a choice needs
     /// labels of its set (after [`label_map`](Self::label_map)), a number one
     /// within its range, a ranking the relevant items one per line, text any.
     ///
     /// All problems are collected: missing columns and values, unmapped labels,
     /// ids used twice, values that are no text.
-    pub fn examples(&self, table: &Table, form: &AnswerForm) -> Result<Loaded, DataError> {
-        let mut problems = Problems::default();
+    pub fn examples(&self, table: &DataTable, form: &AnswerForm) -> Result<LoadedTable, DataError> {
+        let mut problems = DataProblems::default();
         self.check(table, form, &mut problems);
         // A wrong key of the study would repeat itself on every row.
-        let mut problems = problems.or(Problems::default())?;
-        let names = self.bands.as_ref().map(Bands::names).unwrap_or_default();
-        let mut seen: BTreeMap<String, &Row> = BTreeMap::new();
-        let mut loaded = Loaded {
+        let mut problems = problems.or(DataProblems::default())?;
+        let names = self
+            .bands
+            .as_ref()
+            .map(NumericBands::names)
+            .unwrap_or_default();
+        let mut seen: BTreeMap<String, &TableRow> = BTreeMap::new();
+        let mut loaded = LoadedTable {
             examples: Vec::with_capacity(table.rows.len()),
             unlabelled: Vec::new(),
             dropped: 0,
@@ -116,7 +120,8 @@ impl Columns {
             if let Some(first) = seen.insert(input.id.clone(), row) {
                 let what = format!("id {:?} is already used at {}", input.id, first.place());
                 problems.push(
-                    Problem::new(row.place(), what).mend("make ids unique, or leave data.id out"),
+                    DataProblem::new(row.place(), what)
+                        .help("make ids unique, or leave data.id out"),
                 );
                 continue;
             }
@@ -129,12 +134,13 @@ impl Columns {
     }
 
     /// Checks the columns' names and the label map against table and form.
-    fn check(&self, table: &Table, form: &AnswerForm, problems: &mut Problems) {
+    fn check(&self, table: &DataTable, form: &AnswerForm, problems: &mut DataProblems) {
         let columns = table.columns();
         let mut exists = |key: &str, name: &str| {
             if !columns.contains(name) {
                 let mend = suggest::instead(name, "columns", columns.iter().copied());
-                problems.push(Problem::new(key, format!("there is no column {name:?}")).mend(mend));
+                problems
+                    .push(DataProblem::new(key, format!("there is no column {name:?}")).help(mend));
             }
         };
         if !self.label.is_empty() {
@@ -158,7 +164,7 @@ impl Columns {
         }
         if self.label.is_empty() {
             problems.push(
-                Problem::new("data.label", "no column names the label").mend(
+                DataProblem::new("data.label", "no column names the label").help(
                     "set data.label: source groups need labels; only rows of target groups may \
                      lack them, or the column",
                 ),
@@ -166,8 +172,8 @@ impl Columns {
         }
         match (&self.group, &self.bands) {
             (Some(group), Some(bands)) if *group != bands.column => problems.push(
-                Problem::new("data.bands", "data.group already names the group")
-                    .mend("keep one of data.group and data.bands"),
+                DataProblem::new("data.bands", "data.group already names the group")
+                    .help("keep one of data.group and data.bands"),
             ),
             (_, Some(bands)) => {
                 if let Err(problem) = bands.check() {
@@ -178,17 +184,17 @@ impl Columns {
         }
         if self.fields.is_empty() {
             problems.push(
-                Problem::new("data.fields", "no column becomes a field")
-                    .mend("name the columns the model may see"),
+                DataProblem::new("data.fields", "no column becomes a field")
+                    .help("name the columns the model may see"),
             );
         }
         if self.fields.contains(&self.label) {
             problems.push(
-                Problem::new(
+                DataProblem::new(
                     "data.fields",
                     format!("the label {:?} is among the fields", self.label),
                 )
-                .mend("the model would be shown the answer; remove it"),
+                .help("the model would be shown the answer; remove it"),
             );
         }
         if let Some(labels) = form.labels() {
@@ -196,11 +202,11 @@ impl Columns {
                 if !label.is_empty() && !labels.contains(label) {
                     let known = labels.iter().map(String::as_str);
                     problems.push(
-                        Problem::new(
+                        DataProblem::new(
                             "data.label_map",
                             format!("{raw:?} is mapped to {label:?}, which is no label"),
                         )
-                        .mend(suggest::instead(label, "labels", known)),
+                        .help(suggest::instead(label, "labels", known)),
                     );
                 }
             }
@@ -210,14 +216,14 @@ impl Columns {
     /// One row's input with its label, if it has one; `None` if its label drops it.
     fn row(
         &self,
-        row: &Row,
+        row: &TableRow,
         bands: &[String],
         form: &AnswerForm,
-    ) -> Result<Option<(Input, Option<Label>)>, Problem> {
+    ) -> Result<Option<(Input, Option<Label>)>, DataProblem> {
         let label = match self.label(row, form)? {
-            Mark::Label(label) => Some(label),
-            Mark::Nothing => None,
-            Mark::Drop => return Ok(None),
+            RowLabel::Label(label) => Some(label),
+            RowLabel::Nothing => None,
+            RowLabel::Drop => return Ok(None),
         };
         let group = match (&self.bands, &self.group) {
             (Some(cut), _) => {
@@ -228,11 +234,11 @@ impl Columns {
                     .ok()
                     .filter(|n: &f64| n.is_finite())
                     .ok_or_else(|| {
-                        Problem::new(
+                        DataProblem::new(
                             row.place(),
                             format!("{:?} is {raw:?}, no number", cut.column),
                         )
-                        .mend("data.bands cuts this column into groups; fill it in")
+                        .help("data.bands cuts this column into groups; fill it in")
                     })?;
                 bands[cut.edges.partition_point(|edge| *edge <= number)].clone()
             }
@@ -259,7 +265,7 @@ impl Columns {
         Ok(Some((input, label)))
     }
 
-    fn label(&self, row: &Row, form: &AnswerForm) -> Result<Mark, Problem> {
+    fn label(&self, row: &TableRow, form: &AnswerForm) -> Result<RowLabel, DataProblem> {
         let raw = match row.values.get(&self.label) {
             Some(raw) => raw.trim(),
             None if row.nested.contains(&self.label) => text(row, &self.label)?,
@@ -276,9 +282,9 @@ impl Columns {
             _ => raw,
         };
         let mapped = match self.label_map.get(raw) {
-            Some(label) if label.is_empty() => return Ok(Mark::Drop),
+            Some(label) if label.is_empty() => return Ok(RowLabel::Drop),
             Some(label) => label.as_str(),
-            None if raw.is_empty() || says_nothing(raw, form) => return Ok(Mark::Nothing),
+            None if raw.is_empty() || says_nothing(raw, form) => return Ok(RowLabel::Nothing),
             None => raw,
         };
         let label = match form {
@@ -286,10 +292,12 @@ impl Columns {
                 if !labels.iter().any(|label| label == mapped) {
                     let known = labels.iter().map(String::as_str);
                     return Err(
-                        Problem::new(row.place(), format!("{mapped:?} is no label")).mend(format!(
-                            "map it in data.label_map (to \"\" to drop such rows); {}",
-                            suggest::instead(mapped, "labels", known)
-                        )),
+                        DataProblem::new(row.place(), format!("{mapped:?} is no label")).help(
+                            format!(
+                                "map it in data.label_map (to \"\" to drop such rows); {}",
+                                suggest::instead(mapped, "labels", known)
+                            ),
+                        ),
                     );
                 }
                 Label::Class(mapped.to_owned())
@@ -300,7 +308,7 @@ impl Columns {
                     .ok()
                     .filter(|n: &f64| (*min..=*max).contains(n));
                 Label::Number(number.ok_or_else(|| {
-                    Problem::new(
+                    DataProblem::new(
                         row.place(),
                         format!("{mapped:?} is no number in {min} to {max}"),
                     )
@@ -318,12 +326,12 @@ impl Columns {
             ),
             AnswerForm::Text { .. } => Label::Text(mapped.to_owned()),
         };
-        Ok(Mark::Label(label))
+        Ok(RowLabel::Label(label))
     }
 }
 
 /// What a row's label column says.
-enum Mark {
+enum RowLabel {
     Label(Label),
     Nothing,
     /// The study leaves such rows out.
@@ -344,24 +352,27 @@ fn says_nothing(raw: &str, form: &AnswerForm) -> bool {
 }
 
 /// The row's text in `column`.
-fn text<'a>(row: &'a Row, column: &str) -> Result<&'a str, Problem> {
+fn text<'a>(row: &'a TableRow, column: &str) -> Result<&'a str, DataProblem> {
     if let Some(text) = row.values.get(column) {
         return Ok(text);
     }
-    let problem = |what: String| Problem::new(row.place(), what);
+    let problem = |what: String| DataProblem::new(row.place(), what);
     Err(if row.nested.contains(column) {
-        problem(format!("{column:?} holds an array or object")).mend("make it a text")
+        problem(format!("{column:?} holds an array or object")).help("make it a text")
     } else {
         let present = suggest::list(row.values.keys().map(String::as_str));
-        problem(format!("the row has no {column:?}")).mend(format!("it has {present}"))
+        problem(format!("the row has no {column:?}")).help(format!("it has {present}"))
     })
 }
 
 /// The row's text in `column`, trimmed, which must not be empty.
-fn filled<'a>(row: &'a Row, column: &str) -> Result<&'a str, Problem> {
+fn filled<'a>(row: &'a TableRow, column: &str) -> Result<&'a str, DataProblem> {
     let text = text(row, column)?.trim();
     if text.is_empty() {
-        return Err(Problem::new(row.place(), format!("{column:?} is empty")));
+        return Err(DataProblem::new(
+            row.place(),
+            format!("{column:?} is empty"),
+        ));
     }
     Ok(text)
 }

@@ -21,7 +21,7 @@ pub enum PromptRole {
 
 /// What surrounds a task's prompt in every request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Frame {
+pub struct PromptFrame {
     /// Text that is sent as system message and stays as it is; a field's
     /// [place](crate::places) is filled where the task fills those of its prompt.
     pub system: Option<String>,
@@ -30,14 +30,14 @@ pub struct Frame {
 }
 
 /// A task whose requests are framed; everything else is the task's own.
-pub struct Framed {
+pub struct FramedTask {
     task: Arc<dyn Task>,
-    frame: Frame,
+    frame: PromptFrame,
 }
 
-impl Framed {
+impl FramedTask {
     /// The task in a frame.
-    pub fn new(task: Arc<dyn Task>, frame: Frame) -> Self {
+    pub fn new(task: Arc<dyn Task>, frame: PromptFrame) -> Self {
         Self { task, frame }
     }
 
@@ -90,7 +90,7 @@ fn lead(messages: &mut Vec<Message>, system: &str) {
     }
 }
 
-impl Task for Framed {
+impl Task for FramedTask {
     fn request(&self, prompt: &Prompt, input: &Input) -> Request {
         let request = self.framed(prompt, input, |prompt| {
             Some(self.task.request(prompt, input))
@@ -168,21 +168,21 @@ impl Task for Framed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Classify, ClassifySpec};
+    use crate::{ClassifySpec, ClassifyTask};
 
-    fn task(prompt: &str, frame: Frame) -> Framed {
+    fn task(prompt: &str, frame: PromptFrame) -> FramedTask {
         let spec = ClassifySpec {
             prompt: prompt.into(),
             input: "Review: {text}".into(),
             labels: vec!["good".into(), "bad".into()],
             metric: Metric::Accuracy,
         };
-        Framed::new(Arc::new(Classify::new("t", spec).unwrap()), frame)
+        FramedTask::new(Arc::new(ClassifyTask::new("t", spec).unwrap()), frame)
     }
 
     #[track_caller]
     fn check(prompt: &str, system: Option<&str>, role: PromptRole, expect: &[(Role, &str)]) {
-        let frame = Frame {
+        let frame = PromptFrame {
             system: system.map(str::to_owned),
             prompt_role: role,
         };
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn demonstrations_stay_with_the_user() {
-        let frame = Frame {
+        let frame = PromptFrame {
             system: None,
             prompt_role: PromptRole::System,
         };

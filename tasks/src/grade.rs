@@ -1,6 +1,6 @@
 //! How an answer is compared with the truth by default.
 
-use crate::{Answer, Label, Outcome, Scored};
+use crate::{Answer, GradedAnswer, Label, Outcome};
 
 /// Grades by the kind of label; every grade lies in `0..=1`.
 ///
@@ -50,7 +50,7 @@ pub fn grade(answer: &Answer, label: &Label) -> Outcome {
             reason: "the label or the answer is not a number".into(),
         };
     }
-    Outcome::Scored(Scored {
+    Outcome::Scored(GradedAnswer {
         value,
         answer: answer.clone(),
     })

@@ -22,7 +22,7 @@
 //! both --GroupsSpec::split--> Data, by role --lint--> findings
 //! ```
 //!
-//! A task is declared in a study file ([`Classify`]) or written in Rust:
+//! A task is declared in a study file ([`ClassifyTask`]) or written in Rust:
 //!
 //! ```
 //! use shiftproof_tasks::{AnswerForm, Input, Prompt, Task};
@@ -67,19 +67,19 @@ mod task;
 mod template;
 pub mod text;
 
-pub use classify::{Classify, ClassifySpec};
-pub use columns::{Bands, Columns, Loaded};
+pub use classify::{ClassifySpec, ClassifyTask};
+pub use columns::{ColumnRoles, LoadedTable, NumericBands};
 pub use example::{Example, Input, Label};
-pub use framed::{Frame, Framed, PromptRole};
-pub use metric::{GroupScore, Metric, Observation};
-pub use outcome::{Answer, Outcome, Scored};
-pub use problem::{DataError, Place, Problem};
+pub use framed::{FramedTask, PromptFrame, PromptRole};
+pub use metric::{GradedOutcome, GroupScore, Metric};
+pub use outcome::{Answer, GradedAnswer, Outcome};
+pub use problem::{DataError, DataProblem, SourceLocation};
 pub use prompt::{Demonstration, Prompt, PromptId};
 pub use reply::{CandidateScore, Finish, Reply, Usage};
 pub use request::{AnswerForm, Message, Request, Role};
 pub use roles::{Data, LabelReads, LabelledTarget, SealedAudit, Source, UnlabelledTarget};
-pub use split::{Draw, GroupsSpec, Share, Split};
+pub use split::{ClassShare, DataSplit, GroupsSpec, UnlabelledDraw};
 pub use suggest::closest;
-pub use table::{Format, MAX_RECORD, Row, Table, Written};
+pub use table::{DataTable, DetectedFormat, FileFormat, MAX_RECORD, TableRow};
 pub use task::{Fitting, Task};
-pub use template::Template;
+pub use template::FieldTemplate;

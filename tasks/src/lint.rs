@@ -8,16 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::rec::field;
 use crate::{AnswerForm, Data, Example, GroupsSpec, Input, Label, Task, grade};
-pub use finding::{Finding, Severity};
+pub use finding::{LintFinding, LintSeverity};
 pub use roles::drop_leaks;
 
-use Severity::{Error, Info, Warning};
-use finding::Findings;
+use LintSeverity::{Error, Info, Warning};
+use finding::LintFindings;
 
 /// The checks. Findings go to the person who owns the data: some tell target
 /// labels, and no proposer may see them.
 #[derive(Clone, Copy)]
-pub struct Lint<'a> {
+pub struct DataLint<'a> {
     /// The task, which renders inputs and knows the answer form.
     pub task: &'a dyn Task,
     /// The groups in use.
@@ -56,11 +56,11 @@ const CONTROL_TOKENS: [&str; 13] = [
     "<end_of_turn>",
 ];
 
-impl Lint<'_> {
+impl DataLint<'_> {
     /// All findings: errors first, then by code, message and place. The order
     /// and the texts depend on the data alone.
-    pub fn run(&self) -> Vec<Finding> {
-        let mut found = Findings::default();
+    pub fn run(&self) -> Vec<LintFinding> {
+        let mut found = LintFindings::default();
         self.ids(&mut found);
         self.labels(&mut found);
         self.inputs(&mut found);
@@ -97,7 +97,7 @@ impl Lint<'_> {
         self.used().map(|example| &example.input).chain(unlabelled)
     }
 
-    fn ids(&self, found: &mut Findings) {
+    fn ids(&self, found: &mut LintFindings) {
         let mut seen = BTreeSet::new();
         let twice = self
             .used_inputs()
@@ -108,7 +108,7 @@ impl Lint<'_> {
         });
     }
 
-    fn labels(&self, found: &mut Findings) {
+    fn labels(&self, found: &mut LintFindings) {
         let misfits = self
             .used()
             .filter(|example| !fits(&self.task.answer_form(&example.input), &example.label));
@@ -128,7 +128,7 @@ impl Lint<'_> {
         });
     }
 
-    fn inputs(&self, found: &mut Findings) {
+    fn inputs(&self, found: &mut LintFindings) {
         let id = |input: &Input| input.id.clone();
         let blank = self.used_inputs().filter(|input| is_blank(input));
         found.add(Warning, "empty-input", blank.map(id), |n| {
@@ -153,7 +153,7 @@ impl Lint<'_> {
         });
     }
 
-    fn group(&self, name: &str, is_source: bool, found: &mut Findings) {
+    fn group(&self, name: &str, is_source: bool, found: &mut LintFindings) {
         let role = if is_source { "source" } else { "target" };
         let labels: Vec<_> = self
             .examples
@@ -233,7 +233,7 @@ impl Lint<'_> {
         }
     }
 
-    fn shifts(&self, found: &mut Findings) {
+    fn shifts(&self, found: &mut LintFindings) {
         let labels = |names: &[String]| -> Vec<&Label> {
             let members = self
                 .examples

@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Answer, Label, Outcome, Scored, grade};
+use crate::{Answer, GradedAnswer, Label, Outcome, grade};
 
 mod classes;
 mod name;
@@ -78,7 +78,7 @@ pub enum Metric {
 
 /// One outcome with what is needed to reduce it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Observation<'a> {
+pub struct GradedOutcome<'a> {
     /// The result of the evaluation.
     pub outcome: &'a Outcome,
     /// The truth.
@@ -167,7 +167,7 @@ impl Metric {
             (Self::Bleu, Answer::Text(said), Label::Text(truth)) => text::bleu(said, truth),
             _ => return grade::grade(answer, label),
         };
-        Outcome::Scored(Scored {
+        Outcome::Scored(GradedAnswer {
             value,
             answer: answer.clone(),
         })
@@ -175,7 +175,7 @@ impl Metric {
 
     /// Reduces the outcomes of one group. The result depends on the outcomes
     /// alone, not on their order (up to rounding).
-    pub fn reduce(self, observations: &[Observation<'_>]) -> GroupScore {
+    pub fn reduce(self, observations: &[GradedOutcome<'_>]) -> GroupScore {
         let count = |state: fn(&Outcome) -> bool| {
             observations
                 .iter()
@@ -219,7 +219,7 @@ impl fmt::Display for Metric {
     }
 }
 
-fn mean(observations: &[Observation<'_>]) -> Option<f64> {
+fn mean(observations: &[GradedOutcome<'_>]) -> Option<f64> {
     let (mut sum, mut n) = (0.0, 0_usize);
     for value in observations
         .iter()

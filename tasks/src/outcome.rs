@@ -48,7 +48,7 @@ impl Answer {
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The model answered in the form asked for.
-    Scored(Scored),
+    Scored(GradedAnswer),
     /// The model answered, but not in the form asked for. It counts as wrong
     /// and is also counted apart.
     Unparseable {
@@ -72,7 +72,7 @@ pub enum Outcome {
 
 /// A graded answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Scored {
+pub struct GradedAnswer {
     /// How good the answer is, in `0..=1`, higher is better; 0/1 for accuracy.
     pub value: f64,
     /// The answer.

@@ -103,7 +103,11 @@ pub fn parse(form: &AnswerForm, reply: &Reply) -> Answer {
     if let (AnswerForm::Likelihood { candidates, .. }, Some(scores)) =
         (form, &reply.candidate_scores)
     {
-        return likelihood::answer(candidates, scores, likelihood::Scoring::default_for(scores));
+        return likelihood::answer(
+            candidates,
+            scores,
+            likelihood::CandidateScoring::default_for(scores),
+        );
     }
     if let (AnswerForm::Nearest { candidates }, Some(distances)) = (form, &reply.distances) {
         return nearest::answer(candidates, distances);

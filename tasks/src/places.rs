@@ -16,7 +16,7 @@ use crate::Input;
 
 /// A piece of a prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part<'p> {
+pub enum PromptPart<'p> {
     /// Text as the model reads it.
     Text(Cow<'p, str>),
     /// The place of a field's value.
@@ -24,8 +24,8 @@ pub enum Part<'p> {
 }
 
 /// The pieces of a prompt, given which names are fields.
-pub fn parts<'p>(prompt: &'p str, is_field: &dyn Fn(&str) -> bool) -> Vec<Part<'p>> {
-    let Braces { places, pairs } = braces(prompt, is_field);
+pub fn parts<'p>(prompt: &'p str, is_field: &dyn Fn(&str) -> bool) -> Vec<PromptPart<'p>> {
+    let BraceScanner { places, pairs } = braces(prompt, is_field);
     // Bytes that are not sent: the outer one of each doubled brace.
     let mut skipped: Vec<usize> = pairs
         .iter()
@@ -47,13 +47,13 @@ pub fn parts<'p>(prompt: &'p str, is_field: &dyn Fn(&str) -> bool) -> Vec<Part<'
     let mut at = 0;
     for place in places {
         if at < place.start {
-            parts.push(Part::Text(literal(at, place.start)));
+            parts.push(PromptPart::Text(literal(at, place.start)));
         }
-        parts.push(Part::Field(place.name));
+        parts.push(PromptPart::Field(place.name));
         at = place.end;
     }
     if at < prompt.len() {
-        parts.push(Part::Text(literal(at, prompt.len())));
+        parts.push(PromptPart::Text(literal(at, prompt.len())));
     }
     parts
 }
@@ -97,41 +97,43 @@ pub fn doubled<'p>(prompt: &'p str, is_field: &dyn Fn(&str) -> bool) -> Vec<&'p 
 /// The prompt's text for this input, and whether any of it is the input's.
 pub fn fill<'p>(prompt: &'p str, input: &Input) -> (Cow<'p, str>, bool) {
     let parts = parts(prompt, &|name| input.fields.contains_key(name));
-    let shows = parts.iter().any(|part| matches!(part, Part::Field(_)));
+    let shows = parts
+        .iter()
+        .any(|part| matches!(part, PromptPart::Field(_)));
     (written(&parts, input), shows)
 }
 
 /// Pieces as one text.
-pub(crate) fn written<'p>(parts: &[Part<'p>], input: &Input) -> Cow<'p, str> {
-    if let [Part::Text(all)] = parts {
+pub(crate) fn written<'p>(parts: &[PromptPart<'p>], input: &Input) -> Cow<'p, str> {
+    if let [PromptPart::Text(all)] = parts {
         return all.clone();
     }
     let mut text = String::new();
     for part in parts {
         text.push_str(match part {
-            Part::Text(piece) => piece,
-            Part::Field(name) => input.field(name),
+            PromptPart::Text(piece) => piece,
+            PromptPart::Field(name) => input.field(name),
         });
     }
     Cow::Owned(text)
 }
 
-struct Place<'p> {
+struct FoundPlaceholder<'p> {
     name: &'p str,
     start: usize,
     end: usize,
 }
 
-struct Braces<'p> {
-    places: Vec<Place<'p>>,
+struct BraceScanner<'p> {
+    places: Vec<FoundPlaceholder<'p>>,
     /// Where `{{` and the `}}` that closes it begin.
     pairs: Vec<(usize, usize)>,
 }
 
-fn braces<'p>(prompt: &'p str, is_field: &dyn Fn(&str) -> bool) -> Braces<'p> {
+fn braces<'p>(prompt: &'p str, is_field: &dyn Fn(&str) -> bool) -> BraceScanner<'p> {
     let bytes = prompt.as_bytes();
     let doubled = |at: usize| bytes.get(at) == bytes.get(at + 1);
-    let mut found = Braces {
+    let mut found = BraceScanner {
         places: Vec::new(),
         pairs: Vec::new(),
     };
@@ -172,7 +174,11 @@ fn braces<'p>(prompt: &'p str, is_field: &dyn Fn(&str) -> bool) -> Braces<'p> {
 }
 
 /// The place whose `{` is at `start`.
-fn place<'p>(prompt: &'p str, start: usize, is_field: &dyn Fn(&str) -> bool) -> Option<Place<'p>> {
+fn place<'p>(
+    prompt: &'p str,
+    start: usize,
+    is_field: &dyn Fn(&str) -> bool,
+) -> Option<FoundPlaceholder<'p>> {
     let inner = prompt[start + 1..].split(['{', '}', '\n']).next()?;
     let end = start + 1 + inner.len() + 1;
     let name = inner.trim();
@@ -180,7 +186,11 @@ fn place<'p>(prompt: &'p str, start: usize, is_field: &dyn Fn(&str) -> bool) -> 
     let command = prompt[..start]
         .trim_end_matches(|c: char| c.is_ascii_alphabetic())
         .ends_with('\\');
-    (closed && !name.is_empty() && !command && is_field(name)).then_some(Place { name, start, end })
+    (closed && !name.is_empty() && !command && is_field(name)).then_some(FoundPlaceholder {
+        name,
+        start,
+        end,
+    })
 }
 
 /// The one word that a text in braces is, if it is one.

@@ -4,14 +4,14 @@ use serde::Serialize;
 
 /// A place in a data file; prints as `file:line`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Place {
+pub struct SourceLocation {
     /// The file as the study names it.
     pub file: String,
     /// The line, from 1.
     pub line: u64,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.line)
     }
@@ -20,7 +20,7 @@ impl fmt::Display for Place {
 /// One thing wrong with the data or its description: where, what, and how to
 /// mend it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct DataProblem {
     /// `file:line`, a file, or a key of the study; empty where none applies.
     pub place: String,
     /// What is wrong.
@@ -31,7 +31,7 @@ pub struct Problem {
     pub rows: usize,
 }
 
-impl Problem {
+impl DataProblem {
     pub(crate) fn new(place: impl fmt::Display, what: impl Into<String>) -> Self {
         Self {
             place: place.to_string(),
@@ -42,13 +42,13 @@ impl Problem {
     }
 
     #[must_use]
-    pub(crate) fn mend(mut self, mend: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, mend: impl Into<String>) -> Self {
         self.mend = Some(mend.into());
         self
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for DataProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.place.is_empty() {
             write!(f, "{}: ", self.place)?;
@@ -64,13 +64,13 @@ impl fmt::Display for Problem {
     }
 }
 
-impl std::error::Error for Problem {}
+impl std::error::Error for DataProblem {}
 
 /// Everything found wrong, the first [`DataError::SHOWN`] in full. Reads after
 /// "failed to …".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataError {
-    problems: Vec<Problem>,
+    problems: Vec<DataProblem>,
     omitted: usize,
 }
 
@@ -79,7 +79,7 @@ impl DataError {
     pub const SHOWN: usize = 20;
 
     /// The problems kept, in the order they were found; at least one.
-    pub fn problems(&self) -> &[Problem] {
+    pub fn problems(&self) -> &[DataProblem] {
         &self.problems
     }
 
@@ -89,8 +89,8 @@ impl DataError {
     }
 }
 
-impl From<Problem> for DataError {
-    fn from(problem: Problem) -> Self {
+impl From<DataProblem> for DataError {
+    fn from(problem: DataProblem) -> Self {
         Self {
             problems: vec![problem],
             omitted: 0,
@@ -118,19 +118,19 @@ impl std::error::Error for DataError {}
 
 /// Collects problems so that one run reports them all.
 #[derive(Debug, Default)]
-pub(crate) struct Problems {
-    kept: Vec<Problem>,
+pub(crate) struct DataProblems {
+    kept: Vec<DataProblem>,
     omitted: usize,
 }
 
-impl Problems {
+impl DataProblems {
     /// Takes one in. What was said of another row before is counted there.
-    pub(crate) fn push(&mut self, problem: Problem) {
-        let of_row = |problem: &Problem| {
+    pub(crate) fn push(&mut self, problem: DataProblem) {
+        let of_row = |problem: &DataProblem| {
             let line = problem.place.rsplit_once(':').map_or("", |(_, line)| line);
             !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit())
         };
-        let same = |known: &&mut Problem| {
+        let same = |known: &&mut DataProblem| {
             of_row(known)
                 && of_row(&problem)
                 && known.what == problem.what
@@ -175,13 +175,14 @@ mod tests {
 
     #[test]
     fn what_is_wrong_in_many_rows_is_said_once() {
-        let mut problems = Problems::default();
+        let mut problems = DataProblems::default();
         for line in 2..314 {
-            problems.push(Problem::new(format!("a.csv:{line}"), "no label \"x\"").mend("map it"));
+            problems
+                .push(DataProblem::new(format!("a.csv:{line}"), "no label \"x\"").help("map it"));
         }
-        problems.push(Problem::new("a.csv:9", "no label \"y\"").mend("map it"));
+        problems.push(DataProblem::new("a.csv:9", "no label \"y\"").help("map it"));
         for key in ["data.id", "data.group"] {
-            problems.push(Problem::new(key, "there is no column \"z\""));
+            problems.push(DataProblem::new(key, "there is no column \"z\""));
         }
         let error = problems.or(()).unwrap_err();
         assert_eq!(

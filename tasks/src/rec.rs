@@ -38,16 +38,17 @@ pub mod tasks;
 mod text;
 mod titles;
 
-pub use baseline::{Baseline, Prediction};
+pub use baseline::{BaselinePredictions, Prediction};
 pub use borda::borda;
-pub use catalogue::Catalogue;
+pub use catalogue::ItemCatalogue;
 pub use interactions::{Interaction, Interactions, Item, User};
-pub use load::Source;
-pub use measure::Measures;
-pub use phrasing::{Grouping, Phrasings};
-pub use prepare::Prepared;
+pub use load::RecommendationFiles;
+pub use measure::BaselineMeasures;
+pub use phrasing::{PromptTemplates, TemplateGrouping};
+pub use prepare::PreparedExamples;
 pub use spec::{
-    Candidates, Form, Layout, Part, RecSpec, Repeats, Sampling, Shift, Split, Target, Ties,
+    CandidateSource, EventSplit, ExampleForm, FileLayout, GroupShift, HeldOutPart,
+    NegativeSampling, PointwiseTarget, RecSpec, RepeatPolicy, TieOrder,
 };
 
 #[cfg(test)]

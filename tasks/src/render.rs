@@ -1,6 +1,6 @@
 //! How an input and a prompt become messages by default.
 
-use crate::places::{self, Part};
+use crate::places::{self, PromptPart};
 use crate::{Input, Prompt};
 
 /// One field: its text. Several: a `name: value` line each, in name order.
@@ -40,7 +40,10 @@ pub fn message(prompt: &Prompt, rendered: &str) -> String {
 /// demonstrations stand before the paragraph of the first place.
 pub fn filled(prompt: &Prompt, input: &Input, rendered: impl FnOnce() -> String) -> String {
     let parts = places::parts(&prompt.instruction, &|name| input.fields.contains_key(name));
-    let Some(first) = parts.iter().position(|part| matches!(part, Part::Field(_))) else {
+    let Some(first) = parts
+        .iter()
+        .position(|part| matches!(part, PromptPart::Field(_)))
+    else {
         let instruction = places::written(&parts, input).into_owned();
         let prompt = Prompt {
             instruction,

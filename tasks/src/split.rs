@@ -3,13 +3,13 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use crate::problem::{DataError, Problem, Problems};
+use crate::problem::{DataError, DataProblem, DataProblems};
 use crate::roles::{Data, LabelReads, LabelledTarget, SealedAudit, Source, UnlabelledTarget};
 use crate::{AnswerForm, Example, Input, suggest};
 
-use pool::{Order, Pool, class};
-pub use shares::Share;
-use sizes::{Census, Part, Wish, settle, shortage};
+use pool::{DrawOrder, GroupPool, class};
+pub use shares::ClassShare;
+use sizes::{GroupCensus, RoleDemand, SplitRole, settle, shortage};
 
 mod pool;
 mod shares;
@@ -55,12 +55,12 @@ pub struct GroupsSpec {
     /// Shares of the classes in audit and labelled target, in place of the
     /// group's own; for all groups, or under a group's name for that group.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub class_shares: BTreeMap<String, Share>,
+    pub class_shares: BTreeMap<String, ClassShare>,
 }
 
 /// A study's data by role, and what was left aside.
 #[derive(Debug, Clone)]
-pub struct Split {
+pub struct DataSplit {
     /// The roles; no example is in two of them.
     pub data: Data,
     /// Groups in the data that the study does not name, with their sizes.
@@ -71,7 +71,7 @@ pub struct Split {
 
 /// How inputs without labels are drawn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Draw {
+pub enum UnlabelledDraw {
     /// From everything left of the group, whatever its label is and whether it
     /// has one.
     #[default]
@@ -117,8 +117,8 @@ impl GroupsSpec {
         examples: &[Example],
         unlabelled: &[Input],
         seed: u64,
-        draw: Draw,
-    ) -> Result<Split, DataError> {
+        draw: UnlabelledDraw,
+    ) -> Result<DataSplit, DataError> {
         let groups = group_sizes(examples, unlabelled);
         self.check(&groups)?;
         let named: BTreeSet<_> = self.groups().map(|(name, _)| name.as_str()).collect();
@@ -142,21 +142,25 @@ impl GroupsSpec {
             }
             for (part, size) in parts {
                 match part {
-                    Part::Audit => audit.extend(pool.take(part, size, Order::Audit)),
-                    Part::Train => source
-                        .train
-                        .extend(pool.take(part, size, Order::Seed(seed))),
-                    Part::Validation => {
-                        let drawn = pool.take(part, size, Order::Seed(seed));
+                    SplitRole::Audit => audit.extend(pool.take(part, size, DrawOrder::Audit)),
+                    SplitRole::Train => {
+                        source
+                            .train
+                            .extend(pool.take(part, size, DrawOrder::Seed(seed)))
+                    }
+                    SplitRole::Validation => {
+                        let drawn = pool.take(part, size, DrawOrder::Seed(seed));
                         source.validation.extend(drawn);
                     }
-                    Part::Labelled => labelled.extend(pool.take(part, size, Order::Seed(seed))),
-                    Part::Unlabelled => inputs.extend(pool.inputs(size, seed, draw)),
+                    SplitRole::Labelled => {
+                        labelled.extend(pool.take(part, size, DrawOrder::Seed(seed)))
+                    }
+                    SplitRole::Unlabelled => inputs.extend(pool.inputs(size, seed, draw)),
                 }
             }
         }
         let reads = LabelReads::default();
-        Ok(Split {
+        Ok(DataSplit {
             data: Data {
                 source,
                 target: UnlabelledTarget { inputs },
@@ -189,8 +193,13 @@ impl GroupsSpec {
     pub fn largest(&self, examples: &[Example], unlabelled: &[Input]) -> [usize; 4] {
         let classes: BTreeSet<&str> = examples.iter().map(class).collect();
         let classes: Vec<&str> = classes.into_iter().collect();
-        let pools = self.census(examples, unlabelled, &classes, Draw::Blind);
-        let parts = [Part::Train, Part::Validation, Part::Unlabelled, Part::Audit];
+        let pools = self.census(examples, unlabelled, &classes, UnlabelledDraw::Blind);
+        let parts = [
+            SplitRole::Train,
+            SplitRole::Validation,
+            SplitRole::Unlabelled,
+            SplitRole::Audit,
+        ];
         let most = sizes::most(&pools.iter().map(|pool| &pool.census).collect::<Vec<_>>());
         parts.map(|part| most.get(&part).copied().unwrap_or(0))
     }
@@ -206,10 +215,10 @@ impl GroupsSpec {
         examples: &'a [Example],
         unlabelled: &'a [Input],
         classes: &[&'a str],
-        draw: Draw,
-    ) -> Vec<Pool<'a>> {
+        draw: UnlabelledDraw,
+    ) -> Vec<GroupPool<'a>> {
         let pool = |(name, is_source): (&'a String, bool)| {
-            Pool::new(self, name, is_source, examples, unlabelled, classes, draw)
+            GroupPool::new(self, name, is_source, examples, unlabelled, classes, draw)
         };
         self.groups().map(pool).collect()
     }
@@ -221,10 +230,10 @@ impl GroupsSpec {
         examples: &'a [Example],
         unlabelled: &'a [Input],
         classes: &[&'a str],
-        draw: Draw,
-    ) -> Result<(Vec<(Pool<'a>, Vec<(Part, usize)>)>, Vec<String>), DataError> {
+        draw: UnlabelledDraw,
+    ) -> Result<(Vec<(GroupPool<'a>, Vec<(SplitRole, usize)>)>, Vec<String>), DataError> {
         let pools = self.census(examples, unlabelled, classes, draw);
-        let mut problems = Problems::default();
+        let mut problems = DataProblems::default();
         let mut notes = Vec::new();
         let mut sized = Vec::new();
         let mut short = Vec::new();
@@ -238,7 +247,7 @@ impl GroupsSpec {
             }
         }
         if !short.is_empty() {
-            let all: Vec<&Census<'_>> = pools.iter().map(|pool| &pool.census).collect();
+            let all: Vec<&GroupCensus<'_>> = pools.iter().map(|pool| &pool.census).collect();
             let fit = sizes::largest_that_fit(&all);
             for (at, census) in short.iter().enumerate() {
                 let last = at + 1 == short.len();
@@ -252,37 +261,37 @@ impl GroupsSpec {
     }
 
     /// What a group's roles ask for.
-    fn wishes(&self, is_source: bool, labelled: usize) -> Vec<Wish> {
-        let wish = |part, given: Option<usize>, default| Wish {
+    fn wishes(&self, is_source: bool, labelled: usize) -> Vec<RoleDemand> {
+        let wish = |part, given: Option<usize>, default| RoleDemand {
             part,
             size: given.unwrap_or(default),
             stated: given.is_some(),
         };
         let audit = if is_source || labelled > 0 {
-            wish(Part::Audit, self.audit, 100)
+            wish(SplitRole::Audit, self.audit, 100)
         } else {
-            wish(Part::Audit, Some(0), 0)
+            wish(SplitRole::Audit, Some(0), 0)
         };
         if is_source {
             vec![
                 audit,
-                wish(Part::Train, self.train, 60),
-                wish(Part::Validation, self.validation, 120),
+                wish(SplitRole::Train, self.train, 60),
+                wish(SplitRole::Validation, self.validation, 120),
             ]
         } else {
             vec![
                 audit,
-                wish(Part::Labelled, self.labelled, 0),
-                wish(Part::Unlabelled, self.unlabelled, 120),
+                wish(SplitRole::Labelled, self.labelled, 0),
+                wish(SplitRole::Unlabelled, self.unlabelled, 120),
             ]
         }
     }
 
     fn check(&self, sizes: &BTreeMap<&str, usize>) -> Result<(), DataError> {
-        let mut problems = Problems::default();
+        let mut problems = DataProblems::default();
         let mut seen = BTreeSet::new();
         if self.source.is_empty() {
-            problems.push(Problem::new("groups.source", "names no group").mend(groups(sizes)));
+            problems.push(DataProblem::new("groups.source", "names no group").help(groups(sizes)));
         }
         for (key, names) in [
             ("groups.source", &self.source),
@@ -293,14 +302,14 @@ impl GroupsSpec {
                     let close = suggest::closest(name, sizes.keys().copied())
                         .map_or(String::new(), |close| format!("did you mean {close:?}? "));
                     problems.push(
-                        Problem::new(key, format!("there is no group {name:?}"))
-                            .mend(close + &groups(sizes)),
+                        DataProblem::new(key, format!("there is no group {name:?}"))
+                            .help(close + &groups(sizes)),
                     );
                 }
                 if !seen.insert(name) {
                     problems.push(
-                        Problem::new(key, format!("the group {name:?} is named twice"))
-                            .mend("a group is either source or target, once"),
+                        DataProblem::new(key, format!("the group {name:?} is named twice"))
+                            .help("a group is either source or target, once"),
                     );
                 }
             }

@@ -12,9 +12,9 @@ use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 
-use dialect::Dialect;
+use dialect::DelimiterDialect;
 
-use crate::problem::{DataError, Place, Problem, Problems};
+use crate::problem::{DataError, DataProblem, DataProblems, SourceLocation};
 
 /// The longest line or record read, in bytes. Longer ones are a broken file far
 /// more often than data.
@@ -26,7 +26,7 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 /// One row: named texts. JSON numbers and booleans are kept as their text, null
 /// as the empty text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct TableRow {
     /// The values by column.
     pub values: BTreeMap<String, String>,
     /// The file as the study names it.
@@ -37,7 +37,7 @@ pub struct Row {
     pub(crate) nested: BTreeSet<String>,
 }
 
-impl Row {
+impl TableRow {
     /// A row of these values.
     pub fn new(file: impl Into<Arc<str>>, line: u64, values: BTreeMap<String, String>) -> Self {
         Self {
@@ -49,8 +49,8 @@ impl Row {
     }
 
     /// Where the row stands.
-    pub fn place(&self) -> Place {
-        Place {
+    pub fn place(&self) -> SourceLocation {
+        SourceLocation {
             file: self.file.to_string(),
             line: self.line,
         }
@@ -59,7 +59,7 @@ impl Row {
 
 /// How a file is written, told by its extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum FileFormat {
     /// `.jsonl`, `.json-lines`, `.ndjson`, `.json`: one JSON object per line, or
     /// one array of objects.
     JsonLines,
@@ -71,7 +71,7 @@ pub enum Format {
     Tsv,
 }
 
-impl Format {
+impl FileFormat {
     /// The format of a file name, by its extension in any case.
     pub fn of(file: &str) -> Option<Self> {
         let extension = Path::new(file).extension()?.to_str()?.to_lowercase();
@@ -86,20 +86,20 @@ impl Format {
 
 /// The rows of all of a study's data files, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Table {
+pub struct DataTable {
     /// The rows.
-    pub rows: Vec<Row>,
+    pub rows: Vec<TableRow>,
     /// How each file is written, in order.
-    pub files: Vec<Written>,
+    pub files: Vec<DetectedFormat>,
 }
 
 /// How a file turned out to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
+pub struct DetectedFormat {
     /// The file as the study names it.
     pub file: Arc<str>,
     /// Its format.
-    pub format: Format,
+    pub format: FileFormat,
     /// What separates its values; none in JSON.
     pub delimiter: Option<char>,
     /// Whether it is UTF-16 instead of UTF-8.
@@ -111,7 +111,7 @@ pub struct Written {
     pub quoted: usize,
 }
 
-impl Table {
+impl DataTable {
     /// Reads these files one after the other. Relative names are looked up
     /// below `root`, usually the study file's folder; rows and errors carry the
     /// names as given.
@@ -120,15 +120,15 @@ impl Table {
     /// UTF-8 and UTF-16 are read, with or without a byte-order mark, and LF,
     /// CRLF and lone CR as line ends, mixed or not; blank lines are skipped.
     pub fn read<S: AsRef<str>>(root: &Path, files: &[S]) -> Result<Self, DataError> {
-        let mut problems = Problems::default();
+        let mut problems = DataProblems::default();
         let mut table = Self::default();
         if files.is_empty() {
-            problems.push(Problem::new("data.files", "names no file"));
+            problems.push(DataProblem::new("data.files", "names no file"));
         }
         for file in files.iter().map(AsRef::as_ref) {
-            let Some(format) = Format::of(file) else {
+            let Some(format) = FileFormat::of(file) else {
                 problems.push(
-                    Problem::new(file, "the extension tells no known format").mend(
+                    DataProblem::new(file, "the extension tells no known format").help(
                         "use .jsonl, .json, .csv or .tsv (Excel's \"Unicode text\" is a .tsv)",
                     ),
                 );
@@ -146,8 +146,8 @@ impl Table {
 
     /// Reads one source that is no file of its own, such as a member of an
     /// archive; `name` stands for it in places and errors.
-    pub fn parse(name: &str, format: Format, reader: impl BufRead) -> Result<Self, DataError> {
-        let mut problems = Problems::default();
+    pub fn parse(name: &str, format: FileFormat, reader: impl BufRead) -> Result<Self, DataError> {
+        let mut problems = DataProblems::default();
         let mut table = Self::default();
         table.extend(name, format, reader, &mut problems);
         problems.or(table)
@@ -156,16 +156,16 @@ impl Table {
     fn extend(
         &mut self,
         file: &str,
-        format: Format,
+        format: FileFormat,
         reader: impl BufRead,
-        problems: &mut Problems,
+        problems: &mut DataProblems,
     ) {
         let before = self.rows.len();
         let found = problems.len();
         match self.read_as(file, format, reader, problems) {
             Err(error) => problems.push(unreadable(file, &error)),
             Ok(()) if self.rows.len() == before && problems.len() == found => {
-                problems.push(Problem::new(file, "the file holds no rows"));
+                problems.push(DataProblem::new(file, "the file holds no rows"));
             }
             Ok(()) => {}
         }
@@ -174,14 +174,14 @@ impl Table {
     fn read_as(
         &mut self,
         file: &str,
-        format: Format,
+        format: FileFormat,
         reader: impl BufRead,
-        problems: &mut Problems,
+        problems: &mut DataProblems,
     ) -> io::Result<()> {
         let before = self.rows.len();
         let name: Arc<str> = file.into();
         let (reader, utf16) = encoding::decoded(reader)?;
-        let mut written = Written {
+        let mut written = DetectedFormat {
             file: Arc::clone(&name),
             format,
             delimiter: None,
@@ -189,10 +189,10 @@ impl Table {
             rows: 0,
             quoted: 0,
         };
-        if format == Format::JsonLines {
+        if format == FileFormat::JsonLines {
             jsonl::read(&name, reader, &mut self.rows, problems)?;
         } else {
-            let (dialect, reader) = Dialect::of(file, format, reader)?;
+            let (dialect, reader) = DelimiterDialect::of(file, format, reader)?;
             match dialect {
                 Ok(dialect) => {
                     let seen = delimited::read(&name, dialect, reader, &mut self.rows, problems)?;
@@ -217,11 +217,11 @@ impl Table {
     }
 }
 
-fn unreadable(file: &str, error: &io::Error) -> Problem {
-    let problem = Problem::new(file, format!("cannot be read: {error}"));
+fn unreadable(file: &str, error: &io::Error) -> DataProblem {
+    let problem = DataProblem::new(file, format!("cannot be read: {error}"));
     match error.kind() {
         io::ErrorKind::NotFound => {
-            problem.mend("file names are relative to the study file's folder")
+            problem.help("file names are relative to the study file's folder")
         }
         _ => problem,
     }

@@ -156,5 +156,5 @@ pub trait Fitting {
     /// The reply as it is read under what [`fit`](Fitting::fit) found.
     fn apply(&self, input: &Input, reply: Reply, fit: &[f64]) -> Reply;
     /// What was learnt, or why nothing was, in words for a person.
-    fn tell(&self, fit: Option<&[f64]>) -> String;
+    fn describe(&self, fit: Option<&[f64]>) -> String;
 }

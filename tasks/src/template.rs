@@ -4,7 +4,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::Input;
-use crate::problem::Problem;
+use crate::problem::DataProblem;
 use crate::suggest;
 
 /// Text with `{field}` places; `{{` and `}}` stand for literal braces.
@@ -13,20 +13,20 @@ use crate::suggest;
 /// nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Template {
+pub struct FieldTemplate {
     source: String,
-    parts: Vec<Part>,
+    parts: Vec<TemplatePart>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
+enum TemplatePart {
     Literal(String),
     Field(String),
 }
 
-impl Template {
+impl FieldTemplate {
     /// Reads a template. Errors name the character at fault, from 1.
-    pub fn new(source: impl Into<String>) -> Result<Self, Problem> {
+    pub fn new(source: impl Into<String>) -> Result<Self, DataProblem> {
         let source = source.into();
         let mut parts = Vec::new();
         let mut literal = String::new();
@@ -52,16 +52,16 @@ impl Template {
                         return Err(fault("`{}` names no field", position));
                     }
                     if !literal.is_empty() {
-                        parts.push(Part::Literal(std::mem::take(&mut literal)));
+                        parts.push(TemplatePart::Literal(std::mem::take(&mut literal)));
                     }
-                    parts.push(Part::Field(name.to_owned()));
+                    parts.push(TemplatePart::Field(name.to_owned()));
                 }
                 '}' if !doubled => return Err(fault("`}` closes nothing", position)),
                 _ => literal.push(c),
             }
         }
         if !literal.is_empty() {
-            parts.push(Part::Literal(literal));
+            parts.push(TemplatePart::Literal(literal));
         }
         Ok(Self { source, parts })
     }
@@ -71,8 +71,8 @@ impl Template {
         self.parts
             .iter()
             .filter_map(|part| match part {
-                Part::Field(name) => Some(name.as_str()),
-                Part::Literal(_) => None,
+                TemplatePart::Field(name) => Some(name.as_str()),
+                TemplatePart::Literal(_) => None,
             })
             .collect()
     }
@@ -81,11 +81,11 @@ impl Template {
     pub fn check_fields<'a>(
         &self,
         known: impl IntoIterator<Item = &'a str> + Clone,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), DataProblem> {
         for field in self.fields() {
             if !known.clone().into_iter().any(|name| name == field) {
                 let mend = suggest::instead(field, "the data has the fields", known);
-                return Err(Problem::new("", format!("unknown field {{{field}}}")).mend(mend));
+                return Err(DataProblem::new("", format!("unknown field {{{field}}}")).help(mend));
             }
         }
         Ok(())
@@ -97,8 +97,8 @@ impl Template {
         self.parts
             .iter()
             .map(|part| match part {
-                Part::Literal(text) => text.as_str(),
-                Part::Field(name) => input.field(name),
+                TemplatePart::Literal(text) => text.as_str(),
+                TemplatePart::Field(name) => input.field(name),
             })
             .collect()
     }
@@ -113,33 +113,33 @@ impl Template {
         self.parts
             .iter()
             .map(|part| match part {
-                Part::Literal(text) => literal(text),
-                Part::Field(name) => field(name),
+                TemplatePart::Literal(text) => literal(text),
+                TemplatePart::Field(name) => field(name),
             })
             .collect()
     }
 }
 
-fn fault(what: &str, position: usize) -> Problem {
-    Problem::new("", format!("{what} (character {position} of the template)"))
-        .mend("write `{field}` for a value, `{{` and `}}` for literal braces")
+fn fault(what: &str, position: usize) -> DataProblem {
+    DataProblem::new("", format!("{what} (character {position} of the template)"))
+        .help("write `{field}` for a value, `{{` and `}}` for literal braces")
 }
 
-impl TryFrom<String> for Template {
-    type Error = Problem;
+impl TryFrom<String> for FieldTemplate {
+    type Error = DataProblem;
 
-    fn try_from(source: String) -> Result<Self, Problem> {
+    fn try_from(source: String) -> Result<Self, DataProblem> {
         Self::new(source)
     }
 }
 
-impl From<Template> for String {
-    fn from(template: Template) -> Self {
+impl From<FieldTemplate> for String {
+    fn from(template: FieldTemplate) -> Self {
         template.source
     }
 }
 
-impl fmt::Display for Template {
+impl fmt::Display for FieldTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.source)
     }
@@ -155,7 +155,7 @@ mod tests {
         let input = Input::new("1", "g")
             .with_field("text", "a {star} }")
             .with_field("b", "{text}");
-        let got = Template::new(template).map(|template| template.render(&input));
+        let got = FieldTemplate::new(template).map(|template| template.render(&input));
         match (got, expect) {
             (Ok(text), Ok(expect)) => assert_eq!(text, expect),
             (Err(error), Err(expect)) => assert!(error.to_string().contains(expect), "{error}"),
@@ -178,14 +178,14 @@ mod tests {
 
     #[test]
     fn a_template_can_be_written_in_another_syntax() {
-        let template = Template::new("{{json}}: {text}").unwrap();
+        let template = FieldTemplate::new("{{json}}: {text}").unwrap();
         let other = template.translate(str::to_uppercase, |field| format!("<{field}>"));
         assert_eq!(other, "{JSON}: <text>");
     }
 
     #[test]
     fn unknown_fields_are_named() {
-        let template = Template::new("{txet}").unwrap();
+        let template = FieldTemplate::new("{txet}").unwrap();
         let error = template
             .check_fields(["label", "text"])
             .unwrap_err()
@@ -201,14 +201,14 @@ mod tests {
         #[test]
         fn any_text_can_be_written(text in ".*", value in ".*") {
             let escaped = text.replace('{', "{{").replace('}', "}}");
-            let template = Template::new(format!("{escaped}{{x}}")).unwrap();
+            let template = FieldTemplate::new(format!("{escaped}{{x}}")).unwrap();
             let input = Input::new("1", "g").with_field("x", &value);
             prop_assert_eq!(template.render(&input), text + &value);
         }
 
         #[test]
         fn reading_never_panics(text in "[{}a ]*") {
-            let _ = Template::new(text);
+            let _ = FieldTemplate::new(text);
         }
     }
 }

@@ -6,7 +6,7 @@ mod order;
 
 use std::sync::Arc;
 
-use shiftproof_tasks::rec::Baseline;
+use shiftproof_tasks::rec::BaselinePredictions;
 use shiftproof_tasks::{Data, Prompt, SealedAudit, Task};
 
 use self::course::RunPhases;
@@ -29,7 +29,7 @@ pub struct Run<'g> {
     /// The groups in the study's order, sources first.
     pub groups: Vec<GroupInfo>,
     /// Methods without a language model, scored beside the prompts.
-    pub baselines: Vec<Baseline>,
+    pub baselines: Vec<BaselinePredictions>,
     /// How to search.
     pub spec: SearchSpec,
     /// Further human-written prompts that enter the race beside the seed.

@@ -115,7 +115,7 @@ fn reply(
         .collect();
     let own: u64 = scored.label_tokens.iter().map(|&n| n as u64).sum();
     let passes = if priors.is_some() { 2 } else { 1 };
-    let scoring = shiftproof_tasks::parse::likelihood::Scoring::default_for(&scores);
+    let scoring = shiftproof_tasks::parse::likelihood::CandidateScoring::default_for(&scores);
     let best = shiftproof_tasks::parse::likelihood::rank(candidates, &scores, scoring)
         .and_then(|ranked| ranked.into_iter().next());
     Ok(Reply {

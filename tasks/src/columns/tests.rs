@@ -1,22 +1,22 @@
 use super::*;
-use crate::table::Format;
+use crate::table::FileFormat;
 
-fn columns() -> Columns {
-    Columns {
+fn columns() -> ColumnRoles {
+    ColumnRoles {
         group: Some("domain".into()),
         label: "label".into(),
         fields: vec!["text".into()],
-        ..Columns::default()
+        ..ColumnRoles::default()
     }
 }
 
-fn load(columns: &Columns, csv: &str) -> Result<Loaded, DataError> {
-    let table = Table::parse("r.csv", Format::Csv, csv.as_bytes()).unwrap();
+fn load(columns: &ColumnRoles, csv: &str) -> Result<LoadedTable, DataError> {
+    let table = DataTable::parse("r.csv", FileFormat::Csv, csv.as_bytes()).unwrap();
     columns.examples(&table, &AnswerForm::choice(["positive", "negative"]))
 }
 
 /// The examples as `id group label` lines, or the error.
-fn check(change: impl FnOnce(&mut Columns), csv: &str, expect: &str) {
+fn check(change: impl FnOnce(&mut ColumnRoles), csv: &str, expect: &str) {
     let mut columns = columns();
     change(&mut columns);
     let shown = match load(&columns, csv) {
@@ -41,7 +41,7 @@ const ROWS: &str = "key,domain,label,text,user,age\n\
     b,books,0,bad,,30\n\
     c,films,2,so so,u2,44.5\n";
 
-fn mapped(columns: &mut Columns) {
+fn mapped(columns: &mut ColumnRoles) {
     columns.label_map = [("1", "positive"), ("0", "negative"), ("2", "")]
         .map(|(k, v)| (k.into(), v.into()))
         .into();
@@ -79,11 +79,11 @@ fn rows_become_examples() {
 fn bands_cut_groups() {
     let cut = |edges: &[f64]| {
         let edges = edges.to_vec();
-        move |columns: &mut Columns| {
+        move |columns: &mut ColumnRoles| {
             mapped(columns);
             columns.label_map.insert("2".into(), "positive".into());
             columns.group = None;
-            columns.bands = Some(Bands {
+            columns.bands = Some(NumericBands {
                 column: "age".into(),
                 edges,
             });
@@ -186,7 +186,7 @@ fn json_rows_may_differ() {
     let json = "{\"domain\": \"x\", \"label\": \"positive\", \"text\": [1]}\n\
                 {\"domain\": \"x\", \"label\": \"positive\"}\n\
                 {\"domain\": \"x\", \"label\": \"positive\", \"text\": null}\n";
-    let table = Table::parse("r.jsonl", Format::JsonLines, json.as_bytes()).unwrap();
+    let table = DataTable::parse("r.jsonl", FileFormat::JsonLines, json.as_bytes()).unwrap();
     let error = columns()
         .examples(&table, &AnswerForm::choice(["positive"]))
         .unwrap_err();
@@ -200,7 +200,7 @@ fn json_rows_may_differ() {
 #[test]
 fn other_forms_read_their_own_labels() {
     let csv = "domain,label,text\nx,4.5,t\n";
-    let table = Table::parse("r.csv", Format::Csv, csv.as_bytes()).unwrap();
+    let table = DataTable::parse("r.csv", FileFormat::Csv, csv.as_bytes()).unwrap();
     let label = |form| {
         columns()
             .examples(&table, &form)
@@ -237,8 +237,8 @@ fn rows_without_a_label_are_inputs() {
                 {\"domain\": \"x\", \"label\": null, \"text\": \"b\"}\n\
                 {\"domain\": \"x\", \"text\": \"c\"}\n\
                 {\"domain\": \"x\", \"label\": NaN, \"text\": \"d\"}\n";
-    let mut table = Table::parse("r.jsonl", Format::JsonLines, json.as_bytes()).unwrap();
-    let other = Table::parse("t.csv", Format::Csv, &b"domain,text\nz,e\n"[..]).unwrap();
+    let mut table = DataTable::parse("r.jsonl", FileFormat::JsonLines, json.as_bytes()).unwrap();
+    let other = DataTable::parse("t.csv", FileFormat::Csv, &b"domain,text\nz,e\n"[..]).unwrap();
     table.rows.extend(other.rows);
     let form = AnswerForm::choice(["positive", "negative"]);
     let loaded = columns.examples(&table, &form).unwrap();
@@ -247,7 +247,12 @@ fn rows_without_a_label_are_inputs() {
     // A label spelt so in another case is a slip, not nothing.
     let form = AnswerForm::choice(["positive", "none"]);
     let error = columns.examples(
-        &Table::parse("r.csv", Format::Csv, &b"domain,label,text\nx,None,a\n"[..]).unwrap(),
+        &DataTable::parse(
+            "r.csv",
+            FileFormat::Csv,
+            &b"domain,label,text\nx,None,a\n"[..],
+        )
+        .unwrap(),
         &form,
     );
     let error = error.unwrap_err().to_string();
@@ -266,11 +271,11 @@ fn without_a_group_column_all_rows_are_one_group() {
 #[test]
 fn labels_may_be_numbers_and_truth_values() {
     let json = "{\"label\": 1, \"text\": \"a\"}\n{\"label\": true, \"text\": \"b\"}\n";
-    let table = Table::parse("r.jsonl", Format::JsonLines, json.as_bytes()).unwrap();
-    let columns = Columns {
+    let table = DataTable::parse("r.jsonl", FileFormat::JsonLines, json.as_bytes()).unwrap();
+    let columns = ColumnRoles {
         label: "label".into(),
         fields: vec!["text".into()],
-        ..Columns::default()
+        ..ColumnRoles::default()
     };
     let loaded = columns
         .examples(&table, &AnswerForm::choice(["1", "true"]))

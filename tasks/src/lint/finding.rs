@@ -5,7 +5,7 @@ use serde::Serialize;
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Severity {
+pub enum LintSeverity {
     /// A run would mislead: refuse it.
     Error,
     /// Worth a look before a run.
@@ -16,28 +16,28 @@ pub enum Severity {
 
 /// One thing found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Finding {
+pub struct LintFinding {
     /// How much it matters.
-    pub severity: Severity,
+    pub severity: LintSeverity,
     /// A stable name, such as `leak`.
     pub code: &'static str,
     /// What was found, with how often where it is about examples.
     pub message: String,
-    /// Ids of examples concerned, at most [`Finding::PLACES`] of them.
+    /// Ids of examples concerned, at most [`LintFinding::PLACES`] of them.
     pub places: Vec<String>,
 }
 
-impl Finding {
+impl LintFinding {
     /// How many ids a finding names at most; its message has the full count.
     pub const PLACES: usize = 5;
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for LintFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let severity = match self.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-            Severity::Info => "info",
+            LintSeverity::Error => "error",
+            LintSeverity::Warning => "warning",
+            LintSeverity::Info => "info",
         };
         write!(f, "{severity}[{}]: {}", self.code, self.message)?;
         if !self.places.is_empty() {
@@ -49,11 +49,11 @@ impl fmt::Display for Finding {
 
 /// Collects findings in any order.
 #[derive(Default)]
-pub(super) struct Findings(pub(super) Vec<Finding>);
+pub(super) struct LintFindings(pub(super) Vec<LintFinding>);
 
-impl Findings {
-    pub(super) fn note(&mut self, severity: Severity, code: &'static str, message: String) {
-        self.0.push(Finding {
+impl LintFindings {
+    pub(super) fn note(&mut self, severity: LintSeverity, code: &'static str, message: String) {
+        self.0.push(LintFinding {
             severity,
             code,
             message,
@@ -64,7 +64,7 @@ impl Findings {
     /// One finding about all of `places`, if there are any.
     pub(super) fn add(
         &mut self,
-        severity: Severity,
+        severity: LintSeverity,
         code: &'static str,
         places: impl IntoIterator<Item = String>,
         message: impl FnOnce(usize) -> String,
@@ -72,8 +72,8 @@ impl Findings {
         let mut places: Vec<_> = places.into_iter().collect();
         if !places.is_empty() {
             let message = message(places.len());
-            places.truncate(Finding::PLACES);
-            self.0.push(Finding {
+            places.truncate(LintFinding::PLACES);
+            self.0.push(LintFinding {
                 severity,
                 code,
                 message,

@@ -3,17 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Lint;
-use super::Severity::Warning;
-use super::finding::Findings;
+use super::DataLint;
+use super::LintSeverity::Warning;
+use super::finding::LintFindings;
 use crate::{Input, Label};
 
 /// Fewer labelled examples than this prove no field to be the label.
 const ENOUGH: usize = 10;
 
-impl Lint<'_> {
+impl DataLint<'_> {
     /// Groups whose names differ in case, spaces or punctuation alone.
-    pub(super) fn group_names(&self, found: &mut Findings) {
+    pub(super) fn group_names(&self, found: &mut LintFindings) {
         let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
         let examples = self.examples.iter().map(|example| &example.input);
         for input in examples.chain(self.unlabelled) {
@@ -41,7 +41,7 @@ impl Lint<'_> {
     }
 
     /// Fields that are the label, under its own name or another.
-    pub(super) fn label_in_field(&self, found: &mut Findings) {
+    pub(super) fn label_in_field(&self, found: &mut LintFindings) {
         let labelled: Vec<(&Input, &str)> = self
             .used()
             .filter_map(|example| match &example.label {

@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Severity::{Error, Info, Warning};
-use super::finding::Findings;
-use super::{Lint, key, pair};
+use super::LintSeverity::{Error, Info, Warning};
+use super::finding::LintFindings;
+use super::{DataLint, key, pair};
 use crate::{Data, Input, Task};
 
 /// Below this many examples a share is known to no better than ±18 points.
 const SMALL_GROUP: usize = 30;
 
-impl Lint<'_> {
-    pub(super) fn roles(&self, data: &Data, found: &mut Findings) {
+impl DataLint<'_> {
+    pub(super) fn roles(&self, data: &Data, found: &mut LintFindings) {
         let sealed = texts(self.task, data.audit.inputs());
         let users: BTreeSet<_> = data
             .audit
@@ -113,7 +113,7 @@ pub fn drop_leaks(task: &dyn Task, data: &mut Data) -> usize {
     before - size(data)
 }
 
-pub(super) fn small_groups(data: &Data, found: &mut Findings) {
+pub(super) fn small_groups(data: &Data, found: &mut LintFindings) {
     let mut count = |role: &str, inputs: &mut dyn Iterator<Item = &Input>| {
         let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
         for input in inputs {

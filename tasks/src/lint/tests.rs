@@ -1,14 +1,14 @@
 use super::*;
-use crate::{Classify, ClassifySpec, Draw, LabelledTarget, Metric};
+use crate::{ClassifySpec, ClassifyTask, LabelledTarget, Metric, UnlabelledDraw};
 
-fn task() -> Classify {
+fn task() -> ClassifyTask {
     let spec = ClassifySpec {
         prompt: "Positive or negative?".into(),
         input: "Review: {text}".into(),
         labels: vec!["positive".into(), "negative".into()],
         metric: Metric::Accuracy,
     };
-    Classify::new("reviews", spec).unwrap()
+    ClassifyTask::new("reviews", spec).unwrap()
 }
 
 fn example(group: &str, index: usize, text: &str, label: &str) -> Example {
@@ -45,9 +45,9 @@ fn clean(group: &str, n: usize, every: usize) -> Vec<Example> {
         .collect()
 }
 
-fn lint(examples: &[Example], data: Option<&Data>, allow_leakage: bool) -> Vec<Finding> {
+fn lint(examples: &[Example], data: Option<&Data>, allow_leakage: bool) -> Vec<LintFinding> {
     let (task, groups) = (task(), groups());
-    Lint {
+    DataLint {
         task: &task,
         groups: &groups,
         examples,
@@ -58,12 +58,12 @@ fn lint(examples: &[Example], data: Option<&Data>, allow_leakage: bool) -> Vec<F
     .run()
 }
 
-fn shown(findings: &[Finding]) -> String {
-    let lines: Vec<_> = findings.iter().map(Finding::to_string).collect();
+fn shown(findings: &[LintFinding]) -> String {
+    let lines: Vec<_> = findings.iter().map(LintFinding::to_string).collect();
     lines.join("\n")
 }
 
-fn codes(findings: &[Finding]) -> Vec<&str> {
+fn codes(findings: &[LintFinding]) -> Vec<&str> {
     findings.iter().map(|finding| finding.code).collect()
 }
 
@@ -81,7 +81,10 @@ fn clean_data_has_only_facts() {
         unlabelled: Some(0),
         ..groups()
     };
-    let data = groups.split(&examples, &[], 1, Draw::Blind).unwrap().data;
+    let data = groups
+        .split(&examples, &[], 1, UnlabelledDraw::Blind)
+        .unwrap()
+        .data;
     assert_eq!(
         codes(&lint(&examples, Some(&data), false)),
         ["prevalence"; 3]
@@ -114,7 +117,12 @@ fn dirty_data_is_told() {
         toy.input.cluster = Some("u1".into());
     }
     let mut leaking = groups()
-        .split(&[&books[..], &films, &toys].concat(), &[], 1, Draw::Blind)
+        .split(
+            &[&books[..], &films, &toys].concat(),
+            &[],
+            1,
+            UnlabelledDraw::Blind,
+        )
         .unwrap()
         .data;
     leaking.source.train[0].input = leaking.source.validation[0].input.clone();
@@ -144,7 +152,10 @@ fn leaks_are_refused_allowed_or_dropped() {
         clean("toys", 60, 3),
     ]
     .concat();
-    let mut data = groups().split(&examples, &[], 1, Draw::Blind).unwrap().data;
+    let mut data = groups()
+        .split(&examples, &[], 1, UnlabelledDraw::Blind)
+        .unwrap()
+        .data;
     let mut sealed = data.audit.inputs().cloned();
     // Case and punctuation hide no leak.
     let text = sealed.next().unwrap().field("text").to_uppercase() + "!";
@@ -225,7 +236,10 @@ fn leaks_are_named_in_pairs() {
         clean("toys", 60, 3),
     ]
     .concat();
-    let mut data = groups().split(&examples, &[], 1, Draw::Blind).unwrap().data;
+    let mut data = groups()
+        .split(&examples, &[], 1, UnlabelledDraw::Blind)
+        .unwrap()
+        .data;
     let sealed = data.audit.inputs().next().unwrap().clone();
     let text = sealed.field("text").to_owned();
     data.target.inputs[0].fields.insert("text".into(), text);
@@ -252,7 +266,7 @@ fn rows_without_a_label_are_counted() {
         .chain(blank("toys", 7))
         .collect();
     let (task, groups) = (task(), groups());
-    let findings = Lint {
+    let findings = DataLint {
         task: &task,
         groups: &groups,
         examples: &examples,
@@ -264,7 +278,7 @@ fn rows_without_a_label_are_counted() {
     let rows: Vec<String> = findings
         .iter()
         .filter(|finding| finding.code != "prevalence" && finding.code != "label-sorted")
-        .map(Finding::to_string)
+        .map(LintFinding::to_string)
         .collect();
     assert_eq!(
         rows,

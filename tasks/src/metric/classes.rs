@@ -2,25 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use super::Observation;
+use super::GradedOutcome;
 use crate::{Answer, Label, Outcome};
 
 /// An outcome seen as a classification.
 #[derive(Clone, Copy)]
-enum Said<'a> {
+enum PredictedClass<'a> {
     Class { label: &'a str, margin: Option<f64> },
     Unparseable,
 }
 
 /// The classified observations; `None` if one is no classification.
-fn classified<'a>(observations: &[Observation<'a>]) -> Option<Vec<(&'a str, Said<'a>)>> {
+fn classified<'a>(
+    observations: &[GradedOutcome<'a>],
+) -> Option<Vec<(&'a str, PredictedClass<'a>)>> {
     let mut pairs = Vec::with_capacity(observations.len());
     for observation in observations {
         let said = match observation.outcome {
             Outcome::Truncated { .. } | Outcome::Failed { .. } => continue,
-            Outcome::Unparseable { .. } => Said::Unparseable,
+            Outcome::Unparseable { .. } => PredictedClass::Unparseable,
             Outcome::Scored(scored) => match &scored.answer {
-                Answer::Class { label, margin } => Said::Class {
+                Answer::Class { label, margin } => PredictedClass::Class {
                     label,
                     margin: *margin,
                 },
@@ -35,15 +37,17 @@ fn classified<'a>(observations: &[Observation<'a>]) -> Option<Vec<(&'a str, Said
     Some(pairs)
 }
 
-pub(super) fn macro_f1(observations: &[Observation<'_>]) -> Option<f64> {
+pub(super) fn macro_f1(observations: &[GradedOutcome<'_>]) -> Option<f64> {
     // Per class: true positives, and false positives plus false negatives.
     let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for (truth, said) in classified(observations)? {
         match said {
-            Said::Class { label, .. } if label == truth => counts.entry(truth).or_default().0 += 1,
+            PredictedClass::Class { label, .. } if label == truth => {
+                counts.entry(truth).or_default().0 += 1
+            }
             said => {
                 counts.entry(truth).or_default().1 += 1;
-                if let Said::Class { label, .. } = said {
+                if let PredictedClass::Class { label, .. } = said {
                     counts.entry(label).or_default().1 += 1;
                 }
             }
@@ -56,7 +60,7 @@ pub(super) fn macro_f1(observations: &[Observation<'_>]) -> Option<f64> {
     (!counts.is_empty()).then(|| sum / counts.len() as f64)
 }
 
-pub(super) fn auc(observations: &[Observation<'_>]) -> Option<f64> {
+pub(super) fn auc(observations: &[GradedOutcome<'_>]) -> Option<f64> {
     let pairs = classified(observations)?;
     let mut classes: Vec<_> = pairs.iter().map(|(truth, _)| *truth).collect();
     classes.sort_unstable();
@@ -67,8 +71,8 @@ pub(super) fn auc(observations: &[Observation<'_>]) -> Option<f64> {
     let graded = pairs.iter().all(|(_, said)| {
         matches!(
             said,
-            Said::Unparseable
-                | Said::Class {
+            PredictedClass::Unparseable
+                | PredictedClass::Class {
                     margin: Some(_),
                     ..
                 }
@@ -81,9 +85,9 @@ pub(super) fn auc(observations: &[Observation<'_>]) -> Option<f64> {
         .map(|&(truth, said)| {
             let is_positive = truth == positive;
             let score = match said {
-                Said::Unparseable if is_positive => f64::NEG_INFINITY,
-                Said::Unparseable => f64::INFINITY,
-                Said::Class { label, margin } => {
+                PredictedClass::Unparseable if is_positive => f64::NEG_INFINITY,
+                PredictedClass::Unparseable => f64::INFINITY,
+                PredictedClass::Class { label, margin } => {
                     let size = if graded {
                         margin.map_or(1.0, f64::abs)
                     } else {

@@ -1,12 +1,12 @@
 //! Errors of numbers.
 
-use super::Observation;
+use super::GradedOutcome;
 use crate::{Answer, Label, Outcome};
 
 /// The absolute error of every answer that counts; `None` where there is none or
 /// an answer or label is no number. An unparseable answer errs by the spread of
 /// the labels, at least by 1, so that evading never pays.
-pub(super) fn errors(observations: &[Observation<'_>]) -> Option<Vec<f64>> {
+pub(super) fn errors(observations: &[GradedOutcome<'_>]) -> Option<Vec<f64>> {
     let mut errors = Vec::with_capacity(observations.len());
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
     let mut evaded = 0;
@@ -45,12 +45,12 @@ pub(super) fn score(error: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Metric, Scored};
+    use crate::{GradedAnswer, Metric};
 
     #[test]
     fn errors_become_scores_and_back() {
         let said = |number| {
-            Outcome::Scored(Scored {
+            Outcome::Scored(GradedAnswer {
                 value: 0.0,
                 answer: Answer::Number(number),
             })
@@ -59,10 +59,10 @@ mod tests {
         let failed = Outcome::Failed { reason: "x".into() };
         let labels = [5.0, 1.0, 3.0, 4.0].map(Label::Number);
         let outcomes = [said(4.0), said(4.0), evaded, failed];
-        let observations: Vec<Observation<'_>> = outcomes
+        let observations: Vec<GradedOutcome<'_>> = outcomes
             .iter()
             .zip(&labels)
-            .map(|(outcome, label)| Observation {
+            .map(|(outcome, label)| GradedOutcome {
                 outcome,
                 label,
                 cluster: None,

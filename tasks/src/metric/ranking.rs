@@ -1,9 +1,9 @@
 //! Metrics of one ranking. Places are counted from the front; an item that is
 //! listed twice counts at its first place.
 
-use super::Observation;
+use super::GradedOutcome;
 use crate::rec::fairness;
-use crate::{Answer, Outcome, Scored};
+use crate::{Answer, GradedAnswer, Outcome};
 
 /// Normalised discounted cumulative gain over the first `k` places, in `0..=1`:
 /// `Σ 1/log₂(place + 1)` over relevant items, over the same sum with all of them
@@ -28,11 +28,11 @@ pub fn recall(items: &[String], relevant: &[String], k: usize) -> f64 {
 
 /// The share of `of` items that the first `places` places of all rankings show,
 /// in `0..=1`; `None` where `of` is 0 or nothing was ranked.
-pub(super) fn coverage(observations: &[Observation<'_>], places: u32, of: u32) -> Option<f64> {
+pub(super) fn coverage(observations: &[GradedOutcome<'_>], places: u32, of: u32) -> Option<f64> {
     let lists: Vec<&[String]> = observations
         .iter()
         .filter_map(|observation| match observation.outcome {
-            Outcome::Scored(Scored {
+            Outcome::Scored(GradedAnswer {
                 answer: Answer::Ranking(items),
                 ..
             }) => Some(items.as_slice()),
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn coverage_counts_what_all_lists_show() {
         let outcome = |items: &str| {
-            Outcome::Scored(Scored {
+            Outcome::Scored(GradedAnswer {
                 value: 0.0,
                 answer: Answer::Ranking(list(items)),
             })
@@ -98,9 +98,9 @@ mod tests {
         ];
         let label = Label::Relevant(list("a"));
         let observe = |outcomes: &[Outcome], metric: Metric| {
-            let observations: Vec<Observation<'_>> = outcomes
+            let observations: Vec<GradedOutcome<'_>> = outcomes
                 .iter()
-                .map(|outcome| Observation {
+                .map(|outcome| GradedOutcome {
                     outcome,
                     label: &label,
                     cluster: None,

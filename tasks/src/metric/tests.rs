@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Scored, grade};
+use crate::{GradedAnswer, grade};
 
 /// `truth`, `said`, margin; said "?" is unparseable, "…" truncated, "!" a failed call.
 type Case<'a> = (&'a str, &'a str, Option<f64>);
@@ -34,7 +34,7 @@ fn score(metric: Metric, cases: &[Case<'_>]) -> GroupScore {
     let observations: Vec<_> = outcomes
         .iter()
         .zip(&labels)
-        .map(|(outcome, label)| Observation {
+        .map(|(outcome, label)| GradedOutcome {
             outcome,
             label,
             cluster: None,
@@ -148,11 +148,11 @@ fn auc_by_hand() {
 #[test]
 fn other_answers_have_a_mean_but_no_class_metric() {
     let label = Label::Number(3.0);
-    let outcome = Outcome::Scored(Scored {
+    let outcome = Outcome::Scored(GradedAnswer {
         value: 0.5,
         answer: Answer::Number(4.0),
     });
-    let observations = [Observation {
+    let observations = [GradedOutcome {
         outcome: &outcome,
         label: &label,
         cluster: None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Observation;
+use super::GradedOutcome;
 use crate::{Answer, Label, Outcome};
 
 /// Longest n-gram of BLEU.
@@ -48,15 +48,15 @@ pub fn common_subsequence<T: PartialEq>(a: &[T], b: &[T]) -> usize {
 /// BLEU-4 of one text in `0..=1`, zero counts smoothed exponentially and orders
 /// longer than the text left out: the sentence BLEU of Python's `sacrebleu`.
 pub fn bleu(said: &str, truth: &str) -> f64 {
-    let mut counts = Counts::default();
+    let mut counts = NgramCounts::default();
     counts.add(&tokens(said), &tokens(truth));
     counts.score(true)
 }
 
 /// BLEU-4 of all texts of a group together; an unparseable answer is an empty
 /// text. `None` where there is none or one is no text.
-pub(super) fn corpus(observations: &[Observation<'_>]) -> Option<f64> {
-    let mut counts = Counts::default();
+pub(super) fn corpus(observations: &[GradedOutcome<'_>]) -> Option<f64> {
+    let mut counts = NgramCounts::default();
     let mut any = false;
     for observation in observations {
         let said = match observation.outcome {
@@ -78,14 +78,14 @@ pub(super) fn corpus(observations: &[Observation<'_>]) -> Option<f64> {
 
 /// Matches and totals of n-grams, summed over texts.
 #[derive(Default)]
-struct Counts {
+struct NgramCounts {
     matched: [usize; ORDER],
     total: [usize; ORDER],
     said: usize,
     truth: usize,
 }
 
-impl Counts {
+impl NgramCounts {
     fn add(&mut self, said: &[String], truth: &[String]) {
         self.said += said.len();
         self.truth += truth.len();
@@ -165,7 +165,7 @@ fn tokens(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Metric, Scored};
+    use crate::{GradedAnswer, Metric};
 
     /// Text, reference, ROUGE-L F1 of rouge-score 0.1.2 and sentence BLEU of
     /// sacrebleu 2.5.
@@ -218,14 +218,14 @@ mod tests {
             .iter()
             .map(|(said, truth, ..)| {
                 let answer = Answer::Text((*said).into());
-                let outcome = Outcome::Scored(Scored { value: 0.0, answer });
+                let outcome = Outcome::Scored(GradedAnswer { value: 0.0, answer });
                 (outcome, Label::Text((*truth).into()))
             })
             .unzip();
-        let observations: Vec<Observation<'_>> = outcomes
+        let observations: Vec<GradedOutcome<'_>> = outcomes
             .iter()
             .zip(&labels)
-            .map(|(outcome, label)| Observation {
+            .map(|(outcome, label)| GradedOutcome {
                 outcome,
                 label,
                 cluster: None,

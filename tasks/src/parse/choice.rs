@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::labels::{Labels, exact};
-use super::reading::{Read, Reading};
-use super::structured::{self, Slot};
+use super::labels::{LabelSet, exact};
+use super::reading::{AnswerEvidence, FoldedReply};
+use super::structured::{self, AnswerSlot};
 use super::{thoughts, verdict};
 use crate::Answer;
 
@@ -63,18 +63,21 @@ fn read(names: &[String], text: &str, cut_off: bool) -> Option<usize> {
     if !slots.is_empty() {
         match from_slots(&labels, &slots) {
             // JSON inside prose may be about anything.
-            Read::Nothing if slots.iter().any(|slot| matches!(slot, Slot::Whole(_))) => {}
-            Read::Label(label) => return Some(label),
-            Read::Nothing | Read::Unclear => return None,
+            AnswerEvidence::Nothing
+                if slots
+                    .iter()
+                    .any(|slot| matches!(slot, AnswerSlot::Whole(_))) => {}
+            AnswerEvidence::Label(label) => return Some(label),
+            AnswerEvidence::Nothing | AnswerEvidence::Unclear => return None,
         }
     }
     let text = without_json(&text, &slots);
     if let Some(scale) = &labels.scale {
         return scale.read(&text, cut_off);
     }
-    match Reading::new(&labels, &text).conclude(cut_off) {
-        Read::Label(label) => Some(label),
-        Read::Nothing | Read::Unclear => None,
+    match FoldedReply::new(&labels, &text).conclude(cut_off) {
+        AnswerEvidence::Label(label) => Some(label),
+        AnswerEvidence::Nothing | AnswerEvidence::Unclear => None,
     }
 }
 
@@ -88,18 +91,18 @@ fn is_begun(names: &[String], label: usize) -> bool {
 
 /// Labels are the same for all replies of a study: those of the last call are
 /// kept, so that they are folded once.
-fn prepared(names: &[String]) -> Rc<Labels> {
+fn prepared(names: &[String]) -> Rc<LabelSet> {
     thread_local! {
-        static LAST: RefCell<Option<Rc<Labels>>> = const { RefCell::new(None) };
+        static LAST: RefCell<Option<Rc<LabelSet>>> = const { RefCell::new(None) };
     }
     LAST.with_borrow_mut(|last| match last {
         Some(labels) if labels.names == names => labels.clone(),
-        _ => last.insert(Rc::new(Labels::new(names))).clone(),
+        _ => last.insert(Rc::new(LabelSet::new(names))).clone(),
     })
 }
 
 /// The text without the JSON that says nothing of the answer.
-fn without_json<'t>(text: &'t str, slots: &[Slot]) -> std::borrow::Cow<'t, str> {
+fn without_json<'t>(text: &'t str, slots: &[AnswerSlot]) -> std::borrow::Cow<'t, str> {
     if slots.is_empty() {
         return text.into();
     }
@@ -115,50 +118,52 @@ fn without_json<'t>(text: &'t str, slots: &[Slot]) -> std::borrow::Cow<'t, str> 
 
 /// What the slots say together. Keys that may say something beside the answer
 /// ("score", "topic") count where no others are.
-fn from_slots(labels: &Labels, slots: &[Slot]) -> Read {
+fn from_slots(labels: &LabelSet, slots: &[AnswerSlot]) -> AnswerEvidence {
     let together = |beside: bool| {
         slots
             .iter()
             .filter(|slot| {
-                matches!(slot, Slot::Keyed(key, _) if structured::is_beside(key)) == beside
+                matches!(slot, AnswerSlot::Keyed(key, _) if structured::is_beside(key)) == beside
             })
             .map(|slot| match slot {
-                Slot::Text(text) => slot_text(labels, text),
-                Slot::Keyed(_, value) => keyed(labels, value),
-                Slot::Whole(value) => whole(labels, value),
+                AnswerSlot::Text(text) => slot_text(labels, text),
+                AnswerSlot::Keyed(_, value) => keyed(labels, value),
+                AnswerSlot::Whole(value) => whole(labels, value),
             })
-            .fold(Read::Nothing, Read::and)
+            .fold(AnswerEvidence::Nothing, AnswerEvidence::and)
     };
     match together(false) {
-        Read::Nothing => together(true),
+        AnswerEvidence::Nothing => together(true),
         read => read,
     }
 }
 
 /// What a slot's text says; a slot that holds no label answers something else.
-fn slot_text(labels: &Labels, text: &str) -> Read {
+fn slot_text(labels: &LabelSet, text: &str) -> AnswerEvidence {
     if let Some(label) = exact(&labels.names, text) {
-        return Read::Label(label);
+        return AnswerEvidence::Label(label);
     }
     let nested = structured::slots(text);
     if !nested.is_empty()
-        && let Read::Label(label) = from_slots(labels, &nested)
+        && let AnswerEvidence::Label(label) = from_slots(labels, &nested)
     {
-        return Read::Label(label);
+        return AnswerEvidence::Label(label);
     }
     if let Some(scale) = &labels.scale {
-        return scale.read(text, false).map_or(Read::Unclear, Read::Label);
+        return scale
+            .read(text, false)
+            .map_or(AnswerEvidence::Unclear, AnswerEvidence::Label);
     }
-    match Reading::new(labels, text).conclude(false) {
-        Read::Label(label) => Read::Label(label),
-        Read::Nothing | Read::Unclear => Read::Unclear,
+    match FoldedReply::new(labels, text).conclude(false) {
+        AnswerEvidence::Label(label) => AnswerEvidence::Label(label),
+        AnswerEvidence::Nothing | AnswerEvidence::Unclear => AnswerEvidence::Unclear,
     }
 }
 
-fn keyed(labels: &Labels, value: &Value) -> Read {
+fn keyed(labels: &LabelSet, value: &Value) -> AnswerEvidence {
     match value {
         Value::String(text) => match slot_text(labels, text) {
-            Read::Label(label) => Read::Label(label),
+            AnswerEvidence::Label(label) => AnswerEvidence::Label(label),
             unread => match text.trim().to_ascii_lowercase().as_str() {
                 "true" => boolean(labels, true),
                 "false" => boolean(labels, false),
@@ -166,21 +171,21 @@ fn keyed(labels: &Labels, value: &Value) -> Read {
             },
         },
         Value::Number(number) => match slot_text(labels, &number.to_string()) {
-            Read::Label(label) => Read::Label(label),
-            _ => Read::Nothing,
+            AnswerEvidence::Label(label) => AnswerEvidence::Label(label),
+            _ => AnswerEvidence::Nothing,
         },
         Value::Bool(truth) => boolean(labels, *truth),
         Value::Array(items) => match items.as_slice() {
             [one] => keyed(labels, one),
-            _ => Read::Unclear,
+            _ => AnswerEvidence::Unclear,
         },
         Value::Object(map) => whole(labels, &Value::Object(map.clone())),
-        Value::Null => Read::Nothing,
+        Value::Null => AnswerEvidence::Nothing,
     }
 }
 
 /// `true` as "yes", where the labels are such words.
-fn boolean(labels: &Labels, truth: bool) -> Read {
+fn boolean(labels: &LabelSet, truth: bool) -> AnswerEvidence {
     let words: &[&str] = if truth {
         &["true", "yes"]
     } else {
@@ -189,11 +194,11 @@ fn boolean(labels: &Labels, truth: bool) -> Read {
     words
         .iter()
         .find_map(|word| exact(&labels.names, word))
-        .map_or(Read::Unclear, Read::Label)
+        .map_or(AnswerEvidence::Unclear, AnswerEvidence::Label)
 }
 
 /// JSON without a key that names an answer: verdicts by label, or one label.
-fn whole(labels: &Labels, value: &Value) -> Read {
+fn whole(labels: &LabelSet, value: &Value) -> AnswerEvidence {
     match value {
         Value::Object(map) => {
             let by_label: Option<Vec<(usize, &Value)>> = map
@@ -206,48 +211,54 @@ fn whole(labels: &Labels, value: &Value) -> Read {
             let named = |echo| {
                 structured::entries(map, echo)
                     .filter_map(|(_, value)| whole_label(labels, value.as_str()?))
-                    .fold(Read::Nothing, |found, label| found.and(Read::Label(label)))
+                    .fold(AnswerEvidence::Nothing, |found, label| {
+                        found.and(AnswerEvidence::Label(label))
+                    })
             };
             let found = match named(false) {
-                Read::Nothing => named(true),
+                AnswerEvidence::Nothing => named(true),
                 found => found,
             };
             // Any other object that names a label says something else of it.
-            if found == Read::Nothing && map.keys().any(|key| key_label(labels, key).is_some()) {
-                return Read::Unclear;
+            if found == AnswerEvidence::Nothing
+                && map.keys().any(|key| key_label(labels, key).is_some())
+            {
+                return AnswerEvidence::Unclear;
             }
             found
         }
         Value::Array(items) => match items.as_slice() {
-            [Value::String(text)] => whole_label(labels, text).map_or(Read::Unclear, Read::Label),
-            [Value::Number(_)] => Read::Nothing,
+            [Value::String(text)] => {
+                whole_label(labels, text).map_or(AnswerEvidence::Unclear, AnswerEvidence::Label)
+            }
+            [Value::Number(_)] => AnswerEvidence::Nothing,
             [one @ Value::Object(_)] => whole(labels, one),
             _ if items.iter().any(|item| {
                 item.as_str()
                     .is_some_and(|text| whole_label(labels, text).is_some())
             }) =>
             {
-                Read::Unclear
+                AnswerEvidence::Unclear
             }
-            _ => Read::Nothing,
+            _ => AnswerEvidence::Nothing,
         },
-        _ => Read::Nothing,
+        _ => AnswerEvidence::Nothing,
     }
 }
 
-fn whole_label(labels: &Labels, text: &str) -> Option<usize> {
-    exact(&labels.names, text).or_else(|| Reading::new(labels, text).whole())
+fn whole_label(labels: &LabelSet, text: &str) -> Option<usize> {
+    exact(&labels.names, text).or_else(|| FoldedReply::new(labels, text).whole())
 }
 
 /// The label that a key names: "positive", "`is_positive`".
-fn key_label(labels: &Labels, key: &str) -> Option<usize> {
+fn key_label(labels: &LabelSet, key: &str) -> Option<usize> {
     whole_label(labels, key).or_else(|| {
         let rest = key.strip_prefix("is_").or_else(|| key.strip_prefix("is"))?;
         whole_label(labels, rest)
     })
 }
 
-fn verdicts(given: &[(usize, &Value)], labels: usize) -> Read {
+fn verdicts(given: &[(usize, &Value)], labels: usize) -> AnswerEvidence {
     let truths: Option<Vec<bool>> = given
         .iter()
         .map(|(_, value)| match value {
@@ -263,16 +274,18 @@ fn verdicts(given: &[(usize, &Value)], labels: usize) -> Read {
     if let Some(truths) = truths {
         let mut yes = given.iter().zip(truths).filter(|(_, yes)| *yes);
         return match (yes.next(), yes.next()) {
-            (Some(((label, _), _)), None) => Read::Label(*label),
-            _ => Read::Unclear,
+            (Some(((label, _), _)), None) => AnswerEvidence::Label(*label),
+            _ => AnswerEvidence::Unclear,
         };
     }
     let numbers: Option<Vec<f64>> = given.iter().map(|(_, value)| value.as_f64()).collect();
     let Some(numbers) = numbers.filter(|_| given.len() == labels) else {
-        return Read::Unclear;
+        return AnswerEvidence::Unclear;
     };
     let sum: f64 = numbers.iter().sum();
     let whole = if sum > 90.0 { 100.0 } else { 1.0 };
     let shares: Vec<f64> = numbers.iter().map(|number| number / whole).collect();
-    verdict::largest(&shares).map_or(Read::Unclear, |index| Read::Label(given[index].0))
+    verdict::largest(&shares).map_or(AnswerEvidence::Unclear, |index| {
+        AnswerEvidence::Label(given[index].0)
+    })
 }

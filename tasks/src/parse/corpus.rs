@@ -19,7 +19,7 @@ const FILES: [&str; 6] = [
 /// Replies of one kind to one form.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Kind {
+pub(super) struct CorpusKind {
     #[serde(rename = "kind")]
     name: String,
     labels: Option<Vec<String>>,
@@ -28,19 +28,19 @@ pub(super) struct Kind {
     #[serde(default)]
     pub cut: bool,
     /// Each with what it says; `null` for nothing.
-    pub replies: Vec<(String, Said)>,
+    pub replies: Vec<(String, ExpectedAnswer)>,
 }
 
 #[derive(Deserialize, Clone)]
 #[serde(untagged)]
-pub(super) enum Said {
+pub(super) enum ExpectedAnswer {
     Number(f64),
     Text(String),
     Items(Vec<String>),
     Nothing(()),
 }
 
-impl Kind {
+impl CorpusKind {
     pub fn form(&self) -> AnswerForm {
         match (&self.labels, &self.candidates, self.range) {
             (Some(labels), ..) => AnswerForm::choice(labels.iter().cloned()),
@@ -64,7 +64,7 @@ impl Kind {
     }
 }
 
-impl Said {
+impl ExpectedAnswer {
     fn text(&self) -> Option<String> {
         match self {
             Self::Number(number) => Some(number.to_string()),
@@ -75,7 +75,7 @@ impl Said {
     }
 }
 
-pub(super) fn kinds() -> Vec<Kind> {
+pub(super) fn kinds() -> Vec<CorpusKind> {
     FILES
         .iter()
         .flat_map(|file| file.lines())

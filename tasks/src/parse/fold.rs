@@ -80,13 +80,13 @@ fn without_escapes(text: &str) -> String {
 
 /// [`plain`] text in lower case, one kind of apostrophe, quote and hyphen,
 /// spaces collapsed, line ends kept, invisible characters dropped.
-pub(super) struct Folded {
+pub(super) struct FoldedText {
     pub text: String,
     /// Places in `text` whose letter was a capital.
     capitals: Vec<usize>,
 }
 
-impl Folded {
+impl FoldedText {
     pub fn new(text: &str) -> Self {
         let text = plain(text);
         let mut folded = Self {
@@ -214,7 +214,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: &str) {
-        assert_eq!(Folded::new(text).text, expected, "{text:?}");
+        assert_eq!(FoldedText::new(text).text, expected, "{text:?}");
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fold::{Folded, borderless, hangul, plain};
-use super::number::Scale;
+use super::fold::{FoldedText, borderless, hangul, plain};
+use super::number::RatingScale;
 use super::words;
 
 /// A place where a label stands in a folded text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Mention {
+pub(super) struct LabelMention {
     pub label: usize,
     pub start: usize,
     pub end: usize,
@@ -17,7 +17,7 @@ pub(super) struct Mention {
 /// How alike two spellings may be and still be told apart. The first under
 /// which all labels of a set differ is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Folding {
+enum LabelFolding {
     /// Case, accents' encoding, and what joins words: "Sci Fi", "sci-fi",
     /// "`sci_fi`" and "`SciFi`" are one.
     Joined,
@@ -30,7 +30,7 @@ enum Folding {
 }
 
 /// One spelling of a label: its words, and what may stand between them.
-struct Pattern {
+struct LabelPattern {
     label: usize,
     words: Vec<String>,
     /// Longest first where several match.
@@ -38,9 +38,9 @@ struct Pattern {
 }
 
 /// Labels ready to be found in text.
-pub(super) struct Labels {
-    folding: Folding,
-    patterns: Vec<Pattern>,
+pub(super) struct LabelSet {
+    folding: LabelFolding,
+    patterns: Vec<LabelPattern>,
     /// Patterns by their first character.
     by_first: BTreeMap<char, Vec<usize>>,
     /// Whether the label is too short or too common a word to be meant wherever
@@ -50,22 +50,26 @@ pub(super) struct Labels {
     letter: Vec<bool>,
     pub names: Vec<String>,
     /// The numbers that the labels are, if they are.
-    pub scale: Option<Scale>,
+    pub scale: Option<RatingScale>,
 }
 
-impl Labels {
+impl LabelSet {
     pub fn new(names: &[String]) -> Self {
         let distinct: BTreeSet<&str> = names.iter().map(|name| name.trim()).collect();
-        let folding = [Folding::Joined, Folding::Spaced, Folding::Case]
-            .into_iter()
-            .find(|folding| {
-                let keys: BTreeSet<String> = distinct
-                    .iter()
-                    .map(|name| key(&segments(name, *folding), *folding))
-                    .collect();
-                keys.len() == distinct.len()
-            })
-            .unwrap_or(Folding::Exact);
+        let folding = [
+            LabelFolding::Joined,
+            LabelFolding::Spaced,
+            LabelFolding::Case,
+        ]
+        .into_iter()
+        .find(|folding| {
+            let keys: BTreeSet<String> = distinct
+                .iter()
+                .map(|name| key(&segments(name, *folding), *folding))
+                .collect();
+            keys.len() == distinct.len()
+        })
+        .unwrap_or(LabelFolding::Exact);
         let mut set = Self {
             folding,
             patterns: Vec::with_capacity(names.len()),
@@ -73,7 +77,7 @@ impl Labels {
             weak: Vec::with_capacity(names.len()),
             letter: Vec::with_capacity(names.len()),
             names: names.to_vec(),
-            scale: Scale::of(names),
+            scale: RatingScale::of(names),
         };
         for (label, name) in names.iter().enumerate() {
             let words = segments(name.trim(), folding);
@@ -84,7 +88,7 @@ impl Labels {
                 .push(chars.next().is_some_and(char::is_alphabetic) && chars.next().is_none());
             set.add(label, words);
         }
-        if folding != Folding::Exact {
+        if folding != LabelFolding::Exact {
             set.add_inflected();
         }
         set
@@ -99,7 +103,7 @@ impl Labels {
             .or_default()
             .push(self.patterns.len());
         let len = words.iter().map(String::len).sum();
-        self.patterns.push(Pattern { label, words, len });
+        self.patterns.push(LabelPattern { label, words, len });
     }
 
     /// Adjectives agree with nouns in many languages: "eine positive Bewertung",
@@ -136,18 +140,18 @@ impl Labels {
     }
 
     /// The text as these labels are compared with it.
-    pub fn fold(&self, text: &str) -> Folded {
-        if self.folding == Folding::Exact {
-            Folded::exact(text)
+    pub fn fold(&self, text: &str) -> FoldedText {
+        if self.folding == LabelFolding::Exact {
+            FoldedText::exact(text)
         } else {
-            Folded::new(text)
+            FoldedText::new(text)
         }
     }
 
     /// Every label in `text`, the longest where one holds another.
-    pub fn mentions(&self, folded: &Folded) -> Vec<Mention> {
+    pub fn mentions(&self, folded: &FoldedText) -> Vec<LabelMention> {
         let text = folded.text.as_str();
-        let mut found: Vec<Mention> = Vec::new();
+        let mut found: Vec<LabelMention> = Vec::new();
         let mut free = 0;
         let mut before = None;
         for (start, c) in text.char_indices() {
@@ -172,7 +176,7 @@ impl Labels {
                     })
                     .max_by_key(|(end, len, label)| (*end, *len, std::cmp::Reverse(*label)));
                 if let Some((end, _, label)) = longest {
-                    found.push(Mention { label, start, end });
+                    found.push(LabelMention { label, start, end });
                     free = end;
                 }
             }
@@ -182,7 +186,7 @@ impl Labels {
     }
 
     /// Where the pattern ends if it stands at `start`.
-    fn ends(&self, pattern: &Pattern, text: &str, start: usize) -> Option<usize> {
+    fn ends(&self, pattern: &LabelPattern, text: &str, start: usize) -> Option<usize> {
         let mut at = start;
         for (index, word) in pattern.words.iter().enumerate() {
             if index > 0 {
@@ -191,9 +195,9 @@ impl Labels {
                     .take_while(|b| b" -_/".contains(b))
                     .count();
                 let (least, most) = match self.folding {
-                    Folding::Joined => (0, 3),
-                    Folding::Spaced => (1, 3),
-                    Folding::Case | Folding::Exact => (0, 0),
+                    LabelFolding::Joined => (0, 3),
+                    LabelFolding::Spaced => (1, 3),
+                    LabelFolding::Case | LabelFolding::Exact => (0, 0),
                 };
                 if joiners < least || joiners > most {
                     return None;
@@ -215,7 +219,7 @@ impl Labels {
     }
 
     /// Whether the mention is a word of its own, and meant as the label.
-    fn stands(&self, label: usize, folded: &Folded, start: usize, end: usize) -> bool {
+    fn stands(&self, label: usize, folded: &FoldedText, start: usize, end: usize) -> bool {
         let text = folded.text.as_str();
         let last = text[start..end].chars().next_back().unwrap_or(' ');
         let after = text[end..].chars().next();
@@ -264,15 +268,15 @@ fn continues(edge: char, near: Option<char>, far: impl Fn() -> Option<char>) -> 
 }
 
 /// The words of a label under a folding.
-fn segments(name: &str, folding: Folding) -> Vec<String> {
-    if folding == Folding::Exact {
-        let text = Folded::exact(name).text;
+fn segments(name: &str, folding: LabelFolding) -> Vec<String> {
+    if folding == LabelFolding::Exact {
+        let text = FoldedText::exact(name).text;
         return (!text.is_empty()).then_some(text).into_iter().collect();
     }
-    let folded = Folded::new(name);
+    let folded = FoldedText::new(name);
     let whole = folded.text.trim().to_owned();
     let letters = whole.chars().filter(|c| c.is_alphanumeric()).count();
-    if folding == Folding::Case || letters <= 2 {
+    if folding == LabelFolding::Case || letters <= 2 {
         return (!whole.is_empty()).then_some(whole).into_iter().collect();
     }
     let mut words = vec![String::new()];
@@ -305,8 +309,12 @@ fn segments(name: &str, folding: Folding) -> Vec<String> {
     words
 }
 
-fn key(words: &[String], folding: Folding) -> String {
-    let joint = if folding == Folding::Joined { "" } else { " " };
+fn key(words: &[String], folding: LabelFolding) -> String {
+    let joint = if folding == LabelFolding::Joined {
+        ""
+    } else {
+        " "
+    };
     let words: Vec<&str> = words
         .iter()
         .map(|word| if word == "&" { "and" } else { word.as_str() })
@@ -332,7 +340,7 @@ pub(super) fn exact(names: &[String], text: &str) -> Option<usize> {
         })
 }
 
-impl Folded {
+impl FoldedText {
     /// As [`plain`], letter for letter.
     fn exact(text: &str) -> Self {
         let mut folded = Self::new("");

@@ -7,7 +7,7 @@ use crate::{Answer, CandidateScore};
 /// What candidates are ordered by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Scoring {
+pub enum CandidateScoring {
     /// Σ ln p: favours short titles.
     Total,
     /// Σ ln p over the number of tokens (`LMRecSys`, Zhang et al. 2021, §3.1).
@@ -20,7 +20,7 @@ pub enum Scoring {
     Corrected,
 }
 
-impl Scoring {
+impl CandidateScoring {
     /// What these scores are best read by: corrected where there is a prior.
     pub fn default_for(scores: &[CandidateScore]) -> Self {
         if !scores.is_empty() && scores.iter().all(|score| score.prior.is_some()) {
@@ -46,7 +46,7 @@ impl Scoring {
 pub fn rank(
     candidates: &[String],
     scores: &[CandidateScore],
-    scoring: Scoring,
+    scoring: CandidateScoring,
 ) -> Option<Vec<String>> {
     let values: Vec<f64> = scores.iter().map(|score| scoring.value(score)).collect();
     if candidates.is_empty()
@@ -67,7 +67,11 @@ pub fn rank(
 }
 
 /// As [`rank`], as an answer.
-pub fn answer(candidates: &[String], scores: &[CandidateScore], scoring: Scoring) -> Answer {
+pub fn answer(
+    candidates: &[String],
+    scores: &[CandidateScore],
+    scoring: CandidateScoring,
+) -> Answer {
     rank(candidates, scores, scoring).map_or_else(
         || super::unparseable("the candidates' scores do not fit the candidates"),
         Answer::Ranking,
@@ -97,28 +101,34 @@ mod tests {
         ];
         let first = |scoring| rank(&titles, &scores, scoring).unwrap();
         assert_eq!(
-            first(Scoring::Total),
+            first(CandidateScoring::Total),
             ["Heat", "Big", "Up", "The Long Goodbye"]
         );
         assert_eq!(
-            first(Scoring::Mean),
+            first(CandidateScoring::Mean),
             ["The Long Goodbye", "Heat", "Big", "Up"]
         );
         assert_eq!(
-            first(Scoring::Corrected),
+            first(CandidateScoring::Corrected),
             ["The Long Goodbye", "Heat", "Big", "Up"]
         );
-        assert_eq!(Scoring::default_for(&scores), Scoring::Corrected);
-        assert_eq!(Scoring::default_for(&[score(-1.0, 1, None)]), Scoring::Mean);
+        assert_eq!(
+            CandidateScoring::default_for(&scores),
+            CandidateScoring::Corrected
+        );
+        assert_eq!(
+            CandidateScoring::default_for(&[score(-1.0, 1, None)]),
+            CandidateScoring::Mean
+        );
     }
 
     #[test]
     fn scores_that_do_not_fit_rank_nothing() {
         let titles = ["Heat".to_owned()];
-        assert_eq!(rank(&titles, &[], Scoring::Mean), None);
-        assert_eq!(rank(&[], &[], Scoring::Mean), None);
+        assert_eq!(rank(&titles, &[], CandidateScoring::Mean), None);
+        assert_eq!(rank(&[], &[], CandidateScoring::Mean), None);
         assert_eq!(
-            rank(&titles, &[score(f64::NAN, 1, None)], Scoring::Mean),
+            rank(&titles, &[score(f64::NAN, 1, None)], CandidateScoring::Mean),
             None
         );
     }

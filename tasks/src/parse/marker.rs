@@ -4,7 +4,7 @@ use super::words::{self, Words, set};
 
 /// What a heading promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Weight {
+pub(super) enum HeadingWeight {
     /// Some heading; what stands behind counts if it is a label and nothing else.
     Any,
     /// An answer.
@@ -67,9 +67,9 @@ static ASIDE: Words = std::sync::LazyLock::new(|| {
 
 /// The weight of a heading, folded and without its colon; `None` if the text is
 /// too long or says no such thing.
-pub(super) fn weight(head: &str) -> Option<Weight> {
+pub(super) fn weight(head: &str) -> Option<HeadingWeight> {
     const MOST: usize = 6;
-    let (mut found, mut count) = (Weight::Any, 0);
+    let (mut found, mut count) = (HeadingWeight::Any, 0);
     // "Answer (yes/no)"
     let choices = head.find('(').filter(|_| head.contains(')'));
     for word in words::words(&head[..choices.unwrap_or(head.len())]) {
@@ -78,9 +78,9 @@ pub(super) fn weight(head: &str) -> Option<Weight> {
             return None;
         }
         if FINAL.contains(word) {
-            found = Weight::Final;
+            found = HeadingWeight::Final;
         } else if ANSWER.contains(word) {
-            found = found.max(Weight::Answer);
+            found = found.max(HeadingWeight::Answer);
         } else if !word.is_ascii() && word.chars().any(super::fold::borderless) {
             // Words of such scripts do not part: "情感分类".
             let holds = |set: &Words| {
@@ -94,9 +94,9 @@ pub(super) fn weight(head: &str) -> Option<Weight> {
                 .iter()
                 .any(|noun| !noun.is_ascii() && word.contains(noun))
             {
-                found = Weight::Final;
+                found = HeadingWeight::Final;
             } else if holds(&ANSWER) {
-                found = found.max(Weight::Answer);
+                found = found.max(HeadingWeight::Answer);
             }
         } else if super::negation::denied(word, "") {
             return None;
@@ -107,14 +107,14 @@ pub(super) fn weight(head: &str) -> Option<Weight> {
 
 /// A heading in a folded text, and where what it heads begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Marker {
-    pub weight: Weight,
+pub(super) struct AnswerHeading {
+    pub weight: HeadingWeight,
     pub start: usize,
     pub value: usize,
 }
 
 /// The heading that the sentence at `start..end` begins with.
-pub(super) fn of(text: &str, start: usize, end: usize) -> Option<Marker> {
+pub(super) fn of(text: &str, start: usize, end: usize) -> Option<AnswerHeading> {
     const LONGEST: usize = 80;
     let sentence = &text[start..end];
     let mut colon = sentence
@@ -137,7 +137,7 @@ pub(super) fn of(text: &str, start: usize, end: usize) -> Option<Marker> {
         }
         colon += c.len_utf8();
     }
-    Some(Marker {
+    Some(AnswerHeading {
         weight,
         start,
         value: start + colon,
@@ -151,15 +151,15 @@ mod tests {
     #[test]
     fn headings_are_weighed() {
         for (head, expected) in [
-            ("answer", Some(Weight::Answer)),
-            ("**the correct answer is", Some(Weight::Answer)),
-            ("final answer", Some(Weight::Final)),
-            ("overall", Some(Weight::Final)),
-            ("kategorie", Some(Weight::Answer)),
-            ("情感分类", Some(Weight::Answer)),
-            ("最终答案", Some(Weight::Final)),
-            ("정답", Some(Weight::Answer)),
-            ("battery", Some(Weight::Any)),
+            ("answer", Some(HeadingWeight::Answer)),
+            ("**the correct answer is", Some(HeadingWeight::Answer)),
+            ("final answer", Some(HeadingWeight::Final)),
+            ("overall", Some(HeadingWeight::Final)),
+            ("kategorie", Some(HeadingWeight::Answer)),
+            ("情感分类", Some(HeadingWeight::Answer)),
+            ("最终答案", Some(HeadingWeight::Final)),
+            ("정답", Some(HeadingWeight::Answer)),
+            ("battery", Some(HeadingWeight::Any)),
             ("confidence", None),
             ("判断の理由", None),
             ("the reviewer says a lot of good things about it", None),

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::marker::{self, Weight};
-use super::numbers::{Kind, Number, Numbers};
+use super::marker::{self, HeadingWeight};
+use super::numbers::{FoundNumber, NumberForm, NumberText};
 use super::sentence::{self, is_decor, sentences};
-use super::structured::{self, Slot};
+use super::structured::{self, AnswerSlot};
 use super::words::words;
 
 /// The one number of `min..=max` that `text` gives as its answer; of two
@@ -19,19 +19,19 @@ pub(super) fn from_text(min: f64, max: f64, text: &str, cut_off: bool) -> Option
     if let Some(found) = in_slots(min, max, &slots) {
         return found.one().filter(within);
     }
-    let numbers = Numbers::scan(text, min, max, cut_off)?;
+    let numbers = NumberText::scan(text, min, max, cut_off)?;
     numbers.answer(cut_off).one().filter(within)
 }
 
 /// What some text says of the number.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Found {
+enum NumberFinding {
     None,
     One(f64),
     Several,
 }
 
-impl Found {
+impl NumberFinding {
     fn add(self, number: f64) -> Self {
         match self {
             Self::None => Self::One(number),
@@ -58,14 +58,14 @@ impl Found {
 
 /// The number that a structure gives; `None` where there is no structure that
 /// holds answers.
-fn in_slots(min: f64, max: f64, slots: &[Slot]) -> Option<Found> {
-    let mut found = Found::None;
+fn in_slots(min: f64, max: f64, slots: &[AnswerSlot]) -> Option<NumberFinding> {
+    let mut found = NumberFinding::None;
     let mut answers = false;
     for slot in slots {
         let value = match slot {
-            Slot::Text(text) => from_text(min, max, text, false),
-            Slot::Keyed(_, value) => from_value(min, max, value),
-            Slot::Whole(Value::Object(map)) => {
+            AnswerSlot::Text(text) => from_text(min, max, text, false),
+            AnswerSlot::Keyed(_, value) => from_value(min, max, value),
+            AnswerSlot::Whole(Value::Object(map)) => {
                 let mut numbers =
                     structured::entries(map, false).filter_map(|(_, value)| value.as_f64());
                 match (numbers.next(), numbers.next()) {
@@ -73,18 +73,18 @@ fn in_slots(min: f64, max: f64, slots: &[Slot]) -> Option<Found> {
                     _ => None,
                 }
             }
-            Slot::Whole(Value::Array(items)) => match items.as_slice() {
+            AnswerSlot::Whole(Value::Array(items)) => match items.as_slice() {
                 [one] => from_value(min, max, one),
                 _ => None,
             },
-            Slot::Whole(_) => None,
+            AnswerSlot::Whole(_) => None,
         };
-        answers |= !matches!(slot, Slot::Whole(_));
+        answers |= !matches!(slot, AnswerSlot::Whole(_));
         if let Some(value) = value {
             found = found.add(value);
         }
     }
-    (answers || found != Found::None).then_some(found)
+    (answers || found != NumberFinding::None).then_some(found)
 }
 
 fn from_value(min: f64, max: f64, value: &Value) -> Option<f64> {
@@ -95,17 +95,17 @@ fn from_value(min: f64, max: f64, value: &Value) -> Option<f64> {
     }
 }
 
-impl Numbers {
+impl NumberText {
     /// What the text gives as its answer: after a final heading, else after any
     /// heading of an answer or in its lead, else on its scale ("4/5", "4 stars",
     /// "★★★★☆"), else said so ("I give it a 4"), else the one number there is.
-    fn answer(&self, cut_off: bool) -> Found {
-        let (mut answers, mut finals) = (Found::None, Found::None);
+    fn answer(&self, cut_off: bool) -> NumberFinding {
+        let (mut answers, mut finals) = (NumberFinding::None, NumberFinding::None);
         for sentence in sentences(&self.text) {
             let Some(marker) = marker::of(&self.text, sentence.start, sentence.end) else {
                 continue;
             };
-            if marker.weight == Weight::Any {
+            if marker.weight == HeadingWeight::Any {
                 continue;
             }
             let blank = self.text[marker.value..sentence.end].chars().all(is_decor);
@@ -119,35 +119,35 @@ impl Numbers {
                 sentence.end
             };
             let value = self.value(marker.value, end);
-            if marker.weight == Weight::Final {
+            if marker.weight == HeadingWeight::Final {
                 finals = finals.and(value);
             } else {
                 answers = answers.and(value);
             }
         }
-        if finals != Found::None {
+        if finals != NumberFinding::None {
             return finals;
         }
         let stated = answers.and(self.leading());
-        if stated != Found::None {
+        if stated != NumberFinding::None {
             return stated;
         }
-        let of = |keep: &dyn Fn(&Number) -> bool| {
+        let of = |keep: &dyn Fn(&FoundNumber) -> bool| {
             self.found
                 .iter()
                 .filter(|number| keep(number))
-                .fold(Found::None, |found, number| found.add(number.value))
+                .fold(NumberFinding::None, |found, number| found.add(number.value))
         };
-        let scaled = of(&|number| number.kind == Kind::Scaled);
-        if scaled != Found::None {
+        let scaled = of(&|number| number.kind == NumberForm::Scaled);
+        if scaled != NumberFinding::None {
             return scaled;
         }
-        let starred = of(&|number| number.kind == Kind::Starred);
-        if starred != Found::None {
+        let starred = of(&|number| number.kind == NumberForm::Starred);
+        if starred != NumberFinding::None {
             return starred.and(self.beside_stars());
         }
         let said = of(&|number| !number.spelled && self.is_said(number));
-        if said != Found::None || cut_off {
+        if said != NumberFinding::None || cut_off {
             return said;
         }
         of(&|number| !number.spelled)
@@ -155,7 +155,7 @@ impl Numbers {
 
     /// Other numbers in a sentence that counts stars: "3 stars for sound, 5 for
     /// the battery".
-    fn beside_stars(&self) -> Found {
+    fn beside_stars(&self) -> NumberFinding {
         sentences(&self.text)
             .iter()
             .map(|sentence| {
@@ -165,15 +165,15 @@ impl Numbers {
                         .filter(|n| n.start >= sentence.start && n.end <= sentence.end)
                 };
                 inside()
-                    .filter(|number| number.kind == Kind::Plain && !number.spelled)
-                    .filter(|_| inside().any(|number| number.kind == Kind::Starred))
-                    .fold(Found::None, |found, number| found.add(number.value))
+                    .filter(|number| number.kind == NumberForm::Plain && !number.spelled)
+                    .filter(|_| inside().any(|number| number.kind == NumberForm::Starred))
+                    .fold(NumberFinding::None, |found, number| found.add(number.value))
             })
-            .fold(Found::None, Found::and)
+            .fold(NumberFinding::None, NumberFinding::and)
     }
 
     /// The number in a heading's value: the one on its scale, else the first.
-    fn value(&self, start: usize, end: usize) -> Found {
+    fn value(&self, start: usize, end: usize) -> NumberFinding {
         let inside = || {
             self.found
                 .iter()
@@ -186,19 +186,21 @@ impl Numbers {
             .filter(|number| {
                 is_apart(self.text[number.end..end].trim_start_matches(sentence::is_closer))
             })
-            .map_or(Found::None, |number| Found::One(number.value));
+            .map_or(NumberFinding::None, |number| {
+                NumberFinding::One(number.value)
+            });
         let scaled = inside()
-            .filter(|number| number.kind != Kind::Plain)
+            .filter(|number| number.kind != NumberForm::Plain)
             .fold(first, |found, number| found.add(number.value));
-        if scaled != Found::None {
+        if scaled != NumberFinding::None {
             return scaled;
         }
-        inside().fold(Found::None, |found, number| found.add(number.value))
+        inside().fold(NumberFinding::None, |found, number| found.add(number.value))
     }
 
     /// The number that the text opens with, or a line that is one.
-    fn leading(&self) -> Found {
-        let mut found = Found::None;
+    fn leading(&self) -> NumberFinding {
+        let mut found = NumberFinding::None;
         for (index, number) in self.found.iter().enumerate() {
             let line = self.text[..number.start]
                 .rsplit('\n')
@@ -220,7 +222,7 @@ impl Numbers {
     }
 
     /// Whether a verb of rating stands shortly before the number.
-    fn is_said(&self, number: &Number) -> bool {
+    fn is_said(&self, number: &FoundNumber) -> bool {
         const SAID: [&str; 36] = [
             "prediction",
             "estimate",
@@ -280,11 +282,11 @@ fn is_apart(rest: &str) -> bool {
 }
 
 /// Labels that are numbers, or numbers of stars.
-pub(super) struct Scale {
+pub(super) struct RatingScale {
     values: Vec<f64>,
 }
 
-impl Scale {
+impl RatingScale {
     pub fn of(names: &[String]) -> Option<Self> {
         let value = |name: &String| -> Option<f64> {
             let name = name.trim().to_lowercase();

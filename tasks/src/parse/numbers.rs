@@ -6,12 +6,12 @@ use scale::{
     BEFORE, EMPTY, SCALE, SPELLED, STARS, TO, UNITS, denominator, is_limit, is_starred, leading,
 };
 
-use super::fold::{Folded, borderless, hangul};
+use super::fold::{FoldedText, borderless, hangul};
 use super::words::words;
 
 /// How a number stands in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum NumberForm {
     Plain,
     /// In stars or points: "4 stars", "★★★★".
     Starred,
@@ -20,27 +20,27 @@ pub(super) enum Kind {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Number {
+pub(super) struct FoundNumber {
     pub value: f64,
     pub start: usize,
     pub end: usize,
-    pub kind: Kind,
+    pub kind: NumberForm,
     /// Whether it is written as a word, which may be a pronoun ("this one").
     pub spelled: bool,
 }
 
 /// A folded text and its numbers.
-pub(super) struct Numbers {
+pub(super) struct NumberText {
     pub text: String,
-    pub found: Vec<Number>,
+    pub found: Vec<FoundNumber>,
 }
 
-impl Numbers {
+impl NumberText {
     /// The numbers of `text`; `None` if one is on another scale than the one
     /// that ends at `max` ("8/10" where 1 to 5 was asked for).
     pub fn scan(text: &str, min: f64, max: f64, cut_off: bool) -> Option<Self> {
         let halves = text.replace('½', ".5").replace("　", " ");
-        let text = digits(Folded::new(&halves).text);
+        let text = digits(FoldedText::new(&halves).text);
         let mut scan = Self {
             found: Vec::new(),
             text,
@@ -97,11 +97,11 @@ impl Numbers {
         let single =
             filled == 1 && empty == 0 && self.text[at + len..].contains(char::is_alphanumeric);
         if whole && !after_number && !single {
-            self.found.push(Number {
+            self.found.push(FoundNumber {
                 value: filled as f64 + if half { 0.5 } else { 0.0 },
                 start: at,
                 end: at + len,
-                kind: Kind::Scaled,
+                kind: NumberForm::Scaled,
                 spelled: false,
             });
         }
@@ -153,11 +153,11 @@ impl Numbers {
                             .ends_with(|c: char| c.is_ascii_digit())
                     }
             });
-        let mut number = Number {
+        let mut number = FoundNumber {
             value: if negative { -value } else { value },
             start: at,
             end,
-            kind: Kind::Plain,
+            kind: NumberForm::Plain,
             spelled: false,
         };
         let mut go_on = end;
@@ -170,13 +170,13 @@ impl Numbers {
             }
         } else if let Some(scale) = denominator(after) {
             if scale.of == max {
-                number.kind = Kind::Scaled;
+                number.kind = NumberForm::Scaled;
                 go_on = end + scale.len;
             } else if scale.certain {
                 return None;
             }
         } else if is_starred(after) {
-            number.kind = Kind::Starred;
+            number.kind = NumberForm::Starred;
         }
         number.end = go_on;
         self.found.push(number);
@@ -207,11 +207,15 @@ impl Numbers {
             && !after.starts_with('-')
         {
             let scaled = denominator(after).is_some() || is_starred(after);
-            self.found.push(Number {
+            self.found.push(FoundNumber {
                 value: value as f64,
                 start: at,
                 end: at + len,
-                kind: if scaled { Kind::Scaled } else { Kind::Plain },
+                kind: if scaled {
+                    NumberForm::Scaled
+                } else {
+                    NumberForm::Plain
+                },
                 spelled: !scaled,
             });
             if scaled && let Some(scale) = denominator(after) {
@@ -244,9 +248,9 @@ impl Numbers {
             if !keep[index] || !joined {
                 continue;
             }
-            if next.kind == Kind::Starred && number.kind == Kind::Plain {
+            if next.kind == NumberForm::Starred && number.kind == NumberForm::Plain {
                 // "between 4 and 5 stars"
-                self.found[index].kind = Kind::Starred;
+                self.found[index].kind = NumberForm::Starred;
             }
             if number.value == min && value == max || number.value == max && value == min {
                 keep[index] = false;

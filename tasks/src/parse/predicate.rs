@@ -13,7 +13,7 @@ use super::words::words;
 
 /// How a sentence says it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Said {
+pub(super) struct LabelStatement {
     /// Whether the sentence speaks of the answer itself, or draws a conclusion.
     pub concludes: bool,
     /// Whether it draws a conclusion from what was said before.
@@ -25,14 +25,14 @@ pub(super) struct Said {
 /// Whether what stands between `before` and `after` is said of something. Both
 /// are folded and end where the clause does; `sentence` is what stands before in
 /// the whole sentence.
-pub(super) fn said(sentence: &str, before: &str, after: &str) -> Option<Said> {
+pub(super) fn said(sentence: &str, before: &str, after: &str) -> Option<LabelStatement> {
     let follows = follows(after)?;
     let said = precedes(before, follows)
-        || (follows == Follows::Nothing && follows_from(sentence, before))
+        || (follows == LabelSuccessor::Nothing && follows_from(sentence, before))
         || is_chosen(after)
         || is_followed(after)
         || spaceless(before, after);
-    said.then(|| Said {
+    said.then(|| LabelStatement {
         concludes: concludes(sentence) || speaks_of_answer(before),
         draws: concludes(sentence),
         judges: judges(sentence),
@@ -41,25 +41,25 @@ pub(super) fn said(sentence: &str, before: &str, after: &str) -> Option<Said> {
 
 /// What follows a label that is said of something.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Follows {
+enum LabelSuccessor {
     Nothing,
     Noun,
 }
 
-fn follows(after: &str) -> Option<Follows> {
+fn follows(after: &str) -> Option<LabelSuccessor> {
     if after.chars().all(is_decor) || spaceless_end(after) || is_followed(after) {
-        return Some(Follows::Nothing);
+        return Some(LabelSuccessor::Nothing);
     }
     let mut following = words(after);
     let first = following.next()?;
     if NOUN.contains(first) {
-        return Some(Follows::Noun);
+        return Some(LabelSuccessor::Noun);
     }
     // "positive and encouraging sentiment", "negative customer experience"
     if following.take(2).any(|word| NOUN.contains(word)) {
-        return Some(Follows::Noun);
+        return Some(LabelSuccessor::Noun);
     }
-    (GOES_ON.contains(first) || is_chosen(after)).then_some(Follows::Nothing)
+    (GOES_ON.contains(first) || is_chosen(after)).then_some(LabelSuccessor::Nothing)
 }
 
 /// "X is the correct answer", "X fits best".
@@ -114,7 +114,7 @@ fn is_followed(after: &str) -> bool {
     verb && following.next().is_none()
 }
 
-fn precedes(before: &str, follows: Follows) -> bool {
+fn precedes(before: &str, follows: LabelSuccessor) -> bool {
     let mut preceding = words(before).rev();
     for _ in 0..6 {
         let Some(word) = preceding.next() else {
@@ -124,7 +124,7 @@ fn precedes(before: &str, follows: Follows) -> bool {
             return true;
         }
         if HAVING.contains(word) {
-            return follows == Follows::Noun;
+            return follows == LabelSuccessor::Noun;
         }
         if PREPOSITION.contains(word) && preceding.clone().any(|word| SORTING.contains(word)) {
             return true;

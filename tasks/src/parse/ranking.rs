@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::rec::ground::Titles;
+use crate::rec::ground::TitleMatcher;
 use crate::rec::lists;
 
 use super::thoughts;
 
 /// The candidates that `text` ranks, in its order; empty if it ranks none. Lists
-/// are read as [`lists`] does and their items found as [`Titles`] does; prose
+/// are read as [`lists`] does and their items found as [`TitleMatcher`] does; prose
 /// counts in the order in which it names candidates.
 pub(super) fn from_text(candidates: &[String], text: &str, cut_off: bool) -> Vec<String> {
     if let Some(only) = candidates
@@ -26,7 +26,7 @@ pub(super) fn from_text(candidates: &[String], text: &str, cut_off: bool) -> Vec
     {
         return ranked;
     }
-    let titles = Titles::new(candidates.iter().map(String::as_str));
+    let titles = TitleMatcher::new(candidates.iter().map(String::as_str));
     let mut ranked = titles.list(text);
     if ranked.len() < 2 {
         let items = lists::items(text);

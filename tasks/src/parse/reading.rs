@@ -5,16 +5,16 @@ mod said;
 
 use lead::opens;
 
-use super::fold::Folded;
-use super::labels::{Labels, Mention};
-use super::marker::{self, Marker, Weight};
+use super::fold::FoldedText;
+use super::labels::{LabelMention, LabelSet};
+use super::marker::{self, AnswerHeading, HeadingWeight};
 use super::sentence::{self, Sentence, is_decor};
-use super::verdict::{self, Verdicts};
+use super::verdict::{self, HeadedVerdicts};
 use super::words;
 
 /// What some text says of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Read {
+pub(super) enum AnswerEvidence {
     /// No label at all.
     Nothing,
     /// This one.
@@ -23,7 +23,7 @@ pub(super) enum Read {
     Unclear,
 }
 
-impl Read {
+impl AnswerEvidence {
     /// Both: two different labels are no answer.
     pub fn and(self, other: Self) -> Self {
         match (self, other) {
@@ -35,15 +35,15 @@ impl Read {
 }
 
 /// A folded reply with its sentences and the labels that stand in it.
-pub(super) struct Reading<'l> {
-    labels: &'l Labels,
-    folded: Folded,
-    mentions: Vec<Mention>,
+pub(super) struct FoldedReply<'l> {
+    labels: &'l LabelSet,
+    folded: FoldedText,
+    mentions: Vec<LabelMention>,
     sentences: Vec<Sentence>,
 }
 
-impl<'l> Reading<'l> {
-    pub fn new(labels: &'l Labels, text: &str) -> Self {
+impl<'l> FoldedReply<'l> {
+    pub fn new(labels: &'l LabelSet, text: &str) -> Self {
         let mut folded = labels.fold(text);
         folded.forget_quotes();
         let mentions = labels.mentions(&folded);
@@ -102,7 +102,7 @@ impl<'l> Reading<'l> {
         self.sentences.retain(|sentence| sentence.start < end);
     }
 
-    fn in_sentence(&self, sentence: &Sentence) -> &[Mention] {
+    fn in_sentence(&self, sentence: &Sentence) -> &[LabelMention] {
         let from = self.mentions.partition_point(|m| m.start < sentence.start);
         let to = self.mentions.partition_point(|m| m.start < sentence.end);
         &self.mentions[from..to]
@@ -135,9 +135,9 @@ impl<'l> Reading<'l> {
     }
 
     /// What the reply says.
-    pub fn conclude(&self, cut_off: bool) -> Read {
+    pub fn conclude(&self, cut_off: bool) -> AnswerEvidence {
         if self.mentions.is_empty() {
-            return Read::Nothing;
+            return AnswerEvidence::Nothing;
         }
         let (heads, verdicts) = verdict::read(self.text(), &self.mentions, self.labels.names.len());
         let mut conclusion = match self.stated(&heads, &verdicts, cut_off) {
@@ -148,34 +148,39 @@ impl<'l> Reading<'l> {
         if cut_off {
             return conclusion.and(said.lead);
         }
-        if conclusion == Read::Nothing {
+        if conclusion == AnswerEvidence::Nothing {
             conclusion = said.concluding;
-        } else if matches!(said.overall, Read::Label(_)) {
+        } else if matches!(said.overall, AnswerEvidence::Label(_)) {
             return conclusion.and(said.overall);
         }
         match conclusion {
-            Read::Nothing => {}
+            AnswerEvidence::Nothing => {}
             other => return other,
         }
         match said.any {
-            Read::Nothing => {}
-            Read::Unclear if said.last == Read::Unclear => return said.lead,
-            Read::Unclear => return said.last,
-            Read::Label(_) => return said.any,
+            AnswerEvidence::Nothing => {}
+            AnswerEvidence::Unclear if said.last == AnswerEvidence::Unclear => return said.lead,
+            AnswerEvidence::Unclear => return said.last,
+            AnswerEvidence::Label(_) => return said.any,
         }
-        if !matches!(verdicts, Verdicts::None | Verdicts::Single(_)) {
-            return Read::Unclear;
+        if !matches!(verdicts, HeadedVerdicts::None | HeadedVerdicts::Single(_)) {
+            return AnswerEvidence::Unclear;
         }
         self.named(&heads)
     }
 
     /// What stands by itself: the label that leads, sentences that are a label,
     /// what follows a heading. `true` if nothing weaker may be asked.
-    fn stated(&self, heads: &[usize], verdicts: &Verdicts, cut_off: bool) -> (Read, bool) {
+    fn stated(
+        &self,
+        heads: &[usize],
+        verdicts: &HeadedVerdicts,
+        cut_off: bool,
+    ) -> (AnswerEvidence, bool) {
         let mut stated = self
             .leading(heads, verdicts, cut_off)
-            .map_or(Read::Nothing, Read::Label);
-        let mut marked = Marked::default();
+            .map_or(AnswerEvidence::Nothing, AnswerEvidence::Label);
+        let mut marked = HeadedLabels::default();
         for sentence in &self.sentences {
             if cut_off && !sentence.ended {
                 continue;
@@ -183,31 +188,33 @@ impl<'l> Reading<'l> {
             if let Some(marker) = marker::of(self.text(), sentence.start, sentence.end) {
                 if !self.heads(heads, &marker) {
                     marked.add(marker.weight, self.value(&marker, sentence, cut_off));
-                    marked.blocked |=
-                        marker.weight > Weight::Any && self.is_other_value(&marker, sentence);
+                    marked.blocked |= marker.weight > HeadingWeight::Any
+                        && self.is_other_value(&marker, sentence);
                 }
             } else if let Some(label) = self.is_label(sentence) {
-                stated = stated.and(Read::Label(label));
+                stated = stated.and(AnswerEvidence::Label(label));
             }
         }
-        if marked.finals != Read::Nothing {
+        if marked.finals != AnswerEvidence::Nothing {
             return (stated.and(marked.finals), true);
         }
         let by_label = match verdicts {
-            Verdicts::One(label) => Read::Label(*label),
-            Verdicts::Unclear => Read::Unclear,
-            _ => Read::Nothing,
+            HeadedVerdicts::One(label) => AnswerEvidence::Label(*label),
+            HeadedVerdicts::Unclear => AnswerEvidence::Unclear,
+            _ => AnswerEvidence::Nothing,
         };
         match stated.and(by_label).and(marked.answers) {
-            Read::Nothing if matches!(marked.any, Read::Label(_)) => (marked.any, marked.blocked),
-            Read::Nothing => (Read::Nothing, marked.blocked),
-            read => (read, read == Read::Unclear),
+            AnswerEvidence::Nothing if matches!(marked.any, AnswerEvidence::Label(_)) => {
+                (marked.any, marked.blocked)
+            }
+            AnswerEvidence::Nothing => (AnswerEvidence::Nothing, marked.blocked),
+            read => (read, read == AnswerEvidence::Unclear),
         }
     }
 
     /// Whether a word or three that are no label stand where the answer should:
     /// "Answer: mixed".
-    fn is_other_value(&self, marker: &Marker, sentence: &Sentence) -> bool {
+    fn is_other_value(&self, marker: &AnswerHeading, sentence: &Sentence) -> bool {
         let value = &self.text()[marker.value..sentence.end];
         let count = words::words(value).count();
         let number = value
@@ -222,7 +229,7 @@ impl<'l> Reading<'l> {
     }
 
     /// Whether the marker's heading is one of the labels that head something.
-    fn heads(&self, heads: &[usize], marker: &Marker) -> bool {
+    fn heads(&self, heads: &[usize], marker: &AnswerHeading) -> bool {
         heads.iter().any(|&place| {
             let mention = &self.mentions[place];
             mention.start >= marker.start && mention.start < marker.value
@@ -230,13 +237,13 @@ impl<'l> Reading<'l> {
     }
 
     /// What stands behind a marker, on its line or the next one that is not blank.
-    fn value(&self, marker: &Marker, sentence: &Sentence, cut_off: bool) -> Read {
+    fn value(&self, marker: &AnswerHeading, sentence: &Sentence, cut_off: bool) -> AnswerEvidence {
         let blank = self.text()[marker.value..sentence.end]
             .chars()
             .all(is_decor);
         let sentence = if blank && self.text()[sentence.end..].starts_with('\n') {
             let Some(next) = self.sentences.iter().find(|s| s.start >= sentence.end) else {
-                return Read::Nothing;
+                return AnswerEvidence::Nothing;
             };
             *next
         } else {
@@ -247,26 +254,28 @@ impl<'l> Reading<'l> {
         };
         let mentions = self.in_sentence(&sentence);
         let Some(first) = mentions.first() else {
-            return Read::Nothing;
+            return AnswerEvidence::Nothing;
         };
         if sentence.asks {
             // "Answer: positive? Let me see."
-            return Read::Nothing;
+            return AnswerEvidence::Nothing;
         }
         if let Some(label) = self.is_label(&sentence) {
-            return Read::Label(label);
+            return AnswerEvidence::Label(label);
         }
-        if marker.weight == Weight::Any {
-            return Read::Nothing;
+        if marker.weight == HeadingWeight::Any {
+            return AnswerEvidence::Nothing;
         }
         let before = &self.text()[sentence.start..first.start];
         if opens(before) && self.is_set_apart(first, cut_off) && !self.is_listed(mentions) {
-            return Read::Label(first.label);
+            return AnswerEvidence::Label(first.label);
         }
         let said = self.predicates_of(&sentence, &[]);
         match said.any {
-            Read::Nothing if self.is_only(&sentence) => Read::Label(first.label),
-            Read::Nothing => Read::Unclear,
+            AnswerEvidence::Nothing if self.is_only(&sentence) => {
+                AnswerEvidence::Label(first.label)
+            }
+            AnswerEvidence::Nothing => AnswerEvidence::Unclear,
             read => read,
         }
     }
@@ -286,32 +295,32 @@ impl<'l> Reading<'l> {
 }
 
 /// What headings head, by their weight.
-struct Marked {
-    answers: Read,
-    finals: Read,
-    any: Read,
+struct HeadedLabels {
+    answers: AnswerEvidence,
+    finals: AnswerEvidence,
+    any: AnswerEvidence,
     /// Whether an answer is given that is no label.
     blocked: bool,
 }
 
-impl Default for Marked {
+impl Default for HeadedLabels {
     fn default() -> Self {
         Self {
-            answers: Read::Nothing,
-            finals: Read::Nothing,
-            any: Read::Nothing,
+            answers: AnswerEvidence::Nothing,
+            finals: AnswerEvidence::Nothing,
+            any: AnswerEvidence::Nothing,
             blocked: false,
         }
     }
 }
 
-impl Marked {
-    fn add(&mut self, weight: Weight, read: Read) {
+impl HeadedLabels {
+    fn add(&mut self, weight: HeadingWeight, read: AnswerEvidence) {
         match weight {
-            Weight::Any if !matches!(read, Read::Label(_)) => {}
-            Weight::Any => self.any = self.any.and(read),
-            Weight::Answer => self.answers = self.answers.and(read),
-            Weight::Final => self.finals = self.finals.and(read),
+            HeadingWeight::Any if !matches!(read, AnswerEvidence::Label(_)) => {}
+            HeadingWeight::Any => self.any = self.any.and(read),
+            HeadingWeight::Answer => self.answers = self.answers.and(read),
+            HeadingWeight::Final => self.finals = self.finals.and(read),
         }
     }
 }

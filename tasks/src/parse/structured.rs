@@ -9,7 +9,7 @@ use super::thoughts::{find, places};
 
 /// What stands at an answer's place.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Slot {
+pub(super) enum AnswerSlot {
     /// Text inside a tag, a box, a field.
     Text(String),
     /// A value under a key that names an answer.
@@ -157,11 +157,11 @@ const ECHO: [&str; 12] = [
 /// The answers' places in `text`, whose kinds outrank one another in this order:
 /// boxes, tags, fields, hashes, JSON. Empty where there is no structure. A place
 /// that a cut-off left open does not count.
-pub(super) fn slots(text: &str) -> Vec<Slot> {
-    let texts = |found: Vec<&str>| -> Vec<Slot> {
+pub(super) fn slots(text: &str) -> Vec<AnswerSlot> {
+    let texts = |found: Vec<&str>| -> Vec<AnswerSlot> {
         found
             .into_iter()
-            .map(|text| Slot::Text(text.to_owned()))
+            .map(|text| AnswerSlot::Text(text.to_owned()))
             .collect()
     };
     if text.contains("boxed") {
@@ -259,7 +259,7 @@ fn letters(key: &str) -> String {
 }
 
 /// The answers in JSON that the text is or holds.
-fn json(text: &str) -> Vec<Slot> {
+fn json(text: &str) -> Vec<AnswerSlot> {
     if !text.contains(['{', '[']) {
         return Vec::new();
     }
@@ -273,12 +273,12 @@ fn json(text: &str) -> Vec<Slot> {
     }
     values
         .into_iter()
-        .map(|(value, _)| Slot::Whole(value))
+        .map(|(value, _)| AnswerSlot::Whole(value))
         .collect()
 }
 
 /// Values under the keys of answers, the outermost ones.
-fn collect(value: &Value, found: &mut Vec<Slot>, depth: usize) {
+fn collect(value: &Value, found: &mut Vec<AnswerSlot>, depth: usize) {
     const DEEPEST: usize = 4;
     match value {
         Value::Object(map) => {
@@ -287,7 +287,7 @@ fn collect(value: &Value, found: &mut Vec<Slot>, depth: usize) {
                 let key = letters(key);
                 if KEYS.contains(&key.as_str()) && !matches!(value, Value::Object(_) | Value::Null)
                 {
-                    found.push(Slot::Keyed(key, value.clone()));
+                    found.push(AnswerSlot::Keyed(key, value.clone()));
                 }
             }
             if found.len() == before && depth < DEEPEST {
@@ -322,12 +322,12 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(text: &str, expected: &[Slot]) {
+    fn check(text: &str, expected: &[AnswerSlot]) {
         assert_eq!(slots(text), expected, "{text}");
     }
 
-    fn text(text: &str) -> Slot {
-        Slot::Text(text.to_owned())
+    fn text(text: &str) -> AnswerSlot {
+        AnswerSlot::Text(text.to_owned())
     }
 
     #[test]
@@ -341,8 +341,9 @@ mod tests {
             &[text("no")],
         );
         check("yes maybe\n#### no", &[text(" no")]);
-        let keyed =
-            |key: &str, value: &str| Slot::Keyed(key.to_owned(), Value::String(value.to_owned()));
+        let keyed = |key: &str, value: &str| {
+            AnswerSlot::Keyed(key.to_owned(), Value::String(value.to_owned()))
+        };
         check(
             "{\"why\": \"a\", \"Label\": \"no\"}",
             &[keyed("label", "no")],
@@ -357,7 +358,9 @@ mod tests {
         );
         check(
             "[\"no\"]",
-            &[Slot::Whole(Value::Array(vec![Value::String("no".into())]))],
+            &[AnswerSlot::Whole(Value::Array(vec![Value::String(
+                "no".into(),
+            )]))],
         );
         check("{broken", &[]);
     }

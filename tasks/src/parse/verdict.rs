@@ -1,13 +1,13 @@
 //! Verdicts per label: "Positive: no / Negative: yes", "Positive: 10%, Negative:
 //! 90%"; and labels that head a text, which answer nothing.
 
-use super::labels::Mention;
+use super::labels::LabelMention;
 use super::sentence::{is_closer, is_decor};
 use super::words::{Words, set, words};
 
 /// What labels that head something come to.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Verdicts {
+pub(super) enum HeadedVerdicts {
     /// No label heads anything.
     None,
     /// The one label that the verdicts leave.
@@ -34,7 +34,7 @@ static NO: Words = std::sync::LazyLock::new(|| {
 });
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Verdict {
+enum HeadedVerdict {
     Said(bool),
     /// A share of 1.
     Share(f64),
@@ -43,9 +43,13 @@ enum Verdict {
 
 /// The labels of `mentions` that head something in `text`, as places among the
 /// mentions, and what they come to.
-pub(super) fn read(text: &str, mentions: &[Mention], labels: usize) -> (Vec<usize>, Verdicts) {
+pub(super) fn read(
+    text: &str,
+    mentions: &[LabelMention],
+    labels: usize,
+) -> (Vec<usize>, HeadedVerdicts) {
     let mut heads = Vec::new();
-    let mut given: Vec<(usize, Verdict)> = Vec::new();
+    let mut given: Vec<(usize, HeadedVerdict)> = Vec::new();
     for (place, mention) in mentions.iter().enumerate() {
         let Some(value) = headed(text, mention) else {
             continue;
@@ -63,51 +67,62 @@ pub(super) fn read(text: &str, mentions: &[Mention], labels: usize) -> (Vec<usiz
     distinct.sort_unstable();
     distinct.dedup();
     let come_to = match (distinct.as_slice(), given.as_slice()) {
-        ([], _) => Verdicts::None,
-        (_, [(label, Verdict::Said(yes))]) if *yes => Verdicts::One(*label),
-        (_, [(label, Verdict::Share(share))]) if *share > 0.5 => Verdicts::One(*label),
+        ([], _) => HeadedVerdicts::None,
+        (_, [(label, HeadedVerdict::Said(yes))]) if *yes => HeadedVerdicts::One(*label),
+        (_, [(label, HeadedVerdict::Share(share))]) if *share > 0.5 => HeadedVerdicts::One(*label),
         ([label], given) => {
-            if given.iter().all(|(_, verdict)| *verdict == Verdict::Text) && given.len() == 1 {
-                Verdicts::Single(*label)
+            if given
+                .iter()
+                .all(|(_, verdict)| *verdict == HeadedVerdict::Text)
+                && given.len() == 1
+            {
+                HeadedVerdicts::Single(*label)
             } else {
-                Verdicts::Unclear
+                HeadedVerdicts::Unclear
             }
         }
         (several, given) if given.len() == several.len() => together(given, labels),
-        _ => Verdicts::Headings,
+        _ => HeadedVerdicts::Headings,
     };
     (heads, come_to)
 }
 
 /// Verdicts on several labels, each judged once.
-fn together(given: &[(usize, Verdict)], labels: usize) -> Verdicts {
+fn together(given: &[(usize, HeadedVerdict)], labels: usize) -> HeadedVerdicts {
     let said: Option<Vec<bool>> = given
         .iter()
         .map(|(_, verdict)| match verdict {
-            Verdict::Said(yes) => Some(*yes),
+            HeadedVerdict::Said(yes) => Some(*yes),
             _ => None,
         })
         .collect();
     if let Some(said) = said {
         let mut yes = given.iter().zip(said).filter(|(_, yes)| *yes);
         return match (yes.next(), yes.next()) {
-            (Some((one, _)), None) => Verdicts::One(one.0),
-            _ => Verdicts::Unclear,
+            (Some((one, _)), None) => HeadedVerdicts::One(one.0),
+            _ => HeadedVerdicts::Unclear,
         };
     }
     let shares: Option<Vec<f64>> = given
         .iter()
         .map(|(_, verdict)| match verdict {
-            Verdict::Share(share) => Some(*share),
+            HeadedVerdict::Share(share) => Some(*share),
             _ => None,
         })
         .collect();
     match shares {
         Some(shares) => largest(&shares)
             .filter(|_| given.len() == labels || shares.iter().any(|share| *share > 0.5))
-            .map_or(Verdicts::Unclear, |index| Verdicts::One(given[index].0)),
-        None if given.iter().all(|(_, verdict)| *verdict == Verdict::Text) => Verdicts::Headings,
-        None => Verdicts::Unclear,
+            .map_or(HeadedVerdicts::Unclear, |index| {
+                HeadedVerdicts::One(given[index].0)
+            }),
+        None if given
+            .iter()
+            .all(|(_, verdict)| *verdict == HeadedVerdict::Text) =>
+        {
+            HeadedVerdicts::Headings
+        }
+        None => HeadedVerdicts::Unclear,
     }
 }
 
@@ -128,7 +143,7 @@ pub(super) fn largest(shares: &[f64]) -> Option<usize> {
 
 /// Where what the mention heads begins; `None` if it heads nothing. It must
 /// begin an item and be followed by a colon, a dash or the like, and a text.
-fn headed(text: &str, mention: &Mention) -> Option<usize> {
+fn headed(text: &str, mention: &LabelMention) -> Option<usize> {
     let before = text[..mention.start].trim_end_matches(|c: char| {
         is_decor(c) && !matches!(c, '\n' | ',' | ';' | '|' | '/' | '.' | ':')
     });
@@ -154,7 +169,7 @@ fn headed(text: &str, mention: &Mention) -> Option<usize> {
     if let Some(value) = text[mention.end..].strip_prefix(") ")
         && matches!(
             verdict(value.lines().next().unwrap_or_default()),
-            Verdict::Said(_)
+            HeadedVerdict::Said(_)
         )
     {
         return Some(text.len() - value.len());
@@ -179,10 +194,10 @@ fn headed(text: &str, mention: &Mention) -> Option<usize> {
     (!value.trim().is_empty()).then(|| text.len() - value.len())
 }
 
-fn verdict(text: &str) -> Verdict {
+fn verdict(text: &str) -> HeadedVerdict {
     let text = text.trim_matches(|c: char| c.is_whitespace() || "*_\"'`|,;.()[]{}/".contains(c));
     if let Some(share) = share(text) {
-        return Verdict::Share(share);
+        return HeadedVerdict::Share(share);
     }
     let first = text
         .split(|c: char| c.is_whitespace() || ",;.(".contains(c))
@@ -194,9 +209,9 @@ fn verdict(text: &str) -> Verdict {
             .trim_start()
             .starts_with(['(', '-', '–', '—']);
     match first {
-        word if alone && YES.contains(word) => Verdict::Said(true),
-        word if alone && NO.contains(word) => Verdict::Said(false),
-        _ => Verdict::Text,
+        word if alone && YES.contains(word) => HeadedVerdict::Said(true),
+        word if alone && NO.contains(word) => HeadedVerdict::Said(false),
+        _ => HeadedVerdict::Text,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{AnswerForm, Reply};
 /// answers as a model would, so that the task parses and grades it like any
 /// other reply.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Baseline {
+pub struct BaselinePredictions {
     /// As reports show it: `most-pop`, `item-knn`, …
     pub name: String,
     /// The predictions by example id.
@@ -24,7 +24,7 @@ pub enum Prediction {
     Ranking(Vec<String>),
 }
 
-impl Baseline {
+impl BaselinePredictions {
     /// The reply to the example of this id in this form; `None` where there is
     /// no prediction, or none of this form can be made of it.
     pub fn reply(&self, example: &str, form: &AnswerForm) -> Option<Reply> {

@@ -15,14 +15,14 @@ const B: f64 = 0.75;
 /// (N − n + 0.5) / (n + 0.5))`, `k₁` = 1.2 and `b` = 0.75. Words are runs of
 /// letters and digits in lower case.
 #[derive(Debug, Clone)]
-pub struct Bm25 {
+pub struct Bm25Index {
     /// Word → texts that hold it, with how often.
     postings: BTreeMap<String, Vec<(usize, f64)>>,
     lengths: Vec<f64>,
     mean_length: f64,
 }
 
-impl Bm25 {
+impl Bm25Index {
     /// Indexes the texts.
     pub fn new<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Self {
         let mut postings: BTreeMap<String, Vec<(usize, f64)>> = BTreeMap::new();
@@ -115,7 +115,7 @@ mod tests {
     /// holds once weighs its idf.
     #[test]
     fn scores_equal_a_hand_computed_fixture() {
-        let index = Bm25::new(["Star Wars 1977", "Star Trek", "The Big Big Sleep"]);
+        let index = Bm25Index::new(["Star Wars 1977", "Star Trek", "The Big Big Sleep"]);
         let (star, wars) = (1.6_f64.ln(), (1.0 + 2.5 / 1.5_f64).ln());
         let found = index.search("star wars", 10);
         assert_eq!(found.len(), 2);
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn several_queries_share_the_places_and_cover_more() {
         let titles = ["Star Wars", "Star Trek", "Star Man", "Heat", "Body Heat"];
-        let index = Bm25::new(titles);
+        let index = Bm25Index::new(titles);
         let one = index.search_all(&["star"], 4);
         let two = index.search_all(&["star", "heat"], 4);
         assert_eq!(one.len(), 3);

@@ -2,15 +2,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::load::TITLES;
 use super::text::one_line;
-use super::{Interaction, Interactions, Item, Layout, User};
-use crate::lint::{Finding, Severity};
+use super::{FileLayout, Interaction, Interactions, Item, User};
+use crate::lint::{LintFinding, LintSeverity};
 
 /// Lists of item ids by user id, best first.
 pub(super) type Lists = BTreeMap<String, Vec<String>>;
 
 /// Collects users, items and events by their ids.
 #[derive(Default)]
-pub(super) struct Builder {
+pub(super) struct InteractionsBuilder {
     users: Vec<User>,
     items: Vec<Item>,
     events: Vec<Interaction>,
@@ -23,7 +23,7 @@ pub(super) struct Builder {
     columns: BTreeSet<String>,
 }
 
-impl Builder {
+impl InteractionsBuilder {
     pub fn user(&mut self, id: &str) -> u32 {
         if let Some(at) = self.user_at.get(id) {
             return *at;
@@ -99,28 +99,30 @@ impl Builder {
     }
 
     /// A warning where a model will see ids instead of titles.
-    pub fn untitled(&self, format: Layout) -> Option<Finding> {
+    pub fn untitled(&self, format: FileLayout) -> Option<LintFinding> {
         let (all, without) = (
             self.items.len(),
             self.titled.iter().filter(|titled| !**titled).count(),
         );
         let first = self.titled.iter().position(|titled| !titled)?;
         let mend = match format {
-            Layout::Table => {
+            FileLayout::Table => {
                 "name the column: data.interactions.columns = { title = \"…\" }".to_owned()
             }
-            Layout::Recbole => {
+            FileLayout::Recbole => {
                 "rename the column that holds the titles in the .item file, or add that file to \
                  data.files"
                     .to_owned()
             }
-            Layout::Movielens => "add u.item, movies.dat or movies.csv to data.files".to_owned(),
-            Layout::Mind => "add news.tsv to data.files".to_owned(),
-            Layout::Amazon => "add the metadata file to data.files".to_owned(),
-            Layout::Tallrec => return None,
+            FileLayout::Movielens => {
+                "add u.item, movies.dat or movies.csv to data.files".to_owned()
+            }
+            FileLayout::Mind => "add news.tsv to data.files".to_owned(),
+            FileLayout::Amazon => "add the metadata file to data.files".to_owned(),
+            FileLayout::Tallrec => return None,
         };
         let mut columns = String::new();
-        if matches!(format, Layout::Table | Layout::Recbole) {
+        if matches!(format, FileLayout::Table | FileLayout::Recbole) {
             let names: Vec<&str> = self.columns.iter().map(String::as_str).collect();
             columns = format!(
                 "; columns taken for titles: {}; columns there are: {}",
@@ -128,8 +130,8 @@ impl Builder {
                 names.join(", ")
             );
         }
-        Some(Finding {
-            severity: Severity::Warning,
+        Some(LintFinding {
+            severity: LintSeverity::Warning,
             code: "untitled",
             message: format!(
                 "{without} of {all} items have no title, so the model sees their ids, such as \

@@ -4,33 +4,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::Lists;
-use super::seeded::Stream;
-use super::targets::{Aim, history, only_shown};
-use super::{Catalogue, Interactions, RecSpec, Repeats, Sampling};
-use crate::problem::Problem;
+use super::seeded::NumberStream;
+use super::targets::{TargetEvent, history, only_shown};
+use super::{Interactions, ItemCatalogue, NegativeSampling, RecSpec, RepeatPolicy};
+use crate::problem::DataProblem;
 
 /// One example's list, in the order it is shown.
-pub(super) struct List {
+pub(super) struct CandidateList {
     /// Items, no title twice; empty where the whole catalogue is to be ranked.
     pub items: Vec<u32>,
     /// The items that are right.
     pub relevant: Vec<u32>,
 }
 
-pub(super) struct Sampler<'d> {
+pub(super) struct CandidateSampler<'d> {
     spec: &'d RecSpec,
     data: &'d Interactions,
-    catalogue: &'d Catalogue,
+    catalogue: &'d ItemCatalogue,
     lists: BTreeMap<&'d str, Vec<u32>>,
     /// Training events of all items up to and with each.
     cumulated: Vec<u64>,
 }
 
-impl<'d> Sampler<'d> {
+impl<'d> CandidateSampler<'d> {
     pub fn new(
         spec: &'d RecSpec,
         data: &'d Interactions,
-        catalogue: &'d Catalogue,
+        catalogue: &'d ItemCatalogue,
         lists: &'d Lists,
     ) -> Self {
         let at: BTreeMap<&str, u32> = (data.items.iter().map(|item| item.id.as_str()))
@@ -60,37 +60,42 @@ impl<'d> Sampler<'d> {
     }
 
     /// The candidates of one target.
-    pub fn list(&self, aim: &Aim, id: &str) -> Result<List, Problem> {
+    pub fn list(&self, aim: &TargetEvent, id: &str) -> Result<CandidateList, DataProblem> {
         let sampling = self.spec.candidates.sampling;
-        let mut chosen = Chosen::new(self.data, aim.item);
+        let mut chosen = ChosenItems::new(self.data, aim.item);
         let mut relevant = vec![aim.item];
-        if sampling == Sampling::Catalogue {
-            return Ok(List {
+        if sampling == NegativeSampling::Catalogue {
+            return Ok(CandidateList {
                 items: Vec::new(),
                 relevant,
             });
         }
-        let mut stream = Stream::new(self.spec.seed, "candidates", id);
+        let mut stream = NumberStream::new(self.spec.seed, "candidates", id);
         let user = self.data.of(aim.user);
         let met: BTreeSet<u32> = user.iter().map(|event| event.item).collect();
         let count = self.spec.candidates.count;
-        if self.spec.repeats == Repeats::Keep
-            && matches!(sampling, Sampling::Uniform | Sampling::Popularity)
+        if self.spec.repeats == RepeatPolicy::Keep
+            && matches!(
+                sampling,
+                NegativeSampling::Uniform | NegativeSampling::Popularity
+            )
         {
             self.met_before(aim, &mut chosen, 1 + (count - 1) / 2, &mut stream);
         }
         match sampling {
-            Sampling::Uniform => self.fill(&mut chosen, count, &met, &mut stream, |stream| {
-                stream.below(self.data.items.len() as u64) as u32
-            }),
-            Sampling::Popularity if self.cumulated.last().is_some_and(|sum| *sum > 0) => {
+            NegativeSampling::Uniform => {
+                self.fill(&mut chosen, count, &met, &mut stream, |stream| {
+                    stream.below(self.data.items.len() as u64) as u32
+                })
+            }
+            NegativeSampling::Popularity if self.cumulated.last().is_some_and(|sum| *sum > 0) => {
                 let sum = self.cumulated.last().copied().unwrap_or(1);
                 self.fill(&mut chosen, count, &met, &mut stream, |stream| {
                     let at = stream.below(sum);
                     self.cumulated.partition_point(|below| *below <= at) as u32
                 });
             }
-            Sampling::File => {
+            NegativeSampling::File => {
                 let name = &self.data.users[aim.user as usize].id;
                 let listed = self.lists.get(name.as_str());
                 for item in listed.into_iter().flatten() {
@@ -99,7 +104,7 @@ impl<'d> Sampler<'d> {
                     }
                 }
             }
-            Sampling::Logged => {
+            NegativeSampling::Logged => {
                 let moment: Vec<_> = user.iter().filter(|event| event.time == aim.time).collect();
                 for event in moment.iter().filter(|event| !only_shown(event)) {
                     if chosen.take(event.item) {
@@ -118,17 +123,17 @@ impl<'d> Sampler<'d> {
                     }
                 }
             }
-            Sampling::Popularity | Sampling::Catalogue => {}
+            NegativeSampling::Popularity | NegativeSampling::Catalogue => {}
         }
         if chosen.items.len() < 2 {
-            return Err(Problem::new(
+            return Err(DataProblem::new(
                 "data.interactions.candidates",
                 format!("the example {id:?} has one candidate only"),
             )
-            .mend("take another sampling, or a larger catalogue"));
+            .help("take another sampling, or a larger catalogue"));
         }
         stream.shuffle(&mut chosen.items);
-        Ok(List {
+        Ok(CandidateList {
             items: chosen.items,
             relevant,
         })
@@ -136,7 +141,13 @@ impl<'d> Sampler<'d> {
 
     /// Takes items that the user met before, so that being one of them says
     /// nothing of a candidate.
-    fn met_before(&self, aim: &Aim, chosen: &mut Chosen<'_>, count: usize, stream: &mut Stream) {
+    fn met_before(
+        &self,
+        aim: &TargetEvent,
+        chosen: &mut ChosenItems<'_>,
+        count: usize,
+        stream: &mut NumberStream,
+    ) {
         let before: BTreeSet<u32> = history(self.spec, self.data, aim)
             .into_iter()
             .map(|event| event.item)
@@ -154,11 +165,11 @@ impl<'d> Sampler<'d> {
     /// taken from all that is left in an even order.
     fn fill(
         &self,
-        chosen: &mut Chosen<'_>,
+        chosen: &mut ChosenItems<'_>,
         count: usize,
         met: &BTreeSet<u32>,
-        stream: &mut Stream,
-        draw: impl Fn(&mut Stream) -> u32,
+        stream: &mut NumberStream,
+        draw: impl Fn(&mut NumberStream) -> u32,
     ) {
         for _ in 0..count.saturating_mul(50) {
             if chosen.items.len() >= count {
@@ -183,13 +194,13 @@ impl<'d> Sampler<'d> {
 }
 
 /// Items so far, no title twice.
-struct Chosen<'d> {
+struct ChosenItems<'d> {
     data: &'d Interactions,
     items: Vec<u32>,
     titles: BTreeSet<&'d str>,
 }
 
-impl<'d> Chosen<'d> {
+impl<'d> ChosenItems<'d> {
     fn new(data: &'d Interactions, first: u32) -> Self {
         let mut chosen = Self {
             data,

@@ -1,13 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::neighbours::Neighbours;
+use super::neighbours::ItemNeighbours;
 use super::{Interaction, Item};
 
 /// The items there are, and how often each occurs in the training part. Tasks
 /// share it behind an [`Arc`](std::sync::Arc).
 #[derive(Debug, Clone, Default)]
-pub struct Catalogue {
+pub struct ItemCatalogue {
     items: Vec<Item>,
     popularity: Vec<u32>,
     /// Share of items that are strictly less popular, per item.
@@ -16,10 +16,10 @@ pub struct Catalogue {
     /// Titles of more than one item.
     shared: BTreeSet<String>,
     genres: Vec<BTreeSet<String>>,
-    neighbours: Arc<Neighbours>,
+    neighbours: Arc<ItemNeighbours>,
 }
 
-impl Catalogue {
+impl ItemCatalogue {
     /// A catalogue whose popularity is counted over these events, the training
     /// part only.
     pub fn new(items: Vec<Item>, training: &[&Interaction]) -> Self {
@@ -56,7 +56,7 @@ impl Catalogue {
             })
             .collect();
         Self {
-            neighbours: Arc::new(Neighbours::learn(items.len(), training.iter().copied())),
+            neighbours: Arc::new(ItemNeighbours::learn(items.len(), training.iter().copied())),
             items,
             popularity,
             percentile,
@@ -170,7 +170,7 @@ mod tests {
         };
         let items = vec![item("Alien"), item("Dune"), item("Dune")];
         let events = [2, 2, 1].map(event);
-        let catalogue = Catalogue::new(items, &events.iter().collect::<Vec<_>>());
+        let catalogue = ItemCatalogue::new(items, &events.iter().collect::<Vec<_>>());
         assert_eq!([0, 1, 2].map(|item| catalogue.popularity(item)), [0, 1, 2]);
         assert_eq!(catalogue.percentile(0), 0.0);
         assert!((catalogue.percentile(2) - 2.0 / 3.0).abs() < 1e-12);

@@ -60,7 +60,7 @@ pub fn prag(sensitive: &[String], neutral: &[String]) -> f64 {
 /// How unlike the groups are treated, from each group's mean similarity to the
 /// neutral lists.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Unfairness {
+pub struct FairnessGap {
     /// SNSR, the sensitive-to-neutral similarity range: greatest less least.
     pub range: f64,
     /// SNSV, its (population) standard deviation.
@@ -68,7 +68,7 @@ pub struct Unfairness {
 }
 
 /// SNSR and SNSV of the groups' mean similarities; `None` without a group.
-pub fn unfairness(similarities: &[f64]) -> Option<Unfairness> {
+pub fn unfairness(similarities: &[f64]) -> Option<FairnessGap> {
     if similarities.is_empty() {
         return None;
     }
@@ -80,7 +80,7 @@ pub fn unfairness(similarities: &[f64]) -> Option<Unfairness> {
         .copied()
         .fold(f64::NEG_INFINITY, f64::max);
     let squares: f64 = similarities.iter().map(|s| (s - mean).powi(2)).sum();
-    Some(Unfairness {
+    Some(FairnessGap {
         range: most - least,
         deviation: (squares / n).sqrt(),
     })
@@ -152,7 +152,7 @@ mod tests {
     fn a_blind_model_is_fair_and_a_partial_one_is_not() {
         let neutral = list(0..10);
         let blind: Vec<f64> = (0..4).map(|_| jaccard(&neutral, &neutral)).collect();
-        let none = Unfairness {
+        let none = FairnessGap {
             range: 0.0,
             deviation: 0.0,
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use super::lists::{self, List};
+use super::lists::{self, TextList};
 use super::titles::{is_part, numbers_agree, without_year, words};
 use crate::metric::text::common_subsequence;
 
@@ -18,7 +18,7 @@ const SLIP_LENGTH: usize = 6;
 
 /// Titles to be found in text. Build it once for many look-ups.
 #[derive(Debug, Clone)]
-pub struct Titles {
+pub struct TitleMatcher {
     items: Vec<String>,
     keys: Vec<String>,
     /// The words as they stand in the title, a moved article at the end; most
@@ -30,7 +30,7 @@ pub struct Titles {
     by_key: BTreeMap<String, Option<usize>>,
 }
 
-impl Titles {
+impl TitleMatcher {
     /// The titles to be found; of two equal ones the first counts.
     pub fn new<T: Into<String>>(titles: impl IntoIterator<Item = T>) -> Self {
         let titles: Vec<String> = titles.into_iter().map(Into::into).collect();
@@ -90,7 +90,7 @@ impl Titles {
     /// one is the ranking: an echo of these titles in their order, what the user
     /// has had and a list of reasons are not.
     pub fn list(&self, text: &str) -> Vec<String> {
-        let lists: Vec<(List, Vec<usize>)> = lists::lists(text)
+        let lists: Vec<(TextList, Vec<usize>)> = lists::lists(text)
             .into_iter()
             .map(|list| {
                 let found = self.found(&list.items);
@@ -286,7 +286,7 @@ impl Titles {
 }
 
 /// The lists that are the ranking, of those that name titles.
-fn choose(lists: &[(List, Vec<usize>)], titles: usize) -> &[(List, Vec<usize>)] {
+fn choose(lists: &[(TextList, Vec<usize>)], titles: usize) -> &[(TextList, Vec<usize>)] {
     const RANKS: [&str; 14] = [
         "rank",
         "recommend",
@@ -321,7 +321,8 @@ fn choose(lists: &[(List, Vec<usize>)], titles: usize) -> &[(List, Vec<usize>)] 
         "候选",
         "候補",
     ];
-    let holds = |list: &List, words: &[&str]| words.iter().any(|word| list.intro.contains(word));
+    let holds =
+        |list: &TextList, words: &[&str]| words.iter().any(|word| list.intro.contains(word));
     let echoes = |found: &[usize]| found.len() == titles && found.is_sorted();
     let [(first, found), rest @ ..] = lists else {
         return lists;
@@ -329,8 +330,8 @@ fn choose(lists: &[(List, Vec<usize>)], titles: usize) -> &[(List, Vec<usize>)] 
     if rest.is_empty() {
         return lists;
     }
-    let aside = |list: &List| holds(list, &ASIDE) && !holds(list, &RANKS);
-    let is_final = |list: &List| list.intro.contains("final");
+    let aside = |list: &TextList| holds(list, &ASIDE) && !holds(list, &RANKS);
+    let is_final = |list: &TextList| list.intro.contains("final");
     let last = lists
         .iter()
         .rposition(|(list, found)| is_final(list) && found.len() > 1);
@@ -367,8 +368,8 @@ fn likeness(wanted: &[char], title: &str) -> f64 {
 mod tests {
     use super::*;
 
-    fn titles() -> Titles {
-        Titles::new([
+    fn titles() -> TitleMatcher {
+        TitleMatcher::new([
             "Toy Story (1995)",
             "Godfather, The (1972)",
             "Godfather: Part II, The (1974)",

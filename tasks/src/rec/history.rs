@@ -4,13 +4,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Catalogue, field};
+use super::{ItemCatalogue, field};
 use crate::Input;
 
 /// How a history is told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Telling {
+pub enum HistoryFormat {
     /// All items in order, oldest first.
     #[default]
     Sequential,
@@ -28,17 +28,17 @@ pub enum Telling {
     None,
 }
 
-impl Telling {
+impl HistoryFormat {
     /// The most recent `window` entries of the field, as told, one numbered line
     /// each; empty where there is no history. `chose` is what users do, such as
-    /// "watched"; `catalogue` is needed by [`Telling::Fake`] alone.
-    pub fn tell(
+    /// "watched"; `catalogue` is needed by [`HistoryFormat::Fake`] alone.
+    pub fn describe(
         self,
         input: &Input,
         name: &str,
         window: usize,
         chose: &str,
-        catalogue: Option<&Catalogue>,
+        catalogue: Option<&ItemCatalogue>,
     ) -> String {
         let all: Vec<&str> = field::entries(input.field(name)).collect();
         let recent = &all[all.len().saturating_sub(window)..];
@@ -121,23 +121,23 @@ mod tests {
         Input::new("u1", "g").with_field(field::HISTORY, "Heat\nBig\nUp")
     }
 
-    fn tell(telling: Telling, window: usize) -> String {
-        telling.tell(&input(), field::HISTORY, window, "watched", None)
+    fn tell(telling: HistoryFormat, window: usize) -> String {
+        telling.describe(&input(), field::HISTORY, window, "watched", None)
     }
 
     #[test]
     fn histories_are_told_as_the_paper_does() {
         assert_eq!(
-            tell(Telling::Sequential, 2),
+            tell(HistoryFormat::Sequential, 2),
             "watched before, oldest first:\n1. Big\n2. Up"
         );
-        assert!(tell(Telling::Recency, 9).ends_with("3. Up\nMost recently watched: Up"));
-        let shown = tell(Telling::InContext, 9);
+        assert!(tell(HistoryFormat::Recency, 9).ends_with("3. Up\nMost recently watched: Up"));
+        let shown = tell(HistoryFormat::InContext, 9);
         assert!(shown.contains("2. Big\nAfter these, the right recommendation was: Up\n"));
-        assert_eq!(tell(Telling::None, 9), "");
+        assert_eq!(tell(HistoryFormat::None, 9), "");
         let nobody = Input::new("u", "g");
         assert_eq!(
-            Telling::Recency.tell(&nobody, field::HISTORY, 9, "x", None),
+            HistoryFormat::Recency.describe(&nobody, field::HISTORY, 9, "x", None),
             ""
         );
     }
@@ -148,7 +148,7 @@ mod tests {
             id: "u2".into(),
             ..input()
         };
-        let shuffled = Telling::Shuffled.tell(&other, field::HISTORY, 9, "watched", None);
+        let shuffled = HistoryFormat::Shuffled.describe(&other, field::HISTORY, 9, "watched", None);
         let mut lines: Vec<&str> = shuffled.lines().skip(1).map(|line| &line[3..]).collect();
         assert_ne!(lines, ["Heat", "Big", "Up"], "this id shuffles");
         lines.sort_unstable();
@@ -158,8 +158,9 @@ mod tests {
             title: title.into(),
             ..Item::default()
         });
-        let catalogue = Catalogue::new(items.to_vec(), &[]);
-        let fake = Telling::Fake.tell(&input(), field::HISTORY, 9, "watched", Some(&catalogue));
+        let catalogue = ItemCatalogue::new(items.to_vec(), &[]);
+        let fake =
+            HistoryFormat::Fake.describe(&input(), field::HISTORY, 9, "watched", Some(&catalogue));
         assert_eq!(fake.lines().count(), 4);
         assert!(
             !["Heat", "Big", "Up"]

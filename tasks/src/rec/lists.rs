@@ -23,13 +23,13 @@ pub fn items(text: &str) -> Vec<String> {
 
 /// One of the lists of a text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct List {
+pub(crate) struct TextList {
     /// The line before it, in lower case.
     pub intro: String,
     pub items: Vec<String>,
 }
 
-impl List {
+impl TextList {
     fn plain(items: Vec<String>) -> Vec<Self> {
         vec![Self {
             intro: String::new(),
@@ -40,19 +40,19 @@ impl List {
 
 /// The lists that `text` holds; several where one introduces another, such as
 /// the candidates before the ranking.
-pub(crate) fn lists(text: &str) -> Vec<List> {
+pub(crate) fn lists(text: &str) -> Vec<TextList> {
     let Some(text) = thoughts::answer(text) else {
         return Vec::new();
     };
     let text = text.as_ref();
     if let Some(items) = json::items(text) {
-        return List::plain(items);
+        return TextList::plain(items);
     }
     if let Some(items) = table::items(text) {
-        return List::plain(items);
+        return TextList::plain(items);
     }
     if let Some(items) = bracketed(text) {
-        return List::plain(items);
+        return TextList::plain(items);
     }
     let lines: Vec<&str> = text
         .lines()
@@ -67,12 +67,12 @@ pub(crate) fn lists(text: &str) -> Vec<List> {
             let only = unmarked(lines[0]).unwrap_or_default();
             let inline = inline_numbers(only);
             if inline.len() > 1 {
-                return List::plain(inline);
+                return TextList::plain(inline);
             }
         }
         return found;
     }
-    List::plain(unmarked_items(&lines))
+    TextList::plain(unmarked_items(&lines))
 }
 
 /// The items of lines without numbers and bullets.
@@ -120,9 +120,9 @@ fn one_line(line: &str) -> Vec<String> {
 
 /// The lists of numbered or bulleted lines. Bullets below numbers are remarks on
 /// them; a number that starts again and a line of prose begin another list.
-fn marked(lines: &[&str]) -> Vec<List> {
+fn marked(lines: &[&str]) -> Vec<TextList> {
     let numbers = lines.iter().filter(|line| number(line).is_some()).count();
-    let mut lists: Vec<List> = Vec::new();
+    let mut lists: Vec<TextList> = Vec::new();
     let (mut intro, mut last, mut apart) = (String::new(), 0, true);
     for line in lines {
         let place = number(line);
@@ -137,7 +137,7 @@ fn marked(lines: &[&str]) -> Vec<List> {
         };
         let restarts = place.is_some_and(|place| place <= last);
         if lists.is_empty() || restarts || (apart && place.is_none()) {
-            lists.push(List {
+            lists.push(TextList {
                 intro: std::mem::take(&mut intro),
                 items: Vec::new(),
             });

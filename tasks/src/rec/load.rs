@@ -17,19 +17,19 @@ use std::io::{BufRead, BufReader, Cursor};
 use std::path::Path;
 use std::rc::Rc;
 
-use self::decode::{Found, Utf8};
+use self::decode::{Found, Utf8Reader};
 
-use super::build::{Builder, Lists};
-use super::{Interactions, Layout, RecSpec, Sampling};
+use super::build::{InteractionsBuilder, Lists};
+use super::{FileLayout, Interactions, NegativeSampling, RecSpec};
 use crate::Example;
-use crate::lint::Finding;
-use crate::problem::{DataError, Problem, Problems};
+use crate::lint::LintFinding;
+use crate::problem::{DataError, DataProblem, DataProblems};
 
 pub(super) use self::titles::NAMES as TITLES;
 
 /// What files of recommendations hold.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Source {
+pub enum RecommendationFiles {
     /// Events, with lists of candidates where the study names such a file.
     Events {
         /// Users, items and events.
@@ -37,25 +37,25 @@ pub enum Source {
         /// Item ids by user id, best first.
         lists: std::collections::BTreeMap<String, Vec<String>>,
         /// What is worth a look: doubtful encodings, items without titles.
-        findings: Vec<Finding>,
+        findings: Vec<LintFinding>,
     },
     /// Ready examples.
     Rows(Vec<Example>),
 }
 
 /// A file by the name that errors show.
-pub(super) struct Named<'a> {
+pub(super) struct NamedFile<'a> {
     pub name: String,
     pub reader: Box<dyn BufRead + 'a>,
 }
 
-impl<'a> Named<'a> {
+impl<'a> NamedFile<'a> {
     /// A file whose bytes are read as UTF-8, or in the study's encoding, or as
     /// they themselves tell.
     fn new(name: &str, bytes: impl BufRead + 'a, spec: &RecSpec, found: &Found) -> Self {
         Self {
             name: name.to_owned(),
-            reader: Box::new(Utf8::new(
+            reader: Box::new(Utf8Reader::new(
                 name.to_owned(),
                 bytes,
                 spec.encoding(),
@@ -70,20 +70,20 @@ impl<'a> Named<'a> {
     }
 }
 
-impl Source {
+impl RecommendationFiles {
     /// Reads these files, relative to `root`.
     ///
     /// # Errors
     /// [`DataError`] with everything found wrong, as `file:line`.
     pub fn read(root: &Path, files: &[String], spec: &RecSpec) -> Result<Self, DataError> {
-        let mut problems = Problems::default();
+        let mut problems = DataProblems::default();
         let found = Found::default();
         let mut open = |name: &String| match File::open(root.join(name)) {
-            Ok(file) => Some(Named::new(name, BufReader::new(file), spec, &found)),
+            Ok(file) => Some(NamedFile::new(name, BufReader::new(file), spec, &found)),
             Err(error) => {
                 problems.push(
-                    Problem::new(name, format!("cannot be read: {error}"))
-                        .mend("file names are relative to the study file's folder"),
+                    DataProblem::new(name, format!("cannot be read: {error}"))
+                        .help("file names are relative to the study file's folder"),
                 );
                 None
             }
@@ -101,7 +101,7 @@ impl Source {
     pub fn parse(files: &[(&str, &[u8])], spec: &RecSpec) -> Result<Self, DataError> {
         let found = Found::default();
         let named = |(name, bytes): &(&str, &[u8])| {
-            Named::new(name, Cursor::new(bytes.to_vec()), spec, &found)
+            NamedFile::new(name, Cursor::new(bytes.to_vec()), spec, &found)
         };
         let is_list = |name: &str| spec.candidates.file.as_deref() == Some(name);
         let lists = files.iter().find(|(name, _)| is_list(name)).map(named);
@@ -111,37 +111,37 @@ impl Source {
 }
 
 fn parse(
-    files: Vec<Named<'_>>,
-    lists: Option<Named<'_>>,
+    files: Vec<NamedFile<'_>>,
+    lists: Option<NamedFile<'_>>,
     spec: &RecSpec,
     found: &Found,
-) -> Result<Source, DataError> {
-    let mut problems = Problems::default();
+) -> Result<RecommendationFiles, DataError> {
+    let mut problems = DataProblems::default();
     if files.is_empty() {
-        problems.push(Problem::new("data.files", "names no file"));
+        problems.push(DataProblem::new("data.files", "names no file"));
     }
-    if (spec.candidates.sampling == Sampling::File) != lists.is_some() {
+    if (spec.candidates.sampling == NegativeSampling::File) != lists.is_some() {
         problems.push(
-            Problem::new(
+            DataProblem::new(
                 "data.interactions.candidates",
                 "sampling = \"file\" and file = \"…\" belong together",
             )
-            .mend("give both or neither"),
+            .help("give both or neither"),
         );
     }
-    let mut problems = problems.or(Problems::default())?;
+    let mut problems = problems.or(DataProblems::default())?;
     let names: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
-    let mut builder = Builder::default();
+    let mut builder = InteractionsBuilder::default();
     match spec.format {
-        Layout::Tallrec => {
+        FileLayout::Tallrec => {
             let rows = tallrec::read(files, spec, &mut problems);
-            return problems.or(Source::Rows(rows));
+            return problems.or(RecommendationFiles::Rows(rows));
         }
-        Layout::Table => table::read(files, spec, &mut builder, &mut problems),
-        Layout::Recbole => recbole::read(files, &mut builder, &mut problems),
-        Layout::Movielens => movielens::read(files, &mut builder, &mut problems),
-        Layout::Mind => mind::read(files, &mut builder, &mut problems),
-        Layout::Amazon => amazon::read(files, &mut builder, &mut problems),
+        FileLayout::Table => table::read(files, spec, &mut builder, &mut problems),
+        FileLayout::Recbole => recbole::read(files, &mut builder, &mut problems),
+        FileLayout::Movielens => movielens::read(files, &mut builder, &mut problems),
+        FileLayout::Mind => mind::read(files, &mut builder, &mut problems),
+        FileLayout::Amazon => amazon::read(files, &mut builder, &mut problems),
     }
     let mut listed = Lists::new();
     if let Some(file) = lists {
@@ -149,13 +149,13 @@ fn parse(
     }
     if problems.len() == 0 && builder.is_empty() {
         problems.push(
-            Problem::new(names.join(", "), "no event in these files")
-                .mend("are data.files and data.interactions.format right?"),
+            DataProblem::new(names.join(", "), "no event in these files")
+                .help("are data.files and data.interactions.format right?"),
         );
     }
     let mut findings = found.take();
     findings.extend(builder.untitled(spec.format));
-    problems.or(Source::Events {
+    problems.or(RecommendationFiles::Events {
         interactions: builder.finish(),
         lists: listed,
         findings,
@@ -163,23 +163,29 @@ fn parse(
 }
 
 /// A user's id, a tab, item ids separated by spaces.
-fn candidate_lists(file: Named<'_>, builder: &Builder, lists: &mut Lists, problems: &mut Problems) {
+fn candidate_lists(
+    file: NamedFile<'_>,
+    builder: &InteractionsBuilder,
+    lists: &mut Lists,
+    problems: &mut DataProblems,
+) {
     lines::each(file, problems, |place, line| {
         let (user, items) = line.split_once('\t').ok_or_else(|| {
-            Problem::new(place, "no tab after the user's id")
-                .mend("write: USER, a tab, item ids separated by spaces")
+            DataProblem::new(place, "no tab after the user's id")
+                .help("write: USER, a tab, item ids separated by spaces")
         })?;
         let items: Vec<String> = items.split_whitespace().map(str::to_owned).collect();
         if let Some(unknown) = items.iter().find(|item| !builder.knows(item)) {
-            return Err(
-                Problem::new(place, format!("the item {unknown:?} is in no data file"))
-                    .mend("list only items of data.files"),
-            );
+            return Err(DataProblem::new(
+                place,
+                format!("the item {unknown:?} is in no data file"),
+            )
+            .help("list only items of data.files"));
         }
         if lists.insert(user.to_owned(), items).is_some() {
             return Err(
-                Problem::new(place, format!("a second line of user {user:?}"))
-                    .mend("keep one line per user"),
+                DataProblem::new(place, format!("a second line of user {user:?}"))
+                    .help("keep one line per user"),
             );
         }
         Ok(())

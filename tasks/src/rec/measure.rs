@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Baseline, Prediction};
+use super::{BaselinePredictions, Prediction};
 use crate::metric::ranking;
-use crate::{AnswerForm, Example, Label, Metric, Observation, Outcome, grade, parse};
+use crate::{AnswerForm, Example, GradedOutcome, Label, Metric, Outcome, grade, parse};
 
 /// One baseline on one group; measures of other labels are absent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Measures {
+pub struct BaselineMeasures {
     /// Examples with a prediction.
     pub n: usize,
     /// Mean normalised discounted cumulative gain of the first ten (Järvelin and
@@ -37,7 +37,7 @@ pub struct Measures {
     pub mae: Option<f64>,
 }
 
-impl Measures {
+impl BaselineMeasures {
     /// The measure shown first, with its name: `N@10`, `AUC` or `RMSE`.
     pub fn first(&self) -> Option<(&'static str, f64)> {
         self.ndcg_10
@@ -47,16 +47,16 @@ impl Measures {
     }
 }
 
-impl Baseline {
+impl BaselinePredictions {
     /// How good the predictions are over all these examples.
-    pub fn measure<'e>(&self, examples: impl IntoIterator<Item = &'e Example>) -> Measures {
+    pub fn measure<'e>(&self, examples: impl IntoIterator<Item = &'e Example>) -> BaselineMeasures {
         let mut ranks = Vec::new();
         let mut errors = Vec::new();
         let mut likes = Vec::new();
         for example in examples {
             match (self.predictions.get(&example.input.id), &example.label) {
                 (Some(Prediction::Ranking(titles)), Label::Relevant(relevant)) => {
-                    ranks.push(Rank::of(titles, relevant));
+                    ranks.push(RelevantRanks::of(titles, relevant));
                 }
                 (Some(Prediction::Rating(said)), Label::Number(truth)) => {
                     errors.push(said - truth);
@@ -71,15 +71,15 @@ impl Baseline {
             let values: Vec<f64> = values.collect();
             (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
         };
-        let observations: Vec<Observation<'_>> = likes
+        let observations: Vec<GradedOutcome<'_>> = likes
             .iter()
-            .map(|(outcome, label)| Observation {
+            .map(|(outcome, label)| GradedOutcome {
                 outcome,
                 label,
                 cluster: None,
             })
             .collect();
-        Measures {
+        BaselineMeasures {
             n: ranks.len() + errors.len() + likes.len(),
             ndcg_10: mean(&mut ranks.iter().map(|rank| rank.ndcg_10)),
             hit_10: mean(
@@ -96,7 +96,7 @@ impl Baseline {
     }
 
     /// [`measure`](Self::measure) by group.
-    pub fn by_group(&self, examples: &[Example]) -> BTreeMap<String, Measures> {
+    pub fn by_group(&self, examples: &[Example]) -> BTreeMap<String, BaselineMeasures> {
         let groups: BTreeSet<&str> = examples
             .iter()
             .map(|example| example.input.group.as_str())
@@ -122,13 +122,13 @@ fn graded(said: &Prediction, label: &Label) -> Outcome {
 }
 
 /// Where the relevant titles stand.
-struct Rank {
+struct RelevantRanks {
     ndcg_10: f64,
     /// The first relevant one, from 1; infinite where there is none.
     first: f64,
 }
 
-impl Rank {
+impl RelevantRanks {
     fn of(titles: &[String], relevant: &[String]) -> Self {
         let first = titles.iter().position(|title| relevant.contains(title));
         Self {
@@ -143,8 +143,8 @@ mod tests {
     use super::*;
     use crate::Input;
 
-    fn baseline(prediction: Prediction) -> Baseline {
-        Baseline {
+    fn baseline(prediction: Prediction) -> BaselinePredictions {
+        BaselinePredictions {
             name: "b".to_owned(),
             predictions: BTreeMap::from([("1".to_owned(), prediction)]),
         }

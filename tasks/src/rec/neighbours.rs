@@ -6,7 +6,7 @@ use super::Interaction;
 /// Items by the users they share in the training part (Sarwar et al., "Item-based
 /// collaborative filtering", WWW 2001).
 #[derive(Debug, Default)]
-pub(super) struct Neighbours {
+pub(super) struct ItemNeighbours {
     /// Per item its users, sorted.
     users_of: Vec<Vec<u32>>,
     /// Per user the different items, sorted.
@@ -17,7 +17,7 @@ pub(super) struct Neighbours {
 /// Items with their cosine, sorted by item.
 type Near = Arc<[(u32, f64)]>;
 
-impl Neighbours {
+impl ItemNeighbours {
     /// Learns from these events, in any order.
     pub fn learn<'a>(items: usize, events: impl IntoIterator<Item = &'a Interaction>) -> Self {
         let mut users_of: Vec<Vec<u32>> = vec![Vec::new(); items];
@@ -94,7 +94,7 @@ mod tests {
         // Item 0: users 0, 1; item 1: users 0, 1, 2; item 2: user 2; item 3: none.
         let events = [(0, 0), (0, 1), (1, 1), (1, 0), (2, 1), (2, 2), (0, 0)];
         let events = events.map(|(user, item)| event(user, item));
-        let near = Neighbours::learn(4, &events);
+        let near = ItemNeighbours::learn(4, &events);
         let scores = near.score(&[0], &[0, 1, 2, 3]);
         let expected = [1.0, 2.0 / 6.0_f64.sqrt(), 0.0, 0.0];
         for (score, expected) in scores.iter().zip(expected) {

@@ -4,23 +4,23 @@
 use serde::{Deserialize, Serialize};
 
 use super::field;
-use super::seeded::Stream;
+use super::seeded::NumberStream;
 use crate::Example;
-use crate::problem::{DataError, Problem};
+use crate::problem::{DataError, DataProblem};
 
 /// The wordings that a task wraps its inputs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Phrasings {
+pub struct PromptTemplates {
     /// Their names, each once.
     pub names: Vec<String>,
     /// How they form groups.
-    pub grouping: Grouping,
+    pub grouping: TemplateGrouping,
 }
 
 /// What phrasings make of the groups of the data.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Grouping {
+pub enum TemplateGrouping {
     /// A group is a phrasing, such as `held-out-1`.
     #[default]
     Template,
@@ -30,7 +30,7 @@ pub enum Grouping {
     Both,
 }
 
-impl Phrasings {
+impl PromptTemplates {
     /// Gives every example one phrasing, in the field [`field::TEMPLATE`], and
     /// its group.
     ///
@@ -44,7 +44,7 @@ impl Phrasings {
     pub fn deal(&self, examples: &mut [Example]) -> Result<(), DataError> {
         let taken = |example: &&Example| example.input.fields.contains_key(field::TEMPLATE);
         if let Some(example) = examples.iter().find(taken) {
-            return Err(Problem::new(
+            return Err(DataProblem::new(
                 "data.fields",
                 format!(
                     "the example {:?} has a field {:?}, which the task sets itself",
@@ -52,13 +52,13 @@ impl Phrasings {
                     field::TEMPLATE
                 ),
             )
-            .mend("give the column another name")
+            .help("give the column another name")
             .into());
         }
         let mut order: Vec<usize> = (0..examples.len()).collect();
         order.sort_by_cached_key(|&at| {
             let input = &examples[at].input;
-            let draw = Stream::new(0, "phrasings", &input.id).next();
+            let draw = NumberStream::new(0, "phrasings", &input.id).next();
             (input.group.clone(), draw, input.id.clone())
         });
         for (at, name) in order.into_iter().zip(self.names.iter().cycle()) {
@@ -67,9 +67,9 @@ impl Phrasings {
                 .fields
                 .insert(field::TEMPLATE.to_owned(), name.clone());
             match self.grouping {
-                Grouping::Template => input.group.clone_from(name),
-                Grouping::Data => {}
-                Grouping::Both => input.group = format!("{}/{name}", input.group),
+                TemplateGrouping::Template => input.group.clone_from(name),
+                TemplateGrouping::Data => {}
+                TemplateGrouping::Both => input.group = format!("{}/{name}", input.group),
             }
         }
         Ok(())
@@ -85,8 +85,8 @@ mod tests {
     use super::*;
     use crate::{Input, Label};
 
-    fn phrasings(count: usize, grouping: Grouping) -> Phrasings {
-        Phrasings {
+    fn phrasings(count: usize, grouping: TemplateGrouping) -> PromptTemplates {
+        PromptTemplates {
             names: (0..count).map(|n| format!("seen-{n}")).collect(),
             grouping,
         }
@@ -98,7 +98,7 @@ mod tests {
             .with_label(Label::Number(3.0))
     }
 
-    fn dealt(mut examples: Vec<Example>, by: &Phrasings) -> Vec<Example> {
+    fn assigned(mut examples: Vec<Example>, by: &PromptTemplates) -> Vec<Example> {
         by.deal(&mut examples).unwrap();
         examples
     }
@@ -107,22 +107,22 @@ mod tests {
     fn groups_are_phrasings_the_datas_own_or_both() {
         let groups = |grouping| -> BTreeSet<String> {
             let examples = (0..8).map(|id| example(id, ["head", "tail"][id % 2]));
-            let dealt = dealt(examples.collect(), &phrasings(2, grouping));
+            let dealt = assigned(examples.collect(), &phrasings(2, grouping));
             dealt
                 .into_iter()
                 .map(|example| example.input.group)
                 .collect()
         };
         assert_eq!(
-            groups(Grouping::Template),
+            groups(TemplateGrouping::Template),
             ["seen-0", "seen-1"].map(str::to_owned).into()
         );
         assert_eq!(
-            groups(Grouping::Data),
+            groups(TemplateGrouping::Data),
             ["head", "tail"].map(str::to_owned).into()
         );
         assert_eq!(
-            groups(Grouping::Both),
+            groups(TemplateGrouping::Both),
             ["head/seen-0", "head/seen-1", "tail/seen-0", "tail/seen-1"]
                 .map(str::to_owned)
                 .into()
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn the_deal_stays_as_it_is() {
         let examples = (0..6).map(|id| example(id, "g")).collect();
-        let dealt = dealt(examples, &phrasings(3, Grouping::Data));
+        let dealt = assigned(examples, &phrasings(3, TemplateGrouping::Data));
         let names: Vec<&str> = dealt
             .iter()
             .map(|example| example.input.field(field::TEMPLATE))
@@ -150,7 +150,7 @@ mod tests {
         let mut examples = vec![example(1, "g"), example(2, "g")];
         let fields = &mut examples[1].input.fields;
         fields.insert(field::TEMPLATE.to_owned(), "mine".to_owned());
-        let error = phrasings(2, Grouping::Data)
+        let error = phrasings(2, TemplateGrouping::Data)
             .deal(&mut examples)
             .unwrap_err()
             .to_string();
@@ -172,8 +172,8 @@ mod tests {
                 .enumerate()
                 .map(|(id, group)| example(id, ["a", "b", "c", "d"][*group]))
                 .collect();
-            let by = phrasings(count, Grouping::Data);
-            let there = dealt(examples.clone(), &by);
+            let by = phrasings(count, TemplateGrouping::Data);
+            let there = assigned(examples.clone(), &by);
             let mut counts: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
             for (was, is) in examples.iter().zip(&there) {
                 // Nothing but the phrasing was set.
@@ -202,7 +202,7 @@ mod tests {
                 let pairs = examples.into_iter();
                 pairs.map(|example| (example.input.id.clone(), example)).collect()
             };
-            prop_assert_eq!(by_id(there), by_id(dealt(turned, &by)));
+            prop_assert_eq!(by_id(there), by_id(assigned(turned, &by)));
         }
     }
 }

@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::seeded::Stream;
-use super::targets::{Aim, history, only_shown};
+use super::seeded::NumberStream;
+use super::targets::{TargetEvent, history, only_shown};
 use super::{
-    Baseline, Catalogue, Form, Interaction, Interactions, Prediction, RecSpec, Target, field,
+    BaselinePredictions, ExampleForm, Interaction, Interactions, ItemCatalogue, PointwiseTarget,
+    Prediction, RecSpec, field,
 };
 use crate::{Example, Input};
 
@@ -17,8 +18,8 @@ const LONGEST: usize = 100;
 const PULL: f64 = 5.0;
 
 /// What the training part tells.
-pub(super) struct Known {
-    pub catalogue: Arc<Catalogue>,
+pub(super) struct TrainingFacts {
+    pub catalogue: Arc<ItemCatalogue>,
     /// Training events per user, impressions without a click left out.
     pub activity: Vec<u32>,
     /// Per item: what followed it, how often.
@@ -29,14 +30,14 @@ pub(super) struct Known {
 }
 
 /// One example as a baseline sees it.
-pub(super) struct Asked {
+pub(super) struct BaselineQuery {
     id: String,
-    aim: Aim,
+    aim: TargetEvent,
     candidates: Vec<u32>,
 }
 
-impl Asked {
-    pub fn new(id: String, aim: &Aim, candidates: Vec<u32>) -> Self {
+impl BaselineQuery {
+    pub fn new(id: String, aim: &TargetEvent, candidates: Vec<u32>) -> Self {
         Self {
             id,
             aim: aim.clone(),
@@ -45,14 +46,14 @@ impl Asked {
     }
 }
 
-impl Known {
+impl TrainingFacts {
     pub fn learn(spec: &RecSpec, data: &Interactions, training: &[bool]) -> Self {
         let kept = |(event, training): (&'_ Interaction, &bool)| training.then_some(*event);
         let all: Vec<Interaction> = data.events.iter().zip(training).filter_map(kept).collect();
         let used: Vec<&Interaction> = all.iter().filter(|event| !only_shown(event)).collect();
         let n = data.items.len();
         let mut known = Self {
-            catalogue: Arc::new(Catalogue::new(data.items.clone(), &used)),
+            catalogue: Arc::new(ItemCatalogue::new(data.items.clone(), &used)),
             activity: vec![0; data.users.len()],
             followers: BTreeMap::new(),
             ratings: vec![(0.0, 0.0); n],
@@ -92,34 +93,40 @@ impl Known {
 pub(super) fn all(
     spec: &RecSpec,
     data: &Interactions,
-    known: &Known,
-    asked: &[Asked],
-) -> Vec<Baseline> {
+    known: &TrainingFacts,
+    asked: &[BaselineQuery],
+) -> Vec<BaselinePredictions> {
     match spec.examples {
-        Form::Listwise => lists(spec, data, known, asked),
-        Form::Pointwise => points(spec, data, known, asked),
+        ExampleForm::Listwise => lists(spec, data, known, asked),
+        ExampleForm::Pointwise => points(spec, data, known, asked),
     }
 }
 
-fn lists(spec: &RecSpec, data: &Interactions, known: &Known, asked: &[Asked]) -> Vec<Baseline> {
+fn lists(
+    spec: &RecSpec,
+    data: &Interactions,
+    known: &TrainingFacts,
+    asked: &[BaselineQuery],
+) -> Vec<BaselinePredictions> {
     let popularity = |item: u32| f64::from(known.catalogue.popularity(item));
-    let recent = |one: &Asked| -> Vec<u32> {
+    let recent = |one: &BaselineQuery| -> Vec<u32> {
         let met = history(spec, data, &one.aim);
         let from = met.len().saturating_sub(spec.history);
         met[from..].iter().map(|event| event.item).collect()
     };
     // Above any item's count, so that popularity only breaks ties of followers.
     let above = 1.0 + known.activity.iter().map(|n| f64::from(*n)).sum::<f64>();
-    let rank = |name: &str, score: &dyn Fn(&Asked, &[u32]) -> Vec<f64>| Baseline {
-        name: name.to_owned(),
-        predictions: asked
-            .iter()
-            .map(|one| (one.id.clone(), ranking(spec, data, one, score)))
-            .collect(),
-    };
+    let rank =
+        |name: &str, score: &dyn Fn(&BaselineQuery, &[u32]) -> Vec<f64>| BaselinePredictions {
+            name: name.to_owned(),
+            predictions: asked
+                .iter()
+                .map(|one| (one.id.clone(), ranking(spec, data, one, score)))
+                .collect(),
+        };
     vec![
         rank("random", &|one, items| {
-            let mut stream = Stream::new(spec.seed, "random", &one.id);
+            let mut stream = NumberStream::new(spec.seed, "random", &one.id);
             items.iter().map(|_| stream.next() as f64).collect()
         }),
         rank("most-pop", &|_, items| {
@@ -154,8 +161,8 @@ fn lists(spec: &RecSpec, data: &Interactions, known: &Known, asked: &[Asked]) ->
 fn ranking(
     spec: &RecSpec,
     data: &Interactions,
-    one: &Asked,
-    score: &dyn Fn(&Asked, &[u32]) -> Vec<f64>,
+    one: &BaselineQuery,
+    score: &dyn Fn(&BaselineQuery, &[u32]) -> Vec<f64>,
 ) -> Prediction {
     let pool: Vec<u32> = if one.candidates.is_empty() {
         let met = history(spec, data, &one.aim);
@@ -176,35 +183,41 @@ fn ranking(
     Prediction::Ranking(order.into_iter().map(title).collect())
 }
 
-fn points(spec: &RecSpec, data: &Interactions, known: &Known, asked: &[Asked]) -> Vec<Baseline> {
+fn points(
+    spec: &RecSpec,
+    data: &Interactions,
+    known: &TrainingFacts,
+    asked: &[BaselineQuery],
+) -> Vec<BaselinePredictions> {
     let sum = |pairs: &[(f64, f64)]| {
         let (sum, n) = pairs.iter().fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
         if n > 0.0 { sum / n } else { 0.5 }
     };
     let (rating_mean, like_mean) = (sum(&known.ratings), sum(&known.likes));
     let pulled = |(sum, n): (f64, f64), mean: f64| (sum + PULL * mean) / (n + PULL);
-    let of_user = |one: &Asked| {
+    let of_user = |one: &BaselineQuery| {
         let before = history(spec, data, &one.aim);
         let ratings = before.iter().filter_map(|event| event.rating);
         ratings.fold((0.0, 0.0), |(sum, n), rating| {
             (sum + f64::from(rating), n + 1.0)
         })
     };
-    let likes = |one: &Asked, last: usize| {
+    let likes = |one: &BaselineQuery, last: usize| {
         let before = history(spec, data, &one.aim);
         let shown = &before[before.len().saturating_sub(last)..];
         let liked = shown.iter().filter(|event| spec.likes(event)).count();
         (liked as f64, shown.len() as f64)
     };
-    let predict = |name: &str, predict: &dyn Fn(&Asked) -> Prediction| Baseline {
-        name: name.to_owned(),
-        predictions: asked
-            .iter()
-            .map(|one| (one.id.clone(), predict(one)))
-            .collect(),
-    };
+    let predict =
+        |name: &str, predict: &dyn Fn(&BaselineQuery) -> Prediction| BaselinePredictions {
+            name: name.to_owned(),
+            predictions: asked
+                .iter()
+                .map(|one| (one.id.clone(), predict(one)))
+                .collect(),
+        };
     match spec.label {
-        Target::Like => vec![
+        PointwiseTarget::Like => vec![
             predict("random", &|one| Prediction::Likes(chance(spec, &one.id))),
             predict("liked-fraction", &|one| {
                 let (liked, shown) = likes(one, spec.history);
@@ -217,7 +230,7 @@ fn points(spec: &RecSpec, data: &Interactions, known: &Known, asked: &[Asked]) -
                 Prediction::Likes(pulled(known.likes[one.aim.item as usize], like_mean))
             }),
         ],
-        Target::Rating => vec![
+        PointwiseTarget::Rating => vec![
             predict("global-mean", &|_| Prediction::Rating(rating_mean)),
             predict("user-mean", &|one| {
                 Prediction::Rating(pulled(of_user(one), rating_mean))
@@ -230,8 +243,8 @@ fn points(spec: &RecSpec, data: &Interactions, known: &Known, asked: &[Asked]) -
 }
 
 /// The baselines of ready rows.
-pub(super) fn rows(spec: &RecSpec, examples: &[Example]) -> Vec<Baseline> {
-    let predict = |name: &str, predict: &dyn Fn(&Input) -> f64| Baseline {
+pub(super) fn rows(spec: &RecSpec, examples: &[Example]) -> Vec<BaselinePredictions> {
+    let predict = |name: &str, predict: &dyn Fn(&Input) -> f64| BaselinePredictions {
         name: name.to_owned(),
         predictions: examples
             .iter()
@@ -258,5 +271,5 @@ fn liked_fraction(liked: f64, shown: f64) -> f64 {
 
 /// A number in `0..1` that depends on the id alone.
 fn chance(spec: &RecSpec, id: &str) -> f64 {
-    (Stream::new(spec.seed, "random", id).next() >> 11) as f64 / (1_u64 << 53) as f64
+    (NumberStream::new(spec.seed, "random", id).next() >> 11) as f64 / (1_u64 << 53) as f64
 }

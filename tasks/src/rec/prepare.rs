@@ -4,29 +4,30 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::build::Lists;
-use super::candidates::{List, Sampler};
-use super::predict::{Asked, Known};
-use super::targets::{self, Aim, Targets, history};
+use super::candidates::{CandidateList, CandidateSampler};
+use super::predict::{BaselineQuery, TrainingFacts};
+use super::targets::{self, TargetEvent, TargetEvents, history};
 use super::{
-    Baseline, Catalogue, Form, Interaction, Interactions, Layout, RecSpec, Shift, Source, Target,
-    Ties, field, predict, shift, text,
+    BaselinePredictions, ExampleForm, FileLayout, GroupShift, Interaction, Interactions,
+    ItemCatalogue, PointwiseTarget, RecSpec, RecommendationFiles, TieOrder, field, predict, shift,
+    text,
 };
-use crate::lint::{Finding, Severity};
-use crate::problem::{DataError, Problem, Problems};
+use crate::lint::{LintFinding, LintSeverity};
+use crate::problem::{DataError, DataProblem, DataProblems};
 use crate::{Example, Input, Label};
 
 /// Examples, and what was learnt from the training part.
 #[derive(Debug, Clone)]
-pub struct Prepared {
+pub struct PreparedExamples {
     /// The examples, by user and time.
     pub examples: Vec<Example>,
     /// The items; none where the files hold ready rows.
-    pub catalogue: Option<Arc<Catalogue>>,
+    pub catalogue: Option<Arc<ItemCatalogue>>,
     /// What methods without a language model predict for the examples.
-    pub baselines: Vec<Baseline>,
+    pub baselines: Vec<BaselinePredictions>,
     /// What is worth a look: doubtful encodings, items without titles, targets
     /// that were left out.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<LintFinding>,
 }
 
 impl RecSpec {
@@ -34,25 +35,29 @@ impl RecSpec {
     ///
     /// # Errors
     /// [`DataError`], as `file:line` or by the study's key.
-    pub fn load(&self, root: &std::path::Path, files: &[String]) -> Result<Prepared, DataError> {
+    pub fn load(
+        &self,
+        root: &std::path::Path,
+        files: &[String],
+    ) -> Result<PreparedExamples, DataError> {
         self.check()?;
-        self.prepare(Source::read(root, files, self)?)
+        self.prepare(RecommendationFiles::read(root, files, self)?)
     }
 
     /// Turns events into examples and learns the baselines.
     ///
     /// # Errors
     /// [`DataError`], by the study's key.
-    pub fn prepare(&self, source: Source) -> Result<Prepared, DataError> {
+    pub fn prepare(&self, source: RecommendationFiles) -> Result<PreparedExamples, DataError> {
         self.check()?;
         match source {
-            Source::Rows(examples) => Ok(Prepared {
+            RecommendationFiles::Rows(examples) => Ok(PreparedExamples {
                 baselines: predict::rows(self, &examples),
                 examples,
                 catalogue: None,
                 findings: Vec::new(),
             }),
-            Source::Events {
+            RecommendationFiles::Events {
                 interactions,
                 lists,
                 findings,
@@ -62,11 +67,12 @@ impl RecSpec {
 
     /// The rating above which an item is liked.
     pub fn liked_above(&self) -> f32 {
-        self.like_above.unwrap_or(if self.format == Layout::Mind {
-            0.0
-        } else {
-            3.0
-        })
+        self.like_above
+            .unwrap_or(if self.format == FileLayout::Mind {
+                0.0
+            } else {
+                3.0
+            })
     }
 
     /// Whether this event means that the user likes the item.
@@ -77,56 +83,56 @@ impl RecSpec {
     }
 
     fn check(&self) -> Result<(), DataError> {
-        let mut problems = Problems::default();
+        let mut problems = DataProblems::default();
         let key = |name: &str| format!("data.interactions.{name}");
         if let Some(name) = &self.encoding
             && self.encoding().is_none()
         {
             problems.push(
-                Problem::new(key("encoding"), format!("no encoding is called {name:?}"))
-                    .mend("use utf-8, gbk, big5, shift_jis, euc-kr, windows-1252, …"),
+                DataProblem::new(key("encoding"), format!("no encoding is called {name:?}"))
+                    .help("use utf-8, gbk, big5, shift_jis, euc-kr, windows-1252, …"),
             );
         }
         if self.history == 0 {
             problems.push(
-                Problem::new(key("history"), "0 shows nothing of a user")
-                    .mend("set it to 1 or more"),
+                DataProblem::new(key("history"), "0 shows nothing of a user")
+                    .help("set it to 1 or more"),
             );
         }
         if self.candidates.count < 2 {
             problems.push(
-                Problem::new(key("candidates.count"), "fewer than two are no choice")
-                    .mend("set it to 2 or more, or sampling = \"catalogue\""),
+                DataProblem::new(key("candidates.count"), "fewer than two are no choice")
+                    .help("set it to 2 or more, or sampling = \"catalogue\""),
             );
         }
         if self.like_above.is_some_and(|rating| !rating.is_finite()) {
-            problems.push(Problem::new(key("like_above"), "no number").mend("write a rating"));
+            problems.push(DataProblem::new(key("like_above"), "no number").help("write a rating"));
         }
         if self.users == Some(0) || self.per_user == Some(0) {
             problems.push(
-                Problem::new(key("users"), "0 leaves no example")
-                    .mend("leave users and per_user out to take all"),
+                DataProblem::new(key("users"), "0 leaves no example")
+                    .help("leave users and per_user out to take all"),
             );
         }
-        if self.label == Target::Rating && self.examples == Form::Listwise {
+        if self.label == PointwiseTarget::Rating && self.examples == ExampleForm::Listwise {
             problems.push(
-                Problem::new(key("label"), "a list has no rating")
-                    .mend("set examples = \"pointwise\""),
+                DataProblem::new(key("label"), "a list has no rating")
+                    .help("set examples = \"pointwise\""),
             );
         }
-        if self.shift == Shift::File && self.format != Layout::Tallrec {
+        if self.shift == GroupShift::File && self.format != FileLayout::Tallrec {
             problems.push(
-                Problem::new(key("shift"), "events of several files are joined")
-                    .mend("only TALLRec's rows belong to a file each"),
+                DataProblem::new(key("shift"), "events of several files are joined")
+                    .help("only TALLRec's rows belong to a file each"),
             );
         }
         let table = !self.columns.is_empty()
             || !self.user_attributes.is_empty()
             || !self.item_attributes.is_empty();
-        if table && self.format != Layout::Table {
+        if table && self.format != FileLayout::Table {
             problems.push(
-                Problem::new(key("columns"), "this format names its own columns")
-                    .mend("leave columns and attributes out, or set format = \"table\""),
+                DataProblem::new(key("columns"), "this format names its own columns")
+                    .help("leave columns and attributes out, or set format = \"table\""),
             );
         }
         problems.or(())
@@ -137,12 +143,12 @@ fn events(
     spec: &RecSpec,
     mut data: Interactions,
     lists: &Lists,
-    mut findings: Vec<Finding>,
-) -> Result<Prepared, DataError> {
-    if spec.ties != Ties::File {
+    mut findings: Vec<LintFinding>,
+) -> Result<PreparedExamples, DataError> {
+    if spec.ties != TieOrder::File {
         targets::order(&mut data, spec.ties);
     }
-    let Targets {
+    let TargetEvents {
         aims,
         training,
         repeats,
@@ -150,11 +156,11 @@ fn events(
     if repeats > 0 {
         findings.push(left_out(repeats, aims.len()));
     }
-    let known = Known::learn(spec, &data, &training);
+    let known = TrainingFacts::learn(spec, &data, &training);
     let catalogue = known.catalogue.clone();
     let groups = shift::groups(spec, &data, &catalogue, &known.activity, &aims);
-    let sampler = Sampler::new(spec, &data, &catalogue, lists);
-    let mut problems = Problems::default();
+    let sampler = CandidateSampler::new(spec, &data, &catalogue, lists);
+    let mut problems = DataProblems::default();
     let mut examples = Vec::with_capacity(aims.len());
     let mut asked = Vec::with_capacity(aims.len());
     let mut ids: BTreeMap<String, usize> = BTreeMap::new();
@@ -167,36 +173,36 @@ fn events(
         };
         let input = with_history(spec, &data, &before, aim, input);
         match spec.examples {
-            Form::Pointwise => match label(spec, aim) {
+            ExampleForm::Pointwise => match label(spec, aim) {
                 Ok(label) => {
-                    asked.push(Asked::new(id, aim, Vec::new()));
+                    asked.push(BaselineQuery::new(id, aim, Vec::new()));
                     examples.push(with_item(&catalogue, aim.item, input).with_label(label));
                 }
                 Err(problem) => problems.push(problem),
             },
-            Form::Listwise => match sampler.list(aim, &id) {
+            ExampleForm::Listwise => match sampler.list(aim, &id) {
                 Ok(list) => {
                     examples.push(with_list(&data, &list, input));
-                    asked.push(Asked::new(id, aim, list.items));
+                    asked.push(BaselineQuery::new(id, aim, list.items));
                 }
                 Err(problem) => problems.push(problem),
             },
         }
     }
-    if spec.examples == Form::Pointwise && spec.label == Target::Like {
+    if spec.examples == ExampleForm::Pointwise && spec.label == PointwiseTarget::Like {
         let first = examples.first().map(|example| &example.label);
         if examples.iter().all(|example| Some(&example.label) == first) {
             problems.push(
-                Problem::new(
+                DataProblem::new(
                     "data.interactions.examples",
                     "every example has the same label",
                 )
-                .mend("pointwise examples need ratings or unclicked impressions; see like_above"),
+                .help("pointwise examples need ratings or unclicked impressions; see like_above"),
             );
         }
     }
     let baselines = predict::all(spec, &data, &known, &asked);
-    problems.or(Prepared {
+    problems.or(PreparedExamples {
         examples,
         catalogue: Some(catalogue),
         baselines,
@@ -205,9 +211,9 @@ fn events(
 }
 
 /// Targets that would give themselves away.
-fn left_out(repeats: usize, kept: usize) -> Finding {
-    Finding {
-        severity: Severity::Warning,
+fn left_out(repeats: usize, kept: usize) -> LintFinding {
+    LintFinding {
+        severity: LintSeverity::Warning,
         code: "repeats",
         message: format!(
             "{repeats} of {} targets are items that their user had met before, among candidates \
@@ -220,7 +226,7 @@ fn left_out(repeats: usize, kept: usize) -> Finding {
 }
 
 /// `user:item:time`, or the place among the user's events without a time.
-fn id(data: &Interactions, aim: &Aim) -> String {
+fn id(data: &Interactions, aim: &TargetEvent) -> String {
     let user = &data.users[aim.user as usize].id;
     let item = &data.items[aim.item as usize].id;
     match aim.time {
@@ -240,18 +246,18 @@ fn unique(ids: &mut BTreeMap<String, usize>, id: String) -> String {
     }
 }
 
-fn label(spec: &RecSpec, aim: &Aim) -> Result<Label, Problem> {
+fn label(spec: &RecSpec, aim: &TargetEvent) -> Result<Label, DataProblem> {
     match (spec.label, aim.rating) {
-        (Target::Like, Some(rating)) if rating <= spec.liked_above() => {
+        (PointwiseTarget::Like, Some(rating)) if rating <= spec.liked_above() => {
             Ok(Label::Class("no".into()))
         }
-        (Target::Like, _) => Ok(Label::Class("yes".into())),
-        (Target::Rating, Some(rating)) => Ok(Label::Number(f64::from(rating))),
-        (Target::Rating, None) => Err(Problem::new(
+        (PointwiseTarget::Like, _) => Ok(Label::Class("yes".into())),
+        (PointwiseTarget::Rating, Some(rating)) => Ok(Label::Number(f64::from(rating))),
+        (PointwiseTarget::Rating, None) => Err(DataProblem::new(
             "data.interactions.label",
             "an event without a rating",
         )
-        .mend("label = \"rating\" needs one on every target")),
+        .help("label = \"rating\" needs one on every target")),
     }
 }
 
@@ -259,7 +265,7 @@ fn with_history(
     spec: &RecSpec,
     data: &Interactions,
     before: &[&Interaction],
-    aim: &Aim,
+    aim: &TargetEvent,
     mut input: Input,
 ) -> Input {
     let shown = &before[before.len().saturating_sub(spec.history)..];
@@ -283,7 +289,7 @@ fn with_history(
         .with_field(field::DISLIKED, join(&disliked))
 }
 
-fn with_item(catalogue: &Catalogue, item: u32, input: Input) -> Input {
+fn with_item(catalogue: &ItemCatalogue, item: u32, input: Input) -> Input {
     let known = &catalogue.items()[item as usize];
     input
         .with_field(field::ITEM, &known.title)
@@ -291,7 +297,7 @@ fn with_item(catalogue: &Catalogue, item: u32, input: Input) -> Input {
         .with_field(field::POPULARITY, text::popularity(catalogue, item))
 }
 
-fn with_list(data: &Interactions, list: &List, mut input: Input) -> Example {
+fn with_list(data: &Interactions, list: &CandidateList, mut input: Input) -> Example {
     let item = |item: &u32| &data.items[*item as usize];
     if !list.items.is_empty() {
         let titles: Vec<&str> = list.items.iter().map(|i| item(i).title.as_str()).collect();

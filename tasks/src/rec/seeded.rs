@@ -1,9 +1,9 @@
 //! Seeded draws that depend on names, not on the order of anything.
 
 /// A stream of numbers for one purpose and one name.
-pub(super) struct Stream(blake3::OutputReader);
+pub(super) struct NumberStream(blake3::OutputReader);
 
-impl Stream {
+impl NumberStream {
     pub fn new(seed: u64, purpose: &str, name: &str) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&seed.to_be_bytes());
@@ -46,12 +46,12 @@ mod tests {
 
     #[test]
     fn streams_differ_by_seed_purpose_and_name_and_are_even() {
-        let first = |seed, purpose, name| Stream::new(seed, purpose, name).next();
+        let first = |seed, purpose, name| NumberStream::new(seed, purpose, name).next();
         assert_eq!(first(1, "a", "b"), first(1, "a", "b"));
         assert_ne!(first(1, "a", "b"), first(2, "a", "b"));
         assert_ne!(first(1, "ab", ""), first(1, "a", "b"));
         let mut counts = [0_u32; 6];
-        let mut stream = Stream::new(7, "die", "");
+        let mut stream = NumberStream::new(7, "die", "");
         for _ in 0..6_000 {
             counts[stream.below(6) as usize] += 1;
         }

@@ -1,7 +1,7 @@
 //! Groups: what a shift's word means for one example.
 
-use super::targets::Aim;
-use super::{Catalogue, Interactions, RecSpec, Shift};
+use super::targets::TargetEvent;
+use super::{GroupShift, Interactions, ItemCatalogue, RecSpec};
 
 /// Names of thirds by length.
 pub(super) const LENGTHS: [&str; 3] = ["short", "medium", "long"];
@@ -13,48 +13,48 @@ const WARM: u32 = 5;
 pub(super) fn groups(
     spec: &RecSpec,
     data: &Interactions,
-    catalogue: &Catalogue,
+    catalogue: &ItemCatalogue,
     activity: &[u32],
-    aims: &[Aim],
+    aims: &[TargetEvent],
 ) -> Vec<String> {
     let measure: Vec<f64> = match spec.shift {
-        Shift::Activity => aims
+        GroupShift::Activity => aims
             .iter()
             .map(|aim| f64::from(activity[aim.user as usize]))
             .collect(),
-        Shift::HistoryLength => aims.iter().map(|aim| aim.before as f64).collect(),
-        Shift::Time => aims
+        GroupShift::HistoryLength => aims.iter().map(|aim| aim.before as f64).collect(),
+        GroupShift::Time => aims
             .iter()
             .map(|aim| aim.time.unwrap_or_default() as f64)
             .collect(),
         _ => Vec::new(),
     };
-    let parts = if spec.shift == Shift::Time { 2 } else { 3 };
+    let parts = if spec.shift == GroupShift::Time { 2 } else { 3 };
     let cuts = cuts(&measure, parts);
     let heat = |events: u32| if events >= WARM { "warm" } else { "cold" };
-    let of = |(index, aim): (usize, &Aim)| -> String {
+    let of = |(index, aim): (usize, &TargetEvent)| -> String {
         let user = &data.users[aim.user as usize];
         let attribute = |name: &str| {
             let value = user.attributes.get(name).map(String::as_str);
             value.unwrap_or("unknown").to_owned()
         };
         match spec.shift {
-            Shift::None | Shift::File => "all".to_owned(),
-            Shift::Popularity => popularity(catalogue.percentile(aim.item)).to_owned(),
-            Shift::Activity => ACTIVITY[band(&cuts, measure[index])].to_owned(),
-            Shift::HistoryLength => LENGTHS[band(&cuts, measure[index])].to_owned(),
-            Shift::ColdItems => heat(catalogue.popularity(aim.item)).to_owned(),
-            Shift::ColdUsers => heat(activity[aim.user as usize]).to_owned(),
-            Shift::Time => match aim.time {
+            GroupShift::None | GroupShift::File => "all".to_owned(),
+            GroupShift::Popularity => popularity(catalogue.percentile(aim.item)).to_owned(),
+            GroupShift::Activity => ACTIVITY[band(&cuts, measure[index])].to_owned(),
+            GroupShift::HistoryLength => LENGTHS[band(&cuts, measure[index])].to_owned(),
+            GroupShift::ColdItems => heat(catalogue.popularity(aim.item)).to_owned(),
+            GroupShift::ColdUsers => heat(activity[aim.user as usize]).to_owned(),
+            GroupShift::Time => match aim.time {
                 None => "unknown",
                 Some(_) if band(&cuts, measure[index]) == 0 => "early",
                 Some(_) => "late",
             }
             .to_owned(),
-            Shift::Gender => attribute("gender"),
-            Shift::Occupation => attribute("occupation"),
-            Shift::Age => age(&attribute("age")).to_owned(),
-            Shift::Category => {
+            GroupShift::Gender => attribute("gender"),
+            GroupShift::Occupation => attribute("occupation"),
+            GroupShift::Age => age(&attribute("age")).to_owned(),
+            GroupShift::Category => {
                 let attributes = &catalogue.items()[aim.item as usize].attributes;
                 let kinds = attributes.get("category").or(attributes.get("genres"));
                 let first = kinds.and_then(|kinds| kinds.split(", ").next());

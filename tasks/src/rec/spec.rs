@@ -8,39 +8,39 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub struct RecSpec {
     /// How the files are written.
-    pub format: Layout,
+    pub format: FileLayout,
     /// The files' encoding by its usual name: `gbk`, `shift_jis`,
     /// `windows-1252`, … Absent: UTF-8, or what a file's own bytes tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
-    /// With [`Layout::Table`]: which column is what, by the names `user`,
+    /// With [`FileLayout::Table`]: which column is what, by the names `user`,
     /// `item`, `rating`, `time` and `title`. Absent: the column of that name,
     /// for titles also one with another usual name.
     pub columns: BTreeMap<String, String>,
-    /// With [`Layout::Table`]: columns that tell something about the user.
+    /// With [`FileLayout::Table`]: columns that tell something about the user.
     pub user_attributes: Vec<String>,
-    /// With [`Layout::Table`]: columns that tell something about the item.
+    /// With [`FileLayout::Table`]: columns that tell something about the item.
     pub item_attributes: Vec<String>,
     /// The form of the examples.
-    pub examples: Form,
+    pub examples: ExampleForm,
     /// What a pointwise example's label is.
-    pub label: Target,
+    pub label: PointwiseTarget,
     /// What the groups are cut by.
-    pub shift: Shift,
+    pub shift: GroupShift,
     /// Which events become examples.
-    pub split: Split,
+    pub split: EventSplit,
     /// Which held-out part they are taken from.
-    pub part: Part,
+    pub part: HeldOutPart,
     /// Which of one user's events of the same time comes first.
-    pub ties: Ties,
+    pub ties: TieOrder,
     /// What becomes of targets that their user met before, where candidates
     /// are drawn.
-    #[serde(skip_serializing_if = "Repeats::is_default")]
-    pub repeats: Repeats,
+    #[serde(skip_serializing_if = "RepeatPolicy::is_default")]
+    pub repeats: RepeatPolicy,
     /// Examples per user at most, the latest ones; all where absent.
     pub per_user: Option<usize>,
     /// Where a listwise example's candidates come from.
-    pub candidates: Candidates,
+    pub candidates: CandidateSource,
     /// Events of the history shown, the latest ones.
     pub history: usize,
     /// Events that must lie before a target for it to become an example.
@@ -59,20 +59,20 @@ pub struct RecSpec {
 impl Default for RecSpec {
     fn default() -> Self {
         Self {
-            format: Layout::default(),
+            format: FileLayout::default(),
             encoding: None,
             columns: BTreeMap::new(),
             user_attributes: Vec::new(),
             item_attributes: Vec::new(),
-            examples: Form::default(),
-            label: Target::default(),
-            shift: Shift::default(),
-            split: Split::default(),
-            part: Part::default(),
-            ties: Ties::default(),
-            repeats: Repeats::default(),
+            examples: ExampleForm::default(),
+            label: PointwiseTarget::default(),
+            shift: GroupShift::default(),
+            split: EventSplit::default(),
+            part: HeldOutPart::default(),
+            ties: TieOrder::default(),
+            repeats: RepeatPolicy::default(),
             per_user: None,
-            candidates: Candidates::default(),
+            candidates: CandidateSource::default(),
             history: 10,
             min_history: 1,
             like_above: None,
@@ -85,7 +85,7 @@ impl Default for RecSpec {
 /// How files of interactions are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Layout {
+pub enum FileLayout {
     /// JSONL, CSV or TSV with one event per row.
     #[default]
     Table,
@@ -114,7 +114,7 @@ pub enum Layout {
 /// What one example asks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Form {
+pub enum ExampleForm {
     /// About one item.
     Pointwise,
     /// Which of several items comes next.
@@ -125,7 +125,7 @@ pub enum Form {
 /// What a pointwise example's label is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Target {
+pub enum PointwiseTarget {
     /// `yes` or `no`: whether the user likes the item.
     #[default]
     Like,
@@ -137,7 +137,7 @@ pub enum Target {
 /// the training part, and attributes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Shift {
+pub enum GroupShift {
     /// One group, `all`.
     #[default]
     None,
@@ -172,7 +172,7 @@ pub enum Shift {
 /// Which events become examples, and which the training part is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Split {
+pub enum EventSplit {
     /// Each user's last event is the test part, the one before the validation
     /// part. All events not used as targets are the training part.
     #[default]
@@ -188,7 +188,7 @@ pub enum Split {
 /// Which held-out part becomes examples.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Part {
+pub enum HeldOutPart {
     /// The last one.
     #[default]
     Test,
@@ -201,7 +201,7 @@ pub enum Part {
 /// Which of one user's events of the same time comes first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Ties {
+pub enum TieOrder {
     /// The one that stands first in the files.
     #[default]
     File,
@@ -214,7 +214,7 @@ pub enum Ties {
 /// the history.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Repeats {
+pub enum RepeatPolicy {
     /// They are left out.
     #[default]
     Drop,
@@ -223,7 +223,7 @@ pub enum Repeats {
     Keep,
 }
 
-impl Repeats {
+impl RepeatPolicy {
     #[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
     fn is_default(&self) -> bool {
         *self == Self::default()
@@ -240,31 +240,31 @@ impl RecSpec {
 /// Where candidates come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Candidates {
+pub struct CandidateSource {
     /// How many, the target among them.
     pub count: usize,
     /// How the others are drawn.
-    pub sampling: Sampling,
-    /// With [`Sampling::File`]: lines of a user's id, a tab, and item ids
+    pub sampling: NegativeSampling,
+    /// With [`NegativeSampling::File`]: lines of a user's id, a tab, and item ids
     /// separated by spaces, best first.
     pub file: Option<String>,
 }
 
-impl Default for Candidates {
+impl Default for CandidateSource {
     fn default() -> Self {
         Self {
             count: 20,
-            sampling: Sampling::default(),
+            sampling: NegativeSampling::default(),
             file: None,
         }
     }
 }
 
 /// How candidates other than the target are drawn; never an item that the user
-/// has met, unless [`Repeats::Keep`] is asked for.
+/// has met, unless [`RepeatPolicy::Keep`] is asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Sampling {
+pub enum NegativeSampling {
     /// Every item alike.
     #[default]
     Uniform,

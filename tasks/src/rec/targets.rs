@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::build::Lists;
-use super::seeded::Stream;
-use super::{Form, Interaction, Interactions, Part, RecSpec, Repeats, Sampling, Split, Ties};
-use crate::problem::{DataError, Problem};
+use super::seeded::NumberStream;
+use super::{
+    EventSplit, ExampleForm, HeldOutPart, Interaction, Interactions, NegativeSampling, RecSpec,
+    RepeatPolicy, TieOrder,
+};
+use crate::problem::{DataError, DataProblem};
 
 /// One event to be predicted.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Aim {
+pub(super) struct TargetEvent {
     pub user: u32,
     pub item: u32,
     pub rating: Option<f32>,
@@ -33,9 +36,9 @@ pub(super) fn only_shown(event: &Interaction) -> bool {
 pub(super) fn history<'d>(
     spec: &RecSpec,
     data: &'d Interactions,
-    aim: &Aim,
+    aim: &TargetEvent,
 ) -> Vec<&'d Interaction> {
-    let logged = spec.candidates.sampling == Sampling::Logged;
+    let logged = spec.candidates.sampling == NegativeSampling::Logged;
     data.events[aim.start..aim.at]
         .iter()
         .filter(|event| !only_shown(event))
@@ -44,8 +47,8 @@ pub(super) fn history<'d>(
 }
 
 /// Orders events as the study wants ties broken.
-pub(super) fn order(data: &mut Interactions, ties: Ties) {
-    if ties == Ties::File {
+pub(super) fn order(data: &mut Interactions, ties: TieOrder) {
+    if ties == TieOrder::File {
         return;
     }
     let items = &data.items;
@@ -58,8 +61,8 @@ pub(super) fn order(data: &mut Interactions, ties: Ties) {
 }
 
 /// Targets, and what else there is to know of the events.
-pub(super) struct Targets {
-    pub aims: Vec<Aim>,
+pub(super) struct TargetEvents {
+    pub aims: Vec<TargetEvent>,
     /// For every event whether it is in the training part.
     pub training: Vec<bool>,
     /// Targets that were left out because their user had met the item before.
@@ -69,11 +72,11 @@ pub(super) struct Targets {
 /// Whether a target that was met before gives itself away: the other candidates
 /// were not.
 fn tells_repeats(spec: &RecSpec) -> bool {
-    spec.repeats == Repeats::Drop
-        && spec.examples == Form::Listwise
+    spec.repeats == RepeatPolicy::Drop
+        && spec.examples == ExampleForm::Listwise
         && matches!(
             spec.candidates.sampling,
-            Sampling::Uniform | Sampling::Popularity
+            NegativeSampling::Uniform | NegativeSampling::Popularity
         )
 }
 
@@ -83,17 +86,17 @@ pub(super) fn find(
     spec: &RecSpec,
     data: &Interactions,
     lists: &Lists,
-) -> Result<Targets, DataError> {
+) -> Result<TargetEvents, DataError> {
     let drops_repeats = tells_repeats(spec);
     let mut repeats = 0;
-    let split = Cut::new(spec, data)?;
-    let logged = spec.candidates.sampling == Sampling::Logged;
+    let split = TimeCut::new(spec, data)?;
+    let logged = spec.candidates.sampling == NegativeSampling::Logged;
     let mut training = vec![true; data.events.len()];
     let mut aims = Vec::new();
     let mut start = 0;
     for events in data.by_user() {
         let eligible: Vec<usize> = (0..events.len())
-            .filter(|&at| spec.examples == Form::Pointwise || !only_shown(&events[at]))
+            .filter(|&at| spec.examples == ExampleForm::Pointwise || !only_shown(&events[at]))
             .collect();
         let mut before = 0;
         let mut shown_before = Vec::with_capacity(events.len());
@@ -106,13 +109,15 @@ pub(super) fn find(
             training[start + at] = false;
         }
         let mut moments = BTreeSet::new();
-        let mut own: Vec<Aim> = chosen
+        let mut own: Vec<TargetEvent> = chosen
             .into_iter()
             // What was shown at one moment is one list.
             .filter(|&at| {
-                !logged || spec.examples == Form::Pointwise || moments.insert(events[at].time)
+                !logged
+                    || spec.examples == ExampleForm::Pointwise
+                    || moments.insert(events[at].time)
             })
-            .map(|at| Aim {
+            .map(|at| TargetEvent {
                 user: events[at].user,
                 item: events[at].item,
                 rating: events[at].rating,
@@ -142,32 +147,33 @@ pub(super) fn find(
         aims.extend(own.into_iter().skip(skip));
         start += events.len();
     }
-    if spec.candidates.sampling == Sampling::File && spec.examples == Form::Listwise {
+    if spec.candidates.sampling == NegativeSampling::File && spec.examples == ExampleForm::Listwise
+    {
         aims.retain(|aim| lists.contains_key(&data.users[aim.user as usize].id));
     }
     if let Some(users) = spec.users {
         draw_users(spec, data, users, &mut aims);
     }
     if aims.is_empty() && repeats > 0 {
-        return Err(Problem::new(
+        return Err(DataProblem::new(
             "data.interactions",
             format!("all {repeats} targets are items that their users had met before"),
         )
-        .mend("repeats = \"keep\" keeps them and shows them among others met before")
+        .help("repeats = \"keep\" keeps them and shows them among others met before")
         .into());
     }
     if aims.is_empty() {
-        return Err(Problem::new(
+        return Err(DataProblem::new(
             "data.interactions",
             format!(
                 "no event of this part has {} or more events of its user's before it",
                 spec.min_history
             ),
         )
-        .mend("lower min_history, take another split or part, or list its users in candidates.file")
+        .help("lower min_history, take another split or part, or list its users in candidates.file")
         .into());
     }
-    Ok(Targets {
+    Ok(TargetEvents {
         aims,
         training,
         repeats,
@@ -175,11 +181,11 @@ pub(super) fn find(
 }
 
 /// Keeps the aims of this many users.
-fn draw_users(spec: &RecSpec, data: &Interactions, users: usize, aims: &mut Vec<Aim>) {
+fn draw_users(spec: &RecSpec, data: &Interactions, users: usize, aims: &mut Vec<TargetEvent>) {
     let mut drawn: Vec<u32> = aims.iter().map(|aim| aim.user).collect();
     drawn.dedup();
     drawn.sort_by_cached_key(|user| {
-        Stream::new(spec.seed, "users", &data.users[*user as usize].id).next()
+        NumberStream::new(spec.seed, "users", &data.users[*user as usize].id).next()
     });
     drawn.truncate(users);
     let drawn: BTreeSet<u32> = drawn.into_iter().collect();
@@ -187,14 +193,14 @@ fn draw_users(spec: &RecSpec, data: &Interactions, users: usize, aims: &mut Vec<
 }
 
 /// Where time is cut.
-struct Cut {
+struct TimeCut {
     validation: i64,
     test: i64,
 }
 
-impl Cut {
+impl TimeCut {
     fn new(spec: &RecSpec, data: &Interactions) -> Result<Self, DataError> {
-        if spec.split != Split::Time {
+        if spec.split != EventSplit::Time {
             return Ok(Self {
                 validation: 0,
                 test: 0,
@@ -206,8 +212,8 @@ impl Cut {
         match (at(8), at(9)) {
             (Some(validation), Some(test)) => Ok(Self { validation, test }),
             _ => Err(
-                Problem::new("data.interactions.split", "the events have no time")
-                    .mend("set split = \"leave-one-out\", or name the column of the time")
+                DataProblem::new("data.interactions.split", "the events have no time")
+                    .help("set split = \"leave-one-out\", or name the column of the time")
                     .into(),
             ),
         }
@@ -223,25 +229,25 @@ impl Cut {
         before: &[usize],
     ) -> (Vec<usize>, Vec<usize>) {
         match spec.split {
-            Split::LeaveOneOut => {
+            EventSplit::LeaveOneOut => {
                 let from_end = |n: usize| eligible.len().checked_sub(n).map(|at| eligible[at]);
                 let chosen: Vec<usize> = match spec.part {
-                    Part::Test => from_end(1).into_iter().collect(),
-                    Part::Validation => from_end(2).into_iter().collect(),
-                    Part::Both => from_end(2).into_iter().chain(from_end(1)).collect(),
+                    HeldOutPart::Test => from_end(1).into_iter().collect(),
+                    HeldOutPart::Validation => from_end(2).into_iter().collect(),
+                    HeldOutPart::Both => from_end(2).into_iter().chain(from_end(1)).collect(),
                 };
                 // What follows a target would tell the training part its future.
                 let first = chosen.first().copied().unwrap_or(events.len());
                 ((first..events.len()).collect(), chosen)
             }
-            Split::Time => {
+            EventSplit::Time => {
                 let begin = match spec.part {
-                    Part::Test => self.test,
-                    Part::Validation | Part::Both => self.validation,
+                    HeldOutPart::Test => self.test,
+                    HeldOutPart::Validation | HeldOutPart::Both => self.validation,
                 };
                 let held_out = |at: &usize| events[*at].time.is_some_and(|time| time >= begin);
                 let wanted = |at: &usize| {
-                    spec.part != Part::Validation
+                    spec.part != HeldOutPart::Validation
                         || events[*at].time.is_some_and(|time| time < self.test)
                 };
                 (
@@ -254,7 +260,7 @@ impl Cut {
                         .collect(),
                 )
             }
-            Split::Rolling => {
+            EventSplit::Rolling => {
                 let held_out: Vec<usize> = (0..events.len())
                     .filter(|&at| before[at] >= spec.min_history)
                     .collect();

@@ -5,26 +5,26 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::{Catalogue, Phrasings};
+use super::{ItemCatalogue, PromptTemplates};
 use crate::problem::DataError;
-use crate::{Classify, ClassifySpec, Task};
+use crate::{ClassifySpec, ClassifyTask, Task};
 
 mod generated;
 mod pointwise;
 mod ranking;
 
 /// A task made from a study's `[task]` table.
-pub struct Declaration {
+pub struct TaskDeclaration {
     /// The task.
     pub task: Arc<dyn Task>,
     /// The fields it reads.
     pub fields: Vec<String>,
     /// The phrasings to be dealt to the examples before anything else reads
     /// them; most tasks have none.
-    pub phrasings: Option<Phrasings>,
+    pub phrasings: Option<PromptTemplates>,
 }
 
-impl std::fmt::Debug for Declaration {
+impl std::fmt::Debug for TaskDeclaration {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Declaration")
             .field("task", &self.task.name())
@@ -34,7 +34,7 @@ impl std::fmt::Debug for Declaration {
     }
 }
 
-impl Declaration {
+impl TaskDeclaration {
     fn new(task: impl Task + 'static, fields: &[&str]) -> Self {
         Self {
             task: Arc::new(task),
@@ -45,7 +45,7 @@ impl Declaration {
 }
 
 /// The options of one kind of task, as a study's `[task]` table holds them.
-pub trait Declared: DeserializeOwned {
+pub trait TaskSpec: DeserializeOwned {
     /// The word that `task.kind` names it by.
     const KIND: &'static str;
 
@@ -54,14 +54,14 @@ pub trait Declared: DeserializeOwned {
     fn declare(
         self,
         study: &str,
-        catalogue: Option<&Arc<Catalogue>>,
-    ) -> Result<Declaration, DataError>;
+        catalogue: Option<&Arc<ItemCatalogue>>,
+    ) -> Result<TaskDeclaration, DataError>;
 }
 
 /// Receives every kind of task there is.
-pub trait Visitor {
+pub trait TaskVisitor {
     /// One kind.
-    fn kind<D: Declared + 'static>(&mut self);
+    fn kind<D: TaskSpec + 'static>(&mut self);
 }
 
 /// Declares the modules, exports the options and shows each to visitors.
@@ -70,7 +70,7 @@ macro_rules! kinds {
         $(mod $module; pub use $module::$spec;)*
 
         /// Shows all kinds to a visitor, `classify` first.
-        pub fn visit(visitor: &mut impl Visitor) {
+        pub fn visit(visitor: &mut impl TaskVisitor) {
             visitor.kind::<ClassifySpec>();
             $(visitor.kind::<$spec>();)*
         }
@@ -90,12 +90,16 @@ kinds! {
     p5: P5Spec,
 }
 
-impl Declared for ClassifySpec {
+impl TaskSpec for ClassifySpec {
     const KIND: &'static str = "classify";
 
-    fn declare(self, study: &str, _: Option<&Arc<Catalogue>>) -> Result<Declaration, DataError> {
-        let task = Classify::new(study, self)?;
-        Ok(Declaration {
+    fn declare(
+        self,
+        study: &str,
+        _: Option<&Arc<ItemCatalogue>>,
+    ) -> Result<TaskDeclaration, DataError> {
+        let task = ClassifyTask::new(study, self)?;
+        Ok(TaskDeclaration {
             fields: task.fields(),
             task: Arc::new(task),
             phrasings: None,

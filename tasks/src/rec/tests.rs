@@ -7,7 +7,7 @@ use super::*;
 use crate::{DataError, Example, Label};
 
 /// Users, items and events made of numbers: user, item, rating, time.
-fn world(events: &[(u32, u32, f32, i64)]) -> Source {
+fn world(events: &[(u32, u32, f32, i64)]) -> RecommendationFiles {
     let mut csv = String::from("user,item,rating,time,title,kind,sex\n");
     for (user, item, rating, time) in events {
         // Titles repeat, as those of remakes do.
@@ -25,10 +25,10 @@ fn world(events: &[(u32, u32, f32, i64)]) -> Source {
         item_attributes: vec!["kind".into()],
         ..RecSpec::default()
     };
-    Source::parse(&[("events.csv", csv.as_bytes())], &spec).unwrap()
+    RecommendationFiles::parse(&[("events.csv", csv.as_bytes())], &spec).unwrap()
 }
 
-fn prepare(spec: &RecSpec, events: &[(u32, u32, f32, i64)]) -> Result<Prepared, DataError> {
+fn prepare(spec: &RecSpec, events: &[(u32, u32, f32, i64)]) -> Result<PreparedExamples, DataError> {
     spec.prepare(world(events))
 }
 
@@ -81,7 +81,7 @@ fn leave_one_out_takes_the_last_event_and_shows_what_came_before() {
         .sum();
     assert_eq!(total, 12 * 7);
     let validation = RecSpec {
-        part: Part::Validation,
+        part: HeldOutPart::Validation,
         ..spec
     };
     let prepared = prepare(&validation, &plain()).unwrap();
@@ -96,8 +96,8 @@ fn leave_one_out_takes_the_last_event_and_shows_what_came_before() {
 #[test]
 fn pointwise_examples_tell_liked_from_disliked() {
     let spec = RecSpec {
-        examples: Form::Pointwise,
-        split: Split::Rolling,
+        examples: ExampleForm::Pointwise,
+        split: EventSplit::Rolling,
         min_history: 3,
         history: 3,
         ..RecSpec::default()
@@ -120,7 +120,7 @@ fn pointwise_examples_tell_liked_from_disliked() {
         Prediction::Likes(0.5 / 4.0)
     );
     let rating = RecSpec {
-        label: Target::Rating,
+        label: PointwiseTarget::Rating,
         ..spec
     };
     let prepared = prepare(&rating, &plain()).unwrap();
@@ -130,7 +130,7 @@ fn pointwise_examples_tell_liked_from_disliked() {
 #[test]
 fn a_time_split_cuts_all_users_at_one_moment() {
     let spec = RecSpec {
-        split: Split::Time,
+        split: EventSplit::Time,
         per_user: Some(1),
         ..RecSpec::default()
     };
@@ -154,12 +154,12 @@ fn logged_impressions_are_one_list_and_no_history_to_themselves() {
     let mind = "1\tU1\t11/15/2019 8:55:22 AM\tN9 N8\tN1-0 N2-1 N3-0 N4-1\n\
                 2\tU1\t11/16/2019 8:55:22 AM\tN9 N8\tN5-0 N6-1\n";
     let mut spec = RecSpec {
-        format: Layout::Mind,
-        split: Split::Rolling,
+        format: FileLayout::Mind,
+        split: EventSplit::Rolling,
         ..RecSpec::default()
     };
-    spec.candidates.sampling = Sampling::Logged;
-    let source = Source::parse(&[("behaviors.tsv", mind.as_bytes())], &spec).unwrap();
+    spec.candidates.sampling = NegativeSampling::Logged;
+    let source = RecommendationFiles::parse(&[("behaviors.tsv", mind.as_bytes())], &spec).unwrap();
     let prepared = spec.prepare(source).unwrap();
     assert_eq!(prepared.examples.len(), 3);
     let impression = &prepared.examples[1];
@@ -201,17 +201,17 @@ fn shifts_cut_examples_into_their_words() {
             .collect::<Vec<_>>()
             .join(" ")
     };
-    assert_eq!(of(Shift::Popularity), "head mid tail");
-    assert_eq!(of(Shift::Activity), "heavy light regular");
-    assert_eq!(of(Shift::HistoryLength), "long medium short");
-    assert_eq!(of(Shift::Time), "early late");
-    assert_eq!(of(Shift::ColdUsers), "cold warm");
-    assert_eq!(of(Shift::Age), "unknown");
-    assert_eq!(of(Shift::None), "all");
+    assert_eq!(of(GroupShift::Popularity), "head mid tail");
+    assert_eq!(of(GroupShift::Activity), "heavy light regular");
+    assert_eq!(of(GroupShift::HistoryLength), "long medium short");
+    assert_eq!(of(GroupShift::Time), "early late");
+    assert_eq!(of(GroupShift::ColdUsers), "cold warm");
+    assert_eq!(of(GroupShift::Age), "unknown");
+    assert_eq!(of(GroupShift::None), "all");
     assert!(
         prepare(
             &RecSpec {
-                shift: Shift::File,
+                shift: GroupShift::File,
                 ..RecSpec::default()
             },
             &events
@@ -237,7 +237,7 @@ fn baselines_rank_by_their_own_rule() {
         events.extend([(user, 3, 4.0, 1), (user, 4, 4.0, 2), (user, 5, 4.0, 3)]);
     }
     let mut spec = RecSpec::default();
-    spec.candidates.sampling = Sampling::Catalogue;
+    spec.candidates.sampling = NegativeSampling::Catalogue;
     let prepared = prepare(&spec, &events).unwrap();
     let id = "u9:2:3";
     let best = |name: &str| {
@@ -272,20 +272,21 @@ fn what_cannot_work_is_refused_by_its_key() {
     let errors = [
         told(&|spec| spec.history = 0),
         told(&|spec| spec.candidates.count = 1),
-        told(&|spec| spec.label = Target::Rating),
+        told(&|spec| spec.label = PointwiseTarget::Rating),
         told(&|spec| spec.users = Some(0)),
         told(&|spec| spec.min_history = 100),
         told(&|spec| {
-            spec.examples = Form::Pointwise;
+            spec.examples = ExampleForm::Pointwise;
             spec.like_above = Some(9.0);
         }),
     ];
     for error in &errors {
         assert!(error.starts_with("data.interactions"), "{error}");
     }
-    let untimed = Source::parse(&[("e.csv", b"user,item\na,b\na,c\n")], &RecSpec::default());
+    let untimed =
+        RecommendationFiles::parse(&[("e.csv", b"user,item\na,b\na,c\n")], &RecSpec::default());
     let spec = RecSpec {
-        split: Split::Time,
+        split: EventSplit::Time,
         ..RecSpec::default()
     };
     let error = spec.prepare(untimed.unwrap()).unwrap_err().to_string();
@@ -303,14 +304,22 @@ fn any_events() -> impl Strategy<Value = Vec<(u32, u32, f32, i64)>> {
 
 fn any_spec() -> impl Strategy<Value = RecSpec> {
     let draws = prop::sample::select(vec![
-        Sampling::Uniform,
-        Sampling::Popularity,
-        Sampling::Logged,
-        Sampling::Catalogue,
+        NegativeSampling::Uniform,
+        NegativeSampling::Popularity,
+        NegativeSampling::Logged,
+        NegativeSampling::Catalogue,
     ]);
-    let splits = prop::sample::select(vec![Split::LeaveOneOut, Split::Time, Split::Rolling]);
-    let parts = prop::sample::select(vec![Part::Test, Part::Validation, Part::Both]);
-    let ties = prop::sample::select(vec![Ties::File, Ties::Item]);
+    let splits = prop::sample::select(vec![
+        EventSplit::LeaveOneOut,
+        EventSplit::Time,
+        EventSplit::Rolling,
+    ]);
+    let parts = prop::sample::select(vec![
+        HeldOutPart::Test,
+        HeldOutPart::Validation,
+        HeldOutPart::Both,
+    ]);
+    let ties = prop::sample::select(vec![TieOrder::File, TieOrder::Item]);
     (draws, splits, parts, ties, 1..12_usize, any::<bool>()).prop_map(
         |(sampling, split, part, ties, history, pointwise)| {
             let mut spec = RecSpec {
@@ -321,7 +330,7 @@ fn any_spec() -> impl Strategy<Value = RecSpec> {
                 ..RecSpec::default()
             };
             if pointwise {
-                spec.examples = Form::Pointwise;
+                spec.examples = ExampleForm::Pointwise;
             }
             spec.candidates.sampling = sampling;
             spec.candidates.count = 5;
@@ -360,21 +369,21 @@ proptest! {
     /// Candidates hold the truth, no title twice, and nothing else that the user has met.
     #[test]
     fn candidates_are_the_target_among_strangers(events in any_events(), mut spec in any_spec()) {
-        spec.examples = Form::Listwise;
+        spec.examples = ExampleForm::Listwise;
         let Ok(prepared) = prepare(&spec, &events) else { return Ok(()) };
         for example in &prepared.examples {
             let Label::Relevant(relevant) = &example.label else { panic!("{:?}", example.label) };
             let candidates = list(example, field::CANDIDATES);
             let different: BTreeSet<_> = candidates.iter().collect();
             prop_assert_eq!(different.len(), candidates.len());
-            if spec.candidates.sampling == Sampling::Catalogue {
+            if spec.candidates.sampling == NegativeSampling::Catalogue {
                 prop_assert!(candidates.is_empty());
                 continue;
             }
             for title in relevant {
                 prop_assert!(candidates.contains(&title.as_str()));
             }
-            prop_assert!(spec.candidates.sampling == Sampling::Logged || candidates.len() <= 5);
+            prop_assert!(spec.candidates.sampling == NegativeSampling::Logged || candidates.len() <= 5);
             prop_assert_eq!(list(example, field::CANDIDATES_TEXT).len(), candidates.len());
         }
         for baseline in &prepared.baselines {
@@ -394,22 +403,22 @@ proptest! {
     /// held-out events' items cannot move them.
     #[test]
     fn training_never_sees_a_held_out_event(events in any_events(), mut spec in any_spec()) {
-        spec.examples = Form::Listwise;
-        spec.candidates.sampling = Sampling::Uniform;
-        let Source::Events { interactions, .. } = world(&events) else { panic!() };
-        let Ok(targets::Targets { aims, training, .. }) = targets::find(&spec, &interactions, &BTreeMap::new()) else { return Ok(()) };
+        spec.examples = ExampleForm::Listwise;
+        spec.candidates.sampling = NegativeSampling::Uniform;
+        let RecommendationFiles::Events { interactions, .. } = world(&events) else { panic!() };
+        let Ok(targets::TargetEvents { aims, training, .. }) = targets::find(&spec, &interactions, &BTreeMap::new()) else { return Ok(()) };
         for aim in &aims {
             prop_assert!(!training[aim.at]);
             let own = &training[aim.start..aim.at];
             prop_assert!(own.len() >= aim.before);
-            if spec.split != Split::Time {
+            if spec.split != EventSplit::Time {
                 // From a user's first target on nothing of the user is training.
                 let first = aims.iter().find(|other| other.user == aim.user).unwrap().at;
                 let end = aim.start + interactions.of(aim.user).len();
                 prop_assert!(training[first..end].iter().all(|training| !training));
             }
         }
-        if spec.split == Split::Time {
+        if spec.split == EventSplit::Time {
             let latest = interactions.events.iter().zip(&training).filter(|(_, training)| **training).map(|(event, _)| event.time).max().flatten();
             let earliest = aims.iter().map(|aim| aim.time).min().flatten();
             prop_assert!(latest < earliest);
@@ -468,7 +477,7 @@ fn targets_met_before_are_left_out_or_stand_among_met_items() {
             .starts_with(&format!("{repeated} of 12 targets are items that"))
     );
     // Kept, they are no longer the only ones that were met.
-    spec.repeats = Repeats::Keep;
+    spec.repeats = RepeatPolicy::Keep;
     spec.candidates.count = 9;
     let kept = prepare(&spec, &with_repeats()).unwrap();
     assert_eq!(kept.examples.len(), 12);
@@ -480,11 +489,11 @@ fn targets_met_before_are_left_out_or_stand_among_met_items() {
         assert_eq!(met, 4 + usize::from(is_met));
     }
     // What was really shown is no draw, and stays.
-    spec.repeats = Repeats::Drop;
-    spec.candidates.sampling = Sampling::Catalogue;
+    spec.repeats = RepeatPolicy::Drop;
+    spec.candidates.sampling = NegativeSampling::Catalogue;
     assert_eq!(prepare(&spec, &with_repeats()).unwrap().examples.len(), 12);
     // Where nothing is left, the error says why.
-    spec.candidates.sampling = Sampling::Uniform;
+    spec.candidates.sampling = NegativeSampling::Uniform;
     let error = prepare(&spec, &[(1, 1, 5.0, 1), (1, 2, 5.0, 2), (1, 1, 5.0, 3)]).unwrap_err();
     let error = error.to_string();
     assert!(
@@ -497,13 +506,15 @@ fn targets_met_before_are_left_out_or_stand_among_met_items() {
 #[test]
 fn candidates_from_a_file_keep_its_users_and_its_order_of_choice() {
     let mut spec = RecSpec::default();
-    spec.candidates.sampling = Sampling::File;
+    spec.candidates.sampling = NegativeSampling::File;
     spec.candidates.file = Some("lists".to_owned());
     spec.candidates.count = 3;
     let events = b"user,item,time\na,1,1\na,2,2\nb,3,1\nb,4,2\nc,5,1\nc,6,2\n";
     let lists = b"a\t3 4 5\nc\t6 1 2\n";
     let files: [(&str, &[u8]); 2] = [("e.csv", events), ("lists", lists)];
-    let prepared = spec.prepare(Source::parse(&files, &spec).unwrap()).unwrap();
+    let prepared = spec
+        .prepare(RecommendationFiles::parse(&files, &spec).unwrap())
+        .unwrap();
     let shown: Vec<BTreeSet<&str>> = prepared
         .examples
         .iter()

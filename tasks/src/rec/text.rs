@@ -1,6 +1,6 @@
 //! Items and users as text.
 
-use super::{Catalogue, Item, User};
+use super::{Item, ItemCatalogue, User};
 
 /// Values of a sentence are cut after this many words (Li et al., "Recformer",
 /// KDD 2023, section 3.1, cuts attributes alike).
@@ -46,7 +46,7 @@ pub(super) fn profile(user: &User) -> Option<String> {
 }
 
 /// `more popular than 93% of items`.
-pub(super) fn popularity(catalogue: &Catalogue, item: u32) -> String {
+pub(super) fn popularity(catalogue: &ItemCatalogue, item: u32) -> String {
     let percent = (catalogue.percentile(item) * 100.0).floor();
     format!("more popular than {percent:.0}% of items")
 }

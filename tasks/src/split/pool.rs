@@ -1,23 +1,23 @@
 //! What is left of a group, and how examples are drawn from it.
 
-use super::sizes::{Census, Part};
-use super::{Draw, GroupsSpec, shares};
+use super::sizes::{GroupCensus, SplitRole};
+use super::{GroupsSpec, UnlabelledDraw, shares};
 use crate::{Example, Input, Label};
 
 /// Whose draw it is.
 #[derive(Clone, Copy)]
-pub(super) enum Order {
+pub(super) enum DrawOrder {
     /// The same for every seed of the study.
     Audit,
     Seed(u64),
 }
 
 /// A place in a pseudo-random order that depends on the id alone.
-fn place(input: &Input, order: Order) -> [u8; 32] {
+fn place(input: &Input, order: DrawOrder) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     match order {
-        Order::Audit => hasher.update(b"audit"),
-        Order::Seed(seed) => hasher.update(b"seed").update(&seed.to_be_bytes()),
+        DrawOrder::Audit => hasher.update(b"audit"),
+        DrawOrder::Seed(seed) => hasher.update(b"seed").update(&seed.to_be_bytes()),
     };
     hasher.update(input.id.as_bytes());
     *hasher.finalize().as_bytes()
@@ -32,13 +32,13 @@ pub(super) fn class(example: &Example) -> &str {
 }
 
 /// What is left of one group, by class.
-pub(super) struct Pool<'a> {
-    pub census: Census<'a>,
+pub(super) struct GroupPool<'a> {
+    pub census: GroupCensus<'a>,
     strata: Vec<Vec<&'a Example>>,
     unlabelled: Vec<&'a Input>,
 }
 
-impl<'a> Pool<'a> {
+impl<'a> GroupPool<'a> {
     pub fn new(
         spec: &'a GroupsSpec,
         group: &'a str,
@@ -46,7 +46,7 @@ impl<'a> Pool<'a> {
         examples: &'a [Example],
         unlabelled: &'a [Input],
         classes: &[&'a str],
-        draw: Draw,
+        draw: UnlabelledDraw,
     ) -> Self {
         let mut strata = vec![Vec::new(); classes.len()];
         for example in examples.iter().filter(|e| e.input.group == group) {
@@ -56,7 +56,7 @@ impl<'a> Pool<'a> {
         }
         let unlabelled: Vec<&Input> = unlabelled.iter().filter(|i| i.group == group).collect();
         let sizes: Vec<usize> = strata.iter().map(Vec::len).collect();
-        let census = Census {
+        let census = GroupCensus {
             name: group,
             is_source,
             classes: classes.to_vec(),
@@ -75,7 +75,7 @@ impl<'a> Pool<'a> {
     }
 
     /// Draws `n` for a labelled role.
-    pub fn take(&mut self, part: Part, n: usize, order: Order) -> Vec<Example> {
+    pub fn take(&mut self, part: SplitRole, n: usize, order: DrawOrder) -> Vec<Example> {
         let left: Vec<usize> = self.strata.iter().map(Vec::len).collect();
         let quotas = self.census.quotas(part, n, &left);
         let mut drawn = Vec::new();
@@ -89,10 +89,10 @@ impl<'a> Pool<'a> {
     }
 
     /// Draws `n` inputs without their labels.
-    pub fn inputs(&mut self, n: usize, seed: u64, draw: Draw) -> Vec<Input> {
-        let order = Order::Seed(seed);
-        if draw == Draw::ByClass {
-            let drawn = self.take(Part::Unlabelled, n, order);
+    pub fn inputs(&mut self, n: usize, seed: u64, draw: UnlabelledDraw) -> Vec<Input> {
+        let order = DrawOrder::Seed(seed);
+        if draw == UnlabelledDraw::ByClass {
+            let drawn = self.take(SplitRole::Unlabelled, n, order);
             return drawn.into_iter().map(|example| example.input).collect();
         }
         let labelled = self.strata.iter().flatten().map(|example| &example.input);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::problem::{DataError, Problem, Problems};
+use crate::problem::{DataError, DataProblem, DataProblems};
 use crate::{AnswerForm, suggest};
 
 /// One entry of `groups.class_shares`.
@@ -13,7 +13,7 @@ use crate::{AnswerForm, suggest};
     untagged,
     expecting = "expected a share from 0 to 1, or a table of shares by class"
 )]
-pub enum Share {
+pub enum ClassShare {
     /// The share of the class of this name, 0 to 1.
     Class(f64),
     /// The shares of the classes in the group of this name.
@@ -25,7 +25,7 @@ const ROUNDING: f64 = 1e-6;
 
 /// Checks stated shares.
 pub(super) fn check(
-    stated: &BTreeMap<String, Share>,
+    stated: &BTreeMap<String, ClassShare>,
     balance: Option<bool>,
     form: &AnswerForm,
     groups: &[&str],
@@ -33,46 +33,46 @@ pub(super) fn check(
     if stated.is_empty() {
         return Ok(());
     }
-    let mut problems = Problems::default();
+    let mut problems = DataProblems::default();
     let Some(labels) = form.labels() else {
-        return Err(Problem::new(
+        return Err(DataProblem::new(
             "groups.class_shares",
             "the task's answers are no classes, so there are no shares to state",
         )
-        .mend("remove the key")
+        .help("remove the key")
         .into());
     };
     if balance == Some(true) {
         problems.push(
-            Problem::new(
+            DataProblem::new(
                 "groups.class_shares",
                 "contradicts groups.balance = true, which makes all classes alike",
             )
-            .mend("remove one of the two"),
+            .help("remove one of the two"),
         );
     }
     let everywhere: BTreeMap<String, f64> = stated
         .iter()
         .filter_map(|(name, share)| match share {
-            Share::Class(share) => Some((name.clone(), *share)),
-            Share::Group(_) => None,
+            ClassShare::Class(share) => Some((name.clone(), *share)),
+            ClassShare::Group(_) => None,
         })
         .collect();
     if !everywhere.is_empty() {
         check_one("groups.class_shares", &everywhere, labels, &mut problems);
     }
     for (name, share) in stated {
-        let Share::Group(shares) = share else {
+        let ClassShare::Group(shares) = share else {
             continue;
         };
         if !groups.contains(&name.as_str()) {
             let mend = suggest::instead(name, "groups", groups.iter().copied());
             problems.push(
-                Problem::new(
+                DataProblem::new(
                     "groups.class_shares",
                     format!("{name:?} is no group of the study"),
                 )
-                .mend(mend),
+                .help(mend),
             );
         }
         let key = format!("groups.class_shares.{name}");
@@ -85,49 +85,49 @@ fn check_one(
     key: &str,
     shares: &BTreeMap<String, f64>,
     labels: &[String],
-    problems: &mut Problems,
+    problems: &mut DataProblems,
 ) {
     for (name, share) in shares {
         if !labels.contains(name) {
             let mend = suggest::instead(name, "labels", labels.iter().map(String::as_str));
-            problems.push(Problem::new(key, format!("{name:?} is no label")).mend(mend));
+            problems.push(DataProblem::new(key, format!("{name:?} is no label")).help(mend));
         }
         if !(0.0..=1.0).contains(share) {
             problems.push(
-                Problem::new(key, format!("the share of {name:?} is {share}"))
-                    .mend("a share is a number from 0 to 1"),
+                DataProblem::new(key, format!("the share of {name:?} is {share}"))
+                    .help("a share is a number from 0 to 1"),
             );
         }
     }
     let sum: f64 = shares.values().sum();
     if (sum - 1.0).abs() > ROUNDING {
         problems.push(
-            Problem::new(key, format!("the shares sum to {sum}, not to 1"))
-                .mend("a label that is left out has the share 0"),
+            DataProblem::new(key, format!("the shares sum to {sum}, not to 1"))
+                .help("a label that is left out has the share 0"),
         );
     }
 }
 
 /// The stated shares of a group, by class; none where nothing is stated for it.
 pub(super) fn of_group(
-    stated: &BTreeMap<String, Share>,
+    stated: &BTreeMap<String, ClassShare>,
     group: &str,
     classes: &[&str],
 ) -> Option<Vec<f64>> {
     let own = match stated.get(group) {
-        Some(Share::Group(shares)) => Some(shares),
+        Some(ClassShare::Group(shares)) => Some(shares),
         _ => None,
     };
     let share = |class: &&str| match own {
         Some(shares) => shares.get(*class).copied().unwrap_or(0.0),
         None => match stated.get(*class) {
-            Some(Share::Class(share)) => *share,
+            Some(ClassShare::Class(share)) => *share,
             _ => 0.0,
         },
     };
     let any = stated
         .values()
-        .any(|share| matches!(share, Share::Class(_)));
+        .any(|share| matches!(share, ClassShare::Class(_)));
     (own.is_some() || any).then(|| classes.iter().map(share).collect())
 }
 

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use super::Draw;
+use super::UnlabelledDraw;
 use super::shares::{even, proportional, stated};
-use crate::problem::Problem;
+use crate::problem::DataProblem;
 
 /// A role, in the order in which roles are drawn from a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Part {
+pub(super) enum SplitRole {
     Audit,
     Train,
     Validation,
@@ -17,7 +17,7 @@ pub(super) enum Part {
     Unlabelled,
 }
 
-impl Part {
+impl SplitRole {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Audit => "audit",
@@ -43,15 +43,15 @@ const STEPS: usize = 2000;
 
 /// What a role asks of a group.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wish {
-    pub part: Part,
+pub(super) struct RoleDemand {
+    pub part: SplitRole,
     pub size: usize,
     /// Whether the study states the size; others may be scaled down.
     pub stated: bool,
 }
 
 /// What a group has, and what its roles ask for.
-pub(super) struct Census<'a> {
+pub(super) struct GroupCensus<'a> {
     pub name: &'a str,
     pub is_source: bool,
     /// All classes of the study, sorted.
@@ -60,28 +60,28 @@ pub(super) struct Census<'a> {
     pub sizes: Vec<usize>,
     /// Rows without a label.
     pub unlabelled: usize,
-    pub wishes: Vec<Wish>,
+    pub wishes: Vec<RoleDemand>,
     /// Stated class shares of audit and labelled target.
     pub shares: Option<Vec<f64>>,
     pub balance: Option<bool>,
-    pub draw: Draw,
+    pub draw: UnlabelledDraw,
 }
 
-impl Census<'_> {
+impl GroupCensus<'_> {
     pub fn labelled(&self) -> usize {
         self.sizes.iter().sum()
     }
 
     /// How many of each class a role takes, with so many left.
-    pub fn quotas(&self, part: Part, n: usize, left: &[usize]) -> Vec<usize> {
-        let sealed = matches!(part, Part::Audit | Part::Labelled);
+    pub fn quotas(&self, part: SplitRole, n: usize, left: &[usize]) -> Vec<usize> {
+        let sealed = matches!(part, SplitRole::Audit | SplitRole::Labelled);
         match (self.balance, &self.shares) {
             _ if n == 0 => vec![0; left.len()],
             (_, Some(shares)) if sealed => stated(n, shares),
             // Before other draws bent them.
-            (Some(true), _) if part == Part::Unlabelled => proportional(n, &self.sizes),
+            (Some(true), _) if part == SplitRole::Unlabelled => proportional(n, &self.sizes),
             (Some(true), _) => even(n, left.len()),
-            (None, _) if matches!(part, Part::Train | Part::Validation) => {
+            (None, _) if matches!(part, SplitRole::Train | SplitRole::Validation) => {
                 // A class that the group does not have is none to balance.
                 let own: Vec<usize> = (0..left.len()).filter(|at| self.sizes[*at] > 0).collect();
                 if own.is_empty() {
@@ -103,7 +103,7 @@ impl Census<'_> {
         let mut left = self.sizes.clone();
         let mut missing = 0;
         let taken = self.wishes.iter().zip(sizes).map(|(wish, &n)| {
-            if wish.part == Part::Unlabelled && self.draw == Draw::Blind {
+            if wish.part == SplitRole::Unlabelled && self.draw == UnlabelledDraw::Blind {
                 let all = left.iter().sum::<usize>() + self.unlabelled;
                 missing = n.saturating_sub(all);
                 return vec![0; left.len()];
@@ -138,13 +138,13 @@ impl Census<'_> {
                 .wishes
                 .iter()
                 .zip(sizes)
-                .any(|(wish, n)| wish.part != Part::Unlabelled && *n > 0);
+                .any(|(wish, n)| wish.part != SplitRole::Unlabelled && *n > 0);
         missing == 0 && !nothing && needed.iter().zip(&self.sizes).all(|(n, have)| n <= have)
     }
 
     /// The sizes as wished, those free to shrink scaled down alike to what fits,
     /// then each grown again as far as it goes.
-    fn shrunk(&self, free: impl Fn(&Wish) -> bool) -> Option<Vec<usize>> {
+    fn shrunk(&self, free: impl Fn(&RoleDemand) -> bool) -> Option<Vec<usize>> {
         let wished: Vec<usize> = self.wishes.iter().map(|wish| wish.size).collect();
         if self.fits(&wished) {
             return Some(wished);
@@ -152,7 +152,7 @@ impl Census<'_> {
         let free_sizes = self.wishes.iter().filter(|wish| free(wish));
         let steps = free_sizes.map(|wish| wish.size).max()?.min(STEPS);
         let scaled = |step: usize| -> Vec<usize> {
-            let scale = |wish: &Wish| {
+            let scale = |wish: &RoleDemand| {
                 if free(wish) {
                     (wish.size as u128 * step as u128 / steps.max(1) as u128) as usize
                 } else {
@@ -185,7 +185,7 @@ impl Census<'_> {
 }
 
 /// The sizes of a group's roles; none where they cannot be filled.
-pub(super) fn settle(census: &Census<'_>) -> Option<Vec<(Part, usize)>> {
+pub(super) fn settle(census: &GroupCensus<'_>) -> Option<Vec<(SplitRole, usize)>> {
     let sizes = census.shrunk(|wish| !wish.stated)?;
     let parts = census.wishes.iter().map(|wish| wish.part);
     census
@@ -194,7 +194,7 @@ pub(super) fn settle(census: &Census<'_>) -> Option<Vec<(Part, usize)>> {
 }
 
 /// What is told of roles that got less than the default.
-pub(super) fn notes(census: &Census<'_>, parts: &[(Part, usize)]) -> Option<String> {
+pub(super) fn notes(census: &GroupCensus<'_>, parts: &[(SplitRole, usize)]) -> Option<String> {
     let less: Vec<String> = census
         .wishes
         .iter()
@@ -213,7 +213,7 @@ pub(super) fn notes(census: &Census<'_>, parts: &[(Part, usize)]) -> Option<Stri
     })
 }
 
-impl Census<'_> {
+impl GroupCensus<'_> {
     fn holds(&self) -> String {
         match (self.labelled(), self.unlabelled) {
             (labelled, 0) => format!("{labelled} rows"),
@@ -226,13 +226,13 @@ impl Census<'_> {
 }
 
 /// What is lacking, how much each role asks of it, and whether it is of one class.
-type Lack = (String, Vec<(Part, usize)>, bool);
+type Lack = (String, Vec<(SplitRole, usize)>, bool);
 
 /// What a group lacks, class by class; `fit`: the sizes that would do.
-pub(super) fn shortage(census: &Census<'_>, fit: Option<&str>) -> Vec<Problem> {
+pub(super) fn shortage(census: &GroupCensus<'_>, fit: Option<&str>) -> Vec<DataProblem> {
     let sizes: Vec<usize> = census.wishes.iter().map(|wish| wish.size).collect();
     let (taken, missing) = census.draw(&sizes);
-    let asked = |of: &dyn Fn(usize) -> usize| -> Vec<(Part, usize)> {
+    let asked = |of: &dyn Fn(usize) -> usize| -> Vec<(SplitRole, usize)> {
         let parts = census.wishes.iter().enumerate();
         parts
             .map(|(at, wish)| (wish.part, of(at)))
@@ -296,19 +296,19 @@ pub(super) fn shortage(census: &Census<'_>, fit: Option<&str>) -> Vec<Problem> {
             mend.push_str("; ");
             mend.push_str(fit);
         }
-        Problem::new("groups", what).mend(mend)
+        DataProblem::new("groups", what).help(mend)
     };
     lacks.into_iter().enumerate().map(problem).collect()
 }
 
 /// The largest sizes that all groups can give at once, none above what is asked.
-pub(super) fn most(all: &[&Census<'_>]) -> BTreeMap<Part, usize> {
-    let mut most: BTreeMap<Part, usize> = BTreeMap::new();
+pub(super) fn most(all: &[&GroupCensus<'_>]) -> BTreeMap<SplitRole, usize> {
+    let mut most: BTreeMap<SplitRole, usize> = BTreeMap::new();
     for census in all {
         let sizes = census.shrunk(|_| true);
         for (at, wish) in census.wishes.iter().enumerate() {
             // A target without labels has no audit whatever the study says.
-            if wish.part == Part::Audit && wish.stated && wish.size == 0 && !census.is_source {
+            if wish.part == SplitRole::Audit && wish.stated && wish.size == 0 && !census.is_source {
                 continue;
             }
             let size = sizes.as_ref().map_or(0, |sizes| sizes[at]);
@@ -317,9 +317,10 @@ pub(super) fn most(all: &[&Census<'_>]) -> BTreeMap<Part, usize> {
         }
     }
     // Rounding to whole examples of a class may stand in the way of a few.
-    let fits = |most: &BTreeMap<Part, usize>| {
+    let fits = |most: &BTreeMap<SplitRole, usize>| {
         all.iter().all(|census| {
-            let size = |wish: &Wish| wish.size.min(most.get(&wish.part).copied().unwrap_or(0));
+            let size =
+                |wish: &RoleDemand| wish.size.min(most.get(&wish.part).copied().unwrap_or(0));
             census.fits(&census.wishes.iter().map(size).collect::<Vec<_>>())
         })
     };
@@ -346,15 +347,15 @@ pub(super) fn most(all: &[&Census<'_>]) -> BTreeMap<Part, usize> {
 }
 
 /// The same in a sentence.
-pub(super) fn largest_that_fit(all: &[&Census<'_>]) -> String {
+pub(super) fn largest_that_fit(all: &[&GroupCensus<'_>]) -> String {
     let most = most(all);
-    let least = |part: Part| most.get(&part).is_some_and(|size| *size < part.least());
-    if least(Part::Train) || least(Part::Validation) {
+    let least = |part: SplitRole| most.get(&part).is_some_and(|size| *size < part.least());
+    if least(SplitRole::Train) || least(SplitRole::Validation) {
         return "no sizes fit, for a source group has too few labelled examples".to_owned();
     }
     let sizes: Vec<String> = most
         .iter()
-        .filter(|(part, size)| **size > 0 || **part != Part::Labelled)
+        .filter(|(part, size)| **size > 0 || **part != SplitRole::Labelled)
         .map(|(part, size)| format!("{} = {size}", part.name()))
         .collect();
     format!("the largest that fit together: {}", sizes.join(", "))

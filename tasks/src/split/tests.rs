@@ -42,7 +42,7 @@ fn examples() -> Vec<Example> {
 }
 
 /// The ids of every role: train, validation, unlabelled, labelled, audit.
-fn ids(split: Split) -> [Vec<String>; 5] {
+fn ids(split: DataSplit) -> [Vec<String>; 5] {
     let of = |examples: &[Example]| examples.iter().map(|e| e.input.id.clone()).collect();
     let data = split.data;
     [
@@ -72,7 +72,9 @@ fn positives(examples: &[Example], ids: &[String], group: &str) -> (usize, usize
 #[test]
 fn roles_have_their_sizes_and_classes() {
     let examples = examples();
-    let split = spec().split(&examples, &[], 7, Draw::Blind).unwrap();
+    let split = spec()
+        .split(&examples, &[], 7, UnlabelledDraw::Blind)
+        .unwrap();
     assert_eq!(split.unused, BTreeMap::from([("games".to_owned(), 7)]));
     assert_eq!(split.data.reads.count(), 0);
     let [train, validation, unlabelled, labelled, audit] = ids(split);
@@ -104,7 +106,9 @@ fn audit_and_labelled_keep_the_groups_shares_by_default() {
         balance: None,
         ..spec()
     };
-    let split = spec.split(&examples, &[], 7, Draw::Blind).unwrap();
+    let split = spec
+        .split(&examples, &[], 7, UnlabelledDraw::Blind)
+        .unwrap();
     let [train, validation, _, labelled, audit] = ids(split);
     let share = |ids: &[String], group| positives(&examples, ids, group);
     assert_eq!(share(&train, "books"), (5, 10));
@@ -121,7 +125,9 @@ fn natural_shares_without_balance() {
         balance: Some(false),
         ..spec()
     };
-    let split = spec.split(&examples, &[], 1, Draw::Blind).unwrap();
+    let split = spec
+        .split(&examples, &[], 1, UnlabelledDraw::Blind)
+        .unwrap();
     let [_, _, _, labelled, audit] = ids(split);
     assert_eq!(positives(&examples, &audit, "films"), (13, 20));
     assert_eq!(positives(&examples, &labelled, "films"), (7, 10));
@@ -135,7 +141,9 @@ fn runs_of_earlier_versions_keep_their_examples() {
             balance: Some(balance),
             ..spec()
         };
-        let split = spec.split(&examples(), &[], 7, Draw::ByClass).unwrap();
+        let split = spec
+            .split(&examples(), &[], 7, UnlabelledDraw::ByClass)
+            .unwrap();
         ids(split).map(|role| blake3::hash(role.join(" ").as_bytes()).to_hex()[..16].to_owned())
     };
     assert_eq!(
@@ -170,17 +178,19 @@ fn class_shares_are_stated_for_all_groups_or_for_one() {
         balance: None,
         class_shares: stated([("positive", 0.3), ("negative", 0.7)])
             .into_iter()
-            .map(|(class, share)| (class, Share::Class(share)))
+            .map(|(class, share)| (class, ClassShare::Class(share)))
             .collect(),
         ..spec()
     };
     spec.class_shares.insert(
         "films".into(),
-        Share::Group(stated([("positive", 0.9), ("negative", 0.1)])),
+        ClassShare::Group(stated([("positive", 0.9), ("negative", 0.1)])),
     );
     let form = AnswerForm::choice(["positive", "negative"]);
     spec.check_class_shares(&form).unwrap();
-    let [.., labelled, audit] = ids(spec.split(&examples, &[], 1, Draw::Blind).unwrap());
+    let [.., labelled, audit] = ids(spec
+        .split(&examples, &[], 1, UnlabelledDraw::Blind)
+        .unwrap());
     assert_eq!(positives(&examples, &audit, "toys"), (6, 20));
     assert_eq!(positives(&examples, &audit, "books"), (6, 20));
     assert_eq!(positives(&examples, &audit, "films"), (18, 20));
@@ -194,7 +204,8 @@ fn class_shares_are_stated_for_all_groups_or_for_one() {
     let share = |class: &str, share| {
         let class = class.to_owned();
         move |spec: &mut GroupsSpec| {
-            spec.class_shares.insert(class.clone(), Share::Class(share));
+            spec.class_shares
+                .insert(class.clone(), ClassShare::Class(share));
         }
     };
     assert!(wrong(&share("positive", 0.2)).contains("sum to 0.89"));
@@ -217,7 +228,9 @@ fn inputs_without_labels_are_drawn_whatever_their_label_is() {
         ..spec()
     };
     let drawn = |examples: &[Example], unlabelled: &[Input]| {
-        let split = spec.split(examples, unlabelled, 3, Draw::Blind).unwrap();
+        let split = spec
+            .split(examples, unlabelled, 3, UnlabelledDraw::Blind)
+            .unwrap();
         ids(split)[2].clone()
     };
     let whole = drawn(&examples, &[]);
@@ -247,7 +260,9 @@ fn absent_sizes_are_what_there_is_and_are_told() {
         target: vec!["films".into(), "toys".into()],
         ..GroupsSpec::default()
     };
-    let split = spec.split(&labelled, &unlabelled, 1, Draw::Blind).unwrap();
+    let split = spec
+        .split(&labelled, &unlabelled, 1, UnlabelledDraw::Blind)
+        .unwrap();
     let notes = split.notes.join("\n");
     let sizes = ids(split).map(|ids| ids.len());
     // Train, validation and audit share the books alike; films fill their roles;
@@ -260,7 +275,7 @@ fn absent_sizes_are_what_there_is_and_are_told() {
         ..spec.clone()
     };
     let split = stated
-        .split(&labelled, &unlabelled, 1, Draw::Blind)
+        .split(&labelled, &unlabelled, 1, UnlabelledDraw::Blind)
         .unwrap();
     let sizes = ids(split).map(|ids| ids.len());
     assert_eq!((sizes[0] + sizes[4] - 100, sizes[1]), (40, 80));
@@ -270,7 +285,7 @@ fn absent_sizes_are_what_there_is_and_are_told() {
     };
     assert!(
         too_much
-            .split(&labelled, &unlabelled, 1, Draw::Blind)
+            .split(&labelled, &unlabelled, 1, UnlabelledDraw::Blind)
             .is_err()
     );
 }
@@ -283,8 +298,9 @@ fn the_only_group_is_the_source_without_being_named() {
         (spec.source.as_slice(), spec.target.len()),
         (&["all".to_owned()][..], 0)
     );
-    let [train, validation, unlabelled, _, audit] =
-        ids(spec.split(&examples, &[], 1, Draw::Blind).unwrap());
+    let [train, validation, unlabelled, _, audit] = ids(spec
+        .split(&examples, &[], 1, UnlabelledDraw::Blind)
+        .unwrap());
     assert_eq!(train.len() + validation.len() + audit.len(), 40);
     assert_eq!(unlabelled.len(), 0);
     let two = [examples, group("other", 3, 1)].concat();
@@ -297,9 +313,15 @@ fn the_only_group_is_the_source_without_being_named() {
 #[test]
 fn the_audit_is_the_same_for_every_seed() {
     let examples = examples();
-    let [train_1, .., audit_1] = ids(spec().split(&examples, &[], 1, Draw::Blind).unwrap());
-    let [train_2, .., audit_2] = ids(spec().split(&examples, &[], 2, Draw::Blind).unwrap());
-    let [.., audit_3] = ids(spec().split(&examples, &[], u64::MAX, Draw::Blind).unwrap());
+    let [train_1, .., audit_1] = ids(spec()
+        .split(&examples, &[], 1, UnlabelledDraw::Blind)
+        .unwrap());
+    let [train_2, .., audit_2] = ids(spec()
+        .split(&examples, &[], 2, UnlabelledDraw::Blind)
+        .unwrap());
+    let [.., audit_3] = ids(spec()
+        .split(&examples, &[], u64::MAX, UnlabelledDraw::Blind)
+        .unwrap());
     assert_eq!(audit_1, audit_2);
     assert_eq!(audit_1, audit_3);
     assert_ne!(train_1, train_2);
@@ -309,14 +331,18 @@ fn the_audit_is_the_same_for_every_seed() {
         labelled: Some(0),
         ..spec()
     };
-    let wider = wider.split(&examples, &[], 1, Draw::Blind).unwrap();
+    let wider = wider
+        .split(&examples, &[], 1, UnlabelledDraw::Blind)
+        .unwrap();
     assert_eq!(ids(wider)[4], audit_1);
 }
 
 fn check(change: impl FnOnce(&mut GroupsSpec), expect: &str) {
     let mut spec = spec();
     change(&mut spec);
-    let error = spec.split(&examples(), &[], 1, Draw::Blind).unwrap_err();
+    let error = spec
+        .split(&examples(), &[], 1, UnlabelledDraw::Blind)
+        .unwrap_err();
     assert_eq!(error.to_string(), expect);
 }
 
@@ -349,7 +375,10 @@ fn shortages_name_group_class_and_mend() {
         validation: Some(usize::MAX),
         ..spec()
     };
-    assert!(huge.split(&examples(), &[], 1, Draw::Blind).is_err());
+    assert!(
+        huge.split(&examples(), &[], 1, UnlabelledDraw::Blind)
+            .is_err()
+    );
     // Rows without a label do not fill a source's roles, and are named as the cause.
     let blank = group("books", 500, 0).into_iter().map(|e| e.input);
     let blank: Vec<Input> = blank
@@ -362,7 +391,9 @@ fn shortages_name_group_class_and_mend() {
         train: Some(100),
         ..spec()
     };
-    let error = wide.split(&examples(), &blank, 1, Draw::Blind).unwrap_err();
+    let error = wide
+        .split(&examples(), &blank, 1, UnlabelledDraw::Blind)
+        .unwrap_err();
     assert!(
         error.to_string().contains(
             "\"books\" has 60 examples of \"negative\" (500 rows without a label are left aside)"
@@ -370,7 +401,9 @@ fn shortages_name_group_class_and_mend() {
         "{error}"
     );
     let none = [group("films", 120, 80), group("toys", 90, 45)].concat();
-    let error = spec().split(&none, &blank, 1, Draw::Blind).unwrap_err();
+    let error = spec()
+        .split(&none, &blank, 1, UnlabelledDraw::Blind)
+        .unwrap_err();
     assert!(
         error.to_string().contains(
             "\"books\" has no labelled examples (500 rows without a label are left aside)"
@@ -413,10 +446,10 @@ proptest! {
         order in Just(examples()).prop_shuffle(),
     ) {
         let spec = GroupsSpec { balance, ..spec() };
-        let roles = ids(spec.split(&examples(), &[], seed, Draw::Blind).unwrap());
+        let roles = ids(spec.split(&examples(), &[], seed, UnlabelledDraw::Blind).unwrap());
         let all: Vec<_> = roles.iter().flatten().collect();
         prop_assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
-        prop_assert_eq!(ids(spec.split(&order, &[], seed, Draw::Blind).unwrap()), roles);
+        prop_assert_eq!(ids(spec.split(&order, &[], seed, UnlabelledDraw::Blind).unwrap()), roles);
     }
 
     // Either every stated role is filled as asked, or the error says so and tells
@@ -435,7 +468,7 @@ proptest! {
         };
         let examples = [group("s", n, n * share / 100), group("t", n, n * share / 100)].concat();
         let inputs: Vec<Input> = (0..blank).map(|at| Input::new(format!("blank-{at}"), "t")).collect();
-        match spec.split(&examples, &inputs, 1, Draw::Blind) {
+        match spec.split(&examples, &inputs, 1, UnlabelledDraw::Blind) {
             Ok(split) => {
                 let sizes = ids(split).map(|ids| ids.len());
                 prop_assert_eq!(sizes, [train, validation, unlabelled, labelled, 2 * audit]);
@@ -465,7 +498,7 @@ proptest! {
                         _ => fit.unlabelled = size,
                     }
                 }
-                prop_assert!(fit.split(&examples, &inputs, 1, Draw::Blind).is_ok(), "{}", text);
+                prop_assert!(fit.split(&examples, &inputs, 1, UnlabelledDraw::Blind).is_ok(), "{}", text);
             }
         }
     }

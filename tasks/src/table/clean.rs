@@ -3,7 +3,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::dialect::Dialect;
+use super::dialect::DelimiterDialect;
 
 /// A last line of our own. A reader that does not see it as a row of its own is
 /// still inside a quote, which it would not tell.
@@ -14,7 +14,7 @@ const MOST: usize = 1000;
 
 /// A value that goes on behind its closing quotation mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct QuoteFault {
     /// The line on which the value is opened, from 1.
     pub opened: u64,
     /// The line on which it is closed.
@@ -22,18 +22,18 @@ pub(super) struct Fault {
 }
 
 /// Makes CRLF and a lone CR into LF, ends the last line, and adds [`END`].
-pub(super) struct Clean<R> {
+pub(super) struct CleanReader<R> {
     inner: R,
     after_return: bool,
     last: u8,
-    quotes: Quotes,
+    quotes: QuoteTracker,
     /// What is still to come after the file's own bytes.
     ending: &'static [u8],
 }
 
-impl<R: BufRead> Clean<R> {
+impl<R: BufRead> CleanReader<R> {
     /// Leaves out the byte-order mark.
-    pub fn new(mut inner: R, dialect: Dialect) -> io::Result<Self> {
+    pub fn new(mut inner: R, dialect: DelimiterDialect) -> io::Result<Self> {
         if inner.fill_buf()?.starts_with(super::MARK) {
             inner.consume(super::MARK.len());
         }
@@ -41,9 +41,9 @@ impl<R: BufRead> Clean<R> {
             inner,
             after_return: false,
             last: b'\n',
-            quotes: Quotes {
+            quotes: QuoteTracker {
                 dialect,
-                state: State::Start,
+                state: QuoteState::Start,
                 line: 1,
                 opened: 1,
                 faults: Vec::new(),
@@ -53,7 +53,7 @@ impl<R: BufRead> Clean<R> {
     }
 
     /// The faults seen.
-    pub fn faults(self) -> Vec<Fault> {
+    pub fn faults(self) -> Vec<QuoteFault> {
         self.quotes.faults
     }
 
@@ -70,7 +70,7 @@ impl<R: BufRead> Clean<R> {
     }
 }
 
-impl<R: BufRead> Read for Clean<R> {
+impl<R: BufRead> Read for CleanReader<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if out.is_empty() {
             return Ok(0);
@@ -104,7 +104,7 @@ impl<R: BufRead> Read for Clean<R> {
 
 /// Where in a value the last byte stood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum QuoteState {
     Start,
     Text,
     Quoted,
@@ -114,15 +114,15 @@ enum State {
     Spaced,
 }
 
-struct Quotes {
-    dialect: Dialect,
-    state: State,
+struct QuoteTracker {
+    dialect: DelimiterDialect,
+    state: QuoteState,
     line: u64,
     opened: u64,
-    faults: Vec<Fault>,
+    faults: Vec<QuoteFault>,
 }
 
-impl Quotes {
+impl QuoteTracker {
     #[inline]
     fn see(&mut self, byte: u8) {
         if byte == b'\n' {
@@ -133,23 +133,23 @@ impl Quotes {
         }
         let ends = byte == b'\n' || byte == self.dialect.delimiter;
         self.state = match (self.state, byte) {
-            (State::Quoted, b'"') => State::Closed,
-            (State::Quoted, _) | (State::Closed, b'"') => State::Quoted,
-            (State::Start, b'"') => {
+            (QuoteState::Quoted, b'"') => QuoteState::Closed,
+            (QuoteState::Quoted, _) | (QuoteState::Closed, b'"') => QuoteState::Quoted,
+            (QuoteState::Start, b'"') => {
                 self.opened = self.line;
-                State::Quoted
+                QuoteState::Quoted
             }
-            _ if ends => State::Start,
-            (State::Start | State::Text, _) => State::Text,
-            (State::Closed | State::Spaced, b' ') => State::Spaced,
-            (State::Closed | State::Spaced, _) => {
+            _ if ends => QuoteState::Start,
+            (QuoteState::Start | QuoteState::Text, _) => QuoteState::Text,
+            (QuoteState::Closed | QuoteState::Spaced, b' ') => QuoteState::Spaced,
+            (QuoteState::Closed | QuoteState::Spaced, _) => {
                 if self.faults.len() < MOST {
-                    self.faults.push(Fault {
+                    self.faults.push(QuoteFault {
                         opened: self.opened,
                         closed: self.line,
                     });
                 }
-                State::Text
+                QuoteState::Text
             }
         };
     }

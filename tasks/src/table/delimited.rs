@@ -3,40 +3,40 @@ use std::sync::Arc;
 
 use csv::{ByteRecord, ReaderBuilder};
 
-use super::clean::{Clean, END, Fault};
-use super::dialect::Dialect;
-use super::{MAX_RECORD, Row};
-use crate::problem::{Place, Problem, Problems};
+use super::clean::{CleanReader, END, QuoteFault};
+use super::dialect::DelimiterDialect;
+use super::{MAX_RECORD, TableRow};
+use crate::problem::{DataProblem, DataProblems, SourceLocation};
 use crate::suggest;
 
 /// What a file holds beside its rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct FileSummary {
     /// Values that begin and end with a quotation mark that is text.
     pub quoted: usize,
 }
 
 pub(super) fn read(
     file: &Arc<str>,
-    dialect: Dialect,
+    dialect: DelimiterDialect,
     reader: impl BufRead,
-    rows: &mut Vec<Row>,
-    problems: &mut Problems,
-) -> io::Result<Seen> {
+    rows: &mut Vec<TableRow>,
+    problems: &mut DataProblems,
+) -> io::Result<FileSummary> {
     let mut records = ReaderBuilder::new()
         .delimiter(dialect.delimiter)
         .quoting(dialect.quoting)
         .has_headers(false)
         // Ragged rows are reported, all of them, not stopped at.
         .flexible(true)
-        .from_reader(Clean::new(reader, dialect)?);
-    let mut file = File {
+        .from_reader(CleanReader::new(reader, dialect)?);
+    let mut file = DelimitedFile {
         name: file,
         dialect,
         header: None,
         rows,
         found: Vec::new(),
-        seen: Seen::default(),
+        seen: FileSummary::default(),
     };
     let mut record = ByteRecord::new();
     while records.read_byte_record(&mut record)? {
@@ -60,30 +60,30 @@ pub(super) fn read(
 }
 
 /// A file being read.
-struct File<'a> {
+struct DelimitedFile<'a> {
     name: &'a Arc<str>,
-    dialect: Dialect,
+    dialect: DelimiterDialect,
     header: Option<Vec<String>>,
-    rows: &'a mut Vec<Row>,
+    rows: &'a mut Vec<TableRow>,
     /// What is wrong, by line.
-    found: Vec<(u64, Problem)>,
-    seen: Seen,
+    found: Vec<(u64, DataProblem)>,
+    seen: FileSummary,
 }
 
-impl File<'_> {
-    fn place(&self, line: u64) -> Place {
-        Place {
+impl DelimitedFile<'_> {
+    fn place(&self, line: u64) -> SourceLocation {
+        SourceLocation {
             file: self.name.to_string(),
             line,
         }
     }
 
     fn wrong(&mut self, line: u64, what: impl Into<String>, mend: impl Into<String>) {
-        let problem = Problem::new(self.place(line), what).mend(mend);
+        let problem = DataProblem::new(self.place(line), what).help(mend);
         self.found.push((line, problem));
     }
 
-    fn fault(&self, fault: Fault) -> Problem {
+    fn fault(&self, fault: QuoteFault) -> DataProblem {
         let what = if fault.closed > fault.opened {
             format!(
                 "text follows the quotation mark that closes a value on line {}",
@@ -92,8 +92,8 @@ impl File<'_> {
         } else {
             "text follows the quotation mark that closes a value".to_owned()
         };
-        Problem::new(self.place(fault.opened), what)
-            .mend("quote the whole value, and double quotation marks within it")
+        DataProblem::new(self.place(fault.opened), what)
+            .help("quote the whole value, and double quotation marks within it")
     }
 
     /// Takes a record that ends on line `end`; `false`: no more can be read.
@@ -157,7 +157,7 @@ impl File<'_> {
         }
         let values = names.iter().cloned().zip(values).collect();
         self.rows
-            .push(Row::new(Arc::clone(self.name), start, values));
+            .push(TableRow::new(Arc::clone(self.name), start, values));
         true
     }
 

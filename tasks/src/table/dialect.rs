@@ -5,8 +5,8 @@ use std::io::{self, BufRead, Cursor, Read};
 
 use csv::{ByteRecord, ReaderBuilder};
 
-use super::Format;
-use crate::problem::Problem;
+use super::FileFormat;
+use crate::problem::DataProblem;
 
 /// Bytes of a file's beginning that tell how it is written.
 const SAMPLE: u64 = 1 << 16;
@@ -19,14 +19,14 @@ const DELIMITERS: [u8; 4] = *b",;\t|";
 
 /// How values are separated and quoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Dialect {
+pub(super) struct DelimiterDialect {
     pub delimiter: u8,
     /// Whether a quotation mark at a value's beginning quotes it (RFC 4180). In
     /// a `.tsv` it is text: a value there can hold neither tab nor line end.
     pub quoting: bool,
 }
 
-impl Dialect {
+impl DelimiterDialect {
     pub const CSV: Self = Self {
         delimiter: b',',
         quoting: true,
@@ -39,15 +39,15 @@ impl Dialect {
     /// The dialect of a file, by its beginning; and the whole file again.
     pub fn of<'a>(
         file: &str,
-        format: Format,
+        format: FileFormat,
         mut reader: impl BufRead + 'a,
-    ) -> io::Result<(Result<Self, Problem>, Box<dyn BufRead + 'a>)> {
+    ) -> io::Result<(Result<Self, DataProblem>, Box<dyn BufRead + 'a>)> {
         let mut sample = Vec::new();
         reader.by_ref().take(SAMPLE).read_to_end(&mut sample)?;
         let whole = (sample.len() as u64) < SAMPLE;
         let text = sample.strip_prefix(super::MARK).unwrap_or(&sample);
         let dialect = match format {
-            Format::Tsv => tabs(file, text, whole),
+            FileFormat::Tsv => tabs(file, text, whole),
             _ => detect(file, text, whole),
         };
         Ok((dialect, Box::new(Cursor::new(sample).chain(reader))))
@@ -55,7 +55,7 @@ impl Dialect {
 }
 
 /// What one delimiter makes of the sample.
-struct Cut {
+struct DialectSample {
     delimiter: u8,
     /// Values of the header.
     columns: usize,
@@ -68,7 +68,7 @@ struct Cut {
     within: bool,
 }
 
-impl Cut {
+impl DialectSample {
     fn of(delimiter: u8, sample: &[u8], whole: bool) -> Self {
         let mut reader = ReaderBuilder::new()
             .delimiter(delimiter)
@@ -100,14 +100,14 @@ impl Cut {
     }
 }
 
-fn detect(file: &str, sample: &[u8], whole: bool) -> Result<Dialect, Problem> {
-    let csv = |delimiter| Dialect {
+fn detect(file: &str, sample: &[u8], whole: bool) -> Result<DelimiterDialect, DataProblem> {
+    let csv = |delimiter| DelimiterDialect {
         delimiter,
         quoting: true,
     };
-    let mut cuts: Vec<Cut> = DELIMITERS
+    let mut cuts: Vec<DialectSample> = DELIMITERS
         .iter()
-        .map(|delimiter| Cut::of(*delimiter, sample, whole))
+        .map(|delimiter| DialectSample::of(*delimiter, sample, whole))
         .filter(|cut| cut.columns > 1)
         .collect();
     if cuts.iter().any(|cut| !cut.within) {
@@ -130,9 +130,9 @@ fn detect(file: &str, sample: &[u8], whole: bool) -> Result<Dialect, Problem> {
         }
     }
     match cuts.as_slice() {
-        [] => Ok(Dialect::CSV),
+        [] => Ok(DelimiterDialect::CSV),
         [cut] => Ok(csv(cut.delimiter)),
-        [a, b, ..] => Err(Problem::new(
+        [a, b, ..] => Err(DataProblem::new(
             file,
             format!(
                 "the header can be cut at {} ({} columns) and at {} ({} columns), and so can all \
@@ -143,30 +143,30 @@ fn detect(file: &str, sample: &[u8], whole: bool) -> Result<Dialect, Problem> {
                 b.columns
             ),
         )
-        .mend("save the file with one of them only, for example as .tsv")),
+        .help("save the file with one of them only, for example as .tsv")),
     }
 }
 
 /// A `.tsv` without a tab is another file under this name.
-fn tabs(file: &str, sample: &[u8], whole: bool) -> Result<Dialect, Problem> {
+fn tabs(file: &str, sample: &[u8], whole: bool) -> Result<DelimiterDialect, DataProblem> {
     let header = sample.split(|byte| matches!(byte, b'\n' | b'\r')).next();
     if header.is_none_or(|line| line.is_empty() || line.contains(&b'\t')) {
-        return Ok(Dialect::TSV);
+        return Ok(DelimiterDialect::TSV);
     }
     let other = DELIMITERS
         .iter()
-        .map(|delimiter| Cut::of(*delimiter, sample, whole))
+        .map(|delimiter| DialectSample::of(*delimiter, sample, whole))
         .find(|cut| cut.columns > 1 && cut.even == cut.rows);
     match other {
-        None => Ok(Dialect::TSV),
-        Some(cut) => Err(Problem::new(
+        None => Ok(DelimiterDialect::TSV),
+        Some(cut) => Err(DataProblem::new(
             file,
             format!(
                 "the header has no tab; it looks separated by {}",
                 name(cut.delimiter)
             ),
         )
-        .mend("give the file the ending .csv")),
+        .help("give the file the ending .csv")),
     }
 }
 

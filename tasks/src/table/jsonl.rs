@@ -6,14 +6,14 @@ use std::sync::Arc;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::{MAX_RECORD, Row};
-use crate::problem::{Place, Problem, Problems};
+use super::{MAX_RECORD, TableRow};
+use crate::problem::{DataProblem, DataProblems, SourceLocation};
 
 pub(super) fn read(
     file: &Arc<str>,
     mut reader: impl BufRead,
-    rows: &mut Vec<Row>,
-    problems: &mut Problems,
+    rows: &mut Vec<TableRow>,
+    problems: &mut DataProblems,
 ) -> io::Result<()> {
     if begins_array(reader.fill_buf()?) {
         return read_array(file, reader, rows, problems);
@@ -32,7 +32,7 @@ pub(super) fn read(
             break;
         }
         line += 1;
-        let place = |line| Place {
+        let place = |line| SourceLocation {
             file: file.to_string(),
             line,
         };
@@ -43,11 +43,11 @@ pub(super) fn read(
                 offset += skip_line(&mut reader)?;
             }
             problems.push(
-                Problem::new(
+                DataProblem::new(
                     place(line),
                     format!("the line is longer than {} MiB", MAX_RECORD >> 20),
                 )
-                .mend("write one JSON object per line"),
+                .help("write one JSON object per line"),
             );
             continue;
         }
@@ -56,8 +56,8 @@ pub(super) fn read(
             Err(error) => {
                 let at = start + error.valid_up_to() as u64;
                 problems.push(
-                    Problem::new(place(line), format!("not UTF-8 at byte {at} of the file"))
-                        .mend("convert the file to UTF-8"),
+                    DataProblem::new(place(line), format!("not UTF-8 at byte {at} of the file"))
+                        .help("convert the file to UTF-8"),
                 );
                 continue;
             }
@@ -93,13 +93,13 @@ fn begins_array(start: &[u8]) -> bool {
 fn read_array(
     file: &Arc<str>,
     mut reader: impl BufRead,
-    rows: &mut Vec<Row>,
-    problems: &mut Problems,
+    rows: &mut Vec<TableRow>,
+    problems: &mut DataProblems,
 ) -> io::Result<()> {
     let mut bytes = Vec::new();
     reader.read_to_end(&mut bytes)?;
     let line_of = |at: usize| bytes[..at].split(|byte| *byte == b'\n').count() as u64 - 1;
-    let place = |lines_before: u64| Place {
+    let place = |lines_before: u64| SourceLocation {
         file: file.to_string(),
         line: lines_before + 1,
     };
@@ -108,11 +108,11 @@ fn read_array(
         Err(error) => {
             let at = error.valid_up_to();
             problems.push(
-                Problem::new(
+                DataProblem::new(
                     place(line_of(at)),
                     format!("not UTF-8 at byte {at} of the file"),
                 )
-                .mend("convert the file to UTF-8"),
+                .help("convert the file to UTF-8"),
             );
             return Ok(());
         }
@@ -136,7 +136,8 @@ fn read_array(
                 continue;
             }
             Some('{') if first => {
-                let mut values = serde_json::Deserializer::from_str(ahead).into_iter::<Record>();
+                let mut values =
+                    serde_json::Deserializer::from_str(ahead).into_iter::<JsonRecord>();
                 match values.next() {
                     Some(Ok(found)) => {
                         let used = values.byte_offset();
@@ -162,9 +163,9 @@ fn read_array(
                 "write objects such as {\"text\": \"…\", \"label\": \"…\"}",
             ),
         };
-        let mut problem = Problem::new(place(line), what);
+        let mut problem = DataProblem::new(place(line), what);
         if !mend.is_empty() {
-            problem = problem.mend(mend);
+            problem = problem.help(mend);
         }
         problems.push(problem);
         return Ok(());
@@ -172,7 +173,7 @@ fn read_array(
 }
 
 /// One object; what Python writes for numbers that are none is let pass.
-fn record(text: &str) -> Result<Record, serde_json::Error> {
+fn record(text: &str) -> Result<JsonRecord, serde_json::Error> {
     serde_json::from_str(text).or_else(|error| match python(text) {
         std::borrow::Cow::Borrowed(_) => Err(error),
         std::borrow::Cow::Owned(plain) => serde_json::from_str(&plain),
@@ -245,14 +246,14 @@ fn skip_line(reader: &mut impl BufRead) -> io::Result<u64> {
     }
 }
 
-fn malformed(place: Place, text: &str, error: &serde_json::Error) -> Problem {
+fn malformed(place: SourceLocation, text: &str, error: &serde_json::Error) -> DataProblem {
     let reason = reason(error);
     match text.trim_start().chars().next() {
-        Some('{') => Problem::new(place, reason),
-        Some('[') => Problem::new(place, "a JSON array where an object is needed")
-            .mend("write one object per line, without the surrounding array"),
-        _ => Problem::new(place, format!("not a JSON object: {reason}"))
-            .mend("write one object per line, such as {\"text\": \"…\", \"label\": \"…\"}"),
+        Some('{') => DataProblem::new(place, reason),
+        Some('[') => DataProblem::new(place, "a JSON array where an object is needed")
+            .help("write one object per line, without the surrounding array"),
+        _ => DataProblem::new(place, format!("not a JSON object: {reason}"))
+            .help("write one object per line, such as {\"text\": \"…\", \"label\": \"…\"}"),
     }
 }
 
@@ -263,14 +264,14 @@ fn reason(error: &serde_json::Error) -> String {
     format!("{reason} (column {})", error.column())
 }
 
-struct Record {
+struct JsonRecord {
     values: BTreeMap<String, String>,
     nested: BTreeSet<String>,
 }
 
-impl Record {
-    fn row(self, file: &Arc<str>, line: u64) -> Row {
-        Row {
+impl JsonRecord {
+    fn row(self, file: &Arc<str>, line: u64) -> TableRow {
+        TableRow {
             values: self.values,
             file: Arc::clone(file),
             line,
@@ -280,19 +281,19 @@ impl Record {
 }
 
 /// Not a `Value`: that would silently keep the last of two equal keys.
-impl<'de> Deserialize<'de> for Record {
+impl<'de> Deserialize<'de> for JsonRecord {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields;
+        struct JsonFields;
 
-        impl<'de> Visitor<'de> for Fields {
-            type Value = Record;
+        impl<'de> Visitor<'de> for JsonFields {
+            type Value = JsonRecord;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Record, A::Error> {
-                let mut record = Record {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonRecord, A::Error> {
+                let mut record = JsonRecord {
                     values: BTreeMap::new(),
                     nested: BTreeSet::new(),
                 };
@@ -315,6 +316,6 @@ impl<'de> Deserialize<'de> for Record {
             }
         }
 
-        deserializer.deserialize_map(Fields)
+        deserializer.deserialize_map(JsonFields)
     }
 }

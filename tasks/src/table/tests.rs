@@ -3,8 +3,8 @@ use proptest::prelude::*;
 use super::*;
 
 /// Rows as `line column=value …`, or the error.
-fn check(format: Format, bytes: &[u8], expect: &str) {
-    let shown = match Table::parse("f", format, bytes) {
+fn check(format: FileFormat, bytes: &[u8], expect: &str) {
+    let shown = match DataTable::parse("f", format, bytes) {
         Ok(table) => {
             let rows = table.rows.iter().map(|row| {
                 let values = row
@@ -22,7 +22,7 @@ fn check(format: Format, bytes: &[u8], expect: &str) {
 
 #[test]
 fn json_lines() {
-    let check = |bytes: &[u8], expect| check(Format::JsonLines, bytes, expect);
+    let check = |bytes: &[u8], expect| check(FileFormat::JsonLines, bytes, expect);
     check(
         b"{\"a\": \"x\", \"n\": 4.5, \"b\": true}\n\n{\"a\": null, \"n\": 3}",
         "1 a=x b=true n=4.5\n3 a= n=3",
@@ -56,7 +56,7 @@ fn json_lines() {
 
 #[test]
 fn what_python_writes_is_read() {
-    let check = |bytes: &[u8], expect| check(Format::JsonLines, bytes, expect);
+    let check = |bytes: &[u8], expect| check(FileFormat::JsonLines, bytes, expect);
     check(
         b"{\"a\": NaN, \"t\": \"NaN, Infinity\", \"n\": -Infinity}\n{\"a\": 1, \"n\": Infinity}",
         "1 a= n=-Infinity t=NaN, Infinity\n2 a=1 n=Infinity",
@@ -67,7 +67,7 @@ fn what_python_writes_is_read() {
 
 #[test]
 fn an_array_of_objects_is_read_as_its_objects() {
-    let check = |bytes: &[u8], expect| check(Format::JsonLines, bytes, expect);
+    let check = |bytes: &[u8], expect| check(FileFormat::JsonLines, bytes, expect);
     check(
         b"\xef\xbb\xbf[\n  {\"a\": 1,\n   \"b\": NaN},\n  {\"a\": true}\n]\n",
         "2 a=1 b=\n4 a=true",
@@ -93,13 +93,17 @@ fn an_array_of_objects_is_read_as_its_objects() {
 #[test]
 fn line_ends_of_every_kind_end_lines() {
     check(
-        Format::Csv,
+        FileFormat::Csv,
         b"a,b\r1,\"x\ry\"\r\n2,z\n3,w\r",
         "2 a=1 b=x\ny\n4 a=2 b=z\n5 a=3 b=w",
     );
-    check(Format::Tsv, b"a\tb\r1\tx\r\n\r2\ty", "2 a=1 b=x\n4 a=2 b=y");
     check(
-        Format::JsonLines,
+        FileFormat::Tsv,
+        b"a\tb\r1\tx\r\n\r2\ty",
+        "2 a=1 b=x\n4 a=2 b=y",
+    );
+    check(
+        FileFormat::JsonLines,
         b"{\"a\": 1}\r{\"a\": 2}\r\n{\"a\": 3}\n",
         "1 a=1\n2 a=2\n3 a=3",
     );
@@ -107,7 +111,7 @@ fn line_ends_of_every_kind_end_lines() {
 
 #[test]
 fn the_separator_is_found() {
-    let csv = |bytes: &[u8], expect| check(Format::Csv, bytes, expect);
+    let csv = |bytes: &[u8], expect| check(FileFormat::Csv, bytes, expect);
     csv(b"a;b\n1;\"x; y\"\n2,5;z\n", "2 a=1 b=x; y\n3 a=2,5 b=z");
     csv(b"a\tb\n1\t\"x\ty\"\n", "2 a=1 b=x\ty");
     csv(b"a|b\r\n1|x, y\r\n", "2 a=1 b=x, y");
@@ -129,7 +133,7 @@ fn the_separator_is_found() {
     );
     csv(b"text\nhello; you\n", "2 text=hello; you");
     check(
-        Format::Tsv,
+        FileFormat::Tsv,
         b"a,b\n1,2\n",
         "f: the header has no tab; it looks separated by ','; give the file the ending .csv",
     );
@@ -139,17 +143,17 @@ fn the_separator_is_found() {
 fn a_quotation_mark_is_text_in_tsv() {
     let tsv = b"a\tb\n1\t\"never closed\n2\t\"a\" b\n3\t\"whole\"\n";
     check(
-        Format::Tsv,
+        FileFormat::Tsv,
         tsv,
         "2 a=1 b=\"never closed\n3 a=2 b=\"a\" b\n4 a=3 b=\"whole\"",
     );
-    let table = Table::parse("f", Format::Tsv, &tsv[..]).unwrap();
+    let table = DataTable::parse("f", FileFormat::Tsv, &tsv[..]).unwrap();
     assert_eq!(
         (table.files[0].quoted, table.files[0].delimiter),
         (1, Some('\t'))
     );
     check(
-        Format::Tsv,
+        FileFormat::Tsv,
         b"a\tb\n1\tx\ty\n",
         "f:2: 3 values for 2 columns; no value of a .tsv can hold a tab or a line end; \
          a .csv quotes such values",
@@ -159,20 +163,20 @@ fn a_quotation_mark_is_text_in_tsv() {
 #[test]
 fn text_behind_a_closing_quote_is_a_fault() {
     check(
-        Format::Csv,
+        FileFormat::Csv,
         b"a,b\n1,\"lamp\n2,\"kettle\"\n3,fine\n",
         "f:2: text follows the quotation mark that closes a value on line 3; \
          quote the whole value, and double quotation marks within it",
     );
     check(
-        Format::Csv,
+        FileFormat::Csv,
         b"a;b\n1;\"Great\" she said\n2;x\n3\n",
         "f:2: text follows the quotation mark that closes a value; \
          quote the whole value, and double quotation marks within it",
     );
     // Spaces are let pass, and a mark within a value is text.
     check(
-        Format::Csv,
+        FileFormat::Csv,
         b"a,b\n1,\"x\" \n2,5\" screen\n",
         "2 a=1 b=x \n3 a=2 b=5\" screen",
     );
@@ -195,23 +199,23 @@ fn utf16_is_read() {
     let text = "id\ttext\r\n1\tcafé 😀\r\n";
     for (low_first, mark) in [(true, true), (false, true), (true, false), (false, false)] {
         check(
-            Format::Tsv,
+            FileFormat::Tsv,
             &encode(text, low_first, mark),
             "2 id=1 text=café 😀",
         );
     }
-    let table = Table::parse("f", Format::Csv, &encode(text, true, true)[..]).unwrap();
+    let table = DataTable::parse("f", FileFormat::Csv, &encode(text, true, true)[..]).unwrap();
     assert!(table.files[0].utf16);
     let mut cut = encode(text, true, true);
     cut.pop();
     check(
-        Format::Tsv,
+        FileFormat::Tsv,
         &cut,
         "f: cannot be read: it is UTF-16 with half a character at its end; save it as UTF-8",
     );
     let lone = [encode("a\tb\n1\t", true, true), vec![0x00, 0xd8]].concat();
     check(
-        Format::Tsv,
+        FileFormat::Tsv,
         &lone,
         "f: cannot be read: it is UTF-16 with a broken character in line 2; save it as UTF-8",
     );
@@ -219,9 +223,9 @@ fn utf16_is_read() {
 
 #[test]
 fn nested_values_matter_only_where_used() {
-    let table = Table::parse(
+    let table = DataTable::parse(
         "f",
-        Format::JsonLines,
+        FileFormat::JsonLines,
         &b"{\"a\": {\"b\": 1}, \"c\": \"x\"}"[..],
     );
     let table = table.unwrap();
@@ -233,7 +237,7 @@ fn nested_values_matter_only_where_used() {
 fn overlong_lines_are_skipped_not_held() {
     let mut bytes = vec![b'x'; MAX_RECORD + 10];
     bytes.extend(b"\n{\"a\": \"\xff\"}\n{\"a\": 1}");
-    let error = Table::parse("f", Format::JsonLines, bytes.as_slice()).unwrap_err();
+    let error = DataTable::parse("f", FileFormat::JsonLines, bytes.as_slice()).unwrap_err();
     let places: Vec<_> = error
         .problems()
         .iter()
@@ -252,7 +256,7 @@ fn overlong_lines_are_skipped_not_held() {
 
 #[test]
 fn delimited() {
-    let check = |bytes: &[u8], expect| check(Format::Csv, bytes, expect);
+    let check = |bytes: &[u8], expect| check(FileFormat::Csv, bytes, expect);
     check(
         b"a,b\n1,\"x, y\"\n2,\"say \"\"hi\"\"\"\n",
         "2 a=1 b=x, y\n3 a=2 b=say \"hi\"",
@@ -288,7 +292,7 @@ fn delimited() {
     );
     check(b"a,b\n", "f: the file holds no rows");
     check(b"", "f: the file holds no rows");
-    super::tests::check(Format::Tsv, b"a\tb\n1\tx, y\n", "2 a=1 b=x, y");
+    super::tests::check(FileFormat::Tsv, b"a\tb\n1\tx, y\n", "2 a=1 b=x, y");
 }
 
 #[test]
@@ -299,7 +303,7 @@ fn files_of_all_formats_make_one_table() {
     write("b.CSV", "x\n2\n");
     write("c.tsv", "x\n3\n");
     write("d.txt", "x\n");
-    let table = Table::read(folder.path(), &["a.jsonl", "b.CSV", "c.tsv"]).unwrap();
+    let table = DataTable::read(folder.path(), &["a.jsonl", "b.CSV", "c.tsv"]).unwrap();
     let rows: Vec<_> = table
         .rows
         .iter()
@@ -307,7 +311,7 @@ fn files_of_all_formats_make_one_table() {
         .collect();
     assert_eq!(rows, ["a.jsonl:1 1", "b.CSV:2 2", "c.tsv:2 3"]);
 
-    let error = Table::read(folder.path(), &["d.txt", "none.csv"])
+    let error = DataTable::read(folder.path(), &["d.txt", "none.csv"])
         .unwrap_err()
         .to_string();
     assert!(
@@ -322,7 +326,7 @@ fn files_of_all_formats_make_one_table() {
         "{error}"
     );
     let none: [&str; 0] = [];
-    assert!(Table::read(folder.path(), &none).is_err());
+    assert!(DataTable::read(folder.path(), &none).is_err());
 }
 
 #[test]
@@ -332,7 +336,8 @@ fn many_problems_are_counted_not_listed() {
     let lines: Vec<String> = keys
         .map(|key| format!("{{\"{key}\": 1, \"{key}\": 2}}\n"))
         .collect();
-    let error = Table::parse("f", Format::JsonLines, lines.concat().as_bytes()).unwrap_err();
+    let error =
+        DataTable::parse("f", FileFormat::JsonLines, lines.concat().as_bytes()).unwrap_err();
     assert_eq!(
         (error.problems().len(), error.omitted()),
         (DataError::SHOWN, 30),
@@ -348,8 +353,8 @@ fn many_problems_are_counted_not_listed() {
 proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        for format in [Format::JsonLines, Format::Csv, Format::Tsv] {
-            let _ = Table::parse("f", format, bytes.as_slice());
+        for format in [FileFormat::JsonLines, FileFormat::Csv, FileFormat::Tsv] {
+            let _ = DataTable::parse("f", format, bytes.as_slice());
         }
     }
 
@@ -364,7 +369,7 @@ proptest! {
             writer.write_record([value, "x"]).unwrap();
         }
         let bytes = writer.into_inner().unwrap();
-        let table = Table::parse("f", Format::Csv, bytes.as_slice()).unwrap();
+        let table = DataTable::parse("f", FileFormat::Csv, bytes.as_slice()).unwrap();
         let read: Vec<_> = table.rows.iter().map(|row| row.values["v"].clone()).collect();
         prop_assert_eq!(read, values);
     }

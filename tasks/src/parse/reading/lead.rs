@@ -1,18 +1,18 @@
 //! Labels that stand by themselves: leading, set apart, listed.
 
-use super::super::labels::Mention;
+use super::super::labels::LabelMention;
 use super::super::sentence::{self, Sentence, is_closer, is_decor};
-use super::super::verdict::Verdicts;
+use super::super::verdict::HeadedVerdicts;
 use super::super::{negation, words};
-use super::Reading;
+use super::FoldedReply;
 
-impl Reading<'_> {
+impl FoldedReply<'_> {
     /// The label that the text opens with, set apart by punctuation and neither
     /// the first of a list ("positive, negative") nor a heading.
     pub(super) fn leading(
         &self,
         heads: &[usize],
-        verdicts: &Verdicts,
+        verdicts: &HeadedVerdicts,
         cut_off: bool,
     ) -> Option<usize> {
         let first = self.mentions.first()?;
@@ -35,7 +35,8 @@ impl Reading<'_> {
             return None;
         }
         if heads.contains(&0) {
-            let explained = matches!(verdicts, Verdicts::Single(_)) && !self.names_another(first);
+            let explained =
+                matches!(verdicts, HeadedVerdicts::Single(_)) && !self.names_another(first);
             return (explained && !cut_off).then_some(first.label);
         }
         (self.is_set_apart(first, cut_off) && !self.is_listed(&self.mentions))
@@ -43,7 +44,7 @@ impl Reading<'_> {
     }
 
     /// Whether another label begins a line, as the next heading would.
-    fn names_another(&self, first: &Mention) -> bool {
+    fn names_another(&self, first: &LabelMention) -> bool {
         self.mentions.iter().any(|mention| {
             let line = self.text()[..mention.start]
                 .rsplit('\n')
@@ -54,7 +55,7 @@ impl Reading<'_> {
     }
 
     /// Whether the first mention begins a list of several labels.
-    pub(super) fn is_listed(&self, mentions: &[Mention]) -> bool {
+    pub(super) fn is_listed(&self, mentions: &[LabelMention]) -> bool {
         const CONNECTORS: [&str; 22] = [
             "or", "and", "not", "maybe", "perhaps", "then", "oder", "und", "ou", "et", "o", "y",
             "e", "of", "en", "или", "и", "или", "lub", "或", "和", "か",
@@ -77,7 +78,7 @@ impl Reading<'_> {
     /// Whether punctuation or the end follows the mention, closing quotes,
     /// brackets and emphasis aside. Of a text that was cut off the end tells
     /// nothing, nor does what a list may follow.
-    pub(super) fn is_set_apart(&self, mention: &Mention, cut_off: bool) -> bool {
+    pub(super) fn is_set_apart(&self, mention: &LabelMention, cut_off: bool) -> bool {
         const MARKS: [char; 17] = [
             '\n', '.', '!', ',', ';', ':', '(', '–', '—', '。', '、', '،', '।', '→', '|', '…', '=',
         ];

@@ -1,42 +1,42 @@
 //! What sentences say of the answer.
 
-use super::super::labels::Mention;
-use super::super::predicate::{self, Said};
+use super::super::labels::LabelMention;
+use super::super::predicate::{self, LabelStatement};
 use super::super::sentence::{self, Sentence, is_closer, is_decor};
 use super::super::{negation, words};
-use super::{Read, Reading};
+use super::{AnswerEvidence, FoldedReply};
 
 /// What sentences say.
-pub(super) struct Predicates {
-    pub any: Read,
-    pub concluding: Read,
+pub(super) struct StatedLabels {
+    pub any: AnswerEvidence,
+    pub concluding: AnswerEvidence,
     /// What sentences with "overall", "therefore" and the like say.
-    pub overall: Read,
+    pub overall: AnswerEvidence,
     /// What the last of them concludes.
-    pub last: Read,
+    pub last: AnswerEvidence,
     /// What the text opens with, said of the whole: an answer that is explained
     /// below.
-    pub lead: Read,
+    pub lead: AnswerEvidence,
     /// Whether a sentence denies what it said.
     denied: bool,
 }
 
-impl Default for Predicates {
+impl Default for StatedLabels {
     fn default() -> Self {
         Self {
-            any: Read::Nothing,
-            concluding: Read::Nothing,
-            overall: Read::Nothing,
-            last: Read::Unclear,
-            lead: Read::Nothing,
+            any: AnswerEvidence::Nothing,
+            concluding: AnswerEvidence::Nothing,
+            overall: AnswerEvidence::Nothing,
+            last: AnswerEvidence::Unclear,
+            lead: AnswerEvidence::Nothing,
             denied: false,
         }
     }
 }
 
-impl Reading<'_> {
+impl FoldedReply<'_> {
     /// Whether the mention's clause denies it, doubts it or only supposes it.
-    pub(super) fn is_denied(&self, mention: &Mention, sentence: &Sentence) -> bool {
+    pub(super) fn is_denied(&self, mention: &LabelMention, sentence: &Sentence) -> bool {
         let (before, after) = self.clause(mention, sentence);
         negation::denied(before, after)
             || negation::supposes(&self.text()[sentence.start..mention.start])
@@ -48,7 +48,7 @@ impl Reading<'_> {
 
     /// What stands before and behind the mention in its clause. A word such as
     /// "but" begins a clause.
-    fn clause(&self, mention: &Mention, sentence: &Sentence) -> (&str, &str) {
+    fn clause(&self, mention: &LabelMention, sentence: &Sentence) -> (&str, &str) {
         let text = self.text();
         // "The answer is (B)."
         let opening =
@@ -73,24 +73,24 @@ impl Reading<'_> {
     }
 
     /// What sentences say of anything, and what of the answer itself.
-    pub(super) fn predicates(&self, heads: &[usize]) -> Predicates {
-        let mut all = Predicates::default();
+    pub(super) fn predicates(&self, heads: &[usize]) -> StatedLabels {
+        let mut all = StatedLabels::default();
         let first = self.sentences.first().map_or(0, |sentence| sentence.start);
         for sentence in self.sentences.iter().filter(|sentence| !sentence.asks) {
             let said = self.predicates_of(sentence, heads);
             if said.denied {
-                return Predicates {
-                    any: Read::Unclear,
-                    ..Predicates::default()
+                return StatedLabels {
+                    any: AnswerEvidence::Unclear,
+                    ..StatedLabels::default()
                 };
             }
             all.any = all.any.and(said.any);
             all.concluding = all.concluding.and(said.concluding);
             all.overall = all.overall.and(said.overall);
             // Where several things are said the last may conclude.
-            if said.any != Read::Nothing {
+            if said.any != AnswerEvidence::Nothing {
                 all.last = match said.concluding {
-                    Read::Nothing => Read::Unclear,
+                    AnswerEvidence::Nothing => AnswerEvidence::Unclear,
                     read => read,
                 };
             }
@@ -98,14 +98,14 @@ impl Reading<'_> {
                 all.lead = said.lead;
             }
         }
-        if all.concluding == Read::Unclear {
+        if all.concluding == AnswerEvidence::Unclear {
             all.concluding = all.last;
         }
         all
     }
 
-    pub(super) fn predicates_of(&self, sentence: &Sentence, heads: &[usize]) -> Predicates {
-        let mut found = Predicates::default();
+    pub(super) fn predicates_of(&self, sentence: &Sentence, heads: &[usize]) -> StatedLabels {
+        let mut found = StatedLabels::default();
         for (place, mention) in self.mentions.iter().enumerate() {
             if mention.start < sentence.start
                 || mention.end > sentence.end
@@ -115,13 +115,13 @@ impl Reading<'_> {
             }
             let (before, after) = self.clause(mention, sentence);
             if self.is_denied(mention, sentence) {
-                found.denied |= found.any == Read::Label(mention.label);
+                found.denied |= found.any == AnswerEvidence::Label(mention.label);
                 continue;
             }
             let before_all = &self.text()[sentence.start..mention.start];
             let said = predicate::said(before_all, before, after);
             let turned = predicate::is_modifier(before) && self.turns(mention, sentence);
-            let Some(said) = said.or(turned.then_some(Said::default())) else {
+            let Some(said) = said.or(turned.then_some(LabelStatement::default())) else {
                 continue;
             };
             let end = mention.end + after.len();
@@ -132,7 +132,7 @@ impl Reading<'_> {
                 continue;
             }
             if !self.labels.is_weak(mention.label) || self.stands_out(mention, after) {
-                let label = Read::Label(mention.label);
+                let label = AnswerEvidence::Label(mention.label);
                 found.any = found.any.and(label);
                 if said.judges && !concedes {
                     found.lead = found.lead.and(label);
@@ -150,7 +150,7 @@ impl Reading<'_> {
 
     /// A weak label is meant where nothing but its reason follows, or where it is
     /// emphasised.
-    fn stands_out(&self, mention: &Mention, after: &str) -> bool {
+    fn stands_out(&self, mention: &LabelMention, after: &str) -> bool {
         self.is_set_apart(mention, false)
             || after.trim().is_empty()
             || after.starts_with(is_closer)
@@ -158,7 +158,7 @@ impl Reading<'_> {
     }
 
     /// Whether the mention is the other half of "not positive but negative".
-    fn turns(&self, mention: &Mention, sentence: &Sentence) -> bool {
+    fn turns(&self, mention: &LabelMention, sentence: &Sentence) -> bool {
         let before = &self.text()[sentence.start..mention.start];
         let turn = words::words(before)
             .rev()
@@ -173,20 +173,20 @@ impl Reading<'_> {
 
     /// In free text: the one label that is named at all, in the first or the last
     /// sentence, where a clause ends or with emphasis.
-    pub(super) fn named(&self, heads: &[usize]) -> Read {
+    pub(super) fn named(&self, heads: &[usize]) -> AnswerEvidence {
         let first = &self.mentions[0];
         let alone = self
             .mentions
             .iter()
             .all(|mention| mention.label == first.label);
         if !alone || self.labels.is_weak(first.label) {
-            return Read::Unclear;
+            return AnswerEvidence::Unclear;
         }
-        let mut found = Read::Nothing;
+        let mut found = AnswerEvidence::Nothing;
         for (index, sentence) in self.sentences.iter().enumerate() {
             for mention in self.in_sentence(sentence) {
                 if sentence.asks || self.is_denied(mention, sentence) {
-                    return Read::Unclear;
+                    return AnswerEvidence::Unclear;
                 }
                 let (before, after) = self.clause(mention, sentence);
                 let edge = index == 0 || index + 1 == self.sentences.len();
@@ -195,7 +195,7 @@ impl Reading<'_> {
                 let ends = (after_noun && words::words(before).count() <= 8)
                     || before.ends_with(|c: char| is_closer(c)) && after.starts_with(is_closer);
                 if ends && edge && !short && !heads.contains(&0) {
-                    found = Read::Label(mention.label);
+                    found = AnswerEvidence::Label(mention.label);
                 }
             }
         }

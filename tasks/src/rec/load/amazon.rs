@@ -7,10 +7,14 @@
 use serde_json::{Map, Value};
 
 use super::lines::each;
-use super::{Builder, Named, python};
-use crate::problem::{Place, Problem, Problems};
+use super::{InteractionsBuilder, NamedFile, python};
+use crate::problem::{DataProblem, DataProblems, SourceLocation};
 
-pub(super) fn read(files: Vec<Named<'_>>, builder: &mut Builder, problems: &mut Problems) {
+pub(super) fn read(
+    files: Vec<NamedFile<'_>>,
+    builder: &mut InteractionsBuilder,
+    problems: &mut DataProblems,
+) {
     for file in files {
         each(file, problems, |place, line| {
             let object = object(place, line)?;
@@ -19,7 +23,7 @@ pub(super) fn read(files: Vec<Named<'_>>, builder: &mut Builder, problems: &mut 
                 found.map(str::trim).find(|text| !text.is_empty())
             };
             let product = text(&["parent_asin", "asin"]).ok_or_else(|| {
-                Problem::new(place, "names no product").mend("a line needs parent_asin or asin")
+                DataProblem::new(place, "names no product").help("a line needs parent_asin or asin")
             })?;
             if let Some(reviewer) = text(&["reviewerID", "user_id"]) {
                 return review(place, &object, reviewer, product, builder);
@@ -31,7 +35,7 @@ pub(super) fn read(files: Vec<Named<'_>>, builder: &mut Builder, problems: &mut 
 }
 
 /// A line as JSON or, as the metadata of 2014 are written, in Python's way.
-fn object(place: &Place, line: &str) -> Result<Map<String, Value>, Problem> {
+fn object(place: &SourceLocation, line: &str) -> Result<Map<String, Value>, DataProblem> {
     let error = match serde_json::from_str(line) {
         Ok(object) => return Ok(object),
         Err(error) => error,
@@ -44,22 +48,22 @@ fn object(place: &Place, line: &str) -> Result<Map<String, Value>, Problem> {
         } else {
             format!("no JSON object (column {})", error.column())
         };
-        Problem::new(place, what).mend("write one object per line; unpack .gz files first")
+        DataProblem::new(place, what).help("write one object per line; unpack .gz files first")
     })
 }
 
 fn review(
-    place: &Place,
+    place: &SourceLocation,
     object: &Map<String, Value>,
     reviewer: &str,
     product: &str,
-    builder: &mut Builder,
-) -> Result<(), Problem> {
+    builder: &mut InteractionsBuilder,
+) -> Result<(), DataProblem> {
     let number = |names: [&str; 2]| {
         let value = names.iter().find_map(|name| object.get(*name));
         value.and_then(Value::as_f64).ok_or_else(|| {
-            Problem::new(place, format!("{} is no number", names.join(" or ")))
-                .mend("a review needs it")
+            DataProblem::new(place, format!("{} is no number", names.join(" or ")))
+                .help("a review needs it")
         })
     };
     let rating = number(["overall", "rating"])?;
@@ -69,7 +73,7 @@ fn review(
     Ok(())
 }
 
-fn about(object: &Map<String, Value>, product: &str, builder: &mut Builder) {
+fn about(object: &Map<String, Value>, product: &str, builder: &mut InteractionsBuilder) {
     let item = builder.item(product);
     let text = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
     builder.title(item, text("title"));

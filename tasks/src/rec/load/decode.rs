@@ -8,10 +8,10 @@ use std::rc::Rc;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Decoder, Encoding, UTF_8, WINDOWS_1252};
 
-use crate::lint::{Finding, Severity};
+use crate::lint::{LintFinding, LintSeverity};
 
 /// Findings of several files of one load.
-pub(super) type Found = Rc<RefCell<Vec<Finding>>>;
+pub(super) type Found = Rc<RefCell<Vec<LintFinding>>>;
 
 /// Bytes that the decision rests on, from the first that is not ASCII.
 const SAMPLE: u64 = 4 << 20;
@@ -21,10 +21,10 @@ const CHUNK: usize = 64 << 10;
 const SHOWN: usize = 60;
 
 /// A file as UTF-8.
-pub(super) struct Utf8<R> {
+pub(super) struct Utf8Reader<R> {
     name: String,
     inner: R,
-    state: State,
+    state: DecoderState,
     /// What was read ahead to decide.
     sample: Cursor<Vec<u8>>,
     /// The line that the first byte beyond ASCII stands in, up to it.
@@ -36,7 +36,7 @@ pub(super) struct Utf8<R> {
     found: Found,
 }
 
-enum State {
+enum DecoderState {
     /// Only ASCII so far.
     Undecided,
     /// Handed on as it is.
@@ -45,14 +45,14 @@ enum State {
     Ended,
 }
 
-impl<R: BufRead> Utf8<R> {
+impl<R: BufRead> Utf8Reader<R> {
     /// A file of this name. Without an encoding that is asked for, the first
     /// bytes beyond ASCII decide, and what is not beyond doubt is told.
     pub fn new(name: String, inner: R, asked: Option<&'static Encoding>, found: Found) -> Self {
         let state = match asked {
-            None => State::Undecided,
-            Some(encoding) if encoding == UTF_8 => State::AsIs,
-            Some(encoding) => State::Decoded(encoding.new_decoder_with_bom_removal()),
+            None => DecoderState::Undecided,
+            Some(encoding) if encoding == UTF_8 => DecoderState::AsIs,
+            Some(encoding) => DecoderState::Decoded(encoding.new_decoder_with_bom_removal()),
         };
         Self {
             name,
@@ -71,7 +71,7 @@ impl<R: BufRead> Utf8<R> {
     fn advance(&mut self) -> io::Result<()> {
         self.out.clear();
         self.at = 0;
-        if matches!(self.state, State::Undecided) {
+        if matches!(self.state, DecoderState::Undecided) {
             let ahead = self.inner.fill_buf()?;
             let ascii = ahead.iter().take_while(|byte| byte.is_ascii()).count();
             if ascii > 0 || ahead.is_empty() {
@@ -90,8 +90,8 @@ impl<R: BufRead> Utf8<R> {
             .take(CHUNK as u64)
             .read_to_end(&mut chunk)?;
         match &mut self.state {
-            State::AsIs => self.out = chunk,
-            State::Decoded(decoder) => {
+            DecoderState::AsIs => self.out = chunk,
+            DecoderState::Decoded(decoder) => {
                 let mut text = String::new();
                 let room = decoder.max_utf8_buffer_length(chunk.len());
                 text.reserve(room.unwrap_or(CHUNK * 4));
@@ -99,13 +99,13 @@ impl<R: BufRead> Utf8<R> {
                 let _ = decoder.decode_to_string(&chunk, &mut text, last);
                 self.out = text.into_bytes();
                 if last {
-                    self.state = State::Ended;
+                    self.state = DecoderState::Ended;
                 } else if self.out.is_empty() {
                     // Half a character; the rest comes next.
                     return self.advance();
                 }
             }
-            State::Undecided | State::Ended => {}
+            DecoderState::Undecided | DecoderState::Ended => {}
         }
         Ok(())
     }
@@ -137,8 +137,8 @@ impl<R: BufRead> Utf8<R> {
             let start = text.find(|c: char| !c.is_ascii()).unwrap_or(0);
             let before = text[..start].chars().count().saturating_sub(SHOWN / 3);
             let shown: String = text.trim_end().chars().skip(before).take(SHOWN).collect();
-            self.found.borrow_mut().push(Finding {
-                severity: Severity::Warning,
+            self.found.borrow_mut().push(LintFinding {
+                severity: LintSeverity::Warning,
                 code: "encoding",
                 message: format!(
                     "{} is not UTF-8{doubt}, for example {shown:?}; where that is wrong, name the \
@@ -149,16 +149,16 @@ impl<R: BufRead> Utf8<R> {
             });
         }
         self.state = if encoding == UTF_8 {
-            State::AsIs
+            DecoderState::AsIs
         } else {
-            State::Decoded(encoding.new_decoder_with_bom_removal())
+            DecoderState::Decoded(encoding.new_decoder_with_bom_removal())
         };
         self.sample = Cursor::new(sample);
         Ok(())
     }
 }
 
-impl<R: BufRead> Read for Utf8<R> {
+impl<R: BufRead> Read for Utf8Reader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let taken = self.fill_buf()?.read(buffer)?;
         self.consume(taken);
@@ -166,9 +166,9 @@ impl<R: BufRead> Read for Utf8<R> {
     }
 }
 
-impl<R: BufRead> BufRead for Utf8<R> {
+impl<R: BufRead> BufRead for Utf8Reader<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.at >= self.out.len() && !matches!(self.state, State::Ended) {
+        if self.at >= self.out.len() && !matches!(self.state, DecoderState::Ended) {
             self.advance()?;
         }
         Ok(&self.out[self.at..])
@@ -241,13 +241,13 @@ mod tests {
 
     use super::*;
 
-    fn read(bytes: &[u8], asked: Option<&str>) -> (String, Vec<Finding>) {
+    fn read(bytes: &[u8], asked: Option<&str>) -> (String, Vec<LintFinding>) {
         let found = Found::default();
         let asked = asked.and_then(|label| Encoding::for_label(label.as_bytes()));
         let mut text = String::new();
         // A small buffer, so that characters are cut.
         let inner = io::BufReader::with_capacity(7, bytes);
-        Utf8::new("x.dat".into(), inner, asked, Rc::clone(&found))
+        Utf8Reader::new("x.dat".into(), inner, asked, Rc::clone(&found))
             .read_to_string(&mut text)
             .unwrap();
         (text, found.take())
@@ -325,7 +325,7 @@ mod tests {
         bytes.extend(b"caf\xe9\n");
         let found = Found::default();
         let mut out = Vec::new();
-        Utf8::new("x.dat".into(), bytes.as_slice(), None, Rc::clone(&found))
+        Utf8Reader::new("x.dat".into(), bytes.as_slice(), None, Rc::clone(&found))
             .read_to_end(&mut out)
             .unwrap();
         assert_eq!(out, bytes);
@@ -341,14 +341,14 @@ mod tests {
         fn utf_8_passes_unchanged(text in "\\PC{0,80}", size in 1_usize..9) {
             let mut out = String::new();
             let inner = io::BufReader::with_capacity(size, text.as_bytes());
-            Utf8::new("x".into(), inner, None, Found::default()).read_to_string(&mut out).unwrap();
+            Utf8Reader::new("x".into(), inner, None, Found::default()).read_to_string(&mut out).unwrap();
             prop_assert_eq!(out, text);
         }
 
         #[test]
         fn no_bytes_are_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let mut out = Vec::new();
-            let read = Utf8::new("x".into(), bytes.as_slice(), None, Found::default()).read_to_end(&mut out);
+            let read = Utf8Reader::new("x".into(), bytes.as_slice(), None, Found::default()).read_to_end(&mut out);
             prop_assert!(read.is_ok());
         }
     }

@@ -3,20 +3,20 @@
 use std::borrow::Cow;
 use std::io::{BufRead, Read};
 
-use super::Named;
-use crate::problem::{Place, Problem, Problems};
+use super::NamedFile;
+use crate::problem::{DataProblem, DataProblems, SourceLocation};
 use crate::table::MAX_RECORD;
 
 /// Hands every line that is not blank to `take`, streaming, and collects what it
 /// finds wrong. Lines may end in CRLF. A single line that is not UTF-8, in a file
 /// that is, is read as windows-1252.
 pub(super) fn each(
-    mut file: Named<'_>,
-    problems: &mut Problems,
-    mut take: impl FnMut(&Place, &str) -> Result<(), Problem>,
+    mut file: NamedFile<'_>,
+    problems: &mut DataProblems,
+    mut take: impl FnMut(&SourceLocation, &str) -> Result<(), DataProblem>,
 ) {
     let mut bytes = Vec::new();
-    let mut place = Place {
+    let mut place = SourceLocation {
         file: file.name.clone(),
         line: 0,
     };
@@ -33,17 +33,17 @@ pub(super) fn each(
             Ok(0) => return,
             Ok(taken) if taken > MAX_RECORD => {
                 problems.push(
-                    Problem::new(
+                    DataProblem::new(
                         &place,
                         format!("the line is longer than {} MiB", MAX_RECORD >> 20),
                     )
-                    .mend("is this a text file?"),
+                    .help("is this a text file?"),
                 );
                 return;
             }
             Ok(_) => {}
             Err(error) => {
-                problems.push(Problem::new(&place, format!("cannot be read: {error}")));
+                problems.push(DataProblem::new(&place, format!("cannot be read: {error}")));
                 return;
             }
         }
@@ -73,19 +73,19 @@ fn decode(bytes: &[u8]) -> Cow<'_, str> {
 }
 
 /// A finite number.
-pub(super) fn number(place: &Place, name: &str, text: &str) -> Result<f64, Problem> {
+pub(super) fn number(place: &SourceLocation, name: &str, text: &str) -> Result<f64, DataProblem> {
     text.trim()
         .parse()
         .ok()
         .filter(|number: &f64| number.is_finite())
         .ok_or_else(|| {
-            Problem::new(place, format!("{name} is {text:?}, no number"))
-                .mend("write it with digits and a point")
+            DataProblem::new(place, format!("{name} is {text:?}, no number"))
+                .help("write it with digits and a point")
         })
 }
 
 /// A rating; none where the text is blank.
-pub(super) fn rating(place: &Place, text: &str) -> Result<Option<f32>, Problem> {
+pub(super) fn rating(place: &SourceLocation, text: &str) -> Result<Option<f32>, DataProblem> {
     if text.trim().is_empty() {
         return Ok(None);
     }
@@ -93,7 +93,7 @@ pub(super) fn rating(place: &Place, text: &str) -> Result<Option<f32>, Problem> 
 }
 
 /// A time, in whole units; none where the text is blank.
-pub(super) fn time(place: &Place, text: &str) -> Result<Option<i64>, Problem> {
+pub(super) fn time(place: &SourceLocation, text: &str) -> Result<Option<i64>, DataProblem> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);
@@ -105,34 +105,38 @@ pub(super) fn time(place: &Place, text: &str) -> Result<Option<i64>, Problem> {
 }
 
 /// An id that is there.
-pub(super) fn id<'t>(place: &Place, name: &str, text: &'t str) -> Result<&'t str, Problem> {
+pub(super) fn id<'t>(
+    place: &SourceLocation,
+    name: &str,
+    text: &'t str,
+) -> Result<&'t str, DataProblem> {
     let text = text.trim();
     if text.is_empty() {
-        return Err(Problem::new(place, format!("{name} is empty")).mend("fill it in"));
+        return Err(DataProblem::new(place, format!("{name} is empty")).help("fill it in"));
     }
     Ok(text)
 }
 
 /// The parts of a line, of which there must be at least `n`.
 pub(super) fn parts<'t>(
-    place: &Place,
+    place: &SourceLocation,
     line: &'t str,
     separator: &str,
     n: usize,
     what: &str,
-) -> Result<Vec<&'t str>, Problem> {
+) -> Result<Vec<&'t str>, DataProblem> {
     let parts: Vec<_> = line.split(separator).collect();
     if parts.len() < n {
-        return Err(Problem::new(
+        return Err(DataProblem::new(
             place,
             format!("{} values, at least {n} are needed", parts.len()),
         )
-        .mend(format!("a line is {what}, separated by {separator:?}")));
+        .help(format!("a line is {what}, separated by {separator:?}")));
     }
     Ok(parts)
 }
 
 /// Files of a name that no reader of this format knows.
-pub(super) fn unknown_file(name: &str, known: &str) -> Problem {
-    Problem::new(name, "the name tells no file of this format").mend(format!("known: {known}"))
+pub(super) fn unknown_file(name: &str, known: &str) -> DataProblem {
+    DataProblem::new(name, "the name tells no file of this format").help(format!("known: {known}"))
 }

@@ -6,10 +6,14 @@
 use std::collections::HashSet;
 
 use super::lines::{each, id, parts, unknown_file};
-use super::{Builder, Named};
-use crate::problem::{Place, Problem, Problems};
+use super::{InteractionsBuilder, NamedFile};
+use crate::problem::{DataProblem, DataProblems, SourceLocation};
 
-pub(super) fn read(files: Vec<Named<'_>>, builder: &mut Builder, problems: &mut Problems) {
+pub(super) fn read(
+    files: Vec<NamedFile<'_>>,
+    builder: &mut InteractionsBuilder,
+    problems: &mut DataProblems,
+) {
     // A user's history stands on each of the user's lines.
     let mut known = HashSet::new();
     for file in files {
@@ -28,8 +32,8 @@ pub(super) fn read(files: Vec<Named<'_>>, builder: &mut Builder, problems: &mut 
                 let values = parts(place, line, "\t", 5, what)?;
                 let name = id(place, "the user", values[1])?;
                 let time = moment(values[2]).ok_or_else(|| {
-                    Problem::new(place, format!("{:?} is no time", values[2]))
-                        .mend("write it as 11/15/2019 8:55:22 AM")
+                    DataProblem::new(place, format!("{:?} is no time", values[2]))
+                        .help("write it as 11/15/2019 8:55:22 AM")
                 })?;
                 let shown = impressions(place, values[4])?;
                 let user = builder.user(name);
@@ -51,16 +55,19 @@ pub(super) fn read(files: Vec<Named<'_>>, builder: &mut Builder, problems: &mut 
 }
 
 /// `N1-0 N2-1`: items with 1 where they were clicked.
-fn impressions<'t>(place: &Place, text: &'t str) -> Result<Vec<(&'t str, f32)>, Problem> {
+fn impressions<'t>(
+    place: &SourceLocation,
+    text: &'t str,
+) -> Result<Vec<(&'t str, f32)>, DataProblem> {
     text.split_whitespace()
         .map(|shown| match shown.rsplit_once('-') {
             Some((item, "0")) if !item.is_empty() => Ok((item, 0.0)),
             Some((item, "1")) if !item.is_empty() => Ok((item, 1.0)),
-            _ => Err(Problem::new(
+            _ => Err(DataProblem::new(
                 place,
                 format!("the impression {shown:?} ends in neither -0 nor -1"),
             )
-            .mend("clicks are known in the training and validation parts only")),
+            .help("clicks are known in the training and validation parts only")),
         })
         .collect()
 }

@@ -2,9 +2,9 @@
 //! `::`), 20M and later (`*.csv`).
 
 use super::lines::{each, id, parts, rating, time, unknown_file};
-use super::{Builder, Named};
-use crate::problem::{Place, Problem, Problems};
-use crate::table::{Format, Table};
+use super::{InteractionsBuilder, NamedFile};
+use crate::problem::{DataProblem, DataProblems, SourceLocation};
+use crate::table::{DataTable, FileFormat};
 
 /// The flags of `u.item`, in its order.
 const GENRES: [&str; 19] = [
@@ -54,7 +54,11 @@ const OCCUPATIONS: [&str; 21] = [
     "writer",
 ];
 
-pub(super) fn read(files: Vec<Named<'_>>, builder: &mut Builder, problems: &mut Problems) {
+pub(super) fn read(
+    files: Vec<NamedFile<'_>>,
+    builder: &mut InteractionsBuilder,
+    problems: &mut DataProblems,
+) {
     for file in files {
         match file.base() {
             "u.data" => lines(file, problems, "\t", 4, "user, item, rating, time", |place, v| {
@@ -101,12 +105,12 @@ pub(super) fn read(files: Vec<Named<'_>>, builder: &mut Builder, problems: &mut 
 }
 
 fn lines(
-    file: Named<'_>,
-    problems: &mut Problems,
+    file: NamedFile<'_>,
+    problems: &mut DataProblems,
     separator: &str,
     n: usize,
     what: &str,
-    mut take: impl FnMut(&Place, &[&str]) -> Result<(), Problem>,
+    mut take: impl FnMut(&SourceLocation, &[&str]) -> Result<(), DataProblem>,
 ) {
     each(file, problems, |place, line| {
         take(place, &parts(place, line, separator, n, what)?)
@@ -114,20 +118,20 @@ fn lines(
 }
 
 fn table(
-    file: Named<'_>,
-    problems: &mut Problems,
+    file: NamedFile<'_>,
+    problems: &mut DataProblems,
     names: &[&str],
-    mut take: impl FnMut(&Place, &[&str]) -> Result<(), Problem>,
+    mut take: impl FnMut(&SourceLocation, &[&str]) -> Result<(), DataProblem>,
 ) {
-    match Table::parse(&file.name, Format::Csv, file.reader) {
+    match DataTable::parse(&file.name, FileFormat::Csv, file.reader) {
         Err(error) => problems.extend(error),
         Ok(rows) => {
             for row in &rows.rows {
                 let missing = names.iter().find(|name| !row.values.contains_key(**name));
                 if let Some(name) = missing {
                     problems.push(
-                        Problem::new(&file.name, format!("there is no column {name:?}"))
-                            .mend(format!("the header is {}", names.join(","))),
+                        DataProblem::new(&file.name, format!("there is no column {name:?}"))
+                            .help(format!("the header is {}", names.join(","))),
                     );
                     return;
                 }
@@ -143,7 +147,11 @@ fn table(
     }
 }
 
-fn event(place: &Place, values: &[&str], builder: &mut Builder) -> Result<(), Problem> {
+fn event(
+    place: &SourceLocation,
+    values: &[&str],
+    builder: &mut InteractionsBuilder,
+) -> Result<(), DataProblem> {
     let user = id(place, "the user", values[0])?;
     let item = id(place, "the item", values[1])?;
     let stars = rating(place, values[2])?;
@@ -154,12 +162,12 @@ fn event(place: &Place, values: &[&str], builder: &mut Builder) -> Result<(), Pr
 }
 
 fn item(
-    place: &Place,
+    place: &SourceLocation,
     name: &str,
     title: &str,
     genres: &str,
-    builder: &mut Builder,
-) -> Result<(), Problem> {
+    builder: &mut InteractionsBuilder,
+) -> Result<(), DataProblem> {
     let item = builder.item(id(place, "the item", name)?);
     builder.title(item, title);
     if let Some(year) = year(title) {
@@ -171,7 +179,11 @@ fn item(
     Ok(())
 }
 
-fn old_item(place: &Place, values: &[&str], builder: &mut Builder) -> Result<(), Problem> {
+fn old_item(
+    place: &SourceLocation,
+    values: &[&str],
+    builder: &mut InteractionsBuilder,
+) -> Result<(), DataProblem> {
     let mut genres = Vec::new();
     // The flags are the last values; the title before them may hold the separator.
     let (text, flags) = values.split_at(values.len() - GENRES.len());
@@ -180,11 +192,11 @@ fn old_item(place: &Place, values: &[&str], builder: &mut Builder) -> Result<(),
             "1" => genres.push(*genre),
             "0" => {}
             other => {
-                return Err(Problem::new(
+                return Err(DataProblem::new(
                     place,
                     format!("the flag of {genre} is {other:?}, not 0 or 1"),
                 )
-                .mend("a line ends in 19 flags"));
+                .help("a line ends in 19 flags"));
             }
         }
     }
@@ -194,7 +206,11 @@ fn old_item(place: &Place, values: &[&str], builder: &mut Builder) -> Result<(),
 
 /// 1M codes age as the lower end of its band, 1 for "under 18", and occupation as a
 /// number.
-fn person(place: &Place, values: &[&str], builder: &mut Builder) -> Result<(), Problem> {
+fn person(
+    place: &SourceLocation,
+    values: &[&str],
+    builder: &mut InteractionsBuilder,
+) -> Result<(), DataProblem> {
     let user = builder.user(id(place, "the user", values[0])?);
     let code = values[3].trim();
     let occupation = code
@@ -202,8 +218,8 @@ fn person(place: &Place, values: &[&str], builder: &mut Builder) -> Result<(), P
         .ok()
         .and_then(|code: usize| OCCUPATIONS.get(code))
         .ok_or_else(|| {
-            Problem::new(place, format!("the occupation is {code:?}, not 0 to 20"))
-                .mend("a line is id::gender::age::occupation::postcode")
+            DataProblem::new(place, format!("the occupation is {code:?}, not 0 to 20"))
+                .help("a line is id::gender::age::occupation::postcode")
         })?;
     builder.user_attribute(user, "gender", values[1]);
     builder.user_attribute(user, "age", values[2]);

@@ -11,7 +11,7 @@ const DEEPEST: usize = 64;
 /// # Errors
 /// The column, from 1, of the first character that fits no value.
 pub(super) fn dictionary(text: &str) -> Result<Map<String, Value>, usize> {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = LiteralReader { text, at: 0 };
     let value = reader.value(0);
     reader.blanks();
     match value {
@@ -20,12 +20,12 @@ pub(super) fn dictionary(text: &str) -> Result<Map<String, Value>, usize> {
     }
 }
 
-struct Reader<'t> {
+struct LiteralReader<'t> {
     text: &'t str,
     at: usize,
 }
 
-impl Reader<'_> {
+impl LiteralReader<'_> {
     fn rest(&self) -> &str {
         &self.text[self.at..]
     }

@@ -3,11 +3,15 @@
 //! as `LLMRank` publishes them, becomes the events before the row's own item.
 
 use super::lines::{each, id, rating, time, unknown_file};
-use super::{Builder, Named, titles};
-use crate::problem::{Place, Problem, Problems};
+use super::{InteractionsBuilder, NamedFile, titles};
+use crate::problem::{DataProblem, DataProblems, SourceLocation};
 use crate::suggest;
 
-pub(super) fn read(files: Vec<Named<'_>>, builder: &mut Builder, problems: &mut Problems) {
+pub(super) fn read(
+    files: Vec<NamedFile<'_>>,
+    builder: &mut InteractionsBuilder,
+    problems: &mut DataProblems,
+) {
     for file in files {
         let kind = file.base().rsplit('.').next().unwrap_or_default();
         match kind {
@@ -20,47 +24,47 @@ pub(super) fn read(files: Vec<Named<'_>>, builder: &mut Builder, problems: &mut 
 }
 
 /// One column of the header.
-struct Column {
+struct HeaderColumn {
     name: String,
-    kind: Kind,
+    kind: HeaderKind,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Kind {
+enum HeaderKind {
     Token,
     Tokens,
     Number,
     Numbers,
 }
 
-struct Row<'a> {
-    place: &'a Place,
-    columns: &'a [Column],
+struct AtomicRow<'a> {
+    place: &'a SourceLocation,
+    columns: &'a [HeaderColumn],
     values: Vec<&'a str>,
 }
 
-impl Row<'_> {
+impl AtomicRow<'_> {
     fn get(&self, name: &str) -> Option<&str> {
         let at = self.columns.iter().position(|column| column.name == name)?;
         Some(self.values[at])
     }
 
-    fn need(&self, name: &str) -> Result<&str, Problem> {
+    fn need(&self, name: &str) -> Result<&str, DataProblem> {
         let value = self.get(name).ok_or_else(|| {
             let names = self.columns.iter().map(|column| column.name.as_str());
-            Problem::new(self.place, format!("the header names no {name}"))
-                .mend(suggest::instead(name, "columns", names))
+            DataProblem::new(self.place, format!("the header names no {name}"))
+                .help(suggest::instead(name, "columns", names))
         })?;
         id(self.place, name, value)
     }
 }
 
 fn rows(
-    file: Named<'_>,
-    problems: &mut Problems,
-    mut take: impl FnMut(Row<'_>) -> Result<(), Problem>,
+    file: NamedFile<'_>,
+    problems: &mut DataProblems,
+    mut take: impl FnMut(AtomicRow<'_>) -> Result<(), DataProblem>,
 ) {
-    let mut header: Option<Vec<Column>> = None;
+    let mut header: Option<Vec<HeaderColumn>> = None;
     // A wrong header would repeat itself on every line.
     let mut spoilt = false;
     each(file, problems, |place, line| {
@@ -69,7 +73,7 @@ fn rows(
         }
         let Some(columns) = &header else {
             spoilt = true;
-            let columns: Result<Vec<Column>, Problem> =
+            let columns: Result<Vec<HeaderColumn>, DataProblem> =
                 line.split('\t').map(|text| column(place, text)).collect();
             header = Some(columns?);
             spoilt = false;
@@ -78,9 +82,9 @@ fn rows(
         let values: Vec<_> = line.split('\t').collect();
         if values.len() != columns.len() {
             let what = format!("{} values for {} columns", values.len(), columns.len());
-            return Err(Problem::new(place, what).mend("values are separated by one tab each"));
+            return Err(DataProblem::new(place, what).help("values are separated by one tab each"));
         }
-        take(Row {
+        take(AtomicRow {
             place,
             columns,
             values,
@@ -88,28 +92,28 @@ fn rows(
     });
 }
 
-fn column(place: &Place, text: &str) -> Result<Column, Problem> {
+fn column(place: &SourceLocation, text: &str) -> Result<HeaderColumn, DataProblem> {
     let (name, kind) = text.rsplit_once(':').unwrap_or((text, ""));
     let kind = match kind {
-        "token" => Kind::Token,
-        "token_seq" => Kind::Tokens,
-        "float" => Kind::Number,
-        "float_seq" => Kind::Numbers,
+        "token" => HeaderKind::Token,
+        "token_seq" => HeaderKind::Tokens,
+        "float" => HeaderKind::Number,
+        "float_seq" => HeaderKind::Numbers,
         _ => {
             return Err(
-                Problem::new(place, format!("the column {text:?} has no type")).mend(
+                DataProblem::new(place, format!("the column {text:?} has no type")).help(
                     "write NAME:token, NAME:token_seq, NAME:float or NAME:float_seq in the header",
                 ),
             );
         }
     };
-    Ok(Column {
+    Ok(HeaderColumn {
         name: name.to_owned(),
         kind,
     })
 }
 
-fn event(row: &Row<'_>, builder: &mut Builder) -> Result<(), Problem> {
+fn event(row: &AtomicRow<'_>, builder: &mut InteractionsBuilder) -> Result<(), DataProblem> {
     let user = builder.user(row.need("user_id")?);
     let target = builder.item(row.need("item_id")?);
     let stars = row.get("rating").or_else(|| row.get("label"));
@@ -125,7 +129,7 @@ fn event(row: &Row<'_>, builder: &mut Builder) -> Result<(), Problem> {
     Ok(())
 }
 
-fn item(row: &Row<'_>, builder: &mut Builder) -> Result<(), Problem> {
+fn item(row: &AtomicRow<'_>, builder: &mut InteractionsBuilder) -> Result<(), DataProblem> {
     let item = builder.item(row.need("item_id")?);
     let names = || row.columns.iter().map(|column| column.name.as_str());
     let title = titles::column(names());
@@ -142,7 +146,7 @@ fn item(row: &Row<'_>, builder: &mut Builder) -> Result<(), Problem> {
                     other => other,
                 };
                 // A title is a sequence of words, any other one a list.
-                if matches!(column.kind, Kind::Tokens | Kind::Numbers) {
+                if matches!(column.kind, HeaderKind::Tokens | HeaderKind::Numbers) {
                     let list: Vec<_> = value.split_whitespace().collect();
                     builder.item_attribute(item, name, &list.join(", "));
                 } else {
@@ -154,7 +158,7 @@ fn item(row: &Row<'_>, builder: &mut Builder) -> Result<(), Problem> {
     Ok(())
 }
 
-fn user(row: &Row<'_>, builder: &mut Builder) -> Result<(), Problem> {
+fn user(row: &AtomicRow<'_>, builder: &mut InteractionsBuilder) -> Result<(), DataProblem> {
     let user = builder.user(row.need("user_id")?);
     for (column, value) in row.columns.iter().zip(&row.values) {
         // A postcode tells a model little and finds a person.

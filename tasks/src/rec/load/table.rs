@@ -4,37 +4,37 @@
 use std::collections::HashMap;
 
 use super::lines::{id, rating, time};
-use super::{Builder, Named, RecSpec, titles};
-use crate::problem::{Problem, Problems};
+use super::{InteractionsBuilder, NamedFile, RecSpec, titles};
+use crate::problem::{DataProblem, DataProblems};
 use crate::suggest;
-use crate::table::{Format, Row, Table};
+use crate::table::{DataTable, FileFormat, TableRow};
 
 const ROLES: [&str; 5] = ["user", "item", "rating", "time", "title"];
 
 pub(super) fn read(
-    files: Vec<Named<'_>>,
+    files: Vec<NamedFile<'_>>,
     spec: &RecSpec,
-    builder: &mut Builder,
-    problems: &mut Problems,
+    builder: &mut InteractionsBuilder,
+    problems: &mut DataProblems,
 ) {
     let key = "data.interactions.columns";
     for role in spec.columns.keys() {
         if !ROLES.contains(&role.as_str()) {
             problems.push(
-                Problem::new(key, format!("{role:?} is no part of an event"))
-                    .mend(suggest::instead(role, "parts", ROLES)),
+                DataProblem::new(key, format!("{role:?} is no part of an event"))
+                    .help(suggest::instead(role, "parts", ROLES)),
             );
         }
     }
     for file in files {
-        let Some(format) = Format::of(&file.name) else {
+        let Some(format) = FileFormat::of(&file.name) else {
             problems.push(
-                Problem::new(&file.name, "the extension tells no known format")
-                    .mend("use .jsonl, .csv or .tsv, or name data.interactions.format"),
+                DataProblem::new(&file.name, "the extension tells no known format")
+                    .help("use .jsonl, .csv or .tsv, or name data.interactions.format"),
             );
             continue;
         };
-        let table = match Table::parse(&file.name, format, file.reader) {
+        let table = match DataTable::parse(&file.name, format, file.reader) {
             Ok(table) => table,
             Err(error) => {
                 problems.extend(error);
@@ -53,8 +53,8 @@ pub(super) fn read(
             if !columns.contains(name) {
                 missing = true;
                 problems.push(
-                    Problem::new(&file.name, format!("there is no column {name:?}"))
-                        .mend(suggest::instead(name, "columns", columns.iter().copied())),
+                    DataProblem::new(&file.name, format!("there is no column {name:?}"))
+                        .help(suggest::instead(name, "columns", columns.iter().copied())),
                 );
             }
         }
@@ -78,7 +78,7 @@ fn column<'s>(spec: &'s RecSpec, role: &'s str) -> &'s str {
 /// The column of the titles: the one that the study names or that is called
 /// `title`, else one with another usual name that says the same of an item on all
 /// of its rows, as the name of a user or a shop would not.
-fn title_column<'t>(spec: &'t RecSpec, table: &'t Table) -> Option<&'t str> {
+fn title_column<'t>(spec: &'t RecSpec, table: &'t DataTable) -> Option<&'t str> {
     let columns = table.columns();
     let named = column(spec, "title");
     if columns.contains(named) {
@@ -91,7 +91,7 @@ fn title_column<'t>(spec: &'t RecSpec, table: &'t Table) -> Option<&'t str> {
     });
     let found = titles::column(free)?;
     let mut known: HashMap<&str, &str> = HashMap::new();
-    let get = |row: &'t Row, name: &str| row.values.get(name).map_or("", |text| text.trim());
+    let get = |row: &'t TableRow, name: &str| row.values.get(name).map_or("", |text| text.trim());
     let says_the_same = table.rows.iter().all(|row| {
         let (item, title) = (get(row, column(spec, "item")), get(row, found));
         title.is_empty() || *known.entry(item).or_insert(title) == title
@@ -100,11 +100,11 @@ fn title_column<'t>(spec: &'t RecSpec, table: &'t Table) -> Option<&'t str> {
 }
 
 fn event(
-    row: &Row,
+    row: &TableRow,
     spec: &RecSpec,
     title: Option<&str>,
-    builder: &mut Builder,
-) -> Result<(), Problem> {
+    builder: &mut InteractionsBuilder,
+) -> Result<(), DataProblem> {
     let place = row.place();
     let get = |role| {
         let value = row.values.get(column(spec, role));

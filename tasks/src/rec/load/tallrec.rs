@@ -9,19 +9,19 @@ use std::io::Read;
 
 use serde::Deserialize;
 
-use super::{Named, RecSpec};
-use crate::problem::{Place, Problem, Problems};
+use super::{NamedFile, RecSpec};
+use crate::problem::{DataProblem, DataProblems, SourceLocation};
 use crate::rec::text::one_line;
-use crate::rec::{Form, Shift, Target, field};
+use crate::rec::{ExampleForm, GroupShift, PointwiseTarget, field};
 use crate::{Example, Input, Label};
 
 #[derive(Deserialize)]
-struct Published {
+struct PublishedRow {
     input: String,
     output: String,
 }
 
-struct Row {
+struct TallrecRow {
     id: String,
     file: String,
     liked: Vec<String>,
@@ -30,40 +30,50 @@ struct Row {
     likes: bool,
 }
 
-pub(super) fn read(files: Vec<Named<'_>>, spec: &RecSpec, problems: &mut Problems) -> Vec<Example> {
-    if spec.examples != Form::Pointwise || spec.label != Target::Like {
+pub(super) fn read(
+    files: Vec<NamedFile<'_>>,
+    spec: &RecSpec,
+    problems: &mut DataProblems,
+) -> Vec<Example> {
+    if spec.examples != ExampleForm::Pointwise || spec.label != PointwiseTarget::Like {
         problems.push(
-            Problem::new(
+            DataProblem::new(
                 "data.interactions.examples",
                 "these rows ask about one item each",
             )
-            .mend("set examples = \"pointwise\" and leave label out"),
+            .help("set examples = \"pointwise\" and leave label out"),
         );
     }
-    if !matches!(spec.shift, Shift::File | Shift::HistoryLength | Shift::None) {
+    if !matches!(
+        spec.shift,
+        GroupShift::File | GroupShift::HistoryLength | GroupShift::None
+    ) {
         problems.push(
-            Problem::new("data.interactions.shift", "these rows tell no such thing")
-                .mend("use \"file\", \"history-length\" or \"none\""),
+            DataProblem::new("data.interactions.shift", "these rows tell no such thing")
+                .help("use \"file\", \"history-length\" or \"none\""),
         );
     }
     let mut rows = Vec::new();
     for mut file in files {
         let mut text = String::new();
         if let Err(error) = file.reader.read_to_string(&mut text) {
-            problems.push(Problem::new(&file.name, format!("cannot be read: {error}")));
+            problems.push(DataProblem::new(
+                &file.name,
+                format!("cannot be read: {error}"),
+            ));
             continue;
         }
-        let published: Vec<Published> = match serde_json::from_str(&text) {
+        let published: Vec<PublishedRow> = match serde_json::from_str(&text) {
             Ok(published) => published,
             Err(error) => {
-                let place = Place {
+                let place = SourceLocation {
                     file: file.name.clone(),
                     line: error.line() as u64,
                 };
                 let what = format!("{error}").replace(&format!(" at line {}", error.line()), " at");
                 problems.push(
-                    Problem::new(place, what)
-                        .mend("the file is one array of objects with input and output"),
+                    DataProblem::new(place, what)
+                        .help("the file is one array of objects with input and output"),
                 );
                 continue;
             }
@@ -76,12 +86,12 @@ pub(super) fn read(files: Vec<Named<'_>>, spec: &RecSpec, problems: &mut Problem
                 line += text[from..at].matches('\n').count() as u64;
                 from = at;
             }
-            let place = Place {
+            let place = SourceLocation {
                 file: file.name.clone(),
                 line,
             };
             match parse(row) {
-                Some((liked, disliked, item, likes)) => rows.push(Row {
+                Some((liked, disliked, item, likes)) => rows.push(TallrecRow {
                     id: format!("{stem}:{number}"),
                     file: stem.clone(),
                     liked,
@@ -89,7 +99,7 @@ pub(super) fn read(files: Vec<Named<'_>>, spec: &RecSpec, problems: &mut Problem
                     item,
                     likes,
                 }),
-                None => problems.push(Problem::new(place, "not a row of TALLRec's form").mend(
+                None => problems.push(DataProblem::new(place, "not a row of TALLRec's form").help(
                     "input has the lines \"User Preference: …\", \"User Unpreference: …\" and \
                      \"Whether the user will like the target … \"…\"?\", output is Yes. or No.",
                 )),
@@ -101,7 +111,7 @@ pub(super) fn read(files: Vec<Named<'_>>, spec: &RecSpec, problems: &mut Problem
 
 type Parsed = (Vec<String>, Vec<String>, String, bool);
 
-fn parse(row: &Published) -> Option<Parsed> {
+fn parse(row: &PublishedRow) -> Option<Parsed> {
     let rest = row.input.trim().strip_prefix("User Preference:")?;
     let (liked, rest) = rest.split_once("\nUser Unpreference:")?;
     let (disliked, question) = rest.split_once("\nWhether the user will like the target ")?;
@@ -141,17 +151,17 @@ fn title(text: &str) -> String {
     })
 }
 
-fn examples(rows: &[Row], spec: &RecSpec) -> Vec<Example> {
+fn examples(rows: &[TallrecRow], spec: &RecSpec) -> Vec<Example> {
     let users = users(rows);
     let lengths: Vec<f64> = rows
         .iter()
         .map(|row| (row.liked.len() + row.disliked.len()) as f64)
         .collect();
     let thirds = crate::rec::shift::cuts(&lengths, 3);
-    let example = |(index, row): (usize, &Row)| {
+    let example = |(index, row): (usize, &TallrecRow)| {
         let group = match spec.shift {
-            Shift::File => row.file.clone(),
-            Shift::HistoryLength => crate::rec::shift::LENGTHS
+            GroupShift::File => row.file.clone(),
+            GroupShift::HistoryLength => crate::rec::shift::LENGTHS
                 [crate::rec::shift::band(&thirds, lengths[index])]
             .to_owned(),
             _ => "all".to_owned(),
@@ -174,7 +184,7 @@ fn examples(rows: &[Row], spec: &RecSpec) -> Vec<Example> {
 /// One number per row, equal for rows of one user: the row's titles, the target
 /// among them, share more than two thirds with those of a row before. Windows
 /// that slide over one user's events do; two users' ten titles hardly can.
-fn users(rows: &[Row]) -> Vec<usize> {
+fn users(rows: &[TallrecRow]) -> Vec<usize> {
     let mut at: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut users: Vec<usize> = Vec::with_capacity(rows.len());
     let sets: Vec<BTreeSet<&str>> = rows

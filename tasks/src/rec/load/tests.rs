@@ -1,28 +1,28 @@
 use proptest::prelude::*;
 
-use super::super::{Form, Interactions, Shift};
+use super::super::{ExampleForm, GroupShift, Interactions};
 use super::*;
 
 mod doubts;
 
 /// One small data set per format, made up for these tests.
-pub(super) const SAMPLES: &[(Layout, &[(&str, &str)])] = &[
+pub(super) const SAMPLES: &[(FileLayout, &[(&str, &str)])] = &[
     (
-        Layout::Table,
+        FileLayout::Table,
         &[(
             "events.csv",
             "user,item,rating,time,title\nu1,i1,4,10,Alien\nu1,i2,2,20,\"Dune, part one\"\n",
         )],
     ),
     (
-        Layout::Table,
+        FileLayout::Table,
         &[(
             "events.jsonl",
             "{\"user\":1,\"item\":\"i1\",\"rating\":4.5,\"time\":10}\n{\"user\":1,\"item\":\"i2\"}\n",
         )],
     ),
     (
-        Layout::Recbole,
+        FileLayout::Recbole,
         &[
             (
                 "x.inter",
@@ -39,14 +39,14 @@ pub(super) const SAMPLES: &[(Layout, &[(&str, &str)])] = &[
         ],
     ),
     (
-        Layout::Recbole,
+        FileLayout::Recbole,
         &[(
             "seq.test.inter",
             "user_id:token\titem_id_list:token_seq\titem_id:token\n9\t1 2 3\t4\n",
         )],
     ),
     (
-        Layout::Movielens,
+        FileLayout::Movielens,
         &[
             ("u.data", "1\t2\t5\t100\n1\t3\t1\t50\n"),
             (
@@ -57,7 +57,7 @@ pub(super) const SAMPLES: &[(Layout, &[(&str, &str)])] = &[
         ],
     ),
     (
-        Layout::Movielens,
+        FileLayout::Movielens,
         &[
             ("ml/ratings.dat", "1::2::5::100\r\n1::3::1::50\r\n"),
             ("ml/movies.dat", "2::Alien::Again (1979)::Horror|Sci-Fi\n"),
@@ -65,7 +65,7 @@ pub(super) const SAMPLES: &[(Layout, &[(&str, &str)])] = &[
         ],
     ),
     (
-        Layout::Movielens,
+        FileLayout::Movielens,
         &[
             (
                 "ratings.csv",
@@ -78,7 +78,7 @@ pub(super) const SAMPLES: &[(Layout, &[(&str, &str)])] = &[
         ],
     ),
     (
-        Layout::Mind,
+        FileLayout::Mind,
         &[
             (
                 "news.tsv",
@@ -91,7 +91,7 @@ pub(super) const SAMPLES: &[(Layout, &[(&str, &str)])] = &[
         ],
     ),
     (
-        Layout::Amazon,
+        FileLayout::Amazon,
         &[
             (
                 "reviews.jsonl",
@@ -104,7 +104,7 @@ pub(super) const SAMPLES: &[(Layout, &[(&str, &str)])] = &[
         ],
     ),
     (
-        Layout::Tallrec,
+        FileLayout::Tallrec,
         &[(
             "book_test.json",
             "[\n {\n  \"instruction\": \"i\",\n  \"input\": \"User Preference: \\\"A\\\" written by X, \\\"B, or C\\\" written by Y\\nUser Unpreference: \\nWhether the user will like the target book \\\"\\\"D\\\" written by Z\\\"?\",\n  \"output\": \"No.\"\n },\n {\n  \"input\": \"User Preference: \\\"E (1990)\\\"\\nUser Unpreference: \\\"F, The (1991)\\\", \\\"G\\\"\\nWhether the user will like the target movie \\\"H (1992)\\\"?\",\n  \"output\": \"Yes.\"\n }\n]",
@@ -112,28 +112,28 @@ pub(super) const SAMPLES: &[(Layout, &[(&str, &str)])] = &[
     ),
 ];
 
-pub(super) fn spec(format: Layout) -> RecSpec {
+pub(super) fn spec(format: FileLayout) -> RecSpec {
     RecSpec {
         format,
-        examples: Form::Pointwise,
-        shift: Shift::None,
+        examples: ExampleForm::Pointwise,
+        shift: GroupShift::None,
         ..RecSpec::default()
     }
 }
 
-fn parse(format: Layout, files: &[(&str, &str)]) -> Result<Source, DataError> {
+fn parse(format: FileLayout, files: &[(&str, &str)]) -> Result<RecommendationFiles, DataError> {
     let files: Vec<(&str, &[u8])> = files
         .iter()
         .map(|(name, text)| (*name, text.as_bytes()))
         .collect();
-    Source::parse(&files, &spec(format))
+    RecommendationFiles::parse(&files, &spec(format))
 }
 
 fn events(sample: usize) -> Interactions {
     let (format, files) = SAMPLES[sample];
     match parse(format, files).unwrap() {
-        Source::Events { interactions, .. } => interactions,
-        Source::Rows(_) => panic!("rows"),
+        RecommendationFiles::Events { interactions, .. } => interactions,
+        RecommendationFiles::Rows(_) => panic!("rows"),
     }
 }
 
@@ -216,7 +216,7 @@ fn every_format_becomes_the_same_model() {
 #[test]
 fn rows_of_tallrec_keep_their_lists() {
     let (format, files) = SAMPLES[9];
-    let Source::Rows(rows) = parse(format, files).unwrap() else {
+    let RecommendationFiles::Rows(rows) = parse(format, files).unwrap() else {
         panic!("events")
     };
     let first = &rows[0].input;
@@ -242,7 +242,8 @@ fn windows_over_one_users_events_are_one_cluster() {
         )
     };
     let text = format!("[{},{},{}]", row(0), row(100), row(1));
-    let Ok(Source::Rows(rows)) = parse(Layout::Tallrec, &[("m.json", &text)]) else {
+    let Ok(RecommendationFiles::Rows(rows)) = parse(FileLayout::Tallrec, &[("m.json", &text)])
+    else {
         panic!("no rows")
     };
     let clusters: Vec<_> = rows.iter().map(|row| row.input.cluster.clone()).collect();
@@ -256,8 +257,8 @@ fn latin_1_is_read() {
         ("ratings.dat", b"1::2::5::100\n"),
         ("movies.dat", b"2::Am\xe9lie (2001)::Comedy\n"),
     ];
-    let source = Source::parse(&files, &spec(Layout::Movielens)).unwrap();
-    let Source::Events { interactions, .. } = source else {
+    let source = RecommendationFiles::parse(&files, &spec(FileLayout::Movielens)).unwrap();
+    let RecommendationFiles::Events { interactions, .. } = source else {
         panic!("rows")
     };
     assert_eq!(interactions.items[0].title, "Amélie (2001)");
@@ -265,58 +266,62 @@ fn latin_1_is_read() {
 
 #[test]
 fn malformed_files_are_told_by_file_and_line() {
-    let cases: &[(Layout, &str, &str)] = &[
+    let cases: &[(FileLayout, &str, &str)] = &[
         (
-            Layout::Table,
+            FileLayout::Table,
             "a.csv",
             "user,item,rating\nu,i,4\nu,,3\nu,j,x\n",
         ),
-        (Layout::Table, "a.csv", "usr,item\nu,i\n"),
-        (Layout::Table, "a.txt", "x"),
-        (Layout::Recbole, "a.inter", "user_id:token\titem_id\n1\t2\n"),
+        (FileLayout::Table, "a.csv", "usr,item\nu,i\n"),
+        (FileLayout::Table, "a.txt", "x"),
         (
-            Layout::Recbole,
+            FileLayout::Recbole,
+            "a.inter",
+            "user_id:token\titem_id\n1\t2\n",
+        ),
+        (
+            FileLayout::Recbole,
             "a.inter",
             "user_id:token\titem_id:token\trating:float\n1\t2\tgood\n1\t2\n\n1\t3\tinf\n",
         ),
         (
-            Layout::Recbole,
+            FileLayout::Recbole,
             "a.inter",
             "usr_id:token\titem_id:token\n1\t2\n",
         ),
         (
-            Layout::Movielens,
+            FileLayout::Movielens,
             "ratings.dat",
             "1::2::5::100\n1::2::5\n1::2::5::soon\n",
         ),
-        (Layout::Movielens, "users.dat", "1::F::18::21::0\n"),
+        (FileLayout::Movielens, "users.dat", "1::F::18::21::0\n"),
         (
-            Layout::Movielens,
+            FileLayout::Movielens,
             "u.item",
             "1|T|d||u|2|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0\n",
         ),
         (
-            Layout::Movielens,
+            FileLayout::Movielens,
             "ratings.csv",
             "userId,movieId,rating\n1,2,3\n",
         ),
-        (Layout::Movielens, "films.csv", "1\n"),
+        (FileLayout::Movielens, "films.csv", "1\n"),
         (
-            Layout::Mind,
+            FileLayout::Mind,
             "behaviors.tsv",
             "1\tU\tyesterday\tN1\tN2-1\n1\tU\t11/15/2019 8:55:22 AM\tN1\tN2\n1\tU\n",
         ),
         (
-            Layout::Amazon,
+            FileLayout::Amazon,
             "r.jsonl",
             "{\"reviewerID\":\"A\"}\n[1]\n{\"reviewerID\":\"A\",\"asin\":\"P\",\"overall\":\"5\"}\n",
         ),
         (
-            Layout::Tallrec,
+            FileLayout::Tallrec,
             "t.json",
             "[\n{\"input\": \"hello\",\n\"output\": \"Yes.\"}]",
         ),
-        (Layout::Tallrec, "t.json", "[\n{\"input\": 3}]"),
+        (FileLayout::Tallrec, "t.json", "[\n{\"input\": 3}]"),
     ];
     let told: Vec<String> = cases
         .iter()
@@ -328,8 +333,8 @@ fn malformed_files_are_told_by_file_and_line() {
 #[test]
 fn candidate_lists_belong_to_known_users_and_items() {
     let with = |list: &'static str| {
-        let mut spec = spec(Layout::Recbole);
-        spec.candidates.sampling = Sampling::File;
+        let mut spec = spec(FileLayout::Recbole);
+        spec.candidates.sampling = NegativeSampling::File;
         spec.candidates.file = Some("x.bm25".to_owned());
         let mut files: Vec<(&str, &[u8])> = SAMPLES[3]
             .1
@@ -337,9 +342,9 @@ fn candidate_lists_belong_to_known_users_and_items() {
             .map(|(name, text)| (*name, text.as_bytes()))
             .collect();
         files.push(("x.bm25", list.as_bytes()));
-        Source::parse(&files, &spec)
+        RecommendationFiles::parse(&files, &spec)
     };
-    let Source::Events { lists, .. } = with("9\t3 2\n").unwrap() else {
+    let RecommendationFiles::Events { lists, .. } = with("9\t3 2\n").unwrap() else {
         panic!("rows")
     };
     assert_eq!(lists["9"], ["3", "2"]);
@@ -379,7 +384,7 @@ proptest! {
         let files: Vec<(&str, &[u8])> =
             files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
         let spec = spec(format);
-        if let Ok(source) = Source::parse(&files, &spec) {
+        if let Ok(source) = RecommendationFiles::parse(&files, &spec) {
             let _ = spec.prepare(source);
         }
     }

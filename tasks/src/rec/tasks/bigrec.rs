@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::ranking::{self, Ranker};
-use super::{Declaration, Declared};
+use super::ranking::{self, RankingTask};
+use super::{TaskDeclaration, TaskSpec};
 use crate::parse::{nearest, thoughts, unparseable};
-use crate::problem::{DataError, Problem};
-use crate::rec::ground::Titles;
-use crate::rec::{Catalogue, field, lists};
+use crate::problem::{DataError, DataProblem};
+use crate::rec::ground::TitleMatcher;
+use crate::rec::{ItemCatalogue, field, lists};
 use crate::{
     Answer, AnswerForm, Demonstration, Example, Finish, Fitting, Input, Label, Message, Metric,
     Outcome, Prompt, Reply, Request, Task,
@@ -24,10 +24,10 @@ pub struct BigRecSpec {
     /// The seed instruction.
     pub prompt: String,
     /// What distances are weighed by.
-    pub inject: Inject,
+    pub inject: InjectedWeight,
     /// How much: distances, scaled to 0..1, are multiplied by (1 + w)^−γ (§3.3
     /// of the paper).
-    pub gamma: Gamma,
+    pub gamma: WeightStrength,
     /// Most items of the history shown, the latest ones.
     pub window: usize,
     /// What users do with items: watched, bought, …
@@ -43,7 +43,7 @@ pub struct BigRecSpec {
 /// The weight `w` of an item, scaled to 0..1 over the candidates.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Inject {
+pub enum InjectedWeight {
     /// Its events in the training part.
     #[default]
     Popularity,
@@ -54,18 +54,18 @@ pub enum Inject {
 /// The strength γ of the weights.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(untagged, expecting = "expected a number of 0 or more, or \"auto\"")]
-pub enum Gamma {
+pub enum WeightStrength {
     /// As given; 0 is the plain order.
     Fixed(f64),
     /// For each prompt the one of [`GRID`] that ranks labelled source examples
     /// outside the audit best.
-    Auto(Auto),
+    Auto(AutoKeyword),
 }
 
 /// The word that asks for a choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Auto {
+pub enum AutoKeyword {
     /// `"auto"`.
     Auto,
 }
@@ -82,8 +82,8 @@ impl Default for BigRecSpec {
             prompt: "Name one item that the user will want next. Answer with its title alone, in \
                      quotation marks."
                 .to_owned(),
-            inject: Inject::default(),
-            gamma: Gamma::Fixed(0.0),
+            inject: InjectedWeight::default(),
+            gamma: WeightStrength::Fixed(0.0),
             window: 10,
             action: "watched".to_owned(),
             user: false,
@@ -96,47 +96,47 @@ impl Default for BigRecSpec {
 /// Tokens of a title at most.
 const TITLE: u32 = 32;
 
-impl Declared for BigRecSpec {
+impl TaskSpec for BigRecSpec {
     const KIND: &'static str = "bigrec";
 
     fn declare(
         self,
         study: &str,
-        catalogue: Option<&Arc<Catalogue>>,
-    ) -> Result<Declaration, DataError> {
+        catalogue: Option<&Arc<ItemCatalogue>>,
+    ) -> Result<TaskDeclaration, DataError> {
         let catalogue = ranking::required("bigrec grounds titles in a catalogue", catalogue)?;
-        if let Gamma::Fixed(gamma) = self.gamma
+        if let WeightStrength::Fixed(gamma) = self.gamma
             && (!gamma.is_finite() || gamma < 0.0)
         {
             return Err(
-                Problem::new("task.gamma", format!("{gamma} is no strength"))
-                    .mend("use 0 for the plain order, a number above it, or \"auto\"")
+                DataProblem::new("task.gamma", format!("{gamma} is no strength"))
+                    .help("use 0 for the plain order, a number above it, or \"auto\"")
                     .into(),
             );
         }
         let task = BigRec {
             inject: self.inject,
             gamma: self.gamma,
-            ranker: Ranker {
+            ranker: RankingTask {
                 window: self.window,
                 chose: self.action,
                 user: self.user,
                 lead: self.lead,
                 catalogue: Some(catalogue.clone()),
-                ..Ranker::new(study, self.prompt, self.metric)
+                ..RankingTask::new(study, self.prompt, self.metric)
             }
             .check()?,
             catalogue: catalogue.clone(),
         };
-        Ok(Declaration::new(task, &[field::HISTORY]))
+        Ok(TaskDeclaration::new(task, &[field::HISTORY]))
     }
 }
 
 struct BigRec {
-    ranker: Ranker,
-    inject: Inject,
-    gamma: Gamma,
-    catalogue: Arc<Catalogue>,
+    ranker: RankingTask,
+    inject: InjectedWeight,
+    gamma: WeightStrength,
+    catalogue: Arc<ItemCatalogue>,
 }
 
 impl BigRec {
@@ -150,11 +150,11 @@ impl BigRec {
             // A title of no item, as candidates from a file may hold, shifts all
             // others: no weight is right then.
             _ if items.len() != titles.len() => vec![0.0; titles.len()],
-            Inject::Popularity => items
+            InjectedWeight::Popularity => items
                 .iter()
                 .map(|item| f64::from(self.catalogue.popularity(*item)))
                 .collect(),
-            Inject::ItemKnn => {
+            InjectedWeight::ItemKnn => {
                 let history: Vec<u32> = field::entries(input.field(field::HISTORY))
                     .filter_map(|title| self.catalogue.find(title))
                     .collect();
@@ -223,7 +223,7 @@ impl Task for BigRec {
     }
 
     fn fitting(&self) -> Option<&dyn Fitting> {
-        matches!(self.gamma, Gamma::Auto(_)).then_some(self)
+        matches!(self.gamma, WeightStrength::Auto(_)).then_some(self)
     }
 
     fn embeds(&self) -> bool {
@@ -263,7 +263,7 @@ impl Task for BigRec {
         let said = replies.next().unwrap_or_else(|| Reply::text(""));
         let mut distances = replies.next().and_then(|compared| compared.distances);
         if let Some(distances) = &mut distances {
-            let titles = Titles::new(self.ranker.candidates(input));
+            let titles = TitleMatcher::new(self.ranker.candidates(input));
             let meant = titles.find(&title(&said.text));
             let place = titles
                 .titles()
@@ -295,12 +295,12 @@ impl Task for BigRec {
             return unparseable("the distances do not fit the candidates");
         }
         match self.gamma {
-            Gamma::Fixed(gamma) => {
+            WeightStrength::Fixed(gamma) => {
                 let weights = self.weights(input, &candidates);
                 nearest::answer(&candidates, &inject(distances, &weights, gamma))
             }
             // Weighed already by what was learnt, or nothing was.
-            Gamma::Auto(_) => nearest::answer(&candidates, distances),
+            WeightStrength::Auto(_) => nearest::answer(&candidates, distances),
         }
     }
 
@@ -354,7 +354,7 @@ impl Fitting for BigRec {
         (examples >= LEAST).then(|| vec![GRID[best]])
     }
 
-    fn tell(&self, fit: Option<&[f64]>) -> String {
+    fn describe(&self, fit: Option<&[f64]>) -> String {
         match fit {
             Some([gamma]) => format!("task.gamma = {gamma}, learnt from labelled source examples"),
             _ => format!(

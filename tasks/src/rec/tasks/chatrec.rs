@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::ranking::{self, By, Ranker, grounded};
-use super::{Declaration, Declared};
+use super::ranking::{self, RankingMode, RankingTask, grounded};
+use super::{TaskDeclaration, TaskSpec};
 use crate::parse::{likelihood, parse, unparseable};
-use crate::problem::{DataError, Problem};
+use crate::problem::{DataError, DataProblem};
 use crate::rec::history::numbered;
-use crate::rec::{Catalogue, field};
+use crate::rec::{ItemCatalogue, field};
 use crate::{
     Answer, AnswerForm, Demonstration, Example, Finish, Input, Label, Message, Metric, Outcome,
     Prompt, Reply, Request, Task, render,
@@ -34,7 +34,7 @@ pub struct ChatRecSpec {
     /// Items recommended of these.
     pub places: usize,
     /// Whether the choice is written or scored by likelihood.
-    pub answer: By,
+    pub answer: RankingMode,
     /// Most items of the history shown, the latest ones.
     pub window: usize,
     /// What users do with items: watched, bought, …
@@ -56,7 +56,7 @@ impl Default for ChatRecSpec {
             why: "Why did you recommend \"{item}\"?".to_owned(),
             proposed: 20,
             places: 5,
-            answer: By::List,
+            answer: RankingMode::List,
             window: 10,
             action: "watched".to_owned(),
             user: true,
@@ -76,39 +76,39 @@ const NOT_ASKED: &str = "the recommender was not asked for proposals";
 /// The same, asked when it need not be.
 const ASKED_AGAIN: &str = "the recommender was asked again to explain";
 
-impl Declared for ChatRecSpec {
+impl TaskSpec for ChatRecSpec {
     const KIND: &'static str = "chatrec";
 
     fn declare(
         self,
         study: &str,
-        catalogue: Option<&Arc<Catalogue>>,
-    ) -> Result<Declaration, DataError> {
+        catalogue: Option<&Arc<ItemCatalogue>>,
+    ) -> Result<TaskDeclaration, DataError> {
         let catalogue = ranking::required("chatrec learns a recommender from events", catalogue)?;
         if self.proposed == 0 || self.places == 0 || self.places > self.proposed {
-            return Err(Problem::new(
+            return Err(DataProblem::new(
                 "task.places",
                 format!(
                     "{} places of {} proposed items are no choice",
                     self.places, self.proposed
                 ),
             )
-            .mend("recommend at least one item, and no more than are proposed")
+            .help("recommend at least one item, and no more than are proposed")
             .into());
         }
         if self.ask.trim().is_empty() {
-            return Err(Problem::new("task.ask", "the user says nothing")
-                .mend("write what users ask for")
+            return Err(DataProblem::new("task.ask", "the user says nothing")
+                .help("write what users ask for")
                 .into());
         }
         let task = ChatRec {
-            ranker: Ranker {
+            ranker: RankingTask {
                 by: self.answer,
                 window: self.window,
                 chose: self.action,
                 user: self.user,
                 catalogue: Some(catalogue.clone()),
-                ..Ranker::new(study, self.prompt, self.metric)
+                ..RankingTask::new(study, self.prompt, self.metric)
             }
             .check()?,
             ask: self.ask,
@@ -118,18 +118,18 @@ impl Declared for ChatRecSpec {
             by: self.answer,
             catalogue: catalogue.clone(),
         };
-        Ok(Declaration::new(task, &[field::HISTORY]))
+        Ok(TaskDeclaration::new(task, &[field::HISTORY]))
     }
 }
 
 struct ChatRec {
-    ranker: Ranker,
+    ranker: RankingTask,
     ask: String,
     why: String,
     proposed: usize,
     places: usize,
-    by: By,
-    catalogue: Arc<Catalogue>,
+    by: RankingMode,
+    catalogue: Arc<ItemCatalogue>,
 }
 
 impl ChatRec {
@@ -176,9 +176,11 @@ impl ChatRec {
     /// The first places of what a reply chooses from the proposals.
     fn chosen(&self, proposals: Vec<String>, reply: &Reply) -> Option<Vec<String>> {
         let answer = match &reply.candidate_scores {
-            Some(scores) => {
-                likelihood::answer(&proposals, scores, likelihood::Scoring::default_for(scores))
-            }
+            Some(scores) => likelihood::answer(
+                &proposals,
+                scores,
+                likelihood::CandidateScoring::default_for(scores),
+            ),
             None => grounded(proposals, reply),
         };
         match answer {
@@ -250,10 +252,10 @@ impl Task for ChatRec {
             [route] => (Self::calls_recommender(route)? && !proposals.is_empty()).then(|| {
                 let messages = self.proposed(prompt, input, &proposals);
                 let answer = match self.by {
-                    By::List => AnswerForm::Ranking {
+                    RankingMode::List => AnswerForm::Ranking {
                         candidates: proposals,
                     },
-                    By::Likelihood => AnswerForm::likelihood(proposals),
+                    RankingMode::Likelihood => AnswerForm::likelihood(proposals),
                 };
                 Request { messages, answer }
             }),

@@ -1,14 +1,14 @@
 //! What tasks share whose answer is a number or a text about one input.
 
-use crate::problem::{DataError, Problem};
+use crate::problem::{DataError, DataProblem};
 use crate::rec::field;
-use crate::{AnswerForm, Input, Metric, Prompt, Task, Template};
+use crate::{AnswerForm, FieldTemplate, Input, Metric, Prompt, Task};
 
 /// A number or a text about one input.
-pub(super) struct Generated {
+pub(super) struct GeneratedTask {
     pub name: String,
     pub seed: String,
-    pub template: Template,
+    pub template: FieldTemplate,
     pub form: AnswerForm,
     pub metric: Metric,
 }
@@ -36,8 +36,8 @@ pub(super) const RATED: &str =
 pub(super) fn rating([min, max]: [f64; 2]) -> Result<AnswerForm, DataError> {
     if min >= max || !min.is_finite() || !max.is_finite() {
         return Err(
-            Problem::new("task.scale", format!("[{min}, {max}] is no scale"))
-                .mend("give the lowest and the highest rating")
+            DataProblem::new("task.scale", format!("[{min}, {max}] is no scale"))
+                .help("give the lowest and the highest rating")
                 .into(),
         );
     }
@@ -61,31 +61,33 @@ pub(super) fn metric(form: &AnswerForm, metric: Option<Metric>) -> Result<Metric
         matches!(metric, Metric::RougeL | Metric::Bleu | Metric::Accuracy)
     };
     if !suits {
-        return Err(Problem::new(
+        return Err(DataProblem::new(
             "task.metric",
             format!("{metric} does not suit this form of answer"),
         )
-        .mend("use rmse or mae for ratings, rouge-l or bleu for texts")
+        .help("use rmse or mae for ratings, rouge-l or bleu for texts")
         .into());
     }
     Ok(metric)
 }
 
 /// How an input is shown, from `task.input`.
-pub(super) fn shown(input: Option<&str>) -> Result<Template, DataError> {
+pub(super) fn shown(input: Option<&str>) -> Result<FieldTemplate, DataError> {
     let Some(input) = input else {
-        return Err(Problem::new("task.input", "says not how an input is shown")
-            .mend("write a column's name in braces, such as \"Review: {text}\"")
-            .into());
+        return Err(
+            DataProblem::new("task.input", "says not how an input is shown")
+                .help("write a column's name in braces, such as \"Review: {text}\"")
+                .into(),
+        );
     };
-    let template = Template::new(input).map_err(|problem| Problem {
+    let template = FieldTemplate::new(input).map_err(|problem| DataProblem {
         place: "task.input".into(),
         ..problem
     })?;
     Ok(template)
 }
 
-impl Task for Generated {
+impl Task for GeneratedTask {
     fn name(&self) -> &str {
         &self.name
     }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::ranking::{self, Ranker};
-use super::{Declaration, Declared};
+use super::ranking::{self, RankingTask};
+use super::{TaskDeclaration, TaskSpec};
 use crate::parse::unparseable;
-use crate::problem::{DataError, Problem};
-use crate::rec::bm25::Bm25;
-use crate::rec::{Catalogue, field, lists};
+use crate::problem::{DataError, DataProblem};
+use crate::rec::bm25::Bm25Index;
+use crate::rec::{ItemCatalogue, field, lists};
 use crate::{
     Answer, AnswerForm, Demonstration, Example, Finish, Input, Label, Metric, Outcome, Prompt,
     Reply, Request, Task,
@@ -50,45 +50,45 @@ impl Default for Gpt4RecSpec {
     }
 }
 
-impl Declared for Gpt4RecSpec {
+impl TaskSpec for Gpt4RecSpec {
     const KIND: &'static str = "gpt4rec";
 
     fn declare(
         self,
         study: &str,
-        catalogue: Option<&Arc<Catalogue>>,
-    ) -> Result<Declaration, DataError> {
+        catalogue: Option<&Arc<ItemCatalogue>>,
+    ) -> Result<TaskDeclaration, DataError> {
         let catalogue = ranking::required("gpt4rec searches a catalogue", catalogue)?;
         if self.queries == 0 || self.places == 0 {
-            return Err(Problem::new("task", "queries and places must be 1 or more").into());
+            return Err(DataProblem::new("task", "queries and places must be 1 or more").into());
         }
         let texts = catalogue.items().iter().map(|item| {
             let attributes: Vec<&str> = item.attributes.values().map(String::as_str).collect();
             format!("{} {}", item.title, attributes.join(" "))
         });
         let task = Gpt4Rec {
-            index: Bm25::new(texts),
+            index: Bm25Index::new(texts),
             queries: self.queries,
             places: self.places,
-            ranker: Ranker {
+            ranker: RankingTask {
                 window: self.window,
                 chose: self.action,
                 catalogue: Some(catalogue.clone()),
-                ..Ranker::new(study, self.prompt, self.metric)
+                ..RankingTask::new(study, self.prompt, self.metric)
             }
             .check()?,
             catalogue: catalogue.clone(),
         };
-        Ok(Declaration::new(task, &[field::HISTORY]))
+        Ok(TaskDeclaration::new(task, &[field::HISTORY]))
     }
 }
 
 struct Gpt4Rec {
-    ranker: Ranker,
-    index: Bm25,
+    ranker: RankingTask,
+    index: Bm25Index,
     queries: usize,
     places: usize,
-    catalogue: Arc<Catalogue>,
+    catalogue: Arc<ItemCatalogue>,
 }
 
 impl Task for Gpt4Rec {

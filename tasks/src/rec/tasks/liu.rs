@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::generated::{self, Generated};
-use super::ranking::{self, Ranker};
-use super::{Declaration, Declared};
+use super::generated::{self, GeneratedTask};
+use super::ranking::{self, RankingTask};
+use super::{TaskDeclaration, TaskSpec};
 use crate::Metric;
 use crate::problem::DataError;
-use crate::rec::{Catalogue, field};
+use crate::rec::{ItemCatalogue, field};
 
 /// Options of `kind = "liu"`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LiuSpec {
     /// Which of the five.
-    pub form: Form,
+    pub form: LiuForm,
     /// The seed instruction; the form's own where absent.
     #[serde(default)]
     pub prompt: String,
@@ -42,7 +42,7 @@ pub struct LiuSpec {
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Form {
+pub enum LiuForm {
     /// One number: how the user will rate the item. Pointwise examples.
     Rating,
     /// Ten titles of the catalogue that come next. Listwise examples.
@@ -62,64 +62,72 @@ impl LiuSpec {
         }
         let [low, high] = self.scale;
         match self.form {
-            Form::Rating => format!(
+            LiuForm::Rating => format!(
                 "How will the user rate this item, {low} being lowest and {high} being highest? \
                  Give a single number as rating without any explanation."
             ),
-            Form::Sequential => format!(
+            LiuForm::Sequential => format!(
                 "The user has {} these items in order. Recommend ten items the user will want \
                  next, most likely first, as a numbered list of titles without any explanation.",
                 self.action
             ),
-            Form::Direct => "From the candidates, recommend the ten that fit the user best, best \
+            LiuForm::Direct => {
+                "From the candidates, recommend the ten that fit the user best, best \
                              first, as a numbered list of titles without any explanation."
-                .to_owned(),
-            Form::Explanation => "Explain in one sentence why the user likes this item.".to_owned(),
-            Form::Summary => "Summarise this review in at most ten words.".to_owned(),
+                    .to_owned()
+            }
+            LiuForm::Explanation => {
+                "Explain in one sentence why the user likes this item.".to_owned()
+            }
+            LiuForm::Summary => "Summarise this review in at most ten words.".to_owned(),
         }
     }
 
-    fn ranker(self, study: &str, catalogue: Option<&Arc<Catalogue>>) -> Result<Ranker, DataError> {
-        Ranker {
+    fn ranker(
+        self,
+        study: &str,
+        catalogue: Option<&Arc<ItemCatalogue>>,
+    ) -> Result<RankingTask, DataError> {
+        RankingTask {
             window: self.window,
-            shown: self.form == Form::Direct,
+            shown: self.form == LiuForm::Direct,
             catalogue: catalogue.cloned(),
             chose: self.action.clone(),
-            ..Ranker::new(study, self.seed(), self.metric.unwrap_or(Metric::Ndcg(10)))
+            ..RankingTask::new(study, self.seed(), self.metric.unwrap_or(Metric::Ndcg(10)))
         }
         .check()
     }
 }
 
-impl Declared for LiuSpec {
+impl TaskSpec for LiuSpec {
     const KIND: &'static str = "liu";
 
     fn declare(
         self,
         study: &str,
-        catalogue: Option<&Arc<Catalogue>>,
-    ) -> Result<Declaration, DataError> {
+        catalogue: Option<&Arc<ItemCatalogue>>,
+    ) -> Result<TaskDeclaration, DataError> {
         let form = match self.form {
-            Form::Direct => {
+            LiuForm::Direct => {
                 let ranker = self.ranker(study, catalogue)?;
-                return Ok(Declaration::new(
+                return Ok(TaskDeclaration::new(
                     ranker,
                     &[field::HISTORY, field::CANDIDATES],
                 ));
             }
-            Form::Sequential => {
+            LiuForm::Sequential => {
                 ranking::needs_catalogue("form", catalogue)?;
                 let ranker = self.ranker(study, catalogue)?;
-                return Ok(Declaration::new(ranker, &[field::HISTORY]));
+                return Ok(TaskDeclaration::new(ranker, &[field::HISTORY]));
             }
-            Form::Rating => generated::rating(self.scale)?,
-            Form::Explanation | Form::Summary => generated::sentence(),
+            LiuForm::Rating => generated::rating(self.scale)?,
+            LiuForm::Explanation | LiuForm::Summary => generated::sentence(),
         };
         let metric = generated::metric(&form, self.metric)?;
-        let rated = (self.form == Form::Rating).then_some(generated::RATED);
+        let rated = (self.form == LiuForm::Rating).then_some(generated::RATED);
         let template = generated::shown(self.input.as_deref().or(rated))?;
         let fields: Vec<String> = template.fields().into_iter().map(str::to_owned).collect();
-        let task = Generated {
+        let task = GeneratedTask {
             name: study.to_owned(),
             seed: self.seed(),
             template,
@@ -127,6 +135,6 @@ impl Declared for LiuSpec {
             metric,
         };
         let names: Vec<&str> = fields.iter().map(String::as_str).collect();
-        Ok(Declaration::new(task, &names))
+        Ok(TaskDeclaration::new(task, &names))
     }
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::ranking::{By, Ranker};
-use super::{Declaration, Declared};
+use super::ranking::{RankingMode, RankingTask};
+use super::{TaskDeclaration, TaskSpec};
 use crate::Metric;
-use crate::parse::likelihood::Scoring;
+use crate::parse::likelihood::CandidateScoring;
 use crate::problem::DataError;
-use crate::rec::history::Telling;
-use crate::rec::{Catalogue, field};
+use crate::rec::history::HistoryFormat;
+use crate::rec::{ItemCatalogue, field};
 
 /// Options of `kind = "llmrank"`. Reads listwise examples.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -21,11 +21,11 @@ pub struct LlmRankSpec {
     /// The seed instruction.
     pub prompt: String,
     /// How the ranking is obtained.
-    pub answer: By,
+    pub answer: RankingMode,
     /// With likelihood: what titles are ordered by.
-    pub scoring: Scoring,
+    pub scoring: CandidateScoring,
     /// How the history is told.
-    pub history: Telling,
+    pub history: HistoryFormat,
     /// Most items of the history shown, the latest ones.
     pub window: usize,
     /// What users do with items: watched, bought, …
@@ -47,9 +47,9 @@ impl Default for LlmRankSpec {
     fn default() -> Self {
         Self {
             prompt: String::new(),
-            answer: By::List,
-            scoring: Scoring::default(),
-            history: Telling::default(),
+            answer: RankingMode::List,
+            scoring: CandidateScoring::default(),
+            history: HistoryFormat::default(),
             window: 50,
             action: "watched".to_owned(),
             user: false,
@@ -61,14 +61,14 @@ impl Default for LlmRankSpec {
     }
 }
 
-impl Declared for LlmRankSpec {
+impl TaskSpec for LlmRankSpec {
     const KIND: &'static str = "llmrank";
 
     fn declare(
         self,
         study: &str,
-        catalogue: Option<&Arc<Catalogue>>,
-    ) -> Result<Declaration, DataError> {
+        catalogue: Option<&Arc<ItemCatalogue>>,
+    ) -> Result<TaskDeclaration, DataError> {
         let asked = if self.prompt.trim().is_empty() {
             "Rank the candidates by how likely the user is to want them next, given the history. \
              List all candidates, best first, one per line. Do not explain."
@@ -76,7 +76,7 @@ impl Declared for LlmRankSpec {
         } else {
             self.prompt
         };
-        let ranker = Ranker {
+        let ranker = RankingTask {
             name: study.to_owned(),
             prompt: asked,
             metric: self.metric,
@@ -91,7 +91,7 @@ impl Declared for LlmRankSpec {
             lead: self.lead,
             catalogue: catalogue.cloned(),
         };
-        Ok(Declaration::new(
+        Ok(TaskDeclaration::new(
             ranker.check()?,
             &[field::HISTORY, field::CANDIDATES],
         ))

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::ranking::{By, Ranker};
-use super::{Declaration, Declared};
+use super::ranking::{RankingMode, RankingTask};
+use super::{TaskDeclaration, TaskSpec};
 use crate::Metric;
-use crate::parse::likelihood::Scoring;
+use crate::parse::likelihood::CandidateScoring;
 use crate::problem::DataError;
-use crate::rec::history::Telling;
-use crate::rec::{Catalogue, field};
+use crate::rec::history::HistoryFormat;
+use crate::rec::{ItemCatalogue, field};
 
 /// Options of `kind = "lmrec"`. Reads listwise examples; those without
 /// candidates are ranked over the whole catalogue.
@@ -22,9 +22,9 @@ pub struct LmRecSpec {
     /// The seed instruction.
     pub prompt: String,
     /// What titles are ordered by.
-    pub scoring: Scoring,
+    pub scoring: CandidateScoring,
     /// How the history is told.
-    pub history: Telling,
+    pub history: HistoryFormat,
     /// Most items of the history shown, the latest ones.
     pub window: usize,
     /// What users do with items: watched, bought, …
@@ -41,8 +41,8 @@ impl Default for LmRecSpec {
     fn default() -> Self {
         Self {
             prompt: "Name what the user will want next.".to_owned(),
-            scoring: Scoring::Corrected,
-            history: Telling::default(),
+            scoring: CandidateScoring::Corrected,
+            history: HistoryFormat::default(),
             window: 10,
             action: "watched".to_owned(),
             user: false,
@@ -52,16 +52,16 @@ impl Default for LmRecSpec {
     }
 }
 
-impl Declared for LmRecSpec {
+impl TaskSpec for LmRecSpec {
     const KIND: &'static str = "lmrec";
 
     fn declare(
         self,
         study: &str,
-        catalogue: Option<&Arc<Catalogue>>,
-    ) -> Result<Declaration, DataError> {
-        let ranker = Ranker {
-            by: By::Likelihood,
+        catalogue: Option<&Arc<ItemCatalogue>>,
+    ) -> Result<TaskDeclaration, DataError> {
+        let ranker = RankingTask {
+            by: RankingMode::Likelihood,
             scoring: self.scoring,
             telling: self.history,
             window: self.window,
@@ -69,8 +69,8 @@ impl Declared for LmRecSpec {
             user: self.user,
             lead: self.lead,
             catalogue: catalogue.cloned(),
-            ..Ranker::new(study, self.prompt, self.metric)
+            ..RankingTask::new(study, self.prompt, self.metric)
         };
-        Ok(Declaration::new(ranker.check()?, &[field::HISTORY]))
+        Ok(TaskDeclaration::new(ranker.check()?, &[field::HISTORY]))
     }
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{Declaration, Declared, pointwise};
+use super::{TaskDeclaration, TaskSpec, pointwise};
 use crate::problem::DataError;
 use crate::rec::history::recent_within;
-use crate::rec::{Catalogue, field};
+use crate::rec::{ItemCatalogue, field};
 use crate::{Answer, AnswerForm, Input, Metric, Prompt, Reply, Task};
 
 /// Options of `kind = "m6"`. Reads pointwise examples.
@@ -43,25 +43,29 @@ impl Default for M6Spec {
     }
 }
 
-impl Declared for M6Spec {
+impl TaskSpec for M6Spec {
     const KIND: &'static str = "m6";
 
-    fn declare(self, study: &str, _: Option<&Arc<Catalogue>>) -> Result<Declaration, DataError> {
+    fn declare(
+        self,
+        study: &str,
+        _: Option<&Arc<ItemCatalogue>>,
+    ) -> Result<TaskDeclaration, DataError> {
         pointwise::metric(self.metric)?;
         let name = study.to_owned();
-        Ok(Declaration::new(
-            M6 { name, spec: self },
+        Ok(TaskDeclaration::new(
+            M6Task { name, spec: self },
             &[field::HISTORY_TEXT, field::ITEM_TEXT],
         ))
     }
 }
 
-struct M6 {
+struct M6Task {
     name: String,
     spec: M6Spec,
 }
 
-impl Task for M6 {
+impl Task for M6Task {
     fn name(&self) -> &str {
         &self.name
     }

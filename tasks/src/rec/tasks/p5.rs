@@ -9,18 +9,18 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::generated::{self, Generated};
+use super::generated::{self, GeneratedTask};
 use super::pointwise::quoted;
-use super::ranking::{self, By, Ranker};
-use super::{Declaration, Declared};
-use crate::parse::likelihood::Scoring;
+use super::ranking::{self, RankingMode, RankingTask};
+use super::{TaskDeclaration, TaskSpec};
+use crate::parse::likelihood::CandidateScoring;
 use crate::parse::unparseable;
-use crate::problem::{DataError, Problem};
+use crate::problem::{DataError, DataProblem};
 use crate::rec::history::numbered;
-use crate::rec::{Catalogue, Grouping, Phrasings, field};
+use crate::rec::{ItemCatalogue, PromptTemplates, TemplateGrouping, field};
 use crate::{
-    Answer, AnswerForm, Demonstration, Example, Input, Label, Message, Metric, Outcome, Prompt,
-    Reply, Request, Task, Template, render,
+    Answer, AnswerForm, Demonstration, Example, FieldTemplate, Input, Label, Message, Metric,
+    Outcome, Prompt, Reply, Request, Task, render,
 };
 
 mod wordings;
@@ -30,24 +30,24 @@ mod wordings;
 #[serde(deny_unknown_fields)]
 pub struct P5Spec {
     /// Which of the five.
-    pub family: Family,
+    pub family: P5Family,
     /// The seed instruction, the same in all templates; the family's own where
     /// absent.
     #[serde(default)]
     pub prompt: String,
     /// How templates form groups.
     #[serde(default)]
-    pub groups: Grouping,
+    pub groups: TemplateGrouping,
     /// With `explanation` and `review`: what of an input is shown, `{field}` for
     /// a value; templates wrap it.
     #[serde(default)]
     pub input: Option<String>,
     /// With `sequential` and `direct`: how the ranking is obtained.
     #[serde(default = "answer")]
-    pub answer: By,
+    pub answer: RankingMode,
     /// With likelihood: what titles are ordered by.
     #[serde(default)]
-    pub scoring: Scoring,
+    pub scoring: CandidateScoring,
     /// With `sequential` and `direct`: how the answer begins, for the model to
     /// go on from.
     #[serde(default)]
@@ -72,7 +72,7 @@ pub struct P5Spec {
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Family {
+pub enum P5Family {
     /// How the user will rate the item, a number. Pointwise examples.
     Rating,
     /// Which item comes next. Listwise examples.
@@ -85,8 +85,8 @@ pub enum Family {
     Direct,
 }
 
-fn answer() -> By {
-    By::List
+fn answer() -> RankingMode {
+    RankingMode::List
 }
 
 fn item() -> String {
@@ -100,22 +100,22 @@ impl P5Spec {
         }
         let [low, high] = self.scale;
         match (self.family, self.answer) {
-            (Family::Rating, _) => format!(
+            (P5Family::Rating, _) => format!(
                 "Predict the rating that the user gives. Answer with one number between {low} \
                  and {high} and nothing else."
             ),
-            (Family::Sequential | Family::Direct, By::Likelihood) => {
+            (P5Family::Sequential | P5Family::Direct, RankingMode::Likelihood) => {
                 format!("Name the {} that the user will want.", self.item)
             }
-            (Family::Sequential | Family::Direct, By::List) => format!(
+            (P5Family::Sequential | P5Family::Direct, RankingMode::List) => format!(
                 "Recommend {}s that the user will want. Answer with a numbered list of ten \
                  titles, the best first, and nothing else.",
                 self.item
             ),
-            (Family::Explanation, _) => {
+            (P5Family::Explanation, _) => {
                 "Give the user's reason for liking this in one sentence.".to_owned()
             }
-            (Family::Review, _) => "Condense the review to ten words or fewer.".to_owned(),
+            (P5Family::Review, _) => "Condense the review to ten words or fewer.".to_owned(),
         }
     }
 
@@ -123,16 +123,16 @@ impl P5Spec {
     fn reader(
         &self,
         study: &str,
-        catalogue: Option<&Arc<Catalogue>>,
-    ) -> Result<(Reader, Vec<String>), DataError> {
+        catalogue: Option<&Arc<ItemCatalogue>>,
+    ) -> Result<(AnswerReader, Vec<String>), DataError> {
         let names = |fields: &[&str]| fields.iter().map(|field| (*field).to_owned()).collect();
         let (form, template) = match self.family {
-            Family::Sequential | Family::Direct => {
-                let direct = self.family == Family::Direct;
+            P5Family::Sequential | P5Family::Direct => {
+                let direct = self.family == P5Family::Direct;
                 if !direct {
                     ranking::needs_catalogue("family", catalogue)?;
                 }
-                let ranker = Ranker {
+                let ranker = RankingTask {
                     by: self.answer,
                     scoring: self.scoring,
                     window: self.window,
@@ -140,67 +140,69 @@ impl P5Spec {
                     shown: direct,
                     lead: self.lead.clone(),
                     catalogue: catalogue.cloned(),
-                    ..Ranker::new(study, self.seed(), self.metric.unwrap_or(Metric::Ndcg(10)))
+                    ..RankingTask::new(study, self.seed(), self.metric.unwrap_or(Metric::Ndcg(10)))
                 };
                 let fields = [field::HISTORY, field::CANDIDATES];
                 let fields = names(&fields[..if direct { 2 } else { 1 }]);
-                return Ok((Reader::Ranks(ranker.check()?), fields));
+                return Ok((AnswerReader::Ranks(ranker.check()?), fields));
             }
-            Family::Rating => (
+            P5Family::Rating => (
                 generated::rating(self.scale)?,
-                Template::new(generated::RATED)?,
+                FieldTemplate::new(generated::RATED)?,
             ),
-            Family::Explanation | Family::Review => (
+            P5Family::Explanation | P5Family::Review => (
                 generated::sentence(),
                 generated::shown(self.input.as_deref())?,
             ),
         };
         let fields = names(&template.fields().into_iter().collect::<Vec<_>>());
-        let task = Generated {
+        let task = GeneratedTask {
             name: study.to_owned(),
             seed: self.seed(),
             template,
             metric: generated::metric(&form, self.metric)?,
             form,
         };
-        Ok((Reader::Writes(task), fields))
+        Ok((AnswerReader::Writes(task), fields))
     }
 }
 
-impl Declared for P5Spec {
+impl TaskSpec for P5Spec {
     const KIND: &'static str = "p5";
 
     fn declare(
         self,
         study: &str,
-        catalogue: Option<&Arc<Catalogue>>,
-    ) -> Result<Declaration, DataError> {
-        let texts = matches!(self.family, Family::Explanation | Family::Review);
+        catalogue: Option<&Arc<ItemCatalogue>>,
+    ) -> Result<TaskDeclaration, DataError> {
+        let texts = matches!(self.family, P5Family::Explanation | P5Family::Review);
         if self.input.is_some() && !texts {
-            return Err(Problem::new(
+            return Err(DataProblem::new(
                 "task.input",
                 "this family's templates show the input themselves",
             )
-            .mend("remove it; it is for explanation and review")
+            .help("remove it; it is for explanation and review")
             .into());
         }
         if self.window == 0 {
-            return Err(Problem::new("task.window", "shows nothing of any history")
-                .mend("use 1 or more")
-                .into());
+            return Err(
+                DataProblem::new("task.window", "shows nothing of any history")
+                    .help("use 1 or more")
+                    .into(),
+            );
         }
         let (reader, fields) = self.reader(study, catalogue)?;
         let wordings = wordings::of(self.family)
             .into_iter()
-            .map(|(name, text)| Ok((name, Template::new(text)?)))
-            .collect::<Result<Vec<_>, Problem>>()?;
+            .map(|(name, text)| Ok((name, FieldTemplate::new(text)?)))
+            .collect::<Result<Vec<_>, DataProblem>>()?;
         let names = wordings.iter().map(|(name, _)| (*name).to_owned());
-        let phrasings = Phrasings {
+        let phrasings = PromptTemplates {
             names: names.collect(),
             grouping: self.groups,
         };
         let [low, high] = self.scale;
-        let task = P5 {
+        let task = P5Task {
             reader,
             wordings,
             window: self.window,
@@ -211,7 +213,7 @@ impl Declared for P5Spec {
                 ("high", high.to_string()),
             ],
         };
-        Ok(Declaration {
+        Ok(TaskDeclaration {
             task: Arc::new(task),
             fields,
             phrasings: Some(phrasings),
@@ -220,30 +222,30 @@ impl Declared for P5Spec {
 }
 
 /// What an answer is, apart from how it is asked for.
-enum Reader {
-    Ranks(Ranker),
-    Writes(Generated),
+enum AnswerReader {
+    Ranks(RankingTask),
+    Writes(GeneratedTask),
 }
 
-struct P5 {
-    reader: Reader,
+struct P5Task {
+    reader: AnswerReader,
     /// Templates by name.
-    wordings: Vec<(&'static str, Template)>,
+    wordings: Vec<(&'static str, FieldTemplate)>,
     window: usize,
     /// What the wordings call things, by the name of the place.
     words: [(&'static str, String); 4],
 }
 
-impl P5 {
+impl P5Task {
     fn reader(&self) -> &dyn Task {
         match &self.reader {
-            Reader::Ranks(task) => task,
-            Reader::Writes(task) => task,
+            AnswerReader::Ranks(task) => task,
+            AnswerReader::Writes(task) => task,
         }
     }
 
     /// The template that was dealt to this input, or why there is none.
-    fn wording(&self, input: &Input) -> Result<&Template, String> {
+    fn wording(&self, input: &Input) -> Result<&FieldTemplate, String> {
         let id = &input.id;
         let Some(dealt) = input.fields.get(field::TEMPLATE) else {
             return Err(format!(
@@ -297,8 +299,8 @@ impl P5 {
             set(name, word.clone());
         }
         match &self.reader {
-            Reader::Writes(task) => set("input", task.render(input)),
-            Reader::Ranks(task) => {
+            AnswerReader::Writes(task) => set("input", task.render(input)),
+            AnswerReader::Ranks(task) => {
                 let listed = task.shows_candidates() && !candidates.is_empty();
                 let list = format!("Candidates:\n{}\n\n", numbered(&candidates));
                 set("choices", if listed { list } else { String::new() })
@@ -326,7 +328,7 @@ fn put(parts: &mut Input, name: &str, titles: &[&str]) {
     }
 }
 
-impl Task for P5 {
+impl Task for P5Task {
     fn name(&self) -> &str {
         self.reader().name()
     }
@@ -357,12 +359,12 @@ impl Task for P5 {
     fn request(&self, prompt: &Prompt, input: &Input) -> Request {
         let text = self.render(input);
         match &self.reader {
-            Reader::Ranks(ranker) => {
+            AnswerReader::Ranks(ranker) => {
                 let nobody = Input::new(&input.id, "")
                     .with_field(field::TEMPLATE, input.field(field::TEMPLATE));
                 ranker.ask(prompt, input, &text, &self.render(&nobody))
             }
-            Reader::Writes(task) => Request {
+            AnswerReader::Writes(task) => Request {
                 messages: vec![Message::user(render::message(prompt, &text))],
                 answer: task.answer_form(input),
             },

@@ -2,7 +2,7 @@
 //! the data's labels `yes` and `no` behind them.
 
 use crate::parse::parse;
-use crate::problem::{DataError, Problem};
+use crate::problem::{DataError, DataProblem};
 use crate::{Answer, AnswerForm, Finish, Metric, Reply};
 
 /// The labels of pointwise examples.
@@ -55,11 +55,11 @@ pub(super) fn parse_pairs(pairs: &[[&str; 2]], reply: &Reply) -> Answer {
 pub(super) fn metric(metric: Metric) -> Result<Metric, DataError> {
     match metric {
         Metric::Accuracy | Metric::MacroF1 | Metric::Auc => Ok(metric),
-        other => Err(Problem::new(
+        other => Err(DataProblem::new(
             "task.metric",
             format!("{other} does not suit answers of yes or no"),
         )
-        .mend("use auc, accuracy or macro-f1")
+        .help("use auc, accuracy or macro-f1")
         .into()),
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{Declaration, Declared, pointwise};
+use super::{TaskDeclaration, TaskSpec, pointwise};
 use crate::problem::DataError;
-use crate::rec::{Catalogue, field};
+use crate::rec::{ItemCatalogue, field};
 use crate::{
     Answer, AnswerForm, Demonstration, Example, Input, Message, Metric, Prompt, Reply, Request,
     Task, render,
@@ -20,7 +20,7 @@ pub struct Prompt4NrSpec {
     /// The seed instruction; the view's own question where absent.
     pub prompt: String,
     /// The pair of answer words.
-    pub view: View,
+    pub view: VerbalizerView,
     /// What an item is called.
     pub item: String,
     /// Most titles of the history shown, the latest ones.
@@ -33,7 +33,7 @@ impl Default for Prompt4NrSpec {
     fn default() -> Self {
         Self {
             prompt: String::new(),
-            view: View::Action,
+            view: VerbalizerView::Action,
             item: "news article".to_owned(),
             window: 10,
             metric: Metric::Auc,
@@ -44,7 +44,7 @@ impl Default for Prompt4NrSpec {
 /// From which side the match of user and item is looked at (§3.2 of the paper).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum View {
+pub enum VerbalizerView {
     /// related, unrelated.
     Relevance,
     /// interesting, boring.
@@ -57,7 +57,7 @@ pub enum View {
     All,
 }
 
-impl View {
+impl VerbalizerView {
     const fn pairs(self) -> &'static [[&'static str; 2]] {
         match self {
             Self::Relevance => &[["related", "unrelated"]],
@@ -89,20 +89,20 @@ impl View {
     }
 }
 
-impl Declared for Prompt4NrSpec {
+impl TaskSpec for Prompt4NrSpec {
     const KIND: &'static str = "prompt4nr";
 
     fn declare(
         mut self,
         study: &str,
-        _: Option<&Arc<Catalogue>>,
-    ) -> Result<Declaration, DataError> {
+        _: Option<&Arc<ItemCatalogue>>,
+    ) -> Result<TaskDeclaration, DataError> {
         pointwise::metric(self.metric)?;
         if self.prompt.trim().is_empty() {
             self.prompt = self.view.question(&self.item);
         }
         let name = study.to_owned();
-        Ok(Declaration::new(
+        Ok(TaskDeclaration::new(
             Prompt4Nr { name, spec: self },
             &[field::HISTORY, field::ITEM],
         ))
@@ -151,7 +151,7 @@ impl Task for Prompt4Nr {
     fn demonstration(&self, example: &Example) -> Demonstration {
         // With all views shown the plain one stands for the rest.
         let pair = match self.spec.view {
-            View::All => ["yes", "no"],
+            VerbalizerView::All => ["yes", "no"],
             view => view.pairs()[0],
         };
         let affirms = example.label.to_answer() == "yes";

@@ -7,18 +7,18 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::parse::{likelihood, parse};
-use crate::problem::{DataError, Problem};
-use crate::rec::history::{Telling, numbered, place};
-use crate::rec::{Catalogue, borda, fairness, field};
+use crate::problem::{DataError, DataProblem};
+use crate::rec::history::{HistoryFormat, numbered, place};
+use crate::rec::{ItemCatalogue, borda, fairness, field};
 use crate::{
-    Answer, AnswerForm, Demonstration, Example, Input, Label, Message, Metric, Outcome, Prompt,
-    Reply, Request, Scored, Task, render,
+    Answer, AnswerForm, Demonstration, Example, GradedAnswer, Input, Label, Message, Metric,
+    Outcome, Prompt, Reply, Request, Task, render,
 };
 
 /// How the ranking is obtained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum By {
+pub enum RankingMode {
     /// By the likelihood of each title as the model's next words; a model that
     /// cannot tell writes a list.
     Likelihood,
@@ -27,13 +27,13 @@ pub enum By {
 }
 
 /// A task that ranks items for a user.
-pub(super) struct Ranker {
+pub(super) struct RankingTask {
     pub name: String,
     pub prompt: String,
     pub metric: Metric,
-    pub by: By,
-    pub scoring: likelihood::Scoring,
-    pub telling: Telling,
+    pub by: RankingMode,
+    pub scoring: likelihood::CandidateScoring,
+    pub telling: HistoryFormat,
     pub window: usize,
     /// What users do with items: watched, bought, …
     pub chose: String,
@@ -45,7 +45,7 @@ pub(super) struct Ranker {
     pub shuffles: usize,
     /// How the answer begins, for the model to go on from.
     pub lead: String,
-    pub catalogue: Option<Arc<Catalogue>>,
+    pub catalogue: Option<Arc<ItemCatalogue>>,
 }
 
 /// Titles of a worked example's history, so that several fit into one request.
@@ -57,7 +57,7 @@ const LISTED: u32 = 20;
 /// `metric` if it suits rankings, with what it has to know of the catalogue.
 pub(super) fn metric(
     metric: Metric,
-    catalogue: Option<&Arc<Catalogue>>,
+    catalogue: Option<&Arc<ItemCatalogue>>,
 ) -> Result<Metric, DataError> {
     match (metric, catalogue) {
         (Metric::Coverage { places, .. }, Some(catalogue)) => {
@@ -68,11 +68,11 @@ pub(super) fn metric(
         }
         (Metric::Diversity(_), Some(_)) => return Ok(metric),
         (Metric::Coverage { .. } | Metric::Diversity(_), None) => {
-            return Err(Problem::new(
+            return Err(DataProblem::new(
                 "task.metric",
                 format!("{metric} needs a catalogue, and the data are no interactions"),
             )
-            .mend("use ndcg@K, hr@K, recall@K or mrr")
+            .help("use ndcg@K, hr@K, recall@K or mrr")
             .into());
         }
         _ => {}
@@ -84,8 +84,8 @@ pub(super) fn metric(
         | Metric::HitRate(_)
         | Metric::Recall(_) => Ok(metric),
         other => Err(
-            Problem::new("task.metric", format!("{other} does not suit rankings"))
-                .mend("use ndcg@K, hr@K, recall@K, mrr, coverage@K or diversity@K")
+            DataProblem::new("task.metric", format!("{other} does not suit rankings"))
+                .help("use ndcg@K, hr@K, recall@K, mrr, coverage@K or diversity@K")
                 .into(),
         ),
     }
@@ -94,14 +94,14 @@ pub(super) fn metric(
 /// The catalogue of a kind that cannot do without; `why` says what for.
 pub(super) fn required<'c>(
     why: &str,
-    catalogue: Option<&'c Arc<Catalogue>>,
-) -> Result<&'c Arc<Catalogue>, DataError> {
+    catalogue: Option<&'c Arc<ItemCatalogue>>,
+) -> Result<&'c Arc<ItemCatalogue>, DataError> {
     catalogue.ok_or_else(|| {
-        Problem::new(
+        DataProblem::new(
             "task.kind",
             format!("{why}, and the data are no interactions"),
         )
-        .mend("name interactions in [data]")
+        .help("name interactions in [data]")
         .into()
     })
 }
@@ -123,31 +123,31 @@ fn is_open(input: &Input) -> bool {
 /// Fails without a catalogue, which `task.OPTION = "sequential"` ranks.
 pub(super) fn needs_catalogue(
     option: &str,
-    catalogue: Option<&Arc<Catalogue>>,
+    catalogue: Option<&Arc<ItemCatalogue>>,
 ) -> Result<(), DataError> {
     if catalogue.is_some() {
         return Ok(());
     }
-    Err(Problem::new(
+    Err(DataProblem::new(
         format!("task.{option}"),
         "sequential grounds titles in the catalogue, and the data are no interactions",
     )
-    .mend(format!(
+    .help(format!(
         "use {option} = \"direct\", or data with a catalogue"
     ))
     .into())
 }
 
-impl Ranker {
+impl RankingTask {
     /// A written list after a history told in order; what differs is set by name.
     pub fn new(study: &str, prompt: String, metric: Metric) -> Self {
         Self {
             name: study.to_owned(),
             prompt,
             metric,
-            by: By::List,
-            scoring: likelihood::Scoring::default(),
-            telling: Telling::Sequential,
+            by: RankingMode::List,
+            scoring: likelihood::CandidateScoring::default(),
+            telling: HistoryFormat::Sequential,
             window: 10,
             chose: "watched".to_owned(),
             user: false,
@@ -161,31 +161,33 @@ impl Ranker {
     /// Fails on options that do not go together.
     pub fn check(mut self) -> Result<Self, DataError> {
         self.metric = metric(self.metric, self.catalogue.as_ref())?;
-        if self.telling == Telling::Fake && self.catalogue.is_none() {
-            return Err(Problem::new(
+        if self.telling == HistoryFormat::Fake && self.catalogue.is_none() {
+            return Err(DataProblem::new(
                 "task.history",
                 "a fake history is drawn from the catalogue, and the data are no interactions",
             )
-            .mend("use another history, or set data.examples = \"listwise\"")
+            .help("use another history, or set data.examples = \"listwise\"")
             .into());
         }
         if self.shuffles == 0 {
-            return Err(Problem::new("task.shuffles", "0 asks for no ranking")
-                .mend("use 1 to ask once, more to merge rankings of shuffled candidates")
+            return Err(DataProblem::new("task.shuffles", "0 asks for no ranking")
+                .help("use 1 to ask once, more to merge rankings of shuffled candidates")
                 .into());
         }
         if self.shuffles > 1 && !self.shows_candidates() {
-            return Err(Problem::new(
+            return Err(DataProblem::new(
                 "task.shuffles",
                 "the question does not list the candidates, so their order changes nothing",
             )
-            .mend("use shuffles = 1, or show_candidates = true")
+            .help("use shuffles = 1, or show_candidates = true")
             .into());
         }
         if self.window == 0 {
-            return Err(Problem::new("task.window", "shows nothing of any history")
-                .mend("use 1 or more")
-                .into());
+            return Err(
+                DataProblem::new("task.window", "shows nothing of any history")
+                    .help("use 1 or more")
+                    .into(),
+            );
         }
         Ok(self)
     }
@@ -208,7 +210,7 @@ impl Ranker {
         let catalogue = self.catalogue.as_deref();
         let window = self.window.min(window);
         self.telling
-            .tell(input, field::HISTORY, window, &self.chose, catalogue)
+            .describe(input, field::HISTORY, window, &self.chose, catalogue)
     }
 
     /// The blocks of text that stand for an input; `history` as told.
@@ -250,19 +252,21 @@ impl Ranker {
     pub fn ask(&self, prompt: &Prompt, input: &Input, text: &str, nobody: &str) -> Request {
         let candidates = self.candidates(input);
         let answer = match self.by {
-            By::Likelihood => AnswerForm::Likelihood {
+            RankingMode::Likelihood => AnswerForm::Likelihood {
                 candidates,
                 prior: match self.scoring {
-                    likelihood::Scoring::Corrected => {
+                    likelihood::CandidateScoring::Corrected => {
                         self.messages(prompt, if nobody.is_empty() { "N/A" } else { nobody })
                     }
-                    likelihood::Scoring::Total | likelihood::Scoring::Mean => Vec::new(),
+                    likelihood::CandidateScoring::Total | likelihood::CandidateScoring::Mean => {
+                        Vec::new()
+                    }
                 },
             },
-            By::List if is_open(input) => AnswerForm::Text {
+            RankingMode::List if is_open(input) => AnswerForm::Text {
                 max_tokens: 24 * LISTED,
             },
-            By::List => AnswerForm::Ranking { candidates },
+            RankingMode::List => AnswerForm::Ranking { candidates },
         };
         Request {
             messages: self.messages(prompt, text),
@@ -272,11 +276,11 @@ impl Ranker {
 
     pub fn shows_candidates(&self) -> bool {
         // What is written can only be chosen from what is seen.
-        self.shown || self.by == By::List
+        self.shown || self.by == RankingMode::List
     }
 }
 
-impl Task for Ranker {
+impl Task for RankingTask {
     fn name(&self) -> &str {
         &self.name
     }
@@ -288,8 +292,8 @@ impl Task for Ranker {
     fn answer_form(&self, input: &Input) -> AnswerForm {
         let candidates = self.candidates(input);
         match self.by {
-            By::Likelihood => AnswerForm::likelihood(candidates),
-            By::List => AnswerForm::Ranking { candidates },
+            RankingMode::Likelihood => AnswerForm::likelihood(candidates),
+            RankingMode::List => AnswerForm::Ranking { candidates },
         }
     }
 
@@ -362,7 +366,7 @@ impl Task for Ranker {
                     item.map(|item| catalogue.genres(item).clone())
                         .unwrap_or_default()
                 };
-                Outcome::Scored(Scored {
+                Outcome::Scored(GradedAnswer {
                     // One item alone differs from nothing.
                     value: fairness::diversity(titles, k as usize, genres).unwrap_or(0.0),
                     answer: answer.clone(),

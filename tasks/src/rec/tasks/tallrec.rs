@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{Declaration, Declared, pointwise};
+use super::{TaskDeclaration, TaskSpec, pointwise};
 use crate::problem::DataError;
-use crate::rec::{Catalogue, field};
+use crate::rec::{ItemCatalogue, field};
 use crate::{
     Answer, AnswerForm, Demonstration, Example, Input, Message, Metric, Prompt, Reply, Request,
     Task, render,
@@ -42,14 +42,14 @@ impl Default for TallrecSpec {
     }
 }
 
-impl Declared for TallrecSpec {
+impl TaskSpec for TallrecSpec {
     const KIND: &'static str = "tallrec";
 
     fn declare(
         mut self,
         study: &str,
-        _: Option<&Arc<Catalogue>>,
-    ) -> Result<Declaration, DataError> {
+        _: Option<&Arc<ItemCatalogue>>,
+    ) -> Result<TaskDeclaration, DataError> {
         pointwise::metric(self.metric)?;
         if self.prompt.trim().is_empty() {
             self.prompt = format!(
@@ -59,21 +59,21 @@ impl Declared for TallrecSpec {
             );
         }
         let name = study.to_owned();
-        Ok(Declaration::new(
-            Tallrec { name, spec: self },
+        Ok(TaskDeclaration::new(
+            TallrecTask { name, spec: self },
             &[field::LIKED, field::DISLIKED, field::ITEM],
         ))
     }
 }
 
-struct Tallrec {
+struct TallrecTask {
     name: String,
     spec: TallrecSpec,
 }
 
 const WORDS: [&str; 2] = ["Yes", "No"];
 
-impl Task for Tallrec {
+impl Task for TallrecTask {
     fn name(&self) -> &str {
         &self.name
     }

@@ -4,25 +4,28 @@ mod several;
 use super::*;
 use crate::rec::{Item, field};
 use crate::{
-    Answer, AnswerForm, CandidateScore, Example, Finish, Input, Label, Metric, Observation, Reply,
+    Answer, AnswerForm, CandidateScore, Example, Finish, GradedOutcome, Input, Label, Metric, Reply,
 };
 
-fn catalogue() -> Arc<Catalogue> {
+fn catalogue() -> Arc<ItemCatalogue> {
     let item = |title: String, genre: &str| Item {
         id: title.clone(),
         title,
         attributes: [("genres".to_owned(), genre.to_owned())].into(),
     };
     let items = (0..60).map(|n| item(format!("Film {n} (1990)"), ["crime", "comedy"][n % 2]));
-    Arc::new(Catalogue::new(items.collect(), &[]))
+    Arc::new(ItemCatalogue::new(items.collect(), &[]))
 }
 
-fn declare<D: Declared>(options: serde_json::Value) -> Arc<dyn Task> {
+fn declare<D: TaskSpec>(options: serde_json::Value) -> Arc<dyn Task> {
     let spec: D = serde_json::from_value(options).unwrap();
     spec.declare("study", Some(&catalogue())).unwrap().task
 }
 
-fn refused<D: Declared>(options: serde_json::Value, catalogue: Option<&Arc<Catalogue>>) -> String {
+fn refused<D: TaskSpec>(
+    options: serde_json::Value,
+    catalogue: Option<&Arc<ItemCatalogue>>,
+) -> String {
     match serde_json::from_value::<D>(options) {
         Ok(spec) => spec.declare("study", catalogue).unwrap_err().to_string(),
         Err(error) => error.to_string(),
@@ -58,10 +61,10 @@ fn reduce(task: &dyn Task, examples: &[Example], replies: &[Reply]) -> f64 {
         .zip(replies)
         .map(|(example, reply)| task.score(example, reply))
         .collect();
-    let observations: Vec<Observation<'_>> = outcomes
+    let observations: Vec<GradedOutcome<'_>> = outcomes
         .iter()
         .zip(examples)
-        .map(|(outcome, example)| Observation {
+        .map(|(outcome, example)| GradedOutcome {
             outcome,
             label: &example.label,
             cluster: None,
@@ -367,8 +370,8 @@ fn gpt4rec_queries_find_titles_the_user_has_not_had() {
 fn every_kind_is_registered_once() {
     #[derive(Default)]
     struct Names(Vec<&'static str>);
-    impl Visitor for Names {
-        fn kind<D: Declared + 'static>(&mut self) {
+    impl TaskVisitor for Names {
+        fn kind<D: TaskSpec + 'static>(&mut self) {
             self.0.push(D::KIND);
         }
     }

@@ -4,12 +4,12 @@ use super::*;
 
 /// What is told of files that could be read.
 fn findings(spec: &RecSpec, files: &[(&str, &[u8])]) -> Vec<String> {
-    match Source::parse(files, spec).unwrap() {
-        Source::Events { findings, .. } => findings
+    match RecommendationFiles::parse(files, spec).unwrap() {
+        RecommendationFiles::Events { findings, .. } => findings
             .into_iter()
             .map(|finding| finding.message)
             .collect(),
-        Source::Rows(_) => panic!("rows"),
+        RecommendationFiles::Rows(_) => panic!("rows"),
     }
 }
 
@@ -19,7 +19,7 @@ fn titles_in_other_encodings_are_read_and_told() {
     let (bytes, ..) = encoding_rs::SHIFT_JIS.encode(titles);
     let csv = "movieId,title,genres\n2,\"Сталкер, полная версия (1979)\",Фантастика\n3,Летят журавли (1957),Драма\n";
     let (table, ..) = encoding_rs::WINDOWS_1251.encode(csv);
-    let mut spec = spec(Layout::Movielens);
+    let mut spec = spec(FileLayout::Movielens);
     let ratings: (&str, &[u8]) = ("ratings.dat", b"1::2::5::100\n1::3::5::100\n");
     let told = findings(&spec, &[ratings, ("movies.dat", bytes.as_ref())]);
     assert!(
@@ -35,13 +35,15 @@ fn titles_in_other_encodings_are_read_and_told() {
     spec.encoding = Some("Shift-JIS".into());
     let files = [ratings, ("movies.dat", bytes.as_ref())];
     assert_eq!(findings(&spec, &files), Vec::<String>::new());
-    let Source::Events { interactions, .. } = Source::parse(&files, &spec).unwrap() else {
+    let RecommendationFiles::Events { interactions, .. } =
+        RecommendationFiles::parse(&files, &spec).unwrap()
+    else {
         panic!("rows")
     };
     assert_eq!(interactions.items[1].title, "七人の侍 (1954)");
     spec.encoding = Some("klingon".into());
     let error = spec
-        .prepare(Source::parse(&files, &spec).unwrap())
+        .prepare(RecommendationFiles::parse(&files, &spec).unwrap())
         .unwrap_err();
     assert!(
         error
@@ -56,7 +58,7 @@ fn items_without_titles_are_counted_and_the_columns_told() {
     let recbole = |header: &str| {
         let item = format!("item_id:token\t{header}\n7\tBig Fish\n");
         findings(
-            &spec(Layout::Recbole),
+            &spec(FileLayout::Recbole),
             &[(inter.0, inter.1.as_bytes()), ("x.item", item.as_bytes())],
         )
     };
@@ -84,14 +86,14 @@ fn items_without_titles_are_counted_and_the_columns_told() {
         told[0].contains("columns there are: item_id, label_text; rename"),
         "{told:?}"
     );
-    let table = |csv: &str| findings(&spec(Layout::Table), &[("e.csv", csv.as_bytes())]);
+    let table = |csv: &str| findings(&spec(FileLayout::Table), &[("e.csv", csv.as_bytes())]);
     assert!(table("user,item,time,movie_title\na,1,1,Alien\na,2,2,Dune\n").is_empty());
     assert!(table("user,item,time,name\na,1,1,Alien\nb,1,2,Alien\n").is_empty());
     // The user's name, not the item's.
     let told = table("user,item,time,name\na,1,1,Ann\nb,1,2,Bob\n");
     assert!(told[0].contains("columns = { title = \"…\" }"), "{told:?}");
     let told = findings(
-        &spec(Layout::Movielens),
+        &spec(FileLayout::Movielens),
         &[("ratings.dat", b"1::2::5::100\n")],
     );
     assert!(
@@ -104,14 +106,14 @@ fn items_without_titles_are_counted_and_the_columns_told() {
 fn metadata_of_2014_are_read_as_python_writes_them() {
     let reviews = "{\"reviewerID\":\"A\",\"asin\":\"P1\",\"overall\":5.0,\"unixReviewTime\":100}\n";
     let meta = "{'asin': 'P1', 'title': \"It's a game\", 'categories': [['Games', 'PC'], ['Games', 'Toys']], 'price': 3.5, 'related': {'also_bought': ['P2']}}\n";
-    let data = match parse(Layout::Amazon, &[("r.json", reviews), ("m.json", meta)]).unwrap() {
-        Source::Events { interactions, .. } => interactions,
-        Source::Rows(_) => panic!("rows"),
+    let data = match parse(FileLayout::Amazon, &[("r.json", reviews), ("m.json", meta)]).unwrap() {
+        RecommendationFiles::Events { interactions, .. } => interactions,
+        RecommendationFiles::Rows(_) => panic!("rows"),
     };
     assert_eq!(data.items[0].title, "It's a game");
     assert_eq!(data.items[0].attributes["categories"], "Games, PC, Toys");
     let cut = "{'asin': 'P1', 'title': 'cut\n";
-    let error = parse(Layout::Amazon, &[("r.json", reviews), ("m.json", cut)]).unwrap_err();
+    let error = parse(FileLayout::Amazon, &[("r.json", reviews), ("m.json", cut)]).unwrap_err();
     assert!(
         error
             .to_string()

@@ -10,7 +10,7 @@
 //! | `{thing}`, `{action}`, `{low}`, `{high}` | the study's words for items and actions, the scale's ends |
 //! | `{item}`, `{input}` | the target's title; the input of a task about texts |
 
-use super::Family;
+use super::P5Family;
 
 /// The templates' names; those held out are meant as target groups.
 pub(super) const NAMES: [&str; 6] = [
@@ -23,13 +23,13 @@ pub(super) const NAMES: [&str; 6] = [
 ];
 
 /// The templates of a family by name.
-pub(super) fn of(family: Family) -> Vec<(&'static str, &'static str)> {
+pub(super) fn of(family: P5Family) -> Vec<(&'static str, &'static str)> {
     let texts = match family {
-        Family::Rating => RATING,
-        Family::Sequential => SEQUENTIAL,
-        Family::Explanation => EXPLANATION,
-        Family::Review => REVIEW,
-        Family::Direct => DIRECT,
+        P5Family::Rating => RATING,
+        P5Family::Sequential => SEQUENTIAL,
+        P5Family::Explanation => EXPLANATION,
+        P5Family::Review => REVIEW,
+        P5Family::Direct => DIRECT,
     };
     NAMES.into_iter().zip(texts).collect()
 }

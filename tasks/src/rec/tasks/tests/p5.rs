@@ -23,7 +23,7 @@ fn options(family: &str) -> serde_json::Value {
     }
 }
 
-fn declared(options: serde_json::Value) -> Declaration {
+fn declared(options: serde_json::Value) -> TaskDeclaration {
     let spec: P5Spec = serde_json::from_value(options).unwrap();
     spec.declare("study", Some(&catalogue())).unwrap()
 }
@@ -145,7 +145,7 @@ fn a_likelihood_is_corrected_within_its_template() {
 
 /// Group scores of a model that is asked, with every example in one template.
 fn spread(model: impl Fn(&str, &Example) -> Reply) -> (BTreeMap<String, f64>, f64) {
-    let Declaration {
+    let TaskDeclaration {
         task, phrasings, ..
     } = declared(serde_json::json!({ "family": "direct", "metric": "ndcg@10" }));
     let mut examples: Vec<Example> = (0..60).map(|id| listwise(id, id as usize % 20)).collect();

@@ -90,7 +90,7 @@ fn coverage_and_diversity_know_the_catalogue() {
         let task = declare::<LlmRankSpec>(serde_json::json!({ "metric": metric }));
         let example = listwise(0, 0);
         let outcome = task.score(&example, &Reply::text(titles));
-        let observation = Observation {
+        let observation = GradedOutcome {
             outcome: &outcome,
             label: &example.label,
             cluster: None,
@@ -154,7 +154,7 @@ const FILMS: [(&str, &str, u32); 6] = [
 ];
 
 /// Real titles with a popularity, whose viewers of "Heat" watched "Godfather".
-fn films() -> Arc<Catalogue> {
+fn films() -> Arc<ItemCatalogue> {
     let item = |(title, genre, _): (&str, &str, u32)| Item {
         id: title.to_owned(),
         title: title.to_owned(),
@@ -178,7 +178,7 @@ fn films() -> Arc<Catalogue> {
         }
     }
     let events: Vec<_> = events.iter().collect();
-    Arc::new(Catalogue::new(FILMS.map(item).to_vec(), &events))
+    Arc::new(ItemCatalogue::new(FILMS.map(item).to_vec(), &events))
 }
 
 fn after_heat() -> Example {
@@ -187,7 +187,7 @@ fn after_heat() -> Example {
         .with_label(Label::Relevant(vec!["Godfather, The (1972)".into()]))
 }
 
-fn declared<D: Declared>(options: serde_json::Value) -> Arc<dyn Task> {
+fn declared<D: TaskSpec>(options: serde_json::Value) -> Arc<dyn Task> {
     let spec: D = serde_json::from_value(options).unwrap();
     spec.declare("study", Some(&films())).unwrap().task
 }
