@@ -11,7 +11,9 @@
     reason = "a bench prints and may fail loudly"
 )]
 
-use shiftproof::llm::embedded::{Chat, Engine, Options, Request, Role, Sampling};
+use shiftproof::llm::embedded::{
+    ChatPrompt, ChatRole, Engine, EngineOptions, GenerationRequest, TokenSampling,
+};
 use std::{
     io::{Read, Write},
     net::TcpStream,
@@ -29,7 +31,7 @@ const INSTRUCTION: &str = "Classify the sentiment of the text as positive or neg
 
 fn main() {
     let mut model = None;
-    let mut options = Options::default();
+    let mut options = EngineOptions::default();
     let mut server = None;
     let mut args = std::env::args().skip(1).filter(|a| a != "--bench");
     while let Some(arg) = args.next() {
@@ -59,7 +61,7 @@ fn main() {
 }
 
 /// 64 short reviews under one prompt.
-fn chats() -> Vec<Chat> {
+fn chats() -> Vec<ChatPrompt> {
     let things = [
         "kettle",
         "film",
@@ -85,9 +87,10 @@ fn chats() -> Vec<Chat> {
         .flat_map(|t| verdicts.iter().map(move |v| format!("The {t} {v}.")));
     texts
         .map(|t| {
-            Chat::default()
-                .with(Role::System, SYSTEM)
-                .with(Role::User, format!("{INSTRUCTION}\n\nText: {t}\nLabel:"))
+            ChatPrompt::default().with(ChatRole::System, SYSTEM).with(
+                ChatRole::User,
+                format!("{INSTRUCTION}\n\nText: {t}\nLabel:"),
+            )
         })
         .collect()
 }
@@ -104,13 +107,13 @@ fn timed(f: impl FnOnce()) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-fn scoring(engine: &Engine, model: &str, options: &Options, server: Option<&str>) {
+fn scoring(engine: &Engine, model: &str, options: &EngineOptions, server: Option<&str>) {
     let chats = chats();
     let labels = ["positive", "negative"].map(String::from);
     // Without a memory for prefixes, a chat scored alone shares nothing.
     let plain = Engine::load(
         model,
-        Options {
+        EngineOptions {
             prefix_bytes: 0,
             ..options.clone()
         },
@@ -120,7 +123,7 @@ fn scoring(engine: &Engine, model: &str, options: &Options, server: Option<&str>
     let mut tokens = (0, 0);
     for round in 0..ROUNDS {
         // A new engine would load again; another system message makes a prefix not seen before.
-        let fresh: Vec<Chat> = chats.iter().map(|c| renew(c, round)).collect();
+        let fresh: Vec<ChatPrompt> = chats.iter().map(|c| renew(c, round)).collect();
         shared_s.push(timed(|| {
             let scored: Vec<_> = engine
                 .score(&fresh, &labels)
@@ -173,7 +176,7 @@ fn scoring(engine: &Engine, model: &str, options: &Options, server: Option<&str>
 }
 
 /// The chat under a system message nobody has sent before.
-fn renew(chat: &Chat, round: usize) -> Chat {
+fn renew(chat: &ChatPrompt, round: usize) -> ChatPrompt {
     let mut chat = chat.clone();
     let now = std::process::id() as usize + round;
     chat.messages[0].content = format!("Batch {now}. {SYSTEM}");
@@ -197,17 +200,17 @@ fn prefill(engine: &Engine) {
 }
 
 fn decoding(engine: &Engine) {
-    let sampling = Sampling {
+    let sampling = TokenSampling {
         temperature: 1.0,
         max_tokens: 32,
-        ..Sampling::default()
+        ..TokenSampling::default()
     };
     let mut base = 0.0;
     for batch in [1, 8, 16] {
         let rates = (0..ROUNDS).map(|round| {
-            let requests: Vec<Request> = (0..batch)
-                .map(|i| Request {
-                    chat: Chat::user("Tell a long story about the sea."),
+            let requests: Vec<GenerationRequest> = (0..batch)
+                .map(|i| GenerationRequest {
+                    chat: ChatPrompt::user("Tell a long story about the sea."),
                     seed: i + 100 * round as u64,
                 })
                 .collect();
@@ -231,7 +234,7 @@ fn decoding(engine: &Engine) {
             rate / base
         );
     }
-    let titles: Vec<Request> = chats()
+    let titles: Vec<GenerationRequest> = chats()
         .iter()
         .take(32)
         .map(|c| {
@@ -241,14 +244,14 @@ fn decoding(engine: &Engine) {
                 .next()
                 .unwrap_or_default()
                 .replace("\nLabel:", "");
-            Request {
-                chat: Chat::user(format!("Write a title for this review.\n\n{text}"))
+            GenerationRequest {
+                chat: ChatPrompt::user(format!("Write a title for this review.\n\n{text}"))
                     .prefill("Title:"),
                 seed: 1,
             }
         })
         .collect();
-    let sampling = Sampling {
+    let sampling = TokenSampling {
         max_tokens: 12,
         stop: vec!["\n".into()],
         ..sampling
@@ -261,15 +264,15 @@ fn decoding(engine: &Engine) {
 }
 
 /// One chat's label probabilities from a server: the top 20 of the first new token.
-fn server_score(url: &str, chat: &Chat) {
+fn server_score(url: &str, chat: &ChatPrompt) {
     let messages: Vec<_> = chat
         .messages
         .iter()
         .map(|m| {
             let role = match m.role {
-                Role::System => "system",
-                Role::User => "user",
-                Role::Assistant => "assistant",
+                ChatRole::System => "system",
+                ChatRole::User => "user",
+                ChatRole::Assistant => "assistant",
             };
             serde_json::json!({ "role": role, "content": m.content })
         })

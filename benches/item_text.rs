@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use shiftproof::datasets;
-use shiftproof::llm::embedded::{Engine, Options};
+use shiftproof::llm::embedded::{Engine, EngineOptions};
 use shiftproof_search::stats::{ClusterTotals, clustered};
 use shiftproof_tasks::rec::{ExampleForm, GroupShift, HeldOutPart, RecSpec, field};
 use shiftproof_tasks::{Answer, Example, Label, Metric};
@@ -26,7 +26,7 @@ const WINDOW: usize = 6;
 
 fn main() {
     let mut model = None;
-    let mut options = Options::default();
+    let mut options = EngineOptions::default();
     let mut args = std::env::args().skip(1).filter(|a| a != "--bench");
     while let Some(arg) = args.next() {
         match arg.as_str() {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::stream::iter;
-use shiftproof::llm::http::{HttpConfig, HttpLlm, Mode};
+use shiftproof::llm::http::{AbilityMode, HttpConfig, HttpLlm};
 use shiftproof_search::budget::{BudgetLimits, Meter, Price};
 use shiftproof_search::gateway::{CallOutcome, Gateway, PricedModel};
 use shiftproof_search::ledger::Ledger;
@@ -119,8 +119,8 @@ fn median(mut values: Vec<f64>) -> f64 {
 async fn client(address: SocketAddr) -> HttpLlm {
     let config = HttpConfig {
         concurrency: IN_FLIGHT,
-        label_scores: Mode::Off,
-        prefill: Mode::Off,
+        label_scores: AbilityMode::Off,
+        prefill: AbilityMode::Off,
         ..HttpConfig::new(format!("http://{address}/v1"), "mock")
     };
     HttpLlm::connect(config).await.unwrap()

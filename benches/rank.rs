@@ -11,7 +11,7 @@
     reason = "a bench prints and may fail loudly"
 )]
 
-use shiftproof::llm::embedded::{Chat, Engine, Options, Role};
+use shiftproof::llm::embedded::{ChatPrompt, ChatRole, Engine, EngineOptions};
 use std::time::Instant;
 
 /// As many as `ML-100K` has.
@@ -21,7 +21,7 @@ const UNSHARED: usize = 24;
 
 fn main() {
     let mut model = None;
-    let mut options = Options::default();
+    let mut options = EngineOptions::default();
     let (mut count, mut users) = (TITLES, 2);
     let mut args = std::env::args().skip(1).filter(|a| a != "--bench");
     while let Some(arg) = args.next() {
@@ -40,7 +40,7 @@ fn main() {
     // Without a memory for prefixes, a title scored alone shares nothing.
     let plain = Engine::load(
         &model,
-        Options {
+        EngineOptions {
             prefix_bytes: 0,
             ..options
         },
@@ -125,18 +125,18 @@ fn titles(count: usize) -> Vec<String> {
         .collect()
 }
 
-fn chat(user: usize, titles: &[String]) -> Chat {
+fn chat(user: usize, titles: &[String]) -> ChatPrompt {
     let history: Vec<String> = (1..=10)
         .map(|n| format!("{n}.{}", titles[(n * 131 + user * 37) % titles.len()]))
         .collect();
-    Chat::default()
+    ChatPrompt::default()
         .with(
-            Role::User,
+            ChatRole::User,
             format!(
                 "Name the film that this viewer will watch next.\n\nThe user watched before, \
                  oldest first:\n{}",
                 history.join("\n")
             ),
         )
-        .with(Role::Assistant, "The viewer will next watch")
+        .with(ChatRole::Assistant, "The viewer will next watch")
 }

@@ -8,7 +8,7 @@ use shiftproof_tasks::{Reply, Request};
 
 use crate::connect::{Connected, price};
 use crate::exit::Failure;
-use crate::llm::http::{Api, Mode, estimate_tokens};
+use crate::llm::http::{AbilityMode, ApiDialect, estimate_tokens};
 use crate::study::{ModelSpec, Provider};
 
 /// Calls an embedded model computes together.
@@ -83,15 +83,19 @@ fn embedded(spec: &ModelSpec) -> Capabilities {
 
 /// Labels may be scored wherever the protocol can; a model counts as one that
 /// reasons where the study says so.
-fn server(spec: &ModelSpec, api: Api) -> (Capabilities, String) {
+fn server(spec: &ModelSpec, api: ApiDialect) -> (Capabilities, String) {
     const THOUGHTS: u32 = 1024;
     let reasons = spec.thinking_tokens.is_some_and(|tokens| tokens > 0)
         || (spec.thinking_tokens.is_none() && spec.reasoning_effort.is_some());
     let scores = match spec.label_scores {
-        Mode::On => true,
-        Mode::Off => false,
-        Mode::Auto => {
-            matches!(api, Api::OpenAi | Api::Azure | Api::Ollama) && !reasons && spec.batch.is_off()
+        AbilityMode::On => true,
+        AbilityMode::Off => false,
+        AbilityMode::Auto => {
+            matches!(
+                api,
+                ApiDialect::OpenAi | ApiDialect::Azure | ApiDialect::Ollama
+            ) && !reasons
+                && spec.batch.is_off()
         }
     };
     let thoughts = if reasons {
@@ -101,7 +105,7 @@ fn server(spec: &ModelSpec, api: Api) -> (Capabilities, String) {
     };
     let capabilities = Capabilities {
         label_scores: scores,
-        prefill: spec.prefill == Mode::On,
+        prefill: spec.prefill == AbilityMode::On,
         batch: 1,
         concurrency: spec.concurrency.unwrap_or(CONCURRENCY).max(1),
         max_tokens: spec.max_tokens,

@@ -11,12 +11,12 @@ use shiftproof_search::{Llm, ModelCall};
 
 use crate::exit::{Exit, Failure};
 use crate::fetch;
-use crate::llm::embedded::Options;
+use crate::llm::embedded::EngineOptions;
 use crate::llm::http::{
-    Api, BatchConfig, ConnectError, HttpConfig, HttpLlm, RequestOptions, is_private_address,
+    ApiDialect, BatchConfig, ConnectError, HttpConfig, HttpLlm, RequestOptions, is_private_address,
     names_secret,
 };
-use crate::llm::{Beside, Local};
+use crate::llm::{EmbeddedLlm, WithEmbedder};
 use crate::study::{ModelSpec, Provider};
 
 /// The catalogue's name of the embedded model.
@@ -31,7 +31,7 @@ pub struct Connected {
     /// The client, where the model is behind a server.
     http: Option<HttpLlm>,
     /// The model itself, where it is in this process.
-    local: Option<Local>,
+    local: Option<EmbeddedLlm>,
 }
 
 impl Connected {
@@ -139,7 +139,7 @@ pub async fn with_embedder(
     Ok(Connected {
         report: format!("{}; embeddings: {}", connected.report, embedder.report),
         model: PricedModel {
-            llm: Arc::new(Beside::new(connected.model.llm, embedder.model.llm)),
+            llm: Arc::new(WithEmbedder::new(connected.model.llm, embedder.model.llm)),
             price: connected.model.price,
         },
         http: None,
@@ -147,21 +147,21 @@ pub async fn with_embedder(
     })
 }
 
-async fn embedded(spec: &ModelSpec, path: &Path) -> Result<(Local, String), Failure> {
-    let options = Options {
+async fn embedded(spec: &ModelSpec, path: &Path) -> Result<(EmbeddedLlm, String), Failure> {
+    let options = EngineOptions {
         threads: spec.threads.unwrap_or(0),
-        ..Options::default()
+        ..EngineOptions::default()
     };
     let path: PathBuf = path.to_owned();
     let shown = path.display().to_string();
     let most = spec.max_tokens;
-    let load = move || Ok(Local::load(&path, options)?.with_max_tokens(most));
+    let load = move || Ok(EmbeddedLlm::load(&path, options)?.with_max_tokens(most));
     let llm = tokio::task::spawn_blocking(load)
         .await
         .map_err(|error| {
             Failure::new(Exit::Internal, format!("loading {shown} panicked: {error}"))
         })?
-        .map_err(|error: crate::llm::embedded::Error| {
+        .map_err(|error: crate::llm::embedded::EngineError| {
             Failure::new(Exit::Provider, format!("cannot load the model: {error}"))
         })?;
     let engine = llm.engine();
@@ -174,7 +174,7 @@ async fn embedded(spec: &ModelSpec, path: &Path) -> Result<(Local, String), Fail
 }
 
 /// The address of `spec`'s server: its own, or the API's.
-pub(crate) fn base_url(spec: &ModelSpec, api: Api) -> Result<String, Failure> {
+pub(crate) fn base_url(spec: &ModelSpec, api: ApiDialect) -> Result<String, Failure> {
     spec.base_url
         .clone()
         .or_else(|| api.default_base_url().map(str::to_owned))
@@ -187,7 +187,7 @@ pub(crate) fn base_url(spec: &ModelSpec, api: Api) -> Result<String, Failure> {
         })
 }
 
-fn http_config(spec: &ModelSpec, api: Api, model: &str) -> Result<HttpConfig, Failure> {
+fn http_config(spec: &ModelSpec, api: ApiDialect, model: &str) -> Result<HttpConfig, Failure> {
     let mut config = HttpConfig::new(base_url(spec, api)?, model);
     config.api = api;
     config.api_version.clone_from(&spec.api_version);
@@ -201,7 +201,8 @@ fn http_config(spec: &ModelSpec, api: Api, model: &str) -> Result<HttpConfig, Fa
         )));
     }
     let carried = config.headers.iter().any(|(name, _)| names_secret(name));
-    let open = matches!(api, Api::OpenAi | Api::Ollama) || is_private_address(&config.base_url);
+    let open = matches!(api, ApiDialect::OpenAi | ApiDialect::Ollama)
+        || is_private_address(&config.base_url);
     if config.api_key.is_none() && !carried && !open {
         return Err(Failure::usage(format!(
             "the model {:?} needs a key: set {key_env}, or name another variable as api_key_env",

@@ -7,13 +7,13 @@ use shiftproof_search::{BatchInterface, Capabilities, ClientTraffic, Llm, LlmErr
 use shiftproof_tasks::{AnswerForm, Reply, Request};
 
 /// Everything is asked of `chat`, distances of embeddings of `embedder`.
-pub struct Beside {
+pub struct WithEmbedder {
     chat: Arc<dyn Llm>,
     embedder: Arc<dyn Llm>,
     identity: String,
 }
 
-impl Beside {
+impl WithEmbedder {
     /// `chat` with `embedder` beside it.
     pub fn new(chat: Arc<dyn Llm>, embedder: Arc<dyn Llm>) -> Self {
         // The embedder can change a reply, so it belongs to the cache key.
@@ -34,7 +34,7 @@ impl Beside {
 }
 
 #[async_trait]
-impl Llm for Beside {
+impl Llm for WithEmbedder {
     fn identity(&self) -> &str {
         &self.identity
     }
@@ -106,7 +106,7 @@ mod tests {
 
     #[tokio::test]
     async fn distances_are_asked_of_the_embedder_and_all_else_of_the_chat() {
-        let llm = Beside::new(Arc::new(Named("chat")), Arc::new(Named("embedder")));
+        let llm = WithEmbedder::new(Arc::new(Named("chat")), Arc::new(Named("embedder")));
         assert_eq!(llm.identity(), "chat beside embedder");
         assert!(!llm.capabilities().label_scores);
         let call = |answer| {

@@ -1,6 +1,6 @@
 //! Language models: clients that implement [`Llm`](shiftproof_search::Llm), for
 //! servers over HTTP ([`http`]) and for GGUF weights in this process
-//! ([`embedded`], [`Local`]).
+//! ([`embedded`], [`EmbeddedLlm`]).
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod beside;
@@ -8,5 +8,5 @@ pub mod embedded;
 pub mod http;
 mod local;
 
-pub use beside::Beside;
-pub use local::Local;
+pub use beside::WithEmbedder;
+pub use local::EmbeddedLlm;

@@ -10,16 +10,16 @@ use async_trait::async_trait;
 use shiftproof_search::{Capabilities, Llm, LlmError, ModelCall, SamplingOptions};
 use shiftproof_tasks::{AnswerForm, Finish, Message, Reply, Request, Role, Usage};
 
-use self::nearest::Embeddings;
-use super::embedded::{self, Chat, Engine, Error, Options};
+use self::nearest::EmbeddingCache;
+use super::embedded::{self, ChatPrompt, Engine, EngineError, EngineOptions};
 
 /// An embedded model. It computes on its own threads; callers only wait. Clones
 /// share the weights.
 #[derive(Clone)]
-pub struct Local {
+pub struct EmbeddedLlm {
     engine: Arc<Engine>,
     identity: String,
-    embeddings: Arc<Embeddings>,
+    embeddings: Arc<EmbeddingCache>,
     max_tokens: Option<u32>,
 }
 
@@ -27,9 +27,9 @@ pub struct Local {
 /// matrices, few enough that progress shows and a stop is prompt.
 const BATCH: usize = 48;
 
-impl Local {
+impl EmbeddedLlm {
     /// Loads the weights at `path`.
-    pub fn load(path: &Path, options: Options) -> Result<Self, Error> {
+    pub fn load(path: &Path, options: EngineOptions) -> Result<Self, EngineError> {
         let engine = Engine::load(path, options)?;
         let identity = format!("embedded:{}", engine.fingerprint()?);
         Ok(Self {
@@ -54,7 +54,7 @@ impl Local {
 }
 
 #[async_trait]
-impl Llm for Local {
+impl Llm for EmbeddedLlm {
     fn identity(&self) -> &str {
         &self.identity
     }
@@ -72,7 +72,7 @@ impl Llm for Local {
 
     /// Exact: the tokenizer is at hand.
     fn estimate_tokens(&self, request: &Request) -> u64 {
-        let count = |chat: &Chat| {
+        let count = |chat: &ChatPrompt| {
             self.engine
                 .prompt_tokens(chat)
                 .map_or(0, |tokens| tokens.len() as u64)
@@ -124,37 +124,37 @@ impl Llm for Local {
 /// Answers runs of neighbouring calls of one kind together.
 fn answer(
     engine: &Engine,
-    embeddings: &Embeddings,
+    embeddings: &EmbeddingCache,
     calls: &[ModelCall],
 ) -> Vec<Result<Reply, LlmError>> {
     calls
         .chunk_by(|a, b| kind(a) == kind(b))
         .flat_map(|run| match kind(&run[0]) {
-            Kind::Labels(labels) => score(engine, run, labels),
-            Kind::Candidates => rank::rank(engine, run),
-            Kind::Nearest => embeddings.nearest(engine, run),
-            Kind::Text(_) => generate(engine, run),
+            CallKind::Labels(labels) => score(engine, run, labels),
+            CallKind::Candidates => rank::rank(engine, run),
+            CallKind::Nearest => embeddings.nearest(engine, run),
+            CallKind::Text(_) => generate(engine, run),
         })
         .collect()
 }
 
 /// Calls of the same kind can be computed together.
 #[derive(PartialEq)]
-enum Kind<'a> {
+enum CallKind<'a> {
     Labels(&'a [String]),
     Candidates,
     Nearest,
     Text(SamplingOptions),
 }
 
-fn kind(call: &ModelCall) -> Kind<'_> {
+fn kind(call: &ModelCall) -> CallKind<'_> {
     match &call.request.answer {
-        AnswerForm::Choice { labels } => Kind::Labels(labels),
-        AnswerForm::Likelihood { .. } => Kind::Candidates,
-        AnswerForm::Nearest { .. } => Kind::Nearest,
+        AnswerForm::Choice { labels } => CallKind::Labels(labels),
+        AnswerForm::Likelihood { .. } => CallKind::Candidates,
+        AnswerForm::Nearest { .. } => CallKind::Nearest,
         // Each sequence has a seed of its own; everything else must agree.
         AnswerForm::Number { .. } | AnswerForm::Ranking { .. } | AnswerForm::Text { .. } => {
-            Kind::Text(SamplingOptions {
+            CallKind::Text(SamplingOptions {
                 seed: 0,
                 ..call.sampling
             })
@@ -163,7 +163,7 @@ fn kind(call: &ModelCall) -> Kind<'_> {
 }
 
 fn score(engine: &Engine, calls: &[ModelCall], labels: &[String]) -> Vec<Result<Reply, LlmError>> {
-    let chats: Vec<Chat> = calls
+    let chats: Vec<ChatPrompt> = calls
         .iter()
         .map(|call| chat(&call.request.messages))
         .collect();
@@ -199,18 +199,18 @@ fn score(engine: &Engine, calls: &[ModelCall], labels: &[String]) -> Vec<Result<
 
 fn generate(engine: &Engine, calls: &[ModelCall]) -> Vec<Result<Reply, LlmError>> {
     let sampling = calls[0].sampling;
-    let requests: Vec<embedded::Request> = calls
+    let requests: Vec<embedded::GenerationRequest> = calls
         .iter()
-        .map(|call| embedded::Request {
+        .map(|call| embedded::GenerationRequest {
             chat: chat(&call.request.messages),
             seed: call.sampling.seed,
         })
         .collect();
-    let sampling = embedded::Sampling {
+    let sampling = embedded::TokenSampling {
         temperature: sampling.temperature,
         top_p: sampling.top_p,
         max_tokens: sampling.max_tokens as usize,
-        ..embedded::Sampling::default()
+        ..embedded::TokenSampling::default()
     };
     let generated = match engine.generate(&requests, &sampling) {
         Ok(generated) => generated,
@@ -226,8 +226,8 @@ fn generate(engine: &Engine, calls: &[ModelCall]) -> Vec<Result<Reply, LlmError>
                 candidate_scores: None,
                 distances: None,
                 finish: match generated.finish {
-                    embedded::Finish::Stop => Finish::Stop,
-                    embedded::Finish::Length => Finish::Length,
+                    embedded::GenerationEnd::Stop => Finish::Stop,
+                    embedded::GenerationEnd::Length => Finish::Length,
                 },
                 usage: Usage {
                     prompt_tokens: generated.prompt_tokens as u64,
@@ -241,20 +241,20 @@ fn generate(engine: &Engine, calls: &[ModelCall]) -> Vec<Result<Reply, LlmError>
 
 /// An embedded model fails for reasons that lie in the request; nothing passes
 /// by waiting.
-fn failed(error: &Error) -> LlmError {
+fn failed(error: &EngineError) -> LlmError {
     LlmError::Request(error.to_string())
 }
 
-fn chat(messages: &[Message]) -> Chat {
-    let messages = messages.iter().map(|message| embedded::Message {
+fn chat(messages: &[Message]) -> ChatPrompt {
+    let messages = messages.iter().map(|message| embedded::ChatTurn {
         role: match message.role {
-            Role::System => embedded::Role::System,
-            Role::User => embedded::Role::User,
-            Role::Assistant => embedded::Role::Assistant,
+            Role::System => embedded::ChatRole::System,
+            Role::User => embedded::ChatRole::User,
+            Role::Assistant => embedded::ChatRole::Assistant,
         },
         content: message.content.clone(),
     });
-    Chat {
+    ChatPrompt {
         messages: messages.collect(),
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use shiftproof_search::budget::Price;
 
 use crate::exit::Failure;
-use crate::llm::http::{Api, is_private_address};
+use crate::llm::http::{ApiDialect, is_private_address};
 use crate::study::{ModelSpec, Study};
 
 /// The table that the program comes with.
@@ -180,7 +180,7 @@ fn look_up(
 }
 
 /// Whether the address is the provider's own, whose list prices hold.
-fn is_own_address(api: Api, base_url: Option<&str>) -> bool {
+fn is_own_address(api: ApiDialect, base_url: Option<&str>) -> bool {
     let host = |url: &str| {
         let (_, rest) = url.split_once("://")?;
         Some(rest.split(['/', ':', '?']).next()?.to_ascii_lowercase())

@@ -7,7 +7,7 @@ use toml::Value;
 use super::explain::place;
 use super::model::{ModelSpec, Provider};
 use crate::exit::Failure;
-use crate::llm::http::{Api, names_secret, secret_in_address};
+use crate::llm::http::{ApiDialect, names_secret, secret_in_address};
 
 /// A key and what is wrong with it.
 type Problem = (&'static str, String);
@@ -234,27 +234,29 @@ fn misplaced(spec: &ModelSpec, provider: &Provider) -> Vec<Problem> {
             found.push((key, "is for models behind a server; remove it".to_owned()));
         }
     }
-    if spec.context_tokens.is_some() && api != Some(Api::Ollama) {
+    if spec.context_tokens.is_some() && api != Some(ApiDialect::Ollama) {
         let why = "is for ollama: other servers fix the context themselves; remove it";
         found.push(("context_tokens", why.to_owned()));
     }
-    if spec.api_version.is_some() && api != Some(Api::Azure) {
+    if spec.api_version.is_some() && api != Some(ApiDialect::Azure) {
         found.push(("api_version", "is for azure; remove it".to_owned()));
     }
-    if !spec.batch.is_off() && !matches!(api, None | Some(Api::OpenAi | Api::Anthropic)) {
+    if !spec.batch.is_off()
+        && !matches!(api, None | Some(ApiDialect::OpenAi | ApiDialect::Anthropic))
+    {
         let why = "batches are sent to openai and anthropic; remove it";
         found.push(("batch", why.to_owned()));
     }
     found
 }
 
-fn of_api(spec: &ModelSpec, api: Api) -> Vec<Problem> {
+fn of_api(spec: &ModelSpec, api: ApiDialect) -> Vec<Problem> {
     let mut found = Vec::new();
-    if api == Api::OpenAi && spec.stop.len() > 4 {
+    if api == ApiDialect::OpenAi && spec.stop.len() > 4 {
         found.push(("stop", "openai takes 4 texts at most".into()));
     }
     if let Some(thoughts) = spec.thinking_tokens.filter(|tokens| *tokens > 0) {
-        if api == Api::Anthropic && thoughts < 1024 {
+        if api == ApiDialect::Anthropic && thoughts < 1024 {
             found.push((
                 "thinking_tokens",
                 "anthropic takes 1,024 tokens or more, or 0 for no thoughts".into(),
@@ -269,7 +271,7 @@ fn of_api(spec: &ModelSpec, api: Api) -> Vec<Problem> {
                 ),
             ));
         }
-        if api == Api::Gemini && spec.reasoning_effort.is_some() {
+        if api == ApiDialect::Gemini && spec.reasoning_effort.is_some() {
             found.push((
                 "reasoning_effort",
                 "gemini takes either this or thinking_tokens".into(),

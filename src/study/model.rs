@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use shiftproof_search::budget::Price;
 use shiftproof_tasks::closest;
 
-use crate::llm::http::{Api, Mode};
+use crate::llm::http::{AbilityMode, ApiDialect};
 
 /// A model as a study names it: `"embedded"`, `"embedded:PATH.gguf"`,
 /// `"PROVIDER:MODEL"`, or a table with `name` and options.
@@ -76,10 +76,10 @@ pub struct ModelSpec {
     pub tokens_per_minute: Option<u32>,
     /// Label scoring by log-probabilities: auto, on, off.
     #[serde(default)]
-    pub label_scores: Mode,
+    pub label_scores: AbilityMode,
     /// Continuing an assistant message: auto, on, off.
     #[serde(default)]
-    pub prefill: Mode,
+    pub prefill: AbilityMode,
     /// Threads of an embedded model; physical cores where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
@@ -172,15 +172,15 @@ pub enum Provider {
     /// A model of an OpenAI-compatible server.
     OpenAi(String),
     /// A model of another provider's API.
-    Other(Api, String),
+    Other(ApiDialect, String),
 }
 
 impl Provider {
     /// The API and the model's name on it; none for a model in this process.
-    pub fn server(&self) -> Option<(Api, &str)> {
+    pub fn server(&self) -> Option<(ApiDialect, &str)> {
         match self {
             Self::Embedded | Self::Gguf(_) => None,
-            Self::OpenAi(model) => Some((Api::OpenAi, model)),
+            Self::OpenAi(model) => Some((ApiDialect::OpenAi, model)),
             Self::Other(api, model) => Some((*api, model)),
         }
     }
@@ -211,8 +211,8 @@ impl ModelSpec {
             max_retries: None,
             requests_per_minute: None,
             tokens_per_minute: None,
-            label_scores: Mode::default(),
-            prefill: Mode::default(),
+            label_scores: AbilityMode::default(),
+            prefill: AbilityMode::default(),
             threads: None,
             price: None,
             price_from: None,
@@ -228,10 +228,10 @@ impl ModelSpec {
             ("openai", false) => return Ok(Provider::OpenAi(model.to_owned())),
             _ => {}
         }
-        if let Some(api) = Api::of(provider).filter(|_| !model.is_empty()) {
+        if let Some(api) = ApiDialect::of(provider).filter(|_| !model.is_empty()) {
             return Ok(Provider::Other(api, model.to_owned()));
         }
-        let known = Api::ALL.iter().map(|api| api.name());
+        let known = ApiDialect::ALL.iter().map(|api| api.name());
         let hint = match closest(provider, known.chain(["embedded"])) {
             Some(known) if known != provider => format!("; did you mean {known:?}?"),
             Some(known) if known != "embedded" => {

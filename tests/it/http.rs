@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use shiftproof::llm::http::{ConnectError, HttpConfig, HttpLlm, Mode};
+use shiftproof::llm::http::{AbilityMode, ConnectError, HttpConfig, HttpLlm};
 use shiftproof_search::{Llm, LlmError, ModelCall, SamplingOptions};
 use shiftproof_tasks::{AnswerForm, Message, Reply, Request};
 
@@ -28,9 +28,9 @@ fn config(server: &MockServer) -> HttpConfig {
         retry_wait: Duration::from_millis(2),
         max_wait: Duration::from_secs(2),
         max_retries: 3,
-        label_scores: Mode::Off,
-        prefill: Mode::Off,
-        thoughts: Mode::Off,
+        label_scores: AbilityMode::Off,
+        prefill: AbilityMode::Off,
+        thoughts: AbilityMode::Off,
         ..HttpConfig::new(server.base_url(), "mock-model")
     }
 }

@@ -19,7 +19,7 @@
 #[allow(dead_code, unused_imports, reason = "attention uses the rest")]
 mod matmul;
 
-use matmul::Packed;
+use matmul::PackedMatrix;
 use pulp::{Arch, Simd, WithSimd, bytemuck};
 use std::{
     hint::black_box,
@@ -83,7 +83,7 @@ fn compare(arch: Arch, [m, k, n]: [usize; 3], rounds: usize, threads: usize) {
     };
     let (x, w) = (numbers(m * k, 7919), numbers(n * k, 104_729));
     let layers: Vec<_> = (0..LAYERS_BYTES.div_ceil(4 * n * k))
-        .map(|_| (Packed::from_rows(&[&w], k), Before::new(&w, k)))
+        .map(|_| (PackedMatrix::from_rows(&[&w], k), Before::new(&w, k)))
         .collect();
     let (mut out, mut out_before) = (vec![0.0; m * n], vec![0.0; m * n]);
     let (mut now_s, mut before_s, mut peak) = (Duration::MAX, Duration::MAX, 0f64);

@@ -12,7 +12,7 @@ use super::{
         PANEL, STRIP, columns, covering, heights, kernel, kernel_rows, strips, tallest, vectors,
         with_tile,
     },
-    weights::Config,
+    weights::ModelConfig,
 };
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -28,7 +28,7 @@ pub(super) struct LayerKv {
 }
 
 impl LayerKv {
-    pub fn new(c: &Config) -> Self {
+    pub fn new(c: &ModelConfig) -> Self {
         Self {
             len: 0,
             keys: vec![Vec::new(); c.kv_heads],
@@ -76,12 +76,12 @@ fn value_strips(head_dim: usize) -> usize {
 
 /// Keys and values of all layers.
 #[derive(Clone)]
-pub(super) struct Kv {
+pub(super) struct KeyValueCache {
     pub layers: Vec<LayerKv>,
 }
 
-impl Kv {
-    pub fn new(c: &Config) -> Self {
+impl KeyValueCache {
+    pub fn new(c: &ModelConfig) -> Self {
         Self {
             layers: vec![LayerKv::new(c); c.layers],
         }
@@ -92,7 +92,7 @@ impl Kv {
     }
 
     /// Memory in bytes that `tokens` tokens take.
-    pub fn bytes(c: &Config, tokens: usize) -> usize {
+    pub fn bytes(c: &ModelConfig, tokens: usize) -> usize {
         let width = c.head_dim * tokens.next_multiple_of(PANEL)
             + c.head_dim.next_multiple_of(PANEL) * tokens;
         c.layers * c.kv_heads * width * size_of::<f32>()
@@ -100,7 +100,7 @@ impl Kv {
 }
 
 /// What the queries of one span attend to at one layer.
-pub(super) struct View<'a> {
+pub(super) struct AttentionView<'a> {
     /// Stretches seen whole, each with the tokens of it that count.
     pub past: Vec<(&'a LayerKv, usize)>,
     /// The span itself, after what it had before: `own_before` tokens and then its new ones.
@@ -110,7 +110,7 @@ pub(super) struct View<'a> {
 
 /// One query: its row in `qkv`, and which new token of which span it is.
 #[derive(Clone, Copy)]
-pub(super) struct Query {
+pub(super) struct AttentionQuery {
     pub row: usize,
     pub span: usize,
     pub index: usize,
@@ -120,10 +120,10 @@ pub(super) struct Query {
 /// (`[queries, heads * head_dim]`). Queries of one span should be adjacent.
 pub(super) fn attend(
     arch: Arch,
-    c: &Config,
+    c: &ModelConfig,
     qkv: &[f32],
-    views: &[View],
-    queries: &[Query],
+    views: &[AttentionView],
+    queries: &[AttentionQuery],
     out: &mut [f32],
 ) {
     let width = c.heads * c.head_dim;
@@ -137,9 +137,9 @@ pub(super) fn attend(
             tasks.push((chunk, head));
         }
     }
-    let run = |(queries, out): (&[Query], &mut [f32])| {
+    let run = |(queries, out): (&[AttentionQuery], &mut [f32])| {
         let Some(first) = queries.first() else { return };
-        arch.dispatch(Task {
+        arch.dispatch(AttentionTask {
             arch,
             c,
             qkv,
@@ -156,16 +156,16 @@ pub(super) fn attend(
 }
 
 /// A few neighbouring queries of one span, all heads.
-struct Task<'a> {
+struct AttentionTask<'a> {
     arch: Arch,
-    c: &'a Config,
+    c: &'a ModelConfig,
     qkv: &'a [f32],
-    view: &'a View<'a>,
-    queries: &'a [Query],
+    view: &'a AttentionView<'a>,
+    queries: &'a [AttentionQuery],
     out: &'a mut [f32],
 }
 
-impl WithSimd for Task<'_> {
+impl WithSimd for AttentionTask<'_> {
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
@@ -174,8 +174,8 @@ impl WithSimd for Task<'_> {
         let group = self.c.heads / self.c.kv_heads;
         let heights = heights(self.arch);
         for kv_head in 0..self.c.kv_heads {
-            let rows: Vec<Row> = (0..self.queries.len() * group)
-                .map(|i| Row {
+            let rows: Vec<KernelRow> = (0..self.queries.len() * group)
+                .map(|i| KernelRow {
                     query: i / group,
                     head: kv_head * group + i % group,
                     seen: before + self.queries[i / group].index + 1,
@@ -192,13 +192,13 @@ impl WithSimd for Task<'_> {
 
 /// One row of a kernel call: a query, a head and how many tokens it sees.
 #[derive(Clone, Copy)]
-struct Row {
+struct KernelRow {
     query: usize,
     head: usize,
     seen: usize,
 }
 
-impl Task<'_> {
+impl AttentionTask<'_> {
     /// Stretches in token order, each with its length, for rows that see up to `total` tokens.
     fn stretches(&self, total: usize) -> impl Iterator<Item = (&LayerKv, usize)> {
         let past: usize = self.view.past.iter().map(|(_, len)| len).sum();
@@ -211,7 +211,7 @@ impl Task<'_> {
         &mut self,
         simd: S,
         kv_head: usize,
-        rows: &[Row],
+        rows: &[KernelRow],
     ) {
         let (d, q_width) = (self.c.head_dim, self.c.heads * self.c.head_dim);
         let stride = q_width + 2 * self.c.kv_heads * d;
@@ -269,7 +269,7 @@ impl Task<'_> {
         &mut self,
         simd: S,
         kv_head: usize,
-        rows: &[Row],
+        rows: &[KernelRow],
         probabilities: &[f32],
     ) {
         let (d, q_width) = (self.c.head_dim, self.c.heads * self.c.head_dim);

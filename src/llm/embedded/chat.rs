@@ -1,10 +1,10 @@
 //! Chats and how each model family writes them.
 
-use super::{Error, tokenizer::Tokenizer, weights::Gguf};
+use super::{EngineError, tokenizer::Tokenizer, weights::GgufFile};
 
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
+pub enum ChatRole {
     /// Standing instructions.
     System,
     /// The request.
@@ -13,7 +13,7 @@ pub enum Role {
     Assistant,
 }
 
-impl Role {
+impl ChatRole {
     fn name(self) -> &'static str {
         match self {
             Self::System => "system",
@@ -25,9 +25,9 @@ impl Role {
 
 /// One turn.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Message {
+pub struct ChatTurn {
     /// Who speaks.
-    pub role: Role,
+    pub role: ChatRole,
     /// What is said: plain text, in which no control token has any power.
     pub content: String,
 }
@@ -36,21 +36,21 @@ pub struct Message {
 ///
 /// No system message is added where none is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Chat {
+pub struct ChatPrompt {
     /// The turns, oldest first.
-    pub messages: Vec<Message>,
+    pub messages: Vec<ChatTurn>,
 }
 
-impl Chat {
+impl ChatPrompt {
     /// A chat of one user message.
     pub fn user(content: impl Into<String>) -> Self {
-        Self::default().with(Role::User, content)
+        Self::default().with(ChatRole::User, content)
     }
 
     /// Adds a turn.
     #[must_use]
-    pub fn with(mut self, role: Role, content: impl Into<String>) -> Self {
-        self.messages.push(Message {
+    pub fn with(mut self, role: ChatRole, content: impl Into<String>) -> Self {
+        self.messages.push(ChatTurn {
             role,
             content: content.into(),
         });
@@ -60,13 +60,13 @@ impl Chat {
     /// Adds the opening of the assistant's turn, which the model then continues.
     #[must_use]
     pub fn prefill(self, content: impl Into<String>) -> Self {
-        self.with(Role::Assistant, content)
+        self.with(ChatRole::Assistant, content)
     }
 }
 
 /// How turns become tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Template {
+pub(super) enum ChatTemplate {
     /// `<|im_start|>role\ncontent<|im_end|>\n`
     ChatMl { start: u32, end: u32 },
     /// `<|start_header_id|>role<|end_header_id|>\n\ncontent<|eot_id|>`
@@ -80,12 +80,12 @@ pub(super) enum Template {
     Plain { begin: Option<u32> },
 }
 
-impl Template {
-    pub fn read(gguf: &Gguf, tokenizer: &Tokenizer) -> Result<Self, Error> {
+impl ChatTemplate {
+    pub fn read(gguf: &GgufFile, tokenizer: &Tokenizer) -> Result<Self, EngineError> {
         const KEY: &str = "tokenizer.chat_template";
         let control = |name: &str| {
             tokenizer.control(name).ok_or_else(|| {
-                Error::Template(format!(
+                EngineError::Template(format!(
                     "it writes {name}, which is no control token of the vocabulary"
                 ))
             })
@@ -111,17 +111,21 @@ impl Template {
                 end: control("<|eot_id|>")?,
             })
         } else {
-            Err(Error::Template(
+            Err(EngineError::Template(
                 "it is neither ChatML nor Llama 3's, the two this engine writes; use another model or a server".into(),
             ))
         }
     }
 
     /// Tokens of the chat up to where the assistant continues.
-    pub fn render(&self, chat: &Chat, tokenizer: &Tokenizer) -> Result<Vec<u32>, Error> {
+    pub fn render(
+        &self,
+        chat: &ChatPrompt,
+        tokenizer: &Tokenizer,
+    ) -> Result<Vec<u32>, EngineError> {
         let (turns, prefill) = match chat.messages.split_last() {
-            None => return Err(Error::Request("a chat has no message".into())),
-            Some((last, rest)) if last.role == Role::Assistant => (rest, last.content.as_str()),
+            None => return Err(EngineError::Request("a chat has no message".into())),
+            Some((last, rest)) if last.role == ChatRole::Assistant => (rest, last.content.as_str()),
             Some(_) => (chat.messages.as_slice(), ""),
         };
         let mut out = Vec::new();
@@ -167,7 +171,7 @@ impl Template {
             }
         }
         if out.is_empty() {
-            return Err(Error::Request("a chat has no text".into()));
+            return Err(EngineError::Request("a chat has no text".into()));
         }
         Ok(out)
     }

@@ -1,28 +1,28 @@
 //! Texts as vectors.
 
-use super::{Engine, Error, model::Span, score::batches};
+use super::{Engine, EngineError, model::TokenSpan, score::batches};
 
 impl Engine {
     /// The last layer's normalised state at the last token of plain `text`, [`Self::width`] values.
-    pub fn embed(&self, text: &str) -> Result<Vec<f32>, Error> {
+    pub fn embed(&self, text: &str) -> Result<Vec<f32>, EngineError> {
         let mut states = self.embed_all(&[text]);
         states
             .pop()
-            .unwrap_or_else(|| Err(Error::Request("the text was not embedded".into())))
+            .unwrap_or_else(|| Err(EngineError::Request("the text was not embedded".into())))
     }
 
     /// As [`Self::embed`], many texts in few forward passes; one result each, in their order.
-    pub fn embed_all<T: AsRef<str>>(&self, texts: &[T]) -> Vec<Result<Vec<f32>, Error>> {
-        let tokens: Vec<Result<Vec<u32>, Error>> = texts
+    pub fn embed_all<T: AsRef<str>>(&self, texts: &[T]) -> Vec<Result<Vec<f32>, EngineError>> {
+        let tokens: Vec<Result<Vec<u32>, EngineError>> = texts
             .iter()
             .map(|text| self.embedded_tokens(text.as_ref()))
             .collect();
         let valid: Vec<&[u32]> = tokens.iter().flatten().map(Vec::as_slice).collect();
         let mut states = Vec::with_capacity(valid.len());
         for batch in batches(&valid, |tokens| tokens.len()) {
-            let mut spans: Vec<Span> = batch
+            let mut spans: Vec<TokenSpan> = batch
                 .iter()
-                .map(|tokens| Span {
+                .map(|tokens| TokenSpan {
                     tokens,
                     past: Vec::new(),
                     kv: None,
@@ -48,17 +48,17 @@ impl Engine {
                 tokens?;
                 let state = states.next().unwrap_or_default();
                 if state.is_empty() || state.iter().any(|value| value.is_nan()) {
-                    return Err(Error::NotANumber);
+                    return Err(EngineError::NotANumber);
                 }
                 Ok(state)
             })
             .collect()
     }
 
-    fn embedded_tokens(&self, text: &str) -> Result<Vec<u32>, Error> {
+    fn embedded_tokens(&self, text: &str) -> Result<Vec<u32>, EngineError> {
         let tokens = self.tokenizer.encode(text)?;
         if tokens.is_empty() {
-            return Err(Error::Request("the text to embed is empty".into()));
+            return Err(EngineError::Request("the text to embed is empty".into()));
         }
         self.fits(tokens.len())?;
         Ok(tokens)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// Messages read as fragments after "failed to …".
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum EngineError {
     /// The weights could not be opened or read.
     #[error("read the model {path}: {source}")]
     Io {

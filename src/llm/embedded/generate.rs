@@ -1,10 +1,10 @@
 //! Seeded text generation, many sequences at a time.
 
 use super::{
-    Chat, Engine, Error, Sampling,
-    attention::Kv,
+    ChatPrompt, Engine, EngineError, TokenSampling,
+    attention::KeyValueCache,
     kernels::any_nan,
-    model::Span,
+    model::TokenSpan,
     prefix::{Chain, past},
     score::batches,
 };
@@ -15,16 +15,16 @@ const WIDTH: usize = 16;
 
 /// One text to generate.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Request {
+pub struct GenerationRequest {
     /// The conversation to continue.
-    pub chat: Chat,
+    pub chat: ChatPrompt,
     /// Seed of this text; the same chat with another seed is another sample.
     pub seed: u64,
 }
 
 /// Why a text ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Finish {
+pub enum GenerationEnd {
     /// The model ended its turn, or a stop text came up.
     Stop,
     /// `max_tokens` or the context was reached.
@@ -33,11 +33,11 @@ pub enum Finish {
 
 /// A generated text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Generated {
+pub struct GeneratedText {
     /// The continuation, without prefill, stop text and control tokens.
     pub text: String,
     /// Why it ended.
-    pub finish: Finish,
+    pub finish: GenerationEnd,
     /// Tokens of the rendered chat.
     pub prompt_tokens: usize,
     /// Tokens drawn, the one that ended the turn included.
@@ -47,10 +47,10 @@ pub struct Generated {
 }
 
 /// A sequence being decoded.
-struct Active {
+struct ActiveSequence {
     request: usize,
     chain: Chain,
-    kv: Kv,
+    kv: KeyValueCache,
     rng: ChaCha8Rng,
     /// Drawn tokens; the last one is not in `kv` yet.
     drawn: Vec<u32>,
@@ -67,15 +67,15 @@ impl Engine {
     /// The outer error is a setting that cannot be meant; the inner ones concern single requests.
     pub fn generate(
         &self,
-        requests: &[Request],
-        sampling: &Sampling,
-    ) -> Result<Vec<Result<Generated, Error>>, Error> {
+        requests: &[GenerationRequest],
+        sampling: &TokenSampling,
+    ) -> Result<Vec<Result<GeneratedText, EngineError>>, EngineError> {
         sampling.check()?;
-        let mut results: Vec<Option<Result<Generated, Error>>> =
+        let mut results: Vec<Option<Result<GeneratedText, EngineError>>> =
             requests.iter().map(|_| None).collect();
         self.pool.install(|| {
             let mut pending = requests.iter().enumerate();
-            let mut active: Vec<Active> = Vec::new();
+            let mut active: Vec<ActiveSequence> = Vec::new();
             loop {
                 // Refilling in groups lets newcomers share their prefix.
                 if active.len() <= WIDTH / 2 {
@@ -90,24 +90,24 @@ impl Engine {
         });
         let results = results.into_iter();
         Ok(results
-            .map(|r| r.unwrap_or_else(|| Err(Error::Request("nothing was generated".into()))))
+            .map(|r| r.unwrap_or_else(|| Err(EngineError::Request("nothing was generated".into()))))
             .collect())
     }
 
     /// Computes the prompts of `newcomers` and draws their first tokens.
     fn admit(
         &self,
-        newcomers: &[(usize, &Request)],
-        sampling: &Sampling,
-        results: &mut [Option<Result<Generated, Error>>],
-    ) -> Vec<Active> {
+        newcomers: &[(usize, &GenerationRequest)],
+        sampling: &TokenSampling,
+        results: &mut [Option<Result<GeneratedText, EngineError>>],
+    ) -> Vec<ActiveSequence> {
         let mut prompts = Vec::with_capacity(newcomers.len());
         for &(index, request) in newcomers {
             match self.render(&request.chat, 1) {
                 Ok(tokens) if sampling.max_tokens == 0 => {
-                    results[index] = Some(Ok(Generated {
+                    results[index] = Some(Ok(GeneratedText {
                         text: String::new(),
-                        finish: Finish::Length,
+                        finish: GenerationEnd::Length,
                         prompt_tokens: tokens.len(),
                         output_tokens: 0,
                         computed_tokens: 0,
@@ -124,18 +124,18 @@ impl Engine {
         let leaves = self.sharing().plan(&sequences);
         let mut admitted = Vec::with_capacity(leaves.len());
         for batch in batches(&leaves, |leaf| sequences[leaf.sequence].len() - leaf.shared) {
-            let mut kvs: Vec<Kv> = batch
+            let mut kvs: Vec<KeyValueCache> = batch
                 .iter()
-                .map(|_| Kv::new(&self.weights.config))
+                .map(|_| KeyValueCache::new(&self.weights.config))
                 .collect();
             let mut wanted = Vec::with_capacity(batch.len());
             let mut row = 0;
-            let mut spans: Vec<Span> = Vec::with_capacity(batch.len());
+            let mut spans: Vec<TokenSpan> = Vec::with_capacity(batch.len());
             for (leaf, kv) in batch.iter().zip(&mut kvs) {
                 let tokens = &sequences[leaf.sequence][leaf.shared..];
                 row += tokens.len();
                 wanted.push(row - 1);
-                spans.push(Span {
+                spans.push(TokenSpan {
                     tokens,
                     past: past(&leaf.chain),
                     kv: Some(kv),
@@ -143,12 +143,12 @@ impl Engine {
             }
             let states = self.weights.forward(self.arch, &mut spans, &wanted);
             drop(spans);
-            let mut started: Vec<Active> = batch
+            let mut started: Vec<ActiveSequence> = batch
                 .iter()
                 .zip(kvs)
                 .map(|(leaf, kv)| {
                     let (request, seed, ref tokens) = prompts[leaf.sequence];
-                    Active {
+                    ActiveSequence {
                         request,
                         chain: leaf.chain.clone(),
                         kv,
@@ -169,16 +169,16 @@ impl Engine {
     /// Computes the last drawn token of every sequence and draws the next.
     fn step(
         &self,
-        active: &mut Vec<Active>,
-        sampling: &Sampling,
-        results: &mut [Option<Result<Generated, Error>>],
+        active: &mut Vec<ActiveSequence>,
+        sampling: &TokenSampling,
+        results: &mut [Option<Result<GeneratedText, EngineError>>],
     ) {
-        let mut spans: Vec<Span> = active
+        let mut spans: Vec<TokenSpan> = active
             .iter_mut()
             .map(|a| {
                 a.computed_tokens += 1;
                 let last = a.drawn.len().saturating_sub(1);
-                Span {
+                TokenSpan {
                     tokens: &a.drawn[last..],
                     past: past(&a.chain),
                     kv: Some(&mut a.kv),
@@ -195,9 +195,9 @@ impl Engine {
     fn draw(
         &self,
         states: &[f32],
-        active: &mut Vec<Active>,
-        sampling: &Sampling,
-        results: &mut [Option<Result<Generated, Error>>],
+        active: &mut Vec<ActiveSequence>,
+        sampling: &TokenSampling,
+        results: &mut [Option<Result<GeneratedText, EngineError>>],
     ) {
         let logits = self.weights.logits(self.arch, states);
         let mut rows = logits.chunks_exact(self.weights.config.vocab);
@@ -206,7 +206,7 @@ impl Engine {
                 return false;
             };
             if any_nan(self.arch, logits) {
-                results[a.request] = Some(Err(Error::NotANumber));
+                results[a.request] = Some(Err(EngineError::NotANumber));
                 return false;
             }
             let token = sampling.draw(logits, &mut a.rng);
@@ -214,7 +214,7 @@ impl Engine {
             let Some((text, finish)) = self.finished(a, sampling) else {
                 return true;
             };
-            results[a.request] = Some(Ok(Generated {
+            results[a.request] = Some(Ok(GeneratedText {
                 text,
                 finish,
                 prompt_tokens: a.prompt_tokens,
@@ -226,10 +226,14 @@ impl Engine {
     }
 
     /// The text and reason if a sequence is done.
-    fn finished(&self, a: &Active, sampling: &Sampling) -> Option<(String, Finish)> {
+    fn finished(
+        &self,
+        a: &ActiveSequence,
+        sampling: &TokenSampling,
+    ) -> Option<(String, GenerationEnd)> {
         let (&last, before) = a.drawn.split_last()?;
         if self.tokenizer.is_control(last) {
-            return Some((self.tokenizer.decode(before), Finish::Stop));
+            return Some((self.tokenizer.decode(before), GenerationEnd::Stop));
         }
         if !sampling.stop.is_empty() {
             let text = self.tokenizer.decode(&a.drawn);
@@ -239,9 +243,9 @@ impl Engine {
                 .filter_map(|s| text.find(s.as_str()))
                 .min()
             {
-                return Some((text[..at].to_owned(), Finish::Stop));
+                return Some((text[..at].to_owned(), GenerationEnd::Stop));
             }
         }
-        (a.drawn.len() >= a.limit).then(|| (self.tokenizer.decode(&a.drawn), Finish::Length))
+        (a.drawn.len() >= a.limit).then(|| (self.tokenizer.decode(&a.drawn), GenerationEnd::Length))
     }
 }

@@ -25,7 +25,7 @@ pub(super) const PANEL: usize = 2 * STRIP;
 const PARALLEL_FROM: usize = 1 << 17;
 
 /// A `k × n` matrix in strips, padded with zero columns to whole panels.
-pub(super) struct Packed {
+pub(super) struct PackedMatrix {
     /// Inner dimension (input width).
     pub k: usize,
     /// Output width.
@@ -33,7 +33,7 @@ pub(super) struct Packed {
     data: Vec<f32>,
 }
 
-impl Packed {
+impl PackedMatrix {
     /// Packs row-major matrices of `k` columns each (GGUF's `[out, in]` layout), stacked along the
     /// output: fused projections are one product.
     pub fn from_rows(parts: &[&[f32]], k: usize) -> Self {
@@ -92,7 +92,7 @@ impl Packed {
             }
         }
         let run = |(weights, mut rows): (&[f32], Vec<&mut [f32]>)| {
-            arch.dispatch(Columns {
+            arch.dispatch(PanelColumns {
                 k: self.k,
                 blocks: &blocks,
                 weights,
@@ -234,7 +234,7 @@ pub(super) fn vectors<S: Simd, const V: usize>(strip: &[f32]) -> &[[S::f32s; V]]
 }
 
 /// One task's share: a run of whole panels for every row.
-struct Columns<'a, 'o> {
+struct PanelColumns<'a, 'o> {
     k: usize,
     blocks: &'a [RowBlock],
     weights: &'a [f32],
@@ -242,14 +242,14 @@ struct Columns<'a, 'o> {
     accumulate: bool,
 }
 
-impl WithSimd for Columns<'_, '_> {
+impl WithSimd for PanelColumns<'_, '_> {
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         for (p, panel) in self.weights.chunks_exact(self.k * PANEL).enumerate() {
             let mut first = 0;
             for block in self.blocks {
-                let mut sink = Sink {
+                let mut sink = BlockSink {
                     rows: &mut self.rows[first..first + block.used],
                     column: p * PANEL,
                     accumulate: self.accumulate,
@@ -269,13 +269,13 @@ impl WithSimd for Columns<'_, '_> {
 }
 
 /// Where a kernel's block of results goes.
-struct Sink<'a, 'o> {
+struct BlockSink<'a, 'o> {
     rows: &'a mut [&'o mut [f32]],
     column: usize,
     accumulate: bool,
 }
 
-impl Sink<'_, '_> {
+impl BlockSink<'_, '_> {
     #[inline(always)]
     fn store<F: Pod, const V: usize, const P: usize, const R: usize>(
         &mut self,

@@ -19,28 +19,28 @@ pub(super) mod tests;
 mod tokenizer;
 mod weights;
 
-pub use chat::{Chat, Message, Role};
-pub use error::Error;
-pub use generate::{Finish, Generated, Request};
-pub use sampling::Sampling;
-pub use score::Scored;
+pub use chat::{ChatPrompt, ChatRole, ChatTurn};
+pub use error::EngineError;
+pub use generate::{GeneratedText, GenerationEnd, GenerationRequest};
+pub use sampling::TokenSampling;
+pub use score::ScoredLabels;
 
-use chat::Template;
-use prefix::{PrefixCache, Sharing};
+use chat::ChatTemplate;
+use prefix::{PrefixCache, PrefixPlan};
 use pulp::Arch;
 use std::{
     path::{Path, PathBuf},
     sync::OnceLock,
 };
 use tokenizer::Tokenizer;
-use weights::{Gguf, Weights, metadata};
+use weights::{GgufFile, ModelWeights, metadata};
 
 /// Changes whenever scores or samples may, so that cached replies are not mistaken for new ones.
 const ENGINE_VERSION: u32 = 1;
 
 /// How to run a model.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct EngineOptions {
     /// Worker threads; 0 takes one per physical core.
     pub threads: usize,
     /// Longest sequence in tokens; `None` takes the model's own limit, which it cannot exceed.
@@ -51,7 +51,7 @@ pub struct Options {
     pub digest: Option<String>,
 }
 
-impl Default for Options {
+impl Default for EngineOptions {
     fn default() -> Self {
         Self {
             threads: 0,
@@ -67,9 +67,9 @@ pub struct Engine {
     path: PathBuf,
     name: String,
     digest: OnceLock<String>,
-    weights: Weights,
+    weights: ModelWeights,
     tokenizer: Tokenizer,
-    template: Template,
+    template: ChatTemplate,
     context: usize,
     prefixes: PrefixCache,
     pool: rayon::ThreadPool,
@@ -88,9 +88,9 @@ impl std::fmt::Debug for Engine {
 impl Engine {
     /// Loads a GGUF file of architecture `llama` or `qwen2` with a byte-level BPE tokenizer and a
     /// `ChatML`, Llama 3 or no chat template. Weights are held in f32: about 4 bytes a parameter.
-    pub fn load(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
+    pub fn load(path: impl AsRef<Path>, options: EngineOptions) -> Result<Self, EngineError> {
         let path = path.as_ref();
-        let gguf = Gguf::open(path)?;
+        let gguf = GgufFile::open(path)?;
         let threads = match options.threads {
             0 => num_cpus::get_physical().min(num_cpus::get()).max(1),
             n => n,
@@ -99,10 +99,10 @@ impl Engine {
             .num_threads(threads)
             .thread_name(|i| format!("model-{i}"))
             .build()
-            .map_err(|source| Error::Threads { threads, source })?;
-        let weights = pool.install(|| Weights::read(&gguf))?;
+            .map_err(|source| EngineError::Threads { threads, source })?;
+        let weights = pool.install(|| ModelWeights::read(&gguf))?;
         let tokenizer = Tokenizer::read(&gguf)?;
-        let template = Template::read(&gguf, &tokenizer)?;
+        let template = ChatTemplate::read(&gguf, &tokenizer)?;
         let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned());
         let name = gguf
             .string("general.name")
@@ -156,8 +156,8 @@ impl Engine {
 
     /// What replies depend on besides the request: model name, weights digest, engine version.
     ///
-    /// Reads the weights file once unless [`Options::digest`] gave its digest.
-    pub fn fingerprint(&self) -> Result<String, Error> {
+    /// Reads the weights file once unless [`EngineOptions::digest`] gave its digest.
+    pub fn fingerprint(&self) -> Result<String, EngineError> {
         let digest = if let Some(digest) = self.digest.get() {
             digest
         } else {
@@ -170,15 +170,15 @@ impl Engine {
         Ok(format!("{}/{digest}/embedded-{ENGINE_VERSION}", self.name))
     }
 
-    fn io(&self, source: std::io::Error) -> Error {
-        Error::Io {
+    fn io(&self, source: std::io::Error) -> EngineError {
+        EngineError::Io {
             path: self.path.clone(),
             source,
         }
     }
 
     /// Token ids of plain text; control tokens in it have no power.
-    pub fn encode(&self, text: &str) -> Result<Vec<u32>, Error> {
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, EngineError> {
         self.tokenizer.encode(text)
     }
 
@@ -188,20 +188,20 @@ impl Engine {
     }
 
     /// Tokens of a chat as the model sees it, up to where the assistant continues.
-    pub fn prompt_tokens(&self, chat: &Chat) -> Result<Vec<u32>, Error> {
+    pub fn prompt_tokens(&self, chat: &ChatPrompt) -> Result<Vec<u32>, EngineError> {
         self.template.render(chat, &self.tokenizer)
     }
 
     /// The rendered chat, with room for `more` tokens after it.
-    fn render(&self, chat: &Chat, more: usize) -> Result<Vec<u32>, Error> {
+    fn render(&self, chat: &ChatPrompt, more: usize) -> Result<Vec<u32>, EngineError> {
         let tokens = self.prompt_tokens(chat)?;
         self.fits(tokens.len() + more)?;
         Ok(tokens)
     }
 
-    fn fits(&self, tokens: usize) -> Result<(), Error> {
+    fn fits(&self, tokens: usize) -> Result<(), EngineError> {
         if tokens > self.context {
-            return Err(Error::ContextOverflow {
+            return Err(EngineError::ContextOverflow {
                 tokens,
                 limit: self.context,
             });
@@ -209,8 +209,8 @@ impl Engine {
         Ok(())
     }
 
-    fn sharing(&self) -> Sharing<'_> {
-        Sharing {
+    fn sharing(&self) -> PrefixPlan<'_> {
+        PrefixPlan {
             arch: self.arch,
             weights: &self.weights,
             cache: &self.prefixes,

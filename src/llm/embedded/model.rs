@@ -1,10 +1,10 @@
 //! The forward pass over a ragged batch: rows of many sequences lie end to end without padding.
 
 use super::{
-    attention::{Kv, LayerKv, Query, View, attend},
+    attention::{AttentionQuery, AttentionView, KeyValueCache, LayerKv, attend},
     kernels::{rms_norm, rope, silu_mul},
-    matmul::Packed,
-    weights::{Layer, Weights},
+    matmul::PackedMatrix,
+    weights::{LayerWeights, ModelWeights},
 };
 use pulp::Arch;
 use rayon::prelude::*;
@@ -13,40 +13,40 @@ use rayon::prelude::*;
 const ROWS_PER_TASK: usize = 16;
 
 /// A run of new tokens of one sequence.
-pub(super) struct Span<'a> {
+pub(super) struct TokenSpan<'a> {
     pub tokens: &'a [u32],
     /// What the tokens see before their own `kv`, in order.
-    pub past: Vec<Past<'a>>,
+    pub past: Vec<PastTokens<'a>>,
     /// Earlier tokens of this span, to which the new ones are added; `None` starts empty and keeps
     /// nothing.
-    pub kv: Option<&'a mut Kv>,
+    pub kv: Option<&'a mut KeyValueCache>,
 }
 
 /// A stretch of tokens a span attends to.
 #[derive(Clone, Copy)]
-pub(super) enum Past<'a> {
+pub(super) enum PastTokens<'a> {
     /// The first tokens of a stored stretch.
-    Stored(&'a Kv, usize),
+    Stored(&'a KeyValueCache, usize),
     /// All tokens of the span at this (lower) index of the same batch.
     Span(usize),
 }
 
-impl Weights {
+impl ModelWeights {
     /// Runs `spans` and returns the final normalised state of the rows in `wanted` (ascending,
     /// counted over all spans end to end), `[wanted, hidden]`.
-    pub fn forward(&self, arch: Arch, spans: &mut [Span], wanted: &[usize]) -> Vec<f32> {
+    pub fn forward(&self, arch: Arch, spans: &mut [TokenSpan], wanted: &[usize]) -> Vec<f32> {
         let c = &self.config;
         let starts = starts(spans);
-        let all: Vec<Query> = queries(spans);
-        let last: Vec<Query> = wanted.iter().map(|&w| all[w]).collect();
+        let all: Vec<AttentionQuery> = queries(spans);
+        let last: Vec<AttentionQuery> = wanted.iter().map(|&w| all[w]).collect();
         let mut x = vec![0.0; all.len() * c.hidden];
         let tokens = spans.iter().flat_map(|s| s.tokens);
         for (row, &token) in x.chunks_exact_mut(c.hidden).zip(tokens) {
             self.embedding.column(token as usize, row);
         }
-        let angles = Angles::new(&self.config.frequencies, &all, &starts);
+        let angles = RotaryAngles::new(&self.config.frequencies, &all, &starts);
         let mut scratch: Vec<LayerKv> = spans.iter().map(|_| LayerKv::new(c)).collect();
-        let mut buffers = Buffers::default();
+        let mut buffers = LayerBuffers::default();
         for (i, layer) in self.layers.iter().enumerate() {
             let final_layer = i + 1 == self.layers.len();
             let qkv = self.project(arch, layer, &x, &angles, &mut buffers);
@@ -68,17 +68,17 @@ impl Weights {
                 .zip(&scratch)
                 .map(|(s, scratch)| s.kv.as_ref().map_or(scratch, |kv| &kv.layers[i]))
                 .collect();
-            let views: Vec<View> = spans
+            let views: Vec<AttentionView> = spans
                 .iter()
                 .zip(&before)
                 .enumerate()
-                .map(|(s, (span, &own_before))| View {
+                .map(|(s, (span, &own_before))| AttentionView {
                     past: span
                         .past
                         .iter()
                         .map(|past| match *past {
-                            Past::Stored(kv, len) => (&kv.layers[i], len),
-                            Past::Span(other) => (stored[other], stored[other].len()),
+                            PastTokens::Stored(kv, len) => (&kv.layers[i], len),
+                            PastTokens::Span(other) => (stored[other], stored[other].len()),
                         })
                         .collect(),
                     own: stored[s],
@@ -109,7 +109,7 @@ impl Weights {
 
     /// Logits over the vocabulary, `[rows, vocab]`, of states from [`Self::forward`].
     pub fn logits(&self, arch: Arch, states: &[f32]) -> Vec<f32> {
-        let matrix: &Packed = self.output.as_ref().unwrap_or(&self.embedding);
+        let matrix: &PackedMatrix = self.output.as_ref().unwrap_or(&self.embedding);
         let mut out = vec![0.0; states.len() / self.config.hidden * self.config.vocab];
         matrix.apply(arch, states, &mut out, false);
         out
@@ -119,10 +119,10 @@ impl Weights {
     fn project<'b>(
         &self,
         arch: Arch,
-        layer: &Layer,
+        layer: &LayerWeights,
         x: &[f32],
-        angles: &Angles,
-        buffers: &'b mut Buffers,
+        angles: &RotaryAngles,
+        buffers: &'b mut LayerBuffers,
     ) -> &'b [f32] {
         let c = &self.config;
         let rows = x.len() / c.hidden;
@@ -144,7 +144,13 @@ impl Weights {
         qkv
     }
 
-    fn feed_forward(&self, arch: Arch, layer: &Layer, x: &mut [f32], buffers: &mut Buffers) {
+    fn feed_forward(
+        &self,
+        arch: Arch,
+        layer: &LayerWeights,
+        x: &mut [f32],
+        buffers: &mut LayerBuffers,
+    ) {
         let c = &self.config;
         let rows = x.len() / c.hidden;
         let normed = sized(&mut buffers.normed, x.len());
@@ -169,7 +175,7 @@ impl Weights {
 
 /// Activations reused from layer to layer.
 #[derive(Default)]
-struct Buffers {
+struct LayerBuffers {
     normed: Vec<f32>,
     qkv: Vec<f32>,
     attended: Vec<f32>,
@@ -197,15 +203,15 @@ fn for_rows(out: &mut [f32], width: usize, f: impl Fn(usize, &mut [f32]) + Sync)
 }
 
 /// Position of each span's first new token.
-fn starts(spans: &[Span]) -> Vec<usize> {
+fn starts(spans: &[TokenSpan]) -> Vec<usize> {
     let mut starts: Vec<usize> = Vec::with_capacity(spans.len());
     for span in spans {
         let past: usize = span
             .past
             .iter()
             .map(|past| match *past {
-                Past::Stored(_, len) => len,
-                Past::Span(i) => {
+                PastTokens::Stored(_, len) => len,
+                PastTokens::Span(i) => {
                     spans[i].tokens.len() + spans[i].kv.as_ref().map_or(0, |kv| kv.len())
                 }
             })
@@ -215,20 +221,20 @@ fn starts(spans: &[Span]) -> Vec<usize> {
     starts
 }
 
-fn queries(spans: &[Span]) -> Vec<Query> {
+fn queries(spans: &[TokenSpan]) -> Vec<AttentionQuery> {
     let pairs = spans
         .iter()
         .enumerate()
         .flat_map(|(span, s)| (0..s.tokens.len()).map(move |index| (span, index)));
     pairs
         .enumerate()
-        .map(|(row, (span, index))| Query { row, span, index })
+        .map(|(row, (span, index))| AttentionQuery { row, span, index })
         .collect()
 }
 
 /// Adds every span's new keys and values to where they are kept for this layer.
 fn store(
-    spans: &mut [Span],
+    spans: &mut [TokenSpan],
     scratch: &mut [LayerKv],
     layer: usize,
     qkv: &[f32],
@@ -257,15 +263,15 @@ fn store(
 }
 
 /// Cosines and sines of every row's position.
-struct Angles {
+struct RotaryAngles {
     half: usize,
     cos: Vec<f32>,
     sin: Vec<f32>,
 }
 
-impl Angles {
-    fn new(frequencies: &[f32], queries: &[Query], starts: &[usize]) -> Self {
-        let angle = |q: &Query| {
+impl RotaryAngles {
+    fn new(frequencies: &[f32], queries: &[AttentionQuery], starts: &[usize]) -> Self {
+        let angle = |q: &AttentionQuery| {
             let position = (starts[q.span] + q.index) as f32;
             frequencies.iter().map(move |f| position * f)
         };

@@ -1,9 +1,9 @@
 //! Which prefixes a batch shares, computed once and remembered across calls.
 
 use super::{
-    attention::Kv,
-    model::{Past, Span},
-    weights::Weights,
+    attention::KeyValueCache,
+    model::{PastTokens, TokenSpan},
+    weights::ModelWeights,
 };
 use pulp::Arch;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,25 +14,25 @@ pub(super) const BATCH_ROWS: usize = 512;
 const WORTH_SHARING: usize = 48;
 
 /// Stored keys and values of a stretch of tokens, after those of its ancestors.
-pub(super) struct Node {
+pub(super) struct PrefixNode {
     /// All tokens from the start of the sequence.
     path: Vec<u32>,
     before: Chain,
-    kv: Kv,
+    kv: KeyValueCache,
 }
 
 /// Stored stretches in order, each with how many of its tokens count.
-pub(super) type Chain = Vec<(Arc<Node>, usize)>;
+pub(super) type Chain = Vec<(Arc<PrefixNode>, usize)>;
 
 /// What a chain holds, for a span.
-pub(super) fn past(chain: &Chain) -> Vec<Past<'_>> {
+pub(super) fn past(chain: &Chain) -> Vec<PastTokens<'_>> {
     chain
         .iter()
-        .map(|(node, len)| Past::Stored(&node.kv, *len))
+        .map(|(node, len)| PastTokens::Stored(&node.kv, *len))
         .collect()
 }
 
-impl Node {
+impl PrefixNode {
     /// The chain of this node's first `len` tokens.
     fn chain(self: &Arc<Self>, len: usize) -> Chain {
         let mut chain = Chain::new();
@@ -57,7 +57,7 @@ impl Node {
 pub(super) struct PrefixCache {
     limit: usize,
     /// Least recently used first.
-    nodes: Mutex<Vec<Arc<Node>>>,
+    nodes: Mutex<Vec<Arc<PrefixNode>>>,
 }
 
 impl PrefixCache {
@@ -85,8 +85,8 @@ impl PrefixCache {
         (chain, len)
     }
 
-    fn insert(&self, weights: &Weights, node: Arc<Node>) {
-        let bytes = |node: &Arc<Node>| Kv::bytes(&weights.config, node.kv.len());
+    fn insert(&self, weights: &ModelWeights, node: Arc<PrefixNode>) {
+        let bytes = |node: &Arc<PrefixNode>| KeyValueCache::bytes(&weights.config, node.kv.len());
         let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
         nodes.push(node);
         let mut total: usize = nodes.iter().map(bytes).sum();
@@ -100,7 +100,7 @@ impl PrefixCache {
 }
 
 /// One sequence of a batch after its stored prefix.
-pub(super) struct Leaf {
+pub(super) struct SequenceTail {
     /// Index of the sequence in the batch.
     pub sequence: usize,
     pub chain: Chain,
@@ -111,16 +111,16 @@ pub(super) struct Leaf {
 }
 
 /// Plans and computes what a batch of sequences shares.
-pub(super) struct Sharing<'a> {
+pub(super) struct PrefixPlan<'a> {
     pub arch: Arch,
-    pub weights: &'a Weights,
+    pub weights: &'a ModelWeights,
     pub cache: &'a PrefixCache,
 }
 
-impl Sharing<'_> {
+impl PrefixPlan<'_> {
     /// Computes the stretches that several of `sequences` start with. Every sequence keeps at least
     /// its last token, whose state is what is asked for. Leaves come in lexicographic order.
-    pub fn plan(&self, sequences: &[&[u32]]) -> Vec<Leaf> {
+    pub fn plan(&self, sequences: &[&[u32]]) -> Vec<SequenceTail> {
         // The part of a sequence that may be shared: all but its last token.
         let mut sorted: Vec<(usize, &[u32])> = sequences
             .iter()
@@ -139,7 +139,7 @@ impl Sharing<'_> {
         sorted: &[(usize, &[u32])],
         chain: &Chain,
         held: usize,
-        leaves: &mut Vec<Leaf>,
+        leaves: &mut Vec<SequenceTail>,
     ) {
         let [(_, first), .., (_, last)] = sorted else {
             if let [(sequence, tokens)] = sorted {
@@ -149,7 +149,7 @@ impl Sharing<'_> {
                 } else {
                     (chain.clone(), held)
                 };
-                leaves.push(Leaf {
+                leaves.push(SequenceTail {
                     sequence: *sequence,
                     chain,
                     shared,
@@ -177,7 +177,7 @@ impl Sharing<'_> {
         let charged = leaves.len();
         for group in sorted.chunk_by(|a, b| a.1.get(agree) == b.1.get(agree)) {
             if group.iter().all(|(_, tokens)| tokens.len() == agree) {
-                leaves.extend(group.iter().map(|&(sequence, _)| Leaf {
+                leaves.extend(group.iter().map(|&(sequence, _)| SequenceTail {
                     sequence,
                     chain: chain.clone(),
                     shared: held,
@@ -193,10 +193,10 @@ impl Sharing<'_> {
     }
 
     /// Computes `path[held..]` after `chain` and remembers it.
-    fn extend(&self, path: &[u32], chain: &Chain, held: usize) -> Arc<Node> {
-        let mut kv = Kv::new(&self.weights.config);
+    fn extend(&self, path: &[u32], chain: &Chain, held: usize) -> Arc<PrefixNode> {
+        let mut kv = KeyValueCache::new(&self.weights.config);
         for tokens in path[held..].chunks(BATCH_ROWS) {
-            let span = Span {
+            let span = TokenSpan {
                 tokens,
                 past: past(chain),
                 kv: Some(&mut kv),
@@ -207,8 +207,8 @@ impl Sharing<'_> {
     }
 
     /// Remembers keys and values that follow `chain`, so that later calls may start from them.
-    pub fn remember(&self, path: &[u32], chain: &Chain, kv: Kv) -> Arc<Node> {
-        let node = Arc::new(Node {
+    pub fn remember(&self, path: &[u32], chain: &Chain, kv: KeyValueCache) -> Arc<PrefixNode> {
+        let node = Arc::new(PrefixNode {
             path: path.to_vec(),
             before: chain.clone(),
             kv,

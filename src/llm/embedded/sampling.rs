@@ -1,11 +1,11 @@
 //! Drawing the next token.
 
-use super::Error;
+use super::EngineError;
 use rand_chacha::{ChaCha8Rng, rand_core::Rng};
 
 /// How new tokens are drawn and when to stop.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sampling {
+pub struct TokenSampling {
     /// Softmax temperature; 0 takes the likeliest token.
     pub temperature: f64,
     /// Keep the fewest likeliest tokens whose probability reaches this; 1 keeps all.
@@ -18,7 +18,7 @@ pub struct Sampling {
     pub stop: Vec<String>,
 }
 
-impl Default for Sampling {
+impl Default for TokenSampling {
     fn default() -> Self {
         Self {
             temperature: 0.0,
@@ -30,22 +30,22 @@ impl Default for Sampling {
     }
 }
 
-impl Sampling {
-    pub(super) fn check(&self) -> Result<(), Error> {
+impl TokenSampling {
+    pub(super) fn check(&self) -> Result<(), EngineError> {
         if !self.temperature.is_finite() || self.temperature < 0.0 {
-            return Err(Error::Request(format!(
+            return Err(EngineError::Request(format!(
                 "temperature {} is not a finite number of at least 0",
                 self.temperature
             )));
         }
         if !(self.top_p > 0.0 && self.top_p <= 1.0) {
-            return Err(Error::Request(format!(
+            return Err(EngineError::Request(format!(
                 "top_p {} is not in (0, 1]",
                 self.top_p
             )));
         }
         if self.stop.iter().any(String::is_empty) {
-            return Err(Error::Request("a stop text is empty".into()));
+            return Err(EngineError::Request("a stop text is empty".into()));
         }
         Ok(())
     }
@@ -120,7 +120,7 @@ mod tests {
     use rand_chacha::rand_core::SeedableRng;
 
     /// Shares of each token over many draws.
-    fn shares(logits: &[f32], sampling: &Sampling) -> Vec<f64> {
+    fn shares(logits: &[f32], sampling: &TokenSampling) -> Vec<f64> {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut counts = vec![0.0; logits.len()];
         for _ in 0..20_000 {
@@ -132,9 +132,9 @@ mod tests {
     #[test]
     fn draws_follow_the_softmax_of_what_is_kept() {
         let logits = [0.7f32, 0.1, 0.2].map(f32::ln);
-        let hot = Sampling {
+        let hot = TokenSampling {
             temperature: 1.0,
-            ..Sampling::default()
+            ..TokenSampling::default()
         };
         let close = |got: Vec<f64>, want: [f64; 3]| {
             // Four standard errors of a share over 20,000 draws stay below 0.015.
@@ -147,7 +147,7 @@ mod tests {
         close(
             shares(
                 &logits,
-                &Sampling {
+                &TokenSampling {
                     top_k: 2,
                     ..hot.clone()
                 },
@@ -157,7 +157,7 @@ mod tests {
         close(
             shares(
                 &logits,
-                &Sampling {
+                &TokenSampling {
                     top_p: 0.8,
                     ..hot.clone()
                 },
@@ -167,7 +167,7 @@ mod tests {
         close(
             shares(
                 &logits,
-                &Sampling {
+                &TokenSampling {
                     top_p: 0.5,
                     ..hot.clone()
                 },
@@ -178,7 +178,7 @@ mod tests {
         close(
             shares(
                 &logits,
-                &Sampling {
+                &TokenSampling {
                     temperature: 0.5,
                     ..hot
                 },
@@ -190,15 +190,15 @@ mod tests {
     #[test]
     fn greedy_takes_the_lowest_of_equals() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        assert_eq!(Sampling::default().draw(&[1.0, 3.0, 3.0], &mut rng), 1);
+        assert_eq!(TokenSampling::default().draw(&[1.0, 3.0, 3.0], &mut rng), 1);
     }
 
     #[test]
     fn a_nucleus_wider_than_its_first_guess_is_found() {
-        let flat = Sampling {
+        let flat = TokenSampling {
             temperature: 1.0,
             top_p: 0.5,
-            ..Sampling::default()
+            ..TokenSampling::default()
         };
         let shares = shares(&[0.0; 1000], &flat);
         // Equal logits tie by id, so the nucleus is the first half, give or take a rounding.

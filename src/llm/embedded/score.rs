@@ -1,11 +1,11 @@
 //! Log-probabilities of labels.
 
 use super::{
-    Chat, Engine, Error,
-    attention::Kv,
+    ChatPrompt, Engine, EngineError,
+    attention::KeyValueCache,
     kernels::{any_nan, log_sum_exp},
-    model::{Past, Span},
-    prefix::{BATCH_ROWS, Leaf, Sharing, past},
+    model::{PastTokens, TokenSpan},
+    prefix::{BATCH_ROWS, PrefixPlan, SequenceTail, past},
 };
 
 /// Rows of logits held at once.
@@ -13,7 +13,7 @@ const LOGIT_ROWS: usize = 32;
 
 /// One chat's labels, scored.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Scored {
+pub struct ScoredLabels {
     /// Natural-log probability of each label as the assistant's next words, in the order given.
     pub logprobs: Vec<f64>,
     /// Tokens of each label.
@@ -38,9 +38,9 @@ impl Engine {
     /// The outer error is a label that cannot be scored; the inner ones concern single chats.
     pub fn score(
         &self,
-        chats: &[Chat],
+        chats: &[ChatPrompt],
         labels: &[String],
-    ) -> Result<Vec<Result<Scored, Error>>, Error> {
+    ) -> Result<Vec<Result<ScoredLabels, EngineError>>, EngineError> {
         let labels = self.labels(labels)?;
         let sets = chats.iter().map(|_| Ok(&labels)).collect();
         Ok(self.score_sets(chats, sets))
@@ -48,36 +48,39 @@ impl Engine {
 
     /// As [`Self::score`], each chat with labels of its own, of any number: a whole catalogue of
     /// titles shares its chat.
-    pub fn score_each(&self, pairs: &[(Chat, Vec<String>)]) -> Vec<Result<Scored, Error>> {
-        let chats: Vec<Chat> = pairs.iter().map(|(chat, _)| chat.clone()).collect();
-        let sets: Vec<Result<Labels, Error>> = pairs
+    pub fn score_each(
+        &self,
+        pairs: &[(ChatPrompt, Vec<String>)],
+    ) -> Vec<Result<ScoredLabels, EngineError>> {
+        let chats: Vec<ChatPrompt> = pairs.iter().map(|(chat, _)| chat.clone()).collect();
+        let sets: Vec<Result<Labels, EngineError>> = pairs
             .iter()
             .map(|(_, labels)| self.labels(labels))
             .collect();
         let sets = sets.iter().map(Result::as_ref).map(|set| {
             // Labels that cannot be scored concern one chat only here.
-            set.map_err(|error| Error::Request(error.to_string()))
+            set.map_err(|error| EngineError::Request(error.to_string()))
         });
         self.score_sets(&chats, sets.collect())
     }
 
-    fn labels(&self, labels: &[String]) -> Result<Labels, Error> {
+    fn labels(&self, labels: &[String]) -> Result<Labels, EngineError> {
         labels.iter().map(|label| self.label(label)).collect()
     }
 
-    fn label(&self, label: &str) -> Result<Vec<u32>, Error> {
+    fn label(&self, label: &str) -> Result<Vec<u32>, EngineError> {
         if label.is_empty() {
-            return Err(Error::Request("a label is empty".into()));
+            return Err(EngineError::Request("a label is empty".into()));
         }
         self.tokenizer.encode(label)
     }
 
     fn score_sets(
         &self,
-        chats: &[Chat],
-        sets: Vec<Result<&Labels, Error>>,
-    ) -> Vec<Result<Scored, Error>> {
-        let prompts: Vec<Result<(Vec<u32>, &Labels), Error>> = chats
+        chats: &[ChatPrompt],
+        sets: Vec<Result<&Labels, EngineError>>,
+    ) -> Vec<Result<ScoredLabels, EngineError>> {
+        let prompts: Vec<Result<(Vec<u32>, &Labels), EngineError>> = chats
             .iter()
             .zip(sets)
             .map(|(chat, labels)| {
@@ -92,11 +95,12 @@ impl Engine {
             .filter_map(|prompt| prompt.as_ref().ok())
             .map(|(tokens, labels)| (tokens.as_slice(), *labels))
             .unzip();
-        let mut results: Vec<Option<Result<Scored, Error>>> = chats.iter().map(|_| None).collect();
+        let mut results: Vec<Option<Result<ScoredLabels, EngineError>>> =
+            chats.iter().map(|_| None).collect();
         self.pool.install(|| {
             let sharing = self.sharing();
             let leaves = sharing.plan(&sequences);
-            let rows = |leaf: &Leaf| {
+            let rows = |leaf: &SequenceTail| {
                 sequences[leaf.sequence].len() - leaf.shared + branch_rows(labels[leaf.sequence])
             };
             for batch in batches(&leaves, rows) {
@@ -121,22 +125,22 @@ impl Engine {
                 .map(|(result, prompt)| match (result, prompt) {
                     (_, Err(e)) => Err(e),
                     (Some(result), Ok(_)) => result,
-                    (None, Ok(_)) => Err(Error::Request("the chat was not scored".into())),
+                    (None, Ok(_)) => Err(EngineError::Request("the chat was not scored".into())),
                 });
         results.collect()
     }
 
     fn score_batch(
         &self,
-        sharing: &Sharing,
-        batch: &[Leaf],
+        sharing: &PrefixPlan,
+        batch: &[SequenceTail],
         sequences: &[&[u32]],
         labels: &[&Labels],
-    ) -> Vec<Result<Scored, Error>> {
+    ) -> Vec<Result<ScoredLabels, EngineError>> {
         // A chat scored alone is worth remembering: the next one may start like it.
-        let mut kept = (sequences.len() == 1).then(|| Kv::new(&self.weights.config));
+        let mut kept = (sequences.len() == 1).then(|| KeyValueCache::new(&self.weights.config));
         let mut keep = kept.as_mut();
-        let mut spans: Vec<Span> = Vec::new();
+        let mut spans: Vec<TokenSpan> = Vec::new();
         let mut wanted = Vec::new();
         let mut asked: Vec<Vec<u32>> = Vec::new();
         let mut row = 0;
@@ -144,7 +148,7 @@ impl Engine {
             let chat = spans.len();
             let labels = labels[leaf.sequence];
             let tokens = &sequences[leaf.sequence][leaf.shared..];
-            spans.push(Span {
+            spans.push(TokenSpan {
                 tokens,
                 past: past(&leaf.chain),
                 kv: keep.take(),
@@ -154,9 +158,9 @@ impl Engine {
             // Each longer label is a branch of its own after the prompt.
             for label in labels.iter().filter(|l| l.len() > 1) {
                 let mut branch = past(&leaf.chain);
-                branch.push(Past::Span(chat));
+                branch.push(PastTokens::Span(chat));
                 let tokens = &label[..label.len() - 1];
-                spans.push(Span {
+                spans.push(TokenSpan {
                     tokens,
                     past: branch,
                     kv: None,
@@ -188,14 +192,14 @@ impl Engine {
     /// kept, then its labels pass by in batches.
     fn score_wide(
         &self,
-        sharing: &Sharing,
-        leaf: &Leaf,
+        sharing: &PrefixPlan,
+        leaf: &SequenceTail,
         sequence: &[u32],
         labels: &Labels,
-    ) -> Result<Scored, Error> {
+    ) -> Result<ScoredLabels, EngineError> {
         let tokens = &sequence[leaf.shared..];
-        let mut kv = Kv::new(&self.weights.config);
-        let mut span = [Span {
+        let mut kv = KeyValueCache::new(&self.weights.config);
+        let mut span = [TokenSpan {
             tokens,
             past: past(&leaf.chain),
             kv: Some(&mut kv),
@@ -214,9 +218,9 @@ impl Engine {
             .map(|label| &label[..label.len() - 1])
             .collect();
         for branches in batches(&branches, |branch| branch.len()) {
-            let mut spans: Vec<Span> = branches
+            let mut spans: Vec<TokenSpan> = branches
                 .iter()
-                .map(|tokens| Span {
+                .map(|tokens| TokenSpan {
                     tokens,
                     past: past(&chain),
                     kv: None,
@@ -258,15 +262,15 @@ impl Engine {
 /// One chat's result from the log-probabilities at its prompt and label rows.
 fn scored(
     sequence: &[u32],
-    leaf: &Leaf,
+    leaf: &SequenceTail,
     labels: &Labels,
     values: &[Vec<f64>],
-) -> Result<Scored, Error> {
+) -> Result<ScoredLabels, EngineError> {
     let logprobs = sum_labels(labels, values);
     if logprobs.iter().any(|p| p.is_nan()) {
-        return Err(Error::NotANumber);
+        return Err(EngineError::NotANumber);
     }
-    Ok(Scored {
+    Ok(ScoredLabels {
         logprobs,
         label_tokens: labels.iter().map(Vec::len).collect(),
         prompt_tokens: sequence.len(),

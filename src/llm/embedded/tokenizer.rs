@@ -1,8 +1,8 @@
 //! Byte-level BPE read from the GGUF file.
 
 use super::{
-    Error,
-    weights::{Gguf, integer, metadata},
+    EngineError,
+    weights::{GgufFile, integer, metadata},
 };
 use candle_core::quantized::gguf_file::Value;
 use std::collections::HashMap;
@@ -33,10 +33,10 @@ pub(super) struct Tokenizer {
 }
 
 impl Tokenizer {
-    pub fn read(gguf: &Gguf) -> Result<Self, Error> {
+    pub fn read(gguf: &GgufFile) -> Result<Self, EngineError> {
         let model = gguf.string("tokenizer.ggml.model")?;
         if model != "gpt2" {
-            return Err(Error::Tokenizer(format!(
+            return Err(EngineError::Tokenizer(format!(
                 "its kind is \"{model}\"; this engine reads byte-level BPE (\"gpt2\")"
             )));
         }
@@ -45,7 +45,9 @@ impl Tokenizer {
             .iter()
             .map(|m| match m.split_once(' ') {
                 Some((a, b)) => Ok((a.to_owned(), b.to_owned())),
-                None => Err(Error::Tokenizer(format!("merge \"{m}\" is not a pair"))),
+                None => Err(EngineError::Tokenizer(format!(
+                    "merge \"{m}\" is not a pair"
+                ))),
             })
             .collect::<Result<Vec<_>, _>>()?;
         let mut control = vec![false; tokens.len()];
@@ -66,7 +68,7 @@ impl Tokenizer {
             .vocab_and_merges(vocabulary, merges)
             .ignore_merges(whole_words)
             .build()
-            .map_err(|e| Error::Tokenizer(e.to_string()))?;
+            .map_err(|e| EngineError::Tokenizer(e.to_string()))?;
         let mut bpe = Bpe::new(model);
         bpe.with_pre_tokenizer(Some(pre));
         let of_char = byte_of_char();
@@ -94,14 +96,14 @@ impl Tokenizer {
     }
 
     /// Ids of plain text; control tokens in it are text like any other.
-    pub fn encode(&self, text: &str) -> Result<Vec<u32>, Error> {
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, EngineError> {
         if text.is_empty() {
             return Ok(Vec::new());
         }
         let encoding = self
             .bpe
             .encode_fast(text, false)
-            .map_err(|e| Error::Tokenizer(e.to_string()))?;
+            .map_err(|e| EngineError::Tokenizer(e.to_string()))?;
         Ok(encoding.get_ids().to_vec())
     }
 
@@ -122,9 +124,9 @@ impl Tokenizer {
     }
 
     /// `id`, if there is such a token.
-    pub fn existing(&self, id: usize) -> Result<u32, Error> {
+    pub fn existing(&self, id: usize) -> Result<u32, EngineError> {
         let known = u32::try_from(id).ok().filter(|_| id < self.bytes.len());
-        known.ok_or_else(|| Error::Tokenizer(format!("token {id} is not in its vocabulary")))
+        known.ok_or_else(|| EngineError::Tokenizer(format!("token {id} is not in its vocabulary")))
     }
 
     /// The id of a control token by name.
@@ -133,7 +135,7 @@ impl Tokenizer {
     }
 }
 
-fn strings(gguf: &Gguf, key: &str) -> Result<Vec<String>, Error> {
+fn strings(gguf: &GgufFile, key: &str) -> Result<Vec<String>, EngineError> {
     let strings = gguf.array(key)?.iter().map(|v| match v {
         Value::String(s) => Ok(s.clone()),
         _ => Err(metadata(key, "is not an array of strings")),
@@ -143,8 +145,8 @@ fn strings(gguf: &Gguf, key: &str) -> Result<Vec<String>, Error> {
 
 /// How text is split before merging, by the name GGUF gives it, and whether a piece that is itself
 /// a token is taken whole.
-fn pre_tokenizer(name: &str) -> Result<(PreTokenizerWrapper, bool), Error> {
-    let pattern = |digits: &str| -> Result<PreTokenizerWrapper, Error> {
+fn pre_tokenizer(name: &str) -> Result<(PreTokenizerWrapper, bool), EngineError> {
+    let pattern = |digits: &str| -> Result<PreTokenizerWrapper, EngineError> {
         let pattern = format!(
             r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|{digits}| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
         );
@@ -153,7 +155,7 @@ fn pre_tokenizer(name: &str) -> Result<(PreTokenizerWrapper, bool), Error> {
             SplitDelimiterBehavior::Isolated,
             false,
         )
-        .map_err(|e| Error::Tokenizer(e.to_string()))?;
+        .map_err(|e| EngineError::Tokenizer(e.to_string()))?;
         let bytes = ByteLevel::new(false, false, false);
         Ok(Sequence::new(vec![split.into(), bytes.into()]).into())
     };
@@ -166,7 +168,7 @@ fn pre_tokenizer(name: &str) -> Result<(PreTokenizerWrapper, bool), Error> {
         "qwen2" | "deepseek-r1-qwen" => Ok((pattern(r"\p{N}")?, false)),
         "llama-bpe" | "llama3" | "llama-v3" => Ok((pattern(r"\p{N}{1,3}")?, true)),
         "gpt-2" | "gpt2" | "default" => Ok((gpt2.into(), false)),
-        other => Err(Error::Tokenizer(format!(
+        other => Err(EngineError::Tokenizer(format!(
             "its pre-tokenizer is \"{other}\"; this engine knows smollm, qwen2, llama-bpe and gpt-2"
         ))),
     }

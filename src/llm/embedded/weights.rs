@@ -1,6 +1,6 @@
 //! Reading GGUF: hyper-parameters and weights, dequantised to f32 and packed.
 
-use super::{Error, matmul::Packed};
+use super::{EngineError, matmul::PackedMatrix};
 use candle_core::{
     Device,
     quantized::gguf_file::{Content, TensorInfo, Value},
@@ -20,18 +20,18 @@ pub(super) const ARCHITECTURES: [&str; 2] = ["llama", "qwen2"];
 const MAX_SIZE: usize = 1 << 24;
 
 /// An opened GGUF file: its header, parsed and checked against the file's length.
-pub(super) struct Gguf {
+pub(super) struct GgufFile {
     path: std::path::PathBuf,
     content: Content,
 }
 
-impl Gguf {
-    pub fn open(path: &Path) -> Result<Self, Error> {
-        let io = |source| Error::Io {
+impl GgufFile {
+    pub fn open(path: &Path) -> Result<Self, EngineError> {
+        let io = |source| EngineError::Io {
             path: path.to_owned(),
             source,
         };
-        let bad = |reason: String| Error::NotGguf {
+        let bad = |reason: String| EngineError::NotGguf {
             path: path.to_owned(),
             reason,
         };
@@ -69,7 +69,7 @@ impl Gguf {
             .max()
             .unwrap_or(0);
         if expected > found {
-            return Err(Error::Truncated {
+            return Err(EngineError::Truncated {
                 path: path.to_owned(),
                 found,
                 expected,
@@ -85,7 +85,7 @@ impl Gguf {
         self.content.metadata.get(key)
     }
 
-    pub fn string(&self, key: &str) -> Result<&str, Error> {
+    pub fn string(&self, key: &str) -> Result<&str, EngineError> {
         match self.value(key) {
             Some(Value::String(s)) => Ok(s),
             Some(_) => Err(metadata(key, "is not a string")),
@@ -93,14 +93,14 @@ impl Gguf {
         }
     }
 
-    pub fn usize(&self, key: &str) -> Result<usize, Error> {
+    pub fn usize(&self, key: &str) -> Result<usize, EngineError> {
         let value = self.value(key).ok_or_else(|| metadata(key, "is missing"))?;
         integer(value)
             .and_then(|v| usize::try_from(v).ok())
             .ok_or_else(|| metadata(key, "is not a non-negative integer"))
     }
 
-    pub fn f32(&self, key: &str) -> Result<f32, Error> {
+    pub fn f32(&self, key: &str) -> Result<f32, EngineError> {
         match self.value(key) {
             Some(Value::F32(v)) => Ok(*v),
             Some(Value::F64(v)) => Ok(*v as f32),
@@ -116,7 +116,7 @@ impl Gguf {
         }
     }
 
-    pub fn array(&self, key: &str) -> Result<&[Value], Error> {
+    pub fn array(&self, key: &str) -> Result<&[Value], EngineError> {
         match self.value(key) {
             Some(Value::Array(v)) => Ok(v),
             Some(_) => Err(metadata(key, "is not an array")),
@@ -129,8 +129,8 @@ impl Gguf {
     }
 
     /// A tensor in f32, checked to have `len` values.
-    fn tensor(&self, name: &str, len: usize) -> Result<Vec<f32>, Error> {
-        let bad = |reason: String| Error::Tensor {
+    fn tensor(&self, name: &str, len: usize) -> Result<Vec<f32>, EngineError> {
+        let bad = |reason: String| EngineError::Tensor {
             name: name.to_owned(),
             reason,
         };
@@ -145,10 +145,11 @@ impl Gguf {
                 info.shape.dims()
             )));
         }
-        let mut file = BufReader::new(File::open(&self.path).map_err(|source| Error::Io {
-            path: self.path.clone(),
-            source,
-        })?);
+        let mut file =
+            BufReader::new(File::open(&self.path).map_err(|source| EngineError::Io {
+                path: self.path.clone(),
+                source,
+            })?);
         info.read(&mut file, self.content.tensor_data_offset, &Device::Cpu)
             .and_then(|t| t.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1())
             .map_err(|e| bad(e.to_string()))
@@ -163,8 +164,8 @@ fn values(info: &TensorInfo) -> Option<usize> {
         .try_fold(1usize, |n, &d| n.checked_mul(d))
 }
 
-pub(super) fn metadata(key: &str, reason: &str) -> Error {
-    Error::Metadata {
+pub(super) fn metadata(key: &str, reason: &str) -> EngineError {
+    EngineError::Metadata {
         key: key.to_owned(),
         reason: reason.to_owned(),
     }
@@ -187,7 +188,7 @@ pub(super) fn integer(value: &Value) -> Option<i64> {
 
 /// Hyper-parameters.
 #[derive(Clone, Debug)]
-pub(super) struct Config {
+pub(super) struct ModelConfig {
     pub layers: usize,
     /// Width of the residual stream.
     pub hidden: usize,
@@ -206,49 +207,49 @@ pub(super) struct Config {
 }
 
 /// One transformer block.
-pub(super) struct Layer {
+pub(super) struct LayerWeights {
     pub attention_norm: Vec<f32>,
     /// Query, key and value projections side by side.
-    pub qkv: Packed,
+    pub qkv: PackedMatrix,
     /// Empty when the model has none.
     pub qkv_bias: Vec<f32>,
-    pub output: Packed,
+    pub output: PackedMatrix,
     pub ffn_norm: Vec<f32>,
     /// Gate and up projections side by side.
-    pub gate_up: Packed,
-    pub down: Packed,
+    pub gate_up: PackedMatrix,
+    pub down: PackedMatrix,
 }
 
 /// All weights.
-pub(super) struct Weights {
-    pub config: Config,
-    pub layers: Vec<Layer>,
+pub(super) struct ModelWeights {
+    pub config: ModelConfig,
+    pub layers: Vec<LayerWeights>,
     pub output_norm: Vec<f32>,
     /// The input embedding, packed like an output matrix (column = token).
-    pub embedding: Packed,
+    pub embedding: PackedMatrix,
     /// The output matrix where it is not the embedding.
-    pub output: Option<Packed>,
+    pub output: Option<PackedMatrix>,
 }
 
-impl Weights {
-    pub fn read(gguf: &Gguf) -> Result<Self, Error> {
+impl ModelWeights {
+    pub fn read(gguf: &GgufFile) -> Result<Self, EngineError> {
         let arch = gguf.string("general.architecture")?;
         if !ARCHITECTURES.contains(&arch) {
-            return Err(Error::Architecture {
+            return Err(EngineError::Architecture {
                 found: arch.to_owned(),
             });
         }
-        let config = Config::read(gguf, arch)?;
+        let config = ModelConfig::read(gguf, arch)?;
         // GGUF stores llama's queries and keys for rotation of neighbours (2i, 2i+1). Attention
         // does not change when both are permuted alike, so one rotation, of halves, serves all.
         let interleaved = arch == "llama";
         let layers = (0..config.layers)
             .into_par_iter()
-            .map(|i| Layer::read(gguf, &config, i, interleaved))
+            .map(|i| LayerWeights::read(gguf, &config, i, interleaved))
             .collect::<Result<_, _>>()?;
-        let table = |name| -> Result<Packed, Error> {
+        let table = |name| -> Result<PackedMatrix, EngineError> {
             let rows = gguf.tensor(name, config.vocab * config.hidden)?;
-            Ok(Packed::from_rows(&[&rows], config.hidden))
+            Ok(PackedMatrix::from_rows(&[&rows], config.hidden))
         };
         Ok(Self {
             layers,
@@ -263,8 +264,8 @@ impl Weights {
     }
 }
 
-impl Config {
-    fn read(gguf: &Gguf, arch: &str) -> Result<Self, Error> {
+impl ModelConfig {
+    fn read(gguf: &GgufFile, arch: &str) -> Result<Self, EngineError> {
         let key = |name: &str| format!("{arch}.{name}");
         // The upper bound keeps products of sizes from overflowing; no model comes near it.
         let size = |name: &str| match gguf.usize(&key(name))? {
@@ -352,8 +353,13 @@ impl Config {
     }
 }
 
-impl Layer {
-    fn read(gguf: &Gguf, c: &Config, i: usize, interleaved: bool) -> Result<Self, Error> {
+impl LayerWeights {
+    fn read(
+        gguf: &GgufFile,
+        c: &ModelConfig,
+        i: usize,
+        interleaved: bool,
+    ) -> Result<Self, EngineError> {
         let tensor = |name: &str, len: usize| gguf.tensor(&format!("blk.{i}.{name}"), len);
         let (q_width, kv_width) = (c.heads * c.head_dim, c.kv_heads * c.head_dim);
         let halves = |rows: Vec<f32>, width: usize| {
@@ -378,21 +384,24 @@ impl Layer {
         let up = tensor("ffn_up.weight", c.inner * c.hidden)?;
         Ok(Self {
             attention_norm: tensor("attn_norm.weight", c.hidden)?,
-            qkv: Packed::from_rows(&[&query, &key, &value], c.hidden),
+            qkv: PackedMatrix::from_rows(&[&query, &key, &value], c.hidden),
             qkv_bias,
-            output: Packed::from_rows(
+            output: PackedMatrix::from_rows(
                 &[&tensor("attn_output.weight", c.hidden * q_width)?],
                 q_width,
             ),
             ffn_norm: tensor("ffn_norm.weight", c.hidden)?,
-            gate_up: Packed::from_rows(&[&gate, &up], c.hidden),
-            down: Packed::from_rows(&[&tensor("ffn_down.weight", c.hidden * c.inner)?], c.inner),
+            gate_up: PackedMatrix::from_rows(&[&gate, &up], c.hidden),
+            down: PackedMatrix::from_rows(
+                &[&tensor("ffn_down.weight", c.hidden * c.inner)?],
+                c.inner,
+            ),
         })
     }
 }
 
 /// Reorders the rotated rows of every head from (0, 1), (2, 3), … pairs to (0, n), (1, n + 1), …
-fn to_halves(rows: &[f32], width: usize, c: &Config) -> Vec<f32> {
+fn to_halves(rows: &[f32], width: usize, c: &ModelConfig) -> Vec<f32> {
     let half = c.frequencies.len();
     let mut out = Vec::with_capacity(rows.len());
     for head in rows.chunks_exact(c.head_dim * width) {

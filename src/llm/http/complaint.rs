@@ -9,7 +9,7 @@ pub(super) const QUOTE: usize = 300;
 
 /// The parts of an error body, whatever its form.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Complaint {
+pub(super) struct ServerComplaint {
     pub(super) text: String,
     /// `code`, `type` and `status`, in lower case, separated by blanks.
     pub(super) codes: String,
@@ -19,7 +19,7 @@ pub(super) struct Complaint {
     pub(super) wait: Option<Duration>,
 }
 
-impl Complaint {
+impl ServerComplaint {
     pub(super) fn read(body: &[u8]) -> Self {
         match serde_json::from_slice::<Value>(body) {
             Ok(Value::Array(list)) => {

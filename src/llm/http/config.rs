@@ -10,12 +10,12 @@ use thiserror::Error;
 
 use super::batch::BatchConfig;
 use super::options::RequestOptions;
-use super::protocol::{Api, Protocol};
+use super::protocol::{ApiDialect, Protocol};
 
 /// Whether an optional ability of a server is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Mode {
+pub enum AbilityMode {
     /// Asked of the server at start-up; used where it works.
     #[default]
     Auto,
@@ -30,7 +30,7 @@ pub enum Mode {
 #[derive(Clone)]
 pub struct HttpConfig {
     /// The protocol it speaks.
-    pub api: Api,
+    pub api: ApiDialect,
     /// Address up to and including the version, such as
     /// `https://api.openai.com/v1` or `http://127.0.0.1:8080/v1`. A query
     /// (`?api-version=…`) is kept on every call.
@@ -64,13 +64,13 @@ pub struct HttpConfig {
     /// reported as unavailable at once.
     pub max_wait: Duration,
     /// Label scoring by log-probabilities.
-    pub label_scores: Mode,
+    pub label_scores: AbilityMode,
     /// Continuing an assistant message.
-    pub prefill: Mode,
-    /// Whether the model thinks before it answers: [`Mode::Auto`] finds out,
-    /// [`Mode::Off`] takes it for one that does not. What the options say of
+    pub prefill: AbilityMode,
+    /// Whether the model thinks before it answers: [`AbilityMode::Auto`] finds out,
+    /// [`AbilityMode::Off`] takes it for one that does not. What the options say of
     /// thoughts decides over both.
-    pub thoughts: Mode,
+    pub thoughts: AbilityMode,
     /// Sending many calls at once as a batch; `None`: each by itself.
     pub batch: Option<BatchConfig>,
 }
@@ -79,7 +79,7 @@ impl HttpConfig {
     /// A configuration without a key: 120 s per attempt, 8 calls in flight,
     /// 8 retries over one to two minutes, abilities found at start-up.
     pub fn new(base_url: impl Into<String>, model: impl Into<String>) -> Self {
-        let api = Api::default();
+        let api = ApiDialect::default();
         Self {
             api,
             base_url: base_url.into(),
@@ -96,9 +96,9 @@ impl HttpConfig {
             max_retries: 8,
             retry_wait: Duration::from_millis(500),
             max_wait: Duration::from_mins(1),
-            label_scores: Mode::Auto,
-            prefill: Mode::Auto,
-            thoughts: Mode::Auto,
+            label_scores: AbilityMode::Auto,
+            prefill: AbilityMode::Auto,
+            thoughts: AbilityMode::Auto,
             batch: None,
         }
     }
@@ -161,7 +161,7 @@ pub enum ConnectError {
 
 /// A checked address: where calls go, and the form of it that may be shown.
 #[derive(Clone)]
-pub(super) struct Endpoint {
+pub(super) struct CheckedEndpoint {
     pub(super) url: Url,
     /// Without user, password, query and fragment.
     pub(super) shown: String,
@@ -170,13 +170,13 @@ pub(super) struct Endpoint {
     pub(super) loopback: bool,
 }
 
-impl fmt::Debug for Endpoint {
+impl fmt::Debug for CheckedEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.identity)
     }
 }
 
-impl Endpoint {
+impl CheckedEndpoint {
     pub(super) fn of(config: &HttpConfig, protocol: &dyn Protocol) -> Result<Self, ConnectError> {
         let base = base(&config.base_url, config.api)?;
         let shown = shown(&base);
@@ -202,7 +202,7 @@ impl Endpoint {
 }
 
 /// The address as it was written, if it is one.
-pub(super) fn base(base_url: &str, api: Api) -> Result<Url, ConnectError> {
+pub(super) fn base(base_url: &str, api: ApiDialect) -> Result<Url, ConnectError> {
     let base: Url = base_url.trim().parse().map_err(|error| {
         ConnectError::Config(format!(
             "base_url is no URL ({error}); expected one such as {}",
@@ -289,9 +289,9 @@ pub(super) fn headers(
 mod tests {
     use super::*;
 
-    fn endpoint(base_url: &str) -> Result<Endpoint, ConnectError> {
+    fn endpoint(base_url: &str) -> Result<CheckedEndpoint, ConnectError> {
         let config = HttpConfig::new(base_url, "m");
-        Endpoint::of(&config, &*config.api.protocol())
+        CheckedEndpoint::of(&config, &*config.api.protocol())
     }
 
     #[test]

@@ -6,15 +6,15 @@ use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 use shiftproof_search::LlmError;
 
-use super::complaint::Complaint;
+use super::complaint::ServerComplaint;
 pub(super) use super::complaint::quote;
 use super::config::shown;
 use super::parameter::{has_any_word, own_parameter, rejected_parameter};
-use super::request::{Dialect, Quirk};
+use super::request::{ParameterQuirk, ServerDialect};
 
 /// Why an attempt has no completion.
 #[derive(Debug, PartialEq)]
-pub(super) enum Fault {
+pub(super) enum RequestFault {
     /// May pass; `then` is the error if it never does.
     Passing {
         then: LlmError,
@@ -26,12 +26,12 @@ pub(super) enum Fault {
         refused: bool,
     },
     /// A parameter is not accepted: ask again without it.
-    Parameter(Quirk, LlmError),
+    Parameter(ParameterQuirk, LlmError),
     /// Will not pass.
     Final(LlmError),
 }
 
-impl Fault {
+impl RequestFault {
     pub(super) fn passing(why: String) -> Self {
         Self::Passing {
             then: LlmError::Unavailable(why),
@@ -61,13 +61,13 @@ impl Fault {
 }
 
 /// What a message may tell about the client.
-pub(super) struct Context<'a> {
+pub(super) struct FaultContext<'a> {
     pub(super) address: &'a str,
     pub(super) model: &'a str,
     pub(super) key_env: &'a str,
     pub(super) has_key: bool,
     /// What was sent in which dialect.
-    pub(super) dialect: Dialect,
+    pub(super) dialect: ServerDialect,
     /// What an address looks like, for messages.
     pub(super) example: &'a str,
     /// Parameters that the user set: they are not given up in silence.
@@ -81,8 +81,8 @@ pub(super) fn of_status(
     status: u16,
     headers: &HeaderMap,
     body: &[u8],
-    context: &Context<'_>,
-) -> Fault {
+    context: &FaultContext<'_>,
+) -> RequestFault {
     if matches!(status, 300..=399) {
         let address = context.address;
         let target = headers
@@ -93,18 +93,18 @@ pub(super) fn of_status(
         let target = target
             .parse()
             .map_or_else(|_| "elsewhere".to_owned(), |url| shown(&url));
-        return Fault::rejected(format!(
+        return RequestFault::rejected(format!(
             "{address} redirects to {target} ({status}), which is not followed; set base_url to the final address"
         ));
     }
-    let complaint = Complaint::read(body);
+    let complaint = ServerComplaint::read(body);
     let wait = wait_asked(headers, SystemTime::now()).or(complaint.wait);
     judge(status, wait, &complaint, context)
 }
 
 /// Judges an `error` inside an answer whose status is 200.
-pub(super) fn of_error(error: &Value, context: &Context<'_>) -> Fault {
-    let complaint = Complaint::of(error);
+pub(super) fn of_error(error: &Value, context: &FaultContext<'_>) -> RequestFault {
+    let complaint = ServerComplaint::of(error);
     let status = match complaint.number {
         Some(status @ 400..=599) => status,
         _ if complaint.says(&["insufficient_quota"]) => 402,
@@ -120,10 +120,10 @@ pub(super) fn of_error(error: &Value, context: &Context<'_>) -> Fault {
 fn judge(
     status: u16,
     wait: Option<Duration>,
-    complaint: &Complaint,
-    context: &Context<'_>,
-) -> Fault {
-    let Context {
+    complaint: &ServerComplaint,
+    context: &FaultContext<'_>,
+) -> RequestFault {
+    let FaultContext {
         address,
         model,
         key_env,
@@ -131,14 +131,14 @@ fn judge(
         ..
     } = context;
     let said = format!("{address} answered {status}: {}", quote(&complaint.text));
-    let passing = |throttled| Fault::Passing {
+    let passing = |throttled| RequestFault::Passing {
         then: LlmError::Unavailable(said.clone()),
         wait,
         throttled,
         refused: false,
     };
     let key = || {
-        Fault::rejected(if *has_key {
+        RequestFault::rejected(if *has_key {
             format!("{said}; check the key in {key_env}")
         } else {
             format!("{said}; no key was sent: set {key_env}, or name its variable as api_key_env")
@@ -151,23 +151,25 @@ fn judge(
         "billing_not_active",
         "credit balance is too low",
     ]) {
-        return Fault::rejected(format!(
+        return RequestFault::rejected(format!(
             "{said}; the account of {key_env} has no quota left"
         ));
     }
     if matches!(status, 400 | 413 | 422 | 500) && overflows(complaint) {
-        return Fault::request(format!(
+        return RequestFault::request(format!(
             "{said}; the prompt is too long for {model}: shorten it or raise the server's context"
         ));
     }
     if matches!(status, 400..=499) && context.scored && refuses_scores(complaint) {
         return match rejected_parameter(complaint, context) {
-            Some(quirk @ Quirk::FewLogprobs) => Fault::Parameter(quirk, LlmError::Request(said)),
-            _ => Fault::request(said),
+            Some(quirk @ ParameterQuirk::FewLogprobs) => {
+                RequestFault::Parameter(quirk, LlmError::Request(said))
+            }
+            _ => RequestFault::request(said),
         };
     }
     if matches!(status, 400 | 403) && filters(complaint) {
-        return Fault::request(format!(
+        return RequestFault::request(format!(
             "{said}; the provider's content filter refused the prompt"
         ));
     }
@@ -183,11 +185,11 @@ fn judge(
         {
             key()
         }
-        400 if complaint.says(&["location is not supported"]) => Fault::rejected(said),
+        400 if complaint.says(&["location is not supported"]) => RequestFault::rejected(said),
         400 | 422 if complaint.says(&["model_not_found"]) => unknown_model(&said, context),
         400 | 422 => of_parameter(said, complaint, context),
-        413 => Fault::request(said),
-        402 => Fault::rejected(format!(
+        413 => RequestFault::request(said),
+        402 => RequestFault::rejected(format!(
             "{said}; the account of {key_env} has no credit left"
         )),
         401 | 403 => key(),
@@ -201,13 +203,13 @@ fn judge(
             "unsupported value: +inf",
         ]) =>
         {
-            Fault::request(format!(
+            RequestFault::request(format!(
                 "{said}; the model computed no number for this prompt"
             ))
         }
-        501 => Fault::rejected(said),
+        501 => RequestFault::rejected(said),
         408 | 409 | 425 | 500..=599 => passing(false),
-        _ => Fault::rejected(format!(
+        _ => RequestFault::rejected(format!(
             "{said}; is base_url right? expected one such as {}",
             context.example
         )),
@@ -216,30 +218,34 @@ fn judge(
 
 /// A refusal that may lie in a parameter: ask again without it, or say which of
 /// the user's own it is.
-fn of_parameter(said: String, complaint: &Complaint, context: &Context<'_>) -> Fault {
+fn of_parameter(
+    said: String,
+    complaint: &ServerComplaint,
+    context: &FaultContext<'_>,
+) -> RequestFault {
     if let Some(name) = own_parameter(complaint, context.set) {
-        return Fault::rejected(format!(
+        return RequestFault::rejected(format!(
             "{said}; {} refuses what the study sets as {name}: change the key or remove it",
             context.model
         ));
     }
     match rejected_parameter(complaint, context) {
-        Some(quirk) => Fault::Parameter(quirk, LlmError::Request(said)),
+        Some(quirk) => RequestFault::Parameter(quirk, LlmError::Request(said)),
         None if has_any_word(
             &complaint.text,
             &["max_tokens", "max_completion_tokens", "maxOutputTokens"],
         ) =>
         {
-            Fault::request(format!(
+            RequestFault::request(format!(
                 "{said}; set max_tokens or thinking_tokens of the model to what it takes"
             ))
         }
-        None => Fault::request(said),
+        None => RequestFault::request(said),
     }
 }
 
 /// Whether log-probabilities are what is refused.
-fn refuses_scores(complaint: &Complaint) -> bool {
+fn refuses_scores(complaint: &ServerComplaint) -> bool {
     complaint.says(&["logprob", "log prob", "log-prob"])
         || complaint
             .parameter
@@ -248,7 +254,7 @@ fn refuses_scores(complaint: &Complaint) -> bool {
 }
 
 /// Whether a filter refused what was sent.
-fn filters(complaint: &Complaint) -> bool {
+fn filters(complaint: &ServerComplaint) -> bool {
     complaint
         .codes
         .split(' ')
@@ -256,15 +262,15 @@ fn filters(complaint: &Complaint) -> bool {
         || complaint.says(&["moderation", "flagged", "content management policy"])
 }
 
-fn unknown_model(said: &str, context: &Context<'_>) -> Fault {
-    let Context { address, model, .. } = context;
-    Fault::rejected(format!(
+fn unknown_model(said: &str, context: &FaultContext<'_>) -> RequestFault {
+    let FaultContext { address, model, .. } = context;
+    RequestFault::rejected(format!(
         "{said}; check that the server has the model {model} and that base_url {address} is right (expected one such as {})",
         context.example
     ))
 }
 
-fn overflows(complaint: &Complaint) -> bool {
+fn overflows(complaint: &ServerComplaint) -> bool {
     complaint.says(&[
         "context_length_exceeded",
         "exceed_context_size",
@@ -299,30 +305,30 @@ fn wait_asked(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 /// Judges a failure to get an answer at all.
 pub(super) fn of_transport(
     error: reqwest::Error,
-    context: &Context<'_>,
+    context: &FaultContext<'_>,
     timeout: Duration,
-) -> Fault {
+) -> RequestFault {
     let address = context.address;
     let error = error.without_url();
     if error.is_timeout() {
-        return Fault::passing(format!(
+        return RequestFault::passing(format!(
             "{address} gave no full answer within {} s",
             timeout.as_secs_f64()
         ));
     }
     let cause = deepest(&error);
     if error.is_builder() {
-        return Fault::request(format!("no request to {address} could be made: {cause}"));
+        return RequestFault::request(format!("no request to {address} could be made: {cause}"));
     }
     if !error.is_connect() {
-        return Fault::passing(format!("the answer of {address} broke off: {cause}"));
+        return RequestFault::passing(format!("the answer of {address} broke off: {cause}"));
     }
     if cause.contains("certificate") {
-        return Fault::rejected(format!(
+        return RequestFault::rejected(format!(
             "{address} shows a certificate that cannot be trusted: {cause}; name its CA in SSL_CERT_FILE if it is your own"
         ));
     }
-    Fault::Passing {
+    RequestFault::Passing {
         then: LlmError::Unavailable(format!(
             "nobody answers at {address}: {cause}; is the server running?"
         )),

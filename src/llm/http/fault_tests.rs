@@ -2,18 +2,18 @@ use super::super::complaint::QUOTE;
 use super::*;
 use serde_json::json;
 
-const CONTEXT: Context<'static> = Context {
+const CONTEXT: FaultContext<'static> = FaultContext {
     address: "http://host/v1",
     model: "m",
     key_env: "THE_KEY",
     has_key: true,
-    dialect: Dialect::NONE,
+    dialect: ServerDialect::NONE,
     example: "https://host/v1",
     set: &[],
     scored: false,
 };
 
-fn fault(status: u16, body: &Value) -> Fault {
+fn fault(status: u16, body: &Value) -> RequestFault {
     of_status(
         status,
         &HeaderMap::new(),
@@ -27,15 +27,15 @@ fn says(message: &str) -> Value {
 }
 
 /// `passing`, `throttled`, `parameter NAME`, `rejected` or `request`.
-fn class(fault: &Fault) -> String {
+fn class(fault: &RequestFault) -> String {
     match fault {
-        Fault::Passing {
+        RequestFault::Passing {
             throttled: true, ..
         } => "throttled".to_owned(),
-        Fault::Passing { .. } => "passing".to_owned(),
-        Fault::Parameter(quirk, _) => format!("parameter {}", quirk.parameter()),
-        Fault::Final(LlmError::Rejected(_)) => "rejected".to_owned(),
-        Fault::Final(_) => "request".to_owned(),
+        RequestFault::Passing { .. } => "passing".to_owned(),
+        RequestFault::Parameter(quirk, _) => format!("parameter {}", quirk.parameter()),
+        RequestFault::Final(LlmError::Rejected(_)) => "rejected".to_owned(),
+        RequestFault::Final(_) => "request".to_owned(),
     }
 }
 
@@ -101,7 +101,7 @@ fn overflow_is_recognised_in_every_wording() {
         json!({"object": "error", "message": "This model's maximum context length is 4096 tokens", "code": 400}),
         json!({"detail": "prompt is too long"}),
     ] {
-        let Fault::Final(LlmError::Request(text)) = fault(400, &body) else {
+        let RequestFault::Final(LlmError::Request(text)) = fault(400, &body) else {
             panic!("{body}")
         };
         assert!(text.contains("too long for m"), "{text}");
@@ -145,7 +145,7 @@ fn refused_parameters_are_recognised_and_bad_values_are_not() {
 #[test]
 fn a_refusal_of_scores_is_no_bad_key() {
     let refusal = says("You are not allowed to request logprobs from this model");
-    let scored = Context {
+    let scored = FaultContext {
         scored: true,
         ..CONTEXT
     };
@@ -167,7 +167,7 @@ fn a_refusal_of_scores_is_no_bad_key() {
     );
 }
 
-fn fault_of(status: u16, body: &Value, context: &Context<'_>) -> Fault {
+fn fault_of(status: u16, body: &Value, context: &FaultContext<'_>) -> RequestFault {
     let body = body.to_string();
     of_status(status, &HeaderMap::new(), body.as_bytes(), context)
 }
@@ -177,7 +177,7 @@ fn errors_of_every_provider_are_judged() {
     let google = json!([{"error": {"code": 429, "message": "Resource has been exhausted", "status": "RESOURCE_EXHAUSTED",
         "details": [{"@type": "type.googleapis.com/google.rpc.QuotaFailure"}, {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7.5s"}]}}]);
     match fault(429, &google) {
-        Fault::Passing {
+        RequestFault::Passing {
             wait,
             throttled: true,
             ..
@@ -255,7 +255,7 @@ fn errors_of_every_provider_are_judged() {
 
 #[test]
 fn what_the_user_set_is_not_given_up_in_silence() {
-    let context = Context {
+    let context = FaultContext {
         set: &["temperature", "reasoning_effort"],
         ..CONTEXT
     };
@@ -273,7 +273,8 @@ fn what_the_user_set_is_not_given_up_in_silence() {
             "reasoning_effort",
         ),
     ] {
-        let Fault::Final(LlmError::Rejected(said)) = fault_of(400, &says(text), &context) else {
+        let RequestFault::Final(LlmError::Rejected(said)) = fault_of(400, &says(text), &context)
+        else {
             panic!("{text}")
         };
         assert!(said.contains(&format!("the study sets as {key}")), "{said}");
@@ -286,9 +287,9 @@ fn what_the_user_set_is_not_given_up_in_silence() {
 
 #[test]
 fn a_learned_parameter_is_not_refused_again() {
-    let learned = super::super::request::Learned::default();
-    learned.learn(Quirk::NoSeed);
-    let context = Context {
+    let learned = super::super::request::LearnedDialect::default();
+    learned.learn(ParameterQuirk::NoSeed);
+    let context = FaultContext {
         dialect: learned.dialect(),
         ..CONTEXT
     };
@@ -330,7 +331,7 @@ fn every_form_of_error_body_is_quoted() {
         "the\n\u{1b}[31m words",
     ] {
         let fault = of_status(400, &HeaderMap::new(), body.as_bytes(), &CONTEXT);
-        let Fault::Final(LlmError::Request(text)) = fault else {
+        let RequestFault::Final(LlmError::Request(text)) = fault else {
             panic!("{body}")
         };
         assert!(
@@ -343,16 +344,20 @@ fn every_form_of_error_body_is_quoted() {
 
 #[test]
 fn messages_say_how_to_mend() {
-    let text =
-        |status, context: &Context<'_>| match of_status(status, &HeaderMap::new(), b"", context) {
-            Fault::Final(LlmError::Rejected(text)) => text,
-            other => panic!("{other:?}"),
-        };
+    let text = |status, context: &FaultContext<'_>| match of_status(
+        status,
+        &HeaderMap::new(),
+        b"",
+        context,
+    ) {
+        RequestFault::Final(LlmError::Rejected(text)) => text,
+        other => panic!("{other:?}"),
+    };
     assert_eq!(
         text(401, &CONTEXT),
         "http://host/v1 answered 401: nothing more; check the key in THE_KEY"
     );
-    let keyless = Context {
+    let keyless = FaultContext {
         has_key: false,
         ..CONTEXT
     };
@@ -365,7 +370,8 @@ fn messages_say_how_to_mend() {
 fn redirects_name_their_target_without_its_query() {
     let mut headers = HeaderMap::new();
     headers.insert(LOCATION, "https://me:pw@new/v1?key=canary".parse().unwrap());
-    let Fault::Final(LlmError::Rejected(text)) = of_status(308, &headers, b"", &CONTEXT) else {
+    let RequestFault::Final(LlmError::Rejected(text)) = of_status(308, &headers, b"", &CONTEXT)
+    else {
         panic!("not rejected")
     };
     assert!(text.contains("redirects to https://new/v1 (308)"), "{text}");

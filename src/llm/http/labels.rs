@@ -1,6 +1,6 @@
 //! Log-probabilities of labels from the top log-probabilities of tokens.
 
-use super::reply::Position;
+use super::reply::TokenPosition;
 
 /// The least probability ever reported or assumed. Rounding can make the reported
 /// probabilities sum to one or more, and some servers write -9999 for zero.
@@ -38,7 +38,7 @@ pub(super) fn tokens_needed(labels: &[String]) -> u32 {
 ///
 /// `None` if no label appears at all or the text ends before it is decided: the
 /// reply is then judged by its text.
-pub(super) fn score(labels: &[String], positions: &[Position]) -> Option<Scored> {
+pub(super) fn score(labels: &[String], positions: &[TokenPosition]) -> Option<LabelProbabilities> {
     let labels: Vec<String> = labels.iter().map(|label| label.to_lowercase()).collect();
     let mut mass = vec![f64::NEG_INFINITY; labels.len()];
     let mut bound = vec![f64::NEG_INFINITY; labels.len()];
@@ -87,7 +87,7 @@ pub(super) fn score(labels: &[String], positions: &[Position]) -> Option<Scored>
         return None;
     }
     let seen = seen.clamp(LEAST_REST.ln(), 0.0);
-    Some(Scored {
+    Some(LabelProbabilities {
         mass: mass.iter().map(|mass| mass.exp()).sum::<f64>().min(1.0),
         logprobs: mass
             .iter()
@@ -105,7 +105,7 @@ pub(super) fn score(labels: &[String], positions: &[Position]) -> Option<Scored>
 
 /// Labels with the model's probabilities.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Scored {
+pub(super) struct LabelProbabilities {
     /// Natural-log probabilities, in the order of the labels.
     pub(super) logprobs: Vec<f64>,
     /// What the labels that were seen have together, in `(0, 1]`.
@@ -117,7 +117,7 @@ pub(super) struct Scored {
 /// likelier than all labels, and the order of the labels is the order of noise.
 pub(super) const LEAST_MASS: f64 = 0.5;
 
-impl Scored {
+impl LabelProbabilities {
     /// Whether the labels are what the model says.
     pub(super) fn is_plausible(&self) -> bool {
         // Rounded probabilities of one half are still one half.
@@ -126,7 +126,7 @@ impl Scored {
 }
 
 /// Upper bound, as a logarithm, on the probability of a token not reported.
-fn rest(position: &Position) -> f64 {
+fn rest(position: &TokenPosition) -> f64 {
     let mut least = f64::INFINITY;
     let mut sum = 0.0;
     for (_, logprob) in &position.top {
@@ -187,8 +187,8 @@ fn log_add(a: f64, b: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn position(top: &[(&str, f64)]) -> Position {
-        Position {
+    fn position(top: &[(&str, f64)]) -> TokenPosition {
+        TokenPosition {
             token: top[0].0.as_bytes().to_vec(),
             top: top
                 .iter()
@@ -200,7 +200,7 @@ mod tests {
     /// Scores as probabilities, rounded to four digits.
     fn check(labels: &[&str], positions: &[&[(&str, f64)]], expected: Option<&[f64]>) {
         let labels: Vec<String> = labels.iter().map(ToString::to_string).collect();
-        let positions: Vec<Position> = positions.iter().map(|top| position(top)).collect();
+        let positions: Vec<TokenPosition> = positions.iter().map(|top| position(top)).collect();
         let got = score(&labels, &positions).map(|scored| {
             scored
                 .logprobs
@@ -355,11 +355,11 @@ mod tests {
         let (好, 坏) = ("好".as_bytes(), "坏".as_bytes());
         let labels = ["好".to_owned(), "坏".to_owned()];
         let positions = [
-            Position {
+            TokenPosition {
                 token: 好[..1].to_vec(),
                 top: vec![(好[..1].to_vec(), 0.5f64.ln())],
             },
-            Position {
+            TokenPosition {
                 token: 好[1..].to_vec(),
                 top: vec![
                     (好[1..].to_vec(), 0.5f64.ln()),

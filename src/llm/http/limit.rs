@@ -28,7 +28,7 @@ pub struct HttpStats {
 
 /// Running totals behind [`HttpStats`].
 #[derive(Debug, Default)]
-pub(super) struct Counters {
+pub(super) struct TrafficCounters {
     waiting: AtomicUsize,
     attempts: AtomicU64,
     pub(super) retries: AtomicU64,
@@ -36,11 +36,11 @@ pub(super) struct Counters {
     waited_micros: AtomicU64,
 }
 
-impl Counters {
+impl TrafficCounters {
     /// Awaits `future`, counted as waiting.
     async fn waiting<T>(&self, future: impl Future<Output = T>) -> T {
-        struct Waiting<'a>(&'a Counters, Instant);
-        impl Drop for Waiting<'_> {
+        struct WaitingGuard<'a>(&'a TrafficCounters, Instant);
+        impl Drop for WaitingGuard<'_> {
             fn drop(&mut self) {
                 self.0.waiting.fetch_sub(1, Relaxed);
                 let micros = u64::try_from(self.1.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -48,7 +48,7 @@ impl Counters {
             }
         }
         self.waiting.fetch_add(1, Relaxed);
-        let _guard = Waiting(self, Instant::now());
+        let _guard = WaitingGuard(self, Instant::now());
         future.await
     }
 }
@@ -61,17 +61,17 @@ impl Counters {
 /// probe always goes, hence sustained throttling slows a run but cannot freeze
 /// it.
 #[derive(Debug)]
-pub(super) struct Limiter {
-    state: Mutex<State>,
+pub(super) struct RateLimiter {
+    state: Mutex<LimiterState>,
     freed: Notify,
     max: usize,
-    requests: Option<Bucket>,
-    tokens: Option<Bucket>,
-    pub(super) counters: Counters,
+    requests: Option<TokenBucket>,
+    tokens: Option<TokenBucket>,
+    pub(super) counters: TrafficCounters,
 }
 
 #[derive(Debug)]
-struct State {
+struct LimiterState {
     limit: f64,
     in_flight: usize,
     /// Nothing is sent before this: the server asked for a pause.
@@ -81,12 +81,12 @@ struct State {
     decreased: Instant,
 }
 
-impl Limiter {
+impl RateLimiter {
     pub(super) fn new(concurrency: usize, requests: Option<u32>, tokens: Option<u32>) -> Self {
         let now = Instant::now();
         let max = concurrency.max(1);
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(LimiterState {
                 limit: max as f64,
                 in_flight: 0,
                 not_before: now,
@@ -94,13 +94,13 @@ impl Limiter {
             }),
             freed: Notify::new(),
             max,
-            requests: requests.map(Bucket::per_minute),
-            tokens: tokens.map(Bucket::per_minute),
-            counters: Counters::default(),
+            requests: requests.map(TokenBucket::per_minute),
+            tokens: tokens.map(TokenBucket::per_minute),
+            counters: TrafficCounters::default(),
         }
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> std::sync::MutexGuard<'_, LimiterState> {
         // The state is plain numbers: valid even if a holder panicked.
         self.state
             .lock()
@@ -108,7 +108,7 @@ impl Limiter {
     }
 
     /// Waits until an attempt of about `tokens` tokens may be sent.
-    pub(super) async fn admit(&self, tokens: u64) -> Permit<'_> {
+    pub(super) async fn admit(&self, tokens: u64) -> AttemptPermit<'_> {
         for (bucket, cost) in [(&self.requests, 1), (&self.tokens, tokens)] {
             let Some(bucket) = bucket else { continue };
             let delay = bucket.take(cost);
@@ -128,7 +128,7 @@ impl Limiter {
                 } else if state.in_flight < state.limit as usize {
                     state.in_flight += 1;
                     self.counters.attempts.fetch_add(1, Relaxed);
-                    return Permit {
+                    return AttemptPermit {
                         limiter: self,
                         sent: now,
                         reserved: tokens,
@@ -168,13 +168,13 @@ impl Limiter {
 }
 
 /// Leave to have one attempt in flight; returned on drop.
-pub(super) struct Permit<'a> {
-    limiter: &'a Limiter,
+pub(super) struct AttemptPermit<'a> {
+    limiter: &'a RateLimiter,
     sent: Instant,
     reserved: u64,
 }
 
-impl Permit<'_> {
+impl AttemptPermit<'_> {
     /// The attempt succeeded and used `tokens`: the limit may grow.
     pub(super) fn succeeded(self, tokens: u64) {
         if let Some(bucket) = &self.limiter.tokens {
@@ -213,7 +213,7 @@ impl Permit<'_> {
     }
 }
 
-impl Drop for Permit<'_> {
+impl Drop for AttemptPermit<'_> {
     fn drop(&mut self) {
         self.limiter.state().in_flight -= 1;
         self.limiter.freed.notify_one();
@@ -224,13 +224,13 @@ impl Drop for Permit<'_> {
 /// waits until the debt is refilled. First come, first served, and a cost above
 /// the capacity is still served. Holds six seconds' worth.
 #[derive(Debug)]
-struct Bucket {
+struct TokenBucket {
     per_second: f64,
     capacity: f64,
     level: Mutex<(f64, Instant)>,
 }
 
-impl Bucket {
+impl TokenBucket {
     fn per_minute(rate: u32) -> Self {
         let per_second = f64::from(rate.max(1)) / 60.0;
         let capacity = (per_second * 6.0).max(1.0);
@@ -269,7 +269,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn throttling_halves_once_per_round_and_successes_restore() {
-        let limiter = Limiter::new(8, None, None);
+        let limiter = RateLimiter::new(8, None, None);
         let mut round = Vec::new();
         for _ in 0..8 {
             round.push(limiter.admit(0).await);
@@ -305,7 +305,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_pause_holds_everyone_back() {
-        let limiter = Limiter::new(2, None, None);
+        let limiter = RateLimiter::new(2, None, None);
         let permit = limiter.admit(0).await;
         permit.throttled(Some(Duration::from_secs(7)));
         let start = Instant::now();
@@ -317,7 +317,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_dropped_waiter_takes_nothing_along() {
-        let limiter = Limiter::new(1, None, None);
+        let limiter = RateLimiter::new(1, None, None);
         let held = limiter.admit(0).await;
         {
             let waiter = limiter.admit(0);
@@ -332,7 +332,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn rates_hold_over_a_minute() {
-        let limiter = Limiter::new(100, Some(60), None);
+        let limiter = RateLimiter::new(100, Some(60), None);
         let start = Instant::now();
         for _ in 0..66 {
             limiter.admit(0).await.succeeded(0);
@@ -344,7 +344,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn tokens_reserved_and_not_used_come_back() {
-        let limiter = Limiter::new(1, None, Some(600));
+        let limiter = RateLimiter::new(1, None, Some(600));
         let start = Instant::now();
         for _ in 0..10 {
             limiter.admit(60).await.succeeded(0);

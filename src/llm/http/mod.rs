@@ -1,4 +1,4 @@
-//! Models behind a server over HTTP, in the protocols of [`Api`]: chat
+//! Models behind a server over HTTP, in the protocols of [`ApiDialect`]: chat
 //! completions (`OpenAI`, Azure, vLLM, `SGLang`, llama.cpp, LM Studio, Together,
 //! `OpenRouter` and others), Anthropic's Messages, Google's `generateContent`,
 //! Ollama.
@@ -34,49 +34,49 @@ use shiftproof_tasks::{AnswerForm, Finish, Message, Reply, Request, Role, Usage}
 
 pub use address::{is_private_address, names_secret, secret_in_address};
 pub use batch::BatchConfig;
-pub use config::{ConnectError, HttpConfig, Mode, shown_address};
+pub use config::{AbilityMode, ConnectError, HttpConfig, shown_address};
 pub use limit::HttpStats;
 pub use options::RequestOptions;
-pub use protocol::Api;
+pub use protocol::ApiDialect;
 
-use labels::Scored;
-use probe::Abilities;
-use reply::Completion;
-use request::{Continuation, Shape};
-use send::Sender;
+use labels::LabelProbabilities;
+use probe::ServerAbilities;
+use reply::ChatCompletion;
+use request::{AnswerShape, PrefillMode};
+use send::HttpSender;
 
 /// A model behind a server. Clones share one connection
 /// pool, one set of limits and one set of counters.
 #[derive(Debug, Clone)]
 pub struct HttpLlm {
-    shared: Arc<Shared>,
+    shared: Arc<SharedClient>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    sender: Arc<Sender>,
-    abilities: Abilities,
+struct SharedClient {
+    sender: Arc<HttpSender>,
+    abilities: ServerAbilities,
     identity: String,
 }
 
 impl HttpLlm {
     /// Connects and finds out, by one short call for label scores, one or two for
     /// prefill and, where neither told, one for thoughts, what the server can do;
-    /// an ability that is [`Mode::Off`] is not asked for, nor are thoughts where
+    /// an ability that is [`AbilityMode::Off`] is not asked for, nor are thoughts where
     /// the options say how many. Waits for a slow or loading server within the
     /// configured retries; fails at once where nobody listens.
     pub async fn connect(mut config: HttpConfig) -> Result<Self, ConnectError> {
         batch::check(&config)?;
-        if config.batch.is_some() && config.label_scores == Mode::Auto {
+        if config.batch.is_some() && config.label_scores == AbilityMode::Auto {
             // A call whose scores fail is asked again, which a batch cannot do.
-            config.label_scores = Mode::Off;
+            config.label_scores = AbilityMode::Off;
         }
-        let sender = Arc::new(Sender::new(config)?);
+        let sender = Arc::new(HttpSender::new(config)?);
         let abilities = probe::probe(&sender).await?;
         Ok(Self::of(sender, abilities))
     }
 
-    fn of(sender: Arc<Sender>, abilities: Abilities) -> Self {
+    fn of(sender: Arc<HttpSender>, abilities: ServerAbilities) -> Self {
         let identity = format!(
             "{} {} {}{}{}{}",
             sender.config().api.name(),
@@ -87,7 +87,7 @@ impl HttpLlm {
             } else {
                 ""
             },
-            if abilities.continuation == Some(Continuation::Flagged) {
+            if abilities.continuation == Some(PrefillMode::Flagged) {
                 " continued"
             } else {
                 ""
@@ -95,7 +95,7 @@ impl HttpLlm {
             sender.config().options.identity(),
         );
         Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(SharedClient {
                 sender,
                 abilities,
                 identity,
@@ -108,10 +108,13 @@ impl HttpLlm {
     /// for none: each such call would cost two requests. Nothing is asked where
     /// labels are not scored, or where the scores were insisted on.
     pub async fn rehearse(self, calls: &[ModelCall]) -> Result<Self, LlmError> {
-        let Shared {
+        let SharedClient {
             sender, abilities, ..
         } = &*self.shared;
-        if !abilities.label_scores || sender.config().label_scores == Mode::On || calls.is_empty() {
+        if !abilities.label_scores
+            || sender.config().label_scores == AbilityMode::On
+            || calls.is_empty()
+        {
             return Ok(self);
         }
         let (mut asked, mut failed) = (0, 0);
@@ -120,7 +123,7 @@ impl HttpLlm {
                 continue;
             };
             let shape = scored_shape(labels, call);
-            match sender.complete(call, shape, Continuation::Plain).await {
+            match sender.complete(call, shape, PrefillMode::Plain).await {
                 Ok((completion, _)) => {
                     asked += 1;
                     let scored = labels::score(labels, &completion.positions);
@@ -139,7 +142,7 @@ impl HttpLlm {
              than a label, so labels are read from text",
             abilities.report
         );
-        let abilities = Abilities {
+        let abilities = ServerAbilities {
             label_scores: false,
             report,
             ..*abilities
@@ -150,7 +153,7 @@ impl HttpLlm {
     /// The same model for proposals, where a study's parameters are about the
     /// answers of its task; `None` where there are none such. Nothing is asked.
     pub fn proposing(&self) -> Option<Self> {
-        let Shared {
+        let SharedClient {
             sender, abilities, ..
         } = &*self.shared;
         let options = &sender.config().options;
@@ -158,7 +161,7 @@ impl HttpLlm {
         if free == *options {
             return None;
         }
-        let abilities = Abilities {
+        let abilities = ServerAbilities {
             report: format!(
                 "{}, without what the study sets for the task's answers (max_tokens, temperature, \
                  top_p, stop)",
@@ -204,7 +207,7 @@ impl Llm for HttpLlm {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let Shared {
+        let SharedClient {
             sender, abilities, ..
         } = &*self.shared;
         Capabilities {
@@ -227,7 +230,7 @@ impl Llm for HttpLlm {
     /// probability), or nothing is decided, it is asked again for text, with all
     /// the room that the call has; the usage is that of both requests.
     async fn call(&self, call: &ModelCall) -> Result<Reply, LlmError> {
-        let Shared {
+        let SharedClient {
             sender, abilities, ..
         } = &*self.shared;
         if let AnswerForm::Nearest { .. } = call.request.answer {
@@ -241,7 +244,9 @@ impl Llm for HttpLlm {
         let labels = match &call.request.answer {
             AnswerForm::Choice { labels } if abilities.label_scores => labels,
             _ => {
-                let (completion, usage) = sender.complete(call, Shape::Text, continuation).await?;
+                let (completion, usage) = sender
+                    .complete(call, AnswerShape::Text, continuation)
+                    .await?;
                 return Ok(text_reply(self.cut(call, completion), usage));
             }
         };
@@ -255,7 +260,9 @@ impl Llm for HttpLlm {
                 Ok(scored_reply(labels, scored, used))
             }
             _ => {
-                let (completion, more) = sender.complete(call, Shape::Text, continuation).await?;
+                let (completion, more) = sender
+                    .complete(call, AnswerShape::Text, continuation)
+                    .await?;
                 Ok(text_reply(self.cut(call, completion), used + more))
             }
         }
@@ -276,17 +283,17 @@ impl Llm for HttpLlm {
 impl HttpLlm {
     /// Scores are used whatever they are.
     fn insists(&self) -> bool {
-        self.shared.sender.config().label_scores == Mode::On
+        self.shared.sender.config().label_scores == AbilityMode::On
     }
 
-    fn continuation(&self, call: &ModelCall) -> Continuation {
+    fn continuation(&self, call: &ModelCall) -> PrefillMode {
         begun(call)
             .and(self.shared.abilities.continuation)
-            .unwrap_or(Continuation::Plain)
+            .unwrap_or(PrefillMode::Plain)
     }
 
     /// The answer without what it repeats of the call.
-    fn cut(&self, call: &ModelCall, mut completion: Completion) -> Completion {
+    fn cut(&self, call: &ModelCall, mut completion: ChatCompletion) -> ChatCompletion {
         if let Some(begun) = begun(call).filter(|_| self.shared.abilities.echoes)
             && completion.text.starts_with(begun)
         {
@@ -313,13 +320,13 @@ fn begun(call: &ModelCall) -> Option<&str> {
     }
 }
 
-fn scored_shape(labels: &[String], call: &ModelCall) -> Shape {
-    Shape::Scored {
+fn scored_shape(labels: &[String], call: &ModelCall) -> AnswerShape {
+    AnswerShape::Scored {
         tokens: labels::tokens_needed(labels).min(call.sampling.max_tokens.max(1)),
     }
 }
 
-fn text_reply(completion: Completion, usage: Usage) -> Reply {
+fn text_reply(completion: ChatCompletion, usage: Usage) -> Reply {
     Reply {
         text: completion.text,
         label_logprobs: None,
@@ -330,7 +337,7 @@ fn text_reply(completion: Completion, usage: Usage) -> Reply {
     }
 }
 
-fn scored_reply(labels: &[String], scored: Scored, usage: Usage) -> Reply {
+fn scored_reply(labels: &[String], scored: LabelProbabilities, usage: Usage) -> Reply {
     let best = labels
         .iter()
         .zip(&scored.logprobs)

@@ -1,11 +1,14 @@
 //! Which parameter a server refuses.
 
-use super::complaint::Complaint;
-use super::fault::Context;
-use super::request::Quirk;
+use super::complaint::ServerComplaint;
+use super::fault::FaultContext;
+use super::request::ParameterQuirk;
 
 /// The parameter of the study that is refused, be it the parameter or its value.
-pub(super) fn own_parameter(complaint: &Complaint, set: &[&'static str]) -> Option<&'static str> {
+pub(super) fn own_parameter(
+    complaint: &ServerComplaint,
+    set: &[&'static str],
+) -> Option<&'static str> {
     let spellings: &dyn Fn(&str) -> &'static [&'static str] = &|name| match name {
         "temperature" => &["temperature"],
         "top_p" => &["top_p", "topP"],
@@ -40,18 +43,23 @@ pub(super) fn own_parameter(complaint: &Complaint, set: &[&'static str]) -> Opti
 }
 
 /// The parameter that was refused as such, as opposed to its value.
-pub(super) fn rejected_parameter(complaint: &Complaint, context: &Context<'_>) -> Option<Quirk> {
+pub(super) fn rejected_parameter(
+    complaint: &ServerComplaint,
+    context: &FaultContext<'_>,
+) -> Option<ParameterQuirk> {
     let dialect = context.dialect;
-    let names = |quirk: Quirk| {
+    let names = |quirk: ParameterQuirk| {
         let names = quirk.spellings();
         let parameter = complaint.parameter.as_deref();
         parameter.is_some_and(|parameter| names.contains(&parameter))
             || has_any_word(&complaint.text, names)
     };
-    let mut unlearned = Quirk::ALL.into_iter().filter(|quirk| !dialect.has(*quirk));
+    let mut unlearned = ParameterQuirk::ALL
+        .into_iter()
+        .filter(|quirk| !dialect.has(*quirk));
     // A bound on the number of alternatives is a value worth lowering.
-    if !dialect.has(Quirk::FewLogprobs)
-        && names(Quirk::FewLogprobs)
+    if !dialect.has(ParameterQuirk::FewLogprobs)
+        && names(ParameterQuirk::FewLogprobs)
         && complaint.says(&[
             "less than",
             "at most",
@@ -64,7 +72,7 @@ pub(super) fn rejected_parameter(complaint: &Complaint, context: &Context<'_>) -
             "too large",
         ])
     {
-        return Some(Quirk::FewLogprobs);
+        return Some(ParameterQuirk::FewLogprobs);
     }
     let refused = complaint.says(&[
         "unsupported",
@@ -83,7 +91,7 @@ pub(super) fn rejected_parameter(complaint: &Complaint, context: &Context<'_>) -
         "cannot both",
         "can't both",
     ]);
-    unlearned.find(|quirk| refused && *quirk != Quirk::FewLogprobs && names(*quirk))
+    unlearned.find(|quirk| refused && *quirk != ParameterQuirk::FewLogprobs && names(*quirk))
 }
 
 /// Whether `text` holds one of `words`, each bounded by what cannot be part of a

@@ -3,12 +3,12 @@
 use shiftproof_search::{LlmError, ModelCall};
 use shiftproof_tasks::{AnswerForm, Finish, Message, Request};
 
-use super::config::{ConnectError, Mode};
+use super::config::{AbilityMode, ConnectError};
 use super::fault::quote;
 use super::labels;
-use super::reply::Completion;
-use super::request::{Continuation, Shape};
-use super::send::Sender;
+use super::reply::ChatCompletion;
+use super::request::{AnswerShape, PrefillMode};
+use super::send::HttpSender;
 
 /// Tokens left for the thoughts of a model that reasons. Hard questions take some
 /// thousand; what is not used is not paid for.
@@ -20,10 +20,10 @@ const REPEAT: &str = "Repeat this word and nothing else: banana";
 
 /// What was found.
 #[derive(Debug, Clone)]
-pub(super) struct Abilities {
+pub(super) struct ServerAbilities {
     pub(super) label_scores: bool,
     /// How an assistant message is continued; `None` if it is not.
-    pub(super) continuation: Option<Continuation>,
+    pub(super) continuation: Option<PrefillMode>,
     /// Continuations come back with what they continue, as llama.cpp sends them.
     pub(super) echoes: bool,
     /// Tokens to leave for thoughts.
@@ -33,14 +33,14 @@ pub(super) struct Abilities {
 
 /// Whether the model reasons, as far as it showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Thinks {
+enum ReasoningSign {
     Unknown,
     No,
     Yes,
 }
 
-impl Thinks {
-    fn see(&mut self, completion: &Completion) {
+impl ReasoningSign {
+    fn see(&mut self, completion: &ChatCompletion) {
         if *self == Self::No {
             return;
         }
@@ -53,16 +53,16 @@ impl Thinks {
     }
 }
 
-pub(super) async fn probe(sender: &Sender) -> Result<Abilities, ConnectError> {
+pub(super) async fn probe(sender: &HttpSender) -> Result<ServerAbilities, ConnectError> {
     let options = &sender.config().options;
     let mut thinks = match options.thinking_tokens {
-        Some(0) => Thinks::No,
-        Some(_) => Thinks::Yes,
-        None if sender.config().thoughts == Mode::Off => Thinks::No,
-        None => Thinks::Unknown,
+        Some(0) => ReasoningSign::No,
+        Some(_) => ReasoningSign::Yes,
+        None if sender.config().thoughts == AbilityMode::Off => ReasoningSign::No,
+        None => ReasoningSign::Unknown,
     };
     let (label_scores, scores) = label_scores(sender, &mut thinks).await?;
-    if thinks == Thinks::Unknown && sender.config().prefill == Mode::Off {
+    if thinks == ReasoningSign::Unknown && sender.config().prefill == AbilityMode::Off {
         // Else the question about prefill tells.
         thinks = plainly(sender).await?;
     }
@@ -76,7 +76,7 @@ pub(super) async fn probe(sender: &Sender) -> Result<Abilities, ConnectError> {
     for more in thoughts.into_iter().chain(adapted(sender)) {
         report = format!("{report}; {more}");
     }
-    Ok(Abilities {
+    Ok(ServerAbilities {
         label_scores,
         continuation,
         echoes,
@@ -85,7 +85,7 @@ pub(super) async fn probe(sender: &Sender) -> Result<Abilities, ConnectError> {
     })
 }
 
-fn adapted(sender: &Sender) -> Option<String> {
+fn adapted(sender: &HttpSender) -> Option<String> {
     let adaptations = sender.adaptations();
     (!adaptations.is_empty()).then(|| format!("adapted: {}", adaptations.join(", ")))
 }
@@ -99,9 +99,10 @@ fn repeat(max_tokens: u32) -> ModelCall {
 }
 
 /// Whether a short answer in text comes at once.
-async fn plainly(sender: &Sender) -> Result<Thinks, ConnectError> {
-    let mut thinks = Thinks::Unknown;
-    if let Ok(completion) = ask(sender, &repeat(FEW), Shape::Text, Continuation::Plain).await? {
+async fn plainly(sender: &HttpSender) -> Result<ReasoningSign, ConnectError> {
+    let mut thinks = ReasoningSign::Unknown;
+    if let Ok(completion) = ask(sender, &repeat(FEW), AnswerShape::Text, PrefillMode::Plain).await?
+    {
         thinks.see(&completion);
     }
     Ok(thinks)
@@ -110,13 +111,16 @@ async fn plainly(sender: &Sender) -> Result<Thinks, ConnectError> {
 /// The room to leave for thoughts, and what is worth telling about them. A model
 /// that was seen to reason is asked once more with room, to see that it comes to
 /// an answer.
-async fn thoughts(sender: &Sender, thinks: Thinks) -> Result<(u32, Option<String>), ConnectError> {
+async fn thoughts(
+    sender: &HttpSender,
+    thinks: ReasoningSign,
+) -> Result<(u32, Option<String>), ConnectError> {
     let options = &sender.config().options;
     if let Some(room) = options.thinking_tokens {
         let told = (room > 0).then(|| format!("{room} tokens are left for its thoughts"));
         return Ok((room, told));
     }
-    if thinks != Thinks::Yes {
+    if thinks != ReasoningSign::Yes {
         return Ok((0, None));
     }
     let room = THINKING_ROOM;
@@ -125,7 +129,14 @@ async fn thoughts(sender: &Sender, thinks: Thinks) -> Result<(u32, Option<String
         Some(most) => format!("max_tokens = {most} of the study bounds thoughts and answer"),
         None => format!("{room} tokens are left for its thoughts (thinking_tokens)"),
     };
-    let found = match ask(sender, &repeat(limit), Shape::Text, Continuation::Plain).await? {
+    let found = match ask(
+        sender,
+        &repeat(limit),
+        AnswerShape::Text,
+        PrefillMode::Plain,
+    )
+    .await?
+    {
         Err(refusal) => format!("the model reasons first; with room it refused ({refusal})"),
         Ok(completion) if completion.text.trim().is_empty() => format!(
             "the model reasons first and came to no answer within {limit} tokens: raise \
@@ -147,13 +158,13 @@ async fn thoughts(sender: &Sender, thinks: Thinks) -> Result<(u32, Option<String
 /// Repeating a word is easy for the smallest model, and no model says "banana"
 /// unprompted.
 async fn label_scores(
-    sender: &Sender,
-    thinks: &mut Thinks,
+    sender: &HttpSender,
+    thinks: &mut ReasoningSign,
 ) -> Result<(bool, String), ConnectError> {
     let mode = sender.config().label_scores;
     let name = &sender.config().model;
-    if !sender.protocol().scores() && mode != Mode::Off {
-        if mode == Mode::On {
+    if !sender.protocol().scores() && mode != AbilityMode::Off {
+        if mode == AbilityMode::On {
             return Err(ConnectError::Unsupported(format!(
                 "{} has no label scores; set label_scores to auto or off",
                 sender.config().api.name()
@@ -164,10 +175,10 @@ async fn label_scores(
             "are not to be had, so labels are read from text".to_owned(),
         ));
     }
-    if mode == Mode::Off {
+    if mode == AbilityMode::Off {
         return Ok((false, "off".to_owned()));
     }
-    if mode == Mode::Auto && *thinks == Thinks::Yes {
+    if mode == AbilityMode::Auto && *thinks == ReasoningSign::Yes {
         return Ok((
             false,
             "not asked for, since the model reasons first; labels are read from text".to_owned(),
@@ -178,50 +189,52 @@ async fn label_scores(
     call.request.answer = AnswerForm::Choice {
         labels: labels.to_vec(),
     };
-    let shape = Shape::Scored {
+    let shape = AnswerShape::Scored {
         tokens: labels::tokens_needed(&labels),
     };
-    let found = match ask(sender, &call, shape, Continuation::Plain).await? {
-        Err(refusal) => Scores::Missing(format!("refused ({refusal})")),
+    let found = match ask(sender, &call, shape, PrefillMode::Plain).await? {
+        Err(refusal) => LabelScoreProbe::Missing(format!("refused ({refusal})")),
         Ok(completion) => {
             thinks.see(&completion);
             judge(&labels, &completion)
         }
     };
     match (mode, found) {
-        (_, Scores::Right(found)) => Ok((true, found)),
-        (Mode::On, Scores::Wrong(found)) => Ok((
+        (_, LabelScoreProbe::Right(found)) => Ok((true, found)),
+        (AbilityMode::On, LabelScoreProbe::Wrong(found)) => Ok((
             true,
             format!("{found}, used all the same because label_scores is on"),
         )),
-        (Mode::On, Scores::Missing(found)) => Err(ConnectError::Unsupported(format!(
-            "{} gives no label scores for {name}: {found}; set label_scores to auto or off",
-            sender.address(),
-        ))),
-        (_, Scores::Wrong(found) | Scores::Missing(found)) => {
+        (AbilityMode::On, LabelScoreProbe::Missing(found)) => {
+            Err(ConnectError::Unsupported(format!(
+                "{} gives no label scores for {name}: {found}; set label_scores to auto or off",
+                sender.address(),
+            )))
+        }
+        (_, LabelScoreProbe::Wrong(found) | LabelScoreProbe::Missing(found)) => {
             Ok((false, format!("{found}, so labels are read from text")))
         }
     }
 }
 
 /// Label scores as found, in words.
-enum Scores {
+enum LabelScoreProbe {
     Right(String),
     Wrong(String),
     Missing(String),
 }
 
-fn judge(labels: &[String], completion: &Completion) -> Scores {
+fn judge(labels: &[String], completion: &ChatCompletion) -> LabelScoreProbe {
     let Some(scored) = labels::score(labels, &completion.positions) else {
         if !completion.positions.is_empty() {
             let text = quote(&completion.text);
-            return Scores::Wrong(format!(
+            return LabelScoreProbe::Wrong(format!(
                 "undecided (asked to repeat \"banana\", it said {text})"
             ));
         }
         let thinking = completion.reasoned
             || completion.text.is_empty() && completion.finish == Finish::Length;
-        return Scores::Missing(if thinking {
+        return LabelScoreProbe::Missing(if thinking {
             "missing, for the model reasons first".to_owned()
         } else {
             "missing from its answers".to_owned()
@@ -233,9 +246,9 @@ fn judge(labels: &[String], completion: &Completion) -> Scores {
         format!("{verdict} (asked to repeat \"banana\": banana {banana:.3}, lemon {lemon:.3})")
     };
     if scores[0] > scores[1] {
-        Scores::Right(shown("work"))
+        LabelScoreProbe::Right(shown("work"))
     } else {
-        Scores::Wrong(shown("wrong"))
+        LabelScoreProbe::Wrong(shown("wrong"))
     }
 }
 
@@ -243,14 +256,14 @@ fn judge(labels: &[String], completion: &Completion) -> Scores {
 /// stands (llama.cpp), by the two fields of vLLM, or not at all (`OpenAI`); and
 /// whether the answer repeats that message first.
 async fn prefill(
-    sender: &Sender,
-    thinks: &mut Thinks,
-) -> Result<(Option<Continuation>, bool, String), ConnectError> {
+    sender: &HttpSender,
+    thinks: &mut ReasoningSign,
+) -> Result<(Option<PrefillMode>, bool, String), ConnectError> {
     let mode = sender.config().prefill;
-    if mode == Mode::Off {
+    if mode == AbilityMode::Off {
         return Ok((None, false, "off".to_owned()));
     }
-    if mode == Mode::Auto && *thinks == Thinks::Yes {
+    if mode == AbilityMode::Auto && *thinks == ReasoningSign::Yes {
         let why = "not used, since the model reasons first".to_owned();
         return Ok((None, false, why));
     }
@@ -269,10 +282,10 @@ async fn prefill(
     let mut said = String::new();
     for continuation in sender.protocol().continuations().iter().copied() {
         let how = match continuation {
-            Continuation::Plain => "",
-            Continuation::Flagged => " by continue_final_message",
+            PrefillMode::Plain => "",
+            PrefillMode::Flagged => " by continue_final_message",
         };
-        match ask(sender, &call, Shape::Text, continuation).await? {
+        match ask(sender, &call, AnswerShape::Text, continuation).await? {
             Ok(completion) => {
                 thinks.see(&completion);
                 let (echo, rest) = match completion.text.strip_prefix(begun) {
@@ -298,13 +311,13 @@ async fn prefill(
             Err(_) => {}
         }
     }
-    if *thinks == Thinks::Unknown {
+    if *thinks == ReasoningSign::Unknown {
         // Nothing but refusals so far.
         *thinks = plainly(sender).await?;
     }
     Ok(match mode {
-        Mode::On => (
-            Some(Continuation::Plain),
+        AbilityMode::On => (
+            Some(PrefillMode::Plain),
             false,
             format!("{said}, used all the same because prefill is on"),
         ),
@@ -314,11 +327,11 @@ async fn prefill(
 
 /// Asks; an answer that refuses this one request is a finding, not a failure.
 async fn ask(
-    sender: &Sender,
+    sender: &HttpSender,
     call: &ModelCall,
-    shape: Shape,
-    continuation: Continuation,
-) -> Result<Result<Completion, String>, ConnectError> {
+    shape: AnswerShape,
+    continuation: PrefillMode,
+) -> Result<Result<ChatCompletion, String>, ConnectError> {
     match sender
         .complete_if_listening(call, shape, continuation)
         .await

@@ -8,7 +8,7 @@ use super::protocol::Protocol;
 
 /// An answer, as far as we use it.
 #[derive(Debug, PartialEq)]
-pub(super) struct Completion {
+pub(super) struct ChatCompletion {
     /// The visible answer; reasoning is left out. Where a filter withheld it, the
     /// provider's reason if it gives one.
     pub(super) text: String,
@@ -16,14 +16,14 @@ pub(super) struct Completion {
     /// `None` where the server reports none that can be.
     pub(super) usage: Option<Usage>,
     /// Generated tokens with their alternatives; empty where not reported.
-    pub(super) positions: Vec<Position>,
+    pub(super) positions: Vec<TokenPosition>,
     /// The server also sent reasoning, or counted it.
     pub(super) reasoned: bool,
     /// Tokens of reasoning, where they are counted apart.
     pub(super) reasoning_tokens: u64,
 }
 
-impl Default for Completion {
+impl Default for ChatCompletion {
     fn default() -> Self {
         Self {
             text: String::new(),
@@ -38,7 +38,7 @@ impl Default for Completion {
 
 /// One generated token and the likeliest tokens in its place.
 #[derive(Debug, PartialEq)]
-pub(super) struct Position {
+pub(super) struct TokenPosition {
     pub(super) token: Vec<u8>,
     /// With natural-log probabilities; contains `token`.
     pub(super) top: Vec<(Vec<u8>, f64)>,
@@ -46,8 +46,8 @@ pub(super) struct Position {
 
 /// What a body of a successful status holds.
 #[derive(Debug, PartialEq)]
-pub(super) enum Parsed {
-    Completion(Completion),
+pub(super) enum ParsedBody {
+    Completion(ChatCompletion),
     /// `error` in place of, or inside, an answer.
     Error(Value),
     /// A completion without choices.
@@ -63,38 +63,38 @@ pub(super) enum Parsed {
 }
 
 /// Reads a body of a successful status by `protocol`.
-pub(super) fn parse(body: &[u8], protocol: &dyn Protocol) -> Parsed {
+pub(super) fn parse(body: &[u8], protocol: &dyn Protocol) -> ParsedBody {
     let value = match json(body) {
         Ok(value) => value,
         Err(failure) => return failure,
     };
     match present(&value, "error") {
-        Some(error) => Parsed::Error(error.clone()),
+        Some(error) => ParsedBody::Error(error.clone()),
         None => protocol.read(&value),
     }
 }
 
 /// `body` as JSON, mended where servers are known to break it: bytes that are no
 /// UTF-8, halves of a surrogate pair, bare `NaN`.
-pub(super) fn json(body: &[u8]) -> Result<Value, Parsed> {
+pub(super) fn json(body: &[u8]) -> Result<Value, ParsedBody> {
     let error = match serde_json::from_slice(body) {
         Ok(value) => return Ok(value),
         Err(error) => error,
     };
     if body.trim_ascii_start().starts_with(b"<") {
-        return Err(Parsed::Html);
+        return Err(ParsedBody::Html);
     }
     if error.is_eof() {
-        return Err(Parsed::Truncated);
+        return Err(ParsedBody::Truncated);
     }
     let text = String::from_utf8_lossy(body);
     serde_json::from_slice(&with_nulls(&without_halves(text.as_bytes()))).map_err(|error| {
         if error.is_eof() {
-            Parsed::Truncated
+            ParsedBody::Truncated
         } else if matches!(body.trim_ascii_start().first(), Some(b'{' | b'[')) {
-            Parsed::Broken
+            ParsedBody::Broken
         } else {
-            Parsed::NotJson
+            ParsedBody::NotJson
         }
     })
 }
@@ -257,14 +257,14 @@ pub(super) fn checked(usage: Usage) -> Option<Usage> {
 }
 
 /// Positions of `choices[].logprobs` up to the first that cannot be read.
-pub(super) fn positions(logprobs: &Value) -> Vec<Position> {
+pub(super) fn positions(logprobs: &Value) -> Vec<TokenPosition> {
     if let Some(content) = logprobs.get("content").and_then(Value::as_array) {
         return content.iter().map_while(chat_position).collect();
     }
     legacy_positions(logprobs).unwrap_or_default()
 }
 
-fn chat_position(value: &Value) -> Option<Position> {
+fn chat_position(value: &Value) -> Option<TokenPosition> {
     let token = token(value)?;
     let alternatives = value.get("top_logprobs").and_then(Value::as_array);
     let top = alternatives
@@ -276,7 +276,7 @@ fn chat_position(value: &Value) -> Option<Position> {
 }
 
 /// The older form: parallel lists, alternatives as a map from token to value.
-fn legacy_positions(logprobs: &Value) -> Option<Vec<Position>> {
+fn legacy_positions(logprobs: &Value) -> Option<Vec<TokenPosition>> {
     let tokens = logprobs.get("tokens")?.as_array()?;
     let own = logprobs.get("token_logprobs")?.as_array()?;
     let top = logprobs.get("top_logprobs")?.as_array()?;
@@ -295,14 +295,18 @@ fn legacy_positions(logprobs: &Value) -> Option<Vec<Position>> {
 
 /// A position whose generated token is among its alternatives; `None` if no
 /// alternative was reported, for a token alone scores nothing.
-fn complete(token: Vec<u8>, own: Option<&Value>, mut top: Vec<(Vec<u8>, f64)>) -> Option<Position> {
+fn complete(
+    token: Vec<u8>,
+    own: Option<&Value>,
+    mut top: Vec<(Vec<u8>, f64)>,
+) -> Option<TokenPosition> {
     if top.is_empty() {
         return None;
     }
     if !top.iter().any(|(other, _)| *other == token) {
         top.push((token.clone(), own.and_then(logprob)?));
     }
-    Some(Position { token, top })
+    Some(TokenPosition { token, top })
 }
 
 fn scored(value: &Value) -> Option<(Vec<u8>, f64)> {

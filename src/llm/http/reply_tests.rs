@@ -1,20 +1,20 @@
 use super::*;
 use serde_json::json;
 
-use super::super::protocol::Api;
+use super::super::protocol::ApiDialect;
 
-fn parse(body: &[u8]) -> Parsed {
-    super::parse(body, &*Api::OpenAi.protocol())
+fn parse(body: &[u8]) -> ParsedBody {
+    super::parse(body, &*ApiDialect::OpenAi.protocol())
 }
 
-fn completion(value: &Value) -> Completion {
+fn completion(value: &Value) -> ChatCompletion {
     match parse(value.to_string().as_bytes()) {
-        Parsed::Completion(completion) => completion,
+        ParsedBody::Completion(completion) => completion,
         other => panic!("{other:?}"),
     }
 }
 
-fn answer(message: &Value) -> Completion {
+fn answer(message: &Value) -> ChatCompletion {
     completion(&json!({"choices": [{"message": message}]}))
 }
 
@@ -136,7 +136,7 @@ fn broken_text_is_mended_and_broken_json_is_told_apart() {
         body.extend_from_slice(content);
         body.extend_from_slice(br#""}}]}"#);
         match parse(&body) {
-            Parsed::Completion(completion) => completion.text,
+            ParsedBody::Completion(completion) => completion.text,
             other => panic!("{other:?}"),
         }
     };
@@ -150,9 +150,9 @@ fn broken_text_is_mended_and_broken_json_is_told_apart() {
     );
     assert_eq!(
         parse(br#"{"choices": [{"message": {"content": "a" "b"}}]}"#),
-        Parsed::Broken
+        ParsedBody::Broken
     );
-    assert_eq!(parse(b"[1, 2"), Parsed::Truncated);
+    assert_eq!(parse(b"[1, 2"), ParsedBody::Truncated);
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn odd_logprobs_are_dropped_one_by_one() {
             {"token": "e", "logprob": "NaN"}, {"token": "f", "logprob": 1e-9}, 7, {}]},
         {"token": "x", "logprob": null, "top_logprobs": [{"token": "y", "logprob": -1}]}
     ]}}]}"#;
-    let Parsed::Completion(completion) = parse(body) else {
+    let ParsedBody::Completion(completion) = parse(body) else {
         panic!("not read")
     };
     assert_eq!(completion.text, "a NaN b", "words in quotes stay");
@@ -183,7 +183,7 @@ fn both_forms_of_logprobs_are_read() {
         {"token": "?", "bytes": [121], "logprob": -0.5, "top_logprobs": [{"token": "n", "bytes": [], "logprob": -1}]}
     ]});
     let legacy = json!({"tokens": ["y"], "token_logprobs": [-0.5], "top_logprobs": [{"n": -1}]});
-    let expected = [Position {
+    let expected = [TokenPosition {
         token: b"y".to_vec(),
         top: vec![(b"n".to_vec(), -1.0), (b"y".to_vec(), -0.5)],
     }];
@@ -201,29 +201,29 @@ fn both_forms_of_logprobs_are_read() {
 
 #[test]
 fn what_is_no_completion() {
-    assert_eq!(parse(b"<!doctype html><html>"), Parsed::Html);
-    assert_eq!(parse(b"  \n<html>"), Parsed::Html);
-    assert_eq!(parse(br#"{"choices": [{"mess"#), Parsed::Truncated);
-    assert_eq!(parse(b""), Parsed::Truncated);
-    assert_eq!(parse(b"OK"), Parsed::NotJson);
-    assert_eq!(parse(br#"{"status": "ok"}"#), Parsed::Foreign);
-    assert_eq!(parse(br"[1]"), Parsed::Foreign);
-    assert_eq!(parse(br#"{"choices": []}"#), Parsed::Empty);
-    assert_eq!(parse(br#"{"choices": null}"#), Parsed::Empty);
+    assert_eq!(parse(b"<!doctype html><html>"), ParsedBody::Html);
+    assert_eq!(parse(b"  \n<html>"), ParsedBody::Html);
+    assert_eq!(parse(br#"{"choices": [{"mess"#), ParsedBody::Truncated);
+    assert_eq!(parse(b""), ParsedBody::Truncated);
+    assert_eq!(parse(b"OK"), ParsedBody::NotJson);
+    assert_eq!(parse(br#"{"status": "ok"}"#), ParsedBody::Foreign);
+    assert_eq!(parse(br"[1]"), ParsedBody::Foreign);
+    assert_eq!(parse(br#"{"choices": []}"#), ParsedBody::Empty);
+    assert_eq!(parse(br#"{"choices": null}"#), ParsedBody::Empty);
     assert!(matches!(
         parse(br#"{"error": {"message": "x"}, "choices": [{}]}"#),
-        Parsed::Error(_)
+        ParsedBody::Error(_)
     ));
     assert!(matches!(
         parse(br#"{"choices": [{"error": {"code": 502}}]}"#),
-        Parsed::Error(_)
+        ParsedBody::Error(_)
     ));
     assert!(matches!(
         parse(br#"{"choices": [{"finish_reason": "error"}]}"#),
-        Parsed::Error(_)
+        ParsedBody::Error(_)
     ));
     assert!(matches!(
         parse(br#"{"error": null, "choices": [{}]}"#),
-        Parsed::Completion(_)
+        ParsedBody::Completion(_)
     ));
 }

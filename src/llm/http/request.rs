@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 /// How a call is to be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum AnswerShape {
     /// In text.
     Text,
     /// In at most this many tokens, greedily, with their alternatives.
@@ -14,7 +14,7 @@ pub(super) enum Shape {
 
 /// How a last message by the assistant is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Continuation {
+pub(super) enum PrefillMode {
     /// As it stands.
     Plain,
     /// With the two fields that make vLLM continue it.
@@ -33,7 +33,7 @@ pub(super) fn seed(seed: u64, sample: u32) -> u32 {
 
 /// A parameter that a server takes differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Quirk {
+pub(super) enum ParameterQuirk {
     /// `max_tokens` is called `max_completion_tokens`.
     MaxCompletionTokens = 1,
     /// The temperature cannot be set.
@@ -46,7 +46,7 @@ pub(super) enum Quirk {
     FewLogprobs = 16,
 }
 
-impl Quirk {
+impl ParameterQuirk {
     pub(super) const ALL: [Self; 5] = [
         Self::MaxCompletionTokens,
         Self::NoTemperature,
@@ -86,32 +86,34 @@ impl Quirk {
 
 /// A set of quirks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Dialect(u8);
+pub(super) struct ServerDialect(u8);
 
-impl Dialect {
+impl ServerDialect {
     /// No quirk known.
     #[cfg(test)]
     pub(super) const NONE: Self = Self(0);
 
-    pub(super) fn has(self, quirk: Quirk) -> bool {
+    pub(super) fn has(self, quirk: ParameterQuirk) -> bool {
         self.0 & quirk as u8 != 0
     }
 
-    pub(super) fn quirks(self) -> impl Iterator<Item = Quirk> {
-        Quirk::ALL.into_iter().filter(move |quirk| self.has(*quirk))
+    pub(super) fn quirks(self) -> impl Iterator<Item = ParameterQuirk> {
+        ParameterQuirk::ALL
+            .into_iter()
+            .filter(move |quirk| self.has(*quirk))
     }
 }
 
 /// The dialect as learned so far, shared by all calls of a client.
 #[derive(Debug, Default)]
-pub(super) struct Learned(AtomicU8);
+pub(super) struct LearnedDialect(AtomicU8);
 
-impl Learned {
-    pub(super) fn dialect(&self) -> Dialect {
-        Dialect(self.0.load(Relaxed))
+impl LearnedDialect {
+    pub(super) fn dialect(&self) -> ServerDialect {
+        ServerDialect(self.0.load(Relaxed))
     }
 
-    pub(super) fn learn(&self, quirk: Quirk) {
+    pub(super) fn learn(&self, quirk: ParameterQuirk) {
         self.0.fetch_or(quirk as u8, Relaxed);
     }
 }

@@ -10,13 +10,13 @@ use serde_json::{Map, Value};
 use shiftproof_search::{LlmError, ModelCall};
 use shiftproof_tasks::Usage;
 
-use super::config::{self, ConnectError, Endpoint, HttpConfig};
-use super::fault::{self, Context, Fault};
-use super::limit::{HttpStats, Limiter};
+use super::config::{self, CheckedEndpoint, ConnectError, HttpConfig};
+use super::fault::{self, FaultContext, RequestFault};
+use super::limit::{HttpStats, RateLimiter};
 use super::options::{RequestOptions, merge};
-use super::protocol::{Ask, Protocol};
-use super::reply::{self, Completion, Parsed};
-use super::request::{Continuation, Dialect, Learned, Shape};
+use super::protocol::{Protocol, WireCall};
+use super::reply::{self, ChatCompletion, ParsedBody};
+use super::request::{AnswerShape, LearnedDialect, PrefillMode, ServerDialect};
 use super::transport;
 use super::usage::{guess, used};
 
@@ -31,13 +31,13 @@ const EMPTY_RETRIES: u32 = 2;
 
 /// Sends calls to one model of one server.
 #[derive(Debug)]
-pub(super) struct Sender {
+pub(super) struct HttpSender {
     client: Client,
-    endpoint: Endpoint,
+    endpoint: CheckedEndpoint,
     config: HttpConfig,
     protocol: Box<dyn Protocol>,
-    limiter: Arc<Limiter>,
-    learned: Arc<Learned>,
+    limiter: Arc<RateLimiter>,
+    learned: Arc<LearnedDialect>,
     headers: HeaderMap,
     /// Names of the parameters that the user set.
     set: Vec<&'static str>,
@@ -45,10 +45,10 @@ pub(super) struct Sender {
     answered: AtomicBool,
 }
 
-impl Sender {
+impl HttpSender {
     pub(super) fn new(config: HttpConfig) -> Result<Self, ConnectError> {
         let protocol = config.api.protocol();
-        let endpoint = Endpoint::of(&config, &*protocol)?;
+        let endpoint = CheckedEndpoint::of(&config, &*protocol)?;
         if config.model.trim().is_empty() {
             return Err(ConnectError::Config(
                 "no model is named; set model to one the server has".to_owned(),
@@ -59,7 +59,7 @@ impl Sender {
             set: config.options.set().collect(),
             answered: AtomicBool::new(false),
             client: transport::client(&config, &endpoint)?,
-            limiter: Arc::new(Limiter::new(
+            limiter: Arc::new(RateLimiter::new(
                 config.concurrency,
                 config.requests_per_minute,
                 config.tokens_per_minute,
@@ -119,7 +119,7 @@ impl Sender {
         self.learned
             .dialect()
             .quirks()
-            .map(super::request::Quirk::remedy)
+            .map(super::request::ParameterQuirk::remedy)
             .collect()
     }
 
@@ -127,9 +127,9 @@ impl Sender {
     pub(super) async fn complete(
         &self,
         call: &ModelCall,
-        shape: Shape,
-        continuation: Continuation,
-    ) -> Result<(Completion, Usage), LlmError> {
+        shape: AnswerShape,
+        continuation: PrefillMode,
+    ) -> Result<(ChatCompletion, Usage), LlmError> {
         self.persist(call, shape, continuation, false).await
     }
 
@@ -138,10 +138,10 @@ impl Sender {
     pub(super) fn body(
         &self,
         call: &ModelCall,
-        shape: Shape,
-        continuation: Continuation,
+        shape: AnswerShape,
+        continuation: PrefillMode,
     ) -> Map<String, Value> {
-        let mut body = self.protocol.body(&Ask {
+        let mut body = self.protocol.body(&WireCall {
             model: &self.config.model,
             call,
             shape,
@@ -158,26 +158,26 @@ impl Sender {
     pub(super) async fn complete_if_listening(
         &self,
         call: &ModelCall,
-        shape: Shape,
-        continuation: Continuation,
-    ) -> Result<(Completion, Usage), LlmError> {
+        shape: AnswerShape,
+        continuation: PrefillMode,
+    ) -> Result<(ChatCompletion, Usage), LlmError> {
         self.persist(call, shape, continuation, true).await
     }
 
     async fn persist(
         &self,
         call: &ModelCall,
-        shape: Shape,
-        continuation: Continuation,
+        shape: AnswerShape,
+        continuation: PrefillMode,
         must_listen: bool,
-    ) -> Result<(Completion, Usage), LlmError> {
+    ) -> Result<(ChatCompletion, Usage), LlmError> {
         let reserve = guess(&call.request, "").prompt_tokens + u64::from(call.sampling.max_tokens);
         let mut retries = 0;
         loop {
             let dialect = self.learned.dialect();
             let body = Value::Object(self.body(call, shape, continuation)).to_string();
             let permit = self.limiter.admit(reserve).await;
-            let scored = matches!(shape, Shape::Scored { .. });
+            let scored = matches!(shape, AnswerShape::Scored { .. });
             let fault = match self.attempt(body.into_bytes(), dialect, scored).await {
                 Ok(completion) => {
                     self.answered.store(true, Relaxed);
@@ -189,11 +189,11 @@ impl Sender {
                 Err(fault) => fault,
             };
             let (then, wait) = match fault {
-                Fault::Final(error) => {
+                RequestFault::Final(error) => {
                     permit.failed();
                     return Err(self.without_key(error));
                 }
-                Fault::Parameter(quirk, error) => {
+                RequestFault::Parameter(quirk, error) => {
                     permit.failed();
                     if dialect.has(quirk) {
                         return Err(self.without_key(error));
@@ -201,7 +201,7 @@ impl Sender {
                     self.learned.learn(quirk);
                     continue;
                 }
-                Fault::Passing {
+                RequestFault::Passing {
                     then,
                     wait,
                     throttled,
@@ -255,10 +255,10 @@ impl Sender {
     async fn attempt(
         &self,
         body: Vec<u8>,
-        dialect: Dialect,
+        dialect: ServerDialect,
         scored: bool,
-    ) -> Result<Completion, Fault> {
-        let context = Context {
+    ) -> Result<ChatCompletion, RequestFault> {
+        let context = FaultContext {
             dialect,
             scored,
             ..self.context()
@@ -269,8 +269,8 @@ impl Sender {
         self.read(&received, &context)
     }
 
-    pub(super) fn context(&self) -> Context<'_> {
-        Context {
+    pub(super) fn context(&self) -> FaultContext<'_> {
+        FaultContext {
             address: &self.endpoint.shown,
             model: &self.config.model,
             key_env: &self.config.api_key_env,
@@ -288,8 +288,8 @@ impl Sender {
         method: Method,
         url: Url,
         content: Option<(&str, Vec<u8>)>,
-        context: &Context<'_>,
-    ) -> Result<Vec<u8>, Fault> {
+        context: &FaultContext<'_>,
+    ) -> Result<Vec<u8>, RequestFault> {
         let (status, headers, received) = self.receive(method, url, content, context).await?;
         if (200..300).contains(&status) {
             Ok(received)
@@ -304,8 +304,8 @@ impl Sender {
         method: Method,
         url: Url,
         content: Option<(&str, Vec<u8>)>,
-        context: &Context<'_>,
-    ) -> Result<(u16, HeaderMap, Vec<u8>), Fault> {
+        context: &FaultContext<'_>,
+    ) -> Result<(u16, HeaderMap, Vec<u8>), RequestFault> {
         let most = if method == Method::GET {
             MOST_FILE
         } else {
@@ -324,7 +324,7 @@ impl Sender {
         let mut received = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(broken)? {
             if received.len() + chunk.len() > most {
-                return Err(Fault::request(format!(
+                return Err(RequestFault::request(format!(
                     "{} answered with more than {} MiB",
                     context.address,
                     most >> 20
@@ -338,44 +338,48 @@ impl Sender {
 
     /// Reads an answer. One that cannot be read fails this call alone where the
     /// server has answered others; where it has not, the address is wrong.
-    pub(super) fn read(&self, received: &[u8], context: &Context<'_>) -> Result<Completion, Fault> {
+    pub(super) fn read(
+        &self,
+        received: &[u8],
+        context: &FaultContext<'_>,
+    ) -> Result<ChatCompletion, RequestFault> {
         let address = context.address;
         let said = || fault::quote(&String::from_utf8_lossy(received));
         let unread = |what: String| {
             if self.answered.load(Relaxed) {
-                Fault::odd(what)
+                RequestFault::odd(what)
             } else {
-                Fault::rejected(format!(
+                RequestFault::rejected(format!(
                     "{what}; is base_url right? expected one such as {}",
                     context.example
                 ))
             }
         };
         Err(match reply::parse(received, &*self.protocol) {
-            Parsed::Completion(completion) => return Ok(completion),
-            Parsed::Error(error) => fault::of_error(&error, context),
-            Parsed::Empty => Fault::odd(format!("{address} answered without a choice")),
-            Parsed::Broken => Fault::odd(format!(
+            ParsedBody::Completion(completion) => return Ok(completion),
+            ParsedBody::Error(error) => fault::of_error(&error, context),
+            ParsedBody::Empty => RequestFault::odd(format!("{address} answered without a choice")),
+            ParsedBody::Broken => RequestFault::odd(format!(
                 "{address} answered with JSON that cannot be read: {}",
                 said()
             )),
-            Parsed::Truncated if self.answered.load(Relaxed) => Fault::odd(format!(
+            ParsedBody::Truncated if self.answered.load(Relaxed) => RequestFault::odd(format!(
                 "the answer of {address} broke off after {} bytes",
                 received.len()
             )),
-            Parsed::Truncated => Fault::passing(format!(
+            ParsedBody::Truncated => RequestFault::passing(format!(
                 "the answer of {address} broke off after {} bytes",
                 received.len()
             )),
-            Parsed::Html if self.answered.load(Relaxed) => {
-                Fault::passing(format!("{address} answered with HTML, not JSON"))
+            ParsedBody::Html if self.answered.load(Relaxed) => {
+                RequestFault::passing(format!("{address} answered with HTML, not JSON"))
             }
-            Parsed::Html => unread(format!("{address} answered with HTML, not JSON")),
-            Parsed::Foreign => unread(format!(
+            ParsedBody::Html => unread(format!("{address} answered with HTML, not JSON")),
+            ParsedBody::Foreign => unread(format!(
                 "{address} answered with JSON that is no answer of a model: {}",
                 said()
             )),
-            Parsed::NotJson => unread(format!(
+            ParsedBody::NotJson => unread(format!(
                 "{address} answered with something other than JSON: {}",
                 said()
             )),
@@ -385,7 +389,7 @@ impl Sender {
     /// A server that cuts a long prompt without a word (Ollama does) answers a
     /// question nobody asked. Every word is a token at least, so fewer tokens
     /// than words means that words are missing.
-    fn check_prompt(&self, call: &ModelCall, completion: &Completion) -> Result<(), LlmError> {
+    fn check_prompt(&self, call: &ModelCall, completion: &ChatCompletion) -> Result<(), LlmError> {
         const FEW: u64 = 64;
         let Some(usage) = completion.usage else {
             return Ok(());
@@ -448,7 +452,7 @@ mod tests {
         let mut config = HttpConfig::new("http://127.0.0.1/v1", "m");
         config.retry_wait = Duration::from_secs(1);
         config.max_wait = Duration::from_secs(10);
-        let sender = Sender::new(config).unwrap();
+        let sender = HttpSender::new(config).unwrap();
         for (retries, most) in [
             (0, 1.0),
             (1, 2.0),

@@ -8,11 +8,14 @@ use reqwest::{Client, redirect};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::config::{ConnectError, Endpoint, HttpConfig};
+use super::config::{CheckedEndpoint, ConnectError, HttpConfig};
 
 /// A client that follows no redirects and bounds every attempt in time. Proxies
 /// come from the environment (`HTTPS_PROXY`, `NO_PROXY`, …).
-pub(super) fn client(config: &HttpConfig, endpoint: &Endpoint) -> Result<Client, ConnectError> {
+pub(super) fn client(
+    config: &HttpConfig,
+    endpoint: &CheckedEndpoint,
+) -> Result<Client, ConnectError> {
     let unusable = |error: &dyn std::fmt::Display| {
         ConnectError::Config(format!("no HTTP client could be made: {error}"))
     };

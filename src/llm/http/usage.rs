@@ -3,10 +3,10 @@
 use shiftproof_search::ModelCall;
 use shiftproof_tasks::{Request, Usage};
 
-use super::reply::Completion;
+use super::reply::ChatCompletion;
 
 /// What a call used: as reported, or as it looks.
-pub(super) fn used(call: &ModelCall, completion: &Completion) -> Usage {
+pub(super) fn used(call: &ModelCall, completion: &ChatCompletion) -> Usage {
     completion
         .usage
         .unwrap_or_else(|| guess(&call.request, &completion.text))

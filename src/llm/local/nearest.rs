@@ -14,14 +14,14 @@ const KEPT: usize = 100_000;
 
 /// The vectors of texts embedded so far: a catalogue is the same in every call.
 #[derive(Default)]
-pub(super) struct Embeddings {
+pub(super) struct EmbeddingCache {
     known: Mutex<HashMap<String, Vector>>,
 }
 
 /// A text's vector, or why it has none.
 type Vector = Result<Arc<[f32]>, LlmError>;
 
-impl Embeddings {
+impl EmbeddingCache {
     /// Compares the text of each call's last message with the call's candidates.
     pub fn nearest(&self, engine: &Engine, calls: &[ModelCall]) -> Vec<Result<Reply, LlmError>> {
         calls
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_text_is_nearest_to_itself_and_what_is_known_changes_nothing() {
         let engine = small();
-        let embeddings = Embeddings::default();
+        let embeddings = EmbeddingCache::default();
         let calls = [
             call("good text", &["bad film", "good text", "other"]),
             call("", &["good"]),
@@ -151,7 +151,7 @@ mod tests {
         // Nothing to embed: refused, alone.
         assert!(matches!(replies[1], Err(LlmError::Request(_))));
         assert!(matches!(replies[2], Err(LlmError::Request(_))));
-        let fresh = Embeddings::default().nearest(&engine, &calls[3..]);
+        let fresh = EmbeddingCache::default().nearest(&engine, &calls[3..]);
         let fresh = fresh[0].as_ref().unwrap().distances.clone().unwrap();
         for (a, b) in fresh.iter().zip(distances(3)) {
             assert!((a - b).abs() < 1e-4);

@@ -6,7 +6,7 @@ use shiftproof_search::{LlmError, ModelCall};
 use shiftproof_tasks::{AnswerForm, CandidateScore, Finish, Message, Reply, Usage};
 
 use super::{chat, failed, lead};
-use crate::embedded::{Chat, Engine, Error, Scored};
+use crate::embedded::{ChatPrompt, Engine, EngineError, ScoredLabels};
 
 /// Scores by text of what follows one content-free conversation.
 type Priors = BTreeMap<String, f64>;
@@ -33,7 +33,7 @@ pub(super) fn rank(engine: &Engine, calls: &[ModelCall]) -> Vec<Result<Reply, Ll
         })
         .collect();
     let neutral = neutral(engine, &asked);
-    let pairs: Vec<(Chat, Vec<String>)> = asked
+    let pairs: Vec<(ChatPrompt, Vec<String>)> = asked
         .iter()
         .map(|(messages, candidates, _)| (chat(messages), continuations(messages, candidates)))
         .collect();
@@ -90,7 +90,7 @@ fn continuations(messages: &[Message], candidates: &[String]) -> Vec<String> {
 }
 
 fn reply(
-    scored: Result<Scored, Error>,
+    scored: Result<ScoredLabels, EngineError>,
     candidates: &[String],
     prior: &[Message],
     neutral: Option<&Neutral>,

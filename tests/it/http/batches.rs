@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use serde_json::{Value, json};
-use shiftproof::llm::http::{Api, BatchConfig};
+use shiftproof::llm::http::{ApiDialect, BatchConfig};
 use shiftproof_search::BatchInterface;
 
 use super::*;
@@ -18,7 +18,7 @@ fn calls(count: usize) -> Vec<(String, ModelCall)> {
         .collect()
 }
 
-async fn batching(api: Api, server: &MockServer) -> HttpLlm {
+async fn batching(api: ApiDialect, server: &MockServer) -> HttpLlm {
     HttpLlm::connect(HttpConfig {
         api,
         base_url: server.base_url(),
@@ -73,7 +73,7 @@ async fn openai_takes_a_file_and_gives_one_back() {
         other => Act::error(404, "", other),
     })
     .await;
-    let llm = batching(Api::OpenAi, &server).await;
+    let llm = batching(ApiDialect::OpenAi, &server).await;
     assert!(!llm.capabilities().label_scores);
     let calls = calls(3);
     let id = llm.submit(TAG, &borrowed(&calls)).await.unwrap();
@@ -129,7 +129,7 @@ async fn anthropic_takes_a_list_and_gives_lines_back() {
         other => Act::error(404, "", other),
     })
     .await;
-    let llm = batching(Api::Anthropic, &server).await;
+    let llm = batching(ApiDialect::Anthropic, &server).await;
     let calls = calls(3);
     let id = llm.submit(TAG, &borrowed(&calls)).await.unwrap();
     let progress = llm.progress(&id).await.unwrap();
@@ -170,7 +170,7 @@ async fn a_submission_whose_answer_is_lost_is_not_repeated() {
         other => Act::error(404, "", other),
     })
     .await;
-    let llm = batching(Api::OpenAi, &server).await;
+    let llm = batching(ApiDialect::OpenAi, &server).await;
     let calls = calls(2);
     let id = llm.submit(TAG, &borrowed(&calls)).await.unwrap();
     assert_eq!((id.as_str(), submitted.load(SeqCst)), ("ours", 1));
@@ -185,7 +185,7 @@ async fn a_batch_refused_as_a_whole_says_why() {
         )
     })
     .await;
-    let progress = batching(Api::OpenAi, &server)
+    let progress = batching(ApiDialect::OpenAi, &server)
         .await
         .progress("b")
         .await
@@ -193,7 +193,7 @@ async fn a_batch_refused_as_a_whole_says_why() {
     assert_eq!(progress.refused.as_deref(), Some("no such model"));
     // A server without batches says so too.
     let server = MockServer::start(|_| Act::error(404, "", "Not Found")).await;
-    let error = batching(Api::OpenAi, &server)
+    let error = batching(ApiDialect::OpenAi, &server)
         .await
         .progress("b")
         .await
@@ -203,7 +203,7 @@ async fn a_batch_refused_as_a_whole_says_why() {
 
 #[tokio::test]
 async fn providers_without_batches_are_refused_at_once() {
-    for api in [Api::Azure, Api::Gemini, Api::Ollama] {
+    for api in [ApiDialect::Azure, ApiDialect::Gemini, ApiDialect::Ollama] {
         let server = MockServer::in_turn([Act::text("a")]).await;
         let config = HttpConfig {
             api,

@@ -10,7 +10,7 @@ use crate::support::mock_server::{Seen, capable, completion};
 async fn scoring(act: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> (HttpLlm, MockServer) {
     let server = MockServer::start(move |seen| capable(seen).unwrap_or_else(|| act(seen))).await;
     let config = HttpConfig {
-        label_scores: Mode::Auto,
+        label_scores: AbilityMode::Auto,
         ..config(&server)
     };
     let llm = HttpLlm::connect(config).await.unwrap();
@@ -111,7 +111,7 @@ async fn a_user_who_insists_on_scores_gets_them() {
     })
     .await;
     let config = HttpConfig {
-        label_scores: Mode::On,
+        label_scores: AbilityMode::On,
         ..config(&server)
     };
     let llm = HttpLlm::connect(config).await.unwrap();
@@ -219,7 +219,7 @@ async fn fewer_alternatives_where_the_server_gives_fewer() {
     })
     .await;
     let config = HttpConfig {
-        label_scores: Mode::Auto,
+        label_scores: AbilityMode::Auto,
         ..config(&server)
     };
     let llm = HttpLlm::connect(config).await.unwrap();

@@ -10,16 +10,16 @@ use crate::support::mock_server::{Seen, capable};
 
 async fn connect(
     server: &MockServer,
-    label_scores: Mode,
-    prefill: Mode,
+    label_scores: AbilityMode,
+    prefill: AbilityMode,
 ) -> Result<HttpLlm, ConnectError> {
     let result = soon(HttpLlm::connect(HttpConfig {
         label_scores,
         prefill,
-        thoughts: if (label_scores, prefill) == (Mode::Off, Mode::Off) {
-            Mode::Off
+        thoughts: if (label_scores, prefill) == (AbilityMode::Off, AbilityMode::Off) {
+            AbilityMode::Off
         } else {
-            Mode::Auto
+            AbilityMode::Auto
         },
         ..config(server)
     }))
@@ -33,7 +33,9 @@ async fn connect(
 
 async fn auto(script: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> (HttpLlm, usize) {
     let server = MockServer::start(script).await;
-    let llm = connect(&server, Mode::Auto, Mode::Auto).await.unwrap();
+    let llm = connect(&server, AbilityMode::Auto, AbilityMode::Auto)
+        .await
+        .unwrap();
     (llm, server.calls())
 }
 
@@ -106,7 +108,9 @@ async fn scores_for_the_wrong_label_are_not_trusted() {
 
     // Whoever insists, gets them.
     let server = MockServer::start(lying).await;
-    let llm = connect(&server, Mode::On, Mode::Off).await.unwrap();
+    let llm = connect(&server, AbilityMode::On, AbilityMode::Off)
+        .await
+        .unwrap();
     assert!(llm.capabilities().label_scores);
     assert!(
         llm.probe_report().contains("used all the same"),
@@ -118,7 +122,9 @@ async fn scores_for_the_wrong_label_are_not_trusted() {
 #[tokio::test]
 async fn scores_required_and_missing_fail() {
     let server = MockServer::start(|_| Act::text("banana")).await;
-    let error = connect(&server, Mode::On, Mode::Off).await.unwrap_err();
+    let error = connect(&server, AbilityMode::On, AbilityMode::Off)
+        .await
+        .unwrap_err();
     assert!(
         matches!(&error, ConnectError::Unsupported(text) if text.contains("missing from its answers") && text.contains("label_scores")),
         "{error:?}"
@@ -137,7 +143,9 @@ async fn vllm_is_asked_to_continue() {
         }
     };
     let server = MockServer::start(vllm).await;
-    let llm = connect(&server, Mode::Off, Mode::Auto).await.unwrap();
+    let llm = connect(&server, AbilityMode::Off, AbilityMode::Auto)
+        .await
+        .unwrap();
     assert!(llm.capabilities().prefill);
     assert!(llm.identity().ends_with(" continued"));
     let mut call = ask("hello");
@@ -158,7 +166,9 @@ async fn vllm_is_asked_to_continue() {
 #[tokio::test]
 async fn nothing_to_find_out_asks_nothing() {
     let server = MockServer::start(|_| Act::error(500, "", "oops")).await;
-    connect(&server, Mode::Off, Mode::Off).await.unwrap();
+    connect(&server, AbilityMode::Off, AbilityMode::Off)
+        .await
+        .unwrap();
     assert_eq!(server.calls(), 0);
 }
 
@@ -174,7 +184,9 @@ async fn a_prefill_that_is_repeated_is_cut_off() {
         Act::text(&format!("{begun} five, six"))
     };
     let server = MockServer::start(llama).await;
-    let llm = connect(&server, Mode::Off, Mode::Auto).await.unwrap();
+    let llm = connect(&server, AbilityMode::Off, AbilityMode::Auto)
+        .await
+        .unwrap();
     assert!(llm.capabilities().prefill);
     assert!(
         llm.probe_report()
@@ -191,7 +203,9 @@ async fn a_prefill_that_is_repeated_is_cut_off() {
 #[tokio::test]
 async fn a_prefill_insisted_on_is_used() {
     let server = MockServer::start(|_| Act::text("One, two")).await;
-    let llm = connect(&server, Mode::Off, Mode::On).await.unwrap();
+    let llm = connect(&server, AbilityMode::Off, AbilityMode::On)
+        .await
+        .unwrap();
     assert!(llm.capabilities().prefill);
     assert!(
         llm.probe_report().contains("used all the same"),
@@ -210,7 +224,7 @@ async fn a_server_that_loads_or_is_slow_is_waited_for() {
     })
     .await;
     assert!(
-        connect(&server, Mode::Auto, Mode::Auto)
+        connect(&server, AbilityMode::Auto, AbilityMode::Auto)
             .await
             .unwrap()
             .capabilities()
@@ -222,7 +236,7 @@ async fn a_server_that_loads_or_is_slow_is_waited_for() {
 async fn a_server_that_is_down_fails_at_once() {
     let server = MockServer::start(|seen| capable(seen).unwrap()).await;
     let config = HttpConfig {
-        label_scores: Mode::Auto,
+        label_scores: AbilityMode::Auto,
         retry_wait: Duration::from_secs(30),
         ..config(&server)
     };
@@ -245,7 +259,9 @@ async fn refusals_at_the_door_are_told_apart() {
         (Act::html(200), "such as https://"),
     ] {
         let server = MockServer::in_turn([act]).await;
-        let error = connect(&server, Mode::Auto, Mode::Auto).await.unwrap_err();
+        let error = connect(&server, AbilityMode::Auto, AbilityMode::Auto)
+            .await
+            .unwrap_err();
         assert!(
             matches!(&error, ConnectError::Rejected(text) if text.contains(part)),
             "{error:?}"
@@ -324,7 +340,7 @@ async fn a_refusal_of_logprobs_is_a_finding_whatever_its_status() {
 async fn thoughts_alone_are_found_out_by_one_call() {
     let server = MockServer::start(thinker(50, "reasoning_content")).await;
     let config = HttpConfig {
-        thoughts: Mode::Auto,
+        thoughts: AbilityMode::Auto,
         ..config(&server)
     };
     let llm = HttpLlm::connect(config).await.unwrap();
@@ -334,7 +350,7 @@ async fn thoughts_alone_are_found_out_by_one_call() {
     );
     let server = MockServer::start(|_| Act::text("banana")).await;
     let config = HttpConfig {
-        thoughts: Mode::Auto,
+        thoughts: AbilityMode::Auto,
         ..self::config(&server)
     };
     let llm = HttpLlm::connect(config).await.unwrap();
@@ -347,7 +363,7 @@ async fn what_the_user_says_of_thoughts_is_not_found_out() {
     let mut config = config(&server);
     config.options.thinking_tokens = Some(3000);
     config.options.max_tokens = Some(5000);
-    config.thoughts = Mode::Auto;
+    config.thoughts = AbilityMode::Auto;
     let llm = HttpLlm::connect(config).await.unwrap();
     assert_eq!(server.calls(), 0);
     let capabilities = llm.capabilities();

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use shiftproof::llm::http::Api;
+use shiftproof::llm::http::ApiDialect;
 use shiftproof_tasks::Finish;
 
 use super::*;
@@ -16,9 +16,9 @@ enum End {
     Withheld,
 }
 
-fn answer(api: Api, text: &str, end: &End) -> Value {
+fn answer(api: ApiDialect, text: &str, end: &End) -> Value {
     match api {
-        Api::OpenAi | Api::Azure => {
+        ApiDialect::OpenAi | ApiDialect::Azure => {
             let reason = match end {
                 End::Whole => "stop",
                 End::Cut => "length",
@@ -27,7 +27,7 @@ fn answer(api: Api, text: &str, end: &End) -> Value {
             json!({"choices": [{"message": {"content": text}, "finish_reason": reason}],
                    "usage": {"prompt_tokens": 90, "completion_tokens": 7, "prompt_tokens_details": {"cached_tokens": 64}}})
         }
-        Api::Anthropic => {
+        ApiDialect::Anthropic => {
             let reason = match end {
                 End::Whole => "end_turn",
                 End::Cut => "max_tokens",
@@ -36,7 +36,7 @@ fn answer(api: Api, text: &str, end: &End) -> Value {
             json!({"type": "message", "content": [{"type": "text", "text": text}], "stop_reason": reason,
                    "usage": {"input_tokens": 26, "cache_read_input_tokens": 64, "output_tokens": 7}})
         }
-        Api::Gemini => {
+        ApiDialect::Gemini => {
             let reason = match end {
                 End::Whole => "STOP",
                 End::Cut => "MAX_TOKENS",
@@ -45,7 +45,7 @@ fn answer(api: Api, text: &str, end: &End) -> Value {
             json!({"candidates": [{"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": reason}],
                    "usageMetadata": {"promptTokenCount": 90, "candidatesTokenCount": 7, "cachedContentTokenCount": 64}})
         }
-        Api::Ollama => {
+        ApiDialect::Ollama => {
             let reason = match end {
                 End::Cut => "length",
                 End::Whole | End::Withheld => "stop",
@@ -56,16 +56,20 @@ fn answer(api: Api, text: &str, end: &End) -> Value {
     }
 }
 
-fn refusal(api: Api, kind: &str, message: &str) -> Value {
+fn refusal(api: ApiDialect, kind: &str, message: &str) -> Value {
     match api {
-        Api::OpenAi | Api::Azure => json!({"error": {"message": message, "code": kind}}),
-        Api::Anthropic => json!({"type": "error", "error": {"type": kind, "message": message}}),
-        Api::Gemini => json!({"error": {"code": 400, "message": message, "status": kind}}),
-        Api::Ollama => json!({"error": message}),
+        ApiDialect::OpenAi | ApiDialect::Azure => {
+            json!({"error": {"message": message, "code": kind}})
+        }
+        ApiDialect::Anthropic => {
+            json!({"type": "error", "error": {"type": kind, "message": message}})
+        }
+        ApiDialect::Gemini => json!({"error": {"code": 400, "message": message, "status": kind}}),
+        ApiDialect::Ollama => json!({"error": message}),
     }
 }
 
-fn of(api: Api, server: &MockServer) -> HttpConfig {
+fn of(api: ApiDialect, server: &MockServer) -> HttpConfig {
     HttpConfig {
         api,
         base_url: server.origin(),
@@ -73,7 +77,7 @@ fn of(api: Api, server: &MockServer) -> HttpConfig {
     }
 }
 
-async fn asked(api: Api, acts: impl Into<Vec<Act>>) -> (Result<Reply, LlmError>, Vec<Seen>) {
+async fn asked(api: ApiDialect, acts: impl Into<Vec<Act>>) -> (Result<Reply, LlmError>, Vec<Seen>) {
     let server = MockServer::in_turn(acts).await;
     let llm = HttpLlm::connect(of(api, &server)).await.unwrap();
     let result = soon(llm.call(&ask("hello"))).await;
@@ -82,28 +86,33 @@ async fn asked(api: Api, acts: impl Into<Vec<Act>>) -> (Result<Reply, LlmError>,
 }
 
 /// Chat completions have tests of their own.
-const OTHERS: [Api; 4] = [Api::Azure, Api::Anthropic, Api::Gemini, Api::Ollama];
+const OTHERS: [ApiDialect; 4] = [
+    ApiDialect::Azure,
+    ApiDialect::Anthropic,
+    ApiDialect::Gemini,
+    ApiDialect::Ollama,
+];
 
 #[tokio::test]
 async fn every_provider_is_asked_in_its_own_words() {
     for (api, line, key) in [
         (
-            Api::Azure,
+            ApiDialect::Azure,
             "POST /openai/deployments/mock-model/chat/completions?api-version=2024-10-21",
             ("api-key", CANARY.to_owned()),
         ),
         (
-            Api::Anthropic,
+            ApiDialect::Anthropic,
             "POST /v1/messages",
             ("x-api-key", CANARY.to_owned()),
         ),
         (
-            Api::Gemini,
+            ApiDialect::Gemini,
             "POST /v1beta/models/mock-model:generateContent",
             ("x-goog-api-key", CANARY.to_owned()),
         ),
         (
-            Api::Ollama,
+            ApiDialect::Ollama,
             "POST /api/chat",
             ("authorization", format!("Bearer {CANARY}")),
         ),
@@ -124,13 +133,13 @@ async fn every_provider_is_asked_in_its_own_words() {
             (90, 7, false),
             "{api:?}"
         );
-        let cached = if api == Api::Ollama { 0 } else { 64 };
+        let cached = if api == ApiDialect::Ollama { 0 } else { 64 };
         assert_eq!(reply.usage.cached_prompt_tokens, cached, "{api:?}");
         let [seen] = &seen[..] else { panic!() };
         assert_eq!(seen.line, line);
         assert_eq!(seen.headers[key.0], key.1);
         assert!(!seen.line.contains("canary"), "no key in an address");
-        if api == Api::Anthropic {
+        if api == ApiDialect::Anthropic {
             assert_eq!(seen.headers["anthropic-version"], "2023-06-01");
         }
     }
@@ -141,7 +150,7 @@ async fn answers_that_are_cut_or_withheld_are_replies() {
     for api in OTHERS {
         let (result, _) = asked(api, [Act::json(200, &answer(api, "fi", &End::Cut))]).await;
         assert_eq!(result.unwrap().finish, Finish::Length, "{api:?}");
-        if api != Api::Ollama {
+        if api != ApiDialect::Ollama {
             let act = Act::json(200, &answer(api, "", &End::Withheld));
             let (result, _) = asked(api, [act]).await;
             assert_eq!(result.unwrap().finish, Finish::Filtered, "{api:?}");
@@ -149,7 +158,7 @@ async fn answers_that_are_cut_or_withheld_are_replies() {
     }
     // Gemini may refuse the prompt itself.
     let blocked = json!({"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": {"promptTokenCount": 9}});
-    let (result, _) = asked(Api::Gemini, [Act::json(200, &blocked)]).await;
+    let (result, _) = asked(ApiDialect::Gemini, [Act::json(200, &blocked)]).await;
     let reply = result.unwrap();
     assert_eq!(
         (reply.finish, reply.text.as_str()),
@@ -161,7 +170,7 @@ async fn answers_that_are_cut_or_withheld_are_replies() {
         "content_filter",
         "The prompt triggered the content management policy",
     );
-    let (result, _) = asked(Api::Azure, [filtered]).await;
+    let (result, _) = asked(ApiDialect::Azure, [filtered]).await;
     assert!(request_error(result).contains("content filter refused the prompt"));
 }
 
@@ -191,15 +200,15 @@ async fn every_provider_is_waited_for() {
     }
     // Google names the wait in the body.
     let mut exhausted = refusal(
-        Api::Gemini,
+        ApiDialect::Gemini,
         "RESOURCE_EXHAUSTED",
         "Resource has been exhausted",
     );
     exhausted["error"]["details"] =
         json!([{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "0.2s"}]);
-    let fine = Act::json(200, &answer(Api::Gemini, "fine", &End::Whole));
+    let fine = Act::json(200, &answer(ApiDialect::Gemini, "fine", &End::Whole));
     let began = Instant::now();
-    let (result, _) = asked(Api::Gemini, [Act::json(429, &exhausted), fine]).await;
+    let (result, _) = asked(ApiDialect::Gemini, [Act::json(429, &exhausted), fine]).await;
     result.unwrap();
     assert!(began.elapsed() >= Duration::from_millis(200));
 }
@@ -219,9 +228,9 @@ async fn refusals_name_key_and_model() {
     }
     let act = Act::json(
         400,
-        &refusal(Api::Gemini, "INVALID_ARGUMENT", "API key not valid."),
+        &refusal(ApiDialect::Gemini, "INVALID_ARGUMENT", "API key not valid."),
     );
-    let (result, _) = asked(Api::Gemini, [act]).await;
+    let (result, _) = asked(ApiDialect::Gemini, [act]).await;
     assert!(rejected(result).contains("THE_KEY"));
 }
 
@@ -232,7 +241,7 @@ async fn an_error_with_status_200_is_an_error() {
         let fine = Act::json(200, &answer(api, "fine", &End::Whole));
         let (result, seen) = asked(api, [act, fine]).await;
         // Gemini's own code says that the request is wrong.
-        if api == Api::Gemini {
+        if api == ApiDialect::Gemini {
             request_error(result);
         } else {
             assert_eq!(
@@ -246,7 +255,7 @@ async fn an_error_with_status_200_is_an_error() {
 
 #[tokio::test]
 async fn absurd_counts_are_not_believed() {
-    for api in OTHERS.into_iter().chain([Api::OpenAi]) {
+    for api in OTHERS.into_iter().chain([ApiDialect::OpenAi]) {
         for absurd in [
             json!(u64::MAX),
             json!(-7),
@@ -256,10 +265,10 @@ async fn absurd_counts_are_not_believed() {
         ] {
             let mut body = answer(api, "twelve bytes", &End::Whole);
             let place = match api {
-                Api::OpenAi | Api::Azure => "/usage/completion_tokens",
-                Api::Anthropic => "/usage/output_tokens",
-                Api::Gemini => "/usageMetadata/candidatesTokenCount",
-                Api::Ollama => "/eval_count",
+                ApiDialect::OpenAi | ApiDialect::Azure => "/usage/completion_tokens",
+                ApiDialect::Anthropic => "/usage/output_tokens",
+                ApiDialect::Gemini => "/usageMetadata/candidatesTokenCount",
+                ApiDialect::Ollama => "/eval_count",
             };
             *body.pointer_mut(place).unwrap() = absurd.clone();
             let (result, _) = asked(api, [Act::json(200, &body)]).await;
@@ -271,25 +280,25 @@ async fn absurd_counts_are_not_believed() {
 }
 
 /// Thinks for 200 tokens, and says nothing with less room.
-fn thinker(api: Api, seen: &Seen) -> Act {
+fn thinker(api: ApiDialect, seen: &Seen) -> Act {
     let place = match api {
-        Api::OpenAi | Api::Azure | Api::Anthropic => "/max_tokens",
-        Api::Gemini => "/generationConfig/maxOutputTokens",
-        Api::Ollama => "/options/num_predict",
+        ApiDialect::OpenAi | ApiDialect::Azure | ApiDialect::Anthropic => "/max_tokens",
+        ApiDialect::Gemini => "/generationConfig/maxOutputTokens",
+        ApiDialect::Ollama => "/options/num_predict",
     };
     let enough = seen.body.pointer(place).and_then(Value::as_u64).unwrap() > 200;
     let end = if enough { End::Whole } else { End::Cut };
     let mut body = answer(api, if enough { "banana" } else { "" }, &end);
     match api {
-        Api::OpenAi | Api::Azure => {
+        ApiDialect::OpenAi | ApiDialect::Azure => {
             body["usage"]["completion_tokens_details"] = json!({"reasoning_tokens": 200});
         }
-        Api::Anthropic => {
+        ApiDialect::Anthropic => {
             let thoughts = json!({"type": "thinking", "thinking": "hm", "signature": "x"});
             body["content"].as_array_mut().unwrap().insert(0, thoughts);
         }
-        Api::Gemini => body["usageMetadata"]["thoughtsTokenCount"] = 200.into(),
-        Api::Ollama => body["message"]["thinking"] = "hm".into(),
+        ApiDialect::Gemini => body["usageMetadata"]["thoughtsTokenCount"] = 200.into(),
+        ApiDialect::Ollama => body["message"]["thinking"] = "hm".into(),
     }
     Act::json(200, &body)
 }
@@ -299,7 +308,7 @@ async fn models_that_reason_are_left_room() {
     for api in OTHERS {
         let server = MockServer::start(move |seen| thinker(api, seen)).await;
         let llm = HttpLlm::connect(HttpConfig {
-            thoughts: Mode::Auto,
+            thoughts: AbilityMode::Auto,
             ..of(api, &server)
         })
         .await
@@ -316,7 +325,7 @@ async fn models_that_reason_are_left_room() {
 #[tokio::test]
 async fn parameters_and_headers_of_the_user_go_out() {
     let server =
-        MockServer::start(|_| Act::json(200, &answer(Api::OpenAi, "a", &End::Whole))).await;
+        MockServer::start(|_| Act::json(200, &answer(ApiDialect::OpenAi, "a", &End::Whole))).await;
     let mut config = config(&server);
     config.headers = vec![("x-team".to_owned(), "canary-team".into())];
     config.options.temperature = Some(0.7);
@@ -356,7 +365,7 @@ async fn a_parameter_of_the_user_that_is_refused_is_told() {
 
 #[tokio::test]
 async fn one_answer_that_cannot_be_read_fails_one_call() {
-    let fine = |text: &str| Act::json(200, &answer(Api::OpenAi, text, &End::Whole));
+    let fine = |text: &str| Act::json(200, &answer(ApiDialect::OpenAi, text, &End::Whole));
     for broken in [
         r#"{"choices": [{"message": {"content": "a" "b"}}]}"#,
         r#"{"choices": [{"mess"#,

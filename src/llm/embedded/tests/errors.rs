@@ -1,4 +1,6 @@
-use super::{Chat, Engine, Error, Sampling, chats, labels, load, options, tiny, tiny::Tiny};
+use super::{
+    ChatPrompt, Engine, EngineError, TokenSampling, chats, labels, load, options, tiny, tiny::Tiny,
+};
 use candle_core::quantized::gguf_file::Value;
 use proptest::prelude::*;
 use std::{path::Path, sync::OnceLock};
@@ -12,7 +14,7 @@ fn bytes() -> &'static [u8] {
     })
 }
 
-fn load_bytes(bytes: &[u8]) -> Result<Engine, Error> {
+fn load_bytes(bytes: &[u8]) -> Result<Engine, EngineError> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), bytes).unwrap();
     Engine::load(file.path(), options())
@@ -21,18 +23,18 @@ fn load_bytes(bytes: &[u8]) -> Result<Engine, Error> {
 #[test]
 fn files_that_are_no_model_are_named() {
     assert!(
-        matches!(Engine::load("/nowhere/x.gguf", options()), Err(Error::Io { path, .. }) if path == Path::new("/nowhere/x.gguf"))
+        matches!(Engine::load("/nowhere/x.gguf", options()), Err(EngineError::Io { path, .. }) if path == Path::new("/nowhere/x.gguf"))
     );
-    assert!(matches!(load_bytes(b""), Err(Error::NotGguf { .. })));
+    assert!(matches!(load_bytes(b""), Err(EngineError::NotGguf { .. })));
     let html = load_bytes(b"<html>404</html>").unwrap_err();
     assert!(html.to_string().contains("<htm"), "{html}");
     let whole = bytes();
     assert!(
-        matches!(load_bytes(&whole[..whole.len() - 100]), Err(Error::Truncated { found, expected, .. }) if found < expected)
+        matches!(load_bytes(&whole[..whole.len() - 100]), Err(EngineError::Truncated { found, expected, .. }) if found < expected)
     );
     assert!(matches!(
         load_bytes(&whole[..200]),
-        Err(Error::NotGguf { .. })
+        Err(EngineError::NotGguf { .. })
     ));
 }
 
@@ -106,17 +108,17 @@ fn missing_and_misshapen_parts_are_named() {
 fn a_chat_too_long_fails_alone() {
     let (_, engine) = tiny("llama");
     let mut batch = chats();
-    batch.insert(1, Chat::user("long ".repeat(tiny::CONTEXT)));
-    batch.insert(3, Chat::default());
+    batch.insert(1, ChatPrompt::user("long ".repeat(tiny::CONTEXT)));
+    batch.insert(3, ChatPrompt::default());
     let mut scored = engine.score(&batch, &labels()).unwrap();
     assert!(matches!(
         scored[1],
-        Err(Error::ContextOverflow {
+        Err(EngineError::ContextOverflow {
             limit: tiny::CONTEXT,
             ..
         })
     ));
-    assert!(matches!(scored[3], Err(Error::Request(_))));
+    assert!(matches!(scored[3], Err(EngineError::Request(_))));
     let _ = scored.remove(3);
     let _ = scored.remove(1);
     let alone = engine.score(&chats(), &labels()).unwrap();
@@ -131,21 +133,21 @@ fn requests_that_mean_nothing_are_refused() {
     assert!(engine.score(&chats(), &[String::new()]).is_err());
     assert!(engine.embed("").is_err());
     let bad = [
-        Sampling {
+        TokenSampling {
             temperature: f64::NAN,
-            ..Sampling::default()
+            ..TokenSampling::default()
         },
-        Sampling {
+        TokenSampling {
             temperature: -1.0,
-            ..Sampling::default()
+            ..TokenSampling::default()
         },
-        Sampling {
+        TokenSampling {
             top_p: 0.0,
-            ..Sampling::default()
+            ..TokenSampling::default()
         },
-        Sampling {
+        TokenSampling {
             stop: vec![String::new()],
-            ..Sampling::default()
+            ..TokenSampling::default()
         },
     ];
     for sampling in bad {
@@ -154,7 +156,7 @@ fn requests_that_mean_nothing_are_refused() {
     assert!(engine.score(&[], &labels()).unwrap().is_empty());
     assert!(
         engine
-            .generate(&[], &Sampling::default())
+            .generate(&[], &TokenSampling::default())
             .unwrap()
             .is_empty()
     );
@@ -167,16 +169,19 @@ fn nan_is_an_error_never_a_score() {
     let mut model = Tiny::new("qwen2", "qwen2");
     model.tensors.get_mut("blk.2.ffn_down.weight").unwrap().1[7] = f32::NAN;
     let engine = load(&model, options()).unwrap();
-    let chat = Chat::user("x");
+    let chat = ChatPrompt::user("x");
     let scored = engine
         .score(std::slice::from_ref(&chat), &labels())
         .unwrap();
-    assert!(matches!(scored[..], [Err(Error::NotANumber)]));
+    assert!(matches!(scored[..], [Err(EngineError::NotANumber)]));
     let generated = engine
-        .generate(&[super::Request { chat, seed: 0 }], &Sampling::default())
+        .generate(
+            &[super::GenerationRequest { chat, seed: 0 }],
+            &TokenSampling::default(),
+        )
         .unwrap();
-    assert!(matches!(generated[..], [Err(Error::NotANumber)]));
-    assert!(matches!(engine.embed("x"), Err(Error::NotANumber)));
+    assert!(matches!(generated[..], [Err(EngineError::NotANumber)]));
+    assert!(matches!(engine.embed("x"), Err(EngineError::NotANumber)));
 }
 
 proptest! {
@@ -188,7 +193,7 @@ proptest! {
         damaged[at] = value;
         damaged.truncate(cut.unwrap_or(damaged.len()));
         if let Ok(engine) = load_bytes(&damaged) {
-            let _ = engine.score(&[Chat::user("x")], &["p".to_owned()]);
+            let _ = engine.score(&[ChatPrompt::user("x")], &["p".to_owned()]);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Checks on the real SmolLM2-135M, wherever its weights are in the cache.
 
-use super::{Chat, Engine, Request, Sampling, forgetful, options};
+use super::{ChatPrompt, Engine, GenerationRequest, TokenSampling, forgetful, options};
 use proptest::prelude::*;
 use std::{io::Write, path::PathBuf, sync::OnceLock};
 
@@ -163,7 +163,7 @@ fn scores_like_llama_cpp() {
         ),
     ];
     for (text, expected) in expected {
-        let chat = Chat::user(format!("{TASK}{text}"));
+        let chat = ChatPrompt::user(format!("{TASK}{text}"));
         let got = engine.score(&[chat], &labels).unwrap().remove(0).unwrap();
         for (got, want) in got.logprobs.iter().zip(expected) {
             assert!((got - want).abs() < 0.01, "{text}: {got} instead of {want}");
@@ -185,13 +185,13 @@ fn continues_like_llama_cpp() {
             "The sea is a mirror that reflects the soul.",
         ),
     ];
-    let requests = expected.map(|(prompt, _)| Request {
-        chat: Chat::user(prompt),
+    let requests = expected.map(|(prompt, _)| GenerationRequest {
+        chat: ChatPrompt::user(prompt),
         seed: 0,
     });
-    let sampling = Sampling {
+    let sampling = TokenSampling {
         max_tokens: 48,
-        ..Sampling::default()
+        ..TokenSampling::default()
     };
     let got = engine.generate(&requests, &sampling).unwrap();
     for (got, (_, want)) in got.into_iter().zip(expected) {
@@ -213,7 +213,7 @@ fn sharing_changes_no_score_of_the_real_model() {
         "great value!",
     ];
     let chats = texts.map(|t| {
-        Chat::user(format!(
+        ChatPrompt::user(format!(
             "{TASK} Think of how the author feels.\n\nText: {t}\nLabel:"
         ))
     });
@@ -234,18 +234,18 @@ fn sharing_changes_no_score_of_the_real_model() {
 #[test]
 fn samples_repeat_by_seed() {
     let Some(engine) = real() else { return };
-    let sampling = Sampling {
+    let sampling = TokenSampling {
         temperature: 1.0,
         top_p: 0.9,
         top_k: 40,
         max_tokens: 12,
-        ..Sampling::default()
+        ..TokenSampling::default()
     };
     let run = |seeds: &[u64]| -> Vec<String> {
         let requests: Vec<_> = seeds
             .iter()
-            .map(|&seed| Request {
-                chat: Chat::user("Name a colour."),
+            .map(|&seed| GenerationRequest {
+                chat: ChatPrompt::user("Name a colour."),
                 seed,
             })
             .collect();

@@ -7,9 +7,9 @@
 
 use super::archs;
 use crate::embedded::{
-    attention::{LayerKv, Query, View, attend},
-    matmul::{Packed, covering, heights, tallest},
-    weights::Config,
+    attention::{AttentionQuery, AttentionView, LayerKv, attend},
+    matmul::{PackedMatrix, covering, heights, tallest},
+    weights::ModelConfig,
 };
 use proptest::prelude::*;
 use pulp::Arch;
@@ -47,7 +47,7 @@ fn check_product(m: usize, k: usize, n: usize, seed: u64) {
     let (x, w, before) = (values(rng, m * k), values(rng, n * k), values(rng, m * n));
     // Stacked parts are one matrix.
     let (top, bottom) = w.split_at(n / 3 * k);
-    let packed = Packed::from_rows(&[top, bottom], k);
+    let packed = PackedMatrix::from_rows(&[top, bottom], k);
     for arch in archs() {
         let product = plain_product(arch, &x, &w, k);
         let mut out = before.clone();
@@ -71,7 +71,7 @@ proptest! {
     #[test]
     fn a_column_is_the_row_that_was_packed(k in 1usize..20, n in 1usize..80, seed: u64) {
         let w = values(&mut ChaCha8Rng::seed_from_u64(seed), n * k);
-        let packed = Packed::from_rows(&[&w], k);
+        let packed = PackedMatrix::from_rows(&[&w], k);
         for (j, row) in w.chunks_exact(k).enumerate() {
             let mut column = vec![0.0; k];
             packed.column(j, &mut column);
@@ -105,7 +105,7 @@ fn a_product_split_over_threads_is_the_same() {
 
 #[test]
 fn no_rows_are_no_product() {
-    let packed = Packed::from_rows(&[&[1.0, 2.0]], 2);
+    let packed = PackedMatrix::from_rows(&[&[1.0, 2.0]], 2);
     packed.apply(Arch::new(), &[], &mut [], false);
 }
 
@@ -121,8 +121,8 @@ fn a_tile_covers_the_rows_it_is_given() {
     }
 }
 
-fn config(heads: usize, kv_heads: usize, head_dim: usize) -> Config {
-    Config {
+fn config(heads: usize, kv_heads: usize, head_dim: usize) -> ModelConfig {
+    ModelConfig {
         layers: 1,
         hidden: heads * head_dim,
         inner: 1,
@@ -161,14 +161,14 @@ fn check_attention(
     let seen_of_past = stored - stored / 3;
     tokens.truncate(seen_of_past);
     tokens.extend(own_tokens);
-    let views = [View {
+    let views = [AttentionView {
         past: vec![(&past, seen_of_past)],
         own: &own,
         own_before: before,
     }];
     let qkv = values(rng, new * (q_width + 2 * kv_width));
-    let queries: Vec<Query> = (0..new)
-        .map(|index| Query {
+    let queries: Vec<AttentionQuery> = (0..new)
+        .map(|index| AttentionQuery {
             row: index,
             span: 0,
             index,

@@ -5,21 +5,21 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use shiftproof_search::{BatchProgress, LlmError};
 
-use super::{Wire, beside, get, json as read, lines, once, patiently, text, without_id};
-use crate::http::fault::Fault;
+use super::{BatchWire, beside, get, json as read, lines, once, patiently, text, without_id};
+use crate::http::fault::RequestFault;
 use crate::http::reply::count;
-use crate::http::send::Sender;
+use crate::http::send::HttpSender;
 
-pub(super) struct Anthropic;
+pub(super) struct AnthropicBatches;
 
 #[async_trait]
-impl Wire for Anthropic {
+impl BatchWire for AnthropicBatches {
     async fn submit(
         &self,
-        sender: &Sender,
+        sender: &HttpSender,
         _: &str,
         calls: Vec<(&str, Value)>,
-    ) -> Result<String, Fault> {
+    ) -> Result<String, RequestFault> {
         let requests: Vec<Value> = calls
             .into_iter()
             .map(|(name, params)| json!({"custom_id": name, "params": params}))
@@ -27,7 +27,7 @@ impl Wire for Anthropic {
         let url = beside(sender, 0, &["batches"]);
         let body = json!({"requests": requests}).to_string().into_bytes();
         let received = once(sender, Method::POST, url, Some(("application/json", body))).await?;
-        let batch = read(sender, &received).map_err(Fault::Final)?;
+        let batch = read(sender, &received).map_err(RequestFault::Final)?;
         text(&batch, "id")
             .map(str::to_owned)
             .ok_or_else(|| without_id(sender, &received))
@@ -37,7 +37,7 @@ impl Wire for Anthropic {
     /// for it; where it is not, no call in it is ours, and nothing is collected.
     async fn find(
         &self,
-        sender: &Sender,
+        sender: &HttpSender,
         _: &str,
         calls: usize,
     ) -> Result<Option<String>, LlmError> {
@@ -58,7 +58,7 @@ impl Wire for Anthropic {
         Ok(None)
     }
 
-    async fn progress(&self, sender: &Sender, id: &str) -> Result<BatchProgress, LlmError> {
+    async fn progress(&self, sender: &HttpSender, id: &str) -> Result<BatchProgress, LlmError> {
         let batch = get(sender, &beside(sender, 0, &["batches", id])).await?;
         let total = total(&batch);
         let waiting = counted(&batch, "processing");
@@ -85,7 +85,11 @@ impl Wire for Anthropic {
         })
     }
 
-    async fn answers(&self, sender: &Sender, id: &str) -> Result<Vec<(String, Value)>, LlmError> {
+    async fn answers(
+        &self,
+        sender: &HttpSender,
+        id: &str,
+    ) -> Result<Vec<(String, Value)>, LlmError> {
         let url = beside(sender, 0, &["batches", id, "results"]);
         let received = patiently(sender, &Method::GET, &url, None).await?;
         let answers = lines(&received).filter_map(|line| {

@@ -13,10 +13,10 @@ use shiftproof_search::{BatchInterface, BatchProgress, LlmError, ModelCall};
 use shiftproof_tasks::{AnswerForm, Finish, Reply};
 
 use super::config::{ConnectError, HttpConfig};
-use super::fault::{self, Fault, quote};
-use super::protocol::Api;
-use super::request::Shape;
-use super::send::Sender;
+use super::fault::{self, RequestFault, quote};
+use super::protocol::ApiDialect;
+use super::request::AnswerShape;
+use super::send::HttpSender;
 use super::usage;
 use super::{HttpLlm, labels, scored_reply, scored_shape, text_reply};
 
@@ -59,43 +59,47 @@ pub(super) fn check(config: &HttpConfig) -> Result<(), ConnectError> {
 
 /// One provider's batches over HTTP.
 #[async_trait]
-trait Wire: Send + Sync {
+trait BatchWire: Send + Sync {
     /// Submits; the id. Not repeated where the answer is lost.
     async fn submit(
         &self,
-        sender: &Sender,
+        sender: &HttpSender,
         tag: &str,
         calls: Vec<(&str, Value)>,
-    ) -> Result<String, Fault>;
+    ) -> Result<String, RequestFault>;
 
     async fn find(
         &self,
-        sender: &Sender,
+        sender: &HttpSender,
         tag: &str,
         calls: usize,
     ) -> Result<Option<String>, LlmError>;
 
-    async fn progress(&self, sender: &Sender, id: &str) -> Result<BatchProgress, LlmError>;
+    async fn progress(&self, sender: &HttpSender, id: &str) -> Result<BatchProgress, LlmError>;
 
     /// Name and answer of every call that was answered.
-    async fn answers(&self, sender: &Sender, id: &str) -> Result<Vec<(String, Value)>, LlmError>;
+    async fn answers(
+        &self,
+        sender: &HttpSender,
+        id: &str,
+    ) -> Result<Vec<(String, Value)>, LlmError>;
 }
 
-fn wire(api: Api) -> Option<&'static dyn Wire> {
+fn wire(api: ApiDialect) -> Option<&'static dyn BatchWire> {
     match api {
-        Api::OpenAi => Some(&openai::OpenAi),
-        Api::Anthropic => Some(&anthropic::Anthropic),
-        Api::Azure | Api::Gemini | Api::Ollama => None,
+        ApiDialect::OpenAi => Some(&openai::OpenAiBatches),
+        ApiDialect::Anthropic => Some(&anthropic::AnthropicBatches),
+        ApiDialect::Azure | ApiDialect::Gemini | ApiDialect::Ollama => None,
     }
 }
 
 /// Whether batches of this API can be looked at.
-pub(super) fn exist(api: Api) -> bool {
+pub(super) fn exist(api: ApiDialect) -> bool {
     wire(api).is_some()
 }
 
 impl HttpLlm {
-    fn wire(&self) -> Result<(&'static dyn Wire, &Sender), LlmError> {
+    fn wire(&self) -> Result<(&'static dyn BatchWire, &HttpSender), LlmError> {
         let sender = &*self.shared.sender;
         let wire = wire(sender.config().api).ok_or_else(|| {
             LlmError::Rejected(format!("{} has no batches", sender.config().api.name()))
@@ -107,12 +111,12 @@ impl HttpLlm {
         self.shared.sender.config().batch
     }
 
-    fn shape(&self, call: &ModelCall) -> Shape {
+    fn shape(&self, call: &ModelCall) -> AnswerShape {
         match &call.request.answer {
             AnswerForm::Choice { labels } if self.shared.abilities.label_scores => {
                 scored_shape(labels, call)
             }
-            _ => Shape::Text,
+            _ => AnswerShape::Text,
         }
     }
 
@@ -178,8 +182,8 @@ impl BatchInterface for HttpLlm {
         loop {
             let (then, wait) = match wire.submit(sender, tag, bodies()).await {
                 Ok(id) => return Ok(id),
-                Err(Fault::Passing { then, wait, .. }) => (then, wait),
-                Err(Fault::Final(error) | Fault::Parameter(_, error)) => {
+                Err(RequestFault::Passing { then, wait, .. }) => (then, wait),
+                Err(RequestFault::Final(error) | RequestFault::Parameter(_, error)) => {
                     return Err(sender.without_key(error));
                 }
             };
@@ -227,7 +231,7 @@ impl BatchInterface for HttpLlm {
 }
 
 /// The address of a call with `from`, the end of its path, replaced by `to`.
-fn beside(sender: &Sender, from: usize, to: &[&str]) -> Url {
+fn beside(sender: &HttpSender, from: usize, to: &[&str]) -> Url {
     let mut url = sender.url().clone();
     if let Ok(mut path) = url.path_segments_mut() {
         path.pop_if_empty();
@@ -241,7 +245,7 @@ fn beside(sender: &Sender, from: usize, to: &[&str]) -> Url {
 
 /// Sends one request that may be lost without harm, again and again.
 async fn patiently(
-    sender: &Sender,
+    sender: &HttpSender,
     method: &Method,
     url: &Url,
     content: Option<(&str, &[u8])>,
@@ -254,12 +258,12 @@ async fn patiently(
             Err(fault) => fault,
         };
         match fault {
-            Fault::Passing { wait, .. } if retries < sender.config().max_retries => {
+            RequestFault::Passing { wait, .. } if retries < sender.config().max_retries => {
                 tokio::time::sleep(sender.delay(retries, wait)).await;
                 retries += 1;
             }
-            Fault::Passing { then, .. } => return Err(sender.without_key(then)),
-            Fault::Final(error) | Fault::Parameter(_, error) => {
+            RequestFault::Passing { then, .. } => return Err(sender.without_key(then)),
+            RequestFault::Final(error) | RequestFault::Parameter(_, error) => {
                 return Err(sender.without_key(error));
             }
         }
@@ -268,16 +272,16 @@ async fn patiently(
 
 /// Sends one request once. A 404 concerns what is asked for, not the model.
 async fn once(
-    sender: &Sender,
+    sender: &HttpSender,
     method: Method,
     url: Url,
     content: Option<(&str, Vec<u8>)>,
-) -> Result<Vec<u8>, Fault> {
+) -> Result<Vec<u8>, RequestFault> {
     let context = sender.context();
     let (status, headers, received) = sender.receive(method, url, content, &context).await?;
     match status {
         200..=299 => Ok(received),
-        404 | 405 => Err(Fault::request(format!(
+        404 | 405 => Err(RequestFault::request(format!(
             "{} answered {status}: {}; it has no such batch, or no batches at all (remove batch \
              from the study)",
             context.address,
@@ -287,12 +291,12 @@ async fn once(
     }
 }
 
-async fn get(sender: &Sender, url: &Url) -> Result<Value, LlmError> {
+async fn get(sender: &HttpSender, url: &Url) -> Result<Value, LlmError> {
     let received = patiently(sender, &Method::GET, url, None).await?;
     json(sender, &received)
 }
 
-fn json(sender: &Sender, received: &[u8]) -> Result<Value, LlmError> {
+fn json(sender: &HttpSender, received: &[u8]) -> Result<Value, LlmError> {
     super::reply::json(received).map_err(|_| {
         LlmError::Unavailable(format!(
             "{} answered about a batch with something other than JSON: {}",
@@ -315,8 +319,8 @@ fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
 }
 
 /// An answer without the id that everything hangs on.
-fn without_id(sender: &Sender, received: &[u8]) -> Fault {
-    Fault::odd(format!(
+fn without_id(sender: &HttpSender, received: &[u8]) -> RequestFault {
+    RequestFault::odd(format!(
         "{} took a batch and named no id: {}",
         sender.address(),
         quote(&String::from_utf8_lossy(received))

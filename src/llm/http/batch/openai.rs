@@ -7,34 +7,34 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use shiftproof_search::{BatchProgress, LlmError};
 
-use super::{Wire, beside, get, json as read, lines, once, patiently, text, without_id};
-use crate::http::fault::Fault;
+use super::{BatchWire, beside, get, json as read, lines, once, patiently, text, without_id};
+use crate::http::fault::RequestFault;
 use crate::http::reply::count;
-use crate::http::send::Sender;
+use crate::http::send::HttpSender;
 
 /// Segments of a call's path that are not part of the base address.
 const CALL: usize = 2;
 /// The metadata under which our name stands.
 const TAG: &str = "shiftproof";
 
-pub(super) struct OpenAi;
+pub(super) struct OpenAiBatches;
 
 #[async_trait]
-impl Wire for OpenAi {
+impl BatchWire for OpenAiBatches {
     async fn submit(
         &self,
-        sender: &Sender,
+        sender: &HttpSender,
         tag: &str,
         calls: Vec<(&str, Value)>,
-    ) -> Result<String, Fault> {
+    ) -> Result<String, RequestFault> {
         let (kind, body) = form(tag, &calls);
         let files = beside(sender, CALL, &["files"]);
         let content = Some((kind.as_str(), body.as_slice()));
         // A file that was uploaded twice costs nothing.
         let received = patiently(sender, &Method::POST, &files, content)
             .await
-            .map_err(Fault::Final)?;
-        let file = read(sender, &received).map_err(Fault::Final)?;
+            .map_err(RequestFault::Final)?;
+        let file = read(sender, &received).map_err(RequestFault::Final)?;
         let file = text(&file, "id").ok_or_else(|| without_id(sender, &received))?;
         let body = json!({
             "input_file_id": file,
@@ -45,13 +45,18 @@ impl Wire for OpenAi {
         let url = beside(sender, CALL, &["batches"]);
         let content = Some(("application/json", body.to_string().into_bytes()));
         let received = once(sender, Method::POST, url, content).await?;
-        let batch = read(sender, &received).map_err(Fault::Final)?;
+        let batch = read(sender, &received).map_err(RequestFault::Final)?;
         text(&batch, "id")
             .map(str::to_owned)
             .ok_or_else(|| without_id(sender, &received))
     }
 
-    async fn find(&self, sender: &Sender, tag: &str, _: usize) -> Result<Option<String>, LlmError> {
+    async fn find(
+        &self,
+        sender: &HttpSender,
+        tag: &str,
+        _: usize,
+    ) -> Result<Option<String>, LlmError> {
         let mut url = beside(sender, CALL, &["batches"]);
         url.query_pairs_mut().append_pair("limit", "100");
         let list = get(sender, &url).await?;
@@ -68,7 +73,7 @@ impl Wire for OpenAi {
             .map(str::to_owned))
     }
 
-    async fn progress(&self, sender: &Sender, id: &str) -> Result<BatchProgress, LlmError> {
+    async fn progress(&self, sender: &HttpSender, id: &str) -> Result<BatchProgress, LlmError> {
         let batch = get(sender, &beside(sender, CALL, &["batches", id])).await?;
         let status = text(&batch, "status").unwrap_or_default().to_owned();
         let counted = |name: &str| {
@@ -97,7 +102,11 @@ impl Wire for OpenAi {
         })
     }
 
-    async fn answers(&self, sender: &Sender, id: &str) -> Result<Vec<(String, Value)>, LlmError> {
+    async fn answers(
+        &self,
+        sender: &HttpSender,
+        id: &str,
+    ) -> Result<Vec<(String, Value)>, LlmError> {
         let batch = get(sender, &beside(sender, CALL, &["batches", id])).await?;
         // Where no call succeeded there is only a file of errors.
         let Some(file) = text(&batch, "output_file_id") else {

@@ -4,20 +4,20 @@ use reqwest::Url;
 use serde_json::{Map, Value, json};
 use shiftproof_tasks::{Finish, Message, Role, Usage};
 
-use super::prefix::Shared;
-use super::{Ask, Protocol, append, ends, put};
-use crate::http::reply::{Completion, Parsed, checked, count, without_thoughts};
+use super::prefix::SharedPrefix;
+use super::{Protocol, WireCall, append, ends, put};
+use crate::http::reply::{ChatCompletion, ParsedBody, checked, count, without_thoughts};
 
 /// The least bound on thoughts that the API takes.
 const LEAST_THOUGHTS: u32 = 1024;
 
 #[derive(Debug, Default)]
-pub(super) struct Anthropic {
-    system: Shared,
-    prompt: Shared,
+pub(super) struct AnthropicProtocol {
+    system: SharedPrefix,
+    prompt: SharedPrefix,
 }
 
-impl Protocol for Anthropic {
+impl Protocol for AnthropicProtocol {
     fn locate(&self, base: &mut Url, _: &str, _: Option<&str>) {
         if ends(base, &["messages"]) {
             return;
@@ -40,7 +40,7 @@ impl Protocol for Anthropic {
         false
     }
 
-    fn body(&self, ask: &Ask<'_>) -> Map<String, Value> {
+    fn body(&self, ask: &WireCall<'_>) -> Map<String, Value> {
         let (system, turns) = ask.apart();
         let thoughts = ask
             .options
@@ -92,9 +92,9 @@ impl Protocol for Anthropic {
         body
     }
 
-    fn read(&self, value: &Value) -> Parsed {
+    fn read(&self, value: &Value) -> ParsedBody {
         let Some(blocks) = value.get("content").and_then(Value::as_array) else {
-            return Parsed::Foreign;
+            return ParsedBody::Foreign;
         };
         let reason = value
             .get("stop_reason")
@@ -110,7 +110,7 @@ impl Protocol for Anthropic {
             .filter_map(|block| block.get("text")?.as_str())
             .collect();
         let visible = without_thoughts(&text);
-        Parsed::Completion(Completion {
+        ParsedBody::Completion(ChatCompletion {
             text: visible.to_owned(),
             finish: match reason {
                 "max_tokens" | "model_context_window_exceeded" => Finish::Length,

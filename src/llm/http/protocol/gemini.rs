@@ -4,13 +4,15 @@ use reqwest::Url;
 use serde_json::{Map, Value, json};
 use shiftproof_tasks::{Finish, Role, Usage};
 
-use super::{Ask, Protocol, append, put};
-use crate::http::reply::{Completion, Parsed, Position, checked, count, logprob, without_thoughts};
+use super::{Protocol, WireCall, append, put};
+use crate::http::reply::{
+    ChatCompletion, ParsedBody, TokenPosition, checked, count, logprob, without_thoughts,
+};
 
 #[derive(Debug)]
-pub(super) struct Gemini;
+pub(super) struct GeminiProtocol;
 
-impl Protocol for Gemini {
+impl Protocol for GeminiProtocol {
     fn locate(&self, base: &mut Url, model: &str, _: Option<&str>) {
         if base.path().ends_with(":generateContent") {
             return;
@@ -27,7 +29,7 @@ impl Protocol for Gemini {
         ("x-goog-api-key", "")
     }
 
-    fn body(&self, ask: &Ask<'_>) -> Map<String, Value> {
+    fn body(&self, ask: &WireCall<'_>) -> Map<String, Value> {
         let (system, turns) = ask.apart();
         let mut body = Map::new();
         if !system.is_empty() {
@@ -54,7 +56,7 @@ impl Protocol for Gemini {
         body
     }
 
-    fn read(&self, value: &Value) -> Parsed {
+    fn read(&self, value: &Value) -> ParsedBody {
         // The streaming form, a list of parts of an answer, is not asked for.
         let blocked = value
             .pointer("/promptFeedback/blockReason")
@@ -66,14 +68,14 @@ impl Protocol for Gemini {
             .and_then(|candidates| candidates.first());
         let Some(candidate) = candidate else {
             return match blocked {
-                Some(reason) => Parsed::Completion(Completion {
+                Some(reason) => ParsedBody::Completion(ChatCompletion {
                     text: format!("blocked: {reason}"),
                     finish: Finish::Filtered,
                     usage,
-                    ..Completion::default()
+                    ..ChatCompletion::default()
                 }),
-                None if value.get("candidates").is_some() || usage.is_some() => Parsed::Empty,
-                None => Parsed::Foreign,
+                None if value.get("candidates").is_some() || usage.is_some() => ParsedBody::Empty,
+                None => ParsedBody::Foreign,
             };
         };
         let parts = candidate
@@ -95,7 +97,7 @@ impl Protocol for Gemini {
             .unwrap_or_default();
         let finish = finish(reason);
         let visible = without_thoughts(&text);
-        Parsed::Completion(Completion {
+        ParsedBody::Completion(ChatCompletion {
             text: if visible.is_empty() && finish == Finish::Filtered {
                 format!("blocked: {reason}")
             } else {
@@ -113,7 +115,7 @@ impl Protocol for Gemini {
     }
 }
 
-fn config(ask: &Ask<'_>) -> Map<String, Value> {
+fn config(ask: &WireCall<'_>) -> Map<String, Value> {
     let mut config = Map::new();
     let options = ask.options;
     let thoughts = options.thinking_tokens;
@@ -166,7 +168,7 @@ fn usage(value: &Value) -> Option<Usage> {
 }
 
 /// Generated tokens and, at the same place of a second list, their alternatives.
-fn positions(result: &Value) -> Vec<Position> {
+fn positions(result: &Value) -> Vec<TokenPosition> {
     let list = |name: &str| result.get(name).and_then(Value::as_array);
     let (Some(chosen), Some(top)) = (list("chosenCandidates"), list("topCandidates")) else {
         return Vec::new();
@@ -188,7 +190,7 @@ fn positions(result: &Value) -> Vec<Position> {
             if !top.iter().any(|(other, _)| *other == token) {
                 top.push((token.clone(), own));
             }
-            Some(Position { token, top })
+            Some(TokenPosition { token, top })
         })
         .collect()
 }

@@ -15,12 +15,12 @@ use shiftproof_search::ModelCall;
 use shiftproof_tasks::{Message, Role};
 
 use super::options::RequestOptions;
-use super::reply::Parsed;
-use super::request::{Continuation, Dialect, Quirk, Shape, seed};
+use super::reply::ParsedBody;
+use super::request::{AnswerShape, ParameterQuirk, PrefillMode, ServerDialect, seed};
 
 /// Whose protocol a server speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Api {
+pub enum ApiDialect {
     /// Chat completions, as `OpenAI` and many others speak them.
     #[default]
     OpenAi,
@@ -34,7 +34,7 @@ pub enum Api {
     Ollama,
 }
 
-impl Api {
+impl ApiDialect {
     /// All of them.
     pub const ALL: [Self; 5] = [
         Self::OpenAi,
@@ -95,56 +95,57 @@ impl Api {
 
     pub(super) fn protocol(self) -> Box<dyn Protocol> {
         match self {
-            Self::OpenAi => Box::new(openai::OpenAi::default()),
-            Self::Azure => Box::new(openai::OpenAi { azure: true }),
-            Self::Anthropic => Box::new(anthropic::Anthropic::default()),
-            Self::Gemini => Box::new(gemini::Gemini),
-            Self::Ollama => Box::new(ollama::Ollama),
+            Self::OpenAi => Box::new(openai::OpenAiProtocol::default()),
+            Self::Azure => Box::new(openai::OpenAiProtocol { azure: true }),
+            Self::Anthropic => Box::new(anthropic::AnthropicProtocol::default()),
+            Self::Gemini => Box::new(gemini::GeminiProtocol),
+            Self::Ollama => Box::new(ollama::OllamaProtocol),
         }
     }
 }
 
 /// One call as it is to be sent.
-pub(super) struct Ask<'a> {
+pub(super) struct WireCall<'a> {
     pub(super) model: &'a str,
     pub(super) call: &'a ModelCall,
-    pub(super) shape: Shape,
-    pub(super) dialect: Dialect,
-    pub(super) continuation: Continuation,
+    pub(super) shape: AnswerShape,
+    pub(super) dialect: ServerDialect,
+    pub(super) continuation: PrefillMode,
     pub(super) options: &'a RequestOptions,
 }
 
-impl<'a> Ask<'a> {
+impl<'a> WireCall<'a> {
     /// Tokens generated at most.
     pub(super) fn limit(&self) -> u32 {
         match self.shape {
-            Shape::Text => self.call.sampling.max_tokens,
-            Shape::Scored { tokens } => tokens,
+            AnswerShape::Text => self.call.sampling.max_tokens,
+            AnswerShape::Scored { tokens } => tokens,
         }
     }
 
     /// The temperature to send; none where the model takes none.
     pub(super) fn temperature(&self) -> Option<f64> {
-        (!self.dialect.has(Quirk::NoTemperature)).then(|| self.warmth())
+        (!self.dialect.has(ParameterQuirk::NoTemperature)).then(|| self.warmth())
     }
 
     fn warmth(&self) -> f64 {
         match self.shape {
-            Shape::Text => self
+            AnswerShape::Text => self
                 .options
                 .temperature
                 .unwrap_or(self.call.sampling.temperature),
             // What is scored is the distribution itself.
-            Shape::Scored { .. } => 0.0,
+            AnswerShape::Scored { .. } => 0.0,
         }
     }
 
     pub(super) fn top_p(&self) -> Option<f64> {
-        let text = self.shape == Shape::Text;
+        let text = self.shape == AnswerShape::Text;
         let set = self.options.top_p.filter(|_| text);
         let drawn = (self.warmth() > 0.0 && self.call.sampling.top_p < 1.0)
             .then_some(self.call.sampling.top_p);
-        set.or(drawn).filter(|_| !self.dialect.has(Quirk::NoTopP))
+        set.or(drawn)
+            .filter(|_| !self.dialect.has(ParameterQuirk::NoTopP))
     }
 
     /// Below 2³¹, another for each sample of a draw.
@@ -157,13 +158,13 @@ impl<'a> Ask<'a> {
             Some(set) => Some(seed(set.wrapping_add(sampling.seed), self.call.sample)),
             None => random.then(|| seed(sampling.seed, self.call.sample)),
         };
-        drawn.filter(|_| !self.dialect.has(Quirk::NoSeed))
+        drawn.filter(|_| !self.dialect.has(ParameterQuirk::NoSeed))
     }
 
     /// Alternatives per token, where labels are scored.
     pub(super) fn alternatives(&self) -> Option<u8> {
-        let few = self.dialect.has(Quirk::FewLogprobs);
-        matches!(self.shape, Shape::Scored { .. }).then_some(if few { 5 } else { 20 })
+        let few = self.dialect.has(ParameterQuirk::FewLogprobs);
+        matches!(self.shape, AnswerShape::Scored { .. }).then_some(if few { 5 } else { 20 })
     }
 
     pub(super) fn messages(&self) -> &'a [Message] {
@@ -172,7 +173,7 @@ impl<'a> Ask<'a> {
 
     /// Texts at which an answer ends; scored labels end by their length.
     pub(super) fn stop(&self) -> Option<&'a [String]> {
-        let text = self.shape == Shape::Text;
+        let text = self.shape == AnswerShape::Text;
         Some(self.options.stop.as_slice()).filter(|stop| text && !stop.is_empty())
     }
 
@@ -210,15 +211,15 @@ pub(super) trait Protocol: fmt::Debug + Send + Sync {
     }
 
     /// The ways in which a begun answer can be sent, best first.
-    fn continuations(&self) -> &'static [Continuation] {
-        &[Continuation::Plain]
+    fn continuations(&self) -> &'static [PrefillMode] {
+        &[PrefillMode::Plain]
     }
 
     /// The body of a request; what the user adds comes later.
-    fn body(&self, ask: &Ask<'_>) -> Map<String, Value>;
+    fn body(&self, ask: &WireCall<'_>) -> Map<String, Value>;
 
     /// Reads an answer of a successful status.
-    fn read(&self, value: &Value) -> Parsed;
+    fn read(&self, value: &Value) -> ParsedBody;
 }
 
 /// Puts `value` under `key` where there is one.

@@ -5,15 +5,15 @@ use reqwest::Url;
 use serde_json::{Map, Value, json};
 use shiftproof_tasks::Usage;
 
-use super::{Ask, Protocol, append, ends, put};
+use super::{Protocol, WireCall, append, ends, put};
 use crate::http::reply::{
-    Completion, Parsed, checked, count, finish, positions, present, without_thoughts,
+    ChatCompletion, ParsedBody, checked, count, finish, positions, present, without_thoughts,
 };
 
 #[derive(Debug)]
-pub(super) struct Ollama;
+pub(super) struct OllamaProtocol;
 
-impl Protocol for Ollama {
+impl Protocol for OllamaProtocol {
     fn locate(&self, base: &mut Url, _: &str, _: Option<&str>) {
         if ends(base, &["api", "chat"]) {
             return;
@@ -34,7 +34,7 @@ impl Protocol for Ollama {
         ("authorization", "Bearer ")
     }
 
-    fn body(&self, ask: &Ask<'_>) -> Map<String, Value> {
+    fn body(&self, ask: &WireCall<'_>) -> Map<String, Value> {
         let mut options = Map::new();
         put(&mut options, "num_predict", Some(ask.limit()));
         put(&mut options, "temperature", ask.temperature());
@@ -60,9 +60,9 @@ impl Protocol for Ollama {
         body
     }
 
-    fn read(&self, value: &Value) -> Parsed {
+    fn read(&self, value: &Value) -> ParsedBody {
         let Some(message) = value.get("message") else {
-            return Parsed::Foreign;
+            return ParsedBody::Foreign;
         };
         let text = message
             .get("content")
@@ -74,11 +74,11 @@ impl Protocol for Ollama {
             .unwrap_or_default();
         // A model that was only loaded has not answered.
         if reason == "load" && text.is_empty() {
-            return Parsed::Empty;
+            return ParsedBody::Empty;
         }
         let visible = without_thoughts(text);
         let scored = value.get("logprobs").cloned().unwrap_or_default();
-        Parsed::Completion(Completion {
+        ParsedBody::Completion(ChatCompletion {
             text: visible.to_owned(),
             finish: finish(reason),
             usage: usage(value),

@@ -3,21 +3,21 @@
 use reqwest::Url;
 use serde_json::{Map, Value, json};
 
-use super::{Ask, Protocol, append, ends, put};
-use crate::http::reply::{Completion, Parsed, content, finish, positions, present, usage};
+use super::{Protocol, WireCall, append, ends, put};
+use crate::http::reply::{ChatCompletion, ParsedBody, content, finish, positions, present, usage};
 use crate::http::reply::{count, without_thoughts};
-use crate::http::request::{Continuation, Quirk};
+use crate::http::request::{ParameterQuirk, PrefillMode};
 
 /// The version of Azure's API where a study names none.
 const AZURE_VERSION: &str = "2024-10-21";
 
 #[derive(Debug, Default)]
-pub(super) struct OpenAi {
+pub(super) struct OpenAiProtocol {
     /// Deployments in the path, an API version, a header of its own for the key.
     pub(super) azure: bool,
 }
 
-impl Protocol for OpenAi {
+impl Protocol for OpenAiProtocol {
     fn locate(&self, base: &mut Url, model: &str, version: Option<&str>) {
         let whole = ends(base, &["chat", "completions"]);
         if !self.azure || whole || ends(base, &["openai", "v1"]) {
@@ -49,19 +49,19 @@ impl Protocol for OpenAi {
         }
     }
 
-    fn continuations(&self) -> &'static [Continuation] {
+    fn continuations(&self) -> &'static [PrefillMode] {
         if self.azure {
-            &[Continuation::Plain]
+            &[PrefillMode::Plain]
         } else {
-            &[Continuation::Plain, Continuation::Flagged]
+            &[PrefillMode::Plain, PrefillMode::Flagged]
         }
     }
 
-    fn body(&self, ask: &Ask<'_>) -> Map<String, Value> {
+    fn body(&self, ask: &WireCall<'_>) -> Map<String, Value> {
         let mut body = Map::new();
         put(&mut body, "model", Some(ask.model));
         put(&mut body, "messages", Some(json!(ask.messages())));
-        let renamed = ask.dialect.has(Quirk::MaxCompletionTokens);
+        let renamed = ask.dialect.has(ParameterQuirk::MaxCompletionTokens);
         let limit = if renamed {
             "max_completion_tokens"
         } else {
@@ -78,22 +78,22 @@ impl Protocol for OpenAi {
             put(&mut body, "logprobs", Some(true));
             put(&mut body, "top_logprobs", Some(alternatives));
         }
-        if ask.continuation == Continuation::Flagged {
+        if ask.continuation == PrefillMode::Flagged {
             put(&mut body, "continue_final_message", Some(true));
             put(&mut body, "add_generation_prompt", Some(false));
         }
         body
     }
 
-    fn read(&self, value: &Value) -> Parsed {
+    fn read(&self, value: &Value) -> ParsedBody {
         let Some(choices) = value.get("choices") else {
-            return Parsed::Foreign;
+            return ParsedBody::Foreign;
         };
         let Some(choice) = choices.as_array().and_then(|choices| choices.first()) else {
-            return Parsed::Empty;
+            return ParsedBody::Empty;
         };
         if let Some(error) = present(choice, "error") {
-            return Parsed::Error(error.clone());
+            return ParsedBody::Error(error.clone());
         }
         let message = choice.get("message").unwrap_or(&Value::Null);
         let finish_reason = choice
@@ -101,7 +101,7 @@ impl Protocol for OpenAi {
             .and_then(Value::as_str)
             .unwrap_or_default();
         if finish_reason == "error" {
-            return Parsed::Error(Value::String("the model stopped with an error".to_owned()));
+            return ParsedBody::Error(Value::String("the model stopped with an error".to_owned()));
         }
         let text = [
             message.get("content"),
@@ -121,7 +121,7 @@ impl Protocol for OpenAi {
             .pointer("/usage/completion_tokens_details/reasoning_tokens")
             .and_then(count)
             .unwrap_or(0);
-        Parsed::Completion(Completion {
+        ParsedBody::Completion(ChatCompletion {
             text: visible.to_owned(),
             finish: finish(finish_reason),
             usage: value.get("usage").and_then(usage),

@@ -8,11 +8,11 @@ const LEAST: usize = 4096;
 
 /// Remembers the last prompt. What is found changes the bill, never a reply.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
+pub(super) struct SharedPrefix {
     last: Mutex<String>,
 }
 
-impl Shared {
+impl SharedPrefix {
     /// How much of `text`, in bytes, it begins with like the text before it:
     /// whole lines, so that inputs which happen to begin alike do not move it; 0
     /// where it is too short to be cached.
@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn long_shared_lines_are_found_and_short_ones_are_not() {
-        let shared = Shared::default();
+        let shared = SharedPrefix::default();
         let long = "é is a letter\n".repeat(400);
         assert_eq!(shared.with_last(&format!("{long}Text: a lamp")), 0);
         assert_eq!(

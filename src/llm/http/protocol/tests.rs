@@ -3,21 +3,26 @@ use shiftproof_search::SamplingOptions;
 use shiftproof_tasks::{AnswerForm, Finish, Request, Usage};
 
 use super::*;
-use crate::http::reply::{Completion, parse};
-use crate::http::request::Learned;
+use crate::http::reply::{ChatCompletion, parse};
+use crate::http::request::LearnedDialect;
 
 /// The body of a call with system, user and, where `begun`, assistant text.
-fn body_with(api: Api, call: &ModelCall, options: &RequestOptions, quirks: &[Quirk]) -> Value {
-    let learned = Learned::default();
+fn body_with(
+    api: ApiDialect,
+    call: &ModelCall,
+    options: &RequestOptions,
+    quirks: &[ParameterQuirk],
+) -> Value {
+    let learned = LearnedDialect::default();
     for quirk in quirks {
         learned.learn(*quirk);
     }
-    Value::Object(api.protocol().body(&Ask {
+    Value::Object(api.protocol().body(&WireCall {
         model: "m",
         call,
-        shape: Shape::Text,
+        shape: AnswerShape::Text,
         dialect: learned.dialect(),
-        continuation: Continuation::Plain,
+        continuation: PrefillMode::Plain,
         options,
     }))
 }
@@ -38,17 +43,17 @@ fn call(temperature: f64) -> ModelCall {
     }
 }
 
-fn body(api: Api, temperature: f64, shape: Shape, quirks: &[Quirk]) -> Value {
-    let learned = Learned::default();
+fn body(api: ApiDialect, temperature: f64, shape: AnswerShape, quirks: &[ParameterQuirk]) -> Value {
+    let learned = LearnedDialect::default();
     for quirk in quirks {
         learned.learn(*quirk);
     }
-    Value::Object(api.protocol().body(&Ask {
+    Value::Object(api.protocol().body(&WireCall {
         model: "m",
         call: &call(temperature),
         shape,
         dialect: learned.dialect(),
-        continuation: Continuation::Plain,
+        continuation: PrefillMode::Plain,
         options: &RequestOptions::default(),
     }))
 }
@@ -66,9 +71,9 @@ fn options() -> RequestOptions {
     }
 }
 
-fn read(api: Api, value: &Value) -> Completion {
+fn read(api: ApiDialect, value: &Value) -> ChatCompletion {
     match parse(value.to_string().as_bytes(), &*api.protocol()) {
-        Parsed::Completion(completion) => completion,
+        ParsedBody::Completion(completion) => completion,
         other => panic!("{other:?}"),
     }
 }
@@ -76,32 +81,42 @@ fn read(api: Api, value: &Value) -> Completion {
 #[test]
 fn a_greedy_body_holds_only_what_is_needed() {
     let messages = json!([{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]);
-    for api in [Api::OpenAi, Api::Azure] {
+    for api in [ApiDialect::OpenAi, ApiDialect::Azure] {
         assert_eq!(
-            body(api, 0.0, Shape::Text, &[]),
+            body(api, 0.0, AnswerShape::Text, &[]),
             json!({"model": "m", "messages": messages, "max_tokens": 9, "temperature": 0.0})
         );
     }
     assert_eq!(
-        body(Api::OpenAi, 0.7, Shape::Scored { tokens: 3 }, &[]),
+        body(
+            ApiDialect::OpenAi,
+            0.7,
+            AnswerShape::Scored { tokens: 3 },
+            &[]
+        ),
         json!({"model": "m", "messages": messages, "max_tokens": 3, "temperature": 0.0,
                "logprobs": true, "top_logprobs": 20})
     );
     assert_eq!(
-        body(Api::Anthropic, 0.0, Shape::Text, &[]),
+        body(ApiDialect::Anthropic, 0.0, AnswerShape::Text, &[]),
         json!({"model": "m", "max_tokens": 9, "temperature": 0.0,
                "system": [{"type": "text", "text": "s"}],
                "messages": [{"role": "user", "content": "u"}]})
     );
     assert_eq!(
-        body(Api::Gemini, 0.0, Shape::Scored { tokens: 3 }, &[]),
+        body(
+            ApiDialect::Gemini,
+            0.0,
+            AnswerShape::Scored { tokens: 3 },
+            &[]
+        ),
         json!({"systemInstruction": {"parts": [{"text": "s"}]},
                "contents": [{"role": "user", "parts": [{"text": "u"}]}],
                "generationConfig": {"maxOutputTokens": 3, "temperature": 0.0,
                                     "responseLogprobs": true, "logprobs": 20}})
     );
     assert_eq!(
-        body(Api::Ollama, 0.0, Shape::Text, &[]),
+        body(ApiDialect::Ollama, 0.0, AnswerShape::Text, &[]),
         json!({"model": "m", "messages": messages, "stream": false,
                "options": {"num_predict": 9, "temperature": 0.0}})
     );
@@ -109,16 +124,26 @@ fn a_greedy_body_holds_only_what_is_needed() {
 
 #[test]
 fn quirks_change_the_body() {
-    let plain = body(Api::OpenAi, 0.7, Shape::Text, &[]);
+    let plain = body(ApiDialect::OpenAi, 0.7, AnswerShape::Text, &[]);
     assert_eq!(plain["top_p"], 0.9);
     assert!(plain["seed"].as_u64().unwrap() < 1 << 31);
-    let quirky = body(Api::OpenAi, 0.7, Shape::Text, &Quirk::ALL);
+    let quirky = body(
+        ApiDialect::OpenAi,
+        0.7,
+        AnswerShape::Text,
+        &ParameterQuirk::ALL,
+    );
     assert_eq!(quirky["max_completion_tokens"], 9);
     for absent in ["max_tokens", "temperature", "top_p", "seed"] {
         assert_eq!(quirky.get(absent), None, "{absent}");
     }
     assert_eq!(
-        body(Api::OpenAi, 0.0, Shape::Scored { tokens: 3 }, &Quirk::ALL)["top_logprobs"],
+        body(
+            ApiDialect::OpenAi,
+            0.0,
+            AnswerShape::Scored { tokens: 3 },
+            &ParameterQuirk::ALL
+        )["top_logprobs"],
         5
     );
 }
@@ -126,7 +151,7 @@ fn quirks_change_the_body() {
 #[test]
 fn what_the_user_set_goes_out_in_the_providers_words() {
     let call = call(0.0);
-    let openai = body_with(Api::OpenAi, &call, &options(), &[]);
+    let openai = body_with(ApiDialect::OpenAi, &call, &options(), &[]);
     for (key, value) in [
         ("temperature", json!(0.3)),
         ("top_p", json!(0.5)),
@@ -136,7 +161,7 @@ fn what_the_user_set_goes_out_in_the_providers_words() {
         assert_eq!(openai[key], value, "{key}");
     }
     assert!(openai["seed"].is_u64());
-    let anthropic = body_with(Api::Anthropic, &call, &options(), &[]);
+    let anthropic = body_with(ApiDialect::Anthropic, &call, &options(), &[]);
     assert_eq!(anthropic["max_tokens"], 2009, "room beside the thoughts");
     assert_eq!(
         anthropic["thinking"],
@@ -144,14 +169,14 @@ fn what_the_user_set_goes_out_in_the_providers_words() {
     );
     assert_eq!(anthropic["stop_sequences"], json!(["###"]));
     assert_eq!(anthropic["output_config"], json!({"effort": "low"}));
-    let gemini = &body_with(Api::Gemini, &call, &options(), &[])["generationConfig"];
+    let gemini = &body_with(ApiDialect::Gemini, &call, &options(), &[])["generationConfig"];
     assert_eq!(gemini["maxOutputTokens"], 2009);
     assert_eq!(
         gemini["thinkingConfig"],
         json!({"thinkingBudget": 2000, "thinkingLevel": "low"})
     );
     assert_eq!(gemini["stopSequences"], json!(["###"]));
-    let ollama = body_with(Api::Ollama, &call, &options(), &[]);
+    let ollama = body_with(ApiDialect::Ollama, &call, &options(), &[]);
     assert_eq!(ollama["think"], "low");
     assert_eq!(ollama["options"]["num_ctx"], 8192);
     assert_eq!(ollama["options"]["stop"], json!(["###"]));
@@ -159,13 +184,16 @@ fn what_the_user_set_goes_out_in_the_providers_words() {
         thinking_tokens: Some(0),
         ..RequestOptions::default()
     };
-    assert_eq!(body_with(Api::Ollama, &call, &off, &[])["think"], false);
     assert_eq!(
-        body_with(Api::Gemini, &call, &off, &[])["generationConfig"]["thinkingConfig"],
+        body_with(ApiDialect::Ollama, &call, &off, &[])["think"],
+        false
+    );
+    assert_eq!(
+        body_with(ApiDialect::Gemini, &call, &off, &[])["generationConfig"]["thinkingConfig"],
         json!({"thinkingBudget": 0})
     );
     assert_eq!(
-        body_with(Api::Anthropic, &call, &off, &[]).get("thinking"),
+        body_with(ApiDialect::Anthropic, &call, &off, &[]).get("thinking"),
         None
     );
 }
@@ -179,7 +207,7 @@ fn a_seed_that_the_user_set_is_kept_where_nothing_is_drawn() {
     let seed = |temperature, sample| {
         let mut call = call(temperature);
         call.sample = sample;
-        body_with(Api::OpenAi, &call, &options, &[])["seed"].clone()
+        body_with(ApiDialect::OpenAi, &call, &options, &[])["seed"].clone()
     };
     assert_eq!(seed(0.0, 0), 7);
     assert_ne!(seed(1.0, 0), seed(1.0, 1), "samples still differ");
@@ -187,61 +215,78 @@ fn a_seed_that_the_user_set_is_kept_where_nothing_is_drawn() {
 
 #[test]
 fn addresses_as_people_write_them() {
-    let at = |api: Api, base: &str, version: Option<&str>| {
+    let at = |api: ApiDialect, base: &str, version: Option<&str>| {
         let mut url = Url::parse(base).unwrap();
         api.protocol().locate(&mut url, "m", version);
         url.to_string()
     };
     for (api, base, expected) in [
-        (Api::OpenAi, "http://h/v1/", "http://h/v1/chat/completions"),
         (
-            Api::OpenAi,
+            ApiDialect::OpenAi,
+            "http://h/v1/",
+            "http://h/v1/chat/completions",
+        ),
+        (
+            ApiDialect::OpenAi,
             "http://h/v1/chat/completions",
             "http://h/v1/chat/completions",
         ),
         (
-            Api::Azure,
+            ApiDialect::Azure,
             "https://r.openai.azure.com/",
             "https://r.openai.azure.com/openai/deployments/m/chat/completions?api-version=2024-10-21",
         ),
         (
-            Api::Azure,
+            ApiDialect::Azure,
             "https://r.openai.azure.com/openai/deployments/m?api-version=7",
             "https://r.openai.azure.com/openai/deployments/m/chat/completions?api-version=7",
         ),
         (
-            Api::Azure,
+            ApiDialect::Azure,
             "https://r.openai.azure.com/openai/v1",
             "https://r.openai.azure.com/openai/v1/chat/completions",
         ),
         (
-            Api::Anthropic,
+            ApiDialect::Anthropic,
             "https://api.anthropic.com",
             "https://api.anthropic.com/v1/messages",
         ),
         (
-            Api::Anthropic,
+            ApiDialect::Anthropic,
             "https://proxy/v1/",
             "https://proxy/v1/messages",
         ),
         (
-            Api::Gemini,
+            ApiDialect::Gemini,
             "https://g",
             "https://g/v1beta/models/m:generateContent",
         ),
         (
-            Api::Gemini,
+            ApiDialect::Gemini,
             "https://g/v1",
             "https://g/v1/models/m:generateContent",
         ),
-        (Api::Ollama, "http://h:11434", "http://h:11434/api/chat"),
-        (Api::Ollama, "http://h:11434/v1/", "http://h:11434/api/chat"),
-        (Api::Ollama, "http://h:11434/api", "http://h:11434/api/chat"),
+        (
+            ApiDialect::Ollama,
+            "http://h:11434",
+            "http://h:11434/api/chat",
+        ),
+        (
+            ApiDialect::Ollama,
+            "http://h:11434/v1/",
+            "http://h:11434/api/chat",
+        ),
+        (
+            ApiDialect::Ollama,
+            "http://h:11434/api",
+            "http://h:11434/api/chat",
+        ),
     ] {
         assert_eq!(at(api, base, None), expected);
     }
     assert!(
-        at(Api::Azure, "https://r", Some("2025-01-01-preview")).ends_with("=2025-01-01-preview")
+        at(ApiDialect::Azure, "https://r", Some("2025-01-01-preview"))
+            .ends_with("=2025-01-01-preview")
     );
 }
 
@@ -250,7 +295,7 @@ fn messages_of_anthropic_are_read() {
     let value = json!({"type": "message", "role": "assistant", "stop_reason": "end_turn",
         "content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "yes"}, {"type": "text", "text": "!"}],
         "usage": {"input_tokens": 10, "cache_read_input_tokens": 200, "cache_creation_input_tokens": 30, "output_tokens": 5}});
-    let completion = read(Api::Anthropic, &value);
+    let completion = read(ApiDialect::Anthropic, &value);
     assert_eq!(
         (completion.text.as_str(), completion.reasoned),
         ("yes!", true)
@@ -273,7 +318,11 @@ fn messages_of_anthropic_are_read() {
         ("a_new_reason", Finish::Stop),
     ] {
         let value = json!({"content": [], "stop_reason": reason});
-        assert_eq!(read(Api::Anthropic, &value).finish, finish, "{reason}");
+        assert_eq!(
+            read(ApiDialect::Anthropic, &value).finish,
+            finish,
+            "{reason}"
+        );
     }
 }
 
@@ -283,7 +332,7 @@ fn answers_of_gemini_are_read() {
         "logprobsResult": {"chosenCandidates": [{"token": "yes", "logProbability": -0.1}],
                            "topCandidates": [{"candidates": [{"token": "yes", "logProbability": -0.1}, {"token": "no", "logProbability": -2.4}]}]}}],
         "usageMetadata": {"promptTokenCount": 100, "candidatesTokenCount": 1, "thoughtsTokenCount": 40, "cachedContentTokenCount": 64}});
-    let completion = read(Api::Gemini, &value);
+    let completion = read(ApiDialect::Gemini, &value);
     assert_eq!(
         (completion.text.as_str(), completion.reasoned),
         ("yes", true)
@@ -300,7 +349,7 @@ fn answers_of_gemini_are_read() {
         })
     );
     let blocked = read(
-        Api::Gemini,
+        ApiDialect::Gemini,
         &json!({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "usageMetadata": {"promptTokenCount": 4}}),
     );
     assert_eq!(
@@ -308,13 +357,16 @@ fn answers_of_gemini_are_read() {
         ("blocked: PROHIBITED_CONTENT", Finish::Filtered)
     );
     let cut = json!({"candidates": [{"finishReason": "MAX_TOKENS"}], "usageMetadata": {"promptTokenCount": 4, "thoughtsTokenCount": 16}});
-    let cut = read(Api::Gemini, &cut);
+    let cut = read(ApiDialect::Gemini, &cut);
     assert_eq!(
         (cut.text.as_str(), cut.finish, cut.reasoned),
         ("", Finish::Length, true)
     );
     let unsafe_answer = json!({"candidates": [{"finishReason": "SAFETY"}]});
-    assert_eq!(read(Api::Gemini, &unsafe_answer).finish, Finish::Filtered);
+    assert_eq!(
+        read(ApiDialect::Gemini, &unsafe_answer).finish,
+        Finish::Filtered
+    );
 }
 
 #[test]
@@ -322,7 +374,7 @@ fn answers_of_ollama_are_read() {
     let value = json!({"model": "m", "message": {"role": "assistant", "content": "yes", "thinking": "hm"}, "done": true, "done_reason": "length",
         "prompt_eval_count": 26, "eval_count": 3,
         "logprobs": [{"token": "yes", "logprob": -0.1, "top_logprobs": [{"token": "yes", "logprob": -0.1}, {"token": "no", "logprob": -3.0}]}]});
-    let completion = read(Api::Ollama, &value);
+    let completion = read(ApiDialect::Ollama, &value);
     assert_eq!(
         (completion.text.as_str(), completion.reasoned),
         ("yes", true)
@@ -334,31 +386,31 @@ fn answers_of_ollama_are_read() {
     assert_eq!(completion.usage.unwrap().tokens(), 29);
     // A prompt still in its memory is not counted again.
     let repeated = json!({"message": {"content": "yes"}, "done_reason": "stop", "eval_count": 3});
-    assert_eq!(read(Api::Ollama, &repeated).usage, None);
+    assert_eq!(read(ApiDialect::Ollama, &repeated).usage, None);
 }
 
 #[test]
 fn what_is_no_answer_of_a_protocol() {
-    for api in Api::ALL {
+    for api in ApiDialect::ALL {
         let parsed = parse(br#"{"status": "ok"}"#, &*api.protocol());
-        assert_eq!(parsed, Parsed::Foreign, "{api:?}");
+        assert_eq!(parsed, ParsedBody::Foreign, "{api:?}");
     }
 }
 
 #[test]
 fn long_shared_prompts_are_marked_for_the_cache() {
-    let anthropic = Api::Anthropic.protocol();
+    let anthropic = ApiDialect::Anthropic.protocol();
     let options = RequestOptions::default();
     let mut call = call(0.0);
     let long = "An example of a label.\n".repeat(300);
     let sent = |text: &str, call: &mut ModelCall| {
         call.request.messages = vec![Message::user(text)];
-        anthropic.body(&Ask {
+        anthropic.body(&WireCall {
             model: "m",
             call,
-            shape: Shape::Text,
-            dialect: Learned::default().dialect(),
-            continuation: Continuation::Plain,
+            shape: AnswerShape::Text,
+            dialect: LearnedDialect::default().dialect(),
+            continuation: PrefillMode::Plain,
             options: &options,
         })["messages"][0]["content"]
             .clone()
