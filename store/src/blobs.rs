@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::error::{Error, Result};
+use crate::error::{Result, StoreError};
 use crate::fsync;
 
 /// The name of a blob: the BLAKE3 hash of its bytes. Written as 64 hexadecimal digits.
@@ -38,12 +38,12 @@ impl fmt::Display for BlobId {
 }
 
 impl FromStr for BlobId {
-    type Err = Error;
+    type Err = StoreError;
 
     fn from_str(text: &str) -> Result<Self> {
         blake3::Hash::from_hex(text)
             .map(|hash| Self(*hash.as_bytes()))
-            .map_err(|error| Error::Invalid(format!("blob id {text:?} is malformed: {error}")))
+            .map_err(|error| StoreError::Invalid(format!("blob id {text:?} is malformed: {error}")))
     }
 }
 
@@ -52,11 +52,11 @@ impl FromStr for BlobId {
 /// Any number of threads and processes may use one directory at once: equal content is equal
 /// files, and files appear whole. A crash can leave a `*.tmp-*` file behind, which nobody reads.
 #[derive(Clone, Debug)]
-pub struct Blobs {
+pub struct BlobFolder {
     dir: PathBuf,
 }
 
-impl Blobs {
+impl BlobFolder {
     /// Opens the directory, creating it if needed.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self> {
         let dir = dir.into();
@@ -89,18 +89,18 @@ impl Blobs {
     /// The bytes named `id`, or `None` if they were never stored here.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if the file's content does not match its name.
+    /// [`StoreError::Corrupt`] if the file's content does not match its name.
     pub fn get(&self, id: BlobId) -> Result<Option<Vec<u8>>> {
         let path = self.path(id);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io("read blob", &path)(error)),
+            Err(error) => return Err(StoreError::io("read blob", &path)(error)),
         };
         if BlobId::of(&bytes) == id {
             Ok(Some(bytes))
         } else {
-            Err(Error::corrupt(
+            Err(StoreError::corrupt(
                 &path,
                 format!("its {} bytes do not hash to its name", bytes.len()),
             ))
@@ -119,9 +119,9 @@ impl Blobs {
 mod tests {
     use super::*;
 
-    fn blobs() -> (tempfile::TempDir, Blobs) {
+    fn blobs() -> (tempfile::TempDir, BlobFolder) {
         let dir = tempfile::tempdir().unwrap();
-        let blobs = Blobs::open(dir.path().join("blobs")).unwrap();
+        let blobs = BlobFolder::open(dir.path().join("blobs")).unwrap();
         (dir, blobs)
     }
 

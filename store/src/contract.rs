@@ -14,8 +14,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::error::Error;
-use crate::kv::{Batch, Kv, MAX_BATCH, MAX_KEY, MAX_VALUE, Pair};
+use crate::error::StoreError;
+use crate::kv::{Kv, MAX_BATCH, MAX_KEY, MAX_VALUE, Pair, WriteBatch};
 
 /// Checks everything but persistence. Each call of `make` must give a new, empty store.
 ///
@@ -51,7 +51,7 @@ pub fn check_persistent(open: impl Fn() -> Box<dyn Kv>) {
         let kv = open();
         assert_eq!(all(&*kv, b""), expected, "what a reopened store holds");
         assert_eq!(count(&*kv), expected.len());
-        let mut batch = Batch::new();
+        let mut batch = WriteBatch::new();
         batch
             .put([b'a', round], [round; 3])
             .put([b'b'], [round])
@@ -62,7 +62,7 @@ pub fn check_persistent(open: impl Fn() -> Box<dyn Kv>) {
         assert_eq!(expected.len(), usize::from(round) + 3);
     }
     let kv = open();
-    let mut batch = Batch::new();
+    let mut batch = WriteBatch::new();
     for (key, _) in expected {
         batch.delete(key);
     }
@@ -71,12 +71,12 @@ pub fn check_persistent(open: impl Fn() -> Box<dyn Kv>) {
     assert_eq!(all(&*open(), b""), []);
 }
 
-fn apply(kv: &dyn Kv, batch: Batch) {
+fn apply(kv: &dyn Kv, batch: WriteBatch) {
     kv.apply(batch).expect("a legal batch is committed");
 }
 
 fn put(kv: &dyn Kv, key: &[u8], value: &[u8]) {
-    let mut batch = Batch::new();
+    let mut batch = WriteBatch::new();
     batch.put(key, value);
     apply(kv, batch);
 }
@@ -103,8 +103,8 @@ fn count(kv: &dyn Kv) -> usize {
 fn an_empty_store_is_empty(kv: &dyn Kv) {
     assert_eq!(get(kv, b"a"), None);
     assert_eq!(all(kv, b""), []);
-    apply(kv, Batch::new());
-    let mut batch = Batch::new();
+    apply(kv, WriteBatch::new());
+    let mut batch = WriteBatch::new();
     batch.delete("never there");
     apply(kv, batch);
     assert_eq!(count(kv), 0);
@@ -118,7 +118,7 @@ fn puts_overwrite_and_deletes_remove(kv: &dyn Kv) {
     assert_eq!(get(kv, b"other").as_deref(), Some(&b""[..]));
     assert_eq!(get(kv, b"ke"), None, "a prefix of a key is another key");
     assert_eq!(count(kv), 2);
-    let mut batch = Batch::new();
+    let mut batch = WriteBatch::new();
     batch.delete("key").put("third", "3");
     apply(kv, batch);
     assert_eq!(get(kv, b"key"), None);
@@ -127,7 +127,7 @@ fn puts_overwrite_and_deletes_remove(kv: &dyn Kv) {
 }
 
 fn the_last_word_on_a_key_wins(kv: &dyn Kv) {
-    let mut batch = Batch::new();
+    let mut batch = WriteBatch::new();
     batch.put("a", "1").delete("a").put("b", "1").put("b", "2");
     batch.delete("c").put("c", "1");
     assert_eq!(batch.len(), 3);
@@ -189,7 +189,7 @@ const AWKWARD: [&[u8]; 13] = [
 ];
 
 fn put_awkward(kv: &dyn Kv) {
-    let mut batch = Batch::new();
+    let mut batch = WriteBatch::new();
     for key in AWKWARD.iter().rev() {
         batch.put(*key, *key);
     }
@@ -224,7 +224,7 @@ fn a_prefix_selects_exactly_its_keys(kv: &dyn Kv) {
 fn a_long_scan_sees_every_record_once(kv: &dyn Kv) {
     let key = |i: u32| [b"k", &i.to_be_bytes()[..]].concat();
     for chunk in 0..3 {
-        let mut batch = Batch::new();
+        let mut batch = WriteBatch::new();
         for i in (0..700).map(|i| i * 3 + chunk) {
             batch.put(key(i), i.to_le_bytes());
         }
@@ -235,7 +235,7 @@ fn a_long_scan_sees_every_record_once(kv: &dyn Kv) {
         .collect();
     assert_eq!(all(kv, b"k"), expected);
     // Pages must also end well where values are large.
-    let mut batch = Batch::new();
+    let mut batch = WriteBatch::new();
     for i in 0..40_u8 {
         batch.put([b'l', i], vec![i; MAX_VALUE]);
     }
@@ -250,7 +250,7 @@ fn a_long_scan_sees_every_record_once(kv: &dyn Kv) {
 }
 
 fn a_scan_goes_on_when_records_are_deleted_behind_it(kv: &dyn Kv) {
-    let mut batch = Batch::new();
+    let mut batch = WriteBatch::new();
     for i in 0..1000_u32 {
         batch.put(i.to_be_bytes(), "x");
     }
@@ -260,7 +260,7 @@ fn a_scan_goes_on_when_records_are_deleted_behind_it(kv: &dyn Kv) {
         let (key, _) = pair.expect("a store in order can be scanned");
         assert_eq!(key, u32::to_be_bytes(expected));
         if expected % 100 == 0 {
-            let mut batch = Batch::new();
+            let mut batch = WriteBatch::new();
             for i in 0..=expected {
                 batch.delete(i.to_be_bytes());
             }
@@ -273,12 +273,12 @@ fn a_scan_goes_on_when_records_are_deleted_behind_it(kv: &dyn Kv) {
 }
 
 fn limits_are_errors_and_write_nothing(kv: &dyn Kv) {
-    let whole = |batch: &mut Batch| {
+    let whole = |batch: &mut WriteBatch| {
         for i in 0..=MAX_BATCH / MAX_VALUE {
             batch.put(i.to_be_bytes(), vec![0; MAX_VALUE]);
         }
     };
-    let offenders: [&dyn Fn(&mut Batch); 5] = [
+    let offenders: [&dyn Fn(&mut WriteBatch); 5] = [
         &|batch| {
             batch.put("", "empty key");
         },
@@ -294,11 +294,14 @@ fn limits_are_errors_and_write_nothing(kv: &dyn Kv) {
         &whole,
     ];
     for offend in offenders {
-        let mut batch = Batch::new();
+        let mut batch = WriteBatch::new();
         batch.put("innocent", "1");
         offend(&mut batch);
         let refused = kv.apply(batch);
-        assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+        assert!(
+            matches!(refused, Err(StoreError::Invalid(_))),
+            "{refused:?}"
+        );
         assert_eq!(all(kv, b""), [], "a refused batch writes nothing");
     }
     put(kv, b"innocent", b"1");
@@ -307,7 +310,7 @@ fn limits_are_errors_and_write_nothing(kv: &dyn Kv) {
 /// A batch moves all records at once; a reader must never see two generations in one page.
 fn no_reader_sees_half_a_batch(kv: &dyn Kv) {
     let write = |generation: u8| {
-        let mut batch = Batch::new();
+        let mut batch = WriteBatch::new();
         for i in 0..20_u8 {
             batch.put([b'r', i], vec![generation; 1 + usize::from(i) * 500]);
         }
@@ -342,7 +345,7 @@ fn concurrent_batches_all_arrive(kv: &dyn Kv) {
         for thread in 0..THREADS {
             scope.spawn(move || {
                 for i in 0..BATCHES {
-                    let mut batch = Batch::new();
+                    let mut batch = WriteBatch::new();
                     batch
                         .put([thread, i, 0], [i])
                         .put([thread, i, 1], [i])

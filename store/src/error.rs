@@ -4,15 +4,15 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::lock::Holder;
+use crate::lock::LockHolder;
 
 /// A result of this crate.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// Why the store could not do what was asked. Messages read as the rest of "failed to …: ".
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum StoreError {
     /// The operating system refused: full disk, missing permission, unreadable medium.
     #[error("{action} {}: {source}", path.display())]
     Io {
@@ -72,7 +72,7 @@ pub enum Error {
         /// The lock file.
         path: PathBuf,
         /// Who holds it, where the lock file says so.
-        holder: Option<Holder>,
+        holder: Option<LockHolder>,
     },
     /// An earlier failure left the handle in a state that cannot be trusted.
     #[error("{} was closed by an earlier failure ({reason}); reopen it", path.display())]
@@ -97,8 +97,8 @@ pub enum Error {
     },
 }
 
-impl Error {
-    /// Builds the adapter from an I/O error to [`Error::Io`].
+impl StoreError {
+    /// Builds the adapter from an I/O error to [`StoreError::Io`].
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io {
@@ -108,7 +108,7 @@ impl Error {
         }
     }
 
-    /// Builds [`Error::Corrupt`].
+    /// Builds [`StoreError::Corrupt`].
     pub(crate) fn corrupt(path: &Path, detail: impl Into<String>) -> Self {
         Self::Corrupt {
             path: path.to_owned(),

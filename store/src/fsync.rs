@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use crate::error::{Result, StoreError};
 
 /// Makes the entries of `dir` durable: files created, renamed or removed in it.
 pub(crate) fn dir(dir: &Path) -> Result<()> {
@@ -13,7 +13,7 @@ pub(crate) fn dir(dir: &Path) -> Result<()> {
     if cfg!(unix) {
         File::open(dir)
             .and_then(|dir| dir.sync_all())
-            .map_err(Error::io("sync directory", dir))?;
+            .map_err(StoreError::io("sync directory", dir))?;
     }
     Ok(())
 }
@@ -36,7 +36,7 @@ pub(crate) fn create_dir_all(path: &Path) -> Result<()> {
     }
     match fs::create_dir(path) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            Err(Error::io("create directory", path)(error))
+            Err(StoreError::io("create directory", path)(error))
         }
         _ => parent(path),
     }
@@ -50,7 +50,7 @@ pub(crate) fn write_whole(temporary: &Path, path: &Path, bytes: &[u8]) -> Result
             file.write_all(bytes)?;
             file.sync_all()
         })
-        .map_err(Error::io("write", temporary))?;
-    fs::rename(temporary, path).map_err(Error::io("rename into place", path))?;
+        .map_err(StoreError::io("write", temporary))?;
+    fs::rename(temporary, path).map_err(StoreError::io("rename into place", path))?;
     parent(path)
 }

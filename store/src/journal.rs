@@ -27,7 +27,7 @@
 //! A last group that is incomplete or fails its checksum was in all likelihood cut short by a
 //! crash, before it was acknowledged. [`Journal::open`] copies it aside, cuts it off and reports it
 //! ([`Journal::trimmed`]). A damaged record that is followed by another group was once complete:
-//! that is [`Error::Corrupt`] with its offset, nothing is changed, and [`recover`] reads all that
+//! that is [`StoreError::Corrupt`] with its offset, nothing is changed, and [`recover`] reads all that
 //! is still intact. A journal cut off exactly between two groups looks whole; whoever stored its
 //! end elsewhere notices, for [`Journal::read_from`] refuses a position beyond the end.
 
@@ -38,12 +38,12 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::{Result, StoreError};
 use crate::fsync;
-use crate::lock::{self, Lock};
-use frame::{FILE_HEADER, Header, RECORD_HEADER, Source};
-use reader::{Group, broken, damaged, group_end};
-pub use reader::{Reader, Recovered, Recovery, recover};
+use crate::lock::{self, FileLock};
+use frame::{FILE_HEADER, FrameHeader, JournalFile, RECORD_HEADER};
+pub use reader::{JournalReader, JournalRecovery, RecoveredStretch, recover};
+use reader::{RecordGroup, broken, damaged, group_end};
 
 /// Longest record, in bytes (16 MiB).
 pub const MAX_RECORD: usize = 16 * 1024 * 1024;
@@ -52,9 +52,9 @@ pub const MAX_GROUP: usize = 64 * 1024 * 1024;
 
 /// A place in a journal: a byte offset that stays valid for the life of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Position(u64);
+pub struct JournalPosition(u64);
 
-impl Position {
+impl JournalPosition {
     /// Where the first record of any journal is.
     pub const START: Self = Self(FILE_HEADER);
 
@@ -71,27 +71,27 @@ impl Position {
 
 /// A record and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct JournalEntry {
     /// Where it starts.
-    pub position: Position,
+    pub position: JournalPosition,
     /// Its bytes, as they were appended.
     pub payload: Vec<u8>,
 }
 
 /// A group that is now durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Appended {
+pub struct AppendedGroup {
     /// Where each record is, in the order given.
-    pub at: Vec<Position>,
+    pub at: Vec<JournalPosition>,
     /// The journal's end: the watermark of an index that holds these records and all before.
-    pub end: Position,
+    pub end: JournalPosition,
 }
 
 /// An unacknowledged tail that [`Journal::open`] cut off.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trimmed {
+pub struct TrimmedTail {
     /// Where the journal ends now.
-    pub end: Position,
+    pub end: JournalPosition,
     /// How many bytes were cut off.
     pub bytes: u64,
     /// The file they were copied to.
@@ -104,17 +104,17 @@ pub struct Journal {
     path: PathBuf,
     file: File,
     end: u64,
-    trimmed: Option<Trimmed>,
+    trimmed: Option<TrimmedTail>,
     closed: Option<String>,
-    _lock: Lock,
+    _lock: FileLock,
 }
 
 impl Journal {
     /// Opens the journal at `path` and verifies every record; creates it if there is none.
     ///
     /// # Errors
-    /// [`Error::Locked`], [`Error::Corrupt`] (with the offset; see [`recover`]),
-    /// [`Error::NewerFormat`], [`Error::Io`].
+    /// [`StoreError::Locked`], [`StoreError::Corrupt`] (with the offset; see [`recover`]),
+    /// [`StoreError::NewerFormat`], [`StoreError::Io`].
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
         if let Some(parent) = path
@@ -123,23 +123,23 @@ impl Journal {
         {
             fsync::create_dir_all(parent)?;
         }
-        let lock = Lock::acquire(&lock::beside(&path))?;
+        let lock = FileLock::acquire(&lock::beside(&path))?;
         if !path
             .try_exists()
-            .map_err(Error::io("look for journal", &path))?
+            .map_err(StoreError::io("look for journal", &path))?
         {
             // Only a whole header ever carries the journal's name, so a shorter file is damage.
             let temporary = with_suffix(&path, ".creating");
             fsync::write_whole(&temporary, &path, &frame::file_header(frame::VERSION))?;
         }
-        let mut source = Source::open(&path)?;
+        let mut source = JournalFile::open(&path)?;
         source.check_file_header()?;
         let end = verify(&mut source)?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .open(&path)
-            .map_err(Error::io("open journal", &path))?;
+            .map_err(StoreError::io("open journal", &path))?;
         let mut journal = Self {
             path,
             file,
@@ -158,13 +158,13 @@ impl Journal {
     /// durable. Appending nothing does nothing.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if a record or the group is too large. After a failed write (a full disk)
+    /// [`StoreError::Invalid`] if a record or the group is too large. After a failed write (a full disk)
     /// the file is cut back to where it was and stays usable. After a failed sync, or if cutting
-    /// back failed, nobody knows what the disk holds: further appends are [`Error::Closed`] until
+    /// back failed, nobody knows what the disk holds: further appends are [`StoreError::Closed`] until
     /// the journal is reopened.
-    pub fn append_all<R: AsRef<[u8]>>(&mut self, records: &[R]) -> Result<Appended> {
+    pub fn append_all<R: AsRef<[u8]>>(&mut self, records: &[R]) -> Result<AppendedGroup> {
         if let Some(reason) = &self.closed {
-            return Err(Error::Closed {
+            return Err(StoreError::Closed {
                 path: self.path.clone(),
                 reason: reason.clone(),
             });
@@ -174,38 +174,38 @@ impl Journal {
             self.write(&bytes)?;
             self.end += bytes.len() as u64;
         }
-        Ok(Appended {
+        Ok(AppendedGroup {
             at,
             end: self.position(),
         })
     }
 
     /// Where the journal ends.
-    pub fn position(&self) -> Position {
-        Position(self.end)
+    pub fn position(&self) -> JournalPosition {
+        JournalPosition(self.end)
     }
 
     /// The tail that [`open`](Self::open) found torn, if it did.
-    pub fn trimmed(&self) -> Option<&Trimmed> {
+    pub fn trimmed(&self) -> Option<&TrimmedTail> {
         self.trimmed.as_ref()
     }
 
     /// Streams the records from `position` on.
     ///
     /// # Errors
-    /// As [`Reader::open`].
-    pub fn read_from(&self, position: Position) -> Result<Reader> {
-        Reader::open(&self.path, position)
+    /// As [`JournalReader::open`].
+    pub fn read_from(&self, position: JournalPosition) -> Result<JournalReader> {
+        JournalReader::open(&self.path, position)
     }
 
     /// The record at `position`.
     ///
     /// # Errors
-    /// [`Error::Position`] if none starts there, [`Error::Corrupt`] if it is damaged.
-    pub fn read_at(&self, position: Position) -> Result<Vec<u8>> {
-        let mut source = Source::open(&self.path)?;
+    /// [`StoreError::Position`] if none starts there, [`StoreError::Corrupt`] if it is damaged.
+    pub fn read_at(&self, position: JournalPosition) -> Result<Vec<u8>> {
+        let mut source = JournalFile::open(&self.path)?;
         let offset = position.offset();
-        let header = source.header(offset)?.ok_or_else(|| Error::Position {
+        let header = source.header(offset)?.ok_or_else(|| StoreError::Position {
             path: self.path.clone(),
             position: offset,
             detail: "no valid record starts there".to_owned(),
@@ -225,7 +225,7 @@ impl Journal {
                 .set_len(self.end)
                 .and_then(|()| self.file.sync_all());
             return Err(match rolled_back {
-                Ok(()) => Error::io(
+                Ok(()) => StoreError::io(
                     "append to journal (nothing was appended, it stays usable)",
                     &self.path,
                 )(error),
@@ -237,9 +237,9 @@ impl Journal {
             .map_err(|error| self.close("sync journal", error, "its last group is in doubt"))
     }
 
-    fn close(&mut self, action: &'static str, error: io::Error, detail: &str) -> Error {
+    fn close(&mut self, action: &'static str, error: io::Error, detail: &str) -> StoreError {
         self.closed = Some(format!("{error}; {detail}"));
-        Error::io(action, &self.path)(error)
+        StoreError::io(action, &self.path)(error)
     }
 
     /// Cuts off everything after the end, once it is safe elsewhere.
@@ -249,13 +249,13 @@ impl Journal {
             .seek(SeekFrom::Start(self.end))
             .and_then(|_| io::copy(&mut (&self.file).take(bytes), &mut copy))
             .and_then(|_| copy.sync_all())
-            .map_err(Error::io("save the torn journal tail to", &saved_to))?;
+            .map_err(StoreError::io("save the torn journal tail to", &saved_to))?;
         fsync::parent(&saved_to)?;
         self.file
             .set_len(self.end)
             .and_then(|()| self.file.sync_all())
-            .map_err(Error::io("trim journal", &self.path))?;
-        self.trimmed = Some(Trimmed {
+            .map_err(StoreError::io("trim journal", &self.path))?;
+        self.trimmed = Some(TrimmedTail {
             end: self.position(),
             bytes,
             saved_to,
@@ -265,19 +265,19 @@ impl Journal {
 }
 
 /// Lays out `records` as one group at `start`.
-fn encode<R: AsRef<[u8]>>(start: u64, records: &[R]) -> Result<(Vec<u8>, Vec<Position>)> {
+fn encode<R: AsRef<[u8]>>(start: u64, records: &[R]) -> Result<(Vec<u8>, Vec<JournalPosition>)> {
     let mut total = 0;
     for (index, record) in records.iter().enumerate() {
         let len = record.as_ref().len();
         if len > MAX_RECORD {
-            return Err(Error::Invalid(format!(
+            return Err(StoreError::Invalid(format!(
                 "record {index} of the group has {len} bytes, the limit is {MAX_RECORD}"
             )));
         }
         total += RECORD_HEADER + len;
     }
     if total > MAX_GROUP {
-        return Err(Error::Invalid(format!(
+        return Err(StoreError::Invalid(format!(
             "the group has {total} bytes, the limit is {MAX_GROUP}; split it"
         )));
     }
@@ -286,7 +286,7 @@ fn encode<R: AsRef<[u8]>>(start: u64, records: &[R]) -> Result<(Vec<u8>, Vec<Pos
     for (index, record) in records.iter().enumerate() {
         let payload = record.as_ref();
         let offset = start + bytes.len() as u64;
-        let header = Header {
+        let header = FrameHeader {
             len: payload.len() as u32,
             back: bytes.len() as u32,
             left: (records.len() - 1 - index) as u32,
@@ -294,27 +294,27 @@ fn encode<R: AsRef<[u8]>>(start: u64, records: &[R]) -> Result<(Vec<u8>, Vec<Pos
         };
         bytes.extend_from_slice(&header.encode(offset));
         bytes.extend_from_slice(payload);
-        at.push(Position(offset));
+        at.push(JournalPosition(offset));
     }
     Ok((bytes, at))
 }
 
 /// Reads the whole journal; returns where its last good group ends.
-fn verify(source: &mut Source) -> Result<u64> {
+fn verify(source: &mut JournalFile) -> Result<u64> {
     let mut end = FILE_HEADER;
     while end < source.len() {
         match verify_group(source, end)? {
-            Group::Complete(next) => end = next,
-            Group::Torn => break,
-            Group::Damaged(offset) => return Err(damaged(source, offset)),
+            RecordGroup::Complete(next) => end = next,
+            RecordGroup::Torn => break,
+            RecordGroup::Damaged(offset) => return Err(damaged(source, offset)),
         }
     }
     Ok(end)
 }
 
-fn verify_group(source: &mut Source, start: u64) -> Result<Group> {
+fn verify_group(source: &mut JournalFile, start: u64) -> Result<RecordGroup> {
     let group = group_end(source, start)?;
-    if let Group::Complete(end) = group {
+    if let RecordGroup::Complete(end) = group {
         let mut at = start;
         while at < end {
             let header = source.header(at)?;
@@ -349,7 +349,7 @@ fn create_unique(path: &Path, suffix: &str) -> Result<(File, PathBuf)> {
                 candidate = with_suffix(path, &format!("{suffix}-{serial}"));
             }
             result => {
-                let file = result.map_err(Error::io("create", &candidate))?;
+                let file = result.map_err(StoreError::io("create", &candidate))?;
                 return Ok((file, candidate));
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::vec_deque::{self, VecDeque};
 use std::fmt;
 
-use crate::error::{Error, Result, readable};
+use crate::error::{Result, StoreError, readable};
 
 /// Longest key, in bytes. The shortest has 1.
 pub const MAX_KEY: usize = 256;
@@ -24,7 +24,7 @@ pub trait Kv: fmt::Debug + Send + Sync {
     /// The value under `key`, or `None` if there is none.
     ///
     /// # Errors
-    /// A damaged record is [`Error::CorruptRecord`], never `None`.
+    /// A damaged record is [`StoreError::CorruptRecord`], never `None`.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
 
     /// All records whose key starts with `prefix`, in ascending key order; the empty prefix means
@@ -34,16 +34,16 @@ pub trait Kv: fmt::Debug + Send + Sync {
     /// store; between two pages a concurrent [`apply`](Self::apply) may come, so a batch can be
     /// seen in part by a scan that spans several pages. A damaged record is one `Err` item and the
     /// scan goes on; any other error ends it.
-    fn scan(&self, prefix: &[u8]) -> Scan<'_>;
+    fn scan(&self, prefix: &[u8]) -> PrefixScan<'_>;
 
     /// Commits `batch`: all of it or, on error, none of it. Durable when it returns, for the
     /// backends that are durable at all. Another thread may see the batch shortly before that.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if a key, a value or the batch is too large; nothing is written then.
-    /// After an I/O error the handle may refuse further work with [`Error::Closed`], for it can no
+    /// [`StoreError::Invalid`] if a key, a value or the batch is too large; nothing is written then.
+    /// After an I/O error the handle may refuse further work with [`StoreError::Closed`], for it can no
     /// longer tell what the disk holds; opening the store anew finds out.
-    fn apply(&self, batch: Batch) -> Result<()>;
+    fn apply(&self, batch: WriteBatch) -> Result<()>;
 
     /// How many records there are. Takes constant time.
     fn count(&self) -> Result<u64>;
@@ -51,11 +51,11 @@ pub trait Kv: fmt::Debug + Send + Sync {
 
 /// Puts and deletes that are committed together. The last word on a key wins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Batch {
+pub struct WriteBatch {
     ops: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
 }
 
-impl Batch {
+impl WriteBatch {
     /// A batch without effect.
     pub fn new() -> Self {
         Self::default()
@@ -86,14 +86,14 @@ impl Batch {
     /// The checked operations, in key order: `Some(value)` to put, `None` to delete.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming the first key at fault. Backends call this before they write.
+    /// [`StoreError::Invalid`] naming the first key at fault. Backends call this before they write.
     pub fn into_ops(self) -> Result<BTreeMap<Vec<u8>, Option<Vec<u8>>>> {
         let mut total = 0;
         for (key, value) in &self.ops {
             check_key(key)?;
             let len = value.as_ref().map_or(0, Vec::len);
             if len > MAX_VALUE {
-                return Err(Error::Invalid(format!(
+                return Err(StoreError::Invalid(format!(
                     "the value of {} has {len} bytes, the limit is {MAX_VALUE}; keep it as a blob",
                     readable(key)
                 )));
@@ -101,7 +101,7 @@ impl Batch {
             total += key.len() + len;
         }
         if total > MAX_BATCH {
-            return Err(Error::Invalid(format!(
+            return Err(StoreError::Invalid(format!(
                 "the batch has {total} bytes, the limit is {MAX_BATCH}; split it"
             )));
         }
@@ -111,10 +111,12 @@ impl Batch {
 
 fn check_key(key: &[u8]) -> Result<()> {
     if key.is_empty() {
-        return Err(Error::Invalid("the empty key is not allowed".to_owned()));
+        return Err(StoreError::Invalid(
+            "the empty key is not allowed".to_owned(),
+        ));
     }
     if key.len() > MAX_KEY {
-        return Err(Error::Invalid(format!(
+        return Err(StoreError::Invalid(format!(
             "key {}… has {} bytes, the limit is {MAX_KEY}; hash the long part",
             readable(&key[..32]),
             key.len()
@@ -129,7 +131,7 @@ pub(crate) type Page = VecDeque<(Vec<u8>, Result<Vec<u8>>)>;
 type Fetch<'a> = dyn FnMut(Option<&[u8]>) -> Result<Page> + Send + 'a;
 
 /// An iterator over the records of a prefix. See [`Kv::scan`].
-pub struct Scan<'a> {
+pub struct PrefixScan<'a> {
     /// Fetches the page after the given key, empty at the end.
     fetch: Box<Fetch<'a>>,
     page: vec_deque::IntoIter<(Vec<u8>, Result<Vec<u8>>)>,
@@ -137,7 +139,7 @@ pub struct Scan<'a> {
     done: bool,
 }
 
-impl<'a> Scan<'a> {
+impl<'a> PrefixScan<'a> {
     /// Most records a page should hold.
     pub(crate) const PAGE: usize = 256;
     /// Bytes of values after which a page should end.
@@ -153,7 +155,7 @@ impl<'a> Scan<'a> {
     }
 }
 
-impl Iterator for Scan<'_> {
+impl Iterator for PrefixScan<'_> {
     type Item = Result<Pair>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -179,7 +181,7 @@ impl Iterator for Scan<'_> {
     }
 }
 
-impl fmt::Debug for Scan<'_> {
+impl fmt::Debug for PrefixScan<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scan")
             .field("last", &self.last)

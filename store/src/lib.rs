@@ -4,12 +4,12 @@
 //!
 //! | type | holds | unit of atomicity | durable when |
 //! |---|---|---|---|
-//! | [`Kv`] ([`Sled`], [`Memory`]) | records of up to 64 KiB under ordered keys | [`Batch`] | [`Kv::apply`] returns |
-//! | [`Blobs`] | larger values, named by their hash | one blob | [`Blobs::put`] returns |
+//! | [`Kv`] ([`SledKv`], [`MemoryKv`]) | records of up to 64 KiB under ordered keys | [`WriteBatch`] | [`Kv::apply`] returns |
+//! | [`BlobFolder`] | larger values, named by their hash | one blob | [`BlobFolder::put`] returns |
 //! | [`Journal`] | append-only log of opaque records | one group | [`Journal::append_all`] returns |
 //!
 //! The store knows no domain type. A typical owner appends what it paid for to a [`Journal`], and
-//! keeps a [`Kv`] as an index of it, together with the journal [`Position`] up to which the index
+//! keeps a [`Kv`] as an index of it, together with the journal [`JournalPosition`] up to which the index
 //! is complete. On open it reads the journal from that position and applies what is missing; should
 //! the index ever be corrupt, it is [quarantined](quarantine) and rebuilt from the whole journal:
 //!
@@ -57,7 +57,7 @@
 //! - **Durability.** What was acknowledged survives `kill -9` and, on hardware that honours
 //!   `fsync`, a power failure.
 //! - **Atomicity.** A batch, a group, a blob is there in full or not at all.
-//! - **Detection.** Every record carries a checksum that covers its key or file offset. [`Sled`]
+//! - **Detection.** Every record carries a checksum that covers its key or file offset. [`SledKv`]
 //!   moreover keeps a digest of its whole content and verifies it on open, so a record that
 //!   vanished is noticed as well as one that changed. Damage is an error, never a `None`.
 //! - **Nothing is deleted.** A damaged directory is renamed aside, a torn journal tail is copied
@@ -66,11 +66,11 @@
 //! # What is not
 //!
 //! - Checksums detect accidents, not an adversary who recomputes them.
-//! - One process owns a store at a time; another gets [`Error::Locked`]. A journal can be *read* by
+//! - One process owns a store at a time; another gets [`StoreError::Locked`]. A journal can be *read* by
 //!   anyone ([`journal::Reader`]).
 //! - A scan is consistent page by page, not as a whole ([`Kv::scan`]).
 //! - A directory restored from an older backup, all files alike, looks like an older store.
-//! - sled panics on some kinds of damage. Those panics are caught and become [`Error::Corrupt`],
+//! - sled panics on some kinds of damage. Those panics are caught and become [`StoreError::Corrupt`],
 //!   which needs `panic = "unwind"`. The library leaves the process-wide panic hook alone; a hook
 //!   that wants to stay silent about them can ask [`panic_is_contained`].
 //! - Damage that makes sled ask for absurd amounts of memory aborts the process. The data is left
@@ -88,11 +88,11 @@ mod lock;
 mod memory;
 mod sled;
 
-pub use blobs::{BlobId, Blobs};
+pub use blobs::{BlobFolder, BlobId};
 pub use contain::panic_is_contained;
-pub use error::{Error, Result};
-pub use journal::{Journal, Position};
-pub use kv::{Batch, Kv, MAX_BATCH, MAX_KEY, MAX_VALUE, Pair, Scan};
-pub use lock::Holder;
-pub use memory::Memory;
-pub use sled::{Sled, quarantine};
+pub use error::{Result, StoreError};
+pub use journal::{Journal, JournalPosition};
+pub use kv::{Kv, MAX_BATCH, MAX_KEY, MAX_VALUE, Pair, PrefixScan, WriteBatch};
+pub use lock::LockHolder;
+pub use memory::MemoryKv;
+pub use sled::{SledKv, quarantine};

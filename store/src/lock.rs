@@ -8,11 +8,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Result, StoreError};
 
 /// Who holds a lock, as they wrote it into the lock file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
+pub struct LockHolder {
     /// Process id.
     pub pid: u32,
     /// Program name and subcommand. Never the whole command line: arguments may be secret.
@@ -21,7 +21,7 @@ pub struct Holder {
     pub started: u64,
 }
 
-impl Holder {
+impl LockHolder {
     fn this_process() -> Self {
         let mut args = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned());
         let program = args.next().unwrap_or_default();
@@ -49,7 +49,7 @@ impl Holder {
     }
 }
 
-impl fmt::Display for Holder {
+impl fmt::Display for LockHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (date, time) = (civil(self.started / 86_400), self.started % 86_400);
         write!(
@@ -93,11 +93,11 @@ fn civil(mut day: u64) -> String {
 /// The operating system's lock decides; what the file says only serves the error message, so a
 /// stale text does no harm.
 #[derive(Debug)]
-pub(crate) struct Lock {
+pub(crate) struct FileLock {
     _file: File,
 }
 
-impl Lock {
+impl FileLock {
     /// Takes the lock at `path`, creating the file if needed.
     pub(crate) fn acquire(path: &Path) -> Result<Self> {
         let mut file = OpenOptions::new()
@@ -106,16 +106,16 @@ impl Lock {
             .create(true)
             .truncate(false)
             .open(path)
-            .map_err(Error::io("open lock file", path))?;
+            .map_err(StoreError::io("open lock file", path))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(Error::Locked {
+                return Err(StoreError::Locked {
                     path: path.to_owned(),
                     holder: read_holder(&mut file),
                 });
             }
-            Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),
+            Err(TryLockError::Error(error)) => return Err(StoreError::io("lock", path)(error)),
         }
         // The text is a courtesy: on a full disk the lock must still be had.
         let _ = write_holder(&mut file);
@@ -130,14 +130,14 @@ pub(crate) fn beside(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn read_holder(file: &mut File) -> Option<Holder> {
+fn read_holder(file: &mut File) -> Option<LockHolder> {
     let mut text = String::new();
     file.take(4096).read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()
 }
 
 fn write_holder(file: &mut File) -> std::io::Result<()> {
-    let text = serde_json::to_vec(&Holder::this_process())?;
+    let text = serde_json::to_vec(&LockHolder::this_process())?;
     file.set_len(0)?;
     file.seek(SeekFrom::Start(0))?;
     file.write_all(&text)
@@ -165,13 +165,13 @@ mod tests {
     fn a_second_handle_learns_who_holds_the_first() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("LOCK");
-        let held = Lock::acquire(&path).unwrap();
-        let Err(Error::Locked { holder, .. }) = Lock::acquire(&path) else {
+        let held = FileLock::acquire(&path).unwrap();
+        let Err(StoreError::Locked { holder, .. }) = FileLock::acquire(&path) else {
             panic!("two locks at once");
         };
         assert_eq!(holder.unwrap().pid, std::process::id());
         drop(held);
-        Lock::acquire(&path).unwrap();
+        FileLock::acquire(&path).unwrap();
     }
 
     #[test]
@@ -179,6 +179,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("LOCK");
         std::fs::write(&path, "{\"pid\": 1, not json").unwrap();
-        let _held = Lock::acquire(&path).unwrap();
+        let _held = FileLock::acquire(&path).unwrap();
     }
 }

@@ -5,17 +5,17 @@ use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::error::Result;
-use crate::kv::{Batch, Kv, Page, Scan};
+use crate::kv::{Kv, Page, PrefixScan, WriteBatch};
 
 /// A [`Kv`] in memory: for tests, dry runs and caches. Durable it is not.
 ///
 /// Clones share their content, so a clone stands for a reopened store.
 #[derive(Clone, Debug, Default)]
-pub struct Memory {
+pub struct MemoryKv {
     records: Arc<RwLock<BTreeMap<Vec<u8>, Vec<u8>>>>,
 }
 
-impl Memory {
+impl MemoryKv {
     /// An empty store.
     pub fn new() -> Self {
         Self::default()
@@ -28,9 +28,9 @@ impl Memory {
         records
             .range::<[u8], _>((start, Bound::Unbounded))
             .take_while(|(key, _)| key.starts_with(prefix))
-            .take(Scan::PAGE)
+            .take(PrefixScan::PAGE)
             .take_while(|(_, value)| {
-                let room = bytes < Scan::PAGE_BYTES;
+                let room = bytes < PrefixScan::PAGE_BYTES;
                 bytes += value.len();
                 room
             })
@@ -39,18 +39,18 @@ impl Memory {
     }
 }
 
-impl Kv for Memory {
+impl Kv for MemoryKv {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
         let records = self.records.read().unwrap_or_else(PoisonError::into_inner);
         Ok(records.get(key).cloned())
     }
 
-    fn scan(&self, prefix: &[u8]) -> Scan<'_> {
+    fn scan(&self, prefix: &[u8]) -> PrefixScan<'_> {
         let prefix = prefix.to_vec();
-        Scan::new(move |after| Ok(self.page(&prefix, after)))
+        PrefixScan::new(move |after| Ok(self.page(&prefix, after)))
     }
 
-    fn apply(&self, batch: Batch) -> Result<()> {
+    fn apply(&self, batch: WriteBatch) -> Result<()> {
         let ops = batch.into_ops()?;
         // Nothing below can fail half-way, so a poisoned lock still guards whole batches.
         let mut records = self.records.write().unwrap_or_else(PoisonError::into_inner);

@@ -27,13 +27,13 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 
-use self::meta::{Content, Meta, Witness};
-use self::record::Fault;
+use self::meta::{CommitWitness, ContentSummary, StoreMeta};
+use self::record::RecordFault;
 use crate::contain::contain;
-use crate::error::{Error, Result, readable};
+use crate::error::{Result, StoreError, readable};
 use crate::fsync;
-use crate::kv::{Batch, Kv, Page, Scan};
-use crate::lock::Lock;
+use crate::kv::{Kv, Page, PrefixScan, WriteBatch};
+use crate::lock::FileLock;
 
 pub use open::quarantine;
 
@@ -44,7 +44,7 @@ mod tests;
 ///
 /// Commits of several threads are made one after the other. Each costs at least one `fsync`, so
 /// put what belongs together into one batch.
-pub struct Sled {
+pub struct SledKv {
     dir: PathBuf,
     /// Taken only when dropped, to catch a panic then too.
     db: Option<::sled::Db>,
@@ -54,26 +54,26 @@ pub struct Sled {
     /// The failure after which the handle cannot be trusted.
     closed: OnceLock<String>,
     /// Last, so that it is released last.
-    _lock: Lock,
+    _lock: FileLock,
 }
 
 /// What only the committing thread uses.
 struct Commit {
-    meta: Meta,
+    meta: StoreMeta,
     /// A handle on sled's file, to sync it.
     file: File,
-    witness: Witness,
+    witness: CommitWitness,
 }
 
-impl Sled {
+impl SledKv {
     /// Opens the store in `dir`, creating it if the directory is missing or empty, and verifies
     /// every record.
     ///
     /// # Errors
-    /// [`Error::Locked`] while another handle has it; [`Error::Corrupt`] or
-    /// [`Error::CorruptRecord`] if anything is damaged or missing (see [`quarantine`]);
-    /// [`Error::NotAStore`] if the directory holds something else; [`Error::NewerFormat`];
-    /// [`Error::Io`].
+    /// [`StoreError::Locked`] while another handle has it; [`StoreError::Corrupt`] or
+    /// [`StoreError::CorruptRecord`] if anything is damaged or missing (see [`quarantine`]);
+    /// [`StoreError::NotAStore`] if the directory holds something else; [`StoreError::NewerFormat`];
+    /// [`StoreError::Io`].
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self> {
         let dir = dir.into();
         fsync::create_dir_all(&dir)?;
@@ -81,13 +81,13 @@ impl Sled {
         open::exists(&dir)?;
         let lock = open::lock(&dir)?;
         let (db, file) = open::open(&dir)?;
-        let (witness, said) = Witness::open(&open::witness_path(&dir))?;
+        let (witness, said) = CommitWitness::open(&open::witness_path(&dir))?;
         let mut store = Self {
             dir,
             db: Some(db),
             view: RwLock::new(()),
             commit: Mutex::new(Commit {
-                meta: Meta::default(),
+                meta: StoreMeta::default(),
                 file,
                 witness,
             }),
@@ -111,17 +111,17 @@ impl Sled {
     }
 
     /// Checks the schema record and then every record against it.
-    fn verify(&self, witness: Option<u64>) -> Result<Meta> {
+    fn verify(&self, witness: Option<u64>) -> Result<StoreMeta> {
         let Some(head) = self.tree_get(record::META)? else {
-            return Err(Error::corrupt(
+            return Err(StoreError::corrupt(
                 &self.dir,
                 "its schema record is missing, so its content was lost",
             ));
         };
         let bytes = self.decode(record::META, &head)?;
-        let meta = Meta::decode(&self.dir, &bytes)?;
+        let meta = StoreMeta::decode(&self.dir, &bytes)?;
         if let Some(commits) = witness.filter(|&commits| commits > meta.commits) {
-            return Err(Error::corrupt(
+            return Err(StoreError::corrupt(
                 &self.dir,
                 format!(
                     "its last {} acknowledged commits of {commits} are missing",
@@ -129,13 +129,13 @@ impl Sled {
                 ),
             ));
         }
-        let mut content = Content::default();
+        let mut content = ContentSummary::default();
         for pair in self.scan(b"") {
             let (key, value) = pair?;
             content.add(&key, &value);
         }
         if content != meta.content {
-            return Err(Error::corrupt(
+            return Err(StoreError::corrupt(
                 &self.dir,
                 format!(
                     "its {} records are not the {} records that were committed",
@@ -149,21 +149,21 @@ impl Sled {
     /// Runs `work` on the database, unless an earlier failure closed it. A panic closes it.
     fn with<T>(&self, work: impl FnOnce(&::sled::Db) -> ::sled::Result<T>) -> Result<T> {
         let (None, Some(db)) = (self.closed.get(), &self.db) else {
-            return Err(Error::Closed {
+            return Err(StoreError::Closed {
                 path: self.dir.clone(),
                 reason: self.closed.get().cloned().unwrap_or_default(),
             });
         };
         contain(|| work(db))
             .map_err(|panic| {
-                let error = Error::corrupt(&self.dir, format!("sled panicked: {panic}"));
+                let error = StoreError::corrupt(&self.dir, format!("sled panicked: {panic}"));
                 self.close(&error);
                 error
             })?
             .map_err(|error| open::failure(&self.dir, error))
     }
 
-    fn close(&self, error: &Error) {
+    fn close(&self, error: &StoreError) {
         // The first failure is the one worth telling.
         let _ = self.closed.set(error.to_string());
     }
@@ -176,8 +176,8 @@ impl Sled {
     fn decode(&self, key: &[u8], head: &[u8]) -> Result<Vec<u8>> {
         let part = |index| self.tree_get(&record::part_key(key, index));
         record::decode(key, head, part)?.map_err(|fault| match fault {
-            Fault::Version(found) => meta::newer(&self.dir, found.into()),
-            Fault::Damage(detail) => Error::CorruptRecord {
+            RecordFault::Version(found) => meta::newer(&self.dir, found.into()),
+            RecordFault::Damage(detail) => StoreError::CorruptRecord {
                 path: self.dir.clone(),
                 key: readable(key),
                 detail,
@@ -204,9 +204,9 @@ impl Sled {
         let heads = self.with(|db| {
             let mut bytes = 0;
             let mut heads = Vec::new();
-            for pair in db.range((start, Bound::Unbounded)).take(Scan::PAGE) {
+            for pair in db.range((start, Bound::Unbounded)).take(PrefixScan::PAGE) {
                 let (tree_key, head) = pair?;
-                if !tree_key.starts_with(&tree_prefix) || bytes >= Scan::PAGE_BYTES {
+                if !tree_key.starts_with(&tree_prefix) || bytes >= PrefixScan::PAGE_BYTES {
                     break;
                 }
                 bytes += head.len();
@@ -220,7 +220,7 @@ impl Sled {
             let value = self.decode(&key, &head);
             bytes += value.as_ref().map_or(0, Vec::len);
             page.push_back((key, value));
-            if bytes >= Scan::PAGE_BYTES {
+            if bytes >= PrefixScan::PAGE_BYTES {
                 break;
             }
         }
@@ -231,7 +231,7 @@ impl Sled {
     fn stage(
         &self,
         writes: &mut ::sled::Batch,
-        content: &mut Content,
+        content: &mut ContentSummary,
         key: &[u8],
         value: Option<&[u8]>,
     ) -> Result<()> {
@@ -266,22 +266,22 @@ impl Sled {
             self.with(|db| db.apply_batch(writes))?;
         }
         self.with(|db| db.flush().map(drop))?;
-        file.sync_all().map_err(Error::io("sync", &self.dir))
+        file.sync_all().map_err(StoreError::io("sync", &self.dir))
     }
 }
 
-impl Kv for Sled {
+impl Kv for SledKv {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
         let _view = self.view.read().unwrap_or_else(PoisonError::into_inner);
         self.read(key)
     }
 
-    fn scan(&self, prefix: &[u8]) -> Scan<'_> {
+    fn scan(&self, prefix: &[u8]) -> PrefixScan<'_> {
         let prefix = prefix.to_vec();
-        Scan::new(move |after| self.page(&prefix, after))
+        PrefixScan::new(move |after| self.page(&prefix, after))
     }
 
-    fn apply(&self, batch: Batch) -> Result<()> {
+    fn apply(&self, batch: WriteBatch) -> Result<()> {
         let ops = batch.into_ops()?;
         if ops.is_empty() {
             return Ok(());
@@ -309,14 +309,14 @@ impl Kv for Sled {
     }
 }
 
-impl Drop for Sled {
+impl Drop for SledKv {
     fn drop(&mut self) {
         // Every acknowledged commit is durable already, so nothing is lost if this fails.
         let _ = contain(|| drop(self.db.take()));
     }
 }
 
-impl fmt::Debug for Sled {
+impl fmt::Debug for SledKv {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sled")
             .field("dir", &self.dir)

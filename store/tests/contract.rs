@@ -5,12 +5,12 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use shiftproof_store::{Batch, Kv, Memory, Sled, contract};
+use shiftproof_store::{Kv, MemoryKv, SledKv, WriteBatch, contract};
 
 #[test]
 fn memory_keeps_the_contract() {
-    contract::check(|| Box::new(Memory::new()));
-    let shared = Memory::new();
+    contract::check(|| Box::new(MemoryKv::new()));
+    let shared = MemoryKv::new();
     contract::check_persistent(|| Box::new(shared.clone()));
 }
 
@@ -20,10 +20,10 @@ fn sled_keeps_the_contract() {
     let serial = Cell::new(0);
     contract::check(|| {
         serial.set(serial.get() + 1);
-        Box::new(Sled::open(dir.path().join(serial.get().to_string())).unwrap())
+        Box::new(SledKv::open(dir.path().join(serial.get().to_string())).unwrap())
     });
     let same = dir.path().join("same");
-    contract::check_persistent(|| Box::new(Sled::open(&same).unwrap()));
+    contract::check_persistent(|| Box::new(SledKv::open(&same).unwrap()));
     assert_eq!(blob_files(dir.path()), NO_FILES);
 }
 
@@ -51,10 +51,10 @@ fn blob_files(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
 #[test]
 fn the_largest_records_stay_in_the_synced_file() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Sled::open(dir.path().join("s")).unwrap();
+    let store = SledKv::open(dir.path().join("s")).unwrap();
     let key = |i: u8| [&[i; 255][..], &[i.wrapping_mul(37)]].concat();
     for round in 0..6_u8 {
-        let mut batch = Batch::new();
+        let mut batch = WriteBatch::new();
         for i in 0..120 {
             batch.put(
                 key(i),
@@ -62,14 +62,14 @@ fn the_largest_records_stay_in_the_synced_file() {
             );
         }
         store.apply(batch).unwrap();
-        let mut batch = Batch::new();
+        let mut batch = WriteBatch::new();
         for i in (0..120).filter(|i| i % 6 == round) {
             batch.delete(key(i));
         }
         store.apply(batch).unwrap();
     }
     drop(store);
-    let store = Sled::open(dir.path().join("s")).unwrap();
+    let store = SledKv::open(dir.path().join("s")).unwrap();
     assert_eq!(store.scan(b"").count(), 100);
     assert_eq!(blob_files(dir.path()), NO_FILES);
 }
@@ -105,7 +105,7 @@ fn agree(open: impl Fn() -> Box<dyn Kv>, steps: Vec<Step>) -> Result<(), TestCas
     for step in steps {
         match step {
             Step::Apply(ops) => {
-                let mut batch = Batch::new();
+                let mut batch = WriteBatch::new();
                 for (key, value) in ops {
                     if let Some(value) = value {
                         batch.put(key.clone(), value.clone());
@@ -145,7 +145,7 @@ proptest! {
 
     #[test]
     fn memory_agrees_with_a_map(steps in prop::collection::vec(step(), 1..30)) {
-        let shared = Memory::new();
+        let shared = MemoryKv::new();
         agree(|| Box::new(shared.clone()), steps)?;
     }
 }
@@ -156,6 +156,6 @@ proptest! {
     #[test]
     fn sled_agrees_with_a_map(steps in prop::collection::vec(step(), 1..30)) {
         let dir = tempfile::tempdir().unwrap();
-        agree(|| Box::new(Sled::open(dir.path().join("s")).unwrap()), steps)?;
+        agree(|| Box::new(SledKv::open(dir.path().join("s")).unwrap()), steps)?;
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use shiftproof_store::{Batch, Error, Journal, Kv, Position, Sled};
+use shiftproof_store::{Journal, JournalPosition, Kv, SledKv, StoreError, WriteBatch};
 
 const DIR: &str = "SHIFTPROOF_STORE_TEST_DIR";
 
@@ -65,8 +65,8 @@ fn records(n: u32) -> Vec<(Vec<u8>, Vec<u8>)> {
         .collect()
 }
 
-fn batch(n: u32) -> Batch {
-    let mut batch = Batch::new();
+fn batch(n: u32) -> WriteBatch {
+    let mut batch = WriteBatch::new();
     for (key, value) in records(n) {
         batch.put(key, value);
     }
@@ -74,7 +74,7 @@ fn batch(n: u32) -> Batch {
     batch
 }
 
-fn latest(store: &Sled) -> u32 {
+fn latest(store: &SledKv) -> u32 {
     let bytes = store.get(b"latest").unwrap();
     bytes.map_or(0, |bytes| u32::from_be_bytes(bytes.try_into().unwrap()))
 }
@@ -83,7 +83,7 @@ fn latest(store: &Sled) -> u32 {
 #[ignore = "a child process of the tests below"]
 fn child_commits() {
     let Some(dir) = dir() else { return };
-    let store = Sled::open(dir.join("store")).unwrap();
+    let store = SledKv::open(dir.join("store")).unwrap();
     let mut journal = Journal::open(dir.join("journal")).unwrap();
     for n in latest(&store) + 1.. {
         let payloads: Vec<_> = records(n).into_iter().map(|(_, value)| value).collect();
@@ -118,7 +118,7 @@ fn what_was_acknowledged_survives_kill_nine() {
         }
         killer.join().unwrap();
 
-        let store = Sled::open(dir.path().join("store")).unwrap();
+        let store = SledKv::open(dir.path().join("store")).unwrap();
         let found = latest(&store);
         assert!(
             found == stored || found == stored + 1,
@@ -135,7 +135,7 @@ fn what_was_acknowledged_survives_kill_nine() {
 
         let journal = Journal::open(dir.path().join("journal")).unwrap();
         let kept = journal
-            .read_from(Position::START)
+            .read_from(JournalPosition::START)
             .unwrap()
             .map(Result::unwrap)
             .count();
@@ -153,7 +153,7 @@ fn what_was_acknowledged_survives_kill_nine() {
 #[ignore = "a child process of the test below"]
 fn child_holds_the_lock() {
     let Some(dir) = dir() else { return };
-    let _store = Sled::open(dir).unwrap();
+    let _store = SledKv::open(dir).unwrap();
     say("open");
     // Until the parent kills it.
     std::thread::sleep(Duration::from_mins(1));
@@ -164,13 +164,13 @@ fn a_second_process_is_told_who_has_the_store() {
     let dir = tempfile::tempdir().unwrap();
     let (mut child, output) = child("child_holds_the_lock", dir.path(), "");
     assert_eq!(said(output).next().unwrap(), "open");
-    let error = Sled::open(dir.path()).unwrap_err();
+    let error = SledKv::open(dir.path()).unwrap_err();
     let moved = shiftproof_store::quarantine(dir.path()).unwrap_err();
     child.kill().unwrap();
     child.wait().unwrap();
 
     let text = error.to_string();
-    let Error::Locked {
+    let StoreError::Locked {
         holder: Some(holder),
         ..
     } = error
@@ -181,11 +181,11 @@ fn a_second_process_is_told_who_has_the_store() {
     assert!(holder.command.starts_with("crash-"), "{}", holder.command);
     assert!(text.contains(&format!("process {} (crash-", child.id())) && text.contains(" since 2"));
     assert!(
-        matches!(moved, Error::Locked { .. }),
+        matches!(moved, StoreError::Locked { .. }),
         "nobody moves an open store"
     );
     // The lock died with its holder.
-    Sled::open(dir.path()).unwrap();
+    SledKv::open(dir.path()).unwrap();
 }
 
 #[test]
@@ -195,22 +195,28 @@ fn child_fills_the_disk() {
     let mut journal = Journal::open(dir.join("journal")).unwrap();
     let failed = (0..).find_map(|_| journal.append_all(&[vec![1; 30_000]]).err());
     let failed = failed.expect("the limit was reached");
-    assert!(matches!(failed, Error::Io { .. }));
+    assert!(matches!(failed, StoreError::Io { .. }));
     assert!(failed.to_string().contains("stays usable"), "{failed}");
     journal.append_all(&["small"]).unwrap();
     say(&format!("journal {}", journal.position().offset()));
 
-    let store = Sled::open(dir.join("store")).unwrap();
+    let store = SledKv::open(dir.join("store")).unwrap();
     for n in 1.. {
         match store.apply(batch(n)) {
             Ok(()) => say(&format!("store {n}")),
             Err(error) => {
                 assert!(
-                    matches!(error, Error::Io { .. } | Error::Corrupt { .. }),
+                    matches!(error, StoreError::Io { .. } | StoreError::Corrupt { .. }),
                     "{error}"
                 );
-                assert!(matches!(store.apply(batch(n)), Err(Error::Closed { .. })));
-                assert!(matches!(store.get(b"latest"), Err(Error::Closed { .. })));
+                assert!(matches!(
+                    store.apply(batch(n)),
+                    Err(StoreError::Closed { .. })
+                ));
+                assert!(matches!(
+                    store.get(b"latest"),
+                    Err(StoreError::Closed { .. })
+                ));
                 say(&format!("failed {error}"));
                 return;
             }
@@ -236,11 +242,15 @@ fn a_full_disk_is_an_error_and_loses_nothing() {
     let journal = Journal::open(dir.path().join("journal")).unwrap();
     assert_eq!(journal.trimmed(), None);
     assert_eq!(lines[0], format!("journal {}", journal.position().offset()));
-    let last = journal.read_from(Position::START).unwrap().last().unwrap();
+    let last = journal
+        .read_from(JournalPosition::START)
+        .unwrap()
+        .last()
+        .unwrap();
     assert_eq!(last.unwrap().payload, b"small");
 
     let acknowledged = lines.len() as u32 - 2;
-    let store = Sled::open(dir.path().join("store")).unwrap();
+    let store = SledKv::open(dir.path().join("store")).unwrap();
     assert!(acknowledged > 0 && latest(&store) >= acknowledged);
     let expected: Vec<_> = (1..=latest(&store)).flat_map(records).collect();
     assert!(store.scan(b"\0").map(Result::unwrap).eq(expected));

@@ -5,13 +5,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use shiftproof_store::{Batch, Error, Kv, Pair, Sled, quarantine};
+use shiftproof_store::{Kv, Pair, SledKv, StoreError, WriteBatch, quarantine};
 
 /// A store whose log has seen overwrites, deletes and values of several parts.
 fn build(dir: &Path) -> Vec<Pair> {
-    let store = Sled::open(dir).unwrap();
+    let store = SledKv::open(dir).unwrap();
     for round in 0..12_u8 {
-        let mut batch = Batch::new();
+        let mut batch = WriteBatch::new();
         for i in 0..30_u8 {
             batch.put(
                 format!("run/{i:03}"),
@@ -60,8 +60,8 @@ struct Tally {
 
 /// Opens a store after damage: it must be refused, or hold exactly `expected`.
 fn judge(dir: &Path, expected: &[Pair], tally: &mut Tally, what: &str) {
-    match Sled::open(dir) {
-        Err(Error::Locked { .. }) => panic!("{what}: locked"),
+    match SledKv::open(dir) {
+        Err(StoreError::Locked { .. }) => panic!("{what}: locked"),
         Err(_) => tally.refused += 1,
         Ok(store) => {
             let found: Vec<Pair> = store.scan(b"").map(Result::unwrap).collect();
@@ -173,7 +173,7 @@ fn missing_files_are_corrupt_never_new() {
     let damaged = dir.path().join("damaged");
     copy(&original, &damaged);
     fs::remove_dir_all(damaged.join("sled")).unwrap();
-    assert!(Sled::open(&damaged).unwrap_err().is_corruption());
+    assert!(SledKv::open(&damaged).unwrap_err().is_corruption());
 }
 
 /// sled opens an older log without complaint; the witness knows better.
@@ -183,14 +183,14 @@ fn a_store_that_lost_its_last_commits_is_corrupt() {
     let (path, old) = (dir.path().join("store"), dir.path().join("old"));
     build(&path);
     copy(&path.join("sled"), &old);
-    let store = Sled::open(&path).unwrap();
-    let mut batch = Batch::new();
+    let store = SledKv::open(&path).unwrap();
+    let mut batch = WriteBatch::new();
     batch.put("paid", "reply");
     store.apply(batch).unwrap();
     drop(store);
     fs::remove_dir_all(path.join("sled")).unwrap();
     fs::rename(&old, path.join("sled")).unwrap();
-    let error = Sled::open(&path).unwrap_err();
+    let error = SledKv::open(&path).unwrap_err();
     assert!(error.is_corruption());
     assert!(
         error
@@ -206,11 +206,11 @@ fn a_foreign_directory_is_refused_and_left_alone() {
     let thesis = dir.path().join("thesis.txt");
     fs::write(&thesis, "precious").unwrap();
     for refused in [
-        Sled::open(dir.path()).map(drop),
+        SledKv::open(dir.path()).map(drop),
         quarantine(dir.path()).map(drop),
     ] {
         let error = refused.unwrap_err();
-        assert!(matches!(&error, Error::NotAStore { found, .. } if found == "thesis.txt"));
+        assert!(matches!(&error, StoreError::NotAStore { found, .. } if found == "thesis.txt"));
         assert!(!error.is_corruption(), "nobody should move it aside");
     }
     assert_eq!(files(dir.path()), [thesis]);
@@ -222,7 +222,7 @@ fn an_interrupted_creation_does_not_block_the_next() {
     fs::create_dir(dir.path().join("creating-1")).unwrap();
     fs::write(dir.path().join("creating-1/db"), "half").unwrap();
     fs::write(dir.path().join("LOCK"), "").unwrap();
-    let store = Sled::open(dir.path()).unwrap();
+    let store = SledKv::open(dir.path()).unwrap();
     assert_eq!(store.count().unwrap(), 0);
 }
 
@@ -234,18 +234,18 @@ fn quarantine_moves_the_whole_store_aside() {
         build(&path);
         fs::write(path.join("sled/db"), "").unwrap();
         let damaged = files(&path).len();
-        assert!(Sled::open(&path).unwrap_err().is_corruption());
+        assert!(SledKv::open(&path).unwrap_err().is_corruption());
         let aside = quarantine(&path).unwrap();
         assert_eq!(aside, dir.path().join(expected));
         assert!(!path.exists() && files(&aside).len() >= damaged);
     }
     assert_eq!(
-        Sled::open(&path).unwrap().count().unwrap(),
+        SledKv::open(&path).unwrap().count().unwrap(),
         0,
         "a new store takes its place"
     );
     assert!(matches!(
         quarantine(dir.path().join("absent")),
-        Err(Error::Io { .. })
+        Err(StoreError::Io { .. })
     ));
 }

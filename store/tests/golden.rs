@@ -7,7 +7,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use shiftproof_store::{Batch, BlobId, Blobs, Journal, Kv, Pair, Position, Sled};
+use shiftproof_store::{
+    BlobFolder, BlobId, Journal, JournalPosition, Kv, Pair, SledKv, WriteBatch,
+};
 
 const VERSION: u32 = 1;
 
@@ -43,11 +45,11 @@ fn write_golden_files() {
         // They are evidence of what a release wrote, so they are never rewritten.
         return;
     }
-    let store = Sled::open(dir.join("store")).unwrap();
-    let mut batch = Batch::new();
+    let store = SledKv::open(dir.join("store")).unwrap();
+    let mut batch = WriteBatch::new();
     batch.put("gone", "later").put("a/1", "overwritten later");
     store.apply(batch).unwrap();
-    let mut batch = Batch::new();
+    let mut batch = WriteBatch::new();
     batch.delete("gone");
     for (key, value) in pairs() {
         batch.put(key, value);
@@ -56,7 +58,10 @@ fn write_golden_files() {
     let mut journal = Journal::open(dir.join("journal")).unwrap();
     journal.append_all(&RECORDS[..3]).unwrap();
     journal.append_all(&RECORDS[3..]).unwrap();
-    Blobs::open(dir.join("blobs")).unwrap().put(BLOB).unwrap();
+    BlobFolder::open(dir.join("blobs"))
+        .unwrap()
+        .put(BLOB)
+        .unwrap();
 }
 
 /// On a copy, since opening takes locks and lets sled tidy up.
@@ -79,26 +84,26 @@ fn every_version_opens_and_takes_writes() {
         let dir = temporary.path();
         copy(&golden(version), dir);
 
-        let store = Sled::open(dir.join("store")).unwrap();
+        let store = SledKv::open(dir.join("store")).unwrap();
         let found: Vec<Pair> = store.scan(b"").map(Result::unwrap).collect();
         assert_eq!(found, pairs(), "store of version {version}");
-        let mut batch = Batch::new();
+        let mut batch = WriteBatch::new();
         batch.put("new", "1").delete("b/large");
         store.apply(batch).unwrap();
         drop(store);
-        assert_eq!(Sled::open(dir.join("store")).unwrap().count().unwrap(), 4);
+        assert_eq!(SledKv::open(dir.join("store")).unwrap().count().unwrap(), 4);
 
         let mut journal = Journal::open(dir.join("journal")).unwrap();
         assert_eq!(journal.trimmed(), None);
         let found: Vec<_> = journal
-            .read_from(Position::START)
+            .read_from(JournalPosition::START)
             .unwrap()
             .map(|entry| entry.unwrap().payload)
             .collect();
         assert_eq!(found, RECORDS, "journal of version {version}");
         journal.append_all(&["new"]).unwrap();
 
-        let blobs = Blobs::open(dir.join("blobs")).unwrap();
+        let blobs = BlobFolder::open(dir.join("blobs")).unwrap();
         assert_eq!(blobs.get(BlobId::of(BLOB)).unwrap().unwrap(), BLOB);
     }
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use shiftproof_store::{Journal, Kv, Memory, Position, Sled};
+use shiftproof_store::{Journal, JournalPosition, Kv, MemoryKv, SledKv};
 use shiftproof_tasks::PromptId;
 use thiserror::Error;
 
@@ -39,7 +39,7 @@ const BATCH: &str = "b/";
 pub enum LedgerError {
     /// The store failed.
     #[error("{0}")]
-    Store(Arc<shiftproof_store::Error>),
+    Store(Arc<shiftproof_store::StoreError>),
     /// A record is not of this version.
     #[error("cannot read the record of {what}: {reason}")]
     Record {
@@ -53,8 +53,8 @@ pub enum LedgerError {
     Stopped,
 }
 
-impl From<shiftproof_store::Error> for LedgerError {
-    fn from(error: shiftproof_store::Error) -> Self {
+impl From<shiftproof_store::StoreError> for LedgerError {
+    fn from(error: shiftproof_store::StoreError) -> Self {
         Self::Store(Arc::new(error))
     }
 }
@@ -81,7 +81,7 @@ impl Ledger {
     /// A ledger that forgets everything when dropped.
     pub fn in_memory() -> Self {
         Self {
-            writer: LedgerWriter::start(Arc::new(Memory::new()), None),
+            writer: LedgerWriter::start(Arc::new(MemoryKv::new()), None),
             opened: LedgerOpening::default(),
             dir: None,
         }
@@ -97,18 +97,18 @@ impl Ledger {
             ..LedgerOpening::default()
         };
         let db = dir.join("db");
-        let kv = match Sled::open(&db) {
+        let kv = match SledKv::open(&db) {
             Ok(kv) => kv,
             Err(error) if error.is_corruption() => {
                 opened.quarantined = Some(shiftproof_store::quarantine(&db)?);
-                Sled::open(&db)?
+                SledKv::open(&db)?
             }
             Err(error) => return Err(error.into()),
         };
         let kv: Arc<dyn Kv> = Arc::new(kv);
         let watermark = writer::watermark(&*kv)?;
         let mut missed = Vec::new();
-        for entry in journal.read_from(watermark.unwrap_or(Position::START))? {
+        for entry in journal.read_from(watermark.unwrap_or(JournalPosition::START))? {
             let entry = entry?;
             missed.push(writer::IndexRecord::decode(&entry)?);
             opened.reindexed += 1;

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::thread::JoinHandle;
 
-use shiftproof_store::journal::{Entry, Reader};
-use shiftproof_store::{Batch, Journal, Kv, MAX_VALUE, Position};
+use shiftproof_store::journal::{JournalEntry, JournalReader};
+use shiftproof_store::{Journal, JournalPosition, Kv, MAX_VALUE, WriteBatch};
 use tokio::sync::oneshot;
 
 use super::LedgerError;
@@ -134,12 +134,12 @@ impl LedgerWriter {
                 let offset = value[1..]
                     .try_into()
                     .map_err(|_| malformed("its position is cut"))?;
-                let position = Position::from_offset(u64::from_be_bytes(offset));
+                let position = JournalPosition::from_offset(u64::from_be_bytes(offset));
                 let path = self
                     .journal
                     .as_ref()
                     .ok_or_else(|| malformed("there is no journal"))?;
-                let entry = Reader::open(path, position)?
+                let entry = JournalReader::open(path, position)?
                     .next()
                     .ok_or_else(|| malformed("it points beyond the journal"))??;
                 Ok(IndexRecord::decode(&entry)?.value)
@@ -233,7 +233,7 @@ impl WriterWork {
 pub(super) struct IndexRecord {
     key: Vec<u8>,
     value: Vec<u8>,
-    position: Option<Position>,
+    position: Option<JournalPosition>,
 }
 
 impl IndexRecord {
@@ -245,7 +245,7 @@ impl IndexRecord {
         bytes
     }
 
-    pub(super) fn decode(entry: &Entry) -> Result<Self, LedgerError> {
+    pub(super) fn decode(entry: &JournalEntry) -> Result<Self, LedgerError> {
         let parts = entry
             .payload
             .split_at_checked(2)
@@ -287,9 +287,9 @@ impl IndexRecord {
 pub(super) fn index(
     kv: &dyn Kv,
     records: &[IndexRecord],
-    end: Option<Position>,
+    end: Option<JournalPosition>,
 ) -> Result<(), LedgerError> {
-    let (mut batch, mut bytes) = (Batch::new(), 0);
+    let (mut batch, mut bytes) = (WriteBatch::new(), 0);
     for record in records {
         let value = record.index_value();
         bytes += value.len();
@@ -309,7 +309,7 @@ pub(super) fn index(
 }
 
 /// The journal position up to which the index is complete.
-pub(super) fn watermark(kv: &dyn Kv) -> Result<Option<Position>, LedgerError> {
+pub(super) fn watermark(kv: &dyn Kv) -> Result<Option<JournalPosition>, LedgerError> {
     let Some(value) = kv.get(WATERMARK)? else {
         return Ok(None);
     };
@@ -317,5 +317,7 @@ pub(super) fn watermark(kv: &dyn Kv) -> Result<Option<Position>, LedgerError> {
         what: "the journal's end".into(),
         reason: "it is not 8 bytes".into(),
     })?;
-    Ok(Some(Position::from_offset(u64::from_be_bytes(offset))))
+    Ok(Some(JournalPosition::from_offset(u64::from_be_bytes(
+        offset,
+    ))))
 }

@@ -15,7 +15,7 @@ use std::io::{BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::MAX_RECORD;
-use crate::error::{Error, Result};
+use crate::error::{Result, StoreError};
 
 pub(super) const VERSION: u32 = 1;
 pub(super) const FILE_HEADER: u64 = 16;
@@ -37,14 +37,14 @@ pub(super) fn file_header(version: u32) -> [u8; FILE_HEADER as usize] {
 
 /// What precedes a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Header {
+pub(super) struct FrameHeader {
     pub(super) len: u32,
     pub(super) back: u32,
     pub(super) left: u32,
     pub(super) payload_crc: u32,
 }
 
-impl Header {
+impl FrameHeader {
     pub(super) fn encode(self, offset: u64) -> [u8; RECORD_HEADER] {
         let mut bytes = [0; RECORD_HEADER];
         bytes[..4].copy_from_slice(&MARKER);
@@ -96,19 +96,19 @@ fn header_crc(offset: u64, bytes: &[u8; RECORD_HEADER]) -> u32 {
 
 /// A journal file to read from, at any offset, up to a fixed length.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct JournalFile {
     path: PathBuf,
     file: BufReader<File>,
     at: u64,
     len: u64,
 }
 
-impl Source {
+impl JournalFile {
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(Error::io("open journal", path))?;
+        let file = File::open(path).map_err(StoreError::io("open journal", path))?;
         let len = file
             .metadata()
-            .map_err(Error::io("inspect journal", path))?
+            .map_err(StoreError::io("inspect journal", path))?
             .len();
         Ok(Self {
             path: path.to_owned(),
@@ -131,19 +131,19 @@ impl Source {
     pub(super) fn check_file_header(&mut self) -> Result<()> {
         let mut bytes = [0; FILE_HEADER as usize];
         if !self.read(0, &mut bytes)? {
-            return Err(Error::corrupt(&self.path, "its header is cut off"));
+            return Err(StoreError::corrupt(&self.path, "its header is cut off"));
         }
         let mut version = [0; 4];
         version.copy_from_slice(&bytes[8..12]);
         let version = u32::from_le_bytes(version);
         if bytes != file_header(version) {
-            return Err(Error::corrupt(
+            return Err(StoreError::corrupt(
                 &self.path,
                 "its first 16 bytes are not a journal's header",
             ));
         }
         if version > VERSION {
-            return Err(Error::NewerFormat {
+            return Err(StoreError::NewerFormat {
                 path: self.path.clone(),
                 found: version,
                 supported: VERSION,
@@ -153,16 +153,16 @@ impl Source {
     }
 
     /// The valid record header at `offset` whose payload lies within the file, if there is one.
-    pub(super) fn header(&mut self, offset: u64) -> Result<Option<Header>> {
+    pub(super) fn header(&mut self, offset: u64) -> Result<Option<FrameHeader>> {
         let mut bytes = [0; RECORD_HEADER];
         if offset < FILE_HEADER || !self.read(offset, &mut bytes)? {
             return Ok(None);
         }
-        Ok(Header::decode(offset, &bytes).filter(|header| header.next(offset) <= self.len))
+        Ok(FrameHeader::decode(offset, &bytes).filter(|header| header.next(offset) <= self.len))
     }
 
     /// The payload behind `header` at `offset`, or `None` if it fails its checksum.
-    pub(super) fn payload(&mut self, offset: u64, header: Header) -> Result<Option<Vec<u8>>> {
+    pub(super) fn payload(&mut self, offset: u64, header: FrameHeader) -> Result<Option<Vec<u8>>> {
         let mut payload = vec![0; header.len as usize];
         let intact = self.read(offset + RECORD_HEADER as u64, &mut payload)?
             && crc32fast::hash(&payload) == header.payload_crc;
@@ -173,7 +173,7 @@ impl Source {
     pub(super) fn find(
         &mut self,
         mut from: u64,
-        wanted: impl Fn(u64, Header) -> bool,
+        wanted: impl Fn(u64, FrameHeader) -> bool,
     ) -> Result<Option<u64>> {
         let mut chunk = vec![0; 64 * 1024];
         while from + RECORD_HEADER as u64 <= self.len {
@@ -207,7 +207,7 @@ impl Source {
             Err(_) => self.file.seek(SeekFrom::Start(offset)).map(drop),
         };
         seek.and_then(|()| self.file.read_exact(buffer))
-            .map_err(Error::io("read journal", &self.path))?;
+            .map_err(StoreError::io("read journal", &self.path))?;
         self.at = offset + buffer.len() as u64;
         Ok(true)
     }

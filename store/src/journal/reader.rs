@@ -2,32 +2,32 @@
 
 use std::path::Path;
 
-use super::frame::{FILE_HEADER, Source};
-use super::{Entry, Position};
-use crate::error::{Error, Result};
+use super::frame::{FILE_HEADER, JournalFile};
+use super::{JournalEntry, JournalPosition};
+use crate::error::{Result, StoreError};
 
 /// Streams the complete groups of a journal from a position on, one record in memory at a time.
 ///
 /// It needs no lock: another process may be appending meanwhile. It ends where the file's last
-/// complete group ended when it was opened. Damage is one [`Error::Corrupt`], and the end.
+/// complete group ended when it was opened. Damage is one [`StoreError::Corrupt`], and the end.
 #[derive(Debug)]
-pub struct Reader {
-    source: Source,
+pub struct JournalReader {
+    source: JournalFile,
     at: u64,
     /// Up to here the current group is known to be complete.
     complete: u64,
     done: bool,
 }
 
-impl Reader {
+impl JournalReader {
     /// Reads the journal at `path` from `position` on: a record's, or the journal's end.
     ///
     /// # Errors
-    /// [`Error::Position`] if no record starts there, in particular if the journal ends before:
-    /// then records that were acknowledged are missing. [`Error::Corrupt`] and
-    /// [`Error::NewerFormat`] by the file's header.
-    pub fn open(path: impl AsRef<Path>, position: Position) -> Result<Self> {
-        let mut source = Source::open(path.as_ref())?;
+    /// [`StoreError::Position`] if no record starts there, in particular if the journal ends before:
+    /// then records that were acknowledged are missing. [`StoreError::Corrupt`] and
+    /// [`StoreError::NewerFormat`] by the file's header.
+    pub fn open(path: impl AsRef<Path>, position: JournalPosition) -> Result<Self> {
+        let mut source = JournalFile::open(path.as_ref())?;
         source.check_file_header()?;
         let at = position.offset();
         let missing = if at > source.len() {
@@ -44,7 +44,7 @@ impl Reader {
                 complete: at,
                 done: false,
             }),
-            Some(detail) => Err(Error::Position {
+            Some(detail) => Err(StoreError::Position {
                 path: source.path().to_owned(),
                 position: at,
                 detail,
@@ -53,27 +53,27 @@ impl Reader {
     }
 
     /// Where the next record will be read.
-    pub fn position(&self) -> Position {
-        Position(self.at)
+    pub fn position(&self) -> JournalPosition {
+        JournalPosition(self.at)
     }
 
-    fn step(&mut self) -> Result<Option<Entry>> {
+    fn step(&mut self) -> Result<Option<JournalEntry>> {
         if self.at == self.source.len() {
             return Ok(None);
         }
         if self.at == self.complete {
             match group_end(&mut self.source, self.at)? {
-                Group::Complete(end) => self.complete = end,
-                Group::Torn => return Ok(None),
-                Group::Damaged(offset) => return Err(damaged(&self.source, offset)),
+                RecordGroup::Complete(end) => self.complete = end,
+                RecordGroup::Torn => return Ok(None),
+                RecordGroup::Damaged(offset) => return Err(damaged(&self.source, offset)),
             }
         }
         match self.source.header(self.at)? {
             Some(header) => match self.source.payload(self.at, header)? {
                 Some(payload) => {
-                    let position = Position(self.at);
+                    let position = JournalPosition(self.at);
                     self.at = header.next(self.at);
-                    Ok(Some(Entry { position, payload }))
+                    Ok(Some(JournalEntry { position, payload }))
                 }
                 None => Err(damaged(&self.source, self.at)),
             },
@@ -82,8 +82,8 @@ impl Reader {
     }
 }
 
-impl Iterator for Reader {
-    type Item = Result<Entry>;
+impl Iterator for JournalReader {
+    type Item = Result<JournalEntry>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.done {
@@ -95,15 +95,15 @@ impl Iterator for Reader {
     }
 }
 
-pub(super) fn damaged(source: &Source, offset: u64) -> Error {
-    Error::corrupt(
+pub(super) fn damaged(source: &JournalFile, offset: u64) -> StoreError {
+    StoreError::corrupt(
         source.path(),
         format!("the record at byte {offset} is damaged; journal::recover reads around it"),
     )
 }
 
 /// How a group turned out, by its headers alone.
-pub(super) enum Group {
+pub(super) enum RecordGroup {
     /// All its records are there; it ends here.
     Complete(u64),
     /// It is the last one and incomplete: it was never acknowledged.
@@ -113,7 +113,7 @@ pub(super) enum Group {
 }
 
 /// Inspects the group at `start`, or the rest of it if `start` is inside one.
-pub(super) fn group_end(source: &mut Source, start: u64) -> Result<Group> {
+pub(super) fn group_end(source: &mut JournalFile, start: u64) -> Result<RecordGroup> {
     let mut at = start;
     let mut first = None;
     let mut expected = None;
@@ -130,23 +130,23 @@ pub(super) fn group_end(source: &mut Source, start: u64) -> Result<Group> {
         at = header.next(at);
         match header.left.checked_sub(1) {
             Some(left) => expected = Some(left),
-            None => return Ok(Group::Complete(at)),
+            None => return Ok(RecordGroup::Complete(at)),
         }
     }
 }
 
 /// Tells a torn group from a damaged one. Groups are appended one after the other, each synced
 /// before the next is written, so a group that is followed by another was once complete.
-pub(super) fn broken(source: &mut Source, group: u64, at: u64) -> Result<Group> {
+pub(super) fn broken(source: &mut JournalFile, group: u64, at: u64) -> Result<RecordGroup> {
     let later = source.find(at + 1, |offset, header| header.group(offset) > group)?;
-    Ok(later.map_or(Group::Torn, |_| Group::Damaged(at)))
+    Ok(later.map_or(RecordGroup::Torn, |_| RecordGroup::Damaged(at)))
 }
 
 /// A stretch of a damaged journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Recovered {
+pub enum RecoveredStretch {
     /// An intact record.
-    Record(Entry),
+    Record(JournalEntry),
     /// Bytes that belong to no intact record.
     Damaged {
         /// Offset of the first damaged byte.
@@ -163,30 +163,30 @@ pub enum Recovered {
 ///
 /// # Errors
 /// Only if the file cannot be read. Items are errors for the same reason alone.
-pub fn recover(path: impl AsRef<Path>) -> Result<Recovery> {
-    Ok(Recovery {
-        source: Source::open(path.as_ref())?,
+pub fn recover(path: impl AsRef<Path>) -> Result<JournalRecovery> {
+    Ok(JournalRecovery {
+        source: JournalFile::open(path.as_ref())?,
         at: 0,
     })
 }
 
 /// The iterator of [`recover`].
 #[derive(Debug)]
-pub struct Recovery {
-    source: Source,
+pub struct JournalRecovery {
+    source: JournalFile,
     at: u64,
 }
 
-impl Recovery {
-    fn step(&mut self) -> Result<Option<Recovered>> {
+impl JournalRecovery {
+    fn step(&mut self) -> Result<Option<RecoveredStretch>> {
         if self.at == 0 {
             let to = FILE_HEADER.min(self.source.len());
             self.at = to;
             match self.source.check_file_header() {
-                Err(Error::Corrupt { .. }) if to > 0 => {
-                    return Ok(Some(Recovered::Damaged { from: 0, to }));
+                Err(StoreError::Corrupt { .. }) if to > 0 => {
+                    return Ok(Some(RecoveredStretch::Damaged { from: 0, to }));
                 }
-                Err(Error::Corrupt { .. }) | Ok(()) => {}
+                Err(StoreError::Corrupt { .. }) | Ok(()) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -197,19 +197,22 @@ impl Recovery {
         if let Some(header) = self.source.header(from)? {
             self.at = header.next(from);
             if let Some(payload) = self.source.payload(from, header)? {
-                let position = Position(from);
-                return Ok(Some(Recovered::Record(Entry { position, payload })));
+                let position = JournalPosition(from);
+                return Ok(Some(RecoveredStretch::Record(JournalEntry {
+                    position,
+                    payload,
+                })));
             }
         } else {
             let next = self.source.find(from + 1, |_, _| true)?;
             self.at = next.unwrap_or(self.source.len());
         }
-        Ok(Some(Recovered::Damaged { from, to: self.at }))
+        Ok(Some(RecoveredStretch::Damaged { from, to: self.at }))
     }
 }
 
-impl Iterator for Recovery {
-    type Item = Result<Recovered>;
+impl Iterator for JournalRecovery {
+    type Item = Result<RecoveredStretch>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let item = self.step().transpose();

@@ -4,29 +4,29 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use crate::error::{Result, StoreError};
 
 /// The format version this code writes.
 pub(super) const FORMAT: u32 = 1;
 
 /// Committed with every batch, in the same sled batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Meta {
+pub(super) struct StoreMeta {
     /// Batches committed so far.
     pub(super) commits: u64,
-    pub(super) content: Content,
+    pub(super) content: ContentSummary,
 }
 
 /// A summary of all records that does not depend on their order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Content {
+pub(super) struct ContentSummary {
     /// How many there are.
     pub(super) count: u64,
     /// The wrapping sum of their hashes.
     digest: u64,
 }
 
-impl Content {
+impl ContentSummary {
     pub(super) fn add(&mut self, key: &[u8], value: &[u8]) {
         self.count = self.count.wrapping_add(1);
         self.digest = self.digest.wrapping_add(hash(key, value));
@@ -48,7 +48,7 @@ fn hash(key: &[u8], value: &[u8]) -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-impl Meta {
+impl StoreMeta {
     pub(super) fn encode(self) -> Vec<u8> {
         let mut bytes = FORMAT.to_le_bytes().to_vec();
         for field in [self.commits, self.content.count, self.content.digest] {
@@ -59,18 +59,21 @@ impl Meta {
 
     pub(super) fn decode(dir: &Path, bytes: &[u8]) -> Result<Self> {
         let Some((format, fields)) = bytes.split_first_chunk::<4>() else {
-            return Err(Error::corrupt(dir, "its schema record is cut off"));
+            return Err(StoreError::corrupt(dir, "its schema record is cut off"));
         };
         let format = u32::from_le_bytes(*format);
         if format > FORMAT {
             return Err(newer(dir, format));
         }
         let [commits, count, digest] = *fields.as_chunks::<8>().0 else {
-            return Err(Error::corrupt(dir, "its schema record has the wrong size"));
+            return Err(StoreError::corrupt(
+                dir,
+                "its schema record has the wrong size",
+            ));
         };
         Ok(Self {
             commits: u64::from_le_bytes(commits),
-            content: Content {
+            content: ContentSummary {
                 count: u64::from_le_bytes(count),
                 digest: u64::from_le_bytes(digest),
             },
@@ -78,8 +81,8 @@ impl Meta {
     }
 }
 
-pub(super) fn newer(dir: &Path, found: u32) -> Error {
-    Error::NewerFormat {
+pub(super) fn newer(dir: &Path, found: u32) -> StoreError {
+    StoreError::NewerFormat {
         path: dir.to_owned(),
         found,
         supported: FORMAT,
@@ -93,11 +96,11 @@ pub(super) fn newer(dir: &Path, found: u32) -> Error {
 /// is never ahead of the truth and costs no second sync; after a power failure it may lag, and
 /// then proves less.
 #[derive(Debug)]
-pub(super) struct Witness {
+pub(super) struct CommitWitness {
     file: File,
 }
 
-impl Witness {
+impl CommitWitness {
     /// Opens the witness and reads what it says, `None` if it is missing or unreadable.
     pub(super) fn open(path: &Path) -> Result<(Self, Option<u64>)> {
         let mut file = OpenOptions::new()
@@ -106,7 +109,7 @@ impl Witness {
             .create(true)
             .truncate(false)
             .open(path)
-            .map_err(Error::io("open", path))?;
+            .map_err(StoreError::io("open", path))?;
         let mut bytes = [0; 12];
         let said = file.read_exact(&mut bytes).is_ok().then(|| {
             let (commits, crc) = bytes.split_at(8);

@@ -11,12 +11,12 @@ use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::meta::Meta;
+use super::meta::StoreMeta;
 use super::record;
 use crate::contain::contain;
-use crate::error::{Error, Result};
+use crate::error::{Result, StoreError};
 use crate::fsync;
-use crate::lock::Lock;
+use crate::lock::FileLock;
 
 /// sled's page cache, in bytes. Its own default is 1 GiB.
 const CACHE: u64 = 64 * 1024 * 1024;
@@ -31,8 +31,8 @@ pub(super) fn witness_path(dir: &Path) -> PathBuf {
     dir.join("COMMITS")
 }
 
-pub(super) fn lock(dir: &Path) -> Result<Lock> {
-    Lock::acquire(&dir.join(LOCK))
+pub(super) fn lock(dir: &Path) -> Result<FileLock> {
+    FileLock::acquire(&dir.join(LOCK))
 }
 
 /// Opens sled in `dir`, creating the store if the directory is new.
@@ -45,7 +45,7 @@ pub(super) fn open(dir: &Path) -> Result<(::sled::Db, File)> {
     // sled's flush leaves the data in the page cache; syncing takes a handle of our own.
     let file = open_file(&data, "db")?;
     // sled has just written a snapshot and may have renamed files.
-    file.sync_all().map_err(Error::io("sync", &data))?;
+    file.sync_all().map_err(StoreError::io("sync", &data))?;
     fsync::dir(&data)?;
     Ok((db, file))
 }
@@ -55,7 +55,7 @@ fn open_file(data: &Path, name: &str) -> Result<File> {
     OpenOptions::new()
         .write(true)
         .open(&path)
-        .map_err(Error::io("open", &path))
+        .map_err(StoreError::io("open", &path))
 }
 
 /// Makes a new store under another name and gives it its own only when it is complete, so that a
@@ -63,18 +63,18 @@ fn open_file(data: &Path, name: &str) -> Result<File> {
 fn create(dir: &Path, data: &Path) -> Result<()> {
     let temporary = free_name(dir, CREATING);
     let db = start(&temporary)?;
-    let meta = record::encode(record::META, &Meta::default().encode());
+    let meta = record::encode(record::META, &StoreMeta::default().encode());
     contain(|| db.insert(record::META, meta).and_then(|_| db.flush()))
-        .map_err(|panic| Error::corrupt(&temporary, panic))?
+        .map_err(|panic| StoreError::corrupt(&temporary, panic))?
         .map_err(|error| failure(&temporary, error))?;
     for name in ["db", "conf"] {
         open_file(&temporary, name)?
             .sync_all()
-            .map_err(Error::io("sync", &temporary))?;
+            .map_err(StoreError::io("sync", &temporary))?;
     }
-    contain(|| drop(db)).map_err(|panic| Error::corrupt(&temporary, panic))?;
+    contain(|| drop(db)).map_err(|panic| StoreError::corrupt(&temporary, panic))?;
     fsync::dir(&temporary)?;
-    fs::rename(&temporary, data).map_err(Error::io("rename into place", data))?;
+    fs::rename(&temporary, data).map_err(StoreError::io("rename into place", data))?;
     fsync::dir(dir)
 }
 
@@ -84,18 +84,18 @@ pub(super) fn exists(dir: &Path) -> Result<bool> {
     if data.is_dir() {
         // sled would make a new, empty one.
         if !data.join("db").is_file() {
-            return Err(Error::corrupt(dir, "its file sled/db is missing"));
+            return Err(StoreError::corrupt(dir, "its file sled/db is missing"));
         }
         return Ok(true);
     }
     if witness_path(dir).exists() {
-        return Err(Error::corrupt(dir, "its directory sled/ is missing"));
+        return Err(StoreError::corrupt(dir, "its directory sled/ is missing"));
     }
-    for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
-        let name = entry.map_err(Error::io("list", dir))?.file_name();
+    for entry in fs::read_dir(dir).map_err(StoreError::io("list", dir))? {
+        let name = entry.map_err(StoreError::io("list", dir))?.file_name();
         let name = name.to_string_lossy();
         if name != LOCK && !name.starts_with(CREATING) {
-            return Err(Error::NotAStore {
+            return Err(StoreError::NotAStore {
                 path: dir.to_owned(),
                 found: name.into_owned(),
             });
@@ -131,7 +131,7 @@ fn start(data: &Path) -> Result<::sled::Db> {
             }
             Ok(Err(error)) => return Err(failure(data, error)),
             Err(panic) => {
-                return Err(Error::corrupt(
+                return Err(StoreError::corrupt(
                     data,
                     format!("sled cannot open it: {panic}"),
                 ));
@@ -141,13 +141,13 @@ fn start(data: &Path) -> Result<::sled::Db> {
 }
 
 /// Translates sled's error.
-pub(super) fn failure(path: &Path, error: ::sled::Error) -> Error {
+pub(super) fn failure(path: &Path, error: ::sled::Error) -> StoreError {
     match error {
         ::sled::Error::Io(source) if source.kind() == std::io::ErrorKind::UnexpectedEof => {
-            Error::corrupt(path, format!("a file of it is cut off: {source}"))
+            StoreError::corrupt(path, format!("a file of it is cut off: {source}"))
         }
-        ::sled::Error::Io(source) => Error::io("access", path)(source),
-        other => Error::corrupt(path, other.to_string()),
+        ::sled::Error::Io(source) => StoreError::io("access", path)(source),
+        other => StoreError::corrupt(path, other.to_string()),
     }
 }
 
@@ -155,11 +155,11 @@ pub(super) fn failure(path: &Path, error: ::sled::Error) -> Error {
 /// it is now: `<dir>.corrupt-N`, with the first free N.
 ///
 /// # Errors
-/// [`Error::Locked`] if a process has it open, [`Error::NotAStore`] if something else is there,
-/// [`Error::Io`] if it cannot be renamed.
+/// [`StoreError::Locked`] if a process has it open, [`StoreError::NotAStore`] if something else is there,
+/// [`StoreError::Io`] if it cannot be renamed.
 pub fn quarantine(dir: impl AsRef<Path>) -> Result<PathBuf> {
     let dir = dir.as_ref();
-    if let Err(error @ (Error::NotAStore { .. } | Error::Io { .. })) = exists(dir) {
+    if let Err(error @ (StoreError::NotAStore { .. } | StoreError::Io { .. })) = exists(dir) {
         return Err(error);
     }
     let held = lock(dir)?;
@@ -176,7 +176,7 @@ pub fn quarantine(dir: impl AsRef<Path>) -> Result<PathBuf> {
         _ => Path::new("."),
     };
     let aside = free_name(parent, &format!("{name}.corrupt-"));
-    fs::rename(dir, &aside).map_err(Error::io("move aside", dir))?;
+    fs::rename(dir, &aside).map_err(StoreError::io("move aside", dir))?;
     fsync::dir(parent)?;
     Ok(aside)
 }

@@ -54,7 +54,7 @@ pub(super) fn encode(key: &[u8], value: &[u8]) -> Vec<u8> {
 
 /// Why an entry cannot be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum RecordFault {
     /// It was written by a newer format.
     Version(u8),
     /// It is damaged.
@@ -66,8 +66,8 @@ pub(super) fn decode<E>(
     key: &[u8],
     head: &[u8],
     mut part: impl FnMut(u16) -> Result<Option<Vec<u8>>, E>,
-) -> Result<Result<Vec<u8>, Fault>, E> {
-    let damage = |text: String| Ok(Err(Fault::Damage(text)));
+) -> Result<Result<Vec<u8>, RecordFault>, E> {
+    let damage = |text: String| Ok(Err(RecordFault::Damage(text)));
     let Some((head, inline)) = head.split_first_chunk::<HEAD>() else {
         return damage(format!("it has only {} bytes", head.len()));
     };
@@ -77,7 +77,7 @@ pub(super) fn decode<E>(
         u16::from_le_bytes([n0, n1]),
     );
     if version > VERSION {
-        return Ok(Err(Fault::Version(version)));
+        return Ok(Err(RecordFault::Version(version)));
     }
     let mut value = inline.to_vec();
     if count > parts(crate::MAX_VALUE) {

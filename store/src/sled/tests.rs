@@ -5,10 +5,10 @@ use super::*;
 const PATH: &str = "store";
 
 /// A store with a small and a large record.
-fn store() -> (tempfile::TempDir, Sled) {
+fn store() -> (tempfile::TempDir, SledKv) {
     let dir = tempfile::tempdir().unwrap();
-    let store = Sled::open(dir.path().join(PATH)).unwrap();
-    let mut batch = Batch::new();
+    let store = SledKv::open(dir.path().join(PATH)).unwrap();
+    let mut batch = WriteBatch::new();
     batch
         .put("small", "1")
         .put("large", vec![2; 10_000])
@@ -17,7 +17,7 @@ fn store() -> (tempfile::TempDir, Sled) {
     (dir, store)
 }
 
-fn tamper(store: &Sled, tree_key: Vec<u8>, value: Option<Vec<u8>>) {
+fn tamper(store: &SledKv, tree_key: Vec<u8>, value: Option<Vec<u8>>) {
     store
         .with(|db| match value {
             Some(value) => db.insert(tree_key, value).map(drop),
@@ -26,14 +26,14 @@ fn tamper(store: &Sled, tree_key: Vec<u8>, value: Option<Vec<u8>>) {
         .unwrap();
 }
 
-fn reopen(dir: &tempfile::TempDir, store: Sled) -> Error {
+fn reopen(dir: &tempfile::TempDir, store: SledKv) -> StoreError {
     drop(store);
-    Sled::open(dir.path().join(PATH)).unwrap_err()
+    SledKv::open(dir.path().join(PATH)).unwrap_err()
 }
 
-fn assert_names(error: &Error, expected: &str) {
+fn assert_names(error: &StoreError, expected: &str) {
     assert!(
-        matches!(error, Error::CorruptRecord { key, .. } if key == expected),
+        matches!(error, StoreError::CorruptRecord { key, .. } if key == expected),
         "{error}"
     );
 }
@@ -66,7 +66,7 @@ fn a_changed_entry_is_an_error_that_names_its_key() {
         assert_names(scanned[2].as_ref().unwrap_err(), "small");
         assert_eq!(scanned.iter().filter(|item| item.is_ok()).count(), 2);
         // Nor can it be overwritten unnoticed.
-        let mut batch = Batch::new();
+        let mut batch = WriteBatch::new();
         batch.put("small", "mended").put("innocent", "1");
         assert_names(&store.apply(batch).unwrap_err(), "small");
         assert_eq!(store.get(b"innocent").unwrap(), None);
@@ -113,7 +113,7 @@ fn a_vanished_or_uninvited_record_is_noticed_on_open() {
 
 #[test]
 fn a_missing_or_malformed_schema_record_is_corrupt() {
-    let short = record::encode(record::META, &Meta::default().encode()[..20]);
+    let short = record::encode(record::META, &StoreMeta::default().encode()[..20]);
     for head in [None, Some(vec![1; 40]), Some(short)] {
         let (dir, store) = store();
         tamper(&store, record::META.to_vec(), head);
@@ -134,7 +134,7 @@ fn a_newer_format_is_refused_by_name() {
     assert!(
         matches!(
             error,
-            Error::NewerFormat {
+            StoreError::NewerFormat {
                 found: 2,
                 supported: 1,
                 ..
@@ -147,7 +147,7 @@ fn a_newer_format_is_refused_by_name() {
     tamper(&store, record::head_key(b"small"), Some(vec![9; 30]));
     let error = store.get(b"small").unwrap_err();
     assert!(
-        matches!(error, Error::NewerFormat { found: 9, .. }),
+        matches!(error, StoreError::NewerFormat { found: 9, .. }),
         "{error}"
     );
 }
@@ -164,12 +164,12 @@ fn after_a_panic_the_handle_is_closed_and_the_data_is_not_lost() {
     );
     for refused in [
         store.get(b"small").map(drop),
-        store.apply(Batch::new().put("a", "b").clone()),
+        store.apply(WriteBatch::new().put("a", "b").clone()),
     ] {
-        assert!(matches!(refused, Err(Error::Closed { .. })));
+        assert!(matches!(refused, Err(StoreError::Closed { .. })));
     }
     assert!(store.scan(b"").next().unwrap().is_err());
     drop(store);
-    let store = Sled::open(dir.path().join(PATH)).unwrap();
+    let store = SledKv::open(dir.path().join(PATH)).unwrap();
     assert_eq!(store.get(b"small").unwrap().unwrap(), b"1");
 }

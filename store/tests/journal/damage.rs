@@ -3,8 +3,8 @@
 use std::fs;
 
 use proptest::prelude::*;
-use shiftproof_store::journal::{Entry, Reader, Recovered, recover};
-use shiftproof_store::{Error, Journal, Position};
+use shiftproof_store::journal::{JournalEntry, JournalReader, RecoveredStretch, recover};
+use shiftproof_store::{Journal, JournalPosition, StoreError};
 
 use super::{GROUPS, payloads, place, write};
 
@@ -103,11 +103,11 @@ fn a_flipped_bit_is_noticed_and_costs_one_record() {
                     error.to_string().contains(&expected),
                     "{error}, not {expected}"
                 );
-                let read: Vec<_> = Reader::open(&place.path, Position::START)
+                let read: Vec<_> = JournalReader::open(&place.path, JournalPosition::START)
                     .unwrap_or_else(|error| {
                         // The very first record.
                         assert!(hit == 0, "{error}");
-                        Reader::open(&place.path, appended[0].end).unwrap()
+                        JournalReader::open(&place.path, appended[0].end).unwrap()
                     })
                     .collect();
                 assert!(hit == 0 || read.last().unwrap().is_err());
@@ -136,8 +136,8 @@ fn a_flipped_bit_is_noticed_and_costs_one_record() {
         let mut survivors: Vec<Option<Vec<u8>>> = recover(&place.path)
             .unwrap()
             .map(|item| match item.unwrap() {
-                Recovered::Record(entry) => Some(entry.payload),
-                Recovered::Damaged { from, to } => {
+                RecoveredStretch::Record(entry) => Some(entry.payload),
+                RecoveredStretch::Damaged { from, to } => {
                     assert!((from..to).contains(&(at as u64)));
                     None
                 }
@@ -177,15 +177,15 @@ fn a_newer_format_is_refused_by_name() {
     let error = Journal::open(&place.path).unwrap_err();
     assert!(matches!(
         error,
-        Error::NewerFormat {
+        StoreError::NewerFormat {
             found: 2,
             supported: 1,
             ..
         }
     ));
     assert!(matches!(
-        Reader::open(&place.path, Position::START),
-        Err(Error::NewerFormat { .. })
+        JournalReader::open(&place.path, JournalPosition::START),
+        Err(StoreError::NewerFormat { .. })
     ));
 }
 
@@ -204,11 +204,11 @@ fn a_quoted_journal_does_not_mislead_recovery() {
     assert_eq!(
         items,
         [
-            Recovered::Damaged {
+            RecoveredStretch::Damaged {
                 from: appended[0].at[0].offset(),
                 to: appended[0].end.offset()
             },
-            Recovered::Record(Entry {
+            RecoveredStretch::Record(JournalEntry {
                 position: appended[1].at[0],
                 payload: b"next".to_vec()
             })
@@ -231,7 +231,7 @@ proptest! {
         let groups: Vec<Vec<&[u8]>> = groups.iter().map(|g| g.iter().map(Vec::as_slice).collect()).collect();
         let groups: Vec<&[&[u8]]> = groups.iter().map(Vec::as_slice).collect();
         let appended = write(&place.path, &groups);
-        let written: std::collections::BTreeMap<Position, &[u8]> = appended
+        let written: std::collections::BTreeMap<JournalPosition, &[u8]> = appended
             .iter()
             .flat_map(|group| group.at.clone())
             .zip(groups.concat())
@@ -250,12 +250,12 @@ proptest! {
         let mut covered = 16.min(bytes.len()) as u64;
         for item in recover(&place.path).unwrap() {
             match item.unwrap() {
-                Recovered::Record(entry) => {
+                RecoveredStretch::Record(entry) => {
                     prop_assert_eq!(entry.position.offset(), covered);
                     prop_assert_eq!(written.get(&entry.position), Some(&&entry.payload[..]));
                     covered += 24 + entry.payload.len() as u64;
                 }
-                Recovered::Damaged { from, to } => {
+                RecoveredStretch::Damaged { from, to } => {
                     prop_assert!(from == 0 || from == covered);
                     prop_assert!(to > from);
                     covered = to;
@@ -265,7 +265,7 @@ proptest! {
         prop_assert_eq!(covered, bytes.len() as u64);
 
         if let Ok(journal) = Journal::open(&place.path) {
-            for entry in journal.read_from(Position::START).unwrap() {
+            for entry in journal.read_from(JournalPosition::START).unwrap() {
                 let entry = entry.unwrap();
                 prop_assert_eq!(written.get(&entry.position), Some(&&entry.payload[..]));
             }

@@ -5,8 +5,8 @@ mod damage;
 
 use std::path::{Path, PathBuf};
 
-use shiftproof_store::journal::{Appended, Entry, MAX_RECORD, Reader};
-use shiftproof_store::{Error, Journal, Position};
+use shiftproof_store::journal::{AppendedGroup, JournalEntry, JournalReader, MAX_RECORD};
+use shiftproof_store::{Journal, JournalPosition, StoreError};
 
 struct Place {
     _dir: tempfile::TempDir,
@@ -20,7 +20,7 @@ fn place() -> Place {
 }
 
 /// Writes `groups` into a new journal and returns what each append said.
-fn write(path: &Path, groups: &[&[&[u8]]]) -> Vec<Appended> {
+fn write(path: &Path, groups: &[&[&[u8]]]) -> Vec<AppendedGroup> {
     let mut journal = Journal::open(path).unwrap();
     groups
         .iter()
@@ -29,7 +29,7 @@ fn write(path: &Path, groups: &[&[&[u8]]]) -> Vec<Appended> {
 }
 
 fn payloads(path: &Path) -> Vec<Vec<u8>> {
-    let reader = Reader::open(path, Position::START).unwrap();
+    let reader = JournalReader::open(path, JournalPosition::START).unwrap();
     reader.map(|entry| entry.unwrap().payload).collect()
 }
 
@@ -48,22 +48,23 @@ fn what_is_appended_comes_back_from_every_position() {
     assert_eq!(journal.position(), appended[2].end);
 
     let records: Vec<&[u8]> = GROUPS.concat();
-    let positions: Vec<Position> = appended.iter().flat_map(|group| group.at.clone()).collect();
+    let positions: Vec<JournalPosition> =
+        appended.iter().flat_map(|group| group.at.clone()).collect();
     for (index, &position) in positions.iter().enumerate() {
         assert_eq!(journal.read_at(position).unwrap(), records[index]);
-        let rest: Vec<Entry> = journal
+        let rest: Vec<JournalEntry> = journal
             .read_from(position)
             .unwrap()
             .map(Result::unwrap)
             .collect();
-        let expected: Vec<Entry> = (index..records.len())
-            .map(|i| Entry {
+        let expected: Vec<JournalEntry> = (index..records.len())
+            .map(|i| JournalEntry {
                 position: positions[i],
                 payload: records[i].to_vec(),
             })
             .collect();
         assert_eq!(rest, expected);
-        assert_eq!(Position::from_offset(position.offset()), position);
+        assert_eq!(JournalPosition::from_offset(position.offset()), position);
     }
     assert_eq!(journal.read_from(journal.position()).unwrap().count(), 0);
 
@@ -86,13 +87,16 @@ fn a_position_no_record_starts_at_is_refused() {
         beyond,
         u64::MAX,
     ] {
-        let position = Position::from_offset(offset);
+        let position = JournalPosition::from_offset(offset);
         assert!(
-            matches!(journal.read_from(position), Err(Error::Position { .. })),
+            matches!(
+                journal.read_from(position),
+                Err(StoreError::Position { .. })
+            ),
             "{offset}"
         );
         assert!(
-            matches!(journal.read_at(position), Err(Error::Position { .. })),
+            matches!(journal.read_at(position), Err(StoreError::Position { .. })),
             "{offset}"
         );
     }
@@ -104,14 +108,14 @@ fn a_reader_needs_no_lock_and_sees_whole_groups() {
     let mut journal = Journal::open(&place.path).unwrap();
     assert_eq!(payloads(&place.path), Vec::<Vec<u8>>::new());
     journal.append_all(GROUPS[0]).unwrap();
-    let mut reader = Reader::open(&place.path, Position::START).unwrap();
+    let mut reader = JournalReader::open(&place.path, JournalPosition::START).unwrap();
     journal.append_all(GROUPS[1]).unwrap();
     assert_eq!(
         reader.by_ref().count(),
         3,
         "what was there when it was opened"
     );
-    let rest = Reader::open(&place.path, reader.position()).unwrap();
+    let rest = JournalReader::open(&place.path, reader.position()).unwrap();
     assert_eq!(rest.count(), 1);
 }
 
@@ -119,7 +123,7 @@ fn a_reader_needs_no_lock_and_sees_whole_groups() {
 fn a_second_writer_is_told_who_has_the_journal() {
     let place = place();
     let journal = Journal::open(&place.path).unwrap();
-    let Err(Error::Locked {
+    let Err(StoreError::Locked {
         holder: Some(holder),
         ..
     }) = Journal::open(&place.path)
@@ -141,11 +145,11 @@ fn records_at_the_limit_are_kept_and_larger_ones_refused() {
     let large = vec![0; MAX_RECORD + 1];
     assert!(matches!(
         journal.append_all(&[&b"ok"[..], &large]),
-        Err(Error::Invalid(_))
+        Err(StoreError::Invalid(_))
     ));
     assert!(matches!(
         journal.append_all(&[&largest; 4]),
-        Err(Error::Invalid(_))
+        Err(StoreError::Invalid(_))
     ));
     assert_eq!(journal.position(), end);
     assert_eq!(journal.read_at(position).unwrap(), largest);
