@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use shiftproof::follow::Player;
-use shiftproof::tui::state::State;
-use shiftproof::tui::theme::{Depth, Theme};
-use shiftproof::tui::ui::{Kind, Ui, View};
+use shiftproof::follow::LogPlayer;
+use shiftproof::tui::state::ScreenState;
+use shiftproof::tui::theme::{ColorDepth, ColorTheme};
+use shiftproof::tui::ui::{ScreenUi, ScreenView, SourceKind};
 use shiftproof::tui::views;
 use shiftproof_search::budget::BudgetLimits;
 use shiftproof_search::event::{
@@ -47,10 +47,10 @@ fn main() {
     );
 
     let began = Instant::now();
-    let mut player = Player::new(log::read(&path).unwrap(), 1.0);
+    let mut player = LogPlayer::new(log::read(&path).unwrap(), 1.0);
     let read = began.elapsed();
     let began = Instant::now();
-    let mut state = State::default();
+    let mut state = ScreenState::default();
     let (_, total) = player.place();
     for line in player.seek(total) {
         state.apply(&line.event, false);
@@ -60,8 +60,12 @@ fn main() {
 
     let mut worst = Duration::ZERO;
     let mut terminal = Terminal::new(TestBackend::new(200, 60)).unwrap();
-    for view in View::ALL {
-        let mut ui = Ui::new(Kind::Replay, "million", Theme::new(Depth::Many));
+    for view in ScreenView::ALL {
+        let mut ui = ScreenUi::new(
+            SourceKind::Replay,
+            "million",
+            ColorTheme::new(ColorDepth::Many),
+        );
         ui.view = view;
         let mut slowest = Duration::ZERO;
         for frame in 0..20 {

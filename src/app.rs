@@ -10,8 +10,8 @@ use shiftproof_tasks::Task;
 
 use crate::cli::Cli;
 use crate::commands;
-use crate::exit::Exit;
-use crate::kinds::Kinds;
+use crate::exit::ExitStatus;
+use crate::kinds::TaskRegistry;
 use crate::words::visible;
 
 /// The program with its tasks. A plug-in's `main` is
@@ -32,7 +32,7 @@ use crate::words::visible;
 /// and a study names the task by `kind = "next-genre"`.
 #[derive(Default)]
 pub struct App {
-    kinds: Kinds,
+    kinds: TaskRegistry,
 }
 
 impl App {
@@ -44,12 +44,12 @@ impl App {
     /// Adds a task under its own name.
     #[must_use]
     pub fn task(mut self, task: impl Task + 'static) -> Self {
-        self.kinds.plug(Arc::new(task));
+        self.kinds.register(Arc::new(task));
         self
     }
 
     /// Runs the command line to its end. The exit code follows
-    /// [`Exit`](crate::exit::Exit).
+    /// [`ExitStatus`](crate::exit::ExitStatus).
     pub fn run(self) -> ExitCode {
         self.run_with(std::env::args_os())
     }
@@ -64,9 +64,9 @@ impl App {
             Ok(cli) => cli,
             Err(error) => {
                 let exit = if error.use_stderr() {
-                    Exit::Usage
+                    ExitStatus::Usage
                 } else {
-                    Exit::Done
+                    ExitStatus::Done
                 };
                 let _ = error.print();
                 return exit.into();
@@ -76,7 +76,7 @@ impl App {
             Ok(runtime) => runtime,
             Err(error) => {
                 let _ = writeln!(std::io::stderr(), "error: cannot start: {error}");
-                return Exit::Internal.into();
+                return ExitStatus::Internal.into();
             }
         };
         let exit = match runtime.block_on(commands::run(cli, &self.kinds)) {

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use shiftproof_search::{Capabilities, Llm, LlmError, ModelCall};
 use shiftproof_tasks::{Reply, Request};
 
-use crate::connect::{Connected, price};
+use crate::connect::{ConnectedModel, price};
 use crate::exit::Failure;
 use crate::llm::http::{AbilityMode, ApiDialect, estimate_tokens};
-use crate::study::{ModelSpec, Provider};
+use crate::study::{ModelProvider, ModelSpec};
 
 /// Calls an embedded model computes together.
 const EMBEDDED_BATCH: usize = 48;
@@ -17,13 +17,13 @@ const EMBEDDED_BATCH: usize = 48;
 const CONCURRENCY: usize = 8;
 
 /// A model that answers nothing.
-struct Assumed {
+struct AssumedModel {
     identity: String,
     capabilities: Capabilities,
 }
 
 #[async_trait]
-impl Llm for Assumed {
+impl Llm for AssumedModel {
     fn identity(&self) -> &str {
         &self.identity
     }
@@ -45,7 +45,7 @@ impl Llm for Assumed {
 
 /// What the study says of the model `spec`, and what follows where it says
 /// nothing.
-pub(crate) fn assumed(spec: &ModelSpec) -> Result<Connected, Failure> {
+pub(crate) fn assumed(spec: &ModelSpec) -> Result<ConnectedModel, Failure> {
     let provider = spec.provider().map_err(Failure::usage)?;
     let (capabilities, report) = match provider.server() {
         None => (embedded(spec), "in this process".to_owned()),
@@ -56,14 +56,14 @@ pub(crate) fn assumed(spec: &ModelSpec) -> Result<Connected, Failure> {
         }
     };
     let name = match provider {
-        Provider::Gguf(_) | Provider::Embedded => "embedded".to_owned(),
+        ModelProvider::Gguf(_) | ModelProvider::Embedded => "embedded".to_owned(),
         _ => spec.name.clone(),
     };
-    let llm = Assumed {
+    let llm = AssumedModel {
         identity: name.clone(),
         capabilities,
     };
-    Ok(Connected::assumed(
+    Ok(ConnectedModel::assumed(
         Arc::new(llm),
         price(spec),
         format!("{name}: {report}"),

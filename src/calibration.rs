@@ -8,7 +8,7 @@ use shiftproof_tasks::{Data, PromptId};
 
 /// Where a calibration was learnt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Learnt {
+pub(crate) enum CalibrationSource {
     /// From the replies of a run's search.
     Search,
     /// From inputs outside the audit.
@@ -20,7 +20,7 @@ pub(crate) enum Learnt {
 pub(crate) fn note(
     calibration: Calibration,
     prompts: &[CalibrationFit],
-    learnt: Learnt,
+    learnt: CalibrationSource,
     name: impl Fn(PromptId) -> String,
 ) -> Option<String> {
     if calibration == Calibration::None || prompts.is_empty() {
@@ -43,11 +43,11 @@ pub(crate) fn note(
     if !without.is_empty() {
         let need = format!("{key} did nothing for {without}: it needs {LEAST_BATCH} a prompt.");
         return Some(match learnt {
-            Learnt::Search => format!(
+            CalibrationSource::Search => format!(
                 "{need} `eval` and `gate`, which learn it from inputs outside the audit, can show \
                  other scores for the same prompt."
             ),
-            Learnt::Outside => format!(
+            CalibrationSource::Outside => format!(
                 "{need} More inputs outside the audit (groups.validation, groups.unlabelled) give \
                  it more. `optimize`, which learns it from the replies of its search, can show \
                  other scores for the same prompt."
@@ -55,12 +55,12 @@ pub(crate) fn note(
         });
     }
     Some(match learnt {
-        Learnt::Search => format!(
+        CalibrationSource::Search => format!(
             "{key} was learnt from each prompt's replies in the search: {}. `eval` and `gate` learn \
              it from inputs outside the audit and can show other scores for the same prompt.",
             list(&mut prompts.iter())
         ),
-        Learnt::Outside => format!(
+        CalibrationSource::Outside => format!(
             "{key} was learnt outside the audit, from {} a prompt. `optimize` learns it from the \
              replies of its search and can show other scores for the same prompt.",
             replies(prompts.iter().map(|p| p.replies).min().unwrap_or(0))
@@ -121,7 +121,7 @@ mod tests {
 
     use super::*;
 
-    fn told(counts: &[usize], learnt: Learnt) -> String {
+    fn told(counts: &[usize], learnt: CalibrationSource) -> String {
         let prompts: Vec<CalibrationFit> = counts
             .iter()
             .map(|&replies| CalibrationFit {
@@ -135,22 +135,24 @@ mod tests {
 
     #[test]
     fn what_a_calibration_rests_on_is_told() {
-        let few = told(&[9, 40], Learnt::Search);
+        let few = told(&[9, 40], CalibrationSource::Search);
         assert!(
             few.contains("did nothing for a prompt (9 replies): it needs 16"),
             "{few}"
         );
         assert!(few.contains("`eval` and `gate`"), "{few}");
         assert!(!few.contains("40"), "{few}");
-        let none = told(&[0, 0], Learnt::Outside);
+        let none = told(&[0, 0], CalibrationSource::Outside);
         assert!(none.contains("no reply carries label scores"), "{none}");
-        let enough = told(&[40, 64], Learnt::Outside);
+        let enough = told(&[40, 64], CalibrationSource::Outside);
         assert!(
             enough.contains("from 40 replies a prompt. `optimize`"),
             "{enough}"
         );
         assert_eq!(
-            note(Calibration::None, &[], Learnt::Search, |_| String::new()),
+            note(Calibration::None, &[], CalibrationSource::Search, |_| {
+                String::new()
+            }),
             None
         );
     }

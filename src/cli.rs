@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 mod decide;
 mod measure;
 
-pub use decide::{Colour, Diff, Gate};
-pub use measure::{Bench, BenchAction, BenchSelect};
+pub use decide::{ColorChoice, DiffArgs, GateArgs};
+pub use measure::{BenchAction, BenchArgs, BenchSelect};
 
 /// Prompts that hold when the data shifts.
 #[derive(Debug, Parser)]
@@ -16,44 +16,44 @@ pub use measure::{Bench, BenchAction, BenchSelect};
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: CliCommand,
 }
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum CliCommand {
     /// Search for a prompt that holds on the study's target groups.
-    Optimize(Optimize),
+    Optimize(OptimizeArgs),
     /// Score fixed prompts on the study's audit, group by group.
-    Eval(Eval),
+    Eval(EvalArgs),
     /// Decide whether a prompt may replace the one in use, or whether the one in
     /// use still holds.
-    Gate(Gate),
+    Gate(GateArgs),
     /// Show two prompts as a word diff with their scores per group.
-    Diff(Diff),
+    Diff(DiffArgs),
     /// Print what a run would ask and cost; call no model.
-    Estimate(Estimate),
+    Estimate(EstimateArgs),
     /// Check that model, data, store and terminal are fit for a run.
-    Doctor(Doctor),
+    Doctor(DoctorArgs),
     /// Write the report of stored runs: HTML, Markdown, JSON or text.
-    Report(Report),
+    Report(ReportArgs),
     /// Write a run's prompt for use elsewhere.
-    Export(Export),
+    Export(ExportArgs),
     /// Write a commented study and a little data to start from, draft one for your
     /// own data, or bring over a promptfoo config.
-    Init(Init),
+    Init(InitArgs),
     /// List, show or remove stored runs.
-    Runs(Runs),
+    Runs(RunsArgs),
     /// Follow a run of another process, full-screen or as lines.
-    Watch(Watch),
+    Watch(WatchArgs),
     /// Play a stored run back, full-screen or as lines.
-    Replay(Replay),
+    Replay(ReplayArgs),
     /// List, fetch or verify named data sets; score methods without a model.
-    Data(Data),
+    Data(DataArgs),
     /// List, fetch or verify named models.
-    Models(Assets),
+    Models(AssetsArgs),
     /// Measure selection rules on recorded or planted outcomes; call no model.
-    Bench(Bench),
+    Bench(BenchArgs),
 }
 
 /// Which study, with which changes.
@@ -116,7 +116,7 @@ pub struct TroubleArgs {
     pub retry_failed: bool,
 }
 
-impl From<TroubleArgs> for crate::session::Trouble {
+impl From<TroubleArgs> for crate::session::UnusablePolicy {
     fn from(args: TroubleArgs) -> Self {
         Self {
             keep_going: args.keep_going,
@@ -141,7 +141,7 @@ pub struct StoreArgs {
 
 /// How much is said on standard error.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct Talk {
+pub struct OutputArgs {
     /// Say nothing but errors.
     #[arg(long, short)]
     pub quiet: bool,
@@ -154,7 +154,7 @@ pub struct Talk {
 #[allow(clippy::struct_excessive_bools)] // Flags, not a state.
 #[derive(Debug, Args)]
 #[command(after_help = crate::exit::HELP)]
-pub struct Optimize {
+pub struct OptimizeArgs {
     /// Which study.
     #[command(flatten)]
     pub study: StudyArgs,
@@ -169,7 +169,7 @@ pub struct Optimize {
     pub trouble: TroubleArgs,
     /// How much is said.
     #[command(flatten)]
-    pub talk: Talk,
+    pub talk: OutputArgs,
     /// Go on with a stopped or killed run: its name, or the study's latest.
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "")]
     pub resume: Option<String>,
@@ -211,7 +211,7 @@ pub struct Optimize {
 /// Score fixed prompts.
 #[derive(Debug, Args)]
 #[command(after_help = crate::exit::HELP)]
-pub struct Eval {
+pub struct EvalArgs {
     /// Which study.
     #[command(flatten)]
     pub study: StudyArgs,
@@ -226,7 +226,7 @@ pub struct Eval {
     pub trouble: TroubleArgs,
     /// How much is said.
     #[command(flatten)]
-    pub talk: Talk,
+    pub talk: OutputArgs,
     /// An instruction to score beside the seed, as text or @FILE; may be
     /// repeated.
     #[arg(long, short, value_name = "TEXT|@FILE")]
@@ -254,7 +254,7 @@ pub struct Eval {
 
 /// Print the plan.
 #[derive(Debug, Args)]
-pub struct Estimate {
+pub struct EstimateArgs {
     /// Which study.
     #[command(flatten)]
     pub study: StudyArgs,
@@ -268,7 +268,7 @@ pub struct Estimate {
 
 /// Check the surroundings.
 #[derive(Debug, Args)]
-pub struct Doctor {
+pub struct DoctorArgs {
     /// The study whose model and data are checked.
     #[arg(value_name = "STUDY.toml")]
     pub study: Option<PathBuf>,
@@ -280,7 +280,7 @@ pub struct Doctor {
 /// Write reports. A run that is still under way is read as far as it has come;
 /// the store is not opened.
 #[derive(Debug, Args)]
-pub struct Report {
+pub struct ReportArgs {
     /// The runs: their names in the store, or their folders. Several are
     /// compared first, methods by groups over seeds.
     #[arg(value_name = "RUN", required = true)]
@@ -296,7 +296,7 @@ pub struct Report {
 
 /// Write a prompt for use elsewhere.
 #[derive(Debug, Args)]
-pub struct Export {
+pub struct ExportArgs {
     /// The run: its name in the store, or its folder.
     #[arg(value_name = "RUN")]
     pub run: String,
@@ -337,7 +337,7 @@ pub enum ExportFormat {
 /// Write a study.
 #[derive(Debug, Args)]
 #[command(group(clap::ArgGroup::new("what").args(["from", "data"])))]
-pub struct Init {
+pub struct InitArgs {
     /// The folder to write to.
     #[arg(default_value = ".")]
     pub folder: PathBuf,
@@ -376,7 +376,7 @@ pub struct Init {
 
 /// Look after stored runs.
 #[derive(Debug, Args)]
-pub struct Runs {
+pub struct RunsArgs {
     /// What to do; the list where absent.
     #[command(subcommand)]
     pub action: Option<RunsAction>,
@@ -415,7 +415,7 @@ pub enum RunsAction {
 
 /// Follow a run.
 #[derive(Debug, Args)]
-pub struct Watch {
+pub struct WatchArgs {
     /// Its name; where absent, the latest that is running, else the latest.
     pub run: Option<String>,
     /// Where runs are kept; the store itself is not opened.
@@ -428,7 +428,7 @@ pub struct Watch {
 
 /// Play a run back.
 #[derive(Debug, Args)]
-pub struct Replay {
+pub struct ReplayArgs {
     /// Its name; the latest where absent.
     pub run: Option<String>,
     /// Recorded seconds per second; 1 on a terminal, as lines all at once.
@@ -444,7 +444,7 @@ pub struct Replay {
 
 /// Look after models or data sets.
 #[derive(Debug, Args)]
-pub struct Assets {
+pub struct AssetsArgs {
     /// What to do; the list where absent.
     #[command(subcommand)]
     pub action: Option<AssetsAction>,
@@ -452,7 +452,7 @@ pub struct Assets {
 
 /// Look after data sets.
 #[derive(Debug, Args)]
-pub struct Data {
+pub struct DataArgs {
     /// What to do; the list where absent.
     #[command(subcommand)]
     pub action: Option<DataAction>,
@@ -465,12 +465,12 @@ pub enum DataAction {
     #[command(flatten)]
     Assets(AssetsAction),
     /// Score methods without a language model on all of a study's interactions.
-    Baselines(Baselines),
+    Baselines(BaselinesArgs),
 }
 
 /// Score methods without a language model.
 #[derive(Debug, Args)]
-pub struct Baselines {
+pub struct BaselinesArgs {
     /// The study file; only its `[data]` is used.
     #[arg(value_name = "STUDY.toml", default_value = "study.toml")]
     pub study: PathBuf,

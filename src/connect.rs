@@ -9,7 +9,7 @@ use shiftproof_search::budget::Price;
 use shiftproof_search::gateway::PricedModel;
 use shiftproof_search::{Llm, ModelCall};
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
 use crate::llm::embedded::EngineOptions;
 use crate::llm::http::{
@@ -17,13 +17,13 @@ use crate::llm::http::{
     names_secret,
 };
 use crate::llm::{EmbeddedLlm, WithEmbedder};
-use crate::study::{ModelSpec, Provider};
+use crate::study::{ModelProvider, ModelSpec};
 
 /// The catalogue's name of the embedded model.
 pub const EMBEDDED: &str = "smollm2-135m";
 
 /// A connected model and what is worth telling about it.
-pub struct Connected {
+pub struct ConnectedModel {
     /// The model with its price.
     pub model: PricedModel,
     /// One sentence on what was found.
@@ -34,7 +34,7 @@ pub struct Connected {
     local: Option<EmbeddedLlm>,
 }
 
-impl Connected {
+impl ConnectedModel {
     /// A model that was not looked at, with what is assumed of it.
     pub fn assumed(llm: Arc<dyn Llm>, price: Price, report: String) -> Self {
         Self {
@@ -67,7 +67,7 @@ impl Connected {
         let http = http
             .rehearse(calls)
             .await
-            .map_err(|error| Failure::new(Exit::Provider, error.to_string()))?;
+            .map_err(|error| Failure::new(ExitStatus::Provider, error.to_string()))?;
         Ok(Self::of(http, self.model.price))
     }
 
@@ -89,33 +89,33 @@ pub async fn connect(
     spec: &ModelSpec,
     folder: &Path,
     progress: fetch::OnProgress<'_>,
-) -> Result<Connected, Failure> {
+) -> Result<ConnectedModel, Failure> {
     let provider = spec.provider().map_err(Failure::usage)?;
     if let Some((api, model)) = provider.server() {
         let llm = HttpLlm::connect(http_config(spec, api, model)?)
             .await
             .map_err(|error| {
                 let exit = match error {
-                    ConnectError::Config(_) | ConnectError::Unsupported(_) => Exit::Usage,
-                    _ => Exit::Provider,
+                    ConnectError::Config(_) | ConnectError::Unsupported(_) => ExitStatus::Usage,
+                    _ => ExitStatus::Provider,
                 };
                 Failure::new(
                     exit,
                     format!("cannot use the model {:?}: {error}", spec.name),
                 )
             })?;
-        return Ok(Connected::of(llm, price(spec)));
+        return Ok(ConnectedModel::of(llm, price(spec)));
     }
-    let path = if let Provider::Gguf(path) = provider {
+    let path = if let ModelProvider::Gguf(path) = provider {
         folder.join(path)
     } else {
-        let asset = fetch::Catalogue::get(EMBEDDED).map_err(|error| fetch_failure(&error))?;
+        let asset = fetch::AssetCatalogue::get(EMBEDDED).map_err(|error| fetch_failure(&error))?;
         fetch::ensure(asset, progress).map_err(|error| fetch_failure(&error))?
     };
     let (llm, report) = embedded(spec, &path).await?;
-    Ok(Connected {
+    Ok(ConnectedModel {
         local: Some(llm.clone()),
-        ..Connected::assumed(Arc::new(llm), price(spec), report)
+        ..ConnectedModel::assumed(Arc::new(llm), price(spec), report)
     })
 }
 
@@ -128,15 +128,15 @@ pub(crate) fn price(spec: &ModelSpec) -> Price {
 /// gets the embedded model beside it.
 pub async fn with_embedder(
     spec: &ModelSpec,
-    connected: Connected,
+    connected: ConnectedModel,
     progress: fetch::OnProgress<'_>,
-) -> Result<Connected, Failure> {
+) -> Result<ConnectedModel, Failure> {
     if spec.provider().map_err(Failure::usage)?.server().is_none() {
         return Ok(connected);
     }
     let own = ModelSpec::default();
     let embedder = connect(&own, Path::new("."), progress).await?;
-    Ok(Connected {
+    Ok(ConnectedModel {
         report: format!("{}; embeddings: {}", connected.report, embedder.report),
         model: PricedModel {
             llm: Arc::new(WithEmbedder::new(connected.model.llm, embedder.model.llm)),
@@ -159,10 +159,16 @@ async fn embedded(spec: &ModelSpec, path: &Path) -> Result<(EmbeddedLlm, String)
     let llm = tokio::task::spawn_blocking(load)
         .await
         .map_err(|error| {
-            Failure::new(Exit::Internal, format!("loading {shown} panicked: {error}"))
+            Failure::new(
+                ExitStatus::Internal,
+                format!("loading {shown} panicked: {error}"),
+            )
         })?
         .map_err(|error: crate::llm::embedded::EngineError| {
-            Failure::new(Exit::Provider, format!("cannot load the model: {error}"))
+            Failure::new(
+                ExitStatus::Provider,
+                format!("cannot load the model: {error}"),
+            )
         })?;
     let engine = llm.engine();
     let report = format!(

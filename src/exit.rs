@@ -7,7 +7,7 @@ use shiftproof_search::gateway::RunError;
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Exit {
+pub enum ExitStatus {
     /// Done; every bar that was set is reached.
     Done = 0,
     /// A fault of the program itself.
@@ -33,7 +33,7 @@ pub enum Exit {
     Interrupted = 130,
 }
 
-impl Exit {
+impl ExitStatus {
     /// The code of a run that stopped before its end.
     pub const fn of(stop: &RunError) -> Self {
         match stop {
@@ -48,8 +48,8 @@ impl Exit {
     }
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
+impl From<ExitStatus> for ExitCode {
+    fn from(exit: ExitStatus) -> Self {
         Self::from(exit as u8)
     }
 }
@@ -73,14 +73,14 @@ Exit codes:
 #[derive(Debug)]
 pub struct Failure {
     /// The code to exit with.
-    pub exit: Exit,
+    pub exit: ExitStatus,
     /// What failed, in one or more lines.
     pub message: String,
 }
 
 impl Failure {
     /// A failure with its code.
-    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+    pub fn new(exit: ExitStatus, message: impl Into<String>) -> Self {
         Self {
             exit,
             message: message.into(),
@@ -89,12 +89,12 @@ impl Failure {
 
     /// The command line or study is wrong.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self::new(Exit::Usage, message)
+        Self::new(ExitStatus::Usage, message)
     }
 
     /// A file, the store or the cache failed.
     pub fn data(message: impl Into<String>) -> Self {
-        Self::new(Exit::Data, message)
+        Self::new(ExitStatus::Data, message)
     }
 }
 

@@ -11,7 +11,7 @@ use shiftproof_search::log::{LogError, LogLine};
 use crate::stored::LOG;
 
 /// Reads a log that may still be growing.
-pub struct Follower {
+pub struct LogFollower {
     path: PathBuf,
     offset: u64,
     line: u64,
@@ -19,14 +19,14 @@ pub struct Follower {
 
 /// What is new in a log.
 #[derive(Debug, Default)]
-pub struct News {
+pub struct LogNews {
     /// Whether the log began anew: what was read before is void.
     pub restarted: bool,
     /// Its new lines.
     pub lines: Vec<LogLine>,
 }
 
-impl Follower {
+impl LogFollower {
     /// Bytes read at once, so that a screen can draw in between.
     const BITE: u64 = 1 << 20;
 
@@ -42,12 +42,12 @@ impl Follower {
 
     /// The lines that were completed since, up to a bite of them. A line whose
     /// end is not written yet is left for the next time.
-    pub fn poll(&mut self) -> Result<News, LogError> {
+    pub fn poll(&mut self) -> Result<LogNews, LogError> {
         let io = |path: &Path, source| LogError::Io {
             path: path.to_owned(),
             source,
         };
-        let mut news = News::default();
+        let mut news = LogNews::default();
         let mut file = match File::open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -91,7 +91,7 @@ impl Follower {
 }
 
 /// A recording, played at its own pace or faster.
-pub struct Player {
+pub struct LogPlayer {
     lines: Vec<LogLine>,
     /// When each line is due, from the start. Silences are shortened.
     due: Vec<Duration>,
@@ -103,7 +103,7 @@ pub struct Player {
     pub paused: bool,
 }
 
-impl Player {
+impl LogPlayer {
     /// A longer silence of the recording is played as one of this length: a run
     /// may have waited for days to be resumed.
     const SILENCE: Duration = Duration::from_secs(10);
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn a_torn_line_waits_for_its_end() {
         let folder = tempfile::tempdir().unwrap();
-        let mut follower = Follower::new(folder.path());
+        let mut follower = LogFollower::new(folder.path());
         assert!(follower.poll().unwrap().lines.is_empty());
         let mut log = File::create(folder.path().join(LOG)).unwrap();
         let (first, second) = (written(&line(0, 1)), written(&line(1, 2)));
@@ -245,14 +245,14 @@ mod tests {
         let mut text = written(&line(0, 1));
         text.extend(b"{}\n");
         fs::write(folder.path().join(LOG), text).unwrap();
-        let error = Follower::new(folder.path()).poll().unwrap_err();
+        let error = LogFollower::new(folder.path()).poll().unwrap_err();
         assert!(error.to_string().contains("events.jsonl:2"), "{error}");
     }
 
     #[test]
     fn a_recording_keeps_its_pace_and_shortens_silences() {
         let lines = vec![line(0, 5_000), line(1, 6_000), line(2, 90_000_000)];
-        let mut player = Player::new(lines, 2.0);
+        let mut player = LogPlayer::new(lines, 2.0);
         let second = Duration::from_secs(1);
         assert_eq!(player.advance(Duration::ZERO, 9).len(), 1);
         assert_eq!(player.advance(second / 4, 9).len(), 0);
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_recording_is_wound_by_events_and_phases() {
-        let mut player = Player::new((0..5).map(|n| line(n, n * 1000)).collect(), 1.0);
+        let mut player = LogPlayer::new((0..5).map(|n| line(n, n * 1000)).collect(), 1.0);
         assert_eq!(player.seek(3).len(), 3);
         assert_eq!(player.place(), (3, 5));
         assert_eq!((player.phase(1), player.phase(-1)), (4, 2));

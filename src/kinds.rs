@@ -13,7 +13,7 @@ use crate::study::{self, explain};
 use crate::textfile;
 
 /// A task made from a study.
-pub struct Built {
+pub struct TaskInstance {
     /// The task.
     pub task: Arc<dyn Task>,
     /// The columns it reads, where it knows them.
@@ -74,12 +74,12 @@ fn framed(task: Arc<dyn Task>, frame: PromptFrame) -> Arc<dyn Task> {
 
 /// All kinds: the declared ones and those plugged in.
 #[derive(Default)]
-pub struct Kinds {
+pub struct TaskRegistry {
     plugged: BTreeMap<String, Arc<dyn Task>>,
 }
 
 /// The study's `[task]` table and what errors about it need.
-struct Study<'a> {
+struct TaskSource<'a> {
     options: toml::Table,
     name: &'a str,
     path: &'a Path,
@@ -87,19 +87,19 @@ struct Study<'a> {
 }
 
 /// Makes a task of one kind.
-type Build = fn(&Study<'_>) -> Result<TaskDeclaration, Failure>;
+type Build = fn(&TaskSource<'_>) -> Result<TaskDeclaration, Failure>;
 
 /// The declared kinds by name.
 #[derive(Default)]
-struct Registry(BTreeMap<&'static str, Build>);
+struct DeclaredTasks(BTreeMap<&'static str, Build>);
 
-impl TaskVisitor for Registry {
+impl TaskVisitor for DeclaredTasks {
     fn kind<D: TaskSpec + 'static>(&mut self) {
         self.0.insert(D::KIND, declare::<D>);
     }
 }
 
-fn declare<D: TaskSpec>(study: &Study<'_>) -> Result<TaskDeclaration, Failure> {
+fn declare<D: TaskSpec>(study: &TaskSource<'_>) -> Result<TaskDeclaration, Failure> {
     // Read from text, for only so an error has a place.
     let parsed = toml::to_string(&study.options).unwrap_or_default();
     let options: D = toml::from_str(&parsed).map_err(|error| {
@@ -112,9 +112,9 @@ fn declare<D: TaskSpec>(study: &Study<'_>) -> Result<TaskDeclaration, Failure> {
         .map_err(|error| Failure::usage(format!("{}: {error}", study.path.display())))
 }
 
-impl Kinds {
+impl TaskRegistry {
     /// Makes `task` available as `kind = "NAME"`.
-    pub fn plug(&mut self, task: Arc<dyn Task>) {
+    pub fn register(&mut self, task: Arc<dyn Task>) {
         self.plugged.insert(task.name().to_owned(), task);
     }
 
@@ -127,7 +127,7 @@ impl Kinds {
         study: &str,
         path: &Path,
         catalogue: Option<&Arc<ItemCatalogue>>,
-    ) -> Result<Built, Failure> {
+    ) -> Result<TaskInstance, Failure> {
         let place = path.display();
         let kind = table
             .get("kind")
@@ -143,14 +143,14 @@ impl Kinds {
                     "{place}: the task {kind:?} takes no options, got `task.{key}`"
                 )));
             }
-            return Ok(Built {
+            return Ok(TaskInstance {
                 task: framed(task.clone(), frame),
                 fields: Vec::new(),
                 phrasings: None,
                 mentions,
             });
         }
-        let mut registry = Registry::default();
+        let mut registry = DeclaredTasks::default();
         tasks::visit(&mut registry);
         let Some(build) = registry.0.get(kind) else {
             let known: Vec<&str> = registry
@@ -171,13 +171,13 @@ impl Kinds {
             task,
             fields,
             phrasings,
-        } = build(&Study {
+        } = build(&TaskSource {
             options,
             name: study,
             path,
             catalogue,
         })?;
-        Ok(Built {
+        Ok(TaskInstance {
             task: framed(task, frame),
             fields,
             phrasings,
@@ -194,7 +194,7 @@ impl Kinds {
         path: &Path,
         catalogue: Option<&Arc<ItemCatalogue>>,
     ) -> Result<Option<PromptTemplates>, Failure> {
-        let mut registry = Registry::default();
+        let mut registry = DeclaredTasks::default();
         tasks::visit(&mut registry);
         let kind = table.get("kind").and_then(toml::Value::as_str);
         if !kind.is_some_and(|kind| registry.0.contains_key(kind)) {

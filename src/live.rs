@@ -23,7 +23,7 @@ const FRESH: Duration = Duration::from_secs(10);
 
 /// What the file says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Live {
+pub struct RunHeartbeat {
     /// The process.
     pub pid: u32,
     /// Calls planned for the whole run, at most.
@@ -35,7 +35,7 @@ pub struct Live {
 /// Keeps the file while a run goes on.
 pub struct LiveFile {
     path: PathBuf,
-    live: Live,
+    live: RunHeartbeat,
     written: Instant,
 }
 
@@ -46,7 +46,7 @@ impl LiveFile {
         fs::create_dir_all(folder)?;
         let file = Self {
             path: folder.join(FILE),
-            live: Live {
+            live: RunHeartbeat {
                 pid: std::process::id(),
                 planned,
                 tick: None,
@@ -87,7 +87,7 @@ impl Drop for LiveFile {
 
 /// What the process of the run in `folder` said last; `None` where none runs,
 /// or none can be read.
-pub fn read(folder: &Path) -> Option<Live> {
+pub fn read(folder: &Path) -> Option<RunHeartbeat> {
     let text = fs::read(folder.join(FILE)).ok()?;
     serde_json::from_slice(&text).ok()
 }

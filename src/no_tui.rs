@@ -6,21 +6,21 @@ use shiftproof_search::event::Observer;
 
 /// Asks a screen to close.
 #[derive(Debug, Clone, Default)]
-pub struct Closer(());
+pub struct ScreenCloser(());
 
-impl Closer {
+impl ScreenCloser {
     /// Asks.
     #[allow(clippy::unused_self)]
     pub fn close(&self) {}
 }
 
 /// The screen that there is not.
-pub enum Screen {}
+pub enum RunScreen {}
 
-impl Screen {
+impl RunScreen {
     /// There is none.
     #[allow(clippy::needless_pass_by_value)]
-    pub fn start(_: &str, _: u64, _: Control, _: Closer) -> Option<Self> {
+    pub fn start(_: &str, _: u64, _: Control, _: ScreenCloser) -> Option<Self> {
         None
     }
 

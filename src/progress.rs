@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use shiftproof_search::event::{Event, Phase, ProgressTick, RunObserver};
 
 use crate::report::proposals::sentence;
-use crate::report::{Summary, Thrown, worst};
+use crate::report::{DiscardedTexts, RunSummary, worst};
 use crate::table::width;
 use crate::unusable;
 use crate::words::{line, visible};
 
 /// How much is said while a run goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verbosity {
+pub enum ProgressVerbosity {
     /// Nothing but errors.
     Quiet,
     /// Phases, what they came to, and one moving line.
@@ -24,12 +24,12 @@ pub enum Verbosity {
 }
 
 /// Writes progress to standard error.
-pub struct Progress {
-    verbosity: Verbosity,
+pub struct ProgressWriter {
+    verbosity: ProgressVerbosity,
     live: bool,
-    summary: Summary,
+    summary: RunSummary,
     /// Thrown away by the request for prompts under way.
-    thrown: Vec<Thrown>,
+    thrown: Vec<DiscardedTexts>,
     /// Calls planned in all, at most.
     planned: u64,
     /// Whether fixed prompts are scored, without the phases of a run.
@@ -46,13 +46,13 @@ pub struct Progress {
 const LOG_EVERY: Duration = Duration::from_secs(10);
 const DRAW_EVERY: Duration = Duration::from_millis(100);
 
-impl Progress {
+impl ProgressWriter {
     /// Progress of a run that will make `planned` calls at most.
-    pub fn new(verbosity: Verbosity, planned: u64) -> Self {
+    pub fn new(verbosity: ProgressVerbosity, planned: u64) -> Self {
         Self {
             verbosity,
             live: std::io::stderr().is_terminal(),
-            summary: Summary::default(),
+            summary: RunSummary::default(),
             thrown: Vec::new(),
             planned,
             evaluation: false,
@@ -64,7 +64,7 @@ impl Progress {
     }
 
     /// Progress of a command that scores fixed prompts.
-    pub fn of_evaluation(verbosity: Verbosity, planned: u64) -> Self {
+    pub fn of_evaluation(verbosity: ProgressVerbosity, planned: u64) -> Self {
         Self {
             evaluation: true,
             ..Self::new(verbosity, planned)
@@ -139,15 +139,15 @@ impl Progress {
     }
 }
 
-impl RunObserver for Progress {
+impl RunObserver for ProgressWriter {
     fn event(&mut self, event: &Event, replayed: bool) {
         self.summary.apply(event);
-        if self.verbosity == Verbosity::Quiet {
+        if self.verbosity == ProgressVerbosity::Quiet {
             return;
         }
         // Fixed prompts: whoever scores them tells it with examples at the end.
         let told_later = self.evaluation && matches!(event, Event::Unusable { .. });
-        self.thrown.extend(Thrown::of(event));
+        self.thrown.extend(DiscardedTexts::of(event));
         if let Event::Proposals(counts) = event {
             let told = sentence(counts, &std::mem::take(&mut self.thrown));
             self.say(&format!("          {told}"));
@@ -159,12 +159,12 @@ impl RunObserver for Progress {
                 reason,
                 count,
                 example,
-            } if self.verbosity == Verbosity::Verbose => {
+            } if self.verbosity == ProgressVerbosity::Verbose => {
                 self.say(&format!(
                     "          threw away {count}: {reason}, such as {example:?}"
                 ));
             }
-            Event::Proposed(proposed) if self.verbosity == Verbosity::Verbose => {
+            Event::Proposed(proposed) if self.verbosity == ProgressVerbosity::Verbose => {
                 let text = &proposed.prompt.instruction;
                 self.say(&format!(
                     "          {:#} {}: {text}",
@@ -175,7 +175,7 @@ impl RunObserver for Progress {
                 candidate,
                 kept,
                 reason,
-            } if self.verbosity == Verbosity::Verbose => {
+            } if self.verbosity == ProgressVerbosity::Verbose => {
                 let verb = if *kept { "keep" } else { "drop" };
                 self.say(&format!("          {verb} {candidate:#}: {reason}"));
             }
@@ -187,7 +187,7 @@ impl RunObserver for Progress {
         self.answered += tick.ended.as_ref().map_or(0, |ended| ended.calls);
         let every = if self.live { DRAW_EVERY } else { LOG_EVERY };
         let due = self.drawn.is_none_or(|drawn| drawn.elapsed() >= every);
-        if self.verbosity == Verbosity::Quiet || !due {
+        if self.verbosity == ProgressVerbosity::Quiet || !due {
             return;
         }
         self.drawn = Some(Instant::now());
@@ -227,7 +227,7 @@ pub(crate) fn milestone(event: &Event, replayed: bool) -> Option<String> {
             format!("          selected {candidate:#}: {reason}")
         }
         Event::Unusable { survey, .. } => format!("          {}", unusable::brief(survey)),
-        // With what was thrown away where it is known (`Progress`).
+        // With what was thrown away where it is known (`ProgressWriter`).
         Event::Proposals(counts) => format!("          {}", sentence(counts, &[])),
         _ => return None,
     })
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn an_evaluation_says_what_it_does_and_how_far_it_is() {
-        let mut progress = Progress::of_evaluation(Verbosity::Quiet, 108);
+        let mut progress = ProgressWriter::of_evaluation(ProgressVerbosity::Quiet, 108);
         let first = progress.moving(&tick(0, 0), 0.001);
         assert_eq!(first, "evaluate  0/32 calls, 44 of ≤ 108 in all");
         progress.tick(&tick(16, 16));

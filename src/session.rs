@@ -19,34 +19,34 @@ use shiftproof_tasks::{AnswerForm, Prompt};
 
 use crate::assumed::assumed;
 use crate::calibration;
-use crate::connect::{Connected, connect, with_embedder};
-use crate::exit::{Exit, Failure};
+use crate::connect::{ConnectedModel, connect, with_embedder};
+use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
-use crate::kinds::{Built, Kinds};
+use crate::kinds::{TaskInstance, TaskRegistry};
 use crate::prices;
-use crate::report::Summary;
+use crate::report::RunSummary;
 use crate::stored::LOG;
-use crate::study::places::{self, Given};
-use crate::study::{Loaded, Resolved, load_data, load_interactions};
+use crate::study::places::{self, GivenPrompt};
+use crate::study::{LoadedData, ResolvedStudy, load_data, load_interactions};
 
 /// A study with its data and models at hand.
-pub struct Session {
+pub struct StudySession {
     /// The study and what the command line changed.
-    pub resolved: Resolved,
+    pub resolved: ResolvedStudy,
     /// The task.
-    pub built: Built,
+    pub built: TaskInstance,
     /// The data.
-    pub loaded: Loaded,
+    pub loaded: LoadedData,
     /// The model that does the task.
-    pub task_model: Connected,
+    pub task_model: ConnectedModel,
     /// The model that proposes; the task model where the study names none and
     /// bounds no answers.
-    pub proposer_model: Option<Connected>,
+    pub proposer_model: Option<ConnectedModel>,
 }
 
 /// What is done about answers that cannot be used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Trouble {
+pub struct UnusablePolicy {
     /// Go on where hardly one of the first answers can be used.
     pub keep_going: bool,
     /// Ask again what was refused.
@@ -54,11 +54,11 @@ pub struct Trouble {
 }
 
 /// A run that came to its end.
-pub struct Done {
+pub struct FinishedRun {
     /// What it came to.
     pub ended: RunResult,
     /// The fold of its events.
-    pub summary: Summary,
+    pub summary: RunSummary,
     /// Calls this process sent to a model.
     pub sent: u64,
     /// Calls that may have been paid for twice because of kills, at most.
@@ -69,11 +69,11 @@ pub struct Done {
 
 /// The task and the data of a study, without a model. `path` is for messages.
 pub fn load(
-    resolved: &Resolved,
+    resolved: &ResolvedStudy,
     path: &Path,
-    kinds: &Kinds,
+    kinds: &TaskRegistry,
     progress: fetch::OnProgress<'_>,
-) -> Result<(Built, Loaded), Failure> {
+) -> Result<(TaskInstance, LoadedData), Failure> {
     let study = &resolved.study;
     let prepared = load_interactions(&study.data, &resolved.folder, progress)?;
     let catalogue = prepared
@@ -96,7 +96,7 @@ pub fn load(
         progress,
     )?;
     let system = study.task.get("system").and_then(toml::Value::as_str);
-    let given: Vec<Given<'_>> = [
+    let given: Vec<GivenPrompt<'_>> = [
         ("task.prompt", Some(seed.instruction.as_str())),
         ("task.system", system),
     ]
@@ -109,7 +109,7 @@ pub fn load(
     )
     .filter_map(|(key, text)| {
         let place = format!("{}: {key}", path.display());
-        Some(Given { place, text: text? })
+        Some(GivenPrompt { place, text: text? })
     })
     .collect();
     let like = loaded
@@ -123,12 +123,12 @@ pub fn load(
     Ok((built, loaded))
 }
 
-impl Session {
+impl StudySession {
     /// Loads data and models.
     pub async fn prepare(
-        resolved: Resolved,
+        resolved: ResolvedStudy,
         path: &Path,
-        kinds: &Kinds,
+        kinds: &TaskRegistry,
         progress: fetch::OnProgress<'_>,
     ) -> Result<Self, Failure> {
         let (built, loaded) = load(&resolved, path, kinds, progress)?;
@@ -156,13 +156,17 @@ impl Session {
 
     /// Loads the data, and assumes of the models what the study says: nothing is
     /// asked of them, and nothing is fetched.
-    pub fn assume(resolved: Resolved, path: &Path, kinds: &Kinds) -> Result<Self, Failure> {
-        let stay = |progress: fetch::Progress| match progress.step {
-            fetch::Step::Downloading | fetch::Step::Waiting => ControlFlow::Break(()),
-            fetch::Step::Verifying | fetch::Step::Unpacking => ControlFlow::Continue(()),
+    pub fn assume(
+        resolved: ResolvedStudy,
+        path: &Path,
+        kinds: &TaskRegistry,
+    ) -> Result<Self, Failure> {
+        let stay = |progress: fetch::FetchProgress| match progress.step {
+            fetch::FetchStep::Downloading | fetch::FetchStep::Waiting => ControlFlow::Break(()),
+            fetch::FetchStep::Verifying | fetch::FetchStep::Unpacking => ControlFlow::Continue(()),
         };
         let mut missing = None;
-        let mut watch = |progress: fetch::Progress| {
+        let mut watch = |progress: fetch::FetchProgress| {
             let flow = stay(progress);
             if flow.is_break() {
                 missing = Some(progress.name);
@@ -191,7 +195,10 @@ impl Session {
 
     /// Checks placeholders of prompts that the study does not hold, each with its
     /// place; what it finds is for people.
-    pub(crate) fn check_given(&self, prompts: &[Given<'_>]) -> Result<Vec<LintFinding>, Failure> {
+    pub(crate) fn check_given(
+        &self,
+        prompts: &[GivenPrompt<'_>],
+    ) -> Result<Vec<LintFinding>, Failure> {
         let source = &self.loaded.data.source;
         let like = source.train.first().or(source.validation.first());
         places::check(self.built.task.as_ref(), like, prompts)
@@ -225,7 +232,7 @@ impl Session {
             .duration_since(UNIX_EPOCH)
             .map_or(0, |elapsed| elapsed.as_millis() as u64);
         let spec = serde_json::to_string(&self.resolved)
-            .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+            .map_err(|error| Failure::new(ExitStatus::Internal, error.to_string()))?;
         let base = format!("{}-s{}", self.resolved.study.name, self.resolved.seed);
         let taken: Vec<String> = ledger.runs()?.into_iter().map(|run| run.id).collect();
         let id = (1..=u64::MAX)
@@ -255,8 +262,8 @@ impl Session {
         mut record: RunRecord,
         observers: Vec<Box<dyn RunObserver>>,
         control: impl Into<RunControl>,
-        trouble: Trouble,
-    ) -> Result<Done, (RunError, RunRecord)> {
+        trouble: UnusablePolicy,
+    ) -> Result<FinishedRun, (RunError, RunRecord)> {
         let folder = ledger.run_dir(&record.id);
         let bus = match &folder {
             Some(folder) => std::fs::create_dir_all(folder)
@@ -331,13 +338,13 @@ impl Session {
             Err(stop) => return Err((stop, record)),
         };
         let events = gateway.emitted();
-        let summary = Summary::of(&events);
+        let summary = RunSummary::of(&events);
         let candidates: Vec<CandidateRecord> = records(&summary);
         let stored = ledger.save_candidates(&record.id, &candidates).await;
         if let Err(error) = saved.and(stored) {
             return Err((error.into(), record));
         }
-        Ok(Done {
+        Ok(FinishedRun {
             ended,
             summary,
             sent: gateway.sent(),
@@ -348,7 +355,7 @@ impl Session {
 
     /// Calls that can be unanswered, or answered and not yet durable, at once.
     fn in_flight(&self) -> u64 {
-        let of = |connected: &Connected| {
+        let of = |connected: &ConnectedModel| {
             let capabilities = connected.model.llm.capabilities();
             (2 * capabilities.batch * capabilities.concurrency) as u64
         };
@@ -360,7 +367,7 @@ impl Session {
 }
 
 /// The seed prompt on a few source examples: the first calls a run would send.
-fn rehearsal(built: &Built, loaded: &Loaded) -> Vec<ModelCall> {
+fn rehearsal(built: &TaskInstance, loaded: &LoadedData) -> Vec<ModelCall> {
     const CALLS: usize = 4;
     let seed = built.task.seed();
     let requests = loaded
@@ -398,7 +405,7 @@ fn set_log_aside(folder: &Path) -> Result<(), log::LogError> {
     std::fs::rename(&path, aside).map_err(|source| log::LogError::Io { path, source })
 }
 
-fn records(summary: &Summary) -> Vec<CandidateRecord> {
+fn records(summary: &RunSummary) -> Vec<CandidateRecord> {
     summary
         .candidates
         .values()

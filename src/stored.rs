@@ -12,8 +12,8 @@ use shiftproof_search::log;
 
 use crate::exit::Failure;
 use crate::live;
-use crate::report::{Named, Summary};
-use crate::study::Resolved;
+use crate::report::{NamedRun, RunSummary};
+use crate::study::ResolvedStudy;
 
 /// Name of the log in a run's folder.
 pub(crate) const LOG: &str = "events.jsonl";
@@ -87,13 +87,13 @@ fn by_age(store: &Path) -> Vec<(SystemTime, PathBuf)> {
 }
 
 /// The fold of a run's events so far.
-pub(crate) fn read(folder: &Path) -> Result<Named, Failure> {
+pub(crate) fn read(folder: &Path) -> Result<NamedRun, Failure> {
     let name = folder
         .canonicalize()
         .ok()
         .and_then(|folder| Some(folder.file_name()?.to_string_lossy().into_owned()))
         .unwrap_or_else(|| folder.display().to_string());
-    Ok(Named::new(name, Summary::of(&events(folder)?)))
+    Ok(NamedRun::new(name, RunSummary::of(&events(folder)?)))
 }
 
 /// A run's events so far.
@@ -104,11 +104,11 @@ pub(crate) fn events(folder: &Path) -> Result<Vec<Event>, Failure> {
 
 /// The fold of a run's events without its answers, which are most of a log and
 /// no part of a summary's scores.
-pub(crate) fn brief(folder: &Path) -> Result<Summary, Failure> {
+pub(crate) fn brief(folder: &Path) -> Result<RunSummary, Failure> {
     let path = folder.join(LOG);
     let fail =
         |error: std::io::Error| Failure::data(format!("cannot read {}: {error}", path.display()));
-    let mut summary = Summary::default();
+    let mut summary = RunSummary::default();
     let mut reader = BufReader::new(fs::File::open(&path).map_err(fail)?);
     let mut text = String::new();
     for number in 1.. {
@@ -137,7 +137,7 @@ pub(crate) fn brief(folder: &Path) -> Result<Summary, Failure> {
 }
 
 /// The study a run began with; `None` for a run that kept none beside its log.
-pub(crate) fn study(folder: &Path) -> Result<Option<Resolved>, Failure> {
+pub(crate) fn study(folder: &Path) -> Result<Option<ResolvedStudy>, Failure> {
     let path = folder.join("study.json");
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
@@ -201,7 +201,7 @@ mod tests {
             let _ = writeln!(text, "{{\"seq\":{seq},\"at_ms\":0,\"event\":{told}}}");
         }
         fs::write(folder.path().join(LOG), text + "{\"seq\":").unwrap();
-        let whole = serde_json::to_value(Summary::of(&events)).unwrap();
+        let whole = serde_json::to_value(RunSummary::of(&events)).unwrap();
         let brief = serde_json::to_value(brief(folder.path()).unwrap()).unwrap();
         assert_eq!(brief, whole);
     }

@@ -31,14 +31,14 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
 
 /// How a column is set.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Column {
+pub(crate) struct TextColumn {
     is_right: bool,
     least: usize,
     most: usize,
     gap: usize,
 }
 
-impl Column {
+impl TextColumn {
     /// Set to the left.
     pub const fn left() -> Self {
         Self {
@@ -76,15 +76,15 @@ impl Column {
 /// Rows of cells. What the cells say is made fit for a terminal; a row may have
 /// fewer cells than there are columns.
 #[derive(Debug, Clone)]
-pub(crate) struct Table {
-    columns: Vec<Column>,
+pub(crate) struct TextTable {
+    columns: Vec<TextColumn>,
     indent: usize,
     rows: Vec<Vec<String>>,
 }
 
-impl Table {
+impl TextTable {
     /// A table without rows.
-    pub fn new(columns: impl IntoIterator<Item = Column>) -> Self {
+    pub fn new(columns: impl IntoIterator<Item = TextColumn>) -> Self {
         Self {
             columns: columns.into_iter().collect(),
             indent: 0,
@@ -161,10 +161,10 @@ mod tests {
 
     #[test]
     fn columns_stand_in_line_in_cells_of_a_terminal() {
-        let mut table = Table::new([
-            Column::left().at_least(8),
-            Column::right(),
-            Column::left().after(1),
+        let mut table = TextTable::new([
+            TextColumn::left().at_least(8),
+            TextColumn::right(),
+            TextColumn::left().after(1),
         ])
         .indented(2);
         table.row(["group", "score"]);
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn cells_cannot_steer_a_terminal_or_break_a_row() {
-        let mut table = Table::new([Column::left(), Column::left()]);
+        let mut table = TextTable::new([TextColumn::left(), TextColumn::left()]);
         table.row(["a\x1b[31mb\r\n", "\u{202e}evil"]);
         assert_eq!(table.text(), "a\\u{1b}[31mb   \\u{202e}evil\n");
     }
@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(cut("电影评论", 5), "电影…");
         assert_eq!(cut("电影评论", 4), "电…");
         assert_eq!(cut("abc", 0), "");
-        let mut table = Table::new([Column::left().at_most(4), Column::left()]);
+        let mut table = TextTable::new([TextColumn::left().at_most(4), TextColumn::left()]);
         table.row(["电影评论", "x"]);
         table.row(["ab", "y"]);
         assert_eq!(table.text(), "电…   x\nab    y\n");
@@ -207,7 +207,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_last_column_begins_at_one_place(cells in prop::collection::vec(".{0,12}", 1..6)) {
-            let mut table = Table::new([Column::left(), Column::right().at_least(3), Column::left()]);
+            let mut table = TextTable::new([TextColumn::left(), TextColumn::right().at_least(3), TextColumn::left()]);
             for cell in &cells {
                 table.row([cell, "1", "|"]);
             }

@@ -6,7 +6,7 @@ use std::path::Path;
 use shiftproof_tasks::text::plain;
 
 /// Why a file is no text.
-pub(crate) enum Unread {
+pub(crate) enum UnreadableFile {
     /// There is none.
     Missing(std::io::Error),
     /// It cannot be read.
@@ -15,9 +15,9 @@ pub(crate) enum Unread {
     NotText { line: usize, byte: usize },
 }
 
-impl Unread {
+impl UnreadableFile {
     /// In words, after the file's name.
-    pub fn told(&self, path: &Path) -> String {
+    pub fn message(&self, path: &Path) -> String {
         match self {
             Self::Missing(error) | Self::Io(error) => format!("{}: {error}", path.display()),
             Self::NotText { line, byte } => {
@@ -29,17 +29,17 @@ impl Unread {
 
 /// The text of a file, without what an editor adds to it: a byte order mark,
 /// carriage returns.
-pub(crate) fn read(path: &Path) -> Result<String, Unread> {
+pub(crate) fn read(path: &Path) -> Result<String, UnreadableFile> {
     let bytes = std::fs::read(path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => Unread::Missing(error),
-        _ => Unread::Io(error),
+        ErrorKind::NotFound => UnreadableFile::Missing(error),
+        _ => UnreadableFile::Io(error),
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let byte = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..byte]
             .split(|byte| *byte == b'\n')
             .count();
-        Unread::NotText { line, byte }
+        UnreadableFile::NotText { line, byte }
     })?;
     Ok(plain(&text).into_owned())
 }

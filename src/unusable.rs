@@ -33,7 +33,7 @@ pub(crate) fn sentences(survey: &AnswerSurvey) -> Vec<String> {
             grouped(survey.answers as u64),
             what(faulty.fault),
             examples.join("; "),
-            capital(&mend(faulty.fault, None))
+            capital(&help(faulty.fault, None))
         )
     };
     survey.faults.iter().map(sentence).collect()
@@ -87,7 +87,7 @@ pub(crate) fn stopped(stop: &RunError) -> String {
                 own.candidate
             );
         }
-        let _ = write!(text, "\n    {}", mend(faulty.fault, *max_tokens));
+        let _ = write!(text, "\n    {}", help(faulty.fault, *max_tokens));
     }
     text
 }
@@ -142,7 +142,7 @@ fn said(example: &FaultyAnswer, fault: AnswerFault) -> String {
 }
 
 /// What to do about it; `max_tokens`: the limit that the study sets on an answer.
-pub(crate) fn mend(fault: AnswerFault, max_tokens: Option<u32>) -> String {
+pub(crate) fn help(fault: AnswerFault, max_tokens: Option<u32>) -> String {
     match (fault, max_tokens) {
         (AnswerFault::Unparseable, _) => {
             "the prompt should ask for the answer alone, and task.labels (or \

@@ -6,14 +6,14 @@ use similar::{ChangeTag, TextDiff};
 
 /// A run of words with one fate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Piece {
+pub struct DiffPiece {
     /// What became of it.
-    pub change: Change,
+    pub change: DiffChange,
     /// The words, white space included.
     pub text: String,
 }
 
-impl Piece {
+impl DiffPiece {
     /// The blanks before, the words, the blanks after: signs stand against the
     /// words.
     pub fn parts(&self) -> (&str, &str, &str) {
@@ -27,7 +27,7 @@ impl Piece {
 /// What became of a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Change {
+pub enum DiffChange {
     /// In both.
     Kept,
     /// Only in the first.
@@ -37,17 +37,17 @@ pub enum Change {
 }
 
 /// The pieces that turn `a` into `b`.
-pub fn pieces(a: &str, b: &str) -> Vec<Piece> {
-    let mut pieces: Vec<Piece> = Vec::new();
+pub fn pieces(a: &str, b: &str) -> Vec<DiffPiece> {
+    let mut pieces: Vec<DiffPiece> = Vec::new();
     for change in TextDiff::from_words(a, b).iter_all_changes() {
         let fate = match change.tag() {
-            ChangeTag::Equal => Change::Kept,
-            ChangeTag::Delete => Change::Removed,
-            ChangeTag::Insert => Change::Added,
+            ChangeTag::Equal => DiffChange::Kept,
+            ChangeTag::Delete => DiffChange::Removed,
+            ChangeTag::Insert => DiffChange::Added,
         };
         match pieces.last_mut().filter(|piece| piece.change == fate) {
             Some(piece) => piece.text.push_str(change.value()),
-            None => pieces.push(Piece {
+            None => pieces.push(DiffPiece {
                 change: fate,
                 text: change.value().to_owned(),
             }),
@@ -58,12 +58,12 @@ pub fn pieces(a: &str, b: &str) -> Vec<Piece> {
 
 /// Words in a row that changed are one change: what is gone, then what is new.
 /// Blanks kept between two of them belong to both.
-fn tidy(pieces: Vec<Piece>) -> Vec<Piece> {
-    let mut out: Vec<Piece> = Vec::new();
+fn tidy(pieces: Vec<DiffPiece>) -> Vec<DiffPiece> {
+    let mut out: Vec<DiffPiece> = Vec::new();
     let (mut removed, mut added, mut blank) = (String::new(), String::new(), String::new());
     let mut push = |change, text: &mut String| {
         if !text.is_empty() {
-            out.push(Piece {
+            out.push(DiffPiece {
                 change,
                 text: std::mem::take(text),
             });
@@ -71,15 +71,15 @@ fn tidy(pieces: Vec<Piece>) -> Vec<Piece> {
     };
     for mut piece in pieces {
         let changed = !removed.is_empty() || !added.is_empty();
-        if piece.change == Change::Kept {
+        if piece.change == DiffChange::Kept {
             if changed && piece.text.chars().all(|c| c == ' ') {
                 blank.push_str(&piece.text);
                 continue;
             }
-            push(Change::Removed, &mut removed);
-            push(Change::Added, &mut added);
-            push(Change::Kept, &mut blank);
-            push(Change::Kept, &mut piece.text);
+            push(DiffChange::Removed, &mut removed);
+            push(DiffChange::Added, &mut added);
+            push(DiffChange::Kept, &mut blank);
+            push(DiffChange::Kept, &mut piece.text);
             continue;
         }
         for side in [&mut removed, &mut added] {
@@ -89,13 +89,13 @@ fn tidy(pieces: Vec<Piece>) -> Vec<Piece> {
         }
         blank.clear();
         match piece.change {
-            Change::Removed => removed.push_str(&piece.text),
+            DiffChange::Removed => removed.push_str(&piece.text),
             _ => added.push_str(&piece.text),
         }
     }
-    push(Change::Removed, &mut removed);
-    push(Change::Added, &mut added);
-    push(Change::Kept, &mut blank);
+    push(DiffChange::Removed, &mut removed);
+    push(DiffChange::Added, &mut added);
+    push(DiffChange::Kept, &mut blank);
     out
 }
 
@@ -113,15 +113,15 @@ pub fn flat(prompt: &Prompt) -> String {
 
 /// The pieces for a terminal: `[-removed-]{+added+}` as git marks words, or in
 /// colour, crossed out in red and green.
-pub fn marked(pieces: &[Piece], colour: bool) -> String {
+pub fn marked(pieces: &[DiffPiece], colour: bool) -> String {
     let mut out = String::new();
     for piece in pieces {
         let (left, right) = match (piece.change, colour) {
-            (Change::Kept, _) => ("", ""),
-            (Change::Removed, false) => ("[-", "-]"),
-            (Change::Added, false) => ("{+", "+}"),
-            (Change::Removed, true) => ("\x1b[31;9m", "\x1b[0m"),
-            (Change::Added, true) => ("\x1b[32m", "\x1b[0m"),
+            (DiffChange::Kept, _) => ("", ""),
+            (DiffChange::Removed, false) => ("[-", "-]"),
+            (DiffChange::Added, false) => ("{+", "+}"),
+            (DiffChange::Removed, true) => ("\x1b[31;9m", "\x1b[0m"),
+            (DiffChange::Added, true) => ("\x1b[32m", "\x1b[0m"),
         };
         let (lead, words, trail) = piece.parts();
         for part in [lead, left, &visible(words), right, trail] {
@@ -207,11 +207,11 @@ mod tests {
         #[test]
         fn both_texts_can_be_read_off(a in "[abc ]{0,30}", b in "[abc ]{0,30}") {
             let pieces = pieces(&a, &b);
-            let without = |gone: Change| -> String {
+            let without = |gone: DiffChange| -> String {
                 pieces.iter().filter(|p| p.change != gone).map(|p| p.text.as_str()).collect()
             };
-            prop_assert_eq!(without(Change::Added), a);
-            prop_assert_eq!(without(Change::Removed), b);
+            prop_assert_eq!(without(DiffChange::Added), a);
+            prop_assert_eq!(without(DiffChange::Removed), b);
         }
     }
 }

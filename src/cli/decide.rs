@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{BudgetArgs, StoreArgs, StudyArgs, Talk, TroubleArgs};
+use super::{BudgetArgs, OutputArgs, StoreArgs, StudyArgs, TroubleArgs};
 
 /// Decide about a prompt.
 #[derive(Debug, Args)]
 #[command(after_help = GATE_HELP)]
-pub struct Gate {
+pub struct GateArgs {
     /// Which study.
     #[command(flatten)]
     pub study: StudyArgs,
@@ -24,11 +24,11 @@ pub struct Gate {
     pub trouble: TroubleArgs,
     /// How much is said.
     #[command(flatten)]
-    pub talk: Talk,
+    pub talk: OutputArgs,
     /// What is decided: ship (may a candidate replace the incumbent?) or guard
     /// (does the prompt in use still hold?).
-    #[arg(long, value_enum, default_value_t = crate::gate::Mode::Ship)]
-    pub mode: crate::gate::Mode,
+    #[arg(long, value_enum, default_value_t = crate::gate::GateMode::Ship)]
+    pub mode: crate::gate::GateMode,
     /// The incumbent is the prompt of this committed file instead of the
     /// study's.
     #[arg(long, value_name = "FILE")]
@@ -122,7 +122,7 @@ fn floor(text: &str) -> Result<(String, f64), String> {
 #[command(after_help = "\
 A and B: text, @FILE, or the name of a stored run (its selected prompt). With
 --run also: seed, selected, or the first digits of a candidate's id.")]
-pub struct Diff {
+pub struct DiffArgs {
     /// The prompt before.
     pub a: String,
     /// The prompt after.
@@ -143,13 +143,13 @@ pub struct Diff {
     #[arg(long, conflicts_with = "color")]
     pub json: bool,
     /// Colour: auto asks the terminal and `NO_COLOR`.
-    #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
-    pub color: Colour,
+    #[arg(long, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
+    pub color: ColorChoice,
 }
 
 /// When colour is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Colour {
+pub enum ColorChoice {
     /// On a terminal, unless `NO_COLOR` is set.
     Auto,
     /// Always.

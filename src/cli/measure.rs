@@ -8,7 +8,7 @@ use super::StoreArgs;
 
 /// Measure parts of the program.
 #[derive(Debug, Args)]
-pub struct Bench {
+pub struct BenchArgs {
     /// What to measure.
     #[command(subcommand)]
     pub action: BenchAction,

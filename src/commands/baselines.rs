@@ -4,15 +4,15 @@ use serde::Serialize;
 use shiftproof_tasks::rec::{BaselineMeasures, BaselinePredictions};
 
 use super::{fetch_progress, print, to_json, warnings};
-use crate::cli::Baselines;
-use crate::exit::{Exit, Failure};
-use crate::kinds::Kinds;
+use crate::cli::BaselinesArgs;
+use crate::exit::{ExitStatus, Failure};
+use crate::kinds::TaskRegistry;
 use crate::study::{Study, load_interactions};
-use crate::table::{Column, Table};
+use crate::table::{TextColumn, TextTable};
 
 /// One baseline over all examples and by group.
 #[derive(Debug, Serialize)]
-struct Row {
+struct BaselineRow {
     name: String,
     all: BaselineMeasures,
     groups: BTreeMap<String, BaselineMeasures>,
@@ -20,7 +20,7 @@ struct Row {
 
 /// Scores baselines on every example of a study, roles aside; no model. The task
 /// is made only for the groups that its phrasings form.
-pub(super) fn run(args: &Baselines, kinds: &Kinds) -> Result<Exit, Failure> {
+pub(super) fn run(args: &BaselinesArgs, kinds: &TaskRegistry) -> Result<ExitStatus, Failure> {
     let study = Study::read(&args.study)?;
     let folder = args.study.parent().unwrap_or_else(|| "".as_ref());
     let mut progress = fetch_progress(false);
@@ -36,31 +36,31 @@ pub(super) fn run(args: &Baselines, kinds: &Kinds) -> Result<Exit, Failure> {
         phrasings.deal(&mut prepared.examples)?;
     }
     let examples = &prepared.examples;
-    let row = |baseline: &BaselinePredictions| Row {
+    let row = |baseline: &BaselinePredictions| BaselineRow {
         name: baseline.name.clone(),
         all: baseline.measure(examples),
         groups: baseline.by_group(examples),
     };
-    let rows: Vec<Row> = prepared.baselines.iter().map(row).collect();
+    let rows: Vec<BaselineRow> = prepared.baselines.iter().map(row).collect();
     if args.json {
         print(&to_json(&rows)?)?;
     } else {
         print(&text(&rows))?;
     }
-    Ok(Exit::Done)
+    Ok(ExitStatus::Done)
 }
 
-fn text(rows: &[Row]) -> String {
+fn text(rows: &[BaselineRow]) -> String {
     let groups: BTreeSet<&String> = rows.iter().flat_map(|row| row.groups.keys()).collect();
     let measure = rows.iter().find_map(|row| row.all.first());
-    let figures = std::iter::repeat_n(Column::right().at_least(7), groups.len() + 1);
-    let mut table = Table::new([Column::left().at_least(8)].into_iter().chain(figures));
+    let figures = std::iter::repeat_n(TextColumn::right().at_least(7), groups.len() + 1);
+    let mut table = TextTable::new([TextColumn::left().at_least(8)].into_iter().chain(figures));
     let head = [measure.map_or("baseline", |(name, _)| name), "all"];
     table.row(
         head.into_iter()
             .chain(groups.iter().map(|name| name.as_str())),
     );
-    let mut line = |name: &str, value: &dyn Fn(&BaselineMeasures) -> String, row: &Row| {
+    let mut line = |name: &str, value: &dyn Fn(&BaselineMeasures) -> String, row: &BaselineRow| {
         let mut cells = vec![name.to_owned(), value(&row.all)];
         cells.extend(groups.iter().map(|group| {
             let own = row.groups.get(*group);

@@ -8,8 +8,8 @@ use shiftproof_search::replay::{
 use shiftproof_search::select::{self, AllocationRule};
 
 use super::{note, print, to_json, write};
-use crate::cli::{Bench, BenchAction, BenchSelect};
-use crate::exit::{Exit, Failure};
+use crate::cli::{BenchAction, BenchArgs, BenchSelect};
+use crate::exit::{ExitStatus, Failure};
 use crate::stored;
 use crate::words::visible;
 
@@ -17,13 +17,13 @@ use crate::words::visible;
 /// examples.
 const WITH_LABELS: char = '+';
 
-pub(super) fn run(args: Bench) -> Result<Exit, Failure> {
+pub(super) fn run(args: BenchArgs) -> Result<ExitStatus, Failure> {
     match args.action {
         BenchAction::Select(args) => select(&args),
     }
 }
 
-fn select(args: &BenchSelect) -> Result<Exit, Failure> {
+fn select(args: &BenchSelect) -> Result<ExitStatus, Failure> {
     if let Some(path) = args
         .output
         .iter()
@@ -81,7 +81,7 @@ fn select(args: &BenchSelect) -> Result<Exit, Failure> {
         print(&visible(&report.text(args.detail)))?;
         note(&format!("Took {:.0} s.", began.elapsed().as_secs_f64()));
     }
-    Ok(Exit::Done)
+    Ok(ExitStatus::Done)
 }
 
 /// Everything there is to replay: recorded outcomes and planted worlds.

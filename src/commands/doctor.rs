@@ -13,24 +13,24 @@ use shiftproof_search::unusable::AnswerFault;
 use shiftproof_tasks::{Answer, Input};
 
 use super::{fetch_progress, print};
-use crate::cli::{Doctor, StudyArgs};
-use crate::exit::{Exit, Failure};
+use crate::cli::{DoctorArgs, StudyArgs};
+use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
-use crate::kinds::Kinds;
-use crate::session::Session;
+use crate::kinds::TaskRegistry;
+use crate::session::StudySession;
 use crate::unusable;
 use crate::words::visible;
 
 /// Examples that are asked, each of another source group.
 const MOST_ASKED: usize = 3;
 
-pub(super) async fn run(args: &Doctor, kinds: &Kinds) -> Result<Exit, Failure> {
-    let mut worst = Exit::Done;
+pub(super) async fn run(args: &DoctorArgs, kinds: &TaskRegistry) -> Result<ExitStatus, Failure> {
+    let mut worst = ExitStatus::Done;
     let mut report = |what: &str, found: Result<String, Failure>| {
         let line = match found {
             Ok(found) => format!("ok    {what:9} {found}\n"),
             Err(failure) => {
-                if worst == Exit::Done {
+                if worst == ExitStatus::Done {
                     worst = failure.exit;
                 }
                 format!("FAIL  {what:9} {}\n", failure.message)
@@ -58,7 +58,7 @@ pub(super) async fn run(args: &Doctor, kinds: &Kinds) -> Result<Exit, Failure> {
             Ok(resolved) => {
                 report("study", Ok(format!("{} reads well", path.display())))?;
                 let mut progress = fetch_progress(false);
-                match Session::prepare(resolved, path, kinds, &mut progress).await {
+                match StudySession::prepare(resolved, path, kinds, &mut progress).await {
                     Err(failure) => report("session", Err(failure))?,
                     Ok(session) => {
                         report("data", Ok(data(&session)))?;
@@ -106,7 +106,7 @@ fn terminal() -> String {
     )
 }
 
-fn data(session: &Session) -> String {
+fn data(session: &StudySession) -> String {
     let groups: Vec<String> = session
         .loaded
         .groups
@@ -118,7 +118,7 @@ fn data(session: &Session) -> String {
 
 /// What the seed prompt answers to a few source examples, asked as evaluations ask
 /// and read by the task; one a source group.
-async fn answer(session: &Session) -> Result<String, Failure> {
+async fn answer(session: &StudySession) -> Result<String, Failure> {
     let task = session.built.task.as_ref();
     let mut seen = BTreeSet::new();
     let validation = session.loaded.data.source.validation.iter();
@@ -142,7 +142,7 @@ async fn answer(session: &Session) -> Result<String, Failure> {
     let began = std::time::Instant::now();
     let understood = understand(task, &gateway, model, &task.seed(), &examples)
         .await
-        .map_err(|stop| Failure::new(Exit::of(&stop), stop.to_string()))?;
+        .map_err(|stop| Failure::new(ExitStatus::of(&stop), stop.to_string()))?;
     let seconds = began.elapsed().as_secs_f64();
     let read = examples.iter().zip(understood);
     let read: Vec<(&Input, ParsedReply)> = read
@@ -153,9 +153,9 @@ async fn answer(session: &Session) -> Result<String, Failure> {
     let Some(fault) = read.iter().find_map(|(_, own)| own.fault) else {
         return Ok(format!("{told} ({seconds:.2} s, seed prompt)"));
     };
-    let mend = unusable::mend(fault, model.llm.capabilities().max_tokens);
+    let mend = unusable::help(fault, model.llm.capabilities().max_tokens);
     Err(Failure::new(
-        Exit::Unusable,
+        ExitStatus::Unusable,
         format!("{told}\n                {mend}"),
     ))
 }

@@ -16,16 +16,16 @@ use pace::{about, duration, lasting, money, pace};
 
 use super::{judging, print, resolve, to_json};
 use crate::cli;
-use crate::exit::{Exit, Failure};
-use crate::kinds::Kinds;
+use crate::exit::{ExitStatus, Failure};
+use crate::kinds::TaskRegistry;
 use crate::prices;
 use crate::report::grouped;
-use crate::session::Session;
+use crate::session::StudySession;
 use crate::study::ModelSpec;
 
 /// What a run would ask and cost at most.
 #[derive(Debug, Serialize)]
-struct Plan {
+struct CostPlan {
     study: String,
     /// As they will be run: scaled down where the limit on calls is too low.
     phases: Vec<PhasePlan>,
@@ -47,14 +47,14 @@ struct Plan {
     whole_calls: u64,
     /// The smallest workable budget; absent where none would do.
     #[serde(skip_serializing_if = "Option::is_none")]
-    smallest: Option<Smallest>,
+    smallest: Option<SmallestLimits>,
     /// What can be foreseen beside the cost.
     notes: Vec<String>,
 }
 
 /// Limits below which not even the seed is sure to be evaluated and audited.
 #[derive(Debug, Clone, Copy, Serialize)]
-struct Smallest {
+struct SmallestLimits {
     /// Calls.
     calls: u64,
     /// Tokens, about.
@@ -63,13 +63,13 @@ struct Smallest {
     usd: Option<f64>,
 }
 
-pub(super) fn run(args: &cli::Estimate, kinds: &Kinds) -> Result<Exit, Failure> {
+pub(super) fn run(args: &cli::EstimateArgs, kinds: &TaskRegistry) -> Result<ExitStatus, Failure> {
     let resolved = resolve(&args.study, Some(&args.budget))?;
     let limits = resolved.study.budget;
     prices::affordable(&resolved.study)?;
     let path = &args.study.study;
     // Reading data and hashing cached files block.
-    let session = tokio::task::block_in_place(|| Session::assume(resolved, path, kinds))?;
+    let session = tokio::task::block_in_place(|| StudySession::assume(resolved, path, kinds))?;
     judging(&session, &args.study.study)?;
     let plan = estimate(&session);
     if args.json {
@@ -77,17 +77,17 @@ pub(super) fn run(args: &cli::Estimate, kinds: &Kinds) -> Result<Exit, Failure> 
     } else {
         print(&text(&plan, limits))?;
     }
-    let works = |limit: Option<u64>, least: fn(&Smallest) -> u64| {
+    let works = |limit: Option<u64>, least: fn(&SmallestLimits) -> u64| {
         limit.is_none_or(|limit| plan.smallest.is_some_and(|s| limit >= least(&s)))
     };
     if works(limits.calls, |smallest| smallest.calls) {
-        return Ok(Exit::Done);
+        return Ok(ExitStatus::Done);
     }
     // As the run itself ends where nothing is scored.
-    Ok(Exit::Budget)
+    Ok(ExitStatus::Budget)
 }
 
-fn text(plan: &Plan, limits: BudgetLimits) -> String {
+fn text(plan: &CostPlan, limits: BudgetLimits) -> String {
     let mut out = format!("{:10} {:>9} {:>9}  what\n", "phase", "proposer", "task");
     for phase in &plan.phases {
         let _ = writeln!(
@@ -163,8 +163,8 @@ fn text(plan: &Plan, limits: BudgetLimits) -> String {
 }
 
 /// Sizes are taken from the study's own data: the seed prompt on real inputs.
-fn estimate(session: &Session) -> Plan {
-    let Prices {
+fn estimate(session: &StudySession) -> CostPlan {
+    let ModelPrices {
         evaluation,
         reserved,
         proposal,
@@ -182,13 +182,13 @@ fn estimate(session: &Session) -> Plan {
     let seconds = duration(proposer, proposals) + duration(&study.model, evaluations);
     let smallest = fitted.smallest.map(|calls| {
         let worst = times(reserved, calls as usize);
-        Smallest {
+        SmallestLimits {
             calls,
             tokens: worst.tokens(),
             usd: known(worst),
         }
     });
-    Plan {
+    CostPlan {
         study: session.resolved.study.name.clone(),
         calls: total.calls,
         tokens: total.tokens(),
@@ -209,7 +209,7 @@ fn estimate(session: &Session) -> Plan {
 }
 
 /// Warnings about the data, then what can be foreseen.
-fn notes(session: &Session) -> Vec<String> {
+fn notes(session: &StudySession) -> Vec<String> {
     let findings = session.loaded.findings.iter();
     let warnings = findings.filter(|finding| finding.severity == LintSeverity::Warning);
     let mut notes: Vec<String> = warnings.map(ToString::to_string).collect();
@@ -253,7 +253,7 @@ fn rehearsed(task: &dyn Task, prompt: &Prompt, input: &Input) -> Vec<ModelCall> 
 const THOUGHTS: u32 = 1024;
 
 /// What one of each costs.
-struct Prices {
+struct ModelPrices {
     /// An evaluation, about.
     evaluation: Spend,
     /// What a budget sets aside for one: an overestimate.
@@ -263,7 +263,7 @@ struct Prices {
 }
 
 /// What evaluations and proposals cost.
-fn prices(session: &Session) -> Prices {
+fn prices(session: &StudySession) -> ModelPrices {
     let task = session.built.task.as_ref();
     let data = &session.loaded.data;
     let task_model = &session.task_model.model;
@@ -345,7 +345,7 @@ fn prices(session: &Session) -> Prices {
         written,
     );
     let spec = study.proposer.as_ref().unwrap_or(&study.model);
-    Prices {
+    ModelPrices {
         evaluation,
         reserved,
         proposal: cost(proposer, spec, &meta),

@@ -14,24 +14,24 @@ use shiftproof_tasks::rec::field;
 use shiftproof_tasks::{Example, Metric, Prompt};
 
 use super::{fetch_progress, note, open_ledger, print, resolve, score, to_json, warnings};
-use crate::cli::Eval;
-use crate::exit::{Exit, Failure};
-use crate::gate::openings::{self, Opening};
-use crate::gate::prompts::Named;
-use crate::kinds::Kinds;
-use crate::report::ground::{Ground, caution};
+use crate::cli::EvalArgs;
+use crate::exit::{ExitStatus, Failure};
+use crate::gate::openings::{self, HoldoutAccess};
+use crate::gate::prompts::NamedPrompt;
+use crate::kinds::TaskRegistry;
+use crate::report::ground::{AuditGround, caution};
 use crate::report::{
     BaselineScores, grouped, machine, score_as, spread, spread_as, worst, write_baselines,
 };
-use crate::session::Session;
+use crate::session::StudySession;
 use crate::study::Study;
-use crate::table::{Column, Table as Grid};
+use crate::table::{TextColumn, TextTable as Grid};
 use crate::unusable;
 use crate::words::{flat, line, visible};
 
 /// One prompt's scores.
 #[derive(Debug, Serialize)]
-struct Row {
+struct PromptScores {
     prompt: Prompt,
     groups: Vec<GroupOutcome>,
     /// Its answers that cannot be used.
@@ -46,12 +46,12 @@ fn no_fault(survey: &AnswerSurvey) -> bool {
 }
 
 #[derive(Debug, Serialize)]
-struct Table {
+struct EvalTable {
     study: String,
     metric: String,
     /// The model's name for people.
     model: String,
-    prompts: Vec<Row>,
+    prompts: Vec<PromptScores>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     baselines: Vec<BaselineScores>,
     /// How lists change with an attribute, by prompt.
@@ -74,20 +74,20 @@ fn score_by(metric: &str, study: &mut Study) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
+pub(super) async fn run(args: EvalArgs, kinds: &TaskRegistry) -> Result<ExitStatus, Failure> {
     let mut resolved = resolve(&args.study, Some(&args.budget))?;
     if let Some(metric) = &args.metric {
         score_by(metric, &mut resolved.study)?;
     }
     let ledger = open_ledger(&args.store.store)?;
     let mut progress = fetch_progress(args.talk.quiet);
-    let session = Session::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
+    let session = StudySession::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
     warnings(&session.loaded.findings);
     let study = &session.resolved.study;
     let mut prompts = vec![session.built.task.seed()];
     prompts.extend(study.prompts.iter().map(Prompt::new));
     for given in &args.prompt {
-        let named = Named::given(given)?;
+        let named = NamedPrompt::given(given)?;
         named.check(&session)?;
         prompts.push(named.prompt);
     }
@@ -108,14 +108,14 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     let gateway = score::gateway(&session, ledger, control.clone(), observers, trouble);
     let scored = score::score(&session, &gateway, control, &prompts, &examples, trouble);
     let Some(evaluation) = scored.await? else {
-        return Ok(Exit::Interrupted);
+        return Ok(ExitStatus::Interrupted);
     };
     let task = session.built.task.as_ref();
     let fairness = match &args.fair {
         Some(attribute) => fair(&session, &gateway, attribute, &prompts, &examples).await?,
         None => Vec::new(),
     };
-    let opening = Opening::now(
+    let opening = HoldoutAccess::now(
         "eval",
         &study.name,
         &fingerprint,
@@ -141,7 +141,7 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     let of_prompt = prompts.into_iter().zip(evaluation.scores);
     let rows = of_prompt
         .zip(evaluation.surveys)
-        .map(|((prompt, groups), unusable)| Row {
+        .map(|((prompt, groups), unusable)| PromptScores {
             prompt,
             spread: spread(&groups),
             groups,
@@ -151,7 +151,7 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
         name: known.name.clone(),
         groups: baseline(task, &session.loaded.groups, known, &examples),
     });
-    let table = Table {
+    let table = EvalTable {
         study: study.name.clone(),
         metric: session.built.task.metric().name(),
         model: machine(session.task_model.model.llm.identity()),
@@ -170,7 +170,7 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
     for told in unusable::sentences(&survey) {
         note(&told);
     }
-    let unverified = Ground::of(&session.loaded.groups) == Ground::SourceOnly;
+    let unverified = AuditGround::of(&session.loaded.groups) == AuditGround::SourceOnly;
     let complete = evaluation.complete;
     Ok(ending(&args, &table, &survey, (complete, unverified)))
 }
@@ -178,38 +178,38 @@ pub(super) async fn run(args: Eval, kinds: &Kinds) -> Result<Exit, Failure> {
 /// The exit code, told why where it is not that of success. `complete`: everything
 /// was asked; `unverified`: no target group is audited.
 fn ending(
-    args: &Eval,
-    table: &Table,
+    args: &EvalArgs,
+    table: &EvalTable,
     survey: &AnswerSurvey,
     (complete, unverified): (bool, bool),
-) -> Exit {
+) -> ExitStatus {
     if !complete {
         note("the budget ran out before every prompt was scored on every example");
-        return Exit::Budget;
+        return ExitStatus::Budget;
     }
     // A score of nothing but evasions, or of nothing at all, is none.
     if survey.unusable() == survey.answers {
         note("not one answer can be used: no prompt was measured");
-        return Exit::Unusable;
+        return ExitStatus::Unusable;
     }
     if let Some(bar) = args.min_worst.filter(|_| unverified) {
         note(&format!(
             "no target group is audited, so that --min-worst {bar} is reached is not shown"
         ));
-        return Exit::Below;
+        return ExitStatus::Below;
     }
     match args.min_worst.and_then(|bar| below(table, bar)) {
         Some(told) => {
             note(&told);
-            Exit::Below
+            ExitStatus::Below
         }
-        None => Exit::Done,
+        None => ExitStatus::Done,
     }
 }
 
 /// Which prompt's worst target group is below the bar, if any is.
-fn below(table: &Table, bar: f64) -> Option<String> {
-    let row = |row: &Row| {
+fn below(table: &EvalTable, bar: f64) -> Option<String> {
+    let row = |row: &PromptScores| {
         let worst = worst(&row.groups);
         let value = worst.and_then(|group| group.value);
         value.is_none_or(|value| value < bar).then(|| {
@@ -227,7 +227,7 @@ fn below(table: &Table, bar: f64) -> Option<String> {
 
 /// Writes the grades down for [`bench`](super::bench).
 fn record(
-    session: &Session,
+    session: &StudySession,
     prompts: &[Prompt],
     evaluation: &PromptEvaluation,
     folder: &Path,
@@ -248,7 +248,7 @@ fn record(
 
 /// How far the lists of each prompt move when an attribute of the user is named.
 async fn fair(
-    session: &Session,
+    session: &StudySession,
     gateway: &Gateway,
     attribute: &str,
     prompts: &[Prompt],
@@ -275,7 +275,7 @@ async fn fair(
 
 /// One line a prompt and measure: each value's similarity to the neutral list,
 /// then range and deviation.
-fn write_fairness(table: &Table, out: &mut String) {
+fn write_fairness(table: &EvalTable, out: &mut String) {
     let Some(first) = table.fairness.first() else {
         return;
     };
@@ -306,7 +306,7 @@ fn write_fairness(table: &Table, out: &mut String) {
     }
 }
 
-fn text(table: &Table) -> String {
+fn text(table: &EvalTable) -> String {
     let mut out = format!("{} · {} · {}\n", table.study, table.metric, table.model);
     for (index, row) in table.prompts.iter().enumerate() {
         let name = if index == 0 { "seed" } else { "prompt" };
@@ -318,10 +318,10 @@ fn text(table: &Table) -> String {
         );
         let worst = worst(&row.groups).map(|group| group.group.clone());
         let mut groups = Grid::new([
-            Column::left().at_least(12),
-            Column::right().at_least(15).after(1),
-            Column::left(),
-            Column::left(),
+            TextColumn::left().at_least(12),
+            TextColumn::right().at_least(15).after(1),
+            TextColumn::left(),
+            TextColumn::left(),
         ])
         .indented(2);
         for group in &row.groups {

@@ -3,16 +3,16 @@ use std::path::Path;
 use shiftproof_tasks::{ClassifySpec, FieldTemplate, PromptId, places};
 
 use super::{fetch_progress, note, print};
-use crate::cli::{Export, ExportFormat};
-use crate::exit::{Exit, Failure};
-use crate::export::{Exported, Shape, dspy_signature};
-use crate::kinds::{self, Kinds};
-use crate::report::{Standing, Summary};
+use crate::cli::{ExportArgs, ExportFormat};
+use crate::exit::{ExitStatus, Failure};
+use crate::export::{ExportedPrompt, PromptUsage, dspy_signature};
+use crate::kinds::{self, TaskRegistry};
+use crate::report::{CandidateStanding, RunSummary};
 use crate::session;
 use crate::stored;
-use crate::study::{EDITION, Resolved, Study};
+use crate::study::{EDITION, ResolvedStudy, Study};
 
-pub(super) fn run(args: &Export, kinds: &Kinds) -> Result<Exit, Failure> {
+pub(super) fn run(args: &ExportArgs, kinds: &TaskRegistry) -> Result<ExitStatus, Failure> {
     let folder = stored::folder(&args.store.store, &args.run)?;
     let run = stored::read(&folder)?;
     let (id, standing) = chosen(&run.summary, &run.name, args.prompt.as_deref())?;
@@ -25,9 +25,9 @@ pub(super) fn run(args: &Export, kinds: &Kinds) -> Result<Exit, Failure> {
                  tests; --study names the study",
             );
         }
-        Shape::plain()
+        PromptUsage::plain()
     };
-    let exported = Exported {
+    let exported = ExportedPrompt {
         run: &run.name,
         summary: &run.summary,
         id,
@@ -50,11 +50,11 @@ pub(super) fn run(args: &Export, kinds: &Kinds) -> Result<Exit, Failure> {
         }
         None => print(&text)?,
     }
-    Ok(Exit::Done)
+    Ok(ExitStatus::Done)
 }
 
 /// How the file is read, for forms that need more than a path.
-fn tell_use(format: ExportFormat, shape: &Shape, path: &Path) {
+fn tell_use(format: ExportFormat, shape: &PromptUsage, path: &Path) {
     let path = path.display();
     match format {
         ExportFormat::Promptfoo => note(&format!("use it: promptfoo eval -c {path}")),
@@ -71,10 +71,10 @@ fn tell_use(format: ExportFormat, shape: &Shape, path: &Path) {
 
 /// The candidate asked for, or the selected one.
 fn chosen<'a>(
-    summary: &'a Summary,
+    summary: &'a RunSummary,
     run: &str,
     asked: Option<&str>,
-) -> Result<(PromptId, &'a Standing), Failure> {
+) -> Result<(PromptId, &'a CandidateStanding), Failure> {
     let Some(asked) = asked else {
         return summary
             .selected
@@ -96,7 +96,7 @@ fn chosen<'a>(
             .and_then(|id| Some((id, summary.candidates.get(&id)?)))
             .ok_or_else(|| Failure::usage(format!("the run {run} has no {asked} prompt yet")));
     }
-    let found: Vec<(PromptId, &Standing)> = summary
+    let found: Vec<(PromptId, &CandidateStanding)> = summary
         .candidates
         .iter()
         .filter(|(id, _)| id.to_string().starts_with(asked) && !asked.is_empty())
@@ -116,7 +116,11 @@ fn chosen<'a>(
 }
 
 /// The study named, or the one kept beside the log.
-fn study(args: &Export, folder: &Path, summary: &Summary) -> Result<Option<Resolved>, Failure> {
+fn study(
+    args: &ExportArgs,
+    folder: &Path,
+    summary: &RunSummary,
+) -> Result<Option<ResolvedStudy>, Failure> {
     let Some(path) = &args.study else {
         return stored::study(folder);
     };
@@ -130,7 +134,7 @@ fn study(args: &Export, folder: &Path, summary: &Summary) -> Result<Option<Resol
             study.name
         ));
     }
-    Ok(Some(Resolved {
+    Ok(Some(ResolvedStudy {
         study,
         folder: path.parent().map_or_else(Default::default, Path::to_owned),
         seed: started.map_or(1, |started| started.seed),
@@ -141,11 +145,11 @@ fn study(args: &Export, folder: &Path, summary: &Summary) -> Result<Option<Resol
 /// What the study says of inputs and answers; its source examples only where
 /// the form has a place for them.
 fn shape(
-    resolved: &Resolved,
-    kinds: &Kinds,
+    resolved: &ResolvedStudy,
+    kinds: &TaskRegistry,
     format: ExportFormat,
     prompt: &str,
-) -> Result<Shape, Failure> {
+) -> Result<PromptUsage, Failure> {
     let study = &resolved.study;
     let mut options = study.task.clone();
     let kind = options.remove("kind");
@@ -154,10 +158,10 @@ fn shape(
         == Some("classify"))
     .then(|| options.try_into().ok())
     .flatten();
-    let mut shape = Shape {
+    let mut shape = PromptUsage {
         model: Some(study.model.clone()),
         frame,
-        ..Shape::plain()
+        ..PromptUsage::plain()
     };
     if let Some(spec) = &declared {
         shape.template = FieldTemplate::new(&spec.input)
@@ -203,7 +207,7 @@ fn shape(
 }
 
 /// Leaves the fields that prompt or system text really show.
-fn keep_placed(shape: &mut Shape, prompt: &str) {
+fn keep_placed(shape: &mut PromptUsage, prompt: &str) {
     let system = shape.frame.system.clone().unwrap_or_default();
     shape.fields.retain(|field| {
         let is_field = |name: &str| name == field;

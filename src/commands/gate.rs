@@ -10,43 +10,49 @@ use shiftproof_tasks::{Example, Prompt};
 use super::{
     fetch_progress, judging, note, open_ledger, print, resolve, score, to_json, warnings, write,
 };
-use crate::cli::Gate;
-use crate::exit::{Exit, Failure};
-use crate::gate::baseline::Baseline;
-use crate::gate::decide::{Evidence, judge};
-use crate::gate::openings::{self, Count, Opening};
-use crate::gate::prompts::Named;
-use crate::gate::{Audit, Bar, Demand, Form, Mode, Report, Ruling};
-use crate::kinds::Kinds;
+use crate::cli::GateArgs;
+use crate::exit::{ExitStatus, Failure};
+use crate::gate::baseline::CommittedBaseline;
+use crate::gate::decide::{DecisionEvidence, judge};
+use crate::gate::openings::{self, AccessCount, HoldoutAccess};
+use crate::gate::prompts::NamedPrompt;
+use crate::gate::{
+    GateAudit, GateCriteria, GateDecision, GateFormat, GateMode, GateReport, GroupThreshold,
+};
+use crate::kinds::TaskRegistry;
 use crate::report::ground::caution;
-use crate::session::Session;
+use crate::session::StudySession;
 use crate::stored;
 use crate::unusable;
 
 /// Who is judged against whom.
-struct Contest {
-    incumbent: Named,
-    judged: Vec<Named>,
-    baseline: Option<Baseline>,
+struct GateContest {
+    incumbent: NamedPrompt,
+    judged: Vec<NamedPrompt>,
+    baseline: Option<CommittedBaseline>,
     /// The incumbent's grades, where the baseline file's are trusted.
     recorded: Option<Vec<Option<f64>>>,
 }
 
-pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
+pub(super) async fn run(args: GateArgs, kinds: &TaskRegistry) -> Result<ExitStatus, Failure> {
     // Everything that can be wrong is found before a call is paid for.
-    let outputs: Vec<(&Path, Form)> = args
+    let outputs: Vec<(&Path, GateFormat)> = args
         .output
         .iter()
-        .map(|path| Ok((path.as_path(), Form::of(path)?)))
+        .map(|path| Ok((path.as_path(), GateFormat::of(path)?)))
         .collect::<Result<_, Failure>>()?;
     let mut resolved = resolve(&args.study, Some(&args.budget))?;
     resolved.study.proposer = None;
-    let baseline = args.baseline.as_deref().map(Baseline::read).transpose()?;
+    let baseline = args
+        .baseline
+        .as_deref()
+        .map(CommittedBaseline::read)
+        .transpose()?;
     check(&args, baseline.as_ref(), &resolved.study.name)?;
     let given = given(&args, &resolved.study.name)?;
     let ledger = open_ledger(&args.store.store)?;
     let mut progress = fetch_progress(args.talk.quiet);
-    let session = Session::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
+    let session = StudySession::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
     warnings(&session.loaded.findings);
     judging(&session, &args.study.study)?;
     check_groups(&args, &session)?;
@@ -58,7 +64,7 @@ pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
         return Err(score::without_audit(&session));
     }
     score::check_ground(&session, &args.study.study)?;
-    let contest = Contest::new(&args, &session, baseline, given, &examples)?;
+    let contest = GateContest::new(&args, &session, baseline, given, &examples)?;
     let prompts: Vec<Prompt> = contest.asked().map(|named| named.prompt.clone()).collect();
     let control = RunControl::new();
     let planned = score::planned(&session, &prompts, examples.len());
@@ -67,11 +73,11 @@ pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
     let gateway = score::gateway(&session, ledger, control.clone(), observers, trouble);
     let scored = score::score(&session, &gateway, control, &prompts, &examples, trouble);
     let Some(evaluation) = scored.await? else {
-        return Ok(Exit::Interrupted);
+        return Ok(ExitStatus::Interrupted);
     };
     if !evaluation.complete {
         return Err(Failure::new(
-            Exit::Budget,
+            ExitStatus::Budget,
             "the budget ran out before every prompt was scored on every audit example: no \
              decision, and none of the scores is shown\n  answers so far are stored; the same \
              command with a larger budget goes on",
@@ -83,16 +89,16 @@ pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
     }
     if survey.unusable() == survey.answers {
         return Err(Failure::new(
-            Exit::Unusable,
+            ExitStatus::Unusable,
             "not one answer can be used: no decision",
         ));
     }
-    let opening = Opening::now(
+    let opening = HoldoutAccess::now(
         "gate",
         &session.resolved.study.name,
         &session.loaded.data.audit.fingerprint(),
         session.task_model.model.llm.identity(),
-        contest.asked().map(Named::id),
+        contest.asked().map(NamedPrompt::id),
         session.loaded.data.reads.count(),
     );
     let count = opening.count(&args.store.store)?;
@@ -109,20 +115,20 @@ pub(super) async fn run(args: Gate, kinds: &Kinds) -> Result<Exit, Failure> {
     Ok(report.decision.exit())
 }
 
-impl Contest {
+impl GateContest {
     fn new(
-        args: &Gate,
-        session: &Session,
-        baseline: Option<Baseline>,
-        mut judged: Vec<Named>,
+        args: &GateArgs,
+        session: &StudySession,
+        baseline: Option<CommittedBaseline>,
+        mut judged: Vec<NamedPrompt>,
         examples: &[Example],
     ) -> Result<Self, Failure> {
-        let seed = Named::of_study(session.built.task.seed(), &args.study.study);
+        let seed = NamedPrompt::of_study(session.built.task.seed(), &args.study.study);
         let incumbent = match (&baseline, &args.baseline) {
             (Some(baseline), Some(path)) => of_baseline(baseline, path),
             _ => seed.clone(),
         };
-        if judged.is_empty() && (baseline.is_some() || args.mode == Mode::Guard) {
+        if judged.is_empty() && (baseline.is_some() || args.mode == GateMode::Guard) {
             judged.push(seed);
         }
         let mut seen = BTreeSet::new();
@@ -148,7 +154,7 @@ impl Contest {
     }
 
     /// The prompts that a model is asked about.
-    fn asked(&self) -> impl Iterator<Item = &Named> {
+    fn asked(&self) -> impl Iterator<Item = &NamedPrompt> {
         let incumbent = self.recorded.is_none().then_some(&self.incumbent);
         incumbent.into_iter().chain(&self.judged)
     }
@@ -161,12 +167,12 @@ impl Contest {
 
     fn decide(
         &self,
-        args: &Gate,
-        session: &Session,
+        args: &GateArgs,
+        session: &StudySession,
         evaluation: &PromptEvaluation,
         examples: &[Example],
-        count: Count,
-    ) -> Report {
+        count: AccessCount,
+    ) -> GateReport {
         let data = &session.loaded.data;
         let groups = &session.loaded.groups;
         let model = session.task_model.model.llm.identity();
@@ -190,7 +196,7 @@ impl Contest {
         let trusted = self.baseline.as_ref().filter(|_| self.recorded.is_some());
         let (sample, dropped) = evaluation.paired(&self.grades(evaluation), groups.len());
         let scores = trusted
-            .map(Baseline::scores)
+            .map(CommittedBaseline::scores)
             .into_iter()
             .chain(evaluation.scores.clone());
         let contenders = std::iter::once(&self.incumbent)
@@ -204,13 +210,13 @@ impl Contest {
                 .find(|group| group.name == example.input.group);
             of.is_some_and(|group| group.role == GroupRole::Target)
         };
-        judge(Evidence {
+        judge(DecisionEvidence {
             study: &session.resolved.study.name,
             mode: args.mode,
             model,
             metric: &metric,
             demand: demand(args),
-            audit: Audit {
+            audit: GateAudit {
                 fingerprint,
                 examples: examples.len(),
                 labels_read: data.reads.count(),
@@ -230,11 +236,11 @@ impl Contest {
 }
 
 /// The prompts named on the command line.
-fn given(args: &Gate, study: &str) -> Result<Vec<Named>, Failure> {
-    let mut given: Vec<Named> = args
+fn given(args: &GateArgs, study: &str) -> Result<Vec<NamedPrompt>, Failure> {
+    let mut given: Vec<NamedPrompt> = args
         .candidate
         .iter()
-        .map(|text| Named::given(text))
+        .map(|text| NamedPrompt::given(text))
         .collect::<Result<_, _>>()?;
     if let Some(run) = &args.run {
         given.push(pick(&args.store.store, run, study)?);
@@ -243,7 +249,11 @@ fn given(args: &Gate, study: &str) -> Result<Vec<Named>, Failure> {
 }
 
 /// Combinations that cannot be meant.
-fn check(args: &Gate, baseline: Option<&Baseline>, study: &str) -> Result<(), Failure> {
+fn check(
+    args: &GateArgs,
+    baseline: Option<&CommittedBaseline>,
+    study: &str,
+) -> Result<(), Failure> {
     if let (Some(baseline), Some(path)) = (baseline, &args.baseline)
         && baseline.study != study
     {
@@ -256,16 +266,16 @@ fn check(args: &Gate, baseline: Option<&Baseline>, study: &str) -> Result<(), Fa
     let given = args.candidate.len() + usize::from(args.run.is_some());
     let bars = args.min_worst.is_some() || !args.min_group.is_empty();
     match args.mode {
-        Mode::Ship if given == 0 && baseline.is_none() && args.write_baseline.is_none() => {
+        GateMode::Ship if given == 0 && baseline.is_none() && args.write_baseline.is_none() => {
             Err(Failure::usage(
                 "there is nothing to judge: give --candidate TEXT|@FILE, --run RUN, --baseline \
                  FILE, or --write-baseline FILE to measure the study's prompt",
             ))
         }
-        Mode::Guard if given > 1 => Err(Failure::usage(
+        GateMode::Guard if given > 1 => Err(Failure::usage(
             "--mode guard judges one prompt: the study's, or one --candidate or --run",
         )),
-        Mode::Guard if baseline.is_none() && !bars => Err(Failure::usage(
+        GateMode::Guard if baseline.is_none() && !bars => Err(Failure::usage(
             "--mode guard has nothing to hold the prompt against: give --baseline FILE, \
              --min-worst SCORE or --min-group NAME=SCORE",
         )),
@@ -273,7 +283,7 @@ fn check(args: &Gate, baseline: Option<&Baseline>, study: &str) -> Result<(), Fa
     }
 }
 
-fn check_groups(args: &Gate, session: &Session) -> Result<(), Failure> {
+fn check_groups(args: &GateArgs, session: &StudySession) -> Result<(), Failure> {
     let names: Vec<&str> = session
         .loaded
         .groups
@@ -293,8 +303,8 @@ fn check_groups(args: &Gate, session: &Session) -> Result<(), Failure> {
     }
 }
 
-fn demand(args: &Gate) -> Demand {
-    Demand {
+fn demand(args: &GateArgs) -> GateCriteria {
+    GateCriteria {
         objective: args.objective.clone(),
         alpha: args.alpha,
         tolerance: args.tolerance,
@@ -303,7 +313,7 @@ fn demand(args: &Gate) -> Demand {
         min_groups: args
             .min_group
             .iter()
-            .map(|(group, score)| Bar {
+            .map(|(group, score)| GroupThreshold {
                 group: group.clone(),
                 score: *score,
             })
@@ -313,7 +323,7 @@ fn demand(args: &Gate) -> Demand {
 
 /// The prompt that a stored run selected. Its log is a plain file, so this needs
 /// no hold of the store.
-fn pick(store: &Path, run: &str, study: &str) -> Result<Named, Failure> {
+fn pick(store: &Path, run: &str, study: &str) -> Result<NamedPrompt, Failure> {
     let summary = stored::read(&stored::folder(store, run)?)?.summary;
     let of = summary
         .started
@@ -330,18 +340,18 @@ fn pick(store: &Path, run: &str, study: &str) -> Result<Named, Failure> {
              --resume {run}`"
         ))
     })?;
-    Ok(Named {
+    Ok(NamedPrompt {
         prompt,
         origin: format!("selected by {run}"),
         place: None,
     })
 }
 
-fn of_baseline(baseline: &Baseline, path: &Path) -> Named {
+fn of_baseline(baseline: &CommittedBaseline, path: &Path) -> NamedPrompt {
     let file = path.display().to_string();
-    Named {
+    NamedPrompt {
         prompt: baseline.prompt.clone(),
-        place: Some(crate::gate::Place {
+        place: Some(crate::gate::PromptLocation {
             line: 1,
             file: file.clone(),
         }),
@@ -352,7 +362,7 @@ fn of_baseline(baseline: &Baseline, path: &Path) -> Named {
 /// The baseline's own grades on today's audit, which must be the one it was
 /// measured on.
 fn trusted(
-    baseline: &Baseline,
+    baseline: &CommittedBaseline,
     fingerprint: &str,
     examples: &[Example],
     path: Option<&Path>,
@@ -374,7 +384,11 @@ fn trusted(
 }
 
 /// Writes the files that were asked for and prints the report.
-fn tell(args: &Gate, outputs: &[(&Path, Form)], report: &Report) -> Result<(), Failure> {
+fn tell(
+    args: &GateArgs,
+    outputs: &[(&Path, GateFormat)],
+    report: &GateReport,
+) -> Result<(), Failure> {
     for (path, form) in outputs {
         write(path, &report.render(*form)?)?;
     }
@@ -388,8 +402,8 @@ fn tell(args: &Gate, outputs: &[(&Path, Form)], report: &Report) -> Result<(), F
 
 /// Writes the prompt that stands after the decision.
 fn write_baseline(
-    args: &Gate,
-    report: &Report,
+    args: &GateArgs,
+    report: &GateReport,
     grades: &[&[Option<f64>]],
     examples: &[Example],
 ) -> Result<(), Failure> {
@@ -397,10 +411,10 @@ fn write_baseline(
         return Ok(());
     };
     let stands = match report.decision {
-        Ruling::Ship => report.winner().map(|winner| &winner.contender),
-        Ruling::Holds => report.leading().map(|leading| &leading.contender),
-        Ruling::Measured | Ruling::NoSignificantWinner => Some(&report.incumbent),
-        Ruling::Regressed | Ruling::BelowBar => None,
+        GateDecision::Ship => report.winner().map(|winner| &winner.contender),
+        GateDecision::Holds => report.leading().map(|leading| &leading.contender),
+        GateDecision::Measured | GateDecision::NoSignificantWinner => Some(&report.incumbent),
+        GateDecision::Regressed | GateDecision::BelowBar => None,
     };
     let recorded = report.trusted().is_some();
     let all = std::iter::once(&report.incumbent).chain(
@@ -419,6 +433,6 @@ fn write_baseline(
     };
     write(
         path,
-        &Baseline::of(report, contender, grades[at], examples).text()?,
+        &CommittedBaseline::of(report, contender, grades[at], examples).text()?,
     )
 }

@@ -3,10 +3,10 @@ use std::io::Write;
 use std::path::Path;
 
 use super::{note, print};
-use crate::cli::Init;
+use crate::cli::InitArgs;
 use crate::draft;
-use crate::exit::{Exit, Failure};
-use crate::import::{self, Options};
+use crate::exit::{ExitStatus, Failure};
+use crate::import::{self, ImportOptions};
 
 /// What is written where nothing is brought over: file name and content.
 const FILES: [(&str, &str); 2] = [
@@ -14,7 +14,7 @@ const FILES: [(&str, &str); 2] = [
     ("reviews.csv", include_str!("init/reviews.csv")),
 ];
 
-pub(super) fn run(args: &Init) -> Result<Exit, Failure> {
+pub(super) fn run(args: &InitArgs) -> Result<ExitStatus, Failure> {
     if !args.data.is_empty() {
         return from_data(args);
     }
@@ -23,7 +23,7 @@ pub(super) fn run(args: &Init) -> Result<Exit, Failure> {
     };
     let imported = import::promptfoo(
         config,
-        Options {
+        ImportOptions {
             group: args.group.as_deref(),
             source: &args.source,
         },
@@ -33,18 +33,18 @@ pub(super) fn run(args: &Init) -> Result<Exit, Failure> {
         (import::DATA, imported.data.as_str()),
     ];
     let exit = write_all(&args.folder, &files)?;
-    for line in import::told(&imported.notes) {
+    for line in import::messages(&imported.notes) {
         note(&line);
     }
     Ok(exit)
 }
 
 /// Drafts a study and tells what it rests on.
-fn from_data(args: &Init) -> Result<Exit, Failure> {
+fn from_data(args: &InitArgs) -> Result<ExitStatus, Failure> {
     let drafted = draft::draft(
         &args.data,
         &args.folder,
-        draft::Options {
+        draft::DraftOptions {
             label: args.label.as_deref(),
             group: args.group.as_deref(),
             id: args.id.as_deref(),
@@ -53,14 +53,14 @@ fn from_data(args: &Init) -> Result<Exit, Failure> {
         },
     )?;
     let exit = write_all(&args.folder, &[("study.toml", &drafted.study)])?;
-    for line in &drafted.told {
+    for line in &drafted.notes {
         note(&format!("  {line}"));
     }
     note("  next: put the prompt in use today into task.prompt");
     Ok(exit)
 }
 
-fn write_all(folder: &Path, files: &[(&str, &str)]) -> Result<Exit, Failure> {
+fn write_all(folder: &Path, files: &[(&str, &str)]) -> Result<ExitStatus, Failure> {
     std::fs::create_dir_all(folder)
         .map_err(|error| Failure::data(format!("cannot create {}: {error}", folder.display())))?;
     // All or nothing: an existing file stops the command before it writes one.
@@ -87,5 +87,5 @@ fn write_all(folder: &Path, files: &[(&str, &str)]) -> Result<Exit, Failure> {
         "next: shiftproof estimate {0} && shiftproof optimize {0}\n",
         folder.join("study.toml").display()
     ))?;
-    Ok(Exit::Done)
+    Ok(ExitStatus::Done)
 }

@@ -28,44 +28,44 @@ use shiftproof_search::ledger::Ledger;
 use shiftproof_search::spec::SearchMethod;
 use shiftproof_tasks::lint::{LintFinding, LintSeverity};
 
-use crate::cli::{BudgetArgs, Cli, Command, DataAction, StudyArgs};
-use crate::exit::{Exit, Failure};
-use crate::fetch::{Kind, Progress, Step};
-use crate::kinds::Kinds;
-use crate::prices::{self, Table};
-use crate::session::Session;
-use crate::study::{EDITION, ModelSpec, Resolved, Study, budget_problem, model_problems};
+use crate::cli::{BudgetArgs, Cli, CliCommand, DataAction, StudyArgs};
+use crate::exit::{ExitStatus, Failure};
+use crate::fetch::{AssetKind, FetchProgress, FetchStep};
+use crate::kinds::TaskRegistry;
+use crate::prices::{self, PriceTable};
+use crate::session::StudySession;
+use crate::study::{EDITION, ModelSpec, ResolvedStudy, Study, budget_problem, model_problems};
 use crate::words::visible;
 
 /// Runs what the command line asks for.
-pub(crate) async fn run(cli: Cli, kinds: &Kinds) -> Result<Exit, Failure> {
+pub(crate) async fn run(cli: Cli, kinds: &TaskRegistry) -> Result<ExitStatus, Failure> {
     match cli.command {
         // Large enough to be worth their own place on the heap.
-        Command::Optimize(args) => Box::pin(optimize::run(args, kinds)).await,
-        Command::Eval(args) => Box::pin(eval::run(args, kinds)).await,
-        Command::Gate(args) => Box::pin(gate::run(args, kinds)).await,
-        Command::Diff(args) => Box::pin(diff::run(args, kinds)).await,
-        Command::Estimate(args) => estimate::run(&args, kinds),
-        Command::Doctor(args) => doctor::run(&args, kinds).await,
-        Command::Report(args) => report::run(&args),
-        Command::Export(args) => export::run(&args, kinds),
-        Command::Init(args) => init::run(&args),
-        Command::Runs(args) => runs::run(args).await,
-        Command::Watch(args) => watch::run(args).await,
-        Command::Replay(args) => watch::replay(args).await,
-        Command::Data(args) => match args.action {
+        CliCommand::Optimize(args) => Box::pin(optimize::run(args, kinds)).await,
+        CliCommand::Eval(args) => Box::pin(eval::run(args, kinds)).await,
+        CliCommand::Gate(args) => Box::pin(gate::run(args, kinds)).await,
+        CliCommand::Diff(args) => Box::pin(diff::run(args, kinds)).await,
+        CliCommand::Estimate(args) => estimate::run(&args, kinds),
+        CliCommand::Doctor(args) => doctor::run(&args, kinds).await,
+        CliCommand::Report(args) => report::run(&args),
+        CliCommand::Export(args) => export::run(&args, kinds),
+        CliCommand::Init(args) => init::run(&args),
+        CliCommand::Runs(args) => runs::run(args).await,
+        CliCommand::Watch(args) => watch::run(args).await,
+        CliCommand::Replay(args) => watch::replay(args).await,
+        CliCommand::Data(args) => match args.action {
             Some(DataAction::Baselines(args)) => baselines::run(&args, kinds),
-            Some(DataAction::Assets(action)) => assets::run(Some(action), Kind::Data).await,
-            None => assets::run(None, Kind::Data).await,
+            Some(DataAction::Assets(action)) => assets::run(Some(action), AssetKind::Data).await,
+            None => assets::run(None, AssetKind::Data).await,
         },
-        Command::Models(args) => assets::run(args.action, Kind::Model).await,
-        Command::Bench(args) => bench::run(args),
+        CliCommand::Models(args) => assets::run(args.action, AssetKind::Model).await,
+        CliCommand::Bench(args) => bench::run(args),
     }
 }
 
 /// Reads the study and applies what the command line changes.
 /// Refuses a metric by which nothing can be chosen.
-fn judging(session: &Session, path: &Path) -> Result<(), Failure> {
+fn judging(session: &StudySession, path: &Path) -> Result<(), Failure> {
     let metric = session.built.task.metric();
     if metric.judges() {
         return Ok(());
@@ -79,7 +79,7 @@ fn judging(session: &Session, path: &Path) -> Result<(), Failure> {
     )))
 }
 
-fn resolve(args: &StudyArgs, budget: Option<&BudgetArgs>) -> Result<Resolved, Failure> {
+fn resolve(args: &StudyArgs, budget: Option<&BudgetArgs>) -> Result<ResolvedStudy, Failure> {
     let mut study = Study::read(&args.study)?;
     if let Some(model) = &args.model {
         study.model = ModelSpec::named(model);
@@ -120,7 +120,7 @@ fn resolve(args: &StudyArgs, budget: Option<&BudgetArgs>) -> Result<Resolved, Fa
         }
     }
     let own = match &args.prices {
-        Some(path) => Some((path.as_path(), Table::read(path)?)),
+        Some(path) => Some((path.as_path(), PriceTable::read(path)?)),
         None => None,
     };
     prices::fill(&mut study, own.as_ref().map(|(path, table)| (*path, table)));
@@ -128,7 +128,7 @@ fn resolve(args: &StudyArgs, budget: Option<&BudgetArgs>) -> Result<Resolved, Fa
         .study
         .parent()
         .map_or_else(Default::default, Path::to_owned);
-    Ok(Resolved {
+    Ok(ResolvedStudy {
         study,
         folder,
         seed: args.seed,
@@ -176,7 +176,7 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
 pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(value)
         .map(|text| text + "\n")
-        .map_err(|error| Failure::new(Exit::Internal, error.to_string()))
+        .map_err(|error| Failure::new(ExitStatus::Internal, error.to_string()))
 }
 
 /// Tells what the data's readers and lints warn of.
@@ -194,10 +194,10 @@ pub(crate) fn note(text: &str) {
 }
 
 /// Draws the progress of a download on standard error.
-fn fetch_progress(quiet: bool) -> impl FnMut(Progress) -> ControlFlow<()> {
+fn fetch_progress(quiet: bool) -> impl FnMut(FetchProgress) -> ControlFlow<()> {
     let live = std::io::stderr().is_terminal();
-    let mut last: Option<(Step, Instant)> = None;
-    move |progress: Progress| {
+    let mut last: Option<(FetchStep, Instant)> = None;
+    move |progress: FetchProgress| {
         let every = if live { 0.2 } else { 5.0 };
         let due = last
             .is_none_or(|(step, at)| step != progress.step || at.elapsed().as_secs_f64() > every);
@@ -206,10 +206,10 @@ fn fetch_progress(quiet: bool) -> impl FnMut(Progress) -> ControlFlow<()> {
         }
         last = Some((progress.step, Instant::now()));
         let what = match progress.step {
-            Step::Waiting => "waiting for another process to fetch",
-            Step::Downloading => "fetching",
-            Step::Verifying => "verifying",
-            Step::Unpacking => "unpacking",
+            FetchStep::Waiting => "waiting for another process to fetch",
+            FetchStep::Downloading => "fetching",
+            FetchStep::Verifying => "verifying",
+            FetchStep::Unpacking => "unpacking",
         };
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         let end = if live { '\r' } else { '\n' };

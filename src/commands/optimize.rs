@@ -10,32 +10,32 @@ use shiftproof_search::gateway::RunError;
 use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
 use shiftproof_search::unusable::{AnswerFault, HopelessRun};
 
-use super::signals::{Signals, pass_on};
+use super::signals::{SignalStream, pass_on};
 use super::{
     estimate, fetch_progress, judging, note, open_ledger, print, resolve, warnings, write,
 };
-use crate::cli::Optimize;
-use crate::exit::{Exit, Failure};
-use crate::gate::openings::Opening;
-use crate::kinds::Kinds;
+use crate::cli::OptimizeArgs;
+use crate::exit::{ExitStatus, Failure};
+use crate::gate::openings::HoldoutAccess;
+use crate::kinds::TaskRegistry;
 use crate::live::LiveFile;
-use crate::progress::{Progress, Verbosity, clock};
-use crate::report::{Form, Named, render};
-use crate::session::{Done, Session};
+use crate::progress::{ProgressVerbosity, ProgressWriter, clock};
+use crate::report::{NamedRun, ReportFormat, render};
+use crate::session::{FinishedRun, StudySession};
 use crate::stored;
-use crate::study::{Batching, Resolved, Study, model_problems};
-use crate::tui::{Closer, Screen};
+use crate::study::{BatchMode, ResolvedStudy, Study, model_problems};
+use crate::tui::{RunScreen, ScreenCloser};
 use crate::unusable;
 
-pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> {
+pub(super) async fn run(args: OptimizeArgs, kinds: &TaskRegistry) -> Result<ExitStatus, Failure> {
     let began = Instant::now();
     let verbosity = match (args.talk.quiet, args.talk.verbose) {
-        (true, _) => Verbosity::Quiet,
-        (_, true) => Verbosity::Verbose,
-        _ => Verbosity::Normal,
+        (true, _) => ProgressVerbosity::Quiet,
+        (_, true) => ProgressVerbosity::Verbose,
+        _ => ProgressVerbosity::Normal,
     };
     if args.dry_run {
-        let args = crate::cli::Estimate {
+        let args = crate::cli::EstimateArgs {
             study: args.study,
             budget: args.budget,
             json: args.json,
@@ -45,7 +45,7 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
     // A file that cannot be written in its form is told before a call is paid for.
     args.output
         .iter()
-        .try_for_each(|path| Form::of(path).map(drop))?;
+        .try_for_each(|path| ReportFormat::of(path).map(drop))?;
     let mut resolved = resolve(&args.study, Some(&args.budget))?;
     if args.batch {
         batch(&mut resolved.study)?;
@@ -81,7 +81,7 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
         return finish(&args, &stored::read(&folder)?);
     }
     let mut progress = fetch_progress(args.talk.quiet);
-    let session = Session::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
+    let session = StudySession::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
     judging(&session, &args.study.study)?;
     introduce(&session, verbosity);
     let record = match resumed {
@@ -91,11 +91,11 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
     let id = record.id.clone();
     let Some(done) = Box::pin(conduct(&args, verbosity, session, ledger, record)).await? else {
         note("aborted; everything paid for before is stored");
-        return Ok(Exit::Interrupted);
+        return Ok(ExitStatus::Interrupted);
     };
-    let Conducted {
+    let ConductedRun {
         done:
-            Done {
+            FinishedRun {
                 summary,
                 sent,
                 lost,
@@ -104,8 +104,8 @@ pub(super) async fn run(args: Optimize, kinds: &Kinds) -> Result<Exit, Failure> 
             },
         ended,
     } = done;
-    let exit = finish(&args, &Named::new(&id, summary))?;
-    if verbosity > Verbosity::Quiet {
+    let exit = finish(&args, &NamedRun::new(&id, summary))?;
+    if verbosity > ProgressVerbosity::Quiet {
         for remark in remarks {
             note(&format!("Note: {remark}."));
         }
@@ -135,7 +135,7 @@ fn batch(study: &mut Study) -> Result<(), Failure> {
             continue;
         }
         any = true;
-        spec.batch = Batching::On;
+        spec.batch = BatchMode::On;
         if let Some((key, problem)) = model_problems(spec).into_iter().next() {
             return Err(Failure::usage(format!("--batch: {key}: {problem}")));
         }
@@ -149,20 +149,20 @@ fn batch(study: &mut Study) -> Result<(), Failure> {
 }
 
 /// A run and the moment it ended, which may be long before its screen is closed.
-struct Conducted {
-    done: Done,
+struct ConductedRun {
+    done: FinishedRun,
     ended: Instant,
 }
 
 /// Executes the run under the eyes of its observers; whatever comes of it, the
 /// terminal is given back. `None`: aborted.
 async fn conduct(
-    args: &Optimize,
-    verbosity: Verbosity,
-    session: Session,
+    args: &OptimizeArgs,
+    verbosity: ProgressVerbosity,
+    session: StudySession,
     ledger: Arc<Ledger>,
     record: RunRecord,
-) -> Result<Option<Conducted>, Failure> {
+) -> Result<Option<ConductedRun>, Failure> {
     let planned = session.plan().calls();
     let mut observers: Vec<Box<dyn RunObserver>> = Vec::new();
     if let Some(path) = &args.events {
@@ -175,19 +175,19 @@ async fn conduct(
         })?;
         observers.push(Box::new(live));
     }
-    let (control, closer) = (RunControl::new(), Closer::default());
-    let signals = Signals::new();
+    let (control, closer) = (RunControl::new(), ScreenCloser::default());
+    let signals = SignalStream::new();
     let mut screen = None;
-    if verbosity == Verbosity::Normal && !args.headless && !shows_events(args) {
-        screen = Screen::start(&record.id, planned, control.clone(), closer.clone());
+    if verbosity == ProgressVerbosity::Normal && !args.headless && !shows_events(args) {
+        screen = RunScreen::start(&record.id, planned, control.clone(), closer.clone());
     }
-    observers.push(match screen.as_mut().and_then(Screen::observer) {
+    observers.push(match screen.as_mut().and_then(RunScreen::observer) {
         Some(observer) => observer,
-        None => Box::new(Progress::new(verbosity, planned)),
+        None => Box::new(ProgressWriter::new(verbosity, planned)),
     });
     let closer = screen.is_some().then_some(closer);
     tokio::spawn(pass_on(signals, control.clone(), closer));
-    let opening = Opening::of_run(&session);
+    let opening = HoldoutAccess::of_run(&session);
     let id = record.id.clone();
     let done = tokio::select! {
         // Moved in: whoever still looks at the screen keeps no one from the store.
@@ -200,7 +200,7 @@ async fn conduct(
             opening.record_run(&args.store.store, &done.summary)?;
             match &folder {
                 Some(folder) => {
-                    let run = Named::new(&id, done.summary.clone());
+                    let run = NamedRun::new(&id, done.summary.clone());
                     write_reports(folder, &run).map(|()| Some(done))
                 }
                 None => Ok(Some(done)),
@@ -217,7 +217,7 @@ async fn conduct(
     if let Some(trouble) = trouble {
         note(&format!("the screen failed: {trouble}"));
     }
-    Ok(outcome?.map(|done| Conducted { done, ended }))
+    Ok(outcome?.map(|done| ConductedRun { done, ended }))
 }
 
 /// The run to resume: the one named, or the latest of the study that is not
@@ -241,7 +241,7 @@ fn find(ledger: &Ledger, store: &Path, name: &str, study: &str) -> Result<RunRec
 }
 
 /// The study and options that a run began with.
-fn as_begun(record: &RunRecord) -> Result<Resolved, Failure> {
+fn as_begun(record: &RunRecord) -> Result<ResolvedStudy, Failure> {
     serde_json::from_str(&record.spec).map_err(|error| {
         Failure::data(format!(
             "the record of run {} cannot be read: {error}",
@@ -250,8 +250,8 @@ fn as_begun(record: &RunRecord) -> Result<Resolved, Failure> {
     })
 }
 
-fn introduce(session: &Session, verbosity: Verbosity) {
-    if verbosity == Verbosity::Quiet {
+fn introduce(session: &StudySession, verbosity: ProgressVerbosity) {
+    if verbosity == ProgressVerbosity::Quiet {
         return;
     }
     let groups: Vec<String> = session
@@ -286,12 +286,12 @@ fn store_flag(store: &Path) -> String {
 
 /// Turns a stop into what the user reads, with the way to go on.
 fn stopped(stop: &RunError, record: &RunRecord, store: &Path) -> Failure {
-    let exit = Exit::of(stop);
+    let exit = ExitStatus::of(stop);
     let told = unusable::stopped(stop);
-    if exit == Exit::Usage {
+    if exit == ExitStatus::Usage {
         return Failure::new(exit, told);
     }
-    if exit == Exit::Budget {
+    if exit == ExitStatus::Budget {
         return Failure::new(
             exit,
             format!(
@@ -332,34 +332,41 @@ fn refused(hopeless: &HopelessRun) -> bool {
 }
 
 /// Whether events are printed where the screen would be.
-fn shows_events(args: &Optimize) -> bool {
+fn shows_events(args: &OptimizeArgs) -> bool {
     args.events.as_deref() == Some(Path::new("-")) && std::io::stdout().is_terminal()
 }
 
 /// The report beside the run's log, as text and JSON.
-fn write_reports(folder: &Path, run: &Named) -> Result<(), Failure> {
+fn write_reports(folder: &Path, run: &NamedRun) -> Result<(), Failure> {
     for file in ["report.txt", "report.json"] {
         write_report(&folder.join(file), run)?;
     }
     Ok(())
 }
 
-fn write_report(path: &Path, run: &Named) -> Result<(), Failure> {
-    write(path, &render(Form::of(path)?, std::slice::from_ref(run))?)
+fn write_report(path: &Path, run: &NamedRun) -> Result<(), Failure> {
+    write(
+        path,
+        &render(ReportFormat::of(path)?, std::slice::from_ref(run))?,
+    )
 }
 
 /// Prints the report and holds it against the bars that were set.
-fn finish(args: &Optimize, run: &Named) -> Result<Exit, Failure> {
+fn finish(args: &OptimizeArgs, run: &NamedRun) -> Result<ExitStatus, Failure> {
     for path in &args.output {
         write_report(path, run)?;
     }
-    let form = if args.json { Form::Json } else { Form::Text };
+    let form = if args.json {
+        ReportFormat::Json
+    } else {
+        ReportFormat::Text
+    };
     print(&render(form, std::slice::from_ref(run))?)?;
     let summary = &run.summary;
     let audited = summary.audited(AuditedPrompt::Selected);
     if audited.is_some_and(|groups| !groups.is_empty() && groups.iter().all(|g| g.n == 0)) {
         note("not one answer of the audit can be used: the selected prompt was not measured");
-        return Ok(Exit::Unusable);
+        return Ok(ExitStatus::Unusable);
     }
     if let Some(bar) = args.min_worst {
         let reached = summary
@@ -369,26 +376,26 @@ fn finish(args: &Optimize, run: &Named) -> Result<Exit, Failure> {
             note(&format!(
                 "no target group is audited, so that --min-worst {bar} is reached is not shown"
             ));
-            return Ok(Exit::Below);
+            return Ok(ExitStatus::Below);
         }
         if reached.is_none_or(|value| value < bar) {
             note(&format!(
                 "the worst target group has {:.3}, below --min-worst {bar}",
                 reached.unwrap_or(0.0)
             ));
-            return Ok(Exit::Below);
+            return Ok(ExitStatus::Below);
         }
     }
     let gain = summary.worst.as_ref();
     let gain = gain.filter(|_| summary.worst_of(AuditedPrompt::Selected).is_some());
     if args.require_gain && gain.is_none_or(|worst| worst.low <= 0.0) {
         note("no prompt is better than the seed on the worst target group beyond chance");
-        return Ok(Exit::NoWinner);
+        return Ok(ExitStatus::NoWinner);
     }
     if summary.ending == Some(RunEnding::BudgetExhausted) && audited.is_none() {
-        return Ok(Exit::Budget);
+        return Ok(ExitStatus::Budget);
     }
-    Ok(Exit::Done)
+    Ok(ExitStatus::Done)
 }
 
 /// Writes every event as a line of JSON.

@@ -1,28 +1,28 @@
 use super::{note, print};
-use crate::cli::Report;
-use crate::exit::{Exit, Failure};
-use crate::report::{Form, Named, render};
+use crate::cli::ReportArgs;
+use crate::exit::{ExitStatus, Failure};
+use crate::report::{NamedRun, ReportFormat, render};
 use crate::stored;
 
-pub(super) fn run(args: &Report) -> Result<Exit, Failure> {
+pub(super) fn run(args: &ReportArgs) -> Result<ExitStatus, Failure> {
     // A wrong ending is told before anything is written.
-    let forms: Vec<Form> = args
+    let forms: Vec<ReportFormat> = args
         .output
         .iter()
-        .map(|path| Form::of(path))
+        .map(|path| ReportFormat::of(path))
         .collect::<Result<_, _>>()?;
-    let runs: Vec<Named> = args
+    let runs: Vec<NamedRun> = args
         .runs
         .iter()
         .map(|run| stored::read(&stored::folder(&args.store.store, run)?))
         .collect::<Result<_, _>>()?;
     if forms.is_empty() {
-        print(&render(Form::Text, &runs)?)?;
+        print(&render(ReportFormat::Text, &runs)?)?;
     }
     for (path, form) in args.output.iter().zip(forms) {
         let text = render(form, &runs)?;
         super::write(path, &text)?;
         note(&format!("wrote {}", path.display()));
     }
-    Ok(Exit::Done)
+    Ok(ExitStatus::Done)
 }

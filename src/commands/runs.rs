@@ -1,12 +1,12 @@
 use shiftproof_search::ledger::Ledger;
 
 use super::{note, open_ledger, print, to_json};
-use crate::cli::{Runs, RunsAction};
-use crate::exit::{Exit, Failure};
+use crate::cli::{RunsAction, RunsArgs};
+use crate::exit::{ExitStatus, Failure};
 use crate::report::listing;
 use crate::stored;
 
-pub(super) async fn run(args: Runs) -> Result<Exit, Failure> {
+pub(super) async fn run(args: RunsArgs) -> Result<ExitStatus, Failure> {
     let store = &args.store.store;
     if !store.exists() {
         return Err(Failure::data(format!(
@@ -41,7 +41,7 @@ pub(super) async fn run(args: Runs) -> Result<Exit, Failure> {
             ));
         }
     }
-    Ok(Exit::Done)
+    Ok(ExitStatus::Done)
 }
 
 fn list(ledger: &Ledger, json: bool) -> Result<(), Failure> {
@@ -51,9 +51,9 @@ fn list(ledger: &Ledger, json: bool) -> Result<(), Failure> {
         // away, has no log.
         let summary = match ledger.run_dir(&record.id) {
             Some(folder) if folder.join(stored::LOG).is_file() => stored::brief(&folder)?,
-            _ => crate::report::Summary::default(),
+            _ => crate::report::RunSummary::default(),
         };
-        rows.push(listing::Row::of(&record, &summary));
+        rows.push(listing::RunRow::of(&record, &summary));
     }
     print(&if json {
         to_json(&rows)?

@@ -14,17 +14,17 @@ use shiftproof_search::unusable::AnswerSurvey;
 use shiftproof_tasks::{Example, Prompt, PromptId};
 
 use super::note;
-use super::signals::{Signals, pass_on};
-use crate::calibration::{self, Learnt};
-use crate::exit::{Exit, Failure};
-use crate::progress::{Progress, Verbosity};
-use crate::report::ground::{Ground, listed, unverified};
+use super::signals::{SignalStream, pass_on};
+use crate::calibration::{self, CalibrationSource};
+use crate::exit::{ExitStatus, Failure};
+use crate::progress::{ProgressVerbosity, ProgressWriter};
+use crate::report::ground::{AuditGround, listed, unverified};
 use crate::report::grouped;
-use crate::session::{Session, Trouble};
+use crate::session::{StudySession, UnusablePolicy};
 use crate::unusable;
 
 /// Calls that scoring these prompts asks at most.
-pub(super) fn planned(session: &Session, prompts: &[Prompt], examples: usize) -> u64 {
+pub(super) fn planned(session: &StudySession, prompts: &[Prompt], examples: usize) -> u64 {
     calls(
         session.built.task.as_ref(),
         &session.task_model.model,
@@ -38,15 +38,15 @@ pub(super) fn planned(session: &Session, prompts: &[Prompt], examples: usize) ->
 /// Lines that tell how the scoring goes.
 pub(super) fn progress(quiet: bool, planned: u64) -> Box<dyn RunObserver> {
     let verbosity = if quiet {
-        Verbosity::Quiet
+        ProgressVerbosity::Quiet
     } else {
-        Verbosity::Normal
+        ProgressVerbosity::Normal
     };
-    Box::new(Progress::of_evaluation(verbosity, planned))
+    Box::new(ProgressWriter::of_evaluation(verbosity, planned))
 }
 
 /// Says what can be scored where a study has no audit example to score on.
-pub(super) fn without_audit(session: &Session) -> Failure {
+pub(super) fn without_audit(session: &StudySession) -> Failure {
     let labelled: Vec<String> = session
         .loaded
         .labelled
@@ -63,9 +63,9 @@ pub(super) fn without_audit(session: &Session) -> Failure {
 }
 
 /// A decision about target groups needs examples of one.
-pub(super) fn check_ground(session: &Session, study: &Path) -> Result<(), Failure> {
+pub(super) fn check_ground(session: &StudySession, study: &Path) -> Result<(), Failure> {
     let groups = &session.loaded.groups;
-    if Ground::of(groups) != Ground::SourceOnly {
+    if AuditGround::of(groups) != AuditGround::SourceOnly {
         return Ok(());
     }
     Err(Failure::usage(format!(
@@ -80,11 +80,11 @@ pub(super) fn check_ground(session: &Session, study: &Path) -> Result<(), Failur
 
 /// The way to the model, under the study's limits.
 pub(super) fn gateway(
-    session: &Session,
+    session: &StudySession,
     ledger: Arc<Ledger>,
     control: RunControl,
     observers: Vec<Box<dyn RunObserver>>,
-    trouble: Trouble,
+    trouble: UnusablePolicy,
 ) -> Gateway {
     Gateway::new(
         ledger,
@@ -100,12 +100,12 @@ pub(super) fn gateway(
 /// Scores prompts on audit examples under the rules of a run's audit; `None`
 /// after a second signal.
 pub(super) async fn score(
-    session: &Session,
+    session: &StudySession,
     gateway: &Gateway,
     control: RunControl,
     prompts: &[Prompt],
     examples: &[Example],
-    trouble: Trouble,
+    trouble: UnusablePolicy,
 ) -> Result<Option<PromptEvaluation>, Failure> {
     let evaluator = PromptEvaluator {
         task: session.built.task.as_ref(),
@@ -116,7 +116,7 @@ pub(super) async fn score(
         settle_on: CalibrationSet::of(&session.loaded.data),
         keep_going: trouble.keep_going,
     };
-    tokio::spawn(pass_on(Signals::new(), control.clone(), None));
+    tokio::spawn(pass_on(SignalStream::new(), control.clone(), None));
     let scored = tokio::select! {
         scored = evaluator.score(prompts, examples) => scored,
         () = control.aborted() => {
@@ -139,7 +139,7 @@ pub(super) fn stopped(stop: &RunError) -> Failure {
         }
         _ => "answers so far are stored; the same command goes on",
     };
-    Failure::new(Exit::of(stop), format!("{told}\n  {on}"))
+    Failure::new(ExitStatus::of(stop), format!("{told}\n  {on}"))
 }
 
 /// What came of all prompts' answers.
@@ -152,11 +152,11 @@ pub(super) fn surveyed(evaluation: &PromptEvaluation) -> AnswerSurvey {
 }
 
 /// What a reader has to know of the scores' calibration.
-pub(super) fn calibrated(session: &Session, evaluation: &PromptEvaluation) -> Option<String> {
+pub(super) fn calibrated(session: &StudySession, evaluation: &PromptEvaluation) -> Option<String> {
     calibration::note(
         session.resolved.study.search.calibration,
         &evaluation.settled,
-        Learnt::Outside,
+        CalibrationSource::Outside,
         |id: PromptId| format!("{id:#}"),
     )
 }

@@ -3,11 +3,11 @@
 use shiftproof_search::control::RunControl;
 
 use super::note;
-use crate::tui::Closer;
+use crate::tui::ScreenCloser;
 
 /// What a signal means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Signal {
+pub(super) enum SignalMeaning {
     /// From the keyboard: the user is there.
     Interrupt,
     /// From elsewhere, or because the terminal is gone.
@@ -15,20 +15,20 @@ pub(super) enum Signal {
 }
 
 /// Signals as they come; from here on none of them ends the process by itself.
-pub(super) struct Signals {
+pub(super) struct SignalStream {
     #[cfg(unix)]
-    streams: Vec<(Signal, tokio::signal::unix::Signal)>,
+    streams: Vec<(SignalMeaning, tokio::signal::unix::Signal)>,
 }
 
 #[cfg(unix)]
-impl Signals {
+impl SignalStream {
     /// Listens from now on.
     pub fn new() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         let kinds = [
-            (Signal::Interrupt, SignalKind::interrupt()),
-            (Signal::Terminate, SignalKind::terminate()),
-            (Signal::Terminate, SignalKind::hangup()),
+            (SignalMeaning::Interrupt, SignalKind::interrupt()),
+            (SignalMeaning::Terminate, SignalKind::terminate()),
+            (SignalMeaning::Terminate, SignalKind::hangup()),
         ];
         let streams = kinds
             .into_iter()
@@ -39,7 +39,7 @@ impl Signals {
     }
 
     /// The next one.
-    pub async fn next(&mut self) -> Signal {
+    pub async fn next(&mut self) -> SignalMeaning {
         let waits = self.streams.iter_mut().map(|(meaning, stream)| {
             Box::pin(async move {
                 stream.recv().await;
@@ -51,27 +51,31 @@ impl Signals {
 }
 
 #[cfg(not(unix))]
-impl Signals {
+impl SignalStream {
     /// Listens from now on.
     pub fn new() -> Self {
         Self {}
     }
 
     /// The next one.
-    pub async fn next(&mut self) -> Signal {
+    pub async fn next(&mut self) -> SignalMeaning {
         let _ = tokio::signal::ctrl_c().await;
-        Signal::Interrupt
+        SignalMeaning::Interrupt
     }
 }
 
 /// The first signal asks the run to stop and save, the second aborts it. A
 /// signal from elsewhere gives the terminal back at once.
-pub(super) async fn pass_on(mut signals: Signals, control: RunControl, screen: Option<Closer>) {
+pub(super) async fn pass_on(
+    mut signals: SignalStream,
+    control: RunControl,
+    screen: Option<ScreenCloser>,
+) {
     let mut screen = screen;
     loop {
         let signal = signals.next().await;
         let first = control.interrupt();
-        if let Some(screen) = screen.take_if(|_| signal == Signal::Terminate || !first) {
+        if let Some(screen) = screen.take_if(|_| signal == SignalMeaning::Terminate || !first) {
             screen.close();
         }
         if first && screen.is_none() {

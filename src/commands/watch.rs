@@ -9,10 +9,10 @@ use shiftproof_search::event::Event;
 use shiftproof_search::log;
 
 use super::note;
-use super::signals::Signals;
-use crate::cli::{Replay, Watch};
-use crate::exit::{Exit, Failure};
-use crate::follow::{Follower, Player};
+use super::signals::SignalStream;
+use crate::cli::{ReplayArgs, WatchArgs};
+use crate::exit::{ExitStatus, Failure};
+use crate::follow::{LogFollower, LogPlayer};
 use crate::live;
 use crate::progress::milestone;
 use crate::stored;
@@ -20,22 +20,22 @@ use crate::stored;
 /// How often the line form looks for news.
 const LOOK: Duration = Duration::from_millis(100);
 
-pub(super) async fn run(args: Watch) -> Result<Exit, Failure> {
+pub(super) async fn run(args: WatchArgs) -> Result<ExitStatus, Failure> {
     let folder = folder(&args.store.store, args.run.as_deref())?;
     #[cfg(feature = "tui")]
     if !args.headless && shows() {
         return on_screen(move |closer| crate::tui::watch(&folder, closer)).await;
     }
-    let mut signals = Signals::new();
+    let mut signals = SignalStream::new();
     tokio::select! {
         exit = lines(&folder) => exit,
-        _ = signals.next() => Ok(Exit::Interrupted),
+        _ = signals.next() => Ok(ExitStatus::Interrupted),
     }
 }
 
 /// Prints the milestones of a run as they come, to its end.
-async fn lines(folder: &Path) -> Result<Exit, Failure> {
-    let mut follower = Follower::new(folder);
+async fn lines(folder: &Path) -> Result<ExitStatus, Failure> {
+    let mut follower = LogFollower::new(folder);
     let mut finished = false;
     loop {
         // Asked before the log is read: what a process that ended since wrote
@@ -52,16 +52,16 @@ async fn lines(folder: &Path) -> Result<Exit, Failure> {
             if let Some(text) = milestone(&line.event, false)
                 && !say(&text)?
             {
-                return Ok(Exit::Done);
+                return Ok(ExitStatus::Done);
             }
         }
         if finished {
-            return Ok(Exit::Done);
+            return Ok(ExitStatus::Done);
         }
         if news.lines.is_empty() {
             if !running {
                 note("the run has not finished, and no process is at work on it");
-                return Ok(Exit::Done);
+                return Ok(ExitStatus::Done);
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -76,7 +76,7 @@ fn folder(store: &Path, run: Option<&str>) -> Result<PathBuf, Failure> {
     }
 }
 
-pub(super) async fn replay(args: Replay) -> Result<Exit, Failure> {
+pub(super) async fn replay(args: ReplayArgs) -> Result<ExitStatus, Failure> {
     if args
         .speed
         .is_some_and(|speed| !(speed.is_finite() && speed > 0.0))
@@ -88,19 +88,19 @@ pub(super) async fn replay(args: Replay) -> Result<Exit, Failure> {
         .map_err(|error| Failure::data(error.to_string()))?;
     #[cfg(feature = "tui")]
     if !args.headless && shows() {
-        let player = Player::new(read, args.speed.unwrap_or(1.0));
+        let player = LogPlayer::new(read, args.speed.unwrap_or(1.0));
         return on_screen(move |closer| crate::tui::replay(&folder, player, closer)).await;
     }
-    let mut signals = Signals::new();
-    let mut player = Player::new(read, args.speed.unwrap_or(1.0));
+    let mut signals = SignalStream::new();
+    let mut player = LogPlayer::new(read, args.speed.unwrap_or(1.0));
     tokio::select! {
         exit = replay_lines(&mut player, args.speed.is_some()) => exit,
-        _ = signals.next() => Ok(Exit::Interrupted),
+        _ = signals.next() => Ok(ExitStatus::Interrupted),
     }
 }
 
 /// Prints the milestones of a recording: at once, or at its pace.
-async fn replay_lines(player: &mut Player, paced: bool) -> Result<Exit, Failure> {
+async fn replay_lines(player: &mut LogPlayer, paced: bool) -> Result<ExitStatus, Failure> {
     let mut passed = Duration::ZERO;
     loop {
         let most = player.place().1.max(1);
@@ -113,11 +113,11 @@ async fn replay_lines(player: &mut Player, paced: bool) -> Result<Exit, Failure>
             if let Some(text) = milestone(&line.event, false)
                 && !say(&text)?
             {
-                return Ok(Exit::Done);
+                return Ok(ExitStatus::Done);
             }
         }
         let Some(wait) = player.until_next() else {
-            return Ok(Exit::Done);
+            return Ok(ExitStatus::Done);
         };
         tokio::time::sleep(wait).await;
         passed = wait;
@@ -146,23 +146,23 @@ fn shows() -> bool {
 /// Runs a screen on a thread where it may wait for keys; a signal closes it.
 #[cfg(feature = "tui")]
 async fn on_screen(
-    show: impl FnOnce(&crate::tui::Closer) -> Result<(), Failure> + Send + 'static,
-) -> Result<Exit, Failure> {
-    let mut signals = Signals::new();
-    let closer = crate::tui::Closer::default();
+    show: impl FnOnce(&crate::tui::ScreenCloser) -> Result<(), Failure> + Send + 'static,
+) -> Result<ExitStatus, Failure> {
+    let mut signals = SignalStream::new();
+    let closer = crate::tui::ScreenCloser::default();
     let asked = closer.clone();
     let mut shown = tokio::task::spawn_blocking(move || show(&asked));
     let (ended, exit) = tokio::select! {
-        ended = &mut shown => (ended, Exit::Done),
+        ended = &mut shown => (ended, ExitStatus::Done),
         _ = signals.next() => {
             closer.close();
-            (shown.await, Exit::Interrupted)
+            (shown.await, ExitStatus::Interrupted)
         }
     };
     match ended {
         Ok(shown) => shown.map(|()| exit),
         Err(error) => Err(Failure::new(
-            Exit::Internal,
+            ExitStatus::Internal,
             format!("the screen failed: {error}"),
         )),
     }

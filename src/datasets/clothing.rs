@@ -9,55 +9,55 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row as ParquetRow};
 use serde::Serialize;
 
-use super::{Column, Dataset, fingerprint, push_row, unescape};
-use crate::fetch::Pinned;
+use super::{DatasetColumn, NamedDataset, fingerprint, push_row, unescape};
+use crate::fetch::PinnedBytes;
 
-pub(super) const DATASET: Dataset = Dataset {
+pub(super) const DATASET: NamedDataset = NamedDataset {
     name: "clothing",
     rows: 22_622,
     columns: &[
-        Column {
+        DatasetColumn {
             name: "id",
             meaning: "row number in the published file, from 0",
         },
-        Column {
+        DatasetColumn {
             name: "text",
             meaning: "title and review; rows without a review are left out",
         },
-        Column {
+        DatasetColumn {
             name: "age",
             meaning: "the reviewer's age in years",
         },
-        Column {
+        DatasetColumn {
             name: "age_band",
             meaning: "<30, 30-44, 45-59 or 60+",
         },
-        Column {
+        DatasetColumn {
             name: "department",
             meaning: "tops, dresses, bottoms, intimate, jackets or trend",
         },
-        Column {
+        DatasetColumn {
             name: "division",
             meaning: "general, general petite or intimates",
         },
-        Column {
+        DatasetColumn {
             name: "class",
             meaning: "kind of garment, such as knits or jeans",
         },
-        Column {
+        DatasetColumn {
             name: "item",
             meaning: "number of the reviewed item",
         },
-        Column {
+        DatasetColumn {
             name: "rating",
             meaning: "1 (worst) to 5 (best)",
         },
-        Column {
+        DatasetColumn {
             name: "recommended",
             meaning: "yes or no",
         },
     ],
-    prepared: Pinned {
+    prepared: PinnedBytes {
         path: "clothing-v1.jsonl",
         bytes: 10_943_791,
         sha256: "97a4e3cb405e0332553b436f15ebbaa11029dafb456ade0ec75f6f765c81bd1c",
@@ -67,7 +67,7 @@ pub(super) const DATASET: Dataset = Dataset {
 };
 
 #[derive(Serialize)]
-struct Row {
+struct ClothingRow {
     id: String,
     text: String,
     age: i64,
@@ -102,14 +102,14 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 /// The row as ours; none where there is no review or its item has no department.
-fn convert(row: &ParquetRow) -> Result<Option<Row>, String> {
+fn convert(row: &ParquetRow) -> Result<Option<ClothingRow>, String> {
     let (Some(review), Some(department)) =
         (text(row, "Review Text")?, text(row, "Department Name")?)
     else {
         return Ok(None);
     };
     let age = number(row, "Age")?;
-    Ok(Some(Row {
+    Ok(Some(ClothingRow {
         id: number(row, "__index_level_0__")?.to_string(),
         text: text(row, "Title")?.map_or(review.clone(), |title| join(&title, &review)),
         age,

@@ -9,75 +9,75 @@ use std::path::Path;
 use serde::Serialize;
 use shiftproof_tasks::rec::{FileLayout, Interactions, RecSpec, RecommendationFiles};
 
-use super::{Attributes, Column, Dataset, push_row};
-use crate::fetch::Pinned;
+use super::{ColumnAttributes, DatasetColumn, NamedDataset, push_row};
+use crate::fetch::PinnedBytes;
 
 /// The published files inside the package.
 const FILES: [&str; 3] = ["ml-100k.inter", "ml-100k.item", "ml-100k.user"];
 
-pub(super) const DATASET: Dataset = Dataset {
+pub(super) const DATASET: NamedDataset = NamedDataset {
     name: "ml-100k",
     rows: 100_000,
     columns: &[
-        Column {
+        DatasetColumn {
             name: "id",
             meaning: "user, item and time, joined by colons",
         },
-        Column {
+        DatasetColumn {
             name: "user",
             meaning: "number of the user",
         },
-        Column {
+        DatasetColumn {
             name: "item",
             meaning: "number of the film",
         },
-        Column {
+        DatasetColumn {
             name: "rating",
             meaning: "1 (worst) to 5 (best)",
         },
-        Column {
+        DatasetColumn {
             name: "time",
             meaning: "seconds since 1970",
         },
-        Column {
+        DatasetColumn {
             name: "title",
             meaning: "title of the film, with its year where known",
         },
-        Column {
+        DatasetColumn {
             name: "year",
             meaning: "year of its release; empty where unknown",
         },
-        Column {
+        DatasetColumn {
             name: "genres",
             meaning: "its genres by alphabet, separated by commas",
         },
-        Column {
+        DatasetColumn {
             name: "age",
             meaning: "the user's age in years",
         },
-        Column {
+        DatasetColumn {
             name: "gender",
             meaning: "M or F",
         },
-        Column {
+        DatasetColumn {
             name: "occupation",
             meaning: "one of 21, such as student or writer",
         },
     ],
-    prepared: Pinned {
+    prepared: PinnedBytes {
         path: "ml-100k-v1.jsonl",
         bytes: 20_637_991,
         sha256: "5c943795020f52ef8dcb783753f7a3d4f788a19673e1b94c9791f7864ac1d0e6",
     },
     read,
-    interactions: Some(Attributes {
+    interactions: Some(ColumnAttributes {
         user: &["age", "gender", "occupation"],
         item: &["year", "genres"],
     }),
 };
 
 #[derive(Serialize)]
-struct Row<'a> {
+struct RatingRow<'a> {
     id: String,
     user: &'a str,
     item: &'a str,
@@ -138,7 +138,7 @@ fn rows(data: &Interactions) -> Result<Vec<u8>, String> {
             None => item.title.replace("unkonwn", "unknown"),
         };
         let year = year.unwrap_or_default();
-        let row = Row {
+        let row = RatingRow {
             id: format!("{}:{}:{time}", user.id, item.id),
             user: &user.id,
             item: &item.id,

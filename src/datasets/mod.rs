@@ -13,11 +13,14 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::fetch::{self, Asset, Catalogue, Class, FetchError, Fetcher, Kind, OnProgress, Pinned};
+use crate::fetch::{
+    self, Asset, AssetCatalogue, AssetFetcher, AssetKind, FetchError, FetchErrorClass, OnProgress,
+    PinnedBytes,
+};
 
 /// One column of a prepared data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Column {
+pub struct DatasetColumn {
     /// The key in each JSON row.
     pub name: &'static str,
     /// What it holds.
@@ -26,23 +29,23 @@ pub struct Column {
 
 /// A data set that can be named in a study.
 #[derive(Debug, Clone, Copy)]
-pub struct Dataset {
+pub struct NamedDataset {
     /// The name in study files; also the name of the fetched [`Asset`].
     pub name: &'static str,
     /// Number of rows.
     pub rows: usize,
     /// The columns, in order.
-    pub columns: &'static [Column],
+    pub columns: &'static [DatasetColumn],
     /// The prepared file; a change of its bytes is a new version and a new file name.
-    pub prepared: Pinned,
+    pub prepared: PinnedBytes,
     read: fn(&Path) -> Result<Vec<u8>, String>,
     /// Where the rows are interactions: the columns that tell about user and item.
-    pub interactions: Option<Attributes>,
+    pub interactions: Option<ColumnAttributes>,
 }
 
 /// Columns that tell something about the user or the item of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Attributes {
+pub struct ColumnAttributes {
     /// About the user.
     pub user: &'static [&'static str],
     /// About the item.
@@ -70,15 +73,15 @@ pub enum DatasetError {
 
 impl DatasetError {
     /// What kind of trouble this is.
-    pub fn class(&self) -> Class {
+    pub fn class(&self) -> FetchErrorClass {
         match self {
             Self::Fetch(error) => error.class(),
-            Self::Format { .. } => Class::Integrity,
+            Self::Format { .. } => FetchErrorClass::Integrity,
         }
     }
 
     /// What the user can do about it: one sentence, lower case, no full stop.
-    pub fn mend(&self) -> String {
+    pub fn help(&self) -> String {
         match self {
             Self::Fetch(error) => error.mend(),
             Self::Format { .. } => "please report this with the version of the program".to_owned(),
@@ -87,17 +90,17 @@ impl DatasetError {
 }
 
 /// All data sets that can be named.
-pub const DATASETS: &[Dataset] = &[vader::DATASET, clothing::DATASET, ml_100k::DATASET];
+pub const DATASETS: &[NamedDataset] = &[vader::DATASET, clothing::DATASET, ml_100k::DATASET];
 
 /// The data set called `name`.
 ///
 /// # Errors
 /// [`FetchError::UnknownAsset`].
-pub fn get(name: &str) -> Result<&'static Dataset, FetchError> {
+pub fn get(name: &str) -> Result<&'static NamedDataset, FetchError> {
     DATASETS
         .iter()
         .find(|set| set.name == name)
-        .ok_or_else(|| fetch::unknown(name, Some(Kind::Data)))
+        .ok_or_else(|| fetch::unknown(name, Some(AssetKind::Data)))
 }
 
 /// Fetches and prepares the data set `name` unless that was done before, in the user's cache
@@ -106,7 +109,7 @@ pub fn get(name: &str) -> Result<&'static Dataset, FetchError> {
 /// # Errors
 /// [`DatasetError`]; nothing half-written is left.
 pub fn prepare(name: &str, progress: OnProgress<'_>) -> Result<PathBuf, DatasetError> {
-    prepare_with(&Fetcher::from_env()?, name, progress)
+    prepare_with(&AssetFetcher::from_env()?, name, progress)
 }
 
 /// As [`prepare`], in the cache folder of `fetcher`.
@@ -114,12 +117,12 @@ pub fn prepare(name: &str, progress: OnProgress<'_>) -> Result<PathBuf, DatasetE
 /// # Errors
 /// As [`prepare`].
 pub fn prepare_with(
-    fetcher: &Fetcher,
+    fetcher: &AssetFetcher,
     name: &str,
     progress: OnProgress<'_>,
 ) -> Result<PathBuf, DatasetError> {
     let set = get(name)?;
-    let asset = Catalogue::get(set.name)?;
+    let asset = AssetCatalogue::get(set.name)?;
     let path = fetcher.path(asset).with_file_name(set.prepared.path);
     if fetch::is_stamped(&path, &set.prepared) {
         return Ok(path);
@@ -213,11 +216,11 @@ mod tests {
     #[test]
     fn every_data_set_is_fetchable_and_every_data_asset_is_a_data_set() {
         for set in DATASETS {
-            assert_eq!(Catalogue::get(set.name).unwrap().kind, Kind::Data);
+            assert_eq!(AssetCatalogue::get(set.name).unwrap().kind, AssetKind::Data);
         }
-        let data = Catalogue::ASSETS
+        let data = AssetCatalogue::ASSETS
             .iter()
-            .filter(|asset| asset.kind == Kind::Data)
+            .filter(|asset| asset.kind == AssetKind::Data)
             .count();
         assert_eq!(data, DATASETS.len());
     }
@@ -225,7 +228,7 @@ mod tests {
     #[test]
     fn a_model_is_no_data_set() {
         let error = get("smollm2-135m").unwrap_err();
-        assert_eq!(error.class(), Class::Usage);
+        assert_eq!(error.class(), FetchErrorClass::Usage);
         assert!(!error.mend().contains("smollm2"), "{}", error.mend());
     }
 

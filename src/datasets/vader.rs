@@ -14,8 +14,8 @@ use std::path::Path;
 use flate2::read::GzDecoder;
 use serde::Serialize;
 
-use super::{Column, Dataset, fingerprint, push_row, unescape};
-use crate::fetch::Pinned;
+use super::{DatasetColumn, NamedDataset, fingerprint, push_row, unescape};
+use crate::fetch::PinnedBytes;
 
 /// A mean rating within this distance of 0 is neutral, and its row is left out.
 const NEUTRAL: f64 = 0.5;
@@ -28,36 +28,36 @@ const DOMAINS: [(&str, &str); 4] = [
     ("tweets", "tweets"),
 ];
 
-pub(super) const DATASET: Dataset = Dataset {
+pub(super) const DATASET: NamedDataset = NamedDataset {
     name: "vader",
     rows: 18_918,
     columns: &[
-        Column {
+        DatasetColumn {
             name: "id",
             meaning: "domain and number of the text",
         },
-        Column {
+        DatasetColumn {
             name: "domain",
             meaning: "amazon, movies, nyt or tweets",
         },
-        Column {
+        DatasetColumn {
             name: "document",
             meaning: "the review or article the text is part of",
         },
-        Column {
+        DatasetColumn {
             name: "text",
             meaning: "one sentence, snippet or tweet",
         },
-        Column {
+        DatasetColumn {
             name: "score",
             meaning: "mean human rating, -4 (negative) to 4 (positive)",
         },
-        Column {
+        DatasetColumn {
             name: "label",
             meaning: "positive above 0.5, negative below -0.5; others are left out",
         },
     ],
-    prepared: Pinned {
+    prepared: PinnedBytes {
         path: "vader-v1.jsonl",
         bytes: 3_991_222,
         sha256: "93fef21e357a2669ff8d7d4ee4981bfc0785ba03971da1eb0d3094f67590e857",
@@ -67,7 +67,7 @@ pub(super) const DATASET: Dataset = Dataset {
 };
 
 #[derive(Serialize)]
-struct Row<'a> {
+struct VaderRow<'a> {
     id: String,
     domain: &'a str,
     document: String,
@@ -137,7 +137,7 @@ fn add_domain(
         let Some(label) = label(score) else { continue };
         // Reviews and articles number their sentences 12_1, 12_2, ...; the rest stand alone.
         let document = id.split_once('_').map_or(id, |(document, _)| document);
-        let row = Row {
+        let row = VaderRow {
             id: format!("{domain}-{id}"),
             domain,
             document: format!("{domain}-{document}"),

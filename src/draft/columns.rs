@@ -1,7 +1,7 @@
 //! Which column is what.
 
-use super::Options;
-use super::profile::Profile;
+use super::DraftOptions;
+use super::profile::ColumnProfile;
 use crate::exit::Failure;
 
 /// Names that labels often have, the plainest first.
@@ -74,7 +74,7 @@ const MOST_GROUPS: usize = 40;
 
 /// The columns with why they were taken.
 #[derive(Debug)]
-pub(super) struct Chosen {
+pub(super) struct ChosenColumns {
     pub label: String,
     pub label_reason: String,
     pub group: Option<(String, String)>,
@@ -85,8 +85,8 @@ pub(super) struct Chosen {
     others: Vec<String>,
 }
 
-impl Chosen {
-    pub fn of(profiles: &[Profile], options: Options<'_>) -> Result<Self, Failure> {
+impl ChosenColumns {
+    pub fn of(profiles: &[ColumnProfile], options: DraftOptions<'_>) -> Result<Self, Failure> {
         let given = [
             ("--label", options.label),
             ("--group", options.group),
@@ -143,7 +143,7 @@ impl Chosen {
     }
 
     /// The choices as lines.
-    pub fn told(&self, profiles: &[Profile]) -> Vec<String> {
+    pub fn notes(&self, profiles: &[ColumnProfile]) -> Vec<String> {
         let mut told = vec![format!("label: {:?} ({})", self.label, self.label_reason)];
         match &self.group {
             Some((name, reason)) => told.push(format!("group: {name:?} ({reason})")),
@@ -185,7 +185,7 @@ impl Chosen {
     }
 }
 
-fn exists(profiles: &[Profile], flag: &str, name: &str) -> Result<(), Failure> {
+fn exists(profiles: &[ColumnProfile], flag: &str, name: &str) -> Result<(), Failure> {
     if profiles.iter().any(|profile| profile.name == name) {
         return Ok(());
     }
@@ -203,24 +203,27 @@ fn exists(profiles: &[Profile], flag: &str, name: &str) -> Result<(), Failure> {
 }
 
 /// Whether the user gave the column another meaning.
-fn given(options: Options<'_>, name: &str) -> bool {
+fn given(options: DraftOptions<'_>, name: &str) -> bool {
     [options.group, options.id].contains(&Some(name))
         || options.fields.iter().any(|field| field == name)
 }
 
-fn named<'a>(candidates: &[&'a Profile], names: &[&str]) -> Option<&'a Profile> {
+fn named<'a>(candidates: &[&'a ColumnProfile], names: &[&str]) -> Option<&'a ColumnProfile> {
     names.iter().find_map(|name| {
         let mut like = candidates.iter().filter(|profile| profile.bare() == *name);
         like.next().copied()
     })
 }
 
-fn label(profiles: &[Profile], options: Options<'_>) -> Result<(String, String), Failure> {
-    let candidates: Vec<&Profile> = profiles
+fn label(
+    profiles: &[ColumnProfile],
+    options: DraftOptions<'_>,
+) -> Result<(String, String), Failure> {
+    let candidates: Vec<&ColumnProfile> = profiles
         .iter()
         .filter(|profile| profile.is_category(MOST_LABELS) && !given(options, &profile.name))
         .collect();
-    let holds = |profile: &Profile| match profile.blank() {
+    let holds = |profile: &ColumnProfile| match profile.blank() {
         0 => format!("{} different values", profile.different),
         blank => format!(
             "{} different values, blank in {blank} rows",
@@ -231,12 +234,12 @@ fn label(profiles: &[Profile], options: Options<'_>) -> Result<(String, String),
         let reason = format!("its name; {}", holds(profile));
         return Ok((profile.name.clone(), reason));
     }
-    let plain: Vec<&Profile> = candidates
+    let plain: Vec<&ColumnProfile> = candidates
         .iter()
         .filter(|profile| !GROUPS.contains(&profile.bare().as_str()))
         .copied()
         .collect();
-    let blank: Vec<&Profile> = plain.iter().filter(|p| p.blank() > 0).copied().collect();
+    let blank: Vec<&ColumnProfile> = plain.iter().filter(|p| p.blank() > 0).copied().collect();
     match (plain.as_slice(), blank.as_slice()) {
         ([only], _) => Ok((
             only.name.clone(),
@@ -274,21 +277,21 @@ fn label(profiles: &[Profile], options: Options<'_>) -> Result<(String, String),
 }
 
 fn group(
-    profiles: &[Profile],
+    profiles: &[ColumnProfile],
     label: &str,
-    options: Options<'_>,
+    options: DraftOptions<'_>,
 ) -> (Option<(String, String)>, Vec<String>) {
-    let candidates: Vec<&Profile> = profiles
+    let candidates: Vec<&ColumnProfile> = profiles
         .iter()
         .filter(|p| p.is_category(MOST_GROUPS) || p.different == 1 && p.words <= 5.0)
         .filter(|p| p.name != label && p.blank() == 0 && !given(options, &p.name))
         .collect();
-    let holds = |profile: &Profile| format!("{} different values", profile.different);
+    let holds = |profile: &ColumnProfile| format!("{} different values", profile.different);
     if let Some(profile) = named(&candidates, &GROUPS) {
         let reason = format!("its name; {}", holds(profile));
         return (Some((profile.name.clone(), reason)), Vec::new());
     }
-    let several: Vec<&&Profile> = candidates.iter().filter(|p| p.different > 1).collect();
+    let several: Vec<&&ColumnProfile> = candidates.iter().filter(|p| p.different > 1).collect();
     match several.as_slice() {
         [only] => {
             let reason = format!("the only other column with few values; {}", holds(only));
@@ -299,11 +302,11 @@ fn group(
 }
 
 fn id(
-    profiles: &[Profile],
-    options: Options<'_>,
+    profiles: &[ColumnProfile],
+    options: DraftOptions<'_>,
     taken: &dyn Fn(&str) -> bool,
 ) -> Option<(String, String)> {
-    let candidates: Vec<&Profile> = profiles
+    let candidates: Vec<&ColumnProfile> = profiles
         .iter()
         .filter(|p| p.is_unique() && p.words < 1.5 && !taken(&p.name))
         .filter(|p| !options.fields.contains(&p.name))
@@ -321,17 +324,17 @@ fn id(
 }
 
 fn texts(
-    profiles: &[Profile],
+    profiles: &[ColumnProfile],
     taken: &dyn Fn(&str) -> bool,
 ) -> Result<(Vec<String>, String), Failure> {
-    let left: Vec<&Profile> = profiles
+    let left: Vec<&ColumnProfile> = profiles
         .iter()
         .filter(|p| !taken(&p.name) && p.filled > 0)
         .collect();
-    let mut texts: Vec<&Profile> = left.iter().filter(|p| p.is_text()).copied().collect();
+    let mut texts: Vec<&ColumnProfile> = left.iter().filter(|p| p.is_text()).copied().collect();
     // A title stands above what it heads.
     texts.sort_by(|a, b| a.chars.total_cmp(&b.chars));
-    let reason = |texts: &[&Profile]| {
+    let reason = |texts: &[&ColumnProfile]| {
         let words: Vec<String> = texts.iter().map(|p| format!("{:.0}", p.words)).collect();
         format!("running text, {} words on average", words.join(" and "))
     };

@@ -9,7 +9,7 @@ const NAMED: usize = 5;
 
 /// Rows with a text that an earlier row has.
 #[derive(Debug, Default)]
-pub(super) struct Doubles {
+pub(super) struct DuplicateRows {
     rows: usize,
     /// Of those, rows of another group than the earlier one.
     across: usize,
@@ -18,7 +18,7 @@ pub(super) struct Doubles {
     pairs: Vec<String>,
 }
 
-pub(super) fn of(table: &DataTable, columns: &ColumnRoles) -> Doubles {
+pub(super) fn of(table: &DataTable, columns: &ColumnRoles) -> DuplicateRows {
     let value = |row: &TableRow, name: &str| {
         let value = row.values.get(name).map_or("", String::as_str).trim();
         value.to_owned()
@@ -28,7 +28,7 @@ pub(super) fn of(table: &DataTable, columns: &ColumnRoles) -> Doubles {
         None => GroupsSpec::ONLY.to_owned(),
     };
     let mut first: BTreeMap<String, &TableRow> = BTreeMap::new();
-    let mut found = Doubles::default();
+    let mut found = DuplicateRows::default();
     for row in &table.rows {
         let texts: Vec<String> = columns
             .fields
@@ -57,12 +57,12 @@ pub(super) fn of(table: &DataTable, columns: &ColumnRoles) -> Doubles {
     found
 }
 
-impl Doubles {
+impl DuplicateRows {
     pub const fn any(&self) -> bool {
         self.rows > 0
     }
 
-    pub fn told(&self) -> Vec<String> {
+    pub fn notes(&self) -> Vec<String> {
         if self.rows == 0 {
             return Vec::new();
         }

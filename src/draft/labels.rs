@@ -14,7 +14,7 @@ const NOTHING: [&str; 8] = ["nan", "null", "none", "<na>", "n/a", "#n/a", "na", 
 
 /// The labels a task chooses from.
 #[derive(Debug)]
-pub(super) struct Labels {
+pub(super) struct DraftLabels {
     /// The labels, the most frequent first, numbers in their order.
     pub names: Vec<String>,
     /// Rows of each.
@@ -25,7 +25,7 @@ pub(super) struct Labels {
     pub numbers: bool,
 }
 
-impl Labels {
+impl DraftLabels {
     pub fn of(table: &DataTable, column: &str) -> Result<Self, Failure> {
         let mut raw: BTreeMap<&str, usize> = BTreeMap::new();
         for value in table.rows.iter().filter_map(|row| row.values.get(column)) {
@@ -92,7 +92,7 @@ impl Labels {
         most as f64 / all.max(1) as f64
     }
 
-    pub fn told(&self) -> Vec<String> {
+    pub fn notes(&self) -> Vec<String> {
         let shown: Vec<String> = self
             .names
             .iter()

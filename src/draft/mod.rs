@@ -14,14 +14,14 @@ use std::path::{Component, Path, PathBuf};
 
 use shiftproof_tasks::{AnswerForm, ColumnRoles, DataTable, DetectedFormat, FileFormat};
 
-use self::columns::Chosen;
-use self::labels::Labels;
-use self::roles::Roles;
+use self::columns::ChosenColumns;
+use self::labels::DraftLabels;
+use self::roles::DraftRoles;
 use crate::exit::Failure;
 
 /// What the user says instead of a guess.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Options<'a> {
+pub(crate) struct DraftOptions<'a> {
     /// The label's column.
     pub label: Option<&'a str>,
     /// The group's column.
@@ -36,11 +36,11 @@ pub(crate) struct Options<'a> {
 
 /// A study and what it rests on.
 #[derive(Debug)]
-pub(crate) struct Draft {
+pub(crate) struct DraftStudy {
     /// The study's text.
     pub study: String,
     /// What was found and guessed, a line each.
-    pub told: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 /// Drafts a study in `folder` for these files.
@@ -51,8 +51,8 @@ pub(crate) struct Draft {
 pub(crate) fn draft(
     files: &[PathBuf],
     folder: &Path,
-    options: Options<'_>,
-) -> Result<Draft, Failure> {
+    options: DraftOptions<'_>,
+) -> Result<DraftStudy, Failure> {
     let names: Vec<String> = files
         .iter()
         .map(|file| file.to_string_lossy().into_owned())
@@ -60,10 +60,10 @@ pub(crate) fn draft(
     let table = DataTable::read(Path::new(""), &names)?;
     let mut told: Vec<String> = table.files.iter().map(written).collect();
     let profiles = profile::of(&table);
-    let chosen = Chosen::of(&profiles, options)?;
-    told.extend(chosen.told(&profiles));
-    let labels = Labels::of(&table, &chosen.label)?;
-    told.extend(labels.told());
+    let chosen = ChosenColumns::of(&profiles, options)?;
+    told.extend(chosen.notes(&profiles));
+    let labels = DraftLabels::of(&table, &chosen.label)?;
+    told.extend(labels.notes());
     let columns = ColumnRoles {
         id: chosen.id.as_ref().map(|(name, _)| name.clone()),
         group: chosen.group.as_ref().map(|(name, _)| name.clone()),
@@ -76,12 +76,12 @@ pub(crate) fn draft(
         labels: labels.names.clone(),
     };
     let loaded = columns.examples(&table, &form)?;
-    let roles = Roles::of(&loaded, options.source)?;
-    told.extend(roles.told(&loaded));
+    let roles = DraftRoles::of(&loaded, options.source)?;
+    told.extend(roles.notes(&loaded));
     let doubles = duplicates::of(&table, &columns);
-    told.extend(doubles.told());
+    told.extend(doubles.notes());
     let files = files.iter().map(|file| relative(file, folder));
-    let study = study::text(&study::Parts {
+    let study = study::text(&study::StudyParts {
         files: files.collect(),
         chosen: &chosen,
         labels: &labels,
@@ -89,7 +89,7 @@ pub(crate) fn draft(
         roles: &roles,
         drop_leaks: doubles.any(),
     });
-    Ok(Draft { study, told })
+    Ok(DraftStudy { study, notes: told })
 }
 
 /// How a file turned out to be written.

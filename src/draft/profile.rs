@@ -6,7 +6,7 @@ use shiftproof_tasks::DataTable;
 
 /// One column.
 #[derive(Debug, Clone)]
-pub(super) struct Profile {
+pub(super) struct ColumnProfile {
     /// Its name.
     pub name: String,
     /// Rows in all.
@@ -21,7 +21,7 @@ pub(super) struct Profile {
     pub chars: f64,
 }
 
-impl Profile {
+impl ColumnProfile {
     /// Few short values that recur.
     pub fn is_category(&self, most: usize) -> bool {
         (2..=most).contains(&self.different)
@@ -52,7 +52,7 @@ impl Profile {
 }
 
 /// The columns of a table, by name.
-pub(super) fn of(table: &DataTable) -> Vec<Profile> {
+pub(super) fn of(table: &DataTable) -> Vec<ColumnProfile> {
     table
         .columns()
         .into_iter()
@@ -60,7 +60,7 @@ pub(super) fn of(table: &DataTable) -> Vec<Profile> {
         .collect()
 }
 
-fn column(table: &DataTable, name: &str) -> Profile {
+fn column(table: &DataTable, name: &str) -> ColumnProfile {
     let mut seen: HashSet<&str> = HashSet::new();
     let (mut filled, mut words, mut chars) = (0, 0, 0);
     for value in table.rows.iter().filter_map(|row| row.values.get(name)) {
@@ -74,7 +74,7 @@ fn column(table: &DataTable, name: &str) -> Profile {
         seen.insert(value);
     }
     let mean = |sum: usize| sum as f64 / filled.max(1) as f64;
-    Profile {
+    ColumnProfile {
         name: name.to_owned(),
         rows: table.rows.len(),
         filled,

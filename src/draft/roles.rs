@@ -13,12 +13,12 @@ const LEAST_TARGET: usize = 8;
 
 /// Rows of a group.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Count {
+pub(super) struct GroupCount {
     pub labelled: usize,
     pub unlabelled: usize,
 }
 
-impl Count {
+impl GroupCount {
     const fn rows(self) -> usize {
         self.labelled + self.unlabelled
     }
@@ -31,18 +31,18 @@ impl Count {
 
 /// The groups with their parts, and the sizes of the roles.
 #[derive(Debug)]
-pub(super) struct Roles {
+pub(super) struct DraftRoles {
     pub spec: GroupsSpec,
     /// Each group's rows.
-    pub counts: BTreeMap<String, Count>,
+    pub counts: BTreeMap<String, GroupCount>,
     reason: String,
     /// Groups too small to use.
     left_out: Vec<String>,
 }
 
-impl Roles {
+impl DraftRoles {
     pub fn of(loaded: &LoadedTable, given: &[String]) -> Result<Self, Failure> {
-        let mut counts: BTreeMap<String, Count> = BTreeMap::new();
+        let mut counts: BTreeMap<String, GroupCount> = BTreeMap::new();
         for example in &loaded.examples {
             counts
                 .entry(example.input.group.clone())
@@ -72,9 +72,9 @@ impl Roles {
         })
     }
 
-    pub fn told(&self, loaded: &LoadedTable) -> Vec<String> {
+    pub fn notes(&self, loaded: &LoadedTable) -> Vec<String> {
         let shown = |name: &String| {
-            let Count {
+            let GroupCount {
                 labelled,
                 unlabelled,
             } = self.counts[name];
@@ -143,7 +143,7 @@ impl Roles {
 }
 
 fn sources(
-    counts: &BTreeMap<String, Count>,
+    counts: &BTreeMap<String, GroupCount>,
     given: &[String],
 ) -> Result<(Vec<String>, String), Failure> {
     let listed = || {
@@ -161,7 +161,7 @@ fn sources(
     if !given.is_empty() {
         return Ok((given.to_vec(), "as given".to_owned()));
     }
-    let fit = |count: &Count| count.labelled >= LEAST_SOURCE;
+    let fit = |count: &GroupCount| count.labelled >= LEAST_SOURCE;
     let largest = counts
         .iter()
         .rev()

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use shiftproof_tasks::LoadedTable;
 
-use super::columns::Chosen;
-use super::labels::Labels;
-use super::roles::Roles;
+use super::columns::ChosenColumns;
+use super::labels::DraftLabels;
+use super::roles::DraftRoles;
 
 /// The prompts of the default plan see this many examples.
 const SHOTS: usize = 36;
@@ -14,18 +14,18 @@ const SHOTS: usize = 36;
 const UNEVEN: f64 = 0.65;
 
 /// What the text is made from.
-pub(super) struct Parts<'a> {
+pub(super) struct StudyParts<'a> {
     /// The data files, from the study's folder.
     pub files: Vec<String>,
-    pub chosen: &'a Chosen,
-    pub labels: &'a Labels,
+    pub chosen: &'a ChosenColumns,
+    pub labels: &'a DraftLabels,
     pub loaded: &'a LoadedTable,
-    pub roles: &'a Roles,
+    pub roles: &'a DraftRoles,
     /// Whether texts occur twice.
     pub drop_leaks: bool,
 }
 
-pub(super) fn text(parts: &Parts<'_>) -> String {
+pub(super) fn text(parts: &StudyParts<'_>) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = write!(
@@ -46,7 +46,7 @@ pub(super) fn text(parts: &Parts<'_>) -> String {
     out
 }
 
-fn task(out: &mut String, parts: &Parts<'_>) {
+fn task(out: &mut String, parts: &StudyParts<'_>) {
     let labels = &parts.labels.names;
     let (last, first) = labels
         .split_last()
@@ -86,7 +86,7 @@ fn task(out: &mut String, parts: &Parts<'_>) {
     );
 }
 
-fn data(out: &mut String, parts: &Parts<'_>) {
+fn data(out: &mut String, parts: &StudyParts<'_>) {
     let chosen = parts.chosen;
     let _ = writeln!(out, "[data]\nfiles = [{}]", list(&parts.files));
     if let Some((id, _)) = &chosen.id {
@@ -119,7 +119,7 @@ fn data(out: &mut String, parts: &Parts<'_>) {
     }
 }
 
-fn groups(out: &mut String, parts: &Parts<'_>) {
+fn groups(out: &mut String, parts: &StudyParts<'_>) {
     let spec = &parts.roles.spec;
     let _ = writeln!(
         out,

@@ -3,16 +3,20 @@ use std::fmt::Write as _;
 use super::*;
 
 /// Drafts a study for a file of these rows, in its folder.
-fn drafted(name: &str, rows: impl AsRef<[u8]>, options: Options<'_>) -> Result<Draft, Failure> {
+fn drafted(
+    name: &str,
+    rows: impl AsRef<[u8]>,
+    options: DraftOptions<'_>,
+) -> Result<DraftStudy, Failure> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
     std::fs::write(&path, rows).unwrap();
     draft(std::slice::from_ref(&path), folder.path(), options)
 }
 
-fn told(draft: &Draft) -> String {
+fn told(draft: &DraftStudy) -> String {
     // Without the file's own line, which names a folder.
-    draft.told[1..].join("\n")
+    draft.notes[1..].join("\n")
 }
 
 /// Rows of columns in an order and under names that tell little.
@@ -52,14 +56,14 @@ fn columns_are_known_by_their_names() {
         ["text", "label", "id", "group"],
         "Body\tTopic\tTicket-ID\tRegion",
     );
-    let draft = drafted("t.tsv", table, Options::default()).unwrap();
+    let draft = drafted("t.tsv", table, DraftOptions::default()).unwrap();
     insta::assert_snapshot!("by_name", format!("{}\n---\n{}", told(&draft), draft.study));
 }
 
 #[test]
 fn columns_are_known_by_what_they_hold_or_asked_for() {
     let table = rows(["text", "label", "id", "group"], "a\tb\tc\tregion");
-    let draft = drafted("t.tsv", &table, Options::default()).unwrap();
+    let draft = drafted("t.tsv", &table, DraftOptions::default()).unwrap();
     let lines = told(&draft);
     assert!(
         lines.contains("label: \"b\" (the only column with few values"),
@@ -67,7 +71,7 @@ fn columns_are_known_by_what_they_hold_or_asked_for() {
     );
     // Two that could be it: none is guessed.
     let table = rows(["text", "label", "id", "group"], "a\tb\tc\td");
-    let failure = drafted("t.tsv", &table, Options::default()).unwrap_err();
+    let failure = drafted("t.tsv", &table, DraftOptions::default()).unwrap_err();
     assert!(
         failure
             .message
@@ -75,10 +79,10 @@ fn columns_are_known_by_what_they_hold_or_asked_for() {
         "{}",
         failure.message
     );
-    let given = Options {
+    let given = DraftOptions {
         label: Some("d"),
         group: Some("b"),
-        ..Options::default()
+        ..DraftOptions::default()
     };
     let draft = drafted("t.tsv", &table, given).unwrap();
     assert!(
@@ -86,9 +90,9 @@ fn columns_are_known_by_what_they_hold_or_asked_for() {
         "{}",
         draft.study
     );
-    let wrong = Options {
+    let wrong = DraftOptions {
         label: Some("e"),
-        ..Options::default()
+        ..DraftOptions::default()
     };
     let failure = drafted("t.tsv", table, wrong).unwrap_err();
     assert!(
@@ -108,7 +112,7 @@ fn labels_of_every_spelling_are_listed_or_mapped() {
         writeln!(table, "somebody said a thing {number},{label}").unwrap();
     }
     table.push_str("somebody said a thing 1,No\n");
-    let draft = drafted("t.csv", table, Options::default()).unwrap();
+    let draft = drafted("t.csv", table, DraftOptions::default()).unwrap();
     let lines = told(&draft);
     assert!(lines.contains("labels: Yes (60), No (31)"), "{lines}");
     assert!(
@@ -133,7 +137,7 @@ fn labels_of_every_spelling_are_listed_or_mapped() {
         )
         .unwrap();
     }
-    let draft = drafted("t.csv", table, Options::default()).unwrap();
+    let draft = drafted("t.csv", table, DraftOptions::default()).unwrap();
     assert!(
         told(&draft).contains("they are numbers"),
         "{}",
@@ -162,7 +166,7 @@ fn too_little_to_search_on_is_said() {
         )
         .unwrap();
     }
-    let failure = drafted("t.csv", table, Options::default()).unwrap_err();
+    let failure = drafted("t.csv", table, DraftOptions::default()).unwrap_err();
     assert!(
         failure.message.contains("no group has 12 labelled rows")
             && failure

@@ -7,12 +7,12 @@
 use serde_json::{Map, Value, json};
 use shiftproof_tasks::Demonstration;
 
-use super::{Exported, Shape};
+use super::{ExportedPrompt, PromptUsage};
 
 /// The output field's name.
 const ANSWER: &str = "answer";
 
-pub(super) fn state(exported: &Exported<'_>) -> Value {
+pub(super) fn state(exported: &ExportedPrompt<'_>) -> Value {
     let prompt = &exported.standing.prompt;
     let shape = &exported.shape;
     let output = output(shape);
@@ -50,13 +50,13 @@ pub(super) fn state(exported: &Exported<'_>) -> Value {
 }
 
 /// The signature that the state is loaded into.
-pub(crate) fn signature(shape: &Shape) -> String {
+pub(crate) fn signature(shape: &PromptUsage) -> String {
     let inputs: Vec<String> = shape.variables().into_values().collect();
     format!("{} -> {}", inputs.join(", "), output(shape))
 }
 
 /// A name for the answer that no input has.
-fn output(shape: &Shape) -> String {
+fn output(shape: &PromptUsage) -> String {
     let mut name = ANSWER.to_owned();
     while shape.variables().values().any(|taken| *taken == name) {
         name.push('_');
@@ -78,7 +78,7 @@ fn field(name: &str, description: &str) -> Value {
     json!({ "prefix": format!("{}:", words.join(" ")), "description": description })
 }
 
-fn demo(shape: &Shape, output: &str, shown: &Demonstration) -> Option<Value> {
+fn demo(shape: &PromptUsage, output: &str, shown: &Demonstration) -> Option<Value> {
     let variables = shape.variables();
     let (Some(name), 1) = (variables.values().next(), variables.len()) else {
         return None;

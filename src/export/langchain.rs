@@ -4,10 +4,10 @@
 use serde_json::{Value, json};
 use shiftproof_tasks::Role;
 
-use super::Exported;
+use super::ExportedPrompt;
 
 /// The messages, as the search sent them.
-pub(super) fn template(exported: &Exported<'_>) -> Value {
+pub(super) fn template(exported: &ExportedPrompt<'_>) -> Value {
     let messages: Vec<Value> = exported
         .messages(
             |literal| literal.replace('{', "{{").replace('}', "}}"),
@@ -31,7 +31,7 @@ pub(super) fn template(exported: &Exported<'_>) -> Value {
     })
 }
 
-fn message(exported: &Exported<'_>, role: Role, text: &str) -> Value {
+fn message(exported: &ExportedPrompt<'_>, role: Role, text: &str) -> Value {
     let class = match role {
         Role::System => "SystemMessagePromptTemplate",
         Role::User => "HumanMessagePromptTemplate",

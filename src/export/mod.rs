@@ -20,26 +20,26 @@ use shiftproof_tasks::{
 };
 
 use crate::cli::ExportFormat;
-use crate::exit::{Exit, Failure};
-use crate::report::{Standing, Summary, Tone};
+use crate::exit::{ExitStatus, Failure};
+use crate::report::{CandidateStanding, RunSummary, VerdictTone};
 use crate::study::ModelSpec;
 
 /// A prompt on its way out.
-pub(crate) struct Exported<'a> {
+pub(crate) struct ExportedPrompt<'a> {
     /// The run's name.
     pub run: &'a str,
     /// What the run came to.
-    pub summary: &'a Summary,
+    pub summary: &'a RunSummary,
     /// The prompt's id.
     pub id: PromptId,
     /// The prompt.
-    pub standing: &'a Standing,
+    pub standing: &'a CandidateStanding,
     /// How inputs are shown and what may be answered.
-    pub shape: Shape,
+    pub shape: PromptUsage,
 }
 
 /// What an audit says of a prompt on its way out.
-pub(crate) struct Proof {
+pub(crate) struct AuditProof {
     /// Whether it is better than the seed beyond chance.
     pub proven: bool,
     /// Whether it is the seed itself, which needs no proof.
@@ -50,7 +50,7 @@ pub(crate) struct Proof {
 
 /// What a prompt is used with.
 #[derive(Debug, Clone)]
-pub(crate) struct Shape {
+pub(crate) struct PromptUsage {
     /// How an input is shown.
     pub template: FieldTemplate,
     /// The closed set of answers; empty for any other form.
@@ -66,7 +66,7 @@ pub(crate) struct Shape {
     pub frame: PromptFrame,
 }
 
-impl Shape {
+impl PromptUsage {
     /// Nothing known of the study: an input is one text called `input`.
     pub fn plain() -> Self {
         Self {
@@ -105,7 +105,7 @@ impl Shape {
     }
 }
 
-impl Exported<'_> {
+impl ExportedPrompt<'_> {
     /// The prompt in a form.
     pub fn write(&self, format: ExportFormat) -> Result<String, Failure> {
         match format {
@@ -118,7 +118,7 @@ impl Exported<'_> {
     }
 
     /// How far the prompt is proven.
-    pub fn proof(&self) -> Proof {
+    pub fn proof(&self) -> AuditProof {
         let verdict = self.summary.verdict();
         let seed = self.summary.seed() == Some(self.id);
         let (proven, sentence) = if seed {
@@ -128,14 +128,14 @@ impl Exported<'_> {
             )
         } else if self.summary.selected == Some(self.id) {
             (
-                verdict.tone == Tone::Better && self.summary.unverified.is_empty(),
+                verdict.tone == VerdictTone::Better && self.summary.unverified.is_empty(),
                 verdict.sentence,
             )
         } else {
             let sentence = "not audited: only the search has scored it".to_owned();
             (false, sentence)
         };
-        Proof {
+        AuditProof {
             proven,
             seed,
             sentence,
@@ -267,5 +267,5 @@ impl Exported<'_> {
 fn pretty(value: &Value) -> Result<String, Failure> {
     serde_json::to_string_pretty(value)
         .map(|text| text + "\n")
-        .map_err(|error| Failure::new(Exit::Internal, error.to_string()))
+        .map_err(|error| Failure::new(ExitStatus::Internal, error.to_string()))
 }

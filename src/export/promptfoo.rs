@@ -6,16 +6,16 @@ use std::borrow::Cow;
 use saphyr::{Mapping, Scalar, Yaml, YamlEmitter};
 use shiftproof_tasks::{Example, Label};
 
-use super::{Exported, Shape};
-use crate::exit::{Exit, Failure};
+use super::{ExportedPrompt, PromptUsage};
+use crate::exit::{ExitStatus, Failure};
 use crate::llm::http::shown_address;
-use crate::study::Provider;
+use crate::study::ModelProvider;
 
 /// What a `{` is written as where promptfoo's templates (Nunjucks) would read a
 /// tag.
 pub(crate) const BRACE: &str = "{{ '{' }}";
 
-pub(super) fn write(exported: &Exported<'_>) -> Result<String, Failure> {
+pub(super) fn write(exported: &ExportedPrompt<'_>) -> Result<String, Failure> {
     let id = format!("{:#}", exported.id);
     let mut comments = vec![
         format!(
@@ -64,7 +64,7 @@ pub(super) fn write(exported: &Exported<'_>) -> Result<String, Failure> {
     emitter.multiline(true);
     emitter
         .dump(&map(config))
-        .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+        .map_err(|error| Failure::new(ExitStatus::Internal, error.to_string()))?;
     let mut out =
         String::from("# yaml-language-server: $schema=https://promptfoo.dev/config-schema.json\n");
     for comment in comments {
@@ -82,7 +82,7 @@ pub(super) fn write(exported: &Exported<'_>) -> Result<String, Failure> {
 
 /// The one message, or the conversation as JSON, in which promptfoo puts values
 /// after reading it.
-fn raw(exported: &Exported<'_>) -> String {
+fn raw(exported: &ExportedPrompt<'_>) -> String {
     let mut messages = exported.messages(escaped, |name| format!("{{{{ {name} }}}}"));
     if messages.len() == 1
         && let Some((_, message)) = messages.pop()
@@ -97,9 +97,9 @@ fn raw(exported: &Exported<'_>) -> String {
 }
 
 /// The study's model as a promptfoo provider; `echo` where there is none.
-fn provider(shape: &Shape, comments: &mut Vec<String>) -> Yaml<'static> {
+fn provider(shape: &PromptUsage, comments: &mut Vec<String>) -> Yaml<'static> {
     let named = shape.model.as_ref().map(|model| (model, model.provider()));
-    let Some((model, Ok(Provider::OpenAi(name)))) = named else {
+    let Some((model, Ok(ModelProvider::OpenAi(name)))) = named else {
         comments.push(
             "The study's model runs inside shiftproof: put a provider of your own in place of `echo`."
                 .into(),
@@ -122,7 +122,7 @@ fn provider(shape: &Shape, comments: &mut Vec<String>) -> Yaml<'static> {
     ])
 }
 
-fn test(shape: &Shape, example: &Example) -> Yaml<'static> {
+fn test(shape: &PromptUsage, example: &Example) -> Yaml<'static> {
     let vars = shape.variables().into_iter().map(|(field, name)| {
         let value = value(example.input.field(field));
         (Cow::Owned(name), text(value))
@@ -144,7 +144,7 @@ fn test(shape: &Shape, example: &Example) -> Yaml<'static> {
 
 /// Right as the search counts it: the label is named and no other is. Where a
 /// label is part of another, only the label alone will do.
-fn asserts(shape: &Shape, label: &Label) -> Vec<Yaml<'static>> {
+fn asserts(shape: &PromptUsage, label: &Label) -> Vec<Yaml<'static>> {
     let one = |kind: &'static str, value_text: &str| {
         map([("type", text(kind)), ("value", text(value(value_text)))])
     };

@@ -6,10 +6,10 @@ use super::*;
 use crate::report::fixture::{run, selected};
 
 /// The fixture's prompt with a study of two fields and odd data.
-fn with_shape<T>(shape: Shape, use_it: impl FnOnce(&Exported<'_>) -> T) -> T {
+fn with_shape<T>(shape: PromptUsage, use_it: impl FnOnce(&ExportedPrompt<'_>) -> T) -> T {
     let run = run("reviews-s1-1", "gpo", 1, 0.06);
     let id = selected().id();
-    use_it(&Exported {
+    use_it(&ExportedPrompt {
         run: &run.name,
         summary: &run.summary,
         id,
@@ -18,7 +18,7 @@ fn with_shape<T>(shape: Shape, use_it: impl FnOnce(&Exported<'_>) -> T) -> T {
     })
 }
 
-fn shape() -> Shape {
+fn shape() -> PromptUsage {
     let example = |id: &str, text: &str, label: &str| {
         Input::new(id, "books")
             .with_field("text", text)
@@ -27,7 +27,7 @@ fn shape() -> Shape {
     let mut model = ModelSpec::named("openai:small");
     model.base_url = Some("http://user:secret@127.0.0.1:8080/v1?key=secret".into());
     model.api_key_env = Some("MY_KEY".into());
-    Shape {
+    PromptUsage {
         template: FieldTemplate::new("Review {{1}}: {text}").unwrap(),
         labels: vec!["positive".into(), "negative".into()],
         model: Some(model),
@@ -57,7 +57,7 @@ fn every_form_reads_as_before() {
 
 #[test]
 fn without_a_study_an_input_is_one_text() {
-    let text = with_shape(Shape::plain(), |exported| {
+    let text = with_shape(PromptUsage::plain(), |exported| {
         exported.write(ExportFormat::Promptfoo).unwrap()
     });
     assert!(text.contains("{{ input }}"), "{text}");
@@ -69,12 +69,12 @@ fn placeholders_and_system_text_leave_in_every_syntax() {
     let run = run("reviews-s1-1", "gpo", 1, 0.06);
     let mut standing = run.summary.candidates[&selected().id()].clone();
     standing.prompt = Prompt::new("Mood of \"{text}\" as {\"mood\": …}?");
-    let exported = |frame| Exported {
+    let exported = |frame| ExportedPrompt {
         run: &run.name,
         summary: &run.summary,
         id: selected().id(),
         standing: &standing,
-        shape: Shape {
+        shape: PromptUsage {
             fields: vec!["text".into()],
             frame,
             ..shape()
@@ -111,7 +111,7 @@ fn placeholders_and_system_text_leave_in_every_syntax() {
 
 #[test]
 fn variables_are_names_that_other_tools_take() {
-    let mut shape = Shape::plain();
+    let mut shape = PromptUsage::plain();
     shape.template = FieldTemplate::new("{a b} {a_b} {1} {ä}").unwrap();
     let names: Vec<String> = shape.variables().into_values().collect();
     assert_eq!(names, ["_1", "a_b", "a_b_", "_"]);

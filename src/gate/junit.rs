@@ -4,18 +4,18 @@ use std::fmt::{self, Write as _};
 
 use shiftproof_search::stats::{BoundedDifference, GroupState};
 
-use super::{Candidate, Mode, Report, points, score};
-use crate::exit::Exit;
+use super::{GateMode, GateReport, JudgedPrompt, points, score};
+use crate::exit::ExitStatus;
 use crate::unusable;
 
 /// One test case.
-struct Case {
+struct JunitCase {
     name: String,
-    outcome: Outcome,
+    outcome: JunitOutcome,
     detail: String,
 }
 
-enum Outcome {
+enum JunitOutcome {
     Passed,
     /// Its kind and what it says.
     Failed(&'static str, String),
@@ -25,13 +25,13 @@ enum Outcome {
     Skipped(String),
 }
 
-impl Report {
+impl GateReport {
     /// The report as `JUnit` XML: a suite per judged prompt, a case per group, one
     /// for the robust score and one for the bars. In ship mode a case fails when
     /// it keeps the prompt from shipping, in guard mode when it shows a
     /// regression; where the exit code is 0 all the same, it is skipped. Times are 0: nothing in it depends on the clock.
     pub fn junit(&self) -> String {
-        let mut suites: Vec<(String, Vec<Case>)> = if self.candidates.is_empty() {
+        let mut suites: Vec<(String, Vec<JunitCase>)> = if self.candidates.is_empty() {
             vec![(self.incumbent.origin.clone(), self.alone())]
         } else {
             self.candidates
@@ -48,28 +48,28 @@ impl Report {
 
     /// Lets the cases say what the exit code says: none fails where it is 0, one
     /// does where it is not.
-    fn agree(&self, suites: &mut [(String, Vec<Case>)]) {
-        let passes = self.decision.exit() == Exit::Done;
+    fn agree(&self, suites: &mut [(String, Vec<JunitCase>)]) {
+        let passes = self.decision.exit() == ExitStatus::Done;
         let mut failed = false;
         for case in suites.iter_mut().flat_map(|(_, cases)| cases) {
             match &mut case.outcome {
-                Outcome::Failed(_, message) | Outcome::Error(message) if passes => {
-                    case.outcome = Outcome::Skipped(std::mem::take(message));
+                JunitOutcome::Failed(_, message) | JunitOutcome::Error(message) if passes => {
+                    case.outcome = JunitOutcome::Skipped(std::mem::take(message));
                 }
-                Outcome::Failed(..) | Outcome::Error(_) => failed = true,
-                Outcome::Passed | Outcome::Skipped(_) => {}
+                JunitOutcome::Failed(..) | JunitOutcome::Error(_) => failed = true,
+                JunitOutcome::Passed | JunitOutcome::Skipped(_) => {}
             }
         }
         if let Some((_, cases)) = suites.first_mut().filter(|_| !passes && !failed) {
-            cases.push(Case {
+            cases.push(JunitCase {
                 name: "decision".into(),
-                outcome: Outcome::Failed(self.decision.name(), self.reason.clone()),
+                outcome: JunitOutcome::Failed(self.decision.name(), self.reason.clone()),
                 detail: String::new(),
             });
         }
     }
 
-    fn write_junit(&self, out: &mut String, suites: &[(String, Vec<Case>)]) -> fmt::Result {
+    fn write_junit(&self, out: &mut String, suites: &[(String, Vec<JunitCase>)]) -> fmt::Result {
         let all = || suites.iter().flat_map(|(_, cases)| cases);
         writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
         writeln!(
@@ -116,7 +116,7 @@ impl Report {
         writeln!(out, "</testsuites>")
     }
 
-    fn write_case(&self, out: &mut String, case: &Case) -> fmt::Result {
+    fn write_case(&self, out: &mut String, case: &JunitCase) -> fmt::Result {
         writeln!(
             out,
             "    <testcase name=\"{}\" classname=\"{}\" time=\"0\">",
@@ -124,17 +124,17 @@ impl Report {
             escaped(&format!("shiftproof.{}", self.study))
         )?;
         match &case.outcome {
-            Outcome::Passed => {}
-            Outcome::Failed(kind, message) => writeln!(
+            JunitOutcome::Passed => {}
+            JunitOutcome::Failed(kind, message) => writeln!(
                 out,
                 "      <failure type=\"{kind}\" message=\"{}\">{}</failure>",
                 escaped(message),
                 escaped(&case.detail)
             )?,
-            Outcome::Skipped(message) => {
+            JunitOutcome::Skipped(message) => {
                 writeln!(out, "      <skipped message=\"{}\"/>", escaped(message))?;
             }
-            Outcome::Error(message) => writeln!(
+            JunitOutcome::Error(message) => writeln!(
                 out,
                 "      <error type=\"unmeasured\" message=\"{}\"/>",
                 escaped(message)
@@ -148,29 +148,31 @@ impl Report {
         writeln!(out, "    </testcase>")
     }
 
-    fn cases(&self, candidate: &Candidate) -> Vec<Case> {
-        let ship = self.mode == Mode::Ship;
+    fn cases(&self, candidate: &JudgedPrompt) -> Vec<JunitCase> {
+        let ship = self.mode == GateMode::Ship;
         let tolerance = score(self.demand.tolerance);
-        let mut cases: Vec<Case> = candidate
+        let mut cases: Vec<JunitCase> = candidate
             .compared
             .iter()
             .map(|row| {
                 let outcome = match (&row.difference, row.state) {
-                    (None, _) => Outcome::Error("no example has a grade from every prompt".into()),
-                    (Some(d), GroupState::Regressed) => Outcome::Failed(
+                    (None, _) => {
+                        JunitOutcome::Error("no example has a grade from every prompt".into())
+                    }
+                    (Some(d), GroupState::Regressed) => JunitOutcome::Failed(
                         "regressed",
                         format!(
                             "worse by {} points beyond chance",
                             points(-d.estimate).trim_start_matches('+')
                         ),
                     ),
-                    (Some(_), GroupState::Unproven) if ship => Outcome::Failed(
+                    (Some(_), GroupState::Unproven) if ship => JunitOutcome::Failed(
                         "unproven",
                         format!("a loss of more than {tolerance} points cannot be ruled out"),
                     ),
-                    _ => Outcome::Passed,
+                    _ => JunitOutcome::Passed,
                 };
-                Case {
+                JunitCase {
                     name: row.group.clone(),
                     outcome,
                     detail: detail(row.difference.as_ref(), row.pairs)
@@ -180,8 +182,8 @@ impl Report {
             .collect();
         let alpha = self.demand.alpha;
         let outcome = match &candidate.robust {
-            None => Outcome::Error("no example has a grade from every prompt".into()),
-            Some(robust) if robust.p_worse <= alpha => Outcome::Failed(
+            None => JunitOutcome::Error("no example has a grade from every prompt".into()),
+            Some(robust) if robust.p_worse <= alpha => JunitOutcome::Failed(
                 "regressed",
                 format!(
                     "worse by {} points beyond chance",
@@ -189,12 +191,12 @@ impl Report {
                 ),
             ),
             Some(robust) if ship && robust.p > alpha => {
-                Outcome::Failed("no-significant-winner", self.reason.clone())
+                JunitOutcome::Failed("no-significant-winner", self.reason.clone())
             }
-            Some(_) => Outcome::Passed,
+            Some(_) => JunitOutcome::Passed,
         };
         let pairs = candidate.compared.iter().map(|row| row.pairs).sum();
-        cases.push(Case {
+        cases.push(JunitCase {
             name: "robust score".into(),
             outcome,
             detail: detail(candidate.robust.as_ref(), pairs),
@@ -203,21 +205,21 @@ impl Report {
         cases
     }
 
-    fn alone(&self) -> Vec<Case> {
-        let mut cases: Vec<Case> = self
+    fn alone(&self) -> Vec<JunitCase> {
+        let mut cases: Vec<JunitCase> = self
             .incumbent
             .groups
             .iter()
-            .map(|group| Case {
+            .map(|group| JunitCase {
                 name: group.group.clone(),
                 outcome: match group.value {
-                    Some(_) => Outcome::Passed,
-                    None => Outcome::Error("no answer can be scored".into()),
+                    Some(_) => JunitOutcome::Passed,
+                    None => JunitOutcome::Error("no answer can be scored".into()),
                 },
                 detail: crate::report::score(group) + &unusable::counts(group),
             })
             .collect();
-        let missed = if self.decision == super::Ruling::BelowBar {
+        let missed = if self.decision == super::GateDecision::BelowBar {
             vec![self.reason.clone()]
         } else {
             Vec::new()
@@ -227,14 +229,14 @@ impl Report {
     }
 
     /// One case for all bars, where there are any.
-    fn bars(&self, missed: &[String]) -> Option<Case> {
+    fn bars(&self, missed: &[String]) -> Option<JunitCase> {
         let any = self.demand.min_worst.is_some() || !self.demand.min_groups.is_empty();
-        any.then(|| Case {
+        any.then(|| JunitCase {
             name: "bars".into(),
             outcome: if missed.is_empty() {
-                Outcome::Passed
+                JunitOutcome::Passed
             } else {
-                Outcome::Failed("below-bar", missed.join("; "))
+                JunitOutcome::Failed("below-bar", missed.join("; "))
             },
             detail: missed.join("\n"),
         })
@@ -242,15 +244,15 @@ impl Report {
 }
 
 /// The counts of a suite; Jenkins' root element has none of what was skipped.
-fn counts<'a>(cases: impl Iterator<Item = &'a Case>) -> (String, usize) {
+fn counts<'a>(cases: impl Iterator<Item = &'a JunitCase>) -> (String, usize) {
     let (mut tests, mut failures, mut errors, mut skipped) = (0, 0, 0, 0);
     for case in cases {
         tests += 1;
         match case.outcome {
-            Outcome::Passed => {}
-            Outcome::Failed(..) => failures += 1,
-            Outcome::Error(_) => errors += 1,
-            Outcome::Skipped(_) => skipped += 1,
+            JunitOutcome::Passed => {}
+            JunitOutcome::Failed(..) => failures += 1,
+            JunitOutcome::Error(_) => errors += 1,
+            JunitOutcome::Skipped(_) => skipped += 1,
         }
     }
     (
@@ -260,7 +262,7 @@ fn counts<'a>(cases: impl Iterator<Item = &'a Case>) -> (String, usize) {
 }
 
 /// Counts of a group's answers that cannot be used.
-fn trouble(candidate: &Candidate, group: &str) -> String {
+fn trouble(candidate: &JudgedPrompt, group: &str) -> String {
     let mut groups = candidate.contender.groups.iter();
     let own = groups.find(|own| own.group == group);
     own.map_or_else(String::new, unusable::counts)

@@ -5,13 +5,13 @@ use std::fmt::{self, Write as _};
 use shiftproof_search::stats::BoundedDifference;
 
 use super::baseline::short;
-use super::{Candidate, Contender, Report, Ruling, points, score, state_name};
+use super::{GateDecision, GateReport, JudgedPrompt, ScoredPrompt, points, score, state_name};
 use crate::commands::score::origin;
 use crate::report::{grouped, machine};
 use crate::unusable::counts;
 use crate::words::{flat, line, visible};
 
-impl Report {
+impl GateReport {
     /// The report as Markdown. The comment on top lets a workflow find and
     /// replace what it wrote before.
     pub fn markdown(&self) -> String {
@@ -24,9 +24,9 @@ impl Report {
     fn write_markdown(&self, out: &mut String) -> fmt::Result {
         writeln!(out, "<!-- shiftproof gate {} -->", self.study)?;
         let mark = match self.decision {
-            Ruling::Ship | Ruling::Holds | Ruling::Measured => "✅",
-            Ruling::NoSignificantWinner => "➖",
-            Ruling::Regressed | Ruling::BelowBar => "❌",
+            GateDecision::Ship | GateDecision::Holds | GateDecision::Measured => "✅",
+            GateDecision::NoSignificantWinner => "➖",
+            GateDecision::Regressed | GateDecision::BelowBar => "❌",
         };
         writeln!(
             out,
@@ -80,7 +80,7 @@ impl Report {
         )
     }
 
-    fn write_candidate(&self, out: &mut String, candidate: &Candidate) -> fmt::Result {
+    fn write_candidate(&self, out: &mut String, candidate: &JudgedPrompt) -> fmt::Result {
         let contender = &candidate.contender;
         if self.candidates.len() > 1 {
             writeln!(out, "\n#### Candidate `{:#}`", contender.id)?;
@@ -94,8 +94,8 @@ impl Report {
             "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |"
         )?;
         for row in &candidate.compared {
-            let group = |c: &Contender| c.groups.iter().find(|g| g.group == row.group).cloned();
-            let value = |c: &Contender| {
+            let group = |c: &ScoredPrompt| c.groups.iter().find(|g| g.group == row.group).cloned();
+            let value = |c: &ScoredPrompt| {
                 group(c)
                     .and_then(|g| g.value)
                     .map_or_else(|| "–".into(), score)
@@ -116,7 +116,7 @@ impl Report {
                 cells(row.difference.as_ref()),
             )?;
         }
-        let value = |c: &Contender| c.score.map_or_else(|| "–".into(), score);
+        let value = |c: &ScoredPrompt| c.score.map_or_else(|| "–".into(), score);
         writeln!(
             out,
             "| **robust score** | {} | | {} | {} | {} | {} |",
@@ -132,7 +132,7 @@ impl Report {
     }
 
     /// The two prompts as a diff, folded away.
-    fn write_change(&self, out: &mut String, contender: &Contender) -> fmt::Result {
+    fn write_change(&self, out: &mut String, contender: &ScoredPrompt) -> fmt::Result {
         if contender.id == self.incumbent.id {
             return Ok(());
         }

@@ -1,7 +1,7 @@
 //! The gate: may a prompt replace the one in use, and does the one in use still
 //! hold?
 //!
-//! [`judge`](decide::judge) turns paired grades into a [`Report`]; everything
+//! [`judge`](decide::judge) turns paired grades into a [`GateReport`]; everything
 //! shown or written is a rendering of that one value. The statistics are
 //! [`mod@shiftproof_search::stats::gate`].
 
@@ -25,7 +25,7 @@ use shiftproof_search::unusable::AnswerSurvey;
 use shiftproof_tasks::{Prompt, PromptId};
 
 use crate::commands::to_json;
-use crate::exit::{Exit, Failure};
+use crate::exit::{ExitStatus, Failure};
 
 /// Version of the JSON report's form.
 pub const FORMAT: u32 = 1;
@@ -33,7 +33,7 @@ pub const FORMAT: u32 = 1;
 /// What is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub enum Mode {
+pub enum GateMode {
     /// Whether a candidate may replace the incumbent.
     Ship,
     /// Whether the prompt in use still holds.
@@ -43,7 +43,7 @@ pub enum Mode {
 /// The decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Ruling {
+pub enum GateDecision {
     /// A candidate may replace the incumbent.
     Ship,
     /// Nothing is shown to be better; the incumbent stays.
@@ -58,13 +58,13 @@ pub enum Ruling {
     Measured,
 }
 
-impl Ruling {
+impl GateDecision {
     /// The process's exit code.
-    pub const fn exit(self) -> Exit {
+    pub const fn exit(self) -> ExitStatus {
         match self {
-            Self::Ship | Self::Holds | Self::Measured => Exit::Done,
-            Self::NoSignificantWinner => Exit::NoWinner,
-            Self::Regressed | Self::BelowBar => Exit::Below,
+            Self::Ship | Self::Holds | Self::Measured => ExitStatus::Done,
+            Self::NoSignificantWinner => ExitStatus::NoWinner,
+            Self::Regressed | Self::BelowBar => ExitStatus::Below,
         }
     }
 
@@ -94,15 +94,15 @@ impl Ruling {
 
 /// A decision with its evidence; `docs/schema/gate.json` describes its JSON.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
+pub struct GateReport {
     /// [`FORMAT`].
     pub format: u32,
     /// The study's name.
     pub study: String,
     /// What was to be decided.
-    pub mode: Mode,
+    pub mode: GateMode,
     /// The decision.
-    pub decision: Ruling,
+    pub decision: GateDecision,
     /// Why, in sentences.
     pub reason: String,
     /// Identity of the model.
@@ -111,9 +111,9 @@ pub struct Report {
     /// grades, whatever the metric.
     pub metric: String,
     /// What was demanded.
-    pub demand: Demand,
+    pub demand: GateCriteria,
     /// The audit it was decided on.
-    pub audit: Audit,
+    pub audit: GateAudit,
     /// What a reader has to know beside the decision.
     pub notes: Vec<String>,
     /// Answers that cannot be used, of all that were asked for; absent where there
@@ -121,12 +121,12 @@ pub struct Report {
     #[serde(skip_serializing_if = "no_fault")]
     pub unusable: AnswerSurvey,
     /// The prompt in use, or that of the baseline file.
-    pub incumbent: Contender,
+    pub incumbent: ScoredPrompt,
     /// The model that the incumbent's grades were recorded with, where they come
     /// from the baseline file.
     pub incumbent_model: Option<String>,
     /// The prompts judged.
-    pub candidates: Vec<Candidate>,
+    pub candidates: Vec<JudgedPrompt>,
     /// What it cost; an answer found in the store counts like one paid for now.
     pub spent: Spend,
     /// Calls that were sent to a model now; the store had the other answers.
@@ -139,7 +139,7 @@ fn no_fault(survey: &AnswerSurvey) -> bool {
 
 /// What was demanded.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Demand {
+pub struct GateCriteria {
     /// Name of the robust score.
     pub objective: String,
     /// Accepted chance of a wrong decision.
@@ -151,12 +151,12 @@ pub struct Demand {
     /// Bar for the worst target group.
     pub min_worst: Option<f64>,
     /// Bars for single groups.
-    pub min_groups: Vec<Bar>,
+    pub min_groups: Vec<GroupThreshold>,
 }
 
 /// A group's bar.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Bar {
+pub struct GroupThreshold {
     /// The group.
     pub group: String,
     /// The least score.
@@ -165,7 +165,7 @@ pub struct Bar {
 
 /// The audit behind a decision.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Audit {
+pub struct GateAudit {
     /// Names its content.
     pub fingerprint: String,
     /// Sealed examples, over all groups.
@@ -183,7 +183,7 @@ pub struct Audit {
 
 /// Where a prompt is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Place {
+pub struct PromptLocation {
     /// The file, as given.
     pub file: String,
     /// The line its text begins on, from 1.
@@ -192,7 +192,7 @@ pub struct Place {
 
 /// A prompt with its scores.
 #[derive(Debug, Clone, Serialize)]
-pub struct Contender {
+pub struct ScoredPrompt {
     /// The prompt.
     pub prompt: Prompt,
     /// Its id.
@@ -200,7 +200,7 @@ pub struct Contender {
     /// Where it came from, for people.
     pub origin: String,
     /// Where it is written, if in a file.
-    pub place: Option<Place>,
+    pub place: Option<PromptLocation>,
     /// The robust score over the paired examples' group means.
     pub score: Option<f64>,
     /// Per group, in the study's order, over all its own answers.
@@ -209,10 +209,10 @@ pub struct Contender {
 
 /// A judged prompt.
 #[derive(Debug, Clone, Serialize)]
-pub struct Candidate {
+pub struct JudgedPrompt {
     /// The prompt with its scores.
     #[serde(flatten)]
-    pub contender: Contender,
+    pub contender: ScoredPrompt,
     /// Whether it meets every demand of `--mode ship`.
     pub ships: bool,
     /// Whether it is shown to be worse.
@@ -222,7 +222,7 @@ pub struct Candidate {
     /// Difference of the robust score to the incumbent's; absent without pairs.
     pub robust: Option<BoundedDifference>,
     /// Differences per group, in the study's order.
-    pub compared: Vec<Compared>,
+    pub compared: Vec<GroupComparison>,
     /// Audit examples per group that would likely (four times in five for each
     /// open demand) let it ship, were the truth as estimated; absent when it
     /// ships or an estimate itself fails its demand.
@@ -231,7 +231,7 @@ pub struct Candidate {
 
 /// One group of a judged prompt against the incumbent.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Compared {
+pub struct GroupComparison {
     /// The group.
     pub group: String,
     /// Its role.
@@ -248,7 +248,7 @@ pub struct Compared {
 
 /// The forms a decision can be written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum GateFormat {
     /// As on the terminal.
     Text,
     /// `docs/schema/gate.json`.
@@ -263,9 +263,9 @@ pub enum Form {
     Html,
 }
 
-impl Form {
+impl GateFormat {
     /// The form that a file's ending asks for. A new form needs an arm here and
-    /// in [`Report::render`].
+    /// in [`GateReport::render`].
     pub fn of(path: &Path) -> Result<Self, Failure> {
         match path.extension().and_then(|ending| ending.to_str()) {
             Some("txt") => Ok(Self::Text),
@@ -282,23 +282,23 @@ impl Form {
     }
 }
 
-impl Report {
+impl GateReport {
     /// The report in one form.
-    pub fn render(&self, form: Form) -> Result<String, Failure> {
+    pub fn render(&self, form: GateFormat) -> Result<String, Failure> {
         match form {
-            Form::Text => Ok(self.text()),
-            Form::Json => to_json(self),
-            Form::Markdown => Ok(self.markdown()),
-            Form::Junit => Ok(self.junit()),
-            Form::Sarif => to_json(&self.sarif()),
-            Form::Html => Ok(self.html()),
+            GateFormat::Text => Ok(self.text()),
+            GateFormat::Json => to_json(self),
+            GateFormat::Markdown => Ok(self.markdown()),
+            GateFormat::Junit => Ok(self.junit()),
+            GateFormat::Sarif => to_json(&self.sarif()),
+            GateFormat::Html => Ok(self.html()),
         }
     }
 
     /// The judged prompt that matters most: the one that ships, else the one
     /// with the best robust difference.
-    pub(crate) fn leading(&self) -> Option<&Candidate> {
-        let rank = |c: &Candidate| {
+    pub(crate) fn leading(&self) -> Option<&JudgedPrompt> {
+        let rank = |c: &JudgedPrompt| {
             let difference = c.robust.map_or(f64::NEG_INFINITY, |r| r.estimate);
             (c.ships, difference)
         };

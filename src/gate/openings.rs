@@ -15,14 +15,14 @@ use serde::{Deserialize, Serialize};
 use shiftproof_tasks::PromptId;
 
 use crate::exit::Failure;
-use crate::report::Summary;
-use crate::session::Session;
+use crate::report::RunSummary;
+use crate::session::StudySession;
 
 const FILE: &str = "gate.jsonl";
 
 /// One line of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Opening {
+pub struct HoldoutAccess {
     /// When, in milliseconds since the Unix epoch.
     pub at_ms: u64,
     /// The command that opened it.
@@ -43,14 +43,14 @@ pub struct Opening {
 
 /// How often one audit was opened in one store.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Count {
+pub struct AccessCount {
     /// Times.
     pub openings: usize,
     /// Different questions.
     pub questions: usize,
 }
 
-impl Opening {
+impl HoldoutAccess {
     /// An opening now.
     pub fn now(
         by: &str,
@@ -75,7 +75,7 @@ impl Opening {
     }
 
     /// The opening at the end of a run that is about to begin.
-    pub fn of_run(session: &Session) -> Self {
+    pub fn of_run(session: &StudySession) -> Self {
         Self::now(
             "optimize",
             &session.resolved.study.name,
@@ -87,7 +87,7 @@ impl Opening {
     }
 
     /// Writes a run's opening down, if the run came to its audit.
-    pub fn record_run(mut self, folder: &Path, summary: &Summary) -> Result<(), Failure> {
+    pub fn record_run(mut self, folder: &Path, summary: &RunSummary) -> Result<(), Failure> {
         if summary.audited.is_empty() {
             return Ok(());
         }
@@ -97,9 +97,9 @@ impl Opening {
 
     /// How often the audit was opened in the store at `folder`, this opening
     /// included though not yet written.
-    pub fn count(&self, folder: &Path) -> Result<Count, Failure> {
+    pub fn count(&self, folder: &Path) -> Result<AccessCount, Failure> {
         let mut lines = read(folder)?;
-        lines.push(Line::Whole(Box::new(self.clone())));
+        lines.push(AccessLine::Whole(Box::new(self.clone())));
         Ok(count(&lines, &self.audit))
     }
 
@@ -128,7 +128,7 @@ impl Opening {
 }
 
 /// The warning from the second question on.
-pub fn warning(count: Count) -> Option<String> {
+pub fn warning(count: AccessCount) -> Option<String> {
     (count.questions > 1).then(|| {
         let times = count.questions - 1;
         let s = if times == 1 { "" } else { "s" };
@@ -140,8 +140,8 @@ pub fn warning(count: Count) -> Option<String> {
     })
 }
 
-enum Line {
-    Whole(Box<Opening>),
+enum AccessLine {
+    Whole(Box<HoldoutAccess>),
     /// The write was cut short: an opening of an unknown audit.
     Torn,
 }
@@ -159,13 +159,13 @@ fn text(path: &Path) -> Result<String, Failure> {
     }
 }
 
-fn read(folder: &Path) -> Result<Vec<Line>, Failure> {
+fn read(folder: &Path) -> Result<Vec<AccessLine>, Failure> {
     let path = folder.join(FILE);
     (1..)
         .zip(text(&path)?.lines())
         .map(|(number, line)| match serde_json::from_str(line) {
-            Ok(opening) => Ok(Line::Whole(Box::new(opening))),
-            Err(error) if error.is_eof() => Ok(Line::Torn),
+            Ok(opening) => Ok(AccessLine::Whole(Box::new(opening))),
+            Err(error) if error.is_eof() => Ok(AccessLine::Torn),
             Err(error) => Err(Failure::data(format!(
                 "{}:{number}: not a record of an opened audit ({error}); restore the file or \
                  move it aside, which forgets the count",
@@ -175,16 +175,16 @@ fn read(folder: &Path) -> Result<Vec<Line>, Failure> {
         .collect()
 }
 
-fn count(lines: &[Line], audit: &str) -> Count {
-    let mut count = Count::default();
+fn count(lines: &[AccessLine], audit: &str) -> AccessCount {
+    let mut count = AccessCount::default();
     let mut known: Vec<(&str, &BTreeSet<PromptId>)> = Vec::new();
     for line in lines {
         match line {
-            Line::Torn => {
+            AccessLine::Torn => {
                 count.openings += 1;
                 count.questions += 1;
             }
-            Line::Whole(opening) if opening.audit == audit => {
+            AccessLine::Whole(opening) if opening.audit == audit => {
                 count.openings += 1;
                 let (model, prompts) = (opening.model.as_str(), &opening.prompts);
                 if !known
@@ -195,7 +195,7 @@ fn count(lines: &[Line], audit: &str) -> Count {
                     known.push((model, prompts));
                 }
             }
-            Line::Whole(_) => {}
+            AccessLine::Whole(_) => {}
         }
     }
     count
@@ -207,9 +207,9 @@ mod tests {
 
     use super::*;
 
-    fn opening(audit: &str, prompts: &[&str]) -> Opening {
+    fn opening(audit: &str, prompts: &[&str]) -> HoldoutAccess {
         let ids = prompts.iter().map(|text| Prompt::new(text).id());
-        Opening::now("gate", "s", audit, "m", ids, 4)
+        HoldoutAccess::now("gate", "s", audit, "m", ids, 4)
     }
 
     #[test]
@@ -227,14 +227,14 @@ mod tests {
         assert_eq!(ask(&["a", "c"], "x"), (4, 2));
         assert_eq!(ask(&["a", "c"], "y"), (1, 1), "another audit");
         assert!(
-            warning(Count {
+            warning(AccessCount {
                 openings: 3,
                 questions: 1
             })
             .is_none()
         );
         assert!(
-            warning(Count {
+            warning(AccessCount {
                 openings: 4,
                 questions: 2
             })

@@ -4,25 +4,25 @@ use std::path::Path;
 
 use shiftproof_tasks::{Prompt, PromptId};
 
-use super::{Contender, Place};
+use super::{PromptLocation, ScoredPrompt};
 use crate::commands;
 use crate::exit::Failure;
-use crate::session::Session;
-use crate::study::places::Given;
+use crate::session::StudySession;
+use crate::study::places::GivenPrompt;
 use crate::textfile;
 
 /// A prompt and where it came from.
 #[derive(Debug, Clone)]
-pub struct Named {
+pub struct NamedPrompt {
     /// The prompt.
     pub prompt: Prompt,
     /// Where from, for people.
     pub origin: String,
     /// Where it is written, if in a file.
-    pub place: Option<Place>,
+    pub place: Option<PromptLocation>,
 }
 
-impl Named {
+impl NamedPrompt {
     /// The prompt given as `argument`: a text, or `@FILE`, whose whole text is
     /// the instruction (`.json`: an object with `instruction` and
     /// `demonstrations`, or one that holds such a `prompt`, as a baseline file
@@ -47,7 +47,7 @@ impl Named {
         let text = textfile::read(Path::new(file)).map_err(|unread| {
             Failure::usage(format!(
                 "cannot read the prompt {}",
-                unread.told(Path::new(file))
+                unread.message(Path::new(file))
             ))
         })?;
         let (prompt, line) = if Path::new(file)
@@ -65,7 +65,7 @@ impl Named {
         Ok(Self {
             prompt,
             origin: file.to_owned(),
-            place: Some(Place {
+            place: Some(PromptLocation {
                 file: file.to_owned(),
                 line,
             }),
@@ -79,7 +79,7 @@ impl Named {
         if let Some(own) = prompt_file(&text) {
             let own = path.parent().unwrap_or(Path::new("")).join(own);
             let file = own.display().to_string();
-            let place = Place {
+            let place = PromptLocation {
                 file: file.clone(),
                 line: 1,
             };
@@ -94,18 +94,18 @@ impl Named {
         Self {
             prompt,
             origin: format!("{file}:{line}"),
-            place: Some(Place { file, line }),
+            place: Some(PromptLocation { file, line }),
         }
     }
 
     /// Checks its placeholders against the study's data, and tells what may be a
     /// slip.
-    pub(crate) fn check(&self, session: &Session) -> Result<(), Failure> {
+    pub(crate) fn check(&self, session: &StudySession) -> Result<(), Failure> {
         let place = match &self.place {
             Some(place) => format!("{}:{}", place.file, place.line),
             None => self.origin.clone(),
         };
-        let given = [Given {
+        let given = [GivenPrompt {
             place,
             text: &self.prompt.instruction,
         }];
@@ -121,8 +121,8 @@ impl Named {
     }
 
     /// The contender it becomes with its scores.
-    pub fn contend(&self, groups: Vec<shiftproof_search::event::GroupOutcome>) -> Contender {
-        Contender {
+    pub fn contend(&self, groups: Vec<shiftproof_search::event::GroupOutcome>) -> ScoredPrompt {
+        ScoredPrompt {
             prompt: self.prompt.clone(),
             id: self.id(),
             origin: self.origin.clone(),
@@ -180,20 +180,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
         std::fs::write(path("a.txt"), "\n\n  Say it.\n").unwrap();
-        let named = Named::given(&format!("@{}", path("a.txt"))).unwrap();
+        let named = NamedPrompt::given(&format!("@{}", path("a.txt"))).unwrap();
         assert_eq!(named.prompt, Prompt::new("Say it."));
         assert_eq!(named.place.unwrap().line, 3);
         std::fs::write(path("b.json"), r#"{"prompt": {"instruction": "Say it."}}"#).unwrap();
-        let named = Named::given(&format!("@{}", path("b.json"))).unwrap();
+        let named = NamedPrompt::given(&format!("@{}", path("b.json"))).unwrap();
         assert_eq!(named.prompt, Prompt::new("Say it."));
         std::fs::write(path("b.json"), "{\n\"prompt\": {}}").unwrap();
-        let failure = Named::given(&format!("@{}", path("b.json"))).unwrap_err();
+        let failure = NamedPrompt::given(&format!("@{}", path("b.json"))).unwrap_err();
         assert!(
             failure.message.contains("instruction"),
             "{}",
             failure.message
         );
-        assert!(Named::given(" ").is_err());
-        assert!(Named::given("@nowhere").is_err());
+        assert!(NamedPrompt::given(" ").is_err());
+        assert!(NamedPrompt::given("@nowhere").is_err());
     }
 }

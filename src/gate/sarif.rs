@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 use shiftproof_search::stats::GroupState;
 
-use super::{Contender, Mode, Place, Report, Ruling, points};
+use super::{GateDecision, GateMode, GateReport, PromptLocation, ScoredPrompt, points};
 
 /// Rule id, name and what it says.
 const RULES: [(&str, &str, &str); 4] = [
@@ -31,7 +31,7 @@ const RULES: [(&str, &str, &str); 4] = [
     ),
 ];
 
-impl Report {
+impl GateReport {
     /// The report as SARIF; a decision with nothing to complain of has no
     /// results.
     pub fn sarif(&self) -> Value {
@@ -102,11 +102,11 @@ impl Report {
                 results.push(self.result(2, level, &format!("{missed}."), contender, missed));
             }
         }
-        if self.candidates.is_empty() && self.decision == Ruling::BelowBar {
+        if self.candidates.is_empty() && self.decision == GateDecision::BelowBar {
             results.push(self.result(2, "error", &self.reason, &self.incumbent, ""));
         }
-        if self.mode == Mode::Ship
-            && self.decision == Ruling::NoSignificantWinner
+        if self.mode == GateMode::Ship
+            && self.decision == GateDecision::NoSignificantWinner
             && let Some(leading) = self.leading()
         {
             results.push(self.result(3, "note", &self.reason, &leading.contender, ""));
@@ -115,7 +115,14 @@ impl Report {
     }
 
     /// One result at the prompt's own place, else at the incumbent's.
-    fn result(&self, rule: usize, level: &str, text: &str, at: &Contender, about: &str) -> Value {
+    fn result(
+        &self,
+        rule: usize,
+        level: &str,
+        text: &str,
+        at: &ScoredPrompt,
+        about: &str,
+    ) -> Value {
         let place = at.place.as_ref().or(self.incumbent.place.as_ref());
         // The same finding on a later commit is the same alert.
         let identity = format!("{}\0{}\0{about}", self.study, RULES[rule].0);
@@ -131,7 +138,7 @@ impl Report {
     }
 }
 
-fn location(place: &Place) -> Value {
+fn location(place: &PromptLocation) -> Value {
     json!({"physicalLocation": {
         "artifactLocation": {"uri": uri(&place.file)},
         "region": {"startLine": place.line},

@@ -7,10 +7,13 @@ use shiftproof_search::event::{GroupInfo, GroupOutcome, GroupRole};
 use shiftproof_search::stats::{ClusteredSample, rng::SplitMix};
 use shiftproof_tasks::Prompt;
 
-use super::decide::{Evidence, judge};
-use super::prompts::Named;
-use super::{Audit, Bar, Demand, Form, Mode, Place, Report, Ruling};
-use crate::exit::Exit;
+use super::decide::{DecisionEvidence, judge};
+use super::prompts::NamedPrompt;
+use super::{
+    GateAudit, GateCriteria, GateDecision, GateFormat, GateMode, GateReport, GroupThreshold,
+    PromptLocation,
+};
+use crate::exit::ExitStatus;
 
 const GROUPS: [(&str, GroupRole); 3] = [
     ("books", GroupRole::Source),
@@ -18,8 +21,8 @@ const GROUPS: [(&str, GroupRole); 3] = [
     ("tweets", GroupRole::Target),
 ];
 
-fn demand() -> Demand {
-    Demand {
+fn demand() -> GateCriteria {
+    GateCriteria {
         objective: "soft-min".into(),
         alpha: 0.05,
         tolerance: 0.02,
@@ -31,7 +34,7 @@ fn demand() -> Demand {
 
 /// A report on prompts that are right with these chances per group, `n` examples
 /// each; the first is the incumbent.
-fn report(mode: Mode, demand: Demand, n: usize, chances: &[[f64; 3]]) -> Report {
+fn report(mode: GateMode, demand: GateCriteria, n: usize, chances: &[[f64; 3]]) -> GateReport {
     let mut rng = SplitMix::new(7);
     let mut sample = ClusteredSample::new(chances.len(), 3);
     let mut sums = vec![[0.0; 3]; chances.len()];
@@ -73,14 +76,14 @@ fn report(mode: Mode, demand: Demand, n: usize, chances: &[[f64; 3]]) -> Report 
     ];
     let contenders = (0..chances.len())
         .map(|at| {
-            let named = Named {
+            let named = NamedPrompt {
                 prompt: Prompt::new(texts[at]),
                 origin: if at == 0 {
                     "study.toml:7".into()
                 } else {
                     format!("prompts/p{at}.txt")
                 },
-                place: Some(Place {
+                place: Some(PromptLocation {
                     file: if at == 0 {
                         "study.toml".into()
                     } else {
@@ -100,13 +103,13 @@ fn report(mode: Mode, demand: Demand, n: usize, chances: &[[f64; 3]]) -> Report 
         unlabelled: 0,
         audit: n,
     });
-    judge(Evidence {
+    judge(DecisionEvidence {
         study: "mock",
         mode,
         model: "openai:mock",
         metric: "accuracy",
         demand,
-        audit: Audit {
+        audit: GateAudit {
             fingerprint: "0123456789abcdef0123456789abcdef".into(),
             examples: 3 * n,
             labels_read: 3 * n as u64,
@@ -130,68 +133,88 @@ const WORSE: [f64; 3] = [0.8, 0.5, 0.7];
 
 #[test]
 fn decisions_and_their_exit_codes() {
-    let check = |report: &Report, ruling: Ruling, exit: Exit| {
+    let check = |report: &GateReport, ruling: GateDecision, exit: ExitStatus| {
         assert_eq!(report.decision, ruling, "{}", report.text());
         assert_eq!(report.decision.exit(), exit);
     };
-    let ship = |chances: &[[f64; 3]]| report(Mode::Ship, demand(), 300, chances);
-    check(&ship(&[EQUAL, BETTER]), Ruling::Ship, Exit::Done);
+    let ship = |chances: &[[f64; 3]]| report(GateMode::Ship, demand(), 300, chances);
+    check(
+        &ship(&[EQUAL, BETTER]),
+        GateDecision::Ship,
+        ExitStatus::Done,
+    );
     check(
         &ship(&[EQUAL, EQUAL]),
-        Ruling::NoSignificantWinner,
-        Exit::NoWinner,
+        GateDecision::NoSignificantWinner,
+        ExitStatus::NoWinner,
     );
-    check(&ship(&[EQUAL, WORSE]), Ruling::Regressed, Exit::Below);
+    check(
+        &ship(&[EQUAL, WORSE]),
+        GateDecision::Regressed,
+        ExitStatus::Below,
+    );
     check(
         &ship(&[EQUAL, WORSE, EQUAL]),
-        Ruling::NoSignificantWinner,
-        Exit::NoWinner,
+        GateDecision::NoSignificantWinner,
+        ExitStatus::NoWinner,
     );
     let both = ship(&[EQUAL, WORSE, BETTER]);
-    check(&both, Ruling::Ship, Exit::Done);
+    check(&both, GateDecision::Ship, ExitStatus::Done);
     assert_eq!(
         both.winner().unwrap().contender.prompt.instruction,
         "Good? Bad?"
     );
-    check(&ship(&[EQUAL]), Ruling::Measured, Exit::Done);
+    check(&ship(&[EQUAL]), GateDecision::Measured, ExitStatus::Done);
 
-    let guard = |chances: &[[f64; 3]]| report(Mode::Guard, demand(), 300, chances);
-    check(&guard(&[EQUAL, EQUAL]), Ruling::Holds, Exit::Done);
-    check(&guard(&[EQUAL, BETTER]), Ruling::Holds, Exit::Done);
-    check(&guard(&[EQUAL, WORSE]), Ruling::Regressed, Exit::Below);
+    let guard = |chances: &[[f64; 3]]| report(GateMode::Guard, demand(), 300, chances);
+    check(
+        &guard(&[EQUAL, EQUAL]),
+        GateDecision::Holds,
+        ExitStatus::Done,
+    );
+    check(
+        &guard(&[EQUAL, BETTER]),
+        GateDecision::Holds,
+        ExitStatus::Done,
+    );
+    check(
+        &guard(&[EQUAL, WORSE]),
+        GateDecision::Regressed,
+        ExitStatus::Below,
+    );
 }
 
 #[test]
 fn bars_hold_in_both_modes() {
-    let bar = |score: f64| Demand {
-        min_groups: vec![Bar {
+    let bar = |score: f64| GateCriteria {
+        min_groups: vec![GroupThreshold {
             group: "tweets".into(),
             score,
         }],
         ..demand()
     };
-    let worst = Demand {
+    let worst = GateCriteria {
         min_worst: Some(0.95),
         ..demand()
     };
-    for mode in [Mode::Ship, Mode::Guard] {
+    for mode in [GateMode::Ship, GateMode::Guard] {
         let got = report(mode, bar(0.95), 300, &[EQUAL, BETTER]);
-        assert_eq!(got.decision, Ruling::BelowBar, "{}", got.reason);
+        assert_eq!(got.decision, GateDecision::BelowBar, "{}", got.reason);
         assert!(got.reason.contains("tweets has"), "{}", got.reason);
         assert!(got.winner().is_none());
         let got = report(mode, worst.clone(), 300, &[EQUAL, BETTER]);
-        assert_eq!(got.decision, Ruling::BelowBar);
+        assert_eq!(got.decision, GateDecision::BelowBar);
         let got = report(mode, bar(0.6), 300, &[EQUAL, BETTER]);
-        assert_eq!(got.decision.exit(), Exit::Done);
+        assert_eq!(got.decision.exit(), ExitStatus::Done);
     }
-    let alone = report(Mode::Ship, worst, 300, &[EQUAL]);
-    assert_eq!(alone.decision, Ruling::BelowBar);
+    let alone = report(GateMode::Ship, worst, 300, &[EQUAL]);
+    assert_eq!(alone.decision, GateDecision::BelowBar);
 }
 
 #[test]
 fn what_would_decide_is_said() {
-    let got = report(Mode::Ship, demand(), 60, &[[0.6; 3], [0.7; 3]]);
-    assert_eq!(got.decision, Ruling::NoSignificantWinner);
+    let got = report(GateMode::Ship, demand(), 60, &[[0.6; 3], [0.7; 3]]);
+    assert_eq!(got.decision, GateDecision::NoSignificantWinner);
     let needed = got.candidates[0].needed.unwrap();
     assert!(needed > 60, "{needed}");
     assert!(
@@ -204,24 +227,24 @@ fn what_would_decide_is_said() {
 fn text_is_as_recorded() {
     insta::assert_snapshot!(
         "text",
-        report(Mode::Ship, demand(), 300, &[EQUAL, WORSE]).text()
+        report(GateMode::Ship, demand(), 300, &[EQUAL, WORSE]).text()
     );
     insta::assert_snapshot!(
         "text_alone",
-        report(Mode::Ship, demand(), 300, &[EQUAL]).text()
+        report(GateMode::Ship, demand(), 300, &[EQUAL]).text()
     );
 }
 
 #[test]
 fn markdown_is_as_recorded() {
-    let got = report(Mode::Ship, demand(), 300, &[EQUAL, WORSE]);
+    let got = report(GateMode::Ship, demand(), 300, &[EQUAL, WORSE]);
     insta::assert_snapshot!("markdown", got.markdown());
 }
 
 #[test]
 fn junit_is_well_formed_and_counts() {
     let hostile = || {
-        let mut got = report(Mode::Ship, demand(), 300, &[EQUAL, WORSE, BETTER]);
+        let mut got = report(GateMode::Ship, demand(), 300, &[EQUAL, WORSE, BETTER]);
         got.candidates[0].contender.origin = "a\u{1}\"<&>\n".into();
         got
     };
@@ -270,7 +293,7 @@ fn junit_is_well_formed_and_counts() {
     );
     assert_ne!(of(0, "skipped"), "0");
     assert_eq!((of(1, "failures"), of(1, "skipped")), ("0", "0"));
-    let alone = report(Mode::Ship, demand(), 300, &[EQUAL, WORSE]).junit();
+    let alone = report(GateMode::Ship, demand(), 300, &[EQUAL, WORSE]).junit();
     let document = roxmltree::Document::parse(&alone).unwrap();
     assert_ne!(document.root_element().attribute("failures"), Some("0"));
     assert_eq!(root.attribute("tests"), Some("8"));
@@ -278,16 +301,16 @@ fn junit_is_well_formed_and_counts() {
 
 #[test]
 fn sarif_points_at_the_prompt() {
-    let got = report(Mode::Ship, demand(), 300, &[EQUAL, WORSE]).sarif();
+    let got = report(GateMode::Ship, demand(), 300, &[EQUAL, WORSE]).sarif();
     let result = &got["runs"][0]["results"][0];
     assert_eq!(result["ruleId"], "group-regressed");
     let place = &result["locations"][0]["physicalLocation"];
     assert_eq!(place["artifactLocation"]["uri"], "prompts/p1.txt");
     assert_eq!(place["region"]["startLine"], 1);
     assert_eq!(result["level"], "error");
-    let passed_over = report(Mode::Ship, demand(), 300, &[EQUAL, WORSE, BETTER]).sarif();
+    let passed_over = report(GateMode::Ship, demand(), 300, &[EQUAL, WORSE, BETTER]).sarif();
     assert_eq!(passed_over["runs"][0]["results"][0]["level"], "note");
-    let fine = report(Mode::Ship, demand(), 300, &[EQUAL, BETTER]).sarif();
+    let fine = report(GateMode::Ship, demand(), 300, &[EQUAL, BETTER]).sarif();
     assert_eq!(fine["runs"][0]["results"], Value::Array(Vec::new()));
     for (index, rule) in got["runs"][0]["tool"]["driver"]["rules"]
         .as_array()
@@ -310,9 +333,10 @@ fn sarif_points_at_the_prompt() {
 fn json_keeps_to_the_published_schema() {
     let schema: Value = serde_json::from_str(include_str!("../../docs/schema/gate.json")).unwrap();
     for chances in [&[EQUAL, WORSE, BETTER][..], &[EQUAL, EQUAL], &[EQUAL]] {
-        for mode in [Mode::Ship, Mode::Guard] {
+        for mode in [GateMode::Ship, GateMode::Guard] {
             let got = report(mode, demand(), 100, chances);
-            let value: Value = serde_json::from_str(&got.render(Form::Json).unwrap()).unwrap();
+            let value: Value =
+                serde_json::from_str(&got.render(GateFormat::Json).unwrap()).unwrap();
             assert_eq!(
                 schema_faults(&schema, &schema, &value, "$"),
                 Vec::<String>::new()
@@ -320,7 +344,8 @@ fn json_keeps_to_the_published_schema() {
         }
     }
     // The checker is no rubber stamp.
-    let good = serde_json::to_value(report(Mode::Ship, demand(), 50, &[EQUAL, BETTER])).unwrap();
+    let good =
+        serde_json::to_value(report(GateMode::Ship, demand(), 50, &[EQUAL, BETTER])).unwrap();
     let faults = |change: &dyn Fn(&mut Value)| {
         let mut value = good.clone();
         change(&mut value);

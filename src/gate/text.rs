@@ -6,14 +6,14 @@ use shiftproof_search::event::GroupOutcome;
 use shiftproof_search::stats::BoundedDifference;
 
 use super::baseline::short;
-use super::{Candidate, Contender, Mode, Report, points, score, state_name};
+use super::{GateMode, GateReport, JudgedPrompt, ScoredPrompt, points, score, state_name};
 use crate::commands::score::origin;
 use crate::report::{grouped, machine, score as interval};
-use crate::table::{Column, Table};
+use crate::table::{TextColumn, TextTable};
 use crate::unusable::counts;
 use crate::words::visible;
 
-impl Report {
+impl GateReport {
     /// The report as text.
     pub fn text(&self) -> String {
         let mut out = String::new();
@@ -24,8 +24,8 @@ impl Report {
 
     fn write(&self, out: &mut String) -> fmt::Result {
         let mode = match self.mode {
-            Mode::Ship => "ship",
-            Mode::Guard => "guard",
+            GateMode::Ship => "ship",
+            GateMode::Guard => "guard",
         };
         writeln!(
             out,
@@ -68,11 +68,11 @@ impl Report {
     }
 
     fn write_alone(&self, out: &mut String) -> fmt::Result {
-        let mut table = Table::new([
-            Column::left().at_least(12),
-            Column::right().at_least(15),
-            Column::left(),
-            Column::left(),
+        let mut table = TextTable::new([
+            TextColumn::left().at_least(12),
+            TextColumn::right().at_least(15),
+            TextColumn::left(),
+            TextColumn::left(),
         ])
         .indented(2);
         for group in &self.incumbent.groups {
@@ -87,10 +87,10 @@ impl Report {
         writeln!(out, "  Brackets: 95% intervals.")
     }
 
-    fn write_table(&self, out: &mut String, candidate: &Candidate) -> fmt::Result {
-        let figures = [5, 9, 9, 10, 14].map(|least| Column::right().at_least(least));
-        let columns = [Column::left().at_least(12)].into_iter().chain(figures);
-        let mut table = Table::new(columns.chain([Column::left()])).indented(2);
+    fn write_table(&self, out: &mut String, candidate: &JudgedPrompt) -> fmt::Result {
+        let figures = [5, 9, 9, 10, 14].map(|least| TextColumn::right().at_least(least));
+        let columns = [TextColumn::left().at_least(12)].into_iter().chain(figures);
+        let mut table = TextTable::new(columns.chain([TextColumn::left()])).indented(2);
         table.row([
             "group",
             "pairs",
@@ -100,7 +100,7 @@ impl Report {
             "bounds",
         ]);
         for row in &candidate.compared {
-            let of = |contender: &Contender| {
+            let of = |contender: &ScoredPrompt| {
                 contender
                     .groups
                     .iter()
@@ -129,7 +129,7 @@ impl Report {
                 ),
             ]);
         }
-        let value = |contender: &Contender| contender.score.map_or_else(|| "-".into(), score);
+        let value = |contender: &ScoredPrompt| contender.score.map_or_else(|| "-".into(), score);
         table.row([
             "robust score".into(),
             String::new(),
@@ -164,7 +164,7 @@ fn times(openings: usize, questions: usize) -> String {
     )
 }
 
-fn prompt(out: &mut String, what: &str, contender: &Contender) -> fmt::Result {
+fn prompt(out: &mut String, what: &str, contender: &ScoredPrompt) -> fmt::Result {
     writeln!(out, "\n{what} {:#} ({})", contender.id, contender.origin)?;
     for line in crate::words::flat(&contender.prompt).lines() {
         writeln!(out, "  > {}", visible(line))?;

@@ -1,13 +1,13 @@
 //! Assertions, and the label that they tell.
 
-use super::yaml::Node;
-use super::{Notes, Place};
+use super::yaml::YamlNode;
+use super::{ConfigLocation, ImportNotes};
 
 /// An assertion whose value is a text.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Assertion {
+pub(super) struct TextAssertion {
     /// Where it stands.
-    pub place: Place,
+    pub place: ConfigLocation,
     /// Its type.
     pub kind: String,
     /// What it compares with, where that is a text.
@@ -90,22 +90,22 @@ const OTHER_TYPES: [&str; 62] = [
     "word-count",
 ];
 
-impl Assertion {
+impl TextAssertion {
     /// An entry of `assert`.
-    pub fn of(item: Node<'_, '_>) -> Self {
+    pub fn of(item: YamlNode<'_, '_>) -> Self {
         Self {
             place: item.place(),
             kind: item
                 .get("type")
-                .and_then(Node::text)
+                .and_then(YamlNode::text)
                 .unwrap_or_else(|| "without a type".into()),
-            value: item.get("value").and_then(Node::text),
+            value: item.get("value").and_then(YamlNode::text),
         }
     }
 
     /// A cell of an `__expected` column: `TYPE: VALUE`, `TYPE(THRESHOLD): VALUE`,
     /// `TYPE`, or a value that has to be equal.
-    pub fn from_cell(place: Place, cell: &str) -> Self {
+    pub fn from_cell(place: ConfigLocation, cell: &str) -> Self {
         let known = |kind: &str| {
             let positive = kind.strip_prefix("not-").unwrap_or(kind);
             TELLING.contains(&positive) || OTHER_TYPES.contains(&positive)
@@ -130,9 +130,9 @@ impl Assertion {
 
 /// The label that a test's assertions tell, `rendered` putting its variables in.
 pub(super) fn label(
-    asserts: Vec<Assertion>,
+    asserts: Vec<TextAssertion>,
     rendered: impl Fn(&str) -> Option<String>,
-    notes: &mut Notes,
+    notes: &mut ImportNotes,
 ) -> Option<String> {
     let mut label: Option<String> = None;
     for assertion in asserts {

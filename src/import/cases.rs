@@ -3,18 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::asserts;
-use super::expand::{Test, expand};
+use super::expand::{ExpandedTest, expand};
 use super::nunjucks::parse;
-use super::raw::{Raw, Reader};
-use super::yaml::Node;
-use super::{Notes, Place};
+use super::raw::{ConfigReader, RawTest};
+use super::yaml::YamlNode;
+use super::{ConfigLocation, ImportNotes};
 use crate::exit::Failure;
 
 /// A test with its label.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Case {
+pub(super) struct ImportedCase {
     /// Where it stands.
-    pub place: Place,
+    pub place: ConfigLocation,
     /// Its variables.
     pub vars: BTreeMap<String, String>,
     /// Variables that a study cannot show, and why.
@@ -29,9 +29,9 @@ pub(super) struct Case {
 
 /// All tests that have a label.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Cases {
+pub(super) struct ImportedCases {
     /// The tests, in the order of the config.
-    pub tests: Vec<Case>,
+    pub tests: Vec<ImportedCase>,
     /// The labels, in the order they first occur.
     pub labels: Vec<String>,
     /// What all of them put before and after the prompt.
@@ -44,15 +44,15 @@ const GROUP_KEYS: [&str; 5] = ["group", "domain", "slice", "segment", "category"
 const NO_GROUP: &str = "tests";
 /// Reads `tests` and `defaultTest`.
 pub(super) fn read(
-    root: &Node<'_, '_>,
+    root: &YamlNode<'_, '_>,
     group: Option<&str>,
-    notes: &mut Notes,
-) -> Result<Cases, Failure> {
+    notes: &mut ImportNotes,
+) -> Result<ImportedCases, Failure> {
     let node = root
         .get("tests")
         .ok_or_else(|| root.fault("the config has no `tests`; a study needs labelled examples"))?;
-    let mut reader = Reader {
-        defaults: Raw::default(),
+    let mut reader = ConfigReader {
+        defaults: RawTest::default(),
         tests: Vec::new(),
         notes,
     };
@@ -71,7 +71,7 @@ pub(super) fn read(
         }
     }
     let affixes = affixes(&labelled, notes);
-    let mut cases: Vec<Case> = labelled.into_iter().map(|(case, _)| case).collect();
+    let mut cases: Vec<ImportedCase> = labelled.into_iter().map(|(case, _)| case).collect();
     if cases.is_empty() {
         return Err(node.fault(
             "no test has a label: an assertion equals, contains, icontains or starts-with with a text",
@@ -93,7 +93,7 @@ pub(super) fn read(
         )));
     }
     assign_groups(&mut cases, group, node, notes)?;
-    Ok(Cases {
+    Ok(ImportedCases {
         tests: cases,
         labels,
         affixes,
@@ -101,7 +101,7 @@ pub(super) fn read(
 }
 
 /// Finds a test's label and renders its variables.
-fn case(mut test: Test, notes: &mut Notes) -> Option<(Case, [String; 2])> {
+fn case(mut test: ExpandedTest, notes: &mut ImportNotes) -> Option<(ImportedCase, [String; 2])> {
     let vars = test.vars;
     let rendered = |text: &str| parse(text).ok()?.render(&vars).ok();
     let Some(label) = asserts::label(test.asserts, rendered, notes) else {
@@ -117,7 +117,7 @@ fn case(mut test: Test, notes: &mut Notes) -> Option<(Case, [String; 2])> {
             test.unsaid.insert(name.clone(), what.into());
         }
     }
-    let case = Case {
+    let case = ImportedCase {
         place: test.place,
         vars: values,
         unsaid: test.unsaid,
@@ -130,7 +130,7 @@ fn case(mut test: Test, notes: &mut Notes) -> Option<(Case, [String; 2])> {
 
 /// What all tests put before and after the prompt; nothing where they differ,
 /// for a study has one prompt for all.
-fn affixes(cases: &[(Case, [String; 2])], notes: &mut Notes) -> [String; 2] {
+fn affixes(cases: &[(ImportedCase, [String; 2])], notes: &mut ImportNotes) -> [String; 2] {
     let mut agreed = |at: usize, name: &str| {
         let (_, first) = cases.first()?;
         let Some((case, own)) = cases.iter().find(|(_, own)| own[at] != first[at]) else {
@@ -154,7 +154,7 @@ fn affixes(cases: &[(Case, [String; 2])], notes: &mut Notes) -> [String; 2] {
 
 /// The labels in the order they first occur; those that differ in case alone
 /// become one.
-fn labels(cases: &mut [Case], notes: &mut Notes) -> Vec<String> {
+fn labels(cases: &mut [ImportedCase], notes: &mut ImportNotes) -> Vec<String> {
     let mut labels: Vec<String> = Vec::new();
     for case in cases {
         let same = labels
@@ -177,12 +177,12 @@ fn labels(cases: &mut [Case], notes: &mut Notes) -> Vec<String> {
 
 /// Reads each test's group from metadata or variables.
 fn assign_groups(
-    cases: &mut [Case],
+    cases: &mut [ImportedCase],
     asked: Option<&str>,
-    node: Node<'_, '_>,
-    notes: &mut Notes,
+    node: YamlNode<'_, '_>,
+    notes: &mut ImportNotes,
 ) -> Result<(), Failure> {
-    let found = |case: &Case, key: &str| {
+    let found = |case: &ImportedCase, key: &str| {
         let value = case.metadata.get(key).or_else(|| case.vars.get(key))?;
         Some(value.trim().to_owned()).filter(|value| !value.is_empty())
     };

@@ -1,11 +1,11 @@
 //! Prompts that are chats: lists of messages with a role and a text each.
 
-use super::Place;
-use super::yaml::{Document, Node, json_as_yaml};
+use super::ConfigLocation;
+use super::yaml::{YamlDocument, YamlNode, json_as_yaml};
 
 /// A prompt as one call sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Message {
+pub(super) struct ImportedMessage {
     /// The system message.
     pub system: Option<String>,
     /// The user message.
@@ -17,8 +17,8 @@ pub(super) struct Message {
 ///
 /// # Errors
 /// What a study cannot say of a chat.
-pub(super) fn read(text: &str, place: &Place) -> Result<Message, String> {
-    let plain = || Message {
+pub(super) fn read(text: &str, place: &ConfigLocation) -> Result<ImportedMessage, String> {
+    let plain = || ImportedMessage {
         system: None,
         user: text.to_owned(),
     };
@@ -31,20 +31,20 @@ pub(super) fn read(text: &str, place: &Place) -> Result<Message, String> {
     } else {
         text.to_owned()
     };
-    let Ok(document) = Document::parse_at(&source, place) else {
+    let Ok(document) = YamlDocument::parse_at(&source, place) else {
         return Err("a chat that is built by a template; write its messages out".into());
     };
     let root = document.root();
     let list = root
         .items()
-        .or_else(|| root.get("messages").and_then(Node::items));
+        .or_else(|| root.get("messages").and_then(YamlNode::items));
     let Some(items) = list else {
         return Ok(plain());
     };
     let mut system: Vec<String> = Vec::new();
     let mut user: Option<String> = None;
     for item in items {
-        let role = item.get("role").and_then(Node::text);
+        let role = item.get("role").and_then(YamlNode::text);
         let text = item.get("content").and_then(content).ok_or_else(|| {
             format!(
                 "a message that is no text ({})",
@@ -63,14 +63,14 @@ pub(super) fn read(text: &str, place: &Place) -> Result<Message, String> {
             }
         }
     }
-    Ok(Message {
+    Ok(ImportedMessage {
         user: user.ok_or("a chat without a user message")?,
         system: (!system.is_empty()).then(|| system.join("\n\n")),
     })
 }
 
 /// A message's text, which may be written as a list of parts.
-fn content(node: Node<'_, '_>) -> Option<String> {
+fn content(node: YamlNode<'_, '_>) -> Option<String> {
     if let Some(text) = node.text() {
         return Some(text);
     }

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::Place;
-use super::asserts::Assertion;
+use super::ConfigLocation;
+use super::asserts::TextAssertion;
 use super::files::{ending, matching};
-use super::raw::{Raw, Var};
+use super::raw::{RawTest, TestVariable};
 use super::yaml::read as read_file;
 
 /// A test whose every variable has one value.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Test {
+pub(super) struct ExpandedTest {
     /// Where it stands.
-    pub place: Place,
+    pub place: ConfigLocation,
     /// Its variables.
     pub vars: BTreeMap<String, String>,
     /// Variables that a study cannot show, and why.
@@ -21,7 +21,7 @@ pub(super) struct Test {
     /// Its metadata.
     pub metadata: BTreeMap<String, String>,
     /// Its assertions.
-    pub asserts: Vec<Assertion>,
+    pub asserts: Vec<TextAssertion>,
     /// Text before and after the prompt.
     pub affixes: [String; 2],
 }
@@ -37,18 +37,24 @@ const TEXT: [&str; 6] = ["", "txt", "md", "html", "htm", "xml"];
 ///
 /// # Errors
 /// In words, why there are none.
-pub(super) fn expand(raw: Raw, place: &Place, base: &Path) -> Result<Vec<Test>, String> {
+pub(super) fn expand(
+    raw: RawTest,
+    place: &ConfigLocation,
+    base: &Path,
+) -> Result<Vec<ExpandedTest>, String> {
     let mut unsaid: BTreeMap<String, String> = BTreeMap::new();
     let mut tests = vec![BTreeMap::new()];
     for (name, var) in raw.vars {
         let values = match var {
-            Var::One(text) => texts(&text, base),
-            Var::Many(_) if raw.keeps_lists => Err("a list that is not to be taken apart".into()),
-            Var::Many(list) => list.iter().try_fold(Vec::new(), |mut all, text| {
+            TestVariable::One(text) => texts(&text, base),
+            TestVariable::Many(_) if raw.keeps_lists => {
+                Err("a list that is not to be taken apart".into())
+            }
+            TestVariable::Many(list) => list.iter().try_fold(Vec::new(), |mut all, text| {
                 all.extend(texts(text, base)?);
                 Ok(all)
             }),
-            Var::Unsayable(what) => Err(what.to_owned()),
+            TestVariable::Unsayable(what) => Err(what.to_owned()),
         };
         let values: Vec<String> = match values {
             Ok(values) => values,
@@ -74,7 +80,7 @@ pub(super) fn expand(raw: Raw, place: &Place, base: &Path) -> Result<Vec<Test>, 
             })
             .collect();
     }
-    let tests = tests.into_iter().map(|vars| Test {
+    let tests = tests.into_iter().map(|vars| ExpandedTest {
         place: place.clone(),
         vars,
         unsaid: unsaid.clone(),

@@ -23,11 +23,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::exit::Failure;
-use yaml::Document;
+use yaml::YamlDocument;
 
 /// What the command line adds to a config.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Options<'a> {
+pub(crate) struct ImportOptions<'a> {
     /// The metadata key or variable that holds the group.
     pub group: Option<&'a str>,
     /// Groups whose labels are free to use.
@@ -36,7 +36,7 @@ pub(crate) struct Options<'a> {
 
 /// A study made from a config.
 #[derive(Debug)]
-pub(crate) struct Imported {
+pub(crate) struct ImportedStudy {
     /// The study file.
     pub study: String,
     /// Its data, a JSON object a line.
@@ -62,16 +62,16 @@ const KNOWN: [&str; 8] = [
 
 /// Reads the config at `path` and what it refers to. An error tells beside its
 /// own reason what was left out until then, which often is the true one.
-pub(crate) fn promptfoo(path: &Path, options: Options<'_>) -> Result<Imported, Failure> {
-    let mut notes = Notes::default();
+pub(crate) fn promptfoo(path: &Path, options: ImportOptions<'_>) -> Result<ImportedStudy, Failure> {
+    let mut notes = ImportNotes::default();
     match read(path, options, &mut notes) {
-        Ok((study, data)) => Ok(Imported {
+        Ok((study, data)) => Ok(ImportedStudy {
             study,
             data,
             notes: notes.told(),
         }),
         Err(mut failure) => {
-            for note in told(&notes.told()) {
+            for note in messages(&notes.told()) {
                 failure.message.push('\n');
                 failure.message.push_str(&note);
             }
@@ -81,20 +81,24 @@ pub(crate) fn promptfoo(path: &Path, options: Options<'_>) -> Result<Imported, F
 }
 
 /// Notes as lines of their own under a heading; none without notes.
-pub(crate) fn told(notes: &[String]) -> Vec<String> {
+pub(crate) fn messages(notes: &[String]) -> Vec<String> {
     let heading = (!notes.is_empty()).then(|| "not carried over as it was:".to_owned());
     let lines = notes.iter().map(|note| format!("  {note}"));
     heading.into_iter().chain(lines).collect()
 }
 
 /// The study and its data.
-fn read(path: &Path, options: Options<'_>, notes: &mut Notes) -> Result<(String, String), Failure> {
+fn read(
+    path: &Path,
+    options: ImportOptions<'_>,
+    notes: &mut ImportNotes,
+) -> Result<(String, String), Failure> {
     let text = yaml::read(path)?;
     let text = match files::ending(&path.to_string_lossy()).as_str() {
         "json" => yaml::json_as_yaml(&text),
         _ => text,
     };
-    let document = Document::parse(&text, path)?;
+    let document = YamlDocument::parse(&text, path)?;
     let root = document.root();
     let Some(entries) = root.entries() else {
         return Err(root.fault("a promptfoo config is a mapping with `prompts` and `tests`"));
@@ -114,14 +118,14 @@ fn read(path: &Path, options: Options<'_>, notes: &mut Notes) -> Result<(String,
 
 /// Where something stands in a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct ConfigLocation {
     /// The file.
     pub file: PathBuf,
     /// Line, from 1.
     pub line: usize,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for ConfigLocation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}", self.file.display(), self.line)
     }
@@ -129,10 +133,10 @@ impl std::fmt::Display for Place {
 
 /// What is to be told; equal notes are counted.
 #[derive(Default)]
-struct Notes(BTreeMap<String, (Place, usize)>);
+struct ImportNotes(BTreeMap<String, (ConfigLocation, usize)>);
 
-impl Notes {
-    fn add(&mut self, place: Place, what: impl Into<String>) {
+impl ImportNotes {
+    fn add(&mut self, place: ConfigLocation, what: impl Into<String>) {
         let entry = self.0.entry(what.into()).or_insert((place, 0));
         entry.1 += 1;
     }

@@ -5,22 +5,22 @@ use std::collections::BTreeMap;
 
 /// A piece of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum NunjucksPart {
     Text(String),
     Var(String),
 }
 
 /// A template and what was left out of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Parsed {
-    pub parts: Vec<Part>,
+pub(super) struct ParsedTemplate {
+    pub parts: Vec<NunjucksPart>,
     /// Filters that were dropped, as written.
     pub filters: Vec<String>,
 }
 
 /// Reads a template; the error names what cannot be carried over.
-pub(super) fn parse(mut text: &str) -> Result<Parsed, String> {
-    let mut parsed = Parsed::default();
+pub(super) fn parse(mut text: &str) -> Result<ParsedTemplate, String> {
+    let mut parsed = ParsedTemplate::default();
     while let Some(at) = text.find('{') {
         let (before, rest) = text.split_at(at);
         parsed.push_text(before);
@@ -61,14 +61,14 @@ fn until<'t>(tag: &'t str, end: &str) -> Result<(&'t str, &'t str), String> {
         .ok_or_else(|| format!("`{}` is never closed", &tag[..2]))
 }
 
-impl Parsed {
+impl ParsedTemplate {
     fn push_text(&mut self, text: &str) {
         if text.is_empty() {
             return;
         }
         match self.parts.last_mut() {
-            Some(Part::Text(last)) => last.push_str(text),
-            _ => self.parts.push(Part::Text(text.to_owned())),
+            Some(NunjucksPart::Text(last)) => last.push_str(text),
+            _ => self.parts.push(NunjucksPart::Text(text.to_owned())),
         }
     }
 
@@ -92,7 +92,7 @@ impl Parsed {
             return Err(format!("{{{{ {expression} }}}}"));
         }
         self.filters.extend(filter.map(str::to_owned));
-        self.parts.push(Part::Var(name.to_owned()));
+        self.parts.push(NunjucksPart::Var(name.to_owned()));
         Ok(())
     }
 
@@ -102,8 +102,8 @@ impl Parsed {
         self.parts
             .iter()
             .map(|part| match part {
-                Part::Text(text) => Ok(text.as_str()),
-                Part::Var(name) => vars.get(name).map(String::as_str).ok_or(name.clone()),
+                NunjucksPart::Text(text) => Ok(text.as_str()),
+                NunjucksPart::Var(name) => vars.get(name).map(String::as_str).ok_or(name.clone()),
             })
             .collect()
     }

@@ -3,21 +3,21 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::cases::Cases;
-use super::chat::{self, Message};
+use super::cases::ImportedCases;
+use super::chat::{self, ImportedMessage};
 use super::files::{ending, matching};
-use super::nunjucks::{Part, parse};
-use super::yaml::{Node, read as read_file};
-use super::{Notes, Place, rows};
+use super::nunjucks::{NunjucksPart, parse};
+use super::yaml::{YamlNode, read as read_file};
+use super::{ConfigLocation, ImportNotes, rows};
 use crate::exit::Failure;
 
 /// The prompts as a study has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Prompts {
+pub(super) struct ImportedPrompts {
     /// The first one's instruction: the seed.
     pub seed: String,
     /// How it is sent.
-    pub sent: Sent,
+    pub sent: SharedFraming,
     /// The variables its input shows, each once.
     pub fields: Vec<String>,
     /// Further instructions sent the same way.
@@ -26,7 +26,7 @@ pub(super) struct Prompts {
 
 /// What all prompts of a study have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Sent {
+pub(super) struct SharedFraming {
     /// How an input is shown, in a study's syntax.
     pub input: String,
     /// A system message that stays as it is.
@@ -37,31 +37,36 @@ pub(super) struct Sent {
 
 /// A prompt cut into what stays and what changes with the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Cut {
+struct SplitPrompt {
     instruction: String,
-    sent: Sent,
+    sent: SharedFraming,
     fields: Vec<String>,
 }
 
 /// Reads `prompts`. The first that can be carried over is the seed.
 pub(super) fn read(
-    root: &Node<'_, '_>,
-    cases: &Cases,
-    notes: &mut Notes,
-) -> Result<Prompts, Failure> {
+    root: &YamlNode<'_, '_>,
+    cases: &ImportedCases,
+    notes: &mut ImportNotes,
+) -> Result<ImportedPrompts, Failure> {
     let node = root
         .get("prompts")
         .ok_or_else(|| root.fault("the config has no `prompts`"))?;
-    let mut texts: Vec<(Place, String)> = Vec::new();
+    let mut texts: Vec<(ConfigLocation, String)> = Vec::new();
     for item in node.items().unwrap_or_else(|| vec![node]) {
         collect(item, &mut texts, notes)?;
     }
-    let mut prompts: Option<Prompts> = None;
+    let mut prompts: Option<ImportedPrompts> = None;
     for (place, text) in texts {
         let cut = chat::read(text.trim(), &place).and_then(|message| {
             let [prefix, suffix] = &cases.affixes;
             let user = format!("{prefix}{}{suffix}", message.user);
-            cut(&Message { user, ..message }, &place, &cases.labels, notes)
+            cut(
+                &ImportedMessage { user, ..message },
+                &place,
+                &cases.labels,
+                notes,
+            )
         });
         let cut = match cut {
             Ok(cut) => cut,
@@ -73,7 +78,7 @@ pub(super) fn read(
         };
         match &mut prompts {
             None => {
-                prompts = Some(Prompts {
+                prompts = Some(ImportedPrompts {
                     seed: cut.instruction,
                     sent: cut.sent,
                     fields: cut.fields,
@@ -103,9 +108,9 @@ const READ: [&str; 8] = ["txt", "md", "j2", "json", "jsonl", "yaml", "yml", "csv
 
 /// The texts that an entry of `prompts` stands for.
 fn collect(
-    item: Node<'_, '_>,
-    texts: &mut Vec<(Place, String)>,
-    notes: &mut Notes,
+    item: YamlNode<'_, '_>,
+    texts: &mut Vec<(ConfigLocation, String)>,
+    notes: &mut ImportNotes,
 ) -> Result<(), Failure> {
     let written = item.text().or_else(|| item.get("raw")?.text());
     let written = written.or_else(|| item.get("id")?.text());
@@ -156,10 +161,10 @@ fn collect(
 /// `prompt`.
 fn from_file(
     path: &Path,
-    texts: &mut Vec<(Place, String)>,
-    notes: &mut Notes,
+    texts: &mut Vec<(ConfigLocation, String)>,
+    notes: &mut ImportNotes,
 ) -> Result<(), Failure> {
-    let place = |line: usize| Place {
+    let place = |line: usize| ConfigLocation {
         file: path.to_owned(),
         line,
     };
@@ -213,11 +218,11 @@ fn from_file(
 /// Cuts a prompt at the last blank line (or else line break) before its first
 /// variable. The error names what a study cannot say.
 fn cut(
-    message: &Message,
-    place: &Place,
+    message: &ImportedMessage,
+    place: &ConfigLocation,
     labels: &[String],
-    notes: &mut Notes,
-) -> Result<Cut, String> {
+    notes: &mut ImportNotes,
+) -> Result<SplitPrompt, String> {
     let parsed = parse(&message.user)?;
     for filter in &parsed.filters {
         notes.add(place.clone(), format!("the filter `{filter}` was dropped"));
@@ -226,10 +231,10 @@ fn cut(
     let first = parsed
         .parts
         .iter()
-        .position(|part| matches!(part, Part::Var(_)))
+        .position(|part| matches!(part, NunjucksPart::Var(_)))
         .ok_or("a prompt without a {{variable}}")?;
     let before = match parsed.parts.first() {
-        Some(Part::Text(text)) if first == 1 => text.as_str(),
+        Some(NunjucksPart::Text(text)) if first == 1 => text.as_str(),
         _ => "",
     };
     let at = before
@@ -253,8 +258,8 @@ fn cut(
     let mut fields: Vec<String> = Vec::new();
     for part in &parsed.parts[first..] {
         match part {
-            Part::Text(text) => input.push_str(&braces(text)),
-            Part::Var(name) => {
+            NunjucksPart::Text(text) => input.push_str(&braces(text)),
+            NunjucksPart::Var(name) => {
                 let _ = write!(input, "{{{name}}}");
                 if !fields.contains(name) {
                     fields.push(name.clone());
@@ -279,9 +284,9 @@ fn cut(
             ),
         );
     }
-    Ok(Cut {
+    Ok(SplitPrompt {
         instruction,
-        sent: Sent {
+        sent: SharedFraming {
             input: input.trim_end().to_owned(),
             system,
             as_system,
@@ -295,8 +300,10 @@ fn constant(text: &str) -> Result<String, String> {
     let parts = parse(text)?.parts.into_iter();
     parts
         .map(|part| match part {
-            Part::Text(text) => Ok(text),
-            Part::Var(name) => Err(format!("a system message with a variable, {{{{{name}}}}}")),
+            NunjucksPart::Text(text) => Ok(text),
+            NunjucksPart::Var(name) => {
+                Err(format!("a system message with a variable, {{{{{name}}}}}"))
+            }
         })
         .collect::<Result<String, String>>()
         .map(|text| text.trim().to_owned())

@@ -1,8 +1,8 @@
 //! The provider of a config as a study's model.
 
-use super::Notes;
+use super::ImportNotes;
 use super::files::ending;
-use super::yaml::{Document, Node, json_as_yaml, read as read_file};
+use super::yaml::{YamlDocument, YamlNode, json_as_yaml, read as read_file};
 use crate::exit::Failure;
 
 /// Beginnings of provider ids, those of the same services in a study, and whether
@@ -28,7 +28,7 @@ const SERVICES: [(&str, &str, bool); 12] = [
 type Keys = Vec<(&'static str, toml::Value)>;
 
 /// The `model` of the study: a line of TOML.
-pub(super) fn model(root: &Node<'_, '_>, notes: &mut Notes) -> Result<String, Failure> {
+pub(super) fn model(root: &YamlNode<'_, '_>, notes: &mut ImportNotes) -> Result<String, Failure> {
     let mut found = None;
     if let Some(node) = root.get("providers").or_else(|| root.get("targets")) {
         for item in node.items().unwrap_or_else(|| vec![node]) {
@@ -40,9 +40,9 @@ pub(super) fn model(root: &Node<'_, '_>, notes: &mut Notes) -> Result<String, Fa
 
 /// Takes the first provider that a study can name; the others are noted.
 fn take(
-    item: Node<'_, '_>,
+    item: YamlNode<'_, '_>,
     found: &mut Option<String>,
-    notes: &mut Notes,
+    notes: &mut ImportNotes,
     may_be_file: bool,
 ) -> Result<(), Failure> {
     let (id, options) = named(item);
@@ -56,7 +56,7 @@ fn take(
             "json" => json_as_yaml(&text),
             _ => text,
         };
-        let document = Document::parse(&text, &path)?;
+        let document = YamlDocument::parse(&text, &path)?;
         let root = document.root();
         for item in root.items().unwrap_or_else(|| vec![root]) {
             take(item, found, notes, false)?;
@@ -110,11 +110,11 @@ fn take(
 }
 
 /// A provider's id and what is set for it: `ID`, `{ id: ID, … }` or `{ ID: { … } }`.
-fn named<'d, 't>(item: Node<'d, 't>) -> (Option<String>, Option<Node<'d, 't>>) {
+fn named<'d, 't>(item: YamlNode<'d, 't>) -> (Option<String>, Option<YamlNode<'d, 't>>) {
     if let Some(id) = item.text() {
         return (Some(id), None);
     }
-    if let Some(id) = item.get("id").and_then(Node::text) {
+    if let Some(id) = item.get("id").and_then(YamlNode::text) {
         return (Some(id), Some(item));
     }
     match item.entries().as_deref() {
@@ -135,7 +135,7 @@ fn name(id: &str) -> Option<String> {
 
 /// Settings of a provider as keys of `[model]`. What has no counterpart is noted,
 /// and so is what would bring a secret into the study or needs the environment.
-fn settings(config: Node<'_, '_>, keys: &mut Keys, notes: &mut Notes) {
+fn settings(config: YamlNode<'_, '_>, keys: &mut Keys, notes: &mut ImportNotes) {
     for (key, value) in config.entries().into_iter().flatten() {
         if let Err(why) = setting(&key, value, keys) {
             let what = format!("`{key}` of the provider was left out: {why}");
@@ -145,7 +145,7 @@ fn settings(config: Node<'_, '_>, keys: &mut Keys, notes: &mut Notes) {
 }
 
 /// Writes one setting, or tells why not.
-fn setting(key: &str, value: Node<'_, '_>, keys: &mut Keys) -> Result<(), String> {
+fn setting(key: &str, value: YamlNode<'_, '_>, keys: &mut Keys) -> Result<(), String> {
     if key == "apiKey" {
         return Err("a key stays out of files; name its variable as api_key_env".into());
     }

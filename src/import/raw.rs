@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::asserts::Assertion;
+use super::asserts::TextAssertion;
 use super::files::{ending, matching};
-use super::yaml::{Document, Node, json_as_yaml, read as read_file};
-use super::{Notes, Place, rows};
+use super::yaml::{YamlDocument, YamlNode, json_as_yaml, read as read_file};
+use super::{ConfigLocation, ImportNotes, rows};
 use crate::exit::Failure;
 
 /// What a variable holds.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Var {
+pub(super) enum TestVariable {
     /// A text.
     One(String),
     /// Texts of which each makes a test of its own.
@@ -22,15 +22,15 @@ pub(super) enum Var {
 
 /// A test, or what all tests have in common.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Raw {
+pub(super) struct RawTest {
     /// Where it stands; `None` for what all have in common.
-    pub place: Option<Place>,
+    pub place: Option<ConfigLocation>,
     /// Its variables.
-    pub vars: BTreeMap<String, Var>,
+    pub vars: BTreeMap<String, TestVariable>,
     /// Its metadata.
     pub metadata: BTreeMap<String, String>,
     /// Its assertions.
-    pub asserts: Vec<Assertion>,
+    pub asserts: Vec<TextAssertion>,
     /// Text before and after the prompt.
     pub affixes: [Option<String>; 2],
     /// Whether lists of a variable stay lists.
@@ -41,18 +41,18 @@ pub(super) struct Raw {
 const DEEPEST: usize = 8;
 
 /// Collects tests into a list.
-pub(super) struct Reader<'a> {
+pub(super) struct ConfigReader<'a> {
     /// What all tests have in common.
-    pub defaults: Raw,
+    pub defaults: RawTest,
     /// The tests so far.
-    pub tests: Vec<Raw>,
+    pub tests: Vec<RawTest>,
     /// What is to be told.
-    pub notes: &'a mut Notes,
+    pub notes: &'a mut ImportNotes,
 }
 
-impl Reader<'_> {
+impl ConfigReader<'_> {
     /// Takes `defaultTest`: a mapping, or the name of a file that holds one.
-    pub fn read_defaults(&mut self, node: Node<'_, '_>) -> Result<(), Failure> {
+    pub fn read_defaults(&mut self, node: YamlNode<'_, '_>) -> Result<(), Failure> {
         if node.entries().is_some() {
             self.defaults = self.mapping(node);
             self.defaults.place = None;
@@ -65,7 +65,7 @@ impl Reader<'_> {
         };
         let path = node.folder().join(&name["file://".len()..]);
         let text = read_file(&path)?;
-        let document = Document::parse(&text, &path)?;
+        let document = YamlDocument::parse(&text, &path)?;
         if document.root().entries().is_none() {
             return Err(document.root().fault("a file of defaultTest is a mapping"));
         }
@@ -73,8 +73,8 @@ impl Reader<'_> {
     }
 
     /// Takes an entry of `tests`: a test, or the name of files that hold some.
-    pub fn collect(&mut self, item: Node<'_, '_>, depth: usize) -> Result<(), Failure> {
-        let path = item.get("path").and_then(Node::text);
+    pub fn collect(&mut self, item: YamlNode<'_, '_>, depth: usize) -> Result<(), Failure> {
+        let path = item.get("path").and_then(YamlNode::text);
         if let Some(config) = item.get("config").filter(|_| path.is_some()) {
             let what = "`config` of a file of tests has no counterpart in a study";
             self.notes.add(config.place(), what);
@@ -129,7 +129,7 @@ impl Reader<'_> {
 
     /// A file that holds a list of tests, or one.
     fn document(&mut self, text: &str, path: &Path, depth: usize) -> Result<(), Failure> {
-        let document = Document::parse(text, path)?;
+        let document = YamlDocument::parse(text, path)?;
         let root = document.root();
         for item in root.items().unwrap_or_else(|| vec![root]) {
             self.collect(item, depth + 1)?;
@@ -145,15 +145,15 @@ impl Reader<'_> {
             }
             let text = json_as_yaml(text);
             let file = path.to_owned();
-            let document = Document::parse_at(&text, &Place { file, line })?;
+            let document = YamlDocument::parse_at(&text, &ConfigLocation { file, line })?;
             self.collect(document.root(), depth + 1)?;
         }
         Ok(())
     }
 
     /// A test written as a mapping.
-    fn mapping(&mut self, item: Node<'_, '_>) -> Raw {
-        let mut test = Raw {
+    fn mapping(&mut self, item: YamlNode<'_, '_>) -> RawTest {
+        let mut test = RawTest {
             place: Some(item.place()),
             asserts: Vec::new(),
             ..self.defaults.clone()
@@ -168,7 +168,7 @@ impl Reader<'_> {
                 }
                 "assert" => {
                     let items = value.items().into_iter().flatten();
-                    test.asserts.extend(items.map(Assertion::of));
+                    test.asserts.extend(items.map(TextAssertion::of));
                 }
                 "options" => self.options(value, &mut test),
                 "description" => {}
@@ -183,11 +183,11 @@ impl Reader<'_> {
     }
 
     /// Variables: a mapping, or files that hold one each.
-    fn vars(&mut self, node: Node<'_, '_>, test: &mut Raw) {
+    fn vars(&mut self, node: YamlNode<'_, '_>, test: &mut RawTest) {
         if let Some(entries) = node.entries() {
             let vars = entries
                 .into_iter()
-                .map(|(name, value)| (name, Var::of(value)));
+                .map(|(name, value)| (name, TestVariable::of(value)));
             test.vars.extend(vars);
             return;
         }
@@ -204,10 +204,10 @@ impl Reader<'_> {
                         "json" => json_as_yaml(&text),
                         _ => text,
                     };
-                    let document = Document::parse(&text, &path)?;
+                    let document = YamlDocument::parse(&text, &path)?;
                     let entries = document.root().entries().into_iter().flatten();
                     Ok(entries
-                        .map(|(name, value)| (name, Var::of(value)))
+                        .map(|(name, value)| (name, TestVariable::of(value)))
                         .collect::<Vec<_>>())
                 });
                 match read {
@@ -218,7 +218,7 @@ impl Reader<'_> {
         }
     }
 
-    fn options(&mut self, node: Node<'_, '_>, test: &mut Raw) {
+    fn options(&mut self, node: YamlNode<'_, '_>, test: &mut RawTest) {
         for (key, value) in node.entries().into_iter().flatten() {
             match key.as_str() {
                 "prefix" => test.affixes[0] = value.text(),
@@ -236,15 +236,15 @@ impl Reader<'_> {
 
     /// A row of a table: columns that begin with two underscores have a meaning
     /// of their own, the others are variables.
-    fn row(&mut self, row: rows::Row) -> Raw {
-        let mut test = Raw {
+    fn row(&mut self, row: rows::ImportedRow) -> RawTest {
+        let mut test = RawTest {
             asserts: Vec::new(),
             ..self.defaults.clone()
         };
         for (column, value) in row.values {
             if column.starts_with("__expected") {
                 if !value.trim().is_empty() {
-                    let assertion = Assertion::from_cell(row.place.clone(), &value);
+                    let assertion = TextAssertion::from_cell(row.place.clone(), &value);
                     test.asserts.push(assertion);
                 }
             } else if let Some(key) = column.strip_prefix("__metadata:") {
@@ -269,7 +269,7 @@ impl Reader<'_> {
                     );
                     self.notes.add(row.place.clone(), what);
                 }
-                test.vars.insert(column, Var::One(value));
+                test.vars.insert(column, TestVariable::One(value));
             }
         }
         test.asserts.extend(self.defaults.asserts.iter().cloned());
@@ -278,8 +278,8 @@ impl Reader<'_> {
     }
 }
 
-impl Var {
-    fn of(value: Node<'_, '_>) -> Self {
+impl TestVariable {
+    fn of(value: YamlNode<'_, '_>) -> Self {
         if let Some(text) = value.text() {
             return Self::One(text);
         }

@@ -6,20 +6,20 @@ use csv::{ReaderBuilder, StringRecord};
 
 use super::files::ending;
 use super::yaml::read as read_file;
-use super::{Notes, Place};
+use super::{ConfigLocation, ImportNotes};
 use crate::exit::Failure;
 
 /// A row: its values by column, in the order of the header.
-pub(super) struct Row {
-    pub place: Place,
+pub(super) struct ImportedRow {
+    pub place: ConfigLocation,
     pub values: Vec<(String, String)>,
 }
 
 /// Reads a file with a header line. Rows that do not fit it are left out and
 /// noted.
-pub(super) fn read(path: &Path, notes: &mut Notes) -> Result<Vec<Row>, Failure> {
+pub(super) fn read(path: &Path, notes: &mut ImportNotes) -> Result<Vec<ImportedRow>, Failure> {
     let text = read_file(path)?;
-    let place = |line: usize| Place {
+    let place = |line: usize| ConfigLocation {
         file: path.to_owned(),
         line,
     };
@@ -63,7 +63,7 @@ pub(super) fn read(path: &Path, notes: &mut Notes) -> Result<Vec<Row>, Failure> 
             continue;
         };
         if record.len() == names.len() {
-            rows.push(Row {
+            rows.push(ImportedRow {
                 place,
                 values: names.iter().cloned().zip(values).collect(),
             });

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use super::study::Roles;
+use super::study::GroupRoles;
 use crate::exit::Failure;
 
 /// Fewest tests of each label that a group's roles can be filled from.
 const FEWEST: usize = 4;
 
 /// How many examples each role takes of each of its groups.
-pub(super) struct Sizes {
+pub(super) struct RoleSizes {
     pub train: usize,
     pub validation: usize,
     pub unlabelled: usize,
@@ -17,11 +17,11 @@ pub(super) struct Sizes {
     pub balance: bool,
 }
 
-impl Sizes {
+impl RoleSizes {
     /// The most that every group can give: a quarter of the source to train on,
     /// a quarter to the audit, the rest to validation; half of a target to the
     /// audit.
-    pub fn of(roles: &Roles, labels: &[String], path: &Path) -> Result<Self, Failure> {
+    pub fn of(roles: &GroupRoles, labels: &[String], path: &Path) -> Result<Self, Failure> {
         let source: Vec<Vec<usize>> = roles
             .source
             .iter()

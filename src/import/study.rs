@@ -6,11 +6,11 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::cases::{Case, Cases};
-use super::prompts::Prompts;
-use super::sizes::Sizes;
-use super::{DATA, Notes, Options, Place};
-use crate::exit::{Exit, Failure};
+use super::cases::{ImportedCase, ImportedCases};
+use super::prompts::ImportedPrompts;
+use super::sizes::RoleSizes;
+use super::{ConfigLocation, DATA, ImportNotes, ImportOptions};
+use crate::exit::{ExitStatus, Failure};
 
 /// The prompts of the default plan see this many examples.
 const SHOTS: usize = 36;
@@ -18,17 +18,17 @@ const SHOTS: usize = 36;
 /// The study's text and its data's.
 pub(super) fn write(
     path: &Path,
-    prompts: &Prompts,
-    cases: &Cases,
+    prompts: &ImportedPrompts,
+    cases: &ImportedCases,
     model: &str,
-    options: Options<'_>,
-    notes: &mut Notes,
+    options: ImportOptions<'_>,
+    notes: &mut ImportNotes,
 ) -> Result<(String, String), Failure> {
-    let top = Place {
+    let top = ConfigLocation {
         file: path.to_owned(),
         line: 1,
     };
-    let used: Vec<Case> = cases
+    let used: Vec<ImportedCase> = cases
         .tests
         .iter()
         .filter(|case| {
@@ -48,29 +48,29 @@ pub(super) fn write(
         })
         .cloned()
         .collect();
-    let roles = Roles::of(used, options, &top, notes)?;
-    let sizes = Sizes::of(&roles, &cases.labels, path)?;
-    let columns = Columns::beside(prompts, &roles.cases);
+    let roles = GroupRoles::of(used, options, &top, notes)?;
+    let sizes = RoleSizes::of(&roles, &cases.labels, path)?;
+    let columns = ColumnNames::beside(prompts, &roles.cases);
     let data = data(&roles.cases, prompts, &columns)?;
     let study = study(path, prompts, cases, model, &roles, &sizes, &columns);
     Ok((study, data))
 }
 
 /// The tests with their final groups, and the groups' parts.
-pub(super) struct Roles {
-    cases: Vec<Case>,
+pub(super) struct GroupRoles {
+    cases: Vec<ImportedCase>,
     pub source: Vec<String>,
     pub target: Vec<String>,
     /// Whether the target is a part of the only group.
     held_out: bool,
 }
 
-impl Roles {
+impl GroupRoles {
     fn of(
-        mut cases: Vec<Case>,
-        options: Options<'_>,
-        top: &Place,
-        notes: &mut Notes,
+        mut cases: Vec<ImportedCase>,
+        options: ImportOptions<'_>,
+        top: &ConfigLocation,
+        notes: &mut ImportNotes,
     ) -> Result<Self, Failure> {
         let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
         for case in &cases {
@@ -138,7 +138,7 @@ impl Roles {
         labels
             .iter()
             .map(|label| {
-                let of = |case: &&Case| case.group == group && case.label == *label;
+                let of = |case: &&ImportedCase| case.group == group && case.label == *label;
                 self.cases.iter().filter(of).count()
             })
             .collect()
@@ -146,15 +146,15 @@ impl Roles {
 }
 
 /// Column names that no variable has.
-struct Columns {
+struct ColumnNames {
     id: String,
     group: String,
     label: String,
     ids_given: bool,
 }
 
-impl Columns {
-    fn beside(prompts: &Prompts, cases: &[Case]) -> Self {
+impl ColumnNames {
+    fn beside(prompts: &ImportedPrompts, cases: &[ImportedCase]) -> Self {
         let free = |name: &str| {
             let mut name = name.to_owned();
             while prompts.fields.contains(&name) {
@@ -175,7 +175,11 @@ impl Columns {
     }
 }
 
-fn data(cases: &[Case], prompts: &Prompts, columns: &Columns) -> Result<String, Failure> {
+fn data(
+    cases: &[ImportedCase],
+    prompts: &ImportedPrompts,
+    columns: &ColumnNames,
+) -> Result<String, Failure> {
     let mut out = String::new();
     for (index, case) in cases.iter().enumerate() {
         let mut row: Map<String, Value> = Map::new();
@@ -188,7 +192,7 @@ fn data(cases: &[Case], prompts: &Prompts, columns: &Columns) -> Result<String, 
             row.insert(field.clone(), case.vars[field].clone().into());
         }
         let line = serde_json::to_string(&row)
-            .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+            .map_err(|error| Failure::new(ExitStatus::Internal, error.to_string()))?;
         out.push_str(&line);
         out.push('\n');
     }
@@ -197,12 +201,12 @@ fn data(cases: &[Case], prompts: &Prompts, columns: &Columns) -> Result<String, 
 
 fn study(
     path: &Path,
-    prompts: &Prompts,
-    cases: &Cases,
+    prompts: &ImportedPrompts,
+    cases: &ImportedCases,
     model: &str,
-    roles: &Roles,
-    sizes: &Sizes,
-    columns: &Columns,
+    roles: &GroupRoles,
+    sizes: &RoleSizes,
+    columns: &ColumnNames,
 ) -> String {
     let file = path
         .file_name()
@@ -236,7 +240,7 @@ fn study(
         quoted(&columns.label),
         list(&prompts.fields)
     );
-    let shown = |case: &Case| -> Vec<String> {
+    let shown = |case: &ImportedCase| -> Vec<String> {
         let fields = prompts.fields.iter();
         fields.map(|field| case.vars[field].clone()).collect()
     };
@@ -270,7 +274,7 @@ fn study(
 }
 
 /// The study's `[task]`.
-pub(super) fn task(prompts: &Prompts, labels: &[String]) -> String {
+pub(super) fn task(prompts: &ImportedPrompts, labels: &[String]) -> String {
     let sent = &prompts.sent;
     let mut out = String::from("\n[task]\nkind = \"classify\"\n");
     // Writing to a string cannot fail.

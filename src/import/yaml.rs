@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 
-use super::Place;
+use super::ConfigLocation;
 use crate::exit::Failure;
 
 /// The text of a file that a config is or names: without a byte-order mark, its
@@ -64,7 +64,7 @@ fn surrogates(text: &str) -> Option<char> {
 }
 
 /// A parsed file.
-pub(super) struct Document<'t> {
+pub(super) struct YamlDocument<'t> {
     root: MarkedYaml<'t>,
     file: PathBuf,
     /// Lines of the file before the parsed text.
@@ -73,18 +73,18 @@ pub(super) struct Document<'t> {
 
 /// A node of it.
 #[derive(Clone, Copy)]
-pub(super) struct Node<'d, 't> {
+pub(super) struct YamlNode<'d, 't> {
     inner: &'d MarkedYaml<'t>,
     file: &'d Path,
     before: usize,
 }
 
-impl<'t> Document<'t> {
+impl<'t> YamlDocument<'t> {
     /// The first document of the text.
     pub fn parse(text: &'t str, path: &Path) -> Result<Self, Failure> {
         Self::parse_at(
             text,
-            &Place {
+            &ConfigLocation {
                 file: path.to_owned(),
                 line: 1,
             },
@@ -92,10 +92,10 @@ impl<'t> Document<'t> {
     }
 
     /// The same for a text that begins within a file.
-    pub fn parse_at(text: &'t str, place: &Place) -> Result<Self, Failure> {
+    pub fn parse_at(text: &'t str, place: &ConfigLocation) -> Result<Self, Failure> {
         let before = place.line.saturating_sub(1);
         let documents = MarkedYaml::load_from_str(text).map_err(|error| {
-            let place = Place {
+            let place = ConfigLocation {
                 file: place.file.clone(),
                 line: before + error.marker().line(),
             };
@@ -112,8 +112,8 @@ impl<'t> Document<'t> {
         })
     }
 
-    pub fn root(&self) -> Node<'_, 't> {
-        Node {
+    pub fn root(&self) -> YamlNode<'_, 't> {
+        YamlNode {
             inner: &self.root,
             file: &self.file,
             before: self.before,
@@ -121,14 +121,14 @@ impl<'t> Document<'t> {
     }
 }
 
-impl<'d, 't> Node<'d, 't> {
+impl<'d, 't> YamlNode<'d, 't> {
     fn of(self, inner: &'d MarkedYaml<'t>) -> Self {
         Self { inner, ..self }
     }
 
     /// Where it begins.
-    pub fn place(self) -> Place {
-        Place {
+    pub fn place(self) -> ConfigLocation {
+        ConfigLocation {
             file: self.file.to_owned(),
             line: self.before + self.inner.span.start.line(),
         }

@@ -16,7 +16,7 @@ const BUILT_IN: &str = include_str!("prices.toml");
 /// Prices of models, in US dollars per million tokens.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Table {
+pub struct PriceTable {
     /// When the prices were read, as a year and month, or a date.
     #[serde(default)]
     pub as_of: Option<String>,
@@ -25,13 +25,13 @@ pub struct Table {
     pub source: Option<String>,
     /// The models.
     #[serde(default, rename = "model")]
-    pub models: Vec<Entry>,
+    pub models: Vec<PriceEntry>,
 }
 
 /// The price of one model.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Entry {
+pub struct PriceEntry {
     /// `PROVIDER:MODEL`.
     pub name: String,
     /// Prompt tokens.
@@ -49,7 +49,7 @@ pub struct Entry {
     pub batch: Option<f64>,
 }
 
-impl Entry {
+impl PriceEntry {
     fn price(&self) -> Price {
         Price {
             cached_prompt: self.cached_prompt,
@@ -90,7 +90,7 @@ impl Entry {
     }
 }
 
-impl Table {
+impl PriceTable {
     /// The table that the program comes with.
     pub fn built_in() -> Self {
         toml::from_str(BUILT_IN).unwrap_or(Self {
@@ -131,15 +131,15 @@ impl Table {
         let exact = self.models.iter().find(|entry| entry.name == name);
         exact
             .or_else(|| self.models.iter().find(|entry| entry.covers(name)))
-            .map(Entry::price)
+            .map(PriceEntry::price)
     }
 }
 
 /// Fills in the prices that the study leaves open, as far as anybody knows them:
 /// from `own`, a user's file; for models of one's own nothing; from the built-in
 /// table where a model is asked at its provider's own address.
-pub(crate) fn fill(study: &mut Study, own: Option<(&Path, &Table)>) {
-    let built_in = Table::built_in();
+pub(crate) fn fill(study: &mut Study, own: Option<(&Path, &PriceTable)>) {
+    let built_in = PriceTable::built_in();
     for spec in std::iter::once(&mut study.model).chain(&mut study.proposer) {
         if spec.price.is_some() {
             continue;
@@ -153,8 +153,8 @@ pub(crate) fn fill(study: &mut Study, own: Option<(&Path, &Table)>) {
 
 fn look_up(
     spec: &ModelSpec,
-    own: Option<(&Path, &Table)>,
-    built_in: &Table,
+    own: Option<(&Path, &PriceTable)>,
+    built_in: &PriceTable,
 ) -> Option<(Price, String)> {
     if let Some((path, table)) = own
         && let Some(price) = table.price(&spec.name)
@@ -201,7 +201,7 @@ pub(crate) fn affordable(study: &Study) -> Result<(), Failure> {
         None => Ok(()),
         Some(spec) => Err(Failure::usage(format!(
             "a limit of {usd} US dollars cannot be kept: {}. Or limit calls or tokens instead",
-            mend(spec)
+            help(spec)
         ))),
     }
 }
@@ -214,7 +214,7 @@ pub(crate) fn unknown(study: &Study) -> Option<&ModelSpec> {
 }
 
 /// What can be done about an unknown price.
-pub(crate) fn mend(spec: &ModelSpec) -> String {
+pub(crate) fn help(spec: &ModelSpec) -> String {
     format!(
         "the price of {} is unknown; add price = {{ prompt = …, completion = … }} (US dollars per \
          million tokens) to its table in the study, or name it in a file given by --prices",
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_table_is_read_and_every_price_can_be() {
-        let table: Table = toml::from_str(BUILT_IN).unwrap();
+        let table: PriceTable = toml::from_str(BUILT_IN).unwrap();
         assert!(table.as_of.is_some() && table.models.len() > 20);
         for (at, entry) in table.models.iter().enumerate() {
             assert_eq!(entry.problem(), None, "{}", entry.name);
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn dated_editions_have_the_price_of_their_model() {
-        let table = Table::built_in();
+        let table = PriceTable::built_in();
         let price = |name: &str| table.price(name).map(|price| price.prompt);
         assert_eq!(price("openai:gpt-4o-mini"), Some(0.15));
         assert_eq!(price("openai:gpt-4o-mini-2024-07-18"), Some(0.15));
@@ -261,8 +261,11 @@ mod tests {
         }
     }
 
-    fn filled(spec: &ModelSpec, own: Option<(&Path, &Table)>) -> (Option<f64>, Option<String>) {
-        let built_in = Table::built_in();
+    fn filled(
+        spec: &ModelSpec,
+        own: Option<(&Path, &PriceTable)>,
+    ) -> (Option<f64>, Option<String>) {
+        let built_in = PriceTable::built_in();
         match look_up(spec, own, &built_in) {
             Some((price, from)) => (Some(price.prompt), Some(from)),
             None => (None, None),
@@ -276,7 +279,7 @@ mod tests {
             filled(&spec, None),
             (Some(2.5), Some("list price of 2025-08".into()))
         );
-        let own: Table =
+        let own: PriceTable =
             toml::from_str("[[model]]\nname = \"openai:gpt-4o\"\nprompt = 1\ncompletion = 2\n")
                 .unwrap();
         let path = Path::new("mine.toml");

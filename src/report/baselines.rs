@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use shiftproof_search::event::GroupOutcome;
 
 use super::{BaselineScores, score_as, worst};
-use crate::table::{Column, Table};
+use crate::table::{TextColumn, TextTable};
 
 /// One line per method: its score of each group by this metric, the worst target
 /// group last.
@@ -14,8 +14,8 @@ pub(crate) fn write(metric: &str, baselines: &[BaselineScores], out: &mut String
     let Some(first) = baselines.first() else {
         return Ok(());
     };
-    let scores = std::iter::repeat_n(Column::right().at_least(15), first.groups.len() + 1);
-    let mut table = Table::new([Column::left().at_least(13)].into_iter().chain(scores));
+    let scores = std::iter::repeat_n(TextColumn::right().at_least(15), first.groups.len() + 1);
+    let mut table = TextTable::new([TextColumn::left().at_least(13)].into_iter().chain(scores));
     let names = first.groups.iter().map(|group| group.group.as_str());
     table.row(
         ["without model"]

@@ -6,39 +6,39 @@ use serde::Serialize;
 use shiftproof_search::event::{AuditedPrompt, GroupOutcome, GroupRole, RunStarted};
 
 use super::facts::machine;
-use super::{Named, Summary};
+use super::{NamedRun, RunSummary};
 
 /// Runs side by side.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Comparison {
+pub(crate) struct RunComparison {
     /// Groups in the order they first occur.
     pub groups: Vec<(String, GroupRole)>,
     /// First the seed prompt of each setting, then a row per method.
-    pub rows: Vec<Row>,
+    pub rows: Vec<ComparedRuns>,
     /// Why some of these figures should not be held against each other.
     pub cautions: Vec<String>,
 }
 
 /// What runs that differ in their seed alone came to, audited.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Row {
+pub(crate) struct ComparedRuns {
     /// The method, and what else tells this row from the others.
     pub label: String,
     /// The runs' names.
     pub runs: Vec<String>,
     /// Per group of the comparison.
-    pub groups: Vec<Option<Spread>>,
+    pub groups: Vec<Option<SeedSpread>>,
     /// The worst target group.
-    pub worst: Option<Spread>,
+    pub worst: Option<SeedSpread>,
     /// Selected − seed on the worst target group.
-    pub gain: Option<Spread>,
+    pub gain: Option<SeedSpread>,
     /// Model calls.
-    pub calls: Option<Spread>,
+    pub calls: Option<SeedSpread>,
 }
 
 /// A mean over seeds with its spread.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(crate) struct Spread {
+pub(crate) struct SeedSpread {
     /// Values.
     pub n: usize,
     /// Their mean.
@@ -51,7 +51,7 @@ pub(crate) struct Spread {
     pub max: f64,
 }
 
-impl Spread {
+impl SeedSpread {
     /// The spread of some values; `None` without any.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let values: Vec<f64> = values.into_iter().collect();
@@ -123,12 +123,12 @@ const MODELS: [usize; 2] = [1, 5];
 
 type Key = Vec<String>;
 
-impl Comparison {
+impl RunComparison {
     /// The comparison of these runs, rows in the order of their first run.
-    pub fn of(runs: &[Named]) -> Self {
+    pub fn of(runs: &[NamedRun]) -> Self {
         let mut groups: Vec<(String, GroupRole)> = Vec::new();
-        let mut settings: Vec<(Key, Vec<&Named>)> = Vec::new();
-        let mut baselines: Vec<(Key, Vec<&Named>)> = Vec::new();
+        let mut settings: Vec<(Key, Vec<&NamedRun>)> = Vec::new();
+        let mut baselines: Vec<(Key, Vec<&NamedRun>)> = Vec::new();
         for run in runs {
             let Some(started) = &run.summary.started else {
                 continue;
@@ -173,14 +173,14 @@ impl Comparison {
             }
             label
         };
-        let mut rows: Vec<Row> = baselines
+        let mut rows: Vec<ComparedRuns> = baselines
             .iter()
             .map(|(key, runs)| {
-                Row::of(name("seed prompt", key), AuditedPrompt::Seed, runs, &groups)
+                ComparedRuns::of(name("seed prompt", key), AuditedPrompt::Seed, runs, &groups)
             })
             .collect();
         rows.extend(settings.iter().map(|(key, runs)| {
-            Row::of(
+            ComparedRuns::of(
                 name(&key[METHOD], key),
                 AuditedPrompt::Selected,
                 runs,
@@ -195,14 +195,14 @@ impl Comparison {
     }
 }
 
-fn join<'a>(rows: &mut Vec<(Key, Vec<&'a Named>)>, key: Key, run: &'a Named) {
+fn join<'a>(rows: &mut Vec<(Key, Vec<&'a NamedRun>)>, key: Key, run: &'a NamedRun) {
     match rows.iter_mut().find(|row| row.0 == key) {
         Some(row) => row.1.push(run),
         None => rows.push((key, vec![run])),
     }
 }
 
-fn cautions(runs: &[Named], settings: &[(Key, Vec<&Named>)], varies: &[bool]) -> Vec<String> {
+fn cautions(runs: &[NamedRun], settings: &[(Key, Vec<&NamedRun>)], varies: &[bool]) -> Vec<String> {
     let mut cautions = Vec::new();
     for (part, what) in ["studies", "task models", "metrics"]
         .into_iter()
@@ -212,7 +212,7 @@ fn cautions(runs: &[Named], settings: &[(Key, Vec<&Named>)], varies: &[bool]) ->
             cautions.push(format!("The runs are of different {what}."));
         }
     }
-    let of_study = |run: &Named| {
+    let of_study = |run: &NamedRun| {
         let started = run.summary.started.as_ref();
         started.map(|started| {
             let groups = started.groups.iter();
@@ -254,34 +254,34 @@ fn cautions(runs: &[Named], settings: &[(Key, Vec<&Named>)], varies: &[bool]) ->
     cautions
 }
 
-impl Row {
+impl ComparedRuns {
     fn of(
         label: String,
         contestant: AuditedPrompt,
-        runs: &[&Named],
+        runs: &[&NamedRun],
         groups: &[(String, GroupRole)],
     ) -> Self {
-        let summaries: Vec<&Summary> = runs.iter().map(|run| &run.summary).collect();
+        let summaries: Vec<&RunSummary> = runs.iter().map(|run| &run.summary).collect();
         let audits: Vec<&[GroupOutcome]> = summaries
             .iter()
             .filter_map(|summary| summary.audited(contestant))
             .collect();
         let of_group = |name: &str| {
-            Spread::of(audits.iter().filter_map(|audit| {
+            SeedSpread::of(audits.iter().filter_map(|audit| {
                 let group = audit.iter().find(|group| group.group == name);
                 group.and_then(|group| group.value)
             }))
         };
         let searched = contestant != AuditedPrompt::Seed;
-        let over_runs = |value: fn(&Summary) -> Option<f64>| {
+        let over_runs = |value: fn(&RunSummary) -> Option<f64>| {
             let values = summaries.iter().filter_map(|summary| value(summary));
-            Spread::of(values).filter(|_| searched)
+            SeedSpread::of(values).filter(|_| searched)
         };
         Self {
             label,
             runs: runs.iter().map(|run| run.name.clone()).collect(),
             groups: groups.iter().map(|(name, _)| of_group(name)).collect(),
-            worst: Spread::of(
+            worst: SeedSpread::of(
                 summaries
                     .iter()
                     .filter_map(|summary| summary.worst_of(contestant)?.value),

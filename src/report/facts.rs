@@ -8,18 +8,18 @@ use shiftproof_search::event::{
 };
 use shiftproof_tasks::PromptId;
 
-use super::{Standing, Summary};
+use super::{CandidateStanding, RunSummary};
 use crate::fetch::SMOLLM2_BLAKE3;
 
 /// Groups on which the selected prompt is worse than the seed beyond chance.
-pub(crate) fn regressed(summary: &Summary) -> Vec<&ScoreDifference> {
+pub(crate) fn regressed(summary: &RunSummary) -> Vec<&ScoreDifference> {
     let rows = summary.compared.iter();
     rows.filter(|row| row.high < 0.0).collect()
 }
 
 /// How far a target group falls behind the source.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Gap {
+pub(crate) struct TargetGap {
     /// The target group.
     pub group: String,
     /// Source − target of the seed prompt.
@@ -29,13 +29,13 @@ pub(crate) struct Gap {
 }
 
 /// The gaps of all target groups; none where no source group was audited.
-pub(crate) fn gaps(summary: &Summary) -> Vec<Gap> {
+pub(crate) fn gaps(summary: &RunSummary) -> Vec<TargetGap> {
     let seed = summary.audited(AuditedPrompt::Seed).unwrap_or_default();
     let selected = summary.audited(AuditedPrompt::Selected).unwrap_or_default();
     selected
         .iter()
         .filter(|group| group.role == GroupRole::Target)
-        .map(|group| Gap {
+        .map(|group| TargetGap {
             group: group.group.clone(),
             seed: gap(seed, &group.group),
             selected: gap(selected, &group.group),
@@ -49,20 +49,20 @@ pub(crate) fn gaps(summary: &Summary) -> Vec<Gap> {
 /// 27, eq. 4): it needs no more than the intervals of the parts, whatever the
 /// metric.
 fn gap(groups: &[GroupOutcome], target: &str) -> Option<ScoreDifference> {
-    struct Part {
+    struct GroupPart {
         value: f64,
         down: f64,
         up: f64,
     }
     let part = |group: &GroupOutcome| {
         let value = group.value?;
-        Some(Part {
+        Some(GroupPart {
             value,
             down: value - group.low?,
             up: group.high? - value,
         })
     };
-    let sources: Vec<Part> = groups
+    let sources: Vec<GroupPart> = groups
         .iter()
         .filter(|group| group.role == GroupRole::Source)
         .map(part)
@@ -87,18 +87,18 @@ fn gap(groups: &[GroupOutcome], target: &str) -> Option<ScoreDifference> {
 }
 
 /// One prompt in the selected prompt's descent.
-pub(crate) struct Ancestor<'a> {
+pub(crate) struct PromptAncestor<'a> {
     /// Its id.
     pub id: PromptId,
     /// Generations back from the selected prompt.
     pub depth: usize,
     /// The prompt.
-    pub standing: &'a Standing,
+    pub standing: &'a CandidateStanding,
 }
 
 /// The selected prompt and what it was made from, each prompt once, every child
 /// before its parents.
-pub(crate) fn lineage(summary: &Summary) -> Vec<Ancestor<'_>> {
+pub(crate) fn lineage(summary: &RunSummary) -> Vec<PromptAncestor<'_>> {
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     let mut open: Vec<(PromptId, usize)> = summary.selected.map(|id| (id, 0)).into_iter().collect();
@@ -107,7 +107,7 @@ pub(crate) fn lineage(summary: &Summary) -> Vec<Ancestor<'_>> {
             continue;
         };
         if seen.insert(id) {
-            found.push(Ancestor {
+            found.push(PromptAncestor {
                 id,
                 depth,
                 standing,

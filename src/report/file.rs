@@ -4,23 +4,23 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::compare::Comparison;
-use super::{Summary, html, markdown, text};
-use crate::exit::{Exit, Failure};
+use super::compare::RunComparison;
+use super::{RunSummary, html, markdown, text};
+use crate::exit::{ExitStatus, Failure};
 
 /// A run and its name.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Named {
+pub(crate) struct NamedRun {
     /// The run's name.
     #[serde(rename = "run")]
     pub name: String,
     /// What it came to.
-    pub summary: Summary,
+    pub summary: RunSummary,
 }
 
-impl Named {
+impl NamedRun {
     /// A run under its name.
-    pub fn new(name: impl Into<String>, summary: Summary) -> Self {
+    pub fn new(name: impl Into<String>, summary: RunSummary) -> Self {
         Self {
             name: name.into(),
             summary,
@@ -30,7 +30,7 @@ impl Named {
 
 /// The form of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum ReportFormat {
     /// As on the terminal.
     Text,
     /// The whole summary.
@@ -41,7 +41,7 @@ pub(crate) enum Form {
     Html,
 }
 
-impl Form {
+impl ReportFormat {
     /// The form that a file's ending asks for.
     pub fn of(path: &Path) -> Result<Self, Failure> {
         match path.extension().and_then(|ending| ending.to_str()) {
@@ -59,29 +59,29 @@ impl Form {
 
 /// One run's report, or that of several with their comparison first. The same
 /// runs give the same bytes.
-pub(crate) fn render(form: Form, runs: &[Named]) -> Result<String, Failure> {
+pub(crate) fn render(form: ReportFormat, runs: &[NamedRun]) -> Result<String, Failure> {
     Ok(match (form, runs) {
-        (Form::Text, [run]) => run.summary.text(),
-        (Form::Json, [run]) => json(&run.summary)?,
-        (Form::Text, _) => text::comparison(&Comparison::of(runs), runs),
-        (Form::Json, _) => {
+        (ReportFormat::Text, [run]) => run.summary.text(),
+        (ReportFormat::Json, [run]) => json(&run.summary)?,
+        (ReportFormat::Text, _) => text::comparison(&RunComparison::of(runs), runs),
+        (ReportFormat::Json, _) => {
             #[derive(Serialize)]
-            struct Several<'a> {
-                comparison: Comparison,
-                runs: &'a [Named],
+            struct SeveralRuns<'a> {
+                comparison: RunComparison,
+                runs: &'a [NamedRun],
             }
-            json(&Several {
-                comparison: Comparison::of(runs),
+            json(&SeveralRuns {
+                comparison: RunComparison::of(runs),
                 runs,
             })?
         }
-        (Form::Markdown, _) => markdown::report(runs),
-        (Form::Html, _) => html::report(runs),
+        (ReportFormat::Markdown, _) => markdown::report(runs),
+        (ReportFormat::Html, _) => html::report(runs),
     })
 }
 
 fn json(value: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(value)
         .map(|text| text + "\n")
-        .map_err(|error| Failure::new(Exit::Internal, error.to_string()))
+        .map_err(|error| Failure::new(ExitStatus::Internal, error.to_string()))
 }

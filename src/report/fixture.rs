@@ -8,7 +8,7 @@ use shiftproof_search::event::{
 };
 use shiftproof_tasks::{Demonstration, Prompt, PromptId};
 
-use super::{Named, Summary};
+use super::{NamedRun, RunSummary};
 
 /// What no page may run or end at.
 pub(crate) const NASTY: &str =
@@ -241,9 +241,9 @@ pub(crate) fn events(method: &str, seed_number: u64, gain: f64) -> Vec<Event> {
 }
 
 /// The fold of a whole run under a name.
-pub(crate) fn run(name: &str, method: &str, seed: u64, gain: f64) -> Named {
-    Named {
+pub(crate) fn run(name: &str, method: &str, seed: u64, gain: f64) -> NamedRun {
+    NamedRun {
         name: name.into(),
-        summary: Summary::of(&events(method, seed, gain)),
+        summary: RunSummary::of(&events(method, seed, gain)),
     }
 }

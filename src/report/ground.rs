@@ -3,11 +3,11 @@
 
 use shiftproof_search::event::{AuditedPrompt, GroupInfo, GroupOutcome, GroupRole};
 
-use super::{Summary, worst};
+use super::{RunSummary, worst};
 
 /// What the sealed examples are of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ground {
+pub(crate) enum AuditGround {
     /// Of every target group.
     Target,
     /// Of some target groups.
@@ -18,7 +18,7 @@ pub(crate) enum Ground {
     NoTarget,
 }
 
-impl Ground {
+impl AuditGround {
     /// Of a study's groups.
     pub fn of(groups: &[GroupInfo]) -> Self {
         let targets = || {
@@ -51,13 +51,13 @@ pub(crate) fn unverified(groups: &[GroupInfo]) -> Vec<String> {
 /// what to do about it.
 pub(crate) fn caution(groups: &[GroupInfo]) -> Option<String> {
     let missing = unverified(groups);
-    match Ground::of(groups) {
-        Ground::Target => None,
-        Ground::NoTarget => Some(
+    match AuditGround::of(groups) {
+        AuditGround::Target => None,
+        AuditGround::NoTarget => Some(
             "there is no target group: nothing is said about data that differ from the source's"
                 .to_owned(),
         ),
-        Ground::SourceOnly | Ground::SomeTargets => Some(format!(
+        AuditGround::SourceOnly | AuditGround::SomeTargets => Some(format!(
             "unverified on {}: the audit has no labelled example of it, so nothing measured how a \
              prompt does there. Label about 100 rows a group, drawn at random, keep groups.audit \
              above 0, and run again: stored answers cost nothing",
@@ -75,20 +75,20 @@ pub(crate) fn listed(names: &[String]) -> String {
     }
 }
 
-impl Summary {
+impl RunSummary {
     /// What the run's audit rests on.
-    pub(crate) fn ground(&self) -> Ground {
+    pub(crate) fn ground(&self) -> AuditGround {
         let groups = self
             .started
             .as_ref()
             .map(|started| started.groups.as_slice());
-        Ground::of(groups.unwrap_or_default())
+        AuditGround::of(groups.unwrap_or_default())
     }
 
     /// A contestant's worst audited target group, or the worst group of a study
     /// without targets; none where there are targets and none is audited.
     pub(crate) fn worst_of(&self, contestant: AuditedPrompt) -> Option<&GroupOutcome> {
-        if self.ground() == Ground::SourceOnly {
+        if self.ground() == AuditGround::SourceOnly {
             return None;
         }
         worst(self.audited(contestant)?)
@@ -97,8 +97,8 @@ impl Summary {
     /// What the line of the worst group is called.
     pub(crate) fn worst_name(&self) -> &'static str {
         match self.ground() {
-            Ground::Target | Ground::SomeTargets => "worst target",
-            Ground::SourceOnly | Ground::NoTarget => "worst source",
+            AuditGround::Target | AuditGround::SomeTargets => "worst target",
+            AuditGround::SourceOnly | AuditGround::NoTarget => "worst source",
         }
     }
 }

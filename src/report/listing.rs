@@ -8,14 +8,14 @@ use shiftproof_search::ledger::{RunRecord, RunStatus};
 use shiftproof_tasks::PromptId;
 
 use super::facts::machine;
-use super::ground::Ground;
-use super::{Summary, Tone, grouped};
-use crate::table::{Column, Table};
+use super::ground::AuditGround;
+use super::{RunSummary, VerdictTone, grouped};
+use crate::table::{TextColumn, TextTable};
 use crate::words::visible;
 
 /// One run.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Row {
+pub(crate) struct RunRow {
     /// Its name.
     pub run: String,
     /// Its study.
@@ -33,13 +33,13 @@ pub(crate) struct Row {
     /// The selected prompt.
     pub selected: Option<PromptId>,
     /// Audited score of the worst target group.
-    pub worst: Worst,
+    pub worst: WorstTargetScores,
     /// How the selected prompt stands against the seed.
     pub verdict: String,
     /// Calls spent; of a run that came to its end.
     pub calls: Option<u64>,
     /// How it stands.
-    pub status: Status,
+    pub status: ListedStatus,
     /// Why it stopped.
     pub reason: Option<String>,
     #[serde(skip)]
@@ -48,7 +48,7 @@ pub(crate) struct Row {
 
 /// Audited scores of the worst target group.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Worst {
+pub(crate) struct WorstTargetScores {
     /// Of the seed prompt.
     pub seed: Option<f64>,
     /// Of the selected prompt.
@@ -60,7 +60,7 @@ pub(crate) struct Worst {
 /// How a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Status {
+pub(crate) enum ListedStatus {
     /// All phases were done.
     Finished,
     /// It ended with the best so far.
@@ -77,20 +77,20 @@ const PROPOSALS: &str = "no proposal of";
 /// How a run that its own budget stopped tells why (`Stop::Budget`).
 const BUDGET: &str = "the budget is exhausted";
 
-impl Row {
+impl RunRow {
     /// The line of a run.
-    pub fn of(record: &RunRecord, summary: &Summary) -> Self {
+    pub fn of(record: &RunRecord, summary: &RunSummary) -> Self {
         let of = |contestant| summary.worst_of(contestant)?.value;
         let verdict = summary.verdict();
         let ground = summary.ground();
         let started = summary.started.as_ref();
         let (status, reason) = match &record.status {
-            RunStatus::Running => (Status::Killed, None),
-            RunStatus::Stopped(reason) => (Status::Stopped, Some(reason.clone())),
+            RunStatus::Running => (ListedStatus::Killed, None),
+            RunStatus::Stopped(reason) => (ListedStatus::Stopped, Some(reason.clone())),
             RunStatus::Finished if summary.ending == Some(RunEnding::BudgetExhausted) => {
-                (Status::BudgetExhausted, None)
+                (ListedStatus::BudgetExhausted, None)
             }
-            RunStatus::Finished => (Status::Finished, None),
+            RunStatus::Finished => (ListedStatus::Finished, None),
         };
         Self {
             run: record.id.clone(),
@@ -101,13 +101,13 @@ impl Row {
             method: started.map(|started| started.method.clone()),
             task_model: started.map(|started| started.task_model.clone()),
             selected: summary.selected,
-            worst: Worst {
+            worst: WorstTargetScores {
                 seed: of(AuditedPrompt::Seed),
                 selected: of(AuditedPrompt::Selected),
                 difference: summary
                     .worst
                     .clone()
-                    .filter(|_| ground != Ground::SourceOnly),
+                    .filter(|_| ground != AuditGround::SourceOnly),
             },
             verdict: verdict.sentence,
             calls: summary.spent.map(|spent| spent.calls),
@@ -115,14 +115,14 @@ impl Row {
             reason,
             word: match verdict.tone {
                 _ if summary.worst.is_some() && summary.selected == summary.seed() => "seed stays",
-                Tone::Better if ground == Ground::SomeTargets => "better, in part",
-                Tone::Better => "better",
-                Tone::WithinChance => "within chance",
-                Tone::NotBetter => "not better",
-                Tone::Worse => "WORSE",
-                Tone::Unverified => "unverified",
-                Tone::Open if summary.ending.is_some() => "no audit",
-                Tone::Open => "–",
+                VerdictTone::Better if ground == AuditGround::SomeTargets => "better, in part",
+                VerdictTone::Better => "better",
+                VerdictTone::WithinChance => "within chance",
+                VerdictTone::NotBetter => "not better",
+                VerdictTone::Worse => "WORSE",
+                VerdictTone::Unverified => "unverified",
+                VerdictTone::Open if summary.ending.is_some() => "no audit",
+                VerdictTone::Open => "–",
             },
         }
     }
@@ -131,31 +131,31 @@ impl Row {
     fn remark(&self) -> Option<String> {
         let how = match (self.status, &self.reason) {
             // The limits of a run are part of it.
-            (Status::Stopped, Some(reason)) if reason.starts_with(BUDGET) => {
+            (ListedStatus::Stopped, Some(reason)) if reason.starts_with(BUDGET) => {
                 let reason = reason.lines().next().unwrap_or_default();
                 return Some(format!(
                     "stopped ({reason}): start a new run with a larger budget; `shiftproof estimate` \
                      tells the smallest"
                 ));
             }
-            (Status::Stopped, Some(reason)) if reason.starts_with(PROPOSALS) => {
+            (ListedStatus::Stopped, Some(reason)) if reason.starts_with(PROPOSALS) => {
                 let reason = reason.lines().next().unwrap_or_default();
                 return Some(format!(
                     "stopped ({reason}): start a new run with another proposer"
                 ));
             }
-            (Status::Stopped, Some(reason)) => {
+            (ListedStatus::Stopped, Some(reason)) => {
                 let reason = reason.lines().next().unwrap_or_default();
                 format!("stopped ({reason}), can be resumed")
             }
-            (Status::Killed, _) => "killed, can be resumed".to_owned(),
+            (ListedStatus::Killed, _) => "killed, can be resumed".to_owned(),
             _ => return None,
         };
         Some(format!("{how}: shiftproof optimize --resume {}", self.run))
     }
 }
 
-impl Status {
+impl ListedStatus {
     const fn word(self) -> &'static str {
         match self {
             Self::Finished => "finished",
@@ -173,7 +173,7 @@ const MODEL: usize = 3;
 
 /// The table for a terminal. A model's name gives way where the line would be too
 /// wide; a run's does not, for it is typed.
-pub(crate) fn table(rows: &[Row]) -> String {
+pub(crate) fn table(rows: &[RunRow]) -> String {
     if rows.is_empty() {
         return "no runs yet\n".to_owned();
     }
@@ -181,14 +181,14 @@ pub(crate) fn table(rows: &[Row]) -> String {
         value.map_or_else(|| "–".to_owned(), |value| format!("{:.1}", value * 100.0))
     };
     // Figures stand to the right.
-    let columns: [Column; 8] = std::array::from_fn(|at| {
+    let columns: [TextColumn; 8] = std::array::from_fn(|at| {
         if at == 6 {
-            Column::right()
+            TextColumn::right()
         } else {
-            Column::left()
+            TextColumn::left()
         }
     });
-    let mut table = Table::new(columns);
+    let mut table = TextTable::new(columns);
     table.row([
         "run",
         "started",
@@ -258,7 +258,7 @@ mod tests {
     use super::*;
     use crate::report::fixture;
 
-    fn row(id: &str, status: RunStatus, events: &[Event]) -> Row {
+    fn row(id: &str, status: RunStatus, events: &[Event]) -> RunRow {
         let record = RunRecord {
             id: id.into(),
             study: "reviews".into(),
@@ -270,7 +270,7 @@ mod tests {
             kills: 0,
             losses: Vec::new(),
         };
-        Row::of(&record, &Summary::of(events))
+        RunRow::of(&record, &RunSummary::of(events))
     }
 
     #[test]

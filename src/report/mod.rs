@@ -16,11 +16,11 @@ mod verdict;
 
 pub(crate) use baselines::write as write_baselines;
 pub(crate) use facts::machine;
-pub(crate) use file::{Form, Named, render};
+pub(crate) use file::{NamedRun, ReportFormat, render};
 pub(crate) use markdown::capital;
-pub use proposals::{Proposing, Thrown};
+pub use proposals::{DiscardedTexts, ProposalRequest};
 pub(crate) use text::{difference, grouped, money, score, score_as, spread_as};
-pub use verdict::{Tone, Verdict};
+pub use verdict::{RunVerdict, VerdictTone};
 
 use std::collections::BTreeMap;
 
@@ -34,13 +34,13 @@ use shiftproof_search::event::{
 use shiftproof_search::unusable::AnswerSurvey;
 use shiftproof_tasks::{Prompt, PromptId};
 
-use crate::calibration::{self, Learnt};
+use crate::calibration::{self, CalibrationSource};
 use crate::unusable;
 
 /// The state of a run after some of its events. Holds no clock time: the same
 /// events give the same summary, byte for byte.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Summary {
+pub struct RunSummary {
     /// How the run began.
     pub started: Option<RunStarted>,
     /// The phase under way.
@@ -48,15 +48,15 @@ pub struct Summary {
     /// Every phase begun, in order.
     pub phases: Vec<PhaseSummary>,
     /// All candidates by id.
-    pub candidates: BTreeMap<PromptId, Standing>,
+    pub candidates: BTreeMap<PromptId, CandidateStanding>,
     /// Texts thrown away: rule and count.
     pub discarded: BTreeMap<String, u64>,
     /// Requests for prompts, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub proposals: Vec<Proposing>,
+    pub proposals: Vec<ProposalRequest>,
     /// Thrown away by the request under way.
     #[serde(skip)]
-    thrown: Vec<Thrown>,
+    thrown: Vec<DiscardedTexts>,
     /// The vote over target inputs.
     pub voted: Option<VoteSummary>,
     /// The chosen prompt.
@@ -66,7 +66,7 @@ pub struct Summary {
     /// The prompts of the ensemble.
     pub ensemble: Vec<PromptId>,
     /// Audited scores of each contestant.
-    pub audited: Vec<Audited>,
+    pub audited: Vec<AuditedScores>,
     /// Audited scores of methods without a language model.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub baselines: Vec<BaselineScores>,
@@ -106,14 +106,14 @@ pub struct PhaseSummary {
     /// What it was about to do, as a sentence.
     pub plan: String,
     /// The entrants of its race, best first; empty where it has none.
-    pub race: Vec<Ranked>,
+    pub race: Vec<RankedEntrant>,
     /// Answers of the task model that the phase was the first to look at.
     pub answers: u64,
 }
 
 /// One entrant of a race.
 #[derive(Debug, Clone, Serialize)]
-pub struct Ranked {
+pub struct RankedEntrant {
     /// The candidate.
     pub candidate: PromptId,
     /// The objective's value, higher is better.
@@ -124,7 +124,7 @@ pub struct Ranked {
 
 /// A candidate as it stands.
 #[derive(Debug, Clone, Serialize)]
-pub struct Standing {
+pub struct CandidateStanding {
     /// The prompt.
     pub prompt: Prompt,
     /// How it came about.
@@ -146,7 +146,7 @@ pub struct Standing {
 
 /// One contestant's audited scores.
 #[derive(Debug, Clone, Serialize)]
-pub struct Audited {
+pub struct AuditedScores {
     /// Who.
     pub contestant: AuditedPrompt,
     /// Per group, in the study's order.
@@ -164,7 +164,7 @@ pub struct BaselineScores {
     pub groups: Vec<GroupOutcome>,
 }
 
-impl Summary {
+impl RunSummary {
     /// The summary of a run's events.
     pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
         let mut summary = Self::default();
@@ -195,9 +195,9 @@ impl Summary {
             Event::Proposed(proposed) => self.enter(proposed),
             Event::Discarded { reason, count, .. } => {
                 *self.discarded.entry(reason.clone()).or_default() += count;
-                self.thrown.extend(Thrown::of(event));
+                self.thrown.extend(DiscardedTexts::of(event));
             }
-            Event::Proposals(counts) => self.proposals.push(Proposing {
+            Event::Proposals(counts) => self.proposals.push(ProposalRequest {
                 counts: counts.clone(),
                 discarded: std::mem::take(&mut self.thrown),
             }),
@@ -272,7 +272,7 @@ impl Summary {
         let prompts = self.first_audited(contestant);
         let examples: usize = groups.iter().map(GroupOutcome::asked).sum();
         self.looked_at((prompts * examples) as u64);
-        self.audited.push(Audited {
+        self.audited.push(AuditedScores {
             contestant,
             groups: groups.to_vec(),
             spread: spread(groups),
@@ -282,7 +282,7 @@ impl Summary {
     fn enter(&mut self, proposed: &CandidateProposed) {
         self.candidates.insert(
             proposed.candidate,
-            Standing {
+            CandidateStanding {
                 prompt: proposed.prompt.clone(),
                 origin: proposed.origin,
                 parents: proposed.parents.clone(),
@@ -328,7 +328,7 @@ impl Summary {
         }
         self.looked_at(looked.saturating_sub(before) as u64);
         if let Some(phase) = self.phases.last_mut() {
-            phase.race.push(Ranked {
+            phase.race.push(RankedEntrant {
                 candidate,
                 score,
                 n: groups.iter().map(|group| group.n).sum(),
@@ -351,7 +351,7 @@ impl Summary {
 
     fn note_calibration(&mut self, calibration: Calibration, prompts: &[CalibrationFit]) {
         let name = |id| self.called(id);
-        let note = calibration::note(calibration, prompts, Learnt::Search, name);
+        let note = calibration::note(calibration, prompts, CalibrationSource::Search, name);
         self.notes.extend(note);
     }
 
@@ -398,7 +398,7 @@ impl Summary {
     }
 
     /// The candidate that leads: the selected one, else the best score.
-    pub fn leader(&self) -> Option<&Standing> {
+    pub fn leader(&self) -> Option<&CandidateStanding> {
         match self.selected {
             Some(selected) => self.candidates.get(&selected),
             None => self

@@ -5,21 +5,21 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use shiftproof_search::event::{Event, ProposalSummary};
 
-use super::Summary;
+use super::RunSummary;
 
 /// One request for prompts with what was thrown away of it.
 #[derive(Debug, Clone, Serialize)]
-pub struct Proposing {
+pub struct ProposalRequest {
     /// Counts.
     #[serde(flatten)]
     pub counts: ProposalSummary,
     /// Texts thrown away, by rule.
-    pub discarded: Vec<Thrown>,
+    pub discarded: Vec<DiscardedTexts>,
 }
 
 /// Texts that one rule threw away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Thrown {
+pub struct DiscardedTexts {
     /// The rule.
     pub rule: String,
     /// How many.
@@ -28,7 +28,7 @@ pub struct Thrown {
     pub example: String,
 }
 
-impl Thrown {
+impl DiscardedTexts {
     /// What an event tells of one rule.
     pub(crate) fn of(event: &Event) -> Option<Self> {
         match event {
@@ -46,7 +46,7 @@ impl Thrown {
     }
 }
 
-impl Summary {
+impl RunSummary {
     /// A sentence on the texts of models, one on the edits made without.
     pub(crate) fn proposing_told(&self) -> Vec<String> {
         [true, false]
@@ -56,7 +56,7 @@ impl Summary {
                     .proposals
                     .iter()
                     .filter(|step| step.counts.model == model);
-                let mut all: Option<Proposing> = None;
+                let mut all: Option<ProposalRequest> = None;
                 for step in steps {
                     let Some(sum) = &mut all else {
                         all = Some(step.clone());
@@ -80,7 +80,7 @@ impl Summary {
 }
 
 /// "9 of 12 proposals used; discarded: the model declined × 3, e.g. "I'm sorry"."
-pub(crate) fn sentence(counts: &ProposalSummary, discarded: &[Thrown]) -> String {
+pub(crate) fn sentence(counts: &ProposalSummary, discarded: &[DiscardedTexts]) -> String {
     let ProposalSummary {
         model,
         asked,
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn texts_and_edits_are_told_apart_and_summed() {
-        let mut summary = Summary::default();
+        let mut summary = RunSummary::default();
         let discarded = |reason: &str, example: &str| Event::Discarded {
             reason: reason.into(),
             count: 2,

@@ -5,15 +5,15 @@ use html5ever::tendril::TendrilSink;
 use html5ever::{ParseOpts, parse_document};
 use markup5ever_rcdom::{Handle, NodeData, RcDom};
 
-use super::compare::{Comparison, Spread};
+use super::compare::{RunComparison, SeedSpread};
 use super::fixture::{NASTY, NASTY_GROUP, events, run};
 use super::*;
 
-fn one() -> Vec<Named> {
+fn one() -> Vec<NamedRun> {
     vec![run("reviews-s1-1", "gpo", 1, 0.06)]
 }
 
-fn several() -> Vec<Named> {
+fn several() -> Vec<NamedRun> {
     vec![
         run("reviews-s1-1", "gpo", 1, 0.06),
         run("reviews-s2-1", "gpo", 2, 0.02),
@@ -89,7 +89,7 @@ fn several_runs_are_compared_first() {
     let markdown = markdown::report(&several());
     let (comparison, _) = markdown.split_once("\n### ").unwrap();
     insta::assert_snapshot!("comparison_markdown", comparison);
-    let text = render(Form::Text, &several()).unwrap();
+    let text = render(ReportFormat::Text, &several()).unwrap();
     insta::assert_snapshot!("comparison_text", text.split_once("\n==").unwrap().0);
 }
 
@@ -168,7 +168,12 @@ fn a_fence_is_longer_than_any_in_the_text() {
 
 #[test]
 fn the_same_events_give_the_same_bytes() {
-    for form in [Form::Text, Form::Json, Form::Markdown, Form::Html] {
+    for form in [
+        ReportFormat::Text,
+        ReportFormat::Json,
+        ReportFormat::Markdown,
+        ReportFormat::Html,
+    ] {
         assert_eq!(
             render(form, &several()).unwrap(),
             render(form, &several()).unwrap()
@@ -180,29 +185,29 @@ fn the_same_events_give_the_same_bytes() {
 fn a_run_can_be_reported_at_any_moment() {
     let all = events("gpo", 1, 0.06);
     for told in 0..=all.len() {
-        let runs = [Named {
+        let runs = [NamedRun {
             name: "live".into(),
-            summary: Summary::of(&all[..told]),
+            summary: RunSummary::of(&all[..told]),
         }];
         parse(&html::report(&runs));
         markdown::report(&runs);
-        render(Form::Json, &runs).unwrap();
+        render(ReportFormat::Json, &runs).unwrap();
     }
-    let begun = Summary::of(&all[..8]);
-    assert_eq!(begun.verdict().tone, Tone::Open);
+    let begun = RunSummary::of(&all[..8]);
+    assert_eq!(begun.verdict().tone, VerdictTone::Open);
 }
 
 #[test]
 fn verdicts_follow_the_interval() {
     let tone = |gain| run("x", "gpo", 1, gain).summary.verdict().tone;
-    assert_eq!(tone(0.06), Tone::Better);
-    assert_eq!(tone(0.02), Tone::WithinChance);
-    assert_eq!(tone(-0.02), Tone::NotBetter);
-    assert_eq!(tone(-0.06), Tone::Worse);
+    assert_eq!(tone(0.06), VerdictTone::Better);
+    assert_eq!(tone(0.02), VerdictTone::WithinChance);
+    assert_eq!(tone(-0.02), VerdictTone::NotBetter);
+    assert_eq!(tone(-0.06), VerdictTone::Worse);
 }
 
 /// The fixture's run with an audit of these groups alone.
-fn audited_on(groups: &[&str], gain: f64) -> Named {
+fn audited_on(groups: &[&str], gain: f64) -> NamedRun {
     let mut events = events("gpo", 1, gain);
     for event in &mut events {
         match event {
@@ -225,13 +230,18 @@ fn audited_on(groups: &[&str], gain: f64) -> Named {
     if groups.is_empty() {
         events.retain(|event| !matches!(event, Event::Audited { .. } | Event::Compared { .. }));
     }
-    Named::new("reviews-s1-1", Summary::of(&events))
+    NamedRun::new("reviews-s1-1", RunSummary::of(&events))
 }
 
 /// Whatever the form, it says what nothing verified, and what to do.
 #[track_caller]
-fn every_form_says(run: &Named, pieces: &[&str]) {
-    for form in [Form::Text, Form::Markdown, Form::Html, Form::Json] {
+fn every_form_says(run: &NamedRun, pieces: &[&str]) {
+    for form in [
+        ReportFormat::Text,
+        ReportFormat::Markdown,
+        ReportFormat::Html,
+        ReportFormat::Json,
+    ] {
         let text = render(form, std::slice::from_ref(run)).unwrap();
         for piece in pieces {
             assert!(
@@ -246,7 +256,11 @@ fn every_form_says(run: &Named, pieces: &[&str]) {
 fn what_no_audit_verifies_is_said_in_every_form() {
     for gain in [0.06, 0.02, -0.02] {
         let run = audited_on(&["books"], gain);
-        assert_eq!(run.summary.verdict().tone, Tone::Unverified, "{gain}");
+        assert_eq!(
+            run.summary.verdict().tone,
+            VerdictTone::Unverified,
+            "{gain}"
+        );
         every_form_says(
             &run,
             &["nverified on", "songs", "Label about 100 rows a group"],
@@ -265,16 +279,16 @@ fn what_no_audit_verifies_is_said_in_every_form() {
     // That it harms the source is known all the same.
     assert_eq!(
         audited_on(&["books"], -0.06).summary.verdict().tone,
-        Tone::Worse
+        VerdictTone::Worse
     );
 
     let run = audited_on(&[], 0.06);
-    assert_eq!(run.summary.verdict().tone, Tone::Unverified);
+    assert_eq!(run.summary.verdict().tone, VerdictTone::Unverified);
     every_form_says(&run, &["nverified on", "songs", "keep groups.audit"]);
 
     let run = audited_on(&["books", NASTY_GROUP], 0.06);
     let verdict = run.summary.verdict();
-    assert_eq!(verdict.tone, Tone::Better);
+    assert_eq!(verdict.tone, VerdictTone::Better);
     assert_eq!(
         verdict.sentence,
         "better on the worst audited target group, beyond chance; unverified on songs"
@@ -294,8 +308,8 @@ fn a_run_without_a_target_says_so() {
                 .retain(|group| group.role == GroupRole::Source);
         }
     }
-    let run = Named::new("plain", Summary::of(&events));
-    assert_eq!(run.summary.verdict().tone, Tone::Better);
+    let run = NamedRun::new("plain", RunSummary::of(&events));
+    assert_eq!(run.summary.verdict().tone, VerdictTone::Better);
     every_form_says(&run, &["there is no target group"]);
     assert!(!run.summary.text().contains("nverified"));
 }
@@ -356,7 +370,7 @@ fn answers_count_in_the_phase_that_first_looked_at_them() {
 
 #[test]
 fn means_are_over_seeds_of_one_method() {
-    let comparison = Comparison::of(&several());
+    let comparison = RunComparison::of(&several());
     let labels: Vec<&str> = comparison
         .rows
         .iter()
@@ -369,7 +383,7 @@ fn means_are_over_seeds_of_one_method() {
     assert_eq!(comparison.rows[2].gain.unwrap().sd, None);
     assert_eq!(comparison.rows[0].gain, None);
     assert!(comparison.cautions.is_empty(), "{:?}", comparison.cautions);
-    assert_eq!(Spread::of([]), None);
+    assert_eq!(SeedSpread::of([]), None);
 }
 
 #[test]
@@ -381,11 +395,11 @@ fn what_cannot_be_compared_is_said() {
     if let Some(Event::Started(started)) = open.first_mut() {
         started.task_model = "another".into();
     }
-    runs.push(Named {
+    runs.push(NamedRun {
         name: "open".into(),
-        summary: Summary::of(&open),
+        summary: RunSummary::of(&open),
     });
-    let cautions = Comparison::of(&runs).cautions.join("\n");
+    let cautions = RunComparison::of(&runs).cautions.join("\n");
     for piece in ["different task models", "same seed", "in no mean: open"] {
         assert!(cautions.contains(piece), "{cautions}");
     }
@@ -393,9 +407,9 @@ fn what_cannot_be_compared_is_said() {
 
 #[test]
 fn the_ending_says_the_form() {
-    let of = |path: &str| Form::of(std::path::Path::new(path));
-    assert_eq!(of("a.html").unwrap(), Form::Html);
-    assert_eq!(of("a.md").unwrap(), Form::Markdown);
+    let of = |path: &str| ReportFormat::of(std::path::Path::new(path));
+    assert_eq!(of("a.html").unwrap(), ReportFormat::Html);
+    assert_eq!(of("a.md").unwrap(), ReportFormat::Markdown);
     let failure = of("a.pdf").unwrap_err();
     assert!(failure.message.contains("a.pdf: use the ending .html"));
 }

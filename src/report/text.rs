@@ -6,14 +6,14 @@ use shiftproof_search::budget::Spend;
 use shiftproof_search::event::{AuditedPrompt, GroupOutcome, RunEnding, ScoreDifference};
 use shiftproof_tasks::Metric;
 
-use super::compare::Comparison;
+use super::compare::RunComparison;
 use super::facts::machine;
-use super::{Named, Summary, capital, ends, worst};
-use crate::table::{Column, Table};
+use super::{NamedRun, RunSummary, capital, ends, worst};
+use crate::table::{TextColumn, TextTable};
 use crate::unusable::counts;
 use crate::words::{line, visible};
 
-impl Summary {
+impl RunSummary {
     /// The final report: per-group table, selected prompt, cost.
     pub fn text(&self) -> String {
         let mut out = String::new();
@@ -117,11 +117,14 @@ impl Summary {
         let metric = self.started.as_ref().map_or("", |started| &started.metric);
         let shown = |group: &GroupOutcome| score_as(metric, group);
         let ensemble = self.audited(AuditedPrompt::Ensemble);
-        let mut columns = vec![Column::left().at_least(18), Column::right().at_least(4)];
-        columns.extend([15, 15, 17].map(|least| Column::right().at_least(least)));
-        columns.extend(ensemble.map(|_| Column::right().at_least(15)));
-        columns.push(Column::left());
-        let mut table = Table::new(columns);
+        let mut columns = vec![
+            TextColumn::left().at_least(18),
+            TextColumn::right().at_least(4),
+        ];
+        columns.extend([15, 15, 17].map(|least| TextColumn::right().at_least(least)));
+        columns.extend(ensemble.map(|_| TextColumn::right().at_least(15)));
+        columns.push(TextColumn::left());
+        let mut table = TextTable::new(columns);
         let mut row = |cells: [String; 5], voted: Option<String>, remark: Option<String>| {
             let cells = cells
                 .into_iter()
@@ -199,18 +202,18 @@ impl Summary {
 }
 
 /// The comparison as a table, then each run's report.
-pub(super) fn comparison(comparison: &Comparison, runs: &[Named]) -> String {
+pub(super) fn comparison(comparison: &RunComparison, runs: &[NamedRun]) -> String {
     let mut head: Vec<String> = vec!["method".into(), "runs".into()];
     head.extend(comparison.groups.iter().map(|group| group.0.clone()));
     head.extend(["worst target", "selected − seed", "calls"].map(str::to_owned));
-    let figures = std::iter::repeat_n(Column::right(), head.len() - 1);
-    let mut table = Table::new(std::iter::once(Column::left()).chain(figures));
+    let figures = std::iter::repeat_n(TextColumn::right(), head.len() - 1);
+    let mut table = TextTable::new(std::iter::once(TextColumn::left()).chain(figures));
     table.row(head);
     for row in &comparison.rows {
         let points = |spread: &Option<_>| -> String {
             spread.as_ref().map_or_else(
                 || "-".into(),
-                |spread: &super::compare::Spread| spread.points(false),
+                |spread: &super::compare::SeedSpread| spread.points(false),
             )
         };
         let mut cells = vec![row.label.clone(), row.runs.len().to_string()];

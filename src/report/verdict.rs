@@ -1,11 +1,11 @@
 //! What a run says about its selected prompt, in one sentence.
 
-use super::Summary;
-use super::ground::{Ground, listed};
+use super::RunSummary;
+use super::ground::{AuditGround, listed};
 
 /// How the selected prompt stands against the seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tone {
+pub enum VerdictTone {
     /// Better on the worst target group, beyond chance.
     Better,
     /// Better, within chance.
@@ -22,94 +22,97 @@ pub enum Tone {
 
 /// The verdict on a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
+pub struct RunVerdict {
     /// How good the news is.
-    pub tone: Tone,
+    pub tone: VerdictTone,
     /// The news, without a full stop.
     pub sentence: String,
 }
 
-impl Summary {
+impl RunSummary {
     /// Selected against seed on the worst target group of the sealed audit; on
     /// the source's, and saying so, where no target group is audited.
-    pub fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> RunVerdict {
         let ground = self.ground();
         let Some(worst) = &self.worst else {
             return self.without_audit(ground);
         };
         let group = match ground {
-            Ground::Target => "the worst target group",
-            Ground::SomeTargets => "the worst audited target group",
-            Ground::SourceOnly | Ground::NoTarget => "the source's audit",
+            AuditGround::Target => "the worst target group",
+            AuditGround::SomeTargets => "the worst audited target group",
+            AuditGround::SourceOnly | AuditGround::NoTarget => "the source's audit",
         };
         let (tone, sentence) = if self.selected == self.seed() {
             (
-                Tone::NotBetter,
+                VerdictTone::NotBetter,
                 "no candidate beat the seed prompt; it stays".to_owned(),
             )
         } else if worst.low > 0.0 {
-            (Tone::Better, format!("better on {group}, beyond chance"))
+            (
+                VerdictTone::Better,
+                format!("better on {group}, beyond chance"),
+            )
         } else if worst.high < 0.0 {
             (
-                Tone::Worse,
+                VerdictTone::Worse,
                 format!("WORSE on {group}, beyond chance: keep the seed prompt"),
             )
         } else if worst.value > 0.0 {
             (
-                Tone::WithinChance,
+                VerdictTone::WithinChance,
                 format!("better on {group}, within chance"),
             )
         } else {
             (
-                Tone::NotBetter,
+                VerdictTone::NotBetter,
                 format!("not better on {group}: keep the seed prompt"),
             )
         };
         match ground {
-            Ground::Target => Verdict { tone, sentence },
-            Ground::SomeTargets => Verdict {
+            AuditGround::Target => RunVerdict { tone, sentence },
+            AuditGround::SomeTargets => RunVerdict {
                 tone,
                 sentence: format!("{sentence}; unverified on {}", listed(&self.unverified)),
             },
-            Ground::NoTarget => Verdict {
+            AuditGround::NoTarget => RunVerdict {
                 tone,
                 sentence: format!("{sentence} (there is no target group)"),
             },
-            Ground::SourceOnly => Verdict {
+            AuditGround::SourceOnly => RunVerdict {
                 // Bad news of the source is news all the same.
-                tone: if tone == Tone::Worse {
+                tone: if tone == VerdictTone::Worse {
                     tone
                 } else {
-                    Tone::Unverified
+                    VerdictTone::Unverified
                 },
                 sentence: format!("unverified: nothing on the target was measured; {sentence}"),
             },
         }
     }
 
-    fn without_audit(&self, ground: Ground) -> Verdict {
+    fn without_audit(&self, ground: AuditGround) -> RunVerdict {
         let started = self.started.as_ref();
         let planned = started.is_none_or(|started| {
             started.groups.is_empty() || started.groups.iter().any(|group| group.audit > 0)
         });
         let (tone, sentence) = if self.ending.is_none() {
-            (Tone::Open, "the run has not finished")
+            (VerdictTone::Open, "the run has not finished")
         } else if planned {
-            (Tone::Open, "no audit: no budget was left for it")
-        } else if ground == Ground::NoTarget {
+            (VerdictTone::Open, "no audit: no budget was left for it")
+        } else if ground == AuditGround::NoTarget {
             (
-                Tone::Unverified,
+                VerdictTone::Unverified,
                 "unverified: the study has no audit examples, so nothing measured the selected \
                  prompt",
             )
         } else {
             (
-                Tone::Unverified,
+                VerdictTone::Unverified,
                 "unverified: the study has no audit examples, so nothing on the target was \
                  measured",
             )
         };
-        Verdict {
+        RunVerdict {
             tone,
             sentence: sentence.to_owned(),
         }

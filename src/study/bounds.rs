@@ -5,7 +5,7 @@ use std::path::Path;
 use toml::Value;
 
 use super::explain::place;
-use super::model::{ModelSpec, Provider};
+use super::model::{ModelProvider, ModelSpec};
 use crate::exit::Failure;
 use crate::llm::http::{ApiDialect, names_secret, secret_in_address};
 
@@ -215,7 +215,7 @@ fn secret_key(table: &toml::Table) -> Option<&str> {
 }
 
 /// Keys that the provider has no use for.
-fn misplaced(spec: &ModelSpec, provider: &Provider) -> Vec<Problem> {
+fn misplaced(spec: &ModelSpec, provider: &ModelProvider) -> Vec<Problem> {
     let api = provider.server().map(|(api, _)| api);
     let mut found = Vec::new();
     if api.is_none() {

@@ -7,7 +7,7 @@ use super::Study;
 
 /// A key that two studies answer differently.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Differing {
+pub struct DifferingKey {
     /// As a study spells it, tables before dots.
     pub key: String,
     /// The first study's value; `null` where it has none.
@@ -16,7 +16,7 @@ pub struct Differing {
     pub b: Value,
 }
 
-impl Differing {
+impl DifferingKey {
     /// Whether other examples may follow from it.
     pub fn moves_examples(&self) -> bool {
         ["data.", "groups.", "task."]
@@ -25,7 +25,7 @@ impl Differing {
     }
 }
 
-impl std::fmt::Display for Differing {
+impl std::fmt::Display for DifferingKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let value = |value: &Value| match value {
             Value::Null => "none".to_owned(),
@@ -46,12 +46,12 @@ fn shortened(text: &str) -> String {
 
 /// The keys in which two studies differ, defaults included, in the order of
 /// their names.
-pub fn differing(a: &Study, b: &Study) -> Vec<Differing> {
+pub fn differing(a: &Study, b: &Study) -> Vec<DifferingKey> {
     let (a, b) = (flat(a), flat(b));
     let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
     keys.into_iter()
         .filter(|key| a.get(*key) != b.get(*key))
-        .map(|key| Differing {
+        .map(|key| DifferingKey {
             key: key.clone(),
             a: a.get(key).cloned().unwrap_or_default(),
             b: b.get(key).cloned().unwrap_or_default(),

@@ -15,7 +15,7 @@ use crate::kinds::FRAME_KEYS;
 const ANY: &str = "\"\\u0001\"";
 
 /// A key with a value that is no table.
-struct Leaf {
+struct LeafKey {
     /// From the top of the document.
     keys: Vec<String>,
     span: Range<usize>,
@@ -84,7 +84,7 @@ pub(crate) fn place(text: &str, path: &Path, keys: &[&str]) -> String {
         .find(|leaf| leaf.keys == keys)
         // The first key of a table that is the value.
         .or_else(|| {
-            let within = |leaf: &&Leaf| {
+            let within = |leaf: &&LeafKey| {
                 keys.len() > 1
                     && leaf.keys.len() > keys.len()
                     && leaf.keys.iter().zip(keys).all(|(a, b)| a == b)
@@ -145,7 +145,7 @@ fn culprit(
     error: &toml::de::Error,
     parsed: &str,
     parse: &dyn Fn(&str) -> Option<toml::de::Error>,
-) -> Option<Leaf> {
+) -> Option<LeafKey> {
     let leaves = leaves(parsed);
     let span = error.span();
     if let Some(span) = &span
@@ -171,14 +171,14 @@ fn replaced(text: &str, span: &Range<usize>) -> String {
 }
 
 /// All keys of a document whose value is no table.
-fn leaves(text: &str) -> Vec<Leaf> {
-    fn walk(table: &DeTable<'_>, above: &[String], found: &mut Vec<Leaf>) {
+fn leaves(text: &str) -> Vec<LeafKey> {
+    fn walk(table: &DeTable<'_>, above: &[String], found: &mut Vec<LeafKey>) {
         for (key, value) in table {
             let mut keys = above.to_vec();
             keys.push(key.get_ref().to_string());
             match value.get_ref() {
                 DeValue::Table(inner) => walk(inner, &keys, found),
-                _ => found.push(Leaf {
+                _ => found.push(LeafKey {
                     keys,
                     span: value.span(),
                     key_at: key.span().start,

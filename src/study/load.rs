@@ -8,13 +8,13 @@ use shiftproof_tasks::lint::{DataLint, LintFinding, LintSeverity, drop_leaks};
 use shiftproof_tasks::rec::{BaselinePredictions, ItemCatalogue, PreparedExamples};
 use shiftproof_tasks::{Data, DataTable, Example, GroupsSpec, Input, UnlabelledDraw};
 
-use super::{DataSpec, Leaks, recommend};
-use crate::exit::{Exit, Failure};
-use crate::kinds::Built;
+use super::{DataSpec, LeakPolicy, recommend};
+use crate::exit::{ExitStatus, Failure};
+use crate::kinds::TaskInstance;
 use crate::{datasets, fetch};
 
 /// A study's data, ready to run.
-pub struct Loaded {
+pub struct LoadedData {
     /// The examples by role.
     pub data: Data,
     /// The groups in the study's order, sources first.
@@ -40,20 +40,20 @@ pub fn load_data(
     spec: &DataSpec,
     prepared: Option<PreparedExamples>,
     folder: &Path,
-    built: &Built,
+    built: &TaskInstance,
     groups: &GroupsSpec,
     (seed, draw): (u64, UnlabelledDraw),
     progress: fetch::OnProgress<'_>,
-) -> Result<Loaded, Failure> {
+) -> Result<LoadedData, Failure> {
     let (task, fields) = (built.task.as_ref(), &built.fields);
     let (catalogue, baselines, mut rows) = match prepared {
         Some(prepared) => (
             prepared.catalogue,
             prepared.baselines,
-            Rows {
+            RowSummary {
                 examples: recommend::fit(prepared.examples, &spec.columns, fields, task)?,
                 findings: prepared.findings,
-                ..Rows::default()
+                ..RowSummary::default()
             },
         ),
         None => (None, Vec::new(), table_rows(spec, folder, built, progress)?),
@@ -90,7 +90,7 @@ pub fn load_data(
         examples: &rows.examples,
         unlabelled: &rows.unlabelled,
         data: None,
-        allow_leakage: spec.leaks == Leaks::Allow,
+        allow_leakage: spec.leaks == LeakPolicy::Allow,
     };
     findings.extend(run_lints(lint, &mut data, spec.leaks)?);
     let mut notes = split.notes;
@@ -102,7 +102,7 @@ pub fn load_data(
         );
     }
     let groups = group_infos(&groups, &data);
-    Ok(Loaded {
+    Ok(LoadedData {
         data,
         groups,
         findings,
@@ -116,7 +116,7 @@ pub fn load_data(
 
 /// What the data hold before they are dealt out.
 #[derive(Default)]
-struct Rows {
+struct RowSummary {
     examples: Vec<Example>,
     unlabelled: Vec<Input>,
     findings: Vec<LintFinding>,
@@ -126,10 +126,10 @@ struct Rows {
 fn table_rows(
     spec: &DataSpec,
     folder: &Path,
-    built: &Built,
+    built: &TaskInstance,
     progress: fetch::OnProgress<'_>,
-) -> Result<Rows, Failure> {
-    let Built {
+) -> Result<RowSummary, Failure> {
+    let TaskInstance {
         task,
         fields,
         mentions,
@@ -164,7 +164,7 @@ fn table_rows(
     let form = task.answer_form(&Input::new("", ""));
     let findings = quoted(&table);
     let loaded = columns.examples(&table, &form)?;
-    Ok(Rows {
+    Ok(RowSummary {
         examples: loaded.examples,
         unlabelled: loaded.unlabelled,
         findings,
@@ -196,7 +196,7 @@ pub(super) fn prepare_dataset(
     datasets::prepare(name, progress).map_err(|error| {
         Failure::new(
             class_exit(error.class()),
-            format!("{error}\n  {}", error.mend()),
+            format!("{error}\n  {}", error.help()),
         )
     })
 }
@@ -205,9 +205,9 @@ pub(super) fn prepare_dataset(
 fn run_lints(
     lint: DataLint<'_>,
     data: &mut Data,
-    leaks: Leaks,
+    leaks: LeakPolicy,
 ) -> Result<Vec<LintFinding>, Failure> {
-    if leaks == Leaks::Drop {
+    if leaks == LeakPolicy::Drop {
         drop_leaks(lint.task, data);
     }
     let (errors, findings): (Vec<LintFinding>, Vec<LintFinding>) = DataLint {
@@ -271,10 +271,10 @@ fn split_path(path: &Path) -> (PathBuf, String) {
 }
 
 /// The exit code of a failed fetch.
-pub(crate) const fn class_exit(class: fetch::Class) -> Exit {
+pub(crate) const fn class_exit(class: fetch::FetchErrorClass) -> ExitStatus {
     match class {
-        fetch::Class::Usage => Exit::Usage,
-        fetch::Class::Cancelled => Exit::Interrupted,
-        _ => Exit::Data,
+        fetch::FetchErrorClass::Usage => ExitStatus::Usage,
+        fetch::FetchErrorClass::Cancelled => ExitStatus::Interrupted,
+        _ => ExitStatus::Data,
     }
 }

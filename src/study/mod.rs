@@ -20,15 +20,15 @@ use shiftproof_tasks::text::plain;
 use shiftproof_tasks::{ColumnRoles, GroupsSpec, UnlabelledDraw};
 
 pub(crate) use bounds::problems as model_problems;
-pub use differing::{Differing, differing};
+pub use differing::{DifferingKey, differing};
 pub(crate) use explain::{explain, place};
 pub(crate) use load::class_exit;
-pub use load::{Loaded, load_data};
-pub use model::{Batching, ModelSpec, Provider};
+pub use load::{LoadedData, load_data};
+pub use model::{BatchMode, ModelProvider, ModelSpec};
 pub use recommend::load_interactions;
 
 use crate::exit::Failure;
-use crate::textfile::{self, Unread};
+use crate::textfile::{self, UnreadableFile};
 
 /// A study file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ pub struct DataSpec {
     /// What becomes of a text that is both in what the search sees and in the
     /// audit.
     #[serde(default)]
-    pub leaks: Leaks,
+    pub leaks: LeakPolicy,
     /// The data are interactions of users with items: how they become examples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interactions: Option<RecSpec>,
@@ -85,7 +85,7 @@ pub struct DataSpec {
 /// What becomes of a text that is on both sides of the seal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Leaks {
+pub enum LeakPolicy {
     /// The study is refused.
     #[default]
     Refuse,
@@ -100,13 +100,13 @@ impl Study {
     /// key, the key that was probably meant.
     pub fn read(path: &Path) -> Result<Self, Failure> {
         let text = textfile::read(path).map_err(|unread| {
-            let told = unread.told(path);
+            let told = unread.message(path);
             Failure::usage(match unread {
-                Unread::Missing(_) => format!(
+                UnreadableFile::Missing(_) => format!(
                     "cannot read the study {told}; `shiftproof init` writes one to start from"
                 ),
-                Unread::Io(_) => format!("cannot read the study {told}"),
-                Unread::NotText { .. } => told,
+                UnreadableFile::Io(_) => format!("cannot read the study {told}"),
+                UnreadableFile::NotText { .. } => told,
             })
         })?;
         Self::parse(&text, path)
@@ -208,7 +208,7 @@ fn check_data_keys(text: &str, path: &Path) -> Result<(), Failure> {
 
 /// A study with everything the command line changed, as a run keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Resolved {
+pub struct ResolvedStudy {
     /// The study.
     pub study: Study,
     /// The folder that relative paths start from.
@@ -221,10 +221,10 @@ pub struct Resolved {
     pub edition: u32,
 }
 
-/// The [`Resolved::edition`] of new runs.
+/// The [`ResolvedStudy::edition`] of new runs.
 pub const EDITION: u32 = 1;
 
-impl Resolved {
+impl ResolvedStudy {
     /// How inputs without labels are drawn.
     pub const fn draw(&self) -> UnlabelledDraw {
         if self.edition == 0 {
@@ -248,16 +248,16 @@ mod tests {
             "groups":{"source":["a"],"target":["b"],"train":60,"validation":120,"unlabelled":120,
             "labelled":0,"audit":100,"balance":true},
             "search":{},"budget":{"calls":null,"tokens":null,"usd":null}},"folder":"","seed":1}"#;
-        let old: Resolved = serde_json::from_str(text).unwrap();
+        let old: ResolvedStudy = serde_json::from_str(text).unwrap();
         assert_eq!(old.draw(), UnlabelledDraw::ByClass);
         assert_eq!(old.study.groups.balance, Some(true));
         assert_eq!(old.study.groups.audit, Some(100));
-        let new = Resolved {
+        let new = ResolvedStudy {
             edition: EDITION,
             ..old
         };
         let stored = serde_json::to_string(&new).unwrap();
-        let read: Resolved = serde_json::from_str(&stored).unwrap();
+        let read: ResolvedStudy = serde_json::from_str(&stored).unwrap();
         assert_eq!((read.draw(), &read), (UnlabelledDraw::Blind, &new));
     }
 }

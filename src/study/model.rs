@@ -54,8 +54,8 @@ pub struct ModelSpec {
     #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
     pub body: toml::Table,
     /// Sending many calls at once, for later and for less.
-    #[serde(default, skip_serializing_if = "Batching::is_off")]
-    pub batch: Batching,
+    #[serde(default, skip_serializing_if = "BatchMode::is_off")]
+    pub batch: BatchMode,
     /// Whether the process waits for batches; `--batch-exit` says no.
     #[serde(skip, default = "yes")]
     pub batch_waits: bool,
@@ -97,7 +97,7 @@ fn yes() -> bool {
 
 /// Whether calls are sent as batches: `false`, `true`, or `"auto"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Batching {
+pub enum BatchMode {
     /// Each by itself.
     #[default]
     Off,
@@ -107,7 +107,7 @@ pub enum Batching {
     Auto,
 }
 
-impl Batching {
+impl BatchMode {
     #[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
     pub(crate) fn is_off(&self) -> bool {
         *self == Self::Off
@@ -123,7 +123,7 @@ impl Batching {
     }
 }
 
-impl Serialize for Batching {
+impl Serialize for BatchMode {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Off => serializer.serialize_bool(false),
@@ -133,26 +133,26 @@ impl Serialize for Batching {
     }
 }
 
-impl<'de> Deserialize<'de> for Batching {
+impl<'de> Deserialize<'de> for BatchMode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Word;
 
         impl Visitor<'_> for Word {
-            type Value = Batching;
+            type Value = BatchMode;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("true, false or \"auto\"")
             }
 
-            fn visit_bool<E: de::Error>(self, on: bool) -> Result<Batching, E> {
-                Ok(if on { Batching::On } else { Batching::Off })
+            fn visit_bool<E: de::Error>(self, on: bool) -> Result<BatchMode, E> {
+                Ok(if on { BatchMode::On } else { BatchMode::Off })
             }
 
-            fn visit_str<E: de::Error>(self, word: &str) -> Result<Batching, E> {
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<BatchMode, E> {
                 match word {
-                    "auto" => Ok(Batching::Auto),
-                    "on" => Ok(Batching::On),
-                    "off" => Ok(Batching::Off),
+                    "auto" => Ok(BatchMode::Auto),
+                    "on" => Ok(BatchMode::On),
+                    "off" => Ok(BatchMode::Off),
                     _ => Err(E::invalid_value(de::Unexpected::Str(word), &self)),
                 }
             }
@@ -164,7 +164,7 @@ impl<'de> Deserialize<'de> for Batching {
 
 /// Who answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Provider {
+pub enum ModelProvider {
     /// The embedded model of the catalogue.
     Embedded,
     /// Weights in a GGUF file.
@@ -175,7 +175,7 @@ pub enum Provider {
     Other(ApiDialect, String),
 }
 
-impl Provider {
+impl ModelProvider {
     /// The API and the model's name on it; none for a model in this process.
     pub fn server(&self) -> Option<(ApiDialect, &str)> {
         match self {
@@ -204,7 +204,7 @@ impl ModelSpec {
             context_tokens: None,
             headers: BTreeMap::new(),
             body: toml::Table::new(),
-            batch: Batching::Off,
+            batch: BatchMode::Off,
             batch_waits: true,
             concurrency: None,
             timeout_s: None,
@@ -220,16 +220,16 @@ impl ModelSpec {
     }
 
     /// Who answers; an error names the forms there are.
-    pub fn provider(&self) -> Result<Provider, String> {
+    pub fn provider(&self) -> Result<ModelProvider, String> {
         let (provider, model) = self.name.split_once(':').unwrap_or((&self.name, ""));
         match (provider, model.is_empty()) {
-            ("embedded", true) if self.name == "embedded" => return Ok(Provider::Embedded),
-            ("embedded", false) => return Ok(Provider::Gguf(model.to_owned())),
-            ("openai", false) => return Ok(Provider::OpenAi(model.to_owned())),
+            ("embedded", true) if self.name == "embedded" => return Ok(ModelProvider::Embedded),
+            ("embedded", false) => return Ok(ModelProvider::Gguf(model.to_owned())),
+            ("openai", false) => return Ok(ModelProvider::OpenAi(model.to_owned())),
             _ => {}
         }
         if let Some(api) = ApiDialect::of(provider).filter(|_| !model.is_empty()) {
-            return Ok(Provider::Other(api, model.to_owned()));
+            return Ok(ModelProvider::Other(api, model.to_owned()));
         }
         let known = ApiDialect::ALL.iter().map(|api| api.name());
         let hint = match closest(provider, known.chain(["embedded"])) {

@@ -6,7 +6,7 @@ use shiftproof_tasks::{Example, Input, Task, closest, places};
 use crate::exit::Failure;
 
 /// A prompt with the key or file it is from.
-pub(crate) struct Given<'p> {
+pub(crate) struct GivenPrompt<'p> {
     /// Where it is written.
     pub place: String,
     /// The prompt.
@@ -32,7 +32,7 @@ pub(crate) fn mentioned<'p>(prompts: impl IntoIterator<Item = &'p str>) -> Vec<S
 pub(crate) fn check(
     task: &dyn Task,
     like: Option<&Example>,
-    prompts: &[Given<'_>],
+    prompts: &[GivenPrompt<'_>],
 ) -> Result<Vec<LintFinding>, Failure> {
     let mut findings = Vec::new();
     let Some(input) = like.map(|example| &example.input) else {
@@ -43,7 +43,7 @@ pub(crate) fn check(
     }
     let labels = task.answer_form(input);
     let labels = labels.labels().unwrap_or_default();
-    for Given { place, text } in prompts {
+    for GivenPrompt { place, text } in prompts {
         let is_field = |name: &str| input.fields.contains_key(name);
         for name in places::strangers(text, &is_field) {
             if labels.iter().any(|label| label == name) {
@@ -113,7 +113,7 @@ mod tests {
             input: Input::new("1", "g").with_field("text", "x"),
             label: Label::Class("good".into()),
         };
-        let given = [Given {
+        let given = [GivenPrompt {
             place: "task.prompt".into(),
             text: prompt,
         }];

@@ -42,7 +42,7 @@ fn read(path: &Path, place: &str, key: &str) -> Result<String, Failure> {
     let text = textfile::read(path).map_err(|unread| {
         Failure::usage(format!(
             "{place}: {key} names a file that cannot be read: {}",
-            unread.told(path)
+            unread.message(path)
         ))
     })?;
     let prompt = text.trim();

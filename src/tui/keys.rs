@@ -4,7 +4,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 /// What a key asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
+pub enum KeyAction {
     /// Shows this view, by number from 0.
     View(usize),
     /// The next view, the previous one.
@@ -58,43 +58,43 @@ pub enum Action {
 }
 
 /// What a key means.
-pub fn action(key: KeyEvent) -> Option<Action> {
+pub fn action(key: KeyEvent) -> Option<KeyAction> {
     if key.kind == KeyEventKind::Release {
         return None;
     }
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     Some(match (key.code, control) {
-        (KeyCode::Char('c'), true) => Action::Interrupt,
-        (KeyCode::Char('l'), true) => Action::Redraw,
-        (KeyCode::Char('d' | 'f'), true) | (KeyCode::PageDown, _) => Action::Pages(1),
-        (KeyCode::Char('u' | 'b'), true) | (KeyCode::PageUp, _) => Action::Pages(-1),
+        (KeyCode::Char('c'), true) => KeyAction::Interrupt,
+        (KeyCode::Char('l'), true) => KeyAction::Redraw,
+        (KeyCode::Char('d' | 'f'), true) | (KeyCode::PageDown, _) => KeyAction::Pages(1),
+        (KeyCode::Char('u' | 'b'), true) | (KeyCode::PageUp, _) => KeyAction::Pages(-1),
         (_, true) => return None,
-        (KeyCode::Char(digit @ '1'..='8'), _) => Action::View(digit as usize - '1' as usize),
-        (KeyCode::Char('?' | '9') | KeyCode::F(1), _) => Action::Help,
-        (KeyCode::Tab, _) => Action::NextView,
-        (KeyCode::BackTab, _) => Action::PreviousView,
-        (KeyCode::Char('j') | KeyCode::Down, _) => Action::Rows(1),
-        (KeyCode::Char('k') | KeyCode::Up, _) => Action::Rows(-1),
-        (KeyCode::Char('h') | KeyCode::Left, _) => Action::Sideways(-1),
-        (KeyCode::Char('l') | KeyCode::Right, _) => Action::Sideways(1),
-        (KeyCode::Char('g') | KeyCode::Home, _) => Action::First,
-        (KeyCode::Char('G') | KeyCode::End, _) => Action::Last,
-        (KeyCode::Char('o'), _) => Action::Sort,
-        (KeyCode::Char('r'), _) => Action::Reverse,
-        (KeyCode::Char('f'), _) => Action::Filter,
-        (KeyCode::Char('d'), _) => Action::Against,
-        (KeyCode::Enter, _) => Action::Open,
-        (KeyCode::Char('p' | ' '), _) => Action::Pause,
-        (KeyCode::Char('q' | 's'), _) => Action::Stop,
-        (KeyCode::Char('e'), _) => Action::Export,
-        (KeyCode::Char('y'), _) => Action::Yes,
-        (KeyCode::Char('n') | KeyCode::Esc, _) => Action::Back,
-        (KeyCode::Char('.'), _) => Action::Step(1),
-        (KeyCode::Char(','), _) => Action::Step(-1),
-        (KeyCode::Char(']'), _) => Action::Phases(1),
-        (KeyCode::Char('['), _) => Action::Phases(-1),
-        (KeyCode::Char('+' | '='), _) => Action::Faster,
-        (KeyCode::Char('-'), _) => Action::Slower,
+        (KeyCode::Char(digit @ '1'..='8'), _) => KeyAction::View(digit as usize - '1' as usize),
+        (KeyCode::Char('?' | '9') | KeyCode::F(1), _) => KeyAction::Help,
+        (KeyCode::Tab, _) => KeyAction::NextView,
+        (KeyCode::BackTab, _) => KeyAction::PreviousView,
+        (KeyCode::Char('j') | KeyCode::Down, _) => KeyAction::Rows(1),
+        (KeyCode::Char('k') | KeyCode::Up, _) => KeyAction::Rows(-1),
+        (KeyCode::Char('h') | KeyCode::Left, _) => KeyAction::Sideways(-1),
+        (KeyCode::Char('l') | KeyCode::Right, _) => KeyAction::Sideways(1),
+        (KeyCode::Char('g') | KeyCode::Home, _) => KeyAction::First,
+        (KeyCode::Char('G') | KeyCode::End, _) => KeyAction::Last,
+        (KeyCode::Char('o'), _) => KeyAction::Sort,
+        (KeyCode::Char('r'), _) => KeyAction::Reverse,
+        (KeyCode::Char('f'), _) => KeyAction::Filter,
+        (KeyCode::Char('d'), _) => KeyAction::Against,
+        (KeyCode::Enter, _) => KeyAction::Open,
+        (KeyCode::Char('p' | ' '), _) => KeyAction::Pause,
+        (KeyCode::Char('q' | 's'), _) => KeyAction::Stop,
+        (KeyCode::Char('e'), _) => KeyAction::Export,
+        (KeyCode::Char('y'), _) => KeyAction::Yes,
+        (KeyCode::Char('n') | KeyCode::Esc, _) => KeyAction::Back,
+        (KeyCode::Char('.'), _) => KeyAction::Step(1),
+        (KeyCode::Char(','), _) => KeyAction::Step(-1),
+        (KeyCode::Char(']'), _) => KeyAction::Phases(1),
+        (KeyCode::Char('['), _) => KeyAction::Phases(-1),
+        (KeyCode::Char('+' | '='), _) => KeyAction::Faster,
+        (KeyCode::Char('-'), _) => KeyAction::Slower,
         _ => return None,
     })
 }
@@ -124,21 +124,25 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(code: KeyCode, modifiers: KeyModifiers, expect: Option<Action>) {
+    fn check(code: KeyCode, modifiers: KeyModifiers, expect: Option<KeyAction>) {
         assert_eq!(action(KeyEvent::new(code, modifiers)), expect);
     }
 
     #[test]
     fn vim_arrows_and_numbers() {
         let none = KeyModifiers::NONE;
-        check(KeyCode::Char('j'), none, Some(Action::Rows(1)));
-        check(KeyCode::Up, none, Some(Action::Rows(-1)));
-        check(KeyCode::Char('3'), none, Some(Action::View(2)));
-        check(KeyCode::Char('G'), KeyModifiers::SHIFT, Some(Action::Last));
+        check(KeyCode::Char('j'), none, Some(KeyAction::Rows(1)));
+        check(KeyCode::Up, none, Some(KeyAction::Rows(-1)));
+        check(KeyCode::Char('3'), none, Some(KeyAction::View(2)));
+        check(
+            KeyCode::Char('G'),
+            KeyModifiers::SHIFT,
+            Some(KeyAction::Last),
+        );
         check(
             KeyCode::BackTab,
             KeyModifiers::SHIFT,
-            Some(Action::PreviousView),
+            Some(KeyAction::PreviousView),
         );
         check(KeyCode::Char('z'), none, None);
     }
@@ -146,7 +150,7 @@ mod tests {
     #[test]
     fn control_c_is_the_signal_and_control_q_is_nothing() {
         let control = KeyModifiers::CONTROL;
-        check(KeyCode::Char('c'), control, Some(Action::Interrupt));
+        check(KeyCode::Char('c'), control, Some(KeyAction::Interrupt));
         check(KeyCode::Char('q'), control, None);
         check(KeyCode::Char('p'), control, None);
     }

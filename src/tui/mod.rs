@@ -25,13 +25,13 @@ use shiftproof_search::control::RunControl;
 use shiftproof_search::event::{Event, ProgressTick, RunObserver};
 use shiftproof_tasks::Prompt;
 
-use self::source::{Replayed, Running, Source, Watched};
-use self::state::State;
+use self::source::{EventSource, LiveRun, ReplayedRun, WatchedRun};
+use self::state::ScreenState;
 use self::terminal::FullScreen;
-use self::theme::{Depth, Theme};
-use self::ui::{Effect, Kind, Ui};
+use self::theme::{ColorDepth, ColorTheme};
+use self::ui::{KeyEffect, ScreenUi, SourceKind};
 use crate::exit::Failure;
-use crate::follow::Player;
+use crate::follow::LogPlayer;
 
 /// No more frames than ten a second.
 const FRAME: Duration = Duration::from_millis(100);
@@ -40,9 +40,9 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Asks a screen to close; its clones ask the same screen.
 #[derive(Debug, Clone, Default)]
-pub struct Closer(Arc<AtomicBool>);
+pub struct ScreenCloser(Arc<AtomicBool>);
 
-impl Closer {
+impl ScreenCloser {
     /// Asks.
     pub fn close(&self) {
         self.0.store(true, SeqCst);
@@ -54,34 +54,43 @@ impl Closer {
 }
 
 /// What the observer passes on to the screen's thread.
-enum Message {
+enum ScreenMessage {
     Event(Box<Event>, bool),
     Tick(Box<ProgressTick>),
 }
 
 /// The screen of a run of this process.
-pub struct Screen {
-    sender: Option<Sender<Message>>,
-    closer: Closer,
+pub struct RunScreen {
+    sender: Option<Sender<ScreenMessage>>,
+    closer: ScreenCloser,
     thread: JoinHandle<Result<(), Failure>>,
 }
 
-impl Screen {
+impl RunScreen {
     /// Takes the terminal over, where there is one; `planned`: calls of the run
     /// at most.
-    pub fn start(run: &str, planned: u64, control: RunControl, closer: Closer) -> Option<Self> {
+    pub fn start(
+        run: &str,
+        planned: u64,
+        control: RunControl,
+        closer: ScreenCloser,
+    ) -> Option<Self> {
         if !fits() {
             return None;
         }
         let screen = FullScreen::enter().ok()?;
         let (sender, receiver) = channel();
-        let ui = Ui::new(Kind::Run, run, Theme::new(Depth::of_environment()));
+        let ui = ScreenUi::new(
+            SourceKind::Run,
+            run,
+            ColorTheme::new(ColorDepth::of_environment()),
+        );
         let asked = closer.clone();
         let thread = std::thread::Builder::new()
             .name("screen".into())
             .spawn(move || {
-                let source = Running { receiver, control };
-                run_loop(screen, source, State::new(planned), ui, &asked)
+                let source = LiveRun { receiver, control };
+                run_loop(screen, source, ScreenState::new(planned), ui, &asked)
             })
             .ok()?;
         Some(Self {
@@ -95,7 +104,7 @@ impl Screen {
     /// run has ended.
     pub fn observer(&mut self) -> Option<Box<dyn RunObserver>> {
         let sender = self.sender.take()?;
-        Some(Box::new(Teller(sender)))
+        Some(Box::new(ScreenObserver(sender)))
     }
 
     /// Waits until the user has closed the screen, which closes by itself at the
@@ -117,18 +126,18 @@ impl Screen {
     }
 }
 
-struct Teller(Sender<Message>);
+struct ScreenObserver(Sender<ScreenMessage>);
 
-impl RunObserver for Teller {
+impl RunObserver for ScreenObserver {
     fn event(&mut self, event: &Event, replayed: bool) {
         // A screen that is gone is no matter of the run's.
         let _ = self
             .0
-            .send(Message::Event(Box::new(event.clone()), replayed));
+            .send(ScreenMessage::Event(Box::new(event.clone()), replayed));
     }
 
     fn tick(&mut self, tick: &ProgressTick) {
-        let _ = self.0.send(Message::Tick(Box::new(tick.clone())));
+        let _ = self.0.send(ScreenMessage::Tick(Box::new(tick.clone())));
     }
 }
 
@@ -141,27 +150,27 @@ pub fn fits() -> bool {
 }
 
 /// Shows a run of another process until the user leaves.
-pub fn watch(folder: &Path, closer: &Closer) -> Result<(), Failure> {
-    let ui = Ui::new(
-        Kind::Watch,
+pub fn watch(folder: &Path, closer: &ScreenCloser) -> Result<(), Failure> {
+    let ui = ScreenUi::new(
+        SourceKind::Watch,
         name(folder),
-        Theme::new(Depth::of_environment()),
+        ColorTheme::new(ColorDepth::of_environment()),
     );
-    let source = Watched::new(folder);
-    run_loop(enter()?, source, State::default(), ui, closer)
+    let source = WatchedRun::new(folder);
+    run_loop(enter()?, source, ScreenState::default(), ui, closer)
 }
 
 /// Plays a recording until the user leaves.
-pub fn replay(folder: &Path, player: Player, closer: &Closer) -> Result<(), Failure> {
-    let ui = Ui::new(
-        Kind::Replay,
+pub fn replay(folder: &Path, player: LogPlayer, closer: &ScreenCloser) -> Result<(), Failure> {
+    let ui = ScreenUi::new(
+        SourceKind::Replay,
         name(folder),
-        Theme::new(Depth::of_environment()),
+        ColorTheme::new(ColorDepth::of_environment()),
     );
     run_loop(
         enter()?,
-        Replayed::new(player),
-        State::default(),
+        ReplayedRun::new(player),
+        ScreenState::default(),
         ui,
         closer,
     )
@@ -179,12 +188,12 @@ fn name(folder: &Path) -> String {
 
 /// What the terminal sends, read on a thread that nobody waits for: once a
 /// terminal is gone, crossterm 0.29 stays in its `poll` and does not return.
-struct Keyboard {
+struct KeyboardReader {
     inputs: Receiver<Input>,
     left: Arc<AtomicBool>,
 }
 
-impl Keyboard {
+impl KeyboardReader {
     fn listen() -> std::io::Result<Self> {
         let (sender, inputs) = channel();
         let left = Arc::new(AtomicBool::new(false));
@@ -219,7 +228,7 @@ impl Keyboard {
     }
 }
 
-impl Drop for Keyboard {
+impl Drop for KeyboardReader {
     fn drop(&mut self) {
         self.left.store(true, SeqCst);
     }
@@ -228,12 +237,12 @@ impl Drop for Keyboard {
 /// The loop: what is new, a frame where something is, keys.
 fn run_loop(
     mut screen: FullScreen,
-    mut source: impl Source,
-    mut state: State,
-    mut ui: Ui,
-    closer: &Closer,
+    mut source: impl EventSource,
+    mut state: ScreenState,
+    mut ui: ScreenUi,
+    closer: &ScreenCloser,
 ) -> Result<(), Failure> {
-    let keyboard = Keyboard::listen()
+    let keyboard = KeyboardReader::listen()
         .map_err(|error| Failure::data(format!("cannot read the terminal: {error}")))?;
     let began = Instant::now();
     let (mut dirty, mut drawn) = (true, None::<Instant>);
@@ -271,11 +280,11 @@ fn run_loop(
             // A key is answered at once.
             drawn = None;
             match ui.update(action, &state) {
-                Some(Effect::Leave) => return Ok(()),
-                Some(Effect::Redraw) => {
+                Some(KeyEffect::Leave) => return Ok(()),
+                Some(KeyEffect::Redraw) => {
                     let _ = screen.clear();
                 }
-                Some(Effect::Export(id)) => {
+                Some(KeyEffect::Export(id)) => {
                     let prompt = state.summary.candidates.get(&id).map(|s| &s.prompt);
                     ui.message = prompt.map(|prompt| said(export(prompt, Path::new("."))));
                 }

@@ -7,44 +7,54 @@ use std::time::Duration;
 
 use shiftproof_search::control::RunControl;
 
-use super::Message;
-use super::state::State;
-use super::ui::{Effect, Playback, Ui};
+use super::ScreenMessage;
+use super::state::ScreenState;
+use super::ui::{KeyEffect, PlaybackState, ScreenUi};
 use crate::exit::Failure;
-use crate::follow::{Follower, Player};
-use crate::live::{self, Live};
+use crate::follow::{LogFollower, LogPlayer};
+use crate::live::{self, RunHeartbeat};
 
 /// Events taken in between two looks at the keys.
 const BITE: usize = 2_000;
 
 /// See the [module](self).
-pub(super) trait Source {
+pub(super) trait EventSource {
     /// Takes in what is new, `now` after the screen came up; returns whether
     /// there was anything.
-    fn poll(&mut self, state: &mut State, ui: &mut Ui, now: Duration) -> Result<bool, Failure>;
+    fn poll(
+        &mut self,
+        state: &mut ScreenState,
+        ui: &mut ScreenUi,
+        now: Duration,
+    ) -> Result<bool, Failure>;
 
     /// Does what a key asked for.
-    fn effect(&mut self, effect: Effect, state: &mut State, ui: &mut Ui);
+    fn effect(&mut self, effect: KeyEffect, state: &mut ScreenState, ui: &mut ScreenUi);
 
     /// Whether the screen closes by itself now.
-    fn is_left(&self, _ui: &Ui) -> bool {
+    fn is_left(&self, _ui: &ScreenUi) -> bool {
         false
     }
 }
 
 /// A run of this process.
-pub(super) struct Running {
-    pub receiver: Receiver<Message>,
+pub(super) struct LiveRun {
+    pub receiver: Receiver<ScreenMessage>,
     pub control: RunControl,
 }
 
-impl Source for Running {
-    fn poll(&mut self, state: &mut State, ui: &mut Ui, now: Duration) -> Result<bool, Failure> {
+impl EventSource for LiveRun {
+    fn poll(
+        &mut self,
+        state: &mut ScreenState,
+        ui: &mut ScreenUi,
+        now: Duration,
+    ) -> Result<bool, Failure> {
         let mut any = false;
         for _ in 0..BITE {
             match self.receiver.try_recv() {
-                Ok(Message::Event(event, replayed)) => state.apply(&event, replayed),
-                Ok(Message::Tick(tick)) => state.tick(&tick, now),
+                Ok(ScreenMessage::Event(event, replayed)) => state.apply(&event, replayed),
+                Ok(ScreenMessage::Tick(tick)) => state.tick(&tick, now),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => {
                     any |= !ui.done;
@@ -60,18 +70,18 @@ impl Source for Running {
         Ok(any)
     }
 
-    fn effect(&mut self, effect: Effect, _state: &mut State, ui: &mut Ui) {
+    fn effect(&mut self, effect: KeyEffect, _state: &mut ScreenState, ui: &mut ScreenUi) {
         match effect {
-            Effect::TogglePause if self.control.is_paused() => self.control.resume(),
-            Effect::TogglePause => {
+            KeyEffect::TogglePause if self.control.is_paused() => self.control.resume(),
+            KeyEffect::TogglePause => {
                 self.control.pause();
                 ui.message = Some("paused: calls in flight are awaited; p resumes".into());
             }
-            Effect::Stop => {
+            KeyEffect::Stop => {
                 self.control.stop();
                 ui.message = Some("stopping: waiting for the calls in flight".into());
             }
-            Effect::Interrupt if self.control.interrupt() => {
+            KeyEffect::Interrupt if self.control.interrupt() => {
                 ui.message =
                     Some("stopping: waiting for the calls in flight (again to abort)".into());
             }
@@ -81,34 +91,39 @@ impl Source for Running {
 
     /// A run that nobody looked into, or that was stopped, gives the terminal
     /// back; else the user closes the screen.
-    fn is_left(&self, ui: &Ui) -> bool {
+    fn is_left(&self, ui: &ScreenUi) -> bool {
         ui.done && (!ui.touched || ui.stopping)
     }
 }
 
 /// A run of another process.
-pub(super) struct Watched {
+pub(super) struct WatchedRun {
     folder: PathBuf,
-    follower: Follower,
+    follower: LogFollower,
     looked: Option<Duration>,
-    live: Option<Live>,
+    live: Option<RunHeartbeat>,
 }
 
-impl Watched {
+impl WatchedRun {
     const EVERY: Duration = Duration::from_millis(250);
 
     pub fn new(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
-            follower: Follower::new(folder),
+            follower: LogFollower::new(folder),
             looked: None,
             live: None,
         }
     }
 }
 
-impl Source for Watched {
-    fn poll(&mut self, state: &mut State, ui: &mut Ui, now: Duration) -> Result<bool, Failure> {
+impl EventSource for WatchedRun {
+    fn poll(
+        &mut self,
+        state: &mut ScreenState,
+        ui: &mut ScreenUi,
+        now: Duration,
+    ) -> Result<bool, Failure> {
         let mut any = false;
         if self
             .looked
@@ -146,7 +161,7 @@ impl Source for Watched {
             .poll()
             .map_err(|error| Failure::data(error.to_string()))?;
         if news.restarted {
-            *state = State::new(state.planned);
+            *state = ScreenState::new(state.planned);
         }
         any |= news.restarted || !news.lines.is_empty();
         for line in &news.lines {
@@ -155,27 +170,27 @@ impl Source for Watched {
         Ok(any)
     }
 
-    fn effect(&mut self, _effect: Effect, _state: &mut State, _ui: &mut Ui) {}
+    fn effect(&mut self, _effect: KeyEffect, _state: &mut ScreenState, _ui: &mut ScreenUi) {}
 }
 
 /// A recording.
-pub(super) struct Replayed {
-    player: Player,
+pub(super) struct ReplayedRun {
+    player: LogPlayer,
     at: Duration,
 }
 
-impl Replayed {
-    pub fn new(player: Player) -> Self {
+impl ReplayedRun {
+    pub fn new(player: LogPlayer) -> Self {
         Self {
             player,
             at: Duration::ZERO,
         }
     }
 
-    fn show(&self, ui: &mut Ui) {
+    fn show(&self, ui: &mut ScreenUi) {
         let (done, total) = self.player.place();
         ui.paused = self.player.paused;
-        ui.playback = Some(Playback {
+        ui.playback = Some(PlaybackState {
             speed: self.player.speed,
             done,
             total,
@@ -183,13 +198,13 @@ impl Replayed {
     }
 
     /// Moves to a place: onward with what lies between, backward from the start.
-    fn seek(&mut self, place: usize, state: &mut State) {
+    fn seek(&mut self, place: usize, state: &mut ScreenState) {
         let (before, _) = self.player.place();
         let lines = self.player.seek(place);
         let skip = if lines.len() >= before {
             before
         } else {
-            *state = State::default();
+            *state = ScreenState::default();
             0
         };
         for line in &lines[skip..] {
@@ -198,8 +213,13 @@ impl Replayed {
     }
 }
 
-impl Source for Replayed {
-    fn poll(&mut self, state: &mut State, ui: &mut Ui, now: Duration) -> Result<bool, Failure> {
+impl EventSource for ReplayedRun {
+    fn poll(
+        &mut self,
+        state: &mut ScreenState,
+        ui: &mut ScreenUi,
+        now: Duration,
+    ) -> Result<bool, Failure> {
         let passed = now.saturating_sub(self.at);
         self.at = now;
         let before = ui.playback;
@@ -211,18 +231,18 @@ impl Source for Replayed {
         Ok(before != ui.playback)
     }
 
-    fn effect(&mut self, effect: Effect, state: &mut State, ui: &mut Ui) {
+    fn effect(&mut self, effect: KeyEffect, state: &mut ScreenState, ui: &mut ScreenUi) {
         match effect {
-            Effect::TogglePause => self.player.paused = !self.player.paused,
-            Effect::Speed(by) => {
+            KeyEffect::TogglePause => self.player.paused = !self.player.paused,
+            KeyEffect::Speed(by) => {
                 self.player.speed = (self.player.speed * by).clamp(1.0 / 64.0, 65_536.0);
             }
-            Effect::Step(by) => {
+            KeyEffect::Step(by) => {
                 self.player.paused = true;
                 let (place, _) = self.player.place();
                 self.seek(place.saturating_add_signed(by as isize), state);
             }
-            Effect::Phases(by) => {
+            KeyEffect::Phases(by) => {
                 let place = self.player.phase(by);
                 self.seek(place, state);
             }

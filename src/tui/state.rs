@@ -14,7 +14,7 @@ use shiftproof_search::event::{
 };
 use shiftproof_tasks::PromptId;
 
-use crate::report::{Summary, worst};
+use crate::report::{RunSummary, worst};
 
 /// Inputs whose texts are kept; later ones show their number alone.
 const INPUTS_KEPT: usize = 20_000;
@@ -27,9 +27,9 @@ const POINTS_KEPT: usize = 2_000;
 
 /// See the [module](self).
 #[derive(Default)]
-pub struct State {
+pub struct ScreenState {
     /// The run so far, as every report sees it.
-    pub summary: Summary,
+    pub summary: RunSummary,
     /// Candidates in the order in which they were proposed.
     pub order: Vec<PromptId>,
     /// Their places in `order`.
@@ -37,24 +37,24 @@ pub struct State {
     /// What each phase was to do, in order.
     pub plans: Vec<(Phase, String)>,
     /// How the leader developed.
-    pub curve: Vec<Point>,
+    pub curve: Vec<LeaderPoint>,
     /// Whether the log tells of leaders; one of an earlier version does not.
     leaders_told: bool,
     /// Inputs, by the number that answers name them by.
     pub inputs: Vec<Option<Box<ShownInput>>>,
     /// Per candidate, in `order`: its answers by input.
-    pub answers: Vec<BTreeMap<u32, Kept>>,
-    texts: Texts,
+    pub answers: Vec<BTreeMap<u32, KeptAnswer>>,
+    texts: TextPool,
     /// Places of the votes over target inputs by the input's name.
     pub votes: HashMap<String, usize>,
     /// The latest sign of life.
     pub tick: Option<ProgressTick>,
     /// Calls that ended lately, newest last.
-    pub calls: VecDeque<Call>,
+    pub calls: VecDeque<EndedCall>,
     /// Calls that failed since the screen came up.
     pub failed: u64,
     /// Calls answered per second, of late.
-    pub rate: Rate,
+    pub rate: CallRate,
     /// Calls planned for the whole run, limits aside; 0 where unknown.
     pub planned: u64,
     /// Events taken in.
@@ -65,20 +65,20 @@ pub struct State {
 
 /// The leader at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Point {
+pub struct LeaderPoint {
     /// Calls the run had spent.
     pub calls: u64,
     /// The phase.
     pub phase: Phase,
     /// Unweighted mean over groups.
-    pub mean: Band,
+    pub mean: ValueBand,
     /// The worst target group; the worst of all where no target is scored.
-    pub worst: Band,
+    pub worst: ValueBand,
 }
 
 /// A value with its 95% interval, in `0..=1`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Band {
+pub struct ValueBand {
     /// The value.
     pub value: f64,
     /// Lower end.
@@ -87,7 +87,7 @@ pub struct Band {
     pub high: f64,
 }
 
-impl Band {
+impl ValueBand {
     /// One group's score; `None` where it has no value.
     pub fn of(group: &GroupOutcome) -> Option<Self> {
         Some(Self {
@@ -118,18 +118,18 @@ impl Band {
 
 /// An answer as it is kept.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Kept {
+pub struct KeptAnswer {
     /// Number of its text.
     pub text: u32,
     /// Its grade, in `0..=1`, or a word.
-    pub verdict: Worth,
+    pub verdict: CompactVerdict,
     /// The phase that told it last.
     pub phase: Phase,
 }
 
 /// A [`AnswerVerdict`] in little space.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Worth {
+pub enum CompactVerdict {
     /// Graded.
     Graded(f32),
     /// Not of the form asked for.
@@ -142,7 +142,7 @@ pub enum Worth {
     Unlabelled,
 }
 
-impl Worth {
+impl CompactVerdict {
     /// Whether the answer is no good: below half a grade, unparseable,
     /// cut off, failed.
     pub fn is_failure(self) -> bool {
@@ -154,7 +154,7 @@ impl Worth {
     }
 }
 
-impl From<AnswerVerdict> for Worth {
+impl From<AnswerVerdict> for CompactVerdict {
     fn from(verdict: AnswerVerdict) -> Self {
         match verdict {
             AnswerVerdict::Graded(value) => Self::Graded(value as f32),
@@ -168,12 +168,12 @@ impl From<AnswerVerdict> for Worth {
 
 /// Different texts, each kept once.
 #[derive(Default)]
-struct Texts {
+struct TextPool {
     texts: Vec<Box<str>>,
     places: HashMap<Box<str>, u32>,
 }
 
-impl Texts {
+impl TextPool {
     const NOT_KEPT: u32 = u32::MAX;
 
     fn place(&mut self, text: &str) -> u32 {
@@ -192,7 +192,7 @@ impl Texts {
 
 /// A call, or batch of calls, that ended.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Call {
+pub struct EndedCall {
     /// Since the screen came up.
     pub at: Duration,
     /// The phase.
@@ -211,11 +211,11 @@ pub struct Call {
 
 /// Calls answered per second over the last minute.
 #[derive(Debug, Clone, Default)]
-pub struct Rate {
+pub struct CallRate {
     marks: VecDeque<(Duration, u64)>,
 }
 
-impl Rate {
+impl CallRate {
     /// Long enough to hold several batches of a slow model.
     const WINDOW: Duration = Duration::from_mins(1);
 
@@ -248,7 +248,7 @@ impl Rate {
     }
 }
 
-impl State {
+impl ScreenState {
     /// The state before the first event of a run that plans `planned` calls at
     /// most.
     pub fn new(planned: u64) -> Self {
@@ -299,8 +299,8 @@ impl State {
                     let text = texts.get(answer.text as usize);
                     self.answers[place].insert(
                         answer.input,
-                        Kept {
-                            text: text.copied().unwrap_or(Texts::NOT_KEPT),
+                        KeptAnswer {
+                            text: text.copied().unwrap_or(TextPool::NOT_KEPT),
                             verdict: answer.verdict.into(),
                             phase: *phase,
                         },
@@ -348,7 +348,7 @@ impl State {
             .mark(now, tick.sent.saturating_sub(tick.in_flight));
         if let Some(ended) = &tick.ended {
             self.failed += ended.failed;
-            self.calls.push_back(Call {
+            self.calls.push_back(EndedCall {
                 at: now,
                 phase: tick.phase,
                 calls: ended.calls,
@@ -365,11 +365,13 @@ impl State {
     }
 
     fn point(&mut self, calls: u64, phase: Phase, groups: &[GroupOutcome]) {
-        let (Some(mean), Some(worst)) = (Band::mean(groups), worst(groups).and_then(Band::of))
-        else {
+        let (Some(mean), Some(worst)) = (
+            ValueBand::mean(groups),
+            worst(groups).and_then(ValueBand::of),
+        ) else {
             return;
         };
-        self.curve.push(Point {
+        self.curve.push(LeaderPoint {
             calls,
             phase,
             mean,
@@ -407,7 +409,7 @@ impl State {
     }
 
     /// The text of an answer.
-    pub fn text(&self, kept: Kept) -> &str {
+    pub fn text(&self, kept: KeptAnswer) -> &str {
         self.texts
             .texts
             .get(kept.text as usize)

@@ -5,7 +5,7 @@ use ratatui::style::{Color, Modifier, Style};
 
 /// How many colours there are to paint with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Depth {
+pub enum ColorDepth {
     /// None: bold, dim, underlined and reversed alone.
     None,
     /// The terminal's own 16.
@@ -14,7 +14,7 @@ pub enum Depth {
     Many,
 }
 
-impl Depth {
+impl ColorDepth {
     /// What the environment says: `NO_COLOR` set to anything, else `TERM` and
     /// `COLORTERM`.
     pub fn of_environment() -> Self {
@@ -36,21 +36,21 @@ impl Depth {
 /// Styles by meaning. The hues are those of Okabe and Ito (2008), which people
 /// with any common colour vision tell apart: blue, orange, vermilion.
 #[derive(Debug, Clone, Copy)]
-pub struct Theme {
-    depth: Depth,
+pub struct ColorTheme {
+    depth: ColorDepth,
 }
 
-impl Theme {
+impl ColorTheme {
     /// The theme for so many colours.
-    pub const fn new(depth: Depth) -> Self {
+    pub const fn new(depth: ColorDepth) -> Self {
         Self { depth }
     }
 
     fn colour(self, many: u8, sixteen: Color) -> Style {
         match self.depth {
-            Depth::None => Style::new(),
-            Depth::Sixteen => Style::new().fg(sixteen),
-            Depth::Many => Style::new().fg(Color::Indexed(many)),
+            ColorDepth::None => Style::new(),
+            ColorDepth::Sixteen => Style::new().fg(sixteen),
+            ColorDepth::Many => Style::new().fg(Color::Indexed(many)),
         }
     }
 
@@ -72,7 +72,7 @@ impl Theme {
     /// What matters less.
     pub fn faint(self) -> Style {
         match self.depth {
-            Depth::Many => Style::new().fg(Color::Indexed(245)),
+            ColorDepth::Many => Style::new().fg(Color::Indexed(245)),
             _ => Style::new().add_modifier(Modifier::DIM),
         }
     }
@@ -103,7 +103,7 @@ impl Theme {
     /// Only where there are 256 colours; the figure stands on it.
     pub fn heat(self, share: f64) -> Style {
         const GROUNDS: [u8; 7] = [17, 18, 60, 242, 143, 185, 227];
-        if self.depth != Depth::Many || !share.is_finite() {
+        if self.depth != ColorDepth::Many || !share.is_finite() {
             return Style::new();
         }
         let step = (share.clamp(0.0, 1.0) * (GROUNDS.len() - 1) as f64).round() as usize;
@@ -121,18 +121,18 @@ mod tests {
     #[test]
     fn the_environment_decides() {
         let check = |no_color, term, colorterm, depth| {
-            assert_eq!(Depth::of(no_color, term, colorterm), depth, "{term}");
+            assert_eq!(ColorDepth::of(no_color, term, colorterm), depth, "{term}");
         };
-        check("", "xterm-256color", "", Depth::Many);
-        check("", "xterm", "truecolor", Depth::Many);
-        check("", "xterm", "", Depth::Sixteen);
-        check("1", "xterm-256color", "truecolor", Depth::None);
-        check("", "dumb", "", Depth::None);
+        check("", "xterm-256color", "", ColorDepth::Many);
+        check("", "xterm", "truecolor", ColorDepth::Many);
+        check("", "xterm", "", ColorDepth::Sixteen);
+        check("1", "xterm-256color", "truecolor", ColorDepth::None);
+        check("", "dumb", "", ColorDepth::None);
     }
 
     #[test]
     fn without_colours_nothing_is_coloured() {
-        let theme = Theme::new(Depth::None);
+        let theme = ColorTheme::new(ColorDepth::None);
         for style in [
             theme.good(),
             theme.bad(),

@@ -2,15 +2,15 @@
 
 use shiftproof_tasks::PromptId;
 
-use super::keys::Action;
-use super::state::State;
-use super::theme::Theme;
+use super::keys::KeyAction;
+use super::state::ScreenState;
+use super::theme::ColorTheme;
 use super::views;
 
 /// The views, in the order of their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum View {
+pub enum ScreenView {
     Overview,
     Candidates,
     Matrix,
@@ -22,7 +22,7 @@ pub enum View {
     Help,
 }
 
-impl View {
+impl ScreenView {
     /// All of them.
     pub const ALL: [Self; 9] = [
         Self::Overview,
@@ -54,7 +54,7 @@ impl View {
 
 /// Where the events come from, which decides what the keys can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum SourceKind {
     /// A run of this process.
     Run,
     /// A run of another process, or its end.
@@ -65,7 +65,7 @@ pub enum Kind {
 
 /// How candidates are sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sort {
+pub enum CandidateSort {
     /// By the objective.
     Score,
     /// By the mean over groups.
@@ -78,7 +78,7 @@ pub enum Sort {
     Proposed,
 }
 
-impl Sort {
+impl CandidateSort {
     fn next(self) -> Self {
         match self {
             Self::Score => Self::Mean,
@@ -103,7 +103,7 @@ impl Sort {
 
 /// What a key does outside the screen.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Effect {
+pub enum KeyEffect {
     /// Pause or resume the run, or the replay.
     TogglePause,
     /// Stop the run and save.
@@ -126,7 +126,7 @@ pub enum Effect {
 
 /// How a replay stands.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Playback {
+pub struct PlaybackState {
     /// Recorded seconds per second.
     pub speed: f64,
     /// Events told, of how many.
@@ -137,17 +137,17 @@ pub struct Playback {
 
 /// See the [module](self).
 #[allow(clippy::struct_excessive_bools)] // Switches, each on its own.
-pub struct Ui {
+pub struct ScreenUi {
     /// Styles.
-    pub theme: Theme,
+    pub theme: ColorTheme,
     /// Where the events come from.
-    pub kind: Kind,
+    pub kind: SourceKind,
     /// The name of the run.
     pub run: String,
     /// The view shown.
-    pub view: View,
+    pub view: ScreenView,
     /// The view before the help.
-    back: View,
+    back: ScreenView,
     /// The selected candidate; the leader where `None`.
     pub candidate: Option<PromptId>,
     /// The cursor of views that show no candidates.
@@ -157,7 +157,7 @@ pub struct Ui {
     /// The group shown by the examples, from 1; 0 for all.
     pub group: usize,
     /// How candidates are sorted.
-    pub sort: Sort,
+    pub sort: CandidateSort,
     /// Worst first.
     pub reverse: bool,
     /// Candidates in the race alone.
@@ -177,7 +177,7 @@ pub struct Ui {
     /// Whether the run, or the replay, is paused.
     pub paused: bool,
     /// How the replay stands.
-    pub playback: Option<Playback>,
+    pub playback: Option<PlaybackState>,
     /// What is known of the process that is watched.
     pub process: Option<String>,
     /// Rows of a page, set by the loop.
@@ -186,20 +186,20 @@ pub struct Ui {
     pub touched: bool,
 }
 
-impl Ui {
+impl ScreenUi {
     /// The first screen of `run`.
-    pub fn new(kind: Kind, run: impl Into<String>, theme: Theme) -> Self {
+    pub fn new(kind: SourceKind, run: impl Into<String>, theme: ColorTheme) -> Self {
         Self {
             theme,
             kind,
             run: run.into(),
-            view: View::Overview,
-            back: View::Overview,
+            view: ScreenView::Overview,
+            back: ScreenView::Overview,
             candidate: None,
             row: 0,
             column: 0,
             group: 0,
-            sort: Sort::Score,
+            sort: CandidateSort::Score,
             reverse: false,
             racing: false,
             failures: false,
@@ -217,7 +217,7 @@ impl Ui {
     }
 
     /// The place of the candidate that is looked at.
-    pub fn selected(&self, state: &State) -> Option<usize> {
+    pub fn selected(&self, state: &ScreenState) -> Option<usize> {
         self.candidate
             .and_then(|id| state.places.get(&id).copied())
             .or_else(|| state.leader())
@@ -225,64 +225,66 @@ impl Ui {
     }
 
     /// Takes a key's action; returns what is to be done outside the screen.
-    pub fn update(&mut self, action: Action, state: &State) -> Option<Effect> {
+    pub fn update(&mut self, action: KeyAction, state: &ScreenState) -> Option<KeyEffect> {
         self.message = None;
         if self.asked_to_stop {
             self.asked_to_stop = false;
             return match action {
-                Action::Yes | Action::Stop => {
+                KeyAction::Yes | KeyAction::Stop => {
                     self.stopping = true;
-                    Some(Effect::Stop)
+                    Some(KeyEffect::Stop)
                 }
-                Action::Interrupt => Some(self.interrupt()),
+                KeyAction::Interrupt => Some(self.interrupt()),
                 _ => None,
             };
         }
         match action {
-            Action::View(number) => self.show(View::ALL[number]),
-            Action::NextView => self.turn(1),
-            Action::PreviousView => self.turn(View::ALL.len() - 1),
-            Action::Help | Action::Back if self.view == View::Help => self.show(self.back),
-            Action::Help => {
-                self.back = self.view;
-                self.show(View::Help);
+            KeyAction::View(number) => self.show(ScreenView::ALL[number]),
+            KeyAction::NextView => self.turn(1),
+            KeyAction::PreviousView => self.turn(ScreenView::ALL.len() - 1),
+            KeyAction::Help | KeyAction::Back if self.view == ScreenView::Help => {
+                self.show(self.back)
             }
-            Action::Back => self.candidate = None,
-            Action::Open => self.show(View::Prompt),
-            Action::Rows(by) => self.move_by(state, by as isize),
-            Action::Pages(by) => {
+            KeyAction::Help => {
+                self.back = self.view;
+                self.show(ScreenView::Help);
+            }
+            KeyAction::Back => self.candidate = None,
+            KeyAction::Open => self.show(ScreenView::Prompt),
+            KeyAction::Rows(by) => self.move_by(state, by as isize),
+            KeyAction::Pages(by) => {
                 self.move_by(state, by as isize * self.page.max(1).cast_signed());
             }
-            Action::First => self.move_by(state, isize::MIN / 2),
-            Action::Last => self.move_by(state, isize::MAX / 2),
-            Action::Sideways(by) => self.sideways(state, by),
-            Action::Sort => self.sort = self.sort.next(),
-            Action::Reverse => self.reverse = !self.reverse,
-            Action::Filter if self.view == View::Examples => {
+            KeyAction::First => self.move_by(state, isize::MIN / 2),
+            KeyAction::Last => self.move_by(state, isize::MAX / 2),
+            KeyAction::Sideways(by) => self.sideways(state, by),
+            KeyAction::Sort => self.sort = self.sort.next(),
+            KeyAction::Reverse => self.reverse = !self.reverse,
+            KeyAction::Filter if self.view == ScreenView::Examples => {
                 self.failures = !self.failures;
                 self.row = 0;
             }
-            Action::Filter => self.racing = !self.racing,
-            Action::Against => self.against_seed = !self.against_seed,
-            Action::Pause => return self.pause(),
-            Action::Stop => return self.stop(),
-            Action::Interrupt => return Some(self.interrupt()),
-            Action::Export => {
+            KeyAction::Filter => self.racing = !self.racing,
+            KeyAction::Against => self.against_seed = !self.against_seed,
+            KeyAction::Pause => return self.pause(),
+            KeyAction::Stop => return self.stop(),
+            KeyAction::Interrupt => return Some(self.interrupt()),
+            KeyAction::Export => {
                 return self
                     .selected(state)
-                    .map(|place| Effect::Export(state.order[place]));
+                    .map(|place| KeyEffect::Export(state.order[place]));
             }
-            Action::Redraw => return Some(Effect::Redraw),
-            Action::Step(by) => return self.replay(Effect::Step(by)),
-            Action::Phases(by) => return self.replay(Effect::Phases(by)),
-            Action::Faster => return self.replay(Effect::Speed(2.0)),
-            Action::Slower => return self.replay(Effect::Speed(0.5)),
-            Action::Yes => {}
+            KeyAction::Redraw => return Some(KeyEffect::Redraw),
+            KeyAction::Step(by) => return self.replay(KeyEffect::Step(by)),
+            KeyAction::Phases(by) => return self.replay(KeyEffect::Phases(by)),
+            KeyAction::Faster => return self.replay(KeyEffect::Speed(2.0)),
+            KeyAction::Slower => return self.replay(KeyEffect::Speed(0.5)),
+            KeyAction::Yes => {}
         }
         None
     }
 
-    fn show(&mut self, view: View) {
+    fn show(&mut self, view: ScreenView) {
         if self.view != view {
             self.row = 0;
         }
@@ -291,20 +293,22 @@ impl Ui {
     }
 
     fn turn(&mut self, by: usize) {
-        let at = View::ALL.iter().position(|view| *view == self.view);
-        let next = View::ALL[(at.unwrap_or(0) + by) % View::ALL.len()];
-        if next == View::Help {
+        let at = ScreenView::ALL.iter().position(|view| *view == self.view);
+        let next = ScreenView::ALL[(at.unwrap_or(0) + by) % ScreenView::ALL.len()];
+        if next == ScreenView::Help {
             self.back = self.view;
         }
         self.show(next);
     }
 
-    fn move_by(&mut self, state: &State, by: isize) {
+    fn move_by(&mut self, state: &ScreenState, by: isize) {
         self.touched = true;
         let to = |at: usize, rows: usize| at.saturating_add_signed(by).min(rows.saturating_sub(1));
         let listed = match self.view {
-            View::Candidates | View::Matrix => Some(views::candidates::listed(state, self)),
-            View::Lineage => Some(views::lineage::listed(state)),
+            ScreenView::Candidates | ScreenView::Matrix => {
+                Some(views::candidates::listed(state, self))
+            }
+            ScreenView::Lineage => Some(views::lineage::listed(state)),
             _ => None,
         };
         match listed {
@@ -319,17 +323,17 @@ impl Ui {
         }
     }
 
-    fn sideways(&mut self, state: &State, by: i32) {
+    fn sideways(&mut self, state: &ScreenState, by: i32) {
         self.touched = true;
         let groups = state.groups().len();
         let to = |at: usize, last: usize| at.saturating_add_signed(by as isize).min(last);
         match self.view {
-            View::Matrix => self.column = to(self.column, groups.saturating_sub(1)),
-            View::Examples => {
+            ScreenView::Matrix => self.column = to(self.column, groups.saturating_sub(1)),
+            ScreenView::Examples => {
                 self.group = to(self.group, groups);
                 self.row = 0;
             }
-            View::Prompt => {
+            ScreenView::Prompt => {
                 let places = views::candidates::listed(state, self);
                 let selected = self.selected(state);
                 let at = places.iter().position(|place| Some(*place) == selected);
@@ -341,20 +345,20 @@ impl Ui {
         }
     }
 
-    fn pause(&mut self) -> Option<Effect> {
+    fn pause(&mut self) -> Option<KeyEffect> {
         match self.kind {
-            Kind::Watch => {
+            SourceKind::Watch => {
                 self.message = Some("this run belongs to another process: pause it there".into());
                 None
             }
-            Kind::Run if self.done || self.stopping => None,
-            Kind::Run | Kind::Replay => Some(Effect::TogglePause),
+            SourceKind::Run if self.done || self.stopping => None,
+            SourceKind::Run | SourceKind::Replay => Some(KeyEffect::TogglePause),
         }
     }
 
-    fn stop(&mut self) -> Option<Effect> {
-        if self.kind != Kind::Run || self.done {
-            return Some(Effect::Leave);
+    fn stop(&mut self) -> Option<KeyEffect> {
+        if self.kind != SourceKind::Run || self.done {
+            return Some(KeyEffect::Leave);
         }
         if self.stopping {
             self.message = Some("stopping; Ctrl-C aborts".into());
@@ -364,16 +368,16 @@ impl Ui {
         None
     }
 
-    fn interrupt(&mut self) -> Effect {
-        if self.kind != Kind::Run || self.done {
-            return Effect::Leave;
+    fn interrupt(&mut self) -> KeyEffect {
+        if self.kind != SourceKind::Run || self.done {
+            return KeyEffect::Leave;
         }
         self.stopping = true;
-        Effect::Interrupt
+        KeyEffect::Interrupt
     }
 
-    fn replay(&mut self, effect: Effect) -> Option<Effect> {
-        if self.kind == Kind::Replay {
+    fn replay(&mut self, effect: KeyEffect) -> Option<KeyEffect> {
+        if self.kind == SourceKind::Replay {
             return Some(effect);
         }
         self.message = Some("only a replay can be wound".into());

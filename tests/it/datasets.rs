@@ -5,16 +5,16 @@ use std::fs;
 use std::ops::ControlFlow;
 
 use serde_json::Value;
-use shiftproof::datasets::{self, DATASETS, Dataset, DatasetError};
-use shiftproof::fetch::{FetchError, Fetcher, State};
+use shiftproof::datasets::{self, DATASETS, DatasetError, NamedDataset};
+use shiftproof::fetch::{AssetFetcher, AssetState, FetchError};
 use tempfile::TempDir;
 
 use super::fetch_stage::skip;
 
 /// The rows of `set`, or none without a network.
-fn rows(set: &Dataset) -> Option<Vec<Value>> {
+fn rows(set: &NamedDataset) -> Option<Vec<Value>> {
     let cache = TempDir::new().unwrap();
-    let fetcher = Fetcher::new(cache.path());
+    let fetcher = AssetFetcher::new(cache.path());
     let prepare = || datasets::prepare_with(&fetcher, set.name, &mut |_| ControlFlow::Continue(()));
     let path = match prepare() {
         Ok(path) => path,
@@ -24,7 +24,7 @@ fn rows(set: &Dataset) -> Option<Vec<Value>> {
             skip(&format!("data set {}", set.name), &error);
             return None;
         }
-        Err(error) => panic!("{error}; {}", error.mend()),
+        Err(error) => panic!("{error}; {}", error.help()),
     };
     let text = fs::read_to_string(&path).unwrap();
 
@@ -36,7 +36,7 @@ fn rows(set: &Dataset) -> Option<Vec<Value>> {
         .into_iter()
         .find(|entry| entry.asset.name == set.name)
         .unwrap();
-    assert_eq!(raw.state, State::Verified);
+    assert_eq!(raw.state, AssetState::Verified);
     fs::remove_file(raw.path).unwrap();
     let unreachable = fetcher.clone().with_env("PATH", "/nonexistent");
     let again = datasets::prepare_with(&unreachable, set.name, &mut |_| ControlFlow::Break(()));
@@ -76,7 +76,7 @@ fn count(rows: &[Value], group: &str, label: &str) -> BTreeMap<String, usize> {
     counts
 }
 
-fn get(name: &str) -> &'static Dataset {
+fn get(name: &str) -> &'static NamedDataset {
     DATASETS.iter().find(|set| set.name == name).unwrap()
 }
 
@@ -144,13 +144,13 @@ fn clothing_has_the_counts_of_its_departments() {
 fn the_tickets_are_what_their_study_says() {
     use std::ops::ControlFlow::Continue;
     let path = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/studies/tickets.toml"));
-    let resolved = shiftproof::study::Resolved {
+    let resolved = shiftproof::study::ResolvedStudy {
         study: shiftproof::study::Study::read(path).unwrap_or_else(|f| panic!("{}", f.message)),
         folder: path.parent().unwrap().to_owned(),
         seed: 1,
         edition: shiftproof::study::EDITION,
     };
-    let kinds = shiftproof::kinds::Kinds::default();
+    let kinds = shiftproof::kinds::TaskRegistry::default();
     let loaded = shiftproof::session::load(&resolved, path, &kinds, &mut |_| Continue(()));
     let (_, loaded) = loaded.unwrap_or_else(|failure| panic!("{}", failure.message));
     let groups: Vec<_> = loaded

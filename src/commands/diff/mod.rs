@@ -10,17 +10,17 @@ use shiftproof_search::stats::{PairedBootstrap, paired_bootstrap};
 use shiftproof_tasks::{Prompt, PromptId};
 
 use super::{fetch_progress, note, open_ledger, print, resolve, score, to_json};
-use crate::cli::{Colour, Diff, StudyArgs};
-use crate::exit::{Exit, Failure};
-use crate::gate::openings::{self, Opening};
-use crate::gate::prompts::Named;
-use crate::kinds::Kinds;
-use crate::report::Summary;
-use crate::session::{Session, Trouble};
+use crate::cli::{ColorChoice, DiffArgs, StudyArgs};
+use crate::exit::{ExitStatus, Failure};
+use crate::gate::openings::{self, HoldoutAccess};
+use crate::gate::prompts::NamedPrompt;
+use crate::kinds::TaskRegistry;
+use crate::report::RunSummary;
+use crate::session::{StudySession, UnusablePolicy};
 use crate::stored;
-use crate::study::{Differing, Study, differing};
+use crate::study::{DifferingKey, Study, differing};
 use crate::unusable;
-use crate::words::{Piece, flat, pieces};
+use crate::words::{DiffPiece, flat, pieces};
 
 /// What a run's last scores are on.
 const AUDIT: &str = "the sealed audit";
@@ -30,7 +30,7 @@ const CONFIDENCE: f64 = 0.95;
 
 /// One prompt with what is known of it.
 #[derive(Debug, Serialize)]
-struct Side {
+struct DiffSide {
     id: PromptId,
     prompt: Prompt,
     origin: String,
@@ -43,18 +43,18 @@ struct Side {
 }
 
 #[derive(Debug, Serialize)]
-struct Shown {
-    a: Side,
-    b: Side,
-    pieces: Vec<Piece>,
+struct ShownDiff {
+    a: DiffSide,
+    b: DiffSide,
+    pieces: Vec<DiffPiece>,
     /// b − a per group, where both have grades on the same examples.
     differences: Vec<ScoreDifference>,
     /// Keys in which the studies of two runs differ.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    studies: Vec<Differing>,
+    studies: Vec<DifferingKey>,
 }
 
-pub(super) async fn run(args: Diff, kinds: &Kinds) -> Result<Exit, Failure> {
+pub(super) async fn run(args: DiffArgs, kinds: &TaskRegistry) -> Result<ExitStatus, Failure> {
     let store = &args.store.store;
     let summary = args
         .run
@@ -70,7 +70,7 @@ pub(super) async fn run(args: Diff, kinds: &Kinds) -> Result<Exit, Failure> {
         (Some(a), Some(b)) => differing(a, b),
         _ => Vec::new(),
     };
-    let mut shown = Shown {
+    let mut shown = ShownDiff {
         studies,
         pieces: pieces(&flat(&a.prompt), &flat(&b.prompt)),
         differences: summary
@@ -90,16 +90,16 @@ pub(super) async fn run(args: Diff, kinds: &Kinds) -> Result<Exit, Failure> {
     }
     if !complete {
         note("the budget ran out before both prompts were scored on every example");
-        return Ok(Exit::Budget);
+        return Ok(ExitStatus::Budget);
     }
-    Ok(Exit::Done)
+    Ok(ExitStatus::Done)
 }
 
-fn coloured(when: Colour) -> bool {
+fn coloured(when: ColorChoice) -> bool {
     match when {
-        Colour::Always => true,
-        Colour::Never => false,
-        Colour::Auto => {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => {
             std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
                 && std::io::stdout().is_terminal()
         }
@@ -107,9 +107,9 @@ fn coloured(when: Colour) -> bool {
 }
 
 /// A prompt named without a run: text, file, or a run's selected prompt.
-fn alone(argument: &str, store: &Path) -> Result<Side, Failure> {
+fn alone(argument: &str, store: &Path) -> Result<DiffSide, Failure> {
     if !looks_like_a_run(argument) {
-        return Ok(Side::of(Named::given(argument)?));
+        return Ok(DiffSide::of(NamedPrompt::given(argument)?));
     }
     let folder = stored::folder(store, argument)?;
     let mut side = in_run("selected", &stored::read(&folder)?.summary, argument)?;
@@ -129,7 +129,7 @@ fn looks_like_a_run(argument: &str) -> bool {
 }
 
 /// A candidate of a run: by role, by the first digits of its id, or by its text.
-fn in_run(argument: &str, summary: &Summary, run: &str) -> Result<Side, Failure> {
+fn in_run(argument: &str, summary: &RunSummary, run: &str) -> Result<DiffSide, Failure> {
     let role = match argument {
         "seed" => Some(summary.seed()),
         "selected" => Some(summary.selected),
@@ -163,9 +163,9 @@ fn in_run(argument: &str, summary: &Summary, run: &str) -> Result<Side, Failure>
                     )));
                 }
                 (None, _) => {
-                    let given = Named::given(argument)?;
+                    let given = NamedPrompt::given(argument)?;
                     if !summary.candidates.contains_key(&given.id()) {
-                        return Ok(Side::of(given));
+                        return Ok(DiffSide::of(given));
                     }
                     given.id()
                 }
@@ -187,7 +187,7 @@ fn in_run(argument: &str, summary: &Summary, run: &str) -> Result<Side, Failure>
         Some(groups) => (groups.to_vec(), AUDIT),
         None => (standing.groups.clone(), "the search's own examples"),
     };
-    Ok(Side {
+    Ok(DiffSide {
         id,
         prompt: standing.prompt.clone(),
         origin: format!("{}, {run}", standing.origin),
@@ -198,7 +198,7 @@ fn in_run(argument: &str, summary: &Summary, run: &str) -> Result<Side, Failure>
 }
 
 /// The run's own paired differences, where these two are what it compared.
-fn compared(summary: &Summary, a: &Side, b: &Side) -> Vec<ScoreDifference> {
+fn compared(summary: &RunSummary, a: &DiffSide, b: &DiffSide) -> Vec<ScoreDifference> {
     let pair = (summary.seed(), summary.selected);
     if pair == (Some(a.id), Some(b.id)) {
         return summary.compared.clone();
@@ -217,10 +217,10 @@ fn compared(summary: &Summary, a: &Side, b: &Side) -> Vec<ScoreDifference> {
 
 /// Scores both prompts on the study's sealed audit, which counts as opening it.
 async fn evaluate(
-    args: &Diff,
+    args: &DiffArgs,
     path: &Path,
-    kinds: &Kinds,
-    shown: &mut Shown,
+    kinds: &TaskRegistry,
+    shown: &mut ShownDiff,
 ) -> Result<bool, Failure> {
     let study = StudyArgs {
         study: path.to_owned(),
@@ -234,7 +234,7 @@ async fn evaluate(
     resolved.study.proposer = None;
     let ledger = open_ledger(&args.store.store)?;
     let mut progress = fetch_progress(true);
-    let session = Session::prepare(resolved, path, kinds, &mut progress).await?;
+    let session = StudySession::prepare(resolved, path, kinds, &mut progress).await?;
     let data = &session.loaded.data;
     let fingerprint = data.audit.fingerprint();
     let examples = data.audit.clone().open();
@@ -249,7 +249,7 @@ async fn evaluate(
         ledger,
         control.clone(),
         Vec::new(),
-        Trouble::default(),
+        UnusablePolicy::default(),
     );
     let prompts = [shown.a.prompt.clone(), shown.b.prompt.clone()];
     let Some(evaluation) = score::score(
@@ -258,13 +258,13 @@ async fn evaluate(
         control,
         &prompts,
         &examples,
-        Trouble::default(),
+        UnusablePolicy::default(),
     )
     .await?
     else {
-        return Err(Failure::new(Exit::Interrupted, "interrupted"));
+        return Err(Failure::new(ExitStatus::Interrupted, "interrupted"));
     };
-    let opening = Opening::now(
+    let opening = HoldoutAccess::now(
         "diff",
         &session.resolved.study.name,
         &fingerprint,
@@ -316,8 +316,8 @@ async fn evaluate(
     Ok(evaluation.complete)
 }
 
-impl Side {
-    fn of(named: Named) -> Self {
+impl DiffSide {
+    fn of(named: NamedPrompt) -> Self {
         Self {
             id: named.id(),
             prompt: named.prompt,

@@ -2,20 +2,20 @@
 
 use std::fmt::Write as _;
 
-use super::{AUDIT, Shown, Side};
+use super::{AUDIT, DiffSide, ShownDiff};
 use crate::report::score as interval;
-use crate::study::Differing;
-use crate::table::{Column, Table};
+use crate::study::DifferingKey;
+use crate::table::{TextColumn, TextTable};
 use crate::words::{marked, visible};
 
-pub(super) fn text(shown: &Shown, colour: bool) -> String {
+pub(super) fn text(shown: &ShownDiff, colour: bool) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = write(&mut out, shown, colour);
     out
 }
 
-fn write(out: &mut String, shown: &Shown, colour: bool) -> std::fmt::Result {
+fn write(out: &mut String, shown: &ShownDiff, colour: bool) -> std::fmt::Result {
     let (a, b) = (&shown.a, &shown.b);
     let paint = |code: &str, text: String| {
         if colour {
@@ -47,11 +47,11 @@ fn write(out: &mut String, shown: &Shown, colour: bool) -> std::fmt::Result {
             names.push(&group.group);
         }
     }
-    let figures = [15, 15, 17].map(|least| Column::right().at_least(least));
-    let mut table = Table::new([Column::left().at_least(12)].into_iter().chain(figures));
+    let figures = [15, 15, 17].map(|least| TextColumn::right().at_least(least));
+    let mut table = TextTable::new([TextColumn::left().at_least(12)].into_iter().chain(figures));
     table.row(["group", "a", "b", "b − a"]);
     for name in names {
-        let of = |side: &Side| {
+        let of = |side: &DiffSide| {
             let found = side.groups.iter().find(|group| group.group == name);
             found.map_or_else(|| "-".into(), interval)
         };
@@ -86,7 +86,7 @@ fn write(out: &mut String, shown: &Shown, colour: bool) -> std::fmt::Result {
 }
 
 /// Why the scores of two runs are not held against each other.
-fn apart(shown: &Shown) -> String {
+fn apart(shown: &ShownDiff) -> String {
     const ELSE: &str = "they are no comparison. Use --study for one.";
     let known = shown.a.study.is_some() && shown.b.study.is_some();
     let audited = [&shown.a, &shown.b].iter().all(|side| {
@@ -96,7 +96,7 @@ fn apart(shown: &Shown) -> String {
     if !known || !audited {
         return format!("The scores are of different examples: {ELSE}");
     }
-    let list = |of: &dyn Fn(&&Differing) -> bool| {
+    let list = |of: &dyn Fn(&&DifferingKey) -> bool| {
         let keys = shown.studies.iter().filter(of).map(ToString::to_string);
         keys.collect::<Vec<_>>().join(", ")
     };

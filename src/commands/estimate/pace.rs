@@ -113,7 +113,7 @@ pub(in crate::commands) fn priced(study: &Study) -> Vec<String> {
         .chain(&study.proposer)
         .map(|spec| {
             let Some(price) = &spec.price else {
-                return format!("Price: {}", prices::mend(spec));
+                return format!("Price: {}", prices::help(spec));
             };
             let from = spec.price_from.as_deref().unwrap_or("set in the study");
             if price.prompt == 0.0 && price.completion == 0.0 {

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Failures and errors, and what was skipped.
-fn counts(report: &Report) -> (usize, usize) {
+fn counts(report: &GateReport) -> (usize, usize) {
     let text = report.junit();
     let document = roxmltree::Document::parse(&text).unwrap();
     let count = |names: &[&str]| {
@@ -17,17 +17,17 @@ fn counts(report: &Report) -> (usize, usize) {
 #[test]
 fn no_case_fails_where_the_exit_code_is_success() {
     let every = [
-        report(Mode::Ship, demand(), 300, &[EQUAL, BETTER]),
-        report(Mode::Ship, demand(), 300, &[EQUAL, WORSE, BETTER]),
-        report(Mode::Ship, demand(), 300, &[EQUAL, EQUAL]),
-        report(Mode::Ship, demand(), 300, &[EQUAL, WORSE]),
-        report(Mode::Ship, demand(), 300, &[EQUAL]),
-        report(Mode::Guard, demand(), 300, &[EQUAL, EQUAL]),
-        report(Mode::Guard, demand(), 300, &[EQUAL, WORSE]),
+        report(GateMode::Ship, demand(), 300, &[EQUAL, BETTER]),
+        report(GateMode::Ship, demand(), 300, &[EQUAL, WORSE, BETTER]),
+        report(GateMode::Ship, demand(), 300, &[EQUAL, EQUAL]),
+        report(GateMode::Ship, demand(), 300, &[EQUAL, WORSE]),
+        report(GateMode::Ship, demand(), 300, &[EQUAL]),
+        report(GateMode::Guard, demand(), 300, &[EQUAL, EQUAL]),
+        report(GateMode::Guard, demand(), 300, &[EQUAL, WORSE]),
     ];
     for report in every {
         let (bad, _) = counts(&report);
-        let success = report.decision.exit() == Exit::Done;
+        let success = report.decision.exit() == ExitStatus::Done;
         assert_eq!(
             bad == 0,
             success,
@@ -38,8 +38,8 @@ fn no_case_fails_where_the_exit_code_is_success() {
     }
 
     // A group of which nothing is known does not keep a guarded prompt back.
-    let mut holds = report(Mode::Guard, demand(), 300, &[EQUAL, EQUAL]);
+    let mut holds = report(GateMode::Guard, demand(), 300, &[EQUAL, EQUAL]);
     holds.candidates[0].compared[1].difference = None;
-    assert_eq!(holds.decision.exit(), Exit::Done);
+    assert_eq!(holds.decision.exit(), ExitStatus::Done);
     assert_eq!(counts(&holds), (0, 1), "{}", holds.junit());
 }

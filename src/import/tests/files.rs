@@ -23,9 +23,9 @@ fn line_ends_and_marks_of_other_systems_change_nothing() {
         let folder = Config::new(&change(config));
         folder.file("p.txt", &change(prompts));
         folder.file("t.csv", &change(&tests));
-        let imported = folder.import(Options::default()).unwrap();
+        let imported = folder.import(ImportOptions::default()).unwrap();
         let data = imported.data;
-        let (study, ..) = folder.study(Options::default());
+        let (study, ..) = folder.study(ImportOptions::default());
         (study.task, study.prompts, data)
     };
     let unix = of(&|text| text.to_owned());
@@ -48,7 +48,7 @@ fn columns_with_a_meaning_of_their_own_are_carried_over_or_noted() {
         "text,__prefix,__suffix,__description,__expected",
         |number, label| format!("t {number},Be strict. , One word.,row {number},{label}"),
     ));
-    let (study, _, notes) = same.study(Options::default());
+    let (study, _, notes) = same.study(ImportOptions::default());
     assert_eq!(
         study.task["prompt"].as_str(),
         Some("Be strict. Is it positive or negative?")
@@ -62,7 +62,7 @@ fn columns_with_a_meaning_of_their_own_are_carried_over_or_noted() {
         "text,__prefix,__threshold,_expected,__expected",
         |number, label| format!("t {number},Prefix {},0.5,x,{label}", number / 16),
     ));
-    let (study, _, notes) = differing.study(Options::default());
+    let (study, _, notes) = differing.study(ImportOptions::default());
     let notes = notes.join("\n");
     assert_eq!(
         study.task["prompt"].as_str(),
@@ -77,18 +77,18 @@ fn columns_with_a_meaning_of_their_own_are_carried_over_or_noted() {
     }
     let mut yaml = PROMPT.to_owned() + "defaultTest: { options: { suffix: ' Now.' } }\n";
     yaml.push_str(&tests(&[("a", 40)]));
-    let (study, ..) = Config::new(&yaml).study(Options::default());
+    let (study, ..) = Config::new(&yaml).study(ImportOptions::default());
     assert_eq!(study.task["input"].as_str(), Some("Review: {text} Now."));
 }
 
 #[test]
 fn a_cell_names_a_type_only_where_there_is_one() {
-    let place = Place {
+    let place = ConfigLocation {
         file: "t.csv".into(),
         line: 2,
     };
     let read = |cell: &str| {
-        let assertion = asserts::Assertion::from_cell(place.clone(), cell);
+        let assertion = asserts::TextAssertion::from_cell(place.clone(), cell);
         (assertion.kind, assertion.value.unwrap_or_default())
     };
     let pair = |kind: &str, value: &str| (kind.to_owned(), value.to_owned());
@@ -124,7 +124,7 @@ tests:
     for number in 0..10 {
         config.file(&format!("bad/{number}.txt"), &format!("bad {number}\r\n"));
     }
-    let imported = config.import(Options::default()).unwrap();
+    let imported = config.import(ImportOptions::default()).unwrap();
     let count = |piece: &str| imported.data.matches(piece).count();
     assert_eq!(
         (count(r#""label":"yes""#), count(r#""label":"no""#)),
@@ -140,7 +140,7 @@ tests:
     ] {
         assert!(notes.contains(piece), "{notes}");
     }
-    config.study(Options::default());
+    config.study(ImportOptions::default());
 }
 
 #[test]
@@ -186,9 +186,9 @@ fn tests_are_read_from_every_kind_of_file() {
         })
         .replace("table 3;", "table 3;;"),
     );
-    let (study, loaded, notes) = config.study(Options {
+    let (study, loaded, notes) = config.study(ImportOptions {
         source: &["yaml".into()],
-        ..Options::default()
+        ..ImportOptions::default()
     });
     assert_eq!(study.groups.target, ["lines", "list", "table"]);
     let emoji = "lines 0 \u{1f600}\t\\ \"";
@@ -222,7 +222,7 @@ fn shared_parts_are_merged_and_own_keys_win() {
              <<: {merged}\n"
         );
     }
-    let (study, loaded, notes) = Config::new(&text).study(Options::default());
+    let (study, loaded, notes) = Config::new(&text).study(ImportOptions::default());
     assert_eq!(notes, Vec::<String>::new());
     assert_eq!(study.groups.source, ["film"]);
     assert_eq!(study.groups.target, ["shop"]);

@@ -6,13 +6,13 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
-use super::nunjucks::{Part, parse};
+use super::nunjucks::{NunjucksPart, parse};
 use super::*;
-use crate::exit::Exit;
+use crate::exit::ExitStatus;
 use crate::export::promptfoo::escaped;
-use crate::kinds::Kinds;
+use crate::kinds::TaskRegistry;
 use crate::session;
-use crate::study::{Resolved, Study};
+use crate::study::{ResolvedStudy, Study};
 
 /// A folder with a config in it.
 struct Config(tempfile::TempDir);
@@ -28,17 +28,17 @@ impl Config {
         std::fs::write(self.0.path().join(name), text).unwrap();
     }
 
-    fn import(&self, options: Options<'_>) -> Result<Imported, Failure> {
+    fn import(&self, options: ImportOptions<'_>) -> Result<ImportedStudy, Failure> {
         promptfoo(&self.0.path().join("promptfooconfig.yaml"), options)
     }
 
     /// The study, and what its data is dealt out to; notes without the folder.
-    fn study(&self, options: Options<'_>) -> (Study, crate::study::Loaded, Vec<String>) {
+    fn study(&self, options: ImportOptions<'_>) -> (Study, crate::study::LoadedData, Vec<String>) {
         let imported = self.import(options).unwrap();
         let study = Study::parse(&imported.study, Path::new("study.toml"))
             .unwrap_or_else(|failure| panic!("{}\n{}", failure.message, imported.study));
         self.file(DATA, &imported.data);
-        let resolved = Resolved {
+        let resolved = ResolvedStudy {
             study,
             folder: self.0.path().to_owned(),
             seed: 1,
@@ -47,7 +47,7 @@ impl Config {
         let loaded = session::load(
             &resolved,
             Path::new("study.toml"),
-            &Kinds::default(),
+            &TaskRegistry::default(),
             &mut |_| std::ops::ControlFlow::Continue(()),
         );
         let loaded = match loaded {
@@ -85,7 +85,7 @@ const PROMPT: &str = "prompts: [\"Is it positive or negative?\\n\\nReview: {{tex
 #[test]
 fn groups_become_roles_that_can_be_filled() {
     let config = Config::new(&(PROMPT.to_owned() + &tests(&[("books", 40), ("films", 24)])));
-    let (study, loaded, notes) = config.study(Options::default());
+    let (study, loaded, notes) = config.study(ImportOptions::default());
     assert_eq!(notes, Vec::<String>::new());
     assert_eq!(study.groups.source, ["books"]);
     assert_eq!(study.groups.target, ["films"]);
@@ -100,9 +100,9 @@ fn groups_become_roles_that_can_be_filled() {
         (10, 20)
     );
     assert_eq!(data.audit.len(), 20);
-    let (study, ..) = config.study(Options {
+    let (study, ..) = config.study(ImportOptions {
         source: &["films".into()],
-        ..Options::default()
+        ..ImportOptions::default()
     });
     assert_eq!(study.groups.target, ["books"]);
 }
@@ -110,7 +110,7 @@ fn groups_become_roles_that_can_be_filled() {
 #[test]
 fn one_group_is_held_out_in_part_and_said() {
     let config = Config::new(&(PROMPT.to_owned() + &tests(&[("books", 36)])));
-    let (study, _, notes) = config.study(Options::default());
+    let (study, _, notes) = config.study(ImportOptions::default());
     assert_eq!(study.groups.target, ["books-heldout"]);
     assert!(notes[0].contains("shows no shift"), "{notes:?}");
 }
@@ -148,9 +148,9 @@ tests:
         );
     }
     let config = Config::new(&text);
-    let (study, _, notes) = config.study(Options {
+    let (study, _, notes) = config.study(ImportOptions {
         group: Some("tone"),
-        ..Options::default()
+        ..ImportOptions::default()
     });
     assert_eq!(study.model.name, "openai:small");
     assert_eq!(
@@ -178,7 +178,7 @@ fn tests_and_prompts_of_other_files_are_read() {
         let _ = writeln!(csv, "text {number},contains: {label},{domain}");
     }
     config.file("tests.csv", &csv);
-    let (study, _, notes) = config.study(Options::default());
+    let (study, _, notes) = config.study(ImportOptions::default());
     assert_eq!(study.prompts, ["What is it?"]);
     assert_eq!(study.groups.source, ["a"]);
     assert_eq!(study.groups.target, ["b"]);
@@ -190,7 +190,7 @@ fn an_error_tells_what_was_left_out_before_it() {
     let config = Config::new(&format!(
         "{PROMPT}scenarios: []\ntests:\n  - vars: {{ text: [1] }}\n    assert: [{{ type: llm-rubric, value: nice }}]\n  - t.xlsx\n"
     ));
-    let message = config.import(Options::default()).unwrap_err().message;
+    let message = config.import(ImportOptions::default()).unwrap_err().message;
     let lines: Vec<&str> = message.lines().collect();
     assert!(lines[0].contains("no test has a label"), "{message}");
     assert_eq!(lines[1], "not carried over as it was:");
@@ -207,8 +207,10 @@ fn an_error_tells_what_was_left_out_before_it() {
 #[test]
 fn what_cannot_become_a_study_says_why() {
     let check = |text: &str, pieces: &[&str]| {
-        let failure = Config::new(text).import(Options::default()).unwrap_err();
-        assert_eq!(failure.exit, Exit::Usage);
+        let failure = Config::new(text)
+            .import(ImportOptions::default())
+            .unwrap_err();
+        assert_eq!(failure.exit, ExitStatus::Usage);
         for piece in pieces {
             assert!(failure.message.contains(piece), "{}", failure.message);
         }
@@ -244,8 +246,8 @@ fn templates_are_read_as_far_as_a_study_can_say_them() {
         let parts = parse(text)?.parts.into_iter();
         Ok(parts
             .map(|part| match part {
-                Part::Text(text) => text,
-                Part::Var(name) => format!("<{name}>"),
+                NunjucksPart::Text(text) => text,
+                NunjucksPart::Var(name) => format!("<{name}>"),
             })
             .collect())
     };
@@ -283,7 +285,7 @@ proptest! {
             // Two blanks within a text became a tab, which JSON refuses itself.
             let Ok(expected) = serde_json::from_str::<serde_json::Value>(&text) else { continue };
             let text = yaml::json_as_yaml(&text);
-            let document = Document::parse(&text, Path::new("x.json")).unwrap();
+            let document = YamlDocument::parse(&text, Path::new("x.json")).unwrap();
             for (key, value) in document.root().entries().unwrap() {
                 prop_assert_eq!(value.text(), expected[&key].as_str().map(str::to_owned));
             }
@@ -299,6 +301,6 @@ proptest! {
     #[test]
     fn no_config_brings_it_down(text in "[-a: {}\\[\\]'\"\n|&*{%}]{0,60}") {
         let config = Config::new(&text);
-        let _ = config.import(Options::default());
+        let _ = config.import(ImportOptions::default());
     }
 }

@@ -22,7 +22,7 @@ fn prompts_are_read_from_every_kind_of_file() {
     );
     config.file("e.md", &prompt("# From md.\n---\nStill md."));
     config.file("g.txt", &prompt("From g."));
-    let (study, _, notes) = config.study(Options::default());
+    let (study, _, notes) = config.study(ImportOptions::default());
     assert_eq!(study.task["prompt"].as_str(), Some("From txt."));
     assert_eq!(
         study.prompts,
@@ -51,7 +51,7 @@ fn task_of(prompts: &str, file: &str, content: &str) -> Result<(String, Vec<Stri
     let config = Config::new(&format!("prompts: {prompts}\n{}", tests(&[("a", 40)])));
     config.file(file, content);
     let imported = config
-        .import(Options::default())
+        .import(ImportOptions::default())
         .map_err(|failure| failure.message)?;
     let start = imported.study.find("[task]").unwrap();
     let end = imported.study.find("\n\n[data]").unwrap();

@@ -8,7 +8,7 @@ fn model_of(providers: &str) -> (String, Vec<String>) {
         "{PROMPT}{}providers:\n{providers}",
         tests(&[("a", 24), ("b", 24)])
     ));
-    let imported = config.import(Options::default()).unwrap();
+    let imported = config.import(ImportOptions::default()).unwrap();
     let line = imported
         .study
         .lines()

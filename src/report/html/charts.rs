@@ -9,7 +9,7 @@ use maud::{Markup, html};
 pub(crate) type Series<'a> = &'a [&'a str];
 
 /// One line of a dot plot.
-pub(crate) struct Row<'a> {
+pub(crate) struct DotPlotRow<'a> {
     /// What it is about.
     pub label: &'a str,
     /// Said after the label, smaller.
@@ -27,9 +27,9 @@ const AXIS: f64 = 26.0;
 
 /// Values with their intervals, a row per group, in points of a hundred.
 /// `summary` is what a reader who cannot see the chart is told.
-pub(crate) fn dot_plot(series: Series<'_>, rows: &[Row<'_>], summary: &str) -> Markup {
+pub(crate) fn dot_plot(series: Series<'_>, rows: &[DotPlotRow<'_>], summary: &str) -> Markup {
     let ends = rows.iter().flat_map(|row| row.marks.iter().flatten());
-    let Some(scale) = Scale::over(ends.flatten().map(|value| value * 100.0)) else {
+    let Some(scale) = AxisScale::over(ends.flatten().map(|value| value * 100.0)) else {
         return html! {};
     };
     let lanes = series.len() as f64;
@@ -62,7 +62,7 @@ pub(crate) fn dot_plot(series: Series<'_>, rows: &[Row<'_>], summary: &str) -> M
 }
 
 /// One race of the learning curve.
-pub(crate) struct Step {
+pub(crate) struct CurveStep {
     /// The phase.
     pub label: String,
     /// Said below it, smaller.
@@ -79,7 +79,7 @@ const FIELD: f64 = 200.0;
 /// would press all others into a line.
 const BELOW: f64 = 0.15;
 
-impl Step {
+impl CurveStep {
     /// The lowest score that is drawn.
     fn floor(steps: &[Self]) -> f64 {
         let marks = steps.iter().flat_map(|step| step.marks.iter().flatten());
@@ -96,13 +96,13 @@ impl Step {
 
 /// How the leader and the seed prompt stood after each race. Scores of different
 /// races are on different examples, so the leader's line is broken.
-pub(crate) fn learning_curve(steps: &[Step], summary: &str) -> Markup {
-    let floor = Step::floor(steps);
+pub(crate) fn learning_curve(steps: &[CurveStep], summary: &str) -> Markup {
+    let floor = CurveStep::floor(steps);
     let values = steps.iter().flat_map(|step| {
         let dots = step.all.iter().filter(|score| **score >= floor);
         dots.chain(step.marks.iter().flatten()).copied()
     });
-    let Some(scale) = Scale::over(values.map(|value| value * 100.0)) else {
+    let Some(scale) = AxisScale::over(values.map(|value| value * 100.0)) else {
         return html! {};
     };
     let y = |value: f64| number(FIELD - scale.share(value * 100.0) * (FIELD - 16.0));
@@ -169,13 +169,13 @@ fn shape(series: usize, x: &str, y: &str) -> Markup {
 }
 
 /// From values to places.
-struct Scale {
+struct AxisScale {
     low: f64,
     high: f64,
     step: i32,
 }
 
-impl Scale {
+impl AxisScale {
     /// A scale with round ends over the values; `None` without any.
     fn over(values: impl Iterator<Item = f64>) -> Option<Self> {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
@@ -227,16 +227,16 @@ mod tests {
 
     #[test]
     fn ends_are_round_and_ticks_few() {
-        let scale = Scale::over([43.0, 81.2].into_iter()).unwrap();
+        let scale = AxisScale::over([43.0, 81.2].into_iter()).unwrap();
         assert_eq!((scale.low, scale.high, scale.step), (40.0, 90.0, 10));
         assert_eq!(scale.ticks(), [40, 50, 60, 70, 80, 90]);
-        assert!(Scale::over(std::iter::once(f64::NAN)).is_none());
+        assert!(AxisScale::over(std::iter::once(f64::NAN)).is_none());
     }
 
     proptest! {
         #[test]
         fn every_value_has_a_place_inside(values in prop::collection::vec(-150.0..150.0_f64, 1..20)) {
-            let scale = Scale::over(values.iter().copied()).unwrap();
+            let scale = AxisScale::over(values.iter().copied()).unwrap();
             prop_assert!(scale.ticks().len() <= 9, "{:?}", scale.ticks());
             for value in values {
                 prop_assert!((0.0..=1.0).contains(&scale.share(value)));

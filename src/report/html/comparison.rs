@@ -2,13 +2,13 @@
 
 use maud::{Markup, html};
 
-use super::charts::{Row as PlotRow, dot_plot};
+use super::charts::{DotPlotRow as PlotRow, dot_plot};
 use super::scrolling;
-use crate::report::compare::{Comparison, Spread};
-use crate::report::{Named, grouped};
+use crate::report::compare::{RunComparison, SeedSpread};
+use crate::report::{NamedRun, grouped};
 use shiftproof_search::event::AuditedPrompt;
 
-pub(super) fn section(comparison: &Comparison, runs: &[Named]) -> Markup {
+pub(super) fn section(comparison: &RunComparison, runs: &[NamedRun]) -> Markup {
     html! {
         header {
             p.kind { "shiftproof comparison" }
@@ -32,7 +32,7 @@ pub(super) fn section(comparison: &Comparison, runs: &[Named]) -> Markup {
     }
 }
 
-fn table(comparison: &Comparison) -> Markup {
+fn table(comparison: &RunComparison) -> Markup {
     html! {
         table {
             thead { tr {
@@ -66,7 +66,7 @@ fn table(comparison: &Comparison) -> Markup {
     }
 }
 
-fn points(spread: Option<&Spread>, sign: bool) -> Markup {
+fn points(spread: Option<&SeedSpread>, sign: bool) -> Markup {
     html! {
         @match spread {
             Some(spread) => {
@@ -84,7 +84,7 @@ fn points(spread: Option<&Spread>, sign: bool) -> Markup {
     }
 }
 
-fn plot(runs: &[Named]) -> Markup {
+fn plot(runs: &[NamedRun]) -> Markup {
     let rows: Vec<PlotRow<'_>> = runs
         .iter()
         .filter_map(|run| {

@@ -5,9 +5,9 @@ use shiftproof_search::event::RunStarted;
 
 use super::scrolling;
 use crate::report::facts::command;
-use crate::report::{Summary, grouped, money};
+use crate::report::{RunSummary, grouped, money};
 
-pub(super) fn section(summary: &Summary, started: &RunStarted) -> Markup {
+pub(super) fn section(summary: &RunSummary, started: &RunStarted) -> Markup {
     let phases: Vec<_> = summary
         .phases
         .iter()

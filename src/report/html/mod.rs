@@ -8,12 +8,12 @@ mod cost;
 mod run;
 mod search;
 
-pub(crate) use charts::{Row, dot_plot};
+pub(crate) use charts::{DotPlotRow, dot_plot};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::Named;
-use super::compare::Comparison;
-use crate::words::{Change, Piece};
+use super::NamedRun;
+use super::compare::RunComparison;
+use crate::words::{DiffChange, DiffPiece};
 
 /// The style of every page.
 const STYLE: &str = include_str!("style.css");
@@ -42,13 +42,13 @@ pub(crate) fn page(title: &str, body: &Markup) -> String {
 }
 
 /// The report of one run, or of several with their comparison first.
-pub(super) fn report(runs: &[Named]) -> String {
+pub(super) fn report(runs: &[NamedRun]) -> String {
     if let [only] = runs {
         let title = format!("{} · shiftproof", only.name);
         return page(&title, &run::whole(only));
     }
     let body = html! {
-        (comparison::section(&Comparison::of(runs), runs))
+        (comparison::section(&RunComparison::of(runs), runs))
         @for (index, one) in runs.iter().enumerate() {
             (run::folded(one, index))
         }
@@ -58,13 +58,13 @@ pub(super) fn report(runs: &[Named]) -> String {
 
 /// A word diff: what went is struck out, what came is underlined, and both are
 /// named for who does not see them.
-pub(crate) fn diff(pieces: &[Piece]) -> Markup {
+pub(crate) fn diff(pieces: &[DiffPiece]) -> Markup {
     html! {
         @for piece in pieces {
             @match piece.change {
-                Change::Kept => (piece.text),
-                Change::Removed => del { (piece.text) },
-                Change::Added => ins { (piece.text) },
+                DiffChange::Kept => (piece.text),
+                DiffChange::Removed => del { (piece.text) },
+                DiffChange::Added => ins { (piece.text) },
             }
         }
     }

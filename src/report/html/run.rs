@@ -3,16 +3,18 @@
 use maud::{Markup, html};
 use shiftproof_search::event::{AuditedPrompt, GroupOutcome, RunEnding};
 
-use super::charts::{Row, dot_plot};
+use super::charts::{DotPlotRow, dot_plot};
 use super::cost;
 use super::{diff, figure, scrolling, search};
 use crate::report::capital;
 use crate::report::facts::{gaps, machine, regressed};
-use crate::report::{Named, Summary, Tone, difference, grouped, money, score, spread, worst};
+use crate::report::{
+    NamedRun, RunSummary, VerdictTone, difference, grouped, money, score, spread, worst,
+};
 use crate::words::{flat, pieces};
 
 /// A page's body.
-pub(super) fn whole(run: &Named) -> Markup {
+pub(super) fn whole(run: &NamedRun) -> Markup {
     html! {
         header {
             p.kind { "shiftproof report" }
@@ -24,7 +26,7 @@ pub(super) fn whole(run: &Named) -> Markup {
 }
 
 /// One of several runs on a page, folded up but for its verdict.
-pub(super) fn folded(run: &Named, index: usize) -> Markup {
+pub(super) fn folded(run: &NamedRun, index: usize) -> Markup {
     html! {
         details.run id=(format!("run-{}", index + 1)) {
             summary {
@@ -37,7 +39,7 @@ pub(super) fn folded(run: &Named, index: usize) -> Markup {
     }
 }
 
-fn subtitle(summary: &Summary) -> Markup {
+fn subtitle(summary: &RunSummary) -> Markup {
     html! {
         @if let Some(started) = &summary.started {
             p.dim {
@@ -49,7 +51,7 @@ fn subtitle(summary: &Summary) -> Markup {
     }
 }
 
-fn sections(summary: &Summary) -> Markup {
+fn sections(summary: &RunSummary) -> Markup {
     let Some(started) = &summary.started else {
         return html! { p { "This run has not begun." } };
     };
@@ -68,16 +70,16 @@ fn sections(summary: &Summary) -> Markup {
     }
 }
 
-fn verdict(summary: &Summary) -> Markup {
+fn verdict(summary: &RunSummary) -> Markup {
     let verdict = summary.verdict();
     // A word and a sign of its own for each: colour alone would not do.
     let (class, mark) = match verdict.tone {
-        Tone::Better => ("t-better", "▲"),
-        Tone::WithinChance => ("t-within", "△"),
-        Tone::NotBetter => ("t-not", "="),
-        Tone::Worse => ("t-worse", "▼"),
-        Tone::Unverified => ("t-open", "?"),
-        Tone::Open => ("t-open", "…"),
+        VerdictTone::Better => ("t-better", "▲"),
+        VerdictTone::WithinChance => ("t-within", "△"),
+        VerdictTone::NotBetter => ("t-not", "="),
+        VerdictTone::Worse => ("t-worse", "▼"),
+        VerdictTone::Unverified => ("t-open", "?"),
+        VerdictTone::Open => ("t-open", "…"),
     };
     html! {
         section class=(format!("verdict {class}")) {
@@ -109,7 +111,7 @@ fn verdict(summary: &Summary) -> Markup {
     }
 }
 
-fn figures(summary: &Summary) -> Markup {
+fn figures(summary: &RunSummary) -> Markup {
     let of = |contestant| summary.worst_of(contestant);
     let name = capital(summary.worst_name());
     html! {
@@ -129,7 +131,7 @@ fn figures(summary: &Summary) -> Markup {
     }
 }
 
-fn prompt(summary: &Summary) -> Markup {
+fn prompt(summary: &RunSummary) -> Markup {
     let Some(selected) = summary.leader() else {
         return html! {};
     };
@@ -162,7 +164,7 @@ fn prompt(summary: &Summary) -> Markup {
     }
 }
 
-fn scores(summary: &Summary) -> Markup {
+fn scores(summary: &RunSummary) -> Markup {
     let (Some(seed), Some(selected)) = (
         summary.audited(AuditedPrompt::Seed),
         summary.audited(AuditedPrompt::Selected),
@@ -183,9 +185,9 @@ fn scores(summary: &Summary) -> Markup {
         .flatten()
         .collect();
     let mark = |group: &GroupOutcome| Some([group.value?, group.low?, group.high?]);
-    let mut rows: Vec<Row<'_>> = selected
+    let mut rows: Vec<DotPlotRow<'_>> = selected
         .iter()
-        .map(|group| Row {
+        .map(|group| DotPlotRow {
             label: &group.group,
             note: format!("{}, n {}", group.role, group.n),
             marks: contestants
@@ -194,7 +196,7 @@ fn scores(summary: &Summary) -> Markup {
                 .collect(),
         })
         .collect();
-    rows.push(Row {
+    rows.push(DotPlotRow {
         label: summary.worst_name(),
         note: "each prompt's own".into(),
         marks: contestants
@@ -215,7 +217,7 @@ fn scores(summary: &Summary) -> Markup {
 }
 
 fn score_table(
-    summary: &Summary,
+    summary: &RunSummary,
     seed: &[GroupOutcome],
     selected: &[GroupOutcome],
     ensemble: Option<&[GroupOutcome]>,
@@ -280,7 +282,7 @@ fn score_table(
     }
 }
 
-fn transfer(summary: &Summary) -> Markup {
+fn transfer(summary: &RunSummary) -> Markup {
     let gaps = gaps(summary);
     if gaps.is_empty() {
         return html! {};

@@ -6,14 +6,14 @@ use maud::{Markup, html};
 use shiftproof_search::event::VoteSummary;
 use shiftproof_tasks::PromptId;
 
-use super::charts::{Step, learning_curve};
+use super::charts::{CurveStep, learning_curve};
 use super::{diff, scrolling};
 use crate::report::facts::lineage;
-use crate::report::{PhaseSummary, Standing, Summary, grouped};
+use crate::report::{CandidateStanding, PhaseSummary, RunSummary, grouped};
 use crate::words::{flat, pieces};
 
 /// The leader and the seed prompt after each race.
-pub(super) fn curve(summary: &Summary) -> Markup {
+pub(super) fn curve(summary: &RunSummary) -> Markup {
     let races: Vec<&PhaseSummary> = summary
         .phases
         .iter()
@@ -30,12 +30,12 @@ pub(super) fn curve(summary: &Summary) -> Markup {
         ranked.map(|ranked| ranked.score)
     };
     let mut total = 0;
-    let steps: Vec<Step> = races
+    let steps: Vec<CurveStep> = races
         .iter()
         .enumerate()
         .map(|(index, phase)| {
             total += phase.answers;
-            Step {
+            CurveStep {
                 // More names than that would run into each other on a phone.
                 label: if races.len() > 5 {
                     (index + 1).to_string()
@@ -63,7 +63,7 @@ pub(super) fn curve(summary: &Summary) -> Markup {
                 figcaption {
                     "The objective (" (objective) ", in points) after each race, every entrant a dot; below, how many answers were looked at so far. "
                     "Races are on different examples, and the final on ones no race has used: heights compare within a race, not across."
-                    @match Step::undrawn(&steps) {
+                    @match CurveStep::undrawn(&steps) {
                         0 => {},
                         1 => " One entrant far below is not drawn.",
                         n => { " " (n) " entrants far below are not drawn." },
@@ -110,7 +110,7 @@ pub(super) fn curve(summary: &Summary) -> Markup {
 }
 
 /// What the pseudo-labels were worth.
-pub(super) fn votes(summary: &Summary) -> Markup {
+pub(super) fn votes(summary: &RunSummary) -> Markup {
     let Some(voted) = &summary.voted else {
         return html! {};
     };
@@ -197,7 +197,7 @@ fn agreement(voted: &VoteSummary) -> Markup {
 }
 
 /// What the selected prompt was made from.
-pub(super) fn descent(summary: &Summary) -> Markup {
+pub(super) fn descent(summary: &RunSummary) -> Markup {
     let ancestors = lineage(summary);
     if ancestors.len() < 2 {
         return html! {};
@@ -220,7 +220,7 @@ pub(super) fn descent(summary: &Summary) -> Markup {
 }
 
 /// A prompt against the first of its parents.
-fn step(summary: &Summary, standing: &Standing) -> Markup {
+fn step(summary: &RunSummary, standing: &CandidateStanding) -> Markup {
     let text = flat(&standing.prompt);
     let parent = standing
         .parents
@@ -235,13 +235,13 @@ fn step(summary: &Summary, standing: &Standing) -> Markup {
 }
 
 /// Every prompt that raced, the best last score first.
-pub(super) fn candidates(summary: &Summary) -> Markup {
+pub(super) fn candidates(summary: &RunSummary) -> Markup {
     if summary.candidates.is_empty() {
         return html! {};
     }
-    let mut rows: Vec<(&PromptId, &Standing)> = summary.candidates.iter().collect();
+    let mut rows: Vec<(&PromptId, &CandidateStanding)> = summary.candidates.iter().collect();
     rows.sort_by(|a, b| {
-        let key = |row: &(&PromptId, &Standing)| {
+        let key = |row: &(&PromptId, &CandidateStanding)| {
             (
                 Some(*row.0) == summary.selected,
                 row.1.kept && row.1.score.is_some(),
@@ -289,7 +289,7 @@ pub(super) fn candidates(summary: &Summary) -> Markup {
     }
 }
 
-fn text_of(summary: &Summary, id: PromptId) -> String {
+fn text_of(summary: &RunSummary, id: PromptId) -> String {
     summary
         .candidates
         .get(&id)

@@ -11,14 +11,14 @@ use shiftproof_search::event::{AuditedPrompt, GroupOutcome, RunEnding};
 
 pub(crate) use self::text::capital;
 use self::text::{code, fenced, inline, write_table};
-use super::compare::Comparison;
+use super::compare::RunComparison;
 use super::facts::{command, gaps, lineage, machine, regressed};
-use super::{Named, Summary, difference, grouped, money, score, spread, worst};
+use super::{NamedRun, RunSummary, difference, grouped, money, score, spread, worst};
 use crate::unusable::counts;
 use crate::words::flat;
 
 /// The report of one run, or of several with their comparison first.
-pub(super) fn report(runs: &[Named]) -> String {
+pub(super) fn report(runs: &[NamedRun]) -> String {
     let mut out = String::new();
     if let [run] = runs {
         write_run(&mut out, run, "##");
@@ -26,7 +26,7 @@ pub(super) fn report(runs: &[Named]) -> String {
     }
     out.push_str("## shiftproof: comparison of ");
     let _ = writeln!(out, "{} runs\n", runs.len());
-    write_comparison(&mut out, &Comparison::of(runs));
+    write_comparison(&mut out, &RunComparison::of(runs));
     for run in runs {
         out.push('\n');
         write_run(&mut out, run, "###");
@@ -34,7 +34,7 @@ pub(super) fn report(runs: &[Named]) -> String {
     out
 }
 
-fn write_comparison(out: &mut String, comparison: &Comparison) {
+fn write_comparison(out: &mut String, comparison: &RunComparison) {
     let mut head = vec!["method".to_owned(), "runs".to_owned()];
     for (name, role) in &comparison.groups {
         head.push(format!("{} ({role})", code(name)));
@@ -42,7 +42,7 @@ fn write_comparison(out: &mut String, comparison: &Comparison) {
     head.extend(["worst target", "selected − seed", "calls"].map(str::to_owned));
     let rows = comparison.rows.iter().map(|row| {
         let mut cells = vec![code(&row.label), row.runs.len().to_string()];
-        let points = |spread: &Option<super::compare::Spread>| {
+        let points = |spread: &Option<super::compare::SeedSpread>| {
             spread.map_or_else(|| "–".to_owned(), |spread| spread.points(false))
         };
         cells.extend(row.groups.iter().map(points));
@@ -64,7 +64,7 @@ fn write_comparison(out: &mut String, comparison: &Comparison) {
     }
 }
 
-fn write_run(out: &mut String, run: &Named, heading: &str) {
+fn write_run(out: &mut String, run: &NamedRun, heading: &str) {
     let summary = &run.summary;
     let Some(started) = &summary.started else {
         let _ = writeln!(
@@ -106,7 +106,7 @@ fn write_run(out: &mut String, run: &Named, heading: &str) {
 }
 
 /// The worst target group in numbers.
-fn worst_line(summary: &Summary) -> Option<String> {
+fn worst_line(summary: &RunSummary) -> Option<String> {
     let of = |contestant| summary.worst_of(contestant);
     let (seed, selected) = (of(AuditedPrompt::Seed)?, of(AuditedPrompt::Selected)?);
     let row = summary.worst.as_ref()?;
@@ -119,7 +119,7 @@ fn worst_line(summary: &Summary) -> Option<String> {
     ))
 }
 
-fn write_scores(out: &mut String, summary: &Summary) {
+fn write_scores(out: &mut String, summary: &RunSummary) {
     let (Some(seed), Some(selected)) = (
         summary.audited(AuditedPrompt::Seed),
         summary.audited(AuditedPrompt::Selected),
@@ -181,7 +181,7 @@ fn write_scores(out: &mut String, summary: &Summary) {
     );
 }
 
-fn write_prompt(out: &mut String, summary: &Summary) {
+fn write_prompt(out: &mut String, summary: &RunSummary) {
     let Some(id) = summary.selected else {
         return;
     };
@@ -211,7 +211,7 @@ fn write_prompt(out: &mut String, summary: &Summary) {
     fenced(out, if old.is_some() { "diff" } else { "text" }, &text);
 }
 
-fn write_details(out: &mut String, summary: &Summary) {
+fn write_details(out: &mut String, summary: &RunSummary) {
     let gaps = gaps(summary);
     if !gaps.is_empty() {
         details(out, "Gap between source and target", |out| {
@@ -261,7 +261,7 @@ fn write_details(out: &mut String, summary: &Summary) {
     });
 }
 
-fn write_search(out: &mut String, summary: &Summary) {
+fn write_search(out: &mut String, summary: &RunSummary) {
     let head = [
         "phase",
         "prompts",
@@ -315,7 +315,7 @@ fn write_search(out: &mut String, summary: &Summary) {
     }
 }
 
-fn write_reproduce(out: &mut String, summary: &Summary) {
+fn write_reproduce(out: &mut String, summary: &RunSummary) {
     if let Some(spent) = &summary.spent {
         let _ = write!(
             out,

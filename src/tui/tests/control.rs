@@ -6,96 +6,112 @@ use std::time::Duration;
 use shiftproof_search::control::RunControl;
 use shiftproof_search::log::LogLine;
 
-use super::super::keys::Action;
-use super::super::source::{Replayed, Running, Source, Watched};
-use super::super::state::State;
-use super::super::theme::{Depth, Theme};
-use super::super::ui::{Effect, Kind, Ui, View};
-use super::super::{Message, export};
+use super::super::keys::KeyAction;
+use super::super::source::{EventSource, LiveRun, ReplayedRun, WatchedRun};
+use super::super::state::ScreenState;
+use super::super::theme::{ColorDepth, ColorTheme};
+use super::super::ui::{KeyEffect, ScreenUi, ScreenView, SourceKind};
+use super::super::{ScreenMessage, export};
 use super::recorded;
-use crate::follow::Player;
+use crate::follow::LogPlayer;
 
-fn ui(kind: Kind) -> Ui {
-    Ui::new(kind, "run", Theme::new(Depth::None))
+fn ui(kind: SourceKind) -> ScreenUi {
+    ScreenUi::new(kind, "run", ColorTheme::new(ColorDepth::None))
 }
 
-fn whole() -> State {
-    State::of(&recorded::whole())
+fn whole() -> ScreenState {
+    ScreenState::of(&recorded::whole())
 }
 
 #[test]
 fn stopping_is_asked_first() {
-    let (state, mut ui) = (State::default(), ui(Kind::Run));
-    assert_eq!(ui.update(Action::Stop, &state), None);
+    let (state, mut ui) = (ScreenState::default(), ui(SourceKind::Run));
+    assert_eq!(ui.update(KeyAction::Stop, &state), None);
     assert!(ui.asked_to_stop);
-    assert_eq!(ui.update(Action::Back, &state), None);
+    assert_eq!(ui.update(KeyAction::Back, &state), None);
     assert!(!ui.asked_to_stop && !ui.stopping);
-    ui.update(Action::Stop, &state);
+    ui.update(KeyAction::Stop, &state);
     // A key that answers nothing is a no, and does nothing else.
-    assert_eq!(ui.update(Action::View(3), &state), None);
-    assert_eq!((ui.asked_to_stop, ui.view), (false, View::Overview));
-    ui.update(Action::Stop, &state);
-    assert_eq!(ui.update(Action::Yes, &state), Some(Effect::Stop));
-    assert_eq!(ui.update(Action::Stop, &state), None);
+    assert_eq!(ui.update(KeyAction::View(3), &state), None);
+    assert_eq!((ui.asked_to_stop, ui.view), (false, ScreenView::Overview));
+    ui.update(KeyAction::Stop, &state);
+    assert_eq!(ui.update(KeyAction::Yes, &state), Some(KeyEffect::Stop));
+    assert_eq!(ui.update(KeyAction::Stop, &state), None);
     assert_eq!(
-        ui.update(Action::Interrupt, &state),
-        Some(Effect::Interrupt)
+        ui.update(KeyAction::Interrupt, &state),
+        Some(KeyEffect::Interrupt)
     );
     ui.done = true;
-    assert_eq!(ui.update(Action::Stop, &state), Some(Effect::Leave));
-    assert_eq!(ui.update(Action::Pause, &state), None);
+    assert_eq!(ui.update(KeyAction::Stop, &state), Some(KeyEffect::Leave));
+    assert_eq!(ui.update(KeyAction::Pause, &state), None);
 }
 
 #[test]
 fn a_watcher_leaves_and_cannot_pause() {
-    let (state, mut ui) = (State::default(), ui(Kind::Watch));
-    assert_eq!(ui.update(Action::Pause, &state), None);
+    let (state, mut ui) = (ScreenState::default(), ui(SourceKind::Watch));
+    assert_eq!(ui.update(KeyAction::Pause, &state), None);
     assert!(ui.message.as_ref().unwrap().contains("another process"));
-    assert_eq!(ui.update(Action::Interrupt, &state), Some(Effect::Leave));
-    assert_eq!(ui.update(Action::Stop, &state), Some(Effect::Leave));
-    assert_eq!(ui.update(Action::Step(1), &state), None);
+    assert_eq!(
+        ui.update(KeyAction::Interrupt, &state),
+        Some(KeyEffect::Leave)
+    );
+    assert_eq!(ui.update(KeyAction::Stop, &state), Some(KeyEffect::Leave));
+    assert_eq!(ui.update(KeyAction::Step(1), &state), None);
 }
 
 #[test]
 fn views_turn_in_a_circle_and_help_goes_back() {
-    let (state, mut ui) = (State::default(), ui(Kind::Run));
-    for view in View::ALL.iter().skip(1).chain([&View::Overview]) {
-        ui.update(Action::NextView, &state);
+    let (state, mut ui) = (ScreenState::default(), ui(SourceKind::Run));
+    for view in ScreenView::ALL
+        .iter()
+        .skip(1)
+        .chain([&ScreenView::Overview])
+    {
+        ui.update(KeyAction::NextView, &state);
         assert_eq!(ui.view, *view);
     }
-    ui.update(Action::PreviousView, &state);
-    assert_eq!(ui.view, View::Help);
-    ui.update(Action::View(2), &state);
-    ui.update(Action::Help, &state);
-    assert_eq!(ui.view, View::Help);
-    ui.update(Action::Back, &state);
-    assert_eq!(ui.view, View::Matrix);
+    ui.update(KeyAction::PreviousView, &state);
+    assert_eq!(ui.view, ScreenView::Help);
+    ui.update(KeyAction::View(2), &state);
+    ui.update(KeyAction::Help, &state);
+    assert_eq!(ui.view, ScreenView::Help);
+    ui.update(KeyAction::Back, &state);
+    assert_eq!(ui.view, ScreenView::Matrix);
 }
 
 #[test]
 fn the_cursor_goes_through_the_list_and_stays_in_it() {
-    let (state, mut ui) = (whole(), ui(Kind::Run));
-    for view in [View::Candidates, View::Matrix, View::Lineage] {
+    let (state, mut ui) = (whole(), ui(SourceKind::Run));
+    for view in [
+        ScreenView::Candidates,
+        ScreenView::Matrix,
+        ScreenView::Lineage,
+    ] {
         ui.view = view;
         ui.candidate = None;
         let mut seen = std::collections::BTreeSet::new();
-        ui.update(Action::First, &state);
+        ui.update(KeyAction::First, &state);
         for _ in 0..state.order.len() {
             seen.insert(ui.selected(&state));
-            ui.update(Action::Rows(1), &state);
+            ui.update(KeyAction::Rows(1), &state);
         }
         assert_eq!(seen.len(), state.order.len(), "{view:?}");
         let last = ui.selected(&state);
-        ui.update(Action::Pages(1), &state);
+        ui.update(KeyAction::Pages(1), &state);
         assert_eq!(ui.selected(&state), last);
-        ui.update(Action::Rows(-1), &state);
+        ui.update(KeyAction::Rows(-1), &state);
         assert_ne!(ui.selected(&state), last);
     }
-    for view in [View::Examples, View::Votes, View::Calls, View::Overview] {
+    for view in [
+        ScreenView::Examples,
+        ScreenView::Votes,
+        ScreenView::Calls,
+        ScreenView::Overview,
+    ] {
         ui.view = view;
-        ui.update(Action::Last, &state);
-        ui.update(Action::Rows(1), &state);
-        ui.update(Action::First, &state);
+        ui.update(KeyAction::Last, &state);
+        ui.update(KeyAction::Rows(1), &state);
+        ui.update(KeyAction::First, &state);
         assert_eq!(ui.row, 0);
     }
 }
@@ -103,29 +119,29 @@ fn the_cursor_goes_through_the_list_and_stays_in_it() {
 #[test]
 fn examples_are_filtered_by_group_and_failure() {
     use super::super::views::examples::listed;
-    let (state, mut ui) = (whole(), ui(Kind::Run));
-    ui.view = View::Examples;
+    let (state, mut ui) = (whole(), ui(SourceKind::Run));
+    ui.view = ScreenView::Examples;
     assert_eq!(listed(&state, &ui).len(), 4);
-    ui.update(Action::Filter, &state);
+    ui.update(KeyAction::Filter, &state);
     assert_eq!(listed(&state, &ui).len(), 1);
-    ui.update(Action::Filter, &state);
-    ui.update(Action::Sideways(1), &state);
+    ui.update(KeyAction::Filter, &state);
+    ui.update(KeyAction::Sideways(1), &state);
     assert_eq!(listed(&state, &ui).len(), 3);
-    ui.update(Action::Sideways(1), &state);
+    ui.update(KeyAction::Sideways(1), &state);
     assert_eq!(listed(&state, &ui).len(), 1);
 }
 
 #[test]
 fn candidates_are_sorted_and_filtered() {
     use super::super::views::candidates::listed;
-    let (state, mut ui) = (whole(), ui(Kind::Run));
+    let (state, mut ui) = (whole(), ui(SourceKind::Run));
     let by_score = listed(&state, &ui);
     assert_eq!(state.order[by_score[0]], recorded::edit());
-    ui.update(Action::Reverse, &state);
+    ui.update(KeyAction::Reverse, &state);
     let mut backward = listed(&state, &ui);
     backward.reverse();
     assert_eq!(backward, by_score);
-    ui.update(Action::Filter, &state);
+    ui.update(KeyAction::Filter, &state);
     assert_eq!(listed(&state, &ui).len(), by_score.len() - 1);
 }
 
@@ -133,23 +149,25 @@ fn candidates_are_sorted_and_filtered() {
 fn a_run_is_paused_resumed_and_stopped_by_its_control() {
     let (sender, receiver) = channel();
     let control = RunControl::new();
-    let mut source = Running {
+    let mut source = LiveRun {
         receiver,
         control: control.clone(),
     };
-    let (mut state, mut ui) = (State::new(9), ui(Kind::Run));
+    let (mut state, mut ui) = (ScreenState::new(9), ui(SourceKind::Run));
     for event in recorded::first_half() {
-        sender.send(Message::Event(Box::new(event), false)).unwrap();
+        sender
+            .send(ScreenMessage::Event(Box::new(event), false))
+            .unwrap();
     }
     assert!(source.poll(&mut state, &mut ui, Duration::ZERO).unwrap());
     assert_eq!(state.events as usize, recorded::first_half().len());
     assert!(!source.poll(&mut state, &mut ui, Duration::ZERO).unwrap());
-    source.effect(Effect::TogglePause, &mut state, &mut ui);
+    source.effect(KeyEffect::TogglePause, &mut state, &mut ui);
     assert!(control.is_paused());
     assert!(source.poll(&mut state, &mut ui, Duration::ZERO).unwrap() && ui.paused);
-    source.effect(Effect::TogglePause, &mut state, &mut ui);
+    source.effect(KeyEffect::TogglePause, &mut state, &mut ui);
     assert!(!control.is_paused());
-    source.effect(Effect::Stop, &mut state, &mut ui);
+    source.effect(KeyEffect::Stop, &mut state, &mut ui);
     assert!(control.is_stopped());
     drop(sender);
     assert!(source.poll(&mut state, &mut ui, Duration::ZERO).unwrap());
@@ -176,24 +194,24 @@ fn a_replay_comes_to_the_state_of_the_run_however_it_is_wound() {
         })
         .collect();
     let total = lines.len();
-    let (mut state, mut ui) = (State::default(), ui(Kind::Replay));
-    let mut source = Replayed::new(Player::new(lines, 1.0));
+    let (mut state, mut ui) = (ScreenState::default(), ui(SourceKind::Replay));
+    let mut source = ReplayedRun::new(LogPlayer::new(lines, 1.0));
     source
         .poll(&mut state, &mut ui, Duration::from_millis(10_500))
         .unwrap();
     assert_eq!(state.events, 11);
-    source.effect(Effect::Step(-3), &mut state, &mut ui);
+    source.effect(KeyEffect::Step(-3), &mut state, &mut ui);
     assert!(ui.paused);
     assert_eq!(state.events, 8);
-    source.effect(Effect::Phases(-1), &mut state, &mut ui);
+    source.effect(KeyEffect::Phases(-1), &mut state, &mut ui);
     assert_eq!(state.events, 4);
     for _ in 0..9 {
-        source.effect(Effect::Phases(1), &mut state, &mut ui);
+        source.effect(KeyEffect::Phases(1), &mut state, &mut ui);
     }
     assert_eq!(state.events as usize, total);
-    let summary = |state: &State| serde_json::to_string(&state.summary).unwrap();
+    let summary = |state: &ScreenState| serde_json::to_string(&state.summary).unwrap();
     assert_eq!(summary(&state), summary(&whole()));
-    source.effect(Effect::Speed(2.0), &mut state, &mut ui);
+    source.effect(KeyEffect::Speed(2.0), &mut state, &mut ui);
     assert_eq!(ui.playback.unwrap().speed, 2.0);
 }
 
@@ -201,8 +219,8 @@ fn a_replay_comes_to_the_state_of_the_run_however_it_is_wound() {
 fn a_watcher_reads_the_folder_alone() {
     use std::io::Write as _;
     let folder = tempfile::tempdir().unwrap();
-    let (mut state, mut ui) = (State::default(), ui(Kind::Watch));
-    let mut source = Watched::new(folder.path());
+    let (mut state, mut ui) = (ScreenState::default(), ui(SourceKind::Watch));
+    let mut source = WatchedRun::new(folder.path());
     source.poll(&mut state, &mut ui, Duration::ZERO).unwrap();
     assert_eq!(ui.process.as_deref(), Some("not running"));
     let live = crate::live::LiveFile::create(folder.path(), 77).unwrap();
@@ -231,8 +249,8 @@ fn a_watcher_reads_the_folder_alone() {
 
 #[test]
 fn a_prompt_is_written_under_its_own_name() {
-    let (state, mut ui) = (whole(), ui(Kind::Run));
-    let Some(Effect::Export(id)) = ui.update(Action::Export, &state) else {
+    let (state, mut ui) = (whole(), ui(SourceKind::Run));
+    let Some(KeyEffect::Export(id)) = ui.update(KeyAction::Export, &state) else {
         panic!("e exports");
     };
     assert_eq!(id, recorded::edit());

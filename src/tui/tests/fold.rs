@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shiftproof_search::event::{AnswerVerdict, Event, GroupOutcome, GroupRole, Phase};
 
-use super::super::state::{Band, State};
+use super::super::state::{ScreenState, ValueBand};
 use super::recorded;
 
 fn group(low: f64, value: f64, high: f64) -> GroupOutcome {
@@ -24,16 +24,16 @@ fn group(low: f64, value: f64, high: f64) -> GroupOutcome {
 
 #[test]
 fn intervals_of_independent_groups_add_in_squares() {
-    let mean = Band::mean(&[group(0.4, 0.7, 0.8), group(0.4, 0.8, 0.9)]).unwrap();
+    let mean = ValueBand::mean(&[group(0.4, 0.7, 0.8), group(0.4, 0.8, 0.9)]).unwrap();
     assert!((mean.value - 0.75).abs() < 1e-12);
     assert!((mean.low - (0.75 - 0.25)).abs() < 1e-12, "{mean:?}");
     assert!((mean.high - (0.75 + 0.02_f64.sqrt() / 2.0)).abs() < 1e-12);
-    assert_eq!(Band::mean(&[]), None);
+    assert_eq!(ValueBand::mean(&[]), None);
 }
 
 #[test]
 fn the_curve_follows_the_leader() {
-    let state = State::of(&recorded::whole());
+    let state = ScreenState::of(&recorded::whole());
     let calls: Vec<u64> = state.curve.iter().map(|point| point.calls).collect();
     assert_eq!(calls, [120, 260, 480, 1500, 1900, 2500]);
     assert_eq!(state.curve.last().unwrap().phase, Phase::Audit);
@@ -52,7 +52,7 @@ fn an_old_log_still_makes_a_picture() {
             )
         })
         .collect();
-    let state = State::of(&old);
+    let state = ScreenState::of(&old);
     let phases: Vec<Phase> = state.curve.iter().map(|point| point.phase).collect();
     assert_eq!(phases, [Phase::Screen, Phase::Refine, Phase::Audit]);
     assert!(state.is_over() && state.leader().is_some());
@@ -62,7 +62,7 @@ fn an_old_log_still_makes_a_picture() {
 fn a_line_of_version_0_1_reads() {
     let text = r#"{"seq":3,"at_ms":1,"event":{"type":"evaluated","candidate":"00112233445566778899aabbccddeeff","phase":"screen","score":0.5,"groups":[{"group":"g","role":"source","voted":false,"value":null,"low":null,"high":null,"n":0,"unparseable":0,"failed":2}]}}"#;
     let line: shiftproof_search::log::LogLine = serde_json::from_str(text).unwrap();
-    let mut state = State::default();
+    let mut state = ScreenState::default();
     state.apply(&line.event, false);
     assert!(
         state.curve.is_empty(),
@@ -72,7 +72,7 @@ fn a_line_of_version_0_1_reads() {
 
 #[test]
 fn an_answer_told_again_takes_the_place_of_the_first() {
-    let state = State::of(&recorded::whole());
+    let state = ScreenState::of(&recorded::whole());
     let seed = state.places[&recorded::id("Is this customer review positive or negative?")];
     assert_eq!(state.answers[seed].len(), 5);
     let kept = state.answers[seed][&0];
@@ -93,7 +93,7 @@ fn an_answer_told_again_takes_the_place_of_the_first() {
 
 #[test]
 fn the_rate_is_that_of_the_last_minute() {
-    let mut state = State::new(100);
+    let mut state = ScreenState::new(100);
     for (at, tick) in recorded::ticks() {
         state.tick(&tick, at);
     }
@@ -109,7 +109,7 @@ fn the_rate_is_that_of_the_last_minute() {
 
 #[test]
 fn texts_numbers_and_points_stay_bounded() {
-    let mut state = State::of(&recorded::first_half());
+    let mut state = ScreenState::of(&recorded::first_half());
     let candidate = state.order[0];
     for batch in 0..60_u32 {
         let texts: Vec<String> = (0..1000).map(|n| format!("text {batch} {n}")).collect();

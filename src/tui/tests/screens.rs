@@ -4,16 +4,16 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use shiftproof_search::event::{Event, GroupRole};
 
-use super::super::state::State;
-use super::super::theme::{Depth, Theme};
-use super::super::ui::{Kind, Playback, Ui, View};
+use super::super::state::ScreenState;
+use super::super::theme::{ColorDepth, ColorTheme};
+use super::super::ui::{PlaybackState, ScreenUi, ScreenView, SourceKind};
 use super::super::views;
 use super::recorded;
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (40, 10)];
 
-fn half() -> State {
-    let mut state = State::new(5000);
+fn half() -> ScreenState {
+    let mut state = ScreenState::new(5000);
     for event in &recorded::first_half() {
         state.apply(event, false);
     }
@@ -23,11 +23,11 @@ fn half() -> State {
     state
 }
 
-fn ui(kind: Kind) -> Ui {
-    Ui::new(kind, "reviews-s1-1", Theme::new(Depth::Many))
+fn ui(kind: SourceKind) -> ScreenUi {
+    ScreenUi::new(kind, "reviews-s1-1", ColorTheme::new(ColorDepth::Many))
 }
 
-fn screen(state: &State, ui: &Ui, (width, height): (u16, u16)) -> String {
+fn screen(state: &ScreenState, ui: &ScreenUi, (width, height): (u16, u16)) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal
         .draw(|frame| views::draw(state, ui, frame))
@@ -41,7 +41,7 @@ fn screen(state: &State, ui: &Ui, (width, height): (u16, u16)) -> String {
     rows.collect::<Vec<_>>().join("\n")
 }
 
-fn check(name: &str, state: &State, ui: &Ui) {
+fn check(name: &str, state: &ScreenState, ui: &ScreenUi) {
     for size in SIZES {
         let name = format!("{name}_{}x{}", size.0, size.1);
         insta::assert_snapshot!(name, screen(state, ui, size));
@@ -50,8 +50,13 @@ fn check(name: &str, state: &State, ui: &Ui) {
 
 #[test]
 fn every_view_of_a_run_under_way() {
-    let (state, mut ui) = (half(), ui(Kind::Run));
-    for view in [View::Overview, View::Calls, View::Votes, View::Help] {
+    let (state, mut ui) = (half(), ui(SourceKind::Run));
+    for view in [
+        ScreenView::Overview,
+        ScreenView::Calls,
+        ScreenView::Votes,
+        ScreenView::Help,
+    ] {
         ui.view = view;
         check(&format!("running_{view:?}"), &state, &ui);
     }
@@ -59,14 +64,14 @@ fn every_view_of_a_run_under_way() {
 
 #[test]
 fn every_view_of_a_finished_run() {
-    let (state, mut ui) = (State::of(&recorded::whole()), ui(Kind::Watch));
+    let (state, mut ui) = (ScreenState::of(&recorded::whole()), ui(SourceKind::Watch));
     for view in [
-        View::Overview,
-        View::Candidates,
-        View::Matrix,
-        View::Prompt,
-        View::Lineage,
-        View::Examples,
+        ScreenView::Overview,
+        ScreenView::Candidates,
+        ScreenView::Matrix,
+        ScreenView::Prompt,
+        ScreenView::Lineage,
+        ScreenView::Examples,
     ] {
         ui.view = view;
         check(&format!("finished_{view:?}"), &state, &ui);
@@ -75,14 +80,14 @@ fn every_view_of_a_finished_run() {
 
 #[test]
 fn the_last_line_asks_and_the_first_says_how_it_stands() {
-    let (state, mut ui) = (half(), ui(Kind::Run));
+    let (state, mut ui) = (half(), ui(SourceKind::Run));
     ui.asked_to_stop = true;
     ui.paused = true;
     let shown = screen(&state, &ui, (80, 24));
     assert!(shown.contains("Stop and save the run?"), "{shown}");
     assert!(shown.lines().next().unwrap().ends_with("PAUSED"), "{shown}");
-    ui.kind = Kind::Replay;
-    ui.playback = Some(Playback {
+    ui.kind = SourceKind::Replay;
+    ui.playback = Some(PlaybackState {
         speed: 4.0,
         done: 10,
         total: 99,
@@ -93,7 +98,7 @@ fn the_last_line_asks_and_the_first_says_how_it_stands() {
 
 #[test]
 fn a_small_screen_says_so_and_shows_what_matters() {
-    let shown = screen(&half(), &ui(Kind::Run), (40, 10));
+    let shown = screen(&half(), &ui(SourceKind::Run), (40, 10));
     for piece in ["mean", "worst", "calls", "40×10 is small"] {
         assert!(shown.contains(piece), "{piece:?} is not on:\n{shown}");
     }
@@ -102,7 +107,11 @@ fn a_small_screen_says_so_and_shows_what_matters() {
 /// Every view, whatever the state, at every size, in every depth of colour.
 #[test]
 fn no_size_panics() {
-    let states = [State::default(), half(), State::of(&recorded::whole())];
+    let states = [
+        ScreenState::default(),
+        half(),
+        ScreenState::of(&recorded::whole()),
+    ];
     for state in &states {
         for (width, height) in [
             (1, 1),
@@ -113,10 +122,10 @@ fn no_size_panics() {
             (81, 17),
             (300, 90),
         ] {
-            for depth in [Depth::None, Depth::Sixteen, Depth::Many] {
-                for view in View::ALL {
-                    let mut ui = ui(Kind::Run);
-                    ui.theme = Theme::new(depth);
+            for depth in [ColorDepth::None, ColorDepth::Sixteen, ColorDepth::Many] {
+                for view in ScreenView::ALL {
+                    let mut ui = ui(SourceKind::Run);
+                    ui.theme = ColorTheme::new(depth);
                     ui.view = view;
                     ui.row = 10_000;
                     ui.column = 10_000;
@@ -131,11 +140,11 @@ fn no_size_panics() {
 /// Without colours the screens say the same.
 #[test]
 fn nothing_is_said_by_colour_alone() {
-    let state = State::of(&recorded::whole());
-    for view in View::ALL {
-        let (mut many, mut none) = (ui(Kind::Watch), ui(Kind::Watch));
+    let state = ScreenState::of(&recorded::whole());
+    for view in ScreenView::ALL {
+        let (mut many, mut none) = (ui(SourceKind::Watch), ui(SourceKind::Watch));
         (many.view, none.view) = (view, view);
-        none.theme = Theme::new(Depth::None);
+        none.theme = ColorTheme::new(ColorDepth::None);
         let size = (120, 40);
         assert_eq!(screen(&state, &many, size), screen(&state, &none, size));
     }
@@ -143,7 +152,7 @@ fn nothing_is_said_by_colour_alone() {
 
 #[test]
 fn what_no_audit_verifies_stands_on_the_overview() {
-    let mut state = State::new(5000);
+    let mut state = ScreenState::new(5000);
     for mut event in recorded::whole() {
         if let Event::Started(started) = &mut event {
             for group in &mut started.groups {
@@ -154,7 +163,7 @@ fn what_no_audit_verifies_stands_on_the_overview() {
         }
         state.apply(&event, false);
     }
-    let shown = screen(&state, &ui(Kind::Run), (120, 40));
+    let shown = screen(&state, &ui(SourceKind::Run), (120, 40));
     assert!(
         shown.contains("verdict: unverified: nothing on the target"),
         "{shown}"

@@ -7,17 +7,17 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Row, Sparkline, Table};
 
-use super::super::state::State;
-use super::super::ui::{Kind, Ui};
+use super::super::state::ScreenState;
+use super::super::ui::{ScreenUi, SourceKind};
 use super::{cut, window};
 use crate::progress::clock;
 
 /// Draws the view.
-pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
+pub fn draw(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rect) {
     let theme = ui.theme;
     if state.calls.is_empty() {
         let text = match ui.kind {
-            Kind::Replay => " calls are shown while a run goes on; a recording has none",
+            SourceKind::Replay => " calls are shown while a run goes on; a recording has none",
             _ if state.is_over() => " the run has ended",
             _ => " no call has ended yet; answers from the store make none",
         };

@@ -9,16 +9,16 @@ use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Row, Table, Wrap};
 use shiftproof_tasks::PromptId;
 
-use super::super::state::{Band, State};
-use super::super::ui::{Sort, Ui};
+use super::super::state::{ScreenState, ValueBand};
+use super::super::ui::{CandidateSort, ScreenUi};
 use super::{cut, points, window};
-use crate::report::{Standing, worst};
+use crate::report::{CandidateStanding, worst};
 
 /// Rows for the selected candidate's text and reason.
 const DETAIL: u16 = 5;
 
 /// Candidates as places in the state's order, sorted and filtered.
-pub fn listed(state: &State, ui: &Ui) -> Vec<usize> {
+pub fn listed(state: &ScreenState, ui: &ScreenUi) -> Vec<usize> {
     let mut keyed: Vec<(f64, usize)> = state
         .order
         .iter()
@@ -29,14 +29,14 @@ pub fn listed(state: &State, ui: &Ui) -> Vec<usize> {
                 return None;
             }
             let key = match ui.sort {
-                Sort::Score => standing.score,
-                Sort::Mean => mean(standing),
-                Sort::Worst => worst(&standing.groups).and_then(|group| group.value),
-                Sort::Standing => {
+                CandidateSort::Score => standing.score,
+                CandidateSort::Mean => mean(standing),
+                CandidateSort::Worst => worst(&standing.groups).and_then(|group| group.value),
+                CandidateSort::Standing => {
                     let inside = if standing.kept { 1e3 } else { 0.0 };
                     Some(inside + standing.score.unwrap_or(0.0))
                 }
-                Sort::Proposed => Some(-(place as f64)),
+                CandidateSort::Proposed => Some(-(place as f64)),
             };
             Some((key.unwrap_or(f64::NEG_INFINITY), place))
         })
@@ -48,12 +48,12 @@ pub fn listed(state: &State, ui: &Ui) -> Vec<usize> {
     keyed.into_iter().map(|(_, place)| place).collect()
 }
 
-fn mean(standing: &Standing) -> Option<f64> {
-    Band::mean(&standing.groups).map(|band| band.value)
+fn mean(standing: &CandidateStanding) -> Option<f64> {
+    ValueBand::mean(&standing.groups).map(|band| band.value)
 }
 
 /// A sign and a word for how a candidate stands.
-pub fn sign(state: &State, id: PromptId) -> (&'static str, &'static str) {
+pub fn sign(state: &ScreenState, id: PromptId) -> (&'static str, &'static str) {
     let Some(standing) = state.summary.candidates.get(&id) else {
         return ("?", "unknown");
     };
@@ -73,7 +73,7 @@ pub fn sign(state: &State, id: PromptId) -> (&'static str, &'static str) {
 }
 
 /// The style that goes with the sign.
-pub fn style(ui: &Ui, word: &str) -> Style {
+pub fn style(ui: &ScreenUi, word: &str) -> Style {
     match word {
         "selected" | "leads" => ui.theme.notable(),
         "in" => ui.theme.good(),
@@ -86,9 +86,9 @@ pub fn style(ui: &Ui, word: &str) -> Style {
 const ORIGIN: u16 = 10;
 
 /// The columns that fit; a narrow screen does without some.
-struct Columns(&'static [usize]);
+struct VisibleColumns(&'static [usize]);
 
-impl Columns {
+impl VisibleColumns {
     const WIDTHS: [u16; 9] = [10, 9, 6, 6, 6, 9, 5, ORIGIN, 10];
 
     fn that_fit(width: u16) -> Self {
@@ -117,7 +117,7 @@ impl Columns {
 }
 
 /// Draws the view.
-pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
+pub fn draw(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rect) {
     let places = listed(state, ui);
     if places.is_empty() {
         let text = if ui.racing && !state.order.is_empty() {
@@ -131,7 +131,7 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
     let detail = if area.height >= 12 { DETAIL } else { 0 };
     let [list, below] =
         Layout::vertical([Constraint::Min(2), Constraint::Length(detail)]).areas(area);
-    let columns = Columns::that_fit(area.width);
+    let columns = VisibleColumns::that_fit(area.width);
     let selected = ui.selected(state);
     let cursor = places.iter().position(|place| Some(*place) == selected);
     let height = usize::from(list.height.saturating_sub(1));
@@ -161,20 +161,20 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
             style(ui, word)
         }))
     });
-    let arrow = |sort: Sort| match (ui.sort == sort, ui.reverse) {
+    let arrow = |sort: CandidateSort| match (ui.sort == sort, ui.reverse) {
         (true, false) => format!("{}↓", sort.name()),
         (true, true) => format!("{}↑", sort.name()),
         (false, _) => sort.name().to_owned(),
     };
     let header = Row::new(columns.pick([
-        arrow(Sort::Standing),
+        arrow(CandidateSort::Standing),
         match ui.sort {
-            Sort::Proposed => format!("id{}", if ui.reverse { "↑" } else { "↓" }),
+            CandidateSort::Proposed => format!("id{}", if ui.reverse { "↑" } else { "↓" }),
             _ => "id".to_owned(),
         },
-        arrow(Sort::Score),
-        arrow(Sort::Mean),
-        arrow(Sort::Worst),
+        arrow(CandidateSort::Score),
+        arrow(CandidateSort::Mean),
+        arrow(CandidateSort::Worst),
         "group".to_owned(),
         "n".to_owned(),
         "origin".to_owned(),

@@ -8,12 +8,12 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Row, Table, Wrap};
 
-use super::super::state::{Kept, State, Worth};
-use super::super::ui::Ui;
+use super::super::state::{CompactVerdict, KeptAnswer, ScreenState};
+use super::super::ui::ScreenUi;
 use super::{candidates, cut, window};
 
 /// The answers shown: numbers of inputs with what was kept of them.
-pub fn listed(state: &State, ui: &Ui) -> Vec<(u32, Kept)> {
+pub fn listed(state: &ScreenState, ui: &ScreenUi) -> Vec<(u32, KeptAnswer)> {
     let Some(place) = ui.selected(state) else {
         return Vec::new();
     };
@@ -35,46 +35,46 @@ pub fn listed(state: &State, ui: &Ui) -> Vec<(u32, Kept)> {
 
 /// Per group: answers that are right, wrong, unparseable, cut off, failed,
 /// ungraded.
-fn tally(state: &State, place: usize) -> BTreeMap<&str, [usize; 6]> {
+fn tally(state: &ScreenState, place: usize) -> BTreeMap<&str, [usize; 6]> {
     let mut counts: BTreeMap<&str, [usize; 6]> = BTreeMap::new();
     for (number, kept) in &state.answers[place] {
         let group = state
             .input(*number)
             .map_or("?", |input| input.group.as_str());
         let column = match kept.verdict {
-            Worth::Graded(value) if value >= 0.5 => 0,
-            Worth::Graded(_) => 1,
-            Worth::Unparseable => 2,
-            Worth::Truncated => 3,
-            Worth::Failed => 4,
-            Worth::Unlabelled => 5,
+            CompactVerdict::Graded(value) if value >= 0.5 => 0,
+            CompactVerdict::Graded(_) => 1,
+            CompactVerdict::Unparseable => 2,
+            CompactVerdict::Truncated => 3,
+            CompactVerdict::Failed => 4,
+            CompactVerdict::Unlabelled => 5,
         };
         counts.entry(group).or_default()[column] += 1;
     }
     counts
 }
 
-fn sign(worth: Worth) -> &'static str {
+fn sign(worth: CompactVerdict) -> &'static str {
     match worth {
-        Worth::Graded(value) if value >= 0.5 => "✓",
-        Worth::Graded(_) => "✗",
-        Worth::Unparseable => "?",
-        Worth::Truncated => "…",
-        Worth::Failed => "!",
-        Worth::Unlabelled => "·",
+        CompactVerdict::Graded(value) if value >= 0.5 => "✓",
+        CompactVerdict::Graded(_) => "✗",
+        CompactVerdict::Unparseable => "?",
+        CompactVerdict::Truncated => "…",
+        CompactVerdict::Failed => "!",
+        CompactVerdict::Unlabelled => "·",
     }
 }
 
-fn style(ui: &Ui, worth: Worth) -> Style {
+fn style(ui: &ScreenUi, worth: CompactVerdict) -> Style {
     match worth {
-        Worth::Graded(value) if value >= 0.5 => ui.theme.good(),
-        Worth::Unlabelled => Style::new(),
+        CompactVerdict::Graded(value) if value >= 0.5 => ui.theme.good(),
+        CompactVerdict::Unlabelled => Style::new(),
         _ => ui.theme.bad(),
     }
 }
 
 /// The label an answer is held against, with a sign for a voted one.
-fn label(state: &State, number: u32) -> String {
+fn label(state: &ScreenState, number: u32) -> String {
     let Some(input) = state.input(number) else {
         return String::new();
     };
@@ -90,7 +90,7 @@ fn label(state: &State, number: u32) -> String {
 }
 
 /// Draws the view.
-pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
+pub fn draw(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rect) {
     let theme = ui.theme;
     let Some(place) = ui.selected(state) else {
         let text = Paragraph::new(" nothing is answered yet").style(theme.faint());
@@ -181,7 +181,7 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
     }
 }
 
-fn tally_table(counts: &BTreeMap<&str, [usize; 6]>, ui: &Ui) -> Table<'static> {
+fn tally_table(counts: &BTreeMap<&str, [usize; 6]>, ui: &ScreenUi) -> Table<'static> {
     let rows = counts.iter().map(|(group, counts)| {
         Row::new(std::iter::once((*group).to_owned()).chain(counts.iter().map(usize::to_string)))
     });
@@ -200,10 +200,10 @@ fn tally_table(counts: &BTreeMap<&str, [usize; 6]>, ui: &Ui) -> Table<'static> {
 
 /// One answer in full.
 fn detail(
-    state: &State,
-    ui: &Ui,
+    state: &ScreenState,
+    ui: &ScreenUi,
     number: u32,
-    kept: Kept,
+    kept: KeptAnswer,
     width: u16,
 ) -> Option<Vec<Line<'static>>> {
     let input = state.input(number)?;

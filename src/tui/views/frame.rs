@@ -6,8 +6,8 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use super::super::state::State;
-use super::super::ui::{Kind, Ui, View};
+use super::super::state::ScreenState;
+use super::super::ui::{ScreenUi, ScreenView, SourceKind};
 use super::{body, cut};
 use crate::report::grouped;
 
@@ -16,7 +16,7 @@ const WIDTH: u16 = 80;
 const HEIGHT: u16 = 24;
 
 /// Draws everything.
-pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>) {
+pub fn draw(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>) {
     let area = frame.area();
     let [title, tabs, middle, last] = Layout::vertical([
         Constraint::Length(1),
@@ -33,7 +33,7 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>) {
     frame.render_widget(last_line(ui, area), last);
 }
 
-fn title_line(state: &State, ui: &Ui, width: u16) -> Line<'static> {
+fn title_line(state: &ScreenState, ui: &ScreenUi, width: u16) -> Line<'static> {
     let theme = ui.theme;
     let study = match &state.summary.started {
         Some(started) => format!("{} · {} · seed {}", ui.run, started.method, started.seed),
@@ -79,7 +79,7 @@ fn title_line(state: &State, ui: &Ui, width: u16) -> Line<'static> {
     ])
 }
 
-fn tab_line(ui: &Ui, width: u16) -> Line<'static> {
+fn tab_line(ui: &ScreenUi, width: u16) -> Line<'static> {
     let theme = ui.theme;
     if width < 72 {
         let (name, _) = ui.view.names();
@@ -90,7 +90,7 @@ fn tab_line(ui: &Ui, width: u16) -> Line<'static> {
     }
     let full = width >= 100;
     let mut spans = Vec::new();
-    for view in View::ALL {
+    for view in ScreenView::ALL {
         let (name, short) = view.names();
         let name = if full { name } else { short };
         let style = if view == ui.view {
@@ -103,7 +103,7 @@ fn tab_line(ui: &Ui, width: u16) -> Line<'static> {
     Line::from(spans)
 }
 
-fn last_line(ui: &Ui, area: Rect) -> Paragraph<'static> {
+fn last_line(ui: &ScreenUi, area: Rect) -> Paragraph<'static> {
     let theme = ui.theme;
     let (text, style) = if ui.asked_to_stop {
         (
@@ -128,23 +128,23 @@ fn last_line(ui: &Ui, area: Rect) -> Paragraph<'static> {
     Paragraph::new(cut(&text, usize::from(area.width))).style(style)
 }
 
-fn hints(ui: &Ui) -> String {
+fn hints(ui: &ScreenUi) -> String {
     let mut hints = vec![match ui.view {
-        View::Candidates => "↑↓ move · Enter prompt · o r sort · f in race",
-        View::Matrix => "↑↓ ←→ move · Enter prompt · o sort · f in race",
-        View::Prompt => "←→ candidates · ↑↓ scroll · d parent/seed · e export",
-        View::Lineage => "↑↓ move · Enter prompt",
-        View::Examples => "↑↓ move · ←→ group · f failures",
-        View::Calls | View::Votes => "↑↓ move",
-        View::Overview => "1-8 views · e export",
-        View::Help => "↑↓ move · Esc back",
+        ScreenView::Candidates => "↑↓ move · Enter prompt · o r sort · f in race",
+        ScreenView::Matrix => "↑↓ ←→ move · Enter prompt · o sort · f in race",
+        ScreenView::Prompt => "←→ candidates · ↑↓ scroll · d parent/seed · e export",
+        ScreenView::Lineage => "↑↓ move · Enter prompt",
+        ScreenView::Examples => "↑↓ move · ←→ group · f failures",
+        ScreenView::Calls | ScreenView::Votes => "↑↓ move",
+        ScreenView::Overview => "1-8 views · e export",
+        ScreenView::Help => "↑↓ move · Esc back",
     }];
     hints.push(match ui.kind {
-        Kind::Run => "p pause · q stop and save",
-        Kind::Watch => "q leave",
-        Kind::Replay => "p pause · +- speed · . , event · ] [ phase · q leave",
+        SourceKind::Run => "p pause · q stop and save",
+        SourceKind::Watch => "q leave",
+        SourceKind::Replay => "p pause · +- speed · . , event · ] [ phase · q leave",
     });
-    if ui.view != View::Help {
+    if ui.view != ScreenView::Help {
         hints.push("? help");
     }
     format!(" {}", hints.join(" · "))

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::super::keys;
-use super::super::ui::Ui;
+use super::super::ui::ScreenUi;
 
 /// What the signs mean.
 const SIGNS: &[(&str, &str)] = &[
@@ -24,7 +24,7 @@ const SIGNS: &[(&str, &str)] = &[
 pub const LINES: usize = 24;
 
 /// Draws the view.
-pub fn draw(ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
+pub fn draw(ui: &ScreenUi, frame: &mut Frame<'_>, area: Rect) {
     let theme = ui.theme;
     let table = |title: &str, rows: &[(&str, &str)]| {
         let mut lines = vec![Line::styled(format!(" {title}"), theme.heading())];

@@ -7,13 +7,13 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use super::super::state::State;
-use super::super::ui::Ui;
+use super::super::state::ScreenState;
+use super::super::ui::ScreenUi;
 use super::{candidates, cut, points, window};
 
 /// The tree from the top: depth signs and places in the state's order. A
 /// candidate hangs below its first parent.
-fn tree(state: &State) -> Vec<(String, usize)> {
+fn tree(state: &ScreenState) -> Vec<(String, usize)> {
     let mut children: Vec<Vec<usize>> = vec![Vec::new(); state.order.len()];
     let mut roots = Vec::new();
     for (place, id) in state.order.iter().enumerate() {
@@ -58,12 +58,12 @@ fn tree(state: &State) -> Vec<(String, usize)> {
 }
 
 /// Candidates in the order of the tree.
-pub fn listed(state: &State) -> Vec<usize> {
+pub fn listed(state: &ScreenState) -> Vec<usize> {
     tree(state).into_iter().map(|(_, place)| place).collect()
 }
 
 /// Draws the view.
-pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
+pub fn draw(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rect) {
     let rows = tree(state);
     if rows.is_empty() {
         let text = Paragraph::new(" no candidate is proposed yet").style(ui.theme.faint());

@@ -7,8 +7,8 @@ use ratatui::text::Line;
 use ratatui::widgets::{Cell, Paragraph, Row, Table};
 use shiftproof_search::event::{AuditedPrompt, GroupOutcome};
 
-use super::super::state::State;
-use super::super::ui::Ui;
+use super::super::state::ScreenState;
+use super::super::ui::ScreenUi;
 use super::{candidates, cut, window};
 
 /// Columns of one cell: `78.5 [69, 85] n120v`.
@@ -17,7 +17,7 @@ const CELL: u16 = 20;
 const NAME: u16 = 17;
 
 /// Draws the view.
-pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
+pub fn draw(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rect) {
     let groups = state.groups();
     let places = candidates::listed(state, ui);
     if places.is_empty() || groups.is_empty() {
@@ -107,7 +107,7 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
 
 /// Lowest and highest score on the screen: what the darkest and the lightest
 /// ground stand for.
-fn scale(state: &State) -> (f64, f64) {
+fn scale(state: &ScreenState) -> (f64, f64) {
     let standings = state.summary.candidates.values().map(|s| &s.groups);
     let audited = state.summary.audited.iter().map(|a| &a.groups);
     let values = || {
@@ -122,7 +122,7 @@ fn scale(state: &State) -> (f64, f64) {
     if low < high { (low, high) } else { (0.0, 1.0) }
 }
 
-fn cell(score: Option<&GroupOutcome>, scale: (f64, f64), ui: &Ui) -> Cell<'static> {
+fn cell(score: Option<&GroupOutcome>, scale: (f64, f64), ui: &ScreenUi) -> Cell<'static> {
     let Some(score) = score else {
         return Cell::new("  -").style(ui.theme.faint());
     };

@@ -16,32 +16,32 @@ use ratatui::layout::Rect;
 
 pub use frame::draw;
 
-use super::state::State;
-use super::ui::{Ui, View};
+use super::state::ScreenState;
+use super::ui::{ScreenUi, ScreenView};
 
 /// Draws the body of the view.
-fn body(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
+fn body(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rect) {
     match ui.view {
-        View::Overview => overview::draw(state, ui, frame, area),
-        View::Candidates => candidates::draw(state, ui, frame, area),
-        View::Matrix => matrix::draw(state, ui, frame, area),
-        View::Prompt => prompt::draw(state, ui, frame, area),
-        View::Lineage => lineage::draw(state, ui, frame, area),
-        View::Examples => examples::draw(state, ui, frame, area),
-        View::Calls => calls::draw(state, ui, frame, area),
-        View::Votes => votes::draw(state, ui, frame, area),
-        View::Help => help::draw(ui, frame, area),
+        ScreenView::Overview => overview::draw(state, ui, frame, area),
+        ScreenView::Candidates => candidates::draw(state, ui, frame, area),
+        ScreenView::Matrix => matrix::draw(state, ui, frame, area),
+        ScreenView::Prompt => prompt::draw(state, ui, frame, area),
+        ScreenView::Lineage => lineage::draw(state, ui, frame, area),
+        ScreenView::Examples => examples::draw(state, ui, frame, area),
+        ScreenView::Calls => calls::draw(state, ui, frame, area),
+        ScreenView::Votes => votes::draw(state, ui, frame, area),
+        ScreenView::Help => help::draw(ui, frame, area),
     }
 }
 
 /// Rows that the cursor of a view without candidates can be on.
-pub fn rows(state: &State, ui: &Ui) -> usize {
+pub fn rows(state: &ScreenState, ui: &ScreenUi) -> usize {
     match ui.view {
-        View::Examples => examples::listed(state, ui).len(),
-        View::Calls => state.calls.len(),
-        View::Votes => state.summary.voted.as_ref().map_or(0, |v| v.votes.len()),
-        View::Prompt => prompt::LINES,
-        View::Help => help::LINES,
+        ScreenView::Examples => examples::listed(state, ui).len(),
+        ScreenView::Calls => state.calls.len(),
+        ScreenView::Votes => state.summary.voted.as_ref().map_or(0, |v| v.votes.len()),
+        ScreenView::Prompt => prompt::LINES,
+        ScreenView::Help => help::LINES,
         _ => 0,
     }
 }

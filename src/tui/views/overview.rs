@@ -11,14 +11,14 @@ use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType, Paragraph};
 use shiftproof_search::budget::{BudgetLimits, Spend};
 use shiftproof_search::event::{AuditedPrompt, GroupOutcome, GroupRole, Phase, ProgressTick};
 
-use super::super::state::{Band, Point, State};
-use super::super::ui::Ui;
+use super::super::state::{LeaderPoint, ScreenState, ValueBand};
+use super::super::ui::ScreenUi;
 use super::{bar, cut, dot_plot, points};
 use crate::progress::clock;
 use crate::report::{grouped, money, score, worst};
 
 /// Draws the view.
-pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
+pub fn draw(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rect) {
     let gauges = gauges(state, ui, usize::from(area.width));
     let groups = leader_lines(state, ui, usize::from(area.width));
     if area.height < 16 || area.width < 60 {
@@ -37,7 +37,13 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
 }
 
 /// What matters most, for a small screen.
-fn compact(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect, gauges: Vec<Line<'static>>) {
+fn compact(
+    state: &ScreenState,
+    ui: &ScreenUi,
+    frame: &mut Frame<'_>,
+    area: Rect,
+    gauges: Vec<Line<'static>>,
+) {
     let mut lines = Vec::new();
     if let Some(point) = state.curve.last() {
         for (name, band) in [("mean", point.mean), ("worst", point.worst)] {
@@ -62,7 +68,7 @@ fn compact(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect, gauges: Ve
     frame.render_widget(Paragraph::new(lines), area);
 }
 
-fn with_interval(band: Band) -> String {
+fn with_interval(band: ValueBand) -> String {
     format!(
         "{} [{:.0}, {:.0}]",
         points(band.value),
@@ -72,7 +78,7 @@ fn with_interval(band: Band) -> String {
 }
 
 /// Budget, rate, retries, concurrency, phase and time left.
-fn gauges(state: &State, ui: &Ui, width: usize) -> Vec<Line<'static>> {
+fn gauges(state: &ScreenState, ui: &ScreenUi, width: usize) -> Vec<Line<'static>> {
     let theme = ui.theme;
     let mut lines = Vec::new();
     let spent = state.spent_calls();
@@ -142,7 +148,7 @@ fn budget(
     calls: u64,
     used: Spend,
     width: usize,
-    ui: &Ui,
+    ui: &ScreenUi,
 ) -> Vec<Line<'static>> {
     let mut parts = Vec::new();
     if let Some(limit) = limits.calls {
@@ -180,7 +186,7 @@ fn budget(
 }
 
 /// The block of calls under way, its rate, and the time left.
-fn facts(state: &State) -> Vec<String> {
+fn facts(state: &ScreenState) -> Vec<String> {
     let Some(tick) = state.tick.as_ref().filter(|_| !state.is_over()) else {
         return Vec::new();
     };
@@ -202,7 +208,7 @@ fn facts(state: &State) -> Vec<String> {
 }
 
 /// What the model's client counts.
-fn network(state: &State, tick: &ProgressTick) -> String {
+fn network(state: &ScreenState, tick: &ProgressTick) -> String {
     let mut wire = Vec::new();
     if let Some(traffic) = &tick.traffic {
         wire.push(format!(
@@ -223,7 +229,7 @@ fn network(state: &State, tick: &ProgressTick) -> String {
 }
 
 /// The leader's curves: mean on the left, worst group on the right.
-fn curves(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
+fn curves(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rect) {
     let halves: [Rect; 2] =
         Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(area);
     let all = || state.curve.iter().flat_map(|p| [p.mean, p.worst]);
@@ -239,7 +245,7 @@ fn curves(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
         Some(point) if point.phase == Phase::Audit => "audited",
         _ => "leader",
     };
-    let title = |name: &str, band: Option<Band>| match band {
+    let title = |name: &str, band: Option<ValueBand>| match band {
         Some(band) => format!(" {who}, {name}: {} ", with_interval(band)),
         None => format!(" {who}, {name} "),
     };
@@ -252,13 +258,13 @@ fn curves(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
 }
 
 fn curve(
-    state: &State,
-    ui: &Ui,
+    state: &ScreenState,
+    ui: &ScreenUi,
     frame: &mut Frame<'_>,
     area: Rect,
     title: String,
     scale: [f64; 2],
-    pick: impl Fn(&Point) -> Band,
+    pick: impl Fn(&LeaderPoint) -> ValueBand,
 ) {
     let block = Block::bordered()
         .border_style(ui.theme.faint())
@@ -268,7 +274,7 @@ fn curve(
         frame.render_widget(text.block(block), area);
         return;
     }
-    let line = |of: fn(Band) -> f64| -> Vec<(f64, f64)> {
+    let line = |of: fn(ValueBand) -> f64| -> Vec<(f64, f64)> {
         state
             .curve
             .iter()
@@ -315,7 +321,7 @@ fn curve(
 }
 
 /// The leader by group; after the audit, what it came to.
-fn leader_lines(state: &State, ui: &Ui, width: usize) -> Vec<Line<'static>> {
+fn leader_lines(state: &ScreenState, ui: &ScreenUi, width: usize) -> Vec<Line<'static>> {
     let theme = ui.theme;
     let Some(leader) = state.summary.leader() else {
         return vec![Line::styled(" no leader yet", theme.faint())];
@@ -363,7 +369,7 @@ fn group_line(
     group: &GroupOutcome,
     lowest: Option<&String>,
     plot: usize,
-    ui: &Ui,
+    ui: &ScreenUi,
 ) -> Line<'static> {
     let role = match (group.role, group.voted) {
         (_, true) => "target, voted",
@@ -376,7 +382,7 @@ fn group_line(
     } else {
         ui.theme.good()
     };
-    let dots = Band::of(group).map_or_else(
+    let dots = ValueBand::of(group).map_or_else(
         || " ".repeat(plot),
         |band| dot_plot(band.low, band.value, band.high, plot),
     );

@@ -9,17 +9,17 @@ use ratatui::widgets::{Paragraph, Wrap};
 use shiftproof_search::event::Origin;
 use shiftproof_tasks::PromptId;
 
-use super::super::state::State;
-use super::super::ui::Ui;
+use super::super::state::ScreenState;
+use super::super::ui::ScreenUi;
 use super::{candidates, points};
 use crate::report::score;
-use crate::words::{Change, flat, pieces};
+use crate::words::{DiffChange, flat, pieces};
 
 /// Lines a prompt can be scrolled through.
 pub const LINES: usize = 10_000;
 
 /// What a candidate is compared with: its first parent, or the seed.
-fn base(state: &State, ui: &Ui, id: PromptId) -> Option<(PromptId, &'static str)> {
+fn base(state: &ScreenState, ui: &ScreenUi, id: PromptId) -> Option<(PromptId, &'static str)> {
     let parent = state.summary.candidates.get(&id)?.parents.first().copied();
     let known = |id: &PromptId| state.summary.candidates.contains_key(id);
     match parent.filter(known) {
@@ -29,7 +29,7 @@ fn base(state: &State, ui: &Ui, id: PromptId) -> Option<(PromptId, &'static str)
 }
 
 /// Draws the view.
-pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
+pub fn draw(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rect) {
     let theme = ui.theme;
     let Some(id) = ui.selected(state).map(|place| state.order[place]) else {
         let text = Paragraph::new(" no candidate is proposed yet").style(theme.faint());
@@ -92,14 +92,14 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
 }
 
 /// A word diff: deleted words in `[-…-]`, new ones in `{+…+}`.
-fn diff(old: &str, new: &str, ui: &Ui) -> Vec<Line<'static>> {
+fn diff(old: &str, new: &str, ui: &ScreenUi) -> Vec<Line<'static>> {
     let mut lines = vec![Line::default()];
     let plain = ratatui::style::Style::new();
     for piece in pieces(old, new) {
         let (left, right, style) = match piece.change {
-            Change::Kept => ("", "", plain),
-            Change::Removed => ("[-", "-]", ui.theme.deleted()),
-            Change::Added => ("{+", "+}", ui.theme.inserted()),
+            DiffChange::Kept => ("", "", plain),
+            DiffChange::Removed => ("[-", "-]", ui.theme.deleted()),
+            DiffChange::Added => ("{+", "+}", ui.theme.inserted()),
         };
         // Signs stand against the words, not against the blanks around them.
         let (lead, words, trail) = piece.parts();
@@ -123,13 +123,13 @@ fn push(lines: &mut Vec<Line<'static>>, text: &str, style: ratatui::style::Style
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::theme::{Depth, Theme};
-    use super::super::super::ui::Kind;
+    use super::super::super::theme::{ColorDepth, ColorTheme};
+    use super::super::super::ui::SourceKind;
     use super::*;
 
     #[track_caller]
     fn check(old: &str, new: &str, expect: &str) {
-        let ui = Ui::new(Kind::Run, "run", Theme::new(Depth::None));
+        let ui = ScreenUi::new(SourceKind::Run, "run", ColorTheme::new(ColorDepth::None));
         let lines: Vec<String> = diff(old, new, &ui).iter().map(Line::to_string).collect();
         assert_eq!(lines.join("\n"), expect);
     }

@@ -6,12 +6,12 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Row, Table};
 use shiftproof_search::event::VoteSummary;
 
-use super::super::state::State;
-use super::super::ui::Ui;
+use super::super::state::ScreenState;
+use super::super::ui::ScreenUi;
 use super::{bar, cut, window};
 
 /// Draws the view.
-pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
+pub fn draw(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rect) {
     let theme = ui.theme;
     let Some(voted) = &state.summary.voted else {
         let text = match &state.summary.started {
@@ -83,7 +83,7 @@ pub fn draw(state: &State, ui: &Ui, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(table, list);
 }
 
-fn summary(voted: &VoteSummary, ui: &Ui) -> Vec<Line<'static>> {
+fn summary(voted: &VoteSummary, ui: &ScreenUi) -> Vec<Line<'static>> {
     let theme = ui.theme;
     let coverage = voted.kept as f64 / voted.inputs.max(1) as f64;
     let mut lines = vec![Line::from(vec![
