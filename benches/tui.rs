@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use shiftproof::follow::LogPlayer;
+use shiftproof::tail::LogPlayer;
 use shiftproof::tui::state::ScreenState;
 use shiftproof::tui::theme::{ColorDepth, ColorTheme};
 use shiftproof::tui::ui::{ScreenUi, ScreenView, SourceKind};
@@ -24,7 +24,7 @@ use shiftproof_search::event::{
     AnswerVerdict, CandidateProposed, Event, GroupInfo, GroupOutcome, GroupRole, Origin, Phase,
     RunStarted, ShownInput,
 };
-use shiftproof_search::log::{self, LogLine};
+use shiftproof_search::event_log::{self, LogLine};
 use shiftproof_tasks::Prompt;
 
 const CANDIDATES: usize = 1_000;
@@ -47,7 +47,7 @@ fn main() {
     );
 
     let began = Instant::now();
-    let mut player = LogPlayer::new(log::read(&path).unwrap(), 1.0);
+    let mut player = LogPlayer::new(event_log::read(&path).unwrap(), 1.0);
     let read = began.elapsed();
     let began = Instant::now();
     let mut state = ScreenState::default();

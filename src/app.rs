@@ -11,8 +11,8 @@ use shiftproof_tasks::Task;
 use crate::cli::Cli;
 use crate::commands;
 use crate::exit::ExitStatus;
-use crate::kinds::TaskRegistry;
-use crate::words::visible;
+use crate::task_registry::TaskRegistry;
+use crate::word_diff::visible;
 
 /// The program with its tasks. A plug-in's `main` is
 ///

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use shiftproof_search::{Capabilities, Llm, LlmError, ModelCall};
 use shiftproof_tasks::{Reply, Request};
 
-use crate::connect::{ConnectedModel, price};
+use crate::connect_model::{ConnectedModel, price};
 use crate::exit::Failure;
 use crate::llm::http::{AbilityMode, ApiDialect, estimate_tokens};
 use crate::study::{ModelProvider, ModelSpec};
@@ -51,7 +51,7 @@ pub(crate) fn assumed(spec: &ModelSpec) -> Result<ConnectedModel, Failure> {
         None => (embedded(spec), "in this process".to_owned()),
         Some((api, _)) => {
             // A study without an address is told now.
-            crate::connect::base_url(spec, api)?;
+            crate::connect_model::base_url(spec, api)?;
             server(spec, api)
         }
     };

@@ -8,20 +8,18 @@
 
 mod app;
 mod assumed;
-mod calibration;
+mod calibration_notes;
 pub mod cli;
 mod commands;
-pub mod connect;
+pub mod connect_model;
 pub mod datasets;
 mod draft;
 pub mod exit;
 mod export;
 pub mod fetch;
-pub mod follow;
 pub mod gate;
+pub mod heartbeat;
 mod import;
-pub mod kinds;
-pub mod live;
 pub mod prices;
 pub mod progress;
 pub mod report;
@@ -29,11 +27,13 @@ pub mod session;
 mod stored;
 pub mod study;
 mod table;
+pub mod tail;
+pub mod task_registry;
 mod textfile;
 #[cfg_attr(not(feature = "tui"), path = "no_tui.rs")]
 pub mod tui;
 mod unusable;
-mod words;
+mod word_diff;
 
 pub use app::App;
 pub use shiftproof_llm as llm;

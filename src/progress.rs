@@ -10,7 +10,7 @@ use crate::report::proposals::sentence;
 use crate::report::{DiscardedTexts, RunSummary, worst};
 use crate::table::width;
 use crate::unusable;
-use crate::words::{line, visible};
+use crate::word_diff::{line, visible};
 
 /// How much is said while a run goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

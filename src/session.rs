@@ -9,25 +9,25 @@ use shiftproof_search::ModelCall;
 use shiftproof_search::budget::Meter;
 use shiftproof_search::control::RunControl;
 use shiftproof_search::event::RunObserver;
+use shiftproof_search::event_log::{self, EventLog};
 use shiftproof_search::fit::{FittedPlan, fitted};
 use shiftproof_search::gateway::{Gateway, RunError};
 use shiftproof_search::ledger::{CandidateRecord, Ledger, RunRecord, RunStatus};
-use shiftproof_search::log::{self, EventLog};
 use shiftproof_search::run::{Run, RunResult};
 use shiftproof_tasks::lint::LintFinding;
 use shiftproof_tasks::{AnswerForm, Prompt};
 
 use crate::assumed::assumed;
-use crate::calibration;
-use crate::connect::{ConnectedModel, connect, with_embedder};
+use crate::calibration_notes;
+use crate::connect_model::{ConnectedModel, connect, with_embedder};
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
-use crate::kinds::{TaskInstance, TaskRegistry};
 use crate::prices;
 use crate::report::RunSummary;
 use crate::stored::LOG;
 use crate::study::places::{self, GivenPrompt};
 use crate::study::{LoadedData, ResolvedStudy, load_data, load_interactions};
+use crate::task_registry::{TaskInstance, TaskRegistry};
 
 /// A study with its data and models at hand.
 pub struct StudySession {
@@ -221,7 +221,8 @@ impl StudySession {
         let label_scores = self.task_model.model.llm.capabilities().label_scores;
         let notes = self.loaded.notes.iter().map(|note| format!("{note}."));
         let mut notes: Vec<String> = notes.collect();
-        let calibration = calibration::foresee(&self.plan().spec, &self.loaded.data, label_scores);
+        let calibration =
+            calibration_notes::foresee(&self.plan().spec, &self.loaded.data, label_scores);
         notes.extend(calibration);
         notes
     }
@@ -267,7 +268,7 @@ impl StudySession {
         let folder = ledger.run_dir(&record.id);
         let bus = match &folder {
             Some(folder) => std::fs::create_dir_all(folder)
-                .map_err(|source| log::LogError::Io {
+                .map_err(|source| event_log::LogError::Io {
                     path: folder.clone(),
                     source,
                 })
@@ -385,15 +386,15 @@ fn rehearsal(built: &TaskInstance, loaded: &LoadedData) -> Vec<ModelCall> {
 
 /// Keeps the study beside the log, for those who read a run without opening the
 /// store.
-fn keep_study(folder: &Path, spec: &str) -> Result<(), log::LogError> {
+fn keep_study(folder: &Path, spec: &str) -> Result<(), event_log::LogError> {
     let path = folder.join("study.json");
-    std::fs::write(&path, spec).map_err(|source| log::LogError::Io { path, source })
+    std::fs::write(&path, spec).map_err(|source| event_log::LogError::Io { path, source })
 }
 
 /// Keeps the log of a run whose refused calls are asked again under another name:
 /// what is answered now may lead elsewhere. Everything else is told anew from the
 /// stored replies.
-fn set_log_aside(folder: &Path) -> Result<(), log::LogError> {
+fn set_log_aside(folder: &Path) -> Result<(), event_log::LogError> {
     let path = folder.join(LOG);
     if !path.exists() {
         return Ok(());
@@ -402,7 +403,7 @@ fn set_log_aside(folder: &Path) -> Result<(), log::LogError> {
         .map(|n| folder.join(format!("events.before-retry-{n}.jsonl")))
         .find(|aside| !aside.exists())
         .expect("there are more numbers than files");
-    std::fs::rename(&path, aside).map_err(|source| log::LogError::Io { path, source })
+    std::fs::rename(&path, aside).map_err(|source| event_log::LogError::Io { path, source })
 }
 
 fn records(summary: &RunSummary) -> Vec<CandidateRecord> {

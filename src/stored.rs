@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use shiftproof_search::event::Event;
-use shiftproof_search::log;
+use shiftproof_search::event_log;
 
 use crate::exit::Failure;
-use crate::live;
+use crate::heartbeat;
 use crate::report::{NamedRun, RunSummary};
 use crate::study::ResolvedStudy;
 
@@ -33,7 +33,7 @@ pub(crate) fn folder(store: &Path, run: &str) -> Result<PathBuf, Failure> {
 pub(crate) fn latest(store: &Path) -> Result<PathBuf, Failure> {
     let found = by_age(store)
         .into_iter()
-        .map(|(changed, folder)| (live::is_running(&folder), changed, folder));
+        .map(|(changed, folder)| (heartbeat::is_running(&folder), changed, folder));
     let (_, _, folder) = found.max().ok_or_else(|| {
         Failure::usage(format!(
             "there is no run in {}; --store names another store",
@@ -76,7 +76,7 @@ fn by_age(store: &Path) -> Vec<(SystemTime, PathBuf)> {
         .flatten()
     {
         let folder = entry.path();
-        let changed = [LOG, live::FILE]
+        let changed = [LOG, heartbeat::FILE]
             .iter()
             .filter_map(|name| fs::metadata(folder.join(name)).ok()?.modified().ok())
             .max();
@@ -98,7 +98,8 @@ pub(crate) fn read(folder: &Path) -> Result<NamedRun, Failure> {
 
 /// A run's events so far.
 pub(crate) fn events(folder: &Path) -> Result<Vec<Event>, Failure> {
-    let lines = log::read(&folder.join(LOG)).map_err(|error| Failure::data(error.to_string()))?;
+    let lines =
+        event_log::read(&folder.join(LOG)).map_err(|error| Failure::data(error.to_string()))?;
     Ok(lines.into_iter().map(|line| line.event).collect())
 }
 
@@ -125,7 +126,7 @@ pub(crate) fn brief(folder: &Path) -> Result<RunSummary, Failure> {
         {
             continue;
         }
-        let line: log::LogLine = serde_json::from_str(&text).map_err(|error| {
+        let line: event_log::LogLine = serde_json::from_str(&text).map_err(|error| {
             Failure::data(format!(
                 "{}:{number}: not an event of this version ({error})",
                 path.display()
@@ -174,7 +175,7 @@ mod tests {
             fs::write(folder.join(LOG), "").unwrap();
         }
         let running = store.path().join("runs/a");
-        let live = live::LiveFile::create(&running, 1).unwrap();
+        let live = heartbeat::LiveFile::create(&running, 1).unwrap();
         assert_eq!(latest(store.path()).unwrap(), running);
         drop(live);
         let named = folder(store.path(), "b").unwrap();

@@ -2,7 +2,7 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::words::line;
+use crate::word_diff::line;
 
 /// Columns of a terminal that a text takes.
 pub(crate) fn width(text: &str) -> usize {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use shiftproof_tasks::Outcome;
 
-use crate::board::{CONFIDENCE, CandidateAnswers, InputIndex, ResponseMatrix};
 use crate::event::{GroupRole, ScoreDifference};
+use crate::response_matrix::{CONFIDENCE, CandidateAnswers, InputIndex, ResponseMatrix};
 use crate::stats::{self, ClusteredSample, PairedBootstrap, paired_bootstrap};
 
 /// Differences `selected − seed` per group and of the worst target group, by

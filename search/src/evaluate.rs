@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use shiftproof_tasks::rec::BaselinePredictions;
 use shiftproof_tasks::{Answer, Data, Example, Input, Outcome, Prompt, Task};
 
-use crate::board::{CandidateAnswers, EvalContext, InputIndex, ReplyAdjustment, ResponseMatrix};
 use crate::calibrate::{CONTENT_FREE, Calibration, CalibrationFit};
-use crate::converse::{self, Case};
 use crate::event::{GroupInfo, GroupOutcome};
 use crate::gateway::{CallOutcome, Gateway, PricedModel, RunError};
+use crate::response_matrix::{
+    CandidateAnswers, EvalContext, InputIndex, ReplyAdjustment, ResponseMatrix,
+};
 use crate::score::group_scores;
 use crate::stats::ClusteredSample;
+use crate::turns::{self, Case};
 use crate::unusable::{self, AnswerFault, AnswerSurvey};
 
 /// Inputs per group that a batch calibration settles on.
@@ -261,7 +263,7 @@ pub async fn understand(
     inputs: &[&Input],
 ) -> Result<Vec<Option<ParsedReply>>, RunError> {
     let cases: Vec<Case<'_>> = inputs.iter().map(|&input| (prompt, input)).collect();
-    let asked = converse::evaluate(task, gateway, model, &cases).await?;
+    let asked = turns::evaluate(task, gateway, model, &cases).await?;
     let understood = |(asked, input): (CallOutcome, &&Input)| match asked {
         CallOutcome::Unaffordable => None,
         CallOutcome::Refused(reason) => Some(ParsedReply {
@@ -322,9 +324,9 @@ mod tests {
 
     use super::*;
     use crate::budget::{BudgetLimits, Meter, Price};
+    use crate::event_log::EventLog;
     use crate::ledger::Ledger;
     use crate::llm::{Capabilities, Llm, LlmError, ModelCall};
-    use crate::log::EventLog;
     use crate::simulate::{SimulatedTask, SimulatedWorld};
 
     /// The planted model with label scores that lean to the first label.

@@ -20,9 +20,9 @@ use thiserror::Error;
 use crate::budget::{BudgetLimits, Meter, Price, Spend};
 use crate::control::RunControl;
 use crate::event::{EndedBatch, Event, Phase, ProgressTick};
+use crate::event_log::{EventLog, LogError};
 use crate::ledger::{BatchRecord, CallKey, Ledger, LedgerError, StoredAnswer};
 use crate::llm::{Llm, LlmError, ModelCall};
-use crate::log::{EventLog, LogError};
 use crate::unusable::HopelessRun;
 
 /// Why a run stops before its end. Everything paid for is stored; the run can

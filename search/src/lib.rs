@@ -2,34 +2,34 @@
 //! and shifted target groups, select the one that holds.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod answer_feed;
 mod batches;
-mod board;
 pub mod budget;
 pub mod calibrate;
 mod compare;
 pub mod control;
-mod converse;
-pub mod counterfactual;
+mod early_stop;
 pub mod evaluate;
 pub mod event;
+pub mod event_log;
+pub mod fairness;
 pub mod fit;
 pub mod gateway;
 pub mod ledger;
 pub mod llm;
-pub mod log;
 pub mod plan;
 pub mod propose;
 mod race;
 pub mod replay;
+mod response_matrix;
 pub mod run;
 mod score;
 pub mod seeds;
 pub mod select;
 pub mod simulate;
-mod sounding;
 pub mod spec;
 pub mod stats;
-mod tell;
+mod turns;
 pub mod unusable;
 mod vote;
 

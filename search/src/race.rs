@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use shiftproof_tasks::{Outcome, PromptId, text};
 
-use crate::board::{CandidateIndex, EvalContext, InputIndex, ResponseMatrix};
+use crate::answer_feed;
 use crate::event::{Event, GroupOutcome, GroupRole, Phase};
 use crate::gateway::RunError;
+use crate::response_matrix::{CandidateIndex, EvalContext, InputIndex, ResponseMatrix};
 use crate::select::{
     AllocationStep, ExampleGroup, GroupEstimates, LabelRole, OutcomeTable, PromptLength,
     SelectionProblem, TextKernel,
 };
 use crate::spec::SearchSpec;
-use crate::tell;
 
 /// What a race is run for.
 #[derive(Clone, Copy)]
@@ -194,7 +194,7 @@ impl Race<'_> {
         candidate: CandidateIndex,
     ) -> Result<(), RunError> {
         let reading = board.adjustment(desk, candidate);
-        tell::answers(board, desk, self.phase, candidate, self.inputs, reading)
+        answer_feed::answers(board, desk, self.phase, candidate, self.inputs, reading)
     }
 
     fn emit_leading(

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use rand::RngExt;
 use shiftproof_tasks::{GradedOutcome, Metric, Outcome};
 
-use crate::board::{CONFIDENCE, InputIndex, ResponseMatrix};
 use crate::event::GroupOutcome;
+use crate::response_matrix::{CONFIDENCE, InputIndex, ResponseMatrix};
 use crate::{seeds, stats};
 
 /// Reduces outcomes to a score per group, in the board's order of groups.

@@ -5,11 +5,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use shiftproof_tasks::{Answer, Finish, Outcome, PromptId, Reply};
 
-use crate::board::{CandidateAnswers, EvalContext, InputIndex, ResponseMatrix};
-use crate::converse;
+use crate::answer_feed::cut;
 use crate::event::{SHOWN_INPUT, UngradedReason};
 use crate::gateway::CallOutcome;
-use crate::tell::cut;
+use crate::response_matrix::{CandidateAnswers, EvalContext, InputIndex, ResponseMatrix};
+use crate::turns;
 
 /// Examples that are shown of each fault.
 const SHOWN: usize = 3;
@@ -250,7 +250,7 @@ fn limit(
     let prompt = &board.candidates[view.candidate()].prompt;
     (desk.task.calls() <= 1).then(|| {
         let form = desk.task.request(prompt, board.input(input)).answer;
-        converse::most_room(&form, &desk.model.llm.capabilities())
+        turns::most_room(&form, &desk.model.llm.capabilities())
     })
 }
 

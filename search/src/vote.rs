@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use shiftproof_tasks::rec::borda;
 use shiftproof_tasks::{Answer, AnswerForm, Label, PromptId, Task};
 
-use crate::board::{CandidateAnswers, InputIndex, ResponseMatrix};
 use crate::event::{ClassVotes, InputVote, VoteSummary};
+use crate::response_matrix::{CandidateAnswers, InputIndex, ResponseMatrix};
 
 /// The plurality among `votes`, where `None` is a voter without a usable
 /// answer. Ties go to the answer seen first. Returns the winner and its share.

@@ -14,9 +14,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use async_trait::async_trait;
 use shiftproof_search::budget::{BudgetLimits, Meter, Price};
 use shiftproof_search::control::RunControl;
+use shiftproof_search::event_log::{self, EventLog};
 use shiftproof_search::gateway::{Gateway, PricedModel};
 use shiftproof_search::ledger::Ledger;
-use shiftproof_search::log::{self, EventLog};
 use shiftproof_search::run::Run;
 use shiftproof_search::simulate::{SimulatedTask, SimulatedWorld};
 use shiftproof_search::spec::{SearchMethod, SearchSpec};
@@ -168,7 +168,7 @@ async fn old_stores_answer_every_call() {
             let calls = execute(dir.path(), method).await;
             assert_eq!(calls, 0, "{method} of version {version} paid again");
             assert_eq!(fs::read_to_string(&log).unwrap(), before);
-            for (line, read) in before.lines().zip(log::read(&log).unwrap()) {
+            for (line, read) in before.lines().zip(event_log::read(&log).unwrap()) {
                 let written = serde_json::to_string(&read).unwrap();
                 assert_eq!(written, line, "version {version}");
             }

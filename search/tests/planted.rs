@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use shiftproof_search::budget::{BudgetLimits, Meter, Price};
 use shiftproof_search::event::{AuditedPrompt, Event};
+use shiftproof_search::event_log::EventLog;
 use shiftproof_search::fit::fitted;
 use shiftproof_search::gateway::{Gateway, PricedModel, RunError};
 use shiftproof_search::ledger::Ledger;
-use shiftproof_search::log::EventLog;
 use shiftproof_search::run::{Run, RunResult};
 use shiftproof_search::simulate::{SOURCE, SimulatedTask, SimulatedWorld};
 use shiftproof_search::spec::{RuleName, SearchMethod, SearchSpec};

@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 
 use super::{fetch_progress, note, print};
 use crate::cli::AssetsAction;
-use crate::connect::fetch_failure;
+use crate::connect_model::fetch_failure;
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch::{self, AssetCatalogue, AssetKind, AssetState};
 use crate::{datasets, study};

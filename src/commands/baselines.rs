@@ -6,9 +6,9 @@ use shiftproof_tasks::rec::{BaselineMeasures, BaselinePredictions};
 use super::{fetch_progress, print, to_json, warnings};
 use crate::cli::BaselinesArgs;
 use crate::exit::{ExitStatus, Failure};
-use crate::kinds::TaskRegistry;
 use crate::study::{Study, load_interactions};
 use crate::table::{TextColumn, TextTable};
+use crate::task_registry::TaskRegistry;
 
 /// One baseline over all examples and by group.
 #[derive(Debug, Serialize)]

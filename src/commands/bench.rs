@@ -11,7 +11,7 @@ use super::{note, print, to_json, write};
 use crate::cli::{BenchAction, BenchArgs, BenchSelect};
 use crate::exit::{ExitStatus, Failure};
 use crate::stored;
-use crate::words::visible;
+use crate::word_diff::visible;
 
 /// Ends the name of a rule that may also buy outcomes on labelled target
 /// examples.

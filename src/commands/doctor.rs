@@ -6,9 +6,9 @@ use std::sync::Arc;
 use shiftproof_search::budget::{BudgetLimits, Meter};
 use shiftproof_search::control::RunControl;
 use shiftproof_search::evaluate::{ParsedReply, understand};
+use shiftproof_search::event_log::EventLog;
 use shiftproof_search::gateway::Gateway;
 use shiftproof_search::ledger::Ledger;
-use shiftproof_search::log::EventLog;
 use shiftproof_search::unusable::AnswerFault;
 use shiftproof_tasks::{Answer, Input};
 
@@ -16,10 +16,10 @@ use super::{fetch_progress, print};
 use crate::cli::{DoctorArgs, StudyArgs};
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
-use crate::kinds::TaskRegistry;
 use crate::session::StudySession;
+use crate::task_registry::TaskRegistry;
 use crate::unusable;
-use crate::words::visible;
+use crate::word_diff::visible;
 
 /// Examples that are asked, each of another source group.
 const MOST_ASKED: usize = 3;
@@ -85,7 +85,8 @@ pub(super) async fn run(args: &DoctorArgs, kinds: &TaskRegistry) -> Result<ExitS
 }
 
 fn cache() -> Result<String, Failure> {
-    let folder = fetch::cache_folder().map_err(|error| crate::connect::fetch_failure(&error))?;
+    let folder =
+        fetch::cache_folder().map_err(|error| crate::connect_model::fetch_failure(&error))?;
     Ok(folder.display().to_string())
 }
 

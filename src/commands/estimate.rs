@@ -17,11 +17,11 @@ use pace::{about, duration, lasting, money, pace};
 use super::{judging, print, resolve, to_json};
 use crate::cli;
 use crate::exit::{ExitStatus, Failure};
-use crate::kinds::TaskRegistry;
 use crate::prices;
 use crate::report::grouped;
 use crate::session::StudySession;
 use crate::study::ModelSpec;
+use crate::task_registry::TaskRegistry;
 
 /// What a run would ask and cost at most.
 #[derive(Debug, Serialize)]

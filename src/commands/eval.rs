@@ -4,9 +4,9 @@ use std::path::Path;
 use serde::Serialize;
 use shiftproof_search::budget::Spend;
 use shiftproof_search::control::RunControl;
-use shiftproof_search::counterfactual::{self, AttributePair, FairnessReport};
 use shiftproof_search::evaluate::{PromptEvaluation, baseline};
 use shiftproof_search::event::GroupOutcome;
+use shiftproof_search::fairness::{self, AttributePair, FairnessReport};
 use shiftproof_search::gateway::Gateway;
 use shiftproof_search::replay::OutcomeMatrix;
 use shiftproof_search::unusable::AnswerSurvey;
@@ -16,9 +16,8 @@ use shiftproof_tasks::{Example, Metric, Prompt};
 use super::{fetch_progress, note, open_ledger, print, resolve, score, to_json, warnings};
 use crate::cli::EvalArgs;
 use crate::exit::{ExitStatus, Failure};
-use crate::gate::openings::{self, HoldoutAccess};
+use crate::gate::holdout_log::{self, HoldoutAccess};
 use crate::gate::prompts::NamedPrompt;
-use crate::kinds::TaskRegistry;
 use crate::report::ground::{AuditGround, caution};
 use crate::report::{
     BaselineScores, grouped, machine, score_as, spread, spread_as, worst, write_baselines,
@@ -26,8 +25,9 @@ use crate::report::{
 use crate::session::StudySession;
 use crate::study::Study;
 use crate::table::{TextColumn, TextTable as Grid};
+use crate::task_registry::TaskRegistry;
 use crate::unusable;
-use crate::words::{flat, line, visible};
+use crate::word_diff::{flat, line, visible};
 
 /// One prompt's scores.
 #[derive(Debug, Serialize)]
@@ -99,8 +99,7 @@ pub(super) async fn run(args: EvalArgs, kinds: &TaskRegistry) -> Result<ExitStat
     }
     let mut planned = score::planned(&session, &prompts, examples.len());
     if let Some(attribute) = &args.fair {
-        planned +=
-            counterfactual::calls(session.built.task.as_ref(), attribute, &prompts, &examples);
+        planned += fairness::calls(session.built.task.as_ref(), attribute, &prompts, &examples);
     }
     let control = RunControl::new();
     let observers = vec![score::progress(args.talk.quiet, planned)];
@@ -123,7 +122,7 @@ pub(super) async fn run(args: EvalArgs, kinds: &TaskRegistry) -> Result<ExitStat
         prompts.iter().map(Prompt::id),
         data.reads.count(),
     );
-    if let Some(warning) = openings::warning(opening.count(&args.store.store)?) {
+    if let Some(warning) = holdout_log::warning(opening.count(&args.store.store)?) {
         note(&warning);
     }
     // Written down before it is seen.

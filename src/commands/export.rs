@@ -6,11 +6,11 @@ use super::{fetch_progress, note, print};
 use crate::cli::{ExportArgs, ExportFormat};
 use crate::exit::{ExitStatus, Failure};
 use crate::export::{ExportedPrompt, PromptUsage, dspy_signature};
-use crate::kinds::{self, TaskRegistry};
 use crate::report::{CandidateStanding, RunSummary};
 use crate::session;
 use crate::stored;
 use crate::study::{EDITION, ResolvedStudy, Study};
+use crate::task_registry::{self, TaskRegistry};
 
 pub(super) fn run(args: &ExportArgs, kinds: &TaskRegistry) -> Result<ExitStatus, Failure> {
     let folder = stored::folder(&args.store.store, &args.run)?;
@@ -153,7 +153,7 @@ fn shape(
     let study = &resolved.study;
     let mut options = study.task.clone();
     let kind = options.remove("kind");
-    let frame = kinds::frame(&mut options, Path::new("the study"))?;
+    let frame = task_registry::frame(&mut options, Path::new("the study"))?;
     let declared: Option<ClassifySpec> = (kind.as_ref().and_then(toml::Value::as_str)
         == Some("classify"))
     .then(|| options.try_into().ok())

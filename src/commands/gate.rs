@@ -14,15 +14,15 @@ use crate::cli::GateArgs;
 use crate::exit::{ExitStatus, Failure};
 use crate::gate::baseline::CommittedBaseline;
 use crate::gate::decide::{DecisionEvidence, judge};
-use crate::gate::openings::{self, AccessCount, HoldoutAccess};
+use crate::gate::holdout_log::{self, AccessCount, HoldoutAccess};
 use crate::gate::prompts::NamedPrompt;
 use crate::gate::{
     GateAudit, GateCriteria, GateDecision, GateFormat, GateMode, GateReport, GroupThreshold,
 };
-use crate::kinds::TaskRegistry;
 use crate::report::ground::caution;
 use crate::session::StudySession;
 use crate::stored;
+use crate::task_registry::TaskRegistry;
 use crate::unusable;
 
 /// Who is judged against whom.
@@ -189,7 +189,7 @@ impl GateContest {
                 );
             }
         }
-        notes.extend(openings::warning(count));
+        notes.extend(holdout_log::warning(count));
         notes.extend(score::calibrated(session, evaluation));
         let survey = score::surveyed(evaluation);
         notes.extend(unusable::sentences(&survey));

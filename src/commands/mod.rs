@@ -31,11 +31,11 @@ use shiftproof_tasks::lint::{LintFinding, LintSeverity};
 use crate::cli::{BudgetArgs, Cli, CliCommand, DataAction, StudyArgs};
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch::{AssetKind, FetchProgress, FetchStep};
-use crate::kinds::TaskRegistry;
 use crate::prices::{self, PriceTable};
 use crate::session::StudySession;
 use crate::study::{EDITION, ModelSpec, ResolvedStudy, Study, budget_problem, model_problems};
-use crate::words::visible;
+use crate::task_registry::TaskRegistry;
+use crate::word_diff::visible;
 
 /// Runs what the command line asks for.
 pub(crate) async fn run(cli: Cli, kinds: &TaskRegistry) -> Result<ExitStatus, Failure> {

@@ -16,14 +16,14 @@ use super::{
 };
 use crate::cli::OptimizeArgs;
 use crate::exit::{ExitStatus, Failure};
-use crate::gate::openings::HoldoutAccess;
-use crate::kinds::TaskRegistry;
-use crate::live::LiveFile;
+use crate::gate::holdout_log::HoldoutAccess;
+use crate::heartbeat::LiveFile;
 use crate::progress::{ProgressVerbosity, ProgressWriter, clock};
 use crate::report::{NamedRun, ReportFormat, render};
 use crate::session::{FinishedRun, StudySession};
 use crate::stored;
 use crate::study::{BatchMode, ResolvedStudy, Study, model_problems};
+use crate::task_registry::TaskRegistry;
 use crate::tui::{RunScreen, ScreenCloser};
 use crate::unusable;
 

@@ -3,7 +3,7 @@ use shiftproof_search::ledger::Ledger;
 use super::{note, open_ledger, print, to_json};
 use crate::cli::{RunsAction, RunsArgs};
 use crate::exit::{ExitStatus, Failure};
-use crate::report::listing;
+use crate::report::list;
 use crate::stored;
 
 pub(super) async fn run(args: RunsArgs) -> Result<ExitStatus, Failure> {
@@ -53,11 +53,11 @@ fn list(ledger: &Ledger, json: bool) -> Result<(), Failure> {
             Some(folder) if folder.join(stored::LOG).is_file() => stored::brief(&folder)?,
             _ => crate::report::RunSummary::default(),
         };
-        rows.push(listing::RunRow::of(&record, &summary));
+        rows.push(list::RunRow::of(&record, &summary));
     }
     print(&if json {
         to_json(&rows)?
     } else {
-        listing::table(&rows)
+        list::table(&rows)
     })
 }

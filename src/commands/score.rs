@@ -7,15 +7,15 @@ use shiftproof_search::budget::{Meter, Spend};
 use shiftproof_search::control::RunControl;
 use shiftproof_search::evaluate::{CalibrationSet, PromptEvaluation, PromptEvaluator, calls};
 use shiftproof_search::event::RunObserver;
+use shiftproof_search::event_log::EventLog;
 use shiftproof_search::gateway::{Gateway, RunError};
 use shiftproof_search::ledger::Ledger;
-use shiftproof_search::log::EventLog;
 use shiftproof_search::unusable::AnswerSurvey;
 use shiftproof_tasks::{Example, Prompt, PromptId};
 
 use super::note;
 use super::signals::{SignalStream, pass_on};
-use crate::calibration::{self, CalibrationSource};
+use crate::calibration_notes::{self, CalibrationSource};
 use crate::exit::{ExitStatus, Failure};
 use crate::progress::{ProgressVerbosity, ProgressWriter};
 use crate::report::ground::{AuditGround, listed, unverified};
@@ -153,7 +153,7 @@ pub(super) fn surveyed(evaluation: &PromptEvaluation) -> AnswerSurvey {
 
 /// What a reader has to know of the scores' calibration.
 pub(super) fn calibrated(session: &StudySession, evaluation: &PromptEvaluation) -> Option<String> {
-    calibration::note(
+    calibration_notes::note(
         session.resolved.study.search.calibration,
         &evaluation.settled,
         CalibrationSource::Outside,

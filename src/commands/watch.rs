@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use shiftproof_search::event::Event;
-use shiftproof_search::log;
+use shiftproof_search::event_log;
 
 use super::note;
 use super::signals::SignalStream;
 use crate::cli::{ReplayArgs, WatchArgs};
 use crate::exit::{ExitStatus, Failure};
-use crate::follow::{LogFollower, LogPlayer};
-use crate::live;
+use crate::heartbeat;
 use crate::progress::milestone;
 use crate::stored;
+use crate::tail::{LogFollower, LogPlayer};
 
 /// How often the line form looks for news.
 const LOOK: Duration = Duration::from_millis(100);
@@ -40,7 +40,7 @@ async fn lines(folder: &Path) -> Result<ExitStatus, Failure> {
     loop {
         // Asked before the log is read: what a process that ended since wrote
         // last is still read.
-        let running = live::is_running(folder);
+        let running = heartbeat::is_running(folder);
         let news = follower
             .poll()
             .map_err(|error| Failure::data(error.to_string()))?;
@@ -84,7 +84,7 @@ pub(super) async fn replay(args: ReplayArgs) -> Result<ExitStatus, Failure> {
         return Err(Failure::usage("--speed must be a number above 0"));
     }
     let folder = folder(&args.store.store, args.run.as_deref())?;
-    let read = log::read(&folder.join("events.jsonl"))
+    let read = event_log::read(&folder.join("events.jsonl"))
         .map_err(|error| Failure::data(error.to_string()))?;
     #[cfg(feature = "tui")]
     if !args.headless && shows() {

@@ -3,8 +3,8 @@
 use std::process::ExitStatus;
 
 use super::FetchError;
-use super::client::PipDownload;
 use super::error::needed;
+use super::pip::PipDownload;
 
 /// Sorts a failed client's output.
 pub(super) fn explain(

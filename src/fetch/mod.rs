@@ -10,10 +10,10 @@
 
 mod archive;
 mod catalogue;
-mod client;
 mod error;
 mod explain;
 mod folder;
+mod pip;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, TryLockError};
@@ -232,7 +232,7 @@ impl AssetFetcher {
             asset.archive.bytes,
         )?;
         let staging = StagingFolder::create(asset, &tmp)?;
-        let download = client::PipDownload {
+        let download = pip::PipDownload {
             asset,
             staging: &staging.0,
             env: &self.env,

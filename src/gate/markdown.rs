@@ -9,7 +9,7 @@ use super::{GateDecision, GateReport, JudgedPrompt, ScoredPrompt, points, score,
 use crate::commands::score::origin;
 use crate::report::{grouped, machine};
 use crate::unusable::counts;
-use crate::words::{flat, line, visible};
+use crate::word_diff::{flat, line, visible};
 
 impl GateReport {
     /// The report as Markdown. The comment on top lets a workflow find and

@@ -7,10 +7,10 @@
 
 pub mod baseline;
 pub mod decide;
+pub mod holdout_log;
 mod html;
 mod junit;
 mod markdown;
-pub mod openings;
 pub mod prompts;
 mod sarif;
 mod text;

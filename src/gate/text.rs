@@ -11,7 +11,7 @@ use crate::commands::score::origin;
 use crate::report::{grouped, machine, score as interval};
 use crate::table::{TextColumn, TextTable};
 use crate::unusable::counts;
-use crate::words::visible;
+use crate::word_diff::visible;
 
 impl GateReport {
     /// The report as text.
@@ -166,7 +166,7 @@ fn times(openings: usize, questions: usize) -> String {
 
 fn prompt(out: &mut String, what: &str, contender: &ScoredPrompt) -> fmt::Result {
     writeln!(out, "\n{what} {:#} ({})", contender.id, contender.origin)?;
-    for line in crate::words::flat(&contender.prompt).lines() {
+    for line in crate::word_diff::flat(&contender.prompt).lines() {
         writeln!(out, "  > {}", visible(line))?;
     }
     Ok(())

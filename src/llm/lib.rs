@@ -3,10 +3,10 @@
 //! ([`embedded`], [`EmbeddedLlm`]).
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-mod beside;
 pub mod embedded;
+mod embedded_llm;
 pub mod http;
-mod local;
+mod with_embedder;
 
-pub use beside::WithEmbedder;
-pub use local::EmbeddedLlm;
+pub use embedded_llm::EmbeddedLlm;
+pub use with_embedder::WithEmbedder;

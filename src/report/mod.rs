@@ -3,21 +3,21 @@
 mod baselines;
 mod compare;
 mod facts;
-mod file;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod ground;
 pub(crate) mod html;
-pub(crate) mod listing;
+pub(crate) mod list;
 mod markdown;
+mod output;
 pub(crate) mod proposals;
 mod text;
 mod verdict;
 
 pub(crate) use baselines::write as write_baselines;
 pub(crate) use facts::machine;
-pub(crate) use file::{NamedRun, ReportFormat, render};
 pub(crate) use markdown::capital;
+pub(crate) use output::{NamedRun, ReportFormat, render};
 pub use proposals::{DiscardedTexts, ProposalRequest};
 pub(crate) use text::{difference, grouped, money, score, score_as, spread_as};
 pub use verdict::{RunVerdict, VerdictTone};
@@ -34,7 +34,7 @@ use shiftproof_search::event::{
 use shiftproof_search::unusable::AnswerSurvey;
 use shiftproof_tasks::{Prompt, PromptId};
 
-use crate::calibration::{self, CalibrationSource};
+use crate::calibration_notes::{self, CalibrationSource};
 use crate::unusable;
 
 /// The state of a run after some of its events. Holds no clock time: the same
@@ -351,7 +351,7 @@ impl RunSummary {
 
     fn note_calibration(&mut self, calibration: Calibration, prompts: &[CalibrationFit]) {
         let name = |id| self.called(id);
-        let note = calibration::note(calibration, prompts, CalibrationSource::Search, name);
+        let note = calibration_notes::note(calibration, prompts, CalibrationSource::Search, name);
         self.notes.extend(note);
     }
 

@@ -11,7 +11,7 @@ use super::facts::machine;
 use super::{NamedRun, RunSummary, capital, ends, worst};
 use crate::table::{TextColumn, TextTable};
 use crate::unusable::counts;
-use crate::words::{line, visible};
+use crate::word_diff::{line, visible};
 
 impl RunSummary {
     /// The final report: per-group table, selected prompt, cost.

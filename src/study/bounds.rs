@@ -5,7 +5,7 @@ use std::path::Path;
 use toml::Value;
 
 use super::explain::place;
-use super::model::{ModelProvider, ModelSpec};
+use super::model_spec::{ModelProvider, ModelSpec};
 use crate::exit::Failure;
 use crate::llm::http::{ApiDialect, names_secret, secret_in_address};
 

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::exit::Failure;
-use crate::kinds::FRAME_KEYS;
+use crate::task_registry::FRAME_KEYS;
 
 /// A text that stands for any: what a parser says of it names what it wants.
 const ANY: &str = "\"\\u0001\"";

@@ -10,7 +10,7 @@ use shiftproof_tasks::{Data, DataTable, Example, GroupsSpec, Input, UnlabelledDr
 
 use super::{DataSpec, LeakPolicy, recommend};
 use crate::exit::{ExitStatus, Failure};
-use crate::kinds::TaskInstance;
+use crate::task_registry::TaskInstance;
 use crate::{datasets, fetch};
 
 /// A study's data, ready to run.

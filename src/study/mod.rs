@@ -2,10 +2,10 @@
 //! data, by which model and how.
 
 mod bounds;
-mod differing;
+mod diff;
 mod explain;
 mod load;
-mod model;
+mod model_spec;
 pub(crate) mod places;
 mod prompts;
 mod recommend;
@@ -20,11 +20,11 @@ use shiftproof_tasks::text::plain;
 use shiftproof_tasks::{ColumnRoles, GroupsSpec, UnlabelledDraw};
 
 pub(crate) use bounds::problems as model_problems;
-pub use differing::{DifferingKey, differing};
+pub use diff::{DifferingKey, differing};
 pub(crate) use explain::{explain, place};
 pub(crate) use load::class_exit;
 pub use load::{LoadedData, load_data};
-pub use model::{BatchMode, ModelProvider, ModelSpec};
+pub use model_spec::{BatchMode, ModelProvider, ModelSpec};
 pub use recommend::load_interactions;
 
 use crate::exit::Failure;

@@ -31,7 +31,7 @@ use self::terminal::FullScreen;
 use self::theme::{ColorDepth, ColorTheme};
 use self::ui::{KeyEffect, ScreenUi, SourceKind};
 use crate::exit::Failure;
-use crate::follow::LogPlayer;
+use crate::tail::LogPlayer;
 
 /// No more frames than ten a second.
 const FRAME: Duration = Duration::from_millis(100);
@@ -307,7 +307,7 @@ fn said(written: std::io::Result<PathBuf>) -> String {
 /// The name is the prompt's own, so that nothing else is written over.
 fn export(prompt: &Prompt, folder: &Path) -> std::io::Result<PathBuf> {
     let path = folder.join(format!("prompt-{:#}.txt", prompt.id()));
-    std::fs::write(&path, crate::words::flat(prompt) + "\n")?;
+    std::fs::write(&path, crate::word_diff::flat(prompt) + "\n")?;
     std::path::absolute(path)
 }
 

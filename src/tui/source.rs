@@ -11,8 +11,8 @@ use super::ScreenMessage;
 use super::state::ScreenState;
 use super::ui::{KeyEffect, PlaybackState, ScreenUi};
 use crate::exit::Failure;
-use crate::follow::{LogFollower, LogPlayer};
-use crate::live::{self, RunHeartbeat};
+use crate::heartbeat::{self, RunHeartbeat};
+use crate::tail::{LogFollower, LogPlayer};
 
 /// Events taken in between two looks at the keys.
 const BITE: usize = 2_000;
@@ -130,7 +130,7 @@ impl EventSource for WatchedRun {
             .is_none_or(|at| now.saturating_sub(at) >= Self::EVERY)
         {
             self.looked = Some(now);
-            let live = live::read(&self.folder);
+            let live = heartbeat::read(&self.folder);
             if let Some(live) = &live {
                 state.planned = live.planned;
                 let before = self.live.as_ref().and_then(|live| live.tick.as_ref());
@@ -141,8 +141,8 @@ impl EventSource for WatchedRun {
             }
             let process = match &live {
                 _ if state.is_over() => "ended".to_owned(),
-                Some(live) if live::is_running(&self.folder) => {
-                    let silent = live::age(&self.folder).unwrap_or_default().as_secs();
+                Some(live) if heartbeat::is_running(&self.folder) => {
+                    let silent = heartbeat::age(&self.folder).unwrap_or_default().as_secs();
                     if silent >= 10 {
                         format!("process {}, silent for {silent} s", live.pid)
                     } else {

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::problem::{DataError, DataProblem, DataProblems};
+use crate::diagnostic::{DataError, DataProblem, DataProblems};
 use crate::{AnswerForm, FieldTemplate, Input, Metric, Prompt, Task};
 
 /// A classification task as a study file declares it.

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::problem::{DataError, DataProblem, DataProblems};
+use crate::diagnostic::{DataError, DataProblem, DataProblems};
 use crate::table::{DataTable, TableRow};
 use crate::{AnswerForm, Example, GroupsSpec, Input, Label, suggest};
 

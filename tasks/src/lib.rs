@@ -45,6 +45,7 @@
 
 mod classify;
 mod columns;
+mod diagnostic;
 mod example;
 mod framed;
 pub mod grade;
@@ -53,7 +54,6 @@ mod metric;
 mod outcome;
 pub mod parse;
 pub mod places;
-mod problem;
 mod prompt;
 pub mod rec;
 pub mod render;
@@ -69,11 +69,11 @@ pub mod text;
 
 pub use classify::{ClassifySpec, ClassifyTask};
 pub use columns::{ColumnRoles, LoadedTable, NumericBands};
+pub use diagnostic::{DataError, DataProblem, SourceLocation};
 pub use example::{Example, Input, Label};
 pub use framed::{FramedTask, PromptFrame, PromptRole};
 pub use metric::{GradedOutcome, GroupScore, Metric};
 pub use outcome::{Answer, GradedAnswer, Outcome};
-pub use problem::{DataError, DataProblem, SourceLocation};
 pub use prompt::{Demonstration, Prompt, PromptId};
 pub use reply::{CandidateScore, Finish, Reply, Usage};
 pub use request::{AnswerForm, Message, Request, Role};

@@ -13,43 +13,43 @@
 //! study's data, never by a run, and depend on ids, not on the order of files.
 
 mod baseline;
+mod baseline_scores;
+mod baselines;
 pub mod bm25;
 mod borda;
-mod build;
 mod candidates;
 mod catalogue;
 pub mod fairness;
 pub mod field;
-pub mod ground;
 pub mod history;
 mod interactions;
+mod leave_one_out;
+mod list_builder;
 pub mod lists;
 mod load;
-mod measure;
 mod neighbours;
-mod phrasing;
-mod predict;
 mod prepare;
 mod seeded;
 mod shift;
 mod spec;
-mod targets;
 pub mod tasks;
+mod templates;
 mod text;
+pub mod title_matcher;
 mod titles;
 
 pub use baseline::{BaselinePredictions, Prediction};
+pub use baseline_scores::BaselineMeasures;
 pub use borda::borda;
 pub use catalogue::ItemCatalogue;
 pub use interactions::{Interaction, Interactions, Item, User};
 pub use load::RecommendationFiles;
-pub use measure::BaselineMeasures;
-pub use phrasing::{PromptTemplates, TemplateGrouping};
 pub use prepare::PreparedExamples;
 pub use spec::{
     CandidateSource, EventSplit, ExampleForm, FileLayout, GroupShift, HeldOutPart,
     NegativeSampling, PointwiseTarget, RecSpec, RepeatPolicy, TieOrder,
 };
+pub use templates::{PromptTemplates, TemplateGrouping};
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use crate::problem::{DataError, DataProblem, DataProblems};
+use crate::diagnostic::{DataError, DataProblem, DataProblems};
 use crate::roles::{Data, LabelReads, LabelledTarget, SealedAudit, Source, UnlabelledTarget};
 use crate::{AnswerForm, Example, Input, suggest};
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use dialect::DelimiterDialect;
 
-use crate::problem::{DataError, DataProblem, DataProblems, SourceLocation};
+use crate::diagnostic::{DataError, DataProblem, DataProblems, SourceLocation};
 
 /// The longest line or record read, in bytes. Longer ones are a broken file far
 /// more often than data.

@@ -4,7 +4,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::Input;
-use crate::problem::DataProblem;
+use crate::diagnostic::DataProblem;
 use crate::suggest;
 
 /// Text with `{field}` places; `{{` and `}}` stand for literal braces.

@@ -150,7 +150,7 @@ fn the_tickets_are_what_their_study_says() {
         seed: 1,
         edition: shiftproof::study::EDITION,
     };
-    let kinds = shiftproof::kinds::TaskRegistry::default();
+    let kinds = shiftproof::task_registry::TaskRegistry::default();
     let loaded = shiftproof::session::load(&resolved, path, &kinds, &mut |_| Continue(()));
     let (_, loaded) = loaded.unwrap_or_else(|failure| panic!("{}", failure.message));
     let groups: Vec<_> = loaded

@@ -9,10 +9,10 @@ use shiftproof_tasks::{Message, Reply, Request, Usage};
 use super::*;
 use crate::budget::{BudgetLimits, Meter, Price};
 use crate::control::RunControl;
+use crate::event_log::EventLog;
 use crate::gateway::CallOutcome;
 use crate::ledger::Ledger;
 use crate::llm::{BatchProgress, Capabilities, Llm};
-use crate::log::EventLog;
 
 /// A provider of batches that outlives the processes which use it.
 #[derive(Default)]

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use shiftproof_tasks::{Example, Outcome};
 
-use super::course::RunPhases;
-use crate::board::{CandidateAnswers, CandidateIndex, InputIndex, ReplyAdjustment};
+use super::phases::RunPhases;
 use crate::calibrate::Calibration;
 use crate::evaluate::baseline_scores;
 use crate::event::{AuditedPrompt, Event, Phase};
 use crate::gateway::RunError;
+use crate::response_matrix::{CandidateAnswers, CandidateIndex, InputIndex, ReplyAdjustment};
 use crate::score::group_scores;
-use crate::{compare, tell, vote};
+use crate::{answer_feed, compare, vote};
 
 impl RunPhases<'_> {
     /// Opens the seal: the seed, the selected prompt and the ensemble on the
@@ -91,7 +91,7 @@ impl RunPhases<'_> {
             }
         }
         for &candidate in fixed.keys() {
-            tell::answers(
+            answer_feed::answers(
                 &mut self.board,
                 desk,
                 Phase::Audit,

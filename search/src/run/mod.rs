@@ -1,22 +1,22 @@
 //! One run, told from top to bottom in [`Run::execute`].
 
 mod audit;
-mod course;
-mod order;
+mod balance;
+mod phases;
 
 use std::sync::Arc;
 
 use shiftproof_tasks::rec::BaselinePredictions;
 use shiftproof_tasks::{Data, Prompt, SealedAudit, Task};
 
-use self::course::RunPhases;
-use crate::board::EvalContext;
+use self::phases::RunPhases;
 use crate::budget::Spend;
-use crate::converse;
 use crate::event::{Event, GroupInfo, RunEnding, RunStarted};
 use crate::fit::fit;
 use crate::gateway::{Gateway, PricedModel, RunError};
+use crate::response_matrix::EvalContext;
 use crate::spec::{SearchMethod, SearchSpec};
+use crate::turns;
 
 /// Everything a run needs.
 pub struct Run<'g> {
@@ -126,7 +126,7 @@ impl Run<'_> {
         let seed = self.task.seed();
         let worst: Spend = audit
             .inputs()
-            .map(|input| converse::worst_case(self.task.as_ref(), &self.task_model, (&seed, input)))
+            .map(|input| turns::worst_case(self.task.as_ref(), &self.task_model, (&seed, input)))
             .sum();
         self.gateway.hold_back(worst + worst);
     }

@@ -1,6 +1,6 @@
 //! Uniform spending and sequential halving, on paired blocks.
 
-use super::stream::BlockStream;
+use super::blocks::BlockStream;
 use super::{
     AllocationRule, AllocationStep, Elimination, OutcomeTable, Selection, SelectionProblem,
 };

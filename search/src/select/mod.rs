@@ -6,15 +6,15 @@
 //! to buy next and when to stop. All of it is pure and deterministic: the same
 //! problem, seed and outcomes give the same questions and the same pick.
 
-mod belief;
-mod estimate;
+mod blocks;
+mod empirical_bayes;
+mod gaussian_process;
 mod halving;
-mod likeness;
 mod objective;
 mod posterior;
 mod racing;
 mod scores;
-mod stream;
+mod text_kernel;
 mod triple;
 
 use std::fmt;
@@ -22,9 +22,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use estimate::{GroupEstimate, GroupEstimates};
+pub use empirical_bayes::{GroupEstimate, GroupEstimates};
 pub use halving::{HalvingRule, UniformRule};
-pub use likeness::TextKernel;
 pub(crate) use objective::tail_mean;
 pub use objective::{
     BestFeasible, ChiSquareBall, CvarObjective, InteractionPenalty, KlBall, MeanObjective,
@@ -33,6 +32,7 @@ pub use objective::{
 pub use posterior::PosteriorRule;
 pub use racing::RacingRule;
 pub use scores::OutcomeTable;
+pub use text_kernel::TextKernel;
 pub use triple::TripleCr;
 
 /// What a group's labels are, and so how far its outcomes can be trusted.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::belief::{GpPosterior, LowRankKernel, believe};
-use super::stream::BlockStream;
+use super::blocks::BlockStream;
+use super::gaussian_process::{GpPosterior, LowRankKernel, believe};
 use super::{
     AllocationRule, AllocationStep, Elimination, GroupEstimates, MeanObjective, Objective,
     OutcomeTable, Selection, SelectionProblem,

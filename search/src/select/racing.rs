@@ -1,6 +1,6 @@
 //! Paired racing.
 
-use super::stream::BlockStream;
+use super::blocks::BlockStream;
 use super::{
     AllocationRule, AllocationStep, Elimination, OutcomeTable, Selection, SelectionProblem,
 };

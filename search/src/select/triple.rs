@@ -1,6 +1,6 @@
 //! TRIPLE's continuous rejects.
 
-use super::stream::BlockStream;
+use super::blocks::BlockStream;
 use super::{
     AllocationRule, AllocationStep, Elimination, OutcomeTable, Selection, SelectionProblem,
 };

@@ -12,15 +12,15 @@ use shiftproof_tasks::{Prompt, PromptId};
 use super::{fetch_progress, note, open_ledger, print, resolve, score, to_json};
 use crate::cli::{ColorChoice, DiffArgs, StudyArgs};
 use crate::exit::{ExitStatus, Failure};
-use crate::gate::openings::{self, HoldoutAccess};
+use crate::gate::holdout_log::{self, HoldoutAccess};
 use crate::gate::prompts::NamedPrompt;
-use crate::kinds::TaskRegistry;
 use crate::report::RunSummary;
 use crate::session::{StudySession, UnusablePolicy};
 use crate::stored;
 use crate::study::{DifferingKey, Study, differing};
+use crate::task_registry::TaskRegistry;
 use crate::unusable;
-use crate::words::{DiffPiece, flat, pieces};
+use crate::word_diff::{DiffPiece, flat, pieces};
 
 /// What a run's last scores are on.
 const AUDIT: &str = "the sealed audit";
@@ -272,7 +272,7 @@ async fn evaluate(
         [shown.a.id, shown.b.id],
         data.reads.count(),
     );
-    if let Some(warning) = openings::warning(opening.count(&args.store.store)?) {
+    if let Some(warning) = holdout_log::warning(opening.count(&args.store.store)?) {
         note(&warning);
     }
     opening.record(&args.store.store, "shown")?;

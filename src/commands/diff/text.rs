@@ -6,7 +6,7 @@ use super::{AUDIT, DiffSide, ShownDiff};
 use crate::report::score as interval;
 use crate::study::DifferingKey;
 use crate::table::{TextColumn, TextTable};
-use crate::words::{marked, visible};
+use crate::word_diff::{marked, visible};
 
 pub(super) fn text(shown: &ShownDiff, colour: bool) -> String {
     let mut out = String::new();

@@ -10,9 +10,9 @@ use super::nunjucks::{NunjucksPart, parse};
 use super::*;
 use crate::exit::ExitStatus;
 use crate::export::promptfoo::escaped;
-use crate::kinds::TaskRegistry;
 use crate::session;
 use crate::study::{ResolvedStudy, Study};
+use crate::task_registry::TaskRegistry;
 
 /// A folder with a config in it.
 struct Config(tempfile::TempDir);

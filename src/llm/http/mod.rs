@@ -11,18 +11,18 @@
 
 mod address;
 mod batch;
+mod client;
 mod complaint;
 mod config;
-mod fault;
-mod labels;
-mod limit;
+mod logprobs;
 mod options;
 mod parameter;
 mod probe;
 mod protocol;
+mod rate_limit;
 mod reply;
 mod request;
-mod send;
+mod retry_policy;
 mod transport;
 mod usage;
 
@@ -35,15 +35,15 @@ use shiftproof_tasks::{AnswerForm, Finish, Message, Reply, Request, Role, Usage}
 pub use address::{is_private_address, names_secret, secret_in_address};
 pub use batch::BatchConfig;
 pub use config::{AbilityMode, ConnectError, HttpConfig, shown_address};
-pub use limit::HttpStats;
 pub use options::RequestOptions;
 pub use protocol::ApiDialect;
+pub use rate_limit::HttpStats;
 
-use labels::LabelProbabilities;
+use client::HttpSender;
+use logprobs::LabelProbabilities;
 use probe::ServerAbilities;
 use reply::ChatCompletion;
 use request::{AnswerShape, PrefillMode};
-use send::HttpSender;
 
 /// A model behind a server. Clones share one connection
 /// pool, one set of limits and one set of counters.
@@ -126,7 +126,7 @@ impl HttpLlm {
             match sender.complete(call, shape, PrefillMode::Plain).await {
                 Ok((completion, _)) => {
                     asked += 1;
-                    let scored = labels::score(labels, &completion.positions);
+                    let scored = logprobs::score(labels, &completion.positions);
                     failed += usize::from(!scored.is_some_and(|scored| scored.is_plausible()));
                 }
                 // A prompt that is refused tells nothing of scores.
@@ -255,7 +255,7 @@ impl Llm for HttpLlm {
         if completion.finish == Finish::Filtered {
             return Ok(text_reply(self.cut(call, completion), used));
         }
-        match labels::score(labels, &completion.positions) {
+        match logprobs::score(labels, &completion.positions) {
             Some(scored) if scored.is_plausible() || self.insists() => {
                 Ok(scored_reply(labels, scored, used))
             }
@@ -273,7 +273,7 @@ impl Llm for HttpLlm {
         let once = usage::estimate(request);
         match &request.answer {
             AnswerForm::Choice { labels } if self.shared.abilities.label_scores => {
-                2 * once + u64::from(labels::tokens_needed(labels))
+                2 * once + u64::from(logprobs::tokens_needed(labels))
             }
             _ => once,
         }
@@ -322,7 +322,7 @@ fn begun(call: &ModelCall) -> Option<&str> {
 
 fn scored_shape(labels: &[String], call: &ModelCall) -> AnswerShape {
     AnswerShape::Scored {
-        tokens: labels::tokens_needed(labels).min(call.sampling.max_tokens.max(1)),
+        tokens: logprobs::tokens_needed(labels).min(call.sampling.max_tokens.max(1)),
     }
 }
 

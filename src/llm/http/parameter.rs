@@ -1,8 +1,8 @@
 //! Which parameter a server refuses.
 
 use super::complaint::ServerComplaint;
-use super::fault::FaultContext;
 use super::request::ParameterQuirk;
+use super::retry_policy::FaultContext;
 
 /// The parameter of the study that is refused, be it the parameter or its value.
 pub(super) fn own_parameter(

@@ -3,12 +3,12 @@
 use shiftproof_search::{LlmError, ModelCall};
 use shiftproof_tasks::{AnswerForm, Finish, Message, Request};
 
+use super::client::HttpSender;
 use super::config::{AbilityMode, ConnectError};
-use super::fault::quote;
-use super::labels;
+use super::logprobs;
 use super::reply::ChatCompletion;
 use super::request::{AnswerShape, PrefillMode};
-use super::send::HttpSender;
+use super::retry_policy::quote;
 
 /// Tokens left for the thoughts of a model that reasons. Hard questions take some
 /// thousand; what is not used is not paid for.
@@ -190,7 +190,7 @@ async fn label_scores(
         labels: labels.to_vec(),
     };
     let shape = AnswerShape::Scored {
-        tokens: labels::tokens_needed(&labels),
+        tokens: logprobs::tokens_needed(&labels),
     };
     let found = match ask(sender, &call, shape, PrefillMode::Plain).await? {
         Err(refusal) => LabelScoreProbe::Missing(format!("refused ({refusal})")),
@@ -225,7 +225,7 @@ enum LabelScoreProbe {
 }
 
 fn judge(labels: &[String], completion: &ChatCompletion) -> LabelScoreProbe {
-    let Some(scored) = labels::score(labels, &completion.positions) else {
+    let Some(scored) = logprobs::score(labels, &completion.positions) else {
         if !completion.positions.is_empty() {
             let text = quote(&completion.text);
             return LabelScoreProbe::Wrong(format!(

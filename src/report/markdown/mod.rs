@@ -15,7 +15,7 @@ use super::compare::RunComparison;
 use super::facts::{command, gaps, lineage, machine, regressed};
 use super::{NamedRun, RunSummary, difference, grouped, money, score, spread, worst};
 use crate::unusable::counts;
-use crate::words::flat;
+use crate::word_diff::flat;
 
 /// The report of one run, or of several with their comparison first.
 pub(super) fn report(runs: &[NamedRun]) -> String {

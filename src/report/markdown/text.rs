@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::words::{line, visible};
+use crate::word_diff::{line, visible};
 
 /// A table whose first `left` columns are set to the left.
 pub(super) fn write_table(

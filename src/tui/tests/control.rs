@@ -4,7 +4,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use shiftproof_search::control::RunControl;
-use shiftproof_search::log::LogLine;
+use shiftproof_search::event_log::LogLine;
 
 use super::super::keys::KeyAction;
 use super::super::source::{EventSource, LiveRun, ReplayedRun, WatchedRun};
@@ -13,7 +13,7 @@ use super::super::theme::{ColorDepth, ColorTheme};
 use super::super::ui::{KeyEffect, ScreenUi, ScreenView, SourceKind};
 use super::super::{ScreenMessage, export};
 use super::recorded;
-use crate::follow::LogPlayer;
+use crate::tail::LogPlayer;
 
 fn ui(kind: SourceKind) -> ScreenUi {
     ScreenUi::new(kind, "run", ColorTheme::new(ColorDepth::None))
@@ -223,7 +223,7 @@ fn a_watcher_reads_the_folder_alone() {
     let mut source = WatchedRun::new(folder.path());
     source.poll(&mut state, &mut ui, Duration::ZERO).unwrap();
     assert_eq!(ui.process.as_deref(), Some("not running"));
-    let live = crate::live::LiveFile::create(folder.path(), 77).unwrap();
+    let live = crate::heartbeat::LiveFile::create(folder.path(), 77).unwrap();
     let mut log = std::fs::File::create(folder.path().join("events.jsonl")).unwrap();
     for (seq, event) in recorded::whole().into_iter().enumerate() {
         let line = LogLine {

@@ -61,7 +61,7 @@ fn an_old_log_still_makes_a_picture() {
 #[test]
 fn a_line_of_version_0_1_reads() {
     let text = r#"{"seq":3,"at_ms":1,"event":{"type":"evaluated","candidate":"00112233445566778899aabbccddeeff","phase":"screen","score":0.5,"groups":[{"group":"g","role":"source","voted":false,"value":null,"low":null,"high":null,"n":0,"unparseable":0,"failed":2}]}}"#;
-    let line: shiftproof_search::log::LogLine = serde_json::from_str(text).unwrap();
+    let line: shiftproof_search::event_log::LogLine = serde_json::from_str(text).unwrap();
     let mut state = ScreenState::default();
     state.apply(&line.event, false);
     assert!(

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::rec::ground::TitleMatcher;
 use crate::rec::lists;
+use crate::rec::title_matcher::TitleMatcher;
 
 use super::thoughts;
 

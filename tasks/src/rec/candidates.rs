@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::build::Lists;
+use super::leave_one_out::{TargetEvent, history, only_shown};
+use super::list_builder::Lists;
 use super::seeded::NumberStream;
-use super::targets::{TargetEvent, history, only_shown};
 use super::{Interactions, ItemCatalogue, NegativeSampling, RecSpec, RepeatPolicy};
-use crate::problem::DataProblem;
+use crate::diagnostic::DataProblem;
 
 /// One example's list, in the order it is shown.
 pub(super) struct CandidateList {

@@ -19,11 +19,11 @@ use std::rc::Rc;
 
 use self::decode::{Found, Utf8Reader};
 
-use super::build::{InteractionsBuilder, Lists};
+use super::list_builder::{InteractionsBuilder, Lists};
 use super::{FileLayout, Interactions, NegativeSampling, RecSpec};
 use crate::Example;
+use crate::diagnostic::{DataError, DataProblem, DataProblems};
 use crate::lint::LintFinding;
-use crate::problem::{DataError, DataProblem, DataProblems};
 
 pub(super) use self::titles::NAMES as TITLES;
 

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::build::Lists;
+use super::baselines::{BaselineQuery, TrainingFacts};
 use super::candidates::{CandidateList, CandidateSampler};
-use super::predict::{BaselineQuery, TrainingFacts};
-use super::targets::{self, TargetEvent, TargetEvents, history};
+use super::leave_one_out::{self, TargetEvent, TargetEvents, history};
+use super::list_builder::Lists;
 use super::{
     BaselinePredictions, ExampleForm, FileLayout, GroupShift, Interaction, Interactions,
-    ItemCatalogue, PointwiseTarget, RecSpec, RecommendationFiles, TieOrder, field, predict, shift,
-    text,
+    ItemCatalogue, PointwiseTarget, RecSpec, RecommendationFiles, TieOrder, baselines, field,
+    shift, text,
 };
+use crate::diagnostic::{DataError, DataProblem, DataProblems};
 use crate::lint::{LintFinding, LintSeverity};
-use crate::problem::{DataError, DataProblem, DataProblems};
 use crate::{Example, Input, Label};
 
 /// Examples, and what was learnt from the training part.
@@ -52,7 +52,7 @@ impl RecSpec {
         self.check()?;
         match source {
             RecommendationFiles::Rows(examples) => Ok(PreparedExamples {
-                baselines: predict::rows(self, &examples),
+                baselines: baselines::rows(self, &examples),
                 examples,
                 catalogue: None,
                 findings: Vec::new(),
@@ -146,13 +146,13 @@ fn events(
     mut findings: Vec<LintFinding>,
 ) -> Result<PreparedExamples, DataError> {
     if spec.ties != TieOrder::File {
-        targets::order(&mut data, spec.ties);
+        leave_one_out::order(&mut data, spec.ties);
     }
     let TargetEvents {
         aims,
         training,
         repeats,
-    } = targets::find(spec, &data, lists)?;
+    } = leave_one_out::find(spec, &data, lists)?;
     if repeats > 0 {
         findings.push(left_out(repeats, aims.len()));
     }
@@ -201,7 +201,7 @@ fn events(
             );
         }
     }
-    let baselines = predict::all(spec, &data, &known, &asked);
+    let baselines = baselines::all(spec, &data, &known, &asked);
     problems.or(PreparedExamples {
         examples,
         catalogue: Some(catalogue),

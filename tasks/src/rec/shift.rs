@@ -1,6 +1,6 @@
 //! Groups: what a shift's word means for one example.
 
-use super::targets::TargetEvent;
+use super::leave_one_out::TargetEvent;
 use super::{GroupShift, Interactions, ItemCatalogue, RecSpec};
 
 /// Names of thirds by length.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::{ItemCatalogue, PromptTemplates};
-use crate::problem::DataError;
+use crate::diagnostic::DataError;
 use crate::{ClassifySpec, ClassifyTask, Task};
 
 mod generated;

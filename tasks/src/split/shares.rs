@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::problem::{DataError, DataProblem, DataProblems};
+use crate::diagnostic::{DataError, DataProblem, DataProblems};
 use crate::{AnswerForm, suggest};
 
 /// One entry of `groups.class_shares`.

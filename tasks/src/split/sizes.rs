@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::UnlabelledDraw;
 use super::shares::{even, proportional, stated};
-use crate::problem::DataProblem;
+use crate::diagnostic::DataProblem;
 
 /// A role, in the order in which roles are drawn from a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,7 +6,7 @@ use csv::{ByteRecord, ReaderBuilder};
 use super::clean::{CleanReader, END, QuoteFault};
 use super::dialect::DelimiterDialect;
 use super::{MAX_RECORD, TableRow};
-use crate::problem::{DataProblem, DataProblems, SourceLocation};
+use crate::diagnostic::{DataProblem, DataProblems, SourceLocation};
 use crate::suggest;
 
 /// What a file holds beside its rows.

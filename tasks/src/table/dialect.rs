@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Cursor, Read};
 use csv::{ByteRecord, ReaderBuilder};
 
 use super::FileFormat;
-use crate::problem::DataProblem;
+use crate::diagnostic::DataProblem;
 
 /// Bytes of a file's beginning that tell how it is written.
 const SAMPLE: u64 = 1 << 16;

@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::{MAX_RECORD, TableRow};
-use crate::problem::{DataProblem, DataProblems, SourceLocation};
+use crate::diagnostic::{DataProblem, DataProblems, SourceLocation};
 
 pub(super) fn read(
     file: &Arc<str>,

@@ -5,9 +5,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::budget::{BudgetLimits, Meter, Price};
+use crate::event_log::EventLog;
 use crate::gateway::{Gateway, PricedModel};
 use crate::ledger::Ledger;
-use crate::log::EventLog;
 use crate::propose::ProposalForm;
 use crate::simulate::SimulatedWorld;
 

@@ -12,13 +12,13 @@ use serde_json::Value;
 use shiftproof_search::{BatchInterface, BatchProgress, LlmError, ModelCall};
 use shiftproof_tasks::{AnswerForm, Finish, Reply};
 
+use super::client::HttpSender;
 use super::config::{ConnectError, HttpConfig};
-use super::fault::{self, RequestFault, quote};
 use super::protocol::ApiDialect;
 use super::request::AnswerShape;
-use super::send::HttpSender;
+use super::retry_policy::{self, RequestFault, quote};
 use super::usage;
-use super::{HttpLlm, labels, scored_reply, scored_shape, text_reply};
+use super::{HttpLlm, logprobs, scored_reply, scored_shape, text_reply};
 
 /// Most calls of one batch: with long prompts still far below the 200 MB that
 /// providers take.
@@ -133,7 +133,7 @@ impl HttpLlm {
         used.batched = true;
         let scored = match call.map(|call| &call.request.answer) {
             Some(AnswerForm::Choice { labels }) if self.shared.abilities.label_scores => {
-                labels::score(labels, &completion.positions).map(|scored| (labels, scored))
+                logprobs::score(labels, &completion.positions).map(|scored| (labels, scored))
             }
             _ => None,
         };
@@ -287,7 +287,9 @@ async fn once(
             context.address,
             quote(&String::from_utf8_lossy(&received)),
         ))),
-        _ => Err(fault::of_status(status, &headers, &received, &context)),
+        _ => Err(retry_policy::of_status(
+            status, &headers, &received, &context,
+        )),
     }
 }
 

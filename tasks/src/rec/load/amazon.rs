@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::lines::each;
 use super::{InteractionsBuilder, NamedFile, python};
-use crate::problem::{DataProblem, DataProblems, SourceLocation};
+use crate::diagnostic::{DataProblem, DataProblems, SourceLocation};
 
 pub(super) fn read(
     files: Vec<NamedFile<'_>>,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{BufRead, Read};
 
 use super::NamedFile;
-use crate::problem::{DataProblem, DataProblems, SourceLocation};
+use crate::diagnostic::{DataProblem, DataProblems, SourceLocation};
 use crate::table::MAX_RECORD;
 
 /// Hands every line that is not blank to `take`, streaming, and collects what it

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use super::lines::{each, id, parts, unknown_file};
 use super::{InteractionsBuilder, NamedFile};
-use crate::problem::{DataProblem, DataProblems, SourceLocation};
+use crate::diagnostic::{DataProblem, DataProblems, SourceLocation};
 
 pub(super) fn read(
     files: Vec<NamedFile<'_>>,

@@ -3,7 +3,7 @@
 
 use super::lines::{each, id, parts, rating, time, unknown_file};
 use super::{InteractionsBuilder, NamedFile};
-use crate::problem::{DataProblem, DataProblems, SourceLocation};
+use crate::diagnostic::{DataProblem, DataProblems, SourceLocation};
 use crate::table::{DataTable, FileFormat};
 
 /// The flags of `u.item`, in its order.

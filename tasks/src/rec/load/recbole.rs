@@ -4,7 +4,7 @@
 
 use super::lines::{each, id, rating, time, unknown_file};
 use super::{InteractionsBuilder, NamedFile, titles};
-use crate::problem::{DataProblem, DataProblems, SourceLocation};
+use crate::diagnostic::{DataProblem, DataProblems, SourceLocation};
 use crate::suggest;
 
 pub(super) fn read(

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::lines::{id, rating, time};
 use super::{InteractionsBuilder, NamedFile, RecSpec, titles};
-use crate::problem::{DataProblem, DataProblems};
+use crate::diagnostic::{DataProblem, DataProblems};
 use crate::suggest;
 use crate::table::{DataTable, FileFormat, TableRow};
 

@@ -10,7 +10,7 @@ use std::io::Read;
 use serde::Deserialize;
 
 use super::{NamedFile, RecSpec};
-use crate::problem::{DataProblem, DataProblems, SourceLocation};
+use crate::diagnostic::{DataProblem, DataProblems, SourceLocation};
 use crate::rec::text::one_line;
 use crate::rec::{ExampleForm, GroupShift, PointwiseTarget, field};
 use crate::{Example, Input, Label};

@@ -8,9 +8,9 @@ use serde::Deserialize;
 
 use super::ranking::{self, RankingTask};
 use super::{TaskDeclaration, TaskSpec};
+use crate::diagnostic::{DataError, DataProblem};
 use crate::parse::{nearest, thoughts, unparseable};
-use crate::problem::{DataError, DataProblem};
-use crate::rec::ground::TitleMatcher;
+use crate::rec::title_matcher::TitleMatcher;
 use crate::rec::{ItemCatalogue, field, lists};
 use crate::{
     Answer, AnswerForm, Demonstration, Example, Finish, Fitting, Input, Label, Message, Metric,

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::ranking::{self, RankingMode, RankingTask, grounded};
 use super::{TaskDeclaration, TaskSpec};
+use crate::diagnostic::{DataError, DataProblem};
 use crate::parse::{likelihood, parse, unparseable};
-use crate::problem::{DataError, DataProblem};
 use crate::rec::history::numbered;
 use crate::rec::{ItemCatalogue, field};
 use crate::{

@@ -1,6 +1,6 @@
 //! What tasks share whose answer is a number or a text about one input.
 
-use crate::problem::{DataError, DataProblem};
+use crate::diagnostic::{DataError, DataProblem};
 use crate::rec::field;
 use crate::{AnswerForm, FieldTemplate, Input, Metric, Prompt, Task};
 

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::ranking::{self, RankingTask};
 use super::{TaskDeclaration, TaskSpec};
+use crate::diagnostic::{DataError, DataProblem};
 use crate::parse::unparseable;
-use crate::problem::{DataError, DataProblem};
 use crate::rec::bm25::Bm25Index;
 use crate::rec::{ItemCatalogue, field, lists};
 use crate::{

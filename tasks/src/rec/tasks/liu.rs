@@ -9,7 +9,7 @@ use super::generated::{self, GeneratedTask};
 use super::ranking::{self, RankingTask};
 use super::{TaskDeclaration, TaskSpec};
 use crate::Metric;
-use crate::problem::DataError;
+use crate::diagnostic::DataError;
 use crate::rec::{ItemCatalogue, field};
 
 /// Options of `kind = "liu"`.

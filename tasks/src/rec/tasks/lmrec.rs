@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::ranking::{RankingMode, RankingTask};
 use super::{TaskDeclaration, TaskSpec};
 use crate::Metric;
+use crate::diagnostic::DataError;
 use crate::parse::likelihood::CandidateScoring;
-use crate::problem::DataError;
 use crate::rec::history::HistoryFormat;
 use crate::rec::{ItemCatalogue, field};
 

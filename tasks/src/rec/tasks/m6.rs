@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{TaskDeclaration, TaskSpec, pointwise};
-use crate::problem::DataError;
+use crate::diagnostic::DataError;
 use crate::rec::history::recent_within;
 use crate::rec::{ItemCatalogue, field};
 use crate::{Answer, AnswerForm, Input, Metric, Prompt, Reply, Task};

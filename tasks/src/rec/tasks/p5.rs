@@ -13,9 +13,9 @@ use super::generated::{self, GeneratedTask};
 use super::pointwise::quoted;
 use super::ranking::{self, RankingMode, RankingTask};
 use super::{TaskDeclaration, TaskSpec};
+use crate::diagnostic::{DataError, DataProblem};
 use crate::parse::likelihood::CandidateScoring;
 use crate::parse::unparseable;
-use crate::problem::{DataError, DataProblem};
 use crate::rec::history::numbered;
 use crate::rec::{ItemCatalogue, PromptTemplates, TemplateGrouping, field};
 use crate::{

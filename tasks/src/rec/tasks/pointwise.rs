@@ -1,8 +1,8 @@
 //! What tasks about one user and one item share: two words to answer with, and
 //! the data's labels `yes` and `no` behind them.
 
+use crate::diagnostic::{DataError, DataProblem};
 use crate::parse::parse;
-use crate::problem::{DataError, DataProblem};
 use crate::{Answer, AnswerForm, Finish, Metric, Reply};
 
 /// The labels of pointwise examples.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::diagnostic::{DataError, DataProblem};
 use crate::parse::{likelihood, parse};
-use crate::problem::{DataError, DataProblem};
 use crate::rec::history::{HistoryFormat, numbered, place};
 use crate::rec::{ItemCatalogue, borda, fairness, field};
 use crate::{

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{TaskDeclaration, TaskSpec, pointwise};
-use crate::problem::DataError;
+use crate::diagnostic::DataError;
 use crate::rec::{ItemCatalogue, field};
 use crate::{
     Answer, AnswerForm, Demonstration, Example, Input, Message, Metric, Prompt, Reply, Request,

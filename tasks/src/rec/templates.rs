@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::field;
 use super::seeded::NumberStream;
 use crate::Example;
-use crate::problem::{DataError, DataProblem};
+use crate::diagnostic::{DataError, DataProblem};
 
 /// The wordings that a task wraps its inputs in.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use shiftproof_tasks::{Example, Prompt, PromptId, text};
 
 use super::Run;
-use super::order::{balanced, halves};
-use crate::board::{CandidateAnswers, CandidateIndex, InputIndex, ResponseMatrix};
+use super::balance::{balanced, halves};
 use crate::budget::BudgetLimits;
 use crate::event::{CandidateProposed, Event, Origin, Phase, ProposalSummary};
 use crate::fit::{FINAL_SHARE, REFINE_SHARE, RESCREEN_SHARE, screen_share};
@@ -16,8 +15,9 @@ use crate::propose::{
     ProposalForm, Proposer, ProposerView, TargetUse,
 };
 use crate::race::{Race, RankedCandidate, ids};
+use crate::response_matrix::{CandidateAnswers, CandidateIndex, InputIndex, ResponseMatrix};
 use crate::spec::SearchMethod;
-use crate::{seeds, tell, vote};
+use crate::{answer_feed, seeds, vote};
 
 /// Examples that a prompt is asked about which nothing is raced against.
 const ALONE: usize = 20;
@@ -202,7 +202,7 @@ impl<'a> RunPhases<'a> {
         drop(answers);
         for &voter in &voters {
             let reading = self.board.adjustment(desk, voter);
-            tell::answers(
+            answer_feed::answers(
                 &mut self.board,
                 desk,
                 Phase::Vote,

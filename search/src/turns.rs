@@ -202,9 +202,9 @@ mod tests {
 
     use super::*;
     use crate::budget::{BudgetLimits, Meter, Price};
+    use crate::event_log::EventLog;
     use crate::ledger::Ledger;
     use crate::llm::{Capabilities, Llm, LlmError};
-    use crate::log::EventLog;
 
     /// Says how many words it was asked.
     struct Counter;

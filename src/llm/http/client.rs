@@ -11,12 +11,12 @@ use shiftproof_search::{LlmError, ModelCall};
 use shiftproof_tasks::Usage;
 
 use super::config::{self, CheckedEndpoint, ConnectError, HttpConfig};
-use super::fault::{self, FaultContext, RequestFault};
-use super::limit::{HttpStats, RateLimiter};
 use super::options::{RequestOptions, merge};
 use super::protocol::{Protocol, WireCall};
+use super::rate_limit::{HttpStats, RateLimiter};
 use super::reply::{self, ChatCompletion, ParsedBody};
 use super::request::{AnswerShape, LearnedDialect, PrefillMode, ServerDialect};
+use super::retry_policy::{self, FaultContext, RequestFault};
 use super::transport;
 use super::usage::{guess, used};
 
@@ -294,7 +294,9 @@ impl HttpSender {
         if (200..300).contains(&status) {
             Ok(received)
         } else {
-            Err(fault::of_status(status, &headers, &received, context))
+            Err(retry_policy::of_status(
+                status, &headers, &received, context,
+            ))
         }
     }
 
@@ -311,7 +313,7 @@ impl HttpSender {
         } else {
             MOST_BYTES
         };
-        let broken = |error| fault::of_transport(error, context, self.config.timeout);
+        let broken = |error| retry_policy::of_transport(error, context, self.config.timeout);
         let mut request = self.client.request(method, url);
         if let Some((kind, body)) = content {
             request = request.header("content-type", kind).body(body);
@@ -344,7 +346,7 @@ impl HttpSender {
         context: &FaultContext<'_>,
     ) -> Result<ChatCompletion, RequestFault> {
         let address = context.address;
-        let said = || fault::quote(&String::from_utf8_lossy(received));
+        let said = || retry_policy::quote(&String::from_utf8_lossy(received));
         let unread = |what: String| {
             if self.answered.load(Relaxed) {
                 RequestFault::odd(what)
@@ -357,7 +359,7 @@ impl HttpSender {
         };
         Err(match reply::parse(received, &*self.protocol) {
             ParsedBody::Completion(completion) => return Ok(completion),
-            ParsedBody::Error(error) => fault::of_error(&error, context),
+            ParsedBody::Error(error) => retry_policy::of_error(&error, context),
             ParsedBody::Empty => RequestFault::odd(format!("{address} answered without a choice")),
             ParsedBody::Broken => RequestFault::odd(format!(
                 "{address} answered with JSON that cannot be read: {}",

@@ -11,8 +11,8 @@ use serde::Serialize;
 use shiftproof_tasks::rec::{fairness, field};
 use shiftproof_tasks::{Answer, Example, Input, Prompt, Task};
 
-use crate::converse::{self, Case};
 use crate::gateway::{CallOutcome, Gateway, PricedModel, RunError};
+use crate::turns::{self, Case};
 
 /// Places of a list that are compared.
 const PLACES: usize = 10;
@@ -120,7 +120,7 @@ impl AttributePair<'_> {
             })
             .collect();
         let cases: Vec<Case<'_>> = inputs.iter().map(|input| (prompt, input)).collect();
-        let asked = converse::evaluate(self.task, self.gateway, self.model, &cases).await?;
+        let asked = turns::evaluate(self.task, self.gateway, self.model, &cases).await?;
         let list = |(input, asked): (&Input, &CallOutcome)| match asked {
             CallOutcome::Reply(reply) => match self.task.parse(input, reply) {
                 Answer::Ranking(mut items) => {

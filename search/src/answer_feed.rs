@@ -8,14 +8,14 @@ use std::collections::HashMap;
 
 use shiftproof_tasks::{Answer, Outcome};
 
-use crate::board::{
-    CandidateAnswers, CandidateIndex, EvalContext, InputIndex, ReplyAdjustment, ResponseMatrix,
-};
 use crate::event::{
     AnswerVerdict, Event, GroupRole, Phase, SHOWN_ANSWER, SHOWN_INPUT, ShownAnswer, ShownInput,
     UngradedReason,
 };
 use crate::gateway::RunError;
+use crate::response_matrix::{
+    CandidateAnswers, CandidateIndex, EvalContext, InputIndex, ReplyAdjustment, ResponseMatrix,
+};
 use crate::unusable::{self, AnswerFault};
 
 /// What was told so far.

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, ErrorKind, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use shiftproof_search::log::{LogError, LogLine};
+use shiftproof_search::event_log::{LogError, LogLine};
 
 use crate::stored::LOG;
 

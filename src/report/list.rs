@@ -11,7 +11,7 @@ use super::facts::machine;
 use super::ground::AuditGround;
 use super::{RunSummary, VerdictTone, grouped};
 use crate::table::{TextColumn, TextTable};
-use crate::words::visible;
+use crate::word_diff::visible;
 
 /// One run.
 #[derive(Debug, Clone, Serialize)]

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::leave_one_out::{TargetEvent, history, only_shown};
 use super::seeded::NumberStream;
-use super::targets::{TargetEvent, history, only_shown};
 use super::{
     BaselinePredictions, ExampleForm, Interaction, Interactions, ItemCatalogue, PointwiseTarget,
     Prediction, RecSpec, field,

@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use shiftproof_tasks::{Answer, Example, Input, Label, Outcome, Prompt, PromptId, Reply, Task};
 
+use crate::answer_feed::AnswerFeed;
 use crate::calibrate::{self, Calibration, CalibrationFit};
-use crate::converse::{self, Case};
+use crate::early_stop::UnusableWatch;
 use crate::event::{GroupInfo, GroupOutcome};
 use crate::gateway::{CallOutcome, Gateway, PricedModel, RunError};
 use crate::score::group_scores;
-use crate::sounding::UnusableWatch;
-use crate::tell::AnswerFeed;
+use crate::turns::{self, Case};
 
 /// What evaluations need besides the board.
 #[derive(Clone, Copy)]
@@ -30,7 +30,7 @@ pub(crate) struct EvalContext<'a> {
 impl EvalContext<'_> {
     /// One answer per case, in their order.
     async fn evaluate(&self, cases: &[Case<'_>]) -> Result<Vec<CallOutcome>, RunError> {
-        converse::evaluate(self.task, self.gateway, self.model, cases).await
+        turns::evaluate(self.task, self.gateway, self.model, cases).await
     }
 }
 

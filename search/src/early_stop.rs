@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::board::{CandidateIndex, EvalContext, InputIndex, ReplyAdjustment, ResponseMatrix};
 use crate::event::Event;
 use crate::gateway::RunError;
+use crate::response_matrix::{
+    CandidateIndex, EvalContext, InputIndex, ReplyAdjustment, ResponseMatrix,
+};
 use crate::unusable::{AnswerSurvey, HopelessRun, survey};
 
 /// Answers after which it is known whether a study's answers can be used.

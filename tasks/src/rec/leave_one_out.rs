@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::build::Lists;
+use super::list_builder::Lists;
 use super::seeded::NumberStream;
 use super::{
     EventSplit, ExampleForm, HeldOutPart, Interaction, Interactions, NegativeSampling, RecSpec,
     RepeatPolicy, TieOrder,
 };
-use crate::problem::{DataError, DataProblem};
+use crate::diagnostic::{DataError, DataProblem};
 
 /// One event to be predicted.
 #[derive(Debug, Clone, PartialEq)]

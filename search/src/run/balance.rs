@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rand::seq::SliceRandom;
 use shiftproof_tasks::Label;
 
-use crate::board::{InputIndex, ResponseMatrix};
+use crate::response_matrix::{InputIndex, ResponseMatrix};
 use crate::seeds;
 
 /// Labelled inputs by group and class, each cell shuffled by its own stream.
