@@ -28,21 +28,21 @@ pub(crate) struct AnswerFeed {
 }
 
 /// Tells the answers of one candidate to `inputs`, as far as they are news, under
-/// this reading.
+/// this adjustment.
 pub(crate) fn answers(
-    board: &mut ResponseMatrix,
-    desk: EvalContext<'_>,
+    matrix: &mut ResponseMatrix,
+    context: EvalContext<'_>,
     phase: Phase,
     candidate: CandidateIndex,
     inputs: &[InputIndex],
-    reading: ReplyAdjustment,
+    adjustment: ReplyAdjustment,
 ) -> Result<(), RunError> {
-    let mut told = std::mem::take(&mut board.answer_feed);
-    let view = board.answers_as(desk, candidate, reading);
-    let events = told.news(board, desk, phase, candidate, &view, inputs);
-    board.answer_feed = told;
+    let mut feed = std::mem::take(&mut matrix.answer_feed);
+    let view = matrix.answers_as(context, candidate, adjustment);
+    let events = feed.news(matrix, context, phase, candidate, &view, inputs);
+    matrix.answer_feed = feed;
     for event in &events {
-        desk.gateway.emit(event)?;
+        context.gateway.emit(event)?;
     }
     Ok(())
 }
@@ -50,8 +50,8 @@ pub(crate) fn answers(
 impl AnswerFeed {
     fn news(
         &mut self,
-        board: &ResponseMatrix,
-        desk: EvalContext<'_>,
+        matrix: &ResponseMatrix,
+        context: EvalContext<'_>,
         phase: Phase,
         candidate: CandidateIndex,
         view: &CandidateAnswers<'_>,
@@ -60,12 +60,12 @@ impl AnswerFeed {
         let (mut fresh, mut texts, mut answers) = (Vec::new(), Vec::new(), Vec::new());
         let mut places: HashMap<String, u32> = HashMap::new();
         for &input in inputs {
-            let Some((text, verdict)) = shown(board, view, phase, input) else {
+            let Some((text, verdict)) = shown(matrix, view, phase, input) else {
                 continue;
             };
             let next = self.inputs.len() as u32;
             let place = *self.inputs.entry(input).or_insert_with(|| {
-                fresh.push(shown_input(board, desk, phase, input));
+                fresh.push(shown_input(matrix, context, phase, input));
                 next
             });
             let digest = digest(&text, verdict);
@@ -88,7 +88,7 @@ impl AnswerFeed {
         }
         if !answers.is_empty() {
             events.push(Event::Answered {
-                candidate: board.candidates[candidate].id,
+                candidate: matrix.candidates[candidate].id,
                 phase,
                 texts,
                 answers,
@@ -100,12 +100,12 @@ impl AnswerFeed {
 
 /// An answer's text and worth; `None` where the candidate was not asked.
 fn shown(
-    board: &ResponseMatrix,
+    matrix: &ResponseMatrix,
     view: &CandidateAnswers<'_>,
     phase: Phase,
     input: InputIndex,
 ) -> Option<(String, AnswerVerdict)> {
-    let open = label_is_open(board, phase, input) || board.is_voted(input);
+    let open = label_is_open(matrix, phase, input) || matrix.is_voted(input);
     if let Some((fault, text)) = unusable::fault(view, input) {
         let verdict = AnswerVerdict::Ungraded(fault.into());
         return Some((cut(&text, SHOWN_ANSWER), verdict));
@@ -129,24 +129,24 @@ fn shown(
 
 /// Whether the true label may be told: a source example's always, a target
 /// example's in the audit.
-fn label_is_open(board: &ResponseMatrix, phase: Phase, input: InputIndex) -> bool {
-    phase == Phase::Audit || board.groups[board.group_of(input)].role == GroupRole::Source
+fn label_is_open(matrix: &ResponseMatrix, phase: Phase, input: InputIndex) -> bool {
+    phase == Phase::Audit || matrix.groups[matrix.group_of(input)].role == GroupRole::Source
 }
 
 fn shown_input(
-    board: &ResponseMatrix,
-    desk: EvalContext<'_>,
+    matrix: &ResponseMatrix,
+    context: EvalContext<'_>,
     phase: Phase,
     index: InputIndex,
 ) -> ShownInput {
-    let input = board.input(index);
-    let label = board
+    let input = matrix.input(index);
+    let label = matrix
         .label(index)
-        .filter(|_| label_is_open(board, phase, index) && !board.is_voted(index));
+        .filter(|_| label_is_open(matrix, phase, index) && !matrix.is_voted(index));
     ShownInput {
         id: input.id.clone(),
         group: input.group.clone(),
-        text: cut(&desk.task.render(input), SHOWN_INPUT),
+        text: cut(&context.task.render(input), SHOWN_INPUT),
         label: label.map(|label| cut(&label.to_answer(), SHOWN_ANSWER)),
     }
 }

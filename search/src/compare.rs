@@ -12,13 +12,13 @@ use crate::stats::{self, ClusteredSample, PairedBootstrap, paired_bootstrap};
 /// the paired bootstrap over examples (or their clusters) within groups.
 /// `None` when no example has an outcome from both.
 pub(crate) fn audit(
-    board: &ResponseMatrix,
+    matrix: &ResponseMatrix,
     seed: &CandidateAnswers<'_>,
     selected: &CandidateAnswers<'_>,
     inputs: &[InputIndex],
 ) -> Option<(Vec<ScoreDifference>, ScoreDifference)> {
     let same = seed.candidate() == selected.candidate();
-    let mut sample = ClusteredSample::new(2, board.groups.len());
+    let mut sample = ClusteredSample::new(2, matrix.groups.len());
     let mut clusters: BTreeMap<String, u64> = BTreeMap::new();
     let value = |answers: &CandidateAnswers<'_>, input| {
         answers.outcome(input).as_ref().and_then(Outcome::value)
@@ -27,21 +27,21 @@ pub(crate) fn audit(
         let (Some(a), Some(b)) = (value(seed, input), value(selected, input)) else {
             continue;
         };
-        let name = board
+        let name = matrix
             .input(input)
             .cluster
             .clone()
             .unwrap_or_else(|| format!("\0{input}"));
         let next = clusters.len() as u64;
         let cluster = *clusters.entry(name).or_insert(next);
-        let _complete = sample.push(board.group_of(input), cluster, &[a, b]);
+        let _complete = sample.push(matrix.group_of(input), cluster, &[a, b]);
     }
-    let seen: Vec<usize> = (0..board.groups.len())
+    let seen: Vec<usize> = (0..matrix.groups.len())
         .filter(|&group| sample.examples(group) > 0)
         .collect();
     let target: Vec<bool> = seen
         .iter()
-        .map(|&group| board.groups[group].role == GroupRole::Target)
+        .map(|&group| matrix.groups[group].role == GroupRole::Target)
         .collect();
     // Without a target group the worst of all groups is what there is to hold.
     let any_target = target.contains(&true);
@@ -78,7 +78,7 @@ pub(crate) fn audit(
         .map(|&group| {
             let difference = &replicates.groups[1][group];
             row(
-                &board.groups[group].name,
+                &matrix.groups[group].name,
                 difference,
                 sample.examples(group),
             )

@@ -32,11 +32,11 @@ impl UnusableWatch {
     /// candidate, on different inputs. Empty where nothing is gained by it.
     pub fn portion(
         &self,
-        desk: EvalContext<'_>,
+        context: EvalContext<'_>,
         wanted: &[(CandidateIndex, InputIndex)],
     ) -> BTreeSet<usize> {
         // A model of this process is asked in batches of neighbours, and costs time.
-        if self.sounded || desk.model.llm.capabilities().batch > 1 || wanted.len() <= ENOUGH {
+        if self.sounded || context.model.llm.capabilities().batch > 1 || wanted.len() <= ENOUGH {
             return BTreeSet::new();
         }
         let mut of: BTreeMap<CandidateIndex, Vec<usize>> = BTreeMap::new();
@@ -61,7 +61,7 @@ impl ResponseMatrix {
     /// come, `last`): where hardly one can be used, that is told, and unless the
     /// user wants to go on the run stops. No prompt stops it alone while others
     /// are asked too.
-    pub fn sound(&mut self, desk: EvalContext<'_>, last: bool) -> Result<(), RunError> {
+    pub fn sound(&mut self, context: EvalContext<'_>, last: bool) -> Result<(), RunError> {
         if self.watch.sounded {
             return Ok(());
         }
@@ -73,57 +73,61 @@ impl ResponseMatrix {
             return Ok(());
         }
         self.watch.sounded = true;
-        let survey = self.survey_all(desk, &asked);
+        let survey = self.survey_all(context, &asked);
         if survey.is_hopeless() {
-            self.emit_unusable(desk)?;
-            if !desk.keep_going {
-                return Err(Self::hopeless(desk, survey));
+            self.emit_unusable(context)?;
+            if !context.keep_going {
+                return Err(Self::hopeless(context, survey));
             }
         }
         Ok(())
     }
 
     /// Tells of answers that cannot be used, as far as they are news.
-    pub fn emit_unusable(&mut self, desk: EvalContext<'_>) -> Result<(), RunError> {
+    pub fn emit_unusable(&mut self, context: EvalContext<'_>) -> Result<(), RunError> {
         let fresh: Vec<(CandidateIndex, InputIndex)> = self
             .all_asked()
             .filter(|pair| !self.watch.emitted.contains(pair))
             .collect();
-        let survey = self.survey_all(desk, &fresh);
+        let survey = self.survey_all(context, &fresh);
         self.watch.emitted.extend(fresh);
         if survey.faults.is_empty() {
             return Ok(());
         }
-        desk.gateway.emit(&Event::Unusable {
-            phase: desk.gateway.phase(),
+        context.gateway.emit(&Event::Unusable {
+            phase: context.gateway.phase(),
             survey,
         })
     }
 
     /// The stop of a run that has answers to these inputs, and none to choose a
     /// prompt by; `None` where nothing was asked.
-    pub fn nothing_usable(&self, desk: EvalContext<'_>, inputs: &[InputIndex]) -> Option<RunError> {
+    pub fn nothing_usable(
+        &self,
+        context: EvalContext<'_>,
+        inputs: &[InputIndex],
+    ) -> Option<RunError> {
         let asked = self.all_asked().filter(|pair| inputs.contains(&pair.1));
-        let survey = self.survey_all(desk, &asked.collect::<Vec<_>>());
-        (survey.unusable() > 0).then(|| Self::hopeless(desk, survey))
+        let survey = self.survey_all(context, &asked.collect::<Vec<_>>());
+        (survey.unusable() > 0).then(|| Self::hopeless(context, survey))
     }
 
-    fn hopeless(desk: EvalContext<'_>, survey: AnswerSurvey) -> RunError {
-        let max_tokens = desk.model.llm.capabilities().max_tokens;
+    fn hopeless(context: EvalContext<'_>, survey: AnswerSurvey) -> RunError {
+        let max_tokens = context.model.llm.capabilities().max_tokens;
         RunError::Unusable(Box::new(HopelessRun { survey, max_tokens }))
     }
 
     fn survey_all(
         &self,
-        desk: EvalContext<'_>,
+        context: EvalContext<'_>,
         asked: &[(CandidateIndex, InputIndex)],
     ) -> AnswerSurvey {
         let mut whole = AnswerSurvey::default();
         for own in asked.chunk_by(|a, b| a.0 == b.0) {
             // Whether an answer can be used does not depend on what is learnt.
-            let view = self.answers_as(desk, own[0].0, ReplyAdjustment::default());
+            let view = self.answers_as(context, own[0].0, ReplyAdjustment::default());
             let inputs = own.iter().map(|pair| pair.1);
-            whole.add(&survey(self, desk, &view, inputs));
+            whole.add(&survey(self, context, &view, inputs));
         }
         whole
     }

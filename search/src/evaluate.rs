@@ -149,8 +149,8 @@ impl PromptEvaluator<'_> {
         prompts: &[Prompt],
         examples: &[Example],
     ) -> Result<PromptEvaluation, RunError> {
-        let mut board = ResponseMatrix::new(self.groups.to_vec());
-        let desk = EvalContext {
+        let mut matrix = ResponseMatrix::new(self.groups.to_vec());
+        let context = EvalContext {
             task: self.task,
             gateway: self.gateway,
             model: self.model,
@@ -159,50 +159,50 @@ impl PromptEvaluator<'_> {
         };
         for prompt in prompts {
             // The same prompt twice is one candidate.
-            let _ = board.enter(prompt.clone(), Vec::new(), None);
+            let _ = matrix.enter(prompt.clone(), Vec::new(), None);
         }
-        let candidates: Vec<usize> = (0..board.candidates.len()).collect();
+        let candidates: Vec<usize> = (0..matrix.candidates.len()).collect();
         let batch =
             self.calibration == Calibration::Batch && self.model.llm.capabilities().label_scores;
         let mut complete = true;
         if batch {
-            let settling = board.add_inputs(self.settle_on.inputs.iter());
-            complete = board.ask(desk, &candidates, &settling).await?;
+            let settling = matrix.add_inputs(self.settle_on.inputs.iter());
+            complete = matrix.ask(context, &candidates, &settling).await?;
         }
         let learns = self.task.fitting().is_some();
         if learns {
-            let settling = board.add_examples(&self.settle_on.examples);
-            complete = complete && board.ask(desk, &candidates, &settling).await?;
+            let settling = matrix.add_examples(&self.settle_on.examples);
+            complete = complete && matrix.ask(context, &candidates, &settling).await?;
         }
         // Fixed before an example is scored; the contextual calibration asks
         // its own content-free inputs first.
         let fixed: Vec<ReplyAdjustment> = candidates
             .iter()
-            .map(|&c| board.adjustment(desk, c))
+            .map(|&c| matrix.adjustment(context, c))
             .collect();
         let learnt: Vec<CalibrationFit> = candidates
             .iter()
             .filter(|_| batch)
-            .map(|&c| board.settled(self.calibration, c))
+            .map(|&c| matrix.settled(self.calibration, c))
             .collect();
-        let inputs = board.add_examples(examples);
-        complete = complete && board.ask(desk, &candidates, &inputs).await?;
-        board.sound(desk, true)?;
-        board.emit_unusable(desk)?;
+        let inputs = matrix.add_examples(examples);
+        complete = complete && matrix.ask(context, &candidates, &inputs).await?;
+        matrix.sound(context, true)?;
+        matrix.emit_unusable(context)?;
         let settled = match self.calibration {
             Calibration::None => Vec::new(),
             Calibration::Batch if batch => learnt,
             // Content-free replies, or none where no label is scored.
             calibration => candidates
                 .iter()
-                .map(|&c| board.settled(calibration, c))
+                .map(|&c| matrix.settled(calibration, c))
                 .collect(),
         };
         let place = |prompt: &Prompt| {
-            let at = board.candidates.iter().position(|c| c.id == prompt.id());
+            let at = matrix.candidates.iter().position(|c| c.id == prompt.id());
             at.expect("every prompt was entered")
         };
-        let tell = |prompt: &Prompt| {
+        let describe = |prompt: &Prompt| {
             let fit = fixed[place(prompt)].fit.as_deref();
             Some(self.task.fitting()?.describe(fit))
         };
@@ -211,9 +211,9 @@ impl PromptEvaluator<'_> {
             .map(|prompt| {
                 let at = place(prompt);
                 if batch || learns {
-                    board.answers_as(desk, at, fixed[at].clone())
+                    matrix.answers_as(context, at, fixed[at].clone())
                 } else {
-                    board.answers(desk, at)
+                    matrix.answers(context, at)
                 }
             })
             .collect();
@@ -229,14 +229,14 @@ impl PromptEvaluator<'_> {
                 .iter()
                 .map(|view| inputs.iter().map(|&input| grade(view, input)).collect())
                 .collect(),
-            groups: inputs.iter().map(|&input| board.group_of(input)).collect(),
-            clusters: board.clusters(&inputs),
+            groups: inputs.iter().map(|&input| matrix.group_of(input)).collect(),
+            clusters: matrix.clusters(&inputs),
             surveys: views
                 .iter()
-                .map(|view| unusable::survey(&board, desk, view, inputs.iter().copied()))
+                .map(|view| unusable::survey(&matrix, context, view, inputs.iter().copied()))
                 .collect(),
             settled,
-            readings: prompts.iter().map(tell).collect(),
+            readings: prompts.iter().map(describe).collect(),
             complete,
         })
     }
@@ -292,26 +292,26 @@ pub fn baseline(
     baseline: &BaselinePredictions,
     examples: &[Example],
 ) -> Vec<GroupOutcome> {
-    let mut board = ResponseMatrix::new(groups.to_vec());
-    let inputs = board.add_examples(examples);
-    baseline_scores(task, &board, baseline, &inputs)
+    let mut matrix = ResponseMatrix::new(groups.to_vec());
+    let inputs = matrix.add_examples(examples);
+    baseline_scores(task, &matrix, baseline, &inputs)
 }
 
-/// As [`baseline`], on inputs of a board.
+/// As [`baseline`], on inputs of a matrix.
 pub(crate) fn baseline_scores(
     task: &dyn Task,
-    board: &ResponseMatrix,
+    matrix: &ResponseMatrix,
     baseline: &BaselinePredictions,
     inputs: &[InputIndex],
 ) -> Vec<GroupOutcome> {
     let outcome = |&index: &InputIndex| -> Option<(InputIndex, Outcome)> {
-        let input = board.input(index);
+        let input = matrix.input(index);
         let reply = baseline.reply(&input.id, &task.answer_form(input))?;
         let answer = task.parse(input, &reply);
-        Some((index, task.grade(&answer, board.label(index)?)))
+        Some((index, task.grade(&answer, matrix.label(index)?)))
     };
     let outcomes: Vec<_> = inputs.iter().filter_map(outcome).collect();
-    group_scores(board, task.metric(), &outcomes)
+    group_scores(matrix, task.metric(), &outcomes)
 }
 
 #[cfg(test)]

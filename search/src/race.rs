@@ -1,4 +1,4 @@
-//! Races candidates: a spending rule asks for evaluations, the board gets them.
+//! Races candidates: an allocation rule asks for evaluations, the matrix gets them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,17 +56,17 @@ impl Race<'_> {
     /// standings: the budget may leave none.
     pub async fn run(
         &self,
-        board: &mut ResponseMatrix,
-        desk: EvalContext<'_>,
+        matrix: &mut ResponseMatrix,
+        context: EvalContext<'_>,
         mut entrants: Vec<CandidateIndex>,
     ) -> Result<RaceResult, RunError> {
         if !entrants.contains(&self.seed) {
             entrants.push(self.seed);
         }
         entrants.sort_unstable();
-        let problem = self.problem(board, &entrants);
+        let problem = self.problem(matrix, &entrants);
         let mut rule = self.spec.rule(self.draws);
-        let mut scores = self.scores(board, desk, &entrants, &problem);
+        let mut scores = self.scores(matrix, context, &entrants, &problem);
         let (mut remaining, mut affordable) = (self.evaluations, true);
         let mut dropped = Vec::new();
         // Observers hear of the leader about twenty times a race.
@@ -85,15 +85,15 @@ impl Race<'_> {
                             .or_default()
                             .push(self.inputs[ask.example as usize]);
                     }
-                    affordable = board.ask_each(desk, &wanted).await?;
+                    affordable = matrix.ask_each(context, &wanted).await?;
                     if !affordable {
                         // Without money the rule can only be asked to decide.
                         remaining = 0;
                     }
-                    scores = self.scores(board, desk, &entrants, &problem);
+                    scores = self.scores(matrix, context, &entrants, &problem);
                     if untold >= often {
                         untold = 0;
-                        self.emit_leader(board, desk, &entrants, &problem, &scores)?;
+                        self.emit_leader(matrix, context, &entrants, &problem, &scores)?;
                     }
                 }
                 AllocationStep::Evaluate(_) => remaining = 0,
@@ -102,7 +102,7 @@ impl Race<'_> {
         };
         // What a rule leaves undone for lack of money is no reason to judge by few.
         if affordable {
-            board.sound(desk, true)?;
+            matrix.sound(context, true)?;
         }
         let objective = self.spec.objective();
         let estimates = GroupEstimates::fit(&problem, &scores);
@@ -112,20 +112,20 @@ impl Race<'_> {
         let mut measured = 0;
         for &entrant in &pick.ranking {
             let candidate = entrants[entrant];
-            let groups = board.answers(desk, candidate).group_scores(self.inputs);
+            let groups = matrix.answers(context, candidate).group_scores(self.inputs);
             let score = objective.score(&estimates.groups(entrant)) - problem.charge(entrant);
             if groups.is_empty() || !score.is_finite() {
                 continue;
             }
             let rank = measured;
             measured += 1;
-            let id = board.candidates[candidate].id;
+            let id = matrix.candidates[candidate].id;
             let seen: usize = groups.iter().map(|group| group.n).sum();
             if standings.is_empty() {
-                self.emit_leading(desk, id, score, &groups)?;
+                self.emit_leading(context, id, score, &groups)?;
             }
-            self.emit_answers(board, desk, candidate)?;
-            desk.gateway.emit(&Event::Evaluated {
+            self.emit_answers(matrix, context, candidate)?;
+            context.gateway.emit(&Event::Evaluated {
                 candidate: id,
                 phase: self.phase,
                 score,
@@ -140,7 +140,7 @@ impl Race<'_> {
                 Some(drop) => format!("{place}; {}", drop.reason),
                 None => place,
             };
-            desk.gateway.emit(&Event::Decided {
+            context.gateway.emit(&Event::Decided {
                 candidate: id,
                 kept,
                 reason,
@@ -159,8 +159,8 @@ impl Race<'_> {
     /// Tells who leads by the objective as things stand, and what it answered.
     fn emit_leader(
         &self,
-        board: &mut ResponseMatrix,
-        desk: EvalContext<'_>,
+        matrix: &mut ResponseMatrix,
+        context: EvalContext<'_>,
         entrants: &[CandidateIndex],
         problem: &SelectionProblem,
         scores: &OutcomeTable,
@@ -178,36 +178,43 @@ impl Race<'_> {
             return Ok(());
         };
         let candidate = entrants[entrant];
-        let groups = board.answers(desk, candidate).group_scores(self.inputs);
+        let groups = matrix.answers(context, candidate).group_scores(self.inputs);
         if groups.is_empty() {
             return Ok(());
         }
-        let id = board.candidates[candidate].id;
-        self.emit_leading(desk, id, score, &groups)?;
-        self.emit_answers(board, desk, candidate)
+        let id = matrix.candidates[candidate].id;
+        self.emit_leading(context, id, score, &groups)?;
+        self.emit_answers(matrix, context, candidate)
     }
 
     fn emit_answers(
         &self,
-        board: &mut ResponseMatrix,
-        desk: EvalContext<'_>,
+        matrix: &mut ResponseMatrix,
+        context: EvalContext<'_>,
         candidate: CandidateIndex,
     ) -> Result<(), RunError> {
-        let reading = board.adjustment(desk, candidate);
-        answer_feed::answers(board, desk, self.phase, candidate, self.inputs, reading)
+        let adjustment = matrix.adjustment(context, candidate);
+        answer_feed::answers(
+            matrix,
+            context,
+            self.phase,
+            candidate,
+            self.inputs,
+            adjustment,
+        )
     }
 
     fn emit_leading(
         &self,
-        desk: EvalContext<'_>,
+        context: EvalContext<'_>,
         candidate: PromptId,
         score: f64,
         groups: &[GroupOutcome],
     ) -> Result<(), RunError> {
-        desk.gateway.emit(&Event::Leading {
+        context.gateway.emit(&Event::Leading {
             candidate,
             phase: self.phase,
-            calls: desk.gateway.spent().calls,
+            calls: context.gateway.spent().calls,
             score,
             groups: groups.to_vec(),
         })
@@ -215,16 +222,16 @@ impl Race<'_> {
 
     /// Groups of the race: a study's group with true labels and the same group
     /// with voted ones are two, for they are not equally to be trusted.
-    fn problem(&self, board: &ResponseMatrix, entrants: &[CandidateIndex]) -> SelectionProblem {
+    fn problem(&self, matrix: &ResponseMatrix, entrants: &[CandidateIndex]) -> SelectionProblem {
         let mut members: BTreeMap<(bool, usize), Vec<u32>> = BTreeMap::new();
         for (example, &input) in self.inputs.iter().enumerate() {
-            let key = (board.is_voted(input), board.group_of(input));
+            let key = (matrix.is_voted(input), matrix.group_of(input));
             members.entry(key).or_default().push(example as u32);
         }
         let groups = members
             .into_iter()
             .map(|((voted, group), examples)| {
-                let group = &board.groups[group];
+                let group = &matrix.groups[group];
                 let role = match (voted, group.role) {
                     (true, _) => LabelRole::PseudoTarget,
                     (false, GroupRole::Target) => LabelRole::LabelledTarget,
@@ -241,7 +248,7 @@ impl Race<'_> {
             .collect();
         let texts: Vec<&str> = entrants
             .iter()
-            .map(|&candidate| board.candidates[candidate].prompt.instruction.as_str())
+            .map(|&candidate| matrix.candidates[candidate].prompt.instruction.as_str())
             .collect();
         SelectionProblem {
             candidates: entrants.len(),
@@ -271,8 +278,8 @@ impl Race<'_> {
     /// All outcomes the entrants have on the race's examples.
     fn scores(
         &self,
-        board: &ResponseMatrix,
-        desk: EvalContext<'_>,
+        matrix: &ResponseMatrix,
+        context: EvalContext<'_>,
         entrants: &[CandidateIndex],
         problem: &SelectionProblem,
     ) -> OutcomeTable {
@@ -282,11 +289,11 @@ impl Race<'_> {
                 group_of[example as usize] = index as u32;
             }
         }
-        let clusters = board.clusters(self.inputs);
+        let clusters = matrix.clusters(self.inputs);
         let mut scores =
             OutcomeTable::clustered(entrants.len(), group_of, clusters, problem.groups.len());
         for (entrant, &candidate) in entrants.iter().enumerate() {
-            let answers = board.answers(desk, candidate);
+            let answers = matrix.answers(context, candidate);
             for (example, &input) in self.inputs.iter().enumerate() {
                 if let Some(value) = answers.outcome(input).as_ref().and_then(Outcome::value) {
                     let _new = scores.push(entrant, example as u32, value);
@@ -298,9 +305,9 @@ impl Race<'_> {
 }
 
 /// The ids of some candidates.
-pub(crate) fn ids(board: &ResponseMatrix, candidates: &[CandidateIndex]) -> Vec<PromptId> {
+pub(crate) fn ids(matrix: &ResponseMatrix, candidates: &[CandidateIndex]) -> Vec<PromptId> {
     candidates
         .iter()
-        .map(|&candidate| board.candidates[candidate].id)
+        .map(|&candidate| matrix.candidates[candidate].id)
         .collect()
 }

@@ -1,6 +1,6 @@
 //! Who was asked what, and what came of it.
 //!
-//! The board holds replies, not scores. Outcomes are derived each time from the
+//! The matrix holds replies, not scores. Outcomes are derived each time from the
 //! reply, the calibration as known so far and the label, so that a label won by
 //! vote or a better calibration re-scores what was already paid for.
 
@@ -16,7 +16,7 @@ use crate::gateway::{CallOutcome, Gateway, PricedModel, RunError};
 use crate::score::group_scores;
 use crate::turns::{self, Case};
 
-/// What evaluations need besides the board.
+/// What evaluations need besides the matrix.
 #[derive(Clone, Copy)]
 pub(crate) struct EvalContext<'a> {
     pub task: &'a dyn Task,
@@ -79,7 +79,7 @@ impl ResponseMatrix {
         }
     }
 
-    /// Puts inputs on the board; returns their indices.
+    /// Puts inputs in the matrix; returns their indices.
     pub fn add_inputs<'a>(&mut self, inputs: impl Iterator<Item = &'a Input>) -> Vec<InputIndex> {
         inputs
             .map(|input| {
@@ -96,7 +96,7 @@ impl ResponseMatrix {
             .collect()
     }
 
-    /// Puts labelled examples on the board; returns their indices.
+    /// Puts labelled examples in the matrix; returns their indices.
     pub fn add_examples(&mut self, examples: &[Example]) -> Vec<InputIndex> {
         let indices = self.add_inputs(examples.iter().map(|example| &example.input));
         for (&index, example) in indices.iter().zip(examples) {
@@ -174,7 +174,7 @@ impl ResponseMatrix {
     /// Returns whether the budget sufficed.
     pub async fn ask(
         &mut self,
-        desk: EvalContext<'_>,
+        context: EvalContext<'_>,
         candidates: &[CandidateIndex],
         inputs: &[InputIndex],
     ) -> Result<bool, RunError> {
@@ -182,17 +182,17 @@ impl ResponseMatrix {
             .iter()
             .map(|&candidate| (candidate, inputs.to_vec()))
             .collect();
-        self.ask_each(desk, &wanted).await
+        self.ask_each(context, &wanted).await
     }
 
     /// Asks each candidate about its own inputs, unless it was asked before.
     /// Returns whether the budget sufficed.
     pub async fn ask_each(
         &mut self,
-        desk: EvalContext<'_>,
+        context: EvalContext<'_>,
         wanted: &BTreeMap<CandidateIndex, Vec<InputIndex>>,
     ) -> Result<bool, RunError> {
-        if !self.ask_neutral(desk, wanted).await? {
+        if !self.ask_neutral(context, wanted).await? {
             return Ok(false);
         }
         // Candidate by candidate: neighbours share their prefix.
@@ -202,15 +202,15 @@ impl ResponseMatrix {
             let fresh = inputs.iter().filter(|input| !asked.contains_key(input));
             pairs.extend(fresh.map(|&input| (candidate, input)));
         }
-        let portion = self.watch.portion(desk, &pairs);
+        let portion = self.watch.portion(context, &pairs);
         let places = pairs.into_iter().enumerate();
         let (first, rest): (Vec<_>, Vec<_>) = places.partition(|(at, _)| portion.contains(at));
         for part in [first, rest] {
             let pairs: Vec<_> = part.into_iter().map(|(_, pair)| pair).collect();
-            if !self.ask_pairs(desk, &pairs).await? {
+            if !self.ask_pairs(context, &pairs).await? {
                 return Ok(false);
             }
-            self.sound(desk, false)?;
+            self.sound(context, false)?;
         }
         Ok(true)
     }
@@ -218,14 +218,14 @@ impl ResponseMatrix {
     /// Asks all of these; returns whether the budget sufficed.
     async fn ask_pairs(
         &mut self,
-        desk: EvalContext<'_>,
+        context: EvalContext<'_>,
         pairs: &[(CandidateIndex, InputIndex)],
     ) -> Result<bool, RunError> {
         let case = |&(candidate, input): &(CandidateIndex, InputIndex)| -> Case<'_> {
             (&self.candidates[candidate].prompt, &self.inputs[input])
         };
         let cases: Vec<Case<'_>> = pairs.iter().map(case).collect();
-        let answers = desk.evaluate(&cases).await?;
+        let answers = context.evaluate(&cases).await?;
         let mut complete = true;
         for (&(candidate, input), asked) in pairs.iter().zip(answers) {
             if asked == CallOutcome::Unaffordable {
@@ -252,14 +252,14 @@ impl ResponseMatrix {
     /// wants them.
     async fn ask_neutral(
         &mut self,
-        desk: EvalContext<'_>,
+        context: EvalContext<'_>,
         wanted: &BTreeMap<CandidateIndex, Vec<InputIndex>>,
     ) -> Result<bool, RunError> {
         let Some(&like) = wanted.values().flatten().next() else {
             return Ok(true);
         };
-        if desk.calibration != Calibration::Contextual
-            || !desk.model.llm.capabilities().label_scores
+        if context.calibration != Calibration::Contextual
+            || !context.model.llm.capabilities().label_scores
         {
             return Ok(true);
         }
@@ -276,7 +276,7 @@ impl ResponseMatrix {
                 neutral.iter().map(move |input| (prompt, input))
             })
             .collect();
-        let answers = desk.evaluate(&cases).await?;
+        let answers = context.evaluate(&cases).await?;
         let complete = !answers.contains(&CallOutcome::Unaffordable);
         for (&candidate, answers) in lacking.iter().zip(answers.chunks(neutral.len())) {
             self.candidates[candidate].neutral = answers
@@ -291,10 +291,14 @@ impl ResponseMatrix {
     }
 
     /// How this candidate's replies are read, by what is known now.
-    pub fn adjustment(&self, desk: EvalContext<'_>, candidate: CandidateIndex) -> ReplyAdjustment {
+    pub fn adjustment(
+        &self,
+        context: EvalContext<'_>,
+        candidate: CandidateIndex,
+    ) -> ReplyAdjustment {
         ReplyAdjustment {
-            bias: self.bias(desk.calibration, candidate),
-            fit: desk.task.fitting().and_then(|fitting| {
+            bias: self.bias(context.calibration, candidate),
+            fit: context.task.fitting().and_then(|fitting| {
                 let graded = self.graded(candidate);
                 let graded: Vec<(&Example, &Reply)> = graded.iter().map(|(e, r)| (e, *r)).collect();
                 fitting.fit(&graded)
@@ -355,28 +359,28 @@ impl ResponseMatrix {
         }
     }
 
-    /// A view of one candidate with its reading worked out once, from all that is
+    /// A view of one candidate with its adjustment worked out once, from all that is
     /// known now.
     pub fn answers<'a>(
         &'a self,
-        desk: EvalContext<'a>,
+        context: EvalContext<'a>,
         candidate: CandidateIndex,
     ) -> CandidateAnswers<'a> {
-        self.answers_as(desk, candidate, self.adjustment(desk, candidate))
+        self.answers_as(context, candidate, self.adjustment(context, candidate))
     }
 
-    /// A view of one candidate under a reading fixed elsewhere.
+    /// A view of one candidate under a adjustment fixed elsewhere.
     pub fn answers_as<'a>(
         &'a self,
-        desk: EvalContext<'a>,
+        context: EvalContext<'a>,
         candidate: CandidateIndex,
-        reading: ReplyAdjustment,
+        adjustment: ReplyAdjustment,
     ) -> CandidateAnswers<'a> {
         CandidateAnswers {
-            board: self,
-            task: desk.task,
+            matrix: self,
+            task: context.task,
             candidate,
-            reading,
+            adjustment,
         }
     }
 }
@@ -390,12 +394,12 @@ pub(crate) struct ReplyAdjustment {
     pub fit: Option<Vec<f64>>,
 }
 
-/// One candidate's answers under its reading.
+/// One candidate's answers under its adjustment.
 pub(crate) struct CandidateAnswers<'a> {
-    board: &'a ResponseMatrix,
+    matrix: &'a ResponseMatrix,
     task: &'a dyn Task,
     candidate: CandidateIndex,
-    reading: ReplyAdjustment,
+    adjustment: ReplyAdjustment,
 }
 
 impl<'a> CandidateAnswers<'a> {
@@ -406,16 +410,16 @@ impl<'a> CandidateAnswers<'a> {
 
     /// What came of asking it.
     pub fn asked(&self, input: InputIndex) -> Option<&'a CallOutcome> {
-        self.board.candidates[self.candidate].asked.get(&input)
+        self.matrix.candidates[self.candidate].asked.get(&input)
     }
 
     /// The reply as it is read.
     fn read(&self, input: &Input, reply: &Reply) -> Reply {
         let mut reply = reply.clone();
-        if let Some(bias) = &self.reading.bias {
+        if let Some(bias) = &self.adjustment.bias {
             reply = reply.debiased(bias);
         }
-        match (self.task.fitting(), &self.reading.fit) {
+        match (self.task.fitting(), &self.adjustment.fit) {
             (Some(fitting), Some(fit)) => fitting.apply(input, reply, fit),
             _ => reply,
         }
@@ -425,7 +429,7 @@ impl<'a> CandidateAnswers<'a> {
     pub fn answer(&self, input: InputIndex) -> Option<Answer> {
         match self.asked(input)? {
             CallOutcome::Reply(reply) => {
-                let input = &self.board.inputs[input];
+                let input = &self.matrix.inputs[input];
                 Some(self.task.parse(input, &self.read(input, reply)))
             }
             CallOutcome::Refused(_) | CallOutcome::Unaffordable => None,
@@ -435,11 +439,11 @@ impl<'a> CandidateAnswers<'a> {
     /// How its answer compares with the label; `None` where it was not asked or
     /// the label is unknown.
     pub fn outcome(&self, input: InputIndex) -> Option<Outcome> {
-        let truth = self.board.truths[input].as_ref()?;
+        let truth = self.matrix.truths[input].as_ref()?;
         Some(match self.asked(input)? {
             CallOutcome::Reply(reply) => {
                 let example = Example {
-                    input: self.board.inputs[input].clone(),
+                    input: self.matrix.inputs[input].clone(),
                     label: truth.label.clone(),
                 };
                 self.task.score(&example, &self.read(&example.input, reply))
@@ -457,6 +461,6 @@ impl<'a> CandidateAnswers<'a> {
             .iter()
             .filter_map(|&input| Some((input, self.outcome(input)?)))
             .collect();
-        group_scores(self.board, self.task.metric(), &outcomes)
+        group_scores(self.matrix, self.task.metric(), &outcomes)
     }
 }

@@ -9,16 +9,16 @@ use crate::event::GroupOutcome;
 use crate::response_matrix::{CONFIDENCE, InputIndex, ResponseMatrix};
 use crate::{seeds, stats};
 
-/// Reduces outcomes to a score per group, in the board's order of groups.
+/// Reduces outcomes to a score per group, in the matrix's order of groups.
 pub(crate) fn group_scores(
-    board: &ResponseMatrix,
+    matrix: &ResponseMatrix,
     metric: Metric,
     outcomes: &[(InputIndex, Outcome)],
 ) -> Vec<GroupOutcome> {
     let mut by_group: BTreeMap<usize, Vec<&(InputIndex, Outcome)>> = BTreeMap::new();
     for pair in outcomes {
         by_group
-            .entry(board.group_of(pair.0))
+            .entry(matrix.group_of(pair.0))
             .or_default()
             .push(pair);
     }
@@ -30,8 +30,8 @@ pub(crate) fn group_scores(
                 .filter_map(|(input, outcome)| {
                     Some(GradedOutcome {
                         outcome,
-                        label: board.label(*input)?,
-                        cluster: board.input(*input).cluster.as_deref(),
+                        label: matrix.label(*input)?,
+                        cluster: matrix.input(*input).cluster.as_deref(),
                     })
                 })
                 .collect();
@@ -41,9 +41,9 @@ pub(crate) fn group_scores(
                 .filter(|_| metric.resamples())
                 .map(|value| interval(metric, value, &observations));
             GroupOutcome {
-                group: board.groups[group].name.clone(),
-                role: board.groups[group].role,
-                voted: outcomes.iter().any(|(input, _)| board.is_voted(*input)),
+                group: matrix.groups[group].name.clone(),
+                role: matrix.groups[group].role,
+                voted: outcomes.iter().any(|(input, _)| matrix.is_voted(*input)),
                 value: score.value,
                 low: interval.map(|interval| interval.low),
                 high: interval.map(|interval| interval.high),

@@ -209,8 +209,8 @@ pub(crate) fn of_reply(reply: &Reply, answer: &Answer) -> Option<AnswerFault> {
 
 /// What came of one candidate's answers to these inputs.
 pub(crate) fn survey(
-    board: &ResponseMatrix,
-    desk: EvalContext<'_>,
+    matrix: &ResponseMatrix,
+    context: EvalContext<'_>,
     view: &CandidateAnswers<'_>,
     inputs: impl IntoIterator<Item = InputIndex>,
 ) -> AnswerSurvey {
@@ -226,12 +226,12 @@ pub(crate) fn survey(
         let faulty = survey.of(fault);
         faulty.count += 1;
         faulty.show(|| FaultyAnswer {
-            candidate: board.candidates[view.candidate()].id,
-            input: board.input(input).id.clone(),
-            group: board.input(input).group.clone(),
+            candidate: matrix.candidates[view.candidate()].id,
+            input: matrix.input(input).id.clone(),
+            group: matrix.input(input).group.clone(),
             text: cut(&text, SHOWN_INPUT),
             tokens: (fault == AnswerFault::Truncated)
-                .then(|| limit(desk, board, view, input))
+                .then(|| limit(context, matrix, view, input))
                 .flatten(),
         });
     }
@@ -242,15 +242,15 @@ pub(crate) fn survey(
 /// The tokens that the answer to this input got at most; of several turns it is not
 /// told which was cut off.
 fn limit(
-    desk: EvalContext<'_>,
-    board: &ResponseMatrix,
+    context: EvalContext<'_>,
+    matrix: &ResponseMatrix,
     view: &CandidateAnswers<'_>,
     input: InputIndex,
 ) -> Option<u32> {
-    let prompt = &board.candidates[view.candidate()].prompt;
-    (desk.task.calls() <= 1).then(|| {
-        let form = desk.task.request(prompt, board.input(input)).answer;
-        turns::most_room(&form, &desk.model.llm.capabilities())
+    let prompt = &matrix.candidates[view.candidate()].prompt;
+    (context.task.calls() <= 1).then(|| {
+        let form = context.task.request(prompt, matrix.input(input)).answer;
+        turns::most_room(&form, &context.model.llm.capabilities())
     })
 }
 

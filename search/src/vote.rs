@@ -113,7 +113,7 @@ fn is_right(label: &Label, winner: &str) -> bool {
     }
 }
 
-/// Lets `voters` label `inputs`; writes the kept labels on the board. Votes are
+/// Lets `voters` label `inputs`; writes the kept labels in the matrix. Votes are
 /// counted by class where the answers are classes.
 pub(crate) fn label_by_vote(
     task: &dyn Task,
@@ -121,7 +121,7 @@ pub(crate) fn label_by_vote(
     ids: Vec<PromptId>,
     inputs: &[InputIndex],
     threshold: f64,
-    board: &ResponseMatrix,
+    matrix: &ResponseMatrix,
 ) -> (VoteSummary, Vec<(InputIndex, Label)>) {
     let mut classes: BTreeMap<String, ClassVotes> = BTreeMap::new();
     let mut votes = Vec::with_capacity(inputs.len());
@@ -131,7 +131,7 @@ pub(crate) fn label_by_vote(
         let won = plurality(&ballot);
         let kept = won.as_ref().is_some_and(|(_, share)| *share > threshold);
         if let Some((winner, _)) = &won {
-            let form = task.answer_form(board.input(input));
+            let form = task.answer_form(matrix.input(input));
             if form.labels().is_some() {
                 let class = classes.entry(winner.clone()).or_insert_with(|| ClassVotes {
                     label: winner.clone(),
@@ -146,7 +146,7 @@ pub(crate) fn label_by_vote(
             }
         }
         votes.push(InputVote {
-            input: board.input(input).id.clone(),
+            input: matrix.input(input).id.clone(),
             share: won.as_ref().map_or(0.0, |(_, share)| *share),
             winner: won.map(|(winner, _)| winner),
             kept,
@@ -170,7 +170,7 @@ pub(crate) fn accuracy(
     voters: &[CandidateAnswers<'_>],
     labelled: &[InputIndex],
     threshold: f64,
-    board: &ResponseMatrix,
+    matrix: &ResponseMatrix,
 ) -> (usize, usize) {
     let (mut kept, mut right) = (0, 0);
     for &input in labelled {
@@ -183,7 +183,7 @@ pub(crate) fn accuracy(
         };
         if share > threshold {
             kept += 1;
-            right += usize::from(board.label(input).is_some_and(|l| is_right(l, &winner)));
+            right += usize::from(matrix.label(input).is_some_and(|l| is_right(l, &winner)));
         }
     }
     (kept, right)

@@ -33,41 +33,43 @@ impl RunPhases<'_> {
                 sealed.len()
             ),
         )?;
-        let desk = self.run.desk();
+        let context = self.run.context();
         // Readings are fixed before the audit: a deployed prompt cannot wait for a
         // batch, and nothing may be learnt from sealed labels.
         let fixed: BTreeMap<CandidateIndex, ReplyAdjustment> = ensemble
             .iter()
             .chain([&self.seed, &selected])
-            .map(|&c| (c, self.board.adjustment(desk, c)))
+            .map(|&c| (c, self.matrix.adjustment(context, c)))
             .collect();
-        if desk.calibration != Calibration::None {
-            let settled = |&c| self.board.settled(desk.calibration, c);
+        if context.calibration != Calibration::None {
+            let settled = |&c| self.matrix.settled(context.calibration, c);
             self.run.gateway.emit(&Event::Calibrated {
-                calibration: desk.calibration,
+                calibration: context.calibration,
                 prompts: fixed.keys().map(settled).collect(),
             })?;
         }
-        let inputs = self.board.add_examples(&sealed);
+        let inputs = self.matrix.add_examples(&sealed);
         for baseline in &self.run.baselines {
-            let groups = baseline_scores(desk.task, &self.board, baseline, &inputs);
+            let groups = baseline_scores(context.task, &self.matrix, baseline, &inputs);
             // Predictions of another form than the task's say nothing here.
             if !groups.is_empty() {
                 let name = baseline.name.clone();
                 self.run.gateway.emit(&Event::Baseline { name, groups })?;
             }
         }
-        let reading = |c: CandidateIndex| fixed.get(&c).cloned().unwrap_or_default();
+        let adjustment = |c: CandidateIndex| fixed.get(&c).cloned().unwrap_or_default();
 
         let mut complete = self
-            .board
-            .ask(desk, &[self.seed, selected], &inputs)
+            .matrix
+            .ask(context, &[self.seed, selected], &inputs)
             .await?;
         for (contestant, candidate) in [
             (AuditedPrompt::Seed, self.seed),
             (AuditedPrompt::Selected, selected),
         ] {
-            let answers = self.board.answers_as(desk, candidate, reading(candidate));
+            let answers = self
+                .matrix
+                .answers_as(context, candidate, adjustment(candidate));
             self.run.gateway.emit(&Event::Audited {
                 contestant,
                 groups: answers.group_scores(&inputs),
@@ -76,14 +78,14 @@ impl RunPhases<'_> {
         if complete && !ensemble.is_empty() {
             // Half an ensemble is told to nobody: no call for it then.
             complete = self.affords(ensemble, selected, inputs.len())
-                && self.board.ask(desk, ensemble, &inputs).await?;
+                && self.matrix.ask(context, ensemble, &inputs).await?;
             if complete {
                 let voters: Vec<CandidateAnswers<'_>> = ensemble
                     .iter()
-                    .map(|&c| self.board.answers_as(desk, c, reading(c)))
+                    .map(|&c| self.matrix.answers_as(context, c, adjustment(c)))
                     .collect();
                 let outcomes = self.ensemble_outcomes(&voters, &inputs);
-                let groups = group_scores(&self.board, self.run.task.metric(), &outcomes);
+                let groups = group_scores(&self.matrix, self.run.task.metric(), &outcomes);
                 self.run.gateway.emit(&Event::Audited {
                     contestant: AuditedPrompt::Ensemble,
                     groups,
@@ -92,18 +94,18 @@ impl RunPhases<'_> {
         }
         for &candidate in fixed.keys() {
             answer_feed::answers(
-                &mut self.board,
-                desk,
+                &mut self.matrix,
+                context,
                 Phase::Audit,
                 candidate,
                 &inputs,
-                reading(candidate),
+                adjustment(candidate),
             )?;
         }
-        self.board.emit_unusable(desk)?;
-        let answers = |c: CandidateIndex| self.board.answers_as(desk, c, reading(c));
+        self.matrix.emit_unusable(context)?;
+        let answers = |c: CandidateIndex| self.matrix.answers_as(context, c, adjustment(c));
         let compared = compare::audit(
-            &self.board,
+            &self.matrix,
             &answers(self.seed),
             &answers(selected),
             &inputs,
@@ -141,7 +143,7 @@ impl RunPhases<'_> {
         inputs
             .iter()
             .filter_map(|&input| {
-                let label = self.board.label(input)?;
+                let label = self.matrix.label(input)?;
                 let answers: Vec<_> = voters.iter().map(|voter| voter.answer(input)).collect();
                 let outcome = match vote::combine(&answers) {
                     Some(answer) => self.run.task.grade(&answer, label),

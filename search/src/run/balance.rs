@@ -10,19 +10,19 @@ use crate::seeds;
 
 /// Labelled inputs by group and class, each cell shuffled by its own stream.
 fn cells(
-    board: &ResponseMatrix,
+    matrix: &ResponseMatrix,
     inputs: &[InputIndex],
     seed: u64,
     name: &str,
 ) -> Vec<Vec<Vec<InputIndex>>> {
     let mut cells: BTreeMap<usize, BTreeMap<String, Vec<InputIndex>>> = BTreeMap::new();
     for &input in inputs {
-        let class = match board.label(input) {
+        let class = match matrix.label(input) {
             Some(Label::Class(class)) => class.clone(),
             _ => String::new(),
         };
         cells
-            .entry(board.group_of(input))
+            .entry(matrix.group_of(input))
             .or_default()
             .entry(class)
             .or_default()
@@ -45,22 +45,22 @@ fn cells(
 /// An order of labelled inputs of which every prefix is as balanced as can be
 /// across groups and, within a group, across classes.
 pub(super) fn balanced(
-    board: &ResponseMatrix,
+    matrix: &ResponseMatrix,
     inputs: &[InputIndex],
     seed: u64,
     name: &str,
 ) -> Vec<InputIndex> {
-    interleave(&cells(board, inputs, seed, name))
+    interleave(&cells(matrix, inputs, seed, name))
 }
 
 /// Two such orders that share the inputs equally, cell by cell.
 pub(super) fn halves(
-    board: &ResponseMatrix,
+    matrix: &ResponseMatrix,
     inputs: &[InputIndex],
     seed: u64,
     name: &str,
 ) -> (Vec<InputIndex>, Vec<InputIndex>) {
-    let mut front = cells(board, inputs, seed, name);
+    let mut front = cells(matrix, inputs, seed, name);
     let mut back = front.clone();
     for cell in front.iter_mut().flatten() {
         cell.truncate(cell.len().div_ceil(2));

@@ -72,20 +72,20 @@ impl Run<'_> {
         self.gateway.emit(&Event::Started(self.started()))?;
         self.hold_back_audit(&audit);
         self.fit_to_budget(audit.len());
-        let mut course = RunPhases::begin(&self)?;
-        course.propose_and_screen().await?;
+        let mut phases = RunPhases::begin(&self)?;
+        phases.propose_and_screen().await?;
         if self.spec.method == SearchMethod::Gpo {
-            course.vote().await?;
-            course.repropose().await?;
+            phases.vote().await?;
+            phases.repropose().await?;
         }
         for round in 0..self.spec.rounds {
-            course.refine(round).await?;
+            phases.refine(round).await?;
         }
-        let (selected, ensemble) = course.select().await?;
+        let (selected, ensemble) = phases.select().await?;
         let target_labels_read = self.data.reads.count();
         self.gateway.release();
-        let audited = course.audit(audit.open(), selected, &ensemble).await?;
-        let ending = if course.affordable && audited && !self.fitted {
+        let audited = phases.audit(audit.open(), selected, &ensemble).await?;
+        let ending = if phases.affordable && audited && !self.fitted {
             RunEnding::Completed
         } else {
             RunEnding::BudgetExhausted
@@ -98,7 +98,7 @@ impl Run<'_> {
             audit_labels_read: self.data.reads.count() - target_labels_read,
         })?;
         Ok(RunResult {
-            selected: course.board.candidates[selected].prompt.clone(),
+            selected: phases.matrix.candidates[selected].prompt.clone(),
             ending,
             spent,
         })
@@ -144,7 +144,7 @@ impl Run<'_> {
         }
     }
 
-    fn desk(&self) -> EvalContext<'_> {
+    fn context(&self) -> EvalContext<'_> {
         EvalContext {
             task: self.task.as_ref(),
             gateway: self.gateway,

@@ -25,7 +25,7 @@ const ALONE: usize = 20;
 /// State of a run under way.
 pub(super) struct RunPhases<'a> {
     pub run: &'a Run<'a>,
-    pub board: ResponseMatrix,
+    pub matrix: ResponseMatrix,
     /// Source examples for the races, balanced in every prefix.
     screen: Vec<InputIndex>,
     /// Source examples kept for the final.
@@ -67,17 +67,17 @@ struct ProposalTally {
 
 impl<'a> RunPhases<'a> {
     pub fn begin(run: &'a Run<'a>) -> Result<Self, RunError> {
-        let mut board = ResponseMatrix::new(run.groups.clone());
-        let validation = board.add_examples(&run.data.source.validation);
+        let mut matrix = ResponseMatrix::new(run.groups.clone());
+        let validation = matrix.add_examples(&run.data.source.validation);
         // Half the examples run the races, the other half decides: a score that
         // helped a prompt to win is not what it is finally judged on.
-        let (screen, fresh) = halves(&board, &validation, run.seed, "validation");
+        let (screen, fresh) = halves(&matrix, &validation, run.seed, "validation");
         let labelled = if run.data.labelled_target.is_empty() {
             Vec::new()
         } else {
-            board.add_examples(run.data.labelled_target.read())
+            matrix.add_examples(run.data.labelled_target.read())
         };
-        let target = board.add_inputs(run.data.target.inputs.iter());
+        let target = matrix.add_inputs(run.data.target.inputs.iter());
         let train_order = {
             let mut shelf = ResponseMatrix::new(run.groups.clone());
             let indices = shelf.add_examples(&run.data.source.train);
@@ -89,7 +89,7 @@ impl<'a> RunPhases<'a> {
             .collect();
         let mut course = Self {
             run,
-            board,
+            matrix,
             screen,
             fresh,
             labelled,
@@ -125,9 +125,9 @@ impl<'a> RunPhases<'a> {
         parents: Vec<PromptId>,
         chunk: Option<usize>,
     ) -> Result<Option<CandidateIndex>, RunError> {
-        let entered = self.board.enter(prompt, parents, chunk);
+        let entered = self.matrix.enter(prompt, parents, chunk);
         if let Some(index) = entered {
-            let candidate = &self.board.candidates[index];
+            let candidate = &self.matrix.candidates[index];
             self.run.gateway.emit(&Event::Proposed(CandidateProposed {
                 candidate: candidate.id,
                 prompt: candidate.prompt.clone(),
@@ -145,7 +145,7 @@ impl<'a> RunPhases<'a> {
     /// Phase 1: prompts from source demonstrations (or edits), screened.
     pub async fn propose_and_screen(&mut self) -> Result<(), RunError> {
         let spec = &self.run.spec;
-        let seeds: Vec<CandidateIndex> = (0..self.board.candidates.len()).collect();
+        let seeds: Vec<CandidateIndex> = (0..self.matrix.candidates.len()).collect();
         let proposer: Box<dyn Proposer> = match spec.method {
             SearchMethod::Ape | SearchMethod::Gpo => self.induce(TargetUse::Nothing),
             SearchMethod::ApeUt => self.induce(TargetUse::Inputs),
@@ -182,51 +182,51 @@ impl<'a> RunPhases<'a> {
                 self.target.len()
             ),
         )?;
-        let desk = self.run.desk();
-        if !self.board.ask(desk, &voters, &self.target).await? {
+        let context = self.run.context();
+        if !self.matrix.ask(context, &voters, &self.target).await? {
             self.affordable = false;
         }
         let answers: Vec<CandidateAnswers<'_>> = voters
             .iter()
-            .map(|&voter| self.board.answers(desk, voter))
+            .map(|&voter| self.matrix.answers(context, voter))
             .collect();
         let (mut voted, labels) = vote::label_by_vote(
-            desk.task,
+            context.task,
             &answers,
-            ids(&self.board, &voters),
+            ids(&self.matrix, &voters),
             &self.target,
             spec.threshold,
-            &self.board,
+            &self.matrix,
         );
-        let (kept, right) = vote::accuracy(&answers, &self.screen, spec.threshold, &self.board);
+        let (kept, right) = vote::accuracy(&answers, &self.screen, spec.threshold, &self.matrix);
         drop(answers);
         for &voter in &voters {
-            let reading = self.board.adjustment(desk, voter);
+            let adjustment = self.matrix.adjustment(context, voter);
             answer_feed::answers(
-                &mut self.board,
-                desk,
+                &mut self.matrix,
+                context,
                 Phase::Vote,
                 voter,
                 &self.target,
-                reading,
+                adjustment,
             )?;
         }
-        self.board.emit_unusable(self.run.desk())?;
+        self.matrix.emit_unusable(self.run.context())?;
         voted.source_accuracy = (kept > 0).then(|| right as f64 / kept as f64);
         self.pseudo_label_weight = pseudo_label_weight(kept, right);
         self.run.gateway.emit(&Event::Voted(voted))?;
         for (input, label) in &labels {
-            self.board.set_voted(*input, label.clone());
+            self.matrix.set_voted(*input, label.clone());
         }
         let kept: Vec<InputIndex> = labels.iter().map(|(input, _)| *input).collect();
         // Half the voted inputs induce, the other half score what was induced.
-        let (train, score) = halves(&self.board, &kept, self.run.seed, "voted");
+        let (train, score) = halves(&self.matrix, &kept, self.run.seed, "voted");
         self.pseudo_labelled_train = train
             .into_iter()
             .filter_map(|index| {
                 Some(Example {
-                    input: self.board.input(index).clone(),
-                    label: self.board.label(index)?.clone(),
+                    input: self.matrix.input(index).clone(),
+                    label: self.matrix.label(index)?.clone(),
                 })
             })
             .collect();
@@ -240,7 +240,7 @@ impl<'a> RunPhases<'a> {
         let mut chunks = std::collections::BTreeSet::new();
         let (mut first, mut rest) = (Vec::new(), Vec::new());
         for standing in &self.standings {
-            match self.board.candidates[standing.candidate].chunk {
+            match self.matrix.candidates[standing.candidate].chunk {
                 Some(chunk) if chunks.insert(chunk) => first.push(standing.candidate),
                 _ => rest.push(standing.candidate),
             }
@@ -304,7 +304,7 @@ impl<'a> RunPhases<'a> {
             entrants.extend(self.propose(proposer, &parents, count, &stream).await?);
         }
         let last = round + 1 == spec.rounds;
-        if last && self.board.candidates.len() == 1 && !self.run.fitted {
+        if last && self.matrix.candidates.len() == 1 && !self.run.fitted {
             return Err(self.nothing_proposed());
         }
         let share = REFINE_SHARE / spec.rounds as f64;
@@ -319,7 +319,7 @@ impl<'a> RunPhases<'a> {
         let finalists = self.survivors();
         let mut inputs = self.fresh.clone();
         inputs.extend(self.pseudo_labelled.iter().chain(&self.labelled));
-        let inputs = balanced(&self.board, &inputs, self.run.seed, "final");
+        let inputs = balanced(&self.matrix, &inputs, self.run.seed, "final");
         self.phase(
             Phase::Final,
             format!("{} finalists on {} examples", finalists.len(), inputs.len()),
@@ -327,11 +327,11 @@ impl<'a> RunPhases<'a> {
         self.measure_alone(&finalists, &inputs, FINAL_SHARE).await?;
         let race = self.race_on(Phase::Final, &inputs, FINAL_SHARE, finalists.len().max(1));
         let finish = race
-            .run(&mut self.board, self.run.desk(), finalists)
+            .run(&mut self.matrix, self.run.context(), finalists)
             .await?;
         self.affordable &= finish.affordable;
-        self.board.emit_unusable(self.run.desk())?;
-        let was_asked = self.board.was_asked(&self.fresh);
+        self.matrix.emit_unusable(self.run.context())?;
+        let was_asked = self.matrix.was_asked(&self.fresh);
         // Without money for the final, or an answer in it, the last race has the word.
         let (standings, reason) =
             if finish.affordable && (!finish.standings.is_empty() || !was_asked) {
@@ -364,9 +364,9 @@ impl<'a> RunPhases<'a> {
             Vec::new()
         };
         self.run.gateway.emit(&Event::Selected {
-            candidate: self.board.candidates[best.candidate].id,
+            candidate: self.matrix.candidates[best.candidate].id,
             reason,
-            ensemble: ids(&self.board, &ensemble),
+            ensemble: ids(&self.matrix, &ensemble),
         })?;
         Ok((best.candidate, ensemble))
     }
@@ -405,7 +405,7 @@ impl<'a> RunPhases<'a> {
         };
         let parents: Vec<Prompt> = parents
             .iter()
-            .map(|&c| self.board.candidates[c].prompt.clone())
+            .map(|&c| self.matrix.candidates[c].prompt.clone())
             .collect();
         let mut proposals = proposer
             .propose(&ProposerView {
@@ -415,7 +415,7 @@ impl<'a> RunPhases<'a> {
                 source: &self.train,
                 target: &self.run.data.target.inputs,
                 pseudo_labelled: &self.pseudo_labelled_train,
-                seed_prompt: &self.board.candidates[self.seed].prompt,
+                seed_prompt: &self.matrix.candidates[self.seed].prompt,
                 parents: &parents,
                 form,
                 limit: self.limit,
@@ -535,11 +535,13 @@ impl<'a> RunPhases<'a> {
     ) -> Result<(), RunError> {
         let mut inputs = self.screen.clone();
         inputs.extend(self.pseudo_labelled.iter().chain(&self.labelled));
-        let inputs = balanced(&self.board, &inputs, self.run.seed, "race");
+        let inputs = balanced(&self.matrix, &inputs, self.run.seed, "race");
         self.measure_alone(&entrants, &inputs, share).await?;
         let race = self.race_on(phase, &inputs, share, keep);
-        let finish = race.run(&mut self.board, self.run.desk(), entrants).await?;
-        self.board.emit_unusable(self.run.desk())?;
+        let finish = race
+            .run(&mut self.matrix, self.run.context(), entrants)
+            .await?;
+        self.matrix.emit_unusable(self.run.context())?;
         if finish.standings.is_empty() {
             return Err(self.unranked(finish.affordable, &inputs));
         }
@@ -559,8 +561,8 @@ impl<'a> RunPhases<'a> {
         if entrants.len() == 1 && !self.run.fitted {
             let most = self.evaluations(share).min(ALONE);
             let few = &inputs[..inputs.len().min(most)];
-            let desk = self.run.desk();
-            self.affordable &= self.board.ask(desk, entrants, few).await?;
+            let context = self.run.context();
+            self.affordable &= self.matrix.ask(context, entrants, few).await?;
         }
         Ok(())
     }
@@ -572,7 +574,7 @@ impl<'a> RunPhases<'a> {
 
     /// Why a race on these inputs ranks no prompt.
     fn unranked(&self, affordable: bool, inputs: &[InputIndex]) -> RunError {
-        let nothing = self.board.nothing_usable(self.run.desk(), inputs);
+        let nothing = self.matrix.nothing_usable(self.run.context(), inputs);
         match nothing {
             Some(stop) if affordable => stop,
             // Its money is spent, or the plan was scaled down until nothing was left.
