@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_calibration_rests_on_is_told() {
+    fn calibration_basis_is_stated() {
         let few = told(&[9, 40], CalibrationSource::Search);
         assert!(
             few.contains("did nothing for a prompt (9 replies): it needs 16"),

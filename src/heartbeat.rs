@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_there_while_the_run_is() {
+    fn heartbeat_lasts_while_running() {
         let folder = tempfile::tempdir().unwrap();
         let run = folder.path().join("run");
         assert!(!is_running(&run));
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_no_sign_of_life() {
+    fn damaged_heartbeat_is_ignored() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(FILE), "{").unwrap();
         assert!(read(folder.path()).is_none() && !is_running(folder.path()));

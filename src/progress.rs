@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn an_evaluation_says_what_it_does_and_how_far_it_is() {
+    fn evaluation_shows_its_progress() {
         let mut progress = ProgressWriter::of_evaluation(ProgressVerbosity::Quiet, 108);
         let first = progress.moving(&tick(0, 0), 0.001);
         assert_eq!(first, "evaluate  0/32 calls, 44 of ≤ 108 in all");

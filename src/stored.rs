@@ -165,7 +165,7 @@ mod tests {
     use crate::report::fixture;
 
     #[test]
-    fn the_running_run_is_the_default() {
+    fn running_run_is_default() {
         let store = tempfile::tempdir().unwrap();
         let error = latest(store.path()).unwrap_err();
         assert!(error.message.contains("--store"), "{}", error.message);
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_brief_reading_has_the_same_scores() {
+    fn brief_reading_scores_alike() {
         let folder = tempfile::tempdir().unwrap();
         let events = fixture::events("gpo", 1, 0.1);
         let mut text = String::new();

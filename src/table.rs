@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_stand_in_line_in_cells_of_a_terminal() {
+    fn columns_align_in_cells() {
         let mut table = TextTable::new([
             TextColumn::left().at_least(8),
             TextColumn::right(),
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_cannot_steer_a_terminal_or_break_a_row() {
+    fn cells_cannot_steer_terminals() {
         let mut table = TextTable::new([TextColumn::left(), TextColumn::left()]);
         table.row(["a\x1b[31mb\r\n", "\u{202e}evil"]);
         assert_eq!(table.text(), "a\\u{1b}[31mb   \\u{202e}evil\n");
@@ -206,7 +206,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_last_column_begins_at_one_place(cells in prop::collection::vec(".{0,12}", 1..6)) {
+        fn last_column_aligns(cells in prop::collection::vec(".{0,12}", 1..6)) {
             let mut table = TextTable::new([TextColumn::left(), TextColumn::right().at_least(3), TextColumn::left()]);
             for cell in &cells {
                 table.row([cell, "1", "|"]);

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_line_waits_for_its_end() {
+    fn torn_line_waits() {
         let folder = tempfile::tempdir().unwrap();
         let mut follower = LogFollower::new(folder.path());
         assert!(follower.poll().unwrap().lines.is_empty());
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_is_named_with_its_line() {
+    fn malformed_events_name_their_line() {
         let folder = tempfile::tempdir().unwrap();
         let mut text = written(&line(0, 1));
         text.extend(b"{}\n");
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recording_keeps_its_pace_and_shortens_silences() {
+    fn replay_shortens_silences() {
         let lines = vec![line(0, 5_000), line(1, 6_000), line(2, 90_000_000)];
         let mut player = LogPlayer::new(lines, 2.0);
         let second = Duration::from_secs(1);
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recording_is_wound_by_events_and_phases() {
+    fn replay_seeks_events_and_phases() {
         let mut player = LogPlayer::new((0..5).map(|n| line(n, n * 1000)).collect(), 1.0);
         assert_eq!(player.seek(3).len(), 3);
         assert_eq!(player.place(), (3, 5));

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_told_with_example_and_mend() {
+    fn faults_come_with_help() {
         let refused = survey(AnswerFault::Failed, &["HTTP 400: too long"], None);
         let told = sentences(&refused).concat();
         assert!(
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_names_the_users_own_limit() {
+    fn stop_names_user_limit() {
         let stop = RunError::Unusable(Box::new(HopelessRun {
             survey: survey(AnswerFault::Truncated, &[""], Some(16)),
             max_tokens: Some(16),

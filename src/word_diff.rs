@@ -205,7 +205,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn both_texts_can_be_read_off(a in "[abc ]{0,30}", b in "[abc ]{0,30}") {
+        fn both_texts_are_legible(a in "[abc ]{0,30}", b in "[abc ]{0,30}") {
             let pieces = pieces(&a, &b);
             let without = |gone: DiffChange| -> String {
                 pieces.iter().filter(|p| p.change != gone).map(|p| p.text.as_str()).collect()

@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_one_line_of_bounded_length() {
+    fn shown_texts_are_bounded_lines() {
         assert_eq!(cut(" a\n\nb\tc ", 9), "a b c");
         assert_eq!(cut("abcdef", 6), "abcdef");
         assert_eq!(cut("abcdefg", 6), "abcde…");
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_news_when_text_or_worth_changes() {
+    fn only_changed_answers_are_news() {
         let unlabelled = AnswerVerdict::Ungraded(UngradedReason::Unlabelled);
         assert_eq!(digest("a", unlabelled), digest("a", unlabelled));
         assert_ne!(digest("a", unlabelled), digest("b", unlabelled));
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_the_log_is_compact_and_reads_back() {
+    fn compact_lines_read_back() {
         let event = Event::Answered {
             candidate: shiftproof_tasks::Prompt::new("x").id(),
             phase: Phase::Screen,

@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn cached_written_and_batched_tokens_have_prices_of_their_own() {
+    fn token_kinds_have_own_prices() {
         let price = Price {
             cached_prompt: Some(0.3),
             cache_write: Some(3.75),
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_price_nobody_knows_is_no_money_and_is_counted() {
+    fn unknown_prices_are_counted() {
         let spend = Price::UNKNOWN.spend(&usage(5, 5));
         assert_eq!((spend.picodollars, spend.unpriced), (0, 1));
         let json = serde_json::to_string(&Price::default().spend(&usage(5, 5))).unwrap();

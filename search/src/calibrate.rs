@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_constant_preference_is_removed() {
+    fn constant_preference_is_removed() {
         // The model adds 2 nats to the first label whatever the input says.
         let replies: Vec<Reply> = [-1.0, 1.0, -0.5, 0.5]
             .iter()
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn too_few_or_broken_replies_calibrate_nothing() {
+    fn broken_replies_calibrate_nothing() {
         let few = vec![scored(&[-1.0, -2.0]); LEAST_BATCH - 1];
         assert_eq!(bias(Calibration::Batch, few.iter()), None);
         let broken = vec![scored(&[f64::NAN, -2.0]); LEAST_BATCH];
@@ -190,7 +190,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn bias_is_finite_and_never_positive(
+        fn bias_is_finite_never_positive(
             rows in proptest::collection::vec(
                 proptest::collection::vec(-800.0_f64..0.0, 3), LEAST_BATCH..40),
         ) {

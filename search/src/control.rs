@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_pause_lasts_until_resumed_or_stopped() {
+    async fn pause_lasts_until_resumed() {
         let control = RunControl::new();
         assert!(control.go().now_or_never().is_some());
         control.pause();
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_second_interrupt_aborts() {
+    async fn second_interrupt_aborts_run() {
         let control = RunControl::new();
         assert!(control.interrupt());
         assert!(control.is_stopped() && control.aborted().now_or_never().is_none());

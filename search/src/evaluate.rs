@@ -394,7 +394,7 @@ mod tests {
     /// A deployed prompt sees one input at a time: what it answers may not depend
     /// on the other inputs of the audit.
     #[tokio::test]
-    async fn a_batch_calibration_is_learnt_outside_the_audit() {
+    async fn batch_calibration_avoids_audit() {
         let all = grades(Calibration::Batch, 40).await;
         for take in [1, 20] {
             assert_eq!(grades(Calibration::Batch, take).await, all[..take]);

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resumed_log_goes_on_where_it_was_torn() {
+    fn torn_log_resumes() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("events.jsonl");
         let mut bus = EventLog::logged(&path, vec![]).unwrap();
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn floats_survive_the_log_exactly() {
+    fn floats_survive_log_exactly() {
         let prompt = Prompt::new("x").id();
         for bits in [
             0x3fb9_9999_9999_999a_u64,

@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attributes_are_read_replaced_and_left_out() {
+    fn attributes_are_replaced_or_omitted() {
         let input = Input::new("1", "g").with_field(field::USER, "age: 24; gender: M; job: writer");
         assert_eq!(value(&input, "gender").as_deref(), Some("M"));
         assert_eq!(value(&input, "city"), None);

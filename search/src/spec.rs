@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_on_prompts_follows_the_longest_given() {
+    fn prompt_limit_follows_longest() {
         let spec = SearchSpec::default();
         assert_eq!(
             (spec.prompt_limit(100), spec.prompt_limit(900)),
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_has_its_rule_and_objective() {
+    fn every_name_resolves() {
         for rule in select::rule_names() {
             let rule: RuleName = serde_json::from_value(rule.into()).unwrap();
             let spec = SearchSpec {

@@ -302,7 +302,7 @@ mod tests {
     /// Evaluations end at different turns, one that is refused at its second turn
     /// is refused, and a task that never ends is stopped at its own limit.
     #[tokio::test]
-    async fn every_case_takes_its_own_turns() {
+    async fn cases_take_own_turns() {
         let inputs = [
             input("a", "0", "x"),
             input("b", "1", "x"),
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_turn_beyond_the_budget_leaves_the_case_open() {
+    async fn budget_leaves_cases_open() {
         let inputs = [
             input("a", "1", "x"),
             input("b", "1", "x y z w v u"),

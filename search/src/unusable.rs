@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn surveys_add_up_and_keep_different_examples() {
+    fn surveys_add_up() {
         let mut whole = of(
             9,
             &[(AnswerFault::Failed, 2, "a"), (AnswerFault::Failed, 1, "b")],

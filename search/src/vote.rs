@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn rankings_and_numbers_are_combined_by_their_kind() {
+    fn rankings_and_numbers_combine_alike() {
         let ranking = |items: &str| {
             let items = items.split(' ').map(str::to_owned).collect();
             Some(Answer::Ranking(items))
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vote_becomes_a_label_of_the_tasks_own_kind() {
+    fn votes_become_task_labels() {
         let ranking = AnswerForm::likelihood(["Heat", "Big"]);
         let label = pseudo_label(&ranking, "Heat").unwrap();
         assert_eq!(label, Label::Relevant(vec!["Heat".into()]));
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn ties_go_to_the_first_seen() {
+    fn ties_go_to_first_seen() {
         check(
             &[Some("b"), Some("a"), Some("a"), Some("b")],
             Some(("b", 0.5)),

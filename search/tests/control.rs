@@ -136,7 +136,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_in_a_pause_and_nothing_is_lost_by_it() {
+async fn pause_sends_and_loses_nothing() {
     let mut scene = scene();
     let asked = scene.ask();
     scene.paused().await;
@@ -150,7 +150,7 @@ async fn nothing_is_sent_in_a_pause_and_nothing_is_lost_by_it() {
 }
 
 #[tokio::test]
-async fn a_paused_run_can_be_stopped_and_keeps_what_it_paid_for() {
+async fn paused_run_can_stop() {
     let mut scene = scene();
     let asked = scene.ask();
     let sent = scene.paused().await;

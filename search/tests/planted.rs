@@ -128,7 +128,7 @@ async fn accuracy(method: SearchMethod, threshold: f64, noise: f64) -> (f64, f64
 }
 
 #[tokio::test]
-async fn gpo_beats_ape_on_the_target_at_equal_calls() {
+async fn gpo_beats_ape_on_target() {
     let ape = accuracy(SearchMethod::Ape, 0.83, 0.0).await;
     let gpo = accuracy(SearchMethod::Gpo, 0.83, 0.0).await;
     println!(
@@ -152,7 +152,7 @@ async fn gpo_beats_ape_on_the_target_at_equal_calls() {
 }
 
 #[tokio::test]
-async fn keeping_every_vote_under_label_noise_shrinks_the_gain() {
+async fn credulous_voting_shrinks_gain() {
     let gain = async |threshold, noise| {
         accuracy(SearchMethod::Gpo, threshold, noise).await.1
             - accuracy(SearchMethod::Ape, 0.83, noise).await.1
@@ -164,7 +164,7 @@ async fn keeping_every_vote_under_label_noise_shrinks_the_gain() {
 }
 
 #[tokio::test]
-async fn the_same_seed_gives_the_same_events() {
+async fn same_seed_gives_same_events() {
     let world = SimulatedWorld::new(3, 0.1);
     let first = run(&world, spec(SearchMethod::Gpo), 3, BudgetLimits::default()).await;
     let second = run(&world, spec(SearchMethod::Gpo), 3, BudgetLimits::default()).await;
@@ -175,7 +175,7 @@ async fn the_same_seed_gives_the_same_events() {
 }
 
 #[tokio::test]
-async fn a_small_budget_ends_with_the_best_so_far_and_an_audit() {
+async fn small_budget_still_audits() {
     let world = SimulatedWorld::new(5, 0.1);
     for calls in [700, 900, 1500] {
         let limits = BudgetLimits {
@@ -205,7 +205,7 @@ async fn a_small_budget_ends_with_the_best_so_far_and_an_audit() {
 
 /// The least limit that is foretold works, and none below it.
 #[tokio::test]
-async fn the_smallest_budget_is_the_least_that_works() {
+async fn smallest_budget_is_least() {
     let world = SimulatedWorld::new(5, 0.1);
     let (data, _) = world.data(120);
     let of = |method, rule| SearchSpec {
@@ -250,7 +250,7 @@ async fn the_smallest_budget_is_the_least_that_works() {
 /// What observers are told of single answers gives no target label away before
 /// the audit, agrees with the scores, and names each input once.
 #[tokio::test]
-async fn answers_are_told_without_target_labels() {
+async fn answers_hide_target_labels() {
     use shiftproof_search::event::{AnswerVerdict, GroupRole, Phase};
 
     let world = SimulatedWorld::new(3, 0.1);
@@ -388,7 +388,7 @@ impl Fitting for Learning {
 /// What a task learns about reading replies it learns from source examples that
 /// no audit has, and never from votes.
 #[tokio::test]
-async fn readings_are_learnt_outside_the_audit() {
+async fn adjustments_are_learnt_outside_audit() {
     let world = SimulatedWorld::new(2, 0.1);
     let task = Arc::new(Learning::default());
     let mut spec = spec(SearchMethod::Gpo);

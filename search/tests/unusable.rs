@@ -194,7 +194,7 @@ fn hopeless(result: Result<impl Sized, RunError>, fault: AnswerFault) -> (usize,
 
 /// Given room, a model that thinks scores what it would score anyway.
 #[tokio::test]
-async fn an_answer_that_was_cut_off_is_asked_again_once_with_room() {
+async fn truncated_answers_are_asked_again() {
     let plain = Scene::new(None, |_, reply| Ok(reply));
     let gateway = plain.gateway(BudgetLimits::default());
     let truth = plain.score(&gateway, false).await.unwrap();
@@ -212,7 +212,7 @@ async fn an_answer_that_was_cut_off_is_asked_again_once_with_room() {
 }
 
 #[tokio::test]
-async fn a_limit_of_the_users_own_holds_and_stops_early() {
+async fn user_limit_stops_early() {
     let scene = Scene::new(Some(16), thinks(200));
     let gateway = scene.gateway(BudgetLimits::default());
     let got = scene.score(&gateway, false).await;
@@ -232,7 +232,7 @@ async fn a_limit_of_the_users_own_holds_and_stops_early() {
 }
 
 #[tokio::test]
-async fn asking_again_stays_within_every_limit() {
+async fn asking_again_respects_limits() {
     for limit in (0..20_000).step_by(1_700) {
         for calls in [0, 1, 19, 20, 21, 90, 161] {
             let scene = Scene::new(None, thinks(900));
@@ -256,7 +256,7 @@ async fn asking_again_stays_within_every_limit() {
 /// A few answers are asked of every prompt before the rest; one prompt that the
 /// model does not understand stops no search for a better one.
 #[tokio::test]
-async fn the_seed_alone_stops_no_run() {
+async fn unusable_seed_stops_no_run() {
     let evades = |call: &ModelCall, reply: Reply| {
         let text = &call.request.messages[0].content;
         let seed = text.starts_with("Answer yes or no.\n");
@@ -300,7 +300,7 @@ async fn the_seed_alone_stops_no_run() {
 }
 
 #[tokio::test]
-async fn a_run_without_a_usable_answer_stops_early_and_alike() {
+async fn unusable_run_stops_early_alike() {
     let refuse = |_: &ModelCall, _: Reply| Err(LlmError::Request("no system prompts here".into()));
     let prose = |_: &ModelCall, _: Reply| Ok(Reply::text("I would rather not say."));
     let manners: [(Box<Manner>, AnswerFault); 2] = [
@@ -332,7 +332,7 @@ async fn a_run_without_a_usable_answer_stops_early_and_alike() {
 /// Where nothing is proposed there is nothing to compare the seed with, and that is
 /// said before a call is paid for.
 #[tokio::test]
-async fn a_seed_without_rivals_stops_the_run() {
+async fn seed_without_rivals_stops() {
     let plain = Scene::new(None, |_, reply| Ok(reply));
     let gateway = plain.gateway(BudgetLimits::default());
     let stop = plain.search(&gateway, false, 0).await.unwrap_err();
@@ -346,7 +346,7 @@ async fn a_seed_without_rivals_stops_the_run() {
 
 /// What was refused is asked again on demand, once, and nothing else is.
 #[tokio::test]
-async fn refusals_are_asked_again_on_demand() {
+async fn refusals_are_retried_on_demand() {
     let mended = Arc::new(AtomicBool::new(false));
     let scene = {
         let mended = mended.clone();

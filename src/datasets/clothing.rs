@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_published_row_becomes_ours() {
+    fn published_rows_are_converted() {
         let row = convert(&published(Field::Str("Intimate".to_owned()), 1))
             .unwrap()
             .unwrap();
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_without_a_department_are_left_out_and_odd_values_are_errors() {
+    fn odd_rows_are_left_out() {
         assert!(convert(&published(Field::Null, 1)).unwrap().is_none());
         assert!(convert(&published(Field::Long(1), 1)).is_err());
         assert!(convert(&published(Field::Str("Tops".to_owned()), 2)).is_err());
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn titles_get_a_full_stop_only_where_they_need_one() {
+    fn titles_end_with_punctuation() {
         assert_eq!(join("Nice", "Fits."), "Nice. Fits.");
         assert_eq!(join("Nice!", "Fits."), "Nice! Fits.");
     }

@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_data_set_is_fetchable_and_every_data_asset_is_a_data_set() {
+    fn data_sets_match_data_assets() {
         for set in DATASETS {
             assert_eq!(AssetCatalogue::get(set.name).unwrap().kind, AssetKind::Data);
         }
@@ -226,14 +226,14 @@ mod tests {
     }
 
     #[test]
-    fn a_model_is_no_data_set() {
+    fn models_are_no_data_sets() {
         let error = get("smollm2-135m").unwrap_err();
         assert_eq!(error.class(), FetchErrorClass::Usage);
         assert!(!error.mend().contains("smollm2"), "{}", error.mend());
     }
 
     #[test]
-    fn characters_are_unescaped_however_often_they_were_escaped() {
+    fn repeated_escapes_are_undone() {
         assert_eq!(unescape("a &lt;b&gt; &quot;c&#39;s&quot;"), "a <b> \"c's\"");
         assert_eq!(
             unescape("don&amp;amp;amp;#39;t, R&#38;D, a & b; c"),

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn variants_of_a_text_are_dropped_whatever_their_score() {
+    fn text_variants_are_dropped() {
         assert_eq!(
             rows("1\t2.0\tGreat day!\n2\t3.0\tGREAT day\n")
                 .unwrap()

@@ -51,7 +51,7 @@ fn rows(names: [&str; 4], header: &str) -> String {
 }
 
 #[test]
-fn columns_are_known_by_their_names() {
+fn columns_are_known_by_name() {
     let table = rows(
         ["text", "label", "id", "group"],
         "Body\tTopic\tTicket-ID\tRegion",
@@ -61,7 +61,7 @@ fn columns_are_known_by_their_names() {
 }
 
 #[test]
-fn columns_are_known_by_what_they_hold_or_asked_for() {
+fn columns_are_known_by_content() {
     let table = rows(["text", "label", "id", "group"], "a\tb\tc\tregion");
     let draft = drafted("t.tsv", &table, DraftOptions::default()).unwrap();
     let lines = told(&draft);
@@ -105,7 +105,7 @@ fn columns_are_known_by_what_they_hold_or_asked_for() {
 }
 
 #[test]
-fn labels_of_every_spelling_are_listed_or_mapped() {
+fn labels_are_listed_or_mapped() {
     let mut table = String::from("text,label\n");
     for number in 0..90 {
         let label = ["Yes", "yes", "No"][number % 3];
@@ -151,7 +151,7 @@ fn labels_of_every_spelling_are_listed_or_mapped() {
 }
 
 #[test]
-fn too_little_to_search_on_is_said() {
+fn too_little_data_is_reported() {
     let mut table = String::from("text,label,shop\n");
     for number in 0..60 {
         let label = if number < 6 {
@@ -178,7 +178,7 @@ fn too_little_to_search_on_is_said() {
 }
 
 #[test]
-fn files_are_named_from_the_studys_folder() {
+fn files_are_named_from_study() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     std::fs::create_dir(at("data")).unwrap();

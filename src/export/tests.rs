@@ -56,7 +56,7 @@ fn every_form_reads_as_before() {
 }
 
 #[test]
-fn without_a_study_an_input_is_one_text() {
+fn studyless_input_is_one_text() {
     let text = with_shape(PromptUsage::plain(), |exported| {
         exported.write(ExportFormat::Promptfoo).unwrap()
     });
@@ -65,7 +65,7 @@ fn without_a_study_an_input_is_one_text() {
 }
 
 #[test]
-fn placeholders_and_system_text_leave_in_every_syntax() {
+fn placeholders_export_in_every_syntax() {
     let run = run("reviews-s1-1", "gpo", 1, 0.06);
     let mut standing = run.summary.candidates[&selected().id()].clone();
     standing.prompt = Prompt::new("Mood of \"{text}\" as {\"mood\": …}?");
@@ -110,7 +110,7 @@ fn placeholders_and_system_text_leave_in_every_syntax() {
 }
 
 #[test]
-fn variables_are_names_that_other_tools_take() {
+fn variables_suit_other_tools() {
     let mut shape = PromptUsage::plain();
     shape.template = FieldTemplate::new("{a b} {a_b} {1} {ä}").unwrap();
     let names: Vec<String> = shape.variables().into_values().collect();
@@ -118,7 +118,7 @@ fn variables_are_names_that_other_tools_take() {
 }
 
 #[test]
-fn a_label_within_another_has_to_stand_alone() {
+fn contained_labels_stand_alone() {
     let mut shape = shape();
     shape.labels = vec!["relevant".into(), "irrelevant".into()];
     shape.examples[0].label = Label::Class("relevant".into());
@@ -130,7 +130,7 @@ fn a_label_within_another_has_to_stand_alone() {
 }
 
 #[test]
-fn one_field_can_be_read_back_for_a_demonstration() {
+fn single_field_is_read_back() {
     let mut shape = shape();
     shape.template = FieldTemplate::new("Review: {text}").unwrap();
     let state = with_shape(shape.clone(), dspy::state);
@@ -148,7 +148,7 @@ fn one_field_can_be_read_back_for_a_demonstration() {
 proptest! {
     /// Whatever is in the data, the file is YAML, and its values are the data.
     #[test]
-    fn any_text_survives_the_yaml(text in any::<String>()) {
+    fn any_text_survives_yaml(text in any::<String>()) {
         let mut shape = shape();
         shape.examples.truncate(1);
         shape.examples[0].input.fields.insert("text".into(), text.clone());
@@ -162,7 +162,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_holds_a_tag(text in "[{%#}a ]{0,12}") {
+    fn text_holds_no_tag(text in "[{%#}a ]{0,12}") {
         let escaped = promptfoo::escaped(&text);
         let plain = escaped.replace(promptfoo::BRACE, "\u{1}");
         for tag in ["{{", "{%", "{#"] {

@@ -277,7 +277,7 @@ mod tests {
     use crate::fetch::AssetCatalogue;
 
     #[test]
-    fn a_full_disk_is_told_from_other_trouble() {
+    fn full_disk_is_recognised() {
         let asset = &AssetCatalogue::ASSETS[0];
         let sort = |kind| {
             FetchError::from_io(

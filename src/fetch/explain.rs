@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_line_shows_no_address() {
+    fn last_line_hides_addresses() {
         let log = "Looking\nERROR: bad thing at https://user:secret@index.example/simple (x)\n\n  see log\n";
         assert_eq!(last_line(log), "bad thing at (address) (x)");
         assert_eq!(last_line("one\ntwo\n"), "two");

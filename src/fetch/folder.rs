@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn own_variable_then_xdg_then_home() {
+    fn cache_folder_follows_precedence() {
         let all = [("SHIFTPROOF_CACHE", "own"), ("XDG_CACHE_HOME", "/xdg")];
         assert_eq!(with(&all, Some("/home/a")), Some("own".into()));
         assert_eq!(
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_and_relative_values_are_ignored() {
+    fn unusable_values_are_ignored() {
         let bad = [("SHIFTPROOF_CACHE", ""), ("XDG_CACHE_HOME", "relative")];
         assert_eq!(
             with(&bad, Some("/home/a")),

@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn other_grades_are_kept_in_full() {
+    fn foreign_grades_are_kept() {
         assert_eq!(pack(&[Some(1.0 / 3.0)]), None);
         assert_eq!(unpack("0?"), None);
     }

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn questions_are_counted_and_repeats_are_not() {
+    fn repeated_questions_count_once() {
         let folder = tempfile::tempdir().unwrap();
         let ask = |prompts: &[&str], audit: &str| {
             let opening = opening(audit, prompts);
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_line_counts_and_damage_is_named() {
+    fn torn_line_still_counts() {
         let folder = tempfile::tempdir().unwrap();
         opening("x", &["a"]).record(folder.path(), "ship").unwrap();
         let path = folder.path().join(FILE);

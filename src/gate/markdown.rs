@@ -194,7 +194,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn data_cannot_break_a_table_or_notify() {
+    fn data_cannot_break_markdown() {
         assert_eq!(
             super::escaped("a|b\n<img> @you `x`"),
             "a\\|b &lt;img&gt; &#64;you \\`x\\`"

@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_of_a_prompt_is_found() {
+    fn prompt_line_is_found() {
         let study = "name = \"x\"\n[task]\nkind = \"classify\"\n# prompt = 1\nprompt = \"\"\"\nDo it.\"\"\"\n";
         assert_eq!(line_of_prompt(study), Some(5));
         assert_eq!(line_of_prompt("task = { prompt = \"x\" }"), Some(1));
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_read_in_both_forms() {
+    fn both_file_forms_are_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
         std::fs::write(path("a.txt"), "\n\n  Say it.\n").unwrap();

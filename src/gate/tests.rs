@@ -242,7 +242,7 @@ fn markdown_is_as_recorded() {
 }
 
 #[test]
-fn junit_is_well_formed_and_counts() {
+fn junit_is_well_formed() {
     let hostile = || {
         let mut got = report(GateMode::Ship, demand(), 300, &[EQUAL, WORSE, BETTER]);
         got.candidates[0].contender.origin = "a\u{1}\"<&>\n".into();
@@ -300,7 +300,7 @@ fn junit_is_well_formed_and_counts() {
 }
 
 #[test]
-fn sarif_points_at_the_prompt() {
+fn sarif_points_at_prompt() {
     let got = report(GateMode::Ship, demand(), 300, &[EQUAL, WORSE]).sarif();
     let result = &got["runs"][0]["results"][0];
     assert_eq!(result["ruleId"], "group-regressed");
@@ -330,7 +330,7 @@ fn sarif_points_at_the_prompt() {
 }
 
 #[test]
-fn json_keeps_to_the_published_schema() {
+fn json_matches_published_schema() {
     let schema: Value = serde_json::from_str(include_str!("../../docs/schema/gate.json")).unwrap();
     for chances in [&[EQUAL, WORSE, BETTER][..], &[EQUAL, EQUAL], &[EQUAL]] {
         for mode in [GateMode::Ship, GateMode::Guard] {

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn distances_are_asked_of_the_embedder_and_all_else_of_the_chat() {
+    async fn embedder_serves_distances_only() {
         let llm = WithEmbedder::new(Arc::new(Named("chat")), Arc::new(Named("embedder")));
         assert_eq!(llm.identity(), "chat beside embedder");
         assert!(!llm.capabilities().label_scores);

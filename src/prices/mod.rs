@@ -227,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_read_and_every_price_can_be() {
+    fn price_table_is_readable() {
         let table: PriceTable = toml::from_str(BUILT_IN).unwrap();
         assert!(table.as_of.is_some() && table.models.len() > 20);
         for (at, entry) in table.models.iter().enumerate() {
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn dated_editions_have_the_price_of_their_model() {
+    fn dated_editions_share_prices() {
         let table = PriceTable::built_in();
         let price = |name: &str| table.price(name).map(|price| price.prompt);
         assert_eq!(price("openai:gpt-4o-mini"), Some(0.15));
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_price_decides() {
+    fn nearest_price_decides() {
         let spec = ModelSpec::named("openai:gpt-4o");
         assert_eq!(
             filled(&spec, None),

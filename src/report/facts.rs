@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_of_equal_widths_is_wider_by_the_root_of_two() {
+    fn gaps_widen_by_root_two() {
         let groups = [
             score("a", GroupRole::Source, 0.8, 0.1),
             score("b", GroupRole::Target, 0.6, 0.1),
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mean_of_sources_is_known_better_than_each() {
+    fn mean_of_sources_is_narrower() {
         let one = [
             score("a", GroupRole::Source, 0.8, 0.1),
             score("b", GroupRole::Target, 0.6, 0.1),

@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn days_are_counted_with_leap_years() {
+    fn leap_years_are_counted() {
         for (ms, date) in [
             (0, "1970-01-01"),
             (951_782_400_000, "2000-02-29"),
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_are_listed_with_what_came_of_them() {
+    fn runs_are_listed_with_results() {
         let whole = fixture::events("gpo", 1, 0.1);
         let mut short = fixture::events("ape-ut", 2, 0.02);
         for event in &mut short {

@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_and_edits_are_told_apart_and_summed() {
+    fn edits_are_told_from_texts() {
         let mut summary = RunSummary::default();
         let discarded = |reason: &str, example: &str| Event::Discarded {
             reason: reason.into(),

@@ -77,7 +77,7 @@ fn outline(html: &str) -> String {
 }
 
 #[test]
-fn the_page_reads_in_order() {
+fn page_reads_in_order() {
     insta::assert_snapshot!("page", outline(&html::report(&one())));
 }
 
@@ -94,12 +94,12 @@ fn several_runs_are_compared_first() {
 }
 
 #[test]
-fn the_markdown_reads_in_order() {
+fn markdown_reads_in_order() {
     insta::assert_snapshot!("markdown", markdown::report(&one()));
 }
 
 #[test]
-fn pages_are_valid_accessible_and_load_nothing() {
+fn pages_are_valid_and_closed() {
     for runs in [one(), several()] {
         let page = html::report(&runs);
         let dom = parse(&page);
@@ -136,7 +136,7 @@ fn pages_are_valid_accessible_and_load_nothing() {
 }
 
 #[test]
-fn what_a_model_wrote_stays_text() {
+fn model_text_stays_text() {
     let page = html::report(&one());
     let mut prompts = Vec::new();
     walk(&parse(&page).document, &mut |node, name| {
@@ -160,14 +160,14 @@ fn what_a_model_wrote_stays_text() {
 }
 
 #[test]
-fn a_fence_is_longer_than_any_in_the_text() {
+fn fence_outgrows_its_text() {
     let markdown = markdown::report(&one());
     assert!(markdown.contains("\n````diff\n"), "{markdown}");
     assert!(markdown.contains("+ Review: ```fine```"), "{markdown}");
 }
 
 #[test]
-fn the_same_events_give_the_same_bytes() {
+fn same_events_give_same_bytes() {
     for form in [
         ReportFormat::Text,
         ReportFormat::Json,
@@ -182,7 +182,7 @@ fn the_same_events_give_the_same_bytes() {
 }
 
 #[test]
-fn a_run_can_be_reported_at_any_moment() {
+fn report_works_at_any_moment() {
     let all = events("gpo", 1, 0.06);
     for told in 0..=all.len() {
         let runs = [NamedRun {
@@ -198,7 +198,7 @@ fn a_run_can_be_reported_at_any_moment() {
 }
 
 #[test]
-fn verdicts_follow_the_interval() {
+fn verdicts_follow_intervals() {
     let tone = |gain| run("x", "gpo", 1, gain).summary.verdict().tone;
     assert_eq!(tone(0.06), VerdictTone::Better);
     assert_eq!(tone(0.02), VerdictTone::WithinChance);
@@ -253,7 +253,7 @@ fn every_form_says(run: &NamedRun, pieces: &[&str]) {
 }
 
 #[test]
-fn what_no_audit_verifies_is_said_in_every_form() {
+fn every_form_says_unverified() {
     for gain in [0.06, 0.02, -0.02] {
         let run = audited_on(&["books"], gain);
         assert_eq!(
@@ -299,7 +299,7 @@ fn what_no_audit_verifies_is_said_in_every_form() {
 }
 
 #[test]
-fn a_run_without_a_target_says_so() {
+fn targetless_run_says_so() {
     let mut events = events("ape", 1, 0.06);
     for event in &mut events {
         if let Event::Started(started) = event {
@@ -315,7 +315,7 @@ fn a_run_without_a_target_says_so() {
 }
 
 #[test]
-fn a_group_that_lost_is_named_beside_the_verdict() {
+fn losing_group_is_named() {
     let runs = [run("x", "gpo", 1, -0.06)];
     let markdown = markdown::report(&runs);
     assert!(
@@ -327,7 +327,7 @@ fn a_group_that_lost_is_named_beside_the_verdict() {
 }
 
 #[test]
-fn the_spread_is_the_best_group_less_the_worst() {
+fn spread_is_best_less_worst() {
     let summary = &one()[0].summary;
     let near = |value: Option<f64>, wanted: f64| value.is_some_and(|v| (v - wanted).abs() < 1e-12);
     assert!(near(summary.audited[0].spread, 0.1));
@@ -346,7 +346,7 @@ fn the_spread_is_the_best_group_less_the_worst() {
 }
 
 #[test]
-fn answers_count_in_the_phase_that_first_looked_at_them() {
+fn answers_count_in_first_phase() {
     let summary = &one()[0].summary;
     let answers: Vec<(Phase, u64)> = summary
         .phases
@@ -369,7 +369,7 @@ fn answers_count_in_the_phase_that_first_looked_at_them() {
 }
 
 #[test]
-fn means_are_over_seeds_of_one_method() {
+fn means_cover_one_method() {
     let comparison = RunComparison::of(&several());
     let labels: Vec<&str> = comparison
         .rows
@@ -387,7 +387,7 @@ fn means_are_over_seeds_of_one_method() {
 }
 
 #[test]
-fn what_cannot_be_compared_is_said() {
+fn incomparable_runs_are_named() {
     let mut runs = several();
     runs[1] = run("again", "gpo", 1, 0.06);
     let mut open = events("ape", 3, 0.0);
@@ -406,7 +406,7 @@ fn what_cannot_be_compared_is_said() {
 }
 
 #[test]
-fn the_ending_says_the_form() {
+fn file_ending_decides_form() {
     let of = |path: &str| ReportFormat::of(std::path::Path::new(path));
     assert_eq!(of("a.html").unwrap(), ReportFormat::Html);
     assert_eq!(of("a.md").unwrap(), ReportFormat::Markdown);

@@ -324,7 +324,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unknown_money_is_never_a_silent_zero() {
+    fn unknown_money_is_never_zero() {
         let told = |picodollars, unpriced| {
             money(&Spend {
                 calls: 2000,

@@ -241,7 +241,7 @@ mod tests {
 
     /// A run of an earlier version names no edition and states all sizes.
     #[test]
-    fn runs_of_earlier_versions_are_dealt_as_they_were() {
+    fn old_runs_keep_their_split() {
         let text = r#"{"study":{"name":"old","model":"embedded","task":{"kind":"classify"},
             "data":{"files":["a.csv"],"leaks":"refuse","id":null,"group":"domain","label":"label",
             "cluster":null,"fields":["text"],"label_map":{},"bands":null},

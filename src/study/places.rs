@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn slips_are_errors_and_strangers_are_told() {
+    fn slips_are_errors() {
         let slip = found("Mood of {texte}?").unwrap_err();
         assert!(
             slip.contains("{texte} names no field; did you mean {text}?"),

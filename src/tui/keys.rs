@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn control_c_is_the_signal_and_control_q_is_nothing() {
+    fn control_keys_are_signals() {
         let control = KeyModifiers::CONTROL;
         check(KeyCode::Char('c'), control, Some(KeyAction::Interrupt));
         check(KeyCode::Char('q'), control, None);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_released_key_does_nothing() {
+    fn released_key_does_nothing() {
         let mut key = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE);
         key.kind = KeyEventKind::Release;
         assert_eq!(action(key), None);

@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_decides() {
+    fn environment_decides_theme() {
         let check = |no_color, term, colorterm, depth| {
             assert_eq!(ColorDepth::of(no_color, term, colorterm), depth, "{term}");
         };

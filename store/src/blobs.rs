@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_put_comes_back_also_when_empty_or_large() {
+    fn stored_values_come_back() {
         let (_dir, blobs) = blobs();
         for bytes in [vec![], vec![7; 3_000_000]] {
             let id = blobs.put(&bytes).unwrap();
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_an_error_and_putting_again_mends_it() {
+    fn rewriting_repairs_damage() {
         let (_dir, blobs) = blobs();
         let id = blobs.put(b"precious").unwrap();
         for damaged in [&b"preciouS"[..], b"", b"precious "] {
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leftover_temporary_file_is_nobodys_blob() {
+    fn temporary_files_are_no_blobs() {
         let (_dir, blobs) = blobs();
         let id = BlobId::of(b"half");
         let path = blobs.path(id);

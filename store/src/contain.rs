@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_becomes_its_message_and_the_flag_is_reset() {
+    fn panics_become_messages() {
         assert!(!panic_is_contained());
         let seen = contain(panic_is_contained).unwrap();
         assert!(seen);

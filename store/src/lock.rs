@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_handle_learns_who_holds_the_first() {
+    fn second_handle_learns_holder() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("LOCK");
         let held = FileLock::acquire(&path).unwrap();

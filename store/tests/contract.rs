@@ -8,14 +8,14 @@ use proptest::prelude::*;
 use shiftproof_store::{Kv, MemoryKv, SledKv, WriteBatch, contract};
 
 #[test]
-fn memory_keeps_the_contract() {
+fn memory_keeps_contract() {
     contract::check(|| Box::new(MemoryKv::new()));
     let shared = MemoryKv::new();
     contract::check_persistent(|| Box::new(shared.clone()));
 }
 
 #[test]
-fn sled_keeps_the_contract() {
+fn sled_keeps_contract() {
     let dir = tempfile::tempdir().unwrap();
     let serial = Cell::new(0);
     contract::check(|| {
@@ -49,7 +49,7 @@ fn blob_files(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
 
 /// Records at both limits at once, rewritten often enough that sled merges and splits its nodes.
 #[test]
-fn the_largest_records_stay_in_the_synced_file() {
+fn largest_records_are_synced() {
     let dir = tempfile::tempdir().unwrap();
     let store = SledKv::open(dir.path().join("s")).unwrap();
     let key = |i: u8| [&[i; 255][..], &[i.wrapping_mul(37)]].concat();
@@ -144,7 +144,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
-    fn memory_agrees_with_a_map(steps in prop::collection::vec(step(), 1..30)) {
+    fn memory_agrees_with_map(steps in prop::collection::vec(step(), 1..30)) {
         let shared = MemoryKv::new();
         agree(|| Box::new(shared.clone()), steps)?;
     }
@@ -154,7 +154,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(12) })]
 
     #[test]
-    fn sled_agrees_with_a_map(steps in prop::collection::vec(step(), 1..30)) {
+    fn sled_agrees_with_map(steps in prop::collection::vec(step(), 1..30)) {
         let dir = tempfile::tempdir().unwrap();
         agree(|| Box::new(SledKv::open(dir.path().join("s")).unwrap()), steps)?;
     }

@@ -97,7 +97,7 @@ fn child_commits() {
 /// Sixteen kills at spread moments: every acknowledged batch and group is there, whole, and
 /// nothing else but at most the one that was under way.
 #[test]
-fn what_was_acknowledged_survives_kill_nine() {
+fn acknowledged_writes_survive_kill() {
     let dir = tempfile::tempdir().unwrap();
     let (mut stored, mut journalled) = (0, 0);
     for round in 0..16_u64 {
@@ -151,7 +151,7 @@ fn what_was_acknowledged_survives_kill_nine() {
 
 #[test]
 #[ignore = "a child process of the test below"]
-fn child_holds_the_lock() {
+fn child_holds_lock() {
     let Some(dir) = dir() else { return };
     let _store = SledKv::open(dir).unwrap();
     say("open");
@@ -160,9 +160,9 @@ fn child_holds_the_lock() {
 }
 
 #[test]
-fn a_second_process_is_told_who_has_the_store() {
+fn second_process_learns_holder() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut child, output) = child("child_holds_the_lock", dir.path(), "");
+    let (mut child, output) = child("child_holds_lock", dir.path(), "");
     assert_eq!(said(output).next().unwrap(), "open");
     let error = SledKv::open(dir.path()).unwrap_err();
     let moved = shiftproof_store::quarantine(dir.path()).unwrap_err();
@@ -190,7 +190,7 @@ fn a_second_process_is_told_who_has_the_store() {
 
 #[test]
 #[ignore = "a child process of the test below"]
-fn child_fills_the_disk() {
+fn child_fills_disk() {
     let Some(dir) = dir() else { return };
     let mut journal = Journal::open(dir.join("journal")).unwrap();
     let failed = (0..).find_map(|_| journal.append_all(&[vec![1; 30_000]]).err());
@@ -227,11 +227,11 @@ fn child_fills_the_disk() {
 /// A limit on file sizes stands for the full disk. The write fails, the child lives to say so, and
 /// what was acknowledged before is there.
 #[test]
-fn a_full_disk_is_an_error_and_loses_nothing() {
+fn full_disk_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
     // In units of 512 bytes or 1 KiB, by shell; ignoring the signal turns it into an error.
     let (mut child, output) = child(
-        "child_fills_the_disk",
+        "child_fills_disk",
         dir.path(),
         "trap '' XFSZ; ulimit -f 1700;",
     );

@@ -83,7 +83,7 @@ fn spread(bytes: &[u8], count: usize) -> Vec<usize> {
 }
 
 #[test]
-fn a_flipped_bit_is_an_error_or_harmless() {
+fn flipped_bits_are_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let original = dir.path().join("original");
     let expected = build(&original);
@@ -111,7 +111,7 @@ fn a_flipped_bit_is_an_error_or_harmless() {
 }
 
 #[test]
-fn a_truncated_file_is_corrupt_never_new() {
+fn truncated_file_is_corrupt() {
     let dir = tempfile::tempdir().unwrap();
     let original = dir.path().join("original");
     let expected = build(&original);
@@ -157,7 +157,7 @@ fn a_truncated_file_is_corrupt_never_new() {
 }
 
 #[test]
-fn missing_files_are_corrupt_never_new() {
+fn missing_files_are_corrupt() {
     let dir = tempfile::tempdir().unwrap();
     let original = dir.path().join("original");
     let expected = build(&original);
@@ -178,7 +178,7 @@ fn missing_files_are_corrupt_never_new() {
 
 /// sled opens an older log without complaint; the witness knows better.
 #[test]
-fn a_store_that_lost_its_last_commits_is_corrupt() {
+fn lost_commits_are_corrupt() {
     let dir = tempfile::tempdir().unwrap();
     let (path, old) = (dir.path().join("store"), dir.path().join("old"));
     build(&path);
@@ -201,7 +201,7 @@ fn a_store_that_lost_its_last_commits_is_corrupt() {
 }
 
 #[test]
-fn a_foreign_directory_is_refused_and_left_alone() {
+fn foreign_directory_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let thesis = dir.path().join("thesis.txt");
     fs::write(&thesis, "precious").unwrap();
@@ -217,7 +217,7 @@ fn a_foreign_directory_is_refused_and_left_alone() {
 }
 
 #[test]
-fn an_interrupted_creation_does_not_block_the_next() {
+fn interrupted_creation_blocks_nothing() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("creating-1")).unwrap();
     fs::write(dir.path().join("creating-1/db"), "half").unwrap();
@@ -227,7 +227,7 @@ fn an_interrupted_creation_does_not_block_the_next() {
 }
 
 #[test]
-fn quarantine_moves_the_whole_store_aside() {
+fn quarantine_moves_whole_store() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store");
     for expected in ["store.corrupt-1", "store.corrupt-2"] {

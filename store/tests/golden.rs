@@ -78,7 +78,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-fn every_version_opens_and_takes_writes() {
+fn every_version_opens_and_writes() {
     for version in 1..=VERSION {
         let temporary = tempfile::tempdir().unwrap();
         let dir = temporary.path();

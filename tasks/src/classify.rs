@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spec_becomes_a_task() {
+    fn spec_becomes_task() {
         let task = ClassifyTask::new("reviews", spec()).unwrap();
         let example = Input::new("1", "books")
             .with_field("text", "Wow {text}")
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_that_was_cut_off_unread_is_no_wrong_answer() {
+    fn unread_truncation_is_not_wrong() {
         let task = ClassifyTask::new("reviews", spec()).unwrap();
         let example = Input::new("1", "books")
             .with_field("text", "Wow")

@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_in_many_rows_is_said_once() {
+    fn repeated_row_problems_group() {
         let mut problems = DataProblems::default();
         for line in 2..314 {
             problems

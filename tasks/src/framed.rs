@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn system_text_and_prompt_go_where_the_study_says() {
+    fn system_text_goes_where_declared() {
         use PromptRole::{System as AsSystem, User as AsUser};
         use Role::{System, User};
         check(
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn demonstrations_stay_with_the_user() {
+    fn demonstrations_stay_with_user() {
         let frame = PromptFrame {
             system: None,
             prompt_role: PromptRole::System,

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn grades() {
+    fn spellings_are_graded_alike() {
         let relevant = Label::Relevant(vec!["x".into(), "y".into()]);
         let ranking = |items: &[&str]| Answer::Ranking(items.iter().map(|&i| i.into()).collect());
         let text = |text: &str| (Answer::Text(text.into()), Label::Text(text.into()));

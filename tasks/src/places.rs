@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_places_and_all_other_braces_are_text() {
+    fn only_fields_are_placeholders() {
         check(
             "Review: {text} Answer:",
             "Review: a {title} {{b}} Answer:",
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_read_like_places_are_found() {
+    fn misspelt_placeholders_are_found() {
         let is_field = |name: &str| name == "text";
         let prompt = "{texte} {text} {a b} {\"label\": 1} {} {0} \\boxed{x} {{jinja}} {texte}";
         assert_eq!(strangers(prompt, &is_field), ["texte"]);
@@ -263,7 +263,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_prompt_without_places_is_sent_as_it_stands(prompt in "[a-z{}\" :\n]{0,60}") {
+        fn prompt_without_placeholders_is_unchanged(prompt in "[a-z{}\" :\n]{0,60}") {
             let nothing = Input::new("1", "g");
             let (text, shows) = fill(&prompt, &nothing);
             prop_assert!(!shows);

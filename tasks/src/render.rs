@@ -90,14 +90,14 @@ mod tests {
     }
 
     #[test]
-    fn one_field_stands_alone_several_are_named() {
+    fn several_fields_are_named() {
         assert_eq!(fields(&input(&[("text", "fine {x}")])), "fine {x}");
         assert_eq!(fields(&input(&[("b", "2"), ("a", "1")])), "a: 1\nb: 2");
         assert_eq!(fields(&input(&[])), "");
     }
 
     #[test]
-    fn inputs_share_everything_but_their_own_text() {
+    fn inputs_share_all_but_text() {
         let prompt = Prompt::new("Judge.").with_demonstrations(vec![Demonstration {
             input: "Review: good".into(),
             answer: "positive".into(),
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instruction_with_places_is_not_followed_by_the_input() {
+    fn placeholders_replace_appended_input() {
         let input = input(&[("text", "bad {text}")]);
         let rendered = || "Review: bad".to_owned();
         let shown = vec![Demonstration {

@@ -179,7 +179,7 @@ mod tests {
     use crate::Label;
 
     #[test]
-    fn labels_are_read_in_the_open() {
+    fn labels_are_read_openly() {
         let reads = LabelReads::default();
         let example = Input::new("1", "films").with_label(Label::Class("secret".into()));
         let labelled = LabelledTarget::new(vec![example.clone()], reads.clone());
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn an_audit_is_named_by_its_content_in_any_order() {
+    fn audit_name_ignores_order() {
         let example =
             |id: &str, label: &str| Input::new(id, "films").with_label(Label::Class(label.into()));
         let name = |examples: &[Example]| {

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_can_be_written_in_another_syntax() {
+    fn templates_write_other_syntax() {
         let template = FieldTemplate::new("{{json}}: {text}").unwrap();
         let other = template.translate(str::to_uppercase, |field| format!("<{field}>"));
         assert_eq!(other, "{JSON}: <text>");

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn line_ends_and_marks_are_no_content() {
+    fn line_ends_are_no_content() {
         assert_eq!(plain("a\nb"), "a\nb");
         assert_eq!(plain("a\r\r\nb"), "a\n\nb");
         assert_eq!(plain("a\u{feff}b"), "a\u{feff}b");
@@ -44,7 +44,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_saved_it_the_text_is_the_same(text in "[^\r\u{feff}]{0,60}") {
+        fn every_editor_saves_same_text(text in "[^\r\u{feff}]{0,60}") {
             let windows = format!("\u{feff}{}", text.replace('\n', "\r\n"));
             prop_assert_eq!(plain(&windows).into_owned(), text.clone());
             prop_assert_eq!(plain(&text.replace('\n', "\r")).into_owned(), text);

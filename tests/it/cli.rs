@@ -13,7 +13,7 @@ fn at(desk: &Desk, url: &str) {
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_named_with_its_line_and_a_guess() {
+async fn wrong_key_names_its_line() {
     let desk = Desk::new();
     desk.edit_study("evaluations", "evalutions");
     desk.run(&["optimize"]).await.expect(
@@ -37,7 +37,7 @@ async fn a_wrong_key_is_named_with_its_line_and_a_guess() {
 }
 
 #[tokio::test]
-async fn studies_that_cannot_be_meant_are_refused() {
+async fn meaningless_studies_are_refused() {
     let check = async |from: &str, to: &str, code: i32, pieces: &[&str]| {
         let desk = Desk::new();
         desk.edit_study(from, to);
@@ -83,7 +83,7 @@ async fn studies_that_cannot_be_meant_are_refused() {
 }
 
 #[tokio::test]
-async fn missing_and_broken_files_are_named() {
+async fn broken_files_are_named() {
     let desk = Desk::new();
     desk.run(&["optimize", "nowhere.toml"])
         .await
@@ -122,7 +122,7 @@ async fn missing_and_broken_files_are_named() {
 }
 
 #[tokio::test]
-async fn the_same_text_on_both_sides_of_the_seal_is_refused() {
+async fn duplicate_across_seal_is_refused() {
     let desk = Desk::new();
     let data = desk.read("data.csv");
     let leaky = data.lines().map(|line| {
@@ -143,7 +143,7 @@ async fn the_same_text_on_both_sides_of_the_seal_is_refused() {
 }
 
 #[tokio::test]
-async fn no_package_client_is_said_with_a_way_out() {
+async fn missing_package_client_is_explained() {
     let desk = Desk::new();
     let mut command = desk.command(&["optimize"]);
     command.env("PATH", desk.path("empty"));
@@ -154,7 +154,7 @@ async fn no_package_client_is_said_with_a_way_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_fails_is_a_provider_error_never_a_score() {
+async fn failing_server_is_never_scored() {
     let check = async |act: Act, pieces: &[&str]| {
         let server = MockServer::in_turn([act]).await;
         let desk = Desk::new();
@@ -183,7 +183,7 @@ async fn a_server_that_fails_is_a_provider_error_never_a_score() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nan_scores_fall_back_to_the_text_and_keys_stay_secret() {
+async fn nan_scores_fall_back_safely() {
     let server = MockServer::start(|seen| {
         if let Some(probe) = capable(seen) {
             return probe;
@@ -245,7 +245,7 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_locked_store_names_its_holder_and_ctrl_c_is_resumable() {
+async fn locked_store_names_its_holder() {
     let server = MockServer::start(|seen| model(seen).after(Duration::from_millis(20))).await;
     let desk = Desk::new();
     at(&desk, &server.base_url());
@@ -275,7 +275,7 @@ async fn a_locked_store_names_its_holder_and_ctrl_c_is_resumable() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bars_decide_the_exit_code() {
+async fn thresholds_decide_exit_code() {
     let server = MockServer::start(model).await;
     let desk = Desk::new();
     at(&desk, &server.base_url());
@@ -297,7 +297,7 @@ async fn bars_decide_the_exit_code() {
 }
 
 #[tokio::test]
-async fn init_writes_a_study_that_reads_well() {
+async fn init_writes_readable_study() {
     let desk = Desk::new();
     desk.run(&["init", "fresh"]).await.expect(0, &[]);
     desk.run(&["init", "fresh"]).await.expect(2, &["exists"]);

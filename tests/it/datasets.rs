@@ -81,7 +81,7 @@ fn get(name: &str) -> &'static NamedDataset {
 }
 
 #[test]
-fn vader_has_the_counts_of_its_domains() {
+fn vader_has_its_domain_counts() {
     let Some(rows) = rows(get("vader")) else {
         return;
     };
@@ -111,7 +111,7 @@ fn vader_has_the_counts_of_its_domains() {
 }
 
 #[test]
-fn clothing_has_the_counts_of_its_departments() {
+fn clothing_has_its_department_counts() {
     let Some(rows) = rows(get("clothing")) else {
         return;
     };
@@ -141,7 +141,7 @@ fn clothing_has_the_counts_of_its_departments() {
 /// The study of tickets has data of its own: a source that is labelled, a target that
 /// is not, and one with labels in a file beside it.
 #[test]
-fn the_tickets_are_what_their_study_says() {
+fn tickets_match_their_study() {
     use std::ops::ControlFlow::Continue;
     let path = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/studies/tickets.toml"));
     let resolved = shiftproof::study::ResolvedStudy {
@@ -184,7 +184,7 @@ fn the_tickets_are_what_their_study_says() {
 
 /// The studies that ship name real data sets and real columns of them.
 #[test]
-fn shipped_studies_name_columns_that_exist() {
+fn shipped_studies_name_real_columns() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/studies");
     let mut checked = 0;
     for entry in fs::read_dir(folder).unwrap() {

@@ -4,7 +4,7 @@ use crate::fetch_stage::skip;
 use crate::support::program::{Desk, Ended};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fresh_study_runs_on_the_embedded_model() {
+async fn fresh_study_runs_embedded() {
     let desk = Desk::new();
     // The one test that uses the user's own cache: the weights are large.
     let run = async |args: &[&str]| {

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::fetch_stage::{MEMBER, SERVE, Stage, files, pinned, sdist, skip};
 
 #[test]
-fn fetches_a_wheel_and_a_source_package_once() {
+fn packages_are_fetched_once() {
     for format in [ArchiveFormat::Wheel, ArchiveFormat::Sdist] {
         let stage = Stage::new(format).python(SERVE);
         assert_eq!(stage.fetcher().state(&stage.asset), AssetState::Absent);
@@ -35,7 +35,7 @@ fn fetches_a_wheel_and_a_source_package_once() {
 }
 
 #[test]
-fn the_client_is_asked_for_exactly_one_pinned_archive() {
+fn client_fetches_one_pinned_archive() {
     let stage = Stage::new(ArchiveFormat::Wheel)
         .python("cp $out/../requirements.txt $here/\nenv > $here/env\ncp $archive $out/$file");
     stage.ensure().unwrap();
@@ -57,7 +57,7 @@ fn the_client_is_asked_for_exactly_one_pinned_archive() {
 }
 
 #[test]
-fn progress_grows_to_the_total() {
+fn progress_grows_to_total() {
     let stage = Stage::new(ArchiveFormat::Wheel)
         .python("cp $archive $TMPDIR/part; sleep 0.5; mv $TMPDIR/part $out/$file");
     let mut seen: Vec<FetchProgress> = Vec::new();
@@ -80,7 +80,7 @@ fn progress_grows_to_the_total() {
 }
 
 #[test]
-fn wrong_bytes_are_refused_and_not_kept() {
+fn wrong_bytes_are_not_kept() {
     for (script, got) in [
         ("cp $archive $out/$file; echo more >> $out/$file", "bytes"),
         // As long as the published archive, but other bytes.
@@ -93,7 +93,7 @@ fn wrong_bytes_are_refused_and_not_kept() {
 }
 
 #[test]
-fn a_right_archive_with_a_wrong_member_is_refused() {
+fn wrong_archive_member_is_refused() {
     for (path, bytes, sha256) in [
         (
             "fake/weights.gguf",
@@ -124,7 +124,7 @@ fn a_right_archive_with_a_wrong_member_is_refused() {
 }
 
 #[test]
-fn failures_of_the_client_are_told_apart() {
+fn client_failures_are_classified() {
     let retry = "WARNING: Retrying (Retry(total=0)) after connection broken by \
                  'NewConnectionError(Failed to resolve [Errno -3] Temporary failure in name resolution)'";
     let none = "ERROR: No matching distribution found for fake==1";
@@ -166,13 +166,13 @@ fn failures_of_the_client_are_told_apart() {
 }
 
 #[test]
-fn a_client_that_leaves_nothing_is_an_error() {
+fn empty_download_is_refused() {
     let error = Stage::new(ArchiveFormat::Wheel).python("exit 0").fail();
     assert!(matches!(error, FetchError::Client { .. }), "{error}");
 }
 
 #[test]
-fn a_killed_client_leaves_nothing() {
+fn killed_client_leaves_nothing() {
     let error = Stage::new(ArchiveFormat::Wheel)
         .python("head -c 9 $archive > $out/$file; kill -9 $$")
         .fail();
@@ -180,7 +180,7 @@ fn a_killed_client_leaves_nothing() {
 }
 
 #[test]
-fn a_hanging_client_is_stopped() {
+fn hanging_client_is_stopped() {
     let stage = Stage::new(ArchiveFormat::Wheel).python("exec sleep 60");
     let began = Instant::now();
     let fetcher = stage.fetcher().with_stall_limit(Duration::from_millis(300));
@@ -193,7 +193,7 @@ fn a_hanging_client_is_stopped() {
 }
 
 #[test]
-fn the_caller_can_stop_a_fetch() {
+fn caller_can_stop_fetching() {
     let stage = Stage::new(ArchiveFormat::Wheel).python("exec sleep 60");
     let began = Instant::now();
     let mut stop_after_a_second = |_| {
@@ -213,7 +213,7 @@ fn the_caller_can_stop_a_fetch() {
 }
 
 #[test]
-fn without_a_client_the_error_says_how_to_go_on() {
+fn missing_client_error_shows_alternatives() {
     let stage = Stage::new(ArchiveFormat::Wheel);
     let fetcher = AssetFetcher::new(stage.cache()).with_env("PATH", stage.dir.path().join("bin"));
     let error = fetcher
@@ -237,7 +237,7 @@ fn without_a_client_the_error_says_how_to_go_on() {
 }
 
 #[test]
-fn a_file_put_there_by_hand_is_checked_and_taken() {
+fn manual_file_is_checked() {
     let stage = Stage::new(ArchiveFormat::Wheel);
     let path = stage.fetcher().path(&stage.asset);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -249,7 +249,7 @@ fn a_file_put_there_by_hand_is_checked_and_taken() {
 }
 
 #[test]
-fn a_damaged_file_is_found_and_replaced() {
+fn damaged_file_is_replaced() {
     let stage = Stage::new(ArchiveFormat::Wheel).python(SERVE);
     let path = stage.ensure().unwrap();
     let mut bytes = MEMBER.to_vec();
@@ -271,7 +271,7 @@ fn a_damaged_file_is_found_and_replaced() {
 }
 
 #[test]
-fn a_damaged_file_stays_while_it_cannot_be_replaced() {
+fn irreplaceable_damaged_file_stays() {
     let stage = Stage::new(ArchiveFormat::Wheel).python("exit 1");
     let path = stage.fetcher().path(&stage.asset);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -281,7 +281,7 @@ fn a_damaged_file_stays_while_it_cannot_be_replaced() {
 }
 
 #[test]
-fn a_cache_that_cannot_be_written_is_named() {
+fn unwritable_cache_is_named() {
     // A file where the folder should be fails for every user, root included.
     let stage = Stage::new(ArchiveFormat::Wheel).python(SERVE);
     fs::write(stage.cache(), b"").unwrap();
@@ -292,7 +292,7 @@ fn a_cache_that_cannot_be_written_is_named() {
 }
 
 #[test]
-fn a_read_only_cache_serves_what_it_has_and_says_what_it_cannot_take() {
+fn read_only_cache_serves_files() {
     let stage = Stage::new(ArchiveFormat::Wheel).python(SERVE);
     stage.ensure().unwrap();
     let mut other = stage.asset;
@@ -339,7 +339,7 @@ fn concurrent_fetches_download_once() {
 }
 
 #[test]
-fn leftovers_of_a_killed_fetch_are_swept() {
+fn killed_fetch_is_swept() {
     let stage = Stage::new(ArchiveFormat::Wheel).python(SERVE);
     let left = stage.cache().join("tmp/fake.99999999/out");
     fs::create_dir_all(&left).unwrap();
@@ -349,7 +349,7 @@ fn leftovers_of_a_killed_fetch_are_swept() {
 }
 
 #[test]
-fn names_are_looked_up_with_a_suggestion() {
+fn names_get_suggestions() {
     assert_eq!(AssetCatalogue::get("vader").unwrap().name, "vader");
     assert_eq!(
         AssetCatalogue::get("vadre").unwrap_err().mend(),
@@ -366,7 +366,7 @@ fn names_are_looked_up_with_a_suggestion() {
 
 /// Data of several files: the archive is what is kept, under the same checks.
 #[test]
-fn an_archive_can_be_the_asset_itself() {
+fn archive_can_be_asset() {
     let mut stage = Stage::new(ArchiveFormat::Wheel).python(SERVE);
     stage.asset.member = stage.asset.archive;
     let path = stage.ensure().unwrap();
@@ -379,7 +379,7 @@ fn an_archive_can_be_the_asset_itself() {
 
 /// The real pip, offline, from a folder: it checks the hash first and runs nothing of the package.
 #[test]
-fn real_pip_hands_over_a_source_package_without_running_it() {
+fn pip_runs_no_source_package() {
     let mut stage = Stage::new(ArchiveFormat::Sdist);
     let marker = stage.dir.path().join("ran");
     let setup = format!(

@@ -78,7 +78,7 @@ fn says(ended: &Ended, code: i32, pieces: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ship_mode_has_an_exit_code_for_each_decision() {
+async fn decisions_have_exit_codes() {
     let server = server().await;
     let desk = desk(&server);
     let ended = gate(&desk, &["-c", GOOD]).await;
@@ -124,7 +124,7 @@ async fn ship_mode_has_an_exit_code_for_each_decision() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_meant_is_refused_before_a_call() {
+async fn meaningless_gates_are_refused() {
     let server = server().await;
     let desk = desk(&server);
     desk.write("other.json", "{\"format\": 1}\n");
@@ -177,7 +177,7 @@ async fn what_cannot_be_meant_is_refused_before_a_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_decision_is_made_on_less_than_everything() {
+async fn partial_evidence_decides_nothing() {
     let server = server().await;
     let desk = desk(&server);
     let ended = gate(&desk, &["-c", GOOD, "--max-calls", "300"]).await;
@@ -206,7 +206,7 @@ async fn no_decision_is_made_on_less_than_everything() {
 /// What can never be answered is in no comparison, and a group of which nothing
 /// is known keeps the gate shut.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_call_is_never_a_score() {
+async fn refused_call_is_never_scored() {
     let server = MockServer::start(|seen| {
         if seen.prompt().contains("films") && seen.body.to_string().contains("with care") {
             return Act::error(400, "content_filter", "filtered");
@@ -228,7 +228,7 @@ async fn a_refused_call_is_never_a_score() {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn an_interrupt_keeps_what_was_paid_for() {
+async fn interrupt_keeps_paid_replies() {
     let server =
         MockServer::start(|seen| answer(seen, 0.0).after(std::time::Duration::from_millis(20)))
             .await;
@@ -254,7 +254,7 @@ async fn an_interrupt_keeps_what_was_paid_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_baseline_guards_the_committed_prompt() {
+async fn baseline_guards_committed_prompt() {
     let server = server().await;
     let desk = desk(&server);
     let ended = gate(&desk, &["--write-baseline", "baseline.json"]).await;
@@ -327,7 +327,7 @@ async fn a_baseline_guards_the_committed_prompt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_changed_model_is_told_and_shows_against_recorded_grades() {
+async fn changed_model_shows_against_baseline() {
     let server = MockServer::start(|seen| {
         answer(
             seen,
@@ -368,7 +368,7 @@ async fn a_changed_model_is_told_and_shows_against_recorded_grades() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_form_is_written_and_reads_back() {
+async fn every_form_reads_back() {
     let server = server().await;
     let desk = desk(&server);
     std::fs::create_dir(desk.path("prompts")).unwrap();
@@ -398,7 +398,7 @@ async fn every_form_is_written_and_reads_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_can_be_gated_and_shown_as_a_diff() {
+async fn run_is_gated_as_diff() {
     let server = MockServer::start(|seen| {
         if seen.prompt().contains("Write that instruction") {
             return crate::support::program::model(seen);
@@ -461,7 +461,7 @@ async fn a_run_can_be_gated_and_shown_as_a_diff() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_texts_are_compared_with_or_without_a_study() {
+async fn two_texts_are_compared() {
     let server = server().await;
     let desk = desk(&server);
     let plain = desk.run(&["diff", FAIR, "Is this text good or bad?"]).await;
@@ -497,7 +497,7 @@ async fn two_texts_are_compared_with_or_without_a_study() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn eval_counts_as_an_opening_too() {
+async fn eval_counts_as_access() {
     let server = server().await;
     let desk = desk(&server);
     desk.run(&["eval", "--quiet", "-p", GOOD])

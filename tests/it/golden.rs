@@ -173,7 +173,7 @@ async fn every_method_keeps_its_events() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rules_and_labels_keep_their_events() {
+async fn rules_keep_their_events() {
     for (name, rule, objective) in [
         ("racing", "racing", "worst"),
         ("halving", "halving", "mean"),

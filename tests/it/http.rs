@@ -109,7 +109,7 @@ async fn soon<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test]
-async fn a_plain_call_sends_what_is_documented() {
+async fn plain_call_matches_documentation() {
     let server = MockServer::in_turn([Act::text("fine words here")]).await;
     let mut config = config(&server);
     config.base_url.push_str("?api-version=7");
@@ -154,7 +154,7 @@ async fn a_plain_call_sends_what_is_documented() {
 }
 
 #[tokio::test]
-async fn without_a_key_none_is_sent() {
+async fn no_key_is_invented() {
     let server = MockServer::in_turn([Act::text("a")]).await;
     let llm = HttpLlm::connect(HttpConfig {
         api_key: None,
@@ -167,7 +167,7 @@ async fn without_a_key_none_is_sent() {
 }
 
 #[tokio::test]
-async fn a_key_no_header_can_carry_is_a_configuration_error() {
+async fn unsendable_key_is_refused() {
     let server = MockServer::in_turn([Act::text("a")]).await;
     let config = HttpConfig {
         api_key: Some("canary\u{1}".into()),
@@ -183,7 +183,7 @@ async fn a_key_no_header_can_carry_is_a_configuration_error() {
 }
 
 #[tokio::test]
-async fn a_server_that_repeats_the_key_does_not_spread_it() {
+async fn echoed_key_is_not_spread() {
     let act = Act::error(
         401,
         "invalid_api_key",

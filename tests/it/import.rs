@@ -171,7 +171,7 @@ fn configs() -> Vec<(&'static str, Files)> {
 }
 
 #[tokio::test]
-async fn what_is_brought_over_can_be_estimated() {
+async fn imported_study_can_be_estimated() {
     let server =
         MockServer::start(|seen| capable(seen).unwrap_or_else(|| Act::text("positive"))).await;
     for (name, files) in configs() {
@@ -206,7 +206,7 @@ async fn what_is_brought_over_can_be_estimated() {
 }
 
 #[tokio::test]
-async fn an_import_that_fails_tells_the_true_reason() {
+async fn failed_import_says_why() {
     let desk = Desk::new();
     desk.write("c.yaml", format!("{PROMPT}tests: t.xlsx\nscenarios: []\n"));
     let ended = desk.run(&["init", "out", "--from", "c.yaml"]).await;

@@ -23,7 +23,7 @@ fn openai(server: &MockServer, more: &str) -> Desk {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_key_cannot_be_is_told_with_its_line() {
+async fn unusable_key_names_its_line() {
     for (line, pieces) in [
         (
             "temperature = 3.0",
@@ -96,7 +96,7 @@ async fn what_a_key_cannot_be_is_told_with_its_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_are_asked_for_before_anything_is_sent() {
+async fn keys_are_needed_before_sending() {
     for (name, variable) in [
         ("anthropic:m", "ANTHROPIC_API_KEY"),
         ("gemini:m", "GEMINI_API_KEY"),
@@ -122,7 +122,7 @@ async fn keys_are_asked_for_before_anything_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_estimate_asks_nobody() {
+async fn estimate_asks_nobody() {
     let server = MockServer::start(|_| Act::error(500, "", "nobody should ask")).await;
     let desk = openai(&server, "");
     let ended = desk.run(&["estimate"]).await;
@@ -144,7 +144,7 @@ async fn an_estimate_asks_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn money_is_known_said_to_be_unknown_or_taken_from_a_file() {
+async fn money_is_known_or_unknown() {
     let known = desk("name = \"openai:gpt-4o-mini\"\nrequests_per_minute = 10");
     let ended = known.run(&["estimate"]).await;
     assert!(
@@ -211,7 +211,7 @@ async fn money_is_known_said_to_be_unknown_or_taken_from_a_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_of_ones_own_costs_nothing_and_no_report_speaks_of_money() {
+async fn own_server_costs_nothing() {
     let server = MockServer::start(model).await;
     let desk = openai(&server, "");
     let ended = desk.run(&["optimize", "--headless"]).await;
@@ -222,7 +222,7 @@ async fn a_server_of_ones_own_costs_nothing_and_no_report_speaks_of_money() {
 
 /// What bounds the task's answers would cut proposals, or make them all alike.
 #[tokio::test(flavor = "multi_thread")]
-async fn proposals_are_free_of_what_is_set_for_answers() {
+async fn proposals_ignore_answer_settings() {
     let run = async |more: &str, proposer: &str| {
         let server = MockServer::start(model).await;
         let desk = openai(&server, more);
@@ -271,14 +271,14 @@ async fn proposals_are_free_of_what_is_set_for_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn batches_of_a_model_in_this_process_are_refused() {
+async fn embedded_batches_are_refused() {
     let desk = Desk::new();
     let ended = desk.run(&["optimize", "--batch"]).await;
     ended.expect(2, &["no model of the study is behind a server"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_estimate_fetches_no_data() {
+async fn estimate_fetches_no_data() {
     let desk = Desk::new();
     desk.edit_study("files = [\"data.csv\"]\nid = \"id\"\ngroup = \"domain\"\nlabel = \"label\"\nfields = [\"text\"]", "dataset = \"vader\"");
     let ended = desk.run(&["estimate"]).await;
@@ -411,7 +411,7 @@ const PRICED: &str = "price = { prompt = 2.0, completion = 10.0, batch_prompt = 
 
 /// A run in batches comes to what a run without them does, for half the money.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_in_batches_comes_to_the_same_for_half_the_price() {
+async fn batched_run_costs_half() {
     let provider = Provider::new("completed", 1);
     let server = provider.serve().await;
     let desk = openai(&server, &format!("batch = true\n{PRICED}"));
@@ -454,7 +454,7 @@ fn find(value: &Value, key: &str) -> Option<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_does_not_wait_goes_on_where_it_was() {
+async fn detached_run_goes_on() {
     let provider = Provider::new("in_progress", 1);
     let server = provider.serve().await;
     let desk = openai(&server, PRICED);
@@ -482,7 +482,7 @@ async fn a_run_that_does_not_wait_goes_on_where_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_expired_batch_leaves_is_asked_again_and_told() {
+async fn expired_batch_is_repeated() {
     let provider = Provider::new("expired", 2);
     let server = provider.serve().await;
     let desk = openai(&server, &format!("batch = true\n{PRICED}"));
@@ -493,7 +493,7 @@ async fn what_an_expired_batch_leaves_is_asked_again_and_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_that_is_refused_says_why() {
+async fn run_reports_refused_batch() {
     let provider = Provider::new("failed", 1);
     let server = MockServer::start({
         let provider = provider.clone();
@@ -515,7 +515,7 @@ async fn a_batch_that_is_refused_says_why() {
 
 /// The process ends between submission and record.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_submitted_by_a_process_that_died_is_found() {
+async fn orphaned_batch_is_found() {
     let provider = Provider::new("completed", 1);
     let server = provider.serve().await;
     let desk = openai(&server, &format!("batch = true\n{PRICED}"));

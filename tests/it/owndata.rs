@@ -59,7 +59,7 @@ fn says(text: &str, pieces: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_with_unlabelled_targets_goes_from_init_to_report() {
+async fn unlabelled_targets_reach_report() {
     let server = MockServer::start(model).await;
     let desk = Desk::new();
     let data = excel(&[("shop", 90)], &[("chat", 60, 0), ("app reviews", 50, 0)]);
@@ -162,7 +162,7 @@ async fn a_file_with_unlabelled_targets_goes_from_init_to_report() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_target_with_some_labels_is_verified_and_the_other_named() {
+async fn partly_labelled_target_is_verified() {
     let server = MockServer::start(model).await;
     let desk = Desk::new();
     let data = excel(&[("shop", 120)], &[("chat", 90, 40), ("reviews", 50, 0)]);
@@ -184,7 +184,7 @@ async fn a_target_with_some_labels_is_verified_and_the_other_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn data_without_groups_run_and_say_so() {
+async fn groupless_data_can_run() {
     let server = MockServer::start(model).await;
     let desk = Desk::new();
     let mut rows = String::from("[\n");
@@ -258,7 +258,7 @@ async fn data_without_groups_run_and_say_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_without_an_audit_ends_and_says_what_is_missing() {
+async fn auditless_run_names_missing_labels() {
     let server = MockServer::start(model).await;
     let desk = Desk::new();
     desk.edit_study("audit = 16", "audit = 0");
@@ -291,7 +291,7 @@ async fn a_run_without_an_audit_ends_and_says_what_is_missing() {
 }
 
 #[tokio::test]
-async fn data_that_cannot_do_are_told_with_the_mend() {
+async fn impossible_data_come_with_help() {
     let desk = Desk::new();
     // Blank labels in a source leave too few.
     let data = desk

@@ -71,7 +71,7 @@ fn candidates(desk: &Desk, name: &str) -> Vec<(String, String)> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::too_many_lines, reason = "one story of many shapes")]
-async fn a_run_goes_on_with_what_is_good_and_tells_the_rest() {
+async fn run_uses_only_good_proposals() {
     let never = "Once more from the beginning. ".repeat(60);
     let german = "Lies den Text sorgfältig bis zum Ende und entscheide, ob er gut oder schlecht \
                   gestimmt ist. Antworte nur mit einem Wort: positive oder negative.";
@@ -187,7 +187,7 @@ async fn a_run_goes_on_with_what_is_good_and_tells_the_rest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_without_any_usable_proposal_says_so() {
+async fn run_without_proposals_says_so() {
     let server = MockServer::start(|seen| {
         if proposes(seen) {
             return Act::text("I cannot write prompts about reviews.");
@@ -219,7 +219,7 @@ async fn a_run_without_any_usable_proposal_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_form_follows_the_proposer() {
+async fn form_follows_proposer() {
     for follows in [true, false] {
         let server = MockServer::start(move |seen| {
             if let Some(probe) = capable(seen) {
@@ -278,7 +278,7 @@ fn production() -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_long_prompt_keeps_its_structure_under_edits_and_paraphrases() {
+async fn long_prompt_keeps_its_structure() {
     let seed = production();
     let sent = std::sync::Arc::new(Mutex::new(Vec::new()));
     let seen_by = sent.clone();
@@ -342,7 +342,7 @@ async fn a_long_prompt_keeps_its_structure_under_edits_and_paraphrases() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn system_text_and_prompt_are_sent_where_the_study_says() {
+async fn declared_system_text_is_sent() {
     let bodies = std::sync::Arc::new(Mutex::new(Vec::new()));
     let kept = bodies.clone();
     let server = MockServer::start(move |seen| {
@@ -396,7 +396,7 @@ async fn system_text_and_prompt_are_sent_where_the_study_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_prompt_is_the_same_whichever_editor_wrote_it() {
+async fn editors_give_same_prompt() {
     let server = MockServer::start(model).await;
     let desk = Desk::new();
     at(&desk, &server, PLAIN);
@@ -434,7 +434,7 @@ async fn a_prompt_is_the_same_whichever_editor_wrote_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_placeholder_that_is_none_is_named() {
+async fn misspelt_placeholder_is_named() {
     let server = MockServer::start(model).await;
     let desk = Desk::new();
     at(&desk, &server, PLAIN);
@@ -468,7 +468,7 @@ async fn a_placeholder_that_is_none_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_length_of_a_prompt_can_be_limited_and_priced() {
+async fn prompt_length_is_limited() {
     let server = MockServer::start(|seen| {
         if proposes(seen) {
             return Act::text(&format!("<prompt>{}</prompt>", long("all")));

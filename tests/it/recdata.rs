@@ -72,7 +72,7 @@ fn desk() -> Desk {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn baselines_are_printed_without_a_model() {
+async fn baselines_need_no_model() {
     let desk = desk();
     let text = desk.run(&["data", "baselines"]).await;
     text.expect(0, &[]);
@@ -89,7 +89,7 @@ async fn baselines_are_printed_without_a_model() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_doubtful_about_the_data_is_shown() {
+async fn doubtful_data_is_shown() {
     let server = MockServer::start(model).await;
     let desk = desk();
     desk.write("ratings.csv", ratings().replace(",title,", ",caption,"));
@@ -119,7 +119,7 @@ async fn what_is_doubtful_about_the_data_is_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_key_or_label_is_told_with_its_mend() {
+async fn wrong_key_comes_with_help() {
     let desk = desk();
     let model = "model = { name = \"openai:x\", base_url = \"http://127.0.0.1:9/v1\" }\n[task]";
     for (from, to, piece) in [
@@ -162,7 +162,7 @@ fn model(seen: &Seen) -> Act {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reports_show_baselines_beside_the_prompts() {
+async fn reports_show_baselines() {
     let server = MockServer::start(model).await;
     let desk = desk();
     let options = "label_scores = \"off\", prefill = \"off\"";
@@ -226,7 +226,7 @@ fn ml_100k() -> Option<Desk> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ml_100k_reproduces_the_reference() {
+async fn ml_100k_reproduces_reference() {
     let Some(desk) = tokio::task::spawn_blocking(ml_100k).await.unwrap() else {
         return;
     };

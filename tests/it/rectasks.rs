@@ -116,7 +116,7 @@ fn json(desk: &Desk) -> serde_json::Value {
 /// A list task runs from proposals over votes to the audit, and the prompt that
 /// reads the history wins.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ranking_prompt_is_optimised_end_to_end() {
+async fn ranking_prompt_is_optimised() {
     let (desk, server) = (Desk::new(), MockServer::start(model).await);
     let task = "kind = \"llmrank\"\nprompt = \"List the candidates.\"\nmetric = \"ndcg@5\"";
     study(&desk, &server, task);
@@ -146,7 +146,7 @@ async fn a_ranking_prompt_is_optimised_end_to_end() {
 
 /// A server that cannot score titles is asked to write, and its words are read.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_likelihood_task_falls_back_to_text() {
+async fn likelihood_falls_back_to_text() {
     let (desk, server) = (Desk::new(), MockServer::start(model).await);
     let task = "kind = \"lmrec\"\nprompt = \"Think of the genre.\"\nlead = \"\"\n\
                 scoring = \"mean\"\nmetric = \"mrr\"";
@@ -188,7 +188,7 @@ async fn options_of_tasks_are_checked() {
 /// A model that never looks at the gender treats all alike; one that turns the
 /// list round for women does not.
 #[tokio::test(flavor = "multi_thread")]
-async fn lists_are_compared_with_and_without_an_attribute() {
+async fn lists_compare_without_attribute() {
     let task = "kind = \"llmrank\"\nprompt = \"Rank by genre.\"\nuser = true";
     let measured = async |model: fn(&Seen) -> Act| {
         let (desk, server) = (Desk::new(), MockServer::start(model).await);
@@ -237,7 +237,7 @@ async fn lists_are_compared_with_and_without_an_attribute() {
 /// Turns of a dialogue are calls of one evaluation: planned, paid for and kept as
 /// such. Asked again, nothing is sent.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dialogue_takes_its_calls() {
+async fn dialogue_takes_its_calls() {
     // More tokens than the whole dialogue has words.
     let said = |text: &str| Act::json(200, &completion(text, 2000));
     let talks = move |seen: &Seen| {
@@ -296,7 +296,7 @@ async fn a_dialogue_takes_its_calls() {
 
 /// Templates are groups; a model that reads seen ones only shows it.
 #[tokio::test(flavor = "multi_thread")]
-async fn templates_are_groups_of_their_own() {
+async fn templates_form_own_groups() {
     let server = MockServer::start(|seen| {
         let text = seen.prompt();
         // Both held-out wordings of the family.
@@ -359,7 +359,7 @@ async fn templates_are_groups_of_their_own() {
 /// Answers in the store are scored by any metric without a call; what cannot tell
 /// right from wrong chooses no prompt.
 #[tokio::test(flavor = "multi_thread")]
-async fn stored_answers_are_scored_by_another_metric() {
+async fn stored_answers_fit_other_metrics() {
     let (desk, server) = (Desk::new(), MockServer::start(model).await);
     study(
         &desk,

@@ -23,7 +23,7 @@ async fn ran() -> (Desk, MockServer) {
 const RUN: &str = "mock-s1-1";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_is_reported_in_every_form_and_exported_to_every_tool() {
+async fn run_exports_to_every_tool() {
     let (desk, server) = ran().await;
     let calls = server.calls();
 
@@ -128,7 +128,7 @@ async fn a_run_is_reported_in_every_form_and_exported_to_every_tool() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_under_way_is_reported_while_the_store_is_held() {
+async fn running_report_leaves_store_alone() {
     let (desk, _server) = ran().await;
     let store = shiftproof_search::ledger::Ledger::open(&desk.path(".shiftproof")).unwrap();
     let log = format!(".shiftproof/runs/{RUN}/events.jsonl");
@@ -177,7 +177,7 @@ async fn mistakes_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_candidate_goes_out_by_its_id() {
+async fn other_candidate_exports_by_id() {
     let (desk, _server) = ran().await;
     let report: serde_json::Value =
         serde_json::from_str(&desk.read(format!(".shiftproof/runs/{RUN}/report.json"))).unwrap();

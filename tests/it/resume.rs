@@ -91,7 +91,7 @@ async fn twenty_kills_change_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_run_of_the_same_study_pays_for_nothing() {
+async fn second_run_pays_nothing() {
     let (desk, server) = (Desk::new(), MockServer::start(model).await);
     server_in(&desk, &server);
     let first = desk.run(&["optimize", "--quiet"]).await;
@@ -103,7 +103,7 @@ async fn a_second_run_of_the_same_study_pays_for_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_stops_the_run_and_loses_nothing() {
+async fn outage_loses_nothing() {
     let outage = Arc::new(AtomicBool::new(false));
     let server = {
         let outage = outage.clone();

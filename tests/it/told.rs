@@ -45,7 +45,7 @@ async fn json(desk: &Desk, args: &[&str]) -> serde_json::Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_calibration_that_does_nothing_is_told_wherever_scores_are() {
+async fn idle_calibration_is_always_reported() {
     let server = MockServer::start(scoring).await;
     let desk = Desk::new();
     at(&desk, &server, ", prefill = \"off\"");
@@ -123,7 +123,7 @@ async fn a_calibration_that_does_nothing_is_told_wherever_scores_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_estimate_shows_the_plan_as_the_budget_leaves_it() {
+async fn estimate_shows_scaled_plan() {
     let server = MockServer::start(model).await;
     let desk = Desk::new();
     at(&desk, &server, PLAIN);
@@ -175,7 +175,7 @@ async fn an_estimate_shows_the_plan_as_the_budget_leaves_it() {
 }
 
 #[tokio::test]
-async fn a_budget_of_nothing_is_refused() {
+async fn zero_budget_is_refused() {
     for (key, value) in [("calls", "0"), ("tokens", "0"), ("usd", "0.0")] {
         let desk = Desk::new();
         desk.edit_study("[search]", &format!("[budget]\n{key} = {value}\n[search]"));
@@ -196,7 +196,7 @@ async fn a_budget_of_nothing_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn progress_of_fixed_prompts_is_true_and_answers_have_an_origin() {
+async fn fixed_prompts_show_true_progress() {
     let server = MockServer::start(scoring).await;
     let desk = Desk::new();
     at(&desk, &server, ", prefill = \"off\"");
@@ -224,7 +224,7 @@ async fn progress_of_fixed_prompts_is_true_and_answers_have_an_origin() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn runs_are_listed_exported_and_compared_with_their_verdict() {
+async fn runs_show_their_verdict() {
     let server = MockServer::start(model).await;
     let desk = Desk::new();
     at(&desk, &server, PLAIN);
@@ -307,7 +307,7 @@ async fn runs_are_listed_exported_and_compared_with_their_verdict() {
 }
 
 #[tokio::test]
-async fn wrong_values_are_named_with_what_there_is() {
+async fn wrong_values_list_alternatives() {
     for (from, to, told) in [
         (
             "ensemble = 2",
@@ -374,7 +374,7 @@ async fn wrong_values_are_named_with_what_there_is() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_in_many_rows_is_said_once() {
+async fn repeated_problem_is_said_once() {
     let desk = Desk::new();
     let data = desk.read("data.csv").replace(",positive,", ",postive,");
     desk.write("data.csv", data);

@@ -200,7 +200,7 @@ async fn until(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_is_watched_paused_stopped_and_resumed() {
+async fn run_is_paused_and_resumed() {
     if no_tmux() {
         return;
     }
@@ -269,7 +269,7 @@ async fn a_run_is_watched_paused_stopped_and_resumed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn signals_give_the_terminal_back() {
+async fn signals_restore_terminal() {
     if no_tmux() {
         return;
     }
@@ -295,7 +295,7 @@ async fn signals_give_the_terminal_back() {
 /// A terminal window that is closed takes no process hostage: the run is saved
 /// and the process ends.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_terminal_that_goes_away_ends_the_run() {
+async fn vanished_terminal_ends_run() {
     if no_tmux() {
         return;
     }
@@ -325,7 +325,7 @@ async fn a_terminal_that_goes_away_ends_the_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_second_interrupt_does_not_wait() {
+async fn second_interrupt_does_not_wait() {
     if no_tmux() {
         return;
     }
@@ -349,7 +349,7 @@ async fn the_second_interrupt_does_not_wait() {
 
 /// A run that nobody touches closes its screen and prints the report.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_untouched_screen_closes_by_itself() {
+async fn untouched_screen_closes_itself() {
     if no_tmux() {
         return;
     }
@@ -392,7 +392,7 @@ impl Task for Doomed {
 
 /// Not a test but the program that the next one runs.
 #[test]
-#[ignore = "run by a_panic_gives_the_terminal_back"]
+#[ignore = "run by panic_restores_terminal"]
 fn program_that_panics() {
     if std::env::var_os(DOOMED).is_some() {
         let app = shiftproof::App::new().task(Doomed(AtomicUsize::new(0)));
@@ -401,7 +401,7 @@ fn program_that_panics() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_gives_the_terminal_back() {
+async fn panic_restores_terminal() {
     if no_tmux() {
         return;
     }
@@ -427,7 +427,7 @@ async fn a_panic_gives_the_terminal_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn watchers_come_and_go_and_change_nothing() {
+async fn watchers_change_nothing() {
     let server = slow(25).await;
     let expected = calm(&server).await;
     let desk = Desk::new();
@@ -476,7 +476,7 @@ async fn watchers_come_and_go_and_change_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_nobody_works_on_is_watched_to_its_end() {
+async fn abandoned_run_can_be_watched() {
     let server = slow(20).await;
     let desk = Desk::new();
     desk.run(&["watch"])
@@ -519,7 +519,7 @@ fn make_old(path: &Path) {
 /// Where there is no terminal, and where none is wanted, nothing changed: lines
 /// and nothing else.
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_terminal_there_are_lines() {
+async fn headless_run_prints_lines() {
     let server = slow(0).await;
     let desk = Desk::new();
     server_in(&desk, &server);

@@ -92,7 +92,7 @@ fn shows(ended: &Ended, pieces: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_model_that_thinks_scores_what_it_knows() {
+async fn reasoning_model_keeps_its_score() {
     let server = MockServer::start(|seen| thinks(seen, 1500)).await;
     let desk = desk(&server);
     let ended = eval(&desk, &[]).await;
@@ -124,7 +124,7 @@ async fn a_model_that_thinks_scores_what_it_knows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_model_that_never_gets_to_its_answer_stops_early() {
+async fn endless_reasoning_stops_early() {
     let server = MockServer::start(|seen| thinks(seen, 1_000_000)).await;
     let desk = desk(&server);
     let ended = eval(&desk, &[]).await;
@@ -149,7 +149,7 @@ async fn a_model_that_never_gets_to_its_answer_stops_early() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_explained_answer_is_heard_to_its_end() {
+async fn explained_answer_is_read() {
     let server = MockServer::start(|seen| {
         let reasons = "The writer tells of the text in a steady tone. ".repeat(8);
         let whole = format!("{reasons}Answer: {}", label(seen));
@@ -168,7 +168,7 @@ async fn an_explained_answer_is_heard_to_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn prose_is_shown_and_stops_early() {
+async fn prose_stops_early() {
     let server = MockServer::start(|seen| {
         proposes(seen).unwrap_or_else(|| Act::text("It is hard to tell what they felt."))
     })
@@ -204,7 +204,7 @@ async fn prose_is_shown_and_stops_early() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_refused_is_told_with_the_servers_reason() {
+async fn refusal_quotes_server_reason() {
     let server = MockServer::start(|_| {
         Act::error(
             400,
@@ -263,7 +263,7 @@ fn failed(ended: &Ended) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refusals_are_asked_again_when_the_server_is_mended() {
+async fn recovered_server_is_asked_again() {
     let (server, mended) = small().await;
     let desk = desk(&server);
     let first = eval(&desk, &[]).await;
@@ -298,7 +298,7 @@ async fn refusals_are_asked_again_when_the_server_is_mended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_is_told_anew_when_its_refusals_are_asked_again() {
+async fn retried_run_starts_new_log() {
     let (server, mended) = small().await;
     let desk = desk(&server);
     let first = desk.run(&["optimize", "--quiet"]).await;

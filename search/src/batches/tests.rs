@@ -206,7 +206,7 @@ fn whole(asked: &Result<Vec<CallOutcome>, RunError>, count: usize) {
 }
 
 #[tokio::test]
-async fn a_wave_goes_out_in_batches_at_their_price() {
+async fn waves_are_sent_as_batches() {
     let provider = Arc::new(Provider::answering(1));
     let ledger = Arc::new(Ledger::in_memory());
     let (asked, gateway) = process(&provider, &ledger, 20, true, None).await;
@@ -219,7 +219,7 @@ async fn a_wave_goes_out_in_batches_at_their_price() {
 }
 
 #[tokio::test]
-async fn too_few_calls_are_sent_one_by_one() {
+async fn small_waves_are_sent_singly() {
     let provider = Arc::new(Provider::answering(1));
     let (asked, _) = process(&provider, &Arc::new(Ledger::in_memory()), 1, true, None).await;
     whole(&asked, 1);
@@ -227,7 +227,7 @@ async fn too_few_calls_are_sent_one_by_one() {
 }
 
 #[tokio::test]
-async fn a_process_that_does_not_wait_leaves_the_batch_to_the_next() {
+async fn next_process_collects_batch() {
     let provider = Arc::new(Provider::answering(1));
     let ledger = Arc::new(Ledger::in_memory());
     let (asked, _) = process(&provider, &ledger, 8, false, None).await;
@@ -244,7 +244,7 @@ async fn a_process_that_does_not_wait_leaves_the_batch_to_the_next() {
 }
 
 #[tokio::test]
-async fn what_a_batch_leaves_is_asked_again_and_told() {
+async fn unanswered_batch_calls_are_repeated() {
     let provider = Arc::new(Provider::answering(2));
     let ledger = Arc::new(Ledger::in_memory());
     let (asked, gateway) = process(&provider, &ledger, 8, true, None).await;
@@ -257,7 +257,7 @@ async fn what_a_batch_leaves_is_asked_again_and_told() {
 }
 
 #[tokio::test]
-async fn a_batch_whose_submission_was_never_confirmed_is_looked_for() {
+async fn unconfirmed_batches_are_searched_for() {
     let provider = Arc::new(Provider {
         loses_answers: true,
         ..Provider::answering(1)
@@ -273,7 +273,7 @@ async fn a_batch_whose_submission_was_never_confirmed_is_looked_for() {
 }
 
 #[tokio::test]
-async fn a_batch_that_never_arrived_is_submitted_anew() {
+async fn lost_batches_are_submitted_anew() {
     let provider = Arc::new(Provider::answering(1));
     let ledger = Arc::new(Ledger::in_memory());
     let names: Vec<String> = calls(8)
@@ -294,7 +294,7 @@ async fn a_batch_that_never_arrived_is_submitted_anew() {
 }
 
 #[tokio::test]
-async fn a_batch_that_cannot_be_looked_for_counts_as_spent() {
+async fn unfindable_batches_count_as_spent() {
     let provider = Arc::new(Provider {
         loses_answers: true,
         cannot_find: true,
@@ -308,7 +308,7 @@ async fn a_batch_that_cannot_be_looked_for_counts_as_spent() {
 }
 
 #[tokio::test]
-async fn other_models_batches_are_left_alone() {
+async fn foreign_batches_are_left_alone() {
     let provider = Arc::new(Provider::answering(1));
     let ledger = Arc::new(Ledger::in_memory());
     let other = BatchRecord {

@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_prompts_are_cut_and_long_ones_keep_their_paragraphs() {
+    fn only_short_prompts_are_cut() {
         let mut rng = seeds::stream(3, "cross");
         let long =
             "Read the note.\n\nRules:\n- Weigh the price.\n- Mind the tone.\n\nOutput: one word.";

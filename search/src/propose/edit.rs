@@ -280,7 +280,7 @@ mod tests {
                           word, positive or negative.";
 
     #[test]
-    fn edits_stay_inside_the_structure() {
+    fn edits_stay_inside_structure() {
         let mut rng = seeds::stream(1, "structure");
         let clauses = ["Judge only what the text says.".to_owned()];
         let mut different = std::collections::BTreeSet::new();

@@ -207,7 +207,7 @@ mod tests {
                           ```json\n- {\"a\": 1}\n\n```\nOutput:\none word, positive or negative.\n";
 
     #[test]
-    fn blocks_are_paragraphs_items_and_what_is_fixed() {
+    fn blocks_follow_paragraphs_and_items() {
         use BlockKind::{Fixed, Item, Prose};
         let blocks = blocks(PROMPT);
         let kinds: Vec<BlockKind> = blocks.iter().map(|block| block.kind).collect();
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn sentences_of_other_scripts_are_found() {
+    fn other_scripts_have_sentences() {
         assert_eq!(
             sentences("判断情绪。只回答一个词！"),
             ["判断情绪。", "只回答一个词！"]
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn phrases_break_at_punctuation_and_connecting_words() {
+    fn phrases_break_at_connectives() {
         assert_eq!(
             phrases("Decide whether the review is positive, or negative. Answer with one word."),
             [

@@ -78,7 +78,7 @@ fn one_sided(gains: &[f64]) -> f64 {
 /// Fifty target labels beat none where the target's classes come in other
 /// shares, which nothing on the source can tell.
 #[test]
-fn target_labels_meet_a_prevalence_shift() {
+fn target_labels_meet_prevalence_shift() {
     let (_, family) = SyntheticEffects::families()
         .into_iter()
         .find(|(name, _)| *name == "prevalence")
@@ -127,7 +127,7 @@ impl AllocationRule for Watcher {
 
 /// A rule without labels does not learn that there is a target.
 #[test]
-fn target_labels_are_hidden_from_the_others() {
+fn target_labels_stay_hidden() {
     run(&[SyntheticEffects::default()], &["watcher"], vec![50]);
 }
 
@@ -156,7 +156,7 @@ fn regret_behaves() {
 }
 
 #[test]
-fn planted_truth_is_what_outcomes_estimate() {
+fn outcomes_estimate_planted_truth() {
     let world = SyntheticEffects {
         examples: 4_000,
         prompts: 3,
@@ -199,7 +199,7 @@ fn directory(
 }
 
 #[test]
-fn a_directory_is_read() {
+fn directory_is_read() {
     let dir = directory(|_, _, _, _| ());
     assert_eq!(find(dir.path()).unwrap(), [dir.path()]);
     let matrix = &load(dir.path()).unwrap()[0];
@@ -221,7 +221,7 @@ fn a_directory_is_read() {
 
 /// What is written is read again, missing outcomes included.
 #[test]
-fn a_matrix_survives_its_folder() {
+fn matrix_survives_its_folder() {
     let matrix = OutcomeMatrix::recorded(
         "own",
         vec!["a".into(), "b, \"c\"".into()],
@@ -240,7 +240,7 @@ fn a_matrix_survives_its_folder() {
 }
 
 #[test]
-fn errors_name_the_file_and_line() {
+fn errors_name_file_and_line() {
     #[track_caller]
     fn check(change: impl Fn(&mut String, &mut String, &mut String, &mut Vec<u8>), want: &str) {
         let dir = directory(change);
@@ -270,7 +270,7 @@ fn errors_name_the_file_and_line() {
 }
 
 #[test]
-fn the_report_adds_up() {
+fn report_adds_up() {
     let worlds: Vec<SyntheticEffects> = (0..3)
         .map(|seed| SyntheticEffects {
             seed,

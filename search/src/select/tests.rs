@@ -124,7 +124,7 @@ fn rules_keep_their_promises() {
 }
 
 #[test]
-fn known_outcomes_are_not_bought_again() {
+fn known_outcomes_are_not_rebought() {
     let (problem, group_of) = problem(4, 2, 20);
     for name in rule_names() {
         let mut scores = OutcomeTable::new(4, group_of.clone(), 2);
@@ -162,7 +162,7 @@ fn with_target(chance: impl Fn(usize, bool) -> f64) -> (SelectionProblem, Outcom
 /// Few target labels count little while source and target rank prompts alike,
 /// and nearly alone once they contradict each other.
 #[test]
-fn target_labels_weigh_as_much_as_the_source_misleads() {
+fn target_labels_outweigh_misleading_source() {
     let rising = |p: usize| 0.2 + 0.05 * p as f64;
     let (problem, scores) = with_target(|p, _| rising(p));
     let alike = GroupEstimates::fit(&problem, &scores);
@@ -183,7 +183,7 @@ fn target_labels_weigh_as_much_as_the_source_misleads() {
 
 /// Without target labels nothing of this is in the way.
 #[test]
-fn without_target_labels_the_source_decides() {
+fn source_decides_without_target_labels() {
     let (mut problem, scores) = with_target(|p, _| 0.2 + 0.05 * p as f64);
     problem.groups[2].role = LabelRole::PseudoTarget;
     let estimates = GroupEstimates::fit(&problem, &scores);
@@ -206,7 +206,7 @@ fn labelled_target_examples_come_first() {
 }
 
 #[test]
-fn soft_min_runs_from_worst_to_mean() {
+fn soft_min_ends_at_mean() {
     let groups = [estimate(0.5, 1.0), estimate(0.7, 2.0), estimate(0.9, 1.0)];
     let at = |temperature| SoftMin { temperature }.score(&groups);
     assert!((at(1e-4) - WorstObjective.score(&groups)).abs() < 1e-3);
@@ -260,7 +260,7 @@ fn feasible_beats_infeasible() {
 
 proptest! {
     #[test]
-    fn objectives_lie_between_worst_and_best_and_are_monotone(
+    fn objectives_are_bounded_and_monotone(
         means in prop::collection::vec(0.0_f64..1.0, 1..8), lift in 0.0_f64..0.5,
     ) {
         let groups: Vec<_> = means.iter().map(|&m| estimate(m, 1.0)).collect();
@@ -301,7 +301,7 @@ proptest! {
 }
 
 #[test]
-fn length_breaks_ties_and_is_priced() {
+fn length_breaks_ties_at_price() {
     let length = |tokens, charge| PromptLength { tokens, charge };
     let mut problem = SelectionProblem {
         candidates: 4,

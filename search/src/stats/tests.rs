@@ -103,7 +103,7 @@ fn clustered_intervals_match_statsmodels() {
 }
 
 #[test]
-fn the_generator_is_its_authors() {
+fn generator_matches_its_authors() {
     for case in fixtures()["splitmix"].as_array().unwrap() {
         let mut rng = SplitMix::new(case[0].as_u64().unwrap());
         for want in case[1].as_array().unwrap() {
@@ -181,7 +181,7 @@ fn bootstrap_matches_numpy() {
 }
 
 #[test]
-fn bootstrap_refuses_what_it_cannot_do() {
+fn bootstrap_refuses_bad_input() {
     let mut sample = ClusteredSample::new(2, 1);
     assert!(paired_bootstrap(&sample, 0, PairedBootstrap::default(), soft_min).is_none());
     assert!(
@@ -260,7 +260,7 @@ fn difference_bounds_cover() {
 
 proptest! {
     #[test]
-    fn intervals_hold_the_estimate_and_tighten(k in 0_u32..200, extra in 0_u32..200, level in 0.5_f64..0.999) {
+    fn intervals_hold_estimates_and_tighten(k in 0_u32..200, extra in 0_u32..200, level in 0.5_f64..0.999) {
         let n = f64::from(k + extra).max(1.0);
         let k = f64::from(k);
         for interval in [wilson(k, n, level), exact(k, n, level), beta(k, n, (0.5, 0.5), level)] {
@@ -274,7 +274,7 @@ proptest! {
     }
 
     #[test]
-    fn holm_is_monotone_and_never_below_raw(p in prop::collection::vec(0.0_f64..1.0, 1..20)) {
+    fn holm_is_monotone_above_raw(p in prop::collection::vec(0.0_f64..1.0, 1..20)) {
         let adjusted = holm(&p);
         for (i, a) in p.iter().enumerate() {
             prop_assert!(adjusted[i] >= *a && adjusted[i] <= 1.0);

@@ -80,7 +80,7 @@ fn ppi_covers_and_helps() {
 }
 
 #[test]
-fn weights_match_scipy_and_refuse_no_overlap() {
+fn weights_match_scipy() {
     let f = fixture("shift");
     let (source, target) = (table(&f["source"]), table(&f["target"]));
     let got = shift_weights(&source, &target, 1.0).unwrap();
@@ -130,7 +130,7 @@ fn world(
 
 /// Bounds, p-values and their adjustment against scipy and statsmodels.
 #[test]
-fn the_gate_matches_scipy() {
+fn gate_matches_scipy() {
     let f = fixture("gate");
     let sample = super::tests::recorded();
     let bootstrap = PairedBootstrap {
@@ -188,7 +188,7 @@ fn the_gate_matches_scipy() {
 /// and only the robust score keeps the gate shut. The same worlds say how often
 /// an equal is accused of harm.
 #[test]
-fn null_world_ships_or_accuses_at_most_alpha() {
+fn null_world_respects_alpha() {
     let worlds = 2_000;
     let mut rng = SplitMix::new(8);
     let (mut shipped, mut accused) = (0, 0);
@@ -223,7 +223,7 @@ fn null_world_ships_or_accuses_at_most_alpha() {
 /// A finalist that gains on average and loses 15 points in one group never
 /// ships beyond α, and a uniform gain does ship.
 #[test]
-fn a_planted_loss_is_stopped_and_a_planted_gain_ships() {
+fn planted_effects_are_decided_right() {
     let mut rng = SplitMix::new(77);
     let worlds = 200;
     let (mut harmful, mut shipped) = (0, 0);
@@ -258,7 +258,7 @@ fn a_planted_loss_is_stopped_and_a_planted_gain_ships() {
 /// What "needed" promises: with that many times the sample, the gate ships about
 /// four times in five or more.
 #[test]
-fn the_needed_sample_is_enough() {
+fn needed_sample_is_enough() {
     let mut rng = SplitMix::new(3);
     let chance = |p: usize, _: usize| if p == 1 { 0.76 } else { 0.7 };
     let demand = |seed| ShipGate {
@@ -296,7 +296,7 @@ fn the_needed_sample_is_enough() {
 }
 
 #[test]
-fn a_group_without_examples_keeps_the_gate_shut() {
+fn empty_group_keeps_gate_shut() {
     let mut rng = SplitMix::new(5);
     let full = world(&mut rng, 2, &[800], |p, _| if p == 1 { 0.9 } else { 0.6 });
     let ships =
@@ -394,7 +394,7 @@ fn group_intervals_cover() {
 }
 
 #[test]
-fn the_gate_decides() {
+fn gate_decides_by_bounds() {
     let mut rng = SplitMix::new(2);
     let demand = ShipGate {
         bootstrap: PairedBootstrap {

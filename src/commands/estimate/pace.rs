@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_slowest_bound_decides() {
+    fn slowest_bound_decides() {
         let mut spec = ModelSpec::named("openai:m");
         // 80 calls of 0.6 s and 4,000 tokens at 50 a second, eight at once.
         let free = duration(&spec, spend(80, 4000));
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_about_what_providers_count() {
+    fn token_estimates_match_providers() {
         let request = |text: &str, answer| Request {
             messages: vec![Message::user(text)],
             answer,
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_told_in_one_unit() {
+    fn times_share_one_unit() {
         for (seconds, told) in [
             (4.2, "about 4 s"),
             (600.0, "about 10 min"),

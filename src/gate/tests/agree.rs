@@ -15,7 +15,7 @@ fn counts(report: &GateReport) -> (usize, usize) {
 }
 
 #[test]
-fn no_case_fails_where_the_exit_code_is_success() {
+fn success_has_no_failed_case() {
     let every = [
         report(GateMode::Ship, demand(), 300, &[EQUAL, BETTER]),
         report(GateMode::Ship, demand(), 300, &[EQUAL, WORSE, BETTER]),

@@ -13,7 +13,7 @@ fn table(header: &str, row: impl Fn(usize, &str) -> String) -> String {
 }
 
 #[test]
-fn line_ends_and_marks_of_other_systems_change_nothing() {
+fn line_ends_change_nothing() {
     let config = "prompts: [file://p.txt]\ntests: file://t.csv\n";
     let prompts = "Is it fine?\n\nText: {{text}}\n---\nFine or not?\n\nText: {{text}}\n";
     let tests = table("text,__expected", |number, label| {
@@ -38,7 +38,7 @@ fn line_ends_and_marks_of_other_systems_change_nothing() {
 }
 
 #[test]
-fn columns_with_a_meaning_of_their_own_are_carried_over_or_noted() {
+fn special_columns_are_carried_over() {
     let config = |tests: &str| {
         let config = Config::new(&(PROMPT.to_owned() + "tests: t.csv\n"));
         config.file("t.csv", tests);
@@ -82,7 +82,7 @@ fn columns_with_a_meaning_of_their_own_are_carried_over_or_noted() {
 }
 
 #[test]
-fn a_cell_names_a_type_only_where_there_is_one() {
+fn cells_name_known_types() {
     let place = ConfigLocation {
         file: "t.csv".into(),
         line: 2,
@@ -102,7 +102,7 @@ fn a_cell_names_a_type_only_where_there_is_one() {
 }
 
 #[test]
-fn lists_and_files_of_a_variable_make_a_test_each() {
+fn variable_lists_expand_to_tests() {
     let config = Config::new(
         r"prompts: ['Is it good? {{lang}}\n\nText: {{text}}']
 defaultTest: { vars: { lang: [en, de] } }
@@ -144,7 +144,7 @@ tests:
 }
 
 #[test]
-fn tests_are_read_from_every_kind_of_file() {
+fn tests_of_every_file_kind() {
     let mut jsonl = String::new();
     let mut json = Vec::new();
     let mut yaml = String::new();
@@ -209,7 +209,7 @@ fn tests_are_read_from_every_kind_of_file() {
 }
 
 #[test]
-fn shared_parts_are_merged_and_own_keys_win() {
+fn own_keys_override_shared_parts() {
     let mut text = PROMPT.to_owned()
         + "x-parts:\n  - &shop { metadata: { group: shop }, assert: [{ type: equals, value: none }] }\n  \
            - &film { metadata: { group: film }, vars: { tone: dry } }\ntests:\n";

@@ -83,7 +83,7 @@ fn tests(groups: &[(&str, usize)]) -> String {
 const PROMPT: &str = "prompts: [\"Is it positive or negative?\\n\\nReview: {{text}}\"]\n";
 
 #[test]
-fn groups_become_roles_that_can_be_filled() {
+fn groups_become_fillable_roles() {
     let config = Config::new(&(PROMPT.to_owned() + &tests(&[("books", 40), ("films", 24)])));
     let (study, loaded, notes) = config.study(ImportOptions::default());
     assert_eq!(notes, Vec::<String>::new());
@@ -108,7 +108,7 @@ fn groups_become_roles_that_can_be_filled() {
 }
 
 #[test]
-fn one_group_is_held_out_in_part_and_said() {
+fn single_group_is_held_out() {
     let config = Config::new(&(PROMPT.to_owned() + &tests(&[("books", 36)])));
     let (study, _, notes) = config.study(ImportOptions::default());
     assert_eq!(study.groups.target, ["books-heldout"]);
@@ -116,7 +116,7 @@ fn one_group_is_held_out_in_part_and_said() {
 }
 
 #[test]
-fn what_has_no_counterpart_is_named_with_its_line() {
+fn foreign_features_name_their_line() {
     let head = r#"description: mine
 prompts:
   - label: first
@@ -164,7 +164,7 @@ tests:
 }
 
 #[test]
-fn tests_and_prompts_of_other_files_are_read() {
+fn referenced_files_are_read() {
     let config =
         Config::new("prompts: [file://one.txt]\ntests: file://tests.csv\nproviders: echo\n");
     config.file(
@@ -186,7 +186,7 @@ fn tests_and_prompts_of_other_files_are_read() {
 }
 
 #[test]
-fn an_error_tells_what_was_left_out_before_it() {
+fn errors_tell_earlier_omissions() {
     let config = Config::new(&format!(
         "{PROMPT}scenarios: []\ntests:\n  - vars: {{ text: [1] }}\n    assert: [{{ type: llm-rubric, value: nice }}]\n  - t.xlsx\n"
     ));
@@ -205,7 +205,7 @@ fn an_error_tells_what_was_left_out_before_it() {
 }
 
 #[test]
-fn what_cannot_become_a_study_says_why() {
+fn unimportable_configs_say_why() {
     let check = |text: &str, pieces: &[&str]| {
         let failure = Config::new(text)
             .import(ImportOptions::default())
@@ -241,7 +241,7 @@ fn what_cannot_become_a_study_says_why() {
 }
 
 #[test]
-fn templates_are_read_as_far_as_a_study_can_say_them() {
+fn templates_are_read_where_possible() {
     let shown = |text: &str| -> Result<String, String> {
         let parts = parse(text)?.parts.into_iter();
         Ok(parts
@@ -293,7 +293,7 @@ proptest! {
     }
 
     #[test]
-    fn an_exported_text_is_read_back(text in "[{}%#' a\n]{0,16}") {
+    fn exported_text_is_read_back(text in "[{}%#' a\n]{0,16}") {
         let parsed = parse(&escaped(&text)).unwrap();
         prop_assert_eq!(parsed.render(&BTreeMap::new()).unwrap(), text);
     }

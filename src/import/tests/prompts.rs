@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn prompts_are_read_from_every_kind_of_file() {
+fn prompts_of_every_file_kind() {
     let config = Config::new(&format!(
         "prompts: [file://a.txt, b.j2, file://c.csv, d.jsonl, e.md, f.py, {{ id: file://g.txt, \
          label: mine, function: make }}]\n{}",
@@ -59,7 +59,7 @@ fn task_of(prompts: &str, file: &str, content: &str) -> Result<(String, Vec<Stri
 }
 
 #[test]
-fn chats_become_system_and_user_text() {
+fn chats_become_system_and_user() {
     let labels = "labels = [\"positive\", \"negative\"]";
     // The instruction is the system message: it is what is searched.
     let json = r#"[{"role": "system", "content": "Is it positive or negative?"},

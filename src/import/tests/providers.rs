@@ -61,7 +61,7 @@ fn providers_keep_their_whole_name() {
 }
 
 #[test]
-fn settings_of_a_provider_become_keys_or_notes() {
+fn provider_settings_become_keys() {
     let (model, notes) = model_of(
         r#"  - id: openai:chat:m
     label: mine

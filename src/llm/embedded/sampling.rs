@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn draws_follow_the_softmax_of_what_is_kept() {
+    fn draws_follow_softmax() {
         let logits = [0.7f32, 0.1, 0.2].map(f32::ln);
         let hot = TokenSampling {
             temperature: 1.0,
@@ -188,13 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn greedy_takes_the_lowest_of_equals() {
+    fn greedy_takes_lowest_of_equals() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         assert_eq!(TokenSampling::default().draw(&[1.0, 3.0, 3.0], &mut rng), 1);
     }
 
     #[test]
-    fn a_nucleus_wider_than_its_first_guess_is_found() {
+    fn wide_nucleus_is_found() {
         let flat = TokenSampling {
             temperature: 1.0,
             top_p: 0.5,

@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_nearest_to_itself_and_what_is_known_changes_nothing() {
+    fn text_is_nearest_to_itself() {
         let engine = small();
         let embeddings = EmbeddingCache::default();
         let calls = [

@@ -158,7 +158,7 @@ mod tests {
     /// Candidates and priors of a batch score as each does alone, in calls of
     /// different kinds, and the usage is what was estimated.
     #[test]
-    fn every_score_is_that_of_its_own_call() {
+    fn scores_belong_to_their_calls() {
         let engine = small();
         let calls = [
             call(

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_in_addresses_are_found_and_not_repeated() {
+    fn secrets_in_addresses_are_found() {
         for (url, part) in [
             ("https://me:canary@host/v1", "@"),
             ("https://canary@host/v1", "@"),
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn own_servers_are_told_from_others() {
+    fn own_servers_are_recognised() {
         for url in [
             "http://127.0.0.1:8080/v1",
             "http://localhost/v1",

@@ -450,7 +450,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_and_respect_both_bounds() {
+    fn waits_double_within_bounds() {
         let mut config = HttpConfig::new("http://127.0.0.1/v1", "m");
         config.retry_wait = Duration::from_secs(1);
         config.max_wait = Duration::from_secs(10);

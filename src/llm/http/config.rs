@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn the_address_shown_holds_no_secret() {
+    fn shown_address_holds_no_secret() {
         let endpoint =
             endpoint("https://me:pw@host.example/openai/v1/?key=canary&api-version=7#x").unwrap();
         let config = HttpConfig::new("https://me:pw@host/v1?key=canary", "m");
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn malformed_addresses_are_refused() {
         for url in ["", "api.openai.com/v1", "ftp://h/v1", "file:///etc"] {
             assert!(
                 matches!(endpoint(url), Err(ConnectError::Config(_))),

@@ -57,7 +57,7 @@ fn classes_of_statuses() {
 }
 
 #[test]
-fn classes_that_the_words_decide() {
+fn words_decide_error_classes() {
     for (status, body, expected) in [
         (
             429,
@@ -94,7 +94,7 @@ fn classes_that_the_words_decide() {
 }
 
 #[test]
-fn overflow_is_recognised_in_every_wording() {
+fn overflow_is_recognised_everywhere() {
     for body in [
         json!({"error": {"code": "context_length_exceeded", "message": "m"}}),
         json!({"error": {"code": 400, "type": "exceed_context_size_error", "message": "m"}}),
@@ -109,7 +109,7 @@ fn overflow_is_recognised_in_every_wording() {
 }
 
 #[test]
-fn refused_parameters_are_recognised_and_bad_values_are_not() {
+fn refused_parameters_are_recognised() {
     let openai = json!({"error": {"message": "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.", "param": "max_tokens", "code": "unsupported_parameter"}});
     let forbidden = json!({"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]});
     for (body, expected) in [
@@ -143,7 +143,7 @@ fn refused_parameters_are_recognised_and_bad_values_are_not() {
 }
 
 #[test]
-fn a_refusal_of_scores_is_no_bad_key() {
+fn score_refusal_blames_no_key() {
     let refusal = says("You are not allowed to request logprobs from this model");
     let scored = FaultContext {
         scored: true,
@@ -173,7 +173,7 @@ fn fault_of(status: u16, body: &Value, context: &FaultContext<'_>) -> RequestFau
 }
 
 #[test]
-fn errors_of_every_provider_are_judged() {
+fn provider_errors_are_classified() {
     let google = json!([{"error": {"code": 429, "message": "Resource has been exhausted", "status": "RESOURCE_EXHAUSTED",
         "details": [{"@type": "type.googleapis.com/google.rpc.QuotaFailure"}, {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7.5s"}]}}]);
     match fault(429, &google) {
@@ -254,7 +254,7 @@ fn errors_of_every_provider_are_judged() {
 }
 
 #[test]
-fn what_the_user_set_is_not_given_up_in_silence() {
+fn user_settings_are_never_dropped() {
     let context = FaultContext {
         set: &["temperature", "reasoning_effort"],
         ..CONTEXT
@@ -286,7 +286,7 @@ fn what_the_user_set_is_not_given_up_in_silence() {
 }
 
 #[test]
-fn a_learned_parameter_is_not_refused_again() {
+fn learned_parameters_are_not_retried() {
     let learned = super::super::request::LearnedDialect::default();
     learned.learn(ParameterQuirk::NoSeed);
     let context = FaultContext {
@@ -299,7 +299,7 @@ fn a_learned_parameter_is_not_refused_again() {
 }
 
 #[test]
-fn errors_inside_a_success_are_judged_by_what_they_say() {
+fn errors_inside_success_are_classified() {
     for (error, expected) in [
         (json!({"code": 502, "message": "upstream"}), "passing"),
         (json!({"code": "429"}), "throttled"),
@@ -320,7 +320,7 @@ fn errors_inside_a_success_are_judged_by_what_they_say() {
 }
 
 #[test]
-fn every_form_of_error_body_is_quoted() {
+fn every_error_body_is_quoted() {
     for body in [
         r#"{"error": {"message": "the words"}}"#,
         r#"{"error": "the words"}"#,
@@ -367,7 +367,7 @@ fn messages_say_how_to_mend() {
 }
 
 #[test]
-fn redirects_name_their_target_without_its_query() {
+fn redirects_hide_queries() {
     let mut headers = HeaderMap::new();
     headers.insert(LOCATION, "https://me:pw@new/v1?key=canary".parse().unwrap());
     let RequestFault::Final(LlmError::Rejected(text)) = of_status(308, &headers, b"", &CONTEXT)

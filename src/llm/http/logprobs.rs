@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn spellings_of_one_label_add_up() {
+    fn label_spellings_add_up() {
         check(
             &["positive", "negative"],
             &[&[
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_not_reported_gets_the_tighter_upper_bound() {
+    fn unreported_labels_get_tighter_bound() {
         check(
             &["yes", "no"],
             &[&[("yes", 0.9), ("maybe", 0.06)]],
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_that_was_seen_beats_one_that_is_only_bounded() {
+    fn seen_label_beats_bounded_one() {
         for labels in [["seen", "unseen"], ["unseen", "seen"]] {
             let labels = labels.map(str::to_owned);
             // Both at the least reported probability.
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_need_half_of_the_probability() {
+    fn labels_need_half_mass() {
         let labels = ["yes".to_owned(), "no".to_owned()];
         for (top, plausible) in [
             (&[("yes", 0.3), ("no", 0.2), ("The", 0.4)][..], true),
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn reported_mass_of_one_leaves_a_finite_bound() {
+    fn full_mass_leaves_finite_bound() {
         let labels = ["yes".to_owned(), "no".to_owned()];
         let scores = score(&labels, &[position(&[("yes", 1.0)])])
             .unwrap()
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_that_begin_alike_are_told_apart_by_later_tokens() {
+    fn later_tokens_separate_labels() {
         check(
             &["very good", "very bad", "fine"],
             &[
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shared_beginning_not_generated_is_shared_out() {
+    fn shared_beginnings_are_divided() {
         check(
             &["very good", "very bad", "fine"],
             &[&[("fine", 0.5), ("very", 0.4)]],
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_that_begins_another_is_decided_by_what_follows() {
+    fn continuation_decides_prefix_labels() {
         let first: &[(&str, f64)] = &[("1", 0.9), ("2", 0.05)];
         check(
             &["1", "10"],
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn blank_and_quoting_tokens_are_passed_over() {
+    fn quoting_tokens_are_skipped() {
         check(
             &["yes", "no"],
             &[
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_cut_in_two_are_put_together() {
+    fn split_characters_are_joined() {
         let (好, 坏) = ("好".as_bytes(), "坏".as_bytes());
         let labels = ["好".to_owned(), "坏".to_owned()];
         let positions = [
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_tokens_follows_the_labels() {
+    fn token_count_follows_labels() {
         let needed = |labels: &[&str]| {
             tokens_needed(&labels.iter().map(ToString::to_string).collect::<Vec<_>>())
         };

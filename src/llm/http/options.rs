@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_set_is_part_of_the_identity() {
+    fn identity_holds_set_keys_only() {
         assert_eq!(RequestOptions::default().identity(), "");
         let alone = RequestOptions {
             max_tokens: Some(9),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_are_merged_key_by_key() {
+    fn tables_merge_by_key() {
         let mut body = table(json!({"options": {"seed": 1, "num_predict": 2}, "model": "m"}));
         merge(
             &mut body,

@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn throttling_halves_once_per_round_and_successes_restore() {
+    async fn throttling_halves_once_per_round() {
         let limiter = RateLimiter::new(8, None, None);
         let mut round = Vec::new();
         for _ in 0..8 {
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_pause_holds_everyone_back() {
+    async fn pause_holds_everyone_back() {
         let limiter = RateLimiter::new(2, None, None);
         let permit = limiter.admit(0).await;
         permit.throttled(Some(Duration::from_secs(7)));
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_dropped_waiter_takes_nothing_along() {
+    async fn dropped_waiter_takes_nothing() {
         let limiter = RateLimiter::new(1, None, None);
         let held = limiter.admit(0).await;
         {
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn rates_hold_over_a_minute() {
+    async fn rates_hold_over_minutes() {
         let limiter = RateLimiter::new(100, Some(60), None);
         let start = Instant::now();
         for _ in 0..66 {
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn tokens_reserved_and_not_used_come_back() {
+    async fn unused_tokens_come_back() {
         let limiter = RateLimiter::new(1, None, Some(600));
         let start = Instant::now();
         for _ in 0..10 {

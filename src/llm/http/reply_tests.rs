@@ -19,7 +19,7 @@ fn answer(message: &Value) -> ChatCompletion {
 }
 
 #[test]
-fn the_least_a_server_can_send() {
+fn minimal_reply_is_read() {
     let least = completion(&json!({"choices": [{}]}));
     assert_eq!(least.text, "");
     assert_eq!(least.finish, Finish::Stop);
@@ -74,7 +74,7 @@ fn finish_reasons() {
 }
 
 #[test]
-fn usage_is_taken_whole_or_not_at_all() {
+fn usage_is_whole_or_absent() {
     let read = |usage: Value| completion(&json!({"choices": [{}], "usage": usage})).usage;
     let full = Some(Usage {
         prompt_tokens: 5,
@@ -106,7 +106,7 @@ fn usage_is_taken_whole_or_not_at_all() {
 }
 
 #[test]
-fn cached_tokens_are_part_of_the_prompt() {
+fn cached_tokens_count_as_prompt() {
     let read = |prompt: u64, cached: u64| {
         let usage = json!({"prompt_tokens": prompt, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": cached}});
         let usage = completion(&json!({"choices": [{}], "usage": usage}))
@@ -122,7 +122,7 @@ fn cached_tokens_are_part_of_the_prompt() {
 }
 
 #[test]
-fn reasoning_is_recognised_by_its_count_too() {
+fn reasoning_count_is_recognised() {
     let value = json!({"choices": [{"message": {"content": "yes"}}],
         "usage": {"prompt_tokens": 9, "completion_tokens": 90, "completion_tokens_details": {"reasoning_tokens": 80}}});
     let read = completion(&value);
@@ -130,7 +130,7 @@ fn reasoning_is_recognised_by_its_count_too() {
 }
 
 #[test]
-fn broken_text_is_mended_and_broken_json_is_told_apart() {
+fn broken_text_is_repaired() {
     let read = |content: &[u8]| {
         let mut body = br#"{"choices": [{"message": {"content": ""#.to_vec();
         body.extend_from_slice(content);
@@ -156,7 +156,7 @@ fn broken_text_is_mended_and_broken_json_is_told_apart() {
 }
 
 #[test]
-fn odd_logprobs_are_dropped_one_by_one() {
+fn odd_logprobs_are_dropped() {
     let body = br#"{"choices": [{"message": {"content": "a NaN b"}, "logprobs": {"content": [
         {"token": "a", "logprob": -0.1, "top_logprobs": [
             {"token": "a", "logprob": "-0.1"}, {"token": "b", "logprob": NaN},
@@ -178,7 +178,7 @@ fn odd_logprobs_are_dropped_one_by_one() {
 }
 
 #[test]
-fn both_forms_of_logprobs_are_read() {
+fn both_logprob_forms_are_read() {
     let chat = json!({"content": [
         {"token": "?", "bytes": [121], "logprob": -0.5, "top_logprobs": [{"token": "n", "bytes": [], "logprob": -1}]}
     ]});

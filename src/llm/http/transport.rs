@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn own_certificates_join_the_public_ones() {
+    fn own_certificates_join_public_ones() {
         let public = roots(None).unwrap().len();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ca.pem");

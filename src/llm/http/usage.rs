@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_estimate_is_never_below_what_servers_bill() {
+    fn estimates_cover_bills() {
         let estimate = |text: &str| {
             estimate(&Request {
                 messages: vec![Message::user(text)],

@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ends_are_round_and_ticks_few() {
+    fn axis_ends_are_round() {
         let scale = AxisScale::over([43.0, 81.2].into_iter()).unwrap();
         assert_eq!((scale.low, scale.high, scale.step), (40.0, 90.0, 10));
         assert_eq!(scale.ticks(), [40, 50, 60, 70, 80, 90]);
@@ -235,7 +235,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_value_has_a_place_inside(values in prop::collection::vec(-150.0..150.0_f64, 1..20)) {
+        fn every_value_fits_inside(values in prop::collection::vec(-150.0..150.0_f64, 1..20)) {
             let scale = AxisScale::over(values.iter().copied()).unwrap();
             prop_assert!(scale.ticks().len() <= 9, "{:?}", scale.ticks());
             for value in values {

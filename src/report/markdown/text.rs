@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_of_others_cannot_format_or_mention() {
+    fn foreign_text_cannot_format() {
         assert_eq!(code("a|`b`"), "`` a\\|`b` ``");
         assert_eq!(code(" \n"), "–");
         assert_eq!(
@@ -99,7 +99,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_code_span_ends_at_its_own_fence(text in "[`a|\n ]{1,12}") {
+        fn code_span_ends_at_fence(text in "[`a|\n ]{1,12}") {
             let span = code(&text);
             if span != "–" {
                 let fence = span.len() - span.trim_start_matches('`').len();
@@ -111,7 +111,7 @@ mod tests {
         }
 
         #[test]
-        fn a_fenced_block_ends_at_its_own_fence(text in "[`a\n]{0,20}") {
+        fn fenced_block_ends_at_fence(text in "[`a\n]{0,20}") {
             let mut out = String::new();
             fenced(&mut out, "text", &text);
             let fence: String = out.chars().take_while(|c| *c == '`').collect();

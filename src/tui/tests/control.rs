@@ -47,7 +47,7 @@ fn stopping_is_asked_first() {
 }
 
 #[test]
-fn a_watcher_leaves_and_cannot_pause() {
+fn watcher_leaves_without_pausing() {
     let (state, mut ui) = (ScreenState::default(), ui(SourceKind::Watch));
     assert_eq!(ui.update(KeyAction::Pause, &state), None);
     assert!(ui.message.as_ref().unwrap().contains("another process"));
@@ -60,7 +60,7 @@ fn a_watcher_leaves_and_cannot_pause() {
 }
 
 #[test]
-fn views_turn_in_a_circle_and_help_goes_back() {
+fn views_cycle_and_help_returns() {
     let (state, mut ui) = (ScreenState::default(), ui(SourceKind::Run));
     for view in ScreenView::ALL
         .iter()
@@ -80,7 +80,7 @@ fn views_turn_in_a_circle_and_help_goes_back() {
 }
 
 #[test]
-fn the_cursor_goes_through_the_list_and_stays_in_it() {
+fn cursor_stays_in_list() {
     let (state, mut ui) = (whole(), ui(SourceKind::Run));
     for view in [
         ScreenView::Candidates,
@@ -117,7 +117,7 @@ fn the_cursor_goes_through_the_list_and_stays_in_it() {
 }
 
 #[test]
-fn examples_are_filtered_by_group_and_failure() {
+fn examples_filter_by_group() {
     use super::super::views::examples::listed;
     let (state, mut ui) = (whole(), ui(SourceKind::Run));
     ui.view = ScreenView::Examples;
@@ -146,7 +146,7 @@ fn candidates_are_sorted_and_filtered() {
 }
 
 #[test]
-fn a_run_is_paused_resumed_and_stopped_by_its_control() {
+fn control_pauses_and_stops_run() {
     let (sender, receiver) = channel();
     let control = RunControl::new();
     let mut source = LiveRun {
@@ -183,7 +183,7 @@ fn a_run_is_paused_resumed_and_stopped_by_its_control() {
 }
 
 #[test]
-fn a_replay_comes_to_the_state_of_the_run_however_it_is_wound() {
+fn replay_reaches_run_state() {
     let lines: Vec<LogLine> = recorded::whole()
         .into_iter()
         .enumerate()
@@ -216,7 +216,7 @@ fn a_replay_comes_to_the_state_of_the_run_however_it_is_wound() {
 }
 
 #[test]
-fn a_watcher_reads_the_folder_alone() {
+fn watcher_reads_folder_alone() {
     use std::io::Write as _;
     let folder = tempfile::tempdir().unwrap();
     let (mut state, mut ui) = (ScreenState::default(), ui(SourceKind::Watch));
@@ -248,7 +248,7 @@ fn a_watcher_reads_the_folder_alone() {
 }
 
 #[test]
-fn a_prompt_is_written_under_its_own_name() {
+fn prompt_file_has_own_name() {
     let (state, mut ui) = (whole(), ui(SourceKind::Run));
     let Some(KeyEffect::Export(id)) = ui.update(KeyAction::Export, &state) else {
         panic!("e exports");

@@ -23,7 +23,7 @@ fn group(low: f64, value: f64, high: f64) -> GroupOutcome {
 }
 
 #[test]
-fn intervals_of_independent_groups_add_in_squares() {
+fn independent_intervals_add_in_squares() {
     let mean = ValueBand::mean(&[group(0.4, 0.7, 0.8), group(0.4, 0.8, 0.9)]).unwrap();
     assert!((mean.value - 0.75).abs() < 1e-12);
     assert!((mean.low - (0.75 - 0.25)).abs() < 1e-12, "{mean:?}");
@@ -32,7 +32,7 @@ fn intervals_of_independent_groups_add_in_squares() {
 }
 
 #[test]
-fn the_curve_follows_the_leader() {
+fn curve_follows_leader() {
     let state = ScreenState::of(&recorded::whole());
     let calls: Vec<u64> = state.curve.iter().map(|point| point.calls).collect();
     assert_eq!(calls, [120, 260, 480, 1500, 1900, 2500]);
@@ -42,7 +42,7 @@ fn the_curve_follows_the_leader() {
 
 /// A log written before leaders and answers were told.
 #[test]
-fn an_old_log_still_makes_a_picture() {
+fn old_log_still_draws() {
     let old: Vec<Event> = recorded::whole()
         .into_iter()
         .filter(|event| {
@@ -59,7 +59,7 @@ fn an_old_log_still_makes_a_picture() {
 }
 
 #[test]
-fn a_line_of_version_0_1_reads() {
+fn version_0_1_line_reads() {
     let text = r#"{"seq":3,"at_ms":1,"event":{"type":"evaluated","candidate":"00112233445566778899aabbccddeeff","phase":"screen","score":0.5,"groups":[{"group":"g","role":"source","voted":false,"value":null,"low":null,"high":null,"n":0,"unparseable":0,"failed":2}]}}"#;
     let line: shiftproof_search::event_log::LogLine = serde_json::from_str(text).unwrap();
     let mut state = ScreenState::default();
@@ -71,7 +71,7 @@ fn a_line_of_version_0_1_reads() {
 }
 
 #[test]
-fn an_answer_told_again_takes_the_place_of_the_first() {
+fn repeated_answer_replaces_first() {
     let state = ScreenState::of(&recorded::whole());
     let seed = state.places[&recorded::id("Is this customer review positive or negative?")];
     assert_eq!(state.answers[seed].len(), 5);
@@ -92,7 +92,7 @@ fn an_answer_told_again_takes_the_place_of_the_first() {
 }
 
 #[test]
-fn the_rate_is_that_of_the_last_minute() {
+fn rate_covers_last_minute() {
     let mut state = ScreenState::new(100);
     for (at, tick) in recorded::ticks() {
         state.tick(&tick, at);
@@ -108,7 +108,7 @@ fn the_rate_is_that_of_the_last_minute() {
 }
 
 #[test]
-fn texts_numbers_and_points_stay_bounded() {
+fn screen_memory_stays_bounded() {
     let mut state = ScreenState::of(&recorded::first_half());
     let candidate = state.order[0];
     for batch in 0..60_u32 {

@@ -49,7 +49,7 @@ fn check(name: &str, state: &ScreenState, ui: &ScreenUi) {
 }
 
 #[test]
-fn every_view_of_a_run_under_way() {
+fn running_run_shows_views() {
     let (state, mut ui) = (half(), ui(SourceKind::Run));
     for view in [
         ScreenView::Overview,
@@ -63,7 +63,7 @@ fn every_view_of_a_run_under_way() {
 }
 
 #[test]
-fn every_view_of_a_finished_run() {
+fn finished_run_shows_views() {
     let (state, mut ui) = (ScreenState::of(&recorded::whole()), ui(SourceKind::Watch));
     for view in [
         ScreenView::Overview,
@@ -79,7 +79,7 @@ fn every_view_of_a_finished_run() {
 }
 
 #[test]
-fn the_last_line_asks_and_the_first_says_how_it_stands() {
+fn last_line_asks() {
     let (state, mut ui) = (half(), ui(SourceKind::Run));
     ui.asked_to_stop = true;
     ui.paused = true;
@@ -97,7 +97,7 @@ fn the_last_line_asks_and_the_first_says_how_it_stands() {
 }
 
 #[test]
-fn a_small_screen_says_so_and_shows_what_matters() {
+fn small_screen_says_so() {
     let shown = screen(&half(), &ui(SourceKind::Run), (40, 10));
     for piece in ["mean", "worst", "calls", "40×10 is small"] {
         assert!(shown.contains(piece), "{piece:?} is not on:\n{shown}");
@@ -139,7 +139,7 @@ fn no_size_panics() {
 
 /// Without colours the screens say the same.
 #[test]
-fn nothing_is_said_by_colour_alone() {
+fn color_alone_says_nothing() {
     let state = ScreenState::of(&recorded::whole());
     for view in ScreenView::ALL {
         let (mut many, mut none) = (ui(SourceKind::Watch), ui(SourceKind::Watch));
@@ -151,7 +151,7 @@ fn nothing_is_said_by_colour_alone() {
 }
 
 #[test]
-fn what_no_audit_verifies_stands_on_the_overview() {
+fn overview_names_unverified_groups() {
     let mut state = ScreenState::new(5000);
     for mut event in recorded::whole() {
         if let Event::Started(started) = &mut event {

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_window_holds_the_cursor() {
+    fn window_holds_cursor() {
         for rows in 0..30 {
             for cursor in 0..rows.max(1) {
                 let first = window(rows, cursor, 7);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn bars_and_dots_stay_in_their_width() {
+    fn bars_stay_in_width() {
         for share in [f64::NAN, -1.0, 0.0, 0.5, 1.0, 7.0] {
             assert_eq!(bar(share, 10).chars().count(), 10);
         }

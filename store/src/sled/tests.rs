@@ -39,7 +39,7 @@ fn assert_names(error: &StoreError, expected: &str) {
 }
 
 #[test]
-fn a_changed_entry_is_an_error_that_names_its_key() {
+fn changed_entry_names_its_key() {
     let healthy = record::encode(b"small", b"1");
     let mut damages: Vec<Vec<u8>> = (0..healthy.len())
         .filter(|&at| at != 0)
@@ -75,7 +75,7 @@ fn a_changed_entry_is_an_error_that_names_its_key() {
 }
 
 #[test]
-fn a_missing_or_changed_part_is_an_error() {
+fn changed_part_is_refused() {
     for part in [None, Some(vec![2; 4095]), Some(vec![3; 4096])] {
         let (dir, store) = store();
         tamper(&store, record::part_key(b"large", 1), part);
@@ -85,7 +85,7 @@ fn a_missing_or_changed_part_is_an_error() {
 }
 
 #[test]
-fn a_vanished_or_uninvited_record_is_noticed_on_open() {
+fn missing_records_are_noticed() {
     let (dir, lacking) = store();
     tamper(&lacking, record::head_key(b"other"), None);
     assert!(
@@ -112,7 +112,7 @@ fn a_vanished_or_uninvited_record_is_noticed_on_open() {
 }
 
 #[test]
-fn a_missing_or_malformed_schema_record_is_corrupt() {
+fn malformed_schema_is_corrupt() {
     let short = record::encode(record::META, &StoreMeta::default().encode()[..20]);
     for head in [None, Some(vec![1; 40]), Some(short)] {
         let (dir, store) = store();
@@ -122,7 +122,7 @@ fn a_missing_or_malformed_schema_record_is_corrupt() {
 }
 
 #[test]
-fn a_newer_format_is_refused_by_name() {
+fn newer_store_format_is_refused() {
     let newer = [&2_u32.to_le_bytes()[..], &[0; 50]].concat();
     let (dir, store) = store();
     tamper(
@@ -153,7 +153,7 @@ fn a_newer_format_is_refused_by_name() {
 }
 
 #[test]
-fn after_a_panic_the_handle_is_closed_and_the_data_is_not_lost() {
+fn panic_closes_handle() {
     let (dir, store) = store();
     let error = store.with(|_| -> ::sled::Result<()> { panic!("sled lost its mind") });
     assert!(

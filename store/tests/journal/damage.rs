@@ -11,7 +11,7 @@ use super::{GROUPS, payloads, place, write};
 /// A crash may leave any prefix of the last group: the groups before it survive, it vanishes, its
 /// bytes are kept aside, and the journal goes on.
 #[test]
-fn a_tail_torn_at_any_byte_is_trimmed() {
+fn torn_tail_is_trimmed() {
     let original = place();
     let appended = write(&original.path, &GROUPS);
     let bytes = fs::read(&original.path).unwrap();
@@ -43,7 +43,7 @@ fn a_tail_torn_at_any_byte_is_trimmed() {
 }
 
 #[test]
-fn tails_torn_twice_at_one_place_are_both_kept() {
+fn twice_torn_tails_are_kept() {
     let place = place();
     write(&place.path, &GROUPS[..1]);
     let mut saved = Vec::new();
@@ -58,7 +58,7 @@ fn tails_torn_twice_at_one_place_are_both_kept() {
 
 /// After a power failure blocks of an unsynced group may be missing at its front, too.
 #[test]
-fn a_torn_group_whose_end_survived_is_still_torn() {
+fn torn_group_stays_torn() {
     let place = place();
     let appended = write(&place.path, &GROUPS);
     let mut bytes = fs::read(&place.path).unwrap();
@@ -76,7 +76,7 @@ fn a_torn_group_whose_end_survived_is_still_torn() {
 /// A flipped bit in every byte: in the last group it reads as torn, before that it is located, and
 /// recovery loses the one record hit, no other.
 #[test]
-fn a_flipped_bit_is_noticed_and_costs_one_record() {
+fn flipped_bit_costs_one_record() {
     let original = place();
     let appended = write(&original.path, &GROUPS);
     let bytes = fs::read(&original.path).unwrap();
@@ -152,7 +152,7 @@ fn a_flipped_bit_is_noticed_and_costs_one_record() {
 }
 
 #[test]
-fn a_file_that_is_no_whole_journal_is_corrupt_never_new() {
+fn foreign_file_is_corrupt() {
     let place = place();
     write(&place.path, &GROUPS);
     let bytes = fs::read(&place.path).unwrap();
@@ -169,7 +169,7 @@ fn a_file_that_is_no_whole_journal_is_corrupt_never_new() {
 }
 
 #[test]
-fn a_newer_format_is_refused_by_name() {
+fn newer_journal_format_is_refused() {
     let place = place();
     let mut header = b"spjrnl\r\n\x02\x00\x00\x00".to_vec();
     header.extend_from_slice(&crc32fast::hash(&header).to_le_bytes());
@@ -191,7 +191,7 @@ fn a_newer_format_is_refused_by_name() {
 
 /// A journal kept inside a journal: the inner records must never be taken for outer ones.
 #[test]
-fn a_quoted_journal_does_not_mislead_recovery() {
+fn quoted_journal_misleads_nobody() {
     let inner = place();
     write(&inner.path, &GROUPS);
     let quoted = fs::read(&inner.path).unwrap();
@@ -222,7 +222,7 @@ proptest! {
     /// Whatever happens to the bytes, nothing is read that was not written, and recovery covers
     /// the file from end to end.
     #[test]
-    fn no_damage_invents_a_record(
+    fn damage_invents_no_record(
         groups in prop::collection::vec(prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 1..4), 1..5),
         edits in prop::collection::vec((any::<prop::sample::Index>(), prop::collection::vec(any::<u8>(), 0..20)), 0..4),
         cut in prop::option::of(any::<prop::sample::Index>()),

@@ -40,7 +40,7 @@ const GROUPS: [&[&[u8]]; 3] = [
 ];
 
 #[test]
-fn what_is_appended_comes_back_from_every_position() {
+fn appended_records_come_back() {
     let place = place();
     let appended = write(&place.path, &GROUPS);
     let mut journal = Journal::open(&place.path).unwrap();
@@ -73,7 +73,7 @@ fn what_is_appended_comes_back_from_every_position() {
 }
 
 #[test]
-fn a_position_no_record_starts_at_is_refused() {
+fn odd_position_is_refused() {
     let place = place();
     let appended = write(&place.path, &GROUPS);
     let journal = Journal::open(&place.path).unwrap();
@@ -103,7 +103,7 @@ fn a_position_no_record_starts_at_is_refused() {
 }
 
 #[test]
-fn a_reader_needs_no_lock_and_sees_whole_groups() {
+fn readers_see_whole_groups() {
     let place = place();
     let mut journal = Journal::open(&place.path).unwrap();
     assert_eq!(payloads(&place.path), Vec::<Vec<u8>>::new());
@@ -120,7 +120,7 @@ fn a_reader_needs_no_lock_and_sees_whole_groups() {
 }
 
 #[test]
-fn a_second_writer_is_told_who_has_the_journal() {
+fn second_writer_learns_holder() {
     let place = place();
     let journal = Journal::open(&place.path).unwrap();
     let Err(StoreError::Locked {
@@ -136,7 +136,7 @@ fn a_second_writer_is_told_who_has_the_journal() {
 }
 
 #[test]
-fn records_at_the_limit_are_kept_and_larger_ones_refused() {
+fn largest_record_is_kept() {
     let place = place();
     let mut journal = Journal::open(&place.path).unwrap();
     let largest = vec![0x5a; MAX_RECORD];

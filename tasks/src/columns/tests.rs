@@ -125,7 +125,7 @@ fn bands_cut_groups() {
 }
 
 #[test]
-fn a_wrong_study_is_told_once() {
+fn wrong_study_is_reported_once() {
     check(
         |columns| columns.label = "lable".into(),
         ROWS,
@@ -198,7 +198,7 @@ fn json_rows_may_differ() {
 }
 
 #[test]
-fn other_forms_read_their_own_labels() {
+fn answer_forms_read_own_labels() {
     let csv = "domain,label,text\nx,4.5,t\n";
     let table = DataTable::parse("r.csv", FileFormat::Csv, csv.as_bytes()).unwrap();
     let label = |form| {
@@ -221,7 +221,7 @@ fn other_forms_read_their_own_labels() {
 }
 
 #[test]
-fn rows_without_a_label_are_inputs() {
+fn unlabelled_rows_are_inputs() {
     let mut columns = columns();
     columns.label_map = [("1".into(), "positive".into())].into();
     let csv = "domain,label,text\n\
@@ -260,7 +260,7 @@ fn rows_without_a_label_are_inputs() {
 }
 
 #[test]
-fn without_a_group_column_all_rows_are_one_group() {
+fn groupless_rows_form_one_group() {
     check(
         |columns| columns.group = None,
         "label,text\npositive,a\nnegative,b\n",
@@ -269,7 +269,7 @@ fn without_a_group_column_all_rows_are_one_group() {
 }
 
 #[test]
-fn labels_may_be_numbers_and_truth_values() {
+fn labels_may_be_numbers() {
     let json = "{\"label\": 1, \"text\": \"a\"}\n{\"label\": true, \"text\": \"b\"}\n";
     let table = DataTable::parse("r.jsonl", FileFormat::JsonLines, json.as_bytes()).unwrap();
     let columns = ColumnRoles {

@@ -135,7 +135,7 @@ fn dirty_data_is_told() {
 }
 
 #[test]
-fn an_empty_group_is_an_error() {
+fn empty_group_is_refused() {
     let examples = [clean("books", 60, 2), clean("films", 60, 2)].concat();
     let findings = lint(&examples, None, false);
     assert_eq!(
@@ -145,7 +145,7 @@ fn an_empty_group_is_an_error() {
 }
 
 #[test]
-fn leaks_are_refused_allowed_or_dropped() {
+fn leaks_follow_policy() {
     let examples = [
         clean("books", 60, 3),
         clean("films", 60, 3),
@@ -190,7 +190,7 @@ fn leaks_are_refused_allowed_or_dropped() {
 }
 
 #[test]
-fn names_that_are_nearly_one_and_fields_that_are_the_label_are_told() {
+fn near_names_are_reported() {
     let mut examples = [
         clean("books", 30, 2),
         clean("films", 30, 2),
@@ -253,7 +253,7 @@ fn leaks_are_named_in_pairs() {
 }
 
 #[test]
-fn rows_without_a_label_are_counted() {
+fn unlabelled_rows_are_counted() {
     let examples = [clean("books", 60, 2), clean("films", 60, 2)].concat();
     let blank = |group: &str, n| {
         clean(group, n, 2).into_iter().map(|mut example| {

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn coverage_counts_what_all_lists_show() {
+    fn coverage_counts_shown_items() {
         let outcome = |items: &str| {
             Outcome::Scored(GradedAnswer {
                 value: 0.0,
@@ -120,7 +120,7 @@ mod tests {
     /// The references for 20 candidates in random order: N@1 .050, N@5 .147,
     /// N@10 .227, N@20 .352.
     #[test]
-    fn the_mean_over_all_places_is_the_random_reference() {
+    fn random_reference_is_mean_rank() {
         let titles: Vec<String> = (0..20).map(|n| n.to_string()).collect();
         for (k, reference) in [(1, 0.050), (5, 0.147), (10, 0.227), (20, 0.352)] {
             let sum: f64 = titles
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn grades_follow_the_metric() {
+    fn grades_follow_metric() {
         let answer = Answer::Ranking(list("a b c d"));
         let label = Label::Relevant(list("b"));
         let grade = |metric: &str| {

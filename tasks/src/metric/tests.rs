@@ -56,7 +56,7 @@ fn check(metric: Metric, cases: &[Case<'_>], expect: Option<f64>) {
 }
 
 #[test]
-fn failures_count_in_no_score_and_evasion_counts_as_wrong() {
+fn failures_never_count_as_scores() {
     let cases = [
         ("a", "a", None),
         ("a", "?", None),
@@ -146,7 +146,7 @@ fn auc_by_hand() {
 }
 
 #[test]
-fn other_answers_have_a_mean_but_no_class_metric() {
+fn other_answers_have_only_means() {
     let label = Label::Number(3.0);
     let outcome = Outcome::Scored(GradedAnswer {
         value: 0.5,
@@ -163,7 +163,7 @@ fn other_answers_have_a_mean_but_no_class_metric() {
 }
 
 #[test]
-fn names_are_those_of_the_study_file() {
+fn names_match_study_file() {
     for metric in [Metric::Accuracy, Metric::MacroF1, Metric::Auc] {
         assert_eq!(serde_json::to_value(metric).unwrap(), metric.to_string());
     }
@@ -206,7 +206,7 @@ proptest! {
     }
 
     #[test]
-    fn macro_f1_equals_precision_and_recall(cases in prop::collection::vec((0..3_usize, 0..4_usize), 1..40)) {
+    fn macro_f1_equals_its_parts(cases in prop::collection::vec((0..3_usize, 0..4_usize), 1..40)) {
         const CLASSES: [&str; 3] = ["a", "b", "c"];
         let named: Vec<_> = cases
             .iter()

@@ -204,7 +204,7 @@ mod tests {
     ];
 
     #[test]
-    fn texts_score_as_the_reference_packages_do() {
+    fn text_metrics_match_references() {
         for (said, truth, rouge, sentence) in REFERENCE {
             assert!((rouge_l(said, truth) - rouge).abs() < 1e-9, "{said}");
             assert!((bleu(said, truth) - sentence).abs() < 1e-9, "{said}");
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_one_corpus() {
+    fn group_is_one_corpus() {
         let (outcomes, labels): (Vec<Outcome>, Vec<Label>) = REFERENCE
             .iter()
             .map(|(said, truth, ..)| {

@@ -93,7 +93,7 @@ pub(super) fn text(answer: &Answer) -> Option<String> {
 /// Not one reply is read as what it does not say; what is left unread is named
 /// here, so that a change shows.
 #[test]
-fn the_corpus_is_read_right() {
+fn corpus_is_read_right() {
     let (mut right, mut wrong, mut unread, mut kinds_seen) =
         (0, Vec::new(), Vec::new(), BTreeSet::new());
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();

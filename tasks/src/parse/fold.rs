@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_the_same_is_the_same() {
+    fn lookalike_texts_are_equal() {
         check("Ne\u{301}gatif", "négatif");
         check("ＡＢ：１", "ab:1");
         check("Food &amp; Drink", "food & drink");
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn scripts() {
+    fn scripts_fold_alike() {
         assert!("正カひไລခក".chars().all(borderless));
         assert!(!"aяहا한".chars().any(borderless));
         assert!(hangul('한') && !hangul('漢'));

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn scorings_differ_and_ties_keep_their_order() {
+    fn scorings_differ_and_keep_ties() {
         let titles = ["Heat", "The Long Goodbye", "Big", "Up"].map(String::from);
         let scores = [
             score(-4.0, 1, Some(-5.0)),
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn scores_that_do_not_fit_rank_nothing() {
+    fn unfit_scores_rank_nothing() {
         let titles = ["Heat".to_owned()];
         assert_eq!(rank(&titles, &[], CandidateScoring::Mean), None);
         assert_eq!(rank(&[], &[], CandidateScoring::Mean), None);

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_heading_has_a_colon() {
+    fn headings_need_colons() {
         let text = "**answer:** no";
         let marker = of(text, 0, text.len()).unwrap();
         assert_eq!(&text[marker.value..], "** no");

@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_comes_first_and_ties_keep_their_order() {
+    fn nearest_comes_first() {
         let titles = ["a", "b", "c"].map(str::to_owned);
         assert_eq!(
             rank(&titles, &[2.0_f32, 0.5, 2.0]).unwrap(),

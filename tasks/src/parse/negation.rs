@@ -210,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn denial_is_known_on_both_sides() {
+    fn denial_is_known_both_ways() {
         for (before, after) in [
             ("it is not ", ""),
             ("it isn't really ", ""),

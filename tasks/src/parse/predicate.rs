@@ -239,7 +239,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn predicates_are_known_in_several_languages() {
+    fn predicates_work_across_languages() {
         for (before, after) in [
             ("the sentiment is ", ""),
             ("i would classify this as a ", " review"),

@@ -142,7 +142,7 @@ fn awkward_sets() {
 }
 
 #[test]
-fn a_cut_off_reply_counts_only_if_it_led_with_the_label() {
+fn truncated_reply_needs_leading_label() {
     let form = AnswerForm::choice(["positive", "negative"]);
     let cut = |text: &str| Reply {
         finish: Finish::Length,
@@ -198,7 +198,7 @@ fn log_probabilities_come_first() {
 }
 
 #[test]
-fn numbers() {
+fn numbers_are_read() {
     let stars = AnswerForm::Number { min: 1.0, max: 5.0 };
     for (reply, expect) in [
         ("4", Some("4")),
@@ -243,7 +243,7 @@ fn numbers() {
 }
 
 #[test]
-fn rankings() {
+fn rankings_are_read() {
     let films = ["Alien", "Heat", "1984", "12 Monkeys", "Jaws"];
     let form = AnswerForm::Ranking {
         candidates: films.map(Into::into).to_vec(),
@@ -299,7 +299,7 @@ fn free_text() {
 }
 
 #[test]
-fn what_was_said_is_kept_short() {
+fn quoted_replies_stay_short() {
     let Answer::Unparseable { text } = unparseable(&"é".repeat(300)) else {
         panic!()
     };
@@ -335,7 +335,7 @@ const ALONE: [(&str, &str); 12] = [
 
 proptest! {
     #[test]
-    fn a_label_alone_is_read_in_any_dress(
+    fn lone_label_is_always_read(
         words in prop::collection::btree_set("[a-z]{4,9}([ _-][a-z]{4,9})?", 2..6),
         pick: prop::sample::Index,
         dress in 0..ALONE.len(),
@@ -351,7 +351,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_labels_and_thoughts_before_change_nothing(
+    fn label_order_changes_nothing(
         index in 0..1000_usize,
         thought in "[a-z ,.?]{0,40}(positive|negative|yes|4)[a-z .]{0,9}",
         turn in 1..4_usize,
@@ -375,7 +375,7 @@ proptest! {
     }
 
     #[test]
-    fn a_label_that_is_not_mentioned_is_not_read(text in "(not |is |answer: |[a-m ,.:*\n]){0,30}") {
+    fn unmentioned_label_is_not_read(text in "(not |is |answer: |[a-m ,.:*\n]){0,30}") {
         let form = AnswerForm::choice(["positive", "nonsense"]);
         prop_assert_eq!(parse(&form, &Reply::text(&text)).vote(), None);
     }
@@ -398,7 +398,7 @@ proptest! {
     }
 
     #[test]
-    fn a_label_is_read_as_itself(set in prop::collection::btree_set("\\PC{1,12}", 1..6), pick: prop::sample::Index) {
+    fn label_reads_as_itself(set in prop::collection::btree_set("\\PC{1,12}", 1..6), pick: prop::sample::Index) {
         let labels: Vec<_> = set.into_iter().collect();
         let label = labels[pick.index(labels.len())].clone();
         let vote = parse(&AnswerForm::Choice { labels }, &Reply::text(&label)).vote();
@@ -406,13 +406,13 @@ proptest! {
     }
 
     #[test]
-    fn a_number_is_read_as_itself(number in -1e9..1e9_f64) {
+    fn number_reads_as_itself(number in -1e9..1e9_f64) {
         let form = AnswerForm::Number { min: -1e9, max: 1e9 };
         prop_assert_eq!(parse(&form, &Reply::text(number.to_string())), Answer::Number(number));
     }
 
     #[test]
-    fn a_numbered_list_is_read_back(order in Just((0..12).collect::<Vec<_>>()).prop_shuffle()) {
+    fn numbered_list_reads_back(order in Just((0..12).collect::<Vec<_>>()).prop_shuffle()) {
         let candidates: Vec<_> = order.iter().map(|n| format!("Film {n}, part {n}")).collect();
         let mut sorted = candidates.clone();
         sorted.sort();

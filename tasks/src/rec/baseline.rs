@@ -94,7 +94,7 @@ mod tests {
     use crate::{Answer, parse};
 
     #[test]
-    fn a_prediction_answers_in_the_form_asked_for() {
+    fn prediction_answers_in_form() {
         let answer = |prediction: &Prediction, form: &AnswerForm| {
             parse::parse(form, &prediction.reply(form).unwrap())
         };

@@ -114,7 +114,7 @@ mod tests {
     /// 2.5/1.5) for one. The first text has the mean length, so each word it
     /// holds once weighs its idf.
     #[test]
-    fn scores_equal_a_hand_computed_fixture() {
+    fn scores_equal_worked_example() {
         let index = Bm25Index::new(["Star Wars 1977", "Star Trek", "The Big Big Sleep"]);
         let (star, wars) = (1.6_f64.ln(), (1.0 + 2.5 / 1.5_f64).ln());
         let found = index.search("star wars", 10);
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn several_queries_share_the_places_and_cover_more() {
+    fn queries_share_list_places() {
         let titles = ["Star Wars", "Star Trek", "Star Man", "Heat", "Body Heat"];
         let index = Bm25Index::new(titles);
         let one = index.search_all(&["star"], 4);

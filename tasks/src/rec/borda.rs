@@ -32,7 +32,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_summed_and_what_is_left_out_shares_the_rest() {
+    fn borda_sums_places() {
         let (a, b, c) = (list("x y z"), list("y z x"), list("y"));
         assert_eq!(borda([a.as_slice(), &b]), ["y", "x", "z"]);
         // x: 0 + 1.5, y: 1 + 0, z: 2 + 1.5.

@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_the_training_part_and_finds_titles() {
+    fn training_part_finds_titles() {
         let item = |title: &str| Item {
             id: title.to_owned(),
             title: title.to_owned(),

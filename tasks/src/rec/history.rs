@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn histories_are_told_as_the_paper_does() {
+    fn histories_follow_paper() {
         assert_eq!(
             tell(HistoryFormat::Sequential, 2),
             "watched before, oldest first:\n1. Big\n2. Up"
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn controls_keep_the_length_and_say_nothing() {
+    fn controls_keep_history_length() {
         let other = Input {
             id: "u2".into(),
             ..input()
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_drops_the_oldest() {
+    fn budget_drops_oldest() {
         let sentences = ["title: Heat; year: 1995", "title: Big", "title: Up"];
         assert_eq!(recent_within(&sentences, 4), ["title: Up", "title: Big"]);
         assert_eq!(recent_within(&sentences, 1), ["title: Up"]);

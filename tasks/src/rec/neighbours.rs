@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cosines_are_those_worked_by_hand() {
+    fn cosines_equal_worked_example() {
         let event = |user, item| Interaction {
             user,
             item,

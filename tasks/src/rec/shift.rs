@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_values_share_a_part() {
+    fn equal_values_share_one_part() {
         let values = [1.0, 1.0, 1.0, 2.0, 3.0, 9.0];
         let cuts = cuts(&values, 3);
         let bands = values.map(|value| band(&cuts, value));
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn words_for_popularity_and_age_meet_at_their_edges() {
+    fn popularity_words_meet_at_edges() {
         assert_eq!(
             [0.0, 0.499, 0.5, 0.899, 0.9].map(popularity),
             ["tail", "tail", "mid", "mid", "head"]

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_phrasings_the_datas_own_or_both() {
+    fn groups_follow_templates_or_data() {
         let groups = |grouping| -> BTreeSet<String> {
             let examples = (0..8).map(|id| example(id, ["head", "tail"][id % 2]));
             let dealt = assigned(examples.collect(), &phrasings(2, grouping));
@@ -132,7 +132,7 @@ mod tests {
     /// The deal is part of a study's meaning: another one would make stored runs
     /// speak of other examples.
     #[test]
-    fn the_deal_stays_as_it_is() {
+    fn assignment_stays_stable() {
         let examples = (0..6).map(|id| example(id, "g")).collect();
         let dealt = assigned(examples, &phrasings(3, TemplateGrouping::Data));
         let names: Vec<&str> = dealt
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_of_the_data_is_not_replaced() {
+    fn data_fields_are_not_replaced() {
         let mut examples = vec![example(1, "g"), example(2, "g")];
         let fields = &mut examples[1].input.fields;
         fields.insert(field::TEMPLATE.to_owned(), "mine".to_owned());
@@ -162,7 +162,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn deals_are_even_whatever_the_order(
+        fn assignment_is_even(
             groups in prop::collection::vec(0_usize..4, 0..60),
             count in 1_usize..7,
             turn in any::<prop::sample::Index>(),

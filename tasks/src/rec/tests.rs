@@ -50,7 +50,7 @@ fn list<'e>(example: &'e Example, name: &str) -> Vec<&'e str> {
 }
 
 #[test]
-fn leave_one_out_takes_the_last_event_and_shows_what_came_before() {
+fn leave_one_out_takes_last() {
     let spec = RecSpec {
         history: 3,
         ..RecSpec::default()
@@ -94,7 +94,7 @@ fn leave_one_out_takes_the_last_event_and_shows_what_came_before() {
 }
 
 #[test]
-fn pointwise_examples_tell_liked_from_disliked() {
+fn pointwise_separates_liked_from_disliked() {
     let spec = RecSpec {
         examples: ExampleForm::Pointwise,
         split: EventSplit::Rolling,
@@ -128,7 +128,7 @@ fn pointwise_examples_tell_liked_from_disliked() {
 }
 
 #[test]
-fn a_time_split_cuts_all_users_at_one_moment() {
+fn time_split_cuts_all_users() {
     let spec = RecSpec {
         split: EventSplit::Time,
         per_user: Some(1),
@@ -150,7 +150,7 @@ fn a_time_split_cuts_all_users_at_one_moment() {
 }
 
 #[test]
-fn logged_impressions_are_one_list_and_no_history_to_themselves() {
+fn impressions_form_one_list() {
     let mind = "1\tU1\t11/15/2019 8:55:22 AM\tN9 N8\tN1-0 N2-1 N3-0 N4-1\n\
                 2\tU1\t11/16/2019 8:55:22 AM\tN9 N8\tN5-0 N6-1\n";
     let mut spec = RecSpec {
@@ -175,7 +175,7 @@ fn logged_impressions_are_one_list_and_no_history_to_themselves() {
 }
 
 #[test]
-fn shifts_cut_examples_into_their_words() {
+fn shifts_group_examples_by_word() {
     let groups = |shift, events: &[(u32, u32, f32, i64)]| -> BTreeSet<String> {
         let spec = RecSpec {
             shift,
@@ -221,7 +221,7 @@ fn shifts_cut_examples_into_their_words() {
 }
 
 #[test]
-fn baselines_rank_by_their_own_rule() {
+fn baselines_rank_by_own_rule() {
     // Everyone meets 1 then 2; item 3 is popular; user 9 has just met 1.
     let mut events: Vec<(u32, u32, f32, i64)> = Vec::new();
     for user in 0..6 {
@@ -263,7 +263,7 @@ fn baselines_rank_by_their_own_rule() {
 }
 
 #[test]
-fn what_cannot_work_is_refused_by_its_key() {
+fn impossible_specs_name_their_key() {
     let told = |change: &dyn Fn(&mut RecSpec)| {
         let mut spec = RecSpec::default();
         change(&mut spec);
@@ -342,7 +342,7 @@ fn any_spec() -> impl Strategy<Value = RecSpec> {
 proptest! {
     /// The heart of an honest example: it shows nothing from its target on.
     #[test]
-    fn history_lies_before_the_target(events in any_events(), spec in any_spec()) {
+    fn history_precedes_target(events in any_events(), spec in any_spec()) {
         let Ok(prepared) = prepare(&spec, &events) else { return Ok(()) };
         // By user: times of each title's events that may be shown.
         let mut met: BTreeMap<(String, String), Vec<i64>> = BTreeMap::new();
@@ -368,7 +368,7 @@ proptest! {
 
     /// Candidates hold the truth, no title twice, and nothing else that the user has met.
     #[test]
-    fn candidates_are_the_target_among_strangers(events in any_events(), mut spec in any_spec()) {
+    fn candidates_hide_target_among_strangers(events in any_events(), mut spec in any_spec()) {
         spec.examples = ExampleForm::Listwise;
         let Ok(prepared) = prepare(&spec, &events) else { return Ok(()) };
         for example in &prepared.examples {
@@ -402,7 +402,7 @@ proptest! {
     /// Baselines and catalogue know the training part only: what happens to the
     /// held-out events' items cannot move them.
     #[test]
-    fn training_never_sees_a_held_out_event(events in any_events(), mut spec in any_spec()) {
+    fn training_excludes_held_out_events(events in any_events(), mut spec in any_spec()) {
         spec.examples = ExampleForm::Listwise;
         spec.candidates.sampling = NegativeSampling::Uniform;
         let RecommendationFiles::Events { interactions, .. } = world(&events) else { panic!() };
@@ -453,7 +453,7 @@ fn with_repeats() -> Vec<(u32, u32, f32, i64)> {
 }
 
 #[test]
-fn targets_met_before_are_left_out_or_stand_among_met_items() {
+fn repeated_targets_follow_policy() {
     let mut spec = RecSpec::default();
     let met = |example: &Example| -> (bool, usize) {
         let history: BTreeSet<_> = list(example, field::HISTORY).into_iter().collect();
@@ -504,7 +504,7 @@ fn targets_met_before_are_left_out_or_stand_among_met_items() {
 }
 
 #[test]
-fn candidates_from_a_file_keep_its_users_and_its_order_of_choice() {
+fn listed_candidates_keep_their_order() {
     let mut spec = RecSpec::default();
     spec.candidates.sampling = NegativeSampling::File;
     spec.candidates.file = Some("lists".to_owned());

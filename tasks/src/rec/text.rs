@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sentence_tells_three_attributes_of_32_words() {
+    fn sentences_name_three_attributes() {
         let attributes = ["year", "genres", "zeta", "actors"]
             .map(|name| (name.to_owned(), format!("{name} value")));
         let item = Item {

@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn titles_are_found_as_models_write_them() {
+    fn titles_match_model_spellings() {
         check("Toy Story (1995)", Some("Toy Story (1995)"));
         check("toy story", Some("Toy Story (1995)"));
         check("The Godfather", Some("Godfather, The (1972)"));
@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn one_typo_still_finds_the_title() {
+    fn typo_still_finds_title() {
         let titles = titles();
         let (mut found, mut all, mut missed) = (0, 0, Vec::new());
         for title in titles.titles() {
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn prose_names_titles_in_its_order() {
+    fn prose_keeps_title_order() {
         let titles = titles();
         assert_eq!(
             titles.mentions(

@@ -70,7 +70,7 @@ fn positives(examples: &[Example], ids: &[String], group: &str) -> (usize, usize
 }
 
 #[test]
-fn roles_have_their_sizes_and_classes() {
+fn roles_have_sizes_and_classes() {
     let examples = examples();
     let split = spec()
         .split(&examples, &[], 7, UnlabelledDraw::Blind)
@@ -97,7 +97,7 @@ fn roles_have_their_sizes_and_classes() {
 }
 
 #[test]
-fn audit_and_labelled_keep_the_groups_shares_by_default() {
+fn audit_keeps_group_shares() {
     let mut examples = examples();
     // Nine books in ten are positive.
     examples.retain(|e| e.input.group != "books");
@@ -135,7 +135,7 @@ fn natural_shares_without_balance() {
 
 /// A run begun by an earlier version is resumed on the examples it began with.
 #[test]
-fn runs_of_earlier_versions_keep_their_examples() {
+fn old_runs_keep_their_examples() {
     let drawn = |balance| {
         let spec = GroupsSpec {
             balance: Some(balance),
@@ -169,7 +169,7 @@ fn runs_of_earlier_versions_keep_their_examples() {
 }
 
 #[test]
-fn class_shares_are_stated_for_all_groups_or_for_one() {
+fn class_shares_apply_by_group() {
     let examples = examples();
     let stated = |pairs: [(&str, f64); 2]| -> BTreeMap<String, f64> {
         pairs.map(|(class, share)| (class.to_owned(), share)).into()
@@ -218,7 +218,7 @@ fn class_shares_are_stated_for_all_groups_or_for_one() {
 }
 
 #[test]
-fn inputs_without_labels_are_drawn_whatever_their_label_is() {
+fn unlabelled_draw_ignores_labels() {
     // The same ids under other labels, or under none, in another order.
     let examples = examples();
     let spec = GroupsSpec {
@@ -248,7 +248,7 @@ fn inputs_without_labels_are_drawn_whatever_their_label_is() {
 }
 
 #[test]
-fn absent_sizes_are_what_there_is_and_are_told() {
+fn absent_sizes_take_everything() {
     let unlabelled: Vec<Input> = group("toys", 90, 0)
         .into_iter()
         .map(|example| example.input)
@@ -291,7 +291,7 @@ fn absent_sizes_are_what_there_is_and_are_told() {
 }
 
 #[test]
-fn the_only_group_is_the_source_without_being_named() {
+fn only_group_becomes_source() {
     let examples = group("all", 40, 20);
     let spec = GroupsSpec::default().named(&examples, &[]);
     assert_eq!(
@@ -311,7 +311,7 @@ fn the_only_group_is_the_source_without_being_named() {
 }
 
 #[test]
-fn the_audit_is_the_same_for_every_seed() {
+fn audit_is_same_for_seeds() {
     let examples = examples();
     let [train_1, .., audit_1] = ids(spec()
         .split(&examples, &[], 1, UnlabelledDraw::Blind)
@@ -347,7 +347,7 @@ fn check(change: impl FnOnce(&mut GroupsSpec), expect: &str) {
 }
 
 #[test]
-fn shortages_name_group_class_and_mend() {
+fn shortages_name_group_and_help() {
     check(
         |spec| spec.validation = Some(91),
         "groups: the group \"books\" has 60 examples of \"negative\", \
@@ -440,7 +440,7 @@ fn shares_are_largest_remainders() {
 
 proptest! {
     #[test]
-    fn roles_are_disjoint_and_ignore_file_order(
+    fn roles_are_disjoint(
         seed: u64,
         balance: Option<bool>,
         order in Just(examples()).prop_shuffle(),

@@ -66,7 +66,7 @@ fn what_python_writes_is_read() {
 }
 
 #[test]
-fn an_array_of_objects_is_read_as_its_objects() {
+fn object_array_is_read() {
     let check = |bytes: &[u8], expect| check(FileFormat::JsonLines, bytes, expect);
     check(
         b"\xef\xbb\xbf[\n  {\"a\": 1,\n   \"b\": NaN},\n  {\"a\": true}\n]\n",
@@ -91,7 +91,7 @@ fn an_array_of_objects_is_read_as_its_objects() {
 }
 
 #[test]
-fn line_ends_of_every_kind_end_lines() {
+fn every_line_end_counts() {
     check(
         FileFormat::Csv,
         b"a,b\r1,\"x\ry\"\r\n2,z\n3,w\r",
@@ -110,7 +110,7 @@ fn line_ends_of_every_kind_end_lines() {
 }
 
 #[test]
-fn the_separator_is_found() {
+fn separator_is_found() {
     let csv = |bytes: &[u8], expect| check(FileFormat::Csv, bytes, expect);
     csv(b"a;b\n1;\"x; y\"\n2,5;z\n", "2 a=1 b=x; y\n3 a=2,5 b=z");
     csv(b"a\tb\n1\t\"x\ty\"\n", "2 a=1 b=x\ty");
@@ -140,7 +140,7 @@ fn the_separator_is_found() {
 }
 
 #[test]
-fn a_quotation_mark_is_text_in_tsv() {
+fn tsv_quotes_are_text() {
     let tsv = b"a\tb\n1\t\"never closed\n2\t\"a\" b\n3\t\"whole\"\n";
     check(
         FileFormat::Tsv,
@@ -161,7 +161,7 @@ fn a_quotation_mark_is_text_in_tsv() {
 }
 
 #[test]
-fn text_behind_a_closing_quote_is_a_fault() {
+fn text_behind_quote_is_refused() {
     check(
         FileFormat::Csv,
         b"a,b\n1,\"lamp\n2,\"kettle\"\n3,fine\n",
@@ -222,7 +222,7 @@ fn utf16_is_read() {
 }
 
 #[test]
-fn nested_values_matter_only_where_used() {
+fn unused_nested_values_pass() {
     let table = DataTable::parse(
         "f",
         FileFormat::JsonLines,
@@ -234,7 +234,7 @@ fn nested_values_matter_only_where_used() {
 }
 
 #[test]
-fn overlong_lines_are_skipped_not_held() {
+fn overlong_lines_are_skipped() {
     let mut bytes = vec![b'x'; MAX_RECORD + 10];
     bytes.extend(b"\n{\"a\": \"\xff\"}\n{\"a\": 1}");
     let error = DataTable::parse("f", FileFormat::JsonLines, bytes.as_slice()).unwrap_err();
@@ -255,7 +255,7 @@ fn overlong_lines_are_skipped_not_held() {
 }
 
 #[test]
-fn delimited() {
+fn delimited_files_are_read() {
     let check = |bytes: &[u8], expect| check(FileFormat::Csv, bytes, expect);
     check(
         b"a,b\n1,\"x, y\"\n2,\"say \"\"hi\"\"\"\n",
@@ -296,7 +296,7 @@ fn delimited() {
 }
 
 #[test]
-fn files_of_all_formats_make_one_table() {
+fn mixed_formats_make_one_table() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     write("a.jsonl", "{\"x\": 1}\n");
@@ -330,7 +330,7 @@ fn files_of_all_formats_make_one_table() {
 }
 
 #[test]
-fn many_problems_are_counted_not_listed() {
+fn many_problems_are_counted() {
     // Each of its own: what many rows share is one problem.
     let keys = ('a'..='z').chain('A'..='X');
     let lines: Vec<String> = keys
@@ -359,7 +359,7 @@ proptest! {
     }
 
     #[test]
-    fn what_a_csv_writer_writes_is_read(
+    fn written_csv_is_read(
         values in prop::collection::vec("[a\",;|\n\t é]{1,6}", 1..8),
         delimiter in prop::sample::select(b",;\t|".to_vec()),
     ) {

@@ -13,7 +13,7 @@ async fn answered(body: &Value) -> Reply {
 }
 
 #[tokio::test]
-async fn a_missing_usage_is_estimated_and_said_so() {
+async fn missing_usage_is_estimated() {
     let reply = answered(&json!({"choices": [{"message": {"content": "twelve bytes"}}]})).await;
     assert!(reply.usage.estimated);
     // "hello" is two tokens of four bytes and a frame of four.
@@ -24,7 +24,7 @@ async fn a_missing_usage_is_estimated_and_said_so() {
 }
 
 #[tokio::test]
-async fn filtered_and_cut_answers_are_replies() {
+async fn filtered_answers_are_replies() {
     let mut body = completion("", 5);
     body["choices"][0]["message"]["content"] = Value::Null;
     body["choices"][0]["finish_reason"] = "content_filter".into();
@@ -44,7 +44,7 @@ async fn reasoning_is_no_answer() {
 }
 
 #[tokio::test]
-async fn html_points_at_the_address() {
+async fn html_points_at_address() {
     for act in [Act::html(200), Act::html(404)] {
         let (result, calls) = outcome([act]).await;
         let text = rejected(result);
@@ -57,7 +57,7 @@ async fn html_points_at_the_address() {
 }
 
 #[tokio::test]
-async fn other_json_points_at_the_address() {
+async fn other_json_points_at_address() {
     let (result, _) = outcome([Act::json(200, &json!({"response": "the wrong API"}))]).await;
     let text = rejected(result);
     assert!(
@@ -67,7 +67,7 @@ async fn other_json_points_at_the_address() {
 }
 
 #[tokio::test]
-async fn no_choices_is_retried_twice_and_fails_this_request_alone() {
+async fn no_choices_fails_one_request() {
     let (result, calls) = outcome([Act::json(200, &json!({"choices": []}))]).await;
     let text = request_error(result);
     assert!(
@@ -78,7 +78,7 @@ async fn no_choices_is_retried_twice_and_fails_this_request_alone() {
 }
 
 #[tokio::test]
-async fn errors_with_status_200_are_errors() {
+async fn status_200_errors_are_errors() {
     let error = |error: Value| Act::json(200, &json!({ "error": error }));
     let (result, calls) = outcome([error(json!({"code": 401, "message": "bad key"}))]).await;
     assert!(rejected(result).contains("THE_KEY"));
@@ -89,14 +89,14 @@ async fn errors_with_status_200_are_errors() {
 }
 
 #[tokio::test]
-async fn a_flood_is_cut_off() {
+async fn flood_is_cut_off() {
     let (result, calls) = outcome([Act::raw(200, vec![b' '; 9 << 20])]).await;
     assert!(request_error(result).contains("more than 8 MiB"));
     assert_eq!(calls, 1);
 }
 
 #[tokio::test]
-async fn parameters_adapt_once_and_for_good() {
+async fn parameters_adapt_once() {
     let modern = |seen: &Seen| {
         let unsupported = |name: &str| {
             Act::json(
@@ -138,7 +138,7 @@ async fn parameters_adapt_once_and_for_good() {
 }
 
 #[tokio::test]
-async fn a_server_that_refuses_whatever_we_do_is_not_asked_for_ever() {
+async fn stubborn_refusal_ends() {
     let stubborn = Act::json(
         400,
         &json!({"error": {"message": "temperature is not supported", "param": "temperature"}}),
@@ -149,7 +149,7 @@ async fn a_server_that_refuses_whatever_we_do_is_not_asked_for_ever() {
 }
 
 #[tokio::test]
-async fn a_prompt_cut_in_silence_is_an_error() {
+async fn silent_truncation_is_refused() {
     let words = "word ".repeat(1000);
     let with_tokens = |tokens| Act::json(200, &completion("positive", tokens));
     let server = MockServer::in_turn([with_tokens(512), with_tokens(1020)]).await;

@@ -48,7 +48,7 @@ fn requests(form: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn openai_takes_a_file_and_gives_one_back() {
+async fn openai_batches_exchange_files() {
     let server = MockServer::start(|seen| match seen.line.as_str() {
         "POST /v1/files" => Act::json(200, &json!({"id": "file-in"})),
         "POST /v1/batches" => Act::json(200, &json!({"id": "batch_1", "status": "validating"})),
@@ -108,7 +108,7 @@ async fn openai_takes_a_file_and_gives_one_back() {
 }
 
 #[tokio::test]
-async fn anthropic_takes_a_list_and_gives_lines_back() {
+async fn anthropic_batches_return_lines() {
     let server = MockServer::start(|seen| match seen.line.as_str() {
         "POST /v1/messages/batches" => Act::json(200, &json!({"id": "msgbatch_1", "processing_status": "in_progress"})),
         "GET /v1/messages/batches/msgbatch_1" => Act::json(
@@ -150,7 +150,7 @@ async fn anthropic_takes_a_list_and_gives_lines_back() {
 
 /// The answer to the first submission is lost: the batch is found, not sent again.
 #[tokio::test]
-async fn a_submission_whose_answer_is_lost_is_not_repeated() {
+async fn lost_submission_is_not_repeated() {
     let submitted = Arc::new(AtomicUsize::new(0));
     let count = submitted.clone();
     let server = MockServer::start(move |seen: &Seen| match seen.line.as_str() {
@@ -177,7 +177,7 @@ async fn a_submission_whose_answer_is_lost_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_batch_refused_as_a_whole_says_why() {
+async fn refused_batch_says_why() {
     let server = MockServer::start(|_| {
         Act::json(
             200,
@@ -202,7 +202,7 @@ async fn a_batch_refused_as_a_whole_says_why() {
 }
 
 #[tokio::test]
-async fn providers_without_batches_are_refused_at_once() {
+async fn unbatched_providers_are_refused() {
     for api in [ApiDialect::Azure, ApiDialect::Gemini, ApiDialect::Ollama] {
         let server = MockServer::in_turn([Act::text("a")]).await;
         let config = HttpConfig {

@@ -19,7 +19,7 @@ async fn scoring(act: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> (HttpLlm
 }
 
 #[tokio::test]
-async fn labels_are_scored_in_their_order() {
+async fn labels_are_scored_in_order() {
     let (llm, server) = scoring(|_| {
         Act::scored(&[
             &[("neg", 0.6), (" Positive", 0.3), ("pos", 0.05)],
@@ -53,7 +53,7 @@ async fn labels_are_scored_in_their_order() {
 }
 
 #[tokio::test]
-async fn text_requests_ask_for_no_scores() {
+async fn text_requests_want_no_scores() {
     let (llm, server) = scoring(|_| Act::text("free")).await;
     let reply = llm.call(&ask("Write.")).await.unwrap();
     assert_eq!((reply.text.as_str(), reply.label_logprobs), ("free", None));
@@ -75,7 +75,7 @@ fn begins(seen: &Seen, first: &[(&str, f64)], words: &[&str]) -> Act {
 const SENTENCE: [&str; 5] = ["The", "sentiment", "is", "negative", "."];
 
 #[tokio::test]
-async fn labels_without_mass_are_not_what_the_model_says() {
+async fn massless_labels_are_not_answers() {
     for first in [
         // Both labels are among the alternatives, as noise.
         &[("The", 0.97), ("positive", 0.0004), ("negative", 0.0003)][..],
@@ -104,7 +104,7 @@ async fn labels_without_mass_are_not_what_the_model_says() {
 }
 
 #[tokio::test]
-async fn a_user_who_insists_on_scores_gets_them() {
+async fn insisted_scores_are_delivered() {
     let first = [("The", 0.97), ("positive", 0.0004), ("negative", 0.0003)];
     let server = MockServer::start(move |seen| {
         capable(seen).unwrap_or_else(|| begins(seen, &first, &SENTENCE))
@@ -125,7 +125,7 @@ async fn a_user_who_insists_on_scores_gets_them() {
 }
 
 #[tokio::test]
-async fn a_reservation_covers_both_requests() {
+async fn reservation_covers_both_requests() {
     let (llm, _server) = scoring(|_| Act::text("x")).await;
     let closed = choose("Broken.", &["positive", "negative"]).request;
     let open = ask("Broken.").request;
@@ -133,7 +133,7 @@ async fn a_reservation_covers_both_requests() {
 }
 
 #[tokio::test]
-async fn scores_that_usually_fail_are_asked_for_no_more() {
+async fn failing_scores_are_given_up() {
     let says = |seen: &Seen| {
         let plain = seen.prompt().contains("plain");
         let first: &[(&str, f64)] = if plain {
@@ -169,7 +169,7 @@ async fn scores_that_usually_fail_are_asked_for_no_more() {
 }
 
 #[tokio::test]
-async fn numbers_that_are_none_leave_the_text() {
+async fn malformed_numbers_leave_text() {
     let (llm, _server) = scoring(|_| {
         let body = completion("positive", 5).to_string();
         let logprobs = r#""logprobs": {"content": [{"token": "positive", "logprob": NaN, "top_logprobs":
@@ -188,7 +188,7 @@ async fn numbers_that_are_none_leave_the_text() {
 }
 
 #[tokio::test]
-async fn a_filtered_answer_has_no_scores() {
+async fn filtered_answer_has_no_scores() {
     let (llm, _server) = scoring(|_| {
         let mut body = completion("", 5);
         body["choices"][0]["finish_reason"] = "content_filter".into();
@@ -206,7 +206,7 @@ async fn a_filtered_answer_has_no_scores() {
 }
 
 #[tokio::test]
-async fn fewer_alternatives_where_the_server_gives_fewer() {
+async fn fewer_alternatives_are_accepted() {
     let server = MockServer::start(|seen| {
         if seen.body["top_logprobs"].as_u64() > Some(5) {
             return Act::error(

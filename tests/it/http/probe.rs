@@ -40,7 +40,7 @@ async fn auto(script: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> (HttpLlm
 }
 
 #[tokio::test]
-async fn a_server_that_can_do_all_takes_two_calls() {
+async fn capable_server_takes_two_calls() {
     let (llm, calls) = auto(|seen| capable(seen).unwrap()).await;
     assert!(llm.capabilities().label_scores && llm.capabilities().prefill);
     assert_eq!(calls, 2);
@@ -57,7 +57,7 @@ async fn a_server_that_can_do_all_takes_two_calls() {
 }
 
 #[tokio::test]
-async fn a_plain_text_server_is_used_by_text() {
+async fn plain_server_is_used_textually() {
     let (llm, calls) = auto(|seen| {
         if seen.wants_logprobs() {
             return Act::error(400, "", "logprobs are not supported with this model");
@@ -96,7 +96,7 @@ async fn a_plain_text_server_is_used_by_text() {
 }
 
 #[tokio::test]
-async fn scores_for_the_wrong_label_are_not_trusted() {
+async fn wrong_label_scores_are_distrusted() {
     let lying = |_: &Seen| Act::scored(&[&[("lemon", 0.7), ("banana", 0.3)]]);
     let (llm, _) = auto(lying).await;
     assert!(!llm.capabilities().label_scores);
@@ -164,7 +164,7 @@ async fn vllm_is_asked_to_continue() {
 }
 
 #[tokio::test]
-async fn nothing_to_find_out_asks_nothing() {
+async fn fixed_abilities_ask_nothing() {
     let server = MockServer::start(|_| Act::error(500, "", "oops")).await;
     connect(&server, AbilityMode::Off, AbilityMode::Off)
         .await
@@ -173,7 +173,7 @@ async fn nothing_to_find_out_asks_nothing() {
 }
 
 #[tokio::test]
-async fn a_prefill_that_is_repeated_is_cut_off() {
+async fn repeated_prefill_is_removed() {
     let llama = |seen: &Seen| {
         let last = seen.body["messages"].as_array().unwrap().last().unwrap();
         let begun = if last["role"] == "assistant" {
@@ -201,7 +201,7 @@ async fn a_prefill_that_is_repeated_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_prefill_insisted_on_is_used() {
+async fn insisted_prefill_is_used() {
     let server = MockServer::start(|_| Act::text("One, two")).await;
     let llm = connect(&server, AbilityMode::Off, AbilityMode::On)
         .await
@@ -215,7 +215,7 @@ async fn a_prefill_insisted_on_is_used() {
 }
 
 #[tokio::test]
-async fn a_server_that_loads_or_is_slow_is_waited_for() {
+async fn loading_server_is_awaited() {
     let server = MockServer::start(|seen| {
         if seen.nth < 2 {
             return Act::error(503, "unavailable_error", "Loading model");
@@ -233,7 +233,7 @@ async fn a_server_that_loads_or_is_slow_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_down_fails_at_once() {
+async fn down_server_fails_at_once() {
     let server = MockServer::start(|seen| capable(seen).unwrap()).await;
     let config = HttpConfig {
         label_scores: AbilityMode::Auto,
@@ -252,7 +252,7 @@ async fn a_server_that_is_down_fails_at_once() {
 }
 
 #[tokio::test]
-async fn refusals_at_the_door_are_told_apart() {
+async fn refusals_are_classified() {
     for (act, part) in [
         (Act::error(401, "", "no"), "THE_KEY"),
         (Act::error(404, "", "no"), "mock-model"),
@@ -292,7 +292,7 @@ fn thinker(need: u64, field: &'static str) -> impl Fn(&Seen) -> Act + Send + Syn
 }
 
 #[tokio::test]
-async fn a_model_that_reasons_first_is_left_room() {
+async fn reasoning_model_gets_room() {
     for field in ["reasoning", "reasoning_content", ""] {
         let (llm, calls) = auto(thinker(200, field)).await;
         let capabilities = llm.capabilities();
@@ -309,7 +309,7 @@ async fn a_model_that_reasons_first_is_left_room() {
 }
 
 #[tokio::test]
-async fn a_model_that_never_comes_to_an_answer_is_told() {
+async fn endless_reasoning_is_reported() {
     let (llm, _) = auto(thinker(100_000, "reasoning")).await;
     let report = llm.probe_report();
     assert!(
@@ -319,7 +319,7 @@ async fn a_model_that_never_comes_to_an_answer_is_told() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_logprobs_is_a_finding_whatever_its_status() {
+async fn logprob_refusal_is_understood() {
     for status in [400, 403, 404, 422] {
         let (llm, _) = auto(move |seen| {
             if seen.wants_logprobs() {
@@ -337,7 +337,7 @@ async fn a_refusal_of_logprobs_is_a_finding_whatever_its_status() {
 }
 
 #[tokio::test]
-async fn thoughts_alone_are_found_out_by_one_call() {
+async fn reasoning_is_probed_once() {
     let server = MockServer::start(thinker(50, "reasoning_content")).await;
     let config = HttpConfig {
         thoughts: AbilityMode::Auto,
@@ -358,7 +358,7 @@ async fn thoughts_alone_are_found_out_by_one_call() {
 }
 
 #[tokio::test]
-async fn what_the_user_says_of_thoughts_is_not_found_out() {
+async fn declared_reasoning_is_not_probed() {
     let server = MockServer::start(|seen| capable(seen).unwrap()).await;
     let mut config = config(&server);
     config.options.thinking_tokens = Some(3000);

@@ -94,7 +94,7 @@ const OTHERS: [ApiDialect; 4] = [
 ];
 
 #[tokio::test]
-async fn every_provider_is_asked_in_its_own_words() {
+async fn providers_get_their_own_protocol() {
     for (api, line, key) in [
         (
             ApiDialect::Azure,
@@ -146,7 +146,7 @@ async fn every_provider_is_asked_in_its_own_words() {
 }
 
 #[tokio::test]
-async fn answers_that_are_cut_or_withheld_are_replies() {
+async fn withheld_answers_are_replies() {
     for api in OTHERS {
         let (result, _) = asked(api, [Act::json(200, &answer(api, "fi", &End::Cut))]).await;
         assert_eq!(result.unwrap().finish, Finish::Length, "{api:?}");
@@ -235,7 +235,7 @@ async fn refusals_name_key_and_model() {
 }
 
 #[tokio::test]
-async fn an_error_with_status_200_is_an_error() {
+async fn provider_status_200_errors() {
     for api in OTHERS {
         let act = Act::json(200, &refusal(api, "overloaded_error", "Overloaded"));
         let fine = Act::json(200, &answer(api, "fine", &End::Whole));
@@ -304,7 +304,7 @@ fn thinker(api: ApiDialect, seen: &Seen) -> Act {
 }
 
 #[tokio::test]
-async fn models_that_reason_are_left_room() {
+async fn reasoning_models_get_room() {
     for api in OTHERS {
         let server = MockServer::start(move |seen| thinker(api, seen)).await;
         let llm = HttpLlm::connect(HttpConfig {
@@ -323,7 +323,7 @@ async fn models_that_reason_are_left_room() {
 }
 
 #[tokio::test]
-async fn parameters_and_headers_of_the_user_go_out() {
+async fn user_parameters_are_sent() {
     let server =
         MockServer::start(|_| Act::json(200, &answer(ApiDialect::OpenAi, "a", &End::Whole))).await;
     let mut config = config(&server);
@@ -348,7 +348,7 @@ async fn parameters_and_headers_of_the_user_go_out() {
 }
 
 #[tokio::test]
-async fn a_parameter_of_the_user_that_is_refused_is_told() {
+async fn refused_user_parameter_is_reported() {
     let refused = Act::error(
         400,
         "unsupported_value",
@@ -364,7 +364,7 @@ async fn a_parameter_of_the_user_that_is_refused_is_told() {
 }
 
 #[tokio::test]
-async fn one_answer_that_cannot_be_read_fails_one_call() {
+async fn unreadable_answer_fails_one_call() {
     let fine = |text: &str| Act::json(200, &answer(ApiDialect::OpenAi, text, &End::Whole));
     for broken in [
         r#"{"choices": [{"message": {"content": "a" "b"}}]}"#,

@@ -33,7 +33,7 @@ async fn passing_failures_are_retried() {
 }
 
 #[tokio::test]
-async fn exhausted_retries_say_what_was_last_seen() {
+async fn exhausted_retries_quote_last_error() {
     let (result, calls) = outcome([Act::error(500, "", "the disk is full")]).await;
     let text = unavailable(result);
     assert!(
@@ -44,7 +44,7 @@ async fn exhausted_retries_say_what_was_last_seen() {
 }
 
 #[tokio::test]
-async fn what_will_not_pass_is_not_retried() {
+async fn permanent_errors_are_not_retried() {
     for (status, code, expected) in [
         (401, "", "THE_KEY"),
         (402, "", "credit"),
@@ -84,7 +84,7 @@ async fn redirects_are_errors() {
 }
 
 #[tokio::test]
-async fn the_wait_asked_for_is_kept() {
+async fn requested_wait_is_kept() {
     for (name, value, least) in [
         ("retry-after-ms", "300", 300),
         ("retry-after", "1", 1000),
@@ -120,7 +120,7 @@ fn httpdate_in(wait: Duration) -> String {
 }
 
 #[tokio::test]
-async fn a_wait_too_long_is_reported_at_once() {
+async fn overlong_wait_is_reported() {
     let (result, calls) =
         outcome([Act::error(429, "", "wait").header("retry-after", "3600")]).await;
     let text = unavailable(result);
@@ -132,7 +132,7 @@ async fn a_wait_too_long_is_reported_at_once() {
 }
 
 #[tokio::test]
-async fn a_silent_or_dripping_server_times_out() {
+async fn silent_server_times_out() {
     for act in [
         Act::silence(),
         Act::text("fine").slowly(Duration::from_millis(20)),
@@ -175,7 +175,7 @@ async fn nobody_listening_is_said_so() {
 }
 
 #[tokio::test]
-async fn a_connection_closed_while_idle_costs_nothing() {
+async fn idle_disconnect_costs_nothing() {
     let server = MockServer::in_turn([Act::text("a")]).await;
     let llm = client(&server).await;
     for _ in 0..3 {
@@ -191,7 +191,7 @@ async fn burst(llm: &HttpLlm, count: usize) -> Vec<Result<Reply, LlmError>> {
 }
 
 #[tokio::test]
-async fn concurrency_never_exceeds_the_limit() {
+async fn concurrency_never_exceeds_limit() {
     let server = MockServer::start(|_| Act::text("a").after(Duration::from_millis(5))).await;
     let llm = HttpLlm::connect(HttpConfig {
         concurrency: 5,
@@ -206,7 +206,7 @@ async fn concurrency_never_exceeds_the_limit() {
 }
 
 #[tokio::test]
-async fn a_storm_halves_the_limit_and_fair_weather_restores_it() {
+async fn storm_halves_limit() {
     let storm = |seen: &Seen| {
         if seen.nth < 40 {
             Act::error(429, "", "slow down")
@@ -235,7 +235,7 @@ async fn a_storm_halves_the_limit_and_fair_weather_restores_it() {
 }
 
 #[tokio::test]
-async fn a_storm_that_never_ends_ends_the_calls_not_the_client() {
+async fn endless_storm_ends_calls() {
     let server = MockServer::start(|_| Act::error(429, "", "slow down")).await;
     let llm = HttpLlm::connect(HttpConfig {
         concurrency: 8,
@@ -263,7 +263,7 @@ async fn a_storm_that_never_ends_ends_the_calls_not_the_client() {
 }
 
 #[tokio::test]
-async fn no_call_is_sent_twice_without_need() {
+async fn no_call_is_sent_twice() {
     let flaky = |seen: &Seen| {
         if seen.repeat == 0 {
             Act::error(500, "", "oops")
@@ -281,7 +281,7 @@ async fn no_call_is_sent_twice_without_need() {
 }
 
 #[tokio::test]
-async fn a_call_dropped_in_flight_frees_its_place() {
+async fn dropped_call_frees_its_place() {
     let server = MockServer::start(|seen| {
         if seen.nth == 0 {
             Act::silence()

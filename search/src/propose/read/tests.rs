@@ -146,7 +146,7 @@ fn shapes(prompt: &str) -> Vec<String> {
 }
 
 #[test]
-fn prompts_are_kept_whole_in_every_shape() {
+fn prompts_of_every_shape_survive() {
     let (mut kept, mut lost) = (0, Vec::new());
     for prompt in PROMPTS {
         for reply in shapes(prompt) {
@@ -167,7 +167,7 @@ fn prompts_are_kept_whole_in_every_shape() {
 }
 
 #[test]
-fn a_lead_in_alone_is_no_prompt() {
+fn lead_in_alone_is_nothing() {
     for reply in [
         "Sure! Here is an instruction that fits all of these inputs:",
         "Certainly! I can help with that.",
@@ -184,7 +184,7 @@ fn a_lead_in_alone_is_no_prompt() {
 }
 
 #[test]
-fn several_prompts_are_several_and_a_list_is_one() {
+fn several_prompts_are_not_lists() {
     let (a, b) = (
         "Say if the note is positive or negative.",
         "Judge the mood, positive or negative.",
@@ -215,7 +215,7 @@ fn several_prompts_are_several_and_a_list_is_one() {
 }
 
 #[test]
-fn what_belongs_to_a_prompt_stays() {
+fn prompt_content_stays() {
     for prompt in [
         "\"positive\" or \"negative\"?",
         "Label the text:",
@@ -233,7 +233,7 @@ fn what_belongs_to_a_prompt_stays() {
 }
 
 #[test]
-fn broken_forms_are_read_as_far_as_they_go() {
+fn broken_forms_are_read_partly() {
     check(
         "{\"prompt\": \"Read the note.\nSay positive or negative.\"}",
         &["Read the note.\nSay positive or negative."],

@@ -123,7 +123,7 @@ fn lines_become_instructions() {
 }
 
 #[test]
-fn numbers_and_lists_get_their_format_and_keep_to_their_topic() {
+fn numbers_and_lists_get_formats() {
     let text =
         |screen: &ProposalScreen<'_>, text: &str| screen.mended_line(text).unwrap().instruction;
     with_screen(
@@ -164,7 +164,7 @@ fn numbers_and_lists_get_their_format_and_keep_to_their_topic() {
 }
 
 #[test]
-fn long_prompts_pass_and_the_limit_has_a_name() {
+fn long_prompts_pass_named_limit() {
     let rules = "Weigh what the writer says about use and price. ".repeat(25);
     let long = format!("Judge the mood.\n\n{rules}\n\nAnswer positive or negative.");
     whole(SEED, &long, Ok(&long));
@@ -189,7 +189,7 @@ fn sorry_people_are_no_refusal() {
 }
 
 #[test]
-fn copies_are_runs_and_shares_and_never_the_seeds_own_words() {
+fn copies_exclude_seed_words() {
     let about = "Judge the mood of a note about things of the house. ".repeat(8);
     // One phrase in a long prompt is a turn of phrase.
     let phrase = format!(
@@ -208,7 +208,7 @@ fn copies_are_runs_and_shares_and_never_the_seeds_own_words() {
 }
 
 #[test]
-fn labels_and_places_are_mended_or_named() {
+fn labels_and_placeholders_are_restored() {
     whole(
         SEED,
         "Judge the mood of the text.\n\nWeigh the price.",

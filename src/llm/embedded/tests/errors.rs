@@ -21,7 +21,7 @@ fn load_bytes(bytes: &[u8]) -> Result<Engine, EngineError> {
 }
 
 #[test]
-fn files_that_are_no_model_are_named() {
+fn foreign_files_are_named() {
     assert!(
         matches!(Engine::load("/nowhere/x.gguf", options()), Err(EngineError::Io { path, .. }) if path == Path::new("/nowhere/x.gguf"))
     );
@@ -39,7 +39,7 @@ fn files_that_are_no_model_are_named() {
 }
 
 #[test]
-fn unsupported_models_are_named_with_what_is_supported() {
+fn unsupported_models_list_supported_ones() {
     let with = |key: &str, value: &str| {
         let mut model = Tiny::new("llama", "smollm");
         model
@@ -58,7 +58,7 @@ fn unsupported_models_are_named_with_what_is_supported() {
 }
 
 #[test]
-fn missing_and_misshapen_parts_are_named() {
+fn misshapen_parts_are_named() {
     let keys: Vec<String> = Tiny::new("llama", "smollm").metadata.into_keys().collect();
     for key in keys {
         let mut model = Tiny::new("llama", "smollm");
@@ -105,7 +105,7 @@ fn missing_and_misshapen_parts_are_named() {
 }
 
 #[test]
-fn a_chat_too_long_fails_alone() {
+fn overlong_chat_fails_alone() {
     let (_, engine) = tiny("llama");
     let mut batch = chats();
     batch.insert(1, ChatPrompt::user("long ".repeat(tiny::CONTEXT)));
@@ -128,7 +128,7 @@ fn a_chat_too_long_fails_alone() {
 }
 
 #[test]
-fn requests_that_mean_nothing_are_refused() {
+fn meaningless_requests_are_refused() {
     let (_, engine) = tiny("llama");
     assert!(engine.score(&chats(), &[String::new()]).is_err());
     assert!(engine.embed("").is_err());
@@ -165,7 +165,7 @@ fn requests_that_mean_nothing_are_refused() {
 }
 
 #[test]
-fn nan_is_an_error_never_a_score() {
+fn nan_is_never_scored() {
     let mut model = Tiny::new("qwen2", "qwen2");
     model.tensors.get_mut("blk.2.ffn_down.weight").unwrap().1[7] = f32::NAN;
     let engine = load(&model, options()).unwrap();

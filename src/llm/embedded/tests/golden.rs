@@ -200,7 +200,7 @@ fn continues_like_llama_cpp() {
 }
 
 #[test]
-fn sharing_changes_no_score_of_the_real_model() {
+fn sharing_changes_no_real_score() {
     let (Some(engine), Some(path)) = (real(), weights()) else {
         return;
     };

@@ -62,14 +62,14 @@ fn check_product(m: usize, k: usize, n: usize, seed: u64) {
 
 proptest! {
     #[test]
-    fn a_product_is_the_plain_sum_bit_for_bit(
+    fn product_is_plain_sum_exactly(
         m in 1usize..40, k in 1usize..80, n in 1usize..120, seed: u64,
     ) {
         check_product(m, k, n, seed);
     }
 
     #[test]
-    fn a_column_is_the_row_that_was_packed(k in 1usize..20, n in 1usize..80, seed: u64) {
+    fn columns_match_packed_rows(k in 1usize..20, n in 1usize..80, seed: u64) {
         let w = values(&mut ChaCha8Rng::seed_from_u64(seed), n * k);
         let packed = PackedMatrix::from_rows(&[&w], k);
         for (j, row) in w.chunks_exact(k).enumerate() {
@@ -80,7 +80,7 @@ proptest! {
     }
 
     #[test]
-    fn attention_is_the_plain_mean(
+    fn attention_is_plain_mean(
         heads in (1usize..4, 1usize..8), head_dim in 1usize..70,
         lens in (0usize..70, 0usize..40, 1usize..9), seed: u64,
     ) {
@@ -91,14 +91,14 @@ proptest! {
 /// Every number of rows up to three of the tallest tiles, and enough that blocks are packed by
 /// several threads; one column more and one fewer than whole strips.
 #[test]
-fn every_number_of_rows_has_its_tiles() {
+fn every_row_count_has_tiles() {
     for m in (1..=43).chain([64, 65, 97]) {
         check_product(m, 33, [31, 33, 48, 97][m % 4], m as u64);
     }
 }
 
 #[test]
-fn a_product_split_over_threads_is_the_same() {
+fn threads_change_no_product() {
     check_product(7, 300, 700, 1);
     check_product(70, 129, 130, 2);
 }
@@ -110,7 +110,7 @@ fn no_rows_are_no_product() {
 }
 
 #[test]
-fn a_tile_covers_the_rows_it_is_given() {
+fn tile_covers_given_rows() {
     for arch in archs() {
         let heights = heights(arch);
         assert!(heights.is_sorted() && heights[0] == 1, "{heights:?}");

@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_shared_lines_are_found_and_short_ones_are_not() {
+    fn long_shared_lines_are_found() {
         let shared = SharedPrefix::default();
         let long = "é is a letter\n".repeat(400);
         assert_eq!(shared.with_last(&format!("{long}Text: a lamp")), 0);

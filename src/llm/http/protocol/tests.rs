@@ -79,7 +79,7 @@ fn read(api: ApiDialect, value: &Value) -> ChatCompletion {
 }
 
 #[test]
-fn a_greedy_body_holds_only_what_is_needed() {
+fn greedy_body_is_minimal() {
     let messages = json!([{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]);
     for api in [ApiDialect::OpenAi, ApiDialect::Azure] {
         assert_eq!(
@@ -123,7 +123,7 @@ fn a_greedy_body_holds_only_what_is_needed() {
 }
 
 #[test]
-fn quirks_change_the_body() {
+fn quirks_change_bodies() {
     let plain = body(ApiDialect::OpenAi, 0.7, AnswerShape::Text, &[]);
     assert_eq!(plain["top_p"], 0.9);
     assert!(plain["seed"].as_u64().unwrap() < 1 << 31);
@@ -149,7 +149,7 @@ fn quirks_change_the_body() {
 }
 
 #[test]
-fn what_the_user_set_goes_out_in_the_providers_words() {
+fn user_settings_use_provider_words() {
     let call = call(0.0);
     let openai = body_with(ApiDialect::OpenAi, &call, &options(), &[]);
     for (key, value) in [
@@ -199,7 +199,7 @@ fn what_the_user_set_goes_out_in_the_providers_words() {
 }
 
 #[test]
-fn a_seed_that_the_user_set_is_kept_where_nothing_is_drawn() {
+fn user_seed_survives_greedy_calls() {
     let options = RequestOptions {
         seed: Some(7),
         ..RequestOptions::default()
@@ -390,7 +390,7 @@ fn answers_of_ollama_are_read() {
 }
 
 #[test]
-fn what_is_no_answer_of_a_protocol() {
+fn foreign_answers_are_refused() {
     for api in ApiDialect::ALL {
         let parsed = parse(br#"{"status": "ok"}"#, &*api.protocol());
         assert_eq!(parsed, ParsedBody::Foreign, "{api:?}");
@@ -398,7 +398,7 @@ fn what_is_no_answer_of_a_protocol() {
 }
 
 #[test]
-fn long_shared_prompts_are_marked_for_the_cache() {
+fn long_prefixes_are_cache_marked() {
     let anthropic = ApiDialect::Anthropic.protocol();
     let options = RequestOptions::default();
     let mut call = call(0.0);

@@ -77,7 +77,7 @@ fn written(titles: &[&str]) -> Vec<String> {
 
 /// 200 strings: twenty ways of writing ten lists.
 #[test]
-fn lists_survive_the_ways_they_are_written() {
+fn written_lists_are_read() {
     let (mut right, mut all) = (0, 0);
     let mut wrong = Vec::new();
     for turn in 0..TITLES.len() {

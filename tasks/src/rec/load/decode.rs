@@ -266,7 +266,7 @@ mod tests {
     const FRENCH: &str = "72::Misérables, Les (1995)::Drama\n73::Cité des enfants perdus, La (1995)::Sci-Fi\n74::Young Poisoner’s Handbook – uncut (1995)::Crime\n";
 
     #[test]
-    fn western_titles_are_windows_1252_without_a_word() {
+    fn western_titles_are_windows_1252() {
         assert_eq!(
             read(&encoded(FRENCH, "windows-1252"), None),
             (FRENCH.into(), vec![])
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn other_encodings_are_told_with_an_example() {
+    fn other_encodings_are_reported() {
         for (text, label, name, shown) in [
             (CHINESE, "gbk", "GBK", "霸王别姬"),
             (JAPANESE, "shift_jis", "Shift_JIS", "千と千尋"),
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_study_names_is_taken() {
+    fn declared_encoding_is_used() {
         let bytes = encoded(CHINESE, "gb18030");
         assert_eq!(read(&bytes, Some("gb18030")), (CHINESE.into(), vec![]));
         let (wrong, found) = read(&bytes, Some("latin1"));
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn utf_8_and_utf_16_with_a_mark_are_read_without_a_word() {
+    fn utf_with_mark_is_silent() {
         for text in [CHINESE, FRENCH, "plain\n"] {
             assert_eq!(read(text.as_bytes(), None), (text.into(), vec![]));
             let units: Vec<u8> = std::iter::once(0xfeff)
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn single_broken_lines_are_told_and_left_to_the_reader() {
+    fn broken_lines_are_reported() {
         let mut bytes = "é\n".repeat(20).into_bytes();
         bytes.extend(b"caf\xe9\n");
         let found = Found::default();
@@ -346,7 +346,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_are_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn no_bytes_break_decoding(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let mut out = Vec::new();
             let read = Utf8Reader::new("x".into(), bytes.as_slice(), None, Found::default()).read_to_end(&mut out);
             prop_assert!(read.is_ok());

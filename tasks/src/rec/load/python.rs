@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_no_value_is_told_by_its_column() {
+    fn unfit_values_name_their_column() {
         assert_eq!(dictionary("{'a': 1} x"), Err(10));
         assert_eq!(dictionary("{'a': __import__('os')}"), Err(7));
         assert_eq!(dictionary("{'a'"), Err(5));
@@ -263,7 +263,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_python_prints_is_read_back(value in values()) {
+        fn python_literals_are_read(value in values()) {
             let whole = serde_json::json!({ "k": value });
             prop_assert_eq!(dictionary(&printed(&whole)).map(Value::Object), Ok(whole));
         }

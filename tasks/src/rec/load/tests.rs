@@ -160,7 +160,7 @@ fn item(data: &Interactions, id: &str) -> String {
 }
 
 #[test]
-fn every_format_becomes_the_same_model() {
+fn formats_give_one_model() {
     let table = events(0);
     assert_eq!(shown(&table), ["u1 i1 4 10", "u1 i2 2 20"]);
     assert_eq!(item(&table, "i2"), "Dune, part one {}");
@@ -214,7 +214,7 @@ fn every_format_becomes_the_same_model() {
 }
 
 #[test]
-fn rows_of_tallrec_keep_their_lists() {
+fn tallrec_rows_keep_their_lists() {
     let (format, files) = SAMPLES[9];
     let RecommendationFiles::Rows(rows) = parse(format, files).unwrap() else {
         panic!("events")
@@ -232,7 +232,7 @@ fn rows_of_tallrec_keep_their_lists() {
 }
 
 #[test]
-fn windows_over_one_users_events_are_one_cluster() {
+fn user_windows_form_one_cluster() {
     let row = |from: usize| {
         let titles: Vec<String> = (from..from + 5).map(|n| format!("\\\"T{n}\\\"")).collect();
         format!(
@@ -265,7 +265,7 @@ fn latin_1_is_read() {
 }
 
 #[test]
-fn malformed_files_are_told_by_file_and_line() {
+fn malformed_files_name_their_line() {
     let cases: &[(FileLayout, &str, &str)] = &[
         (
             FileLayout::Table,
@@ -331,7 +331,7 @@ fn malformed_files_are_told_by_file_and_line() {
 }
 
 #[test]
-fn candidate_lists_belong_to_known_users_and_items() {
+fn candidate_lists_need_known_items() {
     let with = |list: &'static str| {
         let mut spec = spec(FileLayout::Recbole);
         spec.candidates.sampling = NegativeSampling::File;
@@ -358,7 +358,7 @@ proptest! {
     /// Broken bytes are an error or data, never a panic, in loading and in what
     /// follows.
     #[test]
-    fn no_bytes_make_a_loader_panic(
+    fn no_bytes_break_loaders(
         sample in 0..SAMPLES.len(),
         edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3_u8), 1..12),
         which in any::<prop::sample::Index>(),

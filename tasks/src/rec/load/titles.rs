@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_likeliest_column_is_taken() {
+    fn likeliest_column_is_taken() {
         assert_eq!(column(["id", "name", "movie_title"]), Some("movie_title"));
         assert_eq!(column(["id", "Artist Name"]), Some("Artist Name"));
         assert_eq!(column(["itemName", "brand_name"]), Some("itemName"));

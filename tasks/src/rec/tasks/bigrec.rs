@@ -382,7 +382,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weights_pull_items_near_and_gamma_0_changes_nothing() {
+    fn gamma_zero_changes_no_weight() {
         let distances = [3.0, 2.0, 5.0, 4.0];
         let weights = [1.0, 0.0, 1.0, 0.0];
         let plain = inject(&distances, &weights, 0.0);
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn titles_are_taken_out_of_what_is_said() {
+    fn titles_are_cut_from_text() {
         for (said, expected) in [
             ("\"Heat (1995)\"", "Heat (1995)"),
             ("Heat (1995)\nIt is a thriller.", "Heat (1995)"),

@@ -81,7 +81,7 @@ fn scored(logprobs: &[f64]) -> Reply {
 }
 
 #[test]
-fn tallrec_asks_as_the_paper_does_and_always_yes_is_worth_a_half() {
+fn tallrec_follows_its_paper() {
     let task = declare::<TallrecSpec>(serde_json::json!({}));
     let examples = [
         pointwise("1", "Heat (1995)\nAlien (1979)", "yes"),
@@ -115,7 +115,7 @@ fn tallrec_asks_as_the_paper_does_and_always_yes_is_worth_a_half() {
 
 /// An echo of the candidates' order scores what chance does: N@10 .227.
 #[test]
-fn llmrank_an_echo_of_the_input_order_is_chance() {
+fn llmrank_echo_is_chance() {
     let task = declare::<LlmRankSpec>(serde_json::json!({}));
     let examples: Vec<Example> = (0..20).map(|n| listwise(n, n as usize)).collect();
     let echoes: Vec<Reply> = examples
@@ -137,7 +137,7 @@ fn llmrank_an_echo_of_the_input_order_is_chance() {
 }
 
 #[test]
-fn llmrank_tells_histories_and_takes_controls() {
+fn llmrank_takes_history_controls() {
     let example = listwise(0, 0);
     for (history, piece) in [
         ("sequential", "1. Heat (1995)\n2. Big (1988)"),
@@ -160,7 +160,7 @@ fn llmrank_tells_histories_and_takes_controls() {
 /// A model that merely prefers short titles: corrected by what it says without a
 /// history, rank and length are uncorrelated.
 #[test]
-fn lmrec_a_content_free_prior_takes_the_length_out_of_the_ranking() {
+fn lmrec_prior_removes_title_length() {
     let corrected = declare::<LmRecSpec>(serde_json::json!({}));
     let total = declare::<LmRecSpec>(serde_json::json!({ "scoring": "total" }));
     let titles: Vec<String> = (0..20)
@@ -208,7 +208,7 @@ fn lmrec_a_content_free_prior_takes_the_length_out_of_the_ranking() {
 }
 
 #[test]
-fn lmrec_without_candidates_ranks_what_the_user_has_not_had() {
+fn lmrec_ranks_unseen_items() {
     let task = declare::<LmRecSpec>(serde_json::json!({}));
     let input = Input::new("u", "g").with_field(field::HISTORY, "Film 1 (1990)\nFilm 2 (1990)");
     let form = task.answer_form(&input);
@@ -218,7 +218,7 @@ fn lmrec_without_candidates_ranks_what_the_user_has_not_had() {
 }
 
 #[test]
-fn liu_rating_sequential_direct_and_texts() {
+fn liu_tasks_follow_paper() {
     let rating = declare::<LiuSpec>(serde_json::json!({ "form": "rating" }));
     let example = Example {
         label: Label::Number(4.0),
@@ -268,7 +268,7 @@ fn liu_rating_sequential_direct_and_texts() {
 /// A model with a strong bias to one word: the margins still order the examples,
 /// and the mean of the views orders them better than a view that is noise.
 #[test]
-fn prompt4nr_margins_survive_a_biased_model_and_views_are_averaged() {
+fn prompt4nr_margins_survive_bias() {
     let examples: Vec<Example> = (0..8)
         .map(|n| pointwise(&n.to_string(), "Heat (1995)", ["no", "yes"][n % 2]))
         .collect();
@@ -316,7 +316,7 @@ fn prompt4nr_margins_survive_a_biased_model_and_views_are_averaged() {
 }
 
 #[test]
-fn m6_tells_context_and_candidate_within_its_budget() {
+fn m6_stays_within_budget() {
     let task = declare::<M6Spec>(serde_json::json!({ "words": 3, "action": "watched" }));
     let example = pointwise("1", "Heat (1995)", "yes");
     assert_eq!(
@@ -332,7 +332,7 @@ fn m6_tells_context_and_candidate_within_its_budget() {
 }
 
 #[test]
-fn gpt4rec_queries_find_titles_the_user_has_not_had() {
+fn gpt4rec_queries_find_new_titles() {
     let task = declare::<Gpt4RecSpec>(serde_json::json!({ "places": 10 }));
     let input = Input::new("u", "g").with_field(field::HISTORY, "Film 7 (1990)");
     let found = |text: &str| match task.parse(&input, &Reply::text(text)) {

@@ -14,7 +14,7 @@ fn findings(spec: &RecSpec, files: &[(&str, &[u8])]) -> Vec<String> {
 }
 
 #[test]
-fn titles_in_other_encodings_are_read_and_told() {
+fn encoded_titles_are_read() {
     let titles = "2::千と千尋の神隠し (2001)::アニメ\n3::七人の侍 (1954)::時代劇\n";
     let (bytes, ..) = encoding_rs::SHIFT_JIS.encode(titles);
     let csv = "movieId,title,genres\n2,\"Сталкер, полная версия (1979)\",Фантастика\n3,Летят журавли (1957),Драма\n";
@@ -53,7 +53,7 @@ fn titles_in_other_encodings_are_read_and_told() {
 }
 
 #[test]
-fn items_without_titles_are_counted_and_the_columns_told() {
+fn untitled_items_are_counted() {
     let inter = ("x.inter", "user_id:token\titem_id:token\n1\t7\n1\t8\n");
     let recbole = |header: &str| {
         let item = format!("item_id:token\t{header}\n7\tBig Fish\n");
@@ -103,7 +103,7 @@ fn items_without_titles_are_counted_and_the_columns_told() {
 }
 
 #[test]
-fn metadata_of_2014_are_read_as_python_writes_them() {
+fn python_metadata_is_read() {
     let reviews = "{\"reviewerID\":\"A\",\"asin\":\"P1\",\"overall\":5.0,\"unixReviewTime\":100}\n";
     let meta = "{'asin': 'P1', 'title': \"It's a game\", 'categories': [['Games', 'PC'], ['Games', 'Toys']], 'price': 3.5, 'related': {'also_bought': ['P2']}}\n";
     let data = match parse(FileLayout::Amazon, &[("r.json", reviews), ("m.json", meta)]).unwrap() {

@@ -46,7 +46,7 @@ fn any(id: u32) -> Example {
 }
 
 #[test]
-fn every_template_of_a_family_shows_the_same_input_in_other_words() {
+fn family_templates_share_one_input() {
     for (family, shown) in [
         (
             "rating",
@@ -89,7 +89,7 @@ fn every_template_of_a_family_shows_the_same_input_in_other_words() {
 }
 
 #[test]
-fn families_ask_read_and_grade_in_their_own_forms() {
+fn families_grade_in_own_form() {
     let score = |family: &str, label: Label, reply: &str| {
         let task = declared(options(family)).task;
         let example = wrapped(Example { label, ..any(3) }, "held-out-1");
@@ -124,7 +124,7 @@ fn families_ask_read_and_grade_in_their_own_forms() {
 /// The prior asks in the same template, so that a title gains nothing by
 /// following its last words well.
 #[test]
-fn a_likelihood_is_corrected_within_its_template() {
+fn likelihood_corrects_within_template() {
     let task = declared(serde_json::json!({
         "family": "sequential", "answer": "likelihood", "scoring": "corrected", "lead": "It is",
     }))
@@ -174,7 +174,7 @@ fn spread(model: impl Fn(&str, &Example) -> Reply) -> (BTreeMap<String, f64>, f6
 }
 
 #[test]
-fn a_model_that_knows_seen_templates_only_shows_a_spread() {
+fn template_overfit_shows_spread() {
     let knows = |example: &Example| Reply::text(example.label.to_answer());
     let (scores, even) = spread(|_, example| knows(example));
     assert_eq!(scores.len(), TEMPLATES.len());
@@ -199,7 +199,7 @@ fn a_model_that_knows_seen_templates_only_shows_a_spread() {
 }
 
 #[test]
-fn groups_are_templates_the_datas_own_or_both() {
+fn p5_groups_are_its_templates() {
     let group = |groups: &str| {
         let declaration = declared(serde_json::json!({ "family": "direct", "groups": groups }));
         let mut examples = vec![any(1)];
@@ -215,7 +215,7 @@ fn groups_are_templates_the_datas_own_or_both() {
 }
 
 #[test]
-fn an_example_without_its_template_fails() {
+fn example_without_template_fails() {
     let task = declared(options("direct")).task;
     let reason = |example: &Example| match task.score(example, &Reply::text("Film 15 (1990)")) {
         Outcome::Failed { reason } => reason,
@@ -229,7 +229,7 @@ fn an_example_without_its_template_fails() {
 
 /// One text in two templates is still one text.
 #[test]
-fn leaks_are_found_behind_other_words() {
+fn leaks_are_found_behind_rewording() {
     let task = declared(options("direct")).task;
     let twin = |id: &str, template| {
         let mut example = wrapped(any(3), template);
@@ -326,7 +326,7 @@ fn wrong_options_are_named() {
 
 /// A method without a model is graded as the model is, by metrics of lists too.
 #[test]
-fn lists_are_graded_by_what_the_items_are() {
+fn lists_grade_by_items() {
     let options = serde_json::json!({ "family": "sequential", "metric": "diversity@2" });
     let task = declared(options).task;
     let label = Label::Relevant(vec!["Film 0 (1990)".into()]);

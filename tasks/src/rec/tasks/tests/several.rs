@@ -26,7 +26,7 @@ fn shown(request: &Request) -> Vec<String> {
 /// A model that likes what stands first and knows a little: with the candidates
 /// asked for in several orders the place of the right one matters less.
 #[test]
-fn llmrank_shuffling_takes_the_place_out_of_the_score() {
+fn shuffling_removes_place_bias() {
     let variance = |shuffles: usize| {
         let options = serde_json::json!({ "shuffles": shuffles, "history": "none" });
         let task = declare::<LlmRankSpec>(options);
@@ -64,7 +64,7 @@ fn llmrank_shuffling_takes_the_place_out_of_the_score() {
 
 /// By likelihood too, each score goes to the candidate it was given for.
 #[test]
-fn llmrank_shuffled_likelihoods_are_merged_by_title() {
+fn shuffled_likelihoods_merge_by_title() {
     let options = serde_json::json!({ "shuffles": 4, "answer": "likelihood" });
     let task = declare::<LlmRankSpec>(options);
     let example = listwise(2, 11);
@@ -85,7 +85,7 @@ fn llmrank_shuffled_likelihoods_are_merged_by_title() {
 }
 
 #[test]
-fn coverage_and_diversity_know_the_catalogue() {
+fn coverage_knows_whole_catalogue() {
     let grade = |metric: &str, titles: &str| {
         let task = declare::<LlmRankSpec>(serde_json::json!({ "metric": metric }));
         let example = listwise(0, 0);
@@ -193,7 +193,7 @@ fn declared<D: TaskSpec>(options: serde_json::Value) -> Arc<dyn Task> {
 }
 
 #[test]
-fn bigrec_grounds_what_is_written_in_real_titles() {
+fn bigrec_grounds_text_in_titles() {
     let task = declared::<BigRecSpec>(serde_json::json!({ "metric": "hr@1" }));
     assert!(task.embeds());
     let example = after_heat();
@@ -231,7 +231,7 @@ fn bigrec_grounds_what_is_written_in_real_titles() {
 /// Two neighbouring letters swapped in any place: the title is first all the same,
 /// whatever the embedding makes of it.
 #[test]
-fn bigrec_grounds_a_typo_in_its_title() {
+fn bigrec_grounds_typos() {
     let task = declared::<BigRecSpec>(serde_json::json!({ "metric": "hr@1" }));
     let input = Input::new("u", "g");
     let (mut found, mut all) = (0, 0);
@@ -335,7 +335,7 @@ fn chats(asks: [bool; 2]) -> impl Fn(&Request) -> Reply {
 }
 
 #[test]
-fn chatrec_asks_the_recommender_once_and_only_recommends_what_it_proposes() {
+fn chatrec_asks_recommender_once() {
     let options = serde_json::json!({ "proposed": 3, "places": 2, "metric": "hr@2" });
     let task = declared::<ChatRecSpec>(options);
     let example = after_heat();
