@@ -94,7 +94,7 @@ pub struct EventLog {
 }
 
 impl EventLog {
-    /// A bus without a log, for dry runs and tests.
+    /// An event log without a file, for dry runs and tests.
     pub fn unlogged(observers: Vec<Box<dyn RunObserver>>) -> Self {
         Self {
             log: None,
@@ -104,7 +104,7 @@ impl EventLog {
         }
     }
 
-    /// A bus that appends to the log at `path`, checking against what is there.
+    /// An event log that appends to the file at `path`, checking against what is there.
     pub fn logged(path: &Path, observers: Vec<Box<dyn RunObserver>>) -> Result<Self, LogError> {
         let io = |source| LogError::Io {
             path: path.to_owned(),

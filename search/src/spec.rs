@@ -163,7 +163,7 @@ impl std::fmt::Display for SearchMethod {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ObjectiveName {
-    /// What the spending rule ranks by: for the default rule the posterior mean
+    /// What the allocation rule ranks by: for the default rule the posterior mean
     /// less a charge for how unevenly a prompt does over the groups.
     Robust,
     /// The mean over groups.
@@ -244,7 +244,7 @@ impl SearchSpec {
         select::by_name(name).expect("every named objective exists")
     }
 
-    /// A fresh spending rule.
+    /// A fresh allocation rule.
     pub fn rule(&self, seed: u64) -> Box<dyn AllocationRule> {
         if self.rule == RuleName::Posterior && self.objective != ObjectiveName::Robust {
             return Box::new(PosteriorRule::with_objective(

@@ -1,4 +1,4 @@
-//! Replaying spending rules over recorded outcomes.
+//! Replaying allocation rules over recorded outcomes.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -60,7 +60,7 @@ pub struct ExampleGroup {
     pub examples: Vec<u32>,
 }
 
-/// What a spending rule chooses among.
+/// What an allocation rule chooses among.
 #[derive(Debug, Clone)]
 pub struct SelectionProblem {
     /// Number of candidates.
