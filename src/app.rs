@@ -32,7 +32,7 @@ use crate::word_diff::visible;
 /// and a study names the task by `kind = "next-genre"`.
 #[derive(Default)]
 pub struct App {
-    kinds: TaskRegistry,
+    registry: TaskRegistry,
 }
 
 impl App {
@@ -44,7 +44,7 @@ impl App {
     /// Adds a task under its own name.
     #[must_use]
     pub fn task(mut self, task: impl Task + 'static) -> Self {
-        self.kinds.register(Arc::new(task));
+        self.registry.register(Arc::new(task));
         self
     }
 
@@ -79,7 +79,7 @@ impl App {
                 return ExitStatus::Internal.into();
             }
         };
-        let exit = match runtime.block_on(commands::run(cli, &self.kinds)) {
+        let exit = match runtime.block_on(commands::run(cli, &self.registry)) {
             Ok(exit) => exit,
             Err(failure) => {
                 let _ = writeln!(std::io::stderr(), "error: {}", visible(&failure.message));

@@ -141,7 +141,7 @@ pub struct StoreArgs {
 
 /// How much is said on standard error.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct OutputArgs {
+pub struct VerbosityArgs {
     /// Say nothing but errors.
     #[arg(long, short)]
     pub quiet: bool,
@@ -169,7 +169,7 @@ pub struct OptimizeArgs {
     pub trouble: TroubleArgs,
     /// How much is said.
     #[command(flatten)]
-    pub talk: OutputArgs,
+    pub verbosity: VerbosityArgs,
     /// Go on with a stopped or killed run: its name, or the study's latest.
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "")]
     pub resume: Option<String>,
@@ -226,7 +226,7 @@ pub struct EvalArgs {
     pub trouble: TroubleArgs,
     /// How much is said.
     #[command(flatten)]
-    pub talk: OutputArgs,
+    pub verbosity: VerbosityArgs,
     /// An instruction to score beside the seed, as text or @FILE; may be
     /// repeated.
     #[arg(long, short, value_name = "TEXT|@FILE")]

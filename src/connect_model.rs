@@ -282,5 +282,5 @@ fn headers(spec: &ModelSpec) -> Result<Vec<(String, SecretString)>, Failure> {
 /// A failed fetch as the user sees it.
 pub fn fetch_failure(error: &fetch::FetchError) -> Failure {
     let exit = crate::study::class_exit(error.class());
-    Failure::new(exit, format!("{error}\n  {}", error.mend()))
+    Failure::new(exit, format!("{error}\n  {}", error.help()))
 }

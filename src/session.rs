@@ -71,7 +71,7 @@ pub struct FinishedRun {
 pub fn load(
     resolved: &ResolvedStudy,
     path: &Path,
-    kinds: &TaskRegistry,
+    registry: &TaskRegistry,
     progress: fetch::OnProgress<'_>,
 ) -> Result<(TaskInstance, LoadedData), Failure> {
     let study = &resolved.study;
@@ -79,7 +79,7 @@ pub fn load(
     let catalogue = prepared
         .as_ref()
         .and_then(|prepared| prepared.catalogue.clone());
-    let mut built = kinds.build(&study.task, &study.name, path, catalogue.as_ref())?;
+    let mut built = registry.build(&study.task, &study.name, path, catalogue.as_ref())?;
     let seed = built.task.seed();
     if built.task.fills_fields() {
         let prompts = study.prompts.iter().chain([&seed.instruction]);
@@ -128,10 +128,10 @@ impl StudySession {
     pub async fn prepare(
         resolved: ResolvedStudy,
         path: &Path,
-        kinds: &TaskRegistry,
+        registry: &TaskRegistry,
         progress: fetch::OnProgress<'_>,
     ) -> Result<Self, Failure> {
-        let (built, loaded) = load(&resolved, path, kinds, progress)?;
+        let (built, loaded) = load(&resolved, path, registry, progress)?;
         let study = &resolved.study;
         prices::affordable(study)?;
         let mut task_model = connect(&study.model, &resolved.folder, progress)
@@ -159,7 +159,7 @@ impl StudySession {
     pub fn assume(
         resolved: ResolvedStudy,
         path: &Path,
-        kinds: &TaskRegistry,
+        registry: &TaskRegistry,
     ) -> Result<Self, Failure> {
         let stay = |progress: fetch::FetchProgress| match progress.step {
             fetch::FetchStep::Downloading | fetch::FetchStep::Waiting => ControlFlow::Break(()),
@@ -173,7 +173,7 @@ impl StudySession {
             }
             flow
         };
-        let loaded = load(&resolved, path, kinds, &mut watch);
+        let loaded = load(&resolved, path, registry, &mut watch);
         let (built, loaded) = loaded.map_err(|failure| match missing {
             Some(name) => Failure::data(format!(
                 "{name} is not in the cache, and an estimate fetches nothing; fetch it with: \

@@ -19,7 +19,7 @@ pub struct TaskInstance {
     /// The columns it reads, where it knows them.
     pub fields: Vec<String>,
     /// The phrasings to be dealt to its examples, where it has several.
-    pub phrasings: Option<PromptTemplates>,
+    pub templates: Option<PromptTemplates>,
     /// Names in braces of the study's prompts: columns by these names are read
     /// too.
     pub mentions: Vec<String>,
@@ -146,7 +146,7 @@ impl TaskRegistry {
             return Ok(TaskInstance {
                 task: framed(task.clone(), frame),
                 fields: Vec::new(),
-                phrasings: None,
+                templates: None,
                 mentions,
             });
         }
@@ -170,7 +170,7 @@ impl TaskRegistry {
         let TaskDeclaration {
             task,
             fields,
-            phrasings,
+            templates,
         } = build(&TaskSource {
             options,
             name: study,
@@ -180,14 +180,14 @@ impl TaskRegistry {
         Ok(TaskInstance {
             task: framed(task, frame),
             fields,
-            phrasings,
+            templates,
             mentions,
         })
     }
 
     /// The phrasings of a study's task. A kind that only another program knows
     /// has none: plugged-in tasks never do.
-    pub fn phrasings(
+    pub fn templates(
         &self,
         table: &toml::Table,
         study: &str,
@@ -200,6 +200,6 @@ impl TaskRegistry {
         if !kind.is_some_and(|kind| registry.0.contains_key(kind)) {
             return Ok(None);
         }
-        Ok(self.build(table, study, path, catalogue)?.phrasings)
+        Ok(self.build(table, study, path, catalogue)?.templates)
     }
 }

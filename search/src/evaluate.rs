@@ -52,7 +52,7 @@ pub struct PromptEvaluation {
     /// Per example: a number shared within its cluster.
     pub clusters: Vec<u64>,
     /// What each prompt's calibration rests on; empty where none is asked for.
-    pub settled: Vec<CalibrationFit>,
+    pub calibration_fits: Vec<CalibrationFit>,
     /// Per prompt: what the task [learnt](shiftproof_tasks::Fitting) about reading
     /// its replies, in words; `None` where the task learns nothing.
     pub readings: Vec<Option<String>>,
@@ -183,7 +183,7 @@ impl PromptEvaluator<'_> {
         let learnt: Vec<CalibrationFit> = candidates
             .iter()
             .filter(|_| batch)
-            .map(|&c| matrix.settled(self.calibration, c))
+            .map(|&c| matrix.calibration_fit(self.calibration, c))
             .collect();
         let inputs = matrix.add_examples(examples);
         complete = complete && matrix.ask(context, &candidates, &inputs).await?;
@@ -195,7 +195,7 @@ impl PromptEvaluator<'_> {
             // Content-free replies, or none where no label is scored.
             calibration => candidates
                 .iter()
-                .map(|&c| matrix.settled(calibration, c))
+                .map(|&c| matrix.calibration_fit(calibration, c))
                 .collect(),
         };
         let place = |prompt: &Prompt| {
@@ -235,7 +235,7 @@ impl PromptEvaluator<'_> {
                 .iter()
                 .map(|view| unusable::survey(&matrix, context, view, inputs.iter().copied()))
                 .collect(),
-            settled,
+            calibration_fits: settled,
             readings: prompts.iter().map(describe).collect(),
             complete,
         })

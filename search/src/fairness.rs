@@ -152,7 +152,7 @@ impl AttributePair<'_> {
                     each.sum::<f64>() / lists.len() as f64
                 })
                 .collect();
-            let spread = fairness::unfairness(&similarities);
+            let spread = fairness::fairness_gap(&similarities);
             SimilarityMeasure {
                 name,
                 range: spread.map_or(0.0, |spread| spread.range),

@@ -192,7 +192,7 @@ fn scores_seed(spec: &SearchSpec, entrants: usize, evaluations: usize) -> bool {
             weight: 1.0,
             examples: vec![0, 1],
         }],
-        likeness: None,
+        kernel: None,
         keep: vec![0],
         lengths: Vec::new(),
     };

@@ -188,7 +188,7 @@ impl Gateway {
     /// found to have cost.
     pub fn new(
         ledger: Arc<Ledger>,
-        bus: EventLog,
+        event_log: EventLog,
         meter: Meter,
         control: impl Into<RunControl>,
         killed_in_flight: Option<u64>,
@@ -198,7 +198,7 @@ impl Gateway {
             ledger,
             control: control.into(),
             state: Mutex::new(GatewayState {
-                event_log: bus,
+                event_log: event_log,
                 meter,
                 charged: HashSet::new(),
                 phase: Phase::Propose,

@@ -44,7 +44,7 @@ pub(crate) struct RankedCandidate {
 /// How a race ended.
 pub(crate) struct RaceResult {
     /// The survivors, best first, the seed among them.
-    pub standings: Vec<RankedCandidate>,
+    pub ranked: Vec<RankedCandidate>,
     /// Why the first is first.
     pub reason: String,
     /// Whether the budget sufficed.
@@ -106,7 +106,7 @@ impl Race<'_> {
         }
         let objective = self.spec.objective();
         let estimates = GroupEstimates::fit(&problem, &scores);
-        let mut standings = Vec::new();
+        let mut ranked = Vec::new();
         // An entrant that was never asked has no standing, and takes no place from
         // those that have one.
         let mut measured = 0;
@@ -121,7 +121,7 @@ impl Race<'_> {
             measured += 1;
             let id = matrix.candidates[candidate].id;
             let seen: usize = groups.iter().map(|group| group.n).sum();
-            if standings.is_empty() {
+            if ranked.is_empty() {
                 self.emit_leading(context, id, score, &groups)?;
             }
             self.emit_answers(matrix, context, candidate)?;
@@ -146,11 +146,11 @@ impl Race<'_> {
                 reason,
             })?;
             if kept {
-                standings.push(RankedCandidate { candidate, score });
+                ranked.push(RankedCandidate { candidate, score });
             }
         }
         Ok(RaceResult {
-            standings,
+            ranked,
             reason: pick.reason,
             affordable,
         })
@@ -253,7 +253,7 @@ impl Race<'_> {
         SelectionProblem {
             candidates: entrants.len(),
             groups,
-            likeness: TextKernel::of_texts(&texts).map(Arc::new),
+            kernel: TextKernel::of_texts(&texts).map(Arc::new),
             keep: entrants
                 .iter()
                 .position(|&c| c == self.seed)

@@ -340,7 +340,11 @@ impl ResponseMatrix {
     }
 
     /// What this candidate's calibration rests on.
-    pub fn settled(&self, calibration: Calibration, candidate: CandidateIndex) -> CalibrationFit {
+    pub fn calibration_fit(
+        &self,
+        calibration: Calibration,
+        candidate: CandidateIndex,
+    ) -> CalibrationFit {
         let own = &self.candidates[candidate];
         let replies = match calibration {
             Calibration::None => 0,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{BudgetArgs, OutputArgs, StoreArgs, StudyArgs, TroubleArgs};
+use super::{BudgetArgs, StoreArgs, StudyArgs, TroubleArgs, VerbosityArgs};
 
 /// Decide about a prompt.
 #[derive(Debug, Args)]
@@ -24,7 +24,7 @@ pub struct GateArgs {
     pub trouble: TroubleArgs,
     /// How much is said.
     #[command(flatten)]
-    pub talk: OutputArgs,
+    pub verbosity: VerbosityArgs,
     /// What is decided: ship (may a candidate replace the incumbent?) or guard
     /// (does the prompt in use still hold?).
     #[arg(long, value_enum, default_value_t = crate::gate::GateMode::Ship)]

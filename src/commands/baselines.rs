@@ -20,7 +20,7 @@ struct BaselineRow {
 
 /// Scores baselines on every example of a study, roles aside; no model. The task
 /// is made only for the groups that its phrasings form.
-pub(super) fn run(args: &BaselinesArgs, kinds: &TaskRegistry) -> Result<ExitStatus, Failure> {
+pub(super) fn run(args: &BaselinesArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
     let study = Study::read(&args.study)?;
     let folder = args.study.parent().unwrap_or_else(|| "".as_ref());
     let mut progress = fetch_progress(false);
@@ -32,8 +32,8 @@ pub(super) fn run(args: &BaselinesArgs, kinds: &TaskRegistry) -> Result<ExitStat
     };
     warnings(&prepared.findings);
     let catalogue = prepared.catalogue.as_ref();
-    if let Some(phrasings) = kinds.phrasings(&study.task, &study.name, &args.study, catalogue)? {
-        phrasings.deal(&mut prepared.examples)?;
+    if let Some(templates) = registry.templates(&study.task, &study.name, &args.study, catalogue)? {
+        templates.deal(&mut prepared.examples)?;
     }
     let examples = &prepared.examples;
     let row = |baseline: &BaselinePredictions| BaselineRow {

@@ -24,7 +24,7 @@ use crate::word_diff::visible;
 /// Examples that are asked, each of another source group.
 const MOST_ASKED: usize = 3;
 
-pub(super) async fn run(args: &DoctorArgs, kinds: &TaskRegistry) -> Result<ExitStatus, Failure> {
+pub(super) async fn run(args: &DoctorArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
     let mut worst = ExitStatus::Done;
     let mut report = |what: &str, found: Result<String, Failure>| {
         let line = match found {
@@ -58,7 +58,7 @@ pub(super) async fn run(args: &DoctorArgs, kinds: &TaskRegistry) -> Result<ExitS
             Ok(resolved) => {
                 report("study", Ok(format!("{} reads well", path.display())))?;
                 let mut progress = fetch_progress(false);
-                match StudySession::prepare(resolved, path, kinds, &mut progress).await {
+                match StudySession::prepare(resolved, path, registry, &mut progress).await {
                     Err(failure) => report("session", Err(failure))?,
                     Ok(session) => {
                         report("data", Ok(data(&session)))?;

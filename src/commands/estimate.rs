@@ -63,13 +63,16 @@ struct SmallestLimits {
     usd: Option<f64>,
 }
 
-pub(super) fn run(args: &cli::EstimateArgs, kinds: &TaskRegistry) -> Result<ExitStatus, Failure> {
+pub(super) fn run(
+    args: &cli::EstimateArgs,
+    registry: &TaskRegistry,
+) -> Result<ExitStatus, Failure> {
     let resolved = resolve(&args.study, Some(&args.budget))?;
     let limits = resolved.study.budget;
     prices::affordable(&resolved.study)?;
     let path = &args.study.study;
     // Reading data and hashing cached files block.
-    let session = tokio::task::block_in_place(|| StudySession::assume(resolved, path, kinds))?;
+    let session = tokio::task::block_in_place(|| StudySession::assume(resolved, path, registry))?;
     judging(&session, &args.study.study)?;
     let plan = estimate(&session);
     if args.json {

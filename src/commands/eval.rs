@@ -74,14 +74,15 @@ fn score_by(metric: &str, study: &mut Study) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(super) async fn run(args: EvalArgs, kinds: &TaskRegistry) -> Result<ExitStatus, Failure> {
+pub(super) async fn run(args: EvalArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
     let mut resolved = resolve(&args.study, Some(&args.budget))?;
     if let Some(metric) = &args.metric {
         score_by(metric, &mut resolved.study)?;
     }
     let ledger = open_ledger(&args.store.store)?;
-    let mut progress = fetch_progress(args.talk.quiet);
-    let session = StudySession::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
+    let mut progress = fetch_progress(args.verbosity.quiet);
+    let session =
+        StudySession::prepare(resolved, &args.study.study, registry, &mut progress).await?;
     warnings(&session.loaded.findings);
     let study = &session.resolved.study;
     let mut prompts = vec![session.built.task.seed()];
@@ -102,7 +103,7 @@ pub(super) async fn run(args: EvalArgs, kinds: &TaskRegistry) -> Result<ExitStat
         planned += fairness::calls(session.built.task.as_ref(), attribute, &prompts, &examples);
     }
     let control = RunControl::new();
-    let observers = vec![score::progress(args.talk.quiet, planned)];
+    let observers = vec![score::progress(args.verbosity.quiet, planned)];
     let trouble = args.trouble.into();
     let gateway = score::gateway(&session, ledger, control.clone(), observers, trouble);
     let scored = score::score(&session, &gateway, control, &prompts, &examples, trouble);

@@ -12,12 +12,17 @@ use crate::stored;
 use crate::study::{EDITION, ResolvedStudy, Study};
 use crate::task_registry::{self, TaskRegistry};
 
-pub(super) fn run(args: &ExportArgs, kinds: &TaskRegistry) -> Result<ExitStatus, Failure> {
+pub(super) fn run(args: &ExportArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
     let folder = stored::folder(&args.store.store, &args.run)?;
     let run = stored::read(&folder)?;
     let (id, standing) = chosen(&run.summary, &run.name, args.prompt.as_deref())?;
     let shape = if let Some(resolved) = study(args, &folder, &run.summary)? {
-        shape(&resolved, kinds, args.format, &standing.prompt.instruction)?
+        shape(
+            &resolved,
+            registry,
+            args.format,
+            &standing.prompt.instruction,
+        )?
     } else {
         if !matches!(args.format, ExportFormat::Text | ExportFormat::Json) {
             note(

@@ -34,7 +34,7 @@ struct GateContest {
     recorded: Option<Vec<Option<f64>>>,
 }
 
-pub(super) async fn run(args: GateArgs, kinds: &TaskRegistry) -> Result<ExitStatus, Failure> {
+pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
     // Everything that can be wrong is found before a call is paid for.
     let outputs: Vec<(&Path, GateFormat)> = args
         .output
@@ -51,8 +51,9 @@ pub(super) async fn run(args: GateArgs, kinds: &TaskRegistry) -> Result<ExitStat
     check(&args, baseline.as_ref(), &resolved.study.name)?;
     let given = given(&args, &resolved.study.name)?;
     let ledger = open_ledger(&args.store.store)?;
-    let mut progress = fetch_progress(args.talk.quiet);
-    let session = StudySession::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
+    let mut progress = fetch_progress(args.verbosity.quiet);
+    let session =
+        StudySession::prepare(resolved, &args.study.study, registry, &mut progress).await?;
     warnings(&session.loaded.findings);
     judging(&session, &args.study.study)?;
     check_groups(&args, &session)?;
@@ -68,7 +69,7 @@ pub(super) async fn run(args: GateArgs, kinds: &TaskRegistry) -> Result<ExitStat
     let prompts: Vec<Prompt> = contest.asked().map(|named| named.prompt.clone()).collect();
     let control = RunControl::new();
     let planned = score::planned(&session, &prompts, examples.len());
-    let observers = vec![score::progress(args.talk.quiet, planned)];
+    let observers = vec![score::progress(args.verbosity.quiet, planned)];
     let trouble = args.trouble.into();
     let gateway = score::gateway(&session, ledger, control.clone(), observers, trouble);
     let scored = score::score(&session, &gateway, control, &prompts, &examples, trouble);

@@ -38,23 +38,23 @@ use crate::task_registry::TaskRegistry;
 use crate::word_diff::visible;
 
 /// Runs what the command line asks for.
-pub(crate) async fn run(cli: Cli, kinds: &TaskRegistry) -> Result<ExitStatus, Failure> {
+pub(crate) async fn run(cli: Cli, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
     match cli.command {
         // Large enough to be worth their own place on the heap.
-        CliCommand::Optimize(args) => Box::pin(optimize::run(args, kinds)).await,
-        CliCommand::Eval(args) => Box::pin(eval::run(args, kinds)).await,
-        CliCommand::Gate(args) => Box::pin(gate::run(args, kinds)).await,
-        CliCommand::Diff(args) => Box::pin(diff::run(args, kinds)).await,
-        CliCommand::Estimate(args) => estimate::run(&args, kinds),
-        CliCommand::Doctor(args) => doctor::run(&args, kinds).await,
+        CliCommand::Optimize(args) => Box::pin(optimize::run(args, registry)).await,
+        CliCommand::Eval(args) => Box::pin(eval::run(args, registry)).await,
+        CliCommand::Gate(args) => Box::pin(gate::run(args, registry)).await,
+        CliCommand::Diff(args) => Box::pin(diff::run(args, registry)).await,
+        CliCommand::Estimate(args) => estimate::run(&args, registry),
+        CliCommand::Doctor(args) => doctor::run(&args, registry).await,
         CliCommand::Report(args) => report::run(&args),
-        CliCommand::Export(args) => export::run(&args, kinds),
+        CliCommand::Export(args) => export::run(&args, registry),
         CliCommand::Init(args) => init::run(&args),
         CliCommand::Runs(args) => runs::run(args).await,
         CliCommand::Watch(args) => watch::run(args).await,
         CliCommand::Replay(args) => watch::replay(args).await,
         CliCommand::Data(args) => match args.action {
-            Some(DataAction::Baselines(args)) => baselines::run(&args, kinds),
+            Some(DataAction::Baselines(args)) => baselines::run(&args, registry),
             Some(DataAction::Assets(action)) => assets::run(Some(action), AssetKind::Data).await,
             None => assets::run(None, AssetKind::Data).await,
         },

@@ -27,9 +27,12 @@ use crate::task_registry::TaskRegistry;
 use crate::tui::{RunScreen, ScreenCloser};
 use crate::unusable;
 
-pub(super) async fn run(args: OptimizeArgs, kinds: &TaskRegistry) -> Result<ExitStatus, Failure> {
+pub(super) async fn run(
+    args: OptimizeArgs,
+    registry: &TaskRegistry,
+) -> Result<ExitStatus, Failure> {
     let began = Instant::now();
-    let verbosity = match (args.talk.quiet, args.talk.verbose) {
+    let verbosity = match (args.verbosity.quiet, args.verbosity.verbose) {
         (true, _) => ProgressVerbosity::Quiet,
         (_, true) => ProgressVerbosity::Verbose,
         _ => ProgressVerbosity::Normal,
@@ -40,7 +43,7 @@ pub(super) async fn run(args: OptimizeArgs, kinds: &TaskRegistry) -> Result<Exit
             budget: args.budget,
             json: args.json,
         };
-        return estimate::run(&args, kinds);
+        return estimate::run(&args, registry);
     }
     // A file that cannot be written in its form is told before a call is paid for.
     args.output
@@ -80,8 +83,9 @@ pub(super) async fn run(args: OptimizeArgs, kinds: &TaskRegistry) -> Result<Exit
         let folder = stored::folder(&args.store.store, &record.id)?;
         return finish(&args, &stored::read(&folder)?);
     }
-    let mut progress = fetch_progress(args.talk.quiet);
-    let session = StudySession::prepare(resolved, &args.study.study, kinds, &mut progress).await?;
+    let mut progress = fetch_progress(args.verbosity.quiet);
+    let session =
+        StudySession::prepare(resolved, &args.study.study, registry, &mut progress).await?;
     judging(&session, &args.study.study)?;
     introduce(&session, verbosity);
     let record = match resumed {

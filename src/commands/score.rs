@@ -155,7 +155,7 @@ pub(super) fn surveyed(evaluation: &PromptEvaluation) -> AnswerSurvey {
 pub(super) fn calibrated(session: &StudySession, evaluation: &PromptEvaluation) -> Option<String> {
     calibration_notes::note(
         session.resolved.study.search.calibration,
-        &evaluation.settled,
+        &evaluation.calibration_fits,
         CalibrationSource::Outside,
         |id: PromptId| format!("{id:#}"),
     )

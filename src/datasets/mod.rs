@@ -83,7 +83,7 @@ impl DatasetError {
     /// What the user can do about it: one sentence, lower case, no full stop.
     pub fn help(&self) -> String {
         match self {
-            Self::Fetch(error) => error.mend(),
+            Self::Fetch(error) => error.help(),
             Self::Format { .. } => "please report this with the version of the program".to_owned(),
         }
     }
@@ -229,7 +229,7 @@ mod tests {
     fn models_are_no_data_sets() {
         let error = get("smollm2-135m").unwrap_err();
         assert_eq!(error.class(), FetchErrorClass::Usage);
-        assert!(!error.mend().contains("smollm2"), "{}", error.mend());
+        assert!(!error.help().contains("smollm2"), "{}", error.help());
     }
 
     #[test]

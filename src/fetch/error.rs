@@ -23,7 +23,7 @@ pub enum FetchErrorClass {
     Cancelled,
 }
 
-/// A failed fetch. The message says what failed and where; [`mend`](Self::mend) says what to do.
+/// A failed fetch. The message says what failed and where; [`help`](Self::mend) says what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
@@ -169,7 +169,7 @@ impl ByHand {
         self.path.parent().unwrap_or(&self.path)
     }
 
-    fn mend(&self) -> String {
+    fn help(&self) -> String {
         let named = if self.is_model {
             ", or name another GGUF file as the model"
         } else {
@@ -201,7 +201,7 @@ impl FetchError {
     }
 
     /// What the user can do about it: one sentence, lower case, no full stop.
-    pub fn mend(&self) -> String {
+    pub fn help(&self) -> String {
         match self {
             Self::UnknownAsset { nearest: Some(known), .. } => format!("did you mean `{known}`?"),
             Self::UnknownAsset {
@@ -212,14 +212,14 @@ impl FetchError {
             Self::NoCacheFolder => "set SHIFTPROOF_CACHE to a folder that can be written".to_owned(),
             Self::NoClient { by_hand, .. } => format!(
                 "install Python 3 with pip (on Debian and Ubuntu: the packages python3 and python3-pip), or {}",
-                by_hand.mend()
+                by_hand.help()
             ),
             Self::Network { by_hand, .. } => format!(
                 "check the connection, and HTTPS_PROXY or PIP_INDEX_URL where this network needs them, or {}",
-                by_hand.mend()
+                by_hand.help()
             ),
             Self::Client { by_hand, .. } => {
-                format!("run the command again by hand to see all it says, or {}", by_hand.mend())
+                format!("run the command again by hand to see all it says, or {}", by_hand.help())
             }
             Self::NotFound { .. } => "check that the configured package index mirrors this version, or unset \
                                       PIP_INDEX_URL for this command"

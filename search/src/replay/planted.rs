@@ -178,7 +178,7 @@ impl SyntheticEffects {
             group_of,
             columns: BTreeMap::from([("label".to_owned(), label)]),
             outcomes,
-            likeness: None,
+            kernel: None,
             truth: Some(truth),
         }
     }

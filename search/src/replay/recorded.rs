@@ -29,7 +29,7 @@ impl OutcomeMatrix {
         Self {
             name: name.into(),
             kind: ColumnKind::Example,
-            likeness: TextKernel::of_texts(&prompts).map(Arc::new),
+            kernel: TextKernel::of_texts(&prompts).map(Arc::new),
             prompts,
             groups,
             group_of,

@@ -94,12 +94,12 @@ impl BenchWorld {
         for (e, &g) in group_of.iter().enumerate() {
             groups[g as usize].examples.push(e as u32);
         }
-        let likeness = matrix.likeness.as_ref().and_then(|l| l.reordered(&rows));
+        let kernel = matrix.kernel.as_ref().and_then(|l| l.reordered(&rows));
         Self {
             problem: SelectionProblem {
                 candidates: rows.len(),
                 groups,
-                likeness: likeness.map(Arc::new),
+                kernel: kernel.map(Arc::new),
                 keep: Vec::new(),
                 lengths: Vec::new(),
             },

@@ -42,7 +42,7 @@ impl RunPhases<'_> {
             .map(|&c| (c, self.matrix.adjustment(context, c)))
             .collect();
         if context.calibration != Calibration::None {
-            let settled = |&c| self.matrix.settled(context.calibration, c);
+            let settled = |&c| self.matrix.calibration_fit(context.calibration, c);
             self.run.gateway.emit(&Event::Calibrated {
                 calibration: context.calibration,
                 prompts: fixed.keys().map(settled).collect(),

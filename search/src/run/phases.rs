@@ -46,7 +46,7 @@ pub(super) struct RunPhases<'a> {
     /// The prompt in use today.
     pub seed: CandidateIndex,
     /// Survivors of the last race, best first.
-    standings: Vec<RankedCandidate>,
+    ranked: Vec<RankedCandidate>,
     /// Whether every race so far could be afforded.
     pub affordable: bool,
     /// How the proposer is spoken to; found out when it is first needed.
@@ -99,7 +99,7 @@ impl<'a> RunPhases<'a> {
             pseudo_labelled: Vec::new(),
             pseudo_label_weight: 0.0,
             seed: 0,
-            standings: Vec::new(),
+            ranked: Vec::new(),
             affordable: true,
             form: None,
             limit: run.spec.prompt_limit(longest(run)),
@@ -239,7 +239,7 @@ impl<'a> RunPhases<'a> {
     fn voters(&self) -> Vec<CandidateIndex> {
         let mut chunks = std::collections::BTreeSet::new();
         let (mut first, mut rest) = (Vec::new(), Vec::new());
-        for standing in &self.standings {
+        for standing in &self.ranked {
             match self.matrix.candidates[standing.candidate].chunk {
                 Some(chunk) if chunks.insert(chunk) => first.push(standing.candidate),
                 _ => rest.push(standing.candidate),
@@ -333,18 +333,17 @@ impl<'a> RunPhases<'a> {
         self.matrix.emit_unusable(self.run.context())?;
         let was_asked = self.matrix.was_asked(&self.fresh);
         // Without money for the final, or an answer in it, the last race has the word.
-        let (standings, reason) =
-            if finish.affordable && (!finish.standings.is_empty() || !was_asked) {
-                (finish.standings, finish.reason)
+        let (ranked, reason) = if finish.affordable && (!finish.ranked.is_empty() || !was_asked) {
+            (finish.ranked, finish.reason)
+        } else {
+            let why = if finish.affordable {
+                "no answer of the final can be scored"
             } else {
-                let why = if finish.affordable {
-                    "no answer of the final can be scored"
-                } else {
-                    "the budget left no final"
-                };
-                (self.standings.clone(), format!("the best so far: {why}"))
+                "the budget left no final"
             };
-        let best = standings
+            (self.ranked.clone(), format!("the best so far: {why}"))
+        };
+        let best = ranked
             .first()
             .copied()
             .ok_or_else(|| self.unranked(finish.affordable, &inputs))?;
@@ -353,7 +352,7 @@ impl<'a> RunPhases<'a> {
         } else {
             reason
         };
-        let ensemble: Vec<CandidateIndex> = standings
+        let ensemble: Vec<CandidateIndex> = ranked
             .iter()
             .take(spec.ensemble)
             .map(|standing| standing.candidate)
@@ -380,7 +379,7 @@ impl<'a> RunPhases<'a> {
     }
 
     fn survivors(&self) -> Vec<CandidateIndex> {
-        self.standings
+        self.ranked
             .iter()
             .map(|standing| standing.candidate)
             .collect()
@@ -542,11 +541,11 @@ impl<'a> RunPhases<'a> {
             .run(&mut self.matrix, self.run.context(), entrants)
             .await?;
         self.matrix.emit_unusable(self.run.context())?;
-        if finish.standings.is_empty() {
+        if finish.ranked.is_empty() {
             return Err(self.unranked(finish.affordable, &inputs));
         }
         self.affordable &= finish.affordable;
-        self.standings = finish.standings;
+        self.ranked = finish.ranked;
         Ok(())
     }
 

@@ -23,11 +23,11 @@ pub(super) struct LowRankKernel {
 }
 
 impl LowRankKernel {
-    pub(super) fn new(likeness: &TextKernel) -> Self {
-        let n = likeness.size();
+    pub(super) fn new(kernel: &TextKernel) -> Self {
+        let n = kernel.size();
         let rank = RANK.min(n - 1);
         let mut factor = vec![0.0; n * rank];
-        let mut rest: Vec<f64> = (0..n).map(|i| likeness.get(i, i)).collect();
+        let mut rest: Vec<f64> = (0..n).map(|i| kernel.get(i, i)).collect();
         for column in 0..rank {
             let pivot = (0..n)
                 .max_by(|&a, &b| rest[a].total_cmp(&rest[b]))
@@ -40,7 +40,7 @@ impl LowRankKernel {
             for i in 0..n {
                 let own = &factor[i * rank..i * rank + column];
                 let known: f64 = own.iter().zip(&row).map(|(a, b)| a * b).sum();
-                let value = (likeness.get(i, pivot) - known) / scale;
+                let value = (kernel.get(i, pivot) - known) / scale;
                 factor[i * rank + column] = value;
                 rest[i] = (rest[i] - value * value).max(0.0);
             }

@@ -68,7 +68,7 @@ pub struct SelectionProblem {
     /// Groups, in the order of [`OutcomeTable`].
     pub groups: Vec<ExampleGroup>,
     /// How alike the candidates' texts are; `None` when texts are unknown.
-    pub likeness: Option<Arc<TextKernel>>,
+    pub kernel: Option<Arc<TextKernel>>,
     /// Candidates that stay in the race to the end (the incumbent, a human's).
     pub keep: Vec<usize>,
     /// How long each candidate is and what it pays for that; empty where length

@@ -120,7 +120,7 @@ impl PosteriorRule {
         let rounds_left = alive.len().max(2).next_power_of_two().ilog2() as usize;
         let readable = |l: &&super::TextKernel| l.size() == problem.candidates && l.size() >= TEXTS;
         let basis = problem
-            .likeness
+            .kernel
             .as_deref()
             .filter(readable)
             .map(LowRankKernel::new);

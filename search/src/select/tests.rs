@@ -35,7 +35,7 @@ fn problem(candidates: usize, groups: usize, each: u32) -> (SelectionProblem, Ve
         SelectionProblem {
             candidates,
             groups,
-            likeness: None,
+            kernel: None,
             keep: vec![0],
             lengths: Vec::new(),
         },
@@ -306,7 +306,7 @@ fn length_breaks_ties_at_price() {
     let mut problem = SelectionProblem {
         candidates: 4,
         groups: Vec::new(),
-        likeness: None,
+        kernel: None,
         keep: Vec::new(),
         lengths: vec![
             length(300, 0.0),

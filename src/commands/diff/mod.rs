@@ -54,7 +54,7 @@ struct ShownDiff {
     studies: Vec<DifferingKey>,
 }
 
-pub(super) async fn run(args: DiffArgs, kinds: &TaskRegistry) -> Result<ExitStatus, Failure> {
+pub(super) async fn run(args: DiffArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
     let store = &args.store.store;
     let summary = args
         .run
@@ -81,7 +81,7 @@ pub(super) async fn run(args: DiffArgs, kinds: &TaskRegistry) -> Result<ExitStat
     };
     let mut complete = true;
     if let Some(study) = &args.study {
-        complete = evaluate(&args, study, kinds, &mut shown).await?;
+        complete = evaluate(&args, study, registry, &mut shown).await?;
     }
     if args.json {
         print(&to_json(&shown)?)?;

@@ -68,7 +68,7 @@ pub struct FairnessGap {
 }
 
 /// SNSR and SNSV of the groups' mean similarities; `None` without a group.
-pub fn unfairness(similarities: &[f64]) -> Option<FairnessGap> {
+pub fn fairness_gap(similarities: &[f64]) -> Option<FairnessGap> {
     if similarities.is_empty() {
         return None;
     }
@@ -156,12 +156,12 @@ mod tests {
             range: 0.0,
             deviation: 0.0,
         };
-        assert_eq!(unfairness(&blind), Some(none));
+        assert_eq!(fairness_gap(&blind), Some(none));
         let partial = [1.0, jaccard(&list(5..15), &neutral)];
-        let found = unfairness(&partial).unwrap();
+        let found = fairness_gap(&partial).unwrap();
         assert!((found.range - 2.0 / 3.0).abs() < 1e-12);
         assert!((found.deviation - 1.0 / 3.0).abs() < 1e-12);
-        assert_eq!(unfairness(&[]), None);
+        assert_eq!(fairness_gap(&[]), None);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub struct TaskDeclaration {
     pub fields: Vec<String>,
     /// The phrasings to be dealt to the examples before anything else reads
     /// them; most tasks have none.
-    pub phrasings: Option<PromptTemplates>,
+    pub templates: Option<PromptTemplates>,
 }
 
 impl std::fmt::Debug for TaskDeclaration {
@@ -29,7 +29,7 @@ impl std::fmt::Debug for TaskDeclaration {
         f.debug_struct("Declaration")
             .field("task", &self.task.name())
             .field("fields", &self.fields)
-            .field("phrasings", &self.phrasings)
+            .field("templates", &self.templates)
             .finish()
     }
 }
@@ -39,7 +39,7 @@ impl TaskDeclaration {
         Self {
             task: Arc::new(task),
             fields: fields.iter().map(|field| (*field).to_owned()).collect(),
-            phrasings: None,
+            templates: None,
         }
     }
 }
@@ -102,7 +102,7 @@ impl TaskSpec for ClassifySpec {
         Ok(TaskDeclaration {
             fields: task.fields(),
             task: Arc::new(task),
-            phrasings: None,
+            templates: None,
         })
     }
 }

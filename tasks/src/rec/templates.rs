@@ -85,7 +85,7 @@ mod tests {
     use super::*;
     use crate::{Input, Label};
 
-    fn phrasings(count: usize, grouping: TemplateGrouping) -> PromptTemplates {
+    fn templates(count: usize, grouping: TemplateGrouping) -> PromptTemplates {
         PromptTemplates {
             names: (0..count).map(|n| format!("seen-{n}")).collect(),
             grouping,
@@ -107,7 +107,7 @@ mod tests {
     fn groups_follow_templates_or_data() {
         let groups = |grouping| -> BTreeSet<String> {
             let examples = (0..8).map(|id| example(id, ["head", "tail"][id % 2]));
-            let dealt = assigned(examples.collect(), &phrasings(2, grouping));
+            let dealt = assigned(examples.collect(), &templates(2, grouping));
             dealt
                 .into_iter()
                 .map(|example| example.input.group)
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn assignment_stays_stable() {
         let examples = (0..6).map(|id| example(id, "g")).collect();
-        let dealt = assigned(examples, &phrasings(3, TemplateGrouping::Data));
+        let dealt = assigned(examples, &templates(3, TemplateGrouping::Data));
         let names: Vec<&str> = dealt
             .iter()
             .map(|example| example.input.field(field::TEMPLATE))
@@ -150,7 +150,7 @@ mod tests {
         let mut examples = vec![example(1, "g"), example(2, "g")];
         let fields = &mut examples[1].input.fields;
         fields.insert(field::TEMPLATE.to_owned(), "mine".to_owned());
-        let error = phrasings(2, TemplateGrouping::Data)
+        let error = templates(2, TemplateGrouping::Data)
             .deal(&mut examples)
             .unwrap_err()
             .to_string();
@@ -172,7 +172,7 @@ mod tests {
                 .enumerate()
                 .map(|(id, group)| example(id, ["a", "b", "c", "d"][*group]))
                 .collect();
-            let by = phrasings(count, TemplateGrouping::Data);
+            let by = templates(count, TemplateGrouping::Data);
             let there = assigned(examples.clone(), &by);
             let mut counts: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
             for (was, is) in examples.iter().zip(&there) {

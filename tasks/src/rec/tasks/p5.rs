@@ -197,7 +197,7 @@ impl TaskSpec for P5Spec {
             .map(|(name, text)| Ok((name, FieldTemplate::new(text)?)))
             .collect::<Result<Vec<_>, DataProblem>>()?;
         let names = wordings.iter().map(|(name, _)| (*name).to_owned());
-        let phrasings = PromptTemplates {
+        let templates = PromptTemplates {
             names: names.collect(),
             grouping: self.groups,
         };
@@ -216,7 +216,7 @@ impl TaskSpec for P5Spec {
         Ok(TaskDeclaration {
             task: Arc::new(task),
             fields,
-            phrasings: Some(phrasings),
+            templates: Some(templates),
         })
     }
 }

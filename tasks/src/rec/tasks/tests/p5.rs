@@ -61,7 +61,7 @@ fn family_templates_share_one_input() {
         ("review", vec!["I loved it, all of it."]),
     ] {
         let declaration = declared(options(family));
-        assert_eq!(declaration.phrasings.unwrap().names, TEMPLATES);
+        assert_eq!(declaration.templates.unwrap().names, TEMPLATES);
         let task = declaration.task;
         let described = any(3).input.with_field(field::USER, "age: 24");
         let mut texts = BTreeSet::new();
@@ -146,10 +146,10 @@ fn likelihood_corrects_within_template() {
 /// Group scores of a model that is asked, with every example in one template.
 fn spread(model: impl Fn(&str, &Example) -> Reply) -> (BTreeMap<String, f64>, f64) {
     let TaskDeclaration {
-        task, phrasings, ..
+        task, templates, ..
     } = declared(serde_json::json!({ "family": "direct", "metric": "ndcg@10" }));
     let mut examples: Vec<Example> = (0..60).map(|id| listwise(id, id as usize % 20)).collect();
-    phrasings.unwrap().deal(&mut examples).unwrap();
+    templates.unwrap().deal(&mut examples).unwrap();
     let mut groups: BTreeMap<String, Vec<Example>> = BTreeMap::new();
     for example in examples {
         let group = example.input.group.clone();
@@ -203,7 +203,7 @@ fn p5_groups_are_its_templates() {
     let group = |groups: &str| {
         let declaration = declared(serde_json::json!({ "family": "direct", "groups": groups }));
         let mut examples = vec![any(1)];
-        declaration.phrasings.unwrap().deal(&mut examples).unwrap();
+        declaration.templates.unwrap().deal(&mut examples).unwrap();
         // Dealt examples can be asked about.
         assert!(!declaration.task.render(&examples[0].input).is_empty());
         examples.remove(0).input.group
