@@ -400,7 +400,7 @@ async fn every_form_is_written_and_reads_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_can_be_gated_and_shown_as_a_diff() {
     let server = MockServer::start(|seen| {
-        if seen.prompt().contains("Write that instruction") {
+        if seen.asks_for_prompt() {
             return crate::support::program::model(seen);
         }
         answer(seen, 0.0)

@@ -387,6 +387,9 @@ impl Sender {
     /// than words means that words are missing.
     fn check_prompt(&self, call: &Call, completion: &Completion) -> Result<(), LlmError> {
         const FEW: u64 = 64;
+        /// Less is no context of a server: it counts what was not in its cache
+        /// (as Ollama does), or does not count.
+        const CONTEXT: u64 = 512;
         let Some(usage) = completion.usage else {
             return Ok(());
         };
@@ -398,7 +401,7 @@ impl Sender {
             .sum();
         let (words, read) = (words as u64, usage.prompt_tokens);
         // A tenth less is granted: a tokenizer may join words into one token.
-        if words < FEW || read * 10 >= words * 9 {
+        if words < FEW || read < CONTEXT || read * 10 >= words * 9 {
             return Ok(());
         }
         Err(LlmError::Request(format!(

@@ -185,6 +185,13 @@ fn sorry_people_are_no_refusal() {
         "Sorry, but I can't help with writing prompts about negative reviews.",
         Err("the model declined"),
     );
+    let role = "As an AI assistant, please say if the review is positive or negative.";
+    whole(SEED, role, Ok(role));
+    whole(
+        SEED,
+        "As an AI assistant, I do not write prompts about negative reviews.",
+        Err("the model declined"),
+    );
 }
 
 #[test]
@@ -204,6 +211,31 @@ fn copies_are_runs_and_shares_and_never_the_seeds_own_words() {
         "{SEED} This toaster burned my bread, then my house, and the shop would not take it back."
     );
     whole(&own, &own, Ok(&own));
+}
+
+#[test]
+fn echoes_of_the_request_are_no_prompts() {
+    const ECHO: Result<&str, &str> = Err("it repeats the words of the request");
+    whole(
+        SEED,
+        "Write the prompt for this task. It says what these inputs are: positive or negative.",
+        ECHO,
+    );
+    whole(
+        SEED,
+        "Bicycle notes: brakes and gears that work are positive, all others negative.",
+        ECHO,
+    );
+    // The shape of the pattern may be taken over, and words of the prompt in use.
+    let shape = "You are shown a review of a kettle. Decide whether it is positive or negative.\n\n\
+                 - positive: the writer would buy it again.\n\
+                 - negative: the writer would not.\n\n\
+                 Go by what the review is mainly about, not by a single word in it. Answer with one \
+                 label alone: positive or negative.";
+    whole(SEED, shape, Ok(shape));
+    let own = "A language model does a task by this prompt: say if it is positive or negative.";
+    whole(SEED, own, ECHO);
+    whole(own, own, Ok(own));
 }
 
 #[test]
