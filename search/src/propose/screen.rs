@@ -126,7 +126,7 @@ impl<'v> Screen<'v> {
         if self.echo.repeats(text) {
             return Err("it repeats the words of the request".into());
         }
-        if self.copying.copies(text) {
+        if self.copying.copies(text) || self.copying.quotes_one(text) {
             return Err("it copies text of an example".into());
         }
         if self.languages.is_strange(text) {

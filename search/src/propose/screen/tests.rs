@@ -199,7 +199,7 @@ fn copies_are_runs_and_shares_and_never_the_seeds_own_words() {
     let about = "Judge the mood of a note about things of the house. ".repeat(8);
     // One phrase in a long prompt is a turn of phrase.
     let phrase = format!(
-        "{about}A note such as \"the shop would not take it back\" is negative, else positive."
+        "{about}A writer whom the shop would not take it back from is negative, else positive."
     );
     whole(SEED, &phrase, Ok(&phrase));
     let run = format!(
@@ -207,6 +207,10 @@ fn copies_are_runs_and_shares_and_never_the_seeds_own_words() {
          back, say negative, else positive."
     );
     whole(SEED, &run, Err("it copies text of an example"));
+    let quoted = format!("{about}Notes such as \"burned my bread\" are negative, else positive.");
+    whole(SEED, &quoted, Err("it copies text of an example"));
+    let common = format!("{about}Notes such as \"well made\" are positive, else negative.");
+    whole(SEED, &common, Ok(&common));
     let own = format!(
         "{SEED} This toaster burned my bread, then my house, and the shop would not take it back."
     );
