@@ -104,7 +104,7 @@ fn text(plan: &CostPlan, limits: BudgetLimits) -> String {
     }
     let _ = writeln!(
         out,
-        "\nAt most {} calls, about {} tokens, {}, {}. Equal requests cost nothing; stored answers count, and are not sent.",
+        "\nAt most {} calls, about {} tokens, {}, {}. Equal requests cost nothing; stored answers count, and are not sent. What is cut off or declined is asked once more, on top of that.",
         grouped(plan.calls),
         grouped(plan.tokens),
         money(plan.usd),

@@ -400,7 +400,7 @@ async fn every_form_reads_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn run_is_gated_as_diff() {
     let server = MockServer::start(|seen| {
-        if seen.prompt().contains("Write that instruction") {
+        if seen.asks_for_prompt() {
             return crate::support::program::model(seen);
         }
         answer(seen, 0.0)

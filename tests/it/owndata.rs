@@ -216,7 +216,7 @@ async fn groupless_data_can_run() {
         .expect(0, &[]);
     let server_says = MockServer::start(|seen: &Seen| {
         let text = seen.prompt();
-        if text.contains("Write that instruction") {
+        if seen.asks_for_prompt() {
             return model(seen);
         }
         let number: u64 = text

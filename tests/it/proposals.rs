@@ -285,8 +285,8 @@ async fn long_prompt_keeps_its_structure() {
     let server = MockServer::start(move |seen| {
         let text = seen.prompt();
         if text.contains("in other words") {
-            let inner = text.split("<instruction>\n").nth(1).unwrap();
-            let inner = inner.split("\n</instruction>").next().unwrap();
+            let inner = text.split("<current_prompt>\n").nth(1).unwrap();
+            let inner = inner.split("\n</current_prompt>").next().unwrap();
             let digest = blake3::hash(seen.body.to_string().as_bytes()).as_bytes()[0];
             return Act::text(&match digest % 3 {
                 0 => format!("<prompt>{}</prompt>", inner.replace("weigh", "mind")),

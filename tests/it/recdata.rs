@@ -150,7 +150,7 @@ async fn wrong_key_comes_with_help() {
 /// Answers by the film's number: even ones are liked.
 fn model(seen: &Seen) -> Act {
     let text = seen.prompt();
-    if text.contains("Write that instruction") {
+    if seen.asks_for_prompt() {
         return Act::text("Say yes if the user would enjoy the film, else no.");
     }
     let number = text.rsplit(' ').next().and_then(|n| n.parse::<u64>().ok());

@@ -75,7 +75,7 @@ fn answer(seen: &Seen, text: &str) -> Act {
 /// history, and repeats the list otherwise.
 fn model(seen: &Seen) -> Act {
     let text = seen.prompt();
-    if text.contains("Write that instruction") {
+    if seen.asks_for_prompt() {
         return answer(
             seen,
             "Rank the candidates that share a genre with the history first.",
@@ -242,7 +242,7 @@ async fn dialogue_takes_its_calls() {
     let said = |text: &str| Act::json(200, &completion(text, 2000));
     let talks = move |seen: &Seen| {
         let text = seen.prompt();
-        if text.contains("Write that instruction") {
+        if seen.asks_for_prompt() {
             return said("Recommend what is most like the user's latest choices.");
         }
         if text.starts_with("Repeat this word") {

@@ -50,7 +50,7 @@ fn label(seen: &Seen) -> &'static str {
 fn proposes(seen: &Seen) -> Option<Act> {
     let words = ["kind", "sober", "plain", "exact"];
     let draw = usize::from(blake3::hash(seen.body.to_string().as_bytes()).as_bytes()[0]);
-    seen.prompt().contains("Write that instruction").then(|| {
+    seen.asks_for_prompt().then(|| {
         let word = words[draw % words.len()];
         Act::text(&format!(
             "Say in a {word} way if the text is positive or negative."

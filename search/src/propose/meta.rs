@@ -7,122 +7,175 @@ use shiftproof_tasks::{AnswerForm, Demonstration, Example, Message, Prompt, plac
 use super::ProposerView;
 use super::library::either;
 
+mod pattern;
+
+pub(super) use pattern::pattern;
+
 const SYSTEM: &str = "You write prompts for a language model. A prompt is sent to the model \
                       together with one input at a time, and has to work on inputs that nobody \
-                      has seen yet. Answer with the prompt between <prompt> and </prompt>, and \
-                      with nothing else.";
-
+                      has seen yet.";
 const TAGS: &str = "Answer with the prompt between <prompt> and </prompt>, and with nothing else.";
+const INPUTS: &str = "These are inputs of a task, each with the right output:";
+const USERS: &str = "These are inputs of a task, one for each user, with the right output: what \
+                     the user really chose next.";
+const CURRENT: &str = "A language model does a task by this prompt, which is in use today:";
+const BESIDE: &str = "The same prompt must also work on inputs like these:";
+const WRITE: &str = "Write the prompt for this task. It says what these inputs are and,";
+const REWRITE: &str = "Write that prompt anew, so that it leads to the right outputs on other \
+                       inputs of the task too. Keep what is right in it, and add the rules that \
+                       it leaves open:";
+const IN_OWN_WORDS: &str = "in your own words and for all inputs of the kind; it mentions none of \
+                            the inputs above, and";
+const REPHRASE: &str = "Keep its meaning, every rule in it, its paragraphs and lists, and its \
+                        output format.";
+const LIKE_THIS: &str = "To show what a good prompt looks like, this is one for another task,";
 
-/// Asks for the instruction that demonstrations follow; `current`: the prompt in
-/// use, to be written anew. `inputs`: further inputs that it must work on.
+/// Sentences that requests are made of and that say nothing about any task: a
+/// reply that repeats them is no prompt.
+pub(super) const OWN_WORDS: [&str; 10] = [
+    SYSTEM,
+    TAGS,
+    INPUTS,
+    CURRENT,
+    BESIDE,
+    WRITE,
+    REWRITE,
+    IN_OWN_WORDS,
+    REPHRASE,
+    LIKE_THIS,
+];
+
+/// Asks for the prompt whose outputs the demonstrations are; `current`: the one
+/// in use, to be written anew. `inputs`: further inputs that it must work on.
 pub(super) fn induce(
     view: &ProposerView<'_>,
     chunk: &[Example],
     inputs: &[String],
     current: Option<&Prompt>,
 ) -> Vec<Message> {
+    let form = chunk
+        .first()
+        .map(|example| view.task.answer_form(&example.input));
     let mut text = String::new();
     if let Some(current) = current {
         let _ = write!(
             text,
-            "An assistant was given one instruction, which is in use today:\n\n\
-             <current_prompt>\n{}\n</current_prompt>\n\n\
-             These are inputs of its task with the right outputs:\n\n",
+            "{CURRENT}\n\n<current_prompt>\n{}\n</current_prompt>\n\n",
             current.instruction
         );
-    } else {
-        text.push_str(
-            "An assistant was given one instruction and followed it on every input below.\n\n",
-        );
     }
+    let is_ranking = form
+        .as_ref()
+        .is_some_and(|form| form.candidates().is_some());
+    let _ = write!(text, "{}\n\n", if is_ranking { USERS } else { INPUTS });
     for example in chunk {
         let Demonstration { input, answer } = view.task.demonstration(example);
         let _ = write!(text, "Input: {input}\nOutput: {answer}\n\n");
     }
     if !inputs.is_empty() {
-        text.push_str("The same instruction must also work on inputs like these:\n\n");
+        let _ = write!(text, "{BESIDE}\n\n");
         for input in inputs {
             let _ = write!(text, "Input: {input}\n\n");
         }
     }
-    text.push_str(if current.is_some() {
-        "Write that instruction anew, so that it leads to these outputs on other inputs of the \
-         task too. Keep what is right in it and say what it leaves open: how to decide doubtful \
-         cases, what does not matter, what the output looks like. "
-    } else {
-        "Write that instruction: what is to be decided, how to decide doubtful cases, what does \
-         not matter, and what the output looks like. "
-    });
-    rules(&mut text, view, chunk.first(), current);
-    text.push_str("Quote none of the inputs. ");
+    let asks = asks(form.as_ref());
+    let verb = if current.is_some() { REWRITE } else { WRITE };
+    let _ = write!(
+        text,
+        "{verb} {}, {IN_OWN_WORDS} {}. ",
+        asks.rules, asks.answer
+    );
+    if current.is_none() {
+        let pattern = pattern(form.as_ref());
+        // The last words say which task is meant: a small model writes the
+        // pattern down otherwise.
+        let _ = write!(
+            text,
+            "{LIKE_THIS} which {}:\n\n<prompt>\n{}\n</prompt>\n\nNow write the prompt for the \
+             task {}. ",
+            pattern.about, pattern.text, asks.task
+        );
+    }
     text.push_str(TAGS);
-    vec![Message::system(SYSTEM), Message::user(text)]
+    vec![system(view, current), Message::user(text)]
 }
 
 /// Asks for a prompt in other words.
 pub(super) fn paraphrase(view: &ProposerView<'_>, parent: &Prompt) -> Vec<Message> {
-    let mut text = format!(
-        "Say this instruction in other words:\n\n<instruction>\n{}\n</instruction>\n\nKeep its \
-         meaning, every rule in it, its paragraphs and lists, and its output format. ",
-        parent.instruction
+    let form = view
+        .source
+        .first()
+        .map(|example| view.task.answer_form(&example.input));
+    let text = format!(
+        "Say this prompt in other words:\n\n<current_prompt>\n{}\n</current_prompt>\n\n\
+         {REPHRASE} It {}. {TAGS}",
+        parent.instruction,
+        asks(form.as_ref()).answer
     );
-    rules(&mut text, view, view.source.first(), Some(parent));
-    text.push_str(TAGS);
-    vec![Message::system(SYSTEM), Message::user(text)]
+    vec![system(view, Some(parent)), Message::user(text)]
 }
 
 /// What every prompt must keep to.
-fn rules(
-    text: &mut String,
-    view: &ProposerView<'_>,
-    like: Option<&Example>,
-    current: Option<&Prompt>,
-) {
-    let _ = match like.map(|example| view.task.answer_form(&example.input)) {
-        Some(AnswerForm::Choice { labels }) => write!(
-            text,
-            "The output is exactly one of the labels {}: the prompt must name every label, spelt \
-             as here, and ask for the label alone. ",
-            either(&labels)
-        ),
-        Some(AnswerForm::Number { min, max }) => write!(
-            text,
-            "The output is one number from {min} to {max}: the prompt must say so, and ask for \
-             the number alone. "
-        ),
-        Some(AnswerForm::Ranking { .. }) => write!(
-            text,
-            "The output lists all candidates of the input, best first, one per line: the prompt \
-             must say so, and name none of the items above. "
-        ),
-        Some(AnswerForm::Likelihood { .. } | AnswerForm::Nearest { .. }) => write!(
-            text,
-            "The output is the title of one item: the prompt must say so, and name none of the \
-             items above. "
-        ),
-        Some(AnswerForm::Text { .. }) | None => Ok(()),
-    };
+fn system(view: &ProposerView<'_>, current: Option<&Prompt>) -> Message {
     let kept = current.map_or_else(Vec::new, |prompt| fields(view, &prompt.instruction));
-    let _ = if kept.is_empty() {
-        write!(
-            text,
-            "The input is shown after the prompt: write no placeholder for it. "
-        )
+    let places = if kept.is_empty() {
+        "The input follows the prompt, which has no placeholder for it.".to_owned()
     } else {
         let names: Vec<String> = kept.iter().map(|name| format!("{{{name}}}")).collect();
-        write!(
-            text,
-            "The prompt must keep {} exactly as written: the input's values take their place. ",
+        format!(
+            "A prompt keeps {} exactly as written: the input's values take their place.",
             names.join(" and ")
         )
     };
     // A token is about three quarters of a word.
-    let _ = write!(
-        text,
-        "Use paragraphs or a list where they help, and at most {} words. ",
-        (view.limit * 3 / 4).max(1)
-    );
+    let words = (view.limit * 3 / 4).max(1);
+    Message::system(format!(
+        "{SYSTEM} {places} A prompt may have paragraphs and lists, and at most {words} words. {TAGS}"
+    ))
+}
+
+/// What a prompt for a form of answer says.
+struct RequestWords {
+    /// Its rules.
+    rules: String,
+    /// What it asks for.
+    answer: String,
+    /// What tells its task from others.
+    task: String,
+}
+
+fn asks(form: Option<&AnswerForm>) -> RequestWords {
+    let above = || "whose inputs are above".to_owned();
+    match form {
+        Some(AnswerForm::Choice { labels }) => {
+            let labels = either(labels);
+            RequestWords {
+                rules: format!("for each of the labels {labels}, which inputs get it"),
+                answer: "asks for the label alone, spelt as here".to_owned(),
+                task: format!("with the labels {labels}"),
+            }
+        }
+        Some(AnswerForm::Number { min, max }) => RequestWords {
+            rules: format!("for the numbers from {min} to {max}, which inputs get which"),
+            answer: format!("asks for one number from {min} to {max}, and for nothing else"),
+            task: format!("with the numbers from {min} to {max}"),
+        },
+        Some(AnswerForm::Ranking { .. }) => RequestWords {
+            rules: "what in a user's history says which item comes next".to_owned(),
+            answer: "asks for all candidates of the input, best first, one per line".to_owned(),
+            task: above(),
+        },
+        Some(AnswerForm::Likelihood { .. } | AnswerForm::Nearest { .. }) => RequestWords {
+            rules: "what in a user's history says which item comes next".to_owned(),
+            answer: "asks for the title of one item".to_owned(),
+            task: above(),
+        },
+        Some(AnswerForm::Text { .. }) | None => RequestWords {
+            rules: "by which rules the output follows from an input".to_owned(),
+            answer: "says what the output looks like".to_owned(),
+            task: above(),
+        },
+    }
 }
 
 /// The fields that have a place in an instruction of this task.

@@ -1,6 +1,7 @@
 //! What a proposed text must pass before a single evaluation is spent on it.
 
 mod copying;
+mod echo;
 mod language;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 use shiftproof_tasks::{AnswerForm, Prompt, places, text};
 
 use self::copying::CopyScreen;
+use self::echo::EchoScreen;
 use self::language::StudyLanguages;
 use super::library::either;
 use super::{ProposerView, meta};
@@ -49,6 +51,7 @@ pub(super) struct ProposalScreen<'v> {
     view: &'v ProposerView<'v>,
     form: Option<AnswerForm>,
     copying: CopyScreen,
+    echo: EchoScreen,
     languages: StudyLanguages,
 }
 
@@ -60,12 +63,19 @@ impl<'v> ProposalScreen<'v> {
         };
         let content: Vec<String> = inputs().map(|input| view.task.content(input)).collect();
         let own = || view.parents.iter().chain([view.seed_prompt]);
+        let form = view
+            .source
+            .first()
+            .map(|example| view.task.answer_form(&example.input));
         Self {
             view,
-            form: view
-                .source
-                .first()
-                .map(|example| view.task.answer_form(&example.input)),
+            echo: EchoScreen::new(
+                &meta::OWN_WORDS,
+                &meta::pattern(form.as_ref()).terms,
+                &content,
+                own().map(|prompt| prompt.instruction.as_str()),
+            ),
+            form,
             copying: CopyScreen::new(&content, own().map(|prompt| prompt.instruction.as_str())),
             languages: StudyLanguages::of(
                 own().map(|prompt| prompt.instruction.as_str()),
@@ -116,7 +126,10 @@ impl<'v> ProposalScreen<'v> {
             return Err("the model declined".into());
         }
         self.check_size(text)?;
-        if self.copying.copies(text) {
+        if self.echo.repeats(text) {
+            return Err("it repeats the words of the request".into());
+        }
+        if self.copying.copies(text) || self.copying.quotes_one(text) {
             return Err("it copies text of an example".into());
         }
         if self.languages.is_strange(text) {
@@ -288,7 +301,7 @@ fn with_sentence(prompt: &str, sentence: &str, ends_in_data: bool) -> String {
 
 /// Whether a reply is short and declines.
 pub(super) fn declines(reply: &str) -> bool {
-    const PHRASES: [&str; 24] = [
+    const PHRASES: [&str; 27] = [
         "i'm sorry",
         "i am sorry",
         "sorry, but",
@@ -304,7 +317,10 @@ pub(super) fn declines(reply: &str) -> bool {
         "i am not able",
         "i won't",
         "i must decline",
-        "as an ai",
+        "as an ai, i",
+        "as an ai model, i",
+        "as an ai assistant, i",
+        "as an ai language model, i",
         "unfortunately, i",
         "lo siento",
         "je suis désolé",

@@ -393,6 +393,9 @@ impl HttpSender {
     /// than words means that words are missing.
     fn check_prompt(&self, call: &ModelCall, completion: &ChatCompletion) -> Result<(), LlmError> {
         const FEW: u64 = 64;
+        /// Less is no context of a server: it counts what was not in its cache
+        /// (as Ollama does), or does not count.
+        const CONTEXT: u64 = 512;
         let Some(usage) = completion.usage else {
             return Ok(());
         };
@@ -404,7 +407,7 @@ impl HttpSender {
             .sum();
         let (words, read) = (words as u64, usage.prompt_tokens);
         // A tenth less is granted: a tokenizer may join words into one token.
-        if words < FEW || read * 10 >= words * 9 {
+        if words < FEW || read < CONTEXT || read * 10 >= words * 9 {
             return Ok(());
         }
         Err(LlmError::Request(format!(

@@ -34,6 +34,19 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// Whether it asks for a new prompt, in one of the forms that a proposer is
+    /// spoken to.
+    pub fn asks_for_prompt(&self) -> bool {
+        let text = self.prompt();
+        [
+            "Write that instruction",
+            "Write the prompt for this task",
+            "Write that prompt anew",
+        ]
+        .iter()
+        .any(|words| text.contains(words))
+    }
+
     /// The last user message.
     pub fn prompt(&self) -> &str {
         let messages = self.body["messages"]

@@ -170,7 +170,7 @@ pub fn model(seen: &Seen) -> Act {
     let text = seen.prompt();
     let digest = blake3::hash(seen.body.to_string().as_bytes());
     let draw = digest.as_bytes()[0];
-    if text.contains("Write that instruction") {
+    if seen.asks_for_prompt() {
         let words = ["kind", "sober", "plain", "exact", "gentle"];
         let word = words[usize::from(draw) % words.len()];
         return Act::text(&format!(

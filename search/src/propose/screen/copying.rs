@@ -6,6 +6,9 @@ use super::padded;
 const PHRASE: usize = 6;
 /// So many are a copy whatever the prompt's length.
 const RUN: usize = 12;
+/// A quotation of so many words that one example alone has is that example's:
+/// often a name or a number of a customer.
+const QUOTED: usize = 2;
 /// So large a share of a prompt's words in copied phrases makes it a copy.
 const SHARE: f64 = 0.2;
 
@@ -43,6 +46,18 @@ impl CopyScreen {
         longest >= RUN || words as f64 >= SHARE * copied.len() as f64 && words > 0
     }
 
+    /// Whether a prompt quotes what one example says and no other. A turn of phrase
+    /// that several have may be worth a rule.
+    pub(super) fn quotes_one(&self, text: &str) -> bool {
+        quotations(text).any(|quotation| {
+            let phrase = padded(quotation);
+            let within = |texts: &[String]| texts.iter().filter(|t| t.contains(&phrase)).count();
+            phrase.split_whitespace().count() >= QUOTED
+                && within(&self.data) == 1
+                && within(&self.own) == 0
+        })
+    }
+
     /// For each word of the text whether it is part of a copied phrase.
     fn copied(&self, text: &str) -> Vec<bool> {
         let text = padded(text);
@@ -57,4 +72,13 @@ impl CopyScreen {
         }
         copied
     }
+}
+
+/// What stands between double quotation marks on one line.
+fn quotations(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(|line| {
+        let parts: Vec<&str> = line.split(['"', '“', '”', '„', '«', '»']).collect();
+        let closed = parts.len().saturating_sub(1);
+        parts.into_iter().take(closed).skip(1).step_by(2)
+    })
 }

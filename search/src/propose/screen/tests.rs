@@ -186,6 +186,13 @@ fn sorry_people_are_no_refusal() {
         "Sorry, but I can't help with writing prompts about negative reviews.",
         Err("the model declined"),
     );
+    let role = "As an AI assistant, please say if the review is positive or negative.";
+    whole(SEED, role, Ok(role));
+    whole(
+        SEED,
+        "As an AI assistant, I do not write prompts about negative reviews.",
+        Err("the model declined"),
+    );
 }
 
 #[test]
@@ -193,7 +200,7 @@ fn copies_exclude_seed_words() {
     let about = "Judge the mood of a note about things of the house. ".repeat(8);
     // One phrase in a long prompt is a turn of phrase.
     let phrase = format!(
-        "{about}A note such as \"the shop would not take it back\" is negative, else positive."
+        "{about}A writer whom the shop would not take it back from is negative, else positive."
     );
     whole(SEED, &phrase, Ok(&phrase));
     let run = format!(
@@ -201,10 +208,39 @@ fn copies_exclude_seed_words() {
          back, say negative, else positive."
     );
     whole(SEED, &run, Err("it copies text of an example"));
+    let quoted = format!("{about}Notes such as \"burned my bread\" are negative, else positive.");
+    whole(SEED, &quoted, Err("it copies text of an example"));
+    let common = format!("{about}Notes such as \"well made\" are positive, else negative.");
+    whole(SEED, &common, Ok(&common));
     let own = format!(
         "{SEED} This toaster burned my bread, then my house, and the shop would not take it back."
     );
     whole(&own, &own, Ok(&own));
+}
+
+#[test]
+fn request_echoes_are_rejected() {
+    const ECHO: Result<&str, &str> = Err("it repeats the words of the request");
+    whole(
+        SEED,
+        "Write the prompt for this task. It says what these inputs are: positive or negative.",
+        ECHO,
+    );
+    whole(
+        SEED,
+        "Bicycle notes: brakes and gears that work are positive, all others negative.",
+        ECHO,
+    );
+    // The shape of the pattern may be taken over, and words of the prompt in use.
+    let shape = "You are shown a review of a kettle. Decide whether it is positive or negative.\n\n\
+                 - positive: the writer would buy it again.\n\
+                 - negative: the writer would not.\n\n\
+                 Go by what the review is mainly about, not by a single word in it. Answer with one \
+                 label alone: positive or negative.";
+    whole(SEED, shape, Ok(shape));
+    let own = "A language model does a task by this prompt: say if it is positive or negative.";
+    whole(SEED, own, ECHO);
+    whole(own, own, Ok(own));
 }
 
 #[test]
