@@ -23,7 +23,7 @@ pub enum FetchErrorClass {
     Cancelled,
 }
 
-/// A failed fetch. The message says what failed and where; [`help`](Self::mend) says what to do.
+/// A failed fetch. The message says what failed and where; [`help`](Self::help) says what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {

@@ -71,10 +71,10 @@ pub(crate) enum ListedStatus {
     Killed,
 }
 
-/// How a run without a usable proposal tells why (`Stop::Proposals`).
+/// How a run without a usable proposal tells why (`RunError::Proposals`).
 const PROPOSALS: &str = "no proposal of";
 
-/// How a run that its own budget stopped tells why (`Stop::Budget`).
+/// How a run that its own budget stopped tells why (`RunError::Budget`).
 const BUDGET: &str = "the budget is exhausted";
 
 impl RunRow {

@@ -3,11 +3,11 @@
 //! A backend of your own passes if these return; they panic with the broken promise otherwise.
 //!
 //! ```
-//! use shiftproof_store::{Memory, contract};
+//! use shiftproof_store::{MemoryKv, contract};
 //!
-//! contract::check(|| Box::new(Memory::new()));
+//! contract::check(|| Box::new(MemoryKv::new()));
 //!
-//! let shared = Memory::new();
+//! let shared = MemoryKv::new();
 //! contract::check_persistent(|| Box::new(shared.clone()));
 //! ```
 

@@ -8,14 +8,14 @@
 //! # fn main() -> shiftproof_store::Result<()> {
 //! # let dir = tempfile::tempdir().expect("a temporary directory");
 //! # let path = dir.path().join("replies.journal");
-//! use shiftproof_store::{Journal, Position};
+//! use shiftproof_store::{Journal, JournalPosition};
 //!
 //! let mut journal = Journal::open(&path)?;
 //! let group = journal.append_all(&["first reply", "second reply"])?;
 //! assert_eq!(journal.read_at(group.at[1])?, b"second reply");
 //!
 //! // What an index missed since its watermark:
-//! let watermark = Position::START;
+//! let watermark = JournalPosition::START;
 //! let missed = journal.read_from(watermark)?.collect::<Result<Vec<_>, _>>()?;
 //! assert_eq!(missed.len(), 2);
 //! # Ok(())

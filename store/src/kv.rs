@@ -8,7 +8,7 @@ use crate::error::{Result, StoreError, readable};
 
 /// Longest key, in bytes. The shortest has 1.
 pub const MAX_KEY: usize = 256;
-/// Longest value, in bytes (64 KiB). Larger ones belong into [`Blobs`](crate::Blobs).
+/// Longest value, in bytes (64 KiB). Larger ones belong into [`BlobFolder`](crate::BlobFolder).
 pub const MAX_VALUE: usize = 64 * 1024;
 /// Most bytes of keys and values in one batch (16 MiB), so that a commit's memory is bounded.
 pub const MAX_BATCH: usize = 16 * 1024 * 1024;

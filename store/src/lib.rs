@@ -14,24 +14,24 @@
 //! the index ever be corrupt, it is [quarantined](quarantine) and rebuilt from the whole journal:
 //!
 //! ```
-//! use shiftproof_store::{Batch, Journal, Kv, Position, Result, Sled, quarantine};
+//! use shiftproof_store::{WriteBatch, Journal, Kv, JournalPosition, Result, SledKv, quarantine};
 //!
-//! fn open_index(dir: &std::path::Path, journal: &Journal) -> Result<Sled> {
-//!     let index = match Sled::open(dir) {
+//! fn open_index(dir: &std::path::Path, journal: &Journal) -> Result<SledKv> {
+//!     let index = match SledKv::open(dir) {
 //!         Err(error) if error.is_corruption() => {
 //!             quarantine(dir)?;
-//!             Sled::open(dir)?
+//!             SledKv::open(dir)?
 //!         }
 //!         opened => opened?,
 //!     };
 //!     let watermark = match index.get(b"watermark")?.as_deref().map(<[u8; 8]>::try_from) {
-//!         Some(Ok(offset)) => Position::from_offset(u64::from_be_bytes(offset)),
-//!         _ => Position::START,
+//!         Some(Ok(offset)) => JournalPosition::from_offset(u64::from_be_bytes(offset)),
+//!         _ => JournalPosition::START,
 //!     };
 //!     // Refuses if the journal is shorter than what the index has seen of it.
 //!     let mut missed = journal.read_from(watermark)?;
 //!     while let Some(entry) = missed.next().transpose()? {
-//!         let mut batch = Batch::new();
+//!         let mut batch = WriteBatch::new();
 //!         batch.put([b"reply/", &entry.payload[..1]].concat(), entry.position.offset().to_be_bytes());
 //!         batch.put("watermark", missed.position().offset().to_be_bytes());
 //!         index.apply(batch)?;
@@ -49,7 +49,7 @@
 //! let index = open_index(&index_dir, &journal)?;
 //! let position = index.get(b"reply/b")?.expect("rebuilt from the journal");
 //! assert_eq!(position, group.at[1].offset().to_be_bytes());
-//! # Ok::<(), shiftproof_store::Error>(())
+//! # Ok::<(), shiftproof_store::StoreError>(())
 //! ```
 //!
 //! # What is promised
@@ -67,7 +67,7 @@
 //!
 //! - Checksums detect accidents, not an adversary who recomputes them.
 //! - One process owns a store at a time; another gets [`StoreError::Locked`]. A journal can be *read* by
-//!   anyone ([`journal::Reader`]).
+//!   anyone ([`journal::JournalReader`]).
 //! - A scan is consistent page by page, not as a whole ([`Kv::scan`]).
 //! - A directory restored from an older backup, all files alike, looks like an older store.
 //! - sled panics on some kinds of damage. Those panics are caught and become [`StoreError::Corrupt`],

@@ -77,7 +77,7 @@ use crate::{Answer, AnswerForm, Finish, Reply};
 ///   different ones are unparseable.
 /// - **Ranking**: lists as [`rec::lists`](crate::rec::lists) reads them (JSON,
 ///   tables, numbered or plain lines, separators), their items found as
-///   [`rec::ground`](crate::rec::ground) does; the numbers of candidates
+///   [`rec::title_matcher`](crate::rec::title_matcher) does; the numbers of candidates
 ///   (`[3] > [1]`); prose in the order in which it names candidates. Items that are no
 ///   candidates, repetitions, and an echo of the candidates before the ranking are
 ///   left out.

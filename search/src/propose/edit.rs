@@ -1,6 +1,6 @@
 //! Edits without a model, after `GrIPS` (Prasad et al. 2023): delete and add
 //! phrases, swap sentences of an instruction. Its paraphrase operation needs a
-//! model and is [`Paraphrase`](super::Paraphrase).
+//! model and is [`ParaphraseProposer`](super::ParaphraseProposer).
 
 use async_trait::async_trait;
 use rand::RngExt;

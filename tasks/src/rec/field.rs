@@ -11,7 +11,7 @@
 //! | [`CANDIDATES`] | no | yes | titles, one per line, in a seeded order; absent where the whole catalogue is ranked |
 //! | [`CANDIDATES_TEXT`] | no | yes | the same items as key-value sentences, one per line |
 //!
-//! [`TEMPLATE`] is in no data: [`Phrasings`](super::Phrasings) deals it to the
+//! [`TEMPLATE`] is in no data: [`PromptTemplates`](super::PromptTemplates) deals it to the
 //! examples of a task that has several.
 //!
 //! A field with no entry is the empty text. Lists of one example have no title
