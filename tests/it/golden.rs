@@ -5,6 +5,7 @@
 //! accepted with `cargo insta review`. Nothing in `golden/v1` is ever rewritten:
 //! it is what a program of that form wrote, and must open as it did.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -140,7 +141,7 @@ fn events(log: &str) -> String {
     for line in log.lines() {
         let (head, rest) = line.split_once("\"at_ms\":").unwrap();
         let rest = rest.trim_start_matches(|char: char| char.is_ascii_digit());
-        text += &format!("{head}\"at_ms\":0{rest}\n");
+        writeln!(text, "{head}\"at_ms\":0{rest}").unwrap();
     }
     text
 }
@@ -218,24 +219,18 @@ fn half_labelled() -> String {
             .or_else(|| line.split_once(",n"))
             .unwrap();
         let (_, text) = rest.split_once(',').unwrap();
-        format!("{head},,{text}\n")
+        format!("{head},,{text}")
     };
     let mut csv = String::new();
     for (at, line) in films.lines().enumerate() {
         let without = line.contains(",films,") && at % 2 == 0 && at % 3 == 0;
-        csv += &if without {
-            bare(line)
-        } else {
-            format!("{line}\n")
-        };
+        let line = if without { bare(line) } else { line.to_owned() };
+        writeln!(csv, "{line}").unwrap();
     }
-    plays.for_each(|line| {
-        csv += &format!(
-            "{},plays,,{}\n",
-            line.split(',').next().unwrap(),
-            line.rsplit(',').next().unwrap()
-        )
-    });
+    for line in plays {
+        let (id, text) = (line.split(',').next(), line.rsplit(',').next());
+        writeln!(csv, "{},plays,,{}", id.unwrap(), text.unwrap()).unwrap();
+    }
     csv
 }
 

@@ -86,7 +86,7 @@ impl<'d> CandidateSampler<'d> {
             NegativeSampling::Uniform => {
                 self.fill(&mut chosen, count, &met, &mut stream, |stream| {
                     stream.below(self.data.items.len() as u64) as u32
-                })
+                });
             }
             NegativeSampling::Popularity if self.cumulated.last().is_some_and(|sum| *sum > 0) => {
                 let sum = self.cumulated.last().copied().unwrap_or(1);
