@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use super::blocks::BlockStream;
-use super::gaussian_process::{GpPosterior, LowRankKernel, believe};
-use super::{
-    AllocationRule, AllocationStep, Elimination, GroupEstimates, MeanObjective, Objective,
-    OutcomeTable, Selection, SelectionProblem,
-};
+use crate::blocks::BlockStream;
+use crate::empirical_bayes::GroupEstimates;
+use crate::gaussian_process::{GpPosterior, LowRankKernel, believe};
+use crate::halving::affordable;
+use crate::objective::{MeanObjective, Objective};
+use crate::problem::{AllocationRule, AllocationStep, Elimination, Selection, SelectionProblem};
+use crate::scores::OutcomeTable;
 use crate::stats::rng::SplitMix;
 use crate::stats::special::normal_cdf;
+use crate::text_kernel::TextKernel;
 
 /// Evaluations in the budget per entrant, at least: with fewer the race buys
 /// one look at many and cannot tell luck from merit. 3 to 5 measured alike.
@@ -113,12 +115,12 @@ impl PosteriorRule {
 
     fn start(&mut self, problem: &SelectionProblem, budget: usize) -> PosteriorState {
         let stream = BlockStream::target_first(problem, &mut self.rng);
-        let alive = super::halving::affordable(problem, budget / PER_ENTRANT, &mut self.rng);
+        let alive = affordable(problem, budget / PER_ENTRANT, &mut self.rng);
         let waiting = (0..problem.candidates)
             .filter(|p| !alive.contains(p))
             .collect();
         let rounds_left = alive.len().max(2).next_power_of_two().ilog2() as usize;
-        let readable = |l: &&super::TextKernel| l.size() == problem.candidates && l.size() >= TEXTS;
+        let readable = |l: &&TextKernel| l.size() == problem.candidates && l.size() >= TEXTS;
         let basis = problem
             .kernel
             .as_deref()

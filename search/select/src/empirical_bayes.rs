@@ -3,7 +3,8 @@
 // Formulas in the docs.
 #![allow(clippy::doc_markdown)]
 
-use super::{LabelRole, OutcomeTable, SelectionProblem};
+use crate::problem::{LabelRole, SelectionProblem};
+use crate::scores::OutcomeTable;
 
 /// What is known of one candidate in one group.
 #[derive(Debug, Clone, Copy, PartialEq)]

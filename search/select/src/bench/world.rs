@@ -4,12 +4,10 @@
 use std::sync::Arc;
 
 use super::matrix::{ColumnKind, OutcomeMatrix};
-use super::run::{BenchPlan, PickRegret};
-use super::setting::BenchSetting;
-use crate::select::{
-    AllocationRule, AllocationStep, ExampleGroup, LabelRole, OutcomeTable, SelectionProblem,
-    tail_mean,
-};
+use super::setting::{BenchPlan, BenchSetting, PickRegret};
+use crate::objective::tail_mean;
+use crate::problem::{AllocationRule, AllocationStep, ExampleGroup, LabelRole, SelectionProblem};
+use crate::scores::OutcomeTable;
 use crate::stats::rng::SplitMix;
 
 /// One repeat: the outcomes a rule may buy and the target's truth.

@@ -1,9 +1,9 @@
 //! TRIPLE's continuous rejects.
 
-use super::blocks::BlockStream;
-use super::{
-    AllocationRule, AllocationStep, Elimination, OutcomeTable, Selection, SelectionProblem,
-};
+use crate::blocks::BlockStream;
+use crate::halving::affordable;
+use crate::problem::{AllocationRule, AllocationStep, Elimination, Selection, SelectionProblem};
+use crate::scores::OutcomeTable;
 use crate::stats::rng::SplitMix;
 
 /// Continuous rejects (Wang, Tzeng and Proutiere 2023, CR-C; the rule of
@@ -59,7 +59,7 @@ impl AllocationRule for TripleCr {
             |p: usize| scores.balanced_mean(p, |g| problem.groups[g].weight) - problem.charge(p);
         let mut state = self.state.take().unwrap_or_else(|| {
             let stream = BlockStream::new(problem, &mut self.rng);
-            let alive = super::halving::affordable(problem, remaining / 2, &mut self.rng);
+            let alive = affordable(problem, remaining / 2, &mut self.rng);
             let out = (0..problem.candidates)
                 .filter(|p| !alive.contains(p))
                 .collect();

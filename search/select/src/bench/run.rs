@@ -4,55 +4,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::matrix::OutcomeMatrix;
-use super::setting::BenchSetting;
+use super::setting::{BenchPlan, BenchSetting, PickRegret};
 use super::world::BenchWorld;
-use crate::select::AllocationRule;
-
-/// What to replay.
-#[derive(Debug, Clone)]
-pub struct BenchPlan {
-    /// Evaluations to spend; `usize::MAX` for all there are.
-    pub budgets: Vec<usize>,
-    /// Repeats per setting.
-    pub repeats: usize,
-    /// Target examples whose labels are known, over all target groups alike.
-    pub labelled: usize,
-    /// Seed of splits, orders and rules.
-    pub seed: u64,
-    /// Worker threads.
-    pub threads: usize,
-}
-
-impl Default for BenchPlan {
-    fn default() -> Self {
-        Self {
-            budgets: vec![50, 200, 1000, 5000, usize::MAX],
-            repeats: 40,
-            labelled: 50,
-            seed: 0,
-            threads: 2,
-        }
-    }
-}
-
-/// Regret of one pick on the target groups: best possible less achieved, each
-/// in the units of the score.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct PickRegret {
-    /// Of the mean over groups.
-    pub mean: f64,
-    /// Of the worst group.
-    pub worst: f64,
-    /// Of the mean over the worst tenth of groups.
-    pub cvar10: f64,
-}
-
-impl PickRegret {
-    /// Mean, worst, `CVaR10`.
-    pub const fn parts(self) -> [f64; 3] {
-        [self.mean, self.worst, self.cvar10]
-    }
-}
+use crate::problem::AllocationRule;
 
 /// A rule under test.
 #[derive(Clone, Copy)]

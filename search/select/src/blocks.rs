@@ -1,25 +1,26 @@
 //! The order in which examples are shown.
 
-use super::{EvaluationRequest, ExampleGroup, LabelRole, OutcomeTable, SelectionProblem};
+use crate::problem::{EvaluationRequest, ExampleGroup, LabelRole, SelectionProblem};
+use crate::scores::OutcomeTable;
 use crate::stats::rng::SplitMix;
 
 /// Examples in a seeded order that is balanced over groups at every prefix
 /// (largest deficit to the group's weight first), the same for all candidates.
 #[derive(Debug, Clone)]
-pub(super) struct BlockStream {
+pub(crate) struct BlockStream {
     order: Vec<u32>,
     next: usize,
 }
 
 impl BlockStream {
     /// Every group by its weight.
-    pub(super) fn new(problem: &SelectionProblem, rng: &mut SplitMix) -> Self {
+    pub(crate) fn new(problem: &SelectionProblem, rng: &mut SplitMix) -> Self {
         Self::of(problem, rng, |_| true)
     }
 
     /// The labelled target's examples first, then the others: each says of the
     /// target what many source examples only hint at, and there are few.
-    pub(super) fn target_first(problem: &SelectionProblem, rng: &mut SplitMix) -> Self {
+    pub(crate) fn target_first(problem: &SelectionProblem, rng: &mut SplitMix) -> Self {
         let mut stream = Self::of(problem, rng, |g| g.role == LabelRole::LabelledTarget);
         let rest = Self::of(problem, rng, |g| g.role != LabelRole::LabelledTarget);
         stream.order.extend(rest.order);
@@ -66,7 +67,7 @@ impl BlockStream {
 
     /// Every candidate on the next `count` examples, less what is known
     /// already; goes on to later examples while all is known. Empty at the end.
-    pub(super) fn ask(
+    pub(crate) fn ask(
         &mut self,
         candidates: &[usize],
         count: usize,

@@ -1,9 +1,8 @@
 //! Uniform spending and sequential halving, on paired blocks.
 
-use super::blocks::BlockStream;
-use super::{
-    AllocationRule, AllocationStep, Elimination, OutcomeTable, Selection, SelectionProblem,
-};
+use crate::blocks::BlockStream;
+use crate::problem::{AllocationRule, AllocationStep, Elimination, Selection, SelectionProblem};
+use crate::scores::OutcomeTable;
 use crate::stats::rng::SplitMix;
 
 /// Every candidate sees the same examples until the budget is spent; the best
@@ -23,7 +22,7 @@ impl UniformRule {
 
 /// Candidates to look at when the budget does not reach all: the kept ones and
 /// a random rest.
-pub(super) fn affordable(
+pub(crate) fn affordable(
     problem: &SelectionProblem,
     budget: usize,
     rng: &mut SplitMix,

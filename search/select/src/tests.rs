@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::problem::ranked;
 use crate::stats::rng::SplitMix;
 
 fn estimate(mean: f64, weight: f64) -> GroupEstimate {

@@ -1,9 +1,9 @@
 //! Paired racing.
 
-use super::blocks::BlockStream;
-use super::{
-    AllocationRule, AllocationStep, Elimination, OutcomeTable, Selection, SelectionProblem,
-};
+use crate::blocks::BlockStream;
+use crate::halving::affordable;
+use crate::problem::{AllocationRule, AllocationStep, Elimination, Selection, SelectionProblem};
+use crate::scores::OutcomeTable;
 use crate::stats::rng::SplitMix;
 use crate::stats::special::t_cdf;
 
@@ -34,7 +34,7 @@ impl RacingRule {
 
 /// p-value that `a` is no worse than `b`, one-sided and paired; 1 when there
 /// are too few common examples or no difference at all.
-pub(super) fn paired_p(scores: &OutcomeTable, a: usize, b: usize) -> f64 {
+pub(crate) fn paired_p(scores: &OutcomeTable, a: usize, b: usize) -> f64 {
     let (mut n, mut sum, mut squares) = (0.0, 0.0, 0.0);
     for &example in scores.seen(a) {
         if let (Some(x), Some(y)) = (scores.get(a, example), scores.get(b, example)) {
@@ -72,7 +72,7 @@ impl AllocationRule for RacingRule {
         } else {
             let stream = BlockStream::new(problem, &mut self.rng);
             // Half the budget must reach every entrant with a few examples.
-            let alive = super::halving::affordable(problem, remaining / 4, &mut self.rng);
+            let alive = affordable(problem, remaining / 4, &mut self.rng);
             let out = (0..problem.candidates)
                 .filter(|p| !alive.contains(p))
                 .collect();

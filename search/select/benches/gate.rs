@@ -4,8 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-use shiftproof_search::select::SoftMin;
-use shiftproof_search::stats::{ClusteredSample, ShipGate, gate, rng::SplitMix};
+use shiftproof_select::SoftMin;
+use shiftproof_select::stats::{ClusteredSample, ShipGate, gate, rng::SplitMix};
 
 const PROMPTS: usize = 20;
 const GROUPS: usize = 10;

@@ -1,6 +1,6 @@
 //! What the outcomes say of every candidate's main effect, likeness included.
 
-use super::TextKernel;
+use crate::text_kernel::TextKernel;
 
 /// Rank of the likeness kept: enough for families of paraphrases, and the cost
 /// of a fit stays at candidates × rank².
@@ -16,14 +16,14 @@ const PRIOR_VARIANCE: f64 = 0.01;
 
 /// Likeness K ≈ L Lᵀ + diag(rest), by pivoted Cholesky.
 #[derive(Debug, Clone)]
-pub(super) struct LowRankKernel {
+pub(crate) struct LowRankKernel {
     rank: usize,
     factor: Vec<f64>,
     rest: Vec<f64>,
 }
 
 impl LowRankKernel {
-    pub(super) fn new(kernel: &TextKernel) -> Self {
+    pub(crate) fn new(kernel: &TextKernel) -> Self {
         let n = kernel.size();
         let rank = RANK.min(n - 1);
         let mut factor = vec![0.0; n * rank];
@@ -51,16 +51,16 @@ impl LowRankKernel {
 
 /// Posterior mean and variance of one main effect.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct GpPosterior {
-    pub(super) mean: f64,
-    pub(super) variance: f64,
+pub(crate) struct GpPosterior {
+    pub(crate) mean: f64,
+    pub(crate) variance: f64,
 }
 
 /// Posterior of the main effects from their estimates (value, variance;
 /// infinite variance where unseen): Gaussian-process regression (Rasmussen and
 /// Williams 2006, §2, §5.4) with θ ~ N(μ, ω²(h K + (1−h) I)), averaged over a
 /// grid of ω² and h by their evidence.
-pub(super) fn believe(effects: &[(f64, f64)], basis: Option<&LowRankKernel>) -> Vec<GpPosterior> {
+pub(crate) fn believe(effects: &[(f64, f64)], basis: Option<&LowRankKernel>) -> Vec<GpPosterior> {
     let mut fits: Vec<(f64, Vec<GpPosterior>)> = Vec::new();
     let shares = if basis.is_some() {
         &SHARES[..]

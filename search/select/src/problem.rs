@@ -1,39 +1,12 @@
-//! Choosing a prompt: what to evaluate next, and which candidate holds.
-//!
-//! [`OutcomeTable`] holds the outcomes seen so far, [`GroupEstimates`] turns them into
-//! group estimates with the noise taken out, an [`Objective`] makes one number
-//! of a candidate's groups, and a [`AllocationRule`] rule decides which evaluations
-//! to buy next and when to stop. All of it is pure and deterministic: the same
-//! problem, seed and outcomes give the same questions and the same pick.
-
-mod blocks;
-mod empirical_bayes;
-mod gaussian_process;
-mod halving;
-mod objective;
-mod posterior;
-mod racing;
-mod scores;
-mod text_kernel;
-mod triple;
+//! What an allocation rule chooses among, what it may ask for, and the rule itself.
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use empirical_bayes::{GroupEstimate, GroupEstimates};
-pub use halving::{HalvingRule, UniformRule};
-pub(crate) use objective::tail_mean;
-pub use objective::{
-    BestFeasible, ChiSquareBall, CvarObjective, InteractionPenalty, KlBall, MeanObjective,
-    Objective, SoftMin, UserCvar, WorstObjective, by_name, mean_names, objective_names, of_means,
-};
-pub use posterior::PosteriorRule;
-pub use racing::RacingRule;
-pub use scores::OutcomeTable;
-pub use text_kernel::TextKernel;
-pub use triple::TripleCr;
+use crate::scores::OutcomeTable;
+use crate::text_kernel::TextKernel;
 
 /// What a group's labels are, and so how far its outcomes can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,7 +60,7 @@ pub struct PromptLength {
 
 impl SelectionProblem {
     /// What a candidate pays for its length.
-    pub(crate) fn charge(&self, candidate: usize) -> f64 {
+    pub fn charge(&self, candidate: usize) -> f64 {
         self.lengths
             .get(candidate)
             .map_or(0.0, |length| length.charge)
@@ -183,23 +156,6 @@ pub trait AllocationRule: fmt::Debug + Send {
     ) -> AllocationStep;
 }
 
-/// Makes a rule by its name, `None` for an unknown one. Names: [`rule_names`].
-pub fn rule(name: &str, seed: u64) -> Option<Box<dyn AllocationRule>> {
-    Some(match name {
-        "uniform" => Box::new(UniformRule::new(seed)),
-        "halving" => Box::new(HalvingRule::new(seed)),
-        "triple-cr" => Box::new(TripleCr::new(seed)),
-        "racing" => Box::new(RacingRule::new(seed)),
-        "posterior" => Box::new(PosteriorRule::new(seed)),
-        _ => return None,
-    })
-}
-
-/// Names [`rule`] knows; the last is the default.
-pub const fn rule_names() -> [&'static str; 5] {
-    ["uniform", "halving", "triple-cr", "racing", "posterior"]
-}
-
 /// Sorts candidates best first by `score`; ties keep the lower number first
 /// and NaN goes last.
 pub(crate) fn ranked(candidates: &[usize], score: impl Fn(usize) -> f64) -> Vec<usize> {
@@ -217,6 +173,3 @@ pub(crate) fn ranked(candidates: &[usize], score: impl Fn(usize) -> f64) -> Vec<
     order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     order.into_iter().map(|(_, p)| p).collect()
 }
-
-#[cfg(test)]
-mod tests;

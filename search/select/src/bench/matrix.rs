@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::select::TextKernel;
+use crate::text_kernel::TextKernel;
 
 /// Why a directory cannot be read.
 #[derive(Debug, Error)]

@@ -1,8 +1,8 @@
 use std::fs;
 
 use super::*;
-use crate::select::{self, AllocationRule};
 use crate::stats::special::t_cdf;
+use crate::{self as select, AllocationRule};
 
 type Make = fn(u64) -> Box<dyn AllocationRule>;
 

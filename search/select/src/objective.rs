@@ -8,7 +8,8 @@
 
 use std::fmt;
 
-use super::GroupEstimate;
+use crate::empirical_bayes::GroupEstimate;
+use crate::problem::LabelRole;
 
 /// Reduces a candidate's group estimates to one score, higher is better.
 pub trait Objective: fmt::Debug + Send + Sync {
@@ -282,7 +283,7 @@ impl Objective for BestFeasible {
         let (source, target): (Vec<_>, Vec<_>) = groups
             .iter()
             .copied()
-            .partition(|g| g.role == super::LabelRole::Source);
+            .partition(|g| g.role == LabelRole::Source);
         if source.is_empty() || target.is_empty() {
             return MeanObjective.score(groups);
         }
@@ -368,7 +369,7 @@ pub fn of_means(name: &str) -> Option<impl Fn(&[f64]) -> f64 + use<>> {
                 count: 1.0,
                 level: 0.0,
                 weight: 1.0,
-                role: super::LabelRole::Source,
+                role: LabelRole::Source,
             })
             .collect();
         objective.score(&groups)

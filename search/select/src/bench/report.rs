@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
-use super::run::{BenchPlan, PickRegret, Regrets};
-use super::setting::BenchSetting;
+use super::run::Regrets;
+use super::setting::{BenchPlan, BenchSetting, PickRegret};
 
 /// A mean with its standard error, in units of the score.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -24,7 +24,7 @@ fn table(value: &Value) -> Vec<Vec<f64>> {
 }
 
 fn soft_min(means: &[f64]) -> f64 {
-    crate::select::SoftMin::default().of(means)
+    crate::SoftMin::default().of(means)
 }
 
 #[test]
