@@ -3,12 +3,12 @@
 //! [`OutcomeTable`] holds the outcomes seen so far, [`GroupEstimates`] turns them into
 //! group estimates with the noise taken out, an [`Objective`] makes one number
 //! of a candidate's groups, and an [`AllocationRule`] decides which evaluations
-//! to buy next and when to stop. [`stats`] says how sure a comparison is, and
-//! [`bench`] replays rules over recorded or planted outcomes.
+//! to buy next and when to stop. [`mod@stats`] says how sure a comparison is, and
+//! [`mod@bench`] replays rules over recorded or planted outcomes.
 //!
 //! All of it is pure and deterministic: the same problem, seed and outcomes give
 //! the same questions and the same pick. The crate knows no model, no task, no
-//! store and no async; only [`bench`] reads and writes files.
+//! store and no async; only [`mod@bench`] reads and writes files.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod bench;
