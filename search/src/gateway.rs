@@ -198,7 +198,7 @@ impl Gateway {
             ledger,
             control: control.into(),
             state: Mutex::new(GatewayState {
-                event_log: event_log,
+                event_log,
                 meter,
                 charged: HashSet::new(),
                 phase: Phase::Propose,

@@ -10,8 +10,7 @@ use shiftproof_search::event::GroupOutcome;
 use shiftproof_search::fairness::{self, AttributePair, FairnessReport};
 use shiftproof_search::gateway::Gateway;
 use shiftproof_search::unusable::AnswerSurvey;
-use shiftproof_tasks::rec::field;
-use shiftproof_tasks::{Example, Metric, Prompt};
+use shiftproof_tasks::{Example, Metric, Prompt, field};
 
 use super::{fetch_progress, note, open_ledger, print, resolve, score, to_json, warnings};
 use crate::cli::EvalArgs;

@@ -243,7 +243,7 @@ impl ScreenUi {
             KeyAction::NextView => self.turn(1),
             KeyAction::PreviousView => self.turn(ScreenView::ALL.len() - 1),
             KeyAction::Help | KeyAction::Back if self.view == ScreenView::Help => {
-                self.show(self.back)
+                self.show(self.back);
             }
             KeyAction::Help => {
                 self.back = self.view;

@@ -1,7 +1,7 @@
 //! Places for values in a prompt.
 //!
 //! A prompt is prose that may hold JSON, code or set notation, so unlike in a
-//! [`Template`](crate::Template) a brace is text unless it makes a place:
+//! [`FieldTemplate`](crate::FieldTemplate) a brace is text unless it makes a place:
 //!
 //! - `{name}`, where the input has a field of that name, is a place. Its value
 //!   is put in once and never read again.

@@ -146,14 +146,14 @@ impl GroupsSpec {
                     SplitRole::Train => {
                         source
                             .train
-                            .extend(pool.take(part, size, DrawOrder::Seed(seed)))
+                            .extend(pool.take(part, size, DrawOrder::Seed(seed)));
                     }
                     SplitRole::Validation => {
                         let drawn = pool.take(part, size, DrawOrder::Seed(seed));
                         source.validation.extend(drawn);
                     }
                     SplitRole::Labelled => {
-                        labelled.extend(pool.take(part, size, DrawOrder::Seed(seed)))
+                        labelled.extend(pool.take(part, size, DrawOrder::Seed(seed)));
                     }
                     SplitRole::Unlabelled => inputs.extend(pool.inputs(size, seed, draw)),
                 }

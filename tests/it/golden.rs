@@ -5,6 +5,7 @@
 //! accepted with `cargo insta review`. Nothing in `golden/v1` is ever rewritten:
 //! it is what a program of that form wrote, and must open as it did.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -140,7 +141,7 @@ fn events(log: &str) -> String {
     for line in log.lines() {
         let (head, rest) = line.split_once("\"at_ms\":").unwrap();
         let rest = rest.trim_start_matches(|char: char| char.is_ascii_digit());
-        text += &format!("{head}\"at_ms\":0{rest}\n");
+        let _ = writeln!(text, "{head}\"at_ms\":0{rest}");
     }
     text
 }
@@ -223,18 +224,19 @@ fn half_labelled() -> String {
     let mut csv = String::new();
     for (at, line) in films.lines().enumerate() {
         let without = line.contains(",films,") && at % 2 == 0 && at % 3 == 0;
-        csv += &if without {
-            bare(line)
+        if without {
+            csv.push_str(&bare(line));
         } else {
-            format!("{line}\n")
-        };
+            let _ = writeln!(csv, "{line}");
+        }
     }
     plays.for_each(|line| {
-        csv += &format!(
-            "{},plays,,{}\n",
+        let _ = writeln!(
+            csv,
+            "{},plays,,{}",
             line.split(',').next().unwrap(),
             line.rsplit(',').next().unwrap()
-        )
+        );
     });
     csv
 }

@@ -43,7 +43,7 @@ pub(super) fn macro_f1(observations: &[GradedOutcome<'_>]) -> Option<f64> {
     for (truth, said) in classified(observations)? {
         match said {
             PredictedClass::Class { label, .. } if label == truth => {
-                counts.entry(truth).or_default().0 += 1
+                counts.entry(truth).or_default().0 += 1;
             }
             said => {
                 counts.entry(truth).or_default().1 += 1;
