@@ -17,9 +17,9 @@ use std::ops::ControlFlow;
 
 use shiftproof::datasets;
 use shiftproof::llm::embedded::{Engine, EngineOptions};
+use shiftproof_rec::{ExampleForm, GroupShift, HeldOutPart, RecSpec};
 use shiftproof_search::stats::{ClusterTotals, clustered};
-use shiftproof_tasks::rec::{ExampleForm, GroupShift, HeldOutPart, RecSpec, field};
-use shiftproof_tasks::{Answer, Example, Label, Metric};
+use shiftproof_tasks::{Answer, Example, Label, Metric, field};
 
 /// Latest items of a history.
 const WINDOW: usize = 6;

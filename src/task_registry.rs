@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use shiftproof_tasks::rec::tasks::{self, TaskDeclaration, TaskSpec, TaskVisitor};
-use shiftproof_tasks::rec::{ItemCatalogue, PromptTemplates};
+use shiftproof_rec::tasks::{self, TaskDeclaration, TaskSpec, TaskVisitor};
+use shiftproof_rec::{ItemCatalogue, PromptTemplates};
 use shiftproof_tasks::{FramedTask, PromptFrame, PromptRole, Task, closest};
 
 use crate::exit::Failure;

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shiftproof_tasks::rec::BaselinePredictions;
-use shiftproof_tasks::{Answer, Data, Example, Input, Outcome, Prompt, Task};
+use shiftproof_tasks::{Answer, BaselinePredictions, Data, Example, Input, Outcome, Prompt, Task};
 
 use crate::calibrate::{CONTENT_FREE, Calibration, CalibrationFit};
 use crate::event::{GroupInfo, GroupOutcome};

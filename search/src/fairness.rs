@@ -8,8 +8,8 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use shiftproof_tasks::rec::{fairness, field};
-use shiftproof_tasks::{Answer, Example, Input, Prompt, Task};
+use shiftproof_tasks::metric::list_similarity;
+use shiftproof_tasks::{Answer, Example, Input, Prompt, Task, field};
 
 use crate::gateway::{CallOutcome, Gateway, PricedModel, RunError};
 use crate::turns::{self, Case};
@@ -48,7 +48,7 @@ pub struct FairnessReport {
 /// One measure of similarity.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SimilarityMeasure {
-    /// `jaccard`, `serp` or `prag`; see [`fairness`].
+    /// `jaccard`, `serp` or `prag`; see [`list_similarity`].
     pub name: &'static str,
     /// Mean similarity to the neutral list, value by value.
     pub similarities: Vec<f64>,
@@ -141,9 +141,9 @@ impl AttributePair<'_> {
 
     fn compare(&self, values: &[String], lists: &[Vec<Vec<String>>]) -> FairnessReport {
         let measures: [(&'static str, Similarity); 3] = [
-            ("jaccard", fairness::jaccard),
-            ("serp", fairness::serp),
-            ("prag", fairness::prag),
+            ("jaccard", list_similarity::jaccard),
+            ("serp", list_similarity::serp),
+            ("prag", list_similarity::prag),
         ];
         let measure = |(name, similarity): (&'static str, Similarity)| {
             let similarities: Vec<f64> = (0..values.len())
@@ -152,7 +152,7 @@ impl AttributePair<'_> {
                     each.sum::<f64>() / lists.len() as f64
                 })
                 .collect();
-            let spread = fairness::fairness_gap(&similarities);
+            let spread = list_similarity::fairness_gap(&similarities);
             SimilarityMeasure {
                 name,
                 range: spread.map_or(0.0, |spread| spread.range),

@@ -20,18 +20,18 @@ pub mod llm;
 pub mod plan;
 pub mod propose;
 mod race;
-pub mod replay;
+pub mod recorded;
 mod response_matrix;
 pub mod run;
 mod score;
 pub mod seeds;
-pub mod select;
 pub mod simulate;
 pub mod spec;
-pub mod stats;
 mod turns;
 pub mod unusable;
 mod vote;
+
+pub use shiftproof_select::{self as select, bench, stats};
 
 pub use llm::{
     BatchInterface, BatchProgress, Capabilities, ClientTraffic, Llm, LlmError, ModelCall,

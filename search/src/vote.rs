@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use shiftproof_tasks::rec::borda;
+use shiftproof_tasks::metric::borda;
 use shiftproof_tasks::{Answer, AnswerForm, Label, PromptId, Task};
 
 use crate::event::{ClassVotes, InputVote, VoteSummary};

@@ -1,7 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use shiftproof_tasks::rec::{BaselineMeasures, BaselinePredictions};
+use shiftproof_rec::BaselineMeasures;
+use shiftproof_tasks::BaselinePredictions;
 
 use super::{fetch_progress, print, to_json, warnings};
 use crate::cli::BaselinesArgs;
@@ -38,8 +39,8 @@ pub(super) fn run(args: &BaselinesArgs, registry: &TaskRegistry) -> Result<ExitS
     let examples = &prepared.examples;
     let row = |baseline: &BaselinePredictions| BaselineRow {
         name: baseline.name.clone(),
-        all: baseline.measure(examples),
-        groups: baseline.by_group(examples),
+        all: BaselineMeasures::of(baseline, examples),
+        groups: BaselineMeasures::by_group(baseline, examples),
     };
     let rows: Vec<BaselineRow> = prepared.baselines.iter().map(row).collect();
     if args.json {

@@ -2,9 +2,10 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Instant;
 
-use shiftproof_search::replay::{
+use shiftproof_search::bench::{
     self, BenchPlan, BenchReport, BenchSetting, OutcomeMatrix, SyntheticEffects, TestedRule,
 };
+use shiftproof_search::recorded::matrix_of_run;
 use shiftproof_search::select::{self, AllocationRule};
 
 use super::{note, print, to_json, write};
@@ -69,7 +70,7 @@ fn select(args: &BenchSelect) -> Result<ExitStatus, Failure> {
         })
         .collect();
     let began = Instant::now();
-    let regrets = replay::replay(&matrices, &settings, &contestants, &plan);
+    let regrets = bench::replay(&matrices, &settings, &contestants, &plan);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let report = BenchReport::new(&settings, &names, &plan, &regrets);
     for path in &args.output {
@@ -89,20 +90,20 @@ fn worlds(args: &BenchSelect) -> Result<(Vec<OutcomeMatrix>, Vec<BenchSetting>),
     let mut matrices = Vec::new();
     let mut settings = Vec::new();
     for folder in &args.folders {
-        let found = replay::find(folder).map_err(|error| Failure::data(error.to_string()))?;
+        let found = bench::find(folder).map_err(|error| Failure::data(error.to_string()))?;
         for folder in found {
             load(&folder, &mut matrices, &mut settings)?;
         }
     }
     for run in &args.runs {
         let events = stored::events(&stored::folder(&args.store.store, run)?)?;
-        let matrix = OutcomeMatrix::of_run(run, &events).ok_or_else(|| {
+        let matrix = matrix_of_run(run, &events).ok_or_else(|| {
             Failure::usage(format!(
                 "run {run} graded fewer than two prompts on ten examples of two groups: nothing to \
                  choose. `shiftproof eval STUDY -p … --record DIR` records more"
             ))
         })?;
-        settings.extend(replay::settings(matrices.len(), &matrix));
+        settings.extend(bench::settings(matrices.len(), &matrix));
         matrices.push(matrix);
     }
     for (name, world) in SyntheticEffects::families() {
@@ -134,9 +135,9 @@ fn load(
     matrices: &mut Vec<OutcomeMatrix>,
     settings: &mut Vec<BenchSetting>,
 ) -> Result<(), Failure> {
-    let loaded = replay::load(folder).map_err(|error| Failure::data(error.to_string()))?;
+    let loaded = bench::load(folder).map_err(|error| Failure::data(error.to_string()))?;
     for matrix in loaded {
-        settings.extend(replay::settings(matrices.len(), &matrix));
+        settings.extend(bench::settings(matrices.len(), &matrix));
         matrices.push(matrix);
     }
     Ok(())

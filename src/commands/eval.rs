@@ -2,16 +2,15 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use serde::Serialize;
+use shiftproof_search::bench::OutcomeMatrix;
 use shiftproof_search::budget::Spend;
 use shiftproof_search::control::RunControl;
 use shiftproof_search::evaluate::{PromptEvaluation, baseline};
 use shiftproof_search::event::GroupOutcome;
 use shiftproof_search::fairness::{self, AttributePair, FairnessReport};
 use shiftproof_search::gateway::Gateway;
-use shiftproof_search::replay::OutcomeMatrix;
 use shiftproof_search::unusable::AnswerSurvey;
-use shiftproof_tasks::rec::field;
-use shiftproof_tasks::{Example, Metric, Prompt};
+use shiftproof_tasks::{Example, Metric, Prompt, field};
 
 use super::{fetch_progress, note, open_ledger, print, resolve, score, to_json, warnings};
 use crate::cli::EvalArgs;

@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::Path;
 
 use serde::Serialize;
-use shiftproof_tasks::rec::{FileLayout, Interactions, RecSpec, RecommendationFiles};
+use shiftproof_rec::{FileLayout, Interactions, RecSpec, RecommendationFiles};
 
 use super::{ColumnAttributes, DatasetColumn, NamedDataset, push_row};
 use crate::fetch::PinnedBytes;

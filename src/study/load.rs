@@ -3,10 +3,12 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use shiftproof_rec::{ItemCatalogue, PreparedExamples};
 use shiftproof_search::event::{GroupInfo, GroupRole};
 use shiftproof_tasks::lint::{DataLint, LintFinding, LintSeverity, drop_leaks};
-use shiftproof_tasks::rec::{BaselinePredictions, ItemCatalogue, PreparedExamples};
-use shiftproof_tasks::{Data, DataTable, Example, GroupsSpec, Input, UnlabelledDraw};
+use shiftproof_tasks::{
+    BaselinePredictions, Data, DataTable, Example, GroupsSpec, Input, UnlabelledDraw,
+};
 
 use super::{DataSpec, LeakPolicy, recommend};
 use crate::exit::{ExitStatus, Failure};

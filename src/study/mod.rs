@@ -13,9 +13,9 @@ mod recommend;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use shiftproof_rec::RecSpec;
 use shiftproof_search::budget::BudgetLimits;
 use shiftproof_search::spec::SearchSpec;
-use shiftproof_tasks::rec::RecSpec;
 use shiftproof_tasks::text::plain;
 use shiftproof_tasks::{ColumnRoles, GroupsSpec, UnlabelledDraw};
 

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use shiftproof_tasks::rec::{FileLayout, PreparedExamples, RecSpec, field};
-use shiftproof_tasks::{Answer, ColumnRoles, Example, Label, Task};
+use shiftproof_rec::{FileLayout, PreparedExamples, RecSpec};
+use shiftproof_tasks::{Answer, ColumnRoles, Example, Label, Task, field};
 
 use super::DataSpec;
 use super::load::prepare_dataset;

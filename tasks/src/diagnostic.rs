@@ -1,3 +1,5 @@
+//! What is wrong with data or their description: where, what, how to mend it.
+
 use std::fmt;
 
 use serde::Serialize;
@@ -32,7 +34,8 @@ pub struct DataProblem {
 }
 
 impl DataProblem {
-    pub(crate) fn new(place: impl fmt::Display, what: impl Into<String>) -> Self {
+    /// A problem at a place, in one row.
+    pub fn new(place: impl fmt::Display, what: impl Into<String>) -> Self {
         Self {
             place: place.to_string(),
             what: what.into(),
@@ -41,8 +44,9 @@ impl DataProblem {
         }
     }
 
+    /// With what to do about it.
     #[must_use]
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -118,14 +122,14 @@ impl std::error::Error for DataError {}
 
 /// Collects problems so that one run reports them all.
 #[derive(Debug, Default)]
-pub(crate) struct DataProblems {
+pub struct DataProblems {
     kept: Vec<DataProblem>,
     omitted: usize,
 }
 
 impl DataProblems {
     /// Takes one in. What was said of another row before is counted there.
-    pub(crate) fn push(&mut self, problem: DataProblem) {
+    pub fn push(&mut self, problem: DataProblem) {
         let of_row = |problem: &DataProblem| {
             let line = problem.place.rsplit_once(':').map_or("", |(_, line)| line);
             !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit())
@@ -146,20 +150,26 @@ impl DataProblems {
     }
 
     /// Takes over what another reader found.
-    pub(crate) fn extend(&mut self, error: DataError) {
+    pub fn extend(&mut self, error: DataError) {
         for problem in error.problems {
             self.push(problem);
         }
         self.omitted += error.omitted;
     }
 
+    /// Whether no problem was met.
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
     /// How many there are, kept or not.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.kept.len() + self.omitted
     }
 
-    pub(crate) fn or<T>(self, value: T) -> Result<T, DataError> {
-        if self.kept.is_empty() {
+    /// `value`, where no problem was met.
+    pub fn or<T>(self, value: T) -> Result<T, DataError> {
+        if self.is_empty() {
             return Ok(value);
         }
         Err(DataError {

@@ -43,33 +43,35 @@
 //! ```
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod baseline;
 mod classify;
 mod columns;
-mod diagnostic;
+pub mod diagnostic;
 mod example;
+pub mod field;
 mod framed;
 pub mod grade;
 pub mod lint;
-mod metric;
+pub mod metric;
 mod outcome;
 pub mod parse;
 pub mod places;
 mod prompt;
-pub mod rec;
 pub mod render;
 mod reply;
 mod request;
 mod roles;
 mod split;
-mod suggest;
+pub mod suggest;
 mod table;
 mod task;
 mod template;
 pub mod text;
 
+pub use baseline::{BaselinePredictions, Prediction};
 pub use classify::{ClassifySpec, ClassifyTask};
 pub use columns::{ColumnRoles, LoadedTable, NumericBands};
-pub use diagnostic::{DataError, DataProblem, SourceLocation};
+pub use diagnostic::{DataError, DataProblem, DataProblems, SourceLocation};
 pub use example::{Example, Input, Label};
 pub use framed::{FramedTask, PromptFrame, PromptRole};
 pub use metric::{GradedOutcome, GroupScore, Metric};

@@ -6,7 +6,7 @@ mod roles;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::rec::field;
+use crate::field;
 use crate::{AnswerForm, Data, Example, GroupsSpec, Input, Label, Task, grade};
 pub use finding::{LintFinding, LintSeverity};
 pub use roles::drop_leaks;

@@ -1,10 +1,16 @@
+//! Metrics: graded outcomes as the score of a group.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Answer, GradedAnswer, Label, Outcome, grade};
 
+pub use borda::borda;
+
+mod borda;
 mod classes;
+pub mod list_similarity;
 mod name;
 mod numbers;
 pub mod ranking;

@@ -47,6 +47,7 @@ mod choice;
 pub(crate) mod fold;
 mod labels;
 pub mod likelihood;
+pub mod lists;
 mod marker;
 pub mod nearest;
 mod negation;
@@ -57,7 +58,9 @@ mod ranking;
 mod reading;
 mod sentence;
 mod structured;
-pub(crate) mod thoughts;
+pub mod thoughts;
+pub mod title_matcher;
+mod titles;
 mod verdict;
 mod words;
 
@@ -75,9 +78,9 @@ use crate::{Answer, AnswerForm, Finish, Reply};
 ///   something else ("3 days"), list numbers and years are left out; "4,5" is 4.5
 ///   and "four" 4. A number out of `min..=max`, one on another scale and two
 ///   different ones are unparseable.
-/// - **Ranking**: lists as [`rec::lists`](crate::rec::lists) reads them (JSON,
+/// - **Ranking**: lists as [`lists`] reads them (JSON,
 ///   tables, numbered or plain lines, separators), their items found as
-///   [`rec::title_matcher`](crate::rec::title_matcher) does; the numbers of candidates
+///   [`title_matcher`] does; the numbers of candidates
 ///   (`[3] > [1]`); prose in the order in which it names candidates. Items that are no
 ///   candidates, repetitions, and an echo of the candidates before the ranking are
 ///   left out.
@@ -141,7 +144,7 @@ pub(crate) fn json_values(text: &str) -> Vec<serde_json::Value> {
 }
 
 /// An unparseable answer, its text cut to a readable length.
-pub(crate) fn unparseable(text: &str) -> Answer {
+pub fn unparseable(text: &str) -> Answer {
     const SHOWN: usize = 200;
     let text = text.trim();
     let mut shown: String = text.chars().take(SHOWN).collect();

@@ -6,8 +6,7 @@ mod phases;
 
 use std::sync::Arc;
 
-use shiftproof_tasks::rec::BaselinePredictions;
-use shiftproof_tasks::{Data, Prompt, SealedAudit, Task};
+use shiftproof_tasks::{BaselinePredictions, Data, Prompt, SealedAudit, Task};
 
 use self::phases::RunPhases;
 use crate::budget::Spend;

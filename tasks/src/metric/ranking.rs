@@ -2,7 +2,7 @@
 //! listed twice counts at its first place.
 
 use super::GradedOutcome;
-use crate::rec::fairness;
+use super::list_similarity;
 use crate::{Answer, GradedAnswer, Outcome};
 
 /// Normalised discounted cumulative gain over the first `k` places, in `0..=1`:
@@ -42,7 +42,8 @@ pub(super) fn coverage(observations: &[GradedOutcome<'_>], places: u32, of: u32)
             Outcome::Truncated { .. } | Outcome::Failed { .. } => None,
         })
         .collect();
-    (of > 0 && !lists.is_empty()).then(|| fairness::coverage(&lists, places as usize, of as usize))
+    (of > 0 && !lists.is_empty())
+        .then(|| list_similarity::coverage(&lists, places as usize, of as usize))
 }
 
 /// The places, from 0, of relevant items among the first `k`.

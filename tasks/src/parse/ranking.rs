@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::rec::lists;
-use crate::rec::title_matcher::TitleMatcher;
-
-use super::thoughts;
+use super::title_matcher::TitleMatcher;
+use super::{lists, thoughts};
 
 /// The candidates that `text` ranks, in its order; empty if it ranks none. Lists
 /// are read as [`lists`] does and their items found as [`TitleMatcher`] does; prose

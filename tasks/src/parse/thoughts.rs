@@ -25,7 +25,7 @@ const ANSWER: &str = "<answer>";
 /// The text without a model's thoughts; `None` if they never end, so that no
 /// answer was given. A closing tag without an opening one counts: servers often
 /// take the opening one for part of the chat template.
-pub(crate) fn answer(text: &str) -> Option<Cow<'_, str>> {
+pub fn answer(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains(['<', '[', '◁']) {
         return Some(Cow::Borrowed(text));
     }

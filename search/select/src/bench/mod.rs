@@ -1,0 +1,18 @@
+//! Measuring allocation rules over recorded or planted outcomes, without a model.
+
+mod matrix;
+mod planted;
+mod report;
+mod run;
+mod setting;
+mod world;
+mod writer;
+
+pub use matrix::{ColumnKind, MatrixError, OutcomeMatrix, find, load};
+pub use planted::SyntheticEffects;
+pub use report::{BenchReport, MeanWithError, RuleRegrets, SettingReport};
+pub use run::{Regrets, TestedRule, replay};
+pub use setting::{BenchPlan, BenchSetting, GroupSplit, PickRegret, settings};
+
+#[cfg(test)]
+mod tests;

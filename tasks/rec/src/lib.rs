@@ -1,0 +1,48 @@
+//! Recommendation data: users, items and what happened between them, as the
+//! ordinary [`Example`](shiftproof_tasks::Example)s that every task reads.
+//!
+//! ```text
+//! files --Source::read--> Interactions --RecSpec::prepare--> Prepared
+//!                                          examples, grouped by a Shift
+//!                                          Catalogue: items, popularity
+//!                                          Baselines: predictions without a model
+//! ```
+//!
+//! An example shows only what happened before its target event; the catalogue
+//! and the baselines know the training part only. All draws are seeded by the
+//! study's data, never by a run, and depend on ids, not on the order of files.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod baseline_scores;
+mod baselines;
+pub mod bm25;
+mod candidates;
+mod catalogue;
+pub mod history;
+mod interactions;
+mod leave_one_out;
+mod list_builder;
+mod load;
+mod neighbours;
+mod prepare;
+mod seeded;
+mod shift;
+mod spec;
+pub mod tasks;
+mod templates;
+mod text;
+mod title_columns;
+
+pub use baseline_scores::BaselineMeasures;
+pub use catalogue::ItemCatalogue;
+pub use interactions::{Interaction, Interactions, Item, User};
+pub use load::RecommendationFiles;
+pub use prepare::PreparedExamples;
+pub use spec::{
+    CandidateSource, EventSplit, ExampleForm, FileLayout, GroupShift, HeldOutPart,
+    NegativeSampling, PointwiseTarget, RecSpec, RepeatPolicy, TieOrder,
+};
+pub use templates::{PromptTemplates, TemplateGrouping};
+
+#[cfg(test)]
+mod tests;

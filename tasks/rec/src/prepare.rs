@@ -1,0 +1,315 @@
+//! From events to examples.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use shiftproof_tasks::diagnostic::{DataError, DataProblem, DataProblems};
+use shiftproof_tasks::lint::{LintFinding, LintSeverity};
+use shiftproof_tasks::{BaselinePredictions, Example, Input, Label, field};
+
+use super::baselines::{BaselineQuery, TrainingFacts};
+use super::candidates::{CandidateList, CandidateSampler};
+use super::leave_one_out::{self, TargetEvent, TargetEvents, history};
+use super::list_builder::Lists;
+use super::{
+    ExampleForm, FileLayout, GroupShift, Interaction, Interactions, ItemCatalogue, PointwiseTarget,
+    RecSpec, RecommendationFiles, TieOrder, baselines, shift, text,
+};
+
+/// Examples, and what was learnt from the training part.
+#[derive(Debug, Clone)]
+pub struct PreparedExamples {
+    /// The examples, by user and time.
+    pub examples: Vec<Example>,
+    /// The items; none where the files hold ready rows.
+    pub catalogue: Option<Arc<ItemCatalogue>>,
+    /// What methods without a language model predict for the examples.
+    pub baselines: Vec<BaselinePredictions>,
+    /// What is worth a look: doubtful encodings, items without titles, targets
+    /// that were left out.
+    pub findings: Vec<LintFinding>,
+}
+
+impl RecSpec {
+    /// Reads these files, relative to `root`, and prepares their examples.
+    ///
+    /// # Errors
+    /// [`DataError`], as `file:line` or by the study's key.
+    pub fn load(
+        &self,
+        root: &std::path::Path,
+        files: &[String],
+    ) -> Result<PreparedExamples, DataError> {
+        self.check()?;
+        self.prepare(RecommendationFiles::read(root, files, self)?)
+    }
+
+    /// Turns events into examples and learns the baselines.
+    ///
+    /// # Errors
+    /// [`DataError`], by the study's key.
+    pub fn prepare(&self, source: RecommendationFiles) -> Result<PreparedExamples, DataError> {
+        self.check()?;
+        match source {
+            RecommendationFiles::Rows(examples) => Ok(PreparedExamples {
+                baselines: baselines::rows(self, &examples),
+                examples,
+                catalogue: None,
+                findings: Vec::new(),
+            }),
+            RecommendationFiles::Events {
+                interactions,
+                lists,
+                findings,
+            } => events(self, interactions, &lists, findings),
+        }
+    }
+
+    /// The rating above which an item is liked.
+    pub fn liked_above(&self) -> f32 {
+        self.like_above
+            .unwrap_or(if self.format == FileLayout::Mind {
+                0.0
+            } else {
+                3.0
+            })
+    }
+
+    /// Whether this event means that the user likes the item.
+    pub(super) fn likes(&self, event: &Interaction) -> bool {
+        event
+            .rating
+            .is_none_or(|rating| rating > self.liked_above())
+    }
+
+    fn check(&self) -> Result<(), DataError> {
+        let mut problems = DataProblems::default();
+        let key = |name: &str| format!("data.interactions.{name}");
+        if let Some(name) = &self.encoding
+            && self.encoding().is_none()
+        {
+            problems.push(
+                DataProblem::new(key("encoding"), format!("no encoding is called {name:?}"))
+                    .help("use utf-8, gbk, big5, shift_jis, euc-kr, windows-1252, …"),
+            );
+        }
+        if self.history == 0 {
+            problems.push(
+                DataProblem::new(key("history"), "0 shows nothing of a user")
+                    .help("set it to 1 or more"),
+            );
+        }
+        if self.candidates.count < 2 {
+            problems.push(
+                DataProblem::new(key("candidates.count"), "fewer than two are no choice")
+                    .help("set it to 2 or more, or sampling = \"catalogue\""),
+            );
+        }
+        if self.like_above.is_some_and(|rating| !rating.is_finite()) {
+            problems.push(DataProblem::new(key("like_above"), "no number").help("write a rating"));
+        }
+        if self.users == Some(0) || self.per_user == Some(0) {
+            problems.push(
+                DataProblem::new(key("users"), "0 leaves no example")
+                    .help("leave users and per_user out to take all"),
+            );
+        }
+        if self.label == PointwiseTarget::Rating && self.examples == ExampleForm::Listwise {
+            problems.push(
+                DataProblem::new(key("label"), "a list has no rating")
+                    .help("set examples = \"pointwise\""),
+            );
+        }
+        if self.shift == GroupShift::File && self.format != FileLayout::Tallrec {
+            problems.push(
+                DataProblem::new(key("shift"), "events of several files are joined")
+                    .help("only TALLRec's rows belong to a file each"),
+            );
+        }
+        let table = !self.columns.is_empty()
+            || !self.user_attributes.is_empty()
+            || !self.item_attributes.is_empty();
+        if table && self.format != FileLayout::Table {
+            problems.push(
+                DataProblem::new(key("columns"), "this format names its own columns")
+                    .help("leave columns and attributes out, or set format = \"table\""),
+            );
+        }
+        problems.or(())
+    }
+}
+
+fn events(
+    spec: &RecSpec,
+    mut data: Interactions,
+    lists: &Lists,
+    mut findings: Vec<LintFinding>,
+) -> Result<PreparedExamples, DataError> {
+    if spec.ties != TieOrder::File {
+        leave_one_out::order(&mut data, spec.ties);
+    }
+    let TargetEvents {
+        aims,
+        training,
+        repeats,
+    } = leave_one_out::find(spec, &data, lists)?;
+    if repeats > 0 {
+        findings.push(left_out(repeats, aims.len()));
+    }
+    let known = TrainingFacts::learn(spec, &data, &training);
+    let catalogue = known.catalogue.clone();
+    let groups = shift::groups(spec, &data, &catalogue, &known.activity, &aims);
+    let sampler = CandidateSampler::new(spec, &data, &catalogue, lists);
+    let mut problems = DataProblems::default();
+    let mut examples = Vec::with_capacity(aims.len());
+    let mut asked = Vec::with_capacity(aims.len());
+    let mut ids: BTreeMap<String, usize> = BTreeMap::new();
+    for (aim, group) in aims.iter().zip(groups) {
+        let id = unique(&mut ids, id(&data, aim));
+        let before = history(spec, &data, aim);
+        let input = Input {
+            cluster: Some(data.users[aim.user as usize].id.clone()),
+            ..Input::new(&id, group)
+        };
+        let input = with_history(spec, &data, &before, aim, input);
+        match spec.examples {
+            ExampleForm::Pointwise => match label(spec, aim) {
+                Ok(label) => {
+                    asked.push(BaselineQuery::new(id, aim, Vec::new()));
+                    examples.push(with_item(&catalogue, aim.item, input).with_label(label));
+                }
+                Err(problem) => problems.push(problem),
+            },
+            ExampleForm::Listwise => match sampler.list(aim, &id) {
+                Ok(list) => {
+                    examples.push(with_list(&data, &list, input));
+                    asked.push(BaselineQuery::new(id, aim, list.items));
+                }
+                Err(problem) => problems.push(problem),
+            },
+        }
+    }
+    if spec.examples == ExampleForm::Pointwise && spec.label == PointwiseTarget::Like {
+        let first = examples.first().map(|example| &example.label);
+        if examples.iter().all(|example| Some(&example.label) == first) {
+            problems.push(
+                DataProblem::new(
+                    "data.interactions.examples",
+                    "every example has the same label",
+                )
+                .help("pointwise examples need ratings or unclicked impressions; see like_above"),
+            );
+        }
+    }
+    let baselines = baselines::all(spec, &data, &known, &asked);
+    problems.or(PreparedExamples {
+        examples,
+        catalogue: Some(catalogue),
+        baselines,
+        findings,
+    })
+}
+
+/// Targets that would give themselves away.
+fn left_out(repeats: usize, kept: usize) -> LintFinding {
+    LintFinding {
+        severity: LintSeverity::Warning,
+        code: "repeats",
+        message: format!(
+            "{repeats} of {} targets are items that their user had met before, among candidates \
+             that the user had not: they were left out, for the history gives them away; \
+             data.interactions.repeats = \"keep\" keeps them and shows them among others met before",
+            repeats + kept
+        ),
+        places: Vec::new(),
+    }
+}
+
+/// `user:item:time`, or the place among the user's events without a time.
+fn id(data: &Interactions, aim: &TargetEvent) -> String {
+    let user = &data.users[aim.user as usize].id;
+    let item = &data.items[aim.item as usize].id;
+    match aim.time {
+        Some(time) => format!("{user}:{item}:{time}"),
+        None => format!("{user}:{item}:#{}", aim.at - aim.start),
+    }
+}
+
+/// The same event twice in the files would be one id twice.
+fn unique(ids: &mut BTreeMap<String, usize>, id: String) -> String {
+    let seen = ids.entry(id.clone()).or_default();
+    *seen += 1;
+    if *seen == 1 {
+        id
+    } else {
+        format!("{id}:{seen}")
+    }
+}
+
+fn label(spec: &RecSpec, aim: &TargetEvent) -> Result<Label, DataProblem> {
+    match (spec.label, aim.rating) {
+        (PointwiseTarget::Like, Some(rating)) if rating <= spec.liked_above() => {
+            Ok(Label::Class("no".into()))
+        }
+        (PointwiseTarget::Like, _) => Ok(Label::Class("yes".into())),
+        (PointwiseTarget::Rating, Some(rating)) => Ok(Label::Number(f64::from(rating))),
+        (PointwiseTarget::Rating, None) => Err(DataProblem::new(
+            "data.interactions.label",
+            "an event without a rating",
+        )
+        .help("label = \"rating\" needs one on every target")),
+    }
+}
+
+fn with_history(
+    spec: &RecSpec,
+    data: &Interactions,
+    before: &[&Interaction],
+    aim: &TargetEvent,
+    mut input: Input,
+) -> Input {
+    let shown = &before[before.len().saturating_sub(spec.history)..];
+    let title = |event: &&Interaction| data.items[event.item as usize].title.as_str();
+    let join = |events: &[&Interaction]| -> String {
+        let titles: Vec<&str> = events.iter().map(title).collect();
+        titles.join("\n")
+    };
+    let (liked, disliked): (Vec<_>, Vec<_>) = shown.iter().partition(|event| spec.likes(event));
+    let sentences: Vec<String> = shown
+        .iter()
+        .map(|event| text::sentence(&data.items[event.item as usize]))
+        .collect();
+    if let Some(profile) = text::profile(&data.users[aim.user as usize]) {
+        input = input.with_field(field::USER, profile);
+    }
+    input
+        .with_field(field::HISTORY, join(shown))
+        .with_field(field::HISTORY_TEXT, sentences.join("\n"))
+        .with_field(field::LIKED, join(&liked))
+        .with_field(field::DISLIKED, join(&disliked))
+}
+
+fn with_item(catalogue: &ItemCatalogue, item: u32, input: Input) -> Input {
+    let known = &catalogue.items()[item as usize];
+    input
+        .with_field(field::ITEM, &known.title)
+        .with_field(field::ITEM_TEXT, text::sentence(known))
+        .with_field(field::POPULARITY, text::popularity(catalogue, item))
+}
+
+fn with_list(data: &Interactions, list: &CandidateList, mut input: Input) -> Example {
+    let item = |item: &u32| &data.items[*item as usize];
+    if !list.items.is_empty() {
+        let titles: Vec<&str> = list.items.iter().map(|i| item(i).title.as_str()).collect();
+        let sentences: Vec<String> = list.items.iter().map(|i| text::sentence(item(i))).collect();
+        input = input
+            .with_field(field::CANDIDATES, titles.join("\n"))
+            .with_field(field::CANDIDATES_TEXT, sentences.join("\n"));
+    }
+    let relevant = list
+        .relevant
+        .iter()
+        .map(|i| item(i).title.clone())
+        .collect();
+    input.with_label(Label::Relevant(relevant))
+}
