@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use shiftproof_search::methods::SearchMethod;
 use shiftproof_tasks::Task;
 
 use crate::cli::Cli;
@@ -14,7 +15,7 @@ use crate::exit::ExitStatus;
 use crate::task_registry::TaskRegistry;
 use crate::word_diff::visible;
 
-/// The program with its tasks. A plug-in's `main` is
+/// The program with its tasks and search methods. A plug-in's `main` is
 ///
 /// ```no_run
 /// # use shiftproof_tasks::{AnswerForm, Input, Prompt, Task};
@@ -45,6 +46,13 @@ impl App {
     #[must_use]
     pub fn task(mut self, task: impl Task + 'static) -> Self {
         self.registry.register(Arc::new(task));
+        self
+    }
+
+    /// Adds a search method under its own name: `search.method = "NAME"`.
+    #[must_use]
+    pub fn method(mut self, method: impl SearchMethod + 'static) -> Self {
+        self.registry.register_method(Arc::new(method));
         self
     }
 

@@ -3,6 +3,7 @@
 //! know why.
 
 use shiftproof_search::calibrate::{Calibration, CalibrationFit, CalibrationForecast, LEAST_BATCH};
+use shiftproof_search::methods::SearchMethod;
 use shiftproof_search::spec::SearchSpec;
 use shiftproof_tasks::{Data, PromptId};
 
@@ -69,7 +70,12 @@ pub(crate) fn note(
 }
 
 /// What can be said before anything is asked.
-pub(crate) fn foresee(spec: &SearchSpec, data: &Data, label_scores: bool) -> Vec<String> {
+pub(crate) fn foresee(
+    method: &dyn SearchMethod,
+    spec: &SearchSpec,
+    data: &Data,
+    label_scores: bool,
+) -> Vec<String> {
     let key = key(spec.calibration);
     if spec.calibration == Calibration::None {
         return Vec::new();
@@ -82,7 +88,7 @@ pub(crate) fn foresee(spec: &SearchSpec, data: &Data, label_scores: bool) -> Vec
     if spec.calibration != Calibration::Batch {
         return Vec::new();
     }
-    let forecast = CalibrationForecast::of(spec, data);
+    let forecast = CalibrationForecast::of(method, spec, data);
     let mut notes = Vec::new();
     if forecast.search < LEAST_BATCH {
         notes.push(format!(

@@ -43,6 +43,7 @@ impl ExitStatus {
             RunError::Budget(_) => Self::Budget,
             RunError::Plan(_) => Self::Usage,
             RunError::Unusable(_) => Self::Unusable,
+            RunError::Method { .. } => Self::Internal,
             RunError::Ledger(_) | RunError::Log(_) => Self::Data,
         }
     }

@@ -13,6 +13,7 @@ use shiftproof_search::event_log::{self, EventLog};
 use shiftproof_search::fit::{FittedPlan, fitted};
 use shiftproof_search::gateway::{Gateway, RunError};
 use shiftproof_search::ledger::{CandidateRecord, Ledger, RunRecord, RunStatus};
+use shiftproof_search::methods::SearchMethod;
 use shiftproof_search::run::{Run, RunResult};
 use shiftproof_tasks::lint::LintFinding;
 use shiftproof_tasks::{AnswerForm, Prompt};
@@ -35,6 +36,8 @@ pub struct StudySession {
     pub resolved: ResolvedStudy,
     /// The task.
     pub built: TaskInstance,
+    /// The search method.
+    pub method: Arc<dyn SearchMethod>,
     /// The data.
     pub loaded: LoadedData,
     /// The model that does the task.
@@ -131,6 +134,7 @@ impl StudySession {
         registry: &TaskRegistry,
         progress: fetch::OnProgress<'_>,
     ) -> Result<Self, Failure> {
+        let method = registry.method(&resolved.study, path)?;
         let (built, loaded) = load(&resolved, path, registry, progress)?;
         let study = &resolved.study;
         prices::affordable(study)?;
@@ -148,6 +152,7 @@ impl StudySession {
         Ok(Self {
             resolved,
             built,
+            method,
             loaded,
             task_model,
             proposer_model,
@@ -161,6 +166,7 @@ impl StudySession {
         path: &Path,
         registry: &TaskRegistry,
     ) -> Result<Self, Failure> {
+        let method = registry.method(&resolved.study, path)?;
         let stay = |progress: fetch::FetchProgress| match progress.step {
             fetch::FetchStep::Downloading | fetch::FetchStep::Waiting => ControlFlow::Break(()),
             fetch::FetchStep::Verifying | fetch::FetchStep::Unpacking => ControlFlow::Continue(()),
@@ -187,6 +193,7 @@ impl StudySession {
         Ok(Self {
             resolved,
             built,
+            method,
             loaded,
             task_model,
             proposer_model,
@@ -208,6 +215,7 @@ impl StudySession {
     pub fn plan(&self) -> FittedPlan {
         let study = &self.resolved.study;
         fitted(
+            self.method.as_ref(),
             &study.search,
             &self.loaded.data,
             self.built.task.as_ref(),
@@ -221,8 +229,12 @@ impl StudySession {
         let label_scores = self.task_model.model.llm.capabilities().label_scores;
         let notes = self.loaded.notes.iter().map(|note| format!("{note}."));
         let mut notes: Vec<String> = notes.collect();
-        let calibration =
-            calibration_notes::foresee(&self.plan().spec, &self.loaded.data, label_scores);
+        let calibration = calibration_notes::foresee(
+            self.method.as_ref(),
+            &self.plan().spec,
+            &self.loaded.data,
+            label_scores,
+        );
         notes.extend(calibration);
         notes
     }
@@ -309,6 +321,7 @@ impl StudySession {
             data: self.loaded.data,
             groups: self.loaded.groups,
             baselines: self.loaded.baselines,
+            method: self.method,
             spec: self.resolved.study.search,
             human: self
                 .resolved

@@ -1,4 +1,4 @@
-//! The kinds of task a study can name.
+//! The kinds of task and the search methods a study can name.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use shiftproof_rec::tasks::{self, TaskDeclaration, TaskSpec, TaskVisitor};
 use shiftproof_rec::{ItemCatalogue, PromptTemplates};
+use shiftproof_search::methods::{MethodRegistry, SearchMethod};
 use shiftproof_tasks::{FramedTask, PromptFrame, PromptRole, Task, closest};
 
 use crate::exit::Failure;
-use crate::study::{self, explain};
+use crate::study::{self, Study, explain};
 use crate::textfile;
 
 /// A task made from a study.
@@ -72,10 +73,12 @@ fn framed(task: Arc<dyn Task>, frame: PromptFrame) -> Arc<dyn Task> {
     Arc::new(FramedTask::new(task, frame))
 }
 
-/// All kinds: the declared ones and those plugged in.
+/// What a study can name: the kinds of task, declared and plugged in, and the
+/// search methods.
 #[derive(Default)]
 pub struct TaskRegistry {
     plugged: BTreeMap<String, Arc<dyn Task>>,
+    methods: MethodRegistry,
 }
 
 /// The study's `[task]` table and what errors about it need.
@@ -116,6 +119,32 @@ impl TaskRegistry {
     /// Makes `task` available as `kind = "NAME"`.
     pub fn register(&mut self, task: Arc<dyn Task>) {
         self.plugged.insert(task.name().to_owned(), task);
+    }
+
+    /// Makes `method` available as `search.method = "NAME"`.
+    pub fn register_method(&mut self, method: Arc<dyn SearchMethod>) {
+        self.methods = std::mem::take(&mut self.methods).with(method);
+    }
+
+    /// The search methods.
+    pub fn methods(&self) -> &MethodRegistry {
+        &self.methods
+    }
+
+    /// The search method that a study names; `path` is for messages.
+    pub fn method(&self, study: &Study, path: &Path) -> Result<Arc<dyn SearchMethod>, Failure> {
+        let name = study.search.method.as_str();
+        let method = self.methods.get(name).map_err(|unknown| {
+            let text = textfile::read(path).unwrap_or_default();
+            let place = study::place(&text, path, &["search", "method"]);
+            Failure::usage(format!("{place}: search.method is {name:?}; {unknown}"))
+        })?;
+        let problems = method.problems(&study.search);
+        if problems.is_empty() {
+            return Ok(method);
+        }
+        let problems = problems.join("\n  ");
+        Err(Failure::usage(format!("{}: {problems}", path.display())))
     }
 
     /// Makes the task of a study's `[task]` table; `study` and `path` are for

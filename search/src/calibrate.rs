@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use shiftproof_tasks::{Data, Input, PromptId, Reply};
 
 use crate::evaluate::CalibrationSet;
-use crate::fit::{FINAL_SHARE, screen_share};
-use crate::spec::{SearchMethod, SearchSpec};
+use crate::methods::{DataCounts, SearchMethod};
+use crate::spec::SearchSpec;
 
 /// How scored labels are calibrated.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,19 +61,15 @@ pub struct CalibrationForecast {
 }
 
 impl CalibrationForecast {
-    /// What this study's own numbers promise.
-    pub fn of(spec: &SearchSpec, data: &Data) -> Self {
-        let induced = if spec.method == SearchMethod::Gpo {
-            2
-        } else {
-            1
-        };
-        let entrants = 1 + induced * spec.proposals + spec.rounds * spec.edits;
+    /// What the study's own numbers promise where `method` searches.
+    pub fn of(method: &dyn SearchMethod, spec: &SearchSpec, data: &Data) -> Self {
+        let planned = method.plan(spec, &DataCounts::of(data));
         let examples = data.source.validation.len() + data.labelled_target.len();
         let of = |share: f64, prompts: usize| {
             (spec.evaluations as f64 * share / prompts.max(1) as f64) as usize
         };
-        let search = of(screen_share(spec.method), entrants) + of(FINAL_SHARE, spec.finalists);
+        let first = planned.first_scoring().map_or(0.0, |(step, _)| step.share);
+        let search = of(first, 1 + planned.prompts()) + of(planned.final_share, spec.finalists);
         Self {
             search: search.min(examples),
             fixed: CalibrationSet::of(data).inputs().len(),

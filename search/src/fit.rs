@@ -3,25 +3,11 @@
 use shiftproof_tasks::{Data, Task};
 
 use crate::event::Phase;
+use crate::methods::{DataCounts, SearchMethod};
 use crate::plan::{PhasePlan, plan};
 use crate::propose::library;
 use crate::select::{AllocationStep, ExampleGroup, LabelRole, OutcomeTable, SelectionProblem};
-use crate::spec::{SearchMethod, SearchSpec};
-
-/// The parts of the evaluations that each race gets; the final has the rest.
-pub(crate) const SCREEN_SHARE: f64 = 0.35;
-pub(crate) const RESCREEN_SHARE: f64 = 0.2;
-pub(crate) const REFINE_SHARE: f64 = 0.2;
-pub(crate) const FINAL_SHARE: f64 = 1.0 - SCREEN_SHARE - RESCREEN_SHARE - REFINE_SHARE;
-
-/// The part of the evaluations that the first race gets.
-pub(crate) fn screen_share(method: SearchMethod) -> f64 {
-    if method == SearchMethod::Gpo {
-        SCREEN_SHARE
-    } else {
-        SCREEN_SHARE + RESCREEN_SHARE
-    }
-}
+use crate::spec::SearchSpec;
 
 /// What a run will ask under its limit on calls.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,9 +38,10 @@ pub fn total(phases: &[PhasePlan]) -> u64 {
     phases.iter().map(calls).sum()
 }
 
-/// The plan of a run with these numbers and at most `calls` calls; `human`:
-/// prompts that the study names beside the seed.
+/// The plan of a run by `method` with these numbers and at most `calls` calls;
+/// `human`: prompts that the study names beside the seed.
 pub fn fitted(
+    method: &dyn SearchMethod,
     spec: &SearchSpec,
     data: &Data,
     task: &dyn Task,
@@ -62,11 +49,11 @@ pub fn fitted(
     calls: Option<u64>,
 ) -> FittedPlan {
     let each = task.calls();
-    let whole = plan(spec, data, each);
+    let whole = plan(method, spec, data, each);
     let (mut own, mut copy) = (spec.clone(), data.clone());
     let audit = data.audit.len();
-    let scaled = calls.is_some_and(|calls| fit(&mut own, &mut copy, audit, each, calls));
-    let mut phases = plan(&own, &copy, each);
+    let scaled = calls.is_some_and(|calls| fit(method, &mut own, &mut copy, audit, each, calls));
+    let mut phases = plan(method, &own, &copy, each);
     if let Some(limit) = calls {
         let search: u64 = total(&phases) - total(audits(&phases));
         let left = usize::try_from(limit.saturating_sub(search)).unwrap_or(usize::MAX);
@@ -83,7 +70,13 @@ pub fn fitted(
         phases,
         whole: total(&whole),
         scaled,
-        smallest: smallest(spec, data, each, 1 + human + generic(spec, data, task)),
+        smallest: smallest(
+            method,
+            spec,
+            data,
+            each,
+            1 + human + generic(spec, data, task),
+        ),
     }
 }
 
@@ -97,13 +90,14 @@ fn audits(phases: &[PhasePlan]) -> &[PhasePlan] {
 /// of the audit, which the seed and the selected prompt must have; `each`: calls
 /// of one evaluation. Returns whether anything was scaled.
 pub(crate) fn fit(
+    method: &dyn SearchMethod,
     spec: &mut SearchSpec,
     data: &mut Data,
     audit: usize,
     each: usize,
     calls: u64,
 ) -> bool {
-    let planned = searching(spec, data, each);
+    let planned = searching(method, spec, data, each);
     let left = usize::try_from(calls)
         .unwrap_or(usize::MAX)
         .saturating_sub(2 * audit * each);
@@ -111,11 +105,7 @@ pub(crate) fn fit(
         return false;
     }
     let ratio = left as f64 / planned as f64;
-    let scale = |count: &mut usize| *count = scaled(*count, ratio);
-    scale(&mut spec.evaluations);
-    scale(&mut spec.proposals);
-    scale(&mut spec.paraphrases);
-    scale(&mut spec.edits);
+    scale(spec, ratio);
     // An even selection, whatever the order of the groups.
     let inputs = &mut data.target.inputs;
     let mut index = 0.0;
@@ -127,13 +117,25 @@ pub(crate) fn fit(
     true
 }
 
+/// Scales what a study asks for.
+fn scale(spec: &mut SearchSpec, ratio: f64) {
+    for count in [
+        &mut spec.evaluations,
+        &mut spec.proposals,
+        &mut spec.paraphrases,
+        &mut spec.edits,
+    ] {
+        *count = scaled(*count, ratio);
+    }
+}
+
 fn scaled(count: usize, ratio: f64) -> usize {
     (count as f64 * ratio) as usize
 }
 
 /// Calls of the plan but for the audit.
-fn searching(spec: &SearchSpec, data: &Data, each: usize) -> usize {
-    plan(spec, data, each)
+fn searching(method: &dyn SearchMethod, spec: &SearchSpec, data: &Data, each: usize) -> usize {
+    plan(method, spec, data, each)
         .iter()
         .filter(|phase| phase.phase != Phase::Audit)
         .map(|phase| phase.proposer_calls + phase.task_calls)
@@ -152,18 +154,29 @@ fn generic(spec: &SearchSpec, data: &Data, task: &dyn Task) -> usize {
 /// in the final, and seed and winner can be audited; `given`: prompts that enter
 /// without being proposed; `each`: calls of one evaluation. (Where target inputs are voted on, answers to them can
 /// stand in for the final's; that is luck, and not counted on.)
-fn smallest(spec: &SearchSpec, data: &Data, each: usize, given: usize) -> Option<u64> {
-    let planned = searching(spec, data, each);
+fn smallest(
+    method: &dyn SearchMethod,
+    spec: &SearchSpec,
+    data: &Data,
+    each: usize,
+    given: usize,
+) -> Option<u64> {
+    let planned = searching(method, spec, data, each);
     let works = |left: usize| {
         let ratio = left as f64 / planned as f64;
-        let evaluations = scaled(spec.evaluations, ratio) as f64;
-        let entrants = given + scaled(spec.proposals, ratio);
-        let finalists = entrants.min(spec.finalists + 1);
-        scores_seed(
-            spec,
-            entrants,
-            (evaluations * screen_share(spec.method)) as usize,
-        ) && scores_seed(spec, finalists, (evaluations * FINAL_SHARE) as usize)
+        let mut own = spec.clone();
+        scale(&mut own, ratio);
+        let mut counts = DataCounts::of(data);
+        counts.target_inputs = scaled(counts.target_inputs, ratio);
+        let plan = method.plan(&own, &counts);
+        let scores = |prompts: usize, share: f64| {
+            scores_seed(&own, prompts, (own.evaluations as f64 * share) as usize)
+        };
+        let (entrants, first) = match plan.first_scoring() {
+            Some((step, prompts)) => (given + prompts, scores(given + prompts, step.share)),
+            None => (given, true),
+        };
+        first && scores(entrants.min(own.finalists + 1), plan.final_share)
     };
     if !works(planned) {
         return None;

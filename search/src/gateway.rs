@@ -70,6 +70,14 @@ pub enum RunError {
         /// of each.
         reason: String,
     },
+    /// A search method does what its own plan does not have.
+    #[error("the method {method} departs from its plan: {reason}")]
+    Method {
+        /// Its name.
+        method: String,
+        /// What it does.
+        reason: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),

@@ -17,6 +17,7 @@ pub mod fit;
 pub mod gateway;
 pub mod ledger;
 pub mod llm;
+pub mod methods;
 pub mod plan;
 pub mod propose;
 mod race;

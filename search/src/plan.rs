@@ -3,9 +3,10 @@
 use serde::Serialize;
 use shiftproof_tasks::Data;
 
-use crate::calibrate::Calibration;
+use crate::calibrate::{CONTENT_FREE, Calibration};
 use crate::event::Phase;
-use crate::spec::{SearchMethod, SearchSpec};
+use crate::methods::{DataCounts, SearchMethod};
+use crate::spec::SearchSpec;
 
 /// An upper bound on the calls of one phase.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,10 +21,16 @@ pub struct PhasePlan {
     pub task_calls: usize,
 }
 
-/// The phases of a run with their calls at most. Answers that the store already
-/// has, and equal requests, cost less. `calls`: what one evaluation takes at most
-/// ([`Task::calls`](shiftproof_tasks::Task::calls)).
-pub fn plan(spec: &SearchSpec, data: &Data, calls: usize) -> Vec<PhasePlan> {
+/// The phases of a run by `method` with their calls at most. Answers that the store
+/// already has, and equal requests, cost less. `calls`: what one evaluation takes at
+/// most ([`Task::calls`](shiftproof_tasks::Task::calls)).
+pub fn plan(
+    method: &dyn SearchMethod,
+    spec: &SearchSpec,
+    data: &Data,
+    calls: usize,
+) -> Vec<PhasePlan> {
+    let planned = method.plan(spec, &DataCounts::of(data));
     let mut phases = Vec::new();
     let mut add = |phase, what: &str, proposer_calls: usize, task_calls: usize| {
         if proposer_calls + task_calls > 0 {
@@ -35,58 +42,19 @@ pub fn plan(spec: &SearchSpec, data: &Data, calls: usize) -> Vec<PhasePlan> {
             });
         }
     };
-    let induces = spec.method != SearchMethod::Edits;
-    let proposals = if induces { spec.proposals } else { 0 };
-    add(
-        Phase::Propose,
-        "prompts from source demonstrations",
-        proposals,
-        0,
-    );
-    if spec.method == SearchMethod::Gpo {
-        let inputs = data.target.inputs.len();
-        add(
-            Phase::Vote,
-            "target inputs labelled by vote",
-            0,
-            spec.chunks * inputs,
-        );
-        add(
-            Phase::Repropose,
-            "prompts from source and voted target",
-            spec.proposals,
-            0,
-        );
+    for step in &planned.steps {
+        let (texts, extra) = (step.times * step.texts, step.times * step.extra);
+        add(step.phase, step.what, texts, extra);
     }
-    add(
-        Phase::Refine,
-        "paraphrases of the best",
-        spec.rounds * spec.paraphrases,
-        0,
-    );
-    let texts = proposals
-        * if spec.method == SearchMethod::Gpo {
-            2
-        } else {
-            1
-        }
-        + spec.rounds * spec.paraphrases;
+    let texts = planned.texts();
     add(
         Phase::Propose,
         "how the proposer answers; texts cut off or refused, once more",
         texts + usize::from(texts > 0),
         0,
     );
-    let candidates = 1
-        + spec.proposals
-            * if spec.method == SearchMethod::Gpo {
-                2
-            } else {
-                1
-            }
-        + spec.rounds * (spec.edits + spec.paraphrases);
     let neutral = if spec.calibration == Calibration::Contextual {
-        3 * candidates
+        CONTENT_FREE.len() * (1 + planned.prompts())
     } else {
         0
     };

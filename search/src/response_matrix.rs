@@ -37,8 +37,11 @@ impl EvalContext<'_> {
 /// Confidence of every interval shown.
 pub(crate) const CONFIDENCE: f64 = 0.95;
 
-pub(crate) type CandidateIndex = usize;
-pub(crate) type InputIndex = usize;
+/// A candidate of a run, counted in the order of entry from 0.
+pub type CandidateIndex = usize;
+/// An input of a run, in the order in which the run took them up; the number of
+/// one run means nothing in another.
+pub type InputIndex = usize;
 
 /// A prompt in the race.
 pub(crate) struct EnteredCandidate {
@@ -168,6 +171,16 @@ impl ResponseMatrix {
             neutral: Vec::new(),
         });
         Some(self.candidates.len() - 1)
+    }
+
+    /// How many of these evaluations are not there yet.
+    pub fn unasked(&self, candidates: &[CandidateIndex], inputs: &[InputIndex]) -> usize {
+        let of = |&candidate: &CandidateIndex| {
+            let asked = &self.candidates[candidate].asked;
+            let fresh = inputs.iter().filter(|input| !asked.contains_key(input));
+            fresh.count()
+        };
+        candidates.iter().map(of).sum()
     }
 
     /// Asks each candidate about each input, unless it was asked before.

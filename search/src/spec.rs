@@ -13,7 +13,7 @@ use crate::select::{self, AllocationRule, Objective, PosteriorRule};
 #[serde(deny_unknown_fields, default)]
 pub struct SearchSpec {
     /// Where prompts come from.
-    pub method: SearchMethod,
+    pub method: MethodName,
     /// Labelled source examples shown to the proposer, `N` in Li et al. 2023.
     pub shots: usize,
     /// Chunks the shots are cut into, and voters, `K` in Li et al. 2023.
@@ -59,7 +59,7 @@ fn is_free(price: &f64) -> bool {
 impl Default for SearchSpec {
     fn default() -> Self {
         Self {
-            method: SearchMethod::Gpo,
+            method: MethodName::default(),
             shots: 36,
             chunks: 6,
             threshold: 0.83,
@@ -132,29 +132,33 @@ impl SearchSpec {
     }
 }
 
-/// Where prompts come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SearchMethod {
-    /// Induced from source demonstrations (Zhou et al. 2023).
-    Ape,
-    /// The same with unlabelled target inputs in the meta prompt.
-    ApeUt,
-    /// Generalised prompt optimisation (Li et al. 2023): induced, voted,
-    /// induced again from the mix.
-    Gpo,
-    /// Phrase edits of the seed without any model calls to propose.
-    Edits,
+/// The name of a [search method](crate::methods::SearchMethod), `gpo` by default. What names there are is
+/// known to a [`MethodRegistry`](crate::methods::MethodRegistry) alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MethodName(String);
+
+impl MethodName {
+    /// Of this spelling.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// As studies spell it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
-impl std::fmt::Display for SearchMethod {
+impl Default for MethodName {
+    fn default() -> Self {
+        Self::new("gpo")
+    }
+}
+
+impl std::fmt::Display for MethodName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Ape => "ape",
-            Self::ApeUt => "ape-ut",
-            Self::Gpo => "gpo",
-            Self::Edits => "edits",
-        })
+        f.pad(&self.0)
     }
 }
 

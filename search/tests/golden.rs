@@ -17,19 +17,15 @@ use shiftproof_search::control::RunControl;
 use shiftproof_search::event_log::{self, EventLog};
 use shiftproof_search::gateway::{Gateway, PricedModel};
 use shiftproof_search::ledger::Ledger;
+use shiftproof_search::methods::MethodRegistry;
 use shiftproof_search::run::Run;
 use shiftproof_search::simulate::{SimulatedTask, SimulatedWorld};
-use shiftproof_search::spec::{SearchMethod, SearchSpec};
+use shiftproof_search::spec::SearchSpec;
 use shiftproof_search::{Capabilities, Llm, LlmError, ModelCall};
 use shiftproof_tasks::{Finish, Reply, Request};
 
 const VERSION: u32 = 1;
-const METHODS: [SearchMethod; 4] = [
-    SearchMethod::Ape,
-    SearchMethod::ApeUt,
-    SearchMethod::Gpo,
-    SearchMethod::Edits,
-];
+const METHODS: [&str; 4] = ["ape", "ape-ut", "gpo", "edits"];
 
 fn golden(version: u32) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/v{version}"))
@@ -76,7 +72,7 @@ impl Llm for Uneven {
 }
 
 /// Executes a run of `method` in a store, and returns how many calls it made.
-async fn execute(dir: &Path, method: SearchMethod) -> usize {
+async fn execute(dir: &Path, method: &str) -> usize {
     let ledger = Arc::new(Ledger::open(dir).unwrap());
     let log = dir.join(format!("{method}.jsonl"));
     let gateway = Gateway::new(
@@ -102,8 +98,8 @@ async fn execute(dir: &Path, method: SearchMethod) -> usize {
         data,
         groups,
         baselines: vec![],
+        method: MethodRegistry::default().get(method).unwrap(),
         spec: SearchSpec {
-            method,
             library: false,
             proposals: 6,
             evaluations: 160,

@@ -10,9 +10,10 @@ use shiftproof_search::event_log::EventLog;
 use shiftproof_search::fit::fitted;
 use shiftproof_search::gateway::{Gateway, PricedModel, RunError};
 use shiftproof_search::ledger::Ledger;
+use shiftproof_search::methods::{MethodRegistry, SearchMethod};
 use shiftproof_search::run::{Run, RunResult};
 use shiftproof_search::simulate::{SOURCE, SimulatedTask, SimulatedWorld};
-use shiftproof_search::spec::{RuleName, SearchMethod, SearchSpec};
+use shiftproof_search::spec::{MethodName, RuleName, SearchSpec};
 use shiftproof_tasks::{AnswerForm, Example, Fitting, Input, Prompt, Reply, Task};
 use tokio_util::sync::CancellationToken;
 
@@ -62,6 +63,7 @@ async fn try_task(
         data,
         groups,
         baselines: vec![],
+        method: method(&spec),
         spec,
         human: vec![],
         seed,
@@ -90,9 +92,13 @@ async fn try_task(
     })
 }
 
-fn spec(method: SearchMethod) -> SearchSpec {
+fn method(spec: &SearchSpec) -> Arc<dyn SearchMethod> {
+    MethodRegistry::default().get(spec.method.as_str()).unwrap()
+}
+
+fn spec(method: &str) -> SearchSpec {
     SearchSpec {
-        method,
+        method: MethodName::new(method),
         ensemble: 0,
         library: false,
         ..SearchSpec::default()
@@ -100,7 +106,7 @@ fn spec(method: SearchMethod) -> SearchSpec {
 }
 
 /// Mean true accuracy of the selected prompt on (source, target) over worlds.
-async fn accuracy(method: SearchMethod, threshold: f64, noise: f64) -> (f64, f64) {
+async fn accuracy(method: &str, threshold: f64, noise: f64) -> (f64, f64) {
     // Of 12 or 24 worlds chance takes away half the gain.
     const WORLDS: u64 = 72;
     let (mut source, mut target) = (0.0, 0.0);
@@ -112,7 +118,7 @@ async fn accuracy(method: SearchMethod, threshold: f64, noise: f64) -> (f64, f64
             threshold,
             ..spec(method)
         };
-        if method != SearchMethod::Gpo {
+        if method != "gpo" {
             spec.evaluations += spec.chunks * 120;
             spec.proposals *= 2;
         }
@@ -129,8 +135,8 @@ async fn accuracy(method: SearchMethod, threshold: f64, noise: f64) -> (f64, f64
 
 #[tokio::test]
 async fn gpo_beats_ape_on_target() {
-    let ape = accuracy(SearchMethod::Ape, 0.83, 0.0).await;
-    let gpo = accuracy(SearchMethod::Gpo, 0.83, 0.0).await;
+    let ape = accuracy("ape", 0.83, 0.0).await;
+    let gpo = accuracy("gpo", 0.83, 0.0).await;
     println!(
         "APE source {:.3} target {:.3}; GPO source {:.3} target {:.3}",
         ape.0, ape.1, gpo.0, gpo.1
@@ -154,8 +160,7 @@ async fn gpo_beats_ape_on_target() {
 #[tokio::test]
 async fn credulous_voting_shrinks_gain() {
     let gain = async |threshold, noise| {
-        accuracy(SearchMethod::Gpo, threshold, noise).await.1
-            - accuracy(SearchMethod::Ape, 0.83, noise).await.1
+        accuracy("gpo", threshold, noise).await.1 - accuracy("ape", 0.83, noise).await.1
     };
     let sound = gain(0.83, 0.0).await;
     let credulous = gain(0.0, 0.6).await;
@@ -166,11 +171,11 @@ async fn credulous_voting_shrinks_gain() {
 #[tokio::test]
 async fn same_seed_gives_same_events() {
     let world = SimulatedWorld::new(3, 0.1);
-    let first = run(&world, spec(SearchMethod::Gpo), 3, BudgetLimits::default()).await;
-    let second = run(&world, spec(SearchMethod::Gpo), 3, BudgetLimits::default()).await;
+    let first = run(&world, spec("gpo"), 3, BudgetLimits::default()).await;
+    let second = run(&world, spec("gpo"), 3, BudgetLimits::default()).await;
     let text = |outcome: &Outcome| serde_json::to_string(&outcome.events).unwrap();
     assert_eq!(text(&first), text(&second));
-    let other = run(&world, spec(SearchMethod::Gpo), 4, BudgetLimits::default()).await;
+    let other = run(&world, spec("gpo"), 4, BudgetLimits::default()).await;
     assert_ne!(text(&first), text(&other));
 }
 
@@ -182,7 +187,7 @@ async fn small_budget_still_audits() {
             calls: Some(calls),
             ..BudgetLimits::default()
         };
-        let outcome = run(&world, spec(SearchMethod::Gpo), 5, limits).await;
+        let outcome = run(&world, spec("gpo"), 5, limits).await;
         assert!(
             outcome.ended.spent.calls <= calls,
             "{:?}",
@@ -218,16 +223,25 @@ async fn smallest_budget_is_least() {
         ..BudgetLimits::default()
     };
     let specs = [
-        of(SearchMethod::Gpo, RuleName::Posterior),
-        of(SearchMethod::Ape, RuleName::Posterior),
-        of(SearchMethod::ApeUt, RuleName::Racing),
-        of(SearchMethod::Edits, RuleName::Halving),
-        of(SearchMethod::Gpo, RuleName::TripleCr),
-        of(SearchMethod::Gpo, RuleName::Uniform),
+        of("gpo", RuleName::Posterior),
+        of("ape", RuleName::Posterior),
+        of("ape-ut", RuleName::Racing),
+        of("edits", RuleName::Halving),
+        of("gpo", RuleName::TripleCr),
+        of("gpo", RuleName::Uniform),
     ];
     for spec in specs {
         let what = format!("{} {}", spec.method, spec.rule.name());
-        let plan = |calls| fitted(&spec, &data, &SimulatedTask, 0, calls);
+        let plan = |calls| {
+            fitted(
+                method(&spec).as_ref(),
+                &spec,
+                &data,
+                &SimulatedTask,
+                0,
+                calls,
+            )
+        };
         let smallest = plan(None).smallest.unwrap();
         let least = plan(Some(smallest));
         assert!(least.scaled && least.calls() <= smallest, "{least:?}");
@@ -239,7 +253,7 @@ async fn smallest_budget_is_least() {
         });
         assert!(audited, "{what}");
         // With GPO votes can stand in for a final that nothing is left for.
-        if spec.method == SearchMethod::Gpo {
+        if spec.method.as_str() == "gpo" {
             continue;
         }
         let stopped = try_run(&world, spec.clone(), 5, within(smallest - 1)).await;
@@ -254,7 +268,7 @@ async fn answers_hide_target_labels() {
     use shiftproof_search::event::{AnswerVerdict, GroupRole, Phase};
 
     let world = SimulatedWorld::new(3, 0.1);
-    let mut data_spec = spec(SearchMethod::Gpo);
+    let mut data_spec = spec("gpo");
     data_spec.evaluations = 600;
     let outcome = run(&world, data_spec, 1, BudgetLimits::default()).await;
     let (mut inputs, mut kept, mut ids) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
@@ -391,7 +405,7 @@ impl Fitting for Learning {
 async fn adjustments_are_learnt_outside_audit() {
     let world = SimulatedWorld::new(2, 0.1);
     let task = Arc::new(Learning::default());
-    let mut spec = spec(SearchMethod::Gpo);
+    let mut spec = spec("gpo");
     spec.evaluations = 600;
     let outcome = try_task(task.clone(), &world, spec, 1, BudgetLimits::default())
         .await

@@ -14,9 +14,10 @@ use shiftproof_search::event::Event;
 use shiftproof_search::event_log::EventLog;
 use shiftproof_search::gateway::{Gateway, PricedModel, RunError};
 use shiftproof_search::ledger::Ledger;
+use shiftproof_search::methods::Ape;
 use shiftproof_search::run::{Run, RunResult};
 use shiftproof_search::simulate::{SimulatedTask, SimulatedWorld};
-use shiftproof_search::spec::{SearchMethod, SearchSpec};
+use shiftproof_search::spec::SearchSpec;
 use shiftproof_search::unusable::AnswerFault;
 use shiftproof_search::{Capabilities, Llm, LlmError, ModelCall};
 use shiftproof_tasks::{Finish, Reply, Request, Task, Usage};
@@ -157,8 +158,8 @@ impl Scene {
             data,
             groups,
             baselines: vec![],
+            method: Arc::new(Ape),
             spec: SearchSpec {
-                method: SearchMethod::Ape,
                 ensemble: 0,
                 library: false,
                 proposals,

@@ -52,6 +52,7 @@ pub(super) async fn run(args: &DoctorArgs, registry: &TaskRegistry) -> Result<Ex
                 method: None,
             },
             None,
+            registry,
         );
         match resolved {
             Err(failure) => report("study", Err(failure))?,

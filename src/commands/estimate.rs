@@ -67,7 +67,7 @@ pub(super) fn run(
     args: &cli::EstimateArgs,
     registry: &TaskRegistry,
 ) -> Result<ExitStatus, Failure> {
-    let resolved = resolve(&args.study, Some(&args.budget))?;
+    let resolved = resolve(&args.study, Some(&args.budget), registry)?;
     let limits = resolved.study.budget;
     prices::affordable(&resolved.study)?;
     let path = &args.study.study;

@@ -74,7 +74,7 @@ fn score_by(metric: &str, study: &mut Study) -> Result<(), Failure> {
 }
 
 pub(super) async fn run(args: EvalArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
-    let mut resolved = resolve(&args.study, Some(&args.budget))?;
+    let mut resolved = resolve(&args.study, Some(&args.budget), registry)?;
     if let Some(metric) = &args.metric {
         score_by(metric, &mut resolved.study)?;
     }

@@ -41,7 +41,7 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
         .iter()
         .map(|path| Ok((path.as_path(), GateFormat::of(path)?)))
         .collect::<Result<_, Failure>>()?;
-    let mut resolved = resolve(&args.study, Some(&args.budget))?;
+    let mut resolved = resolve(&args.study, Some(&args.budget), registry)?;
     resolved.study.proposer = None;
     let baseline = args
         .baseline

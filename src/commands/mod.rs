@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use shiftproof_search::ledger::Ledger;
-use shiftproof_search::spec::SearchMethod;
+use shiftproof_search::spec::MethodName;
 use shiftproof_tasks::lint::{LintFinding, LintSeverity};
 
 use crate::cli::{BudgetArgs, Cli, CliCommand, DataAction, StudyArgs};
@@ -79,8 +79,13 @@ fn judging(session: &StudySession, path: &Path) -> Result<(), Failure> {
     )))
 }
 
-fn resolve(args: &StudyArgs, budget: Option<&BudgetArgs>) -> Result<ResolvedStudy, Failure> {
+fn resolve(
+    args: &StudyArgs,
+    budget: Option<&BudgetArgs>,
+    registry: &TaskRegistry,
+) -> Result<ResolvedStudy, Failure> {
     let mut study = Study::read(&args.study)?;
+    registry.method(&study, &args.study)?;
     if let Some(model) = &args.model {
         study.model = ModelSpec::named(model);
         study.proposer = None;
@@ -88,19 +93,16 @@ fn resolve(args: &StudyArgs, budget: Option<&BudgetArgs>) -> Result<ResolvedStud
     if let Some(url) = &args.base_url {
         study.model.base_url = Some(url.clone());
     }
-    if let Some(method) = &args.method {
-        study.search.method = serde_json::from_value::<SearchMethod>(method.as_str().into())
-            .map_err(|_| {
-                Failure::usage(format!(
-                    "there is no method {method:?}; use gpo, ape, ape-ut or edits"
-                ))
-            })?;
+    if let Some(name) = &args.method {
+        study.search.method = MethodName::new(name);
+        registry
+            .methods()
+            .get(name)
+            .map_err(|unknown| Failure::usage(format!("--method is {name:?}; {unknown}")))?;
     }
     // Without a target there is nothing to vote on, nor inputs to show.
-    if study.groups.target.is_empty()
-        && matches!(study.search.method, SearchMethod::Gpo | SearchMethod::ApeUt)
-    {
-        study.search.method = SearchMethod::Ape;
+    if study.groups.target.is_empty() && registry.method(&study, &args.study)?.needs_target() {
+        study.search.method = MethodName::new("ape");
     }
     if let Some(budget) = budget {
         study.budget.calls = budget.max_calls.or(study.budget.calls);

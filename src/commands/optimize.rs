@@ -49,7 +49,7 @@ pub(super) async fn run(
     args.output
         .iter()
         .try_for_each(|path| ReportFormat::of(path).map(drop))?;
-    let mut resolved = resolve(&args.study, Some(&args.budget))?;
+    let mut resolved = resolve(&args.study, Some(&args.budget), registry)?;
     if args.batch {
         batch(&mut resolved.study)?;
     }

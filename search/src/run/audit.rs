@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use shiftproof_tasks::{Example, Outcome};
 
-use super::phases::RunPhases;
+use super::SearchContext;
 use crate::calibrate::Calibration;
 use crate::evaluate::baseline_scores;
 use crate::event::{AuditedPrompt, Event, Phase};
@@ -13,10 +13,10 @@ use crate::response_matrix::{CandidateAnswers, CandidateIndex, InputIndex, Reply
 use crate::score::group_scores;
 use crate::{answer_feed, compare, vote};
 
-impl RunPhases<'_> {
+impl SearchContext<'_> {
     /// Opens the seal: the seed, the selected prompt and the ensemble on the
     /// same examples. Returns whether the budget sufficed.
-    pub async fn audit(
+    pub(super) async fn audit(
         &mut self,
         sealed: Vec<Example>,
         selected: CandidateIndex,
@@ -25,7 +25,7 @@ impl RunPhases<'_> {
         if sealed.is_empty() {
             return Ok(true);
         }
-        self.phase(
+        self.enter_phase(
             Phase::Audit,
             format!(
                 "seed, selected and an ensemble of {} on {} sealed examples",

@@ -1,21 +1,30 @@
 //! One run, told from top to bottom in [`Run::execute`].
 
+mod allowance;
+mod answers;
 mod audit;
 mod balance;
-mod phases;
+mod context;
+mod proposals;
+mod races;
+mod voting;
 
 use std::sync::Arc;
 
 use shiftproof_tasks::{BaselinePredictions, Data, Prompt, SealedAudit, Task};
 
-use self::phases::RunPhases;
 use crate::budget::Spend;
 use crate::event::{Event, GroupInfo, RunEnding, RunStarted};
 use crate::fit::fit;
 use crate::gateway::{Gateway, PricedModel, RunError};
+use crate::methods::SearchMethod;
 use crate::response_matrix::EvalContext;
-use crate::spec::{SearchMethod, SearchSpec};
+use crate::spec::SearchSpec;
 use crate::turns;
+
+pub use self::answers::{AnsweredExample, GroupAnswers, UnansweredExample};
+pub use self::context::SearchContext;
+pub use crate::response_matrix::{CandidateIndex, InputIndex};
 
 /// Everything a run needs.
 pub struct Run<'g> {
@@ -29,7 +38,9 @@ pub struct Run<'g> {
     pub groups: Vec<GroupInfo>,
     /// Methods without a language model, scored beside the prompts.
     pub baselines: Vec<BaselinePredictions>,
-    /// How to search.
+    /// How prompts are searched for.
+    pub method: Arc<dyn SearchMethod>,
+    /// The numbers of the search. The method is the one above, whatever name is here.
     pub spec: SearchSpec,
     /// Further human-written prompts that enter the race beside the seed.
     pub human: Vec<Prompt>,
@@ -71,20 +82,13 @@ impl Run<'_> {
         self.gateway.emit(&Event::Started(self.started()))?;
         self.hold_back_audit(&audit);
         self.fit_to_budget(audit.len());
-        let mut phases = RunPhases::begin(&self)?;
-        phases.propose_and_screen().await?;
-        if self.spec.method == SearchMethod::Gpo {
-            phases.vote().await?;
-            phases.repropose().await?;
-        }
-        for round in 0..self.spec.rounds {
-            phases.refine(round).await?;
-        }
-        let (selected, ensemble) = phases.select().await?;
+        let mut context = SearchContext::begin(&self)?;
+        let finalists = self.method.search(&mut context).await?;
+        let (selected, ensemble) = context.select(finalists).await?;
         let target_labels_read = self.data.reads.count();
         self.gateway.release();
-        let audited = phases.audit(audit.open(), selected, &ensemble).await?;
-        let ending = if phases.affordable && audited && !self.fitted {
+        let audited = context.audit(audit.open(), selected, &ensemble).await?;
+        let ending = if context.affordable && audited && !self.fitted {
             RunEnding::Completed
         } else {
             RunEnding::BudgetExhausted
@@ -97,7 +101,7 @@ impl Run<'_> {
             audit_labels_read: self.data.reads.count() - target_labels_read,
         })?;
         Ok(RunResult {
-            selected: phases.matrix.candidates[selected].prompt.clone(),
+            selected: context.matrix.candidates[selected].prompt.clone(),
             ending,
             spent,
         })
@@ -108,7 +112,7 @@ impl Run<'_> {
             study: self.study.clone(),
             task: self.task.name().to_owned(),
             metric: self.task.metric().name(),
-            method: self.spec.method.to_string(),
+            method: self.method.name().to_owned(),
             objective: self.spec.objective.to_string(),
             task_model: self.task_model.llm.identity().to_owned(),
             proposer_model: self.proposer_model.llm.identity().to_owned(),
@@ -134,12 +138,21 @@ impl Run<'_> {
     fn fit_to_budget(&mut self, audit: usize) {
         if let Some(calls) = self.gateway.limits().calls {
             self.fitted = fit(
+                self.method.as_ref(),
                 &mut self.spec,
                 &mut self.data,
                 audit,
                 self.task.calls(),
                 calls,
             );
+        }
+    }
+
+    /// The method does what it did not plan.
+    fn departed(&self, reason: String) -> RunError {
+        RunError::Method {
+            method: self.method.name().to_owned(),
+            reason,
         }
     }
 

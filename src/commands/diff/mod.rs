@@ -230,7 +230,7 @@ async fn evaluate(
         prices: std::env::var_os("SHIFTPROOF_PRICES").map(Into::into),
         method: None,
     };
-    let mut resolved = resolve(&study, Some(&args.budget))?;
+    let mut resolved = resolve(&study, Some(&args.budget), kinds)?;
     resolved.study.proposer = None;
     let ledger = open_ledger(&args.store.store)?;
     let mut progress = fetch_progress(true);

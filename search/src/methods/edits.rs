@@ -1,0 +1,49 @@
+//! Edits of the prompt in use, without a model that proposes.
+
+use async_trait::async_trait;
+
+use super::{DataCounts, MethodPlan, PlannedStep, SearchMethod, steps};
+use crate::event::Phase;
+use crate::gateway::RunError;
+use crate::propose::EditProposer;
+use crate::run::{CandidateIndex, SearchContext};
+use crate::spec::SearchSpec;
+
+/// Phrases of the prompts at hand deleted, swapped, repeated and moved, in the
+/// manner of `GrIPS` (Prasad et al. 2023); costs no proposer call.
+#[derive(Debug, Clone, Copy)]
+pub struct Edits;
+
+const SCREEN: f64 = 0.55;
+const REFINE: f64 = 0.2;
+const FINAL: f64 = 0.25;
+
+#[async_trait]
+impl SearchMethod for Edits {
+    fn name(&self) -> &'static str {
+        "edits"
+    }
+
+    fn plan(&self, spec: &SearchSpec, _: &DataCounts) -> MethodPlan {
+        let propose = PlannedStep {
+            prompts: spec.proposals,
+            ..PlannedStep::new(Phase::Propose, "edits of the prompts at hand")
+        };
+        MethodPlan {
+            steps: vec![
+                propose,
+                steps::screened(SCREEN),
+                steps::refined(spec, REFINE),
+            ],
+            final_share: FINAL,
+        }
+    }
+
+    async fn search(
+        &self,
+        context: &mut SearchContext<'_>,
+    ) -> Result<Vec<CandidateIndex>, RunError> {
+        let best = steps::propose_and_screen(context, &EditProposer).await?;
+        steps::refine(context, best).await
+    }
+}

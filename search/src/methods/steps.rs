@@ -1,0 +1,132 @@
+//! Steps that several methods take, each beside what it plans.
+
+use super::PlannedStep;
+use crate::event::Phase;
+use crate::gateway::RunError;
+use crate::propose::{
+    CrossoverProposer, EditProposer, InductionProposer, ParaphraseProposer, Proposer, TargetUse,
+};
+use crate::run::{CandidateIndex, SearchContext};
+use crate::spec::SearchSpec;
+
+/// Induction from `search.shots` demonstrations in `search.chunks` chunks.
+pub(super) fn induction(spec: &SearchSpec, target: TargetUse) -> InductionProposer {
+    InductionProposer {
+        shots: spec.shots,
+        chunks: spec.chunks,
+        target,
+    }
+}
+
+/// What [`propose_and_screen`] asks of a proposer with a model.
+pub(super) fn induced(spec: &SearchSpec) -> PlannedStep {
+    PlannedStep {
+        texts: spec.proposals,
+        prompts: spec.proposals,
+        ..PlannedStep::new(Phase::Propose, "prompts from source demonstrations")
+    }
+}
+
+/// The race of [`propose_and_screen`].
+pub(super) fn screened(share: f64) -> PlannedStep {
+    PlannedStep {
+        share,
+        ..PlannedStep::new(Phase::Screen, "the first race")
+    }
+}
+
+/// `search.proposals` prompts, which race against those that were there. Returns
+/// the best, as many as vote or are finalists.
+pub(super) async fn propose_and_screen(
+    context: &mut SearchContext<'_>,
+    proposer: &dyn Proposer,
+) -> Result<Vec<CandidateIndex>, RunError> {
+    let spec = context.spec();
+    let given = context.candidates();
+    context.enter_phase(
+        Phase::Propose,
+        format!("{}: {} texts", proposer.name(), spec.proposals),
+    )?;
+    let mut entrants = given.clone();
+    entrants.extend(
+        context
+            .propose(proposer, &given, spec.proposals, "propose")
+            .await?,
+    );
+    if entrants.len() == 1 && nothing_to_come(context, proposer) {
+        return Err(context.nothing_proposed());
+    }
+    let keep = spec.chunks.max(spec.finalists);
+    context.enter_phase(
+        Phase::Screen,
+        format!("{} prompts, {keep} of them to keep", entrants.len()),
+    )?;
+    context.race(entrants, keep).await
+}
+
+/// Whether a search with the seed alone in it has nothing to live on, while next
+/// to nothing is spent.
+fn nothing_to_come(context: &SearchContext<'_>, proposer: &dyn Proposer) -> bool {
+    let spec = context.spec();
+    // Edits of the seed may still come to something.
+    if spec.rounds > 0 && spec.edits > 0 {
+        return false;
+    }
+    // Where nothing could be asked it is the budget's fault, and the race will say so.
+    let unaffordable = context.is_fitted() || spec.proposals > 0;
+    !(proposer.asks_model() && context.texts_answered() == 0 && unaffordable)
+}
+
+/// What all rounds of [`refine`] ask; `share`: of all rounds together.
+pub(super) fn refined(spec: &SearchSpec, share: f64) -> PlannedStep {
+    PlannedStep {
+        times: spec.rounds,
+        texts: spec.paraphrases,
+        prompts: spec.edits + spec.paraphrases,
+        share: if spec.rounds == 0 {
+            0.0
+        } else {
+            share / spec.rounds as f64
+        },
+        ..PlannedStep::new(Phase::Refine, "paraphrases of the best")
+    }
+}
+
+/// `search.rounds` rounds of edits, crossovers and paraphrases around the best.
+/// Returns the finalists.
+pub(super) async fn refine(
+    context: &mut SearchContext<'_>,
+    mut best: Vec<CandidateIndex>,
+) -> Result<Vec<CandidateIndex>, RunError> {
+    let spec = context.spec();
+    let crossovers = spec.edits / 3;
+    let proposers: [(&dyn Proposer, usize); 3] = [
+        (&EditProposer, spec.edits - crossovers),
+        (&CrossoverProposer, crossovers),
+        (&ParaphraseProposer, spec.paraphrases),
+    ];
+    for round in 0..spec.rounds {
+        context.enter_phase(
+            Phase::Refine,
+            format!(
+                "round {} of {}: {} edits and crossovers, {} paraphrases of {} prompts",
+                round + 1,
+                spec.rounds,
+                spec.edits,
+                spec.paraphrases,
+                best.len()
+            ),
+        )?;
+        let mut entrants = best.clone();
+        for (proposer, count) in proposers {
+            let stream = format!("refine {round} {}", proposer.name());
+            entrants.extend(context.propose(proposer, &best, count, &stream).await?);
+        }
+        let last = round + 1 == spec.rounds;
+        if last && context.candidates().len() == 1 && !context.is_fitted() {
+            return Err(context.nothing_proposed());
+        }
+        best = context.race(entrants, spec.finalists).await?;
+    }
+    Ok(best)
+}

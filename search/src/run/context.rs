@@ -1,0 +1,273 @@
+//! What a search method is given: the run under way, and what it may do to it.
+
+use shiftproof_tasks::{Example, Prompt, PromptId, Task, text};
+
+use super::Run;
+use super::allowance::Allowance;
+use super::balance::{balanced, halves};
+use super::proposals::ProposalTally;
+use crate::event::{CandidateProposed, Event, GroupOutcome, Origin, Phase};
+use crate::gateway::RunError;
+use crate::methods::{DataCounts, MethodPlan};
+use crate::propose::{self, ProposalForm};
+use crate::response_matrix::{CandidateIndex, InputIndex, ResponseMatrix};
+use crate::seeds;
+use crate::spec::SearchSpec;
+
+/// A run under way, as its [method](crate::methods::SearchMethod) sees it: the
+/// candidates and examples by index, and the primitives that methods are written
+/// with.
+///
+/// It holds the method to its own [plan](MethodPlan): each phase has what the plan
+/// gives it, and no more. True labels of target examples are in scores alone; no
+/// text that a proposer could be shown comes from them.
+pub struct SearchContext<'a> {
+    pub(super) run: &'a Run<'a>,
+    pub(super) matrix: ResponseMatrix,
+    /// Source examples for the races, balanced in every prefix.
+    pub(super) screen: Vec<InputIndex>,
+    /// Source examples kept for the final.
+    pub(super) fresh: Vec<InputIndex>,
+    /// Target examples with true labels: in every race, for they are few, and
+    /// say more of the target than anything else.
+    pub(super) labelled: Vec<InputIndex>,
+    /// Unlabelled target inputs.
+    pub(super) target: Vec<InputIndex>,
+    /// Labelled examples shown to proposers, classes alternating.
+    pub(super) train: Vec<Example>,
+    /// Voted examples shown to proposers.
+    pub(super) pseudo_labelled_train: Vec<Example>,
+    /// Voted inputs candidates are scored on.
+    pub(super) pseudo_labelled: Vec<InputIndex>,
+    /// How far voted labels can be trusted, in `0..=1`.
+    pub(super) pseudo_label_weight: f64,
+    /// The prompt in use today.
+    pub(super) seed: CandidateIndex,
+    /// Whether everything so far could be afforded.
+    pub(super) affordable: bool,
+    /// How the proposer is spoken to; found out when it is first needed.
+    pub(super) form: Option<ProposalForm>,
+    /// Longest prompt, in tokens.
+    pub(super) limit: usize,
+    /// What models' proposals came to so far.
+    pub(super) proposed: ProposalTally,
+    pub(super) plan: MethodPlan,
+    pub(super) allowance: Allowance,
+    pub(super) phase: Phase,
+}
+
+impl<'a> SearchContext<'a> {
+    pub(super) fn begin(run: &'a Run<'a>) -> Result<Self, RunError> {
+        let plan = run.method.plan(&run.spec, &DataCounts::of(&run.data));
+        if let Some(reason) = plan.fault() {
+            return Err(run.departed(reason));
+        }
+        let mut matrix = ResponseMatrix::new(run.groups.clone());
+        let validation = matrix.add_examples(&run.data.source.validation);
+        // Half the examples run the races, the other half decides: a score that
+        // helped a prompt to win is not what it is finally judged on.
+        let (screen, fresh) = halves(&matrix, &validation, run.seed, "validation");
+        let labelled = if run.data.labelled_target.is_empty() {
+            Vec::new()
+        } else {
+            matrix.add_examples(run.data.labelled_target.read())
+        };
+        let target = matrix.add_inputs(run.data.target.inputs.iter());
+        let mut context = Self {
+            run,
+            matrix,
+            screen,
+            fresh,
+            labelled,
+            target,
+            train: training_order(run),
+            pseudo_labelled_train: Vec::new(),
+            pseudo_labelled: Vec::new(),
+            pseudo_label_weight: 0.0,
+            seed: 0,
+            affordable: true,
+            form: None,
+            limit: run.spec.prompt_limit(longest(run)),
+            proposed: ProposalTally::default(),
+            allowance: Allowance::of(&plan, run.spec.evaluations),
+            plan,
+            phase: Phase::Propose,
+        };
+        context.enter_given()?;
+        Ok(context)
+    }
+
+    /// The prompts that enter without being proposed: the seed first.
+    fn enter_given(&mut self) -> Result<(), RunError> {
+        let run = self.run;
+        self.enter(run.task.seed(), Origin::Seed, Vec::new(), None)?;
+        for prompt in &run.human {
+            self.enter(prompt.clone(), Origin::Human, Vec::new(), None)?;
+        }
+        if let (true, Some(example)) = (run.spec.library, self.train.first()) {
+            let form = run.task.answer_form(&example.input);
+            for instruction in propose::library::prompts(&form) {
+                self.enter(Prompt::new(instruction), Origin::Library, Vec::new(), None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Enters a prompt in the race; `None` if it is there already.
+    pub(super) fn enter(
+        &mut self,
+        prompt: Prompt,
+        origin: Origin,
+        parents: Vec<PromptId>,
+        chunk: Option<usize>,
+    ) -> Result<Option<CandidateIndex>, RunError> {
+        let entered = self.matrix.enter(prompt, parents, chunk);
+        if let Some(index) = entered {
+            let candidate = &self.matrix.candidates[index];
+            self.run.gateway.emit(&Event::Proposed(CandidateProposed {
+                candidate: candidate.id,
+                prompt: candidate.prompt.clone(),
+                origin,
+                parents: candidate.parents.clone(),
+            }))?;
+        }
+        Ok(entered)
+    }
+
+    /// The study's numbers, as fitted to the budget.
+    pub fn spec(&self) -> &'a SearchSpec {
+        &self.run.spec
+    }
+
+    /// The task.
+    pub fn task(&self) -> &'a dyn Task {
+        self.run.task.as_ref()
+    }
+
+    /// Begins a phase; `plan` tells observers what is about to be done. What
+    /// follows is counted against what the method's plan gives this phase.
+    pub fn enter_phase(&mut self, phase: Phase, plan: String) -> Result<(), RunError> {
+        self.phase = phase;
+        self.run.gateway.emit(&Event::Phase { phase, plan })
+    }
+
+    /// Everything in the race, in the order it entered: the seed, then the study's
+    /// other prompts, then what was proposed.
+    pub fn candidates(&self) -> Vec<CandidateIndex> {
+        (0..self.matrix.candidates.len()).collect()
+    }
+
+    /// The candidate that is in use today.
+    pub fn seed_candidate(&self) -> CandidateIndex {
+        self.seed
+    }
+
+    /// A candidate's prompt.
+    pub fn prompt(&self, candidate: CandidateIndex) -> &Prompt {
+        &self.matrix.candidates[candidate].prompt
+    }
+
+    /// Which chunk of demonstrations induced a candidate, where one did.
+    pub fn chunk(&self, candidate: CandidateIndex) -> Option<usize> {
+        self.matrix.candidates[candidate].chunk
+    }
+
+    /// Labelled source examples that proposers are shown, balanced in every prefix;
+    /// no candidate is ever scored on them.
+    pub fn train(&self) -> &[Example] {
+        &self.train
+    }
+
+    /// Voted target examples that proposers are shown; empty before a vote.
+    pub fn pseudo_labelled_train(&self) -> &[Example] {
+        &self.pseudo_labelled_train
+    }
+
+    /// Target inputs without labels.
+    pub fn target_examples(&self) -> &[InputIndex] {
+        &self.target
+    }
+
+    /// The examples candidates are scored on before the final: source, labelled
+    /// target and voted target, balanced over groups and classes in every prefix.
+    pub fn race_examples(&self) -> Vec<InputIndex> {
+        self.race_order("race")
+    }
+
+    /// The same examples in another balanced order, one for each `stream`: its first
+    /// `n` are a stratified minibatch.
+    pub fn shuffled_examples(&self, stream: &str) -> Vec<InputIndex> {
+        self.race_order(&format!("minibatch {stream}"))
+    }
+
+    fn race_order(&self, stream: &str) -> Vec<InputIndex> {
+        let mut inputs = self.screen.clone();
+        inputs.extend(self.pseudo_labelled.iter().chain(&self.labelled));
+        balanced(&self.matrix, &inputs, self.run.seed, stream)
+    }
+
+    /// A seed for draws of the method's own, one for each name.
+    pub fn stream(&self, name: &str) -> u64 {
+        seeds::number(self.run.seed, name)
+    }
+
+    /// Whether everything so far could be afforded. Where not, further calls come
+    /// to nothing, and a method returns the best it has.
+    pub fn is_affordable(&self) -> bool {
+        self.affordable
+    }
+
+    /// Whether the plan was scaled down to the budget.
+    pub fn is_fitted(&self) -> bool {
+        self.run.fitted
+    }
+
+    /// Evaluations that the present phase may still use.
+    pub fn evaluations_left(&self) -> usize {
+        self.allowance.evaluations_left(self.phase)
+    }
+
+    /// What a candidate's answers to these examples are worth, in their order, in
+    /// `0..=1`; `None` where it was not asked, where no label is known, and where
+    /// the call failed.
+    pub fn outcomes(&self, candidate: CandidateIndex, examples: &[InputIndex]) -> Vec<Option<f64>> {
+        let answers = self.matrix.answers(self.run.context(), candidate);
+        let outcomes = examples.iter().map(|&example| answers.outcome(example));
+        outcomes
+            .map(|outcome| outcome.and_then(|outcome| outcome.value()))
+            .collect()
+    }
+
+    /// A candidate's score per group on those of the examples that it was asked
+    /// about; groups without any are left out.
+    pub fn group_scores(
+        &self,
+        candidate: CandidateIndex,
+        examples: &[InputIndex],
+    ) -> Vec<GroupOutcome> {
+        let answers = self.matrix.answers(self.run.context(), candidate);
+        answers.group_scores(examples)
+    }
+}
+
+/// The labelled source examples that proposers are shown, balanced in every prefix.
+fn training_order(run: &Run<'_>) -> Vec<Example> {
+    let mut shelf = ResponseMatrix::new(run.groups.clone());
+    let indices = shelf.add_examples(&run.data.source.train);
+    let order = balanced(&shelf, &indices, run.seed, "train");
+    let train = &run.data.source.train;
+    order
+        .into_iter()
+        .map(|index| train[index].clone())
+        .collect()
+}
+
+/// Tokens of the longest prompt that a person gave.
+fn longest(run: &Run<'_>) -> usize {
+    let seed = run.task.seed();
+    let given = run.human.iter().chain([&seed]);
+    given
+        .map(|prompt| text::tokens(&prompt.instruction))
+        .max()
+        .unwrap_or(0)
+}

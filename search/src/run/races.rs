@@ -1,0 +1,216 @@
+//! Scoring candidates: on chosen examples, in a race, in the final.
+
+use super::SearchContext;
+use super::balance::balanced;
+use crate::budget::BudgetLimits;
+use crate::event::{Event, Phase};
+use crate::gateway::RunError;
+use crate::race::{Race, RaceResult, ids};
+use crate::response_matrix::{CandidateIndex, InputIndex};
+use crate::seeds;
+
+/// Examples that a prompt is asked about which nothing is raced against.
+const ALONE: usize = 20;
+
+impl SearchContext<'_> {
+    /// Asks each candidate about each of these examples, unless it was asked
+    /// before. `false`: what the phase's plan has left is too little, and nothing
+    /// was asked; or the budget was, and [`is_affordable`](Self::is_affordable)
+    /// says so.
+    pub async fn evaluate(
+        &mut self,
+        candidates: &[CandidateIndex],
+        examples: &[InputIndex],
+    ) -> Result<bool, RunError> {
+        let complete = self.ask_planned(candidates, examples).await?;
+        self.matrix.emit_unusable(self.run.context())?;
+        Ok(complete)
+    }
+
+    /// As [`evaluate`](Self::evaluate), without telling of unusable answers.
+    pub(super) async fn ask_planned(
+        &mut self,
+        candidates: &[CandidateIndex],
+        examples: &[InputIndex],
+    ) -> Result<bool, RunError> {
+        let fresh = self.matrix.unasked(candidates, examples);
+        if !self.allowance.take_evaluations(self.phase, fresh) {
+            return Ok(false);
+        }
+        let context = self.run.context();
+        let complete = self.matrix.ask(context, candidates, examples).await?;
+        self.affordable &= complete;
+        Ok(complete)
+    }
+
+    /// Races candidates, and the seed with them, by the study's allocation rule on
+    /// the [examples of races](Self::race_examples), for what the plan gives this
+    /// phase each time. Returns the `keep` best, best first, and the seed with
+    /// them; candidates without an answer that can be scored are left out.
+    pub async fn race(
+        &mut self,
+        entrants: Vec<CandidateIndex>,
+        keep: usize,
+    ) -> Result<Vec<CandidateIndex>, RunError> {
+        if self
+            .plan
+            .step(self.phase)
+            .is_none_or(|step| step.share <= 0.0)
+        {
+            let reason = format!("it races in the phase {}, and plans none there", self.phase);
+            return Err(self.run.departed(reason));
+        }
+        let evaluations = self.allowance.take_race(self.phase);
+        let inputs = self.race_examples();
+        let (finish, inputs) = self.run_race(entrants, inputs, evaluations, keep).await?;
+        if finish.ranked.is_empty() {
+            return Err(self.unranked(finish.affordable, &inputs));
+        }
+        self.affordable &= finish.affordable;
+        Ok(finish
+            .ranked
+            .iter()
+            .map(|ranked| ranked.candidate)
+            .collect())
+    }
+
+    /// The final: finalists and seed on source examples no race has used, and
+    /// the pick. Returns it and the prompts of the ensemble.
+    pub(super) async fn select(
+        &mut self,
+        finalists: Vec<CandidateIndex>,
+    ) -> Result<(CandidateIndex, Vec<CandidateIndex>), RunError> {
+        let mut inputs = self.fresh.clone();
+        inputs.extend(self.pseudo_labelled.iter().chain(&self.labelled));
+        let inputs = balanced(&self.matrix, &inputs, self.run.seed, "final");
+        self.enter_phase(
+            Phase::Final,
+            format!("{} finalists on {} examples", finalists.len(), inputs.len()),
+        )?;
+        let evaluations = (self.run.spec.evaluations as f64 * self.plan.final_share) as usize;
+        let keep = finalists.len().max(1);
+        let (finish, inputs) = self
+            .run_race(finalists.clone(), inputs, evaluations, keep)
+            .await?;
+        self.affordable &= finish.affordable;
+        let was_asked = self.matrix.was_asked(&self.fresh);
+        // Without money for the final, or an answer in it, the search has the word.
+        let (ranked, reason) = if finish.affordable && (!finish.ranked.is_empty() || !was_asked) {
+            let ranked = finish.ranked.iter().map(|ranked| ranked.candidate);
+            (ranked.collect(), finish.reason)
+        } else {
+            let why = if finish.affordable {
+                "no answer of the final can be scored"
+            } else {
+                "the budget left no final"
+            };
+            (finalists, format!("the best so far: {why}"))
+        };
+        let &best = ranked
+            .first()
+            .ok_or_else(|| self.unranked(finish.affordable, &inputs))?;
+        let reason = if best == self.seed {
+            "no candidate beats the seed prompt".to_owned()
+        } else {
+            reason
+        };
+        let ensemble = self.ensemble(&ranked);
+        self.run.gateway.emit(&Event::Selected {
+            candidate: self.matrix.candidates[best].id,
+            reason,
+            ensemble: ids(&self.matrix, &ensemble),
+        })?;
+        Ok((best, ensemble))
+    }
+
+    /// The prompts that vote together; one alone is no ensemble.
+    fn ensemble(&self, ranked: &[CandidateIndex]) -> Vec<CandidateIndex> {
+        let members = ranked.len().min(self.run.spec.ensemble);
+        if members > 1 {
+            ranked[..members].to_vec()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Races in the present phase; gives the examples back with the result.
+    async fn run_race(
+        &mut self,
+        entrants: Vec<CandidateIndex>,
+        inputs: Vec<InputIndex>,
+        evaluations: usize,
+        keep: usize,
+    ) -> Result<(RaceResult, Vec<InputIndex>), RunError> {
+        self.measure_alone(&entrants, &inputs, evaluations).await?;
+        let race = Race {
+            phase: self.phase,
+            spec: &self.run.spec,
+            inputs: &inputs,
+            pseudo_label_weight: self.pseudo_label_weight,
+            evaluations,
+            keep,
+            seed: self.seed,
+            draws: seeds::number(self.run.seed, &format!("race {}", self.phase)),
+        };
+        let context = self.run.context();
+        let finish = race.run(&mut self.matrix, context, entrants).await?;
+        self.matrix.emit_unusable(context)?;
+        Ok((finish, inputs))
+    }
+
+    /// One prompt races against nobody, so a rule buys nothing. Whether it can be
+    /// measured at all is to be known all the same before the audit is opened.
+    async fn measure_alone(
+        &mut self,
+        entrants: &[CandidateIndex],
+        inputs: &[InputIndex],
+        evaluations: usize,
+    ) -> Result<(), RunError> {
+        if entrants.len() == 1 && !self.run.fitted {
+            let few = &inputs[..inputs.len().min(evaluations.min(ALONE))];
+            let context = self.run.context();
+            self.affordable &= self.matrix.ask(context, entrants, few).await?;
+        }
+        Ok(())
+    }
+
+    /// Why a race on these inputs ranks no prompt.
+    fn unranked(&self, affordable: bool, inputs: &[InputIndex]) -> RunError {
+        let nothing = self.matrix.nothing_usable(self.run.context(), inputs);
+        match nothing {
+            Some(stop) if affordable => stop,
+            // Its money is spent, or the plan was scaled down until nothing was left.
+            _ if !affordable || self.run.fitted => {
+                let limits = named(self.run.gateway.limits());
+                RunError::Budget(format!("not one evaluation fits; raise {limits}"))
+            }
+            _ => RunError::Plan("raise search.evaluations".into()),
+        }
+    }
+}
+
+/// The flags of the limits that are set.
+fn named(limits: BudgetLimits) -> String {
+    let flags = [
+        (limits.calls.is_some(), "--max-calls"),
+        (limits.tokens.is_some(), "--max-tokens"),
+        (limits.usd.is_some(), "--max-usd"),
+    ];
+    let set: Vec<&str> = flags.iter().filter(|(set, _)| *set).map(|f| f.1).collect();
+    set.join(" or ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_named_by_flags() {
+        let limits = BudgetLimits {
+            calls: Some(9),
+            usd: Some(0.5),
+            ..BudgetLimits::default()
+        };
+        assert_eq!(named(limits), "--max-calls or --max-usd");
+    }
+}
