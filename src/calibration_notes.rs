@@ -2,7 +2,8 @@
 //! in a run's report than where it is scored by itself, and the reader is to
 //! know why.
 
-use shiftproof_search::calibrate::{Calibration, CalibrationFit, CalibrationForecast, LEAST_BATCH};
+use shiftproof_search::calibrate::{Calibration, CalibrationFit, LEAST_BATCH};
+use shiftproof_search::forecast::CalibrationForecast;
 use shiftproof_search::methods::SearchMethod;
 use shiftproof_search::spec::SearchSpec;
 use shiftproof_tasks::{Data, PromptId};

@@ -1,6 +1,8 @@
 //! From a model's name to the model.
 
-use std::path::{Path, PathBuf};
+mod embedded;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,12 +13,11 @@ use shiftproof_search::{Llm, ModelCall};
 
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
-use crate::llm::embedded::EngineOptions;
+use crate::llm::WithEmbedder;
 use crate::llm::http::{
     ApiDialect, BatchConfig, ConnectError, HttpConfig, HttpLlm, RequestOptions, is_private_address,
     names_secret,
 };
-use crate::llm::{EmbeddedLlm, WithEmbedder};
 use crate::study::{ModelProvider, ModelSpec};
 
 /// The catalogue's name of the embedded model.
@@ -30,8 +31,9 @@ pub struct ConnectedModel {
     pub report: String,
     /// The client, where the model is behind a server.
     http: Option<HttpLlm>,
-    /// The model itself, where it is in this process.
-    local: Option<EmbeddedLlm>,
+    /// The model without the study's bound on answers, where it is in this process
+    /// and has one.
+    unbounded: Option<Arc<dyn Llm>>,
 }
 
 impl ConnectedModel {
@@ -41,7 +43,7 @@ impl ConnectedModel {
             model: PricedModel { llm, price },
             report,
             http: None,
-            local: None,
+            unbounded: None,
         }
     }
 
@@ -51,10 +53,8 @@ impl ConnectedModel {
         if let Some(http) = &self.http {
             return Some(Self::of(http.proposing()?, self.model.price));
         }
-        let local = self.local.as_ref()?;
-        local.capabilities().max_tokens?;
+        let llm = self.unbounded.clone()?;
         let report = format!("{}, without the study's max_tokens", self.report);
-        let llm = Arc::new(local.clone().with_max_tokens(None));
         Some(Self::assumed(llm, self.model.price, report))
     }
 
@@ -79,7 +79,7 @@ impl ConnectedModel {
             },
             report: http.probe_report().to_owned(),
             http: Some(http),
-            local: None,
+            unbounded: None,
         }
     }
 }
@@ -106,16 +106,17 @@ pub async fn connect(
             })?;
         return Ok(ConnectedModel::of(llm, price(spec)));
     }
+    embedded::check_built_in(spec)?;
     let path = if let ModelProvider::Gguf(path) = provider {
         folder.join(path)
     } else {
         let asset = fetch::AssetCatalogue::get(EMBEDDED).map_err(|error| fetch_failure(&error))?;
         fetch::ensure(asset, progress).map_err(|error| fetch_failure(&error))?
     };
-    let (llm, report) = embedded(spec, &path).await?;
+    let loaded = embedded::load(spec, &path).await?;
     Ok(ConnectedModel {
-        local: Some(llm.clone()),
-        ..ConnectedModel::assumed(Arc::new(llm), price(spec), report)
+        unbounded: loaded.unbounded,
+        ..ConnectedModel::assumed(loaded.llm, price(spec), loaded.report)
     })
 }
 
@@ -143,40 +144,8 @@ pub async fn with_embedder(
             price: connected.model.price,
         },
         http: None,
-        local: None,
+        unbounded: None,
     })
-}
-
-async fn embedded(spec: &ModelSpec, path: &Path) -> Result<(EmbeddedLlm, String), Failure> {
-    let options = EngineOptions {
-        threads: spec.threads.unwrap_or(0),
-        ..EngineOptions::default()
-    };
-    let path: PathBuf = path.to_owned();
-    let shown = path.display().to_string();
-    let most = spec.max_tokens;
-    let load = move || Ok(EmbeddedLlm::load(&path, options)?.with_max_tokens(most));
-    let llm = tokio::task::spawn_blocking(load)
-        .await
-        .map_err(|error| {
-            Failure::new(
-                ExitStatus::Internal,
-                format!("loading {shown} panicked: {error}"),
-            )
-        })?
-        .map_err(|error: crate::llm::embedded::EngineError| {
-            Failure::new(
-                ExitStatus::Provider,
-                format!("cannot load the model: {error}"),
-            )
-        })?;
-    let engine = llm.engine();
-    let report = format!(
-        "{}, {} threads, in this process",
-        engine.name(),
-        engine.threads()
-    );
-    Ok((llm, report))
 }
 
 /// The address of `spec`'s server: its own, or the API's.

@@ -1,8 +1,8 @@
 //! Stands in for the full-screen view where the program is built without it.
 #![allow(clippy::unused_async)] // The same names with the same manners.
 
-use shiftproof_search::control::Control;
-use shiftproof_search::event::Observer;
+use shiftproof_search::control::RunControl;
+use shiftproof_search::event::RunObserver;
 
 /// Asks a screen to close.
 #[derive(Debug, Clone, Default)]
@@ -20,12 +20,12 @@ pub enum RunScreen {}
 impl RunScreen {
     /// There is none.
     #[allow(clippy::needless_pass_by_value)]
-    pub fn start(_: &str, _: u64, _: Control, _: ScreenCloser) -> Option<Self> {
+    pub fn start(_: &str, _: u64, _: RunControl, _: ScreenCloser) -> Option<Self> {
         None
     }
 
     /// Its observer.
-    pub fn observer(&mut self) -> Option<Box<dyn Observer>> {
+    pub fn observer(&mut self) -> Option<Box<dyn RunObserver>> {
         match *self {}
     }
 

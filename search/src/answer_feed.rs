@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use shiftproof_tasks::{Answer, Outcome};
 
+use crate::emitted::EmittedAnswers;
 use crate::event::{
     AnswerVerdict, Event, GroupRole, Phase, SHOWN_ANSWER, SHOWN_INPUT, ShownAnswer, ShownInput,
     UngradedReason,
@@ -16,16 +17,9 @@ use crate::gateway::RunError;
 use crate::response_matrix::{
     CandidateAnswers, CandidateIndex, EvalContext, InputIndex, ReplyAdjustment, ResponseMatrix,
 };
-use crate::unusable::{self, AnswerFault};
-
-/// What was told so far.
-#[derive(Default)]
-pub(crate) struct AnswerFeed {
-    /// The place of each input told.
-    inputs: HashMap<InputIndex, u32>,
-    /// A digest of each answer told: only looked up, never gone through.
-    answers: HashMap<(u32, u32), u64>,
-}
+use crate::survey::fault;
+use crate::text::cut;
+use crate::unusable::AnswerFault;
 
 /// Tells the answers of one candidate to `inputs`, as far as they are news, under
 /// this adjustment.
@@ -37,65 +31,62 @@ pub(crate) fn answers(
     inputs: &[InputIndex],
     adjustment: ReplyAdjustment,
 ) -> Result<(), RunError> {
-    let mut feed = std::mem::take(&mut matrix.answer_feed);
+    let mut emitted = std::mem::take(&mut matrix.emitted);
     let view = matrix.answers_as(context, candidate, adjustment);
-    let events = feed.news(matrix, context, phase, candidate, &view, inputs);
-    matrix.answer_feed = feed;
+    let events = news(&mut emitted, matrix, context, phase, &view, inputs);
+    matrix.emitted = emitted;
     for event in &events {
         context.gateway.emit(event)?;
     }
     Ok(())
 }
 
-impl AnswerFeed {
-    fn news(
-        &mut self,
-        matrix: &ResponseMatrix,
-        context: EvalContext<'_>,
-        phase: Phase,
-        candidate: CandidateIndex,
-        view: &CandidateAnswers<'_>,
-        inputs: &[InputIndex],
-    ) -> Vec<Event> {
-        let (mut fresh, mut texts, mut answers) = (Vec::new(), Vec::new(), Vec::new());
-        let mut places: HashMap<String, u32> = HashMap::new();
-        for &input in inputs {
-            let Some((text, verdict)) = shown(matrix, view, phase, input) else {
-                continue;
-            };
-            let next = self.inputs.len() as u32;
-            let place = *self.inputs.entry(input).or_insert_with(|| {
-                fresh.push(shown_input(matrix, context, phase, input));
-                next
-            });
-            let digest = digest(&text, verdict);
-            if self.answers.insert((candidate as u32, place), digest) == Some(digest) {
-                continue;
-            }
-            let text = *places.entry(text).or_insert_with_key(|text| {
-                texts.push(text.clone());
-                texts.len() as u32 - 1
-            });
-            answers.push(ShownAnswer {
-                input: place,
-                text,
-                verdict,
-            });
+/// The events that bring observers up to date.
+fn news(
+    emitted: &mut EmittedAnswers,
+    matrix: &ResponseMatrix,
+    context: EvalContext<'_>,
+    phase: Phase,
+    view: &CandidateAnswers<'_>,
+    inputs: &[InputIndex],
+) -> Vec<Event> {
+    let candidate = view.candidate();
+    let (mut fresh, mut texts, mut answers) = (Vec::new(), Vec::new(), Vec::new());
+    let mut places: HashMap<String, u32> = HashMap::new();
+    for &input in inputs {
+        let Some((text, verdict)) = shown(matrix, view, phase, input) else {
+            continue;
+        };
+        let (place, first) = emitted.place(input);
+        if first {
+            fresh.push(shown_input(matrix, context, phase, input));
         }
-        let mut events = Vec::new();
-        if !fresh.is_empty() {
-            events.push(Event::Inputs { inputs: fresh });
+        if !emitted.is_news(candidate, place, &text, verdict) {
+            continue;
         }
-        if !answers.is_empty() {
-            events.push(Event::Answered {
-                candidate: matrix.candidates[candidate].id,
-                phase,
-                texts,
-                answers,
-            });
-        }
-        events
+        let text = *places.entry(text).or_insert_with_key(|text| {
+            texts.push(text.clone());
+            texts.len() as u32 - 1
+        });
+        answers.push(ShownAnswer {
+            input: place,
+            text,
+            verdict,
+        });
     }
+    let mut events = Vec::new();
+    if !fresh.is_empty() {
+        events.push(Event::Inputs { inputs: fresh });
+    }
+    if !answers.is_empty() {
+        events.push(Event::Answered {
+            candidate: matrix.candidates[candidate].id,
+            phase,
+            texts,
+            answers,
+        });
+    }
+    events
 }
 
 /// An answer's text and worth; `None` where the candidate was not asked.
@@ -106,7 +97,7 @@ fn shown(
     input: InputIndex,
 ) -> Option<(String, AnswerVerdict)> {
     let open = label_is_open(matrix, phase, input) || matrix.is_voted(input);
-    if let Some((fault, text)) = unusable::fault(view, input) {
+    if let Some((fault, text)) = fault(view, input) {
         let verdict = AnswerVerdict::Ungraded(fault.into());
         return Some((cut(&text, SHOWN_ANSWER), verdict));
     }
@@ -156,70 +147,9 @@ fn shown_input(
     }
 }
 
-/// A text on one line, with an ellipsis where more than `most` characters are
-/// cut off.
-pub(crate) fn cut(text: &str, most: usize) -> String {
-    let mut line = String::new();
-    for (count, word) in text.split_whitespace().enumerate() {
-        if count > 0 {
-            line.push(' ');
-        }
-        line.push_str(word);
-        if line.len() > 4 * most {
-            break;
-        }
-    }
-    match line.char_indices().nth(most) {
-        Some(_) => {
-            let end = line.char_indices().nth(most - 1).map_or(0, |(at, _)| at);
-            format!("{}…", line[..end].trim_end())
-        }
-        None => line,
-    }
-}
-
-/// 64 bits by which a changed answer is noticed.
-fn digest(text: &str, verdict: AnswerVerdict) -> u64 {
-    let mut hasher = blake3::Hasher::new();
-    let worth = match verdict {
-        AnswerVerdict::Graded(value) => value.to_bits(),
-        // No grade has these bits: they are NaNs.
-        AnswerVerdict::Ungraded(why) => u64::MAX - why as u64,
-    };
-    hasher.update(&worth.to_le_bytes());
-    hasher.update(text.as_bytes());
-    let mut bits = [0; 8];
-    bits.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
-    u64::from_le_bytes(bits)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn shown_texts_are_bounded_lines() {
-        assert_eq!(cut(" a\n\nb\tc ", 9), "a b c");
-        assert_eq!(cut("abcdef", 6), "abcdef");
-        assert_eq!(cut("abcdefg", 6), "abcde…");
-        let long = "ü".repeat(10_000);
-        assert_eq!(cut(&long, 80).chars().count(), 80);
-    }
-
-    #[test]
-    fn only_changed_answers_are_news() {
-        let unlabelled = AnswerVerdict::Ungraded(UngradedReason::Unlabelled);
-        assert_eq!(digest("a", unlabelled), digest("a", unlabelled));
-        assert_ne!(digest("a", unlabelled), digest("b", unlabelled));
-        assert_ne!(
-            digest("a", unlabelled),
-            digest("a", AnswerVerdict::Graded(1.0))
-        );
-        assert_ne!(
-            digest("a", AnswerVerdict::Graded(0.0)),
-            digest("a", AnswerVerdict::Graded(1.0))
-        );
-    }
 
     #[test]
     fn compact_lines_read_back() {

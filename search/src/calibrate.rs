@@ -14,11 +14,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use shiftproof_tasks::{Data, Input, PromptId, Reply};
-
-use crate::evaluate::CalibrationSet;
-use crate::methods::{DataCounts, SearchMethod};
-use crate::spec::SearchSpec;
+use shiftproof_tasks::{Data, Example, Input, PromptId, Reply};
 
 /// How scored labels are calibrated.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +36,9 @@ pub(crate) const CONTENT_FREE: [&str; 3] = ["N/A", "[MASK]", ""];
 /// calibration then leaves the scores as they are.
 pub const LEAST_BATCH: usize = 16;
 
+/// Inputs per group that a batch calibration settles on.
+const SETTLING: usize = 32;
+
 /// How one prompt's scored labels were calibrated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CalibrationFit {
@@ -51,28 +50,47 @@ pub struct CalibrationFit {
     pub applied: bool,
 }
 
-/// How many replies a batch calibration can be expected to learn from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CalibrationForecast {
-    /// In a run, of a prompt that reaches the final; about.
-    pub search: usize,
-    /// Where fixed prompts are scored; exactly.
-    pub fixed: usize,
+/// What no audit scores, evenly from every group that has it; asked only where
+/// something is learnt from it.
+#[derive(Debug, Clone, Default)]
+pub struct CalibrationSet {
+    /// For a batch calibration: inputs of source and target.
+    inputs: Vec<Input>,
+    /// For a task that [learns](shiftproof_tasks::Fitting) how replies are read:
+    /// source examples.
+    examples: Vec<Example>,
 }
 
-impl CalibrationForecast {
-    /// What the study's own numbers promise where `method` searches.
-    pub fn of(method: &dyn SearchMethod, spec: &SearchSpec, data: &Data) -> Self {
-        let planned = method.plan(spec, &DataCounts::of(data));
-        let examples = data.source.validation.len() + data.labelled_target.len();
-        let of = |share: f64, prompts: usize| {
-            (spec.evaluations as f64 * share / prompts.max(1) as f64) as usize
+impl CalibrationSet {
+    /// The inputs of a batch calibration.
+    pub fn inputs(&self) -> &[Input] {
+        &self.inputs
+    }
+
+    /// The examples of a task that learns.
+    pub fn examples(&self) -> &[Example] {
+        &self.examples
+    }
+
+    /// From a study's data. No target label is read.
+    pub fn of(data: &Data) -> Self {
+        let few = |taken: &mut BTreeMap<String, usize>, input: &Input| {
+            let count = taken.entry(input.group.clone()).or_default();
+            *count += 1;
+            *count <= SETTLING
         };
-        let first = planned.first_scoring().map_or(0.0, |(step, _)| step.share);
-        let search = of(first, 1 + planned.prompts()) + of(planned.final_share, spec.finalists);
+        let validation = &data.source.validation;
+        let mut taken = BTreeMap::new();
+        let inputs = validation.iter().map(|example| &example.input);
+        let inputs = inputs.chain(&data.target.inputs);
+        let inputs = inputs.filter(|input| few(&mut taken, input)).cloned();
+        let inputs = inputs.collect();
+        let mut taken = BTreeMap::new();
+        let examples = validation.iter();
+        let examples = examples.filter(|example| few(&mut taken, &example.input));
         Self {
-            search: search.min(examples),
-            fixed: CalibrationSet::of(data).inputs().len(),
+            inputs,
+            examples: examples.cloned().collect(),
         }
     }
 }

@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::emitted::EmittedFaults;
 use crate::event::Event;
 use crate::gateway::RunError;
 use crate::response_matrix::{
     CandidateIndex, EvalContext, InputIndex, ReplyAdjustment, ResponseMatrix,
 };
-use crate::unusable::{AnswerSurvey, HopelessRun, survey};
+use crate::survey::survey;
+use crate::unusable::{AnswerSurvey, HopelessRun};
 
 /// Answers after which it is known whether a study's answers can be used.
 const ENOUGH: usize = 20;
@@ -18,42 +20,32 @@ const MOST: usize = 2 * ENOUGH;
 /// race may ask every prompt about one before the next.
 const INPUTS: usize = 3;
 
-/// What was told of unusable answers, and whether the first answers were looked
-/// at.
-#[derive(Default)]
-pub(crate) struct UnusableWatch {
-    emitted: BTreeSet<(CandidateIndex, InputIndex)>,
-    sounded: bool,
-}
-
-impl UnusableWatch {
-    /// Which of these evaluations are asked before the others, so that little is
-    /// spent until it is known whether answers can be used: some of every
-    /// candidate, on different inputs. Empty where nothing is gained by it.
-    pub fn portion(
-        &self,
-        context: EvalContext<'_>,
-        wanted: &[(CandidateIndex, InputIndex)],
-    ) -> BTreeSet<usize> {
-        // A model of this process is asked in batches of neighbours, and costs time.
-        if self.sounded || context.model.llm.capabilities().batch > 1 || wanted.len() <= ENOUGH {
-            return BTreeSet::new();
-        }
-        let mut of: BTreeMap<CandidateIndex, Vec<usize>> = BTreeMap::new();
-        for (at, (candidate, _)) in wanted.iter().enumerate() {
-            of.entry(*candidate).or_default().push(at);
-        }
-        let most = of.len().clamp(ENOUGH, MOST);
-        let (every, each) = (of.len().div_ceil(most), most.div_ceil(of.len()));
-        of.values()
-            .step_by(every)
-            .enumerate()
-            .flat_map(|(number, own)| {
-                let each = each.min(own.len());
-                (0..each).map(move |turn| own[(number + turn * own.len() / each) % own.len()])
-            })
-            .collect()
+/// Which of these evaluations are asked before the others, so that little is
+/// spent until it is known whether answers can be used: some of every
+/// candidate, on different inputs. Empty where nothing is gained by it.
+pub(crate) fn portion(
+    emitted: &EmittedFaults,
+    context: EvalContext<'_>,
+    wanted: &[(CandidateIndex, InputIndex)],
+) -> BTreeSet<usize> {
+    // A model of this process is asked in batches of neighbours, and costs time.
+    if emitted.sounded || context.model.llm.capabilities().batch > 1 || wanted.len() <= ENOUGH {
+        return BTreeSet::new();
     }
+    let mut of: BTreeMap<CandidateIndex, Vec<usize>> = BTreeMap::new();
+    for (at, (candidate, _)) in wanted.iter().enumerate() {
+        of.entry(*candidate).or_default().push(at);
+    }
+    let most = of.len().clamp(ENOUGH, MOST);
+    let (every, each) = (of.len().div_ceil(most), most.div_ceil(of.len()));
+    of.values()
+        .step_by(every)
+        .enumerate()
+        .flat_map(|(number, own)| {
+            let each = each.min(own.len());
+            (0..each).map(move |turn| own[(number + turn * own.len() / each) % own.len()])
+        })
+        .collect()
 }
 
 impl ResponseMatrix {
@@ -62,7 +54,7 @@ impl ResponseMatrix {
     /// user wants to go on the run stops. No prompt stops it alone while others
     /// are asked too.
     pub fn sound(&mut self, context: EvalContext<'_>, last: bool) -> Result<(), RunError> {
-        if self.watch.sounded {
+        if self.faults.sounded {
             return Ok(());
         }
         let asked: Vec<(CandidateIndex, InputIndex)> = self.all_asked().collect();
@@ -72,7 +64,7 @@ impl ResponseMatrix {
         if asked.is_empty() || !enough || candidates.len() < self.candidates.len().min(2) {
             return Ok(());
         }
-        self.watch.sounded = true;
+        self.faults.sounded = true;
         let survey = self.survey_all(context, &asked);
         if survey.is_hopeless() {
             self.emit_unusable(context)?;
@@ -87,10 +79,10 @@ impl ResponseMatrix {
     pub fn emit_unusable(&mut self, context: EvalContext<'_>) -> Result<(), RunError> {
         let fresh: Vec<(CandidateIndex, InputIndex)> = self
             .all_asked()
-            .filter(|pair| !self.watch.emitted.contains(pair))
+            .filter(|pair| !self.faults.checked.contains(pair))
             .collect();
         let survey = self.survey_all(context, &fresh);
-        self.watch.emitted.extend(fresh);
+        self.faults.checked.extend(fresh);
         if survey.faults.is_empty() {
             return Ok(());
         }

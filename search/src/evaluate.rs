@@ -1,10 +1,10 @@
 //! Fixed prompts on given examples, without a search.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use shiftproof_tasks::{Answer, BaselinePredictions, Data, Example, Input, Outcome, Prompt, Task};
+use shiftproof_tasks::{Answer, BaselinePredictions, Example, Input, Outcome, Prompt, Task};
 
-use crate::calibrate::{CONTENT_FREE, Calibration, CalibrationFit};
+use crate::calibrate::{CONTENT_FREE, Calibration, CalibrationFit, CalibrationSet};
 use crate::event::{GroupInfo, GroupOutcome};
 use crate::gateway::{CallOutcome, Gateway, PricedModel, RunError};
 use crate::response_matrix::{
@@ -12,11 +12,9 @@ use crate::response_matrix::{
 };
 use crate::score::group_scores;
 use crate::stats::ClusteredSample;
+use crate::survey::{of_reply, survey};
 use crate::turns::{self, Case};
-use crate::unusable::{self, AnswerFault, AnswerSurvey};
-
-/// Inputs per group that a batch calibration settles on.
-const SETTLING: usize = 32;
+use crate::unusable::{AnswerFault, AnswerSurvey};
 
 /// Scores prompts under the rules of a run's audit.
 pub struct PromptEvaluator<'a> {
@@ -80,46 +78,6 @@ impl PromptEvaluation {
     }
 }
 
-/// What no audit scores, evenly from every group that has it; asked only where
-/// something is learnt from it.
-#[derive(Debug, Clone, Default)]
-pub struct CalibrationSet {
-    /// For a batch calibration: inputs of source and target.
-    inputs: Vec<Input>,
-    /// For a task that [learns](shiftproof_tasks::Fitting) how replies are read:
-    /// source examples.
-    examples: Vec<Example>,
-}
-
-impl CalibrationSet {
-    /// The inputs of a batch calibration.
-    pub fn inputs(&self) -> &[Input] {
-        &self.inputs
-    }
-
-    /// From a study's data. No target label is read.
-    pub fn of(data: &Data) -> Self {
-        let few = |taken: &mut BTreeMap<String, usize>, input: &Input| {
-            let count = taken.entry(input.group.clone()).or_default();
-            *count += 1;
-            *count <= SETTLING
-        };
-        let validation = &data.source.validation;
-        let mut taken = BTreeMap::new();
-        let inputs = validation.iter().map(|example| &example.input);
-        let inputs = inputs.chain(&data.target.inputs);
-        let inputs = inputs.filter(|input| few(&mut taken, input)).cloned();
-        let inputs = inputs.collect();
-        let mut taken = BTreeMap::new();
-        let examples = validation.iter();
-        let examples = examples.filter(|example| few(&mut taken, &example.input));
-        Self {
-            inputs,
-            examples: examples.cloned().collect(),
-        }
-    }
-}
-
 /// Calls that [`PromptEvaluator::score`] asks at most, those for what is learnt
 /// included; equal prompts are asked once.
 pub fn calls(
@@ -134,9 +92,9 @@ pub fn calls(
         _ if !model.llm.capabilities().label_scores => 0,
         Calibration::None => 0,
         Calibration::Contextual => CONTENT_FREE.len(),
-        Calibration::Batch => settle_on.inputs.len(),
+        Calibration::Batch => settle_on.inputs().len(),
     };
-    let learnt = task.fitting().map_or(0, |_| settle_on.examples.len());
+    let learnt = task.fitting().map_or(0, |_| settle_on.examples().len());
     let different: BTreeSet<_> = prompts.iter().map(Prompt::id).collect();
     (different.len() * (neutral + learnt + examples) * task.calls()) as u64
 }
@@ -165,12 +123,12 @@ impl PromptEvaluator<'_> {
             self.calibration == Calibration::Batch && self.model.llm.capabilities().label_scores;
         let mut complete = true;
         if batch {
-            let settling = matrix.add_inputs(self.settle_on.inputs.iter());
+            let settling = matrix.add_inputs(self.settle_on.inputs().iter());
             complete = matrix.ask(context, &candidates, &settling).await?;
         }
         let learns = self.task.fitting().is_some();
         if learns {
-            let settling = matrix.add_examples(&self.settle_on.examples);
+            let settling = matrix.add_examples(self.settle_on.examples());
             complete = complete && matrix.ask(context, &candidates, &settling).await?;
         }
         // Fixed before an example is scored; the contextual calibration asks
@@ -232,7 +190,7 @@ impl PromptEvaluator<'_> {
             clusters: matrix.clusters(&inputs),
             surveys: views
                 .iter()
-                .map(|view| unusable::survey(&matrix, context, view, inputs.iter().copied()))
+                .map(|view| survey(&matrix, context, view, inputs.iter().copied()))
                 .collect(),
             calibration_fits: settled,
             readings: prompts.iter().map(describe).collect(),
@@ -273,7 +231,7 @@ pub async fn understand(
         CallOutcome::Reply(reply) => {
             let answer = task.parse(input, &reply);
             Some(ParsedReply {
-                fault: unusable::of_reply(&reply, &answer),
+                fault: of_reply(&reply, &answer),
                 said: reply.text,
                 answer: Some(answer),
             })

@@ -14,7 +14,7 @@ use shiftproof_tasks::{Prompt, PromptId};
 use crate::budget::{BudgetLimits, Spend};
 use crate::calibrate::{Calibration, CalibrationFit};
 use crate::llm::ClientTraffic;
-use crate::unusable::AnswerSurvey;
+use crate::unusable::{AnswerFault, AnswerSurvey};
 
 /// A durable fact about a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -442,6 +442,16 @@ pub enum UngradedReason {
     Failed,
     /// No label is known, or the label is not to be told before the audit.
     Unlabelled,
+}
+
+impl From<AnswerFault> for UngradedReason {
+    fn from(fault: AnswerFault) -> Self {
+        match fault {
+            AnswerFault::Unparseable => Self::Unparseable,
+            AnswerFault::Truncated => Self::Truncated,
+            AnswerFault::Failed => Self::Failed,
+        }
+    }
 }
 
 /// A difference of scores with its interval.

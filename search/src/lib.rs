@@ -3,17 +3,20 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod answer_feed;
+mod asking;
 mod batches;
 pub mod budget;
 pub mod calibrate;
 mod compare;
 pub mod control;
 mod early_stop;
+mod emitted;
 pub mod evaluate;
 pub mod event;
 pub mod event_log;
 pub mod fairness;
 pub mod fit;
+pub mod forecast;
 pub mod gateway;
 pub mod ledger;
 pub mod llm;
@@ -28,6 +31,8 @@ mod score;
 pub mod seeds;
 pub mod simulate;
 pub mod spec;
+mod survey;
+mod text;
 mod turns;
 pub mod unusable;
 mod vote;

@@ -8,13 +8,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use shiftproof_tasks::{Answer, Example, Input, Label, Outcome, Prompt, PromptId, Reply, Task};
 
-use crate::answer_feed::AnswerFeed;
 use crate::calibrate::{self, Calibration, CalibrationFit};
-use crate::early_stop::UnusableWatch;
-use crate::event::{GroupInfo, GroupOutcome};
-use crate::gateway::{CallOutcome, Gateway, PricedModel, RunError};
-use crate::score::group_scores;
-use crate::turns::{self, Case};
+use crate::emitted::{EmittedAnswers, EmittedFaults};
+use crate::event::GroupInfo;
+use crate::gateway::{CallOutcome, Gateway, PricedModel};
 
 /// What evaluations need besides the matrix.
 #[derive(Clone, Copy)]
@@ -25,13 +22,6 @@ pub(crate) struct EvalContext<'a> {
     pub calibration: Calibration,
     /// Whether to go on where hardly an answer can be used.
     pub keep_going: bool,
-}
-
-impl EvalContext<'_> {
-    /// One answer per case, in their order.
-    async fn evaluate(&self, cases: &[Case<'_>]) -> Result<Vec<CallOutcome>, RunError> {
-        turns::evaluate(self.task, self.gateway, self.model, cases).await
-    }
 }
 
 /// Confidence of every interval shown.
@@ -50,9 +40,10 @@ pub(crate) struct EnteredCandidate {
     pub parents: Vec<PromptId>,
     /// Which chunk of demonstrations induced it.
     pub chunk: Option<usize>,
-    asked: BTreeMap<InputIndex, CallOutcome>,
+    /// What came of asking it.
+    pub asked: BTreeMap<InputIndex, CallOutcome>,
     /// Replies to content-free inputs, for contextual calibration.
-    neutral: Vec<Reply>,
+    pub neutral: Vec<Reply>,
 }
 
 /// What the search takes for the truth about an input.
@@ -70,8 +61,9 @@ pub(crate) struct ResponseMatrix {
     group_of: Vec<usize>,
     by_id: HashMap<PromptId, CandidateIndex>,
     /// What observers know of the answers.
-    pub answer_feed: AnswerFeed,
-    pub watch: UnusableWatch,
+    pub emitted: EmittedAnswers,
+    /// What they know of answers that cannot be used.
+    pub faults: EmittedFaults,
 }
 
 impl ResponseMatrix {
@@ -173,83 +165,6 @@ impl ResponseMatrix {
         Some(self.candidates.len() - 1)
     }
 
-    /// How many of these evaluations are not there yet.
-    pub fn unasked(&self, candidates: &[CandidateIndex], inputs: &[InputIndex]) -> usize {
-        let of = |&candidate: &CandidateIndex| {
-            let asked = &self.candidates[candidate].asked;
-            let fresh = inputs.iter().filter(|input| !asked.contains_key(input));
-            fresh.count()
-        };
-        candidates.iter().map(of).sum()
-    }
-
-    /// Asks each candidate about each input, unless it was asked before.
-    /// Returns whether the budget sufficed.
-    pub async fn ask(
-        &mut self,
-        context: EvalContext<'_>,
-        candidates: &[CandidateIndex],
-        inputs: &[InputIndex],
-    ) -> Result<bool, RunError> {
-        let wanted = candidates
-            .iter()
-            .map(|&candidate| (candidate, inputs.to_vec()))
-            .collect();
-        self.ask_each(context, &wanted).await
-    }
-
-    /// Asks each candidate about its own inputs, unless it was asked before.
-    /// Returns whether the budget sufficed.
-    pub async fn ask_each(
-        &mut self,
-        context: EvalContext<'_>,
-        wanted: &BTreeMap<CandidateIndex, Vec<InputIndex>>,
-    ) -> Result<bool, RunError> {
-        if !self.ask_neutral(context, wanted).await? {
-            return Ok(false);
-        }
-        // Candidate by candidate: neighbours share their prefix.
-        let mut pairs = Vec::new();
-        for (&candidate, inputs) in wanted {
-            let asked = &self.candidates[candidate].asked;
-            let fresh = inputs.iter().filter(|input| !asked.contains_key(input));
-            pairs.extend(fresh.map(|&input| (candidate, input)));
-        }
-        let portion = self.watch.portion(context, &pairs);
-        let places = pairs.into_iter().enumerate();
-        let (first, rest): (Vec<_>, Vec<_>) = places.partition(|(at, _)| portion.contains(at));
-        for part in [first, rest] {
-            let pairs: Vec<_> = part.into_iter().map(|(_, pair)| pair).collect();
-            if !self.ask_pairs(context, &pairs).await? {
-                return Ok(false);
-            }
-            self.sound(context, false)?;
-        }
-        Ok(true)
-    }
-
-    /// Asks all of these; returns whether the budget sufficed.
-    async fn ask_pairs(
-        &mut self,
-        context: EvalContext<'_>,
-        pairs: &[(CandidateIndex, InputIndex)],
-    ) -> Result<bool, RunError> {
-        let case = |&(candidate, input): &(CandidateIndex, InputIndex)| -> Case<'_> {
-            (&self.candidates[candidate].prompt, &self.inputs[input])
-        };
-        let cases: Vec<Case<'_>> = pairs.iter().map(case).collect();
-        let answers = context.evaluate(&cases).await?;
-        let mut complete = true;
-        for (&(candidate, input), asked) in pairs.iter().zip(answers) {
-            if asked == CallOutcome::Unaffordable {
-                complete = false;
-            } else {
-                self.candidates[candidate].asked.insert(input, asked);
-            }
-        }
-        Ok(complete)
-    }
-
     /// Every candidate with every input it was asked about, in order.
     pub fn all_asked(&self) -> impl Iterator<Item = (CandidateIndex, InputIndex)> + '_ {
         let candidates = self.candidates.iter().enumerate();
@@ -259,48 +174,6 @@ impl ResponseMatrix {
     /// Whether any candidate was asked about any of these.
     pub fn was_asked(&self, inputs: &[InputIndex]) -> bool {
         self.all_asked().any(|(_, input)| inputs.contains(&input))
-    }
-
-    /// Content-free calls of candidates that lack them, where the calibration
-    /// wants them.
-    async fn ask_neutral(
-        &mut self,
-        context: EvalContext<'_>,
-        wanted: &BTreeMap<CandidateIndex, Vec<InputIndex>>,
-    ) -> Result<bool, RunError> {
-        let Some(&like) = wanted.values().flatten().next() else {
-            return Ok(true);
-        };
-        if context.calibration != Calibration::Contextual
-            || !context.model.llm.capabilities().label_scores
-        {
-            return Ok(true);
-        }
-        let neutral = calibrate::content_free(&self.inputs[like]);
-        let lacking: Vec<_> = wanted
-            .keys()
-            .copied()
-            .filter(|&candidate| self.candidates[candidate].neutral.is_empty())
-            .collect();
-        let cases: Vec<Case<'_>> = lacking
-            .iter()
-            .flat_map(|&candidate| {
-                let prompt = &self.candidates[candidate].prompt;
-                neutral.iter().map(move |input| (prompt, input))
-            })
-            .collect();
-        let answers = context.evaluate(&cases).await?;
-        let complete = !answers.contains(&CallOutcome::Unaffordable);
-        for (&candidate, answers) in lacking.iter().zip(answers.chunks(neutral.len())) {
-            self.candidates[candidate].neutral = answers
-                .iter()
-                .filter_map(|asked| match asked {
-                    CallOutcome::Reply(reply) => Some(reply.clone()),
-                    _ => None,
-                })
-                .collect();
-        }
-        Ok(complete)
     }
 
     /// How this candidate's replies are read, by what is known now.
@@ -413,8 +286,8 @@ pub(crate) struct ReplyAdjustment {
 
 /// One candidate's answers under its adjustment.
 pub(crate) struct CandidateAnswers<'a> {
-    matrix: &'a ResponseMatrix,
-    task: &'a dyn Task,
+    pub matrix: &'a ResponseMatrix,
+    pub task: &'a dyn Task,
     candidate: CandidateIndex,
     adjustment: ReplyAdjustment,
 }
@@ -470,14 +343,5 @@ impl<'a> CandidateAnswers<'a> {
             },
             CallOutcome::Unaffordable => return None,
         })
-    }
-
-    /// Scores per group over `inputs`; groups without any outcome are left out.
-    pub fn group_scores(&self, inputs: &[InputIndex]) -> Vec<GroupOutcome> {
-        let outcomes: Vec<(InputIndex, Outcome)> = inputs
-            .iter()
-            .filter_map(|&input| Some((input, self.outcome(input)?)))
-            .collect();
-        group_scores(self.matrix, self.task.metric(), &outcomes)
     }
 }

@@ -6,8 +6,19 @@ use rand::RngExt;
 use shiftproof_tasks::{GradedOutcome, Metric, Outcome};
 
 use crate::event::GroupOutcome;
-use crate::response_matrix::{CONFIDENCE, InputIndex, ResponseMatrix};
+use crate::response_matrix::{CONFIDENCE, CandidateAnswers, InputIndex, ResponseMatrix};
 use crate::{seeds, stats};
+
+impl CandidateAnswers<'_> {
+    /// Scores per group over `inputs`; groups without any outcome are left out.
+    pub fn group_scores(&self, inputs: &[InputIndex]) -> Vec<GroupOutcome> {
+        let outcomes: Vec<(InputIndex, Outcome)> = inputs
+            .iter()
+            .filter_map(|&input| Some((input, self.outcome(input)?)))
+            .collect();
+        group_scores(self.matrix, self.task.metric(), &outcomes)
+    }
+}
 
 /// Reduces outcomes to a score per group, in the matrix's order of groups.
 pub(crate) fn group_scores(

@@ -3,13 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use shiftproof_tasks::{Answer, Finish, Outcome, PromptId, Reply};
-
-use crate::answer_feed::cut;
-use crate::event::{SHOWN_INPUT, UngradedReason};
-use crate::gateway::CallOutcome;
-use crate::response_matrix::{CandidateAnswers, EvalContext, InputIndex, ResponseMatrix};
-use crate::turns;
+use shiftproof_tasks::PromptId;
 
 /// Examples that are shown of each fault.
 const SHOWN: usize = 3;
@@ -33,16 +27,6 @@ impl fmt::Display for AnswerFault {
             Self::Truncated => "truncated",
             Self::Failed => "failed",
         })
-    }
-}
-
-impl From<AnswerFault> for UngradedReason {
-    fn from(fault: AnswerFault) -> Self {
-        match fault {
-            AnswerFault::Unparseable => Self::Unparseable,
-            AnswerFault::Truncated => Self::Truncated,
-            AnswerFault::Failed => Self::Failed,
-        }
     }
 }
 
@@ -106,7 +90,8 @@ impl AnswerSurvey {
         self.sort();
     }
 
-    fn of(&mut self, fault: AnswerFault) -> &mut FaultyAnswers {
+    /// Its answers with this fault, none so far where it is new.
+    pub(crate) fn of(&mut self, fault: AnswerFault) -> &mut FaultyAnswers {
         let known = self.faults.iter().position(|faulty| faulty.fault == fault);
         let at = known.unwrap_or_else(|| {
             self.faults.push(FaultyAnswers {
@@ -119,7 +104,8 @@ impl AnswerSurvey {
         &mut self.faults[at]
     }
 
-    fn sort(&mut self) {
+    /// Puts the most frequent fault first.
+    pub(crate) fn sort(&mut self) {
         self.faults
             .sort_by(|a, b| b.count.cmp(&a.count).then(a.fault.cmp(&b.fault)));
     }
@@ -127,7 +113,7 @@ impl AnswerSurvey {
 
 impl FaultyAnswers {
     /// Keeps the example if there is room for it and it says something else.
-    fn show(&mut self, example: impl FnOnce() -> FaultyAnswer) {
+    pub(crate) fn show(&mut self, example: impl FnOnce() -> FaultyAnswer) {
         if self.examples.len() < SHOWN {
             let example = example();
             if self.examples.iter().all(|own| own.text != example.text) {
@@ -167,91 +153,6 @@ impl fmt::Display for HopelessRun {
             self.survey
         )
     }
-}
-
-/// What is wrong with the answer to an input, and what was said; label or no
-/// label. `None` where it can be used or was not asked.
-pub(crate) fn fault(
-    view: &CandidateAnswers<'_>,
-    input: InputIndex,
-) -> Option<(AnswerFault, String)> {
-    // A label of another form than the answer is a failure that only grading sees.
-    if let Some(Outcome::Failed { reason }) = view.outcome(input) {
-        return Some((AnswerFault::Failed, reason));
-    }
-    match view.asked(input)? {
-        CallOutcome::Unaffordable => None,
-        CallOutcome::Refused(reason) => Some((AnswerFault::Failed, reason.clone())),
-        CallOutcome::Reply(reply) => {
-            let answer = view.answer(input)?;
-            let fault = of_reply(reply, &answer)?;
-            let text = match answer {
-                _ if fault == AnswerFault::Failed => {
-                    "a content filter withheld the reply".to_owned()
-                }
-                Answer::Unparseable { text } => text,
-                _ => reply.text.clone(),
-            };
-            Some((fault, text))
-        }
-    }
-}
-
-/// What is wrong with a reply that was read as `answer`.
-pub(crate) fn of_reply(reply: &Reply, answer: &Answer) -> Option<AnswerFault> {
-    match (reply.finish, answer) {
-        (Finish::Filtered, _) => Some(AnswerFault::Failed),
-        (Finish::Length, Answer::Unparseable { .. }) => Some(AnswerFault::Truncated),
-        (Finish::Stop, Answer::Unparseable { .. }) => Some(AnswerFault::Unparseable),
-        _ => None,
-    }
-}
-
-/// What came of one candidate's answers to these inputs.
-pub(crate) fn survey(
-    matrix: &ResponseMatrix,
-    context: EvalContext<'_>,
-    view: &CandidateAnswers<'_>,
-    inputs: impl IntoIterator<Item = InputIndex>,
-) -> AnswerSurvey {
-    let mut survey = AnswerSurvey::default();
-    for input in inputs {
-        if view.asked(input).is_none() {
-            continue;
-        }
-        survey.answers += 1;
-        let Some((fault, text)) = fault(view, input) else {
-            continue;
-        };
-        let faulty = survey.of(fault);
-        faulty.count += 1;
-        faulty.show(|| FaultyAnswer {
-            candidate: matrix.candidates[view.candidate()].id,
-            input: matrix.input(input).id.clone(),
-            group: matrix.input(input).group.clone(),
-            text: cut(&text, SHOWN_INPUT),
-            tokens: (fault == AnswerFault::Truncated)
-                .then(|| limit(context, matrix, view, input))
-                .flatten(),
-        });
-    }
-    survey.sort();
-    survey
-}
-
-/// The tokens that the answer to this input got at most; of several turns it is not
-/// told which was cut off.
-fn limit(
-    context: EvalContext<'_>,
-    matrix: &ResponseMatrix,
-    view: &CandidateAnswers<'_>,
-    input: InputIndex,
-) -> Option<u32> {
-    let prompt = &matrix.candidates[view.candidate()].prompt;
-    (context.task.calls() <= 1).then(|| {
-        let form = context.task.request(prompt, matrix.input(input)).answer;
-        turns::most_room(&form, &context.model.llm.capabilities())
-    })
 }
 
 #[cfg(test)]

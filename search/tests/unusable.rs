@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use async_trait::async_trait;
 use shiftproof_search::budget::{BudgetLimits, Meter, Price};
-use shiftproof_search::calibrate::Calibration;
+use shiftproof_search::calibrate::{Calibration, CalibrationSet};
 use shiftproof_search::control::RunControl;
-use shiftproof_search::evaluate::{CalibrationSet, PromptEvaluation, PromptEvaluator};
+use shiftproof_search::evaluate::{PromptEvaluation, PromptEvaluator};
 use shiftproof_search::event::Event;
 use shiftproof_search::event_log::EventLog;
 use shiftproof_search::gateway::{Gateway, PricedModel, RunError};

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use shiftproof_search::budget::{Meter, Spend};
+use shiftproof_search::calibrate::CalibrationSet;
 use shiftproof_search::control::RunControl;
-use shiftproof_search::evaluate::{CalibrationSet, PromptEvaluation, PromptEvaluator, calls};
+use shiftproof_search::evaluate::{PromptEvaluation, PromptEvaluator, calls};
 use shiftproof_search::event::RunObserver;
 use shiftproof_search::event_log::EventLog;
 use shiftproof_search::gateway::{Gateway, RunError};

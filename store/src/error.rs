@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::lock::LockHolder;
+use crate::holder::LockHolder;
 
 /// A result of this crate.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -2,8 +2,16 @@
 
 use super::chat::{bared, is_label, promises};
 use super::quotes::{block_quote, bold, quoted};
-use super::remarks::is_rule;
 use super::{find, starts_with};
+
+/// Whether a line is a horizontal rule.
+pub(super) fn is_rule(line: &str) -> bool {
+    let line = line.trim();
+    line.len() >= 3
+        && ["-", "*", "_", "="]
+            .iter()
+            .any(|mark| line.replace(mark, "").is_empty())
+}
 
 fn words(text: &str) -> usize {
     text.split_whitespace().count()

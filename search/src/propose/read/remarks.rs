@@ -1,7 +1,7 @@
 //! What a model says of a prompt after it.
 
 use super::chat::{bared, begins};
-use super::layers;
+use super::layers::{self, is_rule};
 
 /// The text before the remarks at its end, if there are any.
 /// `chatty`: the reply began with words to the reader.
@@ -22,15 +22,6 @@ pub(super) fn without_remarks(text: &str, chatty: bool) -> Option<&str> {
         start += line.len();
     }
     None
-}
-
-/// Whether a line is a horizontal rule.
-pub(super) fn is_rule(line: &str) -> bool {
-    let line = line.trim();
-    line.len() >= 3
-        && ["-", "*", "_", "="]
-            .iter()
-            .any(|mark| line.replace(mark, "").is_empty())
 }
 
 /// Whether a paragraph that begins with `line` talks about the prompt above it;

@@ -1,0 +1,33 @@
+//! What a batch calibration will learn from, told before the run.
+
+use shiftproof_tasks::Data;
+
+use crate::calibrate::CalibrationSet;
+use crate::methods::{DataCounts, SearchMethod};
+use crate::spec::SearchSpec;
+
+/// How many replies a batch calibration can be expected to learn from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CalibrationForecast {
+    /// In a run, of a prompt that reaches the final; about.
+    pub search: usize,
+    /// Where fixed prompts are scored; exactly.
+    pub fixed: usize,
+}
+
+impl CalibrationForecast {
+    /// What the study's own numbers promise where `method` searches.
+    pub fn of(method: &dyn SearchMethod, spec: &SearchSpec, data: &Data) -> Self {
+        let planned = method.plan(spec, &DataCounts::of(data));
+        let examples = data.source.validation.len() + data.labelled_target.len();
+        let of = |share: f64, prompts: usize| {
+            (spec.evaluations as f64 * share / prompts.max(1) as f64) as usize
+        };
+        let first = planned.first_scoring().map_or(0.0, |(step, _)| step.share);
+        let search = of(first, 1 + planned.prompts()) + of(planned.final_share, spec.finalists);
+        Self {
+            search: search.min(examples),
+            fixed: CalibrationSet::of(data).inputs().len(),
+        }
+    }
+}
