@@ -15,7 +15,7 @@ use crate::support::program::{Desk, Ended, model};
 /// Nothing here takes as long on a machine that is alive.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-fn server_in(desk: &Desk, server: &MockServer) {
+pub(crate) fn server_in(desk: &Desk, server: &MockServer) {
     desk.edit_study(
         "name = \"mock\"",
         &format!(
@@ -33,7 +33,7 @@ async fn slow(milliseconds: u64) -> MockServer {
 
 /// Whether there is no screen, or no tmux to test it in; says so loudly.
 #[allow(clippy::print_stderr)]
-fn no_tmux() -> bool {
+pub(crate) fn no_tmux() -> bool {
     if !cfg!(feature = "tui") {
         eprintln!("SKIPPED: built without the feature `tui`, so there is no screen to test");
         return true;
@@ -46,12 +46,12 @@ fn no_tmux() -> bool {
 }
 
 /// A shell in a terminal of its own.
-struct Terminal {
+pub(crate) struct Terminal {
     socket: String,
 }
 
 impl Terminal {
-    fn new(desk: &Desk, width: u16, height: u16) -> Self {
+    pub(crate) fn new(desk: &Desk, width: u16, height: u16) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let terminal = Self {
             socket: format!(
@@ -108,12 +108,12 @@ impl Terminal {
     }
 
     /// Keys by tmux's names.
-    fn keys(&self, keys: &[&str]) {
+    pub(crate) fn keys(&self, keys: &[&str]) {
         self.output(&[&["send-keys"], keys].concat());
     }
 
     /// Runs a command line; its exit code is printed behind `EXIT`.
-    fn run(&self, line: &str) {
+    pub(crate) fn run(&self, line: &str) {
         self.keys(&["-l", &format!("clear; {line}; echo EXIT $?")]);
         self.keys(&["Enter"]);
     }
@@ -124,7 +124,7 @@ impl Terminal {
 
     /// The screen once it shows `piece`.
     #[track_caller]
-    fn wait_for(&self, piece: &str) -> String {
+    pub(crate) fn wait_for(&self, piece: &str) -> String {
         self.wait_until(piece, |screen| screen.contains(piece))
     }
 
@@ -147,7 +147,7 @@ impl Terminal {
     /// Waits for the end of a command and checks that the terminal is as it was:
     /// the first screen, a cursor, lines edited and echoed.
     #[track_caller]
-    fn wait_for_exit(&self, code: i32) -> String {
+    pub(crate) fn wait_for_exit(&self, code: i32) -> String {
         let ended = |screen: &str| {
             let (_, rest) = screen.rsplit_once("EXIT ")?;
             rest.split_whitespace().next()?.parse::<i32>().ok()

@@ -1,1 +1,134 @@
+use super::*;
+use crate::event::Phase;
+use crate::fit::fitted;
+use crate::plan::plan;
+use crate::simulate::{SimulatedTask, SimulatedWorld};
 
+fn all() -> Vec<Arc<dyn SearchMethod>> {
+    let registry = MethodRegistry::default();
+    registry
+        .names()
+        .map(|name| registry.get(name).unwrap())
+        .collect()
+}
+
+fn counts() -> DataCounts {
+    DataCounts {
+        train: 36,
+        validation: 60,
+        target_inputs: 100,
+        labelled_target: 0,
+    }
+}
+
+#[test]
+fn plans_give_away_everything_once() {
+    for rounds in [0, 1, 3] {
+        let spec = SearchSpec {
+            rounds,
+            ..SearchSpec::default()
+        };
+        for method in all() {
+            let planned = method.plan(&spec, &counts());
+            let name = method.name();
+            assert_eq!(planned.fault(), None, "{name}");
+            let shares = planned.steps.iter();
+            let shares: f64 = shares.map(|step| step.times as f64 * step.share).sum();
+            let all = shares + planned.final_share;
+            // Without a round its share is left unspent.
+            let expected = if rounds == 0 { 0.8 } else { 1.0 };
+            assert!((all - expected).abs() < 1e-9, "{name}: {all}");
+        }
+    }
+}
+
+#[test]
+fn unknown_names_list_known() {
+    let registry = MethodRegistry::default();
+    let told = |name: &str| registry.get(name).err().unwrap().to_string();
+    assert_eq!(
+        told("gpoo"),
+        "there is ape, ape-ut, gpo, edits; did you mean \"gpo\"?"
+    );
+    assert_eq!(told("bayes"), "there is ape, ape-ut, gpo, edits");
+}
+
+#[test]
+fn registered_methods_replace_by_name() {
+    struct Other;
+    #[async_trait]
+    impl SearchMethod for Other {
+        fn name(&self) -> &'static str {
+            "ape"
+        }
+
+        fn needs_target(&self) -> bool {
+            true
+        }
+
+        fn plan(&self, spec: &SearchSpec, data: &DataCounts) -> MethodPlan {
+            Ape.plan(spec, data)
+        }
+
+        async fn search(
+            &self,
+            context: &mut SearchContext<'_>,
+        ) -> Result<Vec<CandidateIndex>, RunError> {
+            Ok(context.candidates())
+        }
+    }
+    let registry = MethodRegistry::default().with(Arc::new(Other));
+    let names: Vec<&str> = registry.names().collect();
+    assert_eq!(names, ["ape-ut", "gpo", "edits", "ape"]);
+    assert!(registry.get("ape").unwrap().needs_target());
+}
+
+#[test]
+fn plans_show_what_is_asked() {
+    let (data, _) = SimulatedWorld::new(1, 0.0).data(50);
+    let spec = SearchSpec {
+        paraphrases: 4,
+        rounds: 2,
+        ..SearchSpec::default()
+    };
+    let calls = |method: &dyn SearchMethod, phase: Phase| {
+        let phases = plan(method, &spec, &data, 1);
+        let of = phases.into_iter().filter(|step| step.phase == phase);
+        of.map(|step| (step.proposer_calls, step.task_calls))
+            .collect::<Vec<_>>()
+    };
+    // 36 texts, and all texts once more with one to see how the proposer answers.
+    assert_eq!(calls(&Ape, Phase::Propose), [(36, 0), (36 + 8 + 1, 0)]);
+    assert_eq!(calls(&Gpo, Phase::Propose), [(36, 0), (72 + 8 + 1, 0)]);
+    assert_eq!(calls(&Edits, Phase::Propose), [(8 + 1, 0)]);
+    assert_eq!(calls(&Gpo, Phase::Vote), [(0, 6 * 50)]);
+    assert!(calls(&ApeUt, Phase::Vote).is_empty());
+    for method in all() {
+        assert_eq!(calls(method.as_ref(), Phase::Refine), [(8, 0)]);
+        assert_eq!(calls(method.as_ref(), Phase::Screen), [(0, 1500)]);
+    }
+}
+
+#[test]
+fn fitted_plans_keep_the_limit() {
+    let (data, _) = SimulatedWorld::new(1, 0.0).data(50);
+    let spec = SearchSpec {
+        library: false,
+        ..SearchSpec::default()
+    };
+    for method in all() {
+        let at = |calls| fitted(method.as_ref(), &spec, &data, &SimulatedTask, 0, calls);
+        let whole = at(None);
+        assert!(!whole.scaled && whole.calls() == whole.whole);
+        let least = whole.smallest.unwrap();
+        for limit in [least, least + 200, whole.whole - 1] {
+            let small = at(Some(limit));
+            // A limit that only the audit of the ensemble exceeds scales nothing.
+            let scaled = limit < whole.whole - 2 * 50;
+            assert!(small.scaled || !scaled, "{} at {limit}", method.name());
+            assert!(small.calls() <= limit, "{} at {limit}", method.name());
+            assert_eq!((small.whole, small.smallest), (whole.whole, Some(least)));
+        }
+        assert!(!at(Some(whole.whole)).scaled);
+    }
+}

@@ -7,6 +7,8 @@ mod balance;
 mod context;
 mod proposals;
 mod races;
+#[cfg(test)]
+mod tests;
 mod voting;
 
 use std::sync::Arc;
