@@ -67,7 +67,7 @@ impl ConnectedModel {
         let http = http
             .rehearse(calls)
             .await
-            .map_err(|error| Failure::new(ExitStatus::Provider, error.to_string()))?;
+            .map_err(Failure::from_error(ExitStatus::Provider))?;
         Ok(Self::of(http, self.model.price))
     }
 
@@ -103,14 +103,15 @@ pub async fn connect(
                     exit,
                     format!("cannot use the model {:?}: {error}", spec.name),
                 )
+                .caused_by(error)
             })?;
         return Ok(ConnectedModel::of(llm, price(spec)));
     }
     let path = if let ModelProvider::Gguf(path) = provider {
         folder.join(path)
     } else {
-        let asset = fetch::AssetCatalogue::get(EMBEDDED).map_err(|error| fetch_failure(&error))?;
-        fetch::ensure(asset, progress).map_err(|error| fetch_failure(&error))?
+        let asset = fetch::AssetCatalogue::get(EMBEDDED).map_err(fetch_failure)?;
+        fetch::ensure(asset, progress).map_err(fetch_failure)?
     };
     let (llm, report) = embedded(spec, &path).await?;
     Ok(ConnectedModel {
@@ -163,12 +164,14 @@ async fn embedded(spec: &ModelSpec, path: &Path) -> Result<(EmbeddedLlm, String)
                 ExitStatus::Internal,
                 format!("loading {shown} panicked: {error}"),
             )
+            .caused_by(error)
         })?
         .map_err(|error: crate::llm::embedded::EngineError| {
             Failure::new(
                 ExitStatus::Provider,
                 format!("cannot load the model: {error}"),
             )
+            .caused_by(error)
         })?;
     let engine = llm.engine();
     let report = format!(
@@ -280,7 +283,7 @@ fn headers(spec: &ModelSpec) -> Result<Vec<(String, SecretString)>, Failure> {
 }
 
 /// A failed fetch as the user sees it.
-pub fn fetch_failure(error: &fetch::FetchError) -> Failure {
+pub fn fetch_failure(error: fetch::FetchError) -> Failure {
     let exit = crate::study::class_exit(error.class());
-    Failure::new(exit, format!("{error}\n  {}", error.help()))
+    Failure::new(exit, format!("{error}\n  {}", error.help())).caused_by(error)
 }

@@ -3,9 +3,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use shiftproof_tasks::rec::{BaselineMeasures, BaselinePredictions};
 
-use super::{fetch_progress, print, to_json, warnings};
+use super::{fetch_progress, print, warnings};
 use crate::cli::BaselinesArgs;
 use crate::exit::{ExitStatus, Failure};
+use crate::report::to_json;
 use crate::study::{Study, load_interactions};
 use crate::table::{TextColumn, TextTable};
 use crate::task_registry::TaskRegistry;

@@ -7,9 +7,10 @@ use shiftproof_search::replay::{
 };
 use shiftproof_search::select::{self, AllocationRule};
 
-use super::{note, print, to_json, write};
+use super::{note, print, write};
 use crate::cli::{BenchAction, BenchArgs, BenchSelect};
 use crate::exit::{ExitStatus, Failure};
+use crate::report::to_json;
 use crate::stored;
 use crate::word_diff::visible;
 
@@ -89,7 +90,7 @@ fn worlds(args: &BenchSelect) -> Result<(Vec<OutcomeMatrix>, Vec<BenchSetting>),
     let mut matrices = Vec::new();
     let mut settings = Vec::new();
     for folder in &args.folders {
-        let found = replay::find(folder).map_err(|error| Failure::data(error.to_string()))?;
+        let found = replay::find(folder).map_err(Failure::from_error(ExitStatus::Data))?;
         for folder in found {
             load(&folder, &mut matrices, &mut settings)?;
         }
@@ -134,7 +135,7 @@ fn load(
     matrices: &mut Vec<OutcomeMatrix>,
     settings: &mut Vec<BenchSetting>,
 ) -> Result<(), Failure> {
-    let loaded = replay::load(folder).map_err(|error| Failure::data(error.to_string()))?;
+    let loaded = replay::load(folder).map_err(Failure::from_error(ExitStatus::Data))?;
     for matrix in loaded {
         settings.extend(replay::settings(matrices.len(), &matrix));
         matrices.push(matrix);

@@ -14,11 +14,12 @@ use shiftproof_tasks::{AnswerForm, Input, Message, Prompt, Reply, Request, Task,
 pub(super) use pace::priced;
 use pace::{about, duration, lasting, money, pace};
 
-use super::{judging, print, resolve, to_json};
+use super::{judging, print, resolve};
 use crate::cli;
 use crate::exit::{ExitStatus, Failure};
 use crate::prices;
 use crate::report::grouped;
+use crate::report::to_json;
 use crate::session::StudySession;
 use crate::study::ModelSpec;
 use crate::task_registry::TaskRegistry;

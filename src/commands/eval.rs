@@ -13,12 +13,13 @@ use shiftproof_search::unusable::AnswerSurvey;
 use shiftproof_tasks::rec::field;
 use shiftproof_tasks::{Example, Metric, Prompt};
 
-use super::{fetch_progress, note, open_ledger, print, resolve, score, to_json, warnings};
+use super::{fetch_progress, note, open_ledger, print, resolve, score, warnings};
 use crate::cli::EvalArgs;
 use crate::exit::{ExitStatus, Failure};
 use crate::gate::holdout_log::{self, HoldoutAccess};
 use crate::gate::prompts::NamedPrompt;
 use crate::report::ground::{AuditGround, caution};
+use crate::report::to_json;
 use crate::report::{
     BaselineScores, grouped, machine, score_as, spread, spread_as, worst, write_baselines,
 };
@@ -69,7 +70,7 @@ struct EvalTable {
 fn score_by(metric: &str, study: &mut Study) -> Result<(), Failure> {
     let metric: Metric = metric
         .parse()
-        .map_err(|error| Failure::usage(format!("--metric: {error}")))?;
+        .map_err(|error| Failure::usage(format!("--metric: {error}")).caused_by(error))?;
     study.task.insert("metric".to_owned(), metric.name().into());
     Ok(())
 }
@@ -243,7 +244,7 @@ fn record(
     );
     matrix
         .write(folder)
-        .map_err(|error| Failure::data(error.to_string()))
+        .map_err(Failure::from_error(ExitStatus::Data))
 }
 
 /// How far the lists of each prompt move when an attribute of the user is named.
@@ -263,7 +264,7 @@ async fn fair(
     let answers = question
         .ask(prompts, examples)
         .await
-        .map_err(|stop| score::stopped(&stop))?;
+        .map_err(score::stopped)?;
     answers.ok_or_else(|| {
         Failure::usage(format!(
             "--fair {attribute}: the task must rank items and its examples say \

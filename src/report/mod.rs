@@ -17,7 +17,7 @@ mod verdict;
 pub(crate) use baselines::write as write_baselines;
 pub(crate) use facts::machine;
 pub(crate) use markdown::capital;
-pub(crate) use output::{NamedRun, ReportFormat, render};
+pub(crate) use output::{NamedRun, ReportFormat, render, to_json};
 pub use proposals::{DiscardedTexts, ProposalRequest};
 pub(crate) use text::{difference, grouped, money, score, score_as, spread_as};
 pub use verdict::{RunVerdict, VerdictTone};
