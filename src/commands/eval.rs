@@ -11,7 +11,7 @@ use shiftproof_search::gateway::Gateway;
 use shiftproof_search::replay::OutcomeMatrix;
 use shiftproof_search::unusable::AnswerSurvey;
 use shiftproof_tasks::rec::field;
-use shiftproof_tasks::{Example, Metric, Prompt};
+use shiftproof_tasks::{Example, Prompt};
 
 use super::{fetch_progress, note, open_ledger, print, resolve, score, warnings};
 use crate::cli::EvalArgs;
@@ -24,7 +24,6 @@ use crate::report::{
     BaselineScores, grouped, machine, score_as, spread, spread_as, worst, write_baselines,
 };
 use crate::session::StudySession;
-use crate::study::Study;
 use crate::table::{TextColumn, TextTable as Grid};
 use crate::task_registry::TaskRegistry;
 use crate::unusable;
@@ -66,19 +65,11 @@ struct EvalTable {
     sent: u64,
 }
 
-/// Replaces the study's metric.
-fn score_by(metric: &str, study: &mut Study) -> Result<(), Failure> {
-    let metric: Metric = metric
-        .parse()
-        .map_err(|error| Failure::usage(format!("--metric: {error}")).caused_by(error))?;
-    study.task.insert("metric".to_owned(), metric.name().into());
-    Ok(())
-}
-
 pub(super) async fn run(args: EvalArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
     let mut resolved = resolve(&args.study, Some(&args.budget))?;
     if let Some(metric) = &args.metric {
-        score_by(metric, &mut resolved.study)?;
+        let task = &mut resolved.study.task;
+        task.insert("metric".to_owned(), metric.name().into());
     }
     let ledger = open_ledger(&args.store.store)?;
     let mut progress = fetch_progress(args.verbosity.quiet);

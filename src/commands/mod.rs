@@ -63,7 +63,6 @@ pub(crate) async fn run(cli: Cli, registry: &TaskRegistry) -> Result<ExitStatus,
     }
 }
 
-/// Reads the study and applies what the command line changes.
 /// Refuses a metric by which nothing can be chosen.
 fn judging(session: &StudySession, path: &Path) -> Result<(), Failure> {
     let metric = session.built.task.metric();
