@@ -167,7 +167,9 @@ mod tests {
         let unread = io::Error::new(io::ErrorKind::PermissionDenied, "locked");
         let failure = Failure::from_io(ExitStatus::Data, "read", Path::new("a.csv"))(unread);
         assert_eq!(failure.to_string(), "cannot read a.csv: locked");
-        let source = failure.source().and_then(|it| it.downcast_ref::<io::Error>());
+        let source = failure
+            .source()
+            .and_then(|it| it.downcast_ref::<io::Error>());
         let kind = source.map(io::Error::kind);
         assert_eq!(kind, Some(io::ErrorKind::PermissionDenied));
         assert!(Failure::usage("a word is missing").source().is_none());

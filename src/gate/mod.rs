@@ -289,7 +289,7 @@ impl GateReport {
             GateFormat::Text => Ok(self.text()),
             GateFormat::Json => to_json(self),
             GateFormat::Markdown => Ok(self.markdown()),
-            GateFormat::Junit => Ok(self.junit()),
+            GateFormat::Junit => self.junit(),
             GateFormat::Sarif => to_json(&self.sarif()),
             GateFormat::Html => Ok(self.html()),
         }
