@@ -26,6 +26,7 @@ pub mod run;
 mod score;
 pub mod seeds;
 pub mod select;
+#[cfg(any(test, feature = "simulate"))]
 pub mod simulate;
 pub mod spec;
 pub mod stats;

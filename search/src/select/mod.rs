@@ -26,8 +26,8 @@ pub use empirical_bayes::{GroupEstimate, GroupEstimates};
 pub use halving::{HalvingRule, UniformRule};
 pub(crate) use objective::tail_mean;
 pub use objective::{
-    BestFeasible, ChiSquareBall, CvarObjective, InteractionPenalty, KlBall, MeanObjective,
-    Objective, SoftMin, UserCvar, WorstObjective, by_name, mean_names, objective_names, of_means,
+    ChiSquareBall, CvarObjective, InteractionPenalty, KlBall, MeanObjective, Objective, SoftMin,
+    WorstObjective, by_name, mean_names, objective_names, of_means,
 };
 pub use posterior::PosteriorRule;
 pub use racing::RacingRule;
