@@ -3,8 +3,7 @@ use shiftproof_search::ledger::Ledger;
 use super::{note, open_ledger, print};
 use crate::cli::{RunsAction, RunsArgs};
 use crate::exit::{ExitStatus, Failure};
-use crate::report::list;
-use crate::report::to_json;
+use crate::report::{list, to_json};
 use crate::stored;
 
 pub(super) async fn run(args: RunsArgs) -> Result<ExitStatus, Failure> {

@@ -21,8 +21,7 @@ use shiftproof_tasks::{
 
 use crate::cli::ExportFormat;
 use crate::exit::Failure;
-use crate::report::to_json;
-use crate::report::{CandidateStanding, RunSummary, VerdictTone};
+use crate::report::{CandidateStanding, RunSummary, VerdictTone, to_json};
 use crate::study::ModelSpec;
 
 /// A prompt on its way out.

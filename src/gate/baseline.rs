@@ -10,8 +10,7 @@ use shiftproof_tasks::{Example, Prompt, PromptId};
 
 use super::{GateReport, ScoredPrompt};
 use crate::exit::Failure;
-use crate::report::machine;
-use crate::report::to_json;
+use crate::report::{machine, to_json};
 
 /// Version of the file's form.
 const FORMAT: u32 = 1;
