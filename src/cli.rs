@@ -3,12 +3,17 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use shiftproof_tasks::Metric;
 
+mod assets;
 mod decide;
 mod measure;
+mod runs;
 
+pub use assets::{AssetsAction, AssetsArgs, BaselinesArgs, DataAction, DataArgs, InitArgs};
 pub use decide::{ColorChoice, DiffArgs, GateArgs};
-pub use measure::{BenchAction, BenchArgs, BenchSelect};
+pub use measure::{BenchAction, BenchArgs, BenchSelect, NamedRule};
+pub use runs::{ExportArgs, ExportFormat, ReplayArgs, ReportArgs, RunsAction, RunsArgs, WatchArgs};
 
 /// Prompts that hold when the data shifts.
 #[derive(Debug, Parser)]
@@ -241,7 +246,7 @@ pub struct EvalArgs {
     /// Score by this metric instead of the study's, such as ndcg@5, diversity@10
     /// or coverage@10; answers in the store are scored anew without a call.
     #[arg(long, value_name = "METRIC")]
-    pub metric: Option<String>,
+    pub metric: Option<Metric>,
     /// Also ask how lists change when this attribute of the user is named, for
     /// each of its values in turn (for tasks that rank; two and more further
     /// calls per example).
@@ -275,223 +280,4 @@ pub struct DoctorArgs {
     /// Where runs are kept.
     #[command(flatten)]
     pub store: StoreArgs,
-}
-
-/// Write reports. A run that is still under way is read as far as it has come;
-/// the store is not opened.
-#[derive(Debug, Args)]
-pub struct ReportArgs {
-    /// The runs: their names in the store, or their folders. Several are
-    /// compared first, methods by groups over seeds.
-    #[arg(value_name = "RUN", required = true)]
-    pub runs: Vec<String>,
-    /// Write to this file; the ending says how (.html, .md, .json, .txt). May be
-    /// repeated; without it the text is printed.
-    #[arg(long, short, value_name = "FILE")]
-    pub output: Vec<PathBuf>,
-    /// Where they are kept.
-    #[command(flatten)]
-    pub store: StoreArgs,
-}
-
-/// Write a prompt for use elsewhere.
-#[derive(Debug, Args)]
-pub struct ExportArgs {
-    /// The run: its name in the store, or its folder.
-    #[arg(value_name = "RUN")]
-    pub run: String,
-    /// Another candidate of the run than the selected one: seed, or its id or the
-    /// beginning of it.
-    #[arg(long, value_name = "ID|seed|selected")]
-    pub prompt: Option<String>,
-    /// The form.
-    #[arg(long, short, value_name = "FORMAT", default_value = "text")]
-    pub format: ExportFormat,
-    /// Read the input template, labels and data from this study instead of the
-    /// one kept beside the run's log.
-    #[arg(long, value_name = "STUDY.toml")]
-    pub study: Option<PathBuf>,
-    /// Write to this file instead of standard output.
-    #[arg(long, short, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Where runs are kept.
-    #[command(flatten)]
-    pub store: StoreArgs,
-}
-
-/// The forms a prompt is exported in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum ExportFormat {
-    /// The prompt alone.
-    Text,
-    /// Prompt, id, scores per group, study and models.
-    Json,
-    /// A promptfoo config with the labelled source examples as tests.
-    Promptfoo,
-    /// The state of a `dspy.Predict`, for its `load`.
-    Dspy,
-    /// A `ChatPromptTemplate`, for `langchain_core.load.load`.
-    Langchain,
-}
-
-/// Write a study.
-#[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("what").args(["from", "data"])))]
-pub struct InitArgs {
-    /// The folder to write to.
-    #[arg(default_value = ".")]
-    pub folder: PathBuf,
-    /// Bring over this promptfoo config: prompts, labelled tests, provider.
-    #[arg(long, value_name = "promptfooconfig.yaml")]
-    pub from: Option<PathBuf>,
-    /// Draft a study for this data file (.csv, .tsv, .jsonl, .json), whose rows may
-    /// lack labels; may be repeated. What each column is, is guessed and told.
-    #[arg(long, value_name = "FILE")]
-    pub data: Vec<PathBuf>,
-    /// With --data: the column that holds the label.
-    #[arg(long, value_name = "COLUMN", requires = "data")]
-    pub label: Option<String>,
-    /// With --data: the column that holds the group. With --from: the metadata key
-    /// or variable that holds a test's.
-    #[arg(long, value_name = "COLUMN|KEY", requires = "what")]
-    pub group: Option<String>,
-    /// With --data: a column the model may see; may be repeated.
-    #[arg(
-        long,
-        alias = "text",
-        value_name = "COLUMN",
-        requires = "data",
-        value_delimiter = ','
-    )]
-    pub fields: Vec<String>,
-    /// With --data: the column that holds a name for each row.
-    #[arg(long, value_name = "COLUMN", requires = "data")]
-    pub id: Option<String>,
-    /// A group whose labels are free to use; may be repeated. The others are
-    /// targets. By default the largest group, or those with labels where others
-    /// have none.
-    #[arg(long, value_name = "GROUP", requires = "what")]
-    pub source: Vec<String>,
-}
-
-/// Look after stored runs.
-#[derive(Debug, Args)]
-pub struct RunsArgs {
-    /// What to do; the list where absent.
-    #[command(subcommand)]
-    pub action: Option<RunsAction>,
-    /// Print the list as JSON instead of text.
-    #[arg(long)]
-    pub json: bool,
-    /// Where they are kept.
-    #[command(flatten)]
-    pub store: StoreArgs,
-}
-
-/// What to do with stored runs.
-#[derive(Debug, Subcommand)]
-pub enum RunsAction {
-    /// List them, oldest first: date, method, model, audited score of the worst
-    /// target group of seed and selected prompt, verdict, calls, status.
-    List {
-        /// Print JSON instead of text.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Print one run's report again.
-    Show {
-        /// Its name.
-        run: String,
-        /// Print JSON instead of text.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Remove a run; its paid replies stay.
-    Rm {
-        /// Its name.
-        run: String,
-    },
-}
-
-/// Follow a run.
-#[derive(Debug, Args)]
-pub struct WatchArgs {
-    /// Its name; where absent, the latest that is running, else the latest.
-    pub run: Option<String>,
-    /// Where runs are kept; the store itself is not opened.
-    #[command(flatten)]
-    pub store: StoreArgs,
-    /// Print lines, even on a terminal.
-    #[arg(long)]
-    pub headless: bool,
-}
-
-/// Play a run back.
-#[derive(Debug, Args)]
-pub struct ReplayArgs {
-    /// Its name; the latest where absent.
-    pub run: Option<String>,
-    /// Recorded seconds per second; 1 on a terminal, as lines all at once.
-    #[arg(long, value_name = "X")]
-    pub speed: Option<f64>,
-    /// Where runs are kept; the store itself is not opened.
-    #[command(flatten)]
-    pub store: StoreArgs,
-    /// Print lines, even on a terminal.
-    #[arg(long)]
-    pub headless: bool,
-}
-
-/// Look after models or data sets.
-#[derive(Debug, Args)]
-pub struct AssetsArgs {
-    /// What to do; the list where absent.
-    #[command(subcommand)]
-    pub action: Option<AssetsAction>,
-}
-
-/// Look after data sets.
-#[derive(Debug, Args)]
-pub struct DataArgs {
-    /// What to do; the list where absent.
-    #[command(subcommand)]
-    pub action: Option<DataAction>,
-}
-
-/// What to do with data sets.
-#[derive(Debug, Subcommand)]
-pub enum DataAction {
-    /// Look after named data sets.
-    #[command(flatten)]
-    Assets(AssetsAction),
-    /// Score methods without a language model on all of a study's interactions.
-    Baselines(BaselinesArgs),
-}
-
-/// Score methods without a language model.
-#[derive(Debug, Args)]
-pub struct BaselinesArgs {
-    /// The study file; only its `[data]` is used.
-    #[arg(value_name = "STUDY.toml", default_value = "study.toml")]
-    pub study: PathBuf,
-    /// Print all measures as JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// What to do with models or data sets.
-#[derive(Debug, Subcommand)]
-pub enum AssetsAction {
-    /// List them with their state, licence and source.
-    List,
-    /// Fetch one into the cache folder.
-    Fetch {
-        /// Its name.
-        name: String,
-    },
-    /// Hash one in the cache again.
-    Verify {
-        /// Its name.
-        name: String,
-    },
 }

@@ -67,7 +67,7 @@ impl ConnectedModel {
         let http = http
             .rehearse(calls)
             .await
-            .map_err(|error| Failure::new(ExitStatus::Provider, error.to_string()))?;
+            .map_err(Failure::from_error(ExitStatus::Provider))?;
         Ok(Self::of(http, self.model.price))
     }
 
@@ -103,6 +103,7 @@ pub async fn connect(
                     exit,
                     format!("cannot use the model {:?}: {error}", spec.name),
                 )
+                .caused_by(error)
             })?;
         return Ok(ConnectedModel::of(llm, price(spec)));
     }
@@ -110,8 +111,8 @@ pub async fn connect(
     let path = if let ModelProvider::Gguf(path) = provider {
         folder.join(path)
     } else {
-        let asset = fetch::AssetCatalogue::get(EMBEDDED).map_err(|error| fetch_failure(&error))?;
-        fetch::ensure(asset, progress).map_err(|error| fetch_failure(&error))?
+        let asset = fetch::AssetCatalogue::get(EMBEDDED).map_err(fetch_failure)?;
+        fetch::ensure(asset, progress).map_err(fetch_failure)?
     };
     let loaded = embedded::load(spec, &path).await?;
     Ok(ConnectedModel {
@@ -249,7 +250,7 @@ fn headers(spec: &ModelSpec) -> Result<Vec<(String, SecretString)>, Failure> {
 }
 
 /// A failed fetch as the user sees it.
-pub fn fetch_failure(error: &fetch::FetchError) -> Failure {
+pub fn fetch_failure(error: fetch::FetchError) -> Failure {
     let exit = crate::study::class_exit(error.class());
-    Failure::new(exit, format!("{error}\n  {}", error.help()))
+    Failure::new(exit, format!("{error}\n  {}", error.help())).caused_by(error)
 }

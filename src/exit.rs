@@ -1,5 +1,9 @@
 //! Exit codes: the program's contract with scripts and CI.
 
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use shiftproof_search::gateway::RunError;
@@ -77,7 +81,11 @@ pub struct Failure {
     pub exit: ExitStatus,
     /// What failed, in one or more lines.
     pub message: String,
+    /// What it came from; the message tells that too.
+    source: Option<FailureSource>,
 }
+
+type FailureSource = Box<dyn Error + Send + Sync>;
 
 impl Failure {
     /// A failure with its code.
@@ -85,6 +93,7 @@ impl Failure {
         Self {
             exit,
             message: message.into(),
+            source: None,
         }
     }
 
@@ -97,16 +106,73 @@ impl Failure {
     pub fn data(message: impl Into<String>) -> Self {
         Self::new(ExitStatus::Data, message)
     }
+
+    /// With the error it came from, which its message has told already.
+    #[must_use]
+    pub fn caused_by(self, source: impl Into<FailureSource>) -> Self {
+        Self {
+            source: Some(source.into()),
+            ..self
+        }
+    }
+
+    /// Turns an error that says all there is to say into a failure.
+    pub fn from_error<E: Into<FailureSource>>(exit: ExitStatus) -> impl Fn(E) -> Self {
+        move |error| {
+            let error = error.into();
+            Self::new(exit, error.to_string()).caused_by(error)
+        }
+    }
+
+    /// Turns an error of `action` on a file into a failure: `cannot read FILE: …`.
+    pub fn from_io(exit: ExitStatus, action: &str, path: &Path) -> impl Fn(io::Error) -> Self {
+        move |error| {
+            let message = format!("cannot {action} {}: {error}", path.display());
+            Self::new(exit, message).caused_by(error)
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn Error + 'static))
+    }
 }
 
 impl From<shiftproof_search::ledger::LedgerError> for Failure {
     fn from(error: shiftproof_search::ledger::LedgerError) -> Self {
-        Self::data(error.to_string())
+        Self::from_error(ExitStatus::Data)(error)
     }
 }
 
 impl From<shiftproof_tasks::DataError> for Failure {
     fn from(error: shiftproof_tasks::DataError) -> Self {
-        Self::data(error.to_string())
+        Self::from_error(ExitStatus::Data)(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_keep_their_source() {
+        let unread = io::Error::new(io::ErrorKind::PermissionDenied, "locked");
+        let failure = Failure::from_io(ExitStatus::Data, "read", Path::new("a.csv"))(unread);
+        assert_eq!(failure.to_string(), "cannot read a.csv: locked");
+        let source = failure
+            .source()
+            .and_then(|it| it.downcast_ref::<io::Error>());
+        let kind = source.map(io::Error::kind);
+        assert_eq!(kind, Some(io::ErrorKind::PermissionDenied));
+        assert!(Failure::usage("a word is missing").source().is_none());
     }
 }

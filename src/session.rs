@@ -245,7 +245,7 @@ impl StudySession {
             .duration_since(UNIX_EPOCH)
             .map_or(0, |elapsed| elapsed.as_millis() as u64);
         let spec = serde_json::to_string(&self.resolved)
-            .map_err(|error| Failure::new(ExitStatus::Internal, error.to_string()))?;
+            .map_err(Failure::from_error(ExitStatus::Internal))?;
         let base = format!("{}-s{}", self.resolved.study.name, self.resolved.seed);
         let taken: Vec<String> = ledger.runs()?.into_iter().map(|run| run.id).collect();
         let id = (1..=u64::MAX)

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use shiftproof_search::event::Event;
 use shiftproof_search::event_log;
 
-use crate::exit::Failure;
+use crate::exit::{ExitStatus, Failure};
 use crate::heartbeat;
 use crate::report::{NamedRun, RunSummary};
 use crate::study::ResolvedStudy;
@@ -99,7 +99,7 @@ pub(crate) fn read(folder: &Path) -> Result<NamedRun, Failure> {
 /// A run's events so far.
 pub(crate) fn events(folder: &Path) -> Result<Vec<Event>, Failure> {
     let lines =
-        event_log::read(&folder.join(LOG)).map_err(|error| Failure::data(error.to_string()))?;
+        event_log::read(&folder.join(LOG)).map_err(Failure::from_error(ExitStatus::Data))?;
     Ok(lines.into_iter().map(|line| line.event).collect())
 }
 
@@ -107,14 +107,13 @@ pub(crate) fn events(folder: &Path) -> Result<Vec<Event>, Failure> {
 /// no part of a summary's scores.
 pub(crate) fn brief(folder: &Path) -> Result<RunSummary, Failure> {
     let path = folder.join(LOG);
-    let fail =
-        |error: std::io::Error| Failure::data(format!("cannot read {}: {error}", path.display()));
+    let fail = Failure::from_io(ExitStatus::Data, "read", &path);
     let mut summary = RunSummary::default();
-    let mut reader = BufReader::new(fs::File::open(&path).map_err(fail)?);
+    let mut reader = BufReader::new(fs::File::open(&path).map_err(&fail)?);
     let mut text = String::new();
     for number in 1.. {
         text.clear();
-        reader.read_line(&mut text).map_err(fail)?;
+        reader.read_line(&mut text).map_err(&fail)?;
         if !text.ends_with('\n') {
             break;
         }
@@ -131,6 +130,7 @@ pub(crate) fn brief(folder: &Path) -> Result<RunSummary, Failure> {
                 "{}:{number}: not an event of this version ({error})",
                 path.display()
             ))
+            .caused_by(error)
         })?;
         summary.apply(&line.event);
     }
@@ -143,12 +143,7 @@ pub(crate) fn study(folder: &Path) -> Result<Option<ResolvedStudy>, Failure> {
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            return Err(Failure::data(format!(
-                "cannot read {}: {error}",
-                path.display()
-            )));
-        }
+        Err(error) => return Err(Failure::from_io(ExitStatus::Data, "read", &path)(error)),
     };
     serde_json::from_str(&text).map(Some).map_err(|error| {
         Failure::data(format!(
@@ -156,6 +151,7 @@ pub(crate) fn study(folder: &Path) -> Result<Option<ResolvedStudy>, Failure> {
             path.display(),
             error.line()
         ))
+        .caused_by(error)
     })
 }
 

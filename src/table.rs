@@ -1,4 +1,8 @@
-//! Tables of text for a terminal, their columns in line whatever the cells hold.
+//! Tables: of text for a terminal, their columns in line whatever the cells hold,
+//! and in Markdown.
+
+use std::borrow::Borrow;
+use std::ops::RangeBounds;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -27,6 +31,27 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
         out.push('…');
     }
     out
+}
+
+/// Writes a table in Markdown. The cells are Markdown already; the columns of
+/// `figures` are set to the right.
+pub(crate) fn write_markdown<S: Borrow<str>>(
+    out: &mut String,
+    head: &[S],
+    figures: impl RangeBounds<usize>,
+    rows: impl IntoIterator<Item = Vec<String>>,
+) {
+    let rule = (0..head.len()).map(|at| if figures.contains(&at) { "---:" } else { "---" });
+    let rule = rule.map(str::to_owned).collect();
+    let head = head.iter().map(|cell| cell.borrow().to_owned()).collect();
+    for row in [head, rule].into_iter().chain(rows) {
+        out.push('|');
+        for cell in row {
+            let after = if cell.is_empty() { "|" } else { " |" };
+            out.extend([" ", &cell, after]);
+        }
+        out.push('\n');
+    }
 }
 
 /// How a column is set.

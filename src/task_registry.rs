@@ -112,7 +112,9 @@ fn declare<D: TaskSpec>(study: &TaskSource<'_>) -> Result<TaskDeclaration, Failu
     })?;
     options
         .declare(study.name, study.catalogue)
-        .map_err(|error| Failure::usage(format!("{}: {error}", study.path.display())))
+        .map_err(|error| {
+            Failure::usage(format!("{}: {error}", study.path.display())).caused_by(error)
+        })
 }
 
 impl TaskRegistry {

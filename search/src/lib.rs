@@ -29,6 +29,7 @@ mod response_matrix;
 pub mod run;
 mod score;
 pub mod seeds;
+#[cfg(any(test, feature = "simulate"))]
 pub mod simulate;
 pub mod spec;
 mod survey;

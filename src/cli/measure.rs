@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use shiftproof_search::select;
 
 use super::StoreArgs;
 
@@ -43,17 +44,19 @@ pub struct BenchSelect {
         long,
         value_name = "RULE,…",
         value_delimiter = ',',
+        value_parser = rule,
         default_value = "halving,uniform,racing,triple-cr,posterior,posterior+"
     )]
-    pub rules: Vec<String>,
+    pub rules: Vec<NamedRule>,
     /// Evaluations to spend; "all" for all there are.
     #[arg(
         long,
         value_name = "N,…",
         value_delimiter = ',',
+        value_parser = budget,
         default_value = "50,200,1000,5000,all"
     )]
-    pub budgets: Vec<String>,
+    pub budgets: Vec<usize>,
     /// Labelled target examples, over all target groups alike.
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub labelled: usize,
@@ -75,4 +78,40 @@ pub struct BenchSelect {
     /// Also write JSON to these files.
     #[arg(long, short, value_name = "FILE")]
     pub output: Vec<PathBuf>,
+}
+
+/// An allocation rule to replay.
+#[derive(Debug, Clone)]
+pub struct NamedRule {
+    /// As it was given.
+    pub given: String,
+    /// The rule's own name.
+    pub rule: String,
+    /// Whether it may also buy outcomes on labelled target examples.
+    pub labelled: bool,
+}
+
+fn rule(given: &str) -> Result<NamedRule, String> {
+    let rule = given.strip_suffix('+').unwrap_or(given);
+    if !select::rule_names().contains(&rule) {
+        return Err(format!(
+            "there is no rule {rule:?}; there are {} (with a + at its end a rule may also use \
+             labelled target examples)",
+            select::rule_names().join(", ")
+        ));
+    }
+    Ok(NamedRule {
+        given: given.to_owned(),
+        rule: rule.to_owned(),
+        labelled: rule != given,
+    })
+}
+
+/// Evaluations to spend.
+fn budget(given: &str) -> Result<usize, String> {
+    match given.parse() {
+        _ if given == "all" => Ok(usize::MAX),
+        Ok(evaluations) if evaluations > 0 => Ok(evaluations),
+        _ => Err("a budget is a number of evaluations or \"all\"".to_owned()),
+    }
 }

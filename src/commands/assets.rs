@@ -5,7 +5,7 @@ use crate::cli::AssetsAction;
 use crate::connect_model::fetch_failure;
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch::{self, AssetCatalogue, AssetKind, AssetState};
-use crate::{datasets, study};
+use crate::study;
 
 /// Models and data sets are looked after alike.
 pub(super) async fn run(
@@ -15,7 +15,7 @@ pub(super) async fn run(
     let action = action.unwrap_or(AssetsAction::List);
     tokio::task::spawn_blocking(move || act(&action, kind))
         .await
-        .map_err(|error| Failure::new(ExitStatus::Internal, error.to_string()))?
+        .map_err(Failure::from_error(ExitStatus::Internal))?
 }
 
 fn act(action: &AssetsAction, kind: AssetKind) -> Result<ExitStatus, Failure> {
@@ -23,7 +23,7 @@ fn act(action: &AssetsAction, kind: AssetKind) -> Result<ExitStatus, Failure> {
     match action {
         AssetsAction::List => {
             let mut out = String::new();
-            let entries = fetch::list().map_err(|error| fetch_failure(&error))?;
+            let entries = fetch::list().map_err(fetch_failure)?;
             for entry in entries.iter().filter(|entry| entry.asset.kind == kind) {
                 let state = match entry.state {
                     AssetState::Absent => "not fetched".to_owned(),
@@ -48,22 +48,16 @@ fn act(action: &AssetsAction, kind: AssetKind) -> Result<ExitStatus, Failure> {
         }
         AssetsAction::Fetch { name } => {
             let path = if kind == AssetKind::Data {
-                datasets::prepare(name, &mut progress).map_err(|error| {
-                    Failure::new(
-                        study::class_exit(error.class()),
-                        format!("{error}\n  {}", error.help()),
-                    )
-                })?
+                study::prepare_dataset(name, &mut progress)?
             } else {
-                let asset = AssetCatalogue::get(name).map_err(|error| fetch_failure(&error))?;
-                fetch::ensure(asset, &mut progress).map_err(|error| fetch_failure(&error))?
+                let asset = AssetCatalogue::get(name).map_err(fetch_failure)?;
+                fetch::ensure(asset, &mut progress).map_err(fetch_failure)?
             };
             print(&format!("{}\n", path.display()))?;
         }
         AssetsAction::Verify { name } => {
-            let asset = AssetCatalogue::get(name).map_err(|error| fetch_failure(&error))?;
-            let path =
-                fetch::verify(asset, &mut progress).map_err(|error| fetch_failure(&error))?;
+            let asset = AssetCatalogue::get(name).map_err(fetch_failure)?;
+            let path = fetch::verify(asset, &mut progress).map_err(fetch_failure)?;
             note("verified");
             print(&format!("{}\n", path.display()))?;
         }

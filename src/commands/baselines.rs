@@ -4,9 +4,10 @@ use serde::Serialize;
 use shiftproof_rec::BaselineMeasures;
 use shiftproof_tasks::BaselinePredictions;
 
-use super::{fetch_progress, print, to_json, warnings};
+use super::{fetch_progress, print, warnings};
 use crate::cli::BaselinesArgs;
 use crate::exit::{ExitStatus, Failure};
+use crate::report::to_json;
 use crate::study::{Study, load_interactions};
 use crate::table::{TextColumn, TextTable};
 use crate::task_registry::TaskRegistry;

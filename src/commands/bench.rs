@@ -8,15 +8,12 @@ use shiftproof_search::bench::{
 use shiftproof_search::recorded::matrix_of_run;
 use shiftproof_search::select::{self, AllocationRule};
 
-use super::{note, print, to_json, write};
+use super::{note, print, write};
 use crate::cli::{BenchAction, BenchArgs, BenchSelect};
 use crate::exit::{ExitStatus, Failure};
+use crate::report::to_json;
 use crate::stored;
 use crate::word_diff::visible;
-
-/// Ends the name of a rule that may also buy outcomes on labelled target
-/// examples.
-const WITH_LABELS: char = '+';
 
 pub(super) fn run(args: BenchArgs) -> Result<ExitStatus, Failure> {
     match args.action {
@@ -36,9 +33,8 @@ fn select(args: &BenchSelect) -> Result<ExitStatus, Failure> {
         )));
     }
     let (matrices, settings) = worlds(args)?;
-    let names = rules(args)?;
     let plan = BenchPlan {
-        budgets: budgets(args)?,
+        budgets: args.budgets.clone(),
         repeats: args.repeats.max(1),
         labelled: args.labelled,
         seed: args.seed,
@@ -47,31 +43,34 @@ fn select(args: &BenchSelect) -> Result<ExitStatus, Failure> {
     if std::io::stderr().is_terminal() {
         note(&format!(
             "replaying {} rules over {} settings, {} repeats of {} budgets",
-            names.len(),
+            args.rules.len(),
             settings.len(),
             plan.repeats,
             plan.budgets.len()
         ));
     }
-    let makers: Vec<_> = names
+    let makers: Vec<_> = args
+        .rules
         .iter()
-        .map(|name| {
-            let name = name.trim_end_matches(WITH_LABELS).to_owned();
-            move |seed| select::rule(&name, seed).expect("names are checked before")
-        })
+        .map(|named| |seed| select::rule(&named.rule, seed).expect("clap has checked the name"))
         .collect();
-    let contestants: Vec<TestedRule<'_>> = names
+    let tested: Vec<TestedRule<'_>> = args
+        .rules
         .iter()
         .zip(&makers)
-        .map(|(name, make)| TestedRule {
-            name,
+        .map(|(named, make)| TestedRule {
+            name: &named.given,
             make: make as &(dyn Fn(u64) -> Box<dyn AllocationRule> + Sync),
-            labelled: name.ends_with(WITH_LABELS),
+            labelled: named.labelled,
         })
         .collect();
     let began = Instant::now();
-    let regrets = bench::replay(&matrices, &settings, &contestants, &plan);
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let regrets = bench::replay(&matrices, &settings, &tested, &plan);
+    let names: Vec<&str> = args
+        .rules
+        .iter()
+        .map(|named| named.given.as_str())
+        .collect();
     let report = BenchReport::new(&settings, &names, &plan, &regrets);
     for path in &args.output {
         write(path, &to_json(&report)?)?;
@@ -90,7 +89,7 @@ fn worlds(args: &BenchSelect) -> Result<(Vec<OutcomeMatrix>, Vec<BenchSetting>),
     let mut matrices = Vec::new();
     let mut settings = Vec::new();
     for folder in &args.folders {
-        let found = bench::find(folder).map_err(|error| Failure::data(error.to_string()))?;
+        let found = bench::find(folder).map_err(Failure::from_error(ExitStatus::Data))?;
         for folder in found {
             load(&folder, &mut matrices, &mut settings)?;
         }
@@ -135,38 +134,10 @@ fn load(
     matrices: &mut Vec<OutcomeMatrix>,
     settings: &mut Vec<BenchSetting>,
 ) -> Result<(), Failure> {
-    let loaded = bench::load(folder).map_err(|error| Failure::data(error.to_string()))?;
+    let loaded = bench::load(folder).map_err(Failure::from_error(ExitStatus::Data))?;
     for matrix in loaded {
         settings.extend(bench::settings(matrices.len(), &matrix));
         matrices.push(matrix);
     }
     Ok(())
-}
-
-fn rules(args: &BenchSelect) -> Result<Vec<String>, Failure> {
-    for name in &args.rules {
-        let bare = name.trim_end_matches(WITH_LABELS);
-        if !select::rule_names().contains(&bare) {
-            return Err(Failure::usage(format!(
-                "there is no rule {bare:?}; there are {} (with a {WITH_LABELS} at its end a rule \
-                 may also use labelled target examples)",
-                select::rule_names().join(", ")
-            )));
-        }
-    }
-    Ok(args.rules.clone())
-}
-
-fn budgets(args: &BenchSelect) -> Result<Vec<usize>, Failure> {
-    args.budgets
-        .iter()
-        .map(|text| match text.as_str() {
-            "all" => Ok(usize::MAX),
-            _ => text.parse().ok().filter(|n| *n > 0).ok_or_else(|| {
-                Failure::usage(format!(
-                    "a budget is a number of evaluations or \"all\", not {text:?}"
-                ))
-            }),
-        })
-        .collect()
 }

@@ -86,8 +86,7 @@ pub(super) async fn run(args: &DoctorArgs, registry: &TaskRegistry) -> Result<Ex
 }
 
 fn cache() -> Result<String, Failure> {
-    let folder =
-        fetch::cache_folder().map_err(|error| crate::connect_model::fetch_failure(&error))?;
+    let folder = fetch::cache_folder().map_err(crate::connect_model::fetch_failure)?;
     Ok(folder.display().to_string())
 }
 
@@ -144,7 +143,7 @@ async fn answer(session: &StudySession) -> Result<String, Failure> {
     let began = std::time::Instant::now();
     let understood = understand(task, &gateway, model, &task.seed(), &examples)
         .await
-        .map_err(|stop| Failure::new(ExitStatus::of(&stop), stop.to_string()))?;
+        .map_err(|stop| Failure::from_error(ExitStatus::of(&stop))(stop))?;
     let seconds = began.elapsed().as_secs_f64();
     let read = examples.iter().zip(understood);
     let read: Vec<(&Input, ParsedReply)> = read

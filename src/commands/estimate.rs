@@ -14,13 +14,14 @@ use shiftproof_tasks::{AnswerForm, Input, Message, Prompt, Reply, Request, Task,
 pub(super) use pace::priced;
 use pace::{about, duration, lasting, money, pace};
 
-use super::{judging, print, resolve, to_json};
+use super::{judging, print, resolve};
 use crate::cli;
 use crate::exit::{ExitStatus, Failure};
 use crate::prices;
-use crate::report::grouped;
+use crate::report::{grouped, to_json};
 use crate::session::StudySession;
 use crate::study::ModelSpec;
+use crate::table::{TextColumn, TextTable};
 use crate::task_registry::TaskRegistry;
 
 /// What a run would ask and cost at most.
@@ -91,17 +92,19 @@ pub(super) fn run(
 }
 
 fn text(plan: &CostPlan, limits: BudgetLimits) -> String {
-    let mut out = format!("{:10} {:>9} {:>9}  what\n", "phase", "proposer", "task");
+    let calls = TextColumn::right().at_least(9).after(1);
+    let phase = TextColumn::left().at_least(10);
+    let mut phases = TextTable::new([phase, calls, calls, TextColumn::left()]);
+    phases.row(["phase", "proposer", "task", "what"]);
     for phase in &plan.phases {
-        let _ = writeln!(
-            out,
-            "{:10} {:>9} {:>9}  {}",
-            phase.phase,
+        phases.row([
+            phase.phase.to_string(),
             grouped(phase.proposer_calls as u64),
             grouped(phase.task_calls as u64),
-            phase.what
-        );
+            phase.what.clone(),
+        ]);
     }
+    let mut out = phases.text();
     let _ = writeln!(
         out,
         "\nAt most {} calls, about {} tokens, {}, {}. Equal requests cost nothing; stored answers count, and are not sent. What is cut off or declined is asked once more, on top of that.",

@@ -10,19 +10,19 @@ use shiftproof_search::event::GroupOutcome;
 use shiftproof_search::fairness::{self, AttributePair, FairnessReport};
 use shiftproof_search::gateway::Gateway;
 use shiftproof_search::unusable::AnswerSurvey;
-use shiftproof_tasks::{Example, Metric, Prompt, field};
+use shiftproof_tasks::{Example, Prompt, field};
 
-use super::{fetch_progress, note, open_ledger, print, resolve, score, to_json, warnings};
+use super::{fetch_progress, note, open_ledger, print, resolve, score, warnings};
 use crate::cli::EvalArgs;
 use crate::exit::{ExitStatus, Failure};
 use crate::gate::holdout_log::{self, HoldoutAccess};
 use crate::gate::prompts::NamedPrompt;
 use crate::report::ground::{AuditGround, caution};
+use crate::report::to_json;
 use crate::report::{
     BaselineScores, grouped, machine, score_as, spread, spread_as, worst, write_baselines,
 };
 use crate::session::StudySession;
-use crate::study::Study;
 use crate::table::{TextColumn, TextTable as Grid};
 use crate::task_registry::TaskRegistry;
 use crate::unusable;
@@ -64,19 +64,11 @@ struct EvalTable {
     sent: u64,
 }
 
-/// Replaces the study's metric.
-fn score_by(metric: &str, study: &mut Study) -> Result<(), Failure> {
-    let metric: Metric = metric
-        .parse()
-        .map_err(|error| Failure::usage(format!("--metric: {error}")))?;
-    study.task.insert("metric".to_owned(), metric.name().into());
-    Ok(())
-}
-
 pub(super) async fn run(args: EvalArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
     let mut resolved = resolve(&args.study, Some(&args.budget), registry)?;
     if let Some(metric) = &args.metric {
-        score_by(metric, &mut resolved.study)?;
+        let task = &mut resolved.study.task;
+        task.insert("metric".to_owned(), metric.name().into());
     }
     let ledger = open_ledger(&args.store.store)?;
     let mut progress = fetch_progress(args.verbosity.quiet);
@@ -242,7 +234,7 @@ fn record(
     );
     matrix
         .write(folder)
-        .map_err(|error| Failure::data(error.to_string()))
+        .map_err(Failure::from_error(ExitStatus::Data))
 }
 
 /// How far the lists of each prompt move when an attribute of the user is named.
@@ -262,7 +254,7 @@ async fn fair(
     let answers = question
         .ask(prompts, examples)
         .await
-        .map_err(|stop| score::stopped(&stop))?;
+        .map_err(score::stopped)?;
     answers.ok_or_else(|| {
         Failure::usage(format!(
             "--fair {attribute}: the task must rank items and its examples say \

@@ -169,8 +169,8 @@ fn shape(
         ..PromptUsage::plain()
     };
     if let Some(spec) = &declared {
-        shape.template = FieldTemplate::new(&spec.input)
-            .map_err(|problem| Failure::usage(problem.to_string()))?;
+        shape.template =
+            FieldTemplate::new(&spec.input).map_err(Failure::from_error(ExitStatus::Usage))?;
         shape.labels.clone_from(&spec.labels);
         let shown = shape.template.fields().into_iter().map(str::to_owned);
         shape.fields = shown.chain(study.data.columns.fields.clone()).collect();

@@ -7,9 +7,7 @@ use shiftproof_search::event::GroupRole;
 use shiftproof_search::stats::PairedBootstrap;
 use shiftproof_tasks::{Example, Prompt};
 
-use super::{
-    fetch_progress, judging, note, open_ledger, print, resolve, score, to_json, warnings, write,
-};
+use super::{fetch_progress, judging, note, open_ledger, print, resolve, score, warnings, write};
 use crate::cli::GateArgs;
 use crate::exit::{ExitStatus, Failure};
 use crate::gate::baseline::CommittedBaseline;
@@ -20,6 +18,7 @@ use crate::gate::{
     GateAudit, GateCriteria, GateDecision, GateFormat, GateMode, GateReport, GroupThreshold,
 };
 use crate::report::ground::caution;
+use crate::report::to_json;
 use crate::session::StudySession;
 use crate::stored;
 use crate::task_registry::TaskRegistry;

@@ -61,8 +61,11 @@ fn from_data(args: &InitArgs) -> Result<ExitStatus, Failure> {
 }
 
 fn write_all(folder: &Path, files: &[(&str, &str)]) -> Result<ExitStatus, Failure> {
-    std::fs::create_dir_all(folder)
-        .map_err(|error| Failure::data(format!("cannot create {}: {error}", folder.display())))?;
+    std::fs::create_dir_all(folder).map_err(Failure::from_io(
+        ExitStatus::Data,
+        "create",
+        &folder,
+    ))?;
     // All or nothing: an existing file stops the command before it writes one.
     for (name, _) in files {
         let path = folder.join(name);
@@ -80,7 +83,7 @@ fn write_all(folder: &Path, files: &[(&str, &str)]) -> Result<ExitStatus, Failur
             .create_new(true)
             .open(&path)
             .and_then(|mut file| file.write_all(content.as_bytes()))
-            .map_err(|error| Failure::data(format!("cannot write {}: {error}", path.display())))?;
+            .map_err(Failure::from_io(ExitStatus::Data, "write", &path))?;
         print(&format!("wrote {}\n", path.display()))?;
     }
     print(&format!(

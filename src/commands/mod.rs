@@ -63,7 +63,6 @@ pub(crate) async fn run(cli: Cli, registry: &TaskRegistry) -> Result<ExitStatus,
     }
 }
 
-/// Reads the study and applies what the command line changes.
 /// Refuses a metric by which nothing can be chosen.
 fn judging(session: &StudySession, path: &Path) -> Result<(), Failure> {
     let metric = session.built.task.metric();
@@ -161,24 +160,18 @@ fn open_ledger(folder: &Path) -> Result<Arc<Ledger>, Failure> {
 /// Prints to standard output. A closed pipe is the reader's way to say "enough".
 fn print(text: &str) -> Result<(), Failure> {
     match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::data(
-            format!("cannot write to standard output: {error}"),
-        )),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(unprintable(error)),
         _ => Ok(()),
     }
 }
 
-/// Writes a file that was asked for.
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(path, text)
-        .map_err(|error| Failure::data(format!("cannot write {}: {error}", path.display())))
+fn unprintable(error: std::io::Error) -> Failure {
+    Failure::data(format!("cannot write to standard output: {error}")).caused_by(error)
 }
 
-/// A value as readable JSON with a line break at its end.
-pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {
-    serde_json::to_string_pretty(value)
-        .map(|text| text + "\n")
-        .map_err(|error| Failure::new(ExitStatus::Internal, error.to_string()))
+/// Writes a file that was asked for.
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(Failure::from_io(ExitStatus::Data, "write", path))
 }
 
 /// Tells what the data's readers and lints warn of.

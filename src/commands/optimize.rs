@@ -174,9 +174,11 @@ async fn conduct(
     }
     let folder = ledger.run_dir(&record.id);
     if let Some(folder) = &folder {
-        let live = LiveFile::create(folder, planned).map_err(|error| {
-            Failure::data(format!("cannot write to {}: {error}", folder.display()))
-        })?;
+        let live = LiveFile::create(folder, planned).map_err(Failure::from_io(
+            ExitStatus::Data,
+            "write to",
+            folder,
+        ))?;
         observers.push(Box::new(live));
     }
     let (control, closer) = (RunControl::new(), ScreenCloser::default());
@@ -210,7 +212,9 @@ async fn conduct(
                 None => Ok(Some(done)),
             }
         }
-        Some(Err((stop, record))) => Err(stopped(&stop, &record, &args.store.store)),
+        Some(Err((stop, record))) => {
+            Err(stopped(&stop, &record, &args.store.store).caused_by(stop))
+        }
         None => Ok(None),
     };
     let trouble = match (screen, &outcome) {
@@ -251,6 +255,7 @@ fn as_begun(record: &RunRecord) -> Result<ResolvedStudy, Failure> {
             "the record of run {} cannot be read: {error}",
             record.id
         ))
+        .caused_by(error)
     })
 }
 
@@ -412,12 +417,11 @@ impl EventLines {
         let out: Box<dyn Write + Send> = if path == Path::new("-") {
             Box::new(std::io::stdout())
         } else {
-            Box::new(File::create(path).map_err(|error| {
-                Failure::usage(format!(
-                    "cannot write events to {}: {error}",
-                    path.display()
-                ))
-            })?)
+            Box::new(File::create(path).map_err(Failure::from_io(
+                ExitStatus::Usage,
+                "write events to",
+                path,
+            ))?)
         };
         Ok(Self { out })
     }

@@ -1,9 +1,9 @@
 use shiftproof_search::ledger::Ledger;
 
-use super::{note, open_ledger, print, to_json};
+use super::{note, open_ledger, print};
 use crate::cli::{RunsAction, RunsArgs};
 use crate::exit::{ExitStatus, Failure};
-use crate::report::list;
+use crate::report::{list, to_json};
 use crate::stored;
 
 pub(super) async fn run(args: RunsArgs) -> Result<ExitStatus, Failure> {
@@ -32,9 +32,11 @@ pub(super) async fn run(args: RunsArgs) -> Result<ExitStatus, Failure> {
             }
             ledger.remove_run(&run).await?;
             if let Some(folder) = ledger.run_dir(&run) {
-                std::fs::remove_dir_all(&folder).map_err(|error| {
-                    Failure::data(format!("cannot remove {}: {error}", folder.display()))
-                })?;
+                std::fs::remove_dir_all(&folder).map_err(Failure::from_io(
+                    ExitStatus::Data,
+                    "remove",
+                    &folder,
+                ))?;
             }
             note(&format!(
                 "removed {run}; its paid replies stay for other runs"

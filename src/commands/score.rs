@@ -128,19 +128,19 @@ pub(super) async fn score(
     for remark in gateway.remarks() {
         note(&format!("Note: {remark}."));
     }
-    scored.map(Some).map_err(|stop| stopped(&stop))
+    scored.map(Some).map_err(stopped)
 }
 
 /// A stop with the way to go on.
-pub(super) fn stopped(stop: &RunError) -> Failure {
-    let told = unusable::stopped(stop);
+pub(super) fn stopped(stop: RunError) -> Failure {
+    let told = unusable::stopped(&stop);
     let on = match stop {
         RunError::Unusable(_) => {
             "answers so far are stored; --keep-going (eval, gate) scores all the same"
         }
         _ => "answers so far are stored; the same command goes on",
     };
-    Failure::new(ExitStatus::of(stop), format!("{told}\n  {on}"))
+    Failure::new(ExitStatus::of(&stop), format!("{told}\n  {on}")).caused_by(stop)
 }
 
 /// What came of all prompts' answers.

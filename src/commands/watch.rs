@@ -8,8 +8,8 @@ use std::time::Duration;
 use shiftproof_search::event::Event;
 use shiftproof_search::event_log;
 
-use super::note;
 use super::signals::SignalStream;
+use super::{note, unprintable};
 use crate::cli::{ReplayArgs, WatchArgs};
 use crate::exit::{ExitStatus, Failure};
 use crate::heartbeat;
@@ -43,7 +43,7 @@ async fn lines(folder: &Path) -> Result<ExitStatus, Failure> {
         let running = heartbeat::is_running(folder);
         let news = follower
             .poll()
-            .map_err(|error| Failure::data(error.to_string()))?;
+            .map_err(Failure::from_error(ExitStatus::Data))?;
         if news.restarted {
             note("the run began anew");
         }
@@ -85,7 +85,7 @@ pub(super) async fn replay(args: ReplayArgs) -> Result<ExitStatus, Failure> {
     }
     let folder = folder(&args.store.store, args.run.as_deref())?;
     let read = event_log::read(&folder.join("events.jsonl"))
-        .map_err(|error| Failure::data(error.to_string()))?;
+        .map_err(Failure::from_error(ExitStatus::Data))?;
     #[cfg(feature = "tui")]
     if !args.headless && shows() {
         let player = LogPlayer::new(read, args.speed.unwrap_or(1.0));
@@ -130,9 +130,7 @@ fn say(text: &str) -> Result<bool, Failure> {
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(Failure::data(format!(
-            "cannot write to standard output: {error}"
-        ))),
+        Err(error) => Err(unprintable(error)),
     }
 }
 
@@ -164,6 +162,7 @@ async fn on_screen(
         Err(error) => Err(Failure::new(
             ExitStatus::Internal,
             format!("the screen failed: {error}"),
-        )),
+        )
+        .caused_by(error)),
     }
 }

@@ -59,12 +59,14 @@ pub(super) async fn load(spec: &ModelSpec, path: &Path) -> Result<LoadedModel, F
                 ExitStatus::Internal,
                 format!("loading {shown} panicked: {error}"),
             )
+            .caused_by(error)
         })?
         .map_err(|error: EngineError| {
             Failure::new(
                 ExitStatus::Provider,
                 format!("cannot load the model: {error}"),
             )
+            .caused_by(error)
         })?;
     let engine = llm.engine();
     let report = format!(

@@ -20,8 +20,8 @@ use shiftproof_tasks::{
 };
 
 use crate::cli::ExportFormat;
-use crate::exit::{ExitStatus, Failure};
-use crate::report::{CandidateStanding, RunSummary, VerdictTone};
+use crate::exit::Failure;
+use crate::report::{CandidateStanding, RunSummary, VerdictTone, to_json};
 use crate::study::ModelSpec;
 
 /// A prompt on its way out.
@@ -110,10 +110,10 @@ impl ExportedPrompt<'_> {
     pub fn write(&self, format: ExportFormat) -> Result<String, Failure> {
         match format {
             ExportFormat::Text => Ok(self.fixed() + "\n"),
-            ExportFormat::Json => pretty(&self.json()),
+            ExportFormat::Json => to_json(&self.json()),
             ExportFormat::Promptfoo => promptfoo::write(self),
-            ExportFormat::Dspy => pretty(&dspy::state(self)),
-            ExportFormat::Langchain => pretty(&langchain::template(self)),
+            ExportFormat::Dspy => to_json(&dspy::state(self)),
+            ExportFormat::Langchain => to_json(&langchain::template(self)),
         }
     }
 
@@ -262,10 +262,4 @@ impl ExportedPrompt<'_> {
             "version": started.map(|started| &started.version),
         })
     }
-}
-
-fn pretty(value: &Value) -> Result<String, Failure> {
-    serde_json::to_string_pretty(value)
-        .map(|text| text + "\n")
-        .map_err(|error| Failure::new(ExitStatus::Internal, error.to_string()))
 }

@@ -64,7 +64,7 @@ pub(super) fn write(exported: &ExportedPrompt<'_>) -> Result<String, Failure> {
     emitter.multiline(true);
     emitter
         .dump(&map(config))
-        .map_err(|error| Failure::new(ExitStatus::Internal, error.to_string()))?;
+        .map_err(Failure::from_error(ExitStatus::Internal))?;
     let mut out =
         String::from("# yaml-language-server: $schema=https://promptfoo.dev/config-schema.json\n");
     for comment in comments {

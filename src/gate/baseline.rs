@@ -9,9 +9,8 @@ use shiftproof_search::event::GroupOutcome;
 use shiftproof_tasks::{Example, Prompt, PromptId};
 
 use super::{GateReport, ScoredPrompt};
-use crate::commands::to_json;
 use crate::exit::Failure;
-use crate::report::machine;
+use crate::report::{machine, to_json};
 
 /// Version of the file's form.
 const FORMAT: u32 = 1;
@@ -68,12 +67,14 @@ impl CommittedBaseline {
                 "cannot read the baseline {place}: {error}; `shiftproof gate STUDY.toml \
                  --write-baseline {place}` writes one"
             ))
+            .caused_by(error)
         })?;
         let baseline: Self = serde_json::from_str(&text).map_err(|error| {
             Failure::usage(format!(
                 "{place}:{}: not a baseline file: {error}",
                 error.line()
             ))
+            .caused_by(error)
         })?;
         if baseline.format != FORMAT {
             return Err(Failure::usage(format!(

@@ -14,7 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use shiftproof_tasks::PromptId;
 
-use crate::exit::Failure;
+use crate::exit::{ExitStatus, Failure};
 use crate::report::RunSummary;
 use crate::session::StudySession;
 
@@ -107,12 +107,11 @@ impl HoldoutAccess {
     pub fn record(mut self, folder: &Path, decision: &str) -> Result<(), Failure> {
         decision.clone_into(&mut self.decision);
         let path = folder.join(FILE);
-        let fail = |error: std::io::Error| {
-            Failure::data(format!("cannot write to {}: {error}", path.display()))
-        };
+        let fail = Failure::from_io(ExitStatus::Data, "write to", &path);
         let before = text(&path)?;
-        let mut line = serde_json::to_string(&self)
-            .map_err(|error| Failure::data(format!("{}: {error}", path.display())))?;
+        let mut line = serde_json::to_string(&self).map_err(|error| {
+            Failure::data(format!("{}: {error}", path.display())).caused_by(error)
+        })?;
         line.push('\n');
         if !before.is_empty() && !before.ends_with('\n') {
             line.insert(0, '\n');
@@ -121,8 +120,8 @@ impl HoldoutAccess {
             .create(true)
             .append(true)
             .open(&path)
-            .map_err(fail)?;
-        file.write_all(line.as_bytes()).map_err(fail)?;
+            .map_err(&fail)?;
+        file.write_all(line.as_bytes()).map_err(&fail)?;
         file.sync_all().map_err(fail)
     }
 }
@@ -152,10 +151,7 @@ fn text(path: &Path) -> Result<String, Failure> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(Failure::data(format!(
-            "cannot read {}: {error}",
-            path.display()
-        ))),
+        Err(error) => Err(Failure::from_io(ExitStatus::Data, "read", path)(error)),
     }
 }
 
@@ -170,7 +166,8 @@ fn read(folder: &Path) -> Result<Vec<AccessLine>, Failure> {
                 "{}:{number}: not a record of an opened audit ({error}); restore the file or \
                  move it aside, which forgets the count",
                 path.display()
-            ))),
+            ))
+            .caused_by(error)),
         })
         .collect()
 }

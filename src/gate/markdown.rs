@@ -8,6 +8,7 @@ use super::baseline::short;
 use super::{GateDecision, GateReport, JudgedPrompt, ScoredPrompt, points, score, state_name};
 use crate::commands::score::origin;
 use crate::report::{grouped, machine};
+use crate::table::write_markdown;
 use crate::unusable::counts;
 use crate::word_diff::{flat, line, visible};
 
@@ -39,23 +40,22 @@ impl GateReport {
             self.write_candidate(out, candidate)?;
         }
         if self.candidates.is_empty() {
-            writeln!(out, "\n| group | role | n | score | 95% interval |")?;
-            writeln!(out, "| --- | --- | ---: | ---: | ---: |")?;
-            for group in &self.incumbent.groups {
+            out.push('\n');
+            let head = ["group", "role", "n", "score", "95% interval"];
+            let rows = self.incumbent.groups.iter().map(|group| {
                 let ends = match (group.low, group.high) {
                     (Some(low), Some(high)) => format!("{} to {}", score(low), score(high)),
                     _ => "–".into(),
                 };
-                writeln!(
-                    out,
-                    "| {} | {}{} | {} | {} | {ends} |",
+                vec![
                     escaped(&group.group),
-                    group.role,
-                    counts(group),
-                    group.n,
-                    group.value.map_or_else(|| "–".into(), score)
-                )?;
-            }
+                    format!("{}{}", group.role, counts(group)),
+                    group.n.to_string(),
+                    group.value.map_or_else(|| "–".into(), score),
+                    ends,
+                ]
+            });
+            write_markdown(out, &head, 2.., rows);
         }
         if !self.notes.is_empty() {
             writeln!(out)?;
@@ -85,15 +85,17 @@ impl GateReport {
         if self.candidates.len() > 1 {
             writeln!(out, "\n#### Candidate `{:#}`", contender.id)?;
         }
-        writeln!(
-            out,
-            "\n| group | role | pairs | incumbent | candidate | difference | bounds | |"
-        )?;
-        writeln!(
-            out,
-            "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |"
-        )?;
-        for row in &candidate.compared {
+        let head = [
+            "group",
+            "role",
+            "pairs",
+            "incumbent",
+            "candidate",
+            "difference",
+            "bounds",
+            "",
+        ];
+        let groups = candidate.compared.iter().map(|row| {
             let group = |c: &ScoredPrompt| c.groups.iter().find(|g| g.group == row.group).cloned();
             let value = |c: &ScoredPrompt| {
                 group(c)
@@ -105,29 +107,34 @@ impl GateReport {
                 shiftproof_search::stats::GroupState::Regressed => "**regressed**",
                 other => state_name(other),
             };
-            writeln!(
-                out,
-                "| {} | {} | {} | {} | {} | {} | {state}{trouble} |",
+            let [difference, bounds] = cells(row.difference.as_ref());
+            vec![
                 escaped(&row.group),
-                row.role,
-                row.pairs,
+                row.role.to_string(),
+                row.pairs.to_string(),
                 value(&self.incumbent),
                 value(contender),
-                cells(row.difference.as_ref()),
-            )?;
-        }
+                difference,
+                bounds,
+                format!("{state}{trouble}"),
+            ]
+        });
         let value = |c: &ScoredPrompt| c.score.map_or_else(|| "–".into(), score);
-        writeln!(
-            out,
-            "| **robust score** | {} | | {} | {} | {} | {} |",
-            self.demand.objective,
+        let [difference, bounds] = cells(candidate.robust.as_ref());
+        let robust = vec![
+            "**robust score**".to_owned(),
+            self.demand.objective.clone(),
+            String::new(),
             value(&self.incumbent),
             value(contender),
-            cells(candidate.robust.as_ref()),
+            difference,
+            bounds,
             candidate
                 .robust
-                .map_or_else(String::new, |r| format!("p = {:.4}", r.p))
-        )?;
+                .map_or_else(String::new, |r| format!("p = {:.4}", r.p)),
+        ];
+        out.push('\n');
+        write_markdown(out, &head, 2..7, groups.chain([robust]));
         self.write_change(out, contender)
     }
 
@@ -157,16 +164,13 @@ impl GateReport {
     }
 }
 
-fn cells(bounded: Option<&BoundedDifference>) -> String {
+/// A difference and its bounds.
+fn cells(bounded: Option<&BoundedDifference>) -> [String; 2] {
     bounded.map_or_else(
-        || "– | –".into(),
+        || ["–".into(), "–".into()],
         |b| {
-            format!(
-                "{} | {} to {}",
-                points(b.estimate),
-                points(b.lower),
-                points(b.upper)
-            )
+            let bounds = format!("{} to {}", points(b.lower), points(b.upper));
+            [points(b.estimate), bounds]
         },
     )
 }

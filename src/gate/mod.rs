@@ -24,8 +24,8 @@ use shiftproof_search::stats::{BoundedDifference, GroupState};
 use shiftproof_search::unusable::AnswerSurvey;
 use shiftproof_tasks::{Prompt, PromptId};
 
-use crate::commands::to_json;
 use crate::exit::{ExitStatus, Failure};
+use crate::report::to_json;
 
 /// Version of the JSON report's form.
 pub const FORMAT: u32 = 1;
@@ -289,7 +289,7 @@ impl GateReport {
             GateFormat::Text => Ok(self.text()),
             GateFormat::Json => to_json(self),
             GateFormat::Markdown => Ok(self.markdown()),
-            GateFormat::Junit => Ok(self.junit()),
+            GateFormat::Junit => self.junit(),
             GateFormat::Sarif => to_json(&self.sarif()),
             GateFormat::Html => Ok(self.html()),
         }

@@ -45,10 +45,7 @@ impl NamedPrompt {
             });
         };
         let text = textfile::read(Path::new(file)).map_err(|unread| {
-            Failure::usage(format!(
-                "cannot read the prompt {}",
-                unread.message(Path::new(file))
-            ))
+            Failure::usage(format!("cannot read the prompt {unread}")).caused_by(unread)
         })?;
         let (prompt, line) = if Path::new(file)
             .extension()
@@ -136,13 +133,14 @@ impl NamedPrompt {
 fn from_json(file: &str, text: &str) -> Result<Prompt, Failure> {
     let fail = |line: usize, what: String| Failure::usage(format!("{file}:{line}: {what}"));
     let value: serde_json::Value = serde_json::from_str(text)
-        .map_err(|error| fail(error.line(), format!("not JSON: {error}")))?;
+        .map_err(|error| fail(error.line(), format!("not JSON: {error}")).caused_by(error))?;
     let inner = value.get("prompt").unwrap_or(&value);
     let prompt: Prompt = serde_json::from_value(inner.clone()).map_err(|error| {
         fail(
             1,
             format!("no prompt: {error}; an object with `instruction` and, if any, `demonstrations` is needed"),
         )
+        .caused_by(error)
     })?;
     // As a prompt that was never in a file.
     Ok(Prompt::new(prompt.instruction).with_demonstrations(prompt.demonstrations))

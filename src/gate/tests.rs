@@ -248,7 +248,7 @@ fn junit_is_well_formed() {
         got.candidates[0].contender.origin = "a\u{1}\"<&>\n".into();
         got
     };
-    let text = hostile().junit();
+    let text = hostile().junit().unwrap();
     let document = roxmltree::Document::parse(&text).unwrap();
     let root = document.root_element();
     assert_eq!(root.tag_name().name(), "testsuites");
@@ -293,7 +293,9 @@ fn junit_is_well_formed() {
     );
     assert_ne!(of(0, "skipped"), "0");
     assert_eq!((of(1, "failures"), of(1, "skipped")), ("0", "0"));
-    let alone = report(GateMode::Ship, demand(), 300, &[EQUAL, WORSE]).junit();
+    let alone = report(GateMode::Ship, demand(), 300, &[EQUAL, WORSE])
+        .junit()
+        .unwrap();
     let document = roxmltree::Document::parse(&alone).unwrap();
     assert_ne!(document.root_element().attribute("failures"), Some("0"));
     assert_eq!(root.attribute("tests"), Some("8"));

@@ -52,7 +52,7 @@ pub(super) fn read(path: &Path, notes: &mut ImportNotes) -> Result<Vec<ImportedR
     let mut rows = Vec::new();
     while reader
         .read_record(&mut record)
-        .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?
+        .map_err(|error| Failure::usage(format!("{}: {error}", path.display())).caused_by(error))?
     {
         let end = usize::try_from(reader.position().line()).unwrap_or(usize::MAX);
         let breaks = record.as_slice().matches('\n').count();

@@ -191,8 +191,8 @@ fn data(
         for field in &prompts.fields {
             row.insert(field.clone(), case.vars[field].clone().into());
         }
-        let line = serde_json::to_string(&row)
-            .map_err(|error| Failure::new(ExitStatus::Internal, error.to_string()))?;
+        let line =
+            serde_json::to_string(&row).map_err(Failure::from_error(ExitStatus::Internal))?;
         out.push_str(&line);
         out.push('\n');
     }

@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 
 use super::ConfigLocation;
-use crate::exit::Failure;
+use crate::exit::{ExitStatus, Failure};
 
 /// The text of a file that a config is or names: without a byte-order mark, its
 /// lines ended by `\n` alone.
 pub(super) fn read(path: &Path) -> Result<String, Failure> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
+    let bytes = std::fs::read(path).map_err(Failure::from_io(ExitStatus::Usage, "read", path))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..at].split(|byte| *byte == b'\n').count();
@@ -20,6 +19,7 @@ pub(super) fn read(path: &Path) -> Result<String, Failure> {
             "{}:{line}: not UTF-8 (byte {at}); save the file as UTF-8",
             path.display()
         ))
+        .caused_by(error)
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     Ok(text.replace("\r\n", "\n").replace('\r', "\n"))
@@ -99,7 +99,7 @@ impl<'t> YamlDocument<'t> {
                 file: place.file.clone(),
                 line: before + error.marker().line(),
             };
-            Failure::usage(format!("{place}: not YAML: {}", error.info()))
+            Failure::usage(format!("{place}: not YAML: {}", error.info())).caused_by(error)
         })?;
         let root = documents
             .into_iter()

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use shiftproof_search::budget::Price;
 
-use crate::exit::Failure;
+use crate::exit::{ExitStatus, Failure};
 use crate::llm::http::{ApiDialect, is_private_address};
 use crate::study::{ModelSpec, Study};
 
@@ -102,12 +102,11 @@ impl PriceTable {
 
     /// Reads a user's own table.
     pub fn read(path: &Path) -> Result<Self, Failure> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            Failure::usage(format!(
-                "cannot read the prices in {}: {error}",
-                path.display()
-            ))
-        })?;
+        let text = std::fs::read_to_string(path).map_err(Failure::from_io(
+            ExitStatus::Usage,
+            "read the prices in",
+            path,
+        ))?;
         let table: Self = toml::from_str(&text).map_err(|error| {
             crate::study::explain(&error, &text, "", &text, path, &|text| {
                 toml::from_str::<Self>(text).err()

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use chrono::DateTime;
 use serde::Serialize;
 use shiftproof_search::event::{AuditedPrompt, RunEnding, ScoreDifference};
 use shiftproof_search::ledger::{RunRecord, RunStatus};
@@ -236,19 +237,11 @@ fn name(machine: &str) -> &str {
     machine.rsplit_once(" (").map_or(machine, |(name, _)| name)
 }
 
-/// `2026-01-31`, of milliseconds since the Unix epoch (Hinnant, "chrono-compatible
-/// low-level date algorithms").
+/// `2026-01-31`, of milliseconds since the Unix epoch.
 fn day(ms: u64) -> String {
-    let days = (ms / 86_400_000).cast_signed() + 719_468;
-    let era = days / 146_097;
-    let of_era = days % 146_097;
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
+    let day = i64::try_from(ms).ok();
+    let day = day.and_then(DateTime::from_timestamp_millis);
+    day.map_or_else(String::new, |day| day.format("%F").to_string())
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl ReportFormat {
 pub(crate) fn render(form: ReportFormat, runs: &[NamedRun]) -> Result<String, Failure> {
     Ok(match (form, runs) {
         (ReportFormat::Text, [run]) => run.summary.text(),
-        (ReportFormat::Json, [run]) => json(&run.summary)?,
+        (ReportFormat::Json, [run]) => to_json(&run.summary)?,
         (ReportFormat::Text, _) => text::comparison(&RunComparison::of(runs), runs),
         (ReportFormat::Json, _) => {
             #[derive(Serialize)]
@@ -70,7 +70,7 @@ pub(crate) fn render(form: ReportFormat, runs: &[NamedRun]) -> Result<String, Fa
                 comparison: RunComparison,
                 runs: &'a [NamedRun],
             }
-            json(&SeveralRuns {
+            to_json(&SeveralRuns {
                 comparison: RunComparison::of(runs),
                 runs,
             })?
@@ -80,8 +80,9 @@ pub(crate) fn render(form: ReportFormat, runs: &[NamedRun]) -> Result<String, Fa
     })
 }
 
-fn json(value: &impl Serialize) -> Result<String, Failure> {
+/// A value as readable JSON with a line break at its end.
+pub(crate) fn to_json(value: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(value)
         .map(|text| text + "\n")
-        .map_err(|error| Failure::new(ExitStatus::Internal, error.to_string()))
+        .map_err(Failure::from_error(ExitStatus::Internal))
 }

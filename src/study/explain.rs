@@ -33,6 +33,17 @@ pub(crate) fn explain(
     path: &Path,
     parse: &dyn Fn(&str) -> Option<toml::de::Error>,
 ) -> Failure {
+    explained(error, parsed, under, text, path, parse).caused_by(error.clone())
+}
+
+fn explained(
+    error: &toml::de::Error,
+    parsed: &str,
+    under: &str,
+    text: &str,
+    path: &Path,
+    parse: &dyn Fn(&str) -> Option<toml::de::Error>,
+) -> Failure {
     let message = error.message();
     if let Some(rest) = message.strip_prefix("unknown field `")
         && let Some((key, rest)) = rest.split_once('`')

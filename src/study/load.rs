@@ -78,7 +78,7 @@ pub fn load_data(
         .map_err(|error| {
             // What was left out may be what is missing.
             let told = rows.findings.iter().map(|finding| format!("\n  {finding}"));
-            Failure::data(told.fold(error.to_string(), |all, line| all + &line))
+            Failure::data(told.fold(error.to_string(), |all, line| all + &line)).caused_by(error)
         })?;
     let mut data = split.data;
     let mut findings = rows.findings;
@@ -191,15 +191,13 @@ fn quoted(table: &DataTable) -> Vec<LintFinding> {
 }
 
 /// The prepared rows of a named data set.
-pub(super) fn prepare_dataset(
+pub(crate) fn prepare_dataset(
     name: &str,
     progress: fetch::OnProgress<'_>,
 ) -> Result<PathBuf, Failure> {
     datasets::prepare(name, progress).map_err(|error| {
-        Failure::new(
-            class_exit(error.class()),
-            format!("{error}\n  {}", error.help()),
-        )
+        let exit = class_exit(error.class());
+        Failure::new(exit, format!("{error}\n  {}", error.help())).caused_by(error)
     })
 }
 

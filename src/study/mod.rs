@@ -22,8 +22,8 @@ use shiftproof_tasks::{ColumnRoles, GroupsSpec, UnlabelledDraw};
 pub(crate) use bounds::problems as model_problems;
 pub use diff::{DifferingKey, differing};
 pub(crate) use explain::{explain, place};
-pub(crate) use load::class_exit;
 pub use load::{LoadedData, load_data};
+pub(crate) use load::{class_exit, prepare_dataset};
 pub use model_spec::{BatchMode, ModelProvider, ModelSpec};
 pub use recommend::load_interactions;
 
@@ -100,14 +100,15 @@ impl Study {
     /// key, the key that was probably meant.
     pub fn read(path: &Path) -> Result<Self, Failure> {
         let text = textfile::read(path).map_err(|unread| {
-            let told = unread.message(path);
-            Failure::usage(match unread {
-                UnreadableFile::Missing(_) => format!(
+            let told = unread.to_string();
+            let told = match unread {
+                UnreadableFile::Missing { .. } => format!(
                     "cannot read the study {told}; `shiftproof init` writes one to start from"
                 ),
-                UnreadableFile::Io(_) => format!("cannot read the study {told}"),
+                UnreadableFile::Io { .. } => format!("cannot read the study {told}"),
                 UnreadableFile::NotText { .. } => told,
-            })
+            };
+            Failure::usage(told).caused_by(unread)
         })?;
         Self::parse(&text, path)
     }

@@ -41,9 +41,9 @@ pub(super) fn inline(study: &mut Study, text: &str, path: &Path) -> Result<(), F
 fn read(path: &Path, place: &str, key: &str) -> Result<String, Failure> {
     let text = textfile::read(path).map_err(|unread| {
         Failure::usage(format!(
-            "{place}: {key} names a file that cannot be read: {}",
-            unread.message(path)
+            "{place}: {key} names a file that cannot be read: {unread}"
         ))
+        .caused_by(unread)
     })?;
     let prompt = text.trim();
     if prompt.is_empty() {

@@ -177,8 +177,9 @@ pub fn replay(folder: &Path, player: LogPlayer, closer: &ScreenCloser) -> Result
 }
 
 fn enter() -> Result<FullScreen, Failure> {
-    FullScreen::enter()
-        .map_err(|error| Failure::data(format!("cannot use the terminal: {error}; try --headless")))
+    FullScreen::enter().map_err(|error| {
+        Failure::data(format!("cannot use the terminal: {error}; try --headless")).caused_by(error)
+    })
 }
 
 fn name(folder: &Path) -> String {
@@ -242,8 +243,9 @@ fn run_loop(
     mut ui: ScreenUi,
     closer: &ScreenCloser,
 ) -> Result<(), Failure> {
-    let keyboard = KeyboardReader::listen()
-        .map_err(|error| Failure::data(format!("cannot read the terminal: {error}")))?;
+    let keyboard = KeyboardReader::listen().map_err(|error| {
+        Failure::data(format!("cannot read the terminal: {error}")).caused_by(error)
+    })?;
     let began = Instant::now();
     let (mut dirty, mut drawn) = (true, None::<Instant>);
     while !closer.is_asked() {

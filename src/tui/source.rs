@@ -10,7 +10,7 @@ use shiftproof_search::control::RunControl;
 use super::ScreenMessage;
 use super::state::ScreenState;
 use super::ui::{KeyEffect, PlaybackState, ScreenUi};
-use crate::exit::Failure;
+use crate::exit::{ExitStatus, Failure};
 use crate::heartbeat::{self, RunHeartbeat};
 use crate::tail::{LogFollower, LogPlayer};
 
@@ -159,7 +159,7 @@ impl EventSource for WatchedRun {
         let news = self
             .follower
             .poll()
-            .map_err(|error| Failure::data(error.to_string()))?;
+            .map_err(Failure::from_error(ExitStatus::Data))?;
         if news.restarted {
             *state = ScreenState::new(state.planned);
         }

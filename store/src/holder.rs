@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 
 /// Who holds a lock, as they wrote it into the lock file.
@@ -48,41 +49,14 @@ impl LockHolder {
 
 impl fmt::Display for LockHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (date, time) = (civil(self.started / 86_400), self.started % 86_400);
-        write!(
-            f,
-            "process {} ({}) since {date} {:02}:{:02}:{:02} UTC",
-            self.pid,
-            self.command,
-            time / 3600,
-            time / 60 % 60,
-            time % 60
-        )
+        let started = i64::try_from(self.started).ok();
+        let started = started.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+        write!(f, "process {} ({})", self.pid, self.command)?;
+        // A lock file may say anything.
+        started.map_or(Ok(()), |started| {
+            write!(f, " since {}", started.format("%F %T UTC"))
+        })
     }
-}
-
-/// The Gregorian date of a day counted from 1970-01-01, as `YYYY-MM-DD`.
-fn civil(mut day: u64) -> String {
-    let leap = |year: u64| {
-        (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400)
-    };
-    // 400 years repeat exactly; whole cycles first keeps the loop short for any input.
-    let mut year = 1970 + day / 146_097 * 400;
-    day %= 146_097;
-    while day >= 365 + u64::from(leap(year)) {
-        day -= 365 + u64::from(leap(year));
-        year += 1;
-    }
-    let february = 28 + u64::from(leap(year));
-    let mut month = 1;
-    for days in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
-        if day < days {
-            break;
-        }
-        day -= days;
-        month += 1;
-    }
-    format!("{year:04}-{month:02}-{:02}", day + 1)
 }
 
 #[cfg(test)]
@@ -90,16 +64,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_gregorian() {
-        for (seconds, expected) in [
-            (0_u64, "1970-01-01"),
-            (951_782_400, "2000-02-29"),
-            (951_868_800, "2000-03-01"),
-            (1_709_164_800, "2024-02-29"),
-            (1_735_603_200, "2024-12-31"),
-            (4_107_542_400, "2100-03-01"),
-        ] {
-            assert_eq!(civil(seconds / 86_400), expected);
-        }
+    fn holders_tell_since_when() {
+        let told = |started| {
+            let holder = LockHolder {
+                pid: 7,
+                command: "shiftproof optimize".into(),
+                started,
+            };
+            holder.to_string()
+        };
+        let who = "process 7 (shiftproof optimize)";
+        let since = format!("{who} since 2024-02-29 00:00:09 UTC");
+        assert_eq!(told(1_709_164_809), since);
+        assert_eq!(told(u64::MAX), who);
     }
 }

@@ -28,7 +28,7 @@ mod triple;
 pub use empirical_bayes::{GroupEstimate, GroupEstimates};
 pub use halving::{HalvingRule, UniformRule};
 pub use objective::{
-    BestFeasible, ChiSquareBall, CvarObjective, InteractionPenalty, KlBall, MeanObjective,
+    ChiSquareBall, CvarObjective, InteractionPenalty, KlBall, MeanObjective,
     Objective, SoftMin, UserCvar, WorstObjective, by_name, mean_names, objective_names, of_means,
 };
 pub use posterior::PosteriorRule;

@@ -146,42 +146,6 @@ impl Objective for CvarObjective {
     }
 }
 
-/// `CVaR_α` over users: every group stands for `count` users around its shrunk
-/// mean, spread by what the estimate leaves open. With users Gaussian around
-/// m_g with variance v_g, the tail is that of the mixture, found by bisection.
-#[derive(Debug, Clone, Copy)]
-pub struct UserCvar {
-    /// Share of users α in (0, 1].
-    pub share: f64,
-}
-
-impl Default for UserCvar {
-    fn default() -> Self {
-        Self { share: 0.1 }
-    }
-}
-
-impl Objective for UserCvar {
-    fn name(&self) -> &'static str {
-        "user-cvar"
-    }
-
-    fn score(&self, groups: &[GroupEstimate]) -> f64 {
-        // Nine equal slices of each group's normal: their means, to 3 digits.
-        const SLICES: [f64; 9] = [
-            -1.7047, -0.9751, -0.5955, -0.2838, 0.0, 0.2838, 0.5955, 0.9751, 1.7047,
-        ];
-        let mut users: Vec<(f64, f64)> = groups
-            .iter()
-            .flat_map(|g| {
-                let spread = g.variance.max(0.0).sqrt();
-                SLICES.map(|z| (g.mean + z * spread, g.weight))
-            })
-            .collect();
-        tail_mean(&mut users, self.share)
-    }
-}
-
 /// Largest value of a unimodal function on an interval, by golden section.
 fn maximum(f: impl Fn(f64) -> f64, mut low: f64, mut high: f64) -> f64 {
     let golden = 0.5 * (5.0_f64.sqrt() - 1.0);
@@ -265,37 +229,6 @@ impl Objective for ChiSquareBall {
     }
 }
 
-/// The target's mean among candidates whose source mean reaches a floor; those
-/// below rank under all others, by how far they miss it. Without target groups
-/// (or without source groups) the mean of what there is.
-#[derive(Debug, Clone, Copy)]
-pub struct BestFeasible {
-    /// Least source mean accepted.
-    pub source_floor: f64,
-}
-
-impl Objective for BestFeasible {
-    fn name(&self) -> &'static str {
-        "best-feasible"
-    }
-
-    fn score(&self, groups: &[GroupEstimate]) -> f64 {
-        let (source, target): (Vec<_>, Vec<_>) = groups
-            .iter()
-            .copied()
-            .partition(|g| g.role == LabelRole::Source);
-        if source.is_empty() || target.is_empty() {
-            return MeanObjective.score(groups);
-        }
-        let short = self.source_floor - MeanObjective.score(&source);
-        if short > 0.0 {
-            -short
-        } else {
-            MeanObjective.score(&target)
-        }
-    }
-}
-
 /// Σ q m − λ · √(Σ q (interaction)²): a prompt pays for working in some groups
 /// and not in others, but not for groups being hard. Interactions come from
 /// shrunk means, so their noise is already out.
@@ -330,33 +263,29 @@ pub fn by_name(name: &str) -> Option<Box<dyn Objective>> {
         "worst" => Box::new(WorstObjective),
         "soft-min" => Box::new(SoftMin::default()),
         "cvar" => Box::new(CvarObjective::default()),
-        "user-cvar" => Box::new(UserCvar::default()),
         "kl-ball" => Box::new(KlBall::default()),
         "chi2-ball" => Box::new(ChiSquareBall::default()),
-        "best-feasible" => Box::new(BestFeasible { source_floor: 0.0 }),
         "interaction" => Box::new(InteractionPenalty::default()),
         _ => return None,
     })
 }
 
 /// Names [`by_name`] knows.
-pub const fn objective_names() -> [&'static str; 9] {
+pub const fn objective_names() -> [&'static str; 7] {
     [
         "mean",
         "worst",
         "soft-min",
         "cvar",
-        "user-cvar",
         "kl-ball",
         "chi2-ball",
-        "best-feasible",
         "interaction",
     ]
 }
 
 /// An objective as a function of plain group means, equal weights, for the gate
 /// and for reports; `None` where the name needs more than means (several
-/// candidates, roles or users).
+/// candidates).
 pub fn of_means(name: &str) -> Option<impl Fn(&[f64]) -> f64 + use<>> {
     let objective = by_name(name).filter(|_| mean_names().contains(&name))?;
     Some(move |means: &[f64]| {

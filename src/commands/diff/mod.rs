@@ -9,12 +9,12 @@ use shiftproof_search::event::{AuditedPrompt, GroupOutcome, ScoreDifference};
 use shiftproof_search::stats::{PairedBootstrap, paired_bootstrap};
 use shiftproof_tasks::{Prompt, PromptId};
 
-use super::{fetch_progress, note, open_ledger, print, resolve, score, to_json};
+use super::{fetch_progress, note, open_ledger, print, resolve, score};
 use crate::cli::{ColorChoice, DiffArgs, StudyArgs};
 use crate::exit::{ExitStatus, Failure};
 use crate::gate::holdout_log::{self, HoldoutAccess};
 use crate::gate::prompts::NamedPrompt;
-use crate::report::RunSummary;
+use crate::report::{RunSummary, to_json};
 use crate::session::{StudySession, UnusablePolicy};
 use crate::stored;
 use crate::study::{DifferingKey, Study, differing};

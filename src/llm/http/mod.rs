@@ -14,6 +14,7 @@ mod batch;
 mod client;
 mod complaint;
 mod config;
+mod exchange;
 mod logprobs;
 mod options;
 mod parameter;

@@ -10,10 +10,11 @@ use std::fmt::Write as _;
 use shiftproof_search::event::{AuditedPrompt, GroupOutcome, RunEnding};
 
 pub(crate) use self::text::capital;
-use self::text::{code, fenced, inline, write_table};
+use self::text::{code, fenced, inline};
 use super::compare::RunComparison;
 use super::facts::{command, gaps, lineage, machine, regressed};
 use super::{NamedRun, RunSummary, difference, grouped, money, score, spread, worst};
+use crate::table::write_markdown;
 use crate::unusable::counts;
 use crate::word_diff::flat;
 
@@ -55,7 +56,7 @@ fn write_comparison(out: &mut String, comparison: &RunComparison) {
         cells.push(calls.unwrap_or_else(|| "–".into()));
         cells
     });
-    write_table(out, &head, 1, rows);
+    write_markdown(out, &head, 1.., rows);
     out.push_str(
         "\nMeans over runs ± standard deviation, in points on the sealed audit, which is the same for every seed.\n",
     );
@@ -175,7 +176,7 @@ fn write_scores(out: &mut String, summary: &RunSummary) {
         last.extend(ensemble.map(wide));
         rows.push(last);
     }
-    write_table(out, &head, 2, rows);
+    write_markdown(out, &head, 2.., rows);
     out.push_str(
         "\nPoints of a hundred; brackets are 95% intervals on sealed examples that no choice was made on.\n",
     );
@@ -220,7 +221,7 @@ fn write_details(out: &mut String, summary: &RunSummary) {
                 let shown = |gap: &Option<_>| gap.as_ref().map_or_else(|| "–".into(), difference);
                 vec![code(&gap.group), shown(&gap.seed), shown(&gap.selected)]
             });
-            write_table(out, &head, 1, rows);
+            write_markdown(out, &head, 1.., rows);
             out.push_str("\nMean of the source groups less the target group, in points.\n");
         });
     }
@@ -250,7 +251,7 @@ fn write_details(out: &mut String, summary: &RunSummary) {
                     class.kept.to_string(),
                 ]
             });
-            write_table(out, &head, 1, rows);
+            write_markdown(out, &head, 1.., rows);
         });
     }
     if summary.phases.iter().any(|phase| !phase.race.is_empty()) {
@@ -293,7 +294,7 @@ fn write_search(out: &mut String, summary: &RunSummary) {
             points(of(summary.seed()).map(|ranked| ranked.score)),
         ]
     });
-    write_table(out, &head.map(str::to_owned), 1, rows);
+    write_markdown(out, &head, 1.., rows);
     for told in summary.proposing_told() {
         let _ = write!(out, "\n{}\n", inline(&told));
     }

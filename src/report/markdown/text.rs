@@ -4,21 +4,6 @@ use std::fmt::Write as _;
 
 use crate::word_diff::{line, visible};
 
-/// A table whose first `left` columns are set to the left.
-pub(super) fn write_table(
-    out: &mut String,
-    head: &[String],
-    left: usize,
-    rows: impl IntoIterator<Item = Vec<String>>,
-) {
-    let _ = writeln!(out, "| {} |", head.join(" | "));
-    let rule = (0..head.len()).map(|column| if column < left { "---" } else { "---:" });
-    let _ = writeln!(out, "| {} |", rule.collect::<Vec<_>>().join(" | "));
-    for row in rows {
-        let _ = writeln!(out, "| {} |", row.join(" | "));
-    }
-}
-
 /// A block whose fence is longer than any in the text.
 pub(super) fn fenced(out: &mut String, language: &str, text: &str) {
     let fence = "`".repeat(longest_run(text, '`').max(2) + 1);

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use chrono::NaiveDateTime;
 use shiftproof_tasks::diagnostic::{DataProblem, DataProblems, SourceLocation};
 
 use super::lines::{each, id, parts, unknown_file};
@@ -75,40 +76,8 @@ fn impressions<'t>(
 
 /// Seconds since 1970 of `11/15/2019 8:55:22 AM`.
 fn moment(text: &str) -> Option<i64> {
-    let mut parts = text.split_whitespace();
-    let (date, clock, half) = (parts.next()?, parts.next()?, parts.next()?);
-    let three = |text: &str, separator: char| -> Option<[i64; 3]> {
-        let mut numbers = text.split(separator).map(|n| n.parse::<u32>().ok());
-        let found = [numbers.next()??, numbers.next()??, numbers.next()??];
-        numbers.next().is_none().then_some(found.map(i64::from))
-    };
-    let [month, day, year] = three(date, '/')?;
-    let [hour, minute, second] = three(clock, ':')?;
-    let fits = (1..=12).contains(&month)
-        && (1..=31).contains(&day)
-        && (1..=9999).contains(&year)
-        && (1..=12).contains(&hour)
-        && minute < 60
-        && second < 60;
-    let afternoon = match half {
-        "AM" => 0,
-        "PM" => 12,
-        _ => return None,
-    };
-    let seconds = (hour % 12 + afternoon) * 3_600 + minute * 60 + second;
-    fits.then(|| days(year, month, day) * 86_400 + seconds)
-}
-
-/// Days from 1970-01-01 to a date of the Gregorian calendar: whole years counted
-/// from March, so that the leap day ends one.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
-    let leap_days = year / 4 - year / 100 + year / 400;
-    year * 365 + leap_days + (153 * month + 2) / 5 + day - 719_469
+    let moment = NaiveDateTime::parse_from_str(text, "%m/%d/%Y %I:%M:%S %p").ok()?;
+    Some(moment.and_utc().timestamp())
 }
 
 #[cfg(test)]
