@@ -28,8 +28,8 @@ mod triple;
 pub use empirical_bayes::{GroupEstimate, GroupEstimates};
 pub use halving::{HalvingRule, UniformRule};
 pub use objective::{
-    ChiSquareBall, CvarObjective, InteractionPenalty, KlBall, MeanObjective,
-    Objective, SoftMin, UserCvar, WorstObjective, by_name, mean_names, objective_names, of_means,
+    ChiSquareBall, CvarObjective, InteractionPenalty, KlBall, MeanObjective, Objective, SoftMin,
+    WorstObjective, by_name, mean_names, objective_names, of_means,
 };
 pub use posterior::PosteriorRule;
 pub use problem::{
