@@ -7,6 +7,8 @@ use markup5ever_rcdom::{Handle, NodeData, RcDom};
 
 use super::compare::{RunComparison, SeedSpread};
 use super::fixture::{NASTY, NASTY_GROUP, events, run};
+use shiftproof_search::event::{AuditedPrompt, Event, Phase};
+
 use super::*;
 
 fn one() -> Vec<NamedRun> {
