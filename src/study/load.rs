@@ -10,6 +10,7 @@ use shiftproof_tasks::{
     BaselinePredictions, Data, DataTable, Example, GroupsSpec, Input, UnlabelledDraw,
 };
 
+use super::dataset::prepare_dataset;
 use super::{DataSpec, LeakPolicy, recommend};
 use crate::exit::{ExitStatus, Failure};
 use crate::task_registry::TaskInstance;
@@ -190,19 +191,6 @@ fn quoted(table: &DataTable) -> Vec<LintFinding> {
         .collect()
 }
 
-/// The prepared rows of a named data set.
-pub(super) fn prepare_dataset(
-    name: &str,
-    progress: fetch::OnProgress<'_>,
-) -> Result<PathBuf, Failure> {
-    datasets::prepare(name, progress).map_err(|error| {
-        Failure::new(
-            class_exit(error.class()),
-            format!("{error}\n  {}", error.help()),
-        )
-    })
-}
-
 /// Runs the lints; an error stops the study before a call is paid for.
 fn run_lints(
     lint: DataLint<'_>,
@@ -270,13 +258,4 @@ fn split_path(path: &Path) -> (PathBuf, String) {
         path.file_name()
             .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
     )
-}
-
-/// The exit code of a failed fetch.
-pub(crate) const fn class_exit(class: fetch::FetchErrorClass) -> ExitStatus {
-    match class {
-        fetch::FetchErrorClass::Usage => ExitStatus::Usage,
-        fetch::FetchErrorClass::Cancelled => ExitStatus::Interrupted,
-        _ => ExitStatus::Data,
-    }
 }

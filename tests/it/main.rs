@@ -29,3 +29,4 @@ mod told;
 #[cfg(unix)]
 mod tui;
 mod unusable;
+mod walls;

@@ -12,9 +12,9 @@ use shiftproof_tasks::Usage;
 
 use super::config::{self, CheckedEndpoint, ConnectError, HttpConfig};
 use super::options::{RequestOptions, merge};
-use super::protocol::{Protocol, WireCall};
+use super::protocol::{Protocol, WireCall, parse};
 use super::rate_limit::{HttpStats, RateLimiter};
-use super::reply::{self, ChatCompletion, ParsedBody};
+use super::reply::{ChatCompletion, ParsedBody};
 use super::request::{AnswerShape, LearnedDialect, PrefillMode, ServerDialect};
 use super::retry_policy::{self, FaultContext, RequestFault};
 use super::transport;
@@ -357,7 +357,7 @@ impl HttpSender {
                 ))
             }
         };
-        Err(match reply::parse(received, &*self.protocol) {
+        Err(match parse(received, &*self.protocol) {
             ParsedBody::Completion(completion) => return Ok(completion),
             ParsedBody::Error(error) => retry_policy::of_error(&error, context),
             ParsedBody::Empty => RequestFault::odd(format!("{address} answered without a choice")),
