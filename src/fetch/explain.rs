@@ -3,17 +3,18 @@
 use std::process::ExitStatus;
 
 use super::FetchError;
-use super::error::needed;
-use super::pip::PipDownload;
+use super::catalogue::Asset;
+use super::error::{ByHand, needed};
 
 /// Sorts a failed client's output.
 pub(super) fn explain(
-    download: &PipDownload<'_>,
+    asset: &Asset,
+    by_hand: &ByHand,
     client: &[&str],
     status: ExitStatus,
     log: &str,
 ) -> FetchError {
-    let name = download.asset.name;
+    let name = asset.name;
     let has = |needles: &[&str]| needles.iter().any(|needle| log.contains(needle));
     if has(&[
         "No space left on device",
@@ -23,8 +24,8 @@ pub(super) fn explain(
     ]) {
         return FetchError::DiskFull {
             name,
-            folder: download.by_hand.folder().to_owned(),
-            needed: needed(download.asset),
+            folder: by_hand.folder().to_owned(),
+            needed: needed(asset),
         };
     }
     if has(&["DO NOT MATCH THE HASHES"]) {
@@ -38,8 +39,8 @@ pub(super) fn explain(
             );
         return FetchError::Checksum {
             name,
-            file: download.asset.archive.path.to_owned(),
-            expected: download.asset.archive.sha256.to_owned(),
+            file: asset.archive.path.to_owned(),
+            expected: asset.archive.sha256.to_owned(),
             got,
         };
     }
@@ -47,14 +48,14 @@ pub(super) fn explain(
         return FetchError::Network {
             name,
             why: (*why).to_owned(),
-            by_hand: download.by_hand.clone(),
+            by_hand: Box::new(by_hand.clone()),
         };
     }
     let last_line = last_line(log);
     if has(&["No matching distribution found", "Could not find a version"]) {
         return FetchError::NotFound {
             name,
-            requirement: download.asset.requirement(),
+            requirement: asset.requirement(),
             last_line,
         };
     }
@@ -63,7 +64,7 @@ pub(super) fn explain(
         client: client.join(" "),
         status: status.to_string(),
         last_line,
-        by_hand: download.by_hand.clone(),
+        by_hand: Box::new(by_hand.clone()),
     }
 }
 

@@ -79,7 +79,8 @@ impl PipDownload<'_> {
         let log = fs::read(self.log_path()).unwrap_or_default();
         if !status.success() {
             return Err(explain(
-                self,
+                self.asset,
+                &self.by_hand,
                 client,
                 status,
                 &String::from_utf8_lossy(&log),

@@ -8,6 +8,7 @@ mod cases;
 mod chat;
 mod expand;
 mod files;
+mod groups;
 mod nunjucks;
 mod prompts;
 mod provider;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::study::GroupRoles;
+use super::groups::GroupRoles;
 use crate::exit::Failure;
 
 /// Fewest tests of each label that a group's roles can be filled from.

@@ -10,10 +10,11 @@ use shiftproof_tasks::{
     BaselinePredictions, Data, DataTable, Example, GroupsSpec, Input, UnlabelledDraw,
 };
 
+use super::dataset::prepare_dataset;
 use super::{DataSpec, LeakPolicy, recommend};
-use crate::exit::{ExitStatus, Failure};
+use crate::exit::Failure;
+use crate::fetch;
 use crate::task_registry::TaskInstance;
-use crate::{datasets, fetch};
 
 /// A study's data, ready to run.
 pub struct LoadedData {
@@ -190,17 +191,6 @@ fn quoted(table: &DataTable) -> Vec<LintFinding> {
         .collect()
 }
 
-/// The prepared rows of a named data set.
-pub(crate) fn prepare_dataset(
-    name: &str,
-    progress: fetch::OnProgress<'_>,
-) -> Result<PathBuf, Failure> {
-    datasets::prepare(name, progress).map_err(|error| {
-        let exit = class_exit(error.class());
-        Failure::new(exit, format!("{error}\n  {}", error.help())).caused_by(error)
-    })
-}
-
 /// Runs the lints; an error stops the study before a call is paid for.
 fn run_lints(
     lint: DataLint<'_>,
@@ -268,13 +258,4 @@ fn split_path(path: &Path) -> (PathBuf, String) {
         path.file_name()
             .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
     )
-}
-
-/// The exit code of a failed fetch.
-pub(crate) const fn class_exit(class: fetch::FetchErrorClass) -> ExitStatus {
-    match class {
-        fetch::FetchErrorClass::Usage => ExitStatus::Usage,
-        fetch::FetchErrorClass::Cancelled => ExitStatus::Interrupted,
-        _ => ExitStatus::Data,
-    }
 }

@@ -2,6 +2,7 @@
 //! data, by which model and how.
 
 mod bounds;
+mod dataset;
 mod diff;
 mod explain;
 mod load;
@@ -20,10 +21,10 @@ use shiftproof_tasks::text::plain;
 use shiftproof_tasks::{ColumnRoles, GroupsSpec, UnlabelledDraw};
 
 pub(crate) use bounds::problems as model_problems;
+pub(crate) use dataset::{class_exit, prepare_dataset};
 pub use diff::{DifferingKey, differing};
 pub(crate) use explain::{explain, place};
 pub use load::{LoadedData, load_data};
-pub(crate) use load::{class_exit, prepare_dataset};
 pub use model_spec::{BatchMode, ModelProvider, ModelSpec};
 pub use recommend::load_interactions;
 

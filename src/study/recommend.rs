@@ -6,7 +6,7 @@ use shiftproof_rec::{FileLayout, PreparedExamples, RecSpec};
 use shiftproof_tasks::{Answer, ColumnRoles, Example, Label, Task, field};
 
 use super::DataSpec;
-use super::load::prepare_dataset;
+use super::dataset::prepare_dataset;
 use crate::exit::Failure;
 use crate::{datasets, fetch};
 

@@ -11,6 +11,7 @@ pub mod state;
 pub mod terminal;
 pub mod theme;
 pub mod ui;
+mod update;
 pub mod views;
 
 use std::path::{Path, PathBuf};

@@ -30,3 +30,4 @@ mod told;
 #[cfg(unix)]
 mod tui;
 mod unusable;
+mod walls;

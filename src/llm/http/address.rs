@@ -2,6 +2,22 @@
 
 use reqwest::Url;
 
+/// `url` without the parts that may hold a secret.
+pub(super) fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    // These fail only for addresses that cannot carry a user at all.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.as_str().trim_end_matches('/').to_owned()
+}
+
+/// An address without the parts that may hold a secret; `None` where it is none.
+pub fn shown_address(url: &str) -> Option<String> {
+    Url::parse(url.trim()).ok().map(|url| shown(&url))
+}
+
 /// What of an address looks like a secret, if anything does: a user, or a part of
 /// the query that is named like a key. For messages; it does not hold the secret.
 pub fn secret_in_address(url: &str) -> Option<String> {

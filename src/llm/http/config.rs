@@ -8,7 +8,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
-use super::batch::BatchConfig;
+use super::address::shown;
 use super::options::RequestOptions;
 use super::protocol::{ApiDialect, Protocol};
 
@@ -24,6 +24,28 @@ pub enum AbilityMode {
     On,
     /// Never used; nothing is asked.
     Off,
+}
+
+/// How calls are sent as batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchConfig {
+    /// Fewest calls that are worth a batch; fewer are sent one by one.
+    pub least: usize,
+    /// Whether the process waits for its batches.
+    pub waits: bool,
+    /// Time between two looks at a batch.
+    pub interval: Duration,
+}
+
+impl Default for BatchConfig {
+    /// From two calls on, waiting, with a look every 30 seconds.
+    fn default() -> Self {
+        Self {
+            least: 2,
+            waits: true,
+            interval: Duration::from_secs(30),
+        }
+    }
 }
 
 /// How to reach one model of a server.
@@ -226,22 +248,6 @@ fn is_loopback(url: &Url) -> bool {
             .parse::<std::net::IpAddr>()
             .is_ok_and(|address| address.is_loopback()),
     }
-}
-
-/// `url` without the parts that may hold a secret.
-pub(super) fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    url.set_query(None);
-    url.set_fragment(None);
-    // These fail only for addresses that cannot carry a user at all.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.as_str().trim_end_matches('/').to_owned()
-}
-
-/// An address without the parts that may hold a secret; `None` where it is none.
-pub fn shown_address(url: &str) -> Option<String> {
-    Url::parse(url.trim()).ok().map(|url| shown(&url))
 }
 
 /// The headers of every request: those of the protocol, the key's, and what the

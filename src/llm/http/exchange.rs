@@ -7,7 +7,8 @@ use reqwest::{Method, Url};
 use shiftproof_search::{LlmError, ModelCall};
 
 use super::client::HttpSender;
-use super::reply::{self, ChatCompletion, ParsedBody};
+use super::protocol::parse;
+use super::reply::{ChatCompletion, ParsedBody};
 use super::retry_policy::{self, FaultContext, RequestFault};
 
 /// Most bytes of a body that are read. The longest honest answer, 16 scored
@@ -92,7 +93,7 @@ impl HttpSender {
                 ))
             }
         };
-        Err(match reply::parse(received, &*self.protocol) {
+        Err(match parse(received, &*self.protocol) {
             ParsedBody::Completion(completion) => return Ok(completion),
             ParsedBody::Error(error) => retry_policy::of_error(&error, context),
             ParsedBody::Empty => RequestFault::odd(format!("{address} answered without a choice")),

@@ -33,9 +33,8 @@ use async_trait::async_trait;
 use shiftproof_search::{BatchInterface, Capabilities, ClientTraffic, Llm, LlmError, ModelCall};
 use shiftproof_tasks::{AnswerForm, Finish, Message, Reply, Request, Role, Usage};
 
-pub use address::{is_private_address, names_secret, secret_in_address};
-pub use batch::BatchConfig;
-pub use config::{AbilityMode, ConnectError, HttpConfig, shown_address};
+pub use address::{is_private_address, names_secret, secret_in_address, shown_address};
+pub use config::{AbilityMode, BatchConfig, ConnectError, HttpConfig};
 pub use options::RequestOptions;
 pub use protocol::ApiDialect;
 pub use rate_limit::HttpStats;

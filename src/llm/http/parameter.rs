@@ -1,8 +1,7 @@
 //! Which parameter a server refuses.
 
 use super::complaint::ServerComplaint;
-use super::request::ParameterQuirk;
-use super::retry_policy::FaultContext;
+use super::request::{ParameterQuirk, ServerDialect};
 
 /// The parameter of the study that is refused, be it the parameter or its value.
 pub(super) fn own_parameter(
@@ -45,9 +44,8 @@ pub(super) fn own_parameter(
 /// The parameter that was refused as such, as opposed to its value.
 pub(super) fn rejected_parameter(
     complaint: &ServerComplaint,
-    context: &FaultContext<'_>,
+    dialect: ServerDialect,
 ) -> Option<ParameterQuirk> {
-    let dialect = context.dialect;
     let names = |quirk: ParameterQuirk| {
         let names = quirk.spellings();
         let parameter = complaint.parameter.as_deref();

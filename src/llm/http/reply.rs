@@ -4,8 +4,6 @@
 use serde_json::Value;
 use shiftproof_tasks::{Finish, Usage};
 
-use super::protocol::Protocol;
-
 /// An answer, as far as we use it.
 #[derive(Debug, PartialEq)]
 pub(super) struct ChatCompletion {
@@ -60,18 +58,6 @@ pub(super) enum ParsedBody {
     /// The JSON stops early.
     Truncated,
     NotJson,
-}
-
-/// Reads a body of a successful status by `protocol`.
-pub(super) fn parse(body: &[u8], protocol: &dyn Protocol) -> ParsedBody {
-    let value = match json(body) {
-        Ok(value) => value,
-        Err(failure) => return failure,
-    };
-    match present(&value, "error") {
-        Some(error) => ParsedBody::Error(error.clone()),
-        None => protocol.read(&value),
-    }
 }
 
 /// `body` as JSON, mended where servers are known to break it: bytes that are no

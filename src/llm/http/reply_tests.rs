@@ -4,7 +4,7 @@ use serde_json::json;
 use super::super::protocol::ApiDialect;
 
 fn parse(body: &[u8]) -> ParsedBody {
-    super::parse(body, &*ApiDialect::OpenAi.protocol())
+    crate::http::protocol::parse(body, &*ApiDialect::OpenAi.protocol())
 }
 
 fn completion(value: &Value) -> ChatCompletion {

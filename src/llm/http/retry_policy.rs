@@ -6,9 +6,9 @@ use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 use shiftproof_search::LlmError;
 
+use super::address::shown;
 use super::complaint::ServerComplaint;
 pub(super) use super::complaint::quote;
-use super::config::shown;
 use super::parameter::{has_any_word, own_parameter, rejected_parameter};
 use super::request::{ParameterQuirk, ServerDialect};
 
@@ -161,7 +161,7 @@ fn judge(
         ));
     }
     if matches!(status, 400..=499) && context.scored && refuses_scores(complaint) {
-        return match rejected_parameter(complaint, context) {
+        return match rejected_parameter(complaint, context.dialect) {
             Some(quirk @ ParameterQuirk::FewLogprobs) => {
                 RequestFault::Parameter(quirk, LlmError::Request(said))
             }
@@ -229,7 +229,7 @@ fn of_parameter(
             context.model
         ));
     }
-    match rejected_parameter(complaint, context) {
+    match rejected_parameter(complaint, context.dialect) {
         Some(quirk) => RequestFault::Parameter(quirk, LlmError::Request(said)),
         None if has_any_word(
             &complaint.text,

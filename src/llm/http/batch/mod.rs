@@ -13,7 +13,7 @@ use shiftproof_search::{BatchInterface, BatchProgress, LlmError, ModelCall};
 use shiftproof_tasks::{AnswerForm, Finish, Reply};
 
 use super::client::HttpSender;
-use super::config::{ConnectError, HttpConfig};
+use super::config::{BatchConfig, ConnectError, HttpConfig};
 use super::protocol::ApiDialect;
 use super::request::AnswerShape;
 use super::retry_policy::{self, RequestFault, quote};
@@ -23,28 +23,6 @@ use super::{HttpLlm, logprobs, scored_reply, scored_shape, text_reply};
 /// Most calls of one batch: with long prompts still far below the 200 MB that
 /// providers take.
 const MOST: usize = 2000;
-
-/// How calls are sent as batches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BatchConfig {
-    /// Fewest calls that are worth a batch; fewer are sent one by one.
-    pub least: usize,
-    /// Whether the process waits for its batches.
-    pub waits: bool,
-    /// Time between two looks at a batch.
-    pub interval: Duration,
-}
-
-impl Default for BatchConfig {
-    /// From two calls on, waiting, with a look every 30 seconds.
-    fn default() -> Self {
-        Self {
-            least: 2,
-            waits: true,
-            interval: Duration::from_secs(30),
-        }
-    }
-}
 
 /// Refuses batches of a provider that has none.
 pub(super) fn check(config: &HttpConfig) -> Result<(), ConnectError> {

@@ -15,7 +15,7 @@ use shiftproof_search::ModelCall;
 use shiftproof_tasks::{Message, Role};
 
 use super::options::RequestOptions;
-use super::reply::ParsedBody;
+use super::reply::{ParsedBody, json, present};
 use super::request::{AnswerShape, ParameterQuirk, PrefillMode, ServerDialect, seed};
 
 /// Whose protocol a server speaks.
@@ -188,6 +188,18 @@ impl<'a> WireCall<'a> {
             .map(|message| message.content.as_str())
             .collect();
         (system.join("\n\n"), turns)
+    }
+}
+
+/// Reads a body of a successful status by `protocol`.
+pub(super) fn parse(body: &[u8], protocol: &dyn Protocol) -> ParsedBody {
+    let value = match json(body) {
+        Ok(value) => value,
+        Err(failure) => return failure,
+    };
+    match present(&value, "error") {
+        Some(error) => ParsedBody::Error(error.clone()),
+        None => protocol.read(&value),
     }
 }
 

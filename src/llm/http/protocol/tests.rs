@@ -3,7 +3,7 @@ use shiftproof_search::SamplingOptions;
 use shiftproof_tasks::{AnswerForm, Finish, Request, Usage};
 
 use super::*;
-use crate::http::reply::{ChatCompletion, parse};
+use crate::http::reply::ChatCompletion;
 use crate::http::request::LearnedDialect;
 
 /// The body of a call with system, user and, where `begun`, assistant text.
