@@ -47,8 +47,7 @@ pub(crate) fn write_markdown<S: Borrow<str>>(
     for row in [head, rule].into_iter().chain(rows) {
         out.push('|');
         for cell in row {
-            let after = if cell.is_empty() { "|" } else { " |" };
-            out.extend([" ", &cell, after]);
+            out.extend([" ", &cell, " |"]);
         }
         out.push('\n');
     }
