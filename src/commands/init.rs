@@ -64,7 +64,7 @@ fn write_all(folder: &Path, files: &[(&str, &str)]) -> Result<ExitStatus, Failur
     std::fs::create_dir_all(folder).map_err(Failure::from_io(
         ExitStatus::Data,
         "create",
-        &folder,
+        folder,
     ))?;
     // All or nothing: an existing file stops the command before it writes one.
     for (name, _) in files {
