@@ -239,7 +239,7 @@ async fn proposals_ignore_answer_settings() {
         let (proposals, others): (Vec<Seen>, Vec<Seen>) = server
             .requests()
             .into_iter()
-            .partition(|seen| seen.asks_for_prompt());
+            .partition(Seen::asks_for_prompt);
         let answers: Vec<Seen> = others.into_iter().filter(mine).collect();
         assert!(!proposals.is_empty() && !answers.is_empty());
         (proposals, answers)
