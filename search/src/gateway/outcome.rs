@@ -1,0 +1,122 @@
+//! What comes of calls, and why a run stops.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use shiftproof_tasks::{Reply, Usage};
+use thiserror::Error;
+
+use crate::budget::{Price, Spend};
+use crate::event_log::LogError;
+use crate::ledger::LedgerError;
+use crate::llm::{Llm, ModelCall};
+use crate::unusable::HopelessRun;
+
+/// Why a run stops before its end. Everything paid for is stored; the run can
+/// be resumed.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The user asked for it.
+    #[error("interrupted")]
+    Interrupted,
+    /// The model's service cannot answer.
+    #[error("the model {model} did not answer: {reason}")]
+    Provider {
+        /// The model's identity.
+        model: String,
+        /// What it or the network said.
+        reason: String,
+    },
+    /// Calls were submitted as batches that the process was not to wait for.
+    #[error("{calls} calls are with {model} as the batch {batch} ({done} of them answered)")]
+    Batch {
+        /// The model's identity.
+        model: String,
+        /// The provider's name of the batch.
+        batch: String,
+        /// Its calls.
+        calls: u64,
+        /// Those that have an answer.
+        done: u64,
+    },
+    /// Not even the seed prompt could be evaluated within the budget.
+    #[error("the budget is exhausted before the seed prompt is evaluated: {0}")]
+    Budget(String),
+    /// The study's own numbers leave a race without an evaluation.
+    #[error("not one evaluation is planned: {0}")]
+    Plan(String),
+    /// Hardly an answer can be used.
+    #[error("{0}")]
+    Unusable(Box<HopelessRun>),
+    /// The search depends on proposals, and not one could be used.
+    #[error("no proposal of {model} could be used: {reason}")]
+    Proposals {
+        /// The proposer's identity.
+        model: String,
+        /// How many were asked for, by which rules they were thrown away, with one
+        /// of each.
+        reason: String,
+    },
+    /// A search method does what its own plan does not have.
+    #[error("the method {method} departs from its plan: {reason}")]
+    Method {
+        /// Its name.
+        method: String,
+        /// What it does.
+        reason: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The event log failed or the run diverged from it.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+/// What came of one call.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CallOutcome {
+    /// The model's reply.
+    Reply(Reply),
+    /// This request can never be answered; why.
+    Refused(String),
+    /// The budget has no room for it.
+    Unaffordable,
+}
+
+/// One model with its price.
+#[derive(Clone)]
+pub struct PricedModel {
+    /// The model.
+    pub llm: Arc<dyn Llm>,
+    /// What it costs.
+    pub price: Price,
+}
+
+impl PricedModel {
+    /// The most that `call` can cost.
+    pub fn worst_case(&self, call: &ModelCall) -> Spend {
+        let prompt_tokens = self.llm.estimate_tokens(&call.request);
+        let dearer = self
+            .price
+            .cache_write
+            .is_some_and(|write| write > self.price.prompt);
+        self.price.spend(&Usage {
+            prompt_tokens,
+            cache_write_tokens: if dearer { prompt_tokens } else { 0 },
+            completion_tokens: u64::from(call.sampling.max_tokens),
+            estimated: true,
+            ..Usage::default()
+        })
+    }
+}
+
+/// Spending that a kill may have cost: replies that were paid for and not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostCalls {
+    /// Calls the run had been charged for by then: from there on it counts
+    /// against the limits, so that a run executed again decides as it did.
+    pub after: u64,
+    /// Its worst case.
+    pub worst: Spend,
+}
