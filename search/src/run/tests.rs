@@ -94,7 +94,7 @@ fn gateway(limits: BudgetLimits) -> Gateway {
     )
 }
 
-fn run<'g>(gateway: &'g Gateway, steps: Vec<PlannedStep>, llm: Arc<dyn Llm>) -> Run<'g> {
+fn run(gateway: &Gateway, steps: Vec<PlannedStep>, llm: Arc<dyn Llm>) -> Run<'_> {
     let (data, groups) = SimulatedWorld::new(3, 0.1).data(40);
     let model = PricedModel {
         llm,
