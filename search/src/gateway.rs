@@ -553,3 +553,6 @@ pub(crate) struct CallWave {
     /// The calls among them that are charged for the first time.
     pub(crate) reserved: Vec<(CallKey, Spend)>,
 }
+
+#[cfg(test)]
+mod tests;
