@@ -212,9 +212,7 @@ async fn conduct(
                 None => Ok(Some(done)),
             }
         }
-        Some(Err((stop, record))) => {
-            Err(stopped(&stop, &record, &args.store.store).caused_by(stop))
-        }
+        Some(Err((stop, record))) => Err(stopped(&stop, &record, args).caused_by(stop)),
         None => Ok(None),
     };
     let trouble = match (screen, &outcome) {
@@ -293,8 +291,17 @@ fn store_flag(store: &Path) -> String {
     }
 }
 
+/// The argument that names a study other than the default.
+fn study_argument(study: &Path) -> String {
+    if study == Path::new("study.toml") {
+        String::new()
+    } else {
+        format!(" {}", study.display())
+    }
+}
+
 /// Turns a stop into what the user reads, with the way to go on.
-fn stopped(stop: &RunError, record: &RunRecord, store: &Path) -> Failure {
+fn stopped(stop: &RunError, record: &RunRecord, args: &OptimizeArgs) -> Failure {
     let exit = ExitStatus::of(stop);
     let told = unusable::stopped(stop);
     if exit == ExitStatus::Usage {
@@ -315,7 +322,8 @@ fn stopped(stop: &RunError, record: &RunRecord, store: &Path) -> Failure {
             format!("{stop}\n  everything paid for is stored; a new run asks only what is missing"),
         );
     }
-    let store = store_flag(store);
+    let study = study_argument(&args.study.study);
+    let store = store_flag(&args.store.store);
     let on = match stop {
         RunError::Unusable(hopeless) if refused(hopeless) => {
             "everything paid for is stored; once the cause is mended go on with: shiftproof \
@@ -330,7 +338,7 @@ fn stopped(stop: &RunError, record: &RunRecord, store: &Path) -> Failure {
     };
     Failure::new(
         exit,
-        format!("{told}\n  {on} --resume {}{store}", record.id),
+        format!("{told}\n  {on}{study} --resume {}{store}", record.id),
     )
 }
 

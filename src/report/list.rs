@@ -152,7 +152,10 @@ impl RunRow {
             (ListedStatus::Killed, _) => "killed, can be resumed".to_owned(),
             _ => return None,
         };
-        Some(format!("{how}: shiftproof optimize --resume {}", self.run))
+        Some(format!(
+            "{how}: shiftproof optimize STUDY.toml --resume {}",
+            self.run
+        ))
     }
 }
 

@@ -83,7 +83,7 @@ impl RunSummary {
         if self.ending == Some(RunEnding::BudgetExhausted) {
             writeln!(
                 out,
-                "The budget ran out before the plan was done; this is the best so far."
+                "The budget did not allow the whole plan; this is the best of what it allowed."
             )?;
         }
         Ok(())

@@ -163,7 +163,10 @@ async fn estimate_shows_scaled_plan() {
         .run(&["optimize", "--quiet", "--max-calls", &least])
         .await;
     ended.expect(0, &[]);
-    says(&ended.out, &["worst target", "The budget ran out"]);
+    says(
+        &ended.out,
+        &["worst target", "The budget did not allow the whole plan"],
+    );
 
     // And in the list of runs.
     let list = desk.run(&["runs"]).await;

@@ -120,12 +120,14 @@ fn calls(texts: &[&str]) -> Vec<ModelCall> {
 
 /// What came of the calls, in short.
 fn shown(outcomes: &[CallOutcome]) -> Vec<&str> {
-    let shown = |outcome| match outcome {
-        &CallOutcome::Reply(ref reply) => reply.text.as_str(),
-        CallOutcome::Refused(_) => "refused",
-        CallOutcome::Unaffordable => "unaffordable",
-    };
-    outcomes.iter().map(shown).collect()
+    fn short(outcome: &CallOutcome) -> &str {
+        match outcome {
+            CallOutcome::Reply(reply) => &reply.text,
+            CallOutcome::Refused(_) => "refused",
+            CallOutcome::Unaffordable => "unaffordable",
+        }
+    }
+    outcomes.iter().map(short).collect()
 }
 
 #[tokio::test]

@@ -102,7 +102,7 @@ fn verdict(summary: &RunSummary) -> Markup {
                 }
             }
             @if summary.ending == Some(RunEnding::BudgetExhausted) {
-                p { "The budget ran out before the plan was done; this is the best so far." }
+                p { "The budget did not allow the whole plan; this is the best of what it allowed." }
             }
             @for note in summary.told_notes() {
                 p { strong { "Note: " } (note) }

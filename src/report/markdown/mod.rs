@@ -335,7 +335,9 @@ fn write_reproduce(out: &mut String, summary: &RunSummary) {
         );
     }
     if summary.ending == Some(RunEnding::BudgetExhausted) {
-        out.push_str("The budget ran out before the plan was done; this is the best so far.\n\n");
+        out.push_str(
+            "The budget did not allow the whole plan; this is the best of what it allowed.\n\n",
+        );
     }
     if let Some(started) = &summary.started {
         fenced(out, "sh", &(command(started) + "\n"));
