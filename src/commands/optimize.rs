@@ -49,20 +49,7 @@ pub(super) async fn run(
     args.output
         .iter()
         .try_for_each(|path| ReportFormat::of(path).map(drop))?;
-    let mut resolved = resolve(&args.study, Some(&args.budget), registry)?;
-    if args.batch {
-        batch(&mut resolved.study)?;
-    }
-    let ledger = open_ledger(&args.store.store)?;
-    let resumed = match &args.resume {
-        Some(run) => Some(find(&ledger, &args.store.store, run, &resolved.study.name)?),
-        None => None,
-    };
-    let mut resolved = match &resumed {
-        // A resumed run keeps the study and the options it began with.
-        Some(record) => as_begun(record)?,
-        None => resolved,
-    };
+    let (ledger, resumed, mut resolved) = begin(&args, registry)?;
     for spec in std::iter::once(&mut resolved.study.model).chain(&mut resolved.study.proposer) {
         spec.batch_waits = !args.batch_exit;
     }
@@ -226,24 +213,44 @@ async fn conduct(
     Ok(outcome?.map(|done| ConductedRun { done, ended }))
 }
 
-/// The run to resume: the one named, or the latest of the study that is not
-/// finished.
-fn find(ledger: &Ledger, store: &Path, name: &str, study: &str) -> Result<RunRecord, Failure> {
-    if name.is_empty() {
-        return ledger
-            .runs()?
-            .into_iter()
-            .rev()
-            .find(|run| run.study == study && run.status != RunStatus::Finished)
-            .ok_or_else(|| {
-                Failure::usage(format!(
-                    "no run of {study} is waiting to be resumed; `shiftproof runs` lists all runs"
-                ))
-            });
+/// The store, the run that is resumed if one is, and its study or the one named.
+fn begin(
+    args: &OptimizeArgs,
+    registry: &TaskRegistry,
+) -> Result<(Arc<Ledger>, Option<RunRecord>, ResolvedStudy), Failure> {
+    let store = &args.store.store;
+    // A resumed run keeps the study and the options it began with: where the run is
+    // named, no study file is needed.
+    if let Some(name) = args.resume.as_deref().filter(|name| !name.is_empty()) {
+        let ledger = open_ledger(store)?;
+        let record = ledger
+            .run(name)?
+            .ok_or_else(|| stored::unknown(store, name))?;
+        let resolved = as_begun(&record)?;
+        return Ok((ledger, Some(record), resolved));
     }
-    ledger
-        .run(name)?
-        .ok_or_else(|| stored::unknown(store, name))
+    let mut resolved = resolve(&args.study, Some(&args.budget), registry)?;
+    if args.batch {
+        batch(&mut resolved.study)?;
+    }
+    let ledger = open_ledger(store)?;
+    if args.resume.is_none() {
+        return Ok((ledger, None, resolved));
+    }
+    let record = latest(&ledger, &resolved.study.name)?;
+    let resolved = as_begun(&record)?;
+    Ok((ledger, Some(record), resolved))
+}
+
+/// The latest run of a study that is not finished.
+fn latest(ledger: &Ledger, study: &str) -> Result<RunRecord, Failure> {
+    let runs = ledger.runs()?.into_iter().rev();
+    let mut waiting = runs.filter(|run| run.study == study && run.status != RunStatus::Finished);
+    waiting.next().ok_or_else(|| {
+        Failure::usage(format!(
+            "no run of {study} is waiting to be resumed; `shiftproof runs` lists all runs"
+        ))
+    })
 }
 
 /// The study and options that a run began with.
@@ -291,15 +298,6 @@ fn store_flag(store: &Path) -> String {
     }
 }
 
-/// The argument that names a study other than the default.
-fn study_argument(study: &Path) -> String {
-    if study == Path::new("study.toml") {
-        String::new()
-    } else {
-        format!(" {}", study.display())
-    }
-}
-
 /// Turns a stop into what the user reads, with the way to go on.
 fn stopped(stop: &RunError, record: &RunRecord, args: &OptimizeArgs) -> Failure {
     let exit = ExitStatus::of(stop);
@@ -322,7 +320,6 @@ fn stopped(stop: &RunError, record: &RunRecord, args: &OptimizeArgs) -> Failure 
             format!("{stop}\n  everything paid for is stored; a new run asks only what is missing"),
         );
     }
-    let study = study_argument(&args.study.study);
     let store = store_flag(&args.store.store);
     let on = match stop {
         RunError::Unusable(hopeless) if refused(hopeless) => {
@@ -338,7 +335,7 @@ fn stopped(stop: &RunError, record: &RunRecord, args: &OptimizeArgs) -> Failure 
     };
     Failure::new(
         exit,
-        format!("{told}\n  {on}{study} --resume {}{store}", record.id),
+        format!("{told}\n  {on} --resume {}{store}", record.id),
     )
 }
 

@@ -152,10 +152,7 @@ impl RunRow {
             (ListedStatus::Killed, _) => "killed, can be resumed".to_owned(),
             _ => return None,
         };
-        Some(format!(
-            "{how}: shiftproof optimize STUDY.toml --resume {}",
-            self.run
-        ))
+        Some(format!("{how}: shiftproof optimize --resume {}", self.run))
     }
 }
 

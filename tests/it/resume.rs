@@ -1,7 +1,7 @@
 //! Killed anywhere, a run goes on as if nothing had happened.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use crate::support::mock_server::{Act, MockServer};
@@ -146,4 +146,36 @@ async fn outage_loses_nothing() {
         server.asked() - failed < needed,
         "the run was paid for again"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn named_resume_needs_no_study() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let server = {
+        let count = count.clone();
+        MockServer::start(move |seen| {
+            if count.fetch_add(1, SeqCst) == 60 {
+                Act::error(503, "overloaded", "try later")
+            } else {
+                model(seen)
+            }
+        })
+        .await
+    };
+    let desk = Desk::new();
+    server_in(&desk, &server);
+    desk.edit_study("concurrency", "max_retries = 0, concurrency");
+    let ended = desk.run(&["optimize", "--quiet"]).await;
+    ended.expect(4, &["shiftproof optimize --resume mock-s1-1"]);
+    let listed = desk.run(&["runs"]).await;
+    listed.expect(0, &[]);
+    let hint = "shiftproof optimize --resume mock-s1-1";
+    assert!(listed.out.contains(hint), "{listed:?}");
+    // What was printed is all that is needed.
+    std::fs::rename(desk.path("study.toml"), desk.path("moved.toml")).unwrap();
+    let ended = desk
+        .run(&["optimize", "--quiet", "--resume", "mock-s1-1"])
+        .await;
+    ended.expect(0, &[]);
+    assert!(ended.out.contains("Selected prompt"), "{ended:?}");
 }
