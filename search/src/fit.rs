@@ -169,14 +169,19 @@ fn smallest(
         let mut counts = DataCounts::of(data);
         counts.target_inputs = scaled(counts.target_inputs, ratio);
         let plan = method.plan(&own, &counts);
-        let scores = |prompts: usize, share: f64| {
-            scores_seed(&own, prompts, (own.evaluations as f64 * share) as usize)
-        };
+        let scores = |prompts: usize, evaluations: usize| scores_seed(&own, prompts, evaluations);
         let (entrants, first) = match plan.first_scoring() {
-            Some((step, prompts)) => (given + prompts, scores(given + prompts, step.share)),
+            Some((step, prompts)) => (
+                given + prompts,
+                scores(given + prompts, step.evaluations(own.evaluations)),
+            ),
             None => (given, true),
         };
-        first && scores(entrants.min(own.finalists + 1), plan.final_share)
+        first
+            && scores(
+                entrants.min(own.finalists + 1),
+                plan.final_evaluations(own.evaluations),
+            )
     };
     if !works(planned) {
         return None;

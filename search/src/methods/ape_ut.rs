@@ -13,10 +13,6 @@ use crate::spec::SearchSpec;
 #[derive(Debug, Clone, Copy)]
 pub struct ApeUt;
 
-const SCREEN: f64 = 0.55;
-const REFINE: f64 = 0.2;
-const FINAL: f64 = 0.25;
-
 #[async_trait]
 impl SearchMethod for ApeUt {
     fn name(&self) -> &'static str {
@@ -28,14 +24,7 @@ impl SearchMethod for ApeUt {
     }
 
     fn plan(&self, spec: &SearchSpec, _: &DataCounts) -> MethodPlan {
-        MethodPlan {
-            steps: vec![
-                steps::induced(spec),
-                steps::screened(SCREEN),
-                steps::refined(spec, REFINE),
-            ],
-            final_share: FINAL,
-        }
+        steps::source_plan(spec, steps::induced(spec))
     }
 
     async fn search(
@@ -43,7 +32,6 @@ impl SearchMethod for ApeUt {
         context: &mut SearchContext<'_>,
     ) -> Result<Vec<CandidateIndex>, RunError> {
         let proposer = steps::induction(context.spec(), TargetUse::Inputs);
-        let best = steps::propose_and_screen(context, &proposer).await?;
-        steps::refine(context, best).await
+        steps::search_source(context, &proposer).await
     }
 }

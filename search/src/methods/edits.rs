@@ -14,10 +14,6 @@ use crate::spec::SearchSpec;
 #[derive(Debug, Clone, Copy)]
 pub struct Edits;
 
-const SCREEN: f64 = 0.55;
-const REFINE: f64 = 0.2;
-const FINAL: f64 = 0.25;
-
 #[async_trait]
 impl SearchMethod for Edits {
     fn name(&self) -> &'static str {
@@ -29,21 +25,13 @@ impl SearchMethod for Edits {
             prompts: spec.proposals,
             ..PlannedStep::new(Phase::Propose, "edits of the prompts at hand")
         };
-        MethodPlan {
-            steps: vec![
-                propose,
-                steps::screened(SCREEN),
-                steps::refined(spec, REFINE),
-            ],
-            final_share: FINAL,
-        }
+        steps::source_plan(spec, propose)
     }
 
     async fn search(
         &self,
         context: &mut SearchContext<'_>,
     ) -> Result<Vec<CandidateIndex>, RunError> {
-        let best = steps::propose_and_screen(context, &EditProposer).await?;
-        steps::refine(context, best).await
+        steps::search_source(context, &EditProposer).await
     }
 }

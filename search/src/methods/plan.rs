@@ -79,6 +79,11 @@ impl PlannedStep {
 }
 
 impl MethodPlan {
+    /// Evaluations of the study's `evaluations` that the final may use.
+    pub(crate) fn final_evaluations(&self, evaluations: usize) -> usize {
+        (evaluations as f64 * self.final_share) as usize
+    }
+
     /// The step of a phase.
     pub fn step(&self, phase: Phase) -> Option<&PlannedStep> {
         self.steps.iter().find(|step| step.phase == phase)

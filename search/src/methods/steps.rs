@@ -1,6 +1,6 @@
 //! Steps that several methods take, each beside what it plans.
 
-use super::PlannedStep;
+use super::{MethodPlan, PlannedStep};
 use crate::event::Phase;
 use crate::gateway::RunError;
 use crate::propose::{
@@ -16,6 +16,23 @@ pub(super) fn induction(spec: &SearchSpec, target: TargetUse) -> InductionPropos
         chunks: spec.chunks,
         target,
     }
+}
+
+/// The plan of [`search_source`]: what `proposed` asks for, one race, refinement.
+pub(super) fn source_plan(spec: &SearchSpec, proposed: PlannedStep) -> MethodPlan {
+    MethodPlan {
+        steps: vec![proposed, screened(0.55), refined(spec, 0.2)],
+        final_share: 0.25,
+    }
+}
+
+/// The search of methods that propose once, race, and refine the best.
+pub(super) async fn search_source(
+    context: &mut SearchContext<'_>,
+    proposer: &dyn Proposer,
+) -> Result<Vec<CandidateIndex>, RunError> {
+    let best = propose_and_screen(context, proposer).await?;
+    refine(context, best).await
 }
 
 /// What [`propose_and_screen`] asks of a proposer with a model.

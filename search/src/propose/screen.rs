@@ -67,16 +67,20 @@ impl<'v> ProposalScreen<'v> {
             .source
             .first()
             .map(|example| view.task.answer_form(&example.input));
+        let copying = CopyScreen::new(
+            content.iter().map(String::as_str),
+            own().map(|prompt| prompt.instruction.as_str()),
+        );
         Self {
             view,
             echo: EchoScreen::new(
                 &meta::OWN_WORDS,
                 &meta::pattern(form.as_ref()).terms,
-                &content,
                 own().map(|prompt| prompt.instruction.as_str()),
+                &copying,
             ),
             form,
-            copying: CopyScreen::new(&content, own().map(|prompt| prompt.instruction.as_str())),
+            copying,
             languages: StudyLanguages::of(
                 own().map(|prompt| prompt.instruction.as_str()),
                 &content,

@@ -87,7 +87,7 @@ impl SearchContext<'_> {
             Phase::Final,
             format!("{} finalists on {} examples", finalists.len(), inputs.len()),
         )?;
-        let evaluations = (self.run.spec.evaluations as f64 * self.plan.final_share) as usize;
+        let evaluations = self.plan.final_evaluations(self.run.spec.evaluations);
         let keep = finalists.len().max(1);
         let (finish, inputs) = self
             .run_race(finalists.clone(), inputs, evaluations, keep)

@@ -19,11 +19,21 @@ pub(in crate::propose) struct CopyScreen {
 }
 
 impl CopyScreen {
-    pub(super) fn new<'p>(data: &[String], own: impl Iterator<Item = &'p str>) -> Self {
+    pub(super) fn new<'d, 'p>(
+        data: impl Iterator<Item = &'d str>,
+        own: impl Iterator<Item = &'p str>,
+    ) -> Self {
         Self {
-            data: data.iter().map(|text| padded(text)).collect(),
+            data: data.map(padded).collect(),
             own: own.map(padded).collect(),
         }
+    }
+
+    /// Whether data or prompts hold this word.
+    pub(super) fn knows(&self, word: &str) -> bool {
+        let word = padded(word);
+        let texts = self.own.iter().chain(&self.data);
+        texts.into_iter().any(|text| text.contains(&word))
     }
 
     /// Whether any phrase is shared with the data: right for a single line.
