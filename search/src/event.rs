@@ -310,6 +310,12 @@ pub enum Origin {
     Crossover,
     /// The same instruction with demonstrations.
     Demonstrated,
+    /// Written by a model that was shown what prompts got wrong.
+    Reflected,
+    /// Written by a model from prompts, and their scores where the method shows them.
+    Evolved,
+    /// Put together by a model from two prompts.
+    Merged,
 }
 
 impl std::fmt::Display for Origin {
@@ -324,6 +330,9 @@ impl std::fmt::Display for Origin {
             Self::Edit => "edit",
             Self::Crossover => "crossover",
             Self::Demonstrated => "demonstrations",
+            Self::Reflected => "reflected",
+            Self::Evolved => "evolved",
+            Self::Merged => "merged",
         })
     }
 }
