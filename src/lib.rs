@@ -33,6 +33,7 @@ mod textfile;
 #[cfg_attr(not(feature = "tui"), path = "no_tui.rs")]
 pub mod tui;
 mod unusable;
+mod vote_notes;
 mod word_diff;
 
 pub use app::App;

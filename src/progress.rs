@@ -10,6 +10,7 @@ use crate::report::proposals::sentence;
 use crate::report::{DiscardedTexts, RunSummary, worst};
 use crate::table::width;
 use crate::unusable;
+use crate::vote_notes;
 use crate::word_diff::{line, visible};
 
 /// How much is said while a run goes on.
@@ -210,14 +211,13 @@ pub(crate) fn milestone(event: &Event, replayed: bool) -> Option<String> {
     Some(match event {
         Event::Phase { phase, plan } => format!("{phase:9} {plan}{mark}"),
         Event::Voted(voted) => {
-            let right = voted.source_accuracy.map_or_else(String::new, |share| {
-                format!(
-                    "; on labelled source examples such votes are {:.0}% right",
-                    share * 100.0
-                )
+            let right = vote_notes::accuracy(voted).map_or_else(String::new, |right| {
+                format!("; such votes on labelled source examples: {right}")
             });
+            let voices = vote_notes::voices(voted)
+                .map_or_else(String::new, |voices| format!("\n          {voices}"));
             format!(
-                "          {} of {} inputs kept{right}",
+                "          {} of {} inputs kept{right}{voices}",
                 voted.kept, voted.inputs
             )
         }

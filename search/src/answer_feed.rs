@@ -96,7 +96,8 @@ fn shown(
     phase: Phase,
     input: InputIndex,
 ) -> Option<(String, AnswerVerdict)> {
-    let open = label_is_open(matrix, phase, input) || matrix.is_voted(input);
+    let is_kept = matrix.is_voted(input) && matrix.is_trusted(input);
+    let open = label_is_open(matrix, phase, input) || is_kept;
     if let Some((fault, text)) = fault(view, input) {
         let verdict = AnswerVerdict::Ungraded(fault.into());
         return Some((cut(&text, SHOWN_ANSWER), verdict));

@@ -492,10 +492,45 @@ pub struct VoteSummary {
     /// How often a kept vote is right, as the same voters' votes on labelled
     /// source examples show; `None` where none of those was kept.
     pub source_accuracy: Option<f64>,
+    /// The counts behind `source_accuracy`; absent in logs of earlier programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked: Option<CheckedVotes>,
+    /// How far each voter is believed, in the order of `voters`; absent in logs of
+    /// earlier programs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub standings: Vec<VoterStanding>,
     /// Per class: how many inputs it won, and how many of those were kept.
     pub classes: Vec<ClassVotes>,
     /// Every input's vote, in the data's order.
     pub votes: Vec<InputVote>,
+}
+
+/// A vote of the same voters over labelled source examples that no voter was chosen
+/// by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckedVotes {
+    /// Examples that every voter answered.
+    pub examples: usize,
+    /// Of those, votes that would be kept.
+    pub kept: usize,
+    /// Of those, right ones.
+    pub right: usize,
+}
+
+/// How far a voter is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct VoterStanding {
+    /// Labelled source examples it answered.
+    pub asked: usize,
+    /// Of those, right answers.
+    pub right: usize,
+    /// The chance that it is right about a target input, in `0..=1`: what the source
+    /// says, lowered where it has left the other voters.
+    pub accuracy: f64,
+    /// How many voters that err apart it counts as, in `0..=1`.
+    pub independence: f64,
+    /// Voters that answer much alike are of one family.
+    pub family: usize,
 }
 
 /// One class's share in the vote.

@@ -4,7 +4,7 @@ use shiftproof_tasks::{Data, Task};
 
 use crate::event::Phase;
 use crate::methods::{DataCounts, SearchMethod};
-use crate::plan::{PhasePlan, plan};
+use crate::plan::{self, PhasePlan, plan};
 use crate::propose::library;
 use crate::select::{AllocationStep, ExampleGroup, LabelRole, OutcomeTable, SelectionProblem};
 use crate::spec::SearchSpec;
@@ -97,14 +97,14 @@ pub(crate) fn fit(
     each: usize,
     calls: u64,
 ) -> bool {
-    let planned = searching(method, spec, data, each);
+    let counts = DataCounts::of(data);
     let left = usize::try_from(calls)
         .unwrap_or(usize::MAX)
         .saturating_sub(2 * audit * each);
-    if planned <= left {
+    if searching(method, spec, &counts, each) <= left {
         return false;
     }
-    let ratio = left as f64 / planned as f64;
+    let ratio = ratio(method, spec, &counts, each, left);
     scale(spec, ratio);
     // An even selection, whatever the order of the groups.
     let inputs = &mut data.target.inputs;
@@ -117,15 +117,50 @@ pub(crate) fn fit(
     true
 }
 
-/// Scales what a study asks for.
+/// Steps in which the ratio of a scaled plan is looked for.
+const RATIOS: usize = 10_000;
+
+/// The greatest part of a plan that `left` calls pay for.
+fn ratio(
+    method: &dyn SearchMethod,
+    spec: &SearchSpec,
+    counts: &DataCounts,
+    each: usize,
+    left: usize,
+) -> f64 {
+    let at = |step: usize| step as f64 / RATIOS as f64;
+    let fits = |step: usize| {
+        let (own, counts) = scaled_plan(spec, counts, at(step));
+        searching(method, &own, &counts, each) <= left
+    };
+    let (mut fitting, mut too_much) = (0, RATIOS);
+    while fitting + 1 < too_much {
+        let middle = usize::midpoint(fitting, too_much);
+        if fits(middle) {
+            fitting = middle;
+        } else {
+            too_much = middle;
+        }
+    }
+    at(fitting)
+}
+
+fn scaled_plan(spec: &SearchSpec, counts: &DataCounts, ratio: f64) -> (SearchSpec, DataCounts) {
+    let (mut own, mut counts) = (spec.clone(), *counts);
+    scale(&mut own, ratio);
+    counts.target_inputs = scaled(counts.target_inputs, ratio);
+    (own, counts)
+}
+
+/// Scales what a study asks for. Texts, which are few beside evaluations and the
+/// point of a search, by the root of the ratio: a tenth of the plan has a third of
+/// its proposals.
 fn scale(spec: &mut SearchSpec, ratio: f64) {
-    for count in [
-        &mut spec.evaluations,
-        &mut spec.proposals,
-        &mut spec.paraphrases,
-        &mut spec.edits,
-    ] {
+    for count in [&mut spec.evaluations, &mut spec.edits] {
         *count = scaled(*count, ratio);
+    }
+    for count in [&mut spec.proposals, &mut spec.paraphrases] {
+        *count = scaled(*count, ratio.sqrt());
     }
 }
 
@@ -134,12 +169,17 @@ fn scaled(count: usize, ratio: f64) -> usize {
 }
 
 /// Calls of the plan but for the audit.
-fn searching(method: &dyn SearchMethod, spec: &SearchSpec, data: &Data, each: usize) -> usize {
-    plan(method, spec, data, each)
+fn searching(
+    method: &dyn SearchMethod,
+    spec: &SearchSpec,
+    counts: &DataCounts,
+    each: usize,
+) -> usize {
+    let phases = plan::searching(method, spec, counts, each);
+    let calls = phases
         .iter()
-        .filter(|phase| phase.phase != Phase::Audit)
-        .map(|phase| phase.proposer_calls + phase.task_calls)
-        .sum()
+        .map(|phase| phase.proposer_calls + phase.task_calls);
+    calls.sum()
 }
 
 /// Generic prompts that will enter beside the seed.
@@ -161,13 +201,15 @@ fn smallest(
     each: usize,
     given: usize,
 ) -> Option<u64> {
-    let planned = searching(method, spec, data, each);
+    let counts = DataCounts::of(data);
+    let planned = searching(method, spec, &counts, each);
     let works = |left: usize| {
-        let ratio = left as f64 / planned as f64;
-        let mut own = spec.clone();
-        scale(&mut own, ratio);
-        let mut counts = DataCounts::of(data);
-        counts.target_inputs = scaled(counts.target_inputs, ratio);
+        let ratio = if left >= planned {
+            1.0
+        } else {
+            ratio(method, spec, &counts, each, left)
+        };
+        let (own, counts) = scaled_plan(spec, &counts, ratio);
         let plan = method.plan(&own, &counts);
         let scores = |prompts: usize, evaluations: usize| scores_seed(&own, prompts, evaluations);
         let (entrants, first) = match plan.first_scoring() {

@@ -33,6 +33,7 @@ pub mod seeds;
 pub mod simulate;
 pub mod spec;
 mod survey;
+mod target_vote;
 mod text;
 mod turns;
 pub mod unusable;

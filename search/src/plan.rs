@@ -30,7 +30,28 @@ pub fn plan(
     data: &Data,
     calls: usize,
 ) -> Vec<PhasePlan> {
-    let planned = method.plan(spec, &DataCounts::of(data));
+    let mut phases = searching(method, spec, &DataCounts::of(data), calls);
+    let contestants = 2 + spec.ensemble.saturating_sub(1);
+    let audited = contestants * data.audit.len() * calls.max(1);
+    if audited > 0 {
+        phases.push(PhasePlan {
+            phase: Phase::Audit,
+            what: "seed, selected and ensemble".to_owned(),
+            proposer_calls: 0,
+            task_calls: audited,
+        });
+    }
+    phases
+}
+
+/// The phases before the audit.
+pub(crate) fn searching(
+    method: &dyn SearchMethod,
+    spec: &SearchSpec,
+    counts: &DataCounts,
+    calls: usize,
+) -> Vec<PhasePlan> {
+    let planned = method.plan(spec, counts);
     let mut phases = Vec::new();
     let mut add = |phase, what: &str, proposer_calls: usize, task_calls: usize| {
         if proposer_calls + task_calls > 0 {
@@ -63,13 +84,6 @@ pub fn plan(
         "races, the final included",
         0,
         spec.evaluations + neutral,
-    );
-    let contestants = 2 + spec.ensemble.saturating_sub(1);
-    add(
-        Phase::Audit,
-        "seed, selected and ensemble",
-        0,
-        contestants * data.audit.len(),
     );
     phases
 }

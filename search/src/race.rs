@@ -22,6 +22,9 @@ pub(crate) struct Race<'a> {
     pub spec: &'a SearchSpec,
     /// Labelled and voted examples to race on.
     pub inputs: &'a [InputIndex],
+    /// Labelled source examples by which it is known how right those are that judge
+    /// by vote.
+    pub check: &'a [InputIndex],
     /// How far voted labels can be trusted, in `0..=1`: their groups' weight.
     pub pseudo_label_weight: f64,
     /// Evaluations to spend.
@@ -66,6 +69,10 @@ impl Race<'_> {
         entrants.sort_unstable();
         let problem = self.problem(matrix, &entrants);
         let mut rule = self.spec.rule(self.draws);
+        if self.pseudo_label_weight > 0.0 {
+            // Once a race: labels that moved with each block would be a moving mark.
+            matrix.hear_all(context, self.check);
+        }
         let mut scores = self.scores(matrix, context, &entrants, &problem);
         let (mut remaining, mut affordable) = (self.evaluations, true);
         let mut dropped = Vec::new();
@@ -228,6 +235,7 @@ impl Race<'_> {
             let key = (matrix.is_voted(input), matrix.group_of(input));
             members.entry(key).or_default().push(example as u32);
         }
+        let voted_weight = self.voted_weight(&members);
         let groups = members
             .into_iter()
             .map(|((voted, group), examples)| {
@@ -237,7 +245,7 @@ impl Race<'_> {
                     (false, GroupRole::Target) => LabelRole::LabelledTarget,
                     (false, GroupRole::Source) => LabelRole::Source,
                 };
-                let weight = if voted { self.pseudo_label_weight } else { 1.0 };
+                let weight = if voted { voted_weight } else { 1.0 };
                 ExampleGroup {
                     name: group.name.clone(),
                     role,
@@ -273,6 +281,14 @@ impl Race<'_> {
                 })
                 .collect(),
         }
+    }
+
+    /// The weight of one group of voted labels: together they never outvote the true
+    /// ones.
+    fn voted_weight(&self, members: &BTreeMap<(bool, usize), Vec<u32>>) -> f64 {
+        let voted = members.keys().filter(|(voted, _)| *voted).count() as f64;
+        let known = members.len() as f64 - voted;
+        self.pseudo_label_weight.min(known / voted.max(1.0))
     }
 
     /// All outcomes the entrants have on the race's examples.

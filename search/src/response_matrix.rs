@@ -5,6 +5,7 @@
 //! vote or a better calibration re-scores what was already paid for.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
 
 use shiftproof_tasks::{Answer, Example, Input, Label, Outcome, Prompt, PromptId, Reply, Task};
 
@@ -12,6 +13,8 @@ use crate::calibrate::{self, Calibration, CalibrationFit};
 use crate::emitted::{EmittedAnswers, EmittedFaults};
 use crate::event::GroupInfo;
 use crate::gateway::{CallOutcome, Gateway, PricedModel};
+use crate::target_vote::{JudgingBelief, TargetVote, VoteCounting};
+use crate::vote::pseudo_label;
 
 /// What evaluations need besides the matrix.
 #[derive(Clone, Copy)]
@@ -49,7 +52,17 @@ pub(crate) struct EnteredCandidate {
 /// What the search takes for the truth about an input.
 struct KnownLabel {
     label: Label,
-    voted: bool,
+    origin: LabelOrigin,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LabelOrigin {
+    /// The data's own.
+    Given,
+    /// Won by vote with more than the threshold.
+    Kept,
+    /// The likeliest by the vote, and not likely enough to be shown to anybody.
+    Likeliest,
 }
 
 #[derive(Default)]
@@ -58,6 +71,8 @@ pub(crate) struct ResponseMatrix {
     pub candidates: Vec<EnteredCandidate>,
     inputs: Vec<Input>,
     truths: Vec<Option<KnownLabel>>,
+    /// The vote that the labels won by vote come from.
+    vote: Option<TargetVote>,
     group_of: Vec<usize>,
     by_id: HashMap<PromptId, CandidateIndex>,
     /// What observers know of the answers.
@@ -97,15 +112,46 @@ impl ResponseMatrix {
         for (&index, example) in indices.iter().zip(examples) {
             self.truths[index] = Some(KnownLabel {
                 label: example.label.clone(),
-                voted: false,
+                origin: LabelOrigin::Given,
             });
         }
         indices
     }
 
-    /// Gives an unlabelled input the label that a vote won.
-    pub fn set_voted(&mut self, input: InputIndex, label: Label) {
-        self.truths[input] = Some(KnownLabel { label, voted: true });
+    /// Gives unlabelled inputs the labels that a vote won; returns the inputs.
+    pub fn set_vote(&mut self, vote: TargetVote) -> Vec<InputIndex> {
+        let mut inputs = Vec::new();
+        for (input, label, kept) in vote.labels() {
+            self.truths[input] = Some(KnownLabel {
+                label: label.clone(),
+                origin: if kept {
+                    LabelOrigin::Kept
+                } else {
+                    LabelOrigin::Likeliest
+                },
+            });
+            inputs.push(input);
+        }
+        self.vote = Some(vote);
+        inputs
+    }
+
+    /// The vote that was held, if one was.
+    pub fn vote(&self) -> Option<&TargetVote> {
+        self.vote.as_ref()
+    }
+
+    /// Lets all that answered enough target inputs have a say in judging others by
+    /// the vote; `check`: labelled examples that tell how right they are.
+    pub fn hear_all(&mut self, context: EvalContext<'_>, check: &[InputIndex]) {
+        let Some(mut vote) = self.vote.take() else {
+            return;
+        };
+        let views = (0..self.candidates.len()).map(|candidate| self.answers(context, candidate));
+        let heard: Vec<CandidateAnswers<'_>> = views.filter(|view| vote.hears(view)).collect();
+        vote.hear(context.task, self, &heard, check);
+        drop(heard);
+        self.vote = Some(vote);
     }
 
     pub fn input(&self, index: InputIndex) -> &Input {
@@ -122,7 +168,15 @@ impl ResponseMatrix {
 
     /// Whether the input's label was won by vote.
     pub fn is_voted(&self, index: InputIndex) -> bool {
-        self.truths[index].as_ref().is_some_and(|truth| truth.voted)
+        let truth = self.truths[index].as_ref();
+        truth.is_some_and(|truth| truth.origin != LabelOrigin::Given)
+    }
+
+    /// Whether the label is the data's own, or was won with enough votes to stand
+    /// for it.
+    pub fn is_trusted(&self, index: InputIndex) -> bool {
+        let truth = self.truths[index].as_ref();
+        truth.is_some_and(|truth| truth.origin != LabelOrigin::Likeliest)
     }
 
     /// A number per input that is shared within a cluster; an input without a
@@ -197,7 +251,7 @@ impl ResponseMatrix {
         let asked = self.candidates[candidate].asked.iter();
         asked
             .filter_map(|(&input, asked)| match (asked, &self.truths[input]) {
-                (CallOutcome::Reply(reply), Some(truth)) if !truth.voted => {
+                (CallOutcome::Reply(reply), Some(truth)) if truth.origin == LabelOrigin::Given => {
                     let example = Example {
                         input: self.inputs[input].clone(),
                         label: truth.label.clone(),
@@ -271,6 +325,7 @@ impl ResponseMatrix {
             task: context.task,
             candidate,
             adjustment,
+            silent: OnceLock::new(),
         }
     }
 }
@@ -290,6 +345,8 @@ pub(crate) struct CandidateAnswers<'a> {
     pub task: &'a dyn Task,
     candidate: CandidateIndex,
     adjustment: ReplyAdjustment,
+    /// Voters whose votes say nothing about this candidate; found out when needed.
+    silent: OnceLock<Vec<bool>>,
 }
 
 impl<'a> CandidateAnswers<'a> {
@@ -327,21 +384,61 @@ impl<'a> CandidateAnswers<'a> {
     }
 
     /// How its answer compares with the label; `None` where it was not asked or
-    /// the label is unknown.
+    /// the label is unknown. A voted label is the one that other voters make: of a
+    /// [weighted](VoteCounting::Weighted) vote the answer's worth is the expected one
+    /// over the labels that may be right.
     pub fn outcome(&self, input: InputIndex) -> Option<Outcome> {
         let truth = self.matrix.truths[input].as_ref()?;
-        Some(match self.asked(input)? {
-            CallOutcome::Reply(reply) => {
-                let example = Example {
-                    input: self.matrix.inputs[input].clone(),
-                    label: truth.label.clone(),
-                };
-                self.task.score(&example, &self.read(&example.input, reply))
+        let reply = match self.asked(input)? {
+            CallOutcome::Reply(reply) => self.read(&self.matrix.inputs[input], reply),
+            CallOutcome::Refused(reason) => {
+                return Some(Outcome::Failed {
+                    reason: reason.clone(),
+                });
             }
-            CallOutcome::Refused(reason) => Outcome::Failed {
-                reason: reason.clone(),
-            },
             CallOutcome::Unaffordable => return None,
-        })
+        };
+        let graded = |label: &Label| {
+            let example = Example {
+                input: self.matrix.inputs[input].clone(),
+                label: label.clone(),
+            };
+            self.task.score(&example, &reply)
+        };
+        match (&self.matrix.vote, truth.origin) {
+            (_, LabelOrigin::Given) | (None, _) => Some(graded(&truth.label)),
+            (Some(vote), _) => match vote.counting() {
+                VoteCounting::Heads => vote.label_without(input, self.silent(vote)).map(graded),
+                VoteCounting::Weighted => {
+                    let belief = vote.belief(input, self.silent(vote))?;
+                    Some(self.expected(input, &belief, graded(belief.label()?), graded))
+                }
+            },
+        }
+    }
+
+    /// An answer's outcome with its expected worth.
+    fn expected(
+        &self,
+        input: InputIndex,
+        belief: &JudgingBelief<'_>,
+        outcome: Outcome,
+        graded: impl Fn(&Label) -> Outcome,
+    ) -> Outcome {
+        let Outcome::Scored(mut scored) = outcome else {
+            return outcome;
+        };
+        let form = self.task.answer_form(&self.matrix.inputs[input]);
+        let own = scored.answer.vote();
+        let own = own
+            .as_deref()
+            .and_then(|own| Some((own, pseudo_label(&form, own)?)));
+        scored.value = belief.expect(own, |label| graded(label).value().unwrap_or(0.0));
+        Outcome::Scored(scored)
+    }
+
+    fn silent(&self, vote: &TargetVote) -> &[bool] {
+        self.silent
+            .get_or_init(|| vote.silent(self.candidate, |input| self.answer(input)?.vote()))
     }
 }

@@ -1,14 +1,7 @@
-//! Prompt ensemble labelling of target inputs (Li et al. 2023, §4.2): all
-//! voters answer, the plurality wins, and the label is kept when its share of
-//! *all* votes exceeds the threshold.
-
-use std::collections::BTreeMap;
+//! What several answers to one input come to, and which label a vote stands for.
 
 use shiftproof_tasks::metric::borda;
-use shiftproof_tasks::{Answer, AnswerForm, Label, PromptId, Task};
-
-use crate::event::{ClassVotes, InputVote, VoteSummary};
-use crate::response_matrix::{CandidateAnswers, InputIndex, ResponseMatrix};
+use shiftproof_tasks::{Answer, AnswerForm, Label};
 
 /// The plurality among `votes`, where `None` is a voter without a usable
 /// answer. Ties go to the answer seen first. Returns the winner and its share.
@@ -25,15 +18,6 @@ pub fn plurality<T: PartialEq + Clone>(votes: &[Option<T>]) -> Option<(T, f64)> 
         .into_iter()
         .reduce(|best, next| if next.1 > best.1 { next } else { best })?;
     Some((winner.clone(), count as f64 / votes.len() as f64))
-}
-
-/// What each voter says of one input; `None` for a voter without a usable
-/// answer.
-pub(crate) fn ballot(voters: &[CandidateAnswers<'_>], input: InputIndex) -> Vec<Option<String>> {
-    voters
-        .iter()
-        .map(|voter| voter.answer(input).and_then(|answer| answer.vote()))
-        .collect()
 }
 
 /// What several answers to one input come to.
@@ -93,7 +77,7 @@ pub fn combine(answers: &[Option<Answer>]) -> Option<Answer> {
 }
 
 /// The label that a winning vote stands for; `None` where it is none.
-fn pseudo_label(form: &AnswerForm, winner: &str) -> Option<Label> {
+pub(crate) fn pseudo_label(form: &AnswerForm, winner: &str) -> Option<Label> {
     Some(match form {
         AnswerForm::Choice { .. } => Label::Class(winner.to_owned()),
         AnswerForm::Number { .. } => Label::Number(winner.parse().ok()?),
@@ -105,88 +89,12 @@ fn pseudo_label(form: &AnswerForm, winner: &str) -> Option<Label> {
 }
 
 /// Whether a winning vote agrees with the truth.
-fn is_right(label: &Label, winner: &str) -> bool {
+pub(crate) fn is_right(label: &Label, winner: &str) -> bool {
     match label {
         Label::Relevant(items) => items.iter().any(|item| item == winner),
         Label::Text(truth) => truth.trim().to_lowercase() == winner,
         Label::Class(_) | Label::Number(_) => label.to_answer() == winner,
     }
-}
-
-/// Lets `voters` label `inputs`; writes the kept labels in the matrix. Votes are
-/// counted by class where the answers are classes.
-pub(crate) fn label_by_vote(
-    task: &dyn Task,
-    voters: &[CandidateAnswers<'_>],
-    ids: Vec<PromptId>,
-    inputs: &[InputIndex],
-    threshold: f64,
-    matrix: &ResponseMatrix,
-) -> (VoteSummary, Vec<(InputIndex, Label)>) {
-    let mut classes: BTreeMap<String, ClassVotes> = BTreeMap::new();
-    let mut votes = Vec::with_capacity(inputs.len());
-    let mut labels = Vec::new();
-    for &input in inputs {
-        let ballot = ballot(voters, input);
-        let won = plurality(&ballot);
-        let kept = won.as_ref().is_some_and(|(_, share)| *share > threshold);
-        if let Some((winner, _)) = &won {
-            let form = task.answer_form(matrix.input(input));
-            if form.labels().is_some() {
-                let class = classes.entry(winner.clone()).or_insert_with(|| ClassVotes {
-                    label: winner.clone(),
-                    won: 0,
-                    kept: 0,
-                });
-                class.won += 1;
-                class.kept += usize::from(kept);
-            }
-            if kept && let Some(label) = pseudo_label(&form, winner) {
-                labels.push((input, label));
-            }
-        }
-        votes.push(InputVote {
-            input: matrix.input(input).id.clone(),
-            share: won.as_ref().map_or(0.0, |(_, share)| *share),
-            winner: won.map(|(winner, _)| winner),
-            kept,
-        });
-    }
-    let voted = VoteSummary {
-        voters: ids,
-        threshold,
-        inputs: inputs.len(),
-        kept: labels.len(),
-        source_accuracy: None,
-        classes: classes.into_values().collect(),
-        votes,
-    };
-    (voted, labels)
-}
-
-/// How often votes above the threshold are right on labelled inputs that every
-/// voter was asked about: kept votes, and right ones among them.
-pub(crate) fn accuracy(
-    voters: &[CandidateAnswers<'_>],
-    labelled: &[InputIndex],
-    threshold: f64,
-    matrix: &ResponseMatrix,
-) -> (usize, usize) {
-    let (mut kept, mut right) = (0, 0);
-    for &input in labelled {
-        let answers: Option<Vec<Option<String>>> = voters
-            .iter()
-            .map(|voter| voter.answer(input).map(|answer| answer.vote()))
-            .collect();
-        let Some((winner, share)) = answers.as_deref().and_then(plurality) else {
-            continue;
-        };
-        if share > threshold {
-            kept += 1;
-            right += usize::from(matrix.label(input).is_some_and(|l| is_right(l, &winner)));
-        }
-    }
-    (kept, right)
 }
 
 #[cfg(test)]

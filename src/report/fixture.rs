@@ -146,6 +146,8 @@ fn voted(induced: &Prompt, seed: &Prompt) -> Event {
         inputs: 4,
         kept: 2,
         source_accuracy: Some(0.875),
+        checked: None,
+        standings: vec![],
         classes: vec![
             ClassVotes {
                 label: "negative".into(),

@@ -24,6 +24,7 @@ mod scores;
 pub mod stats;
 mod text_kernel;
 mod triple;
+pub mod votes;
 
 pub use empirical_bayes::{GroupEstimate, GroupEstimates};
 pub use halving::{HalvingRule, UniformRule};

@@ -8,20 +8,28 @@ use super::{DataCounts, MethodPlan, PlannedStep, SearchMethod, steps};
 use crate::event::Phase;
 use crate::gateway::RunError;
 use crate::propose::{Proposer, TargetUse};
-use crate::run::{CandidateIndex, SearchContext};
+use crate::run::{CandidateIndex, SearchContext, VoteCounting, checks};
 use crate::spec::SearchSpec;
 
 /// Generalised prompt optimisation (Li et al. 2023, "Robust Prompt Optimization for
-/// Large Language Models Against Distribution Shifts", §4): induced prompts label
-/// the target inputs by vote, and prompts are induced again from the mix of source
-/// and voted target.
+/// Large Language Models Against Distribution Shifts", §4), with guards: prompts
+/// induced from chunks of source demonstrations label the target inputs by vote,
+/// prompts are induced again from the mix of source and voted target, and all of
+/// them race on source and target.
+///
+/// Where it departs from the paper ([`GpoPaper`] does not):
+/// - votes are [weighted](VoteCounting::Weighted): by how often a voter is right on
+///   source examples, and voters that answer alike as about one;
+/// - the prompts of the first step stay in the race. Nobody is judged by a label that
+///   its own vote, or one of its like, helped to make;
+/// - nothing is decided before the vote: the source alone would throw out the prompts
+///   that hold on the target, and keep those that fit the source too well;
+/// - voted groups together never outvote the labelled ones;
+/// - prompts that hold on the source and not on the target, as far as their answers
+///   can tell, are [passed over](SearchContext::holding);
+/// - the best are edited and recombined once more, as in the other methods.
 #[derive(Debug, Clone, Copy)]
 pub struct Gpo;
-
-const SCREEN: f64 = 0.35;
-const RESCREEN: f64 = 0.2;
-const REFINE: f64 = 0.2;
-const FINAL: f64 = 0.25;
 
 #[async_trait]
 impl SearchMethod for Gpo {
@@ -34,25 +42,17 @@ impl SearchMethod for Gpo {
     }
 
     fn plan(&self, spec: &SearchSpec, data: &DataCounts) -> MethodPlan {
-        let vote = PlannedStep {
-            extra: spec.chunks * data.target_inputs,
-            ..PlannedStep::new(Phase::Vote, "target inputs labelled by vote")
-        };
-        let repropose = PlannedStep {
-            texts: spec.proposals,
-            prompts: spec.proposals,
-            share: RESCREEN,
-            ..PlannedStep::new(Phase::Repropose, "prompts from source and voted target")
-        };
+        let mut voted = voted(spec, data);
+        voted.extra += (2 * spec.finalists + 1) * data.target_inputs;
         MethodPlan {
             steps: vec![
                 steps::induced(spec),
-                steps::screened(SCREEN),
-                vote,
-                repropose,
-                steps::refined(spec, REFINE),
+                voted,
+                joint(spec.proposals),
+                steps::screened(0.55),
+                steps::refined(spec, 0.2),
             ],
-            final_share: FINAL,
+            final_share: 0.25,
         }
     }
 
@@ -60,66 +60,161 @@ impl SearchMethod for Gpo {
         &self,
         context: &mut SearchContext<'_>,
     ) -> Result<Vec<CandidateIndex>, RunError> {
+        let given = context.candidates();
+        let count = context.spec().proposals;
         let proposer = steps::induction(context.spec(), TargetUse::Nothing);
-        let best = steps::propose_and_screen(context, &proposer).await?;
-        vote(context, &best).await?;
-        let best = repropose(context, best).await?;
+        let induced = steps::propose(context, &proposer, &given, count).await?;
+        vote(context, &induced, VoteCounting::Weighted).await?;
+        let joint = repropose(context, &given, count).await?;
+        let entrants = [given, induced, joint].concat();
+        if entrants.len() == 1 && steps::nothing_to_come(context, &proposer) {
+            return Err(context.nothing_proposed());
+        }
+        let keep = context.spec().finalists;
+        // The first of those that hold may be far down where a family of prompts fits
+        // the source too well.
+        let ranking = steps::screen(context, entrants, RANKED * keep).await?;
+        let mut best = context.holding(&ranking, keep).await?;
+        if best.is_empty() {
+            best.push(context.seed_candidate());
+        }
         steps::refine(context, best).await
     }
 }
 
-/// The best prompts label the target inputs.
-async fn vote(context: &mut SearchContext<'_>, best: &[CandidateIndex]) -> Result<(), RunError> {
-    let voters = voters(context, best);
-    context.enter_phase(
-        Phase::Vote,
-        format!(
-            "{} prompts label {} target inputs",
-            voters.len(),
-            context.target_examples().len()
-        ),
-    )?;
-    context.vote(&voters).await
-}
+/// Ranked prompts that are asked whether they hold, for each finalist.
+const RANKED: usize = 3;
 
-/// The best prompt of each chunk, then the best of the rest, `search.chunks` in
-/// all. One of each chunk first: prompts from the same demonstrations err alike,
-/// and their votes would count one opinion several times.
-fn voters(context: &SearchContext<'_>, best: &[CandidateIndex]) -> Vec<CandidateIndex> {
-    let mut chunks = BTreeSet::new();
-    let (mut first, mut rest) = (Vec::new(), Vec::new());
-    for &candidate in best {
-        match context.chunk(candidate) {
-            Some(chunk) if chunks.insert(chunk) => first.push(candidate),
-            _ => rest.push(candidate),
+/// GPO as published: `search.chunks` requests at temperature 0, whose prompts vote
+/// and do nothing else; the plurality labels an input where more than
+/// `search.threshold` of all votes are for it; as many requests from chunks of the
+/// mix; and the joint prompts alone race, on source and voted target alike. With
+/// `search.ensemble` as large as `search.chunks` it is also the paper's *Ensemble*.
+///
+/// What differs: chunks of the mix are half source, half target each where the paper
+/// shuffles; the study's allocation rule picks where the paper takes the best mean;
+/// and the prompt in use stays in the race, as in every run. With no joint prompt the
+/// prompts of the chunks race.
+#[derive(Debug, Clone, Copy)]
+pub struct GpoPaper;
+
+#[async_trait]
+impl SearchMethod for GpoPaper {
+    fn name(&self) -> &'static str {
+        "gpo-paper"
+    }
+
+    fn needs_target(&self) -> bool {
+        true
+    }
+
+    fn plan(&self, spec: &SearchSpec, data: &DataCounts) -> MethodPlan {
+        let induced = PlannedStep {
+            texts: spec.chunks,
+            prompts: spec.chunks,
+            ..steps::induced(spec)
+        };
+        MethodPlan {
+            steps: vec![
+                induced,
+                voted(spec, data),
+                joint(spec.chunks),
+                steps::screened(0.75),
+            ],
+            final_share: 0.25,
         }
     }
-    first.extend(rest);
-    first.truncate(context.spec().chunks);
-    first
+
+    async fn search(
+        &self,
+        context: &mut SearchContext<'_>,
+    ) -> Result<Vec<CandidateIndex>, RunError> {
+        let seed = [context.seed_candidate()];
+        let count = context.spec().chunks;
+        let proposer = steps::induction(context.spec(), TargetUse::Nothing);
+        let induced = steps::propose(context, &proposer, &seed, count).await?;
+        if induced.is_empty() {
+            return Err(context.nothing_proposed());
+        }
+        vote(context, &induced, VoteCounting::Heads).await?;
+        let joint = repropose(context, &seed, count).await?;
+        let pool = if joint.is_empty() { induced } else { joint };
+        let keep = context.spec().finalists.max(context.spec().ensemble);
+        steps::screen(context, pool, keep).await
+    }
 }
 
-/// Prompts from the mix of source and voted target race against the best so far.
+/// The plan of [`vote`].
+fn voted(spec: &SearchSpec, data: &DataCounts) -> PlannedStep {
+    PlannedStep {
+        extra: spec.chunks * (data.target_inputs + checks(data.target_inputs)),
+        ..PlannedStep::new(
+            Phase::Vote,
+            "target inputs labelled by vote, voters checked",
+        )
+    }
+}
+
+/// The plan of [`repropose`].
+fn joint(count: usize) -> PlannedStep {
+    PlannedStep {
+        texts: count,
+        prompts: count,
+        ..PlannedStep::new(Phase::Repropose, "prompts from source and voted target")
+    }
+}
+
+/// One prompt of each chunk labels the target inputs: prompts from the same
+/// demonstrations err alike, and their votes would count one opinion several times.
+/// The first of each, whatever it is worth: to choose voters by their scores would
+/// make what is then said of their accuracy flatter.
+async fn vote(
+    context: &mut SearchContext<'_>,
+    induced: &[CandidateIndex],
+    counting: VoteCounting,
+) -> Result<(), RunError> {
+    let mut chunks = BTreeSet::new();
+    let voters: Vec<CandidateIndex> = induced
+        .iter()
+        .copied()
+        .filter(|&candidate| context.chunk(candidate).is_some_and(|c| chunks.insert(c)))
+        .collect();
+    let inputs = context.target_examples().len();
+    if voters.len() < 2 {
+        let none = format!(
+            "no vote: {} prompts of chunks, and two are needed",
+            voters.len()
+        );
+        return context.enter_phase(Phase::Vote, none);
+    }
+    context.enter_phase(
+        Phase::Vote,
+        format!("{} prompts label {inputs} target inputs", voters.len()),
+    )?;
+    context.vote(&voters, counting).await
+}
+
+/// Prompts from the mix of source and voted target.
 async fn repropose(
     context: &mut SearchContext<'_>,
-    best: Vec<CandidateIndex>,
+    parents: &[CandidateIndex],
+    count: usize,
 ) -> Result<Vec<CandidateIndex>, RunError> {
-    let spec = context.spec();
-    let proposer = steps::induction(spec, TargetUse::Voted);
+    let proposer = steps::induction(context.spec(), TargetUse::Voted);
+    let voted = context.pseudo_labelled_train().len();
+    if voted == 0 {
+        // The mix would be the source once more.
+        context.enter_phase(Phase::Repropose, "no target input has a label".into())?;
+        return Ok(Vec::new());
+    }
     context.enter_phase(
         Phase::Repropose,
         format!(
-            "{}: {} texts from {} voted and as many source examples",
+            "{}: {count} texts from {voted} voted and as many source examples",
             proposer.name(),
-            spec.proposals,
-            context.pseudo_labelled_train().len()
         ),
     )?;
-    let mut entrants = best.clone();
-    entrants.extend(
-        context
-            .propose(&proposer, &best, spec.proposals, "repropose")
-            .await?,
-    );
-    context.race(entrants, spec.finalists).await
+    context
+        .propose(&proposer, parents, count, "repropose")
+        .await
 }

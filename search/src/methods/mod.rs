@@ -25,7 +25,7 @@ use thiserror::Error;
 pub use ape::Ape;
 pub use ape_ut::ApeUt;
 pub use edits::Edits;
-pub use gpo::Gpo;
+pub use gpo::{Gpo, GpoPaper};
 pub use plan::{DataCounts, MethodPlan, PlannedStep};
 
 use crate::gateway::RunError;
@@ -77,6 +77,7 @@ impl Default for MethodRegistry {
             Arc::new(Ape),
             Arc::new(ApeUt),
             Arc::new(Gpo),
+            Arc::new(GpoPaper),
             Arc::new(Edits),
         ])
     }

@@ -58,22 +58,37 @@ pub(super) async fn propose_and_screen(
     context: &mut SearchContext<'_>,
     proposer: &dyn Proposer,
 ) -> Result<Vec<CandidateIndex>, RunError> {
-    let spec = context.spec();
     let given = context.candidates();
-    context.enter_phase(
-        Phase::Propose,
-        format!("{}: {} texts", proposer.name(), spec.proposals),
-    )?;
-    let mut entrants = given.clone();
-    entrants.extend(
-        context
-            .propose(proposer, &given, spec.proposals, "propose")
-            .await?,
-    );
+    let count = context.spec().proposals;
+    let proposed = propose(context, proposer, &given, count).await?;
+    let entrants = [given, proposed].concat();
     if entrants.len() == 1 && nothing_to_come(context, proposer) {
         return Err(context.nothing_proposed());
     }
-    let keep = spec.chunks.max(spec.finalists);
+    let keep = context.spec().chunks.max(context.spec().finalists);
+    screen(context, entrants, keep).await
+}
+
+/// The first proposals of a method.
+pub(super) async fn propose(
+    context: &mut SearchContext<'_>,
+    proposer: &dyn Proposer,
+    parents: &[CandidateIndex],
+    count: usize,
+) -> Result<Vec<CandidateIndex>, RunError> {
+    context.enter_phase(
+        Phase::Propose,
+        format!("{}: {count} texts", proposer.name()),
+    )?;
+    context.propose(proposer, parents, count, "propose").await
+}
+
+/// The first race. Returns the `keep` best, best first.
+pub(super) async fn screen(
+    context: &mut SearchContext<'_>,
+    entrants: Vec<CandidateIndex>,
+    keep: usize,
+) -> Result<Vec<CandidateIndex>, RunError> {
     context.enter_phase(
         Phase::Screen,
         format!("{} prompts, {keep} of them to keep", entrants.len()),
@@ -83,7 +98,7 @@ pub(super) async fn propose_and_screen(
 
 /// Whether a search with the seed alone in it has nothing to live on, while next
 /// to nothing is spent.
-fn nothing_to_come(context: &SearchContext<'_>, proposer: &dyn Proposer) -> bool {
+pub(super) fn nothing_to_come(context: &SearchContext<'_>, proposer: &dyn Proposer) -> bool {
     let spec = context.spec();
     // Edits of the seed may still come to something.
     if spec.rounds > 0 && spec.edits > 0 {

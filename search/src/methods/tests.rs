@@ -36,7 +36,8 @@ fn plans_give_away_everything_once() {
             let shares: f64 = shares.map(|step| step.times as f64 * step.share).sum();
             let all = shares + planned.final_share;
             // Without a round its share is left unspent.
-            let expected = if rounds == 0 { 0.8 } else { 1.0 };
+            let refines = planned.step(Phase::Refine).is_some();
+            let expected = if rounds == 0 && refines { 0.8 } else { 1.0 };
             assert!((all - expected).abs() < 1e-9, "{name}: {all}");
         }
     }
@@ -46,11 +47,10 @@ fn plans_give_away_everything_once() {
 fn unknown_names_list_known() {
     let registry = MethodRegistry::default();
     let told = |name: &str| registry.get(name).err().unwrap().to_string();
-    assert_eq!(
-        told("gpoo"),
-        "there is ape, ape-ut, gpo, edits; did you mean \"gpo\"?"
-    );
-    assert_eq!(told("bayes"), "there is ape, ape-ut, gpo, edits");
+    let names: Vec<&str> = registry.names().collect();
+    let there = format!("there is {}", names.join(", "));
+    assert_eq!(told("gpoo"), format!("{there}; did you mean \"gpo\"?"));
+    assert_eq!(told("bayes"), there);
 }
 
 #[test]
@@ -78,8 +78,7 @@ fn registered_methods_replace_by_name() {
         }
     }
     let registry = MethodRegistry::default().with(Arc::new(Other));
-    let names: Vec<&str> = registry.names().collect();
-    assert_eq!(names, ["ape-ut", "gpo", "edits", "ape"]);
+    assert_eq!(registry.names().filter(|name| *name == "ape").count(), 1);
     assert!(registry.get("ape").unwrap().needs_target());
 }
 
@@ -101,11 +100,14 @@ fn plans_show_what_is_asked() {
     assert_eq!(calls(&Ape, Phase::Propose), [(36, 0), (36 + 8 + 1, 0)]);
     assert_eq!(calls(&Gpo, Phase::Propose), [(36, 0), (72 + 8 + 1, 0)]);
     assert_eq!(calls(&Edits, Phase::Propose), [(8 + 1, 0)]);
-    assert_eq!(calls(&Gpo, Phase::Vote), [(0, 6 * 50)]);
+    // Six voters on targets and checks; the finalists twice over, and the seed.
+    let vote = 6 * (50 + 12) + (2 * 6 + 1) * 50;
+    assert_eq!(calls(&Gpo, Phase::Vote), [(0, vote)]);
+    assert_eq!(calls(&GpoPaper, Phase::Vote), [(0, 6 * (50 + 12))]);
     assert!(calls(&ApeUt, Phase::Vote).is_empty());
-    for method in all() {
-        assert_eq!(calls(method.as_ref(), Phase::Refine), [(8, 0)]);
-        assert_eq!(calls(method.as_ref(), Phase::Screen), [(0, 1500)]);
+    for method in [&Ape as &dyn SearchMethod, &ApeUt, &Gpo, &Edits] {
+        assert_eq!(calls(method, Phase::Refine), [(8, 0)]);
+        assert_eq!(calls(method, Phase::Screen), [(0, 1500)]);
     }
 }
 

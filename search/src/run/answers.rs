@@ -96,7 +96,8 @@ fn by_group(
     let mut groups: BTreeMap<(bool, usize), GroupAnswers> = BTreeMap::new();
     for &index in examples {
         let (voted, group) = (matrix.is_voted(index), matrix.group_of(index));
-        if !voted && matrix.groups[group].role == GroupRole::Target {
+        let is_secret = !voted && matrix.groups[group].role == GroupRole::Target;
+        if is_secret || !matrix.is_trusted(index) {
             continue;
         }
         let Some((label, outcome)) = matrix.label(index).zip(answers.outcome(index)) else {

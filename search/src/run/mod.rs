@@ -26,7 +26,9 @@ use crate::turns;
 
 pub use self::answers::{AnsweredExample, GroupAnswers, UnansweredExample};
 pub use self::context::SearchContext;
+pub(crate) use self::voting::checks;
 pub use crate::response_matrix::{CandidateIndex, InputIndex};
+pub use crate::target_vote::VoteCounting;
 
 /// Everything a run needs.
 pub struct Run<'g> {

@@ -146,6 +146,7 @@ impl SearchContext<'_> {
             phase: self.phase,
             spec: &self.run.spec,
             inputs: &inputs,
+            check: &self.screen,
             pseudo_label_weight: self.pseudo_label_weight,
             evaluations,
             keep,

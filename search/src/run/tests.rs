@@ -326,7 +326,7 @@ async fn votes_join_the_examples() {
     let gateway = gateway(BudgetLimits::default());
     let mut steps = screen();
     steps.push(PlannedStep {
-        extra: 3 * 40,
+        extra: 3 * (40 + 10),
         ..PlannedStep::new(Phase::Vote, "votes")
     });
     let mut run = run(&gateway, steps, planted());
@@ -341,7 +341,7 @@ async fn votes_join_the_examples() {
     let voters = [vec![0], edits].concat();
     context.evaluate(&voters, &before[..6]).await.unwrap();
     context.enter_phase(Phase::Vote, String::new()).unwrap();
-    context.vote(&voters).await.unwrap();
+    context.vote(&voters, VoteCounting::Weighted).await.unwrap();
     let after = context.race_examples();
     let voted: Vec<_> = after
         .iter()

@@ -1,30 +1,55 @@
 //! The vote: prompts label target inputs, and the labels join the examples.
 
-use shiftproof_tasks::{Example, PromptId};
+use shiftproof_tasks::Example;
 
 use super::SearchContext;
 use super::balance::halves;
-use crate::event::Event;
+use crate::answer_feed;
+use crate::event::{Event, Phase, VoteSummary};
 use crate::gateway::RunError;
 use crate::race::ids;
 use crate::response_matrix::{CandidateAnswers, CandidateIndex, InputIndex};
-use crate::{answer_feed, vote};
+use crate::target_vote::{TargetVote, VoteCounting};
+
+/// Labelled source examples that voters are checked on, for so many target inputs:
+/// enough to tell a good voter from a guess, and few beside what is voted on.
+pub(crate) fn checks(target_inputs: usize) -> usize {
+    target_inputs / 4
+}
 
 impl SearchContext<'_> {
-    /// Lets `voters` label the target inputs; a label is kept where more than
-    /// `search.threshold` of all votes are for it. Half the inputs that win one are
-    /// [shown to proposers](Self::pseudo_labelled_train) from then on, the other
-    /// half is among the examples of races, with a weight that follows from how
-    /// often such votes are right on source examples.
-    pub async fn vote(&mut self, voters: &[CandidateIndex]) -> Result<(), RunError> {
+    /// Lets `voters` label the target inputs, and answer some source examples by
+    /// which it is known how far they are right; a label is kept where more than
+    /// `search.threshold` of the votes are for it. Of half the inputs the kept ones
+    /// are [shown to proposers](Self::pseudo_labelled_train) from then on; the other
+    /// half is among the examples of races, where a candidate is judged by what the
+    /// *other* voters make of them.
+    ///
+    /// The voters must not have been chosen by their scores in this run: what the
+    /// check says of them would flatter.
+    pub async fn vote(
+        &mut self,
+        voters: &[CandidateIndex],
+        counting: VoteCounting,
+    ) -> Result<(), RunError> {
         let target = self.target.clone();
+        let count = checks(target.len());
+        let check: Vec<InputIndex> = self.screen.iter().take(count).copied().collect();
         // Votes that could not be paid for are missing from the counts, which are
         // shares of all voters: fewer labels are kept, and none by fewer voters.
+        self.ask_planned(voters, &check).await?;
         self.ask_planned(voters, &target).await?;
-        let voter_ids = ids(&self.matrix, voters);
-        let labels = self.count_votes(voters, voter_ids, &target)?;
-        // Half the voted inputs induce, the other half score what was induced.
-        let (train, score) = halves(&self.matrix, &labels, self.run.seed, "voted");
+        let inputs = self.count_votes(voters, counting, (&target, &check))?;
+        // What is shown to proposers scores nobody. It is at most half, and no more
+        // than they are shown.
+        let (mut train, _) = halves(&self.matrix, &inputs, self.run.seed, "voted");
+        train.retain(|&index| self.matrix.is_trusted(index));
+        train.truncate(self.run.spec.shots);
+        let mut score = inputs;
+        score.retain(|index| !train.contains(index));
+        if counting == VoteCounting::Heads {
+            score.retain(|&index| self.matrix.is_trusted(index));
+        }
         self.pseudo_labelled_train = train
             .into_iter()
             .filter_map(|index| {
@@ -43,24 +68,18 @@ impl SearchContext<'_> {
     fn count_votes(
         &mut self,
         voters: &[CandidateIndex],
-        voter_ids: Vec<PromptId>,
-        target: &[InputIndex],
+        counting: VoteCounting,
+        (target, check): (&[InputIndex], &[InputIndex]),
     ) -> Result<Vec<InputIndex>, RunError> {
         let context = self.run.context();
-        let threshold = self.run.spec.threshold;
+        let (task, threshold) = (context.task, self.run.spec.threshold);
         let answers: Vec<CandidateAnswers<'_>> = voters
             .iter()
             .map(|&voter| self.matrix.answers(context, voter))
             .collect();
-        let (mut voted, labels) = vote::label_by_vote(
-            context.task,
-            &answers,
-            voter_ids,
-            target,
-            threshold,
-            &self.matrix,
-        );
-        let (kept, right) = vote::accuracy(&answers, &self.screen, threshold, &self.matrix);
+        let matrix = &self.matrix;
+        let vote = TargetVote::hold(task, matrix, &answers, (target, check), counting, threshold);
+        let voted = vote.summary(task, matrix, &answers, ids(matrix, voters), check);
         drop(answers);
         for &voter in voters {
             let adjustment = self.matrix.adjustment(context, voter);
@@ -74,14 +93,92 @@ impl SearchContext<'_> {
             )?;
         }
         self.matrix.emit_unusable(context)?;
-        voted.source_accuracy = (kept > 0).then(|| right as f64 / kept as f64);
-        self.pseudo_label_weight = pseudo_label_weight(kept, right);
+        self.pseudo_label_weight = weight(&vote, &voted);
         self.run.gateway.emit(&Event::Voted(voted))?;
-        for (input, label) in &labels {
-            self.matrix.set_voted(*input, label.clone());
-        }
-        Ok(labels.into_iter().map(|(input, _)| input).collect())
+        Ok(self.matrix.set_vote(vote))
     }
+}
+
+impl SearchContext<'_> {
+    /// The first `keep` of `ranking` that hold on the target as far as that can be
+    /// known without labels: they are asked about every target input, and one whose
+    /// answers there have left those of prompts that err apart from it, so that it
+    /// would be right less often than the prompt in use, is passed over for the next.
+    /// Needs a [weighted](VoteCounting::Weighted) vote; without one, and where the
+    /// answers are of fewer than three families, nobody is passed over.
+    pub async fn holding(
+        &mut self,
+        ranking: &[CandidateIndex],
+        keep: usize,
+    ) -> Result<Vec<CandidateIndex>, RunError> {
+        let is_weighted = |vote: &TargetVote| vote.counting() == VoteCounting::Weighted;
+        let mut held: Vec<CandidateIndex> = Vec::new();
+        let mut waiting = ranking.iter().copied();
+        if !self.matrix.vote().is_some_and(is_weighted) {
+            return Ok(waiting.take(keep).collect());
+        }
+        let target = self.target.clone();
+        self.enter_phase(
+            Phase::Vote,
+            format!(
+                "the best prompts and the seed answer {} target inputs: which of them hold there?",
+                target.len()
+            ),
+        )?;
+        let seed = self.seed;
+        self.ask_planned(&[seed], &target).await?;
+        loop {
+            let next: Vec<CandidateIndex> = waiting.by_ref().take(keep - held.len()).collect();
+            if next.is_empty() || !self.ask_planned(&next, &target).await? {
+                // What could not be asked is held back for nothing.
+                held.extend(next);
+                return Ok(held);
+            }
+            held.extend(next);
+            self.matrix.hear_all(self.run.context(), &self.screen);
+            let (kept, left): (Vec<_>, Vec<_>) = held
+                .into_iter()
+                .map(|candidate| (candidate, self.shift_of(candidate)))
+                .partition(|(_, reason)| reason.is_none());
+            for (candidate, reason) in left {
+                self.run.gateway.emit(&Event::Decided {
+                    candidate: self.matrix.candidates[candidate].id,
+                    kept: false,
+                    reason: reason.unwrap_or_default(),
+                })?;
+            }
+            held = kept.into_iter().map(|(candidate, _)| candidate).collect();
+            if held.len() == keep {
+                return Ok(held);
+            }
+        }
+    }
+
+    /// Why a candidate is thought to be worse than the seed on the target; `None`
+    /// where it is not.
+    fn shift_of(&self, candidate: CandidateIndex) -> Option<String> {
+        let vote = self.matrix.vote().filter(|vote| vote.families() > 2)?;
+        let (source, target) = vote.accuracies(candidate)?;
+        let (_, seed) = vote.accuracies(self.seed)?;
+        (target < source && target < seed).then(|| {
+            format!(
+                "its answers to target inputs have left the other prompts': an estimated                  {:.0}% of them are right, of the seed's {:.0}%, and {:.0}% on the source",
+                100.0 * target,
+                100.0 * seed,
+                100.0 * source
+            )
+        })
+    }
+}
+
+/// The weight of a group of voted labels. Of a weighted vote by fewer than three
+/// families there is none: where two differ nobody can say which of them is right.
+fn weight(vote: &TargetVote, voted: &VoteSummary) -> f64 {
+    if vote.counting() == VoteCounting::Weighted && vote.families() < 3 {
+        return 0.0;
+    }
+    let checked = voted.checked.map_or((0, 0), |c| (c.kept, c.right));
+    pseudo_label_weight(checked.0, checked.1)
 }
 
 /// The weight of a voted label against a true one: a label that is right with

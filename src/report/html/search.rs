@@ -10,6 +10,7 @@ use super::charts::{CurveStep, learning_curve};
 use super::{diff, scrolling};
 use crate::report::facts::lineage;
 use crate::report::{CandidateStanding, PhaseSummary, RunSummary, grouped};
+use crate::vote_notes;
 use crate::word_diff::{flat, pieces};
 
 /// The leader and the seed prompt after each race.
@@ -130,14 +131,15 @@ pub(super) fn votes(summary: &RunSummary) -> Markup {
                 (format!("{:.2}", voted.threshold)) " of the votes."
             }
             p {
-                @match voted.source_accuracy {
+                @match vote_notes::accuracy(voted) {
                     Some(accuracy) => {
-                        "On labelled source examples such votes are right in "
-                        strong { (format!("{:.1}%", accuracy * 100.0)) }
-                        " of cases; voted labels weigh accordingly. On the target they may be right less often."
+                        "Such votes on labelled source examples: "
+                        strong { (accuracy) }
+                        "; voted labels weigh accordingly. On the target they may be right less often."
                     },
                     None => "None of the votes on labelled source examples was kept, so these could not be checked and weigh nothing.",
                 }
+                @if let Some(voices) = vote_notes::voices(voted) { " " (voices) "." }
             }
             (scrolling("Votes by class", &html! {
                 table {

@@ -16,6 +16,7 @@ use super::facts::{command, gaps, lineage, machine, regressed};
 use super::{NamedRun, RunSummary, difference, grouped, money, score, spread, worst};
 use crate::table::write_markdown;
 use crate::unusable::counts;
+use crate::vote_notes;
 use crate::word_diff::flat;
 
 /// The report of one run, or of several with their comparison first.
@@ -235,12 +236,11 @@ fn write_details(out: &mut String, summary: &RunSummary) {
                 voted.inputs,
                 voted.threshold
             );
-            if let Some(accuracy) = voted.source_accuracy {
-                let _ = writeln!(
-                    out,
-                    "On labelled source examples such votes are right in {:.1}% of cases.",
-                    accuracy * 100.0
-                );
+            if let Some(accuracy) = vote_notes::accuracy(voted) {
+                let _ = writeln!(out, "Such votes on labelled source examples: {accuracy}.");
+            }
+            if let Some(voices) = vote_notes::voices(voted) {
+                let _ = writeln!(out, "{voices}.");
             }
             out.push('\n');
             let head = ["class", "won", "kept"].map(str::to_owned);

@@ -255,6 +255,8 @@ pub fn first_half() -> Vec<Event> {
         inputs: 240,
         kept: 150,
         source_accuracy: Some(0.78),
+        checked: None,
+        standings: vec![],
         classes: vec![
             ClassVotes {
                 label: "negative".into(),

@@ -9,14 +9,15 @@ use shiftproof_search::event::VoteSummary;
 use super::super::state::ScreenState;
 use super::super::ui::ScreenUi;
 use super::{bar, cut, window};
+use crate::vote_notes;
 
 /// Draws the view.
 pub fn draw(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rect) {
     let theme = ui.theme;
     let Some(voted) = &state.summary.voted else {
         let text = match &state.summary.started {
-            Some(started) if started.method != "gpo" => {
-                " this method takes no vote: only gpo labels target inputs"
+            Some(started) if !started.method.starts_with("gpo") => {
+                " this method takes no vote: only gpo and gpo-paper label target inputs"
             }
             _ => " no vote is taken yet",
         };
@@ -106,10 +107,9 @@ fn summary(voted: &VoteSummary, ui: &ScreenUi) -> Vec<Line<'static>> {
         voters.join(" "),
         voted.threshold
     )));
-    lines.push(match voted.source_accuracy {
-        Some(share) => Line::from(format!(
-            " trust     on labelled source examples such votes are {:.0}% right",
-            share * 100.0
+    lines.push(match vote_notes::accuracy(voted) {
+        Some(right) => Line::from(format!(
+            " trust     such votes on labelled source examples: {right}"
         )),
         None => Line::styled(
             " trust     no vote on the labelled source was kept: voted labels weigh nothing",
