@@ -252,9 +252,8 @@ fn scores_seed(spec: &SearchSpec, entrants: usize, evaluations: usize) -> bool {
             weight: 1.0,
             examples: vec![0, 1],
         }],
-        kernel: None,
         keep: vec![0],
-        lengths: Vec::new(),
+        ..SelectionProblem::default()
     };
     let scores = OutcomeTable::new(entrants, vec![0, 0], 1);
     let step = spec

@@ -1,17 +1,17 @@
 //! Races candidates: an allocation rule asks for evaluations, the matrix gets them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use shiftproof_tasks::{Outcome, PromptId, text};
+use shiftproof_tasks::{Label, Outcome, PromptId, text};
 
 use crate::answer_feed;
 use crate::event::{Event, GroupOutcome, GroupRole, Phase};
 use crate::gateway::RunError;
 use crate::response_matrix::{CandidateIndex, EvalContext, InputIndex, ResponseMatrix};
 use crate::select::{
-    AllocationStep, ExampleGroup, GroupEstimates, LabelRole, OutcomeTable, PromptLength,
-    SelectionProblem, TextKernel,
+    AllocationStep, ExampleClasses, ExampleGroup, GroupEstimates, LabelRole, OutcomeTable,
+    PromptLength, SelectionProblem, TextKernel,
 };
 use crate::spec::SearchSpec;
 
@@ -67,8 +67,8 @@ impl Race<'_> {
             entrants.push(self.seed);
         }
         entrants.sort_unstable();
-        let problem = self.problem(matrix, &entrants);
         let mut rule = self.spec.rule(self.draws);
+        let problem = self.problem(matrix, &entrants, rule.reads_texts(entrants.len()));
         if self.pseudo_label_weight > 0.0 {
             // Once a race: labels that moved with each block would be a moving mark.
             matrix.hear_all(context, self.check);
@@ -120,7 +120,7 @@ impl Race<'_> {
         for &entrant in &pick.ranking {
             let candidate = entrants[entrant];
             let groups = matrix.answers(context, candidate).group_scores(self.inputs);
-            let score = objective.score(&estimates.groups(entrant)) - problem.charge(entrant);
+            let score = shown(objective.score(&estimates.groups(entrant)), &problem, entrant);
             if groups.is_empty() || !score.is_finite() {
                 continue;
             }
@@ -190,7 +190,7 @@ impl Race<'_> {
             return Ok(());
         }
         let id = matrix.candidates[candidate].id;
-        self.emit_leading(context, id, score, &groups)?;
+        self.emit_leading(context, id, score.clamp(0.0, 1.0), &groups)?;
         self.emit_answers(matrix, context, candidate)
     }
 
@@ -229,7 +229,12 @@ impl Race<'_> {
 
     /// Groups of the race: a study's group with true labels and the same group
     /// with voted ones are two, for they are not equally to be trusted.
-    fn problem(&self, matrix: &ResponseMatrix, entrants: &[CandidateIndex]) -> SelectionProblem {
+    fn problem(
+        &self,
+        matrix: &ResponseMatrix,
+        entrants: &[CandidateIndex],
+        reads_texts: bool,
+    ) -> SelectionProblem {
         let mut members: BTreeMap<(bool, usize), Vec<u32>> = BTreeMap::new();
         for (example, &input) in self.inputs.iter().enumerate() {
             let key = (matrix.is_voted(input), matrix.group_of(input));
@@ -261,7 +266,9 @@ impl Race<'_> {
         SelectionProblem {
             candidates: entrants.len(),
             groups,
-            kernel: TextKernel::of_texts(&texts).map(Arc::new),
+            kernel: reads_texts
+                .then(|| TextKernel::of_texts(&texts).map(Arc::new))
+                .flatten(),
             keep: entrants
                 .iter()
                 .position(|&c| c == self.seed)
@@ -280,6 +287,7 @@ impl Race<'_> {
                     charge: self.spec.length_charge(text),
                 })
                 .collect(),
+            classes: classes(matrix, self.inputs),
         }
     }
 
@@ -318,6 +326,32 @@ impl Race<'_> {
         }
         scores
     }
+}
+
+/// A score as it is shown: estimates are linear and may leave the scale where
+/// little was seen, a score never does.
+fn shown(score: f64, problem: &SelectionProblem, entrant: usize) -> f64 {
+    (score - problem.charge(entrant)).clamp(0.0, 1.0)
+}
+
+/// Classes of the inputs with true labels, numbered in the order of their names;
+/// `None` where no label is a class.
+fn classes(matrix: &ResponseMatrix, inputs: &[InputIndex]) -> Option<Arc<ExampleClasses>> {
+    let name = |input: &InputIndex| match matrix.label(*input) {
+        Some(Label::Class(class)) if !matrix.is_voted(*input) => Some(class.as_str()),
+        _ => None,
+    };
+    let names: BTreeSet<&str> = inputs.iter().filter_map(name).collect();
+    let numbers: BTreeMap<&str, u32> = names.into_iter().zip(0..).collect();
+    (!numbers.is_empty()).then(|| {
+        Arc::new(ExampleClasses {
+            of_example: inputs
+                .iter()
+                .map(|input| name(input).map(|class| numbers[class]))
+                .collect(),
+            target_shares: None,
+        })
+    })
 }
 
 /// The ids of some candidates.

@@ -168,7 +168,7 @@ impl std::fmt::Display for MethodName {
 #[serde(rename_all = "kebab-case")]
 pub enum ObjectiveName {
     /// What the allocation rule ranks by: for the default rule the posterior mean
-    /// less a charge for how unevenly a prompt does over the groups.
+    /// over the groups, or over the target's where it has labels.
     Robust,
     /// The mean over groups.
     Mean,
@@ -242,7 +242,7 @@ impl SearchSpec {
     /// The objective, for scores that are shown.
     pub fn objective(&self) -> Box<dyn Objective> {
         let name = match self.objective {
-            ObjectiveName::Robust => "interaction",
+            ObjectiveName::Robust => "mean",
             named => named.name(),
         };
         select::by_name(name).expect("every named objective exists")

@@ -39,7 +39,8 @@ pub struct BenchSelect {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub planted: u64,
     /// Rules; the others are held against the first. A name that ends in +
-    /// may also buy outcomes on the labelled target examples.
+    /// may also buy outcomes on the labelled target examples, with a % it is told
+    /// the target's shares of classes.
     #[arg(
         long,
         value_name = "RULE,…",
@@ -89,21 +90,24 @@ pub struct NamedRule {
     pub rule: String,
     /// Whether it may also buy outcomes on labelled target examples.
     pub labelled: bool,
+    /// Whether it is told the target's shares of classes.
+    pub shares: bool,
 }
 
 fn rule(given: &str) -> Result<NamedRule, String> {
-    let rule = given.strip_suffix('+').unwrap_or(given);
+    let rule = given.strip_suffix(['+', '%']).unwrap_or(given);
     if !select::rule_names().contains(&rule) {
         return Err(format!(
             "there is no rule {rule:?}; there are {} (with a + at its end a rule may also use \
-             labelled target examples)",
+             labelled target examples, with a % it is told the target's shares of classes)",
             select::rule_names().join(", ")
         ));
     }
     Ok(NamedRule {
         given: given.to_owned(),
         rule: rule.to_owned(),
-        labelled: rule != given,
+        labelled: given.ends_with('+'),
+        shares: given.ends_with('%'),
     })
 }
 

@@ -62,6 +62,7 @@ fn select(args: &BenchSelect) -> Result<ExitStatus, Failure> {
             name: &named.given,
             make: make as &(dyn Fn(u64) -> Box<dyn AllocationRule> + Sync),
             labelled: named.labelled,
+            shares: named.shares,
         })
         .collect();
     let began = Instant::now();

@@ -83,6 +83,54 @@ impl BlockStream {
     }
 }
 
+/// One seeded order of examples through which every candidate goes at its own
+/// pace: what two have seen in common is all that the slower one has seen, so
+/// that one who rested comes back to examples whose difficulty is known.
+#[derive(Debug, Clone)]
+pub(crate) struct PacedStream {
+    order: Vec<u32>,
+    next: Vec<usize>,
+}
+
+impl PacedStream {
+    /// Labelled target examples first, as [`BlockStream::target_first`].
+    pub(crate) fn target_first(problem: &SelectionProblem, rng: &mut SplitMix) -> Self {
+        Self {
+            order: BlockStream::target_first(problem, rng).order,
+            next: vec![0; problem.candidates],
+        }
+    }
+
+    /// Each candidate on the next `count` examples that it has no outcome on,
+    /// fewer at the end; examples in order, and for each the candidates.
+    pub(crate) fn ask(
+        &mut self,
+        candidates: &[usize],
+        count: usize,
+        scores: &OutcomeTable,
+    ) -> Vec<EvaluationRequest> {
+        let mut asks: Vec<(usize, usize)> = Vec::new();
+        for &candidate in candidates {
+            let next = &mut self.next[candidate];
+            let mut taken = 0;
+            while taken < count && *next < self.order.len() {
+                if scores.get(candidate, self.order[*next]).is_none() {
+                    asks.push((*next, candidate));
+                    taken += 1;
+                }
+                *next += 1;
+            }
+        }
+        asks.sort_unstable();
+        asks.into_iter()
+            .map(|(place, candidate)| EvaluationRequest {
+                candidate,
+                example: self.order[place],
+            })
+            .collect()
+    }
+}
+
 fn block(candidates: &[usize], examples: &[u32], scores: &OutcomeTable) -> Vec<EvaluationRequest> {
     examples
         .iter()

@@ -3,6 +3,7 @@
 // Formulas in the docs.
 #![allow(clippy::doc_markdown)]
 
+use crate::class_tilt::{ClassOutcome, class_tilt};
 use crate::problem::{LabelRole, SelectionProblem};
 use crate::scores::OutcomeTable;
 
@@ -40,6 +41,8 @@ pub struct GroupEstimate {
 /// there where target groups with true labels are: then the main effect is the
 /// *target's*, read from its few labels directly and from the many source
 /// outcomes as far as D, the disagreement of the two over candidates, allows.
+/// Where the problem has classes and the target's shares of them are known, the
+/// source's outcomes are first moved to those shares ([`class_tilt`]).
 /// Where source and target rank prompts alike, D is small and the source
 /// decides; where they do not, a few target labels outweigh any number of
 /// source ones.
@@ -55,6 +58,8 @@ pub struct GroupEstimates {
     /// Variance D of the difference between a candidate's target and source
     /// effects; infinite without target labels.
     pub shift: f64,
+    /// Whether the source is read at the target's shares of classes.
+    tilted: bool,
     candidates: Vec<ComponentFit>,
 }
 
@@ -123,6 +128,9 @@ const PRIOR: f64 = 4.0;
 /// Candidates' worth of belief that source and target differ by as much as
 /// groups do among themselves.
 const SHIFT_PRIOR: f64 = 4.0;
+/// Candidates' worth of belief that they do not differ further once the source
+/// is read at the target's shares of classes.
+const TILTED_PRIOR: f64 = 12.0;
 
 impl GroupEstimates {
     /// Fits the model to what was seen.
@@ -180,11 +188,48 @@ impl GroupEstimates {
             interaction: 0.0,
             main: 0.0,
             shift: f64::INFINITY,
+            tilted: false,
             candidates: fits,
         };
+        estimates.tilt(problem, scores, &bought, &items);
         estimates.interaction = estimates.spread_of_groups();
         estimates.effects();
         estimates
+    }
+
+    /// Moves the source's groups to the target's shares of classes.
+    fn tilt(
+        &mut self,
+        problem: &SelectionProblem,
+        scores: &OutcomeTable,
+        bought: &[bool],
+        items: &ItemEffects,
+    ) {
+        if problem.classes.is_none() {
+            return;
+        }
+        let seen: Vec<Vec<ClassOutcome>> = (0..problem.candidates)
+            .map(|p| {
+                visible(scores, p, bought)
+                    .map(|(example, _, outcome)| ClassOutcome {
+                        example,
+                        outcome,
+                        ease: items.effect[example as usize],
+                    })
+                    .collect()
+            })
+            .collect();
+        let Some(tilt) = class_tilt(problem, &seen) else {
+            return;
+        };
+        self.tilted = true;
+        for (fit, tilt) in self.candidates.iter_mut().zip(tilt) {
+            for (cell, shape) in fit.cells.iter_mut().zip(&self.groups) {
+                if cell.1 > 0.0 && shape.role == LabelRole::Source {
+                    cell.0 += tilt;
+                }
+            }
+        }
     }
 
     /// τ²: spread of a candidate's groups beyond their noise. Source and target
@@ -256,7 +301,12 @@ impl GroupEstimates {
                 (source, target)
             })
             .collect();
-        self.shift = shift_variance(&sides, interaction);
+        let (expected, weight) = if self.tilted {
+            (0.0, TILTED_PRIOR)
+        } else {
+            (interaction, SHIFT_PRIOR)
+        };
+        self.shift = shift_variance(&sides, interaction, expected, weight);
         for (fit, &(source, target)) in self.candidates.iter_mut().zip(&sides) {
             fit.source = source;
             fit.main = if self.shift.is_finite() {
@@ -351,8 +401,14 @@ impl GroupEstimates {
 }
 
 /// D: how much target and source effects differ beyond their noise, over the
-/// candidates that have both; moderated, for they may be few.
-fn shift_variance(sides: &[(EffectEstimate, EffectEstimate)], interaction: f64) -> f64 {
+/// candidates that have both; moderated towards `expected` by `weight` candidates'
+/// worth of belief, for they may be few.
+fn shift_variance(
+    sides: &[(EffectEstimate, EffectEstimate)],
+    interaction: f64,
+    expected: f64,
+    weight: f64,
+) -> f64 {
     if sides.iter().all(|(_, target)| !target.seen()) {
         return f64::INFINITY;
     }
@@ -377,7 +433,7 @@ fn shift_variance(sides: &[(EffectEstimate, EffectEstimate)], interaction: f64) 
     } else {
         0.0
     };
-    ((known + SHIFT_PRIOR * interaction) / (freedom + SHIFT_PRIOR)).max(1e-6)
+    ((known + weight * expected) / (freedom + weight)).max(1e-6)
 }
 
 fn visible<'a>(

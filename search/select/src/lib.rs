@@ -13,6 +13,7 @@
 
 pub mod bench;
 mod blocks;
+mod class_tilt;
 mod empirical_bayes;
 mod gaussian_process;
 mod halving;
@@ -24,17 +25,19 @@ mod scores;
 pub mod stats;
 mod text_kernel;
 mod triple;
+mod unevenness;
 pub mod votes;
 
+pub use class_tilt::{ClassOutcome, class_tilt};
 pub use empirical_bayes::{GroupEstimate, GroupEstimates};
 pub use halving::{HalvingRule, UniformRule};
 pub use objective::{
     ChiSquareBall, CvarObjective, InteractionPenalty, KlBall, MeanObjective, Objective, SoftMin,
     WorstObjective, by_name, mean_names, objective_names, of_means,
 };
-pub use posterior::PosteriorRule;
+pub use posterior::{PosteriorConstants, PosteriorRule};
 pub use problem::{
-    AllocationRule, AllocationStep, Elimination, EvaluationRequest, ExampleGroup, LabelRole,
+    AllocationRule, AllocationStep, Elimination, EvaluationRequest, ExampleClasses, ExampleGroup, LabelRole,
     PromptLength, Selection, SelectionProblem,
 };
 pub use racing::RacingRule;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::blocks::BlockStream;
+use crate::blocks::PacedStream;
 use crate::empirical_bayes::GroupEstimates;
 use crate::gaussian_process::{GpPosterior, LowRankKernel, believe};
 use crate::halving::affordable;
@@ -10,48 +10,83 @@ use crate::objective::{MeanObjective, Objective};
 use crate::problem::{AllocationRule, AllocationStep, Elimination, Selection, SelectionProblem};
 use crate::scores::OutcomeTable;
 use crate::stats::rng::SplitMix;
-use crate::stats::special::normal_cdf;
+use crate::stats::special::{normal_cdf, normal_quantile};
 use crate::text_kernel::TextKernel;
+use crate::unevenness::charges;
 
 /// Evaluations in the budget per entrant, at least: with fewer the race buys
 /// one look at many and cannot tell luck from merit. 3 to 5 measured alike.
 const PER_ENTRANT: usize = 4;
-/// Price of one standard deviation of interaction above the typical, when it is
-/// known exactly. 1 to 2 measured alike on recorded outcomes.
-const PRICE: f64 = 1.5;
-/// Fewest prior degrees of freedom behind the pooled interaction variance.
-const LEAST_FREEDOM: f64 = 12.0;
-/// Standard deviations added while halving, so that the unsure stay in.
-const OPTIMISM: f64 = 1.0;
 /// From how many candidates on the texts are read: with fewer, 32 directions of
 /// likeness explain anything.
 const TEXTS: usize = 40;
 
+/// Constants of [`PosteriorRule`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PosteriorConstants {
+    /// Price of one standard deviation of interaction above the typical, when it
+    /// is known exactly. At 0 nothing is charged.
+    pub unevenness: f64,
+    /// Standard deviations added while halving, so that the unsure are asked on.
+    pub optimism: f64,
+    /// Chance to be better than the leader below which a candidate is dropped.
+    pub least_chance: f64,
+    /// Steps of the last stage, among two; in each the likeliest two are asked.
+    pub last_steps: usize,
+}
+
+impl Default for PosteriorConstants {
+    fn default() -> Self {
+        Self {
+            unevenness: 0.0,
+            optimism: 1.0,
+            least_chance: 0.05,
+            last_steps: 1,
+        }
+    }
+}
+
+impl PosteriorConstants {
+    /// Price of unevenness under an objective that asks for the tail: the groups
+    /// that come are others than those measured, and whoever is uneven among
+    /// these will be among them.
+    pub const TAIL_UNEVENNESS: f64 = 1.5;
+}
+
 /// Posterior halving: sequential halving on paired, group-balanced blocks,
-/// ranked by a robust score under a hierarchical model instead of raw means.
+/// ranked by a score under a hierarchical model instead of raw means.
 ///
 /// Each round fits item, main, interaction and noise effects ([`GroupEstimates`]),
 /// takes the posterior of the main effects (pulling alike prompts together
-/// where there are many) and scores the mean of the shrunk groups less a charge
-/// for the standard deviation of the candidate's interaction, as far as it
-/// exceeds the typical one. The charge is moderated (Smyth 2004) and scaled by how reliably interactions are known: it
-/// vanishes at small budgets, where paying it costs more than it saves, and
-/// counts in full once group means are known.
+/// where there are many) and scores the mean of the shrunk groups. The better
+/// half by optimistic score is asked on. Who is not asked is not out: it is
+/// dropped only where its chance to be better than the leader is small, and comes
+/// back, to the examples that the others have seen, once it is among the better
+/// half again. The incumbent has no share of its own; it is asked as long as it is
+/// a contender. The pick is the best posterior score.
+///
+/// Objectives of the tail also charge for the standard deviation of a candidate's
+/// interaction, as far as it exceeds the typical one. That charge is moderated
+/// (Smyth 2004) and scaled by how reliably interactions are known: it vanishes at
+/// small budgets, where paying it costs more than it saves, and counts in full
+/// once group means are known.
 #[derive(Debug)]
 pub struct PosteriorRule {
     rng: SplitMix,
     objective: Option<Arc<dyn Objective>>,
+    constants: PosteriorConstants,
     state: Option<PosteriorState>,
 }
 
 #[derive(Debug)]
 struct PosteriorState {
-    stream: BlockStream,
+    stream: PacedStream,
     basis: Option<LowRankKernel>,
-    /// In the race.
-    alive: Vec<usize>,
-    /// Never entered; may yet be called in by likeness.
-    waiting: Vec<usize>,
+    /// How many are asked in the next round.
+    contenders: usize,
+    active: Vec<usize>,
+    /// Out of the race.
+    dropped: Vec<bool>,
     rounds_left: usize,
 }
 
@@ -62,23 +97,43 @@ struct PosteriorScore {
     spread: f64,
 }
 
+impl PosteriorScore {
+    /// Chance to be better than another.
+    fn chance_against(self, other: Self) -> f64 {
+        normal_cdf((self.score - other.score) / self.spread.hypot(other.spread).max(1e-9))
+    }
+}
+
 impl PosteriorRule {
     /// The default rule with its seed.
-    pub const fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
+        Self::with_constants(seed, PosteriorConstants::default())
+    }
+
+    /// The rule with other constants, for measuring them.
+    pub const fn with_constants(seed: u64, constants: PosteriorConstants) -> Self {
         Self {
             rng: SplitMix::new(seed),
             objective: None,
+            constants,
             state: None,
         }
     }
 
-    /// Ranks by an objective over the shrunk group estimates instead of the
-    /// built-in mean less interaction charge.
+    /// Ranks by an objective over the shrunk group estimates instead of their mean.
     pub fn with_objective(seed: u64, objective: Arc<dyn Objective>) -> Self {
+        let tail = matches!(objective.name(), "worst" | "soft-min" | "cvar");
+        let constants = PosteriorConstants {
+            unevenness: if tail {
+                PosteriorConstants::TAIL_UNEVENNESS
+            } else {
+                0.0
+            },
+            ..PosteriorConstants::default()
+        };
         Self {
-            rng: SplitMix::new(seed),
             objective: Some(objective),
-            state: None,
+            ..Self::with_constants(seed, constants)
         }
     }
 
@@ -93,7 +148,7 @@ impl PosteriorRule {
             .map(|p| estimates.main_effect(p))
             .collect();
         let beliefs = believe(&effects, basis);
-        let charges = charges(&estimates);
+        let charges = charges(&estimates, self.constants.unevenness);
         beliefs
             .iter()
             .zip(&charges)
@@ -102,7 +157,7 @@ impl PosteriorRule {
                 let groups = estimates.groups_given(p, (mean, variance));
                 PosteriorScore {
                     score: match &self.objective {
-                        Some(objective) => objective.score(&groups),
+                        Some(objective) => objective.score(&groups) - charge,
                         // With target labels the belief is the target's.
                         None if estimates.shift.is_finite() => mean - charge,
                         None => MeanObjective.score(&groups) - charge,
@@ -114,12 +169,9 @@ impl PosteriorRule {
     }
 
     fn start(&mut self, problem: &SelectionProblem, budget: usize) -> PosteriorState {
-        let stream = BlockStream::target_first(problem, &mut self.rng);
-        let alive = affordable(problem, budget / PER_ENTRANT, &mut self.rng);
-        let waiting = (0..problem.candidates)
-            .filter(|p| !alive.contains(p))
-            .collect();
-        let rounds_left = alive.len().max(2).next_power_of_two().ilog2() as usize;
+        let stream = PacedStream::target_first(problem, &mut self.rng);
+        let active = affordable(problem, budget / PER_ENTRANT, &mut self.rng);
+        let halvings = active.len().max(2).next_power_of_two().ilog2() as usize;
         let readable = |l: &&TextKernel| l.size() == problem.candidates && l.size() >= TEXTS;
         let basis = problem
             .kernel
@@ -129,102 +181,51 @@ impl PosteriorRule {
         PosteriorState {
             stream,
             basis,
-            alive,
-            waiting,
-            rounds_left,
+            contenders: active.len(),
+            active,
+            dropped: vec![false; problem.candidates],
+            rounds_left: halvings - 1 + self.constants.last_steps.max(1),
         }
     }
 }
 
-/// What each candidate pays for its interaction: the square root of its
-/// moderated variance, less that of the typical candidate, so that one hardly
-/// measured is neither charged nor favoured.
-fn charges(estimates: &GroupEstimates) -> Vec<f64> {
-    let pooled = estimates.interaction;
-    // Per candidate: variance over its groups less noise, and the variance
-    // that this estimate has from chance alone.
-    let spreads: Vec<Option<(f64, f64, f64)>> = (0..estimates.candidates())
-        .map(|p| {
-            let (mut groups, mut squares, mut noise) = (0.0, 0.0, 0.0);
-            for (interaction, count) in estimates.interactions(p) {
-                groups += 1.0;
-                squares += interaction * interaction;
-                noise += estimates.noise / count;
-            }
-            noise /= groups;
-            let chance = 2.0 * (pooled + noise).powi(2) / (groups - 1.0);
-            (groups > 1.0 && pooled > 0.0).then(|| {
-                (
-                    squares / (groups - 1.0) - noise,
-                    chance,
-                    pooled / (pooled + noise),
-                )
-            })
-        })
-        .collect();
-    // How much candidates truly differ in spread, by moments.
-    let known = spreads.iter().flatten();
-    let excess = known
-        .clone()
-        .map(|(s, chance, _)| (s - pooled).powi(2) - chance)
-        .sum::<f64>();
-    let truth = (excess / (known.count() as f64).max(1.0))
-        .clamp(0.0, 2.0 * pooled * pooled / LEAST_FREEDOM);
-    spreads
-        .iter()
-        .enumerate()
-        .map(|(p, spread)| {
-            // What target labels say of the target needs no guess from the source.
-            let share = estimates.source_share(p);
-            let Some((variance, chance, reliability)) = *spread else {
-                return 0.0;
-            };
-            let own = if truth > 0.0 {
-                truth / (truth + chance)
-            } else {
-                0.0
-            };
-            let moderated = (pooled + own * (variance - pooled)).max(0.1 * pooled);
-            PRICE * reliability * reliability * share * (moderated.sqrt() - pooled.sqrt())
-        })
-        .collect()
-}
-
 impl PosteriorState {
-    /// Keeps the better half and says why the others go.
+    /// Who is asked next, and who is out.
     fn halve(
         &mut self,
+        constants: &PosteriorConstants,
         standings: &[PosteriorScore],
         problem: &SelectionProblem,
         dropped: &mut Vec<Elimination>,
     ) {
-        let half = self.alive.len().div_ceil(2).max(2);
-        let hopeful: Vec<usize> = self.alive.iter().chain(&self.waiting).copied().collect();
-        let ranking = problem.ranked(&hopeful, |p| {
-            standings[p].score + OPTIMISM * standings[p].spread
-        });
-        let leader = problem.ranked(&hopeful, |p| standings[p].score)[0];
-        let next: Vec<usize> = ranking
-            .iter()
-            .enumerate()
-            .filter(|&(at, p)| at < half || problem.keep.contains(p))
-            .map(|(_, &p)| p)
+        self.contenders = self.contenders.div_ceil(2).max(2);
+        let hopeful: Vec<usize> = (0..problem.candidates)
+            .filter(|&p| !self.dropped[p])
             .collect();
-        for &p in self.alive.iter().filter(|p| !next.contains(p)) {
-            let (own, best) = (standings[p], standings[leader]);
-            let gap = best.score - own.score;
-            let chance = normal_cdf(-gap / own.spread.hypot(best.spread).max(1e-9));
+        let leader = problem.ranked(&hopeful, |p| standings[p].score)[0];
+        let mut ranking = problem.ranked(&hopeful, |p| {
+            standings[p].score + constants.optimism * standings[p].spread
+        });
+        ranking.retain(|&p| p != leader);
+        ranking.insert(0, leader);
+        self.active = ranking[..self.contenders.min(ranking.len())].to_vec();
+        let best = standings[leader];
+        for &p in &ranking[self.active.len()..] {
+            let own = standings[p];
+            let chance = own.chance_against(best);
+            if chance >= constants.least_chance || problem.keep.contains(&p) {
+                continue;
+            }
+            self.dropped[p] = true;
             dropped.push(Elimination {
                 candidate: p,
                 reason: format!(
                     "an estimated {:.1} points behind the leader, {:.0}% chance to be better",
-                    100.0 * gap,
+                    100.0 * (best.score - own.score),
                     100.0 * chance
                 ),
             });
         }
-        self.waiting.retain(|p| !next.contains(p));
-        self.alive = next;
         self.rounds_left -= 1;
     }
 }
@@ -232,6 +233,10 @@ impl PosteriorState {
 impl AllocationRule for PosteriorRule {
     fn name(&self) -> &'static str {
         "posterior"
+    }
+
+    fn reads_texts(&self, candidates: usize) -> bool {
+        candidates >= TEXTS
     }
 
     fn next(
@@ -248,42 +253,68 @@ impl AllocationRule for PosteriorRule {
         };
         if !fresh && state.rounds_left > 0 {
             let standings = self.judge(problem, scores, state.basis.as_ref());
-            state.halve(&standings, problem, dropped);
+            state.halve(&self.constants, &standings, problem, dropped);
         }
-        if state.rounds_left > 0 && state.alive.len() > 1 {
-            let each = remaining / state.alive.len();
+        if state.rounds_left > 0 && state.active.len() > 1 {
+            let each = remaining / state.active.len();
             let count = (each / state.rounds_left).max(1).min(each);
-            let asks = state.stream.ask(&state.alive, count, scores);
+            let asks = state.stream.ask(&state.active, count, scores);
             if !asks.is_empty() {
                 self.state = Some(state);
                 return AllocationStep::Evaluate(asks);
             }
         }
         let standings = self.judge(problem, scores, state.basis.as_ref());
-        // The pick has been through the race; the rest are ranked for the record.
-        let mut ranking = problem.ranked(&state.alive, |p| standings[p].score);
-        let rest: Vec<usize> = (0..problem.candidates)
-            .filter(|p| !state.alive.contains(p))
-            .collect();
-        ranking.extend(problem.ranked(&rest, |p| standings[p].score));
-        let candidate = ranking[0];
-        let reason = ranking.get(1).map_or_else(
-            || "the only candidate".into(),
-            |&next| {
-                format!(
-                    "{:.1} points ahead of the next by the shrunk robust score",
-                    100.0 * (standings[candidate].score - standings[next].score)
-                )
-            },
-        );
+        let selection = select(problem, scores, &state, &standings);
         self.state = Some(PosteriorState {
             rounds_left: 0,
             ..state
         });
-        AllocationStep::Pick(Selection {
-            candidate,
-            ranking,
-            reason,
-        })
+        AllocationStep::Pick(selection)
     }
+}
+
+/// The best of those still in the race; the others are ranked for the record.
+fn select(
+    problem: &SelectionProblem,
+    scores: &OutcomeTable,
+    state: &PosteriorState,
+    standings: &[PosteriorScore],
+) -> Selection {
+    let score = |p: usize| standings[p].score;
+    let (gone, left): (Vec<usize>, Vec<usize>) =
+        (0..problem.candidates).partition(|&p| state.dropped[p]);
+    let mut ranking = problem.ranked(&left, score);
+    ranking.extend(problem.ranked(&gone, score));
+    let candidate = ranking[0];
+    // Of all that were asked, whether they left early or not.
+    let rivals: Vec<usize> = (0..problem.candidates)
+        .filter(|&p| p != candidate && !scores.seen(p).is_empty())
+        .collect();
+    let runner_up = problem.ranked(&rivals, score).first().copied();
+    let reason = runner_up.map_or_else(
+        || "no other candidate has an answer".into(),
+        |next| lead(standings[candidate], standings[next]),
+    );
+    Selection {
+        candidate,
+        ranking,
+        reason,
+    }
+}
+
+/// How far the first is ahead of the second, and how sure that is.
+fn lead(first: PosteriorScore, second: PosteriorScore) -> String {
+    let gap = first.score - second.score;
+    let reach = normal_quantile(0.975) * first.spread.hypot(second.spread);
+    // Scores lie within 0 to 1, and so do their differences.
+    let bound = |x: f64| 100.0 * x.clamp(-1.0, 1.0);
+    format!(
+        "{:.1} points ahead of the runner-up (95% interval {:+.1} to {:+.1}), {:.0}% chance to be \
+         the better one",
+        bound(gap),
+        bound(gap - reach),
+        bound(gap + reach),
+        100.0 * first.chance_against(second)
+    )
 }

@@ -33,20 +33,47 @@ pub struct ExampleGroup {
     pub examples: Vec<u32>,
 }
 
+/// The classes of a problem's examples.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ExampleClasses {
+    /// Number of each example's class, `None` where its label is no class.
+    pub of_example: Vec<Option<u32>>,
+    /// The target's share of every class, where they are stated; else labelled
+    /// target examples are counted, as drawn at natural shares.
+    pub target_shares: Option<Vec<f64>>,
+}
+
+impl ExampleClasses {
+    /// Class of an example.
+    pub fn class(&self, example: u32) -> Option<u32> {
+        self.of_example.get(example as usize).copied().flatten()
+    }
+
+    /// Number of classes: one more than the largest number.
+    pub fn count(&self) -> usize {
+        let largest = self.of_example.iter().flatten().max();
+        largest.map_or(0, |&class| class as usize + 1)
+    }
+}
+
 /// What an allocation rule chooses among.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct SelectionProblem {
     /// Number of candidates.
     pub candidates: usize,
     /// Groups, in the order of [`OutcomeTable`].
     pub groups: Vec<ExampleGroup>,
-    /// How alike the candidates' texts are; `None` when texts are unknown.
+    /// How alike the candidates' texts are; `None` when texts are unknown, or
+    /// the rule does not read them ([`AllocationRule::reads_texts`]).
     pub kernel: Option<Arc<TextKernel>>,
     /// Candidates that stay in the race to the end (the incumbent, a human's).
     pub keep: Vec<usize>,
     /// How long each candidate is and what it pays for that; empty where length
     /// does not matter.
     pub lengths: Vec<PromptLength>,
+    /// Classes of the examples, for tasks that have them: where the target's
+    /// shares of classes are known, the source is read as if it had them.
+    pub classes: Option<Arc<ExampleClasses>>,
 }
 
 /// A candidate's length.
@@ -144,6 +171,11 @@ pub enum AllocationStep {
 pub trait AllocationRule: fmt::Debug + Send {
     /// Name in tables and settings.
     fn name(&self) -> &'static str;
+
+    /// Whether the rule reads [`SelectionProblem::kernel`] in a race of so many.
+    fn reads_texts(&self, _candidates: usize) -> bool {
+        false
+    }
 
     /// The next block, given the outcomes so far and how many evaluations
     /// remain. Candidates dropped since the last call are appended to `dropped`.

@@ -39,6 +39,7 @@ fn problem(candidates: usize, groups: usize, each: u32) -> (SelectionProblem, Ve
             kernel: None,
             keep: vec![0],
             lengths: Vec::new(),
+            classes: None,
         },
         group_of,
     )
@@ -304,6 +305,7 @@ fn length_breaks_ties_at_price() {
             length(100, 0.0),
             length(50, 0.0),
         ],
+        classes: None,
     };
     let scores = [0.9, 0.9, 0.9, 0.8];
     let all = [0, 1, 2, 3];

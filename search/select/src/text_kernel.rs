@@ -1,17 +1,43 @@
 //! How alike prompts are, from their texts alone.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A positive semi-definite similarity of candidate texts with mean variance 1
 /// after centring: cosine of tf-idf over character 4-grams and words.
 ///
 /// Prompts that read alike score alike (paraphrases, edits of one parent), so
-/// an outcome of one says something about the others.
+/// an outcome of one says something about the others. What is kept is linear in
+/// the texts; a pair is worked out when it is asked for, and who reads a few
+/// columns of a thousand candidates pays for those alone.
 #[derive(Debug, Clone)]
 pub struct TextKernel {
-    size: usize,
-    /// Row-major, centred.
-    values: Vec<f64>,
+    /// Which row of the similarities a candidate is.
+    order: Vec<usize>,
+    pairs: Arc<PairSimilarity>,
+    /// Mean similarity of each row to all rows, and the mean of those.
+    means: Arc<[f64]>,
+    grand: f64,
+    /// Mean variance after centring.
+    scale: f64,
+}
+
+/// Similarities before centring.
+#[derive(Debug)]
+enum PairSimilarity {
+    /// Cosines of these unit vectors.
+    Cosine(Vec<Features>),
+    /// Row-major, n × n.
+    Dense(Vec<f64>),
+}
+
+impl PairSimilarity {
+    fn of(&self, a: usize, b: usize, size: usize) -> f64 {
+        match self {
+            Self::Cosine(vectors) => dot(&vectors[a], &vectors[b]),
+            Self::Dense(values) => values[a * size + b],
+        }
+    }
 }
 
 /// Sparse vector sorted by feature.
@@ -77,63 +103,66 @@ impl TextKernel {
                 vector
             })
             .collect();
-        let mut values = vec![0.0; n * n];
-        for i in 0..n {
-            for j in 0..=i {
-                let value = dot(&vectors[i], &vectors[j]);
-                values[i * n + j] = value;
-                values[j * n + i] = value;
-            }
+        // The mean similarity to all texts is that to their mean vector.
+        let mut centre: HashMap<u64, f64> = HashMap::new();
+        for &(feature, value) in vectors.iter().flatten() {
+            *centre.entry(feature).or_default() += value / n as f64;
         }
-        Self::from_matrix(n, values)
+        let means = vectors
+            .iter()
+            .map(|vector| vector.iter().map(|(feature, x)| x * centre[feature]).sum())
+            .collect();
+        Self::centred(PairSimilarity::Cosine(vectors), means)
     }
 
     /// Of any symmetric similarity, row-major n × n (embeddings, say).
-    pub fn from_matrix(n: usize, mut values: Vec<f64>) -> Option<Self> {
+    pub fn from_matrix(n: usize, values: Vec<f64>) -> Option<Self> {
         if n < 3 || values.len() != n * n || values.iter().any(|v| !v.is_finite()) {
             return None;
         }
-        let means: Vec<f64> = values
+        let means = values
             .chunks(n)
             .map(|row| row.iter().sum::<f64>() / n as f64)
             .collect();
+        Self::centred(PairSimilarity::Dense(values), means)
+    }
+
+    fn centred(pairs: PairSimilarity, means: Vec<f64>) -> Option<Self> {
+        let n = means.len();
         let grand = means.iter().sum::<f64>() / n as f64;
-        for i in 0..n {
-            for j in 0..n {
-                values[i * n + j] += grand - means[i] - means[j];
-            }
-        }
-        let trace = (0..n).map(|i| values[i * n + i]).sum::<f64>() / n as f64;
+        let trace = (0..n).map(|i| pairs.of(i, i, n)).sum::<f64>() / n as f64 - grand;
         if trace < 1e-9 {
             return None;
         }
-        for value in &mut values {
-            *value /= trace;
-        }
-        Some(Self { size: n, values })
+        Some(Self {
+            order: (0..n).collect(),
+            pairs: Arc::new(pairs),
+            means: means.into(),
+            grand,
+            scale: trace,
+        })
     }
 
     /// The same similarities with candidates in another order: `order[new]` is
     /// the old number. `None` unless all are below [`TextKernel::size`].
     pub fn reordered(&self, order: &[usize]) -> Option<Self> {
-        if order.iter().any(|&p| p >= self.size) {
-            return None;
-        }
-        let row = |&a: &usize| order.iter().map(move |&b| self.get(a, b));
+        let order = order.iter().map(|&p| self.order.get(p).copied());
         Some(Self {
-            size: order.len(),
-            values: order.iter().flat_map(row).collect(),
+            order: order.collect::<Option<_>>()?,
+            ..self.clone()
         })
     }
 
     /// Number of candidates.
     pub const fn size(&self) -> usize {
-        self.size
+        self.order.len()
     }
 
     /// Similarity of two candidates.
     pub fn get(&self, a: usize, b: usize) -> f64 {
-        self.values[a * self.size + b]
+        let (a, b) = (self.order[a], self.order[b]);
+        let pair = self.pairs.of(a, b, self.means.len());
+        (pair - self.means[a] - self.means[b] + self.grand) / self.scale
     }
 }
 

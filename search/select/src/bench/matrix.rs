@@ -69,6 +69,22 @@ pub struct OutcomeMatrix {
     pub truth: Option<Vec<f64>>,
 }
 
+impl OutcomeMatrix {
+    /// Class of every example, where a column tells it: one of 0 and 1 that is
+    /// called `label` or begins with `rel`.
+    pub fn classes(&self) -> Option<Vec<u32>> {
+        self.columns
+            .iter()
+            .filter(|(name, _)| name.as_str() == "label" || name.starts_with("rel"))
+            .find_map(|(_, values)| {
+                values
+                    .iter()
+                    .map(|value| value.parse().ok().filter(|class| *class < 2))
+                    .collect()
+            })
+    }
+}
+
 #[derive(Deserialize)]
 struct MatrixMetadata {
     name: String,

@@ -17,6 +17,8 @@ pub struct TestedRule<'a> {
     pub make: &'a (dyn Fn(u64) -> Box<dyn AllocationRule> + Sync),
     /// Whether it may also buy outcomes on the labelled target examples.
     pub labelled: bool,
+    /// Whether it is told the target's true shares of classes, where there are any.
+    pub shares: bool,
 }
 
 /// Regrets of one setting: `[rule][budget][repeat]`.
@@ -46,7 +48,7 @@ pub fn replay(
         for (r, rule) in rules.iter().enumerate() {
             for (b, &budget) in plan.budgets.iter().enumerate() {
                 let seed = plan.seed ^ (repeat as u64).wrapping_mul(0x9E37_79B9);
-                let pick = world.race((rule.make)(seed).as_mut(), budget, rule.labelled);
+                let pick = world.race((rule.make)(seed).as_mut(), budget, rule);
                 let regret = world.regret(pick);
                 if let Ok(mut result) = results[at].lock() {
                     result[r][b][repeat] = regret;

@@ -76,12 +76,8 @@ pub fn settings(index: usize, matrix: &OutcomeMatrix) -> Vec<BenchSetting> {
             both(value, "rest", source);
         }
     }
-    let label = matrix.columns.iter().find(|(name, values)| {
-        (name.as_str() == "label" || name.starts_with("rel"))
-            && values.iter().all(|v| v == "0" || v == "1")
-    });
-    if let Some((_, values)) = label {
-        let prevalence = group_means(matrix, |e| f64::from(u8::from(values[e] == "1")));
+    if let Some(classes) = matrix.classes() {
+        let prevalence = group_means(matrix, |e| f64::from(classes[e]));
         both("low prevalence", "high", lower_half(&prevalence));
     }
     let examples = matrix.group_of.len();

@@ -12,6 +12,10 @@ fn rules(names: &[&'static str]) -> Vec<(&'static str, Make)> {
             "uniform" => |seed| select::rule("uniform", seed).unwrap(),
             "halving" => |seed| select::rule("halving", seed).unwrap(),
             "watcher" => |_| Box::new(Watcher),
+            "tail" => |seed| {
+                let objective = select::by_name("cvar").unwrap();
+                Box::new(select::PosteriorRule::with_objective(seed, objective.into()))
+            },
             _ => |seed| select::rule("posterior", seed).unwrap(),
         }
     };
@@ -32,6 +36,7 @@ fn run(worlds: &[SyntheticEffects], names: &[&'static str], budgets: Vec<usize>)
             name,
             make: make as &(dyn Fn(u64) -> _ + Sync),
             labelled: name.ends_with('+'),
+            shares: name.ends_with('%'),
         })
         .collect();
     replay(
@@ -48,8 +53,8 @@ fn run(worlds: &[SyntheticEffects], names: &[&'static str], budgets: Vec<usize>)
     )
 }
 
-/// Where prompts differ in how they hold, the default beats the mean rule on
-/// the worst of the shifted target.
+/// Where prompts differ in how they hold, an objective of the tail beats the mean
+/// rule on the worst of the shifted target.
 #[test]
 fn planted_shift_is_met() {
     let worlds: Vec<SyntheticEffects> = (0..80)
@@ -58,7 +63,7 @@ fn planted_shift_is_met() {
             ..SyntheticEffects::default()
         })
         .collect();
-    let got = run(&worlds, &["uniform", "posterior"], vec![usize::MAX]);
+    let got = run(&worlds, &["uniform", "tail"], vec![usize::MAX]);
     let gains: Vec<f64> = got
         .iter()
         .map(|r| r[0][0][0].cvar10 - r[1][0][0].cvar10)
@@ -75,10 +80,11 @@ fn one_sided(gains: &[f64]) -> f64 {
     t_cdf(-mean / (spread / n).sqrt(), n - 1.0)
 }
 
-/// Fifty target labels beat none where the target's classes come in other
-/// shares, which nothing on the source can tell.
+/// Fifty target labels, or the target's shares of classes alone, beat nothing
+/// known of the target where its classes come in other shares; at full information
+/// about the source too, which cannot tell.
 #[test]
-fn target_labels_meet_prevalence_shift() {
+fn class_shares_meet_prevalence_shift() {
     let (_, family) = SyntheticEffects::families()
         .into_iter()
         .find(|(name, _)| *name == "prevalence")
@@ -89,13 +95,32 @@ fn target_labels_meet_prevalence_shift() {
             ..family.clone()
         })
         .collect();
-    let got = run(&worlds, &["posterior", "posterior+"], vec![1000]);
-    let gains: Vec<f64> = got
-        .iter()
-        .map(|r| r[0][0][0].mean - r[1][0][0].mean)
+    let names = ["posterior", "posterior+", "posterior%"];
+    let got = run(&worlds, &names, vec![1000, usize::MAX]);
+    for (budget, rule) in [(0, 1), (1, 1), (1, 2)] {
+        let gains: Vec<f64> = got
+            .iter()
+            .map(|r| r[0][budget][0].mean - r[rule][budget][0].mean)
+            .collect();
+        let p = one_sided(&gains);
+        assert!(p < 0.001, "{}: p = {p:.5}", names[rule]);
+    }
+}
+
+/// Where the shares do not shift, being told so costs nothing.
+#[test]
+fn equal_shares_change_no_pick() {
+    let worlds: Vec<SyntheticEffects> = (0..10)
+        .map(|seed| SyntheticEffects {
+            seed,
+            strictness: 0.8,
+            prevalence: (1.0, 1.0),
+            ..SyntheticEffects::default()
+        })
         .collect();
-    let p = one_sided(&gains);
-    assert!(p < 0.001, "p = {p:.5}");
+    for regrets in run(&worlds, &["posterior", "posterior%"], vec![500, usize::MAX]) {
+        assert_eq!(regrets[0], regrets[1]);
+    }
 }
 
 /// Picks the first candidate and checks what it is shown.

@@ -4,9 +4,12 @@
 use std::sync::Arc;
 
 use super::matrix::{ColumnKind, OutcomeMatrix};
+use super::run::TestedRule;
 use super::setting::{BenchPlan, BenchSetting, PickRegret};
 use crate::objective::tail_mean;
-use crate::problem::{AllocationRule, AllocationStep, ExampleGroup, LabelRole, SelectionProblem};
+use crate::problem::{
+    AllocationRule, AllocationStep, ExampleClasses, ExampleGroup, LabelRole, SelectionProblem,
+};
 use crate::scores::OutcomeTable;
 use crate::stats::rng::SplitMix;
 
@@ -15,6 +18,8 @@ use crate::stats::rng::SplitMix;
 pub(super) struct BenchWorld {
     /// The source's groups, then the target's with their labelled examples.
     problem: SelectionProblem,
+    /// The examples' classes with the target's true shares of them.
+    stated: Option<Arc<ExampleClasses>>,
     /// How many of the groups are the source's.
     sources: usize,
     /// How many of the examples are the source's; they come first.
@@ -92,6 +97,27 @@ impl BenchWorld {
         for (e, &g) in group_of.iter().enumerate() {
             groups[g as usize].examples.push(e as u32);
         }
+        let classes = matrix.classes();
+        let of_example = classes.as_ref().map(|of_column| {
+            lots.iter()
+                .flat_map(|lot| std::iter::repeat_n(Some(of_column[lot.column]), lot.take))
+                .collect()
+        });
+        let stated = classes
+            .as_ref()
+            .zip(of_example.as_ref())
+            .map(|(of_column, of_example): (_, &Vec<Option<u32>>)| {
+                Arc::new(ExampleClasses {
+                    of_example: of_example.clone(),
+                    target_shares: Some(shares(matrix, &target, of_column)),
+                })
+            });
+        let classes = of_example.map(|of_example| {
+            Arc::new(ExampleClasses {
+                of_example,
+                target_shares: None,
+            })
+        });
         let kernel = matrix.kernel.as_ref().and_then(|l| l.reordered(&rows));
         Self {
             problem: SelectionProblem {
@@ -100,7 +126,9 @@ impl BenchWorld {
                 kernel: kernel.map(Arc::new),
                 keep: Vec::new(),
                 lengths: Vec::new(),
+                classes,
             },
+            stated,
             sources: source.len(),
             source_examples,
             rows,
@@ -111,17 +139,21 @@ impl BenchWorld {
     }
 
     /// Runs a rule to its pick, a row of the matrix. Without `labelled` the rule
-    /// does not learn that there are target examples.
+    /// does not learn that there are target examples; with `shares` it is told the
+    /// target's shares of classes.
     pub(super) fn race(
         &self,
         rule: &mut dyn AllocationRule,
         budget: usize,
-        labelled: bool,
+        tested: &TestedRule<'_>,
     ) -> usize {
         let all = self.group_of.len();
         let mut problem = self.problem.clone();
         let mut visible = all;
-        if !labelled || all == self.source_examples {
+        if tested.shares {
+            problem.classes.clone_from(&self.stated);
+        }
+        if !tested.labelled || all == self.source_examples {
             problem.groups.truncate(self.sources);
             visible = self.source_examples;
         }
@@ -291,6 +323,21 @@ fn truth(matrix: &OutcomeMatrix, target: &[u32], left: &[f32]) -> Vec<f64> {
         truth.extend(sums.iter().map(mean));
     }
     truth
+}
+
+/// Shares of the two classes over target groups, each counting once.
+fn shares(matrix: &OutcomeMatrix, target: &[u32], of_column: &[u32]) -> Vec<f64> {
+    let means = target.iter().map(|group| {
+        let own = matrix.group_of.iter().zip(of_column);
+        let (sum, n) = own
+            .filter(|(g, _)| *g == group)
+            .fold((0.0, 0.0), |(sum, n), (_, class)| {
+                (sum + f64::from(*class), n + 1.0)
+            });
+        sum / n
+    });
+    let ones = means.sum::<f64>() / target.len() as f64;
+    vec![1.0 - ones, ones]
 }
 
 /// Mean, worst and mean of the worst tenth over groups.
