@@ -43,6 +43,8 @@ pub(crate) struct EnteredCandidate {
     pub parents: Vec<PromptId>,
     /// Which chunk of demonstrations induced it.
     pub chunk: Option<usize>,
+    /// Whether it was there before the search: the seed, a person's, the library's.
+    pub is_given: bool,
     /// What came of asking it.
     pub asked: BTreeMap<InputIndex, CallOutcome>,
     /// Replies to content-free inputs, for contextual calibration.
@@ -211,6 +213,7 @@ impl ResponseMatrix {
         self.candidates.push(EnteredCandidate {
             prompt,
             id,
+            is_given: parents.is_empty() && chunk.is_none(),
             parents,
             chunk,
             asked: BTreeMap::new(),

@@ -35,7 +35,12 @@ pub(crate) fn group_scores(
     }
     by_group
         .into_iter()
-        .map(|(group, outcomes)| {
+        .map(|(group, mut outcomes)| {
+            // Votes are no truth, and no part of a mean with it.
+            let is_voted = |pair: &&(InputIndex, Outcome)| matrix.is_voted(pair.0);
+            if !outcomes.iter().all(is_voted) {
+                outcomes.retain(|pair| !is_voted(pair));
+            }
             let observations: Vec<GradedOutcome<'_>> = outcomes
                 .iter()
                 .filter_map(|(input, outcome)| {
@@ -54,7 +59,7 @@ pub(crate) fn group_scores(
             GroupOutcome {
                 group: matrix.groups[group].name.clone(),
                 role: matrix.groups[group].role,
-                voted: outcomes.iter().any(|(input, _)| matrix.is_voted(*input)),
+                voted: outcomes.iter().any(is_voted),
                 value: score.value,
                 low: interval.map(|interval| interval.low),
                 high: interval.map(|interval| interval.high),

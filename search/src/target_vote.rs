@@ -88,9 +88,14 @@ impl VotePanel {
             .iter()
             .map(|member| checked(member, matrix, check))
             .collect();
+        // Nobody wrote the prompt in use for these examples.
+        let steady: Vec<bool> = members
+            .iter()
+            .map(|member| matrix.candidates[member.candidate()].is_given)
+            .collect();
         Self {
             members: members.iter().map(CandidateAnswers::candidate).collect(),
-            model: VoterModel::fit(&checked, &ballots),
+            model: VoterModel::fit(&checked, &steady, &ballots),
             items,
             ballots,
         }

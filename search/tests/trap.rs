@@ -2,6 +2,7 @@
 //! that holds everywhere. What a search that looks at the source finds is the trap.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -26,7 +27,7 @@ const SOURCE: &str = "shop";
 const TARGETS: [&str; 3] = ["north", "south", "east"];
 
 /// Prompts of one kind: their accuracy on the source and on each target group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Seed,
     Trap,
@@ -152,8 +153,8 @@ impl TrapWorld {
             of.collect::<Vec<_>>()
         };
         let reads = LabelReads::default();
-        let mut audit = examples(SOURCE, "audit", 60);
-        audit.extend(targets("audit", 60));
+        let mut audit = examples(SOURCE, "audit", 40);
+        audit.extend(targets("audit", 40));
         let data = Data {
             source: Source {
                 train: examples(SOURCE, "train", 36),
@@ -175,7 +176,7 @@ impl TrapWorld {
             train: 36,
             validation: 120,
             unlabelled: 0,
-            audit: 60,
+            audit: 40,
         };
         let mut groups = vec![source];
         groups.extend(TARGETS.map(|name| GroupInfo {
@@ -184,7 +185,7 @@ impl TrapWorld {
             train: 0,
             validation: 0,
             unlabelled: 40,
-            audit: 60,
+            audit: 40,
         }));
         (data, groups)
     }
@@ -291,90 +292,79 @@ async fn selected(
     (Kind::of(&ended.selected.instruction), gateway.emitted())
 }
 
-fn show(events: &[Event], kind: Kind) {
-    let mut kinds = std::collections::BTreeMap::new();
-    let mut entered = std::collections::BTreeMap::new();
-    for event in events {
-        match event {
-            Event::Proposed(p) => {
-                kinds.insert(p.candidate, Kind::of(&p.prompt.instruction));
-                *entered
-                    .entry(format!("{:?}", kinds[&p.candidate]))
-                    .or_insert(0) += 1;
-            }
-            Event::Voted(v) => println!(
-                "   kept {} of {} {:?} {:.2?}",
-                v.kept,
-                v.inputs,
-                v.checked,
-                v.standings
-                    .iter()
-                    .zip(&v.voters)
-                    .map(|(s, c)| (kinds[c], s.accuracy, s.independence, s.family))
-                    .collect::<Vec<_>>()
-            ),
-            Event::Evaluated {
-                candidate,
-                phase,
-                score,
-                groups,
-            } => println!(
-                "      {phase} {:?} {score:.3} {}",
-                kinds[candidate],
-                groups
-                    .iter()
-                    .map(|g| format!(
-                        "{}{} {:.2} n{}",
-                        g.group,
-                        if g.voted { "v" } else { "" },
-                        g.value.unwrap_or(f64::NAN),
-                        g.n
-                    ))
-                    .collect::<Vec<_>>()
-                    .join("  ")
-            ),
-            Event::Decided {
-                candidate,
-                kept: false,
-                reason,
-            } if reason.contains("left") => println!("      DROP {:?} {reason}", kinds[candidate]),
-            Event::Selected { reason, .. } => println!("   {kind:?} {reason} {entered:?}"),
-            Event::Phase { plan, .. } => println!("     {plan}"),
-            _ => {}
-        }
+/// Proposals of a world: shares of trap, gain and harmful prompts, and how alike
+/// prompts of one kind answer.
+type Proposals = ([f64; 3], f64);
+
+const APART: Proposals = ([0.25, 0.25, 0.2], 0.0);
+const ALIKE: Proposals = ([0.25, 0.25, 0.2], 0.9);
+const MANY_TRAPS: Proposals = ([0.5, 0.15, 0.15], 0.9);
+const MOSTLY_TRAPS: Proposals = ([0.65, 0.15, 0.1], 0.9);
+
+/// How often each kind is selected in ten worlds, and how many prompts were passed
+/// over because they left the others.
+async fn ten(
+    method: &str,
+    (shares, likeness): Proposals,
+    labelled: usize,
+    limit: Option<u64>,
+) -> (BTreeMap<Kind, usize>, usize) {
+    let (mut counts, mut left) = (BTreeMap::new(), 0);
+    for seed in 0..10 {
+        let world = TrapWorld {
+            seed,
+            shares,
+            likeness,
+        };
+        let (kind, events) = selected(&world, method, labelled, limit).await;
+        *counts.entry(kind).or_insert(0) += 1;
+        let told = events.iter().filter(|event| {
+            matches!(event, Event::Decided { kept: false, reason, .. } if reason.contains("have left"))
+        });
+        left += told.count();
+    }
+    println!("{method}, {labelled} labels, limit {limit:?}: {counts:?}, {left} passed over");
+    (counts, left)
+}
+
+#[tokio::test]
+async fn source_alone_finds_trap() {
+    for proposals in [APART, ALIKE] {
+        let (counts, _) = ten("ape", proposals, 0, None).await;
+        assert!(counts[&Kind::Trap] >= 8, "{counts:?}");
     }
 }
 
 #[tokio::test]
-async fn trial() {
-    let only = std::env::var("ONLY").unwrap_or_default();
-    let variants: [(&str, [f64; 3], f64); 4] = [
-        ("balanced", [0.25, 0.25, 0.2], 0.0),
-        ("alike", [0.25, 0.25, 0.2], 0.9),
-        ("many traps", [0.5, 0.15, 0.15], 0.9),
-        ("mostly traps", [0.65, 0.15, 0.1], 0.9),
-    ];
-    for method in ["gpo", "gpo-paper", "ape"] {
-        for (name, shares, likeness) in variants {
-            for (labelled, limit) in [(0, None), (0, Some(1500)), (20, Some(1500))] {
-                let title = format!("{method} {name} labels {labelled} limit {limit:?}");
-                if !title.starts_with(&only) {
-                    continue;
-                }
-                let mut counts = std::collections::BTreeMap::new();
-                for seed in 0..10 {
-                    let world = TrapWorld {
-                        seed,
-                        shares,
-                        likeness,
-                    };
-                    let (kind, events) = selected(&world, method, labelled, limit).await;
-                    *counts.entry(format!("{kind:?}")).or_insert(0) += 1;
-                    if std::env::var("SHOW").is_ok() {
-                        show(&events, kind);
-                    }
-                }
-                println!("{title}: {counts:?}");
+async fn votes_pass_over_traps() {
+    for proposals in [APART, ALIKE] {
+        let (counts, left) = ten("gpo", proposals, 0, None).await;
+        let traps = counts.get(&Kind::Trap).copied().unwrap_or(0);
+        assert!(traps <= 2, "{counts:?}");
+        assert!(left > 0, "nobody is told to have left the others");
+    }
+}
+
+#[tokio::test]
+async fn few_labels_find_true_gain() {
+    let mut gains = 0;
+    for proposals in [APART, ALIKE, MANY_TRAPS, MOSTLY_TRAPS] {
+        let (counts, _) = ten("gpo", proposals, 20, Some(1500)).await;
+        assert_eq!(counts.get(&Kind::Trap), None, "{counts:?}");
+        gains += counts[&Kind::Gain];
+    }
+    assert!(gains >= 34, "{gains} of 40");
+}
+
+/// What is not known without labels, as docs/votes.md has it: a person runs it.
+#[tokio::test]
+#[ignore = "a table for docs/votes.md"]
+async fn traps_by_share_of_proposals() {
+    for method in ["ape", "gpo", "gpo-paper"] {
+        for proposals in [APART, ALIKE, MANY_TRAPS, MOSTLY_TRAPS] {
+            println!("{proposals:?}");
+            for limit in [None, Some(1500)] {
+                ten(method, proposals, 0, limit).await;
             }
         }
     }

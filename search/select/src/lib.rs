@@ -37,8 +37,8 @@ pub use objective::{
 };
 pub use posterior::{PosteriorConstants, PosteriorRule};
 pub use problem::{
-    AllocationRule, AllocationStep, Elimination, EvaluationRequest, ExampleClasses, ExampleGroup, LabelRole,
-    PromptLength, Selection, SelectionProblem,
+    AllocationRule, AllocationStep, Elimination, EvaluationRequest, ExampleClasses, ExampleGroup,
+    LabelRole, PromptLength, Selection, SelectionProblem,
 };
 pub use racing::RacingRule;
 pub use scores::OutcomeTable;

@@ -96,8 +96,9 @@ const LEAST_REACH: f64 = 0.1;
 impl VoterModel {
     /// Fits voters. `checked`: per voter whether it was right on each of the same
     /// labelled examples, `None` where that is not known. `items`: their answers to
-    /// unlabelled ones.
-    pub fn fit(checked: &[Vec<Option<bool>>], items: &[ItemVotes]) -> Self {
+    /// unlabelled ones. `steady`: voters that nothing of the labelled examples was
+    /// fitted to, such as the prompt in use; they are the last to be suspected.
+    pub fn fit(checked: &[Vec<Option<bool>>], steady: &[bool], items: &[ItemVotes]) -> Self {
         let told: Vec<f64> = checked.iter().map(|own| success_rate(own)).collect();
         let mut model = Self {
             told: told.clone(),
@@ -116,7 +117,7 @@ impl VoterModel {
             model.families = families(&alike);
             model.told = pooled(&model.families, checked);
             let told = &model.told;
-            let agreement = FamilyAgreement::of(&model.families, told, checked, items);
+            let agreement = FamilyAgreement::of(&model.families, told, (checked, steady), items);
             let moved = shifted(&agreement);
             model.accuracies = told
                 .iter()

@@ -42,8 +42,11 @@ impl SearchMethod for Gpo {
     }
 
     fn plan(&self, spec: &SearchSpec, data: &DataCounts) -> MethodPlan {
+        let asked = data.target_inputs + checks(data.target_inputs);
         let mut voted = voted(spec, data);
-        voted.extra += (2 * spec.finalists + 1) * data.target_inputs;
+        if data.labelled_target == 0 {
+            voted.extra += (2 * spec.finalists + 1) * asked;
+        }
         MethodPlan {
             steps: vec![
                 steps::induced(spec),

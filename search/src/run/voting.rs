@@ -1,5 +1,7 @@
 //! The vote: prompts label target inputs, and the labels join the examples.
 
+use std::collections::BTreeSet;
+
 use shiftproof_tasks::Example;
 
 use super::SearchContext;
@@ -33,8 +35,7 @@ impl SearchContext<'_> {
         counting: VoteCounting,
     ) -> Result<(), RunError> {
         let target = self.target.clone();
-        let count = checks(target.len());
-        let check: Vec<InputIndex> = self.screen.iter().take(count).copied().collect();
+        let check = self.check();
         // Votes that could not be paid for are missing from the counts, which are
         // shares of all voters: fewer labels are kept, and none by fewer voters.
         self.ask_planned(voters, &check).await?;
@@ -47,6 +48,13 @@ impl SearchContext<'_> {
         train.truncate(self.run.spec.shots);
         let mut score = inputs;
         score.retain(|index| !train.contains(index));
+        // Where labels are, votes have nothing to say.
+        let known: BTreeSet<usize> = self
+            .labelled
+            .iter()
+            .map(|&i| self.matrix.group_of(i))
+            .collect();
+        score.retain(|&index| !known.contains(&self.matrix.group_of(index)));
         if counting == VoteCounting::Heads {
             score.retain(|&index| self.matrix.is_trusted(index));
         }
@@ -104,17 +112,19 @@ impl SearchContext<'_> {
     /// known without labels: they are asked about every target input, and one whose
     /// answers there have left those of prompts that err apart from it, so that it
     /// would be right less often than the prompt in use, is passed over for the next.
-    /// Needs a [weighted](VoteCounting::Weighted) vote; without one, and where the
-    /// answers are of fewer than three families, nobody is passed over.
+    /// Needs a [weighted](VoteCounting::Weighted) vote; without one, where labelled
+    /// target examples say it better, and where the answers are of fewer than three
+    /// families, nobody is passed over.
     pub async fn holding(
         &mut self,
         ranking: &[CandidateIndex],
         keep: usize,
     ) -> Result<Vec<CandidateIndex>, RunError> {
         let is_weighted = |vote: &TargetVote| vote.counting() == VoteCounting::Weighted;
-        let mut held: Vec<CandidateIndex> = Vec::new();
+        let (mut held, mut found) = (Vec::<CandidateIndex>::new(), false);
         let mut waiting = ranking.iter().copied();
-        if !self.matrix.vote().is_some_and(is_weighted) {
+        let is_known = !self.labelled.is_empty();
+        if is_known || !self.matrix.vote().is_some_and(is_weighted) {
             return Ok(waiting.take(keep).collect());
         }
         let target = self.target.clone();
@@ -125,13 +135,18 @@ impl SearchContext<'_> {
                 target.len()
             ),
         )?;
+        // How right they are where labels are is half of what is to be known.
+        let inputs = [target, self.check()].concat();
         let seed = self.seed;
-        self.ask_planned(&[seed], &target).await?;
+        self.ask_planned(&[seed], &inputs).await?;
         loop {
             let next: Vec<CandidateIndex> = waiting.by_ref().take(keep - held.len()).collect();
-            if next.is_empty() || !self.ask_planned(&next, &target).await? {
-                // What could not be asked is held back for nothing.
-                held.extend(next);
+            if next.is_empty() || !self.ask_planned(&next, &inputs).await? {
+                // Nothing speaks against what could not be asked, unless others of
+                // the ranking were found out.
+                if !found {
+                    held.extend(next);
+                }
                 return Ok(held);
             }
             held.extend(next);
@@ -140,6 +155,7 @@ impl SearchContext<'_> {
                 .into_iter()
                 .map(|candidate| (candidate, self.shift_of(candidate)))
                 .partition(|(_, reason)| reason.is_none());
+            found |= !left.is_empty();
             for (candidate, reason) in left {
                 self.run.gateway.emit(&Event::Decided {
                     candidate: self.matrix.candidates[candidate].id,
@@ -152,6 +168,12 @@ impl SearchContext<'_> {
                 return Ok(held);
             }
         }
+    }
+
+    /// Labelled source examples that tell how right voters are.
+    fn check(&self) -> Vec<InputIndex> {
+        let count = checks(self.target.len());
+        self.screen.iter().take(count).copied().collect()
     }
 
     /// Why a candidate is thought to be worse than the seed on the target; `None`

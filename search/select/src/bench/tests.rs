@@ -14,7 +14,10 @@ fn rules(names: &[&'static str]) -> Vec<(&'static str, Make)> {
             "watcher" => |_| Box::new(Watcher),
             "tail" => |seed| {
                 let objective = select::by_name("cvar").unwrap();
-                Box::new(select::PosteriorRule::with_objective(seed, objective.into()))
+                Box::new(select::PosteriorRule::with_objective(
+                    seed,
+                    objective.into(),
+                ))
             },
             _ => |seed| select::rule("posterior", seed).unwrap(),
         }

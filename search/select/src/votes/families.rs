@@ -5,8 +5,10 @@ use super::ItemVotes;
 /// From which likeness, of what is above the usual one, two voters are of a family.
 const FAMILY: f64 = 0.35;
 /// What the belief that a family has shifted costs, in log odds: as if one in twelve
-/// had.
+/// had. Twice that for a steady one.
 const SHIFT_COST: f64 = 2.5;
+/// Precision of the belief that the common factor is 1: a standard deviation of 0.2.
+const FACTOR_PRIOR: f64 = 25.0;
 /// Sweeps of the fit of a set of shifted families; it settles in about ten.
 const SWEEPS: usize = 12;
 /// Families of which sets are tried; beyond them a family counts as unshifted.
@@ -68,6 +70,8 @@ pub(super) struct FamilyAgreement {
     told: Vec<Estimate>,
     /// Agreement beyond chance of any two on the items; `None` without a common one.
     pairs: Vec<Vec<Option<Estimate>>>,
+    /// Whether nothing was fitted to the labelled examples in it.
+    steady: Vec<bool>,
     /// Points of accuracy per point of `u`.
     scale: f64,
 }
@@ -76,7 +80,7 @@ impl FamilyAgreement {
     pub(super) fn of(
         families: &[usize],
         told: &[f64],
-        checked: &[Vec<Option<bool>>],
+        (checked, steady): (&[Vec<Option<bool>>], &[bool]),
         items: &[ItemVotes],
     ) -> Self {
         let count = families.iter().max().map_or(0, |most| most + 1);
@@ -107,7 +111,13 @@ impl FamilyAgreement {
                 (0..count).map(|b| other(b).flatten()).collect()
             })
             .collect();
-        Self { told, pairs, scale }
+        let steady = members.iter().map(|own| own.iter().any(|&v| steady[v]));
+        Self {
+            told,
+            pairs,
+            steady: steady.collect(),
+            scale,
+        }
     }
 }
 
@@ -140,14 +150,15 @@ fn agreement(one: &[usize], other: &[usize], items: &[ItemVotes]) -> Option<Esti
     })
 }
 
-/// By how much each family is less accurate on the items than on the labelled
-/// examples, in points of accuracy, 0 or below.
+/// How accurate each family is on the items, in points of accuracy above what was
+/// told; 0 or below for a family that has shifted.
 ///
-/// Each set of fewer than half the families is tried as the shifted one: those have
-/// any `u` up to what was told, the others what was told within its error. The set
-/// most probable a posteriori counts. So a family that leaves the others moves its own
-/// accuracy and none of theirs; with two families nobody can say who has shifted, and
-/// none has.
+/// Each set of fewer than half the families (and at most [`MOST_SHIFTED`]) is tried as
+/// the shifted one: those have any `u` up to what was told, the others what was told
+/// within its error; all of them times one common factor, for items may be harder than
+/// the examples, and all err alike to some degree. The set most probable a posteriori
+/// counts. So a family that leaves the others moves its own accuracy and none of
+/// theirs; with two families nobody can say who has shifted, and none has.
 pub(super) fn shifted(known: &FamilyAgreement) -> Vec<f64> {
     let families = known.told.len();
     if families < 3 {
@@ -159,9 +170,11 @@ pub(super) fn shifted(known: &FamilyAgreement) -> Vec<f64> {
         if set.count_ones() > most {
             continue;
         }
-        let is_free = |family: usize| family < MOST_FAMILIES && set >> family & 1 == 1;
-        let us = fit(known, is_free);
-        let cost = f64::from(set.count_ones()) * SHIFT_COST + misfit(known, &us, is_free);
+        let free: Vec<bool> = (0..families)
+            .map(|family| family < MOST_FAMILIES && set >> family & 1 == 1)
+            .collect();
+        let us = fit(known, &free);
+        let cost = misfit(known, &us, &free);
         if cost < best.0 {
             best = (cost, us);
         }
@@ -172,40 +185,61 @@ pub(super) fn shifted(known: &FamilyAgreement) -> Vec<f64> {
         .collect()
 }
 
+/// What true agreement is to the product of two `u`, over the families that have not
+/// shifted: 1 where items are as hard as the examples and voters err apart.
+fn common_factor(known: &FamilyAgreement, us: &[f64], free: &[bool]) -> f64 {
+    let (mut sum, mut weight) = (FACTOR_PRIOR, FACTOR_PRIOR);
+    for a in (0..us.len()).filter(|&a| !free[a]) {
+        for b in (0..a).filter(|&b| !free[b]) {
+            if let Some((agreed, open)) = known.pairs[a][b] {
+                let expected = us[a] * us[b];
+                sum += expected * agreed / open;
+                weight += expected * expected / open;
+            }
+        }
+    }
+    (sum / weight).max(0.1)
+}
+
 /// The likeliest `u` by coordinate descent, each in closed form given the others.
-fn fit(known: &FamilyAgreement, is_free: impl Fn(usize) -> bool) -> Vec<f64> {
+fn fit(known: &FamilyAgreement, free: &[bool]) -> Vec<f64> {
     let mut us: Vec<f64> = known.told.iter().map(|told| told.0.max(0.0)).collect();
     for _ in 0..SWEEPS {
+        let factor = common_factor(known, &us, free);
         for family in 0..us.len() {
             let (told, variance) = known.told[family];
-            let (mut sum, mut precision) = if is_free(family) {
+            let (mut sum, mut precision) = if free[family] {
                 (0.0, 1e-6)
             } else {
                 (told / variance, 1.0 / variance)
             };
             for (other, pair) in known.pairs[family].iter().enumerate() {
                 let Some((agreed, open)) = pair else { continue };
-                sum += us[other] * agreed / open;
-                precision += us[other] * us[other] / open;
+                let reach = factor * us[other];
+                sum += reach * agreed / open;
+                precision += reach * reach / open;
             }
-            let most = if is_free(family) { told.max(0.0) } else { 1.0 };
+            let most = if free[family] { told.max(0.0) } else { 1.0 };
             us[family] = (sum / precision).clamp(0.0, most);
         }
     }
     us
 }
 
-/// Minus the log likelihood, up to a constant.
-fn misfit(known: &FamilyAgreement, us: &[f64], is_free: impl Fn(usize) -> bool) -> f64 {
-    let mut misfit = 0.0;
+/// Minus the log posterior, up to a constant.
+fn misfit(known: &FamilyAgreement, us: &[f64], free: &[bool]) -> f64 {
+    let factor = common_factor(known, us, free);
+    let mut misfit = (factor - 1.0).powi(2) * FACTOR_PRIOR / 2.0;
     for (family, &u) in us.iter().enumerate() {
         let (told, variance) = known.told[family];
-        if !is_free(family) {
-            misfit += (u - told).powi(2) / (2.0 * variance);
-        }
+        misfit += if free[family] {
+            SHIFT_COST * if known.steady[family] { 2.0 } else { 1.0 }
+        } else {
+            (u - told).powi(2) / (2.0 * variance)
+        };
         for (other, pair) in known.pairs[family][..family].iter().enumerate() {
             if let Some((agreed, open)) = pair {
-                misfit += (agreed - u * us[other]).powi(2) / (2.0 * open);
+                misfit += (agreed - factor * u * us[other]).powi(2) / (2.0 * open);
             }
         }
     }

@@ -46,6 +46,10 @@ fn is_right(seed: u64, voter: usize, own: &Planted, accuracy: f64, item: usize) 
 
 /// Two classes, 0 always right.
 fn world(seed: u64, voters: &[Planted]) -> (VoterModel, Vec<ItemVotes>) {
+    steady_world(seed, voters, &vec![false; voters.len()])
+}
+
+fn steady_world(seed: u64, voters: &[Planted], steady: &[bool]) -> (VoterModel, Vec<ItemVotes>) {
     let checks: Vec<Vec<Option<bool>>> = voters
         .iter()
         .enumerate()
@@ -65,7 +69,7 @@ fn world(seed: u64, voters: &[Planted]) -> (VoterModel, Vec<ItemVotes>) {
             }
         })
         .collect();
-    (VoterModel::fit(&checks, &items), items)
+    (VoterModel::fit(&checks, steady, &items), items)
 }
 
 fn votes(answers: &[u32]) -> ItemVotes {
@@ -168,7 +172,8 @@ fn left_families_lose_their_accuracy() {
                 planted(0.7, 0.7, 3),
                 planted(0.75, 0.75, 4),
             ]);
-            let (model, _) = world(seed, &voters);
+            let steady: Vec<bool> = (0..voters.len()).map(|v| v == traps + 1).collect();
+            let (model, _) = steady_world(seed, &voters, &steady);
             lowered += i32::from(model.accuracies[0] < model.told[0] - 0.15);
             spared += i32::from(model.accuracies[traps] > model.told[traps] - 0.1);
         }
@@ -239,9 +244,30 @@ fn newcomers_silence_their_family() {
 
 #[test]
 fn nothing_known_says_nothing() {
-    let empty = VoterModel::fit(&[], &[]);
+    let empty = VoterModel::fit(&[], &[], &[]);
     assert_eq!((empty.family_count(), empty.voices()), (0, 0.0));
-    let unasked = VoterModel::fit(&[vec![], vec![]], &[votes(&[0, 0]), votes(&[1, 0])]);
+    let unasked = VoterModel::fit(
+        &[vec![], vec![]],
+        &[false; 2],
+        &[votes(&[0, 0]), votes(&[1, 0])],
+    );
     // The rule of succession without an example: a coin, which has no vote.
     assert_eq!(unasked.share(&votes(&[0, 0])), None);
+}
+
+#[test]
+fn harder_items_accuse_nobody() {
+    let mut moved = 0;
+    for seed in 0..50 {
+        let voters: Vec<Planted> = [0.9, 0.85, 0.8, 0.8, 0.75]
+            .iter()
+            .zip(10..)
+            .map(|(&accuracy, family)| planted(accuracy, accuracy - 0.12, family))
+            .collect();
+        let (model, _) = world(seed, &voters);
+        let pairs = model.told.iter().zip(&model.accuracies);
+        moved += pairs.filter(|(told, now)| *told - *now > 0.2).count();
+    }
+    // Of 250 voters.
+    assert!(moved <= 25, "{moved}");
 }
