@@ -29,7 +29,9 @@ mod response_matrix;
 pub mod run;
 mod score;
 pub mod seeds;
+// Test support, of no product build; here because unit tests need it too.
 #[cfg(any(test, feature = "simulate"))]
+#[path = "../tests/support/simulate.rs"]
 pub mod simulate;
 pub mod spec;
 mod survey;
