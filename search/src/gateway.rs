@@ -348,3 +348,5 @@ pub(crate) struct CallWave {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_limits;

@@ -30,6 +30,9 @@ pub mod run;
 mod score;
 pub mod seeds;
 // Test support, of no product build; here because unit tests need it too.
+#[cfg(test)]
+#[path = "../tests/support/scripted.rs"]
+mod scripted;
 #[cfg(any(test, feature = "simulate"))]
 #[path = "../tests/support/simulate.rs"]
 pub mod simulate;

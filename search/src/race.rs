@@ -52,8 +52,8 @@ pub(crate) struct RaceResult {
 }
 
 impl Race<'_> {
-    /// Runs the race. Candidates without a single answer are not in the
-    /// standings: the budget may leave none.
+    /// Runs the race. Candidates without a single answer that counts are not in the
+    /// standings: the budget may leave none, or the model refuse all.
     pub async fn run(
         &self,
         matrix: &mut ResponseMatrix,
@@ -107,20 +107,23 @@ impl Race<'_> {
         let objective = self.spec.objective();
         let estimates = GroupEstimates::fit(&problem, &scores);
         let mut ranked = Vec::new();
-        // An entrant that was never asked has no standing, and takes no place from
-        // those that have one.
+        // An entrant without an answer that counts has no standing, and takes no place
+        // from those that have one.
         let mut measured = 0;
         for &entrant in &pick.ranking {
             let candidate = entrants[entrant];
             let groups = matrix.answers(context, candidate).group_scores(self.inputs);
             let score = objective.score(&estimates.groups(entrant)) - problem.charge(entrant);
-            if groups.is_empty() || !score.is_finite() {
+            let seen: usize = groups.iter().map(|group| group.n).sum();
+            if seen == 0 || !score.is_finite() {
+                // The model has an estimate for whoever it knows nothing of: what the
+                // others score. A prompt that was refused throughout must not live on it.
+                self.emit_unscored(matrix, context, candidate)?;
                 continue;
             }
             let rank = measured;
             measured += 1;
             let id = matrix.candidates[candidate].id;
-            let seen: usize = groups.iter().map(|group| group.n).sum();
             if ranked.is_empty() {
                 self.emit_leading(context, id, score, &groups)?;
             }
@@ -185,6 +188,25 @@ impl Race<'_> {
         let id = matrix.candidates[candidate].id;
         self.emit_leading(context, id, score, &groups)?;
         self.emit_answers(matrix, context, candidate)
+    }
+
+    /// Tells why a candidate has no standing; nothing where it was not asked.
+    fn emit_unscored(
+        &self,
+        matrix: &mut ResponseMatrix,
+        context: EvalContext<'_>,
+        candidate: CandidateIndex,
+    ) -> Result<(), RunError> {
+        let asked = matrix.unasked(&[candidate], self.inputs) < self.inputs.len();
+        if !asked {
+            return Ok(());
+        }
+        self.emit_answers(matrix, context, candidate)?;
+        context.gateway.emit(&Event::Decided {
+            candidate: matrix.candidates[candidate].id,
+            kept: false,
+            reason: "not one of its answers can be scored".into(),
+        })
     }
 
     fn emit_answers(
@@ -311,3 +333,6 @@ pub(crate) fn ids(matrix: &ResponseMatrix, candidates: &[CandidateIndex]) -> Vec
         .map(|&candidate| matrix.candidates[candidate].id)
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

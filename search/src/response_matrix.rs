@@ -345,3 +345,6 @@ impl<'a> CandidateAnswers<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

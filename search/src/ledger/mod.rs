@@ -295,3 +295,6 @@ fn decode<T: DeserializeOwned>(bytes: &[u8], what: impl Fn() -> String) -> Resul
         None => Err(fail("it is empty".into())),
     }
 }
+
+#[cfg(test)]
+mod tests;
