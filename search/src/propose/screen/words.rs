@@ -105,3 +105,55 @@ pub(super) fn tidy(text: &str) -> String {
         .filter(|inner| !inner.contains(['"', '“']));
     unquoted.map_or_else(|| line.clone(), |inner| inner.trim().to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_short_and_begin() {
+        let long = format!(
+            "I'm sorry to hear that. {}",
+            "Judge the next note. ".repeat(30)
+        );
+        let check = |text: &str, expected: bool| assert_eq!(declines(text), expected, "{text}");
+        check("I’m sorry, but I cannot help with this.", true);
+        check("**Unfortunately, I** do not do that.", true);
+        check("  \"As an AI language model, I…\"", true);
+        check("Lo siento, no puedo.", true);
+        check("抱歉，我不能帮忙。", true);
+        check(&long, false);
+        check("Say sorry, but briefly.", false);
+        check("As an AI assistant, judge this.", false);
+        check("", false);
+    }
+
+    #[test]
+    fn unspaced_scripts_have_words() {
+        let check = |text: &str, expected: usize| assert_eq!(words(text), expected, "{text}");
+        check("", 0);
+        check("  two\n words ", 2);
+        check("判断情绪", 1 + 4);
+        check("감정을 판단", 2 + 5);
+    }
+
+    #[test]
+    fn padding_drops_punctuation() {
+        assert_eq!(padded("It's GOOD—or bad?"), " it's good or bad ");
+        assert_eq!(padded("..."), " ");
+        assert!(mentions("Rate these, please", &["rat"]));
+        assert!(!mentions("They are operated", &["rat"]));
+    }
+
+    #[test]
+    fn lines_lose_their_wrapping() {
+        let check = |text: &str, expected: &str| assert_eq!(tidy(text), expected);
+        check("```text\nJudge the  note.\n```", "Judge the note.");
+        check("The instruction was: \"Judge it.\"", "Judge it.");
+        check("Output: “Judge it.”", "Judge it.");
+        check("Judge it.\n\nInput: more", "Judge it.");
+        // A quotation inside is part of it.
+        check("\"Good\" or \"bad\"?", "\"Good\" or \"bad\"?");
+        check("Prompt writing is hard.", "Prompt writing is hard.");
+    }
+}
