@@ -52,8 +52,8 @@ pub(crate) struct RaceResult {
 }
 
 impl Race<'_> {
-    /// Runs the race. Candidates without a single answer that counts are not in the
-    /// standings: the budget may leave none, or the model refuse all.
+    /// Runs the race. Candidates without a single answer that counts are not among the
+    /// ranked: the budget may leave none, or the model refuse all. The seed stays even so.
     pub async fn run(
         &self,
         matrix: &mut ResponseMatrix,
@@ -107,24 +107,23 @@ impl Race<'_> {
         let objective = self.spec.objective();
         let estimates = GroupEstimates::fit(&problem, &scores);
         let mut ranked = Vec::new();
-        // An entrant without an answer that counts has no standing, and takes no place
-        // from those that have one.
-        let mut measured = 0;
+        // An entrant that was never asked has no standing. One that was asked and has no
+        // answer that counts has an estimate all the same, from prompts like it; it is
+        // told as such, and takes no place from those that have one.
+        let (mut rank, mut scored) = (0, 0);
         for &entrant in &pick.ranking {
             let candidate = entrants[entrant];
             let groups = matrix.answers(context, candidate).group_scores(self.inputs);
             let score = objective.score(&estimates.groups(entrant)) - problem.charge(entrant);
-            let seen: usize = groups.iter().map(|group| group.n).sum();
-            if seen == 0 || !score.is_finite() {
-                // The model has an estimate for whoever it knows nothing of: what the
-                // others score. A prompt that was refused throughout must not live on it.
-                self.emit_unscored(matrix, context, candidate)?;
+            if groups.is_empty() || !score.is_finite() {
                 continue;
             }
-            let rank = measured;
-            measured += 1;
             let id = matrix.candidates[candidate].id;
-            if ranked.is_empty() {
+            let seen: usize = groups.iter().map(|group| group.n).sum();
+            let has_place = scored < self.keep && seen > 0;
+            rank += 1;
+            scored += usize::from(seen > 0);
+            if ranked.is_empty() && seen > 0 {
                 self.emit_leading(context, id, score, &groups)?;
             }
             self.emit_answers(matrix, context, candidate)?;
@@ -134,13 +133,12 @@ impl Race<'_> {
                 score,
                 groups,
             })?;
-            let kept = rank < self.keep || candidate == self.seed;
-            let place = format!("rank {} of {} on {seen} examples", rank + 1, entrants.len());
+            let kept = has_place || candidate == self.seed;
+            let place = format!("rank {rank} of {} on {seen} examples", entrants.len());
             let reason = match dropped.iter().find(|drop| drop.candidate == entrant) {
-                _ if candidate == self.seed && rank >= self.keep => {
-                    format!("{place}; the seed always stays")
-                }
+                _ if kept && !has_place => format!("{place}; the seed always stays"),
                 Some(drop) => format!("{place}; {}", drop.reason),
+                None if seen == 0 => format!("{place}; not one of its answers can be scored"),
                 None => place,
             };
             context.gateway.emit(&Event::Decided {
@@ -188,25 +186,6 @@ impl Race<'_> {
         let id = matrix.candidates[candidate].id;
         self.emit_leading(context, id, score, &groups)?;
         self.emit_answers(matrix, context, candidate)
-    }
-
-    /// Tells why a candidate has no standing; nothing where it was not asked.
-    fn emit_unscored(
-        &self,
-        matrix: &mut ResponseMatrix,
-        context: EvalContext<'_>,
-        candidate: CandidateIndex,
-    ) -> Result<(), RunError> {
-        let asked = matrix.unasked(&[candidate], self.inputs) < self.inputs.len();
-        if !asked {
-            return Ok(());
-        }
-        self.emit_answers(matrix, context, candidate)?;
-        context.gateway.emit(&Event::Decided {
-            candidate: matrix.candidates[candidate].id,
-            kept: false,
-            reason: "not one of its answers can be scored".into(),
-        })
     }
 
     fn emit_answers(

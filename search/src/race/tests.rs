@@ -190,14 +190,44 @@ async fn refused_candidate_takes_no_place() {
     // The best by skill was never answered: the next two are kept, and the seed.
     assert_eq!(places(&result), [3, 1, 0]);
     let refused = scene.matrix.candidates[2].id;
-    assert!(evaluated(&scene.bench).iter().all(|(id, _)| *id != refused));
     let told = reasons(&scene.bench);
     let (_, kept, reason) = told.iter().find(|(id, ..)| *id == refused).unwrap();
     assert!(!kept);
-    assert_eq!(reason, "not one of its answers can be scored");
+    assert!(
+        reason.ends_with("0 examples; not one of its answers can be scored"),
+        "{reason}"
+    );
     // Not even where there is room for everybody.
     let kept = scene.run(240, 4, &[1, 2, 3]).await.unwrap();
     assert_eq!(places(&kept), [3, 1, 0]);
+}
+
+/// What is known of prompts like it puts a refused prompt first, and does not keep it.
+#[tokio::test]
+async fn likeness_is_no_answer() {
+    let refuses = |call: &ModelCall| {
+        if text(call).contains("for certain") {
+            return Err(LlmError::Request("flagged as unsafe".into()));
+        }
+        skilled(call)
+    };
+    let prompts = [
+        "skill 20 in use today",
+        "skill 95 as the rules of this shop say it",
+        "skill 95 as the rules of this shop say it, for certain",
+        "skill 25 of old",
+    ];
+    for rule in RULES {
+        let mut scene = Scene::new(Bench::new(refuses), &prompts);
+        scene.spec.rule = rule;
+        for keep in [1, 4] {
+            let result = scene.run(240, keep, &[1, 2, 3]).await.unwrap();
+            let kept = places(&result);
+            assert_eq!(kept[0], 1, "{rule:?}");
+            assert!(!kept.contains(&2), "{rule:?}: {kept:?}");
+            assert_eq!(kept.len(), if keep == 1 { 2 } else { 3 }, "{rule:?}");
+        }
+    }
 }
 
 #[tokio::test]

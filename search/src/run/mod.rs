@@ -9,6 +9,8 @@ mod proposals;
 mod races;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_ending;
 mod voting;
 
 use std::sync::Arc;

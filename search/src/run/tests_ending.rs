@@ -1,0 +1,353 @@
+//! How runs end: the final, the audit, and what is said where there is none.
+
+use std::collections::BTreeMap;
+
+use shiftproof_tasks::{Prediction, PromptId, Reply};
+
+use super::tests::{gateway, planted, run, screen};
+use super::*;
+use crate::budget::BudgetLimits;
+use crate::calibrate::Calibration;
+use crate::event::{AuditedPrompt, Phase};
+use crate::llm::{Llm, ModelCall};
+use crate::methods::PlannedStep;
+use crate::propose::{EditProposer, ParaphraseProposer};
+use crate::scripted::{Bench, text};
+
+const RIVALS: [&str; 2] = ["Answer yes or no. Mind t3.", "Answer yes or no. Mind s1."];
+
+fn limited(calls: u64) -> BudgetLimits {
+    BudgetLimits {
+        calls: Some(calls),
+        ..BudgetLimits::default()
+    }
+}
+
+/// A method without a step, which hands the study's prompts to the final.
+fn rivals<'g>(gateway: &'g Gateway, llm: Arc<dyn Llm>) -> Run<'g> {
+    Run {
+        human: RIVALS.map(Prompt::new).to_vec(),
+        ..run(gateway, Vec::new(), llm)
+    }
+}
+
+/// What kind of event each was, phases by their name.
+fn kinds(gateway: &Gateway) -> Vec<String> {
+    let kind = |event: &Event| match event {
+        Event::Phase { phase, .. } => format!("phase {phase}"),
+        Event::Audited { contestant, .. } => format!("audited {contestant:?}").to_lowercase(),
+        other => {
+            let json = serde_json::to_value(other).unwrap();
+            json["type"].as_str().unwrap().to_owned()
+        }
+    };
+    let mut kinds: Vec<String> = gateway.emitted().iter().map(kind).collect();
+    kinds.dedup();
+    kinds
+}
+
+fn selected(gateway: &Gateway) -> (PromptId, String, Vec<PromptId>) {
+    let told = gateway.emitted().into_iter().find_map(|event| match event {
+        Event::Selected {
+            candidate,
+            reason,
+            ensemble,
+        } => Some((candidate, reason, ensemble)),
+        _ => None,
+    });
+    told.unwrap()
+}
+
+#[tokio::test]
+async fn runs_are_told_in_order() {
+    let gateway = gateway(BudgetLimits::default());
+    let mut run = rivals(&gateway, planted());
+    let likes = |at: usize| (format!("source audit {at}"), Prediction::Likes(1.0));
+    let baseline = |name: &str, predictions: BTreeMap<_, _>| BaselinePredictions {
+        name: name.into(),
+        predictions,
+    };
+    run.baselines = vec![
+        baseline("always-liked", (0..9).map(likes).collect()),
+        baseline("of-other-examples", BTreeMap::new()),
+    ];
+    run.spec.calibration = Calibration::Batch;
+    let reads = run.data.reads.clone();
+    let audit = run.data.audit.len() as u64;
+    let result = run.execute().await.unwrap();
+    assert_eq!(result.ending, RunEnding::Completed);
+    let mut milestones = kinds(&gateway);
+    milestones.retain(|kind| !["leading", "inputs", "answered"].contains(&kind.as_str()));
+    assert_eq!(
+        milestones,
+        [
+            "started",
+            "proposed",
+            "phase final",
+            "evaluated",
+            "decided",
+            "evaluated",
+            "decided",
+            "evaluated",
+            "decided",
+            "selected",
+            "phase audit",
+            "calibrated",
+            "baseline",
+            "audited seed",
+            "audited selected",
+            "audited ensemble",
+            "compared",
+            "finished",
+        ]
+    );
+    let finished = gateway.emitted().pop().unwrap();
+    assert_eq!(
+        finished,
+        Event::Finished {
+            ending: RunEnding::Completed,
+            spent: result.spent,
+            target_labels_read: 0,
+            audit_labels_read: audit,
+        }
+    );
+    assert_eq!(reads.count(), audit);
+    assert_eq!(selected(&gateway).0, result.selected.id());
+}
+
+/// The final uses what no race used; the audit what nobody used.
+#[tokio::test]
+async fn examples_are_used_apart() {
+    let bench = Bench::new(|call: &ModelCall| {
+        let yes = text(call).len() % 2 == 0;
+        Ok(Reply::text(if yes { "yes" } else { "no" }))
+    });
+    let gateway = gateway(BudgetLimits::default());
+    let mut run = rivals(&gateway, bench.model.llm.clone());
+    run.spec.ensemble = 0;
+    let context = SearchContext::begin(&run).unwrap();
+    let races: Vec<String> = context
+        .race_examples()
+        .iter()
+        .map(|&at| context.matrix.input(at).id.clone())
+        .collect();
+    drop(context);
+    run.execute().await.unwrap();
+    for call in bench.asked() {
+        let text = text(&call);
+        let in_race = races.iter().any(|id| text.ends_with(id.as_str()));
+        assert!(!in_race, "{text} is for races, and there was none");
+        assert!(
+            text.contains("validation") || text.contains("audit"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn empty_audit_just_ends() {
+    let gateway = gateway(BudgetLimits::default());
+    let mut run = rivals(&gateway, planted());
+    run.data.audit = SealedAudit::new(Vec::new(), run.data.reads.clone());
+    let result = run.execute().await.unwrap();
+    assert_eq!(result.ending, RunEnding::Completed);
+    let kinds = kinds(&gateway);
+    assert_eq!(kinds[kinds.len() - 2..], ["selected", "finished"]);
+}
+
+#[tokio::test]
+async fn ensemble_needs_room() {
+    // 80 sealed examples, of seed and winner each; a further voter is asked about 80.
+    let audited = async |calls| {
+        let gateway = gateway(limited(calls));
+        let mut run = rivals(&gateway, planted());
+        // As it is after the plan was scaled, with the final's hundred evaluations.
+        run.spec.evaluations = 400;
+        run.fitted = false;
+        let ending = run.execute().await.unwrap().ending;
+        let told = gateway.emitted();
+        let ensemble = told.iter().any(|event| {
+            matches!(
+                event,
+                Event::Audited {
+                    contestant: AuditedPrompt::Ensemble,
+                    ..
+                }
+            )
+        });
+        assert!(gateway.spent().calls <= calls);
+        // Seed and winner are audited whatever else there is money for.
+        assert!(
+            told.iter()
+                .any(|event| matches!(event, Event::Compared { .. }))
+        );
+        (ensemble, ending)
+    };
+    assert_eq!(audited(2000).await, (true, RunEnding::Completed));
+    let (ensemble, ending) = audited(2 * 80 + 60).await;
+    assert_eq!((ensemble, ending), (false, RunEnding::BudgetExhausted));
+}
+
+#[tokio::test]
+async fn unpaid_final_keeps_best() {
+    let gateway = gateway(limited(3));
+    let mut run = rivals(&gateway, planted());
+    run.data.audit = SealedAudit::new(Vec::new(), run.data.reads.clone());
+    let mut context = SearchContext::begin(&run).unwrap();
+    let (best, ensemble) = context.select(vec![2, 1]).await.unwrap();
+    assert_eq!((best, ensemble), (2, vec![2, 1]));
+    assert!(!context.is_affordable());
+    let (candidate, reason, _) = selected(&gateway);
+    assert_eq!(candidate, context.prompt(2).id());
+    assert_eq!(reason, "the best so far: the budget left no final");
+}
+
+#[tokio::test]
+async fn seed_wins_ties_in_words() {
+    let gateway = gateway(BudgetLimits::default());
+    let run = run(&gateway, Vec::new(), planted());
+    let mut context = SearchContext::begin(&run).unwrap();
+    // Alone it is measured all the same, and is no ensemble.
+    let (best, ensemble) = context.select(vec![0]).await.unwrap();
+    assert_eq!((best, ensemble), (0, vec![]));
+    assert!(gateway.spent().calls >= 20);
+    assert_eq!(selected(&gateway).1, "no candidate beats the seed prompt");
+}
+
+#[tokio::test]
+async fn unranked_runs_say_why() {
+    let check = async |calls: Option<u64>, evaluations: usize, expected: &str| {
+        let limits = BudgetLimits {
+            calls,
+            ..BudgetLimits::default()
+        };
+        let gateway = gateway(limits);
+        let mut run = rivals(&gateway, planted());
+        run.spec.evaluations = evaluations;
+        let mut context = SearchContext::begin(&run).unwrap();
+        // The seed is in every race, whoever else is.
+        for finalists in [vec![], vec![0]] {
+            let stop = context.select(finalists.clone()).await;
+            assert_eq!(
+                stop.err().map(|stop| stop.to_string()).as_deref(),
+                Some(expected),
+                "{finalists:?}"
+            );
+        }
+    };
+    check(
+        Some(0),
+        400,
+        "the budget is exhausted before the seed prompt is evaluated: not one evaluation fits; \
+         raise --max-calls",
+    )
+    .await;
+    check(
+        None,
+        0,
+        "not one evaluation is planned: raise search.evaluations",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn proposals_are_summed_up() {
+    let sorry = Bench::new(|_: &ModelCall| Ok(Reply::text("I'm sorry, but I cannot do that.")));
+    let gateway = gateway(BudgetLimits::default());
+    let steps = vec![PlannedStep {
+        texts: 5,
+        prompts: 9,
+        ..PlannedStep::new(Phase::Propose, "texts")
+    }];
+    let mut run = run(&gateway, steps, planted());
+    run.proposer_model = sorry.model.clone();
+    let mut context = SearchContext::begin(&run).unwrap();
+    context.enter_phase(Phase::Propose, String::new()).unwrap();
+    let none = context.nothing_proposed().to_string();
+    assert!(none.contains("no prompt was asked for"), "{none}");
+    let texts = context.propose(&ParaphraseProposer, &[0], 2, "texts").await;
+    assert!(texts.unwrap().is_empty());
+    assert_eq!(context.texts_answered(), 2);
+    let edits = context
+        .propose(&EditProposer, &[0], 2, "edits")
+        .await
+        .unwrap();
+    assert_eq!((edits.len(), context.texts_answered()), (2, 2));
+    let again = context
+        .propose(&EditProposer, &[0], 2, "edits")
+        .await
+        .unwrap();
+    assert!(again.is_empty(), "the same draws make the same edits");
+    let told = gateway.emitted();
+    let sums: Vec<_> = told
+        .iter()
+        .filter_map(|event| match event {
+            Event::Proposals(own) => Some((own.model, own.asked, own.used, own.again)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(sums, [(true, 2, 0, 2), (false, 2, 2, 0), (false, 2, 0, 0)]);
+    let rules: Vec<&str> = told
+        .iter()
+        .filter_map(|event| match event {
+            Event::Discarded { reason, .. } => Some(reason.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(rules.first(), Some(&"the model declined"));
+    assert!(rules.contains(&"it is in the race already"), "{rules:?}");
+    let stop = context.nothing_proposed().to_string();
+    let expected = "no proposal of scripted could be used: 2 texts were sent, none of them a \
+                    prompt for this task\n  the model declined × 2, e.g. \"I'm sorry, but I \
+                    cannot do that.\"";
+    assert!(stop.starts_with(expected), "{stop}");
+}
+
+#[tokio::test]
+async fn given_prompts_enter_first() {
+    let gateway = gateway(BudgetLimits::default());
+    let mut run = rivals(&gateway, planted());
+    run.spec.library = true;
+    // What is there already is not entered again.
+    run.human.push(run.task.seed());
+    let context = SearchContext::begin(&run).unwrap();
+    let prompts: Vec<&str> = context
+        .candidates()
+        .into_iter()
+        .map(|at| context.prompt(at).instruction.as_str())
+        .collect();
+    assert_eq!(prompts[..3], ["Answer yes or no.", RIVALS[0], RIVALS[1]]);
+    assert_eq!(prompts.len(), 3 + 5);
+    assert_eq!((context.seed_candidate(), context.chunk(1)), (0, None));
+    // Those shown to proposers alternate, and none of them is ever scored on.
+    let train = context.train();
+    assert!(train[..10].iter().any(|own| own.label != train[0].label));
+    let scored = context.race_examples();
+    assert!(train.iter().all(|own| {
+        let mut inputs = scored.iter().map(|&at| context.matrix.input(at));
+        inputs.all(|input| *input != own.input)
+    }));
+}
+
+#[tokio::test]
+async fn low_limits_scale_plans() {
+    let fitted = |calls, audit| {
+        let gateway = gateway(limited(calls));
+        let mut own = run(&gateway, screen(), planted());
+        own.fit_to_budget(audit);
+        (own.fitted, own.spec.evaluations)
+    };
+    // 400 evaluations of the races and 20 more, and 80 sealed examples twice.
+    assert_eq!(fitted(420, 0), (false, 400));
+    assert_eq!(fitted(580, 80), (false, 400));
+    assert_eq!(fitted(579, 80), (true, 399));
+    assert_eq!(fitted(400, 80), (true, 400 * 240 / 420));
+    assert_eq!(fitted(100, 80), (true, 0));
+    let gateway = gateway(BudgetLimits {
+        tokens: Some(1),
+        ..BudgetLimits::default()
+    });
+    let mut own = run(&gateway, screen(), planted());
+    own.fit_to_budget(80);
+    assert!(!own.fitted, "only calls are planned by");
+}
