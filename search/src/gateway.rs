@@ -253,6 +253,8 @@ impl Gateway {
             outcome?;
             afforded += wave.len;
         }
+        // From the ledger, not from what was just sent: first run and resumed run read
+        // the same bytes by the same way.
         keys.iter()
             .enumerate()
             .map(|(index, key)| {
@@ -275,8 +277,11 @@ impl Gateway {
         let mut wave = CallWave::default();
         let mut seen = HashSet::new();
         for (call, key) in calls.iter().zip(keys) {
+            // What this run has paid for is free for whoever asks again.
             if !state.charged.contains(key) && seen.insert(*key) {
                 let worst = model.worst_case(call);
+                // No smaller call behind it goes ahead: which examples a candidate is
+                // scored on must not depend on how long they are.
                 if !state.meter.reserve(worst) {
                     break;
                 }

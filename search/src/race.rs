@@ -63,6 +63,7 @@ impl Race<'_> {
         if !entrants.contains(&self.seed) {
             entrants.push(self.seed);
         }
+        // A rule breaks ties by place, and who proposed first is chance.
         entrants.sort_unstable();
         let problem = self.problem(matrix, &entrants);
         let mut rule = self.spec.rule(self.draws);

@@ -142,6 +142,21 @@ async fn usable_answers_go_on() {
     assert!(matches!(events[0], Event::Unusable { .. }));
 }
 
+/// A race may ask one prompt alone before the others: that says nothing of them.
+#[tokio::test]
+async fn lone_prompt_stops_nothing() {
+    let bench = Bench::new(evades);
+    let mut matrix = matrix(&["a", "b"]);
+    let inputs = matrix.add_examples(&examples("source", 60));
+    let context = bench.context(&Moods);
+    assert!(matrix.ask(context, &[0], &inputs).await.unwrap());
+    assert!(matrix.sound(context, true).is_ok());
+    let stop = matrix.ask(context, &[1], &inputs).await.unwrap_err();
+    assert!(matches!(stop, RunError::Unusable(_)), "{stop:?}");
+    // Of the second, no more than the portion.
+    assert!(bench.asked().len() <= 60 + 20);
+}
+
 #[tokio::test]
 async fn faults_are_told_once() {
     let manner = |call: &ModelCall| match text(call).rsplit(' ').next() {

@@ -34,6 +34,8 @@ impl Gateway {
         if missing.is_empty() {
             return Ok(());
         }
+        // Before the kill is accounted for: calls that a provider has as a batch are not
+        // lost.
         self.collect_batches(model, wave, &mut missing).await?;
         self.account_for_kill(wave, &missing);
         self.send_batches(model, wave, &mut missing).await?;
@@ -83,6 +85,8 @@ impl Gateway {
                 return stop.map_or(Ok(()), Err);
             }
             tokio::select! {
+                // In this order: a write that is done frees a place for the next, and a
+                // heartbeat can wait.
                 biased;
                 Some(saved) = saving.next() => {
                     if let Err(error) = saved {
