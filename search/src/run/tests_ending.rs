@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use shiftproof_tasks::{Prediction, PromptId, Reply};
+use futures::FutureExt as _;
+use shiftproof_tasks::{Prediction, PromptId, Reply, Usage};
 
 use super::tests::{gateway, planted, run, screen};
 use super::*;
@@ -13,6 +14,7 @@ use crate::llm::{Llm, ModelCall};
 use crate::methods::PlannedStep;
 use crate::propose::{EditProposer, ParaphraseProposer};
 use crate::scripted::{Bench, text};
+use crate::simulate::SimulatedWorld;
 
 const RIVALS: [&str; 2] = ["Answer yes or no. Mind t3.", "Answer yes or no. Mind s1."];
 
@@ -155,37 +157,73 @@ async fn empty_audit_just_ends() {
     assert_eq!(kinds[kinds.len() - 2..], ["selected", "finished"]);
 }
 
+/// The planted world behind a bench, using all that a call may use.
+fn spendthrift() -> Bench {
+    let world = SimulatedWorld::new(3, 0.1);
+    Bench::new(move |call: &ModelCall| {
+        let reply = world.call(call).now_or_never().unwrap()?;
+        let usage = Usage {
+            prompt_tokens: world.estimate_tokens(&call.request),
+            completion_tokens: u64::from(call.sampling.max_tokens),
+            ..Usage::default()
+        };
+        Ok(Reply { usage, ..reply })
+    })
+}
+
+/// Per contestant of the audit, its answers that count.
+fn audited(gateway: &Gateway) -> Vec<(AuditedPrompt, usize)> {
+    let told = gateway.emitted().into_iter();
+    told.filter_map(|event| match event {
+        Event::Audited { contestant, groups } => {
+            Some((contestant, groups.iter().map(|group| group.n).sum()))
+        }
+        _ => None,
+    })
+    .collect()
+}
+
 #[tokio::test]
 async fn ensemble_needs_room() {
     // 80 sealed examples, of seed and winner each; a further voter is asked about 80.
-    let audited = async |calls| {
+    for (calls, voters, ending) in [
+        (2000, 3, RunEnding::Completed),
+        (2 * 80 + 60, 2, RunEnding::BudgetExhausted),
+    ] {
+        let bench = spendthrift();
         let gateway = gateway(limited(calls));
-        let mut run = rivals(&gateway, planted());
-        // As it is after the plan was scaled, with the final's hundred evaluations.
-        run.spec.evaluations = 400;
-        run.fitted = false;
-        let ending = run.execute().await.unwrap().ending;
-        let told = gateway.emitted();
-        let ensemble = told.iter().any(|event| {
-            matches!(
-                event,
-                Event::Audited {
-                    contestant: AuditedPrompt::Ensemble,
-                    ..
-                }
-            )
-        });
+        let run = rivals(&gateway, bench.model.llm.clone());
+        assert_eq!(run.execute().await.unwrap().ending, ending);
         assert!(gateway.spent().calls <= calls);
-        // Seed and winner are audited whatever else there is money for.
-        assert!(
-            told.iter()
-                .any(|event| matches!(event, Event::Compared { .. }))
-        );
-        (ensemble, ending)
-    };
-    assert_eq!(audited(2000).await, (true, RunEnding::Completed));
-    let (ensemble, ending) = audited(2 * 80 + 60).await;
-    assert_eq!((ensemble, ending), (false, RunEnding::BudgetExhausted));
+        // Of an ensemble that cannot be whole not one call is made.
+        let asked = bench.asked();
+        let sealed = asked.iter().filter(|call| text(call).contains("audit"));
+        assert_eq!(sealed.count(), voters * 80);
+        assert_eq!(audited(&gateway).len(), voters);
+    }
+}
+
+/// A search that uses all it may leaves the audit's money alone.
+#[tokio::test]
+async fn audit_money_is_held_back() {
+    let bench = spendthrift();
+    let whole = gateway(BudgetLimits::default());
+    let run = rivals(&whole, bench.model.llm.clone());
+    let seed = run.task.seed();
+    let price = |input| turns::worst_case(run.task.as_ref(), &run.task_model, (&seed, input));
+    let sealed: Spend = run.data.audit.inputs().map(price).sum();
+    let gateway = gateway(BudgetLimits {
+        tokens: Some(2 * sealed.tokens() + 20 * sealed.tokens() / 80),
+        ..BudgetLimits::default()
+    });
+    let mut run = rivals(&gateway, bench.model.llm.clone());
+    run.spec.ensemble = 0;
+    // Prompts as long as the seed: what is reserved for one is enough for the other.
+    run.human = vec![Prompt::new("Answer no or yes.")];
+    let ending = run.execute().await.unwrap().ending;
+    assert_eq!(ending, RunEnding::BudgetExhausted);
+    let expected = [(AuditedPrompt::Seed, 80), (AuditedPrompt::Selected, 80)];
+    assert_eq!(audited(&gateway), expected);
 }
 
 #[tokio::test]
@@ -248,6 +286,16 @@ async fn unranked_runs_say_why() {
         "not one evaluation is planned: raise search.evaluations",
     )
     .await;
+    let gateway = gateway(limited(0));
+    let run = run(&gateway, screen(), planted());
+    let mut context = SearchContext::begin(&run).unwrap();
+    context.enter_phase(Phase::Screen, String::new()).unwrap();
+    let edits = context
+        .propose(&EditProposer, &[0], 3, "edits")
+        .await
+        .unwrap();
+    let stop = context.race(edits, 2).await.unwrap_err();
+    assert!(matches!(stop, RunError::Budget(_)), "{stop:?}");
 }
 
 #[tokio::test]

@@ -80,6 +80,9 @@ async fn incomplete_paraphrases_are_discarded() {
                 says of the goods and leave aside what it says of weather or parking, then answer \
                 positive or negative.</prompt>";
     check(flat, part).await;
+    // As many paragraphs of hardly a word.
+    let thin = "<prompt>\nNotes of a shop.\n\nThe goods.\n\nPositive or negative.\n</prompt>";
+    check(thin, part).await;
     check("<thinking>In other words, hm", "no prompt is in the reply").await;
 }
 
