@@ -292,6 +292,7 @@ impl Gateway {
         wave
     }
 
+    /// Charges what the wave used; an answer from the store is charged as it
     /// was when it was paid for, so that spending does not depend on the cache.
     fn settle(&self, model: &PricedModel, wave: &CallWave, complete: bool) -> Result<(), RunError> {
         let mut state = self.state();

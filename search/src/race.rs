@@ -10,8 +10,8 @@ use crate::event::{Event, GroupOutcome, GroupRole, Phase};
 use crate::gateway::RunError;
 use crate::response_matrix::{CandidateIndex, EvalContext, InputIndex, ResponseMatrix};
 use crate::select::{
-    AllocationStep, ExampleGroup, GroupEstimates, LabelRole, OutcomeTable, PromptLength,
-    SelectionProblem, TextKernel,
+    AllocationStep, Elimination, ExampleGroup, GroupEstimates, LabelRole, OutcomeTable,
+    PromptLength, Selection, SelectionProblem, TextKernel,
 };
 use crate::spec::SearchSpec;
 
@@ -105,13 +105,38 @@ impl Race<'_> {
         if affordable {
             matrix.sound(context, true)?;
         }
+        let ranked = self.standings(
+            matrix,
+            context,
+            &entrants,
+            &problem,
+            &scores,
+            (&pick, &dropped),
+        )?;
+        Ok(RaceResult {
+            ranked,
+            reason: pick.reason,
+            affordable,
+        })
+    }
+
+    /// Tells how every entrant stands, by the rule's ranking; returns those that stay.
+    fn standings(
+        &self,
+        matrix: &mut ResponseMatrix,
+        context: EvalContext<'_>,
+        entrants: &[CandidateIndex],
+        problem: &SelectionProblem,
+        scores: &OutcomeTable,
+        (pick, dropped): (&Selection, &[Elimination]),
+    ) -> Result<Vec<RankedCandidate>, RunError> {
         let objective = self.spec.objective();
-        let estimates = GroupEstimates::fit(&problem, &scores);
+        let estimates = GroupEstimates::fit(problem, scores);
         let mut ranked = Vec::new();
         // An entrant that was never asked has no standing. One that was asked and has no
         // answer that counts has an estimate all the same, from prompts like it; it is
         // told as such, and takes no place from those that have one.
-        let (mut rank, mut scored) = (0, 0);
+        let (mut rank, mut scored, mut unscored_seed) = (0, 0, None);
         for &entrant in &pick.ranking {
             let candidate = entrants[entrant];
             let groups = matrix.answers(context, candidate).group_scores(self.inputs);
@@ -124,7 +149,7 @@ impl Race<'_> {
             let has_place = scored < self.keep && seen > 0;
             rank += 1;
             scored += usize::from(seen > 0);
-            if ranked.is_empty() && seen > 0 {
+            if scored == 1 && seen > 0 {
                 self.emit_leading(context, id, score, &groups)?;
             }
             self.emit_answers(matrix, context, candidate)?;
@@ -147,15 +172,17 @@ impl Race<'_> {
                 kept,
                 reason,
             })?;
-            if kept {
+            if seen > 0 && kept {
                 ranked.push(RankedCandidate { candidate, score });
+            } else if kept {
+                unscored_seed = Some(RankedCandidate { candidate, score });
             }
         }
-        Ok(RaceResult {
-            ranked,
-            reason: pick.reason,
-            affordable,
-        })
+        // It stays, and wins nothing; where nobody has a score, there is no race to stay in.
+        if !ranked.is_empty() {
+            ranked.extend(unscored_seed);
+        }
+        Ok(ranked)
     }
 
     /// Tells who leads by the objective as things stand, and what it answered.

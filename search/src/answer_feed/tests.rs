@@ -89,7 +89,7 @@ fn verdicts(event: &Event) -> Vec<(u32, AnswerVerdict)> {
 const UNLABELLED: AnswerVerdict = AnswerVerdict::Ungraded(UngradedReason::Unlabelled);
 
 #[tokio::test]
-async fn inputs_and_answers_are_news_once() {
+async fn answers_are_news_once() {
     let mut feed = Feed::new();
     let inputs = feed.matrix.add_examples(&examples("source", 4));
     let first = feed.tell(Phase::Screen, 0, &inputs).await;

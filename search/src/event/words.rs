@@ -134,32 +134,32 @@ mod tests {
 
     /// As logs spell it, and as screens do.
     #[track_caller]
-    fn check<T>(word: T, written: &str, shown: &str)
+    fn check<T>(word: &T, written: &str, shown: &str)
     where
         T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug + ToString,
     {
         let json = format!("{written:?}");
-        assert_eq!(serde_json::to_string(&word).unwrap(), json);
-        assert_eq!(serde_json::from_str::<T>(&json).unwrap(), word);
+        assert_eq!(serde_json::to_string(word).unwrap(), json);
+        assert_eq!(&serde_json::from_str::<T>(&json).unwrap(), word);
         assert_eq!(word.to_string(), shown);
     }
 
     #[test]
     fn logged_words_never_change() {
-        check(GroupRole::Source, "source", "source");
-        check(GroupRole::Target, "target", "target");
-        check(Phase::Propose, "propose", "propose");
-        check(Phase::Repropose, "repropose", "repropose");
-        check(Phase::Audit, "audit", "audit");
-        check(Origin::Seed, "seed", "seed");
+        check(&GroupRole::Source, "source", "source");
+        check(&GroupRole::Target, "target", "target");
+        check(&Phase::Propose, "propose", "propose");
+        check(&Phase::Repropose, "repropose", "repropose");
+        check(&Phase::Audit, "audit", "audit");
+        check(&Origin::Seed, "seed", "seed");
         check(
-            Origin::InducedFromMix,
+            &Origin::InducedFromMix,
             "induced_from_mix",
             "induced from mix",
         );
-        check(Origin::Demonstrated, "demonstrated", "demonstrations");
-        check(Origin::Paraphrase, "paraphrase", "paraphrase");
-        check(Origin::Merged, "merged", "merged");
+        check(&Origin::Demonstrated, "demonstrated", "demonstrations");
+        check(&Origin::Paraphrase, "paraphrase", "paraphrase");
+        check(&Origin::Merged, "merged", "merged");
         let ending = serde_json::to_string(&RunEnding::BudgetExhausted).unwrap();
         assert_eq!(ending, "\"budget_exhausted\"");
         let audited = serde_json::to_string(&AuditedPrompt::Selected).unwrap();
@@ -172,6 +172,6 @@ mod tests {
         let phases = [Propose, Screen, Vote, Repropose, Refine, Final, Audit];
         assert!(phases.is_sorted());
         // Padding is honoured where tables ask for it.
-        assert_eq!(format!("{:>8}|{:<8}|", Vote, Final), "    vote|final   |");
+        assert_eq!(format!("{Vote:>8}|{Final:<8}|"), "    vote|final   |");
     }
 }

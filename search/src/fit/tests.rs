@@ -43,10 +43,10 @@ fn specs() -> impl Strategy<Value = SearchSpec> {
         .prop_map(
             |(proposals, evaluations, edits, paraphrases, rounds)| SearchSpec {
                 proposals,
-                evaluations,
+                rounds,
                 edits,
                 paraphrases,
-                rounds,
+                evaluations,
                 ..SearchSpec::default()
             },
         )

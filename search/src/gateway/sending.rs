@@ -180,8 +180,7 @@ impl Gateway {
         answered
     }
 
-    /// Charges what the wave used; an answer from the store is charged as it
-
+    /// Tells observers how far the wave is.
     pub(crate) fn tick(
         &self,
         model: &PricedModel,

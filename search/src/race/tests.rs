@@ -230,6 +230,32 @@ async fn likeness_is_no_answer() {
     }
 }
 
+/// A seed that the model refuses stays, behind whoever has a score.
+#[tokio::test]
+async fn refused_seed_wins_nothing() {
+    let refuses = |refused: &'static str| {
+        move |call: &ModelCall| {
+            if text(call).contains(refused) {
+                return Err(LlmError::Request("flagged as unsafe".into()));
+            }
+            skilled(call)
+        }
+    };
+    for rule in RULES {
+        // Prompts like it do well, so that its estimate is high.
+        let prompts = ["skill 95 of today", "skill 95 of old", "skill 10 or so"];
+        let mut scene = Scene::new(Bench::new(refuses("of today")), &prompts);
+        scene.spec.rule = rule;
+        let result = scene.run(180, 2, &[1, 2]).await.unwrap();
+        assert_eq!(places(&result), [1, 2, 0], "{rule:?}");
+        let mut scene = Scene::new(Bench::new(refuses("skill")), &prompts);
+        scene.spec.rule = rule;
+        scene.keep_going = true;
+        let result = scene.run(180, 2, &[1, 2]).await.unwrap();
+        assert!(result.ranked.is_empty(), "{rule:?}");
+    }
+}
+
 #[tokio::test]
 async fn budget_ends_race_early() {
     let mut scene = Scene::new(Bench::limited(30, skilled), &PROMPTS);

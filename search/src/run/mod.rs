@@ -10,6 +10,8 @@ mod races;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_begin;
+#[cfg(test)]
 mod tests_ending;
 mod voting;
 

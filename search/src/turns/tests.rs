@@ -261,8 +261,16 @@ async fn cut_answers_get_more_room() {
             other => panic!("{other:?}"),
         })
         .collect();
-    use Finish::{Length, Stop};
-    assert_eq!(finished, [Stop, Stop, Length, Length, Length]);
+    assert_eq!(
+        finished,
+        [
+            Finish::Stop,
+            Finish::Stop,
+            Finish::Length,
+            Finish::Length,
+            Finish::Length,
+        ]
+    );
     let mut rooms: Vec<u32> = bench
         .asked()
         .iter()

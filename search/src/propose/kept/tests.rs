@@ -31,7 +31,7 @@ fn labels_keep_their_count() {
 }
 
 #[test]
-fn placeholders_stay() {
+fn placeholders_are_never_dropped() {
     let parent = "Note: {text}. Judge its mood.";
     check(parent, "Judge its mood. Note: {text}.", Ok(()));
     check(
