@@ -149,25 +149,4 @@ fn shown_input(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn compact_lines_read_back() {
-        let event = Event::Answered {
-            candidate: shiftproof_tasks::Prompt::new("x").id(),
-            phase: Phase::Screen,
-            texts: vec!["positive".into()],
-            answers: vec![
-                (0, 0, AnswerVerdict::Graded(1.0)).into(),
-                (7, 0, AnswerVerdict::Ungraded(UngradedReason::Unparseable)).into(),
-            ],
-        };
-        let text = serde_json::to_string(&event).unwrap();
-        assert!(
-            text.contains(r#"[[0,0,1.0],[7,0,"unparseable"]]"#),
-            "{text}"
-        );
-        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
-    }
-}
+mod tests;

@@ -272,3 +272,5 @@ fn stop(model: &PricedModel, error: LlmError) -> RunError {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_refused;

@@ -217,11 +217,15 @@ impl Meter {
 
     /// Gives a reservation back: the call was not answered.
     pub fn refund(&mut self, worst: Spend) {
-        self.reserved.calls -= worst.calls;
-        self.reserved.prompt_tokens -= worst.prompt_tokens;
-        self.reserved.completion_tokens -= worst.completion_tokens;
-        self.reserved.picodollars -= worst.picodollars;
-        self.reserved.unpriced -= worst.unpriced;
+        let left = &mut self.reserved;
+        // Sums stop at the largest number, so what comes back may be more than that.
+        left.calls = left.calls.saturating_sub(worst.calls);
+        left.prompt_tokens = left.prompt_tokens.saturating_sub(worst.prompt_tokens);
+        left.completion_tokens = left
+            .completion_tokens
+            .saturating_sub(worst.completion_tokens);
+        left.picodollars = left.picodollars.saturating_sub(worst.picodollars);
+        left.unpriced = left.unpriced.saturating_sub(worst.unpriced);
     }
 
     /// Sets what may have been paid for though its replies were lost when the
@@ -242,117 +246,4 @@ impl Meter {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn usage(prompt_tokens: u64, completion_tokens: u64) -> Usage {
-        Usage {
-            prompt_tokens,
-            completion_tokens,
-            ..Usage::default()
-        }
-    }
-
-    #[test]
-    fn prices_are_per_million_tokens() {
-        let price = Price::per_million(0.15, 0.60);
-        let spend = price.spend(&usage(1_000_000, 500_000));
-        assert_eq!(spend.picodollars, 450_000_000_000);
-        assert!((spend.usd() - 0.45).abs() < 1e-12);
-    }
-
-    #[test]
-    fn token_kinds_have_own_prices() {
-        let price = Price {
-            cached_prompt: Some(0.3),
-            cache_write: Some(3.75),
-            batch_prompt: Some(1.5),
-            batch_completion: Some(7.5),
-            ..Price::per_million(3.0, 15.0)
-        };
-        let mut used = Usage {
-            cached_prompt_tokens: 600,
-            cache_write_tokens: 300,
-            ..usage(1000, 10)
-        };
-        // 100 × 3 + 600 × 0.3 + 300 × 3.75 + 10 × 15, in millionths of a dollar.
-        assert_eq!(price.spend(&used).picodollars, 1_755_000_000);
-        used.batched = true;
-        assert_eq!(price.spend(&used).picodollars, 1_755_000_000 / 2);
-        // Without prices of their own they cost what all others do.
-        let plain = Price::per_million(3.0, 15.0);
-        assert_eq!(plain.spend(&used), plain.spend(&usage(1000, 10)));
-        // A server that says more came from its cache than was sent.
-        used.cached_prompt_tokens = u64::MAX;
-        assert_eq!(price.spend(&used).picodollars, 225_000_000);
-    }
-
-    #[test]
-    fn unknown_prices_are_counted() {
-        let spend = Price::UNKNOWN.spend(&usage(5, 5));
-        assert_eq!((spend.picodollars, spend.unpriced), (0, 1));
-        let json = serde_json::to_string(&Price::default().spend(&usage(5, 5))).unwrap();
-        assert!(!json.contains("unpriced"), "{json}");
-    }
-
-    #[test]
-    fn absurd_counts_stay_numbers() {
-        let spend = Price::per_million(1.0, 1.0).spend(&usage(u64::MAX, u64::MAX));
-        assert_eq!(spend.tokens(), u64::MAX);
-        assert_eq!((spend + spend).picodollars, u64::MAX);
-    }
-
-    #[test]
-    fn each_limit_binds() {
-        let worst = Price::per_million(1.0, 1.0).spend(&usage(80, 20));
-        let refuses = |limits| {
-            let mut meter = Meter::new(limits);
-            assert!(meter.reserve(worst));
-            !meter.reserve(worst)
-        };
-        assert!(refuses(BudgetLimits {
-            calls: Some(1),
-            ..BudgetLimits::default()
-        }));
-        assert!(refuses(BudgetLimits {
-            tokens: Some(199),
-            ..BudgetLimits::default()
-        }));
-        assert!(refuses(BudgetLimits {
-            usd: Some(1.99e-4),
-            ..BudgetLimits::default()
-        }));
-        assert!(!refuses(BudgetLimits::default()));
-    }
-
-    proptest! {
-        /// Whatever the interleaving of reservations and settlements, spending
-        /// stays within the limit as long as no call uses more than reserved.
-        #[test]
-        fn never_overshoots(
-            limit in 0_u64..2_000,
-            calls in proptest::collection::vec((1_u64..50, 0_u64..50, any::<bool>()), 0..200),
-        ) {
-            let mut meter = Meter::new(BudgetLimits { tokens: Some(limit), ..BudgetLimits::default() });
-            let mut open = Vec::new();
-            for (worst, used, settle_one) in calls {
-                let worst = Price::default().spend(&usage(worst, 0));
-                let used = Price::default().spend(&usage(used.min(worst.prompt_tokens), 0));
-                if meter.reserve(worst) {
-                    open.push((worst, used));
-                }
-                if settle_one && let Some((worst, used)) = open.pop() {
-                    meter.settle(worst, used);
-                }
-                prop_assert!(meter.spent().tokens() <= limit);
-            }
-            for (worst, used) in open {
-                meter.settle(worst, used);
-            }
-            prop_assert!(meter.spent().tokens() <= limit);
-            prop_assert_eq!(meter.reserved, Spend::default());
-        }
-    }
-}
+mod tests;

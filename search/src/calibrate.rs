@@ -202,6 +202,58 @@ mod tests {
         assert_eq!(bias(Calibration::None, few.iter()), None);
     }
 
+    #[test]
+    fn settling_is_even_and_unlabelled() {
+        let (mut data, _) = crate::simulate::SimulatedWorld::new(1, 0.0).data(100);
+        let reads = data.reads.count();
+        let set = CalibrationSet::of(&data);
+        let count = |group: &str| {
+            let inputs = set.inputs().iter();
+            inputs.filter(|input| input.group == group).count()
+        };
+        assert_eq!((count("source"), count("target")), (SETTLING, SETTLING));
+        assert!(set.examples().iter().all(|own| own.input.group == "source"));
+        assert_eq!(
+            (set.examples().len(), data.reads.count()),
+            (SETTLING, reads)
+        );
+        // What is audited is never learnt from.
+        assert!(set.inputs().iter().all(|input| !input.id.contains("audit")));
+        data.source.validation.truncate(3);
+        assert_eq!(CalibrationSet::of(&data).examples().len(), 3);
+    }
+
+    #[test]
+    fn content_free_keeps_fields() {
+        let like = Input::new("7", "target")
+            .with_field("title", "Heat")
+            .with_field("text", "A film.");
+        let inputs = content_free(&like);
+        assert_eq!(inputs.len(), CONTENT_FREE.len());
+        let mut ids = std::collections::BTreeSet::new();
+        for (input, text) in inputs.iter().zip(CONTENT_FREE) {
+            let fields: Vec<(&str, &str)> = input
+                .fields
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect();
+            assert_eq!(fields, [("text", text), ("title", text)]);
+            assert!(ids.insert(&input.id));
+        }
+    }
+
+    #[test]
+    fn contextual_bias_needs_one_reply() {
+        let replies = [scored(&[-0.1, -3.0]), Reply::text("yes")];
+        let bias = |replies: &[Reply]| super::bias(Calibration::Contextual, replies.iter());
+        let leaning = bias(&replies).unwrap();
+        assert!(leaning[0] > leaning[1]);
+        assert_eq!((usable(replies.iter()), bias(&replies[1..])), (1, None));
+        // A label that was never thought of keeps a finite one.
+        let sure = bias(&[scored(&[0.0, f64::NEG_INFINITY])]).unwrap();
+        assert!((sure[1] - 1e-6_f64.ln()).abs() < 1e-9);
+    }
+
     proptest! {
         #[test]
         fn bias_is_finite_never_positive(

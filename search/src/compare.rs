@@ -97,3 +97,6 @@ pub(crate) fn audit(
     };
     Some((groups, row(name, &replicates.robust[1], n)))
 }
+
+#[cfg(test)]
+mod tests;

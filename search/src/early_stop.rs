@@ -124,3 +124,6 @@ impl ResponseMatrix {
         whole
     }
 }
+
+#[cfg(test)]
+mod tests;

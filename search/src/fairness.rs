@@ -199,20 +199,4 @@ fn with_value(input: &Input, attribute: &str, value: Option<&str>) -> Input {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn attributes_are_replaced_or_omitted() {
-        let input = Input::new("1", "g").with_field(field::USER, "age: 24; gender: M; job: writer");
-        assert_eq!(value(&input, "gender").as_deref(), Some("M"));
-        assert_eq!(value(&input, "city"), None);
-        let told = |value| {
-            with_value(&input, "gender", value)
-                .field(field::USER)
-                .to_owned()
-        };
-        assert_eq!(told(Some("F")), "age: 24; gender: F; job: writer");
-        assert_eq!(told(None), "age: 24; job: writer");
-    }
-}
+mod tests;

@@ -261,3 +261,6 @@ fn scores_seed(spec: &SearchSpec, entrants: usize, evaluations: usize) -> bool {
         .next(&problem, &scores, evaluations, &mut Vec::new());
     matches!(step, AllocationStep::Evaluate(asks) if asks.iter().any(|ask| ask.candidate == 0))
 }
+
+#[cfg(test)]
+mod tests;

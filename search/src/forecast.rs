@@ -31,3 +31,44 @@ impl CalibrationForecast {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::methods::{Ape, Edits};
+    use crate::simulate::SimulatedWorld;
+
+    fn forecast(spec: &SearchSpec, examples: usize) -> CalibrationForecast {
+        CalibrationForecast::of(&Ape, spec, &SimulatedWorld::new(1, 0.0).data(examples).0)
+    }
+
+    #[test]
+    fn forecast_counts_both_races() {
+        let spec = SearchSpec {
+            proposals: 10,
+            edits: 0,
+            paraphrases: 0,
+            evaluations: 1000,
+            finalists: 5,
+            ..SearchSpec::default()
+        };
+        // Of 550 evaluations for eleven prompts, and of 250 for five.
+        let told = forecast(&spec, 400);
+        assert_eq!((told.search, told.fixed), (50 + 50, 32 + 32));
+        // No prompt is asked about more than there is.
+        assert_eq!(
+            forecast(&spec, 30),
+            CalibrationForecast {
+                search: 30,
+                fixed: 60
+            }
+        );
+        let poor = SearchSpec {
+            evaluations: 10,
+            ..spec.clone()
+        };
+        assert_eq!(forecast(&poor, 400).search, 0);
+        let data = SimulatedWorld::new(1, 0.0).data(400).0;
+        assert_eq!(CalibrationForecast::of(&Edits, &spec, &data), told);
+    }
+}

@@ -1,6 +1,7 @@
 //! The search loop: propose prompts, evaluate them on labelled source groups
 //! and shifted target groups, select the one that holds.
-#![cfg_attr(test, allow(clippy::unwrap_used))]
+// Scripted models answer by functions of one signature, whether they can fail or not.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::unnecessary_wraps))]
 
 mod answer_feed;
 mod asking;
@@ -29,7 +30,12 @@ mod response_matrix;
 pub mod run;
 mod score;
 pub mod seeds;
+// Test support, of no product build; here because unit tests need it too.
+#[cfg(test)]
+#[path = "../tests/support/scripted.rs"]
+mod scripted;
 #[cfg(any(test, feature = "simulate"))]
+#[path = "../tests/support/simulate.rs"]
 pub mod simulate;
 pub mod spec;
 mod survey;

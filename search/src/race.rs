@@ -10,8 +10,8 @@ use crate::event::{Event, GroupOutcome, GroupRole, Phase};
 use crate::gateway::RunError;
 use crate::response_matrix::{CandidateIndex, EvalContext, InputIndex, ResponseMatrix};
 use crate::select::{
-    AllocationStep, ExampleClasses, ExampleGroup, GroupEstimates, LabelRole, OutcomeTable,
-    PromptLength, SelectionProblem, TextKernel,
+    AllocationStep, Elimination, ExampleClasses, ExampleGroup, GroupEstimates, LabelRole,
+    OutcomeTable, PromptLength, Selection, SelectionProblem, TextKernel,
 };
 use crate::spec::SearchSpec;
 
@@ -55,8 +55,8 @@ pub(crate) struct RaceResult {
 }
 
 impl Race<'_> {
-    /// Runs the race. Candidates without a single answer are not in the
-    /// standings: the budget may leave none.
+    /// Runs the race. Candidates without a single answer that counts are not among the
+    /// ranked: the budget may leave none, or the model refuse all. The seed stays even so.
     pub async fn run(
         &self,
         matrix: &mut ResponseMatrix,
@@ -66,6 +66,7 @@ impl Race<'_> {
         if !entrants.contains(&self.seed) {
             entrants.push(self.seed);
         }
+        // A rule breaks ties by place, and who proposed first is chance.
         entrants.sort_unstable();
         let mut rule = self.spec.rule(self.draws);
         let problem = self.problem(matrix, &entrants, rule.reads_texts(entrants.len()));
@@ -111,12 +112,38 @@ impl Race<'_> {
         if affordable {
             matrix.sound(context, true)?;
         }
+        let ranked = self.standings(
+            matrix,
+            context,
+            &entrants,
+            &problem,
+            &scores,
+            (&pick, &dropped),
+        )?;
+        Ok(RaceResult {
+            ranked,
+            reason: pick.reason,
+            affordable,
+        })
+    }
+
+    /// Tells how every entrant stands, by the rule's ranking; returns those that stay.
+    fn standings(
+        &self,
+        matrix: &mut ResponseMatrix,
+        context: EvalContext<'_>,
+        entrants: &[CandidateIndex],
+        problem: &SelectionProblem,
+        scores: &OutcomeTable,
+        (pick, dropped): (&Selection, &[Elimination]),
+    ) -> Result<Vec<RankedCandidate>, RunError> {
         let objective = self.spec.objective();
-        let estimates = GroupEstimates::fit(&problem, &scores);
+        let estimates = GroupEstimates::fit(problem, scores);
         let mut ranked = Vec::new();
-        // An entrant that was never asked has no standing, and takes no place from
-        // those that have one.
-        let mut measured = 0;
+        // An entrant that was never asked has no standing. One that was asked and has no
+        // answer that counts has an estimate all the same, from prompts like it; it is
+        // told as such, and takes no place from those that have one.
+        let (mut rank, mut scored, mut unscored_seed) = (0, 0, None);
         for &entrant in &pick.ranking {
             let candidate = entrants[entrant];
             let groups = matrix.answers(context, candidate).group_scores(self.inputs);
@@ -128,11 +155,12 @@ impl Race<'_> {
             if groups.is_empty() || !score.is_finite() {
                 continue;
             }
-            let rank = measured;
-            measured += 1;
             let id = matrix.candidates[candidate].id;
             let seen: usize = groups.iter().map(|group| group.n).sum();
-            if ranked.is_empty() {
+            let has_place = scored < self.keep && seen > 0;
+            rank += 1;
+            scored += usize::from(seen > 0);
+            if scored == 1 && seen > 0 {
                 self.emit_leading(context, id, score, &groups)?;
             }
             self.emit_answers(matrix, context, candidate)?;
@@ -142,13 +170,12 @@ impl Race<'_> {
                 score,
                 groups,
             })?;
-            let kept = rank < self.keep || candidate == self.seed;
-            let place = format!("rank {} of {} on {seen} examples", rank + 1, entrants.len());
+            let kept = has_place || candidate == self.seed;
+            let place = format!("rank {rank} of {} on {seen} examples", entrants.len());
             let reason = match dropped.iter().find(|drop| drop.candidate == entrant) {
-                _ if candidate == self.seed && rank >= self.keep => {
-                    format!("{place}; the seed always stays")
-                }
+                _ if kept && !has_place => format!("{place}; the seed always stays"),
                 Some(drop) => format!("{place}; {}", drop.reason),
+                None if seen == 0 => format!("{place}; not one of its answers can be scored"),
                 None => place,
             };
             context.gateway.emit(&Event::Decided {
@@ -156,15 +183,17 @@ impl Race<'_> {
                 kept,
                 reason,
             })?;
-            if kept {
+            if seen > 0 && kept {
                 ranked.push(RankedCandidate { candidate, score });
+            } else if kept {
+                unscored_seed = Some(RankedCandidate { candidate, score });
             }
         }
-        Ok(RaceResult {
-            ranked,
-            reason: pick.reason,
-            affordable,
-        })
+        // It stays, and wins nothing; where nobody has a score, there is no race to stay in.
+        if !ranked.is_empty() {
+            ranked.extend(unscored_seed);
+        }
+        Ok(ranked)
     }
 
     /// Tells who leads by the objective as things stand, and what it answered.
@@ -365,3 +394,6 @@ pub(crate) fn ids(matrix: &ResponseMatrix, candidates: &[CandidateIndex]) -> Vec
         .map(|&candidate| matrix.candidates[candidate].id)
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

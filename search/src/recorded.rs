@@ -83,3 +83,6 @@ pub fn matrix_of_run<'a>(
         name, prompts, groups, group_of, outcomes,
     ))
 }
+
+#[cfg(test)]
+mod tests;

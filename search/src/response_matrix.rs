@@ -445,3 +445,6 @@ impl<'a> CandidateAnswers<'a> {
             .get_or_init(|| vote.silent(self.candidate, |input| self.answer(input)?.vote()))
     }
 }
+
+#[cfg(test)]
+mod tests;

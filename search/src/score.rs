@@ -141,3 +141,6 @@ fn interval(metric: Metric, value: f64, observations: &[GradedOutcome<'_>]) -> s
 
 /// Bootstrap replicates behind an interval of a metric that is no mean.
 const REPLICATES: usize = 400;
+
+#[cfg(test)]
+mod tests;

@@ -93,3 +93,6 @@ fn limit(
         turns::most_room(&form, &context.model.llm.capabilities())
     })
 }
+
+#[cfg(test)]
+mod tests;

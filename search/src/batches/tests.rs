@@ -150,7 +150,7 @@ impl BatchInterface for Client {
     }
 }
 
-fn calls(count: usize) -> Vec<ModelCall> {
+pub(super) fn calls(count: usize) -> Vec<ModelCall> {
     (0..count)
         .map(|n| {
             let request = Request {
@@ -194,7 +194,7 @@ async fn process(
 }
 
 #[track_caller]
-fn whole(asked: &Result<Vec<CallOutcome>, RunError>, count: usize) {
+pub(super) fn whole(asked: &Result<Vec<CallOutcome>, RunError>, count: usize) {
     let asked = asked.as_ref().unwrap();
     assert_eq!(asked.len(), count);
     for (n, asked) in asked.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! A scripted model behind the gateway.
 
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use proptest::prelude::*;
@@ -8,7 +9,7 @@ use shiftproof_tasks::{AnswerForm, Message, Reply, Request, Usage};
 
 use super::*;
 use crate::budget::Price;
-use crate::llm::{Capabilities, Llm};
+use crate::llm::{Capabilities, Llm, LlmError};
 
 /// Answers a text with itself. One with "refuse" is refused, one with "down" meets
 /// an outage, until the model is well.

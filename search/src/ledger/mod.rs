@@ -107,12 +107,15 @@ impl Ledger {
         };
         let kv: Arc<dyn Kv> = Arc::new(kv);
         let watermark = writer::watermark(&*kv)?;
+        // What was acknowledged and not carried over before the process ended.
         let mut missed = Vec::new();
         for entry in journal.read_from(watermark.unwrap_or(JournalPosition::START))? {
             let entry = entry?;
             missed.push(writer::IndexRecord::decode(&entry)?);
             opened.reindexed += 1;
             if missed.len() >= writer::INDEX_EVERY {
+                // Without its end: should this process be killed here, the next one
+                // begins where this one did.
                 writer::index(&*kv, &missed, None)?;
                 missed.clear();
             }
@@ -186,6 +189,8 @@ impl Ledger {
     /// Forgets a run and its candidates; its replies stay, for they were paid
     /// for and may serve another run.
     pub async fn remove_run(&self, id: &str) -> Result<(), LedgerError> {
+        // An empty value is a removal. The journal only grows, and an index that is
+        // rebuilt from it must come to the same: so a removal is a record, too.
         let mut pairs = vec![(format!("{RUN}{id}").into_bytes(), Vec::new())];
         for (key, _) in self.writer.scan(format!("{CANDIDATE}{id}/").as_bytes())? {
             pairs.push((key, Vec::new()));
@@ -295,3 +300,6 @@ fn decode<T: DeserializeOwned>(bytes: &[u8], what: impl Fn() -> String) -> Resul
         None => Err(fail("it is empty".into())),
     }
 }
+
+#[cfg(test)]
+mod tests;

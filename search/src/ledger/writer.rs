@@ -65,6 +65,8 @@ impl LedgerWriter {
             journal,
             waiting: Vec::new(),
         };
+        // No task of the runtime: appending and syncing block, and one writer is what
+        // makes a group of them.
         let thread = std::thread::Builder::new()
             .name("ledger".into())
             .spawn(move || work.run(&writes))
@@ -101,6 +103,7 @@ impl LedgerWriter {
 
     pub(super) fn scan(&self, prefix: &[u8]) -> Result<Vec<Pair>, LedgerError> {
         let mut pairs = std::collections::BTreeMap::new();
+        // The index first: what is recent takes the place of what it holds.
         for pair in self.kv.scan(prefix) {
             let (key, value) = pair?;
             pairs.insert(key, self.load(value)?);

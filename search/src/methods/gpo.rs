@@ -113,15 +113,15 @@ impl SearchMethod for GpoPaper {
 
     fn plan(&self, spec: &SearchSpec, data: &DataCounts) -> MethodPlan {
         let induced = PlannedStep {
-            texts: spec.chunks,
-            prompts: spec.chunks,
+            texts: one_each(spec),
+            prompts: one_each(spec),
             ..steps::induced(spec)
         };
         MethodPlan {
             steps: vec![
                 induced,
                 voted(spec, data),
-                joint(spec.chunks),
+                joint(one_each(spec)),
                 steps::screened(0.75),
             ],
             final_share: 0.25,
@@ -133,7 +133,7 @@ impl SearchMethod for GpoPaper {
         context: &mut SearchContext<'_>,
     ) -> Result<Vec<CandidateIndex>, RunError> {
         let seed = [context.seed_candidate()];
-        let count = context.spec().chunks;
+        let count = one_each(context.spec());
         let proposer = steps::induction(context.spec(), TargetUse::Nothing);
         let induced = steps::propose(context, &proposer, &seed, count).await?;
         if induced.is_empty() {
@@ -145,6 +145,11 @@ impl SearchMethod for GpoPaper {
         let keep = context.spec().finalists.max(context.spec().ensemble);
         steps::screen(context, pool, keep).await
     }
+}
+
+/// One text a chunk, as far as the study's proposals go.
+fn one_each(spec: &SearchSpec) -> usize {
+    spec.chunks.min(spec.proposals)
 }
 
 /// The plan of [`vote`].

@@ -133,3 +133,72 @@ impl MethodPlan {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(phase: Phase, times: usize, share: f64) -> PlannedStep {
+        PlannedStep {
+            times,
+            share,
+            texts: 2,
+            prompts: 3,
+            ..PlannedStep::new(phase, "step")
+        }
+    }
+
+    fn plan(steps: &[PlannedStep], final_share: f64) -> MethodPlan {
+        MethodPlan {
+            steps: steps.to_vec(),
+            final_share,
+        }
+    }
+
+    #[test]
+    fn faults_are_named() {
+        let check = |steps: &[PlannedStep], final_share, expected: Option<&str>| {
+            let fault = plan(steps, final_share).fault();
+            assert_eq!(fault.as_deref(), expected);
+        };
+        check(&[], 1.0, None);
+        // Ten times a tenth is all there is, whatever the last bit says.
+        check(&[step(Phase::Screen, 7, 0.1)], 0.3, None);
+        check(
+            &[step(Phase::Screen, 7, 0.1)],
+            0.31,
+            Some("its plan gives away 1.01 of the evaluations"),
+        );
+        check(
+            &[
+                step(Phase::Vote, 1, 0.0),
+                step(Phase::Screen, 1, 0.1),
+                step(Phase::Vote, 1, 0.0),
+            ],
+            0.5,
+            Some("its plan has the phase vote twice"),
+        );
+    }
+
+    #[test]
+    fn sums_count_every_time() {
+        let own = plan(
+            &[
+                step(Phase::Propose, 1, 0.0),
+                step(Phase::Screen, 2, 0.25),
+                step(Phase::Refine, 4, 0.1),
+            ],
+            0.3,
+        );
+        assert_eq!((own.texts(), own.prompts()), (14, 21));
+        let (first, entered) = own.first_scoring().unwrap();
+        // Those of the race's own step may have entered before it is run.
+        assert_eq!((first.phase, entered), (Phase::Screen, 3 + 2 * 3));
+        assert_eq!(first.evaluations(41), 10);
+        assert_eq!(own.final_evaluations(41), 12);
+        assert_eq!(own.step(Phase::Refine).unwrap().times, 4);
+        assert_eq!(own.step(Phase::Vote), None);
+        let silent = plan(&[step(Phase::Propose, 1, 0.0)], 0.3);
+        assert_eq!(silent.first_scoring(), None);
+    }
+}

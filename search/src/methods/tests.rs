@@ -101,7 +101,7 @@ fn plans_show_what_is_asked() {
     assert_eq!(calls(&Gpo, Phase::Propose), [(36, 0), (72 + 8 + 1, 0)]);
     assert_eq!(calls(&Edits, Phase::Propose), [(8 + 1, 0)]);
     // Six voters on targets and checks; the finalists twice over, and the seed.
-    let vote = 6 * (50 + 12) + (2 * 6 + 1) * 50;
+    let vote = (6 + 2 * 6 + 1) * (50 + 12);
     assert_eq!(calls(&Gpo, Phase::Vote), [(0, vote)]);
     assert_eq!(calls(&GpoPaper, Phase::Vote), [(0, 6 * (50 + 12))]);
     assert!(calls(&ApeUt, Phase::Vote).is_empty());

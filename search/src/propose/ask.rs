@@ -152,3 +152,6 @@ fn discard(fault: &UnusableReason, call: &ModelCall, discards: &mut DiscardCount
         UnusableReason::Refused(reason) => discards.add("the service refused the request", reason),
     }
 }
+
+#[cfg(test)]
+mod tests;

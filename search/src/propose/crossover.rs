@@ -130,7 +130,10 @@ fn pieces(block: &PromptBlock) -> Vec<(BlockKind, String)> {
 
 #[cfg(test)]
 mod tests {
+    use shiftproof_tasks::Reply;
+
     use super::*;
+    use crate::scripted::{Bench, ProposerBench};
 
     #[test]
     fn only_short_prompts_are_cut() {
@@ -165,5 +168,42 @@ mod tests {
             short.starts_with("One.") && short.ends_with("Four."),
             "{short}"
         );
+    }
+
+    async fn proposed(parents: &[&str], count: usize) -> ProposalBatch {
+        let mut bench = ProposerBench::new(Bench::limited(0, |_| Ok(Reply::text(""))), count);
+        bench.parents = parents.iter().map(Prompt::new).collect();
+        CrossoverProposer.propose(&bench.view()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn children_have_two_parents() {
+        let parents = [
+            "Weigh the price. Is the note positive or negative?",
+            "Mind the tone. Go by the end. Is it positive or negative?",
+            "Ignore the spelling. Say positive or negative.",
+        ];
+        let batch = proposed(&parents, 6).await;
+        assert!((3..=6).contains(&batch.kept.len()) && batch.asked == 6);
+        for proposal in &batch.kept {
+            let text = &proposal.prompt.instruction;
+            assert!(!parents.contains(&text.as_str()), "{text}");
+            assert!(text.contains("positive or negative"), "{text}");
+            let [mother, father] = proposal.parents[..] else {
+                panic!("{:?}", proposal.parents);
+            };
+            assert_ne!(mother, father);
+            assert_eq!(proposal.origin, Origin::Crossover);
+        }
+    }
+
+    #[tokio::test]
+    async fn one_parent_has_no_children() {
+        let batch = proposed(&["Is it positive or negative?"], 6).await;
+        assert_eq!((batch.kept.len(), batch.asked), (0, 0));
+        // Nor have two that say the same.
+        let same = "Is it positive or negative?";
+        let batch = proposed(&[same, same], 6).await;
+        assert!(batch.kept.len() <= 1 && batch.discards.count() > 0);
     }
 }

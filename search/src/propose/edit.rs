@@ -271,8 +271,10 @@ fn like(before: &str, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use shiftproof_tasks::Reply;
 
     use super::*;
+    use crate::scripted::{Bench, ProposerBench};
 
     const PROMPT: &str = "You are the desk of a shop. Read one note and decide about its mood.\n\n\
                           Rules:\n- Weigh use and price. Praise of one part does not count.\n- \
@@ -309,5 +311,43 @@ mod tests {
             let mut rng = seeds::stream(seed, "test");
             let _ = edit(&text, &["Answer with one word.".to_owned()], &mut rng);
         }
+    }
+
+    async fn proposed(parent: &str, count: usize, seed: u64) -> ProposalBatch {
+        let mut bench = ProposerBench::new(Bench::limited(0, |_| Ok(Reply::text(""))), count);
+        bench.parents = vec![Prompt::new(parent)];
+        let view = ProposerView {
+            seed,
+            ..bench.view()
+        };
+        assert!(!EditProposer.asks_model());
+        EditProposer.propose(&view).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn proposals_keep_labels() {
+        let batch = proposed(PROMPT, 12, 1).await;
+        assert_eq!((batch.kept.len(), batch.asked), (12, 12));
+        for proposal in &batch.kept {
+            let text = &proposal.prompt.instruction;
+            assert!(text.contains("positive or negative."), "{text}");
+            assert_ne!(text, PROMPT);
+            assert_eq!(proposal.parents, [Prompt::new(PROMPT).id()]);
+            assert_eq!(proposal.origin, Origin::Edit);
+        }
+        // Another draw edits otherwise, the same one alike.
+        let texts = |batch: &ProposalBatch| -> Vec<String> {
+            let kept = batch.kept.iter();
+            kept.map(|own| own.prompt.instruction.clone()).collect()
+        };
+        assert_eq!(texts(&batch), texts(&proposed(PROMPT, 12, 1).await));
+        assert_ne!(texts(&batch), texts(&proposed(PROMPT, 12, 2).await));
+    }
+
+    #[tokio::test]
+    async fn short_prompts_run_out() {
+        let batch = proposed("Positive or negative?", 400, 1).await;
+        assert!((3..400).contains(&batch.kept.len()), "{}", batch.kept.len());
+        assert!(batch.discards.0.contains_key("it was proposed before"));
     }
 }

@@ -79,3 +79,6 @@ fn room_for(longest: usize, limit: usize) -> u32 {
     let most = LEAST_ROOM.max(limit + limit / 4);
     (3 * longest).clamp(LEAST_ROOM, most) as u32
 }
+
+#[cfg(test)]
+mod tests;

@@ -293,3 +293,6 @@ fn complete_sentences(text: &str) -> &str {
         None => text,
     }
 }
+
+#[cfg(test)]
+mod tests;

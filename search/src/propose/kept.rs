@@ -79,3 +79,6 @@ fn times(words: &str, label: &str) -> usize {
     }
     count
 }
+
+#[cfg(test)]
+mod tests;

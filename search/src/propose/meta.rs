@@ -189,3 +189,6 @@ pub(super) fn fields<'p>(view: &ProposerView<'_>, instruction: &'p str) -> Vec<&
         known.is_some_and(|fields| fields.contains_key(name))
     })
 }
+
+#[cfg(test)]
+mod tests;

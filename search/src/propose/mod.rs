@@ -127,3 +127,66 @@ pub trait Proposer: Send + Sync {
     /// material runs out.
     async fn propose(&self, view: &ProposerView<'_>) -> Result<ProposalBatch, RunError>;
 }
+
+#[cfg(test)]
+mod tests {
+    use shiftproof_tasks::{Demonstration, Reply};
+
+    use super::*;
+    use crate::scripted::{Bench, ProposerBench};
+
+    fn proposal(prompt: Prompt) -> Proposal {
+        Proposal {
+            prompt,
+            origin: Origin::Edit,
+            parents: Vec::new(),
+            chunk: None,
+        }
+    }
+
+    #[test]
+    fn batches_keep_new_prompts() {
+        let bench = ProposerBench::new(Bench::new(|_| Ok(Reply::text(""))), 1);
+        let view = bench.view();
+        let mut batch = ProposalBatch::default();
+        let parent = view.parents[0].clone();
+        let shown = parent.clone().with_demonstrations(vec![Demonstration {
+            input: "fine".into(),
+            answer: "positive".into(),
+        }]);
+        for prompt in [
+            parent,
+            Prompt::new("new"),
+            Prompt::new(" new "),
+            shown.clone(),
+        ] {
+            batch.add_new(&view, proposal(prompt));
+        }
+        let kept: Vec<&Prompt> = batch.kept.iter().map(|own| &own.prompt).collect();
+        // The parent with demonstrations is another prompt.
+        assert_eq!(kept, [&Prompt::new("new"), &shown]);
+        let rules: Vec<(&str, u64)> = batch
+            .discards
+            .0
+            .iter()
+            .map(|(rule, (count, _))| (rule.as_str(), *count))
+            .collect();
+        assert_eq!(
+            rules,
+            [("it changes nothing", 1), ("it was proposed before", 1)]
+        );
+    }
+
+    #[test]
+    fn discards_show_one_text() {
+        let mut discards = DiscardCounts::default();
+        discards.add("it is too long", &format!(" {} ", "ü".repeat(400)));
+        discards.add("it is too long", "another");
+        discards.add("it is too short", " Hm. ");
+        assert_eq!(discards.count(), 3);
+        let (count, shown) = &discards.0["it is too long"];
+        assert_eq!((*count, shown.chars().count()), (2, 301));
+        assert!(shown.ends_with("ü…"));
+        assert_eq!(discards.0["it is too short"], (1, "Hm.".to_owned()));
+    }
+}

@@ -126,3 +126,6 @@ fn paragraphs(text: &str) -> usize {
         .filter(|paragraph| !paragraph.trim().is_empty())
         .count()
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 mod copying;
 mod echo;
 mod language;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -11,14 +12,13 @@ use shiftproof_tasks::{AnswerForm, Prompt, places, text};
 use self::copying::CopyScreen;
 use self::echo::EchoScreen;
 use self::language::StudyLanguages;
+pub(super) use self::words::{declines, padded, words};
+use self::words::{mentions, tidy};
 use super::library::either;
 use super::{ProposerView, meta};
 
 /// An instruction of fewer words asks nothing.
 const LEAST_WORDS: usize = 3;
-/// A reply that declines is no longer, in words; a longer one that says sorry is
-/// a prompt about sorry people.
-const DECLINED_WORDS: usize = 80;
 /// Characters of a discarded text that are told.
 const SHOWN: usize = 300;
 
@@ -301,108 +301,6 @@ fn with_sentence(prompt: &str, sentence: &str, ends_in_data: bool) -> String {
         "."
     };
     format!("{prompt}{stop} {sentence}")
-}
-
-/// Whether a reply is short and declines.
-pub(super) fn declines(reply: &str) -> bool {
-    const PHRASES: [&str; 27] = [
-        "i'm sorry",
-        "i am sorry",
-        "sorry, but",
-        "sorry, i",
-        "i apologize",
-        "i apologise",
-        "i cannot",
-        "i can't",
-        "i can not",
-        "i'm unable",
-        "i am unable",
-        "i'm not able",
-        "i am not able",
-        "i won't",
-        "i must decline",
-        "as an ai, i",
-        "as an ai model, i",
-        "as an ai assistant, i",
-        "as an ai language model, i",
-        "unfortunately, i",
-        "lo siento",
-        "je suis désolé",
-        "es tut mir leid",
-        "tut mir leid",
-        "mi dispiace",
-        "抱歉",
-        "对不起",
-    ];
-    let reply = reply.trim();
-    if words(reply) > DECLINED_WORDS {
-        return false;
-    }
-    let start = reply
-        .trim_start_matches(|c: char| !c.is_alphanumeric())
-        .replace('’', "'")
-        .to_lowercase();
-    PHRASES.iter().any(|phrase| start.starts_with(phrase))
-}
-
-/// Words of a text; a character of a script without spaces counts as one.
-pub(super) fn words(text: &str) -> usize {
-    let spaced = text.split_whitespace().count();
-    let unspaced = text
-        .chars()
-        .filter(|c| ('\u{2e80}'..='\u{d7a3}').contains(c));
-    spaced + unspaced.count()
-}
-
-/// Whether a word of the text begins with one of `stems`, in lower case.
-fn mentions(text: &str, stems: &[&str]) -> bool {
-    let words = padded(text);
-    stems.iter().any(|stem| words.contains(&format!(" {stem}")))
-}
-
-/// Lower-case words separated and surrounded by single spaces, punctuation
-/// dropped: what makes "contains this phrase" a substring test.
-pub(super) fn padded(text: &str) -> String {
-    let mut words = String::from(" ");
-    for word in text
-        .split(|c: char| !c.is_alphanumeric() && c != '\'')
-        .filter(|w| !w.is_empty())
-    {
-        words.push_str(&word.to_lowercase());
-        words.push(' ');
-    }
-    words
-}
-
-/// Strips what small models put around a line: fences, quotes, lead-ins,
-/// everything after the first paragraph.
-fn tidy(text: &str) -> String {
-    let text = text
-        .trim()
-        .trim_start_matches("```text")
-        .trim_matches('`')
-        .trim();
-    let paragraph = text.split("\n\n").next().unwrap_or_default();
-    let mut line = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
-    for lead_in in [
-        "the instruction was:",
-        "the instruction is:",
-        "instruction:",
-        "prompt:",
-        "output:",
-    ] {
-        if line
-            .get(..lead_in.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(lead_in))
-        {
-            line = line[lead_in.len()..].trim().to_owned();
-        }
-    }
-    let unquoted = line
-        .strip_prefix(['"', '“'])
-        .and_then(|rest| rest.strip_suffix(['"', '”']).or(Some(rest)))
-        .filter(|inner| !inner.contains(['"', '“']));
-    unquoted.map_or_else(|| line.clone(), |inner| inner.trim().to_owned())
 }
 
 #[cfg(test)]

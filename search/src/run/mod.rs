@@ -9,6 +9,10 @@ mod proposals;
 mod races;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_begin;
+#[cfg(test)]
+mod tests_ending;
 mod voting;
 
 use std::sync::Arc;
@@ -79,6 +83,7 @@ impl Run<'_> {
     /// Executing the same run again over the same stored replies takes the same
     /// course and tells the same events.
     pub async fn execute(mut self) -> Result<RunResult, RunError> {
+        // Out of reach before a method runs: what is not there cannot be learnt from.
         let audit = std::mem::replace(
             &mut self.data.audit,
             SealedAudit::new(Vec::new(), self.data.reads.clone()),
@@ -90,6 +95,7 @@ impl Run<'_> {
         let finalists = self.method.search(&mut context).await?;
         let (selected, ensemble) = context.select(finalists).await?;
         let target_labels_read = self.data.reads.count();
+        // Only now: a search that could spend the audit's money would.
         self.gateway.release();
         let audited = context.audit(audit.open(), selected, &ensemble).await?;
         let ending = if context.affordable && audited && !self.fitted {
@@ -135,6 +141,8 @@ impl Run<'_> {
             .inputs()
             .map(|input| turns::worst_case(self.task.as_ref(), &self.task_model, (&seed, input)))
             .sum();
+        // Twice, though the seed's audit may turn out to be the winner's: who wins is
+        // not known, and what is left over pays for the ensemble.
         self.gateway.hold_back(worst + worst);
     }
 

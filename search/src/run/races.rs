@@ -63,10 +63,10 @@ impl SearchContext<'_> {
         let evaluations = self.allowance.take_race(self.phase);
         let inputs = self.race_examples();
         let (finish, inputs) = self.run_race(entrants, inputs, evaluations, keep).await?;
-        if finish.ranked.is_empty() {
-            return Err(self.unranked(finish.affordable, &inputs));
-        }
         self.affordable &= finish.affordable;
+        if finish.ranked.is_empty() {
+            return Err(self.unranked(&inputs));
+        }
         Ok(finish
             .ranked
             .iter()
@@ -106,9 +106,7 @@ impl SearchContext<'_> {
             };
             (finalists, format!("the best so far: {why}"))
         };
-        let &best = ranked
-            .first()
-            .ok_or_else(|| self.unranked(finish.affordable, &inputs))?;
+        let &best = ranked.first().ok_or_else(|| self.unranked(&inputs))?;
         let reason = if best == self.seed {
             "no candidate beats the seed prompt".to_owned()
         } else {
@@ -136,11 +134,14 @@ impl SearchContext<'_> {
     /// Races in the present phase; gives the examples back with the result.
     async fn run_race(
         &mut self,
-        entrants: Vec<CandidateIndex>,
+        mut entrants: Vec<CandidateIndex>,
         inputs: Vec<InputIndex>,
         evaluations: usize,
         keep: usize,
     ) -> Result<(RaceResult, Vec<InputIndex>), RunError> {
+        if !entrants.contains(&self.seed) {
+            entrants.push(self.seed);
+        }
         self.measure_alone(&entrants, &inputs, evaluations).await?;
         let race = Race {
             phase: self.phase,
@@ -176,12 +177,12 @@ impl SearchContext<'_> {
     }
 
     /// Why a race on these inputs ranks no prompt.
-    fn unranked(&self, affordable: bool, inputs: &[InputIndex]) -> RunError {
+    fn unranked(&self, inputs: &[InputIndex]) -> RunError {
         let nothing = self.matrix.nothing_usable(self.run.context(), inputs);
         match nothing {
-            Some(stop) if affordable => stop,
+            Some(stop) if self.affordable => stop,
             // Its money is spent, or the plan was scaled down until nothing was left.
-            _ if !affordable || self.run.fitted => {
+            _ if !self.affordable || self.run.fitted => {
                 let limits = named(self.run.gateway.limits());
                 RunError::Budget(format!("not one evaluation fits; raise {limits}"))
             }

@@ -74,7 +74,7 @@ impl SearchMethod for Planned {
 }
 
 /// Of 400 evaluations 200 in the first race, 20 on top of them, ten prompts.
-fn screen() -> Vec<PlannedStep> {
+pub(super) fn screen() -> Vec<PlannedStep> {
     vec![PlannedStep {
         prompts: 10,
         extra: 20,
@@ -83,7 +83,7 @@ fn screen() -> Vec<PlannedStep> {
     }]
 }
 
-fn gateway(limits: BudgetLimits) -> Gateway {
+pub(super) fn gateway(limits: BudgetLimits) -> Gateway {
     Gateway::new(
         Arc::new(Ledger::in_memory()),
         EventLog::unlogged(vec![]),
@@ -94,7 +94,7 @@ fn gateway(limits: BudgetLimits) -> Gateway {
     )
 }
 
-fn run(gateway: &Gateway, steps: Vec<PlannedStep>, llm: Arc<dyn Llm>) -> Run<'_> {
+pub(super) fn run(gateway: &Gateway, steps: Vec<PlannedStep>, llm: Arc<dyn Llm>) -> Run<'_> {
     let (data, groups) = SimulatedWorld::new(3, 0.1).data(40);
     let model = PricedModel {
         llm,
@@ -122,7 +122,7 @@ fn run(gateway: &Gateway, steps: Vec<PlannedStep>, llm: Arc<dyn Llm>) -> Run<'_>
     }
 }
 
-fn planted() -> Arc<dyn Llm> {
+pub(super) fn planted() -> Arc<dyn Llm> {
     Arc::new(SimulatedWorld::new(3, 0.1))
 }
 

@@ -1,0 +1,298 @@
+//! How runs end: the final, the audit, and what is said where there is none.
+
+use std::collections::BTreeMap;
+
+use futures::FutureExt as _;
+use shiftproof_tasks::{Prediction, PromptId, Reply, Usage};
+
+use super::tests::{gateway, planted, run, screen};
+use super::*;
+use crate::budget::BudgetLimits;
+use crate::calibrate::Calibration;
+use crate::event::{AuditedPrompt, Phase};
+use crate::llm::{Llm, ModelCall};
+use crate::propose::EditProposer;
+use crate::scripted::{Bench, text};
+use crate::simulate::SimulatedWorld;
+
+pub(super) const RIVALS: [&str; 2] = ["Answer yes or no. Mind t3.", "Answer yes or no. Mind s1."];
+
+pub(super) fn limited(calls: u64) -> BudgetLimits {
+    BudgetLimits {
+        calls: Some(calls),
+        ..BudgetLimits::default()
+    }
+}
+
+/// A method without a step, which hands the study's prompts to the final.
+pub(super) fn rivals(gateway: &Gateway, llm: Arc<dyn Llm>) -> Run<'_> {
+    Run {
+        human: RIVALS.map(Prompt::new).to_vec(),
+        ..run(gateway, Vec::new(), llm)
+    }
+}
+
+/// What kind of event each was, phases by their name.
+fn kinds(gateway: &Gateway) -> Vec<String> {
+    let kind = |event: &Event| match event {
+        Event::Phase { phase, .. } => format!("phase {phase}"),
+        Event::Audited { contestant, .. } => format!("audited {contestant:?}").to_lowercase(),
+        other => {
+            let json = serde_json::to_value(other).unwrap();
+            json["type"].as_str().unwrap().to_owned()
+        }
+    };
+    let mut kinds: Vec<String> = gateway.emitted().iter().map(kind).collect();
+    kinds.dedup();
+    kinds
+}
+
+fn selected(gateway: &Gateway) -> (PromptId, String, Vec<PromptId>) {
+    let told = gateway.emitted().into_iter().find_map(|event| match event {
+        Event::Selected {
+            candidate,
+            reason,
+            ensemble,
+        } => Some((candidate, reason, ensemble)),
+        _ => None,
+    });
+    told.unwrap()
+}
+
+#[tokio::test]
+async fn runs_are_told_in_order() {
+    let gateway = gateway(BudgetLimits::default());
+    let mut run = rivals(&gateway, planted());
+    let likes = |at: usize| (format!("source audit {at}"), Prediction::Likes(1.0));
+    let baseline = |name: &str, predictions: BTreeMap<_, _>| BaselinePredictions {
+        name: name.into(),
+        predictions,
+    };
+    run.baselines = vec![
+        baseline("always-liked", (0..9).map(likes).collect()),
+        baseline("of-other-examples", BTreeMap::new()),
+    ];
+    run.spec.calibration = Calibration::Batch;
+    let reads = run.data.reads.clone();
+    let audit = run.data.audit.len() as u64;
+    let result = run.execute().await.unwrap();
+    assert_eq!(result.ending, RunEnding::Completed);
+    let mut milestones = kinds(&gateway);
+    milestones.retain(|kind| !["leading", "inputs", "answered"].contains(&kind.as_str()));
+    assert_eq!(
+        milestones,
+        [
+            "started",
+            "proposed",
+            "phase final",
+            "evaluated",
+            "decided",
+            "evaluated",
+            "decided",
+            "evaluated",
+            "decided",
+            "selected",
+            "phase audit",
+            "calibrated",
+            "baseline",
+            "audited seed",
+            "audited selected",
+            "audited ensemble",
+            "compared",
+            "finished",
+        ]
+    );
+    let finished = gateway.emitted().pop().unwrap();
+    assert_eq!(
+        finished,
+        Event::Finished {
+            ending: RunEnding::Completed,
+            spent: result.spent,
+            target_labels_read: 0,
+            audit_labels_read: audit,
+        }
+    );
+    assert_eq!(reads.count(), audit);
+    assert_eq!(selected(&gateway).0, result.selected.id());
+}
+
+/// The final uses what no race used; the audit what nobody used.
+#[tokio::test]
+async fn examples_are_used_apart() {
+    let bench = Bench::new(|call: &ModelCall| {
+        let yes = text(call).len().is_multiple_of(2);
+        Ok(Reply::text(if yes { "yes" } else { "no" }))
+    });
+    let gateway = gateway(BudgetLimits::default());
+    let mut run = rivals(&gateway, bench.model.llm.clone());
+    run.spec.ensemble = 0;
+    let context = SearchContext::begin(&run).unwrap();
+    let races: Vec<String> = context
+        .race_examples()
+        .iter()
+        .map(|&at| context.matrix.input(at).id.clone())
+        .collect();
+    drop(context);
+    run.execute().await.unwrap();
+    for call in bench.asked() {
+        let text = text(&call);
+        let in_race = races.iter().any(|id| text.ends_with(id.as_str()));
+        assert!(!in_race, "{text} is for races, and there was none");
+        assert!(
+            text.contains("validation") || text.contains("audit"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn empty_audit_just_ends() {
+    let gateway = gateway(BudgetLimits::default());
+    let mut run = rivals(&gateway, planted());
+    run.data.audit = SealedAudit::new(Vec::new(), run.data.reads.clone());
+    let result = run.execute().await.unwrap();
+    assert_eq!(result.ending, RunEnding::Completed);
+    let kinds = kinds(&gateway);
+    assert_eq!(kinds[kinds.len() - 2..], ["selected", "finished"]);
+}
+
+/// The planted world behind a bench, using all that a call may use.
+fn spendthrift() -> Bench {
+    let world = SimulatedWorld::new(3, 0.1);
+    Bench::new(move |call: &ModelCall| {
+        let reply = world.call(call).now_or_never().unwrap()?;
+        let usage = Usage {
+            prompt_tokens: world.estimate_tokens(&call.request),
+            completion_tokens: u64::from(call.sampling.max_tokens),
+            ..Usage::default()
+        };
+        Ok(Reply { usage, ..reply })
+    })
+}
+
+/// Per contestant of the audit, its answers that count.
+fn audited(gateway: &Gateway) -> Vec<(AuditedPrompt, usize)> {
+    let told = gateway.emitted().into_iter();
+    told.filter_map(|event| match event {
+        Event::Audited { contestant, groups } => {
+            Some((contestant, groups.iter().map(|group| group.n).sum()))
+        }
+        _ => None,
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn ensemble_needs_room() {
+    // 80 sealed examples, of seed and winner each; a further voter is asked about 80.
+    for (calls, voters, ending) in [
+        (2000, 3, RunEnding::Completed),
+        (2 * 80 + 60, 2, RunEnding::BudgetExhausted),
+    ] {
+        let bench = spendthrift();
+        let gateway = gateway(limited(calls));
+        let run = rivals(&gateway, bench.model.llm.clone());
+        assert_eq!(run.execute().await.unwrap().ending, ending);
+        assert!(gateway.spent().calls <= calls);
+        // Of an ensemble that cannot be whole not one call is made.
+        let asked = bench.asked();
+        let sealed = asked.iter().filter(|call| text(call).contains("audit"));
+        assert_eq!(sealed.count(), voters * 80);
+        assert_eq!(audited(&gateway).len(), voters);
+    }
+}
+
+/// A search that uses all it may leaves the audit's money alone.
+#[tokio::test]
+async fn audit_money_is_held_back() {
+    let bench = spendthrift();
+    let whole = gateway(BudgetLimits::default());
+    let run = rivals(&whole, bench.model.llm.clone());
+    let seed = run.task.seed();
+    let price = |input| turns::worst_case(run.task.as_ref(), &run.task_model, (&seed, input));
+    let sealed: Spend = run.data.audit.inputs().map(price).sum();
+    let gateway = gateway(BudgetLimits {
+        tokens: Some(2 * sealed.tokens() + 20 * sealed.tokens() / 80),
+        ..BudgetLimits::default()
+    });
+    let mut run = rivals(&gateway, bench.model.llm.clone());
+    run.spec.ensemble = 0;
+    // Prompts as long as the seed: what is reserved for one is enough for the other.
+    run.human = vec![Prompt::new("Answer no or yes.")];
+    let ending = run.execute().await.unwrap().ending;
+    assert_eq!(ending, RunEnding::BudgetExhausted);
+    let expected = [(AuditedPrompt::Seed, 80), (AuditedPrompt::Selected, 80)];
+    assert_eq!(audited(&gateway), expected);
+}
+
+#[tokio::test]
+async fn unpaid_final_keeps_best() {
+    let gateway = gateway(limited(3));
+    let mut run = rivals(&gateway, planted());
+    run.data.audit = SealedAudit::new(Vec::new(), run.data.reads.clone());
+    let mut context = SearchContext::begin(&run).unwrap();
+    let (best, ensemble) = context.select(vec![2, 1]).await.unwrap();
+    assert_eq!((best, ensemble), (2, vec![2, 1]));
+    assert!(!context.is_affordable());
+    let (candidate, reason, _) = selected(&gateway);
+    assert_eq!(candidate, context.prompt(2).id());
+    assert_eq!(reason, "the best so far: the budget left no final");
+}
+
+#[tokio::test]
+async fn seed_wins_ties_in_words() {
+    let gateway = gateway(BudgetLimits::default());
+    let run = run(&gateway, Vec::new(), planted());
+    let mut context = SearchContext::begin(&run).unwrap();
+    // Alone it is measured all the same, and is no ensemble.
+    let (best, ensemble) = context.select(vec![0]).await.unwrap();
+    assert_eq!((best, ensemble), (0, vec![]));
+    assert!(gateway.spent().calls >= 20);
+    assert_eq!(selected(&gateway).1, "no candidate beats the seed prompt");
+}
+
+#[tokio::test]
+async fn unranked_runs_say_why() {
+    let check = async |calls: Option<u64>, evaluations: usize, expected: &str| {
+        let limits = BudgetLimits {
+            calls,
+            ..BudgetLimits::default()
+        };
+        let gateway = gateway(limits);
+        let mut run = rivals(&gateway, planted());
+        run.spec.evaluations = evaluations;
+        let mut context = SearchContext::begin(&run).unwrap();
+        // The seed is in every race, whoever else is.
+        for finalists in [vec![], vec![0]] {
+            let stop = context.select(finalists.clone()).await;
+            assert_eq!(
+                stop.err().map(|stop| stop.to_string()).as_deref(),
+                Some(expected),
+                "{finalists:?}"
+            );
+        }
+    };
+    check(
+        Some(0),
+        400,
+        "the budget is exhausted before the seed prompt is evaluated: not one evaluation fits; \
+         raise --max-calls",
+    )
+    .await;
+    check(
+        None,
+        0,
+        "not one evaluation is planned: raise search.evaluations",
+    )
+    .await;
+    let gateway = gateway(limited(0));
+    let run = run(&gateway, screen(), planted());
+    let mut context = SearchContext::begin(&run).unwrap();
+    context.enter_phase(Phase::Screen, String::new()).unwrap();
+    let edits = context
+        .propose(&EditProposer, &[0], 3, "edits")
+        .await
+        .unwrap();
+    let stop = context.race(edits, 2).await.unwrap_err();
+    assert!(matches!(stop, RunError::Budget(_)), "{stop:?}");
+}
