@@ -1,0 +1,294 @@
+//! Weights kept as the small integers a file holds, each in a byte.
+//!
+//! GGUF's quantised types give every 16 or 32 weights of a row (a *block*) a scale and, some of
+//! them, an offset: `weight = code · scale + offset`. A product of few rows takes as long as its
+//! weights take from memory, and codes are a third of what f32 would be.
+//!
+//! A weight is computed as `dequantize` of candle does it: one multiplication and one addition, each
+//! rounded to f32. So every result is bit for bit that of weights held in f32.
+
+// A kernel is only compiled for the detected instruction set if it is inlined into the dispatch.
+#![allow(clippy::inline_always)]
+
+use super::matmul::{STRIP, pack_strips};
+use candle_core::quantized::GgmlDType;
+use half::f16;
+use pulp::{Simd, WithSimd};
+
+/// What types without offsets add: it changes no sum, not even the sign of a zero.
+const NO_OFFSET: f32 = -0.0;
+
+/// The rows of a weight matrix, end to end.
+pub(super) enum WeightRows {
+    Floats(Vec<f32>),
+    Quantized(QuantizedRows),
+}
+
+impl WeightRows {
+    pub fn into_floats(self) -> Vec<f32> {
+        match self {
+            Self::Floats(rows) => rows,
+            Self::Quantized(rows) => rows.to_floats(),
+        }
+    }
+
+    /// The same rows, of `width` weights each, in another order: `reorder` gets them as floats,
+    /// codes, scales and offsets in turn.
+    pub fn reordered(self, width: usize, reorder: &impl RowOrder) -> Self {
+        match self {
+            Self::Floats(rows) => Self::Floats(reorder.apply(&rows, width)),
+            Self::Quantized(rows) => Self::Quantized(QuantizedRows {
+                block: rows.block,
+                codes: reorder.apply(&rows.codes, width),
+                scales: reorder.apply(&rows.scales, width / rows.block),
+                offsets: reorder.apply(&rows.offsets, width / rows.block),
+            }),
+        }
+    }
+}
+
+/// An order of rows, whatever they are made of.
+pub(super) trait RowOrder {
+    /// Rows of `width` items, end to end, in the new order.
+    fn apply<T: Copy>(&self, rows: &[T], width: usize) -> Vec<T>;
+}
+
+/// Quantised rows, end to end.
+pub(super) struct QuantizedRows {
+    /// Weights that share a scale and an offset.
+    block: usize,
+    codes: Vec<i8>,
+    /// One for every block.
+    scales: Vec<f32>,
+    /// As many as there are scales.
+    offsets: Vec<f32>,
+}
+
+impl QuantizedRows {
+    /// Reads a tensor's bytes; `None` for types whose weights are not a small integer by a scale, or
+    /// that are too rare to be worth it.
+    pub fn read(dtype: GgmlDType, data: &[u8]) -> Option<Self> {
+        let (block, read): (usize, fn(&mut Self, &[u8])) = match dtype {
+            GgmlDType::Q4_0 => (32, Self::push_q4_0),
+            GgmlDType::Q4_1 => (32, Self::push_q4_1),
+            GgmlDType::Q5_0 => (32, Self::push_q5_0),
+            GgmlDType::Q5_1 => (32, Self::push_q5_1),
+            GgmlDType::Q8_0 => (32, Self::push_q8_0),
+            GgmlDType::Q4K => (32, Self::push_q4_k),
+            GgmlDType::Q6K => (16, Self::push_q6_k),
+            _ => return None,
+        };
+        let weights = data.len() / dtype.type_size() * dtype.block_size();
+        let mut rows = Self {
+            block,
+            codes: Vec::with_capacity(weights),
+            scales: Vec::with_capacity(weights / block),
+            offsets: Vec::with_capacity(weights / block),
+        };
+        for bytes in data.chunks_exact(dtype.type_size()) {
+            read(&mut rows, bytes);
+        }
+        Some(rows)
+    }
+
+    /// How many weights there are.
+    pub fn len(&self) -> usize {
+        self.codes.len()
+    }
+
+    /// Whether rows of `width` weights are whole blocks.
+    pub fn divides(&self, width: usize) -> bool {
+        width.is_multiple_of(self.block)
+    }
+
+    fn to_floats(&self) -> Vec<f32> {
+        let blocks = self.codes.chunks_exact(self.block);
+        let blocks = blocks.zip(self.scales.iter().zip(&self.offsets));
+        let weights = blocks.flat_map(|(codes, (scale, offset))| {
+            codes.iter().map(move |&c| f32::from(c) * scale + offset)
+        });
+        weights.collect()
+    }
+
+    fn push(&mut self, scale: f32, offset: f32, code: impl Fn(usize) -> i8) {
+        self.codes.extend((0..self.block).map(code));
+        self.scales.push(scale);
+        self.offsets.push(offset);
+    }
+
+    fn push_q4_0(&mut self, b: &[u8]) {
+        self.push(half(b, 0), NO_OFFSET, |j| nibble(&b[2..], j) - 8);
+    }
+
+    fn push_q4_1(&mut self, b: &[u8]) {
+        self.push(half(b, 0), half(b, 2), |j| nibble(&b[4..], j));
+    }
+
+    fn push_q5_0(&mut self, b: &[u8]) {
+        let code = |j| (nibble(&b[6..], j) | fifth_bit(&b[2..6], j)) - 16;
+        self.push(half(b, 0), NO_OFFSET, code);
+    }
+
+    fn push_q5_1(&mut self, b: &[u8]) {
+        let code = |j| nibble(&b[8..], j) | fifth_bit(&b[4..8], j);
+        self.push(half(b, 0), half(b, 2), code);
+    }
+
+    fn push_q8_0(&mut self, b: &[u8]) {
+        self.push(half(b, 0), NO_OFFSET, |j| b[2 + j].cast_signed());
+    }
+
+    /// 256 weights: eight blocks with 6 bits each for scale and offset.
+    fn push_q4_k(&mut self, b: &[u8]) {
+        let (scale, offset, packed) = (half(b, 0), half(b, 2), &b[4..16]);
+        for i in 0..8 {
+            let (s, o) = if i < 4 {
+                (packed[i] & 63, packed[i + 4] & 63)
+            } else {
+                let high = |at: usize| packed[at] >> 6 << 4;
+                let low = packed[i + 4];
+                (low & 15 | high(i - 4), low >> 4 | high(i))
+            };
+            let codes = &b[16 + i / 2 * 32..][..32];
+            let code = |j: usize| (codes[j] >> (i % 2 * 4) & 15).cast_signed();
+            self.push(scale * f32::from(s), -(offset * f32::from(o)), code);
+        }
+    }
+
+    /// 256 weights: sixteen blocks; low nibbles, then pairs of high bits, then scales.
+    fn push_q6_k(&mut self, b: &[u8]) {
+        let (low, high, scales) = (&b[..128], &b[128..192], &b[192..208]);
+        for (i, scale) in scales.iter().enumerate() {
+            let (low, high) = (&low[i / 8 * 64..], &high[i / 8 * 32..]);
+            let (quarter, first) = (i % 8 / 2, i % 2 * 16);
+            let code = |j: usize| {
+                let low = low[quarter % 2 * 32 + first + j] >> (quarter / 2 * 4) & 15;
+                let high = high[first + j] >> (quarter * 2) & 3;
+                (low | high << 4).cast_signed() - 32
+            };
+            let scale = half(b, 208) * f32::from(scale.cast_signed());
+            self.push(scale, NO_OFFSET, code);
+        }
+    }
+}
+
+/// The 16-bit float at a place.
+fn half(bytes: &[u8], at: usize) -> f32 {
+    f16::from_le_bytes([bytes[at], bytes[at + 1]]).to_f32()
+}
+
+/// The `j`-th of 32 values in 16 bytes: low halves first, then high ones.
+fn nibble(bytes: &[u8], j: usize) -> i8 {
+    (bytes[j % 16] >> (j / 16 * 4) & 15).cast_signed()
+}
+
+/// The `j`-th of 32 bits, where the fifth bit of a value stands.
+fn fifth_bit(bytes: &[u8], j: usize) -> i8 {
+    (bytes[j / 8] >> (j % 8) & 1).cast_signed() << 4
+}
+
+/// Quantised weights in strips of [`STRIP`] columns, as `PackedMatrix` has them.
+pub(super) struct QuantizedStrips {
+    /// Weights of a column that share a scale and an offset.
+    block: usize,
+    /// `[strip][k][STRIP]`.
+    codes: Vec<i8>,
+    /// `[strip][k / block][STRIP]`.
+    scales: Vec<f32>,
+    /// As the scales; empty where no weight has an offset.
+    offsets: Vec<f32>,
+}
+
+impl QuantizedStrips {
+    /// Packs parts stacked along the output, whose rows of `k` weights are whole blocks.
+    pub fn pack(parts: &[&QuantizedRows], k: usize) -> Self {
+        let block = parts.iter().map(|p| p.block).min().unwrap_or(1);
+        let codes: Vec<&[i8]> = (parts.iter())
+            .flat_map(|p| p.codes.chunks_exact(k))
+            .collect();
+        // Parts of larger blocks repeat theirs.
+        let spread = |values: fn(&QuantizedRows) -> &[f32]| -> Vec<f32> {
+            let part = |p: &&QuantizedRows| {
+                let repeated = values(p)
+                    .iter()
+                    .flat_map(|&v| std::iter::repeat_n(v, p.block / block));
+                repeated.collect::<Vec<f32>>()
+            };
+            parts.iter().flat_map(part).collect()
+        };
+        let strips = |values: &[f32]| {
+            let rows: Vec<&[f32]> = values.chunks_exact(k / block).collect();
+            pack_strips(&rows, k / block)
+        };
+        let offsets = spread(|p| &p.offsets);
+        let offset_free = offsets.iter().all(|o| o.to_bits() == NO_OFFSET.to_bits());
+        Self {
+            block,
+            codes: pack_strips(&codes, k),
+            scales: strips(&spread(|p| &p.scales)),
+            offsets: if offset_free {
+                Vec::new()
+            } else {
+                strips(&offsets)
+            },
+        }
+    }
+
+    /// Writes column `j` (`k` weights).
+    pub fn column(&self, j: usize, out: &mut [f32]) {
+        let k = out.len();
+        let (strip, column) = (j / STRIP, j % STRIP);
+        for (i, o) in out.iter_mut().enumerate() {
+            let at = (strip * k / self.block + i / self.block) * STRIP + column;
+            let code = self.codes[(strip * k + i) * STRIP + column];
+            let offset = self.offsets.get(at).copied().unwrap_or(NO_OFFSET);
+            *o = f32::from(code) * self.scales[at] + offset;
+        }
+    }
+}
+
+/// Writes weights of one strip as floats: rows of [`STRIP`] from the `from`-th of `k`, which is a
+/// block's first, until `out` is full.
+pub(super) struct UnpackStrip<'a> {
+    pub strips: &'a QuantizedStrips,
+    pub k: usize,
+    pub strip: usize,
+    pub from: usize,
+    pub out: &'a mut [f32],
+}
+
+impl WithSimd for UnpackStrip<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let QuantizedStrips {
+            block,
+            codes,
+            scales,
+            offsets,
+        } = self.strips;
+        let row = self.strip * self.k + self.from;
+        let codes = codes[row * STRIP..].as_chunks::<STRIP>().0;
+        let scales = scales[row / block * STRIP..].as_chunks::<STRIP>().0;
+        let out = self.out.as_chunks_mut::<STRIP>().0.chunks_mut(*block);
+        let blocks = out.zip(codes.chunks(*block)).zip(scales);
+        if offsets.is_empty() {
+            for ((out, codes), scale) in blocks {
+                for (out, codes) in out.iter_mut().zip(codes) {
+                    for j in 0..STRIP {
+                        out[j] = f32::from(codes[j]) * scale[j];
+                    }
+                }
+            }
+        } else {
+            let offsets = offsets[row / block * STRIP..].as_chunks::<STRIP>().0;
+            for (((out, codes), scale), offset) in blocks.zip(offsets) {
+                for (out, codes) in out.iter_mut().zip(codes) {
+                    for j in 0..STRIP {
+                        out[j] = f32::from(codes[j]) * scale[j] + offset[j];
+                    }
+                }
+            }
+        }
+    }
+}
