@@ -1,4 +1,4 @@
-//! Weights kept as the small integers a file holds, each in a byte.
+//! Weights kept as the small integers (*codes*) a file holds, each in a byte.
 //!
 //! GGUF's quantised types give every 16 or 32 weights of a row (a *block*) a scale and, some of
 //! them, an offset: `weight = code · scale + offset`. A product of few rows takes as long as its
@@ -10,10 +10,20 @@
 // A kernel is only compiled for the detected instruction set if it is inlined into the dispatch.
 #![allow(clippy::inline_always)]
 
-use super::matmul::{STRIP, pack_strips};
+use super::matmul::{STRIP, pack_strips, vectors};
 use candle_core::quantized::GgmlDType;
 use half::f16;
 use pulp::{Simd, WithSimd};
+
+/// Codes in one word, those of rows that follow one another, lowest byte first.
+///
+/// Shifting words takes them apart with the few operations every instruction set has; of loops over
+/// bytes the compiler makes scalar conversions.
+const CODES: usize = 4;
+/// What codes are raised by in a word, so that they are not negative.
+const RAISED: u8 = 128;
+/// 2^23: an integer below it, put into its low bits, is added to it.
+const MANTISSA: f32 = 8_388_608.0;
 
 /// What types without offsets add: it changes no sum, not even the sign of a zero.
 const NO_OFFSET: f32 = -0.0;
@@ -191,8 +201,8 @@ fn fifth_bit(bytes: &[u8], j: usize) -> i8 {
 pub(super) struct QuantizedStrips {
     /// Weights of a column that share a scale and an offset.
     block: usize,
-    /// `[strip][k][STRIP]`.
-    codes: Vec<i8>,
+    /// `[strip][k / CODES][STRIP]`.
+    words: Vec<u32>,
     /// `[strip][k / block][STRIP]`.
     scales: Vec<f32>,
     /// As the scales; empty where no weight has an offset.
@@ -203,9 +213,11 @@ impl QuantizedStrips {
     /// Packs parts stacked along the output, whose rows of `k` weights are whole blocks.
     pub fn pack(parts: &[&QuantizedRows], k: usize) -> Self {
         let block = parts.iter().map(|p| p.block).min().unwrap_or(1);
-        let codes: Vec<&[i8]> = (parts.iter())
-            .flat_map(|p| p.codes.chunks_exact(k))
+        let codes = parts.iter().flat_map(|p| p.codes.as_chunks().0);
+        let words: Vec<u32> = codes
+            .map(|c: &[i8; CODES]| u32::from_le_bytes(c.map(|c| c.cast_unsigned() ^ RAISED)))
             .collect();
+        let words: Vec<&[u32]> = words.chunks_exact(k / CODES).collect();
         // Parts of larger blocks repeat theirs.
         let spread = |values: fn(&QuantizedRows) -> &[f32]| -> Vec<f32> {
             let part = |p: &&QuantizedRows| {
@@ -224,7 +236,7 @@ impl QuantizedStrips {
         let offset_free = offsets.iter().all(|o| o.to_bits() == NO_OFFSET.to_bits());
         Self {
             block,
-            codes: pack_strips(&codes, k),
+            words: pack_strips(&words, k / CODES),
             scales: strips(&spread(|p| &p.scales)),
             offsets: if offset_free {
                 Vec::new()
@@ -240,7 +252,8 @@ impl QuantizedStrips {
         let (strip, column) = (j / STRIP, j % STRIP);
         for (i, o) in out.iter_mut().enumerate() {
             let at = (strip * k / self.block + i / self.block) * STRIP + column;
-            let code = self.codes[(strip * k + i) * STRIP + column];
+            let word = self.words[(strip * k + i) / CODES * STRIP + column];
+            let code = (word.to_le_bytes()[i % CODES] ^ RAISED).cast_signed();
             let offset = self.offsets.get(at).copied().unwrap_or(NO_OFFSET);
             *o = f32::from(code) * self.scales[at] + offset;
         }
@@ -260,34 +273,67 @@ pub(super) struct UnpackStrip<'a> {
 impl WithSimd for UnpackStrip<'_> {
     type Output = ();
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
+        match S::F32_LANES {
+            16 => self.unpack::<S, { STRIP / 16 }>(simd),
+            8 => self.unpack::<S, { STRIP / 8 }>(simd),
+            4 => self.unpack::<S, { STRIP / 4 }>(simd),
+            _ => self.unpack::<S, STRIP>(simd),
+        }
+    }
+}
+
+impl UnpackStrip<'_> {
+    #[inline(always)]
+    fn unpack<S: Simd, const V: usize>(self, simd: S) {
         let QuantizedStrips {
             block,
-            codes,
+            words,
             scales,
             offsets,
         } = self.strips;
         let row = self.strip * self.k + self.from;
-        let codes = codes[row * STRIP..].as_chunks::<STRIP>().0;
-        let scales = scales[row / block * STRIP..].as_chunks::<STRIP>().0;
-        let out = self.out.as_chunks_mut::<STRIP>().0.chunks_mut(*block);
-        let blocks = out.zip(codes.chunks(*block)).zip(scales);
+        let words = S::as_simd_u32s(&words[row / CODES * STRIP..]).0;
+        let words = words.as_chunks::<V>().0.chunks_exact(block / CODES);
+        let scales = vectors::<S, V>(&scales[row / block * STRIP..]);
+        let out = S::as_mut_simd_f32s(self.out).0.as_chunks_mut::<V>().0;
+        let out = out
+            .as_chunks_mut::<CODES>()
+            .0
+            .chunks_exact_mut(block / CODES);
+        let blocks = out.zip(words).zip(scales);
         if offsets.is_empty() {
-            for ((out, codes), scale) in blocks {
-                for (out, codes) in out.iter_mut().zip(codes) {
-                    for j in 0..STRIP {
-                        out[j] = f32::from(codes[j]) * scale[j];
-                    }
-                }
+            for ((out, words), scale) in blocks {
+                for_codes(simd, words, out, |v, code| simd.mul_f32s(code, scale[v]));
             }
         } else {
-            let offsets = offsets[row / block * STRIP..].as_chunks::<STRIP>().0;
-            for (((out, codes), scale), offset) in blocks.zip(offsets) {
-                for (out, codes) in out.iter_mut().zip(codes) {
-                    for j in 0..STRIP {
-                        out[j] = f32::from(codes[j]) * scale[j] + offset[j];
-                    }
-                }
+            let offsets = vectors::<S, V>(&offsets[row / block * STRIP..]);
+            for (((out, words), scale), offset) in blocks.zip(offsets) {
+                for_codes(simd, words, out, |v, code| {
+                    simd.add_f32s(simd.mul_f32s(code, scale[v]), offset[v])
+                });
+            }
+        }
+    }
+}
+
+/// Writes `weight(v, codes)` for every vector `v` of codes.
+#[inline(always)]
+fn for_codes<S: Simd, const V: usize>(
+    simd: S,
+    words: &[[S::u32s; V]],
+    out: &mut [[[S::f32s; V]; CODES]],
+    weight: impl Fn(usize, S::f32s) -> S::f32s,
+) {
+    let (low, mantissa) = (simd.splat_u32s(0xff), simd.splat_u32s(MANTISSA.to_bits()));
+    let raised = simd.splat_f32s(MANTISSA + f32::from(RAISED));
+    for (words, out) in words.iter().zip(out) {
+        for i in 0..CODES {
+            let shift = simd.splat_u32s(8 * i as u32);
+            for v in 0..V {
+                let byte = simd.and_u32s(simd.wrapping_dyn_shr_u32s(words[v], shift), low);
+                let float = simd.transmute_f32s_u32s(simd.or_u32s(byte, mantissa));
+                out[i][v] = weight(v, simd.sub_f32s(float, raised));
             }
         }
     }
