@@ -8,13 +8,13 @@
 //! registers: [`heights`] and `with_tile` say which tiles an instruction set gets. Whatever the
 //! tile, an element is one sum from the first `k` to the last, so results do not depend on it.
 //!
-//! Weights that a file holds quantised stay so in memory. They become floats a panel at a time for
-//! all rows, or, for rows of a single tile, in pieces that stay in the first-level cache.
+//! Weights that a file holds quantised stay so in memory. They become floats in
+//! registers for the rows of a single tile, and a panel at a time for more.
 
 // A kernel is only compiled for the detected instruction set if it is inlined into the dispatch.
 #![allow(clippy::inline_always)]
 
-use super::quantized::{QuantizedRows, QuantizedStrips, UnpackStrip, WeightRows};
+use super::quantized::{QuantizedRows, QuantizedStrips, UnpackStrip, WeightRows, quantized_kernel};
 use pulp::{
     Arch, Simd, WithSimd,
     bytemuck::{self, Pod},
@@ -28,9 +28,6 @@ pub(super) const STRIP: usize = 16;
 pub(super) const PANEL: usize = 2 * STRIP;
 /// Multiply-adds below which splitting a product over threads costs more than it saves.
 const PARALLEL_FROM: usize = 1 << 17;
-/// Rows of a panel that become floats at a time where nothing reads them twice: 16 KiB of weights,
-/// and whole blocks of every quantised type.
-const PIECE: usize = 128;
 
 /// A `k × n` matrix in strips, padded with zero columns to whole panels.
 pub(super) struct PackedMatrix {
@@ -297,8 +294,7 @@ impl WithSimd for PanelColumns<'_, '_> {
                     self.whole_panel(simd, column, &data[panel * k * PANEL..][..k * PANEL]);
                 }
                 Strips::Quantized(strips) if self.blocks.len() == 1 => {
-                    buffer.resize(PIECE * PANEL, 0.0);
-                    self.panel_in_pieces(simd, column, (strips, panel), &mut buffer);
+                    self.quantized_panel(simd, column, strips, panel * (PANEL / STRIP));
                 }
                 Strips::Quantized(strips) => {
                     buffer.resize(k * PANEL, 0.0);
@@ -307,7 +303,6 @@ impl WithSimd for PanelColumns<'_, '_> {
                             strips,
                             k,
                             strip: panel * (PANEL / STRIP) + s,
-                            from: 0,
                             out,
                         });
                     }
@@ -342,16 +337,15 @@ impl PanelColumns<'_, '_> {
         }
     }
 
-    /// The rows of the only block by a quantised panel, [`PIECE`] rows of weights at a time.
+    /// The rows of the only block by a quantised panel.
     #[inline(always)]
-    fn panel_in_pieces<S: Simd>(
+    fn quantized_panel<S: Simd>(
         &mut self,
         simd: S,
         column: usize,
-        (strips, panel): (&QuantizedStrips, usize),
-        buffer: &mut [f32],
+        strips: &QuantizedStrips,
+        first: usize,
     ) {
-        let k = self.matrix.k;
         let block = &self.blocks[0];
         let mut sink = BlockSink {
             rows: &mut *self.rows,
@@ -359,24 +353,9 @@ impl PanelColumns<'_, '_> {
             accumulate: self.accumulate,
         };
         with_tile!(S, block.height, (V, P, R) => {
-            for i in 0..PANEL / STRIP / P {
-                let mut acc = [[[simd.splat_f32s(0.0); V]; P]; R];
-                for from in (0..k).step_by(PIECE) {
-                    let len = PIECE.min(k - from);
-                    let piece = &mut buffer[..P * len * STRIP];
-                    for (s, out) in piece.chunks_exact_mut(len * STRIP).enumerate() {
-                        simd.vectorize(UnpackStrip {
-                            strips,
-                            k,
-                            strip: panel * (PANEL / STRIP) + i * P + s,
-                            from,
-                            out,
-                        });
-                    }
-                    let rows = &block.data[from * R..][..len * R];
-                    acc = kernel::<S, V, P, R>(simd, rows, self::strips::<S, V, P>(piece, len), acc);
-                }
-                sink.store(i * P * STRIP, &acc);
+            for p in (0..PANEL / STRIP).step_by(P) {
+                let acc = quantized_kernel::<S, V, P, R>(simd, &block.data, strips, first + p);
+                sink.store(p * STRIP, &acc);
             }
         });
     }
