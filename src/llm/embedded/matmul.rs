@@ -14,7 +14,7 @@
 // A kernel is only compiled for the detected instruction set if it is inlined into the dispatch.
 #![allow(clippy::inline_always)]
 
-use super::quantized::{QuantizedRows, QuantizedStrips, UnpackStrip, WeightRows, quantized_kernel};
+use super::quantized::{QuantizedRows, QuantizedStrips, UnpackPanel, WeightRows, quantized_kernel};
 use pulp::{
     Arch, Simd, WithSimd,
     bytemuck::{self, Pod},
@@ -195,6 +195,16 @@ fn fetching(arch: Arch) -> usize {
     }
 }
 
+/// Rows up to which quantised weights become floats in registers: where their sums, the weights and
+/// what these are made of fit, and no second tile would do the same again.
+fn rows_in_registers(lanes: usize) -> usize {
+    match lanes {
+        16 => 14,
+        8 => 3,
+        _ => 2,
+    }
+}
+
 /// Rows of the kernels there are for the detected instruction set, ascending.
 pub(super) fn heights(arch: Arch) -> &'static [usize] {
     match arch.dispatch(Lanes) {
@@ -293,20 +303,20 @@ impl WithSimd for PanelColumns<'_, '_> {
                 Strips::Floats(data) => {
                     self.whole_panel(simd, column, &data[panel * k * PANEL..][..k * PANEL]);
                 }
-                Strips::Quantized(strips) if self.blocks.len() == 1 => {
-                    self.quantized_panel(simd, column, strips, panel * (PANEL / STRIP));
-                }
                 Strips::Quantized(strips) => {
-                    buffer.resize(k * PANEL, 0.0);
-                    for (s, out) in buffer.chunks_exact_mut(k * STRIP).enumerate() {
-                        simd.vectorize(UnpackStrip {
+                    let first = panel * (PANEL / STRIP);
+                    if self.rows.len() <= rows_in_registers(S::F32_LANES) {
+                        self.quantized_panel(simd, column, strips, first);
+                    } else {
+                        buffer.resize(k * PANEL, 0.0);
+                        simd.vectorize(UnpackPanel {
                             strips,
                             k,
-                            strip: panel * (PANEL / STRIP) + s,
-                            out,
+                            first,
+                            out: &mut buffer,
                         });
+                        self.whole_panel(simd, column, &buffer);
                     }
-                    self.whole_panel(simd, column, &buffer);
                 }
             }
         }

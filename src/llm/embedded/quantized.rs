@@ -260,15 +260,16 @@ impl QuantizedStrips {
     }
 }
 
-/// Writes one strip's weights as floats, `[k][STRIP]`.
-pub(super) struct UnpackStrip<'a> {
+/// Writes a panel's weights as floats, `[strip][k][STRIP]`.
+pub(super) struct UnpackPanel<'a> {
     pub strips: &'a QuantizedStrips,
     pub k: usize,
-    pub strip: usize,
+    /// The panel's first strip.
+    pub first: usize,
     pub out: &'a mut [f32],
 }
 
-impl WithSimd for UnpackStrip<'_> {
+impl WithSimd for UnpackPanel<'_> {
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
@@ -281,18 +282,22 @@ impl WithSimd for UnpackStrip<'_> {
     }
 }
 
-impl UnpackStrip<'_> {
+impl UnpackPanel<'_> {
     #[inline(always)]
     fn unpack<S: Simd, const V: usize>(self, simd: S) {
-        let strip = self.strips.strip::<S, V>(self.k, self.strip);
-        let out = S::as_mut_simd_f32s(self.out).0.as_chunks_mut::<V>().0;
-        let out = out.as_chunks_mut::<CODES>().0;
-        for (b, out) in out.chunks_exact_mut(strip.words_per_block).enumerate() {
-            let (words, scale, offset) = strip.block(simd, b);
-            for (word, out) in words.iter().zip(out) {
-                for i in 0..CODES {
-                    for v in 0..V {
-                        out[i][v] = weight(simd, word[v], i, scale[v], offset[v]);
+        let (k, block) = (self.k, self.strips.block);
+        for b in 0..k / block {
+            // Strips take turns, so that all of them come from memory at once.
+            for (p, out) in self.out.chunks_exact_mut(k * STRIP).enumerate() {
+                let view = self.strips.strip::<S, V>(k, self.first + p);
+                let (words, scale, offset) = view.block(simd, b);
+                let out = &mut out[b * block * STRIP..][..block * STRIP];
+                let out = S::as_mut_simd_f32s(out).0.as_chunks_mut::<V>().0;
+                for (word, out) in words.iter().zip(out.as_chunks_mut::<CODES>().0) {
+                    for i in 0..CODES {
+                        for v in 0..V {
+                            out[i][v] = weight(simd, word[v], i, scale[v], offset[v]);
+                        }
                     }
                 }
             }
@@ -352,8 +357,8 @@ fn weight<S: Simd>(simd: S, word: S::u32s, i: usize, scale: S::f32s, offset: S::
 
 /// Rows (`[k][R]`) times `P` strips from the `first`, as `matmul::kernel` has it for floats.
 ///
-/// Weights become floats in registers, and the strips are read side by side: from memory, two come
-/// faster than one after the other.
+/// Weights become floats in registers. Strips take turns a block at a time, so that all of them
+/// come from memory at once while the sums of only one take registers.
 #[inline(always)]
 pub(super) fn quantized_kernel<S: Simd, const V: usize, const P: usize, const R: usize>(
     simd: S,
@@ -361,31 +366,27 @@ pub(super) fn quantized_kernel<S: Simd, const V: usize, const P: usize, const R:
     strips: &QuantizedStrips,
     first: usize,
 ) -> Tile<S::f32s, V, P, R> {
-    let zero = simd.splat_f32s(0.0);
-    let mut acc = [[[zero; V]; P]; R];
+    let mut acc = [[[simd.splat_f32s(0.0); V]; P]; R];
     let a = a.as_chunks::<R>().0;
     let views: [StripView<S, V>; P] = std::array::from_fn(|p| strips.strip(a.len(), first + p));
-    let per_block = strips.block / CODES;
     let a = a.as_chunks::<CODES>().0;
-    for (b, a) in a.chunks_exact(per_block).enumerate() {
-        let blocks = views.map(|view| view.block(simd, b));
-        for (w, a) in a.iter().enumerate() {
-            for i in 0..CODES {
-                let mut weights = [[zero; V]; P];
-                for p in 0..P {
-                    let (words, scale, offset) = blocks[p];
+    for (b, a) in a.chunks_exact(strips.block / CODES).enumerate() {
+        for p in 0..P {
+            let mut sums = acc.map(|row| row[p]);
+            let (words, scale, offset) = views[p].block(simd, b);
+            for (word, a) in words.iter().zip(a) {
+                for i in 0..CODES {
                     for v in 0..V {
-                        weights[p][v] = weight(simd, words[w][v], i, scale[v], offset[v]);
-                    }
-                }
-                for r in 0..R {
-                    let x = simd.splat_f32s(a[i][r]);
-                    for p in 0..P {
-                        for v in 0..V {
-                            acc[r][p][v] = simd.mul_add_e_f32s(x, weights[p][v], acc[r][p][v]);
+                        let weight = weight(simd, word[v], i, scale[v], offset[v]);
+                        for r in 0..R {
+                            sums[r][v] =
+                                simd.mul_add_e_f32s(simd.splat_f32s(a[i][r]), weight, sums[r][v]);
                         }
                     }
                 }
+            }
+            for r in 0..R {
+                acc[r][p] = sums[r];
             }
         }
     }
