@@ -290,13 +290,17 @@ impl UnpackPanel<'_> {
             // Strips take turns, so that all of them come from memory at once.
             for (p, out) in self.out.chunks_exact_mut(k * STRIP).enumerate() {
                 let view = self.strips.strip::<S, V>(k, self.first + p);
-                let (words, scale, offset) = view.block(simd, b);
+                let BlockView {
+                    words,
+                    scale,
+                    offset,
+                } = view.block(simd, b);
                 let out = &mut out[b * block * STRIP..][..block * STRIP];
                 let out = S::as_mut_simd_f32s(out).0.as_chunks_mut::<V>().0;
                 for (word, out) in words.iter().zip(out.as_chunks_mut::<CODES>().0) {
-                    for i in 0..CODES {
+                    for (i, out) in out.iter_mut().enumerate() {
                         for v in 0..V {
-                            out[i][v] = weight(simd, word[v], i, scale[v], offset[v]);
+                            out[v] = weight(simd, word[v], i, scale[v], offset[v]);
                         }
                     }
                 }
@@ -334,14 +338,22 @@ impl QuantizedStrips {
 }
 
 impl<'a, S: Simd, const V: usize> StripView<'a, S, V> {
-    /// The `b`-th block's words, scale and offset.
     #[inline(always)]
-    fn block(&self, simd: S, b: usize) -> (&'a [[S::u32s; V]], [S::f32s; V], [S::f32s; V]) {
-        let words = &self.words[b * self.words_per_block..][..self.words_per_block];
+    fn block(&self, simd: S, b: usize) -> BlockView<'a, S, V> {
         let none = [simd.splat_f32s(NO_OFFSET); V];
-        let offset = self.offsets.get(b).copied().unwrap_or(none);
-        (words, self.scales[b], offset)
+        BlockView {
+            words: &self.words[b * self.words_per_block..][..self.words_per_block],
+            scale: self.scales[b],
+            offset: self.offsets.get(b).copied().unwrap_or(none),
+        }
     }
+}
+
+/// One block of a strip.
+struct BlockView<'a, S: Simd, const V: usize> {
+    words: &'a [[S::u32s; V]],
+    scale: [S::f32s; V],
+    offset: [S::f32s; V],
 }
 
 /// The weight of the `i`-th code of every word.
@@ -373,14 +385,18 @@ pub(super) fn quantized_kernel<S: Simd, const V: usize, const P: usize, const R:
     for (b, a) in a.chunks_exact(strips.block / CODES).enumerate() {
         for p in 0..P {
             let mut sums = acc.map(|row| row[p]);
-            let (words, scale, offset) = views[p].block(simd, b);
+            let BlockView {
+                words,
+                scale,
+                offset,
+            } = views[p].block(simd, b);
             for (word, a) in words.iter().zip(a) {
-                for i in 0..CODES {
+                for (i, a) in a.iter().enumerate() {
                     for v in 0..V {
                         let weight = weight(simd, word[v], i, scale[v], offset[v]);
                         for r in 0..R {
                             sums[r][v] =
-                                simd.mul_add_e_f32s(simd.splat_f32s(a[i][r]), weight, sums[r][v]);
+                                simd.mul_add_e_f32s(simd.splat_f32s(a[r]), weight, sums[r][v]);
                         }
                     }
                 }
