@@ -2,10 +2,11 @@
 //!
 //! `cargo bench -p shiftproof-llm --bench matmul [-- --threads N] [--rounds N]`
 //!
-//! Each line sets the product beside the one it replaced (whole panels of 32 columns a tile, 3 rows
-//! with AVX2 and 12 with AVX-512) and beside a loop that does nothing but multiply and add. The
-//! three take turns, and the fastest of all rounds counts: other load on the machine only slows.
-//! Weights are those of several layers in turn, so that none waits in the second-level cache.
+//! Each line sets the product of weights in f32 beside the one it replaced (whole panels of 32
+//! columns a tile, 3 rows with AVX2 and 12 with AVX-512), beside the product of the same weights as
+//! a `Q4_1` file holds them, and beside a loop that does nothing but multiply and add. The four
+//! take turns, and the fastest of all rounds counts: other load on the machine only slows. Weights
+//! are those of several layers in turn, so that none waits in the second-level cache.
 
 #![allow(
     clippy::print_stdout,
@@ -18,18 +19,35 @@
 #[path = "../embedded/matmul.rs"]
 #[allow(dead_code, unused_imports, reason = "attention uses the rest")]
 mod matmul;
+#[path = "../embedded/quantized.rs"]
+#[allow(dead_code, reason = "the loader uses the rest")]
+mod quantized;
 
+use candle_core::{
+    Device, Tensor,
+    quantized::{GgmlDType, QTensor},
+};
 use matmul::PackedMatrix;
 use pulp::{Arch, Simd, WithSimd, bytemuck};
+use quantized::{QuantizedRows, WeightRows};
 use std::{
     hint::black_box,
     time::{Duration, Instant},
 };
 
 /// Width and output width of products: SmolLM2-135M's (queries, keys and values; gate and up;
-/// down), then the largest of a model of 0.5B parameters.
-const SHAPES: [(usize, usize); 4] = [(576, 960), (576, 3072), (1536, 576), (896, 9728)];
-const ROWS: [usize; 10] = [1, 2, 3, 4, 6, 8, 16, 32, 64, 128];
+/// down; attention's output), then those of a model of 0.5B parameters (Qwen2.5).
+const SHAPES: [(usize, usize); 8] = [
+    (576, 960),
+    (576, 3072),
+    (1536, 576),
+    (576, 576),
+    (896, 1152),
+    (896, 9728),
+    (4864, 896),
+    (896, 896),
+];
+const ROWS: [usize; 9] = [1, 2, 3, 6, 8, 16, 32, 64, 128];
 /// Bytes of weights that take turns at least.
 const LAYERS_BYTES: usize = 32 << 20;
 
@@ -51,10 +69,11 @@ fn main() {
     pool.install(|| {
         for (name, arch) in archs() {
             println!("{name}, {threads} threads, best of {rounds} rounds");
-            println!("     width  rows   before      now  ratio  of peak  (GFLOP/s)");
+            println!("     width  rows   before      now  ratio  of peak     Q4_1  ratio  of peak  (GFLOP/s)");
             for (k, n) in SHAPES {
+                let layers = layers(k, n);
                 for m in ROWS {
-                    compare(arch, [m, k, n], rounds, threads);
+                    compare(arch, &layers, [m, k, n], rounds, threads);
                 }
             }
         }
@@ -75,36 +94,69 @@ fn archs() -> Vec<(&'static str, Arch)> {
     archs
 }
 
-fn compare(arch: Arch, [m, k, n]: [usize; 3], rounds: usize, threads: usize) {
-    let numbers = |len: usize, step: usize| -> Vec<f32> {
-        (0..len)
-            .map(|i| (i * step % 1000) as f32 / 1000.0 - 0.5)
-            .collect()
-    };
-    let (x, w) = (numbers(m * k, 7919), numbers(n * k, 104_729));
-    let layers: Vec<_> = (0..LAYERS_BYTES.div_ceil(4 * n * k))
-        .map(|_| (PackedMatrix::from_rows(&[&w], k), Before::new(&w, k)))
-        .collect();
-    let (mut out, mut out_before) = (vec![0.0; m * n], vec![0.0; m * n]);
-    let (mut now_s, mut before_s, mut peak) = (Duration::MAX, Duration::MAX, 0f64);
-    for (packed, before) in layers.iter().cycle().take(rounds) {
-        now_s = now_s.min(timed(|| packed.apply(arch, &x, &mut out, false)));
-        if threads == 1 {
-            before_s = before_s.min(timed(|| before.apply(arch, &x, &mut out_before)));
+/// One layer's matrix in each form.
+struct Layer {
+    before: Before,
+    now: PackedMatrix,
+    quantized: PackedMatrix,
+}
+
+fn layers(k: usize, n: usize) -> Vec<Layer> {
+    let w = Tensor::from_vec(numbers(n * k, 104_729), (n, k), &Device::Cpu).unwrap();
+    let w = QTensor::quantize(&w, GgmlDType::Q4_1).unwrap();
+    let floats = w.dequantize(&Device::Cpu).unwrap();
+    let floats: Vec<f32> = floats.flatten_all().unwrap().to_vec1().unwrap();
+    let data = w.data().unwrap();
+    let layer = || {
+        let rows = QuantizedRows::read(GgmlDType::Q4_1, &data).unwrap();
+        Layer {
+            before: Before::new(&floats, k),
+            now: PackedMatrix::new(vec![WeightRows::Floats(floats.clone())], k),
+            quantized: PackedMatrix::new(vec![WeightRows::Quantized(rows)], k),
         }
-        peak = peak.max(fma_rate(arch));
+    };
+    (0..LAYERS_BYTES.div_ceil(4 * n * k))
+        .map(|_| layer())
+        .collect()
+}
+
+fn numbers(len: usize, step: usize) -> Vec<f32> {
+    (0..len)
+        .map(|i| (i * step % 1000) as f32 / 1000.0 - 0.5)
+        .collect()
+}
+
+fn compare(arch: Arch, layers: &[Layer], [m, k, n]: [usize; 3], rounds: usize, threads: usize) {
+    let x = numbers(m * k, 7919);
+    let [mut before_out, mut now_out, mut quantized_out] = [(); 3].map(|()| vec![0.0; m * n]);
+    let [mut before_s, mut now_s, mut quantized_s] = [Duration::MAX; 3];
+    let mut peak = 0f64;
+    for layer in layers.iter().cycle().take(rounds) {
+        if threads == 1 {
+            before_s = before_s.min(timed(|| layer.before.apply(arch, &x, &mut before_out)));
+        }
+        now_s = now_s.min(timed(|| layer.now.apply(arch, &x, &mut now_out, false)));
+        let quantized = timed(|| layer.quantized.apply(arch, &x, &mut quantized_out, false));
+        quantized_s = quantized_s.min(quantized);
+        peak = peak.max(fma_rate(arch) * threads as f64);
     }
+    assert_eq!(now_out, quantized_out, "the same weights");
     let rate = |time: Duration| (2 * m * k * n) as f64 / time.as_secs_f64() / 1e9;
-    let share = 100.0 * rate(now_s) / (peak * threads as f64);
-    if threads == 1 {
-        assert_eq!(out, out_before, "the same sums in the same order");
-        let (before, now) = (rate(before_s), rate(now_s));
-        let ratio = now / before;
-        println!("{k:5}×{n:4}  {m:4}  {before:7.1}  {now:7.1}  {ratio:5.2}  {share:5.0} %");
+    let (now, quantized) = (rate(now_s), rate(quantized_s));
+    let before = if threads == 1 {
+        assert_eq!(now_out, before_out, "the same sums in the same order");
+        let before = rate(before_s);
+        format!("{before:7.1}  {now:7.1}  {:5.2}", now / before)
     } else {
-        let now = rate(now_s);
-        println!("{k:5}×{n:4}  {m:4}        –  {now:7.1}      –  {share:5.0} %");
-    }
+        format!("      –  {now:7.1}      –")
+    };
+    let of_peak = |rate: f64| 100.0 * rate / peak;
+    println!(
+        "{k:5}×{n:4}  {m:4}  {before}  {:5.0} %  {quantized:7.1}  {:5.2}  {:5.0} %",
+        of_peak(now),
+        quantized / now,
+        of_peak(quantized),
+    );
 }
 
 fn timed(f: impl FnOnce()) -> Duration {

@@ -7,15 +7,20 @@
 //! A kernel computes a tile of some rows by one strip or two, whose accumulators must fit the
 //! registers: [`heights`] and `with_tile` say which tiles an instruction set gets. Whatever the
 //! tile, an element is one sum from the first `k` to the last, so results do not depend on it.
+//!
+//! Weights that a file holds quantised stay so in memory. They become floats in
+//! registers for the rows of a single tile, and a panel at a time for more.
 
 // A kernel is only compiled for the detected instruction set if it is inlined into the dispatch.
 #![allow(clippy::inline_always)]
 
+use super::quantized::{QuantizedRows, QuantizedStrips, UnpackPanel, WeightRows, quantized_kernel};
 use pulp::{
     Arch, Simd, WithSimd,
     bytemuck::{self, Pod},
 };
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Columns per strip: one AVX-512, two AVX2 or four NEON vectors.
 pub(super) const STRIP: usize = 16;
@@ -30,32 +35,49 @@ pub(super) struct PackedMatrix {
     pub k: usize,
     /// Output width.
     pub n: usize,
-    data: Vec<f32>,
+    strips: Strips,
+}
+
+enum Strips {
+    /// `[strip][k][STRIP]`.
+    Floats(Vec<f32>),
+    Quantized(QuantizedStrips),
 }
 
 impl PackedMatrix {
     /// Packs row-major matrices of `k` columns each (GGUF's `[out, in]` layout), stacked along the
-    /// output: fused projections are one product.
-    pub fn from_rows(parts: &[&[f32]], k: usize) -> Self {
+    /// output: fused projections are one product. They stay quantised if all of them are.
+    pub fn new(parts: Vec<WeightRows>, k: usize) -> Self {
+        let quantized: Vec<&QuantizedRows> = parts
+            .iter()
+            .filter_map(|part| match part {
+                WeightRows::Quantized(rows) if rows.divides(k) => Some(rows),
+                _ => None,
+            })
+            .collect();
+        if quantized.len() == parts.len() {
+            return Self {
+                k,
+                n: quantized.iter().map(|rows| rows.len() / k).sum(),
+                strips: Strips::Quantized(QuantizedStrips::pack(&quantized, k)),
+            };
+        }
+        let parts: Vec<Vec<f32>> = parts.into_iter().map(WeightRows::into_floats).collect();
         let rows: Vec<&[f32]> = parts.iter().flat_map(|p| p.chunks_exact(k)).collect();
-        let n = rows.len();
-        let mut data = vec![0.0; n.next_multiple_of(PANEL) * k];
-        let strips = data
-            .par_chunks_exact_mut(STRIP * k)
-            .zip(rows.par_chunks(STRIP));
-        strips.for_each(|(strip, rows)| {
-            for (i, slots) in strip.chunks_exact_mut(STRIP).enumerate() {
-                for (slot, row) in slots.iter_mut().zip(rows) {
-                    *slot = row[i];
-                }
-            }
-        });
-        Self { k, n, data }
+        Self {
+            k,
+            n: rows.len(),
+            strips: Strips::Floats(pack_strips(&rows, k)),
+        }
     }
 
     /// Writes column `j` (`k` values).
     pub fn column(&self, j: usize, out: &mut [f32]) {
-        let strip = &self.data[j / STRIP * STRIP * self.k..][..STRIP * self.k];
+        let data = match &self.strips {
+            Strips::Floats(data) => data,
+            Strips::Quantized(strips) => return strips.column(j, out),
+        };
+        let strip = &data[j / STRIP * STRIP * self.k..][..STRIP * self.k];
         for (o, &w) in out
             .iter_mut()
             .zip(strip.iter().skip(j % STRIP).step_by(STRIP))
@@ -72,7 +94,11 @@ impl PackedMatrix {
         if m == 0 {
             return;
         }
-        let blocks = pack_rows(x, self.k, heights(arch), fetching(arch));
+        let first = match self.strips {
+            Strips::Floats(_) => fetching(arch),
+            Strips::Quantized(_) => tallest(heights(arch)),
+        };
+        let blocks = pack_rows(x, self.k, heights(arch), first);
         let threads = if m * self.k * self.n < PARALLEL_FROM {
             1
         } else {
@@ -80,7 +106,7 @@ impl PackedMatrix {
         };
         // Four tasks a thread let a fast thread take over from one the system interrupts.
         let tasks = if threads == 1 { 1 } else { threads * 4 };
-        let panels = self.data.len() / (PANEL * self.k);
+        let panels = self.n.div_ceil(PANEL);
         let per_task = panels.div_ceil(tasks);
         let width = per_task * PANEL;
         let mut columns: Vec<Vec<&mut [f32]>> = (0..panels.div_ceil(per_task))
@@ -91,25 +117,38 @@ impl PackedMatrix {
                 task.push(part);
             }
         }
-        let run = |(weights, mut rows): (&[f32], Vec<&mut [f32]>)| {
+        let run = |(task, mut rows): (usize, Vec<&mut [f32]>)| {
             arch.dispatch(PanelColumns {
-                k: self.k,
+                matrix: self,
                 blocks: &blocks,
-                weights,
+                panels: task * per_task..panels.min((task + 1) * per_task),
                 rows: &mut rows,
                 accumulate,
             });
         };
-        let work = self.data.chunks(per_task * PANEL * self.k);
         if columns.len() == 1 {
-            work.zip(columns).for_each(run);
+            columns.into_iter().enumerate().for_each(run);
         } else {
-            work.zip(columns)
-                .collect::<Vec<_>>()
-                .into_par_iter()
-                .for_each(run);
+            columns.into_par_iter().enumerate().for_each(run);
         }
     }
+}
+
+/// Rows of `width` items in strips of [`STRIP`] columns, `[strip][width][STRIP]`, padded to whole
+/// panels.
+pub(super) fn pack_strips<T: Copy + Default + Send + Sync>(rows: &[&[T]], width: usize) -> Vec<T> {
+    let mut data = vec![T::default(); rows.len().next_multiple_of(PANEL) * width];
+    let strips = data
+        .par_chunks_exact_mut(STRIP * width)
+        .zip(rows.par_chunks(STRIP));
+    strips.for_each(|(strip, rows)| {
+        for (i, slots) in strip.chunks_exact_mut(STRIP).enumerate() {
+            for (slot, row) in slots.iter_mut().zip(rows) {
+                *slot = row[i];
+            }
+        }
+    });
+    data
 }
 
 /// Input rows of one tile interleaved as `[k][rows]`, zero-padded to a kernel's row count.
@@ -153,6 +192,16 @@ fn fetching(arch: Arch) -> usize {
     match arch.dispatch(Lanes) {
         8 => 3,
         _ => tallest(heights(arch)),
+    }
+}
+
+/// Rows up to which quantised weights become floats in registers: where their sums, the weights and
+/// what these are made of fit, and no second tile would do the same again.
+fn rows_in_registers(lanes: usize) -> usize {
+    match lanes {
+        16 => 14,
+        8 => 3,
+        _ => 2,
     }
 }
 
@@ -235,9 +284,9 @@ pub(super) fn vectors<S: Simd, const V: usize>(strip: &[f32]) -> &[[S::f32s; V]]
 
 /// One task's share: a run of whole panels for every row.
 struct PanelColumns<'a, 'o> {
-    k: usize,
+    matrix: &'a PackedMatrix,
     blocks: &'a [RowBlock],
-    weights: &'a [f32],
+    panels: Range<usize>,
     rows: &'a mut [&'o mut [f32]],
     accumulate: bool,
 }
@@ -245,26 +294,80 @@ struct PanelColumns<'a, 'o> {
 impl WithSimd for PanelColumns<'_, '_> {
     type Output = ();
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        for (p, panel) in self.weights.chunks_exact(self.k * PANEL).enumerate() {
-            let mut first = 0;
-            for block in self.blocks {
-                let mut sink = BlockSink {
-                    rows: &mut self.rows[first..first + block.used],
-                    column: p * PANEL,
-                    accumulate: self.accumulate,
-                };
-                with_tile!(S, block.height, (V, P, R) => {
-                    for (i, data) in panel.chunks_exact(P * STRIP * self.k).enumerate() {
-                        let zero = [[[simd.splat_f32s(0.0); V]; P]; R];
-                        let weights = strips::<S, V, P>(data, self.k);
-                        let acc = kernel::<S, V, P, R>(simd, &block.data, weights, zero);
-                        sink.store(i * P * STRIP, &acc);
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let k = self.matrix.k;
+        let mut buffer = Vec::new();
+        for (p, panel) in self.panels.clone().enumerate() {
+            let column = p * PANEL;
+            match &self.matrix.strips {
+                Strips::Floats(data) => {
+                    self.whole_panel(simd, column, &data[panel * k * PANEL..][..k * PANEL]);
+                }
+                Strips::Quantized(strips) => {
+                    let first = panel * (PANEL / STRIP);
+                    if self.rows.len() <= rows_in_registers(S::F32_LANES) {
+                        self.quantized_panel(simd, column, strips, first);
+                    } else {
+                        buffer.resize(k * PANEL, 0.0);
+                        simd.vectorize(UnpackPanel {
+                            strips,
+                            k,
+                            first,
+                            out: &mut buffer,
+                        });
+                        self.whole_panel(simd, column, &buffer);
                     }
-                });
-                first += block.used;
+                }
             }
         }
+    }
+}
+
+impl PanelColumns<'_, '_> {
+    /// All rows by a panel of floats.
+    #[inline(always)]
+    fn whole_panel<S: Simd>(&mut self, simd: S, column: usize, panel: &[f32]) {
+        let k = self.matrix.k;
+        let mut first = 0;
+        for block in self.blocks {
+            let mut sink = BlockSink {
+                rows: &mut self.rows[first..first + block.used],
+                column,
+                accumulate: self.accumulate,
+            };
+            with_tile!(S, block.height, (V, P, R) => {
+                for (i, data) in panel.chunks_exact(P * STRIP * k).enumerate() {
+                    let zero = [[[simd.splat_f32s(0.0); V]; P]; R];
+                    let weights = strips::<S, V, P>(data, k);
+                    let acc = kernel::<S, V, P, R>(simd, &block.data, weights, zero);
+                    sink.store(i * P * STRIP, &acc);
+                }
+            });
+            first += block.used;
+        }
+    }
+
+    /// The rows of the only block by a quantised panel.
+    #[inline(always)]
+    fn quantized_panel<S: Simd>(
+        &mut self,
+        simd: S,
+        column: usize,
+        strips: &QuantizedStrips,
+        first: usize,
+    ) {
+        let block = &self.blocks[0];
+        let mut sink = BlockSink {
+            rows: &mut *self.rows,
+            column,
+            accumulate: self.accumulate,
+        };
+        with_tile!(S, block.height, (V, P, R) => {
+            for p in (0..PANEL / STRIP).step_by(P) {
+                let acc = quantized_kernel::<S, V, P, R>(simd, &block.data, strips, first + p);
+                sink.store(p * STRIP, &acc);
+            }
+        });
     }
 }
 

@@ -12,6 +12,7 @@ mod kernels;
 mod matmul;
 mod model;
 mod prefix;
+mod quantized;
 mod sampling;
 mod score;
 #[cfg(test)]
@@ -87,7 +88,8 @@ impl std::fmt::Debug for Engine {
 
 impl Engine {
     /// Loads a GGUF file of architecture `llama` or `qwen2` with a byte-level BPE tokenizer and a
-    /// `ChatML`, Llama 3 or no chat template. Weights are held in f32: about 4 bytes a parameter.
+    /// `ChatML`, Llama 3 or no chat template. Weights of the types `Q4_0`, `Q4_1`, `Q5_0`,
+    /// `Q5_1`, `Q8_0`, `Q4_K` and `Q6_K` take 1.1 to 1.5 bytes of memory each, all others 4.
     pub fn load(path: impl AsRef<Path>, options: EngineOptions) -> Result<Self, EngineError> {
         let path = path.as_ref();
         let gguf = GgufFile::open(path)?;

@@ -1,9 +1,16 @@
-//! Reading GGUF: hyper-parameters and weights, dequantised to f32 and packed.
+//! Reading GGUF: hyper-parameters and weights, packed for the matrix product.
 
-use super::{EngineError, matmul::PackedMatrix};
+use super::{
+    EngineError,
+    matmul::PackedMatrix,
+    quantized::{QuantizedRows, RowOrder, WeightRows},
+};
 use candle_core::{
     Device,
-    quantized::gguf_file::{Content, TensorInfo, Value},
+    quantized::{
+        QTensor,
+        gguf_file::{Content, TensorInfo, Value},
+    },
 };
 use rayon::prelude::*;
 use std::{
@@ -130,6 +137,27 @@ impl GgufFile {
 
     /// A tensor in f32, checked to have `len` values.
     fn tensor(&self, name: &str, len: usize) -> Result<Vec<f32>, EngineError> {
+        let dequantize = |t: QTensor| t.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1();
+        self.read(name, len, dequantize)
+    }
+
+    /// A matrix of rows of `width` values, checked to have `len` values in all.
+    fn rows(&self, name: &str, len: usize, width: usize) -> Result<WeightRows, EngineError> {
+        let quantized = self.read(name, len, |t| {
+            Ok(QuantizedRows::read(t.dtype(), &t.data()?).filter(|rows| rows.divides(width)))
+        })?;
+        Ok(match quantized {
+            Some(rows) => WeightRows::Quantized(rows),
+            None => WeightRows::Floats(self.tensor(name, len)?),
+        })
+    }
+
+    fn read<T>(
+        &self,
+        name: &str,
+        len: usize,
+        convert: impl FnOnce(QTensor) -> candle_core::Result<T>,
+    ) -> Result<T, EngineError> {
         let bad = |reason: String| EngineError::Tensor {
             name: name.to_owned(),
             reason,
@@ -151,7 +179,7 @@ impl GgufFile {
                 source,
             })?);
         info.read(&mut file, self.content.tensor_data_offset, &Device::Cpu)
-            .and_then(|t| t.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1())
+            .and_then(convert)
             .map_err(|e| bad(e.to_string()))
     }
 }
@@ -248,8 +276,8 @@ impl ModelWeights {
             .map(|i| LayerWeights::read(gguf, &config, i, interleaved))
             .collect::<Result<_, _>>()?;
         let table = |name| -> Result<PackedMatrix, EngineError> {
-            let rows = gguf.tensor(name, config.vocab * config.hidden)?;
-            Ok(PackedMatrix::from_rows(&[&rows], config.hidden))
+            let rows = gguf.rows(name, config.vocab * config.hidden, config.hidden)?;
+            Ok(PackedMatrix::new(vec![rows], config.hidden))
         };
         Ok(Self {
             layers,
@@ -361,58 +389,69 @@ impl LayerWeights {
         interleaved: bool,
     ) -> Result<Self, EngineError> {
         let tensor = |name: &str, len: usize| gguf.tensor(&format!("blk.{i}.{name}"), len);
+        let rows = |name: &str, rows: usize, width: usize| {
+            gguf.rows(&format!("blk.{i}.{name}"), rows * width, width)
+        };
         let (q_width, kv_width) = (c.heads * c.head_dim, c.kv_heads * c.head_dim);
-        let halves = |rows: Vec<f32>, width: usize| {
+        let to_halves = RotationHalves(c);
+        let halves = |rows: WeightRows| {
             if interleaved {
-                to_halves(&rows, width, c)
+                rows.reordered(c.hidden, &to_halves)
             } else {
                 rows
             }
         };
-        let query = halves(tensor("attn_q.weight", q_width * c.hidden)?, c.hidden);
-        let key = halves(tensor("attn_k.weight", kv_width * c.hidden)?, c.hidden);
-        let value = tensor("attn_v.weight", kv_width * c.hidden)?;
+        let query = halves(rows("attn_q.weight", q_width, c.hidden)?);
+        let key = halves(rows("attn_k.weight", kv_width, c.hidden)?);
+        let value = rows("attn_v.weight", kv_width, c.hidden)?;
         let qkv_bias = if gguf.has(&format!("blk.{i}.attn_q.bias")) {
-            let mut bias = halves(tensor("attn_q.bias", q_width)?, 1);
-            bias.extend(halves(tensor("attn_k.bias", kv_width)?, 1));
+            let halves = |bias: Vec<f32>| {
+                if interleaved {
+                    to_halves.apply(&bias, 1)
+                } else {
+                    bias
+                }
+            };
+            let mut bias = halves(tensor("attn_q.bias", q_width)?);
+            bias.extend(halves(tensor("attn_k.bias", kv_width)?));
             bias.extend(tensor("attn_v.bias", kv_width)?);
             bias
         } else {
             Vec::new()
         };
-        let gate = tensor("ffn_gate.weight", c.inner * c.hidden)?;
-        let up = tensor("ffn_up.weight", c.inner * c.hidden)?;
+        let gate = rows("ffn_gate.weight", c.inner, c.hidden)?;
+        let up = rows("ffn_up.weight", c.inner, c.hidden)?;
+        let output = rows("attn_output.weight", c.hidden, q_width)?;
+        let down = rows("ffn_down.weight", c.hidden, c.inner)?;
         Ok(Self {
             attention_norm: tensor("attn_norm.weight", c.hidden)?,
-            qkv: PackedMatrix::from_rows(&[&query, &key, &value], c.hidden),
+            qkv: PackedMatrix::new(vec![query, key, value], c.hidden),
             qkv_bias,
-            output: PackedMatrix::from_rows(
-                &[&tensor("attn_output.weight", c.hidden * q_width)?],
-                q_width,
-            ),
+            output: PackedMatrix::new(vec![output], q_width),
             ffn_norm: tensor("ffn_norm.weight", c.hidden)?,
-            gate_up: PackedMatrix::from_rows(&[&gate, &up], c.hidden),
-            down: PackedMatrix::from_rows(
-                &[&tensor("ffn_down.weight", c.hidden * c.inner)?],
-                c.inner,
-            ),
+            gate_up: PackedMatrix::new(vec![gate, up], c.hidden),
+            down: PackedMatrix::new(vec![down], c.inner),
         })
     }
 }
 
-/// Reorders the rotated rows of every head from (0, 1), (2, 3), … pairs to (0, n), (1, n + 1), …
-fn to_halves(rows: &[f32], width: usize, c: &ModelConfig) -> Vec<f32> {
-    let half = c.frequencies.len();
-    let mut out = Vec::with_capacity(rows.len());
-    for head in rows.chunks_exact(c.head_dim * width) {
-        for i in 0..c.head_dim {
-            let from = match i {
-                _ if i < half => 2 * i,
-                _ if i < 2 * half => 2 * (i - half) + 1,
-                _ => i,
-            };
-            out.extend_from_slice(&head[from * width..][..width]);
+/// Takes the rotated rows of every head from (0, 1), (2, 3), … pairs to (0, n), (1, n + 1), …
+struct RotationHalves<'a>(&'a ModelConfig);
+
+impl RowOrder for RotationHalves<'_> {
+    fn apply<T: Copy>(&self, rows: &[T], width: usize) -> Vec<T> {
+        let half = self.0.frequencies.len();
+        let mut out = Vec::with_capacity(rows.len());
+        for head in rows.chunks_exact(self.0.head_dim * width) {
+            for i in 0..self.0.head_dim {
+                let from = match i {
+                    _ if i < half => 2 * i,
+                    _ if i < 2 * half => 2 * (i - half) + 1,
+                    _ => i,
+                };
+                out.extend_from_slice(&head[from * width..][..width]);
+            }
         }
+        out
     }
-    out
 }

@@ -9,7 +9,12 @@ use super::archs;
 use crate::embedded::{
     attention::{AttentionQuery, AttentionView, LayerKv, attend},
     matmul::{PackedMatrix, covering, heights, tallest},
+    quantized::{QuantizedRows, WeightRows},
     weights::ModelConfig,
+};
+use candle_core::{
+    Device, Tensor,
+    quantized::{GgmlDType, QTensor},
 };
 use proptest::prelude::*;
 use pulp::Arch;
@@ -38,6 +43,11 @@ fn plain_product(arch: Arch, x: &[f32], w: &[f32], k: usize) -> Vec<f32> {
     .collect()
 }
 
+fn packed(parts: &[&[f32]], k: usize) -> PackedMatrix {
+    let parts = parts.iter().map(|p| WeightRows::Floats(p.to_vec()));
+    PackedMatrix::new(parts.collect(), k)
+}
+
 fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|v| v.to_bits()).collect()
 }
@@ -47,7 +57,7 @@ fn check_product(m: usize, k: usize, n: usize, seed: u64) {
     let (x, w, before) = (values(rng, m * k), values(rng, n * k), values(rng, m * n));
     // Stacked parts are one matrix.
     let (top, bottom) = w.split_at(n / 3 * k);
-    let packed = PackedMatrix::from_rows(&[top, bottom], k);
+    let packed = packed(&[top, bottom], k);
     for arch in archs() {
         let product = plain_product(arch, &x, &w, k);
         let mut out = before.clone();
@@ -71,7 +81,7 @@ proptest! {
     #[test]
     fn columns_match_packed_rows(k in 1usize..20, n in 1usize..80, seed: u64) {
         let w = values(&mut ChaCha8Rng::seed_from_u64(seed), n * k);
-        let packed = PackedMatrix::from_rows(&[&w], k);
+        let packed = packed(&[&w], k);
         for (j, row) in w.chunks_exact(k).enumerate() {
             let mut column = vec![0.0; k];
             packed.column(j, &mut column);
@@ -86,6 +96,94 @@ proptest! {
     ) {
         check_attention(heads, head_dim, lens, seed);
     }
+}
+
+/// Rows of a type as a file has them, and their weights in f32 as candle reads them.
+fn quantized(dtype: GgmlDType, w: &[f32], k: usize) -> (QuantizedRows, Vec<f32>) {
+    let tensor = Tensor::from_slice(w, (w.len() / k, k), &Device::Cpu).expect("a matrix");
+    let tensor = QTensor::quantize(&tensor, dtype).expect("whole blocks");
+    let floats = tensor.dequantize(&Device::Cpu).expect("f32 weights");
+    let floats = floats.flatten_all().and_then(|t| t.to_vec1());
+    let data = tensor.data().expect("bytes in memory");
+    let rows = QuantizedRows::read(dtype, &data).expect("a type that stays quantised");
+    (rows, floats.expect("f32 weights"))
+}
+
+/// A product and a column of weights that stay quantised, against the same weights as floats.
+fn check_quantized(dtypes: &[GgmlDType], m: usize, k: usize, n: usize) {
+    let rng = &mut ChaCha8Rng::seed_from_u64((m * k * n) as u64);
+    let (mut parts, mut floats) = (Vec::new(), Vec::new());
+    for &dtype in dtypes {
+        // A mean apart from zero, so that offsets matter.
+        let w: Vec<f32> = values(rng, n * k).iter().map(|w| w + 0.3).collect();
+        let (rows, weights) = quantized(dtype, &w, k);
+        parts.push(WeightRows::Quantized(rows));
+        floats.extend(weights);
+    }
+    let n = n * dtypes.len();
+    let matrix = PackedMatrix::new(parts, k);
+    assert_eq!((matrix.k, matrix.n), (k, n));
+    let mut column = vec![0.0; k];
+    for (j, row) in floats.chunks_exact(k).enumerate() {
+        matrix.column(j, &mut column);
+        assert_eq!(bits(&column), bits(row), "{dtypes:?}, column {j}");
+    }
+    let (x, before) = (values(rng, m * k), values(rng, m * n));
+    for arch in archs() {
+        let product = plain_product(arch, &x, &floats, k);
+        let mut out = before.clone();
+        matrix.apply(arch, &x, &mut out, false);
+        assert_eq!(
+            bits(&out),
+            bits(&product),
+            "{arch:?} {dtypes:?} {m}×{k}×{n}"
+        );
+        let sums: Vec<f32> = before.iter().zip(&product).map(|(a, b)| a + b).collect();
+        out.copy_from_slice(&before);
+        matrix.apply(arch, &x, &mut out, true);
+        assert_eq!(
+            bits(&out),
+            bits(&sums),
+            "{arch:?} {dtypes:?} {m}×{k}×{n}, added"
+        );
+    }
+}
+
+#[test]
+fn quantized_weights_change_no_bit() {
+    use GgmlDType::{Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q6K, Q8_0};
+    for dtype in [Q4_0, Q4_1, Q5_0, Q5_1, Q8_0] {
+        // Pieces of weights that do not fill the buffer; every number of rows with one tile or two.
+        for m in (1..=16).chain([31, 70]) {
+            check_quantized(&[dtype], m, [32, 160, 288][m % 3], [1, 33, 48][m % 3]);
+        }
+    }
+    for dtype in [Q4K, Q6K] {
+        for m in [1, 2, 5, 15, 40] {
+            check_quantized(&[dtype], m, [256, 512][m % 2], 33);
+        }
+    }
+    // Fused projections mix types: with offsets and without, blocks of 32 and of 16.
+    check_quantized(&[Q5_0, Q8_0], 3, 96, 17);
+    check_quantized(&[Q4_0, Q4_1], 3, 96, 17);
+    check_quantized(&[Q4K, Q6K, Q8_0], 7, 256, 21);
+}
+
+#[test]
+fn quantized_parts_join_floats() {
+    let rng = &mut ChaCha8Rng::seed_from_u64(1);
+    let (w, x) = (values(rng, 20 * 64), values(rng, 64));
+    let (rows, mut floats) = quantized(GgmlDType::Q8_0, &w, 64);
+    let more = values(rng, 5 * 64);
+    floats.extend_from_slice(&more);
+    let parts = vec![WeightRows::Quantized(rows), WeightRows::Floats(more)];
+    let matrix = PackedMatrix::new(parts, 64);
+    let mut out = vec![0.0; 25];
+    matrix.apply(Arch::Scalar, &x, &mut out, false);
+    assert_eq!(
+        bits(&out),
+        bits(&plain_product(Arch::Scalar, &x, &floats, 64))
+    );
 }
 
 /// Every number of rows up to three of the tallest tiles, and enough that blocks are packed by
@@ -105,7 +203,7 @@ fn threads_change_no_product() {
 
 #[test]
 fn no_rows_are_no_product() {
-    let packed = PackedMatrix::from_rows(&[&[1.0, 2.0]], 2);
+    let packed = packed(&[&[1.0, 2.0]], 2);
     packed.apply(Arch::new(), &[], &mut [], false);
 }
 
