@@ -222,7 +222,8 @@ impl Race<'_> {
 
     /// Groups of the race: a study's group with true labels and the same group
     /// with voted ones are two, for they are not equally to be trusted.
-    fn problem(&self, matrix: &ResponseMatrix, entrants: &[CandidateIndex]) -> SelectionProblem {
+    pub(crate) fn problem(
+        &self, matrix: &ResponseMatrix, entrants: &[CandidateIndex]) -> SelectionProblem {
         let mut members: BTreeMap<(bool, usize), Vec<u32>> = BTreeMap::new();
         for (example, &input) in self.inputs.iter().enumerate() {
             let key = (matrix.is_voted(input), matrix.group_of(input));
@@ -276,7 +277,7 @@ impl Race<'_> {
     }
 
     /// All outcomes the entrants have on the race's examples.
-    fn scores(
+    pub(crate) fn scores(
         &self,
         matrix: &ResponseMatrix,
         context: EvalContext<'_>,

@@ -7,6 +7,7 @@ mod balance;
 mod context;
 mod proposals;
 mod races;
+mod standings;
 #[cfg(test)]
 mod tests;
 mod voting;
@@ -26,6 +27,7 @@ use crate::turns;
 
 pub use self::answers::{AnsweredExample, GroupAnswers, UnansweredExample};
 pub use self::context::SearchContext;
+pub use self::standings::GroupStanding;
 pub use crate::response_matrix::{CandidateIndex, InputIndex};
 
 /// Everything a run needs.
