@@ -129,11 +129,13 @@ async fn ask_reasons(
         ..*view
     };
     let calls = calls(&own, messages);
+    // Reasons are no prompts; where nothing comes of a request for them, it counts as
+    // a text that was asked for and thrown away.
+    let before = batch.discards.count();
     let found = ask::ask(&own, &calls, &mut batch.discards).await?;
+    batch.asked += batch.discards.count() - before;
     batch.again += found.again;
     for (planned, reply) in asked.iter_mut().zip(found.read) {
-        // A reply is no prompt; where nothing comes of it, it counts as a text that
-        // was asked for and thrown away.
         let Some(reply) = reply else {
             continue;
         };
@@ -203,5 +205,3 @@ async fn vary(
     Ok(())
 }
 
-#[cfg(test)]
-mod tests;

@@ -78,7 +78,8 @@ pub struct Proposal {
     pub origin: Origin,
     /// What it was made from.
     pub parents: Vec<PromptId>,
-    /// Which chunk of demonstrations induced it, where one did.
+    /// Which chunk of demonstrations induced it, or which of the cases that a proposer
+    /// was given it was written for, where one did.
     pub chunk: Option<usize>,
 }
 

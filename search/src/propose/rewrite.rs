@@ -192,3 +192,6 @@ fn drawn(
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;
