@@ -43,6 +43,8 @@ struct PlannedCase<'c> {
     case: &'c GradientCase,
     edits: usize,
     paraphrases: usize,
+    /// Whether one more text is for reasons; with two the errors speak for themselves.
+    reasoned: bool,
     reasons: Vec<String>,
 }
 
@@ -99,12 +101,13 @@ fn shared_out<'c>(cases: &[&'c GradientCase], count: usize) -> Vec<PlannedCase<'
     (0..used)
         .map(|index| {
             let own = count / used + usize::from(index < count % used);
-            // With two texts the errors must speak for themselves.
-            let rest = if own < LEAST { own } else { own - 1 };
+            let reasoned = own >= LEAST;
+            let rest = own - usize::from(reasoned);
             PlannedCase {
                 case: cases[index],
                 edits: rest.div_ceil(2),
                 paraphrases: rest / 2,
+                reasoned,
                 reasons: Vec::new(),
             }
         })
@@ -118,11 +121,11 @@ async fn ask_reasons(
 ) -> Result<(), RunError> {
     let mut asked: Vec<&mut PlannedCase<'_>> = planned
         .iter_mut()
-        .filter(|planned| planned.edits + planned.paraphrases >= LEAST - 1)
+        .filter(|planned| planned.reasoned)
         .collect();
     let messages = asked.iter().map(|planned| {
-        let case = planned.case;
-        meta::reasons(view, &case.parent, &case.errors, REASONS)
+        let GradientCase { parent, errors, .. } = planned.case;
+        meta::reasons(view, parent, errors, REASONS)
     });
     let own = ProposerView {
         seed: seeds::number(view.seed, "reasons"),

@@ -10,8 +10,8 @@ use super::padded;
 /// about that example.
 const OWN_WORDS: usize = 2;
 /// So large a share of what a sentence says in new words makes it one about that
-/// example.
-const SHARE: f64 = 0.5;
+/// example: the rest are the words that any rule is made of.
+const SHARE: f64 = 0.4;
 /// Shorter words say little of what a text is about.
 const LEAST_CHARS: usize = 4;
 /// So large a share of the new sentences makes a proposal a narrow patch.
@@ -78,8 +78,8 @@ impl NarrowScreen {
         Ok(())
     }
 
-    /// Whether half of what a sentence says in new words stands in one example, and
-    /// in no other.
+    /// Whether much of what a sentence says in new words stands in one example, and in
+    /// no other.
     fn is_about_one(&self, sentence: &str, known: &[String]) -> bool {
         let mut of: BTreeMap<usize, usize> = BTreeMap::new();
         let mut new = 0_usize;
