@@ -262,7 +262,7 @@ impl Race<'_> {
 
     /// Groups of the race: a study's group with true labels and the same group
     /// with voted ones are two, for they are not equally to be trusted.
-    fn problem(
+    pub(crate) fn problem(
         &self,
         matrix: &ResponseMatrix,
         entrants: &[CandidateIndex],
@@ -333,7 +333,7 @@ impl Race<'_> {
     }
 
     /// All outcomes the entrants have on the race's examples.
-    fn scores(
+    pub(crate) fn scores(
         &self,
         matrix: &ResponseMatrix,
         context: EvalContext<'_>,

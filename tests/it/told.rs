@@ -315,7 +315,7 @@ async fn wrong_values_list_alternatives() {
         (
             "ensemble = 2",
             "method = \"gpoo\"",
-            "study.toml:27: search.method is \"gpoo\"; there is ape, ape-ut, gpo, edits; did you \
+            "study.toml:27: search.method is \"gpoo\"; there is ape, ape-ut, gpo, edits, protegi, gepa, group-reflective; did you \
              mean \"gpo\"?",
         ),
         (

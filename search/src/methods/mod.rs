@@ -10,8 +10,13 @@
 mod ape;
 mod ape_ut;
 mod edits;
+mod front;
+mod gepa;
 mod gpo;
+mod group_reflective;
 mod plan;
+mod protegi;
+mod rounds;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -25,8 +30,11 @@ use thiserror::Error;
 pub use ape::Ape;
 pub use ape_ut::ApeUt;
 pub use edits::Edits;
+pub use gepa::Gepa;
 pub use gpo::{Gpo, GpoPaper};
+pub use group_reflective::GroupReflective;
 pub use plan::{DataCounts, MethodPlan, PlannedStep};
+pub use protegi::Protegi;
 
 use crate::gateway::RunError;
 use crate::run::{CandidateIndex, SearchContext};
@@ -79,6 +87,9 @@ impl Default for MethodRegistry {
             Arc::new(Gpo),
             Arc::new(GpoPaper),
             Arc::new(Edits),
+            Arc::new(Protegi),
+            Arc::new(Gepa),
+            Arc::new(GroupReflective),
         ])
     }
 }

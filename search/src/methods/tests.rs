@@ -36,8 +36,10 @@ fn plans_give_away_everything_once() {
             let shares: f64 = shares.map(|step| step.times as f64 * step.share).sum();
             let all = shares + planned.final_share;
             // Without a round its share is left unspent.
-            let refines = planned.step(Phase::Refine).is_some();
-            let expected = if rounds == 0 && refines { 0.8 } else { 1.0 };
+            let idle = planned
+                .step(Phase::Refine)
+                .is_some_and(|step| step.times == 0);
+            let expected = if idle { 0.8 } else { 1.0 };
             assert!((all - expected).abs() < 1e-9, "{name}: {all}");
         }
     }
@@ -107,7 +109,40 @@ fn plans_show_what_is_asked() {
     assert!(calls(&ApeUt, Phase::Vote).is_empty());
     for method in [&Ape as &dyn SearchMethod, &ApeUt, &Gpo, &Edits] {
         assert_eq!(calls(method, Phase::Refine), [(8, 0)]);
-        assert_eq!(calls(method, Phase::Screen), [(0, 1500)]);
+    }
+    // All texts of the run, and as many once more with one to see how it answers.
+    assert_eq!(calls(&Protegi, Phase::Refine), [(36, 0)]);
+    assert_eq!(calls(&Gepa, Phase::Refine), [(36, 0)]);
+    assert_eq!(calls(&GroupReflective, Phase::Refine), [(24, 0)]);
+    for method in [&Protegi as &dyn SearchMethod, &Gepa] {
+        assert_eq!(calls(method, Phase::Propose), [(36 + 1, 0)]);
+    }
+    assert_eq!(
+        calls(&GroupReflective, Phase::Propose),
+        [(12, 0), (36 + 1, 0)]
+    );
+    for method in all() {
+        assert_eq!(calls(method.as_ref(), Phase::Screen), [(0, 1500)]);
+    }
+}
+
+#[test]
+fn reflective_methods_ask_for_no_more_than_proposals() {
+    for proposals in 0..50 {
+        let spec = SearchSpec {
+            proposals,
+            ..SearchSpec::default()
+        };
+        for method in [&Protegi as &dyn SearchMethod, &Gepa, &GroupReflective] {
+            let planned = method.plan(&spec, &counts());
+            let texts = planned.texts();
+            let name = method.name();
+            assert!(
+                texts <= proposals && texts + 6 > proposals,
+                "{name} {proposals}: {texts}"
+            );
+            assert_eq!(planned.fault(), None, "{name}");
+        }
     }
 }
 

@@ -39,7 +39,7 @@ pub struct InductionProposer {
 }
 
 /// Tokens of one line that goes on from an opening.
-const LINE_TOKENS: u32 = 60;
+pub(super) const LINE_TOKENS: u32 = 60;
 
 #[async_trait]
 impl Proposer for InductionProposer {
@@ -180,9 +180,7 @@ impl InductionProposer {
         proposals.asked += found.answered;
         for ((chunk, opening, _), reply) in asked.iter().zip(found.read) {
             let Some(reply) = reply else { continue };
-            // A continuation ends where the model starts a new line.
-            let line = reply.lines().next().unwrap_or_default();
-            let text = join(opening, complete_sentences(line));
+            let text = continued(opening, &reply);
             match screen.line(&text) {
                 Ok(prompt) => proposals.add(Proposal {
                     prompt,
@@ -237,47 +235,67 @@ impl InductionProposer {
         index: usize,
         opening: &str,
     ) -> Request {
+        let shown = chunk.iter().map(|example| view.task.demonstration(example));
         let form = chunk
             .first()
             .map(|example| view.task.answer_form(&example.input));
-        let is_ranking = form
-            .as_ref()
-            .is_some_and(|form| form.candidates().is_some());
-        let mut text = String::from(if is_ranking {
-            "A recommender was given one instruction and followed it for every user below. Each \
-             output is what the user really chose next.\n\n"
-        } else {
-            "An assistant was given one instruction and followed it on every input below.\n\n"
-        });
-        for example in chunk {
-            let Demonstration { input, answer } = view.task.demonstration(example);
-            let _ = write!(text, "Input: {input}\nOutput: {answer}\n\n");
-        }
-        let beside = self.beside(view, chunk, index);
-        if !beside.is_empty() {
-            text.push_str("The same instruction must also work on inputs like these:\n\n");
-            for input in beside {
-                let _ = write!(text, "Input: {input}\n\n");
-            }
-        }
-        text.push_str(if is_ranking {
-            "Write that instruction in one or two sentences, so that it finds the right item for \
-             other users and other items too. Write only the instruction and name none of the \
-             items above."
-        } else {
-            "Write that instruction, including the output format, in one or two sentences. \
-             Write only the instruction and quote none of the inputs."
-        });
-        Request {
-            messages: vec![
-                Message::user(text),
-                Message::assistant(format!("The instruction was: {opening}")),
-            ],
-            answer: AnswerForm::Text {
-                max_tokens: LINE_TOKENS,
-            },
+        begun(
+            form.as_ref(),
+            &shown.collect::<Vec<_>>(),
+            &self.beside(view, chunk, index),
+            opening,
+        )
+    }
+}
+
+/// A request that a model can only go on with: demonstrations, and the beginning of
+/// the instruction that they follow.
+pub(super) fn begun(
+    form: Option<&AnswerForm>,
+    demonstrations: &[Demonstration],
+    beside: &[String],
+    opening: &str,
+) -> Request {
+    let is_ranking = form.is_some_and(|form| form.candidates().is_some());
+    let mut text = String::from(if is_ranking {
+        "A recommender was given one instruction and followed it for every user below. Each \
+         output is what the user really chose next.\n\n"
+    } else {
+        "An assistant was given one instruction and followed it on every input below.\n\n"
+    });
+    for Demonstration { input, answer } in demonstrations {
+        let _ = write!(text, "Input: {input}\nOutput: {answer}\n\n");
+    }
+    if !beside.is_empty() {
+        text.push_str("The same instruction must also work on inputs like these:\n\n");
+        for input in beside {
+            let _ = write!(text, "Input: {input}\n\n");
         }
     }
+    text.push_str(if is_ranking {
+        "Write that instruction in one or two sentences, so that it finds the right item for \
+         other users and other items too. Write only the instruction and name none of the \
+         items above."
+    } else {
+        "Write that instruction, including the output format, in one or two sentences. \
+         Write only the instruction and quote none of the inputs."
+    });
+    Request {
+        messages: vec![
+            Message::user(text),
+            Message::assistant(format!("The instruction was: {opening}")),
+        ],
+        answer: AnswerForm::Text {
+            max_tokens: LINE_TOKENS,
+        },
+    }
+}
+
+/// What a reply makes of an opening: it ends where the model starts a new line, or
+/// with its last complete sentence.
+pub(super) fn continued(opening: &str, reply: &str) -> String {
+    let line = reply.lines().next().unwrap_or_default();
+    join(opening, complete_sentences(line))
 }
 
 /// An opening and its continuation as one text.

@@ -53,6 +53,17 @@ pub(super) fn openings(form: &AnswerForm) -> Vec<String> {
     own.iter().map(|opening| (*opening).to_owned()).collect()
 }
 
+/// The openings that tell what to do. Where the demonstrations are hard ones, a small
+/// model goes on from a question with rules about single inputs.
+pub(super) fn imperatives(form: &AnswerForm) -> Vec<String> {
+    let mut openings = openings(form);
+    openings.retain(|opening| {
+        let first = opening.split(' ').next().unwrap_or_default();
+        !["What", "Is", "Answer"].contains(&first)
+    });
+    openings
+}
+
 /// Whole prompts that suit any task of this form; none for free text, of which
 /// nothing is known.
 pub(crate) fn prompts(form: &AnswerForm) -> Vec<String> {

@@ -8,8 +8,12 @@ use super::ProposerView;
 use super::library::either;
 
 mod pattern;
+mod reflect;
 
 pub(super) use pattern::pattern;
+pub(super) use reflect::{
+    GroupRequest, OWN_WORDS as REFLECTIVE_WORDS, lift, mend, merge, mutate, reasons,
+};
 
 const SYSTEM: &str = "You write prompts for a language model. A prompt is sent to the model \
                       together with one input at a time, and has to work on inputs that nobody \

@@ -8,6 +8,8 @@ mod ask;
 mod crossover;
 mod edit;
 pub(crate) mod form;
+mod gradient;
+mod group_reflect;
 mod induce;
 mod kept;
 pub(crate) mod library;
@@ -15,7 +17,10 @@ mod meta;
 mod paraphrase;
 mod pieces;
 mod read;
+mod reflect;
+mod rewrite;
 mod screen;
+mod trace;
 
 use async_trait::async_trait;
 use shiftproof_tasks::{Example, Input, Prompt, PromptId, Task};
@@ -26,12 +31,17 @@ use crate::gateway::{Gateway, PricedModel, RunError};
 pub use crossover::CrossoverProposer;
 pub use edit::EditProposer;
 pub use form::{ProposalForm, expected_tokens};
+pub use gradient::{GradientCase, GradientProposer};
+pub use group_reflect::{GroupReflectionCase, GroupReflectionProposer};
 pub use induce::{InductionProposer, TargetUse};
 pub use paraphrase::ParaphraseProposer;
 pub use read::read;
+pub use reflect::{MergePair, MergeProposer, ReflectionCase, ReflectionProposer};
 pub use screen::DiscardCounts;
+pub use trace::TracedAnswer;
 
 /// What a proposer may know.
+#[derive(Clone, Copy)]
 pub struct ProposerView<'a> {
     /// The task.
     pub task: &'a dyn Task,
@@ -68,7 +78,8 @@ pub struct Proposal {
     pub origin: Origin,
     /// What it was made from.
     pub parents: Vec<PromptId>,
-    /// Which chunk of demonstrations induced it, where one did.
+    /// Which chunk of demonstrations induced it, or which of the cases that a proposer
+    /// was given it was written for, where one did.
     pub chunk: Option<usize>,
 }
 

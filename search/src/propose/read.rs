@@ -10,10 +10,13 @@ mod chat;
 mod json;
 mod layers;
 mod quotes;
+mod reasons;
 mod remarks;
 mod several;
 
 use shiftproof_tasks::text::plain;
+
+pub(super) use reasons::reasons;
 
 /// Layers at most: a fence in a quotation in tags below a heading is enough.
 const DEPTH: usize = 12;

@@ -3,11 +3,14 @@
 mod copying;
 mod echo;
 mod language;
+mod narrow;
 mod words;
 
 use std::collections::BTreeMap;
 
 use shiftproof_tasks::{AnswerForm, Prompt, places, text};
+
+pub(super) use self::narrow::NarrowScreen;
 
 use self::copying::CopyScreen;
 use self::echo::EchoScreen;
@@ -38,6 +41,14 @@ impl DiscardCounts {
             (0, shown)
         });
         entry.0 += 1;
+    }
+
+    /// Adds what another count has.
+    pub(super) fn merge(&mut self, other: Self) {
+        for (rule, (count, shown)) in other.0 {
+            let entry = self.0.entry(rule).or_insert((0, shown));
+            entry.0 += count;
+        }
     }
 
     /// How many texts were thrown away.
@@ -74,7 +85,7 @@ impl<'v> ProposalScreen<'v> {
         Self {
             view,
             echo: EchoScreen::new(
-                &meta::OWN_WORDS,
+                &[meta::OWN_WORDS.as_slice(), &meta::REFLECTIVE_WORDS].concat(),
                 &meta::pattern(form.as_ref()).terms,
                 own().map(|prompt| prompt.instruction.as_str()),
                 &copying,

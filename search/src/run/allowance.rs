@@ -65,10 +65,11 @@ impl Allowance {
         enough
     }
 
-    /// Takes the evaluations of one race; fewer where the phase used some already.
-    pub fn take_race(&mut self, phase: Phase) -> usize {
+    /// Takes the evaluations of one race, up to `most`; fewer where the phase used
+    /// some already.
+    pub fn take_race(&mut self, phase: Phase, most: usize) -> usize {
         let left = self.get(phase);
-        let taken = left.race.min(left.evaluations);
+        let taken = left.race.min(left.evaluations).min(most);
         left.evaluations -= taken;
         taken
     }
@@ -113,11 +114,12 @@ mod tests {
     fn evaluations_are_whole_or_none() {
         let mut left = allowance();
         assert_eq!(left.evaluations_left(Phase::Refine), 28);
-        assert_eq!(left.take_race(Phase::Refine), 10);
+        assert_eq!(left.take_race(Phase::Refine, usize::MAX), 10);
         assert!(!left.take_evaluations(Phase::Refine, 19));
-        assert!(left.take_evaluations(Phase::Refine, 12));
-        assert_eq!(left.take_race(Phase::Refine), 6);
-        assert_eq!(left.take_race(Phase::Refine), 0);
+        assert!(left.take_evaluations(Phase::Refine, 10));
+        assert_eq!(left.take_race(Phase::Refine, 2), 2);
+        assert_eq!(left.take_race(Phase::Refine, usize::MAX), 6);
+        assert_eq!(left.take_race(Phase::Refine, usize::MAX), 0);
         assert!(!left.take_evaluations(Phase::Screen, 1));
     }
 }

@@ -35,6 +35,9 @@ pub struct SearchContext<'a> {
     pub(super) target: Vec<InputIndex>,
     /// Labelled examples shown to proposers, classes alternating.
     pub(super) train: Vec<Example>,
+    /// The same in the matrix, in the same order: methods that reflect ask about
+    /// them, and no race does.
+    pub(super) train_inputs: Vec<InputIndex>,
     /// Voted examples shown to proposers.
     pub(super) pseudo_labelled_train: Vec<Example>,
     /// Voted inputs candidates are scored on.
@@ -73,6 +76,9 @@ impl<'a> SearchContext<'a> {
             matrix.add_examples(run.data.labelled_target.read())
         };
         let target = matrix.add_inputs(run.data.target.inputs.iter());
+        let train = matrix.add_examples(&run.data.source.train);
+        let train_inputs = balanced(&matrix, &train, run.seed, "train");
+        let train = examples(&matrix, &train_inputs);
         let mut context = Self {
             run,
             matrix,
@@ -80,7 +86,8 @@ impl<'a> SearchContext<'a> {
             fresh,
             labelled,
             target,
-            train: training_order(run),
+            train,
+            train_inputs,
             pseudo_labelled_train: Vec::new(),
             pseudo_labelled: Vec::new(),
             pseudo_label_weight: 0.0,
@@ -206,6 +213,25 @@ impl<'a> SearchContext<'a> {
         balanced(&self.matrix, &inputs, self.run.seed, stream)
     }
 
+    /// What a candidate's answers to may be shown to proposers: the source examples
+    /// of [`train`](Self::train) and, after a vote, the voted ones that proposers are
+    /// shown. No candidate is scored on them in a race or in the final, so a prompt
+    /// that is written for them gains nothing by it. In a balanced order, one for each
+    /// `stream`.
+    pub fn training_examples(&self, stream: &str) -> Vec<InputIndex> {
+        let mut inputs = self.train_inputs.clone();
+        let voted = self.target.iter().filter(|&&input| {
+            self.matrix.is_voted(input) && !self.pseudo_labelled.contains(&input)
+        });
+        inputs.extend(voted);
+        balanced(
+            &self.matrix,
+            &inputs,
+            self.run.seed,
+            &format!("training {stream}"),
+        )
+    }
+
     /// A seed for draws of the method's own, one for each name.
     pub fn stream(&self, name: &str) -> u64 {
         seeds::number(self.run.seed, name)
@@ -250,16 +276,15 @@ impl<'a> SearchContext<'a> {
     }
 }
 
-/// The labelled source examples that proposers are shown, balanced in every prefix.
-fn training_order(run: &Run<'_>) -> Vec<Example> {
-    let mut shelf = ResponseMatrix::new(run.groups.clone());
-    let indices = shelf.add_examples(&run.data.source.train);
-    let order = balanced(&shelf, &indices, run.seed, "train");
-    let train = &run.data.source.train;
-    order
-        .into_iter()
-        .map(|index| train[index].clone())
-        .collect()
+/// Labelled inputs with their labels.
+fn examples(matrix: &ResponseMatrix, inputs: &[InputIndex]) -> Vec<Example> {
+    let labelled = inputs.iter().filter_map(|&index| {
+        Some(Example {
+            input: matrix.input(index).clone(),
+            label: matrix.label(index)?.clone(),
+        })
+    });
+    labelled.collect()
 }
 
 /// Tokens of the longest prompt that a person gave.

@@ -7,6 +7,7 @@ mod balance;
 mod context;
 mod proposals;
 mod races;
+mod standings;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -30,6 +31,7 @@ use crate::turns;
 
 pub use self::answers::{AnsweredExample, GroupAnswers, UnansweredExample};
 pub use self::context::SearchContext;
+pub use self::standings::GroupStanding;
 pub(crate) use self::voting::checks;
 pub use crate::response_matrix::{CandidateIndex, InputIndex};
 pub use crate::target_vote::VoteCounting;

@@ -52,6 +52,17 @@ impl SearchContext<'_> {
         entrants: Vec<CandidateIndex>,
         keep: usize,
     ) -> Result<Vec<CandidateIndex>, RunError> {
+        self.race_within(entrants, keep, usize::MAX).await
+    }
+
+    /// As [`race`](Self::race), for at most `most` evaluations: what is not used is
+    /// left to the phase.
+    pub async fn race_within(
+        &mut self,
+        entrants: Vec<CandidateIndex>,
+        keep: usize,
+        most: usize,
+    ) -> Result<Vec<CandidateIndex>, RunError> {
         if self
             .plan
             .step(self.phase)
@@ -60,7 +71,7 @@ impl SearchContext<'_> {
             let reason = format!("it races in the phase {}, and plans none there", self.phase);
             return Err(self.run.departed(reason));
         }
-        let evaluations = self.allowance.take_race(self.phase);
+        let evaluations = self.allowance.take_race(self.phase, most);
         let inputs = self.race_examples();
         let (finish, inputs) = self.run_race(entrants, inputs, evaluations, keep).await?;
         self.affordable &= finish.affordable;

@@ -1,0 +1,533 @@
+//! Methods that reflect on failures, in a planted world: phrases help one group each,
+//! and a proposer finds those of a group whose failures it is shown. It answers as
+//! models do: dressed up, now and then declining, copying, looping, in another
+//! language or without an end.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use shiftproof_search::budget::{BudgetLimits, Meter, Price};
+use shiftproof_search::control::RunControl;
+use shiftproof_search::event::{Event, GroupInfo, GroupRole, Origin};
+use shiftproof_search::event_log::EventLog;
+use shiftproof_search::gateway::{Gateway, PricedModel};
+use shiftproof_search::ledger::Ledger;
+use shiftproof_search::methods::MethodRegistry;
+use shiftproof_search::run::Run;
+use shiftproof_search::spec::{MethodName, SearchSpec};
+use shiftproof_search::{Capabilities, Llm, LlmError, ModelCall};
+use shiftproof_tasks::{
+    AnswerForm, Data, Example, Finish, Input, Label, LabelReads, LabelledTarget, Prompt, Reply,
+    SealedAudit, Source, Task, UnlabelledTarget,
+};
+
+const SOURCES: [&str; 3] = ["letters", "forms", "calls"];
+/// Shifted: what helps on calls helps here.
+const TARGET: &str = "chats";
+const REFLECTIVE: [&str; 3] = ["protegi", "gepa", "group-reflective"];
+const SEED: &str = "Answer yes or no.";
+const LABELS: [&str; 2] = ["yes", "no"];
+/// Phrases that help one group.
+const PHRASES: usize = 4;
+
+/// What is right of the seed in each group, and what each of its phrases adds.
+fn planted(group: &str) -> (f64, f64) {
+    match group {
+        "letters" => (0.80, 0.03),
+        "forms" => (0.78, 0.03),
+        "calls" => (0.50, 0.09),
+        _ => (0.52, 0.09),
+    }
+}
+
+/// The task's model and the proposer in one; keeps what the proposer is asked.
+struct GroupWorld {
+    seed: u64,
+    /// Whether the proposer answers in every way there is.
+    unruly: bool,
+    prefill: bool,
+    asked: Mutex<Vec<String>>,
+}
+
+impl GroupWorld {
+    fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            unruly: true,
+            prefill: false,
+            asked: Mutex::default(),
+        }
+    }
+
+    /// A number in `0..1` for each name.
+    fn unit(&self, name: &str) -> f64 {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.seed.to_be_bytes());
+        hasher.update(name.as_bytes());
+        let bytes: [u8; 8] = hasher.finalize().as_bytes()[..8].try_into().unwrap();
+        u64::from_be_bytes(bytes) as f64 / u64::MAX as f64
+    }
+
+    fn truth(&self, text: &str) -> &'static str {
+        LABELS[usize::from(self.unit(&format!("truth {text}")) < 0.5)]
+    }
+
+    /// The chance of a right answer.
+    fn accuracy(&self, prompt: &str, group: &str) -> f64 {
+        let (base, gain) = planted(group);
+        let of = if group == TARGET { "calls" } else { group };
+        let own = (0..PHRASES).filter(|&at| prompt.contains(&phrase(of, at)));
+        (base + gain * own.count() as f64).clamp(0.05, 0.95)
+    }
+
+    fn worst(&self, prompt: &str) -> f64 {
+        let groups = SOURCES.iter().chain([&TARGET]);
+        groups
+            .map(|group| self.accuracy(prompt, group))
+            .fold(1.0, f64::min)
+    }
+
+    fn mean(&self, prompt: &str) -> f64 {
+        let groups = SOURCES.iter().chain([&TARGET]);
+        groups
+            .map(|group| self.accuracy(prompt, group))
+            .sum::<f64>()
+            / 4.0
+    }
+
+    /// Hard inputs are hard for most prompts, as they are for models.
+    fn answer(&self, instruction: &str, text: &str) -> &'static str {
+        let group = text.split(' ').next().unwrap();
+        let own = self.unit(&format!("own {instruction} {text}")) < 0.3;
+        let hard = if own {
+            self.unit(&format!("answer {instruction} {text}"))
+        } else {
+            self.unit(&format!("hard {text}"))
+        };
+        let truth = self.truth(text);
+        if hard < self.accuracy(instruction, group) {
+            truth
+        } else {
+            LABELS[usize::from(truth == LABELS[0])]
+        }
+    }
+
+    /// The prompt that is shown, with what the failures suggest.
+    fn propose(&self, text: &str, draw: &str) -> String {
+        let shown = text.split("<current_prompt>\n").nth(1);
+        let shown = shown.and_then(|rest| rest.split("\n</current_prompt>").next());
+        let mut prompt = shown.unwrap_or(SEED).to_owned();
+        let lines: Vec<&str> = text.lines().collect();
+        let mut groups = BTreeSet::new();
+        for (at, line) in lines.iter().enumerate() {
+            let Some(input) = line.strip_prefix("Input: ") else {
+                continue;
+            };
+            let of = |from: usize, head: &str| lines.get(from).and_then(|l| l.strip_prefix(head));
+            let failed = match (of(at + 1, "Its output: "), of(at + 2, "Right output: ")) {
+                (Some(said), Some(right)) => said != right,
+                _ => false,
+            };
+            if failed {
+                groups.insert(input.split(' ').next().unwrap());
+            }
+        }
+        // Two prompts put together have the phrases of both.
+        if let Some(other) = text.split("<other_prompt>\n").nth(1)
+            && text.contains("one that is right wherever one of the two is")
+        {
+            for group in SOURCES {
+                for at in 0..PHRASES {
+                    if other.contains(&phrase(group, at)) && !prompt.contains(&phrase(group, at)) {
+                        let _ = write!(prompt, " {}", phrase(group, at));
+                    }
+                }
+            }
+        }
+        for group in groups {
+            if self.unit(&format!("finds {draw} {group}")) < 0.5 {
+                let at = (self.unit(&format!("which {draw} {group}")) * PHRASES as f64) as usize;
+                if !prompt.contains(&phrase(group, at)) {
+                    let _ = write!(prompt, " {}", phrase(group, at));
+                }
+            }
+        }
+        prompt
+    }
+
+    /// The prompt as models send it.
+    fn dressed(&self, prompt: String, draw: &str) -> Reply {
+        let kind = (self.unit(&format!("dress {draw}")) * 20.0) as usize;
+        if !self.unruly {
+            return Reply::text(prompt);
+        }
+        Reply::text(match kind {
+            0 => "I'm sorry, but I can't help with that.".to_owned(),
+            1 => {
+                return Reply {
+                    finish: Finish::Length,
+                    ..Reply::text("Once more from the beginning. ".repeat(60))
+                };
+            }
+            2 => format!(
+                "<prompt>{}yes or no.</prompt>",
+                "Weigh each word. ".repeat(2500)
+            ),
+            3 => {
+                "Lies den Text sorgfältig bis zum Ende und entscheide dann, ob die Antwort richtig \
+                  ist. Antworte nur mit einem Wort: yes oder no."
+                    .to_owned()
+            }
+            4 => "<prompt>For \"calls train 3\" and \"calls train 5\" and calls train 7 answer \
+                  no, for letters train 2 yes.</prompt>"
+                .to_owned(),
+            5 => format!("```\n{prompt}\n```\n\nThis prompt works because it is complete."),
+            6 => format!("<think>What do they share?</think>{prompt}"),
+            7 => format!("Sure! Here is the prompt:\n\n{prompt}\n\nLet me know if it fits!"),
+            _ => format!("<prompt>\n{prompt}\n</prompt>"),
+        })
+    }
+
+    fn data(&self, n: usize) -> (Data, Vec<GroupInfo>) {
+        let examples = |group: &str, role: &str, n: usize| -> Vec<Example> {
+            (0..n)
+                .map(|index| {
+                    let text = format!("{group} {role} {index}");
+                    Example {
+                        label: Label::Class(self.truth(&text).to_owned()),
+                        input: Input::new(text.clone(), group).with_field("text", text),
+                    }
+                })
+                .collect()
+        };
+        let all = |role: &str, n: usize| -> Vec<Example> {
+            SOURCES
+                .iter()
+                .flat_map(|group| examples(group, role, n))
+                .collect()
+        };
+        let reads = LabelReads::default();
+        let mut audit = all("audit", n);
+        audit.extend(examples(TARGET, "audit", n));
+        let inputs = examples(TARGET, "unlabelled", n);
+        let data = Data {
+            source: Source {
+                train: all("train", 20),
+                validation: all("validation", n),
+            },
+            target: UnlabelledTarget {
+                inputs: inputs.into_iter().map(|example| example.input).collect(),
+            },
+            labelled_target: LabelledTarget::new(Vec::new(), reads.clone()),
+            audit: SealedAudit::new(audit, reads.clone()),
+            reads,
+        };
+        let info = |name: &str, role| GroupInfo {
+            name: name.to_owned(),
+            role,
+            train: 20,
+            validation: n,
+            unlabelled: n,
+            audit: n,
+        };
+        let mut groups: Vec<GroupInfo> = SOURCES
+            .iter()
+            .map(|group| info(group, GroupRole::Source))
+            .collect();
+        groups.push(info(TARGET, GroupRole::Target));
+        (data, groups)
+    }
+}
+
+fn phrase(group: &str, at: usize) -> String {
+    let rule = ["tone", "order", "wording", "length"][at];
+    format!("With {group} go by their {rule}.")
+}
+
+#[async_trait]
+impl Llm for GroupWorld {
+    fn identity(&self) -> &'static str {
+        "group world"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            prefill: self.prefill,
+            batch: 1,
+            concurrency: 8,
+            ..Capabilities::default()
+        }
+    }
+
+    async fn call(&self, call: &ModelCall) -> Result<Reply, LlmError> {
+        let messages = &call.request.messages;
+        let text = &messages[messages.len() - 1].content;
+        if call.request.answer.labels().is_some() {
+            let (instruction, input) = text.rsplit_once("\n\n").unwrap();
+            return Ok(Reply::text(self.answer(instruction, input)));
+        }
+        let all: Vec<&str> = messages.iter().map(|m| m.content.as_str()).collect();
+        self.asked.lock().unwrap().push(all.join("\n"));
+        let draw = format!("{} {} {text}", call.sampling.seed, call.sample);
+        if let Some(opening) = text.strip_prefix("The instruction was: ") {
+            // One that cannot do more says the opening's rest, or something else.
+            return Ok(Reply::text(if self.unit(&draw) < 0.5 {
+                " weather is fine."
+            } else if opening.starts_with("Decide") {
+                " answer to it is yes or no."
+            } else {
+                " text, answer yes or no."
+            }));
+        }
+        if text.contains("different reasons") {
+            return Ok(Reply::text(if self.unit(&draw) < 0.2 {
+                "I cannot say."
+            } else {
+                "1. It does not say what to go by.\n2. It knows nothing of where a text is from."
+            }));
+        }
+        Ok(self.dressed(self.propose(text, &draw), &draw))
+    }
+}
+
+struct YesNo;
+
+impl Task for YesNo {
+    fn name(&self) -> &'static str {
+        "planted"
+    }
+
+    fn seed(&self) -> Prompt {
+        Prompt::new(SEED)
+    }
+
+    fn answer_form(&self, _: &Input) -> AnswerForm {
+        AnswerForm::choice(LABELS)
+    }
+}
+
+struct Ended {
+    selected: String,
+    events: Vec<Event>,
+    calls: u64,
+}
+
+async fn run(world: &Arc<GroupWorld>, method: &str, spec: SearchSpec) -> Ended {
+    let (data, groups) = world.data(60);
+    let gateway = Gateway::new(
+        Arc::new(Ledger::in_memory()),
+        EventLog::unlogged(vec![]),
+        Meter::new(BudgetLimits::default()),
+        RunControl::new(),
+        None,
+        Vec::new(),
+    );
+    let model = PricedModel {
+        llm: world.clone(),
+        price: Price::default(),
+    };
+    let ended = Run {
+        study: "planted".into(),
+        task: Arc::new(YesNo),
+        data,
+        groups,
+        baselines: vec![],
+        method: MethodRegistry::default().get(method).unwrap(),
+        spec: SearchSpec {
+            method: MethodName::new(method),
+            ensemble: 0,
+            library: false,
+            ..spec
+        },
+        human: vec![],
+        seed: world.seed,
+        task_model: model.clone(),
+        proposer_model: model,
+        gateway: &gateway,
+        fitted: false,
+        keep_going: false,
+    }
+    .execute()
+    .await
+    .unwrap();
+    Ended {
+        selected: ended.selected.instruction,
+        events: gateway.emitted(),
+        calls: ended.spent.calls,
+    }
+}
+
+/// Mean true accuracy over the groups, and of the worst, over worlds.
+async fn accuracy(method: &str) -> (f64, f64) {
+    const WORLDS: u64 = 16;
+    let (mut mean, mut worst) = (0.0, 0.0);
+    for seed in 0..WORLDS {
+        let world = Arc::new(GroupWorld::new(seed));
+        let ended = run(&world, method, SearchSpec::default()).await;
+        mean += world.mean(&ended.selected);
+        worst += world.worst(&ended.selected);
+    }
+    (mean / WORLDS as f64, worst / WORLDS as f64)
+}
+
+#[tokio::test]
+async fn reflection_improves_on_the_seed() {
+    let world = GroupWorld::new(0);
+    let (mean, worst) = (world.mean(SEED), world.worst(SEED));
+    let ape = accuracy("ape").await;
+    println!("seed {mean:.3} {worst:.3}, ape {:.3} {:.3}", ape.0, ape.1);
+    let mut found = BTreeMap::new();
+    for method in REFLECTIVE {
+        let own = accuracy(method).await;
+        println!("{method} {:.3} {:.3}", own.0, own.1);
+        assert!(own.0 >= mean + 0.04, "{method}: {:.3} of {mean:.3}", own.0);
+        assert!(own.0 > ape.0, "{method}: {:.3}, ape {:.3}", own.0, ape.0);
+        found.insert(method, own);
+    }
+    // The weakest group is lifted most where it is looked for.
+    let own = found["group-reflective"].1;
+    assert!(own >= worst + 0.15, "{own:.3} of {worst:.3}");
+    for other in ["protegi", "gepa"] {
+        assert!(own >= found[other].1 - 0.01, "{other}: {found:?}");
+    }
+}
+
+/// What a proposer is shown is training data with source labels, and bare target
+/// inputs; the texts asked for are those of the study.
+#[tokio::test]
+async fn proposers_see_training_examples_alone() {
+    for method in REFLECTIVE {
+        let world = Arc::new(GroupWorld::new(5));
+        let spec = SearchSpec::default();
+        let ended = run(&world, method, spec.clone()).await;
+        let asked = world.asked.lock().unwrap();
+        let again: u64 = ended
+            .events
+            .iter()
+            .filter_map(|event| match event {
+                Event::Proposals(summary) => Some(summary.again),
+                _ => None,
+            })
+            .sum();
+        let most = spec.proposals as u64 + again;
+        assert!(
+            asked.len() as u64 <= most,
+            "{method}: {} of {most}",
+            asked.len()
+        );
+        assert!(
+            asked.len() > spec.proposals / 2,
+            "{method}: {}",
+            asked.len()
+        );
+        for request in asked.iter() {
+            for role in ["validation", "audit"] {
+                assert!(!request.contains(role), "{method} shows {role}: {request}");
+            }
+            let lines: Vec<&str> = request.lines().collect();
+            for (at, line) in lines.iter().enumerate() {
+                if line.starts_with(&format!("Input: {TARGET}")) {
+                    assert_eq!(lines.get(at + 1), Some(&""), "{method}: {request}");
+                }
+            }
+        }
+    }
+}
+
+/// Each text that was asked for is used or counted under a reason.
+#[tokio::test]
+async fn unruly_proposers_are_counted() {
+    let mut rules = BTreeSet::new();
+    for method in REFLECTIVE {
+        let (mut asked, mut used, mut lost) = (0, 0, 0);
+        let mut origins = BTreeSet::new();
+        for seed in 20..26 {
+            let world = Arc::new(GroupWorld::new(seed));
+            for event in run(&world, method, SearchSpec::default()).await.events {
+                match event {
+                    Event::Proposals(summary) => {
+                        asked += summary.asked;
+                        used += summary.used;
+                    }
+                    Event::Discarded { reason, count, .. } => {
+                        lost += count;
+                        rules.insert(reason);
+                    }
+                    Event::Proposed(proposed) => {
+                        origins.insert(proposed.origin);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        assert_eq!(asked, used + lost, "{method}");
+        assert!(used > asked / 3, "{method}: {used} of {asked}");
+        assert!(
+            origins.contains(&Origin::Reflected),
+            "{method}: {origins:?}"
+        );
+        assert_eq!(origins.contains(&Origin::Merged), method == "gepa");
+    }
+    for rule in [
+        "the model declined",
+        "it is written in another language than prompts and data",
+        "it copies text of an example",
+        "it is longer than 2000 tokens (search.max_prompt_tokens)",
+    ] {
+        assert!(rules.contains(rule), "{rule} is not in {rules:?}");
+    }
+    let cut = |rule: &String| rule.starts_with("it was cut off at");
+    assert!(rules.iter().any(cut), "{rules:?}");
+}
+
+/// The plan is a bound whatever the numbers, and a run of few calls ends well.
+#[tokio::test]
+async fn small_studies_keep_to_their_plan() {
+    for method in REFLECTIVE {
+        for (proposals, evaluations) in [(0, 60), (1, 40), (2, 200), (5, 90), (12, 400)] {
+            let world = Arc::new(GroupWorld::new(7));
+            let spec = SearchSpec {
+                proposals,
+                evaluations,
+                ..SearchSpec::default()
+            };
+            let ended = run(&world, method, spec).await;
+            let audit = 2 * 4 * 60;
+            let most = evaluations + 2 * proposals + 1 + audit + 20;
+            assert!(
+                ended.calls <= most as u64,
+                "{method} {proposals} {evaluations}: {} of {most}",
+                ended.calls
+            );
+        }
+    }
+}
+
+/// A proposer that cannot follow instructions sees right outputs and no prompt.
+#[tokio::test]
+async fn weak_proposers_go_on_from_openings() {
+    for method in REFLECTIVE {
+        let world = Arc::new(GroupWorld {
+            prefill: true,
+            ..GroupWorld::new(11)
+        });
+        let ended = run(&world, method, SearchSpec::default()).await;
+        let asked = world.asked.lock().unwrap();
+        let lines = asked
+            .iter()
+            .filter(|text| text.contains("The instruction was:"));
+        // All but the probe.
+        assert_eq!(lines.count() + 1, asked.len(), "{method}");
+        for text in asked.iter() {
+            assert!(!text.contains("<current_prompt>") && !text.contains("Its output"));
+        }
+        let used = ended.events.iter().any(|event| {
+            matches!(event, Event::Proposals(summary)
+                if summary.used > 0 && summary.proposer.ends_with("one line each"))
+        });
+        assert!(used, "{method}");
+    }
+}
