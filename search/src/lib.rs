@@ -5,6 +5,7 @@
 
 mod answer_feed;
 mod asking;
+mod ballots;
 mod batches;
 pub mod budget;
 pub mod calibrate;
@@ -19,6 +20,7 @@ pub mod fairness;
 pub mod fit;
 pub mod forecast;
 pub mod gateway;
+mod indices;
 pub mod ledger;
 pub mod llm;
 pub mod methods;

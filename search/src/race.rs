@@ -6,6 +6,7 @@ use std::sync::Arc;
 use shiftproof_tasks::{Label, Outcome, PromptId, text};
 
 use crate::answer_feed;
+use crate::ballots;
 use crate::event::{Event, GroupOutcome, GroupRole, Phase};
 use crate::gateway::RunError;
 use crate::response_matrix::{CandidateIndex, EvalContext, InputIndex, ResponseMatrix};
@@ -72,7 +73,7 @@ impl Race<'_> {
         let problem = self.problem(matrix, &entrants, rule.reads_texts(entrants.len()));
         if self.pseudo_label_weight > 0.0 {
             // Once a race: labels that moved with each block would be a moving mark.
-            matrix.hear_all(context, self.check);
+            ballots::hear_all(matrix, context, self.check);
         }
         let mut scores = self.scores(matrix, context, &entrants, &problem);
         let (mut remaining, mut affordable) = (self.evaluations, true);

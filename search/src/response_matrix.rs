@@ -13,6 +13,7 @@ use crate::calibrate::{self, Calibration, CalibrationFit};
 use crate::emitted::{EmittedAnswers, EmittedFaults};
 use crate::event::GroupInfo;
 use crate::gateway::{CallOutcome, Gateway, PricedModel};
+pub use crate::indices::{CandidateIndex, InputIndex};
 use crate::target_vote::{JudgingBelief, TargetVote, VoteCounting};
 use crate::vote::pseudo_label;
 
@@ -29,12 +30,6 @@ pub(crate) struct EvalContext<'a> {
 
 /// Confidence of every interval shown.
 pub(crate) const CONFIDENCE: f64 = 0.95;
-
-/// A candidate of a run, counted in the order of entry from 0.
-pub type CandidateIndex = usize;
-/// An input of a run, in the order in which the run took them up; the number of
-/// one run means nothing in another.
-pub type InputIndex = usize;
 
 /// A prompt in the race.
 pub(crate) struct EnteredCandidate {
@@ -143,16 +138,13 @@ impl ResponseMatrix {
         self.vote.as_ref()
     }
 
-    /// Lets all that answered enough target inputs have a say in judging others by
-    /// the vote; `check`: labelled examples that tell how right they are.
-    pub fn hear_all(&mut self, context: EvalContext<'_>, check: &[InputIndex]) {
-        let Some(mut vote) = self.vote.take() else {
-            return;
-        };
-        let views = (0..self.candidates.len()).map(|candidate| self.answers(context, candidate));
-        let heard: Vec<CandidateAnswers<'_>> = views.filter(|view| vote.hears(view)).collect();
-        vote.hear(context.task, self, &heard, check);
-        drop(heard);
+    /// The vote, taken out to be heard anew.
+    pub fn take_vote(&mut self) -> Option<TargetVote> {
+        self.vote.take()
+    }
+
+    /// Puts back the vote that was taken out.
+    pub fn put_vote(&mut self, vote: TargetVote) {
         self.vote = Some(vote);
     }
 

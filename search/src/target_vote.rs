@@ -3,12 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use shiftproof_tasks::{Label, PromptId, Task};
+use shiftproof_tasks::Label;
 
-use crate::event::{CheckedVotes, ClassVotes, InputVote, VoteSummary, VoterStanding};
-use crate::response_matrix::{CandidateAnswers, CandidateIndex, InputIndex, ResponseMatrix};
+use crate::indices::{CandidateIndex, InputIndex};
 use crate::select::votes::{AnswerBelief, ItemVotes, VoterModel};
-use crate::vote::{is_right, plurality, pseudo_label};
+use crate::vote::plurality;
 
 /// How votes are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,19 +40,23 @@ struct WonLabel {
 
 /// Candidates whose answers to the target inputs count when another is judged: the
 /// voters, and whoever answered enough of the inputs since.
-struct VotePanel {
-    members: Vec<CandidateIndex>,
-    model: VoterModel,
-    items: Vec<VotedItem>,
-    /// The items' votes alone, in their order.
-    ballots: Vec<ItemVotes>,
+pub(crate) struct VotePanel {
+    /// Who is heard.
+    pub members: Vec<CandidateIndex>,
+    /// How far each is believed.
+    pub model: VoterModel,
+    /// What was answered to each input.
+    pub items: Vec<VotedItem>,
+    /// The items' votes, in the order of `items`.
+    pub ballots: Vec<ItemVotes>,
 }
 
-struct VotedItem {
+/// The answers to one input.
+pub(crate) struct VotedItem {
     /// What was answered, by the numbers of the ballot.
-    answers: Vec<String>,
+    pub answers: Vec<String>,
     /// The labels those stand for.
-    labels: Vec<Option<Label>>,
+    pub labels: Vec<Option<Label>>,
 }
 
 /// What the others say of an input when a candidate is judged.
@@ -62,58 +65,14 @@ pub(crate) struct JudgingBelief<'a> {
     item: &'a VotedItem,
 }
 
-/// From how many answers to target inputs on a candidate has a say: with fewer its
-/// likeness to others is a guess.
-const LEAST_ANSWERS: usize = 12;
-
-impl VotePanel {
-    fn of(
-        task: &dyn Task,
-        matrix: &ResponseMatrix,
-        members: &[CandidateAnswers<'_>],
-        (inputs, check): (&[InputIndex], &[InputIndex]),
-    ) -> Self {
-        let mut items = Vec::with_capacity(inputs.len());
-        let mut ballots = Vec::with_capacity(inputs.len());
-        for &input in inputs {
-            let (ballot, answers) = ballot(task, matrix, members, input);
-            let form = task.answer_form(matrix.input(input));
-            items.push(VotedItem {
-                labels: answers.iter().map(|a| pseudo_label(&form, a)).collect(),
-                answers,
-            });
-            ballots.push(ballot);
-        }
-        let checked: Vec<Vec<Option<bool>>> = members
-            .iter()
-            .map(|member| checked(member, matrix, check))
-            .collect();
-        // Nobody wrote the prompt in use for these examples.
-        let steady: Vec<bool> = members
-            .iter()
-            .map(|member| matrix.candidates[member.candidate()].is_given)
-            .collect();
-        Self {
-            members: members.iter().map(CandidateAnswers::candidate).collect(),
-            model: VoterModel::fit(&checked, &steady, &ballots),
-            items,
-            ballots,
-        }
-    }
-}
-
 impl TargetVote {
-    /// Counts the voters' answers to `inputs`; `check`: labelled examples that they
-    /// all answered too, by which none of them was chosen.
+    /// Counts the answers of a panel of voters to `inputs`, in their order.
     pub fn hold(
-        task: &dyn Task,
-        matrix: &ResponseMatrix,
-        voters: &[CandidateAnswers<'_>],
-        (inputs, check): (&[InputIndex], &[InputIndex]),
+        panel: VotePanel,
+        inputs: &[InputIndex],
         counting: VoteCounting,
         threshold: f64,
     ) -> Self {
-        let panel = VotePanel::of(task, matrix, voters, (inputs, check));
         let place = inputs.iter().enumerate().map(|(at, &input)| (input, at));
         let mut vote = Self {
             counting,
@@ -137,32 +96,41 @@ impl TargetVote {
         vote
     }
 
-    /// Hears candidates that have answered target inputs since, beside the voters;
-    /// the labels that were won stay. Heads are not counted anew.
-    pub fn hear(
-        &mut self,
-        task: &dyn Task,
-        matrix: &ResponseMatrix,
-        candidates: &[CandidateAnswers<'_>],
-        check: &[InputIndex],
-    ) {
-        if self.counting == VoteCounting::Weighted {
-            self.panel = VotePanel::of(task, matrix, candidates, (&self.inputs, check));
-        }
+    /// Lets another panel judge from here on; the labels that were won stay.
+    pub fn hear(&mut self, panel: VotePanel) {
+        self.panel = panel;
     }
 
-    /// Whether a candidate is to be [heard](Self::hear): it votes, or answered
-    /// enough target inputs.
-    pub fn hears(&self, answers: &CandidateAnswers<'_>) -> bool {
-        let answered = self
-            .inputs
-            .iter()
-            .filter(|&&input| answers.asked(input).is_some());
-        answered.take(LEAST_ANSWERS).count() == LEAST_ANSWERS.min(self.inputs.len())
+    /// The inputs voted on.
+    pub fn inputs(&self) -> &[InputIndex] {
+        &self.inputs
+    }
+
+    /// What won each input, in their order: the answer, its share of the votes and
+    /// whether that is enough.
+    pub fn outcomes(&self) -> impl Iterator<Item = (InputIndex, Option<(&str, f64)>, bool)> {
+        self.inputs.iter().zip(&self.won).map(|(&input, won)| {
+            let won = won.as_ref().map(|won| (won.answer.as_str(), won.share));
+            (
+                input,
+                won,
+                won.is_some_and(|(_, share)| share > self.threshold),
+            )
+        })
+    }
+
+    /// Votes are kept above this share.
+    pub fn threshold(&self) -> f64 {
+        self.threshold
+    }
+
+    /// How far each voter is believed.
+    pub fn model(&self) -> &VoterModel {
+        &self.panel.model
     }
 
     /// The answer that wins and its share of all votes.
-    fn winner(&self, ballot: &ItemVotes) -> Option<(u32, f64)> {
+    pub fn winner(&self, ballot: &ItemVotes) -> Option<(u32, f64)> {
         match self.counting {
             VoteCounting::Weighted => self.panel.model.share(ballot),
             VoteCounting::Heads => plurality(&ballot.votes),
@@ -248,98 +216,6 @@ impl TargetVote {
         let label = self.panel.items[at].labels[winner as usize].as_ref();
         label.filter(|_| share > self.threshold)
     }
-
-    /// What is told of it; `check` as in [`hold`](Self::hold).
-    pub fn summary(
-        &self,
-        task: &dyn Task,
-        matrix: &ResponseMatrix,
-        voters: &[CandidateAnswers<'_>],
-        ids: Vec<PromptId>,
-        check: &[InputIndex],
-    ) -> VoteSummary {
-        let counts = self.check(task, matrix, voters, check);
-        let standings = voters.iter().enumerate().map(|(at, voter)| {
-            let known = checked(voter, matrix, check);
-            VoterStanding {
-                asked: known.iter().flatten().count(),
-                right: known.iter().flatten().filter(|right| **right).count(),
-                accuracy: self.panel.model.accuracies[at],
-                independence: self.panel.model.independence[at],
-                family: self.panel.model.families[at],
-            }
-        });
-        let votes = self.inputs.iter().zip(&self.won).map(|(&input, won)| {
-            let share = won.as_ref().map_or(0.0, |won| won.share);
-            InputVote {
-                input: matrix.input(input).id.clone(),
-                winner: won.as_ref().map(|won| won.answer.clone()),
-                share,
-                kept: share > self.threshold,
-            }
-        });
-        VoteSummary {
-            voters: ids,
-            threshold: self.threshold,
-            inputs: self.inputs.len(),
-            kept: self.labels().filter(|(.., kept)| *kept).count(),
-            source_accuracy: (counts.kept > 0).then(|| counts.right as f64 / counts.kept as f64),
-            checked: Some(counts),
-            standings: standings.collect(),
-            classes: self.classes(task, matrix),
-            votes: votes.collect(),
-        }
-    }
-
-    /// The vote held over labelled examples.
-    fn check(
-        &self,
-        task: &dyn Task,
-        matrix: &ResponseMatrix,
-        voters: &[CandidateAnswers<'_>],
-        check: &[InputIndex],
-    ) -> CheckedVotes {
-        let mut counts = CheckedVotes {
-            examples: 0,
-            kept: 0,
-            right: 0,
-        };
-        for &input in check {
-            if voters.iter().any(|voter| voter.answer(input).is_none()) {
-                continue;
-            }
-            counts.examples += 1;
-            let (ballot, answers) = ballot(task, matrix, voters, input);
-            if let Some((winner, share)) = self.winner(&ballot)
-                && share > self.threshold
-            {
-                let label = matrix.label(input);
-                let answer = &answers[winner as usize];
-                counts.kept += 1;
-                counts.right += usize::from(label.is_some_and(|l| is_right(l, answer)));
-            }
-        }
-        counts
-    }
-
-    /// Inputs won and kept by class, where answers are classes.
-    fn classes(&self, task: &dyn Task, matrix: &ResponseMatrix) -> Vec<ClassVotes> {
-        let mut classes: BTreeMap<&str, ClassVotes> = BTreeMap::new();
-        for (&input, won) in self.inputs.iter().zip(&self.won) {
-            let Some(won) = won else { continue };
-            if task.answer_form(matrix.input(input)).labels().is_none() {
-                continue;
-            }
-            let class = classes.entry(&won.answer).or_insert_with(|| ClassVotes {
-                label: won.answer.clone(),
-                won: 0,
-                kept: 0,
-            });
-            class.won += 1;
-            class.kept += usize::from(won.share > self.threshold);
-        }
-        classes.into_values().collect()
-    }
 }
 
 impl VotedItem {
@@ -374,51 +250,4 @@ impl JudgingBelief<'_> {
         let alone = own.filter(|(answer, _)| !self.item.answers.iter().any(|a| a == answer));
         given + alone.map_or(0.0, |(_, label)| self.belief.other * worth(&label))
     }
-}
-
-/// The voters' answers to an input, numbered in the order in which they were first
-/// given.
-fn ballot(
-    task: &dyn Task,
-    matrix: &ResponseMatrix,
-    voters: &[CandidateAnswers<'_>],
-    input: InputIndex,
-) -> (ItemVotes, Vec<String>) {
-    let mut answers: Vec<String> = Vec::new();
-    let votes = voters
-        .iter()
-        .map(|voter| {
-            let answer = voter.answer(input)?.vote()?;
-            let known = answers.iter().position(|other| *other == answer);
-            Some(known.unwrap_or_else(|| {
-                answers.push(answer);
-                answers.len() - 1
-            }) as u32)
-        })
-        .collect();
-    let form = task.answer_form(matrix.input(input));
-    let closed = form.labels().or(form.candidates()).map(<[String]>::len);
-    let alternatives = closed
-        .unwrap_or(answers.len() + 1)
-        .max(answers.len())
-        .max(2);
-    let ballot = ItemVotes {
-        votes,
-        alternatives,
-    };
-    (ballot, answers)
-}
-
-/// Whether a voter is right about labelled examples; `None` where it has no answer.
-fn checked(
-    voter: &CandidateAnswers<'_>,
-    matrix: &ResponseMatrix,
-    check: &[InputIndex],
-) -> Vec<Option<bool>> {
-    let right = |input: &InputIndex| {
-        let answer = voter.answer(*input)?;
-        let label = matrix.label(*input)?;
-        Some(answer.vote().is_some_and(|vote| is_right(label, &vote)))
-    };
-    check.iter().map(right).collect()
 }

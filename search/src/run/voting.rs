@@ -7,6 +7,7 @@ use shiftproof_tasks::Example;
 use super::SearchContext;
 use super::balance::halves;
 use crate::answer_feed;
+use crate::ballots;
 use crate::event::{Event, Phase, VoteSummary};
 use crate::gateway::RunError;
 use crate::race::ids;
@@ -86,8 +87,10 @@ impl SearchContext<'_> {
             .map(|&voter| self.matrix.answers(context, voter))
             .collect();
         let matrix = &self.matrix;
-        let vote = TargetVote::hold(task, matrix, &answers, (target, check), counting, threshold);
-        let voted = vote.summary(task, matrix, &answers, ids(matrix, voters), check);
+        let panel = ballots::panel(task, matrix, &answers, (target, check));
+        let vote = TargetVote::hold(panel, target, counting, threshold);
+        let voters_told = (answers.as_slice(), ids(matrix, voters));
+        let voted = ballots::summary(&vote, task, matrix, voters_told, check);
         drop(answers);
         for &voter in voters {
             let adjustment = self.matrix.adjustment(context, voter);
@@ -150,7 +153,7 @@ impl SearchContext<'_> {
                 return Ok(held);
             }
             held.extend(next);
-            self.matrix.hear_all(self.run.context(), &self.screen);
+            ballots::hear_all(&mut self.matrix, self.run.context(), &self.screen);
             let (kept, left): (Vec<_>, Vec<_>) = held
                 .into_iter()
                 .map(|candidate| (candidate, self.shift_of(candidate)))
