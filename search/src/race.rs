@@ -150,7 +150,7 @@ impl Race<'_> {
             let groups = matrix.answers(context, candidate).group_scores(self.inputs);
             let score = shown(
                 objective.score(&estimates.groups(entrant)),
-                &problem,
+                problem,
                 entrant,
             );
             if groups.is_empty() || !score.is_finite() {

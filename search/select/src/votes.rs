@@ -313,27 +313,27 @@ fn beyond_chance(pairs: impl Iterator<Item = (u32, u32, usize)>, (p, q): (f64, f
 
 /// Correlation (φ) of two voters' errors on labelled examples, in `0..=1`; shrunk
 /// where there are few.
-fn error_correlation(a: &[Option<bool>], b: &[Option<bool>]) -> f64 {
-    let one = |right: bool| f64::from(u8::from(!right));
-    let (mut n, mut wrong_a, mut wrong_b, mut both) = (0.0, 0.0, 0.0, 0.0);
-    for (a, b) in a.iter().zip(b) {
-        let (Some(a), Some(b)) = (*a, *b) else {
+fn error_correlation(one: &[Option<bool>], other: &[Option<bool>]) -> f64 {
+    let count = |wrong: bool| f64::from(u8::from(wrong));
+    let (mut n, mut first, mut second, mut both) = (0.0, 0.0, 0.0, 0.0);
+    for (one, other) in one.iter().zip(other) {
+        let (Some(one), Some(other)) = (*one, *other) else {
             continue;
         };
         n += 1.0;
-        wrong_a += one(a);
-        wrong_b += one(b);
-        both += one(a) * one(b);
+        first += count(!one);
+        second += count(!other);
+        both += count(!one && !other);
     }
     if n < 1.0 {
         return 0.0;
     }
-    let (p, q): (f64, f64) = (wrong_a / n, wrong_b / n);
-    let spread = (p * (1.0 - p) * q * (1.0 - q)).sqrt();
+    let rates: (f64, f64) = (first / n, second / n);
+    let spread = (rates.0 * (1.0 - rates.0) * rates.1 * (1.0 - rates.1)).sqrt();
     if spread < 1e-9 {
         return 0.0;
     }
-    ((both / n - p * q) / spread * n / (n + LIKENESS_PRIOR)).clamp(0.0, 1.0)
+    ((both / n - rates.0 * rates.1) / spread * n / (n + LIKENESS_PRIOR)).clamp(0.0, 1.0)
 }
 
 #[cfg(test)]

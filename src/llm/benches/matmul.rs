@@ -17,11 +17,14 @@
 )]
 
 #[path = "../embedded/matmul.rs"]
-#[allow(dead_code, unused_imports, reason = "attention uses the rest")]
+#[allow(dead_code, reason = "the engine uses the rest")]
 mod matmul;
 #[path = "../embedded/quantized.rs"]
 #[allow(dead_code, reason = "the loader uses the rest")]
 mod quantized;
+#[path = "../embedded/strips.rs"]
+#[allow(dead_code, unused_imports, reason = "attention uses the rest")]
+mod strips;
 
 use candle_core::{
     Device, Tensor,

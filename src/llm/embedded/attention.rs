@@ -8,7 +8,7 @@
 
 use super::{
     kernels::softmax_inline,
-    matmul::{
+    strips::{
         PANEL, STRIP, columns, covering, heights, kernel, kernel_rows, strips, tallest, vectors,
         with_tile,
     },

@@ -15,6 +15,7 @@ mod prefix;
 mod quantized;
 mod sampling;
 mod score;
+mod strips;
 #[cfg(test)]
 pub(super) mod tests;
 mod tokenizer;

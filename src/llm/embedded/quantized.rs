@@ -10,7 +10,7 @@
 // A kernel is only compiled for the detected instruction set if it is inlined into the dispatch.
 #![allow(clippy::inline_always)]
 
-use super::matmul::{STRIP, Tile, pack_strips, vectors};
+use super::strips::{STRIP, Tile, pack_strips, vectors};
 use candle_core::quantized::GgmlDType;
 use half::f16;
 use pulp::{Simd, WithSimd};
@@ -367,7 +367,7 @@ fn weight<S: Simd>(simd: S, word: S::u32s, i: usize, scale: S::f32s, offset: S::
     simd.add_f32s(simd.mul_f32s(code, scale), offset)
 }
 
-/// Rows (`[k][R]`) times `P` strips from the `first`, as `matmul::kernel` has it for floats.
+/// Rows (`[k][R]`) times `P` strips from the `first`, as `strips::kernel` has it for floats.
 ///
 /// Weights become floats in registers. Strips take turns a block at a time, so that all of them
 /// come from memory at once while the sums of only one take registers.

@@ -8,8 +8,9 @@
 use super::archs;
 use crate::embedded::{
     attention::{AttentionQuery, AttentionView, LayerKv, attend},
-    matmul::{PackedMatrix, covering, heights, tallest},
+    matmul::PackedMatrix,
     quantized::{QuantizedRows, WeightRows},
+    strips::{covering, heights, tallest},
     weights::ModelConfig,
 };
 use candle_core::{
