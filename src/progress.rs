@@ -211,9 +211,14 @@ pub(crate) fn milestone(event: &Event, replayed: bool) -> Option<String> {
     Some(match event {
         Event::Phase { phase, plan } => format!("{phase:9} {plan}{mark}"),
         Event::Voted(voted) => {
-            let right = vote_notes::accuracy(voted).map_or_else(String::new, |right| {
-                format!("; such votes on labelled source examples: {right}")
-            });
+            let right = match (vote_notes::accuracy(voted), voted.source_accuracy) {
+                (Some(right), _) => format!("; such votes on labelled source examples: {right}"),
+                (None, Some(share)) => format!(
+                    "; on labelled source examples such votes are {:.0}% right",
+                    share * 100.0
+                ),
+                (None, None) => String::new(),
+            };
             let voices = vote_notes::voices(voted)
                 .map_or_else(String::new, |voices| format!("\n          {voices}"));
             format!(

@@ -4,13 +4,10 @@ use shiftproof_search::event::VoteSummary;
 use shiftproof_search::stats::interval::wilson;
 
 /// How often kept votes are right on labelled source examples, with the 95% interval;
-/// `None` where none of those was kept.
+/// `None` where none of those was kept, and in logs of earlier programs, which have
+/// the share alone.
 pub(crate) fn accuracy(voted: &VoteSummary) -> Option<String> {
-    let Some(checked) = voted.checked.filter(|checked| checked.kept > 0) else {
-        // Logs of earlier programs have the share alone.
-        let share = voted.source_accuracy?;
-        return Some(format!("{:.0}% right", 100.0 * share));
-    };
+    let checked = voted.checked.filter(|checked| checked.kept > 0)?;
     let (right, kept) = (checked.right as f64, checked.kept as f64);
     let interval = wilson(right, kept, 0.95);
     Some(format!(
@@ -72,7 +69,7 @@ mod tests {
     #[test]
     fn accuracy_has_counts_and_interval() {
         let mut voted = voted();
-        assert_eq!(accuracy(&voted).unwrap(), "75% right");
+        assert_eq!(accuracy(&voted), None);
         voted.checked = Some(CheckedVotes {
             examples: 12,
             kept: 8,
@@ -84,7 +81,6 @@ mod tests {
             kept: 0,
             right: 0,
         });
-        voted.source_accuracy = None;
         assert_eq!(accuracy(&voted), None);
     }
 

@@ -109,7 +109,11 @@ pub(crate) fn summary(
         kept: vote.labels().filter(|(.., kept)| *kept).count(),
         source_accuracy: (counts.kept > 0).then(|| counts.right as f64 / counts.kept as f64),
         checked: Some(counts),
-        standings: standings.collect(),
+        // Heads are counted whatever is known of them.
+        standings: match vote.counting() {
+            VoteCounting::Weighted => standings.collect(),
+            VoteCounting::Heads => Vec::new(),
+        },
         classes: classes(vote, task, matrix),
         votes: votes.collect(),
     }

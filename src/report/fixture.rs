@@ -3,8 +3,9 @@
 
 use shiftproof_search::budget::{BudgetLimits, Spend};
 use shiftproof_search::event::{
-    AuditedPrompt, CandidateProposed, ClassVotes, Event, GroupInfo, GroupOutcome, GroupRole,
-    InputVote, Origin, Phase, RunEnding, RunStarted, ScoreDifference, VoteSummary,
+    AuditedPrompt, CandidateProposed, CheckedVotes, ClassVotes, Event, GroupInfo, GroupOutcome,
+    GroupRole, InputVote, Origin, Phase, RunEnding, RunStarted, ScoreDifference, VoteSummary,
+    VoterStanding,
 };
 use shiftproof_tasks::{Demonstration, Prompt, PromptId};
 
@@ -146,8 +147,20 @@ fn voted(induced: &Prompt, seed: &Prompt) -> Event {
         inputs: 4,
         kept: 2,
         source_accuracy: Some(0.875),
-        checked: None,
-        standings: vec![],
+        checked: Some(CheckedVotes {
+            examples: 40,
+            kept: 32,
+            right: 28,
+        }),
+        standings: [(0, 0.8), (1, 0.7)]
+            .map(|(family, independence)| VoterStanding {
+                asked: 40,
+                right: 30,
+                accuracy: 0.74,
+                independence,
+                family,
+            })
+            .to_vec(),
         classes: vec![
             ClassVotes {
                 label: "negative".into(),

@@ -76,10 +76,11 @@ fn answer(seen: &Seen, text: &str) -> Act {
 fn model(seen: &Seen) -> Act {
     let text = seen.prompt();
     if seen.asks_for_prompt() {
-        return answer(
-            seen,
-            "Rank the candidates that share a genre with the history first.",
-        );
+        // Every chunk of demonstrations has a prompt of its own: a vote needs several.
+        let ways = ["first", "before all others", "at the top", "above the rest"];
+        let way = ways[text.len() % ways.len()];
+        let prompt = format!("Rank the candidates that share a genre with the history {way}.");
+        return answer(seen, &prompt);
     }
     let (before, candidates) = text.split_once("Candidates:\n").unwrap_or((text, ""));
     let reads_history = text.contains("genre") || text.contains("latest choices");

@@ -161,8 +161,8 @@ pub struct VoteSummary {
     /// The counts behind `source_accuracy`; absent in logs of earlier programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked: Option<CheckedVotes>,
-    /// How far each voter is believed, in the order of `voters`; absent in logs of
-    /// earlier programs.
+    /// How far each voter is believed, in the order of `voters`; absent where heads are
+    /// counted, and in logs of earlier programs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub standings: Vec<VoterStanding>,
     /// Per class: how many inputs it won, and how many of those were kept.

@@ -131,13 +131,18 @@ pub(super) fn votes(summary: &RunSummary) -> Markup {
                 (format!("{:.2}", voted.threshold)) " of the votes."
             }
             p {
-                @match vote_notes::accuracy(voted) {
-                    Some(accuracy) => {
+                @match (vote_notes::accuracy(voted), voted.source_accuracy) {
+                    (Some(accuracy), _) => {
                         "Such votes on labelled source examples: "
                         strong { (accuracy) }
                         "; voted labels weigh accordingly. On the target they may be right less often."
                     },
-                    None => "None of the votes on labelled source examples was kept, so these could not be checked and weigh nothing.",
+                    (None, Some(accuracy)) => {
+                        "On labelled source examples such votes are right in "
+                        strong { (format!("{:.1}%", accuracy * 100.0)) }
+                        " of cases; voted labels weigh accordingly. On the target they may be right less often."
+                    },
+                    _ => "None of the votes on labelled source examples was kept, so these could not be checked and weigh nothing.",
                 }
                 @if let Some(voices) = vote_notes::voices(voted) { " " (voices) "." }
             }

@@ -107,15 +107,22 @@ fn summary(voted: &VoteSummary, ui: &ScreenUi) -> Vec<Line<'static>> {
         voters.join(" "),
         voted.threshold
     )));
-    lines.push(match vote_notes::accuracy(voted) {
-        Some(right) => Line::from(format!(
+    lines.push(match (vote_notes::accuracy(voted), voted.source_accuracy) {
+        (Some(right), _) => Line::from(format!(
             " trust     such votes on labelled source examples: {right}"
         )),
-        None => Line::styled(
+        (None, Some(share)) => Line::from(format!(
+            " trust     on labelled source examples such votes are {:.0}% right",
+            share * 100.0
+        )),
+        (None, None) => Line::styled(
             " trust     no vote on the labelled source was kept: voted labels weigh nothing",
             theme.notable(),
         ),
     });
+    if let Some(voices) = vote_notes::voices(voted) {
+        lines.push(Line::from(format!(" voices    {voices}")));
+    }
     lines.push(Line::styled(
         format!(" shares    {}", histogram(voted)),
         theme.faint(),
