@@ -9,8 +9,15 @@
 
 mod ape;
 mod ape_ut;
+mod capo;
 mod edits;
+mod evoprompt_de;
+mod evoprompt_ga;
+mod generations;
 mod gpo;
+mod joint_model;
+mod mipro;
+mod opro;
 mod plan;
 mod steps;
 #[cfg(test)]
@@ -24,8 +31,13 @@ use thiserror::Error;
 
 pub use ape::Ape;
 pub use ape_ut::ApeUt;
+pub use capo::Capo;
 pub use edits::Edits;
+pub use evoprompt_de::EvoPromptDe;
+pub use evoprompt_ga::EvoPromptGa;
 pub use gpo::Gpo;
+pub use mipro::Mipro;
+pub use opro::Opro;
 pub use plan::{DataCounts, MethodPlan, PlannedStep};
 
 use crate::gateway::RunError;
@@ -78,6 +90,11 @@ impl Default for MethodRegistry {
             Arc::new(ApeUt),
             Arc::new(Gpo),
             Arc::new(Edits),
+            Arc::new(Opro),
+            Arc::new(EvoPromptGa),
+            Arc::new(EvoPromptDe),
+            Arc::new(Capo),
+            Arc::new(Mipro),
         ])
     }
 }

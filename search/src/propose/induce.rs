@@ -39,7 +39,7 @@ pub struct InductionProposer {
 }
 
 /// Tokens of one line that goes on from an opening.
-const LINE_TOKENS: u32 = 60;
+pub(super) const LINE_TOKENS: u32 = 60;
 
 #[async_trait]
 impl Proposer for InductionProposer {
@@ -281,13 +281,13 @@ impl InductionProposer {
 }
 
 /// An opening and its continuation as one text.
-fn join(opening: &str, continuation: &str) -> String {
+pub(super) fn join(opening: &str, continuation: &str) -> String {
     let space = continuation.starts_with(|c: char| c.is_alphanumeric());
     format!("{opening}{}{continuation}", if space { " " } else { "" })
 }
 
 /// The text up to its last complete sentence, or all of it if none is complete.
-fn complete_sentences(text: &str) -> &str {
+pub(super) fn complete_sentences(text: &str) -> &str {
     match text.rfind(['.', '?', '!']) {
         Some(end) => &text[..=end],
         None => text,

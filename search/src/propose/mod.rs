@@ -6,8 +6,12 @@
 
 mod ask;
 mod crossover;
+mod demonstrate;
+mod differential;
 mod edit;
 pub(crate) mod form;
+mod genetic;
+mod grounded;
 mod induce;
 mod kept;
 pub(crate) mod library;
@@ -15,7 +19,10 @@ mod meta;
 mod paraphrase;
 mod pieces;
 mod read;
+mod recombine;
 mod screen;
+mod trajectory;
+mod written;
 
 use async_trait::async_trait;
 use shiftproof_tasks::{Example, Input, Prompt, PromptId, Task};
@@ -24,12 +31,18 @@ use crate::event::Origin;
 use crate::gateway::{Gateway, PricedModel, RunError};
 
 pub use crossover::CrossoverProposer;
+pub use demonstrate::DemonstrationProposer;
+pub use differential::{DifferentialProposer, DifferentialTrial};
 pub use edit::EditProposer;
 pub use form::{ProposalForm, expected_tokens};
+pub use genetic::GeneticProposer;
+pub use grounded::GroundedProposer;
 pub use induce::{InductionProposer, TargetUse};
 pub use paraphrase::ParaphraseProposer;
 pub use read::read;
+pub use recombine::{Offspring, OffspringProposer};
 pub use screen::DiscardCounts;
+pub use trajectory::{TrajectoryEntry, TrajectoryProposer};
 
 /// What a proposer may know.
 pub struct ProposerView<'a> {

@@ -12,7 +12,7 @@ use self::copying::CopyScreen;
 use self::echo::EchoScreen;
 use self::language::StudyLanguages;
 use super::library::either;
-use super::{ProposerView, meta};
+use super::{ProposerView, meta, written};
 
 /// An instruction of fewer words asks nothing.
 const LEAST_WORDS: usize = 3;
@@ -74,7 +74,7 @@ impl<'v> ProposalScreen<'v> {
         Self {
             view,
             echo: EchoScreen::new(
-                &meta::OWN_WORDS,
+                &written::own_words(),
                 &meta::pattern(form.as_ref()).terms,
                 own().map(|prompt| prompt.instruction.as_str()),
                 &copying,
