@@ -33,12 +33,12 @@ pub(super) struct Generations {
 impl Generations {
     /// At least `start` texts at the start, and then as many rounds of `step` texts
     /// as there are texts for; or `search.rounds` of fewer texts each, where those
-    /// are more.
+    /// are more. What that leaves over goes to the start.
     pub fn of(spec: &SearchSpec, start: usize, step: usize) -> Self {
         let start = start.min(spec.proposals / 2);
         let rest = spec.proposals - start;
         let rounds = (rest / step.max(1)).max(spec.rounds).clamp(1, rest.max(1));
-        let each = rest / rounds;
+        let each = (rest / rounds).min(step.max(1));
         Self {
             start: start + rest - rounds * each,
             rounds,

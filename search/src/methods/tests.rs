@@ -36,11 +36,16 @@ fn plans_give_away_everything_once() {
             let shares: f64 = shares.map(|step| step.times as f64 * step.share).sum();
             let all = shares + planned.final_share;
             // Without a round its share is left unspent.
-            let expected = if rounds == 0 { 0.8 } else { 1.0 };
+            let refines = planned
+                .step(Phase::Refine)
+                .is_some_and(|step| step.times > 0);
+            let expected = if refines { 1.0 } else { 0.8 };
             assert!((all - expected).abs() < 1e-9, "{name}: {all}");
         }
     }
 }
+
+const KNOWN: &str = "ape, ape-ut, gpo, edits, opro, evoprompt-ga, evoprompt-de, capo, mipro";
 
 #[test]
 fn unknown_names_list_known() {
@@ -48,9 +53,9 @@ fn unknown_names_list_known() {
     let told = |name: &str| registry.get(name).err().unwrap().to_string();
     assert_eq!(
         told("gpoo"),
-        "there is ape, ape-ut, gpo, edits; did you mean \"gpo\"?"
+        format!("there is {KNOWN}; did you mean \"gpo\"?")
     );
-    assert_eq!(told("bayes"), "there is ape, ape-ut, gpo, edits");
+    assert_eq!(told("bayes"), format!("there is {KNOWN}"));
 }
 
 #[test]
@@ -79,7 +84,9 @@ fn registered_methods_replace_by_name() {
     }
     let registry = MethodRegistry::default().with(Arc::new(Other));
     let names: Vec<&str> = registry.names().collect();
-    assert_eq!(names, ["ape-ut", "gpo", "edits", "ape"]);
+    assert_eq!(names.first(), Some(&"ape-ut"));
+    assert_eq!(names.last(), Some(&"ape"));
+    assert_eq!(names.iter().filter(|name| **name == "ape").count(), 1);
     assert!(registry.get("ape").unwrap().needs_target());
 }
 
@@ -103,9 +110,38 @@ fn plans_show_what_is_asked() {
     assert_eq!(calls(&Edits, Phase::Propose), [(8 + 1, 0)]);
     assert_eq!(calls(&Gpo, Phase::Vote), [(0, 6 * 50)]);
     assert!(calls(&ApeUt, Phase::Vote).is_empty());
+    for method in [&Ape as &dyn SearchMethod, &ApeUt, &Gpo, &Edits] {
+        assert_eq!(calls(method, Phase::Refine), [(8, 0)]);
+    }
+    // Eights, and what is left over of them first.
+    assert_eq!(calls(&Opro, Phase::Propose), [(4, 0), (36 + 1, 0)]);
+    assert_eq!(calls(&Opro, Phase::Refine), [(4 * 8, 0)]);
     for method in all() {
-        assert_eq!(calls(method.as_ref(), Phase::Refine), [(8, 0)]);
         assert_eq!(calls(method.as_ref(), Phase::Screen), [(0, 1500)]);
+    }
+}
+
+#[test]
+fn evolving_methods_ask_for_all_proposals() {
+    for proposals in [0, 3, 8, 36, 101] {
+        for rounds in [0, 1, 7] {
+            let spec = SearchSpec {
+                proposals,
+                rounds,
+                ..SearchSpec::default()
+            };
+            for method in [
+                &Opro as &dyn SearchMethod,
+                &EvoPromptGa,
+                &EvoPromptDe,
+                &Capo,
+                &Mipro,
+            ] {
+                let planned = method.plan(&spec, &counts());
+                assert_eq!(planned.texts(), proposals, "{}", method.name());
+                assert!(planned.prompts() >= proposals, "{}", method.name());
+            }
+        }
     }
 }
 

@@ -212,3 +212,6 @@ pub(super) fn begun_line(text: String, begun: &str, opening: &str) -> Vec<Messag
         Message::assistant(format!("{begun} {opening}")),
     ]
 }
+
+#[cfg(test)]
+mod tests;
