@@ -35,7 +35,7 @@ pub const SOURCE: &str = "source";
 pub const TARGET: &str = "target";
 const LABELS: [&str; 2] = ["yes", "no"];
 const PHRASES: usize = 12;
-/// What each demonstration adds to the chance of a right answer, up to
+/// What each demonstration adds to the chance of a right answer by default, up to
 /// [`MOST_SHOWN`] of them.
 const SHOWN: f64 = 0.015;
 const MOST_SHOWN: usize = 4;
@@ -66,6 +66,8 @@ pub struct SimulatedWorld {
     seed: u64,
     /// Share of target inputs on which every prompt guesses.
     noise: f64,
+    /// What each demonstration of a prompt adds to the chance of a right answer.
+    shown: f64,
     phrases: Vec<PlantedPhrase>,
 }
 
@@ -101,8 +103,17 @@ impl SimulatedWorld {
         Self {
             seed,
             noise,
+            shown: SHOWN,
             phrases,
         }
+    }
+
+    /// The world in which each demonstration of a prompt, up to four, is worth
+    /// `each` (0.015 by default) in every domain.
+    #[must_use]
+    pub const fn with_demonstrations_worth(mut self, each: f64) -> Self {
+        self.shown = each;
+        self
     }
 
     /// The chance of a right answer in a domain, noise apart.
@@ -121,7 +132,7 @@ impl SimulatedWorld {
             })
             .sum();
         let shown = prompt.demonstrations.len().min(MOST_SHOWN);
-        (base + effect + SHOWN * shown as f64).clamp(0.05, 0.97)
+        (base + effect + self.shown * shown as f64).clamp(0.05, 0.97)
     }
 
     /// The accuracy to expect on the target, guessing on noise included.

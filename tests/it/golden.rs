@@ -167,7 +167,17 @@ fn without_clock(line: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_method_keeps_its_events() {
-    for method in ["ape", "ape-ut", "gpo", "edits"] {
+    for method in [
+        "ape",
+        "ape-ut",
+        "gpo",
+        "edits",
+        "opro",
+        "evoprompt-ga",
+        "evoprompt-de",
+        "capo",
+        "mipro",
+    ] {
         let scene = Scene::new(&format!("method = \"{method}\""), model).await;
         scene.keep(method, &[]).await;
     }
