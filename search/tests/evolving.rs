@@ -237,8 +237,9 @@ impl Llm for Unruly {
 
 #[tokio::test]
 async fn unruly_proposers_are_put_up_with() {
+    let mut rules = BTreeSet::new();
     for method in METHODS {
-        let (mut gain, mut rules) = (0.0, BTreeSet::new());
+        let (mut gain, mut again) = (0.0, 0);
         for seed in 0..4 {
             let world = SimulatedWorld::new(seed, 0.0);
             let unruly = Arc::new(Unruly(world.clone()));
@@ -250,6 +251,7 @@ async fn unruly_proposers_are_put_up_with() {
                     Event::Discarded { reason, .. } => {
                         rules.insert(reason.clone());
                     }
+                    Event::Proposals(told) => again += told.again,
                     Event::Proposed(proposed) => {
                         let text = &proposed.prompt.instruction;
                         assert!(text.starts_with("Answer yes or no."), "{method}: {text}");
@@ -258,11 +260,13 @@ async fn unruly_proposers_are_put_up_with() {
                 }
             }
         }
-        for rule in ["declined", "cut off", "longer than", "copies text"] {
-            let told = rules.iter().any(|told| told.contains(rule));
-            assert!(told, "{method} told only {rules:#?}");
-        }
+        assert!(again > 0, "{method} asked nothing again");
         assert!(gain / 4.0 > 0.05, "{method}: {gain}");
+    }
+    // A refusal and a text cut off are thrown away only where they come twice.
+    for rule in ["declined", "cut off", "longer than", "copies text"] {
+        let told = rules.iter().any(|told: &String| told.contains(rule));
+        assert!(told, "{rule} is not in {rules:#?}");
     }
 }
 

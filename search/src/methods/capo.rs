@@ -6,7 +6,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use shiftproof_tasks::{Demonstration, Prompt};
 
 use super::generations::{self, Generations, population_size};
-use super::{DataCounts, MethodPlan, SearchMethod, steps};
+use super::{DataCounts, MethodPlan, SearchMethod, ShownCounts, steps};
 use crate::event::Phase;
 use crate::gateway::RunError;
 use crate::propose::{DemonstrationProposer, Offspring, OffspringProposer};
@@ -44,6 +44,13 @@ fn dealt(spec: &SearchSpec) -> Generations {
 impl SearchMethod for Capo {
     fn name(&self) -> &'static str {
         "capo"
+    }
+
+    fn shown(&self) -> ShownCounts {
+        ShownCounts {
+            prompts: 2,
+            demonstrations: 3,
+        }
     }
 
     fn plan(&self, spec: &SearchSpec, _: &DataCounts) -> MethodPlan {

@@ -7,7 +7,7 @@ use rand::seq::IndexedRandom;
 
 use super::evoprompt_ga::{REFINE, SCREEN, dealt};
 use super::generations::{self, population_size};
-use super::{DataCounts, MethodPlan, SearchMethod};
+use super::{DataCounts, MethodPlan, SearchMethod, ShownCounts};
 use crate::event::Phase;
 use crate::gateway::RunError;
 use crate::propose::{DifferentialProposer, DifferentialTrial};
@@ -30,6 +30,13 @@ pub struct EvoPromptDe;
 impl SearchMethod for EvoPromptDe {
     fn name(&self) -> &'static str {
         "evoprompt-de"
+    }
+
+    fn shown(&self) -> ShownCounts {
+        ShownCounts {
+            prompts: 4,
+            demonstrations: 0,
+        }
     }
 
     fn plan(&self, spec: &SearchSpec, _: &DataCounts) -> MethodPlan {

@@ -5,7 +5,7 @@ use rand::RngExt;
 use shiftproof_tasks::Prompt;
 
 use super::generations::{self, Generations, population_size};
-use super::{DataCounts, MethodPlan, SearchMethod};
+use super::{DataCounts, MethodPlan, SearchMethod, ShownCounts};
 use crate::event::Phase;
 use crate::gateway::RunError;
 use crate::propose::GeneticProposer;
@@ -39,6 +39,13 @@ pub(super) fn dealt(spec: &SearchSpec) -> Generations {
 impl SearchMethod for EvoPromptGa {
     fn name(&self) -> &'static str {
         "evoprompt-ga"
+    }
+
+    fn shown(&self) -> ShownCounts {
+        ShownCounts {
+            prompts: 2,
+            demonstrations: 0,
+        }
     }
 
     fn plan(&self, spec: &SearchSpec, _: &DataCounts) -> MethodPlan {

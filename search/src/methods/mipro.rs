@@ -8,7 +8,7 @@ use shiftproof_tasks::{Demonstration, Prompt};
 
 use super::generations::{self, check_proposed};
 use super::joint_model::{JointModel, TrialOutcome};
-use super::{DataCounts, MethodPlan, PlannedStep, SearchMethod, steps};
+use super::{DataCounts, MethodPlan, PlannedStep, SearchMethod, ShownCounts, steps};
 use crate::event::Phase;
 use crate::gateway::RunError;
 use crate::propose::{DemonstrationProposer, GroundedProposer, TargetUse};
@@ -61,6 +61,13 @@ fn rounds(spec: &SearchSpec) -> usize {
 impl SearchMethod for Mipro {
     fn name(&self) -> &'static str {
         "mipro"
+    }
+
+    fn shown(&self) -> ShownCounts {
+        ShownCounts {
+            prompts: 1,
+            demonstrations: 3,
+        }
     }
 
     fn plan(&self, spec: &SearchSpec, _: &DataCounts) -> MethodPlan {

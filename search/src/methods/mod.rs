@@ -65,6 +65,13 @@ pub trait SearchMethod: Send + Sync {
         Vec::new()
     }
 
+    /// Prompts that a request for a new one shows, about, and demonstrations that its
+    /// prompts show, about: what a request is long for, which an estimate of tokens
+    /// needs to know.
+    fn shown(&self) -> ShownCounts {
+        ShownCounts::default()
+    }
+
     /// What it will ask at most, step by step, for a study with these numbers. The
     /// budget is fitted by it, the estimate prints it, and the context holds
     /// [`search`](Self::search) to it.
@@ -76,6 +83,25 @@ pub trait SearchMethod: Send + Sync {
         &self,
         context: &mut SearchContext<'_>,
     ) -> Result<Vec<CandidateIndex>, RunError>;
+}
+
+/// See [`SearchMethod::shown`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShownCounts {
+    /// Prompts in a request for a new one.
+    pub prompts: usize,
+    /// Demonstrations in a prompt.
+    pub demonstrations: usize,
+}
+
+impl Default for ShownCounts {
+    /// The prompt in use, and none.
+    fn default() -> Self {
+        Self {
+            prompts: 1,
+            demonstrations: 0,
+        }
+    }
 }
 
 /// The methods that studies can name.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::generations::{self, Generations};
-use super::{DataCounts, MethodPlan, SearchMethod, steps};
+use super::{DataCounts, MethodPlan, SearchMethod, ShownCounts, steps};
 use crate::event::Phase;
 use crate::gateway::RunError;
 use crate::propose::{TargetUse, TrajectoryEntry, TrajectoryProposer};
@@ -37,6 +37,13 @@ fn dealt(spec: &SearchSpec) -> Generations {
 impl SearchMethod for Opro {
     fn name(&self) -> &'static str {
         "opro"
+    }
+
+    fn shown(&self) -> ShownCounts {
+        ShownCounts {
+            prompts: 10,
+            demonstrations: 0,
+        }
     }
 
     fn plan(&self, spec: &SearchSpec, _: &DataCounts) -> MethodPlan {

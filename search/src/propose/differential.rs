@@ -8,7 +8,9 @@ use shiftproof_tasks::{Message, Prompt};
 
 use super::form::ProposalForm;
 use super::genetic::mixed_line;
-use super::written::{MeantPrompt, WantedPrompt, WritingManner, contract, evolved, opening, write};
+use super::written::{
+    MeantPrompt, WantedPrompt, WritingManner, contract, evolved, opening, shown_prompt, write,
+};
 use super::{ProposalBatch, Proposer, ProposerView, meta};
 use crate::event::Origin;
 use crate::gateway::RunError;
@@ -92,12 +94,12 @@ impl Proposer for DifferentialProposer {
 fn whole(view: &ProposerView<'_>, trial: &DifferentialTrial) -> Vec<Message> {
     let mut text = format!("{STEPS}\n\n");
     for (name, prompt) in [
-        ("prompt_a", &trial.donors[0]),
-        ("prompt_b", &trial.donors[1]),
-        ("best_prompt", &trial.best),
-        ("base_prompt", &trial.current),
+        ("Prompt A", &trial.donors[0]),
+        ("Prompt B", &trial.donors[1]),
+        ("Best prompt", &trial.best),
+        ("Base prompt", &trial.current),
     ] {
-        let _ = write!(text, "<{name}>\n{}\n</{name}>\n\n", prompt.instruction);
+        text.push_str(&shown_prompt(name, prompt));
     }
     let _ = write!(
         text,

@@ -9,15 +9,15 @@ use shiftproof_tasks::{Message, Prompt};
 use super::form::ProposalForm;
 use super::written::{
     MeantPrompt, WantedPrompt, WritingManner, begun_line, contract, evolved, fits_a_line, opening,
-    write,
+    shown_prompt, write,
 };
 use super::{ProposalBatch, Proposer, ProposerView, meta};
 use crate::event::Origin;
 use crate::gateway::RunError;
 
 const STEPS: &str = "Make a new prompt out of two prompts for one task, in two steps.";
-const CROSS: &str = "1. Cross the two: take what is best in the first and what is best in the \
-                     second, and join it to one prompt.";
+const CROSS: &str = "1. Cross the two: take what is best in prompt 1 and what is best in \
+                     prompt 2, and join it to one prompt.";
 const MUTATE: &str = "2. Mutate the outcome of step 1: change some of its wording, its order or \
                       its rules so that it may work better still.";
 const FINAL: &str = "Do step 1 for yourself, and send the outcome of step 2.";
@@ -88,9 +88,8 @@ fn wanted_child<'v>(
 
 fn whole(view: &ProposerView<'_>, first: &Prompt, second: &Prompt) -> Vec<Message> {
     let mut text = format!("{STEPS}\n\n");
-    for (name, prompt) in [("first_prompt", first), ("second_prompt", second)] {
-        let _ = write!(text, "<{name}>\n{}\n</{name}>\n\n", prompt.instruction);
-    }
+    text.push_str(&shown_prompt("Prompt 1", first));
+    text.push_str(&shown_prompt("Prompt 2", second));
     let _ = write!(
         text,
         "{CROSS}\n{MUTATE}\n\n{FINAL} It {}. {}",

@@ -1,8 +1,6 @@
 //! Prompts crossed and mutated by a model, with demonstrations: the operators of
 //! CAPO (Zehle et al., `AutoML` 2025, arXiv 2504.16005, §3.1), in words of our own.
 
-use std::fmt::Write as _;
-
 use async_trait::async_trait;
 use shiftproof_tasks::{Demonstration, Message, Prompt};
 
@@ -10,14 +8,14 @@ use super::form::ProposalForm;
 use super::genetic::mixed_line;
 use super::written::{
     MeantPrompt, WantedPrompt, WritingManner, begun_line, contract, evolved, fits_a_line, opening,
-    write,
+    shown_prompt, write,
 };
 use super::{ProposalBatch, Proposer, ProposerView, meta};
 use crate::event::Origin;
 use crate::gateway::RunError;
 
-const MERGE: &str = "Merge these two prompts for one task into a single coherent prompt that keeps \
-                     what is characteristic of either.";
+const MERGE: &str = "Merge prompt 1 and prompt 2 into a single coherent prompt that keeps what is \
+                     characteristic of either.";
 const VARY: &str = "Say this prompt anew: its core meaning stays, its style and structure become \
                     quite different ones.";
 
@@ -135,11 +133,14 @@ async fn merge(
 }
 
 fn merging(view: &ProposerView<'_>, first: &Prompt, second: &Prompt) -> Vec<Message> {
-    let mut text = format!("{MERGE}\n\n");
-    for (name, prompt) in [("first_prompt", first), ("second_prompt", second)] {
-        let _ = write!(text, "<{name}>\n{}\n</{name}>\n\n", prompt.instruction);
-    }
-    let _ = write!(text, "The merged prompt {}. {}", contract(view), meta::TAGS);
+    // What is wanted comes last: small models send back a request that begins with it.
+    let text = format!(
+        "Here are two prompts for one task.\n\n{}{}{MERGE} It {}. {}",
+        shown_prompt("Prompt 1", first),
+        shown_prompt("Prompt 2", second),
+        contract(view),
+        meta::TAGS
+    );
     vec![meta::system(view, Some(first)), Message::user(text)]
 }
 

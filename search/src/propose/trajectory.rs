@@ -9,7 +9,7 @@ use shiftproof_tasks::{AnswerForm, Example, Message, Prompt};
 use super::form::ProposalForm;
 use super::written::{
     MeantPrompt, WantedPrompt, WritingManner, answer_form, begun_line, contract, evolved,
-    fits_a_line, opening, shown_examples, write,
+    fits_a_line, opening, shown_examples, shown_prompt, write,
 };
 use super::{ProposalBatch, Proposer, ProposerView, meta};
 use crate::event::Origin;
@@ -146,11 +146,7 @@ impl TrajectoryProposer {
     ) -> Vec<Message> {
         let mut text = format!("{TRIED}\n\n");
         for TrajectoryEntry { prompt, score } in tried {
-            let _ = write!(
-                text,
-                "<tried_prompt score=\"{score}\">\n{}\n</tried_prompt>\n\n",
-                prompt.instruction
-            );
+            text.push_str(&shown_prompt(&format!("Score {score}"), prompt));
         }
         text.push_str(&shown_examples(view, examples));
         let _ = write!(text, "{BETTER} It {}. {}", contract(view), meta::TAGS);

@@ -184,15 +184,29 @@ pub(super) fn shown_examples(view: &ProposerView<'_>, examples: &[Example]) -> S
     text
 }
 
+/// A prompt under its name, in the tags that a prompt is wanted in: a model that goes
+/// on in the manner of what it read then sends what it was asked for.
+pub(super) fn shown_prompt(name: &str, prompt: &Prompt) -> String {
+    format!("{name}:\n<prompt>\n{}\n</prompt>\n\n", prompt.instruction)
+}
+
 /// What answers to this task look like.
 pub(super) fn answer_form(view: &ProposerView<'_>) -> Option<AnswerForm> {
     let like = view.source.first();
     like.map(|example| view.task.answer_form(&example.input))
 }
 
-/// What a prompt for this task has to say of its answers.
+/// What a prompt for this task has to say of its answers. Labels are named: not all
+/// requests show examples.
 pub(super) fn contract(view: &ProposerView<'_>) -> String {
-    meta::asks(answer_form(view).as_ref()).answer
+    let form = answer_form(view);
+    match &form {
+        Some(AnswerForm::Choice { labels }) => format!(
+            "asks for one label alone, spelt as here: {}",
+            labels.join(", ")
+        ),
+        _ => meta::asks(form.as_ref()).answer,
+    }
 }
 
 /// Openings of lines, which take turns.

@@ -21,9 +21,10 @@ impl SimulatedWorld {
     /// where it shows examples alone.
     pub(super) fn taken_up(&self, text: &str, rng: &mut impl RngExt) -> Vec<&str> {
         let shown = |name: &str| {
-            let found = tagged(text, &format!("<{name}>\n"), &format!("\n</{name}>"));
+            let found = tagged(text, &format!("{name}:\n<prompt>\n"), "\n</prompt>");
             found.map(|prompt| self.phrases_in(prompt))
         };
+        let current = tagged(text, "<current_prompt>\n", "\n</current_prompt>");
         let mut taken: Vec<&str> = Vec::new();
         let mut take = |phrases: Vec<&'_ str>, chance: f64, rng: &mut _| {
             for phrase in phrases {
@@ -34,14 +35,14 @@ impl SimulatedWorld {
                 }
             }
         };
-        if let Some((first, second)) = shown("first_prompt").zip(shown("second_prompt")) {
+        if let Some((first, second)) = shown("Prompt 1").zip(shown("Prompt 2")) {
             take(first, 0.6, rng);
             take(second, 0.6, rng);
         } else if let (Some(a), Some(b), Some(best), Some(base)) = (
-            shown("prompt_a"),
-            shown("prompt_b"),
-            shown("best_prompt"),
-            shown("base_prompt"),
+            shown("Prompt A"),
+            shown("Prompt B"),
+            shown("Best prompt"),
+            shown("Base prompt"),
         ) {
             let alone = a.iter().chain(&b);
             let alone = alone.filter(|phrase| a.contains(phrase) != b.contains(phrase));
@@ -50,17 +51,16 @@ impl SimulatedWorld {
             take(mutated, 0.3, rng);
             take(base, 0.4, rng);
             return taken;
-        } else if text.contains("<tried_prompt score=") {
+        } else if text.contains("\nScore ") {
             // The last are the best.
-            let tried: Vec<&str> = text.split("<tried_prompt score=").skip(1).collect();
+            let tried: Vec<&str> = text.split("\nScore ").skip(1).collect();
             for tried in tried.iter().rev().take(3) {
-                let prompt = tried.split("</tried_prompt>").next().unwrap_or_default();
+                let prompt = tried.split("</prompt>").next().unwrap_or_default();
                 take(self.phrases_in(prompt), 0.5, rng);
             }
             return taken;
-        } else if let Some(current) = shown("current_prompt").filter(|_| !text.contains("Output: "))
-        {
-            take(current, 0.95, rng);
+        } else if let Some(current) = current.filter(|_| !text.contains("Output: ")) {
+            take(self.phrases_in(current), 0.95, rng);
         } else {
             return taken;
         }
