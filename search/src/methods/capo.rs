@@ -5,11 +5,11 @@ use rand::RngExt;
 use rand::seq::{IndexedRandom, SliceRandom};
 use shiftproof_tasks::{Demonstration, Prompt};
 
-use super::generations::{self, Generations, population_size};
+use super::generations::{self, GenerationPlan, population_size};
 use super::{DataCounts, MethodPlan, SearchMethod, ShownCounts, steps};
 use crate::event::Phase;
 use crate::gateway::RunError;
-use crate::propose::{DemonstrationProposer, Offspring, OffspringProposer};
+use crate::propose::{DemonstrationProposer, OffspringProposer, PlannedOffspring};
 use crate::run::{CandidateIndex, SearchContext};
 use crate::seeds;
 use crate::spec::SearchSpec;
@@ -36,8 +36,8 @@ const STEP: usize = 8;
 const SCREEN: f64 = 0.25;
 const REFINE: f64 = 0.5;
 
-fn dealt(spec: &SearchSpec) -> Generations {
-    Generations::of(spec, population_size(spec), STEP)
+fn dealt(spec: &SearchSpec) -> GenerationPlan {
+    GenerationPlan::of(spec, population_size(spec), STEP)
 }
 
 #[async_trait]
@@ -115,7 +115,7 @@ async fn demonstrated(
     instructions: &[CandidateIndex],
     count: usize,
 ) -> Result<Vec<CandidateIndex>, RunError> {
-    let pool = Pool::of(context);
+    let pool = DemonstrationPool::of(context);
     let latest = &instructions[instructions.len().saturating_sub(count)..];
     let pairs: Vec<(Prompt, Prompt)> = latest
         .iter()
@@ -142,8 +142,8 @@ fn offspring(
     population: &[CandidateIndex],
     count: usize,
     round: usize,
-) -> Vec<Offspring> {
-    let pool = Pool::of(context);
+) -> Vec<PlannedOffspring> {
+    let pool = DemonstrationPool::of(context);
     (0..count)
         .map(|index| {
             let mut rng = seeds::stream(context.stream("offspring"), &format!("{round} {index}"));
@@ -152,7 +152,7 @@ fn offspring(
             let second = drawn.get(1).copied().unwrap_or(first);
             let parents = [first, second].map(|parent| context.prompt(parent).clone());
             let shown = pool.varied(crossed(&parents, &mut rng), &mut rng);
-            Offspring {
+            PlannedOffspring {
                 demonstrations: pool.fitted(&parents[0], shown),
                 parents,
             }
@@ -175,12 +175,12 @@ fn crossed(parents: &[Prompt; 2], rng: &mut impl RngExt) -> Vec<Demonstration> {
 }
 
 /// What can be shown.
-struct Pool {
+struct DemonstrationPool {
     examples: Vec<Demonstration>,
     limit: usize,
 }
 
-impl Pool {
+impl DemonstrationPool {
     fn of(context: &mut SearchContext<'_>) -> Self {
         let pool = context.demonstration_pool();
         Self {
@@ -247,8 +247,8 @@ mod tests {
         }
     }
 
-    fn pool(limit: usize) -> Pool {
-        Pool {
+    fn pool(limit: usize) -> DemonstrationPool {
+        DemonstrationPool {
             examples: (0..20).map(shown).collect(),
             limit,
         }

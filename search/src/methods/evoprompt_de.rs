@@ -138,5 +138,9 @@ fn next(
             population.push(candidate);
         }
     }
+    // Where no entrant has an answer yet, the seed has.
+    if population.is_empty() {
+        population.extend_from_slice(ranked);
+    }
     population
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rand::RngExt;
 use shiftproof_tasks::Prompt;
 
-use super::generations::{self, Generations, population_size};
+use super::generations::{self, GenerationPlan, population_size};
 use super::{DataCounts, MethodPlan, SearchMethod, ShownCounts};
 use crate::event::Phase;
 use crate::gateway::RunError;
@@ -30,9 +30,9 @@ pub struct EvoPromptGa;
 pub(super) const SCREEN: f64 = 0.25;
 pub(super) const REFINE: f64 = 0.5;
 
-pub(super) fn dealt(spec: &SearchSpec) -> Generations {
+pub(super) fn dealt(spec: &SearchSpec) -> GenerationPlan {
     let size = population_size(spec);
-    Generations::of(spec, size, size)
+    GenerationPlan::of(spec, size, size)
 }
 
 #[async_trait]

@@ -21,7 +21,7 @@ const PRIOR_ANSWERS: f64 = 4.0;
 /// How the texts of a run are dealt out: `start` before the first race, then
 /// `rounds` times `each`. They come to [`SearchSpec::proposals`] in all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Generations {
+pub(super) struct GenerationPlan {
     /// Texts of the start.
     pub start: usize,
     /// Rounds after it.
@@ -30,7 +30,7 @@ pub(super) struct Generations {
     pub each: usize,
 }
 
-impl Generations {
+impl GenerationPlan {
     /// At least `start` texts at the start, and then as many rounds of `step` texts
     /// as there are texts for; or `search.rounds` of fewer texts each, where those
     /// are more. What that leaves over goes to the start.
@@ -210,7 +210,7 @@ mod tests {
                         rounds,
                         ..SearchSpec::default()
                     };
-                    let dealt = Generations::of(&spec, start, step);
+                    let dealt = GenerationPlan::of(&spec, start, step);
                     assert_eq!(
                         dealt.start + dealt.rounds * dealt.each,
                         proposals,
@@ -221,7 +221,7 @@ mod tests {
             }
         }
         // Eight a step as published; what is left begins the trajectory.
-        let dealt = Generations::of(&SearchSpec::default(), 0, 8);
+        let dealt = GenerationPlan::of(&SearchSpec::default(), 0, 8);
         assert_eq!((dealt.start, dealt.rounds, dealt.each), (4, 4, 8));
     }
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::generations::{self, Generations};
+use super::generations::{self, GenerationPlan};
 use super::{DataCounts, MethodPlan, SearchMethod, ShownCounts, steps};
 use crate::event::Phase;
 use crate::gateway::RunError;
@@ -29,8 +29,8 @@ const STEP: usize = 8;
 const SCREEN: f64 = 0.15;
 const REFINE: f64 = 0.6;
 
-fn dealt(spec: &SearchSpec) -> Generations {
-    Generations::of(spec, 0, STEP)
+fn dealt(spec: &SearchSpec) -> GenerationPlan {
+    GenerationPlan::of(spec, 0, STEP)
 }
 
 #[async_trait]
@@ -55,7 +55,7 @@ impl SearchMethod for Opro {
         context: &mut SearchContext<'_>,
     ) -> Result<Vec<CandidateIndex>, RunError> {
         let spec = context.spec();
-        let Generations { start, rounds, .. } = dealt(spec);
+        let GenerationPlan { start, rounds, .. } = dealt(spec);
         let given = context.candidates();
         context.enter_phase(
             Phase::Propose,

@@ -40,7 +40,7 @@ pub use grounded::GroundedProposer;
 pub use induce::{InductionProposer, TargetUse};
 pub use paraphrase::ParaphraseProposer;
 pub use read::read;
-pub use recombine::{Offspring, OffspringProposer};
+pub use recombine::{OffspringProposer, PlannedOffspring};
 pub use screen::DiscardCounts;
 pub use trajectory::{TrajectoryEntry, TrajectoryProposer};
 

@@ -24,7 +24,7 @@ pub(super) const OWN_WORDS: [&str; 2] = [MERGE, VARY];
 
 /// One prompt to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offspring {
+pub struct PlannedOffspring {
     /// What is crossed.
     pub parents: [Prompt; 2],
     /// What the new prompt will show.
@@ -38,7 +38,7 @@ pub struct Offspring {
 #[derive(Debug, Clone)]
 pub struct OffspringProposer {
     /// What is to be made: half as many as the texts wanted, rounded up.
-    pub offspring: Vec<Offspring>,
+    pub offspring: Vec<PlannedOffspring>,
 }
 
 #[async_trait]
@@ -99,7 +99,7 @@ fn manner(step: &'static str) -> WritingManner {
 
 async fn merge(
     view: &ProposerView<'_>,
-    offspring: &[Offspring],
+    offspring: &[PlannedOffspring],
     batch: &mut ProposalBatch,
 ) -> Result<Vec<Option<Prompt>>, RunError> {
     let mut asked = Vec::new();

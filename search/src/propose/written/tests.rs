@@ -325,12 +325,12 @@ async fn differences_name_all_four() {
     assert_eq!(told.discarded("it changes nothing"), 1);
 }
 
-fn offspring(number: usize) -> Vec<Offspring> {
+fn offspring(number: usize) -> Vec<PlannedOffspring> {
     let shown = Demonstration {
         input: "Fine.".into(),
         answer: "good".into(),
     };
-    let one = Offspring {
+    let one = PlannedOffspring {
         parents: [prompt("red"), prompt("blue")],
         demonstrations: vec![shown],
     };
