@@ -82,8 +82,8 @@ pub struct StudyArgs {
     /// (docs/models.md).
     #[arg(long, value_name = "FILE", env = "SHIFTPROOF_PRICES")]
     pub prices: Option<PathBuf>,
-    /// Search by this method: gpo, ape, ape-ut, edits, protegi, gepa or
-    /// group-reflective.
+    /// Search by this method: gpo, gpo-paper, ape, ape-ut, edits, protegi, gepa,
+    /// group-reflective, opro, evoprompt-ga, evoprompt-de, capo or mipro.
     #[arg(long, value_name = "METHOD")]
     pub method: Option<String>,
 }

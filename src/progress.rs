@@ -11,7 +11,7 @@ use crate::report::{DiscardedTexts, RunSummary, worst};
 use crate::table::width;
 use crate::unusable;
 use crate::vote_notes;
-use crate::word_diff::{line, visible};
+use crate::word_diff::{line, one_line, visible};
 
 /// How much is said while a run goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -166,7 +166,7 @@ impl RunObserver for ProgressWriter {
                 ));
             }
             Event::Proposed(proposed) if self.verbosity == ProgressVerbosity::Verbose => {
-                let text = &proposed.prompt.instruction;
+                let text = one_line(&proposed.prompt);
                 self.say(&format!(
                     "          {:#} {}: {text}",
                     proposed.candidate, proposed.origin

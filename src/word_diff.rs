@@ -111,6 +111,16 @@ pub fn flat(prompt: &Prompt) -> String {
         .collect()
 }
 
+/// A prompt on one line: the instruction, and how many demonstrations follow.
+pub fn one_line(prompt: &Prompt) -> String {
+    let shown = match prompt.demonstrations.len() {
+        0 => String::new(),
+        1 => " (+ 1 demonstration)".to_owned(),
+        more => format!(" (+ {more} demonstrations)"),
+    };
+    prompt.instruction.replace('\n', " ") + &shown
+}
+
 /// The pieces for a terminal: `[-removed-]{+added+}` as git marks words, or in
 /// colour, crossed out in red and green.
 pub fn marked(pieces: &[DiffPiece], colour: bool) -> String {

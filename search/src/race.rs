@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use shiftproof_tasks::{Label, Outcome, PromptId, text};
+use shiftproof_tasks::{Label, Outcome, PromptId, render};
 
 use crate::answer_feed;
 use crate::ballots;
@@ -293,9 +293,13 @@ impl Race<'_> {
                 }
             })
             .collect();
-        let texts: Vec<&str> = entrants
-            .iter()
-            .map(|&candidate| matrix.candidates[candidate].prompt.instruction.as_str())
+        let prompts = || {
+            let entrants = entrants.iter();
+            entrants.map(|&candidate| &matrix.candidates[candidate].prompt)
+        };
+        // Prompts that differ in their demonstrations alone do not read the same.
+        let texts: Vec<String> = prompts()
+            .map(|prompt| render::message(prompt, "").trim_end().to_owned())
             .collect();
         SelectionProblem {
             candidates: entrants.len(),
@@ -308,17 +312,16 @@ impl Race<'_> {
                 .position(|&c| c == self.seed)
                 .into_iter()
                 .collect(),
-            lengths: texts
-                .iter()
-                .map(|text| PromptLength {
+            lengths: prompts()
+                .map(|prompt| PromptLength {
                     // In the races before, ties are between what is hardly
                     // measured: preferring the short there would be a bias.
                     tokens: if self.phase == Phase::Final {
-                        text::tokens(text)
+                        prompt.tokens()
                     } else {
                         0
                     },
-                    charge: self.spec.length_charge(text),
+                    charge: self.spec.length_charge(prompt.tokens()),
                 })
                 .collect(),
             classes: classes(matrix, self.inputs),

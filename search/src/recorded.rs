@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use shiftproof_select::bench::OutcomeMatrix;
+use shiftproof_tasks::render;
 
 use crate::event::{AnswerVerdict, Event, UngradedReason};
 
@@ -24,7 +25,8 @@ pub fn matrix_of_run<'a>(
     for event in events {
         match event {
             Event::Proposed(proposed) => {
-                texts.insert(proposed.candidate, &proposed.prompt.instruction);
+                let text = render::message(&proposed.prompt, "");
+                texts.insert(proposed.candidate, text.trim_end().to_owned());
             }
             Event::Inputs { inputs: told } => {
                 inputs.extend(told.iter().map(|input| input.group.as_str()));

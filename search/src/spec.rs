@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use shiftproof_tasks::text;
 
 use crate::calibrate::Calibration;
 use crate::select::{self, AllocationRule, Objective, PosteriorRule};
@@ -42,7 +41,7 @@ pub struct SearchSpec {
     pub library: bool,
     /// Calibration of scored labels.
     pub calibration: Calibration,
-    /// Longest prompt that is entered, in [tokens](shiftproof_tasks::text::tokens);
+    /// Longest prompt that is entered, in [tokens](shiftproof_tasks::Prompt::tokens);
     /// absent: the larger of 2,000 and four times the longest prompt of the study.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_prompt_tokens: Option<usize>,
@@ -91,10 +90,11 @@ impl SearchSpec {
             .unwrap_or_else(|| LIMIT.max(4 * longest))
     }
 
-    /// What a prompt pays for its length, as a share of the objective's range.
-    pub fn length_charge(&self, instruction: &str) -> f64 {
-        let thousands = text::tokens(instruction) as f64 / 1000.0;
-        self.length_price / 100.0 * thousands
+    /// What a prompt of so many [tokens](shiftproof_tasks::Prompt::tokens), its
+    /// demonstrations among them, pays for its length, as a share of the objective's
+    /// range.
+    pub fn length_charge(&self, tokens: usize) -> f64 {
+        self.length_price / 100.0 * tokens as f64 / 1000.0
     }
 
     /// Every reason why this cannot be run, as fragments that name the key.
@@ -289,7 +289,7 @@ mod tests {
         };
         assert_eq!(own.prompt_limit(900), 50);
         // 1,000 tokens cost two points.
-        assert!((own.length_charge(&"word".repeat(1000)) - 0.02).abs() < 1e-12);
+        assert!((own.length_charge(1000) - 0.02).abs() < 1e-12);
         // Studies of before read and are written as they were.
         let json = serde_json::to_value(&spec).unwrap();
         assert!(json.get("length_price").is_none() && json.get("max_prompt_tokens").is_none());

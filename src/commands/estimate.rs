@@ -255,6 +255,8 @@ fn rehearsed(task: &dyn Task, prompt: &Prompt, input: &Input) -> Vec<ModelCall> 
     calls
 }
 
+/// Bytes of prompts that a request shows at most, about, where it shows several.
+const SHOWN_BYTES: usize = 4 * 6000;
 /// Tokens of thoughts that an answer takes, about, where a model has more room.
 const THOUGHTS: u32 = 1024;
 
@@ -296,9 +298,17 @@ fn prices(session: &StudySession) -> ModelPrices {
             ..Usage::default()
         })
     };
+    let examples = data.source.train.iter();
+    let shown = session.method.shown();
+    let typical = seed.clone().with_demonstrations(
+        examples
+            .take(shown.demonstrations)
+            .map(|example| task.demonstration(example))
+            .collect(),
+    );
     let calls: Vec<ModelCall> = inputs
         .iter()
-        .flat_map(|input| rehearsed(task, &seed, input))
+        .flat_map(|input| rehearsed(task, &typical, input))
         .collect();
     let evaluation = mean(
         calls
@@ -328,7 +338,9 @@ fn prices(session: &StudySession) -> ModelPrices {
         .unwrap_or_default();
     // What is asked beside the examples: the task's rules, every second time the
     // prompt in use.
-    shots.push_str(longest);
+    for _ in 0..shown.prompts.min(1 + SHOWN_BYTES / longest.len().max(1)) {
+        shots.push_str(longest);
+    }
     shots.push_str(&" ".repeat(1200));
     let capabilities = proposer.llm.capabilities();
     // What bounds the task's answers does not bound proposals.

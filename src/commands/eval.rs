@@ -305,7 +305,7 @@ fn text(table: &EvalTable) -> String {
             out,
             "{name} {:#}: {}",
             row.prompt.id(),
-            visible(&row.prompt.instruction)
+            visible(&flat(&row.prompt))
         );
         let worst = worst(&row.groups).map(|group| group.group.clone());
         let mut groups = Grid::new([

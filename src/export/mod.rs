@@ -155,9 +155,9 @@ impl ExportedPrompt<'_> {
 
     /// Instruction and demonstrations as a model reads them, without an input.
     fn fixed(&self) -> String {
-        render::message(&self.standing.prompt, "")
-            .trim_end()
-            .to_owned()
+        let fields = &self.shape.fields;
+        let is_field = |name: &str| fields.iter().any(|field| field == name);
+        render::unfilled(&self.standing.prompt, &is_field)
     }
 
     /// The messages of a request with places for the input, in another template

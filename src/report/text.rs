@@ -11,7 +11,7 @@ use super::facts::machine;
 use super::{NamedRun, RunSummary, capital, ends, worst};
 use crate::table::{TextColumn, TextTable};
 use crate::unusable::counts;
-use crate::word_diff::{line, visible};
+use crate::word_diff::{flat, line, visible};
 
 impl RunSummary {
     /// The final report: per-group table, selected prompt, cost.
@@ -56,12 +56,8 @@ impl RunSummary {
                 origin.unwrap_or_default(),
                 self.reason.as_deref().unwrap_or("")
             )?;
-            for line in prompt.instruction.lines() {
-                writeln!(out, "  {}", visible(line))?;
-            }
-            for demonstration in &prompt.demonstrations {
-                let shown = format!("{} -> {}", demonstration.input, demonstration.answer);
-                writeln!(out, "  {}", visible(&shown))?;
+            for line in flat(prompt).lines() {
+                writeln!(out, "{}", format!("  {}", visible(line)).trim_end())?;
             }
         }
         if let Some(spent) = &self.spent {

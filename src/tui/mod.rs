@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use ratatui::crossterm::event::{self, Event as Input};
 use shiftproof_search::control::RunControl;
 use shiftproof_search::event::{Event, ProgressTick, RunObserver};
-use shiftproof_tasks::Prompt;
+use shiftproof_tasks::{Prompt, places, render};
 
 use self::source::{EventSource, LiveRun, ReplayedRun, WatchedRun};
 use self::state::ScreenState;
@@ -310,7 +310,10 @@ fn said(written: std::io::Result<PathBuf>) -> String {
 /// The name is the prompt's own, so that nothing else is written over.
 fn export(prompt: &Prompt, folder: &Path) -> std::io::Result<PathBuf> {
     let path = folder.join(format!("prompt-{:#}.txt", prompt.id()));
-    std::fs::write(&path, crate::word_diff::flat(prompt) + "\n")?;
+    // Which names are fields is not known here: what reads like a place is one.
+    let names = places::strangers(&prompt.instruction, &|_| false);
+    let text = render::unfilled(prompt, &|name| names.contains(&name));
+    std::fs::write(&path, text + "\n")?;
     std::path::absolute(path)
 }
 

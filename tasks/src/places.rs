@@ -58,6 +58,12 @@ pub fn parts<'p>(prompt: &'p str, is_field: &dyn Fn(&str) -> bool) -> Vec<Prompt
     parts
 }
 
+/// Where the first place begins, in bytes.
+pub(crate) fn first(prompt: &str, is_field: &dyn Fn(&str) -> bool) -> Option<usize> {
+    let places = braces(prompt, is_field).places;
+    places.first().map(|place| place.start)
+}
+
 /// The fields that have a place in the prompt, in the order of their first.
 pub fn fields<'p>(prompt: &'p str, is_field: &dyn Fn(&str) -> bool) -> Vec<&'p str> {
     let mut names = Vec::new();

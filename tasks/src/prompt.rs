@@ -43,6 +43,14 @@ impl Prompt {
         self
     }
 
+    /// [Tokens](text::tokens) of the instruction and of every demonstration: what
+    /// each request with this prompt sends beside the input.
+    pub fn tokens(&self) -> usize {
+        let shown = self.demonstrations.iter();
+        let shown = shown.map(|one| text::tokens(&one.input) + text::tokens(&one.answer));
+        text::tokens(&self.instruction) + shown.sum::<usize>()
+    }
+
     /// The content address: 128 bits of BLAKE3 over a length-prefixed encoding,
     /// so no two contents share an encoding.
     pub fn id(&self) -> PromptId {
@@ -134,6 +142,20 @@ mod tests {
         assert_ne!(plain.id(), shown("a", "b"));
         // A naive concatenation would confuse these two.
         assert_ne!(shown("ab", "c"), shown("a", "bc"));
+    }
+
+    #[test]
+    fn demonstrations_have_length() {
+        let plain = Prompt::new("Judge it.");
+        assert_eq!(plain.tokens(), 3);
+        let shown = plain.with_demonstrations(vec![
+            Demonstration {
+                input: "eight by".into(),
+                answer: "yes".into(),
+            };
+            2
+        ]);
+        assert_eq!(shown.tokens(), 3 + 2 * (2 + 1));
     }
 
     #[test]

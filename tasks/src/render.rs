@@ -65,6 +65,23 @@ pub fn filled(prompt: &Prompt, input: &Input, rendered: impl FnOnce() -> String)
     message(&above, &format!("{paragraph}{rest}"))
 }
 
+/// A prompt as it stands, without an input: places are not filled, and
+/// demonstrations stand where [`filled`] puts them.
+pub fn unfilled(prompt: &Prompt, is_field: &dyn Fn(&str) -> bool) -> String {
+    let text = prompt.instruction.as_str();
+    let first = places::first(text, is_field).filter(|_| !prompt.demonstrations.is_empty());
+    let Some(first) = first else {
+        return message(prompt, "").trim_end().to_owned();
+    };
+    let cut = text[..first].rfind("\n\n");
+    let (above, below) = cut.map_or(("", text), |cut| (&text[..cut], &text[cut + 2..]));
+    let above = Prompt {
+        instruction: above.to_owned(),
+        demonstrations: prompt.demonstrations.clone(),
+    };
+    message(&above, below)
+}
+
 /// An empty instruction leaves no blank line at the top.
 fn separate(text: &mut String) {
     if !text.is_empty() {
@@ -107,6 +124,34 @@ mod tests {
             "Judge.\n\nReview: good\nAnswer: positive\n\nReview: bad"
         );
         assert_eq!(message(&Prompt::new(""), "x"), "x");
+    }
+
+    #[test]
+    fn unfilled_prompts_keep_order() {
+        let shown = vec![Demonstration {
+            input: "Review: good".into(),
+            answer: "positive".into(),
+        }];
+        for (instruction, expected) in [
+            ("Judge.", "Judge.\n\nReview: good\nAnswer: positive"),
+            (
+                "Judge.\n\nBe fair.\n\nText: {text}\nMood:",
+                "Judge.\n\nBe fair.\n\nReview: good\nAnswer: positive\n\nText: {text}\nMood:",
+            ),
+            (
+                "Judge {text} now.",
+                "Review: good\nAnswer: positive\n\nJudge {text} now.",
+            ),
+        ] {
+            let prompt = Prompt::new(instruction);
+            let is_field = |name: &str| name == "text";
+            assert_eq!(unfilled(&prompt, &is_field), instruction);
+            let prompt = prompt.with_demonstrations(shown.clone());
+            assert_eq!(unfilled(&prompt, &is_field), expected);
+            // What a model reads is the same, but for the values.
+            let read = filled(&prompt, &input(&[("text", "{text}")]), || String::new());
+            assert_eq!(read.trim_end(), expected);
+        }
     }
 
     #[test]

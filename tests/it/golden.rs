@@ -172,9 +172,15 @@ async fn every_method_keeps_its_events() {
         "ape-ut",
         "gpo",
         "edits",
+        "gpo-paper",
         "protegi",
         "gepa",
         "group-reflective",
+        "opro",
+        "evoprompt-ga",
+        "evoprompt-de",
+        "capo",
+        "mipro",
     ] {
         let scene = Scene::new(&format!("method = \"{method}\""), model).await;
         scene.keep(method, &[]).await;

@@ -9,11 +9,18 @@
 
 mod ape;
 mod ape_ut;
+mod capo;
 mod edits;
+mod evoprompt_de;
+mod evoprompt_ga;
 mod front;
+mod generations;
 mod gepa;
 mod gpo;
 mod group_reflective;
+mod joint_model;
+mod mipro;
+mod opro;
 mod plan;
 mod protegi;
 mod rounds;
@@ -29,10 +36,15 @@ use thiserror::Error;
 
 pub use ape::Ape;
 pub use ape_ut::ApeUt;
+pub use capo::Capo;
 pub use edits::Edits;
+pub use evoprompt_de::EvoPromptDe;
+pub use evoprompt_ga::EvoPromptGa;
 pub use gepa::Gepa;
 pub use gpo::{Gpo, GpoPaper};
 pub use group_reflective::GroupReflective;
+pub use mipro::Mipro;
+pub use opro::Opro;
 pub use plan::{DataCounts, MethodPlan, PlannedStep};
 pub use protegi::Protegi;
 
@@ -61,6 +73,13 @@ pub trait SearchMethod: Send + Sync {
         Vec::new()
     }
 
+    /// Prompts that a request for a new one shows, about, and demonstrations that its
+    /// prompts show, about: what a request is long for, which an estimate of tokens
+    /// needs to know.
+    fn shown(&self) -> ShownCounts {
+        ShownCounts::default()
+    }
+
     /// What it will ask at most, step by step, for a study with these numbers. The
     /// budget is fitted by it, the estimate prints it, and the context holds
     /// [`search`](Self::search) to it.
@@ -72,6 +91,25 @@ pub trait SearchMethod: Send + Sync {
         &self,
         context: &mut SearchContext<'_>,
     ) -> Result<Vec<CandidateIndex>, RunError>;
+}
+
+/// See [`SearchMethod::shown`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShownCounts {
+    /// Prompts in a request for a new one.
+    pub prompts: usize,
+    /// Demonstrations in a prompt.
+    pub demonstrations: usize,
+}
+
+impl Default for ShownCounts {
+    /// The prompt in use, and none.
+    fn default() -> Self {
+        Self {
+            prompts: 1,
+            demonstrations: 0,
+        }
+    }
 }
 
 /// The methods that studies can name.
@@ -90,6 +128,11 @@ impl Default for MethodRegistry {
             Arc::new(Protegi),
             Arc::new(Gepa),
             Arc::new(GroupReflective),
+            Arc::new(Opro),
+            Arc::new(EvoPromptGa),
+            Arc::new(EvoPromptDe),
+            Arc::new(Capo),
+            Arc::new(Mipro),
         ])
     }
 }

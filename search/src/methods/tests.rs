@@ -121,6 +121,9 @@ fn plans_show_what_is_asked() {
         calls(&GroupReflective, Phase::Propose),
         [(12, 0), (36 + 1, 0)]
     );
+    // Eights, and what is left over of them first.
+    assert_eq!(calls(&Opro, Phase::Propose), [(4, 0), (36 + 1, 0)]);
+    assert_eq!(calls(&Opro, Phase::Refine), [(4 * 8, 0)]);
     for method in all() {
         assert_eq!(calls(method.as_ref(), Phase::Screen), [(0, 1500)]);
     }
@@ -142,6 +145,30 @@ fn reflective_methods_ask_for_no_more_than_proposals() {
                 "{name} {proposals}: {texts}"
             );
             assert_eq!(planned.fault(), None, "{name}");
+        }
+    }
+}
+
+#[test]
+fn evolving_methods_ask_for_all_proposals() {
+    for proposals in [0, 3, 8, 36, 101] {
+        for rounds in [0, 1, 7] {
+            let spec = SearchSpec {
+                proposals,
+                rounds,
+                ..SearchSpec::default()
+            };
+            for method in [
+                &Opro as &dyn SearchMethod,
+                &EvoPromptGa,
+                &EvoPromptDe,
+                &Capo,
+                &Mipro,
+            ] {
+                let planned = method.plan(&spec, &counts());
+                assert_eq!(planned.texts(), proposals, "{}", method.name());
+                assert!(planned.prompts() >= proposals, "{}", method.name());
+            }
         }
     }
 }

@@ -299,13 +299,13 @@ pub(super) fn continued(opening: &str, reply: &str) -> String {
 }
 
 /// An opening and its continuation as one text.
-fn join(opening: &str, continuation: &str) -> String {
+pub(super) fn join(opening: &str, continuation: &str) -> String {
     let space = continuation.starts_with(|c: char| c.is_alphanumeric());
     format!("{opening}{}{continuation}", if space { " " } else { "" })
 }
 
 /// The text up to its last complete sentence, or all of it if none is complete.
-fn complete_sentences(text: &str) -> &str {
+pub(super) fn complete_sentences(text: &str) -> &str {
     match text.rfind(['.', '?', '!']) {
         Some(end) => &text[..=end],
         None => text,

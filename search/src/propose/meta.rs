@@ -18,9 +18,10 @@ pub(super) use reflect::{
 const SYSTEM: &str = "You write prompts for a language model. A prompt is sent to the model \
                       together with one input at a time, and has to work on inputs that nobody \
                       has seen yet.";
-const TAGS: &str = "Answer with the prompt between <prompt> and </prompt>, and with nothing else.";
-const INPUTS: &str = "These are inputs of a task, each with the right output:";
-const USERS: &str = "These are inputs of a task, one for each user, with the right output: what \
+pub(super) const TAGS: &str =
+    "Answer with the prompt between <prompt> and </prompt>, and with nothing else.";
+pub(super) const INPUTS: &str = "These are inputs of a task, each with the right output:";
+pub(super) const USERS: &str = "These are inputs of a task, one for each user, with the right output: what \
                      the user really chose next.";
 const CURRENT: &str = "A language model does a task by this prompt, which is in use today:";
 const BESIDE: &str = "The same prompt must also work on inputs like these:";
@@ -120,7 +121,7 @@ pub(super) fn paraphrase(view: &ProposerView<'_>, parent: &Prompt) -> Vec<Messag
 }
 
 /// What every prompt must keep to.
-fn system(view: &ProposerView<'_>, current: Option<&Prompt>) -> Message {
+pub(super) fn system(view: &ProposerView<'_>, current: Option<&Prompt>) -> Message {
     let kept = current.map_or_else(Vec::new, |prompt| fields(view, &prompt.instruction));
     let places = if kept.is_empty() {
         "The input follows the prompt, which has no placeholder for it.".to_owned()
@@ -139,16 +140,16 @@ fn system(view: &ProposerView<'_>, current: Option<&Prompt>) -> Message {
 }
 
 /// What a prompt for a form of answer says.
-struct RequestWords {
+pub(super) struct RequestWords {
     /// Its rules.
-    rules: String,
+    pub rules: String,
     /// What it asks for.
-    answer: String,
+    pub answer: String,
     /// What tells its task from others.
-    task: String,
+    pub task: String,
 }
 
-fn asks(form: Option<&AnswerForm>) -> RequestWords {
+pub(super) fn asks(form: Option<&AnswerForm>) -> RequestWords {
     let above = || "whose inputs are above".to_owned();
     match form {
         Some(AnswerForm::Choice { labels }) => {

@@ -6,9 +6,13 @@
 
 mod ask;
 mod crossover;
+mod demonstrate;
+mod differential;
 mod edit;
 pub(crate) mod form;
+mod genetic;
 mod gradient;
+mod grounded;
 mod group_reflect;
 mod induce;
 mod kept;
@@ -17,10 +21,13 @@ mod meta;
 mod paraphrase;
 mod pieces;
 mod read;
+mod recombine;
 mod reflect;
 mod rewrite;
 mod screen;
 mod trace;
+mod trajectory;
+mod written;
 
 use async_trait::async_trait;
 use shiftproof_tasks::{Example, Input, Prompt, PromptId, Task};
@@ -29,16 +36,22 @@ use crate::event::Origin;
 use crate::gateway::{Gateway, PricedModel, RunError};
 
 pub use crossover::CrossoverProposer;
+pub use demonstrate::DemonstrationProposer;
+pub use differential::{DifferentialProposer, DifferentialTrial};
 pub use edit::EditProposer;
 pub use form::{ProposalForm, expected_tokens};
+pub use genetic::GeneticProposer;
 pub use gradient::{GradientCase, GradientProposer};
+pub use grounded::GroundedProposer;
 pub use group_reflect::{GroupReflectionCase, GroupReflectionProposer};
 pub use induce::{InductionProposer, TargetUse};
 pub use paraphrase::ParaphraseProposer;
 pub use read::read;
+pub use recombine::{OffspringProposer, PlannedOffspring};
 pub use reflect::{MergePair, MergeProposer, ReflectionCase, ReflectionProposer};
 pub use screen::DiscardCounts;
 pub use trace::TracedAnswer;
+pub use trajectory::{TrajectoryEntry, TrajectoryProposer};
 
 /// What a proposer may know.
 #[derive(Clone, Copy)]

@@ -44,6 +44,12 @@ pub fn read(reply: &str, labels: &[String]) -> Vec<String> {
     prompts
 }
 
+/// What a reply says after its thoughts, whatever it is.
+pub(super) fn without_thoughts(reply: &str) -> String {
+    let reply = without_tokens(&plain(reply));
+    after_thoughts(&reply).trim().to_owned()
+}
+
 /// Whether a reply puts something of a few words between the tags.
 pub(super) fn in_tags(reply: &str) -> bool {
     let text = after_thoughts(reply);

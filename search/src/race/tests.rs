@@ -328,7 +328,7 @@ async fn longer_prompts_pay_their_charge() {
         };
         let charge = |candidate: usize| {
             let prompt = &scene.matrix.candidates[candidate].prompt;
-            scene.spec.length_charge(&prompt.instruction)
+            scene.spec.length_charge(prompt.tokens())
         };
         let difference = (score(0) + charge(0)) - (score(1) + charge(1));
         assert!(difference.abs() < 1e-9, "{difference}");

@@ -1,5 +1,7 @@
 //! What a search method is given: the run under way, and what it may do to it.
 
+use std::collections::BTreeSet;
+
 use shiftproof_tasks::{Example, Prompt, PromptId, Task, text};
 
 use super::Run;
@@ -57,6 +59,10 @@ pub struct SearchContext<'a> {
     pub(super) plan: MethodPlan,
     pub(super) allowance: Allowance,
     pub(super) phase: Phase,
+    /// Training examples that prompts may show, once they were asked for.
+    pub(super) demonstration_pool: Option<Vec<InputIndex>>,
+    /// What the inputs of the audit say.
+    pub(super) sealed: BTreeSet<String>,
 }
 
 impl<'a> SearchContext<'a> {
@@ -99,6 +105,8 @@ impl<'a> SearchContext<'a> {
             allowance: Allowance::of(&plan, run.spec.evaluations),
             plan,
             phase: Phase::Propose,
+            demonstration_pool: None,
+            sealed: BTreeSet::new(),
         };
         context.enter_given()?;
         Ok(context)
@@ -172,6 +180,17 @@ impl<'a> SearchContext<'a> {
     /// A candidate's prompt.
     pub fn prompt(&self, candidate: CandidateIndex) -> &Prompt {
         &self.matrix.candidates[candidate].prompt
+    }
+
+    /// The prompts that a candidate was made from, in the order its proposer named
+    /// them.
+    pub fn parents(&self, candidate: CandidateIndex) -> &[PromptId] {
+        &self.matrix.candidates[candidate].parents
+    }
+
+    /// The name of an example's group.
+    pub fn group(&self, example: InputIndex) -> &str {
+        &self.matrix.groups[self.matrix.group_of(example)].name
     }
 
     /// Which chunk of demonstrations induced a candidate, where one did.

@@ -5,6 +5,7 @@ mod answers;
 mod audit;
 mod balance;
 mod context;
+mod demonstrations;
 mod proposals;
 mod races;
 mod standings;
@@ -94,6 +95,7 @@ impl Run<'_> {
         self.hold_back_audit(&audit);
         self.fit_to_budget(audit.len());
         let mut context = SearchContext::begin(&self)?;
+        context.keep_out(audit.inputs());
         let finalists = self.method.search(&mut context).await?;
         let (selected, ensemble) = context.select(finalists).await?;
         let target_labels_read = self.data.reads.count();

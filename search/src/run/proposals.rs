@@ -72,6 +72,15 @@ impl SearchContext<'_> {
         let mut entrants = Vec::new();
         for proposal in std::mem::take(&mut batch.kept) {
             let instruction = proposal.prompt.instruction.clone();
+            if proposal.prompt.tokens() > self.limit {
+                let rule = format!(
+                    "with its demonstrations it is longer than {} tokens \
+                     (search.max_prompt_tokens)",
+                    self.limit
+                );
+                batch.discards.add(&rule, &instruction);
+                continue;
+            }
             let entered = self.enter(
                 proposal.prompt,
                 proposal.origin,

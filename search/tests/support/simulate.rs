@@ -7,7 +7,13 @@
 //! demonstrations suggest phrases that help on the source (and often hurt on the
 //! target), rightly labelled target demonstrations suggest phrases that help on
 //! the target, and wrongly labelled ones suggest phrases that mislead there.
+//! Shown other prompts it takes up their phrases: those of the better-scored, of both
+//! that it is to cross, of the one that it is to say anew. Demonstrations in a prompt
+//! help a little.
 //! Everything is a deterministic function of the seed and the request.
+
+#[path = "simulate/rewriting.rs"]
+mod rewriting;
 
 use std::fmt::Write as _;
 
@@ -16,8 +22,8 @@ use rand::RngExt;
 use rand::seq::IndexedRandom;
 use rand_distr::{Beta, Distribution, Normal};
 use shiftproof_tasks::{
-    AnswerForm, Data, Example, Finish, Input, Label, LabelReads, LabelledTarget, Prompt, Reply,
-    SealedAudit, Source, Task, UnlabelledTarget, Usage,
+    AnswerForm, Data, Demonstration, Example, Finish, Input, Label, LabelReads, LabelledTarget,
+    Prompt, Reply, SealedAudit, Source, Task, UnlabelledTarget, Usage,
 };
 
 use crate::event::{GroupInfo, GroupRole};
@@ -30,6 +36,10 @@ pub const SOURCE: &str = "source";
 pub const TARGET: &str = "target";
 const LABELS: [&str; 2] = ["yes", "no"];
 const PHRASES: usize = 12;
+/// What each demonstration adds to the chance of a right answer by default, up to
+/// [`MOST_SHOWN`] of them.
+const SHOWN: f64 = 0.015;
+const MOST_SHOWN: usize = 4;
 
 /// Where a phrase comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,6 +67,8 @@ pub struct SimulatedWorld {
     seed: u64,
     /// Share of target inputs on which every prompt guesses.
     noise: f64,
+    /// What each demonstration of a prompt adds to the chance of a right answer.
+    shown: f64,
     phrases: Vec<PlantedPhrase>,
 }
 
@@ -92,8 +104,17 @@ impl SimulatedWorld {
         Self {
             seed,
             noise,
+            shown: SHOWN,
             phrases,
         }
+    }
+
+    /// The world in which each demonstration of a prompt, up to four, is worth
+    /// `each` (0.015 by default) in every domain.
+    #[must_use]
+    pub const fn with_demonstrations_worth(mut self, each: f64) -> Self {
+        self.shown = each;
+        self
     }
 
     /// The chance of a right answer in a domain, noise apart.
@@ -111,7 +132,8 @@ impl SimulatedWorld {
                 }
             })
             .sum();
-        (base + effect).clamp(0.05, 0.97)
+        let shown = prompt.demonstrations.len().min(MOST_SHOWN);
+        (base + effect + self.shown * shown as f64).clamp(0.05, 0.97)
     }
 
     /// The accuracy to expect on the target, guessing on noise included.
@@ -177,7 +199,8 @@ impl SimulatedWorld {
             && unit(seeds::number(self.seed, &format!("noise {text}"))) < self.noise
     }
 
-    fn answer(&self, instruction: &str, text: &str) -> &'static str {
+    /// `asked`: instruction and demonstrations, as they stand before the input.
+    fn answer(&self, asked: &str, text: &str) -> &'static str {
         let group = if text.starts_with(SOURCE) {
             SOURCE
         } else {
@@ -186,12 +209,9 @@ impl SimulatedWorld {
         let chance = if self.guesses(text) {
             0.5
         } else {
-            self.accuracy(&Prompt::new(instruction), group)
+            self.accuracy(&prompt_of(asked), group)
         };
-        let right = unit(seeds::number(
-            self.seed,
-            &format!("answer {instruction} {text}"),
-        )) < chance;
+        let right = unit(seeds::number(self.seed, &format!("answer {asked} {text}"))) < chance;
         let truth = self.truth(text);
         if right {
             truth
@@ -200,14 +220,16 @@ impl SimulatedWorld {
         }
     }
 
-    /// An instruction of phrases that the demonstrations suggest.
+    /// An instruction of phrases that the demonstrations suggest, and of those of
+    /// the prompts that it is shown to make a new one of.
     fn propose(&self, text: &str, seed: u64) -> String {
         let mut rng = seeds::stream(self.seed ^ seed, text);
+        let taken = self.taken_up(text, &mut rng);
         // How readily this proposal takes up suggestions.
         let readiness = Beta::new(2.0, 4.0)
             .expect("positive shapes")
             .sample(&mut rng);
-        let mut chosen: Vec<&str> = Vec::new();
+        let mut chosen: Vec<&str> = taken;
         let mut lines = text.lines().peekable();
         while let Some(line) = lines.next() {
             let Some(input) = line.strip_prefix("Input: ") else {
@@ -262,6 +284,21 @@ impl Task for SimulatedTask {
     }
 }
 
+/// Instruction and demonstrations of what stands before an input.
+fn prompt_of(asked: &str) -> Prompt {
+    let mut blocks = asked.split("\n\n");
+    let instruction = Prompt::new(blocks.next().unwrap_or_default());
+    let shown = blocks.filter_map(|block| block.split_once("\nAnswer: "));
+    instruction.with_demonstrations(
+        shown
+            .map(|(input, answer)| Demonstration {
+                input: input.to_owned(),
+                answer: answer.to_owned(),
+            })
+            .collect(),
+    )
+}
+
 #[async_trait]
 impl Llm for SimulatedWorld {
     fn identity(&self) -> &'static str {
@@ -283,7 +320,7 @@ impl Llm for SimulatedWorld {
         let text = &messages[messages.len() - 1].content;
         let reply = if call.request.answer.labels().is_some() {
             let (instruction, input) = text
-                .split_once("\n\n")
+                .rsplit_once("\n\n")
                 .ok_or_else(|| LlmError::Request("no input after the instruction".into()))?;
             self.answer(instruction, input).to_owned()
         } else {

@@ -17,7 +17,7 @@ use super::{NamedRun, RunSummary, difference, grouped, money, score, spread, wor
 use crate::table::write_markdown;
 use crate::unusable::counts;
 use crate::vote_notes;
-use crate::word_diff::flat;
+use crate::word_diff::{flat, one_line};
 
 /// The report of one run, or of several with their comparison first.
 pub(super) fn report(runs: &[NamedRun]) -> String {
@@ -305,7 +305,7 @@ fn write_search(out: &mut String, summary: &RunSummary) {
         for ancestor in &ancestors {
             let indent = "  ".repeat(ancestor.depth);
             let standing = ancestor.standing;
-            let shown = standing.prompt.instruction.replace('\n', " ");
+            let shown = one_line(&standing.prompt);
             let _ = writeln!(
                 text,
                 "{indent}{:#} {}: {shown}",

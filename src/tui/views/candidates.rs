@@ -13,6 +13,7 @@ use super::super::state::{ScreenState, ValueBand};
 use super::super::ui::{CandidateSort, ScreenUi};
 use super::{cut, points, window};
 use crate::report::{CandidateStanding, worst};
+use crate::word_diff::flat;
 
 /// Rows for the selected candidate's text and reason.
 const DETAIL: u16 = 5;
@@ -191,7 +192,8 @@ pub fn draw(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rec
             Line::styled("─".repeat(usize::from(area.width)), ui.theme.faint()),
             Line::styled(format!(" {reason}"), ui.theme.faint()),
         ];
-        lines.push(Line::from(format!(" {}", standing.prompt.instruction)));
+        let text = flat(&standing.prompt);
+        lines.extend(text.lines().map(|line| Line::from(format!(" {line}"))));
         frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), below);
     }
 }

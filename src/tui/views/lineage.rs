@@ -10,6 +10,7 @@ use ratatui::widgets::Paragraph;
 use super::super::state::ScreenState;
 use super::super::ui::ScreenUi;
 use super::{candidates, cut, points, window};
+use crate::word_diff::one_line;
 
 /// The tree from the top: depth signs and places in the state's order. A
 /// candidate hangs below its first parent.
@@ -91,7 +92,8 @@ pub fn draw(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rec
         let branch = format!(" {sign}");
         let text = format!(
             "{mark} {id:#}{with} {score:>5} {}: {}",
-            standing.origin, standing.prompt.instruction
+            standing.origin,
+            one_line(&standing.prompt)
         );
         let room = width.saturating_sub(branch.chars().count());
         let style = if cursor == Some(index) {

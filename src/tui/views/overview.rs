@@ -16,6 +16,7 @@ use super::super::ui::ScreenUi;
 use super::{bar, cut, dot_plot, points};
 use crate::progress::clock;
 use crate::report::{grouped, money, score, worst};
+use crate::word_diff::one_line;
 
 /// Draws the view.
 pub fn draw(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rect) {
@@ -53,7 +54,7 @@ fn compact(
     lines.extend(gauges);
     if let Some(leader) = state.summary.leader() {
         lines.push(Line::styled(
-            format!(" {}", leader.prompt.instruction),
+            format!(" {}", one_line(&leader.prompt)),
             ui.theme.faint(),
         ));
     }
@@ -336,7 +337,7 @@ fn leader_lines(state: &ScreenState, ui: &ScreenUi, width: usize) -> Vec<Line<'s
         " {what} {:#} ({}): {}",
         leader.prompt.id(),
         leader.origin,
-        leader.prompt.instruction
+        one_line(&leader.prompt)
     );
     let mut lines = vec![Line::styled(cut(&head, width), theme.heading())];
     if state.summary.ending.is_some() && !state.summary.unverified.is_empty() {
