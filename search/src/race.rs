@@ -223,7 +223,10 @@ impl Race<'_> {
     /// Groups of the race: a study's group with true labels and the same group
     /// with voted ones are two, for they are not equally to be trusted.
     pub(crate) fn problem(
-        &self, matrix: &ResponseMatrix, entrants: &[CandidateIndex]) -> SelectionProblem {
+        &self,
+        matrix: &ResponseMatrix,
+        entrants: &[CandidateIndex],
+    ) -> SelectionProblem {
         let mut members: BTreeMap<(bool, usize), Vec<u32>> = BTreeMap::new();
         for (example, &input) in self.inputs.iter().enumerate() {
             let key = (matrix.is_voted(input), matrix.group_of(input));

@@ -10,9 +10,7 @@ use super::rounds::{Rounds, expect_proposals, in_turn, minibatch, traces};
 use super::{DataCounts, MethodPlan, SearchMethod};
 use crate::event::Phase;
 use crate::gateway::RunError;
-use crate::propose::{
-    MergePair, MergeProposer, ReflectionCase, ReflectionProposer, TracedAnswer,
-};
+use crate::propose::{MergePair, MergeProposer, ReflectionCase, ReflectionProposer, TracedAnswer};
 use crate::run::{CandidateIndex, InputIndex, SearchContext};
 use crate::seeds;
 use crate::spec::SearchSpec;
@@ -334,7 +332,10 @@ impl GepaSearch {
             .collect();
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
         ranked.truncate(context.spec().finalists);
-        ranked.into_iter().map(|(.., candidate)| candidate).collect()
+        ranked
+            .into_iter()
+            .map(|(.., candidate)| candidate)
+            .collect()
     }
 }
 

@@ -313,7 +313,9 @@ fn failures(answers: &[GroupAnswers], group: &str, voted: bool) -> Vec<TracedAns
         .find(|own| own.group == group && own.pseudo_labelled == voted);
     own.map_or_else(Vec::new, |own| {
         let failures = own.failures.iter();
-        failures.map(|failure| TracedAnswer::new(failure, voted)).collect()
+        failures
+            .map(|failure| TracedAnswer::new(failure, voted))
+            .collect()
     })
 }
 
@@ -381,7 +383,13 @@ fn contrast(
         right.truncate(CONTRASTS);
         (other, right)
     });
-    let found = right.reduce(|best, next| if next.1.len() > best.1.len() { next } else { best })?;
+    let found = right.reduce(|best, next| {
+        if next.1.len() > best.1.len() {
+            next
+        } else {
+            best
+        }
+    })?;
     (!found.1.is_empty()).then(|| (context.prompt(found.0).clone(), found.1))
 }
 
@@ -435,7 +443,13 @@ mod tests {
         assert_eq!(weights.shares(&["x", "y"], 3), [2, 1]);
         assert_eq!(weights.shares(&[], 3), [0; 0]);
         for count in 0..20 {
-            assert_eq!(weights.shares(&["a", "b", "c"], count).iter().sum::<usize>(), count);
+            assert_eq!(
+                weights
+                    .shares(&["a", "b", "c"], count)
+                    .iter()
+                    .sum::<usize>(),
+                count
+            );
         }
     }
 }

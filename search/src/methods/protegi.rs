@@ -116,7 +116,11 @@ async fn cases(
     most: usize,
 ) -> Result<Vec<GradientCase>, RunError> {
     let size = (most as f64 * LOOK) as usize / beam.len().max(1);
-    let batch = minibatch(context, &format!("protegi {round}"), size.clamp(1, MINIBATCH));
+    let batch = minibatch(
+        context,
+        &format!("protegi {round}"),
+        size.clamp(1, MINIBATCH),
+    );
     context.evaluate(beam, &batch).await?;
     Ok(beam
         .iter()

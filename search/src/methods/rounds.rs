@@ -56,11 +56,7 @@ impl Rounds {
 }
 
 /// A minibatch of examples that proposers may be shown, drawn anew for each name.
-pub(super) fn minibatch(
-    context: &SearchContext<'_>,
-    stream: &str,
-    size: usize,
-) -> Vec<InputIndex> {
+pub(super) fn minibatch(context: &SearchContext<'_>, stream: &str, size: usize) -> Vec<InputIndex> {
     let mut examples = context.training_examples(stream);
     examples.truncate(size);
     examples
@@ -77,7 +73,11 @@ pub(super) fn traces(
         let lists: Vec<Vec<TracedAnswer>> = groups
             .iter()
             .map(|group| {
-                let answers = if wrong { &group.failures } else { &group.successes };
+                let answers = if wrong {
+                    &group.failures
+                } else {
+                    &group.successes
+                };
                 let traced = answers.iter();
                 traced
                     .map(|answer| TracedAnswer::new(answer, group.pseudo_labelled))

@@ -120,7 +120,10 @@ fn plans_show_what_is_asked() {
     for method in [&Protegi as &dyn SearchMethod, &Gepa] {
         assert_eq!(calls(method, Phase::Propose), [(36 + 1, 0)]);
     }
-    assert_eq!(calls(&GroupReflective, Phase::Propose), [(12, 0), (36 + 1, 0)]);
+    assert_eq!(
+        calls(&GroupReflective, Phase::Propose),
+        [(12, 0), (36 + 1, 0)]
+    );
     for method in all() {
         assert_eq!(calls(method.as_ref(), Phase::Screen), [(0, 1500)]);
     }
@@ -137,7 +140,10 @@ fn reflective_methods_ask_for_no_more_than_proposals() {
             let planned = method.plan(&spec, &counts());
             let texts = planned.texts();
             let name = method.name();
-            assert!(texts <= proposals && texts + 6 > proposals, "{name} {proposals}: {texts}");
+            assert!(
+                texts <= proposals && texts + 6 > proposals,
+                "{name} {proposals}: {texts}"
+            );
             assert_eq!(planned.fault(), None, "{name}");
         }
     }

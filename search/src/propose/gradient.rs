@@ -207,4 +207,3 @@ async fn vary(
     }
     Ok(())
 }
-

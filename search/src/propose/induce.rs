@@ -235,9 +235,7 @@ impl InductionProposer {
         index: usize,
         opening: &str,
     ) -> Request {
-        let shown = chunk
-            .iter()
-            .map(|example| view.task.demonstration(example));
+        let shown = chunk.iter().map(|example| view.task.demonstration(example));
         let form = chunk
             .first()
             .map(|example| view.task.answer_form(&example.input));

@@ -61,14 +61,22 @@ impl TracedAnswer {
         } else if graded(view, &self.example) {
             let _ = writeln!(text, "It is worth {:.2} of 1.", self.value);
         }
-        let right = if self.voted { VOTED_OUTPUT } else { RIGHT_OUTPUT };
+        let right = if self.voted {
+            VOTED_OUTPUT
+        } else {
+            RIGHT_OUTPUT
+        };
         let _ = write!(text, "{right} {answer}\n\n");
     }
 
     /// Writes input and right output alone.
     pub(super) fn write_right(&self, view: &ProposerView<'_>, text: &mut String) {
         let Demonstration { input, answer } = self.demonstration(view);
-        let right = if self.voted { VOTED_OUTPUT } else { RIGHT_OUTPUT };
+        let right = if self.voted {
+            VOTED_OUTPUT
+        } else {
+            RIGHT_OUTPUT
+        };
         let _ = write!(text, "Input: {input}\n{right} {answer}\n\n");
     }
 }
@@ -105,6 +113,9 @@ mod tests {
     fn long_texts_are_clipped_at_words() {
         assert_eq!(clipped(" short text ", 400), "short text");
         assert_eq!(clipped("one two three four", 11), "one two …");
-        assert_eq!(clipped(&"é".repeat(30), 10), format!("{} …", "é".repeat(10)));
+        assert_eq!(
+            clipped(&"é".repeat(30), 10),
+            format!("{} …", "é".repeat(10))
+        );
     }
 }

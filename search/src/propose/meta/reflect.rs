@@ -35,8 +35,8 @@ const SHORT: &str = "Say nothing twice: every sentence has its price.";
 
 /// Sentences of these requests that say nothing about any task.
 pub(in crate::propose) const OWN_WORDS: [&str; 16] = [
-    CRITIC, CURRENT, WRONG, REASONS, TRACES, LEARN, ANEW, MENDED, GENERAL, MERGE, KEEP_RIGHT, OTHER,
-    SHIFTED, COMMON, SHORT, TAGS,
+    CRITIC, CURRENT, WRONG, REASONS, TRACES, LEARN, ANEW, MENDED, GENERAL, MERGE, KEEP_RIGHT,
+    OTHER, SHIFTED, COMMON, SHORT, TAGS,
 ];
 
 fn quoted(text: &mut String, tag: &str, prompt: &Prompt) {

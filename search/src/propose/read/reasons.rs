@@ -96,7 +96,10 @@ mod tests {
         let dressed = [
             format!("<reason>{}</reason>\n<reason>{}</reason>", two[0], two[1]),
             format!("Sure!\n<REASON>\n{}\n</REASON>\n<reason>{}", two[0], two[1]),
-            format!("<think>Hm.</think>Here are the reasons:\n\n1. {}\n2) {}", two[0], two[1]),
+            format!(
+                "<think>Hm.</think>Here are the reasons:\n\n1. {}\n2) {}",
+                two[0], two[1]
+            ),
             format!("- {}\n- **{}**\n\nLet me know!", two[0], two[1]),
             format!("{}\n\n{}\n\n{}", two[0], two[1], two[0]),
         ];
@@ -104,7 +107,10 @@ mod tests {
             assert_eq!(reasons(&reply, 4), two, "{reply}");
         }
         assert_eq!(reasons("positive", 4), [""; 0]);
-        assert_eq!(reasons("Here is what I think is wrong with it:", 4), [""; 0]);
+        assert_eq!(
+            reasons("Here is what I think is wrong with it:", 4),
+            [""; 0]
+        );
         let long = format!("<reason>{}</reason>", "again and again ".repeat(3000));
         assert_eq!(reasons(&long, 4)[0].chars().count(), MOST_CHARS);
     }

@@ -3,9 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use shiftproof_tasks::{
-    AnswerForm, Example, Finish, Input, Label, Prompt, Reply, Request, Task,
-};
+use shiftproof_tasks::{AnswerForm, Example, Finish, Input, Label, Prompt, Reply, Request, Task};
 
 use crate::budget::{BudgetLimits, Meter, Price};
 use crate::control::RunControl;
@@ -69,7 +67,9 @@ impl Llm for Scripted {
 
     fn estimate_tokens(&self, request: &Request) -> u64 {
         let messages = request.messages.iter();
-        messages.map(|message| message.content.len() as u64 / 4).sum()
+        messages
+            .map(|message| message.content.len() as u64 / 4)
+            .sum()
     }
 
     async fn call(&self, call: &ModelCall) -> Result<Reply, LlmError> {
@@ -98,8 +98,16 @@ fn trace(text: &str, label: &str, answer: &str) -> TracedAnswer {
 
 fn wrong() -> Vec<TracedAnswer> {
     vec![
-        trace("The soup was cold when it came up to our bed.", "kitchen", "rooms"),
-        trace("We could not sleep above the bar.", "rooms", "That depends, dear guest!"),
+        trace(
+            "The soup was cold when it came up to our bed.",
+            "kitchen",
+            "rooms",
+        ),
+        trace(
+            "We could not sleep above the bar.",
+            "rooms",
+            "That depends, dear guest!",
+        ),
     ]
 }
 
@@ -253,10 +261,16 @@ async fn gradients_lead_to_edits_and_paraphrases() {
         ],
     );
     assert!(!reasons.contains("radiator"), "gradients come from errors");
-    says(&text_of(&asked[1]), &["whose task a cold meal is", "kitchen or rooms"]);
+    says(
+        &text_of(&asked[1]),
+        &["whose task a cold meal is", "kitchen or rooms"],
+    );
     says(&text_of(&asked[2]), &["where nothing fits"]);
     let origins: Vec<Origin> = batch.kept.iter().map(|kept| kept.origin).collect();
-    assert_eq!(origins, [Origin::Reflected, Origin::Reflected, Origin::Paraphrase]);
+    assert_eq!(
+        origins,
+        [Origin::Reflected, Origin::Reflected, Origin::Paraphrase]
+    );
     assert_eq!(batch.kept[0].parents, [Desks.seed().id()]);
     assert_eq!(batch.kept[2].parents, [batch.kept[0].prompt.id()]);
     // Four prompts were asked for; the second paraphrase says what the first did.
@@ -277,7 +291,9 @@ async fn texts_are_shared_out_over_the_beam() {
         };
         let (batch, asked) = propose(&proposer, ProposalForm::Plain, count, |at, request| {
             let text = text_of(request);
-            let words = ["mild", "stern", "swift", "calm", "dry", "full", "warm", "kind"];
+            let words = [
+                "mild", "stern", "swift", "calm", "dry", "full", "warm", "kind",
+            ];
             let one = words[at % words.len()];
             let two = words[at / words.len()];
             Reply::text(if text.contains("different reasons") {
@@ -312,7 +328,10 @@ async fn silent_critics_do_not_stop_the_edits() {
     assert!(!text_of(&asked[1]).contains("What is wrong with the prompt"));
     assert_eq!(batch.kept.len(), 1);
     assert!(batch.discards.0.contains_key("no reason is in the reply"));
-    assert_eq!(batch.asked, batch.kept.len() as u64 + batch.discards.count());
+    assert_eq!(
+        batch.asked,
+        batch.kept.len() as u64 + batch.discards.count()
+    );
 }
 
 #[tokio::test]
@@ -331,7 +350,10 @@ async fn traces_are_shown_with_feedback() {
         ],
     );
     assert_eq!(batch.kept[0].prompt, Prompt::new(GOOD));
-    assert_eq!((batch.kept[0].origin, batch.kept[0].chunk), (Origin::Reflected, Some(0)));
+    assert_eq!(
+        (batch.kept[0].origin, batch.kept[0].chunk),
+        (Origin::Reflected, Some(0))
+    );
 }
 
 #[tokio::test]
@@ -367,7 +389,10 @@ async fn groups_are_shown_with_what_must_stay_right() {
     assert_ne!(shown(&first), shown(&second));
     assert!(!second.contains("<other_prompt>"));
     says(&second, &["Output that most prompts give: kitchen"]);
-    assert!(!second.contains("Right output: kitchen"), "a vote is no truth");
+    assert!(
+        !second.contains("Right output: kitchen"),
+        "a vote is no truth"
+    );
     assert_eq!(batch.kept.len(), 2);
     let parents = [Desks.seed().id(), Prompt::new(BETTER).id()];
     assert_eq!(batch.kept[0].parents, parents);
@@ -413,7 +438,10 @@ async fn weak_proposers_see_demonstrations_alone() {
         for request in &asked {
             let text = text_of(request);
             says(&text, &["Input: The soup was cold", "Output: kitchen"]);
-            assert!(!text.contains(SEED) && !text.contains("Its output"), "{text}");
+            assert!(
+                !text.contains(SEED) && !text.contains("Its output"),
+                "{text}"
+            );
             assert!(!text.contains(BETTER), "{text}");
             let last = &request.messages[request.messages.len() - 1];
             openings.push(last.content.clone());
@@ -439,7 +467,9 @@ async fn replies_of_every_kind_are_counted() {
             ..Reply::text(text)
         };
         match at {
-            0 => Reply::text(format!("Certainly! Here is it:\n\n<prompt>\n{GOOD}\n</prompt>\n\nEnjoy!")),
+            0 => Reply::text(format!(
+                "Certainly! Here is it:\n\n<prompt>\n{GOOD}\n</prompt>\n\nEnjoy!"
+            )),
             1 => Reply::text(format!("<prompt>{SEED}</prompt>")),
             2 => Reply::text("I'm sorry, but I can't help with that."),
             3 => Reply::text(long.clone()),
@@ -453,7 +483,9 @@ async fn replies_of_every_kind_are_counted() {
                 "<prompt>Who should hear this complaint of a guest, kitchen or rooms? A radiator \
                  that never worked belongs to rooms.</prompt>",
             ),
-            8 => Reply::text(format!("<prompt>{SEED}</prompt>\nBetter:\n<prompt>{BETTER}</prompt>")),
+            8 => Reply::text(format!(
+                "<prompt>{SEED}</prompt>\nBetter:\n<prompt>{BETTER}</prompt>"
+            )),
             9 => Reply::text("Gets these right, and has to go on doing so: kitchen or rooms."),
             // Once more: declined, cut off.
             _ => {
@@ -481,16 +513,16 @@ async fn replies_of_every_kind_are_counted() {
         [
             ("it changes nothing", 2),
             ("it copies text of an example", 1),
-            (
-                "it is longer than 400 tokens (search.max_prompt_tokens)",
-                1
-            ),
+            ("it is longer than 400 tokens (search.max_prompt_tokens)", 1),
             ("it is written in another language than prompts and data", 1),
             ("it mostly adds rules about single examples", 1),
             ("it repeats the words of the request", 1),
             ("the model declined", 2),
         ]
     );
-    assert_eq!(batch.asked, batch.kept.len() as u64 + batch.discards.count());
+    assert_eq!(
+        batch.asked,
+        batch.kept.len() as u64 + batch.discards.count()
+    );
     assert_eq!(batch.again, 2);
 }

@@ -124,7 +124,9 @@ mod tests {
             "{PARENT} Money that was taken by mistake belongs to payments, whatever it was paid for."
         )));
         // Words that several have are worth a rule: "plan", "debited", "hose".
-        assert!(check(&format!("{PARENT} A plan that is debited is for payments.")));
+        assert!(check(&format!(
+            "{PARENT} A plan that is debited is for payments."
+        )));
         assert!(!check(&format!(
             "{PARENT} When somebody wants to exchange a garden item for a larger one, answer orders."
         )));
