@@ -24,8 +24,15 @@ use shiftproof_search::spec::SearchSpec;
 use shiftproof_search::{Capabilities, Llm, LlmError, ModelCall};
 use shiftproof_tasks::{Finish, Reply, Request};
 
-const VERSION: u32 = 1;
-const METHODS: [&str; 4] = ["ape", "ape-ut", "gpo", "edits"];
+const VERSION: u32 = 2;
+
+/// The methods that came with a version.
+fn methods(version: u32) -> &'static [&'static str] {
+    match version {
+        1 => &["ape", "ape-ut", "gpo", "edits"],
+        _ => &["protegi", "gepa", "group-reflective"],
+    }
+}
 
 fn golden(version: u32) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/v{version}"))
@@ -127,7 +134,7 @@ async fn write_golden_files() {
         return;
     }
     fs::create_dir_all(&dir).unwrap();
-    for method in METHODS {
+    for method in methods(VERSION) {
         assert!(execute(&dir, method).await > 0);
     }
 }
@@ -150,7 +157,7 @@ async fn old_stores_answer_every_call() {
     for version in 1..=VERSION {
         let dir = tempfile::tempdir().unwrap();
         copy(&golden(version), dir.path());
-        for method in METHODS {
+        for method in methods(version) {
             let log = dir.path().join(format!("{method}.jsonl"));
             let before = fs::read_to_string(&log).unwrap();
             let text = before.as_str();

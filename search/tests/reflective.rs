@@ -13,7 +13,7 @@ use shiftproof_search::budget::{BudgetLimits, Meter, Price};
 use shiftproof_search::control::RunControl;
 use shiftproof_search::event::{Event, GroupInfo, GroupRole, Origin};
 use shiftproof_search::event_log::EventLog;
-use shiftproof_search::gateway::{Gateway, PricedModel};
+use shiftproof_search::gateway::{Gateway, PricedModel, RunError};
 use shiftproof_search::ledger::Ledger;
 use shiftproof_search::methods::MethodRegistry;
 use shiftproof_search::run::Run;
@@ -46,8 +46,7 @@ fn planted(group: &str) -> (f64, f64) {
 /// The task's model and the proposer in one; keeps what the proposer is asked.
 struct GroupWorld {
     seed: u64,
-    /// Whether the proposer answers in every way there is.
-    unruly: bool,
+    /// Whether the proposer can go on from an opening, and cannot do more.
     prefill: bool,
     asked: Mutex<Vec<String>>,
 }
@@ -56,7 +55,6 @@ impl GroupWorld {
     fn new(seed: u64) -> Self {
         Self {
             seed,
-            unruly: true,
             prefill: false,
             asked: Mutex::default(),
         }
@@ -121,18 +119,21 @@ impl GroupWorld {
         let shown = shown.and_then(|rest| rest.split("\n</current_prompt>").next());
         let mut prompt = shown.unwrap_or(SEED).to_owned();
         let lines: Vec<&str> = text.lines().collect();
-        let mut groups = BTreeSet::new();
+        // What is shown of each group: failures, or demonstrations.
+        let mut failures: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut others: BTreeMap<&str, usize> = BTreeMap::new();
         for (at, line) in lines.iter().enumerate() {
             let Some(input) = line.strip_prefix("Input: ") else {
                 continue;
             };
+            let group = input.split(' ').next().unwrap();
             let of = |from: usize, head: &str| lines.get(from).and_then(|l| l.strip_prefix(head));
-            let failed = match (of(at + 1, "Its output: "), of(at + 2, "Right output: ")) {
-                (Some(said), Some(right)) => said != right,
-                _ => false,
-            };
-            if failed {
-                groups.insert(input.split(' ').next().unwrap());
+            match (of(at + 1, "Its output: "), of(at + 2, "Right output: ")) {
+                (Some(said), Some(right)) if said != right => {
+                    *failures.entry(group).or_default() += 1;
+                }
+                _ if of(at + 1, "Output: ").is_some() => *others.entry(group).or_default() += 1,
+                _ => {}
             }
         }
         // Two prompts put together have the phrases of both.
@@ -147,12 +148,26 @@ impl GroupWorld {
                 }
             }
         }
-        for group in groups {
-            if self.unit(&format!("finds {draw} {group}")) < 0.5 {
-                let at = (self.unit(&format!("which {draw} {group}")) * PHRASES as f64) as usize;
-                if !prompt.contains(&phrase(group, at)) {
-                    let _ = write!(prompt, " {}", phrase(group, at));
-                }
+        // One thing is noticed in a request, the likelier the more there is of it;
+        // demonstrations alone seldom say what makes the difference.
+        for (shown, chance) in [(failures, 0.25), (others, 0.02)] {
+            let all: usize = shown.values().sum();
+            let mut drawn = (self.unit(&format!("notices {draw}")) * all as f64) as usize;
+            let noticed = shown.iter().find(|(_, count)| {
+                let here = drawn < **count;
+                drawn = drawn.saturating_sub(**count);
+                here
+            });
+            let Some((group, count)) = noticed else {
+                continue;
+            };
+            let chance = (chance * *count as f64).min(0.9);
+            let at = (self.unit(&format!("which {draw}")) * PHRASES as f64) as usize;
+            if SOURCES.contains(group)
+                && self.unit(&format!("finds {draw}")) < chance
+                && !prompt.contains(&phrase(group, at))
+            {
+                let _ = write!(prompt, " {}", phrase(group, at));
             }
         }
         prompt
@@ -161,9 +176,6 @@ impl GroupWorld {
     /// The prompt as models send it.
     fn dressed(&self, prompt: String, draw: &str) -> Reply {
         let kind = (self.unit(&format!("dress {draw}")) * 20.0) as usize;
-        if !self.unruly {
-            return Reply::text(prompt);
-        }
         Reply::text(match kind {
             0 => "I'm sorry, but I can't help with that.".to_owned(),
             1 => {
@@ -271,6 +283,9 @@ impl Llm for GroupWorld {
         }
         let all: Vec<&str> = messages.iter().map(|m| m.content.as_str()).collect();
         self.asked.lock().unwrap().push(all.join("\n"));
+        if self.prefill && text.contains("Copy this sentence") {
+            return Ok(Reply::text("Sure, here is it."));
+        }
         let draw = format!("{} {} {text}", call.sampling.seed, call.sample);
         if let Some(opening) = text.strip_prefix("The instruction was: ") {
             // One that cannot do more says the opening's rest, or something else.
@@ -316,6 +331,14 @@ struct Ended {
 }
 
 async fn run(world: &Arc<GroupWorld>, method: &str, spec: SearchSpec) -> Ended {
+    try_run(world, method, spec).await.unwrap()
+}
+
+async fn try_run(
+    world: &Arc<GroupWorld>,
+    method: &str,
+    spec: SearchSpec,
+) -> Result<Ended, RunError> {
     let (data, groups) = world.data(60);
     let gateway = Gateway::new(
         Arc::new(Ledger::in_memory()),
@@ -351,18 +374,17 @@ async fn run(world: &Arc<GroupWorld>, method: &str, spec: SearchSpec) -> Ended {
         keep_going: false,
     }
     .execute()
-    .await
-    .unwrap();
-    Ended {
+    .await?;
+    Ok(Ended {
         selected: ended.selected.instruction,
         events: gateway.emitted(),
         calls: ended.spent.calls,
-    }
+    })
 }
 
 /// Mean true accuracy over the groups, and of the worst, over worlds.
 async fn accuracy(method: &str) -> (f64, f64) {
-    const WORLDS: u64 = 16;
+    const WORLDS: u64 = 12;
     let (mut mean, mut worst) = (0.0, 0.0);
     for seed in 0..WORLDS {
         let world = Arc::new(GroupWorld::new(seed));
@@ -383,15 +405,17 @@ async fn reflection_improves_on_the_seed() {
     for method in REFLECTIVE {
         let own = accuracy(method).await;
         println!("{method} {:.3} {:.3}", own.0, own.1);
-        assert!(own.0 >= mean + 0.04, "{method}: {:.3} of {mean:.3}", own.0);
-        assert!(own.0 > ape.0, "{method}: {:.3}, ape {:.3}", own.0, ape.0);
         found.insert(method, own);
+    }
+    for (method, own) in &found {
+        assert!(own.0 >= mean + 0.02, "{method}: {:.3} of {mean:.3}", own.0);
+        assert!(own.0 > ape.0, "{method}: {:.3}, ape {:.3}", own.0, ape.0);
     }
     // The weakest group is lifted most where it is looked for.
     let own = found["group-reflective"].1;
-    assert!(own >= worst + 0.15, "{own:.3} of {worst:.3}");
+    assert!(own >= worst + 0.08, "{own:.3} of {worst:.3}");
     for other in ["protegi", "gepa"] {
-        assert!(own >= found[other].1 - 0.01, "{other}: {found:?}");
+        assert!(own >= found[other].1 + 0.02, "{other}: {found:?}");
     }
 }
 
@@ -464,7 +488,7 @@ async fn unruly_proposers_are_counted() {
             }
         }
         assert_eq!(asked, used + lost, "{method}");
-        assert!(used > asked / 3, "{method}: {used} of {asked}");
+        assert!(used > asked / 10, "{method}: {used} of {asked}");
         assert!(
             origins.contains(&Origin::Reflected),
             "{method}: {origins:?}"
@@ -494,7 +518,12 @@ async fn small_studies_keep_to_their_plan() {
                 evaluations,
                 ..SearchSpec::default()
             };
-            let ended = run(&world, method, spec).await;
+            let ended = match try_run(&world, method, spec).await {
+                Ok(ended) => ended,
+                // Of a handful of texts none may come to anything.
+                Err(RunError::Proposals { .. }) if proposals < 6 => continue,
+                Err(stop) => panic!("{method} {proposals} {evaluations}: {stop}"),
+            };
             let audit = 2 * 4 * 60;
             let most = evaluations + 2 * proposals + 1 + audit + 20;
             assert!(

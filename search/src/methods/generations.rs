@@ -144,9 +144,9 @@ pub(super) fn check_proposed(context: &SearchContext<'_>) -> Result<(), RunError
 /// the order of `candidates`; candidates that have no answer are left out.
 ///
 /// Candidates were asked about different numbers of examples. So in each group g
-/// the mean of n answers is drawn towards the group's mean m_g over all of them,
-/// (Σ + 4 m_g) / (n + 4), and a group that a candidate was not asked about counts as
-/// m_g.
+/// the mean of n answers is drawn towards the group's mean `m_g` over all of them,
+/// `(Σ + 4 m_g) / (n + 4)`, and a group that a candidate was not asked about counts as
+/// `m_g`.
 pub(super) fn scores(
     context: &SearchContext<'_>,
     candidates: &[CandidateIndex],
