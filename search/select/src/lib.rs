@@ -63,3 +63,7 @@ pub const fn rule_names() -> [&'static str; 5] {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod estimates_tests;
+#[cfg(test)]
+mod rules_tests;

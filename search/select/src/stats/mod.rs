@@ -31,3 +31,5 @@ pub use shift::{ShiftError, ShiftWeights, shift_weights};
 mod tests;
 #[cfg(test)]
 mod tests_gate;
+#[cfg(test)]
+mod tests_known;
