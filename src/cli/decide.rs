@@ -57,7 +57,8 @@ pub struct GateArgs {
     /// Loss a group may bear, in units of the score (0.02 is 2 points).
     #[arg(long, value_name = "DELTA", default_value_t = 0.02, value_parser = share)]
     pub tolerance: f64,
-    /// Chance of a wrong decision that is accepted.
+    /// Chance of a wrong decision that is accepted, over all questions put to the
+    /// audit: the kth may spend ALPHA/(k(k + 1)) of it in ship mode.
     #[arg(long, value_name = "ALPHA", default_value_t = 0.05, value_parser = chance)]
     pub alpha: f64,
     /// Exit with 100 unless the judged prompt's worst target group reaches this
@@ -79,8 +80,8 @@ pub struct GateArgs {
 const GATE_HELP: &str = "\
 Modes:
   ship   a candidate ships when its robust score is better than the incumbent's
-         and no group loses more than the tolerance, both beyond chance (paired
-         bootstrap of 10,000 replicates, Holm over groups and candidates).
+         and no group loses more than the tolerance, all at once beyond chance
+         (paired bootstrap of 10,000 replicates, Holm over candidates).
          0: it may replace the incumbent; 101: nothing is shown to be better;
          100: every candidate is shown to be worse, or the winner is below a bar
   guard  the prompt in use passes unless it is shown to be worse than the

@@ -70,6 +70,12 @@ pub struct BenchSelect {
     /// Keep settings whose name holds this text; repeatable.
     #[arg(long, value_name = "TEXT")]
     pub filter: Vec<String>,
+    /// Instead of the rules as they are, leave each family of outcomes out in
+    /// turn, choose the constants of every `posterior` rule on the others and
+    /// measure them on the one left out. A family is what matrices have before the
+    /// first / of their names. Takes nine times as long.
+    #[arg(long)]
+    pub leave_one_family_out: bool,
     /// Also print every setting.
     #[arg(long)]
     pub detail: bool,

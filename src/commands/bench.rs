@@ -6,7 +6,7 @@ use shiftproof_search::bench::{
     self, BenchPlan, BenchReport, BenchSetting, OutcomeMatrix, SyntheticEffects, TestedRule,
 };
 use shiftproof_search::recorded::matrix_of_run;
-use shiftproof_search::select::{self, AllocationRule};
+use shiftproof_search::select::{self, AllocationRule, PosteriorRule};
 
 use super::{note, print, write};
 use crate::cli::{BenchAction, BenchArgs, BenchSelect};
@@ -49,6 +49,9 @@ fn select(args: &BenchSelect) -> Result<ExitStatus, Failure> {
             plan.budgets.len()
         ));
     }
+    if args.leave_one_family_out {
+        return held_out(args, &matrices, &settings, &plan);
+    }
     let makers: Vec<_> = args
         .rules
         .iter()
@@ -81,6 +84,80 @@ fn select(args: &BenchSelect) -> Result<ExitStatus, Failure> {
     } else {
         print(&visible(&report.text(args.detail)))?;
         note(&format!("Took {:.0} s.", began.elapsed().as_secs_f64()));
+    }
+    Ok(ExitStatus::Done)
+}
+
+/// The first rule, then every `posterior` rule with constants that were chosen
+/// without the family it is measured on.
+fn held_out(
+    args: &BenchSelect,
+    matrices: &[OutcomeMatrix],
+    settings: &[BenchSetting],
+    plan: &BenchPlan,
+) -> Result<ExitStatus, Failure> {
+    let base = &args.rules[0];
+    let baseline = |seed| select::rule(&base.rule, seed).expect("clap has checked the name");
+    let chosen: Vec<_> = args.rules[1..]
+        .iter()
+        .filter(|named| named.rule == "posterior")
+        .collect();
+    if chosen.is_empty() {
+        return Err(Failure::usage(
+            "--leave-one-family-out chooses the constants of posterior, posterior+ or posterior%: \
+             name one after the first of --rules",
+        ));
+    }
+    let grid = bench::constants_grid();
+    let makers: Vec<_> = grid
+        .iter()
+        .map(|(_, constants)| {
+            let constants = *constants;
+            move |seed| -> Box<dyn AllocationRule> {
+                Box::new(PosteriorRule::with_constants(seed, constants))
+            }
+        })
+        .collect();
+    let mut tested = vec![TestedRule {
+        name: &base.given,
+        make: &baseline,
+        labelled: base.labelled,
+        shares: base.shares,
+    }];
+    for named in &chosen {
+        for ((name, _), make) in grid.iter().zip(&makers) {
+            tested.push(TestedRule {
+                name,
+                make,
+                labelled: named.labelled,
+                shares: named.shares,
+            });
+        }
+    }
+    let regrets = bench::replay(matrices, settings, &tested, plan);
+    let mut reports = Vec::new();
+    for (at, named) in chosen.iter().enumerate() {
+        let columns = 1 + at * grid.len()..;
+        let variants: Vec<(usize, String)> = columns
+            .zip(grid.iter().map(|(name, _)| name.clone()))
+            .collect();
+        let report = bench::leave_one_family_out(&named.given, &variants, settings, plan, &regrets);
+        reports.push(report.ok_or_else(|| {
+            Failure::usage(
+                "--leave-one-family-out needs outcomes of two families or more: name more folders",
+            )
+        })?);
+    }
+    for path in &args.output {
+        write(path, &to_json(&reports)?)?;
+    }
+    if args.json {
+        print(&to_json(&reports)?)?;
+    } else {
+        for report in &reports {
+            print(&visible(&report.text(&base.given)))?;
+            print("\n")?;
+        }
     }
     Ok(ExitStatus::Done)
 }

@@ -16,6 +16,7 @@ use super::{fetch_progress, print};
 use crate::cli::{DoctorArgs, StudyArgs};
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
+use crate::gate::power;
 use crate::session::StudySession;
 use crate::task_registry::TaskRegistry;
 use crate::unusable;
@@ -73,7 +74,8 @@ pub(super) async fn run(args: &DoctorArgs, registry: &TaskRegistry) -> Result<Ex
                         for line in super::estimate::priced(&session.resolved.study) {
                             print(&format!("      {line}\n"))?;
                         }
-                        for note in session.foreseen() {
+                        let power = power::foreseen(&session.loaded.groups);
+                        for note in session.foreseen().into_iter().chain(power) {
                             print(&format!("      {note}\n"))?;
                         }
                         report("answer", answer(&session).await)?;

@@ -17,6 +17,7 @@ use pace::{about, duration, lasting, money, pace};
 use super::{judging, print, resolve};
 use crate::cli;
 use crate::exit::{ExitStatus, Failure};
+use crate::gate::power;
 use crate::prices;
 use crate::report::{grouped, to_json};
 use crate::session::StudySession;
@@ -220,6 +221,7 @@ fn notes(session: &StudySession) -> Vec<String> {
     let warnings = findings.filter(|finding| finding.severity == LintSeverity::Warning);
     let mut notes: Vec<String> = warnings.map(ToString::to_string).collect();
     notes.extend(session.foreseen());
+    notes.extend(power::foreseen(&session.loaded.groups));
     notes
 }
 

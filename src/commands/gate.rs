@@ -4,7 +4,7 @@ use std::path::Path;
 use shiftproof_search::control::RunControl;
 use shiftproof_search::evaluate::PromptEvaluation;
 use shiftproof_search::event::GroupRole;
-use shiftproof_search::stats::PairedBootstrap;
+use shiftproof_search::stats::{PairedBootstrap, ShipGate, spent_alpha};
 use shiftproof_tasks::{Example, Prompt};
 
 use super::{fetch_progress, judging, note, open_ledger, print, resolve, score, warnings, write};
@@ -13,6 +13,7 @@ use crate::exit::{ExitStatus, Failure};
 use crate::gate::baseline::CommittedBaseline;
 use crate::gate::decide::{DecisionEvidence, judge};
 use crate::gate::holdout_log::{self, AccessCount, HoldoutAccess};
+use crate::gate::power;
 use crate::gate::prompts::NamedPrompt;
 use crate::gate::{
     GateAudit, GateCriteria, GateDecision, GateFormat, GateMode, GateReport, GroupThreshold,
@@ -65,6 +66,23 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
     }
     score::check_ground(&session, &args.study.study)?;
     let contest = GateContest::new(&args, &session, baseline, given, &examples)?;
+    if args.mode == GateMode::Ship && !contest.judged.is_empty() {
+        let told = power::sentence(
+            &ShipGate {
+                alpha: level(
+                    &args,
+                    contest.opening(&session).count(&args.store.store)?.question,
+                ),
+                tolerance: args.tolerance,
+                ..ShipGate::default()
+            },
+            contest.judged.len(),
+            &clusters(&session, &examples),
+        );
+        if let Some(told) = told {
+            note(&told);
+        }
+    }
     let prompts: Vec<Prompt> = contest.asked().map(|named| named.prompt.clone()).collect();
     let control = RunControl::new();
     let planned = score::planned(&session, &prompts, examples.len());
@@ -93,14 +111,7 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
             "not one answer can be used: no decision",
         ));
     }
-    let opening = HoldoutAccess::now(
-        "gate",
-        &session.resolved.study.name,
-        &session.loaded.data.audit.fingerprint(),
-        session.task_model.model.llm.identity(),
-        contest.asked().map(NamedPrompt::id),
-        session.loaded.data.reads.count(),
-    );
+    let opening = contest.opening(&session);
     let count = opening.count(&args.store.store)?;
     let mut report = contest.decide(&args, &session, &evaluation, &examples, count);
     report
@@ -159,6 +170,18 @@ impl GateContest {
         incumbent.into_iter().chain(&self.judged)
     }
 
+    /// This opening of the audit.
+    fn opening(&self, session: &StudySession) -> HoldoutAccess {
+        HoldoutAccess::now(
+            "gate",
+            &session.resolved.study.name,
+            &session.loaded.data.audit.fingerprint(),
+            session.task_model.model.llm.identity(),
+            self.asked().map(NamedPrompt::id),
+            session.loaded.data.reads.count(),
+        )
+    }
+
     /// Grades of the incumbent, then of the judged.
     fn grades<'a>(&'a self, evaluation: &'a PromptEvaluation) -> Vec<&'a [Option<f64>]> {
         let asked = evaluation.grades.iter().map(Vec::as_slice);
@@ -215,7 +238,7 @@ impl GateContest {
             mode: args.mode,
             model,
             metric: &metric,
-            demand: demand(args),
+            demand: demand(args, count.question),
             audit: GateAudit {
                 fingerprint,
                 examples: examples.len(),
@@ -233,6 +256,25 @@ impl GateContest {
             unusable: survey,
         })
     }
+}
+
+/// Independent audit examples per group: clusters where examples have some.
+fn clusters<'a>(session: &'a StudySession, examples: &[Example]) -> Vec<(&'a str, usize)> {
+    let groups = session.loaded.groups.iter();
+    let own = groups.map(|group| {
+        let mut named = BTreeSet::new();
+        let mut alone = 0;
+        for example in examples.iter().filter(|e| e.input.group == group.name) {
+            match &example.input.cluster {
+                Some(cluster) => {
+                    named.insert(cluster.as_str());
+                }
+                None => alone += 1,
+            }
+        }
+        (group.name.as_str(), named.len() + alone)
+    });
+    own.collect()
 }
 
 /// The prompts named on the command line.
@@ -303,10 +345,20 @@ fn check_groups(args: &GateArgs, session: &StudySession) -> Result<(), Failure> 
     }
 }
 
-fn demand(args: &GateArgs) -> GateCriteria {
+/// Proof is asked at the level that the question may spend; a guard's alarm is no
+/// choice among prompts, and spends nothing.
+fn level(args: &GateArgs, question: usize) -> f64 {
+    match args.mode {
+        GateMode::Ship => spent_alpha(args.alpha, question),
+        GateMode::Guard => args.alpha,
+    }
+}
+
+fn demand(args: &GateArgs, question: usize) -> GateCriteria {
     GateCriteria {
         objective: args.objective.clone(),
         alpha: args.alpha,
+        level: level(args, question),
         tolerance: args.tolerance,
         replicates: PairedBootstrap::default().replicates,
         min_worst: args.min_worst,

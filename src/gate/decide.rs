@@ -62,7 +62,7 @@ pub fn judge(evidence: DecisionEvidence<'_>) -> GateReport {
     }
     let finalists: Vec<usize> = (1..contenders.len()).collect();
     let gate = stats::ShipGate {
-        alpha: demand.alpha,
+        alpha: demand.level,
         tolerance: demand.tolerance,
         bootstrap: PairedBootstrap {
             replicates: demand.replicates,
@@ -119,6 +119,7 @@ fn candidate(
             pairs: sample.examples(number),
             clusters: sample.clusters(number),
             state: check.map_or(GroupState::Unproven, |check| check.state),
+            blocks: check.is_none_or(|check| check.blocks),
             difference: check.map(|check| check.difference),
         }
     });
@@ -263,11 +264,11 @@ fn open(report: &GateReport, leading: &JudgedPrompt) -> String {
     if leading.contender.id == report.incumbent.id {
         return "The candidate is the incumbent itself; it stays.".into();
     }
-    let alpha = report.demand.alpha;
+    let level = report.demand.level;
     let mut why = Vec::new();
     match leading.robust {
-        Some(robust) if robust.p > alpha => why.push(format!(
-            "the robust score's gain of {} is within chance (p = {:.3} after Holm)",
+        Some(robust) if robust.p > level => why.push(format!(
+            "the robust score's gain of {} is within chance (p = {:.3}, {level:.3} asked)",
             points(robust.estimate),
             robust.p
         )),
@@ -277,7 +278,7 @@ fn open(report: &GateReport, leading: &JudgedPrompt) -> String {
     let unproven: Vec<&str> = leading
         .compared
         .iter()
-        .filter(|row| row.state != GroupState::Holds)
+        .filter(|row| row.blocks)
         .map(|row| row.group.as_str())
         .collect();
     if !unproven.is_empty() {

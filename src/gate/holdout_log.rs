@@ -48,6 +48,9 @@ pub struct AccessCount {
     pub openings: usize,
     /// Different questions.
     pub questions: usize,
+    /// Which of them this one is, from 1; one that was answered before keeps its
+    /// number.
+    pub question: usize,
 }
 
 impl HoldoutAccess {
@@ -132,9 +135,9 @@ pub fn warning(count: AccessCount) -> Option<String> {
         let times = count.questions - 1;
         let s = if times == 1 { "" } else { "s" };
         format!(
-            "This audit was peeked at {times} time{s} before, for other prompts or models: \
-             intervals and error rates no longer hold as stated. Draw fresh audit examples before \
-             a decision that matters."
+            "This audit was peeked at {times} time{s} before, for other prompts or models. Each \
+             question spends part of the accepted error, the later ones little, and intervals no \
+             longer cover as stated. Draw fresh audit examples before a decision that matters."
         )
     })
 }
@@ -174,7 +177,7 @@ fn read(folder: &Path) -> Result<Vec<AccessLine>, Failure> {
 
 fn count(lines: &[AccessLine], audit: &str) -> AccessCount {
     let mut count = AccessCount::default();
-    let mut known: Vec<(&str, &BTreeSet<PromptId>)> = Vec::new();
+    let mut known: Vec<(&str, &BTreeSet<PromptId>, usize)> = Vec::new();
     for line in lines {
         match line {
             AccessLine::Torn => {
@@ -184,12 +187,15 @@ fn count(lines: &[AccessLine], audit: &str) -> AccessCount {
             AccessLine::Whole(opening) if opening.audit == audit => {
                 count.openings += 1;
                 let (model, prompts) = (opening.model.as_str(), &opening.prompts);
-                if !known
+                let before = known
                     .iter()
-                    .any(|(m, p)| *m == model && p.is_superset(prompts))
-                {
+                    .find(|(m, p, _)| *m == model && p.is_superset(prompts));
+                if let Some((.., number)) = before {
+                    count.question = *number;
+                } else {
                     count.questions += 1;
-                    known.push((model, prompts));
+                    count.question = count.questions;
+                    known.push((model, prompts, count.questions));
                 }
             }
             AccessLine::Whole(_) => {}
@@ -222,18 +228,22 @@ mod tests {
         assert_eq!(ask(&["b", "a"], "x"), (2, 1));
         assert_eq!(ask(&["a"], "x"), (3, 1), "answered before");
         assert_eq!(ask(&["a", "c"], "x"), (4, 2));
+        let again = opening("x", &["b"]).count(folder.path()).unwrap();
+        assert_eq!((again.questions, again.question), (2, 1), "its own number");
         assert_eq!(ask(&["a", "c"], "y"), (1, 1), "another audit");
         assert!(
             warning(AccessCount {
                 openings: 3,
-                questions: 1
+                questions: 1,
+                question: 1,
             })
             .is_none()
         );
         assert!(
             warning(AccessCount {
                 openings: 4,
-                questions: 2
+                questions: 2,
+                question: 2,
             })
             .unwrap()
             .contains("1 time ")

@@ -34,8 +34,8 @@ impl GateReport {
                 p {
                     "Points of " (self.metric) ", robust score: " (self.demand.objective)
                     ". Differences are paired on the same sealed examples. Each bound alone holds with "
-                    (format!("{:.0}%", 100.0 * (1.0 - self.demand.alpha)))
-                    " confidence, the judgements together (Holm). A group may lose "
+                    (format!("{:.1}%", 100.0 * (1.0 - self.demand.level)))
+                    " confidence; a candidate ships where all its demands hold at once (Holm over candidates), and what is said of single groups holds together (Holm). A group may lose "
                     (score(self.demand.tolerance)) " points."
                 }
                 p {

@@ -92,7 +92,7 @@ impl GateReport {
                 let status = match (&row.difference, row.state) {
                     (None, _) => unmeasured("no example has a grade from every prompt"),
                     (Some(bounded), GroupState::Regressed) => regressed(bounded),
-                    (Some(_), GroupState::Unproven) if ship => failed(
+                    (Some(_), _) if ship && row.blocks => failed(
                         "unproven",
                         &format!("a loss of more than {tolerance} points cannot be ruled out"),
                     ),
@@ -103,7 +103,7 @@ impl GateReport {
                 case(&row.group, status, &detail)
             })
             .collect();
-        let alpha = self.demand.alpha;
+        let alpha = self.demand.level;
         let status = match &candidate.robust {
             None => unmeasured("no example has a grade from every prompt"),
             Some(robust) if robust.p_worse <= alpha => regressed(robust),

@@ -66,10 +66,11 @@ impl GateReport {
         writeln!(
             out,
             "\n<sub>Points of {}. Differences are paired on the same sealed examples; each bound \
-             alone holds with {:.0}% confidence, the judgements together (Holm). A group may lose \
-             {} points. Audit `{}`: {} target labels read. Model `{}`. {} calls, {} tokens: {}.</sub>",
+             alone holds with {:.1}% confidence; a candidate ships where all its demands hold at once \
+             (Holm over candidates), and what is said of single groups holds together (Holm). A \
+             group may lose {} points. Audit `{}`: {} target labels read. Model `{}`. {} calls, {} tokens: {}.</sub>",
             self.metric,
-            100.0 * (1.0 - self.demand.alpha),
+            100.0 * (1.0 - self.demand.level),
             score(self.demand.tolerance),
             short(&self.audit.fingerprint),
             grouped(self.audit.target_labels_read),

@@ -11,6 +11,7 @@ pub mod holdout_log;
 mod html;
 mod junit;
 mod markdown;
+pub mod power;
 pub mod prompts;
 mod sarif;
 mod text;
@@ -142,8 +143,11 @@ fn no_fault(survey: &AnswerSurvey) -> bool {
 pub struct GateCriteria {
     /// Name of the robust score.
     pub objective: String,
-    /// Accepted chance of a wrong decision.
+    /// Accepted chance of a wrong decision, over all questions put to the audit.
     pub alpha: f64,
+    /// What of it this question may spend: in ship mode α/(k(k + 1)) for the kth
+    /// question, else all of it.
+    pub level: f64,
     /// Loss a group may bear, in units of the score.
     pub tolerance: f64,
     /// Bootstrap replicates.
@@ -242,6 +246,8 @@ pub struct GroupComparison {
     pub clusters: usize,
     /// The judgement.
     pub state: GroupState,
+    /// Whether the group keeps the prompt from shipping.
+    pub blocks: bool,
     /// The difference; absent without pairs.
     pub difference: Option<BoundedDifference>,
 }

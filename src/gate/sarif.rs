@@ -86,7 +86,7 @@ impl GateReport {
                 }
             }
             if let Some(robust) = candidate.robust
-                && robust.p_worse <= self.demand.alpha
+                && robust.p_worse <= self.demand.level
             {
                 let text = format!(
                     "Prompt {:#} is worse than {:#} by {} points of {} (upper bound {}).",

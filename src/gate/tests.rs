@@ -25,6 +25,7 @@ fn demand() -> GateCriteria {
     GateCriteria {
         objective: "soft-min".into(),
         alpha: 0.05,
+        level: 0.05,
         tolerance: 0.02,
         replicates: 2_000,
         min_worst: None,
@@ -48,7 +49,7 @@ fn report(mode: GateMode, demand: GateCriteria, n: usize, chances: &[[f64; 3]]) 
                     f64::from(u8::from(own < chance[group]))
                 })
                 .collect();
-            assert!(sample.push(group, example as u64, &row));
+            assert!(sample.push(group, (group * n + example) as u64, &row));
             for (sum, grade) in sums.iter_mut().zip(&row) {
                 sum[group] += grade;
             }

@@ -144,9 +144,11 @@ impl GateReport {
         out.push_str(&table.text());
         writeln!(
             out,
-            "  Differences and bounds are paired, in points; each bound alone holds with {:.0}% \
-             confidence, the\n  judgements and p together (Holm). Tolerance {} points.",
-            100.0 * (1.0 - self.demand.alpha),
+            "  Differences and bounds are paired, in points; each bound alone holds with {:.1}% \
+             confidence.\n  A candidate ships where all its demands hold at once (Holm over \
+             candidates); what is said of\n  single groups holds together (Holm). Tolerance {} \
+             points.",
+            100.0 * (1.0 - self.demand.level),
             score(self.demand.tolerance)
         )
     }

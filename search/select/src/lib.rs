@@ -63,4 +63,8 @@ pub const fn rule_names() -> [&'static str; 5] {
 }
 
 #[cfg(test)]
+mod estimates_tests;
+#[cfg(test)]
+mod rules_tests;
+#[cfg(test)]
 mod tests;

@@ -332,3 +332,110 @@ fn report_adds_up() {
     let back: BenchReport = serde_json::from_str(&serde_json::to_string(&report).unwrap()).unwrap();
     assert_eq!(back.overall.len(), 4);
 }
+
+/// A column of 0 and 1 that is called `label` or begins with `rel` tells classes.
+#[test]
+fn classes_come_from_their_column() {
+    let with = |header: &str, values: [&str; 4]| {
+        let dir = directory(|_, _, examples, _| {
+            *examples = format!("id,group,{header}\n");
+            for (id, (group, value)) in ["x", "x", "y", "z"].iter().zip(values).enumerate() {
+                examples.push_str(&format!("{id},{group},{value}\n"));
+            }
+        });
+        load(dir.path()).unwrap()[0].classes()
+    };
+    assert_eq!(with("label", ["0", "1", "1", "0"]), Some(vec![0, 1, 1, 0]));
+    assert_eq!(with("rel2", ["1", "1", "1", "0"]), Some(vec![1, 1, 1, 0]));
+    assert_eq!(with("label", ["0", "1", "2", "0"]), None, "three values");
+    assert_eq!(with("site", ["0", "1", "1", "0"]), None);
+}
+
+/// Directed splits both ways, none that leaves a side empty, and draws that are a
+/// partition.
+#[test]
+fn splits_are_partitions() {
+    let matrix = SyntheticEffects {
+        groups: 7,
+        examples: 12,
+        prevalence: (0.3, 0.8),
+        ..SyntheticEffects::default()
+    }
+    .draw();
+    let all = settings(3, &matrix);
+    let names: Vec<&str> = all.iter().map(|s| s.name.as_str()).collect();
+    for part in [
+        "random",
+        "low prevalence→high",
+        "high→low prevalence",
+        "hard→easy",
+    ] {
+        assert!(names.iter().any(|name| name.ends_with(part)), "{names:?}");
+    }
+    for setting in &all {
+        assert_eq!(setting.matrix, 3);
+        let mut rng = crate::stats::rng::SplitMix::new(5);
+        let (source, target) = setting.draw(7, &mut rng);
+        let mut both: Vec<u32> = source.iter().chain(&target).copied().collect();
+        both.sort_unstable();
+        assert_eq!(both, (0..7).collect::<Vec<_>>(), "{}", setting.name);
+        assert!(!source.is_empty() && !target.is_empty());
+    }
+    // Random halves differ from repeat to repeat, directed ones do not.
+    let draws = |at: usize| {
+        let drawn = (0..8).map(|seed| {
+            let mut rng = crate::stats::rng::SplitMix::new(seed);
+            all[at].draw(7, &mut rng).0
+        });
+        drawn.collect::<std::collections::BTreeSet<_>>().len()
+    };
+    assert!(draws(0) > 1);
+    assert_eq!(draws(1), 1);
+    let one = OutcomeMatrix::recorded(
+        "m",
+        vec!["a".into(), "b".into()],
+        vec!["g".into()],
+        vec![0],
+        vec![0.0, 1.0],
+    );
+    assert!(settings(0, &one).is_empty(), "one group cannot be split");
+}
+
+/// Accuracies of cells are sold as outcomes that average to them.
+#[test]
+fn cells_are_sold_as_outcomes() {
+    let dir = directory(|meta, _, examples, bytes| {
+        *meta = meta.replace("\"example\"", "\"cell\"").replace("u8", "f32");
+        *examples = "id,group,n_items\n0,x,40\n1,x,40\n2,y,40\n3,z,40\n".to_owned();
+        let accuracies = [0.25_f32, 0.5, 1.0, 0.0, 0.75, 0.5, 0.0, f32::NAN];
+        *bytes = accuracies.iter().flat_map(|x| x.to_le_bytes()).collect();
+    });
+    let matrix = &load(dir.path()).unwrap()[0];
+    assert_eq!(matrix.kind, ColumnKind::Cell { items: 40 });
+    let matrices = [matrix.clone()];
+    let setting = BenchSetting {
+        name: "cells".into(),
+        matrix: 0,
+        split: GroupSplit::Fixed(vec![0]),
+    };
+    let make = |seed| select::rule("uniform", seed).unwrap();
+    let rule = TestedRule {
+        name: "uniform",
+        make: &make,
+        labelled: false,
+        shares: false,
+    };
+    let plan = BenchPlan {
+        budgets: vec![usize::MAX],
+        repeats: 3,
+        threads: 1,
+        ..BenchPlan::default()
+    };
+    let regrets = replay(&matrices, &[setting], &[rule], &plan);
+    // The source prefers the second prompt (0.625 to 0.375). On the target it has 0
+    // on y, the first 1 there and 0 on z, where the second has no outcome: means of
+    // 0.5 and 0, worst of 0 both.
+    for pick in &regrets[0][0][0] {
+        assert_eq!((pick.mean, pick.worst), (0.5, 0.0));
+    }
+}

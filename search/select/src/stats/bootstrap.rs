@@ -3,12 +3,8 @@
 use std::collections::HashMap;
 
 use super::interval::Interval;
-use super::rng::SplitMix;
+use super::resample::draws;
 use super::special::{normal_cdf, normal_quantile, t_cdf, t_quantile};
-
-/// Lanes summed together; columns are padded to a multiple.
-const LANES: usize = 8;
-type Block = [f32; LANES];
 
 /// Outcomes of several prompts on the same examples, summed per cluster.
 ///
@@ -17,20 +13,22 @@ type Block = [f32; LANES];
 #[derive(Debug, Clone)]
 pub struct ClusteredSample {
     prompts: usize,
-    strata: Vec<SampleStratum>,
+    pub(super) strata: Vec<SampleStratum>,
     /// Largest difference between two prompts on one example.
-    outcome_range: f64,
+    pub(super) outcome_range: f64,
 }
 
 #[derive(Debug, Clone, Default)]
-struct SampleStratum {
+pub(super) struct SampleStratum {
     rows: HashMap<u64, usize>,
+    /// Cluster of every row.
+    pub(super) clusters: Vec<u64>,
     /// One row per cluster: a sum per prompt, then the number of examples.
-    sums: Vec<Vec<f64>>,
+    pub(super) sums: Vec<Vec<f64>>,
 }
 
 impl SampleStratum {
-    fn totals(&self, columns: usize) -> Vec<f64> {
+    pub(super) fn totals(&self, columns: usize) -> Vec<f64> {
         let mut totals = vec![0.0; columns];
         for row in &self.sums {
             totals.iter_mut().zip(row).for_each(|(t, x)| *t += x);
@@ -68,6 +66,7 @@ impl ClusteredSample {
         let row = *stratum.rows.entry(cluster).or_insert(fresh);
         if row == fresh {
             stratum.sums.push(vec![0.0; columns]);
+            stratum.clusters.push(cluster);
         }
         let sums = &mut stratum.sums[row];
         sums.iter_mut().zip(outcomes).for_each(|(s, x)| *s += x);
@@ -94,6 +93,25 @@ impl ClusteredSample {
     /// Number of clusters seen in a group.
     pub fn clusters(&self, group: usize) -> usize {
         self.strata[group].sums.len()
+    }
+
+    /// Numbers of the clusters, and for every group whether some of its clusters
+    /// have examples in other groups too.
+    fn shared(&self) -> (HashMap<u64, usize>, Vec<bool>) {
+        let mut numbers: HashMap<u64, usize> = HashMap::new();
+        let mut groups_of: Vec<usize> = Vec::new();
+        for cluster in self.strata.iter().flat_map(|s| &s.clusters) {
+            let next = numbers.len();
+            let number = *numbers.entry(*cluster).or_insert(next);
+            if number == next {
+                groups_of.push(0);
+            }
+            groups_of[number] += 1;
+        }
+        let spans = |cluster: &u64| groups_of[numbers[cluster]] > 1;
+        let shared = self.strata.iter().map(|s| s.clusters.iter().any(spans));
+        let shared = shared.collect();
+        (numbers, shared)
     }
 
     /// Number of examples seen in a group.
@@ -216,9 +234,14 @@ pub struct BootstrapReplicates {
     pub robust: Vec<BootstrapDifference>,
 }
 
-/// Resamples clusters within each group, the same draw for every prompt, and
-/// returns the differences to prompt `baseline` per group and for the robust
+/// Resamples clusters within each group, the same draw for every prompt; a cluster
+/// (user) with examples in several groups gets the same weight in all of them. Returns the differences to prompt `baseline` per group and for the robust
 /// score `objective(group means)` (Efron and Tibshirani 1993, §8, §16).
+///
+/// Groups whose clusters are all their own are drawn from with replacement. In
+/// groups that share clusters every cluster has one Poisson weight of mean 1 a
+/// replicate (Chamandy et al. 2012), for drawing from each group apart would take
+/// what a user does everywhere for as many independent findings.
 ///
 /// Two added rows per group, at the estimate ± the largest difference seen
 /// (1 when none was), keep ten examples without a difference from claiming
@@ -241,11 +264,9 @@ pub fn paired_bootstrap(
     }
     let means: Vec<Vec<f64>> = seen.iter().map(|&g| sample.means(g)).collect();
     // Per group, replicate-major: one mean per prompt.
-    let draws: Vec<Vec<f32>> = seen
-        .iter()
-        .zip(&means)
-        .map(|(&g, means)| resample(sample, g, baseline, means, how))
-        .collect();
+    let (numbers, shared) = sample.shared();
+    let distinct = numbers.len();
+    let draws = draws(sample, (&numbers, &shared), (&seen, &means), baseline, how);
     let mut groups = Vec::with_capacity(prompts);
     let mut robust = Vec::with_capacity(prompts);
     let mut column = vec![0.0; seen.len()];
@@ -275,6 +296,8 @@ pub fn paired_bootstrap(
         let freedom = satterthwaite(&own, &objective, &variances, |at| {
             (sample.clusters(seen[at]) as f64 - 1.0).max(1.0)
         });
+        // Groups that share users are not so many independent ones.
+        let freedom = freedom.min((distinct as f64 - 1.0).max(1.0));
         let deltas = (0..count)
             .map(|b| (score(b, prompt) - base[b]) as f32)
             .collect();
@@ -341,74 +364,4 @@ fn satterthwaite(
     } else {
         1.0
     }
-}
-
-/// Bootstrap means of one group, replicate-major.
-fn resample(
-    sample: &ClusteredSample,
-    group: usize,
-    baseline: usize,
-    means: &[f64],
-    how: PairedBootstrap,
-) -> Vec<f32> {
-    let prompts = sample.prompts;
-    let stratum = &sample.strata[group];
-    let mut rows: Vec<Vec<f64>> = stratum.sums.clone();
-    let size = stratum.totals(prompts + 1)[prompts] / rows.len() as f64;
-    let reach = if sample.outcome_range > 0.0 {
-        sample.outcome_range
-    } else {
-        1.0
-    };
-    for sign in [0.5, -0.5] {
-        let mut row: Vec<f64> = means
-            .iter()
-            .enumerate()
-            .map(|(p, m)| (m + if p == baseline { -sign } else { sign } * reach) * size)
-            .collect();
-        row.push(size);
-        rows.push(row);
-    }
-    let blocks: Vec<Vec<Block>> = (0..=prompts)
-        .step_by(LANES)
-        .map(|first| {
-            let pack = |row: &Vec<f64>| {
-                std::array::from_fn(|lane| row.get(first + lane).map_or(0.0, |&x| x as f32))
-            };
-            rows.iter().map(pack).collect()
-        })
-        .collect();
-    let n = rows.len() as u32;
-    let mut rng = SplitMix::fork(how.seed, group as u64);
-    let mut picks = vec![0_u32; rows.len()];
-    let mut sums = vec![0.0_f32; blocks.len() * LANES];
-    let mut out = Vec::with_capacity(how.replicates * prompts);
-    for _ in 0..how.replicates {
-        let mut pairs = picks.chunks_exact_mut(2);
-        for pair in &mut pairs {
-            (pair[0], pair[1]) = rng.two_below(n);
-        }
-        if let [last] = pairs.into_remainder() {
-            *last = rng.two_below(n).0;
-        }
-        for (block, sums) in blocks.iter().zip(sums.chunks_exact_mut(LANES)) {
-            sums.copy_from_slice(&gather(block, &picks));
-        }
-        let size = sums[prompts];
-        out.extend(sums[..prompts].iter().map(|s| s / size));
-    }
-    out
-}
-
-/// Sums the picked rows; the eight running sums stay in registers.
-#[inline]
-fn gather(block: &[Block], picks: &[u32]) -> Block {
-    let mut sums = [0.0_f32; LANES];
-    for &pick in picks {
-        let row = &block[pick as usize];
-        for lane in 0..LANES {
-            sums[lane] += row[lane];
-        }
-    }
-    sums
 }

@@ -37,10 +37,12 @@ pub struct BoundedDifference {
     pub lower: f64,
     /// Upper limit at 1 − α, for this difference alone.
     pub upper: f64,
-    /// Holm-adjusted p-value of the claim the gate needs (better than the
-    /// incumbent; not worse than −δ in the group).
+    /// p-value of the claim the gate needs (better than the incumbent; not worse
+    /// than −δ in the group), Holm-adjusted over finalists: a finalist ships only
+    /// where all its claims hold, so nothing is adjusted over groups.
     pub p: f64,
-    /// Holm-adjusted p-value of the claim that blocks: worse than the incumbent.
+    /// p-value of the claim that accuses: worse than the incumbent, Holm-adjusted
+    /// over all of them.
     pub p_worse: f64,
 }
 
@@ -48,7 +50,8 @@ pub struct BoundedDifference {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GroupState {
-    /// Shown not to lose more than the tolerance.
+    /// Shown not to lose more than the tolerance: as one of the claims of a
+    /// finalist that ships, or by itself (Holm over groups × finalists).
     Holds,
     /// Shown to lose, and not shown to lose no more than the tolerance.
     Regressed,
@@ -67,9 +70,12 @@ pub struct GroupCheck {
     pub state: GroupState,
     /// Clusters seen.
     pub clusters: usize,
+    /// Whether it keeps the finalist from shipping.
+    pub blocks: bool,
     /// Clusters with which the present estimate would likely (four times in
-    /// five) hold at the level that Holm may ask of it, for a group unproven;
-    /// absent when the estimate itself lies at or below −δ.
+    /// five) let it ship at the level that Holm may ask of it, for a group that
+    /// blocks and is not shown to lose; absent when the estimate itself lies at or
+    /// below −δ.
     pub needed: Option<usize>,
 }
 
@@ -119,12 +125,15 @@ pub struct GateEvidence {
 /// Decides among `finalists` (numbers of prompts in `sample`) against
 /// `incumbent`, on data not used to pick them.
 ///
-/// Ships the finalist of highest ΔS for which ΔS > 0 (Holm over finalists) and
-/// `Δm_g` > −δ in every group (Holm over groups × finalists), all by the paired
-/// bootstrap. A group without examples is one that nothing was shown of, so
-/// nothing ships. Harm is a claim like any other: "regressed" is said of a group
-/// or a robust score only where Δ < 0 holds with Holm over all of them, so that
-/// a prompt no worse than the incumbent is accused at most α of the time.
+/// Ships the finalist of highest ΔS for which ΔS > 0 and `Δm_g` > −δ in every
+/// group, all by the paired bootstrap. As *all* of these must hold, the test is an
+/// intersection-union test (Berger 1982): the largest of their p-values is one for
+/// the whole, and Holm is over finalists alone. What is said of a single group of a
+/// finalist that does not ship is adjusted over groups × finalists as well. A group
+/// without examples is one that nothing was shown of, so nothing ships. Harm is a
+/// claim like any other: "regressed" is said of a group or a robust score only
+/// where Δ < 0 holds with Holm over all of them, so that a prompt no worse than the
+/// incumbent is accused at most α of the time.
 /// `None` when the sample cannot be resampled or a number is out of range.
 pub fn gate(
     sample: &ClusteredSample,
@@ -140,67 +149,18 @@ pub fn gate(
     let seen: Vec<usize> = (0..sample.groups())
         .filter(|&g| sample.clusters(g) > 0)
         .collect();
-    let robust = |f: usize| &replicates.robust[f];
-    let cells: Vec<&BootstrapDifference> = finalists
+    let claims: Vec<FinalistClaims<'_>> = finalists
         .iter()
-        .flat_map(|&f| seen.iter().map(move |&g| (f, g)))
-        .map(|(f, g)| &replicates.groups[f][g])
-        .collect();
-    let better: Vec<f64> = finalists.iter().map(|&f| robust(f).p_value(0.0)).collect();
-    let better = holm(&better);
-    let holding: Vec<f64> = cells.iter().map(|d| d.p_value(-demand.tolerance)).collect();
-    let holding = holm(&holding);
-    let claims = finalists.iter().map(|&f| robust(f)).chain(cells.clone());
-    let worse = holm(&claims.map(|d| d.p_below(0.0)).collect::<Vec<_>>());
-    let checked: Vec<GateFinalist> = finalists
-        .iter()
-        .enumerate()
-        .map(|(at, &prompt)| {
-            let groups: Vec<GroupCheck> = seen
+        .map(|&prompt| FinalistClaims {
+            prompt,
+            robust: &replicates.robust[prompt],
+            groups: seen
                 .iter()
-                .enumerate()
-                .map(|(k, &group)| {
-                    let cell = at * seen.len() + k;
-                    let p = (holding[cell], worse[finalists.len() + cell]);
-                    let clusters = sample.clusters(group);
-                    check(cells[cell], group, clusters, p, cells.len(), &demand)
-                })
-                .collect();
-            let difference = robust(prompt);
-            let score = bounded(difference, (better[at], worse[at]), demand.alpha);
-            let wins = score.p <= demand.alpha;
-            let ships = prompt != incumbent
-                && wins
-                && seen.len() == sample.groups()
-                && groups.iter().all(|g| g.state == GroupState::Holds);
-            let open = (!wins).then(|| {
-                growth(
-                    difference,
-                    difference.estimate,
-                    finalists.len(),
-                    demand.alpha,
-                )
-            });
-            let needed = open
-                .into_iter()
-                .chain(
-                    groups
-                        .iter()
-                        .filter(|g| g.state != GroupState::Holds)
-                        .map(|g| g.needed.map(|n| n as f64 / g.clusters as f64)),
-                )
-                .try_fold(0.0, |most: f64, times| Some(most.max(times?)));
-            GateFinalist {
-                prompt,
-                harmed: score.p_worse <= demand.alpha
-                    || groups.iter().any(|g| g.state == GroupState::Regressed),
-                needed: needed.filter(|&times| times > 0.0 && !ships),
-                robust: score,
-                groups,
-                ships,
-            }
+                .map(|&g| &replicates.groups[prompt][g])
+                .collect(),
         })
         .collect();
+    let checked = check_all(&claims, &seen, sample, incumbent, &demand);
     let winner = checked
         .iter()
         .filter(|f| f.ships)
@@ -230,25 +190,126 @@ fn bounded(
     }
 }
 
-fn check(
-    difference: &BootstrapDifference,
-    group: usize,
-    clusters: usize,
-    p: (f64, f64),
-    tests: usize,
+/// The differences of one finalist.
+struct FinalistClaims<'a> {
+    prompt: usize,
+    robust: &'a BootstrapDifference,
+    /// Per group with examples.
+    groups: Vec<&'a BootstrapDifference>,
+}
+
+/// p-values of all claims as they are read.
+struct AdjustedClaims {
+    /// Per finalist: all that shipping needs.
+    ship: Vec<f64>,
+    /// Per finalist: better, Holm over finalists.
+    better: Vec<f64>,
+    /// Per group, per finalist: no loss beyond δ, Holm over finalists.
+    clears: Vec<Vec<f64>>,
+    /// The same, Holm over groups × finalists; finalist-major.
+    holds: Vec<f64>,
+    /// Worse: robust scores of all finalists, then their groups, Holm over all.
+    worse: Vec<f64>,
+}
+
+impl AdjustedClaims {
+    fn of(claims: &[FinalistClaims<'_>], groups: usize, tolerance: f64) -> Self {
+        let better: Vec<f64> = claims.iter().map(|c| c.robust.p_value(0.0)).collect();
+        let clears: Vec<Vec<f64>> = (0..groups)
+            .map(|g| {
+                let own = claims.iter().map(|c| c.groups[g].p_value(-tolerance));
+                own.collect()
+            })
+            .collect();
+        let ship: Vec<f64> = (0..claims.len())
+            .map(|at| clears.iter().map(|own| own[at]).fold(better[at], f64::max))
+            .collect();
+        let holds: Vec<f64> = (0..claims.len())
+            .flat_map(|at| clears.iter().map(move |own| own[at]))
+            .collect();
+        let robust = claims.iter().map(|c| c.robust);
+        let cells = claims.iter().flat_map(|c| c.groups.iter().copied());
+        let worse: Vec<f64> = robust.chain(cells).map(|d| d.p_below(0.0)).collect();
+        Self {
+            ship: holm(&ship),
+            better: holm(&better),
+            clears: clears.iter().map(|own| holm(own)).collect(),
+            holds: holm(&holds),
+            worse: holm(&worse),
+        }
+    }
+}
+
+fn check_all(
+    claims: &[FinalistClaims<'_>],
+    seen: &[usize],
+    sample: &ClusteredSample,
+    incumbent: usize,
+    demand: &ShipGate,
+) -> Vec<GateFinalist> {
+    let p = AdjustedClaims::of(claims, seen.len(), demand.tolerance);
+    let finalists = claims.len();
+    let check = |(at, claim): (usize, &FinalistClaims<'_>)| {
+        let ships = claim.prompt != incumbent
+            && p.ship[at] <= demand.alpha
+            && seen.len() == sample.groups();
+        let robust = bounded(claim.robust, (p.better[at], p.worse[at]), demand.alpha);
+        let groups: Vec<GroupCheck> = seen
+            .iter()
+            .enumerate()
+            .map(|(k, &group)| {
+                let cell = at * seen.len() + k;
+                let own = (p.clears[k][at], p.worse[finalists + cell]);
+                let shown = ships || p.holds[cell] <= demand.alpha;
+                let difference = claim.groups[k];
+                let bounds = bounded(difference, own, demand.alpha);
+                group_check(
+                    (group, sample.clusters(group)),
+                    (difference, bounds),
+                    shown,
+                    finalists,
+                    demand,
+                )
+            })
+            .collect();
+        let open = (robust.p > demand.alpha)
+            .then(|| growth(claim.robust, claim.robust.estimate, finalists, demand.alpha));
+        let blocking = groups.iter().filter(|g| g.blocks);
+        let needed = open
+            .into_iter()
+            .chain(blocking.map(|g| g.needed.map(|n| n as f64 / g.clusters as f64)))
+            .try_fold(0.0, |most: f64, times| Some(most.max(times?)));
+        GateFinalist {
+            prompt: claim.prompt,
+            harmed: robust.p_worse <= demand.alpha
+                || groups.iter().any(|g| g.state == GroupState::Regressed),
+            needed: needed.filter(|&times| times > 0.0 && !ships),
+            robust,
+            groups,
+            ships,
+        }
+    };
+    claims.iter().enumerate().map(check).collect()
+}
+
+fn group_check(
+    (group, clusters): (usize, usize),
+    (difference, bounds): (&BootstrapDifference, BoundedDifference),
+    shown: bool,
+    finalists: usize,
     demand: &ShipGate,
 ) -> GroupCheck {
-    let bounds = bounded(difference, p, demand.alpha);
-    let state = if bounds.p <= demand.alpha {
+    let state = if shown {
         GroupState::Holds
     } else if bounds.p_worse <= demand.alpha {
         GroupState::Regressed
     } else {
         GroupState::Unproven
     };
+    let blocks = bounds.p > demand.alpha;
     let room = difference.estimate + demand.tolerance;
-    let needed = (state == GroupState::Unproven)
-        .then(|| growth(difference, room, tests, demand.alpha))
+    let needed = (blocks && state != GroupState::Regressed)
+        .then(|| growth(difference, room, finalists, demand.alpha))
         .flatten()
         .map(|times| (times * clusters as f64).ceil() as usize);
     GroupCheck {
@@ -256,6 +317,7 @@ fn check(
         difference: bounds,
         state,
         clusters,
+        blocks,
         needed: needed.map(|n| n.max(clusters + 1)),
     }
 }

@@ -7,7 +7,9 @@ pub mod bootstrap;
 pub mod gate;
 pub mod holm;
 pub mod interval;
+pub mod power;
 pub mod ppi;
+mod resample;
 pub mod rng;
 pub mod shift;
 pub mod special;
@@ -21,6 +23,7 @@ pub use gate::{
 };
 pub use holm::holm;
 pub use interval::{ClusterTotals, Interval, beta, clustered, exact, wilson};
+pub use power::{likely_gain, smallest_audit, spent_alpha};
 pub use ppi::{PpiEstimate, ppi};
 pub use shift::{ShiftError, ShiftWeights, shift_weights};
 
@@ -28,3 +31,5 @@ pub use shift::{ShiftError, ShiftWeights, shift_weights};
 mod tests;
 #[cfg(test)]
 mod tests_gate;
+#[cfg(test)]
+mod tests_known;

@@ -140,7 +140,7 @@ pub(super) fn recorded() -> ClusteredSample {
             numbers(&group["candidate"]),
         );
         for i in 0..users.len() {
-            assert!(sample.push(g, users[i] as u64, &[base[i], other[i]]));
+            assert!(sample.push(g, g as u64 * 1000 + users[i] as u64, &[base[i], other[i]]));
         }
     }
     sample
