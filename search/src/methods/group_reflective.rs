@@ -23,7 +23,7 @@ use crate::spec::SearchSpec;
 /// view where there are some, and race against the prompts at hand. Then, in rounds:
 ///
 /// 1. *Where to look.* Groups carry weights as in group DRO (Sagawa et al. 2020):
-///    `q_g ← q_g · exp(η (ℓ_g + C/√n_g))`, ℓ_g the loss of the best prompt in group g
+///    `q_g ← q_g · exp(η (ℓ_g + C/√n_g))`, `ℓ_g` the loss of the best prompt in group g
 ///    as far as it can be told from noise ([`SearchContext::group_standings`]). The
 ///    texts of a round are shared out over the groups by these weights, so that no
 ///    group is singled out for a few unlucky answers.
