@@ -2,7 +2,7 @@
 //! edited against it (Pryzant et al. 2023, §2).
 
 use async_trait::async_trait;
-use shiftproof_tasks::{Demonstration, Prompt};
+use shiftproof_tasks::{Example, Prompt};
 
 use super::form::ProposalForm;
 use super::rewrite::{Rewrite, calls, rewrite};
@@ -159,25 +159,25 @@ fn edit<'c>(
     Rewrite {
         parents: vec![&case.parent],
         messages: meta::mend(view, &case.parent, &case.errors, reason),
-        demonstrations: mixed(view, &case.errors, &case.successes),
+        demonstrations: mixed(&case.errors, &case.successes),
         beside: Vec::new(),
         origin: Origin::Reflected,
         case: at,
     }
 }
 
-/// What a proposer is shown that goes on from an opening: failures and successes in
+/// What a proposer is shown that cannot write a prompt anew: failures and successes in
 /// turn, each with its right output. Failures alone are the odd ones of their kind,
 /// and make it write odd rules.
-pub(super) fn mixed(
-    view: &ProposerView<'_>,
-    failures: &[TracedAnswer],
-    successes: &[TracedAnswer],
-) -> Vec<Demonstration> {
+pub(super) fn mixed(failures: &[TracedAnswer], successes: &[TracedAnswer]) -> Vec<Example> {
     let mut shown = Vec::new();
     for index in 0..failures.len().max(successes.len()) {
         let both = [failures.get(index), successes.get(index)];
-        shown.extend(both.into_iter().flatten().map(|t| t.demonstration(view)));
+        shown.extend(
+            both.into_iter()
+                .flatten()
+                .map(|trace| trace.example.clone()),
+        );
     }
     shown
 }

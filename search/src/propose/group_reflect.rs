@@ -83,7 +83,7 @@ impl GroupReflectionProposer {
                 .chain(other.map(|(prompt, _)| prompt))
                 .collect(),
             messages,
-            demonstrations: mixed(view, &case.failures, &case.successes),
+            demonstrations: mixed(&case.failures, &case.successes),
             beside: target,
             origin: Origin::Reflected,
             case: at,

@@ -11,6 +11,9 @@ use super::{ProposalBatch, Proposer, ProposerView, meta};
 use crate::event::Origin;
 use crate::gateway::RunError;
 
+/// Examples shown where two prompts differ on none.
+const SHOWN: usize = 4;
+
 /// Has prompts written anew from what came of them on a minibatch.
 #[derive(Debug, Clone, Default)]
 pub struct ReflectionProposer {
@@ -45,7 +48,7 @@ impl Proposer for ReflectionProposer {
                 Rewrite {
                     parents: vec![&case.parent],
                     messages: meta::mutate(view, &case.parent, &case.traces),
-                    demonstrations: mixed(view, &case.traces, &[]),
+                    demonstrations: mixed(&case.traces, &[]),
                     beside: Vec::new(),
                     origin: Origin::Reflected,
                     case: at,
@@ -89,10 +92,14 @@ impl Proposer for MergeProposer {
                 let at = index % self.pairs.len();
                 let pair = &self.pairs[at];
                 let ([first, second], [one, two]) = (&pair.prompts, &pair.right);
+                let mut demonstrations = mixed(one, two);
+                if demonstrations.is_empty() {
+                    demonstrations.extend(view.source.iter().take(SHOWN).cloned());
+                }
                 Rewrite {
                     parents: vec![first, second],
                     messages: meta::merge(view, [first, second], [one, two]),
-                    demonstrations: mixed(view, one, two),
+                    demonstrations,
                     beside: Vec::new(),
                     origin: Origin::Merged,
                     case: at,

@@ -1,13 +1,13 @@
 //! Prompts written anew from what was shown: how they are asked for, read and
 //! screened, whatever the proposer can do.
 
-use shiftproof_tasks::{AnswerForm, Demonstration, Message, Prompt, Request};
+use shiftproof_tasks::{AnswerForm, Example, Message, Prompt, Request};
 
 use super::form::{ProposalForm, room};
 use super::induce;
 use super::library::imperatives;
 use super::screen::{ProposalScreen, padded};
-use super::{Proposal, ProposalBatch, ProposerView, ask, read};
+use super::{Proposal, ProposalBatch, ProposerView, ask, meta, read};
 use crate::event::Origin;
 use crate::gateway::RunError;
 use crate::llm::{ModelCall, SamplingOptions};
@@ -19,9 +19,9 @@ pub(super) struct Rewrite<'r> {
     pub parents: Vec<&'r Prompt>,
     /// What a model is asked that follows instructions.
     pub messages: Vec<Message>,
-    /// Inputs with their right outputs, for a model that goes on from an opening: it
-    /// would copy a prompt that it is shown, and cannot say what is wrong with one.
-    pub demonstrations: Vec<Demonstration>,
+    /// Inputs with their right outputs, for a model that sends back what it is shown:
+    /// it would copy a prompt, and cannot say what is wrong with one.
+    pub demonstrations: Vec<Example>,
     /// Inputs without outputs that it must work on, for the same.
     pub beside: Vec<String>,
     /// How it comes about.
@@ -46,18 +46,51 @@ pub(super) async fn rewrite(
     }
 }
 
+/// So large a part of the texts tries whether the model can write a prompt anew.
+const TRIED: usize = 4;
+
+/// Whole prompts: a few first, written anew from what went wrong. A small model sends
+/// the prompt or the request back instead; where less than half of these can be used,
+/// the others are asked for as if there were no prompt yet, from the same examples with
+/// their right outputs.
 async fn whole(
     view: &ProposerView<'_>,
     wanted: &[Rewrite<'_>],
     rule: OwnRule<'_>,
     batch: &mut ProposalBatch,
 ) -> Result<(), RunError> {
-    let calls = calls(view, wanted.iter().map(|wanted| wanted.messages.clone()));
+    let (first, rest) = wanted.split_at(wanted.len().div_ceil(TRIED));
+    let messages = first.iter().map(|wanted| wanted.messages.clone());
+    let used = wave(view, (first, calls(view, messages)), rule, batch).await?;
+    let able = 2 * used >= first.len();
+    let messages = rest.iter().map(|wanted| {
+        if able {
+            wanted.messages.clone()
+        } else {
+            meta::induce(view, &wanted.demonstrations, &wanted.beside, None)
+        }
+    });
+    let own = ProposerView {
+        seed: seeds::number(view.seed, "rest"),
+        ..*view
+    };
+    wave(view, (rest, calls(&own, messages)), rule, batch).await?;
+    Ok(())
+}
+
+/// Asks all of them at once; returns how many came to something.
+async fn wave(
+    view: &ProposerView<'_>,
+    (wanted, calls): (&[Rewrite<'_>], Vec<ModelCall>),
+    rule: OwnRule<'_>,
+    batch: &mut ProposalBatch,
+) -> Result<usize, RunError> {
     let found = ask::ask(view, &calls, &mut batch.discards).await?;
     batch.asked += found.answered;
     batch.again += found.again;
     let screen = ProposalScreen::new(view);
     let labels = screen.labels().to_vec();
+    let before = batch.kept.len();
     for (wanted, text) in wanted.iter().zip(found.read) {
         let Some(text) = text else { continue };
         let mut prompts = read::read(&text, &labels);
@@ -77,7 +110,7 @@ async fn whole(
             add(view, wanted, (&text, accepted), rule, batch);
         }
     }
-    Ok(())
+    Ok(batch.kept.len() - before)
 }
 
 async fn lines(
@@ -96,7 +129,9 @@ async fn lines(
         .map(|index| openings[(turn + index) % openings.len()].as_str())
         .collect();
     let requests = wanted.iter().zip(&asked).map(|(wanted, opening)| {
-        induce::begun(Some(&form), &wanted.demonstrations, &wanted.beside, opening)
+        let shown = wanted.demonstrations.iter();
+        let shown: Vec<_> = shown.map(|own| view.task.demonstration(own)).collect();
+        induce::begun(Some(&form), &shown, &wanted.beside, opening)
     });
     let calls = line_calls(view, requests);
     let found = ask::once(view, &calls, &mut batch.discards).await?;

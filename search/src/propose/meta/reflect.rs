@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use shiftproof_tasks::{Example, Message, Prompt};
 
-use super::{TAGS, asks, system};
+use super::{IN_OWN_WORDS, LIKE_THIS, TAGS, asks, pattern, system};
 use crate::propose::ProposerView;
 use crate::propose::trace::TracedAnswer;
 
@@ -20,8 +20,6 @@ const LEARN: &str = "Find out from them what has to be known to do this task wel
 const ANEW: &str = "Then write that prompt anew, with all of this in it as general rules.";
 const MENDED: &str = "Write that prompt anew so that this no longer happens. Keep what is right \
                       in it.";
-const GENERAL: &str = "The rules hold for all inputs of the kind; the prompt mentions none of the \
-                       inputs above.";
 const MERGE: &str = "Write that prompt anew as one that is right wherever one of the two is: take \
                      the rules of both, say what both say only once, and where they disagree go by \
                      the inputs above.";
@@ -34,9 +32,9 @@ const COMMON: &str = "Look for what the wrong ones have in common that the promp
 const SHORT: &str = "Say nothing twice: every sentence has its price.";
 
 /// Sentences of these requests that say nothing about any task.
-pub(in crate::propose) const OWN_WORDS: [&str; 16] = [
-    CRITIC, CURRENT, WRONG, REASONS, TRACES, LEARN, ANEW, MENDED, GENERAL, MERGE, KEEP_RIGHT,
-    OTHER, SHIFTED, COMMON, SHORT, TAGS,
+pub(in crate::propose) const OWN_WORDS: [&str; 14] = [
+    CRITIC, CURRENT, WRONG, REASONS, TRACES, LEARN, ANEW, MENDED, MERGE, KEEP_RIGHT, OTHER,
+    SHIFTED, COMMON, SHORT,
 ];
 
 fn quoted(text: &mut String, tag: &str, prompt: &Prompt) {
@@ -59,14 +57,16 @@ fn write_all(view: &ProposerView<'_>, head: &str, traces: &[TracedAnswer], text:
     }
 }
 
-/// What the new prompt has to say, and how the reply is to look.
+/// What the new prompt has to say, what a good one looks like, and how the reply is to
+/// look: a small model that is told in words alone sends the request back.
 fn wanted(view: &ProposerView<'_>, example: Option<&Example>) -> String {
     let form = example.map(|example| view.task.answer_form(&example.input));
     let asks = asks(form.as_ref());
+    let pattern = pattern(form.as_ref());
     format!(
-        "The new prompt says what the inputs are and, {}, in your own words, and {}. {GENERAL} \
-         {TAGS}",
-        asks.rules, asks.answer
+        "It says what these inputs are and, {}, {IN_OWN_WORDS} {}. {LIKE_THIS} which \
+         {}:\n\n<prompt>\n{}\n</prompt>\n\nNow write the new prompt for the task {}. {TAGS}",
+        asks.rules, asks.answer, pattern.about, pattern.text, asks.task
     )
 }
 

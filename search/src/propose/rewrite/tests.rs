@@ -43,6 +43,8 @@ const BETTER: &str = "Sort complaints of guests by what has to be done: where so
                       or serve, answer kitchen; where somebody must clean or repair, answer rooms. \
                       Give that one word alone.";
 
+const THIRD: &str = "Kitchen hears of meals, rooms of beds. Which is it, kitchen or rooms?";
+
 type Script = dyn Fn(usize, &Request) -> Reply + Send + Sync;
 
 /// Answers by script, and keeps what it was asked.
@@ -470,22 +472,22 @@ async fn replies_of_every_kind_are_counted() {
             0 => Reply::text(format!(
                 "Certainly! Here is it:\n\n<prompt>\n{GOOD}\n</prompt>\n\nEnjoy!"
             )),
-            1 => Reply::text(format!("<prompt>{SEED}</prompt>")),
-            2 => Reply::text("I'm sorry, but I can't help with that."),
-            3 => Reply::text(long.clone()),
-            4 => Reply::text(german),
-            5 => Reply::text(
+            1 => Reply::text(format!("{{\"prompt\": \"{THIRD}\"}}")),
+            2 => Reply::text(format!(
+                "<prompt>{SEED}</prompt>\nBetter:\n<prompt>{BETTER}</prompt>"
+            )),
+            3 => Reply::text("I'm sorry, but I can't help with that."),
+            4 => Reply::text(long.clone()),
+            5 => Reply::text(german),
+            6 => Reply::text(
                 "<prompt>Answer kitchen if the soup was cold when it came up to our bed, else \
                  rooms.</prompt>",
             ),
-            6 => cut("<prompt>You read what guests"),
-            7 => Reply::text(
+            7 => cut("<prompt>You read what guests"),
+            8 => Reply::text(
                 "<prompt>Who should hear this complaint of a guest, kitchen or rooms? A radiator \
                  that never worked belongs to rooms.</prompt>",
             ),
-            8 => Reply::text(format!(
-                "<prompt>{SEED}</prompt>\nBetter:\n<prompt>{BETTER}</prompt>"
-            )),
             9 => Reply::text("Gets these right, and has to go on doing so: kitchen or rooms."),
             // Once more: declined, cut off.
             _ => {
@@ -500,8 +502,8 @@ async fn replies_of_every_kind_are_counted() {
         .iter()
         .map(|kept| kept.prompt.instruction.as_str())
         .collect();
-    // The second good one is the contrast prompt word for word.
-    assert_eq!(kept, [GOOD], "{:?}", batch.discards);
+    // The third good one is the contrast prompt word for word.
+    assert_eq!(kept, [GOOD, THIRD], "{:?}", batch.discards);
     let rules: Vec<(&str, u64)> = batch
         .discards
         .0
@@ -511,7 +513,7 @@ async fn replies_of_every_kind_are_counted() {
     assert_eq!(
         rules,
         [
-            ("it changes nothing", 2),
+            ("it changes nothing", 1),
             ("it copies text of an example", 1),
             ("it is longer than 400 tokens (search.max_prompt_tokens)", 1),
             ("it is written in another language than prompts and data", 1),
@@ -525,4 +527,33 @@ async fn replies_of_every_kind_are_counted() {
         batch.kept.len() as u64 + batch.discards.count()
     );
     assert_eq!(batch.again, 2);
+}
+
+/// A small model sends back what it is shown: a few texts find that out.
+#[tokio::test]
+async fn echoing_proposers_are_asked_without_a_prompt() {
+    let proposers: [(&dyn Proposer, usize); 2] = [(&reflection(), 2), (&group_reflection(8), 2)];
+    for (proposer, tried) in proposers {
+        let (batch, asked) = propose(proposer, ProposalForm::Plain, 8, |at, request| {
+            let text = text_of(request);
+            Reply::text(if text.contains("<current_prompt>") {
+                text[text.find("<current_prompt>").unwrap()..].to_owned()
+            } else {
+                let word = [
+                    "mild", "stern", "swift", "calm", "dry", "full", "warm", "kind",
+                ][at];
+                format!("Be {word} with a guest: food is for the kitchen, sleep for rooms.")
+            })
+        })
+        .await;
+        assert_eq!(asked.len(), 8);
+        for (at, request) in asked.iter().enumerate() {
+            let text = text_of(request);
+            assert_eq!(text.contains(SEED), at < tried, "{at}: {text}");
+            says(&text, &["The soup was cold"]);
+            assert!(at < tried || text.contains("Output: kitchen"), "{text}");
+        }
+        assert_eq!(batch.kept.len(), 8 - tried, "{:?}", batch.discards);
+        assert_eq!(batch.asked, 8);
+    }
 }
