@@ -8,24 +8,13 @@ use shiftproof_tasks::{Message, Prompt};
 
 use super::form::ProposalForm;
 use super::genetic::mixed_line;
+use super::wording::differential::{COMBINE, CROSS, DIFFER, FINAL, MUTATE, STEPS};
 use super::written::{
     MeantPrompt, WantedPrompt, WritingManner, contract, evolved, opening, shown_prompt, write,
 };
 use super::{ProposalBatch, Proposer, ProposerView, meta};
 use crate::event::Origin;
 use crate::gateway::RunError;
-
-const STEPS: &str = "Make a new prompt out of four prompts for one task, in four steps.";
-const DIFFER: &str = "1. Find the parts in which prompt A and prompt B differ.";
-const MUTATE: &str = "2. Mutate those parts: say or do something else in their place.";
-const COMBINE: &str = "3. Put the mutated parts into the best prompt, in place of the parts of it \
-                       that they fit.";
-const CROSS: &str = "4. Cross the outcome of step 3 with the base prompt: take from each what is \
-                     better.";
-const FINAL: &str = "Do steps 1 to 3 for yourself, and send the outcome of step 4.";
-
-/// See [`meta::OWN_WORDS`](super::meta::OWN_WORDS).
-pub(super) const OWN_WORDS: [&str; 6] = [STEPS, DIFFER, MUTATE, COMBINE, CROSS, FINAL];
 
 /// What one new prompt is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]

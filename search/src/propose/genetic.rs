@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use shiftproof_tasks::{Message, Prompt};
 
 use super::form::ProposalForm;
+use super::wording::genetic::{CROSS, FINAL, MUTATE, STEPS};
 use super::written::{
     MeantPrompt, WantedPrompt, WritingManner, begun_line, contract, evolved, fits_a_line, opening,
     shown_prompt, write,
@@ -14,16 +15,6 @@ use super::written::{
 use super::{ProposalBatch, Proposer, ProposerView, meta};
 use crate::event::Origin;
 use crate::gateway::RunError;
-
-const STEPS: &str = "Make a new prompt out of two prompts for one task, in two steps.";
-const CROSS: &str = "1. Cross the two: take what is best in prompt 1 and what is best in \
-                     prompt 2, and join it to one prompt.";
-const MUTATE: &str = "2. Mutate the outcome of step 1: change some of its wording, its order or \
-                      its rules so that it may work better still.";
-const FINAL: &str = "Do step 1 for yourself, and send the outcome of step 2.";
-
-/// See [`meta::OWN_WORDS`](super::meta::OWN_WORDS).
-pub(super) const OWN_WORDS: [&str; 4] = [STEPS, CROSS, MUTATE, FINAL];
 
 /// Asks for the crossover of two prompts and its mutation, in one request.
 #[derive(Debug, Clone)]

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use shiftproof_tasks::{AnswerForm, Message, Prompt, Request};
 
 use super::form::{ProposalForm, room};
+use super::wording::grounded::{IN_USE, PROPOSE, SUMMARIZE, SUMMARY};
 use super::written::{
     MeantPrompt, WantedPrompt, WritingManner, contract, evolved, shown_examples, write,
 };
@@ -17,13 +18,6 @@ use crate::gateway::RunError;
 use crate::llm::{ModelCall, SamplingOptions};
 use crate::seeds;
 
-const SUMMARIZE: &str = "Describe these data in two or three sentences: what the inputs are about \
-                         and how they are written, what decides the output, and what is easily \
-                         got wrong. Quote none of them.";
-const SUMMARY: &str = "Somebody who has seen more of the data describes them so:";
-const IN_USE: &str = "The prompt in use for this task today:";
-const PROPOSE: &str = "Propose a prompt with which a language model will do this task well on all \
-                       inputs of the kind.";
 /// Tips (§3.2 of the paper), which take turns.
 const TIPS: [&str; 6] = [
     "",
@@ -35,9 +29,6 @@ const TIPS: [&str; 6] = [
 ];
 /// Tokens of the summary.
 const SUMMARY_TOKENS: u32 = 300;
-
-/// See [`meta::OWN_WORDS`](super::meta::OWN_WORDS).
-pub(super) const OWN_WORDS: [&str; 4] = [SUMMARIZE, SUMMARY, IN_USE, PROPOSE];
 
 /// One text summarises the data; the others are instructions proposed from it, from
 /// a chunk of examples, the prompt in use and a tip. A model that goes on from

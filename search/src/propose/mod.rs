@@ -27,6 +27,7 @@ mod rewrite;
 mod screen;
 mod trace;
 mod trajectory;
+mod wording;
 mod written;
 
 use async_trait::async_trait;

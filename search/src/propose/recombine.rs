@@ -6,6 +6,7 @@ use shiftproof_tasks::{Demonstration, Message, Prompt};
 
 use super::form::ProposalForm;
 use super::genetic::mixed_line;
+use super::wording::recombine::{MERGE, VARY};
 use super::written::{
     MeantPrompt, WantedPrompt, WritingManner, begun_line, contract, evolved, fits_a_line, opening,
     shown_prompt, write,
@@ -13,14 +14,6 @@ use super::written::{
 use super::{ProposalBatch, Proposer, ProposerView, meta};
 use crate::event::Origin;
 use crate::gateway::RunError;
-
-const MERGE: &str = "Merge prompt 1 and prompt 2 into a single coherent prompt that keeps what is \
-                     characteristic of either.";
-const VARY: &str = "Say this prompt anew: its core meaning stays, its style and structure become \
-                    quite different ones.";
-
-/// See [`meta::OWN_WORDS`](super::meta::OWN_WORDS).
-pub(super) const OWN_WORDS: [&str; 2] = [MERGE, VARY];
 
 /// One prompt to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]

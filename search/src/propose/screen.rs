@@ -18,7 +18,7 @@ use self::language::StudyLanguages;
 pub(super) use self::words::{declines, padded, words};
 use self::words::{mentions, tidy};
 use super::library::either;
-use super::{ProposerView, meta, written};
+use super::{ProposerView, meta, wording};
 
 /// An instruction of fewer words asks nothing.
 const LEAST_WORDS: usize = 3;
@@ -85,7 +85,7 @@ impl<'v> ProposalScreen<'v> {
         Self {
             view,
             echo: EchoScreen::new(
-                &written::own_words(),
+                &wording::own_words(),
                 &meta::pattern(form.as_ref()).terms,
                 own().map(|prompt| prompt.instruction.as_str()),
                 &copying,

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use shiftproof_tasks::{AnswerForm, Example, Message, Prompt};
 
 use super::form::ProposalForm;
+use super::wording::trajectory::{BETTER, TRIED};
 use super::written::{
     MeantPrompt, WantedPrompt, WritingManner, answer_form, begun_line, contract, evolved,
     fits_a_line, opening, shown_examples, shown_prompt, write,
@@ -27,15 +28,6 @@ const EXAMPLES: usize = 3;
 const MOST_EXAMPLES: usize = 6;
 /// Instructions that a model which goes on from an opening is shown.
 const LINES: usize = 3;
-
-const TRIED: &str = "Below are prompts that have been tried on one task, each with its score from \
-                     0 (no output was right) to 100 (every output was right). The lowest score \
-                     comes first.";
-const BETTER: &str = "Write one new prompt for this task that differs from all the tried ones and \
-                      will score higher than the best of them.";
-
-/// See [`meta::OWN_WORDS`](super::meta::OWN_WORDS).
-pub(super) const OWN_WORDS: [&str; 2] = [TRIED, BETTER];
 
 /// A prompt that was tried.
 #[derive(Debug, Clone, PartialEq, Eq)]

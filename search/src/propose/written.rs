@@ -8,10 +8,7 @@ use super::form::{ProposalForm, room};
 use super::induce::{LINE_TOKENS, complete_sentences, join};
 use super::library::openings;
 use super::screen::ProposalScreen;
-use super::{
-    Proposal, ProposalBatch, ProposerView, ask, differential, genetic, grounded, meta, read,
-    recombine, trajectory,
-};
+use super::{Proposal, ProposalBatch, ProposerView, ask, meta, read};
 use crate::event::Origin;
 use crate::gateway::RunError;
 use crate::llm::{ModelCall, SamplingOptions};
@@ -150,21 +147,6 @@ pub(super) fn evolved(prompt: Prompt, origin: Origin, parents: &[&Prompt]) -> Pr
         parents: ids,
         chunk: None,
     }
-}
-
-/// What requests say besides meta prompts for induction: a reply that repeats it
-/// is no prompt.
-pub(super) fn own_words() -> Vec<&'static str> {
-    [
-        meta::OWN_WORDS.as_slice(),
-        &meta::REFLECTIVE_WORDS,
-        &trajectory::OWN_WORDS,
-        &genetic::OWN_WORDS,
-        &differential::OWN_WORDS,
-        &recombine::OWN_WORDS,
-        &grounded::OWN_WORDS,
-    ]
-    .concat()
 }
 
 /// Examples with their right outputs, as requests show them.
