@@ -14,6 +14,7 @@ mod front;
 mod gepa;
 mod gpo;
 mod group_reflective;
+mod group_weights;
 mod plan;
 mod protegi;
 mod rounds;

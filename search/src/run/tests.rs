@@ -1,5 +1,7 @@
 //! The primitives on a planted world, one at a time.
 
+mod training;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
