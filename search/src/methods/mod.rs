@@ -18,6 +18,7 @@ mod generations;
 mod gepa;
 mod gpo;
 mod group_reflective;
+mod group_weights;
 mod joint_model;
 mod mipro;
 mod opro;

@@ -23,8 +23,8 @@ use crate::spec::SearchSpec;
 /// Departures:
 ///
 /// - The study's allocation rule takes the place of the paper's UCB bandit, so that
-///   methods differ in what they propose and not in how they measure; seed and human
-///   prompts stay in the race.
+///   methods differ in what they propose and not in how they measure; the seed stays in
+///   every race.
 /// - Three rounds instead of six, of `search.proposals` texts in all, requests for
 ///   reasons among them; one edit for a reason and one paraphrase of it, where the
 ///   authors' code makes up to eight successors of each prompt.

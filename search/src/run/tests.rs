@@ -1,6 +1,7 @@
 //! The primitives on a planted world, one at a time.
 
 mod demonstrations;
+mod training;
 
 use std::sync::Arc;
 
