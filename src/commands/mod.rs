@@ -4,6 +4,7 @@
 mod assets;
 mod baselines;
 mod bench;
+mod compare;
 mod diff;
 mod doctor;
 mod estimate;
@@ -45,6 +46,7 @@ pub(crate) async fn run(cli: Cli, registry: &TaskRegistry) -> Result<ExitStatus,
         CliCommand::Eval(args) => Box::pin(eval::run(args, registry)).await,
         CliCommand::Gate(args) => Box::pin(gate::run(args, registry)).await,
         CliCommand::Diff(args) => Box::pin(diff::run(args, registry)).await,
+        CliCommand::Compare(args) => Box::pin(compare::run(args, registry)).await,
         CliCommand::Estimate(args) => estimate::run(&args, registry),
         CliCommand::Doctor(args) => doctor::run(&args, registry).await,
         CliCommand::Report(args) => report::run(&args),
@@ -83,11 +85,25 @@ fn resolve(
     budget: Option<&BudgetArgs>,
     registry: &TaskRegistry,
 ) -> Result<ResolvedStudy, Failure> {
+    resolve_proposing(args, None, budget, registry)
+}
+
+/// The study as the command line changed it; `proposer` writes prompts instead of the
+/// study's.
+fn resolve_proposing(
+    args: &StudyArgs,
+    proposer: Option<&str>,
+    budget: Option<&BudgetArgs>,
+    registry: &TaskRegistry,
+) -> Result<ResolvedStudy, Failure> {
     let mut study = Study::read(&args.study)?;
     registry.method(&study, &args.study)?;
     if let Some(model) = &args.model {
         study.model = ModelSpec::named(model);
         study.proposer = None;
+    }
+    if let Some(proposer) = proposer {
+        study.proposer = Some(ModelSpec::named(proposer));
     }
     if let Some(url) = &args.base_url {
         study.model.base_url = Some(url.clone());

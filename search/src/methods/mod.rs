@@ -11,6 +11,7 @@ mod ape;
 mod ape_ut;
 mod edits;
 mod gpo;
+mod library;
 mod plan;
 mod steps;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use ape::Ape;
 pub use ape_ut::ApeUt;
 pub use edits::Edits;
 pub use gpo::{Gpo, GpoPaper};
+pub use library::Library;
 pub use plan::{DataCounts, MethodPlan, PlannedStep};
 
 use crate::gateway::RunError;
@@ -45,6 +47,12 @@ pub trait SearchMethod: Send + Sync {
     /// Whether it lives on target inputs. A study without a target group then gets
     /// `ape` in its place.
     fn needs_target(&self) -> bool {
+        false
+    }
+
+    /// Whether the generic prompts for the answer form enter the race even where
+    /// `search.library` says no.
+    fn needs_library(&self) -> bool {
         false
     }
 
@@ -79,6 +87,7 @@ impl Default for MethodRegistry {
             Arc::new(Gpo),
             Arc::new(GpoPaper),
             Arc::new(Edits),
+            Arc::new(Library),
         ])
     }
 }
