@@ -9,6 +9,7 @@ mod diff;
 mod doctor;
 mod estimate;
 mod eval;
+mod execute;
 mod export;
 mod gate;
 mod init;
@@ -27,6 +28,7 @@ use std::time::Instant;
 
 use shiftproof_search::ledger::Ledger;
 use shiftproof_search::spec::MethodName;
+use shiftproof_tasks::Metric;
 use shiftproof_tasks::lint::{LintFinding, LintSeverity};
 
 use crate::cli::{BudgetArgs, Cli, CliCommand, DataAction, StudyArgs};
@@ -71,13 +73,17 @@ fn judging(session: &StudySession, path: &Path) -> Result<(), Failure> {
     if metric.judges() {
         return Ok(());
     }
-    Err(Failure::usage(format!(
+    Err(unjudged(metric, path))
+}
+
+fn unjudged(metric: Metric, path: &Path) -> Failure {
+    Failure::usage(format!(
         "{}: task.metric {metric} describes lists and says not which are right, so no prompt can \
          be chosen by it: set ndcg@K, hr@K, recall@K or mrr, and see it with `shiftproof eval {} \
          --metric {metric}`",
         path.display(),
         path.display()
-    )))
+    ))
 }
 
 fn resolve(

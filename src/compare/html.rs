@@ -33,8 +33,8 @@ fn section(study: &StudyComparison) -> Markup {
         section {
             h2 { (study.study) }
             p.dim {
-                @for fact in &study.metric { (fact) " · " }
-                @for model in &study.task_model { (machine(model)) " · " }
+                @if let Some(fact) = &study.metric { (fact) " · " }
+                @if let Some(model) = &study.task_model { (machine(model)) " · " }
                 (study.limits) " a cell"
             }
             @for caution in &study.cautions {
@@ -42,11 +42,11 @@ fn section(study: &StudyComparison) -> Markup {
             }
             @if study.rows.iter().any(|row| row.finished > 0) {
                 (scrolling(&format!("{}: scores", study.study), &scores(study)))
-                @for sentence in study.best_others() { p.note { (sentence) } }
+                @if let Some(sentence) = study.best_others() { p.note { (sentence) } }
                 (curves(study))
                 h3 { "Cost" }
                 (scrolling(&format!("{}: cost", study.study), &costs(study)))
-                @for sentence in study.level_told() { p.note { (sentence) } }
+                @if let Some(sentence) = study.level_told() { p.note { (sentence) } }
                 h3 { "By group" }
                 (scrolling(&format!("{}: by group", study.study), &by_group(study)))
                 p.note { "Top 1 is the selected prompt, Ensemble the finalists' vote; beneath each mean the lowest to the highest of its runs." }
@@ -97,7 +97,7 @@ fn scores(study: &StudyComparison) -> Markup {
                         td { (both(row.over_seed.as_ref())) }
                         td {
                             (both(row.over_other.as_ref().map(|other| &other.scores)))
-                            @for other in &row.over_other { small { "to " (other.method) } }
+                            @if let Some(other) = &row.over_other { small { "to " (other.method) } }
                         }
                         td { (cells[6]) }
                     }

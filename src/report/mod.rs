@@ -62,3 +62,5 @@ pub fn spread(groups: &[GroupOutcome]) -> Option<f64> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::{check_page, outline};
