@@ -6,11 +6,13 @@ use clap::{Args, Parser, Subcommand};
 use shiftproof_tasks::Metric;
 
 mod assets;
+mod compare;
 mod decide;
 mod measure;
 mod runs;
 
 pub use assets::{AssetsAction, AssetsArgs, BaselinesArgs, DataAction, DataArgs, InitArgs};
+pub use compare::{CompareArgs, RandomSeeds};
 pub use decide::{ColorChoice, DiffArgs, GateArgs};
 pub use measure::{BenchAction, BenchArgs, BenchSelect, NamedRule};
 pub use runs::{ExportArgs, ExportFormat, ReplayArgs, ReportArgs, RunsAction, RunsArgs, WatchArgs};
@@ -36,6 +38,8 @@ pub enum CliCommand {
     Gate(GateArgs),
     /// Show two prompts as a word diff with their scores per group.
     Diff(DiffArgs),
+    /// Compare search methods over random seeds and studies, at equal budgets.
+    Compare(CompareArgs),
     /// Print what a run would ask and cost; call no model.
     Estimate(EstimateArgs),
     /// Check that model, data, store and terminal are fit for a run.
@@ -83,7 +87,7 @@ pub struct StudyArgs {
     #[arg(long, value_name = "FILE", env = "SHIFTPROOF_PRICES")]
     pub prices: Option<PathBuf>,
     /// Search by this method: gpo, gpo-paper, ape, ape-ut, edits, protegi, gepa,
-    /// group-reflective, opro, evoprompt-ga, evoprompt-de, capo or mipro.
+    /// group-reflective, opro, evoprompt-ga, evoprompt-de, capo, mipro or library.
     #[arg(long, value_name = "METHOD")]
     pub method: Option<String>,
 }

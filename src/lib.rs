@@ -11,6 +11,7 @@ mod assumed;
 mod calibration_notes;
 pub mod cli;
 mod commands;
+mod compare;
 pub mod connect_model;
 pub mod datasets;
 mod draft;

@@ -35,6 +35,9 @@ pub struct ProgressWriter {
     planned: u64,
     /// Whether fixed prompts are scored, without the phases of a run.
     evaluation: bool,
+    /// What the moving line begins with, where the run is one of several: then it tells
+    /// no phases unless it is verbose.
+    part: Option<String>,
     /// Answers of a model so far.
     answered: u64,
     began: Instant,
@@ -57,6 +60,7 @@ impl ProgressWriter {
             thrown: Vec::new(),
             planned,
             evaluation: false,
+            part: None,
             answered: 0,
             began: Instant::now(),
             drawn: None,
@@ -72,6 +76,14 @@ impl ProgressWriter {
         }
     }
 
+    /// Progress of one run of several, which `part` names.
+    pub fn of_part(verbosity: ProgressVerbosity, planned: u64, part: String) -> Self {
+        Self {
+            part: Some(part),
+            ..Self::new(verbosity, planned)
+        }
+    }
+
     /// The moving line, so many seconds after the first sign of life.
     fn moving(&self, tick: &ProgressTick, seconds: f64) -> String {
         let phase = if self.evaluation {
@@ -81,7 +93,10 @@ impl ProgressWriter {
         };
         let settled = tick.spent.calls + tick.done;
         let planned = self.planned.max(settled);
-        let mut text = format!(
+        let part = self.part.iter().map(|part| format!("{part}: "));
+        let mut text = part.collect::<String>();
+        let _ = write!(
+            text,
             "{phase:9} {}/{} calls, {settled} of ≤ {planned} in all",
             tick.done, tick.total
         );
@@ -143,7 +158,8 @@ impl ProgressWriter {
 impl RunObserver for ProgressWriter {
     fn event(&mut self, event: &Event, replayed: bool) {
         self.summary.apply(event);
-        if self.verbosity == ProgressVerbosity::Quiet {
+        let brief = self.part.is_some() && self.verbosity < ProgressVerbosity::Verbose;
+        if self.verbosity == ProgressVerbosity::Quiet || brief {
             return;
         }
         // Fixed prompts: whoever scores them tells it with examples at the end.

@@ -75,7 +75,7 @@ pub fn fitted(
             spec,
             data,
             each,
-            1 + human + generic(spec, data, task),
+            1 + human + generic(method, spec, data, task),
         ),
     }
 }
@@ -183,8 +183,9 @@ fn searching(
 }
 
 /// Generic prompts that will enter beside the seed.
-fn generic(spec: &SearchSpec, data: &Data, task: &dyn Task) -> usize {
-    let like = data.source.train.first().filter(|_| spec.library);
+fn generic(method: &dyn SearchMethod, spec: &SearchSpec, data: &Data, task: &dyn Task) -> usize {
+    let library = spec.library || method.needs_library();
+    let like = data.source.train.first().filter(|_| library);
     like.map_or(0, |example| {
         library::prompts(&task.answer_form(&example.input)).len()
     })

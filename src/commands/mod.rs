@@ -4,10 +4,12 @@
 mod assets;
 mod baselines;
 mod bench;
+mod compare;
 mod diff;
 mod doctor;
 mod estimate;
 mod eval;
+mod execute;
 mod export;
 mod gate;
 mod init;
@@ -26,6 +28,7 @@ use std::time::Instant;
 
 use shiftproof_search::ledger::Ledger;
 use shiftproof_search::spec::MethodName;
+use shiftproof_tasks::Metric;
 use shiftproof_tasks::lint::{LintFinding, LintSeverity};
 
 use crate::cli::{BudgetArgs, Cli, CliCommand, DataAction, StudyArgs};
@@ -45,6 +48,7 @@ pub(crate) async fn run(cli: Cli, registry: &TaskRegistry) -> Result<ExitStatus,
         CliCommand::Eval(args) => Box::pin(eval::run(args, registry)).await,
         CliCommand::Gate(args) => Box::pin(gate::run(args, registry)).await,
         CliCommand::Diff(args) => Box::pin(diff::run(args, registry)).await,
+        CliCommand::Compare(args) => Box::pin(compare::run(args, registry)).await,
         CliCommand::Estimate(args) => estimate::run(&args, registry),
         CliCommand::Doctor(args) => doctor::run(&args, registry).await,
         CliCommand::Report(args) => report::run(&args),
@@ -69,17 +73,32 @@ fn judging(session: &StudySession, path: &Path) -> Result<(), Failure> {
     if metric.judges() {
         return Ok(());
     }
-    Err(Failure::usage(format!(
+    Err(unjudged(metric, path))
+}
+
+fn unjudged(metric: Metric, path: &Path) -> Failure {
+    Failure::usage(format!(
         "{}: task.metric {metric} describes lists and says not which are right, so no prompt can \
          be chosen by it: set ndcg@K, hr@K, recall@K or mrr, and see it with `shiftproof eval {} \
          --metric {metric}`",
         path.display(),
         path.display()
-    )))
+    ))
 }
 
 fn resolve(
     args: &StudyArgs,
+    budget: Option<&BudgetArgs>,
+    registry: &TaskRegistry,
+) -> Result<ResolvedStudy, Failure> {
+    resolve_proposing(args, None, budget, registry)
+}
+
+/// The study as the command line changed it; `proposer` writes prompts instead of the
+/// study's.
+fn resolve_proposing(
+    args: &StudyArgs,
+    proposer: Option<&str>,
     budget: Option<&BudgetArgs>,
     registry: &TaskRegistry,
 ) -> Result<ResolvedStudy, Failure> {
@@ -88,6 +107,9 @@ fn resolve(
     if let Some(model) = &args.model {
         study.model = ModelSpec::named(model);
         study.proposer = None;
+    }
+    if let Some(proposer) = proposer {
+        study.proposer = Some(ModelSpec::named(proposer));
     }
     if let Some(url) = &args.base_url {
         study.model.base_url = Some(url.clone());

@@ -10,14 +10,11 @@ use shiftproof_search::gateway::RunError;
 use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
 use shiftproof_search::unusable::{AnswerFault, HopelessRun};
 
+use super::execute::{ExecutionError, RunExecution, write_report};
 use super::signals::{SignalStream, pass_on};
-use super::{
-    estimate, fetch_progress, judging, note, open_ledger, print, resolve, warnings, write,
-};
+use super::{estimate, fetch_progress, judging, note, open_ledger, print, resolve, warnings};
 use crate::cli::OptimizeArgs;
 use crate::exit::{ExitStatus, Failure};
-use crate::gate::holdout_log::HoldoutAccess;
-use crate::heartbeat::LiveFile;
 use crate::progress::{ProgressVerbosity, ProgressWriter, clock};
 use crate::report::{NamedRun, ReportFormat, render};
 use crate::session::{FinishedRun, StudySession};
@@ -159,15 +156,6 @@ async fn conduct(
     if let Some(path) = &args.events {
         observers.push(Box::new(EventLines::create(path)?));
     }
-    let folder = ledger.run_dir(&record.id);
-    if let Some(folder) = &folder {
-        let live = LiveFile::create(folder, planned).map_err(Failure::from_io(
-            ExitStatus::Data,
-            "write to",
-            folder,
-        ))?;
-        observers.push(Box::new(live));
-    }
     let (control, closer) = (RunControl::new(), ScreenCloser::default());
     let signals = SignalStream::new();
     let mut screen = None;
@@ -180,28 +168,22 @@ async fn conduct(
     });
     let closer = screen.is_some().then_some(closer);
     tokio::spawn(pass_on(signals, control.clone(), closer));
-    let opening = HoldoutAccess::of_run(&session);
-    let id = record.id.clone();
-    let done = tokio::select! {
-        // Moved in: whoever still looks at the screen keeps no one from the store.
-        done = session.run(ledger, record, observers, control.clone(), args.trouble.into()) => Some(done),
-        () = control.aborted() => None,
+    let execution = RunExecution {
+        session,
+        ledger,
+        record,
+        observers,
+        control,
+        trouble: args.trouble.into(),
+        store: &args.store.store,
+        by: "optimize",
     };
+    let done = execution.execute().await;
     let ended = Instant::now();
-    let outcome = match done {
-        Some(Ok(done)) => {
-            opening.record_run(&args.store.store, &done.summary)?;
-            match &folder {
-                Some(folder) => {
-                    let run = NamedRun::new(&id, done.summary.clone());
-                    write_reports(folder, &run).map(|()| Some(done))
-                }
-                None => Ok(Some(done)),
-            }
-        }
-        Some(Err((stop, record))) => Err(stopped(&stop, &record, args).caused_by(stop)),
-        None => Ok(None),
-    };
+    let outcome = done.map_err(|error| match error {
+        ExecutionError::Stopped(stop, record) => stopped(&stop, &record, args).caused_by(stop),
+        ExecutionError::Failed(failure) => failure,
+    });
     let trouble = match (screen, &outcome) {
         (Some(screen), Ok(Some(_))) => screen.wait().await,
         (Some(screen), _) => screen.close().await,
@@ -348,21 +330,6 @@ fn refused(hopeless: &HopelessRun) -> bool {
 /// Whether events are printed where the screen would be.
 fn shows_events(args: &OptimizeArgs) -> bool {
     args.events.as_deref() == Some(Path::new("-")) && std::io::stdout().is_terminal()
-}
-
-/// The report beside the run's log, as text and JSON.
-fn write_reports(folder: &Path, run: &NamedRun) -> Result<(), Failure> {
-    for file in ["report.txt", "report.json"] {
-        write_report(&folder.join(file), run)?;
-    }
-    Ok(())
-}
-
-fn write_report(path: &Path, run: &NamedRun) -> Result<(), Failure> {
-    write(
-        path,
-        &render(ReportFormat::of(path)?, std::slice::from_ref(run))?,
-    )
 }
 
 /// Prints the report and holds it against the bars that were set.

@@ -77,10 +77,10 @@ impl HoldoutAccess {
         }
     }
 
-    /// The opening at the end of a run that is about to begin.
-    pub fn of_run(session: &StudySession) -> Self {
+    /// The opening at the end of a run that the command `by` is about to begin.
+    pub fn of_run(session: &StudySession, by: &str) -> Self {
         Self::now(
-            "optimize",
+            by,
             &session.resolved.study.name,
             &session.loaded.data.audit.fingerprint(),
             session.task_model.model.llm.identity(),

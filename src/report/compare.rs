@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use shiftproof_search::budget::BudgetLimits;
 use shiftproof_search::event::{AuditedPrompt, GroupOutcome, GroupRole, RunStarted};
 
 use super::facts::machine;
@@ -86,16 +87,6 @@ impl SeedSpread {
 
 /// What a row's runs share: everything but the seed.
 fn setting(started: &RunStarted) -> [(&'static str, String); 7] {
-    let limit = |what: Option<String>, unit: &str| what.map(|value| format!("{value} {unit}"));
-    let limits = &started.limits;
-    let budget: Vec<String> = [
-        limit(limits.calls.map(|n| n.to_string()), "calls"),
-        limit(limits.tokens.map(|n| n.to_string()), "tokens"),
-        limit(limits.usd.map(|usd| usd.to_string()), "USD"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
     [
         ("study", started.study.clone()),
         ("task model", started.task_model.clone()),
@@ -103,15 +94,26 @@ fn setting(started: &RunStarted) -> [(&'static str, String); 7] {
         ("method", started.method.clone()),
         ("objective", started.objective.clone()),
         ("proposer model", started.proposer_model.clone()),
-        (
-            "budget",
-            if budget.is_empty() {
-                "no limit".into()
-            } else {
-                format!("at most {}", budget.join(", "))
-            },
-        ),
+        ("budget", budget(&started.limits)),
     ]
+}
+
+/// Limits in words.
+pub(crate) fn budget(limits: &BudgetLimits) -> String {
+    let limit = |what: Option<String>, unit: &str| what.map(|value| format!("{value} {unit}"));
+    let set: Vec<String> = [
+        limit(limits.calls.map(|n| n.to_string()), "calls"),
+        limit(limits.tokens.map(|n| n.to_string()), "tokens"),
+        limit(limits.usd.map(|usd| usd.to_string()), "USD"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if set.is_empty() {
+        "no limit".into()
+    } else {
+        format!("at most {}", set.join(", "))
+    }
 }
 
 /// How many parts of a setting decide what the seed prompt scores.
@@ -255,7 +257,8 @@ fn cautions(runs: &[NamedRun], settings: &[(Key, Vec<&NamedRun>)], varies: &[boo
 }
 
 impl ComparedRuns {
-    fn of(
+    /// The row of some runs by what this contestant scored, per group named.
+    pub fn of(
         label: String,
         contestant: AuditedPrompt,
         runs: &[&NamedRun],

@@ -1,7 +1,7 @@
 //! What a run came to: one fold of its events, and the forms it is shown in.
 
 mod baselines;
-mod compare;
+pub(crate) mod compare;
 mod facts;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -17,7 +17,7 @@ mod verdict;
 
 pub(crate) use baselines::write as write_baselines;
 pub(crate) use facts::machine;
-pub(crate) use markdown::capital;
+pub(crate) use markdown::{capital, code, inline};
 pub(crate) use output::{NamedRun, ReportFormat, render, to_json};
 pub use proposals::{DiscardedTexts, ProposalRequest};
 pub use summary::{
@@ -62,3 +62,5 @@ pub fn spread(groups: &[GroupOutcome]) -> Option<f64> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::{check_page, outline};

@@ -57,7 +57,7 @@ fn attribute(node: &Handle, wanted: &str) -> Option<String> {
 }
 
 /// Headings, tables, charts and prompts in reading order.
-fn outline(html: &str) -> String {
+pub(crate) fn outline(html: &str) -> String {
     let mut out = String::new();
     walk(&parse(html).document, &mut |node, name| {
         let shown = match name {
@@ -100,40 +100,44 @@ fn markdown_reads_in_order() {
     insta::assert_snapshot!("markdown", markdown::report(&one()));
 }
 
+/// Fails unless the page is valid, complete in itself, and in order.
+pub(crate) fn check_page(page: &str) {
+    let dom = parse(page);
+    let (mut headings, mut ids) = (Vec::new(), BTreeSet::new());
+    walk(&dom.document, &mut |node, name| {
+        for forbidden in ["src", "srcset", "data", "action", "onclick", "onload"] {
+            assert_eq!(attribute(node, forbidden), None, "{name}");
+        }
+        if let Some(href) = attribute(node, "href") {
+            assert!(href.starts_with('#'), "{href}");
+        }
+        if let Some(id) = attribute(node, "id") {
+            assert!(ids.insert(id.clone()), "the id {id} is used twice");
+        }
+        match name {
+            "script" | "img" | "link" | "iframe" | "object" | "base" | "form" | "b" => {
+                panic!("a page has no {name}")
+            }
+            "h1" | "h2" | "h3" => headings.push(name[1..].parse::<usize>().unwrap()),
+            "th" => assert!(attribute(node, "scope").is_some(), "{}", text(node)),
+            "svg" if attribute(node, "role").is_some() => {
+                assert!(attribute(node, "aria-label").is_some());
+            }
+            _ => {}
+        }
+    });
+    assert_eq!(headings.iter().filter(|level| **level == 1).count(), 1);
+    assert!(
+        headings.windows(2).all(|pair| pair[1] <= pair[0] + 1),
+        "{headings:?}"
+    );
+    assert!(!page.contains("url(") && !page.contains("@import"));
+}
+
 #[test]
 fn pages_are_valid_and_closed() {
     for runs in [one(), several()] {
-        let page = html::report(&runs);
-        let dom = parse(&page);
-        let (mut headings, mut ids) = (Vec::new(), BTreeSet::new());
-        walk(&dom.document, &mut |node, name| {
-            for forbidden in ["src", "srcset", "data", "action", "onclick", "onload"] {
-                assert_eq!(attribute(node, forbidden), None, "{name}");
-            }
-            if let Some(href) = attribute(node, "href") {
-                assert!(href.starts_with('#'), "{href}");
-            }
-            if let Some(id) = attribute(node, "id") {
-                assert!(ids.insert(id.clone()), "the id {id} is used twice");
-            }
-            match name {
-                "script" | "img" | "link" | "iframe" | "object" | "base" | "form" | "b" => {
-                    panic!("a page has no {name}")
-                }
-                "h1" | "h2" | "h3" => headings.push(name[1..].parse::<usize>().unwrap()),
-                "th" => assert!(attribute(node, "scope").is_some(), "{}", text(node)),
-                "svg" if attribute(node, "role").is_some() => {
-                    assert!(attribute(node, "aria-label").is_some());
-                }
-                _ => {}
-            }
-        });
-        assert_eq!(headings.iter().filter(|level| **level == 1).count(), 1);
-        assert!(
-            headings.windows(2).all(|pair| pair[1] <= pair[0] + 1),
-            "{headings:?}"
-        );
-        assert!(!page.contains("url(") && !page.contains("@import"));
+        check_page(&html::report(&runs));
     }
 }
 

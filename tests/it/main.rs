@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod cli;
+mod compare;
 #[cfg(unix)]
 mod datasets;
 #[cfg(unix)]

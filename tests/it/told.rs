@@ -315,7 +315,7 @@ async fn wrong_values_list_alternatives() {
         (
             "ensemble = 2",
             "method = \"gpoo\"",
-            "study.toml:27: search.method is \"gpoo\"; there is ape, ape-ut, gpo, gpo-paper, edits, protegi, gepa, group-reflective, opro, evoprompt-ga, evoprompt-de, capo, mipro; did you mean \"gpo\"?",
+            "study.toml:27: search.method is \"gpoo\"; there is ape, ape-ut, gpo, gpo-paper, edits, protegi, gepa, group-reflective, opro, evoprompt-ga, evoprompt-de, capo, mipro, library; did you mean \"gpo\"?",
         ),
         (
             "ensemble = 2",

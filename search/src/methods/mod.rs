@@ -20,6 +20,7 @@ mod gpo;
 mod group_reflective;
 mod group_weights;
 mod joint_model;
+mod library;
 mod mipro;
 mod opro;
 mod plan;
@@ -44,6 +45,7 @@ pub use evoprompt_ga::EvoPromptGa;
 pub use gepa::Gepa;
 pub use gpo::{Gpo, GpoPaper};
 pub use group_reflective::GroupReflective;
+pub use library::Library;
 pub use mipro::Mipro;
 pub use opro::Opro;
 pub use plan::{DataCounts, MethodPlan, PlannedStep};
@@ -66,6 +68,12 @@ pub trait SearchMethod: Send + Sync {
     /// Whether it lives on target inputs. A study without a target group then gets
     /// `ape` in its place.
     fn needs_target(&self) -> bool {
+        false
+    }
+
+    /// Whether the generic prompts for the answer form enter the race even where
+    /// `search.library` says no.
+    fn needs_library(&self) -> bool {
         false
     }
 
@@ -134,6 +142,7 @@ impl Default for MethodRegistry {
             Arc::new(EvoPromptDe),
             Arc::new(Capo),
             Arc::new(Mipro),
+            Arc::new(Library),
         ])
     }
 }

@@ -119,7 +119,8 @@ impl<'a> SearchContext<'a> {
         for prompt in &run.human {
             self.enter(prompt.clone(), Origin::Human, Vec::new(), None)?;
         }
-        if let (true, Some(example)) = (run.spec.library, self.train.first()) {
+        let library = run.spec.library || run.method.needs_library();
+        if let (true, Some(example)) = (library, self.train.first()) {
             let form = run.task.answer_form(&example.input);
             for instruction in propose::library::prompts(&form) {
                 self.enter(Prompt::new(instruction), Origin::Library, Vec::new(), None)?;

@@ -11,7 +11,7 @@ use shiftproof_tasks::{Finish, LabelledTarget, Reply, Request};
 use super::*;
 use crate::budget::{BudgetLimits, Meter, Price};
 use crate::control::RunControl;
-use crate::event::Phase;
+use crate::event::{Origin, Phase};
 use crate::event_log::EventLog;
 use crate::ledger::Ledger;
 use crate::llm::{Capabilities, Llm, LlmError, ModelCall};
@@ -380,4 +380,28 @@ async fn minibatches_are_balanced_and_steady() {
     assert_eq!(sorted(one), sorted(context.race_examples()));
     assert_eq!(context.stream("a"), context.stream("a"));
     assert_ne!(context.stream("a"), context.stream("b"));
+}
+
+#[tokio::test]
+async fn library_races_unasked() {
+    let gateway = gateway(BudgetLimits::default());
+    let mut run = run(&gateway, vec![], planted());
+    run.method = Arc::new(crate::methods::Library);
+    run.execute().await.unwrap();
+    let events = gateway.emitted();
+    let origins: Vec<Origin> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Proposed(proposed) => Some(proposed.origin),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(origins[0], Origin::Seed);
+    assert!(origins.len() > 3 && origins[1..].iter().all(|o| *o == Origin::Library));
+    // Nothing is asked of a proposer.
+    assert!(
+        !events
+            .iter()
+            .any(|event| matches!(event, Event::Proposals(_)))
+    );
 }

@@ -169,7 +169,7 @@ fn shape(series: usize, x: &str, y: &str) -> Markup {
 }
 
 /// From values to places.
-struct AxisScale {
+pub(super) struct AxisScale {
     low: f64,
     high: f64,
     step: i32,
@@ -177,7 +177,7 @@ struct AxisScale {
 
 impl AxisScale {
     /// A scale with round ends over the values; `None` without any.
-    fn over(values: impl Iterator<Item = f64>) -> Option<Self> {
+    pub fn over(values: impl Iterator<Item = f64>) -> Option<Self> {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in values.filter(|value| value.is_finite()) {
             (low, high) = (low.min(value), high.max(value));
@@ -196,7 +196,8 @@ impl AxisScale {
         Some(Self { low, high, step })
     }
 
-    fn share(&self, value: f64) -> f64 {
+    /// How far from the lower end to the upper a value is, in `0..=1`.
+    pub fn share(&self, value: f64) -> f64 {
         (value - self.low) / (self.high - self.low)
     }
 
@@ -205,7 +206,8 @@ impl AxisScale {
         format!("{:.2}%", 2.5 + 95.0 * self.share(value.into()))
     }
 
-    fn ticks(&self) -> Vec<i32> {
+    /// Round values from end to end.
+    pub fn ticks(&self) -> Vec<i32> {
         let count = ((self.high - self.low) / f64::from(self.step)).round() as i32;
         (0..=count)
             .map(|index| self.low as i32 + index * self.step)
@@ -214,7 +216,7 @@ impl AxisScale {
 }
 
 /// A number of pixels.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     let text = format!("{value:.1}");
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }

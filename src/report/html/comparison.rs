@@ -66,7 +66,8 @@ fn table(comparison: &RunComparison) -> Markup {
     }
 }
 
-fn points(spread: Option<&SeedSpread>, sign: bool) -> Markup {
+/// A mean over seeds with its range.
+pub(crate) fn points(spread: Option<&SeedSpread>, sign: bool) -> Markup {
     html! {
         @match spread {
             Some(spread) => {

@@ -5,10 +5,13 @@
 mod charts;
 mod comparison;
 mod cost;
+mod lines;
 mod run;
 mod search;
 
 pub(crate) use charts::{DotPlotRow, dot_plot};
+pub(crate) use comparison::points;
+pub(crate) use lines::{RisingLine, rising_lines};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::NamedRun;

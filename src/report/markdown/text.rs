@@ -13,7 +13,7 @@ pub(super) fn fenced(out: &mut String, language: &str, text: &str) {
 }
 
 /// Text as a code span, fit for a table's cell.
-pub(super) fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let text = line(text);
     if text.trim().is_empty() {
         return "–".into();
@@ -30,7 +30,7 @@ pub(super) fn code(text: &str) -> String {
 }
 
 /// A sentence of the program, with whatever it quotes made harmless.
-pub(super) fn inline(text: &str) -> String {
+pub(crate) fn inline(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in line(text).chars() {
         match c {

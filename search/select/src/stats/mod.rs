@@ -4,6 +4,7 @@
 //! a *cluster* is the unit that was sampled (a user, or the example itself).
 
 pub mod bootstrap;
+pub mod crossed;
 pub mod gate;
 pub mod holm;
 pub mod interval;
@@ -17,6 +18,7 @@ pub mod special;
 pub use bootstrap::{
     BootstrapDifference, BootstrapReplicates, ClusteredSample, PairedBootstrap, paired_bootstrap,
 };
+pub use crossed::{CrossedDifference, CrossedSample};
 pub use gate::{
     BoundedDifference, GateEvidence, GateFinalist, GroupCheck, GroupState, ShipDecision, ShipGate,
     gate,

@@ -36,7 +36,7 @@ async fn training_examples_are_in_no_race() {
     let voters = [vec![0], edits].concat();
     context.evaluate(&voters, &raced[..6]).await.unwrap();
     context.enter_phase(Phase::Vote, String::new()).unwrap();
-    context.vote(&voters).await.unwrap();
+    context.vote(&voters, VoteCounting::Weighted).await.unwrap();
     let all = context.training_examples("a");
     let voted = all.len() - shown.len();
     assert_eq!(voted, context.pseudo_labelled_train().len());

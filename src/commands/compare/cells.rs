@@ -1,0 +1,298 @@
+//! One cell: found in the store, gone on with, or run.
+
+use std::sync::Arc;
+
+use shiftproof_search::control::RunControl;
+use shiftproof_search::event::{AuditedPrompt, RunObserver};
+use shiftproof_search::event_log::LogError;
+use shiftproof_search::gateway::RunError;
+use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
+
+use super::studies::ComparedStudy;
+use crate::cli::CompareArgs;
+use crate::commands::execute::{ExecutionError, RunExecution};
+use crate::commands::{fetch_progress, note};
+use crate::compare::{CellRun, CellState};
+use crate::exit::{ExitStatus, Failure};
+use crate::progress::{ProgressVerbosity, ProgressWriter};
+use crate::report::grouped;
+use crate::session::{FinishedRun, StudySession};
+use crate::stored;
+use crate::study::ResolvedStudy;
+use crate::task_registry::TaskRegistry;
+use crate::unusable;
+
+/// What a cell came to.
+pub(super) enum CellEnd {
+    /// A finished run, with the calls that this process sent.
+    Finished(Box<CellRun>, u64),
+    /// It is no score.
+    Failed {
+        run: Option<String>,
+        reason: String,
+        exit: ExitStatus,
+    },
+    /// It can go on.
+    Interrupted(Option<String>),
+}
+
+impl CellEnd {
+    /// In a line.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Finished(run, sent) => {
+                let summary = &run.run.summary;
+                let points = |contestant| {
+                    let worst = summary.worst_of(contestant)?.value?;
+                    Some(format!("{:.1}", worst * 100.0))
+                };
+                let (seed, selected) =
+                    (points(AuditedPrompt::Seed), points(AuditedPrompt::Selected));
+                let scores = match (seed, selected) {
+                    (Some(seed), Some(selected)) => {
+                        format!("{} {seed} → {selected}, ", summary.worst_name())
+                    }
+                    _ => String::new(),
+                };
+                let calls = summary.spent.map_or(0, |spent| spent.calls);
+                format!(
+                    "{scores}{}; {} calls, {} of them sent; run {}",
+                    summary.verdict().sentence,
+                    grouped(calls),
+                    grouped(*sent),
+                    run.run.name
+                )
+            }
+            Self::Failed { reason, .. } => format!("failed: {reason}"),
+            Self::Interrupted(_) => "stopped".to_owned(),
+        }
+    }
+
+    fn failed(run: Option<String>, exit: ExitStatus, reason: impl Into<String>) -> Self {
+        Self::Failed {
+            run,
+            reason: reason.into(),
+            exit,
+        }
+    }
+}
+
+/// How a cell stands in the store.
+pub(super) fn stored_state(
+    ledger: &Ledger,
+    args: &CompareArgs,
+    study: &ComparedStudy,
+    cell: usize,
+) -> Result<CellState, Failure> {
+    let resolved = match &study.resolved[cell] {
+        Ok(resolved) => resolved,
+        Err(failure) => {
+            return Ok(CellState::Failed {
+                run: None,
+                reason: failure.message.clone(),
+            });
+        }
+    };
+    let mut begun = None;
+    for record in runs_of(ledger, resolved)? {
+        if record.status != RunStatus::Finished || args.trouble.retry_failed {
+            begun.get_or_insert(begun_state(record));
+        } else if let Some(run) = finished(ledger, study, &record) {
+            return Ok(match run.unaudited() {
+                None => CellState::Finished(Box::new(run)),
+                Some(reason) => CellState::Failed {
+                    run: Some(record.id),
+                    reason,
+                },
+            });
+        }
+    }
+    Ok(begun.unwrap_or(CellState::Open))
+}
+
+/// How a run stands that is to be gone on with.
+fn begun_state(record: RunRecord) -> CellState {
+    match record.status {
+        RunStatus::Stopped(reason) if reason != RunError::Interrupted.to_string() => {
+            CellState::Failed {
+                run: Some(record.id),
+                reason,
+            }
+        }
+        _ => CellState::Stopped { run: record.id },
+    }
+}
+
+/// The runs of one resolved study, the latest first.
+fn runs_of(ledger: &Ledger, resolved: &ResolvedStudy) -> Result<Vec<RunRecord>, Failure> {
+    // As it is read back: what a record does not keep is no difference.
+    let kept = |text: &str| serde_json::from_str::<ResolvedStudy>(text).ok();
+    let wanted =
+        serde_json::to_string(resolved).map_err(Failure::from_error(ExitStatus::Internal))?;
+    let Some(wanted) = kept(&wanted) else {
+        return Ok(Vec::new());
+    };
+    let mut runs = ledger.runs()?;
+    runs.retain(|run| run.seed == resolved.seed && kept(&run.spec).as_ref() == Some(&wanted));
+    runs.reverse();
+    Ok(runs)
+}
+
+/// A finished run, if its log can be read and is of the study's present data.
+fn finished(ledger: &Ledger, study: &ComparedStudy, record: &RunRecord) -> Option<CellRun> {
+    let events = stored::events(&ledger.run_dir(&record.id)?).ok()?;
+    let run = CellRun::of(&record.id, &events);
+    (run.run.summary.ending.is_some() && run.is_of(&study.audit)).then_some(run)
+}
+
+/// What a cell is run with.
+pub(super) struct CellRunner<'a> {
+    pub args: &'a CompareArgs,
+    pub registry: &'a TaskRegistry,
+    pub ledger: &'a Arc<Ledger>,
+    pub control: &'a RunControl,
+    /// What its progress begins with.
+    pub label: &'a str,
+}
+
+impl CellRunner<'_> {
+    /// Runs a cell, or goes on with its run. An error is one that no other cell
+    /// would escape.
+    pub async fn run(&self, study: &ComparedStudy, cell: usize) -> Result<CellEnd, Failure> {
+        let resolved = match &study.resolved[cell] {
+            Ok(resolved) => resolved,
+            Err(failure) => return Ok(CellEnd::failed(None, failure.exit, &*failure.message)),
+        };
+        let begun = match &study.cells[cell].state {
+            CellState::Stopped { run } | CellState::Failed { run: Some(run), .. } => {
+                self.ledger.run(run)?
+            }
+            _ => None,
+        };
+        if let Some(record) = begun {
+            let came = self.execute(study, resolved, Some(record)).await?;
+            // The data or the program changed since: its replies are stored all the same.
+            if !matches!(came, CellCourse::Diverged) {
+                return Ok(came.end());
+            }
+            note(&format!(
+                "{}: the run that stopped takes another course now; a new one begins",
+                self.label
+            ));
+        }
+        Ok(self.execute(study, resolved, None).await?.end())
+    }
+
+    async fn execute(
+        &self,
+        study: &ComparedStudy,
+        resolved: &ResolvedStudy,
+        record: Option<RunRecord>,
+    ) -> Result<CellCourse, Failure> {
+        let known = record.as_ref().map(|record| record.id.clone());
+        let mut progress = fetch_progress(self.args.verbosity.quiet);
+        let prepared = tokio::select! {
+            prepared = StudySession::prepare(resolved.clone(), &study.path, self.registry, &mut progress) => prepared,
+            () = self.control.stopped() => return Ok(CellEnd::Interrupted(known).into()),
+        };
+        let session = match prepared {
+            Ok(session) => session,
+            Err(failure) => {
+                return Ok(CellEnd::failed(known, failure.exit, failure.message).into());
+            }
+        };
+        let record = match record {
+            Some(record) => record,
+            None => session.new_run(self.ledger)?,
+        };
+        let id = record.id.clone();
+        let execution = RunExecution {
+            observers: vec![self.observer(&session)],
+            session,
+            ledger: self.ledger.clone(),
+            record,
+            control: self.control.clone(),
+            trouble: self.args.trouble.into(),
+            store: &self.args.store.store,
+            by: "compare",
+        };
+        match execution.execute().await {
+            Ok(Some(done)) => self.read(&id, &done).map(Into::into),
+            Ok(None) => Ok(CellEnd::Interrupted(Some(id)).into()),
+            Err(ExecutionError::Failed(failure)) => Err(failure),
+            Err(ExecutionError::Stopped(stop, _)) => course(id, stop),
+        }
+    }
+
+    fn observer(&self, session: &StudySession) -> Box<dyn RunObserver> {
+        let verbosity = match (self.args.verbosity.quiet, self.args.verbosity.verbose) {
+            (true, _) => ProgressVerbosity::Quiet,
+            (_, true) => ProgressVerbosity::Verbose,
+            _ => ProgressVerbosity::Normal,
+        };
+        let planned = session.plan().calls();
+        if verbosity > ProgressVerbosity::Quiet {
+            note(&format!(
+                "{}: at most {} calls; {}",
+                self.label,
+                grouped(planned),
+                session.task_model.report
+            ));
+        }
+        Box::new(ProgressWriter::of_part(
+            verbosity,
+            planned,
+            self.label.to_owned(),
+        ))
+    }
+
+    /// The run as a comparison reads it, from its log.
+    fn read(&self, id: &str, done: &FinishedRun) -> Result<CellEnd, Failure> {
+        let folder = stored::folder(&self.args.store.store, id)?;
+        let run = CellRun::of(id, &stored::events(&folder)?);
+        Ok(match run.unaudited() {
+            None => CellEnd::Finished(Box::new(run), done.sent),
+            Some(reason) => CellEnd::failed(Some(id.to_owned()), ExitStatus::Budget, reason),
+        })
+    }
+}
+
+/// An end, or a resumed run that no longer goes the way it went.
+enum CellCourse {
+    Ended(CellEnd),
+    Diverged,
+}
+
+impl From<CellEnd> for CellCourse {
+    fn from(end: CellEnd) -> Self {
+        Self::Ended(end)
+    }
+}
+
+impl CellCourse {
+    fn end(self) -> CellEnd {
+        match self {
+            Self::Ended(end) => end,
+            Self::Diverged => CellEnd::failed(
+                None,
+                ExitStatus::Data,
+                "its run takes another course than its own log",
+            ),
+        }
+    }
+}
+
+/// What becomes of a cell whose run stopped. A store that fails fails for all.
+fn course(id: String, stop: RunError) -> Result<CellCourse, Failure> {
+    match &stop {
+        RunError::Interrupted => Ok(CellEnd::Interrupted(Some(id)).into()),
+        RunError::Log(LogError::Diverged { .. }) => Ok(CellCourse::Diverged),
+        RunError::Ledger(_) | RunError::Log(_) => {
+            Err(Failure::new(ExitStatus::of(&stop), stop.to_string()).caused_by(stop))
+        }
+        _ => {
+            let exit = ExitStatus::of(&stop);
+            Ok(CellEnd::failed(Some(id), exit, unusable::stopped(&stop)).into())
+        }
+    }
+}

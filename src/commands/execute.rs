@@ -1,0 +1,91 @@
+//! A stored run from its first event to its last, whoever watches it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use shiftproof_search::control::RunControl;
+use shiftproof_search::event::RunObserver;
+use shiftproof_search::gateway::RunError;
+use shiftproof_search::ledger::{Ledger, RunRecord};
+
+use super::write;
+use crate::exit::{ExitStatus, Failure};
+use crate::gate::holdout_log::HoldoutAccess;
+use crate::heartbeat::LiveFile;
+use crate::report::{NamedRun, ReportFormat, render};
+use crate::session::{FinishedRun, StudySession, UnusablePolicy};
+
+/// A run about to be executed.
+pub(super) struct RunExecution<'a> {
+    pub session: StudySession,
+    pub ledger: Arc<Ledger>,
+    pub record: RunRecord,
+    pub observers: Vec<Box<dyn RunObserver>>,
+    pub control: RunControl,
+    pub trouble: UnusablePolicy,
+    /// The store's folder.
+    pub store: &'a Path,
+    /// The command, as the log of opened audits names it.
+    pub by: &'static str,
+}
+
+/// Why there is no result.
+pub(super) enum ExecutionError {
+    /// The run stopped; its record says how it stands.
+    Stopped(RunError, RunRecord),
+    /// What is kept beside the run could not be written.
+    Failed(Failure),
+}
+
+impl From<Failure> for ExecutionError {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl RunExecution<'_> {
+    /// Executes it. While it lasts, others can see that it lives; at its end the opened
+    /// audit is written down, and the report lies beside the log. `None`: aborted.
+    pub async fn execute(mut self) -> Result<Option<FinishedRun>, ExecutionError> {
+        let folder = self.ledger.run_dir(&self.record.id);
+        if let Some(folder) = &folder {
+            let planned = self.session.plan().calls();
+            let live = LiveFile::create(folder, planned).map_err(Failure::from_io(
+                ExitStatus::Data,
+                "write to",
+                folder,
+            ))?;
+            self.observers.insert(0, Box::new(live));
+        }
+        let opening = HoldoutAccess::of_run(&self.session, self.by);
+        let id = self.record.id.clone();
+        let control = self.control.clone();
+        let done = tokio::select! {
+            // Moved in: whoever still looks at the screen keeps no one from the store.
+            done = self.session.run(self.ledger, self.record, self.observers, control.clone(), self.trouble) => done,
+            () = control.aborted() => return Ok(None),
+        };
+        let done = done.map_err(|(stop, record)| ExecutionError::Stopped(stop, record))?;
+        opening.record_run(self.store, &done.summary)?;
+        if let Some(folder) = &folder {
+            write_reports(folder, &NamedRun::new(&id, done.summary.clone()))?;
+        }
+        Ok(Some(done))
+    }
+}
+
+/// The report beside the run's log, as text and JSON.
+fn write_reports(folder: &Path, run: &NamedRun) -> Result<(), Failure> {
+    for file in ["report.txt", "report.json"] {
+        write_report(&folder.join(file), run)?;
+    }
+    Ok(())
+}
+
+/// One run's report in the form that the file's ending asks for.
+pub(super) fn write_report(path: &Path, run: &NamedRun) -> Result<(), Failure> {
+    write(
+        path,
+        &render(ReportFormat::of(path)?, std::slice::from_ref(run))?,
+    )
+}
