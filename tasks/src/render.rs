@@ -149,7 +149,7 @@ mod tests {
             let prompt = prompt.with_demonstrations(shown.clone());
             assert_eq!(unfilled(&prompt, &is_field), expected);
             // What a model reads is the same, but for the values.
-            let read = filled(&prompt, &input(&[("text", "{text}")]), || String::new());
+            let read = filled(&prompt, &input(&[("text", "{text}")]), String::new);
             assert_eq!(read.trim_end(), expected);
         }
     }

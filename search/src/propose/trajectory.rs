@@ -72,7 +72,7 @@ impl Proposer for TrajectoryProposer {
         let wanted: Vec<WantedPrompt<'_>> = (0..view.count)
             .map(|index| match view.form {
                 ProposalForm::Plain => WantedPrompt {
-                    messages: self.whole(view, &tried, &examples),
+                    messages: whole(view, &tried, &examples),
                     opening: None,
                     parents: view.parents.first().into_iter().collect(),
                 },
@@ -137,24 +137,23 @@ impl TrajectoryProposer {
         let all = view.source.iter().cycle().skip(self.step * count);
         all.take(count.min(view.source.len())).cloned().collect()
     }
+}
 
-    fn whole(
-        &self,
-        view: &ProposerView<'_>,
-        tried: &[&TrajectoryEntry],
-        examples: &[Example],
-    ) -> Vec<Message> {
-        let mut text = format!("{TRIED}\n\n");
-        for TrajectoryEntry { prompt, score } in tried {
-            text.push_str(&shown_prompt(&format!("Score {score}"), prompt));
-        }
-        text.push_str(&shown_examples(view, examples));
-        let _ = write!(text, "{BETTER} It {}. {}", contract(view), meta::TAGS);
-        vec![
-            meta::system(view, view.parents.first()),
-            Message::user(text),
-        ]
+fn whole(
+    view: &ProposerView<'_>,
+    tried: &[&TrajectoryEntry],
+    examples: &[Example],
+) -> Vec<Message> {
+    let mut text = format!("{TRIED}\n\n");
+    for TrajectoryEntry { prompt, score } in tried {
+        text.push_str(&shown_prompt(&format!("Score {score}"), prompt));
     }
+    text.push_str(&shown_examples(view, examples));
+    let _ = write!(text, "{BETTER} It {}. {}", contract(view), meta::TAGS);
+    vec![
+        meta::system(view, view.parents.first()),
+        Message::user(text),
+    ]
 }
 
 /// For a model that goes on from an opening: no scores, which it would go on
