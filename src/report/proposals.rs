@@ -46,36 +46,62 @@ impl DiscardedTexts {
     }
 }
 
+/// Where prompts came from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ProposalSource {
+    Model,
+    Edits,
+    Demonstrations,
+}
+
+impl ProposalSource {
+    fn of(counts: &ProposalSummary) -> Self {
+        match counts {
+            ProposalSummary { model: true, .. } => Self::Model,
+            // The name of `DemonstrationProposer`.
+            ProposalSummary { proposer, .. } if proposer == "demonstrations" => {
+                Self::Demonstrations
+            }
+            _ => Self::Edits,
+        }
+    }
+}
+
 impl RunSummary {
-    /// A sentence on the texts of models, one on the edits made without.
+    /// A sentence on the texts of models, one on the edits made without, one on
+    /// demonstrations put into prompts.
     pub(crate) fn proposing_told(&self) -> Vec<String> {
-        [true, false]
-            .into_iter()
-            .filter_map(|model| {
-                let steps = self
-                    .proposals
-                    .iter()
-                    .filter(|step| step.counts.model == model);
-                let mut all: Option<ProposalRequest> = None;
-                for step in steps {
-                    let Some(sum) = &mut all else {
-                        all = Some(step.clone());
-                        continue;
-                    };
-                    sum.counts.asked += step.counts.asked;
-                    sum.counts.used += step.counts.used;
-                    sum.counts.again += step.counts.again;
-                    for thrown in &step.discarded {
-                        match sum.discarded.iter_mut().find(|sum| sum.rule == thrown.rule) {
-                            Some(sum) => sum.count += thrown.count,
-                            None => sum.discarded.push(thrown.clone()),
-                        }
+        [
+            ProposalSource::Model,
+            ProposalSource::Edits,
+            ProposalSource::Demonstrations,
+        ]
+        .into_iter()
+        .filter_map(|source| {
+            let steps = self
+                .proposals
+                .iter()
+                .filter(|step| ProposalSource::of(&step.counts) == source);
+            let mut all: Option<ProposalRequest> = None;
+            for step in steps {
+                let Some(sum) = &mut all else {
+                    all = Some(step.clone());
+                    continue;
+                };
+                sum.counts.asked += step.counts.asked;
+                sum.counts.used += step.counts.used;
+                sum.counts.again += step.counts.again;
+                for thrown in &step.discarded {
+                    match sum.discarded.iter_mut().find(|sum| sum.rule == thrown.rule) {
+                        Some(sum) => sum.count += thrown.count,
+                        None => sum.discarded.push(thrown.clone()),
                     }
                 }
-                all
-            })
-            .map(|sum| sentence(&sum.counts, &sum.discarded))
-            .collect()
+            }
+            all
+        })
+        .map(|sum| sentence(&sum.counts, &sum.discarded))
+        .collect()
     }
 }
 
@@ -88,10 +114,10 @@ pub(crate) fn sentence(counts: &ProposalSummary, discarded: &[DiscardedTexts]) -
         again,
         ..
     } = counts;
-    let (what, not) = if *model {
-        ("proposals used", "discarded")
-    } else {
-        ("edits and crossovers made", "draws not made")
+    let (what, not) = match ProposalSource::of(counts) {
+        ProposalSource::Model => ("proposals used", "discarded"),
+        ProposalSource::Edits => ("edits and crossovers made", "draws not made"),
+        ProposalSource::Demonstrations => ("prompts with demonstrations made", "not made"),
     };
     let mut text = format!("{used} of {asked} {what}");
     if *again > 0 {
@@ -152,12 +178,20 @@ mod tests {
         }
         summary.apply(&discarded("it would drop a label", "Say it."));
         summary.apply(&counts(false, 0));
+        summary.apply(&Event::Proposals(ProposalSummary {
+            proposer: "demonstrations".into(),
+            model: false,
+            asked: 3,
+            used: 3,
+            again: 0,
+        }));
         assert_eq!(
             summary.proposing_told(),
             [
                 "8 of 12 proposals used (2 asked for once more); discarded: the model declined × 4, \
                  e.g. \"I'm \\\"sorry\\\", I cannot.\".",
-                "4 of 6 edits and crossovers made; draws not made: it would drop a label × 2."
+                "4 of 6 edits and crossovers made; draws not made: it would drop a label × 2.",
+                "3 of 3 prompts with demonstrations made."
             ]
         );
         assert_eq!(summary.discarded["the model declined"], 4);

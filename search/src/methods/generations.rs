@@ -143,10 +143,9 @@ pub(super) fn check_proposed(context: &SearchContext<'_>) -> Result<(), RunError
 /// A candidate's score in `0..=1` on the examples of races, every group alike, in
 /// the order of `candidates`; candidates that have no answer are left out.
 ///
-/// Candidates were asked about different numbers of examples. So in each group g
-/// the mean of n answers is drawn towards the group's mean `m_g` over all of them,
-/// `(Σ + 4 m_g) / (n + 4)`, and a group that a candidate was not asked about counts as
-/// `m_g`.
+/// Candidates were asked about different numbers of examples. So in each group the
+/// mean of n answers is drawn towards the group's mean m over all of them,
+/// (Σ + 4 m) / (n + 4), and a group that a candidate was not asked about counts as m.
 pub(super) fn scores(
     context: &SearchContext<'_>,
     candidates: &[CandidateIndex],

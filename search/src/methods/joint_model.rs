@@ -2,7 +2,7 @@
 //! demonstrations, from the few pairs that were tried.
 //!
 //! An outcome y of instruction i with set d in minibatch b is a sum of independent
-//! normal effects, `y = m + α_i + β_d + γ_id + δ_b + ε`: what an instruction is worth
+//! normal effects, y = m + α(i) + β(d) + γ(i, d) + δ(b) + ε: what an instruction is worth
 //! with any demonstrations, what a set is worth with any instruction, what the two
 //! are worth together, how hard the minibatch was, and the chance of n answers, with
 //! the variance (m (1 − m) + .01) / n. The prior standard deviations are 8, 6, 4 and 4

@@ -131,7 +131,6 @@ impl TrajectoryProposer {
     }
 }
 
-/// The request for a better one.
 fn whole(
     view: &ProposerView<'_>,
     tried: &[&TrajectoryEntry],

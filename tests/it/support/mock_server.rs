@@ -42,6 +42,11 @@ impl Seen {
             "Write that instruction",
             "Write the prompt for this task",
             "Write that prompt anew",
+            "Write one new prompt",
+            "Make a new prompt out of",
+            "Merge prompt 1 and prompt 2",
+            "Say this prompt anew",
+            "Propose a prompt with which",
         ]
         .iter()
         .any(|words| text.contains(words))
