@@ -108,7 +108,7 @@ impl SearchMethod for GroupReflective {
                 rounds.told(
                     round,
                     &format!(
-                        "failures of {} prompts, {}, {} texts",
+                        "failures of the {} best on the front, {}, {} texts",
                         parents.len(),
                         weights.told(),
                         rounds.texts

@@ -26,8 +26,9 @@ use crate::spec::SearchSpec;
 ///   methods differ in what they propose and not in how they measure; the seed stays in
 ///   every race.
 /// - Three rounds instead of six, of `search.proposals` texts in all, requests for
-///   reasons among them; one edit for a reason and one paraphrase of it, where the
-///   authors' code makes up to eight successors of each prompt.
+///   reasons among them; each of the best two of the beam gets one request for reasons,
+///   three edits and two paraphrases in a round of twelve texts, where the authors' code
+///   makes up to eight successors of every prompt of the beam.
 /// - Minibatches are balanced over groups and classes, and at most as large as a
 ///   quarter of a round's evaluations allows; the paper draws 64 examples.
 /// - Requests are worded for any form of answer, and forbid to name single inputs.

@@ -14,8 +14,12 @@ use crate::seeds;
 
 /// Reasons asked for in one request: four in the authors' code.
 const REASONS: usize = 4;
-/// Texts that a prompt takes at least: reasons, an edit, a paraphrase of it.
+/// Texts that a prompt takes at least for reasons to be worth one: an edit and a
+/// paraphrase of it come with them.
 const LEAST: usize = 3;
+/// Texts of a prompt, where there are as many: the reasons cost one, and serve several
+/// edits.
+const EACH: usize = 6;
 
 /// Asks what is wrong with each prompt, has it edited against each reason, and has
 /// the edits said in other words. The requests for reasons are among the texts that
@@ -97,7 +101,7 @@ impl Proposer for GradientProposer {
 /// Shares `count` texts out: of each prompt one for its reasons, and of the rest as
 /// many edits as paraphrases, edits first.
 fn shared_out<'c>(cases: &[&'c GradientCase], count: usize) -> Vec<PlannedCase<'c>> {
-    let used = cases.len().min((count / LEAST).max(1));
+    let used = cases.len().min((count / EACH).max(1));
     (0..used)
         .map(|index| {
             let own = count / used + usize::from(index < count % used);

@@ -46,23 +46,26 @@ pub(super) async fn rewrite(
     }
 }
 
-/// So large a part of the texts tries whether the model can write a prompt anew.
+/// One text of so many, and two at least, tries whether the model can write a prompt
+/// anew.
 const TRIED: usize = 4;
+const LEAST_TRIED: usize = 2;
 
 /// Whole prompts: a few first, written anew from what went wrong. A small model sends
-/// the prompt or the request back instead; where less than half of these can be used,
-/// the others are asked for as if there were no prompt yet, from the same examples with
-/// their right outputs.
+/// the prompt or the request back instead; where none of these can be used, the others
+/// are asked for as if there were no prompt yet, from the same examples with their right
+/// outputs.
 async fn whole(
     view: &ProposerView<'_>,
     wanted: &[Rewrite<'_>],
     rule: OwnRule<'_>,
     batch: &mut ProposalBatch,
 ) -> Result<(), RunError> {
-    let (first, rest) = wanted.split_at(wanted.len().div_ceil(TRIED));
+    let tried = wanted.len().div_ceil(TRIED).max(LEAST_TRIED);
+    let (first, rest) = wanted.split_at(tried.min(wanted.len()));
     let messages = first.iter().map(|wanted| wanted.messages.clone());
     let used = wave(view, (first, calls(view, messages)), rule, batch).await?;
-    let able = 2 * used >= first.len();
+    let able = used > 0;
     let messages = rest.iter().map(|wanted| {
         if able {
             wanted.messages.clone()

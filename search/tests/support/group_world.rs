@@ -19,6 +19,23 @@ pub const SOURCES: [&str; 3] = ["letters", "forms", "calls"];
 pub const TARGET: &str = "chats";
 pub const SEED: &str = "Answer yes or no.";
 const LABELS: [&str; 2] = ["yes", "no"];
+const OWN_WORDS: [&str; 6] = [
+    "Read the text and answer yes or no.",
+    "Which is right for the text, yes or no?",
+    "Decide about the text: yes or no.",
+    "Say yes or say no to each text.",
+    "Is it a yes or a no? Answer with that word.",
+    "Give the answer to the text, yes or no.",
+];
+/// Sentences that help nowhere.
+const NEUTRAL: [&str; 6] = [
+    "Do not hurry.",
+    "Be fair to each text.",
+    "Look at it twice.",
+    "Use common sense.",
+    "Mind every word of it.",
+    "Stay calm.",
+];
 /// Phrases that help one group.
 const PHRASES: usize = 4;
 
@@ -62,29 +79,6 @@ impl GroupWorld {
         LABELS[usize::from(self.unit(&format!("truth {text}")) < 0.5)]
     }
 
-    /// The chance of a right answer.
-    fn accuracy(&self, prompt: &str, group: &str) -> f64 {
-        let (base, gain) = planted(group);
-        let of = if group == TARGET { "calls" } else { group };
-        let own = (0..PHRASES).filter(|&at| prompt.contains(&phrase(of, at)));
-        (base + gain * own.count() as f64).clamp(0.05, 0.95)
-    }
-
-    pub fn worst(&self, prompt: &str) -> f64 {
-        let groups = SOURCES.iter().chain([&TARGET]);
-        groups
-            .map(|group| self.accuracy(prompt, group))
-            .fold(1.0, f64::min)
-    }
-
-    pub fn mean(&self, prompt: &str) -> f64 {
-        let groups = SOURCES.iter().chain([&TARGET]);
-        groups
-            .map(|group| self.accuracy(prompt, group))
-            .sum::<f64>()
-            / 4.0
-    }
-
     /// Hard inputs are hard for most prompts, as they are for models.
     fn answer(&self, instruction: &str, text: &str) -> &'static str {
         let group = text.split(' ').next().unwrap();
@@ -95,7 +89,7 @@ impl GroupWorld {
             self.unit(&format!("hard {text}"))
         };
         let truth = self.truth(text);
-        if hard < self.accuracy(instruction, group) {
+        if hard < accuracy(instruction, group) {
             truth
         } else {
             LABELS[usize::from(truth == LABELS[0])]
@@ -106,7 +100,9 @@ impl GroupWorld {
     fn propose(&self, text: &str, draw: &str) -> String {
         let shown = text.split("<current_prompt>\n").nth(1);
         let shown = shown.and_then(|rest| rest.split("\n</current_prompt>").next());
-        let mut prompt = shown.unwrap_or(SEED).to_owned();
+        // Without one it finds words of its own, which say no more.
+        let at = (self.unit(&format!("words {draw}")) * OWN_WORDS.len() as f64) as usize;
+        let mut prompt = shown.unwrap_or(OWN_WORDS[at]).to_owned();
         let lines: Vec<&str> = text.lines().collect();
         // What is shown of each group: failures, or demonstrations.
         let mut failures: BTreeMap<&str, usize> = BTreeMap::new();
@@ -159,11 +155,16 @@ impl GroupWorld {
                 let _ = write!(prompt, " {}", phrase(group, at));
             }
         }
+        // What notices nothing says something all the same, and so does a paraphrase.
+        if shown == Some(prompt.as_str()) {
+            let at = (self.unit(&format!("says {draw}")) * NEUTRAL.len() as f64) as usize;
+            let _ = write!(prompt, " {}", NEUTRAL[at]);
+        }
         prompt
     }
 
     /// The prompt as models send it.
-    fn dressed(&self, prompt: String, draw: &str) -> Reply {
+    fn dressed(&self, prompt: &str, draw: &str) -> Reply {
         let kind = (self.unit(&format!("dress {draw}")) * 20.0) as usize;
         Reply::text(match kind {
             0 => "I'm sorry, but I can't help with that.".to_owned(),
@@ -243,6 +244,29 @@ impl GroupWorld {
     }
 }
 
+/// The chance of a right answer.
+pub fn accuracy(prompt: &str, group: &str) -> f64 {
+    let (base, gain) = planted(group);
+    let of = if group == TARGET { "calls" } else { group };
+    let own = (0..PHRASES).filter(|&at| prompt.contains(&phrase(of, at)));
+    (base + gain * own.count() as f64).clamp(0.05, 0.95)
+}
+
+fn accuracies(prompt: &str) -> impl Iterator<Item = f64> {
+    let groups = SOURCES.into_iter().chain([TARGET]);
+    groups.map(move |group| accuracy(prompt, group))
+}
+
+/// That of the group where it is least.
+pub fn worst(prompt: &str) -> f64 {
+    accuracies(prompt).fold(1.0, f64::min)
+}
+
+/// Its mean over the groups.
+pub fn mean(prompt: &str) -> f64 {
+    accuracies(prompt).sum::<f64>() / 4.0
+}
+
 fn phrase(group: &str, at: usize) -> String {
     let rule = ["tone", "order", "wording", "length"][at];
     format!("With {group} go by their {rule}.")
@@ -293,7 +317,7 @@ impl Llm for GroupWorld {
                 "1. It does not say what to go by.\n2. It knows nothing of where a text is from."
             }));
         }
-        Ok(self.dressed(self.propose(text, &draw), &draw))
+        Ok(self.dressed(&self.propose(text, &draw), &draw))
     }
 }
 

@@ -58,7 +58,7 @@ async fn texts_are_shared_out_over_the_beam() {
         parent: Prompt::new(text),
         ..gradient().cases.remove(0)
     };
-    for (cases, count, expected) in [(4, 12, 4), (4, 7, 2), (1, 2, 0), (1, 1, 0), (2, 8, 2)] {
+    for (cases, count, expected) in [(4, 12, 2), (4, 7, 1), (1, 2, 0), (1, 1, 0), (2, 8, 1)] {
         let proposer = GradientProposer {
             cases: (0..cases)
                 .map(|at| case(&format!("Prompt {at}: kitchen or rooms?")))
