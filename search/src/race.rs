@@ -113,7 +113,11 @@ impl Race<'_> {
         for &entrant in &pick.ranking {
             let candidate = entrants[entrant];
             let groups = matrix.answers(context, candidate).group_scores(self.inputs);
-            let score = shown(objective.score(&estimates.groups(entrant)), &problem, entrant);
+            let score = shown(
+                objective.score(&estimates.groups(entrant)),
+                &problem,
+                entrant,
+            );
             if groups.is_empty() || !score.is_finite() {
                 continue;
             }

@@ -141,8 +141,7 @@ fn held_out(
         let variants: Vec<(usize, String)> = columns
             .zip(grid.iter().map(|(name, _)| name.clone()))
             .collect();
-        let report =
-            bench::leave_one_family_out(&named.given, &variants, settings, plan, &regrets);
+        let report = bench::leave_one_family_out(&named.given, &variants, settings, plan, &regrets);
         reports.push(report.ok_or_else(|| {
             Failure::usage(
                 "--leave-one-family-out needs outcomes of two families or more: name more folders",

@@ -69,7 +69,10 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
     if args.mode == GateMode::Ship && !contest.judged.is_empty() {
         let told = power::sentence(
             &ShipGate {
-                alpha: level(&args, contest.opening(&session).count(&args.store.store)?.question),
+                alpha: level(
+                    &args,
+                    contest.opening(&session).count(&args.store.store)?.question,
+                ),
                 tolerance: args.tolerance,
                 ..ShipGate::default()
             },

@@ -20,7 +20,10 @@ fn table_counts_what_it_is_given() {
     assert!(!table.push(0, 1, f64::NAN) && !table.push(2, 0, 1.0) && !table.push(0, 3, 1.0));
     assert_eq!(table.get(0, 0), Some(1.0));
     assert_eq!(table.get(1, 1), Some(1.0), "clamped");
-    assert_eq!((table.get(0, 1), table.get(5, 0), table.get(0, 9)), (None, None, None));
+    assert_eq!(
+        (table.get(0, 1), table.get(5, 0), table.get(0, 9)),
+        (None, None, None)
+    );
     assert_eq!((table.len(), table.examples(), table.groups()), (3, 3, 2));
     assert_eq!(table.seen(0), [0, 2]);
     assert_eq!((table.count(0, 0), table.mean(0, 1)), (1.0, 0.25));
@@ -127,12 +130,20 @@ fn variance_components_are_recovered() {
     });
     let estimates = GroupEstimates::fit(&problem, &scores);
     assert!((estimates.noise - 0.24).abs() < 0.02, "{}", estimates.noise);
-    assert!((estimates.interaction.sqrt() - 0.05).abs() < 0.015, "{}", estimates.interaction);
+    assert!(
+        (estimates.interaction.sqrt() - 0.05).abs() < 0.015,
+        "{}",
+        estimates.interaction
+    );
     let spread = |xs: &[f64]| {
         let mean = xs.iter().sum::<f64>() / xs.len() as f64;
         (xs.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (xs.len() - 1) as f64).sqrt()
     };
-    assert!((estimates.main.sqrt() - spread(&main)).abs() < 0.03, "{}", estimates.main);
+    assert!(
+        (estimates.main.sqrt() - spread(&main)).abs() < 0.03,
+        "{}",
+        estimates.main
+    );
     // Shrunk means are nearer to the truth than raw ones.
     let (mut shrunk, mut raw) = (0.0, 0.0);
     for p in 0..24 {
@@ -178,7 +189,10 @@ fn unevenness_is_charged_where_it_is_known() {
     };
     let known = at(300);
     assert!(known[0] > 0.05, "{known:?}");
-    assert!(known[1..].iter().all(|c| c.abs() < 0.5 * known[0]), "{known:?}");
+    assert!(
+        known[1..].iter().all(|c| c.abs() < 0.5 * known[0]),
+        "{known:?}"
+    );
     let free = {
         let (problem, scores) = fitted(8, 6, 300, |p, _, g| Some(chance(p, g)));
         charges(&GroupEstimates::fit(&problem, &scores), 0.0)
@@ -191,12 +205,20 @@ fn unevenness_is_charged_where_it_is_known() {
 /// posterior lies between the constant and the effect, nearer the better known.
 #[test]
 fn beliefs_shrink_by_their_noise() {
-    let effects = [(0.2, 0.0001), (-0.1, 0.0001), (0.2, 0.05), (0.0, f64::INFINITY)];
+    let effects = [
+        (0.2, 0.0001),
+        (-0.1, 0.0001),
+        (0.2, 0.05),
+        (0.0, f64::INFINITY),
+    ];
     let beliefs = believe(&effects, None);
     assert!((beliefs[0].mean - 0.2).abs() < 0.01, "{:?}", beliefs[0]);
     assert!(beliefs[2].mean < 0.2 && beliefs[2].mean > beliefs[3].mean - 1e-9);
     assert!(beliefs[0].variance < beliefs[2].variance);
-    assert!(beliefs[2].variance < beliefs[3].variance, "the unseen is least known");
+    assert!(
+        beliefs[2].variance < beliefs[3].variance,
+        "the unseen is least known"
+    );
     for GpPosterior { mean, variance } in beliefs {
         assert!(mean.is_finite() && variance > 0.0);
     }
@@ -215,11 +237,20 @@ fn likeness_carries_beliefs() {
     let effects: Vec<(f64, f64)> = (0..n)
         .map(|p| {
             let good = if p < 20 { 0.1 } else { -0.1 };
-            if p % 20 == 0 { (0.0, f64::INFINITY) } else { (good, 0.002) }
+            if p % 20 == 0 {
+                (0.0, f64::INFINITY)
+            } else {
+                (good, 0.002)
+            }
         })
         .collect();
     let with = believe(&effects, Some(&basis));
-    assert!(with[0].mean > 0.03 && with[20].mean < -0.03, "{:?} {:?}", with[0], with[20]);
+    assert!(
+        with[0].mean > 0.03 && with[20].mean < -0.03,
+        "{:?} {:?}",
+        with[0],
+        with[20]
+    );
     let without = believe(&effects, None);
     assert!((without[0].mean - without[20].mean).abs() < 1e-9);
 }
@@ -250,7 +281,10 @@ fn text_kernel_knows_paraphrases() {
     assert_eq!(twice.get(0, 1), kernel.get(0, 1));
     assert!(kernel.reordered(&[4]).is_none());
     assert!(TextKernel::of_texts(&["a", "b"]).is_none(), "too few");
-    assert!(TextKernel::of_texts(&["same words"; 5]).is_none(), "all alike");
+    assert!(
+        TextKernel::of_texts(&["same words"; 5]).is_none(),
+        "all alike"
+    );
 }
 
 /// Worked out pair by pair and centred by hand from the same cosines.
@@ -267,5 +301,8 @@ fn kernel_of_a_matrix_is_centred() {
     }
     assert!(TextKernel::from_matrix(3, vec![1.0; 8]).is_none());
     assert!(TextKernel::from_matrix(3, vec![f64::NAN; 9]).is_none());
-    assert!(TextKernel::from_matrix(3, vec![1.0; 9]).is_none(), "nothing differs");
+    assert!(
+        TextKernel::from_matrix(3, vec![1.0; 9]).is_none(),
+        "nothing differs"
+    );
 }

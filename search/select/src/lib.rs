@@ -36,8 +36,8 @@ pub use objective::{
 };
 pub use posterior::{PosteriorConstants, PosteriorRule};
 pub use problem::{
-    AllocationRule, AllocationStep, Elimination, EvaluationRequest, ExampleClasses, ExampleGroup, LabelRole,
-    PromptLength, Selection, SelectionProblem,
+    AllocationRule, AllocationStep, Elimination, EvaluationRequest, ExampleClasses, ExampleGroup,
+    LabelRole, PromptLength, Selection, SelectionProblem,
 };
 pub use racing::RacingRule;
 pub use scores::OutcomeTable;
@@ -62,8 +62,8 @@ pub const fn rule_names() -> [&'static str; 5] {
 }
 
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
 mod estimates_tests;
 #[cfg(test)]
 mod rules_tests;
+#[cfg(test)]
+mod tests;

@@ -59,7 +59,10 @@ fn uniform_asks_all_the_same_once() {
     let level = |ask: EvaluationRequest| if ask.candidate == 3 { 1.0 } else { 0.5 };
     let (blocks, pick, dropped) = course("uniform", &problem, 103, level);
     // 103 / 5 examples each; what is left over buys no whole example.
-    assert_eq!(blocks.iter().map(|b| shape(b)).collect::<Vec<_>>(), [(5, 20)]);
+    assert_eq!(
+        blocks.iter().map(|b| shape(b)).collect::<Vec<_>>(),
+        [(5, 20)]
+    );
     assert_eq!(blocks[0].len(), 100);
     assert_eq!((pick.candidate, dropped.len()), (3, 0));
     assert!(pick.reason.contains("1.000"), "{}", pick.reason);
@@ -141,7 +144,11 @@ fn racing_drops_who_is_behind_on_the_same_examples() {
     assert_eq!(shape(&blocks[0]), (3, 10));
     assert_eq!(pick.candidate, 2);
     assert_eq!(dropped[0].candidate, 0);
-    assert!(dropped[0].reason.starts_with("behind the leader"), "{}", dropped[0].reason);
+    assert!(
+        dropped[0].reason.starts_with("behind the leader"),
+        "{}",
+        dropped[0].reason
+    );
     // Once two have left, nothing more is bought.
     assert!(blocks.iter().map(Vec::len).sum::<usize>() < 300);
 }
@@ -220,12 +227,18 @@ fn blocks_are_balanced_in_every_prefix() {
 fn blocks_pass_over_what_is_known() {
     let problem = one_group(2, 6);
     let mut stream = blocks::BlockStream::new(&problem, &mut stats::rng::SplitMix::new(2));
-    let first = stream.clone().ask(&[0, 1], 2, &OutcomeTable::new(2, vec![0; 6], 1));
+    let first = stream
+        .clone()
+        .ask(&[0, 1], 2, &OutcomeTable::new(2, vec![0; 6], 1));
     let mut scores = OutcomeTable::new(2, vec![0; 6], 1);
     for ask in &first {
         scores.push(ask.candidate, ask.example, 1.0);
     }
     let second = stream.ask(&[0, 1], 2, &scores);
     assert_eq!(second.len(), 4);
-    assert!(second.iter().all(|ask| first.iter().all(|f| f.example != ask.example)));
+    assert!(
+        second
+            .iter()
+            .all(|ask| first.iter().all(|f| f.example != ask.example))
+    );
 }

@@ -58,4 +58,3 @@ pub(crate) fn charges(estimates: &GroupEstimates, price: f64) -> Vec<f64> {
         })
         .collect()
 }
-

@@ -48,10 +48,7 @@ pub struct HeldOutReport {
 
 /// The family of a setting: its matrix's name up to a `/`, an `@` or a space.
 pub fn family(setting: &str) -> &str {
-    setting
-        .split(['/', '@', ' '])
-        .next()
-        .unwrap_or(setting)
+    setting.split(['/', '@', ' ']).next().unwrap_or(setting)
 }
 
 /// The constants tried, with their names.
@@ -93,7 +90,10 @@ pub fn leave_one_family_out(
     // Mean and worst tenth of a column at a budget over a family's settings.
     let regret = |family: &str, column: usize, budget: usize| {
         let (mut mean, mut cvar10, mut count) = (0.0, 0.0, 0.0);
-        let own = of_setting.iter().zip(regrets).filter(|(f, _)| **f == family);
+        let own = of_setting
+            .iter()
+            .zip(regrets)
+            .filter(|(f, _)| **f == family);
         for pick in own.flat_map(|(_, regrets)| &regrets[column][budget]) {
             mean += pick.mean;
             cvar10 += pick.cvar10;

@@ -14,7 +14,10 @@ fn rules(names: &[&'static str]) -> Vec<(&'static str, Make)> {
             "watcher" => |_| Box::new(Watcher),
             "tail" => |seed| {
                 let objective = select::by_name("cvar").unwrap();
-                Box::new(select::PosteriorRule::with_objective(seed, objective.into()))
+                Box::new(select::PosteriorRule::with_objective(
+                    seed,
+                    objective.into(),
+                ))
             },
             _ => |seed| select::rule("posterior", seed).unwrap(),
         }
@@ -361,7 +364,12 @@ fn splits_are_partitions() {
     .draw();
     let all = settings(3, &matrix);
     let names: Vec<&str> = all.iter().map(|s| s.name.as_str()).collect();
-    for part in ["random", "low prevalence→high", "high→low prevalence", "hard→easy"] {
+    for part in [
+        "random",
+        "low prevalence→high",
+        "high→low prevalence",
+        "hard→easy",
+    ] {
         assert!(names.iter().any(|name| name.ends_with(part)), "{names:?}");
     }
     for setting in &all {
@@ -383,9 +391,13 @@ fn splits_are_partitions() {
     };
     assert!(draws(0) > 1);
     assert_eq!(draws(1), 1);
-    let one = OutcomeMatrix::recorded("m", vec!["a".into(), "b".into()], vec!["g".into()], vec![0], vec![
-        0.0, 1.0,
-    ]);
+    let one = OutcomeMatrix::recorded(
+        "m",
+        vec!["a".into(), "b".into()],
+        vec!["g".into()],
+        vec![0],
+        vec![0.0, 1.0],
+    );
     assert!(settings(0, &one).is_empty(), "one group cannot be split");
 }
 

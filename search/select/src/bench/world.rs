@@ -103,15 +103,14 @@ impl BenchWorld {
                 .flat_map(|lot| std::iter::repeat_n(Some(of_column[lot.column]), lot.take))
                 .collect()
         });
-        let stated = classes
-            .as_ref()
-            .zip(of_example.as_ref())
-            .map(|(of_column, of_example): (_, &Vec<Option<u32>>)| {
+        let stated = classes.as_ref().zip(of_example.as_ref()).map(
+            |(of_column, of_example): (_, &Vec<Option<u32>>)| {
                 Arc::new(ExampleClasses {
                     of_example: of_example.clone(),
                     target_shares: Some(shares(matrix, &target, of_column)),
                 })
-            });
+            },
+        );
         let classes = of_example.map(|of_example| {
             Arc::new(ExampleClasses {
                 of_example,

@@ -154,7 +154,10 @@ pub fn gate(
         .map(|&prompt| FinalistClaims {
             prompt,
             robust: &replicates.robust[prompt],
-            groups: seen.iter().map(|&g| &replicates.groups[prompt][g]).collect(),
+            groups: seen
+                .iter()
+                .map(|&g| &replicates.groups[prompt][g])
+                .collect(),
         })
         .collect();
     let checked = check_all(&claims, &seen, sample, incumbent, &demand);

@@ -186,7 +186,10 @@ mod tests {
                     }
                 }
                 let mean = |m: &[f64]| m.iter().sum::<f64>() / m.len() as f64;
-                gate(&sample, 0, &[1], demand(seed), mean).unwrap().finalists[0].ships
+                gate(&sample, 0, &[1], demand(seed), mean)
+                    .unwrap()
+                    .finalists[0]
+                    .ships
             });
             let share = shipped.count() as f64 / worlds as f64;
             assert!((0.65..=0.95).contains(&share), "{groups} × {each}: {share}");

@@ -43,12 +43,7 @@ pub(super) fn draws(
 }
 
 /// A group's rows and the two added ones.
-fn padded(
-    sample: &ClusteredSample,
-    group: usize,
-    baseline: usize,
-    means: &[f64],
-) -> Vec<Vec<f64>> {
+fn padded(sample: &ClusteredSample, group: usize, baseline: usize, means: &[f64]) -> Vec<Vec<f64>> {
     let prompts = sample.prompts();
     let stratum = &sample.strata[group];
     let mut rows: Vec<Vec<f64>> = stratum.sums.clone();
@@ -84,12 +79,7 @@ fn packed(rows: &[Vec<f64>], prompts: usize) -> Vec<Vec<Block>> {
 }
 
 /// Bootstrap means of one group, replicate-major.
-fn resample(
-    rows: &[Vec<f64>],
-    group: usize,
-    prompts: usize,
-    how: PairedBootstrap,
-) -> Vec<f32> {
+fn resample(rows: &[Vec<f64>], group: usize, prompts: usize, how: PairedBootstrap) -> Vec<f32> {
     let blocks = packed(rows, prompts);
     let n = rows.len() as u32;
     let mut rng = SplitMix::fork(how.seed, group as u64);

@@ -596,8 +596,15 @@ fn groups_are_not_multiplied() {
     };
     let verdict = gate(&sample, 0, &[1], demand, mean).unwrap();
     let finalist = &verdict.finalists[0];
-    let worst = finalist.groups.iter().map(|g| g.difference.p).fold(0.0, f64::max);
-    assert!(worst > 0.05 / 8.0, "{worst}: Holm would not have let it pass");
+    let worst = finalist
+        .groups
+        .iter()
+        .map(|g| g.difference.p)
+        .fold(0.0, f64::max);
+    assert!(
+        worst > 0.05 / 8.0,
+        "{worst}: Holm would not have let it pass"
+    );
     assert_eq!(finalist.ships, worst <= 0.05 && finalist.robust.p <= 0.05);
     for group in &finalist.groups {
         assert_eq!(group.blocks, group.difference.p > 0.05);

@@ -25,9 +25,17 @@ fn normal_and_student_tables() {
         let closed = 0.5 + t / (2.0 * (2.0 + t * t).sqrt());
         near(special::t_cdf(t, 2.0), closed, 1e-10);
     }
-    near(special::t_quantile(0.975, 10.0), 2.228_138_851_964_939, 1e-8);
+    near(
+        special::t_quantile(0.975, 10.0),
+        2.228_138_851_964_939,
+        1e-8,
+    );
     // Many degrees: the normal's.
-    near(special::t_quantile(0.95, 1e7), special::normal_quantile(0.95), 1e-5);
+    near(
+        special::t_quantile(0.95, 1e7),
+        special::normal_quantile(0.95),
+        1e-5,
+    );
 }
 
 #[test]
@@ -38,12 +46,20 @@ fn gamma_and_beta_closed_forms() {
         factorial *= f64::from(n);
         near(special::ln_gamma(f64::from(n) + 1.0), factorial.ln(), 1e-10);
     }
-    near(special::ln_gamma(0.5), 0.5 * std::f64::consts::PI.ln(), 1e-12);
+    near(
+        special::ln_gamma(0.5),
+        0.5 * std::f64::consts::PI.ln(),
+        1e-12,
+    );
     // I_x(1, 1) = x; I_x(2, 1) = x²; I_x(1, 3) = 1 − (1 − x)³.
     for x in [0.0, 0.1, 0.5, 0.93, 1.0_f64] {
         near(special::beta_cdf(x, 1.0, 1.0), x, 1e-12);
         near(special::beta_cdf(x, 2.0, 1.0), x * x, 1e-12);
-        near(special::beta_cdf(x, 1.0, 3.0), 1.0 - (1.0 - x).powi(3), 1e-12);
+        near(
+            special::beta_cdf(x, 1.0, 3.0),
+            1.0 - (1.0 - x).powi(3),
+            1e-12,
+        );
     }
 }
 
@@ -122,7 +138,11 @@ fn interval_tables() {
     let flat = beta(10.0, 10.0, (1.0, 1.0), 0.95);
     near(flat.low, 0.025_f64.powf(1.0 / 11.0), 1e-8);
     assert_eq!(flat.high, 1.0);
-    for nothing in [wilson(0.0, 0.0, 0.95), exact(0.0, f64::NAN, 0.95), clustered(&[], 0.9)] {
+    for nothing in [
+        wilson(0.0, 0.0, 0.95),
+        exact(0.0, f64::NAN, 0.95),
+        clustered(&[], 0.9),
+    ] {
         assert_eq!(nothing, Interval::UNKNOWN);
     }
     assert_eq!(Interval::UNKNOWN.width(), 1.0);
@@ -165,7 +185,11 @@ fn ppi_at_its_ends() {
     assert!(useless.weight < 0.2 && useless.error > 2.0 * perfect.error);
     let moved: Vec<(f64, f64)> = labelled.iter().map(|(y, f)| (*y, f + 0.3)).collect();
     let many: Vec<f64> = many.iter().map(|f| f + 0.3).collect();
-    near(ppi(&moved, &many, 0.95).unwrap().estimate, perfect.estimate, 1e-9);
+    near(
+        ppi(&moved, &many, 0.95).unwrap().estimate,
+        perfect.estimate,
+        1e-9,
+    );
 }
 
 /// Source and target alike: all weights near one. A target that is one half of the
@@ -174,7 +198,9 @@ fn ppi_at_its_ends() {
 fn shift_weights_follow_the_target() {
     let mut rng = SplitMix::new(3);
     let mut rows = |n: usize, from: f64| -> Vec<Vec<f64>> {
-        (0..n).map(|_| vec![from + rng.unit(), rng.unit()]).collect()
+        (0..n)
+            .map(|_| vec![from + rng.unit(), rng.unit()])
+            .collect()
     };
     let source = rows(400, 0.0);
     let alike = shift_weights(&source, &rows(400, 0.0), 1.0).unwrap();
@@ -214,13 +240,23 @@ fn differences_are_antisymmetric() {
     }
     assert!(!sample.push(2, 1, &[0.0, 0.0]) && !sample.push(0, 1, &[0.0]));
     assert!(!sample.push(0, 1, &[0.0, f64::NAN]));
-    assert_eq!((sample.prompts(), sample.groups(), sample.examples(0)), (2, 2, 150));
+    assert_eq!(
+        (sample.prompts(), sample.groups(), sample.examples(0)),
+        (2, 2, 150)
+    );
     let mean = |m: &[f64]| m.iter().sum::<f64>() / m.len() as f64;
-    let how = |replicates| PairedBootstrap { replicates, seed: 1 };
+    let how = |replicates| PairedBootstrap {
+        replicates,
+        seed: 1,
+    };
     let ahead = paired_bootstrap(&sample, 0, how(8_000), mean).unwrap();
     let behind = paired_bootstrap(&sample, 1, how(8_000), mean).unwrap();
     near(ahead.robust[1].estimate, -behind.robust[0].estimate, 1e-12);
-    near(ahead.robust[1].lower(0.95), -behind.robust[0].upper(0.95), 0.01);
+    near(
+        ahead.robust[1].lower(0.95),
+        -behind.robust[0].upper(0.95),
+        0.01,
+    );
     near(ahead.robust[0].estimate, 0.0, 1e-15);
     assert!(ahead.robust[0].interval(0.95).contains(0.0));
     let more = paired_bootstrap(&sample, 0, how(40_000), mean).unwrap();
