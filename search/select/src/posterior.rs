@@ -39,7 +39,7 @@ impl Default for PosteriorConstants {
     fn default() -> Self {
         Self {
             unevenness: 0.0,
-            optimism: 1.0,
+            optimism: 0.0,
             least_chance: 0.05,
             last_steps: 1,
         }
