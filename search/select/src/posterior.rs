@@ -39,7 +39,7 @@ impl Default for PosteriorConstants {
     fn default() -> Self {
         Self {
             unevenness: 0.0,
-            optimism: 1.0,
+            optimism: 0.0,
             least_chance: 0.05,
             last_steps: 1,
         }
@@ -198,7 +198,7 @@ impl PosteriorState {
         problem: &SelectionProblem,
         dropped: &mut Vec<Elimination>,
     ) {
-        let half = self.contenders.div_ceil(2).max(2);
+        self.contenders = self.contenders.div_ceil(2).max(2);
         let hopeful: Vec<usize> = (0..problem.candidates)
             .filter(|&p| !self.dropped[p])
             .collect();
@@ -208,20 +208,15 @@ impl PosteriorState {
         });
         ranking.retain(|&p| p != leader);
         ranking.insert(0, leader);
+        // All of the half, though some have a small chance by now: asking only
+        // those with a real one measured worse, for the model knows of no shift
+        // that it was not shown.
+        self.active = ranking[..self.contenders.min(ranking.len())].to_vec();
         let best = standings[leader];
-        let chance = |p: usize| standings[p].chance_against(best);
-        // Half of them at most, and who can still win; two, for it to be a race.
-        let real = ranking.iter().take(half);
-        let real = real.filter(|&&p| p == leader || chance(p) >= constants.least_chance);
-        self.active = real.copied().collect();
-        if let (1, Some(&second)) = (self.active.len(), ranking.get(1)) {
-            self.active.push(second);
-        }
-        self.contenders = self.active.len();
-        for &p in &ranking {
-            let (own, chance) = (standings[p], chance(p));
-            let stays = chance >= constants.least_chance || problem.keep.contains(&p);
-            if stays || self.active.contains(&p) {
+        for &p in &ranking[self.active.len()..] {
+            let own = standings[p];
+            let chance = own.chance_against(best);
+            if chance >= constants.least_chance || problem.keep.contains(&p) {
                 continue;
             }
             self.dropped[p] = true;

@@ -15,8 +15,8 @@ pub use families::{
 pub use matrix::{ColumnKind, MatrixError, OutcomeMatrix, find, load};
 pub use planted::SyntheticEffects;
 pub use report::{BenchReport, MeanWithError, RuleRegrets, SettingReport};
-pub use run::{Regrets, TestedRule, replay};
-pub use setting::{BenchPlan, BenchSetting, GroupSplit, PickRegret, settings};
+pub use run::{Regrets, replay};
+pub use setting::{BenchPlan, BenchSetting, GroupSplit, PickRegret, TestedRule, settings};
 
 #[cfg(test)]
 mod tests;

@@ -4,22 +4,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::matrix::OutcomeMatrix;
-use super::setting::{BenchPlan, BenchSetting, PickRegret};
+use super::setting::{BenchPlan, BenchSetting, PickRegret, TestedRule};
 use super::world::BenchWorld;
-use crate::problem::AllocationRule;
-
-/// A rule under test.
-#[derive(Clone, Copy)]
-pub struct TestedRule<'a> {
-    /// Name in tables.
-    pub name: &'a str,
-    /// Makes the rule from a seed.
-    pub make: &'a (dyn Fn(u64) -> Box<dyn AllocationRule> + Sync),
-    /// Whether it may also buy outcomes on the labelled target examples.
-    pub labelled: bool,
-    /// Whether it is told the target's true shares of classes, where there are any.
-    pub shares: bool,
-}
 
 /// Regrets of one setting: `[rule][budget][repeat]`.
 pub type Regrets = Vec<Vec<Vec<PickRegret>>>;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::matrix::{ColumnKind, OutcomeMatrix};
+use crate::problem::AllocationRule;
 use crate::stats::rng::SplitMix;
 
 /// How source and target groups are told apart.
@@ -164,6 +165,19 @@ impl Default for BenchPlan {
             threads: 2,
         }
     }
+}
+
+/// A rule under test.
+#[derive(Clone, Copy)]
+pub struct TestedRule<'a> {
+    /// Name in tables.
+    pub name: &'a str,
+    /// Makes the rule from a seed.
+    pub make: &'a (dyn Fn(u64) -> Box<dyn AllocationRule> + Sync),
+    /// Whether it may also buy outcomes on the labelled target examples.
+    pub labelled: bool,
+    /// Whether it is told the target's true shares of classes, where there are any.
+    pub shares: bool,
 }
 
 /// Regret of one pick on the target groups: best possible less achieved, each

@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use super::matrix::{ColumnKind, OutcomeMatrix};
-use super::run::TestedRule;
-use super::setting::{BenchPlan, BenchSetting, PickRegret};
+use super::setting::{BenchPlan, BenchSetting, PickRegret, TestedRule};
 use crate::objective::tail_mean;
 use crate::problem::{
     AllocationRule, AllocationStep, ExampleClasses, ExampleGroup, LabelRole, SelectionProblem,

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bootstrap::{BootstrapDifference, ClusteredSample, PairedBootstrap, paired_bootstrap};
+use super::bootstrap::{BootstrapDifference, paired_bootstrap};
 use super::holm::holm;
+use super::sample::{ClusteredSample, PairedBootstrap};
 use super::special::normal_quantile;
 
 /// What the gate demands.

@@ -12,12 +12,11 @@ pub mod power;
 pub mod ppi;
 mod resample;
 pub mod rng;
+mod sample;
 pub mod shift;
 pub mod special;
 
-pub use bootstrap::{
-    BootstrapDifference, BootstrapReplicates, ClusteredSample, PairedBootstrap, paired_bootstrap,
-};
+pub use bootstrap::{BootstrapDifference, BootstrapReplicates, paired_bootstrap};
 pub use crossed::{CrossedDifference, CrossedSample};
 pub use gate::{
     BoundedDifference, GateEvidence, GateFinalist, GroupCheck, GroupState, ShipDecision, ShipGate,
@@ -27,6 +26,7 @@ pub use holm::holm;
 pub use interval::{ClusterTotals, Interval, beta, clustered, exact, wilson};
 pub use power::{likely_gain, smallest_audit, spent_alpha};
 pub use ppi::{PpiEstimate, ppi};
+pub use sample::{ClusteredSample, PairedBootstrap};
 pub use shift::{ShiftError, ShiftWeights, shift_weights};
 
 #[cfg(test)]

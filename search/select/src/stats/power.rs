@@ -1,7 +1,8 @@
 //! What a gate can decide at all, before it is asked.
 
-use super::bootstrap::{ClusteredSample, PairedBootstrap, paired_bootstrap};
+use super::bootstrap::paired_bootstrap;
 use super::gate::ShipGate;
+use super::sample::{ClusteredSample, PairedBootstrap};
 use super::special::{normal_cdf, t_quantile};
 
 /// Share of outcomes that a typical prompt gets right, and how alike two prompts

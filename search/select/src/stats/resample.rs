@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::bootstrap::{ClusteredSample, PairedBootstrap};
 use super::rng::SplitMix;
+use super::sample::{ClusteredSample, PairedBootstrap};
 
 /// Lanes summed together; columns are padded to a multiple.
 const LANES: usize = 8;
