@@ -336,9 +336,9 @@ mod tests {
         };
         assert_eq!(class_tilt(&none, &rows), None);
         assert_eq!(class_tilt(&problem, &rows[..2]), None);
-        let (unlabelled, _) = (world(3, &[0, 1, 0, 1], &[]), ());
+        let (unlabelled, ()) = (world(3, &[0, 1, 0, 1], &[]), ());
         assert_eq!(class_tilt(&unlabelled, &rows), None);
-        let (alone, _) = (world(3, &[0, 0, 0, 0], &[0, 0]), ());
+        let (alone, ()) = (world(3, &[0, 0, 0, 0], &[0, 0]), ());
         assert_eq!(class_tilt(&alone, &rows), None);
         let source: Vec<u32> = (0..20).map(|e| e / 10).collect();
         let even = class_tilt(&world(3, &source, &[0, 1]), &rows).unwrap();

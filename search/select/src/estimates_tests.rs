@@ -100,7 +100,7 @@ fn fitted(
 /// know how hard examples are the other.
 #[test]
 fn effects_are_adjusted_for_difficulty() {
-    let easy = |e: u32| e % 2 == 0;
+    let easy = |e: u32| e.is_multiple_of(2);
     // On equal examples 0 is better than 1 by a quarter.
     let (problem, scores) = fitted(3, 1, 80, |p, e, _| {
         let base = if easy(e) { 0.75 } else { 0.25 };
@@ -176,7 +176,7 @@ fn empty_table_has_estimates_too() {
 #[test]
 fn unevenness_is_charged_where_it_is_known() {
     let chance = |p: usize, g: u32| match p {
-        0 if g % 2 == 0 => 0.95,
+        0 if g.is_multiple_of(2) => 0.95,
         0 => 0.45,
         _ => 0.7,
     };

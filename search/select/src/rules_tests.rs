@@ -101,7 +101,7 @@ fn ties_keep_the_lower_number() {
 }
 
 /// Welch's pairs: differences 1, 0, 1, 0 have mean ½ and deviation √⅓, t = √3 with
-/// three degrees of freedom, p = 0.0908 (scipy 1.11: stats.ttest_rel).
+/// three degrees of freedom, p = 0.0908 (scipy 1.11: `stats.ttest_rel`).
 #[test]
 fn paired_test_by_hand() {
     let mut scores = OutcomeTable::new(2, vec![0; 6], 1);
@@ -134,8 +134,8 @@ fn racing_drops_who_is_behind_on_the_same_examples() {
     // 2 is right always, 1 on all but each tenth, 0 on every other.
     let right = |ask: EvaluationRequest| {
         let wrong = match ask.candidate {
-            0 => ask.example % 2 == 0,
-            1 => ask.example % 10 == 0,
+            0 => ask.example.is_multiple_of(2),
+            1 => ask.example.is_multiple_of(10),
             _ => false,
         };
         f64::from(u8::from(!wrong))

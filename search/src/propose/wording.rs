@@ -27,7 +27,7 @@ pub(super) mod trajectory {
     pub(in crate::propose) const OWN_WORDS: [&str; 2] = [TRIED, BETTER];
 }
 
-/// Of EvoPrompt's genetic algorithm.
+/// Of `EvoPrompt`'s genetic algorithm.
 pub(super) mod genetic {
     pub(in crate::propose) const STEPS: &str =
         "Make a new prompt out of two prompts for one task, in two steps.";
@@ -40,7 +40,7 @@ pub(super) mod genetic {
     pub(in crate::propose) const OWN_WORDS: [&str; 4] = [STEPS, CROSS, MUTATE, FINAL];
 }
 
-/// Of EvoPrompt's differential evolution.
+/// Of `EvoPrompt`'s differential evolution.
 pub(super) mod differential {
     pub(in crate::propose) const STEPS: &str =
         "Make a new prompt out of four prompts for one task, in four steps.";

@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::fs;
 
 use super::*;
@@ -340,7 +341,7 @@ fn classes_come_from_their_column() {
         let dir = directory(|_, _, examples, _| {
             *examples = format!("id,group,{header}\n");
             for (id, (group, value)) in ["x", "x", "y", "z"].iter().zip(values).enumerate() {
-                examples.push_str(&format!("{id},{group},{value}\n"));
+                let _ = writeln!(examples, "{id},{group},{value}");
             }
         });
         load(dir.path()).unwrap()[0].classes()
