@@ -165,7 +165,7 @@ async fn unruly_proposers_are_counted() {
     for method in REFLECTIVE {
         let (mut asked, mut used, mut lost) = (0, 0, 0);
         let mut origins = BTreeSet::new();
-        for seed in 20..26 {
+        for seed in 20..32 {
             let world = Arc::new(GroupWorld::new(seed));
             for event in run(&world, method, SearchSpec::default()).await.events {
                 match event {

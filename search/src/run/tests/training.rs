@@ -7,7 +7,7 @@ async fn training_examples_are_in_no_race() {
     let gateway = gateway(BudgetLimits::default());
     let mut steps = screen();
     steps.push(PlannedStep {
-        extra: 3 * 40,
+        extra: 3 * (40 + 10),
         ..PlannedStep::new(Phase::Vote, "votes")
     });
     let mut run = run(&gateway, steps, planted());
