@@ -238,6 +238,12 @@ fn write_details(out: &mut String, summary: &RunSummary) {
             );
             if let Some(accuracy) = vote_notes::accuracy(voted) {
                 let _ = writeln!(out, "Such votes on labelled source examples: {accuracy}.");
+            } else if let Some(accuracy) = voted.source_accuracy {
+                let _ = writeln!(
+                    out,
+                    "On labelled source examples such votes are right in {:.1}% of cases.",
+                    accuracy * 100.0
+                );
             }
             if let Some(voices) = vote_notes::voices(voted) {
                 let _ = writeln!(out, "{voices}.");
