@@ -15,13 +15,7 @@ pub struct CompareArgs {
     pub studies: Vec<PathBuf>,
     /// The methods, or all: any that search.method can name. The seed prompt is a row
     /// of every table; library is the generic prompts alone.
-    #[arg(
-        long,
-        value_name = "METHOD,…",
-        value_delimiter = ',',
-        num_args = 1..,
-        required = true
-    )]
+    #[arg(long, value_name = "METHOD,…", value_delimiter = ',', required = true)]
     pub methods: Vec<String>,
     /// The random seeds: 1..5 (both ends among them), 1,2,7, or both.
     #[arg(long, value_name = "SEEDS", default_value = "1..5", value_parser = seeds)]
@@ -90,7 +84,8 @@ pub struct RandomSeeds(pub Vec<u64>);
 const MOST: u64 = 1000;
 
 fn seeds(text: &str) -> Result<RandomSeeds, String> {
-    let wrong = || format!("random seeds are numbers and ranges, such as 1..5 or 1,2,7; {text:?} is not");
+    let wrong =
+        || format!("random seeds are numbers and ranges, such as 1..5 or 1,2,7; {text:?} is not");
     let mut seeds = Vec::new();
     for part in text.split(',').map(str::trim) {
         let number = |text: &str| text.trim().parse::<u64>().map_err(|_| wrong());
@@ -99,10 +94,14 @@ fn seeds(text: &str) -> Result<RandomSeeds, String> {
             None => (number(part)?, number(part)?),
         };
         if first > last {
-            return Err(format!("{first}..{last} holds no random seed; write {last}..{first}"));
+            return Err(format!(
+                "{first}..{last} holds no random seed; write {last}..{first}"
+            ));
         }
         if last - first >= MOST {
-            return Err(format!("{first}..{last} holds more than {MOST} random seeds"));
+            return Err(format!(
+                "{first}..{last} holds more than {MOST} random seeds"
+            ));
         }
         for seed in first..=last {
             if !seeds.contains(&seed) {

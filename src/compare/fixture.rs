@@ -66,7 +66,8 @@ pub(super) fn run(method: &str, seed: u64, gain: i32) -> CellRun {
         let answers = (0..3 * EACH).map(|place| {
             let (group, number) = ((place / EACH) as usize, place % EACH);
             // Which ones are right differs from run to run.
-            let turned = (number * 7 + u32::try_from(seed).unwrap() * u32::from(candidate == after)) % EACH;
+            let turned =
+                (number * 7 + u32::try_from(seed).unwrap() * u32::from(candidate == after)) % EACH;
             let grade = f64::from(u8::from(turned < right[group]));
             (place, 0, AnswerVerdict::Graded(grade)).into()
         });
@@ -98,9 +99,7 @@ pub(super) fn run(method: &str, seed: u64, gain: i32) -> CellRun {
 /// A run that came to its end without an audit.
 pub(super) fn unaudited() -> CellRun {
     let mut events = fixture::events("gpo", 1, 0.1);
-    events.retain(|event| {
-        !matches!(event, Event::Audited { .. } | Event::Compared { .. })
-    });
+    events.retain(|event| !matches!(event, Event::Audited { .. } | Event::Compared { .. }));
     for event in &mut events {
         if let Event::Finished { ending, .. } = event {
             *ending = RunEnding::BudgetExhausted;

@@ -86,7 +86,12 @@ pub(crate) struct LevelReached {
 impl MethodRow {
     /// The row of these finished runs, each with its random seed, all but what needs
     /// the other rows.
-    pub fn of(method: &str, runs: &[(u64, &CellRun)], planned: usize, audit: &AuditClusters) -> Self {
+    pub fn of(
+        method: &str,
+        runs: &[(u64, &CellRun)],
+        planned: usize,
+        audit: &AuditClusters,
+    ) -> Self {
         let over = |value: &dyn Fn(&CellRun) -> Option<f64>| {
             SeedSpread::of(runs.iter().filter_map(|(_, run)| value(run)))
         };
@@ -205,7 +210,9 @@ impl<'a> Contestant<'a> {
 fn paired(pairs: &[[Contestant<'_>; 2]], audit: &AuditClusters) -> Option<PairedScores> {
     let summary = &pairs.first()?[0].run.run.summary;
     // Nothing of the target was measured where only sources are audited.
-    let worst_name = summary.worst_of(AuditedPrompt::Selected).map(|_| summary.worst_name())?;
+    let worst_name = summary
+        .worst_of(AuditedPrompt::Selected)
+        .map(|_| summary.worst_name())?;
     let scored = summary.audited(AuditedPrompt::Selected)?;
     let groups: Vec<&str> = judged(scored)
         .into_iter()
@@ -298,7 +305,10 @@ pub(crate) fn reached(runs: &[(u64, &CellRun)], level: f64) -> LevelReached {
 /// The seed prompt's mean and worst score, the same in all runs but for calibration
 /// learnt from other examples.
 pub(crate) fn seed_scores(runs: &[&CellRun]) -> [Option<SeedSpread>; 2] {
-    let audited = || runs.iter().filter_map(|run| run.run.summary.audited(AuditedPrompt::Seed));
+    let audited = || {
+        runs.iter()
+            .filter_map(|run| run.run.summary.audited(AuditedPrompt::Seed))
+    };
     let worst_of = |run: &&CellRun| run.run.summary.worst_of(AuditedPrompt::Seed)?.value;
     [
         SeedSpread::of(audited().filter_map(judged_mean)),

@@ -4,10 +4,10 @@ use serde::Serialize;
 use shiftproof_search::budget::BudgetLimits;
 use shiftproof_search::event::{AuditedPrompt, GroupRole};
 
+use super::AuditClusters;
 use super::curve::{self, CurvePoint};
 use super::outcomes::CellRun;
 use super::rows::{self, MethodRow};
-use super::AuditClusters;
 use crate::report::NamedRun;
 use crate::report::compare::{ComparedRuns, RunComparison, SeedSpread, budget};
 
@@ -206,7 +206,9 @@ impl CellRow {
                 let worst = worst.and_then(|group| group.value);
                 ("finished", Some(run.run.name.clone()), None, worst)
             }
-            CellState::Failed { run, reason } => ("failed", run.clone(), Some(reason.clone()), None),
+            CellState::Failed { run, reason } => {
+                ("failed", run.clone(), Some(reason.clone()), None)
+            }
             CellState::Stopped { run } => ("stopped", Some(run.clone()), None, None),
             CellState::Open => ("open", None, None, None),
         };
@@ -246,9 +248,8 @@ fn set_others(rows: &mut [MethodRow], runs: &[Vec<(u64, &CellRun)>], audit: &Aud
         let others = (0..rows.len()).filter(|&other| other != at);
         let scored = others.filter_map(|other| Some((scores[other]?, other)));
         let best = scored.reduce(|best, next| if next.0 > best.0 { next } else { best });
-        rows[at].over_other = best.and_then(|(_, other)| {
-            rows::against(&runs[at], (&names[other], &runs[other]), audit)
-        });
+        rows[at].over_other = best
+            .and_then(|(_, other)| rows::against(&runs[at], (&names[other], &runs[other]), audit));
     }
 }
 
@@ -297,7 +298,10 @@ fn own_cautions(rows: &[MethodRow], runs: &[&CellRun], limits: &BudgetLimits) ->
             used(row.tokens, limits.tokens.map(|n| n as f64)),
             used(row.usd, limits.usd),
         ];
-        let most = shares.into_iter().flatten().fold(f64::NEG_INFINITY, f64::max);
+        let most = shares
+            .into_iter()
+            .flatten()
+            .fold(f64::NEG_INFINITY, f64::max);
         if most.is_finite() && most < UNUSED {
             cautions.push(format!(
                 "{} spent {:.0} % of its limit, for it asks for no more: raise search.evaluations \

@@ -104,7 +104,11 @@ fn audits_must_have_answers() {
 
 #[test]
 fn same_runs_give_same_bytes() {
-    for form in [ReportFormat::Json, ReportFormat::Html, ReportFormat::Markdown] {
+    for form in [
+        ReportFormat::Json,
+        ReportFormat::Html,
+        ReportFormat::Markdown,
+    ] {
         assert_eq!(rendered(form), rendered(form));
     }
     let json: serde_json::Value = serde_json::from_str(&rendered(ReportFormat::Json)).unwrap();

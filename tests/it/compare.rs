@@ -67,8 +67,17 @@ async fn every_cell_is_paid_once() {
             "[4/4] mock · edits · random seed 2: worst target ",
         ],
     );
-    for piece in ["seed prompt", "worst target − seed", "calls to the level", "95% intervals"] {
-        assert!(ended.out.contains(piece), "{piece:?} is not in\n{}", ended.out);
+    for piece in [
+        "seed prompt",
+        "worst target − seed",
+        "calls to the level",
+        "95% intervals",
+    ] {
+        assert!(
+            ended.out.contains(piece),
+            "{piece:?} is not in\n{}",
+            ended.out
+        );
     }
     let comparison = json(&desk, "a.json");
     assert_eq!(states(&comparison), ["finished"; 4]);
@@ -81,8 +90,14 @@ async fn every_cell_is_paid_once() {
         assert!(over["low"].as_f64() <= over["value"].as_f64());
     }
     let page = desk.read("a.html");
-    assert!(page.contains("<svg class=\"plot\"") && page.contains("By group"), "{page}");
-    assert!(desk.read("a.md").starts_with("## shiftproof: comparison of methods"));
+    assert!(
+        page.contains("<svg class=\"plot\"") && page.contains("By group"),
+        "{page}"
+    );
+    assert!(
+        desk.read("a.md")
+            .starts_with("## shiftproof: comparison of methods")
+    );
 
     // The cells are runs like any other, without the generic prompts.
     let runs = desk.run(&["runs"]).await;
@@ -107,8 +122,15 @@ async fn every_cell_is_paid_once() {
     // One more random seed: two more runs.
     let wider = desk
         .run(&[
-            "compare", "study.toml", "--methods", "ape,edits", "--seeds", "1..3", "--max-calls",
-            "220", "--json",
+            "compare",
+            "study.toml",
+            "--methods",
+            "ape,edits",
+            "--seeds",
+            "1..3",
+            "--max-calls",
+            "220",
+            "--json",
         ])
         .await;
     wider.expect(0, &["6 cells: 4 finished in the store, 2 to run"]);
@@ -119,11 +141,18 @@ async fn every_cell_is_paid_once() {
     // Another limit is another comparison.
     let other = desk
         .run(&[
-            "compare", "study.toml", "--methods", "ape", "--seeds", "1", "--max-calls", "210",
+            "compare",
+            "study.toml",
+            "--methods",
+            "ape",
+            "--seeds",
+            "1",
+            "--max-calls",
+            "210",
             "--stored",
         ])
         .await;
-    other.expect(0, &["1 cells: 0 finished in the store, 1 to run"]);
+    other.expect(0, &["1 cell: 0 finished in the store, 1 to run"]);
     assert!(other.out.contains("not run yet"), "{}", other.out);
 }
 
@@ -133,17 +162,29 @@ async fn runs_of_optimize_are_cells() {
     desk.edit_study("ensemble = 2", "ensemble = 2\nlibrary = false");
     let one = desk
         .run(&[
-            "optimize", "--quiet", "--method", "ape", "--seed", "2", "--max-calls", "220",
+            "optimize",
+            "--quiet",
+            "--method",
+            "ape",
+            "--seed",
+            "2",
+            "--max-calls",
+            "220",
         ])
         .await;
     one.expect(0, &[]);
     desk.run(&with(&["-o", "a.json"]))
         .await
         .expect(0, &["4 cells: 1 finished in the store, 3 to run"]);
-    assert_eq!(json(&desk, "a.json")["studies"][0]["cells"][1]["run"], "mock-s2-1");
+    assert_eq!(
+        json(&desk, "a.json")["studies"][0]["cells"][1]["run"],
+        "mock-s2-1"
+    );
 
     // Other data: what was measured on the old is no cell of the new.
-    let data = desk.read("data.csv").replace("text number", "text of number");
+    let data = desk
+        .read("data.csv")
+        .replace("text number", "text of number");
     desk.write("data.csv", data);
     let asked = server.calls();
     desk.run(&with(&["--stored"]))
@@ -157,13 +198,26 @@ async fn library_and_seed_are_rows() {
     let (desk, _server) = desk(model).await;
     let ended = desk
         .run(&[
-            "compare", "study.toml", "--methods", "seed,library", "--seeds", "1", "--max-calls",
-            "220", "-o", "a.json", "--paper",
+            "compare",
+            "study.toml",
+            "--methods",
+            "seed,library",
+            "--seeds",
+            "1",
+            "--max-calls",
+            "220",
+            "-o",
+            "a.json",
+            "--paper",
         ])
         .await;
-    ended.expect(0, &["1 cells"]);
+    ended.expect(0, &["1 cell: "]);
     for piece in ["Top 1", "Ensemble", "films", "books", "library"] {
-        assert!(ended.out.contains(piece), "{piece:?} is not in\n{}", ended.out);
+        assert!(
+            ended.out.contains(piece),
+            "{piece:?} is not in\n{}",
+            ended.out
+        );
     }
     let comparison = json(&desk, "a.json");
     let study = &comparison["studies"][0];
@@ -175,9 +229,14 @@ async fn library_and_seed_are_rows() {
         .iter()
         .map(Value::to_string)
         .collect();
-    assert!(told.iter().any(|told| told.contains("single random seed")), "{told:?}");
+    assert!(
+        told.iter().any(|told| told.contains("single random seed")),
+        "{told:?}"
+    );
     let events = desk.read(".shiftproof/runs/mock-s1-1/events.jsonl");
-    assert!(events.contains("\"origin\":\"library\"") && !events.contains("\"type\":\"proposals\""));
+    assert!(
+        events.contains("\"origin\":\"library\"") && !events.contains("\"type\":\"proposals\"")
+    );
 }
 
 /// A model that answers, and writes no prompt that could be used.
@@ -203,7 +262,13 @@ async fn failed_cells_stop_no_other() {
     );
     assert!(states[2..].contains(&"finished"), "{states:?}");
     assert!(study["rows"][0]["mean"].is_null() && study["rows"][0]["finished"] == 0);
-    assert!(ended.out.contains("ape, random seed 2: failed: no proposal of"), "{}", ended.out);
+    assert!(
+        ended
+            .out
+            .contains("ape, random seed 2: failed: no proposal of"),
+        "{}",
+        ended.out
+    );
     assert!(desk.read("a.md").contains("Not in the table:"));
     // As it is told without running anything.
     let asked = server.calls();
@@ -213,14 +278,28 @@ async fn failed_cells_stop_no_other() {
     // Where nothing at all comes of it, the code says what of.
     let none = desk
         .run(&[
-            "compare", "study.toml", "--methods", "ape", "--seeds", "1", "--max-calls", "220",
+            "compare",
+            "study.toml",
+            "--methods",
+            "ape",
+            "--seeds",
+            "1",
+            "--max-calls",
+            "220",
         ])
         .await;
     none.expect(4, &[]);
     // A budget that audits nothing is a failure, not a score.
     let small = desk
         .run(&[
-            "compare", "study.toml", "--methods", "edits", "--seeds", "1", "--max-calls", "20",
+            "compare",
+            "study.toml",
+            "--methods",
+            "edits",
+            "--seeds",
+            "1",
+            "--max-calls",
+            "20",
         ])
         .await;
     small.expect(3, &["failed: the budget is exhausted"]);
@@ -230,22 +309,36 @@ async fn failed_cells_stop_no_other() {
 async fn wrong_words_cost_nothing() {
     let (desk, server) = desk(model).await;
     let compare = |more: &[&'static str]| {
-        let args: Vec<&str> = ["compare", "study.toml"].iter().chain(more).copied().collect();
+        let args: Vec<&str> = ["compare", "study.toml"]
+            .iter()
+            .chain(more)
+            .copied()
+            .collect();
         let desk = &desk;
         async move { desk.run(&args).await }
     };
     compare(&["--methods", "ape"]).await.expect(
         2,
-        &["study.toml: without a limit methods ask for different amounts", "--max-calls"],
+        &[
+            "study.toml: without a limit methods ask for different amounts",
+            "--max-calls",
+        ],
     );
-    compare(&["--methods", "ape,edts", "--max-calls", "220"]).await.expect(
-        2,
-        &["--methods names \"edts\"; there is ape, ", "did you mean \"edits\"?"],
-    );
+    compare(&["--methods", "ape,edts", "--max-calls", "220"])
+        .await
+        .expect(
+            2,
+            &[
+                "--methods names \"edts\"; there is ape, ",
+                "did you mean \"edits\"?",
+            ],
+        );
     compare(&["--methods", "seed", "--max-calls", "220"])
         .await
         .expect(2, &["no method that searches"]);
-    compare(&["--max-calls", "220"]).await.expect(2, &["--methods"]);
+    compare(&["--max-calls", "220"])
+        .await
+        .expect(2, &["--methods"]);
     compare(&["--methods", "ape", "--max-calls", "220", "--seeds", "3..1"])
         .await
         .expect(2, &["3..1 holds no random seed; write 1..3"]);
@@ -263,8 +356,19 @@ async fn wrong_words_cost_nothing() {
     // A method for which the study has nothing is told as that, not as another.
     desk.edit_study("audit = 0", "audit = 16");
     desk.edit_study("target = [\"films\"]\n", "");
-    let ended = compare(&["--methods", "gpo,edits", "--max-calls", "220", "--seeds", "1"]).await;
-    ended.expect(0, &["gpo lives on target inputs, and the study has no target group"]);
+    let ended = compare(&[
+        "--methods",
+        "gpo,edits",
+        "--max-calls",
+        "220",
+        "--seeds",
+        "1",
+    ])
+    .await;
+    ended.expect(
+        0,
+        &["gpo lives on target inputs, and the study has no target group"],
+    );
     assert!(ended.out.contains("worst source"), "{}", ended.out);
 }
 
@@ -286,9 +390,13 @@ async fn interrupted_comparison_goes_on() {
         let pid = child.id().to_string();
         // Stopped orderly twice, killed once.
         let signal = if stops == 1 { "-KILL" } else { "-INT" };
-        let sent = std::process::Command::new("kill").args([signal, &pid]).status();
+        let sent = std::process::Command::new("kill")
+            .args([signal, &pid])
+            .status();
         assert!(sent.unwrap().success());
-        let status = tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
+        let status = tokio::task::spawn_blocking(move || child.wait().unwrap())
+            .await
+            .unwrap();
         if signal == "-INT" {
             assert_eq!(status.code(), Some(130));
         }
@@ -307,7 +415,10 @@ async fn interrupted_comparison_goes_on() {
     };
     assert_eq!(of(&desk), of(&calm));
     let extra = slow.asked().saturating_sub(needed);
-    assert!(extra <= 2 * 4 * 2 + stops * 4, "{extra} calls were made again");
+    assert!(
+        extra <= 2 * 4 * 2 + stops * 4,
+        "{extra} calls were made again"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -396,5 +396,9 @@ async fn library_races_unasked() {
     assert_eq!(origins[0], Origin::Seed);
     assert!(origins.len() > 3 && origins[1..].iter().all(|o| *o == Origin::Library));
     // Nothing is asked of a proposer.
-    assert!(!events.iter().any(|event| matches!(event, Event::Proposals(_))));
+    assert!(
+        !events
+            .iter()
+            .any(|event| matches!(event, Event::Proposals(_)))
+    );
 }

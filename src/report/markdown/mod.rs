@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 
 use shiftproof_search::event::{AuditedPrompt, GroupOutcome, RunEnding};
 
-pub(crate) use self::text::{capital, code, inline};
 use self::text::fenced;
+pub(crate) use self::text::{capital, code, inline};
 use super::compare::RunComparison;
 use super::facts::{command, gaps, lineage, machine, regressed};
 use super::{NamedRun, RunSummary, difference, grouped, money, score, spread, worst};
