@@ -7,6 +7,7 @@ use clap::Args;
 use super::{BudgetArgs, StoreArgs, TroubleArgs, VerbosityArgs};
 
 /// Compare search methods.
+#[allow(clippy::struct_excessive_bools)] // Flags, not a state.
 #[derive(Debug, Args)]
 #[command(after_help = COMPARE_HELP)]
 pub struct CompareArgs {

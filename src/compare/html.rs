@@ -21,8 +21,10 @@ pub(super) fn report(comparison: &MethodComparison) -> String {
             }
         }
         @for study in &comparison.studies { (section(study)) }
-        p.note { (HOW_TO_READ) " " (BELOW_SEED) }
-        p.note { (AUDIT_USED) }
+        @if comparison.has_scores() {
+            p.note { (HOW_TO_READ) " " (BELOW_SEED) }
+            p.note { (AUDIT_USED) }
+        }
     };
     page("Methods compared · shiftproof", &body)
 }
@@ -39,7 +41,7 @@ fn section(study: &StudyComparison) -> Markup {
             @for caution in &study.cautions {
                 p.caution { strong { "Caution. " } (caution) }
             }
-            @if study.rows.iter().any(|row| row.finished > 0) {
+            @if study.has_scores() {
                 (scrolling(&format!("{}: scores", study.study), &scores(study)))
                 @if let Some(sentence) = study.best_others() { p.note { (sentence) } }
                 (curves(study))

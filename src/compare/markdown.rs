@@ -13,7 +13,9 @@ pub(super) fn report(comparison: &MethodComparison) -> String {
     for study in &comparison.studies {
         write_study(&mut out, study);
     }
-    let _ = writeln!(out, "\n{HOW_TO_READ} {BELOW_SEED}\n\n{AUDIT_USED}");
+    if comparison.has_scores() {
+        let _ = writeln!(out, "\n{HOW_TO_READ} {BELOW_SEED}\n\n{AUDIT_USED}");
+    }
     out
 }
 
@@ -24,7 +26,7 @@ fn write_study(out: &mut String, study: &StudyComparison) {
     let limits = format!("{} a cell", inline(&study.limits));
     let facts: Vec<String> = facts.chain(models).chain([limits]).collect();
     let _ = writeln!(out, "{}\n", facts.join(" · "));
-    if study.rows.iter().any(|row| row.finished > 0) {
+    if study.has_scores() {
         write_scores(out, study);
         out.push('\n');
         let head = ["method", "calls", "tokens", "money", "calls to the level"];

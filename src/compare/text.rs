@@ -15,7 +15,7 @@ pub(super) fn report(comparison: &MethodComparison) -> String {
     let mut out = String::new();
     for study in &comparison.studies {
         write_head(&mut out, study);
-        if study.rows.iter().any(|row| row.finished > 0) {
+        if study.has_scores() {
             out.push_str(&scores(study));
             out.push('\n');
             out.push_str(&costs(study));
@@ -26,7 +26,9 @@ pub(super) fn report(comparison: &MethodComparison) -> String {
         }
         write_rest(&mut out, study);
     }
-    let _ = writeln!(out, "{HOW_TO_READ} {BELOW_SEED}\n{AUDIT_USED}");
+    if comparison.has_scores() {
+        let _ = writeln!(out, "{HOW_TO_READ} {BELOW_SEED}\n{AUDIT_USED}");
+    }
     out
 }
 

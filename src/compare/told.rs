@@ -31,7 +31,19 @@ pub(super) const AUDIT_USED: &str = "Every run opened the audit. Whoever picks a
 pub(super) const BELOW_SEED: &str = "Below seed: runs whose selected prompt scores less than the \
      seed prompt on the mean of the groups (in brackets: on at least one of them).";
 
+impl MethodComparison {
+    /// Whether there is any score to read.
+    pub(super) fn has_scores(&self) -> bool {
+        self.studies.iter().any(StudyComparison::has_scores)
+    }
+}
+
 impl StudyComparison {
+    /// Whether any cell finished.
+    pub(super) fn has_scores(&self) -> bool {
+        self.rows.iter().any(|row| row.finished > 0)
+    }
+
     /// What the mean over the judged groups is called.
     pub(super) fn mean_name(&self) -> &'static str {
         if self.worst_name == "worst target" {

@@ -295,7 +295,7 @@ async fn failed_cells_stop_no_other() {
             "compare",
             "study.toml",
             "--methods",
-            "edits",
+            "library",
             "--seeds",
             "1",
             "--max-calls",
@@ -379,7 +379,7 @@ async fn interrupted_comparison_goes_on() {
     calm.run(&with(&["-o", "a.json"])).await.expect(0, &[]);
     let needed = server.asked();
 
-    let (desk, slow) = desk(|seen| model(seen).after(Duration::from_millis(15))).await;
+    let (desk, slow) = desk(|seen| model(seen).after(Duration::from_millis(40))).await;
     let mut stops = 0;
     for wait in [1500, 1900, 2300] {
         let mut child = desk.start(&with(&["-o", "a.json"]));
