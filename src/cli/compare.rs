@@ -7,6 +7,7 @@ use clap::Args;
 use super::{BudgetArgs, StoreArgs, TroubleArgs, VerbosityArgs};
 
 /// Compare search methods.
+#[allow(clippy::struct_excessive_bools)] // Flags, not a state.
 #[derive(Debug, Args)]
 #[command(after_help = COMPARE_HELP)]
 pub struct CompareArgs {
@@ -15,13 +16,7 @@ pub struct CompareArgs {
     pub studies: Vec<PathBuf>,
     /// The methods, or all: any that search.method can name. The seed prompt is a row
     /// of every table; library is the generic prompts alone.
-    #[arg(
-        long,
-        value_name = "METHOD,…",
-        value_delimiter = ',',
-        num_args = 1..,
-        required = true
-    )]
+    #[arg(long, value_name = "METHOD,…", value_delimiter = ',', required = true)]
     pub methods: Vec<String>,
     /// The random seeds: 1..5 (both ends among them), 1,2,7, or both.
     #[arg(long, value_name = "SEEDS", default_value = "1..5", value_parser = seeds)]

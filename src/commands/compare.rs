@@ -1,13 +1,14 @@
 mod cells;
 mod studies;
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
 use shiftproof_search::control::RunControl;
 use shiftproof_search::ledger::Ledger;
 
-use self::cells::{CellEnd, CellRunner, stored_state};
+use self::cells::{CellEnd, CellRunner, stored_runs, stored_state};
 use self::studies::{ComparedStudy, compared_methods, compared_studies};
 use super::signals::{SignalStream, pass_on};
 use super::{note, open_ledger, print, write};
@@ -18,34 +19,38 @@ use crate::progress::clock;
 use crate::report::ReportFormat;
 use crate::task_registry::TaskRegistry;
 
-pub(super) async fn run(args: CompareArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
+pub(super) async fn run(
+    args: &CompareArgs,
+    registry: &TaskRegistry,
+) -> Result<ExitStatus, Failure> {
     // A file that cannot be written in its form is told before a call is paid for.
     args.output
         .iter()
         .try_for_each(|path| ReportFormat::of(path).map(drop))?;
     let methods = compared_methods(&args.methods, registry)?;
     // Reading data and hashing cached files block.
-    let mut studies = tokio::task::block_in_place(|| compared_studies(&args, &methods, registry))?;
+    let mut studies = tokio::task::block_in_place(|| compared_studies(args, &methods, registry))?;
     let ledger = open_ledger(&args.store.store)?;
+    let runs = stored_runs(&ledger)?;
     for study in &mut studies {
         for at in 0..study.cells.len() {
-            let state = stored_state(&ledger, &args, study, at)?;
+            let state = stored_state((&ledger, &runs), args, study, at)?;
             study.cells[at].state = state;
         }
     }
-    introduce(&args, &studies);
+    introduce(args, &studies);
     let end = if args.stored {
         WholeEnd::default()
     } else {
-        run_missing(&args, &mut studies, registry, &ledger).await?
+        run_missing(args, &mut studies, registry, &ledger).await?
     };
-    write_outputs(&args, &studies)?;
+    write_outputs(args, &studies)?;
     let form = if args.json {
         ReportFormat::Json
     } else {
         ReportFormat::Text
     };
-    print(&render(form, &comparison(&args, &studies), args.paper)?)?;
+    print(&render(form, &comparison(args, &studies), args.paper)?)?;
     if end.interrupted {
         note("interrupted: the same command goes on; everything paid for is stored");
         return Ok(ExitStatus::Interrupted);
@@ -140,15 +145,14 @@ fn introduce(args: &CompareArgs, studies: &[ComparedStudy]) {
             CellState::Failed { .. } | CellState::Open => open += 1,
         }
     }
-    let mut line = format!(
-        "{} cells: {finished} finished in the store",
-        finished + stopped + open
-    );
+    let all = finished + stopped + open;
+    let s = if all == 1 { "" } else { "s" };
+    let mut line = format!("{all} cell{s}: {finished} finished in the store");
     if stopped > 0 {
-        line.push_str(&format!(", {stopped} to go on with"));
+        let _ = write!(line, ", {stopped} to go on with");
     }
     if open > 0 {
-        line.push_str(&format!(", {open} to run"));
+        let _ = write!(line, ", {open} to run");
     }
     note(&line);
 }

@@ -2,11 +2,10 @@
 
 use maud::{Markup, html};
 
-use super::forms::{AUDIT_USED, HOW_TO_READ};
 use super::rows::PairedScores;
-use super::study::{CellRow, PaperRow};
-use super::text::{cost_cells, mean_name, score_cells};
-use super::{MethodComparison, StudyComparison};
+use super::study::{CellRow, PaperRow, StudyComparison};
+use super::text::{cost_cells, score_cells, steady};
+use super::told::{AUDIT_USED, BELOW_SEED, HOW_TO_READ, MethodComparison};
 use crate::report::html::{RisingLine, figure, page, points, rising_lines, scrolling};
 use crate::report::{difference, machine};
 
@@ -22,8 +21,10 @@ pub(super) fn report(comparison: &MethodComparison) -> String {
             }
         }
         @for study in &comparison.studies { (section(study)) }
-        p.note { (HOW_TO_READ) }
-        p.note { (AUDIT_USED) }
+        @if comparison.has_scores() {
+            p.note { (HOW_TO_READ) " " (BELOW_SEED) }
+            p.note { (AUDIT_USED) }
+        }
     };
     page("Methods compared · shiftproof", &body)
 }
@@ -40,7 +41,7 @@ fn section(study: &StudyComparison) -> Markup {
             @for caution in &study.cautions {
                 p.caution { strong { "Caution. " } (caution) }
             }
-            @if study.rows.iter().any(|row| row.finished > 0) {
+            @if study.has_scores() {
                 (scrolling(&format!("{}: scores", study.study), &scores(study)))
                 @if let Some(sentence) = study.best_others() { p.note { (sentence) } }
                 (curves(study))
@@ -73,7 +74,7 @@ fn scores(study: &StudyComparison) -> Markup {
             thead { tr {
                 th.l scope="col" { "method" }
                 th scope="col" { "runs" }
-                th scope="col" { (mean_name(study)) }
+                th scope="col" { (study.mean_name()) }
                 th scope="col" { (study.worst_name) }
                 th scope="col" { "− seed prompt" small { (study.worst_name) } }
                 th scope="col" { "− best other" small { (study.worst_name) } }
@@ -83,8 +84,8 @@ fn scores(study: &StudyComparison) -> Markup {
                 tr {
                     th.l scope="row" { "seed prompt" }
                     td { "–" }
-                    td { (points(study.seed_mean.as_ref(), false)) }
-                    td { (points(study.seed_worst.as_ref(), false)) }
+                    td { (steady(study.seed_mean)) }
+                    td { (steady(study.seed_worst)) }
                     td {} td {} td {}
                 }
                 @for row in &study.rows {

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::forms::{AUDIT_USED, HOW_TO_READ};
-use super::text::{cost_cells, mean_name, points, score_cells};
-use super::{MethodComparison, StudyComparison};
+use super::study::StudyComparison;
+use super::text::{cost_cells, points, score_cells, steady};
+use super::told::{AUDIT_USED, BELOW_SEED, HOW_TO_READ, MethodComparison};
 use crate::report::{code, inline, machine};
 use crate::table::write_markdown;
 
@@ -13,7 +13,9 @@ pub(super) fn report(comparison: &MethodComparison) -> String {
     for study in &comparison.studies {
         write_study(&mut out, study);
     }
-    let _ = writeln!(out, "\n{HOW_TO_READ}\n\n{}", AUDIT_USED);
+    if comparison.has_scores() {
+        let _ = writeln!(out, "\n{HOW_TO_READ} {BELOW_SEED}\n\n{AUDIT_USED}");
+    }
     out
 }
 
@@ -24,7 +26,7 @@ fn write_study(out: &mut String, study: &StudyComparison) {
     let limits = format!("{} a cell", inline(&study.limits));
     let facts: Vec<String> = facts.chain(models).chain([limits]).collect();
     let _ = writeln!(out, "{}\n", facts.join(" · "));
-    if study.rows.iter().any(|row| row.finished > 0) {
+    if study.has_scores() {
         write_scores(out, study);
         out.push('\n');
         let head = ["method", "calls", "tokens", "money", "calls to the level"];
@@ -58,14 +60,14 @@ fn write_scores(out: &mut String, study: &StudyComparison) {
     let head = [
         "method".to_owned(),
         "runs".to_owned(),
-        mean_name(study),
+        study.mean_name().to_owned(),
         worst.to_owned(),
         format!("{worst} − seed"),
         "− best other".to_owned(),
         "below seed".to_owned(),
     ];
     let mut seed = vec!["seed prompt".to_owned(), "–".to_owned()];
-    seed.extend([points(study.seed_mean), points(study.seed_worst)]);
+    seed.extend([steady(study.seed_mean), steady(study.seed_worst)]);
     seed.extend(["", "", ""].map(str::to_owned));
     let rows = study.rows.iter().map(|row| named(score_cells(row)));
     write_markdown(out, &head, 1.., std::iter::once(seed).chain(rows));

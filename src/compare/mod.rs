@@ -13,10 +13,12 @@ mod study;
 #[cfg(test)]
 mod tests;
 mod text;
+mod told;
 
-pub(crate) use forms::{MethodComparison, render};
+pub(crate) use forms::render;
 pub(crate) use outcomes::{AuditClusters, CellRun};
 pub(crate) use study::{CellState, ComparedCell, StudyComparison};
+pub(crate) use told::MethodComparison;
 
 use shiftproof_search::event::{GroupOutcome, GroupRole};
 

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::forms::{AUDIT_USED, HOW_TO_READ};
 use super::rows::MethodRow;
-use super::{MethodComparison, StudyComparison};
+use super::study::StudyComparison;
+use super::told::{AUDIT_USED, BELOW_SEED, HOW_TO_READ, MethodComparison};
 use crate::report::compare::SeedSpread;
 use crate::report::{difference, grouped, machine};
 use crate::table::{TextColumn, TextTable};
@@ -15,7 +15,7 @@ pub(super) fn report(comparison: &MethodComparison) -> String {
     let mut out = String::new();
     for study in &comparison.studies {
         write_head(&mut out, study);
-        if study.rows.iter().any(|row| row.finished > 0) {
+        if study.has_scores() {
             out.push_str(&scores(study));
             out.push('\n');
             out.push_str(&costs(study));
@@ -26,7 +26,9 @@ pub(super) fn report(comparison: &MethodComparison) -> String {
         }
         write_rest(&mut out, study);
     }
-    let _ = writeln!(out, "{HOW_TO_READ}\n{AUDIT_USED}");
+    if comparison.has_scores() {
+        let _ = writeln!(out, "{HOW_TO_READ} {BELOW_SEED}\n{AUDIT_USED}");
+    }
     out
 }
 
@@ -91,7 +93,7 @@ fn scores(study: &StudyComparison) -> String {
     table.row([
         "method",
         "runs",
-        &mean_name(study),
+        study.mean_name(),
         worst,
         &format!("{worst} − seed"),
         "− best other",
@@ -100,22 +102,13 @@ fn scores(study: &StudyComparison) -> String {
     table.row([
         "seed prompt".to_owned(),
         "–".to_owned(),
-        points(study.seed_mean),
-        points(study.seed_worst),
+        steady(study.seed_mean),
+        steady(study.seed_worst),
     ]);
     for row in &study.rows {
         table.row(score_cells(row));
     }
     table.text()
-}
-
-/// What the mean over the judged groups is called.
-pub(super) fn mean_name(study: &StudyComparison) -> String {
-    if study.worst_name == "worst target" {
-        "mean target".to_owned()
-    } else {
-        "mean source".to_owned()
-    }
 }
 
 /// A method's scores: name, runs, mean, worst group, differences, runs below the seed.
@@ -140,10 +133,8 @@ fn below(row: &MethodRow) -> String {
         return "–".to_owned();
     }
     let below = row.below_seed;
-    format!(
-        "{}/{} ({} in a group)",
-        below.mean, row.finished, below.any_group
-    )
+    let finished = row.finished;
+    format!("{}/{finished} ({}/{finished})", below.mean, below.any_group)
 }
 
 fn costs(study: &StudyComparison) -> String {
@@ -170,7 +161,8 @@ pub(super) fn cost_cells(row: &MethodRow) -> [String; 5] {
         None if row.finished > 0 => "price unknown".to_owned(),
         None => "–".to_owned(),
     };
-    let level = row.level.as_ref().map_or_else(
+    let level = row.level.as_ref().filter(|_| row.finished > 0);
+    let level = level.map_or_else(
         || "–".to_owned(),
         |level| {
             let reached = format!("{}/{} runs", level.runs, row.finished);
@@ -187,6 +179,14 @@ pub(super) fn cost_cells(row: &MethodRow) -> [String; 5] {
         money,
         level,
     ]
+}
+
+/// The seed prompt's mean over random seeds, which are mostly all the same.
+pub(super) fn steady(spread: Option<SeedSpread>) -> String {
+    match spread {
+        Some(spread) if spread.max - spread.min < 1e-9 => format!("{:.1}", spread.mean * 100.0),
+        _ => points(spread),
+    }
 }
 
 /// A mean over seeds in points.

@@ -152,7 +152,7 @@ async fn every_cell_is_paid_once() {
             "--stored",
         ])
         .await;
-    other.expect(0, &["1 cells: 0 finished in the store, 1 to run"]);
+    other.expect(0, &["1 cell: 0 finished in the store, 1 to run"]);
     assert!(other.out.contains("not run yet"), "{}", other.out);
 }
 
@@ -211,7 +211,7 @@ async fn library_and_seed_are_rows() {
             "--paper",
         ])
         .await;
-    ended.expect(0, &["1 cells"]);
+    ended.expect(0, &["1 cell: "]);
     for piece in ["Top 1", "Ensemble", "films", "books", "library"] {
         assert!(
             ended.out.contains(piece),
@@ -295,7 +295,7 @@ async fn failed_cells_stop_no_other() {
             "compare",
             "study.toml",
             "--methods",
-            "edits",
+            "library",
             "--seeds",
             "1",
             "--max-calls",
@@ -379,7 +379,7 @@ async fn interrupted_comparison_goes_on() {
     calm.run(&with(&["-o", "a.json"])).await.expect(0, &[]);
     let needed = server.asked();
 
-    let (desk, slow) = desk(|seen| model(seen).after(Duration::from_millis(15))).await;
+    let (desk, slow) = desk(|seen| model(seen).after(Duration::from_millis(40))).await;
     let mut stops = 0;
     for wait in [1500, 1900, 2300] {
         let mut child = desk.start(&with(&["-o", "a.json"]));

@@ -79,7 +79,7 @@ impl CellEnd {
 
 /// How a cell stands in the store.
 pub(super) fn stored_state(
-    ledger: &Ledger,
+    (ledger, runs): (&Ledger, &[StoredRun]),
     args: &CompareArgs,
     study: &ComparedStudy,
     cell: usize,
@@ -94,14 +94,14 @@ pub(super) fn stored_state(
         }
     };
     let mut begun = None;
-    for record in runs_of(ledger, resolved)? {
+    for record in runs_of(runs, resolved)? {
         if record.status != RunStatus::Finished || args.trouble.retry_failed {
-            begun.get_or_insert(begun_state(record));
-        } else if let Some(run) = finished(ledger, study, &record) {
+            begun.get_or_insert_with(|| begun_state(record));
+        } else if let Some(run) = finished(ledger, study, record) {
             return Ok(match run.unaudited() {
                 None => CellState::Finished(Box::new(run)),
                 Some(reason) => CellState::Failed {
-                    run: Some(record.id),
+                    run: Some(record.id.clone()),
                     reason,
                 },
             });
@@ -111,31 +111,45 @@ pub(super) fn stored_state(
 }
 
 /// How a run stands that is to be gone on with.
-fn begun_state(record: RunRecord) -> CellState {
-    match record.status {
-        RunStatus::Stopped(reason) if reason != RunError::Interrupted.to_string() => {
+fn begun_state(record: &RunRecord) -> CellState {
+    let run = record.id.clone();
+    match &record.status {
+        RunStatus::Stopped(reason) if *reason != RunError::Interrupted.to_string() => {
             CellState::Failed {
-                run: Some(record.id),
-                reason,
+                run: Some(run),
+                reason: reason.clone(),
             }
         }
-        _ => CellState::Stopped { run: record.id },
+        _ => CellState::Stopped { run },
     }
 }
 
+/// A run of the store and the study it was begun with.
+pub(super) struct StoredRun {
+    record: RunRecord,
+    resolved: ResolvedStudy,
+}
+
+/// All runs whose study can be read, the latest first.
+pub(super) fn stored_runs(ledger: &Ledger) -> Result<Vec<StoredRun>, Failure> {
+    let runs = ledger.runs()?.into_iter().rev().filter_map(|record| {
+        let resolved = serde_json::from_str(&record.spec).ok()?;
+        Some(StoredRun { record, resolved })
+    });
+    Ok(runs.collect())
+}
+
 /// The runs of one resolved study, the latest first.
-fn runs_of(ledger: &Ledger, resolved: &ResolvedStudy) -> Result<Vec<RunRecord>, Failure> {
+fn runs_of<'a>(
+    runs: &'a [StoredRun],
+    resolved: &ResolvedStudy,
+) -> Result<Vec<&'a RunRecord>, Failure> {
     // As it is read back: what a record does not keep is no difference.
-    let kept = |text: &str| serde_json::from_str::<ResolvedStudy>(text).ok();
-    let wanted =
-        serde_json::to_string(resolved).map_err(Failure::from_error(ExitStatus::Internal))?;
-    let Some(wanted) = kept(&wanted) else {
-        return Ok(Vec::new());
-    };
-    let mut runs = ledger.runs()?;
-    runs.retain(|run| run.seed == resolved.seed && kept(&run.spec).as_ref() == Some(&wanted));
-    runs.reverse();
-    Ok(runs)
+    let internal = Failure::from_error(ExitStatus::Internal);
+    let kept = serde_json::to_string(resolved).map_err(&internal)?;
+    let wanted: ResolvedStudy = serde_json::from_str(&kept).map_err(&internal)?;
+    let same = runs.iter().filter(|run| run.resolved == wanted);
+    Ok(same.map(|run| &run.record).collect())
 }
 
 /// A finished run, if its log can be read and is of the study's present data.
