@@ -14,6 +14,7 @@ mod commands;
 pub mod connect_model;
 pub mod datasets;
 mod draft;
+mod durable;
 pub mod exit;
 mod export;
 pub mod fetch;

@@ -8,7 +8,6 @@ use shiftproof_search::control::RunControl;
 use shiftproof_search::event::{AuditedPrompt, Event, RunEnding, RunObserver};
 use shiftproof_search::gateway::RunError;
 use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
-use shiftproof_search::unusable::{AnswerFault, HopelessRun};
 
 use super::signals::{SignalStream, pass_on};
 use super::{
@@ -16,7 +15,6 @@ use super::{
 };
 use crate::cli::OptimizeArgs;
 use crate::exit::{ExitStatus, Failure};
-use crate::gate::holdout_log::HoldoutAccess;
 use crate::heartbeat::LiveFile;
 use crate::progress::{ProgressVerbosity, ProgressWriter, clock};
 use crate::report::{NamedRun, ReportFormat, render};
@@ -59,20 +57,32 @@ pub(super) async fn run(
              that are stored cost nothing",
         ));
     }
+    let store = &args.store.store;
     if let Some(record) = &resumed
         && record.status == RunStatus::Finished
         && !args.trouble.retry_failed
     {
-        note(&format!(
-            "run {} is finished; this is its report",
-            record.id
-        ));
-        let folder = stored::folder(&args.store.store, &record.id)?;
-        return finish(&args, &stored::read(&folder)?);
+        let told = stored::folder(store, &record.id).and_then(|folder| stored::read(&folder));
+        match told {
+            Ok(run) if run.summary.ending.is_some() => {
+                note(&format!(
+                    "run {} is finished; this is its report",
+                    record.id
+                ));
+                return finish(&args, &run);
+            }
+            // Its replies are all stored.
+            _ => note(&format!(
+                "run {} is finished, and its event log is lost or damaged: it is told anew from the \
+                 stored replies",
+                record.id
+            )),
+        }
     }
     let mut progress = fetch_progress(args.verbosity.quiet);
-    let session =
-        StudySession::prepare(resolved, &args.study.study, registry, &mut progress).await?;
+    let path = &args.study.study;
+    let known = resumed.as_ref();
+    let session = StudySession::resume(resolved, path, registry, known, &mut progress).await?;
     judging(&session, &args.study.study)?;
     introduce(&session, verbosity);
     let record = match resumed {
@@ -106,7 +116,7 @@ pub(super) async fn run(
         ));
         if lost > 0 {
             note(&format!(
-                "At most {lost} calls may have been paid for twice: they were in flight when the process was killed."
+                "Up to {lost} requests beside these brought no answer: questions on what the models can do, retries, and what was on the way when a process was killed. They count against the limits."
             ));
         }
         note(&format!(
@@ -180,8 +190,6 @@ async fn conduct(
     });
     let closer = screen.is_some().then_some(closer);
     tokio::spawn(pass_on(signals, control.clone(), closer));
-    let opening = HoldoutAccess::of_run(&session);
-    let id = record.id.clone();
     let done = tokio::select! {
         // Moved in: whoever still looks at the screen keeps no one from the store.
         done = session.run(ledger, record, observers, control.clone(), args.trouble.into()) => Some(done),
@@ -189,16 +197,7 @@ async fn conduct(
     };
     let ended = Instant::now();
     let outcome = match done {
-        Some(Ok(done)) => {
-            opening.record_run(&args.store.store, &done.summary)?;
-            match &folder {
-                Some(folder) => {
-                    let run = NamedRun::new(&id, done.summary.clone());
-                    write_reports(folder, &run).map(|()| Some(done))
-                }
-                None => Ok(Some(done)),
-            }
-        }
+        Some(Ok(done)) => Ok(Some(done)),
         Some(Err((stop, record))) => Err(stopped(&stop, &record, args).caused_by(stop)),
         None => Ok(None),
     };
@@ -322,7 +321,7 @@ fn stopped(stop: &RunError, record: &RunRecord, args: &OptimizeArgs) -> Failure 
     }
     let store = store_flag(&args.store.store);
     let on = match stop {
-        RunError::Unusable(hopeless) if refused(hopeless) => {
+        RunError::Unusable(hopeless) if hopeless.is_refused() => {
             "everything paid for is stored; once the cause is mended go on with: shiftproof \
              optimize --retry-failed"
         }
@@ -339,23 +338,9 @@ fn stopped(stop: &RunError, record: &RunRecord, args: &OptimizeArgs) -> Failure 
     )
 }
 
-/// Whether it is the model's service that refuses.
-fn refused(hopeless: &HopelessRun) -> bool {
-    let most = hopeless.survey.faults.first();
-    most.is_some_and(|faulty| faulty.fault == AnswerFault::Failed)
-}
-
 /// Whether events are printed where the screen would be.
 fn shows_events(args: &OptimizeArgs) -> bool {
     args.events.as_deref() == Some(Path::new("-")) && std::io::stdout().is_terminal()
-}
-
-/// The report beside the run's log, as text and JSON.
-fn write_reports(folder: &Path, run: &NamedRun) -> Result<(), Failure> {
-    for file in ["report.txt", "report.json"] {
-        write_report(&folder.join(file), run)?;
-    }
-    Ok(())
 }
 
 fn write_report(path: &Path, run: &NamedRun) -> Result<(), Failure> {
