@@ -15,8 +15,8 @@ use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
 use crate::llm::WithEmbedder;
 use crate::llm::http::{
-    ApiDialect, BatchConfig, ConnectError, HttpConfig, HttpLlm, RequestOptions, is_private_address,
-    names_secret,
+    ApiDialect, BatchConfig, ConnectError, HttpConfig, HttpLlm, RequestOptions, ServerAbilities,
+    is_private_address, names_secret,
 };
 use crate::study::{ModelProvider, ModelSpec};
 
@@ -29,6 +29,8 @@ pub struct ConnectedModel {
     pub model: PricedModel,
     /// One sentence on what was found.
     pub report: String,
+    /// What was found out about the server, where the model is behind one.
+    pub found: Option<ServerAbilities>,
     /// The client, where the model is behind a server.
     http: Option<HttpLlm>,
     /// The model without the study's bound on answers, where it is in this process
@@ -42,6 +44,7 @@ impl ConnectedModel {
         Self {
             model: PricedModel { llm, price },
             report,
+            found: None,
             http: None,
             unbounded: None,
         }
@@ -78,33 +81,36 @@ impl ConnectedModel {
                 price,
             },
             report: http.probe_report().to_owned(),
+            found: Some(http.abilities().clone()),
             http: Some(http),
             unbounded: None,
         }
     }
 }
 
-/// Connects the model that `spec` names; relative paths start from `folder`.
+/// Connects the model that `spec` names; relative paths start from `folder`, and
+/// what is `known` of a server is not asked.
 pub async fn connect(
     spec: &ModelSpec,
     folder: &Path,
+    known: Option<ServerAbilities>,
     progress: fetch::OnProgress<'_>,
 ) -> Result<ConnectedModel, Failure> {
     let provider = spec.provider().map_err(Failure::usage)?;
     if let Some((api, model)) = provider.server() {
-        let llm = HttpLlm::connect(http_config(spec, api, model)?)
-            .await
-            .map_err(|error| {
-                let exit = match error {
-                    ConnectError::Config(_) | ConnectError::Unsupported(_) => ExitStatus::Usage,
-                    _ => ExitStatus::Provider,
-                };
-                Failure::new(
-                    exit,
-                    format!("cannot use the model {:?}: {error}", spec.name),
-                )
-                .caused_by(error)
-            })?;
+        let mut config = http_config(spec, api, model)?;
+        config.known = known;
+        let llm = HttpLlm::connect(config).await.map_err(|error| {
+            let exit = match error {
+                ConnectError::Config(_) | ConnectError::Unsupported(_) => ExitStatus::Usage,
+                _ => ExitStatus::Provider,
+            };
+            Failure::new(
+                exit,
+                format!("cannot use the model {:?}: {error}", spec.name),
+            )
+            .caused_by(error)
+        })?;
         return Ok(ConnectedModel::of(llm, price(spec)));
     }
     embedded::check_built_in(spec)?;
@@ -137,13 +143,14 @@ pub async fn with_embedder(
         return Ok(connected);
     }
     let own = ModelSpec::default();
-    let embedder = connect(&own, Path::new("."), progress).await?;
+    let embedder = connect(&own, Path::new("."), None, progress).await?;
     Ok(ConnectedModel {
         report: format!("{}; embeddings: {}", connected.report, embedder.report),
         model: PricedModel {
             llm: Arc::new(WithEmbedder::new(connected.model.llm, embedder.model.llm)),
             price: connected.model.price,
         },
+        found: connected.found,
         http: None,
         unbounded: None,
     })

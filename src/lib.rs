@@ -15,6 +15,7 @@ mod compare;
 pub mod connect_model;
 pub mod datasets;
 mod draft;
+mod durable;
 pub mod exit;
 mod export;
 pub mod fetch;

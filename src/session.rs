@@ -1,18 +1,19 @@
 //! A run from study to result: data, models, store, loop.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
 use shiftproof_search::ModelCall;
 use shiftproof_search::budget::Meter;
 use shiftproof_search::control::RunControl;
 use shiftproof_search::event::RunObserver;
-use shiftproof_search::event_log::{self, EventLog};
+use shiftproof_search::event_log::{self, EventLog, LogError};
 use shiftproof_search::fit::{FittedPlan, fitted};
 use shiftproof_search::gateway::{Gateway, RunError};
-use shiftproof_search::ledger::{CandidateRecord, Ledger, RunRecord, RunStatus};
+use shiftproof_search::ledger::{CandidateRecord, Ledger, LedgerError, RunRecord, RunStatus};
 use shiftproof_search::methods::SearchMethod;
 use shiftproof_search::run::{Run, RunResult};
 use shiftproof_tasks::lint::LintFinding;
@@ -21,11 +22,14 @@ use shiftproof_tasks::{AnswerForm, Prompt};
 use crate::assumed::assumed;
 use crate::calibration_notes;
 use crate::connect_model::{ConnectedModel, connect, with_embedder};
+use crate::durable;
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
+use crate::gate::holdout_log::HoldoutAccess;
+use crate::llm::http::ServerAbilities;
 use crate::prices;
-use crate::report::RunSummary;
-use crate::stored::LOG;
+use crate::report::{NamedRun, ReportFormat, RunSummary, render};
+use crate::stored::{self, LOG};
 use crate::study::places::{self, GivenPrompt};
 use crate::study::{LoadedData, ResolvedStudy, load_data, load_interactions};
 use crate::task_registry::{TaskInstance, TaskRegistry};
@@ -64,7 +68,7 @@ pub struct FinishedRun {
     pub summary: RunSummary,
     /// Calls this process sent to a model.
     pub sent: u64,
-    /// Calls that may have been paid for twice because of kills, at most.
+    /// Requests of all its processes that brought no answer, at most.
     pub lost: u64,
     /// What became of batches that did not go as they should.
     pub remarks: Vec<String>,
@@ -134,16 +138,31 @@ impl StudySession {
         registry: &TaskRegistry,
         progress: fetch::OnProgress<'_>,
     ) -> Result<Self, Failure> {
+        Self::resume(resolved, path, registry, None, progress).await
+    }
+
+    /// Loads data and models of a run that goes on, with what its record `known`
+    /// holds about them: nothing is asked again.
+    pub async fn resume(
+        resolved: ResolvedStudy,
+        path: &Path,
+        registry: &TaskRegistry,
+        known: Option<&RunRecord>,
+        progress: fetch::OnProgress<'_>,
+    ) -> Result<Self, Failure> {
         let method = registry.method(&resolved.study, path)?;
         let (built, loaded) = load(&resolved, path, registry, progress)?;
         let study = &resolved.study;
         prices::affordable(study)?;
-        let mut task_model = connect(&study.model, &resolved.folder, progress)
-            .await?
-            .rehearse(&rehearsal(&built, &loaded))
-            .await?;
+        let known = known.map(FoundModels::of).transpose()?.unwrap_or_default();
+        let folder = &resolved.folder;
+        let is_known = known.task.is_some();
+        let mut task_model = connect(&study.model, folder, known.task, progress).await?;
+        if !is_known {
+            task_model = task_model.rehearse(&rehearsal(&built, &loaded)).await?;
+        }
         let proposer_model = match &study.proposer {
-            Some(spec) => Some(connect(spec, &resolved.folder, progress).await?),
+            Some(spec) => Some(connect(spec, folder, known.proposer, progress).await?),
             None => task_model.proposing(),
         };
         if built.task.embeds() {
@@ -264,11 +283,33 @@ impl StudySession {
             status: RunStatus::Running,
             kills: 0,
             losses: Vec::new(),
+            models: Some(self.found()?),
+            begins_anew: false,
         })
     }
 
+    /// What was found out about the models, for a run's record.
+    fn found(&self) -> Result<String, Failure> {
+        let found = FoundModels {
+            task: self.task_model.found.clone(),
+            proposer: self
+                .proposer_model
+                .as_ref()
+                .and_then(|model| model.found.clone()),
+        };
+        serde_json::to_string(&found).map_err(Failure::from_error(ExitStatus::Internal))
+    }
+
+    /// Requests that were sent to find out what the models can do.
+    fn probes(&self) -> u64 {
+        let proposer = self.proposer_model.iter();
+        let models = std::iter::once(&self.task_model).chain(proposer);
+        models.map(|connected| connected.model.llm.probes()).sum()
+    }
+
     /// Runs `record` to its end, or until it is stopped; either way its record
-    /// in the ledger says how it stands.
+    /// in the ledger says how it stands. `by`: the command, as the log of opened audits
+    /// names it.
     pub async fn run(
         self,
         ledger: Arc<Ledger>,
@@ -276,44 +317,39 @@ impl StudySession {
         observers: Vec<Box<dyn RunObserver>>,
         control: impl Into<RunControl>,
         trouble: UnusablePolicy,
+        by: &'static str,
     ) -> Result<FinishedRun, (RunError, RunRecord)> {
         let folder = ledger.run_dir(&record.id);
         let bus = match &folder {
-            Some(folder) => std::fs::create_dir_all(folder)
-                .map_err(|source| event_log::LogError::Io {
-                    path: folder.clone(),
-                    source,
-                })
-                .and_then(|()| keep_study(folder, &record.spec))
-                .and_then(|()| {
-                    if trouble.retry_failed {
-                        set_log_aside(folder)?;
-                    }
-                    EventLog::logged(&folder.join(LOG), observers)
-                }),
+            Some(folder) => {
+                let anew = trouble.retry_failed || record.begins_anew;
+                open_log(folder, &record, anew, observers)
+            }
             None => Ok(EventLog::unlogged(observers)),
         };
+        record.begins_anew = false;
+        let opening = HoldoutAccess::of_run(&self, by);
         let bus = match bus {
             Ok(bus) => bus,
             Err(error) => return Err((error.into(), record)),
         };
-        // Until this process says otherwise it counts as killed.
-        let killed = record.kills * self.in_flight();
-        record.status = RunStatus::Running;
-        record.kills += 1;
-        if let Err(error) = ledger.save_run(&record).await {
-            return Err((error.into(), record));
-        }
         let meter = Meter::new(self.resolved.study.budget);
+        // Versions that kept no account left how often they were killed.
+        let killed = std::mem::take(&mut record.kills) * self.in_flight();
+        record.status = RunStatus::Running;
         let gateway = Gateway::new(
             ledger.clone(),
             bus,
             meter,
             control,
             (killed > 0).then_some(killed),
-            record.losses.clone(),
+            std::mem::take(&mut record.losses),
         )
         .retrying_refused(trouble.retry_failed);
+        let gateway = match begin(gateway, &ledger, &record, self.probes()).await {
+            Ok(gateway) => gateway,
+            Err(error) => return Err((error.into(), record)),
+        };
         let task_model = self.task_model.model;
         let run = Run {
             study: self.resolved.study.name,
@@ -340,8 +376,27 @@ impl StudySession {
             keep_going: trouble.keep_going,
         };
         let result = run.execute().await;
-        record.kills = 0;
-        record.losses = gateway.losses();
+        let summary = RunSummary::of(&gateway.emitted());
+        let mut result = result;
+        if result.is_ok() {
+            // All of it before the record says "finished", which nobody looks behind.
+            let closed = close(
+                &gateway,
+                &ledger,
+                &record,
+                folder.as_deref(),
+                opening,
+                &summary,
+            );
+            if let Err(error) = closed.await {
+                result = Err(error);
+            }
+        }
+        if let Err(RunError::Unusable(hopeless)) = &result
+            && hopeless.is_refused()
+        {
+            record.begins_anew = gateway.forget_refusals().await.is_ok();
+        }
         record.status = match &result {
             Ok(_) => RunStatus::Finished,
             Err(stop) => RunStatus::Stopped(stop.to_string()),
@@ -351,11 +406,7 @@ impl StudySession {
             Ok(ended) => ended,
             Err(stop) => return Err((stop, record)),
         };
-        let events = gateway.emitted();
-        let summary = RunSummary::of(&events);
-        let candidates: Vec<CandidateRecord> = records(&summary);
-        let stored = ledger.save_candidates(&record.id, &candidates).await;
-        if let Err(error) = saved.and(stored) {
+        if let Err(error) = saved {
             return Err((error.into(), record));
         }
         Ok(FinishedRun {
@@ -363,7 +414,7 @@ impl StudySession {
             summary,
             sent: gateway.sent(),
             remarks: gateway.remarks(),
-            lost: record.losses.iter().map(|loss| loss.worst.calls).sum(),
+            lost: gateway.lost().calls,
         })
     }
 
@@ -377,6 +428,44 @@ impl StudySession {
             .as_ref()
             .map_or(0, of)
             .max(of(&self.task_model))
+    }
+}
+
+/// The run `record` begins or goes on: its account first, so that a process that
+/// dies between the two leaves one to go on from.
+async fn begin(
+    gateway: Gateway,
+    ledger: &Ledger,
+    record: &RunRecord,
+    probes: u64,
+) -> Result<Gateway, LedgerError> {
+    let account = ledger.account(&record.id)?;
+    let gateway = gateway.accounting(&record.id, account, probes).await?;
+    ledger.save_run(record).await?;
+    Ok(gateway)
+}
+
+/// What was found out about a run's models when it began.
+#[derive(Default, Serialize, Deserialize)]
+struct FoundModels {
+    #[serde(default)]
+    task: Option<ServerAbilities>,
+    #[serde(default)]
+    proposer: Option<ServerAbilities>,
+}
+
+impl FoundModels {
+    fn of(record: &RunRecord) -> Result<Self, Failure> {
+        let Some(found) = &record.models else {
+            return Ok(Self::default());
+        };
+        serde_json::from_str(found).map_err(|error| {
+            Failure::data(format!(
+                "what the record of run {} holds about its models cannot be read: {error}",
+                record.id
+            ))
+            .caused_by(error)
+        })
     }
 }
 
@@ -397,26 +486,84 @@ fn rehearsal(built: &TaskInstance, loaded: &LoadedData) -> Vec<ModelCall> {
         .collect()
 }
 
-/// Keeps the study beside the log, for those who read a run without opening the
-/// store.
-fn keep_study(folder: &Path, spec: &str) -> Result<(), event_log::LogError> {
-    let path = folder.join("study.json");
-    std::fs::write(&path, spec).map_err(|source| event_log::LogError::Io { path, source })
+/// The event log in a run's folder, with the study beside it for those who read a
+/// run without opening the store. A log that is damaged is told anew from the stored
+/// replies, as is one that tells of what is asked again.
+fn open_log(
+    folder: &Path,
+    record: &RunRecord,
+    anew: bool,
+    observers: Vec<Box<dyn RunObserver>>,
+) -> Result<EventLog, LogError> {
+    let io = |path: PathBuf| |source| LogError::Io { path, source };
+    std::fs::create_dir_all(folder).map_err(io(folder.to_owned()))?;
+    durable::write(&folder.join("study.json"), record.spec.as_bytes())?;
+    stored::unseal(folder)?;
+    let path = folder.join(LOG);
+    let damaged = path.exists()
+        && matches!(
+            event_log::read(&path),
+            Err(LogError::Damaged { .. } | LogError::Malformed { .. })
+        );
+    if anew {
+        set_log_aside(folder, "events.before-retry")?;
+    } else if damaged {
+        set_log_aside(folder, "events.damaged")?;
+    }
+    EventLog::logged(&path, observers)
+}
+
+/// Everything that a finished run leaves, durable.
+async fn close(
+    gateway: &Gateway,
+    ledger: &Ledger,
+    record: &RunRecord,
+    folder: Option<&Path>,
+    opening: HoldoutAccess,
+    summary: &RunSummary,
+) -> Result<(), RunError> {
+    ledger
+        .save_candidates(&record.id, &records(summary))
+        .await?;
+    let Some(folder) = folder else { return Ok(()) };
+    gateway.sync_events()?;
+    if let Some(store) = folder.parent().and_then(Path::parent) {
+        opening
+            .record_run(store, &record.id, summary)
+            .map_err(|failure| unwritten(store, failure))?;
+    }
+    let run = NamedRun::new(&record.id, summary.clone());
+    for file in ["report.txt", "report.json"] {
+        let path = folder.join(file);
+        let report = ReportFormat::of(&path)
+            .and_then(|form| render(form, std::slice::from_ref(&run)))
+            .map_err(|failure| unwritten(&path, failure))?;
+        durable::write(&path, report.as_bytes())?;
+    }
+    Ok(stored::seal(folder, gateway.emitted().len())?)
+}
+
+fn unwritten(path: &Path, failure: Failure) -> RunError {
+    LogError::Io {
+        path: path.to_owned(),
+        source: std::io::Error::other(failure),
+    }
+    .into()
 }
 
 /// Keeps the log of a run whose refused calls are asked again under another name:
 /// what is answered now may lead elsewhere. Everything else is told anew from the
 /// stored replies.
-fn set_log_aside(folder: &Path) -> Result<(), event_log::LogError> {
+fn set_log_aside(folder: &Path, name: &str) -> Result<(), LogError> {
     let path = folder.join(LOG);
     if !path.exists() {
         return Ok(());
     }
     let aside = (1..=u64::MAX)
-        .map(|n| folder.join(format!("events.before-retry-{n}.jsonl")))
+        .map(|n| folder.join(format!("{name}-{n}.jsonl")))
         .find(|aside| !aside.exists())
         .expect("there are more numbers than files");
-    std::fs::rename(&path, aside).map_err(|source| event_log::LogError::Io { path, source })
+    std::fs::rename(&path, aside).map_err(|source| LogError::Io { path, source })
 }
 
 fn records(summary: &RunSummary) -> Vec<CandidateRecord> {

@@ -7,9 +7,11 @@ use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
 use shiftproof_search::event::Event;
-use shiftproof_search::event_log;
+use shiftproof_search::event_log::{self, LogError};
 
+use crate::durable;
 use crate::exit::{ExitStatus, Failure};
 use crate::heartbeat;
 use crate::report::{NamedRun, RunSummary};
@@ -18,12 +20,67 @@ use crate::study::ResolvedStudy;
 /// Name of the log in a run's folder.
 pub(crate) const LOG: &str = "events.jsonl";
 
+/// Name of the file that says how long the log of a finished run is.
+const SEAL: &str = "finished.json";
+
+/// What the log of a finished run must hold.
+#[derive(Serialize, Deserialize)]
+struct LogSeal {
+    events: usize,
+}
+
+/// Writes down that the log is whole with so many events.
+pub(crate) fn seal(folder: &Path, events: usize) -> Result<(), LogError> {
+    let path = folder.join(SEAL);
+    let text = serde_json::to_vec(&LogSeal { events }).map_err(|error| LogError::Io {
+        path: path.clone(),
+        source: error.into(),
+    })?;
+    durable::write(&path, &text)
+}
+
+/// The log is about to grow, or to begin anew.
+pub(crate) fn unseal(folder: &Path) -> Result<(), LogError> {
+    let path = folder.join(SEAL);
+    match fs::remove_file(&path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(LogError::Io { path, source }),
+        _ => Ok(()),
+    }
+}
+
+/// How many events the log of a finished run has; `None` where nothing says so.
+fn sealed(folder: &Path) -> Option<usize> {
+    let text = fs::read(folder.join(SEAL)).ok()?;
+    let seal: LogSeal = serde_json::from_slice(&text).ok()?;
+    Some(seal.events)
+}
+
+/// How a log is made again from the stored replies.
+fn retold(folder: &Path) -> String {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    format!(
+        "its replies are stored, and it can be told anew at no cost: shiftproof optimize --resume \
+         {name}"
+    )
+}
+
 /// Runs named in a message at most.
 const SHOWN: usize = 20;
 
 /// The folder of a run: that of its name in the store, or the folder itself.
 pub(crate) fn folder(store: &Path, run: &str) -> Result<PathBuf, Failure> {
-    [store.join("runs").join(run), PathBuf::from(run)]
+    let places = [store.join("runs").join(run), PathBuf::from(run)];
+    if let Some(lost) = places
+        .iter()
+        .find(|folder| !run.is_empty() && sealed(folder).is_some() && !folder.join(LOG).exists())
+    {
+        return Err(Failure::data(format!(
+            "{} is lost, though the run is finished\n  {}",
+            lost.join(LOG).display(),
+            retold(lost)
+        )));
+    }
+    places
         .into_iter()
         .find(|folder| !run.is_empty() && folder.join(LOG).is_file())
         .ok_or_else(|| unknown(store, run))
@@ -98,8 +155,21 @@ pub(crate) fn read(folder: &Path) -> Result<NamedRun, Failure> {
 
 /// A run's events so far.
 pub(crate) fn events(folder: &Path) -> Result<Vec<Event>, Failure> {
-    let lines =
-        event_log::read(&folder.join(LOG)).map_err(Failure::from_error(ExitStatus::Data))?;
+    let path = folder.join(LOG);
+    let lines = event_log::read(&path).map_err(|error| match error {
+        LogError::Damaged { .. } => {
+            Failure::data(format!("{error}\n  {}", retold(folder))).caused_by(error)
+        }
+        error => Failure::from_error(ExitStatus::Data)(error),
+    })?;
+    if let Some(whole) = sealed(folder).filter(|whole| *whole != lines.len()) {
+        return Err(Failure::data(format!(
+            "{} holds {} of the {whole} events of a finished run\n  {}",
+            path.display(),
+            lines.len(),
+            retold(folder)
+        )));
+    }
     Ok(lines.into_iter().map(|line| line.event).collect())
 }
 
@@ -110,12 +180,19 @@ pub(crate) fn brief(folder: &Path) -> Result<RunSummary, Failure> {
     let fail = Failure::from_io(ExitStatus::Data, "read", &path);
     let mut summary = RunSummary::default();
     let mut reader = BufReader::new(fs::File::open(&path).map_err(&fail)?);
-    let mut text = String::new();
+    let (mut text, mut checked) = (String::new(), false);
     for number in 1.. {
         text.clear();
         reader.read_line(&mut text).map_err(&fail)?;
-        if !text.ends_with('\n') {
+        if text.pop() != Some('\n') {
             break;
+        }
+        if !event_log::is_intact(text.as_bytes(), &mut checked) {
+            return Err(Failure::data(format!(
+                "{}:{number}: the line is damaged\n  {}",
+                path.display(),
+                retold(folder)
+            )));
         }
         // A quotation mark within a text has a backslash before it, so this is
         // the event's own type.

@@ -200,6 +200,9 @@ impl Gateway {
                 "the batch {id} ended as {ended}: {answered} of its {all} calls have a reply, the others are asked again one by one"
             ));
         }
+        for (key, stored) in &durable {
+            self.collected(*key, model.cost(stored));
+        }
         // Kept first, forgotten then: a kill between the two costs nothing.
         self.ledger().record(durable).await?;
         self.forget_batch(&batch.tag).await?;
@@ -262,8 +265,10 @@ fn tag(model: &str, calls: &[String]) -> String {
 }
 
 fn stop(model: &PricedModel, error: LlmError) -> RunError {
-    let (LlmError::Unavailable(reason) | LlmError::Rejected(reason) | LlmError::Request(reason)) =
-        error;
+    let (LlmError::Unavailable(reason)
+    | LlmError::Rejected(reason)
+    | LlmError::Request(reason)
+    | LlmError::Unaffordable(reason)) = error;
     RunError::Provider {
         model: model.llm.identity().to_owned(),
         reason,

@@ -20,6 +20,15 @@ pub struct BudgetLimits {
     pub usd: Option<f64>,
 }
 
+impl BudgetLimits {
+    /// Whether `total` keeps to every limit.
+    pub fn allow(&self, total: Spend) -> bool {
+        self.calls.is_none_or(|limit| total.calls <= limit)
+            && self.tokens.is_none_or(|limit| total.tokens() <= limit)
+            && self.usd.is_none_or(|limit| total.usd() <= limit)
+    }
+}
+
 /// What a model costs, in US dollars per million tokens; zero for a local one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -145,6 +154,51 @@ impl Spend {
     pub fn usd(&self) -> f64 {
         self.picodollars as f64 / 1e12
     }
+
+    /// One request that cost no tokens.
+    pub const ONE_REQUEST: Self = Self {
+        calls: 1,
+        prompt_tokens: 0,
+        completion_tokens: 0,
+        picodollars: 0,
+        unpriced: 0,
+    };
+
+    /// Whether it is nothing.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What is left of it without `other`, each number at least zero.
+    #[must_use]
+    pub const fn without(&self, other: Self) -> Self {
+        Self {
+            calls: self.calls.saturating_sub(other.calls),
+            prompt_tokens: self.prompt_tokens.saturating_sub(other.prompt_tokens),
+            completion_tokens: self
+                .completion_tokens
+                .saturating_sub(other.completion_tokens),
+            picodollars: self.picodollars.saturating_sub(other.picodollars),
+            unpriced: self.unpriced.saturating_sub(other.unpriced),
+        }
+    }
+
+    /// The share `part / whole` of it, rounded up.
+    #[must_use]
+    pub fn share(&self, part: u64, whole: u64) -> Self {
+        let whole = u128::from(whole.max(1));
+        let of = |number: u64| {
+            let share = (u128::from(number) * u128::from(part)).div_ceil(whole);
+            u64::try_from(share).unwrap_or(u64::MAX)
+        };
+        Self {
+            calls: of(self.calls),
+            prompt_tokens: of(self.prompt_tokens),
+            completion_tokens: of(self.completion_tokens),
+            picodollars: of(self.picodollars),
+            unpriced: of(self.unpriced),
+        }
+    }
 }
 
 impl std::ops::Add for Spend {
@@ -197,12 +251,7 @@ impl Meter {
     /// room for it; returns whether it did.
     pub fn reserve(&mut self, worst: Spend) -> bool {
         let total = self.spent + self.lost + self.reserved + worst;
-        let fits = self.limits.calls.is_none_or(|limit| total.calls <= limit)
-            && self
-                .limits
-                .tokens
-                .is_none_or(|limit| total.tokens() <= limit)
-            && self.limits.usd.is_none_or(|limit| total.usd() <= limit);
+        let fits = self.limits.allow(total);
         if fits {
             self.reserved += worst;
         }
@@ -217,15 +266,8 @@ impl Meter {
 
     /// Gives a reservation back: the call was not answered.
     pub fn refund(&mut self, worst: Spend) {
-        let left = &mut self.reserved;
         // Sums stop at the largest number, so what comes back may be more than that.
-        left.calls = left.calls.saturating_sub(worst.calls);
-        left.prompt_tokens = left.prompt_tokens.saturating_sub(worst.prompt_tokens);
-        left.completion_tokens = left
-            .completion_tokens
-            .saturating_sub(worst.completion_tokens);
-        left.picodollars = left.picodollars.saturating_sub(worst.picodollars);
-        left.unpriced = left.unpriced.saturating_sub(worst.unpriced);
+        self.reserved = self.reserved.without(worst);
     }
 
     /// Sets what may have been paid for though its replies were lost when the

@@ -160,6 +160,11 @@ pub enum Event {
         /// Everything spent, proposer and task model together, counting an
         /// answer found in the store like one that was paid for in this run.
         spent: Spend,
+        /// Requests beside these that brought no answer, each at its worst case:
+        /// retries, failures, questions on what the models can do, and what was on
+        /// the way when a process was killed.
+        #[serde(default, skip_serializing_if = "Spend::is_nothing")]
+        unanswered: Spend,
         /// Labels of target examples read before the audit.
         target_labels_read: u64,
         /// Labels read by the sealed audit.

@@ -1,6 +1,9 @@
 //! The event log of a run: one JSON object a line, in the run's own folder, so
 //! that another process can follow it without opening the store.
 //!
+//! Every line ends with a checksum of what is before it, so that a damaged line is
+//! an error and never another score; lines of versions without it have none.
+//!
 //! On resume the run is executed again from its stored replies. Each event it
 //! then tells must equal the one in the log: the first that differs means that
 //! the study, the data or the program is not the one that began the run.
@@ -48,6 +51,16 @@ pub enum LogError {
         /// What the parser said.
         reason: String,
     },
+    /// A line is not as it was written.
+    #[error("{path}:{line}: the line is damaged ({reason})")]
+    Damaged {
+        /// The log file.
+        path: PathBuf,
+        /// Line number, from 1.
+        line: u64,
+        /// How that is known.
+        reason: String,
+    },
     /// A resumed run took another course than the one it continues.
     #[error(
         "the run takes another course than the one in its log (event {seq}): the study, its data or \
@@ -67,21 +80,79 @@ pub fn read(path: &Path) -> Result<Vec<LogLine>, LogError> {
     };
     let mut reader = BufReader::new(File::open(path).map_err(io)?);
     let mut lines = Vec::new();
-    let mut text = String::new();
+    let (mut text, mut checked) = (Vec::new(), false);
     loop {
         text.clear();
-        reader.read_line(&mut text).map_err(io)?;
-        if !text.ends_with('\n') {
+        reader.read_until(b'\n', &mut text).map_err(io)?;
+        if text.pop() != Some(b'\n') {
             return Ok(lines);
         }
-        lines.push(
-            serde_json::from_str(&text).map_err(|error| LogError::Malformed {
-                path: path.to_owned(),
-                line: lines.len() as u64 + 1,
-                reason: error.to_string(),
-            })?,
-        );
+        let number = lines.len() as u64;
+        let line = parse(&text, number, &mut checked).map_err(|fault| fault.at(path, number))?;
+        lines.push(line);
     }
+}
+
+/// Whether a line, without its line break, is as it was written; `checked`: a line
+/// before it had a checksum, so this one must have one.
+pub fn is_intact(text: &[u8], checked: &mut bool) -> bool {
+    verify(text, checked).is_ok()
+}
+
+fn verify(text: &[u8], checked: &mut bool) -> Result<(), &'static str> {
+    match split_sum(text) {
+        Some((told, sum)) if sum == line_sum(told).as_bytes() => {
+            *checked = true;
+            Ok(())
+        }
+        Some(_) => Err("its checksum does not match"),
+        None if *checked => Err("its checksum is missing"),
+        None => Ok(()),
+    }
+}
+
+/// What is wrong with a line.
+enum LineFault {
+    Malformed(String),
+    Damaged(String),
+}
+
+impl LineFault {
+    fn at(self, path: &Path, number: u64) -> LogError {
+        let (path, line) = (path.to_owned(), number + 1);
+        match self {
+            Self::Malformed(reason) => LogError::Malformed { path, line, reason },
+            Self::Damaged(reason) => LogError::Damaged { path, line, reason },
+        }
+    }
+}
+
+/// Reads line `number`, from 0; `checked`: a line before it had a checksum.
+fn parse(text: &[u8], number: u64, checked: &mut bool) -> Result<LogLine, LineFault> {
+    verify(text, checked).map_err(|reason| LineFault::Damaged(reason.to_owned()))?;
+    let line: LogLine =
+        serde_json::from_slice(text).map_err(|error| LineFault::Malformed(error.to_string()))?;
+    if line.seq != number {
+        return Err(LineFault::Damaged(format!(
+            "it is event {}, and event {number} is expected",
+            line.seq
+        )));
+    }
+    Ok(line)
+}
+
+const SUM: &[u8] = b",\"sum\":\"";
+const SUM_DIGITS: usize = 16;
+
+/// A line apart from its checksum: `…,"sum":"0123456789abcdef"}`.
+fn split_sum(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let rest = text.strip_suffix(b"\"}")?;
+    let (told, sum) = rest.split_at_checked(rest.len().checked_sub(SUM_DIGITS)?)?;
+    Some((told.strip_suffix(SUM)?, sum))
+}
+
+fn line_sum(told: &[u8]) -> String {
+    blake3::hash(told).to_hex()[..SUM_DIGITS].to_owned()
 }
 
 /// Tells events to the log and to observers, in one order.
@@ -161,6 +232,17 @@ impl EventLog {
         }
     }
 
+    /// Makes everything told so far durable.
+    pub fn sync(&self) -> Result<(), LogError> {
+        let Some((path, file)) = &self.log else {
+            return Ok(());
+        };
+        file.sync_all().map_err(|source| LogError::Io {
+            path: path.clone(),
+            source,
+        })
+    }
+
     fn append(&mut self, seq: u64, event: &Event) -> Result<(), LogError> {
         let Some((path, file)) = &mut self.log else {
             return Ok(());
@@ -174,7 +256,11 @@ impl EventLog {
         };
         let mut line = serde_json::to_vec(&BorrowedLine { seq, at_ms, event })
             .map_err(|error| io(error.into()))?;
-        line.push(b'\n');
+        line.pop();
+        let sum = line_sum(&line);
+        line.extend_from_slice(SUM);
+        line.extend_from_slice(sum.as_bytes());
+        line.extend_from_slice(b"\"}\n");
         file.write_all(&line).map_err(io)
     }
 }

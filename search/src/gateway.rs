@@ -6,6 +6,7 @@
 //! arrive, so a run that is executed again over the same replies takes the same
 //! course.
 
+mod account;
 mod outcome;
 mod sending;
 
@@ -13,6 +14,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use self::account::RequestAccount;
 pub use self::outcome::{CallOutcome, LostCalls, PricedModel, RunError};
 pub(crate) use self::sending::WaveProgress;
 use crate::budget::{BudgetLimits, Meter, Spend};
@@ -43,8 +45,11 @@ struct GatewayState {
     killed_in_flight: Option<u64>,
     /// Reserved for the audit.
     held_back: Spend,
-    /// Spending lost to kills, in the order of the run.
-    losses: Vec<LostCalls>,
+    /// Those of it that losses were the reason for.
+    held_for_losses: Spend,
+    account: RequestAccount,
+    /// Calls that were charged for when the wave under way began.
+    wave_began: u64,
     /// Refusals that were asked again by this process.
     retried: HashSet<CallKey>,
     /// What became of batches that did not go as they should.
@@ -54,31 +59,32 @@ struct GatewayState {
 }
 
 impl GatewayState {
-    /// A wave in hand is reserved already; what it lost counts from the next one
-    /// on, and does so again whenever the run is executed again.
-    fn lose(&mut self, worst: Spend) {
-        let after = self.charged.len() as u64 + 1;
-        self.losses.push(LostCalls { after, worst });
-    }
-
     /// Counts every loss whose place in the run has been reached.
     fn charge_losses(&mut self) {
-        let reached = self.charged.len() as u64;
-        let worst: Spend = self
-            .losses
-            .iter()
-            .filter(|loss| loss.after <= reached)
-            .map(|loss| loss.worst)
-            .sum();
-        self.meter.set_lost(worst);
+        let lost = self.account.lost_by(self.charged.len() as u64);
+        self.meter.set_lost(lost);
+        self.hold_back_for_losses(lost);
+    }
+
+    /// An audit whose requests fail as often as those before needs more room than
+    /// its calls. At most a quarter more: a kill is no rate.
+    fn hold_back_for_losses(&mut self, lost: Spend) {
+        let audit = self.held_back.without(self.held_for_losses);
+        let spent = self.meter.spent().calls.max(1);
+        let more = audit.share(lost.calls.min(spent.div_ceil(4)), spent);
+        let more = more.without(self.held_for_losses);
+        if !more.is_nothing() && self.meter.reserve(more) {
+            self.held_back += more;
+            self.held_for_losses += more;
+        }
     }
 }
 
 impl Gateway {
     /// A gateway that has spent nothing yet. `control`: asked before anything is
-    /// sent; `killed_in_flight`: how many calls a killed predecessor may have
-    /// paid for without keeping the reply; `losses`: what earlier kills were
-    /// found to have cost.
+    /// sent; `killed_in_flight`: how many calls a killed predecessor of a version
+    /// without an [account](Self::accounting) may have paid for without keeping the
+    /// reply; `losses`: what earlier kills were found to have cost.
     pub fn new(
         ledger: Arc<Ledger>,
         event_log: EventLog,
@@ -87,6 +93,7 @@ impl Gateway {
         killed_in_flight: Option<u64>,
         losses: Vec<LostCalls>,
     ) -> Self {
+        let account = RequestAccount::new(*meter.limits(), losses);
         Self {
             ledger,
             control: control.into(),
@@ -97,7 +104,9 @@ impl Gateway {
                 phase: Phase::Propose,
                 killed_in_flight,
                 held_back: Spend::default(),
-                losses,
+                held_for_losses: Spend::default(),
+                account,
+                wave_began: 0,
                 retried: HashSet::new(),
                 remarks: Vec::new(),
                 open: None,
@@ -124,6 +133,25 @@ impl Gateway {
         Ok(state.event_log.emit(event)?)
     }
 
+    /// Makes the event log durable.
+    pub fn sync_events(&self) -> Result<(), RunError> {
+        Ok(self.state().event_log.sync()?)
+    }
+
+    /// Forgets the refusals that this run met: the service refuses whatever it is
+    /// asked, so once it is mended all of them are worth asking again.
+    pub async fn forget_refusals(&self) -> Result<(), RunError> {
+        let charged: Vec<CallKey> = self.state().charged.iter().copied().collect();
+        let mut refused = Vec::new();
+        for key in charged {
+            if let Some(StoredAnswer::Refused(_)) = self.ledger.reply(&key)? {
+                refused.push(key);
+            }
+        }
+        refused.sort_unstable();
+        Ok(self.ledger.forget(&refused).await?)
+    }
+
     /// Everything told so far.
     pub fn emitted(&self) -> Vec<Event> {
         self.state().event_log.emitted().to_vec()
@@ -139,9 +167,9 @@ impl Gateway {
         self.state().meter.spent()
     }
 
-    /// What kills may have cost, each with its place in the run.
+    /// What requests without an answer cost, each with its place in the run.
     pub fn losses(&self) -> Vec<LostCalls> {
-        self.state().losses.clone()
+        self.state().account.losses().to_vec()
     }
 
     /// The limits on spending.
@@ -162,6 +190,7 @@ impl Gateway {
     pub fn release(&self) {
         let mut state = self.state();
         let held_back = std::mem::take(&mut state.held_back);
+        state.held_for_losses = Spend::default();
         state.meter.refund(held_back);
     }
 
@@ -181,9 +210,18 @@ impl Gateway {
         self.state().killed_in_flight = None;
     }
 
-    /// Counts `worst` as lost.
+    /// Counts `worst` as lost. A wave in hand is reserved already; what it lost
+    /// counts from the next one on, and does so again whenever the run is executed
+    /// again.
     pub(crate) fn lose(&self, worst: Spend) {
-        self.state().lose(worst);
+        let mut state = self.state();
+        let charged = state.charged.len() as u64;
+        state.account.lose(charged, worst);
+    }
+
+    /// Counts an answer of a batch.
+    pub(crate) fn collected(&self, key: CallKey, used: Spend) {
+        self.state().account.collect(key, used);
     }
 
     /// Batches that are not collected.
@@ -246,12 +284,21 @@ impl Gateway {
                 break;
             }
             let range = afforded..afforded + wave.len;
-            let outcome = self
-                .fill(model, &calls[range.clone()], &keys[range], &wave)
-                .await;
-            self.settle(model, &wave, outcome.is_ok())?;
-            outcome?;
-            afforded += wave.len;
+            let keys = &keys[range.clone()];
+            let filled = self.fill(model, &calls[range], keys, &wave).await;
+            let front = match filled {
+                // Requests that failed have taken the room of calls behind them.
+                Ok(WaveEnd::Cut) => self.answered_front(keys)?,
+                _ => keys.len(),
+            };
+            let useful = self.settle(model, &wave, &keys[..front], filled.is_ok())?;
+            if !matches!(filled, Ok(WaveEnd::Stored)) {
+                self.end_wave(useful, keys.get(front)).await?;
+            }
+            afforded += front;
+            if filled? == WaveEnd::Cut || wave.cut {
+                break;
+            }
         }
         // From the ledger, not from what was just sent: first run and resumed run read
         // the same bytes by the same way.
@@ -274,9 +321,14 @@ impl Gateway {
     fn reserve(&self, model: &PricedModel, calls: &[ModelCall], keys: &[CallKey]) -> CallWave {
         let mut state = self.state();
         state.charge_losses();
+        let charged = state.charged.len() as u64;
         let mut wave = CallWave::default();
         let mut seen = HashSet::new();
         for (call, key) in calls.iter().zip(keys) {
+            if state.account.is_cut(charged, key) {
+                wave.cut = true;
+                break;
+            }
             // What this run has paid for is free for whoever asks again.
             if !state.charged.contains(key) && seen.insert(*key) {
                 let worst = model.worst_case(call);
@@ -292,32 +344,67 @@ impl Gateway {
         wave
     }
 
-    /// Charges what the wave used; an answer from the store is charged as it
-    /// was when it was paid for, so that spending does not depend on the cache.
-    fn settle(&self, model: &PricedModel, wave: &CallWave, complete: bool) -> Result<(), RunError> {
+    /// Charges what the wave used, as far as it is among `front`; an answer from the
+    /// store is charged as it was when it was paid for, so that spending does not
+    /// depend on the cache. Returns what those cost that are new.
+    fn settle(
+        &self,
+        model: &PricedModel,
+        wave: &CallWave,
+        front: &[CallKey],
+        complete: bool,
+    ) -> Result<Spend, RunError> {
+        let front: HashSet<&CallKey> = front.iter().collect();
+        let mut useful = Spend::default();
         let mut state = self.state();
         for (key, worst) in &wave.reserved {
-            let Some(stored) = self.ledger.reply(key)? else {
-                debug_assert!(!complete, "a complete wave has an answer for every call");
+            let stored = if front.contains(key) {
+                self.ledger.reply(key)?
+            } else {
+                None
+            };
+            let Some(stored) = stored else {
+                debug_assert!(
+                    !complete || !front.contains(key),
+                    "a complete wave has an answer for every call"
+                );
                 state.meter.refund(*worst);
                 continue;
             };
-            let used = match &stored {
-                StoredAnswer::Reply(reply) => model.price.spend(&reply.usage),
-                StoredAnswer::Refused(_) => Spend {
-                    calls: 1,
-                    ..Spend::default()
-                },
-            };
+            let used = model.cost(&stored);
+            if state.account.is_fresh(key) {
+                useful += used;
+            }
             state.meter.settle(*worst, used);
             state.charged.insert(*key);
         }
-        Ok(())
+        Ok(useful)
+    }
+
+    /// Calls from the front that have an answer.
+    fn answered_front(&self, keys: &[CallKey]) -> Result<usize, RunError> {
+        for (index, key) in keys.iter().enumerate() {
+            if !self.ledger.has_reply(key)? {
+                return Ok(index);
+            }
+        }
+        Ok(keys.len())
+    }
+
+    /// Places what the wave spent beyond `useful`, durable before anything is
+    /// decided by what it brought; `cut`: the call before which it ended.
+    async fn end_wave(&self, useful: Spend, cut: Option<&CallKey>) -> Result<(), RunError> {
+        {
+            let mut state = self.state();
+            let began = state.wave_began;
+            state.account.end_wave(began, useful, cut.copied());
+        }
+        Ok(self.save_account().await?)
     }
 
     /// The first calls found missing after a kill are those that were in
     /// flight: they may have been paid for, so their worst case counts against
-    /// the limits.
+    /// the limits. Only for runs whose requests were not counted.
     fn account_for_kill(&self, wave: &CallWave, missing: &[(CallKey, &ModelCall)]) {
         let mut state = self.state();
         let Some(in_flight) = state.killed_in_flight.take() else {
@@ -334,7 +421,15 @@ impl Gateway {
             .filter(|(key, _)| first.contains(key))
             .map(|(_, worst)| *worst)
             .sum();
-        state.lose(worst);
+        state.account.find(worst);
+    }
+
+    /// A wave of which something is missing begins.
+    fn begin_wave(&self) {
+        let mut state = self.state();
+        let counted = state.meter.spent();
+        state.wave_began = state.charged.len() as u64;
+        state.account.begin_wave(counted);
     }
 
     fn state(&self) -> MutexGuard<'_, GatewayState> {
@@ -348,11 +443,26 @@ impl Gateway {
 pub(crate) struct CallWave {
     /// How many calls from the front it covers.
     len: usize,
+    /// It ended here when the run was executed first.
+    cut: bool,
     /// The calls among them that are charged for the first time.
     pub(crate) reserved: Vec<(CallKey, Spend)>,
 }
 
+/// What came of sending a wave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WaveEnd {
+    /// Everything was stored before.
+    Stored,
+    /// Everything has an answer now.
+    Answered,
+    /// The limits have no room for the requests that the rest would take.
+    Cut,
+}
+
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_account;
 #[cfg(test)]
 mod tests_limits;

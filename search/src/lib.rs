@@ -50,6 +50,6 @@ mod vote;
 pub use shiftproof_select::{self as select, bench, stats};
 
 pub use llm::{
-    BatchInterface, BatchProgress, Capabilities, ClientTraffic, Llm, LlmError, ModelCall,
-    SamplingOptions,
+    BatchInterface, BatchProgress, Capabilities, ClientTraffic, FailedRequest, Llm, LlmError,
+    ModelCall, RequestAllowance, SamplingOptions, Unlimited,
 };

@@ -135,6 +135,29 @@ pub trait Llm: Send + Sync {
     /// Answers one call.
     async fn call(&self, call: &ModelCall) -> Result<Reply, LlmError>;
 
+    /// Answers one call with as many requests as `allowance` has room for; the
+    /// first is granted with the call. A client that retries, or asks twice, tells
+    /// what became of each request that brought no answer, and asks before each
+    /// further one. The default asks once.
+    async fn call_within(
+        &self,
+        call: &ModelCall,
+        allowance: &dyn RequestAllowance,
+    ) -> Result<Reply, LlmError> {
+        let answer = self.call(call).await;
+        match &answer {
+            Err(LlmError::Unavailable(_)) => allowance.failed(FailedRequest::Billed),
+            Err(_) => allowance.failed(FailedRequest::Unbilled),
+            Ok(_) => {}
+        }
+        answer
+    }
+
+    /// Requests sent so far to find out what the model can do, outside any run.
+    fn probes(&self) -> u64 {
+        0
+    }
+
     /// Answers several calls, one result each in their order; one failure never
     /// discards the others. The default asks one after the other.
     async fn call_batch(&self, calls: &[ModelCall]) -> Vec<Result<Reply, LlmError>> {
@@ -143,6 +166,41 @@ pub trait Llm: Send + Sync {
             replies.push(self.call(call).await);
         }
         replies
+    }
+}
+
+/// What a request cost that did not bring the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailedRequest {
+    /// It never reached a server.
+    Unsent,
+    /// A server had it and will not bill its tokens, or bills them with the answer.
+    Unbilled,
+    /// It may have been billed.
+    Billed,
+}
+
+/// The room for requests of one call, within the limits of its run.
+#[async_trait]
+pub trait RequestAllowance: Send + Sync {
+    /// Tells of a request that did not bring the answer.
+    fn failed(&self, request: FailedRequest);
+
+    /// Whether one more request may be sent. It is counted durably before this
+    /// returns.
+    async fn another(&self) -> bool;
+}
+
+/// Room for any number of requests.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unlimited;
+
+#[async_trait]
+impl RequestAllowance for Unlimited {
+    fn failed(&self, _: FailedRequest) {}
+
+    async fn another(&self) -> bool {
+        true
     }
 }
 
@@ -214,4 +272,8 @@ pub enum LlmError {
     /// Other requests go on; the outcome is [`Failed`](shiftproof_tasks::Outcome::Failed).
     #[error("{0}")]
     Request(String),
+    /// An answer would have taken another request, for which the run's limits have
+    /// no room.
+    #[error("{0}")]
+    Unaffordable(String),
 }

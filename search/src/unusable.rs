@@ -143,6 +143,14 @@ pub struct HopelessRun {
     pub max_tokens: Option<u32>,
 }
 
+impl HopelessRun {
+    /// Whether it is the model's service that refuses.
+    pub fn is_refused(&self) -> bool {
+        let most = self.survey.faults.first();
+        most.is_some_and(|faulty| faulty.fault == AnswerFault::Failed)
+    }
+}
+
 impl fmt::Display for HopelessRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let AnswerSurvey { answers, .. } = self.survey;

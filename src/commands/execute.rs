@@ -10,21 +10,18 @@ use shiftproof_search::ledger::{Ledger, RunRecord};
 
 use super::write;
 use crate::exit::{ExitStatus, Failure};
-use crate::gate::holdout_log::HoldoutAccess;
 use crate::heartbeat::LiveFile;
 use crate::report::{NamedRun, ReportFormat, render};
 use crate::session::{FinishedRun, StudySession, UnusablePolicy};
 
 /// A run about to be executed.
-pub(super) struct RunExecution<'a> {
+pub(super) struct RunExecution {
     pub session: StudySession,
     pub ledger: Arc<Ledger>,
     pub record: RunRecord,
     pub observers: Vec<Box<dyn RunObserver>>,
     pub control: RunControl,
     pub trouble: UnusablePolicy,
-    /// The store's folder.
-    pub store: &'a Path,
     /// The command, as the log of opened audits names it.
     pub by: &'static str,
 }
@@ -43,9 +40,8 @@ impl From<Failure> for ExecutionError {
     }
 }
 
-impl RunExecution<'_> {
-    /// Executes it. While it lasts, others can see that it lives; at its end the opened
-    /// audit is written down, and the report lies beside the log. `None`: aborted.
+impl RunExecution {
+    /// Executes it. While it lasts, others can see that it lives. `None`: aborted.
     pub async fn execute(mut self) -> Result<Option<FinishedRun>, ExecutionError> {
         let folder = self.ledger.run_dir(&self.record.id);
         if let Some(folder) = &folder {
@@ -57,29 +53,15 @@ impl RunExecution<'_> {
             ))?;
             self.observers.insert(0, Box::new(live));
         }
-        let opening = HoldoutAccess::of_run(&self.session, self.by);
-        let id = self.record.id.clone();
         let control = self.control.clone();
         let done = tokio::select! {
             // Moved in: whoever still looks at the screen keeps no one from the store.
-            done = self.session.run(self.ledger, self.record, self.observers, control.clone(), self.trouble) => done,
+            done = self.session.run(self.ledger, self.record, self.observers, control.clone(), self.trouble, self.by) => done,
             () = control.aborted() => return Ok(None),
         };
         let done = done.map_err(|(stop, record)| ExecutionError::Stopped(stop, record))?;
-        opening.record_run(self.store, &done.summary)?;
-        if let Some(folder) = &folder {
-            write_reports(folder, &NamedRun::new(&id, done.summary.clone()))?;
-        }
         Ok(Some(done))
     }
-}
-
-/// The report beside the run's log, as text and JSON.
-fn write_reports(folder: &Path, run: &NamedRun) -> Result<(), Failure> {
-    for file in ["report.txt", "report.json"] {
-        write_report(&folder.join(file), run)?;
-    }
-    Ok(())
 }
 
 /// One run's report in the form that the file's ending asks for.

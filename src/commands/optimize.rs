@@ -8,7 +8,6 @@ use shiftproof_search::control::RunControl;
 use shiftproof_search::event::{AuditedPrompt, Event, RunEnding, RunObserver};
 use shiftproof_search::gateway::RunError;
 use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
-use shiftproof_search::unusable::{AnswerFault, HopelessRun};
 
 use super::execute::{ExecutionError, RunExecution, write_report};
 use super::signals::{SignalStream, pass_on};
@@ -56,20 +55,32 @@ pub(super) async fn run(
              that are stored cost nothing",
         ));
     }
+    let store = &args.store.store;
     if let Some(record) = &resumed
         && record.status == RunStatus::Finished
         && !args.trouble.retry_failed
     {
-        note(&format!(
-            "run {} is finished; this is its report",
-            record.id
-        ));
-        let folder = stored::folder(&args.store.store, &record.id)?;
-        return finish(&args, &stored::read(&folder)?);
+        let told = stored::folder(store, &record.id).and_then(|folder| stored::read(&folder));
+        match told {
+            Ok(run) if run.summary.ending.is_some() => {
+                note(&format!(
+                    "run {} is finished; this is its report",
+                    record.id
+                ));
+                return finish(&args, &run);
+            }
+            // Its replies are all stored.
+            _ => note(&format!(
+                "run {} is finished, and its event log is lost or damaged: it is told anew from the \
+                 stored replies",
+                record.id
+            )),
+        }
     }
     let mut progress = fetch_progress(args.verbosity.quiet);
-    let session =
-        StudySession::prepare(resolved, &args.study.study, registry, &mut progress).await?;
+    let path = &args.study.study;
+    let known = resumed.as_ref();
+    let session = StudySession::resume(resolved, path, registry, known, &mut progress).await?;
     judging(&session, &args.study.study)?;
     introduce(&session, verbosity);
     let record = match resumed {
@@ -103,7 +114,7 @@ pub(super) async fn run(
         ));
         if lost > 0 {
             note(&format!(
-                "At most {lost} calls may have been paid for twice: they were in flight when the process was killed."
+                "Up to {lost} requests beside these brought no answer: questions on what the models can do, retries, and what was on the way when a process was killed. They count against the limits."
             ));
         }
         note(&format!(
@@ -175,7 +186,6 @@ async fn conduct(
         observers,
         control,
         trouble: args.trouble.into(),
-        store: &args.store.store,
         by: "optimize",
     };
     let done = execution.execute().await;
@@ -304,7 +314,7 @@ fn stopped(stop: &RunError, record: &RunRecord, args: &OptimizeArgs) -> Failure 
     }
     let store = store_flag(&args.store.store);
     let on = match stop {
-        RunError::Unusable(hopeless) if refused(hopeless) => {
+        RunError::Unusable(hopeless) if hopeless.is_refused() => {
             "everything paid for is stored; once the cause is mended go on with: shiftproof \
              optimize --retry-failed"
         }
@@ -319,12 +329,6 @@ fn stopped(stop: &RunError, record: &RunRecord, args: &OptimizeArgs) -> Failure 
         exit,
         format!("{told}\n  {on} --resume {}{store}", record.id),
     )
-}
-
-/// Whether it is the model's service that refuses.
-fn refused(hopeless: &HopelessRun) -> bool {
-    let most = hopeless.survey.faults.first();
-    most.is_some_and(|faulty| faulty.fault == AnswerFault::Failed)
 }
 
 /// Whether events are printed where the screen would be.

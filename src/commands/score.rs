@@ -125,6 +125,11 @@ pub(super) async fn score(
             return Ok(None);
         }
     };
+    if let Err(RunError::Unusable(hopeless)) = &scored
+        && hopeless.is_refused()
+    {
+        gateway.forget_refusals().await.map_err(stopped)?;
+    }
     for remark in gateway.remarks() {
         note(&format!("Note: {remark}."));
     }

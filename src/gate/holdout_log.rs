@@ -39,6 +39,9 @@ pub struct HoldoutAccess {
     pub labels: u64,
     /// What was decided.
     pub decision: String,
+    /// The run that opened it, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
 }
 
 /// How often one audit was opened in one store.
@@ -74,6 +77,7 @@ impl HoldoutAccess {
             prompts: prompts.into_iter().collect(),
             labels,
             decision: String::new(),
+            run: None,
         }
     }
 
@@ -89,11 +93,22 @@ impl HoldoutAccess {
         )
     }
 
-    /// Writes a run's opening down, if the run came to its audit.
-    pub fn record_run(mut self, folder: &Path, summary: &RunSummary) -> Result<(), Failure> {
-        if summary.audited.is_empty() {
+    /// Writes the opening of the run `id` down, if it came to its audit and did not
+    /// before: a run may be killed after it has, and goes on.
+    pub fn record_run(
+        mut self,
+        folder: &Path,
+        id: &str,
+        summary: &RunSummary,
+    ) -> Result<(), Failure> {
+        let is_told = |line: &AccessLine| {
+            matches!(line, AccessLine::Whole(own)
+                if own.run.as_deref() == Some(id) && own.audit == self.audit)
+        };
+        if summary.audited.is_empty() || read(folder)?.iter().any(is_told) {
             return Ok(());
         }
+        self.run = Some(id.to_owned());
         self.prompts = summary.seed().into_iter().chain(summary.selected).collect();
         self.record(folder, "audited")
     }

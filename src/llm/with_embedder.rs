@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shiftproof_search::{BatchInterface, Capabilities, ClientTraffic, Llm, LlmError, ModelCall};
+use shiftproof_search::{
+    BatchInterface, Capabilities, ClientTraffic, Llm, LlmError, ModelCall, RequestAllowance,
+};
 use shiftproof_tasks::{AnswerForm, Reply, Request};
 
 /// Everything is asked of `chat`, distances of embeddings of `embedder`.
@@ -62,6 +64,18 @@ impl Llm for WithEmbedder {
 
     async fn call(&self, call: &ModelCall) -> Result<Reply, LlmError> {
         self.of(&call.request).call(call).await
+    }
+
+    async fn call_within(
+        &self,
+        call: &ModelCall,
+        allowance: &dyn RequestAllowance,
+    ) -> Result<Reply, LlmError> {
+        self.of(&call.request).call_within(call, allowance).await
+    }
+
+    fn probes(&self) -> u64 {
+        self.chat.probes()
     }
 
     async fn call_batch(&self, calls: &[ModelCall]) -> Vec<Result<Reply, LlmError>> {

@@ -217,6 +217,7 @@ fn ending(selected: &Prompt, induced: &Prompt, gain: f64) -> Vec<Event> {
                 picodollars: 1_250_000_000_000,
                 ..Spend::default()
             },
+            unanswered: Spend::default(),
             target_labels_read: 0,
             audit_labels_read: 300,
         },

@@ -262,6 +262,8 @@ mod tests {
             status,
             kills: 0,
             losses: Vec::new(),
+            models: None,
+            begins_anew: false,
         };
         RunRow::of(&record, &RunSummary::of(events))
     }

@@ -57,6 +57,9 @@ pub struct RunSummary {
     pub ending: Option<RunEnding>,
     /// Everything spent.
     pub spent: Option<Spend>,
+    /// Requests beside these that brought no answer, at most.
+    #[serde(skip_serializing_if = "Spend::is_nothing")]
+    pub unanswered: Spend,
     /// Labels of target examples read before the audit.
     pub target_labels_read: u64,
     /// Labels read by the audit.
@@ -236,11 +239,13 @@ impl RunSummary {
             Event::Finished {
                 ending,
                 spent,
+                unanswered,
                 target_labels_read,
                 audit_labels_read,
             } => {
                 self.ending = Some(*ending);
                 self.spent = Some(*spent);
+                self.unanswered = *unanswered;
                 self.target_labels_read = *target_labels_read;
                 self.audit_labels_read = *audit_labels_read;
             }

@@ -75,6 +75,9 @@ impl RunSummary {
                 ". Target labels read by the search: {}; by the audit: {}.",
                 self.target_labels_read, self.audit_labels_read
             )?;
+            if let Some(sentence) = unanswered(&self.unanswered) {
+                writeln!(out, "{sentence}")?;
+            }
         }
         if self.ending == Some(RunEnding::BudgetExhausted) {
             writeln!(
@@ -300,6 +303,21 @@ pub(crate) fn money(spent: &Spend) -> Option<String> {
             grouped(calls)
         )),
     }
+}
+
+/// Requests that brought no answer, for people; `None` where there are none.
+pub(crate) fn unanswered(lost: &Spend) -> Option<String> {
+    if lost.is_nothing() {
+        return None;
+    }
+    let mut sentence = format!("Beside these, up to {} requests", grouped(lost.calls));
+    if lost.tokens() > 0 {
+        sentence = format!("{sentence} ({} tokens)", grouped(lost.tokens()));
+    }
+    Some(format!(
+        "{sentence} brought no answer: questions on what the models can do, retries, and what was \
+         on the way at a kill. They count against the limits."
+    ))
 }
 
 /// A count with its thousands set apart.

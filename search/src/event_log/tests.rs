@@ -133,20 +133,30 @@ fn malformed_lines_are_located() {
     log.emit(&discarded(1)).unwrap();
     drop(log);
     let good = std::fs::read_to_string(&path).unwrap();
-    for bad in [
+    // As versions without checksums wrote it.
+    let sum = good.find(",\"sum\":").unwrap();
+    let plain = format!("{}}}\n", &good[..sum]);
+    let bad = [
         "",
         "{}",
         "not json",
         &good.trim_end()[..20],
         &good.replace("discarded", "danced"),
+    ];
+    for (first, told) in [
+        (&plain, "not an event of this version"),
+        (&good, "the line is damaged"),
     ] {
-        std::fs::write(&path, format!("{good}{}\n{good}", bad.trim_end())).unwrap();
-        let told = read(&path).unwrap_err().to_string();
-        assert!(
-            told.contains("events.jsonl:2: not an event of this version"),
-            "{told}"
-        );
-        assert!(EventLog::logged(&path, vec![]).is_err());
+        for bad in &bad {
+            std::fs::write(&path, format!("{first}{}\n{good}", bad.trim_end())).unwrap();
+            let error = read(&path).unwrap_err().to_string();
+            let expected = format!("events.jsonl:2: {told}");
+            assert!(
+                error.contains(&expected) || error.contains(":2: the line is damaged"),
+                "{error}"
+            );
+            assert!(EventLog::logged(&path, vec![]).is_err());
+        }
     }
     assert!(
         read(&dir.path().join("none.jsonl"))
@@ -191,4 +201,44 @@ fn unlogged_events_are_kept() {
         log.emit(&discarded(count)).unwrap();
     }
     assert_eq!(log.emitted(), [discarded(3), discarded(3)]);
+}
+
+/// No digit of a log can change unnoticed, and no line can go.
+#[test]
+fn every_flip_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("events.jsonl");
+    let mut log = EventLog::logged(&path, vec![]).unwrap();
+    for count in 1..4 {
+        log.emit(&discarded(count)).unwrap();
+    }
+    log.sync().unwrap();
+    drop(log);
+    let whole = std::fs::read(&path).unwrap();
+    assert_eq!(read(&path).unwrap().len(), 3);
+    let first = whole.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+    for at in first..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        // The last line without its break is one that was cut off in writing.
+        let last = at + 1 == whole.len();
+        assert_eq!(
+            read(&path).map(|lines| lines.len()).ok(),
+            last.then_some(2),
+            "byte {at}"
+        );
+    }
+    let second = first
+        + whole[first..]
+            .iter()
+            .position(|&byte| byte == b'\n')
+            .unwrap()
+        + 1;
+    std::fs::write(&path, [&whole[..first], &whole[second..]].concat()).unwrap();
+    let told = read(&path).unwrap_err().to_string();
+    assert!(
+        told.contains("it is event 2, and event 1 is expected"),
+        "{told}"
+    );
 }

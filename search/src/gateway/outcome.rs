@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::budget::{Price, Spend};
 use crate::event_log::LogError;
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, StoredAnswer};
 use crate::llm::{Llm, ModelCall};
 use crate::unusable::HopelessRun;
 
@@ -94,6 +94,14 @@ pub struct PricedModel {
 }
 
 impl PricedModel {
+    /// What a stored answer cost.
+    pub(crate) fn cost(&self, stored: &StoredAnswer) -> Spend {
+        match stored {
+            StoredAnswer::Reply(reply) => self.price.spend(&reply.usage),
+            StoredAnswer::Refused(_) => Spend::ONE_REQUEST,
+        }
+    }
+
     /// The most that `call` can cost.
     pub fn worst_case(&self, call: &ModelCall) -> Spend {
         let prompt_tokens = self.llm.estimate_tokens(&call.request);
@@ -111,7 +119,8 @@ impl PricedModel {
     }
 }
 
-/// Spending that a kill may have cost: replies that were paid for and not kept.
+/// Requests that brought no answer: retries, failures, and what was on the way when
+/// a process was killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LostCalls {
     /// Calls the run had been charged for by then: from there on it counts

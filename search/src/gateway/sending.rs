@@ -1,29 +1,38 @@
 //! Sending the calls that have no stored answer, and keeping what comes back.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
-use super::{CallWave, Gateway, PricedModel, RunError};
+use super::account::CallAllowance;
+use super::{CallWave, Gateway, PricedModel, RunError, WaveEnd};
+use crate::budget::Spend;
 use crate::event::{EndedBatch, ProgressTick};
-use crate::ledger::{CallKey, StoredAnswer};
+use crate::ledger::{CallKey, LedgerError, StoredAnswer};
 use crate::llm::{LlmError, ModelCall};
 
 /// Signs of life while no call is answered.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
+/// A part of a wave whose requests are authorised.
+struct AuthorisedChunk<'c> {
+    calls: &'c [(CallKey, &'c ModelCall)],
+    worst: Spend,
+}
+
 impl Gateway {
-    /// Makes sure that every call of the wave has a stored answer.
+    /// Sees to it that every call of the wave has a stored answer, as far as the
+    /// limits allow for the requests it takes.
     pub(super) async fn fill(
         &self,
         model: &PricedModel,
         calls: &[ModelCall],
         keys: &[CallKey],
         wave: &CallWave,
-    ) -> Result<(), RunError> {
+    ) -> Result<WaveEnd, RunError> {
         let mut queued = HashSet::new();
         let mut missing: Vec<(CallKey, &ModelCall)> = Vec::new();
         for (key, call) in keys.iter().zip(calls) {
@@ -32,20 +41,38 @@ impl Gateway {
             }
         }
         if missing.is_empty() {
-            return Ok(());
+            return Ok(WaveEnd::Stored);
         }
+        self.begin_wave();
         // Before the kill is accounted for: calls that a provider has as a batch are not
         // lost.
         self.collect_batches(model, wave, &mut missing).await?;
         self.account_for_kill(wave, &missing);
         self.send_batches(model, wave, &mut missing).await?;
-        if missing.is_empty() {
-            return Ok(());
+        // What failed last was sent while there was room for others behind it: those
+        // that are left now go first.
+        while let Some((_, first)) = missing.first() {
+            if !self.has_room(model.worst_case(first)) {
+                return Ok(WaveEnd::Cut);
+            }
+            self.send_each(model, &missing).await?;
+            let mut left = Vec::new();
+            for (key, call) in &missing {
+                if !self.ledger.has_reply(key)? {
+                    left.push((*key, *call));
+                }
+            }
+            // Room for one of a batch is no room for the batch.
+            if left.len() == missing.len() {
+                return Ok(WaveEnd::Cut);
+            }
+            missing = left;
         }
-        self.send_each(model, &missing).await
+        Ok(WaveEnd::Answered)
     }
 
-    /// Sends calls as the model takes them, and makes every answer durable.
+    /// Sends calls as the model takes them and the limits allow, and makes every
+    /// answer durable.
     async fn send_each(
         &self,
         model: &PricedModel,
@@ -54,7 +81,12 @@ impl Gateway {
         let capabilities = model.llm.capabilities();
         let total = missing.len() as u64;
         let slots = capabilities.concurrency.max(1);
+        // Authorised before a slot is free, so that no slot waits for a disk, and
+        // several by one write. A kill costs them, too.
+        let ahead = (slots / 2).max(1);
         let mut queue = missing.chunks(capabilities.batch.max(1));
+        let mut ready: VecDeque<AuthorisedChunk<'_>> = VecDeque::new();
+        let mut authorising = FuturesUnordered::new();
         // A slot is free again when the reply is here; making it durable takes
         // a second set of as many slots, so that a slow disk holds back the
         // model only when it cannot keep up.
@@ -66,22 +98,42 @@ impl Gateway {
             in_flight: 0,
             slots: (slots * capabilities.batch.max(1)) as u64,
         };
-        let mut stop = None;
+        // `full`: no room for the rest; `short`: none for a call that was sent.
+        let (mut stop, mut full, mut short) = (None, false, false);
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         loop {
             // After a failure or an interrupt, and in a pause, nothing new is
             // sent, but what is in flight is awaited: it is paid for.
-            let paused = stop.is_none() && queue.len() > 0 && self.control.is_paused();
-            while !paused && stop.is_none() && in_flight.len() < slots && saving.len() < slots {
-                let Some(chunk) = queue.next() else { break };
-                if self.control.is_stopped() {
-                    stop = Some(RunError::Interrupted);
-                } else {
-                    work.in_flight += chunk.len() as u64;
-                    in_flight.push(self.send(model, chunk));
+            let unsent = queue.len() > 0 && !full || !ready.is_empty();
+            let waits = stop.is_none() && !short && unsent;
+            if waits && self.control.is_stopped() {
+                stop = Some(RunError::Interrupted);
+            }
+            let paused = waits && stop.is_none() && self.control.is_paused();
+            let sends = waits && stop.is_none() && !paused;
+            if sends && !full && authorising.is_empty() && 2 * ready.len() <= ahead {
+                let most = (slots + ahead).saturating_sub(in_flight.len() + ready.len());
+                let granted: Vec<_> = queue
+                    .by_ref()
+                    .take(most)
+                    .map_while(|calls| self.authorised(model, calls, &mut full))
+                    .collect();
+                if !granted.is_empty() {
+                    let saved = self.save_tally();
+                    authorising.push(async move { (granted, saved.await) });
                 }
             }
-            if !paused && in_flight.is_empty() && saving.is_empty() {
+            while sends && in_flight.len() < slots && saving.len() < slots {
+                let Some(chunk) = ready.pop_front() else {
+                    break;
+                };
+                work.in_flight += chunk.calls.len() as u64;
+                in_flight.push(self.send(model, chunk));
+            }
+            let idle = in_flight.is_empty() && saving.is_empty() && authorising.is_empty();
+            if !paused && idle && (ready.is_empty() || !sends) {
+                let unsent = ready.iter().map(|chunk| chunk.worst).sum();
+                self.conclude(unsent, Spend::default());
                 return stop.map_or(Ok(()), Err);
             }
             tokio::select! {
@@ -93,6 +145,12 @@ impl Gateway {
                         stop.get_or_insert(RunError::from(error));
                     }
                 }
+                Some((granted, saved)) = authorising.next() => {
+                    ready.extend(granted);
+                    if let Err(error) = saved {
+                        stop.get_or_insert(RunError::from(error));
+                    }
+                }
                 Some(answered) = in_flight.next() => {
                     work.done += answered.calls();
                     work.in_flight -= answered.calls();
@@ -100,13 +158,50 @@ impl Gateway {
                     if let Some(failure) = answered.failure {
                         stop.get_or_insert(failure);
                     }
-                    saving.push(self.ledger.record(answered.durable));
+                    if let Some(reason) = answered.unaffordable {
+                        short = true;
+                        self.remark(format!(
+                            "the limits left no room for a request that was needed again: {reason}"
+                        ));
+                    }
+                    saving.push(self.keep(model, answered.durable));
                 }
                 () = self.control.go(), if paused => {}
                 // A client that waits out a rate limit must not look stuck.
                 _ = heartbeat.tick() => self.tick(model, work, None, None),
             }
         }
+    }
+
+    /// `calls` with their requests authorised; `None` where the limits have no room
+    /// for them.
+    fn authorised<'c>(
+        &self,
+        model: &PricedModel,
+        calls: &'c [(CallKey, &'c ModelCall)],
+        full: &mut bool,
+    ) -> Option<AuthorisedChunk<'c>> {
+        let worst = calls.iter().map(|(_, call)| model.worst_case(call)).sum();
+        *full |= !self.authorise(worst);
+        (!*full).then_some(AuthorisedChunk { calls, worst })
+    }
+
+    /// Stores answers, counted as kept by whatever is written after them.
+    fn keep(
+        &self,
+        model: &PricedModel,
+        durable: Vec<(CallKey, StoredAnswer)>,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send + use<> {
+        let costs: Vec<(CallKey, Spend)> = durable
+            .iter()
+            .map(|(key, stored)| (*key, model.cost(stored)))
+            .collect();
+        let saved = self.ledger.record(durable);
+        let mut state = self.state();
+        for (key, used) in costs {
+            state.account.keep(key, used);
+        }
+        saved
     }
 
     /// Whether a call is still to be sent.
@@ -121,15 +216,35 @@ impl Gateway {
         })
     }
 
-    /// Sends one batch.
-    async fn send(&self, model: &PricedModel, chunk: &[(CallKey, &ModelCall)]) -> AnsweredBatch {
+    /// Sends what is authorised.
+    async fn send(&self, model: &PricedModel, chunk: AuthorisedChunk<'_>) -> AnsweredBatch {
+        let AuthorisedChunk {
+            calls: chunk,
+            worst,
+        } = chunk;
         let started = Instant::now();
         self.sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
         let answers = if let [(_, call)] = chunk {
-            vec![model.llm.call(call).await]
+            let allowance = CallAllowance::new(self, worst);
+            let answer = model.llm.call_within(call, &allowance).await;
+            allowance.conclude(match &answer {
+                Ok(reply) => model.price.spend(&reply.usage),
+                Err(_) => Spend::default(),
+            });
+            vec![answer]
         } else {
             let calls: Vec<ModelCall> = chunk.iter().map(|(_, call)| (*call).clone()).collect();
-            model.llm.call_batch(&calls).await
+            let answers = model.llm.call_batch(&calls).await;
+            let costs = calls
+                .iter()
+                .enumerate()
+                .map(|(index, call)| match answers.get(index) {
+                    Some(Ok(reply)) => model.price.spend(&reply.usage),
+                    Some(Err(LlmError::Request(_) | LlmError::Rejected(_))) => Spend::ONE_REQUEST,
+                    _ => model.worst_case(call),
+                });
+            self.conclude(worst, costs.sum());
+            answers
         };
         let mut answered = AnsweredBatch {
             ended: EndedBatch {
@@ -141,6 +256,7 @@ impl Gateway {
             },
             durable: Vec::with_capacity(chunk.len()),
             failure: None,
+            unaffordable: None,
         };
         if answers.len() < chunk.len() {
             // What has no answer is asked again when the run goes on.
@@ -160,6 +276,12 @@ impl Gateway {
                     answered.ended.failed += 1;
                     answered.ended.error.get_or_insert(reason.clone());
                     StoredAnswer::Refused(reason)
+                }
+                Err(LlmError::Unaffordable(reason)) => {
+                    answered.ended.failed += 1;
+                    answered.ended.error.get_or_insert(reason.clone());
+                    answered.unaffordable.get_or_insert(reason);
+                    continue;
                 }
                 Err(LlmError::Unavailable(reason) | LlmError::Rejected(reason)) => {
                     answered.ended.failed += 1;
@@ -215,6 +337,8 @@ struct AnsweredBatch {
     durable: Vec<(CallKey, StoredAnswer)>,
     /// Why the run cannot go on.
     failure: Option<RunError>,
+    /// Why the limits have no room for the requests that an answer would take.
+    unaffordable: Option<String>,
 }
 
 impl AnsweredBatch {

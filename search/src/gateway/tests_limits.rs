@@ -76,8 +76,8 @@ async fn dollars_limit_like_tokens() {
 }
 
 #[tokio::test]
-async fn rejection_stops_and_refunds() {
-    let bench = Bench::limited(2, terse);
+async fn rejection_stops_and_costs_its_requests() {
+    let bench = Bench::limited(4, terse);
     let stop = bench
         .gateway
         .ask(&bench.model, &calls(&["deny 1", "deny 2"]))
@@ -88,10 +88,14 @@ async fn rejection_stops_and_refunds() {
         "the model scripted did not answer: the key has no quota"
     );
     assert_eq!(bench.gateway.spent(), Spend::default());
-    // What was reserved for them is free again.
+    assert_eq!(
+        bench.gateway.lost(),
+        Spend::ONE_REQUEST + Spend::ONE_REQUEST
+    );
+    // The server has seen two requests; what else was reserved for them is free again.
     let outcomes = bench
         .gateway
-        .ask(&bench.model, &calls(&["say 1", "say 2"]))
+        .ask(&bench.model, &calls(&["say 1", "say 2", "say 3"]))
         .await;
     assert_eq!(answered(&outcomes.unwrap()), 2);
 }
@@ -191,6 +195,14 @@ fn after_loss(bench: &Bench, limit: u64, after: u64, calls: u64) -> Gateway {
 async fn losses_count_from_their_place() {
     for (after, expected) in [(0, 2), (1, 2), (2, 2), (3, 3), (4, 4), (9, 5)] {
         let bench = Bench::new(terse);
+        let texts: Vec<String> = (0..5).map(|at| format!("say {at}")).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        // Stored by the process that lost something.
+        bench
+            .gateway
+            .ask(&bench.model, &calls(&texts))
+            .await
+            .unwrap();
         let gateway = after_loss(&bench, 5, after, 3);
         let mut afforded = 0;
         for at in 0..5 {

@@ -6,12 +6,15 @@
 //! | `r` + 32 bytes | a model's answer under its cache key |
 //! | `u/` + run | a [`RunRecord`] |
 //! | `c/` + run + `/` + prompt id | a [`CandidateRecord`] |
+//! | `a/` + run | a [`RunAccount`] |
+//! | `t` + 8 bytes of a hash of the run | a [`RequestTally`] |
 //! | `b/` + tag | a [`BatchRecord`]: calls that a provider has and we have no answer to |
 //! | `journal-end` | how far the index is complete |
 //!
 //! Every write is appended to a journal and synced before it is acknowledged;
 //! the key-value store is the journal's index and can be rebuilt from it.
 
+mod account;
 mod records;
 mod writer;
 
@@ -24,6 +27,7 @@ use shiftproof_store::{Journal, JournalPosition, Kv, MemoryKv, SledKv};
 use shiftproof_tasks::PromptId;
 use thiserror::Error;
 
+pub use account::{RequestTally, RunAccount, WaveCut};
 pub use records::{BatchRecord, CallKey, CandidateRecord, RunRecord, RunStatus, StoredAnswer};
 use writer::LedgerWriter;
 
@@ -33,6 +37,8 @@ const REPLY: u8 = b'r';
 const RUN: &str = "u/";
 const CANDIDATE: &str = "c/";
 const BATCH: &str = "b/";
+const ACCOUNT: &str = "a/";
+const TALLY: u8 = b't';
 
 /// Why the ledger cannot serve.
 #[derive(Debug, Clone, Error)]
@@ -146,16 +152,78 @@ impl Ledger {
 
     /// Whether there is an answer under `key`.
     pub fn has_reply(&self, key: &CallKey) -> Result<bool, LedgerError> {
-        Ok(self.writer.get(&reply_key(key))?.is_some())
+        let stored = self.writer.get(&reply_key(key))?;
+        Ok(stored.is_some_and(|value| !value.is_empty()))
     }
 
-    /// Stores answers; durable when it returns.
-    pub async fn record(&self, answers: Vec<(CallKey, StoredAnswer)>) -> Result<(), LedgerError> {
-        let mut pairs = Vec::with_capacity(answers.len());
-        for (key, stored) in &answers {
-            pairs.push((reply_key(key), encode(stored)?));
+    /// Stores answers; durable when the future is ready. Writes are made in the
+    /// order of calls, not of waiting.
+    pub fn record(
+        &self,
+        answers: Vec<(CallKey, StoredAnswer)>,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send + use<> {
+        let pairs = answers
+            .iter()
+            .map(|(key, stored)| Ok((reply_key(key), encode(stored)?)))
+            .collect();
+        self.put(pairs)
+    }
+
+    /// Forgets answers: the calls are asked again.
+    pub async fn forget(&self, keys: &[CallKey]) -> Result<(), LedgerError> {
+        let pairs = keys.iter().map(|key| (reply_key(key), Vec::new()));
+        self.writer.put(pairs.collect()).await
+    }
+
+    /// What a run's requests have cost so far; nothing for a run that has sent none.
+    pub fn tally(&self, run: &str) -> Result<RequestTally, LedgerError> {
+        match self.writer.get(&tally_key(run))? {
+            Some(value) if !value.is_empty() => RequestTally::decode(&value),
+            _ => Ok(RequestTally::default()),
         }
-        self.writer.put(pairs).await
+    }
+
+    /// Stores what a run's requests have cost; durable when the future is ready,
+    /// in the order of calls like [`record`](Self::record).
+    pub fn save_tally(
+        &self,
+        run: &str,
+        tally: &RequestTally,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send + use<> {
+        self.put(tally.encode().map(|value| vec![(tally_key(run), value)]))
+    }
+
+    /// Where a run's requests without an answer count; `None` for a run of a
+    /// version that did not keep it.
+    pub fn account(&self, run: &str) -> Result<Option<RunAccount>, LedgerError> {
+        self.get(format!("{ACCOUNT}{run}").as_bytes(), || {
+            format!("the account of the run {run}")
+        })
+    }
+
+    /// Stores a run's account with its tally, both or none; durable when the future
+    /// is ready.
+    pub fn save_account(
+        &self,
+        run: &str,
+        account: &RunAccount,
+        tally: &RequestTally,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send + use<> {
+        let pairs = encode(account).and_then(|account| {
+            Ok(vec![
+                (format!("{ACCOUNT}{run}").into_bytes(), account),
+                (tally_key(run), tally.encode()?),
+            ])
+        });
+        self.put(pairs)
+    }
+
+    fn put(
+        &self,
+        pairs: Result<Vec<(Vec<u8>, Vec<u8>)>, LedgerError>,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send + use<> {
+        let queued = pairs.map(|pairs| self.writer.put(pairs));
+        async move { queued?.await }
     }
 
     /// All runs, oldest first.
@@ -191,7 +259,11 @@ impl Ledger {
     pub async fn remove_run(&self, id: &str) -> Result<(), LedgerError> {
         // An empty value is a removal. The journal only grows, and an index that is
         // rebuilt from it must come to the same: so a removal is a record, too.
-        let mut pairs = vec![(format!("{RUN}{id}").into_bytes(), Vec::new())];
+        let mut pairs = vec![
+            (format!("{RUN}{id}").into_bytes(), Vec::new()),
+            (format!("{ACCOUNT}{id}").into_bytes(), Vec::new()),
+            (tally_key(id), Vec::new()),
+        ];
         for (key, _) in self.writer.scan(format!("{CANDIDATE}{id}/").as_bytes())? {
             pairs.push((key, Vec::new()));
         }
@@ -263,6 +335,12 @@ fn reply_key(key: &CallKey) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(33);
     bytes.push(REPLY);
     bytes.extend_from_slice(key.as_bytes());
+    bytes
+}
+
+fn tally_key(run: &str) -> Vec<u8> {
+    let mut bytes = vec![TALLY];
+    bytes.extend_from_slice(&blake3::hash(run.as_bytes()).as_bytes()[..8]);
     bytes
 }
 

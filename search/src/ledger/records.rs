@@ -82,12 +82,21 @@ pub struct RunRecord {
     /// How it stands.
     pub status: RunStatus,
     /// Processes of this run that were killed and whose calls in flight are not
-    /// yet accounted for.
+    /// accounted for: earlier versions counted them here, later ones in a
+    /// [`RequestTally`](super::RequestTally).
     #[serde(default)]
     pub kills: u64,
-    /// What earlier kills may have cost.
+    /// What earlier kills were found to have cost, by earlier versions.
     #[serde(default)]
     pub losses: Vec<LostCalls>,
+    /// What was found out about the models when the run began, as JSON: a run that
+    /// goes on asks the same of them in the same way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<String>,
+    /// It stopped because hardly a call was answered, and its refusals are
+    /// forgotten: when it goes on it asks again, and tells another story.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub begins_anew: bool,
 }
 
 /// A batch that was or may have been submitted, and is not yet collected.

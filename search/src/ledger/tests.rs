@@ -31,6 +31,8 @@ fn run(id: &str, started_ms: u64) -> RunRecord {
         status: RunStatus::Stopped("outage".into()),
         kills: 2,
         losses: Vec::new(),
+        models: None,
+        begins_anew: false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Group commit: one thread appends what many callers write, syncs once per
 //! group and acknowledges, and carries it to the index in larger batches.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::thread::JoinHandle;
@@ -80,10 +80,27 @@ impl LedgerWriter {
         }
     }
 
-    /// Durable when it returns.
-    pub(super) async fn put(&self, pairs: Vec<Pair>) -> Result<(), LedgerError> {
+    /// In the queue at once, in the order of calls; durable when the future is
+    /// ready.
+    pub(super) fn put(
+        &self,
+        pairs: Vec<Pair>,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send + use<> {
+        let queued = self.enqueue(pairs);
+        async move {
+            match queued? {
+                Some(acknowledged) => acknowledged.await.map_err(|_| LedgerError::Stopped)?,
+                None => Ok(()),
+            }
+        }
+    }
+
+    fn enqueue(
+        &self,
+        pairs: Vec<Pair>,
+    ) -> Result<Option<oneshot::Receiver<Result<(), LedgerError>>>, LedgerError> {
         if pairs.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let (done, acknowledged) = oneshot::channel();
         self.queue
@@ -91,7 +108,7 @@ impl LedgerWriter {
             .ok_or(LedgerError::Stopped)?
             .send(WriteRequest { pairs, done })
             .map_err(|_| LedgerError::Stopped)?;
-        acknowledged.await.map_err(|_| LedgerError::Stopped)?
+        Ok(Some(acknowledged))
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
@@ -192,19 +209,20 @@ impl WriterWork {
     }
 
     fn commit(&mut self, group: &[WriteRequest]) -> Result<(), LedgerError> {
-        let pairs = || group.iter().flat_map(|write| &write.pairs);
+        let pairs = latest(group);
         let positions = match &mut self.journal {
             Some(journal) => {
-                let records: Vec<Vec<u8>> = pairs()
+                let records: Vec<Vec<u8>> = pairs
+                    .iter()
                     .map(|(key, value)| IndexRecord::encode(key, value))
                     .collect();
                 let at = journal.append_all(&records)?.at;
                 at.into_iter().map(Some).collect()
             }
-            None => vec![None; pairs().count()],
+            None => vec![None; pairs.len()],
         };
         let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
-        for ((key, value), position) in pairs().zip(positions) {
+        for ((key, value), position) in pairs.into_iter().zip(positions) {
             recent.insert(key.clone(), value.clone());
             self.waiting.push(IndexRecord {
                 key: key.clone(),
@@ -230,6 +248,20 @@ impl WriterWork {
     fn waiting_bytes(&self) -> usize {
         self.waiting.iter().map(|record| record.value.len()).sum()
     }
+}
+
+/// What a group comes to: of several values under one key the last. A group is
+/// atomic, so nobody can ever have seen the others.
+fn latest(group: &[WriteRequest]) -> Vec<&Pair> {
+    let mut seen = HashSet::new();
+    let mut pairs: Vec<&Pair> = group
+        .iter()
+        .flat_map(|write| &write.pairs)
+        .rev()
+        .filter(|(key, _)| seen.insert(key))
+        .collect();
+    pairs.reverse();
+    pairs
 }
 
 /// A record on its way from the journal to the index.

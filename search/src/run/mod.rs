@@ -108,9 +108,11 @@ impl Run<'_> {
             RunEnding::BudgetExhausted
         };
         let spent = self.gateway.spent();
+        self.gateway.close_account().await?;
         self.gateway.emit(&Event::Finished {
             ending,
             spent,
+            unanswered: self.gateway.lost(),
             target_labels_read,
             audit_labels_read: self.data.reads.count() - target_labels_read,
         })?;
@@ -153,6 +155,8 @@ impl Run<'_> {
     /// Scales the plan down to a call limit that it exceeds.
     fn fit_to_budget(&mut self, audit: usize) {
         if let Some(calls) = self.gateway.limits().calls {
+            // What finding out about the models took is gone.
+            let calls = calls.saturating_sub(self.gateway.lost_before().calls);
             self.fitted = fit(
                 self.method.as_ref(),
                 &mut self.spec,

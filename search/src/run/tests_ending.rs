@@ -7,7 +7,7 @@ use shiftproof_tasks::{Prediction, PromptId, Reply, Usage};
 
 use super::tests::{gateway, planted, run, screen};
 use super::*;
-use crate::budget::BudgetLimits;
+use crate::budget::{BudgetLimits, Spend};
 use crate::calibrate::Calibration;
 use crate::event::{AuditedPrompt, Phase};
 use crate::llm::{Llm, ModelCall};
@@ -108,6 +108,7 @@ async fn runs_are_told_in_order() {
         Event::Finished {
             ending: RunEnding::Completed,
             spent: result.spent,
+            unanswered: Spend::default(),
             target_labels_read: 0,
             audit_labels_read: audit,
         }

@@ -206,7 +206,7 @@ impl CellRunner<'_> {
         let known = record.as_ref().map(|record| record.id.clone());
         let mut progress = fetch_progress(self.args.verbosity.quiet);
         let prepared = tokio::select! {
-            prepared = StudySession::prepare(resolved.clone(), &study.path, self.registry, &mut progress) => prepared,
+            prepared = StudySession::resume(resolved.clone(), &study.path, self.registry, record.as_ref(), &mut progress) => prepared,
             () = self.control.stopped() => return Ok(CellEnd::Interrupted(known).into()),
         };
         let session = match prepared {
@@ -227,7 +227,6 @@ impl CellRunner<'_> {
             record,
             control: self.control.clone(),
             trouble: self.args.trouble.into(),
-            store: &self.args.store.store,
             by: "compare",
         };
         match execution.execute().await {

@@ -1,13 +1,14 @@
 //! One call: attempts, retries, adaptation.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, Url};
 use serde_json::{Map, Value};
-use shiftproof_search::{LlmError, ModelCall};
+use shiftproof_search::{FailedRequest, LlmError, ModelCall, RequestAllowance};
 use shiftproof_tasks::Usage;
 
 use super::config::{self, CheckedEndpoint, ConnectError, HttpConfig};
@@ -16,7 +17,7 @@ use super::protocol::{Protocol, WireCall};
 use super::rate_limit::{HttpStats, RateLimiter};
 use super::reply::ChatCompletion;
 use super::request::{AnswerShape, LearnedDialect, PrefillMode, ServerDialect};
-use super::retry_policy::{FaultContext, RequestFault};
+use super::retry_policy::{self, FaultContext, RequestFault};
 use super::transport;
 use super::usage::{guess, used};
 
@@ -38,6 +39,26 @@ pub(super) struct HttpSender {
     set: Vec<&'static str>,
     /// The server has answered a call, so its address is right.
     pub(super) answered: AtomicBool,
+    /// Requests that found out what the server can do.
+    probes: ProbeCount,
+}
+
+/// Counts requests that no run has allowed.
+#[derive(Debug, Default)]
+struct ProbeCount(AtomicU64);
+
+#[async_trait]
+impl RequestAllowance for ProbeCount {
+    fn failed(&self, request: FailedRequest) {
+        if request == FailedRequest::Unsent {
+            self.0.fetch_sub(1, Relaxed);
+        }
+    }
+
+    async fn another(&self) -> bool {
+        self.0.fetch_add(1, Relaxed);
+        true
+    }
 }
 
 impl HttpSender {
@@ -53,6 +74,7 @@ impl HttpSender {
             headers: config::headers(&config, &*protocol)?,
             set: config.options.set().collect(),
             answered: AtomicBool::new(false),
+            probes: ProbeCount::default(),
             client: transport::client(&config, &endpoint)?,
             limiter: Arc::new(RateLimiter::new(
                 config.concurrency,
@@ -77,6 +99,7 @@ impl HttpSender {
             headers: self.headers.clone(),
             set: options.set().collect(),
             answered: AtomicBool::new(self.answered.load(Relaxed)),
+            probes: ProbeCount::default(),
             config: HttpConfig {
                 options,
                 ..self.config.clone()
@@ -118,14 +141,22 @@ impl HttpSender {
             .collect()
     }
 
-    /// Sends `call` until it is answered or will not be.
+    /// Requests that were sent to find out what the server can do.
+    pub(super) fn probes(&self) -> u64 {
+        self.probes.0.load(Relaxed)
+    }
+
+    /// Sends `call` until it is answered or will not be, with requests that
+    /// `allowance` has room for.
     pub(super) async fn complete(
         &self,
         call: &ModelCall,
         shape: AnswerShape,
         continuation: PrefillMode,
+        allowance: &dyn RequestAllowance,
     ) -> Result<(ChatCompletion, Usage), LlmError> {
-        self.persist(call, shape, continuation, false).await
+        self.persist(call, shape, continuation, allowance, false)
+            .await
     }
 
     /// The body of a request: what the protocol makes of the call, and what the
@@ -148,15 +179,28 @@ impl HttpSender {
         body
     }
 
-    /// Like [`complete`](Self::complete), but gives up at once where nobody
-    /// listens.
+    /// Like [`complete`](Self::complete), but outside any run, and gives up at once
+    /// where nobody listens.
     pub(super) async fn complete_if_listening(
         &self,
         call: &ModelCall,
         shape: AnswerShape,
         continuation: PrefillMode,
     ) -> Result<(ChatCompletion, Usage), LlmError> {
-        self.persist(call, shape, continuation, true).await
+        self.probes.another().await;
+        self.persist(call, shape, continuation, &self.probes, true)
+            .await
+    }
+
+    /// Asks like a run, but outside one.
+    pub(super) async fn rehearse(
+        &self,
+        call: &ModelCall,
+        shape: AnswerShape,
+    ) -> Result<(ChatCompletion, Usage), LlmError> {
+        self.probes.another().await;
+        self.persist(call, shape, PrefillMode::Plain, &self.probes, false)
+            .await
     }
 
     async fn persist(
@@ -164,11 +208,18 @@ impl HttpSender {
         call: &ModelCall,
         shape: AnswerShape,
         continuation: PrefillMode,
+        allowance: &dyn RequestAllowance,
         must_listen: bool,
     ) -> Result<(ChatCompletion, Usage), LlmError> {
         let reserve = guess(&call.request, "").prompt_tokens + u64::from(call.sampling.max_tokens);
         let mut retries = 0;
+        let mut needed: Option<LlmError> = None;
         loop {
+            if let Some(why) = needed.take()
+                && !allowance.another().await
+            {
+                return Err(self.without_key(unaffordable(why)));
+            }
             let dialect = self.learned.dialect();
             let body = Value::Object(self.body(call, shape, continuation)).to_string();
             let permit = self.limiter.admit(reserve).await;
@@ -178,10 +229,16 @@ impl HttpSender {
                     self.answered.store(true, Relaxed);
                     let usage = used(call, &completion);
                     permit.succeeded(usage.tokens());
-                    self.check_prompt(call, &completion)?;
+                    if let Err(error) = self.check_prompt(call, &completion) {
+                        allowance.failed(FailedRequest::Billed);
+                        return Err(error);
+                    }
                     return Ok((completion, usage));
                 }
-                Err(fault) => fault,
+                Err((fault, cost)) => {
+                    allowance.failed(cost);
+                    fault
+                }
             };
             let (then, wait) = match fault {
                 RequestFault::Final(error) => {
@@ -194,6 +251,7 @@ impl HttpSender {
                         return Err(self.without_key(error));
                     }
                     self.learned.learn(quirk);
+                    needed = Some(error);
                     continue;
                 }
                 RequestFault::Passing {
@@ -229,6 +287,7 @@ impl HttpSender {
                 return Err(self.without_key(with_note(then, &asked)));
             }
             self.limiter.back_off(self.delay(retries, wait)).await;
+            needed = Some(then);
             retries += 1;
         }
     }
@@ -252,7 +311,7 @@ impl HttpSender {
         body: Vec<u8>,
         dialect: ServerDialect,
         scored: bool,
-    ) -> Result<ChatCompletion, RequestFault> {
+    ) -> Result<ChatCompletion, (RequestFault, FailedRequest)> {
         let context = FaultContext {
             dialect,
             scored,
@@ -260,8 +319,30 @@ impl HttpSender {
         };
         let content = Some(("application/json", body));
         let url = self.endpoint.url.clone();
-        let received = self.exchange(Method::POST, url, content, &context).await?;
-        self.read(&received, &context)
+        let (status, headers, received) = self
+            .receive(Method::POST, url, content, &context)
+            .await
+            .map_err(|fault| {
+                let refused = matches!(fault, RequestFault::Passing { refused: true, .. });
+                let cost = if refused {
+                    FailedRequest::Unsent
+                } else {
+                    FailedRequest::Billed
+                };
+                (fault, cost)
+            })?;
+        if (200..300).contains(&status) {
+            return self
+                .read(&received, &context)
+                .map_err(|fault| (fault, FailedRequest::Billed));
+        }
+        // Behind a gateway that gave up the model may have answered.
+        let cost = match status {
+            500 | 502 | 504..=528 | 530..=599 => FailedRequest::Billed,
+            _ => FailedRequest::Unbilled,
+        };
+        let fault = retry_policy::of_status(status, &headers, &received, &context);
+        Err((fault, cost))
     }
 
     pub(super) fn context(&self) -> FaultContext<'_> {
@@ -295,7 +376,17 @@ fn map(error: LlmError, change: impl FnOnce(String) -> String) -> LlmError {
         LlmError::Unavailable(text) => LlmError::Unavailable(change(text)),
         LlmError::Rejected(text) => LlmError::Rejected(change(text)),
         LlmError::Request(text) => LlmError::Request(change(text)),
+        LlmError::Unaffordable(text) => LlmError::Unaffordable(change(text)),
     }
+}
+
+/// The limits have no room for the request that `why` makes necessary.
+pub(super) fn unaffordable(why: LlmError) -> LlmError {
+    let (LlmError::Unavailable(text)
+    | LlmError::Rejected(text)
+    | LlmError::Request(text)
+    | LlmError::Unaffordable(text)) = why;
+    LlmError::Unaffordable(text)
 }
 
 fn with_note(error: LlmError, note: &str) -> LlmError {

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::address::shown;
 use super::options::RequestOptions;
+use super::probe::ServerAbilities;
 use super::protocol::{ApiDialect, Protocol};
 
 /// Whether an optional ability of a server is used.
@@ -95,6 +96,8 @@ pub struct HttpConfig {
     pub thoughts: AbilityMode,
     /// Sending many calls at once as a batch; `None`: each by itself.
     pub batch: Option<BatchConfig>,
+    /// What an earlier process found out about the server; `None`: it is asked.
+    pub known: Option<ServerAbilities>,
 }
 
 impl HttpConfig {
@@ -122,6 +125,7 @@ impl HttpConfig {
             prefill: AbilityMode::Auto,
             thoughts: AbilityMode::Auto,
             batch: None,
+            known: None,
         }
     }
 

@@ -18,24 +18,6 @@ const MOST_BYTES: usize = 8 << 20;
 const MOST_FILE: usize = 512 << 20;
 
 impl HttpSender {
-    /// Sends one request and receives the body of a successful answer.
-    pub(super) async fn exchange(
-        &self,
-        method: Method,
-        url: Url,
-        content: Option<(&str, Vec<u8>)>,
-        context: &FaultContext<'_>,
-    ) -> Result<Vec<u8>, RequestFault> {
-        let (status, headers, received) = self.receive(method, url, content, context).await?;
-        if (200..300).contains(&status) {
-            Ok(received)
-        } else {
-            Err(retry_policy::of_status(
-                status, &headers, &received, context,
-            ))
-        }
-    }
-
     /// Sends one request and receives the answer, whatever its status.
     pub(super) async fn receive(
         &self,

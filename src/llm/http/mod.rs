@@ -28,9 +28,13 @@ mod transport;
 mod usage;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use async_trait::async_trait;
-use shiftproof_search::{BatchInterface, Capabilities, ClientTraffic, Llm, LlmError, ModelCall};
+use shiftproof_search::{
+    BatchInterface, Capabilities, ClientTraffic, FailedRequest, Llm, LlmError, ModelCall,
+    RequestAllowance, Unlimited,
+};
 use shiftproof_tasks::{AnswerForm, Finish, Message, Reply, Request, Role, Usage};
 
 pub use address::{is_private_address, names_secret, secret_in_address, shown_address};
@@ -41,7 +45,7 @@ pub use rate_limit::HttpStats;
 
 use client::HttpSender;
 use logprobs::LabelProbabilities;
-use probe::ServerAbilities;
+pub use probe::ServerAbilities;
 use reply::ChatCompletion;
 use request::{AnswerShape, PrefillMode};
 
@@ -63,16 +67,24 @@ impl HttpLlm {
     /// Connects and finds out, by one short call for label scores, one or two for
     /// prefill and, where neither told, one for thoughts, what the server can do;
     /// an ability that is [`AbilityMode::Off`] is not asked for, nor are thoughts where
-    /// the options say how many. Waits for a slow or loading server within the
+    /// the options say how many, nor anything that is [known](HttpConfig::known). Waits for a slow or loading server within the
     /// configured retries; fails at once where nobody listens.
     pub async fn connect(mut config: HttpConfig) -> Result<Self, ConnectError> {
         batch::check(&config)?;
+        let known = config.known.take();
         if config.batch.is_some() && config.label_scores == AbilityMode::Auto {
             // A call whose scores fail is asked again, which a batch cannot do.
             config.label_scores = AbilityMode::Off;
         }
         let sender = Arc::new(HttpSender::new(config)?);
-        let abilities = probe::probe(&sender).await?;
+        let abilities = match known {
+            Some(known) => {
+                // It has answered before, so its address is right.
+                sender.answered.store(true, Relaxed);
+                known
+            }
+            None => probe::probe(&sender).await?,
+        };
         Ok(Self::of(sender, abilities))
     }
 
@@ -123,7 +135,7 @@ impl HttpLlm {
                 continue;
             };
             let shape = scored_shape(labels, call);
-            match sender.complete(call, shape, PrefillMode::Plain).await {
+            match sender.rehearse(call, shape).await {
                 Ok((completion, _)) => {
                     asked += 1;
                     let scored = logprobs::score(labels, &completion.positions);
@@ -170,6 +182,11 @@ impl HttpLlm {
             ..abilities.clone()
         };
         Some(Self::of(Arc::new(sender.with_options(free)), abilities))
+    }
+
+    /// What was found at start-up, to be known by who goes on later.
+    pub fn abilities(&self) -> &ServerAbilities {
+        &self.shared.abilities
     }
 
     /// What was found at start-up, in one sentence for a person.
@@ -229,7 +246,11 @@ impl Llm for HttpLlm {
     /// the model wants to say is no label (they hold less than half of the
     /// probability), or nothing is decided, it is asked again for text, with all
     /// the room that the call has; the usage is that of both requests.
-    async fn call(&self, call: &ModelCall) -> Result<Reply, LlmError> {
+    async fn call_within(
+        &self,
+        call: &ModelCall,
+        allowance: &dyn RequestAllowance,
+    ) -> Result<Reply, LlmError> {
         let SharedClient {
             sender, abilities, ..
         } = &*self.shared;
@@ -245,13 +266,15 @@ impl Llm for HttpLlm {
             AnswerForm::Choice { labels } if abilities.label_scores => labels,
             _ => {
                 let (completion, usage) = sender
-                    .complete(call, AnswerShape::Text, continuation)
+                    .complete(call, AnswerShape::Text, continuation, allowance)
                     .await?;
                 return Ok(text_reply(self.cut(call, completion), usage));
             }
         };
         let shape = scored_shape(labels, call);
-        let (completion, used) = sender.complete(call, shape, continuation).await?;
+        let (completion, used) = sender
+            .complete(call, shape, continuation, allowance)
+            .await?;
         if completion.finish == Finish::Filtered {
             return Ok(text_reply(self.cut(call, completion), used));
         }
@@ -260,12 +283,27 @@ impl Llm for HttpLlm {
                 Ok(scored_reply(labels, scored, used))
             }
             _ => {
+                // What the scores cost is in the usage of both.
+                allowance.failed(FailedRequest::Unbilled);
+                if !allowance.another().await {
+                    return Err(LlmError::Unaffordable(
+                        "the answer is no label, and would have to be asked for in text".into(),
+                    ));
+                }
                 let (completion, more) = sender
-                    .complete(call, AnswerShape::Text, continuation)
+                    .complete(call, AnswerShape::Text, continuation, allowance)
                     .await?;
                 Ok(text_reply(self.cut(call, completion), used + more))
             }
         }
+    }
+
+    async fn call(&self, call: &ModelCall) -> Result<Reply, LlmError> {
+        self.call_within(call, &Unlimited).await
+    }
+
+    fn probes(&self) -> u64 {
+        self.shared.sender.probes()
     }
 
     /// Where labels are scored, that of two requests: the scores may not do.

@@ -1,5 +1,6 @@
 //! What a server can do, found by asking.
 
+use serde::{Deserialize, Serialize};
 use shiftproof_search::{LlmError, ModelCall};
 use shiftproof_tasks::{AnswerForm, Finish, Message, Request};
 
@@ -18,9 +19,9 @@ const FEW: u32 = 16;
 /// What the smallest model can do, and none does unprompted.
 const REPEAT: &str = "Repeat this word and nothing else: banana";
 
-/// What was found.
-#[derive(Debug, Clone)]
-pub(super) struct ServerAbilities {
+/// What was found out about a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerAbilities {
     pub(super) label_scores: bool,
     /// How an assistant message is continued; `None` if it is not.
     pub(super) continuation: Option<PrefillMode>,
@@ -339,6 +340,8 @@ async fn ask(
         Ok((completion, _)) => Ok(Ok(completion)),
         Err(LlmError::Request(refusal)) => Ok(Err(refusal)),
         Err(LlmError::Rejected(why)) => Err(ConnectError::Rejected(why)),
-        Err(LlmError::Unavailable(why)) => Err(ConnectError::Unreachable(why)),
+        Err(LlmError::Unavailable(why) | LlmError::Unaffordable(why)) => {
+            Err(ConnectError::Unreachable(why))
+        }
     }
 }

@@ -13,7 +13,7 @@ pub(super) enum AnswerShape {
 }
 
 /// How a last message by the assistant is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) enum PrefillMode {
     /// As it stands.
     Plain,

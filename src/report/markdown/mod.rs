@@ -13,7 +13,7 @@ use self::text::fenced;
 pub(crate) use self::text::{capital, code, inline};
 use super::compare::RunComparison;
 use super::facts::{command, gaps, lineage, machine, regressed};
-use super::{NamedRun, RunSummary, difference, grouped, money, score, spread, worst};
+use super::{NamedRun, RunSummary, difference, grouped, money, score, spread, unanswered, worst};
 use crate::table::write_markdown;
 use crate::unusable::counts;
 use crate::vote_notes;
@@ -339,6 +339,9 @@ fn write_reproduce(out: &mut String, summary: &RunSummary) {
             ". Target labels read by the search: {}; by the audit: {}.\n",
             summary.target_labels_read, summary.audit_labels_read
         );
+        if let Some(sentence) = unanswered(&summary.unanswered) {
+            let _ = writeln!(out, "{sentence}\n");
+        }
     }
     if summary.ending == Some(RunEnding::BudgetExhausted) {
         out.push_str(

@@ -390,6 +390,7 @@ pub fn whole() -> Vec<Event> {
     events.push(Event::Finished {
         ending: RunEnding::Completed,
         spent: spent(3100),
+        unanswered: Spend::default(),
         target_labels_read: 0,
         audit_labels_read: 300,
     });
