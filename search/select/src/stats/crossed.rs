@@ -114,7 +114,7 @@ impl CrossedSample {
     /// The difference of `objective(group means)` between the two contestants, the
     /// mean over runs. `objective` sees the groups that have examples, in their order.
     ///
-    /// The variance is that of a two-way crossed layout (Searle, Casella and McCulloch
+    /// The variance is that of a two-way crossed layout (Searle, Casella and `McCulloch`
     /// 1992, *Variance Components*, §4.3): what the runs' differences vary by, and what
     /// examples make them all vary by together, less the part that both hold. With
     /// d̄ the mean of n runs' differences d₁…dₙ, *v* variances over bootstrap draws of
