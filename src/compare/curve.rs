@@ -62,10 +62,12 @@ impl LeaderCurve {
         Some(self.points[after.checked_sub(1)?].score)
     }
 
-    /// Calls after which the leader first had this score.
+    /// Calls from which on the leader had this score to the end: a race on few examples
+    /// may lift a leader for a moment.
     pub fn reaches(&self, score: f64) -> Option<u64> {
-        let reached = self.points.iter().find(|point| point.score >= score);
-        reached.map(|point| point.calls)
+        let below = self.points.iter().rposition(|point| point.score < score);
+        let from = below.map_or(0, |last| last + 1);
+        self.points.get(from).map(|point| point.calls)
     }
 }
 
@@ -139,10 +141,12 @@ mod tests {
     }
 
     #[test]
-    fn levels_are_reached_once() {
+    fn levels_are_held_to_end() {
         let curve = curve(&[(10, 0.4), (30, 0.7), (50, 0.6)]);
-        assert_eq!(curve.reaches(0.65), Some(30));
-        assert_eq!(curve.reaches(0.75), None);
+        assert_eq!(curve.reaches(0.55), Some(30));
+        assert_eq!(curve.reaches(0.4), Some(10));
+        // It had it, and lost it.
+        assert_eq!(curve.reaches(0.65), None);
         assert_eq!((curve.at(9), curve.at(35)), (None, Some(0.7)));
     }
 }

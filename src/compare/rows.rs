@@ -77,9 +77,9 @@ pub(crate) struct BelowSeed {
 /// When the leader had a level.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct LevelReached {
-    /// Runs whose leader had it.
+    /// Runs whose leader has it at the end.
     pub runs: usize,
-    /// Calls they had spent when it first did.
+    /// Calls from which on it had it.
     pub calls: Option<SeedSpread>,
 }
 

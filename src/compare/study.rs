@@ -283,33 +283,36 @@ fn by_group(
     table
 }
 
+/// The part of the limit that a method's runs spent; of several limits the one that
+/// they came closest to.
+fn used(row: &MethodRow, limits: &BudgetLimits) -> Option<f64> {
+    let share = |spent: Option<SeedSpread>, limit: Option<f64>| Some(spent?.mean / limit?);
+    let shares = [
+        share(row.calls, limits.calls.map(|n| n as f64)),
+        share(row.tokens, limits.tokens.map(|n| n as f64)),
+        share(row.usd, limits.usd),
+    ];
+    shares.into_iter().flatten().reduce(f64::max)
+}
+
 /// A method that spends less than this share of its limit had less to search with.
 const UNUSED: f64 = 0.8;
 
 fn own_cautions(rows: &[MethodRow], runs: &[&CellRun], limits: &BudgetLimits) -> Vec<String> {
     let mut cautions = Vec::new();
-    for row in rows {
-        let used = |spent: Option<SeedSpread>, limit: Option<f64>| {
-            let limit = limit.filter(|limit| *limit > 0.0)?;
-            Some(spent?.mean / limit)
-        };
-        let shares = [
-            used(row.calls, limits.calls.map(|n| n as f64)),
-            used(row.tokens, limits.tokens.map(|n| n as f64)),
-            used(row.usd, limits.usd),
-        ];
-        let most = shares
-            .into_iter()
-            .flatten()
-            .fold(f64::NEG_INFINITY, f64::max);
-        if most.is_finite() && most < UNUSED {
-            cautions.push(format!(
-                "{} spent {:.0} % of its limit, for it asks for no more: raise search.evaluations \
-                 and search.proposals, or lower the limit, to compare at equal budgets.",
-                row.method,
-                most * 100.0
-            ));
-        }
+    let idle: Vec<String> = rows
+        .iter()
+        .filter_map(|row| {
+            let share = used(row, limits).filter(|share| *share < UNUSED)?;
+            Some(format!("{} ({:.0} %)", row.method, share * 100.0))
+        })
+        .collect();
+    if !idle.is_empty() {
+        cautions.push(format!(
+            "Not all of the limit was spent by {}: raise search.evaluations and search.proposals, \
+             or lower the limit, to compare at equal budgets.",
+            idle.join(", ")
+        ));
     }
     let some = |row: &&MethodRow| row.finished > 0;
     if rows.iter().filter(some).any(|row| row.finished < 2) {

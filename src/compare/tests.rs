@@ -90,10 +90,13 @@ fn unspent_limits_are_told() {
     };
     let study = StudyComparison::of("reviews", &generous, &cells(), &AuditClusters::none());
     let told = study.cautions.join("\n");
-    assert!(told.contains("gpo spent 12 % of its limit"), "{told}");
+    assert!(
+        told.contains("spent by gpo (12 %), ape (12 %): raise"),
+        "{told}"
+    );
     assert!(told.contains("Some cells are missing"), "{told}");
     let whole = super::fixture::study().cautions.join("\n");
-    assert!(!whole.contains("of its limit"), "{whole}");
+    assert!(!whole.contains("of the limit"), "{whole}");
 }
 
 #[test]

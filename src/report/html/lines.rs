@@ -82,7 +82,7 @@ pub(crate) fn rising_lines(
             }
             text.dim x="54%" y=(number(FIELD + 40.0)) text-anchor="middle" { (axis) }
             @if let Some((name, height)) = level {
-                line.axis x1=(x(0)) x2="100%" y1=(y(height)) y2=(y(height)) stroke-dasharray="1 4" {}
+                line x1=(x(0)) x2="100%" y1=(y(height)) y2=(y(height)) style="stroke:var(--dim);stroke-width:1;stroke-dasharray:2 4" {}
                 text.dim x="100%" y=(y(height)) dy="-4" text-anchor="end" { (name) }
             }
             @for (at, line) in lines.iter().enumerate() {
