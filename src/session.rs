@@ -1,35 +1,34 @@
 //! A run from study to result: data, models, store, loop.
 
+mod keeping;
+
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Serialize};
 use shiftproof_search::ModelCall;
 use shiftproof_search::budget::Meter;
 use shiftproof_search::control::RunControl;
 use shiftproof_search::event::RunObserver;
-use shiftproof_search::event_log::{self, EventLog, LogError};
+use shiftproof_search::event_log::EventLog;
 use shiftproof_search::fit::{FittedPlan, fitted};
 use shiftproof_search::gateway::{Gateway, RunError};
-use shiftproof_search::ledger::{CandidateRecord, Ledger, LedgerError, RunRecord, RunStatus};
+use shiftproof_search::ledger::{Ledger, LedgerError, RunRecord, RunStatus};
 use shiftproof_search::methods::SearchMethod;
 use shiftproof_search::run::{Run, RunResult};
 use shiftproof_tasks::lint::LintFinding;
 use shiftproof_tasks::{AnswerForm, Prompt};
 
+use self::keeping::{FoundModels, close, open_log};
 use crate::assumed::assumed;
 use crate::calibration_notes;
 use crate::connect_model::{ConnectedModel, connect, with_embedder};
-use crate::durable;
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
 use crate::gate::holdout_log::HoldoutAccess;
-use crate::llm::http::ServerAbilities;
 use crate::prices;
-use crate::report::{NamedRun, ReportFormat, RunSummary, render};
-use crate::stored::{self, LOG};
+use crate::report::RunSummary;
 use crate::study::places::{self, GivenPrompt};
 use crate::study::{LoadedData, ResolvedStudy, load_data, load_interactions};
 use crate::task_registry::{TaskInstance, TaskRegistry};
@@ -300,6 +299,19 @@ impl StudySession {
         serde_json::to_string(&found).map_err(Failure::from_error(ExitStatus::Internal))
     }
 
+    /// The opening of the audit at the end of a run that the command `by` begins.
+    fn opening(&self, by: &str) -> HoldoutAccess {
+        let audit = &self.loaded.data.audit;
+        HoldoutAccess::now(
+            by,
+            &self.resolved.study.name,
+            &audit.fingerprint(),
+            self.task_model.model.llm.identity(),
+            [],
+            audit.len() as u64,
+        )
+    }
+
     /// Requests that were sent to find out what the models can do.
     fn probes(&self) -> u64 {
         let proposer = self.proposer_model.iter();
@@ -328,7 +340,7 @@ impl StudySession {
             None => Ok(EventLog::unlogged(observers)),
         };
         record.begins_anew = false;
-        let opening = HoldoutAccess::of_run(&self, by);
+        let opening = self.opening(by);
         let bus = match bus {
             Ok(bus) => bus,
             Err(error) => return Err((error.into(), record)),
@@ -445,30 +457,6 @@ async fn begin(
     Ok(gateway)
 }
 
-/// What was found out about a run's models when it began.
-#[derive(Default, Serialize, Deserialize)]
-struct FoundModels {
-    #[serde(default)]
-    task: Option<ServerAbilities>,
-    #[serde(default)]
-    proposer: Option<ServerAbilities>,
-}
-
-impl FoundModels {
-    fn of(record: &RunRecord) -> Result<Self, Failure> {
-        let Some(found) = &record.models else {
-            return Ok(Self::default());
-        };
-        serde_json::from_str(found).map_err(|error| {
-            Failure::data(format!(
-                "what the record of run {} holds about its models cannot be read: {error}",
-                record.id
-            ))
-            .caused_by(error)
-        })
-    }
-}
-
 /// The seed prompt on a few source examples: the first calls a run would send.
 fn rehearsal(built: &TaskInstance, loaded: &LoadedData) -> Vec<ModelCall> {
     const CALLS: usize = 4;
@@ -483,100 +471,5 @@ fn rehearsal(built: &TaskInstance, loaded: &LoadedData) -> Vec<ModelCall> {
     requests
         .filter(|request| matches!(request.answer, AnswerForm::Choice { .. }))
         .map(|request| ModelCall::greedy(request, 16))
-        .collect()
-}
-
-/// The event log in a run's folder, with the study beside it for those who read a
-/// run without opening the store. A log that is damaged is told anew from the stored
-/// replies, as is one that tells of what is asked again.
-fn open_log(
-    folder: &Path,
-    record: &RunRecord,
-    anew: bool,
-    observers: Vec<Box<dyn RunObserver>>,
-) -> Result<EventLog, LogError> {
-    let io = |path: PathBuf| |source| LogError::Io { path, source };
-    std::fs::create_dir_all(folder).map_err(io(folder.to_owned()))?;
-    durable::write(&folder.join("study.json"), record.spec.as_bytes())?;
-    stored::unseal(folder)?;
-    let path = folder.join(LOG);
-    let damaged = path.exists()
-        && matches!(
-            event_log::read(&path),
-            Err(LogError::Damaged { .. } | LogError::Malformed { .. })
-        );
-    if anew {
-        set_log_aside(folder, "events.before-retry")?;
-    } else if damaged {
-        set_log_aside(folder, "events.damaged")?;
-    }
-    EventLog::logged(&path, observers)
-}
-
-/// Everything that a finished run leaves, durable.
-async fn close(
-    gateway: &Gateway,
-    ledger: &Ledger,
-    record: &RunRecord,
-    folder: Option<&Path>,
-    opening: HoldoutAccess,
-    summary: &RunSummary,
-) -> Result<(), RunError> {
-    ledger
-        .save_candidates(&record.id, &records(summary))
-        .await?;
-    let Some(folder) = folder else { return Ok(()) };
-    gateway.sync_events()?;
-    if let Some(store) = folder.parent().and_then(Path::parent) {
-        opening
-            .record_run(store, &record.id, summary)
-            .map_err(|failure| unwritten(store, failure))?;
-    }
-    let run = NamedRun::new(&record.id, summary.clone());
-    for file in ["report.txt", "report.json"] {
-        let path = folder.join(file);
-        let report = ReportFormat::of(&path)
-            .and_then(|form| render(form, std::slice::from_ref(&run)))
-            .map_err(|failure| unwritten(&path, failure))?;
-        durable::write(&path, report.as_bytes())?;
-    }
-    Ok(stored::seal(folder, gateway.emitted().len())?)
-}
-
-fn unwritten(path: &Path, failure: Failure) -> RunError {
-    LogError::Io {
-        path: path.to_owned(),
-        source: std::io::Error::other(failure),
-    }
-    .into()
-}
-
-/// Keeps the log of a run whose refused calls are asked again under another name:
-/// what is answered now may lead elsewhere. Everything else is told anew from the
-/// stored replies.
-fn set_log_aside(folder: &Path, name: &str) -> Result<(), LogError> {
-    let path = folder.join(LOG);
-    if !path.exists() {
-        return Ok(());
-    }
-    let aside = (1..=u64::MAX)
-        .map(|n| folder.join(format!("{name}-{n}.jsonl")))
-        .find(|aside| !aside.exists())
-        .expect("there are more numbers than files");
-    std::fs::rename(&path, aside).map_err(|source| LogError::Io { path, source })
-}
-
-fn records(summary: &RunSummary) -> Vec<CandidateRecord> {
-    summary
-        .candidates
-        .values()
-        .map(|standing| CandidateRecord {
-            prompt: standing.prompt.clone(),
-            origin: standing.origin,
-            parents: standing.parents.clone(),
-            score: standing.score,
-            groups: standing.groups.clone(),
-            reason: standing.reason.clone(),
-        })
         .collect()
 }

@@ -16,7 +16,6 @@ use shiftproof_tasks::PromptId;
 
 use crate::exit::{ExitStatus, Failure};
 use crate::report::RunSummary;
-use crate::session::StudySession;
 
 const FILE: &str = "gate.jsonl";
 
@@ -79,18 +78,6 @@ impl HoldoutAccess {
             decision: String::new(),
             run: None,
         }
-    }
-
-    /// The opening at the end of a run that the command `by` is about to begin.
-    pub fn of_run(session: &StudySession, by: &str) -> Self {
-        Self::now(
-            by,
-            &session.resolved.study.name,
-            &session.loaded.data.audit.fingerprint(),
-            session.task_model.model.llm.identity(),
-            [],
-            session.loaded.data.audit.len() as u64,
-        )
     }
 
     /// Writes the opening of the run `id` down, if it came to its audit and did not

@@ -8,9 +8,9 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
+use super::abilities::ServerAbilities;
 use super::address::shown;
 use super::options::RequestOptions;
-use super::probe::ServerAbilities;
 use super::protocol::{ApiDialect, Protocol};
 
 /// Whether an optional ability of a server is used.

@@ -9,6 +9,7 @@
 //! a model accepts, and reads answers leniently. [`HttpLlm::stats`] shows what it
 //! is doing.
 
+mod abilities;
 mod address;
 mod batch;
 mod client;
@@ -43,9 +44,9 @@ pub use options::RequestOptions;
 pub use protocol::ApiDialect;
 pub use rate_limit::HttpStats;
 
+pub use abilities::ServerAbilities;
 use client::HttpSender;
 use logprobs::LabelProbabilities;
-pub use probe::ServerAbilities;
 use reply::ChatCompletion;
 use request::{AnswerShape, PrefillMode};
 

@@ -1,9 +1,9 @@
 //! What a server can do, found by asking.
 
-use serde::{Deserialize, Serialize};
 use shiftproof_search::{LlmError, ModelCall};
 use shiftproof_tasks::{AnswerForm, Finish, Message, Request};
 
+use super::abilities::ServerAbilities;
 use super::client::HttpSender;
 use super::config::{AbilityMode, ConnectError};
 use super::logprobs;
@@ -18,19 +18,6 @@ pub(super) const THINKING_ROOM: u32 = 8192;
 const FEW: u32 = 16;
 /// What the smallest model can do, and none does unprompted.
 const REPEAT: &str = "Repeat this word and nothing else: banana";
-
-/// What was found out about a server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServerAbilities {
-    pub(super) label_scores: bool,
-    /// How an assistant message is continued; `None` if it is not.
-    pub(super) continuation: Option<PrefillMode>,
-    /// Continuations come back with what they continue, as llama.cpp sends them.
-    pub(super) echoes: bool,
-    /// Tokens to leave for thoughts.
-    pub(super) thinking_tokens: u32,
-    pub(super) report: String,
-}
 
 /// Whether the model reasons, as far as it showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
