@@ -204,7 +204,7 @@ impl Gateway {
             self.collected(*key, model.cost(stored));
         }
         // Kept first, forgotten then: a kill between the two costs nothing.
-        self.ledger().record(durable).await?;
+        self.ledger().record(&durable).await?;
         self.forget_batch(&batch.tag).await?;
         let mut kept = Ok(());
         missing.retain(|(key, _)| match self.ledger().has_reply(key) {

@@ -29,7 +29,7 @@ pub(super) struct RunExecution {
 /// Why there is no result.
 pub(super) enum ExecutionError {
     /// The run stopped; its record says how it stands.
-    Stopped(RunError, RunRecord),
+    Stopped(RunError, Box<RunRecord>),
     /// What is kept beside the run could not be written.
     Failed(Failure),
 }
@@ -59,7 +59,8 @@ impl RunExecution {
             done = self.session.run(self.ledger, self.record, self.observers, control.clone(), self.trouble, self.by) => done,
             () = control.aborted() => return Ok(None),
         };
-        let done = done.map_err(|(stop, record)| ExecutionError::Stopped(stop, record))?;
+        let done =
+            done.map_err(|(stop, record)| ExecutionError::Stopped(stop, Box::new(record)))?;
         Ok(Some(done))
     }
 }

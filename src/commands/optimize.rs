@@ -188,7 +188,7 @@ async fn conduct(
         trouble: args.trouble.into(),
         by: "optimize",
     };
-    let done = execution.execute().await;
+    let done = Box::pin(execution.execute()).await;
     let ended = Instant::now();
     let outcome = done.map_err(|error| match error {
         ExecutionError::Stopped(stop, record) => stopped(&stop, &record, args).caused_by(stop),

@@ -164,7 +164,7 @@ impl Gateway {
                             "the limits left no room for a request that was needed again: {reason}"
                         ));
                     }
-                    saving.push(self.keep(model, answered.durable));
+                    saving.push(self.keep(model, &answered.durable));
                 }
                 () = self.control.go(), if paused => {}
                 // A client that waits out a rate limit must not look stuck.
@@ -190,7 +190,7 @@ impl Gateway {
     fn keep(
         &self,
         model: &PricedModel,
-        durable: Vec<(CallKey, StoredAnswer)>,
+        durable: &[(CallKey, StoredAnswer)],
     ) -> impl Future<Output = Result<(), LedgerError>> + Send + use<> {
         let costs: Vec<(CallKey, Spend)> = durable
             .iter()

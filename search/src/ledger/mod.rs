@@ -83,6 +83,9 @@ pub struct Ledger {
     dir: Option<PathBuf>,
 }
 
+/// A key of the store and what lies under it.
+type StoredPair = (Vec<u8>, Vec<u8>);
+
 impl Ledger {
     /// A ledger that forgets everything when dropped.
     pub fn in_memory() -> Self {
@@ -160,7 +163,7 @@ impl Ledger {
     /// order of calls, not of waiting.
     pub fn record(
         &self,
-        answers: Vec<(CallKey, StoredAnswer)>,
+        answers: &[(CallKey, StoredAnswer)],
     ) -> impl Future<Output = Result<(), LedgerError>> + Send + use<> {
         let pairs = answers
             .iter()
@@ -220,7 +223,7 @@ impl Ledger {
 
     fn put(
         &self,
-        pairs: Result<Vec<(Vec<u8>, Vec<u8>)>, LedgerError>,
+        pairs: Result<Vec<StoredPair>, LedgerError>,
     ) -> impl Future<Output = Result<(), LedgerError>> + Send + use<> {
         let queued = pairs.map(|pairs| self.writer.put(pairs));
         async move { queued?.await }

@@ -72,7 +72,7 @@ async fn every_record_reads_back() {
     let ledger = Ledger::in_memory();
     let refused = StoredAnswer::Refused("too long: 9,000 tokens".into());
     let answers = vec![(key("x"), answer("äöü \u{0}")), (key("y"), refused.clone())];
-    ledger.record(answers).await.unwrap();
+    ledger.record(&answers).await.unwrap();
     assert_eq!(ledger.reply(&key("x")).unwrap(), Some(answer("äöü \u{0}")));
     assert_eq!(ledger.reply(&key("y")).unwrap(), Some(refused));
     assert_eq!(ledger.reply(&key("z")).unwrap(), None);
@@ -94,11 +94,8 @@ async fn every_record_reads_back() {
 async fn latest_write_counts() {
     let ledger = Ledger::in_memory();
     let refused = StoredAnswer::Refused("overloaded".into());
-    ledger.record(vec![(key("x"), refused)]).await.unwrap();
-    ledger
-        .record(vec![(key("x"), answer("yes"))])
-        .await
-        .unwrap();
+    ledger.record(&[(key("x"), refused)]).await.unwrap();
+    ledger.record(&[(key("x"), answer("yes"))]).await.unwrap();
     assert_eq!(ledger.reply(&key("x")).unwrap(), Some(answer("yes")));
     let submitted = BatchRecord {
         id: Some("batch-1".into()),
@@ -129,10 +126,7 @@ async fn runs_sort_by_start() {
 #[tokio::test]
 async fn removed_run_keeps_replies() {
     let ledger = Ledger::in_memory();
-    ledger
-        .record(vec![(key("x"), answer("yes"))])
-        .await
-        .unwrap();
+    ledger.record(&[(key("x"), answer("yes"))]).await.unwrap();
     for id in ["run-1", "run-10"] {
         ledger.save_run(&run(id, 1)).await.unwrap();
         ledger.save_candidates(id, &[candidate("p")]).await.unwrap();
@@ -241,7 +235,7 @@ async fn large_replies_survive_reopening() {
     let ledger = Ledger::open(dir.path()).unwrap();
     assert_eq!(ledger.opened(), &LedgerOpening::default());
     let answers = vec![(key("long"), answer(&long)), (key("short"), answer("yes"))];
-    ledger.record(answers).await.unwrap();
+    ledger.record(&answers).await.unwrap();
     assert_eq!(ledger.reply(&key("long")).unwrap(), Some(answer(&long)));
     drop(ledger);
     let ledger = Ledger::open(dir.path()).unwrap();
@@ -259,10 +253,7 @@ async fn lost_index_is_rebuilt() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = Ledger::open(dir.path()).unwrap();
     for text in ["x", "y", "x"] {
-        ledger
-            .record(vec![(key(text), answer(text))])
-            .await
-            .unwrap();
+        ledger.record(&[(key(text), answer(text))]).await.unwrap();
     }
     ledger.save_run(&run("one", 5)).await.unwrap();
     drop(ledger);
