@@ -14,6 +14,7 @@ mod gate;
 mod golden;
 mod http;
 mod import;
+mod limits;
 mod methods;
 mod models;
 mod owndata;
