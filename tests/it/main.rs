@@ -15,6 +15,7 @@ mod gate;
 mod golden;
 mod http;
 mod import;
+mod limits;
 mod methods;
 mod models;
 mod owndata;

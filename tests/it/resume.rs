@@ -20,17 +20,29 @@ fn server_in(desk: &Desk, server: &MockServer) {
     );
 }
 
-/// Everything of a run that must not depend on kills.
-fn results(desk: &Desk) -> (String, String, Vec<serde_json::Value>) {
+/// Everything of a run that must not depend on kills: all but what they cost.
+fn results(desk: &Desk) -> (String, serde_json::Value, Vec<serde_json::Value>) {
     let folder = ".shiftproof/runs/mock-s1-1";
-    let events = desk
-        .read(format!("{folder}/events.jsonl"))
+    let without_cost = |mut value: serde_json::Value| {
+        value
+            .as_object_mut()
+            .expect("an object")
+            .remove("unanswered");
+        value
+    };
+    let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    let log = desk.read(format!("{folder}/events.jsonl"));
+    let events = log
         .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["event"].clone())
+        .map(|line| without_cost(parsed(line)["event"].clone()))
         .collect();
+    let report = desk.read(format!("{folder}/report.txt"));
+    let lines = report
+        .lines()
+        .filter(|line| !line.starts_with("Beside these"));
     (
-        desk.read(format!("{folder}/report.txt")),
-        desk.read(format!("{folder}/report.json")),
+        lines.collect::<Vec<_>>().join("\n"),
+        without_cost(parsed(&desk.read(format!("{folder}/report.json")))),
         events,
     )
 }

@@ -8,7 +8,7 @@ use super::{DataCounts, MethodPlan, PlannedStep, SearchMethod, steps};
 use crate::event::Phase;
 use crate::gateway::RunError;
 use crate::propose::{Proposer, TargetUse};
-use crate::run::{CandidateIndex, SearchContext, VoteCounting, checks};
+use crate::run::{CandidateIndex, SearchContext, VoteCounting, checks, telling};
 use crate::spec::SearchSpec;
 
 /// Generalised prompt optimisation (Li et al. 2023, "Robust Prompt Optimization for
@@ -42,7 +42,8 @@ impl SearchMethod for Gpo {
     }
 
     fn plan(&self, spec: &SearchSpec, data: &DataCounts) -> MethodPlan {
-        let asked = data.target_inputs + checks(data.target_inputs);
+        let inputs = telling(data.target_inputs);
+        let asked = inputs + checks(inputs);
         let mut voted = voted(spec, data);
         if data.labelled_target == 0 {
             voted.extra += (2 * spec.finalists + 1) * asked;

@@ -33,7 +33,7 @@ use crate::turns;
 pub use self::answers::{AnsweredExample, GroupAnswers, UnansweredExample};
 pub use self::context::SearchContext;
 pub use self::standings::GroupStanding;
-pub(crate) use self::voting::checks;
+pub(crate) use self::voting::{checks, telling};
 pub use crate::response_matrix::{CandidateIndex, InputIndex};
 pub use crate::target_vote::VoteCounting;
 
