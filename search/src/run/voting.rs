@@ -136,16 +136,17 @@ impl SearchContext<'_> {
         if is_known || !self.matrix.vote().is_some_and(is_weighted) {
             return Ok(waiting.take(keep).collect());
         }
-        let inputs = self.telling_inputs();
+        let told = self.telling_inputs();
         self.enter_phase(
             Phase::Vote,
             format!(
                 "the best prompts and the seed answer {} target inputs: which of them hold there?",
-                inputs.len()
+                told.len()
             ),
         )?;
         // How right they are where labels are is half of what is to be known.
-        let inputs = [inputs, self.check(inputs.len())].concat();
+        let check = self.check(told.len());
+        let inputs = [told, check].concat();
         let seed = self.seed;
         self.ask_planned(&[seed], &inputs).await?;
         loop {
