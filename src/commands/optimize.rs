@@ -178,7 +178,7 @@ async fn conduct(
         store: &args.store.store,
         by: "optimize",
     };
-    let done = execution.execute().await;
+    let done = Box::pin(execution.execute()).await;
     let ended = Instant::now();
     let outcome = done.map_err(|error| match error {
         ExecutionError::Stopped(stop, record) => stopped(&stop, &record, args).caused_by(stop),

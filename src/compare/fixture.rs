@@ -78,8 +78,8 @@ pub(super) fn run(method: &str, seed: u64, gain: i32) -> CellRun {
             answers: answers.collect(),
         });
     }
-    let mut at = events.len() / 3;
-    for (calls, score) in [(200, 0.66), (500, 0.70 + f64::from(gain) / 200.0)] {
+    let leaders = [(200, 0.66), (500, 0.70 + f64::from(gain) / 200.0)];
+    for (at, (calls, score)) in (events.len() / 3..).zip(leaders) {
         events.insert(
             at,
             Event::Leading {
@@ -90,7 +90,6 @@ pub(super) fn run(method: &str, seed: u64, gain: i32) -> CellRun {
                 groups: Vec::new(),
             },
         );
-        at += 1;
     }
     events.push(last);
     CellRun::of(format!("reviews-{method}-s{seed}"), &events)

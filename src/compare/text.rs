@@ -157,9 +157,8 @@ pub(super) fn cost_cells(row: &MethodRow) -> [String; 5] {
     };
     let money = match row.usd {
         Some(usd) if usd.max > 0.0 => format!("${:.4}", usd.mean),
-        Some(_) => "–".to_owned(),
         None if row.finished > 0 => "price unknown".to_owned(),
-        None => "–".to_owned(),
+        _ => "–".to_owned(),
     };
     let level = row.level.as_ref().filter(|_| row.finished > 0);
     let level = level.map_or_else(

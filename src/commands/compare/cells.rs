@@ -184,7 +184,7 @@ impl CellRunner<'_> {
             _ => None,
         };
         if let Some(record) = begun {
-            let came = self.execute(study, resolved, Some(record)).await?;
+            let came = Box::pin(self.execute(study, resolved, Some(record))).await?;
             // The data or the program changed since: its replies are stored all the same.
             if !matches!(came, CellCourse::Diverged) {
                 return Ok(came.end());
@@ -194,7 +194,8 @@ impl CellRunner<'_> {
                 self.label
             ));
         }
-        Ok(self.execute(study, resolved, None).await?.end())
+        let came = Box::pin(self.execute(study, resolved, None)).await?;
+        Ok(came.end())
     }
 
     async fn execute(
@@ -230,7 +231,7 @@ impl CellRunner<'_> {
             store: &self.args.store.store,
             by: "compare",
         };
-        match execution.execute().await {
+        match Box::pin(execution.execute()).await {
             Ok(Some(done)) => self.read(&id, &done).map(Into::into),
             Ok(None) => Ok(CellEnd::Interrupted(Some(id)).into()),
             Err(ExecutionError::Failed(failure)) => Err(failure),

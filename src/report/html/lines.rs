@@ -102,10 +102,8 @@ pub(crate) fn rising_lines(
 
 /// Round places from 0 up to the most.
 fn places(most: u64) -> Vec<u64> {
-    let step = (0..)
-        .flat_map(|power| {
-            [1, 2, 5].map(|digit: u64| digit.saturating_mul(10_u64.pow(power.min(18))))
-        })
+    let step = (0..19)
+        .flat_map(|power| [1, 2, 5].map(|digit: u64| digit.saturating_mul(10_u64.pow(power))))
         .find(|step| most / step <= 4)
         .unwrap_or(most.max(1));
     (0..=most / step).map(|count| count * step).collect()
