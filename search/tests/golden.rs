@@ -187,8 +187,11 @@ fn old_logs_read_alike() {
             }
             let path = dir.path().join(format!("{method}.jsonl"));
             for (line, read) in log.lines().zip(event_log::read(&path).unwrap()) {
-                let written = serde_json::to_string(&read).unwrap();
-                assert_eq!(written, line, "version {version}");
+                // The checksum is of the line, and no part of what it says.
+                let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+                line.as_object_mut().unwrap().remove("sum");
+                let read = serde_json::to_value(&read).unwrap();
+                assert_eq!(read, line, "version {version}");
             }
         }
     }

@@ -18,6 +18,7 @@ use super::{judging, print, resolve};
 use crate::cli;
 use crate::exit::{ExitStatus, Failure};
 use crate::gate::power;
+use crate::llm::http::AbilityMode;
 use crate::prices;
 use crate::report::{grouped, to_json};
 use crate::session::StudySession;
@@ -169,6 +170,20 @@ fn text(plan: &CostPlan, limits: BudgetLimits) -> String {
     out
 }
 
+/// Requests at most that find out what a model's server can do; they count.
+fn most_probes(spec: &ModelSpec) -> u64 {
+    if spec
+        .provider()
+        .map_or(true, |provider| provider.server().is_none())
+    {
+        return 0;
+    }
+    // How a short text is answered, and once more with room where the model reasons;
+    // each ability is asked for in two forms.
+    let ability = |mode: AbilityMode| if mode == AbilityMode::Off { 0 } else { 2 };
+    1 + ability(spec.label_scores) + ability(spec.prefill)
+}
+
 /// Sizes are taken from the study's own data: the seed prompt on real inputs.
 fn estimate(session: &StudySession) -> CostPlan {
     let ModelPrices {
@@ -187,7 +202,12 @@ fn estimate(session: &StudySession) -> CostPlan {
     let study = &session.resolved.study;
     let proposer = study.proposer.as_ref().unwrap_or(&study.model);
     let seconds = duration(proposer, proposals) + duration(&study.model, evaluations);
+    let probes: u64 = std::iter::once(&study.model)
+        .chain(&study.proposer)
+        .map(most_probes)
+        .sum();
     let smallest = fitted.smallest.map(|calls| {
+        let calls = calls + probes;
         let worst = times(reserved, calls as usize);
         SmallestLimits {
             calls,

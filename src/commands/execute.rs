@@ -55,9 +55,11 @@ impl RunExecution {
         }
         let control = self.control.clone();
         let done = tokio::select! {
+            // Who aborts does not wait for what comes of it.
+            biased;
+            () = control.aborted() => return Ok(None),
             // Moved in: whoever still looks at the screen keeps no one from the store.
             done = self.session.run(self.ledger, self.record, self.observers, control.clone(), self.trouble, self.by) => done,
-            () = control.aborted() => return Ok(None),
         };
         let done =
             done.map_err(|(stop, record)| ExecutionError::Stopped(stop, Box::new(record)))?;
