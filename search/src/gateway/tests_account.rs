@@ -175,7 +175,7 @@ const fn calls(limit: u64) -> BudgetLimits {
 
 #[tokio::test]
 async fn retries_are_within_the_limit() {
-    for (fault, limit, least) in [(2, 40, 10), (3, 60, 18), (5, 60, 22), (1000, 50, 30)] {
+    for (fault, limit, least) in [(2, 40, 1), (3, 60, 8), (5, 60, 12), (1000, 50, 30)] {
         let world = World::new(fault, calls(limit));
         let (outcomes, spent, lost) = world.run(&waves(&[8, 30, 30])).await;
         assert!(world.requests() <= limit, "{} of {limit}", world.requests());
