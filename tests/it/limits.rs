@@ -67,6 +67,10 @@ async fn kills_never_exceed_the_limit() {
         assert!([Some(0), Some(3)].contains(&ended.code), "{ended:?}");
         let seen = server.asked() as u64;
         assert!(seen <= LIMIT, "the server saw {seen} of {LIMIT}");
+        if ended.code == Some(3) {
+            // The kills left too little for a result; there is nothing to report.
+            continue;
+        }
         assert!(
             told(&report(&desk)) >= seen,
             "the report is too low for {seen}"

@@ -340,6 +340,12 @@ async fn second_interrupt_does_not_wait() {
     let terminal = Terminal::new(&desk, 120, 24);
     terminal.run("shiftproof optimize");
     terminal.wait_for("2 Candidates");
+    // Something has to be in flight: with nothing to wait for one interrupt is enough.
+    let began = Instant::now();
+    while server.asked() < 1 {
+        assert!(began.elapsed() < PATIENCE, "no call is sent");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     terminal.keys(&["C-c"]);
     terminal.wait_for("STOPPING");
     terminal.keys(&["C-c"]);
