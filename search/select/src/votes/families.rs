@@ -245,3 +245,7 @@ fn misfit(known: &FamilyAgreement, us: &[f64], free: &[bool]) -> f64 {
     }
     misfit
 }
+
+#[cfg(test)]
+#[path = "families_tests.rs"]
+mod tests;
