@@ -362,34 +362,8 @@ impl StudySession {
             Ok(gateway) => gateway,
             Err(error) => return Err((error.into(), record)),
         };
-        let task_model = self.task_model.model;
-        let run = Run {
-            study: self.resolved.study.name,
-            task: self.built.task,
-            data: self.loaded.data,
-            groups: self.loaded.groups,
-            baselines: self.loaded.baselines,
-            method: self.method,
-            spec: self.resolved.study.search,
-            human: self
-                .resolved
-                .study
-                .prompts
-                .iter()
-                .map(Prompt::new)
-                .collect(),
-            seed: self.resolved.seed,
-            proposer_model: self
-                .proposer_model
-                .map_or_else(|| task_model.clone(), |connected| connected.model),
-            task_model,
-            gateway: &gateway,
-            fitted: false,
-            keep_going: trouble.keep_going,
-        };
-        let result = run.execute().await;
+        let mut result = self.into_run(&gateway, trouble).execute().await;
         let summary = RunSummary::of(&gateway.emitted());
-        let mut result = result;
         if result.is_ok() {
             // All of it before the record says "finished", which nobody looks behind.
             let closed = close(
@@ -428,6 +402,30 @@ impl StudySession {
             remarks: gateway.remarks(),
             lost: gateway.lost().calls,
         })
+    }
+
+    /// The search's own form of it.
+    fn into_run(self, gateway: &Gateway, trouble: UnusablePolicy) -> Run<'_> {
+        let study = self.resolved.study;
+        let task_model = self.task_model.model;
+        Run {
+            study: study.name,
+            task: self.built.task,
+            data: self.loaded.data,
+            groups: self.loaded.groups,
+            baselines: self.loaded.baselines,
+            method: self.method,
+            spec: study.search,
+            human: study.prompts.iter().map(Prompt::new).collect(),
+            seed: self.resolved.seed,
+            proposer_model: self
+                .proposer_model
+                .map_or_else(|| task_model.clone(), |connected| connected.model),
+            task_model,
+            gateway,
+            fitted: false,
+            keep_going: trouble.keep_going,
+        }
     }
 
     /// Calls that can be unanswered, or answered and not yet durable, at once.
