@@ -53,6 +53,11 @@ async fn kills_never_exceed_the_limit() {
                 &["optimize", "--quiet"]
             };
             let mut child = desk.start(args);
+            // A run that is killed before it has begun is not the one that goes on.
+            let log = desk.path(".shiftproof/runs/mock-s1-1/events.jsonl");
+            while !log.exists() && child.try_wait().unwrap().is_none() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
             draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             tokio::time::sleep(Duration::from_millis(30 + (draw >> 33) % 270)).await;
             if child.try_wait().unwrap().is_none() {
