@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shiftproof_tasks::{PromptId, Task};
+use shiftproof_tasks::{Outcome, PromptId, Task};
 
 use crate::event::{CheckedVotes, ClassVotes, InputVote, VoteSummary, VoterStanding};
 use crate::response_matrix::{CandidateAnswers, EvalContext, InputIndex, ResponseMatrix};
@@ -208,10 +208,15 @@ fn checked(
     matrix: &ResponseMatrix,
     check: &[InputIndex],
 ) -> Vec<Option<bool>> {
-    let right = |input: &InputIndex| {
-        let answer = voter.answer(*input)?;
-        let label = matrix.label(*input)?;
-        Some(answer.vote().is_some_and(|vote| is_right(label, &vote)))
+    let right = |input: &InputIndex| match voter.outcome(*input)? {
+        Outcome::Scored(scored) => {
+            let label = matrix.label(*input)?;
+            let vote = scored.answer.vote();
+            Some(vote.is_some_and(|vote| is_right(label, &vote)))
+        }
+        Outcome::Unparseable { .. } => Some(false),
+        // Nobody knows what it would have been.
+        Outcome::Truncated { .. } | Outcome::Failed { .. } => None,
     };
     check.iter().map(right).collect()
 }

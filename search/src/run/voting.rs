@@ -29,10 +29,11 @@ pub(crate) fn telling(target_inputs: usize) -> usize {
 impl SearchContext<'_> {
     /// Lets `voters` label the target inputs, and answer some source examples by
     /// which it is known how far they are right; a label is kept where more than
-    /// `search.threshold` of the votes are for it. Of half the inputs the kept ones
-    /// are [shown to proposers](Self::pseudo_labelled_train) from then on; the other
-    /// half is among the examples of races, where a candidate is judged by what the
-    /// *other* voters make of them.
+    /// `search.threshold` of the votes are for it. Up to `search.shots` inputs with a
+    /// kept label, at most half of all, are
+    /// [shown to proposers](Self::pseudo_labelled_train) from then on; the others, of
+    /// groups without true labels, are among the examples of races, where a candidate
+    /// is judged by what the *other* voters make of them.
     ///
     /// The voters must not have been chosen by their scores in this run: what the
     /// check says of them would flatter.
@@ -114,9 +115,7 @@ impl SearchContext<'_> {
         self.run.gateway.emit(&Event::Voted(voted))?;
         Ok(self.matrix.set_vote(vote))
     }
-}
 
-impl SearchContext<'_> {
     /// The first `keep` of `ranking` that hold on the target as far as that can be
     /// known without labels: they are asked about up to 120 target inputs, and one whose
     /// answers there have left those of prompts that err apart from it, so that it
@@ -201,7 +200,8 @@ impl SearchContext<'_> {
         let (_, seed) = vote.accuracies(self.seed)?;
         (target < source && target < seed).then(|| {
             format!(
-                "its answers to target inputs have left the other prompts': an estimated                  {:.0}% of them are right, of the seed's {:.0}%, and {:.0}% on the source",
+                "its answers to target inputs have left the other prompts': an estimated \
+                 {:.0}% of them are right, of the seed's {:.0}%, and {:.0}% on the source",
                 100.0 * target,
                 100.0 * seed,
                 100.0 * source
