@@ -96,7 +96,7 @@ impl SearchMethod for Capo {
                 .propose(&proposer, &population, dealt.each, &stream)
                 .await?;
             if round + 1 == dealt.rounds {
-                generations::check_proposed(context)?;
+                steps::check_proposed(context)?;
             }
             population.extend(children);
             population = context.race(population, size).await?;

@@ -7,7 +7,7 @@ use rand::seq::IndexedRandom;
 
 use super::evoprompt_ga::{REFINE, SCREEN, dealt};
 use super::generations::{self, population_size};
-use super::{DataCounts, MethodPlan, SearchMethod, ShownCounts};
+use super::{DataCounts, MethodPlan, SearchMethod, ShownCounts, steps};
 use crate::event::Phase;
 use crate::gateway::RunError;
 use crate::propose::{DifferentialProposer, DifferentialTrial};
@@ -71,7 +71,7 @@ impl SearchMethod for EvoPromptDe {
                 .propose(&proposer, &population, dealt.each, &format!("de {round}"))
                 .await?;
             if round + 1 == dealt.rounds {
-                generations::check_proposed(context)?;
+                steps::check_proposed(context)?;
             }
             let entrants = [population, children.clone()].concat();
             let all = entrants.len();

@@ -5,7 +5,7 @@ use rand::RngExt;
 use shiftproof_tasks::Prompt;
 
 use super::generations::{self, GenerationPlan, population_size};
-use super::{DataCounts, MethodPlan, SearchMethod, ShownCounts};
+use super::{DataCounts, MethodPlan, SearchMethod, ShownCounts, steps};
 use crate::event::Phase;
 use crate::gateway::RunError;
 use crate::propose::GeneticProposer;
@@ -78,7 +78,7 @@ impl SearchMethod for EvoPromptGa {
                 .propose(&proposer, &population, dealt.each, &format!("ga {round}"))
                 .await?;
             if round + 1 == dealt.rounds {
-                generations::check_proposed(context)?;
+                steps::check_proposed(context)?;
             }
             population.extend(children);
             population = context.race(population, size).await?;

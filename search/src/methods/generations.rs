@@ -7,7 +7,7 @@ use super::{MethodPlan, PlannedStep, steps};
 use crate::event::Phase;
 use crate::gateway::RunError;
 use crate::propose::{ParaphraseProposer, TargetUse};
-use crate::run::{CandidateIndex, SearchContext};
+use crate::run::{CandidateIndex, InputIndex, SearchContext};
 use crate::spec::SearchSpec;
 
 /// The largest population (`EvoPrompt` and CAPO: 10).
@@ -123,21 +123,9 @@ pub(super) async fn screen(
     entrants: Vec<CandidateIndex>,
     keep: usize,
 ) -> Result<Vec<CandidateIndex>, RunError> {
-    context.enter_phase(
-        Phase::Screen,
-        format!("{} prompts, {keep} of them to keep", entrants.len()),
-    )?;
-    let mut best = context.race(entrants, keep).await?;
+    let mut best = steps::screen(context, entrants, keep).await?;
     best.truncate(keep);
     Ok(best)
-}
-
-/// The error of a search that has asked for everything and has the seed alone.
-pub(super) fn check_proposed(context: &SearchContext<'_>) -> Result<(), RunError> {
-    if context.candidates().len() == 1 && !context.is_fitted() {
-        return Err(context.nothing_proposed());
-    }
-    Ok(())
 }
 
 /// A candidate's score in `0..=1` on the examples of races, every group alike, in
@@ -153,24 +141,32 @@ pub(super) fn scores(
     let examples = context.race_examples();
     let tables: Vec<BTreeMap<&str, (f64, f64)>> = candidates
         .iter()
-        .map(|&candidate| {
-            let mut groups: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
-            let outcomes = context.outcomes(candidate, &examples);
-            for (&example, value) in examples.iter().zip(outcomes) {
-                if let Some(value) = value {
-                    let own = groups.entry(context.group(example)).or_default();
-                    own.0 += value;
-                    own.1 += 1.0;
-                }
-            }
-            groups
-        })
+        .map(|&candidate| group_sums(context, candidate, &examples))
         .collect();
     balanced(&tables)
         .into_iter()
         .zip(candidates)
         .filter_map(|(score, &candidate)| Some((candidate, score?)))
         .collect()
+}
+
+/// What a candidate's answers to these examples are worth and how many there are, by
+/// group.
+pub(super) fn group_sums<'c>(
+    context: &'c SearchContext<'_>,
+    candidate: CandidateIndex,
+    examples: &[InputIndex],
+) -> BTreeMap<&'c str, (f64, f64)> {
+    let mut groups: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+    let outcomes = context.outcomes(candidate, examples);
+    for (&example, value) in examples.iter().zip(outcomes) {
+        if let Some(value) = value {
+            let own = groups.entry(context.group(example)).or_default();
+            own.0 += value;
+            own.1 += 1.0;
+        }
+    }
+    groups
 }
 
 /// See [`scores`]: sums and counts by group.

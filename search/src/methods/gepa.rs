@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use rand::RngExt;
 
 use super::front::instance_front;
-use super::rounds::{Rounds, expect_proposals, in_turn, minibatch, traces};
+use super::rounds::{Rounds, expect_proposals, minibatch, traces};
 use super::{DataCounts, MethodPlan, SearchMethod};
 use crate::event::Phase;
 use crate::gateway::RunError;
 use crate::propose::{MergePair, MergeProposer, ReflectionCase, ReflectionProposer, TracedAnswer};
-use crate::run::{CandidateIndex, InputIndex, SearchContext};
+use crate::run::{CandidateIndex, InputIndex, SearchContext, in_turn};
 use crate::seeds;
 use crate::spec::SearchSpec;
 

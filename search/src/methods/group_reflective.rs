@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::front::group_front;
 use super::group_weights::GroupWeights;
-use super::rounds::{Rounds, expect_proposals, in_turn, minibatch};
+use super::rounds::{Rounds, expect_proposals, minibatch};
 use super::{DataCounts, MethodPlan, PlannedStep, SearchMethod, steps};
 use crate::event::Phase;
 use crate::gateway::RunError;
@@ -12,7 +12,7 @@ use crate::propose::{
     GroupReflectionCase, GroupReflectionProposer, InductionProposer, Proposer, TargetUse,
     TracedAnswer,
 };
-use crate::run::{CandidateIndex, GroupAnswers, GroupStanding, InputIndex, SearchContext};
+use crate::run::{CandidateIndex, GroupAnswers, GroupStanding, InputIndex, SearchContext, in_turn};
 use crate::spec::SearchSpec;
 
 /// Prompts written anew from what they get wrong in their weakest group, without losing

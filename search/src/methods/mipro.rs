@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use rand::seq::SliceRandom;
 use shiftproof_tasks::{Demonstration, Prompt};
 
-use super::generations::{self, check_proposed};
+use super::generations;
 use super::joint_model::{JointModel, TrialOutcome};
 use super::{DataCounts, MethodPlan, PlannedStep, SearchMethod, ShownCounts, steps};
 use crate::event::Phase;
 use crate::gateway::RunError;
 use crate::propose::{DemonstrationProposer, GroundedProposer, TargetUse};
-use crate::run::{CandidateIndex, InputIndex, SearchContext};
+use crate::run::{CandidateIndex, InputIndex, SearchContext, in_turn};
 use crate::seeds;
 use crate::spec::SearchSpec;
 
@@ -202,14 +202,12 @@ fn set(
         })
         .collect();
     classes.shuffle(&mut rng);
-    let longest = classes.iter().map(Vec::len).max().unwrap_or(0);
-    let in_turn = (0..longest).flat_map(|turn| classes.iter().filter_map(move |c| c.get(turn)));
     let mut set = Prompt::new("");
-    for shown in in_turn {
+    for shown in in_turn(&classes) {
         if set.demonstrations.len() == SHOWN {
             break;
         }
-        set.demonstrations.push((*shown).clone());
+        set.demonstrations.push(shown.clone());
         if set.tokens() > room {
             set.demonstrations.pop();
         }
@@ -342,25 +340,17 @@ impl JointSearch {
         let Some(candidate) = context.find(&self.prompt(context, pair)) else {
             return;
         };
-        let mut groups: BTreeMap<&str, (f64, usize)> = BTreeMap::new();
-        let outcomes = context.outcomes(candidate, examples);
-        for (&example, value) in examples.iter().zip(outcomes) {
-            if let Some(value) = value {
-                let own = groups.entry(context.group(example)).or_default();
-                own.0 += value;
-                own.1 += 1;
-            }
-        }
+        let groups = generations::group_sums(context, candidate, examples);
         if groups.is_empty() {
             return;
         }
-        let means = groups.values().map(|(sum, count)| sum / *count as f64);
+        let means = groups.values().map(|(sum, count)| sum / count);
         self.model.learn(TrialOutcome {
             instruction: pair / self.sets.len(),
             shown: pair % self.sets.len(),
             batch,
             value: means.sum::<f64>() / groups.len() as f64,
-            answers: groups.values().map(|(_, count)| count).sum(),
+            answers: groups.values().map(|(_, count)| *count as usize).sum(),
         });
     }
 
@@ -372,7 +362,7 @@ impl JointSearch {
         let mut pairs: Vec<usize> = (0..worth.len()).collect();
         pairs.sort_by(|&a, &b| worth[b].total_cmp(&worth[a]));
         let tried = pairs.iter();
-        check_proposed(context)?;
+        steps::check_proposed(context)?;
         let mut best: Vec<CandidateIndex> = tried
             .filter_map(|&pair| context.find(&self.prompt(context, pair)))
             .collect();

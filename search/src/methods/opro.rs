@@ -98,7 +98,7 @@ async fn step(
         .propose(&proposer, &parents, texts, &format!("opro {round}"))
         .await?;
     if round + 1 == rounds {
-        generations::check_proposed(context)?;
+        steps::check_proposed(context)?;
     }
     context.race([best, fresh].concat(), spec.finalists).await
 }

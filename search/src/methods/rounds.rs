@@ -4,7 +4,7 @@ use super::PlannedStep;
 use crate::event::Phase;
 use crate::gateway::RunError;
 use crate::propose::TracedAnswer;
-use crate::run::{CandidateIndex, InputIndex, SearchContext};
+use crate::run::{CandidateIndex, InputIndex, SearchContext, in_turn};
 
 /// Rounds and the texts that each asks for: the study's `search.proposals` are those
 /// of the whole run, so that methods that propose at once and methods that propose
@@ -89,14 +89,6 @@ pub(super) fn traces(
     (take(true), take(false))
 }
 
-/// One of each list in turn until all are empty.
-pub(super) fn in_turn<T: Clone>(lists: &[Vec<T>]) -> Vec<T> {
-    let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
-    (0..longest)
-        .flat_map(|turn| lists.iter().filter_map(move |list| list.get(turn).cloned()))
-        .collect()
-}
-
 /// Stops a search that asked for prompts, got none and has the seed alone: there is
 /// nothing to choose from. Where nothing went wrong there was nothing to ask for.
 pub(super) fn expect_proposals(context: &SearchContext<'_>) -> Result<(), RunError> {
@@ -123,11 +115,5 @@ mod tests {
             let rounds = Rounds::of(texts, 6, 2);
             assert!(rounds.times * rounds.texts <= texts);
         }
-    }
-
-    #[test]
-    fn lists_take_turns() {
-        let lists = [vec![1, 4, 6], vec![], vec![2, 5], vec![3]];
-        assert_eq!(in_turn(&lists), [1, 2, 3, 4, 5, 6]);
     }
 }

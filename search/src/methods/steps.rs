@@ -109,6 +109,14 @@ pub(super) fn nothing_to_come(context: &SearchContext<'_>, proposer: &dyn Propos
     !(proposer.asks_model() && context.texts_answered() == 0 && unaffordable)
 }
 
+/// The error of a search that has asked for everything and has the seed alone.
+pub(super) fn check_proposed(context: &SearchContext<'_>) -> Result<(), RunError> {
+    if context.candidates().len() == 1 && !context.is_fitted() {
+        return Err(context.nothing_proposed());
+    }
+    Ok(())
+}
+
 /// What all rounds of [`refine`] ask; `share`: of all rounds together.
 pub(super) fn refined(spec: &SearchSpec, share: f64) -> PlannedStep {
     PlannedStep {
@@ -155,8 +163,8 @@ pub(super) async fn refine(
             entrants.extend(context.propose(proposer, &best, count, &stream).await?);
         }
         let last = round + 1 == spec.rounds;
-        if last && context.candidates().len() == 1 && !context.is_fitted() {
-            return Err(context.nothing_proposed());
+        if last {
+            check_proposed(context)?;
         }
         best = context.race(entrants, spec.finalists).await?;
     }

@@ -72,15 +72,15 @@ pub(super) fn halves(
 }
 
 fn interleave(groups: &[Vec<Vec<InputIndex>>]) -> Vec<InputIndex> {
-    let groups: Vec<Vec<InputIndex>> = groups.iter().map(|classes| round_robin(classes)).collect();
-    round_robin(&groups)
+    let groups: Vec<Vec<InputIndex>> = groups.iter().map(|classes| in_turn(classes)).collect();
+    in_turn(&groups)
 }
 
-/// Takes one from each list in turn until all are empty.
-fn round_robin(lists: &[Vec<InputIndex>]) -> Vec<InputIndex> {
+/// One of each list in turn until all are empty.
+pub(crate) fn in_turn<T: Clone>(lists: &[Vec<T>]) -> Vec<T> {
     let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
     (0..longest)
-        .flat_map(|turn| lists.iter().filter_map(move |list| list.get(turn).copied()))
+        .flat_map(|turn| lists.iter().filter_map(move |list| list.get(turn).cloned()))
         .collect()
 }
 
@@ -190,5 +190,11 @@ mod tests {
             own.filter(|&at| matrix.group_of(at) == 1).collect()
         };
         assert_eq!(others(&whole), others(&less));
+    }
+
+    #[test]
+    fn lists_take_turns() {
+        let lists = [vec![1, 4, 6], vec![], vec![2, 5], vec![3]];
+        assert_eq!(in_turn(&lists), [1, 2, 3, 4, 5, 6]);
     }
 }

@@ -31,6 +31,7 @@ use crate::spec::SearchSpec;
 use crate::turns;
 
 pub use self::answers::{AnsweredExample, GroupAnswers, UnansweredExample};
+pub(crate) use self::balance::in_turn;
 pub use self::context::SearchContext;
 pub use self::standings::GroupStanding;
 pub(crate) use self::voting::{checks, telling};
