@@ -55,12 +55,23 @@ fn sealed(folder: &Path) -> Option<usize> {
     Some(seal.events)
 }
 
+/// The flag that names a store other than the default.
+pub(crate) fn store_flag(store: &Path) -> String {
+    if store == Path::new(".shiftproof") {
+        String::new()
+    } else {
+        format!(" --store {}", store.display())
+    }
+}
+
 /// How a log is made again from the stored replies.
 fn retold(folder: &Path) -> String {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let store = folder.parent().and_then(Path::parent);
+    let flag = store.map_or_else(String::new, store_flag);
     format!(
         "its replies are stored, and it can be told anew at no cost: shiftproof optimize --resume \
-         {name}"
+         {name}{flag}"
     )
 }
 

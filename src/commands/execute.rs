@@ -44,6 +44,12 @@ impl RunExecution {
     /// Executes it. While it lasts, others can see that it lives. `None`: aborted.
     pub async fn execute(mut self) -> Result<Option<FinishedRun>, ExecutionError> {
         let folder = self.ledger.run_dir(&self.record.id);
+        // Before there is a folder to be seen: a run that is killed in between can be
+        // listed, resumed and removed.
+        self.ledger
+            .save_run(&self.record)
+            .await
+            .map_err(Failure::from)?;
         if let Some(folder) = &folder {
             let planned = self.session.plan().calls();
             let live = LiveFile::create(folder, planned).map_err(Failure::from_io(

@@ -120,7 +120,7 @@ pub(super) async fn run(
         note(&format!(
             "Stored as run {id} in {}: `shiftproof runs show {id}{}` prints this report again.",
             args.store.store.display(),
-            store_flag(&args.store.store)
+            stored::store_flag(&args.store.store)
         ));
     }
     Ok(exit)
@@ -281,15 +281,6 @@ fn introduce(session: &StudySession, verbosity: ProgressVerbosity) {
     warnings(&session.loaded.findings);
 }
 
-/// The flag that names a store other than the default.
-fn store_flag(store: &Path) -> String {
-    if store == Path::new(".shiftproof") {
-        String::new()
-    } else {
-        format!(" --store {}", store.display())
-    }
-}
-
 /// Turns a stop into what the user reads, with the way to go on.
 fn stopped(stop: &RunError, record: &RunRecord, args: &OptimizeArgs) -> Failure {
     let exit = ExitStatus::of(stop);
@@ -312,7 +303,7 @@ fn stopped(stop: &RunError, record: &RunRecord, args: &OptimizeArgs) -> Failure 
             format!("{stop}\n  everything paid for is stored; a new run asks only what is missing"),
         );
     }
-    let store = store_flag(&args.store.store);
+    let store = stored::store_flag(&args.store.store);
     let on = match stop {
         RunError::Unusable(hopeless) if hopeless.is_refused() => {
             "everything paid for is stored; once the cause is mended go on with: shiftproof \

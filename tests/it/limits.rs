@@ -85,6 +85,27 @@ async fn kills_never_exceed_the_limit() {
     assert!(kills >= 10, "{kills} kills");
 }
 
+/// A run that is killed as soon as there is anything of it goes on by its name.
+#[tokio::test(flavor = "multi_thread")]
+async fn earliest_kill_leaves_a_run() {
+    let server = MockServer::start(|seen| model(seen).after(Duration::from_millis(30))).await;
+    let desk = desk(&server, 8, 150);
+    let mut child = desk.start(&["optimize", "--quiet"]);
+    let folder = desk.path(".shiftproof/runs/mock-s1-1");
+    while !folder.exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let listed = desk.run(&["runs"]).await;
+    assert!(listed.out.contains("mock-s1-1"), "{listed:?}");
+    let ended = desk
+        .run(&["optimize", "--quiet", "--resume", "mock-s1-1"])
+        .await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
 /// Three answers in ten are of no use, each in another way.
 fn faulty(seen: &Seen) -> Act {
     let faults = [
