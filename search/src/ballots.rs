@@ -52,7 +52,7 @@ pub(crate) fn panel(
 
 /// Lets all that answered enough target inputs have a say in judging others by a
 /// weighted vote. Heads are not counted anew.
-pub(crate) fn hear_all(
+pub(crate) fn refresh_panel(
     matrix: &mut ResponseMatrix,
     context: EvalContext<'_>,
     check: &[InputIndex],
@@ -71,7 +71,7 @@ pub(crate) fn hear_all(
             })
             .collect();
         let panel = panel(context.task, matrix, &heard, (inputs, check));
-        vote.hear(panel);
+        vote.replace_panel(panel);
     }
     matrix.put_vote(vote);
 }
@@ -91,7 +91,7 @@ pub(crate) fn summary(
         VoterStanding {
             asked: known.iter().flatten().count(),
             right: known.iter().flatten().filter(|right| **right).count(),
-            accuracy: model.accuracies[at],
+            accuracy: model.target_accuracies[at],
             independence: model.independence[at],
             family: model.families[at],
         }

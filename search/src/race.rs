@@ -73,7 +73,7 @@ impl Race<'_> {
         let problem = self.problem(matrix, &entrants, rule.reads_texts(entrants.len()));
         if self.pseudo_label_weight > 0.0 {
             // Once a race: labels that moved with each block would be a moving mark.
-            ballots::hear_all(matrix, context, self.check);
+            ballots::refresh_panel(matrix, context, self.check);
         }
         let mut scores = self.scores(matrix, context, &entrants, &problem);
         let (mut remaining, mut affordable) = (self.evaluations, true);

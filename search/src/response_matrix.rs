@@ -320,7 +320,7 @@ impl ResponseMatrix {
             task: context.task,
             candidate,
             adjustment,
-            silent: OnceLock::new(),
+            excluded: OnceLock::new(),
         }
     }
 }
@@ -341,7 +341,7 @@ pub(crate) struct CandidateAnswers<'a> {
     candidate: CandidateIndex,
     adjustment: ReplyAdjustment,
     /// Voters whose votes say nothing about this candidate; found out when needed.
-    silent: OnceLock<Vec<bool>>,
+    excluded: OnceLock<Vec<bool>>,
 }
 
 impl<'a> CandidateAnswers<'a> {
@@ -403,9 +403,9 @@ impl<'a> CandidateAnswers<'a> {
         match (&self.matrix.vote, truth.origin) {
             (_, LabelOrigin::Given) | (None, _) => Some(graded(&truth.label)),
             (Some(vote), _) => match vote.counting() {
-                VoteCounting::Heads => vote.label_without(input, self.silent(vote)).map(graded),
+                VoteCounting::Heads => vote.label_without(input, self.excluded(vote)).map(graded),
                 VoteCounting::Weighted => {
-                    let belief = vote.belief(input, self.silent(vote))?;
+                    let belief = vote.belief(input, self.excluded(vote))?;
                     Some(self.expected(input, &belief, graded(belief.label()?), graded))
                 }
             },
@@ -432,9 +432,9 @@ impl<'a> CandidateAnswers<'a> {
         Outcome::Scored(scored)
     }
 
-    fn silent(&self, vote: &TargetVote) -> &[bool] {
-        self.silent
-            .get_or_init(|| vote.silent(self.candidate, |input| self.answer(input)?.vote()))
+    fn excluded(&self, vote: &TargetVote) -> &[bool] {
+        self.excluded
+            .get_or_init(|| vote.excluded(self.candidate, |input| self.answer(input)?.vote()))
     }
 }
 

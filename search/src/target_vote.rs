@@ -97,7 +97,7 @@ impl TargetVote {
     }
 
     /// Lets another panel judge from here on; the labels that were won stay.
-    pub fn hear(&mut self, panel: VotePanel) {
+    pub fn replace_panel(&mut self, panel: VotePanel) {
         self.panel = panel;
     }
 
@@ -168,12 +168,12 @@ impl TargetVote {
             .iter()
             .position(|&member| member == candidate)?;
         let model = &self.panel.model;
-        Some((model.told[at], model.accuracies[at]))
+        Some((model.source_accuracies[at], model.target_accuracies[at]))
     }
 
     /// Which members say nothing about this candidate: itself, and by weighted votes
     /// all that answer like it. `answers`: what it said of an input.
-    pub fn silent(
+    pub fn excluded(
         &self,
         candidate: CandidateIndex,
         answers: impl Fn(InputIndex) -> Option<String>,
@@ -192,25 +192,25 @@ impl TargetVote {
             .zip(&panel.items)
             .map(|(&input, item)| Some(item.number(&answers(input)?)))
             .collect();
-        panel.model.silent(&panel.ballots, &said)
+        panel.model.excluded(&panel.ballots, &said)
     }
 
     /// What the members that may speak say of an input, by weighted votes; `None`
     /// where they say nothing.
-    pub fn belief(&self, input: InputIndex, silent: &[bool]) -> Option<JudgingBelief<'_>> {
+    pub fn belief(&self, input: InputIndex, excluded: &[bool]) -> Option<JudgingBelief<'_>> {
         let &at = self.place.get(&input)?;
-        let belief = self.panel.model.belief(&self.panel.ballots[at], silent);
+        let belief = self.panel.model.belief(&self.panel.ballots[at], excluded);
         let flat = 1.0 / belief.alternatives as f64;
         let item = &self.panel.items[at];
         (belief.sharpness() > flat + 1e-9).then_some(JudgingBelief { belief, item })
     }
 
     /// The label that the voters that may speak keep by counting heads.
-    pub fn label_without(&self, input: InputIndex, silent: &[bool]) -> Option<&Label> {
+    pub fn label_without(&self, input: InputIndex, excluded: &[bool]) -> Option<&Label> {
         let &at = self.place.get(&input)?;
-        let votes = self.panel.ballots[at].votes.iter().zip(silent);
+        let votes = self.panel.ballots[at].votes.iter().zip(excluded);
         let votes: Vec<Option<u32>> = votes
-            .map(|(vote, silent)| vote.filter(|_| !silent))
+            .map(|(vote, excluded)| vote.filter(|_| !excluded))
             .collect();
         let (winner, share) = plurality(&votes)?;
         let label = self.panel.items[at].labels[winner as usize].as_ref();

@@ -72,9 +72,9 @@ impl AnswerBelief {
 #[derive(Debug, Clone, PartialEq)]
 pub struct VoterModel {
     /// Chance of a right answer to a labelled example per voter, in `0..=1`.
-    pub told: Vec<f64>,
+    pub source_accuracies: Vec<f64>,
     /// Chance of a right answer to an item per voter, in `0..=1`, at most that.
-    pub accuracies: Vec<f64>,
+    pub target_accuracies: Vec<f64>,
     /// Per voter, in `0..=1`.
     pub independence: Vec<f64>,
     /// Voters of one family have equal numbers.
@@ -99,12 +99,12 @@ impl VoterModel {
     /// unlabelled ones. `steady`: voters that nothing of the labelled examples was
     /// fitted to, such as the prompt in use; they are the last to be suspected.
     pub fn fit(checked: &[Vec<Option<bool>>], steady: &[bool], items: &[ItemVotes]) -> Self {
-        let told: Vec<f64> = checked.iter().map(|own| success_rate(own)).collect();
+        let source: Vec<f64> = checked.iter().map(|own| success_rate(own)).collect();
         let mut model = Self {
-            told: told.clone(),
-            accuracies: told.clone(),
-            independence: vec![1.0; told.len()],
-            families: (0..told.len()).collect(),
+            source_accuracies: source.clone(),
+            target_accuracies: source.clone(),
+            independence: vec![1.0; source.len()],
+            families: (0..source.len()).collect(),
             usual: 0.0,
         };
         for _ in 0..ROUNDS {
@@ -115,14 +115,14 @@ impl VoterModel {
                 .collect();
             model.usual = usual(&alike);
             model.families = families(&alike);
-            model.told = pooled(&model.families, checked);
-            let told = &model.told;
-            let agreement = FamilyAgreement::of(&model.families, told, (checked, steady), items);
+            model.source_accuracies = pooled(&model.families, checked);
+            let source = &model.source_accuracies;
+            let agreement = FamilyAgreement::of(&model.families, source, (checked, steady), items);
             let moved = shifted(&agreement);
-            model.accuracies = told
+            model.target_accuracies = source
                 .iter()
                 .zip(&model.families)
-                .map(|(told, family)| (told + moved[*family]).clamp(0.0, *told))
+                .map(|(source, family)| (source + moved[*family]).clamp(0.0, *source))
                 .collect();
         }
         model
@@ -130,14 +130,17 @@ impl VoterModel {
 
     /// How alike any two voters answer, in `0..=1`; 1 on the diagonal.
     fn likeness(&self, checked: &[Vec<Option<bool>>], items: &[ItemVotes]) -> Vec<Vec<f64>> {
-        let voters = self.accuracies.len();
+        let voters = self.target_accuracies.len();
         let mut alike = vec![vec![1.0; voters]; voters];
         for a in 0..voters {
             for b in 0..a {
                 let pairs = items
                     .iter()
                     .filter_map(|item| Some((item.votes[a]?, item.votes[b]?, item.alternatives)));
-                let on_items = beyond_chance(pairs, (self.accuracies[a], self.accuracies[b]));
+                let on_items = beyond_chance(
+                    pairs,
+                    (self.target_accuracies[a], self.target_accuracies[b]),
+                );
                 let on_errors = error_correlation(&checked[a], &checked[b]);
                 alike[a][b] = f64::max(on_items, on_errors);
                 alike[b][a] = alike[a][b];
@@ -148,17 +151,17 @@ impl VoterModel {
 
     /// A voter's weight: its log odds against one wrong answer, times independence.
     fn weight(&self, voter: usize, alternatives: usize) -> f64 {
-        let accuracy = self.accuracies[voter].min(SUREST);
+        let accuracy = self.target_accuracies[voter].min(SUREST);
         let wrong = (1.0 - accuracy) / (alternatives.max(2) - 1) as f64;
         (accuracy / wrong).ln().max(0.0) * self.independence[voter]
     }
 
     /// The weight behind each answer given to an item, in the order of the votes.
-    fn weights(&self, item: &ItemVotes, silent: &[bool]) -> Vec<(u32, f64)> {
+    fn weights(&self, item: &ItemVotes, excluded: &[bool]) -> Vec<(u32, f64)> {
         let mut given: Vec<(u32, f64)> = Vec::new();
         for (voter, vote) in item.votes.iter().enumerate() {
             let Some(vote) = *vote else { continue };
-            let weight = if silent[voter] {
+            let weight = if excluded[voter] {
                 0.0
             } else {
                 self.weight(voter, item.alternatives)
@@ -171,10 +174,10 @@ impl VoterModel {
         given
     }
 
-    /// What the votes say of one item. `silent`: per voter whether its vote is left
+    /// What the votes say of one item. `excluded`: per voter whether its vote is left
     /// out, as a candidate's own is when the candidate is judged.
-    pub fn belief(&self, item: &ItemVotes, silent: &[bool]) -> AnswerBelief {
-        let mut given = self.weights(item, silent);
+    pub fn belief(&self, item: &ItemVotes, excluded: &[bool]) -> AnswerBelief {
+        let mut given = self.weights(item, excluded);
         let alternatives = item.alternatives.max(given.len()).max(2);
         let rest = (alternatives - given.len()) as f64;
         let most = given.iter().map(|(_, sum)| *sum).fold(0.0, f64::max);
@@ -214,20 +217,20 @@ impl VoterModel {
     /// Which votes are left out when a candidate is judged, from the candidate's own
     /// answers to the same items: those of each family with a voter that answers like
     /// it.
-    pub fn silent(&self, items: &[ItemVotes], answers: &[Option<u32>]) -> Vec<bool> {
-        let nobody = vec![false; self.accuracies.len()];
+    pub fn excluded(&self, items: &[ItemVotes], answers: &[Option<u32>]) -> Vec<bool> {
+        let nobody = vec![false; self.target_accuracies.len()];
         let scored = items.iter().zip(answers).filter_map(|(item, own)| {
             let belief = self.belief(item, &nobody);
             Some((belief.of((*own)?), belief.sharpness(), item.alternatives))
         });
         let own = corrected(scored).unwrap_or(0.5);
-        let alike: Vec<bool> = (0..self.accuracies.len())
+        let alike: Vec<bool> = (0..self.target_accuracies.len())
             .map(|voter| {
                 let pairs = items.iter().zip(answers).filter_map(|(item, own)| {
                     Some(((*own)?, item.votes[voter]?, item.alternatives))
                 });
                 is_family(
-                    beyond_chance(pairs, (own, self.accuracies[voter])),
+                    beyond_chance(pairs, (own, self.target_accuracies[voter])),
                     self.usual,
                 )
             })

@@ -8,7 +8,9 @@ use super::{DataCounts, MethodPlan, PlannedStep, SearchMethod, steps};
 use crate::event::Phase;
 use crate::gateway::RunError;
 use crate::propose::{Proposer, TargetUse};
-use crate::run::{CandidateIndex, SearchContext, VoteCounting, checks, telling};
+use crate::run::{
+    CandidateIndex, SearchContext, VoteCounting, shift_check_count, voter_check_count,
+};
 use crate::spec::SearchSpec;
 
 /// Generalised prompt optimisation (Li et al. 2023, "Robust Prompt Optimization for
@@ -26,7 +28,7 @@ use crate::spec::SearchSpec;
 ///   that hold on the target, and keep those that fit the source too well;
 /// - voted groups together never outvote the labelled ones;
 /// - prompts that hold on the source and not on the target, as far as their answers
-///   can tell, are [passed over](SearchContext::holding);
+///   can tell, are [passed over](SearchContext::drop_shifted);
 /// - the best are edited and recombined once more, as in the other methods.
 #[derive(Debug, Clone, Copy)]
 pub struct Gpo;
@@ -42,8 +44,8 @@ impl SearchMethod for Gpo {
     }
 
     fn plan(&self, spec: &SearchSpec, data: &DataCounts) -> MethodPlan {
-        let inputs = telling(data.target_inputs);
-        let asked = inputs + checks(inputs);
+        let inputs = shift_check_count(data.target_inputs);
+        let asked = inputs + voter_check_count(inputs);
         let mut voted = voted(spec, data);
         if data.labelled_target == 0 {
             voted.extra += (2 * spec.finalists + 1) * asked;
@@ -78,7 +80,7 @@ impl SearchMethod for Gpo {
         // The first of those that hold may be far down where a family of prompts fits
         // the source too well.
         let ranking = steps::screen(context, entrants, RANKED * keep).await?;
-        let mut best = context.holding(&ranking, keep).await?;
+        let mut best = context.drop_shifted(&ranking, keep).await?;
         if best.is_empty() {
             best.push(context.seed_candidate());
         }
@@ -156,7 +158,7 @@ fn one_each(spec: &SearchSpec) -> usize {
 /// The plan of [`vote`].
 fn voted(spec: &SearchSpec, data: &DataCounts) -> PlannedStep {
     PlannedStep {
-        extra: spec.chunks * (data.target_inputs + checks(data.target_inputs)),
+        extra: spec.chunks * (data.target_inputs + voter_check_count(data.target_inputs)),
         ..PlannedStep::new(
             Phase::Vote,
             "target inputs labelled by vote, voters checked",

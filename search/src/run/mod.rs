@@ -34,7 +34,7 @@ pub use self::answers::{AnsweredExample, GroupAnswers, UnansweredExample};
 pub(crate) use self::balance::in_turn;
 pub use self::context::SearchContext;
 pub use self::standings::GroupStanding;
-pub(crate) use self::voting::{checks, telling};
+pub(crate) use self::voting::{shift_check_count, voter_check_count};
 pub use crate::response_matrix::{CandidateIndex, InputIndex};
 pub use crate::target_vote::VoteCounting;
 

@@ -14,15 +14,15 @@ use crate::race::ids;
 use crate::response_matrix::{CandidateAnswers, CandidateIndex, InputIndex};
 use crate::target_vote::{TargetVote, VoteCounting};
 
-/// Labelled source examples that voters are checked on, for so many target inputs:
-/// enough to tell a good voter from a guess, and few beside what is voted on.
-pub(crate) fn checks(target_inputs: usize) -> usize {
+/// Labelled source examples that voters are checked on, for so many target inputs: few
+/// beside what is voted on.
+pub(crate) fn voter_check_count(target_inputs: usize) -> usize {
     target_inputs / 4
 }
 
-/// Target inputs, of so many, that are enough to tell which prompts hold: 120 tell a
-/// prompt that is right on .58 of them from one that is right on .70.
-pub(crate) fn telling(target_inputs: usize) -> usize {
+/// Target inputs, of so many, that prompts answer to see which of them hold there: as
+/// many as the planted worlds of docs/votes.md have.
+pub(crate) fn shift_check_count(target_inputs: usize) -> usize {
     target_inputs.min(120)
 }
 
@@ -43,7 +43,7 @@ impl SearchContext<'_> {
         counting: VoteCounting,
     ) -> Result<(), RunError> {
         let target = self.target.clone();
-        let check = self.check(target.len());
+        let check = self.voter_check_examples(target.len());
         // Votes that could not be paid for are missing from the counts, which are
         // shares of all voters: fewer labels are kept, and none by fewer voters.
         self.ask_planned(voters, &check).await?;
@@ -123,7 +123,7 @@ impl SearchContext<'_> {
     /// Needs a [weighted](VoteCounting::Weighted) vote; without one, where labelled
     /// target examples say it better, and where the answers are of fewer than three
     /// families, nobody is passed over.
-    pub async fn holding(
+    pub async fn drop_shifted(
         &mut self,
         ranking: &[CandidateIndex],
         keep: usize,
@@ -135,7 +135,7 @@ impl SearchContext<'_> {
         if is_known || !self.matrix.vote().is_some_and(is_weighted) {
             return Ok(waiting.take(keep).collect());
         }
-        let told = self.telling_inputs();
+        let told = self.shift_check_inputs();
         self.enter_phase(
             Phase::Vote,
             format!(
@@ -144,7 +144,7 @@ impl SearchContext<'_> {
             ),
         )?;
         // How right they are where labels are is half of what is to be known.
-        let check = self.check(told.len());
+        let check = self.voter_check_examples(told.len());
         let inputs = [told, check].concat();
         let seed = self.seed;
         self.ask_planned(&[seed], &inputs).await?;
@@ -159,7 +159,7 @@ impl SearchContext<'_> {
                 return Ok(held);
             }
             held.extend(next);
-            ballots::hear_all(&mut self.matrix, self.run.context(), &self.screen);
+            ballots::refresh_panel(&mut self.matrix, self.run.context(), &self.screen);
             let (kept, left): (Vec<_>, Vec<_>) = held
                 .into_iter()
                 .map(|candidate| (candidate, self.shift_of(candidate)))
@@ -180,15 +180,15 @@ impl SearchContext<'_> {
     }
 
     /// Some of the target inputs, all groups alike.
-    fn telling_inputs(&self) -> Vec<InputIndex> {
+    fn shift_check_inputs(&self) -> Vec<InputIndex> {
         let of = self.target.len();
-        let count = telling(of);
+        let count = shift_check_count(of);
         (0..count).map(|at| self.target[at * of / count]).collect()
     }
 
     /// Labelled source examples that tell how right voters on so many inputs are.
-    fn check(&self, inputs: usize) -> Vec<InputIndex> {
-        let count = checks(inputs);
+    fn voter_check_examples(&self, inputs: usize) -> Vec<InputIndex> {
+        let count = voter_check_count(inputs);
         self.screen.iter().take(count).copied().collect()
     }
 

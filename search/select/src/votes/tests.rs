@@ -81,8 +81,8 @@ fn votes(answers: &[u32]) -> ItemVotes {
 
 fn model(accuracies: &[f64]) -> VoterModel {
     VoterModel {
-        told: accuracies.to_vec(),
-        accuracies: accuracies.to_vec(),
+        source_accuracies: accuracies.to_vec(),
+        target_accuracies: accuracies.to_vec(),
         independence: vec![1.0; accuracies.len()],
         families: (0..accuracies.len()).collect(),
         usual: 0.0,
@@ -126,7 +126,7 @@ fn bad_voters_have_no_veto() {
     assert_eq!(winner, 0);
     assert!((share - 1.0).abs() < 1e-12, "{share}");
     let guessing = VoterModel {
-        accuracies: vec![0.5, 0.4],
+        target_accuracies: vec![0.5, 0.4],
         ..model
     };
     assert_eq!(guessing.share(&votes(&[0, 0])), None);
@@ -174,8 +174,9 @@ fn left_families_lose_their_accuracy() {
             ]);
             let steady: Vec<bool> = (0..voters.len()).map(|v| v == traps + 1).collect();
             let (model, _) = steady_world(seed, &voters, &steady);
-            lowered += i32::from(model.accuracies[0] < model.told[0] - 0.15);
-            spared += i32::from(model.accuracies[traps] > model.told[traps] - 0.1);
+            lowered += i32::from(model.target_accuracies[0] < model.source_accuracies[0] - 0.15);
+            spared +=
+                i32::from(model.target_accuracies[traps] > model.source_accuracies[traps] - 0.1);
         }
         assert!(
             lowered >= 16 && spared >= 16,
@@ -193,7 +194,7 @@ fn steady_voters_keep_their_accuracy() {
             .zip(10..)
             .map(|(&accuracy, family)| planted(accuracy, accuracy, family));
         let (model, _) = world(seed, &voters.collect::<Vec<_>>());
-        let pairs = model.told.iter().zip(&model.accuracies);
+        let pairs = model.source_accuracies.iter().zip(&model.target_accuracies);
         moved += pairs.filter(|(told, now)| *told - *now > 0.15).count();
     }
     // Of 300 voters.
@@ -204,8 +205,14 @@ fn steady_voters_keep_their_accuracy() {
 fn two_families_cannot_accuse_each_other() {
     for seed in 0..20 {
         let (model, _) = world(seed, &[TRAP, planted(0.8, 0.8, 2)]);
-        assert!(model.accuracies[0] > model.told[0] - 0.15, "{model:?}");
-        assert!(model.accuracies[1] > model.told[1] - 0.15, "{model:?}");
+        assert!(
+            model.target_accuracies[0] > model.source_accuracies[0] - 0.15,
+            "{model:?}"
+        );
+        assert!(
+            model.target_accuracies[1] > model.source_accuracies[1] - 0.15,
+            "{model:?}"
+        );
     }
 }
 
@@ -218,7 +225,7 @@ fn agreement_never_raises_accuracy() {
             planted(0.6, 0.95, 4),
         ];
         let (model, _) = world(seed, &voters);
-        let pairs = model.told.iter().zip(&model.accuracies);
+        let pairs = model.source_accuracies.iter().zip(&model.target_accuracies);
         assert!(pairs.clone().all(|(told, now)| now <= told), "{model:?}");
     }
 }
@@ -236,8 +243,8 @@ fn newcomers_silence_their_family() {
         let answers: Vec<Option<u32>> = (0..ITEMS)
             .map(|item| Some(u32::from(!is_right(seed, 50, &TRAP, TRAP.items, item))))
             .collect();
-        let silent = model.silent(&items, &answers);
-        silenced += i32::from(silent[0] && silent[1] && !silent[2]);
+        let excluded = model.excluded(&items, &answers);
+        silenced += i32::from(excluded[0] && excluded[1] && !excluded[2]);
     }
     assert!(silenced >= 15, "{silenced} of 20");
 }
@@ -265,7 +272,7 @@ fn harder_items_accuse_nobody() {
             .map(|(&accuracy, family)| planted(accuracy, accuracy - 0.12, family))
             .collect();
         let (model, _) = world(seed, &voters);
-        let pairs = model.told.iter().zip(&model.accuracies);
+        let pairs = model.source_accuracies.iter().zip(&model.target_accuracies);
         moved += pairs.filter(|(told, now)| *told - *now > 0.2).count();
     }
     // Of 250 voters.
