@@ -168,7 +168,8 @@ impl Gateway {
     }
 
     /// What requests without an answer cost, each with its place in the run.
-    pub fn losses(&self) -> Vec<LostCalls> {
+    #[cfg(test)]
+    pub(crate) fn losses(&self) -> Vec<LostCalls> {
         self.state().account.losses().to_vec()
     }
 

@@ -170,7 +170,8 @@ fn text(plan: &CostPlan, limits: BudgetLimits) -> String {
     out
 }
 
-/// Requests at most that find out what a model's server can do; they count.
+/// Requests that find out what a model's server can do; they count. A model that turns
+/// out to reason first is asked once more, which only asking can tell.
 fn most_probes(spec: &ModelSpec) -> u64 {
     if spec
         .provider()
@@ -178,8 +179,7 @@ fn most_probes(spec: &ModelSpec) -> u64 {
     {
         return 0;
     }
-    // How a short text is answered, and once more with room where the model reasons;
-    // each ability is asked for in two forms.
+    // How a short text is answered; each ability is asked for in up to two forms.
     let ability = |mode: AbilityMode| if mode == AbilityMode::Off { 0 } else { 2 };
     1 + ability(spec.label_scores) + ability(spec.prefill)
 }
