@@ -100,6 +100,7 @@ impl RequestAccount {
         self.sent += cost;
     }
 
+    #[cfg(test)]
     pub(super) fn losses(&self) -> &[LostCalls] {
         &self.losses
     }
