@@ -1,5 +1,6 @@
 //! The command that holds methods against each other.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -28,6 +29,10 @@ pub struct CompareArgs {
     /// they enter none but that of library, whatever search.library says.
     #[arg(long)]
     pub library: bool,
+    /// Run so many cells at once. Each sends as many requests at once as the study's
+    /// model allows, and what two of them ask at the same moment is asked twice.
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub jobs: NonZeroUsize,
     /// Use this model instead of the studies', as in optimize.
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,

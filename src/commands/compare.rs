@@ -3,12 +3,14 @@ mod studies;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use futures::{StreamExt, stream};
 use shiftproof_search::control::RunControl;
 use shiftproof_search::ledger::Ledger;
+use tokio::sync::Mutex;
 
-use self::cells::{CellEnd, CellRunner, stored_runs, stored_state};
+use self::cells::{CellEnd, CellRunner, PendingCell, stored_runs, stored_state};
 use self::studies::{ComparedStudy, compared_methods, compared_studies};
 use super::signals::{SignalStream, pass_on};
 use super::{note, open_ledger, print, write};
@@ -75,7 +77,7 @@ fn states(studies: &[ComparedStudy]) -> impl Iterator<Item = &CellState> {
     cells.map(|cell| &cell.state)
 }
 
-/// Runs every cell that is not finished, one after the other.
+/// Runs every cell that is not finished, as many at once as was asked for.
 async fn run_missing(
     args: &CompareArgs,
     studies: &mut [ComparedStudy],
@@ -84,52 +86,70 @@ async fn run_missing(
 ) -> Result<WholeEnd, Failure> {
     let control = RunControl::new();
     tokio::spawn(pass_on(SignalStream::new(), control.clone(), None));
-    let total = states(studies).count();
+    let runner = CellRunner {
+        args,
+        registry,
+        ledger,
+        control: &control,
+        naming: Mutex::new(()),
+    };
+    let run = async |cell: PendingCell| {
+        // Whoever stops begins no other cell.
+        if control.is_stopped() {
+            return (cell, Duration::ZERO, Ok(CellEnd::Interrupted(None)));
+        }
+        let began = Instant::now();
+        let came = Box::pin(runner.run(&cell)).await;
+        (cell, began.elapsed(), came)
+    };
+    let mut ends = stream::iter(pending_cells(studies))
+        .map(run)
+        .buffer_unordered(args.jobs.get());
     let mut end = WholeEnd::default();
-    let mut number = 0;
-    for at in 0..studies.len() {
-        for cell in 0..studies[at].cells.len() {
-            number += 1;
-            let study = &studies[at];
-            if study.cells[cell].state.finished().is_some() {
-                continue;
+    while let Some((cell, took, came)) = ends.next().await {
+        let came = came?;
+        let begun = !matches!(came, CellEnd::Interrupted(None));
+        if begun && !args.verbosity.quiet {
+            let took = clock(took.as_secs_f64());
+            note(&format!("{}: {} ({took})", cell.label, came.told()));
+        }
+        let state = &mut studies[cell.at.0].cells[cell.at.1].state;
+        match came {
+            CellEnd::Finished(run, _) => *state = CellState::Finished(run),
+            CellEnd::Failed { run, reason, exit } => {
+                end.failure.get_or_insert(exit);
+                *state = CellState::Failed { run, reason };
             }
-            let label = format!(
-                "[{number}/{total}] {} · {} · random seed {}",
-                study.name, study.cells[cell].method, study.cells[cell].seed
-            );
-            let began = Instant::now();
-            let runner = CellRunner {
-                args,
-                registry,
-                ledger,
-                control: &control,
-                label: &label,
-            };
-            let came = Box::pin(runner.run(study, cell)).await?;
-            if !args.verbosity.quiet {
-                let took = clock(began.elapsed().as_secs_f64());
-                note(&format!("{label}: {} ({took})", came.told()));
-            }
-            let state = match came {
-                CellEnd::Finished(run, _) => CellState::Finished(run),
-                CellEnd::Failed { run, reason, exit } => {
-                    end.failure.get_or_insert(exit);
-                    CellState::Failed { run, reason }
+            CellEnd::Interrupted(run) => {
+                end.interrupted = true;
+                if let Some(run) = run {
+                    *state = CellState::Stopped { run };
                 }
-                CellEnd::Interrupted(run) => {
-                    end.interrupted = true;
-                    run.map_or(CellState::Open, |run| CellState::Stopped { run })
-                }
-            };
-            studies[at].cells[cell].state = state;
-            if end.interrupted {
-                return Ok(end);
             }
+        }
+        if begun {
             write_outputs(args, studies)?;
         }
     }
     Ok(end)
+}
+
+/// The cells that are not finished, in the order of studies, methods and random seeds.
+fn pending_cells(studies: &[ComparedStudy]) -> Vec<PendingCell> {
+    let total = states(studies).count();
+    let all = studies.iter().enumerate().flat_map(|(at, study)| {
+        let cells = 0..study.cells.len();
+        cells.map(move |cell| (study, (at, cell)))
+    });
+    let pending = all.zip(1..).filter_map(|((study, at), number)| {
+        let cell = &study.cells[at.1];
+        let label = format!(
+            "[{number}/{total}] {} · {} · random seed {}",
+            study.name, cell.method, cell.seed
+        );
+        PendingCell::of(study, at, label)
+    });
+    pending.collect()
 }
 
 /// Says what there is and what is missing.

@@ -157,6 +157,35 @@ async fn every_cell_is_paid_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn cells_at_once_give_same_table() {
+    let (desk, server) = desk(model).await;
+    let ended = desk.run(&with(&["-o", "a.json"])).await;
+    ended.expect(0, &["4 cells: 0 finished in the store, 4 to run"]);
+    let asked = server.calls();
+
+    let once = ["--jobs", "4", "--store", "other", "-o", "b.json"];
+    desk.run(&with(&once))
+        .await
+        .expect(0, &["4 cells: 0 finished in the store, 4 to run"]);
+    // What one cell has from another's replies, it pays for where both ask at once.
+    assert!(server.calls() - asked >= asked, "{}", server.calls());
+    let of = |file: &str| json(&desk, file)["studies"][0].clone();
+    let (one, four) = (of("a.json"), of("b.json"));
+    assert_eq!(states(&json(&desk, "b.json")), ["finished"; 4]);
+    for part in ["rows", "seed_worst", "cautions"] {
+        assert_eq!(one[part], four[part], "{part}");
+    }
+    // Each is a run of its own, listed once.
+    let runs = desk.run(&["runs", "--store", "other"]).await.out;
+    for run in ["mock-s1-1", "mock-s1-2", "mock-s2-1", "mock-s2-2"] {
+        assert_eq!(runs.matches(run).count(), 1, "{runs}");
+    }
+    desk.run(&with(&["--jobs", "0"]))
+        .await
+        .expect(2, &["--jobs"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn runs_of_optimize_are_cells() {
     let (desk, server) = desk(model).await;
     desk.edit_study("ensemble = 2", "ensemble = 2\nlibrary = false");

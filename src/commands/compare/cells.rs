@@ -1,5 +1,6 @@
 //! One cell: found in the store, gone on with, or run.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use shiftproof_search::control::RunControl;
@@ -7,6 +8,7 @@ use shiftproof_search::event::{AuditedPrompt, RunObserver};
 use shiftproof_search::event_log::LogError;
 use shiftproof_search::gateway::RunError;
 use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
+use tokio::sync::Mutex;
 
 use super::studies::ComparedStudy;
 use crate::cli::CompareArgs;
@@ -159,54 +161,86 @@ fn finished(ledger: &Ledger, study: &ComparedStudy, record: &RunRecord) -> Optio
     (run.run.summary.ending.is_some() && run.is_of(&study.audit)).then_some(run)
 }
 
-/// What a cell is run with.
+/// A cell that is not finished, with all that its run needs.
+pub(super) struct PendingCell {
+    /// Which of the studies, and which of its cells.
+    pub at: (usize, usize),
+    /// What its progress begins with.
+    pub label: String,
+    path: PathBuf,
+    /// The study as its run keeps it, or why there can be none.
+    resolved: Result<ResolvedStudy, (ExitStatus, String)>,
+    /// The run to go on with.
+    begun: Option<String>,
+}
+
+impl PendingCell {
+    /// `None` if the cell is finished.
+    pub fn of(study: &ComparedStudy, at: (usize, usize), label: String) -> Option<Self> {
+        let begun = match &study.cells[at.1].state {
+            CellState::Finished(_) => return None,
+            CellState::Stopped { run } | CellState::Failed { run: Some(run), .. } => Some(run),
+            CellState::Failed { run: None, .. } | CellState::Open => None,
+        };
+        let resolved = study.resolved[at.1].as_ref();
+        Some(Self {
+            at,
+            label,
+            path: study.path.clone(),
+            resolved: resolved
+                .cloned()
+                .map_err(|failure| (failure.exit, failure.message.clone())),
+            begun: begun.cloned(),
+        })
+    }
+}
+
+/// What cells are run with.
 pub(super) struct CellRunner<'a> {
     pub args: &'a CompareArgs,
     pub registry: &'a TaskRegistry,
     pub ledger: &'a Arc<Ledger>,
     pub control: &'a RunControl,
-    /// What its progress begins with.
-    pub label: &'a str,
+    /// Held while a run gets its name: cells that begin at once get different ones.
+    pub naming: Mutex<()>,
 }
 
 impl CellRunner<'_> {
     /// Runs a cell, or goes on with its run. An error is one that no other cell
     /// would escape.
-    pub async fn run(&self, study: &ComparedStudy, cell: usize) -> Result<CellEnd, Failure> {
-        let resolved = match &study.resolved[cell] {
+    pub async fn run(&self, cell: &PendingCell) -> Result<CellEnd, Failure> {
+        let resolved = match &cell.resolved {
             Ok(resolved) => resolved,
-            Err(failure) => return Ok(CellEnd::failed(None, failure.exit, &*failure.message)),
+            Err((exit, reason)) => return Ok(CellEnd::failed(None, *exit, reason)),
         };
-        let begun = match &study.cells[cell].state {
-            CellState::Stopped { run } | CellState::Failed { run: Some(run), .. } => {
-                self.ledger.run(run)?
-            }
-            _ => None,
+        let begun = match &cell.begun {
+            Some(run) => self.ledger.run(run)?,
+            None => None,
         };
         if let Some(record) = begun {
-            let came = Box::pin(self.execute(study, resolved, Some(record))).await?;
+            let came = Box::pin(self.execute(cell, resolved, Some(record))).await?;
             // The data or the program changed since: its replies are stored all the same.
             if !matches!(came, CellCourse::Diverged) {
                 return Ok(came.end());
             }
             note(&format!(
                 "{}: the run that stopped takes another course now; a new one begins",
-                self.label
+                cell.label
             ));
         }
-        Ok(Box::pin(self.execute(study, resolved, None)).await?.end())
+        Ok(Box::pin(self.execute(cell, resolved, None)).await?.end())
     }
 
     async fn execute(
         &self,
-        study: &ComparedStudy,
+        cell: &PendingCell,
         resolved: &ResolvedStudy,
         record: Option<RunRecord>,
     ) -> Result<CellCourse, Failure> {
         let known = record.as_ref().map(|record| record.id.clone());
         let mut progress = fetch_progress(self.args.verbosity.quiet);
         let prepared = tokio::select! {
-            prepared = StudySession::resume(resolved.clone(), &study.path, self.registry, record.as_ref(), &mut progress) => prepared,
+            prepared = StudySession::resume(resolved.clone(), &cell.path, self.registry, record.as_ref(), &mut progress) => prepared,
             () = self.control.stopped() => return Ok(CellEnd::Interrupted(known).into()),
         };
         let session = match prepared {
@@ -217,11 +251,16 @@ impl CellRunner<'_> {
         };
         let record = match record {
             Some(record) => record,
-            None => session.new_run(self.ledger)?,
+            None => {
+                let _naming = self.naming.lock().await;
+                let record = session.new_run(self.ledger)?;
+                self.ledger.save_run(&record).await?;
+                record
+            }
         };
         let id = record.id.clone();
         let execution = RunExecution {
-            observers: vec![self.observer(&session)],
+            observers: vec![self.observer(&session, &cell.label)],
             session,
             ledger: self.ledger.clone(),
             record,
@@ -237,7 +276,7 @@ impl CellRunner<'_> {
         }
     }
 
-    fn observer(&self, session: &StudySession) -> Box<dyn RunObserver> {
+    fn observer(&self, session: &StudySession, label: &str) -> Box<dyn RunObserver> {
         let verbosity = match (self.args.verbosity.quiet, self.args.verbosity.verbose) {
             (true, _) => ProgressVerbosity::Quiet,
             (_, true) => ProgressVerbosity::Verbose,
@@ -246,8 +285,7 @@ impl CellRunner<'_> {
         let planned = session.plan().calls();
         if verbosity > ProgressVerbosity::Quiet {
             note(&format!(
-                "{}: at most {} calls; {}",
-                self.label,
+                "{label}: at most {} calls; {}",
                 grouped(planned),
                 session.task_model.report
             ));
@@ -255,7 +293,7 @@ impl CellRunner<'_> {
         Box::new(ProgressWriter::of_part(
             verbosity,
             planned,
-            self.label.to_owned(),
+            label.to_owned(),
         ))
     }
 
