@@ -134,12 +134,18 @@ async fn run_missing(
     Ok(end)
 }
 
-/// The cells that are not finished, in the order of studies, methods and random seeds.
+/// The cells that are not finished, study by study; all methods with the first random
+/// seed come first: what is stopped in between compares all methods.
 fn pending_cells(studies: &[ComparedStudy]) -> Vec<PendingCell> {
     let total = states(studies).count();
     let all = studies.iter().enumerate().flat_map(|(at, study)| {
-        let cells = 0..study.cells.len();
-        cells.map(move |cell| (study, (at, cell)))
+        let mut cells: Vec<usize> = (0..study.cells.len()).collect();
+        let first = |cell: usize| {
+            let seed = study.cells[cell].seed;
+            study.cells.iter().position(|other| other.seed == seed)
+        };
+        cells.sort_by_key(|&cell| first(cell));
+        cells.into_iter().map(move |cell| (study, (at, cell)))
     });
     let pending = all.zip(1..).filter_map(|((study, at), number)| {
         let cell = &study.cells[at.1];
