@@ -63,16 +63,22 @@ impl GatewayState {
     fn charge_losses(&mut self) {
         let lost = self.account.lost_by(self.charged.len() as u64);
         self.meter.set_lost(lost);
-        self.hold_back_for_losses(lost);
+        // What finding out about the models took says nothing about how requests fare.
+        self.hold_back_for_losses(lost.without(self.account.lost_by(0)));
     }
 
     /// An audit whose requests fail as often as those before needs more room than
-    /// its calls. At most a quarter more: a kill is no rate.
+    /// its calls. At most a quarter more: a kill is no rate. What turns out not to be
+    /// needed is given back.
     fn hold_back_for_losses(&mut self, lost: Spend) {
         let audit = self.held_back.without(self.held_for_losses);
-        let spent = self.meter.spent().calls.max(1);
-        let more = audit.share(lost.calls.min(spent.div_ceil(4)), spent);
-        let more = more.without(self.held_for_losses);
+        let spent = self.meter.spent().calls;
+        let wanted = audit.share(lost.calls.min(spent / 4), spent.max(1));
+        let less = self.held_for_losses.without(wanted);
+        self.meter.refund(less);
+        self.held_back = self.held_back.without(less);
+        self.held_for_losses = self.held_for_losses.without(less);
+        let more = wanted.without(self.held_for_losses);
         if !more.is_nothing() && self.meter.reserve(more) {
             self.held_back += more;
             self.held_for_losses += more;

@@ -14,10 +14,11 @@ use crate::scripted::{text, text_call};
 const SLOTS: usize = 6;
 const WORST: u64 = 30;
 
-/// A server that counts what reaches it, and its client: every `fault`th request
-/// fails, and is repeated as long as there is room.
+/// A server that counts what reaches it, and its client: every `fault`th request up to
+/// the `mended`th fails, and is repeated as long as there is room.
 struct Counting {
     fault: u64,
+    mended: u64,
     requests: AtomicU64,
     tokens: AtomicU64,
     latency: Duration,
@@ -53,7 +54,7 @@ impl Llm for Counting {
         loop {
             let nth = self.requests.fetch_add(1, Ordering::SeqCst) + 1;
             tokio::time::sleep(self.latency.mul_f64(1.0 + (nth % 4) as f64 / 4.0)).await;
-            if nth.is_multiple_of(self.fault) {
+            if nth.is_multiple_of(self.fault) && nth <= self.mended {
                 // Billed to the last token.
                 self.tokens.fetch_add(WORST, Ordering::SeqCst);
                 allowance.failed(FailedRequest::Billed);
@@ -85,8 +86,13 @@ struct World {
 
 impl World {
     fn new(fault: u64, limits: BudgetLimits) -> Self {
+        Self::mended_at(u64::MAX, fault, limits)
+    }
+
+    fn mended_at(mended: u64, fault: u64, limits: BudgetLimits) -> Self {
         let llm = Arc::new(Counting {
             fault,
+            mended,
             requests: AtomicU64::new(0),
             tokens: AtomicU64::new(0),
             latency: Duration::from_millis(2),
@@ -104,6 +110,11 @@ impl World {
 
     /// The next process of the run.
     async fn gateway(&self) -> Gateway {
+        self.probed_gateway(0).await
+    }
+
+    /// The same, after requests that found out what the models can do.
+    async fn probed_gateway(&self, probes: u64) -> Gateway {
         let gateway = Gateway::new(
             self.ledger.clone(),
             EventLog::unlogged(vec![]),
@@ -113,7 +124,7 @@ impl World {
             Vec::new(),
         );
         let account = self.ledger.account("run").unwrap();
-        gateway.accounting("run", account, 0).await.unwrap()
+        gateway.accounting("run", account, probes).await.unwrap()
     }
 
     /// A run of waves that holds some money back for the last; what it came to.
@@ -191,6 +202,44 @@ async fn retries_are_within_the_limit() {
         let last = answered(&outcomes[2]);
         assert!(last >= least, "{last}, every {fault}th");
     }
+}
+
+/// Probes are no failure rate: the search has all that the audit does not need.
+#[tokio::test]
+async fn probes_hold_nothing_back() {
+    let world = World::new(u64::MAX, calls(100));
+    let gateway = world.probed_gateway(6).await;
+    gateway.hold_back(Spend {
+        calls: 40,
+        ..Spend::default()
+    });
+    let waves = waves(&[1, 1, 2, 100, 60]);
+    let (audit, search) = waves.split_last().unwrap();
+    let mut searched = 0;
+    for wave in search {
+        searched += answered(&gateway.ask(&world.model, wave).await.unwrap());
+    }
+    assert_eq!(searched, 100 - 6 - 40);
+    gateway.release();
+    let audited = gateway.ask(&world.model, audit).await.unwrap();
+    assert_eq!(answered(&audited), 40);
+}
+
+/// What a failure at the beginning holds back is given back where it was no rule.
+#[tokio::test]
+async fn mended_servers_hold_little_back() {
+    let world = World::mended_at(2, 2, calls(300));
+    let gateway = world.gateway().await;
+    gateway.hold_back(Spend {
+        calls: 100,
+        ..Spend::default()
+    });
+    let mut searched = 0;
+    for wave in waves(&[1, 4, 4, 40, 400]) {
+        searched += answered(&gateway.ask(&world.model, &wave).await.unwrap());
+    }
+    // Less the one that failed, and what one failure in fifty holds back.
+    assert!((195..200).contains(&searched), "{searched}");
 }
 
 #[tokio::test]
