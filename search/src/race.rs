@@ -12,7 +12,7 @@ use crate::gateway::RunError;
 use crate::response_matrix::{CandidateIndex, EvalContext, InputIndex, ResponseMatrix};
 use crate::select::{
     AllocationStep, Elimination, ExampleClasses, ExampleGroup, GroupEstimates, LabelRole,
-    OutcomeTable, PromptLength, Selection, SelectionProblem, TextKernel,
+    OutcomeTable, PromptLength, Selection, SelectionProblem, TextKernel, chance_to_beat,
 };
 use crate::spec::SearchSpec;
 
@@ -195,6 +195,24 @@ impl Race<'_> {
             ranked.extend(unscored_seed);
         }
         Ok(ranked)
+    }
+
+    /// The chance that `candidate` is better than the seed prompt, after all that was
+    /// asked on these inputs. Nothing is asked.
+    pub fn chance_over_seed(
+        &self,
+        matrix: &ResponseMatrix,
+        context: EvalContext<'_>,
+        entrants: &[CandidateIndex],
+        candidate: CandidateIndex,
+    ) -> f64 {
+        let place = |wanted| entrants.iter().position(|&entrant| entrant == wanted);
+        let (Some(own), Some(seed)) = (place(candidate), place(self.seed)) else {
+            return 0.5;
+        };
+        let problem = self.problem(matrix, entrants, false);
+        let scores = self.scores(matrix, context, entrants, &problem);
+        chance_to_beat(&problem, &scores, (own, seed), self.spec.own_objective())
     }
 
     /// Tells who leads by the objective as things stand, and what it answered.

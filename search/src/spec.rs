@@ -248,13 +248,17 @@ impl SearchSpec {
         select::by_name(name).expect("every named objective exists")
     }
 
+    /// The objective, where it is another than the default rule's own.
+    pub(crate) fn own_objective(&self) -> Option<Arc<dyn Objective>> {
+        (self.objective != ObjectiveName::Robust).then(|| Arc::from(self.objective()))
+    }
+
     /// A fresh allocation rule.
     pub fn rule(&self, seed: u64) -> Box<dyn AllocationRule> {
-        if self.rule == RuleName::Posterior && self.objective != ObjectiveName::Robust {
-            return Box::new(PosteriorRule::with_objective(
-                seed,
-                Arc::from(self.objective()),
-            ));
+        if self.rule == RuleName::Posterior
+            && let Some(objective) = self.own_objective()
+        {
+            return Box::new(PosteriorRule::with_objective(seed, objective));
         }
         select::rule(self.rule.name(), seed).expect("every named rule exists")
     }

@@ -35,7 +35,7 @@ pub use objective::{
     ChiSquareBall, CvarObjective, InteractionPenalty, KlBall, MeanObjective, Objective, SoftMin,
     WorstObjective, by_name, mean_names, objective_names, of_means,
 };
-pub use posterior::{PosteriorConstants, PosteriorRule};
+pub use posterior::{PosteriorConstants, PosteriorRule, chance_to_beat};
 pub use problem::{
     AllocationRule, AllocationStep, Elimination, EvaluationRequest, ExampleClasses, ExampleGroup,
     LabelRole, PromptLength, Selection, SelectionProblem,

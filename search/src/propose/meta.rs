@@ -10,7 +10,7 @@ use super::library::either;
 mod pattern;
 mod reflect;
 
-pub(super) use pattern::pattern;
+pub(super) use pattern::{PromptPattern, pattern};
 pub(super) use reflect::{
     GroupRequest, OWN_WORDS as REFLECTIVE_WORDS, lift, mend, merge, mutate, reasons,
 };

@@ -86,7 +86,7 @@ impl<'v> ProposalScreen<'v> {
             view,
             echo: EchoScreen::new(
                 &wording::own_words(),
-                &meta::pattern(form.as_ref()).terms,
+                meta::pattern(form.as_ref()),
                 own().map(|prompt| prompt.instruction.as_str()),
                 &copying,
             ),

@@ -227,17 +227,45 @@ async fn audit_money_is_held_back() {
 }
 
 #[tokio::test]
-async fn unpaid_final_keeps_best() {
+async fn unmeasured_prompts_leave_seed() {
     let gateway = gateway(limited(3));
     let mut run = rivals(&gateway, planted());
     run.data.audit = SealedAudit::new(Vec::new(), run.data.reads.clone());
     let mut context = SearchContext::begin(&run).unwrap();
     let (best, ensemble) = context.select(vec![2, 1]).await.unwrap();
-    assert_eq!((best, ensemble), (2, vec![2, 1]));
+    // What was found first is no better than what is in use, as far as anybody knows.
+    assert_eq!((best, ensemble), (0, vec![0, 2, 1]));
     assert!(!context.is_affordable());
     let (candidate, reason, _) = selected(&gateway);
-    assert_eq!(candidate, context.prompt(2).id());
-    assert_eq!(reason, "the best so far: the budget left no final");
+    assert_eq!(candidate, context.prompt(0).id());
+    assert_eq!(
+        reason,
+        format!(
+            "the seed prompt stays: {:.8} is ahead, with a chance of 50% to be the better one, and \
+             67% is asked for",
+            context.prompt(2).id().to_string()
+        )
+    );
+}
+
+#[tokio::test]
+async fn races_decide_without_final() {
+    let gateway = gateway(limited(61));
+    let run = Run {
+        human: RIVALS.map(Prompt::new).to_vec(),
+        ..run(&gateway, screen(), planted())
+    };
+    let mut context = SearchContext::begin(&run).unwrap();
+    context.enter_phase(Phase::Screen, String::new()).unwrap();
+    let examples = context.race_examples();
+    assert!(context.evaluate(&[0, 1, 2], &examples).await.unwrap());
+    let (best, _) = context.select(vec![2, 1]).await.unwrap();
+    assert_eq!(best, 2);
+    assert!(!context.is_affordable());
+    assert_eq!(
+        selected(&gateway).1,
+        "the best so far: the budget left no final"
+    );
 }
 
 #[tokio::test]

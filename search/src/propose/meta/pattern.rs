@@ -16,6 +16,7 @@ const LABELS: PromptPattern = PromptPattern {
            - wheels: flat tyres, bent rims, broken spokes.\n\n\
            Go by what the note is mainly about, not by a single word in it. Answer with one label \
            alone: brakes, gears or wheels.",
+    situation: "a note that a customer left",
     terms: ["bicycle", "workshop", "brakes", "gears"],
 };
 
@@ -28,6 +29,7 @@ const NUMBER: PromptPattern = PromptPattern {
            - 5: hands are needed, or the walker had to turn back.\n\n\
            Go by the path itself, not by how fit the walker is or what the weather was like. \
            Answer with the number alone.",
+    situation: "what a walker wrote",
     terms: ["footpath", "walker", "steep", "pram"],
 };
 
@@ -40,6 +42,7 @@ const RANKING: PromptPattern = PromptPattern {
            - The latest visits say more than the first.\n\
            - Of two gardens that fit alike, the better known comes first.\n\n\
            List all of them, best first, one per line.",
+    situation: "that a visitor has been to",
     terms: ["gardens", "visitor", "visits", "plants"],
 };
 
@@ -50,6 +53,7 @@ const ITEM: PromptPattern = PromptPattern {
            - Find out what the visits have in common: plants, size, age, region.\n\
            - The latest visits say more than the first.\n\n\
            Answer with the name of one garden alone.",
+    situation: "that a visitor has been to",
     terms: ["gardens", "visitor", "visits", "plants"],
 };
 
@@ -59,6 +63,7 @@ const TEXT: PromptPattern = PromptPattern {
            - Size and voice say more than colours, which depend on the light.\n\
            - Where two birds fit, name the commoner one.\n\n\
            Answer with the name alone.",
+    situation: "what somebody says about a bird",
     terms: ["bird", "commoner", "voice", "colours"],
 };
 
@@ -68,6 +73,9 @@ pub(in crate::propose) struct PromptPattern {
     pub about: &'static str,
     /// The prompt.
     pub text: &'static str,
+    /// Words of its text that say where the inputs come from: a small model keeps them
+    /// when it puts other nouns into the pattern, and its prompt is for no task at all.
+    pub situation: &'static str,
     /// Words of that task: a prompt for another one has hardly two of them.
     pub terms: [&'static str; 4],
 }

@@ -238,6 +238,17 @@ fn request_echoes_are_rejected() {
                  Go by what the review is mainly about, not by a single word in it. Answer with one \
                  label alone: positive or negative.";
     whole(SEED, shape, Ok(shape));
+    // With other nouns than its own or the study's it is a prompt for nothing: a
+    // Qwen2.5 of 1.5B wrote such for SocialIQA, where they were raced and chosen.
+    whole(
+        SEED,
+        "You are shown a note that a customer left at a gym. Decide whether it is about cardio, \
+         strength training, or stretching.\n\nAnswer with one label alone: cardio, strength \
+         training or stretching.",
+        ECHO,
+    );
+    let notes = "Is a note that a customer left at our counter positive or negative?";
+    whole(notes, notes, Ok(notes));
     let own = "A language model does a task by this prompt: say if it is positive or negative.";
     whole(SEED, own, ECHO);
     whole(own, own, Ok(own));
