@@ -467,7 +467,7 @@ fn rehearsal(built: &TaskInstance, loaded: &LoadedData) -> Vec<ModelCall> {
         .take(CALLS)
         .map(|example| built.task.request(&seed, &example.input));
     requests
-        .filter(|request| matches!(request.answer, AnswerForm::Choice { .. }))
+        .filter(|request| request.answer.labels().is_some())
         .map(|request| ModelCall::greedy(request, 16))
         .collect()
 }

@@ -253,7 +253,9 @@ fn rehearsed(task: &dyn Task, prompt: &Prompt, input: &Input) -> Vec<ModelCall> 
     let mut next = Some(task.request(prompt, input));
     while let Some(request) = next {
         let (reply, written) = match &request.answer {
-            AnswerForm::Choice { labels } => (labels.first().cloned().unwrap_or_default(), 1),
+            AnswerForm::Choice { labels } | AnswerForm::MultipleChoice { labels, .. } => {
+                (labels.first().cloned().unwrap_or_default(), 1)
+            }
             AnswerForm::Number { min, .. } => (min.to_string(), 2),
             AnswerForm::Ranking { candidates } => {
                 let list = candidates.join("\n");

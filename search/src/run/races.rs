@@ -164,6 +164,7 @@ impl SearchContext<'_> {
             keep,
             seed: self.seed,
             draws: seeds::number(self.run.seed, &format!("race {}", self.phase)),
+            classes: self.run.task.options().is_none(),
         };
         let context = self.run.context();
         let finish = race.run(&mut self.matrix, context, entrants).await?;
