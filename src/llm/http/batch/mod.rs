@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use reqwest::{Method, Url};
 use serde_json::Value;
 use shiftproof_search::{BatchInterface, BatchProgress, LlmError, ModelCall};
-use shiftproof_tasks::{AnswerForm, Finish, Reply};
+use shiftproof_tasks::{Finish, Reply};
 
 use super::client::HttpSender;
 use super::config::{BatchConfig, ConnectError, HttpConfig};
