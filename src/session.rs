@@ -18,8 +18,8 @@ use shiftproof_search::gateway::{Gateway, RunError};
 use shiftproof_search::ledger::{Ledger, LedgerError, RunRecord, RunStatus};
 use shiftproof_search::methods::SearchMethod;
 use shiftproof_search::run::{Run, RunResult};
-use shiftproof_tasks::lint::LintFinding;
 use shiftproof_tasks::Prompt;
+use shiftproof_tasks::lint::LintFinding;
 
 use self::keeping::{FoundModels, close, open_log};
 use crate::assumed::assumed;
@@ -80,7 +80,10 @@ fn check_options(study: &Study, path: &Path) -> Result<(), Failure> {
     let text = textfile::read(path).unwrap_or_default();
     let refused = |keys: [&str; 2], why: &str| {
         let place = study::place(&text, path, &keys);
-        Err(Failure::usage(format!("{place}: {}: {why}", keys.join("."))))
+        Err(Failure::usage(format!(
+            "{place}: {}: {why}",
+            keys.join(".")
+        )))
     };
     if study.search.calibration == Calibration::Contextual {
         return refused(

@@ -217,7 +217,10 @@ mod tests {
     fn each_number_of_labels_has_its_bias() {
         let mut replies = vec![scored(&[0.0, -1.0, -2.0]); LEAST_BATCH];
         replies.extend(vec![scored(&[-2.0, -1.0, 0.0, -3.0]); LEAST_BATCH]);
-        replies.extend(vec![scored(&[0.0, -1.0, -1.0, -1.0, -1.0]); LEAST_BATCH - 1]);
+        replies.extend(vec![
+            scored(&[0.0, -1.0, -1.0, -1.0, -1.0]);
+            LEAST_BATCH - 1
+        ]);
         let bias = bias(Calibration::Batch, replies.iter()).unwrap();
         let even = |scores: &[f64]| {
             let scores = bias.taken_off(scored(scores)).label_logprobs.unwrap();

@@ -327,10 +327,7 @@ impl Race<'_> {
                     charge: self.spec.length_charge(prompt.tokens()),
                 })
                 .collect(),
-            classes: self
-                .classes
-                .then(|| classes(matrix, self.inputs))
-                .flatten(),
+            classes: self.classes.then(|| classes(matrix, self.inputs)).flatten(),
         }
     }
 

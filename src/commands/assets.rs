@@ -67,9 +67,7 @@ fn act(action: &AssetsAction, kind: AssetKind) -> Result<ExitStatus, Failure> {
                 AssetKind::Data => datasets::get(name).map(|set| set.asset),
                 AssetKind::Model => Ok(name.as_str()),
             };
-            let asset = asset
-                .and_then(AssetCatalogue::get)
-                .map_err(fetch_failure)?;
+            let asset = asset.and_then(AssetCatalogue::get).map_err(fetch_failure)?;
             let path = fetch::verify(asset, &mut progress).map_err(fetch_failure)?;
             note("verified");
             print(&format!("{}\n", path.display()))?;

@@ -114,7 +114,7 @@ pub(super) const SOCIAL_IQA: NamedDataset = NamedDataset {
 pub(super) const BBQ: NamedDataset = NamedDataset {
     name: "bbq",
     asset: "big-bench",
-    rows: 16_076,
+    rows: 16_070,
     columns: &[
         ID,
         DatasetColumn {
@@ -132,8 +132,8 @@ pub(super) const BBQ: NamedDataset = NamedDataset {
     ],
     prepared: PinnedBytes {
         path: "bbq-v1.jsonl",
-        bytes: 6_880_830,
-        sha256: "5c86daf093ba67c26f7c8fec04b6a7815e8f22d95b0a998a4c4299fe1e53421d",
+        bytes: 6_878_494,
+        sha256: "7622dec6bca5a0260c552e36efc8e164d1fdd0a0a5be4f2181e9590376457965",
     },
     read: bbq,
     interactions: None,
@@ -189,7 +189,9 @@ impl<'de> Deserialize<'de> for ScoredOptions {
                 let mut options: Vec<(String, f64)> = Vec::new();
                 while let Some((text, score)) = map.next_entry::<String, f64>()? {
                     if options.iter().any(|(other, _)| *other == text) {
-                        return Err(A::Error::custom(format!("the option {text:?} occurs twice")));
+                        return Err(A::Error::custom(format!(
+                            "the option {text:?} occurs twice"
+                        )));
                     }
                     options.push((text, score));
                 }
@@ -208,7 +210,11 @@ impl ScoredOptions {
 
     /// The letter of the one right option.
     fn letter(&self) -> Result<String, String> {
-        let mut right = self.0.iter().zip('A'..='Z').filter(|((_, score), _)| *score == 1.0);
+        let mut right = self
+            .0
+            .iter()
+            .zip('A'..='Z')
+            .filter(|((_, score), _)| *score == 1.0);
         match (right.next(), right.next()) {
             (Some((_, letter)), None) => Ok(letter.to_string()),
             _ => Err("not one option alone is right".to_owned()),
@@ -333,8 +339,10 @@ fn situation(text: &str) -> &str {
     text[..ends.max().map_or(0, |end| end + 1)].trim_end()
 }
 
+/// Repeated questions are left out.
 fn bbq(path: &Path) -> Result<Vec<u8>, String> {
     let mut rows = Vec::new();
+    let mut seen = HashSet::new();
     let mut groups = BTreeSet::new();
     for task in tasks(path)? {
         let Some(name) = task.name.strip_prefix("bbq_lite_json_") else {
@@ -344,11 +352,21 @@ fn bbq(path: &Path) -> Result<Vec<u8>, String> {
         groups.insert(group.to_owned());
         for question in &task.examples {
             let comment = question.comment.as_ref().ok_or("no example_id")?;
+            let text = one_line(&question.input);
+            let options: Vec<String> = question
+                .target_scores
+                .texts()
+                .into_iter()
+                .map(str::to_owned)
+                .collect();
+            if !seen.insert((text.clone(), options)) {
+                continue;
+            }
             let row = QuestionRow {
                 id: format!("{group}-{}", comment.example_id),
                 group,
                 condition: Some(condition),
-                text: one_line(&question.input),
+                text,
                 options: question.target_scores.texts(),
                 label: question.target_scores.letter()?,
                 // Two people in one situation make four questions: each way round, told or not.
@@ -380,7 +398,12 @@ mod tests {
     ) -> Result<Vec<serde_json::Value>, String> {
         let file = tempfile::NamedTempFile::new().unwrap();
         let text: Vec<String> = tasks.iter().map(ToString::to_string).collect();
-        fs::write(file.path(), text.join("\n")).unwrap();
+        // The published files are not sorted.
+        let sorted = r#"{"ape":1,"cat":0,"zebra":0}"#;
+        let text = text
+            .join("\n")
+            .replace(sorted, r#"{"zebra":0,"ape":1,"cat":0}"#);
+        fs::write(file.path(), text).unwrap();
         let rows = String::from_utf8(by(file.path())?).unwrap();
         Ok(rows
             .lines()
@@ -403,8 +426,17 @@ mod tests {
     fn tasks_of_one_name_are_told_apart() {
         let all = ["three_objects", "five_objects", "seven_objects"].map(|name| {
             [
-                task(name, &["At the zoo, there are animals.  One is first.", "At the zoo, there are animals.  One is first."]),
-                task(name, &["They meet. First, Al and Bo swap hats. At the end, Al has the "]),
+                task(
+                    name,
+                    &[
+                        "At the zoo, there are animals.  One is first.",
+                        "At the zoo, there are animals.  One is first.",
+                    ],
+                ),
+                task(
+                    name,
+                    &["They meet. First, Al and Bo swap hats. At the end, Al has the "],
+                ),
             ]
         });
         let all = all.as_flattened();

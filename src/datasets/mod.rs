@@ -15,8 +15,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::fetch::{
-    self, Asset, AssetCatalogue, AssetFetcher, FetchError, FetchErrorClass, OnProgress,
-    PinnedBytes,
+    self, Asset, AssetCatalogue, AssetFetcher, FetchError, FetchErrorClass, OnProgress, PinnedBytes,
 };
 
 /// One column of a prepared data set.

@@ -99,8 +99,7 @@ struct MemberFile<'a> {
 
 impl<'a> MemberFile<'a> {
     fn create(asset: &'a Asset, path: &'a Path) -> Result<Self, FetchError> {
-        let file =
-            File::create(path).map_err(|e| FetchError::from_io(asset, "write", path, e))?;
+        let file = File::create(path).map_err(|e| FetchError::from_io(asset, "write", path, e))?;
         Ok(Self {
             asset,
             path,

@@ -118,7 +118,11 @@ const RECBOLE: PinnedBytes = PinnedBytes {
 /// Path of a task's file in BIG-bench's package.
 macro_rules! task {
     ($name:literal) => {
-        concat!("bigbench-1.0.0/bigbench/benchmark_tasks/", $name, "/task.json")
+        concat!(
+            "bigbench-1.0.0/bigbench/benchmark_tasks/",
+            $name,
+            "/task.json"
+        )
     };
 }
 
@@ -274,10 +278,7 @@ impl AssetCatalogue {
 }
 
 /// The error for a name that is none of these.
-pub(crate) fn unknown_among(
-    name: &str,
-    known: impl Iterator<Item = &'static str>,
-) -> FetchError {
+pub(crate) fn unknown_among(name: &str, known: impl Iterator<Item = &'static str>) -> FetchError {
     let known: Vec<_> = known.collect();
     let nearest = known
         .iter()

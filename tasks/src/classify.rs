@@ -55,8 +55,13 @@ impl ClassifyTask {
         match &spec.options {
             None => check_labels(&spec.labels, &mut problems),
             Some(_) if !spec.labels.is_empty() => problems.push(
-                DataProblem::new("task.options", "task.labels already says what the answers are")
-                    .help("keep labels where all examples have the same, options where each has its own"),
+                DataProblem::new(
+                    "task.options",
+                    "task.labels already says what the answers are",
+                )
+                .help(
+                    "keep labels where all examples have the same, options where each has its own",
+                ),
             ),
             Some(column) if column.trim().is_empty() => problems.push(
                 DataProblem::new("task.options", "it names no column")
@@ -67,8 +72,9 @@ impl ClassifyTask {
         if spec.options.is_some() && spec.metric != Metric::Accuracy {
             let what = format!("{metric} needs the same labels for every example");
             problems.push(
-                DataProblem::new("task.metric", what)
-                    .help("use accuracy: with task.options a letter says only where an answer stands"),
+                DataProblem::new("task.metric", what).help(
+                    "use accuracy: with task.options a letter says only where an answer stands",
+                ),
             );
         } else if !matches!(
             spec.metric,
@@ -138,9 +144,7 @@ impl ClassifyTask {
     /// The input with its options as they are shown, whichever way they were written.
     fn lettered<'i>(&self, input: &'i Input) -> Cow<'i, Input> {
         match (&self.options, self.own_options(input)) {
-            (Some(column), Some(own)) => {
-                Cow::Owned(input.clone().with_field(column, own.shown()))
-            }
+            (Some(column), Some(own)) => Cow::Owned(input.clone().with_field(column, own.shown())),
             _ => Cow::Borrowed(input),
         }
     }
@@ -404,11 +408,20 @@ mod tests {
         }
         let fault = |change: &dyn Fn(&mut ClassifySpec)| chosen(change).unwrap_err().to_string();
         let both = fault(&|s| s.labels = vec!["a".into(), "b".into()]);
-        assert!(both.contains("task.options: task.labels already says"), "{both}");
+        assert!(
+            both.contains("task.options: task.labels already says"),
+            "{both}"
+        );
         let metric = fault(&|s| s.metric = Metric::MacroF1);
-        assert!(metric.contains("macro-f1 needs the same labels"), "{metric}");
+        assert!(
+            metric.contains("macro-f1 needs the same labels"),
+            "{metric}"
+        );
         let blank = fault(&|s| s.options = Some(" ".into()));
-        assert!(blank.contains("task.options: it names no column"), "{blank}");
+        assert!(
+            blank.contains("task.options: it names no column"),
+            "{blank}"
+        );
     }
 
     #[test]

@@ -273,10 +273,7 @@ mod tests {
         let two = ["to the left", "it's, well, gone"];
         check(r#"["to the left", "it's, well, gone"]"#, &two);
         check(r#"['to the left', "it's, well, gone"]"#, &two);
-        check(
-            r#"{"B": "it's, well, gone", "A": "to the left"}"#,
-            &two,
-        );
+        check(r#"{"B": "it's, well, gone", "A": "to the left"}"#, &two);
         check(
             r#"{"label": ["A", "B"], "text": ["to the left", "it's, well, gone"]}"#,
             &two,

@@ -147,7 +147,9 @@ fn says_nothing(raw: &str, form: &AnswerForm) -> bool {
     let lower = raw.to_lowercase();
     let own = |labels: &[String]| labels.iter().any(|label| label.to_lowercase() == lower);
     match form {
-        AnswerForm::Choice { labels } | AnswerForm::MultipleChoice { labels, .. } => NOTHING.contains(&lower.as_str()) && !own(labels),
+        AnswerForm::Choice { labels } | AnswerForm::MultipleChoice { labels, .. } => {
+            NOTHING.contains(&lower.as_str()) && !own(labels)
+        }
         AnswerForm::Number { .. } => NOTHING.contains(&lower.as_str()),
         _ => false,
     }

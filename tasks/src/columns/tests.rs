@@ -344,18 +344,42 @@ fn check_quiz(options: &str, answer: &str, expect: &str) {
 #[test]
 fn options_are_of_their_row() {
     check_quiz("red | blue", "B", "B of A. red B. blue");
-    check_quiz("red | blue | green", "green", "C of A. red B. blue C. green");
+    check_quiz(
+        "red | blue | green",
+        "green",
+        "C of A. red B. blue C. green",
+    );
     check_quiz(r#"nested ["red", "blue"]"#, "(a)", "A of A. red B. blue");
     check_quiz("red | blue", "1", "A of A. red B. blue");
     check_quiz("red | None", "None", "B of A. red B. None");
     check_quiz("red | blue", "", "no label");
     check_quiz("red | blue", "NaN", "no label");
     check_quiz("", "skip", "1 dropped");
-    check_quiz("red | blue", "C", "a.csv:2: the label \"C\" is no option of its row");
-    check_quiz("red | blue", "C", "write a letter from A to B, or the text of an option: \"red\", \"blue\"");
+    check_quiz(
+        "red | blue",
+        "C",
+        "a.csv:2: the label \"C\" is no option of its row",
+    );
+    check_quiz(
+        "red | blue",
+        "C",
+        "write a letter from A to B, or the text of an option: \"red\", \"blue\"",
+    );
     check_quiz("", "A", "a.csv:2: \"options\": there are no options");
     check_quiz("red", "A", "a.csv:2: \"options\": there is one option");
-    check_quiz("red | blue | Red", "A", "a.csv:2: \"options\": options A and C are both \"Red\"");
-    check_quiz("B | A", "A", "a.csv:2: \"A\" is the letter of one option and the text of another");
-    check_quiz("nested {\"x\": 1}", "A", "a.csv:2: \"options\": its keys are not the letters");
+    check_quiz(
+        "red | blue | Red",
+        "A",
+        "a.csv:2: \"options\": options A and C are both \"Red\"",
+    );
+    check_quiz(
+        "B | A",
+        "A",
+        "a.csv:2: \"A\" is the letter of one option and the text of another",
+    );
+    check_quiz(
+        "nested {\"x\": 1}",
+        "A",
+        "a.csv:2: \"options\": its keys are not the letters",
+    );
 }

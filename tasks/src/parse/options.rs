@@ -78,7 +78,9 @@ fn after_letter(text: &str) -> &str {
     let mut chars = bare.chars();
     match (chars.next(), chars.next()) {
         (Some(letter), Some(next)) if letter.is_ascii_uppercase() && ").:]*\"".contains(next) => {
-            chars.as_str().trim_start_matches([')', '.', ':', ']', '*', '"', ' '])
+            chars
+                .as_str()
+                .trim_start_matches([')', '.', ':', ']', '*', '"', ' '])
         }
         _ => text,
     }
@@ -197,7 +199,11 @@ mod tests {
         check(&feelings, "Sympathetic", Some("A"));
         check(&feelings, "The answer is sympathetic.", Some("A"));
         check(&feelings, "A fool", Some("C"));
-        check(&["red ball.", "white ball.", "blue ball."], "Alice has the white ball.", Some("B"));
+        check(
+            &["red ball.", "white ball.", "blue ball."],
+            "Alice has the white ball.",
+            Some("B"),
+        );
         check(&["3", "5", "8"], "5", Some("B"));
         check(&["3", "5", "8"], "The answer is 8.", Some("C"));
     }
@@ -208,7 +214,11 @@ mod tests {
                     C. The blue book is the leftmost.";
         check(&BOOKS, echo, None);
         check(&BOOKS, &format!("{echo}\n\nAnswer: C"), Some("C"));
-        check(&BOOKS, &format!("Options:\n{echo}\n\nThe answer is (A)."), Some("A"));
+        check(
+            &BOOKS,
+            &format!("Options:\n{echo}\n\nThe answer is (A)."),
+            Some("A"),
+        );
         check(&BOOKS, &format!("{echo}\n\nB"), Some("B"));
     }
 

@@ -91,9 +91,7 @@ impl HttpLlm {
 
     fn shape(&self, call: &ModelCall) -> AnswerShape {
         match call.request.answer.labels() {
-            Some(labels) if self.shared.abilities.label_scores => {
-                scored_shape(labels, call)
-            }
+            Some(labels) if self.shared.abilities.label_scores => scored_shape(labels, call),
             _ => AnswerShape::Text,
         }
     }
