@@ -169,6 +169,7 @@ impl SearchContext<'_> {
         let context = self.run.context();
         let finish = race.run(&mut self.matrix, context, entrants).await?;
         self.matrix.emit_unusable(context)?;
+        self.tell_headroom()?;
         Ok((finish, inputs))
     }
 
