@@ -48,6 +48,41 @@ pub(crate) fn sentences(
     told
 }
 
+/// The same for a run, which goes on with its races: what its first one leaves open is said
+/// shortly.
+pub(crate) fn told(found: &HeadroomEstimate, name: &dyn Fn(PromptId) -> String) -> Vec<String> {
+    if found.verdict != HeadroomVerdict::Unknown {
+        return sentences(found, name);
+    }
+    vec![format!(
+        "Headroom on the source: too little to say, from {} answers to {} prompts; `shiftproof \
+         estimate STUDY.toml --probe` asks for more.",
+        grouped(found.answers as u64),
+        found.asked
+    )]
+}
+
+/// The same in one short line, for a screen.
+pub(crate) fn brief(found: &HeadroomEstimate) -> String {
+    let verdict = match found.verdict {
+        HeadroomVerdict::Unknown => "unknown on the source",
+        HeadroomVerdict::Little => "little on the source",
+        HeadroomVerdict::Generic => "a generic prompt beats the seed",
+        HeadroomVerdict::Some => "some on the source",
+    };
+    let mut parts = vec![verdict.to_owned()];
+    parts.extend(
+        found
+            .seed
+            .map(|seed| format!("seed {:.0}%", 100.0 * seed.mean)),
+    );
+    let generic = found.generic.map(|generic| generic.gain);
+    parts.extend(generic.map(|gain| format!("best generic {}", points(gain))));
+    let mixed = found.mixed.map(|mixed| 100.0 * mixed.mean);
+    parts.extend(mixed.map(|share| format!("wording decides on {share:.0}%")));
+    parts.join(" · ")
+}
+
 fn verdict(found: &HeadroomEstimate) -> &'static str {
     match found.verdict {
         HeadroomVerdict::Unknown => "Too little to say whether there is anything to gain.",
@@ -109,7 +144,10 @@ mod tests {
             .collect();
         let clusters: Vec<u64> = (0..grades[0].len() as u64).collect();
         let found = HeadroomEstimate::of(&tried, &clusters);
-        sentences(&found, &|_| "\"Choose.\"".to_owned()).join(" ")
+        let name = |_| "\"Choose.\"".to_owned();
+        let whole = sentences(&found, &name).join(" ");
+        let short = super::told(&found, &name).join(" ");
+        format!("{whole}\n{}\n{short}", brief(&found))
     }
 
     #[track_caller]
@@ -130,6 +168,8 @@ mod tests {
                 "The best of 1 generic prompts, \"Choose.\", has 50% [31, 69] of 24: +0 [",
                 "on 50% [31, 69] of 24 of the examples; the best answer to each would come to 75%",
                 "The wording matters",
+                "\nsome on the source · seed 50% · best generic +0 [",
+                "] · wording decides on 50%",
                 "Not known: what holds on the targets",
             ],
         );
@@ -148,6 +188,7 @@ mod tests {
             &[
                 "No generic prompt was asked often enough",
                 "Too little to say",
+                "\nHeadroom on the source: too little to say, from 8 answers to 2 prompts;",
             ],
         );
         check(&["    "], &["no answer to the seed prompt could be graded"]);

@@ -242,7 +242,7 @@ pub(crate) fn milestone(event: &Event, replayed: bool) -> Option<String> {
             )
         }
         Event::Headroom(found) => {
-            let told = headroom::sentences(found, &|id| format!("{id:#}"));
+            let told = headroom::told(found, &|id| format!("{id:#}"));
             format!("          {}", told.join("\n          "))
         }
         Event::Selected {

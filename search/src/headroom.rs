@@ -68,7 +68,9 @@ pub enum HeadroomVerdict {
 pub struct HeadroomEstimate {
     /// In a word.
     pub verdict: HeadroomVerdict,
-    /// Prompts with enough answers, the seed among them.
+    /// Prompts that were asked, the seed among them.
+    pub asked: usize,
+    /// Those with enough answers.
     pub prompts: usize,
     /// Graded answers that this rests on.
     pub answers: usize,
@@ -132,6 +134,10 @@ impl HeadroomEstimate {
         let least = |grades: &[f64]| grades.iter().copied().fold(1.0, f64::min);
         let mut estimate = Self {
             verdict: HeadroomVerdict::Unknown,
+            asked: tried
+                .iter()
+                .filter(|own| own.grades.iter().any(Option::is_some))
+                .count(),
             prompts: known.len(),
             answers: tried.iter().flat_map(|own| &own.grades).flatten().count(),
             seed,

@@ -351,7 +351,7 @@ impl RunSummary {
         notes.extend(
             self.headroom
                 .iter()
-                .map(|found| headroom::sentences(found, &|id| self.called(id)).join(" ")),
+                .map(|found| headroom::told(found, &|id| self.called(id)).join(" ")),
         );
         notes.extend(unusable::sentences(&self.unusable));
         notes

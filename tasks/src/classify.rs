@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::diagnostic::{DataError, DataProblem, DataProblems};
 use crate::{
@@ -8,25 +9,51 @@ use crate::{
 };
 
 /// A classification task as a study file declares it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ClassifySpec {
     /// The seed prompt's instruction; see [`places`](crate::places) for values in
     /// it.
     pub prompt: String,
     /// How an input is rendered; see [`FieldTemplate`].
     pub input: String,
-    /// The closed set of labels, in the order they are shown and scored.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// The closed set of labels, in the order they are shown and scored; none with
+    /// [`options`](Self::options).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
     /// Instead of labels: the column with each example's own options, as
     /// [`OptionList`] reads them. They are shown a line each under letters, where
     /// [`input`](Self::input) names the column or else below it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub options: Option<String>,
     /// How a group's outcomes become its score.
-    #[serde(default)]
     pub metric: Metric,
+}
+
+impl<'de> Deserialize<'de> for ClassifySpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Keys {
+            prompt: String,
+            input: String,
+            labels: Option<Vec<String>>,
+            options: Option<String>,
+            #[serde(default)]
+            metric: Metric,
+        }
+
+        let keys = Keys::deserialize(deserializer)?;
+        if keys.labels.is_none() && keys.options.is_none() {
+            return Err(D::Error::missing_field("labels"));
+        }
+        Ok(Self {
+            prompt: keys.prompt,
+            input: keys.input,
+            labels: keys.labels.unwrap_or_default(),
+            options: keys.options,
+            metric: keys.metric,
+        })
+    }
 }
 
 /// Classification declared in a study file: no Rust needed.

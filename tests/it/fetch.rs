@@ -382,7 +382,7 @@ fn members_are_joined() {
         stage.asset.parts = parts;
         let path = stage.ensure()?;
         assert_eq!(path.file_name().unwrap(), "joined.json");
-        Ok(fs::read(path).unwrap())
+        Ok::<_, FetchError>(fs::read(path).unwrap())
     };
     let parts: &[&str] = &["fake-1/a.json", "fake-1/c.json"];
     assert_eq!(ensure(parts, b"{}\n[1]").unwrap(), b"{}\n[1]");
