@@ -40,7 +40,7 @@ pub enum CliCommand {
     Diff(DiffArgs),
     /// Compare search methods over random seeds and studies, at equal budgets.
     Compare(CompareArgs),
-    /// Print what a run would ask and cost; call no model.
+    /// Print what a run would ask and cost; call no model but with --probe.
     Estimate(EstimateArgs),
     /// Check that model, data, store and terminal are fit for a run.
     Doctor(DoctorArgs),
@@ -271,6 +271,24 @@ pub struct EstimateArgs {
     /// What may be spent.
     #[command(flatten)]
     pub budget: BudgetArgs,
+    /// Where a probe's replies are kept.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// What is done about answers of a probe that cannot be used.
+    #[command(flatten)]
+    pub trouble: TroubleArgs,
+    /// Also ask the model: the seed prompt and the generic ones about so many source
+    /// examples, 24 unless said. Tells whether there is anything to gain before a run
+    /// is paid for; the run reuses the replies.
+    #[arg(
+        long,
+        value_name = "EXAMPLES",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "24",
+        value_parser = clap::value_parser!(u16).range(12..)
+    )]
+    pub probe: Option<u16>,
     /// Print JSON instead of text.
     #[arg(long)]
     pub json: bool,

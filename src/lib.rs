@@ -20,6 +20,7 @@ pub mod exit;
 mod export;
 pub mod fetch;
 pub mod gate;
+mod headroom;
 pub mod heartbeat;
 mod import;
 pub mod prices;

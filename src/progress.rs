@@ -9,9 +9,8 @@ use shiftproof_search::event::{Event, Phase, ProgressTick, RunObserver};
 use crate::report::proposals::sentence;
 use crate::report::{DiscardedTexts, RunSummary, worst};
 use crate::table::width;
-use crate::unusable;
-use crate::vote_notes;
 use crate::word_diff::{line, one_line, visible};
+use crate::{headroom, unusable, vote_notes};
 
 /// How much is said while a run goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -241,6 +240,10 @@ pub(crate) fn milestone(event: &Event, replayed: bool) -> Option<String> {
                 "          {} of {} inputs kept{right}{voices}",
                 voted.kept, voted.inputs
             )
+        }
+        Event::Headroom(found) => {
+            let told = headroom::told(found, &|id| format!("{id:#}"));
+            format!("          {}", told.join("\n          "))
         }
         Event::Selected {
             candidate, reason, ..

@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use shiftproof_search::ModelCall;
 use shiftproof_search::budget::Meter;
+use shiftproof_search::calibrate::Calibration;
 use shiftproof_search::control::RunControl;
 use shiftproof_search::event::RunObserver;
 use shiftproof_search::event_log::EventLog;
@@ -17,8 +18,8 @@ use shiftproof_search::gateway::{Gateway, RunError};
 use shiftproof_search::ledger::{Ledger, LedgerError, RunRecord, RunStatus};
 use shiftproof_search::methods::SearchMethod;
 use shiftproof_search::run::{Run, RunResult};
+use shiftproof_tasks::Prompt;
 use shiftproof_tasks::lint::LintFinding;
-use shiftproof_tasks::{AnswerForm, Prompt};
 
 use self::keeping::{FoundModels, close, open_log};
 use crate::assumed::assumed;
@@ -30,8 +31,9 @@ use crate::gate::holdout_log::HoldoutAccess;
 use crate::prices;
 use crate::report::RunSummary;
 use crate::study::places::{self, GivenPrompt};
-use crate::study::{LoadedData, ResolvedStudy, load_data, load_interactions};
+use crate::study::{self, LoadedData, ResolvedStudy, Study, load_data, load_interactions};
 use crate::task_registry::{TaskInstance, TaskRegistry};
+use crate::textfile;
 
 /// A study with its data and models at hand.
 pub struct StudySession {
@@ -73,6 +75,33 @@ pub struct FinishedRun {
     pub remarks: Vec<String>,
 }
 
+/// What cannot be where every example has options of its own.
+fn check_options(study: &Study, path: &Path) -> Result<(), Failure> {
+    let text = textfile::read(path).unwrap_or_default();
+    let refused = |keys: [&str; 2], why: &str| {
+        let place = study::place(&text, path, &keys);
+        Err(Failure::usage(format!(
+            "{place}: {}: {why}",
+            keys.join(".")
+        )))
+    };
+    if study.search.calibration == Calibration::Contextual {
+        return refused(
+            ["search", "calibration"],
+            "\"contextual\" asks about inputs that say nothing, and those have no options: use \
+             \"batch\" or \"none\"",
+        );
+    }
+    if study.data.interactions.is_some() {
+        return refused(
+            ["data", "interactions"],
+            "examples made of interactions have no column of options: use a task of \
+             recommendation, or task.labels",
+        );
+    }
+    Ok(())
+}
+
 /// The task and the data of a study, without a model. `path` is for messages.
 pub fn load(
     resolved: &ResolvedStudy,
@@ -86,6 +115,9 @@ pub fn load(
         .as_ref()
         .and_then(|prepared| prepared.catalogue.clone());
     let mut built = registry.build(&study.task, &study.name, path, catalogue.as_ref())?;
+    if built.task.options().is_some() {
+        check_options(study, path)?;
+    }
     let seed = built.task.seed();
     if built.task.fills_fields() {
         let prompts = study.prompts.iter().chain([&seed.instruction]);
@@ -467,7 +499,7 @@ fn rehearsal(built: &TaskInstance, loaded: &LoadedData) -> Vec<ModelCall> {
         .take(CALLS)
         .map(|example| built.task.request(&seed, &example.input));
     requests
-        .filter(|request| matches!(request.answer, AnswerForm::Choice { .. }))
+        .filter(|request| request.answer.labels().is_some())
         .map(|request| ModelCall::greedy(request, 16))
         .collect()
 }

@@ -112,32 +112,51 @@ pub fn content_free(like: &Input) -> Vec<Input> {
         .collect()
 }
 
-/// `log p̂` per label from the replies that scored labels; `None` where there is
-/// nothing to calibrate with.
+/// `log p̂` per label, by how many labels there are: of three letters the last is
+/// liked otherwise than the third of seven.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LabelBias(BTreeMap<usize, Vec<f64>>);
+
+impl LabelBias {
+    /// The reply with its scored labels less their bias; as it is where nothing is
+    /// known of so many labels.
+    pub fn taken_off(&self, reply: Reply) -> Reply {
+        let labels = reply.label_logprobs.as_ref().map_or(0, Vec::len);
+        match self.0.get(&labels) {
+            Some(bias) => reply.debiased(bias),
+            None => reply,
+        }
+    }
+}
+
+/// The bias of the replies that scored labels; `None` where there is nothing to
+/// calibrate with.
 pub fn bias<'a>(
     calibration: Calibration,
     replies: impl Iterator<Item = &'a Reply>,
-) -> Option<Vec<f64>> {
+) -> Option<LabelBias> {
     let least = match calibration {
         Calibration::None => return None,
         Calibration::Contextual => 1,
         Calibration::Batch => LEAST_BATCH,
     };
-    let mut mean: Vec<f64> = Vec::new();
-    let mut count = 0_usize;
+    let mut sums: BTreeMap<usize, (Vec<f64>, usize)> = BTreeMap::new();
     for normalised in replies.filter_map(preference) {
-        mean.resize(normalised.len(), 0.0);
-        for (sum, p) in mean.iter_mut().zip(normalised) {
+        let (sum, count) = sums.entry(normalised.len()).or_default();
+        sum.resize(normalised.len(), 0.0);
+        for (sum, p) in sum.iter_mut().zip(normalised) {
             *sum += p;
         }
-        count += 1;
+        *count += 1;
     }
-    // A label that never had any mass keeps a finite bias.
-    (count >= least).then(|| {
-        mean.iter()
-            .map(|sum| (sum / count as f64).max(1e-6).ln())
-            .collect()
-    })
+    sums.retain(|_, (_, count)| *count >= least);
+    let known = sums.into_iter().map(|(labels, (sum, count))| {
+        // A label that never had any mass keeps a finite bias.
+        let mean = sum.iter().map(|sum| (sum / count as f64).max(1e-6).ln());
+        (labels, mean.collect())
+    });
+    let known = LabelBias(known.collect());
+    (!known.0.is_empty()).then_some(known)
 }
 
 /// Replies that [`bias`] can learn from.
@@ -187,10 +206,31 @@ mod tests {
             .iter()
             .zip([-1.0, 1.0, -0.5, 0.5].iter().cycle())
             .all(|(reply, truth)| {
-                let scores = reply.clone().debiased(&bias).label_logprobs.unwrap();
+                let scores = bias.taken_off(reply.clone()).label_logprobs.unwrap();
                 (scores[0] > scores[1]) == (*truth > 0.0)
             });
         assert!(right);
+    }
+
+    /// Options: three in the source, five in the target, of which too few are known.
+    #[test]
+    fn each_number_of_labels_has_its_bias() {
+        let mut replies = vec![scored(&[0.0, -1.0, -2.0]); LEAST_BATCH];
+        replies.extend(vec![scored(&[-2.0, -1.0, 0.0, -3.0]); LEAST_BATCH]);
+        replies.extend(vec![
+            scored(&[0.0, -1.0, -1.0, -1.0, -1.0]);
+            LEAST_BATCH - 1
+        ]);
+        let bias = bias(Calibration::Batch, replies.iter()).unwrap();
+        let even = |scores: &[f64]| {
+            let scores = bias.taken_off(scored(scores)).label_logprobs.unwrap();
+            scores.iter().all(|score| (score - scores[0]).abs() < 1e-9)
+        };
+        assert!(even(&[0.0, -1.0, -2.0]));
+        assert!(even(&[-2.0, -1.0, 0.0, -3.0]));
+        let five = scored(&[0.0, -1.0, -1.0, -1.0, -1.0]);
+        assert_eq!(bias.taken_off(five.clone()), five);
+        assert_eq!(bias.taken_off(Reply::text("A")), Reply::text("A"));
     }
 
     #[test]
@@ -246,12 +286,12 @@ mod tests {
     fn contextual_bias_needs_one_reply() {
         let replies = [scored(&[-0.1, -3.0]), Reply::text("yes")];
         let bias = |replies: &[Reply]| super::bias(Calibration::Contextual, replies.iter());
-        let leaning = bias(&replies).unwrap();
+        let leaning = bias(&replies).unwrap().0[&2].clone();
         assert!(leaning[0] > leaning[1]);
         assert_eq!((usable(replies.iter()), bias(&replies[1..])), (1, None));
         // A label that was never thought of keeps a finite one.
         let sure = bias(&[scored(&[0.0, f64::NEG_INFINITY])]).unwrap();
-        assert!((sure[1] - 1e-6_f64.ln()).abs() < 1e-9);
+        assert!((sure.0[&2][1] - 1e-6_f64.ln()).abs() < 1e-9);
     }
 
     proptest! {
@@ -262,7 +302,7 @@ mod tests {
         ) {
             let replies: Vec<Reply> = rows.iter().map(|row| scored(row)).collect();
             let bias = bias(Calibration::Batch, replies.iter()).unwrap();
-            prop_assert!(bias.iter().all(|b| b.is_finite() && *b <= 1e-9));
+            prop_assert!(bias.0[&3].iter().all(|b| b.is_finite() && *b <= 1e-9));
         }
     }
 }

@@ -25,6 +25,7 @@ pub use self::records::{
 pub use self::words::{AuditedPrompt, GroupRole, Origin, Phase, RunEnding};
 use crate::budget::Spend;
 use crate::calibrate::{Calibration, CalibrationFit};
+use crate::headroom::HeadroomEstimate;
 use crate::unusable::AnswerSurvey;
 
 /// A durable fact about a run.
@@ -104,6 +105,9 @@ pub enum Event {
         /// Per group, in the study's order.
         groups: Vec<GroupOutcome>,
     },
+    /// What is to be gained over the prompts that were there, out of the first answers
+    /// that a run makes anyhow.
+    Headroom(HeadroomEstimate),
     /// Target inputs were labelled by vote.
     Voted(VoteSummary),
     /// A candidate left the race or stayed in it.

@@ -20,6 +20,7 @@ pub mod fairness;
 pub mod fit;
 pub mod forecast;
 pub mod gateway;
+pub mod headroom;
 mod indices;
 pub mod ledger;
 pub mod llm;

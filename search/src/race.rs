@@ -36,6 +36,9 @@ pub(crate) struct Race<'a> {
     pub seed: CandidateIndex,
     /// Seed of the rule's own draws.
     pub draws: u64,
+    /// Whether labels are classes: not where inputs have options of their own, whose
+    /// letters say nothing.
+    pub classes: bool,
 }
 
 /// A candidate and its objective's value.
@@ -342,7 +345,7 @@ impl Race<'_> {
                     charge: self.spec.length_charge(prompt.tokens()),
                 })
                 .collect(),
-            classes: classes(matrix, self.inputs),
+            classes: self.classes.then(|| classes(matrix, self.inputs)).flatten(),
         }
     }
 

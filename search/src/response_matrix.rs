@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use shiftproof_tasks::{Answer, Example, Input, Label, Outcome, Prompt, PromptId, Reply, Task};
 
-use crate::calibrate::{self, Calibration, CalibrationFit};
+use crate::calibrate::{self, Calibration, CalibrationFit, LabelBias};
 use crate::emitted::{EmittedAnswers, EmittedFaults};
 use crate::event::GroupInfo;
 use crate::gateway::{CallOutcome, Gateway, PricedModel};
@@ -259,7 +259,7 @@ impl ResponseMatrix {
     }
 
     /// The label bias to subtract from this candidate's scores.
-    fn bias(&self, calibration: Calibration, candidate: CandidateIndex) -> Option<Vec<f64>> {
+    fn bias(&self, calibration: Calibration, candidate: CandidateIndex) -> Option<LabelBias> {
         let candidate = &self.candidates[candidate];
         match calibration {
             Calibration::None => None,
@@ -329,7 +329,7 @@ impl ResponseMatrix {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct ReplyAdjustment {
     /// The label bias to subtract.
-    pub bias: Option<Vec<f64>>,
+    pub bias: Option<LabelBias>,
     /// What the task has [learnt](shiftproof_tasks::Fitting).
     pub fit: Option<Vec<f64>>,
 }
@@ -359,7 +359,7 @@ impl<'a> CandidateAnswers<'a> {
     fn read(&self, input: &Input, reply: &Reply) -> Reply {
         let mut reply = reply.clone();
         if let Some(bias) = &self.adjustment.bias {
-            reply = reply.debiased(bias);
+            reply = bias.taken_off(reply);
         }
         match (self.task.fitting(), &self.adjustment.fit) {
             (Some(fitting), Some(fit)) => fitting.apply(input, reply, fit),

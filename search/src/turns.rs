@@ -159,7 +159,9 @@ fn room(form: &AnswerForm, capabilities: &Capabilities) -> u32 {
     let own = match form {
         // Nothing is written.
         AnswerForm::Nearest { .. } => return 1,
-        AnswerForm::Choice { .. } | AnswerForm::Number { .. } => reasons.max(BARE),
+        AnswerForm::Choice { .. }
+        | AnswerForm::MultipleChoice { .. }
+        | AnswerForm::Number { .. } => reasons.max(BARE),
         AnswerForm::Ranking { candidates } => list(candidates.len()),
         // Beyond the first places a list written out adds nothing.
         AnswerForm::Likelihood { candidates, .. } => list(candidates.len().min(20)),
@@ -184,7 +186,10 @@ pub(crate) fn most_room(form: &AnswerForm, capabilities: &Capabilities) -> u32 {
 /// Whether a reply that was cut off is asked for again: not against the user's own
 /// limit, and not where a model of this process has rambled through a whole list.
 fn has_more(form: &AnswerForm, capabilities: &Capabilities) -> bool {
-    let short = matches!(form, AnswerForm::Choice { .. } | AnswerForm::Number { .. });
+    let short = matches!(
+        form,
+        AnswerForm::Choice { .. } | AnswerForm::MultipleChoice { .. } | AnswerForm::Number { .. }
+    );
     capabilities.max_tokens.is_none() && (short || !is_local(capabilities))
 }
 

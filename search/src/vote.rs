@@ -79,7 +79,9 @@ pub fn combine(answers: &[Option<Answer>]) -> Option<Answer> {
 /// The label that a winning vote stands for; `None` where it is none.
 pub(crate) fn pseudo_label(form: &AnswerForm, winner: &str) -> Option<Label> {
     Some(match form {
-        AnswerForm::Choice { .. } => Label::Class(winner.to_owned()),
+        AnswerForm::Choice { .. } | AnswerForm::MultipleChoice { .. } => {
+            Label::Class(winner.to_owned())
+        }
         AnswerForm::Number { .. } => Label::Number(winner.parse().ok()?),
         AnswerForm::Ranking { .. } | AnswerForm::Likelihood { .. } | AnswerForm::Nearest { .. } => {
             Label::Relevant(vec![winner.to_owned()])

@@ -3,6 +3,7 @@ use std::fmt::Write as _;
 use super::{fetch_progress, note, print};
 use crate::cli::AssetsAction;
 use crate::connect_model::fetch_failure;
+use crate::datasets::{self, DATASETS};
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch::{self, AssetCatalogue, AssetKind, AssetState};
 use crate::study;
@@ -34,10 +35,16 @@ fn act(action: &AssetsAction, kind: AssetKind) -> Result<ExitStatus, Failure> {
                     AssetState::WrongLength { bytes } => format!("damaged ({bytes} bytes)"),
                 };
                 let asset = entry.asset;
+                let sets = DATASETS.iter().filter(|set| set.asset == asset.name);
+                let sets: Vec<&str> = sets.map(|set| set.name).collect();
+                let name = match sets.as_slice() {
+                    [] => asset.name.to_owned(),
+                    sets => sets.join(", "),
+                };
                 let _ = writeln!(
                     out,
                     "{}\n  {}\n  {} · package {}\n  {}\n  {state}",
-                    asset.name,
+                    name,
                     asset.summary,
                     asset.licence,
                     asset.requirement(),
@@ -56,7 +63,11 @@ fn act(action: &AssetsAction, kind: AssetKind) -> Result<ExitStatus, Failure> {
             print(&format!("{}\n", path.display()))?;
         }
         AssetsAction::Verify { name } => {
-            let asset = AssetCatalogue::get(name).map_err(fetch_failure)?;
+            let asset = match kind {
+                AssetKind::Data => datasets::get(name).map(|set| set.asset),
+                AssetKind::Model => Ok(name.as_str()),
+            };
+            let asset = asset.and_then(AssetCatalogue::get).map_err(fetch_failure)?;
             let path = fetch::verify(asset, &mut progress).map_err(fetch_failure)?;
             note("verified");
             print(&format!("{}\n", path.display()))?;

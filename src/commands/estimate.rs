@@ -1,4 +1,5 @@
 mod pace;
+mod probe;
 
 use std::fmt::Write as _;
 
@@ -13,6 +14,7 @@ use shiftproof_tasks::{AnswerForm, Input, Message, Prompt, Reply, Request, Task,
 
 pub(super) use pace::priced;
 use pace::{about, duration, lasting, money, pace};
+use probe::ProbeResult;
 
 use super::{judging, print, resolve};
 use crate::cli;
@@ -53,6 +55,9 @@ struct CostPlan {
     smallest: Option<SmallestLimits>,
     /// What can be foreseen beside the cost.
     notes: Vec<String>,
+    /// What a probe found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probe: Option<ProbeResult>,
 }
 
 /// Limits below which not even the seed is sure to be evaluated and audited.
@@ -66,7 +71,7 @@ struct SmallestLimits {
     usd: Option<f64>,
 }
 
-pub(super) fn run(
+pub(super) async fn run(
     args: &cli::EstimateArgs,
     registry: &TaskRegistry,
 ) -> Result<ExitStatus, Failure> {
@@ -77,17 +82,30 @@ pub(super) fn run(
     // Reading data and hashing cached files block.
     let session = tokio::task::block_in_place(|| StudySession::assume(resolved, path, registry))?;
     judging(&session, &args.study.study)?;
-    let plan = estimate(&session);
+    let mut plan = estimate(&session);
+    if !args.json {
+        print(&text(&plan, limits))?;
+    }
+    let mut probed = ExitStatus::Done;
+    if let Some(examples) = args.probe {
+        let Some(found) = probe::run(args, &session, examples.into(), registry).await? else {
+            return Ok(ExitStatus::Interrupted);
+        };
+        if !found.complete {
+            probed = ExitStatus::Budget;
+        }
+        plan.probe = Some(found);
+    }
     if args.json {
         print(&to_json(&plan)?)?;
-    } else {
-        print(&text(&plan, limits))?;
+    } else if let Some(found) = &plan.probe {
+        print(&found.text())?;
     }
     let works = |limit: Option<u64>, least: fn(&SmallestLimits) -> u64| {
         limit.is_none_or(|limit| plan.smallest.is_some_and(|s| limit >= least(&s)))
     };
     if works(limits.calls, |smallest| smallest.calls) {
-        return Ok(ExitStatus::Done);
+        return Ok(probed);
     }
     // As the run itself ends where nothing is scored.
     Ok(ExitStatus::Budget)
@@ -231,6 +249,7 @@ fn estimate(session: &StudySession) -> CostPlan {
         whole_calls: fitted.whole,
         smallest,
         notes: notes(session),
+        probe: None,
         phases: fitted.phases,
     }
 }
@@ -253,7 +272,9 @@ fn rehearsed(task: &dyn Task, prompt: &Prompt, input: &Input) -> Vec<ModelCall> 
     let mut next = Some(task.request(prompt, input));
     while let Some(request) = next {
         let (reply, written) = match &request.answer {
-            AnswerForm::Choice { labels } => (labels.first().cloned().unwrap_or_default(), 1),
+            AnswerForm::Choice { labels } | AnswerForm::MultipleChoice { labels, .. } => {
+                (labels.first().cloned().unwrap_or_default(), 1)
+            }
             AnswerForm::Number { min, .. } => (min.to_string(), 2),
             AnswerForm::Ranking { candidates } => {
                 let list = candidates.join("\n");

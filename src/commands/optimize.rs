@@ -37,9 +37,12 @@ pub(super) async fn run(
         let args = crate::cli::EstimateArgs {
             study: args.study,
             budget: args.budget,
+            store: args.store,
+            trouble: args.trouble,
+            probe: None,
             json: args.json,
         };
-        return estimate::run(&args, registry);
+        return estimate::run(&args, registry).await;
     }
     // A file that cannot be written in its form is told before a call is paid for.
     args.output

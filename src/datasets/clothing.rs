@@ -14,6 +14,7 @@ use crate::fetch::PinnedBytes;
 
 pub(super) const DATASET: NamedDataset = NamedDataset {
     name: "clothing",
+    asset: "clothing",
     rows: 22_622,
     columns: &[
         DatasetColumn {

@@ -17,6 +17,7 @@ const FILES: [&str; 3] = ["ml-100k.inter", "ml-100k.item", "ml-100k.user"];
 
 pub(super) const DATASET: NamedDataset = NamedDataset {
     name: "ml-100k",
+    asset: "ml-100k",
     rows: 100_000,
     columns: &[
         DatasetColumn {

@@ -3,6 +3,7 @@
 //! Preparation is deterministic and each version's bytes are pinned, so a study that names a data
 //! set reads the same rows on every machine. The prepared file is kept beside the raw one.
 
+mod big_bench;
 mod clothing;
 mod ml_100k;
 mod vader;
@@ -14,8 +15,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::fetch::{
-    self, Asset, AssetCatalogue, AssetFetcher, AssetKind, FetchError, FetchErrorClass, OnProgress,
-    PinnedBytes,
+    self, Asset, AssetCatalogue, AssetFetcher, FetchError, FetchErrorClass, OnProgress, PinnedBytes,
 };
 
 /// One column of a prepared data set.
@@ -30,8 +30,10 @@ pub struct DatasetColumn {
 /// A data set that can be named in a study.
 #[derive(Debug, Clone, Copy)]
 pub struct NamedDataset {
-    /// The name in study files; also the name of the fetched [`Asset`].
+    /// The name in study files.
     pub name: &'static str,
+    /// The name of the fetched [`Asset`], which several data sets may share.
+    pub asset: &'static str,
     /// Number of rows.
     pub rows: usize,
     /// The columns, in order.
@@ -90,7 +92,15 @@ impl DatasetError {
 }
 
 /// All data sets that can be named.
-pub const DATASETS: &[NamedDataset] = &[vader::DATASET, clothing::DATASET, ml_100k::DATASET];
+pub const DATASETS: &[NamedDataset] = &[
+    vader::DATASET,
+    clothing::DATASET,
+    ml_100k::DATASET,
+    big_bench::LOGICAL_DEDUCTION,
+    big_bench::SHUFFLED_OBJECTS,
+    big_bench::SOCIAL_IQA,
+    big_bench::BBQ,
+];
 
 /// The data set called `name`.
 ///
@@ -100,7 +110,7 @@ pub fn get(name: &str) -> Result<&'static NamedDataset, FetchError> {
     DATASETS
         .iter()
         .find(|set| set.name == name)
-        .ok_or_else(|| fetch::unknown(name, Some(AssetKind::Data)))
+        .ok_or_else(|| fetch::unknown_among(name, DATASETS.iter().map(|set| set.name)))
 }
 
 /// Fetches and prepares the data set `name` unless that was done before, in the user's cache
@@ -122,7 +132,7 @@ pub fn prepare_with(
     progress: OnProgress<'_>,
 ) -> Result<PathBuf, DatasetError> {
     let set = get(name)?;
-    let asset = AssetCatalogue::get(set.name)?;
+    let asset = AssetCatalogue::get(set.asset)?;
     let path = fetcher.path(asset).with_file_name(set.prepared.path);
     if fetch::is_stamped(&path, &set.prepared) {
         return Ok(path);
@@ -211,18 +221,27 @@ fn fingerprint(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::fetch::AssetKind;
 
     #[test]
     fn data_sets_match_data_assets() {
+        let mut files = BTreeSet::new();
         for set in DATASETS {
-            assert_eq!(AssetCatalogue::get(set.name).unwrap().kind, AssetKind::Data);
+            assert_eq!(
+                AssetCatalogue::get(set.asset).unwrap().kind,
+                AssetKind::Data
+            );
+            assert!(files.insert((set.asset, set.prepared.path)));
         }
         let data = AssetCatalogue::ASSETS
             .iter()
-            .filter(|asset| asset.kind == AssetKind::Data)
-            .count();
-        assert_eq!(data, DATASETS.len());
+            .filter(|asset| asset.kind == AssetKind::Data);
+        for asset in data {
+            assert!(DATASETS.iter().any(|set| set.asset == asset.name));
+        }
     }
 
     #[test]

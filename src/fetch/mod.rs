@@ -26,7 +26,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 pub(crate) use archive::hex;
 pub use catalogue::{ArchiveFormat, Asset, AssetCatalogue, AssetKind, PinnedBytes};
-pub(crate) use catalogue::{SMOLLM2_BLAKE3, unknown};
+pub(crate) use catalogue::{SMOLLM2_BLAKE3, unknown_among};
 pub use error::{ByHand, FetchError, FetchErrorClass};
 pub use folder::cache_folder;
 

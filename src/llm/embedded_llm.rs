@@ -149,7 +149,9 @@ enum CallKind<'a> {
 
 fn kind(call: &ModelCall) -> CallKind<'_> {
     match &call.request.answer {
-        AnswerForm::Choice { labels } => CallKind::Labels(labels),
+        AnswerForm::Choice { labels } | AnswerForm::MultipleChoice { labels, .. } => {
+            CallKind::Labels(labels)
+        }
         AnswerForm::Likelihood { .. } => CallKind::Candidates,
         AnswerForm::Nearest { .. } => CallKind::Nearest,
         // Each sequence has a seed of its own; everything else must agree.

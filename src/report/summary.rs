@@ -9,12 +9,13 @@ use shiftproof_search::event::{
     AuditedPrompt, CandidateProposed, Event, GroupOutcome, Origin, Phase, RunEnding, RunStarted,
     ScoreDifference, VoteSummary,
 };
+use shiftproof_search::headroom::HeadroomEstimate;
 use shiftproof_search::unusable::AnswerSurvey;
 use shiftproof_tasks::{Prompt, PromptId};
 
 use super::{DiscardedTexts, ProposalRequest, ground, spread};
 use crate::calibration_notes::{self, CalibrationSource};
-use crate::unusable;
+use crate::{headroom, unusable};
 
 /// The state of a run after some of its events. Holds no clock time: the same
 /// events give the same summary, byte for byte.
@@ -67,6 +68,9 @@ pub struct RunSummary {
     /// Target groups that no example of the audit speaks for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unverified: Vec<String>,
+    /// What there was to gain over the prompts that nobody proposed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub headroom: Option<HeadroomEstimate>,
     /// What a reader has to know beside the scores.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -198,6 +202,7 @@ impl RunSummary {
             Event::Unusable { survey, .. } => self.unusable.add(survey),
             // What was answered, and who led on the way, is for screens.
             Event::Inputs { .. } | Event::Answered { .. } | Event::Leading { .. } => {}
+            Event::Headroom(found) => self.headroom = Some(found.clone()),
             Event::Voted(voted) => {
                 self.looked_at((voted.voters.len() * voted.inputs) as u64);
                 self.voted = Some(voted.clone());
@@ -343,6 +348,11 @@ impl RunSummary {
     /// among it.
     pub(crate) fn told_notes(&self) -> Vec<String> {
         let mut notes = self.notes.clone();
+        notes.extend(
+            self.headroom
+                .iter()
+                .map(|found| headroom::told(found, &|id| self.called(id)).join(" ")),
+        );
         notes.extend(unusable::sentences(&self.unusable));
         notes
     }

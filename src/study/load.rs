@@ -164,9 +164,8 @@ fn table_rows(
             columns.fields.join(", ")
         )));
     }
-    let form = task.answer_form(&Input::new("", ""));
     let findings = quoted(&table);
-    let loaded = columns.examples(&table, &form)?;
+    let loaded = columns.examples_for(&table, task.as_ref())?;
     Ok(RowSummary {
         examples: loaded.examples,
         unlabelled: loaded.unlabelled,

@@ -105,6 +105,7 @@ mod tests {
                 prompt: prompt.into(),
                 input: "{text}".into(),
                 labels: vec!["good".into(), "bad".into()],
+                options: None,
                 metric: Metric::Accuracy,
             },
         )

@@ -1,10 +1,13 @@
+mod label;
+
 use std::collections::BTreeMap;
 
+use label::{LabelRule, RowLabel};
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{DataError, DataProblem, DataProblems};
 use crate::table::{DataTable, TableRow};
-use crate::{AnswerForm, Example, GroupsSpec, Input, Label, suggest};
+use crate::{AnswerForm, Example, GroupsSpec, Input, Label, OptionList, Task, suggest};
 
 /// Which columns of a table mean what.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -90,8 +93,26 @@ impl ColumnRoles {
     /// All problems are collected: missing columns and values, unmapped labels,
     /// ids used twice, values that are no text.
     pub fn examples(&self, table: &DataTable, form: &AnswerForm) -> Result<LoadedTable, DataError> {
+        self.read(table, LabelRule::Form(form))
+    }
+
+    /// As [`examples`](Self::examples), for this task's answers. Where every input has
+    /// [options](Task::options) of its own, a label is one's letter or text, and their
+    /// field becomes what is [shown](OptionList::shown) of them.
+    pub fn examples_for(
+        &self,
+        table: &DataTable,
+        task: &dyn Task,
+    ) -> Result<LoadedTable, DataError> {
+        match task.options() {
+            Some(column) => self.read(table, LabelRule::Options(column)),
+            None => self.examples(table, &task.answer_form(&Input::new("", ""))),
+        }
+    }
+
+    fn read(&self, table: &DataTable, rule: LabelRule<'_>) -> Result<LoadedTable, DataError> {
         let mut problems = DataProblems::default();
-        self.check(table, form, &mut problems);
+        self.check(table, rule, &mut problems);
         // A wrong key of the study would repeat itself on every row.
         let mut problems = problems.or(DataProblems::default())?;
         let names = self
@@ -106,7 +127,7 @@ impl ColumnRoles {
             dropped: 0,
         };
         for row in &table.rows {
-            let (input, label) = match self.row(row, &names, form) {
+            let (input, label) = match self.row(row, &names, rule) {
                 Ok(Some(read)) => read,
                 Ok(None) => {
                     loaded.dropped += 1;
@@ -134,7 +155,7 @@ impl ColumnRoles {
     }
 
     /// Checks the columns' names and the label map against table and form.
-    fn check(&self, table: &DataTable, form: &AnswerForm, problems: &mut DataProblems) {
+    fn check(&self, table: &DataTable, rule: LabelRule<'_>, problems: &mut DataProblems) {
         let columns = table.columns();
         let mut exists = |key: &str, name: &str| {
             if !columns.contains(name) {
@@ -161,6 +182,11 @@ impl ColumnRoles {
         }
         for field in &self.fields {
             exists("data.fields", field);
+        }
+        if let LabelRule::Options(column) = rule
+            && !self.fields.iter().any(|field| field == column)
+        {
+            exists("task.options", column);
         }
         if self.label.is_empty() {
             problems.push(
@@ -197,7 +223,7 @@ impl ColumnRoles {
                 .help("the model would be shown the answer; remove it"),
             );
         }
-        if let Some(labels) = form.labels() {
+        if let Some(labels) = rule.labels() {
             for (raw, label) in &self.label_map {
                 if !label.is_empty() && !labels.contains(label) {
                     let known = labels.iter().map(String::as_str);
@@ -218,9 +244,19 @@ impl ColumnRoles {
         &self,
         row: &TableRow,
         bands: &[String],
-        form: &AnswerForm,
+        rule: LabelRule<'_>,
     ) -> Result<Option<(Input, Option<Label>)>, DataProblem> {
-        let label = match self.label(row, form)? {
+        let (label, options) = match rule {
+            LabelRule::Form(form) => (self.label(row, form)?, None),
+            LabelRule::Options(column) => {
+                if self.is_dropped(row) {
+                    return Ok(None);
+                }
+                let options = own_options(row, column)?;
+                (self.label_among(row, &options)?, Some((column, options)))
+            }
+        };
+        let label = match label {
             RowLabel::Label(label) => Some(label),
             RowLabel::Nothing => None,
             RowLabel::Drop => return Ok(None),
@@ -257,98 +293,31 @@ impl ColumnRoles {
             cluster,
             ..Input::new(id, group)
         };
+        let lettered = options.as_ref().map(|(column, _)| *column);
         for field in &self.fields {
-            input
-                .fields
-                .insert(field.clone(), text(row, field)?.to_owned());
+            if Some(field.as_str()) != lettered {
+                input
+                    .fields
+                    .insert(field.clone(), text(row, field)?.to_owned());
+            }
+        }
+        if let Some((column, options)) = options {
+            input.fields.insert(column.to_owned(), options.shown());
         }
         Ok(Some((input, label)))
     }
-
-    fn label(&self, row: &TableRow, form: &AnswerForm) -> Result<RowLabel, DataProblem> {
-        let raw = match row.values.get(&self.label) {
-            Some(raw) => raw.trim(),
-            None if row.nested.contains(&self.label) => text(row, &self.label)?,
-            // Another file, or a JSON row that leaves it out.
-            None => "",
-        };
-        let known = |name: &str| {
-            let labels = form.labels().unwrap_or_default();
-            self.label_map.contains_key(name) || labels.iter().any(|label| label == name)
-        };
-        // A column of whole numbers with gaps is written as 1.0 by many programs.
-        let raw = match raw.strip_suffix(".0") {
-            Some(whole) if !known(raw) && known(whole) => whole,
-            _ => raw,
-        };
-        let mapped = match self.label_map.get(raw) {
-            Some(label) if label.is_empty() => return Ok(RowLabel::Drop),
-            Some(label) => label.as_str(),
-            None if raw.is_empty() || says_nothing(raw, form) => return Ok(RowLabel::Nothing),
-            None => raw,
-        };
-        let label = match form {
-            AnswerForm::Choice { labels } => {
-                if !labels.iter().any(|label| label == mapped) {
-                    let known = labels.iter().map(String::as_str);
-                    return Err(
-                        DataProblem::new(row.place(), format!("{mapped:?} is no label")).help(
-                            format!(
-                                "map it in data.label_map (to \"\" to drop such rows); {}",
-                                suggest::instead(mapped, "labels", known)
-                            ),
-                        ),
-                    );
-                }
-                Label::Class(mapped.to_owned())
-            }
-            AnswerForm::Number { min, max } => {
-                let number = mapped
-                    .parse()
-                    .ok()
-                    .filter(|n: &f64| (*min..=*max).contains(n));
-                Label::Number(number.ok_or_else(|| {
-                    DataProblem::new(
-                        row.place(),
-                        format!("{mapped:?} is no number in {min} to {max}"),
-                    )
-                })?)
-            }
-            AnswerForm::Ranking { .. }
-            | AnswerForm::Likelihood { .. }
-            | AnswerForm::Nearest { .. } => Label::Relevant(
-                mapped
-                    .lines()
-                    .map(str::trim)
-                    .filter(|item| !item.is_empty())
-                    .map(str::to_owned)
-                    .collect(),
-            ),
-            AnswerForm::Text { .. } => Label::Text(mapped.to_owned()),
-        };
-        Ok(RowLabel::Label(label))
-    }
 }
 
-/// What a row's label column says.
-enum RowLabel {
-    Label(Label),
-    Nothing,
-    /// The study leaves such rows out.
-    Drop,
-}
-
-/// Whether a raw label is what programs write where there is none. Not where a
-/// label of the task is spelt alike: there it is a label in another case.
-fn says_nothing(raw: &str, form: &AnswerForm) -> bool {
-    const NOTHING: [&str; 8] = ["nan", "null", "none", "<na>", "n/a", "#n/a", "na", "nil"];
-    let lower = raw.to_lowercase();
-    let own = |labels: &[String]| labels.iter().any(|label| label.to_lowercase() == lower);
-    match form {
-        AnswerForm::Choice { labels } => NOTHING.contains(&lower.as_str()) && !own(labels),
-        AnswerForm::Number { .. } => NOTHING.contains(&lower.as_str()),
-        _ => false,
-    }
+/// The row's own options.
+fn own_options(row: &TableRow, column: &str) -> Result<OptionList, DataProblem> {
+    let written = match row.nested.get(column) {
+        Some(json) => json,
+        None => text(row, column)?,
+    };
+    OptionList::read(written).map_err(|why| {
+        DataProblem::new(row.place(), format!("{column:?}: {why}"))
+            .help("write [\"first\", \"second\"], or first | second; no two alike")
+    })
 }
 
 /// The row's text in `column`.
@@ -357,7 +326,7 @@ fn text<'a>(row: &'a TableRow, column: &str) -> Result<&'a str, DataProblem> {
         return Ok(text);
     }
     let problem = |what: String| DataProblem::new(row.place(), what);
-    Err(if row.nested.contains(column) {
+    Err(if row.nested.contains_key(column) {
         problem(format!("{column:?} holds an array or object")).help("make it a text")
     } else {
         let present = suggest::list(row.values.keys().map(String::as_str));

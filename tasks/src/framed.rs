@@ -116,6 +116,10 @@ impl Task for FramedTask {
         self.task.answer_form(input)
     }
 
+    fn options(&self) -> Option<&str> {
+        self.task.options()
+    }
+
     fn metric(&self) -> Metric {
         self.task.metric()
     }
@@ -175,6 +179,7 @@ mod tests {
             prompt: prompt.into(),
             input: "Review: {text}".into(),
             labels: vec!["good".into(), "bad".into()],
+            options: None,
             metric: Metric::Accuracy,
         };
         FramedTask::new(Arc::new(ClassifyTask::new("t", spec).unwrap()), frame)

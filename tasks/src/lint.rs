@@ -234,6 +234,10 @@ impl DataLint<'_> {
     }
 
     fn shifts(&self, found: &mut LintFindings) {
+        if self.task.options().is_some() {
+            // Where answers stand says nothing of what they are.
+            return;
+        }
         let labels = |names: &[String]| -> Vec<&Label> {
             let members = self
                 .examples
@@ -297,7 +301,10 @@ fn classes<'a>(labels: &[&'a Label]) -> Option<BTreeMap<&'a str, usize>> {
 
 fn fits(form: &AnswerForm, label: &Label) -> bool {
     match (form, label) {
-        (AnswerForm::Choice { labels }, Label::Class(class)) => labels.contains(class),
+        (
+            AnswerForm::Choice { labels } | AnswerForm::MultipleChoice { labels, .. },
+            Label::Class(class),
+        ) => labels.contains(class),
         (AnswerForm::Number { min, max }, Label::Number(number)) => (min..=max).contains(&number),
         (
             AnswerForm::Ranking { candidates }

@@ -53,6 +53,7 @@ pub mod nearest;
 mod negation;
 mod number;
 mod numbers;
+mod options;
 mod predicate;
 mod ranking;
 mod reading;
@@ -72,6 +73,9 @@ use crate::{Answer, AnswerForm, Finish, Reply};
 ///   NaN, a wrong count or no finite value is unparseable. From text as the
 ///   [module](self) says. Labels that are all numbers, or numbers of stars, are
 ///   read as a number.
+/// - **Multiple choice**: as a choice among the letters; where none is given, the one
+///   option whose text the reply gives in the same ways. Options repeated before the
+///   answer are left out; a letter beside the text of another option is unparseable.
 /// - **Number**: after a heading ("Rating: 4"), in the lead, on its scale ("4/5",
 ///   "4 out of 5", "★★★★☆", "4 von 5"), said so ("I give it a 4"), else the one
 ///   number there is. The ends of the scale ("from 1 to 5"), numbers that count
@@ -99,7 +103,7 @@ pub fn parse(form: &AnswerForm, reply: &Reply) -> Answer {
     if reply.finish == Finish::Filtered {
         return unparseable("withheld by a content filter");
     }
-    if let (AnswerForm::Choice { labels }, Some(logprobs)) = (form, &reply.label_logprobs) {
+    if let (Some(labels), Some(logprobs)) = (form.labels(), &reply.label_logprobs) {
         return choice::from_logprobs(labels, logprobs)
             .unwrap_or_else(|| unparseable(&format!("log-probabilities {logprobs:?}")));
     }
@@ -118,6 +122,9 @@ pub fn parse(form: &AnswerForm, reply: &Reply) -> Answer {
     let cut_off = reply.finish == Finish::Length;
     let answer = match form {
         AnswerForm::Choice { labels } => choice::from_text(labels, &reply.text, cut_off),
+        AnswerForm::MultipleChoice { labels, options } => {
+            options::from_text(labels, options, &reply.text, cut_off)
+        }
         AnswerForm::Number { min, max } => thoughts::answer(&reply.text)
             .and_then(|text| number::from_text(*min, *max, &text, cut_off))
             .map(Answer::Number),

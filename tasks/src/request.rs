@@ -69,6 +69,14 @@ pub enum AnswerForm {
         /// The closed set, in the order of the study.
         labels: Vec<String>,
     },
+    /// One of the options that stand in the request, each under its letter. Their texts and
+    /// their number differ from input to input, so that a letter is no class.
+    MultipleChoice {
+        /// The letters, `A` first.
+        labels: Vec<String>,
+        /// What stands under each.
+        options: Vec<String>,
+    },
     /// A number within `min..=max`.
     Number {
         /// The least number accepted.
@@ -133,10 +141,10 @@ impl AnswerForm {
         }
     }
 
-    /// The closed label set, if the form has one.
+    /// The closed label set of this request, if the form has one: the letters of options.
     pub fn labels(&self) -> Option<&[String]> {
         match self {
-            Self::Choice { labels } => Some(labels),
+            Self::Choice { labels } | Self::MultipleChoice { labels, .. } => Some(labels),
             _ => None,
         }
     }

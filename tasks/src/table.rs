@@ -33,8 +33,9 @@ pub struct TableRow {
     pub file: Arc<str>,
     /// The line the row starts on, from 1.
     pub line: u64,
-    /// Columns that hold a JSON array or object: an error only where used.
-    pub(crate) nested: BTreeSet<String>,
+    /// Columns that hold a JSON array or object, with its text: an error only where a
+    /// text is wanted.
+    pub(crate) nested: BTreeMap<String, String>,
 }
 
 impl TableRow {
@@ -44,7 +45,7 @@ impl TableRow {
             values,
             file: file.into(),
             line,
-            nested: BTreeSet::new(),
+            nested: BTreeMap::new(),
         }
     }
 
@@ -211,7 +212,7 @@ impl DataTable {
     pub fn columns(&self) -> BTreeSet<&str> {
         self.rows
             .iter()
-            .flat_map(|row| row.values.keys().chain(&row.nested))
+            .flat_map(|row| row.values.keys().chain(row.nested.keys()))
             .map(String::as_str)
             .collect()
     }

@@ -36,6 +36,13 @@ pub trait Task: Send + Sync {
     /// every input; a ranking lists the input's own candidates.
     fn answer_form(&self, input: &Input) -> AnswerForm;
 
+    /// The field that holds the options of each input, where every input has its own
+    /// ([`AnswerForm::MultipleChoice`]): labels are then their letters. What weighs,
+    /// states or calibrates by class does nothing there.
+    fn options(&self) -> Option<&str> {
+        None
+    }
+
     /// How the outcomes of one group become its score.
     fn metric(&self) -> Metric {
         Metric::Accuracy

@@ -34,7 +34,7 @@ fn rows(set: &NamedDataset) -> Option<Vec<Value>> {
     let raw = fetcher
         .list()
         .into_iter()
-        .find(|entry| entry.asset.name == set.name)
+        .find(|entry| entry.asset.name == set.asset)
         .unwrap();
     assert_eq!(raw.state, AssetState::Verified);
     fs::remove_file(raw.path).unwrap();
@@ -42,6 +42,11 @@ fn rows(set: &NamedDataset) -> Option<Vec<Value>> {
     let again = datasets::prepare_with(&unreachable, set.name, &mut |_| ControlFlow::Break(()));
     assert_eq!(again.unwrap(), path);
 
+    Some(checked(set, &text))
+}
+
+/// The rows in `text`, which have the columns and the number that the set tells.
+fn checked(set: &NamedDataset, text: &str) -> Vec<Value> {
     let rows: Vec<Value> = text
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -59,7 +64,7 @@ fn rows(set: &NamedDataset) -> Option<Vec<Value>> {
         assert_eq!(keys, set.columns.iter().map(|column| column.name).collect());
         assert!(!row["text"].as_str().unwrap().trim().is_empty());
     }
-    Some(rows)
+    rows
 }
 
 /// Rows by the values of two columns.
@@ -107,6 +112,75 @@ fn vader_has_its_domain_counts() {
             row["label"],
             if score > 0.0 { "positive" } else { "negative" }
         );
+    }
+}
+
+/// One download serves all four.
+#[test]
+fn big_bench_has_its_groups_and_options() {
+    let cache = TempDir::new().unwrap();
+    let fetcher = AssetFetcher::new(cache.path());
+    // Recounted by a separate script from the published files.
+    let expected: [(&str, &[(&str, usize)]); 4] = [
+        (
+            "logical-deduction",
+            &[("five", 500), ("seven", 700), ("three", 300)],
+        ),
+        (
+            "shuffled-objects",
+            &[("five", 1_250), ("seven", 1_750), ("three", 750)],
+        ),
+        (
+            "social-iqa",
+            &[
+                ("before", 214),
+                ("describe", 283),
+                ("feel", 402),
+                ("happen", 208),
+                ("want", 548),
+                ("why", 239),
+            ],
+        ),
+        (
+            "bbq",
+            &[
+                ("age", 1_344),
+                ("disability_status", 1_154),
+                ("gender_identity", 3_344),
+                ("nationality", 1_880),
+                ("physical_appearance", 1_176),
+                ("race_ethnicity", 4_000),
+                ("religion", 680),
+                ("ses", 1_980),
+                ("sexual_orientation", 512),
+            ],
+        ),
+    ];
+    for (name, groups) in expected {
+        let path = match datasets::prepare_with(&fetcher, name, &mut |_| ControlFlow::Continue(()))
+        {
+            Ok(path) => path,
+            Err(DatasetError::Fetch(
+                error @ (FetchError::Network { .. } | FetchError::NoClient { .. }),
+            )) => return skip(&format!("data set {name}"), &error),
+            Err(error) => panic!("{error}; {}", error.help()),
+        };
+        let rows = checked(get(name), &fs::read_to_string(path).unwrap());
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for row in &rows {
+            let group = row["group"].as_str().unwrap();
+            *counts.entry(group).or_default() += 1;
+            let options: HashSet<_> = row["options"].as_array().unwrap().iter().collect();
+            let right = row["label"].as_str().unwrap().as_bytes()[0] - b'A';
+            assert!(usize::from(right) < options.len(), "{row}");
+            match group {
+                "five" => assert_eq!(options.len(), 5),
+                "seven" => assert_eq!(options.len(), 7),
+                "three" => assert_eq!(options.len(), 3),
+                _ => assert!((2..=3).contains(&options.len()), "{row}"),
+            }
+        }
+        assert_eq!(counts, groups.iter().copied().collect(), "{name}");
     }
 }
 
@@ -207,7 +281,8 @@ fn shipped_studies_name_real_columns() {
         let data = study["data"].as_table().unwrap();
         let named = ["id", "group", "label", "cluster"]
             .iter()
-            .filter_map(|key| data.get(*key));
+            .filter_map(|key| data.get(*key))
+            .chain(study["task"].get("options"));
         let fields = data.get("fields").and_then(toml::Value::as_array);
         for column in named.chain(fields.into_iter().flatten()) {
             let column = column.as_str().unwrap();

@@ -42,6 +42,7 @@ impl Stage {
             format,
             archive: pinned(name, &archive),
             member: pinned("fake/weights.gguf", MEMBER),
+            parts: &[],
         };
         Self { dir, asset }
     }

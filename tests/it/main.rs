@@ -1,6 +1,7 @@
 //! Integration tests of the program and its parts, one module each.
 #![allow(clippy::unwrap_used)]
 
+mod choice;
 mod cli;
 mod compare;
 #[cfg(unix)]
@@ -13,6 +14,7 @@ mod fetch;
 mod fetch_stage;
 mod gate;
 mod golden;
+mod headroom;
 mod http;
 mod import;
 mod limits;

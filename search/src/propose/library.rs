@@ -27,6 +27,14 @@ pub(super) fn openings(form: &AnswerForm) -> Vec<String> {
             ])
             .collect();
         }
+        AnswerForm::MultipleChoice { .. } => &[
+            "Choose the option that",
+            "Read the text and choose",
+            "Decide which option",
+            "Compare the options and",
+            "Work out which option",
+            "Rule out the options that",
+        ],
         AnswerForm::Number { .. } => &[
             "Rate how",
             "Give a number for",
@@ -78,6 +86,16 @@ pub(crate) fn prompts(form: &AnswerForm) -> Vec<String> {
                 format!("What is the right label for the text? Answer {either}."),
             ]
         }
+        AnswerForm::MultipleChoice { .. } => [
+            "Choose the right option. Answer with its letter alone.",
+            "Which option is right? Answer with one letter.",
+            "Read the text, consider every option, and answer with the letter of the best one.",
+            "Rule out the options that cannot be right. Answer with the letter of the one that is \
+             left.",
+            "Think step by step. Then write \"Answer:\" and the letter of the right option.",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
         AnswerForm::Number { min, max } => vec![
             format!("Give a number from {min} to {max}. Answer with the number alone."),
             format!("Rate from {min} (lowest) to {max} (highest). Answer with one number."),
@@ -119,6 +137,12 @@ pub(super) fn clauses(form: &AnswerForm) -> Vec<String> {
                 "Prefer the same kind and the same years.",
             ]
         }
+        AnswerForm::MultipleChoice { .. } => &[
+            "Consider every option before you choose.",
+            "Rule out first what cannot be right.",
+            "Do not favour an option for its place in the list.",
+            "Go by what the text says, not by what is usual.",
+        ],
         AnswerForm::Choice { .. } | AnswerForm::Number { .. } | AnswerForm::Text { .. } => &[
             "Read the whole text before you answer.",
             "Judge only what the text says.",
@@ -135,6 +159,10 @@ pub(super) fn clauses(form: &AnswerForm) -> Vec<String> {
             let mut reversed = labels.clone();
             reversed.reverse();
             clauses.push(format!("Answer {}.", either(&reversed)));
+        }
+        AnswerForm::MultipleChoice { .. } => {
+            clauses.push("Answer with one letter.".into());
+            clauses.push("Answer with the letter of the right option.".into());
         }
         AnswerForm::Number { min, max } => {
             clauses.push(format!("Answer with one number from {min} to {max}."));

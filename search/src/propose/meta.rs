@@ -160,6 +160,12 @@ pub(super) fn asks(form: Option<&AnswerForm>) -> RequestWords {
                 task: format!("with the labels {labels}"),
             }
         }
+        Some(AnswerForm::MultipleChoice { .. }) => RequestWords {
+            rules: "how the right one of an input's options is found, however many there are"
+                .to_owned(),
+            answer: "asks for the letter of one option alone".to_owned(),
+            task: "whose inputs, each with options of its own, are above".to_owned(),
+        },
         Some(AnswerForm::Number { min, max }) => RequestWords {
             rules: format!("for the numbers from {min} to {max}, which inputs get which"),
             answer: format!("asks for one number from {min} to {max}, and for nothing else"),

@@ -31,7 +31,7 @@ mod wording;
 mod written;
 
 use async_trait::async_trait;
-use shiftproof_tasks::{Example, Input, Prompt, PromptId, Task};
+use shiftproof_tasks::{AnswerForm, Example, Input, Prompt, PromptId, Task};
 
 use crate::event::Origin;
 use crate::gateway::{Gateway, PricedModel, RunError};
@@ -53,6 +53,14 @@ pub use reflect::{MergePair, MergeProposer, ReflectionCase, ReflectionProposer};
 pub use screen::DiscardCounts;
 pub use trace::TracedAnswer;
 pub use trajectory::{TrajectoryEntry, TrajectoryProposer};
+
+/// The generic prompts for a form of answer, as a run with `library` races them.
+pub fn generic_prompts(form: &AnswerForm) -> Vec<Prompt> {
+    library::prompts(form)
+        .into_iter()
+        .map(Prompt::new)
+        .collect()
+}
 
 /// What a proposer may know.
 #[derive(Clone, Copy)]

@@ -99,10 +99,13 @@ impl<'v> ProposalScreen<'v> {
         }
     }
 
-    /// The labels of a choice; none for any other form.
+    /// The labels of a choice; none for any other form. Letters of options are none that
+    /// a prompt has to name.
     pub(super) fn labels(&self) -> &[String] {
-        let labels = self.form.as_ref().and_then(AnswerForm::labels);
-        labels.unwrap_or_default()
+        match &self.form {
+            Some(AnswerForm::Choice { labels }) => labels,
+            _ => &[],
+        }
     }
 
     /// A line that goes on from an opening as a prompt. One that does not come to
@@ -115,6 +118,7 @@ impl<'v> ProposalScreen<'v> {
         }
         Err(match &self.form {
             Some(AnswerForm::Choice { .. }) => "it names no label",
+            Some(AnswerForm::MultipleChoice { .. }) => "it asks for no option",
             Some(AnswerForm::Number { .. }) => "it asks for no number",
             _ => "it speaks of no item or user",
         }
@@ -223,6 +227,9 @@ impl<'v> ProposalScreen<'v> {
                 }
                 format!("Answer {}.", either(labels))
             }
+            Some(AnswerForm::MultipleChoice { .. }) if !mentions(&instruction, &OPTIONS) => {
+                "Answer with the letter of one option.".to_owned()
+            }
             Some(AnswerForm::Number { min, max }) if !instruction.contains(&max.to_string()) => {
                 format!("Answer with one number from {min} to {max}.")
             }
@@ -256,6 +263,7 @@ impl<'v> ProposalScreen<'v> {
     fn names_answer(&self, text: &str) -> bool {
         match &self.form {
             Some(AnswerForm::Choice { labels }) => self.named(text) >= labels.len().min(2),
+            Some(AnswerForm::MultipleChoice { .. }) => mentions(text, &OPTIONS),
             Some(AnswerForm::Number { .. }) => mentions(text, &["rat", "number", "scor", "star"]),
             Some(
                 AnswerForm::Ranking { .. }
@@ -267,6 +275,8 @@ impl<'v> ProposalScreen<'v> {
     }
 }
 
+/// Stems of words for options and for choosing among them.
+const OPTIONS: [&str; 5] = ["option", "letter", "choice", "choos", "alternative"];
 /// Stems of words for items and those who want them.
 const ITEMS: [&str; 25] = [
     "candidate",

@@ -90,7 +90,7 @@ const VOTED_OUTPUT: &str = "Output that most prompts give:";
 fn graded(view: &ProposerView<'_>, example: &Example) -> bool {
     !matches!(
         view.task.answer_form(&example.input),
-        AnswerForm::Choice { .. }
+        AnswerForm::Choice { .. } | AnswerForm::MultipleChoice { .. }
     )
 }
 

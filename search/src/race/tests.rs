@@ -72,6 +72,7 @@ impl Scene {
             keep,
             seed: 0,
             draws: 7,
+            classes: true,
         }
     }
 

@@ -63,6 +63,12 @@ pub struct SearchContext<'a> {
     pub(super) demonstration_pool: Option<Vec<InputIndex>>,
     /// What the inputs of the audit say.
     pub(super) sealed: BTreeSet<String>,
+    /// How many of the first candidates nobody proposed.
+    pub(super) given: usize,
+    /// The generic prompts among them.
+    pub(super) library: Vec<CandidateIndex>,
+    /// Whether the headroom was told.
+    pub(super) headroom_told: bool,
 }
 
 impl<'a> SearchContext<'a> {
@@ -107,8 +113,12 @@ impl<'a> SearchContext<'a> {
             phase: Phase::Propose,
             demonstration_pool: None,
             sealed: BTreeSet::new(),
+            given: 0,
+            library: Vec::new(),
+            headroom_told: false,
         };
         context.enter_given()?;
+        context.given = context.matrix.candidates.len();
         Ok(context)
     }
 
@@ -122,8 +132,9 @@ impl<'a> SearchContext<'a> {
         let library = run.spec.library || run.method.needs_library();
         if let (true, Some(example)) = (library, self.train.first()) {
             let form = run.task.answer_form(&example.input);
-            for instruction in propose::library::prompts(&form) {
-                self.enter(Prompt::new(instruction), Origin::Library, Vec::new(), None)?;
+            for prompt in propose::generic_prompts(&form) {
+                let entered = self.enter(prompt, Origin::Library, Vec::new(), None)?;
+                self.library.extend(entered);
             }
         }
         Ok(())
@@ -297,7 +308,7 @@ impl<'a> SearchContext<'a> {
 }
 
 /// Labelled inputs with their labels.
-fn examples(matrix: &ResponseMatrix, inputs: &[InputIndex]) -> Vec<Example> {
+pub(super) fn examples(matrix: &ResponseMatrix, inputs: &[InputIndex]) -> Vec<Example> {
     let labelled = inputs.iter().filter_map(|&index| {
         Some(Example {
             input: matrix.input(index).clone(),

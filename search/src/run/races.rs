@@ -213,9 +213,11 @@ impl SearchContext<'_> {
             keep,
             seed: self.seed,
             draws: seeds::number(self.run.seed, &format!("race {}", self.phase)),
+            classes: self.run.task.options().is_none(),
         };
         let finish = race.run(&mut self.matrix, context, entrants).await?;
         self.matrix.emit_unusable(context)?;
+        self.tell_headroom()?;
         Ok((finish, inputs))
     }
 

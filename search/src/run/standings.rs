@@ -36,6 +36,7 @@ impl SearchContext<'_> {
             keep: 0,
             seed: self.seed,
             draws: 0,
+            classes: self.run.task.options().is_none(),
         };
         let problem = race.problem(&self.matrix, candidates, false);
         let scores = race.scores(&self.matrix, self.run.context(), candidates, &problem);

@@ -132,7 +132,7 @@ impl HttpLlm {
         }
         let (mut asked, mut failed) = (0, 0);
         for call in calls {
-            let AnswerForm::Choice { labels } = &call.request.answer else {
+            let Some(labels) = call.request.answer.labels() else {
                 continue;
             };
             let shape = scored_shape(labels, call);
@@ -263,8 +263,8 @@ impl Llm for HttpLlm {
             ));
         }
         let continuation = self.continuation(call);
-        let labels = match &call.request.answer {
-            AnswerForm::Choice { labels } if abilities.label_scores => labels,
+        let labels = match call.request.answer.labels() {
+            Some(labels) if abilities.label_scores => labels,
             _ => {
                 let (completion, usage) = sender
                     .complete(call, AnswerShape::Text, continuation, allowance)
@@ -310,8 +310,8 @@ impl Llm for HttpLlm {
     /// Where labels are scored, that of two requests: the scores may not do.
     fn estimate_tokens(&self, request: &Request) -> u64 {
         let once = usage::estimate(request);
-        match &request.answer {
-            AnswerForm::Choice { labels } if self.shared.abilities.label_scores => {
+        match request.answer.labels() {
+            Some(labels) if self.shared.abilities.label_scores => {
                 2 * once + u64::from(logprobs::tokens_needed(labels))
             }
             _ => once,

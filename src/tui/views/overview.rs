@@ -14,6 +14,7 @@ use shiftproof_search::event::{AuditedPrompt, GroupOutcome, GroupRole, Phase, Pr
 use super::super::state::{LeaderPoint, ScreenState, ValueBand};
 use super::super::ui::ScreenUi;
 use super::{bar, cut, dot_plot, points};
+use crate::headroom;
 use crate::progress::clock;
 use crate::report::{grouped, money, score, worst};
 use crate::word_diff::one_line;
@@ -106,6 +107,9 @@ fn gauges(state: &ScreenState, ui: &ScreenUi, width: usize) -> Vec<Line<'static>
         .or_else(|| state.tick.as_ref().map(|tick| tick.spent));
     if let (Some(limits), Some(used)) = (limits, used) {
         lines.extend(budget(limits, spent, used, bar_width, ui));
+    }
+    if let Some(found) = &state.summary.headroom {
+        lines.push(Line::from(format!(" room    {}", headroom::brief(found))));
     }
     let facts = facts(state);
     if !facts.is_empty() {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::ClassifyTask;
 use crate::table::FileFormat;
 
 fn columns() -> ColumnRoles {
@@ -286,4 +287,99 @@ fn labels_may_be_numbers() {
         .map(|e| e.label.to_answer())
         .collect();
     assert_eq!(labels, ["1", "true"]);
+}
+
+fn quiz() -> ClassifyTask {
+    let spec = crate::ClassifySpec {
+        prompt: "Which?".into(),
+        input: "{text}".into(),
+        labels: Vec::new(),
+        options: Some("options".into()),
+        metric: crate::Metric::Accuracy,
+    };
+    ClassifyTask::new("quiz", spec).unwrap()
+}
+
+fn quiz_columns() -> ColumnRoles {
+    ColumnRoles {
+        label: "answer".into(),
+        fields: vec!["options".into(), "text".into()],
+        ..ColumnRoles::default()
+    }
+}
+
+#[track_caller]
+fn check_quiz(options: &str, answer: &str, expect: &str) {
+    let mut columns = quiz_columns();
+    columns.label_map = [("1", "A"), ("skip", "")]
+        .map(|(raw, label)| (raw.to_owned(), label.to_owned()))
+        .into();
+    let values = [("options", options), ("text", "?"), ("answer", answer)];
+    let values = values.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let mut row = TableRow::new("a.csv", 2, values.into());
+    if options.starts_with("nested ") {
+        row.values.remove("options");
+        row.nested
+            .insert("options".into(), options["nested ".len()..].into());
+    }
+    let table = DataTable {
+        rows: vec![row],
+        files: Vec::new(),
+    };
+    let got = match columns.examples_for(&table, &quiz()) {
+        Ok(read) => match (&read.examples[..], &read.unlabelled[..]) {
+            ([one], []) => format!(
+                "{} of {}",
+                one.label.to_answer(),
+                one.input.field("options").replace('\n', " ")
+            ),
+            ([], [_]) => "no label".into(),
+            _ => format!("{} dropped", read.dropped),
+        },
+        Err(error) => error.to_string(),
+    };
+    assert!(got.contains(expect), "{got}");
+}
+
+#[test]
+fn options_are_of_their_row() {
+    check_quiz("red | blue", "B", "B of A. red B. blue");
+    check_quiz(
+        "red | blue | green",
+        "green",
+        "C of A. red B. blue C. green",
+    );
+    check_quiz(r#"nested ["red", "blue"]"#, "(a)", "A of A. red B. blue");
+    check_quiz("red | blue", "1", "A of A. red B. blue");
+    check_quiz("red | None", "None", "B of A. red B. None");
+    check_quiz("red | blue", "", "no label");
+    check_quiz("red | blue", "NaN", "no label");
+    check_quiz("", "skip", "1 dropped");
+    check_quiz(
+        "red | blue",
+        "C",
+        "a.csv:2: the label \"C\" is no option of its row",
+    );
+    check_quiz(
+        "red | blue",
+        "C",
+        "write a letter from A to B, or the text of an option: \"red\", \"blue\"",
+    );
+    check_quiz("", "A", "a.csv:2: \"options\": there are no options");
+    check_quiz("red", "A", "a.csv:2: \"options\": there is one option");
+    check_quiz(
+        "red | blue | Red",
+        "A",
+        "a.csv:2: \"options\": options A and C are both \"Red\"",
+    );
+    check_quiz(
+        "B | A",
+        "A",
+        "a.csv:2: \"A\" is the letter of one option and the text of another",
+    );
+    check_quiz(
+        "nested {\"x\": 1}",
+        "A",
+        "a.csv:2: \"options\": its keys are not the letters",
+    );
 }

@@ -6,6 +6,7 @@ fn task() -> ClassifyTask {
         prompt: "Positive or negative?".into(),
         input: "Review: {text}".into(),
         labels: vec!["positive".into(), "negative".into()],
+        options: None,
         metric: Metric::Accuracy,
     };
     ClassifyTask::new("reviews", spec).unwrap()

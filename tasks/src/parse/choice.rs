@@ -48,7 +48,7 @@ pub(super) fn from_text(names: &[String], text: &str, cut_off: bool) -> Option<A
     })
 }
 
-fn read(names: &[String], text: &str, cut_off: bool) -> Option<usize> {
+pub(super) fn read(names: &[String], text: &str, cut_off: bool) -> Option<usize> {
     // Labels are text of the study's own, so the whole reply is compared before
     // anything is stripped from it.
     if let Some(label) = exact(names, text) {

@@ -34,7 +34,7 @@ pub(super) fn check(
         return Ok(());
     }
     let mut problems = DataProblems::default();
-    let Some(labels) = form.labels() else {
+    let AnswerForm::Choice { labels } = form else {
         return Err(DataProblem::new(
             "groups.class_shares",
             "the task's answers are no classes, so there are no shares to state",

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
@@ -266,7 +266,7 @@ fn reason(error: &serde_json::Error) -> String {
 
 struct JsonRecord {
     values: BTreeMap<String, String>,
-    nested: BTreeSet<String>,
+    nested: BTreeMap<String, String>,
 }
 
 impl JsonRecord {
@@ -295,10 +295,10 @@ impl<'de> Deserialize<'de> for JsonRecord {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonRecord, A::Error> {
                 let mut record = JsonRecord {
                     values: BTreeMap::new(),
-                    nested: BTreeSet::new(),
+                    nested: BTreeMap::new(),
                 };
                 while let Some((name, value)) = map.next_entry::<String, Value>()? {
-                    if record.values.contains_key(&name) || record.nested.contains(&name) {
+                    if record.values.contains_key(&name) || record.nested.contains_key(&name) {
                         return Err(A::Error::custom(format!("the key {name:?} occurs twice")));
                     }
                     match value {
@@ -306,8 +306,8 @@ impl<'de> Deserialize<'de> for JsonRecord {
                         Value::String(text) => record.values.insert(name, text),
                         Value::Bool(truth) => record.values.insert(name, truth.to_string()),
                         Value::Number(number) => record.values.insert(name, number.to_string()),
-                        Value::Array(_) | Value::Object(_) => {
-                            record.nested.insert(name);
+                        nested @ (Value::Array(_) | Value::Object(_)) => {
+                            record.nested.insert(name, nested.to_string());
                             None
                         }
                     };

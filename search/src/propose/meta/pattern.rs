@@ -20,6 +20,17 @@ const LABELS: PromptPattern = PromptPattern {
     terms: ["bicycle", "workshop", "brakes", "gears"],
 };
 
+const OPTION: PromptPattern = PromptPattern {
+    about: "says what a beekeeper should do next",
+    text: "You are shown what a beekeeper saw at a hive, and things that may be done next, each \
+           under a letter. Choose the one that helps the bees most.\n\n\
+           - Find out what the bees lack: food, room, warmth or a queen.\n\
+           - Rule out what would chill the brood or spread a disease.\n\
+           - Of two that help alike, take the one that disturbs the hive less.\n\n\
+           Go by what was seen, not by what is usual. Answer with the letter of one option alone.",
+    terms: ["beekeeper", "hive", "brood", "queen"],
+};
+
 const NUMBER: PromptPattern = PromptPattern {
     about: "says how steep a footpath is",
     text: "You are shown what a walker wrote about a footpath. Say how steep the path is, as a \
@@ -84,6 +95,7 @@ pub(in crate::propose) struct PromptPattern {
 pub(in crate::propose) fn pattern(form: Option<&AnswerForm>) -> &'static PromptPattern {
     match form {
         Some(AnswerForm::Choice { .. }) => &LABELS,
+        Some(AnswerForm::MultipleChoice { .. }) => &OPTION,
         Some(AnswerForm::Number { .. }) => &NUMBER,
         Some(AnswerForm::Ranking { .. }) => &RANKING,
         Some(AnswerForm::Likelihood { .. } | AnswerForm::Nearest { .. }) => &ITEM,

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use reqwest::{Method, Url};
 use serde_json::Value;
 use shiftproof_search::{BatchInterface, BatchProgress, LlmError, ModelCall};
-use shiftproof_tasks::{AnswerForm, Finish, Reply};
+use shiftproof_tasks::{Finish, Reply};
 
 use super::client::HttpSender;
 use super::config::{BatchConfig, ConnectError, HttpConfig};
@@ -90,10 +90,8 @@ impl HttpLlm {
     }
 
     fn shape(&self, call: &ModelCall) -> AnswerShape {
-        match &call.request.answer {
-            AnswerForm::Choice { labels } if self.shared.abilities.label_scores => {
-                scored_shape(labels, call)
-            }
+        match call.request.answer.labels() {
+            Some(labels) if self.shared.abilities.label_scores => scored_shape(labels, call),
             _ => AnswerShape::Text,
         }
     }
@@ -109,8 +107,8 @@ impl HttpLlm {
             None => completion.usage?,
         };
         used.batched = true;
-        let scored = match call.map(|call| &call.request.answer) {
-            Some(AnswerForm::Choice { labels }) if self.shared.abilities.label_scores => {
+        let scored = match call.and_then(|call| call.request.answer.labels()) {
+            Some(labels) if self.shared.abilities.label_scores => {
                 logprobs::score(labels, &completion.positions).map(|scored| (labels, scored))
             }
             _ => None,

@@ -1,0 +1,156 @@
+//! What the label column of a row says.
+
+use super::{ColumnRoles, text};
+use crate::diagnostic::DataProblem;
+use crate::table::TableRow;
+use crate::{AnswerForm, Label, OptionList, suggest};
+
+/// What labels may be.
+#[derive(Clone, Copy)]
+pub(super) enum LabelRule<'a> {
+    /// The same in every row.
+    Form(&'a AnswerForm),
+    /// One of the row's own options, which this column holds.
+    Options(&'a str),
+}
+
+impl<'a> LabelRule<'a> {
+    /// The labels that all rows have in common, if any.
+    pub fn labels(self) -> Option<&'a [String]> {
+        match self {
+            Self::Form(form) => form.labels(),
+            Self::Options(_) => None,
+        }
+    }
+}
+
+/// What programs write where there is no label.
+const NOTHING: [&str; 8] = ["nan", "null", "none", "<na>", "n/a", "#n/a", "na", "nil"];
+
+impl ColumnRoles {
+    pub(super) fn label(&self, row: &TableRow, form: &AnswerForm) -> Result<RowLabel, DataProblem> {
+        let raw = self.raw_label(row)?;
+        let known = |name: &str| {
+            let labels = form.labels().unwrap_or_default();
+            self.label_map.contains_key(name) || labels.iter().any(|label| label == name)
+        };
+        // A column of whole numbers with gaps is written as 1.0 by many programs.
+        let raw = match raw.strip_suffix(".0") {
+            Some(whole) if !known(raw) && known(whole) => whole,
+            _ => raw,
+        };
+        let mapped = match self.label_map.get(raw) {
+            Some(label) if label.is_empty() => return Ok(RowLabel::Drop),
+            Some(label) => label.as_str(),
+            None if raw.is_empty() || says_nothing(raw, form) => return Ok(RowLabel::Nothing),
+            None => raw,
+        };
+        let label = match form {
+            AnswerForm::Choice { labels } | AnswerForm::MultipleChoice { labels, .. } => {
+                if !labels.iter().any(|label| label == mapped) {
+                    let known = labels.iter().map(String::as_str);
+                    return Err(
+                        DataProblem::new(row.place(), format!("{mapped:?} is no label")).help(
+                            format!(
+                                "map it in data.label_map (to \"\" to drop such rows); {}",
+                                suggest::instead(mapped, "labels", known)
+                            ),
+                        ),
+                    );
+                }
+                Label::Class(mapped.to_owned())
+            }
+            AnswerForm::Number { min, max } => {
+                let number = mapped
+                    .parse()
+                    .ok()
+                    .filter(|n: &f64| (*min..=*max).contains(n));
+                Label::Number(number.ok_or_else(|| {
+                    DataProblem::new(
+                        row.place(),
+                        format!("{mapped:?} is no number in {min} to {max}"),
+                    )
+                })?)
+            }
+            AnswerForm::Ranking { .. }
+            | AnswerForm::Likelihood { .. }
+            | AnswerForm::Nearest { .. } => Label::Relevant(
+                mapped
+                    .lines()
+                    .map(str::trim)
+                    .filter(|item| !item.is_empty())
+                    .map(str::to_owned)
+                    .collect(),
+            ),
+            AnswerForm::Text { .. } => Label::Text(mapped.to_owned()),
+        };
+        Ok(RowLabel::Label(label))
+    }
+
+    /// What the label's column holds; nothing where a row lacks it.
+    fn raw_label<'r>(&self, row: &'r TableRow) -> Result<&'r str, DataProblem> {
+        match row.values.get(&self.label) {
+            Some(raw) => Ok(raw.trim()),
+            None if row.nested.contains_key(&self.label) => text(row, &self.label),
+            // Another file, or a JSON row that leaves it out.
+            None => Ok(""),
+        }
+    }
+
+    /// Whether the study leaves the row out.
+    pub(super) fn is_dropped(&self, row: &TableRow) -> bool {
+        let raw = row.values.get(&self.label).map_or("", |raw| raw.trim());
+        self.label_map.get(raw).is_some_and(String::is_empty)
+    }
+
+    /// The option that the row's label names, as its letter.
+    pub(super) fn label_among(
+        &self,
+        row: &TableRow,
+        options: &OptionList,
+    ) -> Result<RowLabel, DataProblem> {
+        let raw = self.raw_label(row)?;
+        let mapped = self.label_map.get(raw).map_or(raw, String::as_str);
+        let place = options
+            .place(mapped)
+            .map_err(|why| DataProblem::new(row.place(), why).help("change the options' order"))?;
+        if let Some(place) = place {
+            let letters = options.letters();
+            return Ok(RowLabel::Label(Label::Class(letters[place].clone())));
+        }
+        if mapped.is_empty() || NOTHING.contains(&mapped.to_lowercase().as_str()) {
+            return Ok(RowLabel::Nothing);
+        }
+        let shown = suggest::list(options.texts().iter().map(String::as_str));
+        let last = options.letters().pop().unwrap_or_default();
+        Err(DataProblem::new(
+            row.place(),
+            format!("the label {mapped:?} is no option of its row"),
+        )
+        .help(format!(
+            "write a letter from A to {last}, or the text of an option: {shown}"
+        )))
+    }
+}
+
+/// What a row's label column says.
+pub(super) enum RowLabel {
+    Label(Label),
+    Nothing,
+    /// The study leaves such rows out.
+    Drop,
+}
+
+/// Whether a raw label is what programs write where there is none. Not where a
+/// label of the task is spelt alike: there it is a label in another case.
+fn says_nothing(raw: &str, form: &AnswerForm) -> bool {
+    let lower = raw.to_lowercase();
+    let own = |labels: &[String]| labels.iter().any(|label| label.to_lowercase() == lower);
+    match form {
+        AnswerForm::Choice { labels } | AnswerForm::MultipleChoice { labels, .. } => {
+            NOTHING.contains(&lower.as_str()) && !own(labels)
+        }
+        AnswerForm::Number { .. } => NOTHING.contains(&lower.as_str()),
+        _ => false,
+    }
+}
