@@ -1,7 +1,7 @@
 //! Scoring candidates: on chosen examples, in a race, in the final.
 
-use super::SearchContext;
 use super::balance::balanced;
+use super::{Run, SearchContext};
 use crate::budget::BudgetLimits;
 use crate::event::{Event, Phase};
 use crate::gateway::RunError;
@@ -154,15 +154,8 @@ impl SearchContext<'_> {
         entrants.sort_unstable();
         entrants.dedup();
         let race = Race {
-            phase: self.phase,
-            spec: &self.run.spec,
-            inputs: &inputs,
-            check: &self.screen,
             pseudo_label_weight: self.pseudo_label_weight,
-            evaluations: 0,
-            keep: ranked.len(),
-            seed: self.seed,
-            draws: 0,
+            ..self.run.race(self.phase, self.seed, &inputs, &self.screen)
         };
         let chance = race.chance_over_seed(&self.matrix, self.run.context(), &entrants, first);
         if chance >= LEAST_CHANCE {
@@ -204,16 +197,10 @@ impl SearchContext<'_> {
         self.measure_alone(&entrants, &inputs, evaluations).await?;
         let context = self.run.context();
         let race = Race {
-            phase: self.phase,
-            spec: &self.run.spec,
-            inputs: &inputs,
-            check: &self.screen,
             pseudo_label_weight: self.pseudo_label_weight,
             evaluations,
             keep,
-            seed: self.seed,
-            draws: seeds::number(self.run.seed, &format!("race {}", self.phase)),
-            classes: self.run.task.options().is_none(),
+            ..self.run.race(self.phase, self.seed, &inputs, &self.screen)
         };
         let finish = race.run(&mut self.matrix, context, entrants).await?;
         self.matrix.emit_unusable(context)?;
@@ -248,6 +235,30 @@ impl SearchContext<'_> {
                 RunError::Budget(format!("not one evaluation fits; raise {limits}"))
             }
             _ => RunError::Plan("raise search.evaluations".into()),
+        }
+    }
+}
+
+impl Run<'_> {
+    /// A race on these examples that asks nothing and keeps one.
+    fn race<'a>(
+        &'a self,
+        phase: Phase,
+        seed: CandidateIndex,
+        inputs: &'a [InputIndex],
+        check: &'a [InputIndex],
+    ) -> Race<'a> {
+        Race {
+            phase,
+            spec: &self.spec,
+            inputs,
+            check,
+            pseudo_label_weight: 0.0,
+            evaluations: 0,
+            keep: 1,
+            seed,
+            draws: seeds::number(self.seed, &format!("race {phase}")),
+            classes: self.task.options().is_none(),
         }
     }
 }

@@ -28,6 +28,7 @@ const OPTION: PromptPattern = PromptPattern {
            - Rule out what would chill the brood or spread a disease.\n\
            - Of two that help alike, take the one that disturbs the hive less.\n\n\
            Go by what was seen, not by what is usual. Answer with the letter of one option alone.",
+    situation: "and things that may be done next each under a letter",
     terms: ["beekeeper", "hive", "brood", "queen"],
 };
 
