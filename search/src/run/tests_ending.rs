@@ -91,6 +91,7 @@ async fn runs_are_told_in_order() {
             "decided",
             "evaluated",
             "decided",
+            "headroom",
             "selected",
             "phase audit",
             "calibrated",
