@@ -19,7 +19,7 @@ pub use self::answers::{
 };
 pub use self::progress::{EndedBatch, ProgressTick};
 pub use self::records::{
-    CandidateProposed, CheckedVotes, ClassVotes, GroupInfo, GroupOutcome, InputVote,
+    CandidateProposed, CarriedOver, CheckedVotes, ClassVotes, GroupInfo, GroupOutcome, InputVote,
     ProposalSummary, RunStarted, ScoreDifference, VoteSummary, VoterStanding,
 };
 pub use self::words::{AuditedPrompt, GroupRole, Origin, Phase, RunEnding};
@@ -33,6 +33,8 @@ use crate::unusable::AnswerSurvey;
 pub enum Event {
     /// The run began.
     Started(RunStarted),
+    /// The run goes on from an earlier one.
+    Continued(CarriedOver),
     /// A phase of the run began.
     Phase {
         /// Which.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use shiftproof_search::budget::Spend;
 use shiftproof_search::calibrate::{Calibration, CalibrationFit};
 use shiftproof_search::event::{
-    AuditedPrompt, CandidateProposed, Event, GroupOutcome, Origin, Phase, RunEnding, RunStarted,
+    AuditedPrompt, CandidateProposed, CarriedOver, Event, GroupOutcome, Origin, Phase, RunEnding, RunStarted,
     ScoreDifference, VoteSummary,
 };
 use shiftproof_search::unusable::AnswerSurvey;
@@ -22,6 +22,9 @@ use crate::unusable;
 pub struct RunSummary {
     /// How the run began.
     pub started: Option<RunStarted>,
+    /// What the run has of the earlier one that it goes on from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carried: Option<CarriedOver>,
     /// The phase under way.
     pub phase: Option<Phase>,
     /// Every phase begun, in order.
@@ -146,6 +149,24 @@ pub struct BaselineScores {
     pub groups: Vec<GroupOutcome>,
 }
 
+fn carried_over(carried: &CarriedOver) -> String {
+    format!(
+        "Goes on from run {}: {} of its prompts raced again, and {} answers were carried over, \
+         which were paid for then and count against no limit now.",
+        carried.run, carried.candidates, carried.answers
+    )
+}
+
+fn ordinal(rank: usize) -> String {
+    let end = match (rank % 10, rank % 100) {
+        (1, n) if n != 11 => "st",
+        (2, n) if n != 12 => "nd",
+        (3, n) if n != 13 => "rd",
+        _ => "th",
+    };
+    format!("{rank}{end}")
+}
+
 impl RunSummary {
     /// The summary of a run's events.
     pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
@@ -165,6 +186,7 @@ impl RunSummary {
                     .extend(ground::caution(&started.groups).map(|text| text + "."));
                 self.started = Some(started.clone());
             }
+            Event::Continued(carried) => self.carried = Some(carried.clone()),
             Event::Phase { phase, plan } => {
                 self.phase = Some(*phase);
                 self.phases.push(PhaseSummary {
@@ -345,6 +367,31 @@ impl RunSummary {
         let mut notes = self.notes.clone();
         notes.extend(unusable::sentences(&self.unusable));
         notes
+    }
+
+    /// What was carried over from an earlier run, as a sentence.
+    pub fn carried_told(&self) -> Option<String> {
+        let carried = self.carried.as_ref()?;
+        let had = match carried.selected {
+            Some(had) if Some(had) == self.seed() => " It had selected what is the seed here.",
+            Some(had) if self.selected == Some(had) => " It had selected the same prompt.",
+            Some(had) if self.selected.is_some() => {
+                let rank = self.phases.iter().rev().find_map(|phase| {
+                    let place = phase.race.iter().position(|entrant| entrant.candidate == had)?;
+                    Some((phase.phase, place + 1))
+                });
+                return Some(match rank {
+                    Some((phase, rank)) => format!(
+                        "{} It had selected {had:#}, which comes {} in the {phase} race here.",
+                        carried_over(carried),
+                        ordinal(rank)
+                    ),
+                    None => format!("{} It had selected {had:#}.", carried_over(carried)),
+                });
+            }
+            _ => "",
+        };
+        Some(format!("{}{had}", carried_over(carried)))
     }
 
     /// What a prompt is called in a sentence.

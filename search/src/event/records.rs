@@ -50,6 +50,21 @@ pub struct GroupInfo {
     pub audit: usize,
 }
 
+/// What a run that goes on from an earlier one has of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CarriedOver {
+    /// The earlier run.
+    pub run: String,
+    /// What it chose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selected: Option<PromptId>,
+    /// Its candidates that the study itself does not bring.
+    pub candidates: usize,
+    /// Stored answers of its candidates to inputs of this run; they count against no
+    /// limit of this run.
+    pub answers: usize,
+}
+
 /// A prompt that entered the race.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CandidateProposed {

@@ -13,6 +13,7 @@ pub mod ppi;
 mod resample;
 pub mod rng;
 mod sample;
+pub mod sequential;
 pub mod shift;
 pub mod special;
 
@@ -27,6 +28,7 @@ pub use interval::{ClusterTotals, Interval, beta, clustered, exact, wilson};
 pub use power::{likely_gain, smallest_audit, spent_alpha};
 pub use ppi::{PpiEstimate, ppi};
 pub use sample::{ClusteredSample, PairedBootstrap};
+pub use sequential::{OutcomeCount, likely_change, ln_change, ln_decline, ln_shares, mean_sequence};
 pub use shift::{ShiftError, ShiftWeights, shift_weights};
 
 #[cfg(test)]
@@ -35,3 +37,5 @@ mod tests;
 mod tests_gate;
 #[cfg(test)]
 mod tests_known;
+#[cfg(test)]
+mod tests_sequential;
