@@ -26,10 +26,7 @@ pub struct EarlierRun {
 impl EarlierRun {
     /// Folds the events of the run called `run`. Candidates that no race ranked are
     /// left out: nothing is known of them.
-    pub fn of<'a>(
-        run: impl Into<String>,
-        events: impl IntoIterator<Item = &'a Event>,
-    ) -> Self {
+    pub fn of<'a>(run: impl Into<String>, events: impl IntoIterator<Item = &'a Event>) -> Self {
         let mut earlier = Self {
             run: run.into(),
             ..Self::default()

@@ -256,7 +256,8 @@ impl PromptEvaluator<'_> {
             let answer = view.answer(input);
             GivenAnswer {
                 grade: view.outcome(input).as_ref().and_then(Outcome::value),
-                counts: fault(&view, input).is_none_or(|(fault, _)| fault == AnswerFault::Unparseable),
+                counts: fault(&view, input)
+                    .is_none_or(|(fault, _)| fault == AnswerFault::Unparseable),
                 class: match answer {
                     Some(Answer::Class { label, .. }) => Some(label),
                     _ => None,

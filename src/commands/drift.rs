@@ -38,10 +38,16 @@ struct Batch {
 }
 
 pub(super) async fn run(args: DriftArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
-    args.output.iter().try_for_each(|path| DriftReport::check(path))?;
+    args.output
+        .iter()
+        .try_for_each(|path| DriftReport::check(path))?;
     let mut resolved = resolve(&args.study, Some(&args.budget), registry)?;
     resolved.study.proposer = None;
-    let baseline = args.baseline.as_deref().map(CommittedBaseline::read).transpose()?;
+    let baseline = args
+        .baseline
+        .as_deref()
+        .map(CommittedBaseline::read)
+        .transpose()?;
     let ledger = open_ledger(&args.store.store)?;
     let mut progress = fetch_progress(args.verbosity.quiet);
     let path = &args.study.study;
@@ -73,7 +79,11 @@ pub(super) async fn run(args: DriftArgs, registry: &TaskRegistry) -> Result<Exit
     for path in &args.output {
         write(path, &report.render(path)?)?;
     }
-    print(&if args.json { to_json(&report)? } else { report.text() })?;
+    print(&if args.json {
+        to_json(&report)?
+    } else {
+        report.text()
+    })?;
     Ok(report.exit())
 }
 
@@ -330,8 +340,12 @@ impl Batch {
     fn read(path: &Path, session: &StudySession, notes: &mut Vec<String>) -> Result<Self, Failure> {
         let resolved = &session.resolved;
         let (mut labelled, mut unlabelled) = batch_rows(path, resolved, &session.built)?;
-        let groups: BTreeSet<&str> =
-            session.loaded.groups.iter().map(|group| &*group.name).collect();
+        let groups: BTreeSet<&str> = session
+            .loaded
+            .groups
+            .iter()
+            .map(|group| &*group.name)
+            .collect();
         let all = labelled.len() + unlabelled.len();
         labelled.retain(|(input, _)| groups.contains(input.group.as_str()));
         unlabelled.retain(|input| groups.contains(input.group.as_str()));
@@ -357,7 +371,10 @@ impl Batch {
         let mut chosen = BTreeSet::new();
         let hand = resolved.label_file().pinned(resolved.labels.as_ref())?;
         for label in hand {
-            let Some(at) = unlabelled.iter().position(|row| same_rows(&label.input, row)) else {
+            let Some(at) = unlabelled
+                .iter()
+                .position(|row| same_rows(&label.input, row))
+            else {
                 continue;
             };
             let input = unlabelled.remove(at);

@@ -2,18 +2,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use shiftproof_search::event::{AuditedPrompt, Event};
+use shiftproof_search::seeds;
 use shiftproof_search::select::{
     GroupKnowledge, LabelReason, LabelRequest, OpenInput, choose_inputs,
 };
-use shiftproof_search::seeds;
 use shiftproof_tasks::{AnswerForm, DataTable, Input, Label};
 
 use super::{fetch_progress, note, print, write};
 use crate::cli::LabelArgs;
 use crate::exit::{ExitStatus, Failure};
-use crate::labels::{
-    HandLabel, ImportGround, LabelDraw, LabelFile, export, import, same_rows,
-};
+use crate::labels::{HandLabel, ImportGround, LabelDraw, LabelFile, export, import, same_rows};
 use crate::report::RunSummary;
 use crate::session::load;
 use crate::stored;
@@ -25,6 +23,8 @@ use crate::word_diff::line;
 
 /// What is labelled: a study with its data, and the run that says what is unclear.
 struct LabelGround {
+    /// The study's file.
+    path: PathBuf,
     resolved: ResolvedStudy,
     built: TaskInstance,
     loaded: LoadedData,
@@ -82,7 +82,12 @@ pub(super) fn run(args: &LabelArgs, registry: &TaskRegistry) -> Result<ExitStatu
         let text = ground.built.task.render(&label.input);
         tui::LabelCard { label, text, votes }
     });
-    let given = tui::label(&ground.resolved.study.name, cards.collect(), keys, &ground.file)?;
+    let given = tui::label(
+        &ground.resolved.study.name,
+        cards.collect(),
+        keys,
+        &ground.file,
+    )?;
     ground.told(given);
     Ok(ExitStatus::Done)
 }
@@ -122,7 +127,11 @@ impl LabelGround {
             None => loaded.data.target.inputs.clone(),
         };
         let targets: Vec<&str> = targets(&loaded).collect();
-        if let Some(name) = args.group.iter().find(|name| !targets.contains(&name.as_str())) {
+        if let Some(name) = args
+            .group
+            .iter()
+            .find(|name| !targets.contains(&name.as_str()))
+        {
             return Err(Failure::usage(format!(
                 "--group names {name:?}, which is no target group of the study; there is {}",
                 targets.join(", ")
@@ -132,6 +141,7 @@ impl LabelGround {
         open.retain(|input| !known.iter().any(|label| same_rows(&label.input, input)));
         let run = run.as_deref().map(AskedRun::read).transpose()?;
         Ok(Self {
+            path,
             resolved,
             built,
             loaded,
@@ -155,7 +165,10 @@ impl LabelGround {
                     group: group(input)?,
                     votes: votes.collect(),
                     draws: ["label at random", "label by votes"].map(|name| {
-                        uniform(seeds::number(self.resolved.seed, &format!("{name} {}", input.id)))
+                        uniform(seeds::number(
+                            self.resolved.seed,
+                            &format!("{name} {}", input.id),
+                        ))
                     }),
                 };
                 Some((input, open))
@@ -201,7 +214,7 @@ impl LabelGround {
                 group.labels,
                 score * 100.0
             ),
-            None => format!("group of {} labels, never audited", group.labels),
+            None => format!("group of {} labels, no audited score known", group.labels),
         };
         match reason {
             LabelReason::Disagreement { share, votes } => format!(
@@ -243,7 +256,9 @@ impl LabelGround {
             AnswerForm::Choice { labels } => labels,
             AnswerForm::Number { min, max } if max - min < 10.0 && min.fract() == 0.0 => {
                 let steps = (max - min) as u32;
-                (0..=steps).map(|step| (min + f64::from(step)).to_string()).collect()
+                (0..=steps)
+                    .map(|step| (min + f64::from(step)).to_string())
+                    .collect()
             }
             _ => Vec::new(),
         };
@@ -278,8 +293,13 @@ impl LabelGround {
     }
 
     fn import(&self, path: &Path) -> Result<ExitStatus, Failure> {
-        let sealed: std::collections::BTreeSet<&str> =
-            self.loaded.data.audit.inputs().map(|i| i.id.as_str()).collect();
+        let sealed: std::collections::BTreeSet<&str> = self
+            .loaded
+            .data
+            .audit
+            .inputs()
+            .map(|i| i.id.as_str())
+            .collect();
         let imported = import(
             path,
             &ImportGround {
@@ -311,10 +331,15 @@ impl LabelGround {
             Some(run) => format!(" --continue {}", run.name),
             None => String::new(),
         };
+        let added = match given {
+            1 => "1 label was added".to_owned(),
+            given => format!("{given} labels were added"),
+        };
         note(&format!(
-            "{given} labels were added; {} holds {all}, and every command on the study uses them. \
-             Go on with: shiftproof optimize STUDY.toml{on}",
-            self.file.path.display()
+            "{added}; {} holds {all}, and every command on the study uses them. Go on with: \
+             shiftproof optimize {}{on}",
+            self.file.path.display(),
+            self.path.display()
         ));
     }
 }
@@ -328,7 +353,10 @@ pub(super) fn batch_inputs(
 ) -> Result<Vec<Input>, Failure> {
     let (examples, unlabelled) = batch_rows(batch, resolved, built)?;
     let targets: Vec<&str> = targets(loaded).collect();
-    let inputs = examples.into_iter().map(|(input, _)| input).chain(unlabelled);
+    let inputs = examples
+        .into_iter()
+        .map(|(input, _)| input)
+        .chain(unlabelled);
     Ok(inputs
         .filter(|input| targets.contains(&input.group.as_str()))
         .collect())

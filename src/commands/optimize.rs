@@ -253,7 +253,11 @@ fn continued(
     let store = &args.store.store;
     let named = match name {
         "" => None,
-        name => Some(ledger.run(name)?.ok_or_else(|| stored::unknown(store, name))?),
+        name => Some(
+            ledger
+                .run(name)?
+                .ok_or_else(|| stored::unknown(store, name))?,
+        ),
     };
     // Where the run is named, no study file is needed: then it is the run's.
     let mut resolved = match &named {

@@ -151,7 +151,10 @@ pub(crate) fn decide(
     let moved = named(|group| group.shares.alarm);
     let unwatched = named(|group| group.is_target && group.rows > 0 && group.labels == 0);
     let label = |groups: &[&str]| {
-        let flags: String = groups.iter().map(|name| format!(" --group {name:?}")).collect();
+        let flags: String = groups
+            .iter()
+            .map(|name| format!(" --group {name:?}"))
+            .collect();
         format!("shiftproof label {study} --batch {batch}{flags}")
     };
     if !fallen.is_empty() {

@@ -104,7 +104,10 @@ impl DriftLog {
                 .caused_by(error)
             })
         };
-        let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty());
+        let lines = text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.is_empty());
         Ok(Self {
             path: path.to_owned(),
             records: lines.map(record).collect::<Result<_, _>>()?,

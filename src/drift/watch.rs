@@ -174,12 +174,7 @@ fn of_group(
 /// Evidence by all that is known now; an alarm that was `told` stays one until another
 /// prompt is in use. Earlier days are not looked at anew: labels that came later were not
 /// there to be judged by.
-fn change(
-    days: &[&str],
-    bar: f64,
-    told: bool,
-    capital: impl Fn(usize) -> f64,
-) -> ChangeEvidence {
+fn change(days: &[&str], bar: f64, told: bool, capital: impl Fn(usize) -> f64) -> ChangeEvidence {
     let now = ln_change(days.len(), &capital);
     let alarm = told || now >= bar.ln();
     let since = likely_change(days.len(), &capital);
@@ -192,10 +187,10 @@ fn change(
 }
 
 fn total(counts: &[&GroupCount]) -> OutcomeCount {
-    counts.iter().fold(OutcomeCount::default(), |sum, count| {
-        OutcomeCount {
+    counts
+        .iter()
+        .fold(OutcomeCount::default(), |sum, count| OutcomeCount {
             total: sum.total + count.right,
             n: sum.n + count.labels,
-        }
-    })
+        })
 }

@@ -9,7 +9,7 @@ pub mod baseline;
 pub mod decide;
 pub mod holdout_log;
 mod html;
-mod junit;
+pub(crate) mod junit;
 mod markdown;
 pub mod power;
 pub mod prompts;

@@ -202,9 +202,12 @@ impl LabelFile {
             write(&header)?;
         }
         for label in labels {
-            if let Some(lost) = label.input.fields.keys().find(|field| {
-                !header.contains(&format!("{FIELD}{field}"))
-            }) {
+            if let Some(lost) = label
+                .input
+                .fields
+                .keys()
+                .find(|field| !header.contains(&format!("{FIELD}{field}")))
+            {
                 return Err(Failure::data(format!(
                     "{}: it has no column {FIELD}{lost}, which the study's inputs have now; add \
                      {FIELD}{lost} to its first line and a value (or a comma) to each other",
@@ -280,7 +283,9 @@ impl ResolvedStudy {
 /// The first line of a file for these inputs.
 fn header<'a>(inputs: impl Iterator<Item = &'a Input> + Clone) -> Vec<String> {
     let has_cluster = inputs.clone().any(|input| input.cluster.is_some());
-    let own = COLUMNS.iter().filter(|name| has_cluster || **name != "cluster");
+    let own = COLUMNS
+        .iter()
+        .filter(|name| has_cluster || **name != "cluster");
     let mut header: Vec<String> = own.map(|name| (*name).to_owned()).collect();
     let fields: std::collections::BTreeSet<&String> =
         inputs.flat_map(|input| input.fields.keys()).collect();
@@ -309,7 +314,11 @@ fn hash(labels: &[HandLabel]) -> String {
     let mut hasher = blake3::Hasher::new();
     for label in labels {
         let parts = [&label.input.group, &label.input.id, &label.label];
-        let fields = label.input.fields.iter().flat_map(|(name, text)| [name, text]);
+        let fields = label
+            .input
+            .fields
+            .iter()
+            .flat_map(|(name, text)| [name, text]);
         for part in parts.into_iter().chain(fields) {
             hasher.update(&(part.len() as u64).to_be_bytes());
             hasher.update(part.as_bytes());

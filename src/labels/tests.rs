@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn label(id: &str, text: &str, label: &str, draw: LabelDraw) -> HandLabel {
@@ -28,7 +27,11 @@ fn labels_come_back_whole() {
     file.add(&given[..1]).unwrap();
     let before = file.add(&given[1..]).unwrap();
     let mut read = file.read().unwrap();
-    assert!(read[1].place.ends_with("tickets.labels.csv:4"), "{}", read[1].place);
+    assert!(
+        read[1].place.ends_with("tickets.labels.csv:4"),
+        "{}",
+        read[1].place
+    );
     for label in &mut read {
         label.place.clear();
     }
@@ -40,17 +43,22 @@ fn labels_come_back_whole() {
 #[test]
 fn pins_hold_their_labels() {
     let (_folder, file) = file();
-    file.add(&[label("a", "x", "orders", LabelDraw::Random)]).unwrap();
+    file.add(&[label("a", "x", "orders", LabelDraw::Random)])
+        .unwrap();
     let pin = file.pin().unwrap().unwrap();
     // More labels, or other line ends: the first are the same.
-    file.add(&[label("b", "y", "account", LabelDraw::Random)]).unwrap();
+    file.add(&[label("b", "y", "account", LabelDraw::Random)])
+        .unwrap();
     let text = std::fs::read_to_string(&file.path).unwrap();
     std::fs::write(&file.path, text.replace('\n', "\r\n")).unwrap();
     assert_eq!(file.pinned(Some(&pin)).unwrap().len(), 1);
     assert!(file.pinned(None).unwrap().is_empty());
     std::fs::write(&file.path, text.replace("orders", "account")).unwrap();
     let error = file.pinned(Some(&pin)).unwrap_err();
-    assert!(error.message.contains("not those that the run began with"), "{error}");
+    assert!(
+        error.message.contains("not those that the run began with"),
+        "{error}"
+    );
     std::fs::remove_file(&file.path).unwrap();
     assert!(file.pinned(Some(&pin)).is_err());
 }
@@ -64,20 +72,36 @@ fn hand_edits_are_checked() {
         let error = file.read().unwrap_err();
         assert!(error.message.contains(expected), "{error}");
     };
-    check("a,chat,orders,random,,x\na,chat,account,random,,x\n", "tickets.labels.csv:3: \"a\" is labelled already at");
+    check(
+        "a,chat,orders,random,,x\na,chat,account,random,,x\n",
+        "tickets.labels.csv:3: \"a\" is labelled already at",
+    );
     check("a,chat,,random,,x\n", "tickets.labels.csv:2: no label");
     check("a,chat,orders,maybe,,x\n", "drawn is \"maybe\"");
-    check(",chat,orders,random,,x\n", "nothing stands in the column \"id\"");
+    check(
+        ",chat,orders,random,,x\n",
+        "nothing stands in the column \"id\"",
+    );
     // Without a last line end: the next label gets a line of its own.
-    std::fs::write(&file.path, "id,group,label,drawn,reason,input.text\na,chat,orders,random,,x").unwrap();
-    file.add(&[label("b", "y", "account", LabelDraw::Random)]).unwrap();
+    std::fs::write(
+        &file.path,
+        "id,group,label,drawn,reason,input.text\na,chat,orders,random,,x",
+    )
+    .unwrap();
+    file.add(&[label("b", "y", "account", LabelDraw::Random)])
+        .unwrap();
     assert_eq!(file.read().unwrap().len(), 2);
 }
 
 #[test]
 fn moved_rows_are_found() {
     let row = |id: &str, text: &str| Input::new(id, "chat").with_field("text", text);
-    let rows = [row("f:2", "new"), row("f:3", "one"), row("f:4", "twice"), row("f:5", "twice")];
+    let rows = [
+        row("f:2", "new"),
+        row("f:3", "one"),
+        row("f:4", "twice"),
+        row("f:5", "twice"),
+    ];
     let mut labels = [
         label("f:2", "one", "orders", LabelDraw::Random),
         label("f:3", "twice", "orders", LabelDraw::Random),
@@ -129,14 +153,24 @@ fn import_tells_every_fault() {
             "back.csv:7: there is no input \"c1\" in \"mail\"",
         ],
     );
-    check("a1,chat,orders,,,text a1\na1,chat,orders,,,text a1\n", &["back.csv:3: \"a1\" stands at"]);
+    check(
+        "a1,chat,orders,,,text a1\na1,chat,orders,,,text a1\n",
+        &["back.csv:3: \"a1\" stands at"],
+    );
     let lines = "a1,chat,account,random,r,text a1\nb1,chat,,random,r,text b1\n\
                  k1,chat,orders,random,,text k1\nc1,chat,orders,,,text c1\n";
     std::fs::write(&path, format!("{head}{lines}")).unwrap();
     let imported = import(&path, &ground).unwrap();
     assert_eq!((imported.blank, imported.same), (1, 1));
-    let fresh: Vec<_> = imported.fresh.iter().map(|l| (&*l.input.id, l.draw)).collect();
-    assert_eq!(fresh, [("a1", LabelDraw::Random), ("c1", LabelDraw::Chosen)]);
+    let fresh: Vec<_> = imported
+        .fresh
+        .iter()
+        .map(|l| (&*l.input.id, l.draw))
+        .collect();
+    assert_eq!(
+        fresh,
+        [("a1", LabelDraw::Random), ("c1", LabelDraw::Chosen)]
+    );
 }
 
 #[test]

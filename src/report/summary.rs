@@ -6,8 +6,8 @@ use serde::Serialize;
 use shiftproof_search::budget::Spend;
 use shiftproof_search::calibrate::{Calibration, CalibrationFit};
 use shiftproof_search::event::{
-    AuditedPrompt, CandidateProposed, CarriedOver, Event, GroupOutcome, Origin, Phase, RunEnding, RunStarted,
-    ScoreDifference, VoteSummary,
+    AuditedPrompt, CandidateProposed, CarriedOver, CrossFittedChoice, Event, GroupOutcome, Origin,
+    Phase, RunEnding, RunStarted, ScoreDifference, VoteSummary,
 };
 use shiftproof_search::unusable::AnswerSurvey;
 use shiftproof_tasks::{Prompt, PromptId};
@@ -45,6 +45,9 @@ pub struct RunSummary {
     pub selected: Option<PromptId>,
     /// Why it was chosen.
     pub reason: Option<String>,
+    /// What choosing by the labelled target examples gains, cross-fitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cross_fitted: Option<CrossFittedChoice>,
     /// The prompts of the ensemble.
     pub ensemble: Vec<PromptId>,
     /// Audited scores of each contestant.
@@ -243,6 +246,7 @@ impl RunSummary {
                 self.reason = Some(reason.clone());
                 self.ensemble.clone_from(ensemble);
             }
+            Event::CrossFitted(told) => self.cross_fitted = Some(told.clone()),
             Event::Calibrated {
                 calibration,
                 prompts,
@@ -364,9 +368,35 @@ impl RunSummary {
     /// What a reader has to know beside the scores, answers that cannot be used
     /// among it.
     pub(crate) fn told_notes(&self) -> Vec<String> {
-        let mut notes = self.notes.clone();
+        let own = [self.carried_told(), self.cross_fitted_told()];
+        let mut notes: Vec<String> = own.into_iter().flatten().collect();
+        notes.extend(self.notes.iter().cloned());
         notes.extend(unusable::sentences(&self.unusable));
         notes
+    }
+
+    /// What the labelled target examples say of the choice, as a sentence.
+    pub fn cross_fitted_told(&self) -> Option<String> {
+        let told = self.cross_fitted.as_ref()?;
+        let gain = &told.gain;
+        let says = if gain.low > 0.0 {
+            "a gain"
+        } else if gain.high < 0.0 {
+            "a loss"
+        } else {
+            "no difference shown"
+        };
+        Some(format!(
+            "By the search's own {} target labels: {says}, {:+.1} [{:+.1}, {:+.1}] points over the seed, \
+             for prompts chosen by half of them and measured on the other half, {} times; half of \
+             them chose the selected prompt {:.0}% of the time.",
+            gain.n,
+            gain.value * 100.0,
+            gain.low * 100.0,
+            gain.high * 100.0,
+            told.splits,
+            told.agreement * 100.0
+        ))
     }
 
     /// What was carried over from an earlier run, as a sentence.
@@ -377,7 +407,10 @@ impl RunSummary {
             Some(had) if self.selected == Some(had) => " It had selected the same prompt.",
             Some(had) if self.selected.is_some() => {
                 let rank = self.phases.iter().rev().find_map(|phase| {
-                    let place = phase.race.iter().position(|entrant| entrant.candidate == had)?;
+                    let place = phase
+                        .race
+                        .iter()
+                        .position(|entrant| entrant.candidate == had)?;
                     Some((phase.phase, place + 1))
                 });
                 return Some(match rank {

@@ -35,9 +35,6 @@ impl RunSummary {
         if started.proposer_model != started.task_model {
             writeln!(out, "proposer   {}", machine(&started.proposer_model))?;
         }
-        if let Some(told) = self.carried_told() {
-            writeln!(out, "{told}")?;
-        }
         for told in self.proposing_told() {
             writeln!(out, "{told}")?;
         }

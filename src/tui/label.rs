@@ -66,7 +66,12 @@ struct LabelSitting {
 }
 
 impl LabelSitting {
-    fn new(study: &str, cards: Vec<LabelCard>, keys: Vec<(char, String)>, depth: ColorDepth) -> Self {
+    fn new(
+        study: &str,
+        cards: Vec<LabelCard>,
+        keys: Vec<(char, String)>,
+        depth: ColorDepth,
+    ) -> Self {
         Self {
             study: study.to_owned(),
             cards,

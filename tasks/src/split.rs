@@ -173,7 +173,7 @@ impl GroupsSpec {
                     }
                     SplitRole::Unlabelled => {
                         inputs.extend(pool.inputs(size, seed, draw, taken));
-                    },
+                    }
                 }
             }
         }

@@ -5,6 +5,7 @@ mod cli;
 mod compare;
 #[cfg(unix)]
 mod datasets;
+mod drift;
 #[cfg(unix)]
 mod embedded;
 #[cfg(unix)]
@@ -15,6 +16,7 @@ mod gate;
 mod golden;
 mod http;
 mod import;
+mod labels;
 mod limits;
 mod methods;
 mod models;

@@ -87,7 +87,8 @@ pub fn choose_inputs(
             score * (1.0 - score) / ((labels[group] + 1.0) * (labels[group] + 2.0))
         };
         let open = (0..groups.len()).filter(|&group| !pools[group].is_empty());
-        let Some(next) = open.reduce(|best, next| if gain(next) > gain(best) { next } else { best })
+        let Some(next) =
+            open.reduce(|best, next| if gain(next) > gain(best) { next } else { best })
         else {
             break;
         };
@@ -167,7 +168,13 @@ mod tests {
             own.count()
         };
         assert_eq!(inputs[chosen[0].input].group, 2);
-        assert!(of(2) > of(1) && of(1) > of(0), "{} {} {}", of(0), of(1), of(2));
+        assert!(
+            of(2) > of(1) && of(1) > of(0),
+            "{} {} {}",
+            of(0),
+            of(1),
+            of(2)
+        );
         assert!(chosen.iter().all(|c| c.reason == LabelReason::Sample));
     }
 

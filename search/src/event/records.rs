@@ -144,6 +144,19 @@ impl GroupOutcome {
     }
 }
 
+/// What choosing by labelled target examples gains, measured on those that a choice did
+/// not see.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CrossFittedChoice {
+    /// Chosen − seed: the mean over target groups, its 95% interval and the labels it
+    /// rests on.
+    pub gain: ScoreDifference,
+    /// How often the labels were cut into halves.
+    pub splits: usize,
+    /// How often half of the labels chose what all of them chose, in `0..=1`.
+    pub agreement: f64,
+}
+
 /// A difference of scores with its interval.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScoreDifference {

@@ -20,7 +20,9 @@ impl SearchContext<'_> {
         }
         let wanted = self.stored_answers(earlier)?;
         let answers = wanted.values().map(Vec::len).sum();
-        self.run.gateway.emit(&earlier.told(entered.len(), answers))?;
+        self.run
+            .gateway
+            .emit(&earlier.told(entered.len(), answers))?;
         for index in entered {
             let candidate = &self.matrix.candidates[index];
             self.run.gateway.emit(&Event::Proposed(CandidateProposed {

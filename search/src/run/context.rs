@@ -82,9 +82,8 @@ impl<'a> SearchContext<'a> {
             let examples = run.data.labelled_target.read();
             let indices = matrix.add_examples(examples);
             let chosen = indices.iter().zip(examples);
-            let chosen = chosen.filter(|(_, example)| {
-                run.data.labelled_target.is_chosen(&example.input.id)
-            });
+            let chosen =
+                chosen.filter(|(_, example)| run.data.labelled_target.is_chosen(&example.input.id));
             matrix.set_chosen(chosen.map(|(&index, _)| index).collect());
             indices
         };

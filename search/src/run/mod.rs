@@ -6,6 +6,7 @@ mod audit;
 mod balance;
 mod carry;
 mod context;
+mod cross_fit;
 mod demonstrations;
 mod proposals;
 mod races;

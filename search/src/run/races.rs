@@ -100,6 +100,7 @@ impl SearchContext<'_> {
         )?;
         let evaluations = self.plan.final_evaluations(self.run.spec.evaluations);
         let keep = finalists.len().max(1);
+        let finalists_raced = finalists.clone();
         let (finish, inputs) = self
             .run_race(finalists.clone(), inputs, evaluations, keep)
             .await?;
@@ -129,6 +130,7 @@ impl SearchContext<'_> {
             reason,
             ensemble: ids(&self.matrix, &ensemble),
         })?;
+        self.tell_cross_fit(&finalists_raced, best, &inputs)?;
         Ok((best, ensemble))
     }
 

@@ -12,7 +12,8 @@ fn sitting() -> LabelSitting {
             input: TaskInput::new(id, "chat").with_field("text", text),
             label: String::new(),
             draw: LabelDraw::Random,
-            reason: "drawn at random, for class shares; group of 0 labels, never audited".into(),
+            reason: "drawn at random, for class shares; group of 0 labels, no audited score known"
+                .into(),
             place: String::new(),
         },
         text: format!("Message: {text}"),
@@ -69,7 +70,10 @@ fn keys_label_at_once() {
     assert!(press(&mut sitting, &file, 's'));
     assert!(!press(&mut sitting, &file, '3'), "the last card ends it");
     let expected = [("a", "orders"), ("c", "account")];
-    assert_eq!(kept(&file), expected.map(|(i, l)| (i.to_owned(), l.to_owned())));
+    assert_eq!(
+        kept(&file),
+        expected.map(|(i, l)| (i.to_owned(), l.to_owned()))
+    );
     assert_eq!(sitting.labelled(), 2);
 }
 

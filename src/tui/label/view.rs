@@ -92,7 +92,9 @@ fn vote_line(sitting: &LabelSitting, width: usize) -> Line<'static> {
     } else if votes.is_empty() {
         " no prompt was asked about it".to_owned()
     } else {
-        let each = votes.iter().map(|(answer, n)| format!("{} ×{n}", line(answer)));
+        let each = votes
+            .iter()
+            .map(|(answer, n)| format!("{} ×{n}", line(answer)));
         format!(" prompts answered: {}", each.collect::<Vec<_>>().join(", "))
     };
     Line::styled(cut(&told, width), sitting.theme.notable())

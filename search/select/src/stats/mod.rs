@@ -4,6 +4,7 @@
 //! a *cluster* is the unit that was sampled (a user, or the example itself).
 
 pub mod bootstrap;
+pub mod cross_fit;
 pub mod crossed;
 pub mod gate;
 pub mod holm;
@@ -18,6 +19,7 @@ pub mod shift;
 pub mod special;
 
 pub use bootstrap::{BootstrapDifference, BootstrapReplicates, paired_bootstrap};
+pub use cross_fit::{CrossFittedGain, LabelledOutcomes, cross_fitted};
 pub use crossed::{CrossedDifference, CrossedSample};
 pub use gate::{
     BoundedDifference, GateEvidence, GateFinalist, GroupCheck, GroupState, ShipDecision, ShipGate,
@@ -28,11 +30,15 @@ pub use interval::{ClusterTotals, Interval, beta, clustered, exact, wilson};
 pub use power::{likely_gain, smallest_audit, spent_alpha};
 pub use ppi::{PpiEstimate, ppi};
 pub use sample::{ClusteredSample, PairedBootstrap};
-pub use sequential::{OutcomeCount, likely_change, ln_change, ln_decline, ln_shares, mean_sequence};
+pub use sequential::{
+    OutcomeCount, likely_change, ln_change, ln_decline, ln_shares, mean_sequence,
+};
 pub use shift::{ShiftError, ShiftWeights, shift_weights};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_cross_fit;
 #[cfg(test)]
 mod tests_gate;
 #[cfg(test)]

@@ -26,7 +26,11 @@ pub struct OutcomeCount {
 impl OutcomeCount {
     /// Their mean; ½ without any.
     pub fn mean(self) -> f64 {
-        if self.n > 0.0 { self.total / self.n } else { 0.5 }
+        if self.n > 0.0 {
+            self.total / self.n
+        } else {
+            0.5
+        }
     }
 
     fn ln_likelihood(self, mean: f64) -> f64 {
@@ -142,7 +146,11 @@ pub fn ln_change(parts: usize, since: impl Fn(usize) -> f64) -> f64 {
     let each = (0..parts).map(|k| stake(k).ln() + since(k));
     let terms: Vec<f64> = each.chain([kept]).collect();
     let most = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    most + terms.iter().map(|term| (term - most).exp()).sum::<f64>().ln()
+    most + terms
+        .iter()
+        .map(|term| (term - most).exp())
+        .sum::<f64>()
+        .ln()
 }
 
 /// Where a change most likely began, as the part from which on the capital is largest,

@@ -20,7 +20,10 @@ fn scipy_agrees() {
             panic!()
         };
         let ours = mean_sequence(count(total, n), alpha);
-        assert!((ours.low - low).abs() < 1e-6 && (ours.high - high).abs() < 1e-6, "{row:?} {ours:?}");
+        assert!(
+            (ours.low - low).abs() < 1e-6 && (ours.high - high).abs() < 1e-6,
+            "{row:?} {ours:?}"
+        );
     }
     for row in fixtures("ln_decline") {
         let [a, n, b, m, tolerance, expected] = row[..] else {
@@ -44,7 +47,10 @@ fn nothing_seen_says_nothing() {
     assert_eq!(ln_decline(count(5.0, 9.0), count(0.0, 0.0), 0.02), 0.0);
     assert_eq!(ln_shares(&[1.0, 2.0], &[0.0, 0.0]), 0.0);
     assert!(ln_change(0, |_| 0.0).abs() < 1e-12);
-    assert!(ln_change(7, |_| 0.0).abs() < 1e-12, "all stakes together are 1");
+    assert!(
+        ln_change(7, |_| 0.0).abs() < 1e-12,
+        "all stakes together are 1"
+    );
     assert_eq!(likely_change(0, |_| 0.0), None);
 }
 
@@ -133,7 +139,11 @@ fn falls_are_told_in_time() {
     let (wrong, delays) = days.played(300, 0.025);
     assert!(wrong <= 0.025, "{wrong}");
     let ninth = delays[delays.len() * 9 / 10];
-    assert!(delays.len() == 300 && ninth <= 5, "{} {ninth}", delays.len());
+    assert!(
+        delays.len() == 300 && ninth <= 5,
+        "{} {ninth}",
+        delays.len()
+    );
 }
 
 /// The table of docs/drift.md.
