@@ -68,6 +68,11 @@ pub struct GateArgs {
     /// Exit with 100 unless this group reaches this score; may be repeated.
     #[arg(long, value_name = "NAME=SCORE", value_parser = floor)]
     pub min_group: Vec<(String, f64)>,
+    /// How a group is shown not to lose more than the tolerance: each by its own
+    /// examples, or pooled, by what all groups gain (many small groups; docs/ci.md
+    /// tells its price).
+    #[arg(long, value_name = "HOW", default_value = "each", value_parser = ["each", "pooled"])]
+    pub proof: String,
     /// Print JSON instead of text (docs/schema/gate.json).
     #[arg(long)]
     pub json: bool,

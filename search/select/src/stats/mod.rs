@@ -9,6 +9,7 @@ pub mod crossed;
 pub mod gate;
 pub mod holm;
 pub mod interval;
+pub mod pooled;
 pub mod power;
 pub mod ppi;
 mod resample;
@@ -22,11 +23,12 @@ pub use bootstrap::{BootstrapDifference, BootstrapReplicates, paired_bootstrap};
 pub use cross_fit::{CrossFittedGain, LabelledOutcomes, cross_fitted};
 pub use crossed::{CrossedDifference, CrossedSample};
 pub use gate::{
-    BoundedDifference, GateEvidence, GateFinalist, GroupCheck, GroupState, ShipDecision, ShipGate,
-    gate,
+    BoundedDifference, GateEvidence, GateFinalist, GroupCheck, GroupProof, GroupState,
+    ShipDecision, ShipGate, gate,
 };
 pub use holm::holm;
 pub use interval::{ClusterTotals, Interval, beta, clustered, exact, wilson};
+pub use pooled::chance_of_loss;
 pub use power::{likely_gain, smallest_audit, spent_alpha};
 pub use ppi::{PpiEstimate, ppi};
 pub use sample::{ClusteredSample, PairedBootstrap};
