@@ -30,7 +30,7 @@ const ALPHA: f64 = 0.05;
 const TOLERANCE: f64 = 0.02;
 
 /// The rows of a batch in the study's groups.
-struct Batch {
+struct DayBatch {
     labelled: Vec<Example>,
     unlabelled: Vec<Input>,
     /// Labels that were picked: they say nothing of the group.
@@ -55,7 +55,7 @@ pub(super) async fn run(args: DriftArgs, registry: &TaskRegistry) -> Result<Exit
     warnings(&session.loaded.findings);
     judging(&session, path)?;
     let mut notes = Vec::new();
-    let batch = Batch::read(&args.batch, &session, &mut notes)?;
+    let batch = DayBatch::read(&args.batch, &session, &mut notes)?;
     let prompt = baseline.map_or_else(|| session.built.task.seed(), |baseline| baseline.prompt);
     let control = RunControl::new();
     let planned = (batch.labelled.len() + batch.unlabelled.len()) as u64;
@@ -96,7 +96,7 @@ struct DriftCall<'a> {
 }
 
 impl DriftCall<'_> {
-    async fn report(&self, batch: &Batch, notes: Vec<String>) -> Result<DriftReport, Failure> {
+    async fn report(&self, batch: &DayBatch, notes: Vec<String>) -> Result<DriftReport, Failure> {
         let session = self.session;
         let study = &session.resolved.study;
         let model = session.task_model.model.llm.identity();
@@ -207,7 +207,7 @@ impl DriftCall<'_> {
             model: model.to_owned(),
             alpha: self.args.alpha.unwrap_or(ALPHA),
             tolerance: self.args.tolerance.unwrap_or(TOLERANCE),
-            groups: Batch {
+            groups: DayBatch {
                 labelled: examples,
                 unlabelled: inputs,
                 chosen: BTreeSet::new(),
@@ -256,7 +256,7 @@ impl DriftCall<'_> {
 
     /// The prompts that stored runs of the study selected, on the labelled rows, the
     /// latest runs first, for `most` evaluations.
-    async fn race(&self, batch: &Batch, most: usize) -> Result<Vec<RacedChampion>, Failure> {
+    async fn race(&self, batch: &DayBatch, most: usize) -> Result<Vec<RacedChampion>, Failure> {
         let store = &self.args.store.store;
         let fair: Vec<Example> = batch
             .labelled
@@ -336,7 +336,7 @@ fn unit(input: &Input) -> String {
     }
 }
 
-impl Batch {
+impl DayBatch {
     fn read(path: &Path, session: &StudySession, notes: &mut Vec<String>) -> Result<Self, Failure> {
         let resolved = &session.resolved;
         let (mut labelled, mut unlabelled) = batch_rows(path, resolved, &session.built)?;

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use shiftproof_search::event::{AuditedPrompt, Event};
@@ -137,6 +137,14 @@ impl LabelGround {
                 targets.join(", ")
             )));
         }
+        // A text of the sealed audit is none that a search may see.
+        let sealed: BTreeSet<String> = loaded
+            .data
+            .audit
+            .inputs()
+            .map(|input| built.task.render(input))
+            .collect();
+        open.retain(|input| !sealed.contains(&built.task.render(input)));
         open.retain(|input| args.group.is_empty() || args.group.contains(&input.group));
         open.retain(|input| !known.iter().any(|label| same_rows(&label.input, input)));
         let run = run.as_deref().map(AskedRun::read).transpose()?;
@@ -293,7 +301,7 @@ impl LabelGround {
     }
 
     fn import(&self, path: &Path) -> Result<ExitStatus, Failure> {
-        let sealed: std::collections::BTreeSet<&str> = self
+        let sealed: BTreeSet<&str> = self
             .loaded
             .data
             .audit

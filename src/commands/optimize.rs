@@ -82,10 +82,7 @@ pub(super) async fn run(
     let known = resumed.as_ref();
     let session = StudySession::resume(resolved, path, registry, known, &mut progress).await?;
     judging(&session, &args.study.study)?;
-    introduce(&session, verbosity);
-    if verbosity > ProgressVerbosity::Quiet {
-        going_on(&session, store)?;
-    }
+    introduce(&session, verbosity, store)?;
     let record = match resumed {
         Some(record) => record,
         None => session.new_run(&ledger)?,
@@ -354,9 +351,13 @@ fn going_on(session: &StudySession, store: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn introduce(session: &StudySession, verbosity: ProgressVerbosity) {
+fn introduce(
+    session: &StudySession,
+    verbosity: ProgressVerbosity,
+    store: &Path,
+) -> Result<(), Failure> {
     if verbosity == ProgressVerbosity::Quiet {
-        return;
+        return Ok(());
     }
     let groups: Vec<String> = session
         .loaded
@@ -377,6 +378,7 @@ fn introduce(session: &StudySession, verbosity: ProgressVerbosity) {
         note(&format!("Note: {text}."));
     }
     warnings(&session.loaded.findings);
+    going_on(session, store)
 }
 
 /// Turns a stop into what the user reads, with the way to go on.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use shiftproof_tasks::{AnswerForm, Input, suggest};
 
-use super::{FIELD, HandLabel, LabelDraw, Row, check, header, record, rows};
+use super::{FIELD, HandLabel, LabelDraw, LabelRow, check, header, record, rows};
 use crate::exit::{ExitStatus, Failure};
 
 /// The text of a file to be filled in: one line an input, the label blank.
@@ -98,7 +98,7 @@ pub(crate) fn import(path: &Path, ground: &ImportGround<'_>) -> Result<ImportedL
 }
 
 /// One line, as a label of an input of the study.
-fn fit(row: Row, ground: &ImportGround<'_>) -> Result<HandLabel, String> {
+fn fit(row: LabelRow, ground: &ImportGround<'_>) -> Result<HandLabel, String> {
     let open = ground
         .open
         .iter()

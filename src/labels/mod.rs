@@ -16,7 +16,6 @@ use shiftproof_tasks::{AnswerForm, DataTable, Input, Label, TableRow, suggest};
 pub(crate) use self::dealt::{deal, same_rows, taken};
 pub(crate) use self::exchange::{ImportGround, export, import};
 use crate::exit::{ExitStatus, Failure};
-use crate::study::ResolvedStudy;
 
 /// Columns of the file beside the input's own, which are called `input.NAME`.
 const COLUMNS: [&str; 6] = ["id", "group", "label", "drawn", "reason", "cluster"];
@@ -130,7 +129,7 @@ impl LabelFile {
         }
         let labels: Vec<HandLabel> = rows(&self.path)?
             .into_iter()
-            .map(Row::labelled)
+            .map(LabelRow::labelled)
             .collect::<Result<_, _>>()?;
         let mut seen: BTreeMap<(&str, &str), &str> = BTreeMap::new();
         for label in &labels {
@@ -264,22 +263,6 @@ impl LabelFile {
     }
 }
 
-impl ResolvedStudy {
-    /// Where labels that people give are kept.
-    pub fn label_file(&self) -> LabelFile {
-        LabelFile::beside(&self.folder, &self.study.name)
-    }
-
-    /// The same with the labels that there are now.
-    ///
-    /// # Errors
-    /// As [`LabelFile::read`].
-    pub fn with_labels(mut self) -> Result<Self, Failure> {
-        self.labels = self.label_file().pin()?;
-        Ok(self)
-    }
-}
-
 /// The first line of a file for these inputs.
 fn header<'a>(inputs: impl Iterator<Item = &'a Input> + Clone) -> Vec<String> {
     let has_cluster = inputs.clone().any(|input| input.cluster.is_some());
@@ -329,7 +312,7 @@ fn hash(labels: &[HandLabel]) -> String {
 }
 
 /// A line of such a file, labelled or not.
-struct Row {
+struct LabelRow {
     input: Input,
     label: String,
     drawn: String,
@@ -337,7 +320,7 @@ struct Row {
     place: String,
 }
 
-impl Row {
+impl LabelRow {
     fn labelled(self) -> Result<HandLabel, Failure> {
         if self.label.is_empty() {
             return Err(Failure::data(format!(
@@ -362,7 +345,7 @@ impl Row {
 }
 
 /// The lines of a file of labels, or of one to be filled in.
-fn rows(path: &Path) -> Result<Vec<Row>, Failure> {
+fn rows(path: &Path) -> Result<Vec<LabelRow>, Failure> {
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let table = DataTable::read(folder, &[&*name])?;
@@ -381,7 +364,7 @@ fn rows(path: &Path) -> Result<Vec<Row>, Failure> {
                 input.fields.insert(field.to_owned(), value.clone());
             }
         }
-        Ok(Row {
+        Ok(LabelRow {
             input,
             label: text("label").unwrap_or_default(),
             drawn: text("drawn").unwrap_or_default(),

@@ -29,7 +29,7 @@ pub use model_spec::{BatchMode, ModelProvider, ModelSpec};
 pub use recommend::load_interactions;
 
 use crate::exit::Failure;
-use crate::labels::PinnedLabels;
+use crate::labels::{LabelFile, PinnedLabels};
 use crate::textfile::{self, UnreadableFile};
 
 /// A study file.
@@ -245,6 +245,20 @@ impl ResolvedStudy {
             labels: None,
             continues: None,
         }
+    }
+
+    /// Where labels that people give are kept.
+    pub fn label_file(&self) -> LabelFile {
+        LabelFile::beside(&self.folder, &self.study.name)
+    }
+
+    /// The same with the labels that there are now.
+    ///
+    /// # Errors
+    /// As [`LabelFile::read`].
+    pub fn with_labels(mut self) -> Result<Self, Failure> {
+        self.labels = self.label_file().pin()?;
+        Ok(self)
     }
 
     /// How inputs without labels are drawn.
