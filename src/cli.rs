@@ -8,12 +8,16 @@ use shiftproof_tasks::Metric;
 mod assets;
 mod compare;
 mod decide;
+mod drift;
+mod label;
 mod measure;
 mod runs;
 
 pub use assets::{AssetsAction, AssetsArgs, BaselinesArgs, DataAction, DataArgs, InitArgs};
 pub use compare::{CompareArgs, RandomSeeds};
 pub use decide::{ColorChoice, DiffArgs, GateArgs};
+pub use drift::DriftArgs;
+pub use label::LabelArgs;
 pub use measure::{BenchAction, BenchArgs, BenchSelect, NamedRule};
 pub use runs::{ExportArgs, ExportFormat, ReplayArgs, ReportArgs, RunsAction, RunsArgs, WatchArgs};
 
@@ -36,6 +40,12 @@ pub enum CliCommand {
     /// Decide whether a prompt may replace the one in use, or whether the one in
     /// use still holds.
     Gate(GateArgs),
+    /// Watch the prompt in use on new data, day by day: keep, re-label or
+    /// re-optimise.
+    Drift(DriftArgs),
+    /// Choose target inputs that are worth a label, and label them: in the terminal
+    /// or by way of a file.
+    Label(LabelArgs),
     /// Show two prompts as a word diff with their scores per group.
     Diff(DiffArgs),
     /// Compare search methods over random seeds and studies, at equal budgets.
@@ -183,6 +193,13 @@ pub struct OptimizeArgs {
     /// Go on with a stopped or killed run: its name, or the study's latest.
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "")]
     pub resume: Option<String>,
+    /// Go on from a finished run, its name or the study's latest, with the study, its
+    /// data and labels as they are now: what it knew races at once, and nothing it
+    /// paid for is paid for again. The random seed is its own unless --seed names
+    /// another.
+    #[arg(long = "continue", value_name = "RUN", num_args = 0..=1, default_missing_value = "",
+          conflicts_with = "resume")]
+    pub continues: Option<String>,
     /// Send calls as batches where there are many, for later and for less (openai
     /// and anthropic; as batch = true in the study).
     #[arg(long)]

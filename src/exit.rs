@@ -33,6 +33,8 @@ pub enum ExitStatus {
     Below = 100,
     /// A better prompt was required and none is better beyond doubt.
     NoWinner = 101,
+    /// The data or the prompt's score are shown to have moved.
+    Drifted = 102,
     /// Interrupted; the run can be resumed.
     Interrupted = 130,
 }
@@ -72,6 +74,7 @@ Exit codes:
   75   calls were submitted as a batch (--batch-exit); go on with --resume
   100  a score is below the bar that was set
   101  a better prompt was required and none is better beyond doubt
+  102  the prompt in use or its data are shown to have drifted (drift)
   130  interrupted; the run can be resumed";
 
 /// An error on its way to the user: what failed, how to mend it, the exit code.

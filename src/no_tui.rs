@@ -4,6 +4,46 @@
 use shiftproof_search::control::RunControl;
 use shiftproof_search::event::RunObserver;
 
+use crate::exit::Failure;
+use crate::labels::{HandLabel, LabelFile};
+
+/// An input to be labelled, as it would be shown.
+#[derive(Debug, Clone)]
+pub struct LabelCard {
+    /// The input with the reason; its label is blank.
+    pub label: HandLabel,
+    /// What a model sees of it.
+    pub text: String,
+    /// What prompts answered, the commonest first.
+    pub votes: Vec<(String, u32)>,
+}
+
+/// There is no terminal to show a screen on.
+pub const fn fits() -> bool {
+    false
+}
+
+/// A key a label, where there are keys.
+pub const fn label_keys(_: usize) -> Vec<char> {
+    Vec::new()
+}
+
+/// There is no screen to label in.
+///
+/// # Errors
+/// Always.
+#[allow(clippy::needless_pass_by_value)]
+pub fn label(
+    _: &str,
+    _: Vec<LabelCard>,
+    _: Vec<(char, String)>,
+    _: &LabelFile,
+) -> Result<usize, Failure> {
+    Err(Failure::usage(
+        "this program was built without the full-screen view; use --export and --import",
+    ))
+}
+
 /// Asks a screen to close.
 #[derive(Debug, Clone, Default)]
 pub struct ScreenCloser(());

@@ -225,6 +225,10 @@ pub(crate) fn milestone(event: &Event, replayed: bool) -> Option<String> {
     let mark = if replayed { " (from the store)" } else { "" };
     Some(match event {
         Event::Phase { phase, plan } => format!("{phase:9} {plan}{mark}"),
+        Event::Continued(carried) => format!(
+            "          {} prompts and {} answers of run {} carried over{mark}",
+            carried.candidates, carried.answers, carried.run
+        ),
         Event::Voted(voted) => {
             let right = match (vote_notes::accuracy(voted), voted.source_accuracy) {
                 (Some(right), _) => format!("; such votes on labelled source examples: {right}"),

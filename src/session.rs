@@ -11,8 +11,9 @@ use shiftproof_search::ModelCall;
 use shiftproof_search::budget::Meter;
 use shiftproof_search::calibrate::Calibration;
 use shiftproof_search::control::RunControl;
+use shiftproof_search::earlier::EarlierRun;
 use shiftproof_search::event::RunObserver;
-use shiftproof_search::event_log::EventLog;
+use shiftproof_search::event_log::{EventLog, LogError};
 use shiftproof_search::fit::{FittedPlan, fitted};
 use shiftproof_search::gateway::{Gateway, RunError};
 use shiftproof_search::ledger::{Ledger, LedgerError, RunRecord, RunStatus};
@@ -30,6 +31,7 @@ use crate::fetch;
 use crate::gate::holdout_log::HoldoutAccess;
 use crate::prices;
 use crate::report::RunSummary;
+use crate::stored;
 use crate::study::places::{self, GivenPrompt};
 use crate::study::{self, LoadedData, ResolvedStudy, Study, load_data, load_interactions};
 use crate::task_registry::{TaskInstance, TaskRegistry};
@@ -124,6 +126,9 @@ pub fn load(
         let named = places::mentioned(prompts.map(String::as_str));
         built.mentions.extend(named);
     }
+    let file = resolved.label_file();
+    let hand = file.pinned(resolved.labels.as_ref())?;
+    let name = file.path.display().to_string();
     let mut loaded = load_data(
         &study.data,
         prepared,
@@ -131,6 +136,7 @@ pub fn load(
         &built,
         &study.groups,
         (resolved.seed, resolved.draw()),
+        (hand, &name),
         progress,
     )?;
     let system = study.task.get("system").and_then(toml::Value::as_str);
@@ -372,6 +378,10 @@ impl StudySession {
             None => Ok(EventLog::unlogged(observers)),
         };
         record.begins_anew = false;
+        let earlier = match self.earlier(&ledger) {
+            Ok(earlier) => earlier,
+            Err(error) => return Err((error.into(), record)),
+        };
         let opening = self.opening(by);
         let bus = match bus {
             Ok(bus) => bus,
@@ -394,7 +404,7 @@ impl StudySession {
             Ok(gateway) => gateway,
             Err(error) => return Err((error.into(), record)),
         };
-        let mut result = self.into_run(&gateway, trouble).execute().await;
+        let mut result = self.into_run(&gateway, earlier, trouble).execute().await;
         let summary = RunSummary::of(&gateway.emitted());
         if result.is_ok() {
             // All of it before the record says "finished", which nobody looks behind.
@@ -436,8 +446,28 @@ impl StudySession {
         })
     }
 
+    /// The finished run that this one goes on from, as its log tells it.
+    fn earlier(&self, ledger: &Ledger) -> Result<Option<EarlierRun>, LogError> {
+        let Some(run) = &self.resolved.continues else {
+            return Ok(None);
+        };
+        let Some(folder) = ledger.run_dir(run) else {
+            return Ok(None);
+        };
+        let events = stored::events(&folder).map_err(|failure| LogError::Io {
+            path: folder.join(stored::LOG),
+            source: std::io::Error::other(failure),
+        })?;
+        Ok(Some(EarlierRun::of(run, &events)))
+    }
+
     /// The search's own form of it.
-    fn into_run(self, gateway: &Gateway, trouble: UnusablePolicy) -> Run<'_> {
+    fn into_run(
+        self,
+        gateway: &Gateway,
+        earlier: Option<EarlierRun>,
+        trouble: UnusablePolicy,
+    ) -> Run<'_> {
         let study = self.resolved.study;
         let task_model = self.task_model.model;
         Run {
@@ -455,6 +485,7 @@ impl StudySession {
                 .map_or_else(|| task_model.clone(), |connected| connected.model),
             task_model,
             gateway,
+            earlier,
             fitted: false,
             keep_going: trouble.keep_going,
         }

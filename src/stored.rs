@@ -111,6 +111,21 @@ pub(crate) fn latest(store: &Path) -> Result<PathBuf, Failure> {
     Ok(folder)
 }
 
+/// The folder of the latest finished run of a study, if there is one.
+pub(crate) fn latest_of(store: &Path, study: &str) -> Option<PathBuf> {
+    finished_of(store, study).into_iter().next()
+}
+
+/// The folders of a study's finished runs, the latest first.
+pub(crate) fn finished_of(store: &Path, study: &str) -> Vec<PathBuf> {
+    let is_of = |folder: &PathBuf| {
+        sealed(folder).is_some()
+            && matches!(self::study(folder), Ok(Some(begun)) if begun.study.name == study)
+    };
+    let runs = by_age(store).into_iter().rev();
+    runs.map(|(_, folder)| folder).filter(is_of).collect()
+}
+
 /// What is said of a run that is not there.
 pub(crate) fn unknown(store: &Path, run: &str) -> Failure {
     let mut known: Vec<String> = by_age(store)

@@ -12,7 +12,7 @@ use crate::response_matrix::{
 };
 use crate::score::group_scores;
 use crate::stats::ClusteredSample;
-use crate::survey::{of_reply, survey};
+use crate::survey::{fault, of_reply, survey};
 use crate::turns::{self, Case};
 use crate::unusable::{AnswerFault, AnswerSurvey};
 
@@ -196,6 +196,75 @@ impl PromptEvaluator<'_> {
             readings: prompts.iter().map(describe).collect(),
             complete,
         })
+    }
+}
+
+/// What a prompt made of one input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GivenAnswer {
+    /// The class it answered; `None` where the task has none or the answer is not of the
+    /// form asked for.
+    pub class: Option<String>,
+    /// What it is worth, in `0..=1`; `None` without a label, where the call failed and
+    /// where the reply was cut off unread.
+    pub grade: Option<f64>,
+    /// Whether there is an answer that counts, readable or not.
+    pub counts: bool,
+}
+
+impl PromptEvaluator<'_> {
+    /// What `prompt` answers to labelled and unlabelled inputs, in this order, read as
+    /// an audit reads it. `None`: the budget did not suffice.
+    pub async fn answers(
+        &self,
+        prompt: &Prompt,
+        labelled: &[Example],
+        unlabelled: &[Input],
+    ) -> Result<Option<Vec<GivenAnswer>>, RunError> {
+        let mut matrix = ResponseMatrix::new(self.groups.to_vec());
+        let context = EvalContext {
+            task: self.task,
+            gateway: self.gateway,
+            model: self.model,
+            calibration: self.calibration,
+            keep_going: self.keep_going,
+        };
+        let _first = matrix.enter(prompt.clone(), Vec::new(), None);
+        let mut settling = Vec::new();
+        if self.calibration == Calibration::Batch && self.model.llm.capabilities().label_scores {
+            settling = matrix.add_inputs(self.settle_on.inputs().iter());
+        }
+        if self.task.fitting().is_some() {
+            settling.extend(matrix.add_examples(self.settle_on.examples()));
+        }
+        if !matrix.ask(context, &[0], &settling).await? {
+            return Ok(None);
+        }
+        let fixed = (!settling.is_empty()).then(|| matrix.adjustment(context, 0));
+        let mut inputs = matrix.add_examples(labelled);
+        inputs.extend(matrix.add_inputs(unlabelled.iter()));
+        if !matrix.ask(context, &[0], &inputs).await? {
+            return Ok(None);
+        }
+        matrix.sound(context, true)?;
+        matrix.emit_unusable(context)?;
+        let view = match fixed {
+            Some(fixed) => matrix.answers_as(context, 0, fixed),
+            None => matrix.answers(context, 0),
+        };
+        let given = |&input: &InputIndex| {
+            let answer = view.answer(input);
+            GivenAnswer {
+                grade: view.outcome(input).as_ref().and_then(Outcome::value),
+                counts: fault(&view, input)
+                    .is_none_or(|(fault, _)| fault == AnswerFault::Unparseable),
+                class: match answer {
+                    Some(Answer::Class { label, .. }) => Some(label),
+                    _ => None,
+                },
+            }
+        };
+        Ok(Some(inputs.iter().map(given).collect()))
     }
 }
 

@@ -19,8 +19,9 @@ pub use self::answers::{
 };
 pub use self::progress::{EndedBatch, ProgressTick};
 pub use self::records::{
-    CandidateProposed, CheckedVotes, ClassVotes, GroupInfo, GroupOutcome, InputVote,
-    ProposalSummary, RunStarted, ScoreDifference, VoteSummary, VoterStanding,
+    CandidateProposed, CarriedOver, CheckedVotes, ClassVotes, CrossFittedChoice, GroupInfo,
+    GroupOutcome, InputVote, ProposalSummary, RunStarted, ScoreDifference, VoteSummary,
+    VoterStanding,
 };
 pub use self::words::{AuditedPrompt, GroupRole, Origin, Phase, RunEnding};
 use crate::budget::Spend;
@@ -34,6 +35,8 @@ use crate::unusable::AnswerSurvey;
 pub enum Event {
     /// The run began.
     Started(RunStarted),
+    /// The run goes on from an earlier one.
+    Continued(CarriedOver),
     /// A phase of the run began.
     Phase {
         /// Which.
@@ -128,6 +131,9 @@ pub enum Event {
         /// The prompts that vote together where the method keeps an ensemble.
         ensemble: Vec<PromptId>,
     },
+    /// What the choice is worth by the labels it was made on, cross-fitted; told only
+    /// where there are enough labelled target examples.
+    CrossFitted(CrossFittedChoice),
     /// How scored labels will be calibrated in the audit; told only by a run that
     /// calibrates.
     Calibrated {

@@ -168,6 +168,27 @@ impl Gateway {
         self.state().phase
     }
 
+    /// Counts those of `calls` that are stored as paid for by another run; returns
+    /// which these are.
+    pub(crate) fn carry(
+        &self,
+        model: &PricedModel,
+        calls: &[ModelCall],
+    ) -> Result<Vec<bool>, LedgerError> {
+        let mut state = self.state();
+        calls
+            .iter()
+            .map(|call| {
+                let key = CallKey::of(model.llm.identity(), call);
+                let is_stored = self.ledger.has_reply(&key)?;
+                if is_stored {
+                    state.charged.insert(key);
+                }
+                Ok(is_stored)
+            })
+            .collect()
+    }
+
     /// Settled spending so far.
     pub fn spent(&self) -> Spend {
         self.state().meter.spent()

@@ -11,6 +11,7 @@ pub mod budget;
 pub mod calibrate;
 mod compare;
 pub mod control;
+pub mod earlier;
 mod early_stop;
 mod emitted;
 pub mod evaluate;

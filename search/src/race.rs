@@ -70,8 +70,10 @@ impl Race<'_> {
         if !entrants.contains(&self.seed) {
             entrants.push(self.seed);
         }
-        // A rule breaks ties by place, and who proposed first is chance.
+        // A rule breaks ties by place, and who proposed first is chance. What an earlier
+        // run knew and this one proposed again races once.
         entrants.sort_unstable();
+        entrants.dedup();
         let mut rule = self.spec.rule(self.draws);
         let problem = self.problem(matrix, &entrants, rule.reads_texts(entrants.len()));
         if self.pseudo_label_weight > 0.0 {
@@ -393,10 +395,13 @@ fn shown(score: f64, problem: &SelectionProblem, entrant: usize) -> f64 {
 }
 
 /// Classes of the inputs with true labels, numbered in the order of their names;
-/// `None` where no label is a class.
+/// `None` where no label is a class. Those that were picked say nothing of the shares
+/// of classes, and count among those without.
 fn classes(matrix: &ResponseMatrix, inputs: &[InputIndex]) -> Option<Arc<ExampleClasses>> {
     let name = |input: &InputIndex| match matrix.label(*input) {
-        Some(Label::Class(class)) if !matrix.is_voted(*input) => Some(class.as_str()),
+        Some(Label::Class(class)) if !matrix.is_voted(*input) && !matrix.is_chosen(*input) => {
+            Some(class.as_str())
+        }
         _ => None,
     };
     let names: BTreeSet<&str> = inputs.iter().filter_map(name).collect();

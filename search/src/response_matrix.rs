@@ -4,7 +4,7 @@
 //! reply, the calibration as known so far and the label, so that a label won by
 //! vote or a better calibration re-scores what was already paid for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::OnceLock;
 
 use shiftproof_tasks::{Answer, Example, Input, Label, Outcome, Prompt, PromptId, Reply, Task};
@@ -40,6 +40,8 @@ pub(crate) struct EnteredCandidate {
     pub chunk: Option<usize>,
     /// Whether it was there before the search: the seed, a person's, the library's.
     pub is_given: bool,
+    /// Whether it comes from an earlier run, and nobody proposed it in this one.
+    is_carried: bool,
     /// What came of asking it.
     pub asked: BTreeMap<InputIndex, CallOutcome>,
     /// Replies to content-free inputs, for contextual calibration.
@@ -71,6 +73,8 @@ pub(crate) struct ResponseMatrix {
     /// The vote that the labels won by vote come from.
     vote: Option<TargetVote>,
     group_of: Vec<usize>,
+    /// Labelled inputs that were not drawn at random.
+    chosen: BTreeSet<InputIndex>,
     by_id: HashMap<PromptId, CandidateIndex>,
     /// What observers know of the answers.
     pub emitted: EmittedAnswers,
@@ -206,12 +210,50 @@ impl ResponseMatrix {
             prompt,
             id,
             is_given: parents.is_empty() && chunk.is_none(),
+            is_carried: false,
             parents,
             chunk,
             asked: BTreeMap::new(),
             neutral: Vec::new(),
         });
         Some(self.candidates.len() - 1)
+    }
+
+    /// Enters a prompt of an earlier run; `None` if it is there already.
+    pub fn carry(&mut self, prompt: Prompt) -> Option<CandidateIndex> {
+        let index = self.enter(prompt, Vec::new(), None)?;
+        let candidate = &mut self.candidates[index];
+        (candidate.is_given, candidate.is_carried) = (false, true);
+        Some(index)
+    }
+
+    /// A prompt of an earlier run that is proposed in this one, for the first time: it
+    /// is what its proposer made, as if it were new.
+    pub fn claim(
+        &mut self,
+        id: PromptId,
+        parents: &[PromptId],
+        chunk: Option<usize>,
+    ) -> Option<CandidateIndex> {
+        let index = *self.by_id.get(&id)?;
+        let candidate = &mut self.candidates[index];
+        if !std::mem::take(&mut candidate.is_carried) {
+            return None;
+        }
+        candidate.parents = parents.to_vec();
+        candidate.chunk = chunk;
+        Some(index)
+    }
+
+    /// Says which labelled inputs were picked, not drawn at random.
+    pub fn set_chosen(&mut self, inputs: BTreeSet<InputIndex>) {
+        self.chosen = inputs;
+    }
+
+    /// Whether an input was picked for what is unclear about it: it says nothing about
+    /// how frequent its class is.
+    pub fn is_chosen(&self, input: InputIndex) -> bool {
+        self.chosen.contains(&input)
     }
 
     /// Every candidate with every input it was asked about, in order.

@@ -67,6 +67,7 @@ async fn run_with(
             price: Price::default(),
         },
         gateway: &gateway,
+        earlier: None,
         fitted: false,
         keep_going: false,
     }

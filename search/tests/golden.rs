@@ -126,6 +126,7 @@ async fn execute(dir: &Path, method: &str, log: &str) -> usize {
         task_model: model.clone(),
         proposer_model: model,
         gateway: &gateway,
+        earlier: None,
         fitted: false,
         keep_going: false,
     }

@@ -70,6 +70,7 @@ async fn try_task(
         task_model: model.clone(),
         proposer_model: model,
         gateway: &gateway,
+        earlier: None,
         fitted: false,
         keep_going: false,
     }

@@ -68,6 +68,7 @@ async fn try_run(
         task_model: model.clone(),
         proposer_model: model,
         gateway: &gateway,
+        earlier: None,
         fitted: false,
         keep_going: false,
     }

@@ -283,6 +283,7 @@ async fn selected(
         task_model: model.clone(),
         proposer_model: model,
         gateway: &gateway,
+        earlier: None,
         fitted: false,
         keep_going: false,
     }

@@ -172,6 +172,7 @@ impl Scene {
             task_model: self.model.clone(),
             proposer_model: self.model.clone(),
             gateway,
+            earlier: None,
             fitted: false,
             keep_going,
         }

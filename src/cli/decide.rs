@@ -68,6 +68,11 @@ pub struct GateArgs {
     /// Exit with 100 unless this group reaches this score; may be repeated.
     #[arg(long, value_name = "NAME=SCORE", value_parser = floor)]
     pub min_group: Vec<(String, f64)>,
+    /// How a group is shown not to lose more than the tolerance: each by its own
+    /// examples, or pooled, by what all groups gain (many small groups; docs/ci.md
+    /// tells its price).
+    #[arg(long, value_name = "HOW", default_value = "each", value_parser = ["each", "pooled"])]
+    pub proof: String,
     /// Print JSON instead of text (docs/schema/gate.json).
     #[arg(long)]
     pub json: bool,
@@ -94,7 +99,7 @@ used; 130: interrupted. Replies paid for are kept: the same command goes on
 where it stopped.";
 
 /// A share, 0 to 1.
-fn share(text: &str) -> Result<f64, String> {
+pub(super) fn share(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
         _ => Err("a number from 0 to 1 is needed (0.02 is 2 points)".to_owned()),
@@ -102,7 +107,7 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 /// A chance strictly between 0 and one half.
-fn chance(text: &str) -> Result<f64, String> {
+pub(super) fn chance(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(value) if value > 0.0 && value < 0.5 => Ok(value),
         _ => Err("a number above 0 and below 0.5 is needed".to_owned()),

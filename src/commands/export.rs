@@ -9,7 +9,7 @@ use crate::export::{ExportedPrompt, PromptUsage, dspy_signature};
 use crate::report::{CandidateStanding, RunSummary};
 use crate::session;
 use crate::stored;
-use crate::study::{EDITION, ResolvedStudy, Study};
+use crate::study::{ResolvedStudy, Study};
 use crate::task_registry::{self, TaskRegistry};
 
 pub(super) fn run(args: &ExportArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
@@ -139,12 +139,9 @@ fn study(
             study.name
         ));
     }
-    Ok(Some(ResolvedStudy {
-        study,
-        folder: path.parent().map_or_else(Default::default, Path::to_owned),
-        seed: started.map_or(1, |started| started.seed),
-        edition: EDITION,
-    }))
+    let folder = path.parent().map_or_else(Default::default, Path::to_owned);
+    let seed = started.map_or(1, |started| started.seed);
+    Ok(Some(ResolvedStudy::new(study, folder, seed)))
 }
 
 /// What the study says of inputs and answers; its source examples only where

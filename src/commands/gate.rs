@@ -4,7 +4,7 @@ use std::path::Path;
 use shiftproof_search::control::RunControl;
 use shiftproof_search::evaluate::PromptEvaluation;
 use shiftproof_search::event::GroupRole;
-use shiftproof_search::stats::{PairedBootstrap, ShipGate, spent_alpha};
+use shiftproof_search::stats::{GroupProof, PairedBootstrap, ShipGate, spent_alpha};
 use shiftproof_tasks::{Example, Prompt};
 
 use super::{fetch_progress, judging, note, open_ledger, print, resolve, score, warnings, write};
@@ -66,7 +66,8 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
     }
     score::check_ground(&session, &args.study.study)?;
     let contest = GateContest::new(&args, &session, baseline, given, &examples)?;
-    if args.mode == GateMode::Ship && !contest.judged.is_empty() {
+    let is_each = proof(&args) == GroupProof::Each;
+    if args.mode == GateMode::Ship && is_each && !contest.judged.is_empty() {
         let told = power::sentence(
             &ShipGate {
                 alpha: level(
@@ -114,6 +115,14 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
     let opening = contest.opening(&session);
     let count = opening.count(&args.store.store)?;
     let mut report = contest.decide(&args, &session, &evaluation, &examples, count);
+    if !is_each {
+        report.notes.push(
+            "Groups were proven together (--proof pooled): what all gain speaks for each of them. A \
+             group that loses 10 points while the others gain is let pass up to 12% of the time, \
+             one that loses 5 points up to a third of the time."
+                .into(),
+        );
+    }
     report
         .notes
         .extend(caution(&session.loaded.groups).map(|text| text + "."));
@@ -354,8 +363,17 @@ fn level(args: &GateArgs, question: usize) -> f64 {
     }
 }
 
+fn proof(args: &GateArgs) -> GroupProof {
+    if args.proof == "pooled" {
+        GroupProof::Pooled
+    } else {
+        GroupProof::Each
+    }
+}
+
 fn demand(args: &GateArgs, question: usize) -> GateCriteria {
     GateCriteria {
+        proof: proof(args),
         objective: args.objective.clone(),
         alpha: args.alpha,
         level: level(args, question),

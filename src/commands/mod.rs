@@ -7,12 +7,14 @@ mod bench;
 mod compare;
 mod diff;
 mod doctor;
+mod drift;
 mod estimate;
 mod eval;
 mod execute;
 mod export;
 mod gate;
 mod init;
+mod label;
 mod optimize;
 mod report;
 mod runs;
@@ -36,7 +38,7 @@ use crate::exit::{ExitStatus, Failure};
 use crate::fetch::{AssetKind, FetchProgress, FetchStep};
 use crate::prices::{self, PriceTable};
 use crate::session::StudySession;
-use crate::study::{EDITION, ModelSpec, ResolvedStudy, Study, budget_problem, model_problems};
+use crate::study::{ModelSpec, ResolvedStudy, Study, budget_problem, model_problems};
 use crate::task_registry::TaskRegistry;
 use crate::word_diff::visible;
 
@@ -47,6 +49,8 @@ pub(crate) async fn run(cli: Cli, registry: &TaskRegistry) -> Result<ExitStatus,
         CliCommand::Optimize(args) => Box::pin(optimize::run(args, registry)).await,
         CliCommand::Eval(args) => Box::pin(eval::run(args, registry)).await,
         CliCommand::Gate(args) => Box::pin(gate::run(args, registry)).await,
+        CliCommand::Drift(args) => Box::pin(drift::run(args, registry)).await,
+        CliCommand::Label(args) => label::run(&args, registry),
         CliCommand::Diff(args) => Box::pin(diff::run(args, registry)).await,
         CliCommand::Compare(args) => Box::pin(compare::run(&args, registry)).await,
         CliCommand::Estimate(args) => Box::pin(estimate::run(&args, registry)).await,
@@ -151,12 +155,7 @@ fn resolve_proposing(
         .study
         .parent()
         .map_or_else(Default::default, Path::to_owned);
-    Ok(ResolvedStudy {
-        study,
-        folder,
-        seed: args.seed,
-        edition: EDITION,
-    })
+    ResolvedStudy::new(study, folder, args.seed).with_labels()
 }
 
 /// Opens the store and tells what had to be mended.

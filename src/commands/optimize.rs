@@ -85,7 +85,7 @@ pub(super) async fn run(
     let known = resumed.as_ref();
     let session = StudySession::resume(resolved, path, registry, known, &mut progress).await?;
     judging(&session, &args.study.study)?;
-    introduce(&session, verbosity);
+    introduce(&session, verbosity, store)?;
     let record = match resumed {
         Some(record) => record,
         None => session.new_run(&ledger)?,
@@ -224,6 +224,11 @@ fn begin(
         let resolved = as_begun(&record)?;
         return Ok((ledger, Some(record), resolved));
     }
+    if let Some(name) = &args.continues {
+        let ledger = open_ledger(store)?;
+        let resolved = continued(args, name, &ledger, registry)?;
+        return Ok((ledger, None, resolved));
+    }
     let mut resolved = resolve(&args.study, Some(&args.budget), registry)?;
     if args.batch {
         batch(&mut resolved.study)?;
@@ -236,6 +241,74 @@ fn begin(
     let resolved = as_begun(&record)?;
     Ok((ledger, Some(record), resolved))
 }
+
+/// The study as it is now, for a run that goes on from the finished run `name`, or
+/// from the study's latest.
+fn continued(
+    args: &OptimizeArgs,
+    name: &str,
+    ledger: &Ledger,
+    registry: &TaskRegistry,
+) -> Result<ResolvedStudy, Failure> {
+    let store = &args.store.store;
+    let named = match name {
+        "" => None,
+        name => Some(
+            ledger
+                .run(name)?
+                .ok_or_else(|| stored::unknown(store, name))?,
+        ),
+    };
+    // Where the run is named, no study file is needed: then it is the run's.
+    let mut resolved = match &named {
+        Some(record) if !args.study.study.exists() => {
+            let begun = as_begun(record)?;
+            ResolvedStudy::new(begun.study, begun.folder, begun.seed).with_labels()?
+        }
+        _ => resolve(&args.study, Some(&args.budget), registry)?,
+    };
+    if args.batch {
+        batch(&mut resolved.study)?;
+    }
+    let study = &resolved.study.name;
+    let record = match named {
+        Some(record) => record,
+        None => {
+            let runs = ledger.runs()?.into_iter().rev();
+            let finished = |run: &RunRecord| run.status == RunStatus::Finished;
+            let mut of_study = runs.filter(|run| run.study == *study && finished(run));
+            of_study.next().ok_or_else(|| {
+                Failure::usage(format!(
+                    "there is no finished run of {study} in {} to go on from; without --continue \
+                     one begins",
+                    store.display()
+                ))
+            })?
+        }
+    };
+    if record.study != *study {
+        return Err(Failure::usage(format!(
+            "{} is a run of the study {:?}, not of {study:?}",
+            record.id, record.study
+        )));
+    }
+    if record.status != RunStatus::Finished {
+        return Err(Failure::usage(format!(
+            "the run {} is not finished; bring it to its end first: shiftproof optimize --resume {}{}",
+            record.id,
+            record.id,
+            stored::store_flag(store)
+        )));
+    }
+    if args.study.seed == FIRST_SEED {
+        resolved.seed = record.seed;
+    }
+    resolved.continues = Some(record.id);
+    Ok(resolved)
+}
+
+/// The random seed where none is named.
+const FIRST_SEED: u64 = 1;
 
 /// The latest run of a study that is not finished.
 fn latest(ledger: &Ledger, study: &str) -> Result<RunRecord, Failure> {
@@ -259,9 +332,35 @@ fn as_begun(record: &RunRecord) -> Result<ResolvedStudy, Failure> {
     })
 }
 
-fn introduce(session: &StudySession, verbosity: ProgressVerbosity) {
+/// What a run goes on from, and which prompt is its seed.
+fn going_on(session: &StudySession, store: &Path) -> Result<(), Failure> {
+    let Some(run) = &session.resolved.continues else {
+        return Ok(());
+    };
+    let earlier = stored::brief(&stored::folder(store, run)?)?;
+    let seed = session.built.task.seed().id();
+    let told = match earlier.selected {
+        Some(selected) if selected == seed => format!("which is what {run} had selected"),
+        Some(selected) => format!(
+            "as the study has it; {selected:#}, which {run} had selected, races beside it. If that \
+             one is in use by now, put it into the study first: `shiftproof diff {} {run}` shows it",
+            session.resolved.study.name
+        ),
+        None => "as the study has it".to_owned(),
+    };
+    note(&format!(
+        "Goes on from run {run}. The prompt to beat is {seed:#}, {told}."
+    ));
+    Ok(())
+}
+
+fn introduce(
+    session: &StudySession,
+    verbosity: ProgressVerbosity,
+    store: &Path,
+) -> Result<(), Failure> {
     if verbosity == ProgressVerbosity::Quiet {
-        return;
+        return Ok(());
     }
     let groups: Vec<String> = session
         .loaded
@@ -282,6 +381,7 @@ fn introduce(session: &StudySession, verbosity: ProgressVerbosity) {
         note(&format!("Note: {text}."));
     }
     warnings(&session.loaded.findings);
+    going_on(session, store)
 }
 
 /// Turns a stop into what the user reads, with the way to go on.

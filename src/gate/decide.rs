@@ -64,6 +64,7 @@ pub fn judge(evidence: DecisionEvidence<'_>) -> GateReport {
     let gate = stats::ShipGate {
         alpha: demand.level,
         tolerance: demand.tolerance,
+        proof: demand.proof,
         bootstrap: PairedBootstrap {
             replicates: demand.replicates,
             ..PairedBootstrap::default()

@@ -213,7 +213,7 @@ fn detail(bounded: Option<&BoundedDifference>, pairs: usize) -> String {
 
 /// The text with what XML 1.0 cannot hold replaced, where the writer would drop it
 /// or, for the last two, write a broken file.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.replace(
         |c: char| matches!(c, '\0'..='\x08' | '\x0b'..='\x1f' | '\u{FFFE}' | '\u{FFFF}'),
         "\u{FFFD}",

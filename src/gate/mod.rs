@@ -9,7 +9,7 @@ pub mod baseline;
 pub mod decide;
 pub mod holdout_log;
 mod html;
-mod junit;
+pub(crate) mod junit;
 mod markdown;
 pub mod power;
 pub mod prompts;
@@ -21,7 +21,7 @@ use std::path::Path;
 use serde::Serialize;
 use shiftproof_search::budget::Spend;
 use shiftproof_search::event::{GroupOutcome, GroupRole};
-use shiftproof_search::stats::{BoundedDifference, GroupState};
+use shiftproof_search::stats::{BoundedDifference, GroupProof, GroupState};
 use shiftproof_search::unusable::AnswerSurvey;
 use shiftproof_tasks::{Prompt, PromptId};
 
@@ -138,6 +138,11 @@ fn no_fault(survey: &AnswerSurvey) -> bool {
     survey.faults.is_empty()
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form serde asks for")]
+fn is_usual(proof: &GroupProof) -> bool {
+    *proof == GroupProof::Each
+}
+
 /// What was demanded.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GateCriteria {
@@ -150,6 +155,10 @@ pub struct GateCriteria {
     pub level: f64,
     /// Loss a group may bear, in units of the score.
     pub tolerance: f64,
+    /// How it is shown that no group loses more; absent for the usual way, each group
+    /// by its own examples.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub proof: GroupProof,
     /// Bootstrap replicates.
     pub replicates: usize,
     /// Bar for the worst target group.

@@ -23,6 +23,7 @@ const GROUPS: [(&str, GroupRole); 3] = [
 
 fn demand() -> GateCriteria {
     GateCriteria {
+        proof: shiftproof_search::stats::GroupProof::Each,
         objective: "soft-min".into(),
         alpha: 0.05,
         level: 0.05,

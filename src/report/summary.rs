@@ -6,8 +6,8 @@ use serde::Serialize;
 use shiftproof_search::budget::Spend;
 use shiftproof_search::calibrate::{Calibration, CalibrationFit};
 use shiftproof_search::event::{
-    AuditedPrompt, CandidateProposed, Event, GroupOutcome, Origin, Phase, RunEnding, RunStarted,
-    ScoreDifference, VoteSummary,
+    AuditedPrompt, CandidateProposed, CarriedOver, CrossFittedChoice, Event, GroupOutcome, Origin,
+    Phase, RunEnding, RunStarted, ScoreDifference, VoteSummary,
 };
 use shiftproof_search::headroom::HeadroomEstimate;
 use shiftproof_search::unusable::AnswerSurvey;
@@ -23,6 +23,9 @@ use crate::{headroom, unusable};
 pub struct RunSummary {
     /// How the run began.
     pub started: Option<RunStarted>,
+    /// What the run has of the earlier one that it goes on from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carried: Option<CarriedOver>,
     /// The phase under way.
     pub phase: Option<Phase>,
     /// Every phase begun, in order.
@@ -43,6 +46,9 @@ pub struct RunSummary {
     pub selected: Option<PromptId>,
     /// Why it was chosen.
     pub reason: Option<String>,
+    /// What choosing by the labelled target examples gains, cross-fitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cross_fitted: Option<CrossFittedChoice>,
     /// The prompts of the ensemble.
     pub ensemble: Vec<PromptId>,
     /// Audited scores of each contestant.
@@ -150,6 +156,24 @@ pub struct BaselineScores {
     pub groups: Vec<GroupOutcome>,
 }
 
+fn carried_over(carried: &CarriedOver) -> String {
+    format!(
+        "Goes on from run {}: {} of its prompts raced again, and {} answers were carried over, \
+         which were paid for then and count against no limit now.",
+        carried.run, carried.candidates, carried.answers
+    )
+}
+
+fn ordinal(rank: usize) -> String {
+    let end = match (rank % 10, rank % 100) {
+        (1, n) if n != 11 => "st",
+        (2, n) if n != 12 => "nd",
+        (3, n) if n != 13 => "rd",
+        _ => "th",
+    };
+    format!("{rank}{end}")
+}
+
 impl RunSummary {
     /// The summary of a run's events.
     pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
@@ -169,6 +193,7 @@ impl RunSummary {
                     .extend(ground::caution(&started.groups).map(|text| text + "."));
                 self.started = Some(started.clone());
             }
+            Event::Continued(carried) => self.carried = Some(carried.clone()),
             Event::Phase { phase, plan } => {
                 self.phase = Some(*phase);
                 self.phases.push(PhaseSummary {
@@ -226,6 +251,7 @@ impl RunSummary {
                 self.reason = Some(reason.clone());
                 self.ensemble.clone_from(ensemble);
             }
+            Event::CrossFitted(told) => self.cross_fitted = Some(told.clone()),
             Event::Calibrated {
                 calibration,
                 prompts,
@@ -347,14 +373,65 @@ impl RunSummary {
     /// What a reader has to know beside the scores, answers that cannot be used
     /// among it.
     pub(crate) fn told_notes(&self) -> Vec<String> {
-        let mut notes = self.notes.clone();
-        notes.extend(
-            self.headroom
-                .iter()
-                .map(|found| headroom::told(found, &|id| self.called(id)).join(" ")),
-        );
+        let own = [self.carried_told(), self.cross_fitted_told()];
+        let mut notes: Vec<String> = own.into_iter().flatten().collect();
+        notes.extend(self.notes.iter().cloned());
+        let found = self.headroom.iter();
+        notes.extend(found.map(|found| headroom::told(found, &|id| self.called(id)).join(" ")));
         notes.extend(unusable::sentences(&self.unusable));
         notes
+    }
+
+    /// What the labelled target examples say of the choice, as a sentence.
+    pub fn cross_fitted_told(&self) -> Option<String> {
+        let told = self.cross_fitted.as_ref()?;
+        let gain = &told.gain;
+        let says = if gain.low > 0.0 {
+            "a gain"
+        } else if gain.high < 0.0 {
+            "a loss"
+        } else {
+            "no difference shown"
+        };
+        Some(format!(
+            "By the search's own {} target labels: {says}, {:+.1} [{:+.1}, {:+.1}] points over the seed, \
+             for prompts chosen by half of them and measured on the other half, {} times; half of \
+             them chose the selected prompt {:.0}% of the time.",
+            gain.n,
+            gain.value * 100.0,
+            gain.low * 100.0,
+            gain.high * 100.0,
+            told.splits,
+            told.agreement * 100.0
+        ))
+    }
+
+    /// What was carried over from an earlier run, as a sentence.
+    pub fn carried_told(&self) -> Option<String> {
+        let carried = self.carried.as_ref()?;
+        let had = match carried.selected {
+            Some(had) if Some(had) == self.seed() => " It had selected what is the seed here.",
+            Some(had) if self.selected == Some(had) => " It had selected the same prompt.",
+            Some(had) if self.selected.is_some() => {
+                let rank = self.phases.iter().rev().find_map(|phase| {
+                    let place = phase
+                        .race
+                        .iter()
+                        .position(|entrant| entrant.candidate == had)?;
+                    Some((phase.phase, place + 1))
+                });
+                return Some(match rank {
+                    Some((phase, rank)) => format!(
+                        "{} It had selected {had:#}, which comes {} in the {phase} race here.",
+                        carried_over(carried),
+                        ordinal(rank)
+                    ),
+                    None => format!("{} It had selected {had:#}.", carried_over(carried)),
+                });
+            }
+            _ => "",
+        };
+        Some(format!("{}{had}", carried_over(carried)))
     }
 
     /// What a prompt is called in a sentence.

@@ -14,6 +14,7 @@ use super::dataset::prepare_dataset;
 use super::{DataSpec, LeakPolicy, recommend};
 use crate::exit::Failure;
 use crate::fetch;
+use crate::labels::{self, HandLabel};
 use crate::task_registry::TaskInstance;
 
 /// A study's data, ready to run.
@@ -38,7 +39,8 @@ pub struct LoadedData {
 }
 
 /// Reads, splits and lints a study's data. `prepared`: its examples, where the
-/// data are interactions.
+/// data are interactions; `hand`: labels that people gave, with their file's name.
+#[allow(clippy::too_many_arguments)] // Each from another part of the study.
 pub fn load_data(
     spec: &DataSpec,
     prepared: Option<PreparedExamples>,
@@ -46,6 +48,7 @@ pub fn load_data(
     built: &TaskInstance,
     groups: &GroupsSpec,
     (seed, draw): (u64, UnlabelledDraw),
+    (mut hand, file): (Vec<HandLabel>, &str),
     progress: fetch::OnProgress<'_>,
 ) -> Result<LoadedData, Failure> {
     let (task, fields) = (built.task.as_ref(), &built.fields);
@@ -74,14 +77,16 @@ pub fn load_data(
     if let Some(example) = rows.examples.first() {
         groups.check_class_shares(&task.answer_form(&example.input))?;
     }
+    let by_hand = labels::taken(&mut hand, &rows.examples, &rows.unlabelled);
     let split = groups
-        .split(&rows.examples, &rows.unlabelled, seed, draw)
+        .split_beside(&rows.examples, &rows.unlabelled, seed, draw, &by_hand)
         .map_err(|error| {
             // What was left out may be what is missing.
             let told = rows.findings.iter().map(|finding| format!("\n  {finding}"));
             Failure::data(told.fold(error.to_string(), |all, line| all + &line)).caused_by(error)
         })?;
     let mut data = split.data;
+    let dealt = labels::deal(&hand, |input| task.answer_form(input), &groups, &mut data)?;
     let mut findings = rows.findings;
     let mut labelled: BTreeMap<String, usize> = BTreeMap::new();
     for example in &rows.examples {
@@ -97,6 +102,7 @@ pub fn load_data(
     };
     findings.extend(run_lints(lint, &mut data, spec.leaks)?);
     let mut notes = split.notes;
+    notes.extend(dealt.note(file));
     if groups.target.is_empty() {
         notes.push(
             "there is no target group: prompts are induced from the source alone (method ape), and \

@@ -29,6 +29,7 @@ pub use model_spec::{BatchMode, ModelProvider, ModelSpec};
 pub use recommend::load_interactions;
 
 use crate::exit::Failure;
+use crate::labels::{LabelFile, PinnedLabels};
 use crate::textfile::{self, UnreadableFile};
 
 /// A study file.
@@ -221,12 +222,45 @@ pub struct ResolvedStudy {
     /// without labels, and drew inputs by their class; else [`EDITION`].
     #[serde(default)]
     pub edition: u32,
+    /// Labels of people that are used beside the data's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<PinnedLabels>,
+    /// The run that this one goes on from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continues: Option<String>,
 }
 
 /// The [`ResolvedStudy::edition`] of new runs.
 pub const EDITION: u32 = 1;
 
 impl ResolvedStudy {
+    /// A study whose paths start from `folder`, for a new run with this random seed and
+    /// no labels but the data's own.
+    pub const fn new(study: Study, folder: PathBuf, seed: u64) -> Self {
+        Self {
+            study,
+            folder,
+            seed,
+            edition: EDITION,
+            labels: None,
+            continues: None,
+        }
+    }
+
+    /// Where labels that people give are kept.
+    pub fn label_file(&self) -> LabelFile {
+        LabelFile::beside(&self.folder, &self.study.name)
+    }
+
+    /// The same with the labels that there are now.
+    ///
+    /// # Errors
+    /// As [`LabelFile::read`].
+    pub fn with_labels(mut self) -> Result<Self, Failure> {
+        self.labels = self.label_file().pin()?;
+        Ok(self)
+    }
+
     /// How inputs without labels are drawn.
     pub const fn draw(&self) -> UnlabelledDraw {
         if self.edition == 0 {

@@ -6,6 +6,7 @@
 //! back through a [`RunControl`].
 
 pub mod keys;
+mod label;
 mod source;
 pub mod state;
 pub mod terminal;
@@ -26,6 +27,7 @@ use shiftproof_search::control::RunControl;
 use shiftproof_search::event::{Event, ProgressTick, RunObserver};
 use shiftproof_tasks::{Prompt, places, render};
 
+pub use self::label::{LabelCard, label, label_keys};
 use self::source::{EventSource, LiveRun, ReplayedRun, WatchedRun};
 use self::state::ScreenState;
 use self::terminal::FullScreen;

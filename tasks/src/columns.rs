@@ -154,6 +154,24 @@ impl ColumnRoles {
         problems.or(loaded)
     }
 
+    /// As [`examples`](Self::examples), of a table without the label's column: every
+    /// row is an input without a label.
+    ///
+    /// # Errors
+    /// As [`examples`](Self::examples).
+    pub fn without_labels(
+        &self,
+        table: &DataTable,
+        form: &AnswerForm,
+    ) -> Result<LoadedTable, DataError> {
+        let mut table = table.clone();
+        for row in &mut table.rows {
+            let blank = String::new();
+            row.values.entry(self.label.clone()).or_insert(blank);
+        }
+        self.examples(&table, form)
+    }
+
     /// Checks the columns' names and the label map against table and form.
     fn check(&self, table: &DataTable, rule: LabelRule<'_>, problems: &mut DataProblems) {
         let columns = table.columns();

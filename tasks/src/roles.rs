@@ -8,6 +8,7 @@
 //! | [`LabelledTarget`] | yes, few | the selector, counted |
 //! | [`SealedAudit`] | yes | the audit at the end, once, counted |
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,6 +36,8 @@ pub struct UnlabelledTarget {
 #[derive(Clone)]
 pub struct LabelledTarget {
     examples: Vec<Example>,
+    /// Ids of those that were not drawn at random.
+    chosen: BTreeSet<String>,
     reads: LabelReads,
 }
 
@@ -66,7 +69,25 @@ impl LabelReads {
 impl LabelledTarget {
     /// Seals the examples behind the counter.
     pub fn new(examples: Vec<Example>, reads: LabelReads) -> Self {
-        Self { examples, reads }
+        Self {
+            examples,
+            chosen: BTreeSet::new(),
+            reads,
+        }
+    }
+
+    /// Adds an example; `chosen`: it was picked for what is unclear about it, and says
+    /// nothing about how frequent its class is.
+    pub fn add(&mut self, example: Example, chosen: bool) {
+        if chosen {
+            self.chosen.insert(example.input.id.clone());
+        }
+        self.examples.push(example);
+    }
+
+    /// Whether the example of this id was picked, not drawn at random.
+    pub fn is_chosen(&self, id: &str) -> bool {
+        self.chosen.contains(id)
     }
 
     /// How many there are.

@@ -119,6 +119,22 @@ impl GroupsSpec {
         seed: u64,
         draw: UnlabelledDraw,
     ) -> Result<DataSplit, DataError> {
+        self.split_beside(examples, unlabelled, seed, draw, &BTreeSet::new())
+    }
+
+    /// As [`split`](Self::split); `taken`: ids of rows that are labelled apart from the
+    /// data and so are no inputs without labels. All other roles are as without them.
+    ///
+    /// # Errors
+    /// As [`split`](Self::split).
+    pub fn split_beside(
+        &self,
+        examples: &[Example],
+        unlabelled: &[Input],
+        seed: u64,
+        draw: UnlabelledDraw,
+        taken: &BTreeSet<String>,
+    ) -> Result<DataSplit, DataError> {
         let groups = group_sizes(examples, unlabelled);
         self.check(&groups)?;
         let named: BTreeSet<_> = self.groups().map(|(name, _)| name.as_str()).collect();
@@ -155,7 +171,9 @@ impl GroupsSpec {
                     SplitRole::Labelled => {
                         labelled.extend(pool.take(part, size, DrawOrder::Seed(seed)));
                     }
-                    SplitRole::Unlabelled => inputs.extend(pool.inputs(size, seed, draw)),
+                    SplitRole::Unlabelled => {
+                        inputs.extend(pool.inputs(size, seed, draw, taken));
+                    }
                 }
             }
         }

@@ -218,12 +218,9 @@ fn clothing_has_its_department_counts() {
 fn tickets_match_their_study() {
     use std::ops::ControlFlow::Continue;
     let path = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/studies/tickets.toml"));
-    let resolved = shiftproof::study::ResolvedStudy {
-        study: shiftproof::study::Study::read(path).unwrap_or_else(|f| panic!("{}", f.message)),
-        folder: path.parent().unwrap().to_owned(),
-        seed: 1,
-        edition: shiftproof::study::EDITION,
-    };
+    let study = shiftproof::study::Study::read(path).unwrap_or_else(|f| panic!("{}", f.message));
+    let folder = path.parent().unwrap().to_owned();
+    let resolved = shiftproof::study::ResolvedStudy::new(study, folder, 1);
     let registry = shiftproof::task_registry::TaskRegistry::default();
     let loaded = shiftproof::session::load(&resolved, path, &registry, &mut |_| Continue(()));
     let (_, loaded) = loaded.unwrap_or_else(|failure| panic!("{}", failure.message));

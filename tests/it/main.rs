@@ -6,6 +6,7 @@ mod cli;
 mod compare;
 #[cfg(unix)]
 mod datasets;
+mod drift;
 #[cfg(unix)]
 mod embedded;
 #[cfg(unix)]
@@ -17,6 +18,7 @@ mod golden;
 mod headroom;
 mod http;
 mod import;
+mod labels;
 mod limits;
 mod methods;
 mod models;

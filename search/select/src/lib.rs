@@ -17,6 +17,7 @@ mod class_tilt;
 mod empirical_bayes;
 mod gaussian_process;
 mod halving;
+mod labelling;
 mod objective;
 mod posterior;
 mod problem;
@@ -31,6 +32,7 @@ pub mod votes;
 pub use class_tilt::{ClassOutcome, class_tilt};
 pub use empirical_bayes::{GroupEstimate, GroupEstimates};
 pub use halving::{HalvingRule, UniformRule};
+pub use labelling::{GroupKnowledge, LabelReason, LabelRequest, OpenInput, choose_inputs};
 pub use objective::{
     ChiSquareBall, CvarObjective, InteractionPenalty, KlBall, MeanObjective, Objective, SoftMin,
     WorstObjective, by_name, mean_names, objective_names, of_means,

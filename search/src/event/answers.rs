@@ -62,6 +62,16 @@ pub enum AnswerVerdict {
     Ungraded(UngradedReason),
 }
 
+impl AnswerVerdict {
+    /// Whether the answer was of the form asked for.
+    pub const fn is_readable(self) -> bool {
+        matches!(
+            self,
+            Self::Graded(_) | Self::Ungraded(UngradedReason::Unlabelled)
+        )
+    }
+}
+
 /// Why an answer has no grade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

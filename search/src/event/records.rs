@@ -50,6 +50,21 @@ pub struct GroupInfo {
     pub audit: usize,
 }
 
+/// What a run that goes on from an earlier one has of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CarriedOver {
+    /// The earlier run.
+    pub run: String,
+    /// What it chose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selected: Option<PromptId>,
+    /// Its candidates that the study itself does not bring.
+    pub candidates: usize,
+    /// Stored answers of its candidates to inputs of this run; they count against no
+    /// limit of this run.
+    pub answers: usize,
+}
+
 /// A prompt that entered the race.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CandidateProposed {
@@ -127,6 +142,19 @@ impl GroupOutcome {
     pub const fn unusable(&self) -> usize {
         self.unparseable + self.truncated + self.failed
     }
+}
+
+/// What choosing by labelled target examples gains, measured on those that a choice did
+/// not see.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CrossFittedChoice {
+    /// Chosen − seed: the mean over target groups, its 95% interval and the labels it
+    /// rests on.
+    pub gain: ScoreDifference,
+    /// How often the labels were cut into halves.
+    pub splits: usize,
+    /// How often half of the labels chose what all of them chose, in `0..=1`.
+    pub agreement: f64,
 }
 
 /// A difference of scores with its interval.

@@ -63,6 +63,8 @@ pub enum Origin {
     Seed,
     /// A further human-written prompt of the study.
     Human,
+    /// A candidate of the earlier run that this one goes on from.
+    Carried,
     /// A generic prompt for the answer form.
     Library,
     /// Induced by a model from demonstrations.
@@ -90,6 +92,7 @@ impl std::fmt::Display for Origin {
         f.pad(match self {
             Self::Seed => "seed",
             Self::Human => "human",
+            Self::Carried => "carried over",
             Self::Library => "library",
             Self::Induced => "induced",
             Self::InducedFromMix => "induced from mix",
@@ -152,6 +155,7 @@ mod tests {
         check(&Phase::Repropose, "repropose", "repropose");
         check(&Phase::Audit, "audit", "audit");
         check(&Origin::Seed, "seed", "seed");
+        check(&Origin::Carried, "carried", "carried over");
         check(
             &Origin::InducedFromMix,
             "induced_from_mix",

@@ -86,9 +86,11 @@ pub(super) async fn propose(
 /// The first race. Returns the `keep` best, best first.
 pub(super) async fn screen(
     context: &mut SearchContext<'_>,
-    entrants: Vec<CandidateIndex>,
+    mut entrants: Vec<CandidateIndex>,
     keep: usize,
 ) -> Result<Vec<CandidateIndex>, RunError> {
+    entrants.sort_unstable();
+    entrants.dedup();
     context.enter_phase(
         Phase::Screen,
         format!("{} prompts, {keep} of them to keep", entrants.len()),

@@ -85,7 +85,13 @@ impl<'a> SearchContext<'a> {
         let labelled = if run.data.labelled_target.is_empty() {
             Vec::new()
         } else {
-            matrix.add_examples(run.data.labelled_target.read())
+            let examples = run.data.labelled_target.read();
+            let indices = matrix.add_examples(examples);
+            let chosen = indices.iter().zip(examples);
+            let chosen =
+                chosen.filter(|(_, example)| run.data.labelled_target.is_chosen(&example.input.id));
+            matrix.set_chosen(chosen.map(|(&index, _)| index).collect());
+            indices
         };
         let target = matrix.add_inputs(run.data.target.inputs.iter());
         let train = matrix.add_examples(&run.data.source.train);
@@ -148,6 +154,10 @@ impl<'a> SearchContext<'a> {
         parents: Vec<PromptId>,
         chunk: Option<usize>,
     ) -> Result<Option<CandidateIndex>, RunError> {
+        // What is proposed again is in the race, and was told.
+        if let Some(known) = self.matrix.claim(prompt.id(), &parents, chunk) {
+            return Ok(Some(known));
+        }
         let entered = self.matrix.enter(prompt, parents, chunk);
         if let Some(index) = entered {
             let candidate = &self.matrix.candidates[index];

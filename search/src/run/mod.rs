@@ -4,7 +4,9 @@ mod allowance;
 mod answers;
 mod audit;
 mod balance;
+mod carry;
 mod context;
+mod cross_fit;
 mod demonstrations;
 mod headroom;
 mod proposals;
@@ -23,6 +25,7 @@ use std::sync::Arc;
 use shiftproof_tasks::{BaselinePredictions, Data, Prompt, SealedAudit, Task};
 
 use crate::budget::Spend;
+use crate::earlier::EarlierRun;
 use crate::event::{Event, GroupInfo, RunEnding, RunStarted};
 use crate::fit::fit;
 use crate::gateway::{Gateway, PricedModel, RunError};
@@ -66,6 +69,8 @@ pub struct Run<'g> {
     pub proposer_model: PricedModel,
     /// The way to both.
     pub gateway: &'g Gateway,
+    /// The run that this one goes on from.
+    pub earlier: Option<EarlierRun>,
     /// Whether the plan was scaled down to the budget; `false` to begin with.
     pub fitted: bool,
     /// Whether to go on where hardly an answer can be used.
@@ -99,6 +104,9 @@ impl Run<'_> {
         self.fit_to_budget(audit.len());
         let mut context = SearchContext::begin(&self)?;
         context.keep_out(audit.inputs());
+        if let Some(earlier) = &self.earlier {
+            context.carry_over(earlier).await?;
+        }
         let finalists = self.method.search(&mut context).await?;
         let (selected, ensemble) = context.select(finalists).await?;
         let target_labels_read = self.data.reads.count();

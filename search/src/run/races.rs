@@ -105,6 +105,7 @@ impl SearchContext<'_> {
         )?;
         let evaluations = self.plan.final_evaluations(self.run.spec.evaluations);
         let keep = finalists.len().max(1);
+        let finalists_raced = finalists.clone();
         let (finish, inputs) = self
             .run_race(finalists.clone(), inputs, evaluations, keep)
             .await?;
@@ -135,6 +136,7 @@ impl SearchContext<'_> {
             reason,
             ensemble: ids(&self.matrix, &ensemble),
         })?;
+        self.tell_cross_fit(&finalists_raced, best, &inputs)?;
         Ok((best, ensemble))
     }
 
@@ -241,7 +243,7 @@ impl SearchContext<'_> {
 
 impl Run<'_> {
     /// A race on these examples that asks nothing and keeps one.
-    fn race<'a>(
+    pub(super) fn race<'a>(
         &'a self,
         phase: Phase,
         seed: CandidateIndex,

@@ -120,6 +120,7 @@ pub(super) fn run(gateway: &Gateway, steps: Vec<PlannedStep>, llm: Arc<dyn Llm>)
         task_model: model.clone(),
         proposer_model: model,
         gateway,
+        earlier: None,
         fitted: false,
         keep_going: true,
     }

@@ -38,12 +38,7 @@ impl Config {
         let study = Study::parse(&imported.study, Path::new("study.toml"))
             .unwrap_or_else(|failure| panic!("{}\n{}", failure.message, imported.study));
         self.file(DATA, &imported.data);
-        let resolved = ResolvedStudy {
-            study,
-            folder: self.0.path().to_owned(),
-            seed: 1,
-            edition: crate::study::EDITION,
-        };
+        let resolved = ResolvedStudy::new(study, self.0.path().to_owned(), 1);
         let loaded = session::load(
             &resolved,
             Path::new("study.toml"),

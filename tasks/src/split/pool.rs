@@ -1,5 +1,7 @@
 //! What is left of a group, and how examples are drawn from it.
 
+use std::collections::BTreeSet;
+
 use super::sizes::{GroupCensus, SplitRole};
 use super::{GroupsSpec, UnlabelledDraw, shares};
 use crate::{Example, Input, Label};
@@ -88,8 +90,14 @@ impl<'a> GroupPool<'a> {
         drawn.into_iter().cloned().collect()
     }
 
-    /// Draws `n` inputs without their labels.
-    pub fn inputs(&mut self, n: usize, seed: u64, draw: UnlabelledDraw) -> Vec<Input> {
+    /// Draws `n` inputs without their labels, none of those `taken`.
+    pub fn inputs(
+        &mut self,
+        n: usize,
+        seed: u64,
+        draw: UnlabelledDraw,
+        taken: &BTreeSet<String>,
+    ) -> Vec<Input> {
         let order = DrawOrder::Seed(seed);
         if draw == UnlabelledDraw::ByClass {
             let drawn = self.take(SplitRole::Unlabelled, n, order);
@@ -98,6 +106,7 @@ impl<'a> GroupPool<'a> {
         let labelled = self.strata.iter().flatten().map(|example| &example.input);
         let mut left: Vec<&Input> = labelled.chain(self.unlabelled.iter().copied()).collect();
         left.sort_by_cached_key(|input| place(input, order));
+        left.retain(|input| !taken.contains(&input.id));
         left.into_iter().take(n).cloned().collect()
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bootstrap::{BootstrapDifference, paired_bootstrap};
 use super::holm::holm;
+use super::pooled::chance_of_loss;
 use super::sample::{ClusteredSample, PairedBootstrap};
 use super::special::normal_quantile;
 
@@ -17,6 +18,22 @@ pub struct ShipGate {
     pub tolerance: f64,
     /// Resampling.
     pub bootstrap: PairedBootstrap,
+    /// How it is shown that no group loses more than the tolerance.
+    pub proof: GroupProof,
+}
+
+/// How it is shown that no group loses more than the tolerance.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupProof {
+    /// By each group's own examples: a group that loses is let pass with a chance of α
+    /// at most.
+    #[default]
+    Each,
+    /// By all groups' examples together, as [`chance_of_loss`]: many small groups can
+    /// show what each alone cannot, at the price that one which loses among others that
+    /// gain is let pass more often than α.
+    Pooled,
 }
 
 impl Default for ShipGate {
@@ -25,6 +42,7 @@ impl Default for ShipGate {
             alpha: 0.05,
             tolerance: 0.02,
             bootstrap: PairedBootstrap::default(),
+            proof: GroupProof::Each,
         }
     }
 }
@@ -199,6 +217,25 @@ struct FinalistClaims<'a> {
     groups: Vec<&'a BootstrapDifference>,
 }
 
+impl FinalistClaims<'_> {
+    /// Per group: what speaks for a loss of more than the tolerance, as the demanded
+    /// proof has it.
+    fn losses(&self, demand: &ShipGate) -> Vec<f64> {
+        match demand.proof {
+            GroupProof::Each => {
+                let own = self.groups.iter();
+                own.map(|group| group.p_value(-demand.tolerance)).collect()
+            }
+            GroupProof::Pooled => {
+                let own = self.groups.iter();
+                let own: Vec<(f64, f64)> =
+                    own.map(|g| (g.estimate, g.variance().max(1e-12))).collect();
+                chance_of_loss(&own, demand.tolerance)
+            }
+        }
+    }
+}
+
 /// p-values of all claims as they are read.
 struct AdjustedClaims {
     /// Per finalist: all that shipping needs.
@@ -214,13 +251,11 @@ struct AdjustedClaims {
 }
 
 impl AdjustedClaims {
-    fn of(claims: &[FinalistClaims<'_>], groups: usize, tolerance: f64) -> Self {
+    fn of(claims: &[FinalistClaims<'_>], groups: usize, demand: &ShipGate) -> Self {
         let better: Vec<f64> = claims.iter().map(|c| c.robust.p_value(0.0)).collect();
+        let losses: Vec<Vec<f64>> = claims.iter().map(|c| c.losses(demand)).collect();
         let clears: Vec<Vec<f64>> = (0..groups)
-            .map(|g| {
-                let own = claims.iter().map(|c| c.groups[g].p_value(-tolerance));
-                own.collect()
-            })
+            .map(|g| losses.iter().map(|own| own[g]).collect())
             .collect();
         let ship: Vec<f64> = (0..claims.len())
             .map(|at| clears.iter().map(|own| own[at]).fold(better[at], f64::max))
@@ -248,7 +283,7 @@ fn check_all(
     incumbent: usize,
     demand: &ShipGate,
 ) -> Vec<GateFinalist> {
-    let p = AdjustedClaims::of(claims, seen.len(), demand.tolerance);
+    let p = AdjustedClaims::of(claims, seen.len(), demand);
     let finalists = claims.len();
     let check = |(at, claim): (usize, &FinalistClaims<'_>)| {
         let ships = claim.prompt != incumbent

@@ -611,3 +611,67 @@ fn groups_are_not_multiplied() {
         assert!(finalist.ships || group.blocks || group.needed.is_none());
     }
 }
+
+/// How often a finalist ships that gains `gain` in every group but the first, where it
+/// gains `first`.
+fn ships(
+    worlds: u64,
+    (groups, each): (usize, usize),
+    (gain, first): (f64, f64),
+    proof: GroupProof,
+) -> f64 {
+    let mut rng = SplitMix::new(groups as u64 * 7 + each as u64);
+    let shipped = (0..worlds).filter(|&seed| {
+        let chance = |p: usize, g: usize| match (p, g) {
+            (0, _) => 0.7,
+            (_, 0) => 0.7 + first,
+            _ => 0.7 + gain,
+        };
+        let sample = world(&mut rng, 2, &vec![each; groups], chance);
+        let demand = ShipGate {
+            proof,
+            bootstrap: PairedBootstrap {
+                replicates: 400,
+                seed,
+            },
+            ..ShipGate::default()
+        };
+        let verdict = gate(&sample, 0, &[1], demand, mean).unwrap();
+        matches!(verdict.decision, ShipDecision::Ship { .. })
+    });
+    shipped.count() as f64 / worlds as f64
+}
+
+#[test]
+fn pooled_proof_sees_small_groups() {
+    let each = ships(120, (8, 40), (0.1, 0.1), GroupProof::Each);
+    let pooled = ships(120, (8, 40), (0.1, 0.1), GroupProof::Pooled);
+    assert!(pooled > each + 0.3, "{each} {pooled}");
+    let null = ships(400, (8, 40), (0.0, 0.0), GroupProof::Pooled);
+    assert!(null <= 0.06, "{null}");
+    let harm = ships(200, (8, 40), (0.1, -0.1), GroupProof::Pooled);
+    assert!(harm <= 0.2, "{harm}");
+}
+
+#[test]
+#[ignore = "a table for docs/ci.md"]
+fn pooled_table() {
+    for design in [(4, 50), (4, 150), (8, 50), (8, 150)] {
+        let row = |proof| {
+            [
+                (0.0, 0.0),
+                (0.03, 0.03),
+                (0.05, 0.05),
+                (0.1, 0.1),
+                (0.1, -0.05),
+                (0.1, -0.1),
+            ]
+            .map(|gains| (100.0 * ships(2_000, design, gains, proof)).round())
+        };
+        println!(
+            "{design:?} each {:?} pooled {:?}",
+            row(GroupProof::Each),
+            row(GroupProof::Pooled)
+        );
+    }
+}

@@ -1,0 +1,426 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use shiftproof_search::calibrate::CalibrationSet;
+use shiftproof_search::control::RunControl;
+use shiftproof_search::evaluate::{GivenAnswer, PromptEvaluator};
+use shiftproof_search::gateway::Gateway;
+use shiftproof_search::stats::{ClusteredSample, PairedBootstrap, paired_bootstrap};
+use shiftproof_tasks::{Example, Input, Prompt};
+
+use super::label::batch_rows;
+use super::signals::{SignalStream, pass_on};
+use super::{fetch_progress, judging, note, open_ledger, print, resolve, score, warnings, write};
+use crate::cli::DriftArgs;
+use crate::drift::{
+    DayRecord, DriftLog, DriftReport, GroupCount, RacedChampion, ReferenceRecord, decide, watch,
+};
+use crate::exit::{ExitStatus, Failure};
+use crate::gate::baseline::CommittedBaseline;
+use crate::gate::holdout_log::HoldoutAccess;
+use crate::labels::{LabelDraw, same_rows};
+use crate::report::{machine, to_json};
+use crate::session::StudySession;
+use crate::stored;
+use crate::task_registry::TaskRegistry;
+
+/// Chance of a false alarm where none is stated.
+const ALPHA: f64 = 0.05;
+/// Tolerated fall where none is stated.
+const TOLERANCE: f64 = 0.02;
+
+/// The rows of a batch in the study's groups.
+struct DayBatch {
+    labelled: Vec<Example>,
+    unlabelled: Vec<Input>,
+    /// Labels that were picked: they say nothing of the group.
+    chosen: BTreeSet<String>,
+}
+
+pub(super) async fn run(args: DriftArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
+    args.output
+        .iter()
+        .try_for_each(|path| DriftReport::check(path))?;
+    let mut resolved = resolve(&args.study, Some(&args.budget), registry)?;
+    resolved.study.proposer = None;
+    let baseline = args
+        .baseline
+        .as_deref()
+        .map(CommittedBaseline::read)
+        .transpose()?;
+    let ledger = open_ledger(&args.store.store)?;
+    let mut progress = fetch_progress(args.verbosity.quiet);
+    let path = &args.study.study;
+    let session = StudySession::prepare(resolved, path, registry, &mut progress).await?;
+    warnings(&session.loaded.findings);
+    judging(&session, path)?;
+    let mut notes = Vec::new();
+    let batch = DayBatch::read(&args.batch, &session, &mut notes)?;
+    let prompt = baseline.map_or_else(|| session.built.task.seed(), |baseline| baseline.prompt);
+    let control = RunControl::new();
+    let planned = (batch.labelled.len() + batch.unlabelled.len()) as u64;
+    let observers = vec![score::progress(args.verbosity.quiet, planned)];
+    let trouble = args.trouble.into();
+    let gateway = score::gateway(&session, ledger, control.clone(), observers, trouble);
+    let call = DriftCall {
+        args: &args,
+        session: &session,
+        gateway: &gateway,
+        prompt,
+    };
+    tokio::spawn(pass_on(SignalStream::new(), control.clone(), None));
+    let report = tokio::select! {
+        report = call.report(&batch, notes) => report?,
+        () = control.aborted() => {
+            note("aborted; everything paid for before is stored");
+            return Ok(ExitStatus::Interrupted);
+        }
+    };
+    for path in &args.output {
+        write(path, &report.render(path)?)?;
+    }
+    print(&if args.json {
+        to_json(&report)?
+    } else {
+        report.text()
+    })?;
+    Ok(report.exit())
+}
+
+/// One call of the command.
+struct DriftCall<'a> {
+    args: &'a DriftArgs,
+    session: &'a StudySession,
+    gateway: &'a Gateway,
+    prompt: Prompt,
+}
+
+impl DriftCall<'_> {
+    async fn report(&self, batch: &DayBatch, notes: Vec<String>) -> Result<DriftReport, Failure> {
+        let session = self.session;
+        let study = &session.resolved.study;
+        let model = session.task_model.model.llm.identity();
+        let mut log = DriftLog::read(&self.state())?;
+        let reference = self.reference(&mut log).await?;
+        let answers = self
+            .answers(&self.prompt, &batch.labelled, &batch.unlabelled)
+            .await?;
+        let name = self.name();
+        let mut day = DayRecord {
+            batch: name.clone(),
+            prompt: self.prompt.id(),
+            groups: batch.count(&answers),
+            alarms: Vec::new(),
+            labelled: false,
+        };
+        let mut days = log.stream();
+        match days.iter_mut().find(|known| known.batch == name) {
+            Some(known) => known.groups.clone_from(&day.groups),
+            None => days.push(day.clone()),
+        }
+        let groups = watch(&session.loaded.groups, &reference, &days);
+        day.alarms = groups.iter().flat_map(|group| group.marks()).collect();
+        // Written down before it is seen.
+        log.add(day)?;
+        let race = match self.args.re_race {
+            Some(most) => self.race(batch, most).await?,
+            None => Vec::new(),
+        };
+        let names = (
+            self.args.study.study.display().to_string(),
+            self.args.batch.display().to_string(),
+        );
+        let (decision, reason, next) = decide(&groups, &race, (&names.0, &names.1));
+        Ok(DriftReport {
+            study: study.name.clone(),
+            prompt: self.prompt.id(),
+            model: machine(model),
+            metric: session.built.task.metric().name(),
+            batch: name,
+            alpha: reference.alpha,
+            tolerance: reference.tolerance,
+            decision,
+            reason,
+            next,
+            groups,
+            race,
+            days: log.days(),
+            notes,
+            spent: self.gateway.spent(),
+            sent: self.gateway.sent(),
+        })
+    }
+
+    /// Where the days are remembered.
+    fn state(&self) -> PathBuf {
+        self.args.state.clone().unwrap_or_else(|| {
+            let name = format!("{}.jsonl", self.session.resolved.study.name);
+            self.args.store.store.join("drift").join(name)
+        })
+    }
+
+    fn name(&self) -> String {
+        self.args.day.clone().unwrap_or_else(|| {
+            let stem = self.args.batch.file_stem().unwrap_or_default();
+            stem.to_string_lossy().into_owned()
+        })
+    }
+
+    /// What the stream under way is held against; begins one for another prompt or
+    /// model.
+    async fn reference(&self, log: &mut DriftLog) -> Result<ReferenceRecord, Failure> {
+        let session = self.session;
+        let model = session.task_model.model.llm.identity();
+        let known = log.reference(self.prompt.id(), model);
+        if let Some(known) = known.filter(|_| !self.args.restart) {
+            let stated = [
+                ("--alpha", self.args.alpha, known.alpha),
+                ("--tolerance", self.args.tolerance, known.tolerance),
+            ];
+            for (flag, stated, began) in stated {
+                if stated.is_some_and(|stated| (stated - began).abs() > 1e-12) {
+                    return Err(Failure::usage(format!(
+                        "the stream began with {flag} {began}, which holds for all its days; \
+                         --restart begins another"
+                    )));
+                }
+            }
+            return Ok(known.clone());
+        }
+        let audit = session.loaded.data.audit.clone();
+        let fingerprint = audit.fingerprint();
+        let examples = audit.open();
+        // Of a target without labels there are answers all the same.
+        let audited: BTreeSet<&str> = examples.iter().map(|e| &*e.input.group).collect();
+        let inputs: Vec<Input> = session
+            .loaded
+            .data
+            .target
+            .inputs
+            .iter()
+            .filter(|input| !audited.contains(input.group.as_str()))
+            .cloned()
+            .collect();
+        let answers = self.answers(&self.prompt, &examples, &inputs).await?;
+        let reference = ReferenceRecord {
+            prompt: self.prompt.id(),
+            model: model.to_owned(),
+            alpha: self.args.alpha.unwrap_or(ALPHA),
+            tolerance: self.args.tolerance.unwrap_or(TOLERANCE),
+            groups: DayBatch {
+                labelled: examples,
+                unlabelled: inputs,
+                chosen: BTreeSet::new(),
+            }
+            .count(&answers),
+        };
+        let opening = HoldoutAccess::now(
+            "drift",
+            &session.resolved.study.name,
+            &fingerprint,
+            model,
+            [self.prompt.id()],
+            session.loaded.data.reads.count(),
+        );
+        opening.record(&self.args.store.store, "reference")?;
+        log.begin(reference.clone())?;
+        Ok(reference)
+    }
+
+    async fn answers(
+        &self,
+        prompt: &Prompt,
+        labelled: &[Example],
+        unlabelled: &[Input],
+    ) -> Result<Vec<GivenAnswer>, Failure> {
+        let session = self.session;
+        let evaluator = PromptEvaluator {
+            task: session.built.task.as_ref(),
+            gateway: self.gateway,
+            model: &session.task_model.model,
+            calibration: session.resolved.study.search.calibration,
+            groups: &session.loaded.groups,
+            settle_on: CalibrationSet::of(&session.loaded.data),
+            keep_going: self.args.trouble.keep_going,
+        };
+        let answers = evaluator.answers(prompt, labelled, unlabelled).await;
+        answers.map_err(score::stopped)?.ok_or_else(|| {
+            Failure::new(
+                ExitStatus::Budget,
+                "the budget ran out before the prompt had answered every row: nothing is said of \
+                 this day\n  answers so far are stored; the same command with a larger budget goes \
+                 on",
+            )
+        })
+    }
+
+    /// The prompts that stored runs of the study selected, on the labelled rows, the
+    /// latest runs first, for `most` evaluations.
+    async fn race(&self, batch: &DayBatch, most: usize) -> Result<Vec<RacedChampion>, Failure> {
+        let store = &self.args.store.store;
+        let fair: Vec<Example> = batch
+            .labelled
+            .iter()
+            .filter(|example| !batch.chosen.contains(&example.input.id))
+            .cloned()
+            .collect();
+        if fair.is_empty() {
+            return Ok(Vec::new());
+        }
+        let own = self.answers(&self.prompt, &fair, &[]).await?;
+        let mut raced = Vec::new();
+        let mut seen = BTreeSet::from([self.prompt.id()]);
+        for folder in stored::finished_of(store, &self.session.resolved.study.name) {
+            if (raced.len() + 1) * fair.len() > most {
+                break;
+            }
+            let Some(champion) = stored::brief(&folder)?.selected_prompt().cloned() else {
+                continue;
+            };
+            if !seen.insert(champion.id()) {
+                continue;
+            }
+            let answers = self.answers(&champion, &fair, &[]).await?;
+            let run = folder.file_name().unwrap_or_default();
+            let run = run.to_string_lossy().into_owned();
+            raced.extend(compared(run, &champion, &fair, &own, &answers));
+        }
+        raced.sort_by(|a, b| b.ahead[0].total_cmp(&a.ahead[0]));
+        Ok(raced)
+    }
+}
+
+/// A champion against the prompt in use, on rows that both answered: the mean over
+/// groups, paired and by cluster.
+fn compared(
+    run: String,
+    champion: &Prompt,
+    rows: &[Example],
+    own: &[GivenAnswer],
+    answers: &[GivenAnswer],
+) -> Option<RacedChampion> {
+    let names: BTreeSet<&str> = rows.iter().map(|row| row.input.group.as_str()).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let mut sample = ClusteredSample::new(2, names.len());
+    let mut clusters: BTreeMap<String, u64> = BTreeMap::new();
+    let mut n = 0;
+    for (at, row) in rows.iter().enumerate() {
+        let (Some(a), Some(b)) = (own[at].grade, answers[at].grade) else {
+            continue;
+        };
+        let name = unit(&row.input);
+        let next = clusters.len() as u64;
+        let cluster = *clusters.entry(name).or_insert(next);
+        let group = names.iter().position(|name| *name == row.input.group)?;
+        n += usize::from(sample.push(group, cluster, &[a, b]));
+    }
+    let mean = |means: &[f64]| means.iter().sum::<f64>() / means.len() as f64;
+    let replicates = paired_bootstrap(&sample, 0, PairedBootstrap::default(), mean)?;
+    let ahead = &replicates.robust[1];
+    let interval = ahead.interval(0.95);
+    let graded: Vec<f64> = answers.iter().filter_map(|answer| answer.grade).collect();
+    Some(RacedChampion {
+        run,
+        prompt: champion.id(),
+        score: mean(&graded),
+        ahead: [ahead.estimate, interval.low, interval.high],
+        n,
+    })
+}
+
+/// What is drawn as one: the cluster, or the row itself.
+fn unit(input: &Input) -> String {
+    match &input.cluster {
+        Some(cluster) => format!("c{cluster}"),
+        None => format!("r{}", input.id),
+    }
+}
+
+impl DayBatch {
+    fn read(path: &Path, session: &StudySession, notes: &mut Vec<String>) -> Result<Self, Failure> {
+        let resolved = &session.resolved;
+        let (mut labelled, mut unlabelled) = batch_rows(path, resolved, &session.built)?;
+        let groups: BTreeSet<&str> = session
+            .loaded
+            .groups
+            .iter()
+            .map(|group| &*group.name)
+            .collect();
+        let all = labelled.len() + unlabelled.len();
+        labelled.retain(|(input, _)| groups.contains(input.group.as_str()));
+        unlabelled.retain(|input| groups.contains(input.group.as_str()));
+        let left = labelled.len() + unlabelled.len();
+        if left == 0 {
+            let named: Vec<&str> = groups.into_iter().collect();
+            return Err(Failure::data(format!(
+                "{}: no row is of a group of the study ({})",
+                path.display(),
+                named.join(", ")
+            )));
+        }
+        if left < all {
+            notes.push(format!(
+                "{} rows are of groups that the study does not name, and were not asked about.",
+                all - left
+            ));
+        }
+        let mut examples: Vec<Example> = labelled
+            .into_iter()
+            .map(|(input, label)| input.with_label(label))
+            .collect();
+        let mut chosen = BTreeSet::new();
+        let hand = resolved.label_file().pinned(resolved.labels.as_ref())?;
+        for label in hand {
+            let Some(at) = unlabelled
+                .iter()
+                .position(|row| same_rows(&label.input, row))
+            else {
+                continue;
+            };
+            let input = unlabelled.remove(at);
+            let truth = label.label(&session.built.task.answer_form(&input))?;
+            if label.draw == LabelDraw::Chosen {
+                chosen.insert(input.id.clone());
+            }
+            examples.push(input.with_label(truth));
+        }
+        Ok(Self {
+            labelled: examples,
+            unlabelled,
+            chosen,
+        })
+    }
+
+    /// What the prompt's answers, those to labelled rows first, come to by group. Rows
+    /// of one user share one voice.
+    fn count(&self, answers: &[GivenAnswer]) -> BTreeMap<String, GroupCount> {
+        let labelled = self.labelled.iter().map(|example| &example.input);
+        let rows: Vec<(&Input, &GivenAnswer)> = labelled
+            .chain(&self.unlabelled)
+            .zip(answers)
+            .filter(|(_, answer)| answer.counts)
+            .collect();
+        let is_fair = |input: &Input| !self.chosen.contains(&input.id);
+        let (mut voices, mut graded): (BTreeMap<_, f64>, BTreeMap<_, f64>) = Default::default();
+        for (input, answer) in &rows {
+            let key = (input.group.as_str(), unit(input));
+            *voices.entry(key.clone()).or_default() += 1.0;
+            if answer.grade.is_some() && is_fair(input) {
+                *graded.entry(key).or_default() += 1.0;
+            }
+        }
+        let mut counts: BTreeMap<String, GroupCount> = BTreeMap::new();
+        for (input, answer) in rows {
+            let key = (input.group.as_str(), unit(input));
+            let own = counts.entry(input.group.clone()).or_default();
+            own.rows += 1;
+            let class = answer.class.clone().unwrap_or_default();
+            *own.classes.entry(class).or_default() += 1.0 / voices[&key];
+            if let Some(grade) = answer.grade.filter(|_| is_fair(input)) {
+                own.labels += 1.0 / graded[&key];
+                own.right += grade / graded[&key];
+            }
+        }
+        counts
+    }
+}

@@ -1,0 +1,202 @@
+//! Whether a prompt in use still holds: day by day, at an error that is stated for all
+//! days together.
+
+mod html;
+mod junit;
+mod state;
+mod text;
+mod watch;
+
+use std::path::Path;
+
+use serde::Serialize;
+use shiftproof_search::budget::Spend;
+use shiftproof_tasks::PromptId;
+
+pub(crate) use self::state::{DayRecord, DriftLog, GroupCount, ReferenceRecord};
+pub(crate) use self::watch::{GroupWatch, watch};
+use crate::exit::{ExitStatus, Failure};
+use crate::report::to_json;
+
+/// What is to be done about the prompt in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum DriftDecision {
+    /// Nothing is shown against it.
+    Keep,
+    /// The data look otherwise than they did, or nobody has looked: label some.
+    ReLabel,
+    /// It is shown to have become worse.
+    ReOptimise,
+}
+
+impl DriftDecision {
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::ReLabel => "re-label",
+            Self::ReOptimise => "re-optimise",
+        }
+    }
+}
+
+/// One stored champion on the new data.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct RacedChampion {
+    /// The run that selected it.
+    pub run: String,
+    /// Its prompt.
+    pub prompt: PromptId,
+    /// Its score on the labelled rows.
+    pub score: f64,
+    /// Its score less that of the prompt in use, with its 95% interval.
+    pub ahead: [f64; 3],
+    /// Labelled rows that both answered.
+    pub n: usize,
+}
+
+/// The report of one call.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct DriftReport {
+    /// The study.
+    pub study: String,
+    /// The prompt in use.
+    pub prompt: PromptId,
+    /// The model's name for people.
+    pub model: String,
+    /// The metric.
+    pub metric: String,
+    /// The batch.
+    pub batch: String,
+    /// The chance of any false alarm over the whole stream.
+    pub alpha: f64,
+    /// How far a group may fall without an alarm.
+    pub tolerance: f64,
+    /// What is to be done.
+    pub decision: DriftDecision,
+    /// Why, as a sentence.
+    pub reason: String,
+    /// The commands that do it.
+    pub next: Vec<String>,
+    /// Each group of the study.
+    pub groups: Vec<GroupWatch>,
+    /// Stored champions on the new data, the best first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub race: Vec<RacedChampion>,
+    /// All days so far, of earlier prompts too.
+    pub days: Vec<DayRecord>,
+    /// What a reader has to know beside.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// An answer found in the store counts like one paid for now.
+    pub spent: Spend,
+    /// Calls that were sent to a model now.
+    pub sent: u64,
+}
+
+impl DriftReport {
+    /// How the program ends.
+    pub fn exit(&self) -> ExitStatus {
+        if self.groups.iter().any(GroupWatch::alarms) {
+            ExitStatus::Drifted
+        } else {
+            ExitStatus::Done
+        }
+    }
+
+    /// The report in the form that the file's ending asks for.
+    pub fn render(&self, path: &Path) -> Result<String, Failure> {
+        let ending = path.extension().and_then(|end| end.to_str());
+        match ending.unwrap_or_default().to_lowercase().as_str() {
+            "txt" => Ok(self.text()),
+            "json" => to_json(self),
+            "md" => Ok(self.markdown()),
+            "html" => Ok(self.html()),
+            "xml" => self.junit(),
+            _ => Err(unknown(path)),
+        }
+    }
+
+    /// Refuses an ending that names no form, before anything is paid for.
+    pub fn check(path: &Path) -> Result<(), Failure> {
+        let ending = path.extension().and_then(|end| end.to_str());
+        let known = ["txt", "json", "md", "html", "xml"];
+        if known.contains(&ending.unwrap_or_default().to_lowercase().as_str()) {
+            Ok(())
+        } else {
+            Err(unknown(path))
+        }
+    }
+}
+
+fn unknown(path: &Path) -> Failure {
+    Failure::usage(format!(
+        "{}: the ending names no form; use .txt, .json, .md, .html or .xml",
+        path.display()
+    ))
+}
+
+/// What is to be done, why, and by which commands.
+pub(crate) fn decide(
+    groups: &[GroupWatch],
+    race: &[RacedChampion],
+    (study, batch): (&str, &str),
+) -> (DriftDecision, String, Vec<String>) {
+    let named = |alarm: fn(&GroupWatch) -> bool| -> Vec<&str> {
+        let own = groups.iter().filter(|group| alarm(group));
+        own.map(|group| group.group.as_str()).collect()
+    };
+    let fallen = named(|group| group.fall.alarm);
+    let moved = named(|group| group.shares.alarm);
+    let unwatched = named(|group| group.is_target && group.rows > 0 && group.labels == 0);
+    let label = |groups: &[&str]| {
+        let flags: String = groups
+            .iter()
+            .map(|name| format!(" --group {name:?}"))
+            .collect();
+        format!("shiftproof label {study} --batch {batch}{flags}")
+    };
+    if !fallen.is_empty() {
+        let mut next = Vec::new();
+        let ahead = race.first().filter(|champion| champion.ahead[1] > 0.0);
+        let champion = match ahead {
+            Some(champion) => {
+                next.push(format!("shiftproof gate {study} --run {}", champion.run));
+                format!(
+                    "; the prompt of run {} is {:.1} points better on the new labels",
+                    champion.run,
+                    100.0 * champion.ahead[0]
+                )
+            }
+            None => String::new(),
+        };
+        next.push(label(&fallen));
+        next.push(format!("shiftproof optimize {study} --continue"));
+        let reason = format!(
+            "the prompt is shown to have become worse in {}{champion}",
+            fallen.join(", ")
+        );
+        return (DriftDecision::ReOptimise, reason, next);
+    }
+    if !moved.is_empty() {
+        let reason = format!(
+            "the prompt's answers have other shares than they had in {}, and too few labels say \
+             whether they are still right",
+            moved.join(", ")
+        );
+        return (DriftDecision::ReLabel, reason, vec![label(&moved)]);
+    }
+    if !unwatched.is_empty() {
+        let reason = format!(
+            "no row of {} has a label, so only the shares of answers are watched there",
+            unwatched.join(", ")
+        );
+        return (DriftDecision::ReLabel, reason, vec![label(&unwatched)]);
+    }
+    let reason = "nothing is shown to have become worse or to have moved".to_owned();
+    (DriftDecision::Keep, reason, Vec::new())
+}
+
+#[cfg(test)]
+mod tests;
