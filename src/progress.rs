@@ -8,10 +8,11 @@ use shiftproof_search::event::{Event, Phase, ProgressTick, RunObserver};
 
 use crate::report::proposals::sentence;
 use crate::report::{DiscardedTexts, RunSummary, worst};
+use crate::shown::{line, visible};
 use crate::table::width;
 use crate::unusable;
 use crate::vote_notes;
-use crate::word_diff::{line, one_line, visible};
+use crate::word_diff::one_line;
 
 /// How much is said while a run goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

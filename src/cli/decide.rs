@@ -94,7 +94,7 @@ used; 130: interrupted. Replies paid for are kept: the same command goes on
 where it stopped.";
 
 /// A share, 0 to 1.
-fn share(text: &str) -> Result<f64, String> {
+pub(super) fn share(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
         _ => Err("a number from 0 to 1 is needed (0.02 is 2 points)".to_owned()),

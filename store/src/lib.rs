@@ -81,6 +81,7 @@ mod blobs;
 mod contain;
 pub mod contract;
 mod error;
+pub mod files;
 mod fsync;
 mod holder;
 pub mod journal;

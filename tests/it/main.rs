@@ -1,12 +1,14 @@
 //! Integration tests of the program and its parts, one module each.
 #![allow(clippy::unwrap_used)]
 
+mod chaos;
 mod cli;
 mod compare;
 #[cfg(unix)]
 mod datasets;
 #[cfg(unix)]
 mod embedded;
+mod escapes;
 #[cfg(unix)]
 mod fetch;
 #[cfg(unix)]
@@ -27,6 +29,7 @@ mod rectasks;
 mod report;
 #[cfg(unix)]
 mod resume;
+mod secrets;
 mod support;
 mod told;
 #[cfg(unix)]

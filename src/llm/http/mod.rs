@@ -25,6 +25,7 @@ mod rate_limit;
 mod reply;
 mod request;
 mod retry_policy;
+mod secrets;
 mod transport;
 mod usage;
 
@@ -38,7 +39,9 @@ use shiftproof_search::{
 };
 use shiftproof_tasks::{AnswerForm, Finish, Message, Reply, Request, Role, Usage};
 
-pub use address::{is_private_address, names_secret, secret_in_address, shown_address};
+pub use address::{
+    is_private_address, looks_secret, names_secret, secret_in_address, shown_address,
+};
 pub use config::{AbilityMode, BatchConfig, ConnectError, HttpConfig};
 pub use options::RequestOptions;
 pub use protocol::ApiDialect;
