@@ -72,6 +72,22 @@ pub(super) const RANGES: &[NumberRange] = &[
     range("task.scale", -1e6, 1e6),
 ];
 
+/// Tables, which a parser would take as lists of their values too.
+const TABLES: [&str; 12] = [
+    "search",
+    "groups",
+    "groups.class_shares",
+    "budget",
+    "task",
+    "data",
+    "data.bands",
+    "data.label_map",
+    "data.interactions",
+    "data.interactions.candidates",
+    "model.price",
+    "proposer.price",
+];
+
 /// Refuses the first number of the study `text` that cannot be meant.
 pub(super) fn check(text: &str, path: &Path) -> Result<(), Failure> {
     // It was read before.
@@ -94,6 +110,9 @@ fn of_table(table: &toml::Table, keys: &mut Vec<String>) -> Option<String> {
         keys.push(key.clone());
         let problem = match value {
             Value::Table(inner) => of_table(inner, keys),
+            Value::Array(_) if TABLES.contains(&keys.join(".").as_str()) => {
+                Some("is a list, but a table is needed".to_owned())
+            }
             Value::Array(values) => values.iter().find_map(|value| of_value(value, keys)),
             value => of_value(value, keys),
         };

@@ -78,13 +78,13 @@ fn arm(server: &MockServer, runner: &mut TestRunner) -> Armed {
     };
     let (books, films) = (draw("books"), draw("films"));
     let mut csv = String::from("id,domain,label,text\n");
-    for group in [&books, &films] {
+    for (group, word) in [(&books, "books text"), (&films, "films text")] {
         for number in 0..60 {
             let label = ["positive", "negative"][number % 2];
+            let text = draw(word);
             writeln!(
                 csv,
-                "\"{group}{number}\",\"{group}\",{label},\"{} {number}\"",
-                draw("text")
+                "\"{group}{number}\",\"{group}\",{label},\"{text} {number}\""
             )
             .unwrap();
         }

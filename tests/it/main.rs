@@ -6,6 +6,7 @@ mod cli;
 mod compare;
 #[cfg(unix)]
 mod datasets;
+mod dependencies;
 #[cfg(unix)]
 mod embedded;
 mod escapes;
@@ -13,6 +14,7 @@ mod escapes;
 mod fetch;
 #[cfg(unix)]
 mod fetch_stage;
+mod fuzzed;
 mod gate;
 mod golden;
 mod http;

@@ -32,7 +32,6 @@ impl std::fmt::Debug for KnownSecrets {
 
 impl KnownSecrets {
     /// Of a server without any.
-    #[cfg(test)]
     pub(super) const NONE: Self = Self {
         spellings: Vec::new(),
     };

@@ -37,17 +37,26 @@ impl Moment {
     }
 }
 
+/// How the run goes on. One that was killed before it was known leaves room for
+/// another.
+async fn onward(desk: &Desk) -> &'static [&'static str] {
+    let store = desk.path(".shiftproof");
+    let log = store.join("runs").join(RUN).join("events.jsonl");
+    let known = log.exists()
+        || store.exists() && desk.run(&["runs", "--json"]).await.out.contains(RUN);
+    if known {
+        &["optimize", "--quiet", "--resume", RUN]
+    } else {
+        &["optimize", "--quiet"]
+    }
+}
+
 /// Starts or resumes the run and kills it at the moment; returns the phase it was in,
 /// `None` where it had ended by itself.
 async fn life(desk: &Desk, server: &MockServer, moment: Moment) -> Option<String> {
     let folder = desk.path(".shiftproof/runs").join(RUN);
     let log = folder.join("events.jsonl");
-    let args: &[&str] = if log.exists() {
-        &["optimize", "--quiet", "--resume", RUN]
-    } else {
-        // A run that was killed before it was known leaves room for another.
-        &["optimize", "--quiet"]
-    };
+    let args = onward(desk).await;
     let before = server.calls();
     let began = Instant::now();
     let mut child = desk.start(args);
@@ -109,13 +118,7 @@ async fn run_under_kills(mut draw: Draw, reference: &str) -> Lived {
         phases.extend(life(&desk, &server, moment).await);
     }
     let kills = phases.len() as u64;
-    // A run that was killed before it was known is not the one that goes on.
-    let known = desk.run(&["runs", "--json"]).await;
-    let args: &[&str] = if known.out.contains(RUN) {
-        &["optimize", "--quiet", "--resume", RUN]
-    } else {
-        &["optimize", "--quiet"]
-    };
+    let args = onward(&desk).await;
     let ended = desk.run(args).await;
     let told = format!("seed {seed}, limit {limit:?}, killed in {phases:?}: {ended:?}");
     assert!(

@@ -91,9 +91,13 @@ fn desk(server: &MockServer, slots: usize, limit: Option<u64>) -> Desk {
     desk
 }
 
-/// A report without where its server was.
+/// A report without where its server was, and without how many requests brought no
+/// answer, which kills decide.
 fn placeless(text: &str, server: &MockServer) -> String {
     let origin = server.origin();
     let host = origin.trim_start_matches("http://");
-    text.replace(host, "HOST")
+    let lines = text
+        .lines()
+        .filter(|line| !line.starts_with("Beside these, up to"));
+    lines.map(|line| line.replace(host, "HOST") + "\n").collect()
 }

@@ -77,8 +77,8 @@ impl Protocol for OllamaProtocol {
         if reason == "load" && text.is_empty() {
             return ParsedBody::Empty;
         }
-        // Neither words nor thoughts nor a reason for their absence.
-        if said.is_none() && present(message, "thinking").is_none() && reason.is_empty() {
+        // Neither words nor thoughts: an answer has at least the field for them.
+        if said.is_none() && present(message, "thinking").is_none() {
             return ParsedBody::Empty;
         }
         let visible = without_thoughts(text);
