@@ -25,7 +25,11 @@ pub fn study(bytes: &[u8]) {
             let again = serde_json::to_string(&read).expect("a study is JSON");
             assert_eq!(again, kept);
         }
-        Err(failure) => assert!(failure.message.contains("fuzzed.toml"), "{}", failure.message),
+        Err(failure) => assert!(
+            failure.message.contains("fuzzed.toml"),
+            "{}",
+            failure.message
+        ),
     }
 }
 
@@ -75,11 +79,17 @@ pub fn journal(bytes: &[u8]) {
         return;
     };
     let read = |journal: &Journal| -> Vec<Vec<u8>> {
-        let entries = journal.read_from(JournalPosition::START).expect("it was verified");
-        entries.map(|entry| entry.expect("it was verified").payload).collect()
+        let entries = journal
+            .read_from(JournalPosition::START)
+            .expect("it was verified");
+        entries
+            .map(|entry| entry.expect("it was verified").payload)
+            .collect()
     };
     let before = read(&journal);
-    journal.append_all(&[b"one more"]).expect("it can be written on");
+    journal
+        .append_all(&[b"one more"])
+        .expect("it can be written on");
     let after = read(&journal);
     assert_eq!(after[..before.len()], before);
     assert_eq!(after.len(), before.len() + 1);
@@ -137,7 +147,10 @@ pub fn reply(bytes: &[u8]) {
         Ok(usage) => {
             assert_eq!(status, 200, "{api:?}");
             let most = 3 * 10_000_000;
-            assert!(usage.is_none_or(|usage| usage.tokens() <= most), "{usage:?}");
+            assert!(
+                usage.is_none_or(|usage| usage.tokens() <= most),
+                "{usage:?}"
+            );
         }
         Err(error) => assert!(!error.to_string().is_empty()),
     }

@@ -246,11 +246,20 @@ fn leaves(text: &str) -> Vec<LeafKey> {
             keys.push(key.get_ref().to_string());
             match value.get_ref() {
                 DeValue::Table(inner) => walk(inner, &keys, found),
-                _ => found.push(LeafKey {
-                    keys,
-                    span: value.span(),
-                    key_at: key.span().start,
-                }),
+                other => {
+                    if let DeValue::Array(values) = other {
+                        for value in values {
+                            if let DeValue::Table(inner) = value.get_ref() {
+                                walk(inner, &keys, found);
+                            }
+                        }
+                    }
+                    found.push(LeafKey {
+                        keys,
+                        span: value.span(),
+                        key_at: key.span().start,
+                    });
+                }
             }
         }
     }

@@ -54,7 +54,9 @@ fn one(words: &[&str], at: &mut usize, allow: &BTreeSet<String>) -> Option<bool>
 
 #[test]
 fn expressions_are_understood() {
-    let allow: BTreeSet<String> = ["MIT", "Apache-2.0", "Unicode-3.0"].map(str::to_owned).into();
+    let allow: BTreeSet<String> = ["MIT", "Apache-2.0", "Unicode-3.0"]
+        .map(str::to_owned)
+        .into();
     for (expression, fine) in [
         ("MIT", true),
         ("GPL-3.0-only", false),
@@ -87,14 +89,21 @@ fn dependencies_keep_to_the_rules() {
     // What other systems need beside is not downloaded here; cargo-deny looks at all.
     let rustc = Command::new("rustc").arg("-vV").output().unwrap();
     let rustc = String::from_utf8(rustc.stdout).unwrap();
-    let host = rustc.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    let host = rustc
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .unwrap();
     let told = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--locked", "--offline"])
         .args(["--filter-platform", host])
         .current_dir(root)
         .output()
         .unwrap();
-    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    assert!(
+        told.status.success(),
+        "{}",
+        String::from_utf8_lossy(&told.stderr)
+    );
     let metadata: Value = serde_json::from_slice(&told.stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
     assert!(packages.len() > 100, "{} packages", packages.len());

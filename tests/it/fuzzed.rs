@@ -9,7 +9,8 @@ use proptest::prelude::*;
 mod targets;
 
 const STUDY: &str = include_str!("../../studies/reviews.toml");
-const CSV: &str = "id,label,text,user,item,rating\n1,good,\"a, b\",u,i,4\n2,bad,\"c\"\"d\",u,j,1\n3,,e,v,i,\n";
+const CSV: &str =
+    "id,label,text,user,item,rating\n1,good,\"a, b\",u,i,4\n2,bad,\"c\"\"d\",u,j,1\n3,,e,v,i,\n";
 const JSONL: &str = "{\"id\":1,\"label\":\"good\",\"text\":\"a\",\"user\":1,\"item\":2}\n{\"id\":2,\"label\":\"bad\",\"text\":[1]}\n";
 const LOG: &str = include_str!("golden/v1/.shiftproof/runs/mock-s1-1/events.jsonl");
 const REPLIES: [&str; 5] = [
@@ -39,10 +40,20 @@ fn change() -> impl Strategy<Value = Change> {
         at().prop_map(Change::Cut),
         (at(), 1_usize..40).prop_map(|(at, length)| Change::Remove(at, length)),
         (at(), 1_usize..40).prop_map(|(at, length)| Change::Repeat(at, length)),
-        (at(), prop::collection::vec(any::<u8>(), 1..12)).prop_map(|(at, piece)| Change::Insert(at, piece)),
+        (at(), prop::collection::vec(any::<u8>(), 1..12))
+            .prop_map(|(at, piece)| Change::Insert(at, piece)),
         (
             at(),
-            prop::sample::select(vec!["18446744073709551615", "-1", "1e999", "NaN", "null", "[]", "\\ud800", "\u{202e}"])
+            prop::sample::select(vec![
+                "18446744073709551615",
+                "-1",
+                "1e999",
+                "NaN",
+                "null",
+                "[]",
+                "\\ud800",
+                "\u{202e}"
+            ])
         )
             .prop_map(|(at, number)| Change::Number(at, number)),
     ]
@@ -73,9 +84,13 @@ fn changed(seed: &[u8], changes: &[Change]) -> Vec<u8> {
             }
             Change::Number(at, number) => {
                 // In the place of one that is there.
-                let digits: Vec<usize> = (0..length).filter(|&at| bytes[at].is_ascii_digit()).collect();
+                let digits: Vec<usize> = (0..length)
+                    .filter(|&at| bytes[at].is_ascii_digit())
+                    .collect();
                 if let Some(&start) = digits.get(at.index(digits.len().max(1))) {
-                    let end = (start..length).find(|&at| !bytes[at].is_ascii_digit()).unwrap_or(length);
+                    let end = (start..length)
+                        .find(|&at| !bytes[at].is_ascii_digit())
+                        .unwrap_or(length);
                     bytes.splice(start..end, number.bytes());
                 }
             }
@@ -101,7 +116,11 @@ fn weights() -> Vec<u8> {
     text(&mut out, "general.architecture");
     out.extend(8_u32.to_le_bytes());
     text(&mut out, "llama");
-    for (key, value) in [("llama.block_count", 1_u32), ("llama.context_length", 64), ("llama.embedding_length", 32)] {
+    for (key, value) in [
+        ("llama.block_count", 1_u32),
+        ("llama.context_length", 64),
+        ("llama.embedding_length", 32),
+    ] {
         text(&mut out, key);
         out.extend(4_u32.to_le_bytes());
         out.extend(value.to_le_bytes());
@@ -127,7 +146,11 @@ fn journal() -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.journal");
     let mut journal = shiftproof_store::Journal::open(&path).unwrap();
-    for group in [&[b"one".as_slice(), b"two"][..], &[b"three"], &[&[7; 300], b""]] {
+    for group in [
+        &[b"one".as_slice(), b"two"][..],
+        &[b"three"],
+        &[&[7; 300], b""],
+    ] {
         journal.append_all(group).unwrap();
     }
     drop(journal);

@@ -51,7 +51,14 @@ async fn addresses_with_secrets_are_refused() {
             (&given, vec!["eval", "--base-url", &address]),
             (
                 &given,
-                vec!["compare", "study.toml", "--methods", "edits,gpo", "--base-url", &address],
+                vec![
+                    "compare",
+                    "study.toml",
+                    "--methods",
+                    "edits,gpo",
+                    "--base-url",
+                    &address,
+                ],
             ),
         ] {
             let ended = desk.run(&args).await;

@@ -42,8 +42,8 @@ impl Moment {
 async fn onward(desk: &Desk) -> &'static [&'static str] {
     let store = desk.path(".shiftproof");
     let log = store.join("runs").join(RUN).join("events.jsonl");
-    let known = log.exists()
-        || store.exists() && desk.run(&["runs", "--json"]).await.out.contains(RUN);
+    let known =
+        log.exists() || store.exists() && desk.run(&["runs", "--json"]).await.out.contains(RUN);
     if known {
         &["optimize", "--quiet", "--resume", RUN]
     } else {

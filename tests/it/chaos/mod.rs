@@ -99,5 +99,7 @@ fn placeless(text: &str, server: &MockServer) -> String {
     let lines = text
         .lines()
         .filter(|line| !line.starts_with("Beside these, up to"));
-    lines.map(|line| line.replace(host, "HOST") + "\n").collect()
+    lines
+        .map(|line| line.replace(host, "HOST") + "\n")
+        .collect()
 }
