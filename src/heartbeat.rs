@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use shiftproof_search::event::{Event, ProgressTick, RunObserver};
-use shiftproof_store::files;
+use shiftproof_store::{create_dir_all, files};
 
 /// Its name in a run's folder.
 pub(crate) const FILE: &str = "live.json";
@@ -44,7 +44,7 @@ impl LiveFile {
     /// Writes the first version into a run's folder, which is made where it is
     /// missing.
     pub fn create(folder: &Path, planned: u64) -> io::Result<Self> {
-        files::create_dir_all(folder).map_err(io::Error::other)?;
+        create_dir_all(folder).map_err(io::Error::other)?;
         let file = Self {
             path: folder.join(FILE),
             live: RunHeartbeat {

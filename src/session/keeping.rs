@@ -7,7 +7,7 @@ use shiftproof_search::event::RunObserver;
 use shiftproof_search::event_log::{self, EventLog, LogError};
 use shiftproof_search::gateway::{Gateway, RunError};
 use shiftproof_search::ledger::{CandidateRecord, Ledger, RunRecord};
-use shiftproof_store::files;
+use shiftproof_store::create_dir_all;
 
 use crate::durable;
 use crate::exit::Failure;
@@ -49,7 +49,7 @@ pub(super) fn open_log(
     anew: bool,
     observers: Vec<Box<dyn RunObserver>>,
 ) -> Result<EventLog, LogError> {
-    files::create_dir_all(folder).map_err(|error| LogError::Io {
+    create_dir_all(folder).map_err(|error| LogError::Io {
         path: folder.to_owned(),
         source: std::io::Error::other(error),
     })?;

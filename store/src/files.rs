@@ -30,11 +30,6 @@ pub fn create_dir(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Creates the folder at `path` with its missing parents, each of them durable.
-pub fn create_dir_all(path: &Path) -> crate::Result<()> {
-    crate::fsync::create_dir_all(path)
-}
-
 /// Takes what is at `path`, with all that is in it, away from everybody but its owner. What
 /// earlier versions or a library made is mended by this; what cannot be changed stays as it is.
 pub fn restrict(path: &Path) {
@@ -77,7 +72,8 @@ mod tests {
     fn only_owners_may_read() {
         let folder = tempfile::tempdir().unwrap();
         let deep = folder.path().join("a/b");
-        create_dir_all(&deep).unwrap();
+        create_dir(&folder.path().join("a")).unwrap();
+        create_dir(&deep).unwrap();
         create(&deep.join("own")).unwrap();
         assert_eq!(mode(&folder.path().join("a")), 0o700);
         assert_eq!((mode(&deep), mode(&deep.join("own"))), (0o700, 0o600));

@@ -26,8 +26,9 @@ pub(crate) fn parent(path: &Path) -> Result<()> {
     }
 }
 
-/// Creates `dir` with its missing parents, all of them durable.
-pub(crate) fn create_dir_all(path: &Path) -> Result<()> {
+/// Creates the folder `path` with its missing parents, all of them durable and for their owner
+/// alone.
+pub fn create_dir_all(path: &Path) -> Result<()> {
     if path.is_dir() {
         return Ok(());
     }

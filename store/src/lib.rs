@@ -93,6 +93,7 @@ mod sled;
 pub use blobs::{BlobFolder, BlobId};
 pub use contain::panic_is_contained;
 pub use error::{Result, StoreError};
+pub use fsync::create_dir_all;
 pub use holder::LockHolder;
 pub use journal::{Journal, JournalPosition};
 pub use kv::{Kv, MAX_BATCH, MAX_KEY, MAX_VALUE, Pair, PrefixScan, WriteBatch};
