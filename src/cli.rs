@@ -227,7 +227,7 @@ pub struct OptimizeArgs {
     pub events: Option<PathBuf>,
     /// Exit with 100 unless the audited worst target group reaches this score
     /// (0 to 1).
-    #[arg(long, value_name = "SCORE")]
+    #[arg(long, value_name = "SCORE", value_parser = decide::share)]
     pub min_worst: Option<f64>,
     /// Exit with 101 unless the selected prompt beats the seed on the worst
     /// target group beyond chance.
@@ -263,7 +263,7 @@ pub struct EvalArgs {
     pub json: bool,
     /// Exit with 100 unless every prompt's worst target group reaches this
     /// score (0 to 1).
-    #[arg(long, value_name = "SCORE")]
+    #[arg(long, value_name = "SCORE", value_parser = decide::share)]
     pub min_worst: Option<f64>,
     /// Score by this metric instead of the study's, such as ndcg@5, diversity@10
     /// or coverage@10; answers in the store are scored anew without a call.

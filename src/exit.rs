@@ -119,6 +119,15 @@ impl Failure {
         }
     }
 
+    /// The same failure told in other words.
+    #[must_use]
+    pub fn told_as(self, tell: impl FnOnce(&str) -> String) -> Self {
+        Self {
+            message: tell(&self.message),
+            ..self
+        }
+    }
+
     /// Turns an error that says all there is to say into a failure.
     pub fn from_error<E: Into<FailureSource>>(exit: ExitStatus) -> impl Fn(E) -> Self {
         move |error| {

@@ -6,12 +6,13 @@
 //! Nothing reads it back into a run.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use shiftproof_search::event::{Event, ProgressTick, RunObserver};
+use shiftproof_store::{create_dir_all, files};
 
 /// Its name in a run's folder.
 pub(crate) const FILE: &str = "live.json";
@@ -43,7 +44,7 @@ impl LiveFile {
     /// Writes the first version into a run's folder, which is made where it is
     /// missing.
     pub fn create(folder: &Path, planned: u64) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
+        create_dir_all(folder).map_err(io::Error::other)?;
         let file = Self {
             path: folder.join(FILE),
             live: RunHeartbeat {
@@ -60,7 +61,7 @@ impl LiveFile {
     /// Replaces the file whole: a reader sees the old or the new one.
     fn write(&self) -> io::Result<()> {
         let fresh = self.path.with_extension("json.new");
-        fs::write(&fresh, serde_json::to_vec(&self.live)?)?;
+        files::create(&fresh)?.write_all(&serde_json::to_vec(&self.live)?)?;
         fs::rename(&fresh, &self.path)
     }
 }

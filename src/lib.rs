@@ -29,6 +29,7 @@ pub mod prices;
 pub mod progress;
 pub mod report;
 pub mod session;
+mod shown;
 mod stored;
 pub mod study;
 mod table;

@@ -8,8 +8,9 @@ use shiftproof_search::event::{Event, Phase, ProgressTick, RunObserver};
 
 use crate::report::proposals::sentence;
 use crate::report::{DiscardedTexts, RunSummary, worst};
+use crate::shown::{line, visible};
 use crate::table::width;
-use crate::word_diff::{line, one_line, visible};
+use crate::word_diff::one_line;
 use crate::{headroom, unusable, vote_notes};
 
 /// How much is said while a run goes on.

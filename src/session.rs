@@ -33,7 +33,7 @@ use crate::prices;
 use crate::report::RunSummary;
 use crate::stored;
 use crate::study::places::{self, GivenPrompt};
-use crate::study::{self, LoadedData, ResolvedStudy, Study, load_data, load_interactions};
+use crate::study::{self, LoadedData, ResolvedStudy, Study, load_data, load_interactions, located};
 use crate::task_registry::{TaskInstance, TaskRegistry};
 use crate::textfile;
 
@@ -104,8 +104,22 @@ fn check_options(study: &Study, path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The task and the data of a study, without a model. `path` is for messages.
+/// The task and the data of a study, without a model. `path` is for messages: what
+/// they say of its keys is told with their lines.
 pub fn load(
+    resolved: &ResolvedStudy,
+    path: &Path,
+    registry: &TaskRegistry,
+    progress: fetch::OnProgress<'_>,
+) -> Result<(TaskInstance, LoadedData), Failure> {
+    let loaded = load_unlocated(resolved, path, registry, progress);
+    loaded.map_err(|failure| {
+        let text = textfile::read(path).unwrap_or_default();
+        failure.told_as(|message| located(message, &text, path))
+    })
+}
+
+fn load_unlocated(
     resolved: &ResolvedStudy,
     path: &Path,
     registry: &TaskRegistry,
@@ -164,6 +178,7 @@ pub fn load(
         .or(loaded.data.source.validation.first());
     let found = places::check(built.task.as_ref(), like, &given)?;
     loaded.findings.extend(found);
+    loaded.notes.extend(prices::unbound(study));
     Ok((built, loaded))
 }
 
@@ -518,16 +533,18 @@ async fn begin(
     Ok(gateway)
 }
 
+/// Calls of a study that a client is tried on before a run.
+pub(crate) const REHEARSED: usize = 4;
+
 /// The seed prompt on a few source examples: the first calls a run would send.
 fn rehearsal(built: &TaskInstance, loaded: &LoadedData) -> Vec<ModelCall> {
-    const CALLS: usize = 4;
     let seed = built.task.seed();
     let requests = loaded
         .data
         .source
         .validation
         .iter()
-        .take(CALLS)
+        .take(REHEARSED)
         .map(|example| built.task.request(&seed, &example.input));
     requests
         .filter(|request| request.answer.labels().is_some())

@@ -149,6 +149,20 @@ pub(crate) fn unknown(store: &Path, run: &str) -> Failure {
     ))
 }
 
+/// The names of all folders of runs, whatever is in them.
+pub(crate) fn names(store: &Path) -> Vec<String> {
+    let folders = fs::read_dir(store.join("runs"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut names: Vec<String> = folders
+        .filter(|entry| entry.path().is_dir())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    names
+}
+
 /// The folders of all runs with the time they last changed, oldest first. One
 /// that has no log yet is found by its sign of life.
 fn by_age(store: &Path) -> Vec<(SystemTime, PathBuf)> {

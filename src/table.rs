@@ -6,7 +6,7 @@ use std::ops::RangeBounds;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::word_diff::line;
+use crate::shown::line;
 
 /// Columns of a terminal that a text takes.
 pub(crate) fn width(text: &str) -> usize {

@@ -145,8 +145,9 @@ impl TaskRegistry {
         if problems.is_empty() {
             return Ok(method);
         }
-        let problems = problems.join("\n  ");
-        Err(Failure::usage(format!("{}: {problems}", path.display())))
+        let text = textfile::read(path).unwrap_or_default();
+        let problems = study::located(&problems.join("\n  "), &text, path);
+        Err(Failure::usage(problems))
     }
 
     /// Makes the task of a study's `[task]` table; `study` and `path` are for

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use shiftproof_tasks::files;
 use shiftproof_tasks::text::plain;
 
 /// Why a file is no text.
@@ -33,7 +34,7 @@ pub(crate) enum UnreadableFile {
 /// The text of a file, without what an editor adds to it: a byte order mark,
 /// carriage returns.
 pub(crate) fn read(path: &Path) -> Result<String, UnreadableFile> {
-    let bytes = std::fs::read(path).map_err(|source| {
+    let bytes = files::read(path).map_err(|source| {
         let path = path.to_owned();
         match source.kind() {
             ErrorKind::NotFound => UnreadableFile::Missing { path, source },

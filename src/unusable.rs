@@ -10,7 +10,7 @@ use shiftproof_search::unusable::{
 };
 
 use crate::report::grouped;
-use crate::word_diff::visible;
+use crate::shown::visible;
 
 /// One sentence a fault, with examples and how to mend it.
 pub(crate) fn sentences(survey: &AnswerSurvey) -> Vec<String> {

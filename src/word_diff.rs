@@ -4,6 +4,8 @@ use serde::Serialize;
 use shiftproof_tasks::Prompt;
 use similar::{ChangeTag, TextDiff};
 
+use crate::shown::visible;
+
 /// A run of words with one fate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DiffPiece {
@@ -141,40 +143,6 @@ pub fn marked(pieces: &[DiffPiece], colour: bool) -> String {
     out
 }
 
-/// Text that a model or a file holds, fit for every screen and report: what would
-/// steer a terminal, turn the order of what follows, or hide, is written out.
-/// Line breaks and tabs stay.
-pub fn visible(text: &str) -> String {
-    text.chars()
-        .fold(String::with_capacity(text.len()), |mut out, c| {
-            if c != '\n' && c != '\t' && deceives(c) {
-                out.extend(c.escape_unicode());
-            } else {
-                out.push(c);
-            }
-            out
-        })
-}
-
-/// The same on one line.
-pub fn line(text: &str) -> String {
-    visible(&text.replace("\r\n", " ")).replace(['\n', '\t'], " ")
-}
-
-/// Whether a character does something else than to be seen: control characters,
-/// separators of lines, overrides of the direction of writing (CVE-2021-42574),
-/// blanks without width and tags. Joiners and selectors of variants belong to
-/// emoji and to several scripts.
-fn deceives(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{2028}' | '\u{2029}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}'
-            | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}'
-            | '\u{e0000}'..='\u{e007f}')
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -193,24 +161,6 @@ mod tests {
         );
         assert_eq!(shown("Same.", "Same."), "Same.");
         assert_eq!(shown("a\x1b[2Jb", "c"), "[-a\\u{1b}[2Jb-]{+c+}");
-    }
-
-    #[test]
-    fn what_deceives_is_written_out() {
-        assert_eq!(
-            visible("a\u{9b}31m\u{202e}b\n\tc\r"),
-            "a\\u{9b}31m\\u{202e}b\n\tc\\u{d}"
-        );
-        assert_eq!(line("a\r\nb\tc\u{2028}"), "a b c\\u{2028}");
-        // Joined emoji, joiners of Persian, accents and other scripts stay.
-        for text in [
-            "👩\u{200d}👧 ❤\u{fe0f}",
-            "می\u{200c}خواهم",
-            "cafe\u{301}",
-            "电影 فيلم",
-        ] {
-            assert_eq!(visible(text), text);
-        }
     }
 
     proptest! {

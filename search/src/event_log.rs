@@ -9,12 +9,13 @@
 //! the study, the data or the program is not the one that began the run.
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use shiftproof_store::files;
 use thiserror::Error;
 
 use crate::event::{Event, ProgressTick, RunObserver};
@@ -151,6 +152,16 @@ fn split_sum(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((told.strip_suffix(SUM)?, sum))
 }
 
+/// A JSON object on one line with a checksum of what is before it as its last field.
+pub fn summed(mut object: Vec<u8>) -> Vec<u8> {
+    object.pop();
+    let sum = line_sum(&object);
+    object.extend_from_slice(SUM);
+    object.extend_from_slice(sum.as_bytes());
+    object.extend_from_slice(b"\"}");
+    object
+}
+
 fn line_sum(told: &[u8]) -> String {
     blake3::hash(told).to_hex()[..SUM_DIGITS].to_owned()
 }
@@ -186,7 +197,7 @@ impl EventLog {
         } else {
             Vec::new()
         };
-        let file = OpenOptions::new()
+        let file = files::options()
             .create(true)
             .append(true)
             .open(path)
@@ -254,13 +265,10 @@ impl EventLog {
             path: path.clone(),
             source,
         };
-        let mut line = serde_json::to_vec(&BorrowedLine { seq, at_ms, event })
+        let line = serde_json::to_vec(&BorrowedLine { seq, at_ms, event })
             .map_err(|error| io(error.into()))?;
-        line.pop();
-        let sum = line_sum(&line);
-        line.extend_from_slice(SUM);
-        line.extend_from_slice(sum.as_bytes());
-        line.extend_from_slice(b"\"}\n");
+        let mut line = summed(line);
+        line.push(b'\n');
         file.write_all(&line).map_err(io)
     }
 }

@@ -4,23 +4,28 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use shiftproof_search::budget::{BudgetLimits, Meter, Price};
-use shiftproof_search::event::{AuditedPrompt, Event};
+use shiftproof_search::event::{AuditedPrompt, Event, GroupInfo};
 use shiftproof_search::event_log::EventLog;
 use shiftproof_search::fit::fitted;
 use shiftproof_search::gateway::{Gateway, PricedModel, RunError};
 use shiftproof_search::ledger::Ledger;
 use shiftproof_search::methods::{MethodRegistry, SearchMethod};
 use shiftproof_search::run::{Run, RunResult};
-use shiftproof_search::simulate::{SOURCE, SimulatedTask, SimulatedWorld};
+use shiftproof_search::simulate::{SOURCE, SimulatedTask, SimulatedWorld, TARGET};
 use shiftproof_search::spec::{MethodName, RuleName, SearchSpec};
-use shiftproof_tasks::{AnswerForm, Example, Fitting, Input, Prompt, Reply, Task};
+use shiftproof_search::{Capabilities, Llm, LlmError, ModelCall};
+use shiftproof_tasks::{
+    AnswerForm, Data, Example, Fitting, Input, Label, LabelledTarget, Prompt, Reply, Task,
+};
 use tokio_util::sync::CancellationToken;
 
 struct Outcome {
     ended: RunResult,
     events: Vec<Event>,
     target_labels_read: u64,
+    asked: Vec<ModelCall>,
 }
 
 async fn run(world: &SimulatedWorld, spec: SearchSpec, seed: u64, limits: BudgetLimits) -> Outcome {
@@ -43,7 +48,39 @@ async fn try_task(
     seed: u64,
     limits: BudgetLimits,
 ) -> Result<Outcome, RunError> {
-    let (data, groups) = world.data(120);
+    try_data(task, world, world.data(120), spec, seed, limits).await
+}
+
+/// The planted model, which keeps what it was asked.
+struct Listening {
+    world: SimulatedWorld,
+    asked: Arc<Mutex<Vec<ModelCall>>>,
+}
+
+#[async_trait]
+impl Llm for Listening {
+    fn identity(&self) -> &str {
+        self.world.identity()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.world.capabilities()
+    }
+
+    async fn call(&self, call: &ModelCall) -> Result<Reply, LlmError> {
+        self.asked.lock().unwrap().push(call.clone());
+        self.world.call(call).await
+    }
+}
+
+async fn try_data(
+    task: Arc<dyn Task>,
+    world: &SimulatedWorld,
+    (data, groups): (Data, Vec<GroupInfo>),
+    spec: SearchSpec,
+    seed: u64,
+    limits: BudgetLimits,
+) -> Result<Outcome, RunError> {
     let gateway = Gateway::new(
         Arc::new(Ledger::in_memory()),
         EventLog::unlogged(vec![]),
@@ -52,8 +89,12 @@ async fn try_task(
         None,
         Vec::new(),
     );
+    let asked = Arc::default();
     let model = PricedModel {
-        llm: Arc::new(world.clone()),
+        llm: Arc::new(Listening {
+            world: world.clone(),
+            asked: Arc::clone(&asked),
+        }),
         price: Price::default(),
     };
     let reads = data.reads.clone();
@@ -90,6 +131,7 @@ async fn try_task(
         ended,
         target_labels_read: *target_labels_read,
         events,
+        asked: std::mem::take(&mut *asked.lock().unwrap()),
     })
 }
 
@@ -352,6 +394,55 @@ async fn answers_hide_target_labels() {
             (sum / n as f64 - group.value.unwrap()).abs() < 1e-9,
             "{group:?}"
         );
+    }
+}
+
+/// Where the target has labels, the selector reads each of them once and the proposer
+/// none: no request for a prompt says what the label of a target's text is.
+#[tokio::test]
+async fn proposers_see_no_target_label() {
+    const LABELLED: usize = 24;
+    for method in MethodRegistry::default().names() {
+        let world = SimulatedWorld::new(5, 0.1);
+        let (mut data, groups) = world.data(60);
+        let labelled: Vec<Example> = (0..LABELLED)
+            .map(|number| {
+                // Told from words: nothing but a label says so.
+                let text = format!("{TARGET} labelled {number}");
+                Input::new(text.clone(), TARGET)
+                    .with_field("text", text)
+                    .with_label(Label::Class(
+                        if number % 2 == 0 { "yes" } else { "no" }.into(),
+                    ))
+            })
+            .collect();
+        data.labelled_target = LabelledTarget::new(labelled, data.reads.clone());
+        let mut spec = spec(method);
+        (spec.evaluations, spec.proposals) = (500, 12);
+        let limits = BudgetLimits::default();
+        let task = Arc::new(SimulatedTask);
+        let outcome = try_data(task, &world, (data, groups), spec, 1, limits).await;
+        let outcome = outcome.unwrap_or_else(|error| panic!("{method}: {error}"));
+        assert_eq!(outcome.target_labels_read, LABELLED as u64, "{method}");
+        let scored = |call: &&ModelCall| call.request.answer.labels().is_some();
+        let text = |call: &ModelCall| {
+            let texts = call
+                .request
+                .messages
+                .iter()
+                .map(|message| message.content.as_str());
+            texts.collect::<Vec<_>>().join("\n")
+        };
+        let looked = outcome.asked.iter().filter(scored);
+        let looked = looked.filter(|call| text(call).contains("target labelled"));
+        assert!(looked.count() >= LABELLED, "{method} scores nobody on them");
+        for call in outcome.asked.iter().filter(|call| !scored(call)) {
+            assert!(
+                !text(call).contains("target labelled"),
+                "{method}: {}",
+                text(call)
+            );
+        }
     }
 }
 

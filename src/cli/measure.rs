@@ -36,7 +36,8 @@ pub struct BenchSelect {
     #[command(flatten)]
     pub store: StoreArgs,
     /// Also replay this many planted worlds of each family.
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0,
+          value_parser = clap::value_parser!(u64).range(..=10_000))]
     pub planted: u64,
     /// Rules; the others are held against the first. A name that ends in +
     /// may also buy outcomes on the labelled target examples, with a % it is told
@@ -59,10 +60,10 @@ pub struct BenchSelect {
     )]
     pub budgets: Vec<usize>,
     /// Labelled target examples, over all target groups alike.
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = count)]
     pub labelled: usize,
     /// Repeats per setting.
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = repeats)]
     pub repeats: usize,
     /// Seed of splits, orders and rules.
     #[arg(long, default_value_t = 0)]
@@ -115,6 +116,23 @@ fn rule(given: &str) -> Result<NamedRule, String> {
         labelled: given.ends_with('+'),
         shares: given.ends_with('%'),
     })
+}
+
+/// A number of examples.
+fn count(given: &str) -> Result<usize, String> {
+    const MOST: usize = 10_000_000;
+    match given.parse() {
+        Ok(count) if count <= MOST => Ok(count),
+        _ => Err(format!("a whole number up to {MOST} is needed")),
+    }
+}
+
+/// How often something is done.
+fn repeats(given: &str) -> Result<usize, String> {
+    match count(given) {
+        Ok(count) if (1..=100_000).contains(&count) => Ok(count),
+        _ => Err("a whole number between 1 and 100000 is needed".to_owned()),
+    }
 }
 
 /// Evaluations to spend.

@@ -12,8 +12,8 @@ use super::{note, print, write};
 use crate::cli::{BenchAction, BenchArgs, BenchSelect};
 use crate::exit::{ExitStatus, Failure};
 use crate::report::to_json;
+use crate::shown::visible;
 use crate::stored;
-use crate::word_diff::visible;
 
 pub(super) fn run(args: BenchArgs) -> Result<ExitStatus, Failure> {
     match args.action {

@@ -18,9 +18,9 @@ use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
 use crate::gate::power;
 use crate::session::StudySession;
+use crate::shown::visible;
 use crate::task_registry::TaskRegistry;
 use crate::unusable;
-use crate::word_diff::visible;
 
 /// Examples that are asked, each of another source group.
 const MOST_ASKED: usize = 3;

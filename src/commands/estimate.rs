@@ -23,7 +23,7 @@ use crate::gate::power;
 use crate::llm::http::AbilityMode;
 use crate::prices;
 use crate::report::{grouped, to_json};
-use crate::session::StudySession;
+use crate::session::{REHEARSED, StudySession};
 use crate::study::ModelSpec;
 use crate::table::{TextColumn, TextTable};
 use crate::task_registry::TaskRegistry;
@@ -188,8 +188,7 @@ fn text(plan: &CostPlan, limits: BudgetLimits) -> String {
     out
 }
 
-/// Requests that find out what a model's server can do; they count. A model that turns
-/// out to reason first is asked once more, which only asking can tell.
+/// Requests at most that find out what a model's server can do; they count.
 fn most_probes(spec: &ModelSpec) -> u64 {
     if spec
         .provider()
@@ -197,9 +196,20 @@ fn most_probes(spec: &ModelSpec) -> u64 {
     {
         return 0;
     }
-    // How a short text is answered; each ability is asked for in up to two forms.
-    let ability = |mode: AbilityMode| if mode == AbilityMode::Off { 0 } else { 2 };
-    1 + ability(spec.label_scores) + ability(spec.prefill)
+    // Once, then on the task's own inputs, where the answer may change the client.
+    let scores = match spec.label_scores {
+        AbilityMode::Off => 0,
+        AbilityMode::On => 1,
+        AbilityMode::Auto => 1 + REHEARSED as u64,
+    };
+    // In two forms; without it a short text tells how the model answers.
+    let continued = if spec.prefill == AbilityMode::Off {
+        1
+    } else {
+        2
+    };
+    // A model that turns out to reason first is asked once more, with room.
+    scores + continued + u64::from(spec.thinking_tokens.is_none())
 }
 
 /// Sizes are taken from the study's own data: the seed prompt on real inputs.

@@ -23,10 +23,11 @@ use crate::report::{
     BaselineScores, grouped, machine, score_as, spread, spread_as, worst, write_baselines,
 };
 use crate::session::StudySession;
+use crate::shown::{line, visible};
 use crate::table::{TextColumn, TextTable as Grid};
 use crate::task_registry::TaskRegistry;
 use crate::unusable;
-use crate::word_diff::{flat, line, visible};
+use crate::word_diff::flat;
 
 /// One prompt's scores.
 #[derive(Debug, Serialize)]

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use shiftproof_tasks::{ClassifySpec, FieldTemplate, PromptId, places};
 
-use super::{fetch_progress, note, print};
+use super::{fetch_progress, note, print_for_tools};
 use crate::cli::{ExportArgs, ExportFormat};
 use crate::exit::{ExitStatus, Failure};
 use crate::export::{ExportedPrompt, PromptUsage, dspy_signature};
@@ -53,7 +53,7 @@ pub(super) fn run(args: &ExportArgs, registry: &TaskRegistry) -> Result<ExitStat
             note(&format!("wrote {}", path.display()));
             tell_use(args.format, &exported.shape, path);
         }
-        None => print(&text)?,
+        None => print_for_tools(&text)?,
     }
     Ok(ExitStatus::Done)
 }

@@ -407,7 +407,8 @@ fn pick(store: &Path, run: &str, study: &str) -> Result<NamedPrompt, Failure> {
     let prompt = summary.selected_prompt().cloned().ok_or_else(|| {
         Failure::usage(format!(
             "the run {run} has selected no prompt yet; finish it with `shiftproof optimize \
-             --resume {run}`"
+             --resume {run}{}`",
+            stored::store_flag(store)
         ))
     })?;
     Ok(NamedPrompt {

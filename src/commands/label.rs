@@ -14,12 +14,12 @@ use crate::exit::{ExitStatus, Failure};
 use crate::labels::{HandLabel, ImportGround, LabelDraw, LabelFile, export, import, same_rows};
 use crate::report::RunSummary;
 use crate::session::load;
+use crate::shown::line;
 use crate::stored;
 use crate::study::{LoadedData, ResolvedStudy, Study};
 use crate::table::{TextColumn, TextTable, cut};
 use crate::task_registry::{TaskInstance, TaskRegistry};
 use crate::tui;
-use crate::word_diff::line;
 
 /// What is labelled: a study with its data, and the run that says what is unclear.
 struct LabelGround {

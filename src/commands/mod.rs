@@ -38,9 +38,9 @@ use crate::exit::{ExitStatus, Failure};
 use crate::fetch::{AssetKind, FetchProgress, FetchStep};
 use crate::prices::{self, PriceTable};
 use crate::session::StudySession;
+use crate::shown::{self, visible};
 use crate::study::{ModelSpec, ResolvedStudy, Study, budget_problem, model_problems};
 use crate::task_registry::TaskRegistry;
-use crate::word_diff::visible;
 
 /// Runs what the command line asks for.
 pub(crate) async fn run(cli: Cli, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
@@ -178,8 +178,27 @@ fn open_ledger(folder: &Path) -> Result<Arc<Ledger>, Failure> {
     Ok(Arc::new(ledger))
 }
 
-/// Prints to standard output. A closed pipe is the reader's way to say "enough".
+/// Prints to standard output, whatever the text quotes made harmless; JSON has come
+/// from [`to_json`](crate::report::to_json). A closed pipe is the reader's way to say
+/// "enough".
 fn print(text: &str) -> Result<(), Failure> {
+    print_exactly(&shown::text(text))
+}
+
+/// The same for what the program has coloured.
+fn print_colored(text: &str) -> Result<(), Failure> {
+    print_exactly(&shown::colored(text))
+}
+
+/// The same for what another program is to read: as it is, unless a person looks.
+fn print_for_tools(text: &str) -> Result<(), Failure> {
+    if std::io::stdout().is_terminal() {
+        return print(text);
+    }
+    print_exactly(text)
+}
+
+fn print_exactly(text: &str) -> Result<(), Failure> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(unprintable(error)),
         _ => Ok(()),

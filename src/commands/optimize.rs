@@ -1,7 +1,8 @@
 use std::fs::File;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::mem::take;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use shiftproof_search::control::RunControl;
@@ -17,6 +18,7 @@ use crate::exit::{ExitStatus, Failure};
 use crate::progress::{ProgressVerbosity, ProgressWriter, clock};
 use crate::report::{NamedRun, ReportFormat, render};
 use crate::session::{FinishedRun, StudySession};
+use crate::shown;
 use crate::stored;
 use crate::study::{BatchMode, ResolvedStudy, Study, model_problems};
 use crate::task_registry::TaskRegistry;
@@ -105,6 +107,7 @@ pub(super) async fn run(
                 ..
             },
         ended,
+        unwritten,
     } = done;
     let exit = finish(&args, &NamedRun::new(&id, summary))?;
     if verbosity > ProgressVerbosity::Quiet {
@@ -126,7 +129,10 @@ pub(super) async fn run(
             stored::store_flag(&args.store.store)
         ));
     }
-    Ok(exit)
+    match unwritten {
+        Some(problem) => Err(Failure::data(problem)),
+        None => Ok(exit),
+    }
 }
 
 /// Sends the calls of every model that is behind a server as batches.
@@ -154,6 +160,8 @@ fn batch(study: &mut Study) -> Result<(), Failure> {
 struct ConductedRun {
     done: FinishedRun,
     ended: Instant,
+    /// Why the file of --events is not whole.
+    unwritten: Option<String>,
 }
 
 /// Executes the run under the eyes of its observers; whatever comes of it, the
@@ -167,8 +175,9 @@ async fn conduct(
 ) -> Result<Option<ConductedRun>, Failure> {
     let planned = session.plan().calls();
     let mut observers: Vec<Box<dyn RunObserver>> = Vec::new();
+    let unwritten = Arc::new(Mutex::new(None));
     if let Some(path) = &args.events {
-        observers.push(Box::new(EventLines::create(path)?));
+        observers.push(Box::new(EventLines::create(path, unwritten.clone())?));
     }
     let (control, closer) = (RunControl::new(), ScreenCloser::default());
     let signals = SignalStream::new();
@@ -205,7 +214,12 @@ async fn conduct(
     if let Some(trouble) = trouble {
         note(&format!("the screen failed: {trouble}"));
     }
-    Ok(outcome?.map(|done| ConductedRun { done, ended }))
+    let unwritten = take(&mut *unwritten.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(outcome?.map(|done| ConductedRun {
+        done,
+        ended,
+        unwritten,
+    }))
 }
 
 /// The store, the run that is resumed if one is, and its study or the one named.
@@ -218,9 +232,7 @@ fn begin(
     // named, no study file is needed.
     if let Some(name) = args.resume.as_deref().filter(|name| !name.is_empty()) {
         let ledger = open_ledger(store)?;
-        let record = ledger
-            .run(name)?
-            .ok_or_else(|| stored::unknown(store, name))?;
+        let record = ledger.run(name)?.ok_or_else(|| unstored(store, name))?;
         let resolved = as_begun(&record)?;
         return Ok((ledger, Some(record), resolved));
     }
@@ -309,6 +321,20 @@ fn continued(
 
 /// The random seed where none is named.
 const FIRST_SEED: u64 = 1;
+
+/// What is said of a run that the store does not know.
+fn unstored(store: &Path, run: &str) -> Failure {
+    if !stored::names(store).iter().any(|name| name == run) {
+        return stored::unknown(store, run);
+    }
+    let flag = stored::store_flag(store);
+    Failure::usage(format!(
+        "of the run {run} there is the folder in {} alone: its process ended before anything was \
+         asked, so there is nothing to go on from; remove it with `shiftproof runs rm {run}{flag}` \
+         and start a new run",
+        store.display()
+    ))
+}
 
 /// The latest run of a study that is not finished.
 fn latest(ledger: &Ledger, study: &str) -> Result<RunRecord, Failure> {
@@ -480,10 +506,13 @@ fn finish(args: &OptimizeArgs, run: &NamedRun) -> Result<ExitStatus, Failure> {
 /// Writes every event as a line of JSON.
 struct EventLines {
     out: Box<dyn Write + Send>,
+    path: PathBuf,
+    /// Why it is not whole, for whoever conducts the run.
+    unwritten: Arc<Mutex<Option<String>>>,
 }
 
 impl EventLines {
-    fn create(path: &PathBuf) -> Result<Self, Failure> {
+    fn create(path: &PathBuf, unwritten: Arc<Mutex<Option<String>>>) -> Result<Self, Failure> {
         let out: Box<dyn Write + Send> = if path == Path::new("-") {
             Box::new(std::io::stdout())
         } else {
@@ -493,15 +522,37 @@ impl EventLines {
                 path,
             ))?)
         };
-        Ok(Self { out })
+        Ok(Self {
+            out,
+            path: path.clone(),
+            unwritten,
+        })
     }
 }
 
 impl RunObserver for EventLines {
     fn event(&mut self, event: &Event, _replayed: bool) {
-        // An observer cannot fail the run: the run's own log has every event.
-        if let Ok(line) = serde_json::to_string(event) {
-            let _ = writeln!(self.out, "{line}");
+        let mut unwritten = self
+            .unwritten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if unwritten.is_some() {
+            return;
+        }
+        // An observer cannot fail the run, whose own log has every event; the command
+        // fails when the run is done.
+        let written = serde_json::to_string(event)
+            .map_err(std::io::Error::from)
+            .and_then(|line| writeln!(self.out, "{}", shown::json(&line)));
+        match written {
+            // The reader of a pipe has seen enough.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => *unwritten = None,
+            Err(error) => {
+                let problem = format!("cannot write events to {}: {error}", self.path.display());
+                note(&format!("{problem}; the run goes on"));
+                *unwritten = Some(problem);
+            }
+            Ok(()) => {}
         }
     }
 }

@@ -1,3 +1,6 @@
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use shiftproof_search::ledger::Ledger;
 
 use super::{note, open_ledger, print};
@@ -16,8 +19,8 @@ pub(super) async fn run(args: RunsArgs) -> Result<ExitStatus, Failure> {
     }
     let ledger = open_ledger(store)?;
     match args.action {
-        None => list(&ledger, args.json)?,
-        Some(RunsAction::List { json }) => list(&ledger, json || args.json)?,
+        None => list(&ledger, store, args.json)?,
+        Some(RunsAction::List { json }) => list(&ledger, store, json || args.json)?,
         Some(RunsAction::Show { run, json }) => {
             let summary = stored::read(&stored::folder(store, &run)?)?.summary;
             if json || args.json {
@@ -27,11 +30,13 @@ pub(super) async fn run(args: RunsArgs) -> Result<ExitStatus, Failure> {
             }
         }
         Some(RunsAction::Rm { run }) => {
-            if ledger.run(&run)?.is_none() {
+            // Of a process that was killed at once there may be the folder alone.
+            if ledger.run(&run)?.is_some() {
+                ledger.remove_run(&run).await?;
+            } else if !stored::names(store).contains(&run) {
                 return Err(stored::unknown(store, &run));
             }
-            ledger.remove_run(&run).await?;
-            if let Some(folder) = ledger.run_dir(&run) {
+            if let Some(folder) = ledger.run_dir(&run).filter(|folder| folder.exists()) {
                 std::fs::remove_dir_all(&folder).map_err(Failure::from_io(
                     ExitStatus::Data,
                     "remove",
@@ -46,9 +51,23 @@ pub(super) async fn run(args: RunsArgs) -> Result<ExitStatus, Failure> {
     Ok(ExitStatus::Done)
 }
 
-fn list(ledger: &Ledger, json: bool) -> Result<(), Failure> {
+fn list(ledger: &Ledger, store: &Path, json: bool) -> Result<(), Failure> {
     let mut rows = Vec::new();
-    for record in ledger.runs()? {
+    let records = ledger.runs()?;
+    let known: BTreeSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
+    let orphans: Vec<String> = stored::names(store)
+        .into_iter()
+        .filter(|name| !known.contains(name.as_str()))
+        .collect();
+    if !orphans.is_empty() {
+        note(&format!(
+            "folders of no run that is stored, as a process leaves that is killed at once: {}; \
+             `shiftproof runs rm NAME{}` removes one",
+            orphans.join(", "),
+            stored::store_flag(store)
+        ));
+    }
+    for record in records {
         // A run that was stopped before it began, or whose folder was moved
         // away, has no log.
         let summary = match ledger.run_dir(&record.id) {
@@ -60,6 +79,6 @@ fn list(ledger: &Ledger, json: bool) -> Result<(), Failure> {
     print(&if json {
         to_json(&rows)?
     } else {
-        list::table(&rows)
+        list::table(&rows, &stored::store_flag(store))
     })
 }

@@ -14,6 +14,7 @@ use crate::cli::{ReplayArgs, WatchArgs};
 use crate::exit::{ExitStatus, Failure};
 use crate::heartbeat;
 use crate::progress::milestone;
+use crate::shown::visible;
 use crate::stored;
 use crate::tail::{LogFollower, LogPlayer};
 
@@ -79,9 +80,11 @@ fn folder(store: &Path, run: Option<&str>) -> Result<PathBuf, Failure> {
 pub(super) async fn replay(args: ReplayArgs) -> Result<ExitStatus, Failure> {
     if args
         .speed
-        .is_some_and(|speed| !(speed.is_finite() && speed > 0.0))
+        .is_some_and(|speed| !(1e-3..=1e6).contains(&speed))
     {
-        return Err(Failure::usage("--speed must be a number above 0"));
+        return Err(Failure::usage(
+            "--speed must be between 0.001 and 1,000,000",
+        ));
     }
     let folder = folder(&args.store.store, args.run.as_deref())?;
     let read = event_log::read(&folder.join("events.jsonl"))
@@ -127,7 +130,7 @@ async fn replay_lines(player: &mut LogPlayer, paced: bool) -> Result<ExitStatus,
 /// Prints one line at once; returns whether anybody still reads.
 fn say(text: &str) -> Result<bool, Failure> {
     let mut out = std::io::stdout();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+    match writeln!(out, "{}", visible(text)).and_then(|()| out.flush()) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(unprintable(error)),

@@ -12,11 +12,12 @@ pub(crate) fn render(
     comparison: &MethodComparison,
     paper: bool,
 ) -> Result<String, Failure> {
-    Ok(match form {
+    let report = match form {
         ReportFormat::Text if paper => text::paper(comparison),
         ReportFormat::Text => text::report(comparison),
         ReportFormat::Json => to_json(comparison)?,
         ReportFormat::Markdown => markdown::report(comparison),
         ReportFormat::Html => html::report(comparison),
-    })
+    };
+    Ok(form.shown(&report))
 }

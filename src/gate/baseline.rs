@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use shiftproof_search::event::GroupOutcome;
-use shiftproof_tasks::{Example, Prompt, PromptId};
+use shiftproof_tasks::{Example, Prompt, PromptId, files};
 
 use super::{GateReport, ScoredPrompt};
 use crate::exit::Failure;
@@ -62,7 +62,7 @@ impl CommittedBaseline {
     /// Reads the file at `path`.
     pub fn read(path: &Path) -> Result<Self, Failure> {
         let place = path.display();
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = files::read_to_string(path).map_err(|error| {
             Failure::usage(format!(
                 "cannot read the baseline {place}: {error}; `shiftproof gate STUDY.toml \
                  --write-baseline {place}` writes one"

@@ -12,8 +12,11 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use shiftproof_search::event_log;
+use shiftproof_store::files;
 use shiftproof_tasks::PromptId;
 
+use crate::durable;
 use crate::exit::{ExitStatus, Failure};
 use crate::report::RunSummary;
 
@@ -114,20 +117,23 @@ impl HoldoutAccess {
         let path = folder.join(FILE);
         let fail = Failure::from_io(ExitStatus::Data, "write to", &path);
         let before = text(&path)?;
-        let mut line = serde_json::to_string(&self).map_err(|error| {
+        let line = serde_json::to_vec(&self).map_err(|error| {
             Failure::data(format!("{}: {error}", path.display())).caused_by(error)
         })?;
-        line.push('\n');
+        let mut line = event_log::summed(line);
+        line.push(b'\n');
         if !before.is_empty() && !before.ends_with('\n') {
-            line.insert(0, '\n');
+            line.insert(0, b'\n');
         }
-        let mut file = std::fs::OpenOptions::new()
+        let mut file = files::options()
             .create(true)
             .append(true)
             .open(&path)
             .map_err(&fail)?;
-        file.write_all(line.as_bytes()).map_err(&fail)?;
-        file.sync_all().map_err(fail)
+        file.write_all(&line).map_err(&fail)?;
+        file.sync_all()
+            .and_then(|()| durable::sync_folder(&path))
+            .map_err(fail)
     }
 }
 
@@ -162,10 +168,19 @@ fn text(path: &Path) -> Result<String, Failure> {
 
 fn read(folder: &Path) -> Result<Vec<AccessLine>, Failure> {
     let path = folder.join(FILE);
+    let mut checked = false;
     (1..)
         .zip(text(&path)?.lines())
         .map(|(number, line)| match serde_json::from_str(line) {
+            Ok(_) if !event_log::is_intact(line.as_bytes(), &mut checked) => {
+                Err(Failure::data(format!(
+                    "{}:{number}: the line is damaged; restore the file or move it aside, which \
+                     forgets the count",
+                    path.display()
+                )))
+            }
             Ok(opening) => Ok(AccessLine::Whole(Box::new(opening))),
+            // Nothing but a write that was cut short ends so.
             Err(error) if error.is_eof() => Ok(AccessLine::Torn),
             Err(error) => Err(Failure::data(format!(
                 "{}:{number}: not a record of an opened audit ({error}); restore the file or \
@@ -249,6 +264,38 @@ mod tests {
             })
             .unwrap()
             .contains("1 time ")
+        );
+    }
+
+    #[test]
+    fn damage_hides_no_opening() {
+        let folder = tempfile::tempdir().unwrap();
+        for prompt in ["a", "b"] {
+            opening("x", &[prompt])
+                .record(folder.path(), "ship")
+                .unwrap();
+        }
+        let path = folder.path().join(FILE);
+        let whole = std::fs::read(&path).unwrap();
+        let mut noticed = 0;
+        for at in 0..whole.len() {
+            for bit in 0..8 {
+                let mut damaged = whole.clone();
+                damaged[at] ^= 1 << bit;
+                std::fs::write(&path, damaged).unwrap();
+                match opening("x", &["c"]).count(folder.path()) {
+                    Err(_) => noticed += 1,
+                    Ok(count) => assert!(
+                        count.openings >= 3 && count.questions >= 3,
+                        "bit {bit} of byte {at}: {count:?}"
+                    ),
+                }
+            }
+        }
+        assert!(
+            noticed > 7 * whole.len(),
+            "{noticed} of {}",
+            8 * whole.len()
         );
     }
 

@@ -27,6 +27,7 @@ use shiftproof_tasks::{Prompt, PromptId};
 
 use crate::exit::{ExitStatus, Failure};
 use crate::report::to_json;
+use crate::shown;
 
 /// Version of the JSON report's form.
 pub const FORMAT: u32 = 1;
@@ -301,12 +302,12 @@ impl GateReport {
     /// The report in one form.
     pub fn render(&self, form: GateFormat) -> Result<String, Failure> {
         match form {
-            GateFormat::Text => Ok(self.text()),
+            GateFormat::Text => Ok(shown::visible(&self.text())),
             GateFormat::Json => to_json(self),
-            GateFormat::Markdown => Ok(self.markdown()),
-            GateFormat::Junit => self.junit(),
+            GateFormat::Markdown => Ok(shown::markdown(&self.markdown())),
+            GateFormat::Junit => Ok(shown::visible(&self.junit()?)),
             GateFormat::Sarif => to_json(&self.sarif()),
-            GateFormat::Html => Ok(self.html()),
+            GateFormat::Html => Ok(shown::visible(&self.html())),
         }
     }
 

@@ -9,9 +9,9 @@ use super::baseline::short;
 use super::{GateMode, GateReport, JudgedPrompt, ScoredPrompt, points, score, state_name};
 use crate::commands::score::origin;
 use crate::report::{grouped, machine, score as interval};
+use crate::shown::visible;
 use crate::table::{TextColumn, TextTable};
 use crate::unusable::counts;
-use crate::word_diff::visible;
 
 impl GateReport {
     /// The report as text.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
+use shiftproof_tasks::files;
 
 use super::ConfigLocation;
 use crate::exit::{ExitStatus, Failure};
@@ -11,7 +12,7 @@ use crate::exit::{ExitStatus, Failure};
 /// The text of a file that a config is or names: without a byte-order mark, its
 /// lines ended by `\n` alone.
 pub(super) fn read(path: &Path) -> Result<String, Failure> {
-    let bytes = std::fs::read(path).map_err(Failure::from_io(ExitStatus::Usage, "read", path))?;
+    let bytes = files::read(path).map_err(Failure::from_io(ExitStatus::Usage, "read", path))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..at].split(|byte| *byte == b'\n').count();

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 use shiftproof_search::budget::Price;
+use shiftproof_tasks::files;
 
 use crate::exit::{ExitStatus, Failure};
 use crate::llm::http::{ApiDialect, is_private_address};
@@ -102,7 +103,7 @@ impl PriceTable {
 
     /// Reads a user's own table.
     pub fn read(path: &Path) -> Result<Self, Failure> {
-        let text = std::fs::read_to_string(path).map_err(Failure::from_io(
+        let text = files::read_to_string(path).map_err(Failure::from_io(
             ExitStatus::Usage,
             "read the prices in",
             path,
@@ -203,6 +204,22 @@ pub(crate) fn affordable(study: &Study) -> Result<(), Failure> {
             help(spec)
         ))),
     }
+}
+
+/// What is said of a limit on money that no call comes nearer to.
+pub(crate) fn unbound(study: &Study) -> Option<String> {
+    let usd = study.budget.usd?;
+    let free = |spec: &ModelSpec| {
+        spec.price
+            .is_some_and(|price| price.prompt == 0.0 && price.completion == 0.0)
+    };
+    let all = std::iter::once(&study.model).chain(&study.proposer);
+    all.clone().all(free).then(|| {
+        format!(
+            "the limit of {usd} US dollars never binds: no model of the study costs anything; \
+             limit calls or tokens instead"
+        )
+    })
 }
 
 /// A model of the study whose price nobody knows.

@@ -11,8 +11,8 @@ use shiftproof_tasks::PromptId;
 use super::facts::machine;
 use super::ground::AuditGround;
 use super::{RunSummary, VerdictTone, grouped};
+use crate::shown::visible;
 use crate::table::{TextColumn, TextTable};
-use crate::word_diff::visible;
 
 /// One run.
 #[derive(Debug, Clone, Serialize)]
@@ -129,7 +129,7 @@ impl RunRow {
     }
 
     /// What is said of a run that can go on, beneath its line.
-    fn remark(&self) -> Option<String> {
+    fn remark(&self, store_flag: &str) -> Option<String> {
         let how = match (self.status, &self.reason) {
             // The limits of a run are part of it.
             (ListedStatus::Stopped, Some(reason)) if reason.starts_with(BUDGET) => {
@@ -152,7 +152,10 @@ impl RunRow {
             (ListedStatus::Killed, _) => "killed, can be resumed".to_owned(),
             _ => return None,
         };
-        Some(format!("{how}: shiftproof optimize --resume {}", self.run))
+        Some(format!(
+            "{how}: shiftproof optimize --resume {}{store_flag}",
+            self.run
+        ))
     }
 }
 
@@ -173,8 +176,9 @@ const WIDTH: usize = 100;
 const MODEL: usize = 3;
 
 /// The table for a terminal. A model's name gives way where the line would be too
-/// wide; a run's does not, for it is typed.
-pub(crate) fn table(rows: &[RunRow]) -> String {
+/// wide; a run's does not, for it is typed. `store_flag` names a store other than the
+/// default in commands.
+pub(crate) fn table(rows: &[RunRow], store_flag: &str) -> String {
     if rows.is_empty() {
         return "no runs yet\n".to_owned();
     }
@@ -224,7 +228,9 @@ pub(crate) fn table(rows: &[RunRow]) -> String {
     let mut out = String::new();
     for (number, line) in table.lines().into_iter().enumerate() {
         let _ = writeln!(out, "{line}");
-        let remark = number.checked_sub(1).and_then(|at| rows[at].remark());
+        let remark = number
+            .checked_sub(1)
+            .and_then(|at| rows[at].remark(store_flag));
         if let Some(remark) = remark {
             let _ = writeln!(out, "  {}", visible(&remark));
         }
@@ -304,7 +310,7 @@ mod tests {
             ),
             row("reviews-s4-1", RunStatus::Running, &[]),
         ];
-        let table = table(&rows);
+        let table = table(&rows, "");
         insta::assert_snapshot!(table);
         assert!(
             table.lines().all(|line| line.chars().count() <= WIDTH),

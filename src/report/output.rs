@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::compare::RunComparison;
 use super::{RunSummary, html, markdown, text};
 use crate::exit::{ExitStatus, Failure};
+use crate::shown;
 
 /// A run and its name.
 #[derive(Debug, Clone, Serialize)]
@@ -55,12 +56,21 @@ impl ReportFormat {
             ))),
         }
     }
+
+    /// A report of this form on its way out.
+    pub fn shown(self, report: &str) -> String {
+        match self {
+            Self::Json => shown::json(report).into_owned(),
+            Self::Markdown => shown::markdown(report),
+            Self::Text | Self::Html => shown::visible(report),
+        }
+    }
 }
 
 /// One run's report, or that of several with their comparison first. The same
 /// runs give the same bytes.
 pub(crate) fn render(form: ReportFormat, runs: &[NamedRun]) -> Result<String, Failure> {
-    Ok(match (form, runs) {
+    let report = match (form, runs) {
         (ReportFormat::Text, [run]) => run.summary.text(),
         (ReportFormat::Json, [run]) => to_json(&run.summary)?,
         (ReportFormat::Text, _) => text::comparison(&RunComparison::of(runs), runs),
@@ -77,12 +87,13 @@ pub(crate) fn render(form: ReportFormat, runs: &[NamedRun]) -> Result<String, Fa
         }
         (ReportFormat::Markdown, _) => markdown::report(runs),
         (ReportFormat::Html, _) => html::report(runs),
-    })
+    };
+    Ok(form.shown(&report))
 }
 
 /// A value as readable JSON with a line break at its end.
 pub(crate) fn to_json(value: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(value)
-        .map(|text| text + "\n")
+        .map(|text| shown::json(&text).into_owned() + "\n")
         .map_err(Failure::from_error(ExitStatus::Internal))
 }

@@ -9,9 +9,10 @@ use shiftproof_tasks::Metric;
 use super::compare::RunComparison;
 use super::facts::machine;
 use super::{NamedRun, RunSummary, capital, ends, worst};
+use crate::shown::{line, visible};
 use crate::table::{TextColumn, TextTable};
 use crate::unusable::counts;
-use crate::word_diff::{flat, line, visible};
+use crate::word_diff::flat;
 
 impl RunSummary {
     /// The final report: per-group table, selected prompt, cost.

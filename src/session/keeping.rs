@@ -1,12 +1,13 @@
 //! What a run leaves in its folder and its record, whole and durable.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use shiftproof_search::event::RunObserver;
 use shiftproof_search::event_log::{self, EventLog, LogError};
 use shiftproof_search::gateway::{Gateway, RunError};
 use shiftproof_search::ledger::{CandidateRecord, Ledger, RunRecord};
+use shiftproof_store::create_dir_all;
 
 use crate::durable;
 use crate::exit::Failure;
@@ -48,8 +49,10 @@ pub(super) fn open_log(
     anew: bool,
     observers: Vec<Box<dyn RunObserver>>,
 ) -> Result<EventLog, LogError> {
-    let io = |path: PathBuf| |source| LogError::Io { path, source };
-    std::fs::create_dir_all(folder).map_err(io(folder.to_owned()))?;
+    create_dir_all(folder).map_err(|error| LogError::Io {
+        path: folder.to_owned(),
+        source: std::io::Error::other(error),
+    })?;
     durable::write(&folder.join("study.json"), record.spec.as_bytes())?;
     stored::unseal(folder)?;
     let path = folder.join(LOG);

@@ -7,7 +7,7 @@ use toml::Value;
 use super::explain::place;
 use super::model_spec::{ModelProvider, ModelSpec};
 use crate::exit::Failure;
-use crate::llm::http::{ApiDialect, names_secret, secret_in_address};
+use crate::llm::http::{ApiDialect, looks_secret, names_secret, secret_in_address};
 
 /// A key and what is wrong with it.
 type Problem = (&'static str, String);
@@ -129,6 +129,26 @@ fn texts(spec: &ModelSpec) -> Vec<Problem> {
             ),
         ));
     }
+    let variable = |name: &str| {
+        !name.is_empty()
+            && name.len() <= 64
+            && !name.starts_with(|c: char| c.is_ascii_digit())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && !looks_secret(name)
+    };
+    // A key that was written here by mistake would be stored and shown with the study.
+    if spec
+        .api_key_env
+        .as_deref()
+        .is_some_and(|name| !variable(name))
+    {
+        found.push((
+            "api_key_env",
+            "must be the name of the environment variable that holds the key, such as \
+             OPENAI_API_KEY, not the key itself"
+                .into(),
+        ));
+    }
     if spec.stop.iter().any(String::is_empty) || spec.stop.len() > 16 {
         found.push((
             "stop",
@@ -159,8 +179,16 @@ fn header(name: &str, value: &str) -> Option<String> {
         return Some(format!("{name} has no value"));
     }
     let clear = !value.starts_with("env:");
-    let looks = ["Bearer ", "Basic ", "sk-", "ghp_", "xoxb-", "AIza"];
-    let secret = names_secret(name) || looks.iter().any(|begin| value.starts_with(begin));
+    let scheme = ["Bearer ", "Basic ", "sk-"];
+    let secret = names_secret(name)
+        || looks_secret(value)
+        || scheme.iter().any(|begin| value.starts_with(begin));
+    let variable = value.strip_prefix("env:").unwrap_or_default();
+    if looks_secret(variable) {
+        return Some(format!(
+            "{name}: after env: stands the name of a variable, not the secret itself"
+        ));
+    }
     (clear && secret).then(|| {
         format!(
             "{name} looks like a secret, and a study is no place for one: put it into the \

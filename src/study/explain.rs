@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::exit::Failure;
+use crate::llm::http::names_secret;
 use crate::task_registry::FRAME_KEYS;
 
 /// A text that stands for any: what a parser says of it names what it wants.
@@ -52,7 +53,8 @@ fn explained(
         if under == "task" {
             known.extend(FRAME_KEYS.map(str::to_owned));
         }
-        return unknown_key(key, &known, text, path);
+        let at = error.span().filter(|_| under.is_empty());
+        return unknown_key(key, under, at.map(|span| span.start), &known, text, path);
     }
     if let Some(leaf) = culprit(error, parsed, parse) {
         let mut keys: Vec<&str> = leaf.keys.iter().map(String::as_str).collect();
@@ -61,7 +63,7 @@ fn explained(
         }
         let place = place(text, path, &keys);
         let key = keys.join(".");
-        let value = parsed.get(leaf.span.clone()).unwrap_or_default();
+        let value = shown_value(&keys, parsed.get(leaf.span.clone()).unwrap_or_default());
         let wrong = wrong_value(message, &key, value, || {
             parse(&replaced(parsed, &leaf.span)).map(|error| error.message().to_owned())
         });
@@ -85,6 +87,61 @@ fn explained(
         }
         None => Failure::usage(format!("{place}: {message}")),
     }
+}
+
+/// A value as it may be repeated: an address or a header can hold a secret.
+fn shown_value<'v>(keys: &[&str], value: &'v str) -> &'v str {
+    let hidden = keys
+        .iter()
+        .any(|key| matches!(*key, "base_url" | "headers" | "api_key_env") || names_secret(key));
+    if hidden { "a value (not shown)" } else { value }
+}
+
+/// Sentences that begin with a key of the study, each with its place.
+pub(crate) fn located(sentences: &str, text: &str, path: &Path) -> String {
+    let own = format!("{}: ", path.display());
+    let lines: Vec<String> = sentences
+        .split('\n')
+        .map(|line| {
+            let sentence = line.trim_start();
+            let indent = &line[..line.len() - sentence.len()];
+            let bare = sentence.strip_prefix(&own).unwrap_or(sentence);
+            match named(bare, text) {
+                Some(keys) => format!("{indent}{}: {bare}", place(text, path, &keys)),
+                None => line.to_owned(),
+            }
+        })
+        .collect();
+    lines.join("\n")
+}
+
+/// The key of the study that a sentence is about: the one it begins with, or the
+/// first other it names where that one is not stated.
+fn named<'s>(sentence: &'s str, text: &str) -> Option<Vec<&'s str>> {
+    const TABLES: [&str; 8] = [
+        "name", "model", "proposer", "prompts", "task", "data", "groups", "search",
+    ];
+    let leaves = leaves(text);
+    let keys = |word: &'s str| -> Option<Vec<&'s str>> {
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric() && c != '_');
+        let keys: Vec<&str> = word.split('.').collect();
+        (TABLES.contains(&keys[0]) && keys.iter().all(|key| !key.is_empty())).then_some(keys)
+    };
+    let stated = |keys: &Vec<&str>| {
+        leaves.iter().any(|leaf| {
+            leaf.keys.iter().zip(keys).all(|(a, b)| a == b) && leaf.keys.len() >= keys.len()
+        })
+    };
+    let mut words = sentence.split_whitespace();
+    let first = keys(words.next()?)?;
+    if stated(&first) {
+        return Some(first);
+    }
+    // Another key of the same sentence, or what the table begins with.
+    let other = words
+        .filter_map(keys)
+        .find(|keys| keys.len() > 1 && stated(keys));
+    Some(other.unwrap_or(first))
 }
 
 /// `study.toml:LINE` of a key, or of what is left of it.
@@ -189,11 +246,20 @@ fn leaves(text: &str) -> Vec<LeafKey> {
             keys.push(key.get_ref().to_string());
             match value.get_ref() {
                 DeValue::Table(inner) => walk(inner, &keys, found),
-                _ => found.push(LeafKey {
-                    keys,
-                    span: value.span(),
-                    key_at: key.span().start,
-                }),
+                other => {
+                    if let DeValue::Array(values) = other {
+                        for value in values {
+                            if let DeValue::Table(inner) = value.get_ref() {
+                                walk(inner, &keys, found);
+                            }
+                        }
+                    }
+                    found.push(LeafKey {
+                        keys,
+                        span: value.span(),
+                        key_at: key.span().start,
+                    });
+                }
             }
         }
     }
@@ -210,16 +276,30 @@ fn quoted(text: &str) -> Vec<String> {
     parts.map(str::to_owned).collect()
 }
 
-/// A key that does not exist, with what may have been meant.
-pub(super) fn unknown_key(key: &str, known: &[String], text: &str, path: &Path) -> Failure {
-    let line = text
-        .lines()
-        .position(|line| {
-            let line = line.trim_start().trim_start_matches('[');
-            line.strip_prefix(key)
-                .is_some_and(|rest| rest.trim_start().starts_with(['=', '.', ']']))
-        })
-        .map_or(1, |index| index + 1);
+/// A key that does not exist, with what may have been meant. `under`: the table it is
+/// in, if that is known; `at`: the byte where it stands.
+pub(super) fn unknown_key(
+    key: &str,
+    under: &str,
+    at: Option<usize>,
+    known: &[String],
+    text: &str,
+    path: &Path,
+) -> Failure {
+    let leaves = leaves(text);
+    let own = |leaf: &&LeafKey| leaf.keys.iter().any(|part| part == key);
+    let within = |leaf: &&LeafKey| under.is_empty() || leaf.keys[0] == under;
+    let leaf = leaves
+        .iter()
+        // The parser's place is the key's, or that of the table around it.
+        .filter(own)
+        .min_by_key(|leaf| at.map_or(0, |at| at.abs_diff(leaf.key_at)))
+        .filter(within)
+        .or_else(|| leaves.iter().filter(own).find(within));
+    let line = leaf
+        .and_then(|leaf| text.get(..leaf.key_at))
+        .or_else(|| text.get(..text.find(&format!("[{key}"))?))
+        .map_or(1, |before| before.matches('\n').count() + 1);
     let nearest = known
         .iter()
         .map(|candidate| (strsim::damerau_levenshtein(candidate, key), candidate))

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,7 +7,8 @@ use shiftproof_rec::{ItemCatalogue, PreparedExamples};
 use shiftproof_search::event::{GroupInfo, GroupRole};
 use shiftproof_tasks::lint::{DataLint, LintFinding, LintSeverity, drop_leaks};
 use shiftproof_tasks::{
-    BaselinePredictions, Data, DataTable, Example, GroupsSpec, Input, UnlabelledDraw,
+    BaselinePredictions, ColumnRoles, Data, DataTable, Example, GroupsSpec, Input, UnlabelledDraw,
+    closest,
 };
 
 use super::dataset::prepare_dataset;
@@ -170,7 +171,8 @@ fn table_rows(
             columns.fields.join(", ")
         )));
     }
-    let findings = quoted(&table);
+    let mut findings = quoted(&table);
+    findings.extend(unmapped(&columns, &table));
     let loaded = columns.examples_for(&table, task.as_ref())?;
     Ok(RowSummary {
         examples: loaded.examples,
@@ -194,6 +196,40 @@ fn quoted(table: &DataTable) -> Vec<LintFinding> {
             places: Vec::new(),
         })
         .collect()
+}
+
+/// Entries of `data.label_map` for values that no row has.
+fn unmapped(columns: &ColumnRoles, table: &DataTable) -> Option<LintFinding> {
+    let given: BTreeSet<&str> = table
+        .rows
+        .iter()
+        .filter_map(|row| row.values.get(&columns.label))
+        .map(|raw| raw.trim())
+        .flat_map(|raw| [raw, raw.strip_suffix(".0").unwrap_or(raw)])
+        .collect();
+    let idle: Vec<&str> = columns
+        .label_map
+        .keys()
+        .map(String::as_str)
+        .filter(|raw| !given.contains(raw))
+        .collect();
+    let first = idle.first()?;
+    let rest = match idle.len() - 1 {
+        0 => String::new(),
+        more => format!(" (and {more} more entries)"),
+    };
+    let meant = closest(first, given.iter().copied())
+        .map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
+    Some(LintFinding {
+        severity: LintSeverity::Warning,
+        code: "unmapped-value",
+        message: format!(
+            "data.label_map has an entry for {first:?}{rest}, which no row of the column {:?} \
+             holds{meant}",
+            columns.label
+        ),
+        places: Vec::new(),
+    })
 }
 
 /// Runs the lints; an error stops the study before a call is paid for.

@@ -1,12 +1,15 @@
 //! The study file: one TOML document that says what is optimised, on which
 //! data, by which model and how.
 
+#[cfg(test)]
+mod absurd_tests;
 mod bounds;
 mod dataset;
 mod diff;
 mod explain;
 mod load;
 mod model_spec;
+mod numbers;
 pub(crate) mod places;
 mod prompts;
 mod recommend;
@@ -23,7 +26,7 @@ use shiftproof_tasks::{ColumnRoles, GroupsSpec, UnlabelledDraw};
 pub(crate) use bounds::problems as model_problems;
 pub(crate) use dataset::{class_exit, prepare_dataset};
 pub use diff::{DifferingKey, differing};
-pub(crate) use explain::{explain, place};
+pub(crate) use explain::{explain, located, place};
 pub use load::{LoadedData, load_data};
 pub use model_spec::{BatchMode, ModelProvider, ModelSpec};
 pub use recommend::load_interactions;
@@ -125,6 +128,7 @@ impl Study {
             })
         })?;
         check_data_keys(text, path)?;
+        numbers::check(text, path)?;
         bounds::check(&study.model, "model", text, path)?;
         if let Some(proposer) = &study.proposer {
             bounds::check(proposer, "proposer", text, path)?;
@@ -134,6 +138,7 @@ impl Study {
             return Err(Failure::usage(format!("{place}: budget.{problem}")));
         }
         let mut problems = study.search.problems();
+        problems.extend(own_problems(&study, text));
         if study.name.is_empty()
             || !study
                 .name
@@ -150,13 +155,46 @@ impl Study {
             prompts::inline(&mut study, text, path)?;
             Ok(study)
         } else {
-            Err(Failure::usage(format!(
-                "{}: {}",
-                path.display(),
-                problems.join("\n  ")
+            Err(Failure::usage(explain::located(
+                &problems.join("\n  "),
+                text,
+                path,
             )))
         }
     }
+}
+
+/// What contradicts itself, or means nothing.
+fn own_problems(study: &Study, text: &str) -> Vec<String> {
+    let document: toml::Table = toml::from_str(text).unwrap_or_default();
+    let states = |table: &str, key: &str| {
+        let table = document.get(table).and_then(toml::Value::as_table);
+        table.is_some_and(|table| table.contains_key(key))
+    };
+    let mut problems = Vec::new();
+    let SearchSpec {
+        ensemble,
+        finalists,
+        ..
+    } = study.search;
+    if ensemble > finalists && states("search", "ensemble") {
+        problems.push(format!(
+            "search.ensemble is {ensemble}, but only the {finalists} finalists can vote: lower it, \
+             or raise search.finalists"
+        ));
+    }
+    for (index, prompt) in study.prompts.iter().enumerate() {
+        if prompt.trim().is_empty() {
+            problems.push(format!(
+                "prompts holds an empty text as its entry {}: remove it",
+                index + 1
+            ));
+        }
+    }
+    if study.name.len() > 100 {
+        problems.push("name must be 100 letters at most: folders are named after it".into());
+    }
+    problems
 }
 
 /// A limit that leaves nothing to spend: its key, and what is wrong with it.
@@ -200,6 +238,8 @@ fn check_data_keys(text: &str, path: &Path) -> Result<(), Failure> {
         if !KEYS.contains(&key.as_str()) {
             return Err(explain::unknown_key(
                 key,
+                "data",
+                None,
                 &KEYS.map(str::to_owned),
                 text,
                 path,

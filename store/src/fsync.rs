@@ -26,15 +26,16 @@ pub(crate) fn parent(path: &Path) -> Result<()> {
     }
 }
 
-/// Creates `dir` with its missing parents, all of them durable.
-pub(crate) fn create_dir_all(path: &Path) -> Result<()> {
+/// Creates the folder `path` with its missing parents, all of them durable and for their owner
+/// alone.
+pub fn create_dir_all(path: &Path) -> Result<()> {
     if path.is_dir() {
         return Ok(());
     }
     if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) {
         create_dir_all(above)?;
     }
-    match fs::create_dir(path) {
+    match crate::files::create_dir(path) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
             Err(StoreError::io("create directory", path)(error))
         }
@@ -45,7 +46,7 @@ pub(crate) fn create_dir_all(path: &Path) -> Result<()> {
 /// Writes `bytes` to `temporary`, then renames it to `path`: a reader, or a restart after a crash,
 /// finds the whole file or none.
 pub(crate) fn write_whole(temporary: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
-    File::create(temporary)
+    crate::files::create(temporary)
         .and_then(|mut file| {
             file.write_all(bytes)?;
             file.sync_all()

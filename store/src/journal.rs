@@ -34,7 +34,7 @@
 mod frame;
 mod reader;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -339,7 +339,7 @@ fn create_unique(path: &Path, suffix: &str) -> Result<(File, PathBuf)> {
     let mut candidate = with_suffix(path, suffix);
     let mut serial = 1;
     loop {
-        match fs::OpenOptions::new()
+        match crate::files::options()
             .write(true)
             .create_new(true)
             .open(&candidate)

@@ -1,6 +1,6 @@
 //! One process at a time.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ pub(crate) struct FileLock {
 impl FileLock {
     /// Takes the lock at `path`, creating the file if needed.
     pub(crate) fn acquire(path: &Path) -> Result<Self> {
-        let mut file = OpenOptions::new()
+        let mut file = crate::files::options()
             .read(true)
             .write(true)
             .create(true)

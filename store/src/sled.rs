@@ -313,6 +313,8 @@ impl Drop for SledKv {
     fn drop(&mut self) {
         // Every acknowledged commit is durable already, so nothing is lost if this fails.
         let _ = contain(|| drop(self.db.take()));
+        // sled has written files of its own since.
+        crate::files::restrict(&self.dir);
     }
 }
 

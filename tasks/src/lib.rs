@@ -49,6 +49,7 @@ mod columns;
 pub mod diagnostic;
 mod example;
 pub mod field;
+pub mod files;
 mod framed;
 pub mod grade;
 pub mod lint;

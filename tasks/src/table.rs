@@ -7,7 +7,6 @@ mod encoding;
 mod jsonl;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use std::sync::Arc;
 use dialect::DelimiterDialect;
 
 use crate::diagnostic::{DataError, DataProblem, DataProblems, SourceLocation};
+use crate::files;
 
 /// The longest line or record read, in bytes. Longer ones are a broken file far
 /// more often than data.
@@ -135,7 +135,7 @@ impl DataTable {
                 );
                 continue;
             };
-            match File::open(root.join(file)) {
+            match files::open(&root.join(file)) {
                 Ok(opened) => {
                     table.extend(file, format, BufReader::new(opened), &mut problems);
                 }

@@ -54,7 +54,7 @@ async fn meaningless_studies_are_refused() {
         "chunks = 3",
         "chunks = 0",
         2,
-        &["search.chunks must be at least 1"],
+        &["search.chunks is 0, but must be between 1 and 1,000"],
     )
     .await;
     check(

@@ -519,3 +519,34 @@ async fn eval_counts_as_access() {
         (&"gate".into(), &"ship".into())
     );
 }
+
+/// Whichever command opens the audit, it is written down, with the prompts.
+#[tokio::test]
+async fn every_command_writes_its_opening() {
+    let server = server().await;
+    let desk = desk(&server);
+    let count = || desk.read(".shiftproof/gate.jsonl").lines().count();
+    let commands: [(&str, &[&str]); 4] = [
+        ("diff", &["diff", GOOD, BAD, "--study", "study.toml"]),
+        ("optimize", &["optimize", "--quiet", "--method", "edits"]),
+        ("eval", &["eval", "--quiet", "-p", GOOD]),
+        ("gate", &["gate", "--quiet", "-c", GOOD]),
+    ];
+    for (number, (by, args)) in (1..).zip(commands) {
+        let ended = desk.run(args).await;
+        assert!(
+            [Some(0), Some(100), Some(101)].contains(&ended.code),
+            "{ended:?}"
+        );
+        assert_eq!(count(), number, "{by}");
+        let lines = desk.read(".shiftproof/gate.jsonl");
+        let last: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+        assert_eq!(last["by"], by);
+        assert!(!last["prompts"].as_array().unwrap().is_empty(), "{last}");
+    }
+    // What opens nothing is no opening: two prompts as texts, a report, an estimate.
+    for args in [["diff", GOOD, BAD].as_slice(), &["runs"], &["estimate"]] {
+        desk.run(args).await.expect(0, &[]);
+    }
+    assert_eq!(count(), 4);
+}

@@ -12,6 +12,7 @@ use crate::support::mock_server::{Act, MockServer};
 mod answers;
 mod batches;
 mod labels;
+mod matrix;
 mod probe;
 mod providers;
 mod retry;

@@ -1,18 +1,22 @@
 //! Integration tests of the program and its parts, one module each.
 #![allow(clippy::unwrap_used)]
 
+mod chaos;
 mod choice;
 mod cli;
 mod compare;
 #[cfg(unix)]
 mod datasets;
+mod dependencies;
 mod drift;
 #[cfg(unix)]
 mod embedded;
+mod escapes;
 #[cfg(unix)]
 mod fetch;
 #[cfg(unix)]
 mod fetch_stage;
+mod fuzzed;
 mod gate;
 mod golden;
 mod headroom;
@@ -31,6 +35,7 @@ mod rectasks;
 mod report;
 #[cfg(unix)]
 mod resume;
+mod secrets;
 mod support;
 mod told;
 #[cfg(unix)]

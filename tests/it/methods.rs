@@ -229,7 +229,7 @@ async fn own_method_keeps_budget() {
     let refused = run(&desk, "estimate").await;
     says(
         &refused.err,
-        &["study.toml: search.evaluations must be at least 20 for glance"],
+        &["study.toml:26: search.evaluations must be at least 20 for glance"],
     );
 }
 

@@ -513,11 +513,11 @@ async fn prompt_length_is_limited() {
     for (key, told) in [
         (
             "length_price = -1.0",
-            "search.length_price must be 0 or more",
+            "search.length_price is -1, but must be between 0 and 100",
         ),
         (
             "max_prompt_tokens = 0",
-            "search.max_prompt_tokens must be at least 1",
+            "search.max_prompt_tokens is 0, but must be between 1 and 1,000,000",
         ),
     ] {
         let desk = Desk::new();

@@ -402,7 +402,10 @@ impl Task for Doomed {
 fn program_that_panics() {
     if std::env::var_os(DOOMED).is_some() {
         let app = shiftproof::App::new().task(Doomed(AtomicUsize::new(0)));
-        app.run_with(["shiftproof", "optimize"]);
+        let exit = app.run_with(["shiftproof", "optimize"]);
+        // The harness ends with 101 where this fails: so the next test learns that the
+        // program itself ended with 1.
+        assert_ne!(exit, std::process::ExitCode::from(1), "as it should");
     }
 }
 
@@ -430,6 +433,7 @@ async fn panic_restores_terminal() {
     terminal.wait_for("1 Overview");
     let screen = terminal.wait_for_exit(101);
     assert!(screen.contains("grading is doomed"), "{screen}");
+    assert!(screen.contains("as it should"), "{screen}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -125,6 +125,38 @@ fn rules_keep_their_promises() {
     }
 }
 
+/// What must stay stays where it is the worst of all, by far.
+#[test]
+fn kept_candidates_stay_though_worst() {
+    for name in rule_names() {
+        for kept in [0, 4] {
+            let (mut problem, group_of) = problem(12, 2, 60);
+            problem.keep = vec![kept];
+            let outcome = |ask: EvaluationRequest| {
+                let noise = SplitMix::fork(ask.candidate as u64, u64::from(ask.example)).unit();
+                let chance = match ask.candidate {
+                    candidate if candidate == kept => 0.02,
+                    7 => 0.95,
+                    _ => 0.6,
+                };
+                Some(f64::from(u8::from(noise < chance)))
+            };
+            let (pick, _, dropped) = race(name, &problem, &group_of, 800, outcome);
+            assert_eq!(pick.candidate, 7, "{name}");
+            if name != "uniform" {
+                assert!(
+                    !dropped.is_empty(),
+                    "{name} drops nobody: this tells nothing"
+                );
+            }
+            assert!(
+                dropped.iter().all(|gone| gone.candidate != kept),
+                "{name} dropped {kept}"
+            );
+        }
+    }
+}
+
 #[test]
 fn known_outcomes_are_not_rebought() {
     let (problem, group_of) = problem(4, 2, 20);

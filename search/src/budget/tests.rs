@@ -200,6 +200,54 @@ proptest! {
         prop_assert_eq!(meter.reserved, Spend::default());
     }
 
+    /// The same of every limit at once, calls that fail and are refunded among them,
+    /// settled in any order; what is asked of is what was used, call by call.
+    #[test]
+    fn no_limit_is_overshot(
+        limits in (0_u64..120, 0_u64..4_000, 0.0..0.01_f64),
+        calls in proptest::collection::vec(
+            (1_u64..60, 0_u64..60, 0_u64..60, any::<proptest::sample::Index>(), 0_u8..4),
+            1..200,
+        ),
+    ) {
+        let limits = BudgetLimits { calls: Some(limits.0), tokens: Some(limits.1), usd: Some(limits.2) };
+        let price = Price::per_million(1.0, 3.0);
+        let mut meter = Meter::new(limits);
+        let mut open: Vec<(Spend, Spend)> = Vec::new();
+        let (mut sent, mut tokens, mut picodollars) = (0_u64, 0_u64, 0_u64);
+        for (prompt, completion, used, index, what) in calls {
+            let worst = price.spend(&usage(prompt, completion));
+            if meter.reserve(worst) {
+                open.push((worst, price.spend(&usage(prompt.min(used), completion.min(used)))));
+            }
+            if open.is_empty() || what == 0 {
+                continue;
+            }
+            let (worst, used) = open.swap_remove(index.index(open.len()));
+            if what == 1 {
+                meter.refund(worst);
+                continue;
+            }
+            meter.settle(worst, used);
+            sent += 1;
+            tokens += used.tokens();
+            picodollars += used.picodollars;
+        }
+        for (worst, used) in open {
+            meter.settle(worst, used);
+            sent += 1;
+            tokens += used.tokens();
+            picodollars += used.picodollars;
+        }
+        prop_assert_eq!(
+            (meter.spent().calls, meter.spent().tokens(), meter.spent().picodollars),
+            (sent, tokens, picodollars)
+        );
+        prop_assert!(sent <= limits.calls.unwrap());
+        prop_assert!(tokens <= limits.tokens.unwrap());
+        prop_assert!(picodollars as f64 <= limits.usd.unwrap() * 1e12 + 1.0);
+    }
+
     /// A token more never costs less, and what a refund gives back is what was taken.
     #[test]
     fn costs_grow_and_refund(

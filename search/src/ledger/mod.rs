@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use shiftproof_store::{Journal, JournalPosition, Kv, MemoryKv, SledKv};
+use shiftproof_store::{Journal, JournalPosition, Kv, MemoryKv, SledKv, files};
 use shiftproof_tasks::PromptId;
 use thiserror::Error;
 
@@ -99,6 +99,10 @@ impl Ledger {
     /// Opens or creates the ledger in the folder `dir`. A damaged index is moved
     /// aside and rebuilt from the journal.
     pub fn open(dir: &Path) -> Result<Self, LedgerError> {
+        // What earlier versions left may be open to others.
+        for own in ["replies.journal", "runs", "gate.jsonl"] {
+            files::restrict(&dir.join(own));
+        }
         let path = dir.join("replies.journal");
         let journal = Journal::open(&path)?;
         let mut opened = LedgerOpening {

@@ -158,7 +158,8 @@ impl SearchContext<'_> {
 /// What an ensemble comes to none of whose voters has a usable answer: wrong where
 /// all of them evaded the question, no score where one might have answered it.
 fn unanswered(voters: &[CandidateAnswers<'_>], input: InputIndex) -> Option<Outcome> {
-    let outcomes: Vec<Outcome> = voters.iter().filter_map(|v| v.outcome(input)).collect();
+    let outcomes: Option<Vec<Outcome>> = voters.iter().map(|v| v.outcome(input)).collect();
+    let outcomes = outcomes?;
     let unscored = outcomes.iter().find(|outcome| outcome.value().is_none());
     unscored.or_else(|| outcomes.first()).cloned()
 }

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use futures::FutureExt as _;
-use shiftproof_tasks::{Prediction, PromptId, Reply, Usage};
+use shiftproof_tasks::{Example, Input, Label, Prediction, PromptId, Reply, Usage};
 
 use super::tests::{gateway, planted, run, screen};
 use super::*;
 use crate::budget::{BudgetLimits, Spend};
 use crate::calibrate::Calibration;
 use crate::event::{AuditedPrompt, Phase};
-use crate::llm::{Llm, ModelCall};
+use crate::llm::{Capabilities, Llm, LlmError, ModelCall};
 use crate::propose::EditProposer;
-use crate::scripted::{Bench, text};
-use crate::simulate::SimulatedWorld;
+use crate::scripted::{Bench, server, text};
+use crate::simulate::{SOURCE, SimulatedWorld, TARGET};
 
 pub(super) const RIVALS: [&str; 2] = ["Answer yes or no. Mind t3.", "Answer yes or no. Mind s1."];
 
@@ -202,6 +202,110 @@ async fn ensemble_needs_room() {
         assert_eq!(sealed.count(), voters * 80);
         assert_eq!(audited(&gateway).len(), voters);
     }
+}
+
+/// A voter without an answer has no vote, neither for a label nor for none.
+#[tokio::test]
+async fn missing_answers_are_missing_votes() {
+    let world = SimulatedWorld::new(3, 0.1);
+    let seed_refuses = |text: &str| !RIVALS.iter().any(|rival| text.contains(rival));
+    let bench = Bench::new(move |call: &ModelCall| {
+        let text = text(call);
+        let Some((_, number)) = text.rsplit_once("sealed ") else {
+            return world.call(call).now_or_never().unwrap();
+        };
+        let refused = Err(LlmError::Request("the filter declined".into()));
+        let evaded = Ok(Reply::text("Well, it depends."));
+        match (number.parse::<u32>().unwrap() % 4, text.contains(RIVALS[0])) {
+            (1, _) => refused,
+            _ if seed_refuses(&text) => refused,
+            (2, _) | (3, true) => evaded,
+            _ => Ok(Reply::text("yes")),
+        }
+    });
+    let gateway = gateway(BudgetLimits::default());
+    let mut run = rivals(&gateway, bench.model.llm.clone());
+    run.spec.ensemble = 3;
+    let sealed = (0..40).map(|number| {
+        let text = format!("sealed {number}");
+        Input::new(text.clone(), TARGET)
+            .with_field("text", text)
+            .with_label(Label::Class("yes".into()))
+    });
+    run.data.audit = SealedAudit::new(sealed.collect(), run.data.reads.clone());
+    run.execute().await.unwrap();
+    assert_eq!(selected(&gateway).2.len(), 3);
+    let ensemble = gateway.emitted().into_iter().find_map(|event| match event {
+        Event::Audited {
+            contestant: AuditedPrompt::Ensemble,
+            groups,
+        } => Some(groups),
+        _ => None,
+    });
+    let [group] = &ensemble.unwrap()[..] else {
+        panic!("one group is sealed");
+    };
+    // Of four inputs two are answered rightly by those that answer; of one nobody has an
+    // answer, and of one a voter that might have known it has none.
+    assert_eq!((group.n, group.failed, group.unparseable), (20, 20, 0));
+    assert_eq!(group.value, Some(1.0));
+}
+
+/// Batch calibration learns a label's bias from the replies it has seen; those of the
+/// audit are not among them. Here the model leans to one label in the audit alone:
+/// whoever learnt there would be right always.
+#[tokio::test]
+async fn calibration_learns_nothing_from_audit() {
+    let bench = Bench::with(
+        Capabilities {
+            label_scores: true,
+            ..server()
+        },
+        BudgetLimits::default(),
+        |call: &ModelCall| {
+            let text = text(call);
+            let sunny = text.contains("sunny");
+            let yes: f64 = match (text.contains("sealed"), sunny) {
+                (true, true) => 0.98,
+                (true, false) => 0.6,
+                (false, true) => 0.8,
+                (false, false) => 0.2,
+            };
+            Ok(Reply {
+                label_logprobs: Some(vec![yes.ln(), (1.0 - yes).ln()]),
+                ..Reply::text(if yes > 0.5 { "yes" } else { "no" })
+            })
+        },
+    );
+    let examples = |name: &str, group: &str| -> Vec<Example> {
+        (0..40)
+            .map(|number| {
+                let (sky, label) = [("sunny", "yes"), ("rainy", "no")][number % 2];
+                let text = format!("{name} {sky} {number}");
+                Input::new(text.clone(), group)
+                    .with_field("text", text)
+                    .with_label(Label::Class(label.into()))
+            })
+            .collect()
+    };
+    let gateway = gateway(BudgetLimits::default());
+    let mut run = rivals(&gateway, bench.model.llm.clone());
+    run.spec.calibration = Calibration::Batch;
+    run.spec.ensemble = 0;
+    run.data.source.validation = examples("open", SOURCE);
+    run.data.audit = SealedAudit::new(examples("sealed", SOURCE), run.data.reads.clone());
+    run.execute().await.unwrap();
+    let mut applied = 0;
+    for event in gateway.emitted() {
+        match event {
+            Event::Calibrated { prompts, .. } => {
+                applied += prompts.iter().filter(|fit| fit.applied).count();
+            }
+            Event::Audited { groups, .. } => assert_eq!(groups[0].value, Some(0.5), "{groups:?}"),
+            _ => {}
+        }
+    }
+    assert!(applied > 0, "nothing was calibrated");
 }
 
 /// A search that uses all it may leaves the audit's money alone.

@@ -9,7 +9,7 @@ use shiftproof_search::event::{AuditedPrompt, GroupOutcome, ScoreDifference};
 use shiftproof_search::stats::{PairedBootstrap, paired_bootstrap};
 use shiftproof_tasks::{Prompt, PromptId};
 
-use super::{fetch_progress, note, open_ledger, print, resolve, score};
+use super::{fetch_progress, note, open_ledger, print, print_colored, resolve, score};
 use crate::cli::{ColorChoice, DiffArgs, StudyArgs};
 use crate::exit::{ExitStatus, Failure};
 use crate::gate::holdout_log::{self, HoldoutAccess};
@@ -86,7 +86,7 @@ pub(super) async fn run(args: DiffArgs, registry: &TaskRegistry) -> Result<ExitS
     if args.json {
         print(&to_json(&shown)?)?;
     } else {
-        print(&text::text(&shown, coloured(args.color)))?;
+        print_colored(&text::text(&shown, coloured(args.color)))?;
     }
     if !complete {
         note("the budget ran out before both prompts were scored on every example");

@@ -20,9 +20,10 @@ use crate::exit::Failure;
 use crate::headroom;
 use crate::report::grouped;
 use crate::session::StudySession;
+use crate::shown::visible;
 use crate::task_registry::TaskRegistry;
 use crate::unusable;
-use crate::word_diff::{flat, visible};
+use crate::word_diff::flat;
 
 /// What a probe found and took.
 #[derive(Debug, Serialize)]

@@ -13,6 +13,7 @@ use candle_core::{
     },
 };
 use rayon::prelude::*;
+use shiftproof_tasks::files;
 use std::{
     fs::File,
     io::{BufReader, Read, Seek},
@@ -42,7 +43,7 @@ impl GgufFile {
             path: path.to_owned(),
             reason,
         };
-        let mut file = BufReader::new(File::open(path).map_err(io)?);
+        let mut file = BufReader::new(files::open(path).map_err(io)?);
         let found = file.get_ref().metadata().map_err(io)?.len();
         let mut magic = [0; 4];
         match file.read_exact(&mut magic) {

@@ -25,9 +25,36 @@ pub fn secret_in_address(url: &str) -> Option<String> {
     if !url.username().is_empty() || url.password().is_some() {
         return Some("a user or password before the @".to_owned());
     }
-    let names = url.query_pairs().map(|(name, _)| name.into_owned());
-    let mut secret = names.filter(|name| names_secret(name));
-    Some(format!("the value of {} in its query", secret.next()?))
+    if url.path_segments().into_iter().flatten().any(looks_secret) {
+        return Some("a key in its path".to_owned());
+    }
+    if url.fragment().is_some_and(|fragment| !fragment.is_empty()) {
+        return Some("a part after #, which no server is sent".to_owned());
+    }
+    let mut pairs = url.query_pairs();
+    let (name, _) = pairs.find(|(name, value)| names_secret(name) || looks_secret(value))?;
+    Some(format!("the value of {name} in its query"))
+}
+
+/// Whether a text begins like the keys of well-known services.
+pub fn looks_secret(text: &str) -> bool {
+    const BEGINNINGS: [&str; 12] = [
+        "Bearer ",
+        "Basic ",
+        "sk-",
+        "sk_",
+        "ghp_",
+        "gho_",
+        "github_pat_",
+        "xoxb-",
+        "xoxp-",
+        "hf_",
+        "AIza",
+        "AKIA",
+    ];
+    BEGINNINGS
+        .iter()
+        .any(|begin| text.strip_prefix(begin).is_some_and(|rest| rest.len() >= 8))
 }
 
 /// Whether `name`, of a header or a parameter, says that its value is secret.
@@ -92,6 +119,9 @@ mod tests {
                 "subscription-key",
             ),
             ("https://host/v1?access_token=canary", "access_token"),
+            ("https://host/v1?v=sk-canary0123", "v"),
+            ("https://host/sk-canary0123/v1", "path"),
+            ("https://host/v1#canary", "#"),
         ] {
             let found = secret_in_address(url).unwrap();
             assert!(found.contains(part) && !found.contains("canary"), "{found}");

@@ -18,6 +18,7 @@ use super::rate_limit::{HttpStats, RateLimiter};
 use super::reply::ChatCompletion;
 use super::request::{AnswerShape, LearnedDialect, PrefillMode, ServerDialect};
 use super::retry_policy::{self, FaultContext, RequestFault};
+use super::secrets::KnownSecrets;
 use super::transport;
 use super::usage::{guess, used};
 
@@ -35,6 +36,7 @@ pub(super) struct HttpSender {
     limiter: Arc<RateLimiter>,
     learned: Arc<LearnedDialect>,
     pub(super) headers: HeaderMap,
+    pub(super) secrets: Arc<KnownSecrets>,
     /// Names of the parameters that the user set.
     set: Vec<&'static str>,
     /// The server has answered a call, so its address is right.
@@ -72,6 +74,7 @@ impl HttpSender {
         }
         Ok(Self {
             headers: config::headers(&config, &*protocol)?,
+            secrets: Arc::new(KnownSecrets::of(&config)),
             set: config.options.set().collect(),
             answered: AtomicBool::new(false),
             probes: ProbeCount::default(),
@@ -97,6 +100,7 @@ impl HttpSender {
             limiter: self.limiter.clone(),
             learned: self.learned.clone(),
             headers: self.headers.clone(),
+            secrets: self.secrets.clone(),
             set: options.set().collect(),
             answered: AtomicBool::new(self.answered.load(Relaxed)),
             probes: ProbeCount::default(),
@@ -355,12 +359,15 @@ impl HttpSender {
             example: self.config.api.example(),
             set: &self.set,
             scored: false,
+            secrets: &self.secrets,
         }
     }
 
-    /// Servers may repeat what they were sent.
+    /// Whatever a server made of a key that [`receive`](Self::receive) did not
+    /// recognise, and the shorter secrets, which answers may hold as words.
     pub(super) fn without_key(&self, error: LlmError) -> LlmError {
         map(error, |mut text| {
+            text = self.secrets.mask_text(&text).into_owned();
             for secret in self.config.secrets() {
                 if text.contains(secret) {
                     text = text.replace(secret, "[key]");

@@ -53,7 +53,12 @@ impl HttpSender {
             received.extend_from_slice(&chunk);
         }
         let status = response.status().as_u16();
-        Ok((status, response.headers().clone(), received))
+        Ok((
+            status,
+            response.headers().clone(),
+            // Before anything is cut or stored.
+            self.secrets.mask(received),
+        ))
     }
 
     /// Reads an answer. One that cannot be read fails this call alone where the
@@ -76,7 +81,11 @@ impl HttpSender {
             }
         };
         Err(match parse(received, &*self.protocol) {
-            ParsedBody::Completion(completion) => return Ok(completion),
+            ParsedBody::Completion(completion) => {
+                // What was escaped is legible now.
+                let text = self.secrets.mask_text(&completion.text).into_owned();
+                return Ok(ChatCompletion { text, ..completion });
+            }
             ParsedBody::Error(error) => retry_policy::of_error(&error, context),
             ParsedBody::Empty => RequestFault::odd(format!("{address} answered without a choice")),
             ParsedBody::Broken => RequestFault::odd(format!(

@@ -11,6 +11,7 @@ const CONTEXT: FaultContext<'static> = FaultContext {
     example: "https://host/v1",
     set: &[],
     scored: false,
+    secrets: &KnownSecrets::NONE,
 };
 
 fn fault(status: u16, body: &Value) -> RequestFault {
@@ -409,4 +410,27 @@ fn long_words_are_cut() {
     let text = quote(&"ä".repeat(10_000));
     assert_eq!(text.chars().count(), QUOTE + 1);
     assert!(text.ends_with('…'));
+}
+
+/// A key that ends where the quotation does would be left in part.
+#[test]
+fn keys_are_masked_before_the_cut() {
+    let mut config = crate::http::HttpConfig::new("http://host/v1", "m");
+    config.api_key = Some("sk-canary-0123456789".to_owned().into());
+    let secrets = KnownSecrets::of(&config);
+    let context = FaultContext {
+        secrets: &secrets,
+        ..CONTEXT
+    };
+    for before in QUOTE - 20..QUOTE {
+        let body = says(&format!("{}sk-canary-0123456789", "x".repeat(before)));
+        for fault in [
+            fault_of(400, &body, &context),
+            fault_of(503, &body, &context),
+            of_error(&body["error"], &context),
+        ] {
+            let told = format!("{fault:?}");
+            assert!(!told.contains("sk-c") && !told.contains("sk-can"), "{told}");
+        }
+    }
 }

@@ -25,6 +25,7 @@ mod rate_limit;
 mod reply;
 mod request;
 mod retry_policy;
+mod secrets;
 mod transport;
 mod usage;
 
@@ -38,7 +39,9 @@ use shiftproof_search::{
 };
 use shiftproof_tasks::{AnswerForm, Finish, Message, Reply, Request, Role, Usage};
 
-pub use address::{is_private_address, names_secret, secret_in_address, shown_address};
+pub use address::{
+    is_private_address, looks_secret, names_secret, secret_in_address, shown_address,
+};
 pub use config::{AbilityMode, BatchConfig, ConnectError, HttpConfig};
 pub use options::RequestOptions;
 pub use protocol::ApiDialect;
@@ -47,8 +50,10 @@ pub use rate_limit::HttpStats;
 pub use abilities::ServerAbilities;
 use client::HttpSender;
 use logprobs::LabelProbabilities;
-use reply::ChatCompletion;
-use request::{AnswerShape, PrefillMode};
+use reply::{ChatCompletion, ParsedBody};
+use request::{AnswerShape, PrefillMode, ServerDialect};
+use retry_policy::{FaultContext, RequestFault};
+use secrets::KnownSecrets;
 
 /// A model behind a server. Clones share one connection
 /// pool, one set of limits and one set of counters.
@@ -346,6 +351,37 @@ impl HttpLlm {
 /// nothing but the request.
 pub fn estimate_tokens(request: &Request) -> u64 {
     usage::estimate(request)
+}
+
+/// What a client makes of one body that a server sends with a status: the usage it
+/// tells of an answer, or the error. For tests of what no server should send.
+pub fn understand(api: ApiDialect, status: u16, body: &[u8]) -> Result<Option<Usage>, LlmError> {
+    let context = FaultContext {
+        address: "the server",
+        model: "the model",
+        key_env: api.default_key_env(),
+        has_key: true,
+        dialect: ServerDialect::NONE,
+        example: api.example(),
+        set: &[],
+        scored: false,
+        secrets: &KnownSecrets::NONE,
+    };
+    let fault = if (200..300).contains(&status) {
+        match protocol::parse(body, &*api.protocol()) {
+            ParsedBody::Completion(completion) => return Ok(completion.usage),
+            ParsedBody::Error(error) => retry_policy::of_error(&error, &context),
+            other => RequestFault::odd(format!("no answer: {other:?}")),
+        }
+    } else {
+        let headers = reqwest::header::HeaderMap::new();
+        retry_policy::of_status(status, &headers, body, &context)
+    };
+    Err(match fault {
+        RequestFault::Passing { then: error, .. }
+        | RequestFault::Parameter(_, error)
+        | RequestFault::Final(error) => error,
+    })
 }
 
 /// The answer that the call has begun.

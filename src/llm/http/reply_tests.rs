@@ -20,7 +20,7 @@ fn answer(message: &Value) -> ChatCompletion {
 
 #[test]
 fn minimal_reply_is_read() {
-    let least = completion(&json!({"choices": [{}]}));
+    let least = completion(&json!({"choices": [{"text": ""}]}));
     assert_eq!(least.text, "");
     assert_eq!(least.finish, Finish::Stop);
     assert_eq!(least.usage, None);
@@ -29,8 +29,9 @@ fn minimal_reply_is_read() {
 
 #[test]
 fn content_in_its_many_forms() {
-    assert_eq!(answer(&json!({"content": null})).text, "");
-    assert_eq!(answer(&json!({"content": 7})).text, "");
+    assert_eq!(answer(&json!({"content": ""})).text, "");
+    let ended = json!({"choices": [{"message": {"content": null}, "finish_reason": "stop"}]});
+    assert_eq!(completion(&ended).text, "");
     assert_eq!(
         answer(&json!({"content": null, "refusal": "no"})).text,
         "no"
@@ -68,14 +69,14 @@ fn finish_reasons() {
         (json!(null), Finish::Stop),
         (json!(3), Finish::Stop),
     ] {
-        let value = json!({"choices": [{"finish_reason": reason}]});
+        let value = json!({"choices": [{"text": "", "finish_reason": reason}]});
         assert_eq!(completion(&value).finish, finish, "{value}");
     }
 }
 
 #[test]
 fn usage_is_whole_or_absent() {
-    let read = |usage: Value| completion(&json!({"choices": [{}], "usage": usage})).usage;
+    let read = |usage: Value| completion(&json!({"choices": [{"text": ""}], "usage": usage})).usage;
     let full = Some(Usage {
         prompt_tokens: 5,
         completion_tokens: 2,
@@ -109,7 +110,7 @@ fn usage_is_whole_or_absent() {
 fn cached_tokens_count_as_prompt() {
     let read = |prompt: u64, cached: u64| {
         let usage = json!({"prompt_tokens": prompt, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": cached}});
-        let usage = completion(&json!({"choices": [{}], "usage": usage}))
+        let usage = completion(&json!({"choices": [{"text": ""}], "usage": usage}))
             .usage
             .unwrap();
         (usage.prompt_tokens, usage.cached_prompt_tokens)
@@ -223,7 +224,21 @@ fn what_is_no_completion() {
         ParsedBody::Error(_)
     ));
     assert!(matches!(
-        parse(br#"{"error": null, "choices": [{}]}"#),
+        parse(br#"{"error": null, "choices": [{"text": ""}]}"#),
         ParsedBody::Completion(_)
     ));
+    // Neither words nor thoughts nor a reason for their absence.
+    for choice in [
+        "{}",
+        r#"{"message": {}}"#,
+        r#"{"message": {"content": null}}"#,
+    ] {
+        let body = format!("{{\"choices\": [{choice}]}}");
+        assert_eq!(parse(body.as_bytes()), ParsedBody::Empty, "{body}");
+    }
+    // Words that are none.
+    for content in ["7", "{}", "true"] {
+        let body = format!("{{\"choices\": [{{\"message\": {{\"content\": {content}}}}}]}}");
+        assert_eq!(parse(body.as_bytes()), ParsedBody::Foreign, "{body}");
+    }
 }

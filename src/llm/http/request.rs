@@ -90,7 +90,6 @@ pub(super) struct ServerDialect(u8);
 
 impl ServerDialect {
     /// No quirk known.
-    #[cfg(test)]
     pub(super) const NONE: Self = Self(0);
 
     pub(super) fn has(self, quirk: ParameterQuirk) -> bool {

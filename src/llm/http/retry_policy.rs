@@ -11,6 +11,7 @@ use super::complaint::ServerComplaint;
 pub(super) use super::complaint::quote;
 use super::parameter::{has_any_word, own_parameter, rejected_parameter};
 use super::request::{ParameterQuirk, ServerDialect};
+use super::secrets::KnownSecrets;
 
 /// Why an attempt has no completion.
 #[derive(Debug, PartialEq)]
@@ -74,6 +75,8 @@ pub(super) struct FaultContext<'a> {
     pub(super) set: &'a [&'static str],
     /// Whether log-probabilities were asked for.
     pub(super) scored: bool,
+    /// What the server's words may repeat.
+    pub(super) secrets: &'a KnownSecrets,
 }
 
 /// Judges an answer whose status is not 200.
@@ -130,7 +133,9 @@ fn judge(
         has_key,
         ..
     } = context;
-    let said = format!("{address} answered {status}: {}", quote(&complaint.text));
+    // Masked before it is cut, else a part would stay.
+    let said = quote(&context.secrets.mask_text(&complaint.text));
+    let said = format!("{address} answered {status}: {said}");
     let passing = |throttled| RequestFault::Passing {
         then: LlmError::Unavailable(said.clone()),
         wait,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::word_diff::{line, visible};
+use crate::shown::{NO_MENTION, line, visible};
 
 /// A block whose fence is longer than any in the text.
 pub(super) fn fenced(out: &mut String, language: &str, text: &str) {
@@ -37,7 +37,7 @@ pub(crate) fn inline(text: &str) -> String {
             '<' => out.push_str("&lt;"),
             '&' => out.push_str("&amp;"),
             // A mention must not reach anybody.
-            '@' => out.push_str("@\u{200b}"),
+            '@' => out.push_str(NO_MENTION),
             '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' | '!' | '$' => {
                 out.push('\\');
                 out.push(c);

@@ -6,8 +6,8 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Paragraph, Wrap};
 
 use super::{CardOutcome, LabelSitting};
+use crate::shown::{line, visible};
 use crate::table::cut;
-use crate::word_diff::{line, visible};
 
 /// Draws everything.
 pub(super) fn draw(sitting: &LabelSitting, frame: &mut Frame<'_>) {

@@ -1,6 +1,7 @@
 //! The frame around every view: title, tabs, body, last line.
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -10,6 +11,7 @@ use super::super::state::ScreenState;
 use super::super::ui::{ScreenUi, ScreenView, SourceKind};
 use super::{body, cut};
 use crate::report::grouped;
+use crate::shown::deceives;
 
 /// Below this the views are cut short, and the last line says so.
 const WIDTH: u16 = 80;
@@ -31,6 +33,18 @@ pub fn draw(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>) {
         body(state, ui, frame, middle);
     }
     frame.render_widget(last_line(ui, area), last);
+    disarm(frame.buffer_mut());
+}
+
+/// Takes what would steer the terminal out of every cell, whichever view put it
+/// there: the last thing before a frame is shown.
+fn disarm(buffer: &mut Buffer) {
+    for cell in &mut buffer.content {
+        if cell.symbol().chars().any(deceives) {
+            let rest: String = cell.symbol().chars().filter(|c| !deceives(*c)).collect();
+            cell.set_symbol(if rest.is_empty() { " " } else { &rest });
+        }
+    }
 }
 
 fn title_line(state: &ScreenState, ui: &ScreenUi, width: u16) -> Line<'static> {

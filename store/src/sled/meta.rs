@@ -1,6 +1,6 @@
 //! What the store knows about its own content: the evidence that nothing is missing.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
@@ -103,7 +103,7 @@ pub(super) struct CommitWitness {
 impl CommitWitness {
     /// Opens the witness and reads what it says, `None` if it is missing or unreadable.
     pub(super) fn open(path: &Path) -> Result<(Self, Option<u64>)> {
-        let mut file = OpenOptions::new()
+        let mut file = crate::files::options()
             .read(true)
             .write(true)
             .create(true)

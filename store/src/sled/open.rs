@@ -15,8 +15,8 @@ use super::meta::StoreMeta;
 use super::record;
 use crate::contain::contain;
 use crate::error::{Result, StoreError};
-use crate::fsync;
 use crate::lock::FileLock;
+use crate::{files, fsync};
 
 /// sled's page cache, in bytes. Its own default is 1 GiB.
 const CACHE: u64 = 64 * 1024 * 1024;
@@ -42,6 +42,7 @@ pub(super) fn open(dir: &Path) -> Result<(::sled::Db, File)> {
         create(dir, &data)?;
     }
     let db = start(&data)?;
+    files::restrict(dir);
     // sled's flush leaves the data in the page cache; syncing takes a handle of our own.
     let file = open_file(&data, "db")?;
     // sled has just written a snapshot and may have renamed files.

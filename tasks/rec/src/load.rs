@@ -11,14 +11,13 @@ mod recbole;
 mod table;
 mod tallrec;
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor};
 use std::path::Path;
 use std::rc::Rc;
 
-use shiftproof_tasks::Example;
 use shiftproof_tasks::diagnostic::{DataError, DataProblem, DataProblems};
 use shiftproof_tasks::lint::LintFinding;
+use shiftproof_tasks::{Example, files};
 
 use self::decode::{Found, Utf8Reader};
 
@@ -76,7 +75,7 @@ impl RecommendationFiles {
     pub fn read(root: &Path, files: &[String], spec: &RecSpec) -> Result<Self, DataError> {
         let mut problems = DataProblems::default();
         let found = Found::default();
-        let mut open = |name: &String| match File::open(root.join(name)) {
+        let mut open = |name: &String| match files::open(&root.join(name)) {
             Ok(file) => Some(NamedFile::new(name, BufReader::new(file), spec, &found)),
             Err(error) => {
                 problems.push(

@@ -105,6 +105,14 @@ impl Protocol for AnthropicProtocol {
             .iter()
             .filter_map(kind)
             .any(|kind| kind.ends_with("thinking"));
+        let mut texts = blocks.iter().filter_map(|block| block.get("text"));
+        if texts.any(|text| !text.is_string()) || !blocks.iter().all(Value::is_object) {
+            return ParsedBody::Foreign;
+        }
+        // Neither words nor a reason for their absence: nothing was answered.
+        if blocks.is_empty() && reason.is_empty() {
+            return ParsedBody::Empty;
+        }
         let text: String = blocks
             .iter()
             .filter_map(|block| block.get("text")?.as_str())

@@ -83,6 +83,24 @@ impl Protocol for GeminiProtocol {
             .and_then(Value::as_array);
         let thought = |part: &Value| part.get("thought") == Some(&Value::Bool(true));
         let parts = || parts.into_iter().flatten();
+        let content = candidate
+            .get("content")
+            .filter(|content| !content.is_null());
+        let odd = |part: &Value| {
+            part.get("text")
+                .map_or(!part.is_object(), |text| !text.is_string())
+        };
+        if content.is_some_and(|content| !content.is_object()) || parts().any(odd) {
+            return ParsedBody::Foreign;
+        }
+        // Neither words nor a reason for their absence: nothing was answered.
+        if parts().count() == 0
+            && candidate
+                .get("finishReason")
+                .is_none_or(|why| !why.is_string())
+        {
+            return ParsedBody::Empty;
+        }
         let text: String = parts()
             .filter(|part| !thought(part))
             .filter_map(|part| part.get("text")?.as_str())

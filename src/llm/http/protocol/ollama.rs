@@ -64,16 +64,21 @@ impl Protocol for OllamaProtocol {
         let Some(message) = value.get("message") else {
             return ParsedBody::Foreign;
         };
-        let text = message
-            .get("content")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let said = message.get("content").filter(|said| !said.is_null());
+        if said.is_some_and(|said| !said.is_string()) || !message.is_object() {
+            return ParsedBody::Foreign;
+        }
+        let text = said.and_then(Value::as_str).unwrap_or_default();
         let reason = value
             .get("done_reason")
             .and_then(Value::as_str)
             .unwrap_or_default();
         // A model that was only loaded has not answered.
         if reason == "load" && text.is_empty() {
+            return ParsedBody::Empty;
+        }
+        // Neither words nor thoughts: an answer has at least the field for them.
+        if said.is_none() && present(message, "thinking").is_none() {
             return ParsedBody::Empty;
         }
         let visible = without_thoughts(text);

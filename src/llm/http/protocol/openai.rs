@@ -103,19 +103,26 @@ impl Protocol for OpenAiProtocol {
         if finish_reason == "error" {
             return ParsedBody::Error(Value::String("the model stopped with an error".to_owned()));
         }
-        let text = [
+        let said = [
             message.get("content"),
             message.get("refusal"),
             choice.get("text"),
-        ]
-        .into_iter()
-        .flatten()
-        .filter_map(content)
-        .find(|text| !text.is_empty())
-        .unwrap_or_default();
+        ];
+        let said = || said.into_iter().flatten().filter(|text| !text.is_null());
+        if said().any(|text| content(text).is_none()) {
+            return ParsedBody::Foreign;
+        }
+        let text = said()
+            .filter_map(content)
+            .find(|text| !text.is_empty())
+            .unwrap_or_default();
         let thoughts = ["reasoning_content", "reasoning", "reasoning_details"]
             .iter()
             .any(|key| present(message, key).is_some());
+        // Neither words nor thoughts nor a reason for their absence: nothing was answered.
+        if text.is_empty() && !thoughts && finish_reason.is_empty() && said().count() == 0 {
+            return ParsedBody::Empty;
+        }
         let visible = without_thoughts(&text);
         let reasoning_tokens = value
             .pointer("/usage/completion_tokens_details/reasoning_tokens")
