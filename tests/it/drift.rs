@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use crate::support::mock_server::{Act, MockServer, Seen};
-use crate::support::program::Desk;
+use crate::support::program::{Desk, rows};
 
 /// A model that is right nine times in ten until the day turns; then it takes every
 /// film for negative.
@@ -54,6 +54,7 @@ async fn days_are_watched() {
         MockServer::start(move |seen| turning(&turned, seen)).await
     };
     let desk = Desk::new();
+    desk.write("data.csv", rows(200));
     desk.edit_study(
         "name = \"mock\"",
         &format!(
@@ -63,7 +64,7 @@ async fn days_are_watched() {
         ),
     );
     desk.edit_study("validation = 24", "validation = 4");
-    desk.edit_study("audit = 16", "audit = 40");
+    desk.edit_study("audit = 16", "audit = 100");
     for (name, from) in [("mon", 1000), ("tue", 2000), ("wed", 3000)] {
         desk.write(&format!("{name}.csv"), day(from, 40, true));
         let calm = desk
@@ -85,7 +86,7 @@ async fn days_are_watched() {
 
     // Without labels the answers alone are seen to move.
     turned.store(true, SeqCst);
-    desk.write("thu.csv", day(10_000, 60, false));
+    desk.write("thu.csv", day(10_000, 120, false));
     let moved = desk.run(&["drift", "--quiet", "--batch", "thu.csv"]).await;
     assert_eq!(moved.code, Some(102), "{moved:?}");
     assert!(
@@ -112,12 +113,12 @@ async fn days_are_watched() {
             "--batch",
             "thu.csv",
             "-n",
-            "40",
+            "100",
             "--export",
             "out.csv",
         ])
         .await;
-    out.expect(0, &["40 inputs are in out.csv"]);
+    out.expect(0, &["100 inputs are in out.csv"]);
     let asked = desk.read("out.csv");
     assert!(!asked.contains("chosen"), "{asked}");
     let mut filled = String::new();
@@ -148,7 +149,7 @@ async fn days_are_watched() {
             "back.csv",
         ])
         .await;
-    back.expect(0, &["40 labels were added"]);
+    back.expect(0, &["100 labels were added"]);
     let sent = server.asked();
     let fell = desk
         .run(&[
