@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use shiftproof_search::event::Event;
-use shiftproof_search::event_log::{self, LogError};
+use shiftproof_search::event_log::{self, LogError, LogLine};
 
 use crate::durable;
 use crate::exit::{ExitStatus, Failure};
@@ -195,6 +195,13 @@ pub(crate) fn read(folder: &Path) -> Result<NamedRun, Failure> {
 
 /// A run's events so far.
 pub(crate) fn events(folder: &Path) -> Result<Vec<Event>, Failure> {
+    let lines = lines(folder)?.into_iter();
+    Ok(lines.map(|line| line.event).collect())
+}
+
+/// The lines of a run's log so far; those of a finished run are all there, or it is an
+/// error.
+pub(crate) fn lines(folder: &Path) -> Result<Vec<LogLine>, Failure> {
     let path = folder.join(LOG);
     let lines = event_log::read(&path).map_err(|error| match error {
         LogError::Damaged { .. } => {
@@ -202,15 +209,20 @@ pub(crate) fn events(folder: &Path) -> Result<Vec<Event>, Failure> {
         }
         error => Failure::from_error(ExitStatus::Data)(error),
     })?;
-    if let Some(whole) = sealed(folder).filter(|whole| *whole != lines.len()) {
-        return Err(Failure::data(format!(
-            "{} holds {} of the {whole} events of a finished run\n  {}",
-            path.display(),
-            lines.len(),
+    whole(folder, lines.len())?;
+    Ok(lines)
+}
+
+/// Refuses the log of a finished run that has another number of events than it had.
+fn whole(folder: &Path, events: usize) -> Result<(), Failure> {
+    match sealed(folder) {
+        Some(whole) if whole != events => Err(Failure::data(format!(
+            "{} holds {events} of the {whole} events of a finished run\n  {}",
+            folder.join(LOG).display(),
             retold(folder)
-        )));
+        ))),
+        _ => Ok(()),
     }
-    Ok(lines.into_iter().map(|line| line.event).collect())
 }
 
 /// The fold of a run's events without its answers, which are most of a log and
@@ -221,6 +233,7 @@ pub(crate) fn brief(folder: &Path) -> Result<RunSummary, Failure> {
     let mut summary = RunSummary::default();
     let mut reader = BufReader::new(fs::File::open(&path).map_err(&fail)?);
     let (mut text, mut checked) = (String::new(), false);
+    let mut events = 0;
     for number in 1.. {
         text.clear();
         reader.read_line(&mut text).map_err(&fail)?;
@@ -234,6 +247,7 @@ pub(crate) fn brief(folder: &Path) -> Result<RunSummary, Failure> {
                 retold(folder)
             )));
         }
+        events = number;
         // A quotation mark within a text has a backslash before it, so this is
         // the event's own type.
         if ["answered", "inputs"]
@@ -251,6 +265,7 @@ pub(crate) fn brief(folder: &Path) -> Result<RunSummary, Failure> {
         })?;
         summary.apply(&line.event);
     }
+    whole(folder, events)?;
     Ok(summary)
 }
 

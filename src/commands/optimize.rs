@@ -64,23 +64,9 @@ pub(super) async fn run(
     if let Some(record) = &resumed
         && record.status == RunStatus::Finished
         && !args.trouble.retry_failed
+        && let Some(run) = as_told(store, record)
     {
-        let told = stored::folder(store, &record.id).and_then(|folder| stored::read(&folder));
-        match told {
-            Ok(run) if run.summary.ending.is_some() => {
-                note(&format!(
-                    "run {} is finished; this is its report",
-                    record.id
-                ));
-                return finish(&args, &run);
-            }
-            // Its replies are all stored.
-            _ => note(&format!(
-                "run {} is finished, and its event log is lost or damaged: it is told anew from the \
-                 stored replies",
-                record.id
-            )),
-        }
+        return finish(&args, &run);
     }
     let mut progress = fetch_progress(args.verbosity.quiet);
     let path = &args.study.study;
@@ -220,6 +206,25 @@ async fn conduct(
         ended,
         unwritten,
     }))
+}
+
+/// A finished run as its log tells it; `None` where the log is lost or damaged.
+fn as_told(store: &Path, record: &RunRecord) -> Option<NamedRun> {
+    let told = stored::folder(store, &record.id).and_then(|folder| stored::read(&folder));
+    let Some(run) = told.ok().filter(|run| run.summary.ending.is_some()) else {
+        // Its replies are all stored.
+        note(&format!(
+            "run {} is finished, and its event log is lost or damaged: it is told anew from the \
+             stored replies",
+            record.id
+        ));
+        return None;
+    };
+    note(&format!(
+        "run {} is finished; this is its report",
+        record.id
+    ));
+    Some(run)
 }
 
 /// The store, the run that is resumed if one is, and its study or the one named.

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use shiftproof_search::event::Event;
-use shiftproof_search::event_log;
 
 use super::signals::SignalStream;
 use super::{note, unprintable};
@@ -61,6 +60,8 @@ async fn lines(folder: &Path) -> Result<ExitStatus, Failure> {
         }
         if news.lines.is_empty() {
             if !running {
+                // A finished run whose log was cut is told as such.
+                stored::lines(folder)?;
                 note("the run has not finished, and no process is at work on it");
                 return Ok(ExitStatus::Done);
             }
@@ -87,8 +88,7 @@ pub(super) async fn replay(args: ReplayArgs) -> Result<ExitStatus, Failure> {
         ));
     }
     let folder = folder(&args.store.store, args.run.as_deref())?;
-    let read = event_log::read(&folder.join("events.jsonl"))
-        .map_err(Failure::from_error(ExitStatus::Data))?;
+    let read = stored::lines(&folder)?;
     #[cfg(feature = "tui")]
     if !args.headless && shows() {
         let player = LogPlayer::new(read, args.speed.unwrap_or(1.0));

@@ -218,7 +218,7 @@ async fn missing_answers_are_missing_votes() {
         let evaded = Ok(Reply::text("Well, it depends."));
         match (number.parse::<u32>().unwrap() % 4, text.contains(RIVALS[0])) {
             (1, _) => refused,
-            _ if seed_refuses(&text) => refused,
+            _ if seed_refuses(text) => refused,
             (2, _) | (3, true) => evaded,
             _ => Ok(Reply::text("yes")),
         }

@@ -61,13 +61,15 @@ fn damage(path: &Path, draw: &mut Draw) -> String {
 }
 
 /// Commands that read a store, and what they say of one that is whole.
-const COMMANDS: [&[&str]; 6] = [
+const COMMANDS: [&[&str]; 8] = [
     &["report", RUN],
     &["runs", "show", RUN, "--json"],
     &["optimize", "--quiet", "--resume", RUN],
     &["export", RUN],
     &["optimize", "--quiet", "--json"],
     &["replay", RUN, "--headless"],
+    &["watch", RUN, "--headless"],
+    &["runs", "--json"],
 ];
 
 fn copy(from: &Path, to: &Path) {

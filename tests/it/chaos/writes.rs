@@ -161,7 +161,7 @@ fn disk(steps: &[Step]) -> DiskState {
 /// What is left of the finished store `kept` in the store `left`.
 fn lose_power(disk: &DiskState, kept: &Path, left: &Path, draw: &mut Draw) -> String {
     let _ = std::fs::remove_dir_all(left);
-    std::fs::create_dir_all(left.join("runs").join(RUN)).unwrap();
+    std::fs::create_dir_all(left).unwrap();
     let mut told = Vec::new();
     let run = Path::new("runs").join(RUN);
     let named = [
@@ -189,7 +189,9 @@ fn lose_power(disk: &DiskState, kept: &Path, left: &Path, draw: &mut Draw) -> St
         let length = file.synced + draw.below(most - file.synced + 1);
         let length = length.min(bytes.len() as u64);
         if length > 0 {
-            std::fs::write(left.join(&name), &bytes[..length as usize]).unwrap();
+            let path = left.join(&name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, &bytes[..length as usize]).unwrap();
         }
         told.push(format!("{} {length} of {}", name.display(), bytes.len()));
     }
