@@ -203,18 +203,16 @@ impl Race<'_> {
     }
 
     /// The chance that `candidate` is better than the seed prompt, after all that was
-    /// asked on these inputs. Nothing is asked.
+    /// asked on these inputs; `None` where they cannot be compared. Nothing is asked.
     pub fn chance_over_seed(
         &self,
         matrix: &ResponseMatrix,
         context: EvalContext<'_>,
         entrants: &[CandidateIndex],
         candidate: CandidateIndex,
-    ) -> f64 {
+    ) -> Option<f64> {
         let place = |wanted| entrants.iter().position(|&entrant| entrant == wanted);
-        let (Some(own), Some(seed)) = (place(candidate), place(self.seed)) else {
-            return 0.5;
-        };
+        let (own, seed) = (place(candidate)?, place(self.seed)?);
         let problem = self.problem(matrix, entrants, false);
         let scores = self.scores(matrix, context, entrants, &problem);
         chance_to_beat(&problem, &scores, (own, seed), self.spec.own_objective())

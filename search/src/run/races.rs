@@ -160,18 +160,33 @@ impl SearchContext<'_> {
             ..self.run.race(self.phase, self.seed, &inputs, &self.screen)
         };
         let chance = race.chance_over_seed(&self.matrix, self.run.context(), &entrants, first);
-        if chance >= LEAST_CHANCE {
+        // A price on length is a wish to have the shorter of two that are as good.
+        let charge = |candidate: CandidateIndex| {
+            let tokens = self.matrix.candidates[candidate].prompt.tokens();
+            self.run.spec.length_charge(tokens)
+        };
+        let least = if charge(first) < charge(self.seed) {
+            0.5
+        } else {
+            LEAST_CHANCE
+        };
+        if chance.is_some_and(|chance| chance >= least) {
             return (ranked, reason);
         }
         ranked.retain(|&candidate| candidate != self.seed);
         ranked.insert(0, self.seed);
         let id = self.matrix.candidates[first].id.to_string();
-        let reason = format!(
-            "the seed prompt stays: {id:.8} is ahead, with a chance of {:.0}% to be the better one, \
-             and {:.0}% is asked for",
-            100.0 * chance,
-            100.0 * LEAST_CHANCE
-        );
+        let reason = match chance {
+            Some(chance) => format!(
+                "the seed prompt stays: {id:.8} is ahead, with a chance of {:.0}% to be the better \
+                 one, and {:.0}% is asked for",
+                100.0 * chance,
+                100.0 * least
+            ),
+            None => format!(
+                "the seed prompt stays: the budget left nothing to compare {id:.8} with it by"
+            ),
+        };
         (ranked, reason)
     }
 

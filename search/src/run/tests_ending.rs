@@ -346,8 +346,7 @@ async fn unmeasured_prompts_leave_seed() {
     assert_eq!(
         reason,
         format!(
-            "the seed prompt stays: {:.8} is ahead, with a chance of 50% to be the better one, and \
-             67% is asked for",
+            "the seed prompt stays: the budget left nothing to compare {:.8} with it by",
             context.prompt(2).id().to_string()
         )
     );
