@@ -202,7 +202,7 @@ async fn faulty_options_are_told_with_their_line() {
         (
             "[search]",
             "[search]\ncalibration = \"contextual\"",
-            "quiz.toml:25: search.calibration: \"contextual\" asks about inputs that say nothing",
+            "quiz.toml:21: search.calibration: \"contextual\" asks about inputs that say nothing",
         ),
         (
             "[search]",
