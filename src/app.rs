@@ -157,9 +157,10 @@ mod tests {
     fn panics_have_their_own_code() {
         let folder = tempfile::tempdir().unwrap();
         let study = folder.path().join("study.toml");
-        let rows: String = (0..40)
+        let rows: Vec<String> = (0..40)
             .map(|n| format!("{n},{},text {n}\n", ["good", "bad"][n % 2]))
             .collect();
+        let rows = rows.concat();
         std::fs::write(
             folder.path().join("a.csv"),
             format!("id,label,text\n{rows}"),

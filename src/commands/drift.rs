@@ -13,7 +13,8 @@ use super::signals::{SignalStream, pass_on};
 use super::{fetch_progress, judging, note, open_ledger, print, resolve, score, warnings, write};
 use crate::cli::DriftArgs;
 use crate::drift::{
-    DayRecord, DriftLog, DriftReport, GroupCount, RacedChampion, ReferenceRecord, decide, watch,
+    DayRecord, DriftLog, DriftReport, GroupCount, GroupWatch, RacedChampion, ReferenceRecord,
+    decide, watch,
 };
 use crate::exit::{ExitStatus, Failure};
 use crate::gate::baseline::CommittedBaseline;
@@ -119,7 +120,7 @@ impl DriftCall<'_> {
             None => days.push(day.clone()),
         }
         let groups = watch(&session.loaded.groups, &reference, &days);
-        day.alarms = groups.iter().flat_map(|group| group.marks()).collect();
+        day.alarms = groups.iter().flat_map(GroupWatch::marks).collect();
         // Written down before it is seen.
         log.add(day)?;
         let race = match self.args.re_race {

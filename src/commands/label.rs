@@ -191,7 +191,7 @@ impl LabelGround {
                 LabelReason::Sample => LabelDraw::Random,
                 LabelReason::Disagreement { .. } => LabelDraw::Chosen,
             },
-            reason: self.reason(request.reason, &groups[open[request.input].group]),
+            reason: Self::reason(request.reason, &groups[open[request.input].group]),
             place: String::new(),
         };
         chosen.iter().map(label).collect()
@@ -215,7 +215,7 @@ impl LabelGround {
     }
 
     /// Why this input, for people.
-    fn reason(&self, reason: LabelReason, group: &GroupKnowledge) -> String {
+    fn reason(reason: LabelReason, group: &GroupKnowledge) -> String {
         let known = match group.score {
             Some(score) => format!(
                 "group of {} labels and a score of {:.0}%",

@@ -44,7 +44,7 @@ pub(super) async fn run(
             probe: None,
             json: args.json,
         };
-        return estimate::run(&args, registry).await;
+        return Box::pin(estimate::run(&args, registry)).await;
     }
     // A file that cannot be written in its form is told before a call is paid for.
     args.output
@@ -288,20 +288,19 @@ fn continued(
         batch(&mut resolved.study)?;
     }
     let study = &resolved.study.name;
-    let record = match named {
-        Some(record) => record,
-        None => {
-            let runs = ledger.runs()?.into_iter().rev();
-            let finished = |run: &RunRecord| run.status == RunStatus::Finished;
-            let mut of_study = runs.filter(|run| run.study == *study && finished(run));
-            of_study.next().ok_or_else(|| {
-                Failure::usage(format!(
-                    "there is no finished run of {study} in {} to go on from; without --continue \
-                     one begins",
-                    store.display()
-                ))
-            })?
-        }
+    let record = if let Some(record) = named {
+        record
+    } else {
+        let runs = ledger.runs()?.into_iter().rev();
+        let finished = |run: &RunRecord| run.status == RunStatus::Finished;
+        let mut of_study = runs.filter(|run| run.study == *study && finished(run));
+        of_study.next().ok_or_else(|| {
+            Failure::usage(format!(
+                "there is no finished run of {study} in {} to go on from; without --continue one \
+                 begins",
+                store.display()
+            ))
+        })?
     };
     if record.study != *study {
         return Err(Failure::usage(format!(

@@ -7,6 +7,7 @@ mod state;
 mod text;
 mod watch;
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use serde::Serialize;
@@ -151,11 +152,11 @@ pub(crate) fn decide(
     let moved = named(|group| group.shares.alarm);
     let unwatched = named(|group| group.is_target && group.rows > 0 && group.labels == 0);
     let label = |groups: &[&str]| {
-        let flags: String = groups
-            .iter()
-            .map(|name| format!(" --group {name:?}"))
-            .collect();
-        format!("shiftproof label {study} --batch {batch}{flags}")
+        let mut command = format!("shiftproof label {study} --batch {batch}");
+        for name in groups {
+            let _ = write!(command, " --group {name:?}");
+        }
+        command
     };
     if !fallen.is_empty() {
         let mut next = Vec::new();

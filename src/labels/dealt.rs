@@ -1,6 +1,7 @@
 //! Labels that people gave, put where a study's data has them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use shiftproof_tasks::{AnswerForm, Data, Example, GroupsSpec, Input};
 
@@ -28,19 +29,21 @@ impl DealtLabels {
         let groups: Vec<String> = self.used.iter().map(|(g, n)| format!("{g} {n}")).collect();
         let mut told = format!("labels of {file} in use: {all}");
         if !groups.is_empty() {
-            told.push_str(&format!(" ({})", groups.join(", ")));
+            let _ = write!(told, " ({})", groups.join(", "));
         }
         if self.sealed > 0 {
-            told.push_str(&format!(
+            let _ = write!(
+                told,
                 "; {} are of examples of the sealed audit and are left out",
                 self.sealed
-            ));
+            );
         }
         if self.elsewhere > 0 {
-            told.push_str(&format!(
+            let _ = write!(
+                told,
                 "; {} are of groups that are no target of the study",
                 self.elsewhere
-            ));
+            );
         }
         Some(told)
     }

@@ -2,6 +2,7 @@
 //! names the line, and never a panic or a wait. The keys are those that the parser
 //! itself tells, so that a new one is tried as soon as it is there.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -67,9 +68,12 @@ fn study(table: &str, needed: &str, line: &str) -> (String, usize) {
     let models = ["model.price", "proposer.price"];
     if models.contains(&table) {
         let (model, _) = table.split_once('.').unwrap();
-        text += &format!("[{model}]\nname = \"openai:m\"\nbase_url = \"http://127.0.0.1:1/v1\"\n");
+        let _ = write!(
+            text,
+            "[{model}]\nname = \"openai:m\"\nbase_url = \"http://127.0.0.1:1/v1\"\n"
+        );
     }
-    text += &format!("[{table}]\n{needed}");
+    let _ = write!(text, "[{table}]\n{needed}");
     if !needed.is_empty() {
         text.push('\n');
     }

@@ -249,14 +249,13 @@ impl CellRunner<'_> {
                 return Ok(CellEnd::failed(known, failure.exit, failure.message).into());
             }
         };
-        let record = match record {
-            Some(record) => record,
-            None => {
-                let _naming = self.naming.lock().await;
-                let record = session.new_run(self.ledger)?;
-                self.ledger.save_run(&record).await?;
-                record
-            }
+        let record = if let Some(record) = record {
+            record
+        } else {
+            let _naming = self.naming.lock().await;
+            let record = session.new_run(self.ledger)?;
+            self.ledger.save_run(&record).await?;
+            record
         };
         let id = record.id.clone();
         let execution = RunExecution {

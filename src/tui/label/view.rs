@@ -4,6 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Paragraph, Wrap};
+use std::fmt::Write as _;
 
 use super::{CardOutcome, LabelSitting};
 use crate::shown::{line, visible};
@@ -56,11 +57,11 @@ fn title_line(sitting: &LabelSitting, width: usize) -> Line<'static> {
         sitting.cards.len()
     );
     if skipped > 0 {
-        title.push_str(&format!(", {skipped} skipped"));
+        let _ = write!(title, ", {skipped} skipped");
     }
     match sitting.done.last() {
         Some(CardOutcome::Labelled(of, _)) => {
-            title.push_str(&format!(" · before: {}", line(&sitting.keys[*of].1)));
+            let _ = write!(title, " · before: {}", line(&sitting.keys[*of].1));
         }
         Some(CardOutcome::Skipped) => title.push_str(" · before: skipped"),
         None => {}

@@ -63,7 +63,7 @@ struct Days {
     /// Labels a day.
     each: usize,
     /// Days.
-    days: usize,
+    length: usize,
     /// When it moves, and to what.
     moves: Option<(usize, f64)>,
 }
@@ -77,7 +77,7 @@ impl Days {
         };
         let reference = draw(self.reference, self.before);
         let mut days: Vec<OutcomeCount> = Vec::new();
-        (0..self.days).find(|&day| {
+        (0..self.length).find(|&day| {
             let mean = match self.moves {
                 Some((at, mean)) if day >= at => mean,
                 _ => self.before,
@@ -96,7 +96,7 @@ impl Days {
     /// Share of worlds with an alarm before day `by`, and after the move the delays.
     fn played(&self, worlds: usize, alpha: f64) -> (f64, Vec<usize>) {
         let mut rng = SplitMix::new(self.reference as u64 * 31 + self.each as u64);
-        let moved = self.moves.map_or(self.days, |(at, _)| at);
+        let moved = self.moves.map_or(self.length, |(at, _)| at);
         let (mut wrong, mut delays) = (0, Vec::new());
         for _ in 0..worlds {
             match self.alarm(&mut rng, alpha) {
@@ -106,7 +106,7 @@ impl Days {
             }
         }
         delays.sort_unstable();
-        (wrong as f64 / worlds as f64, delays)
+        (f64::from(wrong) / worlds as f64, delays)
     }
 }
 
@@ -118,7 +118,7 @@ fn quiet_streams_are_quiet() {
             reference: 100,
             before,
             each: 20,
-            days: 60,
+            length: 60,
             moves: None,
         };
         let (wrong, _) = days.played(300, 0.05);
@@ -133,7 +133,7 @@ fn falls_are_told_in_time() {
         reference: 100,
         before: 0.85,
         each: 40,
-        days: 30,
+        length: 30,
         moves: Some((5, 0.55)),
     };
     let (wrong, delays) = days.played(300, 0.025);
@@ -156,7 +156,7 @@ fn planted_streams() {
                 reference,
                 before,
                 each,
-                days: 100,
+                length: 100,
                 moves: None,
             };
             let (wrong, _) = quiet.played(2_000, 0.05);
@@ -164,7 +164,7 @@ fn planted_streams() {
             assert!(wrong <= 0.05);
             for fall in [0.1, 0.2, 0.3] {
                 let days = Days {
-                    days: 60,
+                    length: 60,
                     moves: Some((10, before - fall)),
                     ..quiet
                 };
