@@ -42,7 +42,7 @@ pub(super) async fn run(
             probe: None,
             json: args.json,
         };
-        return estimate::run(&args, registry).await;
+        return Box::pin(estimate::run(&args, registry)).await;
     }
     // A file that cannot be written in its form is told before a call is paid for.
     args.output

@@ -317,10 +317,9 @@ fn check_quiz(options: &str, answer: &str, expect: &str) {
     let values = [("options", options), ("text", "?"), ("answer", answer)];
     let values = values.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let mut row = TableRow::new("a.csv", 2, values.into());
-    if options.starts_with("nested ") {
+    if let Some(nested) = options.strip_prefix("nested ") {
         row.values.remove("options");
-        row.nested
-            .insert("options".into(), options["nested ".len()..].into());
+        row.nested.insert("options".into(), nested.into());
     }
     let table = DataTable {
         rows: vec![row],
