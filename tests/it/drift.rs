@@ -21,7 +21,7 @@ fn turning(turned: &AtomicBool, seen: &Seen) -> Act {
         return Act::text("negative");
     }
     let right = number % 10 != 7;
-    Act::text(if (number % 2 == 0) == right {
+    Act::text(if number.is_multiple_of(2) == right {
         "positive"
     } else {
         "negative"
@@ -47,6 +47,7 @@ fn day(from: u32, rows: u32, label: bool) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story of several days")]
 async fn days_are_watched() {
     let turned = Arc::new(AtomicBool::new(false));
     let server = {
@@ -125,7 +126,7 @@ async fn days_are_watched() {
     for (at, line) in asked.lines().enumerate() {
         let id = line.split(',').next().unwrap();
         let number: u32 = id.trim_start_matches("films").parse().unwrap_or(0);
-        let label = if number % 2 == 0 {
+        let label = if number.is_multiple_of(2) {
             "positive"
         } else {
             "negative"

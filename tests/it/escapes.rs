@@ -71,11 +71,7 @@ fn toml(text: &str) -> String {
 
 fn arm(server: &MockServer, runner: &mut TestRunner) -> Armed {
     let desk = Desk::new();
-    let mut draw = |word: &str| {
-        armed(runner, word)
-            .replace('\r', "")
-            .replace('\u{2028}', "")
-    };
+    let mut draw = |word: &str| armed(runner, word).replace(['\r', '\u{2028}'], "");
     let (books, films) = (draw("books"), draw("films"));
     let mut csv = String::from("id,domain,label,text\n");
     for (group, word) in [(&books, "books text"), (&films, "films text")] {
@@ -129,6 +125,7 @@ fn hostile(seen: &Seen) -> Act {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "every way out in turn")]
 async fn no_output_is_armed() {
     let server = MockServer::start(hostile).await;
     let mut runner = TestRunner::default();

@@ -26,7 +26,7 @@ fn fill(text: &str) -> String {
         // Reasons have commas only behind the label.
         let mut cells: Vec<&str> = line.split(',').collect();
         let number: u32 = cells[id].trim_start_matches("films").parse().unwrap();
-        cells[label] = if number % 2 == 0 {
+        cells[label] = if number.is_multiple_of(2) {
             "positive"
         } else {
             "negative"
