@@ -157,12 +157,13 @@ mod tests {
     fn panics_have_their_own_code() {
         let folder = tempfile::tempdir().unwrap();
         let study = folder.path().join("study.toml");
-        let rows: String = (0..40)
-            .map(|n| format!("{n},{},text {n}\n", ["good", "bad"][n % 2]))
+        let rows: Vec<String> = (0..40)
+            .map(|n| format!("{n},{},text {n}", ["good", "bad"][n % 2]))
             .collect();
+        let rows = rows.join("\n");
         std::fs::write(
             folder.path().join("a.csv"),
-            format!("id,label,text\n{rows}"),
+            format!("id,label,text\n{rows}\n"),
         )
         .unwrap();
         std::fs::write(

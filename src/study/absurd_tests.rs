@@ -67,9 +67,14 @@ fn study(table: &str, needed: &str, line: &str) -> (String, usize) {
     let models = ["model.price", "proposer.price"];
     if models.contains(&table) {
         let (model, _) = table.split_once('.').unwrap();
-        text += &format!("[{model}]\nname = \"openai:m\"\nbase_url = \"http://127.0.0.1:1/v1\"\n");
+        text += &[
+            "[",
+            model,
+            "]\nname = \"openai:m\"\nbase_url = \"http://127.0.0.1:1/v1\"\n",
+        ]
+        .concat();
     }
-    text += &format!("[{table}]\n{needed}");
+    text += &["[", table, "]\n", needed].concat();
     if !needed.is_empty() {
         text.push('\n');
     }

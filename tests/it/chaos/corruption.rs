@@ -48,7 +48,7 @@ fn damage(path: &Path, draw: &mut Draw) -> String {
             (format!("{at} to {end} is there twice"), Some(bytes))
         }
         7 => {
-            bytes.extend((0..1 + draw.below(300)).map(|n| (n * 37) as u8));
+            bytes.extend((0..=draw.below(300)).map(|n| (n * 37) as u8));
             ("something at its end".to_owned(), Some(bytes))
         }
         _ => ("gone".to_owned(), None),

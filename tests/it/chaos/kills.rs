@@ -62,7 +62,7 @@ async fn life(desk: &Desk, server: &MockServer, moment: Moment) -> Option<String
     let mut child = desk.start(args);
     let mut ended = false;
     let mut waits = async |due: &dyn Fn() -> bool| {
-        while !due() && !ended && began.elapsed() < Duration::from_secs(60) {
+        while !due() && !ended && began.elapsed() < Duration::from_mins(1) {
             ended = child.try_wait().unwrap().is_some();
             tokio::time::sleep(Duration::from_micros(300)).await;
         }

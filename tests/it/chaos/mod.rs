@@ -49,7 +49,7 @@ impl Draw {
         Self::of(self.seed ^ nth.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
-    /// SplitMix64 (Steele, Lea & Flood 2014).
+    /// `SplitMix64` (Steele, Lea & Flood 2014).
     fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.state;
