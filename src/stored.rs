@@ -78,18 +78,23 @@ fn retold(folder: &Path) -> String {
 /// Runs named in a message at most.
 const SHOWN: usize = 20;
 
+/// Refuses the folder of a finished run whose log is gone.
+pub(crate) fn not_lost(folder: &Path) -> Result<(), Failure> {
+    if sealed(folder).is_none() || folder.join(LOG).exists() {
+        return Ok(());
+    }
+    Err(Failure::data(format!(
+        "{} is lost, though the run is finished\n  {}",
+        folder.join(LOG).display(),
+        retold(folder)
+    )))
+}
+
 /// The folder of a run: that of its name in the store, or the folder itself.
 pub(crate) fn folder(store: &Path, run: &str) -> Result<PathBuf, Failure> {
     let places = [store.join("runs").join(run), PathBuf::from(run)];
-    if let Some(lost) = places
-        .iter()
-        .find(|folder| !run.is_empty() && sealed(folder).is_some() && !folder.join(LOG).exists())
-    {
-        return Err(Failure::data(format!(
-            "{} is lost, though the run is finished\n  {}",
-            lost.join(LOG).display(),
-            retold(lost)
-        )));
+    if !run.is_empty() {
+        places.iter().try_for_each(|folder| not_lost(folder))?;
     }
     places
         .into_iter()

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, ErrorKind, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use shiftproof_search::event_log::{LogError, LogLine};
+use shiftproof_search::event_log::{self, LogError, LogLine};
 
 use crate::stored::LOG;
 
@@ -15,6 +15,8 @@ pub struct LogFollower {
     path: PathBuf,
     offset: u64,
     line: u64,
+    /// A line had a checksum, so all after it must.
+    checked: bool,
 }
 
 /// What is new in a log.
@@ -37,6 +39,7 @@ impl LogFollower {
             path: folder.join(LOG),
             offset: 0,
             line: 0,
+            checked: false,
         }
     }
 
@@ -52,7 +55,7 @@ impl LogFollower {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 news.restarted = self.line > 0;
-                (self.offset, self.line) = (0, 0);
+                (self.offset, self.line, self.checked) = (0, 0, false);
                 return Ok(news);
             }
             Err(error) => return Err(io(&self.path, error)),
@@ -60,7 +63,7 @@ impl LogFollower {
         let length = file.metadata().map_err(|e| io(&self.path, e))?.len();
         if length < self.offset {
             news.restarted = true;
-            (self.offset, self.line) = (0, 0);
+            (self.offset, self.line, self.checked) = (0, 0, false);
         }
         if length == self.offset {
             return Ok(news);
@@ -76,6 +79,14 @@ impl LogFollower {
                 .map_err(|e| io(&self.path, e))?;
             if text.last() != Some(&b'\n') {
                 break;
+            }
+            let bare = &text[..text.len() - 1];
+            if !event_log::is_intact(bare, &mut self.checked) {
+                return Err(LogError::Damaged {
+                    path: self.path.clone(),
+                    line: self.line + 1,
+                    reason: "its checksum does not match".to_owned(),
+                });
             }
             let line = serde_json::from_slice(&text).map_err(|error| LogError::Malformed {
                 path: self.path.clone(),

@@ -70,7 +70,9 @@ fn list(ledger: &Ledger, store: &Path, json: bool) -> Result<(), Failure> {
     for record in records {
         // A run that was stopped before it began, or whose folder was moved
         // away, has no log.
-        let summary = match ledger.run_dir(&record.id) {
+        let folder = ledger.run_dir(&record.id);
+        folder.as_deref().map_or(Ok(()), stored::not_lost)?;
+        let summary = match folder {
             Some(folder) if folder.join(stored::LOG).is_file() => stored::brief(&folder)?,
             _ => crate::report::RunSummary::default(),
         };

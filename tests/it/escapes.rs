@@ -124,6 +124,71 @@ fn hostile(seen: &Seen) -> Act {
     }
 }
 
+/// Every command that shows what others said.
+const COMMANDS: &[&[&str]] = &[
+    &["runs"],
+    &["runs", "--json"],
+    &["runs", "show", "mock-s1-1"],
+    &["report", "mock-s1-1"],
+    &["diff", "seed", "selected", "--run", "mock-s1-1"],
+    &["diff", "seed", "selected", "--run", "mock-s1-1", "--json"],
+    &[
+        "diff",
+        "seed",
+        "selected",
+        "--run",
+        "mock-s1-1",
+        "--color",
+        "never",
+        "--study",
+        "study.toml",
+    ],
+    &["eval", "--keep-going"],
+    &["eval", "--json", "--keep-going"],
+    &[
+        "gate",
+        "--run",
+        "mock-s1-1",
+        "--keep-going",
+        "-o",
+        "g.md",
+        "-o",
+        "g.html",
+        "-o",
+        "g.xml",
+        "-o",
+        "g.sarif",
+        "-o",
+        "g.json",
+        "-o",
+        "g.txt",
+    ],
+    &["estimate"],
+    &["doctor", "study.toml"],
+    &["replay", "mock-s1-1", "--headless"],
+    &["watch", "mock-s1-1", "--headless"],
+    &["export", "mock-s1-1", "--format", "json"],
+    &["export", "mock-s1-1", "--format", "dspy"],
+    &["export", "mock-s1-1", "--format", "langchain"],
+    &["optimize", "--resume", "no\u{1b}[2Jrun"],
+    &[
+        "compare",
+        "study.toml",
+        "--methods",
+        "gpo,edits",
+        "--seeds",
+        "1..2",
+        "--max-calls",
+        "300",
+        "-o",
+        "c.md",
+        "-o",
+        "c.html",
+        "-o",
+        "c.json",
+    ],
+];
+
 #[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::too_many_lines, reason = "every way out in turn")]
 async fn no_output_is_armed() {
@@ -148,71 +213,8 @@ async fn no_output_is_armed() {
         ])
         .await;
     assert_eq!(run.code, Some(0), "{run:?}");
-    let commands: &[&[&str]] = &[
-        &["runs"],
-        &["runs", "--json"],
-        &["runs", "show", "mock-s1-1"],
-        &["report", "mock-s1-1"],
-        &["diff", "seed", "selected", "--run", "mock-s1-1"],
-        &["diff", "seed", "selected", "--run", "mock-s1-1", "--json"],
-        &[
-            "diff",
-            "seed",
-            "selected",
-            "--run",
-            "mock-s1-1",
-            "--color",
-            "never",
-            "--study",
-            "study.toml",
-        ],
-        &["eval", "--keep-going"],
-        &["eval", "--json", "--keep-going"],
-        &[
-            "gate",
-            "--run",
-            "mock-s1-1",
-            "--keep-going",
-            "-o",
-            "g.md",
-            "-o",
-            "g.html",
-            "-o",
-            "g.xml",
-            "-o",
-            "g.sarif",
-            "-o",
-            "g.json",
-            "-o",
-            "g.txt",
-        ],
-        &["estimate"],
-        &["doctor", "study.toml"],
-        &["replay", "mock-s1-1", "--headless"],
-        &["watch", "mock-s1-1", "--headless"],
-        &["export", "mock-s1-1", "--format", "json"],
-        &["export", "mock-s1-1", "--format", "dspy"],
-        &["export", "mock-s1-1", "--format", "langchain"],
-        &["optimize", "--resume", "no\u{1b}[2Jrun"],
-        &[
-            "compare",
-            "study.toml",
-            "--methods",
-            "gpo,edits",
-            "--seeds",
-            "1..2",
-            "--max-calls",
-            "300",
-            "-o",
-            "c.md",
-            "-o",
-            "c.html",
-            "-o",
-            "c.json",
-        ],
-    ];
     harmless("optimize", &(run.out + &run.err));
-    for args in commands {
+    for args in COMMANDS {
         let ended = desk.run(args).await;
         harmless(&args.join(" "), &(ended.out.clone() + &ended.err));
         assert!(!ended.err.contains("panicked"), "{args:?} {}", ended.err);

