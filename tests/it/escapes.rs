@@ -190,7 +190,6 @@ const COMMANDS: &[&[&str]] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::too_many_lines, reason = "every way out in turn")]
 async fn no_output_is_armed() {
     let server = MockServer::start(hostile).await;
     let mut runner = TestRunner::default();
