@@ -302,7 +302,15 @@ async fn power_losses_break_no_promise() {
             continue;
         }
         let openings = desk.read(".shiftproof/gate.jsonl");
-        assert_eq!(openings.lines().count(), 1, "{openings} {told}");
+        // A line that was cut short counts as an opening of an unknown audit: too many
+        // rather than too few.
+        let whole = |line: &&str| serde_json::from_str::<serde_json::Value>(line).is_ok();
+        assert_eq!(
+            openings.lines().filter(whole).count(),
+            1,
+            "{openings} {told}"
+        );
+        assert!(openings.lines().count() <= 2, "{openings} {told}");
         let shown = desk.run(&["runs", "show", RUN]).await;
         assert_eq!(shown.out, ended.out, "{told}");
     }
