@@ -138,6 +138,27 @@ impl InductionProposer {
                 }
             }
         }
+        self.fall_back(view, chunks, proposals).await
+    }
+
+    /// A model of which not one whole prompt is of use mostly writes down, with other
+    /// nouns, the one that it was shown. It is asked to go on from openings then, like
+    /// those that do not even answer: as second asks, for which the plan has room.
+    async fn fall_back(
+        &self,
+        view: &ProposerView<'_>,
+        chunks: &[&[Example]],
+        proposals: &mut ProposalBatch,
+    ) -> Result<(), RunError> {
+        let count = view.count.saturating_sub(proposals.again as usize);
+        if !proposals.kept.is_empty() || !view.model.llm.capabilities().prefill || count == 0 {
+            return Ok(());
+        }
+        let first = proposals.asked;
+        let view = ProposerView { count, ..*view };
+        self.lines(&view, chunks, proposals).await?;
+        proposals.again += proposals.asked - first;
+        proposals.asked = first;
         Ok(())
     }
 

@@ -1,8 +1,9 @@
-use shiftproof_tasks::{Message, Reply};
+use shiftproof_tasks::{Message, Reply, Role};
 
 use super::*;
-use crate::llm::LlmError;
-use crate::scripted::{Bench, ProposerBench, examples, text};
+use crate::budget::BudgetLimits;
+use crate::llm::{Capabilities, LlmError};
+use crate::scripted::{Bench, ProposerBench, examples, server, text};
 
 fn induction(target: TargetUse) -> InductionProposer {
     InductionProposer {
@@ -210,4 +211,36 @@ fn proposer_names_tell_sources() {
     assert_eq!(name(TargetUse::Nothing), "induce (APE)");
     assert!(name(TargetUse::Inputs).contains("APE-ut"));
     assert!(name(TargetUse::Voted).contains("GPO"));
+}
+
+/// Shown a pattern, it puts other nouns into it; made to go on, it goes on.
+fn parrot(call: &ModelCall) -> Result<Reply, LlmError> {
+    let begun = call
+        .request
+        .messages
+        .last()
+        .is_some_and(|message| message.role == Role::Assistant);
+    Ok(Reply::text(if begun {
+        format!(" say if note {} is positive or negative.", call.sample)
+    } else {
+        "<prompt>You are shown a note that a customer left at a gym. Decide whether it is about \
+         cardio or strength training.</prompt>"
+            .to_owned()
+    }))
+}
+
+#[tokio::test]
+async fn parrots_go_on_from_openings() {
+    let prefilled = Capabilities {
+        prefill: true,
+        ..server()
+    };
+    let bench = ProposerBench::new(Bench::with(prefilled, BudgetLimits::default(), parrot), 4);
+    let batch = proposed(&bench, TargetUse::Nothing).await;
+    assert_eq!((batch.asked, batch.again, batch.kept.len()), (4, 4, 4));
+    assert_eq!(rules(&batch), [("it repeats the words of the request", 4)]);
+    // Who cannot be made to go on is not asked to.
+    let bench = ProposerBench::new(Bench::with(server(), BudgetLimits::default(), parrot), 4);
+    let batch = proposed(&bench, TargetUse::Nothing).await;
+    assert_eq!((batch.asked, batch.again, batch.kept.len()), (4, 0, 0));
 }
