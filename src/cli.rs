@@ -15,7 +15,7 @@ mod runs;
 
 pub use assets::{AssetsAction, AssetsArgs, BaselinesArgs, DataAction, DataArgs, InitArgs};
 pub use compare::{CompareArgs, RandomSeeds};
-pub use decide::{ColorChoice, DiffArgs, GateArgs};
+pub use decide::{ColorChoice, DiffArgs, GateArgs, GateProof};
 pub use drift::DriftArgs;
 pub use label::LabelArgs;
 pub use measure::{BenchAction, BenchArgs, BenchSelect, NamedRule};

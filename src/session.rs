@@ -33,7 +33,7 @@ use crate::prices;
 use crate::report::RunSummary;
 use crate::stored;
 use crate::study::places::{self, GivenPrompt};
-use crate::study::{self, LoadedData, ResolvedStudy, Study, load_data, load_interactions, located};
+use crate::study::{LoadedData, ResolvedStudy, Study, load_data, load_interactions, located};
 use crate::task_registry::{TaskInstance, TaskRegistry};
 use crate::textfile;
 
@@ -78,28 +78,18 @@ pub struct FinishedRun {
 }
 
 /// What cannot be where every example has options of its own.
-fn check_options(study: &Study, path: &Path) -> Result<(), Failure> {
-    let text = textfile::read(path).unwrap_or_default();
-    let refused = |keys: [&str; 2], why: &str| {
-        let place = study::place(&text, path, &keys);
-        Err(Failure::usage(format!(
-            "{place}: {}: {why}",
-            keys.join(".")
-        )))
-    };
+fn check_options(study: &Study) -> Result<(), Failure> {
     if study.search.calibration == Calibration::Contextual {
-        return refused(
-            ["search", "calibration"],
-            "\"contextual\" asks about inputs that say nothing, and those have no options: use \
-             \"batch\" or \"none\"",
-        );
+        return Err(Failure::usage(
+            "search.calibration: \"contextual\" asks about inputs that say nothing, and those have no \
+             options: use \"batch\" or \"none\"",
+        ));
     }
     if study.data.interactions.is_some() {
-        return refused(
-            ["data", "interactions"],
-            "examples made of interactions have no column of options: use a task of \
-             recommendation, or task.labels",
-        );
+        return Err(Failure::usage(
+            "data.interactions: examples made of interactions have no column of options: use a task \
+             of recommendation, or task.labels",
+        ));
     }
     Ok(())
 }
@@ -132,7 +122,7 @@ fn load_unlocated(
         .and_then(|prepared| prepared.catalogue.clone());
     let mut built = registry.build(&study.task, &study.name, path, catalogue.as_ref())?;
     if built.task.options().is_some() {
-        check_options(study, path)?;
+        check_options(study)?;
     }
     let seed = built.task.seed();
     if built.task.fills_fields() {

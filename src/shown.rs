@@ -20,6 +20,25 @@ pub fn line(text: &str) -> String {
     visible(&text.replace("\r\n", " ")).replace(['\n', '\t'], " ")
 }
 
+/// An argument of a command line that is to be pasted into a shell.
+pub(crate) fn argument(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,~".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        quoted(text)
+    }
+}
+
+/// The same, in quotation marks whatever it is.
+pub(crate) fn quoted(text: &str) -> String {
+    if text.contains(['"', '$', '`', '\\', '!']) {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    } else {
+        format!("\"{text}\"")
+    }
+}
+
 /// A whole output of plain text or markup.
 pub(crate) fn text(text: &str) -> Cow<'_, str> {
     escaped(text, |c, out| out.extend(c.escape_unicode()))
@@ -117,6 +136,20 @@ mod tests {
         ] {
             assert_eq!(visible(text), text);
         }
+    }
+
+    #[test]
+    fn arguments_survive_a_shell() {
+        for (given, shown) in [
+            ("study.toml", "study.toml"),
+            ("my study.toml", "\"my study.toml\""),
+            ("", "\"\""),
+            ("it's", "\"it's\""),
+            ("$HOME/it's", "'$HOME/it'\\''s'"),
+        ] {
+            assert_eq!(argument(given), shown);
+        }
+        assert_eq!(quoted("chat"), "\"chat\"");
     }
 
     #[test]

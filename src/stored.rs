@@ -15,6 +15,7 @@ use crate::durable;
 use crate::exit::{ExitStatus, Failure};
 use crate::heartbeat;
 use crate::report::{NamedRun, RunSummary};
+use crate::shown::argument;
 use crate::study::ResolvedStudy;
 
 /// Name of the log in a run's folder.
@@ -60,7 +61,7 @@ pub(crate) fn store_flag(store: &Path) -> String {
     if store == Path::new(".shiftproof") {
         String::new()
     } else {
-        format!(" --store {}", store.display())
+        format!(" --store {}", argument(&store.display().to_string()))
     }
 }
 

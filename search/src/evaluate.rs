@@ -100,6 +100,21 @@ pub fn calls(
 }
 
 impl PromptEvaluator<'_> {
+    fn context(&self) -> EvalContext<'_> {
+        EvalContext {
+            task: self.task,
+            gateway: self.gateway,
+            model: self.model,
+            calibration: self.calibration,
+            keep_going: self.keep_going,
+        }
+    }
+
+    /// Whether scores are calibrated by what a batch of inputs is answered.
+    fn learns_from_batch(&self) -> bool {
+        self.calibration == Calibration::Batch && self.model.llm.capabilities().label_scores
+    }
+
     /// Scores each prompt on `examples`.
     pub async fn score(
         &self,
@@ -107,20 +122,13 @@ impl PromptEvaluator<'_> {
         examples: &[Example],
     ) -> Result<PromptEvaluation, RunError> {
         let mut matrix = ResponseMatrix::new(self.groups.to_vec());
-        let context = EvalContext {
-            task: self.task,
-            gateway: self.gateway,
-            model: self.model,
-            calibration: self.calibration,
-            keep_going: self.keep_going,
-        };
+        let context = self.context();
         for prompt in prompts {
             // The same prompt twice is one candidate.
             let _ = matrix.enter(prompt.clone(), Vec::new(), None);
         }
         let candidates: Vec<usize> = (0..matrix.candidates.len()).collect();
-        let batch =
-            self.calibration == Calibration::Batch && self.model.llm.capabilities().label_scores;
+        let batch = self.learns_from_batch();
         let mut complete = true;
         if batch {
             let settling = matrix.add_inputs(self.settle_on.inputs().iter());
@@ -222,16 +230,10 @@ impl PromptEvaluator<'_> {
         unlabelled: &[Input],
     ) -> Result<Option<Vec<GivenAnswer>>, RunError> {
         let mut matrix = ResponseMatrix::new(self.groups.to_vec());
-        let context = EvalContext {
-            task: self.task,
-            gateway: self.gateway,
-            model: self.model,
-            calibration: self.calibration,
-            keep_going: self.keep_going,
-        };
+        let context = self.context();
         let _first = matrix.enter(prompt.clone(), Vec::new(), None);
         let mut settling = Vec::new();
-        if self.calibration == Calibration::Batch && self.model.llm.capabilities().label_scores {
+        if self.learns_from_batch() {
             settling = matrix.add_inputs(self.settle_on.inputs().iter());
         }
         if self.task.fitting().is_some() {

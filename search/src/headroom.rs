@@ -15,8 +15,6 @@ use crate::stats::{ClusterTotals, Interval, clustered, wilson};
 
 /// Answers to fewer examples than this say nothing.
 pub const LEAST_EXAMPLES: usize = 12;
-/// Examples that a probe asks about by default.
-pub const PROBE_EXAMPLES: usize = 24;
 const CONFIDENCE: f64 = 0.95;
 /// Below this share of examples, of which some prompts get right what others get wrong, the
 /// wording hardly matters; above its complement a prompt leaves little to gain.

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use shiftproof_search::stats::GroupProof;
 
 use super::{BudgetArgs, StoreArgs, StudyArgs, TroubleArgs, VerbosityArgs};
 
@@ -71,8 +72,8 @@ pub struct GateArgs {
     /// How a group is shown not to lose more than the tolerance: each by its own
     /// examples, or pooled, by what all groups gain (many small groups; docs/ci.md
     /// tells its price).
-    #[arg(long, value_name = "HOW", default_value = "each", value_parser = ["each", "pooled"])]
-    pub proof: String,
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = GateProof::Each)]
+    pub proof: GateProof,
     /// Print JSON instead of text (docs/schema/gate.json).
     #[arg(long)]
     pub json: bool,
@@ -121,6 +122,24 @@ fn floor(text: &str) -> Result<(String, f64), String> {
         .filter(|(name, _)| !name.is_empty())
         .ok_or("NAME=SCORE is needed, as in films=0.8")?;
     Ok((name.to_owned(), share(score)?))
+}
+
+/// By what a group is shown not to lose more than the tolerance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GateProof {
+    /// By its own examples.
+    Each,
+    /// By what all groups gain.
+    Pooled,
+}
+
+impl From<GateProof> for GroupProof {
+    fn from(proof: GateProof) -> Self {
+        match proof {
+            GateProof::Each => Self::Each,
+            GateProof::Pooled => Self::Pooled,
+        }
+    }
 }
 
 /// Show two prompts.

@@ -13,17 +13,18 @@ use super::signals::{SignalStream, pass_on};
 use super::{fetch_progress, judging, note, open_ledger, print, resolve, score, warnings, write};
 use crate::cli::DriftArgs;
 use crate::drift::{
-    DayRecord, DriftLog, DriftReport, GroupCount, GroupWatch, RacedChampion, ReferenceRecord,
-    decide, watch,
+    DayRecord, DriftForm, DriftLog, DriftReport, GroupCount, GroupWatch, RacedChampion,
+    ReferenceRecord, decide, watch,
 };
 use crate::exit::{ExitStatus, Failure};
 use crate::gate::baseline::CommittedBaseline;
 use crate::gate::holdout_log::HoldoutAccess;
 use crate::labels::{LabelDraw, same_rows};
-use crate::report::{machine, to_json};
+use crate::report::{RunSummary, machine, to_json};
 use crate::session::StudySession;
 use crate::stored;
 use crate::task_registry::TaskRegistry;
+use crate::unusable;
 
 /// Chance of a false alarm where none is stated.
 const ALPHA: f64 = 0.05;
@@ -41,7 +42,7 @@ struct DayBatch {
 pub(super) async fn run(args: DriftArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
     args.output
         .iter()
-        .try_for_each(|path| DriftReport::check(path))?;
+        .try_for_each(|path| DriftForm::of(path).map(drop))?;
     let mut resolved = resolve(&args.study, Some(&args.budget), registry)?;
     resolved.study.proposer = None;
     let baseline = args
@@ -97,7 +98,11 @@ struct DriftCall<'a> {
 }
 
 impl DriftCall<'_> {
-    async fn report(&self, batch: &DayBatch, notes: Vec<String>) -> Result<DriftReport, Failure> {
+    async fn report(
+        &self,
+        batch: &DayBatch,
+        mut notes: Vec<String>,
+    ) -> Result<DriftReport, Failure> {
         let session = self.session;
         let study = &session.resolved.study;
         let model = session.task_model.model.llm.identity();
@@ -127,11 +132,13 @@ impl DriftCall<'_> {
             Some(most) => self.race(batch, most).await?,
             None => Vec::new(),
         };
-        let names = (
-            self.args.study.study.display().to_string(),
-            self.args.batch.display().to_string(),
-        );
-        let (decision, reason, next) = decide(&groups, &race, (&names.0, &names.1));
+        // Rows without an answer count nowhere: that is not to be seen from the counts.
+        let told = RunSummary::of(&self.gateway.emitted());
+        notes.extend(unusable::sentences(&told.unusable));
+        let [study_file, batch_file] =
+            [&self.args.study.study, &self.args.batch].map(|path| path.display().to_string());
+        let flag = stored::store_flag(&self.args.store.store);
+        let (decision, reason, next) = decide(&groups, &race, (&study_file, &batch_file, &flag));
         Ok(DriftReport {
             study: study.name.clone(),
             prompt: self.prompt.id(),
@@ -245,7 +252,7 @@ impl DriftCall<'_> {
             keep_going: self.args.trouble.keep_going,
         };
         let answers = evaluator.answers(prompt, labelled, unlabelled).await;
-        answers.map_err(score::stopped)?.ok_or_else(|| {
+        score::concluded(self.gateway, answers).await?.ok_or_else(|| {
             Failure::new(
                 ExitStatus::Budget,
                 "the budget ran out before the prompt had answered every row: nothing is said of \

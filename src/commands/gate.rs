@@ -4,11 +4,11 @@ use std::path::Path;
 use shiftproof_search::control::RunControl;
 use shiftproof_search::evaluate::PromptEvaluation;
 use shiftproof_search::event::GroupRole;
-use shiftproof_search::stats::{GroupProof, PairedBootstrap, ShipGate, spent_alpha};
+use shiftproof_search::stats::{PairedBootstrap, ShipGate, spent_alpha};
 use shiftproof_tasks::{Example, Prompt};
 
 use super::{fetch_progress, judging, note, open_ledger, print, resolve, score, warnings, write};
-use crate::cli::GateArgs;
+use crate::cli::{GateArgs, GateProof};
 use crate::exit::{ExitStatus, Failure};
 use crate::gate::baseline::CommittedBaseline;
 use crate::gate::decide::{DecisionEvidence, judge};
@@ -66,7 +66,7 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
     }
     score::check_ground(&session, &args.study.study)?;
     let contest = GateContest::new(&args, &session, baseline, given, &examples)?;
-    let is_each = proof(&args) == GroupProof::Each;
+    let is_each = args.proof == GateProof::Each;
     if args.mode == GateMode::Ship && is_each && !contest.judged.is_empty() {
         let told = power::sentence(
             &ShipGate {
@@ -363,17 +363,9 @@ fn level(args: &GateArgs, question: usize) -> f64 {
     }
 }
 
-fn proof(args: &GateArgs) -> GroupProof {
-    if args.proof == "pooled" {
-        GroupProof::Pooled
-    } else {
-        GroupProof::Each
-    }
-}
-
 fn demand(args: &GateArgs, question: usize) -> GateCriteria {
     GateCriteria {
-        proof: proof(args),
+        proof: args.proof.into(),
         objective: args.objective.clone(),
         alpha: args.alpha,
         level: level(args, question),

@@ -14,9 +14,9 @@ use crate::exit::{ExitStatus, Failure};
 use crate::labels::{HandLabel, ImportGround, LabelDraw, LabelFile, export, import, same_rows};
 use crate::report::RunSummary;
 use crate::session::load;
-use crate::shown::line;
+use crate::shown::{argument, line};
 use crate::stored;
-use crate::study::{LoadedData, ResolvedStudy, Study};
+use crate::study::{LoadedData, ResolvedStudy, Study, table_columns};
 use crate::table::{TextColumn, TextTable, cut};
 use crate::task_registry::{TaskInstance, TaskRegistry};
 use crate::tui;
@@ -32,7 +32,12 @@ struct LabelGround {
     known: Vec<HandLabel>,
     /// Inputs that may be labelled.
     open: Vec<Input>,
+    /// The run that a later one goes on from.
+    latest: Option<String>,
+    /// What it says of the inputs; nothing of those of a batch, which it never saw.
     run: Option<AskedRun>,
+    /// The flag that names the store in a printed command.
+    flag: String,
 }
 
 /// What a run says of target inputs.
@@ -56,13 +61,17 @@ pub(super) fn run(args: &LabelArgs, registry: &TaskRegistry) -> Result<ExitStatu
     if let Some(path) = &args.export {
         write(path, &export(&wanted)?)?;
         note(&format!(
-            "{} inputs are in {}: fill in the column \"label\" ({}), then: shiftproof label {} \
-             --import {}",
+            "{} inputs are in {}: fill in the column \"label\" ({}), then: shiftproof label {}{} \
+             --import {}{}",
             wanted.len(),
             path.display(),
             ground.answers(),
-            args.subject,
-            path.display()
+            argument(&args.subject),
+            args.batch.as_deref().map_or_else(String::new, |batch| {
+                format!(" --batch {}", argument(&batch.display().to_string()))
+            }),
+            argument(&path.display().to_string()),
+            ground.flag
         ));
         return Ok(ExitStatus::Done);
     }
@@ -156,7 +165,9 @@ impl LabelGround {
             file,
             known,
             open,
+            latest: run.as_ref().map(|run| run.name.clone()),
             run: run.filter(|_| args.batch.is_none()),
+            flag: stored::store_flag(store),
         })
     }
 
@@ -251,6 +262,9 @@ impl LabelGround {
 
     /// What may stand in the column of labels.
     fn answers(&self) -> String {
+        if self.built.task.options().is_some() {
+            return "the letter of an option".to_owned();
+        }
         match self.form() {
             AnswerForm::Choice { labels } => labels.join(", "),
             AnswerForm::Number { min, max } => format!("a number from {min} to {max}"),
@@ -335,8 +349,8 @@ impl LabelGround {
     /// What there is now, and how to go on.
     fn told(&self, given: usize) {
         let all = self.known.len() + given;
-        let on = match &self.run {
-            Some(run) => format!(" --continue {}", run.name),
+        let on = match &self.latest {
+            Some(run) => format!(" --continue {run}"),
             None => String::new(),
         };
         let added = match given {
@@ -345,9 +359,10 @@ impl LabelGround {
         };
         note(&format!(
             "{added}; {} holds {all}, and every command on the study uses them. Go on with: \
-             shiftproof optimize {}{on}",
+             shiftproof optimize {}{on}{}",
             self.file.path.display(),
-            self.path.display()
+            argument(&self.path.display().to_string()),
+            self.flag
         ));
     }
 }
@@ -386,23 +401,13 @@ pub(super) fn batch_rows(
     let folder = batch.parent().unwrap_or_else(|| Path::new(""));
     let name = batch.file_name().unwrap_or_default().to_string_lossy();
     let table = DataTable::read(folder, &[&*name])?;
-    let mut columns = data.columns.clone();
-    if columns.fields.is_empty() {
-        columns.fields.clone_from(&built.fields);
-        let there = table.columns();
-        let mentioned = built.mentions.iter().filter(|name| {
-            there.contains(name.as_str()) && **name != columns.label && !built.fields.contains(name)
-        });
-        columns.fields.extend(mentioned.cloned());
-    }
+    let columns = table_columns(data, &table, built);
     // A day's log often lacks the column altogether.
-    if !table.columns().contains(columns.label.as_str()) {
-        let form = built.task.answer_form(&Input::new("", ""));
-        let rows = columns.without_labels(&table, &form)?;
-        return Ok((Vec::new(), rows.unlabelled));
-    }
-    let form = built.task.answer_form(&Input::new("", ""));
-    let rows = columns.examples(&table, &form)?;
+    let rows = if table.columns().contains(columns.label.as_str()) {
+        columns.examples_for(&table, built.task.as_ref())?
+    } else {
+        columns.without_labels(&table, built.task.as_ref())?
+    };
     let labelled = rows.examples.into_iter().map(|e| (e.input, e.label));
     Ok((labelled.collect(), rows.unlabelled))
 }

@@ -24,7 +24,7 @@ mod watch;
 
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -106,7 +106,22 @@ fn resolve_proposing(
     budget: Option<&BudgetArgs>,
     registry: &TaskRegistry,
 ) -> Result<ResolvedStudy, Failure> {
-    let mut study = Study::read(&args.study)?;
+    let study = Study::read(&args.study)?;
+    let folder = args
+        .study
+        .parent()
+        .map_or_else(Default::default, Path::to_owned);
+    overridden((study, folder), args, proposer, budget, registry)
+}
+
+/// A study, whose paths start from a folder, as the command line changes it.
+fn overridden(
+    (mut study, folder): (Study, PathBuf),
+    args: &StudyArgs,
+    proposer: Option<&str>,
+    budget: Option<&BudgetArgs>,
+    registry: &TaskRegistry,
+) -> Result<ResolvedStudy, Failure> {
     registry.method(&study, &args.study)?;
     if let Some(model) = &args.model {
         study.model = ModelSpec::named(model);
@@ -151,10 +166,6 @@ fn resolve_proposing(
         None => None,
     };
     prices::fill(&mut study, own.as_ref().map(|(path, table)| (*path, table)));
-    let folder = args
-        .study
-        .parent()
-        .map_or_else(Default::default, Path::to_owned);
     ResolvedStudy::new(study, folder, args.seed).with_labels()
 }
 

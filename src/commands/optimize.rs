@@ -12,7 +12,9 @@ use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
 
 use super::execute::{ExecutionError, RunExecution, write_report};
 use super::signals::{SignalStream, pass_on};
-use super::{estimate, fetch_progress, judging, note, open_ledger, print, resolve, warnings};
+use super::{
+    estimate, fetch_progress, judging, note, open_ledger, overridden, print, resolve, warnings,
+};
 use crate::cli::OptimizeArgs;
 use crate::exit::{ExitStatus, Failure};
 use crate::progress::{ProgressVerbosity, ProgressWriter, clock};
@@ -280,7 +282,8 @@ fn continued(
     let mut resolved = match &named {
         Some(record) if !args.study.study.exists() => {
             let begun = as_begun(record)?;
-            ResolvedStudy::new(begun.study, begun.folder, begun.seed).with_labels()?
+            let (study, budget) = ((begun.study, begun.folder), Some(&args.budget));
+            overridden(study, &args.study, None, budget, registry)?
         }
         _ => resolve(&args.study, Some(&args.budget), registry)?,
     };
@@ -373,8 +376,9 @@ fn going_on(session: &StudySession, store: &Path) -> Result<(), Failure> {
         Some(selected) if selected == seed => format!("which is what {run} had selected"),
         Some(selected) => format!(
             "as the study has it; {selected:#}, which {run} had selected, races beside it. If that \
-             one is in use by now, put it into the study first: `shiftproof diff {} {run}` shows it",
-            session.resolved.study.name
+             one is in use by now, put it into the study first: `shiftproof diff seed selected --run \
+             {run}{}` shows it",
+            stored::store_flag(store)
         ),
         None => "as the study has it".to_owned(),
     };

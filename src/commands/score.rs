@@ -117,6 +117,16 @@ pub(super) async fn score(
         settle_on: CalibrationSet::of(&session.loaded.data),
         keep_going: trouble.keep_going,
     };
+    score_by(&evaluator, control, prompts, examples).await
+}
+
+/// The same by an evaluator's own rules.
+pub(super) async fn score_by(
+    evaluator: &PromptEvaluator<'_>,
+    control: RunControl,
+    prompts: &[Prompt],
+    examples: &[Example],
+) -> Result<Option<PromptEvaluation>, Failure> {
     tokio::spawn(pass_on(SignalStream::new(), control.clone(), None));
     let scored = tokio::select! {
         scored = evaluator.score(prompts, examples) => scored,
@@ -125,7 +135,16 @@ pub(super) async fn score(
             return Ok(None);
         }
     };
-    if let Err(RunError::Unusable(hopeless)) = &scored
+    concluded(evaluator.gateway, scored).await.map(Some)
+}
+
+/// What came of asking, with what the gateway has to say of it. Refusals of a service
+/// that refuses everything are forgotten: once it is mended it is asked again.
+pub(super) async fn concluded<T>(
+    gateway: &Gateway,
+    came: Result<T, RunError>,
+) -> Result<T, Failure> {
+    if let Err(RunError::Unusable(hopeless)) = &came
         && hopeless.is_refused()
     {
         gateway.forget_refusals().await.map_err(stopped)?;
@@ -133,7 +152,7 @@ pub(super) async fn score(
     for remark in gateway.remarks() {
         note(&format!("Note: {remark}."));
     }
-    scored.map(Some).map_err(stopped)
+    came.map_err(stopped)
 }
 
 /// A stop with the way to go on.
@@ -141,7 +160,7 @@ pub(super) fn stopped(stop: RunError) -> Failure {
     let told = unusable::stopped(&stop);
     let on = match stop {
         RunError::Unusable(_) => {
-            "answers so far are stored; --keep-going (eval, gate) scores all the same"
+            "answers so far are stored; --keep-going (eval, gate, drift) scores all the same"
         }
         _ => "answers so far are stored; the same command goes on",
     };

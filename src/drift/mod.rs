@@ -7,7 +7,6 @@ mod state;
 mod text;
 mod watch;
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use serde::Serialize;
@@ -18,6 +17,7 @@ pub(crate) use self::state::{DayRecord, DriftLog, GroupCount, ReferenceRecord};
 pub(crate) use self::watch::{GroupWatch, watch};
 use crate::exit::{ExitStatus, Failure};
 use crate::report::to_json;
+use crate::shown::{argument, quoted};
 
 /// What is to be done about the prompt in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -108,41 +108,52 @@ impl DriftReport {
 
     /// The report in the form that the file's ending asks for.
     pub fn render(&self, path: &Path) -> Result<String, Failure> {
-        let ending = path.extension().and_then(|end| end.to_str());
-        match ending.unwrap_or_default().to_lowercase().as_str() {
-            "txt" => Ok(self.text()),
-            "json" => to_json(self),
-            "md" => Ok(self.markdown()),
-            "html" => Ok(self.html()),
-            "xml" => self.junit(),
-            _ => Err(unknown(path)),
-        }
-    }
-
-    /// Refuses an ending that names no form, before anything is paid for.
-    pub fn check(path: &Path) -> Result<(), Failure> {
-        let ending = path.extension().and_then(|end| end.to_str());
-        let known = ["txt", "json", "md", "html", "xml"];
-        if known.contains(&ending.unwrap_or_default().to_lowercase().as_str()) {
-            Ok(())
-        } else {
-            Err(unknown(path))
+        match DriftForm::of(path)? {
+            DriftForm::Text => Ok(self.text()),
+            DriftForm::Json => to_json(self),
+            DriftForm::Markdown => Ok(self.markdown()),
+            DriftForm::Html => Ok(self.html()),
+            DriftForm::Junit => self.junit(),
         }
     }
 }
 
-fn unknown(path: &Path) -> Failure {
-    Failure::usage(format!(
-        "{}: the ending names no form; use .txt, .json, .md, .html or .xml",
-        path.display()
-    ))
+/// The forms of a report in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DriftForm {
+    Text,
+    Json,
+    Markdown,
+    Html,
+    Junit,
 }
 
-/// What is to be done, why, and by which commands.
+impl DriftForm {
+    /// The form that the file's ending asks for.
+    pub fn of(path: &Path) -> Result<Self, Failure> {
+        let ending = path.extension().and_then(|end| end.to_str());
+        Ok(match ending.unwrap_or_default().to_lowercase().as_str() {
+            "txt" => Self::Text,
+            "json" => Self::Json,
+            "md" => Self::Markdown,
+            "html" => Self::Html,
+            "xml" => Self::Junit,
+            _ => {
+                return Err(Failure::usage(format!(
+                    "{}: the ending names no form; use .txt, .json, .md, .html or .xml",
+                    path.display()
+                )));
+            }
+        })
+    }
+}
+
+/// What is to be done, why, and by which commands; the study's and the batch's files and
+/// the store's [flag](crate::stored::store_flag) are theirs.
 pub(crate) fn decide(
     groups: &[GroupWatch],
     race: &[RacedChampion],
-    (study, batch): (&str, &str),
+    (study, batch, flag): (&str, &str, &str),
 ) -> (DriftDecision, String, Vec<String>) {
     let named = |alarm: fn(&GroupWatch) -> bool| -> Vec<&str> {
         let own = groups.iter().filter(|group| alarm(group));
@@ -152,18 +163,27 @@ pub(crate) fn decide(
     let moved = named(|group| group.shares.alarm);
     let unwatched = named(|group| group.is_target && group.rows > 0 && group.labels == 0);
     let label = |groups: &[&str]| {
-        let mut command = format!("shiftproof label {study} --batch {batch}");
-        for name in groups {
-            let _ = write!(command, " --group {name:?}");
-        }
-        command
+        let groups = groups
+            .iter()
+            .map(|name| format!(" --group {}", quoted(name)));
+        let groups: Vec<String> = groups.collect();
+        format!(
+            "shiftproof label {} --batch {}{}{flag}",
+            argument(study),
+            argument(batch),
+            groups.concat()
+        )
     };
     if !fallen.is_empty() {
         let mut next = Vec::new();
         let ahead = race.first().filter(|champion| champion.ahead[1] > 0.0);
         let champion = match ahead {
             Some(champion) => {
-                next.push(format!("shiftproof gate {study} --run {}", champion.run));
+                next.push(format!(
+                    "shiftproof gate {} --run {}{flag}",
+                    argument(study),
+                    champion.run
+                ));
                 format!(
                     "; the prompt of run {} is {:.1} points better on the new labels",
                     champion.run,
@@ -173,7 +193,10 @@ pub(crate) fn decide(
             None => String::new(),
         };
         next.push(label(&fallen));
-        next.push(format!("shiftproof optimize {study} --continue"));
+        next.push(format!(
+            "shiftproof optimize {} --continue{flag}",
+            argument(study)
+        ));
         let reason = format!(
             "the prompt is shown to have become worse in {}{champion}",
             fallen.join(", ")

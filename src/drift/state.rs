@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use shiftproof_search::stats::OutcomeCount;
 use shiftproof_tasks::PromptId;
 
+use crate::durable;
 use crate::exit::{ExitStatus, Failure};
 
 /// What a prompt answered in one group.
@@ -97,7 +97,8 @@ impl DriftLog {
         let record = |(at, line): (usize, &str)| {
             serde_json::from_str(line).map_err(|error| {
                 Failure::data(format!(
-                    "{}:{}: not a record of this version ({error}); --restart begins a new file",
+                    "{}:{}: not a record of this version ({error}); remove the line if a write was \
+                     cut short there, or name another file with --state",
                     path.display(),
                     at + 1
                 ))
@@ -162,13 +163,7 @@ impl DriftLog {
         let mut line =
             serde_json::to_string(&record).map_err(Failure::from_error(ExitStatus::Internal))?;
         line.push('\n');
-        let mut file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.path)
-            .map_err(&fail)?;
-        file.write_all(line.as_bytes()).map_err(&fail)?;
-        file.sync_all().map_err(&fail)?;
+        durable::append(OpenOptions::new(), &self.path, line.as_bytes()).map_err(&fail)?;
         self.records.push(record);
         Ok(())
     }

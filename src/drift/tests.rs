@@ -71,7 +71,7 @@ fn falls_and_moves_are_told_apart() {
     let mut days = vec![calm("d1"), calm("d2")];
     let watched = watch(&infos(), &reference(&prompt), &days);
     assert!(watched.iter().all(|group| !group.alarms()), "{watched:?}");
-    let (decision, ..) = decide(&watched, &[], ("s.toml", "d2.csv"));
+    let (decision, ..) = decide(&watched, &[], ("s.toml", "d2.csv", ""));
     assert_eq!(decision, DriftDecision::Keep);
 
     // No label, and the answers turn: the group is to be looked at.
@@ -81,7 +81,7 @@ fn falls_and_moves_are_told_apart() {
     assert!(watched[1].shares.alarm && !watched[1].fall.alarm && !watched[0].alarms());
     assert_eq!(watched[1].shares.since.as_deref(), Some("d3"));
     assert_eq!(watched[1].moved.as_ref().unwrap().1, 0.6);
-    let (decision, reason, next) = decide(&watched, &[], ("s.toml", "d3.csv"));
+    let (decision, reason, next) = decide(&watched, &[], ("s.toml", "d3.csv", ""));
     assert_eq!(decision, DriftDecision::ReLabel, "{reason}");
     assert_eq!(
         next,
@@ -104,7 +104,7 @@ fn falls_and_moves_are_told_apart() {
         ahead: [0.4, 0.2, 0.6],
         n: 100,
     };
-    let (decision, reason, next) = decide(&watched, &[ahead], ("s.toml", "d3.csv"));
+    let (decision, reason, next) = decide(&watched, &[ahead], ("s.toml", "d3.csv", ""));
     assert_eq!(decision, DriftDecision::ReOptimise);
     assert!(
         reason.contains("worse in chat") && reason.contains("40.0 points"),
@@ -164,7 +164,7 @@ fn report() -> DriftReport {
     days[1].alarms = vec!["fall:chat".into()];
     days[1].labelled = true;
     let groups = watch(&infos(), &reference(&new), &days[2..]);
-    let (decision, reason, next) = decide(&groups, &[], ("s.toml", "thu.csv"));
+    let (decision, reason, next) = decide(&groups, &[], ("s.toml", "thu.csv", ""));
     DriftReport {
         study: "s".into(),
         prompt: new.id(),
@@ -205,5 +205,5 @@ fn report_has_every_form() {
     }
     let json = report.render(Path::new("a.json")).unwrap();
     assert!(json.contains("\"decision\": \"re-optimise\""), "{json}");
-    assert!(DriftReport::check(Path::new("a.pdf")).is_err());
+    assert!(DriftForm::of(Path::new("a.pdf")).is_err());
 }

@@ -7,7 +7,6 @@
 //! longer cover as stated (Dwork et al. 2015, "The reusable holdout").
 
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -116,24 +115,12 @@ impl HoldoutAccess {
         decision.clone_into(&mut self.decision);
         let path = folder.join(FILE);
         let fail = Failure::from_io(ExitStatus::Data, "write to", &path);
-        let before = text(&path)?;
         let line = serde_json::to_vec(&self).map_err(|error| {
             Failure::data(format!("{}: {error}", path.display())).caused_by(error)
         })?;
         let mut line = event_log::summed(line);
         line.push(b'\n');
-        if !before.is_empty() && !before.ends_with('\n') {
-            line.insert(0, b'\n');
-        }
-        let mut file = files::options()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(&fail)?;
-        file.write_all(&line).map_err(&fail)?;
-        file.sync_all()
-            .and_then(|()| durable::sync_folder(&path))
-            .map_err(fail)
+        durable::append(files::options(), &path, &line).map_err(fail)
     }
 }
 

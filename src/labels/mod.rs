@@ -7,7 +7,6 @@ mod exchange;
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +14,7 @@ use shiftproof_tasks::{AnswerForm, DataTable, Input, Label, TableRow, suggest};
 
 pub(crate) use self::dealt::{deal, same_rows, taken};
 pub(crate) use self::exchange::{ImportGround, export, import};
+use crate::durable;
 use crate::exit::{ExitStatus, Failure};
 
 /// Columns of the file beside the input's own, which are called `input.NAME`.
@@ -74,15 +74,15 @@ impl HandLabel {
 
 /// Reads a label for this answer form; the error says what is wrong with it.
 pub(crate) fn check(label: &str, form: &AnswerForm) -> Result<Label, String> {
-    match form {
-        AnswerForm::Choice { labels } => {
-            if labels.iter().any(|known| known == label) {
-                return Ok(Label::Class(label.to_owned()));
-            }
-            let known = labels.iter().map(String::as_str);
-            let mend = suggest::instead(label, "labels", known);
-            Err(format!("{label:?} is no label; {mend}"))
+    if let Some(labels) = form.labels() {
+        if labels.iter().any(|known| known == label) {
+            return Ok(Label::Class(label.to_owned()));
         }
+        let known = labels.iter().map(String::as_str);
+        let mend = suggest::instead(label, "labels", known);
+        return Err(format!("{label:?} is no label; {mend}"));
+    }
+    match form {
         AnswerForm::Number { min, max } => label
             .parse()
             .ok()
@@ -218,16 +218,7 @@ impl LabelFile {
         let bytes = writer
             .into_inner()
             .map_err(|error| Failure::data(error.to_string()))?;
-        let mut file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.path)
-            .map_err(&fail)?;
-        // A file that a person edited may end without a line's end.
-        let mended = before > 0 && !std::fs::read(&self.path).map_err(&fail)?.ends_with(b"\n");
-        let end: &[u8] = if mended { b"\n" } else { b"" };
-        file.write_all(&[end, &bytes].concat()).map_err(&fail)?;
-        file.sync_all().map_err(&fail)?;
+        durable::append(OpenOptions::new(), &self.path, &bytes).map_err(&fail)?;
         Ok(before)
     }
 

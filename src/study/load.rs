@@ -139,12 +139,7 @@ fn table_rows(
     built: &TaskInstance,
     progress: fetch::OnProgress<'_>,
 ) -> Result<RowSummary, Failure> {
-    let TaskInstance {
-        task,
-        fields,
-        mentions,
-        ..
-    } = built;
+    let TaskInstance { task, fields, .. } = built;
     let table = match &spec.dataset {
         Some(name) => {
             let (folder, file) = split_path(&prepare_dataset(name, progress)?);
@@ -152,20 +147,8 @@ fn table_rows(
         }
         None => DataTable::read(folder, &spec.files)?,
     };
-    let mut columns = spec.columns.clone();
-    if columns.fields.is_empty() {
-        columns.fields.clone_from(fields);
-        // Columns that only a prompt names; the label is not to be shown.
-        let there = table.columns();
-        for name in mentions {
-            if there.contains(name.as_str())
-                && *name != columns.label
-                && !columns.fields.contains(name)
-            {
-                columns.fields.push(name.clone());
-            }
-        }
-    } else if let Some(field) = fields.iter().find(|field| !columns.fields.contains(field)) {
+    let columns = table_columns(spec, &table, built);
+    if let Some(field) = fields.iter().find(|field| !columns.fields.contains(field)) {
         return Err(Failure::usage(format!(
             "the task reads {{{field}}}, but data.fields has only: {}",
             columns.fields.join(", ")
@@ -179,6 +162,30 @@ fn table_rows(
         unlabelled: loaded.unlabelled,
         findings,
     })
+}
+
+/// What each column of a table is: where the study names no fields, those that the task
+/// reads.
+pub(crate) fn table_columns(
+    spec: &DataSpec,
+    table: &DataTable,
+    built: &TaskInstance,
+) -> ColumnRoles {
+    let mut columns = spec.columns.clone();
+    if columns.fields.is_empty() {
+        columns.fields.clone_from(&built.fields);
+        // Columns that only a prompt names; the label is not to be shown.
+        let there = table.columns();
+        for name in &built.mentions {
+            if there.contains(name.as_str())
+                && *name != columns.label
+                && !columns.fields.contains(name)
+            {
+                columns.fields.push(name.clone());
+            }
+        }
+    }
+    columns
 }
 
 /// Files in which quotation marks are read as text and may be meant to quote.

@@ -27,6 +27,7 @@ pub(crate) use bounds::problems as model_problems;
 pub(crate) use dataset::{class_exit, prepare_dataset};
 pub use diff::{DifferingKey, differing};
 pub(crate) use explain::{explain, located, place};
+pub(crate) use load::table_columns;
 pub use load::{LoadedData, load_data};
 pub use model_spec::{BatchMode, ModelProvider, ModelSpec};
 pub use recommend::load_interactions;

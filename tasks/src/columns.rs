@@ -162,14 +162,14 @@ impl ColumnRoles {
     pub fn without_labels(
         &self,
         table: &DataTable,
-        form: &AnswerForm,
+        task: &dyn Task,
     ) -> Result<LoadedTable, DataError> {
         let mut table = table.clone();
         for row in &mut table.rows {
             let blank = String::new();
             row.values.entry(self.label.clone()).or_insert(blank);
         }
-        self.examples(&table, form)
+        self.examples_for(&table, task)
     }
 
     /// Checks the columns' names and the label map against table and form.

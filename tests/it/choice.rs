@@ -218,3 +218,34 @@ async fn faulty_options_are_told_with_their_line() {
     }
     assert_eq!(server.calls(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_with_options_are_labelled() {
+    let server = MockServer::start(answers).await;
+    let desk = desk(&server);
+    let day: Vec<String> = (100..112)
+        .map(|number| {
+            let mut row = row("five", number, 5);
+            row["answer"] = json!("");
+            format!("{row}\n")
+        })
+        .collect();
+    desk.write("day.jsonl", day.concat());
+    let label = ["label", "quiz.toml", "--batch", "day.jsonl", "-n", "4"];
+    let out = desk
+        .run(&[&label[..], &["--export", "out.csv"]].concat())
+        .await;
+    out.expect(0, &["4 inputs are in out.csv", "the letter of an option"]);
+    let asked = desk.read("out.csv");
+    assert!(asked.contains("A. ") && !asked.contains("[\""), "{asked}");
+    let filled = |letter: &str| asked.replace(",five,,", &format!(",five,{letter},"));
+    let import = [&label[..4], &["--import", "back.csv"]].concat();
+    desk.write("back.csv", filled("G"));
+    desk.run(&import).await.expect(5, &["\"G\" is no label"]);
+    desk.write("back.csv", filled("B"));
+    desk.run(&import).await.expect(0, &["4 labels were added"]);
+    // The study reads them.
+    assert_eq!(desk.read("quiz.labels.csv").matches(",B,").count(), 4);
+    desk.run(&["estimate", "quiz.toml"]).await.expect(0, &[]);
+    assert_eq!(server.calls(), 0);
+}

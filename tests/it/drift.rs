@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-use crate::support::mock_server::{Act, MockServer, Seen};
+use crate::labels::server_in;
+use crate::support::mock_server::{Act, MockServer, Seen, completion};
 use crate::support::program::{Desk, rows};
 
 /// A model that is right nine times in ten until the day turns; then it takes every
@@ -56,14 +57,7 @@ async fn days_are_watched() {
     };
     let desk = Desk::new();
     desk.write("data.csv", rows(200));
-    desk.edit_study(
-        "name = \"mock\"",
-        &format!(
-            "name = \"mock\"\nmodel = {{ name = \"openai:mock\", base_url = \"{}\", \
-             label_scores = \"off\", prefill = \"off\" }}",
-            server.base_url()
-        ),
-    );
+    server_in(&desk, &server);
     desk.edit_study("validation = 24", "validation = 4");
     desk.edit_study("audit = 16", "audit = 100");
     for (name, from) in [("mon", 1000), ("tue", 2000), ("wed", 3000)] {
@@ -184,4 +178,42 @@ async fn days_are_watched() {
         .run(&["drift", "--batch", "thu.csv", "-o", "d.pdf"])
         .await;
     nowhere.expect(2, &["d.pdf"]);
+}
+
+/// What could not be had is in no count, and is told; a service that refused everything
+/// is asked again once it is mended.
+#[tokio::test(flavor = "multi_thread")]
+async fn unanswered_rows_are_told() {
+    let mended = Arc::new(AtomicBool::new(false));
+    let server = {
+        let mended = mended.clone();
+        MockServer::start(move |seen| {
+            if !mended.load(SeqCst) && !seen.prompt().starts_with("Repeat this word") {
+                return Act::error(400, "invalid_request_error", "no chat template is set");
+            }
+            if seen.prompt().ends_with('3') {
+                let mut body = completion("", 10);
+                body["choices"][0]["finish_reason"] = "content_filter".into();
+                return Act::json(200, &body);
+            }
+            turning(&AtomicBool::new(false), seen)
+        })
+        .await
+    };
+    let desk = Desk::new();
+    desk.write("data.csv", rows(200));
+    server_in(&desk, &server);
+    desk.edit_study("audit = 16", "audit = 60");
+    desk.write("mon.csv", day(1000, 40, true));
+    let drift = ["drift", "--quiet", "--batch", "mon.csv", "--json"];
+    desk.run(&drift)
+        .await
+        .expect(6, &["no chat template is set", "--keep-going"]);
+    mended.store(true, SeqCst);
+    let calm = desk.run(&drift).await;
+    assert_eq!(calm.code, Some(0), "{calm:?}");
+    let told: serde_json::Value = serde_json::from_str(&calm.out).unwrap();
+    assert_eq!(told["groups"][1]["rows"], 36);
+    let notes = told["notes"].to_string();
+    assert!(notes.contains("answers could not be had"), "{notes}");
 }

@@ -4,7 +4,7 @@
 use crate::support::mock_server::MockServer;
 use crate::support::program::{Desk, model};
 
-fn server_in(desk: &Desk, server: &MockServer) {
+pub(crate) fn server_in(desk: &Desk, server: &MockServer) {
     desk.edit_study(
         "name = \"mock\"",
         &format!(
@@ -191,4 +191,63 @@ async fn continuing_needs_a_finished_run() {
     none.expect(2, &["there is no run mock-s1-7"]);
     let both = desk.run(&["optimize", "--continue", "--resume"]).await;
     both.expect(2, &["cannot be used with"]);
+}
+
+/// The command that a text tells to go on with, as its arguments.
+fn told_command(text: &str, after: &str) -> Vec<String> {
+    let (_, command) = text.split_once(after).unwrap();
+    let command = command.lines().next().unwrap();
+    command.split(' ').map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn told_commands_work_as_told() {
+    let (desk, server) = (Desk::new(), MockServer::start(model).await);
+    server_in(&desk, &server);
+    let store = ["--store", "other"];
+    let first = desk
+        .run(&[&["optimize", "--quiet"][..], &store].concat())
+        .await;
+    assert_eq!(first.code, Some(0), "{first:?}");
+    // A day's rows, which no run has seen.
+    let day: String = (500..540)
+        .map(|number| format!("films{number},films,,films text number {number}\n"))
+        .collect::<Vec<_>>()
+        .concat();
+    desk.write("day.csv", format!("id,domain,label,text\n{day}"));
+    let label = ["label", "study.toml", "-n", "6"];
+    let batch = ["--batch", "day.csv", "--export", "out.csv"];
+    let out = desk.run(&[&label[..], &batch, &store].concat()).await;
+    out.expect(0, &["6 inputs are in out.csv"]);
+    desk.write("out.csv", fill(&desk.read("out.csv")));
+    let import = told_command(&out.err, "then: shiftproof ");
+    let import: Vec<&str> = import.iter().map(String::as_str).collect();
+    let back = desk.run(&import).await;
+    back.expect(0, &["6 labels were added"]);
+    let on = told_command(&back.err, "Go on with: shiftproof ");
+    let on: Vec<&str> = on.iter().map(String::as_str).collect();
+    let on = desk.run(&on).await;
+    on.expect(
+        0,
+        &[
+            "Goes on from run mock-s1-1",
+            "--run mock-s1-1 --store other",
+        ],
+    );
+}
+
+/// The limits of the command line hold for a study that comes from a run, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn continued_runs_keep_the_stated_limit() {
+    let (desk, server) = (Desk::new(), MockServer::start(model).await);
+    server_in(&desk, &server);
+    let first = desk.run(&["optimize", "--quiet"]).await;
+    assert_eq!(first.code, Some(0), "{first:?}");
+    std::fs::remove_file(desk.path("study.toml")).unwrap();
+    let sent = server.asked();
+    let on = ["optimize", "--quiet", "--continue", "mock-s1-1"];
+    let ended = desk.run(&[&on[..], &["--max-calls", "3"]].concat()).await;
+    let sent = server.asked() - sent;
+    assert!(sent <= 3, "{sent}: {ended:?}");
+    assert!(ended.out.contains("The budget did not allow"), "{ended:?}");
 }

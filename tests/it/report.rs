@@ -1,18 +1,12 @@
 //! From a run to its reports, its exports, and back into a study.
 
+use crate::labels::server_in;
 use crate::support::mock_server::MockServer;
 use crate::support::program::{Desk, model};
 
 async fn ran() -> (Desk, MockServer) {
     let (desk, server) = (Desk::new(), MockServer::start(model).await);
-    desk.edit_study(
-        "name = \"mock\"",
-        &format!(
-            "name = \"mock\"\nmodel = {{ name = \"openai:mock\", base_url = \"{}\", \
-             label_scores = \"off\", prefill = \"off\" }}",
-            server.base_url()
-        ),
-    );
+    server_in(&desk, &server);
     let ended = desk
         .run(&["optimize", "--quiet", "-o", "a.html", "-o", "a.md"])
         .await;

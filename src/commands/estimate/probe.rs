@@ -14,7 +14,6 @@ use shiftproof_tasks::{Example, Prompt, PromptId};
 
 use super::{money, most_probes, prices, times};
 use crate::cli::EstimateArgs;
-use crate::commands::signals::{SignalStream, pass_on};
 use crate::commands::{fetch_progress, note, open_ledger, resolve, score};
 use crate::exit::Failure;
 use crate::headroom;
@@ -115,13 +114,8 @@ pub(super) async fn run(
         settle_on: CalibrationSet::default(),
         keep_going: trouble.keep_going,
     };
-    tokio::spawn(pass_on(SignalStream::new(), control.clone(), None));
-    let scored = tokio::select! {
-        scored = evaluator.score(&prompts, &examples) => scored.map_err(score::stopped)?,
-        () = control.aborted() => {
-            note("aborted; everything paid for before is stored");
-            return Ok(None);
-        }
+    let Some(scored) = score::score_by(&evaluator, control, &prompts, &examples).await? else {
+        return Ok(None);
     };
     let mut notes = unusable::sentences(&score::surveyed(&scored));
     let calibration = session.resolved.study.search.calibration;
