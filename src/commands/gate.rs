@@ -118,8 +118,8 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
     if !is_each {
         report.notes.push(
             "Groups were proven together (--proof pooled): what all gain speaks for each of them. A \
-             group that loses 10 points while the others gain is let pass up to 12% of the time, \
-             one that loses 5 points up to a third of the time."
+             group that loses 10 points while the others gain 10 is let pass up to 14% of the time, \
+             one that loses 5 points up to 36% of the time."
                 .into(),
         );
     }
