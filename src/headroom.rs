@@ -63,6 +63,7 @@ pub(crate) fn told(found: &HeadroomEstimate, name: &dyn Fn(PromptId) -> String) 
 }
 
 /// The same in one short line, for a screen.
+#[cfg(any(feature = "tui", test))]
 pub(crate) fn brief(found: &HeadroomEstimate) -> String {
     let verdict = match found.verdict {
         HeadroomVerdict::Unknown => "unknown on the source",

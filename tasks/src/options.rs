@@ -190,12 +190,12 @@ fn text_of(value: &Value) -> Result<String, String> {
 /// Python's way of writing lists, in JSON's; `None` where a quotation is never closed.
 fn python_as_json(written: &str) -> Option<String> {
     let mut json = String::with_capacity(written.len());
-    let mut chars = written.chars();
-    while let Some(c) = chars.next() {
-        if c != '\'' && c != '"' {
-            json.push(c);
-            continue;
-        }
+    let mut rest = written;
+    while let Some(at) = rest.find(['\'', '"']) {
+        let (bare, quoted) = rest.split_at(at);
+        json.push_str(&bare_as_json(bare));
+        let mut chars = quoted.chars();
+        let quote = chars.next()?;
         let mut text = String::new();
         loop {
             match chars.next()? {
@@ -204,18 +204,23 @@ fn python_as_json(written: &str) -> Option<String> {
                     't' => text.push('\t'),
                     other => text.push(other),
                 },
-                end if end == c => break,
+                end if end == quote => break,
                 other => text.push(other),
             }
         }
         json.push_str(&Value::String(text).to_string());
+        rest = chars.as_str();
     }
-    // A list in round brackets is none of JSON; neither are these words.
-    Some(
-        json.replace("None", "null")
-            .replace("True", "true")
-            .replace("False", "false"),
-    )
+    json.push_str(&bare_as_json(rest));
+    Some(json)
+}
+
+/// Python's words for what has no quotation marks: an option may begin with "None".
+fn bare_as_json(written: &str) -> String {
+    written
+        .replace("None", "null")
+        .replace("True", "true")
+        .replace("False", "false")
 }
 
 /// The texts without the letters or numbers that count them; as they are, unless all have one.
@@ -289,6 +294,11 @@ mod tests {
         check("a) to the left | b) it's, well, gone", &two);
         check("1. to the left\n2. it's, well, gone", &two);
         check("[3, 4.5, true]", &["3", "4.5", "true"]);
+        check("[True, False]", &["true", "false"]);
+        check(
+            "['None of them', 'True as said']",
+            &["None of them", "True as said"],
+        );
         // Texts that begin as if they were counted.
         check("A. Miller | C. Jones", &["A. Miller", "C. Jones"]);
         check("1.5 | 2.5", &["1.5", "2.5"]);
