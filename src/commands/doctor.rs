@@ -170,20 +170,10 @@ fn line(input: &Input, own: &ParsedReply) -> String {
     match (own.fault, &own.answer) {
         (Some(AnswerFault::Failed), _) => format!("{place}: failed: {}", visible(&own.said)),
         (Some(fault), _) => format!("{place}: {fault}: {said}"),
-        (None, Some(answer)) => match meaning(answer) {
+        (None, Some(answer)) => match answer.to_text() {
             meant if meant == own.said.trim() => format!("{place}: {meant:?}"),
             meant => format!("{place}: {meant:?}, read from {said}"),
         },
         (None, None) => format!("{place}: {said}"),
-    }
-}
-
-/// An answer in words.
-fn meaning(answer: &Answer) -> String {
-    match answer {
-        Answer::Class { label, .. } => label.clone(),
-        Answer::Number(number) => number.to_string(),
-        Answer::Ranking(items) => items.join(" > "),
-        Answer::Text(text) | Answer::Unparseable { text } => text.clone(),
     }
 }

@@ -158,7 +158,7 @@ async fn shown_inputs_are_bounded() {
 
 #[test]
 fn answers_read_as_text() {
-    let check = |answer: Answer, expected: &str| assert_eq!(answer_text(answer), expected);
+    let check = |answer: Answer, expected: &str| assert_eq!(answer.to_text(), expected);
     check(
         Answer::Class {
             label: "glad".into(),
