@@ -10,7 +10,7 @@ use shiftproof_search::event_log::EventLog;
 use shiftproof_search::gateway::Gateway;
 use shiftproof_search::ledger::Ledger;
 use shiftproof_search::unusable::AnswerFault;
-use shiftproof_tasks::{Answer, Input};
+use shiftproof_tasks::Input;
 
 use super::{fetch_progress, print};
 use crate::cli::{DoctorArgs, StudyArgs};

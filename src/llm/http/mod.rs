@@ -365,6 +365,7 @@ pub fn understand(api: ApiDialect, status: u16, body: &[u8]) -> Result<Option<Us
         example: api.example(),
         set: &[],
         scored: false,
+        schema: false,
         secrets: &KnownSecrets::NONE,
     };
     let fault = if (200..300).contains(&status) {

@@ -248,6 +248,60 @@ mod tests {
         assert_eq!((rouge_l("", "a"), bleu("", &["a"])), (0.0, 0.0));
     }
 
+    /// Texts with references, and what sacrebleu, rouge-score and DSPy make of them
+    /// (`tasks/tests/fixtures/make_text_fixtures.py`).
+    #[derive(serde::Deserialize)]
+    struct Fixture {
+        cases: Vec<FixtureCase>,
+        corpus_bleu: f64,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct FixtureCase {
+        said: String,
+        references: Vec<String>,
+        exact: f64,
+        token_f1: f64,
+        rouge_l: f64,
+        bleu: f64,
+    }
+
+    #[test]
+    fn several_references_match_packages() {
+        let fixture = include_str!("../../tests/fixtures/text.json");
+        let fixture: Fixture = serde_json::from_str(fixture).unwrap();
+        let mut counts = NgramCounts::default();
+        for case in &fixture.cases {
+            let FixtureCase {
+                said, references, ..
+            } = case;
+            for (metric, expect) in [
+                (Metric::Exact, case.exact),
+                (Metric::TokenF1, case.token_f1),
+                (Metric::RougeL, case.rouge_l),
+                (Metric::Bleu, case.bleu),
+            ] {
+                let value = grade(metric, said, references).unwrap();
+                assert!((value - expect).abs() < 1e-9, "{metric} of {said:?}: {value} {expect}");
+            }
+            counts.add(said, references);
+        }
+        let corpus = counts.score(false);
+        assert!((corpus - fixture.corpus_bleu).abs() < 1e-9, "{corpus}");
+    }
+
+    #[test]
+    fn patterns_are_compiled_once_and_checked() {
+        assert_eq!(matches("a1", r"\d"), Ok(true));
+        assert_eq!(matches("ab", r"\d"), Ok(false));
+        for _ in 0..2 {
+            assert!(matches("ab", "(").unwrap_err().contains("unclosed group"));
+        }
+        // What would take long to match, or to compile, does not.
+        assert_eq!(matches(&"a".repeat(5000), "(a+)+b"), Ok(false));
+        assert!(matches("a", "a{1000}{1000}").is_err());
+    }
+
     #[test]
     fn group_is_one_corpus() {
         let (outcomes, labels): (Vec<Outcome>, Vec<Label>) = REFERENCE
