@@ -176,9 +176,14 @@ pub(crate) fn table_columns(
         columns.fields.clone_from(&built.fields);
         // Columns that only a prompt names; the label is not to be shown.
         let there = table.columns();
+        let schema = built.task.schema().filter(|_| columns.label.is_empty());
+        let labels: Vec<&str> = schema
+            .map(|schema| schema.columns().map(|(name, _)| name).collect())
+            .unwrap_or_default();
         for name in &built.mentions {
             if there.contains(name.as_str())
                 && *name != columns.label
+                && !labels.contains(&name.as_str())
                 && !columns.fields.contains(name)
             {
                 columns.fields.push(name.clone());

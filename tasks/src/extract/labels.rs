@@ -15,8 +15,9 @@ pub(crate) enum LabelledFields {
 }
 
 impl AnswerSchema {
-    /// The column with each field's label, where no column holds them all.
-    pub(crate) fn columns(&self) -> impl Iterator<Item = (&str, &AnswerField)> {
+    /// The column with each field's label, in the fields' order, where no column holds
+    /// them all.
+    pub fn columns(&self) -> impl Iterator<Item = (&str, &AnswerField)> {
         self.fields
             .iter()
             .map(|(name, field)| (field.column.as_deref().unwrap_or(name), field))
