@@ -198,7 +198,12 @@ impl PromptEvaluator<'_> {
                 .collect(),
             answers: views
                 .iter()
-                .map(|view| inputs.iter().map(|&input| ExampleAnswer::of(view, input)).collect())
+                .map(|view| {
+                    inputs
+                        .iter()
+                        .map(|&input| ExampleAnswer::of(view, input))
+                        .collect()
+                })
                 .collect(),
             groups: inputs.iter().map(|&input| matrix.group_of(input)).collect(),
             clusters: matrix.clusters(&inputs),

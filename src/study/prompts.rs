@@ -44,7 +44,8 @@ pub(super) fn inline(study: &mut Study, text: &str, path: &Path) -> Result<(), F
 fn inline_schema(study: &mut Study, text: &str, path: &Path) -> Result<(), Failure> {
     let is_extract = study.task.get("kind").and_then(toml::Value::as_str) == Some("extract");
     let named = study.task.get("schema").and_then(toml::Value::as_str);
-    let Some(file) = named.filter(|named| is_extract && !named.trim_start().starts_with('{')) else {
+    let Some(file) = named.filter(|named| is_extract && !named.trim_start().starts_with('{'))
+    else {
         return Ok(());
     };
     let folder = path.parent().unwrap_or_else(|| Path::new(""));

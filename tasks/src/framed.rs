@@ -3,8 +3,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Answer, AnswerForm, AnswerSchema, Demonstration, Example, Fitting, Input, Label, Message, Metric, Outcome,
-    Prompt, Reply, Request, Role, Task, places,
+    Answer, AnswerForm, AnswerSchema, Demonstration, Example, Fitting, Input, Label, Message,
+    Metric, Outcome, Prompt, Reply, Request, Role, Task, places,
 };
 
 /// Which message of the conversation the optimised prompt is.

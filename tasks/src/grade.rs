@@ -35,7 +35,9 @@ pub fn grade(answer: &Answer, label: &Label) -> Outcome {
             f64::from(truths.iter().any(|truth| said == normalise(truth)))
         }
         (Answer::Fields(said), Label::Fields(truth)) => {
-            let right = truth.iter().filter(|(name, value)| said.get(*name) == Some(value));
+            let right = truth
+                .iter()
+                .filter(|(name, value)| said.get(*name) == Some(value));
             right.count() as f64 / truth.len().max(1) as f64
         }
         _ => {

@@ -306,7 +306,8 @@ fn fits(form: &AnswerForm, label: &Label) -> bool {
             AnswerForm::Choice { labels } | AnswerForm::MultipleChoice { labels, .. },
             Label::AnyOf(classes),
         ) => classes.iter().all(|class| labels.contains(class)),
-        (AnswerForm::Text { .. }, Label::AnyOf(_)) | (AnswerForm::Json { .. }, Label::Fields(_)) => true,
+        (AnswerForm::Text { .. }, Label::AnyOf(_))
+        | (AnswerForm::Json { .. }, Label::Fields(_)) => true,
         (AnswerForm::Number { min, max }, Label::Number(number)) => (min..=max).contains(&number),
         (
             AnswerForm::Ranking { candidates }

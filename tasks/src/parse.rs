@@ -136,8 +136,10 @@ pub fn parse(form: &AnswerForm, reply: &Reply) -> Answer {
             (!items.is_empty()).then_some(Answer::Ranking(items))
         }
         AnswerForm::Json { schema, .. } => {
-            return AnswerSchema::from_json_schema(schema)
-                .map_or_else(|_| unparseable(&reply.text), |schema| fields(&schema, reply));
+            return AnswerSchema::from_json_schema(schema).map_or_else(
+                |_| unparseable(&reply.text),
+                |schema| fields(&schema, reply),
+            );
         }
         AnswerForm::Text { .. } => thoughts::answer(&reply.text)
             .map(|text| text.trim().to_owned())

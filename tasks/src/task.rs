@@ -1,6 +1,6 @@
 use crate::{
-    Answer, AnswerForm, AnswerSchema, Demonstration, Example, Finish, Input, Label, Message, Metric,
-    Outcome, Prompt, Reply, Request, parse, render,
+    Answer, AnswerForm, AnswerSchema, Demonstration, Example, Finish, Input, Label, Message,
+    Metric, Outcome, Prompt, Reply, Request, parse, render,
 };
 
 /// A job that a prompt does for a recommender or classifier.

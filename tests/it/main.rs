@@ -12,6 +12,7 @@ mod drift;
 #[cfg(unix)]
 mod embedded;
 mod escapes;
+mod evaluate;
 #[cfg(unix)]
 mod fetch;
 #[cfg(unix)]

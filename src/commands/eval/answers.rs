@@ -132,9 +132,7 @@ pub(super) fn failures<'r>(rows: &'r [AnswerRow], groups: &[GroupOutcome]) -> Ve
     let mut failing: Vec<&AnswerRow> = rows.iter().filter(|row| row.state.is_failure()).collect();
     failing.sort_by(|a, b| {
         let score = |row: &AnswerRow| row.score.unwrap_or(-1.0);
-        place(a)
-            .cmp(&place(b))
-            .then(score(a).total_cmp(&score(b)))
+        place(a).cmp(&place(b)).then(score(a).total_cmp(&score(b)))
     });
     failing
 }

@@ -45,8 +45,17 @@ impl ScoredSplit {
         session: &StudySession,
         args: &EvalArgs,
     ) -> Result<Vec<Example>, Failure> {
-        let groups: Vec<&str> = session.loaded.groups.iter().map(|g| g.name.as_str()).collect();
-        if let Some(unknown) = args.group.iter().find(|name| !groups.contains(&name.as_str())) {
+        let groups: Vec<&str> = session
+            .loaded
+            .groups
+            .iter()
+            .map(|g| g.name.as_str())
+            .collect();
+        if let Some(unknown) = args
+            .group
+            .iter()
+            .find(|name| !groups.contains(&name.as_str()))
+        {
             let mend = suggest::instead(unknown, "groups", groups.iter().copied());
             return Err(Failure::usage(format!(
                 "--group {unknown:?}: the study has no such group; {mend}"

@@ -127,7 +127,9 @@ pub(super) async fn run(args: EvalArgs, registry: &TaskRegistry) -> Result<ExitS
     let control = RunControl::new();
     let mut whole: Option<EvalTable> = None;
     for study in args.study.by_model() {
-        let spent = whole.as_ref().map_or_else(Spend::default, |table| table.spent);
+        let spent = whole
+            .as_ref()
+            .map_or_else(Spend::default, |table| table.spent);
         let asked = ModelEvaluation {
             args: &args,
             study,
@@ -193,11 +195,7 @@ struct ModelEvaluation<'a> {
 
 impl ModelEvaluation<'_> {
     /// `None` after a second signal. `first`: of several models the first.
-    async fn run(
-        self,
-        registry: &TaskRegistry,
-        first: bool,
-    ) -> Result<Option<EvalTable>, Failure> {
+    async fn run(self, registry: &TaskRegistry, first: bool) -> Result<Option<EvalTable>, Failure> {
         let session = self.prepare(registry).await?;
         if first {
             warnings(&session.loaded.findings);
@@ -235,7 +233,9 @@ impl ModelEvaluation<'_> {
         }
         gateway.draw_sample(0);
         let fairness = match &args.fair {
-            Some(attribute) => fair::ask(&session, &gateway, attribute, &prompts, &examples).await?,
+            Some(attribute) => {
+                fair::ask(&session, &gateway, attribute, &prompts, &examples).await?
+            }
             None => Vec::new(),
         };
         if split == ScoredSplit::Audit {
@@ -283,7 +283,9 @@ impl ModelEvaluation<'_> {
 fn left(limits: BudgetLimits, spent: Spend) -> BudgetLimits {
     BudgetLimits {
         calls: limits.calls.map(|calls| calls.saturating_sub(spent.calls)),
-        tokens: limits.tokens.map(|tokens| tokens.saturating_sub(spent.tokens())),
+        tokens: limits
+            .tokens
+            .map(|tokens| tokens.saturating_sub(spent.tokens())),
         usd: limits.usd.map(|usd| (usd - spent.usd()).max(0.0)),
     }
 }
@@ -331,7 +333,14 @@ fn notes(
             .collect(),
         ScoredSplit::Development => split.notes(session, args, examples),
     };
-    if args.repeat > 1 && session.resolved.study.model.temperature.is_none_or(|t| t == 0.0) {
+    if args.repeat > 1
+        && session
+            .resolved
+            .study
+            .model
+            .temperature
+            .is_none_or(|t| t == 0.0)
+    {
         notes.push(
             "Samples are drawn at temperature 0: what differs is the server's own chance. Set \
              model.temperature to what production uses to see its spread."

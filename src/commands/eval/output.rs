@@ -78,7 +78,8 @@ fn lines(table: &EvalTable) -> Result<String, Failure> {
             model: &scores.model,
             row,
         };
-        let line = serde_json::to_string(&line).map_err(Failure::from_error(ExitStatus::Internal))?;
+        let line =
+            serde_json::to_string(&line).map_err(Failure::from_error(ExitStatus::Internal))?;
         out.push_str(&shown::json(&line));
         out.push('\n');
     }
@@ -126,7 +127,11 @@ fn csv(table: &EvalTable) -> Result<String, Failure> {
             text(&row.reply),
             row.input.clone(),
         ];
-        cells.extend(parts.iter().map(|part| number(row.parts.get(*part).copied())));
+        cells.extend(
+            parts
+                .iter()
+                .map(|part| number(row.parts.get(*part).copied())),
+        );
         let fail = Failure::from_error(ExitStatus::Data);
         writer.write_record(&cells).map_err(fail)?;
     }

@@ -114,7 +114,12 @@ fn write_parts(row: &PromptScores, out: &mut String) {
 /// "films over 3 samples: 80.1 ± 1.2 (78.9 to 81.5), 4 of 60 answers differ"; errors in the
 /// unit of the labels.
 fn repeated(metric: &str, spread: &SampleSpread) -> String {
-    let error = |value: f64| metric.parse::<shiftproof_tasks::Metric>().ok()?.error(value);
+    let error = |value: f64| {
+        metric
+            .parse::<shiftproof_tasks::Metric>()
+            .ok()?
+            .error(value)
+    };
     let shown = |value: f64| match error(value) {
         Some(error) => format!("{error:.3}"),
         None => format!("{:.1}", value * 100.0),
@@ -185,7 +190,11 @@ fn write_failures(table: &EvalTable, index: usize, most: usize, out: &mut String
     let failing = failures(&row.answers, &row.groups);
     let asked = row.answers.iter().filter(|row| row.score.is_some()).count();
     if failing.is_empty() {
-        let _ = writeln!(out, "\n{}: no failure in {asked} answers", heading(table, index));
+        let _ = writeln!(
+            out,
+            "\n{}: no failure in {asked} answers",
+            heading(table, index)
+        );
         return;
     }
     let _ = writeln!(
@@ -210,7 +219,13 @@ fn write_failures(table: &EvalTable, index: usize, most: usize, out: &mut String
 }
 
 fn write_failure(row: &AnswerRow, several: bool, out: &mut String) {
-    let _ = write!(out, "  {} · {} · {}", line(&row.id), line(&row.group), row.state.name());
+    let _ = write!(
+        out,
+        "  {} · {} · {}",
+        line(&row.id),
+        line(&row.group),
+        row.state.name()
+    );
     if let Some(score) = row.score.filter(|score| *score > 0.0) {
         let _ = write!(out, " {:.1}", score * 100.0);
     }
@@ -237,7 +252,18 @@ fn write_failure(row: &AnswerRow, several: bool, out: &mut String) {
         told("wrong", &wrong.join(", "));
     }
     let reply = row.reply.as_deref().unwrap_or_default();
-    if row.answer.as_deref().is_none_or(|answer| answer.trim() != reply.trim()) {
-        told("reply", if reply.trim().is_empty() { "(empty)" } else { reply });
+    if row
+        .answer
+        .as_deref()
+        .is_none_or(|answer| answer.trim() != reply.trim())
+    {
+        told(
+            "reply",
+            if reply.trim().is_empty() {
+                "(empty)"
+            } else {
+                reply
+            },
+        );
     }
 }

@@ -327,14 +327,14 @@ impl HttpSender {
             .receive(Method::POST, url, content, context)
             .await
             .map_err(|fault| {
-                let refused = matches!(fault, RequestFault::Passing { refused: true, .. });
-                let cost = if refused {
-                    FailedRequest::Unsent
-                } else {
-                    FailedRequest::Billed
-                };
-                (fault, cost)
-            })?;
+            let refused = matches!(fault, RequestFault::Passing { refused: true, .. });
+            let cost = if refused {
+                FailedRequest::Unsent
+            } else {
+                FailedRequest::Billed
+            };
+            (fault, cost)
+        })?;
         if (200..300).contains(&status) {
             return self
                 .read(&received, context)

@@ -48,21 +48,51 @@ fn refused_schemas_are_left_out() {
         schema: true,
         ..CONTEXT
     };
-    let named = |message: &str, parameter: &str| {
-        json!({"error": {"message": message, "param": parameter, "code": "invalid_value"}})
-    };
+    let named = |message: &str, parameter: &str| json!({"error": {"message": message, "param": parameter, "code": "invalid_value"}});
     for (status, body) in [
-        (400, says("Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.")),
+        (
+            400,
+            says(
+                "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.",
+            ),
+        ),
         (400, says("This response_format type is unavailable now")),
-        (400, says("response_format value as json_schema is enabled only for api versions 2024-08-01-preview and later")),
-        (400, says("This model does not support response format `json_schema`.")),
+        (
+            400,
+            says(
+                "response_format value as json_schema is enabled only for api versions 2024-08-01-preview and later",
+            ),
+        ),
+        (
+            400,
+            says("This model does not support response format `json_schema`."),
+        ),
         (400, named("Invalid schema", "response_format")),
-        (400, named("Unknown parameter", "response_format.json_schema")),
-        (400, says("output_config.format: Extra inputs are not permitted")),
-        (400, says("Invalid JSON payload received. Unknown name \"responseSchema\" at 'generation_config'")),
-        (400, says("json: cannot unmarshal object into Go struct field ChatRequest.format of type string")),
+        (
+            400,
+            named("Unknown parameter", "response_format.json_schema"),
+        ),
+        (
+            400,
+            says("output_config.format: Extra inputs are not permitted"),
+        ),
+        (
+            400,
+            says(
+                "Invalid JSON payload received. Unknown name \"responseSchema\" at 'generation_config'",
+            ),
+        ),
+        (
+            400,
+            says(
+                "json: cannot unmarshal object into Go struct field ChatRequest.format of type string",
+            ),
+        ),
         (400, says("failed to parse grammar")),
-        (422, says("Structured outputs are not enabled for this deployment")),
+        (
+            422,
+            says("Structured outputs are not enabled for this deployment"),
+        ),
     ] {
         let received = body.to_string();
         let fault = of_status(status, &HeaderMap::new(), received.as_bytes(), &context);

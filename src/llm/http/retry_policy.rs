@@ -175,7 +175,8 @@ fn judge(
             _ => RequestFault::request(said),
         };
     }
-    if matches!(status, 400 | 404 | 422 | 500 | 501) && context.schema && refuses_schema(complaint) {
+    if matches!(status, 400 | 404 | 422 | 500 | 501) && context.schema && refuses_schema(complaint)
+    {
         return RequestFault::Parameter(ParameterQuirk::NoSchema, LlmError::Request(said));
     }
     if matches!(status, 400 | 403) && filters(complaint) {

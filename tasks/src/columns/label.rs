@@ -93,7 +93,10 @@ impl ColumnRoles {
             AnswerForm::Text { .. } => Label::Text(mapped.to_owned()),
             // Its fields are read by the task's schema.
             AnswerForm::Json { .. } => {
-                return Err(DataProblem::new(row.place(), "the task tells no schema of its labels"));
+                return Err(DataProblem::new(
+                    row.place(),
+                    "the task tells no schema of its labels",
+                ));
             }
         };
         Ok(RowLabel::Label(label))
@@ -121,8 +124,11 @@ impl ColumnRoles {
         };
         if !self.label_map.is_empty() {
             problems.push(
-                DataProblem::new("data.label_map", "an answer of several fields has no classes")
-                    .help("remove it"),
+                DataProblem::new(
+                    "data.label_map",
+                    "an answer of several fields has no classes",
+                )
+                .help("remove it"),
             );
         }
         if !self.label.is_empty() {

@@ -10,7 +10,8 @@ impl AnswerSchema {
     /// What each field of an answer is worth, in `0..=1` and in the fields' order: 1
     /// where it is right, else 0; a list the F1 of its items.
     pub fn grades(&self, said: &FieldValues, truth: &FieldValues) -> Vec<(String, f64)> {
-        let value = |values: &FieldValues, name: &str| values.get(name).cloned().unwrap_or_default();
+        let value =
+            |values: &FieldValues, name: &str| values.get(name).cloned().unwrap_or_default();
         let grade = |(name, field): (&String, &AnswerField)| {
             let grade = field.grade(&value(said, name), &value(truth, name));
             (name.clone(), grade)

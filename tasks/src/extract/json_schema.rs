@@ -47,8 +47,13 @@ impl AnswerSchema {
             Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
             _ => Vec::new(),
         };
-        if let Some(unknown) = required.iter().find(|name| !properties.contains_key(**name)) {
-            return Err(format!("{unknown:?} is required, and there is no such property"));
+        if let Some(unknown) = required
+            .iter()
+            .find(|name| !properties.contains_key(**name))
+        {
+            return Err(format!(
+                "{unknown:?} is required, and there is no such property"
+            ));
         }
         let fields = properties.iter().map(|(name, value)| {
             let mut field = reader
@@ -79,7 +84,9 @@ impl<'a> SchemaReader<'a> {
                 schema = reference
                     .strip_prefix('#')
                     .and_then(|path| self.root.pointer(path))
-                    .ok_or_else(|| format!("the reference {reference:?} leads nowhere in the file"))?;
+                    .ok_or_else(|| {
+                        format!("the reference {reference:?} leads nowhere in the file")
+                    })?;
                 continue;
             }
             let either = ["anyOf", "oneOf", "allOf"]
@@ -117,8 +124,9 @@ impl<'a> SchemaReader<'a> {
         let kind = if let Some(values) = values {
             optional |= values.contains(&Value::Null);
             let texts = values.iter().filter(|value| !value.is_null());
-            let texts: Option<Vec<String>> =
-                texts.map(|value| value.as_str().map(str::to_owned)).collect();
+            let texts: Option<Vec<String>> = texts
+                .map(|value| value.as_str().map(str::to_owned))
+                .collect();
             FieldType::Enum(texts.ok_or("its enum holds something other than texts")?)
         } else {
             match types.as_slice() {
@@ -151,7 +159,9 @@ impl<'a> SchemaReader<'a> {
         let Some(items) = own.get("items") else {
             return Ok(FieldType::List(Box::new(FieldType::String)));
         };
-        let items = self.field(items).map_err(|why| format!("its items: {why}"))?;
+        let items = self
+            .field(items)
+            .map_err(|why| format!("its items: {why}"))?;
         if matches!(items.kind, FieldType::List(_)) {
             return Err("its items are lists themselves".into());
         }

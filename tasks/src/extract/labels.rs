@@ -67,7 +67,10 @@ impl AnswerSchema {
         for (name, field) in &self.fields {
             let own = match map.get(name) {
                 Some(own) => field.value(own).ok_or_else(|| {
-                    format!("{name:?} of the label is {own}, which is not {}", field.wanted())
+                    format!(
+                        "{name:?} of the label is {own}, which is not {}",
+                        field.wanted()
+                    )
                 })?,
                 None if field.optional => Value::Null,
                 None => return Err(format!("the label has no {name:?}")),
@@ -105,7 +108,9 @@ impl AnswerField {
                 _ => None,
             },
             FieldType::List(_) => {
-                let json = text.starts_with('[').then(|| serde_json::from_str(text).ok());
+                let json = text
+                    .starts_with('[')
+                    .then(|| serde_json::from_str(text).ok());
                 let items = match json.flatten() {
                     Some(items) => items,
                     None => Value::Array(cut(text).into_iter().map(Value::from).collect()),

@@ -67,8 +67,9 @@ impl ExtractTask {
         if !matches!(spec.metric, Metric::Accuracy | Metric::Exact) {
             let what = format!("{} does not fit an answer of several fields", spec.metric);
             problems.push(
-                DataProblem::new("task.metric", what)
-                    .help("use accuracy (the share of the fields that is right) or exact (all are)"),
+                DataProblem::new("task.metric", what).help(
+                    "use accuracy (the share of the fields that is right) or exact (all are)",
+                ),
             );
         }
         let template = crate::template::input(spec.input, &mut problems);

@@ -111,7 +111,9 @@ impl FieldType {
                 let text = text.trim();
                 let same = |value: &&String| value.to_lowercase() == text.to_lowercase();
                 let exact = values.iter().find(|value| *value == text);
-                exact.or_else(|| values.iter().find(same)).map(|value| value.as_str().into())
+                exact
+                    .or_else(|| values.iter().find(same))
+                    .map(|value| value.as_str().into())
             }
             (Self::List(items), Value::Array(given)) => {
                 let given = given.iter().map(|item| items.value(item));

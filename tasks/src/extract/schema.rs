@@ -229,7 +229,9 @@ impl FieldKeys {
         }
         let tolerance = self.tolerance.unwrap_or(0.0);
         if !(tolerance.is_finite() && tolerance >= 0.0) {
-            return Err(format!("tolerance is {tolerance}; a number of 0 or more is needed"));
+            return Err(format!(
+                "tolerance is {tolerance}; a number of 0 or more is needed"
+            ));
         }
         Ok(AnswerField {
             optional: self.optional,

@@ -54,14 +54,22 @@ fn replies_are_read_however_they_come() {
     let bill: Value = serde_json::from_str(BILL).unwrap();
     let read = |reply: &str| check_read(reply, Some(&bill));
     read(BILL);
-    read(&format!("Here is the JSON you asked for:\n\n```json\n{BILL}\n```\nLet me know!"));
+    read(&format!(
+        "Here is the JSON you asked for:\n\n```json\n{BILL}\n```\nLet me know!"
+    ));
     read(&format!("<think>Maybe {{\"total\": 3}}?</think>\n{BILL}"));
     read(&format!("[{BILL}]"));
     read(&format!("{{\"invoice\": {BILL}}}"));
     read(&format!("<answer>{BILL}</answer>"));
     read(&format!("{BILL}\n\nAgain, as one line:\n{BILL}"));
     // As models write it that know Python, or forget that a comma ends a list.
-    read("{'vendor': 'Acme', 'total': 12.5, 'currency': 'EUR', 'items': [], 'due': None}".replace("[]", "['nut', 'bolt']").replace('\'', "\"").replace("None", "null").as_str());
+    read(
+        "{'vendor': 'Acme', 'total': 12.5, 'currency': 'EUR', 'items': [], 'due': None}"
+            .replace("[]", "['nut', 'bolt']")
+            .replace('\'', "\"")
+            .replace("None", "null")
+            .as_str(),
+    );
     read(
         "{\n  // the bill\n  \"vendor\": \"Acme\",\n  \"total\": 12.50,\n  \"currency\": \"EUR\",\n  \
          \"items\": [\"nut\", \"bolt\",],\n  \"due\": null,\n}",
@@ -70,10 +78,14 @@ fn replies_are_read_however_they_come() {
     read(
         r#"{"Vendor": " Acme ", "total": "12.5", "currency": "eur", "items": ["nut", "bolt"], "confidence": 0.9}"#,
     );
-    read(r#"{"vendor": "Acme", "total": 12.5, "currency": "EUR", "items": ["nut", "bolt"], "due": ""}"#);
+    read(
+        r#"{"vendor": "Acme", "total": 12.5, "currency": "EUR", "items": ["nut", "bolt"], "due": ""}"#,
+    );
     // A draft, and what is meant to stand.
     let draft = BILL.replace("12.5", "1.25");
-    read(&format!("Draft:\n```json\n{draft}\n```\nThe total is wrong. Final answer:\n```json\n{BILL}\n```"));
+    read(&format!(
+        "Draft:\n```json\n{draft}\n```\nThe total is wrong. Final answer:\n```json\n{BILL}\n```"
+    ));
 }
 
 #[test]
@@ -98,7 +110,8 @@ fn replies_of_another_form_are_unreadable() {
 
 #[test]
 fn cut_and_withheld_replies_are_no_answers() {
-    let example = Input::new("1", "g").with_label(Label::Fields(values(&serde_json::from_str(BILL).unwrap())));
+    let example = Input::new("1", "g")
+        .with_label(Label::Fields(values(&serde_json::from_str(BILL).unwrap())));
     let outcome = |text: &str, finish| {
         let reply = Reply {
             finish,
@@ -108,10 +121,19 @@ fn cut_and_withheld_replies_are_no_answers() {
     };
     let cut = outcome(&BILL[..40], Finish::Length);
     assert!(matches!(cut, Outcome::Truncated { .. }), "{cut:?}");
-    assert!(matches!(outcome(&BILL[..40], Finish::Stop), Outcome::Unparseable { .. }));
+    assert!(matches!(
+        outcome(&BILL[..40], Finish::Stop),
+        Outcome::Unparseable { .. }
+    ));
     // What is whole was answered, whatever is cut off behind it.
-    assert_eq!(outcome(&format!("{BILL}\nThe"), Finish::Length).value(), Some(1.0));
-    assert!(matches!(outcome(BILL, Finish::Filtered), Outcome::Failed { .. }));
+    assert_eq!(
+        outcome(&format!("{BILL}\nThe"), Finish::Length).value(),
+        Some(1.0)
+    );
+    assert!(matches!(
+        outcome(BILL, Finish::Filtered),
+        Outcome::Failed { .. }
+    ));
 }
 
 #[test]
@@ -152,7 +174,8 @@ fn metrics_are_share_or_all() {
     said.insert("currency".into(), json!("USD"));
     let grade = |metric, said: &FieldValues| {
         let task = ExtractTask::new("t", ExtractSpec { metric, ..spec() }).unwrap();
-        task.grade(&Answer::Fields(said.clone()), &Label::Fields(truth.clone())).value()
+        task.grade(&Answer::Fields(said.clone()), &Label::Fields(truth.clone()))
+            .value()
     };
     assert_eq!(grade(Metric::Accuracy, &said), Some(0.8));
     assert_eq!(grade(Metric::Exact, &said), Some(0.0));
@@ -170,10 +193,24 @@ fn form_is_told_where_prompt_does_not() {
         request.messages[0].content.clone()
     };
     let told = ask("Read the bill.");
-    assert!(told.starts_with("Read the bill.\n\nBill: Pay {total} to Acme\n\nAnswer with one JSON object"), "{told}");
-    assert!(told.contains("\"currency\": \"EUR\" or \"USD\"\n"), "{told}");
-    assert!(told.contains("\"vendor\": a text (Who sends the bill)"), "{told}");
-    assert!(told.contains("\"due\": a text, or null where the text does not say"), "{told}");
+    assert!(
+        told.starts_with(
+            "Read the bill.\n\nBill: Pay {total} to Acme\n\nAnswer with one JSON object"
+        ),
+        "{told}"
+    );
+    assert!(
+        told.contains("\"currency\": \"EUR\" or \"USD\"\n"),
+        "{told}"
+    );
+    assert!(
+        told.contains("\"vendor\": a text (Who sends the bill)"),
+        "{told}"
+    );
+    assert!(
+        told.contains("\"due\": a text, or null where the text does not say"),
+        "{told}"
+    );
     // A prompt in production that says it itself is sent as it is.
     let own = r#"Give {"vendor": …, "total": …, "currency": …, "items": […], "due": …}"#;
     assert_eq!(ask(own), format!("{own}\n\nBill: Pay {{total}} to Acme"));
@@ -190,7 +227,11 @@ fn frames_tell_the_form_once() {
     let framed = crate::FramedTask::new(std::sync::Arc::new(task()), frame);
     let input = Input::new("1", "g").with_field("text", "x");
     let request = framed.request(&framed.seed(), &input);
-    assert!(request.messages[0].content.starts_with("Be exact.\n\nRead the bill.\n\nAnswer with one JSON"));
+    assert!(
+        request.messages[0]
+            .content
+            .starts_with("Be exact.\n\nRead the bill.\n\nAnswer with one JSON")
+    );
     assert_eq!(request.messages[1].content, "Bill: x");
     assert_eq!(framed.schema(), task().schema());
 }
@@ -220,7 +261,11 @@ fn schemas_suit_servers() {
     let again = AnswerSchema::from_json_schema(&schema).unwrap();
     for (name, field) in &invoice().fields {
         let read = &again.fields[name];
-        assert_eq!((&read.kind, read.optional), (&field.kind, field.optional), "{name}");
+        assert_eq!(
+            (&read.kind, read.optional),
+            (&field.kind, field.optional),
+            "{name}"
+        );
     }
 }
 
@@ -274,7 +319,10 @@ fn json_schemas_at_fault_are_refused() {
     let property = |value: Value| fault(json!({"type": "object", "properties": {"a": value}}));
     assert!(fault(json!({"type": "string"})).contains("no object with properties"));
     assert!(fault(json!([])).contains("no schema"));
-    assert!(property(json!({"type": "object"})).starts_with("the property \"a\": it is an object itself"));
+    assert!(
+        property(json!({"type": "object"}))
+            .starts_with("the property \"a\": it is an object itself")
+    );
     assert!(property(json!({})).contains("it has no type"));
     assert!(property(json!({"type": "date"})).contains("there is no type \"date\""));
     assert!(property(json!({"type": ["string", "number"]})).contains("several things"));
@@ -298,10 +346,19 @@ fn check_fault(change: impl FnOnce(&mut ExtractSpec), expect: &str) {
 #[test]
 fn mistakes_are_reported_under_their_keys() {
     check_fault(|s| s.prompt.clear(), "task.prompt: the prompt is empty");
-    check_fault(|s| s.input = "all alike".into(), "task.input: the template names no field");
-    check_fault(|s| s.fields = AnswerSchema::default(), "task.fields: it has no field");
+    check_fault(
+        |s| s.input = "all alike".into(),
+        "task.input: the template names no field",
+    );
+    check_fault(
+        |s| s.fields = AnswerSchema::default(),
+        "task.fields: it has no field",
+    );
     check_fault(|s| s.metric = Metric::Auc, "task.metric: auc does not fit");
-    check_fault(|s| s.schema = Some("{}".into()), "task.schema: task.fields already names");
+    check_fault(
+        |s| s.schema = Some("{}".into()),
+        "task.schema: task.fields already names",
+    );
     let of = |schema: &str| {
         let schema = Some(schema.to_owned());
         move |s: &mut ExtractSpec| {
@@ -310,7 +367,10 @@ fn mistakes_are_reported_under_their_keys() {
         }
     };
     check_fault(of("{\"type\": "), "task.schema: it is no JSON");
-    check_fault(of("{\"type\": \"object\"}"), "task.schema: it describes no object");
+    check_fault(
+        of("{\"type\": \"object\"}"),
+        "task.schema: it describes no object",
+    );
     let parse = |value: Value| serde_json::from_value::<AnswerSchema>(value);
     let enumerated = |values: Value| {
         move |s: &mut ExtractSpec| {
@@ -318,7 +378,10 @@ fn mistakes_are_reported_under_their_keys() {
             s.fields = serde_json::from_value(field).unwrap();
         }
     };
-    check_fault(enumerated(json!(["a"])), "task.fields.kind: 1 values leave nothing to choose");
+    check_fault(
+        enumerated(json!(["a"])),
+        "task.fields.kind: 1 values leave nothing to choose",
+    );
     check_fault(enumerated(json!(["a", "A"])), "differ at most in case");
     check_fault(enumerated(json!(["a", " b"])), "begins or ends so");
     let fault = |field: Value| parse(json!({"f": field})).unwrap_err().to_string();
@@ -334,7 +397,9 @@ fn mistakes_are_reported_under_their_keys() {
 }
 
 fn row(line: u64, cells: &[(&str, &str)]) -> TableRow {
-    let cells = cells.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+    let cells = cells
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
     TableRow::new("bills.csv", line, cells.collect())
 }
 
@@ -376,10 +441,16 @@ fn labels_come_from_columns() {
             rows: vec![row(7, &cells)],
             ..DataTable::default()
         };
-        roles("").examples_for(&table, &task()).unwrap_err().to_string()
+        roles("")
+            .examples_for(&table, &task())
+            .unwrap_err()
+            .to_string()
     };
     let total = fault(2, "12,50 EUR");
-    assert!(total.contains("bills.csv:7: \"total\" is \"12,50 EUR\", which is not a number"), "{total}");
+    assert!(
+        total.contains("bills.csv:7: \"total\" is \"12,50 EUR\", which is not a number"),
+        "{total}"
+    );
     assert!(fault(3, "GBP").contains("which is not one of EUR, USD"));
     assert!(fault(1, "").contains("\"vendor\" is empty beside other fields"));
 }
@@ -394,7 +465,10 @@ fn labels_come_from_one_column_of_json() {
         roles("expected").examples_for(&table, &task())
     };
     let bill: Value = serde_json::from_str(BILL).unwrap();
-    assert_eq!(read(BILL).unwrap().examples[0].label, Label::Fields(values(&bill)));
+    assert_eq!(
+        read(BILL).unwrap().examples[0].label,
+        Label::Fields(values(&bill))
+    );
     assert_eq!(read("").unwrap().unlabelled.len(), 1);
     let fault = |text: &str| read(text).unwrap_err().to_string();
     assert!(fault("{\"vendor\": ").contains("bills.csv:2: the label is no JSON"));
@@ -410,8 +484,14 @@ fn columns_are_checked() {
         rows: vec![row(2, &[("text", "…"), ("vendr", "Acme")])],
         ..DataTable::default()
     };
-    let error = roles("").examples_for(&table, &task()).unwrap_err().to_string();
-    assert!(error.contains("there is no column \"vendor\" with the label of a field"), "{error}");
+    let error = roles("")
+        .examples_for(&table, &task())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("there is no column \"vendor\" with the label of a field"),
+        "{error}"
+    );
     assert!(error.contains("did you mean \"vendr\"?"), "{error}");
     let cells = [
         ("text", "…"),
@@ -428,10 +508,16 @@ fn columns_are_checked() {
     let mut shown = roles("");
     shown.fields.push("total".into());
     let error = shown.examples_for(&table, &task()).unwrap_err().to_string();
-    assert!(error.contains("the label's column \"total\" is among the fields"), "{error}");
+    assert!(
+        error.contains("the label's column \"total\" is among the fields"),
+        "{error}"
+    );
     let mut mapped = roles("");
     mapped.label_map.insert("a".into(), "b".into());
-    let error = mapped.examples_for(&table, &task()).unwrap_err().to_string();
+    let error = mapped
+        .examples_for(&table, &task())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("data.label_map"), "{error}");
 }
 
@@ -441,10 +527,12 @@ fn any_value(kind: &FieldType) -> BoxedStrategy<Value> {
         FieldType::Number => (-1e6..1e6_f64).prop_map(Value::from).boxed(),
         FieldType::Integer => any::<i32>().prop_map(Value::from).boxed(),
         FieldType::Boolean => any::<bool>().prop_map(Value::from).boxed(),
-        FieldType::Enum(values) => prop::sample::select(values.clone()).prop_map(Value::from).boxed(),
-        FieldType::List(items) => {
-            prop::collection::vec(any_value(items), 0..4).prop_map(Value::from).boxed()
-        }
+        FieldType::Enum(values) => prop::sample::select(values.clone())
+            .prop_map(Value::from)
+            .boxed(),
+        FieldType::List(items) => prop::collection::vec(any_value(items), 0..4)
+            .prop_map(Value::from)
+            .boxed(),
     }
 }
 

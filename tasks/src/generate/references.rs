@@ -30,7 +30,10 @@ pub(crate) fn references(written: &str, metric: Metric) -> Result<Option<Label>,
     if metric == Metric::Regex {
         for pattern in &texts {
             matches("", pattern).map_err(|why| {
-                format!("{pattern:?} is no regular expression: {}", why.replace('\n', " "))
+                format!(
+                    "{pattern:?} is no regular expression: {}",
+                    why.replace('\n', " ")
+                )
             })?;
         }
     }

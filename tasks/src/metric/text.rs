@@ -282,7 +282,10 @@ mod tests {
                 (Metric::Bleu, case.bleu),
             ] {
                 let value = grade(metric, said, references).unwrap();
-                assert!((value - expect).abs() < 1e-9, "{metric} of {said:?}: {value} {expect}");
+                assert!(
+                    (value - expect).abs() < 1e-9,
+                    "{metric} of {said:?}: {value} {expect}"
+                );
             }
             counts.add(said, references);
         }

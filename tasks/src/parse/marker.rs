@@ -71,7 +71,10 @@ pub(crate) fn concludes(lead: &str) -> bool {
     let said = |line: &&str| line.chars().any(char::is_alphanumeric);
     // A fence's language is no heading.
     let lead = lead.trim_end();
-    let lead = lead.strip_suffix("```json").or(lead.strip_suffix("```")).unwrap_or(lead);
+    let lead = lead
+        .strip_suffix("```json")
+        .or(lead.strip_suffix("```"))
+        .unwrap_or(lead);
     let Some(line) = lead.lines().rev().find(said) else {
         return false;
     };

@@ -194,7 +194,9 @@ fn open_api(schema: &Value) -> Value {
                 out.insert(key.clone(), open_api(items));
             }
             ("properties", Value::Object(properties)) => {
-                let own = properties.iter().map(|(name, own)| (name.clone(), open_api(own)));
+                let own = properties
+                    .iter()
+                    .map(|(name, own)| (name.clone(), open_api(own)));
                 out.insert(key.clone(), Value::Object(own.collect()));
             }
             _ => {

@@ -130,7 +130,11 @@ fn schemas_are_asked_for_in_each_protocol() {
     // Where it was refused, the words of the request are all there is.
     for api in ApiDialect::ALL {
         let without = body_with(api, &call(0.0), &plain, &[]);
-        assert_eq!(body(api, &plain, &[ParameterQuirk::NoSchema]), without, "{api:?}");
+        assert_eq!(
+            body(api, &plain, &[ParameterQuirk::NoSchema]),
+            without,
+            "{api:?}"
+        );
     }
 }
 

@@ -76,14 +76,20 @@ thread_local! {
 pub fn matches(said: &str, pattern: &str) -> Result<bool, String> {
     COMPILED.with_borrow_mut(|compiled| {
         if let Some(known) = compiled.get(pattern) {
-            return known.as_ref().map(|regex| regex.is_match(said)).map_err(Clone::clone);
+            return known
+                .as_ref()
+                .map(|regex| regex.is_match(said))
+                .map_err(Clone::clone);
         }
         if compiled.len() >= KEPT {
             compiled.clear();
         }
         let regex = RegexBuilder::new(pattern).size_limit(1 << 20).build();
         let regex = regex.map_err(|error| error.to_string());
-        let found = regex.as_ref().map(|regex| regex.is_match(said)).map_err(Clone::clone);
+        let found = regex
+            .as_ref()
+            .map(|regex| regex.is_match(said))
+            .map_err(Clone::clone);
         compiled.insert(pattern.to_owned(), regex);
         found
     })
