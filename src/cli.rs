@@ -201,6 +201,12 @@ pub struct OptimizeArgs {
     #[arg(long = "continue", value_name = "RUN", num_args = 0..=1, default_missing_value = "",
           conflicts_with = "resume")]
     pub continues: Option<String>,
+    /// Run under each of these random seeds in turn, 1..5 or 1,2,7, and compare what they
+    /// select. Each run is one of its own, with the limits of one; finished ones are not
+    /// run again.
+    #[arg(long, value_name = "SEEDS", value_parser = compare::seeds,
+          conflicts_with_all = ["seed", "resume", "continues", "batch", "batch_exit", "dry_run", "events"])]
+    pub seeds: Option<RandomSeeds>,
     /// Send calls as batches where there are many, for later and for less (openai
     /// and anthropic; as batch = true in the study).
     #[arg(long)]

@@ -19,6 +19,7 @@ mod optimize;
 mod report;
 mod runs;
 pub(crate) mod score;
+mod seeds;
 mod signals;
 mod watch;
 
@@ -46,7 +47,10 @@ use crate::task_registry::TaskRegistry;
 pub(crate) async fn run(cli: Cli, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
     match cli.command {
         // Large enough to be worth their own place on the heap.
-        CliCommand::Optimize(args) => Box::pin(optimize::run(args, registry)).await,
+        CliCommand::Optimize(args) => match &args.seeds {
+            Some(seeds) => Box::pin(seeds::run(&args, &seeds.0, registry)).await,
+            None => Box::pin(optimize::run(args, registry)).await,
+        },
         CliCommand::Eval(args) => Box::pin(eval::run(args, registry)).await,
         CliCommand::Gate(args) => Box::pin(gate::run(args, registry)).await,
         CliCommand::Drift(args) => Box::pin(drift::run(args, registry)).await,
