@@ -138,7 +138,8 @@ impl SeededRuns<'_> {
         let mut progress = fetch_progress(args.verbosity.quiet);
         let known = record.as_ref();
         let session =
-            StudySession::resume(resolved.clone(), path, self.registry, known, &mut progress).await?;
+            StudySession::resume(resolved.clone(), path, self.registry, known, &mut progress)
+                .await?;
         judging(&session, path)?;
         if !args.verbosity.quiet {
             warnings(&session.loaded.findings);
@@ -161,7 +162,10 @@ impl SeededRuns<'_> {
             Ok(Some(done)) => {
                 let run = NamedRun::new(&id, done.summary);
                 if !args.verbosity.quiet {
-                    note(&format!("{label}: {}; run {id}", run.summary.verdict().sentence));
+                    note(&format!(
+                        "{label}: {}; run {id}",
+                        run.summary.verdict().sentence
+                    ));
                 }
                 Ok(SeedCourse::Ended(Some(Box::new(run))))
             }
@@ -190,7 +194,11 @@ impl SeededRuns<'_> {
             _ => ProgressVerbosity::Normal,
         };
         let planned = session.plan().calls();
-        Box::new(ProgressWriter::of_part(verbosity, planned, label.to_owned()))
+        Box::new(ProgressWriter::of_part(
+            verbosity,
+            planned,
+            label.to_owned(),
+        ))
     }
 }
 
@@ -213,13 +221,23 @@ fn text(runs: &[(u64, NamedRun)]) -> String {
         TextColumn::left(),
     ])
     .indented(2);
-    let head = ["random seed", "selected", "seed prompt", "selected prompt", "verdict", "run"];
+    let head = [
+        "random seed",
+        "selected",
+        "seed prompt",
+        "selected prompt",
+        "verdict",
+        "run",
+    ];
     table.row(head.map(str::to_owned));
     let mut worst_name = "worst target";
     for (seed, run) in runs {
         let summary = &run.summary;
         worst_name = summary.worst_name();
-        let metric = summary.started.as_ref().map_or("accuracy", |started| &started.metric);
+        let metric = summary
+            .started
+            .as_ref()
+            .map_or("accuracy", |started| &started.metric);
         let worst = |contestant| {
             summary
                 .worst_of(contestant)
@@ -239,7 +257,10 @@ fn text(runs: &[(u64, NamedRun)]) -> String {
             run.name.clone(),
         ]);
     }
-    let mut out = format!("{} random seeds, {worst_name} of each by the audit\n", runs.len());
+    let mut out = format!(
+        "{} random seeds, {worst_name} of each by the audit\n",
+        runs.len()
+    );
     out.push_str(&table.text());
     write_agreement(runs, &mut out);
     let calls: u64 = runs
@@ -262,9 +283,9 @@ fn write_agreement(runs: &[(u64, NamedRun)], out: &mut String) {
             chosen.entry(selected).or_insert((0, run)).0 += 1;
         }
     }
-    let kept = runs
-        .iter()
-        .filter(|(_, run)| run.summary.selected.is_some() && run.summary.selected == run.summary.seed());
+    let kept = runs.iter().filter(|(_, run)| {
+        run.summary.selected.is_some() && run.summary.selected == run.summary.seed()
+    });
     let kept = kept.count();
     let _ = writeln!(
         out,
@@ -296,7 +317,9 @@ fn write_agreement(runs: &[(u64, NamedRun)], out: &mut String) {
 fn held(args: &OptimizeArgs, runs: &[(u64, NamedRun)]) -> ExitStatus {
     for (seed, run) in runs {
         let summary = &run.summary;
-        let worst = summary.worst_of(AuditedPrompt::Selected).and_then(|group| group.value);
+        let worst = summary
+            .worst_of(AuditedPrompt::Selected)
+            .and_then(|group| group.value);
         if let Some(bar) = args.min_worst
             && worst.is_none_or(|value| value < bar)
         {
@@ -316,7 +339,9 @@ fn held(args: &OptimizeArgs, runs: &[(u64, NamedRun)]) -> ExitStatus {
         if summary.ending == Some(RunEnding::BudgetExhausted)
             && summary.audited(AuditedPrompt::Selected).is_none()
         {
-            note(&format!("random seed {seed}: the budget ran out before a decision"));
+            note(&format!(
+                "random seed {seed}: the budget ran out before a decision"
+            ));
             return ExitStatus::Budget;
         }
     }

@@ -306,8 +306,6 @@ fn fits(form: &AnswerForm, label: &Label) -> bool {
             AnswerForm::Choice { labels } | AnswerForm::MultipleChoice { labels, .. },
             Label::AnyOf(classes),
         ) => classes.iter().all(|class| labels.contains(class)),
-        (AnswerForm::Text { .. }, Label::AnyOf(_))
-        | (AnswerForm::Json { .. }, Label::Fields(_)) => true,
         (AnswerForm::Number { min, max }, Label::Number(number)) => (min..=max).contains(&number),
         (
             AnswerForm::Ranking { candidates }
@@ -316,7 +314,9 @@ fn fits(form: &AnswerForm, label: &Label) -> bool {
             Label::Relevant(items),
         ) => items.iter().any(|item| candidates.contains(item)),
         // A choice may also be graded against free text.
-        (AnswerForm::Text { .. } | AnswerForm::Choice { .. }, Label::Text(_)) => true,
+        (AnswerForm::Text { .. } | AnswerForm::Choice { .. }, Label::Text(_))
+        | (AnswerForm::Text { .. }, Label::AnyOf(_))
+        | (AnswerForm::Json { .. }, Label::Fields(_)) => true,
         _ => false,
     }
 }

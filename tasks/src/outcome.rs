@@ -114,3 +114,33 @@ impl Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_read_as_text() {
+        let check = |answer: Answer, expected: &str| assert_eq!(answer.to_text(), expected);
+        check(
+            Answer::Class {
+                label: "glad".into(),
+                margin: None,
+            },
+            "glad",
+        );
+        check(Answer::Number(3.5), "3.5");
+        check(
+            Answer::Ranking(vec!["Heat".into(), "Alien".into()]),
+            "Heat > Alien",
+        );
+        let values = [("b", 1.into()), ("a", serde_json::Value::Null)];
+        let values = values.map(|(name, value)| (name.to_owned(), value));
+        check(
+            Answer::Fields(values.into_iter().collect()),
+            r#"{"a":null,"b":1}"#,
+        );
+        check(Answer::Text("a".into()), "a");
+        check(Answer::Unparseable { text: "b".into() }, "b");
+    }
+}

@@ -1,5 +1,7 @@
 //! Fixed prompts scored: on development examples unless told, with every answer.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::support::mock_server::{Act, MockServer, Seen};
@@ -158,7 +160,7 @@ async fn failures_show_what_was_said() {
         let number: u64 = row["id"].as_str().unwrap()["books".len()..]
             .parse()
             .unwrap();
-        let truth = if number % 2 == 0 {
+        let truth = if number.is_multiple_of(2) {
             "positive"
         } else {
             "negative"
@@ -210,7 +212,7 @@ async fn samples_are_calls_of_their_own() {
     let server = MockServer::start(|seen: &Seen| {
         let even = seen.prompt().ends_with(['0', '2', '4', '6', '8']);
         let seed = seen.body["seed"].as_u64().unwrap_or_default();
-        Act::text(if even == (seed % 3 != 0) {
+        Act::text(if even != seed.is_multiple_of(3) {
             "positive"
         } else {
             "negative"
@@ -351,11 +353,14 @@ fn bills() -> String {
     for (shop, from) in [("paper", 0), ("mail", 60)] {
         for number in from..from + 60 {
             let total = f64::from(number) / 4.0;
-            csv.push_str(&format!(
-                "{shop}{number},{shop},bill {number},Acme {number},{total},{},{number}; {}\n",
-                if number % 2 == 0 { "EUR" } else { "USD" },
-                number + 1,
-            ));
+            let currency = if number % 2 == 0 { "EUR" } else { "USD" };
+            let next = number + 1;
+            writeln!(
+                csv,
+                "{shop}{number},{shop},bill {number},Acme {number},{total},{currency},{number}; \
+                 {next}"
+            )
+            .unwrap();
         }
     }
     csv
@@ -523,8 +528,7 @@ async fn extraction_is_optimised() {
         let text = seen.prompt();
         let number: i64 = text
             .split("bill ")
-            .filter_map(|rest| rest.split_whitespace().next()?.parse().ok())
-            .next()
+            .find_map(|rest| rest.split_whitespace().next()?.parse().ok())
             .unwrap();
         let currency = if number % 2 == 0 { "EUR" } else { "USD" };
         Act::text(
@@ -603,8 +607,7 @@ async fn texts_are_held_against_references() {
         for row in table["prompts"][0]["answers"].as_array().unwrap() {
             let number: u64 = row["id"].as_str().unwrap()[1..].parse().unwrap();
             let expect = match (metric, number % 3) {
-                (_, 2) => 0.0,
-                (Some("exact"), 0) => 0.0,
+                (_, 2) | (Some("exact"), 0) => 0.0,
                 (Some("token-f1"), 0) => 2.0 / 6.0,
                 _ => 1.0,
             };

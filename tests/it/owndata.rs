@@ -145,20 +145,11 @@ async fn unlabelled_targets_reach_report() {
     says(&report.out, &[verdict, caution]);
 
     // What can be scored is, and what cannot be decided is said.
-    let eval = desk
-        .run(&["eval", "--audit", "own/study.toml", "--quiet"])
-        .await;
+    let eval = desk.run(&["eval", "own/study.toml", "--audit", "-q"]).await;
     eval.expect(0, &[]);
     says(&eval.out, &["shop", caution]);
-    let bar = [
-        "eval",
-        "--audit",
-        "own/study.toml",
-        "--quiet",
-        "--min-worst",
-        "0.1",
-    ];
-    desk.run(&bar)
+    let bar = "eval own/study.toml --audit -q --min-worst 0.1".split(' ');
+    desk.run(&bar.collect::<Vec<_>>())
         .await
         .expect(100, &["no target group is audited"]);
     let gate = ["gate", "own/study.toml", "--quiet", "-c", "Well?"];
@@ -252,16 +243,8 @@ async fn groupless_data_can_run() {
     );
     assert!(!run.out.contains("nverified"), "{}", run.out);
     says(&desk.run(&["runs"]).await.out, &["ape", "seed stays"]);
-    desk.run(&[
-        "eval",
-        "--audit",
-        "own/study.toml",
-        "--quiet",
-        "--min-worst",
-        "0.9",
-    ])
-    .await
-    .expect(0, &[]);
+    let bar = "eval own/study.toml --audit -q --min-worst 0.9".split(' ');
+    desk.run(&bar.collect::<Vec<_>>()).await.expect(0, &[]);
 
     // The same without `[groups]` at all.
     let study = desk.read("own/study.toml");

@@ -248,7 +248,7 @@ mod tests {
         assert_eq!((rouge_l("", "a"), bleu("", &["a"])), (0.0, 0.0));
     }
 
-    /// Texts with references, and what sacrebleu, rouge-score and DSPy make of them
+    /// Texts with references, and what sacrebleu, rouge-score and `DSPy` make of them
     /// (`tasks/tests/fixtures/make_text_fixtures.py`).
     #[derive(serde::Deserialize)]
     struct Fixture {
