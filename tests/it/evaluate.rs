@@ -212,7 +212,8 @@ async fn samples_are_calls_of_their_own() {
     let server = MockServer::start(|seen: &Seen| {
         let even = seen.prompt().ends_with(['0', '2', '4', '6', '8']);
         let seed = seen.body["seed"].as_u64().unwrap_or_default();
-        Act::text(if even != seed.is_multiple_of(3) {
+        let right = !seed.is_multiple_of(3);
+        Act::text(if even == right {
             "positive"
         } else {
             "negative"
