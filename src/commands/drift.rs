@@ -55,7 +55,7 @@ pub(super) async fn run(args: DriftArgs, registry: &TaskRegistry) -> Result<Exit
     let path = &args.study.study;
     let session = StudySession::prepare(resolved, path, registry, &mut progress).await?;
     warnings(&session.loaded.findings);
-    judging(&session, path)?;
+    judging(session.built.task.as_ref(), path)?;
     let mut notes = Vec::new();
     let batch = DayBatch::read(&args.batch, &session, &mut notes)?;
     let prompt = baseline.map_or_else(|| session.built.task.seed(), |baseline| baseline.prompt);

@@ -12,7 +12,9 @@ use shiftproof_search::gateway::Gateway;
 use shiftproof_search::unusable::AnswerSurvey;
 use shiftproof_tasks::{Example, Prompt, field};
 
-use super::{fetch_progress, note, open_ledger, print, resolve, score, warnings};
+use super::{
+    fetch_progress, note, open_ledger, print, resolve, score, warnings, with_patience,
+};
 use crate::cli::EvalArgs;
 use crate::exit::{ExitStatus, Failure};
 use crate::gate::holdout_log::{self, HoldoutAccess};
@@ -73,9 +75,12 @@ pub(super) async fn run(args: EvalArgs, registry: &TaskRegistry) -> Result<ExitS
     }
     let ledger = open_ledger(&args.store.store)?;
     let mut progress = fetch_progress(args.verbosity.quiet);
-    let session =
-        StudySession::prepare(resolved, &args.study.study, registry, &mut progress).await?;
-    warnings(&session.loaded.findings);
+    let (given, quiet) = (resolved.study.clone(), args.verbosity.quiet);
+    let preparing = StudySession::prepare(resolved, &args.study.study, registry, &mut progress);
+    let session = with_patience(&given, quiet, preparing).await?;
+    if !quiet {
+        warnings(&session.loaded.findings);
+    }
     let study = &session.resolved.study;
     let mut prompts = vec![session.built.task.seed()];
     prompts.extend(study.prompts.iter().map(Prompt::new));
