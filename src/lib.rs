@@ -25,6 +25,7 @@ mod headroom;
 pub mod heartbeat;
 mod import;
 pub mod labels;
+mod pace;
 mod pasted;
 mod prices;
 pub mod progress;

@@ -97,14 +97,15 @@ fn rate_covers_last_minute() {
     for (at, tick) in recorded::ticks() {
         state.tick(&tick, at);
     }
-    assert!((state.rate.per_second().unwrap() - 12.0).abs() < 1e-9);
+    assert!((state.pace.per_second().unwrap() - 12.0).abs() < 1e-9);
     assert_eq!((state.calls.len(), state.failed), (40, 1));
     assert_eq!(state.spent_calls(), 640);
     // A long silence is not averaged away.
     let (_, tick) = recorded::ticks().pop().unwrap();
     state.tick(&tick, Duration::from_secs(100));
     state.tick(&tick, Duration::from_secs(101));
-    assert_eq!(state.rate.per_second(), Some(0.0));
+    assert_eq!(state.pace.per_second(), None);
+    assert!(state.pace.silence().is_some());
 }
 
 #[test]
