@@ -40,6 +40,8 @@ pub struct ScreenState {
     pub plans: Vec<(Phase, String)>,
     /// How the leader developed in the races.
     pub curve: Vec<LeaderPoint>,
+    /// Who leads the race under way, or led the last, and how.
+    pub leading: Option<(PromptId, Vec<GroupOutcome>)>,
     /// How the seed prompt came out of each phase's last race.
     pub seeds: Vec<(Phase, RaceScores)>,
     /// The latest time told, since the screen came up.
@@ -222,12 +224,14 @@ impl ScreenState {
                 }
             }
             Event::Leading {
+                candidate,
                 phase,
                 calls,
                 groups,
                 ..
             } => {
                 self.leaders_told = true;
+                self.leading = Some((*candidate, groups.clone()));
                 self.point(*calls, *phase, groups);
             }
             Event::Evaluated {

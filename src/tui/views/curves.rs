@@ -28,7 +28,7 @@ fn charts(state: &ScreenState) -> Vec<RaceChart> {
         pick: |scores| scores.target,
     };
     let voted = RaceChart {
-        name: "worst target by VOTED labels",
+        name: "target, VOTED labels",
         pick: |scores| scores.voted,
     };
     let source = RaceChart {
@@ -121,18 +121,16 @@ fn draw_chart(
         [0.0, 100.0]
     };
     let figure = |line: &[(f64, f64)]| line.last().map(|at| points(at.1 / 100.0));
-    let mut title = vec![
+    let legend = |sign: &str, who: &str, line: &[(f64, f64)]| match figure(line) {
+        Some(figure) if area.width >= 56 => format!("{sign}{sign} {who} {figure} "),
+        Some(figure) => format!("{sign}{who} {figure} "),
+        None => String::new(),
+    };
+    let title = vec![
         Span::styled(format!(" {} ", chart.name), theme.heading()),
-        Span::styled("━ ", theme.good()),
-        Span::raw(format!("leader {}", figure(&value).unwrap_or_default())),
+        Span::styled(legend("━", "leader", &value), theme.good()),
+        Span::styled(legend("┄", "seed", &seed), theme.notable()),
     ];
-    match figure(&seed) {
-        Some(seed) => title.extend([
-            Span::styled(" · · ", theme.notable()),
-            Span::raw(format!("seed {seed} ")),
-        ]),
-        None => title.push(Span::raw(" ")),
-    }
     let block = Block::bordered()
         .border_style(theme.faint())
         .title(Line::from(title));
@@ -158,9 +156,9 @@ fn draw_chart(
         _ => seed,
     };
     let datasets = vec![
-        drawn(&low, Marker::Dot, theme.faint()),
-        drawn(&high, Marker::Dot, theme.faint()),
-        drawn(&seed, Marker::Dot, theme.notable()),
+        drawn(&low, Marker::Custom('·'), theme.faint()),
+        drawn(&high, Marker::Custom('·'), theme.faint()),
+        drawn(&seed, Marker::Custom('┄'), theme.notable()),
         drawn(&value, Marker::Braille, theme.good()),
     ];
     let axis = |bounds, labels: [String; 2]| {

@@ -11,7 +11,7 @@ use shiftproof_search::event::{AuditedPrompt, GroupOutcome, GroupRole};
 use super::super::state::{RaceScores, ScreenState, ValueBand};
 use super::super::ui::ScreenUi;
 use super::{curves, cut, dot_plot, gauges, points};
-use crate::report::{VerdictTone, difference, score, worst};
+use crate::report::{CandidateStanding, VerdictTone, difference, score, worst};
 use crate::word_diff::one_line;
 
 /// Draws the view.
@@ -44,9 +44,9 @@ fn compact(
     top: Vec<Line<'static>>,
 ) {
     let mut lines = top;
-    if let Some(leader) = state.summary.leader() {
+    if let Some(shown) = ShownPrompt::of(state) {
         lines.push(Line::styled(
-            format!(" {}", one_line(&leader.prompt)),
+            format!(" {}", one_line(&shown.standing.prompt)),
             ui.theme.faint(),
         ));
     }
@@ -96,23 +96,24 @@ fn better(state: &ScreenState, ui: &ScreenUi) -> (String, Style) {
         });
         return (format!("{}{measured}", verdict.sentence), style);
     }
-    let Some(leader) = summary.leader() else {
+    let Some(shown) = ShownPrompt::of(state) else {
         let text = "not known yet: no prompt is scored";
         return (text.to_owned(), theme.faint());
     };
-    let seed = summary.seed().and_then(|id| summary.candidates.get(&id));
-    if seed.is_some_and(|seed| seed.prompt == leader.prompt) {
+    let seed = summary.seed();
+    if seed == Some(shown.standing.prompt.id()) {
         let text = "not yet: the seed prompt leads the races; the audit will tell";
         return (text.to_owned(), theme.notable());
     }
+    let seed = seed.and_then(|id| summary.candidates.get(&id));
     let (own, of_seed) = (
-        RaceScores::of(&leader.groups),
+        RaceScores::of(shown.groups),
         seed.map_or_else(RaceScores::default, |seed| RaceScores::of(&seed.groups)),
     );
     type Pick = fn(&RaceScores) -> Option<ValueBand>;
     let kinds: [(&str, Pick); 3] = [
         ("worst target", |scores| scores.target),
-        ("worst target by voted labels", |scores| scores.voted),
+        ("target by voted labels", |scores| scores.voted),
         ("source", |scores| scores.source),
     ];
     let told = kinds
@@ -120,21 +121,21 @@ fn better(state: &ScreenState, ui: &ScreenUi) -> (String, Style) {
         .find_map(|(name, pick)| Some((name, pick(&own)?, pick(&of_seed)?)));
     let text = match told {
         Some((name, own, seed)) => format!(
-            "ahead in the races: {name} {}, seed {}; the audit will tell",
+            "ahead so far: {name} {}, seed {}; the audit will tell",
             points(own.value),
             points(seed.value)
         ),
-        None => "a prompt is ahead of the seed in the races; the audit will tell".to_owned(),
+        None => "a prompt leads, the seed is not scored yet; the audit will tell".to_owned(),
     };
     (text, theme.good())
 }
 
 /// The worst target group of the prompt below, and what its score rests on.
 fn worst_told(state: &ScreenState) -> String {
-    let Some((_, groups)) = shown_groups(state) else {
+    let Some(shown) = ShownPrompt::of(state) else {
         return "not known yet".to_owned();
     };
-    let Some(group) = worst(groups) else {
+    let Some(group) = worst(shown.groups) else {
         return "not known yet: no answer is graded".to_owned();
     };
     let by = match (group.role, group.voted) {
@@ -150,32 +151,65 @@ fn worst_told(state: &ScreenState) -> String {
     )
 }
 
-/// What is known of the prompt that counts: the audit's scores, else those of its last
-/// race.
-fn shown_groups(state: &ScreenState) -> Option<(&'static str, &[GroupOutcome])> {
-    let leader = state.summary.leader()?;
-    let audited = state.summary.audited(AuditedPrompt::Selected);
-    Some(match (audited, state.summary.selected) {
-        (Some(groups), _) => ("selected, audited", groups),
-        (None, Some(_)) => ("selected", leader.groups.as_slice()),
-        (None, None) => ("leading", leader.groups.as_slice()),
-    })
+/// The prompt that counts, and what is known of it: the audit's scores, else those of
+/// its latest race.
+struct ShownPrompt<'s> {
+    what: &'static str,
+    standing: &'s CandidateStanding,
+    groups: &'s [GroupOutcome],
+}
+
+impl<'s> ShownPrompt<'s> {
+    fn of(state: &'s ScreenState) -> Option<Self> {
+        let summary = &state.summary;
+        if let Some(selected) = summary.selected {
+            let standing = summary.candidates.get(&selected)?;
+            return Some(match summary.audited(AuditedPrompt::Selected) {
+                Some(groups) => Self {
+                    what: "selected, audited",
+                    standing,
+                    groups,
+                },
+                None => Self {
+                    what: "selected",
+                    standing,
+                    groups: &standing.groups,
+                },
+            });
+        }
+        let what = "leading";
+        // A race under way tells more than the last one's end.
+        if let Some((id, groups)) = &state.leading
+            && let Some(standing) = summary.candidates.get(id)
+        {
+            return Some(Self {
+                what,
+                standing,
+                groups,
+            });
+        }
+        let standing = summary.leader()?;
+        Some(Self {
+            what,
+            standing,
+            groups: &standing.groups,
+        })
+    }
 }
 
 /// The leader by group; after the audit, what it came to.
 fn leader_lines(state: &ScreenState, ui: &ScreenUi, width: usize) -> Vec<Line<'static>> {
     let theme = ui.theme;
-    let Some(leader) = state.summary.leader() else {
+    let Some(shown) = ShownPrompt::of(state) else {
         return Vec::new();
     };
-    let Some((what, groups)) = shown_groups(state) else {
-        return Vec::new();
-    };
+    let groups = shown.groups;
     let head = format!(
-        " {what} {:#} ({}): {}",
-        leader.prompt.id(),
-        leader.origin,
-        one_line(&leader.prompt)
+        " {} {:#} ({}): {}",
+        shown.what,
+        shown.standing.prompt.id(),
+        shown.standing.origin,
+        one_line(&shown.standing.prompt)
     );
     let mut lines = vec![Line::styled(cut(&head, width), theme.heading())];
     let lowest = worst(groups)
