@@ -38,6 +38,7 @@ mod resume;
 mod secrets;
 mod support;
 mod told;
+mod trips;
 #[cfg(unix)]
 mod tui;
 mod unusable;
