@@ -68,7 +68,8 @@ impl CallPace {
         self.last.get_or_insert(now);
         (self.now, self.in_flight, self.paused) = (now, tick.in_flight, tick.paused);
         // A mark per fifth of a second is enough, and the latest is always known.
-        let fresh = |mark: &(Duration, u64)| now.saturating_sub(mark.0) < Duration::from_millis(200);
+        let fresh =
+            |mark: &(Duration, u64)| now.saturating_sub(mark.0) < Duration::from_millis(200);
         if self.marks.len() > 1 && self.marks.back().is_some_and(fresh) {
             self.marks.pop_back();
         }

@@ -37,7 +37,10 @@ mod tests {
     fn printed_commands_name_whole_paths() {
         assert_eq!(store_flag(Path::new(".shiftproof")), "");
         let here = std::env::current_dir().unwrap();
-        let flag = format!(" --store {}", argument(&here.join("s 1").display().to_string()));
+        let flag = format!(
+            " --store {}",
+            argument(&here.join("s 1").display().to_string())
+        );
         assert_eq!(store_flag(Path::new("s 1")), flag);
         assert!(flag.ends_with("s 1\""), "{flag}");
         let line = resume_line(Path::new(".shiftproof"), "a-s1-1", " --keep-going");

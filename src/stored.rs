@@ -311,14 +311,15 @@ pub(crate) fn study(folder: &Path) -> Result<Option<ResolvedStudy>, Failure> {
         Err(error) => return Err(Failure::from_io(ExitStatus::Data, "read", &path)(error)),
     };
     let kept = serde_json::from_str::<ResolvedStudy>(&text);
-    kept.map(|study| Some(study.found_again())).map_err(|error| {
-        Failure::data(format!(
-            "{}:{}: not a study of this version ({error})",
-            path.display(),
-            error.line()
-        ))
-        .caused_by(error)
-    })
+    kept.map(|study| Some(study.found_again()))
+        .map_err(|error| {
+            Failure::data(format!(
+                "{}:{}: not a study of this version ({error})",
+                path.display(),
+                error.line()
+            ))
+            .caused_by(error)
+        })
 }
 
 #[cfg(test)]

@@ -47,9 +47,13 @@ pub(super) async fn run(args: &DoctorArgs, registry: &TaskRegistry) -> Result<Ex
     report("store", store(&args.store.store))?;
     report("terminal", Ok(terminal()))?;
     let here = Path::new(STUDY);
-    let study = args.study.as_deref().or_else(|| here.exists().then_some(here));
+    let study = args
+        .study
+        .as_deref()
+        .or_else(|| here.exists().then_some(here));
     if study.is_none() {
-        let told = format!("none: there is no {STUDY} here; name one, and its data and model are checked");
+        let told =
+            format!("none: there is no {STUDY} here; name one, and its data and model are checked");
         print(&format!("      {:9} {told}\n", "study"))?;
     }
     if let Some(path) = study {

@@ -12,9 +12,7 @@ use shiftproof_search::gateway::Gateway;
 use shiftproof_search::unusable::AnswerSurvey;
 use shiftproof_tasks::{Example, Prompt, field};
 
-use super::{
-    fetch_progress, note, open_ledger, print, resolve, score, warnings, with_patience,
-};
+use super::{fetch_progress, note, open_ledger, print, resolve, score, warnings, with_patience};
 use crate::cli::EvalArgs;
 use crate::exit::{ExitStatus, Failure};
 use crate::gate::holdout_log::{self, HoldoutAccess};

@@ -11,9 +11,9 @@ use shiftproof_search::control::RunControl;
 use shiftproof_search::event::{AuditedPrompt, RunEnding, RunObserver};
 use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
 
-use super::execute::{ExecutionError, RunExecution, write_report};
 use self::events::EventLines;
 use self::resume::{FIRST_SEED, as_it_began, as_told, stopped};
+use super::execute::{ExecutionError, RunExecution, write_report};
 use super::signals::{SignalStream, pass_on};
 use super::{
     check_writable, estimate, fetch_progress, judging, note, open_ledger, overridden, print,

@@ -247,9 +247,7 @@ pub(crate) fn table(rows: &[RunRow], store: &Path) -> String {
     let mut out = String::new();
     for (number, line) in table.lines().into_iter().enumerate() {
         let _ = writeln!(out, "{line}");
-        let remark = number
-            .checked_sub(1)
-            .and_then(|at| rows[at].remark(store));
+        let remark = number.checked_sub(1).and_then(|at| rows[at].remark(store));
         if let Some(remark) = remark {
             let _ = writeln!(out, "  {}", visible(&remark));
         }

@@ -84,11 +84,7 @@ impl RunScreen {
         }
         let screen = FullScreen::enter().ok()?;
         let (sender, receiver) = channel();
-        let ui = ScreenUi::new(
-            SourceKind::Run,
-            run,
-            ColorTheme::of_environment(),
-        );
+        let ui = ScreenUi::new(SourceKind::Run, run, ColorTheme::of_environment());
         let asked = closer.clone();
         let thread = std::thread::Builder::new()
             .name("screen".into())

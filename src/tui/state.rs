@@ -9,8 +9,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use shiftproof_search::event::{
-    AnswerVerdict, Event, GroupOutcome, Phase, ProgressTick, ShownInput,
-    UngradedReason,
+    AnswerVerdict, Event, GroupOutcome, Phase, ProgressTick, ShownInput, UngradedReason,
 };
 use shiftproof_tasks::PromptId;
 

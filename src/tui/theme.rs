@@ -199,7 +199,13 @@ mod tests {
 
     /// The colours of xterm from 16 on: a cube of six steps, then greys.
     fn rgb(index: u8) -> [f64; 3] {
-        let step = |n: u8| if n == 0 { 0.0 } else { 55.0 + 40.0 * f64::from(n) };
+        let step = |n: u8| {
+            if n == 0 {
+                0.0
+            } else {
+                55.0 + 40.0 * f64::from(n)
+            }
+        };
         if index >= 232 {
             return [8.0 + 10.0 * f64::from(index - 232); 3];
         }

@@ -124,10 +124,16 @@ async fn unwritable_paths_cost_nothing() {
     std::fs::create_dir(desk.path("folder.html")).unwrap();
     desk.write("kept.md", "mine\n");
     for (args, what) in [
-        (vec!["-o", "nowhere/report.html"], "there is no folder nowhere"),
+        (
+            vec!["-o", "nowhere/report.html"],
+            "there is no folder nowhere",
+        ),
         (vec!["-o", "folder.html"], "it is a folder"),
         (vec!["-o", "data.csv/report.md"], "data.csv"),
-        (vec!["--events", "nowhere/events.jsonl"], "no folder nowhere"),
+        (
+            vec!["--events", "nowhere/events.jsonl"],
+            "no folder nowhere",
+        ),
         (vec!["-o", "kept.md", "-o", "gone/r.json"], "no folder gone"),
     ] {
         let args = [&["optimize"], args.as_slice()].concat();
@@ -166,12 +172,19 @@ async fn study_mistakes_are_usage_errors() {
     let check = async |from: &str, to: &str, piece: &str| {
         let desk = Desk::new();
         desk.edit_study(from, to);
-        desk.run(&["optimize"]).await.expect(2, &["study.toml:", piece]);
+        desk.run(&["optimize"])
+            .await
+            .expect(2, &["study.toml:", piece]);
     };
     check("label = \"label\"", "label = \"lable\"", "\"lable\"").await;
     check("group = \"domain\"", "group = \"dom\"", "\"dom\"").await;
     check("train = 12", "train = 1200", "groups").await;
-    check("source = [\"books\"]", "source = [\"boks\"]", "did you mean").await;
+    check(
+        "source = [\"books\"]",
+        "source = [\"boks\"]",
+        "did you mean",
+    )
+    .await;
     check("labels = [", "labels = [\"positive\", ", "twice").await;
     // A row that is wrong is no matter of the study's.
     let desk = Desk::new();
@@ -248,7 +261,13 @@ async fn machine_output_is_pure() {
     let both = desk.run(&["optimize", "--json", "--events", "-"]).await;
     both.expect(2, &["standard output", "-o report.json"]);
     // The events of a run that is finished are told again.
-    let again = ["optimize", "--resume", "mock-s1-1", "--events", "again.jsonl"];
+    let again = [
+        "optimize",
+        "--resume",
+        "mock-s1-1",
+        "--events",
+        "again.jsonl",
+    ];
     desk.run(&again).await.expect(0, &["is finished"]);
     assert_eq!(desk.read("again.jsonl"), events.out);
 }
@@ -265,7 +284,11 @@ async fn quiet_commands_are_silent() {
         (vec!["gate", "-q", "--mode", "hold"], 0),
     ] {
         let ended = desk.run(&args).await;
-        assert_eq!((ended.code, ended.err.as_str()), (Some(code), ""), "{args:?}");
+        assert_eq!(
+            (ended.code, ended.err.as_str()),
+            (Some(code), ""),
+            "{args:?}"
+        );
         assert!(!ended.out.is_empty());
     }
 }
@@ -285,7 +308,9 @@ async fn first_told(desk: &Desk, args: &[&str], piece: &'static str) -> Duration
     child.kill().unwrap();
     child.wait().unwrap();
     let found = found.unwrap_or_else(|_| panic!("{piece:?} is not told in 30 s"));
-    found.unwrap().unwrap_or_else(|| panic!("{piece:?} is not told"))
+    found
+        .unwrap()
+        .unwrap_or_else(|| panic!("{piece:?} is not told"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -308,7 +333,10 @@ async fn silence_of_a_server_is_told_at_once() {
     .await;
     let desk = Desk::new();
     server_in(&desk, &falls_silent);
-    desk.edit_study("prefill = \"off\"", "prefill = \"off\", thinking_tokens = 0");
+    desk.edit_study(
+        "prefill = \"off\"",
+        "prefill = \"off\", thinking_tokens = 0",
+    );
     let told = first_told(&desk, &["optimize"], "nothing back for").await;
     assert!(told < Duration::from_secs(12), "{told:?}");
 }
@@ -330,8 +358,17 @@ async fn runs_are_read_beside_one_under_way() {
     busy.expect(5, &[&pid, "shiftproof watch", "--store DIR"]);
     let runs = desk.run(&["runs"]).await;
     runs.expect(0, &[]);
-    for piece in ["mock-s1-1", "finished", "mock-s2-1", "running now: shiftproof watch mock-s2-1"] {
-        assert!(runs.out.contains(piece), "{piece:?} is not in: {}", runs.out);
+    for piece in [
+        "mock-s1-1",
+        "finished",
+        "mock-s2-1",
+        "running now: shiftproof watch mock-s2-1",
+    ] {
+        assert!(
+            runs.out.contains(piece),
+            "{piece:?} is not in: {}",
+            runs.out
+        );
     }
     for args in [
         vec!["runs", "show", "mock-s1-1"],
@@ -368,5 +405,9 @@ async fn doctor_finds_the_study_here() {
     std::fs::remove_file(desk.path("study.toml")).unwrap();
     let ended = desk.run(&["doctor"]).await;
     ended.expect(0, &[]);
-    assert!(ended.out.contains("there is no study.toml here"), "{}", ended.out);
+    assert!(
+        ended.out.contains("there is no study.toml here"),
+        "{}",
+        ended.out
+    );
 }

@@ -230,7 +230,8 @@ impl WriterWork {
                     .map(|(key, value)| IndexRecord::encode(key, value))
                     .collect();
                 let appended = journal.append_all(&records);
-                self.has_room.store(journal.has_reserve(), Ordering::Release);
+                self.has_room
+                    .store(journal.has_reserve(), Ordering::Release);
                 let at = appended?.at;
                 at.into_iter().map(Some).collect()
             }

@@ -63,7 +63,11 @@ pub(super) fn as_it_began(
     };
     if now.study.name == study.name && begun.written.is_some() && now.written != begun.written {
         let differing = differing(study, &now.study);
-        let keys: Vec<String> = differing.iter().take(CHANGES).map(ToString::to_string).collect();
+        let keys: Vec<String> = differing
+            .iter()
+            .take(CHANGES)
+            .map(ToString::to_string)
+            .collect();
         let more = differing.len().saturating_sub(keys.len());
         let more = match more {
             0 => String::new(),
@@ -83,13 +87,13 @@ pub(super) fn as_it_began(
 const CHANGES: usize = 6;
 
 /// A finished run as its log tells it; `None` where the log is lost or damaged.
-pub(super) fn as_told(args: &OptimizeArgs, record: &RunRecord) -> Result<Option<NamedRun>, Failure> {
+pub(super) fn as_told(
+    args: &OptimizeArgs,
+    record: &RunRecord,
+) -> Result<Option<NamedRun>, Failure> {
     let folder = stored::folder(&args.store.store, &record.id);
     let told = folder.and_then(|folder| Ok((stored::read(&folder)?, stored::events(&folder)?)));
-    let Some((run, events)) = told
-        .ok()
-        .filter(|(run, _)| run.summary.ending.is_some())
-    else {
+    let Some((run, events)) = told.ok().filter(|(run, _)| run.summary.ending.is_some()) else {
         // Its replies are all stored.
         note(&format!(
             "run {} is finished, and its event log is lost or damaged: it is told anew from the \
@@ -155,4 +159,3 @@ pub(super) fn stopped(stop: &RunError, record: &RunRecord, args: &OptimizeArgs) 
         format!("{told}\n  everything paid for is stored; {on}: {line}"),
     )
 }
-

@@ -21,7 +21,10 @@ struct RaceChart {
 /// do not compare, so they never share a chart.
 fn charts(state: &ScreenState) -> Vec<RaceChart> {
     let has = |pick: fn(&RaceScores) -> Option<ValueBand>| {
-        state.curve.iter().any(|point| pick(&point.scores).is_some())
+        state
+            .curve
+            .iter()
+            .any(|point| pick(&point.scores).is_some())
     };
     let target = RaceChart {
         name: "worst target",
@@ -57,7 +60,10 @@ pub(super) fn draw(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, ar
 fn nothing_yet(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rect) {
     let block = Block::bordered()
         .border_style(ui.theme.faint())
-        .title(Span::styled(" no prompt is scored yet ", ui.theme.heading()));
+        .title(Span::styled(
+            " no prompt is scored yet ",
+            ui.theme.heading(),
+        ));
     let mut lines = vec![Line::styled(
         " the first race tells who leads, and how the seed prompt does beside it",
         ui.theme.faint(),
@@ -83,9 +89,15 @@ fn nothing_yet(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: 
 
 /// The seed's score in the races of a phase; in one under way, that of the last.
 fn seed_at(chart: &RaceChart, state: &ScreenState, point: &LeaderPoint) -> Option<ValueBand> {
-    let of_phase = state.seeds.iter().rev().find(|(phase, _)| *phase == point.phase);
+    let of_phase = state
+        .seeds
+        .iter()
+        .rev()
+        .find(|(phase, _)| *phase == point.phase);
     let any = || state.seeds.iter().rev().find_map(|(_, s)| (chart.pick)(s));
-    of_phase.and_then(|(_, scores)| (chart.pick)(scores)).or_else(any)
+    of_phase
+        .and_then(|(_, scores)| (chart.pick)(scores))
+        .or_else(any)
 }
 
 fn draw_chart(

@@ -1,6 +1,5 @@
 //! What a run costs, how long it takes, and how the calls fare.
 
-
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use shiftproof_search::budget::{BudgetLimits, Spend};

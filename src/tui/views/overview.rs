@@ -87,14 +87,11 @@ fn better(state: &ScreenState, ui: &ScreenUi) -> (String, Style) {
             VerdictTone::Worse => theme.bad().patch(theme.heading()),
             _ => theme.notable(),
         };
-        let measured = summary.worst.as_ref().map_or_else(String::new, |worst| {
-            format!(
-                ": {} points, selected − seed, {}",
-                difference(worst),
-                summary.worst_name()
-            )
+        let measured = summary.worst.as_ref();
+        let measured = measured.map_or_else(String::new, |worst| {
+            format!("{} points: ", difference(worst))
         });
-        return (format!("{}{measured}", verdict.sentence), style);
+        return (format!("{measured}{}", verdict.sentence), style);
     }
     let Some(shown) = ShownPrompt::of(state) else {
         let text = "not known yet: no prompt is scored";
