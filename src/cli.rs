@@ -277,7 +277,7 @@ pub struct EstimateArgs {
 /// Check the surroundings.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// The study whose model and data are checked.
+    /// The study whose model and data are checked: study.toml where there is one.
     #[arg(value_name = "STUDY.toml")]
     pub study: Option<PathBuf>,
     /// Where runs are kept.

@@ -12,15 +12,19 @@ use shiftproof_search::ledger::Ledger;
 use shiftproof_search::unusable::AnswerFault;
 use shiftproof_tasks::Input;
 
-use super::{fetch_progress, print};
+use super::{fetch_progress, print, with_patience};
 use crate::cli::{DoctorArgs, StudyArgs};
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
 use crate::gate::power;
 use crate::session::StudySession;
 use crate::shown::visible;
+use crate::stored;
 use crate::task_registry::TaskRegistry;
 use crate::unusable;
+
+/// The study that is checked where none is named.
+const STUDY: &str = "study.toml";
 
 /// Examples that are asked, each of another source group.
 const MOST_ASKED: usize = 3;
@@ -42,10 +46,20 @@ pub(super) async fn run(args: &DoctorArgs, registry: &TaskRegistry) -> Result<Ex
     report("cache", cache())?;
     report("store", store(&args.store.store))?;
     report("terminal", Ok(terminal()))?;
-    if let Some(path) = &args.study {
+    let here = Path::new(STUDY);
+    let study = args
+        .study
+        .as_deref()
+        .or_else(|| here.exists().then_some(here));
+    if study.is_none() {
+        let told =
+            format!("none: there is no {STUDY} here; name one, and its data and model are checked");
+        print(&format!("      {:9} {told}\n", "study"))?;
+    }
+    if let Some(path) = study {
         let resolved = super::resolve(
             &StudyArgs {
-                study: path.clone(),
+                study: path.to_owned(),
                 seed: 1,
                 model: None,
                 base_url: None,
@@ -60,7 +74,9 @@ pub(super) async fn run(args: &DoctorArgs, registry: &TaskRegistry) -> Result<Ex
             Ok(resolved) => {
                 report("study", Ok(format!("{} reads well", path.display())))?;
                 let mut progress = fetch_progress(false);
-                match StudySession::prepare(resolved, path, registry, &mut progress).await {
+                let study = resolved.study.clone();
+                let preparing = StudySession::prepare(resolved, path, registry, &mut progress);
+                match with_patience(&study, false, preparing).await {
                     Err(failure) => report("session", Err(failure))?,
                     Ok(session) => {
                         report("data", Ok(data(&session)))?;
@@ -74,7 +90,7 @@ pub(super) async fn run(args: &DoctorArgs, registry: &TaskRegistry) -> Result<Ex
                         for line in super::estimate::priced(&session.resolved.study) {
                             print(&format!("      {line}\n"))?;
                         }
-                        let power = power::foreseen(&session.loaded.groups);
+                        let power = power::told(&session.loaded.groups);
                         for note in session.foreseen().into_iter().chain(power) {
                             print(&format!("      {note}\n"))?;
                         }
@@ -96,7 +112,20 @@ fn store(folder: &Path) -> Result<String, Failure> {
     if !folder.exists() {
         return Ok(format!("{} will be created", folder.display()));
     }
-    let runs = Ledger::open(folder)?.runs()?.len();
+    let ledger = match Ledger::open(folder) {
+        Ok(ledger) => ledger,
+        Err(error) => {
+            let Some(holder) = error.holder() else {
+                return Err(error.into());
+            };
+            return Ok(format!(
+                "{}, in use by {holder}; `shiftproof watch{}` follows it",
+                folder.display(),
+                stored::store_flag(folder)
+            ));
+        }
+    };
+    let runs = ledger.runs()?.len();
     Ok(format!("{}, {runs} runs", folder.display()))
 }
 

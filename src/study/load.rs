@@ -13,7 +13,7 @@ use shiftproof_tasks::{
 
 use super::dataset::prepare_dataset;
 use super::{DataSpec, LeakPolicy, recommend};
-use crate::exit::Failure;
+use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
 use crate::labels::{self, HandLabel};
 use crate::task_registry::TaskInstance;
@@ -84,7 +84,8 @@ pub fn load_data(
         .map_err(|error| {
             // What was left out may be what is missing.
             let told = rows.findings.iter().map(|finding| format!("\n  {finding}"));
-            Failure::data(told.fold(error.to_string(), |all, line| all + &line)).caused_by(error)
+            let message = told.fold(error.to_string(), |all, line| all + &line);
+            Failure::new(ExitStatus::of_data(&error), message).caused_by(error)
         })?;
     let mut data = split.data;
     let dealt = labels::deal(&hand, |input| task.answer_form(input), &groups, &mut data)?;

@@ -39,6 +39,7 @@ mod resume;
 mod secrets;
 mod support;
 mod told;
+mod trips;
 #[cfg(unix)]
 mod tui;
 mod unusable;

@@ -23,7 +23,7 @@ use shiftproof_tasks::{Example, Prompt};
 use self::answers::{AnswerRow, PartScore, SampleSpread, part_scores, sample_spreads};
 use self::examples::ScoredSplit;
 use super::signals::{SignalStream, pass_on};
-use super::{fetch_progress, note, open_ledger, print, resolve, score, warnings};
+use super::{fetch_progress, note, open_ledger, print, resolve, score, warnings, with_patience};
 use crate::cli::{EvalArgs, StudyArgs};
 use crate::exit::{ExitStatus, Failure};
 use crate::gate::holdout_log::{self, HoldoutAccess};
@@ -197,7 +197,7 @@ impl ModelEvaluation<'_> {
     /// `None` after a second signal. `first`: of several models the first.
     async fn run(self, registry: &TaskRegistry, first: bool) -> Result<Option<EvalTable>, Failure> {
         let session = self.prepare(registry).await?;
-        if first {
+        if first && !self.args.verbosity.quiet {
             warnings(&session.loaded.findings);
         }
         let args = self.args;
@@ -275,7 +275,9 @@ impl ModelEvaluation<'_> {
             task.insert("metric".to_owned(), metric.name().into());
         }
         let mut progress = fetch_progress(args.verbosity.quiet);
-        StudySession::prepare(resolved, &self.study.study, registry, &mut progress).await
+        let (given, quiet) = (resolved.study.clone(), args.verbosity.quiet);
+        let preparing = StudySession::prepare(resolved, &self.study.study, registry, &mut progress);
+        with_patience(&given, quiet, preparing).await
     }
 }
 
