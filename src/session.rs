@@ -78,7 +78,7 @@ pub struct FinishedRun {
 }
 
 /// What cannot be where every example has options of its own.
-fn check_options(study: &Study) -> Result<(), Failure> {
+pub(crate) fn check_options(study: &Study) -> Result<(), Failure> {
     if study.search.calibration == Calibration::Contextual {
         return Err(Failure::usage(
             "search.calibration: \"contextual\" asks about inputs that say nothing, and those have no \
@@ -116,6 +116,13 @@ fn load_unlocated(
     progress: fetch::OnProgress<'_>,
 ) -> Result<(TaskInstance, LoadedData), Failure> {
     let study = &resolved.study;
+    if study.data.dataset.is_none() && study.data.files.is_empty() {
+        return Err(Failure::usage(format!(
+            "the data of {:?} were in the memory of a program that uses the library: only that \
+             program can go on with its runs (with `resume`); reports of them can be read as usual",
+            study.name
+        )));
+    }
     let prepared = load_interactions(&study.data, &resolved.folder, progress)?;
     let catalogue = prepared
         .as_ref()
@@ -194,22 +201,10 @@ impl StudySession {
     ) -> Result<Self, Failure> {
         let method = registry.method(&resolved.study, path)?;
         let (built, loaded) = load(&resolved, path, registry, progress)?;
-        let study = &resolved.study;
-        prices::affordable(study)?;
-        let known = known.map(FoundModels::of).transpose()?.unwrap_or_default();
-        let folder = &resolved.folder;
-        let is_known = known.task.is_some();
-        let mut task_model = connect(&study.model, folder, known.task, progress).await?;
-        if !is_known {
-            task_model = task_model.rehearse(&rehearsal(&built, &loaded)).await?;
-        }
-        let proposer_model = match &study.proposer {
-            Some(spec) => Some(connect(spec, folder, known.proposer, progress).await?),
-            None => task_model.proposing(),
-        };
-        if built.task.embeds() {
-            task_model = with_embedder(&study.model, task_model, progress).await?;
-        }
+        prices::affordable(&resolved.study)?;
+        let (task_model, proposer_model) =
+            connect_models(&resolved, &built, &loaded, known, OwnModels::default(), progress)
+                .await?;
         Ok(Self {
             resolved,
             built,
@@ -507,6 +502,52 @@ impl StudySession {
             .map_or(0, of)
             .max(of(&self.task_model))
     }
+}
+
+/// Models that a program brings itself, in place of those that a study names.
+#[derive(Default)]
+pub(crate) struct OwnModels {
+    /// Does the task.
+    pub task: Option<ConnectedModel>,
+    /// Proposes.
+    pub proposer: Option<ConnectedModel>,
+}
+
+/// The models of a study, `own` ones in place of those it names: the one that does the
+/// task, and the one that proposes where that is another. What the record `known` of a
+/// run holds about them is not asked again.
+pub(crate) async fn connect_models(
+    resolved: &ResolvedStudy,
+    built: &TaskInstance,
+    loaded: &LoadedData,
+    known: Option<&RunRecord>,
+    own: OwnModels,
+    progress: fetch::OnProgress<'_>,
+) -> Result<(ConnectedModel, Option<ConnectedModel>), Failure> {
+    let (study, folder) = (&resolved.study, &resolved.folder);
+    let known = known.map(FoundModels::of).transpose()?.unwrap_or_default();
+    let is_own = own.task.is_some();
+    let mut task_model = match own.task {
+        Some(own) => own,
+        None => {
+            let is_known = known.task.is_some();
+            let connected = connect(&study.model, folder, known.task, progress).await?;
+            if is_known {
+                connected
+            } else {
+                connected.rehearse(&rehearsal(built, loaded)).await?
+            }
+        }
+    };
+    let proposer_model = match (own.proposer, &study.proposer) {
+        (Some(own), _) => Some(own),
+        (None, Some(spec)) => Some(connect(spec, folder, known.proposer, progress).await?),
+        (None, None) => task_model.proposing(),
+    };
+    if built.task.embeds() && !is_own {
+        task_model = with_embedder(&study.model, task_model, progress).await?;
+    }
+    Ok((task_model, proposer_model))
 }
 
 /// The run `record` begins or goes on: its account first, so that a process that

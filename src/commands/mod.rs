@@ -10,7 +10,7 @@ mod doctor;
 mod drift;
 mod estimate;
 mod eval;
-mod execute;
+pub(crate) mod execute;
 mod export;
 mod gate;
 mod init;
