@@ -94,7 +94,7 @@ fn tickets(channel: &str, count: usize, colloquial: usize) -> Vec<Example> {
         let (label, plain, slang) = TOPICS[n % TOPICS.len()];
         let words = if n % colloquial == 0 { slang } else { plain };
         Input::new(format!("{channel}-{n}"), channel)
-            .with_field("text", format!("Order {n}: a word about {}", words[n / 3 % 2]))
+            .with_field("text", format!("Order {n} by {channel}: a word about {}", words[n / 3 % 2]))
             .with_label(Label::Class(label.to_owned()))
     };
     (0..count).map(ticket).collect()

@@ -53,7 +53,8 @@ impl Task for NextTrack {
 
     fn render(&self, input: &Input) -> String {
         format!(
-            "Played, latest last: {}\nCandidates:\n{}",
+            "Listener {}, latest last: {}\nCandidates:\n{}",
+            input.field("listener"),
             input.field("history"),
             input.field("candidates").replace(" | ", "\n")
         )
@@ -125,8 +126,7 @@ fn listeners(time: &str, count: usize) -> Vec<Example> {
         Input::new(format!("{time}-{n}"), time)
             .with_field("history", format!("{}; {}", others[3], tracks[0]))
             .with_field("candidates", candidates.join(" | "))
-            // A user's several plays would share a cluster, which intervals respect.
-            .with_field("listener", format!("{time} listener {n}"))
+            .with_field("listener", format!("{n} by {time}"))
             .with_label(Label::Relevant(vec![next.to_owned()]))
     };
     (0..count).map(listener).collect()

@@ -19,6 +19,7 @@ mod optimize;
 mod report;
 mod runs;
 pub(crate) mod score;
+mod shell;
 mod signals;
 mod watch;
 
@@ -39,6 +40,7 @@ use crate::fetch::{AssetKind, FetchProgress, FetchStep};
 use crate::prices::{self, PriceTable};
 use crate::session::StudySession;
 use crate::shown::{self, visible};
+use crate::stored;
 use crate::study::{ModelSpec, ResolvedStudy, Study, budget_problem, model_problems};
 use crate::task_registry::TaskRegistry;
 
@@ -68,6 +70,8 @@ pub(crate) async fn run(cli: Cli, registry: &TaskRegistry) -> Result<ExitStatus,
         },
         CliCommand::Models(args) => assets::run(args.action, AssetKind::Model).await,
         CliCommand::Bench(args) => bench::run(args),
+        CliCommand::Completions(args) => shell::completions(&args),
+        CliCommand::Man(args) => shell::man(&args),
     }
 }
 
@@ -172,19 +176,8 @@ fn overridden(
 /// Opens the store and tells what had to be mended.
 fn open_ledger(folder: &Path) -> Result<Arc<Ledger>, Failure> {
     let ledger = Ledger::open(folder)?;
-    let opened = ledger.opened();
-    if let Some(moved) = &opened.quarantined {
-        note(&format!(
-            "the store was damaged: its index was moved to {} and rebuilt from the journal ({} records)",
-            moved.display(),
-            opened.reindexed
-        ));
-    }
-    if opened.trimmed > 0 {
-        note(&format!(
-            "cut {} bytes of an unfinished write off the journal",
-            opened.trimmed
-        ));
+    for text in stored::mended(ledger.opened()) {
+        note(&text);
     }
     Ok(Arc::new(ledger))
 }

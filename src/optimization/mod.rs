@@ -27,7 +27,8 @@ use self::builder::StorePlace;
 use crate::commands::execute::{ExecutionError, RunExecution};
 use crate::fetch::FetchProgress;
 use crate::prices;
-use crate::session::{OwnModels, StudySession, UnusablePolicy, connect_models};
+use crate::session::{OwnModels, StudySession, UnusablePolicy, check_options, connect_models};
+use crate::stored;
 use crate::study::places::GivenPrompt;
 use crate::study::{ResolvedStudy, Study, deal_examples, differing};
 use crate::task_registry::TaskInstance;
@@ -148,6 +149,9 @@ impl Optimization {
             templates: None,
             mentions: Vec::new(),
         };
+        if built.task.options().is_some() {
+            check_options(&resolved.study)?;
+        }
         let mut loaded = deal_examples(
             builder.examples,
             builder.inputs,
@@ -196,7 +200,8 @@ impl Optimization {
     pub fn notes(&self) -> Vec<String> {
         let warnings = self.session.loaded.findings.iter();
         let warnings = warnings.filter(|finding| finding.severity == LintSeverity::Warning);
-        let mut notes = self.session.foreseen();
+        let mut notes = stored::mended(self.ledger.opened());
+        notes.extend(self.session.foreseen());
         notes.extend(warnings.map(ToString::to_string));
         notes
     }

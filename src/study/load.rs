@@ -78,6 +78,7 @@ pub fn load_data(
         task,
         groups,
         leaks: spec.leaks,
+        leak_help: "set data.leaks = \"drop\" to leave such examples out, or \"allow\" to go on",
         seed,
         draw,
     };
@@ -99,6 +100,8 @@ struct DealRules<'a> {
     task: &'a dyn Task,
     groups: &'a GroupsSpec,
     leaks: LeakPolicy,
+    /// What can be done about a leak.
+    leak_help: &'a str,
     seed: u64,
     draw: UnlabelledDraw,
 }
@@ -119,6 +122,7 @@ pub(crate) fn deal_examples(
         task,
         groups: &resolved.study.groups,
         leaks: resolved.study.data.leaks,
+        leak_help: "set .leaks(LeakPolicy::Drop) to leave such examples out, or Allow to go on",
         seed: resolved.seed,
         draw: resolved.draw(),
     };
@@ -160,7 +164,7 @@ fn deal_rows(
         data: None,
         allow_leakage: rules.leaks == LeakPolicy::Allow,
     };
-    findings.extend(run_lints(lint, &mut data, rules.leaks)?);
+    findings.extend(run_lints(lint, &mut data, rules)?);
     let mut notes = split.notes;
     notes.extend(added);
     if groups.target.is_empty() {
@@ -302,9 +306,9 @@ fn unmapped(columns: &ColumnRoles, table: &DataTable) -> Option<LintFinding> {
 fn run_lints(
     lint: DataLint<'_>,
     data: &mut Data,
-    leaks: LeakPolicy,
+    rules: &DealRules<'_>,
 ) -> Result<Vec<LintFinding>, Failure> {
-    if leaks == LeakPolicy::Drop {
+    if rules.leaks == LeakPolicy::Drop {
         drop_leaks(lint.task, data);
     }
     let (errors, findings): (Vec<LintFinding>, Vec<LintFinding>) = DataLint {
@@ -322,9 +326,7 @@ fn run_lints(
         let _ = write!(message, "\n  {error}");
     }
     if errors.iter().any(|error| error.code == "leak") {
-        message.push_str(
-            "\n  set data.leaks = \"drop\" to leave such examples out, or \"allow\" to go on",
-        );
+        let _ = write!(message, "\n  {}", rules.leak_help);
     }
     Err(Failure::data(message))
 }

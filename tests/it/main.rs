@@ -23,6 +23,7 @@ mod headroom;
 mod http;
 mod import;
 mod labels;
+mod library;
 mod limits;
 mod methods;
 mod models;
