@@ -11,7 +11,7 @@
 
 use std::io::{self, Write as _};
 
-use shiftproof::tasks::{AnswerForm, ClassifySpec, ClassifyTask, Example, Input, Label, Reply};
+use shiftproof::tasks::{AnswerForm, ClassifySpec, ClassifyTask, Example, Input, Label, Reply, Usage};
 use shiftproof::{
     BudgetLimits, Capabilities, GroupsSpec, Llm, LlmError, ModelCall, ModelChoice, Optimization,
     OptimizationError, Price, RunResult, async_trait,
@@ -49,7 +49,8 @@ impl Llm for Clerk {
             plain.iter().any(|words| ticket.contains(words))
                 || explained && slang.iter().any(|words| ticket.contains(words))
         });
-        Ok(Reply::text(sorted.map_or("billing", |(label, ..)| label)))
+        let label = sorted.map_or("I cannot tell.", |(label, ..)| label);
+        Ok(answered(call, label))
     }
 }
 
@@ -74,12 +75,24 @@ impl Llm for Author {
         for (label, plain, slang) in TOPICS {
             // It writes rules for what it was shown.
             let shown = slang.iter().any(|words| last_message(call).contains(words));
-            let words = if shown { slang } else { plain };
-            prompt += &format!("- {label}: it is about {} or {}.\n", words[0], words[1]);
+            let words = if shown { [plain, slang].concat() } else { plain.to_vec() };
+            prompt += &format!("- {label}: it is about {}.\n", words.join(", "));
         }
         prompt += "Answer with one label: billing, delivery or account.";
         let text = format!("Here is a prompt for it:\n\n<prompt>\n{prompt}\n</prompt>");
-        Ok(Reply::text(text))
+        Ok(answered(call, &text))
+    }
+}
+
+/// A reply with the tokens it took, of about four letters each.
+fn answered(call: &ModelCall, text: &str) -> Reply {
+    Reply {
+        usage: Usage {
+            prompt_tokens: last_message(call).len() as u64 / 4,
+            completion_tokens: text.len() as u64 / 4 + 1,
+            ..Usage::default()
+        },
+        ..Reply::text(text)
     }
 }
 
@@ -88,13 +101,15 @@ fn last_message(call: &ModelCall) -> &str {
     last.map_or("", |message| &message.content)
 }
 
-/// Tickets of a channel; every `colloquial`-th is put as chats put it.
-fn tickets(channel: &str, count: usize, colloquial: usize) -> Vec<Example> {
+/// Tickets of a channel: so many of ten are put as e-mails put the matter, the others as
+/// chats do, and one in nine does not say what it is about.
+fn tickets(channel: &str, count: usize, plainly: usize) -> Vec<Example> {
     let ticket = |n: usize| {
         let (label, plain, slang) = TOPICS[n % TOPICS.len()];
-        let words = if n % colloquial == 0 { slang } else { plain };
+        let words = if n * 7 % 10 < plainly { plain } else { slang };
+        let matter = if n % 9 == 0 { "please call me" } else { words[n / 3 % 2] };
         Input::new(format!("{channel}-{n}"), channel)
-            .with_field("text", format!("Order {n} by {channel}: a word about {}", words[n / 3 % 2]))
+            .with_field("text", format!("Order {n} by {channel}: {matter}"))
             .with_label(Label::Class(label.to_owned()))
     };
     (0..count).map(ticket).collect()
@@ -113,13 +128,13 @@ pub fn run() -> Result<RunResult, OptimizationError> {
             TOPICS.map(|(label, ..)| label),
         ),
     );
-    let chats = tickets("chat", 240, 1);
+    let chats = tickets("chat", 240, 3);
     // Most chats have no label; 90 were sorted by hand and are sealed for the audit.
     let (sorted, unsorted) = chats.split_at(90);
     Optimization::builder()
         .name("tickets")
         .task(task.map_err(shiftproof::exit::Failure::from)?)
-        .examples(tickets("email", 240, 4))
+        .examples(tickets("email", 240, 7))
         .examples(sorted.iter().cloned())
         .inputs(unsorted.iter().map(|example| example.input.clone()))
         .groups(GroupsSpec {
@@ -133,7 +148,7 @@ pub fn run() -> Result<RunResult, OptimizationError> {
         .model(ModelChoice::llm(Clerk).priced(Price::per_million(0.15, 0.60)))
         .proposer(ModelChoice::llm(Author).priced(Price::per_million(2.0, 8.0)))
         .budget(BudgetLimits {
-            calls: Some(2000),
+            calls: Some(3000),
             ..BudgetLimits::default()
         })
         .in_memory() // `.store("FOLDER")` where replies are paid for
