@@ -11,7 +11,9 @@
 
 use std::io::{self, Write as _};
 
-use shiftproof::tasks::{AnswerForm, ClassifySpec, ClassifyTask, Example, Input, Label, Reply, Usage};
+use shiftproof::tasks::{
+    AnswerForm, ClassifySpec, ClassifyTask, Example, Input, Label, Reply, Usage,
+};
 use shiftproof::{
     BudgetLimits, Capabilities, GroupsSpec, Llm, LlmError, ModelCall, ModelChoice, Optimization,
     OptimizationError, Price, RunResult, async_trait,
@@ -19,9 +21,21 @@ use shiftproof::{
 
 /// Labels, how e-mails put the matter, and how chats do.
 const TOPICS: [(&str, [&str; 2], [&str; 2]); 3] = [
-    ("billing", ["the invoice", "the refund"], ["my money", "being charged twice"]),
-    ("delivery", ["the parcel", "the shipment"], ["my stuff", "something not here yet"]),
-    ("account", ["the password", "the login"], ["being locked out", "getting back in"]),
+    (
+        "billing",
+        ["the invoice", "the refund"],
+        ["my money", "being charged twice"],
+    ),
+    (
+        "delivery",
+        ["the parcel", "the shipment"],
+        ["my stuff", "something not here yet"],
+    ),
+    (
+        "account",
+        ["the password", "the login"],
+        ["being locked out", "getting back in"],
+    ),
 ];
 
 /// Sorts tickets.
@@ -75,7 +89,11 @@ impl Llm for Author {
         for (label, plain, slang) in TOPICS {
             // It writes rules for what it was shown.
             let shown = slang.iter().any(|words| last_message(call).contains(words));
-            let words = if shown { [plain, slang].concat() } else { plain.to_vec() };
+            let words = if shown {
+                [plain, slang].concat()
+            } else {
+                plain.to_vec()
+            };
             prompt += &format!("- {label}: it is about {}.\n", words.join(", "));
         }
         prompt += "Answer with one label: billing, delivery or account.";
@@ -107,7 +125,11 @@ fn tickets(channel: &str, count: usize, plainly: usize) -> Vec<Example> {
     let ticket = |n: usize| {
         let (label, plain, slang) = TOPICS[n % TOPICS.len()];
         let words = if n * 7 % 10 < plainly { plain } else { slang };
-        let matter = if n % 9 == 0 { "please call me" } else { words[n / 3 % 2] };
+        let matter = if n % 9 == 0 {
+            "please call me"
+        } else {
+            words[n / 3 % 2]
+        };
         Input::new(format!("{channel}-{n}"), channel)
             .with_field("text", format!("Order {n} by {channel}: {matter}"))
             .with_label(Label::Class(label.to_owned()))
@@ -166,6 +188,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     writeln!(out, "\n{}\n", result.selected.instruction)?;
-    writeln!(out, "{} calls, {:.4} US dollars", result.spent.calls, result.spent.usd())?;
+    writeln!(
+        out,
+        "{} calls, {:.4} US dollars",
+        result.spent.calls,
+        result.spent.usd()
+    )?;
     Ok(())
 }

@@ -23,8 +23,14 @@ use shiftproof::{
 
 /// Tracks by genre, the most played first.
 const GENRES: [(&str, [&str; 4]); 3] = [
-    ("jazz", ["Blue Corner", "Late Brass", "Soft Ride", "Walking Bass"]),
-    ("folk", ["River Song", "Old Mill", "Barefoot", "Harvest Reel"]),
+    (
+        "jazz",
+        ["Blue Corner", "Late Brass", "Soft Ride", "Walking Bass"],
+    ),
+    (
+        "folk",
+        ["River Song", "Old Mill", "Barefoot", "Harvest Reel"],
+    ),
     ("techno", ["Grid", "Night Loop", "Carrier", "Static Field"]),
 ];
 
@@ -83,15 +89,24 @@ impl Llm for Radio {
         let asked = asked.map_or("", |message| message.content.as_str());
         let Some(candidates) = call.request.answer.candidates() else {
             // It is asked for a prompt. The number of the sample stands for temperature.
-            let hint = ["the charts", "the mood of the evening", "the genre of the latest track"];
+            let hint = [
+                "the charts",
+                "the mood of the evening",
+                "the genre of the latest track",
+            ];
             let hint = hint[call.sample as usize % hint.len()];
             return Ok(Reply::text(format!(
                 "<prompt>\nRank all candidates for this listener, best first, one per line. Go by \
                  {hint}.\n</prompt>"
             )));
         };
-        let last = asked.split("latest last: ").nth(1).and_then(|rest| rest.lines().next());
-        let last = last.and_then(|history| history.rsplit("; ").next()).unwrap_or("");
+        let last = asked
+            .split("latest last: ")
+            .nth(1)
+            .and_then(|rest| rest.lines().next());
+        let last = last
+            .and_then(|history| history.rsplit("; ").next())
+            .unwrap_or("");
         let by_genre = asked.contains("the genre of the latest track");
         let mut ranked: Vec<&String> = candidates.iter().collect();
         ranked.sort_by_key(|track| {
@@ -109,7 +124,9 @@ fn genre(track: &str) -> &'static str {
 }
 
 fn place_in_charts(track: &str) -> usize {
-    let places = GENRES.iter().filter_map(|(_, tracks)| tracks.iter().position(|t| *t == track));
+    let places = GENRES
+        .iter()
+        .filter_map(|(_, tracks)| tracks.iter().position(|t| *t == track));
     places.min().unwrap_or(usize::MAX)
 }
 
@@ -118,8 +135,16 @@ fn listeners(time: &str, count: usize) -> Vec<Example> {
     let listener = |n: usize| {
         let (_, tracks) = GENRES[n % GENRES.len()];
         let (_, others) = GENRES[(n + 1 + n / 7 % 2) % GENRES.len()];
-        let by_charts = if time == "day" { n % 3 != 0 } else { n % 8 == 0 };
-        let next = if by_charts { others[0] } else { tracks[1 + n / 3 % 3] };
+        let by_charts = if time == "day" {
+            n % 3 != 0
+        } else {
+            n % 8 == 0
+        };
+        let next = if by_charts {
+            others[0]
+        } else {
+            tracks[1 + n / 3 % 3]
+        };
         let mut candidates = vec![next, others[0], others[1], others[2], tracks[2], tracks[3]];
         candidates.sort_unstable();
         candidates.dedup();
@@ -139,7 +164,10 @@ pub struct PhaseCounter(Arc<Mutex<BTreeMap<Phase, usize>>>);
 impl RunObserver for PhaseCounter {
     fn event(&mut self, event: &Event, _replayed: bool) {
         if let Event::Answered { phase, answers, .. } = event {
-            let mut counts = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut counts = self
+                .0
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             *counts.entry(*phase).or_default() += answers.len();
         }
     }
@@ -149,7 +177,9 @@ impl PhaseCounter {
     /// Answers by phase.
     pub fn counts(&self) -> BTreeMap<Phase, usize> {
         let counts = self.0.lock();
-        counts.unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        counts
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -186,7 +216,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for (phase, answers) in observer.counts() {
         writeln!(out, "{phase}: {answers} answers")?;
     }
-    writeln!(out, "\n{}\n\n{}", result.verdict.sentence, result.selected.instruction)?;
+    writeln!(
+        out,
+        "\n{}\n\n{}",
+        result.verdict.sentence, result.selected.instruction
+    )?;
     if !result.is_better() {
         writeln!(out, "the prompt in use stays")?;
     }

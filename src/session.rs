@@ -202,9 +202,15 @@ impl StudySession {
         let method = registry.method(&resolved.study, path)?;
         let (built, loaded) = load(&resolved, path, registry, progress)?;
         prices::affordable(&resolved.study)?;
-        let (task_model, proposer_model) =
-            connect_models(&resolved, &built, &loaded, known, OwnModels::default(), progress)
-                .await?;
+        let (task_model, proposer_model) = connect_models(
+            &resolved,
+            &built,
+            &loaded,
+            known,
+            OwnModels::default(),
+            progress,
+        )
+        .await?;
         Ok(Self {
             resolved,
             built,

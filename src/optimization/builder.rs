@@ -267,8 +267,8 @@ impl OptimizationBuilder {
     /// # Panics
     /// Where it is called within a Tokio runtime.
     pub fn run_blocking(self) -> Result<RunResult, OptimizationError> {
-        let runtime = tokio::runtime::Runtime::new()
-            .map_err(Failure::from_error(ExitStatus::Internal))?;
+        let runtime =
+            tokio::runtime::Runtime::new().map_err(Failure::from_error(ExitStatus::Internal))?;
         let result = runtime.block_on(self.run());
         // An embedded model may be in the middle of a batch that nobody waits for.
         runtime.shutdown_background();

@@ -56,10 +56,7 @@ pub(super) fn check(
     let named = settings.methods.get(settings.search.method.as_str());
     match &named {
         Ok(method) => problems.extend(method.problems(&settings.search)),
-        Err(unknown) => problems.push(format!(
-            "no method is called {:?}; {unknown}",
-            unknown.name
-        )),
+        Err(unknown) => problems.push(format!("no method is called {:?}; {unknown}", unknown.name)),
     }
     let store = settings.store.clone();
     match (task, model, named, store) {

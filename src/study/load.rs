@@ -143,7 +143,13 @@ fn deal_rows(
         groups.check_class_shares(&task.answer_form(&example.input))?;
     }
     let split = groups
-        .split_beside(&rows.examples, &rows.unlabelled, rules.seed, rules.draw, by_hand)
+        .split_beside(
+            &rows.examples,
+            &rows.unlabelled,
+            rules.seed,
+            rules.draw,
+            by_hand,
+        )
         .map_err(|error| {
             // What was left out may be what is missing.
             let told = rows.findings.iter().map(|finding| format!("\n  {finding}"));

@@ -27,8 +27,8 @@ pub(crate) use bounds::problems as model_problems;
 pub(crate) use dataset::{class_exit, prepare_dataset};
 pub use diff::{DifferingKey, differing};
 pub(crate) use explain::{explain, located, place};
-pub(crate) use load::{deal_examples, table_columns};
 pub use load::{LoadedData, load_data};
+pub(crate) use load::{deal_examples, table_columns};
 pub use model_spec::{BatchMode, ModelProvider, ModelSpec};
 pub use recommend::load_interactions;
 

@@ -29,33 +29,64 @@ fn classifier_example_holds_on_chats() {
     let result = classifier::run().unwrap();
     assert!(result.is_better(), "{:?}", result.verdict);
     let rules = &result.selected.instruction;
-    assert!(rules.contains("my money") && rules.contains("being locked out"), "{rules}");
+    assert!(
+        rules.contains("my money") && rules.contains("being locked out"),
+        "{rules}"
+    );
     let [email, chat] = &result.groups[..] else {
         panic!("{:?}", result.groups)
     };
-    assert_eq!((email.role, chat.role), (GroupRole::Source, GroupRole::Target));
+    assert_eq!(
+        (email.role, chat.role),
+        (GroupRole::Source, GroupRole::Target)
+    );
     let gain = chat.difference.as_ref().unwrap();
-    assert!(gain.low > 0.2 && gain.low <= gain.value && gain.value <= gain.high, "{gain:?}");
+    assert!(
+        gain.low > 0.2 && gain.low <= gain.value && gain.value <= gain.high,
+        "{gain:?}"
+    );
     assert!(!chat.is_regressed() && result.unverified().is_empty());
     assert_eq!(chat.selected.as_ref().unwrap().n, 90);
     // Two models with prices of their own, within the limit on calls.
-    assert!(result.spent.calls <= 3000 && result.spent.calls == result.sent, "{:?}", result.spent);
+    assert!(
+        result.spent.calls <= 3000 && result.spent.calls == result.sent,
+        "{:?}",
+        result.spent
+    );
     let best = result.candidates.first().unwrap();
     assert!(best.score.is_some() && result.candidates.iter().any(|c| c.prompt == result.seed));
     let json = result.report(ReportFormat::Json).unwrap();
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["selected"], result.selected.id().to_string());
-    assert!(result.report(ReportFormat::Text).unwrap().contains("better on the worst target"));
+    assert!(
+        result
+            .report(ReportFormat::Text)
+            .unwrap()
+            .contains("better on the worst target")
+    );
 }
 
 #[test]
 fn recommender_example_goes_by_genre() {
     let observer = recommender::PhaseCounter::default();
     let result = recommender::run(observer.clone()).unwrap();
-    assert_eq!(result.verdict.tone, VerdictTone::Better, "{:?}", result.verdict);
-    assert!(result.selected.instruction.contains("the genre of the latest track"));
+    assert_eq!(
+        result.verdict.tone,
+        VerdictTone::Better,
+        "{:?}",
+        result.verdict
+    );
+    assert!(
+        result
+            .selected
+            .instruction
+            .contains("the genre of the latest track")
+    );
     let counts = observer.counts();
-    assert!(counts[&Phase::Final] > 0 && counts[&Phase::Audit] >= 200, "{counts:?}");
+    assert!(
+        counts[&Phase::Final] > 0 && counts[&Phase::Audit] >= 200,
+        "{counts:?}"
+    );
     // Its model has no price: nothing is said of money.
     assert_eq!(result.spent.unpriced, result.spent.calls);
 }
@@ -135,22 +166,45 @@ fn search(calls: &Arc<AtomicUsize>) -> OptimizationBuilder {
 async fn stored_replies_are_not_paid_again() {
     let desk = Desk::new();
     let calls = Arc::new(AtomicUsize::new(0));
-    let first = search(&calls).store(desk.path("store")).run().await.unwrap();
+    let first = search(&calls)
+        .store(desk.path("store"))
+        .run()
+        .await
+        .unwrap();
     let paid = calls.load(SeqCst);
-    assert!(first.is_better() && first.run == "moods-s1-1", "{:?}", first.verdict);
+    assert!(
+        first.is_better() && first.run == "moods-s1-1",
+        "{:?}",
+        first.verdict
+    );
     assert_eq!(first.sent, paid as u64);
-    let again = search(&calls).store(desk.path("store")).run().await.unwrap();
+    let again = search(&calls)
+        .store(desk.path("store"))
+        .run()
+        .await
+        .unwrap();
     assert_eq!((calls.load(SeqCst), again.sent), (paid, 0));
-    assert_eq!((again.selected, again.spent), (first.selected.clone(), first.spent));
+    assert_eq!(
+        (again.selected, again.spent),
+        (first.selected.clone(), first.spent)
+    );
     // The program reads what the library wrote.
-    let ended = desk.run(&["report", "moods-s1-1", "--store", "store"]).await;
+    let ended = desk
+        .run(&["report", "moods-s1-1", "--store", "store"])
+        .await;
     ended.expect(0, &[]);
     assert_eq!(ended.out, first.report(ReportFormat::Text).unwrap());
     let ended = desk.run(&["runs", "--store", "store", "--json"]).await;
     assert!(ended.out.contains("moods-s1-2"), "{ended:?}");
     // Each run's opening of the audit is counted.
     let openings = std::fs::read_to_string(desk.path("store/gate.jsonl")).unwrap();
-    assert_eq!(openings.lines().filter(|line| line.contains("library")).count(), 2);
+    assert_eq!(
+        openings
+            .lines()
+            .filter(|line| line.contains("library"))
+            .count(),
+        2
+    );
 }
 
 #[tokio::test]
@@ -164,24 +218,49 @@ async fn stopped_runs_go_on_where_they_were() {
         .store(desk.path("store"))
         .control(control)
         .on_event(move |event| {
-            if matches!(event, Event::Phase { phase: Phase::Screen, .. }) {
+            if matches!(
+                event,
+                Event::Phase {
+                    phase: Phase::Screen,
+                    ..
+                }
+            ) {
                 stopping.stop();
             }
         });
     let error = stopped.run().await.unwrap_err();
-    let OptimizationError::Stopped { run, stop: RunError::Interrupted } = &error else {
+    let OptimizationError::Stopped {
+        run,
+        stop: RunError::Interrupted,
+    } = &error
+    else {
         panic!("{error:?}")
     };
     assert_eq!(run, "moods-s1-1");
     assert_eq!(error.exit_status(), ExitStatus::Interrupted);
     assert!(error.source().is_some());
     // The program has no such data, and says who does.
-    let ended = desk.run(&["optimize", "--resume", "moods-s1-1", "--store", "store"]).await;
+    let ended = desk
+        .run(&["optimize", "--resume", "moods-s1-1", "--store", "store"])
+        .await;
     ended.expect(2, &["in the memory of a program"]);
-    let other = search(&calls).store(desk.path("store")).resume().seed(2).run().await;
+    let other = search(&calls)
+        .store(desk.path("store"))
+        .resume()
+        .seed(2)
+        .run()
+        .await;
     let told = other.unwrap_err().to_string();
-    assert!(told.contains("moods-s1-1") && told.contains("seed (1 | 2)"), "{told}");
-    let resumed = search(&calls).store(desk.path("store")).resume().run().await.unwrap();
+    assert!(
+        told.contains("moods-s1-1") && told.contains("seed (1 | 2)"),
+        "{told}"
+    );
+    let resumed = search(&calls)
+        .store(desk.path("store"))
+        .resume()
+        .run()
+        .await
+        .unwrap();
     assert_eq!(resumed.run, "moods-s1-1");
     assert_eq!(
         (resumed.selected, resumed.groups, resumed.spent),
@@ -200,8 +279,18 @@ fn problems(builder: OptimizationBuilder) -> Vec<String> {
 #[test]
 fn all_problems_are_told_at_once() {
     let found = problems(Optimization::builder().name("a b").method("gpoo"));
-    for piece in ["\"a b\"", "no examples", "no task", "no model", ".in_memory()", "did you mean \"gpo\""] {
-        assert!(found.iter().any(|problem| problem.contains(piece)), "{piece}: {found:?}");
+    for piece in [
+        "\"a b\"",
+        "no examples",
+        "no task",
+        "no model",
+        ".in_memory()",
+        "did you mean \"gpo\"",
+    ] {
+        assert!(
+            found.iter().any(|problem| problem.contains(piece)),
+            "{piece}: {found:?}"
+        );
     }
     assert_eq!(found.len(), 6);
     let calls = Arc::new(AtomicUsize::new(0));
@@ -217,7 +306,9 @@ fn all_problems_are_told_at_once() {
         calls: Some(0),
         ..BudgetLimits::default()
     };
-    assert!(problems(search(&calls).in_memory().budget(none))[0].contains("leaves nothing to spend"));
+    assert!(
+        problems(search(&calls).in_memory().budget(none))[0].contains("leaves nothing to spend")
+    );
     assert_eq!(calls.load(SeqCst), 0);
 }
 
@@ -228,25 +319,43 @@ fn unfit_data_are_refused_before_a_call() {
         let error = builder.in_memory().run_blocking().unwrap_err();
         assert_eq!(error.exit_status(), ExitStatus::Data, "{error:?}");
         for piece in pieces {
-            assert!(error.to_string().contains(piece), "{piece:?} is not in: {error}");
+            assert!(
+                error.to_string().contains(piece),
+                "{piece:?} is not in: {error}"
+            );
         }
     };
     let unknown = GroupsSpec {
         source: vec!["novel".into()],
         ..GroupsSpec::default()
     };
-    refused(search(&calls).groups(unknown), &["did you mean \"novels\"?"]);
-    refused(search(&calls).examples([example(3, "novels")]), &["duplicate-id", "novels3"]);
+    refused(
+        search(&calls).groups(unknown),
+        &["did you mean \"novels\"?"],
+    );
+    refused(
+        search(&calls).examples([example(3, "novels")]),
+        &["duplicate-id", "novels3"],
+    );
     let odd = Input::new("odd", "novels").with_field("text", "novels with 99");
     let odd = odd.with_label(Label::Class("furious".into()));
-    refused(search(&calls).examples([odd]), &["label-outside-set", "odd"]);
+    refused(
+        search(&calls).examples([odd]),
+        &["label-outside-set", "odd"],
+    );
     let twin = |n: usize| Example {
-        input: Input::new(format!("twin{n}"), "letters").with_field("text", format!("novels with {n}")),
+        input: Input::new(format!("twin{n}"), "letters")
+            .with_field("text", format!("novels with {n}")),
         label: example(n, "novels").label,
     };
-    refused(search(&calls).examples((0..80).map(twin)), &["leak", ".leaks(LeakPolicy::Drop)"]);
+    refused(
+        search(&calls).examples((0..80).map(twin)),
+        &["leak", ".leaks(LeakPolicy::Drop)"],
+    );
     assert_eq!(calls.load(SeqCst), 0);
-    let dropped = search(&calls).examples((0..80).map(twin)).leaks(LeakPolicy::Allow);
+    let dropped = search(&calls)
+        .examples((0..80).map(twin))
+        .leaks(LeakPolicy::Allow);
     assert!(dropped.in_memory().run_blocking().is_ok());
 }
 
@@ -263,15 +372,27 @@ async fn preparing_asks_nothing_and_tells_the_plan() {
         audit: Some(30),
         ..GroupsSpec::default()
     };
-    let ready = search(&calls).inputs(unlabelled).groups(groups).in_memory().prepare().await;
+    let ready = search(&calls)
+        .inputs(unlabelled)
+        .groups(groups)
+        .in_memory()
+        .prepare()
+        .await;
     let ready = ready.unwrap();
     assert!(ready.planned_calls() > 500, "{}", ready.planned_calls());
     let notes = ready.notes().join("\n");
-    assert!(notes.contains("diaries") && notes.contains("no labelled rows"), "{notes}");
+    assert!(
+        notes.contains("diaries") && notes.contains("no labelled rows"),
+        "{notes}"
+    );
     assert_eq!(calls.load(SeqCst), 0);
     let result = ready.run().await.unwrap();
     assert_eq!(result.unverified(), ["diaries"]);
-    let diaries = result.groups.iter().find(|group| group.name == "diaries").unwrap();
+    let diaries = result
+        .groups
+        .iter()
+        .find(|group| group.name == "diaries")
+        .unwrap();
     assert!(diaries.selected.is_none() && diaries.difference.is_none());
 }
 
@@ -292,14 +413,28 @@ fn page_names_what_there_is() {
     let builder = std::fs::read_to_string(root.join("src/optimization/builder.rs")).unwrap();
     let table = page.lines().filter(|line| line.starts_with("| `."));
     let named: Vec<&str> = table
-        .flat_map(|line| line.split('|').nth(1).unwrap().split('`').skip(1).step_by(2))
+        .flat_map(|line| {
+            line.split('|')
+                .nth(1)
+                .unwrap()
+                .split('`')
+                .skip(1)
+                .step_by(2)
+        })
         .map(|code| code.trim_start_matches('.').split('(').next().unwrap())
         .collect();
     assert!(named.len() > 15, "{named:?}");
     for name in &named {
-        assert!(builder.contains(&format!("pub fn {name}(")) || builder.contains(&format!("pub async fn {name}(")), "{name}");
+        assert!(
+            builder.contains(&format!("pub fn {name}("))
+                || builder.contains(&format!("pub async fn {name}(")),
+            "{name}"
+        );
     }
-    for line in builder.lines().filter(|line| line.starts_with("    pub fn ") || line.starts_with("    pub async fn ")) {
+    for line in builder
+        .lines()
+        .filter(|line| line.starts_with("    pub fn ") || line.starts_with("    pub async fn "))
+    {
         let name = line.split("fn ").nth(1).unwrap().split('(').next().unwrap();
         assert!(named.contains(&name), "{name} is not on the page");
     }

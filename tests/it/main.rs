@@ -8,6 +8,7 @@ mod compare;
 #[cfg(unix)]
 mod datasets;
 mod dependencies;
+mod docs;
 mod drift;
 #[cfg(unix)]
 mod embedded;
