@@ -142,8 +142,8 @@ fn shown_commands_are_known() {
 
 #[test]
 fn every_block_says_whether_it_runs() {
-    let mut silent = Vec::new();
     for page in pages() {
+        let mut silent = Vec::new();
         for block in page.blocks.iter().filter(|block| block.is_shell()) {
             let note = block.note.as_deref().unwrap_or_default();
             let reason = note.strip_prefix("not run:").map(str::trim);
@@ -165,11 +165,75 @@ fn every_block_says_whether_it_runs() {
             let path = folder.parent().unwrap().join(target);
             assert!(path.exists(), "{}:{at}: {target} is not there", page.name);
         }
-        silent
-            .iter()
-            .for_each(|place| assert!(place.is_empty(), "{place}: say whether it runs"));
-        silent.clear();
+        assert!(silent.is_empty(), "say whether these run: {silent:?}");
     }
+}
+
+/// The names in quotation marks that a line of code asks the environment for.
+fn variables_of(line: &str) -> Vec<&str> {
+    let asks = [
+        "env::var",
+        "env = \"",
+        "set(\"",
+        "folder(\"",
+        "absolute(\"",
+        "_API_KEY\"",
+    ];
+    if line.trim_start().starts_with("//") || !asks.iter().any(|sign| line.contains(sign)) {
+        return Vec::new();
+    }
+    let plain = |c: char| c.is_ascii_uppercase() || c == '_';
+    let texts = line.split('"').skip(1).step_by(2);
+    texts
+        .filter(|text| text.len() > 3 && text.chars().all(plain))
+        .collect()
+}
+
+#[test]
+fn environment_variables_are_listed() {
+    let page = std::fs::read_to_string(root().join("docs/environment.md")).unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| `"));
+    let listed: BTreeSet<&str> = rows
+        .flat_map(|line| {
+            line.split('|')
+                .nth(1)
+                .unwrap()
+                .split('`')
+                .skip(1)
+                .step_by(2)
+        })
+        .collect();
+    let mut read = BTreeSet::new();
+    let mut open = ["src", "store/src", "search", "tasks"]
+        .map(|folder| root().join(folder))
+        .to_vec();
+    while let Some(path) = open.pop() {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && !["tests", "benches", "target"].contains(&name.as_str()) {
+            open.extend(
+                std::fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+        } else if name.ends_with(".rs") && !name.contains("test") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let product = text.split("\nmod tests {").next().unwrap();
+            let found = product.lines().flat_map(variables_of);
+            read.extend(found.map(str::to_owned));
+        }
+    }
+    assert!(read.len() > 10, "{read:?}");
+    let missing: Vec<_> = read
+        .iter()
+        .filter(|name| !listed.contains(name.as_str()))
+        .collect();
+    assert!(missing.is_empty(), "docs/environment.md lacks {missing:?}");
+    // The home folder and proxies are asked for by libraries.
+    let stale: Vec<_> = listed
+        .iter()
+        .filter(|name| !read.contains(**name) && **name != "HOME" && !name.ends_with("_PROXY"))
+        .collect();
+    assert!(stale.is_empty(), "nothing reads {stale:?}");
 }
 
 /// The options of a block that runs.
