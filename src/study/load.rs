@@ -126,6 +126,17 @@ pub(crate) fn deal_examples(
         seed: resolved.seed,
         draw: resolved.draw(),
     };
+    // A label that is none of the task's would be told as a class that is too small.
+    let groups = &rules.groups.named(&rows.examples, &rows.unlabelled);
+    let lint = DataLint {
+        task,
+        groups,
+        examples: &rows.examples,
+        unlabelled: &rows.unlabelled,
+        data: None,
+        allow_leakage: false,
+    };
+    refuse_errors(lint.run(), &rules)?;
     deal_rows(rows, &rules, &BTreeSet::new(), |_, _| Ok(None))
 }
 
@@ -317,13 +328,21 @@ fn run_lints(
     if rules.leaks == LeakPolicy::Drop {
         drop_leaks(lint.task, data);
     }
-    let (errors, findings): (Vec<LintFinding>, Vec<LintFinding>) = DataLint {
+    let found = DataLint {
         data: Some(data),
         ..lint
-    }
-    .run()
-    .into_iter()
-    .partition(|finding| finding.severity == LintSeverity::Error);
+    };
+    refuse_errors(found.run(), rules)
+}
+
+/// The findings that are no errors, if none is.
+fn refuse_errors(
+    findings: Vec<LintFinding>,
+    rules: &DealRules<'_>,
+) -> Result<Vec<LintFinding>, Failure> {
+    let (errors, findings): (Vec<LintFinding>, Vec<LintFinding>) = findings
+        .into_iter()
+        .partition(|finding| finding.severity == LintSeverity::Error);
     if errors.is_empty() {
         return Ok(findings);
     }

@@ -25,14 +25,15 @@ use shiftproof::cli::Cli;
 
 use blocks::{DocBlock, pages, quoted, root, words, workflow_scripts};
 
-/// Whether the command line takes these words, those in capitals standing for values.
-fn fault(words: &[String]) -> Option<String> {
+/// What the command line says against these words. Those in capitals stand for values,
+/// and what is only `mentioned` may lack some: then commands and flags are looked at.
+fn fault(words: &[String], mentioned: bool) -> Option<String> {
     let mut command = Cli::command();
     command.build();
     let exact = Cli::try_parse_from(words).err()?;
-    // Help is no fault, and what stands for a value may be none.
-    let stands = |word: &str| word.chars().any(|c| c.is_ascii_uppercase() || c == '…');
-    if !exact.use_stderr() || !words[1..].iter().any(|word| stands(word)) {
+    // Help is no fault.
+    let stands = |word: &String| word.chars().any(|c| c.is_ascii_uppercase() || c == '…');
+    if !exact.use_stderr() || !(mentioned || words[1..].iter().any(stands)) {
         return exact.use_stderr().then(|| exact.to_string());
     }
     let mut level = &command;
@@ -61,13 +62,16 @@ fn fault(words: &[String]) -> Option<String> {
 }
 
 /// What is wrong with a command that a page shows; none where it is another program's.
-fn command_fault(words: &[String]) -> Option<String> {
+fn command_fault(words: &[String], mentioned: bool) -> Option<String> {
     let names = |list: &str, what: &str| {
-        let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
-        manifest.contains(&format!("[[{list}]]\nname = {what:?}"))
+        ["", "search/select", "src/llm"].iter().any(|folder| {
+            let manifest = root().join(folder).join("Cargo.toml");
+            let manifest = std::fs::read_to_string(manifest).unwrap();
+            manifest.contains(&format!("[[{list}]]\nname = {what:?}"))
+        })
     };
     match words.first().map(String::as_str) {
-        Some("shiftproof") => fault(words),
+        Some("shiftproof") => fault(words, mentioned),
         Some("cargo") => {
             let own = words.iter().position(|word| word == "--");
             let (cargo, own) = words.split_at(own.unwrap_or(words.len()));
@@ -81,7 +85,7 @@ fn command_fault(words: &[String]) -> Option<String> {
             {
                 return Some(format!("there is no example {name}"));
             }
-            let bench = after("--bench").filter(|name| !names("bench", name) && *name != "gate");
+            let bench = after("--bench").filter(|name| !names("bench", name));
             let test = after("--test").filter(|name| {
                 !names("test", name) && !root().join(format!("search/tests/{name}.rs")).exists()
             });
@@ -91,7 +95,8 @@ fn command_fault(words: &[String]) -> Option<String> {
             let is_program = example.is_none_or(|name| !name.starts_with("library"));
             if cargo.get(1).is_some_and(|word| word == "run") && is_program && own.len() > 1 {
                 let program = std::iter::once("shiftproof".to_owned());
-                return fault(&program.chain(own[1..].iter().cloned()).collect::<Vec<_>>());
+                let own: Vec<String> = program.chain(own[1..].iter().cloned()).collect();
+                return fault(&own, mentioned);
             }
             None
         }
@@ -102,9 +107,9 @@ fn command_fault(words: &[String]) -> Option<String> {
 #[test]
 fn shown_commands_are_known() {
     let (mut faults, mut seen) = (Vec::new(), 0);
-    let mut check = |place: &str, words: &[String]| {
+    let mut check = |place: &str, words: &[String], mentioned: bool| {
         seen += 1;
-        if let Some(why) = command_fault(words) {
+        if let Some(why) = command_fault(words, mentioned) {
             faults.push(format!("{place}: {}\n    {}", words.join(" "), why.trim()));
         }
     };
@@ -112,7 +117,7 @@ fn shown_commands_are_known() {
         for block in &page.blocks {
             if block.is_shell() {
                 for (place, words) in block.commands() {
-                    check(&place, &words);
+                    check(&place, &words, false);
                 }
             }
             if block.language == "yaml" {
@@ -120,7 +125,7 @@ fn shown_commands_are_known() {
                     for line in script.lines() {
                         words(line, &block.place)
                             .iter()
-                            .for_each(|words| check(&block.place, words));
+                            .for_each(|words| check(&block.place, words, false));
                     }
                 }
             }
@@ -133,7 +138,7 @@ fn shown_commands_are_known() {
                 .replace('|', "/");
             words(&code, &place)
                 .iter()
-                .for_each(|words| check(&place, words));
+                .for_each(|words| check(&place, words, true));
         }
     }
     assert!(seen > 100, "{seen}");
@@ -183,7 +188,8 @@ fn variables_of(line: &str) -> Vec<&str> {
         return Vec::new();
     }
     let plain = |c: char| c.is_ascii_uppercase() || c == '_';
-    let texts = line.split('"').skip(1).step_by(2);
+    let named = |text: &&str| text.contains('_') || ["TERM", "COLORTERM"].contains(text);
+    let texts = line.split('"').skip(1).step_by(2).filter(named);
     texts
         .filter(|text| text.len() > 3 && text.chars().all(plain))
         .collect()

@@ -37,6 +37,7 @@ mod rectasks;
 mod report;
 #[cfg(unix)]
 mod resume;
+mod schemas;
 mod secrets;
 mod support;
 mod told;
