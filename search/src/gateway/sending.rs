@@ -109,6 +109,9 @@ impl Gateway {
             if waits && self.control.is_stopped() {
                 stop = Some(RunError::Interrupted);
             }
+            if waits && let Err(error) = self.ledger.check_room() {
+                stop.get_or_insert(error.into());
+            }
             let paused = waits && stop.is_none() && self.control.is_paused();
             let sends = waits && stop.is_none() && !paused;
             if sends && !full && authorising.is_empty() && 2 * ready.len() <= ahead {
