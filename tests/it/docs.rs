@@ -188,7 +188,8 @@ fn variables_of(line: &str) -> Vec<&str> {
         return Vec::new();
     }
     let plain = |c: char| c.is_ascii_uppercase() || c == '_';
-    let named = |text: &&str| text.contains('_') || ["TERM", "COLORTERM", "PYTHONPATH"].contains(text);
+    let named =
+        |text: &&str| text.contains('_') || ["TERM", "COLORTERM", "PYTHONPATH"].contains(text);
     let texts = line.split('"').skip(1).step_by(2).filter(named);
     texts
         .filter(|text| text.len() > 3 && text.chars().all(plain))

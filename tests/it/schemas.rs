@@ -247,8 +247,13 @@ async fn outputs_are_as_described() {
     );
     desk.edit_study("name = \"mock\"", &line);
     let fresh = rows(90);
-    let later = fresh.lines().filter(|line| line.starts_with("films")).skip(60);
-    let monday: Vec<&str> = std::iter::once("id,domain,label,text").chain(later).collect();
+    let later = fresh
+        .lines()
+        .filter(|line| line.starts_with("films"))
+        .skip(60);
+    let monday: Vec<&str> = std::iter::once("id,domain,label,text")
+        .chain(later)
+        .collect();
     desk.write("monday.csv", monday.join("\n"));
     let mut samples: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     let mut take = |name: &'static str, text: &str| {
