@@ -8,6 +8,7 @@ mod compare;
 #[cfg(unix)]
 mod datasets;
 mod dependencies;
+mod docs;
 mod drift;
 #[cfg(unix)]
 mod embedded;
@@ -24,6 +25,7 @@ mod headroom;
 mod http;
 mod import;
 mod labels;
+mod library;
 mod limits;
 mod methods;
 mod models;
@@ -36,6 +38,7 @@ mod rectasks;
 mod report;
 #[cfg(unix)]
 mod resume;
+mod schemas;
 mod secrets;
 mod support;
 mod told;
