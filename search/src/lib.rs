@@ -21,6 +21,7 @@ pub mod fairness;
 pub mod fit;
 pub mod forecast;
 pub mod gateway;
+mod grading;
 pub mod headroom;
 mod indices;
 pub mod ledger;

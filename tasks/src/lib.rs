@@ -52,12 +52,14 @@ pub mod field;
 pub mod files;
 mod framed;
 pub mod grade;
+mod grader;
 pub mod lint;
 pub mod metric;
 mod options;
 mod outcome;
 pub mod parse;
 pub mod places;
+mod program;
 mod prompt;
 pub mod render;
 mod reply;
@@ -76,9 +78,14 @@ pub use columns::{ColumnRoles, LoadedTable, NumericBands};
 pub use diagnostic::{DataError, DataProblem, DataProblems, SourceLocation};
 pub use example::{Example, Input, Label};
 pub use framed::{FramedTask, PromptFrame, PromptRole};
+pub use grader::{
+    Grade, GradedTask, Grader, GradingCase, JudgeGrader, JudgeScale, ProgramGrader,
+    ProgramRenderer, Renderer, evaluation_calls,
+};
 pub use metric::{GradedOutcome, GroupScore, Metric};
 pub use options::OptionList;
 pub use outcome::{Answer, GradedAnswer, Outcome};
+pub use program::{CommandLine, ProgramSpec, ProgramStep, ProgramTask};
 pub use prompt::{Demonstration, Prompt, PromptId};
 pub use reply::{CandidateScore, Finish, Reply, Usage};
 pub use request::{AnswerForm, Message, Request, Role};

@@ -80,6 +80,12 @@ pub enum Metric {
     RougeL,
     /// BLEU-4 of all texts of the group together (Papineni et al., 2002).
     Bleu,
+    /// The mean of the scores that a program of the user's gives
+    /// ([`ProgramGrader`](crate::ProgramGrader)).
+    Command,
+    /// The mean of the scores that a model gives
+    /// ([`JudgeGrader`](crate::JudgeGrader)).
+    Judge,
 }
 
 /// One outcome with what is needed to reduce it.
@@ -126,7 +132,9 @@ impl Metric {
             | Self::Mrr
             | Self::Recall(_)
             | Self::Diversity(_)
-            | Self::RougeL => true,
+            | Self::RougeL
+            | Self::Command
+            | Self::Judge => true,
             Self::MacroF1
             | Self::Auc
             | Self::Coverage { .. }
@@ -134,6 +142,12 @@ impl Metric {
             | Self::Rmse
             | Self::Bleu => false,
         }
+    }
+
+    /// Whether somebody has to be asked for the grades, so that the name alone, in a
+    /// task's options, does not do.
+    pub const fn asks(self) -> bool {
+        matches!(self, Self::Command | Self::Judge)
     }
 
     /// Whether the metric tells right answers from wrong ones, so that a prompt

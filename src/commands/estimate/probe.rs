@@ -83,7 +83,7 @@ pub(super) async fn run(
     let prompts = prompts(planned, &examples);
     let cost = times(
         prices(planned).evaluation,
-        prompts.len() * examples.len() * planned.built.task.calls(),
+        prompts.len() * examples.len() * evaluation_calls(planned.built.task.as_ref()),
     );
     let known = (cost.unpriced == 0).then(|| cost.usd());
     note(&format!(
@@ -91,7 +91,7 @@ pub(super) async fn run(
          {} questions on what the server can do; stored answers count, and are not sent",
         prompts.len(),
         examples.len(),
-        grouped((prompts.len() * examples.len() * planned.built.task.calls()) as u64),
+        grouped((prompts.len() * examples.len() * evaluation_calls(planned.built.task.as_ref())) as u64),
         grouped(cost.tokens()),
         money(known),
         most_probes(&planned.resolved.study.model),

@@ -31,6 +31,8 @@ pub(super) fn of(metric: Metric) -> String {
         Metric::Rmse => "rmse",
         Metric::RougeL => "rouge-l",
         Metric::Bleu => "bleu",
+        Metric::Command => "command",
+        Metric::Judge => "judge",
         Metric::Ndcg(k) => return format!("ndcg@{k}"),
         Metric::HitRate(k) => return format!("hr@{k}"),
         Metric::Recall(k) => return format!("recall@{k}"),
@@ -69,6 +71,8 @@ impl FromStr for Metric {
             "rmse" => Self::Rmse,
             "rouge-l" => Self::RougeL,
             "bleu" => Self::Bleu,
+            "command" => Self::Command,
+            "judge" => Self::Judge,
             _ => {
                 let mend = suggest::instead(name, "metrics", NAMES);
                 return Err(format!("there is no metric {name:?}; {mend}"));
@@ -97,7 +101,7 @@ mod tests {
 
     #[test]
     fn names_are_read_back() {
-        for name in NAMES {
+        for name in NAMES.into_iter().chain(["command", "judge"]) {
             let metric: Metric = name.parse().unwrap();
             assert_eq!(metric.name(), name);
             let json = serde_json::to_string(&metric).unwrap();
