@@ -13,6 +13,7 @@ pub mod cli;
 mod commands;
 mod compare;
 pub mod connect_model;
+mod connect_program;
 pub mod datasets;
 mod draft;
 mod drift;

@@ -1,5 +1,6 @@
 //! A run from study to result: data, models, store, loop.
 
+pub mod aides;
 mod keeping;
 
 use std::ops::ControlFlow;
@@ -22,6 +23,7 @@ use shiftproof_search::run::{Run, RunResult};
 use shiftproof_tasks::Prompt;
 use shiftproof_tasks::lint::LintFinding;
 
+use self::aides::ConnectedAides;
 use self::keeping::{FoundModels, close, open_log};
 use crate::assumed::assumed;
 use crate::calibration_notes;
@@ -33,7 +35,7 @@ use crate::prices;
 use crate::report::RunSummary;
 use crate::stored;
 use crate::study::places::{self, GivenPrompt};
-use crate::study::{LoadedData, ResolvedStudy, Study, load_data, load_interactions, located};
+use crate::study::{self, LoadedData, ResolvedStudy, Study, load_data, load_interactions, located};
 use crate::task_registry::{TaskInstance, TaskRegistry};
 use crate::textfile;
 
@@ -52,6 +54,8 @@ pub struct StudySession {
     /// The model that proposes; the task model where the study names none and
     /// bounds no answers.
     pub proposer_model: Option<ConnectedModel>,
+    /// Who grades answers and renders requests, where the task asks somebody.
+    pub aides: ConnectedAides,
 }
 
 /// What is done about answers that cannot be used.
@@ -121,6 +125,7 @@ fn load_unlocated(
         .as_ref()
         .and_then(|prepared| prepared.catalogue.clone());
     let mut built = registry.build(&study.task, &study.name, path, catalogue.as_ref())?;
+    built.task = study::graded(study, built.task, path)?;
     if built.task.options().is_some() {
         check_options(study)?;
     }
@@ -210,6 +215,7 @@ impl StudySession {
         if built.task.embeds() {
             task_model = with_embedder(&study.model, task_model, progress).await?;
         }
+        let aides = aides::connect(study, folder, known.judge, progress).await?;
         Ok(Self {
             resolved,
             built,
@@ -217,6 +223,7 @@ impl StudySession {
             loaded,
             task_model,
             proposer_model,
+            aides,
         })
     }
 
@@ -251,6 +258,7 @@ impl StudySession {
         let study = &resolved.study;
         let task_model = assumed(&study.model)?;
         let proposer_model = study.proposer.as_ref().map(assumed).transpose()?;
+        let aides = aides::assume(study)?;
         Ok(Self {
             resolved,
             built,
@@ -258,6 +266,7 @@ impl StudySession {
             loaded,
             task_model,
             proposer_model,
+            aides,
         })
     }
 
@@ -338,6 +347,7 @@ impl StudySession {
                 .proposer_model
                 .as_ref()
                 .and_then(|model| model.found.clone()),
+            judge: self.aides.found(),
         };
         serde_json::to_string(&found).map_err(Failure::from_error(ExitStatus::Internal))
     }
@@ -359,6 +369,7 @@ impl StudySession {
     fn probes(&self) -> u64 {
         let proposer = self.proposer_model.iter();
         let models = std::iter::once(&self.task_model).chain(proposer);
+        let models = models.chain(self.aides.judge());
         models.map(|connected| connected.model.llm.probes()).sum()
     }
 
@@ -404,7 +415,8 @@ impl StudySession {
             (killed > 0).then_some(killed),
             std::mem::take(&mut record.losses),
         )
-        .retrying_refused(trouble.retry_failed);
+        .retrying_refused(trouble.retry_failed)
+        .with_aides(self.aides.priced());
         let gateway = match begin(gateway, &ledger, &record, self.probes()).await {
             Ok(gateway) => gateway,
             Err(error) => return Err((error.into(), record)),
@@ -506,6 +518,7 @@ impl StudySession {
             .as_ref()
             .map_or(0, of)
             .max(of(&self.task_model))
+            .max(self.aides.judge().map_or(0, of))
     }
 }
 

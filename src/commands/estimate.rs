@@ -230,10 +230,7 @@ fn estimate(session: &StudySession) -> CostPlan {
     let study = &session.resolved.study;
     let proposer = study.proposer.as_ref().unwrap_or(&study.model);
     let seconds = duration(proposer, proposals) + duration(&study.model, evaluations);
-    let probes: u64 = std::iter::once(&study.model)
-        .chain(&study.proposer)
-        .map(most_probes)
-        .sum();
+    let probes: u64 = study.models().map(most_probes).sum();
     let smallest = fitted.smallest.map(|calls| {
         let calls = calls + probes;
         let worst = times(reserved, calls as usize);

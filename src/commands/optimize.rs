@@ -53,7 +53,7 @@ pub(super) async fn run(
         .iter()
         .try_for_each(|path| ReportFormat::of(path).map(drop))?;
     let (ledger, resumed, mut resolved) = begin(&args, registry)?;
-    for spec in std::iter::once(&mut resolved.study.model).chain(&mut resolved.study.proposer) {
+    for spec in resolved.study.models_mut() {
         spec.batch_waits = !args.batch_exit;
     }
     if resumed.is_some() && args.budget.is_given() {
@@ -126,7 +126,7 @@ pub(super) async fn run(
 /// Sends the calls of every model that is behind a server as batches.
 fn batch(study: &mut Study) -> Result<(), Failure> {
     let mut any = false;
-    for spec in std::iter::once(&mut study.model).chain(&mut study.proposer) {
+    for spec in study.models_mut() {
         if spec.provider().map_err(Failure::usage)?.server().is_none() {
             continue;
         }

@@ -96,6 +96,7 @@ pub(super) fn gateway(
         Vec::new(),
     )
     .retrying_refused(trouble.retry_failed)
+    .with_aides(session.aides.priced())
 }
 
 /// Scores prompts on audit examples under the rules of a run's audit; `None`

@@ -43,6 +43,15 @@ pub struct ProgramSpec {
     /// Whether the program is told labels when it scores.
     #[serde(default = "yes")]
     pub reference: bool,
+    /// Processes side by side; read, like the keys below, by who connects the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processes: Option<usize>,
+    /// Lines that are sent along at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<usize>,
+    /// How long it may be silent while a line is open, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_s: Option<u64>,
 }
 
 /// A program and its arguments: one text, in which spaces and quotation marks mean

@@ -10,7 +10,7 @@ use shiftproof_search::evaluate::{PromptEvaluation, PromptEvaluator};
 use shiftproof_search::headroom::{HeadroomEstimate, TriedPrompt};
 use shiftproof_search::propose::generic_prompts;
 use shiftproof_search::run::probe_examples;
-use shiftproof_tasks::{Example, Prompt, PromptId};
+use shiftproof_tasks::{Example, Prompt, PromptId, evaluation_calls};
 
 use super::{money, most_probes, prices, times};
 use crate::cli::EstimateArgs;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use shiftproof_tasks::diagnostic::DataError;
-use shiftproof_tasks::{ClassifySpec, ClassifyTask, Task};
+use shiftproof_tasks::{ClassifySpec, ClassifyTask, ProgramSpec, ProgramTask, Task};
 
 use super::{ItemCatalogue, PromptTemplates};
 
@@ -72,6 +72,7 @@ macro_rules! kinds {
         /// Shows all kinds to a visitor, `classify` first.
         pub fn visit(visitor: &mut impl TaskVisitor) {
             visitor.kind::<ClassifySpec>();
+            visitor.kind::<ProgramSpec>();
             $(visitor.kind::<$spec>();)*
         }
     };
@@ -101,6 +102,23 @@ impl TaskSpec for ClassifySpec {
         let task = ClassifyTask::new(study, self)?;
         Ok(TaskDeclaration {
             fields: task.fields(),
+            task: Arc::new(task),
+            templates: None,
+        })
+    }
+}
+
+impl TaskSpec for ProgramSpec {
+    const KIND: &'static str = "command";
+
+    fn declare(
+        self,
+        study: &str,
+        _: Option<&Arc<ItemCatalogue>>,
+    ) -> Result<TaskDeclaration, DataError> {
+        let task = ProgramTask::new(study, self)?;
+        Ok(TaskDeclaration {
+            fields: task.fields().to_vec(),
             task: Arc::new(task),
             templates: None,
         })
