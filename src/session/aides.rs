@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use shiftproof_search::budget::Price;
-use shiftproof_search::gateway::{Aides, PricedModel};
+use shiftproof_search::gateway::Aides;
 use shiftproof_tasks::{ProgramSpec, ProgramStep};
 
 use crate::assumed::assumed;
@@ -139,7 +139,3 @@ pub(super) fn assume(study: &Study) -> Result<ConnectedAides, Failure> {
     })
 }
 
-/// A judge's price for estimates.
-pub(crate) fn judge_model(session: &super::StudySession) -> Option<&PricedModel> {
-    session.aides.judge().map(|connected| &connected.model)
-}

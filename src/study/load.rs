@@ -7,8 +7,8 @@ use shiftproof_rec::{ItemCatalogue, PreparedExamples};
 use shiftproof_search::event::{GroupInfo, GroupRole};
 use shiftproof_tasks::lint::{DataLint, LintFinding, LintSeverity, drop_leaks};
 use shiftproof_tasks::{
-    BaselinePredictions, ColumnRoles, Data, DataTable, Example, GroupsSpec, Input, UnlabelledDraw,
-    closest,
+    AnswerForm, BaselinePredictions, ColumnRoles, Data, DataTable, Example, Grader, GroupsSpec,
+    Input, Label, Task, UnlabelledDraw, closest,
 };
 
 use super::dataset::prepare_dataset;
@@ -74,6 +74,12 @@ pub fn load_data(
         }
         templates.deal(&mut rows.examples)?;
     }
+    if is_free(task) {
+        // Whoever grades needs no label: every row has what a labelled one has.
+        let free = rows.unlabelled.drain(..);
+        let free = free.map(|input| input.with_label(Label::Text(String::new())));
+        rows.examples.extend(free);
+    }
     let groups = groups.named(&rows.examples, &rows.unlabelled);
     if let Some(example) = rows.examples.first() {
         groups.check_class_shares(&task.answer_form(&example.input))?;
@@ -122,6 +128,13 @@ pub fn load_data(
         catalogue,
         baselines,
     })
+}
+
+/// Whether answers in free text are graded without a label.
+fn is_free(task: &dyn Task) -> bool {
+    let form = task.answer_form(&Input::new("", ""));
+    let takes_none = |grader: &dyn Grader| !grader.takes_label();
+    matches!(form, AnswerForm::Text { .. }) && task.grader().is_some_and(takes_none)
 }
 
 /// What the data hold before they are dealt out.
