@@ -34,7 +34,10 @@ pub(crate) fn words(command: &CommandLine, key: &str) -> Result<Vec<String>, Fai
             "{key} has a quotation mark that is never closed: {command:?}"
         )));
     };
-    if words.first().is_none_or(|program| program.trim().is_empty()) {
+    if words
+        .first()
+        .is_none_or(|program| program.trim().is_empty())
+    {
         return Err(Failure::usage(format!(
             "{key} names no program: write it as on a command line, such as \"python3 score.py\""
         )));
@@ -43,7 +46,11 @@ pub(crate) fn words(command: &CommandLine, key: &str) -> Result<Vec<String>, Fai
 }
 
 /// The command of `model = "command:…"`.
-pub(crate) fn of_model(spec: &ModelSpec, command: &str, folder: &Path) -> Result<CommandConfig, Failure> {
+pub(crate) fn of_model(
+    spec: &ModelSpec,
+    command: &str,
+    folder: &Path,
+) -> Result<CommandConfig, Failure> {
     let words = words(&CommandLine::Text(command.to_owned()), "model")?;
     Ok(CommandConfig {
         identity: identity(&words, folder),
@@ -126,10 +133,18 @@ mod tests {
     fn commands_are_split_as_a_shell_does() {
         let split = |command| words(&text(command), "metric.command").ok();
         let expect = |words: &[&str]| Some(words.iter().map(|&w| w.to_owned()).collect());
-        assert_eq!(split("python3 'my score.py' -v"), expect(&["python3", "my score.py", "-v"]));
+        assert_eq!(
+            split("python3 'my score.py' -v"),
+            expect(&["python3", "my score.py", "-v"])
+        );
         assert_eq!(split("a $HOME | b"), expect(&["a", "$HOME", "|", "b"]));
-        let told = words(&text("say 'x"), "metric.command").unwrap_err().message;
-        assert!(told.starts_with("metric.command has a quotation mark"), "{told}");
+        let told = words(&text("say 'x"), "metric.command")
+            .unwrap_err()
+            .message;
+        assert!(
+            told.starts_with("metric.command has a quotation mark"),
+            "{told}"
+        );
         for none in [text("  "), CommandLine::List(vec![])] {
             let told = words(&none, "task.command").unwrap_err().message;
             assert!(told.starts_with("task.command names no program"), "{told}");
@@ -146,7 +161,10 @@ mod tests {
         let write = |folder: &Path, text| std::fs::write(folder.join("score.py"), text).unwrap();
         write(folder.path(), "print(1)");
         let first = identity(&words, folder.path());
-        assert!(first.starts_with("command:python3 score.py --strict ("), "{first}");
+        assert!(
+            first.starts_with("command:python3 score.py --strict ("),
+            "{first}"
+        );
         let elsewhere = tempfile::tempdir().unwrap();
         write(elsewhere.path(), "print(1)");
         assert_eq!(identity(&words, elsewhere.path()), first);

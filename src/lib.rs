@@ -25,6 +25,7 @@ pub mod gate;
 mod headroom;
 pub mod heartbeat;
 mod import;
+mod judge;
 pub mod labels;
 pub mod prices;
 pub mod progress;

@@ -17,6 +17,7 @@ use shiftproof_search::event::RunObserver;
 use shiftproof_search::event_log::{EventLog, LogError};
 use shiftproof_search::fit::{FittedPlan, fitted};
 use shiftproof_search::gateway::{Gateway, RunError};
+use shiftproof_search::judging::GradedByPerson;
 use shiftproof_search::ledger::{Ledger, LedgerError, RunRecord, RunStatus};
 use shiftproof_search::methods::SearchMethod;
 use shiftproof_search::run::{Run, RunResult};
@@ -31,6 +32,7 @@ use crate::connect_model::{ConnectedModel, connect, with_embedder};
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
 use crate::gate::holdout_log::HoldoutAccess;
+use crate::judge;
 use crate::prices;
 use crate::report::RunSummary;
 use crate::stored;
@@ -56,6 +58,8 @@ pub struct StudySession {
     pub proposer_model: Option<ConnectedModel>,
     /// Who grades answers and renders requests, where the task asks somebody.
     pub aides: ConnectedAides,
+    /// Answers that a person graded, to compare the judge with.
+    pub graded_by_person: Vec<GradedByPerson>,
 }
 
 /// What is done about answers that cannot be used.
@@ -215,6 +219,7 @@ impl StudySession {
         if built.task.embeds() {
             task_model = with_embedder(&study.model, task_model, progress).await?;
         }
+        let graded_by_person = judge::read(&resolved, &built)?;
         let aides = aides::connect(study, folder, known.judge, progress).await?;
         Ok(Self {
             resolved,
@@ -224,6 +229,7 @@ impl StudySession {
             task_model,
             proposer_model,
             aides,
+            graded_by_person,
         })
     }
 
@@ -259,6 +265,7 @@ impl StudySession {
         let task_model = assumed(&study.model)?;
         let proposer_model = study.proposer.as_ref().map(assumed).transpose()?;
         let aides = aides::assume(study)?;
+        let graded_by_person = judge::read(&resolved, &built)?;
         Ok(Self {
             resolved,
             built,
@@ -267,6 +274,7 @@ impl StudySession {
             task_model,
             proposer_model,
             aides,
+            graded_by_person,
         })
     }
 

@@ -98,7 +98,8 @@ pub fn calls(
     };
     let learnt = task.fitting().map_or(0, |_| settle_on.examples().len());
     let different: BTreeSet<_> = prompts.iter().map(Prompt::id).collect();
-    (different.len() * (neutral * task.calls() + (learnt + examples) * evaluation_calls(task))) as u64
+    (different.len() * (neutral * task.calls() + (learnt + examples) * evaluation_calls(task)))
+        as u64
 }
 
 impl PromptEvaluator<'_> {

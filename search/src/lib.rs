@@ -24,6 +24,7 @@ pub mod gateway;
 mod grading;
 pub mod headroom;
 mod indices;
+pub mod judging;
 pub mod ledger;
 pub mod llm;
 pub mod methods;

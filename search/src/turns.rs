@@ -26,7 +26,11 @@ pub(crate) async fn evaluate(
     let mut replies: Vec<Vec<Reply>> = cases.iter().map(|_| Vec::new()).collect();
     let mut over: Vec<CallOutcome> = vec![CallOutcome::Unaffordable; cases.len()];
     let mut open: Vec<Option<Request>> = Vec::with_capacity(cases.len());
-    for (at, first) in requests(task, gateway, cases).await?.into_iter().enumerate() {
+    for (at, first) in requests(task, gateway, cases)
+        .await?
+        .into_iter()
+        .enumerate()
+    {
         open.push(match first {
             Ok(request) => Some(request),
             Err(none) => {
@@ -106,9 +110,7 @@ pub(crate) async fn requests(
             }),
             Err(reason) => Err(CallOutcome::Refused(reason)),
         },
-        CallOutcome::Refused(reason) => {
-            Err(CallOutcome::Refused(format!("no request: {reason}")))
-        }
+        CallOutcome::Refused(reason) => Err(CallOutcome::Refused(format!("no request: {reason}"))),
         CallOutcome::Unaffordable => Err(CallOutcome::Unaffordable),
     });
     Ok(first.collect())

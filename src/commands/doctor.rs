@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use shiftproof_search::budget::{BudgetLimits, Meter};
-use shiftproof_search::control::RunControl;
 use shiftproof_search::calibrate::{Calibration, CalibrationSet};
+use shiftproof_search::control::RunControl;
 use shiftproof_search::evaluate::{ParsedReply, PromptEvaluator, understand};
 use shiftproof_search::event_log::EventLog;
 use shiftproof_search::gateway::Gateway;
@@ -164,7 +164,9 @@ async fn answer(session: &StudySession) -> Result<String, Failure> {
     let Some(fault) = read.iter().find_map(|(_, own)| own.fault) else {
         if task.grader().is_some() {
             let graded = grades(session, &gateway, &examples).await?;
-            return Ok(format!("{told}\n                {graded} ({seconds:.2} s, seed prompt)"));
+            return Ok(format!(
+                "{told}\n                {graded} ({seconds:.2} s, seed prompt)"
+            ));
         }
         return Ok(format!("{told} ({seconds:.2} s, seed prompt)"));
     };
@@ -202,7 +204,11 @@ async fn grades(
         .map_err(|stop| Failure::from_error(ExitStatus::of(&stop))(stop))?;
     let faults = &scored.surveys[0].faults;
     if let Some(failed) = faults.iter().find_map(|fault| fault.examples.first()) {
-        let told = format!("graded: {}: {}", visible(&failed.input), visible(&failed.text));
+        let told = format!(
+            "graded: {}: {}",
+            visible(&failed.input),
+            visible(&failed.text)
+        );
         return Err(Failure::new(ExitStatus::Unusable, told));
     }
     let grades: Vec<String> = examples

@@ -17,6 +17,7 @@ use crate::cli::EvalArgs;
 use crate::exit::{ExitStatus, Failure};
 use crate::gate::holdout_log::{self, HoldoutAccess};
 use crate::gate::prompts::NamedPrompt;
+use crate::judge::{self, JudgeReport};
 use crate::report::ground::{AuditGround, caution};
 use crate::report::to_json;
 use crate::report::{
@@ -57,6 +58,9 @@ struct EvalTable {
     /// How lists change with an attribute, by prompt.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     fairness: Vec<FairnessReport>,
+    /// The judge beside a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    judge: Option<JudgeReport>,
     /// What a reader has to know beside the scores.
     notes: Vec<String>,
     /// An answer found in the store counts like one paid for now.
@@ -98,10 +102,20 @@ pub(super) async fn run(args: EvalArgs, registry: &TaskRegistry) -> Result<ExitS
     let observers = vec![score::progress(args.verbosity.quiet, planned)];
     let trouble = args.trouble.into();
     let gateway = score::gateway(&session, ledger, control.clone(), observers, trouble);
+    // Before the prompts are scored: a judge that is no bar costs no more than this.
+    let mut judged = judge::calibrated(&session, &gateway).await?;
+    if let Some(refusal) = judged.as_ref().and_then(JudgeReport::refused_as_bar)
+        && args.min_worst.is_some()
+    {
+        return Err(refusal);
+    }
     let scored = score::score(&session, &gateway, control, &prompts, &examples, trouble);
     let Some(evaluation) = scored.await? else {
         return Ok(ExitStatus::Interrupted);
     };
+    if let Some(judged) = &mut judged {
+        judged.correct(&session, &evaluation);
+    }
     let task = session.built.task.as_ref();
     let fairness = match &args.fair {
         Some(attribute) => fair(&session, &gateway, attribute, &prompts, &examples).await?,
@@ -125,6 +139,8 @@ pub(super) async fn run(args: EvalArgs, registry: &TaskRegistry) -> Result<ExitS
         .into_iter()
         .chain(score::calibrated(&session, &evaluation))
         .chain(score::readings(&prompts, &evaluation))
+        .chain(judge::uncalibrated(study.judge.as_ref()))
+        .chain(judged.iter().flat_map(JudgeReport::sentences))
         .collect();
     if let Some(folder) = &args.record {
         record(&session, &prompts, &evaluation, folder)?;
@@ -150,6 +166,7 @@ pub(super) async fn run(args: EvalArgs, registry: &TaskRegistry) -> Result<ExitS
         prompts: rows.collect(),
         baselines: baselines.filter(|row| !row.groups.is_empty()).collect(),
         fairness,
+        judge: judged,
         notes,
         spent: gateway.spent(),
         sent: gateway.sent(),

@@ -227,9 +227,7 @@ pub(crate) fn unbound(study: &Study) -> Option<String> {
 
 /// A model of the study whose price nobody knows.
 pub(crate) fn unknown(study: &Study) -> Option<&ModelSpec> {
-    study
-        .models()
-        .find(|spec| spec.price.is_none())
+    study.models().find(|spec| spec.price.is_none())
 }
 
 /// What can be done about an unknown price.

@@ -138,4 +138,3 @@ pub(super) fn assume(study: &Study) -> Result<ConnectedAides, Failure> {
         is_judge: true,
     })
 }
-

@@ -119,7 +119,8 @@ pub(crate) fn located(sentences: &str, text: &str, path: &Path) -> String {
 /// first other it names where that one is not stated.
 fn named<'s>(sentence: &'s str, text: &str) -> Option<Vec<&'s str>> {
     const TABLES: [&str; 10] = [
-        "name", "model", "proposer", "prompts", "metric", "judge", "task", "data", "groups", "search",
+        "name", "model", "proposer", "prompts", "metric", "judge", "task", "data", "groups",
+        "search",
     ];
     let leaves = leaves(text);
     let keys = |word: &'s str| -> Option<Vec<&'s str>> {

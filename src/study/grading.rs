@@ -93,8 +93,7 @@ const fn is_yes(is: &bool) -> bool {
 impl JudgeSpec {
     /// What its verdicts are.
     pub fn scale(&self) -> JudgeScale {
-        self.points
-            .map_or(JudgeScale::PassFail, JudgeScale::Points)
+        self.points.map_or(JudgeScale::PassFail, JudgeScale::Points)
     }
 
     /// The judge as a task asks it.
@@ -107,9 +106,8 @@ impl JudgeSpec {
 pub(super) fn problems(study: &Study) -> Vec<String> {
     let mut problems = Vec::new();
     if study.metric.is_some() && study.judge.is_some() {
-        problems.push(
-            "judge and metric both say who grades: keep one of the two tables".to_owned(),
-        );
+        problems
+            .push("judge and metric both say who grades: keep one of the two tables".to_owned());
     }
     if let Some(judge) = &study.judge {
         if judge.rubric.trim().is_empty() {

@@ -183,7 +183,9 @@ impl Study {
     /// All models that the study names: the task's, the proposer, the judge.
     pub fn models(&self) -> impl Iterator<Item = &ModelSpec> + Clone {
         let judge = self.judge.as_ref().and_then(|judge| judge.model.as_ref());
-        std::iter::once(&self.model).chain(&self.proposer).chain(judge)
+        std::iter::once(&self.model)
+            .chain(&self.proposer)
+            .chain(judge)
     }
 
     /// As [`models`](Self::models).

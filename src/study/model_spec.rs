@@ -246,7 +246,9 @@ impl ModelSpec {
         let known = ApiDialect::ALL.iter().map(|api| api.name());
         let hint = match closest(provider, known.chain(["embedded", "command"])) {
             Some(known) if known != provider => format!("; did you mean {known:?}?"),
-            Some("command") => "; write the command after the colon: \"command:python3 agent.py\"".to_owned(),
+            Some("command") => {
+                "; write the command after the colon: \"command:python3 agent.py\"".to_owned()
+            }
             Some(known) if known != "embedded" => {
                 format!("; name the model after the colon: \"{known}:MODEL\"")
             }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Answer, AnswerForm, Demonstration, Example, Fitting, GradedAnswer, Input, Label,
-    Message, Metric, Outcome, Prompt, Reply, Request, Task,
+    Answer, AnswerForm, Demonstration, Example, Fitting, GradedAnswer, Input, Label, Message,
+    Metric, Outcome, Prompt, Reply, Request, Task,
 };
 
 mod judge;

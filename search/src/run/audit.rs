@@ -166,9 +166,8 @@ fn member_outcome(
     answer: &Answer,
 ) -> Option<Outcome> {
     let wanted = answer.vote();
-    let said = |voter: &&CandidateAnswers<'_>| {
-        voter.answer(input).and_then(|own| own.vote()) == wanted
-    };
+    let said =
+        |voter: &&CandidateAnswers<'_>| voter.answer(input).and_then(|own| own.vote()) == wanted;
     voters.iter().find(said)?.outcome(input)
 }
 

@@ -91,7 +91,9 @@ pub(super) async fn run(
          {} questions on what the server can do; stored answers count, and are not sent",
         prompts.len(),
         examples.len(),
-        grouped((prompts.len() * examples.len() * evaluation_calls(planned.built.task.as_ref())) as u64),
+        grouped(
+            (prompts.len() * examples.len() * evaluation_calls(planned.built.task.as_ref())) as u64
+        ),
         grouped(cost.tokens()),
         money(known),
         most_probes(&planned.resolved.study.model),

@@ -18,9 +18,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
-use shiftproof_search::{
-    Capabilities, FailedRequest, Llm, LlmError, ModelCall, RequestAllowance,
-};
+use shiftproof_search::{Capabilities, FailedRequest, Llm, LlmError, ModelCall, RequestAllowance};
 use shiftproof_tasks::{AnswerForm, Finish, Reply, Usage};
 use tokio::sync::Semaphore;
 
@@ -322,7 +320,10 @@ impl CommandLlm {
             }
         };
         let told = answer.get("usage");
-        let tokens = |key: &str| told.and_then(|usage| usage.get(key)).and_then(Value::as_u64);
+        let tokens = |key: &str| {
+            told.and_then(|usage| usage.get(key))
+                .and_then(Value::as_u64)
+        };
         let usage = match (tokens("prompt_tokens"), tokens("completion_tokens")) {
             (Some(prompt_tokens), Some(completion_tokens)) => Usage {
                 prompt_tokens,
@@ -346,7 +347,11 @@ impl CommandLlm {
 
 /// What an answer says of its own state.
 fn said(answer: Map<String, Value>) -> Answered {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
     if let Some(why) = answer.get("unavailable") {
         return Err(LlmError::Unavailable(text(why)));
     }
@@ -402,7 +407,11 @@ impl Llm for CommandLlm {
 
     async fn call(&self, call: &ModelCall) -> Result<Reply, LlmError> {
         let answers = self.call_batch(std::slice::from_ref(call)).await;
-        let none = || Err(LlmError::Unavailable("the program was not asked".to_owned()));
+        let none = || {
+            Err(LlmError::Unavailable(
+                "the program was not asked".to_owned(),
+            ))
+        };
         answers.into_iter().next().unwrap_or_else(none)
     }
 
@@ -431,7 +440,11 @@ impl Llm for CommandLlm {
         let mut answers = self.ask(asked).await.into_iter();
         let reply = |(question, call): (Result<_, LlmError>, &ModelCall)| {
             let _asked: Map<String, Value> = question?;
-            let lost = || Err(LlmError::Unavailable("the program was not asked".to_owned()));
+            let lost = || {
+                Err(LlmError::Unavailable(
+                    "the program was not asked".to_owned(),
+                ))
+            };
             self.reply(call, answers.next().unwrap_or_else(lost)?)
         };
         questions.into_iter().zip(calls).map(reply).collect()

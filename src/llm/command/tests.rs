@@ -148,7 +148,9 @@ async fn models_answer_messages() {
         *odd*) echo '{"answer": "yes"}';;
         *'"messages":[{"content":"plain","role":"user"}]'*) echo '{"text": "no"}';;
         *) echo '{"error": "unknown line"}';; esac; done"#;
-    let llm = start(script, CommandDialect::Messages, |config| config.processes = 2);
+    let llm = start(script, CommandDialect::Messages, |config| {
+        config.processes = 2
+    });
     let ask = async |text: &str| {
         let request = shiftproof_tasks::Request {
             messages: vec![Message::user(text)],
@@ -181,14 +183,21 @@ async fn processes_run_side_by_side_and_end() {
     let calls = lines(4);
     let began = Instant::now();
     let answers = futures::future::join_all(calls.iter().map(|call| llm.call(call))).await;
-    assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_millis(1500),
+        "{:?}",
+        began.elapsed()
+    );
     let mut pids: Vec<u64> = scores(&answers).into_iter().flatten().collect();
     pids.sort_unstable();
     pids.dedup();
     assert_eq!(pids.len(), 4);
     drop(llm);
     for pid in pids {
-        assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists(), "{pid} is left");
+        assert!(
+            !std::path::Path::new(&format!("/proc/{pid}")).exists(),
+            "{pid} is left"
+        );
     }
 }
 
@@ -205,5 +214,8 @@ fn missing_programs_are_told_at_the_start() {
         max_tokens: None,
     };
     let told = CommandLlm::start(config).err().unwrap();
-    assert!(told.contains("`no-such-program-here` cannot be started"), "{told}");
+    assert!(
+        told.contains("`no-such-program-here` cannot be started"),
+        "{told}"
+    );
 }

@@ -106,7 +106,10 @@ fn verdict(reply: &str) -> &str {
         head.eq_ignore_ascii_case(HEAD)
             .then(|| line.len() - rest.len() + colon.len_utf8())
     };
-    let last = reply.lines().rev().find_map(|line| Some(&line[told(line)?..]));
+    let last = reply
+        .lines()
+        .rev()
+        .find_map(|line| Some(&line[told(line)?..]));
     last.unwrap_or(reply)
 }
 
@@ -167,20 +170,27 @@ impl Grader for JudgeGrader {
             return Some(Grade::Failed(why.to_owned()));
         }
         let said = Reply {
-            text: verdict(parse::thoughts::answer(&reply.text).as_deref().unwrap_or("")).to_owned(),
+            text: verdict(
+                parse::thoughts::answer(&reply.text)
+                    .as_deref()
+                    .unwrap_or(""),
+            )
+            .to_owned(),
             ..reply.clone()
         };
-        Some(match (parse::parse(&self.scale.form(), &said), self.scale) {
-            (Answer::Class { label, .. }, _) => Grade::Score(f64::from(label == PASS)),
-            (Answer::Number(given), JudgeScale::Points(points)) => {
-                Grade::Score(worth(given, points))
-            }
-            _ if reply.finish == Finish::Length => return None,
-            (Answer::Unparseable { text }, _) => {
-                Grade::Failed(format!("the judge gave no grade: {text:?}"))
-            }
-            _ => Grade::Failed(format!("the judge gave no grade: {:?}", reply.text)),
-        })
+        Some(
+            match (parse::parse(&self.scale.form(), &said), self.scale) {
+                (Answer::Class { label, .. }, _) => Grade::Score(f64::from(label == PASS)),
+                (Answer::Number(given), JudgeScale::Points(points)) => {
+                    Grade::Score(worth(given, points))
+                }
+                _ if reply.finish == Finish::Length => return None,
+                (Answer::Unparseable { text }, _) => {
+                    Grade::Failed(format!("the judge gave no grade: {text:?}"))
+                }
+                _ => Grade::Failed(format!("the judge gave no grade: {:?}", reply.text)),
+            },
+        )
     }
 
     fn counted_calls(&self) -> usize {

@@ -1,9 +1,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Grade, Grader, GradingCase, Renderer};
-use crate::{
-    Answer, AnswerForm, Input, Label, Message, Metric, Prompt, Reply, Request, Role,
-};
+use crate::{Answer, AnswerForm, Input, Label, Message, Metric, Prompt, Reply, Request, Role};
 
 /// Room for what a program answers: it is no model, and nothing is generated.
 const ROOM: u32 = 1;
@@ -137,14 +135,12 @@ impl Grader for ProgramGrader {
             Value::Bool(is) => Some(f64::from(*is)),
             score => score.as_f64(),
         };
-        Some(
-            match number.filter(|number| (0.0..=1.0).contains(number)) {
-                Some(number) => Grade::Score(number),
-                None => Grade::Failed(format!(
-                    "the program's score is {score}, but must be a number in 0 to 1"
-                )),
-            },
-        )
+        Some(match number.filter(|number| (0.0..=1.0).contains(number)) {
+            Some(number) => Grade::Score(number),
+            None => Grade::Failed(format!(
+                "the program's score is {score}, but must be a number in 0 to 1"
+            )),
+        })
     }
 
     fn counted_calls(&self) -> usize {
@@ -193,5 +189,7 @@ fn message(value: &Value) -> Option<Message> {
 
 /// What a value says; a text without its quotation marks.
 fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
