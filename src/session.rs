@@ -314,6 +314,7 @@ impl StudySession {
             label_scores,
         );
         notes.extend(calibration);
+        notes.extend(judge::uncalibrated(self.resolved.study.judge.as_ref()));
         notes
     }
 
