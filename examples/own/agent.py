@@ -11,7 +11,7 @@ with open(table, newline="", encoding="utf-8") as file:
 
 for line in sys.stdin:
     row = json.loads(line)
-    asked = row["messages"][-1]["content"]
+    asked = "\n".join(message["content"] for message in row["messages"])
     found = [fact for question, fact in facts.items() if question in asked]
     brief = "one word" in asked or "briefly" in asked
     if not found:

@@ -168,3 +168,6 @@ pub(crate) fn worst_case(
         ..worst
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -172,7 +172,7 @@ async fn broken_programs_give_a_message_and_no_score() {
         ),
         (
             "    print(json.dumps({'error': 'no table'}), flush=True)\n",
-            4,
+            6,
             &["no table"],
         ),
         (
@@ -231,8 +231,8 @@ async fn broken_programs_give_a_message_and_no_score() {
 async fn contradictions_about_graders_name_their_line() {
     for (from, to, told) in [
         (
-            "prompt = ",
-            "metric = \"accuracy\"\nprompt = ",
+            "prompt = \"Answer",
+            "metric = \"accuracy\"\nprompt = \"Answer",
             "unknown key `metric`",
         ),
         (
@@ -261,8 +261,8 @@ async fn contradictions_about_graders_name_their_line() {
             "judge.rubric is empty",
         ),
         (
-            "prompt = ",
-            "system = \"Be kind.\"\nprompt = ",
+            "prompt = \"Answer",
+            "system = \"Be kind.\"\nprompt = \"Answer",
             "the program renders them",
         ),
     ] {
