@@ -2,6 +2,7 @@
 
 pub mod aides;
 mod keeping;
+mod loaded;
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -15,7 +16,7 @@ use shiftproof_search::control::RunControl;
 use shiftproof_search::earlier::EarlierRun;
 use shiftproof_search::event::RunObserver;
 use shiftproof_search::event_log::{EventLog, LogError};
-use shiftproof_search::fit::{FittedPlan, fitted};
+use shiftproof_search::fit::FittedPlan;
 use shiftproof_search::gateway::{Gateway, RunError};
 use shiftproof_search::judging::GradedByPerson;
 use shiftproof_search::ledger::{Ledger, LedgerError, RunRecord, RunStatus};
@@ -26,9 +27,10 @@ use shiftproof_tasks::lint::LintFinding;
 
 use self::aides::ConnectedAides;
 use self::keeping::{FoundModels, close, open_log};
+pub(crate) use self::loaded::LoadedStudy;
 use crate::assumed::assumed;
 use crate::calibration_notes;
-use crate::connect_model::{ConnectedModel, connect, with_embedder};
+use crate::connect_model::ConnectedModel;
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
 use crate::gate::holdout_log::HoldoutAccess;
@@ -201,36 +203,8 @@ impl StudySession {
         known: Option<&RunRecord>,
         progress: fetch::OnProgress<'_>,
     ) -> Result<Self, Failure> {
-        let method = registry.method(&resolved.study, path)?;
-        let (built, loaded) = load(&resolved, path, registry, progress)?;
-        let study = &resolved.study;
-        prices::affordable(study)?;
-        let known = known.map(FoundModels::of).transpose()?.unwrap_or_default();
-        let folder = &resolved.folder;
-        let is_known = known.task.is_some();
-        let mut task_model = connect(&study.model, folder, known.task, progress).await?;
-        if !is_known {
-            task_model = task_model.rehearse(&rehearsal(&built, &loaded)).await?;
-        }
-        let proposer_model = match &study.proposer {
-            Some(spec) => Some(connect(spec, folder, known.proposer, progress).await?),
-            None => task_model.proposing(),
-        };
-        if built.task.embeds() {
-            task_model = with_embedder(&study.model, task_model, progress).await?;
-        }
-        let graded_by_person = judge::read(&resolved, &built)?;
-        let aides = aides::connect(study, folder, known.judge, progress).await?;
-        Ok(Self {
-            resolved,
-            built,
-            method,
-            loaded,
-            task_model,
-            proposer_model,
-            aides,
-            graded_by_person,
-        })
+        let loaded = LoadedStudy::load(resolved, path, registry, progress)?;
+        loaded.connect(known, progress).await
     }
 
     /// Loads the data, and assumes of the models what the study says: nothing is
@@ -291,14 +265,11 @@ impl StudySession {
 
     /// What a run will ask of the models at most, under its limit on calls.
     pub fn plan(&self) -> FittedPlan {
-        let study = &self.resolved.study;
-        fitted(
+        loaded::plan(
+            &self.resolved.study,
             self.method.as_ref(),
-            &study.search,
-            &self.loaded.data,
-            self.built.task.as_ref(),
-            study.prompts.len(),
-            study.budget.calls,
+            &self.built,
+            &self.loaded,
         )
     }
 

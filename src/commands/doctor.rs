@@ -11,17 +11,21 @@ use shiftproof_search::event_log::EventLog;
 use shiftproof_search::gateway::Gateway;
 use shiftproof_search::ledger::Ledger;
 use shiftproof_search::unusable::AnswerFault;
-use shiftproof_tasks::{Answer, Example, Input};
+use shiftproof_tasks::{Example, Input};
 
-use super::{fetch_progress, print};
+use super::{fetch_progress, print, with_patience};
 use crate::cli::{DoctorArgs, StudyArgs};
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
 use crate::gate::power;
 use crate::session::StudySession;
 use crate::shown::visible;
+use crate::stored;
 use crate::task_registry::TaskRegistry;
 use crate::unusable;
+
+/// The study that is checked where none is named.
+const STUDY: &str = "study.toml";
 
 /// Examples that are asked, each of another source group.
 const MOST_ASKED: usize = 3;
@@ -43,10 +47,20 @@ pub(super) async fn run(args: &DoctorArgs, registry: &TaskRegistry) -> Result<Ex
     report("cache", cache())?;
     report("store", store(&args.store.store))?;
     report("terminal", Ok(terminal()))?;
-    if let Some(path) = &args.study {
+    let here = Path::new(STUDY);
+    let study = args
+        .study
+        .as_deref()
+        .or_else(|| here.exists().then_some(here));
+    if study.is_none() {
+        let told =
+            format!("none: there is no {STUDY} here; name one, and its data and model are checked");
+        print(&format!("      {:9} {told}\n", "study"))?;
+    }
+    if let Some(path) = study {
         let resolved = super::resolve(
             &StudyArgs {
-                study: path.clone(),
+                study: path.to_owned(),
                 seed: 1,
                 model: None,
                 base_url: None,
@@ -61,7 +75,9 @@ pub(super) async fn run(args: &DoctorArgs, registry: &TaskRegistry) -> Result<Ex
             Ok(resolved) => {
                 report("study", Ok(format!("{} reads well", path.display())))?;
                 let mut progress = fetch_progress(false);
-                match StudySession::prepare(resolved, path, registry, &mut progress).await {
+                let study = resolved.study.clone();
+                let preparing = StudySession::prepare(resolved, path, registry, &mut progress);
+                match with_patience(&study, false, preparing).await {
                     Err(failure) => report("session", Err(failure))?,
                     Ok(session) => {
                         report("data", Ok(data(&session)))?;
@@ -81,7 +97,7 @@ pub(super) async fn run(args: &DoctorArgs, registry: &TaskRegistry) -> Result<Ex
                         for line in super::estimate::priced(&session.resolved.study) {
                             print(&format!("      {line}\n"))?;
                         }
-                        let power = power::foreseen(&session.loaded.groups);
+                        let power = power::told(&session.loaded.groups);
                         for note in session.foreseen().into_iter().chain(power) {
                             print(&format!("      {note}\n"))?;
                         }
@@ -103,7 +119,20 @@ fn store(folder: &Path) -> Result<String, Failure> {
     if !folder.exists() {
         return Ok(format!("{} will be created", folder.display()));
     }
-    let runs = Ledger::open(folder)?.runs()?.len();
+    let ledger = match Ledger::open(folder) {
+        Ok(ledger) => ledger,
+        Err(error) => {
+            let Some(holder) = error.holder() else {
+                return Err(error.into());
+            };
+            return Ok(format!(
+                "{}, in use by {holder}; `shiftproof watch{}` follows it",
+                folder.display(),
+                stored::store_flag(folder)
+            ));
+        }
+    };
+    let runs = ledger.runs()?.len();
     Ok(format!("{}, {runs} runs", folder.display()))
 }
 
@@ -184,10 +213,10 @@ async fn grades(
     asked: &[&Input],
 ) -> Result<String, Failure> {
     let data = &session.loaded.data;
-    let examples: Vec<Example> = data.source.validation.iter().cloned().collect();
-    let examples: Vec<Example> = examples
-        .into_iter()
+    let validation = data.source.validation.iter();
+    let examples: Vec<Example> = validation
         .filter(|example| asked.iter().any(|input| input.id == example.input.id))
+        .cloned()
         .collect();
     let evaluator = PromptEvaluator {
         task: session.built.task.as_ref(),
@@ -229,20 +258,10 @@ fn line(input: &Input, own: &ParsedReply) -> String {
     match (own.fault, &own.answer) {
         (Some(AnswerFault::Failed), _) => format!("{place}: failed: {}", visible(&own.said)),
         (Some(fault), _) => format!("{place}: {fault}: {said}"),
-        (None, Some(answer)) => match meaning(answer) {
+        (None, Some(answer)) => match answer.to_text() {
             meant if meant == own.said.trim() => format!("{place}: {meant:?}"),
             meant => format!("{place}: {meant:?}, read from {said}"),
         },
         (None, None) => format!("{place}: {said}"),
-    }
-}
-
-/// An answer in words.
-fn meaning(answer: &Answer) -> String {
-    match answer {
-        Answer::Class { label, .. } => label.clone(),
-        Answer::Number(number) => number.to_string(),
-        Answer::Ranking(items) => items.join(" > "),
-        Answer::Text(text) | Answer::Unparseable { text } => text.clone(),
     }
 }

@@ -26,8 +26,8 @@ use crate::gate::power;
 use crate::llm::http::AbilityMode;
 use crate::prices;
 use crate::report::{grouped, to_json};
-use crate::session::{REHEARSED, StudySession};
-use crate::study::ModelSpec;
+use crate::session::{LoadedStudy, REHEARSED, StudySession};
+use crate::study::{ModelSpec, Study};
 use crate::table::{TextColumn, TextTable};
 use crate::task_registry::TaskRegistry;
 
@@ -84,7 +84,7 @@ pub(super) async fn run(
     let path = &args.study.study;
     // Reading data and hashing cached files block.
     let session = tokio::task::block_in_place(|| StudySession::assume(resolved, path, registry))?;
-    judging(&session, &args.study.study)?;
+    judging(session.built.task.as_ref(), &args.study.study)?;
     let mut plan = estimate(&session);
     if !args.json {
         print(&text(&plan, limits))?;
@@ -215,6 +215,39 @@ fn most_probes(spec: &ModelSpec) -> u64 {
     scores + continued + u64::from(spec.thinking_tokens.is_none())
 }
 
+/// The same of all models of a study.
+fn all_probes(study: &Study) -> u64 {
+    study.models().map(most_probes).sum()
+}
+
+/// Refuses a limit on calls under which not even the seed prompt is sure to be scored:
+/// an estimate says so for nothing, a run would after spending it.
+pub(super) fn check_budget(loaded: &LoadedStudy) -> Result<(), Failure> {
+    let study = &loaded.resolved.study;
+    let Some(limit) = study.budget.calls else {
+        return Ok(());
+    };
+    let smallest = loaded.plan().smallest;
+    let smallest = smallest.map(|calls| calls + all_probes(study));
+    let mend = match smallest {
+        Some(least) if limit >= least => return Ok(()),
+        Some(least) => format!(
+            "{} calls are the smallest workable budget; set budget.calls or --max-calls to that or \
+             more",
+            grouped(least)
+        ),
+        None => "no budget would do for this study".to_owned(),
+    };
+    Err(Failure::new(
+        ExitStatus::Budget,
+        format!(
+            "the budget of {} calls is too low to be sure that even the seed prompt is evaluated and \
+             audited; nothing was asked\n  {mend} (`shiftproof estimate` shows the plan)",
+            grouped(limit)
+        ),
+    ))
+}
+
 /// Sizes are taken from the study's own data: the seed prompt on real inputs.
 fn estimate(session: &StudySession) -> CostPlan {
     let ModelPrices {
@@ -233,7 +266,7 @@ fn estimate(session: &StudySession) -> CostPlan {
     let study = &session.resolved.study;
     let proposer = study.proposer.as_ref().unwrap_or(&study.model);
     let seconds = duration(proposer, proposals) + duration(&study.model, evaluations);
-    let probes: u64 = study.models().map(most_probes).sum();
+    let probes = all_probes(study);
     let smallest = fitted.smallest.map(|calls| {
         let calls = calls + probes;
         let worst = times(reserved, calls as usize);
@@ -271,7 +304,7 @@ fn notes(session: &StudySession) -> Vec<String> {
     let warnings = findings.filter(|finding| finding.severity == LintSeverity::Warning);
     let mut notes: Vec<String> = warnings.map(ToString::to_string).collect();
     notes.extend(session.foreseen());
-    notes.extend(power::foreseen(&session.loaded.groups));
+    notes.extend(power::told(&session.loaded.groups));
     notes
 }
 
@@ -294,6 +327,7 @@ fn rehearsed(task: &dyn Task, prompt: &Prompt, input: &Input) -> Vec<ModelCall> 
             }
             AnswerForm::Likelihood { candidates, .. } => (candidates.join("\n"), 0),
             AnswerForm::Nearest { .. } => (String::new(), 0),
+            AnswerForm::Json { schema, .. } => (String::new(), schema.to_string().len() / 4),
             AnswerForm::Text { max_tokens } => {
                 let answers = task.answer_form(input);
                 let first = answers.candidates().and_then(<[String]>::first);

@@ -13,7 +13,7 @@ use shiftproof_tasks::{
 
 use super::dataset::prepare_dataset;
 use super::{DataSpec, LeakPolicy, recommend};
-use crate::exit::Failure;
+use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
 use crate::labels::{self, HandLabel};
 use crate::task_registry::TaskInstance;
@@ -90,7 +90,8 @@ pub fn load_data(
         .map_err(|error| {
             // What was left out may be what is missing.
             let told = rows.findings.iter().map(|finding| format!("\n  {finding}"));
-            Failure::data(told.fold(error.to_string(), |all, line| all + &line)).caused_by(error)
+            let message = told.fold(error.to_string(), |all, line| all + &line);
+            Failure::new(ExitStatus::of_data(&error), message).caused_by(error)
         })?;
     let mut data = split.data;
     let dealt = labels::deal(&hand, |input| task.answer_form(input), &groups, &mut data)?;
@@ -189,9 +190,14 @@ pub(crate) fn table_columns(
         columns.fields.clone_from(&built.fields);
         // Columns that only a prompt names; the label is not to be shown.
         let there = table.columns();
+        let schema = built.task.schema().filter(|_| columns.label.is_empty());
+        let labels: Vec<&str> = schema
+            .map(|schema| schema.columns().map(|(name, _)| name).collect())
+            .unwrap_or_default();
         for name in &built.mentions {
             if there.contains(name.as_str())
                 && *name != columns.label
+                && !labels.contains(&name.as_str())
                 && !columns.fields.contains(name)
             {
                 columns.fields.push(name.clone());

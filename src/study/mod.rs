@@ -289,6 +289,13 @@ pub struct ResolvedStudy {
     pub study: Study,
     /// The folder that relative paths start from.
     pub folder: PathBuf,
+    /// Where the process began that the folder is relative to; absent where nobody
+    /// began it by a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_in: Option<PathBuf>,
+    /// A hash of the study as its file had it, without what the command line changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<String>,
     /// The random seed.
     pub seed: u64,
     /// How the data are dealt out: 0 in runs of versions that knew no rows
@@ -313,11 +320,33 @@ impl ResolvedStudy {
         Self {
             study,
             folder,
+            began_in: None,
+            written: None,
             seed,
             edition: EDITION,
             labels: None,
             continues: None,
         }
+    }
+
+    /// A hash of all that a study says, however its file spells it.
+    pub fn hash(study: &Study) -> String {
+        let text = serde_json::to_vec(study).unwrap_or_default();
+        blake3::hash(&text).to_hex()[..16].to_owned()
+    }
+
+    /// The same where relative paths lead to the files they led to when it began,
+    /// whatever folder this process works in. Where they were moved as a whole, they are
+    /// looked for from here.
+    #[must_use]
+    pub fn found_again(mut self) -> Self {
+        if let Some(began) = &self.began_in
+            && std::env::current_dir().is_ok_and(|here| here != *began)
+            && began.join(&self.folder).is_dir()
+        {
+            self.folder = began.join(&self.folder);
+        }
+        self
     }
 
     /// Where labels that people give are kept.

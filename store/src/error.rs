@@ -116,6 +116,11 @@ impl StoreError {
         }
     }
 
+    /// Whether no room on the disk, or none left to this user, is why it failed.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if crate::journal::is_full(source))
+    }
+
     /// Whether stored data is damaged, as opposed to out of reach or out of limits. The remedy is
     /// then [`quarantine`](crate::quarantine) or [`journal::recover`](crate::journal::recover).
     pub fn is_corruption(&self) -> bool {

@@ -33,6 +33,7 @@
 
 mod frame;
 mod reader;
+mod reserve;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -44,6 +45,8 @@ use crate::lock::{self, FileLock};
 use frame::{FILE_HEADER, FrameHeader, JournalFile, RECORD_HEADER};
 pub use reader::{JournalReader, JournalRecovery, RecoveredStretch, recover};
 use reader::{RecordGroup, broken, damaged, group_end};
+use reserve::SpaceReserve;
+pub(crate) use reserve::is_full;
 
 /// Longest record, in bytes (16 MiB).
 pub const MAX_RECORD: usize = 16 * 1024 * 1024;
@@ -106,6 +109,7 @@ pub struct Journal {
     end: u64,
     trimmed: Option<TrimmedTail>,
     closed: Option<String>,
+    reserve: SpaceReserve,
     _lock: FileLock,
 }
 
@@ -141,6 +145,7 @@ impl Journal {
             .open(&path)
             .map_err(StoreError::io("open journal", &path))?;
         let mut journal = Self {
+            reserve: SpaceReserve::keep(&path),
             path,
             file,
             end,
@@ -180,6 +185,13 @@ impl Journal {
         })
     }
 
+    /// Whether room is set aside for a full disk. Once it is not, what is appended may have been
+    /// written into that room, and little more will fit: make durable what is on its way and stop.
+    /// The next [`open`](Self::open) sets room aside again, if there is any.
+    pub fn has_reserve(&self) -> bool {
+        self.reserve.is_kept()
+    }
+
     /// Where the journal ends.
     pub fn position(&self) -> JournalPosition {
         JournalPosition(self.end)
@@ -215,10 +227,12 @@ impl Journal {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        let written = self
-            .file
-            .seek(SeekFrom::Start(self.end))
-            .and_then(|_| self.file.write_all(bytes));
+        let (file, end) = (&self.file, self.end);
+        let written = self.reserve.backed(|| {
+            let mut file = file;
+            file.seek(SeekFrom::Start(end))?;
+            file.write_all(bytes)
+        });
         if let Err(error) = written {
             let rolled_back = self
                 .file

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Answer, AnswerForm, Demonstration, Example, Fitting, GradedAnswer, Input, Label, Message,
-    Metric, Outcome, Prompt, Reply, Request, Task,
+    Answer, AnswerForm, AnswerSchema, Demonstration, Example, Fitting, GradedAnswer, Input, Label,
+    Message, Metric, Outcome, Prompt, Reply, Request, Task,
 };
 
 mod judge;
@@ -175,6 +175,22 @@ impl Task for GradedTask {
         self.task.renderer()
     }
 
+    fn schema(&self) -> Option<&AnswerSchema> {
+        self.task.schema()
+    }
+
+    fn takes_references(&self) -> bool {
+        self.task.takes_references()
+    }
+
+    fn form_in_words(&self, prompt: &Prompt) -> Option<String> {
+        self.task.form_in_words(prompt)
+    }
+
+    fn parts(&self, answer: &Answer, label: &Label) -> Vec<(String, f64)> {
+        self.task.parts(answer, label)
+    }
+
     fn calls(&self) -> usize {
         self.task.calls()
     }
@@ -214,14 +230,4 @@ pub trait Renderer: Send + Sync {
     /// # Errors
     /// What it said instead, for people.
     fn read(&self, reply: &Reply) -> Result<Vec<Message>, String>;
-}
-
-/// An answer as one text, for whoever grades it.
-pub(crate) fn answer_text(answer: &Answer) -> String {
-    match answer {
-        Answer::Class { label, .. } => label.clone(),
-        Answer::Number(number) => number.to_string(),
-        Answer::Ranking(items) => items.join("\n"),
-        Answer::Text(text) | Answer::Unparseable { text } => text.clone(),
-    }
 }

@@ -23,7 +23,7 @@ fn examples() -> Desk {
 }
 
 async fn eval(desk: &Desk, study: &str, args: &[&str]) -> Ended {
-    let args: Vec<&str> = ["eval", study, "--quiet"]
+    let args: Vec<&str> = ["eval", study, "--quiet", "--audit"]
         .iter()
         .chain(args)
         .copied()

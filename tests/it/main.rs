@@ -12,6 +12,7 @@ mod drift;
 #[cfg(unix)]
 mod embedded;
 mod escapes;
+mod evaluate;
 #[cfg(unix)]
 mod fetch;
 #[cfg(unix)]
@@ -40,6 +41,7 @@ mod resume;
 mod secrets;
 mod support;
 mod told;
+mod trips;
 #[cfg(unix)]
 mod tui;
 mod unusable;

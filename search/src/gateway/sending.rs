@@ -97,6 +97,7 @@ impl Gateway {
             total,
             in_flight: 0,
             slots: (slots * capabilities.batch.max(1)) as u64,
+            used: Spend::default(),
         };
         // `full`: no room for the rest; `short`: none for a call that was sent.
         let (mut stop, mut full, mut short) = (None, false, false);
@@ -108,6 +109,9 @@ impl Gateway {
             let waits = stop.is_none() && !short && unsent;
             if waits && self.control.is_stopped() {
                 stop = Some(RunError::Interrupted);
+            }
+            if waits && let Err(error) = self.ledger.check_room() {
+                stop.get_or_insert(error.into());
             }
             let paused = waits && stop.is_none() && self.control.is_paused();
             let sends = waits && stop.is_none() && !paused;
@@ -154,6 +158,7 @@ impl Gateway {
                 Some(answered) = in_flight.next() => {
                     work.done += answered.calls();
                     work.in_flight -= answered.calls();
+                    work.used += answered.used(model);
                     self.tick(model, work, Some(answered.ended), None);
                     if let Some(failure) = answered.failure {
                         stop.get_or_insert(failure);
@@ -320,7 +325,7 @@ impl Gateway {
             done: work.done,
             total: work.total,
             sent: self.sent(),
-            spent: state.meter.spent(),
+            spent: state.meter.spent() + work.used,
             ended,
             in_flight: work.in_flight,
             slots: work.slots,
@@ -347,6 +352,15 @@ impl AnsweredBatch {
     fn calls(&self) -> u64 {
         self.ended.calls
     }
+
+    /// Tokens and money of its answers; its calls are counted as done.
+    fn used(&self, model: &PricedModel) -> Spend {
+        let costs = self.durable.iter().map(|(_, stored)| model.cost(stored));
+        Spend {
+            calls: 0,
+            ..costs.sum()
+        }
+    }
 }
 
 /// How far a wave is.
@@ -356,4 +370,6 @@ pub(crate) struct WaveProgress {
     pub(crate) total: u64,
     pub(crate) in_flight: u64,
     pub(crate) slots: u64,
+    /// Tokens and money of what is done; the calls are in `done`.
+    pub(crate) used: Spend,
 }

@@ -54,9 +54,32 @@ pub enum LedgerError {
         /// Why not.
         reason: String,
     },
+    /// The disk is full: what was answered is stored, and nothing more is asked.
+    #[error(
+        "no room is left on the disk of {}; what was answered before is stored: make room",
+        .0.display()
+    )]
+    Full(PathBuf),
     /// The writer is gone after an earlier error.
     #[error("the store stopped accepting writes after an earlier error")]
     Stopped,
+}
+
+impl LedgerError {
+    /// Where another process has the store open: who, as far as is known.
+    pub fn holder(&self) -> Option<String> {
+        let Self::Store(error) = self else {
+            return None;
+        };
+        match &**error {
+            shiftproof_store::StoreError::Locked { holder, .. } => Some(
+                holder
+                    .as_ref()
+                    .map_or_else(|| "another process".to_owned(), ToString::to_string),
+            ),
+            _ => None,
+        }
+    }
 }
 
 impl From<shiftproof_store::StoreError> for LedgerError {
@@ -223,6 +246,15 @@ impl Ledger {
             ])
         });
         self.put(pairs)
+    }
+
+    /// Refuses once the disk has no room for more than the answers to what is on its
+    /// way.
+    pub fn check_room(&self) -> Result<(), LedgerError> {
+        match &self.dir {
+            Some(dir) if !self.writer.has_room() => Err(LedgerError::Full(dir.clone())),
+            _ => Ok(()),
+        }
     }
 
     fn put(

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::thread::JoinHandle;
 
@@ -49,6 +50,7 @@ pub(super) struct LedgerWriter {
     kv: Arc<dyn Kv>,
     recent: Recent,
     journal: Option<PathBuf>,
+    has_room: Arc<AtomicBool>,
     queue: Option<mpsc::Sender<WriteRequest>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -58,11 +60,15 @@ impl LedgerWriter {
     pub(super) fn start(kv: Arc<dyn Kv>, journal: Option<(Journal, PathBuf)>) -> Self {
         let recent = Recent::default();
         let (journal, path) = journal.unzip();
+        let has_room = Arc::new(AtomicBool::new(
+            journal.as_ref().is_none_or(Journal::has_reserve),
+        ));
         let (queue, writes) = mpsc::channel();
         let work = WriterWork {
             kv: kv.clone(),
             recent: recent.clone(),
             journal,
+            has_room: has_room.clone(),
             waiting: Vec::new(),
         };
         // No task of the runtime: appending and syncing block, and one writer is what
@@ -75,6 +81,7 @@ impl LedgerWriter {
             kv,
             recent,
             journal: path,
+            has_room,
             queue: Some(queue),
             thread: Some(thread),
         }
@@ -109,6 +116,11 @@ impl LedgerWriter {
             .send(WriteRequest { pairs, done })
             .map_err(|_| LedgerError::Stopped)?;
         Ok(Some(acknowledged))
+    }
+
+    /// Whether the journal has room for more than what is on its way.
+    pub(super) fn has_room(&self) -> bool {
+        self.has_room.load(Ordering::Acquire)
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
@@ -183,6 +195,7 @@ struct WriterWork {
     kv: Arc<dyn Kv>,
     recent: Recent,
     journal: Option<Journal>,
+    has_room: Arc<AtomicBool>,
     waiting: Vec<IndexRecord>,
 }
 
@@ -216,7 +229,10 @@ impl WriterWork {
                     .iter()
                     .map(|(key, value)| IndexRecord::encode(key, value))
                     .collect();
-                let at = journal.append_all(&records)?.at;
+                let appended = journal.append_all(&records);
+                self.has_room
+                    .store(journal.has_reserve(), Ordering::Release);
+                let at = appended?.at;
                 at.into_iter().map(Some).collect()
             }
             None => vec![None; pairs.len()],

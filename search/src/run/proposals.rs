@@ -152,11 +152,16 @@ impl SearchContext<'_> {
         } = &self.proposed;
         let model = self.run.proposer_model.llm.identity().to_owned();
         if *asked == 0 {
+            let reason = if self.train().is_empty() {
+                "no prompt was asked for: groups.train is 0, so there is no example to make one \
+                 of; raise it, or set search.library or prompts"
+            } else {
+                "no prompt was asked for, and no edit of the seed could be made; set \
+                 search.proposals, search.library or prompts"
+            };
             return RunError::Proposals {
                 model,
-                reason: "no prompt was asked for, and no edit of the seed could be made; set \
-                         search.proposals, search.library or prompts"
-                    .into(),
+                reason: reason.into(),
             };
         }
         let mut reason = format!("{asked} texts were sent, none of them a prompt for this task");

@@ -58,6 +58,10 @@ async fn proposals_are_summed_up() {
         .collect();
     assert_eq!(rules.first(), Some(&"the model declined"));
     assert!(rules.contains(&"it is in the race already"), "{rules:?}");
+    let mut untaught = SearchContext::begin(&run).unwrap();
+    untaught.train.clear();
+    let none = untaught.nothing_proposed().to_string();
+    assert!(none.contains("groups.train is 0"), "{none}");
     let stop = context.nothing_proposed().to_string();
     let expected = "no proposal of scripted could be used: 2 texts were sent, none of them a \
                     prompt for this task\n  the model declined × 2, e.g. \"I'm sorry, but I \

@@ -373,6 +373,9 @@ fn messages(call: &ModelCall) -> Result<Map<String, Value>, LlmError> {
         AnswerForm::Choice { labels } | AnswerForm::MultipleChoice { labels, .. } => {
             line.insert("labels".to_owned(), json!(labels));
         }
+        AnswerForm::Json { schema, .. } => {
+            line.insert("schema".to_owned(), schema.clone());
+        }
         _ => {}
     }
     let messages = call.request.messages.iter();

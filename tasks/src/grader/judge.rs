@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use super::{Grade, Grader, GradingCase, answer_text};
+use super::{Grade, Grader, GradingCase};
 use crate::{Answer, AnswerForm, Finish, Message, Metric, Reply, Request, parse};
 
 /// Room for a judge's reasons and its verdict.
@@ -138,10 +138,10 @@ impl Grader for JudgeGrader {
             enclosed("input", case.rendered)
         );
         if let Some(label) = case.label.filter(|_| self.takes_label) {
-            let reference = enclosed("reference", &label.to_answer());
+            let reference = enclosed("reference", &label.to_text());
             let _ = write!(text, "\nA correct answer, for comparison:\n{reference}\n");
         }
-        let answer = enclosed("submission", &answer_text(case.answer));
+        let answer = enclosed("submission", &case.answer.to_text());
         let verdict = match self.scale {
             JudgeScale::PassFail => format!("`Grade: {PASS}` or `Grade: {FAIL}`"),
             JudgeScale::Points(points) => {

@@ -69,7 +69,8 @@ fn label_value(label: &Label) -> Value {
     match label {
         Label::Class(text) | Label::Text(text) => text.clone().into(),
         Label::Number(number) => json!(number),
-        Label::Relevant(items) => json!(items),
+        Label::Relevant(items) | Label::AnyOf(items) => json!(items),
+        Label::Fields(values) => json!(values),
     }
 }
 
@@ -78,6 +79,7 @@ fn answer_value(answer: &Answer) -> Value {
         Answer::Class { label, .. } => label.clone().into(),
         Answer::Number(number) => json!(number),
         Answer::Ranking(items) => json!(items),
+        Answer::Fields(values) => json!(values),
         Answer::Text(text) | Answer::Unparseable { text } => text.clone().into(),
     }
 }

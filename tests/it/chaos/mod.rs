@@ -7,6 +7,7 @@
 
 mod corruption;
 mod faults;
+mod full_disk;
 pub use faults::files;
 mod kills;
 #[cfg(target_os = "linux")]

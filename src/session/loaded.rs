@@ -1,0 +1,120 @@
+//! A study with its data, before a model is asked anything.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use shiftproof_search::fit::{FittedPlan, fitted};
+use shiftproof_search::ledger::RunRecord;
+use shiftproof_search::methods::SearchMethod;
+
+use super::keeping::FoundModels;
+use super::{StudySession, aides, load, rehearsal};
+use crate::connect_model::{connect, with_embedder};
+use crate::exit::Failure;
+use crate::fetch;
+use crate::judge;
+use crate::prices;
+use crate::study::{LoadedData, ResolvedStudy, Study};
+use crate::task_registry::{TaskInstance, TaskRegistry};
+
+/// A study with its data at hand. What is wrong with either is known, and nothing has
+/// been asked of a model.
+pub(crate) struct LoadedStudy {
+    /// The study and what the command line changed.
+    pub resolved: ResolvedStudy,
+    /// The task.
+    pub built: TaskInstance,
+    /// The search method.
+    pub method: Arc<dyn SearchMethod>,
+    /// The data.
+    pub loaded: LoadedData,
+}
+
+impl LoadedStudy {
+    /// Loads the data; `path` is for messages.
+    pub fn load(
+        resolved: ResolvedStudy,
+        path: &Path,
+        registry: &TaskRegistry,
+        progress: fetch::OnProgress<'_>,
+    ) -> Result<Self, Failure> {
+        let method = registry.method(&resolved.study, path)?;
+        let (built, loaded) = load(&resolved, path, registry, progress)?;
+        prices::affordable(&resolved.study)?;
+        Ok(Self {
+            resolved,
+            built,
+            method,
+            loaded,
+        })
+    }
+
+    /// As [`StudySession::plan`].
+    pub fn plan(&self) -> FittedPlan {
+        plan(
+            &self.resolved.study,
+            self.method.as_ref(),
+            &self.built,
+            &self.loaded,
+        )
+    }
+
+    /// Connects the models; of those of a run that goes on its record `known` holds
+    /// what was found out about them, and nothing is asked again.
+    pub async fn connect(
+        self,
+        known: Option<&RunRecord>,
+        progress: fetch::OnProgress<'_>,
+    ) -> Result<StudySession, Failure> {
+        let Self {
+            resolved,
+            built,
+            method,
+            loaded,
+        } = self;
+        let study = &resolved.study;
+        let known = known.map(FoundModels::of).transpose()?.unwrap_or_default();
+        let folder = &resolved.folder;
+        let is_known = known.task.is_some();
+        let mut task_model = connect(&study.model, folder, known.task, progress).await?;
+        if !is_known {
+            task_model = task_model.rehearse(&rehearsal(&built, &loaded)).await?;
+        }
+        let proposer_model = match &study.proposer {
+            Some(spec) => Some(connect(spec, folder, known.proposer, progress).await?),
+            None => task_model.proposing(),
+        };
+        if built.task.embeds() {
+            task_model = with_embedder(&study.model, task_model, progress).await?;
+        }
+        let graded_by_person = judge::read(&resolved, &built)?;
+        let aides = aides::connect(study, folder, known.judge, progress).await?;
+        Ok(StudySession {
+            resolved,
+            built,
+            method,
+            loaded,
+            task_model,
+            proposer_model,
+            aides,
+            graded_by_person,
+        })
+    }
+}
+
+/// What a run will ask of the models at most, under its limit on calls.
+pub(super) fn plan(
+    study: &Study,
+    method: &dyn SearchMethod,
+    built: &TaskInstance,
+    loaded: &LoadedData,
+) -> FittedPlan {
+    fitted(
+        method,
+        &study.search,
+        &loaded.data,
+        built.task.as_ref(),
+        study.prompts.len(),
+        study.budget.calls,
+    )
+}
