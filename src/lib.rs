@@ -21,6 +21,7 @@ pub mod cli;
 mod commands;
 mod compare;
 mod connect_model;
+mod connect_program;
 #[doc(hidden)]
 pub mod datasets;
 mod draft;
@@ -34,6 +35,7 @@ mod gate;
 mod headroom;
 mod heartbeat;
 mod import;
+mod judge;
 mod labels;
 mod optimization;
 mod pace;

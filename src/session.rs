@@ -1,5 +1,6 @@
 //! A run from study to result: data, models, store, loop.
 
+pub mod aides;
 mod keeping;
 mod loaded;
 
@@ -17,12 +18,14 @@ use shiftproof_search::event::RunObserver;
 use shiftproof_search::event_log::{EventLog, LogError};
 use shiftproof_search::fit::FittedPlan;
 use shiftproof_search::gateway::{Gateway, RunError};
+use shiftproof_search::judging::GradedByPerson;
 use shiftproof_search::ledger::{Ledger, LedgerError, RunRecord, RunStatus};
 use shiftproof_search::methods::SearchMethod;
 use shiftproof_search::run::{Run, RunResult};
 use shiftproof_tasks::Prompt;
 use shiftproof_tasks::lint::LintFinding;
 
+use self::aides::ConnectedAides;
 use self::keeping::{FoundModels, close, open_log};
 pub(crate) use self::loaded::{LoadedStudy, OwnModels, connect_models};
 use crate::assumed::assumed;
@@ -31,11 +34,12 @@ use crate::connect_model::ConnectedModel;
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
 use crate::gate::holdout_log::HoldoutAccess;
+use crate::judge;
 use crate::prices;
 use crate::report::RunSummary;
 use crate::stored;
 use crate::study::places::{self, GivenPrompt};
-use crate::study::{LoadedData, ResolvedStudy, Study, load_data, load_interactions, located};
+use crate::study::{self, LoadedData, ResolvedStudy, Study, load_data, load_interactions, located};
 use crate::task_registry::{TaskInstance, TaskRegistry};
 use crate::textfile;
 
@@ -54,6 +58,10 @@ pub struct StudySession {
     /// The model that proposes; the task model where the study names none and
     /// bounds no answers.
     pub proposer_model: Option<ConnectedModel>,
+    /// Who grades answers and renders requests, where the task asks somebody.
+    pub aides: ConnectedAides,
+    /// Answers that a person graded, to compare the judge with.
+    pub graded_by_person: Vec<GradedByPerson>,
 }
 
 /// What is done about answers that cannot be used.
@@ -130,6 +138,7 @@ fn load_unlocated(
         .as_ref()
         .and_then(|prepared| prepared.catalogue.clone());
     let mut built = registry.build(&study.task, &study.name, path, catalogue.as_ref())?;
+    built.task = study::graded(study, built.task, path)?;
     if built.task.options().is_some() {
         check_options(study)?;
     }
@@ -236,6 +245,8 @@ impl StudySession {
         let study = &resolved.study;
         let task_model = assumed(&study.model)?;
         let proposer_model = study.proposer.as_ref().map(assumed).transpose()?;
+        let aides = aides::assume(study)?;
+        let graded_by_person = judge::read(&resolved, &built)?;
         Ok(Self {
             resolved,
             built,
@@ -243,6 +254,8 @@ impl StudySession {
             loaded,
             task_model,
             proposer_model,
+            aides,
+            graded_by_person,
         })
     }
 
@@ -279,6 +292,7 @@ impl StudySession {
             label_scores,
         );
         notes.extend(calibration);
+        notes.extend(judge::uncalibrated(self.resolved.study.judge.as_ref()));
         notes
     }
 
@@ -320,6 +334,7 @@ impl StudySession {
                 .proposer_model
                 .as_ref()
                 .and_then(|model| model.found.clone()),
+            judge: self.aides.found(),
         };
         serde_json::to_string(&found).map_err(Failure::from_error(ExitStatus::Internal))
     }
@@ -341,6 +356,7 @@ impl StudySession {
     fn probes(&self) -> u64 {
         let proposer = self.proposer_model.iter();
         let models = std::iter::once(&self.task_model).chain(proposer);
+        let models = models.chain(self.aides.judge());
         models.map(|connected| connected.model.llm.probes()).sum()
     }
 
@@ -386,7 +402,8 @@ impl StudySession {
             (killed > 0).then_some(killed),
             std::mem::take(&mut record.losses),
         )
-        .retrying_refused(trouble.retry_failed);
+        .retrying_refused(trouble.retry_failed)
+        .with_aides(self.aides.priced());
         let gateway = match begin(gateway, &ledger, &record, self.probes()).await {
             Ok(gateway) => gateway,
             Err(error) => return Err((error.into(), record)),
@@ -488,6 +505,7 @@ impl StudySession {
             .as_ref()
             .map_or(0, of)
             .max(of(&self.task_model))
+            .max(self.aides.judge().map_or(0, of))
     }
 }
 

@@ -4,13 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use shiftproof_search::budget::{BudgetLimits, Meter};
+use shiftproof_search::calibrate::{Calibration, CalibrationSet};
 use shiftproof_search::control::RunControl;
-use shiftproof_search::evaluate::{ParsedReply, understand};
+use shiftproof_search::evaluate::{ParsedReply, PromptEvaluator, understand};
 use shiftproof_search::event_log::EventLog;
 use shiftproof_search::gateway::Gateway;
 use shiftproof_search::ledger::Ledger;
 use shiftproof_search::unusable::AnswerFault;
-use shiftproof_tasks::Input;
+use shiftproof_tasks::{Example, Input};
 
 use super::{fetch_progress, print, with_patience};
 use crate::cli::{DoctorArgs, StudyArgs};
@@ -86,6 +87,12 @@ pub(super) async fn run(args: &DoctorArgs, registry: &TaskRegistry) -> Result<Ex
                         report("model", Ok(session.task_model.report.clone()))?;
                         if let Some(proposer) = &session.proposer_model {
                             report("proposer", Ok(proposer.report.clone()))?;
+                        }
+                        if let Some(grader) = session.aides.grader() {
+                            report("grader", Ok(grader.report.clone()))?;
+                        }
+                        if let Some(renderer) = session.aides.renderer() {
+                            report("renderer", Ok(renderer.report.clone()))?;
                         }
                         for line in super::estimate::priced(&session.resolved.study) {
                             print(&format!("      {line}\n"))?;
@@ -169,7 +176,8 @@ async fn answer(session: &StudySession) -> Result<String, Failure> {
         RunControl::new(),
         None,
         Vec::new(),
-    );
+    )
+    .with_aides(session.aides.priced());
     let model = &session.task_model.model;
     let began = std::time::Instant::now();
     let understood = understand(task, &gateway, model, &task.seed(), &examples)
@@ -183,6 +191,12 @@ async fn answer(session: &StudySession) -> Result<String, Failure> {
     let lines: Vec<String> = read.iter().map(|(input, own)| line(input, own)).collect();
     let told = lines.join("\n                ");
     let Some(fault) = read.iter().find_map(|(_, own)| own.fault) else {
+        if task.grader().is_some() {
+            let graded = grades(session, &gateway, &examples).await?;
+            return Ok(format!(
+                "{told}\n                {graded} ({seconds:.2} s, seed prompt)"
+            ));
+        }
         return Ok(format!("{told} ({seconds:.2} s, seed prompt)"));
     };
     let mend = unusable::help(fault, model.llm.capabilities().max_tokens);
@@ -190,6 +204,51 @@ async fn answer(session: &StudySession) -> Result<String, Failure> {
         ExitStatus::Unusable,
         format!("{told}\n                {mend}"),
     ))
+}
+
+/// What the grader makes of the answers to these inputs.
+async fn grades(
+    session: &StudySession,
+    gateway: &Gateway,
+    asked: &[&Input],
+) -> Result<String, Failure> {
+    let data = &session.loaded.data;
+    let validation = data.source.validation.iter();
+    let examples: Vec<Example> = validation
+        .filter(|example| asked.iter().any(|input| input.id == example.input.id))
+        .cloned()
+        .collect();
+    let evaluator = PromptEvaluator {
+        task: session.built.task.as_ref(),
+        gateway,
+        model: &session.task_model.model,
+        calibration: Calibration::None,
+        groups: &session.loaded.groups,
+        settle_on: CalibrationSet::of(data),
+        keep_going: true,
+    };
+    let scored = evaluator
+        .score(&[session.built.task.seed()], &examples)
+        .await
+        .map_err(|stop| Failure::from_error(ExitStatus::of(&stop))(stop))?;
+    let faults = &scored.surveys[0].faults;
+    if let Some(failed) = faults.iter().find_map(|fault| fault.examples.first()) {
+        let told = format!(
+            "graded: {}: {}",
+            visible(&failed.input),
+            visible(&failed.text)
+        );
+        return Err(Failure::new(ExitStatus::Unusable, told));
+    }
+    let grades: Vec<String> = examples
+        .iter()
+        .zip(&scored.grades[0])
+        .map(|(example, grade)| {
+            let grade = grade.map_or("no grade".to_owned(), |grade| format!("{grade:.2}"));
+            format!("{} {grade}", visible(&example.input.id))
+        })
+        .collect();
+    Ok(format!("graded: {}", grades.join(", ")))
 }
 
 /// What was said to one input and how it was understood.

@@ -10,7 +10,10 @@ use shiftproof_search::gateway::PricedModel;
 use shiftproof_search::plan::PhasePlan;
 use shiftproof_search::propose::expected_tokens;
 use shiftproof_tasks::lint::LintSeverity;
-use shiftproof_tasks::{AnswerForm, Input, Message, Prompt, Reply, Request, Task, Usage, text};
+use shiftproof_tasks::{
+    Answer, AnswerForm, Grader, GradingCase, Input, Message, Prompt, Reply, Request, Task, Usage,
+    text,
+};
 
 pub(super) use pace::priced;
 use pace::{about, duration, lasting, money, pace};
@@ -214,8 +217,7 @@ fn most_probes(spec: &ModelSpec) -> u64 {
 
 /// The same of all models of a study.
 fn all_probes(study: &Study) -> u64 {
-    let models = std::iter::once(&study.model).chain(&study.proposer);
-    models.map(most_probes).sum()
+    study.models().map(most_probes).sum()
 }
 
 /// Refuses a limit on calls under which not even the seed prompt is sure to be scored:
@@ -283,6 +285,7 @@ fn estimate(session: &StudySession) -> CostPlan {
         pace: pace(&study.model),
         assumed: std::iter::once(&session.task_model)
             .chain(&session.proposer_model)
+            .chain(session.aides.judge())
             .map(|connected| connected.report.clone())
             .collect(),
         prices: priced(study),
@@ -355,6 +358,22 @@ struct ModelPrices {
     proposal: Spend,
 }
 
+/// Tokens of a judge's reasons and verdict, about.
+const VERDICT: u32 = 120;
+
+/// What a judge is asked about the answer to `input`, which nobody knows yet.
+fn judged(task: &dyn Task, grader: &dyn Grader, prompt: &Prompt, input: &Input) -> ModelCall {
+    let request = grader.request(&GradingCase {
+        prompt,
+        input,
+        rendered: &task.render(input),
+        label: None,
+        answer: &Answer::Text(String::new()),
+        reply: "",
+    });
+    ModelCall::greedy(request, grader.max_tokens())
+}
+
 /// What evaluations and proposals cost.
 fn prices(session: &StudySession) -> ModelPrices {
     let task = session.built.task.as_ref();
@@ -395,12 +414,39 @@ fn prices(session: &StudySession) -> ModelPrices {
         .iter()
         .flat_map(|input| rehearsed(task, &typical, input))
         .collect();
+    let judge = session.aides.judge().map(|connected| &connected.model);
+    let judge_spec = study.judge.as_ref().and_then(|judge| judge.model.as_ref());
+    let judge_spec = judge_spec.unwrap_or(&study.model);
+    let judged: Vec<ModelCall> = match (judge, task.grader()) {
+        (Some(_), Some(grader)) => {
+            let each = inputs.iter();
+            each.map(|input| judged(task, grader, &seed, input))
+                .collect()
+        }
+        _ => Vec::new(),
+    };
     let evaluation = mean(
         calls
             .iter()
-            .map(|call| cost(task_model, &study.model, call)),
+            .map(|call| cost(task_model, &study.model, call))
+            .chain(judge.into_iter().flat_map(|model| {
+                let written = |call: &ModelCall| {
+                    let mut call = call.clone();
+                    call.sampling.max_tokens = VERDICT;
+                    call
+                };
+                judged
+                    .iter()
+                    .map(move |call| cost(model, judge_spec, &written(call)))
+            })),
     );
-    let reserved = mean(calls.iter().map(|call| task_model.worst_case(call)));
+    let worst = judged.iter().zip(judge.into_iter().cycle());
+    let reserved = mean(
+        calls
+            .iter()
+            .map(|call| task_model.worst_case(call))
+            .chain(worst.map(|(call, model)| model.worst_case(call))),
+    );
     let spec = &session.resolved.study.search;
     let mut shots = String::new();
     for example in data

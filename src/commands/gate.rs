@@ -21,6 +21,7 @@ use crate::gate::prompts::NamedPrompt;
 use crate::gate::{
     GateAudit, GateCriteria, GateDecision, GateFormat, GateMode, GateReport, GroupThreshold,
 };
+use crate::judge::{self, JudgeReport};
 use crate::report::ground::caution;
 use crate::report::to_json;
 use crate::session::StudySession;
@@ -100,6 +101,11 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
     let observers = vec![score::progress(args.verbosity.quiet, planned)];
     let trouble = args.trouble.into();
     let gateway = score::gateway(&session, ledger, control.clone(), observers, trouble);
+    // A judge that is no bar decides nothing, and costs no more than this.
+    let mut judged = judge::calibrated(&session, &gateway).await?;
+    if let Some(refusal) = judged.as_ref().and_then(JudgeReport::refused_as_bar) {
+        return Err(refusal);
+    }
     let scored = score::score(&session, &gateway, control, &prompts, &examples, trouble);
     let Some(evaluation) = scored.await? else {
         return Ok(ExitStatus::Interrupted);
@@ -136,6 +142,12 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
     report
         .notes
         .extend(caution(&session.loaded.groups).map(|text| text + "."));
+    if let Some(judged) = &mut judged {
+        judged.correct(&session, &evaluation);
+        report.notes.extend(judged.sentences());
+    }
+    let judge = session.resolved.study.judge.as_ref();
+    report.notes.extend(judge::uncalibrated(judge));
     report.spent = gateway.spent();
     report.sent = gateway.sent();
     // Written down before it is seen.

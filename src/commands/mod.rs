@@ -269,7 +269,7 @@ async fn with_patience<T>(study: &Study, quiet: bool, future: impl Future<Output
 /// The models of a study, with where they are, as far as it says.
 fn servers(study: &Study) -> String {
     let mut told: Vec<String> = Vec::new();
-    for spec in std::iter::once(&study.model).chain(&study.proposer) {
+    for spec in study.models() {
         let named = match &spec.base_url {
             Some(url) => match shown_address(url) {
                 Some(address) => format!("{} at {address}", spec.name),

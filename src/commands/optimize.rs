@@ -54,7 +54,7 @@ pub(super) async fn run(
     }
     check_outputs(&args)?;
     let (ledger, resumed, mut resolved) = begin(&args, registry)?;
-    for spec in std::iter::once(&mut resolved.study.model).chain(&mut resolved.study.proposer) {
+    for spec in resolved.study.models_mut() {
         spec.batch_waits = !args.batch_exit;
     }
     if resumed.is_some() && args.budget.is_given() {
@@ -173,7 +173,7 @@ async fn prepare(
 /// Sends the calls of every model that is behind a server as batches.
 fn batch(study: &mut Study) -> Result<(), Failure> {
     let mut any = false;
-    for spec in std::iter::once(&mut study.model).chain(&mut study.proposer) {
+    for spec in study.models_mut() {
         if spec.provider().map_err(Failure::usage)?.server().is_none() {
             continue;
         }

@@ -27,6 +27,7 @@ use self::builder::StorePlace;
 use crate::commands::execute::{ExecutionError, RunExecution};
 use crate::fetch::FetchProgress;
 use crate::prices;
+use crate::session::aides::ConnectedAides;
 use crate::session::{OwnModels, StudySession, UnusablePolicy, check_options, connect_models};
 use crate::stored;
 use crate::study::places::GivenPrompt;
@@ -175,6 +176,9 @@ impl Optimization {
             loaded,
             task_model,
             proposer_model,
+            // A program that has a task of its own grades by it.
+            aides: ConnectedAides::default(),
+            graded_by_person: Vec::new(),
         };
         check_places(&mut session)?;
         Ok(Self {
@@ -297,6 +301,3 @@ fn check_places(session: &mut StudySession) -> Result<(), OptimizationError> {
     session.loaded.findings.extend(found);
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

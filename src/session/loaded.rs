@@ -8,10 +8,11 @@ use shiftproof_search::ledger::RunRecord;
 use shiftproof_search::methods::SearchMethod;
 
 use super::keeping::FoundModels;
-use super::{StudySession, load, rehearsal};
+use super::{StudySession, aides, load, rehearsal};
 use crate::connect_model::{ConnectedModel, connect, with_embedder};
 use crate::exit::Failure;
 use crate::fetch;
+use crate::judge;
 use crate::prices;
 use crate::study::{LoadedData, ResolvedStudy, Study};
 use crate::task_registry::{TaskInstance, TaskRegistry};
@@ -80,6 +81,10 @@ impl LoadedStudy {
             progress,
         )
         .await?;
+        let graded_by_person = judge::read(&resolved, &built)?;
+        let found = known.map(FoundModels::of).transpose()?.unwrap_or_default();
+        let aides =
+            aides::connect(&resolved.study, &resolved.folder, found.judge, progress).await?;
         Ok(StudySession {
             resolved,
             built,
@@ -87,6 +92,8 @@ impl LoadedStudy {
             loaded,
             task_model,
             proposer_model,
+            aides,
+            graded_by_person,
         })
     }
 }

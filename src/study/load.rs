@@ -7,8 +7,8 @@ use shiftproof_rec::{ItemCatalogue, PreparedExamples};
 use shiftproof_search::event::{GroupInfo, GroupRole};
 use shiftproof_tasks::lint::{DataLint, LintFinding, LintSeverity, drop_leaks};
 use shiftproof_tasks::{
-    BaselinePredictions, ColumnRoles, Data, DataTable, Example, GroupsSpec, Input, Task,
-    UnlabelledDraw, closest,
+    AnswerForm, BaselinePredictions, ColumnRoles, Data, DataTable, Example, Grader, GroupsSpec,
+    Input, Label, Task, UnlabelledDraw, closest,
 };
 
 use super::dataset::prepare_dataset;
@@ -146,12 +146,18 @@ pub(crate) fn deal_examples(
 /// Splits and lints a study's rows. `by_hand`: ids of rows that are labelled apart from
 /// them, whose labels `add` adds; it may have something to tell.
 fn deal_rows(
-    rows: RowSummary,
+    mut rows: RowSummary,
     rules: &DealRules<'_>,
     by_hand: &BTreeSet<String>,
     add: impl FnOnce(&GroupsSpec, &mut Data) -> Result<Option<String>, Failure>,
 ) -> Result<LoadedData, Failure> {
     let task = rules.task;
+    if is_free(task) {
+        // Whoever grades needs no label: every row has what a labelled one has.
+        let free = rows.unlabelled.drain(..);
+        let free = free.map(|input| input.with_label(Label::Text(String::new())));
+        rows.examples.extend(free);
+    }
     let groups = rules.groups.named(&rows.examples, &rows.unlabelled);
     if let Some(example) = rows.examples.first() {
         groups.check_class_shares(&task.answer_form(&example.input))?;
@@ -206,6 +212,13 @@ fn deal_rows(
         catalogue: None,
         baselines: Vec::new(),
     })
+}
+
+/// Whether answers in free text are graded without a label.
+fn is_free(task: &dyn Task) -> bool {
+    let form = task.answer_form(&Input::new("", ""));
+    let takes_none = |grader: &dyn Grader| !grader.takes_label();
+    matches!(form, AnswerForm::Text { .. }) && task.grader().is_some_and(takes_none)
 }
 
 /// What the data hold before they are dealt out.

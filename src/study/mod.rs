@@ -7,6 +7,7 @@ mod bounds;
 mod dataset;
 mod diff;
 mod explain;
+mod grading;
 mod load;
 mod model_spec;
 mod numbers;
@@ -27,6 +28,8 @@ pub(crate) use bounds::problems as model_problems;
 pub(crate) use dataset::{class_exit, prepare_dataset};
 pub use diff::{DifferingKey, differing};
 pub(crate) use explain::{explain, located, place};
+pub(crate) use grading::graded;
+pub use grading::{JudgeSpec, MetricSpec, ProgramOptions};
 pub use load::{LoadedData, load_data};
 pub(crate) use load::{deal_examples, table_columns};
 pub use model_spec::{BatchMode, ModelProvider, ModelSpec};
@@ -52,6 +55,12 @@ pub struct Study {
     /// an entry `@FILE` the file's text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prompts: Vec<String>,
+    /// A program that scores answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<MetricSpec>,
+    /// A model that grades answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<JudgeSpec>,
     /// The task: `kind` and the options of that kind.
     pub task: toml::Table,
     /// Where examples come from.
@@ -121,6 +130,8 @@ impl Study {
             groups: GroupsSpec::default(),
             search: SearchSpec::default(),
             budget: BudgetLimits::default(),
+            metric: None,
+            judge: None,
         }
     }
 
@@ -156,12 +167,16 @@ impl Study {
         if let Some(proposer) = &study.proposer {
             bounds::check(proposer, "proposer", text, path)?;
         }
+        if let Some(judge) = study.judge.as_ref().and_then(|judge| judge.model.as_ref()) {
+            bounds::check(judge, "judge.model", text, path)?;
+        }
         if let Some((key, problem)) = budget_problem(&study.budget) {
             let place = explain::place(text, path, &["budget", key]);
             return Err(Failure::usage(format!("{place}: budget.{problem}")));
         }
         let mut problems = study.search.problems();
         problems.extend(own_problems(&study, text));
+        problems.extend(grading::problems(&study));
         if study.name.is_empty()
             || !study
                 .name
@@ -176,6 +191,7 @@ impl Study {
         }
         if problems.is_empty() {
             prompts::inline(&mut study, text, path)?;
+            grading::inline(&mut study, text, path)?;
             Ok(study)
         } else {
             Err(Failure::usage(explain::located(
@@ -184,6 +200,24 @@ impl Study {
                 path,
             )))
         }
+    }
+}
+
+impl Study {
+    /// All models that the study names: the task's, the proposer, the judge.
+    pub fn models(&self) -> impl Iterator<Item = &ModelSpec> + Clone {
+        let judge = self.judge.as_ref().and_then(|judge| judge.model.as_ref());
+        std::iter::once(&self.model)
+            .chain(&self.proposer)
+            .chain(judge)
+    }
+
+    /// As [`models`](Self::models).
+    pub fn models_mut(&mut self) -> impl Iterator<Item = &mut ModelSpec> {
+        let judge = self.judge.as_mut().and_then(|judge| judge.model.as_mut());
+        std::iter::once(&mut self.model)
+            .chain(&mut self.proposer)
+            .chain(judge)
     }
 }
 

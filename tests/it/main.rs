@@ -21,6 +21,8 @@ mod fetch_stage;
 mod fuzzed;
 mod gate;
 mod golden;
+#[cfg(unix)]
+mod graders;
 mod headroom;
 mod http;
 mod import;

@@ -228,12 +228,14 @@ impl Gateway {
             worst,
         } = chunk;
         let started = Instant::now();
-        self.sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+        if model.llm.is_metered() {
+            self.sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+        }
         let answers = if let [(_, call)] = chunk {
             let allowance = CallAllowance::new(self, worst);
             let answer = model.llm.call_within(call, &allowance).await;
             allowance.conclude(match &answer {
-                Ok(reply) => model.price.spend(&reply.usage),
+                Ok(reply) => model.used(&reply.usage),
                 Err(_) => Spend::default(),
             });
             vec![answer]
@@ -244,8 +246,8 @@ impl Gateway {
                 .iter()
                 .enumerate()
                 .map(|(index, call)| match answers.get(index) {
-                    Some(Ok(reply)) => model.price.spend(&reply.usage),
-                    Some(Err(LlmError::Request(_) | LlmError::Rejected(_))) => Spend::ONE_REQUEST,
+                    Some(Ok(reply)) => model.used(&reply.usage),
+                    Some(Err(LlmError::Request(_) | LlmError::Rejected(_))) => model.refused(),
                     _ => model.worst_case(call),
                 });
             self.conclude(worst, costs.sum());

@@ -10,7 +10,7 @@ use shiftproof_search::evaluate::{PromptEvaluation, PromptEvaluator};
 use shiftproof_search::headroom::{HeadroomEstimate, TriedPrompt};
 use shiftproof_search::propose::generic_prompts;
 use shiftproof_search::run::probe_examples;
-use shiftproof_tasks::{Example, Prompt, PromptId};
+use shiftproof_tasks::{Example, Prompt, PromptId, evaluation_calls};
 
 use super::{money, most_probes, prices, times};
 use crate::cli::EstimateArgs;
@@ -83,7 +83,7 @@ pub(super) async fn run(
     let prompts = prompts(planned, &examples);
     let cost = times(
         prices(planned).evaluation,
-        prompts.len() * examples.len() * planned.built.task.calls(),
+        prompts.len() * examples.len() * evaluation_calls(planned.built.task.as_ref()),
     );
     let known = (cost.unpriced == 0).then(|| cost.usd());
     note(&format!(
@@ -91,7 +91,9 @@ pub(super) async fn run(
          {} questions on what the server can do; stored answers count, and are not sent",
         prompts.len(),
         examples.len(),
-        grouped((prompts.len() * examples.len() * planned.built.task.calls()) as u64),
+        grouped(
+            (prompts.len() * examples.len() * evaluation_calls(planned.built.task.as_ref())) as u64
+        ),
         grouped(cost.tokens()),
         money(known),
         most_probes(&planned.resolved.study.model),

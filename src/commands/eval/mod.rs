@@ -28,6 +28,7 @@ use crate::cli::{EvalArgs, StudyArgs};
 use crate::exit::{ExitStatus, Failure};
 use crate::gate::holdout_log::{self, HoldoutAccess};
 use crate::gate::prompts::NamedPrompt;
+use crate::judge::{self, JudgeReport};
 use crate::report::ground::{AuditGround, caution};
 use crate::report::{BaselineScores, machine, spread, to_json, worst};
 use crate::session::StudySession;
@@ -79,6 +80,9 @@ struct EvalTable {
     /// How lists change with an attribute, by prompt.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     fairness: Vec<FairnessReport>,
+    /// The judge beside a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    judge: Option<JudgeReport>,
     /// What a reader has to know beside the scores.
     notes: Vec<String>,
     /// An answer found in the store counts like one paid for now.
@@ -217,6 +221,13 @@ impl ModelEvaluation<'_> {
         if first {
             tokio::spawn(pass_on(SignalStream::new(), control.clone(), None));
         }
+        // Before the prompts are scored: a judge that is no bar costs no more than this.
+        let mut judged = judge::calibrated(&session, &gateway).await?;
+        if let Some(refusal) = judged.as_ref().and_then(JudgeReport::refused_as_bar)
+            && args.min_worst.is_some()
+        {
+            return Err(refusal);
+        }
         let mut samples = Vec::new();
         for sample in 0..args.repeat {
             gateway.draw_sample(sample);
@@ -242,6 +253,9 @@ impl ModelEvaluation<'_> {
             written_down(&session, &prompts, &args.store.store)?;
         }
         let evaluation = &samples[0];
+        if let Some(judged) = &mut judged {
+            judged.correct(&session, evaluation);
+        }
         if let Some(folder) = &args.record {
             record(&session, &prompts, evaluation, folder)?;
         }
@@ -257,7 +271,14 @@ impl ModelEvaluation<'_> {
             split,
             baselines: baselines.filter(|row| !row.groups.is_empty()).collect(),
             fairness,
-            notes: notes(&session, args, (split, &examples), (&prompts, evaluation)),
+            notes: notes(
+                &session,
+                args,
+                (split, &examples),
+                (&prompts, evaluation),
+                judged.as_ref(),
+            ),
+            judge: judged,
             spent: gateway.spent(),
             sent: gateway.sent(),
             complete: samples.iter().all(|sample| sample.complete),
@@ -327,6 +348,7 @@ fn notes(
     args: &EvalArgs,
     (split, examples): (ScoredSplit, &[Example]),
     (prompts, evaluation): (&[Prompt], &PromptEvaluation),
+    judged: Option<&JudgeReport>,
 ) -> Vec<String> {
     let mut notes = match split {
         ScoredSplit::Audit => caution(&session.loaded.groups)
@@ -351,6 +373,8 @@ fn notes(
     }
     notes.extend(score::calibrated(session, evaluation));
     notes.extend(score::readings(prompts, evaluation));
+    notes.extend(judge::uncalibrated(session.resolved.study.judge.as_ref()));
+    notes.extend(judged.into_iter().flat_map(JudgeReport::sentences));
     notes
 }
 
