@@ -7,6 +7,7 @@ use shiftproof_search::{Capabilities, Llm, LlmError, ModelCall};
 use shiftproof_tasks::{Reply, Request};
 
 use crate::connect_model::{ConnectedModel, price};
+use crate::connect_program;
 use crate::exit::Failure;
 use crate::llm::http::{AbilityMode, ApiDialect, estimate_tokens};
 use crate::study::{ModelProvider, ModelSpec};
@@ -48,6 +49,7 @@ impl Llm for AssumedModel {
 pub(crate) fn assumed(spec: &ModelSpec) -> Result<ConnectedModel, Failure> {
     let provider = spec.provider().map_err(Failure::usage)?;
     let (capabilities, report) = match provider.server() {
+        None if !provider.is_in_process() => program(spec),
         None => (embedded(spec), "in this process".to_owned()),
         Some((api, _)) => {
             // A study without an address is told now.
@@ -79,6 +81,18 @@ fn embedded(spec: &ModelSpec) -> Capabilities {
         max_tokens: spec.max_tokens,
         thinking_tokens: 0,
     }
+}
+
+/// A program answers in text, and each process of it one question at a time.
+fn program(spec: &ModelSpec) -> (Capabilities, String) {
+    let capabilities = Capabilities {
+        batch: 1,
+        concurrency: spec.concurrency.unwrap_or(connect_program::AGENTS).max(1),
+        max_tokens: spec.max_tokens,
+        ..Capabilities::default()
+    };
+    let report = "a program of your own, not started; its time is not known".to_owned();
+    (capabilities, report)
 }
 
 /// Labels may be scored wherever the protocol can; a model counts as one that

@@ -12,6 +12,7 @@ mod eval;
 mod label;
 mod measure;
 mod runs;
+mod shell;
 
 pub use assets::{AssetsAction, AssetsArgs, BaselinesArgs, DataAction, DataArgs, InitArgs};
 pub use compare::{CompareArgs, RandomSeeds};
@@ -21,6 +22,7 @@ pub use eval::{EvalArgs, EvalStudyArgs};
 pub use label::LabelArgs;
 pub use measure::{BenchAction, BenchArgs, BenchSelect, NamedRule};
 pub use runs::{ExportArgs, ExportFormat, ReplayArgs, ReportArgs, RunsAction, RunsArgs, WatchArgs};
+pub use shell::{CompletionsArgs, ManArgs};
 
 /// Prompts that hold when the data shifts.
 #[derive(Debug, Parser)]
@@ -74,6 +76,10 @@ pub enum CliCommand {
     Models(AssetsArgs),
     /// Measure selection rules on recorded or planted outcomes; call no model.
     Bench(BenchArgs),
+    /// Print the completions of a shell.
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write one for every command.
+    Man(ManArgs),
 }
 
 /// Which study, with which changes.
@@ -277,7 +283,7 @@ pub struct EstimateArgs {
 /// Check the surroundings.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// The study whose model and data are checked.
+    /// The study whose model and data are checked: study.toml where there is one.
     #[arg(value_name = "STUDY.toml")]
     pub study: Option<PathBuf>,
     /// Where runs are kept.

@@ -11,9 +11,11 @@ use shiftproof_search::budget::Price;
 use shiftproof_search::gateway::PricedModel;
 use shiftproof_search::{Llm, ModelCall};
 
+use crate::connect_program;
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
 use crate::llm::WithEmbedder;
+use crate::llm::command::CommandConfig;
 use crate::llm::http::{
     ApiDialect, BatchConfig, ConnectError, HttpConfig, HttpLlm, RequestOptions, ServerAbilities,
     is_private_address, names_secret,
@@ -113,6 +115,9 @@ pub async fn connect(
         })?;
         return Ok(ConnectedModel::of(llm, price(spec)));
     }
+    if let ModelProvider::Command(command) = &provider {
+        return program(spec, command, folder);
+    }
     embedded::check_built_in(spec)?;
     let path = if let ModelProvider::Gguf(path) = provider {
         folder.join(path)
@@ -124,6 +129,30 @@ pub async fn connect(
     Ok(ConnectedModel {
         unbounded: loaded.unbounded,
         ..ConnectedModel::assumed(loaded.llm, price(spec), loaded.report)
+    })
+}
+
+/// A program as the model.
+fn program(spec: &ModelSpec, command: &str, folder: &Path) -> Result<ConnectedModel, Failure> {
+    let config = connect_program::of_model(spec, command, folder)?;
+    let report = format!(
+        "{}, a program of your own, {} processes at most",
+        config.identity, config.processes
+    );
+    let proposing = CommandConfig {
+        max_tokens: None,
+        ..config.clone()
+    };
+    let unbounded = config.max_tokens.map(|_| connect_program::start(proposing));
+    Ok(ConnectedModel {
+        unbounded: unbounded
+            .transpose()?
+            .map(|llm| Arc::new(llm) as Arc<dyn Llm>),
+        ..ConnectedModel::assumed(
+            Arc::new(connect_program::start(config)?),
+            price(spec),
+            report,
+        )
     })
 }
 
@@ -139,7 +168,7 @@ pub async fn with_embedder(
     connected: ConnectedModel,
     progress: fetch::OnProgress<'_>,
 ) -> Result<ConnectedModel, Failure> {
-    if spec.provider().map_err(Failure::usage)?.server().is_none() {
+    if spec.provider().map_err(Failure::usage)?.is_in_process() {
         return Ok(connected);
     }
     let own = ModelSpec::default();

@@ -55,6 +55,18 @@ impl ExitStatus {
     }
 }
 
+impl ExitStatus {
+    /// The code of data that cannot be used: a study that asks for what is not there is
+    /// mended in the study.
+    pub fn of_data(error: &shiftproof_tasks::DataError) -> Self {
+        if error.is_about_study() {
+            Self::Usage
+        } else {
+            Self::Data
+        }
+    }
+}
+
 impl From<ExitStatus> for ExitCode {
     fn from(exit: ExitStatus) -> Self {
         Self::from(exit as u8)
@@ -167,7 +179,7 @@ impl From<shiftproof_search::ledger::LedgerError> for Failure {
 
 impl From<shiftproof_tasks::DataError> for Failure {
     fn from(error: shiftproof_tasks::DataError) -> Self {
-        Self::from_error(ExitStatus::Data)(error)
+        Self::from_error(ExitStatus::of_data(&error))(error)
     }
 }
 

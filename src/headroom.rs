@@ -55,8 +55,8 @@ pub(crate) fn told(found: &HeadroomEstimate, name: &dyn Fn(PromptId) -> String) 
         return sentences(found, name);
     }
     vec![format!(
-        "Headroom on the source: too little to say, from {} answers to {} prompts; `shiftproof \
-         estimate STUDY.toml --probe` asks for more.",
+        "Headroom on the source: too little to say, from {} answers to {} prompts; an \
+         estimate of the study with --probe asks for more.",
         grouped(found.answers as u64),
         found.asked
     )]

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use shiftproof_search::event::{Event, Phase, ProgressTick, RunObserver};
+use shiftproof_search::event::{Event, GroupRole, Phase, ProgressTick, RunObserver};
 
+use crate::pace::{CallPace, RemainingTime};
 use crate::report::proposals::sentence;
-use crate::report::{DiscardedTexts, RunSummary, worst};
+use crate::report::{DiscardedTexts, RunSummary, grouped, worst};
 use crate::shown::{line, visible};
 use crate::table::width;
 use crate::word_diff::one_line;
@@ -38,8 +39,9 @@ pub struct ProgressWriter {
     /// What the moving line begins with, where the run is one of several: then it tells
     /// no phases unless it is verbose.
     part: Option<String>,
-    /// Answers of a model so far.
-    answered: u64,
+    pace: CallPace,
+    /// Whether the silence under way has been told.
+    silence_told: bool,
     began: Instant,
     drawn: Option<Instant>,
     line: usize,
@@ -61,7 +63,8 @@ impl ProgressWriter {
             planned,
             evaluation: false,
             part: None,
-            answered: 0,
+            pace: CallPace::default(),
+            silence_told: false,
             began: Instant::now(),
             drawn: None,
             line: 0,
@@ -84,8 +87,8 @@ impl ProgressWriter {
         }
     }
 
-    /// The moving line, so many seconds after the first sign of life.
-    fn moving(&self, tick: &ProgressTick, seconds: f64) -> String {
+    /// The moving line.
+    fn moving(&self, tick: &ProgressTick) -> String {
         let phase = if self.evaluation {
             "evaluate".to_owned()
         } else {
@@ -100,16 +103,29 @@ impl ProgressWriter {
             "{phase:9} {}/{} calls, {settled} of ≤ {planned} in all",
             tick.done, tick.total
         );
-        // Answers, not requests under way: a rate of the first moments is none.
-        if self.answered > 0 && seconds >= 1.0 {
-            let rate = self.answered as f64 / seconds;
-            let left = if tick.phase == Phase::Audit {
-                tick.total.saturating_sub(tick.done)
-            } else {
-                planned - settled
-            };
-            let eta = clock(left as f64 / rate);
-            let _ = write!(text, ", {rate:.1}/s, ETA ≤ {eta}");
+        if tick.in_flight > 0 {
+            let _ = write!(text, ", {} under way", tick.in_flight);
+        }
+        if let Some(rate) = self.pace.per_second() {
+            let _ = write!(text, ", {rate:.1}/s");
+        }
+        let left = if tick.phase == Phase::Audit {
+            tick.total.saturating_sub(tick.done)
+        } else {
+            planned - settled
+        };
+        match self.pace.remaining(left) {
+            RemainingTime::Measuring => text.push_str(", ETA measuring…"),
+            RemainingTime::AtMost(time) => {
+                let _ = write!(text, ", ETA ≤ {}", clock(time.as_secs_f64()));
+            }
+            RemainingTime::Unknown => {}
+        }
+        if let Some(silent) = self.pace.silence() {
+            let _ = write!(text, ", nothing back for {} s", silent.as_secs());
+        }
+        if tick.spent.tokens() > 0 {
+            let _ = write!(text, ", {} tokens", grouped(tick.spent.tokens()));
         }
         if let Some(money) = crate::report::money(&tick.spent) {
             let _ = write!(text, ", {money}");
@@ -136,22 +152,27 @@ impl ProgressWriter {
         }
     }
 
+    /// The prompt that leads: its source groups, and the worst target group beside, never
+    /// mixed with them.
     fn best(&self) -> Option<String> {
         let leader = self.summary.leader()?;
-        let values: Vec<f64> = leader
-            .groups
-            .iter()
-            .filter_map(|group| group.value)
-            .collect();
-        let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
-        let worst = worst(&leader.groups).map_or_else(String::new, |group| {
-            format!(
-                ", worst {} {:.1}",
+        let of_source = leader.groups.iter().filter(|g| g.role == GroupRole::Source);
+        let values: Vec<f64> = of_source.filter_map(|group| group.value).collect();
+        let mut told = Vec::new();
+        if !values.is_empty() {
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            told.push(format!("source {:.1}", mean * 100.0));
+        }
+        let worst = worst(&leader.groups).filter(|group| group.role == GroupRole::Target);
+        if let Some((group, value)) = worst.and_then(|group| Some((group, group.value?))) {
+            let by = if group.voted { " by voted labels" } else { "" };
+            told.push(format!(
+                "worst target {} {:.1}{by}",
                 group.group,
-                group.value.unwrap_or(0.0) * 100.0
-            )
-        });
-        Some(format!("best mean {:.1}{worst}", mean * 100.0))
+                value * 100.0
+            ));
+        }
+        (!told.is_empty()).then(|| format!("leader: {}", told.join(", ")))
     }
 }
 
@@ -201,14 +222,17 @@ impl RunObserver for ProgressWriter {
     }
 
     fn tick(&mut self, tick: &ProgressTick) {
-        self.answered += tick.ended.as_ref().map_or(0, |ended| ended.calls);
+        self.pace.mark(tick, self.began.elapsed());
         let every = if self.live { DRAW_EVERY } else { LOG_EVERY };
-        let due = self.drawn.is_none_or(|drawn| drawn.elapsed() >= every);
+        let is_silent = self.pace.silence().is_some();
+        let due = self.drawn.is_none_or(|drawn| drawn.elapsed() >= every)
+            || is_silent && !self.silence_told;
+        self.silence_told = is_silent;
         if self.verbosity == ProgressVerbosity::Quiet || !due {
             return;
         }
         self.drawn = Some(Instant::now());
-        let text = line(&self.moving(tick, self.began.elapsed().as_secs_f64()));
+        let text = line(&self.moving(tick));
         if self.live {
             self.clear();
             self.line = width(&text);
@@ -279,27 +303,20 @@ pub fn clock(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use shiftproof_search::budget::Spend;
-    use shiftproof_search::event::EndedBatch;
 
     use super::*;
 
-    fn tick(done: u64, ended: u64) -> ProgressTick {
+    fn tick(done: u64) -> ProgressTick {
         ProgressTick {
-            phase: Phase::Propose,
+            phase: Phase::Screen,
             done,
             total: 32,
-            sent: 40,
+            sent: done + 8,
             spent: Spend {
                 calls: 44,
                 ..Spend::default()
             },
-            ended: Some(EndedBatch {
-                calls: ended,
-                latency: Duration::ZERO,
-                tokens: 0,
-                failed: 0,
-                error: None,
-            }),
+            ended: None,
             in_flight: 8,
             slots: 8,
             traffic: None,
@@ -311,13 +328,24 @@ mod tests {
     #[test]
     fn evaluation_shows_its_progress() {
         let mut progress = ProgressWriter::of_evaluation(ProgressVerbosity::Quiet, 108);
-        let first = progress.moving(&tick(0, 0), 0.001);
-        assert_eq!(first, "evaluate  0/32 calls, 44 of ≤ 108 in all");
-        progress.tick(&tick(16, 16));
-        let later = progress.moving(&tick(16, 0), 8.0);
+        let seconds = Duration::from_secs;
+        progress.pace.mark(&tick(0), seconds(0));
+        let first = progress.moving(&tick(0));
+        assert_eq!(
+            first,
+            "evaluate  0/32 calls, 44 of ≤ 108 in all, 8 under way, ETA measuring…"
+        );
+        progress.pace.mark(&tick(16), seconds(8));
+        let later = progress.moving(&tick(16));
         assert_eq!(
             later,
-            "evaluate  16/32 calls, 60 of ≤ 108 in all, 2.0/s, ETA ≤ 24 s"
+            "evaluate  16/32 calls, 60 of ≤ 108 in all, 8 under way, 2.0/s, ETA ≤ 24 s"
+        );
+        progress.pace.mark(&tick(16), seconds(14));
+        let silent = progress.moving(&tick(16));
+        assert_eq!(
+            silent,
+            "evaluate  16/32 calls, 60 of ≤ 108 in all, 8 under way, 1.1/s, nothing back for 6 s"
         );
     }
 }

@@ -1,6 +1,8 @@
 //! A run from study to result: data, models, store, loop.
 
+pub mod aides;
 mod keeping;
+mod loaded;
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -14,26 +16,30 @@ use shiftproof_search::control::RunControl;
 use shiftproof_search::earlier::EarlierRun;
 use shiftproof_search::event::RunObserver;
 use shiftproof_search::event_log::{EventLog, LogError};
-use shiftproof_search::fit::{FittedPlan, fitted};
+use shiftproof_search::fit::FittedPlan;
 use shiftproof_search::gateway::{Gateway, RunError};
+use shiftproof_search::judging::GradedByPerson;
 use shiftproof_search::ledger::{Ledger, LedgerError, RunRecord, RunStatus};
 use shiftproof_search::methods::SearchMethod;
 use shiftproof_search::run::{Run, RunResult};
 use shiftproof_tasks::Prompt;
 use shiftproof_tasks::lint::LintFinding;
 
+use self::aides::ConnectedAides;
 use self::keeping::{FoundModels, close, open_log};
+pub(crate) use self::loaded::{LoadedStudy, OwnModels, connect_models};
 use crate::assumed::assumed;
 use crate::calibration_notes;
-use crate::connect_model::{ConnectedModel, connect, with_embedder};
+use crate::connect_model::ConnectedModel;
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
 use crate::gate::holdout_log::HoldoutAccess;
+use crate::judge;
 use crate::prices;
 use crate::report::RunSummary;
 use crate::stored;
 use crate::study::places::{self, GivenPrompt};
-use crate::study::{LoadedData, ResolvedStudy, Study, load_data, load_interactions, located};
+use crate::study::{self, LoadedData, ResolvedStudy, Study, load_data, load_interactions, located};
 use crate::task_registry::{TaskInstance, TaskRegistry};
 use crate::textfile;
 
@@ -52,6 +58,10 @@ pub struct StudySession {
     /// The model that proposes; the task model where the study names none and
     /// bounds no answers.
     pub proposer_model: Option<ConnectedModel>,
+    /// Who grades answers and renders requests, where the task asks somebody.
+    pub aides: ConnectedAides,
+    /// Answers that a person graded, to compare the judge with.
+    pub graded_by_person: Vec<GradedByPerson>,
 }
 
 /// What is done about answers that cannot be used.
@@ -78,7 +88,7 @@ pub struct FinishedRun {
 }
 
 /// What cannot be where every example has options of its own.
-fn check_options(study: &Study) -> Result<(), Failure> {
+pub(crate) fn check_options(study: &Study) -> Result<(), Failure> {
     if study.search.calibration == Calibration::Contextual {
         return Err(Failure::usage(
             "search.calibration: \"contextual\" asks about inputs that say nothing, and those have no \
@@ -116,11 +126,19 @@ fn load_unlocated(
     progress: fetch::OnProgress<'_>,
 ) -> Result<(TaskInstance, LoadedData), Failure> {
     let study = &resolved.study;
+    if study.data.dataset.is_none() && study.data.files.is_empty() {
+        return Err(Failure::usage(format!(
+            "the data of {:?} were in the memory of a program that uses the library: only that \
+             program can go on with its runs (with `resume`); reports of them can be read as usual",
+            study.name
+        )));
+    }
     let prepared = load_interactions(&study.data, &resolved.folder, progress)?;
     let catalogue = prepared
         .as_ref()
         .and_then(|prepared| prepared.catalogue.clone());
     let mut built = registry.build(&study.task, &study.name, path, catalogue.as_ref())?;
+    built.task = study::graded(study, built.task, path)?;
     if built.task.options().is_some() {
         check_options(study)?;
     }
@@ -192,32 +210,8 @@ impl StudySession {
         known: Option<&RunRecord>,
         progress: fetch::OnProgress<'_>,
     ) -> Result<Self, Failure> {
-        let method = registry.method(&resolved.study, path)?;
-        let (built, loaded) = load(&resolved, path, registry, progress)?;
-        let study = &resolved.study;
-        prices::affordable(study)?;
-        let known = known.map(FoundModels::of).transpose()?.unwrap_or_default();
-        let folder = &resolved.folder;
-        let is_known = known.task.is_some();
-        let mut task_model = connect(&study.model, folder, known.task, progress).await?;
-        if !is_known {
-            task_model = task_model.rehearse(&rehearsal(&built, &loaded)).await?;
-        }
-        let proposer_model = match &study.proposer {
-            Some(spec) => Some(connect(spec, folder, known.proposer, progress).await?),
-            None => task_model.proposing(),
-        };
-        if built.task.embeds() {
-            task_model = with_embedder(&study.model, task_model, progress).await?;
-        }
-        Ok(Self {
-            resolved,
-            built,
-            method,
-            loaded,
-            task_model,
-            proposer_model,
-        })
+        let loaded = LoadedStudy::load(resolved, path, registry, progress)?;
+        loaded.connect(known, progress).await
     }
 
     /// Loads the data, and assumes of the models what the study says: nothing is
@@ -251,6 +245,8 @@ impl StudySession {
         let study = &resolved.study;
         let task_model = assumed(&study.model)?;
         let proposer_model = study.proposer.as_ref().map(assumed).transpose()?;
+        let aides = aides::assume(study)?;
+        let graded_by_person = judge::read(&resolved, &built)?;
         Ok(Self {
             resolved,
             built,
@@ -258,6 +254,8 @@ impl StudySession {
             loaded,
             task_model,
             proposer_model,
+            aides,
+            graded_by_person,
         })
     }
 
@@ -274,14 +272,11 @@ impl StudySession {
 
     /// What a run will ask of the models at most, under its limit on calls.
     pub fn plan(&self) -> FittedPlan {
-        let study = &self.resolved.study;
-        fitted(
+        loaded::plan(
+            &self.resolved.study,
             self.method.as_ref(),
-            &study.search,
-            &self.loaded.data,
-            self.built.task.as_ref(),
-            study.prompts.len(),
-            study.budget.calls,
+            &self.built,
+            &self.loaded,
         )
     }
 
@@ -297,6 +292,7 @@ impl StudySession {
             label_scores,
         );
         notes.extend(calibration);
+        notes.extend(judge::uncalibrated(self.resolved.study.judge.as_ref()));
         notes
     }
 
@@ -338,6 +334,7 @@ impl StudySession {
                 .proposer_model
                 .as_ref()
                 .and_then(|model| model.found.clone()),
+            judge: self.aides.found(),
         };
         serde_json::to_string(&found).map_err(Failure::from_error(ExitStatus::Internal))
     }
@@ -359,6 +356,7 @@ impl StudySession {
     fn probes(&self) -> u64 {
         let proposer = self.proposer_model.iter();
         let models = std::iter::once(&self.task_model).chain(proposer);
+        let models = models.chain(self.aides.judge());
         models.map(|connected| connected.model.llm.probes()).sum()
     }
 
@@ -404,7 +402,8 @@ impl StudySession {
             (killed > 0).then_some(killed),
             std::mem::take(&mut record.losses),
         )
-        .retrying_refused(trouble.retry_failed);
+        .retrying_refused(trouble.retry_failed)
+        .with_aides(self.aides.priced());
         let gateway = match begin(gateway, &ledger, &record, self.probes()).await {
             Ok(gateway) => gateway,
             Err(error) => return Err((error.into(), record)),
@@ -506,6 +505,7 @@ impl StudySession {
             .as_ref()
             .map_or(0, of)
             .max(of(&self.task_model))
+            .max(self.aides.judge().map_or(0, of))
     }
 }
 

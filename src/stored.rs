@@ -10,12 +10,14 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use shiftproof_search::event::Event;
 use shiftproof_search::event_log::{self, LogError, LogLine};
+use shiftproof_search::ledger::{LedgerOpening, RunRecord, RunStatus};
 
 use crate::durable;
 use crate::exit::{ExitStatus, Failure};
 use crate::heartbeat;
+use crate::pasted::resume_line;
+pub(crate) use crate::pasted::store_flag;
 use crate::report::{NamedRun, RunSummary};
-use crate::shown::argument;
 use crate::study::ResolvedStudy;
 
 /// Name of the log in a run's folder.
@@ -56,24 +58,31 @@ fn sealed(folder: &Path) -> Option<usize> {
     Some(seal.events)
 }
 
-/// The flag that names a store other than the default.
-pub(crate) fn store_flag(store: &Path) -> String {
-    if store == Path::new(".shiftproof") {
-        String::new()
-    } else {
-        format!(" --store {}", argument(&store.display().to_string()))
-    }
+/// What had to be mended when a store was opened, as sentences.
+pub(crate) fn mended(opened: &LedgerOpening) -> Vec<String> {
+    let moved = opened.quarantined.as_ref().map(|moved| {
+        format!(
+            "the store was damaged: its index was moved to {} and rebuilt from the journal ({} \
+             records)",
+            moved.display(),
+            opened.reindexed
+        )
+    });
+    let trimmed = (opened.trimmed > 0).then(|| {
+        format!(
+            "cut {} bytes of an unfinished write off the journal",
+            opened.trimmed
+        )
+    });
+    moved.into_iter().chain(trimmed).collect()
 }
 
 /// How a log is made again from the stored replies.
 fn retold(folder: &Path) -> String {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let store = folder.parent().and_then(Path::parent);
-    let flag = store.map_or_else(String::new, store_flag);
-    format!(
-        "its replies are stored, and it can be told anew at no cost: shiftproof optimize --resume \
-         {name}{flag}"
-    )
+    let line = resume_line(store.unwrap_or(Path::new(".shiftproof")), &name, "");
+    format!("its replies are stored, and it can be told anew at no cost: {line}")
 }
 
 /// Runs named in a message at most.
@@ -275,6 +284,43 @@ pub(crate) fn brief(folder: &Path) -> Result<RunSummary, Failure> {
     Ok(summary)
 }
 
+/// What the record of a run says, as far as its folder tells it.
+pub(crate) fn found_record(folder: &Path, name: &str, summary: &RunSummary) -> RunRecord {
+    let began = study(folder).ok().flatten();
+    let started = summary.started.as_ref();
+    let of_study = || began.as_ref().map(|began| began.study.name.clone());
+    let first = first_line(&folder.join(LOG));
+    RunRecord {
+        id: name.to_owned(),
+        study: started
+            .map(|started| started.study.clone())
+            .or_else(of_study)
+            .unwrap_or_default(),
+        spec: String::new(),
+        seed: started.map_or_else(|| began.as_ref().map_or(0, |b| b.seed), |s| s.seed),
+        version: String::new(),
+        started_ms: first.map_or(0, |line| line.at_ms),
+        status: if sealed(folder).is_some() {
+            RunStatus::Finished
+        } else {
+            RunStatus::Stopped("not finished".to_owned())
+        },
+        kills: 0,
+        losses: Vec::new(),
+        models: None,
+        begins_anew: false,
+    }
+}
+
+/// The first line of a log.
+fn first_line(log: &Path) -> Option<LogLine> {
+    let mut line = String::new();
+    BufReader::new(fs::File::open(log).ok()?)
+        .read_line(&mut line)
+        .ok()?;
+    serde_json::from_str(&line).ok()
+}
+
 /// The study a run began with; `None` for a run that kept none beside its log.
 pub(crate) fn study(folder: &Path) -> Result<Option<ResolvedStudy>, Failure> {
     let path = folder.join("study.json");
@@ -283,14 +329,16 @@ pub(crate) fn study(folder: &Path) -> Result<Option<ResolvedStudy>, Failure> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Failure::from_io(ExitStatus::Data, "read", &path)(error)),
     };
-    serde_json::from_str(&text).map(Some).map_err(|error| {
-        Failure::data(format!(
-            "{}:{}: not a study of this version ({error})",
-            path.display(),
-            error.line()
-        ))
-        .caused_by(error)
-    })
+    let kept = serde_json::from_str::<ResolvedStudy>(&text);
+    kept.map(|study| Some(study.found_again()))
+        .map_err(|error| {
+            Failure::data(format!(
+                "{}:{}: not a study of this version ({error})",
+                path.display(),
+                error.line()
+            ))
+            .caused_by(error)
+        })
 }
 
 #[cfg(test)]

@@ -209,6 +209,12 @@ impl TaskRegistry {
             path,
             catalogue,
         })?;
+        if task.renderer().is_some() && frame != PromptFrame::default() {
+            return Err(Failure::usage(format!(
+                "{place}: task.system and task.prompt_role surround requests that shiftproof makes, \
+                 and here the program renders them: remove these keys, or \"render\" from task.does"
+            )));
+        }
         Ok(TaskInstance {
             task: framed(task, frame),
             fields,

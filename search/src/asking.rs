@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::calibrate::{self, Calibration};
 use crate::early_stop::portion;
 use crate::gateway::{CallOutcome, RunError};
+use crate::grading;
 use crate::response_matrix::{CandidateIndex, EvalContext, InputIndex, ResponseMatrix};
 use crate::turns::{self, Case};
 
@@ -82,7 +83,10 @@ impl ResponseMatrix {
             (&self.candidates[candidate].prompt, self.input(input))
         };
         let cases: Vec<Case<'_>> = pairs.iter().map(case).collect();
-        let answers = evaluate(context, &cases).await?;
+        let mut answers = evaluate(context, &cases).await?;
+        let labels = pairs.iter().map(|&(_, input)| self.given_label(input));
+        let labelled: Vec<_> = cases.into_iter().zip(labels).collect();
+        grading::grade(context.task, context.gateway, &labelled, &mut answers).await?;
         let mut complete = true;
         for (&(candidate, input), asked) in pairs.iter().zip(answers) {
             if asked == CallOutcome::Unaffordable {

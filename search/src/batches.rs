@@ -136,6 +136,7 @@ impl Gateway {
                 total: missing.len() as u64,
                 in_flight: progress.total.saturating_sub(progress.done),
                 slots: progress.total,
+                used: Spend::default(),
             };
             let status = format!(
                 "batch {id}: {} of {} answered",

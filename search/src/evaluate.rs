@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use shiftproof_tasks::{Answer, BaselinePredictions, Example, Input, Outcome, Prompt, Task};
+use shiftproof_tasks::{
+    Answer, BaselinePredictions, Example, Input, Outcome, Prompt, Task, evaluation_calls,
+};
 
 use crate::calibrate::{CONTENT_FREE, Calibration, CalibrationFit, CalibrationSet};
 use crate::event::{GroupInfo, GroupOutcome};
@@ -98,7 +100,8 @@ pub fn calls(
     };
     let learnt = task.fitting().map_or(0, |_| settle_on.examples().len());
     let different: BTreeSet<_> = prompts.iter().map(Prompt::id).collect();
-    (different.len() * (neutral + learnt + examples) * task.calls()) as u64
+    (different.len() * (neutral * task.calls() + (learnt + examples) * evaluation_calls(task)))
+        as u64
 }
 
 impl PromptEvaluator<'_> {
@@ -369,6 +372,10 @@ pub(crate) fn baseline_scores(
     baseline: &BaselinePredictions,
     inputs: &[InputIndex],
 ) -> Vec<GroupOutcome> {
+    if task.grader().is_some() {
+        // Nobody was asked about its answers: they have no score that compares.
+        return Vec::new();
+    }
     let outcome = |&index: &InputIndex| -> Option<(InputIndex, Outcome)> {
         let input = matrix.input(index);
         let reply = baseline.reply(&input.id, &task.answer_form(input))?;

@@ -1,6 +1,6 @@
 //! A plan scaled down to a limit on calls, and the least limit that works.
 
-use shiftproof_tasks::{Data, Task};
+use shiftproof_tasks::{Data, Task, evaluation_calls};
 
 use crate::event::Phase;
 use crate::methods::{DataCounts, SearchMethod};
@@ -48,7 +48,7 @@ pub fn fitted(
     human: usize,
     calls: Option<u64>,
 ) -> FittedPlan {
-    let each = task.calls();
+    let each = evaluation_calls(task);
     let whole = plan(method, spec, data, each);
     let (mut own, mut copy) = (spec.clone(), data.clone());
     let audit = data.audit.len();

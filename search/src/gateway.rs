@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::account::RequestAccount;
-pub use self::outcome::{CallOutcome, LostCalls, PricedModel, RunError};
+pub use self::outcome::{Aides, CallOutcome, LostCalls, PricedModel, RunError};
 pub(crate) use self::sending::WaveProgress;
 use crate::budget::{BudgetLimits, Meter, Spend};
 use crate::control::RunControl;
@@ -33,6 +33,7 @@ pub struct Gateway {
     sent: AtomicU64,
     /// Stored refusals are asked again, each once.
     retry_refused: bool,
+    aides: Aides,
     /// Added to the sample number of every call.
     sample: AtomicU32,
 }
@@ -122,6 +123,7 @@ impl Gateway {
             }),
             sent: AtomicU64::new(0),
             retry_refused: false,
+            aides: Aides::default(),
             sample: AtomicU32::new(0),
         }
     }
@@ -132,6 +134,17 @@ impl Gateway {
     pub fn retrying_refused(mut self, retry: bool) -> Self {
         self.retry_refused = retry;
         self
+    }
+
+    /// With whom evaluations ask beside the task model, for tasks that ask somebody.
+    #[must_use]
+    pub fn with_aides(mut self, aides: Aides) -> Self {
+        self.aides = aides;
+        self
+    }
+
+    pub(crate) const fn aides(&self) -> &Aides {
+        &self.aides
     }
 
     /// Tells a durable event.

@@ -127,6 +127,12 @@ pub trait Llm: Send + Sync {
         None
     }
 
+    /// Whether its calls count against a run's limits; not those of a program of the
+    /// user's own that scores answers or renders requests.
+    fn is_metered(&self) -> bool {
+        true
+    }
+
     /// Sending many calls at once as a batch, where the user asked for it.
     fn batches(&self) -> Option<&dyn BatchInterface> {
         None

@@ -160,6 +160,12 @@ impl ResponseMatrix {
         self.truths[index].as_ref().map(|truth| &truth.label)
     }
 
+    /// The label that the data or a person gave; not one that was won by vote.
+    pub fn given_label(&self, index: InputIndex) -> Option<&Label> {
+        let truth = self.truths[index].as_ref()?;
+        (truth.origin == LabelOrigin::Given).then_some(&truth.label)
+    }
+
     pub fn group_of(&self, index: InputIndex) -> usize {
         self.group_of[index]
     }

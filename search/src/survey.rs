@@ -1,6 +1,6 @@
 //! Looking answers over for those that cannot be used.
 
-use shiftproof_tasks::{Answer, Finish, Outcome, Reply};
+use shiftproof_tasks::{Answer, Finish, Grade, Outcome, Reply};
 
 use crate::event::SHOWN_INPUT;
 use crate::gateway::CallOutcome;
@@ -20,6 +20,11 @@ pub(crate) fn fault(
         return Some((AnswerFault::Failed, reason));
     }
     match view.asked(input)? {
+        // Read by the task, and by the grader found to be none of the form asked for.
+        CallOutcome::Reply(Reply {
+            grade: Some(Grade::Unreadable(reason)),
+            ..
+        }) => Some((AnswerFault::Unparseable, reason.clone())),
         CallOutcome::Unaffordable => None,
         CallOutcome::Refused(reason) => Some((AnswerFault::Failed, reason.clone())),
         CallOutcome::Reply(reply) => {

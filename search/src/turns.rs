@@ -23,12 +23,22 @@ pub(crate) async fn evaluate(
     cases: &[Case<'_>],
 ) -> Result<Vec<CallOutcome>, RunError> {
     let capabilities = model.llm.capabilities();
-    let mut open: Vec<Option<Request>> = cases
-        .iter()
-        .map(|(prompt, input)| Some(task.request(prompt, input)))
-        .collect();
     let mut replies: Vec<Vec<Reply>> = cases.iter().map(|_| Vec::new()).collect();
     let mut over: Vec<CallOutcome> = vec![CallOutcome::Unaffordable; cases.len()];
+    let mut open: Vec<Option<Request>> = Vec::with_capacity(cases.len());
+    for (at, first) in requests(task, gateway, cases)
+        .await?
+        .into_iter()
+        .enumerate()
+    {
+        open.push(match first {
+            Ok(request) => Some(request),
+            Err(none) => {
+                over[at] = none;
+                None
+            }
+        });
+    }
     for left in (0..task.calls().max(1)).rev() {
         let (places, calls): (Vec<usize>, Vec<ModelCall>) = open
             .iter_mut()
@@ -68,6 +78,42 @@ pub(crate) async fn evaluate(
         over[cut..].fill(CallOutcome::Unaffordable);
     }
     Ok(over)
+}
+
+/// The first request of every case: the task's own, or what its
+/// [renderer](Task::renderer) makes of prompt and input. Where there is none, the
+/// outcome says why.
+pub(crate) async fn requests(
+    task: &dyn Task,
+    gateway: &Gateway,
+    cases: &[Case<'_>],
+) -> Result<Vec<Result<Request, CallOutcome>>, RunError> {
+    let own = |(prompt, input): &Case<'_>| task.request(prompt, input);
+    let Some(renderer) = task.renderer() else {
+        return Ok(cases.iter().map(|case| Ok(own(case))).collect());
+    };
+    let Some(model) = &gateway.aides().renderer else {
+        let why = "the task's requests are rendered by somebody, and nobody was given to ask";
+        let none = || Err(CallOutcome::Refused(why.to_owned()));
+        return Ok(cases.iter().map(|_| none()).collect());
+    };
+    let calls: Vec<ModelCall> = cases
+        .iter()
+        .map(|(prompt, input)| ModelCall::greedy(renderer.request(prompt, input), 1))
+        .collect();
+    let rendered = gateway.ask(model, &calls).await?.into_iter().zip(cases);
+    let first = rendered.map(|(asked, case)| match asked {
+        CallOutcome::Reply(reply) => match renderer.read(&reply) {
+            Ok(messages) => Ok(Request {
+                messages,
+                ..own(case)
+            }),
+            Err(reason) => Err(CallOutcome::Refused(reason)),
+        },
+        CallOutcome::Refused(reason) => Err(CallOutcome::Refused(format!("no request: {reason}"))),
+        CallOutcome::Unaffordable => Err(CallOutcome::Unaffordable),
+    });
+    Ok(first.collect())
 }
 
 /// Asks once more, with more room, for replies that were cut off before they could

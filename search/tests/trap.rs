@@ -235,6 +235,7 @@ impl Llm for TrapWorld {
             label_logprobs: None,
             candidate_scores: None,
             distances: None,
+            grade: None,
             finish: Finish::Stop,
             usage: Usage::default(),
         })

@@ -103,8 +103,22 @@ where it stopped.";
 pub(super) fn share(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
-        _ => Err("a number from 0 to 1 is needed (0.02 is 2 points)".to_owned()),
+        read => Err(format!(
+            "a number from 0 to 1 is needed (0.02 is 2 points){}",
+            meant(text, read.ok())
+        )),
     }
+}
+
+/// What was probably meant by points or a percentage where a share is needed.
+fn meant(text: &str, read: Option<f64>) -> String {
+    let percent = text.trim().strip_suffix('%');
+    let points = read.or_else(|| percent?.trim().parse().ok());
+    points
+        .filter(|points| (0.0..=100.0).contains(points) && (*points > 1.0 || percent.is_some()))
+        .map_or_else(String::new, |points| {
+            format!("; for {points} points say {}", points / 100.0)
+        })
 }
 
 /// A chance strictly between 0 and one half.
@@ -181,4 +195,23 @@ pub enum ColorChoice {
     Always,
     /// Never.
     Never,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_are_told_as_shares() {
+        assert_eq!(share("0.9"), Ok(0.9));
+        let told = |text| share(text).unwrap_err();
+        assert!(told("90").ends_with("; for 90 points say 0.9"));
+        assert!(told("85.5%").ends_with("; for 85.5 points say 0.855"));
+        assert!(told("1%").ends_with("; for 1 points say 0.01"));
+        for text in ["-0.1", "101", "high", "", "nan"] {
+            assert!(!told(text).contains("say"), "{text:?}");
+        }
+        let told = floor("films=75").unwrap_err();
+        assert!(told.ends_with("for 75 points say 0.75"), "{told}");
+    }
 }

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use self::cells::{CellEnd, CellRunner, PendingCell, stored_runs, stored_state};
 use self::studies::{ComparedStudy, compared_methods, compared_studies};
 use super::signals::{SignalStream, pass_on};
-use super::{note, open_ledger, print, write};
+use super::{check_writable, note, open_ledger, print, write};
 use crate::cli::CompareArgs;
 use crate::compare::{CellState, MethodComparison, StudyComparison, render};
 use crate::exit::{ExitStatus, Failure};
@@ -28,7 +28,7 @@ pub(super) async fn run(
     // A file that cannot be written in its form is told before a call is paid for.
     args.output
         .iter()
-        .try_for_each(|path| ReportFormat::of(path).map(drop))?;
+        .try_for_each(|path| ReportFormat::of(path).and_then(|_| check_writable(path)))?;
     let methods = compared_methods(&args.methods, registry)?;
     // Reading data and hashing cached files block.
     let mut studies = tokio::task::block_in_place(|| compared_studies(args, &methods, registry))?;

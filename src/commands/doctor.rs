@@ -4,23 +4,28 @@ use std::path::Path;
 use std::sync::Arc;
 
 use shiftproof_search::budget::{BudgetLimits, Meter};
+use shiftproof_search::calibrate::{Calibration, CalibrationSet};
 use shiftproof_search::control::RunControl;
-use shiftproof_search::evaluate::{ParsedReply, understand};
+use shiftproof_search::evaluate::{ParsedReply, PromptEvaluator, understand};
 use shiftproof_search::event_log::EventLog;
 use shiftproof_search::gateway::Gateway;
 use shiftproof_search::ledger::Ledger;
 use shiftproof_search::unusable::AnswerFault;
-use shiftproof_tasks::Input;
+use shiftproof_tasks::{Example, Input};
 
-use super::{fetch_progress, print};
+use super::{fetch_progress, print, with_patience};
 use crate::cli::{DoctorArgs, StudyArgs};
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
 use crate::gate::power;
 use crate::session::StudySession;
 use crate::shown::visible;
+use crate::stored;
 use crate::task_registry::TaskRegistry;
 use crate::unusable;
+
+/// The study that is checked where none is named.
+const STUDY: &str = "study.toml";
 
 /// Examples that are asked, each of another source group.
 const MOST_ASKED: usize = 3;
@@ -42,10 +47,20 @@ pub(super) async fn run(args: &DoctorArgs, registry: &TaskRegistry) -> Result<Ex
     report("cache", cache())?;
     report("store", store(&args.store.store))?;
     report("terminal", Ok(terminal()))?;
-    if let Some(path) = &args.study {
+    let here = Path::new(STUDY);
+    let study = args
+        .study
+        .as_deref()
+        .or_else(|| here.exists().then_some(here));
+    if study.is_none() {
+        let told =
+            format!("none: there is no {STUDY} here; name one, and its data and model are checked");
+        print(&format!("      {:9} {told}\n", "study"))?;
+    }
+    if let Some(path) = study {
         let resolved = super::resolve(
             &StudyArgs {
-                study: path.clone(),
+                study: path.to_owned(),
                 seed: 1,
                 model: None,
                 base_url: None,
@@ -60,7 +75,9 @@ pub(super) async fn run(args: &DoctorArgs, registry: &TaskRegistry) -> Result<Ex
             Ok(resolved) => {
                 report("study", Ok(format!("{} reads well", path.display())))?;
                 let mut progress = fetch_progress(false);
-                match StudySession::prepare(resolved, path, registry, &mut progress).await {
+                let study = resolved.study.clone();
+                let preparing = StudySession::prepare(resolved, path, registry, &mut progress);
+                match with_patience(&study, false, preparing).await {
                     Err(failure) => report("session", Err(failure))?,
                     Ok(session) => {
                         report("data", Ok(data(&session)))?;
@@ -71,10 +88,16 @@ pub(super) async fn run(args: &DoctorArgs, registry: &TaskRegistry) -> Result<Ex
                         if let Some(proposer) = &session.proposer_model {
                             report("proposer", Ok(proposer.report.clone()))?;
                         }
+                        if let Some(grader) = session.aides.grader() {
+                            report("grader", Ok(grader.report.clone()))?;
+                        }
+                        if let Some(renderer) = session.aides.renderer() {
+                            report("renderer", Ok(renderer.report.clone()))?;
+                        }
                         for line in super::estimate::priced(&session.resolved.study) {
                             print(&format!("      {line}\n"))?;
                         }
-                        let power = power::foreseen(&session.loaded.groups);
+                        let power = power::told(&session.loaded.groups);
                         for note in session.foreseen().into_iter().chain(power) {
                             print(&format!("      {note}\n"))?;
                         }
@@ -96,7 +119,20 @@ fn store(folder: &Path) -> Result<String, Failure> {
     if !folder.exists() {
         return Ok(format!("{} will be created", folder.display()));
     }
-    let runs = Ledger::open(folder)?.runs()?.len();
+    let ledger = match Ledger::open(folder) {
+        Ok(ledger) => ledger,
+        Err(error) => {
+            let Some(holder) = error.holder() else {
+                return Err(error.into());
+            };
+            return Ok(format!(
+                "{}, in use by {holder}; `shiftproof watch{}` follows it",
+                folder.display(),
+                stored::store_flag(folder)
+            ));
+        }
+    };
+    let runs = ledger.runs()?.len();
     Ok(format!("{}, {runs} runs", folder.display()))
 }
 
@@ -140,7 +176,8 @@ async fn answer(session: &StudySession) -> Result<String, Failure> {
         RunControl::new(),
         None,
         Vec::new(),
-    );
+    )
+    .with_aides(session.aides.priced());
     let model = &session.task_model.model;
     let began = std::time::Instant::now();
     let understood = understand(task, &gateway, model, &task.seed(), &examples)
@@ -154,6 +191,12 @@ async fn answer(session: &StudySession) -> Result<String, Failure> {
     let lines: Vec<String> = read.iter().map(|(input, own)| line(input, own)).collect();
     let told = lines.join("\n                ");
     let Some(fault) = read.iter().find_map(|(_, own)| own.fault) else {
+        if task.grader().is_some() {
+            let graded = grades(session, &gateway, &examples).await?;
+            return Ok(format!(
+                "{told}\n                {graded} ({seconds:.2} s, seed prompt)"
+            ));
+        }
         return Ok(format!("{told} ({seconds:.2} s, seed prompt)"));
     };
     let mend = unusable::help(fault, model.llm.capabilities().max_tokens);
@@ -161,6 +204,51 @@ async fn answer(session: &StudySession) -> Result<String, Failure> {
         ExitStatus::Unusable,
         format!("{told}\n                {mend}"),
     ))
+}
+
+/// What the grader makes of the answers to these inputs.
+async fn grades(
+    session: &StudySession,
+    gateway: &Gateway,
+    asked: &[&Input],
+) -> Result<String, Failure> {
+    let data = &session.loaded.data;
+    let validation = data.source.validation.iter();
+    let examples: Vec<Example> = validation
+        .filter(|example| asked.iter().any(|input| input.id == example.input.id))
+        .cloned()
+        .collect();
+    let evaluator = PromptEvaluator {
+        task: session.built.task.as_ref(),
+        gateway,
+        model: &session.task_model.model,
+        calibration: Calibration::None,
+        groups: &session.loaded.groups,
+        settle_on: CalibrationSet::of(data),
+        keep_going: true,
+    };
+    let scored = evaluator
+        .score(&[session.built.task.seed()], &examples)
+        .await
+        .map_err(|stop| Failure::from_error(ExitStatus::of(&stop))(stop))?;
+    let faults = &scored.surveys[0].faults;
+    if let Some(failed) = faults.iter().find_map(|fault| fault.examples.first()) {
+        let told = format!(
+            "graded: {}: {}",
+            visible(&failed.input),
+            visible(&failed.text)
+        );
+        return Err(Failure::new(ExitStatus::Unusable, told));
+    }
+    let grades: Vec<String> = examples
+        .iter()
+        .zip(&scored.grades[0])
+        .map(|(example, grade)| {
+            let grade = grade.map_or("no grade".to_owned(), |grade| format!("{grade:.2}"));
+            format!("{} {grade}", visible(&example.input.id))
+        })
+        .collect();
+    Ok(format!("graded: {}", grades.join(", ")))
 }
 
 /// What was said to one input and how it was understood.

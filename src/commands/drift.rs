@@ -10,7 +10,10 @@ use shiftproof_tasks::{Example, Input, Prompt};
 
 use super::label::batch_rows;
 use super::signals::{SignalStream, pass_on};
-use super::{fetch_progress, judging, note, open_ledger, print, resolve, score, warnings, write};
+use super::{
+    check_writable, fetch_progress, judging, note, open_ledger, print, resolve, score, warnings,
+    with_patience, write,
+};
 use crate::cli::DriftArgs;
 use crate::drift::{
     DayRecord, DriftForm, DriftLog, DriftReport, GroupCount, GroupWatch, RacedChampion,
@@ -42,7 +45,7 @@ struct DayBatch {
 pub(super) async fn run(args: DriftArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
     args.output
         .iter()
-        .try_for_each(|path| DriftForm::of(path).map(drop))?;
+        .try_for_each(|path| DriftForm::of(path).and_then(|_| check_writable(path)))?;
     let mut resolved = resolve(&args.study, Some(&args.budget), registry)?;
     resolved.study.proposer = None;
     let baseline = args
@@ -53,9 +56,13 @@ pub(super) async fn run(args: DriftArgs, registry: &TaskRegistry) -> Result<Exit
     let ledger = open_ledger(&args.store.store)?;
     let mut progress = fetch_progress(args.verbosity.quiet);
     let path = &args.study.study;
-    let session = StudySession::prepare(resolved, path, registry, &mut progress).await?;
-    warnings(&session.loaded.findings);
-    judging(&session, path)?;
+    let (study, quiet) = (resolved.study.clone(), args.verbosity.quiet);
+    let preparing = StudySession::prepare(resolved, path, registry, &mut progress);
+    let session = with_patience(&study, quiet, preparing).await?;
+    if !quiet {
+        warnings(&session.loaded.findings);
+    }
+    judging(session.built.task.as_ref(), path)?;
     let mut notes = Vec::new();
     let batch = DayBatch::read(&args.batch, &session, &mut notes)?;
     let prompt = baseline.map_or_else(|| session.built.task.seed(), |baseline| baseline.prompt);

@@ -10,7 +10,10 @@ use shiftproof_search::gateway::PricedModel;
 use shiftproof_search::plan::PhasePlan;
 use shiftproof_search::propose::expected_tokens;
 use shiftproof_tasks::lint::LintSeverity;
-use shiftproof_tasks::{AnswerForm, Input, Message, Prompt, Reply, Request, Task, Usage, text};
+use shiftproof_tasks::{
+    Answer, AnswerForm, Grader, GradingCase, Input, Message, Prompt, Reply, Request, Task, Usage,
+    text,
+};
 
 pub(super) use pace::priced;
 use pace::{about, duration, lasting, money, pace};
@@ -23,8 +26,8 @@ use crate::gate::power;
 use crate::llm::http::AbilityMode;
 use crate::prices;
 use crate::report::{grouped, to_json};
-use crate::session::{REHEARSED, StudySession};
-use crate::study::ModelSpec;
+use crate::session::{LoadedStudy, REHEARSED, StudySession};
+use crate::study::{ModelSpec, Study};
 use crate::table::{TextColumn, TextTable};
 use crate::task_registry::TaskRegistry;
 
@@ -81,7 +84,7 @@ pub(super) async fn run(
     let path = &args.study.study;
     // Reading data and hashing cached files block.
     let session = tokio::task::block_in_place(|| StudySession::assume(resolved, path, registry))?;
-    judging(&session, &args.study.study)?;
+    judging(session.built.task.as_ref(), &args.study.study)?;
     let mut plan = estimate(&session);
     if !args.json {
         print(&text(&plan, limits))?;
@@ -212,6 +215,39 @@ fn most_probes(spec: &ModelSpec) -> u64 {
     scores + continued + u64::from(spec.thinking_tokens.is_none())
 }
 
+/// The same of all models of a study.
+fn all_probes(study: &Study) -> u64 {
+    study.models().map(most_probes).sum()
+}
+
+/// Refuses a limit on calls under which not even the seed prompt is sure to be scored:
+/// an estimate says so for nothing, a run would after spending it.
+pub(super) fn check_budget(loaded: &LoadedStudy) -> Result<(), Failure> {
+    let study = &loaded.resolved.study;
+    let Some(limit) = study.budget.calls else {
+        return Ok(());
+    };
+    let smallest = loaded.plan().smallest;
+    let smallest = smallest.map(|calls| calls + all_probes(study));
+    let mend = match smallest {
+        Some(least) if limit >= least => return Ok(()),
+        Some(least) => format!(
+            "{} calls are the smallest workable budget; set budget.calls or --max-calls to that or \
+             more",
+            grouped(least)
+        ),
+        None => "no budget would do for this study".to_owned(),
+    };
+    Err(Failure::new(
+        ExitStatus::Budget,
+        format!(
+            "the budget of {} calls is too low to be sure that even the seed prompt is evaluated and \
+             audited; nothing was asked\n  {mend} (`shiftproof estimate` shows the plan)",
+            grouped(limit)
+        ),
+    ))
+}
+
 /// Sizes are taken from the study's own data: the seed prompt on real inputs.
 fn estimate(session: &StudySession) -> CostPlan {
     let ModelPrices {
@@ -230,10 +266,7 @@ fn estimate(session: &StudySession) -> CostPlan {
     let study = &session.resolved.study;
     let proposer = study.proposer.as_ref().unwrap_or(&study.model);
     let seconds = duration(proposer, proposals) + duration(&study.model, evaluations);
-    let probes: u64 = std::iter::once(&study.model)
-        .chain(&study.proposer)
-        .map(most_probes)
-        .sum();
+    let probes = all_probes(study);
     let smallest = fitted.smallest.map(|calls| {
         let calls = calls + probes;
         let worst = times(reserved, calls as usize);
@@ -252,6 +285,7 @@ fn estimate(session: &StudySession) -> CostPlan {
         pace: pace(&study.model),
         assumed: std::iter::once(&session.task_model)
             .chain(&session.proposer_model)
+            .chain(session.aides.judge())
             .map(|connected| connected.report.clone())
             .collect(),
         prices: priced(study),
@@ -270,7 +304,7 @@ fn notes(session: &StudySession) -> Vec<String> {
     let warnings = findings.filter(|finding| finding.severity == LintSeverity::Warning);
     let mut notes: Vec<String> = warnings.map(ToString::to_string).collect();
     notes.extend(session.foreseen());
-    notes.extend(power::foreseen(&session.loaded.groups));
+    notes.extend(power::told(&session.loaded.groups));
     notes
 }
 
@@ -324,6 +358,22 @@ struct ModelPrices {
     proposal: Spend,
 }
 
+/// Tokens of a judge's reasons and verdict, about.
+const VERDICT: u32 = 120;
+
+/// What a judge is asked about the answer to `input`, which nobody knows yet.
+fn judged(task: &dyn Task, grader: &dyn Grader, prompt: &Prompt, input: &Input) -> ModelCall {
+    let request = grader.request(&GradingCase {
+        prompt,
+        input,
+        rendered: &task.render(input),
+        label: None,
+        answer: &Answer::Text(String::new()),
+        reply: "",
+    });
+    ModelCall::greedy(request, grader.max_tokens())
+}
+
 /// What evaluations and proposals cost.
 fn prices(session: &StudySession) -> ModelPrices {
     let task = session.built.task.as_ref();
@@ -364,12 +414,39 @@ fn prices(session: &StudySession) -> ModelPrices {
         .iter()
         .flat_map(|input| rehearsed(task, &typical, input))
         .collect();
+    let judge = session.aides.judge().map(|connected| &connected.model);
+    let judge_spec = study.judge.as_ref().and_then(|judge| judge.model.as_ref());
+    let judge_spec = judge_spec.unwrap_or(&study.model);
+    let judged: Vec<ModelCall> = match (judge, task.grader()) {
+        (Some(_), Some(grader)) => {
+            let each = inputs.iter();
+            each.map(|input| judged(task, grader, &seed, input))
+                .collect()
+        }
+        _ => Vec::new(),
+    };
     let evaluation = mean(
         calls
             .iter()
-            .map(|call| cost(task_model, &study.model, call)),
+            .map(|call| cost(task_model, &study.model, call))
+            .chain(judge.into_iter().flat_map(|model| {
+                let written = |call: &ModelCall| {
+                    let mut call = call.clone();
+                    call.sampling.max_tokens = VERDICT;
+                    call
+                };
+                judged
+                    .iter()
+                    .map(move |call| cost(model, judge_spec, &written(call)))
+            })),
     );
-    let reserved = mean(calls.iter().map(|call| task_model.worst_case(call)));
+    let worst = judged.iter().zip(judge.into_iter().cycle());
+    let reserved = mean(
+        calls
+            .iter()
+            .map(|call| task_model.worst_case(call))
+            .chain(worst.map(|(call, model)| model.worst_case(call))),
+    );
     let spec = &session.resolved.study.search;
     let mut shots = String::new();
     for example in data

@@ -7,7 +7,10 @@ use shiftproof_search::event::GroupRole;
 use shiftproof_search::stats::{PairedBootstrap, ShipGate, spent_alpha};
 use shiftproof_tasks::{Example, Prompt};
 
-use super::{fetch_progress, judging, note, open_ledger, print, resolve, score, warnings, write};
+use super::{
+    check_writable, fetch_progress, judging, note, open_ledger, print, resolve, score, warnings,
+    with_patience, write,
+};
 use crate::cli::{GateArgs, GateProof};
 use crate::exit::{ExitStatus, Failure};
 use crate::gate::baseline::CommittedBaseline;
@@ -18,6 +21,7 @@ use crate::gate::prompts::NamedPrompt;
 use crate::gate::{
     GateAudit, GateCriteria, GateDecision, GateFormat, GateMode, GateReport, GroupThreshold,
 };
+use crate::judge::{self, JudgeReport};
 use crate::report::ground::caution;
 use crate::report::to_json;
 use crate::session::StudySession;
@@ -39,7 +43,11 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
     let outputs: Vec<(&Path, GateFormat)> = args
         .output
         .iter()
-        .map(|path| Ok((path.as_path(), GateFormat::of(path)?)))
+        .map(|path| {
+            let form = GateFormat::of(path)?;
+            check_writable(path)?;
+            Ok((path.as_path(), form))
+        })
         .collect::<Result<_, Failure>>()?;
     let mut resolved = resolve(&args.study, Some(&args.budget), registry)?;
     resolved.study.proposer = None;
@@ -52,10 +60,13 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
     let given = given(&args, &resolved.study.name)?;
     let ledger = open_ledger(&args.store.store)?;
     let mut progress = fetch_progress(args.verbosity.quiet);
-    let session =
-        StudySession::prepare(resolved, &args.study.study, registry, &mut progress).await?;
-    warnings(&session.loaded.findings);
-    judging(&session, &args.study.study)?;
+    let study = resolved.study.clone();
+    let preparing = StudySession::prepare(resolved, &args.study.study, registry, &mut progress);
+    let session = with_patience(&study, args.verbosity.quiet, preparing).await?;
+    if !args.verbosity.quiet {
+        warnings(&session.loaded.findings);
+    }
+    judging(session.built.task.as_ref(), &args.study.study)?;
     check_groups(&args, &session)?;
     for named in &given {
         named.check(&session)?;
@@ -80,7 +91,7 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
             contest.judged.len(),
             &clusters(&session, &examples),
         );
-        if let Some(told) = told {
+        if let Some(told) = told.filter(|_| !args.verbosity.quiet) {
             note(&told);
         }
     }
@@ -90,6 +101,11 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
     let observers = vec![score::progress(args.verbosity.quiet, planned)];
     let trouble = args.trouble.into();
     let gateway = score::gateway(&session, ledger, control.clone(), observers, trouble);
+    // A judge that is no bar decides nothing, and costs no more than this.
+    let mut judged = judge::calibrated(&session, &gateway).await?;
+    if let Some(refusal) = judged.as_ref().and_then(JudgeReport::refused_as_bar) {
+        return Err(refusal);
+    }
     let scored = score::score(&session, &gateway, control, &prompts, &examples, trouble);
     let Some(evaluation) = scored.await? else {
         return Ok(ExitStatus::Interrupted);
@@ -126,6 +142,12 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
     report
         .notes
         .extend(caution(&session.loaded.groups).map(|text| text + "."));
+    if let Some(judged) = &mut judged {
+        judged.correct(&session, &evaluation);
+        report.notes.extend(judged.sentences());
+    }
+    let judge = session.resolved.study.judge.as_ref();
+    report.notes.extend(judge::uncalibrated(judge));
     report.spent = gateway.spent();
     report.sent = gateway.sent();
     // Written down before it is seen.

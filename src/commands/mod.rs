@@ -10,7 +10,7 @@ mod doctor;
 mod drift;
 mod estimate;
 mod eval;
-mod execute;
+pub(crate) mod execute;
 mod export;
 mod gate;
 mod init;
@@ -20,6 +20,7 @@ mod report;
 mod runs;
 pub(crate) mod score;
 mod seeds;
+mod shell;
 mod signals;
 mod watch;
 
@@ -27,19 +28,20 @@ use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use shiftproof_search::ledger::Ledger;
 use shiftproof_search::spec::MethodName;
-use shiftproof_tasks::Metric;
 use shiftproof_tasks::lint::{LintFinding, LintSeverity};
+use shiftproof_tasks::{Metric, Task};
 
 use crate::cli::{BudgetArgs, Cli, CliCommand, DataAction, StudyArgs};
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch::{AssetKind, FetchProgress, FetchStep};
+use crate::llm::http::shown_address;
 use crate::prices::{self, PriceTable};
-use crate::session::StudySession;
 use crate::shown::{self, visible};
+use crate::stored;
 use crate::study::{ModelSpec, ResolvedStudy, Study, budget_problem, model_problems};
 use crate::task_registry::TaskRegistry;
 
@@ -72,12 +74,14 @@ pub(crate) async fn run(cli: Cli, registry: &TaskRegistry) -> Result<ExitStatus,
         },
         CliCommand::Models(args) => assets::run(args.action, AssetKind::Model).await,
         CliCommand::Bench(args) => bench::run(args),
+        CliCommand::Completions(args) => shell::completions(&args),
+        CliCommand::Man(args) => shell::man(&args),
     }
 }
 
 /// Refuses a metric by which nothing can be chosen.
-fn judging(session: &StudySession, path: &Path) -> Result<(), Failure> {
-    let metric = session.built.task.metric();
+fn judging(task: &dyn Task, path: &Path) -> Result<(), Failure> {
+    let metric = task.metric();
     if metric.judges() {
         return Ok(());
     }
@@ -127,6 +131,7 @@ fn overridden(
     registry: &TaskRegistry,
 ) -> Result<ResolvedStudy, Failure> {
     registry.method(&study, &args.study)?;
+    let written = Some(ResolvedStudy::hash(&study));
     if let Some(model) = &args.model {
         study.model = ModelSpec::named(model);
         study.proposer = None;
@@ -170,27 +175,113 @@ fn overridden(
         None => None,
     };
     prices::fill(&mut study, own.as_ref().map(|(path, table)| (*path, table)));
-    ResolvedStudy::new(study, folder, args.seed).with_labels()
+    let resolved = ResolvedStudy {
+        began_in: std::env::current_dir().ok(),
+        written,
+        ..ResolvedStudy::new(study, folder, args.seed)
+    };
+    resolved.with_labels()
 }
 
 /// Opens the store and tells what had to be mended.
 fn open_ledger(folder: &Path) -> Result<Arc<Ledger>, Failure> {
-    let ledger = Ledger::open(folder)?;
-    let opened = ledger.opened();
-    if let Some(moved) = &opened.quarantined {
-        note(&format!(
-            "the store was damaged: its index was moved to {} and rebuilt from the journal ({} records)",
-            moved.display(),
-            opened.reindexed
-        ));
+    let ledger = Ledger::open(folder).map_err(|error| match error.holder() {
+        Some(_) => {
+            let flag = stored::store_flag(folder);
+            Failure::data(format!(
+                "{error}\n  follow what it does with `shiftproof watch{flag}`; read finished runs beside \
+                 it with runs, report, diff and export; or work beside it in a store of its own: \
+                 --store DIR"
+            ))
+            .caused_by(error)
+        }
+        None => error.into(),
+    })?;
+    Ok(Arc::new(tell_opened(ledger)))
+}
+
+/// Tells what had to be mended when the store was opened.
+fn tell_opened(ledger: Ledger) -> Ledger {
+    for text in stored::mended(ledger.opened()) {
+        note(&text);
     }
-    if opened.trimmed > 0 {
-        note(&format!(
-            "cut {} bytes of an unfinished write off the journal",
-            opened.trimmed
-        ));
+    ledger
+}
+
+/// Refuses a file that cannot be written, before anything is paid for; what is there
+/// stays as it is.
+fn check_writable(path: &Path) -> Result<(), Failure> {
+    let there = std::fs::metadata(path);
+    match &there {
+        Ok(there) if there.is_dir() => {
+            return Err(Failure::usage(format!(
+                "cannot write {}: it is a folder; name a file in it",
+                path.display()
+            )));
+        }
+        // A pipe waits for its reader, a device is somebody's choice.
+        Ok(there) if !there.is_file() => return Ok(()),
+        _ => {}
     }
-    Ok(Arc::new(ledger))
+    let parent = path.parent().filter(|parent| *parent != Path::new(""));
+    if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
+        return Err(Failure::usage(format!(
+            "cannot write {}: there is no folder {}; make it first, or name another",
+            path.display(),
+            parent.display()
+        )));
+    }
+    let opened = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path);
+    opened.map_err(Failure::from_io(ExitStatus::Usage, "write", path))?;
+    if there.is_err() {
+        let _ = std::fs::remove_file(path);
+    }
+    Ok(())
+}
+
+/// A server that says nothing is told after this, and again ever so often.
+const SILENCE: Duration = Duration::from_secs(3);
+const SILENCE_AGAIN: Duration = Duration::from_secs(10);
+
+/// Waits for `future`, in which the models of a study are asked what they can do, and
+/// says so where they are long about it.
+async fn with_patience<T>(study: &Study, quiet: bool, future: impl Future<Output = T>) -> T {
+    let (mut future, began) = (std::pin::pin!(future), Instant::now());
+    let mut wait = SILENCE;
+    loop {
+        tokio::select! {
+            done = &mut future => return done,
+            () = tokio::time::sleep(wait) => wait = SILENCE_AGAIN,
+        }
+        if !quiet {
+            note(&format!(
+                "no answer yet from {} for {:.0} s: still waiting (Ctrl-C ends)",
+                servers(study),
+                began.elapsed().as_secs_f64()
+            ));
+        }
+    }
+}
+
+/// The models of a study, with where they are, as far as it says.
+fn servers(study: &Study) -> String {
+    let mut told: Vec<String> = Vec::new();
+    for spec in study.models() {
+        let named = match &spec.base_url {
+            Some(url) => match shown_address(url) {
+                Some(address) => format!("{} at {address}", spec.name),
+                None => spec.name.clone(),
+            },
+            None => spec.name.clone(),
+        };
+        if !told.contains(&named) {
+            told.push(named);
+        }
+    }
+    told.join(" or ")
 }
 
 /// Prints to standard output, whatever the text quotes made harmless; JSON has come

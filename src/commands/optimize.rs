@@ -1,31 +1,35 @@
-use std::fs::File;
-use std::io::{ErrorKind, IsTerminal, Write};
+mod events;
+mod resume;
+
+use std::io::IsTerminal;
 use std::mem::take;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use shiftproof_search::control::RunControl;
-use shiftproof_search::event::{AuditedPrompt, Event, RunEnding, RunObserver};
-use shiftproof_search::gateway::RunError;
+use shiftproof_search::event::{AuditedPrompt, RunEnding, RunObserver};
 use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
 
+use self::events::EventLines;
+use self::resume::{FIRST_SEED, as_it_began, as_told, stopped};
 use super::execute::{ExecutionError, RunExecution, write_report};
 use super::signals::{SignalStream, pass_on};
 use super::{
-    estimate, fetch_progress, judging, note, open_ledger, overridden, print, resolve, warnings,
+    check_writable, estimate, fetch_progress, judging, note, open_ledger, overridden, print,
+    resolve, warnings, with_patience,
 };
 use crate::cli::OptimizeArgs;
 use crate::exit::{ExitStatus, Failure};
+use crate::gate::power;
+use crate::pasted::resume_line;
 use crate::progress::{ProgressVerbosity, ProgressWriter, clock};
 use crate::report::{NamedRun, ReportFormat, render};
-use crate::session::{FinishedRun, StudySession};
-use crate::shown;
+use crate::session::{FinishedRun, LoadedStudy, StudySession};
 use crate::stored;
 use crate::study::{BatchMode, ResolvedStudy, Study, model_problems};
 use crate::task_registry::TaskRegistry;
 use crate::tui::{RunScreen, ScreenCloser};
-use crate::unusable;
 
 pub(super) async fn run(
     args: OptimizeArgs,
@@ -48,12 +52,9 @@ pub(super) async fn run(
         };
         return Box::pin(estimate::run(&args, registry)).await;
     }
-    // A file that cannot be written in its form is told before a call is paid for.
-    args.output
-        .iter()
-        .try_for_each(|path| ReportFormat::of(path).map(drop))?;
+    check_outputs(&args)?;
     let (ledger, resumed, mut resolved) = begin(&args, registry)?;
-    for spec in std::iter::once(&mut resolved.study.model).chain(&mut resolved.study.proposer) {
+    for spec in resolved.study.models_mut() {
         spec.batch_waits = !args.batch_exit;
     }
     if resumed.is_some() && args.budget.is_given() {
@@ -62,20 +63,17 @@ pub(super) async fn run(
              that are stored cost nothing",
         ));
     }
-    let store = &args.store.store;
+    if let Some(record) = &resumed {
+        as_it_began(&args, record, &resolved, registry)?;
+    }
     if let Some(record) = &resumed
         && record.status == RunStatus::Finished
         && !args.trouble.retry_failed
-        && let Some(run) = as_told(store, record)
+        && let Some(run) = as_told(&args, record)?
     {
         return finish(&args, &run);
     }
-    let mut progress = fetch_progress(args.verbosity.quiet);
-    let path = &args.study.study;
-    let known = resumed.as_ref();
-    let session = StudySession::resume(resolved, path, registry, known, &mut progress).await?;
-    judging(&session, &args.study.study)?;
-    introduce(&session, verbosity, store)?;
+    let session = prepare(&args, resolved, resumed.as_ref(), registry).await?;
     let record = match resumed {
         Some(record) => record,
         None => session.new_run(&ledger)?,
@@ -111,10 +109,11 @@ pub(super) async fn run(
                 "Up to {lost} requests beside these brought no answer: questions on what the models can do, retries, and what was on the way when a process was killed. They count against the limits."
             ));
         }
+        let store = &args.store.store;
         note(&format!(
             "Stored as run {id} in {}: `shiftproof runs show {id}{}` prints this report again.",
-            args.store.store.display(),
-            stored::store_flag(&args.store.store)
+            store.display(),
+            stored::store_flag(store)
         ));
     }
     match unwritten {
@@ -123,10 +122,58 @@ pub(super) async fn run(
     }
 }
 
+/// Refuses what could not be written at the end, before a call is paid for.
+fn check_outputs(args: &OptimizeArgs) -> Result<(), Failure> {
+    if args.json && prints_events(args) {
+        return Err(Failure::usage(
+            "--json and --events - would both write to standard output: give one of them a file, \
+             with -o report.json or --events events.jsonl",
+        ));
+    }
+    for path in &args.output {
+        ReportFormat::of(path)?;
+        check_writable(path)?;
+    }
+    match &args.events {
+        Some(path) if !prints_events(args) => check_writable(path),
+        _ => Ok(()),
+    }
+}
+
+/// The study with its data and models, told on the way; what can be known to fail is
+/// refused before a model is asked anything.
+async fn prepare(
+    args: &OptimizeArgs,
+    resolved: ResolvedStudy,
+    resumed: Option<&RunRecord>,
+    registry: &TaskRegistry,
+) -> Result<StudySession, Failure> {
+    let (path, quiet) = (&args.study.study, args.verbosity.quiet);
+    let mut progress = fetch_progress(quiet);
+    let loaded = LoadedStudy::load(resolved, path, registry, &mut progress)?;
+    judging(loaded.built.task.as_ref(), path)?;
+    if resumed.is_none() {
+        estimate::check_budget(&loaded)?;
+    }
+    if !quiet {
+        introduce(&loaded, &args.store.store)?;
+    }
+    let study = loaded.resolved.study.clone();
+    let connecting = loaded.connect(resumed, &mut progress);
+    let session = with_patience(&study, quiet, connecting).await?;
+    if !quiet {
+        note(&format!("Model: {}", session.task_model.report));
+        if let Some(proposer) = &session.proposer_model {
+            note(&format!("Proposer: {}", proposer.report));
+        }
+    }
+    Ok(session)
+}
+
 /// Sends the calls of every model that is behind a server as batches.
 fn batch(study: &mut Study) -> Result<(), Failure> {
     let mut any = false;
-    for spec in std::iter::once(&mut study.model).chain(&mut study.proposer) {
+    for spec in study.models_mut() {
         if spec.provider().map_err(Failure::usage)?.server().is_none() {
             continue;
         }
@@ -208,25 +255,6 @@ async fn conduct(
         ended,
         unwritten,
     }))
-}
-
-/// A finished run as its log tells it; `None` where the log is lost or damaged.
-fn as_told(store: &Path, record: &RunRecord) -> Option<NamedRun> {
-    let told = stored::folder(store, &record.id).and_then(|folder| stored::read(&folder));
-    let Some(run) = told.ok().filter(|run| run.summary.ending.is_some()) else {
-        // Its replies are all stored.
-        note(&format!(
-            "run {} is finished, and its event log is lost or damaged: it is told anew from the \
-             stored replies",
-            record.id
-        ));
-        return None;
-    };
-    note(&format!(
-        "run {} is finished; this is its report",
-        record.id
-    ));
-    Some(run)
 }
 
 /// The store, the run that is resumed if one is, and its study or the one named.
@@ -313,10 +341,9 @@ fn continued(
     }
     if record.status != RunStatus::Finished {
         return Err(Failure::usage(format!(
-            "the run {} is not finished; bring it to its end first: shiftproof optimize --resume {}{}",
+            "the run {} is not finished; bring it to its end first: {}",
             record.id,
-            record.id,
-            stored::store_flag(store)
+            resume_line(store, &record.id, "")
         )));
     }
     if args.study.seed == FIRST_SEED {
@@ -325,9 +352,6 @@ fn continued(
     resolved.continues = Some(record.id);
     Ok(resolved)
 }
-
-/// The random seed where none is named.
-const FIRST_SEED: u64 = 1;
 
 /// What is said of a run that the store does not know.
 fn unstored(store: &Path, run: &str) -> Failure {
@@ -356,7 +380,8 @@ fn latest(ledger: &Ledger, study: &str) -> Result<RunRecord, Failure> {
 
 /// The study and options that a run began with.
 fn as_begun(record: &RunRecord) -> Result<ResolvedStudy, Failure> {
-    serde_json::from_str(&record.spec).map_err(|error| {
+    let begun = serde_json::from_str::<ResolvedStudy>(&record.spec);
+    begun.map(ResolvedStudy::found_again).map_err(|error| {
         Failure::data(format!(
             "the record of run {} cannot be read: {error}",
             record.id
@@ -366,12 +391,12 @@ fn as_begun(record: &RunRecord) -> Result<ResolvedStudy, Failure> {
 }
 
 /// What a run goes on from, and which prompt is its seed.
-fn going_on(session: &StudySession, store: &Path) -> Result<(), Failure> {
-    let Some(run) = &session.resolved.continues else {
+fn going_on(loaded: &LoadedStudy, store: &Path) -> Result<(), Failure> {
+    let Some(run) = &loaded.resolved.continues else {
         return Ok(());
     };
     let earlier = stored::brief(&stored::folder(store, run)?)?;
-    let seed = session.built.task.seed().id();
+    let seed = loaded.built.task.seed().id();
     let told = match earlier.selected {
         Some(selected) if selected == seed => format!("which is what {run} had selected"),
         Some(selected) => format!(
@@ -388,80 +413,36 @@ fn going_on(session: &StudySession, store: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn introduce(
-    session: &StudySession,
-    verbosity: ProgressVerbosity,
-    store: &Path,
-) -> Result<(), Failure> {
-    if verbosity == ProgressVerbosity::Quiet {
-        return Ok(());
-    }
-    let groups: Vec<String> = session
-        .loaded
+fn introduce(loaded: &LoadedStudy, store: &Path) -> Result<(), Failure> {
+    let data = &loaded.loaded;
+    let groups: Vec<String> = data
         .groups
         .iter()
         .map(|group| format!("{} ({})", group.name, group.role))
         .collect();
     note(&format!(
         "Study {}: {}",
-        session.resolved.study.name,
+        loaded.resolved.study.name,
         groups.join(", ")
     ));
-    note(&format!("Model: {}", session.task_model.report));
-    if let Some(proposer) = &session.proposer_model {
-        note(&format!("Proposer: {}", proposer.report));
-    }
-    for text in &session.loaded.notes {
+    for text in &data.notes {
         note(&format!("Note: {text}."));
     }
-    warnings(&session.loaded.findings);
-    going_on(session, store)
+    warnings(&data.findings);
+    if let Some(told) = power::smoke(&data.groups) {
+        note(&told);
+    }
+    going_on(loaded, store)
 }
 
-/// Turns a stop into what the user reads, with the way to go on.
-fn stopped(stop: &RunError, record: &RunRecord, args: &OptimizeArgs) -> Failure {
-    let exit = ExitStatus::of(stop);
-    let told = unusable::stopped(stop);
-    if exit == ExitStatus::Usage {
-        return Failure::new(exit, told);
-    }
-    if exit == ExitStatus::Budget {
-        return Failure::new(
-            exit,
-            format!(
-                "{stop}\n  everything paid for is stored; a new run with larger limits asks only what is \
-                 missing (`shiftproof estimate` tells the smallest budget that works)"
-            ),
-        );
-    }
-    if matches!(stop, RunError::Proposals { .. }) {
-        return Failure::new(
-            exit,
-            format!("{stop}\n  everything paid for is stored; a new run asks only what is missing"),
-        );
-    }
-    let store = stored::store_flag(&args.store.store);
-    let on = match stop {
-        RunError::Unusable(hopeless) if hopeless.is_refused() => {
-            "everything paid for is stored; once the cause is mended go on with: shiftproof \
-             optimize --retry-failed"
-        }
-        // What the study says decides; this run keeps the study it began with.
-        RunError::Unusable(_) => {
-            "everything paid for is stored; mend the study and run it anew, or go on all the same \
-             with: shiftproof optimize --keep-going"
-        }
-        _ => "everything paid for is stored; go on with: shiftproof optimize",
-    };
-    Failure::new(
-        exit,
-        format!("{told}\n  {on} --resume {}{store}", record.id),
-    )
+/// Whether events are printed to standard output, which is theirs alone then.
+fn prints_events(args: &OptimizeArgs) -> bool {
+    args.events.as_deref() == Some(Path::new("-"))
 }
 
 /// Whether events are printed where the screen would be.
 fn shows_events(args: &OptimizeArgs) -> bool {
-    args.events.as_deref() == Some(Path::new("-")) && std::io::stdout().is_terminal()
+    prints_events(args) && std::io::stdout().is_terminal()
 }
 
 /// Prints the report and holds it against the bars that were set.
@@ -474,7 +455,12 @@ fn finish(args: &OptimizeArgs, run: &NamedRun) -> Result<ExitStatus, Failure> {
     } else {
         ReportFormat::Text
     };
-    print(&render(form, std::slice::from_ref(run))?)?;
+    let report = render(form, std::slice::from_ref(run))?;
+    if !prints_events(args) {
+        print(&report)?;
+    } else if !args.verbosity.quiet {
+        note(report.trim_end());
+    }
     let summary = &run.summary;
     let audited = summary.audited(AuditedPrompt::Selected);
     if audited.is_some_and(|groups| !groups.is_empty() && groups.iter().all(|g| g.n == 0)) {
@@ -509,58 +495,4 @@ fn finish(args: &OptimizeArgs, run: &NamedRun) -> Result<ExitStatus, Failure> {
         return Ok(ExitStatus::Budget);
     }
     Ok(ExitStatus::Done)
-}
-
-/// Writes every event as a line of JSON.
-struct EventLines {
-    out: Box<dyn Write + Send>,
-    path: PathBuf,
-    /// Why it is not whole, for whoever conducts the run.
-    unwritten: Arc<Mutex<Option<String>>>,
-}
-
-impl EventLines {
-    fn create(path: &PathBuf, unwritten: Arc<Mutex<Option<String>>>) -> Result<Self, Failure> {
-        let out: Box<dyn Write + Send> = if path == Path::new("-") {
-            Box::new(std::io::stdout())
-        } else {
-            Box::new(File::create(path).map_err(Failure::from_io(
-                ExitStatus::Usage,
-                "write events to",
-                path,
-            ))?)
-        };
-        Ok(Self {
-            out,
-            path: path.clone(),
-            unwritten,
-        })
-    }
-}
-
-impl RunObserver for EventLines {
-    fn event(&mut self, event: &Event, _replayed: bool) {
-        let mut unwritten = self
-            .unwritten
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if unwritten.is_some() {
-            return;
-        }
-        // An observer cannot fail the run, whose own log has every event; the command
-        // fails when the run is done.
-        let written = serde_json::to_string(event)
-            .map_err(std::io::Error::from)
-            .and_then(|line| writeln!(self.out, "{}", shown::json(&line)));
-        match written {
-            // The reader of a pipe has seen enough.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => *unwritten = None,
-            Err(error) => {
-                let problem = format!("cannot write events to {}: {error}", self.path.display());
-                note(&format!("{problem}; the run goes on"));
-                *unwritten = Some(problem);
-            }
-            Ok(()) => {}
-        }
-    }
 }

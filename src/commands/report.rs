@@ -1,4 +1,4 @@
-use super::{note, print};
+use super::{check_writable, note, print};
 use crate::cli::ReportArgs;
 use crate::exit::{ExitStatus, Failure};
 use crate::report::{NamedRun, ReportFormat, render};
@@ -9,8 +9,12 @@ pub(super) fn run(args: &ReportArgs) -> Result<ExitStatus, Failure> {
     let forms: Vec<ReportFormat> = args
         .output
         .iter()
-        .map(|path| ReportFormat::of(path))
-        .collect::<Result<_, _>>()?;
+        .map(|path| {
+            let form = ReportFormat::of(path)?;
+            check_writable(path)?;
+            Ok(form)
+        })
+        .collect::<Result<_, Failure>>()?;
     let runs: Vec<NamedRun> = args
         .runs
         .iter()

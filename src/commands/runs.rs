@@ -3,10 +3,12 @@ use std::path::Path;
 
 use shiftproof_search::ledger::Ledger;
 
-use super::{note, open_ledger, print};
+use super::{note, open_ledger, print, tell_opened};
 use crate::cli::{RunsAction, RunsArgs};
 use crate::exit::{ExitStatus, Failure};
-use crate::report::{list, to_json};
+use crate::heartbeat;
+use crate::report::list::{self, RunRow};
+use crate::report::{RunSummary, to_json};
 use crate::stored;
 
 pub(super) async fn run(args: RunsArgs) -> Result<ExitStatus, Failure> {
@@ -17,10 +19,9 @@ pub(super) async fn run(args: RunsArgs) -> Result<ExitStatus, Failure> {
             store.display()
         )));
     }
-    let ledger = open_ledger(store)?;
     match args.action {
-        None => list(&ledger, store, args.json)?,
-        Some(RunsAction::List { json }) => list(&ledger, store, json || args.json)?,
+        None => list(store, args.json)?,
+        Some(RunsAction::List { json }) => list(store, json || args.json)?,
         Some(RunsAction::Show { run, json }) => {
             let summary = stored::read(&stored::folder(store, &run)?)?.summary;
             if json || args.json {
@@ -30,6 +31,7 @@ pub(super) async fn run(args: RunsArgs) -> Result<ExitStatus, Failure> {
             }
         }
         Some(RunsAction::Rm { run }) => {
+            let ledger = open_ledger(store)?;
             // Of a process that was killed at once there may be the folder alone.
             if ledger.run(&run)?.is_some() {
                 ledger.remove_run(&run).await?;
@@ -51,7 +53,22 @@ pub(super) async fn run(args: RunsArgs) -> Result<ExitStatus, Failure> {
     Ok(ExitStatus::Done)
 }
 
-fn list(ledger: &Ledger, store: &Path, json: bool) -> Result<(), Failure> {
+fn list(store: &Path, json: bool) -> Result<(), Failure> {
+    let rows = match Ledger::open(store) {
+        Ok(ledger) => stored_rows(&tell_opened(ledger), store)?,
+        // Runs are read beside one that is under way, from what each has of its own.
+        Err(error) if error.holder().is_some() => found_rows(store)?,
+        Err(error) => return Err(error.into()),
+    };
+    print(&if json {
+        to_json(&rows)?
+    } else {
+        list::table(&rows, store)
+    })
+}
+
+/// The runs as the store has them.
+fn stored_rows(ledger: &Ledger, store: &Path) -> Result<Vec<RunRow>, Failure> {
     let mut rows = Vec::new();
     let records = ledger.runs()?;
     let known: BTreeSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
@@ -74,13 +91,34 @@ fn list(ledger: &Ledger, store: &Path, json: bool) -> Result<(), Failure> {
         folder.as_deref().map_or(Ok(()), stored::not_lost)?;
         let summary = match folder {
             Some(folder) if folder.join(stored::LOG).is_file() => stored::brief(&folder)?,
-            _ => crate::report::RunSummary::default(),
+            _ => RunSummary::default(),
         };
-        rows.push(list::RunRow::of(&record, &summary));
+        rows.push(RunRow::of(&record, &summary));
     }
-    print(&if json {
-        to_json(&rows)?
-    } else {
-        list::table(&rows, &stored::store_flag(store))
-    })
+    Ok(rows)
+}
+
+/// The runs as their folders have them, in the order of their beginning.
+fn found_rows(store: &Path) -> Result<Vec<RunRow>, Failure> {
+    let mut rows = Vec::new();
+    for name in stored::names(store) {
+        let folder = store.join("runs").join(&name);
+        stored::not_lost(&folder)?;
+        let (is_told, is_running) = (
+            folder.join(stored::LOG).is_file(),
+            heartbeat::is_running(&folder),
+        );
+        if !is_told && !is_running {
+            continue;
+        }
+        let summary = if is_told {
+            stored::brief(&folder)?
+        } else {
+            RunSummary::default()
+        };
+        let row = RunRow::of(&stored::found_record(&folder, &name, &summary), &summary);
+        rows.push(if is_running { row.running() } else { row });
+    }
+    rows.sort_by_key(|row| row.started_ms);
+    Ok(rows)
 }

@@ -26,14 +26,16 @@ use crate::unusable;
 
 /// Calls that scoring these prompts asks at most.
 pub(super) fn planned(session: &StudySession, prompts: &[Prompt], examples: usize) -> u64 {
-    calls(
-        session.built.task.as_ref(),
-        &session.task_model.model,
-        session.resolved.study.search.calibration,
-        &CalibrationSet::of(&session.loaded.data),
-        prompts,
-        examples,
-    )
+    let calibration = session.graded_by_person.len() as u64;
+    calibration
+        + calls(
+            session.built.task.as_ref(),
+            &session.task_model.model,
+            session.resolved.study.search.calibration,
+            &CalibrationSet::of(&session.loaded.data),
+            prompts,
+            examples,
+        )
 }
 
 /// Lines that tell how the scoring goes.
@@ -96,6 +98,7 @@ pub(super) fn gateway(
         Vec::new(),
     )
     .retrying_refused(trouble.retry_failed)
+    .with_aides(session.aides.priced())
 }
 
 /// Scores prompts under the rules of a run's audit.

@@ -13,12 +13,15 @@ use shiftproof_tasks::PromptId;
 
 use super::execute::{ExecutionError, RunExecution};
 use super::signals::{SignalStream, pass_on};
-use super::{fetch_progress, judging, note, open_ledger, print, resolve, warnings, write};
+use super::{
+    estimate, fetch_progress, judging, note, open_ledger, print, resolve, warnings, with_patience,
+    write,
+};
 use crate::cli::OptimizeArgs;
 use crate::exit::{ExitStatus, Failure};
 use crate::progress::{ProgressVerbosity, ProgressWriter};
 use crate::report::{NamedRun, ReportFormat, grouped, render, score_as};
-use crate::session::StudySession;
+use crate::session::{LoadedStudy, StudySession};
 use crate::shown::{line, visible};
 use crate::stored;
 use crate::study::ResolvedStudy;
@@ -136,14 +139,16 @@ impl SeededRuns<'_> {
         let args = self.args;
         let path = &args.study.study;
         let mut progress = fetch_progress(args.verbosity.quiet);
-        let known = record.as_ref();
-        let session =
-            StudySession::resume(resolved.clone(), path, self.registry, known, &mut progress)
-                .await?;
-        judging(&session, path)?;
-        if !args.verbosity.quiet {
-            warnings(&session.loaded.findings);
+        let loaded = LoadedStudy::load(resolved.clone(), path, self.registry, &mut progress)?;
+        judging(loaded.built.task.as_ref(), path)?;
+        if record.is_none() {
+            estimate::check_budget(&loaded)?;
         }
+        if !args.verbosity.quiet {
+            warnings(&loaded.loaded.findings);
+        }
+        let connecting = loaded.connect(record.as_ref(), &mut progress);
+        let session = with_patience(&resolved.study, args.verbosity.quiet, connecting).await?;
         let record = match record {
             Some(record) => record,
             None => session.new_run(&self.ledger)?,

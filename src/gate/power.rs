@@ -89,6 +89,29 @@ pub fn foreseen(groups: &[GroupInfo]) -> Option<String> {
     sentence(&usual(), 1, &sizes)
 }
 
+/// Fewer audited examples than these in a group try the set-up out and decide nothing.
+const SMOKE_TEST: usize = 30;
+
+/// What is said of an audit that can only try the set-up out; `None` of a larger one.
+pub fn smoke(groups: &[GroupInfo]) -> Option<String> {
+    let sizes = groups.iter().map(|group| group.audit);
+    let least = sizes.filter(|n| *n > 0).min()?;
+    if least >= SMOKE_TEST {
+        return None;
+    }
+    let examples = if least == 1 { "example" } else { "examples" };
+    Some(format!(
+        "These are the sizes of a smoke test: {least} audited {examples} in the smallest group show that \
+         the set-up works, not which prompt is better. {}",
+        foreseen(groups)?
+    ))
+}
+
+/// What an audit can show, before anything is asked.
+pub fn told(groups: &[GroupInfo]) -> Option<String> {
+    smoke(groups).or_else(|| foreseen(groups))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +128,27 @@ mod tests {
         assert!((3..40).contains(&least), "{told}");
         let enough = sentence(&usual(), 1, &[("books", 40), ("films", least)]).unwrap();
         assert!(!enough.contains("No prompt can ship"), "{enough}");
+    }
+
+    #[test]
+    fn small_sizes_are_called_a_smoke_test() {
+        use shiftproof_search::event::GroupRole;
+        let group = |name: &str, audit| GroupInfo {
+            name: name.into(),
+            role: GroupRole::Target,
+            train: 0,
+            validation: 0,
+            unlabelled: 0,
+            audit,
+        };
+        let small = [group("books", 29), group("films", 400), group("toys", 0)];
+        let said = smoke(&small).unwrap();
+        assert!(said.contains("smoke test: 29 audited examples"), "{said}");
+        assert!(said.contains("points in every group"), "{said}");
+        assert_eq!(told(&small), Some(said));
+        let large = [group("books", 30), group("films", 400)];
+        assert_eq!((smoke(&large), told(&large)), (None, foreseen(&large)));
+        assert_eq!(told(&[group("toys", 0)]), None);
     }
 
     #[test]

@@ -189,6 +189,7 @@ fn score(engine: &Engine, calls: &[ModelCall], labels: &[String]) -> Vec<Result<
                 label_logprobs: Some(scored.logprobs),
                 candidate_scores: None,
                 distances: None,
+                grade: None,
                 finish: Finish::Stop,
                 usage: Usage {
                     prompt_tokens: scored.prompt_tokens as u64,
@@ -228,6 +229,7 @@ fn generate(engine: &Engine, calls: &[ModelCall]) -> Vec<Result<Reply, LlmError>
                 label_logprobs: None,
                 candidate_scores: None,
                 distances: None,
+                grade: None,
                 finish: match generated.finish {
                     embedded::GenerationEnd::Stop => Finish::Stop,
                     embedded::GenerationEnd::Length => Finish::Length,

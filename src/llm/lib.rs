@@ -1,8 +1,10 @@
 //! Language models: clients that implement [`Llm`](shiftproof_search::Llm), for
 //! servers over HTTP (module `http`) and for GGUF weights in this process
-//! (module `embedded`, `EmbeddedLlm`), each behind the feature of its name.
+//! (module `embedded`, `EmbeddedLlm`), each behind the feature of its name, and for
+//! programs that answer JSON lines ([`command`]).
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod command;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 #[cfg(feature = "embedded")]

@@ -9,7 +9,7 @@ use shiftproof_tasks::files;
 
 use crate::exit::{ExitStatus, Failure};
 use crate::llm::http::{ApiDialect, is_private_address};
-use crate::study::{ModelSpec, Study};
+use crate::study::{ModelProvider, ModelSpec, Study};
 
 /// The table that the program comes with.
 const BUILT_IN: &str = include_str!("prices.toml");
@@ -22,6 +22,7 @@ pub struct PriceTable {
     #[serde(default)]
     pub as_of: Option<String>,
     /// Where they were read.
+    #[expect(dead_code, reason = "for people who read the file")]
     #[serde(default)]
     pub source: Option<String>,
     /// The models.
@@ -140,7 +141,7 @@ impl PriceTable {
 /// table where a model is asked at its provider's own address.
 pub(crate) fn fill(study: &mut Study, own: Option<(&Path, &PriceTable)>) {
     let built_in = PriceTable::built_in();
-    for spec in std::iter::once(&mut study.model).chain(&mut study.proposer) {
+    for spec in study.models_mut() {
         if spec.price.is_some() {
             continue;
         }
@@ -164,6 +165,10 @@ fn look_up(
     let Ok(provider) = spec.provider() else {
         return None;
     };
+    if matches!(provider, ModelProvider::Command(_)) {
+        // What it calls itself is its own affair, and its bill.
+        return None;
+    }
     let Some((api, _)) = provider.server() else {
         return Some((Price::default(), "it runs in this process".to_owned()));
     };
@@ -213,8 +218,7 @@ pub(crate) fn unbound(study: &Study) -> Option<String> {
         spec.price
             .is_some_and(|price| price.prompt == 0.0 && price.completion == 0.0)
     };
-    let all = std::iter::once(&study.model).chain(&study.proposer);
-    all.clone().all(free).then(|| {
+    study.models().all(free).then(|| {
         format!(
             "the limit of {usd} US dollars never binds: no model of the study costs anything; \
              limit calls or tokens instead"
@@ -224,9 +228,7 @@ pub(crate) fn unbound(study: &Study) -> Option<String> {
 
 /// A model of the study whose price nobody knows.
 pub(crate) fn unknown(study: &Study) -> Option<&ModelSpec> {
-    std::iter::once(&study.model)
-        .chain(&study.proposer)
-        .find(|spec| spec.price.is_none())
+    study.models().find(|spec| spec.price.is_none())
 }
 
 /// What can be done about an unknown price.

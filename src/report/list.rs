@@ -1,6 +1,7 @@
 //! Runs as a table, a line each.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use chrono::DateTime;
 use serde::Serialize;
@@ -11,6 +12,7 @@ use shiftproof_tasks::PromptId;
 use super::facts::machine;
 use super::ground::AuditGround;
 use super::{RunSummary, VerdictTone, grouped};
+use crate::pasted::{resume_line, store_flag};
 use crate::shown::visible;
 use crate::table::{TextColumn, TextTable};
 
@@ -70,6 +72,8 @@ pub(crate) enum ListedStatus {
     Stopped,
     /// Its process was killed; it can be resumed.
     Killed,
+    /// A process is at work on it.
+    Running,
 }
 
 /// How a run without a usable proposal tells why (`RunError::Proposals`).
@@ -128,8 +132,18 @@ impl RunRow {
         }
     }
 
+    /// The same of a run that a process is at work on.
+    #[must_use]
+    pub fn running(self) -> Self {
+        Self {
+            status: ListedStatus::Running,
+            reason: None,
+            ..self
+        }
+    }
+
     /// What is said of a run that can go on, beneath its line.
-    fn remark(&self, store_flag: &str) -> Option<String> {
+    fn remark(&self, store: &Path) -> Option<String> {
         let how = match (self.status, &self.reason) {
             // The limits of a run are part of it.
             (ListedStatus::Stopped, Some(reason)) if reason.starts_with(BUDGET) => {
@@ -150,12 +164,16 @@ impl RunRow {
                 format!("stopped ({reason}), can be resumed")
             }
             (ListedStatus::Killed, _) => "killed, can be resumed".to_owned(),
+            (ListedStatus::Running, _) => {
+                return Some(format!(
+                    "running now: shiftproof watch {}{}",
+                    self.run,
+                    store_flag(store)
+                ));
+            }
             _ => return None,
         };
-        Some(format!(
-            "{how}: shiftproof optimize --resume {}{store_flag}",
-            self.run
-        ))
+        Some(format!("{how}: {}", resume_line(store, &self.run, "")))
     }
 }
 
@@ -166,6 +184,7 @@ impl ListedStatus {
             Self::BudgetExhausted => "budget ran out",
             Self::Stopped => "stopped",
             Self::Killed => "killed",
+            Self::Running => "running",
         }
     }
 }
@@ -176,9 +195,9 @@ const WIDTH: usize = 100;
 const MODEL: usize = 3;
 
 /// The table for a terminal. A model's name gives way where the line would be too
-/// wide; a run's does not, for it is typed. `store_flag` names a store other than the
-/// default in commands.
-pub(crate) fn table(rows: &[RunRow], store_flag: &str) -> String {
+/// wide; a run's does not, for it is typed. `store` is
+/// where they are, for commands.
+pub(crate) fn table(rows: &[RunRow], store: &Path) -> String {
     if rows.is_empty() {
         return "no runs yet\n".to_owned();
     }
@@ -228,9 +247,7 @@ pub(crate) fn table(rows: &[RunRow], store_flag: &str) -> String {
     let mut out = String::new();
     for (number, line) in table.lines().into_iter().enumerate() {
         let _ = writeln!(out, "{line}");
-        let remark = number
-            .checked_sub(1)
-            .and_then(|at| rows[at].remark(store_flag));
+        let remark = number.checked_sub(1).and_then(|at| rows[at].remark(store));
         if let Some(remark) = remark {
             let _ = writeln!(out, "  {}", visible(&remark));
         }
@@ -309,16 +326,16 @@ mod tests {
                 &whole[..9],
             ),
             row("reviews-s4-1", RunStatus::Running, &[]),
+            row("reviews-s5-1", RunStatus::Running, &whole[..9]).running(),
         ];
-        let table = table(&rows, "");
+        let table = table(&rows, Path::new("/data/store"));
         insta::assert_snapshot!(table);
-        assert!(
-            table.lines().all(|line| line.chars().count() <= WIDTH),
-            "{table}"
-        );
+        let mut runs = table.lines().filter(|line| !line.starts_with("  "));
+        assert!(runs.all(|line| line.chars().count() <= WIDTH), "{table}");
         let json = serde_json::to_value(&rows).unwrap();
         assert_eq!(json[1]["status"], "budget-exhausted");
         assert_eq!(json[1]["worst"]["seed"], 0.6);
         assert_eq!(json[2]["reason"], "interrupted");
+        assert_eq!(json[4]["status"], "running");
     }
 }

@@ -18,7 +18,8 @@ mod verdict;
 pub(crate) use baselines::write as write_baselines;
 pub(crate) use facts::machine;
 pub(crate) use markdown::{capital, code, inline};
-pub(crate) use output::{NamedRun, ReportFormat, render, to_json};
+pub use output::ReportFormat;
+pub(crate) use output::{NamedRun, render, to_json};
 pub use proposals::{DiscardedTexts, ProposalRequest};
 pub use summary::{
     AuditedScores, BaselineScores, CandidateStanding, PhaseSummary, RankedEntrant, RunSummary,
@@ -28,13 +29,17 @@ pub use verdict::{RunVerdict, VerdictTone};
 
 use shiftproof_search::event::{GroupOutcome, GroupRole};
 
-/// The worst target group, or the worst of all groups where there is no target.
+/// The worst target group, or the worst of all groups where there is no target. Scores by
+/// voted labels count where no target group has one by true labels: the two do not
+/// compare.
 pub fn worst(groups: &[GroupOutcome]) -> Option<&GroupOutcome> {
     let any_target = groups.iter().any(|group| group.role == GroupRole::Target);
+    let of_target = |group: &GroupOutcome| !any_target || group.role == GroupRole::Target;
+    let known = |group: &GroupOutcome| of_target(group) && group.value.is_some();
+    let any_true = groups.iter().any(|group| known(group) && !group.voted);
     groups
         .iter()
-        .filter(|group| group.value.is_some())
-        .filter(|group| !any_target || group.role == GroupRole::Target)
+        .filter(|group| known(group) && !(any_true && group.voted))
         .min_by(|a, b| {
             a.value
                 .partial_cmp(&b.value)

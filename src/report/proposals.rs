@@ -68,6 +68,32 @@ impl ProposalSource {
 }
 
 impl RunSummary {
+    /// What was thrown away in the whole run, the rule that threw away most first; the
+    /// example is the first one told.
+    pub(crate) fn thrown_by_rule(&self) -> Vec<DiscardedTexts> {
+        let mut rules: Vec<DiscardedTexts> = Vec::new();
+        let told = self.proposals.iter().flat_map(|step| &step.discarded);
+        for thrown in told {
+            match rules.iter_mut().find(|rule| rule.rule == thrown.rule) {
+                Some(rule) => rule.count += thrown.count,
+                None => rules.push(DiscardedTexts {
+                    example: short(&thrown.example),
+                    ..thrown.clone()
+                }),
+            }
+        }
+        // Of a log that tells of no requests there are the counts.
+        if self.proposals.is_empty() {
+            rules.extend(self.discarded.iter().map(|(rule, count)| DiscardedTexts {
+                rule: rule.clone(),
+                count: *count,
+                example: String::new(),
+            }));
+        }
+        rules.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.rule.cmp(&b.rule)));
+        rules
+    }
+
     /// A sentence on the texts of models, one on the edits made without, one on
     /// demonstrations put into prompts.
     pub(crate) fn proposing_told(&self) -> Vec<String> {
@@ -195,5 +221,19 @@ mod tests {
             ]
         );
         assert_eq!(summary.discarded["the model declined"], 4);
+        let rules = summary.thrown_by_rule();
+        let told: Vec<_> = rules
+            .iter()
+            .map(|rule| (rule.rule.as_str(), rule.count, rule.example.as_str()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("the model declined", 4, "I'm \"sorry\", I cannot."),
+                ("it would drop a label", 2, "Say it."),
+            ]
+        );
+        summary.proposals.clear();
+        assert_eq!(summary.thrown_by_rule()[0].count, 4);
     }
 }

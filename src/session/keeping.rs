@@ -23,6 +23,8 @@ pub(super) struct FoundModels {
     pub task: Option<ServerAbilities>,
     #[serde(default)]
     pub proposer: Option<ServerAbilities>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<ServerAbilities>,
 }
 
 impl FoundModels {

@@ -24,7 +24,7 @@ fields = [\"text\"]
 ";
 
 /// Tables of a study, each with what has to stand in it.
-const TABLES: [(&str, &str); 11] = [
+const TABLES: [(&str, &str); 14] = [
     ("search", ""),
     ("groups", ""),
     ("budget", ""),
@@ -34,6 +34,12 @@ const TABLES: [(&str, &str); 11] = [
     ),
     (
         "proposer",
+        "name = \"openai:m\"\nbase_url = \"http://127.0.0.1:1/v1\"",
+    ),
+    ("metric", "command = \"python3 score.py\""),
+    ("judge", "rubric = \"Is it right?\""),
+    (
+        "judge.model",
         "name = \"openai:m\"\nbase_url = \"http://127.0.0.1:1/v1\"",
     ),
     ("model.price", ""),

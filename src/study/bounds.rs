@@ -23,15 +23,18 @@ pub(super) fn check(
         return Ok(());
     };
     let document: toml::Table = toml::from_str(text).unwrap_or_default();
-    let keys = [table, key];
+    let mut keys: Vec<&str> = table.split('.').collect();
+    let mut value = document.get(keys[0]);
+    for key in &keys[1..] {
+        value = value.and_then(|value| value.get(key));
+    }
     // A model that is but a name has no keys.
-    let keys = match document.get(table) {
-        Some(Value::String(_)) => &keys[..1],
-        _ => &keys,
-    };
+    if !matches!(value, Some(Value::String(_))) {
+        keys.push(key);
+    }
     Err(Failure::usage(format!(
         "{}: {}: {problem}",
-        place(text, path, keys),
+        place(text, path, &keys),
         keys.join(".")
     )))
 }

@@ -7,6 +7,7 @@ mod bounds;
 mod dataset;
 mod diff;
 mod explain;
+mod grading;
 mod load;
 mod model_spec;
 mod numbers;
@@ -27,8 +28,10 @@ pub(crate) use bounds::problems as model_problems;
 pub(crate) use dataset::{class_exit, prepare_dataset};
 pub use diff::{DifferingKey, differing};
 pub(crate) use explain::{explain, located, place};
-pub(crate) use load::table_columns;
+pub(crate) use grading::graded;
+pub use grading::{JudgeSpec, MetricSpec, ProgramOptions};
 pub use load::{LoadedData, load_data};
+pub(crate) use load::{deal_examples, table_columns};
 pub use model_spec::{BatchMode, ModelProvider, ModelSpec};
 pub use recommend::load_interactions;
 
@@ -52,6 +55,12 @@ pub struct Study {
     /// an entry `@FILE` the file's text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prompts: Vec<String>,
+    /// A program that scores answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<MetricSpec>,
+    /// A model that grades answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<JudgeSpec>,
     /// The task: `kind` and the options of that kind.
     pub task: toml::Table,
     /// Where examples come from.
@@ -102,6 +111,30 @@ pub enum LeakPolicy {
 }
 
 impl Study {
+    /// A study of this task whose data a program holds itself: it names no files.
+    pub(crate) fn in_memory(name: String, task: &str) -> Self {
+        let kind = toml::Value::String(task.to_owned());
+        Self {
+            name,
+            model: ModelSpec::default(),
+            proposer: None,
+            prompts: Vec::new(),
+            task: toml::Table::from_iter([("kind".to_owned(), kind)]),
+            data: DataSpec {
+                dataset: None,
+                files: Vec::new(),
+                leaks: LeakPolicy::default(),
+                interactions: None,
+                columns: ColumnRoles::default(),
+            },
+            groups: GroupsSpec::default(),
+            search: SearchSpec::default(),
+            budget: BudgetLimits::default(),
+            metric: None,
+            judge: None,
+        }
+    }
+
     /// Reads the study at `path`. Errors name file, line and, for an unknown
     /// key, the key that was probably meant.
     pub fn read(path: &Path) -> Result<Self, Failure> {
@@ -134,12 +167,16 @@ impl Study {
         if let Some(proposer) = &study.proposer {
             bounds::check(proposer, "proposer", text, path)?;
         }
+        if let Some(judge) = study.judge.as_ref().and_then(|judge| judge.model.as_ref()) {
+            bounds::check(judge, "judge.model", text, path)?;
+        }
         if let Some((key, problem)) = budget_problem(&study.budget) {
             let place = explain::place(text, path, &["budget", key]);
             return Err(Failure::usage(format!("{place}: budget.{problem}")));
         }
         let mut problems = study.search.problems();
         problems.extend(own_problems(&study, text));
+        problems.extend(grading::problems(&study));
         if study.name.is_empty()
             || !study
                 .name
@@ -154,6 +191,7 @@ impl Study {
         }
         if problems.is_empty() {
             prompts::inline(&mut study, text, path)?;
+            grading::inline(&mut study, text, path)?;
             Ok(study)
         } else {
             Err(Failure::usage(explain::located(
@@ -162,6 +200,24 @@ impl Study {
                 path,
             )))
         }
+    }
+}
+
+impl Study {
+    /// All models that the study names: the task's, the proposer, the judge.
+    pub fn models(&self) -> impl Iterator<Item = &ModelSpec> + Clone {
+        let judge = self.judge.as_ref().and_then(|judge| judge.model.as_ref());
+        std::iter::once(&self.model)
+            .chain(&self.proposer)
+            .chain(judge)
+    }
+
+    /// As [`models`](Self::models).
+    pub fn models_mut(&mut self) -> impl Iterator<Item = &mut ModelSpec> {
+        let judge = self.judge.as_mut().and_then(|judge| judge.model.as_mut());
+        std::iter::once(&mut self.model)
+            .chain(&mut self.proposer)
+            .chain(judge)
     }
 }
 
@@ -257,6 +313,13 @@ pub struct ResolvedStudy {
     pub study: Study,
     /// The folder that relative paths start from.
     pub folder: PathBuf,
+    /// Where the process began that the folder is relative to; absent where nobody
+    /// began it by a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_in: Option<PathBuf>,
+    /// A hash of the study as its file had it, without what the command line changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<String>,
     /// The random seed.
     pub seed: u64,
     /// How the data are dealt out: 0 in runs of versions that knew no rows
@@ -281,11 +344,33 @@ impl ResolvedStudy {
         Self {
             study,
             folder,
+            began_in: None,
+            written: None,
             seed,
             edition: EDITION,
             labels: None,
             continues: None,
         }
+    }
+
+    /// A hash of all that a study says, however its file spells it.
+    pub fn hash(study: &Study) -> String {
+        let text = serde_json::to_vec(study).unwrap_or_default();
+        blake3::hash(&text).to_hex()[..16].to_owned()
+    }
+
+    /// The same where relative paths lead to the files they led to when it began,
+    /// whatever folder this process works in. Where they were moved as a whole, they are
+    /// looked for from here.
+    #[must_use]
+    pub fn found_again(mut self) -> Self {
+        if let Some(began) = &self.began_in
+            && std::env::current_dir().is_ok_and(|here| here != *began)
+            && began.join(&self.folder).is_dir()
+        {
+            self.folder = began.join(&self.folder);
+        }
+        self
     }
 
     /// Where labels that people give are kept.

@@ -8,7 +8,7 @@ use shiftproof_tasks::closest;
 use crate::llm::http::{AbilityMode, ApiDialect};
 
 /// A model as a study names it: `"embedded"`, `"embedded:PATH.gguf"`,
-/// `"PROVIDER:MODEL"`, or a table with `name` and options.
+/// `"PROVIDER:MODEL"`, `"command:PROGRAM ARGUMENTS"`, or a table with `name` and options.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub struct ModelSpec {
@@ -171,6 +171,8 @@ pub enum ModelProvider {
     Gguf(String),
     /// A model of an OpenAI-compatible server.
     OpenAi(String),
+    /// A program that answers JSON lines: its command.
+    Command(String),
     /// A model of another provider's API.
     Other(ApiDialect, String),
 }
@@ -179,10 +181,17 @@ impl ModelProvider {
     /// The API and the model's name on it; none for a model in this process.
     pub fn server(&self) -> Option<(ApiDialect, &str)> {
         match self {
-            Self::Embedded | Self::Gguf(_) => None,
+            Self::Embedded | Self::Gguf(_) | Self::Command(_) => None,
             Self::OpenAi(model) => Some((ApiDialect::OpenAi, model)),
             Self::Other(api, model) => Some((*api, model)),
         }
+    }
+}
+
+impl ModelProvider {
+    /// Whether the model is computed in this process.
+    pub const fn is_in_process(&self) -> bool {
+        matches!(self, Self::Embedded | Self::Gguf(_))
     }
 }
 
@@ -225,6 +234,9 @@ impl ModelSpec {
         match (provider, model.is_empty()) {
             ("embedded", true) if self.name == "embedded" => return Ok(ModelProvider::Embedded),
             ("embedded", false) => return Ok(ModelProvider::Gguf(model.to_owned())),
+            ("command", false) if !model.trim().is_empty() => {
+                return Ok(ModelProvider::Command(model.trim().to_owned()));
+            }
             ("openai", false) => return Ok(ModelProvider::OpenAi(model.to_owned())),
             _ => {}
         }
@@ -232,8 +244,11 @@ impl ModelSpec {
             return Ok(ModelProvider::Other(api, model.to_owned()));
         }
         let known = ApiDialect::ALL.iter().map(|api| api.name());
-        let hint = match closest(provider, known.chain(["embedded"])) {
+        let hint = match closest(provider, known.chain(["embedded", "command"])) {
             Some(known) if known != provider => format!("; did you mean {known:?}?"),
+            Some("command") => {
+                "; write the command after the colon: \"command:python3 agent.py\"".to_owned()
+            }
             Some(known) if known != "embedded" => {
                 format!("; name the model after the colon: \"{known}:MODEL\"")
             }
@@ -242,7 +257,7 @@ impl ModelSpec {
         Err(format!(
             "no model is called {:?}{hint}\n  there is \"embedded\", \"embedded:PATH.gguf\", \
              \"openai:MODEL\" (any OpenAI-compatible server, with base_url), \
-             \"anthropic:MODEL\", \"gemini:MODEL\", \"azure:DEPLOYMENT\" and \"ollama:MODEL\"",
+             \"anthropic:MODEL\", \"gemini:MODEL\", \"azure:DEPLOYMENT\", \"ollama:MODEL\" and \"command:PROGRAM ARGUMENTS\"",
             self.name
         ))
     }

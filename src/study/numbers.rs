@@ -56,6 +56,19 @@ pub(super) const RANGES: &[NumberRange] = &[
     range("proposer.timeout_s", 1.0, 86_400.0),
     range("proposer.max_retries", 0.0, 100.0),
     range("proposer.threads", 1.0, 1_024.0),
+    range("judge.model.concurrency", 1.0, 10_000.0),
+    range("judge.model.timeout_s", 1.0, 86_400.0),
+    range("judge.model.max_retries", 0.0, 100.0),
+    range("judge.model.threads", 1.0, 1_024.0),
+    range("judge.points", 2.0, 100.0),
+    range("judge.min_agreement", 0.0, 1.0),
+    range("metric.processes", 1.0, 1_000.0),
+    range("metric.batch", 1.0, 10_000.0),
+    range("metric.timeout_s", 1.0, 86_400.0),
+    range("task.max_tokens", 1.0, 1e6),
+    range("task.processes", 1.0, 1_000.0),
+    range("task.batch", 1.0, 10_000.0),
+    range("task.timeout_s", 1.0, 86_400.0),
     range("data.bands.edges", -1e15, 1e15),
     range("data.interactions.per_user", 1.0, 1e6),
     range("data.interactions.history", 0.0, 10_000.0),
@@ -73,7 +86,7 @@ pub(super) const RANGES: &[NumberRange] = &[
 ];
 
 /// Tables, which a parser would take as lists of their values too.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 15] = [
     "search",
     "groups",
     "groups.class_shares",
@@ -86,6 +99,9 @@ const TABLES: [&str; 12] = [
     "data.interactions.candidates",
     "model.price",
     "proposer.price",
+    "judge",
+    "judge.model.price",
+    "metric",
 ];
 
 /// Refuses the first number of the study `text` that cannot be meant.

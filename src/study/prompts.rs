@@ -55,7 +55,7 @@ fn inline_schema(study: &mut Study, text: &str, path: &Path) -> Result<(), Failu
     Ok(())
 }
 
-fn read(path: &Path, place: &str, key: &str) -> Result<String, Failure> {
+pub(super) fn read(path: &Path, place: &str, key: &str) -> Result<String, Failure> {
     let text = textfile::read(path).map_err(|unread| {
         Failure::usage(format!(
             "{place}: {key} names a file that cannot be read: {unread}"

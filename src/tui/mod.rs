@@ -7,6 +7,7 @@
 
 pub mod keys;
 mod label;
+pub mod scores;
 mod source;
 pub mod state;
 pub mod terminal;
@@ -31,7 +32,7 @@ pub use self::label::{LabelCard, label, label_keys};
 use self::source::{EventSource, LiveRun, ReplayedRun, WatchedRun};
 use self::state::ScreenState;
 use self::terminal::FullScreen;
-use self::theme::{ColorDepth, ColorTheme};
+use self::theme::ColorTheme;
 use self::ui::{KeyEffect, ScreenUi, SourceKind};
 use crate::exit::Failure;
 use crate::tail::LogPlayer;
@@ -83,11 +84,7 @@ impl RunScreen {
         }
         let screen = FullScreen::enter().ok()?;
         let (sender, receiver) = channel();
-        let ui = ScreenUi::new(
-            SourceKind::Run,
-            run,
-            ColorTheme::new(ColorDepth::of_environment()),
-        );
+        let ui = ScreenUi::new(SourceKind::Run, run, ColorTheme::of_environment());
         let asked = closer.clone();
         let thread = std::thread::Builder::new()
             .name("screen".into())
@@ -157,7 +154,7 @@ pub fn watch(folder: &Path, closer: &ScreenCloser) -> Result<(), Failure> {
     let ui = ScreenUi::new(
         SourceKind::Watch,
         name(folder),
-        ColorTheme::new(ColorDepth::of_environment()),
+        ColorTheme::of_environment(),
     );
     let source = WatchedRun::new(folder);
     run_loop(enter()?, source, ScreenState::default(), ui, closer)
@@ -168,7 +165,7 @@ pub fn replay(folder: &Path, player: LogPlayer, closer: &ScreenCloser) -> Result
     let ui = ScreenUi::new(
         SourceKind::Replay,
         name(folder),
-        ColorTheme::new(ColorDepth::of_environment()),
+        ColorTheme::of_environment(),
     );
     run_loop(
         enter()?,

@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use shiftproof_search::event::{
-    AnswerVerdict, AuditedPrompt, Event, GroupOutcome, Phase, ProgressTick, ShownInput,
-    UngradedReason,
+    AnswerVerdict, Event, GroupOutcome, Phase, ProgressTick, ShownInput, UngradedReason,
 };
 use shiftproof_tasks::PromptId;
 
-use crate::report::{RunSummary, worst};
+pub use super::scores::{LeaderPoint, RaceScores, ValueBand};
+use crate::pace::CallPace;
+use crate::report::RunSummary;
 
 /// Inputs whose texts are kept; later ones show their number alone.
 const INPUTS_KEPT: usize = 20_000;
@@ -36,8 +37,14 @@ pub struct ScreenState {
     pub places: HashMap<PromptId, usize>,
     /// What each phase was to do, in order.
     pub plans: Vec<(Phase, String)>,
-    /// How the leader developed.
+    /// How the leader developed in the races.
     pub curve: Vec<LeaderPoint>,
+    /// Who leads the race under way, or led the last, and how.
+    pub leading: Option<(PromptId, Vec<GroupOutcome>)>,
+    /// How the seed prompt came out of each phase's last race.
+    pub seeds: Vec<(Phase, RaceScores)>,
+    /// The latest time told, since the screen came up.
+    pub now: Duration,
     /// Whether the log tells of leaders; one of an earlier version does not.
     leaders_told: bool,
     /// Inputs, by the number that answers name them by.
@@ -53,67 +60,14 @@ pub struct ScreenState {
     pub calls: VecDeque<EndedCall>,
     /// Calls that failed since the screen came up.
     pub failed: u64,
-    /// Calls answered per second, of late.
-    pub rate: CallRate,
+    /// How fast calls are answered.
+    pub pace: CallPace,
     /// Calls planned for the whole run, limits aside; 0 where unknown.
     pub planned: u64,
     /// Events taken in.
     pub events: u64,
     /// Whether the last event was told again by a resumed run.
     pub replayed: bool,
-}
-
-/// The leader at one moment.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LeaderPoint {
-    /// Calls the run had spent.
-    pub calls: u64,
-    /// The phase.
-    pub phase: Phase,
-    /// Unweighted mean over groups.
-    pub mean: ValueBand,
-    /// The worst target group; the worst of all where no target is scored.
-    pub worst: ValueBand,
-}
-
-/// A value with its 95% interval, in `0..=1`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ValueBand {
-    /// The value.
-    pub value: f64,
-    /// Lower end.
-    pub low: f64,
-    /// Upper end.
-    pub high: f64,
-}
-
-impl ValueBand {
-    /// One group's score; `None` where it has no value.
-    pub fn of(group: &GroupOutcome) -> Option<Self> {
-        Some(Self {
-            value: group.value?,
-            low: group.low?,
-            high: group.high?,
-        })
-    }
-
-    /// The unweighted mean of groups. They are independent samples, so the
-    /// half-widths of their intervals add up in squares.
-    pub fn mean(groups: &[GroupOutcome]) -> Option<Self> {
-        let bands: Vec<Self> = groups.iter().filter_map(Self::of).collect();
-        let count = bands.len() as f64;
-        if bands.is_empty() {
-            return None;
-        }
-        let value = bands.iter().map(|band| band.value).sum::<f64>() / count;
-        let below = bands.iter().map(|band| (band.value - band.low).powi(2));
-        let above = bands.iter().map(|band| (band.high - band.value).powi(2));
-        Some(Self {
-            value,
-            low: (value - below.sum::<f64>().sqrt() / count).max(0.0),
-            high: (value + above.sum::<f64>().sqrt() / count).min(1.0),
-        })
-    }
 }
 
 /// An answer as it is kept.
@@ -209,45 +163,6 @@ pub struct EndedCall {
     pub error: Option<String>,
 }
 
-/// Calls answered per second over the last minute.
-#[derive(Debug, Clone, Default)]
-pub struct CallRate {
-    marks: VecDeque<(Duration, u64)>,
-}
-
-impl CallRate {
-    /// Long enough to hold several batches of a slow model.
-    const WINDOW: Duration = Duration::from_mins(1);
-
-    fn mark(&mut self, now: Duration, answered: u64) {
-        // A mark per fifth of a second is enough.
-        let fresh = self.marks.len() > 1
-            && self
-                .marks
-                .back()
-                .is_some_and(|(at, _)| now.saturating_sub(*at) < Duration::from_millis(200));
-        if fresh {
-            return;
-        }
-        self.marks.push_back((now, answered));
-        while self.marks.len() > 2
-            && self
-                .marks
-                .front()
-                .is_some_and(|(at, _)| now.saturating_sub(*at) > Self::WINDOW)
-        {
-            self.marks.pop_front();
-        }
-    }
-
-    /// Calls per second; `None` before there is anything to divide.
-    pub fn per_second(&self) -> Option<f64> {
-        let (first, last) = (self.marks.front()?, self.marks.back()?);
-        let seconds = last.0.saturating_sub(first.0).as_secs_f64();
-        (seconds > 0.0).then(|| last.1.saturating_sub(first.1) as f64 / seconds)
-    }
-}
-
 impl ScreenState {
     /// The state before the first event of a run that plans `planned` calls at
     /// most.
@@ -308,35 +223,27 @@ impl ScreenState {
                 }
             }
             Event::Leading {
+                candidate,
                 phase,
                 calls,
                 groups,
                 ..
             } => {
                 self.leaders_told = true;
+                self.leading = Some((*candidate, groups.clone()));
                 self.point(*calls, *phase, groups);
             }
-            // A log that tells of no leaders shows the best of each race.
-            Event::Evaluated { phase, groups, .. } if !self.leaders_told => {
-                let first = self.curve.last().is_none_or(|point| point.phase != *phase);
-                if first {
-                    self.point(self.events, *phase, groups);
-                }
-            }
+            Event::Evaluated {
+                candidate,
+                phase,
+                groups,
+                ..
+            } => self.evaluated(*candidate, *phase, groups),
             Event::Voted(voted) => {
                 let places = voted.votes.iter().enumerate();
                 self.votes = places
                     .map(|(place, vote)| (vote.input.clone(), place))
                     .collect();
-            }
-            Event::Audited {
-                contestant: AuditedPrompt::Selected,
-                groups,
-            } => {
-                // It has asked the seed and the selected prompt by now.
-                let asked: usize = groups.iter().map(|group| 2 * group.n).sum();
-                let before = self.curve.last().map_or(0, |point| point.calls);
-                self.point(before + asked as u64, Phase::Audit, groups);
             }
             _ => {}
         }
@@ -344,8 +251,8 @@ impl ScreenState {
 
     /// Takes a sign of life in, `now` after the screen came up.
     pub fn tick(&mut self, tick: &ProgressTick, now: Duration) {
-        self.rate
-            .mark(now, tick.sent.saturating_sub(tick.in_flight));
+        self.now = now;
+        self.pace.mark(tick, now);
         if let Some(ended) = &tick.ended {
             self.failed += ended.failed;
             self.calls.push_back(EndedCall {
@@ -364,18 +271,26 @@ impl ScreenState {
         self.tick = Some(tick.clone());
     }
 
+    fn evaluated(&mut self, candidate: PromptId, phase: Phase, groups: &[GroupOutcome]) {
+        // A log that tells of no leaders shows the best of each race.
+        let first = self.curve.last().is_none_or(|point| point.phase != phase);
+        if !self.leaders_told && first {
+            self.point(self.events, phase, groups);
+        }
+        if self.summary.seed() == Some(candidate) {
+            self.seeds.push((phase, RaceScores::of(groups)));
+        }
+    }
+
     fn point(&mut self, calls: u64, phase: Phase, groups: &[GroupOutcome]) {
-        let (Some(mean), Some(worst)) = (
-            ValueBand::mean(groups),
-            worst(groups).and_then(ValueBand::of),
-        ) else {
+        let scores = RaceScores::of(groups);
+        if scores == RaceScores::default() {
             return;
-        };
+        }
         self.curve.push(LeaderPoint {
             calls,
             phase,
-            mean,
-            worst,
+            scores,
         });
         if self.curve.len() > POINTS_KEPT {
             let mut index = 0;

@@ -57,6 +57,23 @@ impl<'de> Deserialize<'de> for ClassifySpec {
     }
 }
 
+impl ClassifySpec {
+    /// A choice among `labels`, scored by accuracy; `input` is a [`FieldTemplate`].
+    pub fn new<L: Into<String>>(
+        prompt: impl Into<String>,
+        input: impl Into<String>,
+        labels: impl IntoIterator<Item = L>,
+    ) -> Self {
+        Self {
+            prompt: prompt.into(),
+            input: input.into(),
+            labels: labels.into_iter().map(Into::into).collect(),
+            options: None,
+            metric: Metric::Accuracy,
+        }
+    }
+}
+
 /// Classification declared in a study file: no Rust needed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClassifyTask {

@@ -44,6 +44,20 @@ impl DataProblem {
         }
     }
 
+    /// Whether it is about a key of the study, not about what stands in a data file.
+    pub fn is_about_study(&self) -> bool {
+        // A file has an ending, which no key is called by; a row has a line as well.
+        const ENDINGS: [&str; 5] = ["jsonl", "json", "csv", "tsv", "txt"];
+        let mut keys = self.place.split('.');
+        let table = keys.next().unwrap_or_default();
+        let is_table = ["data", "groups", "task", "search"].contains(&table);
+        let is_key = |key: &str| {
+            let is_word = key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+            is_word && !ENDINGS.contains(&key)
+        };
+        is_table && keys.all(is_key)
+    }
+
     /// With what to do about it.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
@@ -85,6 +99,11 @@ impl DataError {
     /// The problems kept, in the order they were found; at least one.
     pub fn problems(&self) -> &[DataProblem] {
         &self.problems
+    }
+
+    /// Whether all that is wrong is what the study says of the data.
+    pub fn is_about_study(&self) -> bool {
+        self.problems.iter().all(DataProblem::is_about_study)
     }
 
     /// How many more there were.
@@ -182,6 +201,27 @@ impl DataProblems {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn study_keys_are_told_from_files() {
+        for (place, about_study) in [
+            ("groups.target", true),
+            ("groups", true),
+            ("data.label_map", true),
+            ("data.csv", false),
+            ("data.csv:3", false),
+            ("task.jsonl:12", false),
+            ("reviews.csv", false),
+            ("", false),
+        ] {
+            let problem = DataProblem::new(place, "what");
+            assert_eq!(problem.is_about_study(), about_study, "{place:?}");
+        }
+        let mut problems = DataProblems::default();
+        problems.push(DataProblem::new("data.id", "there is no column"));
+        problems.push(DataProblem::new("a.csv:7", "two columns are missing"));
+        assert!(!problems.or(()).unwrap_err().is_about_study());
+    }
 
     #[test]
     fn repeated_row_problems_group() {

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Answer, AnswerForm, AnswerSchema, Demonstration, Example, Fitting, Input, Label, Message,
-    Metric, Outcome, Prompt, Reply, Request, Role, Task, places,
+    Answer, AnswerForm, AnswerSchema, Demonstration, Example, Fitting, Grader, Input, Label,
+    Message, Metric, Outcome, Prompt, Renderer, Reply, Request, Role, Task, places,
 };
 
 /// Which message of the conversation the optimised prompt is.
@@ -163,6 +163,14 @@ impl Task for FramedTask {
 
     fn embeds(&self) -> bool {
         self.task.embeds()
+    }
+
+    fn grader(&self) -> Option<&dyn Grader> {
+        self.task.grader()
+    }
+
+    fn renderer(&self) -> Option<&dyn Renderer> {
+        self.task.renderer()
     }
 
     fn fitting(&self) -> Option<&dyn Fitting> {

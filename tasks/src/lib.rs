@@ -54,12 +54,14 @@ pub mod files;
 mod framed;
 mod generate;
 pub mod grade;
+mod grader;
 pub mod lint;
 pub mod metric;
 mod options;
 mod outcome;
 pub mod parse;
 pub mod places;
+mod program;
 mod prompt;
 pub mod render;
 mod reply;
@@ -82,9 +84,14 @@ pub use extract::{
 };
 pub use framed::{FramedTask, PromptFrame, PromptRole};
 pub use generate::{GenerateSpec, GenerateTask};
+pub use grader::{
+    Grade, GradedTask, Grader, GradingCase, JudgeGrader, JudgeScale, ProgramGrader,
+    ProgramRenderer, Renderer, evaluation_calls,
+};
 pub use metric::{GradedOutcome, GroupScore, Metric};
 pub use options::OptionList;
 pub use outcome::{Answer, GradedAnswer, Outcome};
+pub use program::{CommandLine, ProgramSpec, ProgramStep, ProgramTask};
 pub use prompt::{Demonstration, Prompt, PromptId};
 pub use reply::{CandidateScore, Finish, Reply, Usage};
 pub use request::{AnswerForm, Message, Request, Role};

@@ -91,6 +91,12 @@ pub enum Metric {
     RougeL,
     /// BLEU-4 of all texts of the group together (Papineni et al., 2002).
     Bleu,
+    /// The mean of the scores that a program of the user's gives
+    /// ([`ProgramGrader`](crate::ProgramGrader)).
+    Command,
+    /// The mean of the scores that a model gives
+    /// ([`JudgeGrader`](crate::JudgeGrader)).
+    Judge,
 }
 
 /// One outcome with what is needed to reduce it.
@@ -141,7 +147,9 @@ impl Metric {
             | Self::Contains
             | Self::Regex
             | Self::TokenF1
-            | Self::RougeL => true,
+            | Self::RougeL
+            | Self::Command
+            | Self::Judge => true,
             Self::MacroF1
             | Self::Auc
             | Self::Coverage { .. }
@@ -149,6 +157,12 @@ impl Metric {
             | Self::Rmse
             | Self::Bleu => false,
         }
+    }
+
+    /// Whether somebody has to be asked for the grades, so that the name alone, in a
+    /// task's options, does not do.
+    pub const fn asks(self) -> bool {
+        matches!(self, Self::Command | Self::Judge)
     }
 
     /// Whether the metric tells right answers from wrong ones, so that a prompt

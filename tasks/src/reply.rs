@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use crate::Grade;
+
 /// What a model returned for one [`Request`](crate::Request).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reply {
@@ -21,6 +23,10 @@ pub struct Reply {
     pub finish: Finish,
     /// Tokens used.
     pub usage: Usage,
+    /// What the task's [grader](crate::Grader) made of it, where it has one that was
+    /// asked. No part of what is stored: the grader's own reply is.
+    #[serde(skip)]
+    pub grade: Option<Grade>,
 }
 
 /// How likely a model finds one candidate as its next words.
@@ -46,6 +52,7 @@ impl Reply {
             distances: None,
             finish: Finish::Stop,
             usage: Usage::default(),
+            grade: None,
         }
     }
 

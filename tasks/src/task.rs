@@ -1,6 +1,6 @@
 use crate::{
-    Answer, AnswerForm, AnswerSchema, Demonstration, Example, Finish, Input, Label, Message,
-    Metric, Outcome, Prompt, Reply, Request, parse, render,
+    Answer, AnswerForm, AnswerSchema, Demonstration, Example, Finish, Grader, Input, Label,
+    Message, Metric, Outcome, Prompt, Renderer, Reply, Request, parse, render,
 };
 
 /// A job that a prompt does for a recommender or classifier.
@@ -137,6 +137,19 @@ pub trait Task: Send + Sync {
         false
     }
 
+    /// Who is asked for the grade of an answer, where a comparison with the label does
+    /// not do; by default nobody. Its grade is in [`Reply::grade`] by the time
+    /// [`score`](Task::score) is called.
+    fn grader(&self) -> Option<&dyn Grader> {
+        None
+    }
+    /// Who is asked for the messages that are sent; by default nobody, and
+    /// [`request`](Task::request) makes them. Where somebody is, `request` stands for
+    /// what will be sent in estimates, and for its answer form.
+    fn renderer(&self) -> Option<&dyn Renderer> {
+        None
+    }
+
     /// What the task learns, per prompt, about reading its replies; by default
     /// nothing.
     fn fitting(&self) -> Option<&dyn Fitting> {
@@ -167,8 +180,12 @@ pub trait Task: Send + Sync {
 
     /// Reads and grades in one go. A reply that a content filter withheld is a
     /// failed call, not a wrong answer; one that the token limit cut off before it
-    /// could be read is [truncated](Outcome::Truncated), no wrong answer either.
+    /// could be read is [truncated](Outcome::Truncated), no wrong answer either. A
+    /// grade that a [grader](Task::grader) gave counts as it is.
     fn score(&self, example: &Example, reply: &Reply) -> Outcome {
+        if let Some(grade) = &reply.grade {
+            return grade.outcome(self.parse(&example.input, reply));
+        }
         if reply.finish == Finish::Filtered {
             return Outcome::Failed {
                 reason: "a content filter withheld the reply".into(),

@@ -75,11 +75,11 @@ async fn meaningless_studies_are_refused() {
     check(
         "target = [\"films\"]",
         "target = [\"filns\"]",
-        5,
+        2,
         &["filns", "films"],
     )
     .await;
-    check("audit = 16", "audit = 50", 5, &["audit"]).await;
+    check("audit = 16", "audit = 50", 2, &["audit"]).await;
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn broken_files_are_named() {
     desk.write("data.csv", "id,domain,label,text\na,books,,hello\n");
     desk.run(&["optimize"])
         .await
-        .expect(5, &["groups.target", "films"]);
+        .expect(2, &["groups.target", "films"]);
     desk.write(
         "data.csv",
         "id,domain,label,text\na,books,positive,x\na,books,negative,y\n",

@@ -8,6 +8,7 @@ mod compare;
 #[cfg(unix)]
 mod datasets;
 mod dependencies;
+mod docs;
 mod drift;
 #[cfg(unix)]
 mod embedded;
@@ -20,10 +21,13 @@ mod fetch_stage;
 mod fuzzed;
 mod gate;
 mod golden;
+#[cfg(unix)]
+mod graders;
 mod headroom;
 mod http;
 mod import;
 mod labels;
+mod library;
 mod limits;
 mod methods;
 mod models;
@@ -36,9 +40,11 @@ mod rectasks;
 mod report;
 #[cfg(unix)]
 mod resume;
+mod schemas;
 mod secrets;
 mod support;
 mod told;
+mod trips;
 #[cfg(unix)]
 mod tui;
 mod unusable;

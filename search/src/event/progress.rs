@@ -20,7 +20,8 @@ pub struct ProgressTick {
     /// Calls sent to a model since the process started; the rest came from the
     /// store.
     pub sent: u64,
-    /// Settled spending of the run.
+    /// What the run has spent: calls as they were settled, to which `done` is added,
+    /// tokens and money of answers under way too.
     pub spent: Spend,
     /// The call or batch that just ended; `None` for a mere sign of life.
     pub ended: Option<EndedBatch>,

@@ -97,13 +97,34 @@ impl PricedModel {
     /// What a stored answer cost.
     pub(crate) fn cost(&self, stored: &StoredAnswer) -> Spend {
         match stored {
-            StoredAnswer::Reply(reply) => self.price.spend(&reply.usage),
-            StoredAnswer::Refused(_) => Spend::ONE_REQUEST,
+            StoredAnswer::Reply(reply) => self.used(&reply.usage),
+            StoredAnswer::Refused(_) => self.refused(),
+        }
+    }
+
+    /// What a reply with this usage cost.
+    pub(crate) fn used(&self, usage: &Usage) -> Spend {
+        if self.llm.is_metered() {
+            self.price.spend(usage)
+        } else {
+            Spend::default()
+        }
+    }
+
+    /// What a request cost that will never be answered.
+    pub(crate) fn refused(&self) -> Spend {
+        if self.llm.is_metered() {
+            Spend::ONE_REQUEST
+        } else {
+            Spend::default()
         }
     }
 
     /// The most that `call` can cost.
     pub fn worst_case(&self, call: &ModelCall) -> Spend {
+        if !self.llm.is_metered() {
+            return Spend::default();
+        }
         let prompt_tokens = self.llm.estimate_tokens(&call.request);
         let dearer = self
             .price
@@ -117,6 +138,15 @@ impl PricedModel {
             ..Usage::default()
         })
     }
+}
+
+/// Whom evaluations ask beside the model that does the task.
+#[derive(Clone, Default)]
+pub struct Aides {
+    /// Who [grades](shiftproof_tasks::Task::grader) answers.
+    pub grader: Option<PricedModel>,
+    /// Who [makes](shiftproof_tasks::Task::renderer) the messages of requests.
+    pub renderer: Option<PricedModel>,
 }
 
 /// Requests that brought no answer: retries, failures, and what was on the way when

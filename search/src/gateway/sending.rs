@@ -97,6 +97,7 @@ impl Gateway {
             total,
             in_flight: 0,
             slots: (slots * capabilities.batch.max(1)) as u64,
+            used: Spend::default(),
         };
         // `full`: no room for the rest; `short`: none for a call that was sent.
         let (mut stop, mut full, mut short) = (None, false, false);
@@ -157,6 +158,7 @@ impl Gateway {
                 Some(answered) = in_flight.next() => {
                     work.done += answered.calls();
                     work.in_flight -= answered.calls();
+                    work.used += answered.used(model);
                     self.tick(model, work, Some(answered.ended), None);
                     if let Some(failure) = answered.failure {
                         stop.get_or_insert(failure);
@@ -226,12 +228,14 @@ impl Gateway {
             worst,
         } = chunk;
         let started = Instant::now();
-        self.sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+        if model.llm.is_metered() {
+            self.sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+        }
         let answers = if let [(_, call)] = chunk {
             let allowance = CallAllowance::new(self, worst);
             let answer = model.llm.call_within(call, &allowance).await;
             allowance.conclude(match &answer {
-                Ok(reply) => model.price.spend(&reply.usage),
+                Ok(reply) => model.used(&reply.usage),
                 Err(_) => Spend::default(),
             });
             vec![answer]
@@ -242,8 +246,8 @@ impl Gateway {
                 .iter()
                 .enumerate()
                 .map(|(index, call)| match answers.get(index) {
-                    Some(Ok(reply)) => model.price.spend(&reply.usage),
-                    Some(Err(LlmError::Request(_) | LlmError::Rejected(_))) => Spend::ONE_REQUEST,
+                    Some(Ok(reply)) => model.used(&reply.usage),
+                    Some(Err(LlmError::Request(_) | LlmError::Rejected(_))) => model.refused(),
                     _ => model.worst_case(call),
                 });
             self.conclude(worst, costs.sum());
@@ -321,7 +325,7 @@ impl Gateway {
             done: work.done,
             total: work.total,
             sent: self.sent(),
-            spent: state.meter.spent(),
+            spent: state.meter.spent() + work.used,
             ended,
             in_flight: work.in_flight,
             slots: work.slots,
@@ -348,6 +352,15 @@ impl AnsweredBatch {
     fn calls(&self) -> u64 {
         self.ended.calls
     }
+
+    /// Tokens and money of its answers; its calls are counted as done.
+    fn used(&self, model: &PricedModel) -> Spend {
+        let costs = self.durable.iter().map(|(_, stored)| model.cost(stored));
+        Spend {
+            calls: 0,
+            ..costs.sum()
+        }
+    }
 }
 
 /// How far a wave is.
@@ -357,4 +370,6 @@ pub(crate) struct WaveProgress {
     pub(crate) total: u64,
     pub(crate) in_flight: u64,
     pub(crate) slots: u64,
+    /// Tokens and money of what is done; the calls are in `done`.
+    pub(crate) used: Spend,
 }

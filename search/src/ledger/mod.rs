@@ -65,6 +65,23 @@ pub enum LedgerError {
     Stopped,
 }
 
+impl LedgerError {
+    /// Where another process has the store open: who, as far as is known.
+    pub fn holder(&self) -> Option<String> {
+        let Self::Store(error) = self else {
+            return None;
+        };
+        match &**error {
+            shiftproof_store::StoreError::Locked { holder, .. } => Some(
+                holder
+                    .as_ref()
+                    .map_or_else(|| "another process".to_owned(), ToString::to_string),
+            ),
+            _ => None,
+        }
+    }
+}
+
 impl From<shiftproof_store::StoreError> for LedgerError {
     fn from(error: shiftproof_store::StoreError) -> Self {
         Self::Store(Arc::new(error))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shiftproof_tasks::{Example, Outcome};
+use shiftproof_tasks::{Answer, Example, Outcome, evaluation_calls};
 
 use super::SearchContext;
 use crate::calibrate::Calibration;
@@ -128,7 +128,7 @@ impl SearchContext<'_> {
             .iter()
             .filter(|&&member| member != self.seed && member != selected)
             .count();
-        let calls = (further * inputs * self.run.task.calls()) as u64;
+        let calls = (further * inputs * evaluation_calls(self.run.task.as_ref())) as u64;
         let gateway = self.run.gateway;
         let room = |limit: u64| calls <= limit.saturating_sub(gateway.spent().calls);
         gateway.limits().calls.is_none_or(room)
@@ -146,6 +146,9 @@ impl SearchContext<'_> {
                 let label = self.matrix.label(input)?;
                 let answers: Vec<_> = voters.iter().map(|voter| voter.answer(input)).collect();
                 let outcome = match vote::combine(&answers) {
+                    Some(answer) if self.run.task.grader().is_some() => {
+                        member_outcome(voters, input, &answer)?
+                    }
                     Some(answer) => self.run.task.grade(&answer, label),
                     None => unanswered(voters, input)?,
                 };
@@ -153,6 +156,19 @@ impl SearchContext<'_> {
             })
             .collect()
     }
+}
+
+/// The outcome of the first member whose answer is the ensemble's: a grader was asked
+/// about it, and not about what several answers come to.
+fn member_outcome(
+    voters: &[CandidateAnswers<'_>],
+    input: InputIndex,
+    answer: &Answer,
+) -> Option<Outcome> {
+    let wanted = answer.vote();
+    let said =
+        |voter: &&CandidateAnswers<'_>| voter.answer(input).and_then(|own| own.vote()) == wanted;
+    voters.iter().find(said)?.outcome(input)
 }
 
 /// What an ensemble comes to none of whose voters has a usable answer: wrong where

@@ -7,7 +7,7 @@ use crate::earlier::EarlierRun;
 use crate::event::{CandidateProposed, Event, Origin};
 use crate::gateway::RunError;
 use crate::response_matrix::{CandidateIndex, InputIndex};
-use crate::turns;
+use crate::turns::{self, Case};
 
 impl SearchContext<'_> {
     /// Enters the candidates of `earlier`, and takes over every answer of theirs to
@@ -18,7 +18,7 @@ impl SearchContext<'_> {
         for prompt in &earlier.candidates {
             entered.extend(self.matrix.carry(prompt.clone()));
         }
-        let wanted = self.stored_answers(earlier)?;
+        let wanted = self.stored_answers(earlier).await?;
         let answers = wanted.values().map(Vec::len).sum();
         self.run
             .gateway
@@ -38,7 +38,7 @@ impl SearchContext<'_> {
 
     /// What each candidate answered in `earlier` of the inputs of this run, as far as
     /// the replies are stored; they are free from here on.
-    fn stored_answers(
+    async fn stored_answers(
         &self,
         earlier: &EarlierRun,
     ) -> Result<BTreeMap<CandidateIndex, Vec<InputIndex>>, RunError> {
@@ -55,13 +55,18 @@ impl SearchContext<'_> {
                 earlier.has_answered(candidate.id, &named.group, &named.id)
             });
             let known: Vec<InputIndex> = known.collect();
-            let calls: Vec<_> = known
+            let cases: Vec<Case<'_>> = known
                 .iter()
-                .map(|&input| {
-                    let request = task.request(&candidate.prompt, self.matrix.input(input));
-                    turns::call(request, &capabilities)
-                })
+                .map(|&input| (&candidate.prompt, self.matrix.input(input)))
                 .collect();
+            // What has no request has no answer that is stored either.
+            let (known, calls): (Vec<InputIndex>, Vec<_>) = known
+                .iter()
+                .zip(turns::requests(task, self.run.gateway, &cases).await?)
+                .filter_map(|(&input, request)| {
+                    Some((input, turns::call(request.ok()?, &capabilities)))
+                })
+                .unzip();
             let stored = self.run.gateway.carry(model, &calls)?;
             let known = known.into_iter().zip(stored);
             let known: Vec<InputIndex> = known.filter(|(_, is)| *is).map(|(i, _)| i).collect();

@@ -22,13 +22,14 @@ mod voting;
 
 use std::sync::Arc;
 
-use shiftproof_tasks::{BaselinePredictions, Data, Prompt, SealedAudit, Task};
+use shiftproof_tasks::{BaselinePredictions, Data, Prompt, SealedAudit, Task, evaluation_calls};
 
 use crate::budget::Spend;
 use crate::earlier::EarlierRun;
 use crate::event::{Event, GroupInfo, RunEnding, RunStarted};
 use crate::fit::fit;
 use crate::gateway::{Gateway, PricedModel, RunError};
+use crate::grading;
 use crate::methods::SearchMethod;
 use crate::response_matrix::EvalContext;
 use crate::spec::SearchSpec;
@@ -156,7 +157,11 @@ impl Run<'_> {
         let seed = self.task.seed();
         let worst: Spend = audit
             .inputs()
-            .map(|input| turns::worst_case(self.task.as_ref(), &self.task_model, (&seed, input)))
+            .map(|input| {
+                let (task, case) = (self.task.as_ref(), (&seed, input));
+                turns::worst_case(task, &self.task_model, case)
+                    + grading::worst_case(task, self.gateway, &self.task_model, case)
+            })
             .sum();
         // Twice, though the seed's audit may turn out to be the winner's: who wins is
         // not known, and what is left over pays for the ensemble.
@@ -173,7 +178,7 @@ impl Run<'_> {
                 &mut self.spec,
                 &mut self.data,
                 audit,
-                self.task.calls(),
+                evaluation_calls(self.task.as_ref()),
                 calls,
             );
         }

@@ -331,6 +331,7 @@ impl Llm for SimulatedWorld {
             label_logprobs: None,
             candidate_scores: None,
             distances: None,
+            grade: None,
             finish: Finish::Stop,
             usage: Usage {
                 prompt_tokens: text.len() as u64 / 4,

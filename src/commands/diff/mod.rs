@@ -9,7 +9,9 @@ use shiftproof_search::event::{AuditedPrompt, GroupOutcome, ScoreDifference};
 use shiftproof_search::stats::{PairedBootstrap, paired_bootstrap};
 use shiftproof_tasks::{Prompt, PromptId};
 
-use super::{fetch_progress, note, open_ledger, print, print_colored, resolve, score};
+use super::{
+    fetch_progress, note, open_ledger, print, print_colored, resolve, score, with_patience,
+};
 use crate::cli::{ColorChoice, DiffArgs, StudyArgs};
 use crate::exit::{ExitStatus, Failure};
 use crate::gate::holdout_log::{self, HoldoutAccess};
@@ -234,7 +236,9 @@ async fn evaluate(
     resolved.study.proposer = None;
     let ledger = open_ledger(&args.store.store)?;
     let mut progress = fetch_progress(true);
-    let session = StudySession::prepare(resolved, path, kinds, &mut progress).await?;
+    let study = resolved.study.clone();
+    let preparing = StudySession::prepare(resolved, path, kinds, &mut progress);
+    let session = with_patience(&study, false, preparing).await?;
     let data = &session.loaded.data;
     let fingerprint = data.audit.fingerprint();
     let examples = data.audit.clone().open();

@@ -104,13 +104,13 @@ pub(super) fn pace(spec: &ModelSpec) -> String {
 
 fn is_hosted(spec: &ModelSpec) -> bool {
     spec.provider()
-        .is_ok_and(|provider| provider.server().is_some())
+        .is_ok_and(|provider| !provider.is_in_process())
 }
 
 /// What each model costs and who says so.
 pub(in crate::commands) fn priced(study: &Study) -> Vec<String> {
-    std::iter::once(&study.model)
-        .chain(&study.proposer)
+    study
+        .models()
         .map(|spec| {
             let Some(price) = &spec.price else {
                 return format!("Price: {}", prices::help(spec));

@@ -10,11 +10,11 @@ use shiftproof_search::evaluate::{PromptEvaluation, PromptEvaluator};
 use shiftproof_search::headroom::{HeadroomEstimate, TriedPrompt};
 use shiftproof_search::propose::generic_prompts;
 use shiftproof_search::run::probe_examples;
-use shiftproof_tasks::{Example, Prompt, PromptId};
+use shiftproof_tasks::{Example, Prompt, PromptId, evaluation_calls};
 
 use super::{money, most_probes, prices, times};
 use crate::cli::EstimateArgs;
-use crate::commands::{fetch_progress, note, open_ledger, resolve, score};
+use crate::commands::{fetch_progress, note, open_ledger, resolve, score, with_patience};
 use crate::exit::Failure;
 use crate::headroom;
 use crate::report::grouped;
@@ -83,7 +83,7 @@ pub(super) async fn run(
     let prompts = prompts(planned, &examples);
     let cost = times(
         prices(planned).evaluation,
-        prompts.len() * examples.len() * planned.built.task.calls(),
+        prompts.len() * examples.len() * evaluation_calls(planned.built.task.as_ref()),
     );
     let known = (cost.unpriced == 0).then(|| cost.usd());
     note(&format!(
@@ -91,7 +91,9 @@ pub(super) async fn run(
          {} questions on what the server can do; stored answers count, and are not sent",
         prompts.len(),
         examples.len(),
-        grouped((prompts.len() * examples.len() * planned.built.task.calls()) as u64),
+        grouped(
+            (prompts.len() * examples.len() * evaluation_calls(planned.built.task.as_ref())) as u64
+        ),
         grouped(cost.tokens()),
         money(known),
         most_probes(&planned.resolved.study.model),
@@ -99,8 +101,9 @@ pub(super) async fn run(
     let ledger = open_ledger(&args.store.store)?;
     let resolved = resolve(&args.study, Some(&args.budget), registry)?;
     let mut progress = fetch_progress(true);
-    let session =
-        StudySession::prepare(resolved, &args.study.study, registry, &mut progress).await?;
+    let study = resolved.study.clone();
+    let preparing = StudySession::prepare(resolved, &args.study.study, registry, &mut progress);
+    let session = with_patience(&study, false, preparing).await?;
     let control = RunControl::new();
     let trouble = args.trouble.into();
     let gateway = score::gateway(&session, ledger, control.clone(), Vec::new(), trouble);

@@ -23,11 +23,12 @@ use shiftproof_tasks::{Example, Prompt};
 use self::answers::{AnswerRow, PartScore, SampleSpread, part_scores, sample_spreads};
 use self::examples::ScoredSplit;
 use super::signals::{SignalStream, pass_on};
-use super::{fetch_progress, note, open_ledger, print, resolve, score, warnings};
+use super::{fetch_progress, note, open_ledger, print, resolve, score, warnings, with_patience};
 use crate::cli::{EvalArgs, StudyArgs};
 use crate::exit::{ExitStatus, Failure};
 use crate::gate::holdout_log::{self, HoldoutAccess};
 use crate::gate::prompts::NamedPrompt;
+use crate::judge::{self, JudgeReport};
 use crate::report::ground::{AuditGround, caution};
 use crate::report::{BaselineScores, machine, spread, to_json, worst};
 use crate::session::StudySession;
@@ -79,6 +80,9 @@ struct EvalTable {
     /// How lists change with an attribute, by prompt.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     fairness: Vec<FairnessReport>,
+    /// The judge beside a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    judge: Option<JudgeReport>,
     /// What a reader has to know beside the scores.
     notes: Vec<String>,
     /// An answer found in the store counts like one paid for now.
@@ -197,7 +201,7 @@ impl ModelEvaluation<'_> {
     /// `None` after a second signal. `first`: of several models the first.
     async fn run(self, registry: &TaskRegistry, first: bool) -> Result<Option<EvalTable>, Failure> {
         let session = self.prepare(registry).await?;
-        if first {
+        if first && !self.args.verbosity.quiet {
             warnings(&session.loaded.findings);
         }
         let args = self.args;
@@ -216,6 +220,13 @@ impl ModelEvaluation<'_> {
         let gateway = score::gateway(&session, ledger, control.clone(), observers, trouble);
         if first {
             tokio::spawn(pass_on(SignalStream::new(), control.clone(), None));
+        }
+        // Before the prompts are scored: a judge that is no bar costs no more than this.
+        let mut judged = judge::calibrated(&session, &gateway).await?;
+        if let Some(refusal) = judged.as_ref().and_then(JudgeReport::refused_as_bar)
+            && args.min_worst.is_some()
+        {
+            return Err(refusal);
         }
         let mut samples = Vec::new();
         for sample in 0..args.repeat {
@@ -242,6 +253,9 @@ impl ModelEvaluation<'_> {
             written_down(&session, &prompts, &args.store.store)?;
         }
         let evaluation = &samples[0];
+        if let Some(judged) = &mut judged {
+            judged.correct(&session, evaluation);
+        }
         if let Some(folder) = &args.record {
             record(&session, &prompts, evaluation, folder)?;
         }
@@ -257,7 +271,14 @@ impl ModelEvaluation<'_> {
             split,
             baselines: baselines.filter(|row| !row.groups.is_empty()).collect(),
             fairness,
-            notes: notes(&session, args, (split, &examples), (&prompts, evaluation)),
+            notes: notes(
+                &session,
+                args,
+                (split, &examples),
+                (&prompts, evaluation),
+                judged.as_ref(),
+            ),
+            judge: judged,
             spent: gateway.spent(),
             sent: gateway.sent(),
             complete: samples.iter().all(|sample| sample.complete),
@@ -275,7 +296,9 @@ impl ModelEvaluation<'_> {
             task.insert("metric".to_owned(), metric.name().into());
         }
         let mut progress = fetch_progress(args.verbosity.quiet);
-        StudySession::prepare(resolved, &self.study.study, registry, &mut progress).await
+        let (given, quiet) = (resolved.study.clone(), args.verbosity.quiet);
+        let preparing = StudySession::prepare(resolved, &self.study.study, registry, &mut progress);
+        with_patience(&given, quiet, preparing).await
     }
 }
 
@@ -325,6 +348,7 @@ fn notes(
     args: &EvalArgs,
     (split, examples): (ScoredSplit, &[Example]),
     (prompts, evaluation): (&[Prompt], &PromptEvaluation),
+    judged: Option<&JudgeReport>,
 ) -> Vec<String> {
     let mut notes = match split {
         ScoredSplit::Audit => caution(&session.loaded.groups)
@@ -349,6 +373,8 @@ fn notes(
     }
     notes.extend(score::calibrated(session, evaluation));
     notes.extend(score::readings(prompts, evaluation));
+    notes.extend(judge::uncalibrated(session.resolved.study.judge.as_ref()));
+    notes.extend(judged.into_iter().flat_map(JudgeReport::sentences));
     notes
 }
 

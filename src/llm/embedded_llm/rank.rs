@@ -123,6 +123,7 @@ fn reply(
         label_logprobs: None,
         candidate_scores: Some(scores),
         distances: None,
+        grade: None,
         finish: Finish::Stop,
         usage: Usage {
             prompt_tokens: scored.prompt_tokens as u64 + prior_tokens as u64 + passes * own,

@@ -438,6 +438,7 @@ fn text_reply(completion: ChatCompletion, usage: Usage) -> Reply {
         label_logprobs: None,
         candidate_scores: None,
         distances: None,
+        grade: None,
         finish: completion.finish,
         usage,
     }
@@ -453,6 +454,7 @@ fn scored_reply(labels: &[String], scored: LabelProbabilities, usage: Usage) -> 
         label_logprobs: Some(scored.logprobs),
         candidate_scores: None,
         distances: None,
+        grade: None,
         finish: Finish::Stop,
         usage,
     }

@@ -222,58 +222,65 @@ fn score_table(
     selected: &[GroupOutcome],
     ensemble: Option<&[GroupOutcome]>,
 ) -> Markup {
-    let cell = |group: Option<&GroupOutcome>| html! { td { (figure(&group.map_or_else(|| "–".into(), score))) } };
-    let wide = |groups: &[GroupOutcome]| {
+    // Named in every cell too: on a phone a row is a list.
+    let trio = format!("ensemble of {}", summary.ensemble.len());
+    let cell = |name: &str, group: Option<&GroupOutcome>| html! { td data-name=(name) { (figure(&group.map_or_else(|| "–".into(), score))) } };
+    let wide = |name: &str, groups: &[GroupOutcome]| {
         let points = spread(groups).map(|spread| format!("{:.1}", spread * 100.0));
-        html! { td { (points.as_deref().unwrap_or("–")) } }
+        html! { td data-name=(name) { (points.as_deref().unwrap_or("–")) } }
     };
     let losses = selected.iter().any(|group| group.unusable() > 0);
     let cut = selected.iter().any(|group| group.truncated > 0);
+    let lost = if cut {
+        "unparseable / truncated / failed"
+    } else {
+        "unparseable / failed"
+    };
     html! {
-        table {
+        table.stack {
             thead { tr {
                 th.l scope="col" { "group" }
                 th scope="col" { "n" }
                 th scope="col" { "seed" }
                 th scope="col" { "selected" }
                 th scope="col" { "selected − seed" }
-                @if ensemble.is_some() { th scope="col" { "ensemble of " (summary.ensemble.len()) } }
-                @if losses { th scope="col" { "unparseable / " @if cut { "truncated / " } "failed" } }
+                @if ensemble.is_some() { th scope="col" { (trio) } }
+                @if losses { th scope="col" { (lost) } }
             } }
             tbody {
                 @for group in selected {
                     tr {
                         th.l scope="row" { (group.group) small { (group.role) } }
-                        td { (group.n) }
-                        (cell(find(seed, &group.group)))
-                        (cell(Some(group)))
-                        td {
+                        td data-name="n" { (group.n) }
+                        (cell("seed", find(seed, &group.group)))
+                        (cell("selected", Some(group)))
+                        td data-name="selected − seed" {
                             @match summary.compared.iter().find(|row| row.group == group.group) {
                                 Some(row) => (figure(&difference(row))),
                                 None => "–",
                             }
                         }
-                        @if let Some(ensemble) = ensemble { (cell(find(ensemble, &group.group))) }
-                        @if losses { td { (group.unparseable) " / " @if cut { (group.truncated) " / " } (group.failed) } }
+                        @if let Some(ensemble) = ensemble { (cell(&trio, find(ensemble, &group.group))) }
+                        @if losses { td data-name=(lost) { (group.unparseable) " / " @if cut { (group.truncated) " / " } (group.failed) } }
                     }
                 }
                 tr.sum {
                     th.l scope="row" { (summary.worst_name()) }
                     td {}
-                    (cell(worst(seed)))
-                    (cell(worst(selected)))
-                    td { (figure(&summary.worst.as_ref().map_or_else(|| "–".into(), difference))) }
-                    @if let Some(ensemble) = ensemble { (cell(worst(ensemble))) }
+                    (cell("seed", worst(seed)))
+                    (cell("selected", worst(selected)))
+                    td data-name="selected − seed" { (figure(&summary.worst.as_ref().map_or_else(|| "–".into(), difference))) }
+                    @if let Some(ensemble) = ensemble { (cell(&trio, worst(ensemble))) }
                     @if losses { td {} }
                 }
                 @if selected.len() > 1 {
                     tr {
                         th.l scope="row" { "spread over groups" small { "best − worst" } }
                         td {}
-                        (wide(seed))
-                        (wide(selected))
+                        (wide("seed", seed))
+                        (wide("selected", selected))
                         td {}
-                        @if let Some(ensemble) = ensemble { (wide(ensemble)) }
+                        @if let Some(ensemble) = ensemble { (wide(&trio, ensemble)) }
                         @if losses { td {} }
                     }
                 }

@@ -96,16 +96,37 @@ pub(super) fn curve(summary: &RunSummary) -> Markup {
             @for told in summary.proposing_told() {
                 p.note { (told) }
             }
-            @if summary.proposals.is_empty() && !summary.discarded.is_empty() {
-                p.note {
-                    "Proposed texts thrown away by rule: "
-                    @for (index, (reason, count)) in summary.discarded.iter().enumerate() {
-                        @if index > 0 { ", " }
-                        (reason) " " (count)
+            (thrown_away(summary))
+        }
+    }
+}
+
+/// What was proposed and did not race, by rule, the most first.
+fn thrown_away(summary: &RunSummary) -> Markup {
+    let rules = summary.thrown_by_rule();
+    if rules.is_empty() {
+        return html! {};
+    }
+    let all: u64 = rules.iter().map(|rule| rule.count).sum();
+    html! {
+        details {
+            summary { (grouped(all)) " proposed texts that did not race, and why" }
+            (scrolling("Texts that did not race", &html! {
+                table {
+                    thead { tr {
+                        th.l scope="col" { "why" } th scope="col" { "texts" } th.l scope="col" { "one of them" }
+                    } }
+                    tbody {
+                        @for rule in &rules {
+                            tr {
+                                th.l.why scope="row" { (rule.rule) }
+                                td { (grouped(rule.count)) }
+                                td.l.wrap { (rule.example) }
+                            }
+                        }
                     }
-                    "."
                 }
-            }
+            }))
         }
     }
 }

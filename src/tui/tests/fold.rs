@@ -35,9 +35,15 @@ fn independent_intervals_add_in_squares() {
 fn curve_follows_leader() {
     let state = ScreenState::of(&recorded::whole());
     let calls: Vec<u64> = state.curve.iter().map(|point| point.calls).collect();
-    assert_eq!(calls, [120, 260, 480, 1500, 1900, 2500]);
-    assert_eq!(state.curve.last().unwrap().phase, Phase::Audit);
-    assert!((state.curve.last().unwrap().worst.value - 0.63).abs() < 1e-12);
+    // The audit's labels and examples are others than a race's.
+    assert_eq!(calls, [120, 260, 480, 1500, 1900]);
+    let last = state.curve.last().unwrap();
+    assert_eq!(last.phase, Phase::Refine);
+    let values = [last.scores.source, last.scores.voted].map(|band| band.unwrap().value);
+    assert!((values[0] - 0.72).abs() < 1e-12 && (values[1] - 0.66).abs() < 1e-12);
+    assert_eq!(last.scores.target, None, "the votes are no true labels");
+    let phases: Vec<Phase> = state.seeds.iter().map(|seed| seed.0).collect();
+    assert_eq!(phases, [Phase::Screen]);
 }
 
 /// A log written before leaders and answers were told.
@@ -54,7 +60,7 @@ fn old_log_still_draws() {
         .collect();
     let state = ScreenState::of(&old);
     let phases: Vec<Phase> = state.curve.iter().map(|point| point.phase).collect();
-    assert_eq!(phases, [Phase::Screen, Phase::Refine, Phase::Audit]);
+    assert_eq!(phases, [Phase::Screen, Phase::Refine]);
     assert!(state.is_over() && state.leader().is_some());
 }
 
@@ -97,14 +103,15 @@ fn rate_covers_last_minute() {
     for (at, tick) in recorded::ticks() {
         state.tick(&tick, at);
     }
-    assert!((state.rate.per_second().unwrap() - 12.0).abs() < 1e-9);
+    assert!((state.pace.per_second().unwrap() - 12.0).abs() < 1e-9);
     assert_eq!((state.calls.len(), state.failed), (40, 1));
     assert_eq!(state.spent_calls(), 640);
     // A long silence is not averaged away.
     let (_, tick) = recorded::ticks().pop().unwrap();
     state.tick(&tick, Duration::from_secs(100));
     state.tick(&tick, Duration::from_secs(101));
-    assert_eq!(state.rate.per_second(), Some(0.0));
+    assert_eq!(state.pace.per_second(), None);
+    assert!(state.pace.silence().is_some());
 }
 
 #[test]

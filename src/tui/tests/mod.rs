@@ -1,4 +1,5 @@
 mod control;
 mod fold;
+mod picture;
 mod recorded;
 mod screens;

@@ -99,7 +99,7 @@ fn last_line_asks() {
 #[test]
 fn small_screen_says_so() {
     let shown = screen(&half(), &ui(SourceKind::Run), (40, 10));
-    for piece in ["mean", "worst", "calls", "40×10 is small"] {
+    for piece in ["better?", "worst", "calls", "time", "40×10 is small"] {
         assert!(shown.contains(piece), "{piece:?} is not on:\n{shown}");
     }
 }
@@ -165,7 +165,7 @@ fn overview_names_unverified_groups() {
     }
     let shown = screen(&state, &ui(SourceKind::Run), (120, 40));
     assert!(
-        shown.contains("verdict: unverified: nothing on the target"),
+        shown.contains("better? unverified: nothing on the target"),
         "{shown}"
     );
 }

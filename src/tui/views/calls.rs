@@ -37,7 +37,7 @@ pub fn draw(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rec
         let index = (share * (latencies.len() - 1) as f64).round() as usize;
         short(latencies[index])
     };
-    let rate = state.rate.per_second();
+    let rate = state.pace.per_second();
     let text = format!(
         " last {}: median {} · 90% within {} · slowest {} · {} · failed {}",
         latencies.len(),

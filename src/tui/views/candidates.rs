@@ -151,7 +151,11 @@ pub fn draw(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rec
             number(standing.score),
             number(mean(standing)),
             number(low.and_then(|group| group.value)),
-            low.map_or_else(String::new, |group| cut(&group.group, 9)),
+            low.map_or_else(String::new, |group| {
+                // As in the matrix: v for voted labels.
+                let mark = if group.voted { "·v" } else { "" };
+                format!("{}{mark}", cut(&group.group, 9 - mark.chars().count()))
+            }),
             n.to_string(),
             cut(&standing.origin.to_string(), usize::from(ORIGIN)),
             standing.reason.clone().unwrap_or_default(),

@@ -2,8 +2,10 @@
 
 pub mod calls;
 pub mod candidates;
+mod curves;
 pub mod examples;
 mod frame;
+mod gauges;
 pub mod help;
 pub mod lineage;
 pub mod matrix;

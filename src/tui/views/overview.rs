@@ -1,40 +1,37 @@
-//! How the run goes: gauges, the leader's development, its groups.
-
-use std::fmt::Write as _;
+//! The first screen: is it better than what there was, where is it worst, what does it
+//! cost, how long does it take; below, how the leader came to be and its groups.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
-use ratatui::symbols::Marker;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType, Paragraph};
-use shiftproof_search::budget::{BudgetLimits, Spend};
-use shiftproof_search::event::{AuditedPrompt, GroupOutcome, GroupRole, Phase, ProgressTick};
+use ratatui::widgets::Paragraph;
+use shiftproof_search::event::{AuditedPrompt, GroupOutcome, GroupRole};
 
-use super::super::state::{LeaderPoint, ScreenState, ValueBand};
+use super::super::state::{RaceScores, ScreenState, ValueBand};
 use super::super::ui::ScreenUi;
-use super::{bar, cut, dot_plot, points};
-use crate::headroom;
-use crate::progress::clock;
-use crate::report::{grouped, money, score, worst};
+use super::{curves, cut, dot_plot, gauges, points};
+use crate::report::{CandidateStanding, VerdictTone, difference, score, worst};
 use crate::word_diff::one_line;
 
 /// Draws the view.
 pub fn draw(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rect) {
-    let gauges = gauges(state, ui, usize::from(area.width));
-    let groups = leader_lines(state, ui, usize::from(area.width));
+    let width = usize::from(area.width);
+    let mut top = answers(state, ui, width);
+    top.extend(gauges::lines(state, ui, width));
     if area.height < 16 || area.width < 60 {
-        compact(state, ui, frame, area, gauges);
+        compact(state, ui, frame, area, top);
         return;
     }
-    let [top, middle, bottom] = Layout::vertical([
-        Constraint::Length(gauges.len() as u16),
-        Constraint::Min(7),
+    let groups = leader_lines(state, ui, width);
+    let [above, middle, bottom] = Layout::vertical([
+        Constraint::Length(top.len() as u16),
+        Constraint::Min(6),
         Constraint::Length((groups.len() as u16).min(area.height / 2)),
     ])
     .areas(area);
-    frame.render_widget(Paragraph::new(gauges), top);
-    curves(state, ui, frame, middle);
+    frame.render_widget(Paragraph::new(top), above);
+    curves::draw(state, ui, frame, middle);
     frame.render_widget(Paragraph::new(groups), bottom);
 }
 
@@ -44,18 +41,12 @@ fn compact(
     ui: &ScreenUi,
     frame: &mut Frame<'_>,
     area: Rect,
-    gauges: Vec<Line<'static>>,
+    top: Vec<Line<'static>>,
 ) {
-    let mut lines = Vec::new();
-    if let Some(point) = state.curve.last() {
-        for (name, band) in [("mean", point.mean), ("worst", point.worst)] {
-            lines.push(Line::from(format!(" {name:5} {}", with_interval(band))));
-        }
-    }
-    lines.extend(gauges);
-    if let Some(leader) = state.summary.leader() {
+    let mut lines = top;
+    if let Some(shown) = ShownPrompt::of(state) {
         lines.push(Line::styled(
-            format!(" {}", one_line(&leader.prompt)),
+            format!(" {}", one_line(&shown.standing.prompt)),
             ui.theme.faint(),
         ));
     }
@@ -70,302 +61,160 @@ fn compact(
     frame.render_widget(Paragraph::new(lines), area);
 }
 
-fn with_interval(band: ValueBand) -> String {
+/// Whether it is better, and where it is worst.
+fn answers(state: &ScreenState, ui: &ScreenUi, width: usize) -> Vec<Line<'static>> {
+    let (text, style) = better(state, ui);
+    let room = width.saturating_sub(9);
+    let line = |name: &str, text: &str, style| {
+        Line::from(vec![
+            Span::styled(format!(" {name:7} "), ui.theme.heading()),
+            Span::styled(cut(text, room), style),
+        ])
+    };
+    vec![
+        line("better?", &text, style),
+        line("worst", &worst_told(state), Style::new()),
+    ]
+}
+
+/// The audit's word once there is one; before, how the leader stands in its race.
+fn better(state: &ScreenState, ui: &ScreenUi) -> (String, Style) {
+    let (theme, summary) = (ui.theme, &state.summary);
+    if state.is_over() || summary.worst.is_some() {
+        let verdict = summary.verdict();
+        let style = match verdict.tone {
+            VerdictTone::Better => theme.good().patch(theme.heading()),
+            VerdictTone::Worse => theme.bad().patch(theme.heading()),
+            _ => theme.notable(),
+        };
+        let measured = summary.worst.as_ref();
+        let measured = measured.map_or_else(String::new, |worst| {
+            format!("{} points: ", difference(worst))
+        });
+        return (format!("{measured}{}", verdict.sentence), style);
+    }
+    let Some(shown) = ShownPrompt::of(state) else {
+        let text = "not known yet: no prompt is scored";
+        return (text.to_owned(), theme.faint());
+    };
+    let seed = summary.seed();
+    if seed == Some(shown.standing.prompt.id()) {
+        let text = "not yet: the seed prompt leads the races; the audit will tell";
+        return (text.to_owned(), theme.notable());
+    }
+    let seed = seed.and_then(|id| summary.candidates.get(&id));
+    let (own, of_seed) = (
+        RaceScores::of(shown.groups),
+        seed.map_or_else(RaceScores::default, |seed| RaceScores::of(&seed.groups)),
+    );
+    type Pick = fn(&RaceScores) -> Option<ValueBand>;
+    let kinds: [(&str, Pick); 3] = [
+        ("worst target", |scores| scores.target),
+        ("target by voted labels", |scores| scores.voted),
+        ("source", |scores| scores.source),
+    ];
+    let told = kinds
+        .into_iter()
+        .find_map(|(name, pick)| Some((name, pick(&own)?, pick(&of_seed)?)));
+    let text = match told {
+        Some((name, own, seed)) => format!(
+            "ahead so far: {name} {}, seed {}; the audit will tell",
+            points(own.value),
+            points(seed.value)
+        ),
+        None => "a prompt leads, the seed is not scored yet; the audit will tell".to_owned(),
+    };
+    (text, theme.good())
+}
+
+/// The worst target group of the prompt below, and what its score rests on.
+fn worst_told(state: &ScreenState) -> String {
+    let Some(shown) = ShownPrompt::of(state) else {
+        return "not known yet".to_owned();
+    };
+    let Some(group) = worst(shown.groups) else {
+        return "not known yet: no answer is graded".to_owned();
+    };
+    let by = match (group.role, group.voted) {
+        (_, true) => "target, by VOTED labels",
+        (GroupRole::Target, false) => "target",
+        (GroupRole::Source, false) => "source; no target group is scored yet",
+    };
     format!(
-        "{} [{:.0}, {:.0}]",
-        points(band.value),
-        band.low * 100.0,
-        band.high * 100.0
+        "{} {}, {by}, n {}",
+        cut(&group.group, 24),
+        score(group),
+        group.n
     )
 }
 
-/// Budget, rate, retries, concurrency, phase and time left.
-fn gauges(state: &ScreenState, ui: &ScreenUi, width: usize) -> Vec<Line<'static>> {
-    let theme = ui.theme;
-    let mut lines = Vec::new();
-    let spent = state.spent_calls();
-    let limits = state.summary.started.as_ref().map(|started| started.limits);
-    let bar_width = (width / 4).clamp(8, 40);
-    let most = state.most_calls();
-    // A limit on calls has a bar of its own.
-    let limited = limits.is_some_and(|limits| limits.calls == most);
-    if let Some(most) = most.filter(|_| !limited) {
-        let share = if state.is_over() {
-            1.0
-        } else {
-            spent as f64 / most as f64
-        };
-        lines.push(Line::from(vec![
-            Span::raw(" plan    "),
-            Span::styled(bar(share, bar_width), theme.good()),
-            Span::raw(format!(" {} of ≤ {} calls", grouped(spent), grouped(most))),
-        ]));
-    }
-    let used = state
-        .summary
-        .spent
-        .or_else(|| state.tick.as_ref().map(|tick| tick.spent));
-    if let (Some(limits), Some(used)) = (limits, used) {
-        lines.extend(budget(limits, spent, used, bar_width, ui));
-    }
-    if let Some(found) = &state.summary.headroom {
-        lines.push(Line::from(format!(" room    {}", headroom::brief(found))));
-    }
-    let facts = facts(state);
-    if !facts.is_empty() {
-        lines.push(Line::from(format!(" now     {}", facts.join(" · "))));
-    }
-    if let Some(used) = used {
-        let mut text = format!(" spent   {} tokens", grouped(used.tokens()));
-        if let Some(money) = money(&used) {
-            let _ = write!(text, " · {money}");
+/// The prompt that counts, and what is known of it: the audit's scores, else those of
+/// its latest race.
+struct ShownPrompt<'s> {
+    what: &'static str,
+    standing: &'s CandidateStanding,
+    groups: &'s [GroupOutcome],
+}
+
+impl<'s> ShownPrompt<'s> {
+    fn of(state: &'s ScreenState) -> Option<Self> {
+        let summary = &state.summary;
+        if let Some(selected) = summary.selected {
+            let standing = summary.candidates.get(&selected)?;
+            return Some(match summary.audited(AuditedPrompt::Selected) {
+                Some(groups) => Self {
+                    what: "selected, audited",
+                    standing,
+                    groups,
+                },
+                None => Self {
+                    what: "selected",
+                    standing,
+                    groups: &standing.groups,
+                },
+            });
         }
-        lines.push(Line::from(text));
-    }
-    if let Some(tick) = &state.tick {
-        let style = if state.failed > 0 {
-            theme.bad()
-        } else {
-            Style::new()
-        };
-        let text = format!(" network {}", network(state, tick));
-        lines.push(Line::styled(text, style));
-    }
-    if let Some((phase, plan)) = state.plans.last() {
-        let mark = if state.replayed {
-            " (from the store)"
-        } else {
-            ""
-        };
-        lines.push(Line::styled(
-            cut(&format!(" phase   {phase}: {plan}{mark}"), width),
-            theme.faint(),
-        ));
-    } else {
-        lines.push(Line::styled(" waiting for the first event", theme.faint()));
-    }
-    lines
-}
-
-/// A bar for every limit.
-fn budget(
-    limits: BudgetLimits,
-    calls: u64,
-    used: Spend,
-    width: usize,
-    ui: &ScreenUi,
-) -> Vec<Line<'static>> {
-    let mut parts = Vec::new();
-    if let Some(limit) = limits.calls {
-        parts.push((
-            calls as f64 / limit as f64,
-            format!("{} of {} calls", grouped(calls), grouped(limit)),
-        ));
-    }
-    if let Some(limit) = limits.tokens {
-        let tokens = used.tokens();
-        parts.push((
-            tokens as f64 / limit as f64,
-            format!("{} of {} tokens", grouped(tokens), grouped(limit)),
-        ));
-    }
-    if let Some(limit) = limits.usd {
-        parts.push((
-            used.usd() / limit,
-            format!("${:.4} of ${limit:.2}", used.usd()),
-        ));
-    }
-    let line = |(share, text): (f64, String)| {
-        let style = if share > 0.9 {
-            ui.theme.bad()
-        } else {
-            ui.theme.good()
-        };
-        Line::from(vec![
-            Span::raw(" budget  "),
-            Span::styled(bar(share, width), style),
-            Span::raw(format!(" {text}, {:.0}%", share * 100.0)),
-        ])
-    };
-    parts.into_iter().map(line).collect()
-}
-
-/// The block of calls under way, its rate, and the time left.
-fn facts(state: &ScreenState) -> Vec<String> {
-    let Some(tick) = state.tick.as_ref().filter(|_| !state.is_over()) else {
-        return Vec::new();
-    };
-    let mut facts = vec![format!("{} {}/{}", tick.phase, tick.done, tick.total)];
-    if let Some(rate) = state.rate.per_second() {
-        facts.push(format!("{rate:.1} calls/s"));
-        let left = if tick.phase == Phase::Audit {
-            tick.total.saturating_sub(tick.done)
-        } else {
-            let most = state.most_calls().unwrap_or(0);
-            most.saturating_sub(state.spent_calls())
-        };
-        if rate > 0.0 && left > 0 && !tick.paused {
-            facts.push(format!("ETA ≤ {}", clock(left as f64 / rate)));
+        let what = "leading";
+        // A race under way tells more than the last one's end.
+        if let Some((id, groups)) = &state.leading
+            && let Some(standing) = summary.candidates.get(id)
+        {
+            return Some(Self {
+                what,
+                standing,
+                groups,
+            });
         }
+        let standing = summary.leader()?;
+        Some(Self {
+            what,
+            standing,
+            groups: &standing.groups,
+        })
     }
-    facts.push(format!("in flight {}/{}", tick.in_flight, tick.slots));
-    facts
-}
-
-/// What the model's client counts.
-fn network(state: &ScreenState, tick: &ProgressTick) -> String {
-    let mut wire = Vec::new();
-    if let Some(traffic) = &tick.traffic {
-        wire.push(format!(
-            "on the wire {}/{}",
-            traffic.in_flight, traffic.limit
-        ));
-        wire.push(format!("waiting {}", traffic.waiting));
-        wire.push(format!("retries {}", traffic.retries));
-        wire.push(format!("throttled {}", traffic.rate_limited));
-    }
-    wire.push(format!("failed {}", state.failed));
-    let unusable = state.summary.unusable.unusable();
-    if unusable > 0 {
-        wire.push(format!("unusable {unusable}"));
-    }
-    wire.extend(tick.status.clone());
-    wire.join(" · ")
-}
-
-/// The leader's curves: mean on the left, worst group on the right.
-fn curves(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rect) {
-    let halves: [Rect; 2] =
-        Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(area);
-    let all = || state.curve.iter().flat_map(|p| [p.mean, p.worst]);
-    let low = all().map(|band| band.low).fold(1.0, f64::min);
-    let high = all().map(|band| band.high).fold(0.0, f64::max);
-    let scale = if low < high {
-        [(low * 20.0).floor() * 5.0, (high * 20.0).ceil() * 5.0]
-    } else {
-        [0.0, 100.0]
-    };
-    let last = state.curve.last();
-    let who = match last {
-        Some(point) if point.phase == Phase::Audit => "audited",
-        _ => "leader",
-    };
-    let title = |name: &str, band: Option<ValueBand>| match band {
-        Some(band) => format!(" {who}, {name}: {} ", with_interval(band)),
-        None => format!(" {who}, {name} "),
-    };
-    let mean = title("mean", last.map(|point| point.mean));
-    let worst = title("worst group", last.map(|point| point.worst));
-    curve(state, ui, frame, halves[0], mean, scale, |point| point.mean);
-    curve(state, ui, frame, halves[1], worst, scale, |point| {
-        point.worst
-    });
-}
-
-fn curve(
-    state: &ScreenState,
-    ui: &ScreenUi,
-    frame: &mut Frame<'_>,
-    area: Rect,
-    title: String,
-    scale: [f64; 2],
-    pick: impl Fn(&LeaderPoint) -> ValueBand,
-) {
-    let block = Block::bordered()
-        .border_style(ui.theme.faint())
-        .title(Span::styled(title, ui.theme.heading()));
-    if state.curve.is_empty() {
-        let text = Paragraph::new(" no candidate is scored yet").style(ui.theme.faint());
-        frame.render_widget(text.block(block), area);
-        return;
-    }
-    let line = |of: fn(ValueBand) -> f64| -> Vec<(f64, f64)> {
-        state
-            .curve
-            .iter()
-            .map(|point| (point.calls as f64, of(pick(point)) * 100.0))
-            .collect()
-    };
-    let (value, low, high) = (line(|b| b.value), line(|b| b.low), line(|b| b.high));
-    let edge = |data| {
-        Dataset::default()
-            .marker(Marker::Dot)
-            .graph_type(GraphType::Line)
-            .style(ui.theme.faint())
-            .data(data)
-    };
-    let datasets = vec![
-        edge(&low),
-        edge(&high),
-        Dataset::default()
-            .marker(Marker::Braille)
-            .graph_type(GraphType::Line)
-            .style(ui.theme.good())
-            .data(&value),
-    ];
-    let first = state.curve[0].calls as f64;
-    let last = state.curve.last().map_or(first, |point| point.calls as f64);
-    let chart = Chart::new(datasets)
-        .block(block)
-        .x_axis(
-            Axis::default()
-                .bounds([first, last.max(first + 1.0)])
-                .labels([
-                    grouped(first as u64),
-                    format!("{} calls", grouped(last as u64)),
-                ])
-                .style(ui.theme.faint()),
-        )
-        .y_axis(
-            Axis::default()
-                .bounds(scale)
-                .labels([format!("{:.0}", scale[0]), format!("{:.0}", scale[1])])
-                .style(ui.theme.faint()),
-        );
-    frame.render_widget(chart, area);
 }
 
 /// The leader by group; after the audit, what it came to.
 fn leader_lines(state: &ScreenState, ui: &ScreenUi, width: usize) -> Vec<Line<'static>> {
     let theme = ui.theme;
-    let Some(leader) = state.summary.leader() else {
-        return vec![Line::styled(" no leader yet", theme.faint())];
+    let Some(shown) = ShownPrompt::of(state) else {
+        return Vec::new();
     };
-    let audited = state.summary.audited(AuditedPrompt::Selected);
-    let (what, groups) = match (audited, state.summary.selected) {
-        (Some(groups), _) => ("selected, audited", groups),
-        (None, Some(_)) => ("selected", leader.groups.as_slice()),
-        (None, None) => ("leading", leader.groups.as_slice()),
-    };
+    let groups = shown.groups;
     let head = format!(
-        " {what} {:#} ({}): {}",
-        leader.prompt.id(),
-        leader.origin,
-        one_line(&leader.prompt)
+        " {} {:#} ({}): {}",
+        shown.what,
+        shown.standing.prompt.id(),
+        shown.standing.origin,
+        one_line(&shown.standing.prompt)
     );
     let mut lines = vec![Line::styled(cut(&head, width), theme.heading())];
-    if state.summary.ending.is_some() && !state.summary.unverified.is_empty() {
-        let text = format!(" verdict: {}", state.summary.verdict().sentence);
-        lines.push(Line::styled(cut(&text, width), theme.notable()));
-    }
     let lowest = worst(groups)
         .filter(|_| groups.len() > 1)
         .map(|group| group.group.clone());
     let plot = width.saturating_sub(68).clamp(10, 60);
     for group in groups {
         lines.push(group_line(group, lowest.as_ref(), plot, ui));
-    }
-    if let Some(difference) = &state.summary.worst {
-        lines.push(Line::styled(
-            format!(
-                " {}, selected − seed: {:+.1} [{:+.0}, {:+.0}]",
-                state.summary.worst_name(),
-                difference.value * 100.0,
-                difference.low * 100.0,
-                difference.high * 100.0
-            ),
-            theme.notable(),
-        ));
     }
     lines
 }

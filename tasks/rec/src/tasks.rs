@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use shiftproof_tasks::diagnostic::DataError;
 use shiftproof_tasks::{
-    ClassifySpec, ClassifyTask, ExtractSpec, ExtractTask, GenerateSpec, GenerateTask, Task,
+    ClassifySpec, ClassifyTask, ExtractSpec, ExtractTask, GenerateSpec, GenerateTask, ProgramSpec,
+    ProgramTask, Task,
 };
 
 use super::{ItemCatalogue, PromptTemplates};
@@ -76,6 +77,7 @@ macro_rules! kinds {
             visitor.kind::<ClassifySpec>();
             visitor.kind::<ExtractSpec>();
             visitor.kind::<GenerateSpec>();
+            visitor.kind::<ProgramSpec>();
             $(visitor.kind::<$spec>();)*
         }
     };
@@ -139,6 +141,23 @@ impl TaskSpec for GenerateSpec {
         let task = GenerateTask::new(study, self)?;
         Ok(TaskDeclaration {
             fields: task.fields(),
+            task: Arc::new(task),
+            templates: None,
+        })
+    }
+}
+
+impl TaskSpec for ProgramSpec {
+    const KIND: &'static str = "command";
+
+    fn declare(
+        self,
+        study: &str,
+        _: Option<&Arc<ItemCatalogue>>,
+    ) -> Result<TaskDeclaration, DataError> {
+        let task = ProgramTask::new(study, self)?;
+        Ok(TaskDeclaration {
+            fields: task.fields().to_vec(),
             task: Arc::new(task),
             templates: None,
         })

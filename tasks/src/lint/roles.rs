@@ -114,19 +114,22 @@ pub fn drop_leaks(task: &dyn Task, data: &mut Data) -> usize {
 }
 
 pub(super) fn small_groups(data: &Data, found: &mut LintFindings) {
+    let mut told = Vec::new();
     let mut count = |role: &str, inputs: &mut dyn Iterator<Item = &Input>| {
         let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
         for input in inputs {
             *sizes.entry(&input.group).or_default() += 1;
         }
-        for (group, n) in sizes.into_iter().filter(|(_, n)| *n < SMALL_GROUP) {
-            // Half the width of the 95% interval of a share of one half.
-            let points = 98.0 / (n as f64).sqrt();
-            found.note(
-                Warning,
-                "small-group",
-                format!("{role} has only {n} examples of {group:?}: scores there are known to ±{points:.0} points"),
-            );
+        let small = sizes.into_iter().filter(|(_, n)| *n < SMALL_GROUP);
+        let small: Vec<String> = small
+            .map(|(group, n)| {
+                // Half the width of the 95% interval of a share of one half.
+                let points = 98.0 / (n as f64).sqrt();
+                format!("{group:?} {n} (±{points:.0} points)")
+            })
+            .collect();
+        if !small.is_empty() {
+            told.push(format!("{role} {}", small.join(", ")));
         }
     };
     count(
@@ -134,6 +137,14 @@ pub(super) fn small_groups(data: &Data, found: &mut LintFindings) {
         &mut data.source.validation.iter().map(|example| &example.input),
     );
     count("audit", &mut data.audit.inputs());
+    if !told.is_empty() {
+        let told = told.join("; ");
+        found.note(
+            Warning,
+            "small-group",
+            format!("few examples, by which scores are known no better than this: {told}"),
+        );
+    }
 }
 
 /// The first input of each text.

@@ -39,6 +39,8 @@ pub(super) fn of(metric: Metric) -> String {
         Metric::TokenF1 => "token-f1",
         Metric::RougeL => "rouge-l",
         Metric::Bleu => "bleu",
+        Metric::Command => "command",
+        Metric::Judge => "judge",
         Metric::Ndcg(k) => return format!("ndcg@{k}"),
         Metric::HitRate(k) => return format!("hr@{k}"),
         Metric::Recall(k) => return format!("recall@{k}"),
@@ -81,6 +83,8 @@ impl FromStr for Metric {
             "token-f1" => Self::TokenF1,
             "rouge-l" => Self::RougeL,
             "bleu" => Self::Bleu,
+            "command" => Self::Command,
+            "judge" => Self::Judge,
             _ => {
                 let mend = suggest::instead(name, "metrics", NAMES);
                 return Err(format!("there is no metric {name:?}; {mend}"));
@@ -109,7 +113,7 @@ mod tests {
 
     #[test]
     fn names_are_read_back() {
-        for name in NAMES {
+        for name in NAMES.into_iter().chain(["command", "judge"]) {
             let metric: Metric = name.parse().unwrap();
             assert_eq!(metric.name(), name);
             let json = serde_json::to_string(&metric).unwrap();

@@ -3,6 +3,7 @@
 //! Everything here is pure and deterministic. Outcomes are numbers in `[0, 1]`;
 //! a *cluster* is the unit that was sampled (a user, or the example itself).
 
+pub mod agreement;
 pub mod bootstrap;
 pub mod cross_fit;
 pub mod crossed;
@@ -19,6 +20,7 @@ pub mod sequential;
 pub mod shift;
 pub mod special;
 
+pub use agreement::{Agreement, agreement};
 pub use bootstrap::{BootstrapDifference, BootstrapReplicates, paired_bootstrap};
 pub use cross_fit::{CrossFittedGain, LabelledOutcomes, cross_fitted};
 pub use crossed::{CrossedDifference, CrossedSample};
@@ -39,6 +41,8 @@ pub use shift::{ShiftError, ShiftWeights, shift_weights};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_agreement;
 #[cfg(test)]
 mod tests_cross_fit;
 #[cfg(test)]

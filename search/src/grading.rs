@@ -1,0 +1,173 @@
+//! Asking graders: what a task's [grader](shiftproof_tasks::Grader) makes of answers
+//! whose label is known, by the same way to a model as everything else.
+
+use shiftproof_tasks::{
+    Answer, Finish, Grade, Grader, GradingCase, Input, Label, Prompt, Reply, Request, Task,
+};
+
+use crate::budget::Spend;
+use crate::gateway::{CallOutcome, Gateway, PricedModel, RunError};
+use crate::llm::ModelCall;
+use crate::turns::{self, Case};
+
+/// How much more room a grade gets whose reason was cut off.
+const MORE: u32 = 4;
+/// Tokens that a reference is taken to have which nobody may look at yet.
+const REFERENCE: u64 = 256;
+
+/// Puts a grade in every reply whose example has a label, where the task asks a grader.
+/// `cases` and `asked` are of one length; no label, no grade. Replies that cannot be
+/// read and refusals are what they are, and nobody is asked about them.
+///
+/// What is not affordable ends the list there, as it does for the answers themselves:
+/// were the cases behind it kept that need no grade, a choice of failures would be left.
+pub(crate) async fn grade(
+    task: &dyn Task,
+    gateway: &Gateway,
+    cases: &[(Case<'_>, Option<&Label>)],
+    asked: &mut [CallOutcome],
+) -> Result<(), RunError> {
+    let Some(grader) = task.grader() else {
+        return Ok(());
+    };
+    let mut places = Vec::new();
+    let mut calls = Vec::new();
+    for (at, (((prompt, input), label), asked)) in cases.iter().zip(asked.iter()).enumerate() {
+        let (Some(label), CallOutcome::Reply(reply)) = (label, asked) else {
+            continue;
+        };
+        if let Some(request) = request(task, grader, (prompt, input), label, reply) {
+            places.push(at);
+            calls.push(ModelCall::greedy(request, grader.max_tokens()));
+        }
+    }
+    if calls.is_empty() {
+        return Ok(());
+    }
+    let Some(model) = &gateway.aides().grader else {
+        let why = "the task is graded by somebody, and nobody was given to ask";
+        for at in places {
+            put(&mut asked[at], Grade::Failed(why.to_owned()));
+        }
+        return Ok(());
+    };
+    let mut cut = asked.len();
+    for (at, grade) in places
+        .iter()
+        .zip(grades(grader, gateway, model, calls).await?)
+    {
+        match grade {
+            Some(grade) => put(&mut asked[*at], grade),
+            None => cut = cut.min(*at),
+        }
+    }
+    asked[cut..].fill(CallOutcome::Unaffordable);
+    Ok(())
+}
+
+/// What is asked about a reply; nothing about one that has no answer to grade.
+fn request(
+    task: &dyn Task,
+    grader: &dyn Grader,
+    (prompt, input): Case<'_>,
+    label: &Label,
+    reply: &Reply,
+) -> Option<Request> {
+    if reply.finish == Finish::Filtered {
+        return None;
+    }
+    let answer = task.parse(input, reply);
+    if matches!(answer, Answer::Unparseable { .. }) {
+        return None;
+    }
+    Some(grader.request(&GradingCase {
+        prompt,
+        input,
+        rendered: &task.render(input),
+        label: grader.takes_label().then_some(label),
+        answer: &answer,
+        reply: &reply.text,
+    }))
+}
+
+/// A grade a call, in their order; `None` where it is not affordable.
+pub(crate) async fn grades(
+    grader: &dyn Grader,
+    gateway: &Gateway,
+    model: &PricedModel,
+    calls: Vec<ModelCall>,
+) -> Result<Vec<Option<Grade>>, RunError> {
+    let first = gateway.ask(model, &calls).await?;
+    let mut grades: Vec<Option<Grade>> = vec![None; calls.len()];
+    let mut again = Vec::new();
+    let mut places = Vec::new();
+    for (at, (outcome, mut call)) in first.into_iter().zip(calls).enumerate() {
+        match outcome {
+            CallOutcome::Unaffordable => {}
+            CallOutcome::Refused(reason) => grades[at] = Some(refused(&reason)),
+            CallOutcome::Reply(reply) => match grader.read(&reply) {
+                Some(grade) => grades[at] = Some(grade),
+                None => {
+                    call.sampling.max_tokens = call.sampling.max_tokens.saturating_mul(MORE);
+                    again.push(call);
+                    places.push(at);
+                }
+            },
+        }
+    }
+    if again.is_empty() {
+        return Ok(grades);
+    }
+    for (at, outcome) in places.into_iter().zip(gateway.ask(model, &again).await?) {
+        grades[at] = match outcome {
+            CallOutcome::Unaffordable => None,
+            CallOutcome::Refused(reason) => Some(refused(&reason)),
+            CallOutcome::Reply(reply) => Some(grader.read(&reply).unwrap_or_else(|| {
+                Grade::Failed("the grader's reply was cut off before its grade, twice".to_owned())
+            })),
+        };
+    }
+    Ok(grades)
+}
+
+fn refused(reason: &str) -> Grade {
+    Grade::Failed(format!("no grade: {reason}"))
+}
+
+fn put(asked: &mut CallOutcome, grade: Grade) {
+    if let CallOutcome::Reply(reply) = asked {
+        reply.grade = Some(grade);
+    }
+}
+
+/// The most that grading one answer can cost, its label and its text unknown.
+pub(crate) fn worst_case(
+    task: &dyn Task,
+    gateway: &Gateway,
+    model: &PricedModel,
+    (prompt, input): (&Prompt, &Input),
+) -> Spend {
+    let (Some(grader), Some(own)) = (task.grader(), &gateway.aides().grader) else {
+        return Spend::default();
+    };
+    let asked = turns::call(task.request(prompt, input), &model.llm.capabilities());
+    let request = grader.request(&GradingCase {
+        prompt,
+        input,
+        rendered: &task.render(input),
+        label: None,
+        answer: &Answer::Text(String::new()),
+        reply: "",
+    });
+    let worst = own.worst_case(&ModelCall::greedy(request, grader.max_tokens()));
+    if worst.is_nothing() {
+        return worst;
+    }
+    Spend {
+        prompt_tokens: worst.prompt_tokens + u64::from(asked.sampling.max_tokens) + REFERENCE,
+        ..worst
+    }
+}
+
+#[cfg(test)]
+mod tests;

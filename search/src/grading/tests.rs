@@ -1,0 +1,125 @@
+use std::sync::Arc;
+
+use shiftproof_tasks::{GradedTask, JudgeGrader, JudgeScale, Outcome, ProgramGrader};
+
+use super::*;
+use crate::gateway::Aides;
+use crate::llm::LlmError;
+use crate::scripted::{self, Bench, Moods, cut_off, examples, groups, input, text};
+
+fn judged() -> GradedTask {
+    let judge = JudgeGrader::new("Is it right?", JudgeScale::PassFail, true);
+    GradedTask::new(Arc::new(Moods), Arc::new(judge))
+}
+
+/// A bench whose task model says "positive", but evades the third note, with a grader
+/// of its own beside it.
+fn bench(calls: Option<u64>, grader: &Bench) -> Bench {
+    let answers = |call: &ModelCall| {
+        Ok(Reply::text(if text(call).contains("number 2") {
+            "I would rather not say."
+        } else {
+            "positive"
+        }))
+    };
+    let limits = crate::budget::BudgetLimits {
+        calls,
+        ..crate::budget::BudgetLimits::default()
+    };
+    let mut bench = Bench::with(scripted::server(), limits, answers);
+    bench.gateway = scripted::gateway(limits).with_aides(Aides {
+        grader: Some(grader.model.clone()),
+        renderer: None,
+    });
+    bench
+}
+
+fn pass_or_fail(call: &ModelCall) -> Result<Reply, LlmError> {
+    let right = text(call).contains("<reference>\npositive");
+    let verdict = if right { "Grade: pass" } else { "Grade: fail" };
+    match text(call) {
+        asked if asked.contains("number 1\n") => Err(LlmError::Request("too long".into())),
+        asked if asked.contains("number 3\n") && call.sampling.max_tokens <= 512 => {
+            Ok(cut_off("The note sounds as if"))
+        }
+        _ => Ok(Reply::text(verdict)),
+    }
+}
+
+#[tokio::test]
+async fn every_reply_gets_its_grade_or_a_reason() {
+    let grader = Bench::new(pass_or_fail);
+    let bench = bench(None, &grader);
+    let task = judged();
+    let context = bench.context(&task);
+    let mut matrix = scripted::matrix(&["Which mood?"]);
+    let inputs = matrix.add_examples(&examples("source", 5));
+    assert!(matrix.ask(context, &[0], &inputs).await.unwrap());
+    let view = matrix.answers(context, 0);
+    let outcomes: Vec<Option<f64>> = inputs
+        .iter()
+        .map(|&input| view.outcome(input).and_then(|outcome| outcome.value()))
+        .collect();
+    // Pass, no grade, not to be read, cut off once and then a fail, pass.
+    assert_eq!(outcomes, [Some(1.0), None, Some(0.0), Some(0.0), Some(1.0)]);
+    let Some(Outcome::Failed { reason }) = view.outcome(inputs[1]) else {
+        panic!("{:?}", view.outcome(inputs[1]));
+    };
+    assert_eq!(reason, "no grade: too long");
+    // What cannot be read is not asked about; what was cut off twice is.
+    assert_eq!(grader.asked().len(), 5);
+    // Five answers, four grades and one more room: all of them count.
+    assert_eq!(bench.gateway.spent().calls, 10);
+    // Asked anew over the same store nothing is sent.
+    let mut again = scripted::matrix(&["Which mood?"]);
+    let inputs = again.add_examples(&examples("source", 5));
+    assert!(again.ask(context, &[0], &inputs).await.unwrap());
+    assert_eq!((grader.asked().len(), bench.asked().len()), (5, 5));
+}
+
+/// Nobody hears of a label that is not there, and no label but the data's is sent.
+#[tokio::test]
+async fn only_labels_of_the_data_are_sent() {
+    let grader = Bench::new(pass_or_fail);
+    let bench = bench(None, &grader);
+    let task = judged();
+    let mut matrix = scripted::matrix(&["Which mood?"]);
+    let unlabelled: Vec<Input> = (4..8).map(|number| input("target", number)).collect();
+    let inputs = matrix.add_inputs(unlabelled.iter());
+    let context = bench.context(&task);
+    assert!(matrix.ask(context, &[0], &inputs).await.unwrap());
+    assert_eq!((grader.asked().len(), bench.asked().len()), (0, 4));
+    assert_eq!(groups().len(), 2);
+}
+
+#[tokio::test]
+async fn unaffordable_grades_end_the_list_there() {
+    let grader = Bench::new(|_| Ok(Reply::text("Grade: pass")));
+    // Five answers and two of the four grades.
+    let bench = bench(Some(7), &grader);
+    let task = judged();
+    let context = bench.context(&task);
+    let mut matrix = scripted::matrix(&["Which mood?"]);
+    let inputs = matrix.add_examples(&examples("source", 5));
+    assert!(!matrix.ask(context, &[0], &inputs).await.unwrap());
+    let view = matrix.answers(context, 0);
+    let known: Vec<bool> = inputs.iter().map(|&i| view.asked(i).is_some()).collect();
+    // The evasion needs no grade; the fourth has none, and ends the list.
+    assert_eq!(known, [true, true, true, false, false]);
+    assert_eq!(bench.gateway.spent().calls, 7);
+}
+
+#[tokio::test]
+async fn nobody_to_ask_is_told() {
+    let bench = Bench::new(|_| Ok(Reply::text("positive")));
+    let task = GradedTask::new(Arc::new(Moods), Arc::new(ProgramGrader::new(true)));
+    let context = bench.context(&task);
+    let mut matrix = scripted::matrix(&["Which mood?"]);
+    let inputs = matrix.add_examples(&examples("source", 1));
+    assert!(matrix.ask(context, &[0], &inputs).await.unwrap());
+    let outcome = matrix.answers(context, 0).outcome(inputs[0]);
+    assert!(
+        matches!(outcome, Some(Outcome::Failed { .. })),
+        "{outcome:?}"
+    );
+}

@@ -1,0 +1,289 @@
+//! What a judge's scores are worth: its agreement with a person, and scores as that
+//! person would have given them.
+
+use serde::Serialize;
+use shiftproof_search::evaluate::PromptEvaluation;
+use shiftproof_search::gateway::Gateway;
+use shiftproof_search::judging::{self, GradedByPerson};
+use shiftproof_search::stats::{Agreement, Interval, agreement, ppi};
+use shiftproof_tasks::{DataTable, Input, Label};
+
+use crate::exit::{ExitStatus, Failure};
+use crate::session::StudySession;
+use crate::study::{JudgeSpec, ResolvedStudy};
+use crate::task_registry::TaskInstance;
+
+/// The column of a calibration table with what was answered.
+const OUTPUT: &str = "output";
+/// The column with the person's grade.
+const GRADE: &str = "grade";
+/// Confidence of every interval.
+const CONFIDENCE: f64 = 0.95;
+/// Answers below which an agreement is hardly one.
+const FEW: usize = 30;
+
+/// A judge beside the person who graded its calibration table.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct JudgeReport {
+    /// How far they agree.
+    pub agreement: Agreement,
+    /// Answers of the table that the judge gave no grade.
+    pub ungraded: usize,
+    /// The kappa that a bar asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_agreement: Option<f64>,
+    /// Per prompt, as a person would have graded: its groups with a score.
+    pub corrected: Vec<Vec<CorrectedScore>>,
+    #[serde(skip)]
+    pairs: Vec<(f64, f64)>,
+}
+
+/// A group's score as the person would have given it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct CorrectedScore {
+    /// The group.
+    pub group: String,
+    /// What the judge gave, in `0..=1`.
+    pub judged: f64,
+    /// The estimate of PPI++.
+    pub estimate: f64,
+    /// Its interval; may reach beyond 0 and 1.
+    pub interval: Interval,
+    /// How much weight the judge's grades have in it: 0 is the person's mean alone.
+    pub weight: f64,
+}
+
+/// The answers that a person graded, if the study names a table of them.
+pub(crate) fn read(
+    resolved: &ResolvedStudy,
+    built: &TaskInstance,
+) -> Result<Vec<GradedByPerson>, Failure> {
+    let study = &resolved.study;
+    let Some((judge, file)) = study
+        .judge
+        .as_ref()
+        .and_then(|judge| Some((judge, judge.calibration.as_ref()?)))
+    else {
+        return Ok(Vec::new());
+    };
+    let table = DataTable::read(&resolved.folder, &[file])?;
+    let columns = table.columns();
+    let spec = &study.data.columns;
+    let fields = if spec.fields.is_empty() {
+        &built.fields
+    } else {
+        &spec.fields
+    };
+    let needed = fields.iter().map(String::as_str).chain([OUTPUT, GRADE]);
+    let missing: Vec<&str> = needed.filter(|name| !columns.contains(name)).collect();
+    if !missing.is_empty() {
+        return Err(Failure::data(format!(
+            "{file}: judge.calibration needs the fields of the input, {OUTPUT:?} (what was \
+             answered) and {GRADE:?} (what a person gave it); there is no column {}",
+            missing.join(", ")
+        )));
+    }
+    let takes_label = judge.reference;
+    if takes_label && !columns.contains(spec.label.as_str()) {
+        return Err(Failure::data(format!(
+            "{file}: the judge compares with the label, and there is no column {:?}: add it, or \
+             set judge.reference = false",
+            spec.label
+        )));
+    }
+    let mut graded = Vec::with_capacity(table.rows.len());
+    for row in &table.rows {
+        let cell = |name: &str| row.values.get(name).map_or("", String::as_str);
+        let place = row.place();
+        let grade = judge.scale().read(cell(GRADE)).ok_or_else(|| {
+            Failure::data(format!(
+                "{place}: {:?} is no grade: write {}",
+                cell(GRADE),
+                match judge.points {
+                    None => "pass or fail".to_owned(),
+                    Some(points) => format!("a whole number from 1 to {points}"),
+                }
+            ))
+        })?;
+        let mut input = Input::new(place.to_string(), "");
+        for name in fields {
+            input = input.with_field(name, cell(name));
+        }
+        graded.push(GradedByPerson {
+            input,
+            label: takes_label.then(|| Label::Text(cell(&spec.label).to_owned())),
+            answer: cell(OUTPUT).to_owned(),
+            grade,
+        });
+    }
+    if graded.is_empty() {
+        return Err(Failure::data(format!(
+            "{file}: judge.calibration has no row"
+        )));
+    }
+    Ok(graded)
+}
+
+/// Asks the judge about the answers that a person graded; `None` where there are none.
+pub(crate) async fn calibrated(
+    session: &StudySession,
+    gateway: &Gateway,
+) -> Result<Option<JudgeReport>, Failure> {
+    let Some(spec) = session.resolved.study.judge.as_ref() else {
+        return Ok(None);
+    };
+    let task = session.built.task.as_ref();
+    let graded = &session.graded_by_person;
+    let judged = judging::judge(task, gateway, graded)
+        .await
+        .map_err(|stop| Failure::from_error(ExitStatus::of(&stop))(stop))?;
+    let Some(judged) = judged.filter(|_| !graded.is_empty()) else {
+        return Ok(None);
+    };
+    if !judged.complete {
+        return Err(Failure::new(
+            ExitStatus::Budget,
+            "the budget ran out before the judge had graded its calibration table; answers so far \
+             are stored, and the same command with a larger budget goes on",
+        ));
+    }
+    let scale = spec.scale();
+    let levels: Vec<(usize, usize)> = judged
+        .pairs
+        .iter()
+        .map(|&(person, judge)| (scale.level(person), scale.level(judge)))
+        .collect();
+    let agreement = agreement(&levels, scale.levels(), CONFIDENCE).ok_or_else(|| {
+        Failure::new(
+            ExitStatus::Unusable,
+            format!(
+                "the judge gave none of the {} answers of its calibration table a grade",
+                graded.len()
+            ),
+        )
+    })?;
+    Ok(Some(JudgeReport {
+        agreement,
+        ungraded: judged.ungraded,
+        min_agreement: spec.min_agreement,
+        corrected: Vec::new(),
+        pairs: judged.pairs,
+    }))
+}
+
+/// What is said of a judge that nobody has compared with a person.
+pub(crate) fn uncalibrated(judge: Option<&JudgeSpec>) -> Option<String> {
+    judge?.calibration.is_none().then(|| {
+        "The judge was never compared with a person (judge.calibration): nobody knows whether its \
+         scores are those a person would give."
+            .to_owned()
+    })
+}
+
+impl JudgeReport {
+    /// Puts every prompt's scores beside those that the person would have given.
+    pub(crate) fn correct(&mut self, session: &StudySession, evaluation: &PromptEvaluation) {
+        let groups = &session.loaded.groups;
+        let of_prompt = |grades: &Vec<Option<f64>>| {
+            let of_group = |(at, group): (usize, &shiftproof_search::event::GroupInfo)| {
+                let own = grades.iter().zip(&evaluation.groups);
+                let own = own
+                    .filter(|(_, of)| **of == at)
+                    .filter_map(|(grade, _)| *grade);
+                let own: Vec<f64> = own.collect();
+                let estimate = ppi(&self.pairs, &own, CONFIDENCE).filter(|_| !own.is_empty())?;
+                Some(CorrectedScore {
+                    group: group.name.clone(),
+                    judged: own.iter().sum::<f64>() / own.len() as f64,
+                    estimate: estimate.estimate,
+                    interval: estimate.interval,
+                    weight: estimate.weight,
+                })
+            };
+            groups.iter().enumerate().filter_map(of_group).collect()
+        };
+        self.corrected = evaluation.grades.iter().map(of_prompt).collect();
+    }
+
+    /// Why its scores may not be held against a bar, where they may not.
+    pub(crate) fn refused_as_bar(&self) -> Option<Failure> {
+        let least = self.min_agreement?;
+        let told = match self.agreement.kappa {
+            Some(kappa) if kappa >= least => return None,
+            Some(kappa) => format!("{kappa:.2}"),
+            None => "unknown: one of them gave every answer the same grade".to_owned(),
+        };
+        Some(Failure::usage(format!(
+            "the judge is no bar: its agreement with the person is a kappa of {told}, below \
+             judge.min_agreement = {least} ({} answers)\n  sharpen judge.rubric, take another \
+             judge.model, or grade more answers; `shiftproof eval` without a bar shows its scores",
+            self.agreement.n
+        )))
+    }
+
+    /// What a reader has to know, in sentences.
+    pub(crate) fn sentences(&self) -> Vec<String> {
+        let Agreement {
+            n,
+            share,
+            share_interval,
+            kappa,
+            kappa_interval,
+        } = self.agreement;
+        let mut told = format!(
+            "The judge agrees with the person on {:.0}% of {n} answers (95% {:.0} to {:.0})",
+            100.0 * share,
+            100.0 * share_interval.low,
+            100.0 * share_interval.high
+        );
+        match (kappa, kappa_interval) {
+            (Some(kappa), Some(within)) => {
+                told += &format!(
+                    ", Cohen's kappa {kappa:.2} (95% {:.2} to {:.2}).",
+                    within.low, within.high
+                );
+            }
+            _ => {
+                told += "; kappa is not defined, for one of them gave every answer the same grade.";
+            }
+        }
+        if self.ungraded > 0 {
+            told += &format!(" It gave {} further answers no grade.", self.ungraded);
+        }
+        if n < FEW {
+            told += &format!(" That is little to go by: {FEW} answers or more say something.");
+        }
+        let mut sentences = vec![told];
+        let name = |at: usize| {
+            if at == 0 {
+                "seed".to_owned()
+            } else {
+                format!("prompt {at}")
+            }
+        };
+        for (at, groups) in self.corrected.iter().enumerate() {
+            let each: Vec<String> = groups
+                .iter()
+                .map(|own| {
+                    let shown = |value: f64| 100.0 * value.clamp(0.0, 1.0);
+                    format!(
+                        "{} {:.1} [{:.0}, {:.0}]",
+                        own.group,
+                        shown(own.estimate),
+                        shown(own.interval.low),
+                        shown(own.interval.high)
+                    )
+                })
+                .collect();
+            if !each.is_empty() {
+                sentences.push(format!(
+                    "As the person would grade (PPI++), {}: {}; it holds as far as the table's \
+                     answers are like these.",
+                    name(at),
+                    each.join(", ")
+                ));
+            }
+        }
+        sentences
+    }
+}

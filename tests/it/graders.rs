@@ -1,0 +1,487 @@
+//! Whoever else grades, renders or answers: programs of the user's own in a real
+//! Python, and models that judge. What goes wrong with them is a state with a message,
+//! never a score, and nothing is asked twice.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use serde_json::Value;
+
+use crate::support::mock_server::{Act, MockServer, Seen, completion};
+use crate::support::program::{Desk, Ended};
+
+/// A folder with the shipped examples.
+fn examples() -> Desk {
+    let desk = Desk::new();
+    let from = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/own");
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        desk.write(&name, std::fs::read(&path).unwrap());
+    }
+    desk
+}
+
+async fn eval(desk: &Desk, study: &str, args: &[&str]) -> Ended {
+    let args: Vec<&str> = ["eval", study, "--quiet", "--audit"]
+        .iter()
+        .chain(args)
+        .copied()
+        .collect();
+    desk.run(&args).await
+}
+
+fn json(ended: &Ended) -> Value {
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    serde_json::from_str(&ended.out).unwrap()
+}
+
+/// The score of every group of the first prompt.
+fn scores(table: &Value) -> Vec<f64> {
+    let groups = table["prompts"][0]["groups"].as_array().unwrap();
+    groups
+        .iter()
+        .map(|group| group["value"].as_f64().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn shipped_programs_score_render_and_answer() {
+    let desk = examples();
+    let table = json(&eval(&desk, "metric.toml", &["--json"]).await);
+    assert_eq!(
+        (scores(&table), &table["metric"]),
+        (vec![1.0, 1.0], &"command".into())
+    );
+    let task = json(&eval(&desk, "task.toml", &["--json"]).await);
+    for score in scores(&task) {
+        assert!((0.85..0.95).contains(&score), "{score}");
+    }
+    // A prompt that asks for less is worth more, by the program's own lights.
+    let brief = eval(
+        &desk,
+        "task.toml",
+        &["--json", "--prompt", "Answer briefly."],
+    )
+    .await;
+    let brief = json(&brief);
+    let value = brief["prompts"][1]["groups"][0]["value"].as_f64().unwrap();
+    assert!(value > 0.97, "{value}");
+}
+
+#[tokio::test]
+async fn every_command_takes_a_program_as_model() {
+    let desk = examples();
+    let told = desk.run(&["doctor", "metric.toml"]).await;
+    assert_eq!(told.code, Some(0), "{told:?}");
+    for piece in [
+        "command:python3 agent.py (",
+        "grader",
+        "renderer",
+        "graded: ",
+    ] {
+        assert!(told.out.contains(piece), "{piece}: {}", told.out);
+    }
+    let told = desk.run(&["estimate", "metric.toml"]).await;
+    assert!(
+        told.out.contains("a program of your own, not started"),
+        "{told:?}"
+    );
+    let run = desk
+        .run(&["optimize", "metric.toml", "--headless", "--quiet"])
+        .await;
+    assert_eq!(run.code, Some(0), "{run:?}");
+    // Executed again, every line is answered from the store.
+    let again = desk
+        .run(&["optimize", "metric.toml", "--headless", "--quiet"])
+        .await;
+    assert!(
+        again.out.contains("0 calls were sent to a model"),
+        "{}",
+        again.out
+    );
+    let gate = desk
+        .run(&[
+            "gate",
+            "metric.toml",
+            "--mode",
+            "guard",
+            "--min-worst",
+            "0.9",
+            "--quiet",
+        ])
+        .await;
+    assert_eq!(gate.code, Some(0), "{gate:?}");
+}
+
+/// What a program was asked it is not asked again; another edition of it is.
+#[tokio::test]
+async fn programs_are_asked_once() {
+    let desk = examples();
+    let script = desk.read("score.py");
+    let counting = script.replace(
+        "    row = json.loads(line)\n",
+        "    row = json.loads(line)\n    open('asked', 'a').write(row['id'] + '\\n')\n",
+    );
+    assert_ne!(script, counting);
+    desk.write("score.py", &counting);
+    let asked = || desk.read("asked").lines().count();
+    let first = eval(&desk, "metric.toml", &["--json"]).await;
+    let once = asked();
+    assert!(once >= 20, "{once}");
+    let second = eval(&desk, "metric.toml", &["--json"]).await;
+    assert_eq!(asked(), once);
+    assert_eq!(scores(&json(&first)), scores(&json(&second)));
+    assert_eq!(json(&second)["sent"], 0);
+    desk.write(
+        "score.py",
+        counting.replace(") / len(wanted)", ") / len(wanted) / 2"),
+    );
+    let third = json(&eval(&desk, "metric.toml", &["--json"]).await);
+    assert_eq!((scores(&third), asked()), (vec![0.5, 0.5], 2 * once));
+    // The model's answers were there.
+    assert_eq!(third["sent"], 0);
+}
+
+#[tokio::test]
+async fn broken_programs_give_a_message_and_no_score() {
+    const LOOP: &str =
+        "import json, sys, time, os\nfor line in sys.stdin:\n    row = json.loads(line)\n";
+    for (body, code, pieces) in [
+        // It dies before it reads, and says why.
+        (
+            "import no_such_module",
+            4,
+            &["exit code 1", "No module named 'no_such_module'"][..],
+        ),
+        (
+            "print('ready')",
+            4,
+            &["\"ready\"", "everything else to standard error"],
+        ),
+        ("    time.sleep(60)\n", 4, &["within 1 s (timeout_s)"]),
+        (
+            "    print(json.dumps({'score': 7}), flush=True)\n",
+            6,
+            &["score is 7, but must be"],
+        ),
+        (
+            "    print(json.dumps({'points': 1}), flush=True)\n",
+            6,
+            &["neither \"score\""],
+        ),
+        (
+            "    print(json.dumps({'error': 'no table'}), flush=True)\n",
+            6,
+            &["no table"],
+        ),
+        (
+            "    print(json.dumps({'unavailable': 'index is built'}), flush=True)\n",
+            4,
+            &["index is built"],
+        ),
+        // Too few lines: it ends after one.
+        (
+            "    print(json.dumps({'score': 1}), flush=True)\n    os._exit(0)\n",
+            0,
+            &[],
+        ),
+        // Odd at one kind of line: those alone have no score.
+        (
+            "    if row['label'].startswith('B'): raise ValueError('B is odd')\n    \
+             print(json.dumps({'score': 1}), flush=True)\n",
+            0,
+            &[],
+        ),
+    ] {
+        let desk = examples();
+        desk.write(
+            "score.py",
+            if body.starts_with(' ') {
+                format!("{LOOP}{body}")
+            } else {
+                body.into()
+            },
+        );
+        let study = desk.read("metric.toml");
+        desk.write(
+            "metric.toml",
+            study.replace("score.py\"", "score.py\"\ntimeout_s = 1"),
+        );
+        let ended = eval(&desk, "metric.toml", &[]).await;
+        if code != 6 {
+            ended.expect(code, pieces);
+        } else {
+            assert!(matches!(ended.code, Some(4 | 6)), "{ended:?}");
+            assert!(
+                pieces.iter().all(|piece| ended.err.contains(piece)),
+                "{ended:?}"
+            );
+        }
+        if code != 0 {
+            assert!(!ended.out.contains("100.0"), "{ended:?}");
+        }
+        if body.contains("B is odd") {
+            assert!(ended.out.contains("failed"), "{ended:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn contradictions_about_graders_name_their_line() {
+    for (from, to, told) in [
+        (
+            "prompt = \"Answer",
+            "metric = \"accuracy\"\nprompt = \"Answer",
+            "unknown key `metric`",
+        ),
+        (
+            "does = [\"render\"]",
+            "does = [\"render\", \"score\"]",
+            "scores answers, and so does [metric]",
+        ),
+        (
+            "command = \"python3 score.py\"",
+            "command = \"python3 'score.py\"",
+            "never closed",
+        ),
+        (
+            "command = \"python3 score.py\"",
+            "command = \"no-such-program\"",
+            "cannot be started",
+        ),
+        (
+            "[metric]",
+            "[judge]\nrubric = \"Right?\"\n[metric]",
+            "keep one of the two tables",
+        ),
+        (
+            "[metric]",
+            "[judge]\nrubric = \" \"\nmin_agreement = 0.5\n[metric]",
+            "judge.rubric is empty",
+        ),
+        (
+            "prompt = \"Answer",
+            "system = \"Be kind.\"\nprompt = \"Answer",
+            "the program renders them",
+        ),
+    ] {
+        let desk = examples();
+        let study = desk.read("metric.toml");
+        assert!(study.contains(from), "{from}");
+        desk.write("metric.toml", study.replacen(from, to, 1));
+        eval(&desk, "metric.toml", &[]).await.expect(2, &[told]);
+    }
+    let desk = Desk::new();
+    desk.edit_study("labels = ", "metric = \"judge\"\nlabels = ");
+    eval(&desk, "study.toml", &[]).await.expect(2, &["metric"]);
+}
+
+/// A judge that compares the submission with the reference, and says why first.
+fn verdict(seen: &Seen) -> &'static str {
+    let text = seen.prompt();
+    let part = |name: &str| {
+        let (_, rest) = text.split_once(&format!("<{name}>\n")).unwrap_or_default();
+        let (part, _) = rest.split_once(&format!("\n</{name}>")).unwrap_or_default();
+        part
+    };
+    if !part("reference").is_empty() && part("submission").contains(part("reference")) {
+        "pass"
+    } else {
+        "fail"
+    }
+}
+
+/// The examples with a judge on this server instead of the program that scores.
+fn judged(server: &MockServer, more: &str) -> Desk {
+    let desk = examples();
+    let study = desk.read("metric.toml").replace(
+        "[metric]\ncommand = \"python3 score.py\"",
+        &format!(
+            "[judge]\nrubric = \"The answer names the same city.\"\n{more}\n[judge.model]\nname = \
+             \"openai:judge\"\nbase_url = \"{}\"\nmax_retries = 0",
+            server.base_url()
+        ),
+    );
+    assert!(study.contains("[judge]"));
+    desk.write("judged.toml", study);
+    desk
+}
+
+#[tokio::test]
+async fn judges_grade_by_the_rubric() {
+    let server = MockServer::start(|seen| {
+        Act::text(&format!(
+            "The city is named or not.\n\n**Grade: {}**",
+            verdict(seen)
+        ))
+    })
+    .await;
+    let desk = judged(&server, "");
+    let ended = eval(&desk, "judged.toml", &["--json"]).await;
+    let table = json(&ended);
+    assert_eq!(
+        (scores(&table), &table["metric"]),
+        (vec![1.0, 1.0], &"judge".into())
+    );
+    // The judge counts as a call does, once for every answer.
+    assert_eq!(table["spent"]["calls"], 50);
+    let notes = table["notes"].to_string();
+    assert!(notes.contains("never compared with a person"), "{notes}");
+}
+
+#[tokio::test]
+async fn judges_without_a_grade_are_no_score() {
+    let cuts = Arc::new(AtomicUsize::new(0));
+    let cut = cuts.clone();
+    let server = MockServer::start(move |seen: &Seen| {
+        let text = seen.prompt();
+        // It declines about some, and is cut off once about others.
+        if text.contains("of Austria") || text.contains("of Italy") || text.contains("of Kenya") {
+            return Act::text("I cannot help with grading that.");
+        }
+        let room = seen.body["max_tokens"].as_u64().unwrap_or(9_999);
+        if text.contains("of Spain") || text.contains("of Peru") || text.contains("of Cuba") {
+            if room < 1000 {
+                cut.fetch_add(1, SeqCst);
+                let mut body = completion("The answer says that the", 512);
+                body["choices"][0]["finish_reason"] = "length".into();
+                return Act::json(200, &body);
+            }
+        }
+        Act::text(&format!("Grade: {}", verdict(seen)))
+    })
+    .await;
+    let desk = judged(&server, "");
+    // All 60 rows are in the audit or near it: some of each kind are asked about.
+    let ended = eval(&desk, "judged.toml", &["--json"]).await;
+    let table = json(&ended);
+    assert_eq!(scores(&table), [1.0, 1.0], "a refusal is no fail");
+    let failed: u64 = table["prompts"][0]["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|group| group["failed"].as_u64().unwrap_or(0))
+        .sum();
+    let asked = cuts.load(SeqCst);
+    assert!(failed + asked as u64 > 0, "{table}");
+}
+
+fn calibration(right: usize) -> String {
+    let mut csv = String::from("question,answer,output,grade\n");
+    for row in 0..40 {
+        let output = if row % 2 == 0 { "Paris" } else { "Rome" };
+        let agrees = row < right;
+        let grade = if (row % 2 == 0) == agrees {
+            "pass"
+        } else {
+            "fail"
+        };
+        csv += &format!("Capital of France? ({row}),Paris,{output},{grade}\n");
+    }
+    csv
+}
+
+#[tokio::test]
+async fn judges_are_compared_with_a_person() {
+    let server = MockServer::start(|seen| Act::text(&format!("Grade: {}", verdict(seen)))).await;
+    let more = "calibration = \"graded.csv\"\nmin_agreement = 0.6";
+    let desk = judged(&server, more);
+    desk.write("graded.csv", calibration(38));
+    let ended = eval(&desk, "judged.toml", &["--json", "--min-worst", "0.5"]).await;
+    let table = json(&ended);
+    assert_eq!(table["judge"]["agreement"]["n"], 40);
+    assert_eq!(table["judge"]["agreement"]["share"], 0.95);
+    let kappa = table["judge"]["agreement"]["kappa"].as_f64().unwrap();
+    assert!((kappa - 0.9).abs() < 1e-9, "{kappa}");
+    let corrected = &table["judge"]["corrected"][0][0];
+    assert_eq!(corrected["group"], "europe");
+    assert!(corrected["interval"]["low"].as_f64() < corrected["estimate"].as_f64());
+    let notes = table["notes"].to_string();
+    for piece in [
+        "agrees with the person on 95% of 40",
+        "Cohen's kappa 0.90",
+        "PPI++",
+    ] {
+        assert!(notes.contains(piece), "{piece}: {notes}");
+    }
+    // One that agrees little is shown, and holds for no bar.
+    desk.write("graded.csv", calibration(24));
+    let shown = eval(&desk, "judged.toml", &[]).await;
+    shown.expect(0, &[]);
+    assert!(shown.out.contains("kappa 0.20"), "{}", shown.out);
+    let told = [
+        "the judge is no bar",
+        "kappa of 0.20, below judge.min_agreement = 0.6",
+    ];
+    eval(&desk, "judged.toml", &["--min-worst", "0.5"])
+        .await
+        .expect(2, &told);
+    desk.run(&[
+        "gate",
+        "judged.toml",
+        "--mode",
+        "guard",
+        "--min-worst",
+        "0.5",
+        "--quiet",
+    ])
+    .await
+    .expect(2, &told);
+}
+
+#[tokio::test]
+async fn calibration_tables_name_what_is_wrong() {
+    let server = MockServer::start(|_| Act::text("Grade: pass")).await;
+    for (table, told) in [
+        (
+            "question,answer,output\nWhat?,Paris,Paris\n",
+            "there is no column grade",
+        ),
+        (
+            "question,answer,output,grade\nWhat?,Paris,Paris,so-so\n",
+            "graded.csv:2: \"so-so\" is no grade",
+        ),
+        (
+            "question,output,grade\nWhat?,Paris,pass\n",
+            "set judge.reference = false",
+        ),
+    ] {
+        let desk = judged(&server, "calibration = \"graded.csv\"");
+        desk.write("graded.csv", table);
+        eval(&desk, "judged.toml", &[]).await.expect(5, &[told]);
+    }
+}
+
+/// Without a reference no label is needed, and none is shown.
+#[tokio::test]
+async fn judges_without_reference_need_no_labels() {
+    let server = MockServer::start(|seen| {
+        assert!(!seen.prompt().contains("<reference>"), "{}", seen.prompt());
+        let known = seen.prompt().contains("as far as I know");
+        Act::text(if known { "Grade: fail" } else { "Grade: pass" })
+    })
+    .await;
+    let desk = judged(&server, "reference = false");
+    let data = desk.read("questions.csv");
+    let unlabelled: Vec<String> = data
+        .lines()
+        .map(|line| match line.split_once("elsewhere,") {
+            Some(_) => format!("{},", line.rsplit_once(',').unwrap().0),
+            None => line.to_owned(),
+        })
+        .collect();
+    desk.write("questions.csv", unlabelled.join("\n"));
+    let ended = eval(
+        &desk,
+        "judged.toml",
+        &["--json", "--prompt", "Answer in one word."],
+    )
+    .await;
+    let table = json(&ended);
+    assert_eq!(scores(&table), [0.0, 0.0]);
+    let target = &table["prompts"][1]["groups"][1];
+    // The pipeline looks the answers up in the same file, and finds none there now.
+    assert_eq!(target["role"], "target");
+    assert!(target["n"].as_u64().unwrap() > 5, "{target}");
+}
