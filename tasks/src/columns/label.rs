@@ -112,12 +112,11 @@ impl ColumnRoles {
     /// Several labels in one cell, each of which is right: a JSON array, or texts between
     /// `|` or `;`. `None` where one of them is no label.
     fn several(&self, written: &str, labels: &[String]) -> Option<Label> {
-        let pieces: Vec<String> = match serde_json::from_str(written) {
-            Ok(pieces) => pieces,
-            Err(_) => {
-                let separator = ['|', ';'].into_iter().find(|cut| written.contains(*cut))?;
-                written.split(separator).map(str::to_owned).collect()
-            }
+        let pieces: Vec<String> = if let Ok(pieces) = serde_json::from_str(written) {
+            pieces
+        } else {
+            let separator = ['|', ';'].into_iter().find(|cut| written.contains(*cut))?;
+            written.split(separator).map(str::to_owned).collect()
         };
         let mut several: Vec<String> = Vec::new();
         for piece in &pieces {
