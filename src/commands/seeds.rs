@@ -292,10 +292,13 @@ fn write_agreement(runs: &[(u64, NamedRun)], out: &mut String) {
         run.summary.selected.is_some() && run.summary.selected == run.summary.seed()
     });
     let kept = kept.count();
+    let different = match chosen.len() {
+        1 => "the same prompt".to_owned(),
+        many => format!("{many} different prompts"),
+    };
     let _ = writeln!(
         out,
-        "Agreement: {} different prompts selected by {} random seeds; {kept} kept the seed prompt.",
-        chosen.len(),
+        "Agreement: {} random seeds selected {different}; {kept} kept the seed prompt.",
         runs.len()
     );
     let mut chosen: Vec<(PromptId, (usize, &NamedRun))> = chosen.into_iter().collect();

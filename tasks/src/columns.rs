@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{DataError, DataProblem, DataProblems};
 use crate::table::{DataTable, TableRow};
-use crate::{AnswerForm, Example, GroupsSpec, Input, Label, OptionList, Task, suggest};
+use crate::{AnswerForm, Example, GroupsSpec, Input, Label, Metric, OptionList, Task, suggest};
 
 /// Which columns of a table mean what.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -113,7 +113,21 @@ impl ColumnRoles {
             (None, None) if task.takes_references() => LabelRule::References(task.metric()),
             (None, None) => LabelRule::Form(&form),
         };
-        self.read(table, rule)
+        let loaded = self.read(table, rule)?;
+        let several = |example: &&Example| matches!(example.label, Label::AnyOf(_));
+        match loaded.examples.iter().find(several) {
+            Some(example) if matches!(task.metric(), Metric::MacroF1 | Metric::Auc) => {
+                let what = format!(
+                    "{} needs one class an example, and {} has several that are right",
+                    task.metric(),
+                    example.input.id
+                );
+                Err(DataProblem::new("task.metric", what)
+                    .help("use accuracy: an answer is right that is one of them")
+                    .into())
+            }
+            _ => Ok(loaded),
+        }
     }
 
     fn read(&self, table: &DataTable, rule: LabelRule<'_>) -> Result<LoadedTable, DataError> {

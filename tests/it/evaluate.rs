@@ -628,3 +628,52 @@ async fn texts_are_held_against_references() {
         .await
         .expect(2, &["task.metric: auc does not fit a text"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn random_seeds_share_one_table() {
+    let server = MockServer::start(model).await;
+    let desk = desk(&server);
+    let optimize = async |args: &[&str]| {
+        let args: Vec<&str> = ["optimize", "--quiet"]
+            .iter()
+            .chain(args)
+            .copied()
+            .collect();
+        desk.run(&args).await
+    };
+    let ended = optimize(&["--seeds", "2,1,3", "-o", "all.json", "-o", "all.html"]).await;
+    ended.expect(0, &[]);
+    says(
+        &ended.out,
+        &[
+            "3 random seeds, worst target",
+            "mock-s2-1",
+            "mock-s1-1",
+            "mock-s3-1",
+            "Agreement: 3 ",
+        ],
+    );
+    let all: Value = serde_json::from_str(&desk.read("all.json")).unwrap();
+    let runs: Vec<&str> = all["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| run["run"].as_str().unwrap())
+        .collect();
+    assert_eq!(runs, ["mock-s2-1", "mock-s1-1", "mock-s3-1"]);
+    assert!(desk.read("all.html").contains("mock-s3-1"));
+    // What is finished is not run again, and says the same.
+    let asked = server.asked();
+    let again = optimize(&["--seeds", "2,1,3"]).await;
+    assert_eq!((again.code, &again.out), (Some(0), &ended.out));
+    assert_eq!(server.asked(), asked);
+    // One by one they are runs like any other.
+    assert_eq!(desk.run(&["runs", "show", "mock-s3-1"]).await.code, Some(0));
+    // A bar is one for every run.
+    optimize(&["--seeds", "1..3", "--min-worst", "1.0"])
+        .await
+        .expect(100, &["random seed 1: the worst target group has"]);
+    for (flag, told) in [("--resume", "--resume"), ("--dry-run", "--dry-run")] {
+        optimize(&["--seeds", "1,2", flag]).await.expect(2, &[told]);
+    }
+}

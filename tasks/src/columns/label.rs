@@ -37,7 +37,11 @@ const NOTHING: [&str; 8] = ["nan", "null", "none", "<na>", "n/a", "#n/a", "na", 
 
 impl ColumnRoles {
     pub(super) fn label(&self, row: &TableRow, form: &AnswerForm) -> Result<RowLabel, DataProblem> {
-        let raw = self.raw_label(row)?;
+        let raw = match (form, row.nested.get(&self.label)) {
+            // A list of labels, each of which is right.
+            (AnswerForm::Choice { .. }, Some(list)) => list,
+            _ => self.raw_label(row)?,
+        };
         let known = |name: &str| {
             let labels = form.labels().unwrap_or_default();
             self.label_map.contains_key(name) || labels.iter().any(|label| label == name)
@@ -56,6 +60,9 @@ impl ColumnRoles {
         let label = match form {
             AnswerForm::Choice { labels } | AnswerForm::MultipleChoice { labels, .. } => {
                 if !labels.iter().any(|label| label == mapped) {
+                    if let Some(label) = self.several(mapped, labels) {
+                        return Ok(RowLabel::Label(label));
+                    }
                     let known = labels.iter().map(String::as_str);
                     return Err(
                         DataProblem::new(row.place(), format!("{mapped:?} is no label")).help(
@@ -100,6 +107,31 @@ impl ColumnRoles {
             }
         };
         Ok(RowLabel::Label(label))
+    }
+
+    /// Several labels in one cell, each of which is right: a JSON array, or texts between
+    /// `|` or `;`. `None` where one of them is no label.
+    fn several(&self, written: &str, labels: &[String]) -> Option<Label> {
+        let pieces: Vec<String> = if let Ok(pieces) = serde_json::from_str(written) {
+            pieces
+        } else {
+            let separator = ['|', ';'].into_iter().find(|cut| written.contains(*cut))?;
+            written.split(separator).map(str::to_owned).collect()
+        };
+        let mut several: Vec<String> = Vec::new();
+        for piece in &pieces {
+            let piece = piece.trim();
+            let mapped = self.label_map.get(piece).map_or(piece, String::as_str);
+            let label = labels.iter().find(|label| *label == mapped)?;
+            if !several.contains(label) {
+                several.push(label.clone());
+            }
+        }
+        match several.len() {
+            0 => None,
+            1 => several.pop().map(Label::Class),
+            _ => Some(Label::AnyOf(several)),
+        }
     }
 
     /// What the label's column holds; nothing where a row lacks it.

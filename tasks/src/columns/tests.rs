@@ -382,3 +382,53 @@ fn options_are_of_their_row() {
         "a.csv:2: \"options\": its keys are not the letters",
     );
 }
+
+/// A task of moods with this metric.
+fn moods(metric: Metric) -> ClassifyTask {
+    let labels = ["joy", "anger", "fear"].map(str::to_owned).to_vec();
+    let spec = crate::ClassifySpec {
+        prompt: "Which mood?".into(),
+        input: "{text}".into(),
+        labels,
+        options: None,
+        metric,
+    };
+    ClassifyTask::new("moods", spec).unwrap()
+}
+
+#[test]
+fn several_labels_are_all_right() {
+    let read = |label: &str, metric| {
+        let text = serde_json::json!({"domain": "d", "text": "x", "label": label}).to_string();
+        let table = DataTable::parse("r.jsonl", FileFormat::JsonLines, text.as_bytes()).unwrap();
+        let mut columns = columns();
+        columns.label_map = [("happy".to_owned(), "joy".to_owned())].into();
+        let loaded = columns.examples_for(&table, &moods(metric));
+        loaded.map(|loaded| loaded.examples[0].clone())
+    };
+    let any = |labels: &[&str]| Label::AnyOf(labels.iter().map(|&label| label.into()).collect());
+    let label = |written: &str| read(written, Metric::Accuracy).map(|example| example.label);
+    assert_eq!(label("joy | fear"), Ok(any(&["joy", "fear"])));
+    assert_eq!(label("fear;happy"), Ok(any(&["fear", "joy"])));
+    assert_eq!(label(r#"["anger", "joy"]"#), Ok(any(&["anger", "joy"])));
+    assert_eq!(label("joy|happy"), Ok(Label::Class("joy".into())));
+    let unknown = label("joy | bliss").unwrap_err().to_string();
+    assert!(unknown.contains("\"joy | bliss\" is no label"), "{unknown}");
+
+    // A list of JSON Lines is one too.
+    let text = r#"{"domain": "d", "text": "x", "label": ["fear", "anger"]}"#;
+    let table = DataTable::parse("r.jsonl", FileFormat::JsonLines, text.as_bytes()).unwrap();
+    let task = moods(Metric::Accuracy);
+    let loaded = columns().examples_for(&table, &task).unwrap();
+    let example = &loaded.examples[0];
+    assert_eq!(example.label, any(&["fear", "anger"]));
+    for (reply, expect) in [("Anger", 1.0), ("fear.", 1.0), ("joy", 0.0), ("Hm", 0.0)] {
+        let outcome = task.score(example, &crate::Reply::text(reply));
+        assert_eq!(outcome.value(), Some(expect), "{reply}");
+    }
+    let error = read("joy | fear", Metric::MacroF1).unwrap_err().to_string();
+    assert!(
+        error.contains("task.metric: macro-f1 needs one class an example"),
+        "{error}"
+    );
+}
