@@ -3,23 +3,26 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use shiftproof_tasks::Metric;
 
 mod assets;
 mod compare;
 mod decide;
 mod drift;
+mod eval;
 mod label;
 mod measure;
 mod runs;
+mod shell;
 
 pub use assets::{AssetsAction, AssetsArgs, BaselinesArgs, DataAction, DataArgs, InitArgs};
 pub use compare::{CompareArgs, RandomSeeds};
 pub use decide::{ColorChoice, DiffArgs, GateArgs, GateProof};
 pub use drift::DriftArgs;
+pub use eval::{EvalArgs, EvalStudyArgs};
 pub use label::LabelArgs;
 pub use measure::{BenchAction, BenchArgs, BenchSelect, NamedRule};
 pub use runs::{ExportArgs, ExportFormat, ReplayArgs, ReportArgs, RunsAction, RunsArgs, WatchArgs};
+pub use shell::{CompletionsArgs, ManArgs};
 
 /// Prompts that hold when the data shifts.
 #[derive(Debug, Parser)]
@@ -73,6 +76,10 @@ pub enum CliCommand {
     Models(AssetsArgs),
     /// Measure selection rules on recorded or planted outcomes; call no model.
     Bench(BenchArgs),
+    /// Print the completions of a shell.
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write one for every command.
+    Man(ManArgs),
 }
 
 /// Which study, with which changes.
@@ -200,6 +207,12 @@ pub struct OptimizeArgs {
     #[arg(long = "continue", value_name = "RUN", num_args = 0..=1, default_missing_value = "",
           conflicts_with = "resume")]
     pub continues: Option<String>,
+    /// Run under each of these random seeds in turn, 1..5 or 1,2,7, and compare what they
+    /// select. Each run is one of its own, with the limits of one; finished ones are not
+    /// run again.
+    #[arg(long, value_name = "SEEDS", value_parser = compare::seeds,
+          conflicts_with_all = ["seed", "resume", "continues", "batch", "batch_exit", "dry_run", "events"])]
+    pub seeds: Option<RandomSeeds>,
     /// Send calls as batches where there are many, for later and for less (openai
     /// and anthropic; as batch = true in the study).
     #[arg(long)]
@@ -233,50 +246,6 @@ pub struct OptimizeArgs {
     /// target group beyond chance.
     #[arg(long)]
     pub require_gain: bool,
-}
-
-/// Score fixed prompts.
-#[derive(Debug, Args)]
-#[command(after_help = crate::exit::HELP)]
-pub struct EvalArgs {
-    /// Which study.
-    #[command(flatten)]
-    pub study: StudyArgs,
-    /// What may be spent.
-    #[command(flatten)]
-    pub budget: BudgetArgs,
-    /// Where replies are kept.
-    #[command(flatten)]
-    pub store: StoreArgs,
-    /// What is done about answers that cannot be used.
-    #[command(flatten)]
-    pub trouble: TroubleArgs,
-    /// How much is said.
-    #[command(flatten)]
-    pub verbosity: VerbosityArgs,
-    /// An instruction to score beside the seed, as text or @FILE; may be
-    /// repeated.
-    #[arg(long, short, value_name = "TEXT|@FILE")]
-    pub prompt: Vec<String>,
-    /// Print JSON instead of text.
-    #[arg(long)]
-    pub json: bool,
-    /// Exit with 100 unless every prompt's worst target group reaches this
-    /// score (0 to 1).
-    #[arg(long, value_name = "SCORE", value_parser = decide::share)]
-    pub min_worst: Option<f64>,
-    /// Score by this metric instead of the study's, such as ndcg@5, diversity@10
-    /// or coverage@10; answers in the store are scored anew without a call.
-    #[arg(long, value_name = "METRIC")]
-    pub metric: Option<Metric>,
-    /// Also ask how lists change when this attribute of the user is named, for
-    /// each of its values in turn (for tasks that rank; two and more further
-    /// calls per example).
-    #[arg(long, value_name = "ATTRIBUTE")]
-    pub fair: Option<String>,
-    /// Also write every grade to this folder, for `bench select`.
-    #[arg(long, value_name = "DIR")]
-    pub record: Option<PathBuf>,
 }
 
 /// Print the plan.

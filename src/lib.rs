@@ -1,48 +1,84 @@
 //! shiftproof: prompt optimisation that holds when the data shifts.
 //!
-//! The program is thin: the loop lives in [`shiftproof_search`], what is
-//! optimised in [`shiftproof_tasks`], the store in [`shiftproof_store`], the clients
-//! that talk to models in [`shiftproof_llm`]. Here are the studies, the command
-//! line and the reports. [`App`] is all of it for a binary with tasks of its own.
+//! Two ways in are stable:
+//!
+//! - [`Optimization`] is the search as a library: examples in memory, models and tasks of
+//!   one's own, a [`RunResult`] as a value. `docs/library.md` is its page.
+//! - [`App`] is the whole program for a binary with tasks and search methods of its own.
+//!
+//! Both run the same loop. It lives in [`search`], what is optimised in [`tasks`],
+//! recommendation in [`rec`], the clients that talk to models in [`llm`], the embedded
+//! store in [`shiftproof_store`]. What their signatures name most often is here at the
+//! root. Modules that are not in this documentation are the program's own: they are open
+//! to its tests and benchmarks, and change without notice.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod app;
 mod assumed;
 mod calibration_notes;
+#[doc(hidden)]
 pub mod cli;
 mod commands;
 mod compare;
-pub mod connect_model;
+mod connect_model;
+#[doc(hidden)]
 pub mod datasets;
 mod draft;
 mod drift;
 mod durable;
 pub mod exit;
 mod export;
+#[doc(hidden)]
 pub mod fetch;
-pub mod gate;
+mod gate;
 mod headroom;
-pub mod heartbeat;
+mod heartbeat;
 mod import;
-pub mod labels;
+mod labels;
+mod optimization;
 mod pace;
 mod pasted;
 mod prices;
-pub mod progress;
+mod progress;
+#[doc(hidden)]
 pub mod report;
+#[doc(hidden)]
 pub mod session;
 mod shown;
 mod stored;
+#[doc(hidden)]
 pub mod study;
 mod table;
+#[doc(hidden)]
 pub mod tail;
+#[doc(hidden)]
 pub mod task_registry;
 mod textfile;
 #[cfg_attr(not(feature = "tui"), path = "no_tui.rs")]
+#[doc(hidden)]
 pub mod tui;
 mod unusable;
 mod vote_notes;
 mod word_diff;
 
-pub use app::App;
 pub use shiftproof_llm as llm;
+pub use shiftproof_rec as rec;
+pub use shiftproof_search as search;
+pub use shiftproof_tasks as tasks;
+
+pub use app::App;
+pub use async_trait::async_trait;
+pub use optimization::{
+    GroupResult, ModelChoice, Optimization, OptimizationBuilder, OptimizationError, RunResult,
+};
+pub use report::{
+    AuditedScores, BaselineScores, CandidateStanding, ReportFormat, RunSummary, RunVerdict,
+    VerdictTone,
+};
+pub use shiftproof_search::budget::{BudgetLimits, Price, Spend};
+pub use shiftproof_search::control::RunControl;
+pub use shiftproof_search::event::{Event, RunObserver};
+pub use shiftproof_search::spec::{ObjectiveName, SearchSpec};
+pub use shiftproof_search::{Capabilities, Llm, LlmError, ModelCall};
+pub use shiftproof_tasks::{GroupsSpec, Task};
+pub use study::LeakPolicy;

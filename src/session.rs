@@ -24,7 +24,7 @@ use shiftproof_tasks::Prompt;
 use shiftproof_tasks::lint::LintFinding;
 
 use self::keeping::{FoundModels, close, open_log};
-pub(crate) use self::loaded::LoadedStudy;
+pub(crate) use self::loaded::{LoadedStudy, OwnModels, connect_models};
 use crate::assumed::assumed;
 use crate::calibration_notes;
 use crate::connect_model::ConnectedModel;
@@ -80,7 +80,7 @@ pub struct FinishedRun {
 }
 
 /// What cannot be where every example has options of its own.
-fn check_options(study: &Study) -> Result<(), Failure> {
+pub(crate) fn check_options(study: &Study) -> Result<(), Failure> {
     if study.search.calibration == Calibration::Contextual {
         return Err(Failure::usage(
             "search.calibration: \"contextual\" asks about inputs that say nothing, and those have no \
@@ -118,6 +118,13 @@ fn load_unlocated(
     progress: fetch::OnProgress<'_>,
 ) -> Result<(TaskInstance, LoadedData), Failure> {
     let study = &resolved.study;
+    if study.data.dataset.is_none() && study.data.files.is_empty() {
+        return Err(Failure::usage(format!(
+            "the data of {:?} were in the memory of a program that uses the library: only that \
+             program can go on with its runs (with `resume`); reports of them can be read as usual",
+            study.name
+        )));
+    }
     let prepared = load_interactions(&study.data, &resolved.folder, progress)?;
     let catalogue = prepared
         .as_ref()

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use shiftproof_search::event::Event;
 use shiftproof_search::event_log::{self, LogError, LogLine};
-use shiftproof_search::ledger::{RunRecord, RunStatus};
+use shiftproof_search::ledger::{LedgerOpening, RunRecord, RunStatus};
 
 use crate::durable;
 use crate::exit::{ExitStatus, Failure};
@@ -56,6 +56,25 @@ fn sealed(folder: &Path) -> Option<usize> {
     let text = fs::read(folder.join(SEAL)).ok()?;
     let seal: LogSeal = serde_json::from_slice(&text).ok()?;
     Some(seal.events)
+}
+
+/// What had to be mended when a store was opened, as sentences.
+pub(crate) fn mended(opened: &LedgerOpening) -> Vec<String> {
+    let moved = opened.quarantined.as_ref().map(|moved| {
+        format!(
+            "the store was damaged: its index was moved to {} and rebuilt from the journal ({} \
+             records)",
+            moved.display(),
+            opened.reindexed
+        )
+    });
+    let trimmed = (opened.trimmed > 0).then(|| {
+        format!(
+            "cut {} bytes of an unfinished write off the journal",
+            opened.trimmed
+        )
+    });
+    moved.into_iter().chain(trimmed).collect()
 }
 
 /// How a log is made again from the stored replies.

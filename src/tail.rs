@@ -162,7 +162,9 @@ impl LogPlayer {
     /// How long until the next line falls due; `None` at the end.
     pub fn until_next(&self) -> Option<Duration> {
         let due = self.due.get(self.next)?;
-        Some(due.saturating_sub(self.at).div_f64(self.speed))
+        let wait = due.saturating_sub(self.at).div_f64(self.speed);
+        // Rounded down to nothing it would never come.
+        Some(wait.max(Duration::from_nanos(1)))
     }
 
     /// Moves to just after `place` lines; returns all of them, as the fold has
@@ -221,6 +223,26 @@ mod tests {
         let mut text = serde_json::to_vec(line).unwrap();
         text.push(b'\n');
         text
+    }
+
+    /// Whatever a wait is rounded to, it brings the next line nearer.
+    #[test]
+    fn every_pace_comes_to_its_end() {
+        for speed in [0.001, 0.3, 1.0, 7.0, 60.0, 1e6] {
+            let lines: Vec<LogLine> = (0..40).map(|n| line(n, 1000 + 17 * n)).collect();
+            let mut player = LogPlayer::new(lines, speed);
+            let (mut wait, mut told, mut steps) = (Duration::ZERO, 0, 0);
+            loop {
+                told += player.advance(wait, 40).len();
+                let Some(next) = player.until_next() else {
+                    break;
+                };
+                wait = next;
+                steps += 1;
+                assert!(steps < 200, "{told} lines at speed {speed}");
+            }
+            assert_eq!(told, 40, "{speed}");
+        }
     }
 
     #[test]

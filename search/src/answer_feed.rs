@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use shiftproof_tasks::{Answer, Outcome};
+use shiftproof_tasks::Outcome;
 
 use crate::emitted::EmittedAnswers;
 use crate::event::{
@@ -102,7 +102,7 @@ fn shown(
         let verdict = AnswerVerdict::Ungraded(fault.into());
         return Some((cut(&text, SHOWN_ANSWER), verdict));
     }
-    let text = answer_text(view.answer(input)?);
+    let text = view.answer(input)?.to_text();
     let verdict = match view.outcome(input) {
         Some(Outcome::Scored(scored)) if open => AnswerVerdict::Graded(scored.value),
         Some(Outcome::Unparseable { .. }) => {
@@ -112,16 +112,6 @@ fn shown(
         _ => AnswerVerdict::Ungraded(UngradedReason::Unlabelled),
     };
     Some((cut(&text, SHOWN_ANSWER), verdict))
-}
-
-/// An answer for people and proposers.
-pub(crate) fn answer_text(answer: Answer) -> String {
-    match answer {
-        Answer::Class { label, .. } => label,
-        Answer::Number(number) => number.to_string(),
-        Answer::Ranking(items) => items.join(" > "),
-        Answer::Text(text) | Answer::Unparseable { text } => text,
-    }
 }
 
 /// Whether the true label may be told: a source example's always, a target

@@ -44,6 +44,8 @@ pub struct PromptEvaluation {
     /// Per prompt and example: the grade in `0..=1`, `None` where the call
     /// failed, the reply was cut off unread or the budget left it out.
     pub grades: Vec<Vec<Option<f64>>>,
+    /// Per prompt and example: what came of asking.
+    pub answers: Vec<Vec<ExampleAnswer>>,
     /// Per example: the number of its group.
     pub groups: Vec<usize>,
     /// Per example: a number shared within its cluster.
@@ -194,6 +196,15 @@ impl PromptEvaluator<'_> {
                 .iter()
                 .map(|view| inputs.iter().map(|&input| grade(view, input)).collect())
                 .collect(),
+            answers: views
+                .iter()
+                .map(|view| {
+                    inputs
+                        .iter()
+                        .map(|&input| ExampleAnswer::of(view, input))
+                        .collect()
+                })
+                .collect(),
             groups: inputs.iter().map(|&input| matrix.group_of(input)).collect(),
             clusters: matrix.clusters(&inputs),
             surveys: views
@@ -204,6 +215,32 @@ impl PromptEvaluator<'_> {
             readings: prompts.iter().map(describe).collect(),
             complete,
         })
+    }
+}
+
+/// What came of asking a prompt about one example.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ExampleAnswer {
+    /// The reply as it came, of several turns what concludes them; of a refusal the
+    /// reason. `None`: the budget left it out.
+    pub reply: Option<String>,
+    /// What the task reads in it; `None` where there is no reply.
+    pub answer: Option<Answer>,
+    /// How it compares with the label; `None` where it was not asked.
+    pub outcome: Option<Outcome>,
+}
+
+impl ExampleAnswer {
+    fn of(view: &CandidateAnswers<'_>, input: InputIndex) -> Self {
+        Self {
+            reply: match view.asked(input) {
+                Some(CallOutcome::Reply(reply)) => Some(reply.text.clone()),
+                Some(CallOutcome::Refused(reason)) => Some(reason.clone()),
+                Some(CallOutcome::Unaffordable) | None => None,
+            },
+            answer: view.answer(input),
+            outcome: view.outcome(input),
+        }
     }
 }
 

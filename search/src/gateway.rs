@@ -10,8 +10,9 @@ mod account;
 mod outcome;
 mod sending;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::account::RequestAccount;
@@ -32,6 +33,8 @@ pub struct Gateway {
     sent: AtomicU64,
     /// Stored refusals are asked again, each once.
     retry_refused: bool,
+    /// Added to the sample number of every call.
+    sample: AtomicU32,
 }
 
 struct GatewayState {
@@ -119,6 +122,7 @@ impl Gateway {
             }),
             sent: AtomicU64::new(0),
             retry_refused: false,
+            sample: AtomicU32::new(0),
         }
     }
 
@@ -290,6 +294,26 @@ impl Gateway {
         self.sent.load(Ordering::Relaxed)
     }
 
+    /// From now on asks for this sample of every answer, from 0: the same requests in
+    /// calls of their own, each with an answer of its own in the store. For fixed
+    /// prompts that are asked again; a search says itself which samples it wants.
+    pub fn draw_sample(&self, sample: u32) {
+        self.sample.store(sample, Ordering::Relaxed);
+    }
+
+    /// The calls as the sample that is drawn has them.
+    fn drawn<'c>(&self, calls: &'c [ModelCall]) -> Cow<'c, [ModelCall]> {
+        let sample = self.sample.load(Ordering::Relaxed);
+        if sample == 0 {
+            return Cow::Borrowed(calls);
+        }
+        let drawn = calls.iter().map(|call| ModelCall {
+            sample: call.sample.wrapping_add(sample),
+            ..call.clone()
+        });
+        Cow::Owned(drawn.collect())
+    }
+
     /// Answers `calls`, one result each, in their order.
     ///
     /// Calls are afforded from the front: when one does not fit the budget,
@@ -299,6 +323,7 @@ impl Gateway {
         model: &PricedModel,
         calls: &[ModelCall],
     ) -> Result<Vec<CallOutcome>, RunError> {
+        let calls = &*self.drawn(calls);
         let keys: Vec<CallKey> = calls
             .iter()
             .map(|call| CallKey::of(model.llm.identity(), call))

@@ -165,7 +165,7 @@ fn room(form: &AnswerForm, capabilities: &Capabilities) -> u32 {
         AnswerForm::Ranking { candidates } => list(candidates.len()),
         // Beyond the first places a list written out adds nothing.
         AnswerForm::Likelihood { candidates, .. } => list(candidates.len().min(20)),
-        AnswerForm::Text { max_tokens } => *max_tokens,
+        AnswerForm::Json { max_tokens, .. } | AnswerForm::Text { max_tokens } => *max_tokens,
     };
     let thoughts = capabilities.thinking_tokens;
     capabilities

@@ -86,6 +86,7 @@ pub(crate) fn pseudo_label(form: &AnswerForm, winner: &str) -> Option<Label> {
         AnswerForm::Ranking { .. } | AnswerForm::Likelihood { .. } | AnswerForm::Nearest { .. } => {
             Label::Relevant(vec![winner.to_owned()])
         }
+        AnswerForm::Json { .. } => Label::Fields(serde_json::from_str(winner).ok()?),
         AnswerForm::Text { .. } => Label::Text(winner.to_owned()),
     })
 }
@@ -95,7 +96,11 @@ pub(crate) fn is_right(label: &Label, winner: &str) -> bool {
     match label {
         Label::Relevant(items) => items.iter().any(|item| item == winner),
         Label::Text(truth) => truth.trim().to_lowercase() == winner,
-        Label::Class(_) | Label::Number(_) => label.to_answer() == winner,
+        // Classes vote as they are spelt, texts in lower case.
+        Label::AnyOf(truths) => truths
+            .iter()
+            .any(|truth| truth == winner || truth.trim().to_lowercase() == winner),
+        Label::Class(_) | Label::Number(_) | Label::Fields(_) => label.to_answer() == winner,
     }
 }
 

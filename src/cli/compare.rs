@@ -89,7 +89,7 @@ pub struct RandomSeeds(pub Vec<u64>);
 /// Random seeds at most.
 const MOST: u64 = 1000;
 
-fn seeds(text: &str) -> Result<RandomSeeds, String> {
+pub(super) fn seeds(text: &str) -> Result<RandomSeeds, String> {
     let wrong =
         || format!("random seeds are numbers and ranges, such as 1..5 or 1,2,7; {text:?} is not");
     let mut seeds = Vec::new();

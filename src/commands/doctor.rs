@@ -10,7 +10,7 @@ use shiftproof_search::event_log::EventLog;
 use shiftproof_search::gateway::Gateway;
 use shiftproof_search::ledger::Ledger;
 use shiftproof_search::unusable::AnswerFault;
-use shiftproof_tasks::{Answer, Input};
+use shiftproof_tasks::Input;
 
 use super::{fetch_progress, print, with_patience};
 use crate::cli::{DoctorArgs, StudyArgs};
@@ -199,20 +199,10 @@ fn line(input: &Input, own: &ParsedReply) -> String {
     match (own.fault, &own.answer) {
         (Some(AnswerFault::Failed), _) => format!("{place}: failed: {}", visible(&own.said)),
         (Some(fault), _) => format!("{place}: {fault}: {said}"),
-        (None, Some(answer)) => match meaning(answer) {
+        (None, Some(answer)) => match answer.to_text() {
             meant if meant == own.said.trim() => format!("{place}: {meant:?}"),
             meant => format!("{place}: {meant:?}, read from {said}"),
         },
         (None, None) => format!("{place}: {said}"),
-    }
-}
-
-/// An answer in words.
-fn meaning(answer: &Answer) -> String {
-    match answer {
-        Answer::Class { label, .. } => label.clone(),
-        Answer::Number(number) => number.to_string(),
-        Answer::Ranking(items) => items.join(" > "),
-        Answer::Text(text) | Answer::Unparseable { text } => text.clone(),
     }
 }

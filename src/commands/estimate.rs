@@ -324,6 +324,7 @@ fn rehearsed(task: &dyn Task, prompt: &Prompt, input: &Input) -> Vec<ModelCall> 
             }
             AnswerForm::Likelihood { candidates, .. } => (candidates.join("\n"), 0),
             AnswerForm::Nearest { .. } => (String::new(), 0),
+            AnswerForm::Json { schema, .. } => (String::new(), schema.to_string().len() / 4),
             AnswerForm::Text { max_tokens } => {
                 let answers = task.answer_form(input);
                 let first = answers.candidates().and_then(<[String]>::first);

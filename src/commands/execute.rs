@@ -15,7 +15,7 @@ use crate::report::{NamedRun, ReportFormat, render};
 use crate::session::{FinishedRun, StudySession, UnusablePolicy};
 
 /// A run about to be executed.
-pub(super) struct RunExecution {
+pub(crate) struct RunExecution {
     pub session: StudySession,
     pub ledger: Arc<Ledger>,
     pub record: RunRecord,
@@ -27,7 +27,7 @@ pub(super) struct RunExecution {
 }
 
 /// Why there is no result.
-pub(super) enum ExecutionError {
+pub(crate) enum ExecutionError {
     /// The run stopped; its record says how it stands.
     Stopped(RunError, Box<RunRecord>),
     /// What is kept beside the run could not be written.

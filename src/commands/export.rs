@@ -1,6 +1,9 @@
 use std::path::Path;
 
-use shiftproof_tasks::{ClassifySpec, FieldTemplate, PromptId, places};
+use shiftproof_tasks::{
+    ClassifySpec, ExtractSpec, ExtractTask, FieldTemplate, GenerateSpec, Prompt, PromptId, Task,
+    places,
+};
 
 use super::{fetch_progress, note, print_for_tools};
 use crate::cli::{ExportArgs, ExportFormat};
@@ -156,19 +159,18 @@ fn shape(
     let mut options = study.task.clone();
     let kind = options.remove("kind");
     let frame = task_registry::frame(&mut options, Path::new("the study"))?;
-    let declared: Option<ClassifySpec> = (kind.as_ref().and_then(toml::Value::as_str)
-        == Some("classify"))
-    .then(|| options.try_into().ok())
-    .flatten();
+    let kind = kind.as_ref().and_then(toml::Value::as_str);
+    let declared = declared(kind.unwrap_or_default(), options, prompt);
     let mut shape = PromptUsage {
         model: Some(study.model.clone()),
         frame,
         ..PromptUsage::plain()
     };
-    if let Some(spec) = &declared {
+    if let Some(declared) = &declared {
         shape.template =
-            FieldTemplate::new(&spec.input).map_err(Failure::from_error(ExitStatus::Usage))?;
-        shape.labels.clone_from(&spec.labels);
+            FieldTemplate::new(&declared.input).map_err(Failure::from_error(ExitStatus::Usage))?;
+        shape.labels.clone_from(&declared.labels);
+        shape.form.clone_from(&declared.form);
         let shown = shape.template.fields().into_iter().map(str::to_owned);
         shape.fields = shown.chain(study.data.columns.fields.clone()).collect();
     }
@@ -206,6 +208,46 @@ fn shape(
         )),
     }
     Ok(shape)
+}
+
+/// What a study without Rust says of inputs and answers.
+struct DeclaredUsage {
+    input: String,
+    labels: Vec<String>,
+    form: Option<String>,
+}
+
+/// `None` where the task is of another kind.
+fn declared(kind: &str, options: toml::Table, prompt: &str) -> Option<DeclaredUsage> {
+    Some(match kind {
+        "classify" => {
+            let spec: ClassifySpec = options.try_into().ok()?;
+            DeclaredUsage {
+                input: spec.input,
+                labels: spec.labels,
+                form: None,
+            }
+        }
+        "extract" => {
+            let spec: ExtractSpec = options.try_into().ok()?;
+            let input = spec.input.clone();
+            let task = ExtractTask::new("", spec).ok()?;
+            DeclaredUsage {
+                input,
+                labels: Vec::new(),
+                form: task.form_in_words(&Prompt::new(prompt)),
+            }
+        }
+        "generate" => {
+            let spec: GenerateSpec = options.try_into().ok()?;
+            DeclaredUsage {
+                input: spec.input,
+                labels: Vec::new(),
+                form: None,
+            }
+        }
+        _ => return None,
+    })
 }
 
 /// Leaves the fields that prompt or system text really show.

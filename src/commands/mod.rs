@@ -10,7 +10,7 @@ mod doctor;
 mod drift;
 mod estimate;
 mod eval;
-mod execute;
+pub(crate) mod execute;
 mod export;
 mod gate;
 mod init;
@@ -19,6 +19,8 @@ mod optimize;
 mod report;
 mod runs;
 pub(crate) mod score;
+mod seeds;
+mod shell;
 mod signals;
 mod watch;
 
@@ -47,7 +49,10 @@ use crate::task_registry::TaskRegistry;
 pub(crate) async fn run(cli: Cli, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
     match cli.command {
         // Large enough to be worth their own place on the heap.
-        CliCommand::Optimize(args) => Box::pin(optimize::run(args, registry)).await,
+        CliCommand::Optimize(args) => match &args.seeds {
+            Some(seeds) => Box::pin(seeds::run(&args, &seeds.0, registry)).await,
+            None => Box::pin(optimize::run(args, registry)).await,
+        },
         CliCommand::Eval(args) => Box::pin(eval::run(args, registry)).await,
         CliCommand::Gate(args) => Box::pin(gate::run(args, registry)).await,
         CliCommand::Drift(args) => Box::pin(drift::run(args, registry)).await,
@@ -69,6 +74,8 @@ pub(crate) async fn run(cli: Cli, registry: &TaskRegistry) -> Result<ExitStatus,
         },
         CliCommand::Models(args) => assets::run(args.action, AssetKind::Model).await,
         CliCommand::Bench(args) => bench::run(args),
+        CliCommand::Completions(args) => shell::completions(&args),
+        CliCommand::Man(args) => shell::man(&args),
     }
 }
 
@@ -195,19 +202,8 @@ fn open_ledger(folder: &Path) -> Result<Arc<Ledger>, Failure> {
 
 /// Tells what had to be mended when the store was opened.
 fn tell_opened(ledger: Ledger) -> Ledger {
-    let opened = ledger.opened();
-    if let Some(moved) = &opened.quarantined {
-        note(&format!(
-            "the store was damaged: its index was moved to {} and rebuilt from the journal ({} records)",
-            moved.display(),
-            opened.reindexed
-        ));
-    }
-    if opened.trimmed > 0 {
-        note(&format!(
-            "cut {} bytes of an unfinished write off the journal",
-            opened.trimmed
-        ));
+    for text in stored::mended(ledger.opened()) {
+        note(&text);
     }
     ledger
 }

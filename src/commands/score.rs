@@ -1,4 +1,4 @@
-//! Fixed prompts on the sealed audit, for every command that scores some.
+//! Fixed prompts, for every command that scores some.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -98,8 +98,25 @@ pub(super) fn gateway(
     .retrying_refused(trouble.retry_failed)
 }
 
-/// Scores prompts on audit examples under the rules of a run's audit; `None`
-/// after a second signal.
+/// Scores prompts under the rules of a run's audit.
+pub(super) fn evaluator<'a>(
+    session: &'a StudySession,
+    gateway: &'a Gateway,
+    trouble: UnusablePolicy,
+) -> PromptEvaluator<'a> {
+    PromptEvaluator {
+        task: session.built.task.as_ref(),
+        gateway,
+        model: &session.task_model.model,
+        calibration: session.resolved.study.search.calibration,
+        groups: &session.loaded.groups,
+        settle_on: CalibrationSet::of(&session.loaded.data),
+        keep_going: trouble.keep_going,
+    }
+}
+
+/// Scores prompts on examples by a session's [`evaluator`]; `None` after a second
+/// signal.
 pub(super) async fn score(
     session: &StudySession,
     gateway: &Gateway,
@@ -108,15 +125,7 @@ pub(super) async fn score(
     examples: &[Example],
     trouble: UnusablePolicy,
 ) -> Result<Option<PromptEvaluation>, Failure> {
-    let evaluator = PromptEvaluator {
-        task: session.built.task.as_ref(),
-        gateway,
-        model: &session.task_model.model,
-        calibration: session.resolved.study.search.calibration,
-        groups: &session.loaded.groups,
-        settle_on: CalibrationSet::of(&session.loaded.data),
-        keep_going: trouble.keep_going,
-    };
+    let evaluator = evaluator(session, gateway, trouble);
     score_by(&evaluator, control, prompts, examples).await
 }
 
@@ -128,6 +137,16 @@ pub(super) async fn score_by(
     examples: &[Example],
 ) -> Result<Option<PromptEvaluation>, Failure> {
     tokio::spawn(pass_on(SignalStream::new(), control.clone(), None));
+    watched(evaluator, &control, prompts, examples).await
+}
+
+/// The same where signals are listened for already.
+pub(super) async fn watched(
+    evaluator: &PromptEvaluator<'_>,
+    control: &RunControl,
+    prompts: &[Prompt],
+    examples: &[Example],
+) -> Result<Option<PromptEvaluation>, Failure> {
     let scored = tokio::select! {
         scored = evaluator.score(prompts, examples) => scored,
         () = control.aborted() => {

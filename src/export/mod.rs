@@ -64,6 +64,8 @@ pub(crate) struct PromptUsage {
     pub fields: Vec<String>,
     /// What surrounds the prompt in a request.
     pub frame: PromptFrame,
+    /// What a request says of the answer's form beside the prompt.
+    pub form: Option<String>,
 }
 
 impl PromptUsage {
@@ -76,6 +78,7 @@ impl PromptUsage {
             examples: Vec::new(),
             fields: Vec::new(),
             frame: PromptFrame::default(),
+            form: None,
         }
     }
 
@@ -157,7 +160,16 @@ impl ExportedPrompt<'_> {
     fn fixed(&self) -> String {
         let fields = &self.shape.fields;
         let is_field = |name: &str| fields.iter().any(|field| field == name);
-        render::unfilled(&self.standing.prompt, &is_field)
+        self.with_form(render::unfilled(&self.standing.prompt, &is_field))
+    }
+
+    /// A text with what a request says of the answer's form behind it.
+    fn with_form(&self, mut text: String) -> String {
+        if let Some(form) = &self.shape.form {
+            text.push_str("\n\n");
+            text.push_str(form);
+        }
+        text
     }
 
     /// The messages of a request with places for the input, in another template
@@ -203,11 +215,17 @@ impl ExportedPrompt<'_> {
         };
         let rendered = || self.shape.template.render(&shown);
         let (mut system, user) = match frame.prompt_role {
-            PromptRole::User => (Vec::new(), render::filled(prompt, &placed, rendered)),
+            PromptRole::User => {
+                let text = render::filled(prompt, &placed, rendered);
+                (Vec::new(), self.with_form(text))
+            }
             PromptRole::System => {
                 let bare = Prompt::new("").with_demonstrations(prompt.demonstrations.clone());
                 let own = places::fill(&prompt.instruction, &placed).0.into_owned();
-                (vec![own], render::message(&bare, &rendered()))
+                (
+                    vec![self.with_form(own)],
+                    render::message(&bare, &rendered()),
+                )
             }
         };
         if let Some(text) = &frame.system {

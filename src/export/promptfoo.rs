@@ -165,8 +165,20 @@ fn asserts(shape: &PromptUsage, label: &Label) -> Vec<Yaml<'static>> {
         }
         Label::Text(wanted) => vec![one("equals", wanted)],
         Label::Number(number) => vec![one("equals", &number.to_string())],
-        // promptfoo has no measure of a ranking.
-        Label::Relevant(_) => Vec::new(),
+        Label::AnyOf(wanted) => {
+            let any: Vec<Yaml<'static>> =
+                wanted.iter().map(|wanted| one("equals", wanted)).collect();
+            // Any one of them is enough.
+            let share = Yaml::Value(Scalar::FloatingPoint((1.0 / wanted.len() as f64).into()));
+            let set = [
+                ("type", text("assert-set")),
+                ("threshold", share),
+                ("assert", list(any)),
+            ];
+            vec![map(set)]
+        }
+        // promptfoo has no measure of a ranking, nor of fields one by one.
+        Label::Relevant(_) | Label::Fields(_) => Vec::new(),
     }
 }
 

@@ -37,7 +37,36 @@ fn shape() -> PromptUsage {
         ],
         fields: Vec::new(),
         frame: PromptFrame::default(),
+        form: None,
     }
+}
+
+#[test]
+fn forms_in_words_go_along() {
+    let form = "Answer with one JSON object.";
+    let with = |prompt_role| PromptUsage {
+        form: Some(form.into()),
+        frame: PromptFrame {
+            system: None,
+            prompt_role,
+        },
+        ..shape()
+    };
+    let messages = |role| {
+        with_shape(with(role), |exported| {
+            exported.messages(str::to_owned, |name| format!("<{name}>"))
+        })
+    };
+    let user = messages(PromptRole::User);
+    let (_, text) = &user[0];
+    assert!(text.ends_with(&format!("<text>\n\n{form}")), "{text}");
+    let system = messages(PromptRole::System);
+    assert!(system[0].1.ends_with(form), "{system:?}");
+    assert_eq!(system[1].1, "Review {1}: <text>");
+    let plain = with_shape(with(PromptRole::User), |exported| {
+        exported.write(ExportFormat::Text).unwrap()
+    });
+    assert!(plain.trim_end().ends_with(form), "{plain}");
 }
 
 #[test]

@@ -61,7 +61,7 @@ pub struct FetchProgress {
 }
 
 /// Is told the progress, and stops the fetch by returning [`ControlFlow::Break`].
-pub type OnProgress<'a> = &'a mut dyn FnMut(FetchProgress) -> ControlFlow<()>;
+pub type OnProgress<'a> = &'a mut (dyn FnMut(FetchProgress) -> ControlFlow<()> + Send);
 
 /// Whether an asset is in the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -155,12 +155,13 @@ fn kind(call: &ModelCall) -> CallKind<'_> {
         AnswerForm::Likelihood { .. } => CallKind::Candidates,
         AnswerForm::Nearest { .. } => CallKind::Nearest,
         // Each sequence has a seed of its own; everything else must agree.
-        AnswerForm::Number { .. } | AnswerForm::Ranking { .. } | AnswerForm::Text { .. } => {
-            CallKind::Text(SamplingOptions {
-                seed: 0,
-                ..call.sampling
-            })
-        }
+        AnswerForm::Number { .. }
+        | AnswerForm::Ranking { .. }
+        | AnswerForm::Json { .. }
+        | AnswerForm::Text { .. } => CallKind::Text(SamplingOptions {
+            seed: 0,
+            ..call.sampling
+        }),
     }
 }
 

@@ -22,6 +22,7 @@ pub struct PriceTable {
     #[serde(default)]
     pub as_of: Option<String>,
     /// Where they were read.
+    #[expect(dead_code, reason = "for people who read the file")]
     #[serde(default)]
     pub source: Option<String>,
     /// The models.

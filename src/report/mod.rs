@@ -18,7 +18,8 @@ mod verdict;
 pub(crate) use baselines::write as write_baselines;
 pub(crate) use facts::machine;
 pub(crate) use markdown::{capital, code, inline};
-pub(crate) use output::{NamedRun, ReportFormat, render, to_json};
+pub use output::ReportFormat;
+pub(crate) use output::{NamedRun, render, to_json};
 pub use proposals::{DiscardedTexts, ProposalRequest};
 pub use summary::{
     AuditedScores, BaselineScores, CandidateStanding, PhaseSummary, RankedEntrant, RunSummary,

@@ -31,7 +31,7 @@ impl NamedRun {
 
 /// The form of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ReportFormat {
+pub enum ReportFormat {
     /// As on the terminal.
     Text,
     /// The whole summary.
@@ -44,6 +44,9 @@ pub(crate) enum ReportFormat {
 
 impl ReportFormat {
     /// The form that a file's ending asks for.
+    ///
+    /// # Errors
+    /// Where the ending is none of `.html`, `.htm`, `.md`, `.json` and `.txt`.
     pub fn of(path: &Path) -> Result<Self, Failure> {
         match path.extension().and_then(|ending| ending.to_str()) {
             Some("txt") => Ok(Self::Text),

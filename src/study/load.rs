@@ -7,12 +7,12 @@ use shiftproof_rec::{ItemCatalogue, PreparedExamples};
 use shiftproof_search::event::{GroupInfo, GroupRole};
 use shiftproof_tasks::lint::{DataLint, LintFinding, LintSeverity, drop_leaks};
 use shiftproof_tasks::{
-    BaselinePredictions, ColumnRoles, Data, DataTable, Example, GroupsSpec, Input, UnlabelledDraw,
-    closest,
+    BaselinePredictions, ColumnRoles, Data, DataTable, Example, GroupsSpec, Input, Task,
+    UnlabelledDraw, closest,
 };
 
 use super::dataset::prepare_dataset;
-use super::{DataSpec, LeakPolicy, recommend};
+use super::{DataSpec, LeakPolicy, ResolvedStudy, recommend};
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
 use crate::labels::{self, HandLabel};
@@ -74,13 +74,96 @@ pub fn load_data(
         }
         templates.deal(&mut rows.examples)?;
     }
-    let groups = groups.named(&rows.examples, &rows.unlabelled);
+    let rules = DealRules {
+        task,
+        groups,
+        leaks: spec.leaks,
+        leak_help: "set data.leaks = \"drop\" to leave such examples out, or \"allow\" to go on",
+        seed,
+        draw,
+    };
+    let by_hand = labels::taken(&mut hand, &rows.examples, &rows.unlabelled);
+    let loaded = deal_rows(rows, &rules, &by_hand, |groups, data| {
+        let dealt = labels::deal(&hand, |input| task.answer_form(input), groups, data)?;
+        Ok(dealt.note(file))
+    })?;
+    Ok(LoadedData {
+        catalogue,
+        baselines,
+        ..loaded
+    })
+}
+
+/// How rows are dealt out to the roles.
+#[derive(Clone, Copy)]
+struct DealRules<'a> {
+    task: &'a dyn Task,
+    groups: &'a GroupsSpec,
+    leaks: LeakPolicy,
+    /// What can be done about a leak.
+    leak_help: &'a str,
+    seed: u64,
+    draw: UnlabelledDraw,
+}
+
+/// Splits and lints examples that a program holds itself.
+pub(crate) fn deal_examples(
+    examples: Vec<Example>,
+    unlabelled: Vec<Input>,
+    task: &dyn Task,
+    resolved: &ResolvedStudy,
+) -> Result<LoadedData, Failure> {
+    let rows = RowSummary {
+        examples,
+        unlabelled,
+        ..RowSummary::default()
+    };
+    let rules = DealRules {
+        task,
+        groups: &resolved.study.groups,
+        leaks: resolved.study.data.leaks,
+        leak_help: "set .leaks(LeakPolicy::Drop) to leave such examples out, or Allow to go on",
+        seed: resolved.seed,
+        draw: resolved.draw(),
+    };
+    // Files are checked where they are read. A label that is none of the task's would be
+    // told as a class that is too small.
+    let groups = &rules.groups.named(&rows.examples, &rows.unlabelled);
+    let lint = DataLint {
+        task,
+        groups,
+        examples: &rows.examples,
+        unlabelled: &rows.unlabelled,
+        data: None,
+        allow_leakage: false,
+    };
+    let mut found = lint.run();
+    found.retain(|finding| ["duplicate-id", "label-outside-set"].contains(&finding.code));
+    refuse_errors(found, &rules)?;
+    deal_rows(rows, &rules, &BTreeSet::new(), |_, _| Ok(None))
+}
+
+/// Splits and lints a study's rows. `by_hand`: ids of rows that are labelled apart from
+/// them, whose labels `add` adds; it may have something to tell.
+fn deal_rows(
+    rows: RowSummary,
+    rules: &DealRules<'_>,
+    by_hand: &BTreeSet<String>,
+    add: impl FnOnce(&GroupsSpec, &mut Data) -> Result<Option<String>, Failure>,
+) -> Result<LoadedData, Failure> {
+    let task = rules.task;
+    let groups = rules.groups.named(&rows.examples, &rows.unlabelled);
     if let Some(example) = rows.examples.first() {
         groups.check_class_shares(&task.answer_form(&example.input))?;
     }
-    let by_hand = labels::taken(&mut hand, &rows.examples, &rows.unlabelled);
     let split = groups
-        .split_beside(&rows.examples, &rows.unlabelled, seed, draw, &by_hand)
+        .split_beside(
+            &rows.examples,
+            &rows.unlabelled,
+            rules.seed,
+            rules.draw,
+            by_hand,
+        )
         .map_err(|error| {
             // What was left out may be what is missing.
             let told = rows.findings.iter().map(|finding| format!("\n  {finding}"));
@@ -88,7 +171,7 @@ pub fn load_data(
             Failure::new(ExitStatus::of_data(&error), message).caused_by(error)
         })?;
     let mut data = split.data;
-    let dealt = labels::deal(&hand, |input| task.answer_form(input), &groups, &mut data)?;
+    let added = add(&groups, &mut data)?;
     let mut findings = rows.findings;
     let mut labelled: BTreeMap<String, usize> = BTreeMap::new();
     for example in &rows.examples {
@@ -100,11 +183,11 @@ pub fn load_data(
         examples: &rows.examples,
         unlabelled: &rows.unlabelled,
         data: None,
-        allow_leakage: spec.leaks == LeakPolicy::Allow,
+        allow_leakage: rules.leaks == LeakPolicy::Allow,
     };
-    findings.extend(run_lints(lint, &mut data, spec.leaks)?);
+    findings.extend(run_lints(lint, &mut data, rules)?);
     let mut notes = split.notes;
-    notes.extend(dealt.note(file));
+    notes.extend(added);
     if groups.target.is_empty() {
         notes.push(
             "there is no target group: prompts are induced from the source alone (method ape), and \
@@ -120,8 +203,8 @@ pub fn load_data(
         unused: split.unused,
         labelled,
         notes,
-        catalogue,
-        baselines,
+        catalogue: None,
+        baselines: Vec::new(),
     })
 }
 
@@ -177,9 +260,14 @@ pub(crate) fn table_columns(
         columns.fields.clone_from(&built.fields);
         // Columns that only a prompt names; the label is not to be shown.
         let there = table.columns();
+        let schema = built.task.schema().filter(|_| columns.label.is_empty());
+        let labels: Vec<&str> = schema
+            .map(|schema| schema.columns().map(|(name, _)| name).collect())
+            .unwrap_or_default();
         for name in &built.mentions {
             if there.contains(name.as_str())
                 && *name != columns.label
+                && !labels.contains(&name.as_str())
                 && !columns.fields.contains(name)
             {
                 columns.fields.push(name.clone());
@@ -244,18 +332,26 @@ fn unmapped(columns: &ColumnRoles, table: &DataTable) -> Option<LintFinding> {
 fn run_lints(
     lint: DataLint<'_>,
     data: &mut Data,
-    leaks: LeakPolicy,
+    rules: &DealRules<'_>,
 ) -> Result<Vec<LintFinding>, Failure> {
-    if leaks == LeakPolicy::Drop {
+    if rules.leaks == LeakPolicy::Drop {
         drop_leaks(lint.task, data);
     }
-    let (errors, findings): (Vec<LintFinding>, Vec<LintFinding>) = DataLint {
+    let found = DataLint {
         data: Some(data),
         ..lint
-    }
-    .run()
-    .into_iter()
-    .partition(|finding| finding.severity == LintSeverity::Error);
+    };
+    refuse_errors(found.run(), rules)
+}
+
+/// The findings that are no errors, if none is.
+fn refuse_errors(
+    findings: Vec<LintFinding>,
+    rules: &DealRules<'_>,
+) -> Result<Vec<LintFinding>, Failure> {
+    let (errors, findings): (Vec<LintFinding>, Vec<LintFinding>) = findings
+        .into_iter()
+        .partition(|finding| finding.severity == LintSeverity::Error);
     if errors.is_empty() {
         return Ok(findings);
     }
@@ -264,9 +360,7 @@ fn run_lints(
         let _ = write!(message, "\n  {error}");
     }
     if errors.iter().any(|error| error.code == "leak") {
-        message.push_str(
-            "\n  set data.leaks = \"drop\" to leave such examples out, or \"allow\" to go on",
-        );
+        let _ = write!(message, "\n  {}", rules.leak_help);
     }
     Err(Failure::data(message))
 }

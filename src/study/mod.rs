@@ -27,8 +27,8 @@ pub(crate) use bounds::problems as model_problems;
 pub(crate) use dataset::{class_exit, prepare_dataset};
 pub use diff::{DifferingKey, differing};
 pub(crate) use explain::{explain, located, place};
-pub(crate) use load::table_columns;
 pub use load::{LoadedData, load_data};
+pub(crate) use load::{deal_examples, table_columns};
 pub use model_spec::{BatchMode, ModelProvider, ModelSpec};
 pub use recommend::load_interactions;
 
@@ -102,6 +102,28 @@ pub enum LeakPolicy {
 }
 
 impl Study {
+    /// A study of this task whose data a program holds itself: it names no files.
+    pub(crate) fn in_memory(name: String, task: &str) -> Self {
+        let kind = toml::Value::String(task.to_owned());
+        Self {
+            name,
+            model: ModelSpec::default(),
+            proposer: None,
+            prompts: Vec::new(),
+            task: toml::Table::from_iter([("kind".to_owned(), kind)]),
+            data: DataSpec {
+                dataset: None,
+                files: Vec::new(),
+                leaks: LeakPolicy::default(),
+                interactions: None,
+                columns: ColumnRoles::default(),
+            },
+            groups: GroupsSpec::default(),
+            search: SearchSpec::default(),
+            budget: BudgetLimits::default(),
+        }
+    }
+
     /// Reads the study at `path`. Errors name file, line and, for an unknown
     /// key, the key that was probably meant.
     pub fn read(path: &Path) -> Result<Self, Failure> {

@@ -1,4 +1,4 @@
-//! Prompts that a study keeps in files of their own.
+//! Prompts, and the schema of answers, that a study keeps in files of their own.
 
 use std::path::Path;
 
@@ -27,6 +27,7 @@ pub(super) fn inline(study: &mut Study, text: &str, path: &Path) -> Result<(), F
         let prompt = read(&folder.join(file), &place, "task.prompt_file")?;
         study.task.insert("prompt".to_owned(), prompt.into());
     }
+    inline_schema(study, text, path)?;
     let place = explain::place(text, path, &["prompts"]);
     for prompt in &mut study.prompts {
         if let Some(text) = prompt.strip_prefix("@@") {
@@ -35,6 +36,22 @@ pub(super) fn inline(study: &mut Study, text: &str, path: &Path) -> Result<(), F
             *prompt = read(&folder.join(file), &place, "prompts")?;
         }
     }
+    Ok(())
+}
+
+/// Puts the text of the JSON Schema that `task.schema` names in its place; one that
+/// stands there itself begins with a brace.
+fn inline_schema(study: &mut Study, text: &str, path: &Path) -> Result<(), Failure> {
+    let is_extract = study.task.get("kind").and_then(toml::Value::as_str) == Some("extract");
+    let named = study.task.get("schema").and_then(toml::Value::as_str);
+    let Some(file) = named.filter(|named| is_extract && !named.trim_start().starts_with('{'))
+    else {
+        return Ok(());
+    };
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
+    let place = explain::place(text, path, &["task", "schema"]);
+    let schema = read(&folder.join(file), &place, "task.schema")?;
+    study.task.insert("schema".to_owned(), schema.into());
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::diagnostic::{DataError, DataProblem, DataProblems};
 use crate::{
     AnswerForm, FieldTemplate, Input, Message, Metric, OptionList, Prompt, Request, Task, render,
+    template,
 };
 
 /// A classification task as a study file declares it.
@@ -53,6 +54,23 @@ impl<'de> Deserialize<'de> for ClassifySpec {
             options: keys.options,
             metric: keys.metric,
         })
+    }
+}
+
+impl ClassifySpec {
+    /// A choice among `labels`, scored by accuracy; `input` is a [`FieldTemplate`].
+    pub fn new<L: Into<String>>(
+        prompt: impl Into<String>,
+        input: impl Into<String>,
+        labels: impl IntoIterator<Item = L>,
+    ) -> Self {
+        Self {
+            prompt: prompt.into(),
+            input: input.into(),
+            labels: labels.into_iter().map(Into::into).collect(),
+            options: None,
+            metric: Metric::Accuracy,
+        }
     }
 }
 
@@ -115,26 +133,7 @@ impl ClassifyTask {
             let what = format!("auc needs exactly two labels, not {}", spec.labels.len());
             problems.push(DataProblem::new("task.metric", what).help("use macro-f1 for more"));
         }
-        let template = FieldTemplate::new(spec.input).and_then(|template| {
-            if template.fields().is_empty() {
-                return Err(DataProblem::new(
-                    "",
-                    "the template names no field, so every input is alike",
-                )
-                .help("write a column's name in braces, such as {text}"));
-            }
-            Ok(template)
-        });
-        let template = match template {
-            Ok(template) => template,
-            Err(problem) => {
-                problems.push(DataProblem {
-                    place: "task.input".into(),
-                    ..problem
-                });
-                FieldTemplate::default()
-            }
-        };
+        let template = template::input(spec.input, &mut problems);
         problems.or(Self {
             name: name.into(),
             seed: Prompt::new(spec.prompt),

@@ -98,16 +98,22 @@ impl ColumnRoles {
 
     /// As [`examples`](Self::examples), for this task's answers. Where every input has
     /// [options](Task::options) of its own, a label is one's letter or text, and their
-    /// field becomes what is [shown](OptionList::shown) of them.
+    /// field becomes what is [shown](OptionList::shown) of them. Where answers have
+    /// [fields](Task::schema), a label is a JSON object or, without
+    /// [`label`](Self::label), a column for each.
     pub fn examples_for(
         &self,
         table: &DataTable,
         task: &dyn Task,
     ) -> Result<LoadedTable, DataError> {
-        match task.options() {
-            Some(column) => self.read(table, LabelRule::Options(column)),
-            None => self.examples(table, &task.answer_form(&Input::new("", ""))),
-        }
+        let form = task.answer_form(&Input::new("", ""));
+        let rule = match (task.options(), task.schema()) {
+            (Some(column), _) => LabelRule::Options(column),
+            (None, Some(schema)) => LabelRule::Fields(schema),
+            (None, None) if task.takes_references() => LabelRule::References(task.metric()),
+            (None, None) => LabelRule::Form(&form),
+        };
+        self.read(table, rule)
     }
 
     fn read(&self, table: &DataTable, rule: LabelRule<'_>) -> Result<LoadedTable, DataError> {
@@ -165,9 +171,17 @@ impl ColumnRoles {
         task: &dyn Task,
     ) -> Result<LoadedTable, DataError> {
         let mut table = table.clone();
+        let named: Vec<&str> = match task.schema() {
+            Some(schema) if self.label.is_empty() => {
+                schema.columns().map(|(column, _)| column).collect()
+            }
+            _ => vec![&self.label],
+        };
         for row in &mut table.rows {
-            let blank = String::new();
-            row.values.entry(self.label.clone()).or_insert(blank);
+            for column in &named {
+                let blank = String::new();
+                row.values.entry((*column).to_owned()).or_insert(blank);
+            }
         }
         self.examples_for(&table, task)
     }
@@ -206,7 +220,8 @@ impl ColumnRoles {
         {
             exists("task.options", column);
         }
-        if self.label.is_empty() {
+        self.check_fields_of_label(rule, &columns, problems);
+        if self.label.is_empty() && !matches!(rule, LabelRule::Fields(_)) {
             problems.push(
                 DataProblem::new("data.label", "no column names the label").help(
                     "set data.label: source groups need labels; only rows of target groups may \
@@ -266,6 +281,8 @@ impl ColumnRoles {
     ) -> Result<Option<(Input, Option<Label>)>, DataProblem> {
         let (label, options) = match rule {
             LabelRule::Form(form) => (self.label(row, form)?, None),
+            LabelRule::Fields(schema) => (self.label_of_fields(row, schema)?, None),
+            LabelRule::References(metric) => (self.references(row, metric)?, None),
             LabelRule::Options(column) => {
                 if self.is_dropped(row) {
                     return Ok(None);

@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::{FieldValues, outcome};
+
 /// What a model may see of one example: its fields, never its label.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Input {
@@ -68,15 +70,47 @@ pub enum Label {
     Relevant(Vec<String>),
     /// Free text to be matched.
     Text(String),
+    /// Several classes or texts, each of which is right; one at least.
+    AnyOf(Vec<String>),
+    /// Values by field, `null` where an optional one has none.
+    Fields(FieldValues),
 }
 
 impl Label {
-    /// The label as an answer would spell it, as used in demonstrations.
+    /// The class, where there is one alone.
+    pub(crate) fn class(&self) -> Option<&str> {
+        match self {
+            Self::Class(class) => Some(class),
+            _ => None,
+        }
+    }
+
+    /// The label for people: all right answers, between bars.
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::AnyOf(answers) => answers.join(" | "),
+            label => label.to_answer(),
+        }
+    }
+
+    /// The texts that are right, where the label is of texts; one or several.
+    pub(crate) fn references(&self) -> Option<&[String]> {
+        match self {
+            Self::Text(text) => Some(std::slice::from_ref(text)),
+            Self::AnyOf(texts) => Some(texts),
+            _ => None,
+        }
+    }
+
+    /// The label as an answer would spell it, as used in demonstrations: of several
+    /// right answers the first.
     pub fn to_answer(&self) -> String {
         match self {
             Self::Class(text) | Self::Text(text) => text.clone(),
             Self::Number(number) => number.to_string(),
             Self::Relevant(items) => items.join("\n"),
+            Self::AnyOf(answers) => answers.first().cloned().unwrap_or_default(),
+            Self::Fields(values) => outcome::json(values),
         }
     }
 }

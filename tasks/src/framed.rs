@@ -3,8 +3,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Answer, AnswerForm, Demonstration, Example, Fitting, Input, Label, Message, Metric, Outcome,
-    Prompt, Reply, Request, Role, Task, places,
+    Answer, AnswerForm, AnswerSchema, Demonstration, Example, Fitting, Input, Label, Message,
+    Metric, Outcome, Prompt, Reply, Request, Role, Task, places,
 };
 
 /// Which message of the conversation the optimised prompt is.
@@ -60,6 +60,7 @@ impl FramedTask {
             PromptRole::User => ask(prompt)?,
             PromptRole::System => {
                 system.push(filled(&prompt.instruction));
+                system.extend(self.task.form_in_words(prompt));
                 ask(&Prompt {
                     instruction: String::new(),
                     ..prompt.clone()
@@ -118,6 +119,22 @@ impl Task for FramedTask {
 
     fn options(&self) -> Option<&str> {
         self.task.options()
+    }
+
+    fn schema(&self) -> Option<&AnswerSchema> {
+        self.task.schema()
+    }
+
+    fn takes_references(&self) -> bool {
+        self.task.takes_references()
+    }
+
+    fn form_in_words(&self, prompt: &Prompt) -> Option<String> {
+        self.task.form_in_words(prompt)
+    }
+
+    fn parts(&self, answer: &Answer, label: &Label) -> Vec<(String, f64)> {
+        self.task.parts(answer, label)
     }
 
     fn metric(&self) -> Metric {

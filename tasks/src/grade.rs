@@ -10,6 +10,8 @@ use crate::{Answer, GradedAnswer, Label, Outcome};
 /// | number | number | 1 / (1 + \|error\|) |
 /// | relevant items | ranking | reciprocal rank of the first relevant item, else 0 (Voorhees, TREC-8, 1999) |
 /// | text | text or class | 1 if equal after [`normalise`], else 0 |
+/// | any of several | class or text | 1 if equal to one of them, texts after [`normalise`], else 0 |
+/// | fields | fields | the share of the label's fields with an equal value |
 ///
 /// A label that does not fit the answer's form is a mistake in the study, not a
 /// wrong answer: the outcome is [`Outcome::Failed`], which counts in no score.
@@ -25,6 +27,19 @@ pub fn grade(answer: &Answer, label: &Label) -> Outcome {
         (Answer::Text(said) | Answer::Class { label: said, .. }, Label::Text(truth)) => {
             f64::from(normalise(said) == normalise(truth))
         }
+        (Answer::Class { label: said, .. }, Label::AnyOf(truths)) => {
+            f64::from(truths.iter().any(|truth| said == truth))
+        }
+        (Answer::Text(said), Label::AnyOf(truths)) => {
+            let said = normalise(said);
+            f64::from(truths.iter().any(|truth| said == normalise(truth)))
+        }
+        (Answer::Fields(said), Label::Fields(truth)) => {
+            let right = truth
+                .iter()
+                .filter(|(name, value)| said.get(*name) == Some(value));
+            right.count() as f64 / truth.len().max(1) as f64
+        }
         _ => {
             let reason = format!(
                 "{} cannot be graded against {}",
@@ -32,6 +47,7 @@ pub fn grade(answer: &Answer, label: &Label) -> Outcome {
                     Answer::Class { .. } => "a class",
                     Answer::Number(_) => "a number",
                     Answer::Ranking(_) => "a ranking",
+                    Answer::Fields(_) => "an object",
                     Answer::Text(_) | Answer::Unparseable { .. } => "a text",
                 },
                 match label {
@@ -39,6 +55,8 @@ pub fn grade(answer: &Answer, label: &Label) -> Outcome {
                     Label::Number(_) => "a numeric label",
                     Label::Relevant(_) => "a list of relevant items",
                     Label::Text(_) => "a text label",
+                    Label::AnyOf(_) => "a label of several answers",
+                    Label::Fields(_) => "a label of fields",
                 }
             );
             return Outcome::Failed { reason };

@@ -22,7 +22,7 @@
 //! both --GroupsSpec::split--> Data, by role --lint--> findings
 //! ```
 //!
-//! A task is declared in a study file ([`ClassifyTask`]) or written in Rust:
+//! A task is declared in a study file ([`ClassifyTask`], [`ExtractTask`], [`GenerateTask`]) or written in Rust:
 //!
 //! ```
 //! use shiftproof_tasks::{AnswerForm, Input, Prompt, Task};
@@ -48,9 +48,11 @@ mod classify;
 mod columns;
 pub mod diagnostic;
 mod example;
+mod extract;
 pub mod field;
 pub mod files;
 mod framed;
+mod generate;
 pub mod grade;
 pub mod lint;
 pub mod metric;
@@ -75,7 +77,11 @@ pub use classify::{ClassifySpec, ClassifyTask};
 pub use columns::{ColumnRoles, LoadedTable, NumericBands};
 pub use diagnostic::{DataError, DataProblem, DataProblems, SourceLocation};
 pub use example::{Example, Input, Label};
+pub use extract::{
+    AnswerField, AnswerSchema, ExtractSpec, ExtractTask, FieldType, FieldValues, TextComparison,
+};
 pub use framed::{FramedTask, PromptFrame, PromptRole};
+pub use generate::{GenerateSpec, GenerateTask};
 pub use metric::{GradedOutcome, GroupScore, Metric};
 pub use options::OptionList;
 pub use outcome::{Answer, GradedAnswer, Outcome};

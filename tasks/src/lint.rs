@@ -291,10 +291,7 @@ impl DataLint<'_> {
 fn classes<'a>(labels: &[&'a Label]) -> Option<BTreeMap<&'a str, usize>> {
     let mut counts = BTreeMap::new();
     for label in labels {
-        let Label::Class(class) = label else {
-            return None;
-        };
-        *counts.entry(class.as_str()).or_default() += 1;
+        *counts.entry(label.class()?).or_default() += 1;
     }
     Some(counts)
 }
@@ -305,6 +302,10 @@ fn fits(form: &AnswerForm, label: &Label) -> bool {
             AnswerForm::Choice { labels } | AnswerForm::MultipleChoice { labels, .. },
             Label::Class(class),
         ) => labels.contains(class),
+        (
+            AnswerForm::Choice { labels } | AnswerForm::MultipleChoice { labels, .. },
+            Label::AnyOf(classes),
+        ) => classes.iter().all(|class| labels.contains(class)),
         (AnswerForm::Number { min, max }, Label::Number(number)) => (min..=max).contains(&number),
         (
             AnswerForm::Ranking { candidates }
@@ -313,7 +314,9 @@ fn fits(form: &AnswerForm, label: &Label) -> bool {
             Label::Relevant(items),
         ) => items.iter().any(|item| candidates.contains(item)),
         // A choice may also be graded against free text.
-        (AnswerForm::Text { .. } | AnswerForm::Choice { .. }, Label::Text(_)) => true,
+        (AnswerForm::Text { .. } | AnswerForm::Choice { .. }, Label::Text(_))
+        | (AnswerForm::Text { .. }, Label::AnyOf(_))
+        | (AnswerForm::Json { .. }, Label::Fields(_)) => true,
         _ => false,
     }
 }

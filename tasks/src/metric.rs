@@ -23,8 +23,8 @@ pub mod text;
 /// unparseable answer counts as wrong, so that a prompt cannot win by making the model evade.
 ///
 /// A study spells them `accuracy`, `macro-f1`, `auc`, `ndcg@10`, `hr@10`, `mrr`,
-/// `recall@20`, `coverage@20`, `diversity@20`, `mae`, `rmse`, `rouge-l` and
-/// `bleu`; `@K` counts the places of a ranking that are looked at.
+/// `recall@20`, `coverage@20`, `diversity@20`, `mae`, `rmse`, `exact`, `contains`,
+/// `regex`, `token-f1`, `rouge-l` and `bleu`; `@K` counts the places of a ranking that are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 #[non_exhaustive]
@@ -76,6 +76,17 @@ pub enum Metric {
     /// Root mean squared error `e` of numbers, as `1 / (1 + e)`; unparseable
     /// answers as for [`Metric::Mae`].
     Rmse,
+    /// Share of texts that say a reference and nothing else, whatever case, punctuation
+    /// and articles ([`text::exact`]); of answers with several fields, the share with
+    /// all of them right.
+    Exact,
+    /// Share of texts in which a reference occurs ([`text::contains`]).
+    Contains,
+    /// Share of texts in which a reference, a regular expression, finds a match
+    /// ([`text::matches`]).
+    Regex,
+    /// Mean F1 of the words of texts ([`text::token_f1`]; Rajpurkar et al., 2016).
+    TokenF1,
     /// Mean ROUGE-L F1 of texts (Lin, 2004).
     RougeL,
     /// BLEU-4 of all texts of the group together (Papineni et al., 2002).
@@ -126,6 +137,10 @@ impl Metric {
             | Self::Mrr
             | Self::Recall(_)
             | Self::Diversity(_)
+            | Self::Exact
+            | Self::Contains
+            | Self::Regex
+            | Self::TokenF1
             | Self::RougeL => true,
             Self::MacroF1
             | Self::Auc
@@ -169,8 +184,15 @@ impl Metric {
             (Self::Recall(k), Answer::Ranking(items), Label::Relevant(relevant)) => {
                 ranking::recall(items, relevant, k as usize)
             }
-            (Self::RougeL, Answer::Text(said), Label::Text(truth)) => text::rouge_l(said, truth),
-            (Self::Bleu, Answer::Text(said), Label::Text(truth)) => text::bleu(said, truth),
+            (metric, Answer::Text(said), label) => {
+                match label
+                    .references()
+                    .and_then(|references| text::grade(metric, said, references))
+                {
+                    Some(value) => value,
+                    None => return grade::grade(answer, label),
+                }
+            }
             _ => return grade::grade(answer, label),
         };
         Outcome::Scored(GradedAnswer {

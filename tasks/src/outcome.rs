@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use crate::FieldValues;
+
 /// What a reply said, before any label is known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -16,6 +18,8 @@ pub enum Answer {
     Number(f64),
     /// Candidates, best first; only real candidates, none twice.
     Ranking(Vec<String>),
+    /// Values by field, `null` where an optional one has none.
+    Fields(FieldValues),
     /// Free text.
     Text(String),
     /// Nothing of the form asked for.
@@ -26,19 +30,39 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// The answer as text, for people and proposers: items of a ranking between `>`,
+    /// values as JSON.
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::Class { label, .. } => label.clone(),
+            Self::Number(number) => number.to_string(),
+            Self::Ranking(items) => items.join(" > "),
+            Self::Fields(values) => json(values),
+            Self::Text(text) | Self::Unparseable { text } => text.clone(),
+        }
+    }
+
     /// A normalised key under which equal answers are equal: what votes count.
     /// A ranking votes for its first item: whole orders hardly ever agree, and
     /// the first place is what a user sees. `None` for an unparseable answer,
     /// which has no vote.
+    ///
+    /// Values vote as a whole.
     pub fn vote(&self) -> Option<String> {
         match self {
             Self::Class { label, .. } => Some(label.clone()),
             Self::Number(number) => Some(number.to_string()),
             Self::Ranking(items) => items.first().cloned(),
+            Self::Fields(values) => Some(json(values)),
             Self::Text(text) => Some(text.trim().to_lowercase()),
             Self::Unparseable { .. } => None,
         }
     }
+}
+
+/// Values as compact JSON: equal ones are equal texts.
+pub(crate) fn json(values: &FieldValues) -> String {
+    serde_json::to_string(values).expect("texts and finite numbers serialise")
 }
 
 /// The result of one evaluation. A failed call and a reply that was cut off have
@@ -88,5 +112,35 @@ impl Outcome {
             Self::Unparseable { .. } => Some(0.0),
             Self::Truncated { .. } | Self::Failed { .. } => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_read_as_text() {
+        let check = |answer: Answer, expected: &str| assert_eq!(answer.to_text(), expected);
+        check(
+            Answer::Class {
+                label: "glad".into(),
+                margin: None,
+            },
+            "glad",
+        );
+        check(Answer::Number(3.5), "3.5");
+        check(
+            Answer::Ranking(vec!["Heat".into(), "Alien".into()]),
+            "Heat > Alien",
+        );
+        let values = [("b", 1.into()), ("a", serde_json::Value::Null)];
+        let values = values.map(|(name, value)| (name.to_owned(), value));
+        check(
+            Answer::Fields(values.into_iter().collect()),
+            r#"{"a":null,"b":1}"#,
+        );
+        check(Answer::Text("a".into()), "a");
+        check(Answer::Unparseable { text: "b".into() }, "b");
     }
 }

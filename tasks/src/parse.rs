@@ -65,7 +65,7 @@ mod titles;
 mod verdict;
 mod words;
 
-use crate::{Answer, AnswerForm, Finish, Reply};
+use crate::{Answer, AnswerForm, AnswerSchema, Finish, Reply};
 
 /// The answer in `reply`, of the form asked for.
 ///
@@ -91,6 +91,7 @@ use crate::{Answer, AnswerForm, Finish, Reply};
 /// - **Likelihood**: from candidate scores, as [`likelihood::rank`] does; from
 ///   text, as a ranking.
 /// - **Nearest**: from distances, the nearest first; from text, as a ranking.
+/// - **JSON**: the values of its fields, as [`AnswerSchema::read`] finds them.
 /// - **Text**: the trimmed text; an empty one is unparseable.
 ///
 /// A reply that a content filter withheld is unparseable whatever it contains.
@@ -134,6 +135,12 @@ pub fn parse(form: &AnswerForm, reply: &Reply) -> Answer {
             let items = ranking::from_text(candidates, &reply.text, cut_off);
             (!items.is_empty()).then_some(Answer::Ranking(items))
         }
+        AnswerForm::Json { schema, .. } => {
+            return AnswerSchema::from_json_schema(schema).map_or_else(
+                |_| unparseable(&reply.text),
+                |schema| fields(&schema, reply),
+            );
+        }
         AnswerForm::Text { .. } => thoughts::answer(&reply.text)
             .map(|text| text.trim().to_owned())
             .filter(|text| !text.is_empty())
@@ -141,6 +148,26 @@ pub fn parse(form: &AnswerForm, reply: &Reply) -> Answer {
     };
     answer.unwrap_or_else(|| unparseable(&reply.text))
 }
+
+/// The values of these fields in a reply.
+pub(crate) fn fields(schema: &AnswerSchema, reply: &Reply) -> Answer {
+    if reply.finish == Finish::Filtered {
+        return unparseable("withheld by a content filter");
+    }
+    let text = thoughts::answer(&reply.text);
+    let values = text.and_then(|text| {
+        let set_apart = structured::tagged(&text, "answer");
+        schema.read(set_apart.last().copied().unwrap_or(&text))
+    });
+    values.map_or_else(|| unparseable(&reply.text), Answer::Fields)
+}
+
+/// Every object and array in a text that was meant as JSON, with the bytes it takes.
+pub(crate) fn json_spans(text: &str) -> Vec<(serde_json::Value, std::ops::Range<usize>)> {
+    structured::tolerant_values(text)
+}
+
+pub(crate) use marker::concludes;
 
 /// Every object and array of JSON in a text.
 pub(crate) fn json_values(text: &str) -> Vec<serde_json::Value> {

@@ -108,6 +108,15 @@ pub enum AnswerForm {
         /// The items to be compared with.
         candidates: Vec<String>,
     },
+    /// One JSON object that fits this schema.
+    Json {
+        /// A JSON Schema of an object with flat properties, as
+        /// [`AnswerSchema::json_schema`](crate::AnswerSchema::json_schema) writes it. A
+        /// server that enforces schemas is given it; to any other the messages say it.
+        schema: serde_json::Value,
+        /// Upper bound on generated tokens.
+        max_tokens: u32,
+    },
     /// Free text of at most this many tokens.
     Text {
         /// Upper bound on generated tokens.
@@ -139,6 +148,15 @@ impl AnswerForm {
             | Self::Nearest { candidates } => Some(candidates),
             _ => None,
         }
+    }
+
+    /// The names of the fields asked for, sorted, if the form is an object of them.
+    pub fn fields(&self) -> Option<Vec<&str>> {
+        let Self::Json { schema, .. } = self else {
+            return None;
+        };
+        let properties = schema.get("properties")?.as_object()?;
+        Some(properties.keys().map(String::as_str).collect())
     }
 
     /// The closed label set of this request, if the form has one: the letters of options.

@@ -1,6 +1,6 @@
 use crate::{
-    Answer, AnswerForm, Demonstration, Example, Finish, Input, Label, Message, Metric, Outcome,
-    Prompt, Reply, Request, parse, render,
+    Answer, AnswerForm, AnswerSchema, Demonstration, Example, Finish, Input, Label, Message,
+    Metric, Outcome, Prompt, Reply, Request, parse, render,
 };
 
 /// A job that a prompt does for a recommender or classifier.
@@ -41,6 +41,35 @@ pub trait Task: Send + Sync {
     /// states or calibrates by class does nothing there.
     fn options(&self) -> Option<&str> {
         None
+    }
+
+    /// The fields of an answer, where it is a JSON object ([`AnswerForm::Json`]): labels
+    /// are then values of them.
+    fn schema(&self) -> Option<&AnswerSchema> {
+        None
+    }
+
+    /// Whether the label's column may hold several texts, each of which is right
+    /// ([`Label::AnyOf`]), as a JSON array.
+    fn takes_references(&self) -> bool {
+        false
+    }
+
+    /// What a request says of the answer's form beside the prompt; `None` where the
+    /// prompt says it, or nothing need be said.
+    fn form_in_words(&self, _prompt: &Prompt) -> Option<String> {
+        None
+    }
+
+    /// What each part of an answer is worth, by name and in `0..=1`, where it has parts:
+    /// by default the fields of a [schema](Task::schema).
+    fn parts(&self, answer: &Answer, label: &Label) -> Vec<(String, f64)> {
+        match (self.schema(), answer, label) {
+            (Some(schema), Answer::Fields(said), Label::Fields(truth)) => {
+                schema.grades(said, truth)
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// How the outcomes of one group become its score.

@@ -4,7 +4,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::Input;
-use crate::diagnostic::DataProblem;
+use crate::diagnostic::{DataProblem, DataProblems};
 use crate::suggest;
 
 /// Text with `{field}` places; `{{` and `}}` stand for literal braces.
@@ -143,6 +143,28 @@ impl fmt::Display for FieldTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.source)
     }
+}
+
+/// The template of a study's `task.input`, which must name a field; a fault is told
+/// among `problems`.
+pub(crate) fn input(source: String, problems: &mut DataProblems) -> FieldTemplate {
+    let template = FieldTemplate::new(source).and_then(|template| {
+        if template.fields().is_empty() {
+            return Err(DataProblem::new(
+                "",
+                "the template names no field, so every input is alike",
+            )
+            .help("write a column's name in braces, such as {text}"));
+        }
+        Ok(template)
+    });
+    template.unwrap_or_else(|problem| {
+        problems.push(DataProblem {
+            place: "task.input".into(),
+            ..problem
+        });
+        FieldTemplate::default()
+    })
 }
 
 #[cfg(test)]

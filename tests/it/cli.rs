@@ -285,10 +285,10 @@ async fn thresholds_decide_exit_code() {
     desk.run(&["optimize", "--quiet", "--require-gain"])
         .await
         .expect(101, &["beyond chance"]);
-    desk.run(&["eval", "--quiet", "--min-worst", "1.0"])
+    desk.run(&["eval", "--audit", "--quiet", "--min-worst", "1.0"])
         .await
         .expect(100, &[]);
-    desk.run(&["eval", "--quiet", "--min-worst", "0.1"])
+    desk.run(&["eval", "--audit", "--quiet", "--min-worst", "0.1"])
         .await
         .expect(0, &[]);
     desk.run(&["optimize", "--max-calls", "3", "--quiet"])

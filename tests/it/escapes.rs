@@ -143,8 +143,8 @@ const COMMANDS: &[&[&str]] = &[
         "--study",
         "study.toml",
     ],
-    &["eval", "--keep-going"],
-    &["eval", "--json", "--keep-going"],
+    &["eval", "--audit", "--keep-going", "--failures"],
+    &["eval", "--audit", "--json", "--keep-going"],
     &[
         "gate",
         "--run",
@@ -256,7 +256,7 @@ async fn no_output_is_armed() {
         .read("data.csv")
         .replacen(",negative,", ",\"neg\u{1b}[2J\u{202e}ative\",", 1);
     desk.write("data.csv", csv);
-    let ended = desk.run(&["eval"]).await;
+    let ended = desk.run(&["eval", "--audit"]).await;
     assert_eq!(ended.code, Some(5), "{ended:?}");
     harmless("a wrong label", &(ended.out + &ended.err));
 }

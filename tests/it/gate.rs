@@ -501,10 +501,10 @@ async fn two_texts_are_compared() {
 async fn eval_counts_as_access() {
     let server = server().await;
     let desk = desk(&server);
-    desk.run(&["eval", "--quiet", "-p", GOOD])
+    desk.run(&["eval", "--audit", "--quiet", "-p", GOOD])
         .await
         .expect(0, &[]);
-    desk.run(&["eval", "--quiet", "-p", BAD])
+    desk.run(&["eval", "--audit", "--quiet", "-p", BAD])
         .await
         .expect(0, &["peeked at 1 time before"]);
     says(
@@ -529,7 +529,7 @@ async fn every_command_writes_its_opening() {
     let commands: [(&str, &[&str]); 4] = [
         ("diff", &["diff", GOOD, BAD, "--study", "study.toml"]),
         ("optimize", &["optimize", "--quiet", "--method", "edits"]),
-        ("eval", &["eval", "--quiet", "-p", GOOD]),
+        ("eval", &["eval", "--audit", "--quiet", "-p", GOOD]),
         ("gate", &["gate", "--quiet", "-c", GOOD]),
     ];
     for (number, (by, args)) in (1..).zip(commands) {

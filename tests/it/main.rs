@@ -8,10 +8,12 @@ mod compare;
 #[cfg(unix)]
 mod datasets;
 mod dependencies;
+mod docs;
 mod drift;
 #[cfg(unix)]
 mod embedded;
 mod escapes;
+mod evaluate;
 #[cfg(unix)]
 mod fetch;
 #[cfg(unix)]
@@ -23,6 +25,7 @@ mod headroom;
 mod http;
 mod import;
 mod labels;
+mod library;
 mod limits;
 mod methods;
 mod models;
@@ -35,6 +38,7 @@ mod rectasks;
 mod report;
 #[cfg(unix)]
 mod resume;
+mod schemas;
 mod secrets;
 mod support;
 mod told;

@@ -145,11 +145,11 @@ async fn unlabelled_targets_reach_report() {
     says(&report.out, &[verdict, caution]);
 
     // What can be scored is, and what cannot be decided is said.
-    let eval = desk.run(&["eval", "own/study.toml", "--quiet"]).await;
+    let eval = desk.run(&["eval", "own/study.toml", "--audit", "-q"]).await;
     eval.expect(0, &[]);
     says(&eval.out, &["shop", caution]);
-    let bar = ["eval", "own/study.toml", "--quiet", "--min-worst", "0.1"];
-    desk.run(&bar)
+    let bar = "eval own/study.toml --audit -q --min-worst 0.1".split(' ');
+    desk.run(&bar.collect::<Vec<_>>())
         .await
         .expect(100, &["no target group is audited"]);
     let gate = ["gate", "own/study.toml", "--quiet", "-c", "Well?"];
@@ -243,9 +243,8 @@ async fn groupless_data_can_run() {
     );
     assert!(!run.out.contains("nverified"), "{}", run.out);
     says(&desk.run(&["runs"]).await.out, &["ape", "seed stays"]);
-    desk.run(&["eval", "own/study.toml", "--quiet", "--min-worst", "0.9"])
-        .await
-        .expect(0, &[]);
+    let bar = "eval own/study.toml --audit -q --min-worst 0.9".split(' ');
+    desk.run(&bar.collect::<Vec<_>>()).await.expect(0, &[]);
 
     // The same without `[groups]` at all.
     let study = desk.read("own/study.toml");
@@ -280,7 +279,7 @@ async fn auditless_run_names_missing_labels() {
     says(&desk.read("a.md"), &[sentence]);
     says(&desk.run(&["runs"]).await.out, &["unverified"]);
     let missing = "no audit examples to score on: groups.audit is 0";
-    desk.run(&["eval", "--quiet"])
+    desk.run(&["eval", "--audit", "--quiet"])
         .await
         .expect(2, &[missing, "books (60), films (60)"]);
     desk.run(&["gate", "--quiet", "-c", "Well?"])

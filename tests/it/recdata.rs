@@ -105,7 +105,7 @@ async fn doubtful_data_is_shown() {
     let told = "warning[untitled]: 90 of 90 items have no title, so the model sees their ids";
     for args in [
         &["data", "baselines"][..],
-        &["eval"],
+        &["eval", "--audit"],
         &["doctor", "study.toml"],
     ] {
         let ended = desk.run(args).await;
@@ -193,7 +193,7 @@ async fn reports_show_baselines() {
     let report: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(report["baselines"][1]["name"], "liked-fraction");
     assert_eq!(report["baselines"][1]["groups"][0]["n"], 40);
-    let eval = desk.run(&["eval", "--quiet"]).await;
+    let eval = desk.run(&["eval", "--audit", "--quiet"]).await;
     eval.expect(0, &[]);
     assert!(eval.out.contains("without model"), "{}", eval.out);
 }

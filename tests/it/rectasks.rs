@@ -154,7 +154,9 @@ async fn likelihood_falls_back_to_text() {
     study(&desk, &server, task);
     // Nothing is listed in the question, so nothing can be ranked: counted, shown and
     // no success.
-    let ended = desk.run(&["eval", "--json", "--keep-going"]).await;
+    let ended = desk
+        .run(&["eval", "--audit", "--json", "--keep-going"])
+        .await;
     ended.expect(6, &["could not be read", "not one answer can be used"]);
     let table: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
     let group = &table["prompts"][0]["groups"][0];
@@ -168,10 +170,10 @@ async fn likelihood_falls_back_to_text() {
 async fn options_of_tasks_are_checked() {
     let (desk, server) = (Desk::new(), MockServer::start(model).await);
     study(&desk, &server, "kind = \"llmrank\"\nhistroy = \"recency\"");
-    let ended = desk.run(&["eval"]).await;
+    let ended = desk.run(&["eval", "--audit"]).await;
     ended.expect(2, &["unknown key `histroy`", "did you mean `history`?"]);
     study(&desk, &server, "kind = \"llmrank\"\nmetric = \"ndgc@10\"");
-    let ended = desk.run(&["eval"]).await;
+    let ended = desk.run(&["eval", "--audit"]).await;
     ended.expect(
         2,
         &[
@@ -180,7 +182,7 @@ async fn options_of_tasks_are_checked() {
         ],
     );
     study(&desk, &server, "kind = \"llmrnk\"");
-    let ended = desk.run(&["eval"]).await;
+    let ended = desk.run(&["eval", "--audit"]).await;
     let meant = "did you mean \"llmrank\"?";
     ended.expect(2, &["task.kind is \"llmrnk\"", "tallrec", meant]);
     assert_eq!(server.asked(), 0);
@@ -194,7 +196,9 @@ async fn lists_compare_without_attribute() {
     let measured = async |model: fn(&Seen) -> Act| {
         let (desk, server) = (Desk::new(), MockServer::start(model).await);
         study(&desk, &server, task);
-        let ended = desk.run(&["eval", "--fair", "gender", "--json"]).await;
+        let ended = desk
+            .run(&["eval", "--audit", "--fair", "gender", "--json"])
+            .await;
         assert_eq!(ended.code, Some(0), "{ended:?}");
         let table: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
         table["fairness"][0].clone()
@@ -231,7 +235,7 @@ async fn lists_compare_without_attribute() {
 
     let (desk, server) = (Desk::new(), MockServer::start(model).await);
     study(&desk, &server, task);
-    let ended = desk.run(&["eval", "--fair", "city"]).await;
+    let ended = desk.run(&["eval", "--audit", "--fair", "city"]).await;
     ended.expect(2, &["--fair city", "two values or more"]);
 }
 
@@ -271,7 +275,7 @@ async fn dialogue_takes_its_calls() {
         .unwrap();
     // Seed, selected and one more of the ensemble; forty examples; three calls.
     assert_eq!(audit["task_calls"], 3 * 40 * 3);
-    let ended = desk.run(&["eval", "--json"]).await;
+    let ended = desk.run(&["eval", "--audit", "--json"]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let table: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
     // Viewers with one history ask one question.
@@ -285,7 +289,7 @@ async fn dialogue_takes_its_calls() {
         );
         assert!(group["value"].as_f64().unwrap() > 0.1, "{group}");
     }
-    let again = desk.run(&["eval", "--json"]).await;
+    let again = desk.run(&["eval", "--audit", "--json"]).await;
     assert_eq!((again.code, server.asked()), (Some(0), calls));
     let ended = desk
         .run(&["optimize", "--quiet", "--max-calls", "700"])
@@ -319,7 +323,7 @@ async fn templates_form_own_groups() {
          target = [\"held-out-1\", \"held-out-2\"]\n\
          train = 3\nvalidation = 4\nunlabelled = 4\naudit = 10",
     );
-    let ended = desk.run(&["eval", "--json"]).await;
+    let ended = desk.run(&["eval", "--audit", "--json"]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let table: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
     let row = &table["prompts"][0];
@@ -335,7 +339,7 @@ async fn templates_form_own_groups() {
     }
     let most = values.iter().copied().fold(0.0, f64::max);
     assert_eq!(row["spread"], most);
-    let ended = desk.run(&["eval"]).await;
+    let ended = desk.run(&["eval", "--audit"]).await;
     let line = format!("spread over groups {:.1}", most * 100.0);
     for piece in ["held-out-1", "seen-4", &line, "most-pop"] {
         assert!(ended.out.contains(piece), "{piece}: {}", ended.out);
@@ -352,7 +356,7 @@ async fn templates_form_own_groups() {
         "]\ntarget = [\"M/held-out-2\"]",
     );
     desk.edit_study("audit = 10", "audit = 3");
-    let ended = desk.run(&["eval"]).await;
+    let ended = desk.run(&["eval", "--audit"]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.out.contains("M/held-out-2"), "{}", ended.out);
 }
@@ -368,7 +372,9 @@ async fn stored_answers_fit_other_metrics() {
         "kind = \"llmrank\"\nprompt = \"List the candidates.\"",
     );
     let scores = async |metric: &str| {
-        let ended = desk.run(&["eval", "--json", "--metric", metric]).await;
+        let ended = desk
+            .run(&["eval", "--audit", "--json", "--metric", metric])
+            .await;
         assert_eq!(ended.code, Some(0), "{ended:?}");
         let table: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
         assert_eq!(table["metric"], metric);
@@ -385,10 +391,12 @@ async fn stored_answers_fit_other_metrics() {
     assert!(coverage["low"].is_null());
     assert_eq!(server.asked(), calls);
     let shown = desk
-        .run(&["eval", "--metric", "coverage@8", "--quiet"])
+        .run(&["eval", "--audit", "--metric", "coverage@8", "--quiet"])
         .await;
     assert!(shown.out.contains("F  "), "{}", shown.out);
-    let ended = desk.run(&["eval", "--metric", "diversty@5"]).await;
+    let ended = desk
+        .run(&["eval", "--audit", "--metric", "diversty@5"])
+        .await;
     ended.expect(2, &["--metric", "did you mean \"diversity@10\"?"]);
     desk.edit_study("[data]\n", "metric = \"coverage@5\"\n[data]\n");
     let ended = desk.run(&["optimize"]).await;

@@ -85,7 +85,7 @@ async fn idle_calibration_is_always_reported() {
 
     let learnt = "was learnt outside the audit, from 40 replies a prompt. `optimize`";
     says(
-        &desk.run(&["eval", "--quiet"]).await.out,
+        &desk.run(&["eval", "--audit", "--quiet"]).await.out,
         &["Note: ", learnt],
     );
     let gate = json(&desk, &["gate", "--quiet", "-c", "Which is it?", "--json"]).await;
@@ -100,7 +100,7 @@ async fn idle_calibration_is_always_reported() {
         &ended.out,
         &["`eval` and `gate` have 12 inputs outside the audit"],
     );
-    let ended = desk.run(&["eval", "--quiet"]).await;
+    let ended = desk.run(&["eval", "--audit", "--quiet"]).await;
     says(
         &ended.out,
         &[
@@ -117,7 +117,7 @@ async fn idle_calibration_is_always_reported() {
         &["this model gives none"],
     );
     says(
-        &desk.run(&["eval", "--quiet"]).await.out,
+        &desk.run(&["eval", "--audit", "--quiet"]).await.out,
         &["no reply carries label scores"],
     );
 }
@@ -207,7 +207,7 @@ async fn fixed_prompts_show_true_progress() {
     desk.edit_study("ensemble = 2", "ensemble = 2\ncalibration = \"batch\"");
     // One prompt: 40 inputs to settle on, the first 20 of them before the others, and
     // 32 to score.
-    let ended = desk.run(&["eval"]).await;
+    let ended = desk.run(&["eval", "--audit"]).await;
     let told = &[
         "evaluate  ",
         "/20 calls, ",
@@ -218,7 +218,7 @@ async fn fixed_prompts_show_true_progress() {
     assert!(!ended.err.contains("propose"), "{}", ended.err);
     assert!(!ended.err.contains(';'), "{}", ended.err);
     says(&ended.out, &["Spent 72 calls, "]);
-    let again = desk.run(&["eval"]).await;
+    let again = desk.run(&["eval", "--audit"]).await;
     again.expect(0, &[]);
     says(
         &again.out,

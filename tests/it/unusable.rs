@@ -76,7 +76,11 @@ fn thinks(seen: &Seen, tokens: u64) -> Act {
 }
 
 async fn eval(desk: &Desk, args: &[&str]) -> Ended {
-    let args: Vec<&str> = ["eval", "--quiet"].iter().chain(args).copied().collect();
+    let args: Vec<&str> = ["eval", "--audit", "--quiet"]
+        .iter()
+        .chain(args)
+        .copied()
+        .collect();
     desk.run(&args).await
 }
 

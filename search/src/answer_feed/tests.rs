@@ -155,22 +155,3 @@ async fn shown_inputs_are_bounded() {
     assert!(shown[0].text.chars().count() <= SHOWN_INPUT && shown[0].label.is_none());
     assert_eq!(verdicts(&events[1]), [(0, UNLABELLED)]);
 }
-
-#[test]
-fn answers_read_as_text() {
-    let check = |answer: Answer, expected: &str| assert_eq!(answer_text(answer), expected);
-    check(
-        Answer::Class {
-            label: "glad".into(),
-            margin: None,
-        },
-        "glad",
-    );
-    check(Answer::Number(3.5), "3.5");
-    check(
-        Answer::Ranking(vec!["Heat".into(), "Alien".into()]),
-        "Heat > Alien",
-    );
-    check(Answer::Text("a".into()), "a");
-    check(Answer::Unparseable { text: "b".into() }, "b");
-}

@@ -51,6 +51,12 @@ pub(super) fn openings(form: &AnswerForm) -> Vec<String> {
                 "Choose the item that the user",
             ]
         }
+        AnswerForm::Json { .. } => &[
+            "Extract",
+            "Read the text and write down",
+            "Find in the text",
+            "Copy from the text",
+        ],
         AnswerForm::Text { .. } => &[
             "Write",
             "Read the text and write",
@@ -121,6 +127,21 @@ pub(crate) fn prompts(form: &AnswerForm) -> Vec<String> {
         ]
         .map(str::to_owned)
         .to_vec(),
+        // Of what they mean nothing is known but their names.
+        AnswerForm::Json { .. } => {
+            let fields = form.fields().unwrap_or_default().join(", ");
+            vec![
+                format!("Extract these fields from the text as JSON: {fields}."),
+                format!(
+                    "Read the text and write down what it says of {fields}. Answer with one JSON \
+                     object."
+                ),
+                format!(
+                    "Copy {fields} from the text as it has them, and answer with one JSON object. \
+                     Guess nothing that the text does not say."
+                ),
+            ]
+        }
         AnswerForm::Text { .. } => Vec::new(),
     }
 }
@@ -142,6 +163,12 @@ pub(super) fn clauses(form: &AnswerForm) -> Vec<String> {
             "Rule out first what cannot be right.",
             "Do not favour an option for its place in the list.",
             "Go by what the text says, not by what is usual.",
+        ],
+        AnswerForm::Json { .. } => &[
+            "Read the whole text before you answer.",
+            "Copy values as the text has them.",
+            "Use null where the text does not say.",
+            "Do not guess what the text does not say.",
         ],
         AnswerForm::Choice { .. } | AnswerForm::Number { .. } | AnswerForm::Text { .. } => &[
             "Read the whole text before you answer.",
@@ -173,6 +200,7 @@ pub(super) fn clauses(form: &AnswerForm) -> Vec<String> {
         AnswerForm::Likelihood { .. } | AnswerForm::Nearest { .. } => {
             clauses.push("Answer with one title.".into());
         }
+        AnswerForm::Json { .. } => clauses.push("Answer with one JSON object alone.".into()),
         AnswerForm::Text { .. } => clauses.push("Answer briefly.".into()),
     }
     clauses

@@ -181,6 +181,18 @@ pub(super) fn asks(form: Option<&AnswerForm>) -> RequestWords {
             answer: "asks for the title of one item".to_owned(),
             task: above(),
         },
+        Some(form @ AnswerForm::Json { .. }) => {
+            let fields = form.fields().unwrap_or_default().join(", ");
+            RequestWords {
+                rules: format!(
+                    "for each of the fields {fields}, where an input says it and how it is written \
+                     down"
+                ),
+                answer: "asks for one JSON object with these fields, and for nothing else"
+                    .to_owned(),
+                task: format!("with the fields {fields}"),
+            }
+        }
         Some(AnswerForm::Text { .. }) | None => RequestWords {
             rules: "by which rules the output follows from an input".to_owned(),
             answer: "says what the output looks like".to_owned(),

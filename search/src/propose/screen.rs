@@ -270,7 +270,8 @@ impl<'v> ProposalScreen<'v> {
                 | AnswerForm::Likelihood { .. }
                 | AnswerForm::Nearest { .. },
             ) => mentions(text, &ITEMS),
-            Some(AnswerForm::Text { .. }) | None => true,
+            // The form is told beside a prompt that does not name the fields.
+            Some(AnswerForm::Json { .. } | AnswerForm::Text { .. }) | None => true,
         }
     }
 }

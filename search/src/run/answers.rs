@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use shiftproof_tasks::{Input, Label, Outcome};
 
 use super::SearchContext;
-use crate::answer_feed::answer_text;
 use crate::event::GroupRole;
 use crate::response_matrix::{CandidateAnswers, CandidateIndex, InputIndex, ResponseMatrix};
 use crate::unusable::AnswerFault;
@@ -113,7 +112,7 @@ fn by_group(
                 unanswered: Vec::new(),
             });
         let (answer, readable, value) = match outcome {
-            Outcome::Scored(graded) => (answer_text(graded.answer), true, graded.value),
+            Outcome::Scored(graded) => (graded.answer.to_text(), true, graded.value),
             Outcome::Unparseable { text } => (text, false, 0.0),
             Outcome::Truncated { text } => {
                 own.unanswered.push(UnansweredExample {

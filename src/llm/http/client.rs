@@ -9,14 +9,14 @@ use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, Url};
 use serde_json::{Map, Value};
 use shiftproof_search::{FailedRequest, LlmError, ModelCall, RequestAllowance};
-use shiftproof_tasks::Usage;
+use shiftproof_tasks::{AnswerForm, Usage};
 
 use super::config::{self, CheckedEndpoint, ConnectError, HttpConfig};
 use super::options::{RequestOptions, merge};
 use super::protocol::{Protocol, WireCall};
 use super::rate_limit::{HttpStats, RateLimiter};
 use super::reply::ChatCompletion;
-use super::request::{AnswerShape, LearnedDialect, PrefillMode, ServerDialect};
+use super::request::{AnswerShape, LearnedDialect, ParameterQuirk, PrefillMode};
 use super::retry_policy::{self, FaultContext, RequestFault};
 use super::secrets::KnownSecrets;
 use super::transport;
@@ -227,8 +227,14 @@ impl HttpSender {
             let dialect = self.learned.dialect();
             let body = Value::Object(self.body(call, shape, continuation)).to_string();
             let permit = self.limiter.admit(reserve).await;
-            let scored = matches!(shape, AnswerShape::Scored { .. });
-            let fault = match self.attempt(body.into_bytes(), dialect, scored).await {
+            let sent = FaultContext {
+                dialect,
+                scored: matches!(shape, AnswerShape::Scored { .. }),
+                schema: matches!(call.request.answer, AnswerForm::Json { .. })
+                    && !dialect.has(ParameterQuirk::NoSchema),
+                ..self.context()
+            };
+            let fault = match self.attempt(body.into_bytes(), &sent).await {
                 Ok(completion) => {
                     self.answered.store(true, Relaxed);
                     let usage = used(call, &completion);
@@ -313,31 +319,25 @@ impl HttpSender {
     async fn attempt(
         &self,
         body: Vec<u8>,
-        dialect: ServerDialect,
-        scored: bool,
+        context: &FaultContext<'_>,
     ) -> Result<ChatCompletion, (RequestFault, FailedRequest)> {
-        let context = FaultContext {
-            dialect,
-            scored,
-            ..self.context()
-        };
         let content = Some(("application/json", body));
         let url = self.endpoint.url.clone();
         let (status, headers, received) = self
-            .receive(Method::POST, url, content, &context)
+            .receive(Method::POST, url, content, context)
             .await
             .map_err(|fault| {
-                let refused = matches!(fault, RequestFault::Passing { refused: true, .. });
-                let cost = if refused {
-                    FailedRequest::Unsent
-                } else {
-                    FailedRequest::Billed
-                };
-                (fault, cost)
-            })?;
+            let refused = matches!(fault, RequestFault::Passing { refused: true, .. });
+            let cost = if refused {
+                FailedRequest::Unsent
+            } else {
+                FailedRequest::Billed
+            };
+            (fault, cost)
+        })?;
         if (200..300).contains(&status) {
             return self
-                .read(&received, &context)
+                .read(&received, context)
                 .map_err(|fault| (fault, FailedRequest::Billed));
         }
         // Behind a gateway that gave up the model may have answered.
@@ -345,7 +345,7 @@ impl HttpSender {
             500 | 502 | 504..=528 | 530..=599 => FailedRequest::Billed,
             _ => FailedRequest::Unbilled,
         };
-        let fault = retry_policy::of_status(status, &headers, &received, &context);
+        let fault = retry_policy::of_status(status, &headers, &received, context);
         Err((fault, cost))
     }
 
@@ -359,6 +359,7 @@ impl HttpSender {
             example: self.config.api.example(),
             set: &self.set,
             scored: false,
+            schema: false,
             secrets: &self.secrets,
         }
     }

@@ -11,6 +11,7 @@ const CONTEXT: FaultContext<'static> = FaultContext {
     example: "https://host/v1",
     set: &[],
     scored: false,
+    schema: false,
     secrets: &KnownSecrets::NONE,
 };
 
@@ -37,6 +38,77 @@ fn class(fault: &RequestFault) -> String {
         RequestFault::Parameter(quirk, _) => format!("parameter {}", quirk.parameter()),
         RequestFault::Final(LlmError::Rejected(_)) => "rejected".to_owned(),
         RequestFault::Final(_) => "request".to_owned(),
+    }
+}
+
+/// What servers say that take no schema, or not this one.
+#[test]
+fn refused_schemas_are_left_out() {
+    let context = FaultContext {
+        schema: true,
+        ..CONTEXT
+    };
+    let named = |message: &str, parameter: &str| json!({"error": {"message": message, "param": parameter, "code": "invalid_value"}});
+    for (status, body) in [
+        (
+            400,
+            says(
+                "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.",
+            ),
+        ),
+        (400, says("This response_format type is unavailable now")),
+        (
+            400,
+            says(
+                "response_format value as json_schema is enabled only for api versions 2024-08-01-preview and later",
+            ),
+        ),
+        (
+            400,
+            says("This model does not support response format `json_schema`."),
+        ),
+        (400, named("Invalid schema", "response_format")),
+        (
+            400,
+            named("Unknown parameter", "response_format.json_schema"),
+        ),
+        (
+            400,
+            says("output_config.format: Extra inputs are not permitted"),
+        ),
+        (
+            400,
+            says(
+                "Invalid JSON payload received. Unknown name \"responseSchema\" at 'generation_config'",
+            ),
+        ),
+        (
+            400,
+            says(
+                "json: cannot unmarshal object into Go struct field ChatRequest.format of type string",
+            ),
+        ),
+        (400, says("failed to parse grammar")),
+        (
+            422,
+            says("Structured outputs are not enabled for this deployment"),
+        ),
+    ] {
+        let received = body.to_string();
+        let fault = of_status(status, &HeaderMap::new(), received.as_bytes(), &context);
+        assert_eq!(class(&fault), "parameter response_format", "{received}");
+        // A call without a schema is refused for something else.
+        let fault = of_status(status, &HeaderMap::new(), received.as_bytes(), &CONTEXT);
+        assert_ne!(class(&fault), "parameter response_format", "{received}");
+    }
+    for (status, message, expected) in [
+        (400, "messages: at least one message is required", "request"),
+        (401, "invalid response_format of the key", "rejected"),
+        (429, "too many requests with response_format", "throttled"),
+    ] {
+        let body = says(message).to_string();
+        let fault = of_status(status, &HeaderMap::new(), body.as_bytes(), &context);
+        assert_eq!(class(&fault), expected, "{message}");
     }
 }
 

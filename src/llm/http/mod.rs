@@ -30,6 +30,7 @@ mod transport;
 mod usage;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 
 use async_trait::async_trait;
@@ -67,7 +68,12 @@ struct SharedClient {
     sender: Arc<HttpSender>,
     abilities: ServerAbilities,
     identity: String,
+    /// Answers in a row that should have had label scores and had none at all.
+    unscored: AtomicU32,
 }
+
+/// So many answers without scores in a row are a server that has stopped giving any.
+const UNSCORED: u32 = 8;
 
 impl HttpLlm {
     /// Connects and finds out, by one short call for label scores, one or two for
@@ -117,6 +123,7 @@ impl HttpLlm {
                 sender,
                 abilities,
                 identity,
+                unscored: AtomicU32::new(0),
             }),
         }
     }
@@ -251,7 +258,9 @@ impl Llm for HttpLlm {
     /// Labels are scored at temperature 0 whatever the sampling says. Where what
     /// the model wants to say is no label (they hold less than half of the
     /// probability), or nothing is decided, it is asked again for text, with all
-    /// the room that the call has; the usage is that of both requests.
+    /// the room that the call has; the usage is that of both requests. A server that
+    /// has stopped scoring (another took its place, amid a run) is asked for text at
+    /// once.
     async fn call_within(
         &self,
         call: &ModelCall,
@@ -269,7 +278,7 @@ impl Llm for HttpLlm {
         }
         let continuation = self.continuation(call);
         let labels = match call.request.answer.labels() {
-            Some(labels) if abilities.label_scores => labels,
+            Some(labels) if abilities.label_scores && !self.scores_ceased() => labels,
             _ => {
                 let (completion, usage) = sender
                     .complete(call, AnswerShape::Text, continuation, allowance)
@@ -284,6 +293,7 @@ impl Llm for HttpLlm {
         if completion.finish == Finish::Filtered {
             return Ok(text_reply(self.cut(call, completion), used));
         }
+        self.see_scores(!completion.positions.is_empty());
         match logprobs::score(labels, &completion.positions) {
             Some(scored) if scored.is_plausible() || self.insists() => {
                 Ok(scored_reply(labels, scored, used))
@@ -312,6 +322,11 @@ impl Llm for HttpLlm {
         self.shared.sender.probes()
     }
 
+    fn status(&self) -> Option<String> {
+        self.scores_ceased()
+            .then(|| "the server scores no labels any more; they are read from text".to_owned())
+    }
+
     /// Where labels are scored, that of two requests: the scores may not do.
     fn estimate_tokens(&self, request: &Request) -> u64 {
         let once = usage::estimate(request);
@@ -325,6 +340,21 @@ impl Llm for HttpLlm {
 }
 
 impl HttpLlm {
+    fn see_scores(&self, are_there: bool) {
+        let unscored = &self.shared.unscored;
+        if are_there {
+            unscored.store(0, Relaxed);
+        } else {
+            unscored.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// What was found when the run began holds no longer. Whether scores are asked for
+    /// decides what a call costs, and nothing of how its answer is read.
+    fn scores_ceased(&self) -> bool {
+        !self.insists() && self.shared.unscored.load(Relaxed) >= UNSCORED
+    }
+
     /// Scores are used whatever they are.
     fn insists(&self) -> bool {
         self.shared.sender.config().label_scores == AbilityMode::On
@@ -365,6 +395,7 @@ pub fn understand(api: ApiDialect, status: u16, body: &[u8]) -> Result<Option<Us
         example: api.example(),
         set: &[],
         scored: false,
+        schema: false,
         secrets: &KnownSecrets::NONE,
     };
     let fault = if (200..300).contains(&status) {

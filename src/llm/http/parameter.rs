@@ -89,7 +89,9 @@ pub(super) fn rejected_parameter(
         "cannot both",
         "can't both",
     ]);
-    unlearned.find(|quirk| refused && *quirk != ParameterQuirk::FewLogprobs && names(*quirk))
+    // A schema is known to be refused by the call that carried one.
+    let own = [ParameterQuirk::FewLogprobs, ParameterQuirk::NoSchema];
+    unlearned.find(|quirk| refused && !own.contains(quirk) && names(*quirk))
 }
 
 /// Whether `text` holds one of `words`, each bounded by what cannot be part of a

@@ -44,15 +44,18 @@ pub(super) enum ParameterQuirk {
     NoSeed = 8,
     /// Fewer alternatives per token.
     FewLogprobs = 16,
+    /// No schema of the answer is taken.
+    NoSchema = 32,
 }
 
 impl ParameterQuirk {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::MaxCompletionTokens,
         Self::NoTemperature,
         Self::NoTopP,
         Self::NoSeed,
         Self::FewLogprobs,
+        Self::NoSchema,
     ];
 
     /// The parameter as a study spells it.
@@ -69,6 +72,7 @@ impl ParameterQuirk {
             Self::NoTopP => &["top_p", "topP"],
             Self::NoSeed => &["seed"],
             Self::FewLogprobs => &["top_logprobs", "logprobs"],
+            Self::NoSchema => &["response_format", "output_config", "responseSchema"],
         }
     }
 
@@ -80,6 +84,7 @@ impl ParameterQuirk {
             Self::NoTopP => "no top_p",
             Self::NoSeed => "no seed: samples cannot be repeated",
             Self::FewLogprobs => "5 alternatives per token",
+            Self::NoSchema => "no schema of the answer: its form is asked for in words alone",
         }
     }
 }

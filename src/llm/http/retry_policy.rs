@@ -75,6 +75,8 @@ pub(super) struct FaultContext<'a> {
     pub(super) set: &'a [&'static str],
     /// Whether log-probabilities were asked for.
     pub(super) scored: bool,
+    /// Whether the answer was to keep to a schema.
+    pub(super) schema: bool,
     /// What the server's words may repeat.
     pub(super) secrets: &'a KnownSecrets,
 }
@@ -173,6 +175,10 @@ fn judge(
             _ => RequestFault::request(said),
         };
     }
+    if matches!(status, 400 | 404 | 422 | 500 | 501) && context.schema && refuses_schema(complaint)
+    {
+        return RequestFault::Parameter(ParameterQuirk::NoSchema, LlmError::Request(said));
+    }
     if matches!(status, 400 | 403) && filters(complaint) {
         return RequestFault::request(format!(
             "{said}; the provider's content filter refused the prompt"
@@ -256,6 +262,38 @@ fn refuses_scores(complaint: &ServerComplaint) -> bool {
             .parameter
             .as_deref()
             .is_some_and(|parameter| parameter.contains("logprob"))
+}
+
+/// Whether the schema of the answer is what is refused: the way to ask for one, or what
+/// it says. Either way the answer can be asked for in words.
+fn refuses_schema(complaint: &ServerComplaint) -> bool {
+    const NAMES: [&str; 9] = [
+        "response_format",
+        "json_schema",
+        "output_config",
+        "output_format",
+        "responseSchema",
+        "response_schema",
+        "responseMimeType",
+        "response_mime_type",
+        // Ollama before it took schemas: a field of its request, in Go's words.
+        "ChatRequest.format",
+    ];
+    has_any_word(&complaint.text, &NAMES)
+        || complaint.says(&[
+            "response format",
+            "structured output",
+            "json schema",
+            "json mode",
+            "invalid format",
+            "invalid json schema in format",
+            "failed to parse grammar",
+            "grammar",
+        ])
+        || complaint
+            .parameter
+            .as_deref()
+            .is_some_and(|parameter| NAMES.iter().any(|name| parameter.contains(name)))
 }
 
 /// Whether a filter refused what was sent.

@@ -1,7 +1,7 @@
 //! Tokens of a call: before it is sent, and where its server reports none.
 
 use shiftproof_search::ModelCall;
-use shiftproof_tasks::{Request, Usage};
+use shiftproof_tasks::{AnswerForm, Request, Usage};
 
 use super::reply::ChatCompletion;
 
@@ -27,6 +27,10 @@ pub(super) fn estimate(request: &Request) -> u64 {
             .count();
         halves += 2 * message.content.len() - letters;
     }
+    if let AnswerForm::Json { schema, .. } = &request.answer {
+        // Servers show it to the model.
+        halves += 2 * schema.to_string().len();
+    }
     halves.div_ceil(2) as u64 + 8 * request.messages.len() as u64 + 64
 }
 
@@ -48,7 +52,7 @@ pub(super) fn guess(request: &Request, text: &str) -> Usage {
 
 #[cfg(test)]
 mod tests {
-    use shiftproof_tasks::{AnswerForm, Message};
+    use shiftproof_tasks::Message;
 
     use super::*;
 

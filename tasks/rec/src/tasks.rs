@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use shiftproof_tasks::diagnostic::DataError;
-use shiftproof_tasks::{ClassifySpec, ClassifyTask, Task};
+use shiftproof_tasks::{
+    ClassifySpec, ClassifyTask, ExtractSpec, ExtractTask, GenerateSpec, GenerateTask, Task,
+};
 
 use super::{ItemCatalogue, PromptTemplates};
 
@@ -72,6 +74,8 @@ macro_rules! kinds {
         /// Shows all kinds to a visitor, `classify` first.
         pub fn visit(visitor: &mut impl TaskVisitor) {
             visitor.kind::<ClassifySpec>();
+            visitor.kind::<ExtractSpec>();
+            visitor.kind::<GenerateSpec>();
             $(visitor.kind::<$spec>();)*
         }
     };
@@ -99,6 +103,40 @@ impl TaskSpec for ClassifySpec {
         _: Option<&Arc<ItemCatalogue>>,
     ) -> Result<TaskDeclaration, DataError> {
         let task = ClassifyTask::new(study, self)?;
+        Ok(TaskDeclaration {
+            fields: task.fields(),
+            task: Arc::new(task),
+            templates: None,
+        })
+    }
+}
+
+impl TaskSpec for ExtractSpec {
+    const KIND: &'static str = "extract";
+
+    fn declare(
+        self,
+        study: &str,
+        _: Option<&Arc<ItemCatalogue>>,
+    ) -> Result<TaskDeclaration, DataError> {
+        let task = ExtractTask::new(study, self)?;
+        Ok(TaskDeclaration {
+            fields: task.fields(),
+            task: Arc::new(task),
+            templates: None,
+        })
+    }
+}
+
+impl TaskSpec for GenerateSpec {
+    const KIND: &'static str = "generate";
+
+    fn declare(
+        self,
+        study: &str,
+        _: Option<&Arc<ItemCatalogue>>,
+    ) -> Result<TaskDeclaration, DataError> {
+        let task = GenerateTask::new(study, self)?;
         Ok(TaskDeclaration {
             fields: task.fields(),
             task: Arc::new(task),

@@ -1,9 +1,13 @@
 //! What the label column of a row says.
 
+use std::collections::BTreeSet;
+
 use super::{ColumnRoles, text};
-use crate::diagnostic::DataProblem;
+use crate::diagnostic::{DataProblem, DataProblems};
+use crate::extract::LabelledFields;
+use crate::generate::references;
 use crate::table::TableRow;
-use crate::{AnswerForm, Label, OptionList, suggest};
+use crate::{AnswerForm, AnswerSchema, Label, Metric, OptionList, suggest};
 
 /// What labels may be.
 #[derive(Clone, Copy)]
@@ -12,6 +16,10 @@ pub(super) enum LabelRule<'a> {
     Form(&'a AnswerForm),
     /// One of the row's own options, which this column holds.
     Options(&'a str),
+    /// Values of these fields.
+    Fields(&'a AnswerSchema),
+    /// One text or several, as this metric takes them.
+    References(Metric),
 }
 
 impl<'a> LabelRule<'a> {
@@ -19,7 +27,7 @@ impl<'a> LabelRule<'a> {
     pub fn labels(self) -> Option<&'a [String]> {
         match self {
             Self::Form(form) => form.labels(),
-            Self::Options(_) => None,
+            Self::Options(_) | Self::Fields(_) | Self::References(_) => None,
         }
     }
 }
@@ -83,6 +91,13 @@ impl ColumnRoles {
                     .collect(),
             ),
             AnswerForm::Text { .. } => Label::Text(mapped.to_owned()),
+            // Its fields are read by the task's schema.
+            AnswerForm::Json { .. } => {
+                return Err(DataProblem::new(
+                    row.place(),
+                    "the task tells no schema of its labels",
+                ));
+            }
         };
         Ok(RowLabel::Label(label))
     }
@@ -94,6 +109,97 @@ impl ColumnRoles {
             None if row.nested.contains_key(&self.label) => text(row, &self.label),
             // Another file, or a JSON row that leaves it out.
             None => Ok(""),
+        }
+    }
+
+    /// What labels of fields need of the columns.
+    pub(super) fn check_fields_of_label(
+        &self,
+        rule: LabelRule<'_>,
+        columns: &BTreeSet<&str>,
+        problems: &mut DataProblems,
+    ) {
+        let LabelRule::Fields(schema) = rule else {
+            return;
+        };
+        if !self.label_map.is_empty() {
+            problems.push(
+                DataProblem::new(
+                    "data.label_map",
+                    "an answer of several fields has no classes",
+                )
+                .help("remove it"),
+            );
+        }
+        if !self.label.is_empty() {
+            return;
+        }
+        for (column, _) in schema.columns() {
+            if !columns.contains(column) {
+                let mend = suggest::instead(column, "columns", columns.iter().copied());
+                let what = format!("there is no column {column:?} with the label of a field");
+                problems.push(DataProblem::new("task.fields", what).help(format!(
+                    "{mend}; name a field's column with column = \"…\", or in data.label one with \
+                     all of them as JSON"
+                )));
+            }
+            if self.fields.iter().any(|field| field == column) {
+                let what = format!("the label's column {column:?} is among the fields");
+                problems.push(
+                    DataProblem::new("data.fields", what)
+                        .help("the model would be shown the answer; remove it"),
+                );
+            }
+        }
+    }
+
+    /// The values of a row's fields: a column each, or all in one.
+    pub(super) fn label_of_fields(
+        &self,
+        row: &TableRow,
+        schema: &AnswerSchema,
+    ) -> Result<RowLabel, DataProblem> {
+        let cell = |column: &str| -> Option<&str> {
+            let text = row.values.get(column).or_else(|| row.nested.get(column))?;
+            Some(text.as_str())
+        };
+        let read = if self.label.is_empty() {
+            schema.label_of(cell)
+        } else {
+            schema.label_in(cell(&self.label).unwrap_or_default())
+        };
+        match read {
+            Ok(LabelledFields::Values(values)) => Ok(RowLabel::Label(Label::Fields(values))),
+            Ok(LabelledFields::Nothing) => Ok(RowLabel::Nothing),
+            Err(why) => Err(DataProblem::new(row.place(), why).help(
+                "fill it in as the task's field wants it, leave all of the row's fields empty, or \
+                 make the field optional",
+            )),
+        }
+    }
+
+    /// The texts that are right for a row.
+    pub(super) fn references(
+        &self,
+        row: &TableRow,
+        metric: Metric,
+    ) -> Result<RowLabel, DataProblem> {
+        if self.is_dropped(row) {
+            return Ok(RowLabel::Drop);
+        }
+        let raw = match row.nested.get(&self.label) {
+            Some(json) => json,
+            None => self.raw_label(row)?,
+        };
+        let raw = self.label_map.get(raw).map_or(raw, String::as_str);
+        match references(raw, metric) {
+            Ok(Some(label)) => Ok(RowLabel::Label(label)),
+            Ok(None) => Ok(RowLabel::Nothing),
+            Err(why) => {
+                let what = format!("{:?}: {why}", self.label);
+                Err(DataProblem::new(row.place(), what)
+                    .help("write one text, or several as [\"first\", \"second\"]"))
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::Metric;
 use crate::suggest;
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 17] = [
     "accuracy",
     "macro-f1",
     "auc",
@@ -17,6 +17,10 @@ const NAMES: [&str; 13] = [
     "diversity@10",
     "mae",
     "rmse",
+    "exact",
+    "contains",
+    "regex",
+    "token-f1",
     "rouge-l",
     "bleu",
 ];
@@ -29,6 +33,10 @@ pub(super) fn of(metric: Metric) -> String {
         Metric::Mrr => "mrr",
         Metric::Mae => "mae",
         Metric::Rmse => "rmse",
+        Metric::Exact => "exact",
+        Metric::Contains => "contains",
+        Metric::Regex => "regex",
+        Metric::TokenF1 => "token-f1",
         Metric::RougeL => "rouge-l",
         Metric::Bleu => "bleu",
         Metric::Ndcg(k) => return format!("ndcg@{k}"),
@@ -67,6 +75,10 @@ impl FromStr for Metric {
             "mrr" => Self::Mrr,
             "mae" => Self::Mae,
             "rmse" => Self::Rmse,
+            "exact" => Self::Exact,
+            "contains" => Self::Contains,
+            "regex" => Self::Regex,
+            "token-f1" => Self::TokenF1,
             "rouge-l" => Self::RougeL,
             "bleu" => Self::Bleu,
             _ => {

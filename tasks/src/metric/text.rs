@@ -1,9 +1,13 @@
-//! Metrics of generated text: ROUGE-L and BLEU.
+//! Metrics of generated text, against one reference or several.
 
 use std::collections::BTreeMap;
 
-use super::GradedOutcome;
-use crate::{Answer, Label, Outcome};
+pub use answers::{contains, exact, matches, token_f1};
+
+use super::{GradedOutcome, Metric};
+use crate::{Answer, Outcome};
+
+mod answers;
 
 /// Longest n-gram of BLEU.
 const ORDER: usize = 4;
@@ -45,11 +49,31 @@ pub fn common_subsequence<T: PartialEq>(a: &[T], b: &[T]) -> usize {
     row[b.len()]
 }
 
+/// The grade of one text by a metric of texts: of several references the one that suits
+/// it best, as their sources have it; BLEU takes all together. `None` for other metrics.
+pub(super) fn grade(metric: Metric, said: &str, references: &[String]) -> Option<f64> {
+    let best = |grade: &dyn Fn(&str) -> f64| {
+        let grades = references.iter().map(|reference| grade(reference));
+        grades.fold(0.0, f64::max)
+    };
+    Some(match metric {
+        Metric::Exact => best(&|reference| f64::from(exact(said, reference))),
+        Metric::Contains => best(&|reference| f64::from(contains(said, reference))),
+        Metric::Regex => best(&|pattern| f64::from(matches(said, pattern) == Ok(true))),
+        Metric::TokenF1 => best(&|reference| token_f1(said, reference)),
+        Metric::RougeL => best(&|reference| rouge_l(said, reference)),
+        Metric::Bleu => bleu(said, references),
+        _ => return None,
+    })
+}
+
 /// BLEU-4 of one text in `0..=1`, zero counts smoothed exponentially and orders
-/// longer than the text left out: the sentence BLEU of Python's `sacrebleu`.
-pub fn bleu(said: &str, truth: &str) -> f64 {
+/// longer than the text left out: the sentence BLEU of Python's `sacrebleu`. Of an
+/// n-gram as many count as some reference has; the text is held against the length of
+/// the reference nearest to its own.
+pub fn bleu<R: AsRef<str>>(said: &str, references: &[R]) -> f64 {
     let mut counts = NgramCounts::default();
-    counts.add(&tokens(said), &tokens(truth));
+    counts.add(said, references);
     counts.score(true)
 }
 
@@ -67,10 +91,7 @@ pub(super) fn corpus(observations: &[GradedOutcome<'_>]) -> Option<f64> {
                 _ => return None,
             },
         };
-        let Label::Text(truth) = observation.label else {
-            return None;
-        };
-        counts.add(&tokens(said), &tokens(truth));
+        counts.add(said, observation.label.references()?);
         any = true;
     }
     any.then(|| counts.score(false))
@@ -86,13 +107,28 @@ struct NgramCounts {
 }
 
 impl NgramCounts {
-    fn add(&mut self, said: &[String], truth: &[String]) {
+    fn add<R: AsRef<str>>(&mut self, said: &str, references: &[R]) {
+        let said = tokens(said);
+        let references: Vec<Vec<String>> = references
+            .iter()
+            .map(|reference| tokens(reference.as_ref()))
+            .collect();
         self.said += said.len();
-        self.truth += truth.len();
+        // Of two that are as near the shorter one.
+        let lengths = references.iter().map(Vec::len);
+        let nearest = lengths.min_by_key(|length| (length.abs_diff(said.len()), *length));
+        self.truth += nearest.unwrap_or(0);
         for n in 1..=ORDER {
             let mut left: BTreeMap<&[String], usize> = BTreeMap::new();
-            for gram in truth.windows(n) {
-                *left.entry(gram).or_default() += 1;
+            for reference in &references {
+                let mut own: BTreeMap<&[String], usize> = BTreeMap::new();
+                for gram in reference.windows(n) {
+                    *own.entry(gram).or_default() += 1;
+                }
+                for (gram, count) in own {
+                    let most = left.entry(gram).or_default();
+                    *most = count.max(*most);
+                }
             }
             for gram in said.windows(n) {
                 self.total[n - 1] += 1;
@@ -165,7 +201,7 @@ fn tokens(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{GradedAnswer, Metric};
+    use crate::{GradedAnswer, Label};
 
     /// Text, reference, ROUGE-L F1 of rouge-score 0.1.2 and sentence BLEU of
     /// sacrebleu 2.5.
@@ -207,9 +243,66 @@ mod tests {
     fn text_metrics_match_references() {
         for (said, truth, rouge, sentence) in REFERENCE {
             assert!((rouge_l(said, truth) - rouge).abs() < 1e-9, "{said}");
-            assert!((bleu(said, truth) - sentence).abs() < 1e-9, "{said}");
+            assert!((bleu(said, &[truth]) - sentence).abs() < 1e-9, "{said}");
         }
-        assert_eq!((rouge_l("", "a"), bleu("", "a")), (0.0, 0.0));
+        assert_eq!((rouge_l("", "a"), bleu("", &["a"])), (0.0, 0.0));
+    }
+
+    /// Texts with references, and what sacrebleu, rouge-score and `DSPy` make of them
+    /// (`tasks/tests/fixtures/make_text_fixtures.py`).
+    #[derive(serde::Deserialize)]
+    struct Fixture {
+        cases: Vec<FixtureCase>,
+        corpus_bleu: f64,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct FixtureCase {
+        said: String,
+        references: Vec<String>,
+        exact: f64,
+        token_f1: f64,
+        rouge_l: f64,
+        bleu: f64,
+    }
+
+    #[test]
+    fn several_references_match_packages() {
+        let fixture = include_str!("../../tests/fixtures/text.json");
+        let fixture: Fixture = serde_json::from_str(fixture).unwrap();
+        let mut counts = NgramCounts::default();
+        for case in &fixture.cases {
+            let FixtureCase {
+                said, references, ..
+            } = case;
+            for (metric, expect) in [
+                (Metric::Exact, case.exact),
+                (Metric::TokenF1, case.token_f1),
+                (Metric::RougeL, case.rouge_l),
+                (Metric::Bleu, case.bleu),
+            ] {
+                let value = grade(metric, said, references).unwrap();
+                assert!(
+                    (value - expect).abs() < 1e-9,
+                    "{metric} of {said:?}: {value} {expect}"
+                );
+            }
+            counts.add(said, references);
+        }
+        let corpus = counts.score(false);
+        assert!((corpus - fixture.corpus_bleu).abs() < 1e-9, "{corpus}");
+    }
+
+    #[test]
+    fn patterns_are_compiled_once_and_checked() {
+        assert_eq!(matches("a1", r"\d"), Ok(true));
+        assert_eq!(matches("ab", r"\d"), Ok(false));
+        for _ in 0..2 {
+            assert!(matches("ab", "(").unwrap_err().contains("unclosed group"));
+        }
+        // What would take long to match, or to compile, does not.
+        assert_eq!(matches(&"a".repeat(5000), "(a+)+b"), Ok(false));
+        assert!(matches("a", "a{1000}{1000}").is_err());
     }
 
     #[test]

@@ -65,6 +65,25 @@ static ASIDE: Words = std::sync::LazyLock::new(|| {
     )
 });
 
+/// Whether the last line of what leads up to an answer says that it is the one that is
+/// meant to stand: "Final answer:", "Corrected:".
+pub(crate) fn concludes(lead: &str) -> bool {
+    let said = |line: &&str| line.chars().any(char::is_alphanumeric);
+    // A fence's language is no heading.
+    let lead = lead.trim_end();
+    let lead = lead
+        .strip_suffix("```json")
+        .or(lead.strip_suffix("```"))
+        .unwrap_or(lead);
+    let Some(line) = lead.lines().rev().find(said) else {
+        return false;
+    };
+    let line = line.to_lowercase();
+    words::words(&line).any(|word| {
+        FINAL.contains(word) || matches!(word, "corrected" | "revised" | "korrigiert" | "corrigé")
+    })
+}
+
 /// The weight of a heading, folded and without its colon; `None` if the text is
 /// too long or says no such thing.
 pub(super) fn weight(head: &str) -> Option<HeadingWeight> {

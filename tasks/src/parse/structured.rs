@@ -2,7 +2,7 @@
 
 mod json;
 
-pub(super) use json::values;
+pub(super) use json::{tolerant_values, values};
 use serde_json::{Map, Value};
 
 use super::thoughts::{find, places};
@@ -221,7 +221,7 @@ fn boxed(text: &str) -> Vec<&str> {
     found
 }
 
-fn tagged<'t>(text: &'t str, tag: &str) -> Vec<&'t str> {
+pub(super) fn tagged<'t>(text: &'t str, tag: &str) -> Vec<&'t str> {
     let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
     let mut found = Vec::new();
     let mut rest = text;

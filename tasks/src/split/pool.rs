@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::sizes::{GroupCensus, SplitRole};
 use super::{GroupsSpec, UnlabelledDraw, shares};
-use crate::{Example, Input, Label};
+use crate::{Example, Input};
 
 /// Whose draw it is.
 #[derive(Clone, Copy)]
@@ -27,10 +27,7 @@ fn place(input: &Input, order: DrawOrder) -> [u8; 32] {
 
 /// The stratum of an example; all that is no class is one stratum.
 pub(super) fn class(example: &Example) -> &str {
-    match &example.label {
-        Label::Class(label) => label,
-        _ => "",
-    }
+    example.label.class().unwrap_or_default()
 }
 
 /// What is left of one group, by class.

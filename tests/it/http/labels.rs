@@ -168,6 +168,28 @@ async fn failing_scores_are_given_up() {
     }
 }
 
+/// The abilities of a run are those it began with, and another server may have taken
+/// the first one's place.
+#[tokio::test]
+async fn ceased_scores_are_asked_for_no_longer() {
+    let (llm, server) = scoring(|_| Act::text("negative")).await;
+    for call in 0..12 {
+        let call = choose(&format!("Broken, {call}."), &["positive", "negative"]);
+        let reply = llm.call(&call).await.unwrap();
+        assert_eq!(
+            (reply.text.as_str(), reply.label_logprobs),
+            ("negative", None)
+        );
+    }
+    let wants: Vec<bool> = server.requests()[1..]
+        .iter()
+        .map(Seen::wants_logprobs)
+        .collect();
+    assert_eq!(wants.iter().filter(|wants| **wants).count(), 8);
+    assert_eq!(wants.len(), 8 + 12);
+    assert!(llm.status().unwrap().contains("read from text"));
+}
+
 #[tokio::test]
 async fn malformed_numbers_leave_text() {
     let (llm, _server) = scoring(|_| {

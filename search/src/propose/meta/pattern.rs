@@ -100,6 +100,6 @@ pub(in crate::propose) fn pattern(form: Option<&AnswerForm>) -> &'static PromptP
         Some(AnswerForm::Number { .. }) => &NUMBER,
         Some(AnswerForm::Ranking { .. }) => &RANKING,
         Some(AnswerForm::Likelihood { .. } | AnswerForm::Nearest { .. }) => &ITEM,
-        Some(AnswerForm::Text { .. }) | None => &TEXT,
+        Some(AnswerForm::Json { .. } | AnswerForm::Text { .. }) | None => &TEXT,
     }
 }

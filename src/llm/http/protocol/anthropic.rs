@@ -86,8 +86,15 @@ impl Protocol for AnthropicProtocol {
             put(&mut body, "top_p", ask.top_p());
         }
         put(&mut body, "stop_sequences", ask.stop());
-        if let Some(effort) = &ask.options.reasoning_effort {
-            put(&mut body, "output_config", Some(json!({"effort": effort})));
+        let mut output = Map::new();
+        let effort = ask.options.reasoning_effort.as_deref();
+        put(&mut output, "effort", effort);
+        let format = ask
+            .schema()
+            .map(|schema| json!({"type": "json_schema", "schema": schema}));
+        put(&mut output, "format", format);
+        if !output.is_empty() {
+            put(&mut body, "output_config", Some(Value::Object(output)));
         }
         body
     }

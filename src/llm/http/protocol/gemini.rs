@@ -149,6 +149,10 @@ fn config(ask: &WireCall<'_>) -> Map<String, Value> {
     put(&mut config, "topP", ask.top_p());
     put(&mut config, "seed", ask.seed());
     put(&mut config, "stopSequences", ask.stop());
+    if let Some(schema) = ask.schema() {
+        put(&mut config, "responseMimeType", Some("application/json"));
+        put(&mut config, "responseSchema", Some(open_api(schema)));
+    }
     if let Some(alternatives) = ask.alternatives() {
         put(&mut config, "responseLogprobs", Some(true));
         put(&mut config, "logprobs", Some(alternatives));
@@ -161,6 +165,46 @@ fn config(ask: &WireCall<'_>) -> Map<String, Value> {
         put(&mut config, "thinkingConfig", Some(Value::Object(thinking)));
     }
     config
+}
+
+/// A JSON Schema in the words of `OpenAPI` that `responseSchema` takes: one type in
+/// capitals, `nullable` beside it, nothing about further properties.
+fn open_api(schema: &Value) -> Value {
+    let Value::Object(map) = schema else {
+        return schema.clone();
+    };
+    let mut out = Map::new();
+    for (key, value) in map {
+        match (key.as_str(), value) {
+            ("additionalProperties", _) => {}
+            ("type", Value::String(name)) => {
+                out.insert(key.clone(), name.to_uppercase().into());
+            }
+            ("type", Value::Array(names)) => {
+                let mut names = names.iter().filter_map(Value::as_str);
+                let name = names.find(|name| *name != "null").unwrap_or("string");
+                out.insert(key.clone(), name.to_uppercase().into());
+                out.insert("nullable".to_owned(), true.into());
+            }
+            ("enum", Value::Array(values)) => {
+                let texts = values.iter().filter(|value| !value.is_null()).cloned();
+                out.insert(key.clone(), texts.collect());
+            }
+            ("items", items) => {
+                out.insert(key.clone(), open_api(items));
+            }
+            ("properties", Value::Object(properties)) => {
+                let own = properties
+                    .iter()
+                    .map(|(name, own)| (name.clone(), open_api(own)));
+                out.insert(key.clone(), Value::Object(own.collect()));
+            }
+            _ => {
+                out.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    Value::Object(out)
 }
 
 fn finish(reason: &str) -> Finish {

@@ -12,7 +12,7 @@ use std::fmt;
 use reqwest::Url;
 use serde_json::{Map, Value};
 use shiftproof_search::ModelCall;
-use shiftproof_tasks::{Message, Role};
+use shiftproof_tasks::{AnswerForm, Message, Role};
 
 use super::options::RequestOptions;
 use super::reply::{ParsedBody, json, present};
@@ -165,6 +165,17 @@ impl<'a> WireCall<'a> {
     pub(super) fn alternatives(&self) -> Option<u8> {
         let few = self.dialect.has(ParameterQuirk::FewLogprobs);
         matches!(self.shape, AnswerShape::Scored { .. }).then_some(if few { 5 } else { 20 })
+    }
+
+    /// The JSON Schema that the answer is to keep to; none where the form is another, or
+    /// the server takes none.
+    pub(super) fn schema(&self) -> Option<&'a Value> {
+        match &self.call.request.answer {
+            AnswerForm::Json { schema, .. } if !self.dialect.has(ParameterQuirk::NoSchema) => {
+                Some(schema)
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn messages(&self) -> &'a [Message] {

@@ -53,6 +53,7 @@ impl Protocol for OllamaProtocol {
             .thinking_tokens
             .map(|tokens| Value::Bool(tokens > 0));
         put(&mut body, "think", effort.or(thinks));
+        put(&mut body, "format", ask.schema().cloned());
         if let Some(alternatives) = ask.alternatives() {
             put(&mut body, "logprobs", Some(true));
             put(&mut body, "top_logprobs", Some(alternatives));

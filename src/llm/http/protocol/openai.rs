@@ -74,6 +74,11 @@ impl Protocol for OpenAiProtocol {
         put(&mut body, "stop", ask.stop());
         let effort = ask.options.reasoning_effort.as_deref();
         put(&mut body, "reasoning_effort", effort);
+        if let Some(schema) = ask.schema() {
+            let named = json!({"name": "answer", "strict": true, "schema": schema});
+            let format = json!({"type": "json_schema", "json_schema": named});
+            put(&mut body, "response_format", Some(format));
+        }
         if let Some(alternatives) = ask.alternatives() {
             put(&mut body, "logprobs", Some(true));
             put(&mut body, "top_logprobs", Some(alternatives));

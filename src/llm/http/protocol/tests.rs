@@ -79,6 +79,66 @@ fn read(api: ApiDialect, value: &Value) -> ChatCompletion {
 }
 
 #[test]
+fn schemas_are_asked_for_in_each_protocol() {
+    let schema = json!({
+        "type": "object",
+        "properties": {
+            "kind": {"type": ["string", "null"], "enum": ["a", "b", null]},
+            "items": {"type": "array", "items": {"type": "number"}},
+        },
+        "required": ["items", "kind"],
+        "additionalProperties": false,
+    });
+    let mut asked = call(0.0);
+    asked.request.answer = AnswerForm::Json {
+        schema: schema.clone(),
+        max_tokens: 9,
+    };
+    let body = |api, options: &RequestOptions, quirks: &[ParameterQuirk]| {
+        body_with(api, &asked, options, quirks)
+    };
+    let plain = RequestOptions::default();
+    let open_ai = body(ApiDialect::OpenAi, &plain, &[]);
+    assert_eq!(
+        open_ai["response_format"],
+        json!({"type": "json_schema",
+               "json_schema": {"name": "answer", "strict": true, "schema": schema}})
+    );
+    assert_eq!(open_ai, {
+        let mut azure = body(ApiDialect::Azure, &plain, &[]);
+        azure["model"] = open_ai["model"].clone();
+        azure
+    });
+    assert_eq!(body(ApiDialect::Ollama, &plain, &[])["format"], schema);
+    assert_eq!(
+        body(ApiDialect::Anthropic, &options(), &[])["output_config"],
+        json!({"effort": "low", "format": {"type": "json_schema", "schema": schema}})
+    );
+    let gemini = &body(ApiDialect::Gemini, &plain, &[])["generationConfig"];
+    assert_eq!(gemini["responseMimeType"], "application/json");
+    assert_eq!(
+        gemini["responseSchema"],
+        json!({
+            "type": "OBJECT",
+            "properties": {
+                "kind": {"type": "STRING", "nullable": true, "enum": ["a", "b"]},
+                "items": {"type": "ARRAY", "items": {"type": "NUMBER"}},
+            },
+            "required": ["items", "kind"],
+        })
+    );
+    // Where it was refused, the words of the request are all there is.
+    for api in ApiDialect::ALL {
+        let without = body_with(api, &call(0.0), &plain, &[]);
+        assert_eq!(
+            body(api, &plain, &[ParameterQuirk::NoSchema]),
+            without,
+            "{api:?}"
+        );
+    }
+}
+
+#[test]
 fn greedy_body_is_minimal() {
     let messages = json!([{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]);
     for api in [ApiDialect::OpenAi, ApiDialect::Azure] {

@@ -1,10 +1,26 @@
 //! JSON inside text.
 
+use std::ops::Range;
+
 use serde_json::Value;
 
 /// Every object and array of JSON in `text` with the bytes it takes; Python's
 /// spelling of them too.
-pub(in crate::parse) fn values(text: &str) -> Vec<(Value, std::ops::Range<usize>)> {
+pub(in crate::parse) fn values(text: &str) -> Vec<(Value, Range<usize>)> {
+    found(text, &lenient)
+}
+
+/// As [`values`], with commas too many, comments and line breaks within texts at any
+/// depth.
+pub(in crate::parse) fn tolerant_values(text: &str) -> Vec<(Value, Range<usize>)> {
+    found(text, &|text| tolerant(text).or_else(|| lenient(text)))
+}
+
+/// Every value at the beginning of what is left; `otherwise` reads what is no JSON.
+fn found(
+    text: &str,
+    otherwise: &dyn Fn(&str) -> Option<(Value, usize)>,
+) -> Vec<(Value, Range<usize>)> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(start) = text[at..].find(['{', '[']).map(|start| at + start) {
@@ -16,7 +32,7 @@ pub(in crate::parse) fn values(text: &str) -> Vec<(Value, std::ops::Range<usize>
             at = end;
             continue;
         }
-        if let Some((value, len)) = lenient(rest) {
+        if let Some((value, len)) = otherwise(rest) {
             found.push((value, start..start + len));
             at = start + len;
             continue;
@@ -24,6 +40,20 @@ pub(in crate::parse) fn values(text: &str) -> Vec<(Value, std::ops::Range<usize>
         at = start + 1;
     }
     found
+}
+
+fn tolerant(text: &str) -> Option<(Value, usize)> {
+    let mut stream = serde_json_lenient::Deserializer::from_slice_with_options(
+        text.as_bytes(),
+        false,
+        true,
+        true,
+        false,
+        false,
+    )
+    .into_iter::<Value>();
+    let value = stream.next()?.ok()?;
+    Some((value, stream.byte_offset()))
 }
 
 /// An object as Python prints it, or with a comma too many.

@@ -1,0 +1,241 @@
+//! The answer to every example, with the ids that the data have.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use shiftproof_search::evaluate::ExampleAnswer;
+use shiftproof_search::event::GroupOutcome;
+use shiftproof_tasks::{Example, Outcome, Task};
+
+/// What came of an example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum AnswerState {
+    /// The grade is 1.
+    Right,
+    /// The grade lies between 0 and 1.
+    Partly,
+    /// The grade is 0.
+    Wrong,
+    /// The answer is not of the form asked for; it counts as wrong.
+    Unparseable,
+    /// The token limit cut it off unread; it counts in no score.
+    Truncated,
+    /// There is no answer; it counts in no score.
+    Failed,
+    /// The budget left it out.
+    Unasked,
+}
+
+impl AnswerState {
+    fn of(outcome: Option<&Outcome>) -> Self {
+        match outcome {
+            None => Self::Unasked,
+            Some(Outcome::Unparseable { .. }) => Self::Unparseable,
+            Some(Outcome::Truncated { .. }) => Self::Truncated,
+            Some(Outcome::Failed { .. }) => Self::Failed,
+            Some(Outcome::Scored(scored)) if scored.value >= 1.0 => Self::Right,
+            Some(Outcome::Scored(scored)) if scored.value > 0.0 => Self::Partly,
+            Some(Outcome::Scored(_)) => Self::Wrong,
+        }
+    }
+
+    /// As it stands in JSON and tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Right => "right",
+            Self::Partly => "partly",
+            Self::Wrong => "wrong",
+            Self::Unparseable => "unparseable",
+            Self::Truncated => "truncated",
+            Self::Failed => "failed",
+            Self::Unasked => "unasked",
+        }
+    }
+
+    /// Whether a person who mends a prompt wants to see it.
+    pub const fn is_failure(self) -> bool {
+        !matches!(self, Self::Right | Self::Unasked)
+    }
+}
+
+/// One answer to one example.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct AnswerRow {
+    /// The example's id, as the data have it, or `FILE:LINE`.
+    pub id: String,
+    pub group: String,
+    /// The user, or what else is resampled as one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// Which of several samples, from 1.
+    pub sample: u32,
+    pub state: AnswerState,
+    /// In `0..=1`; none for a state that counts in no score.
+    pub score: Option<f64>,
+    /// What the task reads in the reply; none where it can read nothing.
+    pub answer: Option<String>,
+    pub label: String,
+    /// The reply as it came, or why there is none.
+    pub reply: Option<String>,
+    /// What each part of the answer is worth, where it has parts.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<String, f64>,
+    /// The input as the model was shown it.
+    pub input: String,
+}
+
+/// The answers of one prompt and sample, in the examples' order.
+pub(super) fn rows(
+    task: &dyn Task,
+    examples: &[Example],
+    answers: &[ExampleAnswer],
+    sample: u32,
+) -> Vec<AnswerRow> {
+    let row = |(example, given): (&Example, &ExampleAnswer)| {
+        let outcome = given.outcome.as_ref();
+        let scored = match outcome {
+            Some(Outcome::Scored(scored)) => Some(&scored.answer),
+            _ => None,
+        };
+        AnswerRow {
+            id: example.input.id.clone(),
+            group: example.input.group.clone(),
+            cluster: example.input.cluster.clone(),
+            sample,
+            state: AnswerState::of(outcome),
+            score: outcome.and_then(Outcome::value),
+            answer: scored.map(shiftproof_tasks::Answer::to_text),
+            label: example.label.to_text(),
+            reply: match outcome {
+                Some(Outcome::Failed { reason }) => Some(reason.clone()),
+                _ => given.reply.clone(),
+            },
+            parts: scored
+                .map(|answer| task.parts(answer, &example.label))
+                .unwrap_or_default()
+                .into_iter()
+                .collect(),
+            input: task.render(&example.input),
+        }
+    };
+    examples.iter().zip(answers).map(row).collect()
+}
+
+/// Answers that are not right: of the weakest group first, the worst first within it,
+/// else in the examples' order.
+pub(super) fn failures<'r>(rows: &'r [AnswerRow], groups: &[GroupOutcome]) -> Vec<&'r AnswerRow> {
+    let mut order: Vec<&GroupOutcome> = groups.iter().collect();
+    let value = |group: &GroupOutcome| group.value.unwrap_or(-1.0);
+    order.sort_by(|a, b| value(a).total_cmp(&value(b)));
+    let place = |row: &AnswerRow| order.iter().position(|group| group.group == row.group);
+    let mut failing: Vec<&AnswerRow> = rows.iter().filter(|row| row.state.is_failure()).collect();
+    failing.sort_by(|a, b| {
+        let score = |row: &AnswerRow| row.score.unwrap_or(-1.0);
+        place(a).cmp(&place(b)).then(score(a).total_cmp(&score(b)))
+    });
+    failing
+}
+
+/// What a part of the answers scores over all examples that count, an answer without
+/// parts as 0.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct PartScore {
+    /// The field.
+    pub name: String,
+    /// The mean over all examples, in `0..=1`.
+    pub score: f64,
+    /// The mean in each group.
+    pub groups: BTreeMap<String, f64>,
+}
+
+/// The parts' scores, the lowest first; none where answers have no parts.
+pub(super) fn part_scores(rows: &[AnswerRow]) -> Vec<PartScore> {
+    let counted = || rows.iter().filter(|row| row.score.is_some());
+    let names: std::collections::BTreeSet<&String> =
+        rows.iter().flat_map(|row| row.parts.keys()).collect();
+    let mean = |name: &str, group: Option<&str>| {
+        let own = counted().filter(|row| group.is_none_or(|group| row.group == group));
+        let grades: Vec<f64> = own
+            .map(|row| row.parts.get(name).copied().unwrap_or(0.0))
+            .collect();
+        grades.iter().sum::<f64>() / grades.len().max(1) as f64
+    };
+    let groups: std::collections::BTreeSet<&str> =
+        counted().map(|row| row.group.as_str()).collect();
+    let mut scores: Vec<PartScore> = names
+        .into_iter()
+        .map(|name| PartScore {
+            score: mean(name, None),
+            groups: groups
+                .iter()
+                .map(|group| ((*group).to_owned(), mean(name, Some(group))))
+                .collect(),
+            name: name.clone(),
+        })
+        .collect();
+    scores.sort_by(|a, b| a.score.total_cmp(&b.score));
+    scores
+}
+
+/// How far the samples of one prompt differ in a group.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct SampleSpread {
+    pub group: String,
+    /// Samples with a score.
+    pub samples: usize,
+    /// The mean of the samples' scores.
+    pub mean: f64,
+    /// Their standard deviation, with n − 1.
+    pub deviation: f64,
+    pub lowest: f64,
+    pub highest: f64,
+    /// Examples, and those of them whose answer is not the same in every sample.
+    pub examples: usize,
+    pub differing: usize,
+}
+
+/// The spread in each group; `samples`: each one's scores; `rows`: the answers of all.
+pub(super) fn sample_spreads(
+    samples: &[Vec<GroupOutcome>],
+    rows: &[AnswerRow],
+) -> Vec<SampleSpread> {
+    if samples.len() < 2 {
+        return Vec::new();
+    }
+    let mut names: Vec<&str> = Vec::new();
+    for outcome in samples.iter().flatten() {
+        if !names.contains(&outcome.group.as_str()) {
+            names.push(&outcome.group);
+        }
+    }
+    let spread = |name: &str| {
+        let own = samples.iter().flatten().filter(|group| group.group == name);
+        let values: Vec<f64> = own.filter_map(|group| group.value).collect();
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        let mut answers: BTreeMap<&str, Vec<(AnswerState, Option<&str>)>> = BTreeMap::new();
+        for row in rows.iter().filter(|row| row.group == name) {
+            let said = (row.state, row.answer.as_deref());
+            answers.entry(&row.id).or_default().push(said);
+        }
+        let differs = |said: &&Vec<(AnswerState, Option<&str>)>| {
+            said.windows(2).any(|pair| pair[0] != pair[1])
+        };
+        (!values.is_empty()).then(|| SampleSpread {
+            group: name.to_owned(),
+            samples: values.len(),
+            mean,
+            deviation: (squares / (n - 1.0).max(1.0)).sqrt(),
+            lowest: values.iter().copied().fold(f64::INFINITY, f64::min),
+            highest: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            examples: answers.len(),
+            differing: answers.values().filter(differs).count(),
+        })
+    };
+    names.into_iter().filter_map(spread).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,453 @@
+//! Fixed prompts scored: on development examples, or on the sealed audit.
+
+mod answers;
+mod examples;
+mod fair;
+mod output;
+mod text;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+use shiftproof_search::bench::OutcomeMatrix;
+use shiftproof_search::budget::{BudgetLimits, Spend};
+use shiftproof_search::control::RunControl;
+use shiftproof_search::evaluate::{PromptEvaluation, baseline};
+use shiftproof_search::event::GroupOutcome;
+use shiftproof_search::fairness::{self, FairnessReport};
+use shiftproof_search::ledger::Ledger;
+use shiftproof_search::unusable::AnswerSurvey;
+use shiftproof_tasks::{Example, Prompt};
+
+use self::answers::{AnswerRow, PartScore, SampleSpread, part_scores, sample_spreads};
+use self::examples::ScoredSplit;
+use super::signals::{SignalStream, pass_on};
+use super::{fetch_progress, note, open_ledger, print, resolve, score, warnings, with_patience};
+use crate::cli::{EvalArgs, StudyArgs};
+use crate::exit::{ExitStatus, Failure};
+use crate::gate::holdout_log::{self, HoldoutAccess};
+use crate::gate::prompts::NamedPrompt;
+use crate::report::ground::{AuditGround, caution};
+use crate::report::{BaselineScores, machine, spread, to_json, worst};
+use crate::session::StudySession;
+use crate::task_registry::TaskRegistry;
+use crate::unusable;
+use crate::word_diff::flat;
+
+/// One prompt's scores by one model.
+#[derive(Debug, Serialize)]
+struct PromptScores {
+    prompt: Prompt,
+    /// The model's name for people.
+    model: String,
+    #[serde(skip)]
+    is_seed: bool,
+    /// Of several samples the first one's.
+    groups: Vec<GroupOutcome>,
+    /// Its answers that cannot be used, of all samples.
+    #[serde(skip_serializing_if = "no_fault")]
+    unusable: AnswerSurvey,
+    /// The best group's score less the worst's.
+    spread: Option<f64>,
+    /// What each field of the answers scores.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<PartScore>,
+    /// How far samples differ, where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    repeated: Vec<SampleSpread>,
+    /// The answer to every example, sample by sample.
+    answers: Vec<AnswerRow>,
+}
+
+fn no_fault(survey: &AnswerSurvey) -> bool {
+    survey.faults.is_empty()
+}
+
+#[derive(Debug, Serialize)]
+struct EvalTable {
+    study: String,
+    metric: String,
+    /// The first model's name for people.
+    model: String,
+    /// Which examples were scored.
+    split: ScoredSplit,
+    /// Every prompt by the first model, then by the next.
+    prompts: Vec<PromptScores>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    baselines: Vec<BaselineScores>,
+    /// How lists change with an attribute, by prompt.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fairness: Vec<FairnessReport>,
+    /// What a reader has to know beside the scores.
+    notes: Vec<String>,
+    /// An answer found in the store counts like one paid for now.
+    spent: Spend,
+    /// Calls that were sent to a model now.
+    sent: u64,
+    /// Whether the budget sufficed.
+    #[serde(skip)]
+    complete: bool,
+    /// Whether no target group is audited.
+    #[serde(skip)]
+    unverified: bool,
+}
+
+impl EvalTable {
+    fn has_several_models(&self) -> bool {
+        self.prompts.iter().any(|row| row.model != self.model)
+    }
+
+    fn survey(&self) -> AnswerSurvey {
+        let mut whole = AnswerSurvey::default();
+        for row in &self.prompts {
+            whole.add(&row.unusable);
+        }
+        whole
+    }
+
+    /// Takes in what another model came to.
+    fn add(&mut self, other: Self) {
+        self.prompts.extend(other.prompts);
+        self.fairness.extend(other.fairness);
+        for note in other.notes {
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
+        self.spent += other.spent;
+        self.sent += other.sent;
+        self.complete &= other.complete;
+    }
+}
+
+pub(super) async fn run(args: EvalArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
+    check(&args)?;
+    let ledger = open_ledger(&args.store.store)?;
+    let control = RunControl::new();
+    let mut whole: Option<EvalTable> = None;
+    for study in args.study.by_model() {
+        let spent = whole
+            .as_ref()
+            .map_or_else(Spend::default, |table| table.spent);
+        let asked = ModelEvaluation {
+            args: &args,
+            study,
+            ledger: ledger.clone(),
+            control: control.clone(),
+            spent,
+        };
+        // A model of many prompts takes a large place on the stack.
+        let Some(table) = Box::pin(asked.run(registry, whole.is_none())).await? else {
+            return Ok(ExitStatus::Interrupted);
+        };
+        match &mut whole {
+            Some(whole) => whole.add(table),
+            None => whole = Some(table),
+        }
+    }
+    // There is one model at least.
+    let Some(table) = whole else {
+        return Ok(ExitStatus::Done);
+    };
+    for path in &args.output {
+        output::write(path, &table)?;
+    }
+    if args.json {
+        print(&to_json(&table)?)?;
+    } else {
+        print(&text::text(&table, args.failures))?;
+    }
+    let survey = table.survey();
+    for told in unusable::sentences(&survey) {
+        note(&told);
+    }
+    Ok(ending(&args, &table, &survey))
+}
+
+/// What contradicts itself, or cannot be written.
+fn check(args: &EvalArgs) -> Result<(), Failure> {
+    if args.min_worst.is_some() && !args.audit {
+        return Err(Failure::usage(
+            "--min-worst holds prompts against the sealed audit, and `eval` scores development \
+             examples unless told\n  add --audit (each opening is written down), or let `shiftproof \
+             gate` decide",
+        ));
+    }
+    if args.record.is_some() && args.study.model.len() > 1 {
+        return Err(Failure::usage(
+            "--record writes the grades of one model: give one --model, or record each in a folder \
+             of its own",
+        ));
+    }
+    output::check(&args.output)
+}
+
+/// All prompts by one model.
+struct ModelEvaluation<'a> {
+    args: &'a EvalArgs,
+    study: StudyArgs,
+    ledger: Arc<Ledger>,
+    control: RunControl,
+    /// What models before it took of the limits.
+    spent: Spend,
+}
+
+impl ModelEvaluation<'_> {
+    /// `None` after a second signal. `first`: of several models the first.
+    async fn run(self, registry: &TaskRegistry, first: bool) -> Result<Option<EvalTable>, Failure> {
+        let session = self.prepare(registry).await?;
+        if first && !self.args.verbosity.quiet {
+            warnings(&session.loaded.findings);
+        }
+        let args = self.args;
+        let prompts = prompts(&session, args)?;
+        let split = ScoredSplit::of(args);
+        let examples = split.examples(&session, args)?;
+        let task = session.built.task.as_ref();
+        let mut planned =
+            score::planned(&session, &prompts, examples.len()) * u64::from(args.repeat);
+        if let Some(attribute) = &args.fair {
+            planned += fairness::calls(task, attribute, &prompts, &examples);
+        }
+        let observers = vec![score::progress(args.verbosity.quiet, planned)];
+        let trouble = args.trouble.into();
+        let (ledger, control) = (self.ledger, self.control);
+        let gateway = score::gateway(&session, ledger, control.clone(), observers, trouble);
+        if first {
+            tokio::spawn(pass_on(SignalStream::new(), control.clone(), None));
+        }
+        let mut samples = Vec::new();
+        for sample in 0..args.repeat {
+            gateway.draw_sample(sample);
+            let evaluator = score::evaluator(&session, &gateway, trouble);
+            let scored = score::watched(&evaluator, &control, &prompts, &examples).await?;
+            let Some(evaluation) = scored else {
+                return Ok(None);
+            };
+            let complete = evaluation.complete;
+            samples.push(evaluation);
+            if !complete {
+                break;
+            }
+        }
+        gateway.draw_sample(0);
+        let fairness = match &args.fair {
+            Some(attribute) => {
+                fair::ask(&session, &gateway, attribute, &prompts, &examples).await?
+            }
+            None => Vec::new(),
+        };
+        if split == ScoredSplit::Audit {
+            written_down(&session, &prompts, &args.store.store)?;
+        }
+        let evaluation = &samples[0];
+        if let Some(folder) = &args.record {
+            record(&session, &prompts, evaluation, folder)?;
+        }
+        let baselines = session.loaded.baselines.iter().map(|known| BaselineScores {
+            name: known.name.clone(),
+            groups: baseline(task, &session.loaded.groups, known, &examples),
+        });
+        let groups = &session.loaded.groups;
+        Ok(Some(EvalTable {
+            study: session.resolved.study.name.clone(),
+            metric: task.metric().name(),
+            model: machine(session.task_model.model.llm.identity()),
+            split,
+            baselines: baselines.filter(|row| !row.groups.is_empty()).collect(),
+            fairness,
+            notes: notes(&session, args, (split, &examples), (&prompts, evaluation)),
+            spent: gateway.spent(),
+            sent: gateway.sent(),
+            complete: samples.iter().all(|sample| sample.complete),
+            unverified: AuditGround::of(groups) == AuditGround::SourceOnly,
+            prompts: scores(&session, prompts, &examples, &samples),
+        }))
+    }
+
+    async fn prepare(&self, registry: &TaskRegistry) -> Result<StudySession, Failure> {
+        let args = self.args;
+        let mut resolved = resolve(&self.study, Some(&args.budget), registry)?;
+        resolved.study.budget = left(resolved.study.budget, self.spent);
+        if let Some(metric) = &args.metric {
+            let task = &mut resolved.study.task;
+            task.insert("metric".to_owned(), metric.name().into());
+        }
+        let mut progress = fetch_progress(args.verbosity.quiet);
+        let (given, quiet) = (resolved.study.clone(), args.verbosity.quiet);
+        let preparing = StudySession::prepare(resolved, &self.study.study, registry, &mut progress);
+        with_patience(&given, quiet, preparing).await
+    }
+}
+
+/// What limits leave after this was spent.
+fn left(limits: BudgetLimits, spent: Spend) -> BudgetLimits {
+    BudgetLimits {
+        calls: limits.calls.map(|calls| calls.saturating_sub(spent.calls)),
+        tokens: limits
+            .tokens
+            .map(|tokens| tokens.saturating_sub(spent.tokens())),
+        usd: limits.usd.map(|usd| (usd - spent.usd()).max(0.0)),
+    }
+}
+
+/// The seed, the study's other prompts, and those given.
+fn prompts(session: &StudySession, args: &EvalArgs) -> Result<Vec<Prompt>, Failure> {
+    let mut prompts = vec![session.built.task.seed()];
+    prompts.extend(session.resolved.study.prompts.iter().map(Prompt::new));
+    for given in &args.prompt {
+        let named = NamedPrompt::given(given)?;
+        named.check(session)?;
+        prompts.push(named.prompt);
+    }
+    Ok(prompts)
+}
+
+/// Writes the opening of the audit down, before what it says is seen.
+fn written_down(session: &StudySession, prompts: &[Prompt], store: &Path) -> Result<(), Failure> {
+    let data = &session.loaded.data;
+    let opening = HoldoutAccess::now(
+        "eval",
+        &session.resolved.study.name,
+        &data.audit.fingerprint(),
+        session.task_model.model.llm.identity(),
+        prompts.iter().map(Prompt::id),
+        data.reads.count(),
+    );
+    if let Some(warning) = holdout_log::warning(opening.count(store)?) {
+        note(&warning);
+    }
+    opening.record(store, "shown")
+}
+
+/// What a reader has to know beside the scores.
+fn notes(
+    session: &StudySession,
+    args: &EvalArgs,
+    (split, examples): (ScoredSplit, &[Example]),
+    (prompts, evaluation): (&[Prompt], &PromptEvaluation),
+) -> Vec<String> {
+    let mut notes = match split {
+        ScoredSplit::Audit => caution(&session.loaded.groups)
+            .map(|text| text + ".")
+            .into_iter()
+            .collect(),
+        ScoredSplit::Development => split.notes(session, args, examples),
+    };
+    if args.repeat > 1
+        && session
+            .resolved
+            .study
+            .model
+            .temperature
+            .is_none_or(|t| t == 0.0)
+    {
+        notes.push(
+            "Samples are drawn at temperature 0: what differs is the server's own chance. Set \
+             model.temperature to what production uses to see its spread."
+                .to_owned(),
+        );
+    }
+    notes.extend(score::calibrated(session, evaluation));
+    notes.extend(score::readings(prompts, evaluation));
+    notes
+}
+
+/// Each prompt's scores; `samples`: the evaluations of all of them, one at least.
+fn scores(
+    session: &StudySession,
+    prompts: Vec<Prompt>,
+    examples: &[Example],
+    samples: &[PromptEvaluation],
+) -> Vec<PromptScores> {
+    let task = session.built.task.as_ref();
+    let model = machine(session.task_model.model.llm.identity());
+    let scores = |(at, prompt): (usize, Prompt)| {
+        let mut unusable = AnswerSurvey::default();
+        let (mut answers, mut outcomes) = (Vec::new(), Vec::new());
+        for (number, sample) in (1..).zip(samples) {
+            unusable.add(&sample.surveys[at]);
+            answers.extend(answers::rows(task, examples, &sample.answers[at], number));
+            outcomes.push(sample.scores[at].clone());
+        }
+        let groups = samples[0].scores[at].clone();
+        PromptScores {
+            model: model.clone(),
+            is_seed: at == 0,
+            spread: spread(&groups),
+            parts: part_scores(&answers),
+            repeated: sample_spreads(&outcomes, &answers),
+            prompt,
+            groups,
+            unusable,
+            answers,
+        }
+    };
+    prompts.into_iter().enumerate().map(scores).collect()
+}
+
+/// The exit code, told why where it is not that of success.
+fn ending(args: &EvalArgs, table: &EvalTable, survey: &AnswerSurvey) -> ExitStatus {
+    if !table.complete {
+        note("the budget ran out before every prompt was scored on every example");
+        return ExitStatus::Budget;
+    }
+    // A score of nothing but evasions, or of nothing at all, is none.
+    if survey.unusable() == survey.answers {
+        note("not one answer can be used: no prompt was measured");
+        return ExitStatus::Unusable;
+    }
+    if let Some(bar) = args.min_worst.filter(|_| table.unverified) {
+        note(&format!(
+            "no target group is audited, so that --min-worst {bar} is reached is not shown"
+        ));
+        return ExitStatus::Below;
+    }
+    match args.min_worst.and_then(|bar| below(table, bar)) {
+        Some(told) => {
+            note(&told);
+            ExitStatus::Below
+        }
+        None => ExitStatus::Done,
+    }
+}
+
+/// Which prompt's worst target group is below the bar, if any is.
+fn below(table: &EvalTable, bar: f64) -> Option<String> {
+    let row = |row: &PromptScores| {
+        let worst = worst(&row.groups);
+        let value = worst.and_then(|group| group.value);
+        value.is_none_or(|value| value < bar).then(|| {
+            let group = worst.map_or("no group", |group| group.group.as_str());
+            let value = value.map_or("no score".to_owned(), |v| format!("{:.1}", v * 100.0));
+            format!(
+                "prompt {:#}: {group}, its worst target group, has {value}, below --min-worst {}",
+                row.prompt.id(),
+                bar * 100.0
+            )
+        })
+    };
+    table.prompts.iter().find_map(row)
+}
+
+/// Writes the grades down for [`bench`](super::bench).
+fn record(
+    session: &StudySession,
+    prompts: &[Prompt],
+    evaluation: &PromptEvaluation,
+    folder: &Path,
+) -> Result<(), Failure> {
+    let grade = |grade: &Option<f64>| grade.map_or(f32::NAN, |grade| grade as f32);
+    let groups = &session.loaded.groups;
+    let matrix = OutcomeMatrix::recorded(
+        &session.resolved.study.name,
+        prompts.iter().map(flat).collect(),
+        groups.iter().map(|group| group.name.clone()).collect(),
+        evaluation.groups.iter().map(|&g| g as u32).collect(),
+        evaluation.grades.iter().flatten().map(grade).collect(),
+    );
+    matrix
+        .write(folder)
+        .map_err(Failure::from_error(ExitStatus::Data))
+}
