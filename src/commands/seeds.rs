@@ -14,8 +14,8 @@ use shiftproof_tasks::PromptId;
 use super::execute::{ExecutionError, RunExecution};
 use super::signals::{SignalStream, pass_on};
 use super::{
-    estimate, fetch_progress, judging, note, open_ledger, print, resolve, warnings, with_patience,
-    write,
+    check_writable, estimate, fetch_progress, judging, note, open_ledger, print, resolve, warnings,
+    with_patience, write,
 };
 use crate::cli::OptimizeArgs;
 use crate::exit::{ExitStatus, Failure};
@@ -40,7 +40,7 @@ pub(super) async fn run(
     // A file that cannot be written in its form is told before a call is paid for.
     args.output
         .iter()
-        .try_for_each(|path| ReportFormat::of(path).map(drop))?;
+        .try_for_each(|path| ReportFormat::of(path).and_then(|_| check_writable(path)))?;
     let control = RunControl::new();
     let seeded = SeededRuns {
         args,

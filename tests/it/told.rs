@@ -160,7 +160,7 @@ async fn estimate_shows_scaled_plan() {
     let less = (smallest - 2).to_string();
     desk.run(&["optimize", "--quiet", "--max-calls", &less])
         .await
-        .expect(3, &["shiftproof estimate"]);
+        .expect(3, &["nothing was asked", "shiftproof estimate"]);
     let ended = desk
         .run(&["optimize", "--quiet", "--max-calls", &least])
         .await;
@@ -172,10 +172,9 @@ async fn estimate_shows_scaled_plan() {
 
     // And in the list of runs.
     let list = desk.run(&["runs"]).await;
-    says(
-        &list.out,
-        &["budget ran out", "stopped (the budget is exhausted"],
-    );
+    says(&list.out, &["mock-s1-1", "budget ran out"]);
+    // What was refused is no run.
+    assert!(!list.out.contains("mock-s1-2"), "{}", list.out);
     assert!(!list.out.contains("finished"), "{}", list.out);
 }
 
@@ -209,7 +208,12 @@ async fn fixed_prompts_show_true_progress() {
     // One prompt: 40 inputs to settle on, the first 20 of them before the others, and
     // 32 to score.
     let ended = desk.run(&["eval", "--audit"]).await;
-    let told = &["evaluate  ", "/20 calls, ", " of ≤ 72 in all\n"];
+    let told = &[
+        "evaluate  ",
+        "/20 calls, ",
+        " of ≤ 72 in all, ",
+        "ETA measuring…",
+    ];
     ended.expect(0, told);
     assert!(!ended.err.contains("propose"), "{}", ended.err);
     assert!(!ended.err.contains(';'), "{}", ended.err);

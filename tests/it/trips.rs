@@ -185,7 +185,12 @@ async fn study_mistakes_are_usage_errors() {
         "did you mean",
     )
     .await;
-    check("labels = [", "labels = [\"positive\", ", "twice").await;
+    check(
+        "labels = [",
+        "labels = [\"positive\", ",
+        "remove or rename one",
+    )
+    .await;
     // A row that is wrong is no matter of the study's.
     let desk = Desk::new();
     desk.write("data.csv", desk.read("data.csv").replace("books0,", ","));
@@ -281,7 +286,7 @@ async fn quiet_commands_are_silent() {
         (vec!["optimize", "-q"], 0),
         (vec!["optimize", "-q", "--resume", "mock-s1-1"], 0),
         (vec!["eval", "-q"], 0),
-        (vec!["gate", "-q", "--mode", "hold"], 0),
+        (vec!["gate", "-q", "-c", "Which is it?"], 101),
     ] {
         let ended = desk.run(&args).await;
         assert_eq!(

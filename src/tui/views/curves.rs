@@ -14,6 +14,8 @@ use crate::report::grouped;
 /// One chart: what it is of, and which score it shows.
 struct RaceChart {
     name: &'static str,
+    /// The same where there is little room.
+    short: &'static str,
     pick: fn(&RaceScores) -> Option<ValueBand>,
 }
 
@@ -28,14 +30,17 @@ fn charts(state: &ScreenState) -> Vec<RaceChart> {
     };
     let target = RaceChart {
         name: "worst target",
+        short: "worst target",
         pick: |scores| scores.target,
     };
     let voted = RaceChart {
-        name: "target, VOTED labels",
+        name: "worst target by VOTED labels",
+        short: "voted target",
         pick: |scores| scores.voted,
     };
     let source = RaceChart {
         name: "source",
+        short: "source",
         pick: |scores| scores.source,
     };
     let of_target = [target, voted].into_iter().find(|chart| has(chart.pick));
@@ -133,13 +138,17 @@ fn draw_chart(
         [0.0, 100.0]
     };
     let figure = |line: &[(f64, f64)]| line.last().map(|at| points(at.1 / 100.0));
+    let is_wide = area.width >= 56;
     let legend = |sign: &str, who: &str, line: &[(f64, f64)]| match figure(line) {
-        Some(figure) if area.width >= 56 => format!("{sign}{sign} {who} {figure} "),
+        Some(figure) if is_wide => format!("{sign}{sign} {who} {figure} "),
         Some(figure) => format!("{sign}{who} {figure} "),
         None => String::new(),
     };
     let title = vec![
-        Span::styled(format!(" {} ", chart.name), theme.heading()),
+        Span::styled(
+            format!(" {} ", if is_wide { chart.name } else { chart.short }),
+            theme.heading(),
+        ),
         Span::styled(legend("━", "leader", &value), theme.good()),
         Span::styled(legend("┄", "seed", &seed), theme.notable()),
     ];
@@ -162,11 +171,12 @@ fn draw_chart(
         (Some(first), Some(last)) => (first.0, last.0.max(first.0 + 1.0)),
         _ => (0.0, 1.0),
     };
-    // A seed prompt that is known in one place only is a line all the same.
-    let seed = match seed.as_slice() {
+    // What is known in one place only is a line all the same.
+    let across = |line: Vec<(f64, f64)>| match line.as_slice() {
         [only] => vec![(first, only.1), (last, only.1)],
-        _ => seed,
+        _ => line,
     };
+    let [value, low, high, seed] = [value, low, high, seed].map(across);
     let datasets = vec![
         drawn(&low, Marker::Custom('·'), theme.faint()),
         drawn(&high, Marker::Custom('·'), theme.faint()),
