@@ -1,13 +1,13 @@
 //! A run from study to result: data, models, store, loop.
 
 mod keeping;
+mod models;
 
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use shiftproof_search::ModelCall;
 use shiftproof_search::budget::Meter;
 use shiftproof_search::calibrate::Calibration;
 use shiftproof_search::control::RunControl;
@@ -23,9 +23,10 @@ use shiftproof_tasks::Prompt;
 use shiftproof_tasks::lint::LintFinding;
 
 use self::keeping::{FoundModels, close, open_log};
+pub(crate) use self::models::{OwnModels, REHEARSED, connect_models};
 use crate::assumed::assumed;
 use crate::calibration_notes;
-use crate::connect_model::{ConnectedModel, connect, with_embedder};
+use crate::connect_model::ConnectedModel;
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
 use crate::gate::holdout_log::HoldoutAccess;
@@ -510,52 +511,6 @@ impl StudySession {
     }
 }
 
-/// Models that a program brings itself, in place of those that a study names.
-#[derive(Default)]
-pub(crate) struct OwnModels {
-    /// Does the task.
-    pub task: Option<ConnectedModel>,
-    /// Proposes.
-    pub proposer: Option<ConnectedModel>,
-}
-
-/// The models of a study, `own` ones in place of those it names: the one that does the
-/// task, and the one that proposes where that is another. What the record `known` of a
-/// run holds about them is not asked again.
-pub(crate) async fn connect_models(
-    resolved: &ResolvedStudy,
-    built: &TaskInstance,
-    loaded: &LoadedData,
-    known: Option<&RunRecord>,
-    own: OwnModels,
-    progress: fetch::OnProgress<'_>,
-) -> Result<(ConnectedModel, Option<ConnectedModel>), Failure> {
-    let (study, folder) = (&resolved.study, &resolved.folder);
-    let known = known.map(FoundModels::of).transpose()?.unwrap_or_default();
-    let is_own = own.task.is_some();
-    let mut task_model = match own.task {
-        Some(own) => own,
-        None => {
-            let is_known = known.task.is_some();
-            let connected = connect(&study.model, folder, known.task, progress).await?;
-            if is_known {
-                connected
-            } else {
-                connected.rehearse(&rehearsal(built, loaded)).await?
-            }
-        }
-    };
-    let proposer_model = match (own.proposer, &study.proposer) {
-        (Some(own), _) => Some(own),
-        (None, Some(spec)) => Some(connect(spec, folder, known.proposer, progress).await?),
-        (None, None) => task_model.proposing(),
-    };
-    if built.task.embeds() && !is_own {
-        task_model = with_embedder(&study.model, task_model, progress).await?;
-    }
-    Ok((task_model, proposer_model))
-}
-
 /// The run `record` begins or goes on: its account first, so that a process that
 /// dies between the two leaves one to go on from.
 async fn begin(
@@ -568,23 +523,4 @@ async fn begin(
     let gateway = gateway.accounting(&record.id, account, probes).await?;
     ledger.save_run(record).await?;
     Ok(gateway)
-}
-
-/// Calls of a study that a client is tried on before a run.
-pub(crate) const REHEARSED: usize = 4;
-
-/// The seed prompt on a few source examples: the first calls a run would send.
-fn rehearsal(built: &TaskInstance, loaded: &LoadedData) -> Vec<ModelCall> {
-    let seed = built.task.seed();
-    let requests = loaded
-        .data
-        .source
-        .validation
-        .iter()
-        .take(REHEARSED)
-        .map(|example| built.task.request(&seed, &example.input));
-    requests
-        .filter(|request| request.answer.labels().is_some())
-        .map(|request| ModelCall::greedy(request, 16))
-        .collect()
 }

@@ -297,6 +297,3 @@ fn check_places(session: &mut StudySession) -> Result<(), OptimizationError> {
     session.loaded.findings.extend(found);
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

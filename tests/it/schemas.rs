@@ -87,7 +87,7 @@ fn learn(schema: &mut Map<String, Value>, value: &Value, key: &str) {
     match value {
         Value::Array(items) => {
             for item in items {
-                learn(inner(schema, "items"), item, key);
+                learn(inner(schema, "items"), item, "");
             }
         }
         Value::Object(_) if tag(value).is_some() => {

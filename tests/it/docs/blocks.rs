@@ -105,7 +105,9 @@ impl DocBlock {
         let mut found = Vec::new();
         let mut end: Option<String> = None;
         let (mut whole, mut begun) = (String::new(), 0);
-        for (at, line) in self.script().lines().enumerate() {
+        let script = self.script();
+        let lines = script.lines().count();
+        for (at, line) in script.lines().enumerate() {
             if let Some(word) = &end {
                 if line.trim() == word {
                     end = None;
@@ -125,6 +127,11 @@ impl DocBlock {
                 end = Some(word.trim_matches(['\'', '"', '-']).to_owned());
             }
             let place = format!("{file}:{begun}");
+            // A quotation goes on in the next line.
+            if shlex::split(&whole).is_none() && at + 1 < lines {
+                whole += "\n";
+                continue;
+            }
             let parts = words(&whole, &place);
             found.extend(parts.into_iter().map(|part| (place.clone(), part)));
             whole.clear();
