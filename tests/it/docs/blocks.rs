@@ -53,7 +53,10 @@ fn page(path: &Path) -> DocPage {
                 blocks.push(block.clone());
                 open = None;
             }
-            Some(block) => block.text += &format!("{line}\n"),
+            Some(block) => {
+                block.text.push_str(line);
+                block.text.push('\n');
+            }
             None if trimmed.starts_with("```") => {
                 open = Some(DocBlock {
                     place: format!("{name}:{}", at + 2),
@@ -94,7 +97,7 @@ impl DocBlock {
             return self.text.clone();
         }
         let typed = self.text.lines().filter_map(|line| line.strip_prefix("$ "));
-        typed.map(|line| format!("{line}\n")).collect()
+        typed.collect::<Vec<_>>().join("\n")
     }
 
     /// Its commands, each as its words, with the place of its line. Texts that a shell
