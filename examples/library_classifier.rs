@@ -94,7 +94,15 @@ impl Llm for Author {
             } else {
                 plain.to_vec()
             };
-            prompt += &format!("- {label}: it is about {}.\n", words.join(", "));
+            let words = words.join(", ");
+            prompt.extend([
+                "- ",
+                label,
+                ": it is about ",
+                &words,
+                ".
+",
+            ]);
         }
         prompt += "Answer with one label: billing, delivery or account.";
         let text = format!("Here is a prompt for it:\n\n<prompt>\n{prompt}\n</prompt>");
@@ -125,7 +133,7 @@ fn tickets(channel: &str, count: usize, plainly: usize) -> Vec<Example> {
     let ticket = |n: usize| {
         let (label, plain, slang) = TOPICS[n % TOPICS.len()];
         let words = if n * 7 % 10 < plainly { plain } else { slang };
-        let matter = if n % 9 == 0 {
+        let matter = if n.is_multiple_of(9) {
             "please call me"
         } else {
             words[n / 3 % 2]

@@ -136,9 +136,9 @@ fn listeners(time: &str, count: usize) -> Vec<Example> {
         let (_, tracks) = GENRES[n % GENRES.len()];
         let (_, others) = GENRES[(n + 1 + n / 7 % 2) % GENRES.len()];
         let by_charts = if time == "day" {
-            n % 3 != 0
+            !n.is_multiple_of(3)
         } else {
-            n % 8 == 0
+            n.is_multiple_of(8)
         };
         let next = if by_charts {
             others[0]

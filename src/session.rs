@@ -3,13 +3,13 @@
 pub mod aides;
 mod keeping;
 mod loaded;
+mod models;
 
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use shiftproof_search::ModelCall;
 use shiftproof_search::budget::Meter;
 use shiftproof_search::calibrate::Calibration;
 use shiftproof_search::control::RunControl;
@@ -27,7 +27,8 @@ use shiftproof_tasks::lint::LintFinding;
 
 use self::aides::ConnectedAides;
 use self::keeping::{FoundModels, close, open_log};
-pub(crate) use self::loaded::{LoadedStudy, OwnModels, connect_models};
+pub(crate) use self::loaded::LoadedStudy;
+pub(crate) use self::models::{OwnModels, REHEARSED, connect_models};
 use crate::assumed::assumed;
 use crate::calibration_notes;
 use crate::connect_model::ConnectedModel;
@@ -521,23 +522,4 @@ async fn begin(
     let gateway = gateway.accounting(&record.id, account, probes).await?;
     ledger.save_run(record).await?;
     Ok(gateway)
-}
-
-/// Calls of a study that a client is tried on before a run.
-pub(crate) const REHEARSED: usize = 4;
-
-/// The seed prompt on a few source examples: the first calls a run would send.
-fn rehearsal(built: &TaskInstance, loaded: &LoadedData) -> Vec<ModelCall> {
-    let seed = built.task.seed();
-    let requests = loaded
-        .data
-        .source
-        .validation
-        .iter()
-        .take(REHEARSED)
-        .map(|example| built.task.request(&seed, &example.input));
-    requests
-        .filter(|request| request.answer.labels().is_some())
-        .map(|request| ModelCall::greedy(request, 16))
-        .collect()
 }

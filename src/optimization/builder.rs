@@ -247,7 +247,7 @@ impl OptimizationBuilder {
     /// As [`OptimizationError`] says; [`Settings`](OptimizationError::Settings) tells
     /// all problems at once.
     pub async fn prepare(self) -> Result<Optimization, OptimizationError> {
-        Optimization::prepare(self).await
+        Box::pin(Optimization::prepare(self)).await
     }
 
     /// [Prepares](Self::prepare) and runs; needs a Tokio runtime with time and I/O

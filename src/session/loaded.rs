@@ -8,8 +8,7 @@ use shiftproof_search::ledger::RunRecord;
 use shiftproof_search::methods::SearchMethod;
 
 use super::keeping::FoundModels;
-use super::{StudySession, aides, load, rehearsal};
-use crate::connect_model::{ConnectedModel, connect, with_embedder};
+use super::{OwnModels, StudySession, aides, connect_models, load};
 use crate::exit::Failure;
 use crate::fetch;
 use crate::judge;
@@ -96,52 +95,6 @@ impl LoadedStudy {
             graded_by_person,
         })
     }
-}
-
-/// Models that a program brings itself, in place of those that a study names.
-#[derive(Default)]
-pub(crate) struct OwnModels {
-    /// Does the task.
-    pub task: Option<ConnectedModel>,
-    /// Proposes.
-    pub proposer: Option<ConnectedModel>,
-}
-
-/// The models of a study, `own` ones in place of those it names: the one that does the
-/// task, and the one that proposes where that is another. What the record `known` of a
-/// run holds about them is not asked again.
-pub(crate) async fn connect_models(
-    resolved: &ResolvedStudy,
-    built: &TaskInstance,
-    loaded: &LoadedData,
-    known: Option<&RunRecord>,
-    own: OwnModels,
-    progress: fetch::OnProgress<'_>,
-) -> Result<(ConnectedModel, Option<ConnectedModel>), Failure> {
-    let (study, folder) = (&resolved.study, &resolved.folder);
-    let known = known.map(FoundModels::of).transpose()?.unwrap_or_default();
-    let is_own = own.task.is_some();
-    let mut task_model = match own.task {
-        Some(own) => own,
-        None => {
-            let is_known = known.task.is_some();
-            let connected = connect(&study.model, folder, known.task, progress).await?;
-            if is_known {
-                connected
-            } else {
-                connected.rehearse(&rehearsal(built, loaded)).await?
-            }
-        }
-    };
-    let proposer_model = match (own.proposer, &study.proposer) {
-        (Some(own), _) => Some(own),
-        (None, Some(spec)) => Some(connect(spec, folder, known.proposer, progress).await?),
-        (None, None) => task_model.proposing(),
-    };
-    if built.task.embeds() && !is_own {
-        task_model = with_embedder(&study.model, task_model, progress).await?;
-    }
-    Ok((task_model, proposer_model))
 }
 
 /// What a run will ask of the models at most, under its limit on calls.

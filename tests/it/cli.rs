@@ -313,3 +313,25 @@ async fn init_writes_readable_study() {
         .await
         .expect(4, &[]);
 }
+
+#[tokio::test]
+async fn shells_and_man_know_every_command() {
+    let desk = Desk::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ended = desk.run(&["completions", shell]).await;
+        ended.expect(0, &[]);
+        for word in ["optimize", "require-gain", "min-worst"] {
+            assert!(ended.out.contains(word), "{shell} does not complete {word}");
+        }
+    }
+    desk.run(&["completions", "tcsh"])
+        .await
+        .expect(2, &["possible values"]);
+    let page = desk.run(&["man"]).await;
+    page.expect(0, &[]);
+    assert!(page.out.contains(".TH shiftproof 1"), "{}", page.out);
+    assert!(page.out.contains("Exit codes"), "{}", page.out);
+    desk.run(&["man", "--folder", "man"]).await.expect(0, &[]);
+    assert!(desk.read("man/shiftproof-optimize.1").contains("require"));
+    assert!(desk.path("man/shiftproof-data-fetch.1").exists());
+}

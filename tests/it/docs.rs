@@ -123,9 +123,9 @@ fn shown_commands_are_known() {
             if block.language == "yaml" {
                 for script in workflow_scripts(block) {
                     for line in script.lines() {
-                        words(line, &block.place)
-                            .iter()
-                            .for_each(|words| check(&block.place, words, false));
+                        for words in words(line, &block.place) {
+                            check(&block.place, &words, false);
+                        }
                     }
                 }
             }
@@ -136,9 +136,9 @@ fn shown_commands_are_known() {
                 .replace(['[', ']'], "")
                 .replace("...", "")
                 .replace('|', "/");
-            words(&code, &place)
-                .iter()
-                .for_each(|words| check(&place, words, true));
+            for words in words(&code, &place) {
+                check(&place, &words, true);
+            }
         }
     }
     assert!(seen > 100, "{seen}");
@@ -222,7 +222,7 @@ fn environment_variables_are_listed() {
                     .unwrap()
                     .map(|entry| entry.unwrap().path()),
             );
-        } else if name.ends_with(".rs") && !name.contains("test") {
+        } else if path.extension().is_some_and(|ending| ending == "rs") && !name.contains("test") {
             let text = std::fs::read_to_string(&path).unwrap();
             let product = text.split("\nmod tests {").next().unwrap();
             let found = product.lines().flat_map(variables_of);

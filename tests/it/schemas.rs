@@ -63,6 +63,12 @@ fn tag(value: &Value) -> Option<&str> {
     value.get("type")?.as_str()
 }
 
+/// The rules under a key, none to begin with.
+fn inner<'a>(schema: &'a mut Map<String, Value>, key: &str) -> &'a mut Map<String, Value> {
+    let entry = schema.entry(key).or_insert_with(|| json!({}));
+    entry.as_object_mut().unwrap()
+}
+
 /// Adds to a schema what this value has.
 fn learn(schema: &mut Map<String, Value>, value: &Value, key: &str) {
     let mut known = types(schema);
@@ -80,27 +86,21 @@ fn learn(schema: &mut Map<String, Value>, value: &Value, key: &str) {
         json!(known)
     };
     schema.insert("type".into(), known);
-    fn inner<'a>(schema: &'a mut Map<String, Value>, key: &str) -> &'a mut Map<String, Value> {
-        let entry = schema.entry(key).or_insert_with(|| json!({}));
-        entry.as_object_mut().unwrap()
-    }
     match value {
         Value::Array(items) => {
             for item in items {
-                learn(inner(schema, "items"), item, key);
+                learn(inner(schema, "items"), item, "");
             }
         }
         Value::Object(_) if tag(value).is_some() => {
             let kinds = schema.entry("oneOf").or_insert_with(|| json!([]));
             let kinds = kinds.as_array_mut().unwrap();
-            let is_own = |kind: &&mut Value| kind["properties"]["type"]["const"] == value["type"];
-            let at = match kinds.iter_mut().position(|mut kind| is_own(&&mut kind)) {
-                Some(at) => at,
-                None => {
-                    kinds.push(json!({"properties": {"type": {"const": value["type"]}}}));
-                    kinds.len() - 1
-                }
-            };
+            let is_own = |kind: &Value| kind["properties"]["type"]["const"] == value["type"];
+            let known = kinds.iter().position(is_own);
+            let at = known.unwrap_or_else(|| {
+                kinds.push(json!({"properties": {"type": {"const": value["type"]}}}));
+                kinds.len() - 1
+            });
             learn_keys(kinds[at].as_object_mut().unwrap(), value);
         }
         Value::Object(entries) if MAPS.contains(&key) => {
@@ -213,7 +213,9 @@ fn check(samples: &BTreeMap<&str, Vec<Value>>) {
             let rules = schema.as_object_mut().unwrap();
             let dialect = json!("https://json-schema.org/draft/2020-12/schema");
             rules.entry("$schema").or_insert(dialect);
-            values.iter().for_each(|value| learn(rules, value, ""));
+            for value in values {
+                learn(rules, value, "");
+            }
             let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
             std::fs::write(file(name), text).unwrap();
         }
@@ -222,9 +224,9 @@ fn check(samples: &BTreeMap<&str, Vec<Value>>) {
                 found.push(format!("{name}: it has no {key}"));
             }
         }
-        values
-            .iter()
-            .for_each(|value| faults(&schema, value, name, &mut found));
+        for value in values {
+            faults(&schema, value, name, &mut found);
+        }
     }
     found.sort();
     found.dedup();
@@ -255,97 +257,53 @@ async fn outputs_are_as_described() {
         .chain(later)
         .collect();
     desk.write("monday.csv", monday.join("\n"));
+    desk.write("prompt.txt", "Say positive or negative.");
     let mut samples: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     let mut take = |name: &'static str, text: &str| {
         let value: Value =
             serde_json::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}: {text}"));
         samples.entry(name).or_default().push(value);
     };
-    let run = async |args: &[&str]| {
-        let ended = desk.run(args).await;
+    let run = async |line: &str| {
+        let ended = desk.run(&line.split(' ').collect::<Vec<_>>()).await;
         ended.expect(0, &[]);
         ended.out
     };
-    take(
-        "estimate",
-        &run(&["estimate", "study.toml", "--json"]).await,
-    );
-    let whole = [
-        "optimize",
-        "study.toml",
-        "-q",
-        "--json",
-        "--events",
-        "events.jsonl",
-    ];
-    take("report", &run(&whole).await);
-    for (method, seed) in [("gepa", "1"), ("mipro", "1"), ("gpo", "2")] {
-        let args = [
-            "optimize",
-            "study.toml",
-            "-q",
-            "--json",
-            "--method",
-            method,
-            "--seed",
-            seed,
-        ];
-        take("report", &run(&args).await);
+    for (name, line) in [
+        ("estimate", "estimate study.toml --json"),
+        (
+            "report",
+            "optimize study.toml -q --json --events events.jsonl",
+        ),
+        ("report", "optimize study.toml -q --json --method gepa"),
+        ("report", "optimize study.toml -q --json --method mipro"),
+        ("report", "optimize study.toml -q --json --seed 2"),
+        ("estimate", "estimate study.toml --probe --json"),
+        ("runs", "runs --json"),
+        ("eval", "eval study.toml -q -p @prompt.txt --json"),
+        ("diff", "diff seed selected --run mock-s1-1 --json"),
+        ("diff", "diff @prompt.txt mock-s1-1 --json"),
+        ("prompt", "export mock-s1-1 --format json"),
+    ] {
+        take(name, &run(line).await);
     }
-    take(
-        "estimate",
-        &run(&["estimate", "study.toml", "--probe", "--json"]).await,
-    );
-    take("runs", &run(&["runs", "--json"]).await);
-    run(&["report", "mock-s1-1", "mock-s2-1", "-o", "several.json"]).await;
+    run("report mock-s1-1 mock-s2-1 -o several.json").await;
     take("reports", &desk.read("several.json"));
-    let prompt = [
-        "eval",
+    run("compare study.toml -q --methods gpo,library --seeds 1..2 --max-calls 400 -o cells.json")
+        .await;
+    take("compare", &desk.read("cells.json"));
+    let line = [
+        "drift",
         "study.toml",
+        "--batch",
+        "monday.csv",
         "-q",
-        "-p",
-        "Say positive or negative.",
         "--json",
     ];
-    take("eval", &run(&prompt).await);
-    take(
-        "diff",
-        &run(&["diff", "seed", "selected", "--run", "mock-s1-1", "--json"]).await,
-    );
-    take("diff", &run(&["diff", "seed", "mock-s1-1", "--json"]).await);
-    take(
-        "prompt",
-        &run(&["export", "mock-s1-1", "--format", "json"]).await,
-    );
-    let cells = [
-        "compare",
-        "study.toml",
-        "-q",
-        "--methods",
-        "gpo,library",
-        "--seeds",
-        "1..2",
-        "--max-calls",
-        "400",
-        "-o",
-        "cells.json",
-    ];
-    run(&cells).await;
-    take("compare", &desk.read("cells.json"));
-    let day = desk
-        .run(&[
-            "drift",
-            "study.toml",
-            "--batch",
-            "monday.csv",
-            "-q",
-            "--json",
-        ])
-        .await;
+    let day = desk.run(&line).await;
     assert!([Some(0), Some(102)].contains(&day.code), "{day:?}");
     take("drift", &day.out);
-    let logs = ["mock-s1-1", "mock-s1-2", "mock-s1-3"];
-    for log in logs {
+    for log in ["mock-s1-1", "mock-s1-2", "mock-s1-3"] {
         let text = desk.read(format!(".shiftproof/runs/{log}/events.jsonl"));
         samples
             .entry("events")

@@ -53,7 +53,10 @@ fn page(path: &Path) -> DocPage {
                 blocks.push(block.clone());
                 open = None;
             }
-            Some(block) => block.text += &format!("{line}\n"),
+            Some(block) => {
+                block.text.push_str(line);
+                block.text.push('\n');
+            }
             None if trimmed.starts_with("```") => {
                 open = Some(DocBlock {
                     place: format!("{name}:{}", at + 2),
@@ -94,7 +97,7 @@ impl DocBlock {
             return self.text.clone();
         }
         let typed = self.text.lines().filter_map(|line| line.strip_prefix("$ "));
-        typed.map(|line| format!("{line}\n")).collect()
+        typed.collect::<Vec<_>>().join("\n")
     }
 
     /// Its commands, each as its words, with the place of its line. Texts that a shell
@@ -105,7 +108,9 @@ impl DocBlock {
         let mut found = Vec::new();
         let mut end: Option<String> = None;
         let (mut whole, mut begun) = (String::new(), 0);
-        for (at, line) in self.script().lines().enumerate() {
+        let script = self.script();
+        let lines = script.lines().count();
+        for (at, line) in script.lines().enumerate() {
             if let Some(word) = &end {
                 if line.trim() == word {
                     end = None;
@@ -125,6 +130,11 @@ impl DocBlock {
                 end = Some(word.trim_matches(['\'', '"', '-']).to_owned());
             }
             let place = format!("{file}:{begun}");
+            // A quotation goes on in the next line.
+            if shlex::split(&whole).is_none() && at + 1 < lines {
+                whole += "\n";
+                continue;
+            }
             let parts = words(&whole, &place);
             found.extend(parts.into_iter().map(|part| (place.clone(), part)));
             whole.clear();
