@@ -76,19 +76,26 @@ impl LoadedStudy {
         let known = known.map(FoundModels::of).transpose()?.unwrap_or_default();
         let folder = &resolved.folder;
         let is_known = known.task.is_some();
-        let mut task_model = connect(&study.model, folder, known.task, progress).await?;
+        // Each of them takes a large place, which is none on the stack.
+        let connecting = connect(&study.model, folder, known.task, progress);
+        let mut task_model = Box::pin(connecting).await?;
         if !is_known {
-            task_model = task_model.rehearse(&rehearsal(&built, &loaded)).await?;
+            let rehearsed = rehearsal(&built, &loaded);
+            task_model = Box::pin(task_model.rehearse(&rehearsed)).await?;
         }
         let proposer_model = match &study.proposer {
-            Some(spec) => Some(connect(spec, folder, known.proposer, progress).await?),
+            Some(spec) => {
+                let connecting = connect(spec, folder, known.proposer, progress);
+                Some(Box::pin(connecting).await?)
+            }
             None => task_model.proposing(),
         };
         if built.task.embeds() {
-            task_model = with_embedder(&study.model, task_model, progress).await?;
+            let connecting = with_embedder(&study.model, task_model, progress);
+            task_model = Box::pin(connecting).await?;
         }
         let graded_by_person = judge::read(&resolved, &built)?;
-        let aides = aides::connect(study, folder, known.judge, progress).await?;
+        let aides = Box::pin(aides::connect(study, folder, known.judge, progress)).await?;
         Ok(StudySession {
             resolved,
             built,

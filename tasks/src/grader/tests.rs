@@ -213,8 +213,8 @@ fn grades_take_the_place_of_comparisons() {
     let example = Input::new("1", "g").with_label(Label::Class("bad".into()));
     let score = |text: &str, grade: Option<Grade>, finish| {
         let reply = Reply {
-            grade,
             finish,
+            grade,
             ..Reply::text(text)
         };
         task.score(&example, &reply)
