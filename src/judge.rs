@@ -1,6 +1,8 @@
 //! What a judge's scores are worth: its agreement with a person, and scores as that
 //! person would have given them.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 use shiftproof_search::evaluate::PromptEvaluation;
 use shiftproof_search::gateway::Gateway;
@@ -180,9 +182,26 @@ pub(crate) fn uncalibrated(judge: Option<&JudgeSpec>) -> Option<String> {
     })
 }
 
+/// What a reader has to know of the study's judge, if it has one, beside these scores.
+pub(crate) fn notes(
+    judged: Option<&mut JudgeReport>,
+    session: &StudySession,
+    evaluation: &PromptEvaluation,
+) -> Vec<String> {
+    match judged {
+        Some(judged) => {
+            judged.correct(session, evaluation);
+            judged.sentences()
+        }
+        None => uncalibrated(session.resolved.study.judge.as_ref())
+            .into_iter()
+            .collect(),
+    }
+}
+
 impl JudgeReport {
     /// Puts every prompt's scores beside those that the person would have given.
-    pub(crate) fn correct(&mut self, session: &StudySession, evaluation: &PromptEvaluation) {
+    fn correct(&mut self, session: &StudySession, evaluation: &PromptEvaluation) {
         let groups = &session.loaded.groups;
         let of_prompt = |grades: &Vec<Option<f64>>| {
             let of_group = |(at, group): (usize, &shiftproof_search::event::GroupInfo)| {
@@ -205,15 +224,17 @@ impl JudgeReport {
         self.corrected = evaluation.grades.iter().map(of_prompt).collect();
     }
 
-    /// Why its scores may not be held against a bar, where they may not.
-    pub(crate) fn refused_as_bar(&self) -> Option<Failure> {
-        let least = self.min_agreement?;
+    /// Fails where its scores may not be held against a bar.
+    pub(crate) fn check_bar(&self) -> Result<(), Failure> {
+        let Some(least) = self.min_agreement else {
+            return Ok(());
+        };
         let told = match self.agreement.kappa {
-            Some(kappa) if kappa >= least => return None,
+            Some(kappa) if kappa >= least => return Ok(()),
             Some(kappa) => format!("{kappa:.2}"),
             None => "unknown: one of them gave every answer the same grade".to_owned(),
         };
-        Some(Failure::usage(format!(
+        Err(Failure::usage(format!(
             "the judge is no bar: its agreement with the person is a kappa of {told}, below \
              judge.min_agreement = {least} ({} answers)\n  sharpen judge.rubric, take another \
              judge.model, or grade more answers; `shiftproof eval` without a bar shows its scores",
@@ -222,7 +243,7 @@ impl JudgeReport {
     }
 
     /// What a reader has to know, in sentences.
-    pub(crate) fn sentences(&self) -> Vec<String> {
+    fn sentences(&self) -> Vec<String> {
         let Agreement {
             n,
             share,
@@ -238,7 +259,8 @@ impl JudgeReport {
         );
         match (kappa, kappa_interval) {
             (Some(kappa), Some(within)) => {
-                told += &format!(
+                let _ = write!(
+                    told,
                     ", Cohen's kappa {kappa:.2} (95% {:.2} to {:.2}).",
                     within.low, within.high
                 );
@@ -248,10 +270,13 @@ impl JudgeReport {
             }
         }
         if self.ungraded > 0 {
-            told += &format!(" It gave {} further answers no grade.", self.ungraded);
+            let _ = write!(told, " It gave {} further answers no grade.", self.ungraded);
         }
         if n < FEW {
-            told += &format!(" That is little to go by: {FEW} answers or more say something.");
+            let _ = write!(
+                told,
+                " That is little to go by: {FEW} answers or more say something."
+            );
         }
         let mut sentences = vec![told];
         let name = |at: usize| {

@@ -199,7 +199,7 @@ impl StudySession {
         registry: &TaskRegistry,
         progress: fetch::OnProgress<'_>,
     ) -> Result<Self, Failure> {
-        Self::resume(resolved, path, registry, None, progress).await
+        Box::pin(Self::resume(resolved, path, registry, None, progress)).await
     }
 
     /// Loads data and models of a run that goes on, with what its record `known`
@@ -212,7 +212,7 @@ impl StudySession {
         progress: fetch::OnProgress<'_>,
     ) -> Result<Self, Failure> {
         let loaded = LoadedStudy::load(resolved, path, registry, progress)?;
-        loaded.connect(known, progress).await
+        Box::pin(loaded.connect(known, progress)).await
     }
 
     /// Loads the data, and assumes of the models what the study says: nothing is

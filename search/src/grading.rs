@@ -105,14 +105,14 @@ pub(crate) async fn grades(
         match outcome {
             CallOutcome::Unaffordable => {}
             CallOutcome::Refused(reason) => grades[at] = Some(refused(&reason)),
-            CallOutcome::Reply(reply) => match grader.read(&reply) {
-                Some(grade) => grades[at] = Some(grade),
-                None => {
+            CallOutcome::Reply(reply) => {
+                grades[at] = grader.read(&reply);
+                if grades[at].is_none() {
                     call.sampling.max_tokens = call.sampling.max_tokens.saturating_mul(MORE);
                     again.push(call);
                     places.push(at);
                 }
-            },
+            }
         }
     }
     if again.is_empty() {

@@ -33,10 +33,11 @@ pub(crate) async fn evaluate(
     {
         open.push(match first {
             Ok(request) => Some(request),
-            Err(none) => {
-                over[at] = none;
+            Err(NoRequest::Refused(reason)) => {
+                over[at] = CallOutcome::Refused(reason);
                 None
             }
+            Err(NoRequest::Unaffordable) => None,
         });
     }
     for left in (0..task.calls().max(1)).rev() {
@@ -80,21 +81,30 @@ pub(crate) async fn evaluate(
     Ok(over)
 }
 
+/// Why a case has no request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NoRequest {
+    /// Who renders it made none, and said why.
+    Refused(String),
+    /// The budget left nothing to ask with.
+    Unaffordable,
+}
+
 /// The first request of every case: the task's own, or what its
 /// [renderer](Task::renderer) makes of prompt and input. Where there is none, the
-/// outcome says why.
+/// error says why.
 pub(crate) async fn requests(
     task: &dyn Task,
     gateway: &Gateway,
     cases: &[Case<'_>],
-) -> Result<Vec<Result<Request, CallOutcome>>, RunError> {
+) -> Result<Vec<Result<Request, NoRequest>>, RunError> {
     let own = |(prompt, input): &Case<'_>| task.request(prompt, input);
     let Some(renderer) = task.renderer() else {
         return Ok(cases.iter().map(|case| Ok(own(case))).collect());
     };
     let Some(model) = &gateway.aides().renderer else {
         let why = "the task's requests are rendered by somebody, and nobody was given to ask";
-        let none = || Err(CallOutcome::Refused(why.to_owned()));
+        let none = || Err(NoRequest::Refused(why.to_owned()));
         return Ok(cases.iter().map(|_| none()).collect());
     };
     let calls: Vec<ModelCall> = cases
@@ -108,10 +118,10 @@ pub(crate) async fn requests(
                 messages,
                 ..own(case)
             }),
-            Err(reason) => Err(CallOutcome::Refused(reason)),
+            Err(reason) => Err(NoRequest::Refused(reason)),
         },
-        CallOutcome::Refused(reason) => Err(CallOutcome::Refused(format!("no request: {reason}"))),
-        CallOutcome::Unaffordable => Err(CallOutcome::Unaffordable),
+        CallOutcome::Refused(reason) => Err(NoRequest::Refused(format!("no request: {reason}"))),
+        CallOutcome::Unaffordable => Err(NoRequest::Unaffordable),
     });
     Ok(first.collect())
 }

@@ -1,3 +1,4 @@
+mod judging;
 mod pace;
 mod probe;
 
@@ -10,10 +11,7 @@ use shiftproof_search::gateway::PricedModel;
 use shiftproof_search::plan::PhasePlan;
 use shiftproof_search::propose::expected_tokens;
 use shiftproof_tasks::lint::LintSeverity;
-use shiftproof_tasks::{
-    Answer, AnswerForm, Grader, GradingCase, Input, Message, Prompt, Reply, Request, Task, Usage,
-    text,
-};
+use shiftproof_tasks::{AnswerForm, Input, Message, Prompt, Reply, Request, Task, Usage, text};
 
 pub(super) use pace::priced;
 use pace::{about, duration, lasting, money, pace};
@@ -358,20 +356,16 @@ struct ModelPrices {
     proposal: Spend,
 }
 
-/// Tokens of a judge's reasons and verdict, about.
-const VERDICT: u32 = 120;
-
-/// What a judge is asked about the answer to `input`, which nobody knows yet.
-fn judged(task: &dyn Task, grader: &dyn Grader, prompt: &Prompt, input: &Input) -> ModelCall {
-    let request = grader.request(&GradingCase {
-        prompt,
-        input,
-        rendered: &task.render(input),
-        label: None,
-        answer: &Answer::Text(String::new()),
-        reply: "",
-    });
-    ModelCall::greedy(request, grader.max_tokens())
+/// What a call costs that is answered with as many tokens as it has room for, and
+/// thoughts.
+fn cost(model: &PricedModel, spec: &ModelSpec, call: &ModelCall) -> Spend {
+    let thoughts = model.llm.capabilities().thinking_tokens.min(THOUGHTS);
+    model.price.spend(&Usage {
+        prompt_tokens: about(&call.request),
+        completion_tokens: u64::from(call.sampling.max_tokens + thoughts),
+        batched: !spec.batch.is_off(),
+        ..Usage::default()
+    })
 }
 
 /// What evaluations and proposals cost.
@@ -393,15 +387,6 @@ fn prices(session: &StudySession) -> ModelPrices {
         .collect();
     let seed = task.seed();
     let study = &session.resolved.study;
-    let thoughts = |model: &PricedModel| model.llm.capabilities().thinking_tokens.min(THOUGHTS);
-    let cost = |model: &PricedModel, spec: &ModelSpec, call: &ModelCall| {
-        model.price.spend(&Usage {
-            prompt_tokens: about(&call.request),
-            completion_tokens: u64::from(call.sampling.max_tokens + thoughts(model)),
-            batched: !spec.batch.is_off(),
-            ..Usage::default()
-        })
-    };
     let examples = data.source.train.iter();
     let shown = session.method.shown();
     let typical = seed.clone().with_demonstrations(
@@ -414,38 +399,18 @@ fn prices(session: &StudySession) -> ModelPrices {
         .iter()
         .flat_map(|input| rehearsed(task, &typical, input))
         .collect();
-    let judge = session.aides.judge().map(|connected| &connected.model);
-    let judge_spec = study.judge.as_ref().and_then(|judge| judge.model.as_ref());
-    let judge_spec = judge_spec.unwrap_or(&study.model);
-    let judged: Vec<ModelCall> = match (judge, task.grader()) {
-        (Some(_), Some(grader)) => {
-            let each = inputs.iter();
-            each.map(|input| judged(task, grader, &seed, input))
-                .collect()
-        }
-        _ => Vec::new(),
-    };
+    let graded = judging::grades(session, &inputs);
     let evaluation = mean(
         calls
             .iter()
             .map(|call| cost(task_model, &study.model, call))
-            .chain(judge.into_iter().flat_map(|model| {
-                let written = |call: &ModelCall| {
-                    let mut call = call.clone();
-                    call.sampling.max_tokens = VERDICT;
-                    call
-                };
-                judged
-                    .iter()
-                    .map(move |call| cost(model, judge_spec, &written(call)))
-            })),
+            .chain(graded.iter().map(|(about, _)| *about)),
     );
-    let worst = judged.iter().zip(judge.into_iter().cycle());
     let reserved = mean(
         calls
             .iter()
             .map(|call| task_model.worst_case(call))
-            .chain(worst.map(|(call, model)| model.worst_case(call))),
+            .chain(graded.iter().map(|(_, worst)| *worst)),
     );
     let spec = &session.resolved.study.search;
     let mut shots = String::new();

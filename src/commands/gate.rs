@@ -103,31 +103,12 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
     let gateway = score::gateway(&session, ledger, control.clone(), observers, trouble);
     // A judge that is no bar decides nothing, and costs no more than this.
     let mut judged = judge::calibrated(&session, &gateway).await?;
-    if let Some(refusal) = judged.as_ref().and_then(JudgeReport::refused_as_bar) {
-        return Err(refusal);
-    }
+    judged.iter().try_for_each(JudgeReport::check_bar)?;
     let scored = score::score(&session, &gateway, control, &prompts, &examples, trouble);
     let Some(evaluation) = scored.await? else {
         return Ok(ExitStatus::Interrupted);
     };
-    if !evaluation.complete {
-        return Err(Failure::new(
-            ExitStatus::Budget,
-            "the budget ran out before every prompt was scored on every audit example: no \
-             decision, and none of the scores is shown\n  answers so far are stored; the same \
-             command with a larger budget goes on",
-        ));
-    }
-    let survey = score::surveyed(&evaluation);
-    for told in unusable::sentences(&survey) {
-        note(&told);
-    }
-    if survey.unusable() == survey.answers {
-        return Err(Failure::new(
-            ExitStatus::Unusable,
-            "not one answer can be used: no decision",
-        ));
-    }
+    check_measured(&evaluation)?;
     let opening = contest.opening(&session);
     let count = opening.count(&args.store.store)?;
     let mut report = contest.decide(&args, &session, &evaluation, &examples, count);
@@ -142,12 +123,9 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
     report
         .notes
         .extend(caution(&session.loaded.groups).map(|text| text + "."));
-    if let Some(judged) = &mut judged {
-        judged.correct(&session, &evaluation);
-        report.notes.extend(judged.sentences());
-    }
-    let judge = session.resolved.study.judge.as_ref();
-    report.notes.extend(judge::uncalibrated(judge));
+    report
+        .notes
+        .extend(judge::notes(judged.as_mut(), &session, &evaluation));
     report.spent = gateway.spent();
     report.sent = gateway.sent();
     // Written down before it is seen.
@@ -155,6 +133,29 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
     tell(&args, &outputs, &report)?;
     write_baseline(&args, &report, &contest.grades(&evaluation), &examples)?;
     Ok(report.decision.exit())
+}
+
+/// Fails where scores are missing, or all of them rest on nothing.
+fn check_measured(evaluation: &PromptEvaluation) -> Result<(), Failure> {
+    if !evaluation.complete {
+        return Err(Failure::new(
+            ExitStatus::Budget,
+            "the budget ran out before every prompt was scored on every audit example: no \
+             decision, and none of the scores is shown\n  answers so far are stored; the same \
+             command with a larger budget goes on",
+        ));
+    }
+    let survey = score::surveyed(evaluation);
+    for told in unusable::sentences(&survey) {
+        note(&told);
+    }
+    if survey.unusable() == survey.answers {
+        return Err(Failure::new(
+            ExitStatus::Unusable,
+            "not one answer can be used: no decision",
+        ));
+    }
+    Ok(())
 }
 
 impl GateContest {

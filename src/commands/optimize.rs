@@ -73,7 +73,8 @@ pub(super) async fn run(
     {
         return finish(&args, &run);
     }
-    let session = prepare(&args, resolved, resumed.as_ref(), registry).await?;
+    let preparing = prepare(&args, resolved, resumed.as_ref(), registry);
+    let session = Box::pin(preparing).await?;
     let record = match resumed {
         Some(record) => record,
         None => session.new_run(&ledger)?,

@@ -71,19 +71,14 @@ impl LoadedStudy {
             method,
             loaded,
         } = self;
-        let (task_model, proposer_model) = connect_models(
-            &resolved,
-            &built,
-            &loaded,
-            known,
-            OwnModels::default(),
-            progress,
-        )
-        .await?;
+        // Each of these takes a large place, which is none on the stack.
+        let own = OwnModels::default();
+        let connecting = connect_models(&resolved, &built, &loaded, known, own, progress);
+        let (task_model, proposer_model) = Box::pin(connecting).await?;
         let graded_by_person = judge::read(&resolved, &built)?;
         let found = known.map(FoundModels::of).transpose()?.unwrap_or_default();
-        let aides =
-            aides::connect(&resolved.study, &resolved.folder, found.judge, progress).await?;
+        let (study, folder) = (&resolved.study, &resolved.folder);
+        let aides = Box::pin(aides::connect(study, folder, found.judge, progress)).await?;
         Ok(StudySession {
             resolved,
             built,

@@ -223,10 +223,8 @@ impl ModelEvaluation<'_> {
         }
         // Before the prompts are scored: a judge that is no bar costs no more than this.
         let mut judged = judge::calibrated(&session, &gateway).await?;
-        if let Some(refusal) = judged.as_ref().and_then(JudgeReport::refused_as_bar)
-            && args.min_worst.is_some()
-        {
-            return Err(refusal);
+        if args.min_worst.is_some() {
+            judged.iter().try_for_each(JudgeReport::check_bar)?;
         }
         let mut samples = Vec::new();
         for sample in 0..args.repeat {
@@ -253,9 +251,7 @@ impl ModelEvaluation<'_> {
             written_down(&session, &prompts, &args.store.store)?;
         }
         let evaluation = &samples[0];
-        if let Some(judged) = &mut judged {
-            judged.correct(&session, evaluation);
-        }
+        let of_judge = judge::notes(judged.as_mut(), &session, evaluation);
         if let Some(folder) = &args.record {
             record(&session, &prompts, evaluation, folder)?;
         }
@@ -271,13 +267,10 @@ impl ModelEvaluation<'_> {
             split,
             baselines: baselines.filter(|row| !row.groups.is_empty()).collect(),
             fairness,
-            notes: notes(
-                &session,
-                args,
-                (split, &examples),
-                (&prompts, evaluation),
-                judged.as_ref(),
-            ),
+            notes: notes(&session, args, (split, &examples), (&prompts, evaluation))
+                .into_iter()
+                .chain(of_judge)
+                .collect(),
             judge: judged,
             spent: gateway.spent(),
             sent: gateway.sent(),
@@ -348,7 +341,6 @@ fn notes(
     args: &EvalArgs,
     (split, examples): (ScoredSplit, &[Example]),
     (prompts, evaluation): (&[Prompt], &PromptEvaluation),
-    judged: Option<&JudgeReport>,
 ) -> Vec<String> {
     let mut notes = match split {
         ScoredSplit::Audit => caution(&session.loaded.groups)
@@ -373,8 +365,6 @@ fn notes(
     }
     notes.extend(score::calibrated(session, evaluation));
     notes.extend(score::readings(prompts, evaluation));
-    notes.extend(judge::uncalibrated(session.resolved.study.judge.as_ref()));
-    notes.extend(judged.into_iter().flat_map(JudgeReport::sentences));
     notes
 }
 

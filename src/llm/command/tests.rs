@@ -149,7 +149,7 @@ async fn models_answer_messages() {
         *'"messages":[{"content":"plain","role":"user"}]'*) echo '{"text": "no"}';;
         *) echo '{"error": "unknown line"}';; esac; done"#;
     let llm = start(script, CommandDialect::Messages, |config| {
-        config.processes = 2
+        config.processes = 2;
     });
     let ask = async |text: &str| {
         let request = shiftproof_tasks::Request {
