@@ -1,6 +1,7 @@
 //! A run from study to result: data, models, store, loop.
 
 pub mod aides;
+mod calibration_table;
 mod keeping;
 mod loaded;
 mod models;
@@ -26,6 +27,7 @@ use shiftproof_tasks::Prompt;
 use shiftproof_tasks::lint::LintFinding;
 
 use self::aides::ConnectedAides;
+pub(crate) use self::calibration_table::uncalibrated;
 use self::keeping::{FoundModels, close, open_log};
 pub(crate) use self::loaded::LoadedStudy;
 pub(crate) use self::models::{OwnModels, REHEARSED, connect_models};
@@ -35,7 +37,6 @@ use crate::connect_model::ConnectedModel;
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
 use crate::gate::holdout_log::HoldoutAccess;
-use crate::judge;
 use crate::prices;
 use crate::report::RunSummary;
 use crate::stored;
@@ -247,7 +248,7 @@ impl StudySession {
         let task_model = assumed(&study.model)?;
         let proposer_model = study.proposer.as_ref().map(assumed).transpose()?;
         let aides = aides::assume(study)?;
-        let graded_by_person = judge::read(&resolved, &built)?;
+        let graded_by_person = calibration_table::read(&resolved, &built)?;
         Ok(Self {
             resolved,
             built,
@@ -293,7 +294,7 @@ impl StudySession {
             label_scores,
         );
         notes.extend(calibration);
-        notes.extend(judge::uncalibrated(self.resolved.study.judge.as_ref()));
+        notes.extend(uncalibrated(self.resolved.study.judge.as_ref()));
         notes
     }
 

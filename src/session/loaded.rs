@@ -8,10 +8,9 @@ use shiftproof_search::ledger::RunRecord;
 use shiftproof_search::methods::SearchMethod;
 
 use super::keeping::FoundModels;
-use super::{OwnModels, StudySession, aides, connect_models, load};
+use super::{OwnModels, StudySession, aides, calibration_table, connect_models, load};
 use crate::exit::Failure;
 use crate::fetch;
-use crate::judge;
 use crate::prices;
 use crate::study::{LoadedData, ResolvedStudy, Study};
 use crate::task_registry::{TaskInstance, TaskRegistry};
@@ -75,7 +74,7 @@ impl LoadedStudy {
         let own = OwnModels::default();
         let connecting = connect_models(&resolved, &built, &loaded, known, own, progress);
         let (task_model, proposer_model) = Box::pin(connecting).await?;
-        let graded_by_person = judge::read(&resolved, &built)?;
+        let graded_by_person = calibration_table::read(&resolved, &built)?;
         let found = known.map(FoundModels::of).transpose()?.unwrap_or_default();
         let (study, folder) = (&resolved.study, &resolved.folder);
         let aides = Box::pin(aides::connect(study, folder, found.judge, progress)).await?;

@@ -79,6 +79,9 @@ fn study(table: &str, needed: &str, line: &str) -> (String, usize) {
             "[{model}]\nname = \"openai:m\"\nbase_url = \"http://127.0.0.1:1/v1\"\n"
         );
     }
+    if table == "judge.model" {
+        text += "[judge]\nrubric = \"Is it right?\"\n";
+    }
     let _ = write!(text, "[{table}]\n{needed}");
     if !needed.is_empty() {
         text.push('\n');

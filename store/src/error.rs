@@ -118,7 +118,7 @@ impl StoreError {
 
     /// Whether no room on the disk, or none left to this user, is why it failed.
     pub fn is_full(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if crate::journal::is_full(source))
+        matches!(self, Self::Io { source, .. } if is_full(source))
     }
 
     /// Whether stored data is damaged, as opposed to out of reach or out of limits. The remedy is
@@ -126,6 +126,14 @@ impl StoreError {
     pub fn is_corruption(&self) -> bool {
         matches!(self, Self::Corrupt { .. } | Self::CorruptRecord { .. })
     }
+}
+
+/// Whether no room is why it failed.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 /// A key as people can read it: printable ASCII as it is, any other byte as `\xNN`.

@@ -46,7 +46,6 @@ use frame::{FILE_HEADER, FrameHeader, JournalFile, RECORD_HEADER};
 pub use reader::{JournalReader, JournalRecovery, RecoveredStretch, recover};
 use reader::{RecordGroup, broken, damaged, group_end};
 use reserve::SpaceReserve;
-pub(crate) use reserve::is_full;
 
 /// Longest record, in bytes (16 MiB).
 pub const MAX_RECORD: usize = 16 * 1024 * 1024;

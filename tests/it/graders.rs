@@ -2,6 +2,7 @@
 //! Python, and models that judge. What goes wrong with them is a state with a message,
 //! never a score, and nothing is asked twice.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -92,13 +93,11 @@ async fn every_command_takes_a_program_as_model() {
         .await;
     assert_eq!(run.code, Some(0), "{run:?}");
     // Executed again, every line is answered from the store.
-    let again = desk
-        .run(&["optimize", "metric.toml", "--headless", "--quiet"])
-        .await;
+    let again = desk.run(&["optimize", "metric.toml", "--headless"]).await;
     assert!(
-        again.out.contains("0 calls were sent to a model"),
+        again.err.contains("0 calls were sent to a model"),
         "{}",
-        again.out
+        again.err
     );
     let gate = desk
         .run(&[
@@ -209,14 +208,14 @@ async fn broken_programs_give_a_message_and_no_score() {
             study.replace("score.py\"", "score.py\"\ntimeout_s = 1"),
         );
         let ended = eval(&desk, "metric.toml", &[]).await;
-        if code != 6 {
-            ended.expect(code, pieces);
-        } else {
+        if code == 6 {
             assert!(matches!(ended.code, Some(4 | 6)), "{ended:?}");
             assert!(
                 pieces.iter().all(|piece| ended.err.contains(piece)),
                 "{ended:?}"
             );
+        } else {
+            ended.expect(code, pieces);
         }
         if code != 0 {
             assert!(!ended.out.contains("100.0"), "{ended:?}");
@@ -341,13 +340,12 @@ async fn judges_without_a_grade_are_no_score() {
             return Act::text("I cannot help with grading that.");
         }
         let room = seen.body["max_tokens"].as_u64().unwrap_or(9_999);
-        if text.contains("of Spain") || text.contains("of Peru") || text.contains("of Cuba") {
-            if room < 1000 {
-                cut.fetch_add(1, SeqCst);
-                let mut body = completion("The answer says that the", 512);
-                body["choices"][0]["finish_reason"] = "length".into();
-                return Act::json(200, &body);
-            }
+        let long = ["of Spain", "of Peru", "of Cuba"];
+        if room < 1000 && long.iter().any(|asked| text.contains(asked)) {
+            cut.fetch_add(1, SeqCst);
+            let mut body = completion("The answer says that the", 512);
+            body["choices"][0]["finish_reason"] = "length".into();
+            return Act::json(200, &body);
         }
         Act::text(&format!("Grade: {}", verdict(seen)))
     })
@@ -377,7 +375,7 @@ fn calibration(right: usize) -> String {
         } else {
             "fail"
         };
-        csv += &format!("Capital of France? ({row}),Paris,{output},{grade}\n");
+        let _ = writeln!(csv, "Capital of France? ({row}),Paris,{output},{grade}");
     }
     csv
 }

@@ -95,9 +95,7 @@ async fn twenty_kills_change_nothing() {
     );
     // A finished run is not run again.
     let before = server.asked();
-    let ended = desk
-        .run(&["optimize", "--quiet", "--resume", "mock-s1-1"])
-        .await;
+    let ended = desk.run(&["optimize", "--resume", "mock-s1-1"]).await;
     ended.expect(0, &["is finished"]);
     assert_eq!(server.asked(), before);
 }

@@ -320,7 +320,7 @@ async fn first_told(desk: &Desk, args: &[&str], piece: &'static str) -> Duration
 
 #[tokio::test(flavor = "multi_thread")]
 async fn silence_of_a_server_is_told_at_once() {
-    let never = Duration::from_secs(600);
+    let never = Duration::from_mins(10);
     let dead = MockServer::start(move |seen: &Seen| model(seen).after(never)).await;
     let desk = Desk::new();
     server_in(&desk, &dead);

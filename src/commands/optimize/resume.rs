@@ -111,7 +111,9 @@ pub(super) fn as_told(
     if let Some(path) = &args.events {
         let unwritten = Arc::new(Mutex::new(None));
         let mut lines = EventLines::create(path, unwritten.clone())?;
-        events.iter().for_each(|event| lines.event(event, true));
+        for event in &events {
+            lines.event(event, true);
+        }
         let unwritten = take(&mut *unwritten.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(problem) = unwritten {
             return Err(Failure::data(problem));

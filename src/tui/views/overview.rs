@@ -77,6 +77,9 @@ fn answers(state: &ScreenState, ui: &ScreenUi, width: usize) -> Vec<Line<'static
     ]
 }
 
+/// What is read of a prompt's scores.
+type ScorePick = fn(&RaceScores) -> Option<ValueBand>;
+
 /// The audit's word once there is one; before, how the leader stands in its race.
 fn better(state: &ScreenState, ui: &ScreenUi) -> (String, Style) {
     let (theme, summary) = (ui.theme, &state.summary);
@@ -87,7 +90,11 @@ fn better(state: &ScreenState, ui: &ScreenUi) -> (String, Style) {
             VerdictTone::Worse => theme.bad().patch(theme.heading()),
             _ => theme.notable(),
         };
-        let measured = summary.worst.as_ref();
+        // What was measured elsewhere is no answer where the prompt has to hold.
+        let measured = summary
+            .worst
+            .as_ref()
+            .filter(|_| verdict.tone != VerdictTone::Unverified);
         let measured = measured.map_or_else(String::new, |worst| {
             format!("{} points: ", difference(worst))
         });
@@ -107,8 +114,7 @@ fn better(state: &ScreenState, ui: &ScreenUi) -> (String, Style) {
         RaceScores::of(shown.groups),
         seed.map_or_else(RaceScores::default, |seed| RaceScores::of(&seed.groups)),
     );
-    type Pick = fn(&RaceScores) -> Option<ValueBand>;
-    let kinds: [(&str, Pick); 3] = [
+    let kinds: [(&str, ScorePick); 3] = [
         ("worst target", |scores| scores.target),
         ("target by voted labels", |scores| scores.voted),
         ("source", |scores| scores.source),

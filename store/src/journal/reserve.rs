@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::error::is_full;
 use crate::files;
 
 /// Bytes kept: the answers of a few hundred calls in flight, with their log-probabilities.
@@ -50,14 +51,6 @@ impl SpaceReserve {
             written => written,
         }
     }
-}
-
-/// Whether no room is why it failed.
-pub(crate) fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    )
 }
 
 /// Numbers without a pattern: a file system may store zeros, or what repeats, in no room at all.
