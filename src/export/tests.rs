@@ -62,7 +62,7 @@ fn forms_in_words_go_along() {
     assert!(text.ends_with(&format!("<text>\n\n{form}")), "{text}");
     let system = messages(PromptRole::System);
     assert!(system[0].1.ends_with(form), "{system:?}");
-    assert_eq!(system[1].1, "Review {1}: <text>");
+    assert!(system[1].1.ends_with("Review {1}: <text>"), "{system:?}");
     let plain = with_shape(with(PromptRole::User), |exported| {
         exported.write(ExportFormat::Text).unwrap()
     });
