@@ -100,7 +100,7 @@ impl ColumnRoles {
     /// [options](Task::options) of its own, a label is one's letter or text, and their
     /// field becomes what is [shown](OptionList::shown) of them. Where answers have
     /// [fields](Task::schema), a label is a JSON object or, without
-    /// [`label`](Self::label), a column for each.
+    /// `label`, a column for each.
     pub fn examples_for(
         &self,
         table: &DataTable,

@@ -17,7 +17,7 @@ use crate::diagnostic::{DataProblem, DataProblems};
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(transparent)]
 pub struct AnswerSchema {
-    /// The fields by name; one at least in a schema that was [checked](Self::check).
+    /// The fields by name; one at least in a schema that was checked.
     pub fields: BTreeMap<String, AnswerField>,
 }
 
