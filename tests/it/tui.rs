@@ -204,7 +204,7 @@ async fn run_is_paused_and_resumed() {
     if no_tmux() {
         return;
     }
-    let server = slow(15).await;
+    let server = slow(60).await;
     let expected = calm(&server).await;
     let desk = Desk::new();
     server_in(&desk, &server);
