@@ -117,7 +117,7 @@ async fn failures_in_a_row_stop_the_run() {
 async fn silence_ends() {
     let script = r#"read l; echo "$l"; read l; sleep 60"#;
     let llm = start(script, CommandDialect::Lines, |config| {
-        config.timeout = Duration::from_millis(300);
+        config.timeout = Duration::from_millis(1500);
     });
     let began = Instant::now();
     let answers = llm.call_batch(&lines(1)).await;
