@@ -202,11 +202,14 @@ async fn broken_programs_give_a_message_and_no_score() {
                 body.into()
             },
         );
-        let study = desk.read("metric.toml");
-        desk.write(
-            "metric.toml",
-            study.replace("score.py\"", "score.py\"\ntimeout_s = 1"),
-        );
+        if body.contains("sleep") {
+            // The others start a Python for every line, which takes its time under load.
+            let study = desk.read("metric.toml");
+            desk.write(
+                "metric.toml",
+                study.replace("score.py\"", "score.py\"\ntimeout_s = 1"),
+            );
+        }
         let ended = eval(&desk, "metric.toml", &[]).await;
         if code == 6 {
             assert!(matches!(ended.code, Some(4 | 6)), "{ended:?}");
@@ -219,6 +222,9 @@ async fn broken_programs_give_a_message_and_no_score() {
         }
         if code != 0 {
             assert!(!ended.out.contains("100.0"), "{ended:?}");
+        }
+        if body.contains("os._exit(0)") {
+            assert!(!ended.out.contains("failed"), "{ended:?}");
         }
         if body.contains("B is odd") {
             assert!(ended.out.contains("failed"), "{ended:?}");

@@ -79,6 +79,15 @@ pub struct CommandLlm {
     secrets: secrets::EnvironmentSecrets,
 }
 
+/// Questions that were not all answered.
+struct FailedExchange {
+    /// The process ended without an answer: where it had been idle, maybe before it
+    /// was asked.
+    had_ended: bool,
+    /// What went wrong, for people.
+    told: String,
+}
+
 /// What came of one question.
 type Answered = Result<Map<String, Value>, LlmError>;
 
@@ -130,14 +139,10 @@ impl CommandLlm {
         idle.push(process);
     }
 
-    fn take(&self) -> Result<Process, LlmError> {
+    /// A process that has nothing to do, if there is one.
+    fn idle(&self) -> Option<Process> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let process = idle.pop();
-        drop(idle);
-        match process {
-            Some(process) => Ok(process),
-            None => self.spawn().map_err(LlmError::Rejected),
-        }
+        idle.pop()
     }
 
     /// Asks together; where the program fails, what is left one after the other, so that
@@ -176,17 +181,37 @@ impl CommandLlm {
     }
 
     /// Asks these questions of one process and fills in what comes back; what went
-    /// wrong, if anything did. A process that failed is gone.
+    /// wrong, if anything did. A process that failed is gone; one that had ended before
+    /// it was asked anything gives its place to another.
     async fn ask_some(
         &self,
         questions: &[Map<String, Value>],
         places: &[usize],
         answers: &mut [Option<Answered>],
     ) -> Option<String> {
-        let mut process = match self.take() {
-            Ok(process) => process,
-            Err(error) => return Some(error.to_string()),
+        while let Some(process) = self.idle() {
+            match self.exchange(process, questions, places, answers).await {
+                Ok(()) => return None,
+                Err(fault) if fault.had_ended => {}
+                Err(fault) => return Some(fault.told),
+            }
+        }
+        let fresh = match self.spawn() {
+            Ok(fresh) => fresh,
+            Err(told) => return Some(told),
         };
+        let came = self.exchange(fresh, questions, places, answers).await;
+        came.err().map(|fault| fault.told)
+    }
+
+    /// As [`ask_some`](Self::ask_some), of this process.
+    async fn exchange(
+        &self,
+        mut process: Process,
+        questions: &[Map<String, Value>],
+        places: &[usize],
+        answers: &mut [Option<Answered>],
+    ) -> Result<(), FailedExchange> {
         let first = self
             .next_line
             .fetch_add(places.len() as u64, Ordering::Relaxed);
@@ -214,11 +239,17 @@ impl CommandLlm {
                     self.in_a_row.store(0, Ordering::Relaxed);
                     answers[at] = Some(said(answer));
                 }
-                Err(fault) => return Some(self.told(&fault, &process).await),
+                Err(fault) => {
+                    let ended = matches!(fault, ProcessFault::Ended(_));
+                    return Err(FailedExchange {
+                        had_ended: ended && open.len() == places.len(),
+                        told: self.told(&fault, &process).await,
+                    });
+                }
             }
         }
         self.put_back(process);
-        None
+        Ok(())
     }
 
     /// The question that a line answers, taken out of those that are open, and the
@@ -265,6 +296,13 @@ impl CommandLlm {
             ),
         };
         let tail = process.tail().await;
+        // The last line says most, and messages are cut at their ends.
+        if let ProcessFault::Ended(_) = fault
+            && let Some(last) = tail.iter().rev().find(|line| !line.trim().is_empty())
+        {
+            told.push_str(": ");
+            told.push_str(self.secrets.mask(last).trim());
+        }
         if tail.is_empty() {
             told.push_str("\n  it wrote nothing to standard error");
         } else {

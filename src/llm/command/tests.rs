@@ -70,8 +70,8 @@ async fn crash_is_the_line_it_happens_at() {
     let LlmError::Request(told) = answers[5].as_ref().unwrap_err() else {
         panic!("{:?}", answers[5]);
     };
-    assert!(told.contains("exit code 3"), "{told}");
-    assert!(told.contains("line five is odd"), "{told}");
+    let first = "ended with exit code 3 before it answered a line: line five is odd";
+    assert!(told.contains(first), "{told}");
 }
 
 #[tokio::test]
@@ -113,11 +113,22 @@ async fn failures_in_a_row_stop_the_run() {
     assert!(matches!(answers[5], Err(LlmError::Rejected(_))));
 }
 
+/// One that ends after every answer is started anew for every line, and fails at none.
+#[tokio::test]
+async fn programs_may_end_after_each_answer() {
+    let script = r#"read l && echo "$l""#;
+    let llm = start(script, CommandDialect::Lines, |_| {});
+    let answers = llm.call_batch(&lines(7)).await;
+    assert_eq!(scores(&answers), (0..7).map(Some).collect::<Vec<_>>());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(scores(&llm.call_batch(&lines(1)).await), [Some(0)]);
+}
+
 #[tokio::test]
 async fn silence_ends() {
     let script = r#"read l; echo "$l"; read l; sleep 60"#;
     let llm = start(script, CommandDialect::Lines, |config| {
-        config.timeout = Duration::from_millis(300);
+        config.timeout = Duration::from_millis(1500);
     });
     let began = Instant::now();
     let answers = llm.call_batch(&lines(1)).await;
@@ -182,7 +193,13 @@ async fn processes_run_side_by_side_and_end() {
     let llm = start(script, CommandDialect::Lines, |config| config.processes = 4);
     let calls = lines(4);
     let began = Instant::now();
-    let answers = futures::future::join_all(calls.iter().map(|call| llm.call(call))).await;
+    let answers: [Result<Reply, LlmError>; 4] = tokio::join!(
+        llm.call(&calls[0]),
+        llm.call(&calls[1]),
+        llm.call(&calls[2]),
+        llm.call(&calls[3])
+    )
+    .into();
     assert!(
         began.elapsed() < Duration::from_millis(1500),
         "{:?}",
