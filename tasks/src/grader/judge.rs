@@ -95,9 +95,9 @@ impl JudgeGrader {
     }
 }
 
-/// What the last line that begins with "Grade:" says, whatever emphasises it; the
-/// whole reply where there is none.
-fn verdict(reply: &str) -> &str {
+/// What the last line that begins with "Grade:" says, whatever emphasises it, and
+/// whether more follows that line; `None` where there is no such line.
+fn verdict(reply: &str) -> Option<(&str, bool)> {
     let told = |line: &'_ str| -> Option<usize> {
         let bare = line.trim_start_matches(|c: char| !c.is_alphanumeric());
         let head = bare.get(..HEAD.len())?;
@@ -106,11 +106,10 @@ fn verdict(reply: &str) -> &str {
         head.eq_ignore_ascii_case(HEAD)
             .then(|| line.len() - rest.len() + colon.len_utf8())
     };
-    let last = reply
-        .lines()
-        .rev()
-        .find_map(|line| Some(&line[told(line)?..]));
-    last.unwrap_or(reply)
+    let lines = reply.split_inclusive('\n').rev();
+    let mut last =
+        lines.filter_map(|line| Some((line[told(line)?..].trim_end(), line.ends_with('\n'))));
+    last.next()
 }
 
 /// `text` between marks that it does not hold itself.
@@ -169,13 +168,20 @@ impl Grader for JudgeGrader {
             let why = "a content filter withheld the judge's reply";
             return Some(Grade::Failed(why.to_owned()));
         }
+        let text = parse::thoughts::answer(&reply.text);
+        let text = text.as_deref().unwrap_or_default();
+        let is_cut = reply.finish == Finish::Length;
+        let (said, finish) = match verdict(text) {
+            // What came after the verdict was cut off, and not the verdict.
+            Some((said, true)) => (said, Finish::Stop),
+            Some((said, false)) => (said, reply.finish),
+            // Reasons hold the words of verdicts as well.
+            None if is_cut => return None,
+            None => (text, reply.finish),
+        };
         let said = Reply {
-            text: verdict(
-                parse::thoughts::answer(&reply.text)
-                    .as_deref()
-                    .unwrap_or(""),
-            )
-            .to_owned(),
+            text: said.to_owned(),
+            finish,
             ..reply.clone()
         };
         Some(
@@ -184,7 +190,7 @@ impl Grader for JudgeGrader {
                 (Answer::Number(given), JudgeScale::Points(points)) => {
                     Grade::Score(worth(given, points))
                 }
-                _ if reply.finish == Finish::Length => return None,
+                _ if is_cut => return None,
                 (Answer::Unparseable { text }, _) => {
                     Grade::Failed(format!("the judge gave no grade: {text:?}"))
                 }

@@ -139,6 +139,9 @@ fn judges_are_read_by_their_last_verdict() {
         assert_eq!(read(text), Grade::Score(score), "{text}");
     }
     for none in [
+        "I cannot pass judgement on this.",
+        "I'm sorry, but I fail to see an answer that I could grade.",
+        "It would be wrong of me to pass or fail anybody here.",
         "I cannot grade this content.",
         "Grade: pass or fail, I cannot tell",
         "",
@@ -162,6 +165,21 @@ fn cut_off_judges_are_asked_again() {
     assert_eq!(judge.read(&reply("The answer says", Finish::Length)), None);
     let told = judge.read(&reply("Grade: pass", Finish::Length));
     assert_eq!(told, Some(Grade::Score(1.0)));
+    // Words of reasons are no verdict, and a number may go on.
+    for reasons in ["It fails", "I would say that it should pass, but"] {
+        assert_eq!(
+            judge.read(&reply(reasons, Finish::Length)),
+            None,
+            "{reasons}"
+        );
+    }
+    let points = JudgeGrader::new("How clear?", JudgeScale::Points(50), false);
+    assert_eq!(
+        points.read(&reply("Clear.\nGrade: 1", Finish::Length)),
+        None
+    );
+    let told = points.read(&reply("Grade: 1\nFor it", Finish::Length));
+    assert_eq!(told, Some(Grade::Score(0.0)));
     let withheld = judge.read(&reply("", Finish::Filtered));
     assert!(matches!(withheld, Some(Grade::Failed(_))));
 }
