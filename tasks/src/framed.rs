@@ -2,10 +2,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Answer, AnswerForm, AnswerSchema, Demonstration, Example, Fitting, Grader, Input, Label,
-    Message, Metric, Outcome, Prompt, Renderer, Reply, Request, Role, Task, places,
-};
+use crate::forward::forward_to_task;
+use crate::{AnswerForm, Input, Message, Prompt, Reply, Request, Role, Task, places};
 
 /// Which message of the conversation the optimised prompt is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,99 +103,36 @@ impl Task for FramedTask {
         })
     }
 
-    fn name(&self) -> &str {
-        self.task.name()
-    }
-
-    fn seed(&self) -> Prompt {
-        self.task.seed()
-    }
-
-    fn answer_form(&self, input: &Input) -> AnswerForm {
-        self.task.answer_form(input)
-    }
-
-    fn options(&self) -> Option<&str> {
-        self.task.options()
-    }
-
-    fn schema(&self) -> Option<&AnswerSchema> {
-        self.task.schema()
-    }
-
-    fn takes_references(&self) -> bool {
-        self.task.takes_references()
-    }
-
-    fn form_in_words(&self, prompt: &Prompt) -> Option<String> {
-        self.task.form_in_words(prompt)
-    }
-
-    fn parts(&self, answer: &Answer, label: &Label) -> Vec<(String, f64)> {
-        self.task.parts(answer, label)
-    }
-
-    fn metric(&self) -> Metric {
-        self.task.metric()
-    }
-
-    fn render(&self, input: &Input) -> String {
-        self.task.render(input)
-    }
-
-    fn content(&self, input: &Input) -> String {
-        self.task.content(input)
-    }
-
-    fn fills_fields(&self) -> bool {
-        self.task.fills_fields()
-    }
-
-    fn calls(&self) -> usize {
-        self.task.calls()
-    }
-
-    fn conclude(&self, input: &Input, replies: Vec<Reply>) -> Reply {
-        self.task.conclude(input, replies)
-    }
-
-    fn embeds(&self) -> bool {
-        self.task.embeds()
-    }
-
-    fn grader(&self) -> Option<&dyn Grader> {
-        self.task.grader()
-    }
-
-    fn renderer(&self) -> Option<&dyn Renderer> {
-        self.task.renderer()
-    }
-
-    fn fitting(&self) -> Option<&dyn Fitting> {
-        self.task.fitting()
-    }
-
-    fn demonstration(&self, example: &Example) -> Demonstration {
-        self.task.demonstration(example)
-    }
-
-    fn parse(&self, input: &Input, reply: &Reply) -> Answer {
-        self.task.parse(input, reply)
-    }
-
-    fn grade(&self, answer: &Answer, label: &Label) -> Outcome {
-        self.task.grade(answer, label)
-    }
-
-    fn score(&self, example: &Example, reply: &Reply) -> Outcome {
-        self.task.score(example, reply)
-    }
+    forward_to_task!(
+        name,
+        seed,
+        answer_form,
+        options,
+        schema,
+        takes_references,
+        form_in_words,
+        parts,
+        render,
+        content,
+        fills_fields,
+        calls,
+        conclude,
+        embeds,
+        renderer,
+        fitting,
+        demonstration,
+        parse,
+        grade,
+        metric,
+        grader,
+        score,
+    );
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ClassifySpec, ClassifyTask};
+    use crate::{ClassifySpec, ClassifyTask, Demonstration, Metric};
 
     fn task(prompt: &str, frame: PromptFrame) -> FramedTask {
         let spec = ClassifySpec {

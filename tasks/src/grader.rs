@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::forward::forward_to_task;
 use crate::{
-    Answer, AnswerForm, AnswerSchema, Demonstration, Example, Fitting, GradedAnswer, Input, Label,
-    Message, Metric, Outcome, Prompt, Reply, Request, Task,
+    Answer, Example, GradedAnswer, Input, Label, Message, Metric, Outcome, Prompt, Reply, Request,
+    Task,
 };
 
 mod judge;
@@ -133,91 +134,31 @@ impl Task for GradedTask {
         }
     }
 
-    /// As the task itself grades: of an answer that nobody gave, such as a baseline's,
-    /// no grader is asked.
-    fn grade(&self, answer: &Answer, label: &Label) -> Outcome {
-        self.task.grade(answer, label)
-    }
-
-    fn name(&self) -> &str {
-        self.task.name()
-    }
-
-    fn seed(&self) -> Prompt {
-        self.task.seed()
-    }
-
-    fn answer_form(&self, input: &Input) -> AnswerForm {
-        self.task.answer_form(input)
-    }
-
-    fn options(&self) -> Option<&str> {
-        self.task.options()
-    }
-
-    fn render(&self, input: &Input) -> String {
-        self.task.render(input)
-    }
-
-    fn content(&self, input: &Input) -> String {
-        self.task.content(input)
-    }
-
-    fn fills_fields(&self) -> bool {
-        self.task.fills_fields()
-    }
-
-    fn request(&self, prompt: &Prompt, input: &Input) -> Request {
-        self.task.request(prompt, input)
-    }
-
-    fn renderer(&self) -> Option<&dyn Renderer> {
-        self.task.renderer()
-    }
-
-    fn schema(&self) -> Option<&AnswerSchema> {
-        self.task.schema()
-    }
-
-    fn takes_references(&self) -> bool {
-        self.task.takes_references()
-    }
-
-    fn form_in_words(&self, prompt: &Prompt) -> Option<String> {
-        self.task.form_in_words(prompt)
-    }
-
-    fn parts(&self, answer: &Answer, label: &Label) -> Vec<(String, f64)> {
-        self.task.parts(answer, label)
-    }
-
-    fn calls(&self) -> usize {
-        self.task.calls()
-    }
-
-    fn next(&self, prompt: &Prompt, input: &Input, replies: &[Reply]) -> Option<Request> {
-        self.task.next(prompt, input, replies)
-    }
-
-    fn conclude(&self, input: &Input, replies: Vec<Reply>) -> Reply {
-        self.task.conclude(input, replies)
-    }
-
-    fn embeds(&self) -> bool {
-        self.task.embeds()
-    }
-
-    fn fitting(&self) -> Option<&dyn Fitting> {
-        self.task.fitting()
-    }
-
-    fn demonstration(&self, example: &Example) -> Demonstration {
-        self.task.demonstration(example)
-    }
-
-    fn parse(&self, input: &Input, reply: &Reply) -> Answer {
-        self.task.parse(input, reply)
-    }
+    // `grade` as the task itself does: of an answer that nobody gave, such as a
+    // baseline's, no grader is asked.
+    forward_to_task!(
+        name,
+        seed,
+        answer_form,
+        options,
+        schema,
+        takes_references,
+        form_in_words,
+        parts,
+        render,
+        content,
+        fills_fields,
+        calls,
+        conclude,
+        embeds,
+        renderer,
+        fitting,
+        demonstration,
+        parse,
+        grade,
+        request,
+        next,
+    );
 }
 
 /// Makes the request of an evaluation by asking a program of the user's.

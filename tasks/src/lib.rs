@@ -51,6 +51,7 @@ mod example;
 mod extract;
 pub mod field;
 pub mod files;
+mod forward;
 mod framed;
 mod generate;
 pub mod grade;
