@@ -151,10 +151,12 @@ pub trait Llm: Send + Sync {
         allowance: &dyn RequestAllowance,
     ) -> Result<Reply, LlmError> {
         let answer = self.call(call).await;
-        match &answer {
-            Err(LlmError::Unavailable(_)) => allowance.failed(FailedRequest::Billed),
-            Err(_) => allowance.failed(FailedRequest::Unbilled),
-            Ok(_) => {}
+        if self.is_metered() {
+            match &answer {
+                Err(LlmError::Unavailable(_)) => allowance.failed(FailedRequest::Billed),
+                Err(_) => allowance.failed(FailedRequest::Unbilled),
+                Ok(_) => {}
+            }
         }
         answer
     }

@@ -18,11 +18,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
-use shiftproof_search::{Capabilities, FailedRequest, Llm, LlmError, ModelCall, RequestAllowance};
+use shiftproof_search::{Capabilities, Llm, LlmError, ModelCall};
 use shiftproof_tasks::{AnswerForm, Finish, Reply, Usage};
 use tokio::sync::Semaphore;
 
 use self::process::{Process, ProcessFault};
+use crate::counts::count;
 
 mod process;
 mod secrets;
@@ -358,10 +359,7 @@ impl CommandLlm {
             }
         };
         let told = answer.get("usage");
-        let tokens = |key: &str| {
-            told.and_then(|usage| usage.get(key))
-                .and_then(Value::as_u64)
-        };
+        let tokens = |key: &str| told.and_then(|usage| usage.get(key)).and_then(count);
         let usage = match (tokens("prompt_tokens"), tokens("completion_tokens")) {
             (Some(prompt_tokens), Some(completion_tokens)) => Usage {
                 prompt_tokens,
@@ -454,24 +452,6 @@ impl Llm for CommandLlm {
             ))
         };
         answers.into_iter().next().unwrap_or_else(none)
-    }
-
-    async fn call_within(
-        &self,
-        call: &ModelCall,
-        allowance: &dyn RequestAllowance,
-    ) -> Result<Reply, LlmError> {
-        let answer = self.call(call).await;
-        if self.is_metered() {
-            match &answer {
-                Err(LlmError::Unavailable(_)) => {
-                    allowance.failed(FailedRequest::Billed);
-                }
-                Err(_) => allowance.failed(FailedRequest::Unbilled),
-                Ok(_) => {}
-            }
-        }
-        answer
     }
 
     async fn call_batch(&self, calls: &[ModelCall]) -> Vec<Result<Reply, LlmError>> {

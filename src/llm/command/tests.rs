@@ -154,6 +154,7 @@ async fn programs_tell_their_own_failures() {
 #[tokio::test]
 async fn models_answer_messages() {
     let script = r#"while read -r l; do case "$l" in
+        *vast*) echo '{"text": "yes", "usage": {"prompt_tokens": 18446744073709551615, "completion_tokens": 2}}';;
         *usage*) echo '{"text": "yes", "usage": {"prompt_tokens": 7, "completion_tokens": 2}}';;
         *cut*) echo '{"text": "ye", "finish": "length"}';;
         *odd*) echo '{"answer": "yes"}';;
@@ -172,6 +173,9 @@ async fn models_answer_messages() {
     let told = ask("usage").await.unwrap();
     assert_eq!((told.text.as_str(), told.usage.tokens()), ("yes", 9));
     assert!(!told.usage.estimated);
+    // What no model reads at once is no count, as from a server.
+    let vast = ask("vast").await.unwrap();
+    assert!(vast.usage.estimated && vast.usage.tokens() < 10_000);
     let plain = ask("plain").await.unwrap();
     assert!(plain.usage.estimated && plain.usage.tokens() > 0);
     assert_eq!(ask("cut").await.unwrap().finish, Finish::Length);

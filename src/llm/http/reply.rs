@@ -4,6 +4,8 @@
 use serde_json::Value;
 use shiftproof_tasks::{Finish, Usage};
 
+use crate::counts::{count, number};
+
 /// An answer, as far as we use it.
 #[derive(Debug, PartialEq)]
 pub(super) struct ChatCompletion {
@@ -189,26 +191,6 @@ pub(super) fn finish(reason: &str) -> Finish {
         }
         _ => Finish::Stop,
     }
-}
-
-/// More tokens than any model reads or writes at once.
-const MOST_TOKENS: f64 = 1e7;
-
-/// A count, also if written in quotes or with a point; what cannot be one is
-/// none.
-pub(super) fn count(value: &Value) -> Option<u64> {
-    let number = number(value)?;
-    ((0.0..=MOST_TOKENS).contains(&number) && number.fract() == 0.0).then_some(number as u64)
-}
-
-/// A number, also if written in quotes; never NaN.
-fn number(value: &Value) -> Option<f64> {
-    let number = match value {
-        Value::Number(number) => number.as_f64()?,
-        Value::String(text) => text.trim().parse().ok()?,
-        _ => return None,
-    };
-    (!number.is_nan()).then_some(number)
 }
 
 /// The usage of a chat completion.

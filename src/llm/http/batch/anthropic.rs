@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use shiftproof_search::{BatchProgress, LlmError};
 
 use super::{BatchWire, beside, get, json as read, lines, once, patiently, text, without_id};
+use crate::counts::count;
 use crate::http::client::HttpSender;
-use crate::http::reply::count;
 use crate::http::retry_policy::RequestFault;
 
 pub(super) struct AnthropicBatches;

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use shiftproof_search::{BatchProgress, LlmError};
 
 use super::{BatchWire, beside, get, json as read, lines, once, patiently, text, without_id};
+use crate::counts::count;
 use crate::http::client::HttpSender;
-use crate::http::reply::count;
 use crate::http::retry_policy::RequestFault;
 
 /// Segments of a call's path that are not part of the base address.

@@ -6,7 +6,8 @@ use shiftproof_tasks::{Finish, Message, Role, Usage};
 
 use super::prefix::SharedPrefix;
 use super::{Protocol, WireCall, append, ends, put};
-use crate::http::reply::{ChatCompletion, ParsedBody, checked, count, without_thoughts};
+use crate::counts::count;
+use crate::http::reply::{ChatCompletion, ParsedBody, checked, without_thoughts};
 
 /// The least bound on thoughts that the API takes.
 const LEAST_THOUGHTS: u32 = 1024;

@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 use shiftproof_tasks::{Finish, Role, Usage};
 
 use super::{Protocol, WireCall, append, put};
+use crate::counts::count;
 use crate::http::reply::{
-    ChatCompletion, ParsedBody, TokenPosition, checked, count, logprob, without_thoughts,
+    ChatCompletion, ParsedBody, TokenPosition, checked, logprob, without_thoughts,
 };
 
 #[derive(Debug)]

@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 use shiftproof_tasks::Usage;
 
 use super::{Protocol, WireCall, append, ends, put};
+use crate::counts::count;
 use crate::http::reply::{
-    ChatCompletion, ParsedBody, checked, count, finish, positions, present, without_thoughts,
+    ChatCompletion, ParsedBody, checked, finish, positions, present, without_thoughts,
 };
 
 #[derive(Debug)]

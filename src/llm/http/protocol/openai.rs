@@ -4,8 +4,9 @@ use reqwest::Url;
 use serde_json::{Map, Value, json};
 
 use super::{Protocol, WireCall, append, ends, put};
+use crate::counts::count;
+use crate::http::reply::without_thoughts;
 use crate::http::reply::{ChatCompletion, ParsedBody, content, finish, positions, present, usage};
-use crate::http::reply::{count, without_thoughts};
 use crate::http::request::{ParameterQuirk, PrefillMode};
 
 /// The version of Azure's API where a study names none.
