@@ -21,10 +21,11 @@ use super::{
 };
 use crate::cli::OptimizeArgs;
 use crate::exit::{ExitStatus, Failure};
+use crate::fetch;
 use crate::gate::power;
 use crate::pasted::resume_line;
 use crate::progress::{ProgressVerbosity, ProgressWriter, clock};
-use crate::report::{NamedRun, ReportFormat, render};
+use crate::report::{NamedRun, ReportFormat, RunSummary, render};
 use crate::session::{FinishedRun, LoadedStudy, StudySession};
 use crate::stored;
 use crate::study::{BatchMode, ResolvedStudy, Study, model_problems};
@@ -54,6 +55,7 @@ pub(super) async fn run(
     }
     check_outputs(&args)?;
     let (ledger, resumed, mut resolved) = begin(&args, registry)?;
+    check_bars(&args, &resolved.study)?;
     for spec in resolved.study.models_mut() {
         spec.batch_waits = !args.batch_exit;
     }
@@ -149,13 +151,9 @@ async fn prepare(
     resumed: Option<&RunRecord>,
     registry: &TaskRegistry,
 ) -> Result<StudySession, Failure> {
-    let (path, quiet) = (&args.study.study, args.verbosity.quiet);
+    let quiet = args.verbosity.quiet;
     let mut progress = fetch_progress(quiet);
-    let loaded = LoadedStudy::load(resolved, path, registry, &mut progress)?;
-    judging(loaded.built.task.as_ref(), path)?;
-    if resumed.is_none() {
-        estimate::check_budget(&loaded)?;
-    }
+    let loaded = load(args, resolved, resumed, registry, &mut progress)?;
     if !quiet {
         introduce(&loaded, &args.store.store)?;
     }
@@ -169,6 +167,23 @@ async fn prepare(
         }
     }
     Ok(session)
+}
+
+/// The study with its data; what can be known to fail is refused.
+pub(super) fn load(
+    args: &OptimizeArgs,
+    resolved: ResolvedStudy,
+    resumed: Option<&RunRecord>,
+    registry: &TaskRegistry,
+    progress: fetch::OnProgress<'_>,
+) -> Result<LoadedStudy, Failure> {
+    let path = &args.study.study;
+    let loaded = LoadedStudy::load(resolved, path, registry, progress)?;
+    judging(loaded.built.task.as_ref(), path)?;
+    if resumed.is_none() {
+        estimate::check_budget(&loaded)?;
+    }
+    Ok(loaded)
 }
 
 /// Sends the calls of every model that is behind a server as batches.
@@ -462,38 +477,60 @@ fn finish(args: &OptimizeArgs, run: &NamedRun) -> Result<ExitStatus, Failure> {
     } else if !args.verbosity.quiet {
         note(report.trim_end());
     }
-    let summary = &run.summary;
+    let (exit, told) = held(args, &run.summary);
+    if let Some(told) = told {
+        note(&told);
+    }
+    Ok(exit)
+}
+
+/// What a run comes to under the bars that were set: the exit code, and why it is not
+/// that of success.
+pub(super) fn held(args: &OptimizeArgs, summary: &RunSummary) -> (ExitStatus, Option<String>) {
     let audited = summary.audited(AuditedPrompt::Selected);
     if audited.is_some_and(|groups| !groups.is_empty() && groups.iter().all(|g| g.n == 0)) {
-        note("not one answer of the audit can be used: the selected prompt was not measured");
-        return Ok(ExitStatus::Unusable);
+        let told = "not one answer of the audit can be used: the selected prompt was not measured";
+        return (ExitStatus::Unusable, Some(told.to_owned()));
     }
+    let worst = summary.worst_of(AuditedPrompt::Selected);
     if let Some(bar) = args.min_worst {
-        let reached = summary
-            .worst_of(AuditedPrompt::Selected)
-            .and_then(|group| group.value);
+        let reached = worst.and_then(|group| group.value);
         if reached.is_none() && !summary.unverified.is_empty() {
-            note(&format!(
+            let told = format!(
                 "no target group is audited, so that --min-worst {bar} is reached is not shown"
-            ));
-            return Ok(ExitStatus::Below);
+            );
+            return (ExitStatus::Below, Some(told));
         }
         if reached.is_none_or(|value| value < bar) {
-            note(&format!(
-                "the worst target group has {:.3}, below --min-worst {bar}",
-                reached.unwrap_or(0.0)
-            ));
-            return Ok(ExitStatus::Below);
+            let value = reached.map_or("no score".to_owned(), |value| format!("{value:.3}"));
+            let told = format!("the worst target group has {value}, below --min-worst {bar}");
+            return (ExitStatus::Below, Some(told));
         }
     }
-    let gain = summary.worst.as_ref();
-    let gain = gain.filter(|_| summary.worst_of(AuditedPrompt::Selected).is_some());
+    let gain = summary.worst.as_ref().filter(|_| worst.is_some());
     if args.require_gain && gain.is_none_or(|worst| worst.low <= 0.0) {
-        note("no prompt is better than the seed on the worst target group beyond chance");
-        return Ok(ExitStatus::NoWinner);
+        let told = "no prompt is better than the seed on the worst target group beyond chance";
+        return (ExitStatus::NoWinner, Some(told.to_owned()));
     }
     if summary.ending == Some(RunEnding::BudgetExhausted) && audited.is_none() {
-        return Ok(ExitStatus::Budget);
+        let told = "the budget ran out before a decision";
+        return (ExitStatus::Budget, Some(told.to_owned()));
     }
-    Ok(ExitStatus::Done)
+    (ExitStatus::Done, None)
+}
+
+/// Refuses bars for scores of a judge who has to agree with a person first: nothing here
+/// compares the two.
+pub(super) fn check_bars(args: &OptimizeArgs, study: &Study) -> Result<(), Failure> {
+    let judge = study.judge.as_ref();
+    if judge.is_none_or(|judge| judge.min_agreement.is_none())
+        || (args.min_worst.is_none() && !args.require_gain)
+    {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "--min-worst and --require-gain rest on the judge's scores, and judge.min_agreement asks \
+         for its agreement with a person first, which `optimize` does not measure\n  search without \
+         them, and let `shiftproof gate` decide, which does",
+    ))
 }

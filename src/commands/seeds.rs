@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use shiftproof_search::control::RunControl;
-use shiftproof_search::event::{AuditedPrompt, RunEnding, RunObserver};
+use shiftproof_search::event::{AuditedPrompt, RunObserver};
 use shiftproof_search::event_log::LogError;
 use shiftproof_search::gateway::RunError;
 use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
@@ -14,14 +14,14 @@ use shiftproof_tasks::PromptId;
 use super::execute::{ExecutionError, RunExecution};
 use super::signals::{SignalStream, pass_on};
 use super::{
-    check_writable, estimate, fetch_progress, judging, note, open_ledger, print, resolve, warnings,
+    check_writable, fetch_progress, note, open_ledger, optimize, print, resolve, warnings,
     with_patience, write,
 };
 use crate::cli::OptimizeArgs;
 use crate::exit::{ExitStatus, Failure};
 use crate::progress::{ProgressVerbosity, ProgressWriter};
 use crate::report::{NamedRun, ReportFormat, grouped, render, score_as};
-use crate::session::{LoadedStudy, StudySession};
+use crate::session::StudySession;
 use crate::shown::{line, visible};
 use crate::stored;
 use crate::study::ResolvedStudy;
@@ -86,12 +86,15 @@ impl SeededRuns<'_> {
             ..args.study.clone()
         };
         let resolved = resolve(&study, Some(&args.budget), self.registry)?;
+        optimize::check_bars(args, &resolved.study)?;
         let mut begun = None;
         for record in self.runs_of(&resolved)? {
             if record.status != RunStatus::Finished || args.trouble.retry_failed {
                 begun.get_or_insert(record);
             } else if let Some(run) = self.finished(&record) {
-                note(&format!("{label}: run {} is finished", record.id));
+                if !args.verbosity.quiet {
+                    note(&format!("{label}: run {} is finished", record.id));
+                }
                 return Ok(Some(run));
             }
         }
@@ -100,9 +103,11 @@ impl SeededRuns<'_> {
             if let SeedCourse::Ended(run) = came {
                 return Ok(run.map(|run| *run));
             }
-            note(&format!(
-                "{label}: the run that stopped takes another course now; a new one begins"
-            ));
+            if !args.verbosity.quiet {
+                note(&format!(
+                    "{label}: the run that stopped takes another course now; a new one begins"
+                ));
+            }
         }
         match Box::pin(self.execute(&resolved, None, label)).await? {
             SeedCourse::Ended(run) => Ok(run.map(|run| *run)),
@@ -137,17 +142,13 @@ impl SeededRuns<'_> {
         label: &str,
     ) -> Result<SeedCourse, Failure> {
         let args = self.args;
-        let path = &args.study.study;
         let mut progress = fetch_progress(args.verbosity.quiet);
-        let loaded = LoadedStudy::load(resolved.clone(), path, self.registry, &mut progress)?;
-        judging(loaded.built.task.as_ref(), path)?;
-        if record.is_none() {
-            estimate::check_budget(&loaded)?;
-        }
+        let known = record.as_ref();
+        let loaded = optimize::load(args, resolved.clone(), known, self.registry, &mut progress)?;
         if !args.verbosity.quiet {
             warnings(&loaded.loaded.findings);
         }
-        let connecting = loaded.connect(record.as_ref(), &mut progress);
+        let connecting = loaded.connect(known, &mut progress);
         let session = with_patience(&resolved.study, args.verbosity.quiet, connecting).await?;
         let record = match record {
             Some(record) => record,
@@ -321,36 +322,15 @@ fn write_agreement(runs: &[(u64, NamedRun)], out: &mut String) {
     }
 }
 
-/// The bars of `optimize`, which every run must reach.
+/// The bars of `optimize`, which every run must reach: the first that does not.
 fn held(args: &OptimizeArgs, runs: &[(u64, NamedRun)]) -> ExitStatus {
     for (seed, run) in runs {
-        let summary = &run.summary;
-        let worst = summary
-            .worst_of(AuditedPrompt::Selected)
-            .and_then(|group| group.value);
-        if let Some(bar) = args.min_worst
-            && worst.is_none_or(|value| value < bar)
-        {
-            let value = worst.map_or("no score".to_owned(), |value| format!("{value:.3}"));
-            note(&format!(
-                "random seed {seed}: the worst target group has {value}, below --min-worst {bar}"
-            ));
-            return ExitStatus::Below;
+        let (exit, told) = optimize::held(args, &run.summary);
+        if let Some(told) = told {
+            note(&format!("random seed {seed}: {told}"));
         }
-        if args.require_gain && summary.worst.as_ref().is_none_or(|worst| worst.low <= 0.0) {
-            note(&format!(
-                "random seed {seed}: no prompt is better than the seed prompt on the worst target \
-                 group beyond chance"
-            ));
-            return ExitStatus::NoWinner;
-        }
-        if summary.ending == Some(RunEnding::BudgetExhausted)
-            && summary.audited(AuditedPrompt::Selected).is_none()
-        {
-            note(&format!(
-                "random seed {seed}: the budget ran out before a decision"
-            ));
-            return ExitStatus::Budget;
+        if exit != ExitStatus::Done {
+            return exit;
         }
     }
     ExitStatus::Done

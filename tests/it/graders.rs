@@ -421,6 +421,17 @@ async fn judges_are_compared_with_a_person() {
     eval(&desk, "judged.toml", &["--min-worst", "0.5"])
         .await
         .expect(2, &told);
+    // Nor for one that nobody compares: `optimize` leaves it to the gate.
+    let asked = server.asked();
+    for bar in [&["--min-worst", "0.5"][..], &["--require-gain"]] {
+        for seeds in [&[][..], &["--seeds", "1..2"]] {
+            let run = [&["optimize", "judged.toml", "--headless"], bar, seeds].concat();
+            desk.run(&run)
+                .await
+                .expect(2, &["let `shiftproof gate` decide"]);
+        }
+    }
+    assert_eq!(server.asked(), asked);
     desk.run(&[
         "gate",
         "judged.toml",
