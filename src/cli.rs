@@ -92,8 +92,8 @@ pub struct StudyArgs {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Use this model instead of the study's: embedded, embedded:PATH.gguf,
-    /// openai:MODEL, anthropic:MODEL, gemini:MODEL, azure:DEPLOYMENT or
-    /// ollama:MODEL.
+    /// openai:MODEL, anthropic:MODEL, gemini:MODEL, azure:DEPLOYMENT, ollama:MODEL or
+    /// "command:PROGRAM ARGUMENTS".
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
     /// Address of the model's server, version included.

@@ -227,9 +227,8 @@ pub struct ExampleAnswer {
     /// The reply as it came, of several turns what concludes them; of a refusal the
     /// reason. `None`: the budget left it out.
     pub reply: Option<String>,
-    /// What the task reads in it; `None` where there is no reply.
-    pub answer: Option<Answer>,
-    /// How it compares with the label; `None` where it was not asked.
+    /// What the task reads in it and how that compares with the label; `None` where it
+    /// was not asked.
     pub outcome: Option<Outcome>,
 }
 
@@ -241,7 +240,6 @@ impl ExampleAnswer {
                 Some(CallOutcome::Refused(reason)) => Some(reason.clone()),
                 Some(CallOutcome::Unaffordable) | None => None,
             },
-            answer: view.answer(input),
             outcome: view.outcome(input),
         }
     }

@@ -13,7 +13,7 @@ use shiftproof_search::ledger::Ledger;
 use shiftproof_search::unusable::AnswerFault;
 use shiftproof_tasks::{Example, Input};
 
-use super::{fetch_progress, print, with_patience};
+use super::{fetch_progress, prepared, print};
 use crate::cli::{DoctorArgs, StudyArgs};
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
@@ -75,9 +75,7 @@ pub(super) async fn run(args: &DoctorArgs, registry: &TaskRegistry) -> Result<Ex
             Ok(resolved) => {
                 report("study", Ok(format!("{} reads well", path.display())))?;
                 let mut progress = fetch_progress(false);
-                let study = resolved.study.clone();
-                let preparing = StudySession::prepare(resolved, path, registry, &mut progress);
-                match with_patience(&study, false, preparing).await {
+                match prepared(resolved, path, registry, false, &mut progress).await {
                     Err(failure) => report("session", Err(failure))?,
                     Ok(session) => {
                         report("data", Ok(data(&session)))?;

@@ -11,8 +11,8 @@ use shiftproof_tasks::{Example, Input, Prompt};
 use super::label::batch_rows;
 use super::signals::{SignalStream, pass_on};
 use super::{
-    check_writable, fetch_progress, judging, note, open_ledger, print, resolve, score, warnings,
-    with_patience, write,
+    check_writable, fetch_progress, judging, note, open_ledger, prepared, print, resolve, score,
+    warnings, write,
 };
 use crate::cli::DriftArgs;
 use crate::drift::{
@@ -56,9 +56,8 @@ pub(super) async fn run(args: DriftArgs, registry: &TaskRegistry) -> Result<Exit
     let ledger = open_ledger(&args.store.store)?;
     let mut progress = fetch_progress(args.verbosity.quiet);
     let path = &args.study.study;
-    let (study, quiet) = (resolved.study.clone(), args.verbosity.quiet);
-    let preparing = StudySession::prepare(resolved, path, registry, &mut progress);
-    let session = with_patience(&study, quiet, preparing).await?;
+    let quiet = args.verbosity.quiet;
+    let session = prepared(resolved, path, registry, quiet, &mut progress).await?;
     if !quiet {
         warnings(&session.loaded.findings);
     }

@@ -8,8 +8,8 @@ use shiftproof_search::stats::{PairedBootstrap, ShipGate, spent_alpha};
 use shiftproof_tasks::{Example, Prompt};
 
 use super::{
-    check_writable, fetch_progress, judging, note, open_ledger, print, resolve, score, warnings,
-    with_patience, write,
+    check_writable, fetch_progress, judging, note, open_ledger, prepared, print, resolve, score,
+    warnings, write,
 };
 use crate::cli::{GateArgs, GateProof};
 use crate::exit::{ExitStatus, Failure};
@@ -60,10 +60,9 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
     let given = given(&args, &resolved.study.name)?;
     let ledger = open_ledger(&args.store.store)?;
     let mut progress = fetch_progress(args.verbosity.quiet);
-    let study = resolved.study.clone();
-    let preparing = StudySession::prepare(resolved, &args.study.study, registry, &mut progress);
-    let session = with_patience(&study, args.verbosity.quiet, preparing).await?;
-    if !args.verbosity.quiet {
+    let (path, quiet) = (&args.study.study, args.verbosity.quiet);
+    let session = prepared(resolved, path, registry, quiet, &mut progress).await?;
+    if !quiet {
         warnings(&session.loaded.findings);
     }
     judging(session.built.task.as_ref(), &args.study.study)?;

@@ -37,9 +37,10 @@ use shiftproof_tasks::{Metric, Task};
 
 use crate::cli::{BudgetArgs, Cli, CliCommand, DataAction, StudyArgs};
 use crate::exit::{ExitStatus, Failure};
-use crate::fetch::{AssetKind, FetchProgress, FetchStep};
+use crate::fetch::{AssetKind, FetchProgress, FetchStep, OnProgress};
 use crate::llm::http::shown_address;
 use crate::prices::{self, PriceTable};
+use crate::session::StudySession;
 use crate::shown::{self, visible};
 use crate::stored;
 use crate::study::{ModelSpec, ResolvedStudy, Study, budget_problem, model_problems};
@@ -245,6 +246,21 @@ fn check_writable(path: &Path) -> Result<(), Failure> {
 /// A server that says nothing is told after this, and again ever so often.
 const SILENCE: Duration = Duration::from_secs(3);
 const SILENCE_AGAIN: Duration = Duration::from_secs(10);
+
+/// A study with its data and models at hand; `quiet`: nothing is said of a server that
+/// is long about it.
+async fn prepared(
+    resolved: ResolvedStudy,
+    path: &Path,
+    registry: &TaskRegistry,
+    quiet: bool,
+    progress: OnProgress<'_>,
+) -> Result<StudySession, Failure> {
+    let study = resolved.study.clone();
+    // Models take a large place, which is none on the stack.
+    let preparing = Box::pin(StudySession::prepare(resolved, path, registry, progress));
+    with_patience(&study, quiet, preparing).await
+}
 
 /// Waits for `future`, in which the models of a study are asked what they can do, and
 /// says so where they are long about it.

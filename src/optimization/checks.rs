@@ -123,6 +123,12 @@ fn task_problems(task: &dyn Task, problems: &mut Vec<String>) {
              can be chosen by it: ndcg, hr, recall or mrr can"
         ));
     }
+    if task.grader().is_some() || task.renderer().is_some() {
+        let help = "the task asks somebody to grade its answers or to render its requests, and a \
+                    program that uses the library has nobody to ask: grade in Task::score, render in \
+                    Task::request, or run a study of the program";
+        problems.push(help.to_owned());
+    }
     if task.seed().instruction.is_empty() {
         let help = "the task's seed prompt is empty: it is the prompt in use today";
         problems.push(help.to_owned());

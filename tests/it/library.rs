@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use shiftproof::exit::ExitStatus;
 use shiftproof::search::event::{Event, GroupRole, Phase};
 use shiftproof::search::gateway::RunError;
-use shiftproof::tasks::{AnswerForm, Example, Input, Label, Prompt, Reply};
+use shiftproof::tasks::{
+    AnswerForm, Example, GradedTask, Input, JudgeGrader, JudgeScale, Label, Prompt, Reply,
+};
 use shiftproof::{
     BudgetLimits, Capabilities, GroupsSpec, LeakPolicy, Llm, LlmError, ModelCall, ModelChoice,
     Optimization, OptimizationBuilder, OptimizationError, Price, ReportFormat, RunControl, Task,
@@ -302,6 +304,11 @@ fn all_problems_are_told_at_once() {
     };
     let found = problems(search(&calls).in_memory().budget(usd));
     assert!(found[0].contains(".priced("), "{found:?}");
+    // Nobody is there to ask for a grade: that is known before a call is paid for.
+    let judge = JudgeGrader::new("Is it right?", JudgeScale::PassFail, true);
+    let graded = GradedTask::new(Arc::new(Mood), Arc::new(judge));
+    let found = problems(search(&calls).in_memory().task(graded));
+    assert!(found[0].contains("nobody to ask"), "{found:?}");
     let none = BudgetLimits {
         calls: Some(0),
         ..BudgetLimits::default()

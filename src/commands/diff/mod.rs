@@ -9,15 +9,13 @@ use shiftproof_search::event::{AuditedPrompt, GroupOutcome, ScoreDifference};
 use shiftproof_search::stats::{PairedBootstrap, paired_bootstrap};
 use shiftproof_tasks::{Prompt, PromptId};
 
-use super::{
-    fetch_progress, note, open_ledger, print, print_colored, resolve, score, with_patience,
-};
+use super::{fetch_progress, note, open_ledger, prepared, print, print_colored, resolve, score};
 use crate::cli::{ColorChoice, DiffArgs, StudyArgs};
 use crate::exit::{ExitStatus, Failure};
 use crate::gate::holdout_log::{self, HoldoutAccess};
 use crate::gate::prompts::NamedPrompt;
 use crate::report::{RunSummary, to_json};
-use crate::session::{StudySession, UnusablePolicy};
+use crate::session::UnusablePolicy;
 use crate::stored;
 use crate::study::{DifferingKey, Study, differing};
 use crate::task_registry::TaskRegistry;
@@ -236,9 +234,7 @@ async fn evaluate(
     resolved.study.proposer = None;
     let ledger = open_ledger(&args.store.store)?;
     let mut progress = fetch_progress(true);
-    let study = resolved.study.clone();
-    let preparing = StudySession::prepare(resolved, path, kinds, &mut progress);
-    let session = with_patience(&study, false, preparing).await?;
+    let session = prepared(resolved, path, kinds, false, &mut progress).await?;
     let data = &session.loaded.data;
     let fingerprint = data.audit.fingerprint();
     let examples = data.audit.clone().open();

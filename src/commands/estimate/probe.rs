@@ -14,7 +14,7 @@ use shiftproof_tasks::{Example, Prompt, PromptId, evaluation_calls};
 
 use super::{money, most_probes, prices, times};
 use crate::cli::EstimateArgs;
-use crate::commands::{fetch_progress, note, open_ledger, resolve, score, with_patience};
+use crate::commands::{fetch_progress, note, open_ledger, prepared, resolve, score};
 use crate::exit::Failure;
 use crate::headroom;
 use crate::report::grouped;
@@ -101,9 +101,8 @@ pub(super) async fn run(
     let ledger = open_ledger(&args.store.store)?;
     let resolved = resolve(&args.study, Some(&args.budget), registry)?;
     let mut progress = fetch_progress(true);
-    let study = resolved.study.clone();
-    let preparing = StudySession::prepare(resolved, &args.study.study, registry, &mut progress);
-    let session = with_patience(&study, false, preparing).await?;
+    let path = &args.study.study;
+    let session = prepared(resolved, path, registry, false, &mut progress).await?;
     let control = RunControl::new();
     let trouble = args.trouble.into();
     let gateway = score::gateway(&session, ledger, control.clone(), Vec::new(), trouble);

@@ -23,7 +23,7 @@ use shiftproof_tasks::{Example, Prompt};
 use self::answers::{AnswerRow, PartScore, SampleSpread, part_scores, sample_spreads};
 use self::examples::ScoredSplit;
 use super::signals::{SignalStream, pass_on};
-use super::{fetch_progress, note, open_ledger, print, resolve, score, warnings, with_patience};
+use super::{fetch_progress, note, open_ledger, prepared, print, resolve, score, warnings};
 use crate::cli::{EvalArgs, StudyArgs};
 use crate::exit::{ExitStatus, Failure};
 use crate::gate::holdout_log::{self, HoldoutAccess};
@@ -289,9 +289,8 @@ impl ModelEvaluation<'_> {
             task.insert("metric".to_owned(), metric.name().into());
         }
         let mut progress = fetch_progress(args.verbosity.quiet);
-        let (given, quiet) = (resolved.study.clone(), args.verbosity.quiet);
-        let preparing = StudySession::prepare(resolved, &self.study.study, registry, &mut progress);
-        with_patience(&given, quiet, preparing).await
+        let (path, quiet) = (&self.study.study, args.verbosity.quiet);
+        prepared(resolved, path, registry, quiet, &mut progress).await
     }
 }
 

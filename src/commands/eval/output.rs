@@ -1,12 +1,12 @@
 //! Answers as files: a row or a line an answer.
 
-use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::answers::AnswerRow;
 use super::{EvalTable, PromptScores};
+use crate::commands::{check_writable, write as write_file};
 use crate::exit::{ExitStatus, Failure};
 use crate::report::to_json;
 use crate::shown;
@@ -37,16 +37,7 @@ impl AnswerFormat {
 pub(super) fn check(paths: &[PathBuf]) -> Result<(), Failure> {
     for path in paths {
         AnswerFormat::of(path)?;
-        let is_new = !path.exists();
-        OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(path)
-            .map_err(Failure::from_io(ExitStatus::Usage, "write", path))?;
-        if is_new {
-            // Should the command stop, nothing of it is left.
-            let _ = std::fs::remove_file(path);
-        }
+        check_writable(path)?;
     }
     Ok(())
 }
@@ -58,7 +49,7 @@ pub(super) fn write(path: &Path, table: &EvalTable) -> Result<(), Failure> {
         AnswerFormat::JsonLines => lines(table)?,
         AnswerFormat::Json => to_json(table)?,
     };
-    crate::commands::write(path, &text)
+    write_file(path, &text)
 }
 
 /// An answer with whose it is.

@@ -122,15 +122,19 @@ fn better(state: &ScreenState, ui: &ScreenUi) -> (String, Style) {
     let told = kinds
         .into_iter()
         .find_map(|(name, pick)| Some((name, pick(&own)?, pick(&of_seed)?)));
-    let text = match told {
-        Some((name, own, seed)) => format!(
-            "ahead so far: {name} {}, seed {}; the audit will tell",
-            points(own.value),
-            points(seed.value)
-        ),
-        None => "a prompt leads, the seed is not scored yet; the audit will tell".to_owned(),
+    let Some((name, own, seed)) = told else {
+        let text = "a prompt leads, the seed is not scored yet; the audit will tell";
+        return (text.to_owned(), theme.good());
     };
-    (text, theme.good())
+    // What leads by the objective may be behind in this one number.
+    let (how, style) = if own.value > seed.value {
+        ("ahead so far", theme.good())
+    } else {
+        ("leads the race, not ahead here", theme.notable())
+    };
+    let (own, seed) = (points(own.value), points(seed.value));
+    let text = format!("{how}: {name} {own}, seed {seed}; the audit will tell");
+    (text, style)
 }
 
 /// The worst target group of the prompt below, and what its score rests on.

@@ -34,7 +34,6 @@ fn said(text: &str, value: f64) -> ExampleAnswer {
     let answer = Answer::Text(text.into());
     ExampleAnswer {
         reply: Some(format!("I say: {text}")),
-        answer: Some(answer.clone()),
         outcome: Some(Outcome::Scored(GradedAnswer { value, answer })),
     }
 }
@@ -42,7 +41,6 @@ fn said(text: &str, value: f64) -> ExampleAnswer {
 fn ended(outcome: Outcome) -> ExampleAnswer {
     ExampleAnswer {
         reply: Some("Hm".into()),
-        answer: None,
         outcome: Some(outcome),
     }
 }
