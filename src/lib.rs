@@ -39,8 +39,8 @@ mod judge;
 mod labels;
 mod optimization;
 mod pace;
-mod pasted;
 mod prices;
+mod printed_commands;
 mod progress;
 #[doc(hidden)]
 pub mod report;

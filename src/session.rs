@@ -1,6 +1,6 @@
 //! A run from study to result: data, models, store, loop.
 
-pub mod aides;
+pub mod auxiliary_models;
 mod calibration_table;
 mod keeping;
 mod loaded;
@@ -26,7 +26,7 @@ use shiftproof_search::run::{Run, RunResult};
 use shiftproof_tasks::Prompt;
 use shiftproof_tasks::lint::LintFinding;
 
-use self::aides::ConnectedAides;
+use self::auxiliary_models::ConnectedAuxiliaryModels;
 pub(crate) use self::calibration_table::uncalibrated;
 use self::keeping::{FoundModels, close, open_log};
 pub(crate) use self::loaded::LoadedStudy;
@@ -61,7 +61,7 @@ pub struct StudySession {
     /// bounds no answers.
     pub proposer_model: Option<ConnectedModel>,
     /// Who grades answers and renders requests, where the task asks somebody.
-    pub aides: ConnectedAides,
+    pub auxiliary_models: ConnectedAuxiliaryModels,
     /// Answers that a person graded, to compare the judge with.
     pub graded_by_person: Vec<GradedByPerson>,
 }
@@ -247,7 +247,7 @@ impl StudySession {
         let study = &resolved.study;
         let task_model = assumed(&study.model)?;
         let proposer_model = study.proposer.as_ref().map(assumed).transpose()?;
-        let aides = aides::assume(study)?;
+        let auxiliary_models = auxiliary_models::assume(study)?;
         let graded_by_person = calibration_table::read(&resolved, &built)?;
         Ok(Self {
             resolved,
@@ -256,7 +256,7 @@ impl StudySession {
             loaded,
             task_model,
             proposer_model,
-            aides,
+            auxiliary_models,
             graded_by_person,
         })
     }
@@ -336,7 +336,7 @@ impl StudySession {
                 .proposer_model
                 .as_ref()
                 .and_then(|model| model.found.clone()),
-            judge: self.aides.found(),
+            judge: self.auxiliary_models.found(),
         };
         serde_json::to_string(&found).map_err(Failure::from_error(ExitStatus::Internal))
     }
@@ -358,7 +358,7 @@ impl StudySession {
     fn probes(&self) -> u64 {
         let proposer = self.proposer_model.iter();
         let models = std::iter::once(&self.task_model).chain(proposer);
-        let models = models.chain(self.aides.judge());
+        let models = models.chain(self.auxiliary_models.judge());
         models.map(|connected| connected.model.llm.probes()).sum()
     }
 
@@ -405,7 +405,7 @@ impl StudySession {
             std::mem::take(&mut record.losses),
         )
         .retrying_refused(trouble.retry_failed)
-        .with_aides(self.aides.priced());
+        .with_auxiliary_models(self.auxiliary_models.priced());
         let gateway = match begin(gateway, &ledger, &record, self.probes()).await {
             Ok(gateway) => gateway,
             Err(error) => return Err((error.into(), record)),
@@ -507,7 +507,7 @@ impl StudySession {
             .as_ref()
             .map_or(0, of)
             .max(of(&self.task_model))
-            .max(self.aides.judge().map_or(0, of))
+            .max(self.auxiliary_models.judge().map_or(0, of))
     }
 }
 

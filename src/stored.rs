@@ -15,8 +15,8 @@ use shiftproof_search::ledger::{LedgerOpening, RunRecord, RunStatus};
 use crate::durable;
 use crate::exit::{ExitStatus, Failure};
 use crate::heartbeat;
-use crate::pasted::resume_line;
-pub(crate) use crate::pasted::store_flag;
+use crate::printed_commands::resume_line;
+pub(crate) use crate::printed_commands::store_flag;
 use crate::report::{NamedRun, RunSummary};
 use crate::study::ResolvedStudy;
 

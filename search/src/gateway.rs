@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::account::RequestAccount;
-pub use self::outcome::{Aides, CallOutcome, LostCalls, PricedModel, RunError};
+pub use self::outcome::{AuxiliaryModels, CallOutcome, LostCalls, PricedModel, RunError};
 pub(crate) use self::sending::WaveProgress;
 use crate::budget::{BudgetLimits, Meter, Spend};
 use crate::control::RunControl;
@@ -33,7 +33,7 @@ pub struct Gateway {
     sent: AtomicU64,
     /// Stored refusals are asked again, each once.
     retry_refused: bool,
-    aides: Aides,
+    auxiliary_models: AuxiliaryModels,
     /// Added to the sample number of every call.
     sample: AtomicU32,
 }
@@ -123,7 +123,7 @@ impl Gateway {
             }),
             sent: AtomicU64::new(0),
             retry_refused: false,
-            aides: Aides::default(),
+            auxiliary_models: AuxiliaryModels::default(),
             sample: AtomicU32::new(0),
         }
     }
@@ -138,13 +138,13 @@ impl Gateway {
 
     /// With whom evaluations ask beside the task model, for tasks that ask somebody.
     #[must_use]
-    pub fn with_aides(mut self, aides: Aides) -> Self {
-        self.aides = aides;
+    pub fn with_auxiliary_models(mut self, auxiliary_models: AuxiliaryModels) -> Self {
+        self.auxiliary_models = auxiliary_models;
         self
     }
 
-    pub(crate) const fn aides(&self) -> &Aides {
-        &self.aides
+    pub(crate) const fn auxiliary_models(&self) -> &AuxiliaryModels {
+        &self.auxiliary_models
     }
 
     /// Tells a durable event.

@@ -44,7 +44,7 @@ pub(crate) async fn grade(
     if calls.is_empty() {
         return Ok(());
     }
-    let Some(model) = &gateway.aides().grader else {
+    let Some(model) = &gateway.auxiliary_models().grader else {
         let why = "the task is graded by somebody, and nobody was given to ask";
         for at in places {
             put(&mut asked[at], Grade::Failed(why.to_owned()));
@@ -147,7 +147,7 @@ pub(crate) fn worst_case(
     model: &PricedModel,
     (prompt, input): (&Prompt, &Input),
 ) -> Spend {
-    let (Some(grader), Some(own)) = (task.grader(), &gateway.aides().grader) else {
+    let (Some(grader), Some(own)) = (task.grader(), &gateway.auxiliary_models().grader) else {
         return Spend::default();
     };
     let asked = turns::call(task.request(prompt, input), &model.llm.capabilities());

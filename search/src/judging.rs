@@ -40,7 +40,7 @@ pub async fn judge(
     gateway: &Gateway,
     graded: &[GradedByPerson],
 ) -> Result<Option<JudgedCalibration>, RunError> {
-    let (Some(grader), Some(model)) = (task.grader(), &gateway.aides().grader) else {
+    let (Some(grader), Some(model)) = (task.grader(), &gateway.auxiliary_models().grader) else {
         return Ok(None);
     };
     // No grader that is calibrated is told the prompt.

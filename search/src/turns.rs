@@ -102,7 +102,7 @@ pub(crate) async fn requests(
     let Some(renderer) = task.renderer() else {
         return Ok(cases.iter().map(|case| Ok(own(case))).collect());
     };
-    let Some(model) = &gateway.aides().renderer else {
+    let Some(model) = &gateway.auxiliary_models().renderer else {
         let why = "the task's requests are rendered by somebody, and nobody was given to ask";
         let none = || Err(NoRequest::Refused(why.to_owned()));
         return Ok(cases.iter().map(|_| none()).collect());

@@ -86,10 +86,10 @@ pub(super) async fn run(args: &DoctorArgs, registry: &TaskRegistry) -> Result<Ex
                         if let Some(proposer) = &session.proposer_model {
                             report("proposer", Ok(proposer.report.clone()))?;
                         }
-                        if let Some(grader) = session.aides.grader() {
+                        if let Some(grader) = session.auxiliary_models.grader() {
                             report("grader", Ok(grader.report.clone()))?;
                         }
-                        if let Some(renderer) = session.aides.renderer() {
+                        if let Some(renderer) = session.auxiliary_models.renderer() {
                             report("renderer", Ok(renderer.report.clone()))?;
                         }
                         for line in super::estimate::priced(&session.resolved.study) {
@@ -175,7 +175,7 @@ async fn answer(session: &StudySession) -> Result<String, Failure> {
         None,
         Vec::new(),
     )
-    .with_aides(session.aides.priced());
+    .with_auxiliary_models(session.auxiliary_models.priced());
     let model = &session.task_model.model;
     let began = std::time::Instant::now();
     let understood = understand(task, &gateway, model, &task.seed(), &examples)

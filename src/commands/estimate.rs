@@ -283,7 +283,7 @@ fn estimate(session: &StudySession) -> CostPlan {
         pace: pace(&study.model),
         assumed: std::iter::once(&session.task_model)
             .chain(&session.proposer_model)
-            .chain(session.aides.judge())
+            .chain(session.auxiliary_models.judge())
             .map(|connected| connected.report.clone())
             .collect(),
         prices: priced(study),

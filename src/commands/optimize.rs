@@ -23,7 +23,7 @@ use crate::cli::OptimizeArgs;
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
 use crate::gate::power;
-use crate::pasted::resume_line;
+use crate::printed_commands::resume_line;
 use crate::progress::{ProgressVerbosity, ProgressWriter, clock};
 use crate::report::{NamedRun, ReportFormat, RunSummary, render};
 use crate::session::{FinishedRun, LoadedStudy, StudySession};

@@ -98,7 +98,7 @@ pub(super) fn gateway(
         Vec::new(),
     )
     .retrying_refused(trouble.retry_failed)
-    .with_aides(session.aides.priced())
+    .with_auxiliary_models(session.auxiliary_models.priced())
 }
 
 /// Scores prompts under the rules of a run's audit.

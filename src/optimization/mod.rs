@@ -27,7 +27,7 @@ use self::builder::StorePlace;
 use crate::commands::execute::{ExecutionError, RunExecution};
 use crate::fetch::FetchProgress;
 use crate::prices;
-use crate::session::aides::ConnectedAides;
+use crate::session::auxiliary_models::ConnectedAuxiliaryModels;
 use crate::session::{OwnModels, StudySession, UnusablePolicy, check_options, connect_models};
 use crate::stored;
 use crate::study::places::GivenPrompt;
@@ -177,7 +177,7 @@ impl Optimization {
             task_model,
             proposer_model,
             // A program that has a task of its own grades by it.
-            aides: ConnectedAides::default(),
+            auxiliary_models: ConnectedAuxiliaryModels::default(),
             graded_by_person: Vec::new(),
         };
         check_places(&mut session)?;

@@ -12,7 +12,7 @@ use shiftproof_tasks::PromptId;
 use super::facts::machine;
 use super::ground::AuditGround;
 use super::{RunSummary, VerdictTone, grouped};
-use crate::pasted::{resume_line, store_flag};
+use crate::printed_commands::{resume_line, store_flag};
 use crate::shown::visible;
 use crate::table::{TextColumn, TextTable};
 

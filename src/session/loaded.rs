@@ -8,7 +8,7 @@ use shiftproof_search::ledger::RunRecord;
 use shiftproof_search::methods::SearchMethod;
 
 use super::keeping::FoundModels;
-use super::{OwnModels, StudySession, aides, calibration_table, connect_models, load};
+use super::{OwnModels, StudySession, auxiliary_models, calibration_table, connect_models, load};
 use crate::exit::Failure;
 use crate::fetch;
 use crate::prices;
@@ -77,7 +77,13 @@ impl LoadedStudy {
         let graded_by_person = calibration_table::read(&resolved, &built)?;
         let found = known.map(FoundModels::of).transpose()?.unwrap_or_default();
         let (study, folder) = (&resolved.study, &resolved.folder);
-        let aides = Box::pin(aides::connect(study, folder, found.judge, progress)).await?;
+        let auxiliary_models = Box::pin(auxiliary_models::connect(
+            study,
+            folder,
+            found.judge,
+            progress,
+        ))
+        .await?;
         Ok(StudySession {
             resolved,
             built,
@@ -85,7 +91,7 @@ impl LoadedStudy {
             loaded,
             task_model,
             proposer_model,
-            aides,
+            auxiliary_models,
             graded_by_person,
         })
     }

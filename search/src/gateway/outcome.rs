@@ -142,7 +142,7 @@ impl PricedModel {
 
 /// Whom evaluations ask beside the model that does the task.
 #[derive(Clone, Default)]
-pub struct Aides {
+pub struct AuxiliaryModels {
     /// Who [grades](shiftproof_tasks::Task::grader) answers.
     pub grader: Option<PricedModel>,
     /// Who [makes](shiftproof_tasks::Task::renderer) the messages of requests.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use shiftproof_tasks::{GradedTask, JudgeGrader, JudgeScale, Outcome, ProgramGrader};
 
 use super::*;
-use crate::gateway::Aides;
+use crate::gateway::AuxiliaryModels;
 use crate::llm::LlmError;
 use crate::scripted::{self, Bench, Moods, cut_off, examples, groups, input, text};
 
@@ -27,7 +27,7 @@ fn bench(calls: Option<u64>, grader: &Bench) -> Bench {
         ..crate::budget::BudgetLimits::default()
     };
     let mut bench = Bench::with(scripted::server(), limits, answers);
-    bench.gateway = scripted::gateway(limits).with_aides(Aides {
+    bench.gateway = scripted::gateway(limits).with_auxiliary_models(AuxiliaryModels {
         grader: Some(grader.model.clone()),
         renderer: None,
     });

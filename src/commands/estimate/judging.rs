@@ -14,7 +14,7 @@ const VERDICT: u32 = 120;
 /// model judges. The answer is not known, and its length is small beside the rubric.
 pub(super) fn grades(session: &StudySession, inputs: &[&Input]) -> Vec<(Spend, Spend)> {
     let task = session.built.task.as_ref();
-    let (Some(connected), Some(grader)) = (session.aides.judge(), task.grader()) else {
+    let (Some(connected), Some(grader)) = (session.auxiliary_models.judge(), task.grader()) else {
         return Vec::new();
     };
     let (model, study) = (&connected.model, &session.resolved.study);

@@ -12,7 +12,7 @@ use super::events::EventLines;
 use crate::cli::OptimizeArgs;
 use crate::commands::{note, resolve};
 use crate::exit::{ExitStatus, Failure};
-use crate::pasted::resume_line;
+use crate::printed_commands::resume_line;
 use crate::report::NamedRun;
 use crate::stored;
 use crate::study::{ResolvedStudy, differing};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use shiftproof_search::budget::Price;
-use shiftproof_search::gateway::Aides;
+use shiftproof_search::gateway::AuxiliaryModels;
 use shiftproof_tasks::{ProgramSpec, ProgramStep};
 
 use crate::assumed::assumed;
@@ -19,17 +19,17 @@ use crate::study::{JudgeSpec, ModelSpec, ProgramOptions, Study};
 
 /// Who is asked beside the task model.
 #[derive(Default)]
-pub struct ConnectedAides {
+pub struct ConnectedAuxiliaryModels {
     grader: Option<ConnectedModel>,
     renderer: Option<ConnectedModel>,
     is_judge: bool,
 }
 
-impl ConnectedAides {
+impl ConnectedAuxiliaryModels {
     /// As evaluations ask them.
-    pub fn priced(&self) -> Aides {
+    pub fn priced(&self) -> AuxiliaryModels {
         let model = |connected: &ConnectedModel| connected.model.clone();
-        Aides {
+        AuxiliaryModels {
             grader: self.grader.as_ref().map(model),
             renderer: self.renderer.as_ref().map(model),
         }
@@ -92,33 +92,34 @@ pub(super) async fn connect(
     folder: &Path,
     known: Option<ServerAbilities>,
     progress: fetch::OnProgress<'_>,
-) -> Result<ConnectedAides, Failure> {
-    let mut aides = ConnectedAides::default();
+) -> Result<ConnectedAuxiliaryModels, Failure> {
+    let mut auxiliary_models = ConnectedAuxiliaryModels::default();
     if let Some(judge) = &study.judge {
         let spec = judging(study, judge);
-        aides.grader = Some(connect_model::connect(&spec, folder, known, progress).await?);
-        aides.is_judge = true;
+        auxiliary_models.grader =
+            Some(connect_model::connect(&spec, folder, known, progress).await?);
+        auxiliary_models.is_judge = true;
     }
     if let Some(metric) = &study.metric {
         let key = "metric.command";
         let config = connect_program::of_lines(&metric.command, metric.options(), folder, key)?;
-        aides.grader = Some(program(config)?);
+        auxiliary_models.grader = Some(program(config)?);
     }
     if let Some((spec, options)) = own_program(study) {
         let config = connect_program::of_lines(&spec.command, options, folder, "task.command")?;
         let own = program(config)?;
         if spec.does.contains(&ProgramStep::Render) {
-            aides.renderer = Some(ConnectedModel::assumed(
+            auxiliary_models.renderer = Some(ConnectedModel::assumed(
                 own.model.llm.clone(),
                 own.model.price,
                 own.report.clone(),
             ));
         }
         if spec.does.contains(&ProgramStep::Score) {
-            aides.grader = Some(own);
+            auxiliary_models.grader = Some(own);
         }
     }
-    Ok(aides)
+    Ok(auxiliary_models)
 }
 
 fn program(config: crate::llm::command::CommandConfig) -> Result<ConnectedModel, Failure> {
@@ -128,11 +129,11 @@ fn program(config: crate::llm::command::CommandConfig) -> Result<ConnectedModel,
 }
 
 /// Nobody is asked, and no program is started: what the judge will cost is assumed.
-pub(super) fn assume(study: &Study) -> Result<ConnectedAides, Failure> {
+pub(super) fn assume(study: &Study) -> Result<ConnectedAuxiliaryModels, Failure> {
     let Some(judge) = &study.judge else {
-        return Ok(ConnectedAides::default());
+        return Ok(ConnectedAuxiliaryModels::default());
     };
-    Ok(ConnectedAides {
+    Ok(ConnectedAuxiliaryModels {
         grader: Some(assumed(&judging(study, judge))?),
         renderer: None,
         is_judge: true,
