@@ -343,8 +343,9 @@ impl Gateway {
             .collect();
         // Reserving is done in waves: the worst case of a wave must fit, then
         // what it really used is settled and makes room for the next.
-        let mut afforded = 0;
-        while afforded < calls.len() {
+        let mut outcomes = Vec::with_capacity(calls.len());
+        while outcomes.len() < calls.len() {
+            let afforded = outcomes.len();
             let wave = self.reserve(model, &calls[afforded..], &keys[afforded..]);
             if wave.len == 0 {
                 break;
@@ -357,30 +358,32 @@ impl Gateway {
                 Ok(WaveEnd::Cut) => self.answered_front(keys)?,
                 _ => keys.len(),
             };
-            let useful = self.settle(model, &wave, &keys[..front], filled.is_ok())?;
+            let stored = self.stored(&keys[..front])?;
+            let useful = self.settle(model, &wave, &keys[..front], &stored, filled.is_ok());
             if !matches!(filled, Ok(WaveEnd::Stored)) {
                 self.end_wave(useful, keys.get(front)).await?;
             }
-            afforded += front;
-            if filled? == WaveEnd::Cut || wave.cut {
-                break;
-            }
-        }
-        // From the ledger, not from what was just sent: first run and resumed run read
-        // the same bytes by the same way.
-        keys.iter()
-            .enumerate()
-            .map(|(index, key)| {
-                if index >= afforded {
-                    return Ok(CallOutcome::Unaffordable);
-                }
-                Ok(match self.ledger.reply(key)? {
+            let filled = filled?;
+            for stored in stored {
+                outcomes.push(match stored {
                     Some(StoredAnswer::Reply(reply)) => CallOutcome::Reply(reply),
                     Some(StoredAnswer::Refused(reason)) => CallOutcome::Refused(reason),
                     None => unreachable!("a filled wave leaves no call without a stored answer"),
-                })
-            })
-            .collect()
+                });
+            }
+            if filled == WaveEnd::Cut || wave.cut {
+                break;
+            }
+        }
+        outcomes.resize(calls.len(), CallOutcome::Unaffordable);
+        Ok(outcomes)
+    }
+
+    /// The answers to these calls, as far as there are any. From the ledger, not from
+    /// what was just sent: first run and resumed run read the same bytes by the same way.
+    fn stored(&self, keys: &[CallKey]) -> Result<Vec<Option<StoredAnswer>>, RunError> {
+        let stored = keys.iter().map(|key| self.ledger.reply(key));
+        Ok(stored.collect::<Result<_, _>>()?)
     }
 
     /// The longest front of `calls` whose worst case fits the budget.
@@ -410,41 +413,39 @@ impl Gateway {
         wave
     }
 
-    /// Charges what the wave used, as far as it is among `front`; an answer from the
-    /// store is charged as it was when it was paid for, so that spending does not
-    /// depend on the cache. Returns what those cost that are new.
+    /// Charges what the wave used, as far as it is among `front`, whose answers are
+    /// `stored`; an answer from the store is charged as it was when it was paid for, so
+    /// that spending does not depend on the cache. Returns what those cost that are new.
     fn settle(
         &self,
         model: &PricedModel,
         wave: &CallWave,
         front: &[CallKey],
+        stored: &[Option<StoredAnswer>],
         complete: bool,
-    ) -> Result<Spend, RunError> {
-        let front: HashSet<&CallKey> = front.iter().collect();
+    ) -> Spend {
+        let mut answers = front.iter().zip(stored);
         let mut useful = Spend::default();
         let mut state = self.state();
         for (key, worst) in &wave.reserved {
-            let stored = if front.contains(key) {
-                self.ledger.reply(key)?
-            } else {
-                None
-            };
-            let Some(stored) = stored else {
+            // Reserved calls are in the order of the calls, each where it comes first.
+            let found = answers.find(|(own, _)| *own == key);
+            let Some((_, Some(stored))) = found else {
                 debug_assert!(
-                    !complete || !front.contains(key),
+                    !complete || found.is_none(),
                     "a complete wave has an answer for every call"
                 );
                 state.meter.refund(*worst);
                 continue;
             };
-            let used = model.cost(&stored);
+            let used = model.cost(stored);
             if state.account.is_fresh(key) {
                 useful += used;
             }
             state.meter.settle(*worst, used);
             state.charged.insert(*key);
         }
-        Ok(useful)
+        useful
     }
 
     /// Calls from the front that have an answer.

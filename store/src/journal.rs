@@ -33,6 +33,7 @@
 
 mod frame;
 mod reader;
+mod records;
 mod reserve;
 
 use std::fs::{File, OpenOptions};
@@ -42,9 +43,10 @@ use std::path::{Path, PathBuf};
 use crate::error::{Result, StoreError};
 use crate::fsync;
 use crate::lock::{self, FileLock};
-use frame::{FILE_HEADER, FrameHeader, JournalFile, RECORD_HEADER};
+use frame::{FILE_HEADER, FrameHeader, JournalFile, RECORD_HEADER, damaged};
 pub use reader::{JournalReader, JournalRecovery, RecoveredStretch, recover};
-use reader::{RecordGroup, broken, damaged, group_end};
+use reader::{RecordGroup, broken, group_end};
+pub use records::RecordReader;
 use reserve::SpaceReserve;
 
 /// Longest record, in bytes (16 MiB).
@@ -119,6 +121,18 @@ impl Journal {
     /// [`StoreError::Locked`], [`StoreError::Corrupt`] (with the offset; see [`recover`]),
     /// [`StoreError::NewerFormat`], [`StoreError::Io`].
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
+        Self::open_reading(path, |_, _| {})
+    }
+
+    /// As [`open`](Self::open), and shows `visit` every record that stays, in order, for whoever
+    /// keeps account of them: each is read for verification in any case.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_reading(
+        path: impl Into<PathBuf>,
+        mut visit: impl FnMut(JournalPosition, &[u8]),
+    ) -> Result<Self> {
         let path = path.into();
         if let Some(parent) = path
             .parent()
@@ -137,7 +151,7 @@ impl Journal {
         }
         let mut source = JournalFile::open(&path)?;
         source.check_file_header()?;
-        let end = verify(&mut source)?;
+        let end = verify(&mut source, &mut visit)?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -222,7 +236,7 @@ impl Journal {
             detail: "no valid record starts there".to_owned(),
         })?;
         let payload = source.payload(offset, header)?;
-        payload.ok_or_else(|| damaged(&source, offset))
+        payload.ok_or_else(|| damaged(source.path(), offset))
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
@@ -313,29 +327,44 @@ fn encode<R: AsRef<[u8]>>(start: u64, records: &[R]) -> Result<(Vec<u8>, Vec<Jou
 }
 
 /// Reads the whole journal; returns where its last good group ends.
-fn verify(source: &mut JournalFile) -> Result<u64> {
+fn verify(source: &mut JournalFile, visit: &mut impl FnMut(JournalPosition, &[u8])) -> Result<u64> {
     let mut end = FILE_HEADER;
+    let mut records = Vec::new();
     while end < source.len() {
-        match verify_group(source, end)? {
-            RecordGroup::Complete(next) => end = next,
+        records.clear();
+        match verify_group(source, end, &mut records)? {
+            RecordGroup::Complete(next) => {
+                // Not before: of a torn group nothing stays.
+                for (position, payload) in &records {
+                    visit(*position, payload);
+                }
+                end = next;
+            }
             RecordGroup::Torn => break,
-            RecordGroup::Damaged(offset) => return Err(damaged(source, offset)),
+            RecordGroup::Damaged(offset) => return Err(damaged(source.path(), offset)),
         }
     }
     Ok(end)
 }
 
-fn verify_group(source: &mut JournalFile, start: u64) -> Result<RecordGroup> {
+/// Reads the group at `start` and puts its records in `records`.
+fn verify_group(
+    source: &mut JournalFile,
+    start: u64,
+    records: &mut Vec<(JournalPosition, Vec<u8>)>,
+) -> Result<RecordGroup> {
     let group = group_end(source, start)?;
     if let RecordGroup::Complete(end) = group {
         let mut at = start;
         while at < end {
-            let header = source.header(at)?;
-            let next = match header {
-                Some(header) if source.payload(at, header)?.is_some() => header.next(at),
-                _ => return broken(source, start, at),
+            let Some(header) = source.header(at)? else {
+                return broken(source, start, at);
             };
-            at = next;
+            let Some(payload) = source.payload(at, header)? else {
+                return broken(source, start, at);
+            };
+            records.push((JournalPosition(at), payload));
+            at = header.next(at);
         }
     }
     Ok(group)

@@ -4,8 +4,8 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 
 use super::account::CallAllowance;
 use super::{CallWave, Gateway, PricedModel, RunError, WaveEnd};
@@ -92,6 +92,7 @@ impl Gateway {
         // model only when it cannot keep up.
         let mut in_flight = FuturesUnordered::new();
         let mut saving = FuturesUnordered::new();
+        let mut unsaved = 0;
         let mut work = WaveProgress {
             done: 0,
             total,
@@ -127,12 +128,15 @@ impl Gateway {
                     authorising.push(async move { (granted, saved.await) });
                 }
             }
-            while sends && in_flight.len() < slots && saving.len() < slots {
+            while sends && in_flight.len() < slots && unsaved < slots {
                 let Some(chunk) = ready.pop_front() else {
                     break;
                 };
                 work.in_flight += chunk.calls.len() as u64;
                 in_flight.push(self.send(model, chunk));
+            }
+            if !saving.is_empty() && (in_flight.is_empty() || unsaved >= slots) {
+                self.ledger.hurry();
             }
             let idle = in_flight.is_empty() && saving.is_empty() && authorising.is_empty();
             if !paused && idle && (ready.is_empty() || !sends) {
@@ -144,7 +148,8 @@ impl Gateway {
                 // In this order: a write that is done frees a place for the next, and a
                 // heartbeat can wait.
                 biased;
-                Some(saved) = saving.next() => {
+                Some((chunks, saved)) = saving.next() => {
+                    unsaved -= chunks;
                     if let Err(error) = saved {
                         stop.get_or_insert(RunError::from(error));
                     }
@@ -156,20 +161,30 @@ impl Gateway {
                     }
                 }
                 Some(answered) = in_flight.next() => {
-                    work.done += answered.calls();
-                    work.in_flight -= answered.calls();
-                    work.used += answered.used(model);
-                    self.tick(model, work, Some(answered.ended), None);
-                    if let Some(failure) = answered.failure {
-                        stop.get_or_insert(failure);
+                    let (mut next, mut chunks, mut durable) = (Some(answered), 0, Vec::new());
+                    // Those that came meanwhile are one write, and wake this task once.
+                    while let Some(answered) = next {
+                        work.done += answered.calls();
+                        work.in_flight -= answered.calls();
+                        work.used += answered.used(model);
+                        self.tick(model, work, Some(answered.ended), None);
+                        if let Some(failure) = answered.failure {
+                            stop.get_or_insert(failure);
+                        }
+                        if let Some(reason) = answered.unaffordable {
+                            short = true;
+                            self.remark(format!(
+                                "the limits left no room for a request that was needed again: \
+                                 {reason}"
+                            ));
+                        }
+                        durable.extend(answered.durable);
+                        chunks += 1;
+                        next = in_flight.next().now_or_never().flatten();
                     }
-                    if let Some(reason) = answered.unaffordable {
-                        short = true;
-                        self.remark(format!(
-                            "the limits left no room for a request that was needed again: {reason}"
-                        ));
-                    }
-                    saving.push(self.keep(model, &answered.durable));
+                    unsaved += chunks;
+                    let saved = self.keep(model, &durable);
+                    saving.push(async move { (chunks, saved.await) });
                 }
                 () = self.control.go(), if paused => {}
                 // A client that waits out a rate limit must not look stuck.
@@ -201,7 +216,7 @@ impl Gateway {
             .iter()
             .map(|(key, stored)| (*key, model.cost(stored)))
             .collect();
-        let saved = self.ledger.record(durable);
+        let saved = self.ledger.record_with_others(durable);
         let mut state = self.state();
         for (key, used) in costs {
             state.account.keep(key, used);

@@ -3,19 +3,22 @@
 //!
 //! | key | value |
 //! | --- | --- |
-//! | `r` + 32 bytes | a model's answer under its cache key |
+//! | `r` + 32 bytes | a model's answer under its cache key; in the journal alone |
 //! | `u/` + run | a [`RunRecord`] |
 //! | `c/` + run + `/` + prompt id | a [`CandidateRecord`] |
 //! | `a/` + run | a [`RunAccount`] |
 //! | `t` + 8 bytes of a hash of the run | a [`RequestTally`] |
 //! | `b/` + tag | a [`BatchRecord`]: calls that a provider has and we have no answer to |
-//! | `journal-end` | how far the index is complete |
+//! | `journal-index-end` | how far the index is complete |
 //!
 //! Every write is appended to a journal and synced before it is acknowledged;
-//! the key-value store is the journal's index and can be rebuilt from it.
+//! the key-value store is the journal's index and can be rebuilt from it. Answers are no
+//! part of it: [`replies`] keeps their places in memory. Earlier versions put them there,
+//! under `journal-end` as the end.
 
 mod account;
 mod records;
+mod replies;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +32,7 @@ use thiserror::Error;
 
 pub use account::{RequestTally, RunAccount, WaveCut};
 pub use records::{BatchRecord, CallKey, CandidateRecord, RunRecord, RunStatus, StoredAnswer};
+use replies::{JournalReplies, ReplyPlaces};
 use writer::LedgerWriter;
 
 /// The version every record begins with.
@@ -95,7 +99,7 @@ pub struct LedgerOpening {
     pub quarantined: Option<PathBuf>,
     /// Bytes of an unacknowledged tail cut off the journal.
     pub trimmed: u64,
-    /// Records the index had missed and now holds.
+    /// Records of the journal that the index had not seen, answers among them.
     pub reindexed: u64,
 }
 
@@ -127,7 +131,10 @@ impl Ledger {
             files::restrict(&dir.join(own));
         }
         let path = dir.join("replies.journal");
-        let journal = Journal::open(&path)?;
+        let places = ReplyPlaces::default();
+        let journal = Journal::open_reading(&path, |position, record| {
+            places.note(record, position);
+        })?;
         let mut opened = LedgerOpening {
             trimmed: journal.trimmed().map_or(0, |trimmed| trimmed.bytes),
             ..LedgerOpening::default()
@@ -146,9 +153,12 @@ impl Ledger {
         // What was acknowledged and not carried over before the process ended.
         let mut missed = Vec::new();
         for entry in journal.read_from(watermark.unwrap_or(JournalPosition::START))? {
-            let entry = entry?;
-            missed.push(writer::IndexRecord::decode(&entry)?);
+            let record = writer::IndexRecord::decode(&entry?)?;
             opened.reindexed += 1;
+            if record.is_reply() {
+                continue;
+            }
+            missed.push(record);
             if missed.len() >= writer::INDEX_EVERY {
                 // Without its end: should this process be killed here, the next one
                 // begins where this one did.
@@ -156,9 +166,12 @@ impl Ledger {
                 missed.clear();
             }
         }
-        writer::index(&*kv, &missed, Some(journal.position()))?;
+        if watermark.unwrap_or(JournalPosition::START) != journal.position() {
+            writer::index(&*kv, &missed, Some(journal.position()))?;
+        }
+        let replies = JournalReplies::open(&path, places)?;
         Ok(Self {
-            writer: LedgerWriter::start(kv, Some((journal, path))),
+            writer: LedgerWriter::start(kv, Some((journal, replies))),
             opened,
             dir: Some(dir.to_owned()),
         })
@@ -182,8 +195,7 @@ impl Ledger {
 
     /// Whether there is an answer under `key`.
     pub fn has_reply(&self, key: &CallKey) -> Result<bool, LedgerError> {
-        let stored = self.writer.get(&reply_key(key))?;
-        Ok(stored.is_some_and(|value| !value.is_empty()))
+        self.writer.has_reply(&reply_key(key))
     }
 
     /// Stores answers; durable when the future is ready. Writes are made in the
@@ -192,11 +204,22 @@ impl Ledger {
         &self,
         answers: &[(CallKey, StoredAnswer)],
     ) -> impl Future<Output = Result<(), LedgerError>> + Send + use<> {
-        let pairs = answers
-            .iter()
-            .map(|(key, stored)| Ok((reply_key(key), encode(stored)?)))
-            .collect();
-        self.put(pairs)
+        self.put(reply_pairs(answers))
+    }
+
+    /// As [`record`](Self::record), and may wait a moment for others to share a sync with,
+    /// until somebody is in a [`hurry`](Self::hurry).
+    pub(crate) fn record_with_others(
+        &self,
+        answers: &[(CallKey, StoredAnswer)],
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send + use<> {
+        let queued = reply_pairs(answers).map(|pairs| self.writer.put_lingering(pairs));
+        async move { queued?.await }
+    }
+
+    /// Writes what is queued at once: somebody waits for nothing else.
+    pub(crate) fn hurry(&self) {
+        self.writer.hurry();
     }
 
     /// Forgets answers: the calls are asked again.
@@ -375,6 +398,11 @@ fn reply_key(key: &CallKey) -> Vec<u8> {
     bytes.push(REPLY);
     bytes.extend_from_slice(key.as_bytes());
     bytes
+}
+
+fn reply_pairs(answers: &[(CallKey, StoredAnswer)]) -> Result<Vec<StoredPair>, LedgerError> {
+    let pair = |(key, stored): &(CallKey, StoredAnswer)| Ok((reply_key(key), encode(stored)?));
+    answers.iter().map(pair).collect()
 }
 
 fn tally_key(run: &str) -> Vec<u8> {

@@ -1,17 +1,19 @@
 //! Group commit: one thread appends what many callers write, syncs once per
-//! group and acknowledges, and carries it to the index in larger batches.
+//! group and acknowledges, and carries it to the index in larger batches. Answers stay
+//! in the journal alone, and [`replies`](super::replies) says where.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, mpsc};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use shiftproof_store::journal::{JournalEntry, JournalReader};
+use shiftproof_store::journal::JournalEntry;
 use shiftproof_store::{Journal, JournalPosition, Kv, MAX_VALUE, WriteBatch};
 use tokio::sync::oneshot;
 
-use super::LedgerError;
+use super::replies::JournalReplies;
+use super::{LedgerError, REPLY};
 
 /// Records between two visits to the index.
 pub(super) const INDEX_EVERY: usize = 2048;
@@ -22,7 +24,13 @@ const GROUP: usize = 512;
 /// Bytes after which a group takes no further write; far below a journal
 /// group's limit, for one write may be large.
 const GROUP_BYTES: usize = 4 * 1024 * 1024;
-const WATERMARK: &[u8] = b"journal-end";
+/// How long answers wait for others to share a sync with, unless somebody waits for them.
+const LINGER: Duration = Duration::from_millis(2);
+/// How far the index is complete but for answers.
+const WATERMARK: &[u8] = b"journal-index-end";
+/// The same with answers, as earlier versions wrote it. It stays as it is: a program of
+/// such a version goes on from there, and finds everything.
+const WATERMARK_WITH_REPLIES: &[u8] = b"journal-end";
 
 /// First byte of an index value: the value follows, or its place in the journal.
 const INLINE: u8 = 0;
@@ -34,6 +42,8 @@ type Recent = Arc<RwLock<HashMap<Vec<u8>, Vec<u8>>>>;
 
 struct WriteRequest {
     pairs: Vec<Pair>,
+    /// May wait for others to share a sync with.
+    lingers: bool,
     done: oneshot::Sender<Result<(), LedgerError>>,
 }
 
@@ -49,17 +59,19 @@ impl WriteRequest {
 pub(super) struct LedgerWriter {
     kv: Arc<dyn Kv>,
     recent: Recent,
-    journal: Option<PathBuf>,
+    replies: Option<Arc<JournalReplies>>,
     has_room: Arc<AtomicBool>,
     queue: Option<mpsc::Sender<WriteRequest>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl LedgerWriter {
-    /// `journal` comes with its path; without one nothing outlives the process.
-    pub(super) fn start(kv: Arc<dyn Kv>, journal: Option<(Journal, PathBuf)>) -> Self {
+    /// `journal` comes with its answers, and is indexed to its end; without one nothing
+    /// outlives the process.
+    pub(super) fn start(kv: Arc<dyn Kv>, journal: Option<(Journal, JournalReplies)>) -> Self {
         let recent = Recent::default();
-        let (journal, path) = journal.unzip();
+        let (journal, replies) = journal.unzip();
+        let replies = replies.map(Arc::new);
         let has_room = Arc::new(AtomicBool::new(
             journal.as_ref().is_none_or(Journal::has_reserve),
         ));
@@ -67,20 +79,23 @@ impl LedgerWriter {
         let work = WriterWork {
             kv: kv.clone(),
             recent: recent.clone(),
+            replies: replies.clone(),
+            unmarked: 0,
             journal,
             has_room: has_room.clone(),
             waiting: Vec::new(),
+            waiting_bytes: 0,
         };
         // No task of the runtime: appending and syncing block, and one writer is what
         // makes a group of them.
-        let thread = std::thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("ledger".into())
             .spawn(move || work.run(&writes))
             .expect("the system can start one more thread");
         Self {
             kv,
             recent,
-            journal: path,
+            replies,
             has_room,
             queue: Some(queue),
             thread: Some(thread),
@@ -93,7 +108,30 @@ impl LedgerWriter {
         &self,
         pairs: Vec<Pair>,
     ) -> impl Future<Output = Result<(), LedgerError>> + Send + use<> {
-        let queued = self.enqueue(pairs);
+        let queued = self.enqueue(pairs, false);
+        self.hurry();
+        Self::acknowledged(queued)
+    }
+
+    /// As [`put`](Self::put), and may wait a moment for others to share a sync with,
+    /// until somebody is in a [`hurry`](Self::hurry).
+    pub(super) fn put_lingering(
+        &self,
+        pairs: Vec<Pair>,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send + use<> {
+        Self::acknowledged(self.enqueue(pairs, true))
+    }
+
+    /// What was put is written at once.
+    pub(super) fn hurry(&self) {
+        if let Some(thread) = &self.thread {
+            thread.thread().unpark();
+        }
+    }
+
+    fn acknowledged(
+        queued: Result<Option<oneshot::Receiver<Result<(), LedgerError>>>, LedgerError>,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send + use<> {
         async move {
             match queued? {
                 Some(acknowledged) => acknowledged.await.map_err(|_| LedgerError::Stopped)?,
@@ -105,6 +143,7 @@ impl LedgerWriter {
     fn enqueue(
         &self,
         pairs: Vec<Pair>,
+        lingers: bool,
     ) -> Result<Option<oneshot::Receiver<Result<(), LedgerError>>>, LedgerError> {
         if pairs.is_empty() {
             return Ok(None);
@@ -113,7 +152,11 @@ impl LedgerWriter {
         self.queue
             .as_ref()
             .ok_or(LedgerError::Stopped)?
-            .send(WriteRequest { pairs, done })
+            .send(WriteRequest {
+                pairs,
+                lingers,
+                done,
+            })
             .map_err(|_| LedgerError::Stopped)?;
         Ok(Some(acknowledged))
     }
@@ -123,7 +166,19 @@ impl LedgerWriter {
         self.has_room.load(Ordering::Acquire)
     }
 
+    /// Whether there is an answer under this key of one.
+    pub(super) fn has_reply(&self, key: &[u8]) -> Result<bool, LedgerError> {
+        if let Some(replies) = &self.replies {
+            return Ok(replies.has(key));
+        }
+        let stored = self.get(key)?;
+        Ok(stored.is_some_and(|value| !value.is_empty()))
+    }
+
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
+        if let (Some(replies), true) = (&self.replies, is_reply(key)) {
+            return replies.get(key);
+        }
         if let Some(value) = self.recent().get(key) {
             return Ok(Some(value.clone()));
         }
@@ -167,14 +222,10 @@ impl LedgerWriter {
                     .try_into()
                     .map_err(|_| malformed("its position is cut"))?;
                 let position = JournalPosition::from_offset(u64::from_be_bytes(offset));
-                let path = self
-                    .journal
+                self.replies
                     .as_ref()
-                    .ok_or_else(|| malformed("there is no journal"))?;
-                let entry = JournalReader::open(path, position)?
-                    .next()
-                    .ok_or_else(|| malformed("it points beyond the journal"))??;
-                Ok(IndexRecord::decode(&entry)?.value)
+                    .ok_or_else(|| malformed("there is no journal"))?
+                    .value_at(position)
             }
             _ => Err(malformed("its kind is unknown")),
         }
@@ -185,6 +236,7 @@ impl Drop for LedgerWriter {
     fn drop(&mut self) {
         // Closing the queue lets the thread finish what is queued and index it.
         self.queue = None;
+        self.hurry();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -194,31 +246,46 @@ impl Drop for LedgerWriter {
 struct WriterWork {
     kv: Arc<dyn Kv>,
     recent: Recent,
+    replies: Option<Arc<JournalReplies>>,
     journal: Option<Journal>,
     has_room: Arc<AtomicBool>,
+    /// Records since the index was last told where the journal ends.
+    unmarked: usize,
     waiting: Vec<IndexRecord>,
+    /// Bytes of the values in it.
+    waiting_bytes: usize,
 }
 
 impl WriterWork {
     fn run(mut self, writes: &mpsc::Receiver<WriteRequest>) {
         while let Ok(first) = writes.recv() {
-            let mut bytes = first.bytes();
+            let (mut bytes, mut lingers) = (first.bytes(), first.lingers);
             let mut group = vec![first];
             while group.len() < GROUP && bytes < GROUP_BYTES {
-                let Ok(write) = writes.try_recv() else { break };
-                bytes += write.bytes();
-                group.push(write);
+                if let Ok(write) = writes.try_recv() {
+                    bytes += write.bytes();
+                    lingers &= write.lingers;
+                    group.push(write);
+                } else if lingers && self.journal.is_some() {
+                    // No time is measured, and nothing depends on how long it was.
+                    thread::park_timeout(LINGER);
+                    lingers = false;
+                } else {
+                    break;
+                }
             }
             let result = self.commit(&group);
             for write in group {
                 // Nobody waiting is no reason to stop: the write is durable.
                 let _ = write.done.send(result.clone());
             }
-            if self.waiting.len() >= INDEX_EVERY || self.waiting_bytes() >= INDEX_BYTES {
+            if self.unmarked >= INDEX_EVERY || self.waiting_bytes >= INDEX_BYTES {
                 self.index();
             }
         }
-        self.index();
+        if self.unmarked > 0 {
+            self.index();
+        }
     }
 
     fn commit(&mut self, group: &[WriteRequest]) -> Result<(), LedgerError> {
@@ -237,9 +304,16 @@ impl WriterWork {
             }
             None => vec![None; pairs.len()],
         };
+        self.unmarked += pairs.len();
         let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
         for ((key, value), position) in pairs.into_iter().zip(positions) {
+            if let (Some(replies), Some(position), true) = (&self.replies, position, is_reply(key))
+            {
+                replies.places().set(key, value, position);
+                continue;
+            }
             recent.insert(key.clone(), value.clone());
+            self.waiting_bytes += value.len();
             self.waiting.push(IndexRecord {
                 key: key.clone(),
                 value: value.clone(),
@@ -258,12 +332,13 @@ impl WriterWork {
             for record in self.waiting.drain(..) {
                 recent.remove(&record.key);
             }
+            (self.unmarked, self.waiting_bytes) = (0, 0);
         }
     }
+}
 
-    fn waiting_bytes(&self) -> usize {
-        self.waiting.iter().map(|record| record.value.len()).sum()
-    }
+fn is_reply(key: &[u8]) -> bool {
+    key.first() == Some(&REPLY)
 }
 
 /// What a group comes to: of several values under one key the last. A group is
@@ -297,22 +372,17 @@ impl IndexRecord {
     }
 
     pub(super) fn decode(entry: &JournalEntry) -> Result<Self, LedgerError> {
-        let parts = entry
-            .payload
-            .split_at_checked(2)
-            .and_then(|(length, rest)| {
-                let length = u16::from_be_bytes(length.try_into().ok()?);
-                rest.split_at_checked(usize::from(length))
-            });
-        let (key, value) = parts.ok_or_else(|| LedgerError::Record {
-            what: format!("the journal entry at byte {}", entry.position.offset()),
-            reason: "it is shorter than its key".into(),
-        })?;
+        let (key, value) = split(&entry.payload).ok_or_else(|| cut(entry.position))?;
         Ok(Self {
             key: key.to_vec(),
             value: value.to_vec(),
             position: Some(entry.position),
         })
+    }
+
+    /// Whether it is an answer, which stays in the journal.
+    pub(super) fn is_reply(&self) -> bool {
+        is_reply(&self.key)
     }
 
     /// The value as the index keeps it: large ones stay in the journal.
@@ -330,6 +400,19 @@ impl IndexRecord {
                 value
             }
         }
+    }
+}
+
+/// Key and value of a record of the journal; `None` where it is cut.
+pub(super) fn split(record: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = record.split_first_chunk()?;
+    rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
+}
+
+pub(super) fn cut(position: JournalPosition) -> LedgerError {
+    LedgerError::Record {
+        what: format!("the journal entry at byte {}", position.offset()),
+        reason: "it is shorter than its key".into(),
     }
 }
 
@@ -359,9 +442,12 @@ pub(super) fn index(
     Ok(())
 }
 
-/// The journal position up to which the index is complete.
+/// The journal position up to which the index is complete but for answers.
 pub(super) fn watermark(kv: &dyn Kv) -> Result<Option<JournalPosition>, LedgerError> {
-    let Some(value) = kv.get(WATERMARK)? else {
+    let Some(value) = kv
+        .get(WATERMARK)?
+        .map_or_else(|| kv.get(WATERMARK_WITH_REPLIES), |value| Ok(Some(value)))?
+    else {
         return Ok(None);
     };
     let offset = value.try_into().map_err(|_| LedgerError::Record {

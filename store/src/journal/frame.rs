@@ -57,7 +57,7 @@ impl FrameHeader {
         bytes
     }
 
-    fn decode(offset: u64, bytes: &[u8; RECORD_HEADER]) -> Option<Self> {
+    pub(super) fn decode(offset: u64, bytes: &[u8; RECORD_HEADER]) -> Option<Self> {
         let field = |at: usize| {
             let mut word = [0; 4];
             word.copy_from_slice(&bytes[at..at + 4]);
@@ -92,6 +92,13 @@ fn header_crc(offset: u64, bytes: &[u8; RECORD_HEADER]) -> u32 {
     hasher.update(&offset.to_le_bytes());
     hasher.update(&bytes[..20]);
     hasher.finalize()
+}
+
+pub(super) fn damaged(path: &Path, offset: u64) -> StoreError {
+    StoreError::corrupt(
+        path,
+        format!("the record at byte {offset} is damaged; journal::recover reads around it"),
+    )
 }
 
 /// A journal file to read from, at any offset, up to a fixed length.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::frame::{FILE_HEADER, JournalFile};
+use super::frame::{FILE_HEADER, JournalFile, damaged};
 use super::{JournalEntry, JournalPosition};
 use crate::error::{Result, StoreError};
 
@@ -65,7 +65,7 @@ impl JournalReader {
             match group_end(&mut self.source, self.at)? {
                 RecordGroup::Complete(end) => self.complete = end,
                 RecordGroup::Torn => return Ok(None),
-                RecordGroup::Damaged(offset) => return Err(damaged(&self.source, offset)),
+                RecordGroup::Damaged(offset) => return Err(damaged(self.source.path(), offset)),
             }
         }
         match self.source.header(self.at)? {
@@ -75,9 +75,9 @@ impl JournalReader {
                     self.at = header.next(self.at);
                     Ok(Some(JournalEntry { position, payload }))
                 }
-                None => Err(damaged(&self.source, self.at)),
+                None => Err(damaged(self.source.path(), self.at)),
             },
-            None => Err(damaged(&self.source, self.at)),
+            None => Err(damaged(self.source.path(), self.at)),
         }
     }
 }
@@ -93,13 +93,6 @@ impl Iterator for JournalReader {
         self.done = !matches!(item, Some(Ok(_)));
         item
     }
-}
-
-pub(super) fn damaged(source: &JournalFile, offset: u64) -> StoreError {
-    StoreError::corrupt(
-        source.path(),
-        format!("the record at byte {offset} is damaged; journal::recover reads around it"),
-    )
 }
 
 /// How a group turned out, by its headers alone.
