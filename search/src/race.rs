@@ -104,7 +104,14 @@ impl Race<'_> {
                         // Without money the rule can only be asked to decide.
                         remaining = 0;
                     }
-                    scores = self.scores(matrix, context, &entrants, &problem);
+                    // Nobody's reading depends on what others were asked: the panel
+                    // that judges by vote was fixed before.
+                    for (entrant, &candidate) in entrants.iter().enumerate() {
+                        if wanted.contains_key(&candidate) {
+                            scores.clear(entrant);
+                            self.enter_outcomes(matrix, context, candidate, entrant, &mut scores);
+                        }
+                    }
                     if untold >= often {
                         untold = 0;
                         self.emit_leader(matrix, context, &entrants, &problem, &scores)?;
@@ -375,14 +382,29 @@ impl Race<'_> {
         let mut scores =
             OutcomeTable::clustered(entrants.len(), group_of, clusters, problem.groups.len());
         for (entrant, &candidate) in entrants.iter().enumerate() {
-            let answers = matrix.answers(context, candidate);
-            for (example, &input) in self.inputs.iter().enumerate() {
-                if let Some(value) = answers.outcome(input).as_ref().and_then(Outcome::value) {
-                    let _new = scores.push(entrant, example as u32, value);
-                }
-            }
+            self.enter_outcomes(matrix, context, candidate, entrant, &mut scores);
         }
         scores
+    }
+
+    /// Enters the outcomes that `candidate` has on the race's examples, in their order.
+    fn enter_outcomes(
+        &self,
+        matrix: &ResponseMatrix,
+        context: EvalContext<'_>,
+        candidate: CandidateIndex,
+        entrant: usize,
+        scores: &mut OutcomeTable,
+    ) {
+        if matrix.candidates[candidate].asked.is_empty() {
+            return;
+        }
+        let answers = matrix.answers(context, candidate);
+        for (example, &input) in self.inputs.iter().enumerate() {
+            if let Some(value) = answers.outcome(input).as_ref().and_then(Outcome::value) {
+                let _new = scores.push(entrant, example as u32, value);
+            }
+        }
     }
 }
 

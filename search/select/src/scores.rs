@@ -77,6 +77,16 @@ impl OutcomeTable {
         true
     }
 
+    /// Forgets a candidate's outcomes, for others to be entered: its replies are read
+    /// in another way than they were.
+    pub fn clear(&mut self, candidate: usize) {
+        if let Some(row) = self.rows.get_mut(candidate) {
+            row.cells.fill(f32::NAN);
+            row.seen.clear();
+            row.totals.fill((0.0, 0.0));
+        }
+    }
+
     /// The outcome of a candidate on an example, if seen.
     pub fn get(&self, candidate: usize, example: u32) -> Option<f64> {
         let cell = *self.rows.get(candidate)?.cells.get(example as usize)?;

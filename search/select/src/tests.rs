@@ -355,3 +355,20 @@ fn length_breaks_ties_at_price() {
     assert_eq!(rank(&problem), [0, 1, 2, 3]);
     assert_eq!(problem.ranked(&all, |_| f64::NAN), [0, 1, 2, 3]);
 }
+
+#[test]
+fn cleared_rows_are_as_new() {
+    let mut table = OutcomeTable::new(2, vec![0, 1, 1], 2);
+    for example in 0..3 {
+        assert!(table.push(0, example, 1.0) && table.push(1, example, 0.5));
+    }
+    table.clear(0);
+    assert_eq!((table.seen(0), table.get(0, 1)), (&[][..], None));
+    assert!(table.mean(0, 0).is_nan() && table.count(0, 1) == 0.0);
+    assert_eq!((table.len(), table.mean(1, 1)), (3, 0.5));
+    assert!(table.push(0, 2, 0.25));
+    assert_eq!((table.mean(0, 1), table.seen(0)), (0.25, &[2][..]));
+    // Of a candidate that was never seen, and of none.
+    OutcomeTable::new(1, vec![0], 1).clear(0);
+    table.clear(9);
+}
