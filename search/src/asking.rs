@@ -9,6 +9,10 @@ use crate::grading;
 use crate::response_matrix::{CandidateIndex, EvalContext, InputIndex, ResponseMatrix};
 use crate::turns::{self, Case};
 
+/// Evaluations whose requests are in memory at once. Requests hold the whole prompt, so
+/// many of them are the largest thing there is; and this many keep any model busy.
+const WINDOW: usize = 4096;
+
 /// One answer per case, in their order.
 async fn evaluate(
     context: EvalContext<'_>,
@@ -79,6 +83,25 @@ impl ResponseMatrix {
         context: EvalContext<'_>,
         pairs: &[(CandidateIndex, InputIndex)],
     ) -> Result<bool, RunError> {
+        // A provider's batch is one, however large.
+        let window = match context.model.llm.batches() {
+            Some(_) => pairs.len(),
+            None => WINDOW,
+        };
+        for pairs in pairs.chunks(window.max(1)) {
+            // Where the budget ends, nothing behind it is asked.
+            if !self.ask_window(context, pairs).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn ask_window(
+        &mut self,
+        context: EvalContext<'_>,
+        pairs: &[(CandidateIndex, InputIndex)],
+    ) -> Result<bool, RunError> {
         let case = |&(candidate, input): &(CandidateIndex, InputIndex)| -> Case<'_> {
             (&self.candidates[candidate].prompt, self.input(input))
         };
@@ -92,7 +115,7 @@ impl ResponseMatrix {
             if asked == CallOutcome::Unaffordable {
                 complete = false;
             } else {
-                self.candidates[candidate].asked.insert(input, asked);
+                self.keep(candidate, input, asked);
             }
         }
         Ok(complete)

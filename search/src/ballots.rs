@@ -66,7 +66,7 @@ pub(crate) fn refresh_panel(
         let views = (0..matrix.candidates.len()).map(|c| matrix.answers(context, c));
         let heard: Vec<CandidateAnswers<'_>> = views
             .filter(|view| {
-                let answered = inputs.iter().filter(|&&input| view.asked(input).is_some());
+                let answered = inputs.iter().filter(|&&input| view.was_asked(input));
                 answered.take(enough).count() == enough
             })
             .collect();

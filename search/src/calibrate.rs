@@ -135,13 +135,21 @@ pub fn bias<'a>(
     calibration: Calibration,
     replies: impl Iterator<Item = &'a Reply>,
 ) -> Option<LabelBias> {
+    bias_of(calibration, replies.filter_map(scores))
+}
+
+/// The bias of label scores, one list a reply.
+pub(crate) fn bias_of<'a>(
+    calibration: Calibration,
+    scores: impl Iterator<Item = &'a [f64]>,
+) -> Option<LabelBias> {
     let least = match calibration {
         Calibration::None => return None,
         Calibration::Contextual => 1,
         Calibration::Batch => LEAST_BATCH,
     };
     let mut sums: BTreeMap<usize, (Vec<f64>, usize)> = BTreeMap::new();
-    for normalised in replies.filter_map(preference) {
+    for normalised in scores.filter_map(softmax) {
         let (sum, count) = sums.entry(normalised.len()).or_default();
         sum.resize(normalised.len(), 0.0);
         for (sum, p) in sum.iter_mut().zip(normalised) {
@@ -161,11 +169,16 @@ pub fn bias<'a>(
 
 /// Replies that [`bias`] can learn from.
 pub fn usable<'a>(replies: impl Iterator<Item = &'a Reply>) -> usize {
-    replies.filter_map(preference).count()
+    usable_of(replies.filter_map(scores))
 }
 
-fn preference(reply: &Reply) -> Option<Vec<f64>> {
-    softmax(reply.label_logprobs.as_ref()?)
+/// Label scores that [`bias_of`] can learn from.
+pub(crate) fn usable_of<'a>(scores: impl Iterator<Item = &'a [f64]>) -> usize {
+    scores.filter_map(softmax).count()
+}
+
+fn scores(reply: &Reply) -> Option<&[f64]> {
+    reply.label_logprobs.as_deref()
 }
 
 /// Probabilities over the label set; `None` unless one is finite and none NaN.

@@ -1,6 +1,7 @@
 //! Fixed prompts on given examples, without a search.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use shiftproof_tasks::{
     Answer, BaselinePredictions, Example, Input, Outcome, Prompt, Task, evaluation_calls,
@@ -176,48 +177,41 @@ impl PromptEvaluator<'_> {
             let fit = fixed[place(prompt)].fit.as_deref();
             Some(self.task.fitting()?.describe(fit))
         };
-        let views: Vec<CandidateAnswers<'_>> = prompts
-            .iter()
-            .map(|prompt| {
-                let at = place(prompt);
-                if batch || learns {
-                    matrix.answers_as(context, at, fixed[at].clone())
-                } else {
-                    matrix.answers(context, at)
-                }
-            })
-            .collect();
-        let grade = |view: &CandidateAnswers<'_>, input| {
-            view.outcome(input).as_ref().and_then(Outcome::value)
-        };
-        Ok(PromptEvaluation {
-            scores: views
-                .iter()
-                .map(|view| view.group_scores(&inputs))
-                .collect(),
-            grades: views
-                .iter()
-                .map(|view| inputs.iter().map(|&input| grade(view, input)).collect())
-                .collect(),
-            answers: views
-                .iter()
-                .map(|view| {
-                    inputs
-                        .iter()
-                        .map(|&input| ExampleAnswer::of(view, input))
-                        .collect()
-                })
-                .collect(),
+        let mut evaluation = PromptEvaluation {
+            scores: Vec::new(),
+            grades: Vec::new(),
+            answers: Vec::new(),
+            surveys: Vec::new(),
             groups: inputs.iter().map(|&input| matrix.group_of(input)).collect(),
             clusters: matrix.clusters(&inputs),
-            surveys: views
-                .iter()
-                .map(|view| survey(&matrix, context, view, inputs.iter().copied()))
-                .collect(),
             calibration_fits: settled,
             readings: prompts.iter().map(describe).collect(),
             complete,
-        })
+        };
+        let places: Vec<usize> = prompts.iter().map(place).collect();
+        for (number, &at) in places.iter().enumerate() {
+            let view = if batch || learns {
+                matrix.answers_as(context, at, fixed[at].clone())
+            } else {
+                matrix.answers(context, at)
+            };
+            evaluation.scores.push(view.group_scores(&inputs));
+            let answers = inputs.iter().map(|&input| ExampleAnswer::of(&view, input));
+            let answers: Vec<ExampleAnswer> = answers.collect();
+            evaluation
+                .grades
+                .push(answers.iter().map(ExampleAnswer::grade).collect());
+            evaluation.answers.push(answers);
+            let inputs = inputs.iter().copied();
+            evaluation
+                .surveys
+                .push(survey(&matrix, context, &view, inputs));
+            // What was said is told: of hundreds of prompts the replies are held once.
+            if !places[number + 1..].contains(&at) {
+                matrix.candidates[at].asked.clear();
+            }
+        }
+        Ok(evaluation)
     }
 }
 
@@ -226,7 +220,7 @@ impl PromptEvaluator<'_> {
 pub struct ExampleAnswer {
     /// The reply as it came, of several turns what concludes them; of a refusal the
     /// reason. `None`: the budget left it out.
-    pub reply: Option<String>,
+    pub reply: Option<Arc<str>>,
     /// What the task reads in it and how that compares with the label; `None` where it
     /// was not asked.
     pub outcome: Option<Outcome>,
@@ -235,13 +229,14 @@ pub struct ExampleAnswer {
 impl ExampleAnswer {
     fn of(view: &CandidateAnswers<'_>, input: InputIndex) -> Self {
         Self {
-            reply: match view.asked(input) {
-                Some(CallOutcome::Reply(reply)) => Some(reply.text.clone()),
-                Some(CallOutcome::Refused(reason)) => Some(reason.clone()),
-                Some(CallOutcome::Unaffordable) | None => None,
-            },
+            reply: view.said(input),
             outcome: view.outcome(input),
         }
+    }
+
+    /// In `0..=1`; `None` where the answer counts in no score.
+    fn grade(&self) -> Option<f64> {
+        self.outcome.as_ref().and_then(Outcome::value)
     }
 }
 

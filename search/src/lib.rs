@@ -25,6 +25,7 @@ mod grading;
 pub mod headroom;
 mod indices;
 pub mod judging;
+mod kept;
 pub mod ledger;
 pub mod llm;
 pub mod methods;

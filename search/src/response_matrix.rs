@@ -5,7 +5,7 @@
 //! vote or a better calibration re-scores what was already paid for.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use shiftproof_tasks::{Answer, Example, Input, Label, Outcome, Prompt, PromptId, Reply, Task};
 
@@ -14,6 +14,7 @@ use crate::emitted::{EmittedAnswers, EmittedFaults};
 use crate::event::GroupInfo;
 use crate::gateway::{CallOutcome, Gateway, PricedModel};
 pub use crate::indices::{CandidateIndex, InputIndex};
+use crate::kept::{KeptOutcome, SharedTexts};
 use crate::target_vote::{JudgingBelief, TargetVote, VoteCounting};
 use crate::vote::pseudo_label;
 
@@ -43,7 +44,7 @@ pub(crate) struct EnteredCandidate {
     /// Whether it comes from an earlier run, and nobody proposed it in this one.
     is_carried: bool,
     /// What came of asking it.
-    pub asked: BTreeMap<InputIndex, CallOutcome>,
+    pub asked: BTreeMap<InputIndex, KeptOutcome>,
     /// Replies to content-free inputs, for contextual calibration.
     pub neutral: Vec<Reply>,
 }
@@ -76,6 +77,8 @@ pub(crate) struct ResponseMatrix {
     /// Labelled inputs that were not drawn at random.
     chosen: BTreeSet<InputIndex>,
     by_id: HashMap<PromptId, CandidateIndex>,
+    /// Texts of the replies.
+    texts: SharedTexts,
     /// What observers know of the answers.
     pub emitted: EmittedAnswers,
     /// What they know of answers that cannot be used.
@@ -251,6 +254,12 @@ impl ResponseMatrix {
         Some(index)
     }
 
+    /// Keeps what came of asking a candidate about an input.
+    pub fn keep(&mut self, candidate: CandidateIndex, input: InputIndex, outcome: CallOutcome) {
+        let kept = KeptOutcome::new(outcome, &mut self.texts);
+        self.candidates[candidate].asked.insert(input, kept);
+    }
+
     /// Says which labelled inputs were picked, not drawn at random.
     pub fn set_chosen(&mut self, inputs: BTreeSet<InputIndex>) {
         self.chosen = inputs;
@@ -283,25 +292,24 @@ impl ResponseMatrix {
             bias: self.bias(context.calibration, candidate),
             fit: context.task.fitting().and_then(|fitting| {
                 let graded = self.graded(candidate);
-                let graded: Vec<(&Example, &Reply)> = graded.iter().map(|(e, r)| (e, *r)).collect();
+                let graded: Vec<(&Example, &Reply)> = graded.iter().map(|(e, r)| (e, r)).collect();
                 fitting.fit(&graded)
             }),
         }
     }
 
     /// The candidate's replies to examples whose label is known, not voted.
-    fn graded(&self, candidate: CandidateIndex) -> Vec<(Example, &Reply)> {
+    fn graded(&self, candidate: CandidateIndex) -> Vec<(Example, Reply)> {
         let asked = self.candidates[candidate].asked.iter();
         asked
-            .filter_map(|(&input, asked)| match (asked, &self.truths[input]) {
-                (CallOutcome::Reply(reply), Some(truth)) if truth.origin == LabelOrigin::Given => {
-                    let example = Example {
-                        input: self.inputs[input].clone(),
-                        label: truth.label.clone(),
-                    };
-                    Some((example, reply))
-                }
-                _ => None,
+            .filter_map(|(&input, asked)| {
+                let label = self.given_label(input)?;
+                let reply = asked.reply()?;
+                let example = Example {
+                    input: self.inputs[input].clone(),
+                    label: label.clone(),
+                };
+                Some((example, reply))
             })
             .collect()
     }
@@ -312,13 +320,10 @@ impl ResponseMatrix {
         match calibration {
             Calibration::None => None,
             Calibration::Contextual => calibrate::bias(calibration, candidate.neutral.iter()),
-            Calibration::Batch => calibrate::bias(
-                calibration,
-                candidate.asked.values().filter_map(|asked| match asked {
-                    CallOutcome::Reply(reply) => Some(reply),
-                    _ => None,
-                }),
-            ),
+            Calibration::Batch => {
+                let asked = candidate.asked.values();
+                calibrate::bias_of(calibration, asked.filter_map(KeptOutcome::label_logprobs))
+            }
         }
     }
 
@@ -333,10 +338,8 @@ impl ResponseMatrix {
             Calibration::None => 0,
             Calibration::Contextual => calibrate::usable(own.neutral.iter()),
             Calibration::Batch => {
-                calibrate::usable(own.asked.values().filter_map(|asked| match asked {
-                    CallOutcome::Reply(reply) => Some(reply),
-                    _ => None,
-                }))
+                let asked = own.asked.values();
+                calibrate::usable_of(asked.filter_map(KeptOutcome::label_logprobs))
             }
         };
         CalibrationFit {
@@ -398,14 +401,27 @@ impl<'a> CandidateAnswers<'a> {
         self.candidate
     }
 
-    /// What came of asking it.
-    pub fn asked(&self, input: InputIndex) -> Option<&'a CallOutcome> {
+    fn kept(&self, input: InputIndex) -> Option<&'a KeptOutcome> {
         self.matrix.candidates[self.candidate].asked.get(&input)
     }
 
+    /// Whether it was asked.
+    pub fn was_asked(&self, input: InputIndex) -> bool {
+        self.kept(input).is_some()
+    }
+
+    /// What came of asking it.
+    pub fn asked(&self, input: InputIndex) -> Option<CallOutcome> {
+        self.kept(input).map(KeptOutcome::whole)
+    }
+
+    /// What was said; of a refusal the reason.
+    pub fn said(&self, input: InputIndex) -> Option<Arc<str>> {
+        self.kept(input)?.said()
+    }
+
     /// The reply as it is read.
-    fn read(&self, input: &Input, reply: &Reply) -> Reply {
-        let mut reply = reply.clone();
+    fn read(&self, input: &Input, mut reply: Reply) -> Reply {
         if let Some(bias) = &self.adjustment.bias {
             reply = bias.taken_off(reply);
         }
@@ -417,13 +433,9 @@ impl<'a> CandidateAnswers<'a> {
 
     /// What it answered, labels unknown; `None` where there is no answer.
     pub fn answer(&self, input: InputIndex) -> Option<Answer> {
-        match self.asked(input)? {
-            CallOutcome::Reply(reply) => {
-                let input = &self.matrix.inputs[input];
-                Some(self.task.parse(input, &self.read(input, reply)))
-            }
-            CallOutcome::Refused(_) | CallOutcome::Unaffordable => None,
-        }
+        let reply = self.kept(input)?.reply()?;
+        let input = &self.matrix.inputs[input];
+        Some(self.task.parse(input, &self.read(input, reply)))
     }
 
     /// How its answer compares with the label; `None` where it was not asked or
@@ -434,11 +446,7 @@ impl<'a> CandidateAnswers<'a> {
         let truth = self.matrix.truths[input].as_ref()?;
         let reply = match self.asked(input)? {
             CallOutcome::Reply(reply) => self.read(&self.matrix.inputs[input], reply),
-            CallOutcome::Refused(reason) => {
-                return Some(Outcome::Failed {
-                    reason: reason.clone(),
-                });
-            }
+            CallOutcome::Refused(reason) => return Some(Outcome::Failed { reason }),
             CallOutcome::Unaffordable => return None,
         };
         let graded = |label: &Label| {

@@ -24,18 +24,18 @@ pub(crate) fn fault(
         CallOutcome::Reply(Reply {
             grade: Some(Grade::Unreadable(reason)),
             ..
-        }) => Some((AnswerFault::Unparseable, reason.clone())),
+        }) => Some((AnswerFault::Unparseable, reason)),
         CallOutcome::Unaffordable => None,
-        CallOutcome::Refused(reason) => Some((AnswerFault::Failed, reason.clone())),
+        CallOutcome::Refused(reason) => Some((AnswerFault::Failed, reason)),
         CallOutcome::Reply(reply) => {
             let answer = view.answer(input)?;
-            let fault = of_reply(reply, &answer)?;
+            let fault = of_reply(&reply, &answer)?;
             let text = match answer {
                 _ if fault == AnswerFault::Failed => {
                     "a content filter withheld the reply".to_owned()
                 }
                 Answer::Unparseable { text } => text,
-                _ => reply.text.clone(),
+                _ => reply.text,
             };
             Some((fault, text))
         }
@@ -61,7 +61,7 @@ pub(crate) fn survey(
 ) -> AnswerSurvey {
     let mut survey = AnswerSurvey::default();
     for input in inputs {
-        if view.asked(input).is_none() {
+        if !view.was_asked(input) {
             continue;
         }
         survey.answers += 1;

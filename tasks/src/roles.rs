@@ -158,6 +158,13 @@ impl SealedAudit {
         hasher.finalize().to_hex()[..32].to_owned()
     }
 
+    /// The audit, still sealed, taken out of where it is kept; an empty one stays. Opening
+    /// it then needs no second copy of its examples.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        Self::new(std::mem::take(&mut self.examples), self.reads.clone())
+    }
+
     /// Opens the seal: the audit is consumed, every label counted as read.
     pub fn open(self) -> Vec<Example> {
         self.reads.add(self.examples.len());
@@ -215,7 +222,10 @@ mod tests {
         labelled.read();
         labelled.read();
         assert_eq!(reads.count(), 2);
-        assert_eq!(audit.open().len(), 2);
+        let mut audit = audit;
+        let taken = audit.take();
+        assert_eq!((audit.len(), taken.len(), reads.count()), (0, 2, 2));
+        assert_eq!(taken.open().len(), 2);
         assert_eq!(reads.count(), 4);
     }
 

@@ -83,6 +83,24 @@ async fn unaffordable_pairs_stay_unasked() {
     assert!(answers.outcome(inputs[0]).is_some() && answers.outcome(inputs[1]).is_none());
 }
 
+/// Requests are made a window at a time; the limit falls where it would without.
+#[tokio::test]
+async fn windows_keep_the_limit() {
+    for (limit, left) in [(5_000, 1_000), (9_000, 0)] {
+        let bench = Bench::limited(limit, leaning(0.0));
+        let mut matrix = matrix(&["a", "b"]);
+        let inputs = matrix.add_examples(&examples("source", 3_000));
+        let context = bench.context(&Moods);
+        let complete = matrix.ask(context, &[0, 1], &inputs).await.unwrap();
+        assert_eq!(complete, left == 0);
+        assert_eq!(matrix.unasked(&[0, 1], &inputs), left);
+        assert_eq!(bench.asked().len(), 6_000 - left);
+        let answers = matrix.answers(context, 1);
+        let known = inputs.iter().filter(|&&input| answers.was_asked(input));
+        assert_eq!(known.count(), 3_000 - left);
+    }
+}
+
 #[tokio::test]
 async fn replies_have_their_outcomes() {
     let manner = |call: &ModelCall| match text(call).rsplit(' ').next() {

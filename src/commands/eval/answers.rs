@@ -1,14 +1,15 @@
 //! The answer to every example, with the ids that the data have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 use shiftproof_search::evaluate::ExampleAnswer;
 use shiftproof_search::event::GroupOutcome;
 use shiftproof_tasks::{Example, Outcome, Task};
 
 /// What came of an example.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum AnswerState {
     /// The grade is 1.
@@ -59,67 +60,124 @@ impl AnswerState {
     }
 }
 
-/// One answer to one example.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct AnswerRow {
+/// An example as answers to it are told; they share it.
+#[derive(Debug)]
+pub(super) struct AnsweredExample {
     /// The example's id, as the data have it, or `FILE:LINE`.
     pub id: String,
     pub group: String,
     /// The user, or what else is resampled as one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
+    pub label: String,
+    /// The input as the model was shown it.
+    pub input: String,
+}
+
+/// The examples as answers to them are told, in their order.
+pub(super) fn answered(task: &dyn Task, examples: &[Example]) -> Vec<Arc<AnsweredExample>> {
+    let answered = |example: &Example| {
+        Arc::new(AnsweredExample {
+            id: example.input.id.clone(),
+            group: example.input.group.clone(),
+            cluster: example.input.cluster.clone(),
+            label: example.label.to_text(),
+            input: task.render(&example.input),
+        })
+    };
+    examples.iter().map(answered).collect()
+}
+
+/// One answer to one example.
+#[derive(Debug, Clone)]
+pub(super) struct AnswerRow {
+    pub example: Arc<AnsweredExample>,
     /// Which of several samples, from 1.
     pub sample: u32,
     pub state: AnswerState,
     /// In `0..=1`; none for a state that counts in no score.
     pub score: Option<f64>,
     /// What the task reads in the reply; none where it can read nothing.
-    pub answer: Option<String>,
-    pub label: String,
+    pub answer: Option<Arc<str>>,
     /// The reply as it came, or why there is none.
-    pub reply: Option<String>,
+    pub reply: Option<Arc<str>>,
     /// What each part of the answer is worth, where it has parts.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub parts: BTreeMap<String, f64>,
-    /// The input as the model was shown it.
-    pub input: String,
 }
 
-/// The answers of one prompt and sample, in the examples' order.
+/// All of it in one object, example and answer.
+impl Serialize for AnswerRow {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let example = &self.example;
+        let mut row = serializer.serialize_struct("AnswerRow", 11)?;
+        row.serialize_field("id", &example.id)?;
+        row.serialize_field("group", &example.group)?;
+        match &example.cluster {
+            Some(cluster) => row.serialize_field("cluster", cluster)?,
+            None => row.skip_field("cluster")?,
+        }
+        row.serialize_field("sample", &self.sample)?;
+        row.serialize_field("state", &self.state)?;
+        row.serialize_field("score", &self.score)?;
+        row.serialize_field("answer", &self.answer.as_deref())?;
+        row.serialize_field("label", &example.label)?;
+        row.serialize_field("reply", &self.reply.as_deref())?;
+        if self.parts.is_empty() {
+            row.skip_field("parts")?;
+        } else {
+            row.serialize_field("parts", &self.parts)?;
+        }
+        row.serialize_field("input", &example.input)?;
+        row.end()
+    }
+}
+
+/// The answers of one prompt and sample, in the order of `examples`; `answered` are
+/// the same examples.
 pub(super) fn rows(
     task: &dyn Task,
-    examples: &[Example],
-    answers: &[ExampleAnswer],
+    (examples, answered): (&[Example], &[Arc<AnsweredExample>]),
+    answers: Vec<ExampleAnswer>,
     sample: u32,
 ) -> Vec<AnswerRow> {
-    let row = |(example, given): (&Example, &ExampleAnswer)| {
+    // Answers are few and told often.
+    let mut texts: HashSet<Arc<str>> = HashSet::new();
+    let mut shared = |text: String| {
+        if let Some(known) = texts.get(text.as_str()) {
+            return known.clone();
+        }
+        let text: Arc<str> = text.into();
+        texts.insert(text.clone());
+        text
+    };
+    let row = |((example, answered), given): ((&Example, &Arc<AnsweredExample>), ExampleAnswer)| {
         let outcome = given.outcome.as_ref();
         let scored = match outcome {
             Some(Outcome::Scored(scored)) => Some(&scored.answer),
             _ => None,
         };
         AnswerRow {
-            id: example.input.id.clone(),
-            group: example.input.group.clone(),
-            cluster: example.input.cluster.clone(),
+            example: answered.clone(),
             sample,
             state: AnswerState::of(outcome),
             score: outcome.and_then(Outcome::value),
-            answer: scored.map(shiftproof_tasks::Answer::to_text),
-            label: example.label.to_text(),
-            reply: match outcome {
-                Some(Outcome::Failed { reason }) => Some(reason.clone()),
-                _ => given.reply.clone(),
-            },
+            answer: scored.map(|answer| shared(answer.to_text())),
             parts: scored
                 .map(|answer| task.parts(answer, &example.label))
                 .unwrap_or_default()
                 .into_iter()
                 .collect(),
-            input: task.render(&example.input),
+            reply: match &given.outcome {
+                Some(Outcome::Failed { reason }) => Some(reason.as_str().into()),
+                _ => given.reply,
+            },
         }
     };
-    examples.iter().zip(answers).map(row).collect()
+    examples
+        .iter()
+        .zip(answered)
+        .zip(answers)
+        .map(row)
+        .collect()
 }
 
 /// Answers that are not right: of the weakest group first, the worst first within it,
@@ -128,7 +186,11 @@ pub(super) fn failures<'r>(rows: &'r [AnswerRow], groups: &[GroupOutcome]) -> Ve
     let mut order: Vec<&GroupOutcome> = groups.iter().collect();
     let value = |group: &GroupOutcome| group.value.unwrap_or(-1.0);
     order.sort_by(|a, b| value(a).total_cmp(&value(b)));
-    let place = |row: &AnswerRow| order.iter().position(|group| group.group == row.group);
+    let place = |row: &AnswerRow| {
+        order
+            .iter()
+            .position(|group| group.group == row.example.group)
+    };
     let mut failing: Vec<&AnswerRow> = rows.iter().filter(|row| row.state.is_failure()).collect();
     failing.sort_by(|a, b| {
         let score = |row: &AnswerRow| row.score.unwrap_or(-1.0);
@@ -139,7 +201,7 @@ pub(super) fn failures<'r>(rows: &'r [AnswerRow], groups: &[GroupOutcome]) -> Ve
 
 /// What a part of the answers scores over all examples that count, an answer without
 /// parts as 0.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub(super) struct PartScore {
     /// The field.
     pub name: String,
@@ -155,14 +217,14 @@ pub(super) fn part_scores(rows: &[AnswerRow]) -> Vec<PartScore> {
     let names: std::collections::BTreeSet<&String> =
         rows.iter().flat_map(|row| row.parts.keys()).collect();
     let mean = |name: &str, group: Option<&str>| {
-        let own = counted().filter(|row| group.is_none_or(|group| row.group == group));
+        let own = counted().filter(|row| group.is_none_or(|group| row.example.group == group));
         let grades: Vec<f64> = own
             .map(|row| row.parts.get(name).copied().unwrap_or(0.0))
             .collect();
         grades.iter().sum::<f64>() / grades.len().max(1) as f64
     };
     let groups: std::collections::BTreeSet<&str> =
-        counted().map(|row| row.group.as_str()).collect();
+        counted().map(|row| row.example.group.as_str()).collect();
     let mut scores: Vec<PartScore> = names
         .into_iter()
         .map(|name| PartScore {
@@ -179,7 +241,7 @@ pub(super) fn part_scores(rows: &[AnswerRow]) -> Vec<PartScore> {
 }
 
 /// How far the samples of one prompt differ in a group.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub(super) struct SampleSpread {
     pub group: String,
     /// Samples with a score.
@@ -216,9 +278,9 @@ pub(super) fn sample_spreads(
         let mean = values.iter().sum::<f64>() / n;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         let mut answers: BTreeMap<&str, Vec<(AnswerState, Option<&str>)>> = BTreeMap::new();
-        for row in rows.iter().filter(|row| row.group == name) {
+        for row in rows.iter().filter(|row| row.example.group == name) {
             let said = (row.state, row.answer.as_deref());
-            answers.entry(&row.id).or_default().push(said);
+            answers.entry(&row.example.id).or_default().push(said);
         }
         let differs = |said: &&Vec<(AnswerState, Option<&str>)>| {
             said.windows(2).any(|pair| pair[0] != pair[1])

@@ -39,10 +39,11 @@ impl ScoredSplit {
         }
     }
 
-    /// The examples of a split, as the command line narrows them.
+    /// The examples of a split, as the command line narrows them; those of the audit
+    /// are then the caller's alone.
     pub fn examples(
         self,
-        session: &StudySession,
+        session: &mut StudySession,
         args: &EvalArgs,
     ) -> Result<Vec<Example>, Failure> {
         let groups: Vec<&str> = session
@@ -61,9 +62,9 @@ impl ScoredSplit {
                 "--group {unknown:?}: the study has no such group; {mend}"
             )));
         }
-        let data = &session.loaded.data;
+        let data = &mut session.loaded.data;
         let all: Vec<Example> = match self {
-            Self::Audit => data.audit.clone().open(),
+            Self::Audit => data.audit.take().open(),
             Self::Development => {
                 let source = data.source.train.iter().chain(&data.source.validation);
                 source.chain(data.labelled_target.read()).cloned().collect()

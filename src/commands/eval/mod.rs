@@ -20,7 +20,9 @@ use shiftproof_search::ledger::Ledger;
 use shiftproof_search::unusable::AnswerSurvey;
 use shiftproof_tasks::{Example, Prompt};
 
-use self::answers::{AnswerRow, PartScore, SampleSpread, part_scores, sample_spreads};
+use self::answers::{
+    AnswerRow, PartScore, SampleSpread, answered, part_scores, rows, sample_spreads,
+};
 use self::examples::ScoredSplit;
 use super::signals::{SignalStream, pass_on};
 use super::{fetch_progress, note, open_ledger, prepared, print, resolve, score, warnings};
@@ -200,14 +202,16 @@ struct ModelEvaluation<'a> {
 impl ModelEvaluation<'_> {
     /// `None` after a second signal. `first`: of several models the first.
     async fn run(self, registry: &TaskRegistry, first: bool) -> Result<Option<EvalTable>, Failure> {
-        let session = self.prepare(registry).await?;
+        let mut session = self.prepare(registry).await?;
         if first && !self.args.verbosity.quiet {
             warnings(&session.loaded.findings);
         }
         let args = self.args;
         let prompts = prompts(&session, args)?;
         let split = ScoredSplit::of(args);
-        let examples = split.examples(&session, args)?;
+        let audit = session.loaded.data.audit.fingerprint();
+        let examples = split.examples(&mut session, args)?;
+        let session = session;
         let task = session.built.task.as_ref();
         let mut planned =
             score::planned(&session, &prompts, examples.len()) * u64::from(args.repeat);
@@ -248,7 +252,7 @@ impl ModelEvaluation<'_> {
             None => Vec::new(),
         };
         if split == ScoredSplit::Audit {
-            written_down(&session, &prompts, &args.store.store)?;
+            written_down(&session, &audit, &prompts, &args.store.store)?;
         }
         let evaluation = &samples[0];
         let of_judge = judge::notes(judged.as_mut(), &session, evaluation);
@@ -276,7 +280,7 @@ impl ModelEvaluation<'_> {
             sent: gateway.sent(),
             complete: samples.iter().all(|sample| sample.complete),
             unverified: AuditGround::of(groups) == AuditGround::SourceOnly,
-            prompts: scores(&session, prompts, &examples, &samples),
+            prompts: scores(&session, prompts, &examples, samples),
         }))
     }
 
@@ -318,15 +322,19 @@ fn prompts(session: &StudySession, args: &EvalArgs) -> Result<Vec<Prompt>, Failu
 }
 
 /// Writes the opening of the audit down, before what it says is seen.
-fn written_down(session: &StudySession, prompts: &[Prompt], store: &Path) -> Result<(), Failure> {
-    let data = &session.loaded.data;
+fn written_down(
+    session: &StudySession,
+    audit: &str,
+    prompts: &[Prompt],
+    store: &Path,
+) -> Result<(), Failure> {
     let opening = HoldoutAccess::now(
         "eval",
         &session.resolved.study.name,
-        &data.audit.fingerprint(),
+        audit,
         session.task_model.model.llm.identity(),
         prompts.iter().map(Prompt::id),
-        data.reads.count(),
+        session.loaded.data.reads.count(),
     );
     if let Some(warning) = holdout_log::warning(opening.count(store)?) {
         note(&warning);
@@ -372,16 +380,18 @@ fn scores(
     session: &StudySession,
     prompts: Vec<Prompt>,
     examples: &[Example],
-    samples: &[PromptEvaluation],
+    mut samples: Vec<PromptEvaluation>,
 ) -> Vec<PromptScores> {
     let task = session.built.task.as_ref();
     let model = machine(session.task_model.model.llm.identity());
+    let answered = answered(task, examples);
     let scores = |(at, prompt): (usize, Prompt)| {
         let mut unusable = AnswerSurvey::default();
         let (mut answers, mut outcomes) = (Vec::new(), Vec::new());
-        for (number, sample) in (1..).zip(samples) {
+        for (number, sample) in (1..).zip(&mut samples) {
             unusable.add(&sample.surveys[at]);
-            answers.extend(answers::rows(task, examples, &sample.answers[at], number));
+            let given = std::mem::take(&mut sample.answers[at]);
+            answers.extend(rows(task, (examples, &answered), given, number));
             outcomes.push(sample.scores[at].clone());
         }
         let groups = samples[0].scores[at].clone();

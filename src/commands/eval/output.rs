@@ -103,20 +103,21 @@ fn csv(table: &EvalTable) -> Result<String, Failure> {
     writer.write_record(&header).map_err(fail)?;
     for (scores, row) in answers(table) {
         let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let example = &row.example;
         let mut cells = vec![
             format!("{:#}", scores.prompt.id()),
             scores.model.clone(),
             row.sample.to_string(),
-            row.id.clone(),
-            row.group.clone(),
-            text(&row.cluster),
+            example.id.clone(),
+            example.group.clone(),
+            text(example.cluster.as_deref()),
             row.state.name().to_owned(),
             number(row.score),
-            text(&row.answer),
-            row.label.clone(),
-            text(&row.reply),
-            row.input.clone(),
+            text(row.answer.as_deref()),
+            example.label.clone(),
+            text(row.reply.as_deref()),
+            example.input.clone(),
         ];
         cells.extend(
             parts

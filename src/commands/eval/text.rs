@@ -222,8 +222,8 @@ fn write_failure(row: &AnswerRow, several: bool, out: &mut String) {
     let _ = write!(
         out,
         "  {} · {} · {}",
-        line(&row.id),
-        line(&row.group),
+        line(&row.example.id),
+        line(&row.example.group),
         row.state.name()
     );
     if let Some(score) = row.score.filter(|score| *score > 0.0) {
@@ -237,8 +237,8 @@ fn write_failure(row: &AnswerRow, several: bool, out: &mut String) {
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let _ = writeln!(out, "    {name:<7} {}", line(&cut(&text, SHOWN)));
     };
-    told("input", &row.input);
-    told("label", &row.label);
+    told("input", &row.example.input);
+    told("label", &row.example.label);
     if let Some(answer) = &row.answer {
         told("answer", answer);
     }

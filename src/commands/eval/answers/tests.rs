@@ -33,7 +33,7 @@ fn example(id: &str, group: &str) -> Example {
 fn said(text: &str, value: f64) -> ExampleAnswer {
     let answer = Answer::Text(text.into());
     ExampleAnswer {
-        reply: Some(format!("I say: {text}")),
+        reply: Some(format!("I say: {text}").into()),
         outcome: Some(Outcome::Scored(GradedAnswer { value, answer })),
     }
 }
@@ -60,6 +60,11 @@ fn scored(group: &str, value: Option<f64>) -> GroupOutcome {
     }
 }
 
+fn rows_of(examples: &[Example], answers: &[ExampleAnswer], sample: u32) -> Vec<AnswerRow> {
+    let answered = answered(&Letters, examples);
+    rows(&Letters, (examples, &answered), answers.to_vec(), sample)
+}
+
 fn table() -> Vec<AnswerRow> {
     let examples = [
         example("1", "books"),
@@ -81,7 +86,7 @@ fn table() -> Vec<AnswerRow> {
         }),
         ExampleAnswer::default(),
     ];
-    rows(&Letters, &examples, &answers, 1)
+    rows_of(&examples, &answers, 1)
 }
 
 #[test]
@@ -105,9 +110,9 @@ fn every_outcome_has_its_state() {
     assert_eq!(scores[..4], counted);
     // What brought no answer is no score.
     assert_eq!(scores[4..], [None; 3]);
-    assert_eq!(rows[0].label, "a b | b a");
+    assert_eq!(rows[0].example.label, "a b | b a");
     assert_eq!(rows[0].reply.as_deref(), Some("I say: a b"));
-    assert_eq!(rows[0].input, "text of 1");
+    assert_eq!(rows[0].example.input, "text of 1");
     assert_eq!(
         (rows[3].answer.as_deref(), rows[3].reply.as_deref()),
         (None, Some("Hm"))
@@ -126,7 +131,10 @@ fn weakest_group_comes_first() {
     let order = |books: Option<f64>, films: Option<f64>| -> Vec<String> {
         let groups = [scored("books", books), scored("films", films)];
         let failing = failures(&rows, &groups);
-        failing.into_iter().map(|row| row.id.clone()).collect()
+        failing
+            .into_iter()
+            .map(|row| row.example.id.clone())
+            .collect()
     };
     // Without a score first, then the lowest one; in the examples' order.
     assert_eq!(order(Some(0.75), Some(0.0)), ["5", "6", "3", "4", "2"]);
@@ -155,7 +163,7 @@ fn samples_are_spread_by_group() {
     ];
     let answers: Vec<AnswerRow> = (1..)
         .zip(&samples)
-        .flat_map(|(number, sample)| rows(&Letters, &examples, sample, number))
+        .flat_map(|(number, sample)| rows_of(&examples, sample, number))
         .collect();
     let scores = [
         vec![scored("films", Some(0.75))],
@@ -171,4 +179,25 @@ fn samples_are_spread_by_group() {
     assert_eq!((spread.lowest, spread.highest), (0.5, 0.75));
     assert_eq!((spread.examples, spread.differing), (2, 1));
     assert_eq!(sample_spreads(&scores[..1], &answers), []);
+}
+
+/// Equal texts are held once, and the JSON of a row is that of one flat object.
+#[test]
+fn rows_share_and_read_as_one_object() {
+    let mut clustered = example("1", "books");
+    clustered.input.cluster = Some("user 7".into());
+    let examples = [clustered, example("2", "books")];
+    let answers = [said("a b", 1.0), said("a b", 1.0)];
+    let rows = rows_of(&examples, &answers, 3);
+    let texts: Vec<_> = rows.iter().map(|row| row.answer.clone().unwrap()).collect();
+    assert!(Arc::ptr_eq(&texts[0], &texts[1]));
+    let unasked = rows_of(&examples[1..], &[ExampleAnswer::default()], 1);
+    assert_eq!(
+        serde_json::to_string(&rows[0]).unwrap(),
+        r#"{"id":"1","group":"books","cluster":"user 7","sample":3,"state":"right","score":1.0,"answer":"a b","label":"a b | b a","reply":"I say: a b","parts":{"a":1.0,"b":1.0},"input":"text of 1"}"#
+    );
+    assert_eq!(
+        serde_json::to_string(&unasked[0]).unwrap(),
+        r#"{"id":"2","group":"books","sample":1,"state":"unasked","score":null,"answer":null,"label":"a b | b a","reply":null,"input":"text of 2"}"#
+    );
 }
