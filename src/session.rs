@@ -8,7 +8,7 @@ mod models;
 
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use shiftproof_search::budget::Meter;
@@ -35,6 +35,7 @@ use crate::assumed::assumed;
 use crate::calibration_notes;
 use crate::connect_model::ConnectedModel;
 use crate::exit::{ExitStatus, Failure};
+use crate::failures::{self, DetailKeeper, PromptFailures};
 use crate::fetch;
 use crate::gate::holdout_log::HoldoutAccess;
 use crate::prices;
@@ -87,6 +88,8 @@ pub struct FinishedRun {
     pub lost: u64,
     /// What became of batches that did not go as they should.
     pub remarks: Vec<String>,
+    /// Where its selected prompt and its seed fail.
+    pub(crate) failures: Vec<PromptFailures>,
 }
 
 /// What cannot be where every example has options of its own.
@@ -369,12 +372,14 @@ impl StudySession {
         self,
         ledger: Arc<Ledger>,
         mut record: RunRecord,
-        observers: Vec<Box<dyn RunObserver>>,
+        mut observers: Vec<Box<dyn RunObserver>>,
         control: impl Into<RunControl>,
         trouble: UnusablePolicy,
         by: &'static str,
     ) -> Result<FinishedRun, (RunError, RunRecord)> {
         let folder = ledger.run_dir(&record.id);
+        let (keeper, details) = DetailKeeper::new(folder.as_deref());
+        observers.push(Box::new(keeper));
         let bus = match &folder {
             Some(folder) => {
                 let anew = trouble.retry_failed || record.begins_anew;
@@ -411,7 +416,8 @@ impl StudySession {
             Err(error) => return Err((error.into(), record)),
         };
         let mut result = self.into_run(&gateway, earlier, trouble).execute().await;
-        let summary = RunSummary::of(&gateway.emitted());
+        let events = gateway.emitted();
+        let summary = RunSummary::of(&events);
         if result.is_ok() {
             // All of it before the record says "finished", which nobody looks behind.
             let closed = close(
@@ -443,8 +449,10 @@ impl StudySession {
         if let Err(error) = saved {
             return Err((error.into(), record));
         }
+        let details = details.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(FinishedRun {
             ended,
+            failures: failures::of_run(&events, &summary, &details),
             summary,
             sent: gateway.sent(),
             remarks: gateway.remarks(),

@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use shiftproof_tasks::PromptId;
 
 pub use self::answers::{
-    AnswerVerdict, SHOWN_ANSWER, SHOWN_INPUT, ShownAnswer, ShownInput, UngradedReason,
+    AnswerDetail, AnswerVerdict, SHOWN_ANSWER, SHOWN_DETAIL, SHOWN_INPUT, ShownAnswer, ShownInput,
+    UngradedReason,
 };
 pub use self::progress::{EndedBatch, ProgressTick};
 pub use self::records::{
@@ -190,4 +191,8 @@ pub trait RunObserver: Send {
 
     /// A sign of life.
     fn tick(&mut self, _tick: &ProgressTick) {}
+
+    /// More of an answer that is not right than its event holds, told before the event
+    /// that tells of the answer; of an answer told anew, anew.
+    fn detail(&mut self, _detail: &AnswerDetail) {}
 }

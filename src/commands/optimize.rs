@@ -93,12 +93,13 @@ pub(super) async fn run(
                 sent,
                 lost,
                 remarks,
+                failures,
                 ..
             },
         ended,
         unwritten,
     } = done;
-    let exit = finish(&args, &NamedRun::new(&id, summary))?;
+    let exit = finish(&args, &NamedRun::new(&id, summary).with_failures(failures))?;
     if verbosity > ProgressVerbosity::Quiet {
         for remark in remarks {
             note(&format!("Note: {remark}."));

@@ -166,7 +166,7 @@ impl SeededRuns<'_> {
         };
         match Box::pin(execution.execute()).await {
             Ok(Some(done)) => {
-                let run = NamedRun::new(&id, done.summary);
+                let run = NamedRun::new(&id, done.summary).with_failures(done.failures);
                 if !args.verbosity.quiet {
                     note(&format!(
                         "{label}: {}; run {id}",

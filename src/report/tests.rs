@@ -191,10 +191,7 @@ fn same_events_give_same_bytes() {
 fn report_works_at_any_moment() {
     let all = events("gpo", 1, 0.06);
     for told in 0..=all.len() {
-        let runs = [NamedRun {
-            name: "live".into(),
-            summary: RunSummary::of(&all[..told]),
-        }];
+        let runs = [NamedRun::new("live", RunSummary::of(&all[..told]))];
         parse(&html::report(&runs));
         markdown::report(&runs);
         render(ReportFormat::Json, &runs).unwrap();
@@ -401,10 +398,7 @@ fn incomparable_runs_are_named() {
     if let Some(Event::Started(started)) = open.first_mut() {
         started.task_model = "another".into();
     }
-    runs.push(NamedRun {
-        name: "open".into(),
-        summary: RunSummary::of(&open),
-    });
+    runs.push(NamedRun::new("open", RunSummary::of(&open)));
     let cautions = RunComparison::of(&runs).cautions.join("\n");
     for piece in ["different task models", "same seed", "in no mean: open"] {
         assert!(cautions.contains(piece), "{cautions}");

@@ -3,6 +3,7 @@
 //! Whatever a study or a model wrote stands in code spans or fenced blocks,
 //! where it can neither format, link nor mention.
 
+mod failures;
 mod text;
 
 use std::fmt::Write as _;
@@ -104,6 +105,7 @@ fn write_run(out: &mut String, run: &NamedRun, heading: &str) {
         let _ = writeln!(out, "\n> **Note:** {}", inline(&note));
     }
     write_prompt(out, summary);
+    failures::write(out, run);
     write_details(out, summary);
 }
 

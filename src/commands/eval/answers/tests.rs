@@ -34,6 +34,7 @@ fn said(text: &str, value: f64) -> ExampleAnswer {
     let answer = Answer::Text(text.into());
     ExampleAnswer {
         reply: Some(format!("I say: {text}")),
+        reason: None,
         outcome: Some(Outcome::Scored(GradedAnswer { value, answer })),
     }
 }
@@ -41,6 +42,7 @@ fn said(text: &str, value: f64) -> ExampleAnswer {
 fn ended(outcome: Outcome) -> ExampleAnswer {
     ExampleAnswer {
         reply: Some("Hm".into()),
+        reason: None,
         outcome: Some(outcome),
     }
 }
