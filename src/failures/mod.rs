@@ -206,3 +206,5 @@ pub(crate) fn weakest_first<T>(
     });
 }
 
+#[cfg(test)]
+mod tests;

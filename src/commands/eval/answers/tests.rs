@@ -78,9 +78,12 @@ fn table() -> Vec<AnswerRow> {
         said("x", 0.0),
         ended(Outcome::Unparseable { text: "Hm".into() }),
         ended(Outcome::Truncated { text: "Hm".into() }),
-        ended(Outcome::Failed {
-            reason: "too long".into(),
-        }),
+        ExampleAnswer {
+            reply: Some("too long".into()),
+            ..ended(Outcome::Failed {
+                reason: "too long".into(),
+            })
+        },
         ExampleAnswer::default(),
     ];
     rows(&Letters, &examples, &answers, 1)
@@ -115,6 +118,19 @@ fn every_outcome_has_its_state() {
         (None, Some("Hm"))
     );
     assert_eq!(rows[5].reply.as_deref(), Some("too long"));
+    // Of a refusal the reason stands where the reply would; beside a reply, it is told.
+    let refused = rows[5].failing(false);
+    assert_eq!((refused.reason.as_deref(), refused.reply), (Some("too long"), None));
+    let mut ungraded = rows[5].clone();
+    (ungraded.reply, ungraded.reason) = (Some("Yes.".into()), Some("the grader died".into()));
+    let told = ungraded.failing(false).told();
+    assert_eq!(
+        told[2..],
+        [
+            ("why", "the grader died".to_owned()),
+            ("reply", "Yes.".to_owned())
+        ]
+    );
     assert_eq!(rows[6].reply, None);
     for row in &rows {
         let name = serde_json::to_value(row.state).unwrap();
