@@ -19,7 +19,7 @@ use shiftproof_search::event::RunObserver;
 use shiftproof_search::event_log::{EventLog, LogError};
 use shiftproof_search::fit::FittedPlan;
 use shiftproof_search::gateway::{Gateway, RunError};
-use shiftproof_search::judging::GradedByPerson;
+use shiftproof_search::judging::{GradedByPerson, StudyJudge};
 use shiftproof_search::ledger::{Ledger, LedgerError, RunRecord, RunStatus};
 use shiftproof_search::methods::SearchMethod;
 use shiftproof_search::run::{Run, RunResult};
@@ -27,7 +27,7 @@ use shiftproof_tasks::Prompt;
 use shiftproof_tasks::lint::LintFinding;
 
 use self::auxiliary_models::ConnectedAuxiliaryModels;
-pub(crate) use self::calibration_table::uncalibrated;
+pub(crate) use self::calibration_table::{UNCALIBRATED, uncalibrated};
 use self::keeping::{FoundModels, close, open_log};
 pub(crate) use self::loaded::LoadedStudy;
 pub(crate) use self::models::{OwnModels, REHEARSED, connect_models};
@@ -65,6 +65,9 @@ pub struct StudySession {
     pub auxiliary_models: ConnectedAuxiliaryModels,
     /// Answers that a person graded, to compare the judge with.
     pub graded_by_person: Vec<GradedByPerson>,
+    /// Whether a run's scores are held against a bar, which asks for a judge that agrees
+    /// with the person.
+    pub(crate) holds_bar: bool,
 }
 
 /// What is done about answers that cannot be used.
@@ -261,6 +264,7 @@ impl StudySession {
             proposer_model,
             auxiliary_models,
             graded_by_person,
+            holds_bar: false,
         })
     }
 
@@ -282,6 +286,7 @@ impl StudySession {
             self.method.as_ref(),
             &self.built,
             &self.loaded,
+            self.graded_by_person.len() as u64,
         )
     }
 
@@ -483,6 +488,12 @@ impl StudySession {
         trouble: UnusablePolicy,
     ) -> Run<'_> {
         let study = self.resolved.study;
+        let judge = study.judge.as_ref().map(|judge| StudyJudge {
+            graded: self.graded_by_person,
+            scale: judge.scale(),
+            min_agreement: judge.min_agreement,
+            is_bar: self.holds_bar,
+        });
         let task_model = self.task_model.model;
         Run {
             study: study.name,
@@ -500,6 +511,7 @@ impl StudySession {
             task_model,
             gateway,
             earlier,
+            judge,
             fitted: false,
             keep_going: trouble.keep_going,
         }

@@ -28,6 +28,7 @@ pub use self::words::{AuditedPrompt, GroupRole, Origin, Phase, RunEnding};
 use crate::budget::Spend;
 use crate::calibrate::{Calibration, CalibrationFit};
 use crate::headroom::HeadroomEstimate;
+use crate::judging::{CorrectedScores, JudgeStanding};
 use crate::unusable::AnswerSurvey;
 
 /// A durable fact about a run.
@@ -163,6 +164,15 @@ pub enum Event {
         groups: Vec<ScoreDifference>,
         /// The difference of the worst target group's scores.
         worst: ScoreDifference,
+    },
+    /// What the study's judge is worth, told before the search; only by a run whose answers
+    /// a model judges.
+    Judged(JudgeStanding),
+    /// Audited scores as the person would have given them who graded some answers of the
+    /// judge's.
+    Corrected {
+        /// The seed's and the selected prompt's.
+        scores: Vec<CorrectedScores>,
     },
     /// The run ended.
     Finished {

@@ -285,6 +285,7 @@ async fn selected(
         proposer_model: model,
         gateway: &gateway,
         earlier: None,
+        judge: None,
         fitted: false,
         keep_going: false,
     }

@@ -86,7 +86,6 @@ impl SeededRuns<'_> {
             ..args.study.clone()
         };
         let resolved = resolve(&study, Some(&args.budget), self.registry)?;
-        optimize::check_bars(args, &resolved.study)?;
         let mut begun = None;
         for record in self.runs_of(&resolved)? {
             if record.status != RunStatus::Finished || args.trouble.retry_failed {
@@ -149,7 +148,8 @@ impl SeededRuns<'_> {
             warnings(&loaded.loaded.findings);
         }
         let connecting = loaded.connect(known, &mut progress);
-        let session = with_patience(&resolved.study, args.verbosity.quiet, connecting).await?;
+        let mut session = with_patience(&resolved.study, args.verbosity.quiet, connecting).await?;
+        session.holds_bar = optimize::holds_bar(args);
         let record = match record {
             Some(record) => record,
             None => session.new_run(&self.ledger)?,

@@ -421,14 +421,12 @@ async fn judges_are_compared_with_a_person() {
     eval(&desk, "judged.toml", &["--min-worst", "0.5"])
         .await
         .expect(2, &told);
-    // Nor for one that nobody compares: `optimize` leaves it to the gate.
+    // Nor in a search, which stops before it has cost more than the comparison.
     let asked = server.asked();
     for bar in [&["--min-worst", "0.5"][..], &["--require-gain"]] {
         for seeds in [&[][..], &["--seeds", "1..2"]] {
             let run = [&["optimize", "judged.toml", "--headless"], bar, seeds].concat();
-            desk.run(&run)
-                .await
-                .expect(2, &["let `shiftproof gate` decide"]);
+            desk.run(&run).await.expect(2, &told);
         }
     }
     assert_eq!(server.asked(), asked);
@@ -499,4 +497,63 @@ async fn judges_without_reference_need_no_labels() {
     // The pipeline looks the answers up in the same file, and finds none there now.
     assert_eq!(target["role"], "target");
     assert!(target["n"].as_u64().unwrap() > 5, "{target}");
+}
+
+/// A search whose answers are judged says what the judge is worth, and what the person
+/// would have given; killed in between, it goes on where it was, and asks nothing twice.
+#[tokio::test]
+async fn judged_runs_tell_what_the_judge_is_worth() {
+    let server = MockServer::start(|seen| Act::text(&format!("Grade: {}", verdict(seen)))).await;
+    let desk = judged(&server, "calibration = \"graded.csv\"");
+    desk.write("graded.csv", calibration(38));
+    let optimize = ["optimize", "judged.toml", "--headless", "--quiet"];
+    let whole = desk
+        .run(&[&optimize[..], &["--json", "--store", "whole"]].concat())
+        .await;
+    let told = json(&whole);
+    assert_eq!(told["judge"]["graded"], 40);
+    assert_eq!(told["judge"]["agreement"]["share"], 0.95);
+    assert!(told["judge"]["agreement"]["kappa_interval"]["low"].is_number());
+    let corrected = told["corrected"].as_array().unwrap();
+    assert_eq!(corrected[0]["contestant"], "seed");
+    assert_eq!(corrected[1]["contestant"], "selected");
+    assert!(corrected[0]["groups"][0]["interval"]["low"].is_number());
+    let report = ["report", "own-metric-s1-1", "--store", "whole"];
+    let page = desk
+        .run(&[&report[..], &["-o", "r.html", "-o", "r.md"]].concat())
+        .await;
+    page.expect(0, &[]);
+    for report in ["r.html", "r.md"] {
+        let shown = desk.read(report);
+        for piece in ["agrees with the person on 95% of 40", "kappa 0.90", "PPI"] {
+            assert!(shown.contains(piece), "{report}: {piece}\n{shown}");
+        }
+    }
+    let calls = told["spent"]["calls"].as_u64().unwrap();
+    let asked = server.asked();
+
+    // Stopped half-way by its limit and by a kill, it is the same run in the end.
+    let mut child = desk.start(&[&optimize[..], &["--store", "killed"]].concat());
+    while server.asked() < asked + asked / 3 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended too early");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let resume = ["--resume", "own-metric-s1-1", "--store", "killed", "--json"];
+    let resumed = json(&desk.run(&[&optimize[..], &resume].concat()).await);
+    for key in ["selected", "judge", "corrected", "compared", "audited"] {
+        assert_eq!(resumed[key], told[key], "{key}");
+    }
+    assert!(resumed["spent"]["calls"].as_u64().unwrap() <= calls);
+
+    // A judge whom nobody compared is called that.
+    let desk = judged(&server, "");
+    let ended = desk
+        .run(&["optimize", "judged.toml", "--headless", "--quiet"])
+        .await;
+    assert!(
+        ended.out.contains("never compared with a person"),
+        "{ended:?}"
+    );
 }

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::budget::{Price, Spend};
 use crate::event_log::LogError;
+use crate::judging::JudgeStanding;
 use crate::ledger::{LedgerError, StoredAnswer};
 use crate::llm::{Llm, ModelCall};
 use crate::unusable::HopelessRun;
@@ -57,6 +58,10 @@ pub enum RunError {
         /// of each.
         reason: String,
     },
+    /// Scores are to be held against a bar, and their judge agrees too little with the
+    /// person who graded some of its answers.
+    #[error("the judge's scores hold for no bar: it agrees too little with the person")]
+    NoBar(JudgeStanding),
     /// A search method does what its own plan does not have.
     #[error("the method {method} departs from its plan: {reason}")]
     Method {
