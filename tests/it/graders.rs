@@ -499,11 +499,48 @@ async fn judges_without_reference_need_no_labels() {
     assert!(target["n"].as_u64().unwrap() > 5, "{target}");
 }
 
+/// The study that is there to be copied, with its models on a server here.
+#[tokio::test]
+async fn shipped_judge_is_compared_with_its_table() {
+    let server = MockServer::start(|seen: &Seen| {
+        if seen.prompt().contains("<submission>") {
+            return Act::text(&format!("Grade: {}", verdict(seen)));
+        }
+        Act::text("That must be Paris.")
+    })
+    .await;
+    let desk = examples();
+    let mut study = desk.read("judge.toml");
+    for name in ["\"openai:gpt-4.1-mini\"", "\"openai:gpt-4.1\""] {
+        assert_eq!(study.matches(name).count(), 1, "{name}");
+        let here = format!("{name}\nbase_url = \"{}\"", server.base_url());
+        study = study.replace(name, &here);
+    }
+    desk.write("judge.toml", study);
+    let table = json(&eval(&desk, "judge.toml", &["--json"]).await);
+    let agreement = &table["judge"]["agreement"];
+    assert_eq!(agreement["n"], 32);
+    // This one takes an answer of two cities for right.
+    assert_eq!(agreement["share"], 28.0 / 32.0);
+    assert!(scores(&table)[0] < 0.5, "{table}");
+    let told = desk.run(&["estimate", "judge.toml"]).await;
+    told.expect(0, &[]);
+    assert!(
+        told.out.contains("the judge on 32 answers that a person graded"),
+        "{}",
+        told.out
+    );
+}
+
 /// A search whose answers are judged says what the judge is worth, and what the person
 /// would have given; killed in between, it goes on where it was, and asks nothing twice.
 #[tokio::test]
 async fn judged_runs_tell_what_the_judge_is_worth() {
-    let server = MockServer::start(|seen| Act::text(&format!("Grade: {}", verdict(seen)))).await;
+    let slow = std::time::Duration::from_millis(8);
+    let server = MockServer::start(move |seen: &Seen| {
+        Act::text(&format!("Grade: {}", verdict(seen))).after(slow)
+    })
+    .await;
     let desk = judged(&server, "calibration = \"graded.csv\"");
     desk.write("graded.csv", calibration(38));
     let optimize = ["optimize", "judged.toml", "--headless", "--quiet"];
@@ -529,7 +566,6 @@ async fn judged_runs_tell_what_the_judge_is_worth() {
             assert!(shown.contains(piece), "{report}: {piece}\n{shown}");
         }
     }
-    let calls = told["spent"]["calls"].as_u64().unwrap();
     let asked = server.asked();
 
     // Stopped half-way by its limit and by a kill, it is the same run in the end.
@@ -545,7 +581,7 @@ async fn judged_runs_tell_what_the_judge_is_worth() {
     for key in ["selected", "judge", "corrected", "compared", "audited"] {
         assert_eq!(resumed[key], told[key], "{key}");
     }
-    assert!(resumed["spent"]["calls"].as_u64().unwrap() <= calls);
+    assert_eq!(resumed["spent"]["calls"], told["spent"]["calls"]);
 
     // A judge whom nobody compared is called that.
     let desk = judged(&server, "");
