@@ -2,12 +2,14 @@
 //! Python, and models that judge. What goes wrong with them is a state with a message,
 //! never a score, and nothing is asked twice.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use serde_json::Value;
 
+use crate::schemas;
 use crate::support::mock_server::{Act, MockServer, Seen, completion};
 use crate::support::program::{Desk, Ended};
 
@@ -35,6 +37,12 @@ async fn eval(desk: &Desk, study: &str, args: &[&str]) -> Ended {
 fn json(ended: &Ended) -> Value {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     serde_json::from_str(&ended.out).unwrap()
+}
+
+/// Whether an output is as its schema says.
+#[track_caller]
+fn described(schema: &'static str, output: Value) {
+    schemas::check(&BTreeMap::from([(schema, vec![output])]));
 }
 
 /// The score of every group of the first prompt.
@@ -361,6 +369,7 @@ async fn judges_without_a_grade_are_no_score() {
     let ended = eval(&desk, "judged.toml", &["--json"]).await;
     let table = json(&ended);
     assert_eq!(scores(&table), [1.0, 1.0], "a refusal is no fail");
+    described("eval", table.clone());
     let failed: u64 = table["prompts"][0]["groups"]
         .as_array()
         .unwrap()
@@ -398,6 +407,7 @@ async fn judges_are_compared_with_a_person() {
     assert_eq!(table["judge"]["agreement"]["share"], 0.95);
     let kappa = table["judge"]["agreement"]["kappa"].as_f64().unwrap();
     assert!((kappa - 0.9).abs() < 1e-9, "{kappa}");
+    described("eval", table.clone());
     let corrected = &table["judge"]["corrected"][0][0];
     assert_eq!(corrected["group"], "europe");
     assert!(corrected["interval"]["low"].as_f64() < corrected["estimate"].as_f64());
@@ -548,6 +558,11 @@ async fn judged_runs_tell_what_the_judge_is_worth() {
         .run(&[&optimize[..], &["--json", "--store", "whole"]].concat())
         .await;
     let told = json(&whole);
+    described("report", told.clone());
+    let events = desk.read("whole/runs/own-metric-s1-1/events.jsonl");
+    for line in events.lines() {
+        described("events", serde_json::from_str(line).unwrap());
+    }
     assert_eq!(told["judge"]["graded"], 40);
     assert_eq!(told["judge"]["agreement"]["share"], 0.95);
     assert!(told["judge"]["agreement"]["kappa_interval"]["low"].is_number());
