@@ -75,13 +75,13 @@ pub(crate) fn draft(
     };
     let chosen = ChosenColumns::of(&profiles, options)?;
     told.extend(chosen.notes(&profiles));
-    let answers = match own {
+    let answers = match &own {
         Some(own) => {
             told.push(format!(
                 "options: {:?} (each row has its own, and {:?} names one of them)",
                 own.column, own.label
             ));
-            DraftAnswers::Options(own.column)
+            DraftAnswers::Options(own.column.clone())
         }
         None => {
             let labels = DraftLabels::of(&table, &chosen.label)?;

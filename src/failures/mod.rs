@@ -130,11 +130,14 @@ impl FailingAnswer {
         if !state.is_failure() {
             return None;
         }
-        let more = |of: fn(&AnswerDetail) -> &Option<String>| detail.and_then(|own| of(own).clone());
+        let more = |of: fn(&AnswerDetail) -> Option<&str>| {
+            let own = detail.and_then(of);
+            own.map(str::to_owned)
+        };
         let is_read = matches!(verdict, AnswerVerdict::Graded(_));
-        let reason = more(|own| &own.reason)
+        let reason = more(|own| own.reason.as_deref())
             .or_else(|| (state == AnswerState::Failed).then(|| text.to_owned()));
-        let reply = more(|own| &own.reply)
+        let reply = more(|own| own.reply.as_deref())
             .or_else(|| (!is_read && reason.is_none()).then(|| text.to_owned()));
         Some(Self {
             id: input.id.clone(),
@@ -142,9 +145,9 @@ impl FailingAnswer {
             state,
             score,
             audited: phase == Phase::Audit,
-            input: more(|own| &own.text).unwrap_or_else(|| input.text.clone()),
-            label: more(|own| &own.label).or_else(|| input.label.clone()),
-            answer: is_read.then(|| more(|own| &own.answer).unwrap_or_else(|| text.to_owned())),
+            input: more(|own| own.text.as_deref()).unwrap_or_else(|| input.text.clone()),
+            label: more(|own| own.label.as_deref()).or_else(|| input.label.clone()),
+            answer: is_read.then(|| more(|own| own.answer.as_deref()).unwrap_or_else(|| text.to_owned())),
             wrong: detail.map(|own| own.wrong.clone()).unwrap_or_default(),
             reason,
             reply,

@@ -81,9 +81,10 @@ impl AnswerRow {
         let reply = Some(self.reply.clone().unwrap_or_default());
         // Of a refusal the reason stands where the reply would.
         let is_refused = self.state == AnswerState::Failed && self.reason.is_none();
-        let (reason, reply) = match is_refused {
-            true => (reply, None),
-            false => (self.reason.clone(), reply),
+        let (reason, reply) = if is_refused {
+            (reply, None)
+        } else {
+            (self.reason.clone(), reply)
         };
         FailingAnswer {
             id: self.id.clone(),
