@@ -196,6 +196,19 @@ fn class_shares_apply_by_group() {
     assert_eq!(positives(&examples, &audit, "films"), (18, 20));
     assert_eq!(positives(&examples, &labelled, "films"), (9, 10));
 
+    // Of the target's groups together, where each has some.
+    let of_target = |spec: &GroupsSpec| {
+        let split = spec.split(&examples, &[], 1, UnlabelledDraw::Blind);
+        split.unwrap().data.target.class_shares
+    };
+    let both = of_target(&spec);
+    assert!((both["positive"] - 0.6).abs() < 1e-12 && (both["negative"] - 0.4).abs() < 1e-12);
+    let mut films = spec.clone();
+    films.class_shares.retain(|name, _| name == "films");
+    assert_eq!(of_target(&films), BTreeMap::new(), "nothing is stated for toys");
+    films.target.pop();
+    assert_eq!(of_target(&films)["positive"], 0.9);
+
     let wrong = |change: &dyn Fn(&mut GroupsSpec)| {
         let mut wrong = spec.clone();
         change(&mut wrong);
