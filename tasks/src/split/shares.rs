@@ -148,7 +148,9 @@ pub(super) fn of_targets(
     };
     let mean = |at: usize| of_each.iter().map(|own| own[at]).sum::<f64>() / of_each.len() as f64;
     let named = classes.iter().enumerate();
-    named.map(|(at, class)| ((*class).to_owned(), mean(at))).collect()
+    named
+        .map(|(at, class)| ((*class).to_owned(), mean(at)))
+        .collect()
 }
 
 /// `n` in equal parts, the first ones larger by one where it cannot be.
