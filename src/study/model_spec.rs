@@ -303,6 +303,16 @@ impl ModelSpec {
         }
     }
 
+    /// The model as each of its servers has it, the first before the further ones.
+    pub fn servers(&self) -> Vec<Self> {
+        let first = Self {
+            endpoints: Vec::new(),
+            ..self.clone()
+        };
+        let others = self.endpoints.iter().map(|own| own.applied_to(self));
+        std::iter::once(first).chain(others).collect()
+    }
+
     /// Who answers; an error names the forms there are.
     pub fn provider(&self) -> Result<ModelProvider, String> {
         let (provider, model) = self.name.split_once(':').unwrap_or((&self.name, ""));
