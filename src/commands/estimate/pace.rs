@@ -72,7 +72,10 @@ pub(super) fn duration(spec: &ModelSpec, spend: Spend) -> f64 {
         limit.map_or(0.0, |limit| amount / f64::from(limit.max(1)) * 60.0)
     };
     (busy / at_once(spec))
-        .max(per_minute(calls, together(spec, |own| own.requests_per_minute)))
+        .max(per_minute(
+            calls,
+            together(spec, |own| own.requests_per_minute),
+        ))
         .max(per_minute(
             spend.tokens() as f64,
             together(spec, |own| own.tokens_per_minute),
