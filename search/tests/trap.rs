@@ -165,6 +165,7 @@ impl TrapWorld {
                     .into_iter()
                     .map(|e| e.input)
                     .collect(),
+                ..UnlabelledTarget::default()
             },
             labelled_target: LabelledTarget::new(targets("labelled", labelled), reads.clone()),
             audit: SealedAudit::new(audit, reads.clone()),

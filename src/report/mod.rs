@@ -24,7 +24,9 @@ pub use proposals::{DiscardedTexts, ProposalRequest};
 pub use summary::{
     AuditedScores, BaselineScores, CandidateStanding, PhaseSummary, RankedEntrant, RunSummary,
 };
-pub(crate) use text::{difference, grouped, money, score, score_as, spread_as, unanswered};
+pub(crate) use text::{
+    difference, estimated, grouped, money, score, score_as, spread_as, unanswered,
+};
 pub use verdict::{RunVerdict, VerdictTone};
 
 use shiftproof_search::event::{GroupOutcome, GroupRole};

@@ -139,7 +139,6 @@ impl PricedModel {
             prompt_tokens,
             cache_write_tokens: if dearer { prompt_tokens } else { 0 },
             completion_tokens: u64::from(call.sampling.max_tokens),
-            estimated: true,
             ..Usage::default()
         })
     }
