@@ -21,7 +21,7 @@ pub enum RunError {
     #[error("interrupted")]
     Interrupted,
     /// The model's service cannot answer.
-    #[error("the model {model} did not answer: {reason}")]
+    #[error("{} did not answer: {reason}", called(model))]
     Provider {
         /// The model's identity.
         model: String,
@@ -76,6 +76,14 @@ pub enum RunError {
     /// The event log failed or the run diverged from it.
     #[error(transparent)]
     Log(#[from] LogError),
+}
+
+/// A model's identity, or what a program of the user's own is called.
+fn called(identity: &str) -> String {
+    match identity.strip_prefix("command:") {
+        Some(program) => format!("the program {program}"),
+        None => format!("the model {identity}"),
+    }
 }
 
 /// What came of one call.
