@@ -29,6 +29,7 @@ mod drift;
 mod durable;
 pub mod exit;
 mod export;
+mod failures;
 #[doc(hidden)]
 pub mod fetch;
 mod gate;

@@ -15,7 +15,7 @@ use crate::response_matrix::{
 };
 use crate::score::group_scores;
 use crate::stats::ClusteredSample;
-use crate::survey::{fault, of_reply, survey};
+use crate::survey::{fault, of_reply, reason, survey};
 use crate::turns::{self, Case};
 use crate::unusable::{AnswerFault, AnswerSurvey};
 
@@ -221,6 +221,9 @@ pub struct ExampleAnswer {
     /// The reply as it came, of several turns what concludes them; of a refusal the
     /// reason. `None`: the budget left it out.
     pub reply: Option<Arc<str>>,
+    /// Why there is no grade, where there is a reply that does not show it: who grades
+    /// failed, or could not read it.
+    pub reason: Option<Arc<str>>,
     /// What the task reads in it and how that compares with the label; `None` where it
     /// was not asked.
     pub outcome: Option<Outcome>,
@@ -230,6 +233,7 @@ impl ExampleAnswer {
     fn of(view: &CandidateAnswers<'_>, input: InputIndex) -> Self {
         Self {
             reply: view.said(input),
+            reason: reason(view, input).map(Into::into),
             outcome: view.outcome(input),
         }
     }

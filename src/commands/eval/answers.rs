@@ -8,57 +8,7 @@ use shiftproof_search::evaluate::ExampleAnswer;
 use shiftproof_search::event::GroupOutcome;
 use shiftproof_tasks::{Example, Outcome, Task};
 
-/// What came of an example.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum AnswerState {
-    /// The grade is 1.
-    Right,
-    /// The grade lies between 0 and 1.
-    Partly,
-    /// The grade is 0.
-    Wrong,
-    /// The answer is not of the form asked for; it counts as wrong.
-    Unparseable,
-    /// The token limit cut it off unread; it counts in no score.
-    Truncated,
-    /// There is no answer; it counts in no score.
-    Failed,
-    /// The budget left it out.
-    Unasked,
-}
-
-impl AnswerState {
-    fn of(outcome: Option<&Outcome>) -> Self {
-        match outcome {
-            None => Self::Unasked,
-            Some(Outcome::Unparseable { .. }) => Self::Unparseable,
-            Some(Outcome::Truncated { .. }) => Self::Truncated,
-            Some(Outcome::Failed { .. }) => Self::Failed,
-            Some(Outcome::Scored(scored)) if scored.value >= 1.0 => Self::Right,
-            Some(Outcome::Scored(scored)) if scored.value > 0.0 => Self::Partly,
-            Some(Outcome::Scored(_)) => Self::Wrong,
-        }
-    }
-
-    /// As it stands in JSON and tables.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Right => "right",
-            Self::Partly => "partly",
-            Self::Wrong => "wrong",
-            Self::Unparseable => "unparseable",
-            Self::Truncated => "truncated",
-            Self::Failed => "failed",
-            Self::Unasked => "unasked",
-        }
-    }
-
-    /// Whether a person who mends a prompt wants to see it.
-    pub const fn is_failure(self) -> bool {
-        !matches!(self, Self::Right | Self::Unasked)
-    }
-}
+use crate::failures::{AnswerState, FailingAnswer, weakest_first};
 
 /// An example as answers to it are told; they share it.
 #[derive(Debug)]
@@ -100,6 +50,8 @@ pub(super) struct AnswerRow {
     pub answer: Option<Arc<str>>,
     /// The reply as it came, or why there is none.
     pub reply: Option<Arc<str>>,
+    /// Why there is no grade, where there is a reply that does not show it.
+    pub reason: Option<Arc<str>>,
     /// What each part of the answer is worth, where it has parts.
     pub parts: BTreeMap<String, f64>,
 }
@@ -108,7 +60,7 @@ pub(super) struct AnswerRow {
 impl Serialize for AnswerRow {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let example = &self.example;
-        let mut row = serializer.serialize_struct("AnswerRow", 11)?;
+        let mut row = serializer.serialize_struct("AnswerRow", 12)?;
         row.serialize_field("id", &example.id)?;
         row.serialize_field("group", &example.group)?;
         match &example.cluster {
@@ -121,6 +73,10 @@ impl Serialize for AnswerRow {
         row.serialize_field("answer", &self.answer.as_deref())?;
         row.serialize_field("label", &example.label)?;
         row.serialize_field("reply", &self.reply.as_deref())?;
+        match &self.reason {
+            Some(reason) => row.serialize_field("reason", &**reason)?,
+            None => row.skip_field("reason")?,
+        }
         if self.parts.is_empty() {
             row.skip_field("parts")?;
         } else {
@@ -166,10 +122,8 @@ pub(super) fn rows(
                 .unwrap_or_default()
                 .into_iter()
                 .collect(),
-            reply: match &given.outcome {
-                Some(Outcome::Failed { reason }) => Some(reason.as_str().into()),
-                _ => given.reply,
-            },
+            reply: given.reply,
+            reason: given.reason,
         }
     };
     examples
@@ -180,21 +134,42 @@ pub(super) fn rows(
         .collect()
 }
 
-/// Answers that are not right: of the weakest group first, the worst first within it,
-/// else in the examples' order.
+impl AnswerRow {
+    /// The same as a person looks at it who mends the prompt; `audited`: of the sealed
+    /// audit.
+    pub fn failing(&self, audited: bool) -> FailingAnswer {
+        let wrong = self.parts.iter().filter(|(_, grade)| **grade < 1.0);
+        let example = &self.example;
+        let text = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
+        let reply = Some(text(&self.reply).unwrap_or_default());
+        // Of a refusal the reason stands where the reply would.
+        let is_refused = self.state == AnswerState::Failed && self.reason.is_none();
+        let (reason, reply) = if is_refused {
+            (reply, None)
+        } else {
+            (text(&self.reason), reply)
+        };
+        FailingAnswer {
+            id: example.id.clone(),
+            group: example.group.clone(),
+            state: self.state,
+            score: self.score,
+            audited,
+            input: example.input.clone(),
+            label: Some(example.label.clone()),
+            answer: text(&self.answer),
+            wrong: wrong.map(|(name, _)| name.clone()).collect(),
+            reason,
+            reply,
+        }
+    }
+}
+
+/// Answers that are not right, of the weakest group first.
 pub(super) fn failures<'r>(rows: &'r [AnswerRow], groups: &[GroupOutcome]) -> Vec<&'r AnswerRow> {
-    let mut order: Vec<&GroupOutcome> = groups.iter().collect();
-    let value = |group: &GroupOutcome| group.value.unwrap_or(-1.0);
-    order.sort_by(|a, b| value(a).total_cmp(&value(b)));
-    let place = |row: &AnswerRow| {
-        order
-            .iter()
-            .position(|group| group.group == row.example.group)
-    };
     let mut failing: Vec<&AnswerRow> = rows.iter().filter(|row| row.state.is_failure()).collect();
-    failing.sort_by(|a, b| {
-        let score = |row: &AnswerRow| row.score.unwrap_or(-1.0);
-        place(a).cmp(&place(b)).then(score(a).total_cmp(&score(b)))
+    weakest_first(&mut failing, groups, |row| {
+        (row.example.group.as_str(), row.score)
     });
     failing
 }

@@ -95,7 +95,7 @@ fn csv(table: &EvalTable) -> Result<String, Failure> {
     let fail = Failure::from_error(ExitStatus::Data);
     let mut header: Vec<String> = [
         "prompt", "model", "sample", "id", "group", "cluster", "state", "score", "answer", "label",
-        "reply", "input",
+        "reply", "reason", "input",
     ]
     .map(str::to_owned)
     .to_vec();
@@ -117,6 +117,7 @@ fn csv(table: &EvalTable) -> Result<String, Failure> {
             text(row.answer.as_deref()),
             example.label.clone(),
             text(row.reply.as_deref()),
+            text(row.reason.as_deref()),
             example.input.clone(),
         ];
         cells.extend(
