@@ -163,21 +163,8 @@ impl Gateway {
                 Some(answered) = in_flight.next() => {
                     let (mut next, mut chunks, mut durable) = (Some(answered), 0, Vec::new());
                     // Those that came meanwhile are one write, and wake this task once.
-                    while let Some(answered) = next {
-                        work.done += answered.calls();
-                        work.in_flight -= answered.calls();
-                        work.used += answered.used(model);
-                        self.tick(model, work, Some(answered.ended), None);
-                        if let Some(failure) = answered.failure {
-                            stop.get_or_insert(failure);
-                        }
-                        if let Some(reason) = answered.unaffordable {
-                            short = true;
-                            self.remark(format!(
-                                "the limits left no room for a request that was needed again: \
-                                 {reason}"
-                            ));
-                        }
+                    while let Some(mut answered) = next {
+                        short |= self.told(model, &mut work, &mut answered, &mut stop);
                         durable.extend(answered.durable);
                         chunks += 1;
                         next = in_flight.next().now_or_never().flatten();
@@ -191,6 +178,31 @@ impl Gateway {
                 _ = heartbeat.tick() => self.tick(model, work, None, None),
             }
         }
+    }
+
+    /// Tells of a batch that was answered, and of why the run cannot go on, if it cannot.
+    /// Returns whether the limits had no room for a request that was needed again.
+    fn told(
+        &self,
+        model: &PricedModel,
+        work: &mut WaveProgress,
+        answered: &mut AnsweredBatch,
+        stop: &mut Option<RunError>,
+    ) -> bool {
+        work.done += answered.calls();
+        work.in_flight -= answered.calls();
+        work.used += answered.used(model);
+        self.tick(model, *work, Some(answered.ended.clone()), None);
+        if let Some(failure) = answered.failure.take() {
+            stop.get_or_insert(failure);
+        }
+        let unaffordable = answered.unaffordable.take();
+        if let Some(reason) = &unaffordable {
+            self.remark(format!(
+                "the limits left no room for a request that was needed again: {reason}"
+            ));
+        }
+        unaffordable.is_some()
     }
 
     /// `calls` with their requests authorised; `None` where the limits have no room

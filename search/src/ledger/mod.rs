@@ -13,10 +13,11 @@
 //!
 //! Every write is appended to a journal and synced before it is acknowledged;
 //! the key-value store is the journal's index and can be rebuilt from it. Answers are no
-//! part of it: [`replies`] keeps their places in memory. Earlier versions put them there,
+//! part of it: `replies` keeps their places in memory. Earlier versions put them there,
 //! under `journal-end` as the end.
 
 mod account;
+mod indexing;
 mod records;
 mod replies;
 mod writer;
@@ -149,11 +150,11 @@ impl Ledger {
             Err(error) => return Err(error.into()),
         };
         let kv: Arc<dyn Kv> = Arc::new(kv);
-        let watermark = writer::watermark(&*kv)?;
+        let watermark = indexing::watermark(&*kv)?;
         // What was acknowledged and not carried over before the process ended.
         let mut missed = Vec::new();
         for entry in journal.read_from(watermark.unwrap_or(JournalPosition::START))? {
-            let record = writer::IndexRecord::decode(&entry?)?;
+            let record = indexing::IndexRecord::decode(&entry?)?;
             opened.reindexed += 1;
             if record.is_reply() {
                 continue;
@@ -162,12 +163,12 @@ impl Ledger {
             if missed.len() >= writer::INDEX_EVERY {
                 // Without its end: should this process be killed here, the next one
                 // begins where this one did.
-                writer::index(&*kv, &missed, None)?;
+                indexing::index(&*kv, &missed, None)?;
                 missed.clear();
             }
         }
         if watermark.unwrap_or(JournalPosition::START) != journal.position() {
-            writer::index(&*kv, &missed, Some(journal.position()))?;
+            indexing::index(&*kv, &missed, Some(journal.position()))?;
         }
         let replies = JournalReplies::open(&path, places)?;
         Ok(Self {

@@ -12,7 +12,7 @@ use std::sync::{PoisonError, RwLock};
 use shiftproof_store::JournalPosition;
 use shiftproof_store::journal::RecordReader;
 
-use super::writer::split;
+use super::indexing::{cut, split};
 use super::{LedgerError, REPLY};
 
 /// Half of a key's hash. That two keys share it is no likelier than a collision of a hash
@@ -126,7 +126,7 @@ impl JournalReplies {
                     reason: "it answers another call than is looked up".into(),
                 });
             }
-            None => return Err(super::writer::cut(position)),
+            None => return Err(cut(position)),
         };
         record.drain(..value);
         Ok(Some(record))
@@ -135,7 +135,7 @@ impl JournalReplies {
     /// The value of the record at `position`, whatever its key.
     pub(super) fn value_at(&self, position: JournalPosition) -> Result<Vec<u8>, LedgerError> {
         let record = self.records.read(position)?;
-        let (_, value) = split(&record).ok_or_else(|| super::writer::cut(position))?;
+        let (_, value) = split(&record).ok_or_else(|| cut(position))?;
         Ok(value.to_vec())
     }
 }
