@@ -71,7 +71,8 @@ pub enum Metric {
     /// Graded by tasks that know the items; says nothing of right and wrong.
     Diversity(u32),
     /// Mean absolute error `e` of numbers, as `1 / (1 + e)`. An unparseable
-    /// answer errs by the whole spread of the group's labels, at least by 1.
+    /// answer errs as far as any answer could, to the farther end of the scale; where
+    /// the scale is not known, by the spread of the group's labels. At least by 1.
     Mae,
     /// Root mean squared error `e` of numbers, as `1 / (1 + e)`; unparseable
     /// answers as for [`Metric::Mae`].
@@ -108,6 +109,24 @@ pub struct GradedOutcome<'a> {
     pub label: &'a Label,
     /// What is resampled as one, usually the user.
     pub cluster: Option<&'a str>,
+    /// The list that the example was shown in: [`Input::list`](crate::Input::list).
+    pub list: Option<&'a str>,
+    /// The least and the greatest number that an answer may be, where answers are
+    /// numbers ([`AnswerForm::Number`](crate::AnswerForm::Number)).
+    pub range: Option<(f64, f64)>,
+}
+
+impl<'a> GradedOutcome<'a> {
+    /// An outcome that stands for itself: in no cluster, no list, of no known range.
+    pub const fn new(outcome: &'a Outcome, label: &'a Label) -> Self {
+        Self {
+            outcome,
+            label,
+            cluster: None,
+            list: None,
+            range: None,
+        }
+    }
 }
 
 /// One group's score.

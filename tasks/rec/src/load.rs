@@ -2,6 +2,7 @@
 //! file and line; all of them are collected before the first is reported.
 
 mod amazon;
+pub(crate) mod clock;
 mod decode;
 mod lines;
 mod mind;
@@ -139,6 +140,9 @@ fn parse(
         FileLayout::Movielens => movielens::read(files, &mut builder, &mut problems),
         FileLayout::Mind => mind::read(files, &mut builder, &mut problems),
         FileLayout::Amazon => amazon::read(files, &mut builder, &mut problems),
+    }
+    if let Some(problem) = builder.mixed_times() {
+        problems.push(problem);
     }
     let mut listed = Lists::new();
     if let Some(file) = lists {

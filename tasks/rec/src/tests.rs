@@ -488,10 +488,28 @@ fn repeated_targets_follow_policy() {
     for (is_met, met) in told {
         assert_eq!(met, 4 + usize::from(is_met));
     }
-    // What was really shown is no draw, and stays.
-    spec.repeats = RepeatPolicy::Drop;
+    // Of the whole catalogue what was met is never recommended: out of reach.
     spec.candidates.sampling = NegativeSampling::Catalogue;
-    assert_eq!(prepare(&spec, &with_repeats()).unwrap().examples.len(), 12);
+    let told = |spec: &RecSpec| {
+        let prepared = prepare(spec, &with_repeats()).unwrap();
+        let [finding] = prepared.findings.as_slice() else {
+            panic!("{:?}", prepared.findings)
+        };
+        (prepared.examples.len(), finding.message.clone())
+    };
+    let (n, message) = told(&spec);
+    assert_eq!(n, 12);
+    assert!(message.contains("count as missed, whatever the model says"), "{message}");
+    spec.repeats = RepeatPolicy::Drop;
+    let (n, message) = told(&spec);
+    assert_eq!(n, 12 - repeated);
+    assert!(message.contains("no list could hold them"), "{message}");
+    // What was really shown is no draw, and stays.
+    spec.candidates.sampling = NegativeSampling::Logged;
+    spec.candidates.count = 2;
+    let impressions = [(1, 1, 1.0, 1), (1, 2, 1.0, 2), (1, 1, 1.0, 3), (1, 3, 0.0, 3)];
+    let shown = prepare(&spec, &impressions).unwrap();
+    assert_eq!((shown.examples.len(), shown.findings.len()), (1, 0));
     // Where nothing is left, the error says why.
     spec.candidates.sampling = NegativeSampling::Uniform;
     let error = prepare(&spec, &[(1, 1, 5.0, 1), (1, 2, 5.0, 2), (1, 1, 5.0, 3)]).unwrap_err();
@@ -501,6 +519,49 @@ fn repeated_targets_follow_policy() {
         "{error}"
     );
     assert!(error.contains("repeats = \"keep\""), "{error}");
+}
+
+/// Another item of the same title gives a target away as well: models see titles.
+#[test]
+fn namesakes_of_met_items_are_repeats() {
+    let spec = RecSpec::default();
+    // Items 1 and 38 are both called "Film 1".
+    let events = [(1, 1, 5.0, 1), (1, 2, 5.0, 2), (1, 38, 5.0, 3), (2, 3, 5.0, 1), (2, 4, 5.0, 2)];
+    let prepared = prepare(&spec, &events).unwrap();
+    assert_eq!(prepared.examples.len(), 1);
+    assert!(prepared.findings[0].message.starts_with("1 of 2 targets"));
+}
+
+#[test]
+fn ties_are_told_and_ordered_either_way() {
+    let mut spec = RecSpec {
+        history: 3,
+        ..RecSpec::default()
+    };
+    // User 1 met 9 and 5 at one moment, user 2 one thing after the other.
+    let events = [
+        (1, 7, 5.0, 1),
+        (1, 9, 5.0, 2),
+        (1, 5, 5.0, 2),
+        (2, 3, 5.0, 1),
+        (2, 4, 5.0, 2),
+    ];
+    let target = |spec: &RecSpec| {
+        let prepared = prepare(spec, &events).unwrap();
+        let [finding] = prepared.findings.as_slice() else {
+            panic!("{:?}", prepared.findings)
+        };
+        assert_eq!(finding.code, "ties");
+        assert!(finding.message.starts_with("1 of 2 targets share their time"));
+        (prepared.examples[0].input.id.clone(), finding.message.clone())
+    };
+    let (id, told) = target(&spec);
+    assert_eq!(id, "u1:5:2");
+    assert!(told.ends_with("data.interactions.ties = \"item\" takes the order of item ids"), "{told}");
+    spec.ties = TieOrder::Item;
+    let (id, told) = target(&spec);
+    assert_eq!(id, "u1:9:2");
+    assert!(told.ends_with("data.interactions.ties = \"file\" takes the order in the files"), "{told}");
 }
 
 #[test]

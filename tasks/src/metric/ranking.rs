@@ -1,5 +1,8 @@
 //! Metrics of one ranking. Places are counted from the front; an item that is
-//! listed twice counts at its first place.
+//! listed twice counts at its first place, and a relevant item that a label names twice
+//! counts once.
+
+use std::collections::BTreeSet;
 
 use super::GradedOutcome;
 use super::list_similarity;
@@ -10,7 +13,7 @@ use crate::{Answer, GradedAnswer, Outcome};
 /// in front. 0 where nothing is relevant.
 pub fn ndcg(items: &[String], relevant: &[String], k: usize) -> f64 {
     let gain = |place: usize| 1.0 / ((place + 2) as f64).log2();
-    let ideal: f64 = (0..relevant.len().min(k)).map(gain).sum();
+    let ideal: f64 = (0..different(relevant).min(k)).map(gain).sum();
     if ideal == 0.0 {
         return 0.0;
     }
@@ -23,7 +26,7 @@ pub fn recall(items: &[String], relevant: &[String], k: usize) -> f64 {
     if relevant.is_empty() {
         return 0.0;
     }
-    hits(items, relevant, k).count() as f64 / relevant.len() as f64
+    hits(items, relevant, k).count() as f64 / different(relevant) as f64
 }
 
 /// The share of `of` items that the first `places` places of all rankings show,
@@ -44,6 +47,11 @@ pub(super) fn coverage(observations: &[GradedOutcome<'_>], places: u32, of: u32)
         .collect();
     (of > 0 && !lists.is_empty())
         .then(|| list_similarity::coverage(&lists, places as usize, of as usize))
+}
+
+/// How many different items these are.
+fn different(items: &[String]) -> usize {
+    items.iter().collect::<BTreeSet<_>>().len()
 }
 
 /// The places, from 0, of relevant items among the first `k`.
@@ -80,6 +88,10 @@ mod tests {
         assert!((ndcg(&ranked, &list("a d"), 10) - expected).abs() < 1e-12);
         assert_eq!(recall(&ranked, &list("a d"), 3), 0.5);
         assert_eq!(recall(&list("a a a"), &list("a"), 3), 1.0);
+        // A relevant item that the label names twice is one item.
+        assert_eq!(ndcg(&ranked, &list("a b a"), 10), 1.0);
+        assert_eq!(recall(&ranked, &list("b b"), 3), 1.0);
+        assert_eq!(recall(&ranked, &list("a a z"), 3), 0.5);
         assert_eq!((ndcg(&ranked, &[], 3), recall(&ranked, &[], 3)), (0.0, 0.0));
     }
 
@@ -101,11 +113,7 @@ mod tests {
         let observe = |outcomes: &[Outcome], metric: Metric| {
             let observations: Vec<GradedOutcome<'_>> = outcomes
                 .iter()
-                .map(|outcome| GradedOutcome {
-                    outcome,
-                    label: &label,
-                    cluster: None,
-                })
+                .map(|outcome| GradedOutcome::new(outcome, &label))
                 .collect();
             metric.reduce(&observations)
         };

@@ -66,11 +66,7 @@ fn reduce(task: &dyn Task, examples: &[Example], replies: &[Reply]) -> f64 {
     let observations: Vec<GradedOutcome<'_>> = outcomes
         .iter()
         .zip(examples)
-        .map(|(outcome, example)| GradedOutcome {
-            outcome,
-            label: &example.label,
-            cluster: None,
-        })
+        .map(|(outcome, example)| GradedOutcome::new(outcome, &example.label))
         .collect();
     task.metric().reduce(&observations).value.unwrap()
 }
