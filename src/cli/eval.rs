@@ -71,6 +71,10 @@ pub struct EvalArgs {
     /// calls per example).
     #[arg(long, value_name = "ATTRIBUTE")]
     pub fair: Option<String>,
+    /// With --fair: places of a list that are compared.
+    #[arg(long, value_name = "K", default_value_t = 10, requires = "fair",
+        value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub fair_places: u32,
     /// Also write every grade to this folder, for `bench select`.
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,

@@ -257,6 +257,9 @@ async fn dialogue_takes_its_calls() {
             assert!(text.contains("The recommender proposes:\n1. "), "{text}");
             let proposed = text.split_once("1. ").map_or("", |(_, list)| list);
             let first = proposed.lines().next().unwrap_or_default();
+            if text.contains("Explain it to the user") {
+                return said(&format!("You enjoy stories such as \"{first}\"."));
+            }
             return said(first);
         }
         let again = text.contains("Why did you recommend");
@@ -273,14 +276,14 @@ async fn dialogue_takes_its_calls() {
         .iter()
         .find(|phase| phase["phase"] == "audit")
         .unwrap();
-    // Seed, selected and one more of the ensemble; forty examples; three calls.
-    assert_eq!(audit["task_calls"], 3 * 40 * 3);
+    // Seed, selected and one more of the ensemble; forty examples; four calls.
+    assert_eq!(audit["task_calls"], 3 * 40 * 4);
     let ended = desk.run(&["eval", "--audit", "--json"]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let table: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
     // Viewers with one history ask one question.
     let calls = server.asked();
-    assert!((60..=40 * 3).contains(&calls), "{calls}");
+    assert!((80..=40 * 4).contains(&calls), "{calls}");
     for group in table["prompts"][0]["groups"].as_array().unwrap() {
         assert_eq!(
             (&group["unparseable"], &group["failed"]),

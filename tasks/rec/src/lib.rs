@@ -19,10 +19,12 @@ pub mod bm25;
 mod candidates;
 mod catalogue;
 pub mod history;
+mod intention;
 mod interactions;
 mod leave_one_out;
 mod list_builder;
 mod load;
+mod moments;
 mod neighbours;
 mod prepare;
 mod seeded;
@@ -42,7 +44,7 @@ pub use spec::{
     CandidateSource, EventSplit, ExampleForm, FileLayout, GroupShift, HeldOutPart,
     NegativeSampling, PointwiseTarget, RecSpec, RepeatPolicy, TieOrder,
 };
-pub use templates::{PromptTemplates, TemplateGrouping};
+pub use templates::{ExampleNeeds, PromptTemplates, TemplateGrouping};
 
 #[cfg(test)]
 mod tests;

@@ -9,11 +9,11 @@ use shiftproof_tasks::{BaselinePredictions, Example, Input, Label, field};
 
 use super::baselines::{BaselineQuery, TrainingFacts};
 use super::candidates::{CandidateList, CandidateSampler};
-use super::leave_one_out::{self, TargetEvent, TargetEvents, history};
+use super::leave_one_out::{self, TargetEvent, TargetEvents, history, only_shown};
 use super::list_builder::Lists;
 use super::{
     ExampleForm, FileLayout, GroupShift, Interaction, Interactions, ItemCatalogue, NegativeSampling,
-    PointwiseTarget, RecSpec, RecommendationFiles, RepeatPolicy, TieOrder, baselines, shift, text,
+    PointwiseTarget, RecSpec, RecommendationFiles, RepeatPolicy, TieOrder, baselines, moments, shift, text,
 };
 
 /// Examples, and what was learnt from the training part.
@@ -169,14 +169,17 @@ fn events(
         let before = history(spec, &data, aim);
         let input = Input {
             cluster: Some(data.users[aim.user as usize].id.clone()),
+            list: impression(&data, aim),
             ..Input::new(&id, group)
         };
         let input = with_history(spec, &data, &before, aim, input);
+        let input = with_moments(spec, &before, aim, input);
         match spec.examples {
             ExampleForm::Pointwise => match label(spec, aim) {
                 Ok(label) => {
                     asked.push(BaselineQuery::new(id, aim, Vec::new()));
-                    examples.push(with_item(&catalogue, aim.item, input).with_label(label));
+                    let input = with_item(&catalogue, aim.item, &before, input);
+                    examples.push(input.with_label(label));
                 }
                 Err(problem) => problems.push(problem),
             },
@@ -322,8 +325,66 @@ fn with_history(
         .with_field(field::DISLIKED, join(&disliked))
 }
 
-fn with_item(catalogue: &ItemCatalogue, item: u32, input: Input) -> Input {
+/// `user:time` where the target was shown together with others: an impression.
+fn impression(data: &Interactions, aim: &TargetEvent) -> Option<String> {
+    let time = aim.time?;
+    let shown = |event: &Interaction| {
+        event.time == Some(time) && event.item != aim.item && only_shown(event)
+    };
+    let own = data.of(aim.user);
+    let is_one = aim.rating == Some(0.0) || own.iter().any(shown);
+    is_one.then(|| format!("{}:{time}", data.users[aim.user as usize].id))
+}
+
+/// Ratings and times of what is shown of the history, where all of it has them, the
+/// target's time, and what an item is called.
+fn with_moments(
+    spec: &RecSpec,
+    before: &[&Interaction],
+    aim: &TargetEvent,
+    mut input: Input,
+) -> Input {
+    let shown = &before[before.len().saturating_sub(spec.history)..];
+    let ratings: Option<Vec<String>> = shown
+        .iter()
+        .map(|event| event.rating.map(|rating| rating.to_string()))
+        .collect();
+    let ago: Option<Vec<String>> = shown
+        .iter()
+        .map(|event| moments::ago(event.time?, aim.time?))
+        .collect();
+    let lines = |lines: Option<Vec<String>>| lines.filter(|all| !all.is_empty());
+    for (name, text) in [
+        (field::HISTORY_RATINGS, lines(ratings).map(|all| all.join("\n"))),
+        (field::HISTORY_AGO, lines(ago).map(|all| all.join("\n"))),
+        (field::TIME, aim.time.and_then(moments::moment)),
+        (field::KIND, spec.item_word().map(str::to_owned)),
+    ] {
+        if let Some(text) = text {
+            input = input.with_field(name, text);
+        }
+    }
+    input
+}
+
+fn with_item(
+    catalogue: &ItemCatalogue,
+    item: u32,
+    before: &[&Interaction],
+    mut input: Input,
+) -> Input {
     let known = &catalogue.items()[item as usize];
+    let clicks: Vec<String> = catalogue
+        .genres(item)
+        .iter()
+        .map(|genre| {
+            let of = |event: &&&Interaction| catalogue.genres(event.item).contains(genre);
+            format!("{genre}: {}", before.iter().filter(of).count())
+        })
+        .collect();
+    if !clicks.is_empty() {
+        input = input.with_field(field::CATEGORY_CLICKS, clicks.join("\n"));
+    }
     input
         .with_field(field::ITEM, &known.title)
         .with_field(field::ITEM_TEXT, text::sentence(known))

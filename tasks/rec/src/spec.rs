@@ -21,6 +21,10 @@ pub struct RecSpec {
     pub user_attributes: Vec<String>,
     /// With [`FileLayout::Table`]: columns that tell something about the item.
     pub item_attributes: Vec<String>,
+    /// What an item is called: movie, book, … Absent: what the format says of itself, such
+    /// as `movie` of `MovieLens`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub item: Option<String>,
     /// The form of the examples.
     pub examples: ExampleForm,
     /// What a pointwise example's label is.
@@ -64,6 +68,7 @@ impl Default for RecSpec {
             columns: BTreeMap::new(),
             user_attributes: Vec::new(),
             item_attributes: Vec::new(),
+            item: None,
             examples: ExampleForm::default(),
             label: PointwiseTarget::default(),
             shift: GroupShift::default(),
@@ -231,6 +236,15 @@ impl RepeatPolicy {
 }
 
 impl RecSpec {
+    /// What an item is called, where study or format tell.
+    pub(super) fn item_word(&self) -> Option<&str> {
+        self.item.as_deref().or(match self.format {
+            FileLayout::Movielens => Some("movie"),
+            FileLayout::Mind => Some("news article"),
+            _ => None,
+        })
+    }
+
     /// The encoding that the study names.
     pub(super) fn encoding(&self) -> Option<&'static encoding_rs::Encoding> {
         encoding_rs::Encoding::for_label(self.encoding.as_deref()?.as_bytes())
