@@ -143,10 +143,16 @@ fn numbers_of_many_values_are_told_in_bands() {
         values.iter().map(person).collect()
     };
     let ages = people("age", &[18, 21, 24, 30, 44, 45, 46, 70]);
-    assert_eq!(told("age", &ages), ["under 25", "25 to 34", "35 to 44", "45 or older"]);
+    assert_eq!(
+        told("age", &ages),
+        ["under 25", "25 to 34", "35 to 44", "45 or older"]
+    );
     assert_eq!(told("age", &people("age", &[21, 70])), ["21", "70"]);
     let years = people("joined", &[1, 2, 3, 4, 5, 6, 7, 9]);
-    assert_eq!(told("joined", &years), ["1 to 2", "3 to 4", "5 to 6", "7 to 9"]);
+    assert_eq!(
+        told("joined", &years),
+        ["1 to 2", "3 to 4", "5 to 6", "7 to 9"]
+    );
     assert_eq!(calls(&Films, "joined", &[Films.seed()], &years), 8 * 5);
 }
 

@@ -75,6 +75,12 @@ pub(super) struct AnswerRow {
     pub score: Option<f64>,
     /// What the task reads in the reply; none where it can read nothing.
     pub answer: Option<String>,
+    /// The items of an answer that is a ranking.
+    #[serde(skip)]
+    pub ranked: Option<Vec<String>>,
+    /// The items of a label that names some.
+    #[serde(skip)]
+    pub relevant: Vec<String>,
     pub label: String,
     /// The reply as it came, or why there is none.
     pub reply: Option<String>,
@@ -106,6 +112,14 @@ pub(super) fn rows(
             state: AnswerState::of(outcome),
             score: outcome.and_then(Outcome::value),
             answer: scored.map(shiftproof_tasks::Answer::to_text),
+            ranked: scored.and_then(|answer| match answer {
+                shiftproof_tasks::Answer::Ranking(items) => Some(items.clone()),
+                _ => None,
+            }),
+            relevant: match &example.label {
+                shiftproof_tasks::Label::Relevant(items) => items.clone(),
+                _ => Vec::new(),
+            },
             label: example.label.to_text(),
             reply: match outcome {
                 Some(Outcome::Failed { reason }) => Some(reason.clone()),

@@ -5,6 +5,7 @@ mod examples;
 mod fair;
 mod output;
 mod text;
+mod trec;
 
 use std::path::Path;
 use std::sync::Arc;

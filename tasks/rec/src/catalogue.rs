@@ -118,14 +118,18 @@ impl ItemCatalogue {
 
     /// Whether a text means one of the titles, as written lists are read.
     pub fn knows(&self, text: &str) -> bool {
-        let matcher = self.matcher.get_or_init(|| TitleMatcher::new(self.titles()));
+        let matcher = self
+            .matcher
+            .get_or_init(|| TitleMatcher::new(self.titles()));
         matcher.find(text).is_some()
     }
 
     /// Whether a text is one of the titles, in whatever case and punctuation, with its year
     /// or without.
     pub fn knows_exactly(&self, text: &str) -> bool {
-        let matcher = self.matcher.get_or_init(|| TitleMatcher::new(self.titles()));
+        let matcher = self
+            .matcher
+            .get_or_init(|| TitleMatcher::new(self.titles()));
         matcher.is_title(text)
     }
 

@@ -109,12 +109,21 @@ mod tests {
 
     #[test]
     fn intentions_say_what_is_known() {
-        let film = item("Heat (1995)", &[("genres", "Crime, Thriller"), ("year", "1995")]);
-        assert_eq!(texts(film), ["Crime", "genres: Crime, Thriller; year: 1995"]);
+        let film = item(
+            "Heat (1995)",
+            &[("genres", "Crime, Thriller"), ("year", "1995")],
+        );
+        assert_eq!(
+            texts(film),
+            ["Crime", "genres: Crime, Thriller; year: 1995"]
+        );
         // The year is the title, the brand part of it, and the series says it outright.
         let book = item("1984 (1984)", &[("genres", "Novel"), ("year", "1984")]);
         assert_eq!(texts(book), ["Novel", "genres: Novel"]);
-        let toy = item("Acme Duck", &[("brand", "ACME"), ("series", "The acme-duck line")]);
+        let toy = item(
+            "Acme Duck",
+            &[("brand", "ACME"), ("series", "The acme-duck line")],
+        );
         assert_eq!(texts(toy), ["", "brand: ACME"]);
         assert_eq!(texts(item("Up", &[])), ["", ""]);
     }

@@ -157,7 +157,9 @@ pub(super) fn find(
         // A model sees titles, so a namesake gives a target away as well.
         let is_repeat = |aim: &TargetEvent| {
             let own = data.items[aim.item as usize].title.as_str();
-            history(spec, data, aim).into_iter().any(|event| title(event) == own)
+            history(spec, data, aim)
+                .into_iter()
+                .any(|event| title(event) == own)
         };
         if spoilt {
             let all = own.len();
@@ -293,6 +295,18 @@ impl TimeCut {
                         .filter(wanted)
                         .collect(),
                 )
+            }
+            EventSplit::Ratio => {
+                let tenth = (eligible.len() / 10).max(1);
+                let from = |tenths: usize| eligible.len().saturating_sub(tenths * tenth);
+                let chosen = match spec.part {
+                    HeldOutPart::Test => &eligible[from(1)..],
+                    HeldOutPart::Validation => &eligible[from(2)..from(1)],
+                    HeldOutPart::Both => &eligible[from(2)..],
+                };
+                // What follows a target would tell the training part its future.
+                let first = chosen.first().copied().unwrap_or(events.len());
+                ((first..events.len()).collect(), chosen.to_vec())
             }
             EventSplit::Rolling => {
                 let held_out: Vec<usize> = (0..events.len())

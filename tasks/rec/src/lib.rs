@@ -18,6 +18,7 @@ mod baselines;
 pub mod bm25;
 mod candidates;
 mod catalogue;
+mod core_events;
 pub mod history;
 mod intention;
 mod interactions;

@@ -139,6 +139,9 @@ impl InteractionsBuilder {
             }
             FileLayout::Mind => "add news.tsv to data.files".to_owned(),
             FileLayout::Amazon => "add the metadata file to data.files".to_owned(),
+            FileLayout::Sasrec | FileLayout::Openp5 => {
+                "add item_plain_text.txt to data.files".to_owned()
+            }
             FileLayout::Tallrec => return None,
         };
         let mut columns = String::new();

@@ -9,6 +9,7 @@ mod mind;
 mod movielens;
 mod python;
 mod recbole;
+mod sequences;
 mod table;
 mod tallrec;
 
@@ -140,6 +141,9 @@ fn parse(
         FileLayout::Movielens => movielens::read(files, &mut builder, &mut problems),
         FileLayout::Mind => mind::read(files, &mut builder, &mut problems),
         FileLayout::Amazon => amazon::read(files, &mut builder, &mut problems),
+        layout @ (FileLayout::Sasrec | FileLayout::Openp5) => {
+            sequences::read(files, layout, &mut builder, &mut problems);
+        }
     }
     if let Some(problem) = builder.mixed_times() {
         problems.push(problem);

@@ -63,7 +63,10 @@ mod tests {
         assert_eq!(told(7_200), "2 hours ago");
         assert_eq!(told(86_400 * 45), "45 days ago");
         assert_eq!(told(86_400 * 800), "2 years ago");
-        assert_eq!(ago((now - 300) * 1_000, now * 1_000).as_deref(), Some("5 minutes ago"));
+        assert_eq!(
+            ago((now - 300) * 1_000, now * 1_000).as_deref(),
+            Some("5 minutes ago")
+        );
         assert_eq!(ago(3, now), None);
     }
 }

@@ -12,8 +12,9 @@ use super::candidates::{CandidateList, CandidateSampler};
 use super::leave_one_out::{self, TargetEvent, TargetEvents, history, only_shown};
 use super::list_builder::Lists;
 use super::{
-    ExampleForm, FileLayout, GroupShift, Interaction, Interactions, ItemCatalogue, NegativeSampling,
-    PointwiseTarget, RecSpec, RecommendationFiles, RepeatPolicy, TieOrder, baselines, moments, shift, text,
+    ExampleForm, FileLayout, GroupShift, Interaction, Interactions, ItemCatalogue,
+    NegativeSampling, PointwiseTarget, RecSpec, RecommendationFiles, RepeatPolicy, TieOrder,
+    baselines, core_events, moments, shift, text,
 };
 
 /// Examples, and what was learnt from the training part.
@@ -99,6 +100,12 @@ impl RecSpec {
                     .help("set it to 1 or more"),
             );
         }
+        if self.core == 0 {
+            problems.push(
+                DataProblem::new(key("core"), "0 events are had by all")
+                    .help("set it to 1 or more"),
+            );
+        }
         if self.candidates.count < 2 {
             problems.push(
                 DataProblem::new(key("candidates.count"), "fewer than two are no choice")
@@ -141,10 +148,19 @@ impl RecSpec {
 
 fn events(
     spec: &RecSpec,
-    mut data: Interactions,
+    data: Interactions,
     lists: &Lists,
     mut findings: Vec<LintFinding>,
 ) -> Result<PreparedExamples, DataError> {
+    let mut data = core_events::core(data, spec.core);
+    if data.events.is_empty() {
+        return Err(DataProblem::new(
+            "data.interactions.core",
+            format!("no user and no item is left with {} events", spec.core),
+        )
+        .help("lower it")
+        .into());
+    }
     if spec.ties != TieOrder::File {
         leave_one_out::order(&mut data, spec.ties);
     }
@@ -247,8 +263,14 @@ fn met_before(spec: &RecSpec, repeats: usize, kept: usize) -> Option<LintFinding
 /// Targets that are one of several events of one moment.
 fn ties(spec: &RecSpec, tied: usize, all: usize) -> Option<LintFinding> {
     let (by, other) = match spec.ties {
-        TieOrder::File => ("their order in the files", "\"item\" takes the order of item ids"),
-        TieOrder::Item => ("the order of item ids", "\"file\" takes the order in the files"),
+        TieOrder::File => (
+            "their order in the files",
+            "\"item\" takes the order of item ids",
+        ),
+        TieOrder::Item => (
+            "the order of item ids",
+            "\"file\" takes the order in the files",
+        ),
     };
     (tied > 0).then(|| LintFinding {
         severity: LintSeverity::Info,
@@ -355,7 +377,10 @@ fn with_moments(
         .collect();
     let lines = |lines: Option<Vec<String>>| lines.filter(|all| !all.is_empty());
     for (name, text) in [
-        (field::HISTORY_RATINGS, lines(ratings).map(|all| all.join("\n"))),
+        (
+            field::HISTORY_RATINGS,
+            lines(ratings).map(|all| all.join("\n")),
+        ),
         (field::HISTORY_AGO, lines(ago).map(|all| all.join("\n"))),
         (field::TIME, aim.time.and_then(moments::moment)),
         (field::KIND, spec.item_word().map(str::to_owned)),

@@ -35,6 +35,10 @@ pub struct RecSpec {
     pub split: EventSplit,
     /// Which held-out part they are taken from.
     pub part: HeldOutPart,
+    /// Events that users and items must have, of what is left when those with fewer are left
+    /// out (the k-core); 1 keeps all.
+    #[serde(skip_serializing_if = "is_one")]
+    pub core: usize,
     /// Which of one user's events of the same time comes first.
     pub ties: TieOrder,
     /// What becomes of targets that their user met before, where candidates
@@ -74,6 +78,7 @@ impl Default for RecSpec {
             shift: GroupShift::default(),
             split: EventSplit::default(),
             part: HeldOutPart::default(),
+            core: 1,
             ties: TieOrder::default(),
             repeats: RepeatPolicy::default(),
             per_user: None,
@@ -85,6 +90,11 @@ impl Default for RecSpec {
             seed: 0,
         }
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+const fn is_one(count: &usize) -> bool {
+    *count == 1
 }
 
 /// How files of interactions are written.
@@ -111,6 +121,11 @@ pub enum FileLayout {
     Mind,
     /// Reviews and metadata in JSON Lines, as published in 2018 and in 2023.
     Amazon,
+    /// A user and an item a line, oldest first (Kang and `McAuley`, "`SASRec`", ICDM 2018).
+    Sasrec,
+    /// `user_sequence.txt`, a user and all its items a line, oldest first (Xu et al.,
+    /// "`OpenP5`", SIGIR 2024).
+    Openp5,
     /// JSON arrays with `input` and `output` (Bao et al., "`TALLRec`",
     /// `RecSys` 2023). These hold ready rows, not events.
     Tallrec,
@@ -185,6 +200,9 @@ pub enum EventSplit {
     /// One moment for all users: the last tenth of all events is the test part,
     /// the tenth before the validation part. Training is what lies before.
     Time,
+    /// Of each user's events, in order, the last tenth is the test part, the tenth before the
+    /// validation part, at least one event each. Training is what lies before.
+    Ratio,
     /// Every event with enough history. Training is each user's first
     /// `min_history` events.
     Rolling,

@@ -60,7 +60,10 @@ impl ExampleNeeds {
             && let Some(wanted) = relevant.first()
         {
             let text = self.texts.text(wanted, *detail).to_owned();
-            example.input.fields.insert(field::INTENTION.to_owned(), text);
+            example
+                .input
+                .fields
+                .insert(field::INTENTION.to_owned(), text);
         }
     }
 }
@@ -103,7 +106,9 @@ impl PromptTemplates {
             .help("give the column another name")
             .into());
         }
-        examples.iter().try_for_each(|example| self.needs.check(example))?;
+        examples
+            .iter()
+            .try_for_each(|example| self.needs.check(example))?;
         let mut order: Vec<usize> = (0..examples.len()).collect();
         order.sort_by_cached_key(|&at| {
             let input = &examples[at].input;

@@ -112,10 +112,7 @@ mod tests {
     use crate::{Answer, GradedAnswer, Label, Metric, Outcome};
 
     /// Items as (list, user, margin of yes, whether right); without a margin evaded.
-    fn measured(
-        items: &[(Option<&str>, &str, Option<f64>, bool)],
-        metric: Metric,
-    ) -> Option<f64> {
+    fn measured(items: &[(Option<&str>, &str, Option<f64>, bool)], metric: Metric) -> Option<f64> {
         let outcomes: Vec<Outcome> = items
             .iter()
             .map(|(.., margin, _)| match margin {
@@ -165,9 +162,15 @@ mod tests {
             assert!((value - expected).abs() < 1e-12, "{metric}: {value}");
         };
         is(Metric::ListAuc, (1.0 + 0.0 + 0.75) / 3.0);
-        is(Metric::ListMrr, (1.0 + 0.5 + f64::midpoint(1.0, 1.0 / 3.0)) / 3.0);
+        is(
+            Metric::ListMrr,
+            (1.0 + 0.5 + f64::midpoint(1.0, 1.0 / 3.0)) / 3.0,
+        );
         let third = (1.0 + 0.5) / (1.0 + 1.0 / 3_f64.log2());
-        is(Metric::ListNdcg(5), (1.0 + 1.0 / 3_f64.log2() + third) / 3.0);
+        is(
+            Metric::ListNdcg(5),
+            (1.0 + 1.0 / 3_f64.log2() + third) / 3.0,
+        );
         is(Metric::ListNdcg(1), (1.0 + 0.0 + 1.0) / 3.0);
         // The first user's five items: right at 3 and -5, wrong at 1, -1 and -4: 3 of 6.
         is(Metric::Gauc, (0.5 * 5.0 + 0.75 * 4.0) / 9.0);

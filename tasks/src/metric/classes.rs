@@ -126,7 +126,11 @@ pub(super) fn log_loss(observations: &[GradedOutcome<'_>]) -> Option<f64> {
             PredictedClass::Unparseable => 0.0,
             PredictedClass::Class { label, margin } => {
                 let answered = 1.0 / (1.0 + (-margin?.abs()).exp());
-                if label == truth { answered } else { 1.0 - answered }
+                if label == truth {
+                    answered
+                } else {
+                    1.0 - answered
+                }
             }
         };
         losses.push(-chance.clamp(LEAST_CHANCE, 1.0 - LEAST_CHANCE).ln());

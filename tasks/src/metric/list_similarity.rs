@@ -157,7 +157,12 @@ mod tests {
     /// the paper's repository, and recomputed by its formulas in Python.
     #[test]
     fn unequal_lists_are_measured_as_in_reference() {
-        let of = |films: &[u32]| films.iter().map(|n| format!("Film {n}")).collect::<Vec<_>>();
+        let of = |films: &[u32]| {
+            films
+                .iter()
+                .map(|n| format!("Film {n}"))
+                .collect::<Vec<_>>()
+        };
         let neutral = of(&[1, 2, 3, 4]);
         for (sensitive, serp_is, prag_is) in [
             // (2 + 1) + (2 + 0) = 5 of 2 · 4 · 5; one pair, in order.
@@ -171,8 +176,14 @@ mod tests {
             (of(&[9]), 0.0, 0.0),
             (of(&[]), 0.0, 0.0),
         ] {
-            assert!((serp(&sensitive, &neutral) - serp_is).abs() < 1e-12, "{sensitive:?}");
-            assert!((prag(&sensitive, &neutral) - prag_is).abs() < 1e-12, "{sensitive:?}");
+            assert!(
+                (serp(&sensitive, &neutral) - serp_is).abs() < 1e-12,
+                "{sensitive:?}"
+            );
+            assert!(
+                (prag(&sensitive, &neutral) - prag_is).abs() < 1e-12,
+                "{sensitive:?}"
+            );
         }
         assert_eq!((serp(&neutral, &[]), prag(&neutral, &[])), (0.0, 0.0));
         assert_eq!(prag(&of(&[1]), &of(&[1])), 1.0);

@@ -97,7 +97,9 @@ mod tests {
                     ..GradedOutcome::new(outcome, label)
                 })
                 .collect();
-            metric.error(metric.reduce(&observations).value.unwrap()).unwrap()
+            metric
+                .error(metric.reduce(&observations).value.unwrap())
+                .unwrap()
         };
         let evaded = || Outcome::Unparseable { text: "?".into() };
         let mae = error([evaded(), evaded()], Metric::Mae);

@@ -50,7 +50,8 @@ impl ClockUnits {
     /// Takes note of a time.
     pub fn note(&mut self, place: &SourceLocation, time: i64) {
         if let Some(unit) = ClockUnit::of(time) {
-            let (.., times) = self.met[unit as usize].get_or_insert_with(|| (place.clone(), time, 0));
+            let (.., times) =
+                self.met[unit as usize].get_or_insert_with(|| (place.clone(), time, 0));
             *times += 1;
         }
     }
@@ -67,8 +68,11 @@ impl ClockUnits {
             .filter_map(|unit| Some((unit, self.met[unit as usize].as_ref()?)))
             .collect();
         met.sort_by_key(|(_, (.., times))| *times);
-        let [(rare, (place, time, times)), .., (common, (other, other_time, other_times))] =
-            met.as_slice()
+        let [
+            (rare, (place, time, times)),
+            ..,
+            (common, (other, other_time, other_times)),
+        ] = met.as_slice()
         else {
             return None;
         };
@@ -96,8 +100,14 @@ mod tests {
         // 2001-09-09, 1998-01-01 and 2286-11-20, and what is no time since 1970.
         for seconds in [1_000_000_000, 883_612_800, 9_999_999_999] {
             assert_eq!(ClockUnit::of(seconds), Some(ClockUnit::Seconds));
-            assert_eq!(ClockUnit::of(seconds * 1_000), Some(ClockUnit::Milliseconds));
-            assert_eq!(ClockUnit::of(seconds * 1_000_000), Some(ClockUnit::Microseconds));
+            assert_eq!(
+                ClockUnit::of(seconds * 1_000),
+                Some(ClockUnit::Milliseconds)
+            );
+            assert_eq!(
+                ClockUnit::of(seconds * 1_000_000),
+                Some(ClockUnit::Microseconds)
+            );
         }
         for other in [-1, 0, 7, 2024, 20_240_131] {
             assert_eq!(ClockUnit::of(other), None);

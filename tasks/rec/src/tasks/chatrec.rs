@@ -333,9 +333,9 @@ impl Task for ChatRec {
                 };
                 Request { messages, answer }
             }),
-            [_, choice] if !self.why.is_empty() => {
-                Some(Self::route(self.asked_why(prompt, input, proposals, choice)?))
-            }
+            [_, choice] if !self.why.is_empty() => Some(Self::route(
+                self.asked_why(prompt, input, proposals, choice)?,
+            )),
             [_, choice, again] if self.explain => {
                 if Self::calls_recommender(again)? {
                     return None;

@@ -148,7 +148,12 @@ impl Task for Gpt4Rec {
     fn request(&self, prompt: &Prompt, input: &Input) -> Request {
         Request {
             answer: AnswerForm::Text {
-                max_tokens: 16 * if self.one_by_one { 1 } else { self.queries as u32 },
+                max_tokens: 16
+                    * if self.one_by_one {
+                        1
+                    } else {
+                        self.queries as u32
+                    },
             },
             ..self.ranker.request(prompt, &ranking::open(input))
         }
@@ -176,7 +181,10 @@ impl Task for Gpt4Rec {
         if replies.len() == 1 && !self.one_by_one {
             return replies.remove(0);
         }
-        if let Some(at) = replies.iter().position(|reply| reply.finish == Finish::Filtered) {
+        if let Some(at) = replies
+            .iter()
+            .position(|reply| reply.finish == Finish::Filtered)
+        {
             return replies.swap_remove(at);
         }
         let queries: Vec<String> = replies.iter().filter_map(query).collect();

@@ -48,7 +48,11 @@ fn quoted(text: &str) -> Vec<String> {
 /// The capitalised words that a text ends in, with small words between them.
 fn before(text: &str) -> Option<String> {
     const BETWEEN: [&str; 10] = ["of", "the", "and", "a", "in", "to", "for", "on", "at", "&"];
-    let capital = |word: &&str| word.chars().next().is_some_and(|c| c.is_uppercase() || c.is_ascii_digit());
+    let capital = |word: &&str| {
+        word.chars()
+            .next()
+            .is_some_and(|c| c.is_uppercase() || c.is_ascii_digit())
+    };
     let mut words: Vec<&str> = Vec::new();
     for word in text.split_whitespace().rev() {
         let ends = word.ends_with(['.', '!', '?', ';']) && !words.is_empty();
@@ -81,8 +85,14 @@ mod tests {
                 "The Silence of the Lambs (1991)"
             ]
         );
-        assert_eq!(named_titles("A warm comedy for you (really)."), Vec::<String>::new());
-        assert_eq!(named_titles("It was made then (1995)."), Vec::<String>::new());
+        assert_eq!(
+            named_titles("A warm comedy for you (really)."),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            named_titles("It was made then (1995)."),
+            Vec::<String>::new()
+        );
         assert!(has_year("Big (1988)") && !has_year("Big (19888)") && !has_year("1988"));
     }
 }

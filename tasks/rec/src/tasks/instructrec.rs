@@ -143,7 +143,8 @@ impl InstructRecSpec {
                         intention,
                         held_out,
                     };
-                    let tells = preference != PreferenceKind::None || intention != IntentionKind::None;
+                    let tells =
+                        preference != PreferenceKind::None || intention != IntentionKind::None;
                     if tells && !templates.contains(&cell) {
                         templates.push(cell);
                     }
@@ -155,7 +156,9 @@ impl InstructRecSpec {
 
     fn check(&self) -> Result<(), DataError> {
         let problem = |key: &str, what: &str, mend: &str| {
-            Err(DataProblem::new(format!("task.{key}"), what).help(mend).into())
+            Err(DataProblem::new(format!("task.{key}"), what)
+                .help(mend)
+                .into())
         };
         if self.templates().is_empty() {
             return problem(
@@ -269,7 +272,10 @@ struct Pair {
 
 impl Pair {
     fn new(candidates: &[String], best: usize, challenger: usize) -> Option<Self> {
-        let (best, new) = (candidates.get(best)?.clone(), candidates.get(challenger)?.clone());
+        let (best, new) = (
+            candidates.get(best)?.clone(),
+            candidates.get(challenger)?.clone(),
+        );
         Some(if challenger % 2 == 0 {
             Self {
                 options: vec![new, best],
@@ -481,7 +487,10 @@ impl Task for InstructRec {
         let known = self.known(template, input);
         match self.form {
             InstructRecForm::Matching => known,
-            _ => format!("{known}\n\nCandidates:\n{}", numbered(&self.candidates(input))),
+            _ => format!(
+                "{known}\n\nCandidates:\n{}",
+                numbered(&self.candidates(input))
+            ),
         }
     }
 
@@ -511,7 +520,10 @@ impl Task for InstructRec {
     }
 
     fn conclude(&self, input: &Input, mut replies: Vec<Reply>) -> Reply {
-        if let Some(at) = replies.iter().position(|reply| reply.finish == Finish::Filtered) {
+        if let Some(at) = replies
+            .iter()
+            .position(|reply| reply.finish == Finish::Filtered)
+        {
             return replies.swap_remove(at);
         }
         let candidates = self.candidates(input);

@@ -239,8 +239,7 @@ impl Task for Prompt4Nr {
             .map(|(call, reply)| Self::margin(self.spec.view.asked(call), reply))
             .collect();
         let unknown = replies.iter().zip(&margins).position(|(reply, margin)| {
-            reply.finish == Finish::Filtered
-                || (margin.is_none() && reply.finish == Finish::Length)
+            reply.finish == Finish::Filtered || (margin.is_none() && reply.finish == Finish::Length)
         });
         if let Some(unknown) = unknown {
             return replies.swap_remove(unknown);

@@ -397,7 +397,9 @@ impl Task for RankingTask {
             }
             (Metric::Popularity(k), Answer::Ranking(titles), Some(catalogue)) => {
                 described(answer, titles, k, |title| {
-                    catalogue.find(title).map_or(0.0, |item| catalogue.percentile(item))
+                    catalogue
+                        .find(title)
+                        .map_or(0.0, |item| catalogue.percentile(item))
                 })
             }
             (Metric::Tail(k), Answer::Ranking(titles), Some(catalogue)) => {

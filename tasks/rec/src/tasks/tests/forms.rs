@@ -5,7 +5,11 @@ use shiftproof_tasks::{Outcome, Request};
 use super::*;
 
 /// All calls of one evaluation.
-fn asked(task: &dyn Task, input: &Input, model: &dyn Fn(&Request) -> Reply) -> (Vec<Request>, Reply) {
+fn asked(
+    task: &dyn Task,
+    input: &Input,
+    model: &dyn Fn(&Request) -> Reply,
+) -> (Vec<Request>, Reply) {
     let prompt = task.seed();
     let mut requests = vec![task.request(&prompt, input)];
     let mut replies = vec![model(&requests[0])];
@@ -112,10 +116,19 @@ fn prompt4nr_views_in_words_are_votes() {
         },
         other => panic!("{other:?}"),
     };
-    assert_eq!(margin(["Related.", "interesting", "No", "good"]), ("yes".into(), 2.0));
-    assert_eq!(margin(["unrelated", "**boring**", "no", "Good"]), ("no".into(), -2.0));
+    assert_eq!(
+        margin(["Related.", "interesting", "No", "good"]),
+        ("yes".into(), 2.0)
+    );
+    assert_eq!(
+        margin(["unrelated", "**boring**", "no", "Good"]),
+        ("no".into(), -2.0)
+    );
     // Who evades speaks neither for nor against; who always does says nothing.
-    assert_eq!(margin(["unrelated", "Hard to say.", "?", "I cannot tell."]).1, -1.0);
+    assert_eq!(
+        margin(["unrelated", "Hard to say.", "?", "I cannot tell."]).1,
+        -1.0
+    );
     let evaded = outcome(["Hard to say.", "?", "I can't.", "Well."]);
     assert!(matches!(evaded, Outcome::Unparseable { .. }), "{evaded:?}");
     let withheld = |_: &Request| Reply {
@@ -123,7 +136,10 @@ fn prompt4nr_views_in_words_are_votes() {
         ..Reply::text("")
     };
     let (_, reply) = asked(all.as_ref(), &example.input, &withheld);
-    assert!(matches!(all.score(&example, &reply), Outcome::Failed { .. }));
+    assert!(matches!(
+        all.score(&example, &reply),
+        Outcome::Failed { .. }
+    ));
 }
 
 /// Titles are cut as in the paper's code: ten words in the history, twenty of the candidate.
@@ -137,7 +153,14 @@ fn prompt4nr_cuts_long_titles() {
         .with_field(field::KIND, "book");
     let shown = task.render(&input);
     let quoted = |word: &str, n: usize| format!("\"{}\"", vec![word; n].join(" "));
-    assert!(shown.contains(&format!("User: {}\nThe book: {}\n", quoted("h", 10), quoted("c", 20))), "{shown}");
+    assert!(
+        shown.contains(&format!(
+            "User: {}\nThe book: {}\n",
+            quoted("h", 10),
+            quoted("c", 20)
+        )),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -181,13 +204,23 @@ fn items_are_called_what_they_are() {
         .input
         .with_field(field::KIND, "book");
     let by_data = declare::<TallrecSpec>(serde_json::json!({}));
-    assert!(by_data.render(&input).contains("the target book \"Up (2009)\"?"));
+    assert!(
+        by_data
+            .render(&input)
+            .contains("the target book \"Up (2009)\"?")
+    );
     let by_task = declare::<TallrecSpec>(serde_json::json!({ "item": "audiobook" }));
     assert!(by_task.render(&input).contains("the target audiobook"));
     let catalogue = Arc::new(catalogue().as_ref().clone().called(Some("song")));
     let spec: TallrecSpec = serde_json::from_value(serde_json::json!({})).unwrap();
     let declared = spec.declare("study", Some(&catalogue)).unwrap();
-    assert!(declared.task.seed().instruction.contains("the target song by answering"));
+    assert!(
+        declared
+            .task
+            .seed()
+            .instruction
+            .contains("the target song by answering")
+    );
 }
 
 #[test]
@@ -211,7 +244,10 @@ fn liu_shows_ratings_of_the_users_own() {
     for (form, shots, key) in [("direct", 2, "use 0 or 1"), ("summary", 1, "no past")] {
         let options = serde_json::json!({ "form": form, "shots": shots, "input": "{text}" });
         let error = refused::<LiuSpec>(options, Some(&catalogue()));
-        assert!(error.contains("task.shots") && error.contains(key), "{error}");
+        assert!(
+            error.contains("task.shots") && error.contains(key),
+            "{error}"
+        );
     }
 }
 
@@ -229,7 +265,8 @@ fn gpt4rec_samples_queries_one_by_one() {
     assert_eq!(reply.text, "Film 9\nfilm 11\nfilm 13");
     assert_eq!(requests[2].messages.len(), 5);
     assert_eq!(requests[2].messages[3].content, "film 11");
-    let Answer::Ranking(titles) = task.parse(&input, &Reply::text("film 9\nfilm 11 1990\nzzz")) else {
+    let Answer::Ranking(titles) = task.parse(&input, &Reply::text("film 9\nfilm 11 1990\nzzz"))
+    else {
         panic!("no list")
     };
     assert!(titles.contains(&"Film 11 (1990)".to_owned()));
@@ -238,7 +275,10 @@ fn gpt4rec_samples_queries_one_by_one() {
     assert_eq!(requests.len(), 1);
     // Titles alone, as in the paper, know no genre.
     let titles = declare::<Gpt4RecSpec>(serde_json::json!({ "attributes": false }));
-    assert!(matches!(titles.parse(&input, &Reply::text("comedy")), Answer::Unparseable { .. }));
+    assert!(matches!(
+        titles.parse(&input, &Reply::text("comedy")),
+        Answer::Unparseable { .. }
+    ));
 }
 
 /// A dialogue with an explanation that says `why`.
@@ -254,7 +294,11 @@ fn explained(why: &str) -> Outcome {
         AnswerForm::Text { .. } => {
             assert!(last(request).contains("Explain it to the user"));
             let recommended = &request.messages[3].content;
-            let first = recommended.lines().next().unwrap().trim_start_matches("1. ");
+            let first = recommended
+                .lines()
+                .next()
+                .unwrap()
+                .trim_start_matches("1. ");
             Reply::text(why.replace("{item}", first))
         }
         other => panic!("{other:?}"),
@@ -271,18 +315,33 @@ fn chatrec_explains_by_what_was_shown() {
         "{item} is a crime story much like the ones you enjoy.",
         "You seem to like crime, so this is for you.",
     ] {
-        assert!(matches!(explained(grounded), Outcome::Scored(_)), "{grounded}");
+        assert!(
+            matches!(explained(grounded), Outcome::Scored(_)),
+            "{grounded}"
+        );
     }
     for (invented, why) in [
-        ("As you loved \"Alien (1979)\", {item} fits.", "Alien (1979)"),
+        (
+            "As you loved \"Alien (1979)\", {item} fits.",
+            "Alien (1979)",
+        ),
         // In the catalogue, but neither proposed nor seen.
-        ("You liked Film 58 (1990), and {item} is like it.", "Film 58"),
-        ("I think you will have a great evening.", "neither the item nor the history"),
+        (
+            "You liked Film 58 (1990), and {item} is like it.",
+            "Film 58",
+        ),
+        (
+            "I think you will have a great evening.",
+            "neither the item nor the history",
+        ),
     ] {
         let Outcome::Unparseable { text } = explained(invented) else {
             panic!("{invented}")
         };
-        assert!(text.contains("not of what was shown") && text.contains(why), "{text}");
+        assert!(
+            text.contains("not of what was shown") && text.contains(why),
+            "{text}"
+        );
     }
 }
 
@@ -291,9 +350,19 @@ fn lists_are_described_by_their_items() {
     let items = catalogue().items().to_vec();
     // Films 0 to 4 of 60 are watched, film 4 most.
     let events: Vec<crate::Interaction> = (0..5_u32)
-        .flat_map(|item| (0..=item).map(move |user| crate::Interaction { user, item, rating: None, time: None }))
+        .flat_map(|item| {
+            (0..=item).map(move |user| crate::Interaction {
+                user,
+                item,
+                rating: None,
+                time: None,
+            })
+        })
         .collect();
-    let known = Arc::new(ItemCatalogue::new(items, &events.iter().collect::<Vec<_>>()));
+    let known = Arc::new(ItemCatalogue::new(
+        items,
+        &events.iter().collect::<Vec<_>>(),
+    ));
     let score = |metric: &str, text: &str| {
         let options = serde_json::json!({ "form": "sequential", "metric": metric });
         let spec: LiuSpec = serde_json::from_value(options).unwrap();
@@ -309,6 +378,9 @@ fn lists_are_described_by_their_items() {
     let written = "1. Film 4 (1990)\n2. Film 30 (1990)\n3. A Story Nobody Told\n4. Zorro";
     assert_eq!(score("in-catalogue", written), 0.5);
     assert_eq!(score("in-catalogue", list), 1.0);
-    let error = refused::<LiuSpec>(serde_json::json!({ "form": "direct", "metric": "gini@5" }), None);
+    let error = refused::<LiuSpec>(
+        serde_json::json!({ "form": "direct", "metric": "gini@5" }),
+        None,
+    );
     assert!(error.contains("needs a catalogue"), "{error}");
 }

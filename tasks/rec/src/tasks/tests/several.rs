@@ -333,7 +333,8 @@ fn chats(asks: [bool; 2]) -> impl Fn(&Request) -> Reply {
 
 #[test]
 fn chatrec_asks_recommender_once() {
-    let options = serde_json::json!({ "proposed": 3, "places": 2, "metric": "hr@2", "explain": false });
+    let options =
+        serde_json::json!({ "proposed": 3, "places": 2, "metric": "hr@2", "explain": false });
     let task = declared::<ChatRecSpec>(options);
     let example = after_heat();
     let outcome = |asks| {
