@@ -17,8 +17,8 @@ use crate::fetch;
 use crate::llm::WithEmbedder;
 use crate::llm::command::CommandConfig;
 use crate::llm::http::{
-    ApiDialect, BatchConfig, ConnectError, HttpConfig, HttpLlm, RequestOptions, ServerAbilities,
-    is_private_address, names_secret,
+    ApiDialect, BatchConfig, ConnectError, HttpConfig, HttpEndpoints, RequestOptions,
+    ServerAbilities, is_private_address, names_secret,
 };
 use crate::study::{ModelProvider, ModelSpec};
 
@@ -34,7 +34,7 @@ pub struct ConnectedModel {
     /// What was found out about the server, where the model is behind one.
     pub found: Option<ServerAbilities>,
     /// The client, where the model is behind a server.
-    http: Option<HttpLlm>,
+    http: Option<HttpEndpoints>,
     /// The model without the study's bound on answers, where it is in this process
     /// and has one.
     unbounded: Option<Arc<dyn Llm>>,
@@ -64,7 +64,7 @@ impl ConnectedModel {
     }
 
     /// Asks `calls`, which are like those to come, whether label scores do for
-    /// them; see [`HttpLlm::rehearse`].
+    /// them; see [`HttpEndpoints::rehearse`].
     pub async fn rehearse(mut self, calls: &[ModelCall]) -> Result<Self, Failure> {
         let Some(http) = self.http.take() else {
             return Ok(self);
@@ -76,13 +76,13 @@ impl ConnectedModel {
         Ok(Self::of(http, self.model.price))
     }
 
-    fn of(http: HttpLlm, price: Price) -> Self {
+    fn of(http: HttpEndpoints, price: Price) -> Self {
         Self {
             model: PricedModel {
                 llm: Arc::new(http.clone()),
                 price,
             },
-            report: http.probe_report().to_owned(),
+            report: http.probe_report(),
             found: Some(http.abilities().clone()),
             http: Some(http),
             unbounded: None,
@@ -100,19 +100,29 @@ pub async fn connect(
 ) -> Result<ConnectedModel, Failure> {
     let provider = spec.provider().map_err(Failure::usage)?;
     if let Some((api, model)) = provider.server() {
-        let mut config = http_config(spec, api, model)?;
-        config.known = known;
-        let llm = HttpLlm::connect(config).await.map_err(|error| {
-            let exit = match error {
-                ConnectError::Config(_) | ConnectError::Unsupported(_) => ExitStatus::Usage,
-                _ => ExitStatus::Provider,
-            };
-            Failure::new(
-                exit,
-                format!("cannot use the model {:?}: {error}", spec.name),
-            )
-            .caused_by(error)
-        })?;
+        let own = [(http_config(spec, api, model)?, 1.0)];
+        let others = spec.endpoints.iter().map(|endpoint| {
+            let config = http_config(&endpoint.applied_to(spec), api, model)?;
+            Ok((config, endpoint.weight()))
+        });
+        let others: Vec<_> = others.collect::<Result<_, Failure>>()?;
+        let endpoints = own.into_iter().chain(others).map(|(mut config, weight)| {
+            config.known.clone_from(&known);
+            (config, weight)
+        });
+        let llm = HttpEndpoints::connect(endpoints.collect())
+            .await
+            .map_err(|error| {
+                let exit = match error {
+                    ConnectError::Config(_) | ConnectError::Unsupported(_) => ExitStatus::Usage,
+                    _ => ExitStatus::Provider,
+                };
+                Failure::new(
+                    exit,
+                    format!("cannot use the model {:?}: {error}", spec.name),
+                )
+                .caused_by(error)
+            })?;
         return Ok(ConnectedModel::of(llm, price(spec)));
     }
     if let ModelProvider::Command(command) = &provider {

@@ -47,7 +47,7 @@ impl ExitStatus {
             RunError::Provider { .. } | RunError::Proposals { .. } => Self::Provider,
             RunError::Batch { .. } => Self::Waiting,
             RunError::Budget(_) => Self::Budget,
-            RunError::Plan(_) => Self::Usage,
+            RunError::Plan(_) | RunError::NoBar(_) => Self::Usage,
             RunError::Unusable(_) => Self::Unusable,
             RunError::Method { .. } => Self::Internal,
             RunError::Ledger(_) | RunError::Log(_) => Self::Data,

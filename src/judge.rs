@@ -6,14 +6,12 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use shiftproof_search::evaluate::PromptEvaluation;
 use shiftproof_search::gateway::Gateway;
-use shiftproof_search::judging;
-use shiftproof_search::stats::{Agreement, Interval, agreement, ppi};
+use shiftproof_search::judging::{self, CorrectedScore, JudgeStanding};
+use shiftproof_search::stats::Agreement;
 
 use crate::exit::{ExitStatus, Failure};
-use crate::session::{StudySession, uncalibrated};
+use crate::session::{StudySession, UNCALIBRATED, uncalibrated};
 
-/// Confidence of every interval.
-const CONFIDENCE: f64 = 0.95;
 /// Answers below which an agreement is hardly one.
 const FEW: usize = 30;
 
@@ -31,21 +29,6 @@ pub(crate) struct JudgeReport {
     pub corrected: Vec<Vec<CorrectedScore>>,
     #[serde(skip)]
     pairs: Vec<(f64, f64)>,
-}
-
-/// A group's score as the person would have given it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct CorrectedScore {
-    /// The group.
-    pub group: String,
-    /// What the judge gave, in `0..=1`.
-    pub judged: f64,
-    /// The estimate of PPI++.
-    pub estimate: f64,
-    /// Its interval; may reach beyond 0 and 1.
-    pub interval: Interval,
-    /// How much weight the judge's grades have in it: 0 is the person's mean alone.
-    pub weight: f64,
 }
 
 /// Asks the judge about the answers that a person graded; `None` where there are none.
@@ -71,13 +54,7 @@ pub(crate) async fn calibrated(
              are stored, and the same command with a larger budget goes on",
         ));
     }
-    let scale = spec.scale();
-    let levels: Vec<(usize, usize)> = judged
-        .pairs
-        .iter()
-        .map(|&(person, judge)| (scale.level(person), scale.level(judge)))
-        .collect();
-    let agreement = agreement(&levels, scale.levels(), CONFIDENCE).ok_or_else(|| {
+    let agreement = judged.agreement(spec.scale()).ok_or_else(|| {
         Failure::new(
             ExitStatus::Unusable,
             format!(
@@ -122,15 +99,7 @@ impl JudgeReport {
                 let own = own
                     .filter(|(_, of)| **of == at)
                     .filter_map(|(grade, _)| *grade);
-                let own: Vec<f64> = own.collect();
-                let estimate = ppi(&self.pairs, &own, CONFIDENCE).filter(|_| !own.is_empty())?;
-                Some(CorrectedScore {
-                    group: group.name.clone(),
-                    judged: own.iter().sum::<f64>() / own.len() as f64,
-                    estimate: estimate.estimate,
-                    interval: estimate.interval,
-                    weight: estimate.weight,
-                })
+                CorrectedScore::of(&group.name, &own.collect::<Vec<f64>>(), &self.pairs)
             };
             groups.iter().enumerate().filter_map(of_group).collect()
         };
@@ -139,89 +108,125 @@ impl JudgeReport {
 
     /// Fails where its scores may not be held against a bar.
     pub(crate) fn check_bar(&self) -> Result<(), Failure> {
-        let Some(least) = self.min_agreement else {
-            return Ok(());
+        let standing = JudgeStanding {
+            graded: self.agreement.n + self.ungraded,
+            ungraded: self.ungraded,
+            agreement: Some(self.agreement),
+            min_agreement: self.min_agreement,
         };
-        let told = match self.agreement.kappa {
-            Some(kappa) if kappa >= least => return Ok(()),
-            Some(kappa) => format!("{kappa:.2}"),
-            None => "unknown: one of them gave every answer the same grade".to_owned(),
-        };
-        Err(Failure::usage(format!(
-            "the judge is no bar: its agreement with the person is a kappa of {told}, below \
-             judge.min_agreement = {least} ({} answers)\n  sharpen judge.rubric, take another \
-             judge.model, or grade more answers; `shiftproof eval` without a bar shows its scores",
-            self.agreement.n
-        )))
+        no_bar(&standing).map_or(Ok(()), |told| Err(Failure::usage(told)))
     }
 
     /// What a reader has to know, in sentences.
     fn sentences(&self) -> Vec<String> {
-        let Agreement {
-            n,
-            share,
-            share_interval,
-            kappa,
-            kappa_interval,
-        } = self.agreement;
-        let mut told = format!(
-            "The judge agrees with the person on {:.0}% of {n} answers (95% {:.0} to {:.0})",
-            100.0 * share,
-            100.0 * share_interval.low,
-            100.0 * share_interval.high
-        );
-        match (kappa, kappa_interval) {
-            (Some(kappa), Some(within)) => {
-                let _ = write!(
-                    told,
-                    ", Cohen's kappa {kappa:.2} (95% {:.2} to {:.2}).",
-                    within.low, within.high
-                );
-            }
-            _ => {
-                told += "; kappa is not defined, for one of them gave every answer the same grade.";
-            }
-        }
-        if self.ungraded > 0 {
-            let _ = write!(told, " It gave {} further answers no grade.", self.ungraded);
-        }
-        if n < FEW {
-            let _ = write!(
-                told,
-                " That is little to go by: {FEW} answers or more say something."
-            );
-        }
-        let mut sentences = vec![told];
-        let name = |at: usize| {
-            if at == 0 {
-                "seed".to_owned()
-            } else {
-                format!("prompt {at}")
-            }
-        };
+        let mut sentences = vec![agreement_told(&self.agreement, self.ungraded)];
         for (at, groups) in self.corrected.iter().enumerate() {
-            let each: Vec<String> = groups
-                .iter()
-                .map(|own| {
-                    let shown = |value: f64| 100.0 * value.clamp(0.0, 1.0);
-                    format!(
-                        "{} {:.1} [{:.0}, {:.0}]",
-                        own.group,
-                        shown(own.estimate),
-                        shown(own.interval.low),
-                        shown(own.interval.high)
-                    )
-                })
-                .collect();
-            if !each.is_empty() {
-                sentences.push(format!(
-                    "As the person would grade (PPI++), {}: {}; it holds as far as the table's \
-                     answers are like these.",
-                    name(at),
-                    each.join(", ")
-                ));
-            }
+            let name = match at {
+                0 => "seed".to_owned(),
+                at => format!("prompt {at}"),
+            };
+            sentences.extend(corrected_told(&name, groups));
         }
         sentences
     }
+}
+
+/// Why a judge's scores may not be held against a bar; `None` where they may.
+pub(crate) fn no_bar(judge: &JudgeStanding) -> Option<String> {
+    let least = judge.min_agreement.filter(|_| !judge.is_bar())?;
+    let told = match judge.agreement.and_then(|own| own.kappa) {
+        Some(kappa) => format!("{kappa:.2}"),
+        None => "unknown: one of them gave every answer the same grade, or none".to_owned(),
+    };
+    Some(format!(
+        "the judge is no bar: its agreement with the person is a kappa of {told}, below \
+         judge.min_agreement = {least} ({} answers)\n  sharpen judge.rubric, take another \
+         judge.model, or grade more answers; `shiftproof eval` without a bar shows its scores",
+        judge.agreement.map_or(0, |own| own.n)
+    ))
+}
+
+/// What a reader has to know of a run's judge, in sentences.
+pub(crate) fn standing_told(judge: &JudgeStanding) -> Vec<String> {
+    if judge.graded == 0 {
+        return vec![UNCALIBRATED.to_owned()];
+    }
+    let Some(agreement) = &judge.agreement else {
+        return vec![format!(
+            "Nobody knows what the judge's scores are worth: of the {} answers that a person \
+             graded it graded none.",
+            judge.graded
+        )];
+    };
+    let mut sentences = vec![agreement_told(agreement, judge.ungraded)];
+    let left = judge.graded.saturating_sub(agreement.n + judge.ungraded);
+    if left > 0 {
+        sentences.push(format!(
+            "The budget left out {left} of the {} answers that a person graded.",
+            judge.graded
+        ));
+    }
+    sentences
+}
+
+fn agreement_told(agreement: &Agreement, ungraded: usize) -> String {
+    let Agreement {
+        n,
+        share,
+        share_interval,
+        kappa,
+        kappa_interval,
+    } = *agreement;
+    let mut told = format!(
+        "The judge agrees with the person on {:.0}% of {n} answers (95% {:.0} to {:.0})",
+        100.0 * share,
+        100.0 * share_interval.low,
+        100.0 * share_interval.high
+    );
+    match (kappa, kappa_interval) {
+        (Some(kappa), Some(within)) => {
+            let _ = write!(
+                told,
+                ", Cohen's kappa {kappa:.2} (95% {:.2} to {:.2}).",
+                within.low, within.high
+            );
+        }
+        _ => {
+            told += "; kappa is not defined, for one of them gave every answer the same grade.";
+        }
+    }
+    if ungraded > 0 {
+        let _ = write!(told, " It gave {ungraded} further answers no grade.");
+    }
+    if n < FEW {
+        let _ = write!(
+            told,
+            " That is little to go by: {FEW} answers or more say something."
+        );
+    }
+    told
+}
+
+/// A prompt's scores as the person would have given them; `None` where there is none.
+pub(crate) fn corrected_told(name: &str, groups: &[CorrectedScore]) -> Option<String> {
+    let each: Vec<String> = groups
+        .iter()
+        .map(|own| {
+            let shown = |value: f64| 100.0 * value.clamp(0.0, 1.0);
+            format!(
+                "{} {:.1} [{:.0}, {:.0}]",
+                own.group,
+                shown(own.estimate),
+                shown(own.interval.low),
+                shown(own.interval.high)
+            )
+        })
+        .collect();
+    (!each.is_empty()).then(|| {
+        format!(
+            "As the person would grade (PPI++), {name}: {}; it holds as far as the table's answers \
+             are like these.",
+            each.join(", ")
+        )
+    })
 }

@@ -31,6 +31,7 @@ pub mod exit;
 mod export;
 #[doc(hidden)]
 pub mod fetch;
+mod failures;
 mod gate;
 mod headroom;
 mod heartbeat;

@@ -8,7 +8,7 @@ mod models;
 
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use shiftproof_search::budget::Meter;
@@ -19,7 +19,7 @@ use shiftproof_search::event::RunObserver;
 use shiftproof_search::event_log::{EventLog, LogError};
 use shiftproof_search::fit::FittedPlan;
 use shiftproof_search::gateway::{Gateway, RunError};
-use shiftproof_search::judging::GradedByPerson;
+use shiftproof_search::judging::{GradedByPerson, StudyJudge};
 use shiftproof_search::ledger::{Ledger, LedgerError, RunRecord, RunStatus};
 use shiftproof_search::methods::SearchMethod;
 use shiftproof_search::run::{Run, RunResult};
@@ -27,7 +27,7 @@ use shiftproof_tasks::Prompt;
 use shiftproof_tasks::lint::LintFinding;
 
 use self::auxiliary_models::ConnectedAuxiliaryModels;
-pub(crate) use self::calibration_table::uncalibrated;
+pub(crate) use self::calibration_table::{UNCALIBRATED, uncalibrated};
 use self::keeping::{FoundModels, close, open_log};
 pub(crate) use self::loaded::LoadedStudy;
 pub(crate) use self::models::{OwnModels, REHEARSED, connect_models};
@@ -35,6 +35,7 @@ use crate::assumed::assumed;
 use crate::calibration_notes;
 use crate::connect_model::ConnectedModel;
 use crate::exit::{ExitStatus, Failure};
+use crate::failures::{self, DetailKeeper, PromptFailures};
 use crate::fetch;
 use crate::gate::holdout_log::HoldoutAccess;
 use crate::prices;
@@ -64,6 +65,9 @@ pub struct StudySession {
     pub auxiliary_models: ConnectedAuxiliaryModels,
     /// Answers that a person graded, to compare the judge with.
     pub graded_by_person: Vec<GradedByPerson>,
+    /// Whether a run's scores are held against a bar, which asks for a judge that agrees
+    /// with the person.
+    pub(crate) holds_bar: bool,
 }
 
 /// What is done about answers that cannot be used.
@@ -87,6 +91,8 @@ pub struct FinishedRun {
     pub lost: u64,
     /// What became of batches that did not go as they should.
     pub remarks: Vec<String>,
+    /// Where its selected prompt and its seed fail.
+    pub(crate) failures: Vec<PromptFailures>,
 }
 
 /// What cannot be where every example has options of its own.
@@ -258,6 +264,7 @@ impl StudySession {
             proposer_model,
             auxiliary_models,
             graded_by_person,
+            holds_bar: false,
         })
     }
 
@@ -279,6 +286,7 @@ impl StudySession {
             self.method.as_ref(),
             &self.built,
             &self.loaded,
+            self.graded_by_person.len() as u64,
         )
     }
 
@@ -369,12 +377,14 @@ impl StudySession {
         self,
         ledger: Arc<Ledger>,
         mut record: RunRecord,
-        observers: Vec<Box<dyn RunObserver>>,
+        mut observers: Vec<Box<dyn RunObserver>>,
         control: impl Into<RunControl>,
         trouble: UnusablePolicy,
         by: &'static str,
     ) -> Result<FinishedRun, (RunError, RunRecord)> {
         let folder = ledger.run_dir(&record.id);
+        let (keeper, details) = DetailKeeper::new(folder.as_deref());
+        observers.push(Box::new(keeper));
         let bus = match &folder {
             Some(folder) => {
                 let anew = trouble.retry_failed || record.begins_anew;
@@ -411,7 +421,8 @@ impl StudySession {
             Err(error) => return Err((error.into(), record)),
         };
         let mut result = self.into_run(&gateway, earlier, trouble).execute().await;
-        let summary = RunSummary::of(&gateway.emitted());
+        let events = gateway.emitted();
+        let summary = RunSummary::of(&events);
         if result.is_ok() {
             // All of it before the record says "finished", which nobody looks behind.
             let closed = close(
@@ -443,8 +454,10 @@ impl StudySession {
         if let Err(error) = saved {
             return Err((error.into(), record));
         }
+        let details = details.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(FinishedRun {
             ended,
+            failures: failures::of_run(&events, &summary, &details),
             summary,
             sent: gateway.sent(),
             remarks: gateway.remarks(),
@@ -475,6 +488,12 @@ impl StudySession {
         trouble: UnusablePolicy,
     ) -> Run<'_> {
         let study = self.resolved.study;
+        let judge = study.judge.as_ref().map(|judge| StudyJudge {
+            graded: self.graded_by_person,
+            scale: judge.scale(),
+            min_agreement: judge.min_agreement,
+            is_bar: self.holds_bar,
+        });
         let task_model = self.task_model.model;
         Run {
             study: study.name,
@@ -492,6 +511,7 @@ impl StudySession {
             task_model,
             gateway,
             earlier,
+            judge,
             fitted: false,
             keep_going: trouble.keep_going,
         }

@@ -14,6 +14,7 @@ use shiftproof_search::ledger::{LedgerOpening, RunRecord, RunStatus};
 
 use crate::durable;
 use crate::exit::{ExitStatus, Failure};
+use crate::failures::{self, AnswerDetails};
 use crate::heartbeat;
 use crate::printed_commands::resume_line;
 pub(crate) use crate::printed_commands::store_flag;
@@ -205,7 +206,10 @@ pub(crate) fn read(folder: &Path) -> Result<NamedRun, Failure> {
         .ok()
         .and_then(|folder| Some(folder.file_name()?.to_string_lossy().into_owned()))
         .unwrap_or_else(|| folder.display().to_string());
-    Ok(NamedRun::new(name, RunSummary::of(&events(folder)?)))
+    let events = events(folder)?;
+    let summary = RunSummary::of(&events);
+    let failures = failures::of_run(&events, &summary, &AnswerDetails::read(folder));
+    Ok(NamedRun::new(name, summary).with_failures(failures))
 }
 
 /// A run's events so far.

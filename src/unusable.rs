@@ -9,6 +9,7 @@ use shiftproof_search::unusable::{
     AnswerFault, AnswerSurvey, FaultyAnswer, FaultyAnswers, HopelessRun,
 };
 
+use crate::judge;
 use crate::report::grouped;
 use crate::shown::visible;
 
@@ -71,6 +72,9 @@ pub(crate) fn examples(survey: &AnswerSurvey) -> Vec<String> {
 /// What a stop says to the user; of answers that cannot be used with an example of
 /// each fault and its mend.
 pub(crate) fn stopped(stop: &RunError) -> String {
+    if let RunError::NoBar(standing) = stop {
+        return judge::no_bar(standing).unwrap_or_else(|| stop.to_string());
+    }
     let RunError::Unusable(hopeless) = stop else {
         return stop.to_string();
     };

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Plays days forward on real data: yesterday's prompt, day 1 as it was chosen for, then other texts
-# under the same name; alarm, labels, and a run that goes on. Needs no key; some minutes.
+# Plays days forward on real data: yesterday's prompt, day 1 as it was chosen for, from day 3 on
+# other texts under the same name; alarm, labels, a run that goes on, and the new prompt's days.
+# Needs no key; some minutes.
 #
 #   sh studies/days.sh [FOLDER]        (default: days-played)
 #
@@ -27,12 +28,12 @@ day() { # NUMBER
     sed -i.bak 's/,"label":"[a-z]*"//; s/,"score":[-0-9.]*//' "days/day-$1.jsonl"
     rm -f "days/day-$1.jsonl.bak"
 }
-{ take amazon 0 4 700 shop; take movies 0 20 500 live; } > days/committed.jsonl
-take movies 1 60 100 live > days/truth-1.jsonl
-take movies 2 60 100 live > days/truth-2.jsonl
-{ take movies 3 60 50 live; take nyt 0 20 50 live; } > days/truth-3.jsonl
-for number in 4 5 6; do take nyt "$number" 20 100 live > "days/truth-$number.jsonl"; done
-for number in 1 2 3 4 5 6; do day "$number"; done
+{ take movies 0 15 700 shop; take amazon 0 8 500 live; } > days/committed.jsonl
+take amazon 1 8 100 live > days/truth-1.jsonl
+take amazon 2 8 100 live > days/truth-2.jsonl
+{ take amazon 3 8 50 live; take nyt 0 20 50 live; } > days/truth-3.jsonl
+for number in 4 5 6 7; do take nyt "$number" 20 100 live > "days/truth-$number.jsonl"; done
+for number in 1 2 3 4 5 6 7; do day "$number"; done
 
 # Labels for N inputs of a day that were drawn at random, by the study's file of labels.
 label() { # NUMBER N
@@ -52,7 +53,7 @@ drift() { # NUMBER, and --baseline FILE where the prompt is no longer the study'
 
 # Yesterday: a first search, with no label of the live feed.
 "$sp" optimize days.toml --quiet
-for number in 1 2 3 4; do
+for number in 1 2 3 4 5; do
     drift "$number" | tail -n 1
     label "$number" 40
     drift "$number" --re-race
@@ -60,7 +61,7 @@ done
 # The search goes on with the labels; what ships is in use from then on.
 "$sp" optimize days.toml --quiet --continue
 "$sp" gate days.toml --quiet --run days-s1-2 --write-baseline in-use.json || test $? -ge 100
-for number in 5 6; do
+for number in 6 7; do
     drift "$number" --baseline in-use.json | tail -n 1
     label "$number" 40
     drift "$number" --baseline in-use.json

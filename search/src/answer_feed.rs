@@ -6,18 +6,18 @@
 
 use std::collections::HashMap;
 
-use shiftproof_tasks::Outcome;
+use shiftproof_tasks::{Answer, Outcome};
 
 use crate::emitted::EmittedAnswers;
 use crate::event::{
-    AnswerVerdict, Event, GroupRole, Phase, SHOWN_ANSWER, SHOWN_INPUT, ShownAnswer, ShownInput,
-    UngradedReason,
+    AnswerDetail, AnswerVerdict, Event, GroupRole, Phase, SHOWN_ANSWER, SHOWN_DETAIL, SHOWN_INPUT,
+    ShownAnswer, ShownInput, UngradedReason,
 };
-use crate::gateway::RunError;
+use crate::gateway::{CallOutcome, RunError};
 use crate::response_matrix::{
     CandidateAnswers, CandidateIndex, EvalContext, InputIndex, ReplyAdjustment, ResponseMatrix,
 };
-use crate::survey::fault;
+use crate::survey::{fault, reason};
 use crate::text::cut;
 use crate::unusable::AnswerFault;
 
@@ -63,6 +63,11 @@ fn news(
         }
         if !emitted.is_news(candidate, place, &text, verdict) {
             continue;
+        }
+        if verdict.is_failure()
+            && let Some(detail) = detail(matrix, context, view, phase, (input, place))
+        {
+            context.gateway.detail(&detail);
         }
         let text = *places.entry(text).or_insert_with_key(|text| {
             texts.push(text.clone());
@@ -112,6 +117,54 @@ fn shown(
         _ => AnswerVerdict::Ungraded(UngradedReason::Unlabelled),
     };
     Some((cut(&text, SHOWN_ANSWER), verdict))
+}
+
+/// More of an answer that is not right than its event holds. `place`: the input's among
+/// those told.
+fn detail(
+    matrix: &ResponseMatrix,
+    context: EvalContext<'_>,
+    view: &CandidateAnswers<'_>,
+    phase: Phase,
+    (input, place): (InputIndex, u32),
+) -> Option<AnswerDetail> {
+    let longer = |text: String, told: usize| {
+        (text.chars().count() > told).then(|| cut(&text, SHOWN_DETAIL))
+    };
+    let label = matrix
+        .label(input)
+        .filter(|_| label_is_open(matrix, phase, input) && !matrix.is_voted(input));
+    let answer = view.answer(input);
+    let said = answer.as_ref().map(Answer::to_text).unwrap_or_default();
+    let reason = reason(view, input);
+    let told = match fault(view, input) {
+        Some(_) if reason.is_some() => String::new(),
+        Some((_, text)) => text,
+        None => said.clone(),
+    };
+    let reply = match view.asked(input)? {
+        CallOutcome::Reply(reply) => {
+            let reply = cut(&reply.text, SHOWN_DETAIL);
+            (!reply.is_empty() && reply != cut(&told, SHOWN_ANSWER)).then_some(reply)
+        }
+        CallOutcome::Refused(_) | CallOutcome::Unaffordable => None,
+    };
+    let wrong = |label| {
+        let parts = answer.iter().flat_map(|own| context.task.parts(own, label));
+        let wrong = parts.filter(|(_, grade)| *grade < 1.0);
+        wrong.map(|(name, _)| cut(&name, SHOWN_ANSWER)).collect()
+    };
+    let detail = AnswerDetail {
+        candidate: matrix.candidates[view.candidate()].id,
+        input: place,
+        text: longer(context.task.render(matrix.input(input)), SHOWN_INPUT),
+        label: label.and_then(|label| longer(label.to_answer(), SHOWN_ANSWER)),
+        answer: longer(said, SHOWN_ANSWER),
+        reason: reason.map(|reason| cut(&reason, SHOWN_DETAIL)),
+        reply,
+        wrong: label.map(wrong).unwrap_or_default(),
+    };
+    (!detail.is_empty()).then_some(detail)
 }
 
 /// Whether the true label may be told: a source example's always, a target

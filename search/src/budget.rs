@@ -119,6 +119,7 @@ impl Price {
                 sum.saturating_add(cost(tokens, rate))
             }),
             unpriced: u64::from(self.unknown),
+            estimated: u64::from(usage.estimated),
         }
     }
 }
@@ -137,6 +138,10 @@ pub struct Spend {
     /// Those of the calls whose price nobody knows; they are not in the money.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unpriced: u64,
+    /// Those of the calls whose tokens are an estimate, for the server told none that
+    /// can be.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub estimated: u64,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
@@ -162,6 +167,7 @@ impl Spend {
         completion_tokens: 0,
         picodollars: 0,
         unpriced: 0,
+        estimated: 0,
     };
 
     /// Whether it is nothing.
@@ -180,6 +186,7 @@ impl Spend {
                 .saturating_sub(other.completion_tokens),
             picodollars: self.picodollars.saturating_sub(other.picodollars),
             unpriced: self.unpriced.saturating_sub(other.unpriced),
+            estimated: self.estimated.saturating_sub(other.estimated),
         }
     }
 
@@ -197,6 +204,7 @@ impl Spend {
             completion_tokens: of(self.completion_tokens),
             picodollars: of(self.picodollars),
             unpriced: of(self.unpriced),
+            estimated: of(self.estimated),
         }
     }
 }
@@ -213,6 +221,7 @@ impl std::ops::Add for Spend {
                 .saturating_add(other.completion_tokens),
             picodollars: self.picodollars.saturating_add(other.picodollars),
             unpriced: self.unpriced.saturating_add(other.unpriced),
+            estimated: self.estimated.saturating_add(other.estimated),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::response_matrix::{
 };
 use crate::score::group_scores;
 use crate::stats::ClusteredSample;
-use crate::survey::{fault, of_reply, survey};
+use crate::survey::{fault, of_reply, reason, survey};
 use crate::turns::{self, Case};
 use crate::unusable::{AnswerFault, AnswerSurvey};
 
@@ -227,6 +227,9 @@ pub struct ExampleAnswer {
     /// The reply as it came, of several turns what concludes them; of a refusal the
     /// reason. `None`: the budget left it out.
     pub reply: Option<String>,
+    /// Why there is no grade, where there is a reply that does not show it: who grades
+    /// failed, or could not read it.
+    pub reason: Option<String>,
     /// What the task reads in it and how that compares with the label; `None` where it
     /// was not asked.
     pub outcome: Option<Outcome>,
@@ -234,12 +237,14 @@ pub struct ExampleAnswer {
 
 impl ExampleAnswer {
     fn of(view: &CandidateAnswers<'_>, input: InputIndex) -> Self {
+        let (reply, reason) = match view.asked(input) {
+            Some(CallOutcome::Reply(reply)) => (Some(reply.text.clone()), reason(view, input)),
+            Some(CallOutcome::Refused(reason)) => (Some(reason.clone()), None),
+            Some(CallOutcome::Unaffordable) | None => (None, None),
+        };
         Self {
-            reply: match view.asked(input) {
-                Some(CallOutcome::Reply(reply)) => Some(reply.text.clone()),
-                Some(CallOutcome::Refused(reason)) => Some(reason.clone()),
-                Some(CallOutcome::Unaffordable) | None => None,
-            },
+            reply,
+            reason,
             outcome: view.outcome(input),
         }
     }

@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use shiftproof_tasks::PromptId;
 
 pub use self::answers::{
-    AnswerVerdict, SHOWN_ANSWER, SHOWN_INPUT, ShownAnswer, ShownInput, UngradedReason,
+    AnswerDetail, AnswerVerdict, SHOWN_ANSWER, SHOWN_DETAIL, SHOWN_INPUT, ShownAnswer, ShownInput,
+    UngradedReason,
 };
 pub use self::progress::{EndedBatch, ProgressTick};
 pub use self::records::{
@@ -27,6 +28,7 @@ pub use self::words::{AuditedPrompt, GroupRole, Origin, Phase, RunEnding};
 use crate::budget::Spend;
 use crate::calibrate::{Calibration, CalibrationFit};
 use crate::headroom::HeadroomEstimate;
+use crate::judging::{CorrectedScores, JudgeStanding};
 use crate::unusable::AnswerSurvey;
 
 /// A durable fact about a run.
@@ -163,6 +165,15 @@ pub enum Event {
         /// The difference of the worst target group's scores.
         worst: ScoreDifference,
     },
+    /// What the study's judge is worth, told before the search; only by a run whose answers
+    /// a model judges.
+    Judged(JudgeStanding),
+    /// Audited scores as the person would have given them who graded some answers of the
+    /// judge's.
+    Corrected {
+        /// The seed's and the selected prompt's.
+        scores: Vec<CorrectedScores>,
+    },
     /// The run ended.
     Finished {
         /// How.
@@ -190,4 +201,8 @@ pub trait RunObserver: Send {
 
     /// A sign of life.
     fn tick(&mut self, _tick: &ProgressTick) {}
+
+    /// More of an answer that is not right than its event holds, told before the event
+    /// that tells of the answer; of an answer told anew, anew.
+    fn detail(&mut self, _detail: &AnswerDetail) {}
 }

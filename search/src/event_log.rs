@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use shiftproof_store::files;
 use thiserror::Error;
 
-use crate::event::{Event, ProgressTick, RunObserver};
+use crate::event::{AnswerDetail, Event, ProgressTick, RunObserver};
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -240,6 +240,13 @@ impl EventLog {
     pub fn tick(&mut self, tick: &ProgressTick) {
         for observer in &mut self.observers {
             observer.tick(tick);
+        }
+    }
+
+    /// Tells observers more of an answer than its event holds.
+    pub(crate) fn detail(&mut self, detail: &AnswerDetail) {
+        for observer in &mut self.observers {
+            observer.detail(detail);
         }
     }
 

@@ -20,7 +20,7 @@ pub use self::outcome::{AuxiliaryModels, CallOutcome, LostCalls, PricedModel, Ru
 pub(crate) use self::sending::WaveProgress;
 use crate::budget::{BudgetLimits, Meter, Spend};
 use crate::control::RunControl;
-use crate::event::{Event, Phase};
+use crate::event::{AnswerDetail, Event, Phase};
 use crate::event_log::EventLog;
 use crate::ledger::{BatchRecord, CallKey, Ledger, LedgerError, StoredAnswer};
 use crate::llm::ModelCall;
@@ -154,6 +154,11 @@ impl Gateway {
             state.phase = *phase;
         }
         Ok(state.event_log.emit(event)?)
+    }
+
+    /// Tells observers more of an answer than its event holds.
+    pub(crate) fn detail(&self, detail: &AnswerDetail) {
+        self.state().event_log.detail(detail);
     }
 
     /// Makes the event log durable.

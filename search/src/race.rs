@@ -403,6 +403,9 @@ fn classes(matrix: &ResponseMatrix, inputs: &[InputIndex]) -> Option<Arc<Example
         _ => None,
     };
     let names: BTreeSet<&str> = inputs.iter().filter_map(name).collect();
+    // Of a class that no example has nothing is known, whatever its share is.
+    let stated = |class: &&str| matrix.target_shares.get(*class).copied().unwrap_or(0.0);
+    let target_shares: Vec<f64> = names.iter().map(stated).collect();
     let numbers: BTreeMap<&str, u32> = names.into_iter().zip(0..).collect();
     (!numbers.is_empty()).then(|| {
         Arc::new(ExampleClasses {
@@ -410,7 +413,7 @@ fn classes(matrix: &ResponseMatrix, inputs: &[InputIndex]) -> Option<Arc<Example
                 .iter()
                 .map(|input| name(input).map(|class| numbers[class]))
                 .collect(),
-            target_shares: None,
+            target_shares: Some(target_shares).filter(|shares| shares.iter().sum::<f64>() > 0.0),
         })
     })
 }

@@ -75,6 +75,8 @@ pub(crate) struct ResponseMatrix {
     group_of: Vec<usize>,
     /// Labelled inputs that were not drawn at random.
     chosen: BTreeSet<InputIndex>,
+    /// The target's share of every class, by name; empty where nobody stated it.
+    pub target_shares: BTreeMap<String, f64>,
     by_id: HashMap<PromptId, CandidateIndex>,
     /// What observers know of the answers.
     pub emitted: EmittedAnswers,

@@ -42,6 +42,20 @@ pub(crate) fn fault(
     }
 }
 
+/// Why an answer to an input has no grade, where its text alone does not show it: there is
+/// none, or who graded it failed or could not read it.
+pub(crate) fn reason(view: &CandidateAnswers<'_>, input: InputIndex) -> Option<String> {
+    let unreadable_to_grader = matches!(
+        view.asked(input),
+        Some(CallOutcome::Reply(Reply {
+            grade: Some(Grade::Unreadable(_)),
+            ..
+        }))
+    );
+    let (fault, text) = fault(view, input)?;
+    (fault == AnswerFault::Failed || unreadable_to_grader).then_some(text)
+}
+
 /// What is wrong with a reply that was read as `answer`.
 pub(crate) fn of_reply(reply: &Reply, answer: &Answer) -> Option<AnswerFault> {
     match (reply.finish, answer) {

@@ -75,6 +75,7 @@ impl Setting<'_> {
             proposer_model: model,
             gateway: &gateway,
             earlier: self.earlier,
+            judge: None,
             fitted: false,
             keep_going: false,
         }

@@ -68,6 +68,7 @@ async fn run_with(
         },
         gateway: &gateway,
         earlier: None,
+        judge: None,
         fitted: false,
         keep_going: false,
     }

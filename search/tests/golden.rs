@@ -127,6 +127,7 @@ async fn execute(dir: &Path, method: &str, log: &str) -> usize {
         proposer_model: model,
         gateway: &gateway,
         earlier: None,
+        judge: None,
         fitted: false,
         keep_going: false,
     }

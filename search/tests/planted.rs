@@ -112,6 +112,7 @@ async fn try_data(
         proposer_model: model,
         gateway: &gateway,
         earlier: None,
+        judge: None,
         fitted: false,
         keep_going: false,
     }

@@ -69,6 +69,7 @@ async fn try_run(
         proposer_model: model,
         gateway: &gateway,
         earlier: None,
+        judge: None,
         fitted: false,
         keep_going: false,
     }

@@ -165,6 +165,7 @@ impl TrapWorld {
                     .into_iter()
                     .map(|e| e.input)
                     .collect(),
+                ..UnlabelledTarget::default()
             },
             labelled_target: LabelledTarget::new(targets("labelled", labelled), reads.clone()),
             audit: SealedAudit::new(audit, reads.clone()),
@@ -285,6 +286,7 @@ async fn selected(
         proposer_model: model,
         gateway: &gateway,
         earlier: None,
+        judge: None,
         fitted: false,
         keep_going: false,
     }

@@ -173,6 +173,7 @@ impl Scene {
             proposer_model: self.model.clone(),
             gateway,
             earlier: None,
+            judge: None,
             fitted: false,
             keep_going,
         }

@@ -18,6 +18,10 @@ pub struct ReportArgs {
     /// repeated; without it the text is printed.
     #[arg(long, short, value_name = "FILE")]
     pub output: Vec<PathBuf>,
+    /// Leave out the examples on which prompts fail: for pages that are read by people
+    /// who may not see the data.
+    #[arg(long)]
+    pub no_examples: bool,
     /// Where they are kept.
     #[command(flatten)]
     pub store: StoreArgs,

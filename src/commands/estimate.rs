@@ -479,6 +479,7 @@ fn mean(amounts: impl Iterator<Item = Spend>) -> Spend {
         completion_tokens: share(total.completion_tokens),
         picodollars: share(total.picodollars),
         unpriced: share(total.unpriced),
+        estimated: share(total.estimated),
     }
 }
 
@@ -490,5 +491,6 @@ fn times(amount: Spend, count: usize) -> Spend {
         completion_tokens: amount.completion_tokens.saturating_mul(count),
         picodollars: amount.picodollars.saturating_mul(count),
         unpriced: amount.unpriced.saturating_mul(count),
+        estimated: amount.estimated.saturating_mul(count),
     }
 }

@@ -142,6 +142,7 @@ fn overridden(
     }
     if let Some(url) = &args.base_url {
         study.model.base_url = Some(url.clone());
+        study.model.endpoints.clear();
     }
     if let Some(name) = &args.method {
         study.search.method = MethodName::new(name);

@@ -23,6 +23,7 @@ use crate::cli::OptimizeArgs;
 use crate::exit::{ExitStatus, Failure};
 use crate::fetch;
 use crate::gate::power;
+use crate::judge;
 use crate::printed_commands::resume_line;
 use crate::progress::{ProgressVerbosity, ProgressWriter, clock};
 use crate::report::{NamedRun, ReportFormat, RunSummary, render};
@@ -55,7 +56,6 @@ pub(super) async fn run(
     }
     check_outputs(&args)?;
     let (ledger, resumed, mut resolved) = begin(&args, registry)?;
-    check_bars(&args, &resolved.study)?;
     for spec in resolved.study.models_mut() {
         spec.batch_waits = !args.batch_exit;
     }
@@ -76,7 +76,8 @@ pub(super) async fn run(
         return finish(&args, &run);
     }
     let preparing = prepare(&args, resolved, resumed.as_ref(), registry);
-    let session = Box::pin(preparing).await?;
+    let mut session = Box::pin(preparing).await?;
+    session.holds_bar = holds_bar(&args);
     let record = match resumed {
         Some(record) => record,
         None => session.new_run(&ledger)?,
@@ -93,12 +94,13 @@ pub(super) async fn run(
                 sent,
                 lost,
                 remarks,
+                failures,
                 ..
             },
         ended,
         unwritten,
     } = done;
-    let exit = finish(&args, &NamedRun::new(&id, summary))?;
+    let exit = finish(&args, &NamedRun::new(&id, summary).with_failures(failures))?;
     if verbosity > ProgressVerbosity::Quiet {
         for remark in remarks {
             note(&format!("Note: {remark}."));
@@ -492,6 +494,11 @@ pub(super) fn held(args: &OptimizeArgs, summary: &RunSummary) -> (ExitStatus, Op
         let told = "not one answer of the audit can be used: the selected prompt was not measured";
         return (ExitStatus::Unusable, Some(told.to_owned()));
     }
+    // Of a run that began without a bar.
+    let no_bar = summary.judge.as_ref().and_then(judge::no_bar);
+    if let Some(told) = no_bar.filter(|_| holds_bar(args)) {
+        return (ExitStatus::Usage, Some(told));
+    }
     let worst = summary.worst_of(AuditedPrompt::Selected);
     if let Some(bar) = args.min_worst {
         let reached = worst.and_then(|group| group.value);
@@ -519,18 +526,7 @@ pub(super) fn held(args: &OptimizeArgs, summary: &RunSummary) -> (ExitStatus, Op
     (ExitStatus::Done, None)
 }
 
-/// Refuses bars for scores of a judge who has to agree with a person first: nothing here
-/// compares the two.
-pub(super) fn check_bars(args: &OptimizeArgs, study: &Study) -> Result<(), Failure> {
-    let judge = study.judge.as_ref();
-    if judge.is_none_or(|judge| judge.min_agreement.is_none())
-        || (args.min_worst.is_none() && !args.require_gain)
-    {
-        return Ok(());
-    }
-    Err(Failure::usage(
-        "--min-worst and --require-gain rest on the judge's scores, and judge.min_agreement asks \
-         for its agreement with a person first, which `optimize` does not measure\n  search without \
-         them, and let `shiftproof gate` decide, which does",
-    ))
+/// Whether the scores are held against a bar.
+pub(super) const fn holds_bar(args: &OptimizeArgs) -> bool {
+    args.min_worst.is_some() || args.require_gain
 }

@@ -15,11 +15,14 @@ pub(super) fn run(args: &ReportArgs) -> Result<ExitStatus, Failure> {
             Ok(form)
         })
         .collect::<Result<_, Failure>>()?;
-    let runs: Vec<NamedRun> = args
+    let mut runs: Vec<NamedRun> = args
         .runs
         .iter()
         .map(|run| stored::read(&stored::folder(&args.store.store, run)?))
         .collect::<Result<_, _>>()?;
+    if args.no_examples {
+        runs.iter_mut().for_each(|run| run.failures.clear());
+    }
     if forms.is_empty() {
         print(&render(ReportFormat::Text, &runs)?)?;
     }

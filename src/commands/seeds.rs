@@ -86,7 +86,6 @@ impl SeededRuns<'_> {
             ..args.study.clone()
         };
         let resolved = resolve(&study, Some(&args.budget), self.registry)?;
-        optimize::check_bars(args, &resolved.study)?;
         let mut begun = None;
         for record in self.runs_of(&resolved)? {
             if record.status != RunStatus::Finished || args.trouble.retry_failed {
@@ -149,7 +148,8 @@ impl SeededRuns<'_> {
             warnings(&loaded.loaded.findings);
         }
         let connecting = loaded.connect(known, &mut progress);
-        let session = with_patience(&resolved.study, args.verbosity.quiet, connecting).await?;
+        let mut session = with_patience(&resolved.study, args.verbosity.quiet, connecting).await?;
+        session.holds_bar = optimize::holds_bar(args);
         let record = match record {
             Some(record) => record,
             None => session.new_run(&self.ledger)?,
@@ -166,7 +166,7 @@ impl SeededRuns<'_> {
         };
         match Box::pin(execution.execute()).await {
             Ok(Some(done)) => {
-                let run = NamedRun::new(&id, done.summary);
+                let run = NamedRun::new(&id, done.summary).with_failures(done.failures);
                 if !args.verbosity.quiet {
                     note(&format!(
                         "{label}: {}; run {id}",

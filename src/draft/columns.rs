@@ -5,7 +5,7 @@ use super::profile::ColumnProfile;
 use crate::exit::Failure;
 
 /// Names that labels often have, the plainest first.
-const LABELS: [&str; 24] = [
+pub(super) const LABELS: [&str; 24] = [
     "label",
     "labels",
     "class",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shiftproof_tasks::DataTable;
+use shiftproof_tasks::{ClassifySpec, DataTable};
 
 use crate::exit::Failure;
 
@@ -23,6 +23,59 @@ pub(super) struct DraftLabels {
     pub map: BTreeMap<String, String>,
     /// Whether they are three or more whole numbers.
     pub numbers: bool,
+}
+
+/// What rows are answered with.
+#[derive(Debug)]
+pub(super) enum DraftAnswers {
+    /// One of a set for all.
+    Labels(DraftLabels),
+    /// One of the row's own, in this column.
+    Options(String),
+}
+
+impl DraftAnswers {
+    /// Spellings that mean a label of another spelling.
+    pub const fn map(&self) -> Option<&BTreeMap<String, String>> {
+        match self {
+            Self::Labels(labels) => Some(&labels.map),
+            Self::Options(_) => None,
+        }
+    }
+
+    /// The task as the study will declare it; `fields`: what a model sees of a row.
+    pub fn spec(&self, fields: &[String]) -> ClassifySpec {
+        let input = match fields {
+            [only] => format!("{{{only}}}"),
+            several => {
+                let lines = several.iter().map(|name| format!("{name}: {{{name}}}"));
+                lines.collect::<Vec<_>>().join("\n")
+            }
+        };
+        match self {
+            Self::Labels(labels) => {
+                let (last, first) = labels
+                    .names
+                    .split_last()
+                    .map_or(("", labels.names.as_slice()), |(last, first)| {
+                        (last.as_str(), first)
+                    });
+                let prompt = format!(
+                    "Which label fits this text: {} or {last}? Answer with the label alone.",
+                    first.join(", ")
+                );
+                ClassifySpec::new(prompt, input, &labels.names)
+            }
+            Self::Options(column) => ClassifySpec {
+                options: Some(column.clone()),
+                ..ClassifySpec::new(
+                    "Which answer is right? Answer with its letter alone.",
+                    input,
+                    Vec::<String>::new(),
+                )
+            },
+        }
+    }
 }
 
 impl DraftLabels {

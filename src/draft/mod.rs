@@ -4,6 +4,7 @@
 mod columns;
 mod duplicates;
 mod labels;
+mod options;
 mod profile;
 mod roles;
 mod study;
@@ -12,10 +13,10 @@ mod tests;
 
 use std::path::{Component, Path, PathBuf};
 
-use shiftproof_tasks::{AnswerForm, ColumnRoles, DataTable, DetectedFormat, FileFormat};
+use shiftproof_tasks::{ClassifyTask, ColumnRoles, DataTable, DetectedFormat, FileFormat};
 
 use self::columns::ChosenColumns;
-use self::labels::DraftLabels;
+use self::labels::{DraftAnswers, DraftLabels};
 use self::roles::DraftRoles;
 use crate::exit::Failure;
 
@@ -59,23 +60,45 @@ pub(crate) fn draft(
         .collect();
     let table = DataTable::read(Path::new(""), &names)?;
     let mut told: Vec<String> = table.files.iter().map(written).collect();
-    let profiles = profile::of(&table);
+    let mut profiles = profile::of(&table);
+    let own = options::of(&table, options);
+    let options = match &own {
+        // What is a column of options is nothing else.
+        Some(own) => {
+            profiles.retain(|profile| profile.name != own.column);
+            DraftOptions {
+                label: Some(&own.label),
+                ..options
+            }
+        }
+        None => options,
+    };
     let chosen = ChosenColumns::of(&profiles, options)?;
     told.extend(chosen.notes(&profiles));
-    let labels = DraftLabels::of(&table, &chosen.label)?;
-    told.extend(labels.notes());
+    let answers = match &own {
+        Some(own) => {
+            told.push(format!(
+                "options: {:?} (each row has its own, and {:?} names one of them)",
+                own.column, own.label
+            ));
+            DraftAnswers::Options(own.column.clone())
+        }
+        None => {
+            let labels = DraftLabels::of(&table, &chosen.label)?;
+            told.extend(labels.notes());
+            DraftAnswers::Labels(labels)
+        }
+    };
     let columns = ColumnRoles {
         id: chosen.id.as_ref().map(|(name, _)| name.clone()),
         group: chosen.group.as_ref().map(|(name, _)| name.clone()),
         label: chosen.label.clone(),
         fields: chosen.fields.clone(),
-        label_map: labels.map.clone(),
+        label_map: answers.map().cloned().unwrap_or_default(),
         ..ColumnRoles::default()
     };
-    let form = AnswerForm::Choice {
-        labels: labels.names.clone(),
-    };
-    let loaded = columns.examples(&table, &form)?;
+    let task = ClassifyTask::new("draft", answers.spec(&chosen.fields))?;
+    let loaded = columns.examples_for(&table, &task)?;
     let roles = DraftRoles::of(&loaded, options.source)?;
     told.extend(roles.notes(&loaded));
     let doubles = duplicates::of(&table, &columns);
@@ -84,7 +107,7 @@ pub(crate) fn draft(
     let study = study::text(&study::StudyParts {
         files: files.collect(),
         chosen: &chosen,
-        labels: &labels,
+        answers: &answers,
         loaded: &loaded,
         roles: &roles,
         drop_leaks: doubles.any(),

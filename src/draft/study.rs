@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use shiftproof_tasks::LoadedTable;
 
 use super::columns::ChosenColumns;
-use super::labels::DraftLabels;
+use super::labels::DraftAnswers;
 use super::roles::DraftRoles;
 
 /// The prompts of the default plan see this many examples.
@@ -18,7 +18,7 @@ pub(super) struct StudyParts<'a> {
     /// The data files, from the study's folder.
     pub files: Vec<String>,
     pub chosen: &'a ChosenColumns,
-    pub labels: &'a DraftLabels,
+    pub answers: &'a DraftAnswers,
     pub loaded: &'a LoadedTable,
     pub roles: &'a DraftRoles,
     /// Whether texts occur twice.
@@ -47,30 +47,21 @@ pub(super) fn text(parts: &StudyParts<'_>) -> String {
 }
 
 fn task(out: &mut String, parts: &StudyParts<'_>) {
-    let labels = &parts.labels.names;
-    let (last, first) = labels
-        .split_last()
-        .map_or(("", labels.as_slice()), |(last, first)| {
-            (last.as_str(), first)
-        });
-    let prompt = format!(
-        "Which label fits this text: {} or {last}? Answer with the label alone.",
-        first.join(", ")
-    );
-    let input = match parts.chosen.fields.as_slice() {
-        [only] => format!("{{{only}}}"),
-        several => {
-            let lines: Vec<String> = several
-                .iter()
-                .map(|name| format!("{name}: {{{name}}}"))
-                .collect();
-            lines.join("\n")
+    let spec = parts.answers.spec(&parts.chosen.fields);
+    let answers = match parts.answers {
+        DraftAnswers::Options(column) => format!(
+            "# Each row's own options, shown a line each under letters below the input.\n\
+             options = {}",
+            quoted(column)
+        ),
+        DraftAnswers::Labels(labels) => {
+            let metric = if labels.largest_share() > UNEVEN {
+                "metric = \"macro-f1\"   # one label is frequent: accuracy would reward always giving it"
+            } else {
+                "metric = \"accuracy\"   # or macro-f1"
+            };
+            format!("labels = [{}]\n{metric}", list(&labels.names))
         }
-    };
-    let metric = if parts.labels.largest_share() > UNEVEN {
-        "metric = \"macro-f1\"   # one label is frequent: accuracy would reward always giving it"
-    } else {
-        "metric = \"accuracy\"   # or macro-f1"
     };
     let _ = write!(
         out,
@@ -79,10 +70,9 @@ fn task(out: &mut String, parts: &StudyParts<'_>) {
          prompt = {}\n\
          # How one row is shown to the model; {{column}} is the value of that column.\n\
          input = {}\n\
-         labels = [{}]\n{metric}\n\n",
-        quoted(&prompt),
-        quoted(&input),
-        list(labels)
+         {answers}\n\n",
+        quoted(&spec.prompt),
+        quoted(&spec.input),
     );
 }
 
@@ -102,10 +92,8 @@ fn data(out: &mut String, parts: &StudyParts<'_>) {
         comment(&chosen.label_reason)
     );
     let _ = writeln!(out, "fields = [{}]", list(&chosen.fields));
-    if !parts.labels.map.is_empty() {
-        let pairs: Vec<String> = parts
-            .labels
-            .map
+    if let Some(map) = parts.answers.map().filter(|map| !map.is_empty()) {
+        let pairs: Vec<String> = map
             .iter()
             .map(|(from, to)| format!("{} = {}", quoted(from), quoted(to)))
             .collect();

@@ -190,3 +190,58 @@ fn files_are_named_from_study() {
         "../../data/a.csv"
     );
 }
+
+/// Questions with options of their own under letters, as lists or in one cell.
+fn questions(shown: impl Fn(&[String; 3]) -> String, label: impl Fn(usize) -> String) -> String {
+    let mut out = String::from("qid,exam,question,choices,answer\n");
+    for number in 0..120 {
+        let options = [0, 1, 2].map(|at| format!("number {}", number + at * 7));
+        let question = format!("Which of these stands at place {number} of the list?");
+        let exam = ["spring", "autumn"][number % 2];
+        let cell = shown(&options).replace('"', "\"\"");
+        writeln!(
+            out,
+            "q{number},{exam},{question},\"{cell}\",{}",
+            label(number)
+        )
+        .unwrap();
+    }
+    out
+}
+
+#[test]
+fn columns_of_options_are_seen() {
+    let json = |own: &[String; 3]| serde_json::to_string(own).unwrap();
+    let lines = |own: &[String; 3]| format!("A. {}\nB. {}\nC. {}", own[0], own[1], own[2]);
+    let letter = |number: usize| ["A", "B", "C"][number % 3].to_owned();
+    let text = |number: usize| format!("number {}", number + number % 3 * 7);
+    for table in [
+        questions(json, letter),
+        questions(lines, letter),
+        questions(json, text),
+    ] {
+        let draft = drafted("q.csv", table, DraftOptions::default()).unwrap();
+        for piece in [
+            "options = \"choices\"",
+            "label = \"answer\"",
+            "group = \"exam\"",
+            "fields = [\"question\"]",
+            "Answer with its letter",
+        ] {
+            assert!(draft.study.contains(piece), "{piece}:\n{}", draft.study);
+        }
+        assert!(!draft.study.contains("labels ="), "{}", draft.study);
+        assert!(
+            told(&draft).contains("options: \"choices\""),
+            "{}",
+            told(&draft)
+        );
+    }
+    // The same for every row is a set of labels; a label that names none says nothing.
+    let same = questions(|_| "[\"A\", \"B\", \"C\"]".to_owned(), letter);
+    let other = questions(json, |number| ["x", "y"][number % 2].to_owned());
+    for table in [same, other] {
+        let draft = drafted("q.csv", table, DraftOptions::default()).unwrap();
+        assert!(!draft.study.contains("options ="), "{}", draft.study);
+    }
+}

@@ -179,6 +179,7 @@ impl Optimization {
             // A program that has a task of its own grades by it.
             auxiliary_models: ConnectedAuxiliaryModels::default(),
             graded_by_person: Vec::new(),
+            holds_bar: false,
         };
         check_places(&mut session)?;
         Ok(Self {

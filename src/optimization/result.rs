@@ -7,6 +7,7 @@ use shiftproof_search::event::{
 use shiftproof_tasks::Prompt;
 
 use crate::exit::Failure;
+use crate::failures::PromptFailures;
 use crate::report::{
     CandidateStanding, NamedRun, ReportFormat, RunSummary, RunVerdict, VerdictTone, render,
 };
@@ -44,6 +45,7 @@ pub struct RunResult {
     pub unanswered: u64,
     /// Everything else that the events tell.
     pub summary: RunSummary,
+    failures: Vec<PromptFailures>,
 }
 
 /// One group's audited scores.
@@ -88,6 +90,7 @@ impl RunResult {
     /// Where the form cannot be written.
     pub fn report(&self, format: ReportFormat) -> Result<String, Failure> {
         let run = NamedRun::new(&self.run, self.summary.clone());
+        let run = run.with_failures(self.failures.clone());
         render(format, &[run])
     }
 
@@ -97,6 +100,7 @@ impl RunResult {
             summary,
             sent,
             lost,
+            failures,
             ..
         } = done;
         let mut candidates: Vec<CandidateStanding> = summary.candidates.values().cloned().collect();
@@ -118,6 +122,7 @@ impl RunResult {
             sent,
             unanswered: lost,
             summary,
+            failures,
         }
     }
 }

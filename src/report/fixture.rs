@@ -258,8 +258,5 @@ pub(crate) fn events(method: &str, seed_number: u64, gain: f64) -> Vec<Event> {
 
 /// The fold of a whole run under a name.
 pub(crate) fn run(name: &str, method: &str, seed: u64, gain: f64) -> NamedRun {
-    NamedRun {
-        name: name.into(),
-        summary: RunSummary::of(&events(method, seed, gain)),
-    }
+    NamedRun::new(name, RunSummary::of(&events(method, seed, gain)))
 }

@@ -24,10 +24,14 @@ pub use proposals::{DiscardedTexts, ProposalRequest};
 pub use summary::{
     AuditedScores, BaselineScores, CandidateStanding, PhaseSummary, RankedEntrant, RunSummary,
 };
-pub(crate) use text::{difference, grouped, money, score, score_as, spread_as, unanswered};
+pub(crate) use text::{
+    difference, estimated, grouped, money, score, score_as, spread_as, unanswered,
+};
 pub use verdict::{RunVerdict, VerdictTone};
 
 use shiftproof_search::event::{GroupOutcome, GroupRole};
+
+use crate::failures::{GroupFailures, PromptFailures};
 
 /// The worst target group, or the worst of all groups where there is no target. Scores by
 /// voted labels count where no target group has one by true labels: the two do not
@@ -45,6 +49,21 @@ pub fn worst(groups: &[GroupOutcome]) -> Option<&GroupOutcome> {
                 .partial_cmp(&b.value)
                 .unwrap_or(std::cmp::Ordering::Equal)
         })
+}
+
+/// What has to be known of the failing examples in a report.
+pub(crate) fn failing_note(failures: &[PromptFailures]) -> String {
+    let mut told = "The weakest group first; texts are shortened. `shiftproof eval --failures` \
+                    shows more of them, of examples that are no secret."
+        .to_owned();
+    let groups = failures.iter().flat_map(|own| &own.groups);
+    if groups.into_iter().any(GroupFailures::shows_audit) {
+        told.push_str(
+            " Examples of the sealed audit are shown because this run has opened it: a prompt that \
+             is mended with them can no longer be measured on this audit.",
+        );
+    }
+    told
 }
 
 /// The best and the worst group's scores.

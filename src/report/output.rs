@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::compare::RunComparison;
 use super::{RunSummary, html, markdown, text};
 use crate::exit::{ExitStatus, Failure};
+use crate::failures::PromptFailures;
 use crate::shown;
 
 /// A run and its name.
@@ -17,6 +18,9 @@ pub(crate) struct NamedRun {
     pub name: String,
     /// What it came to.
     pub summary: RunSummary,
+    /// Where the selected prompt and the seed fail, for the forms that people read.
+    #[serde(skip)]
+    pub failures: Vec<PromptFailures>,
 }
 
 impl NamedRun {
@@ -25,7 +29,13 @@ impl NamedRun {
         Self {
             name: name.into(),
             summary,
+            failures: Vec::new(),
         }
+    }
+
+    /// The same with examples on which its prompts fail.
+    pub fn with_failures(self, failures: Vec<PromptFailures>) -> Self {
+        Self { failures, ..self }
     }
 }
 

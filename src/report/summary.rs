@@ -10,12 +10,13 @@ use shiftproof_search::event::{
     Phase, RunEnding, RunStarted, ScoreDifference, VoteSummary,
 };
 use shiftproof_search::headroom::HeadroomEstimate;
+use shiftproof_search::judging::{CorrectedScores, JudgeStanding};
 use shiftproof_search::unusable::AnswerSurvey;
 use shiftproof_tasks::{Prompt, PromptId};
 
 use super::{DiscardedTexts, ProposalRequest, ground, spread};
 use crate::calibration_notes::{self, CalibrationSource};
-use crate::{headroom, unusable};
+use crate::{headroom, judge, unusable};
 
 /// The state of a run after some of its events. Holds no clock time: the same
 /// events give the same summary, byte for byte.
@@ -60,6 +61,12 @@ pub struct RunSummary {
     pub compared: Vec<ScoreDifference>,
     /// Selected − seed for the worst target group.
     pub worst: Option<ScoreDifference>,
+    /// What the judge of its answers is worth, where a model judges them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judge: Option<JudgeStanding>,
+    /// Audited scores as the person would have given them who graded some answers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub corrected: Vec<CorrectedScores>,
     /// How the run ended.
     pub ending: Option<RunEnding>,
     /// Everything spent.
@@ -263,6 +270,17 @@ impl RunSummary {
                 name: name.clone(),
                 groups: groups.clone(),
             }),
+            Event::Judged(standing) => {
+                self.judge = Some(*standing);
+                self.notes.extend(judge::standing_told(standing));
+            }
+            Event::Corrected { scores } => {
+                self.corrected.clone_from(scores);
+                for own in scores {
+                    let told = judge::corrected_told(own.contestant.name(), &own.groups);
+                    self.notes.extend(told);
+                }
+            }
             Event::Compared { groups, worst } => {
                 self.compared.clone_from(groups);
                 self.worst = Some(worst.clone());

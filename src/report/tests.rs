@@ -10,6 +10,7 @@ use super::fixture::{NASTY, NASTY_GROUP, events, run};
 use shiftproof_search::event::{AuditedPrompt, Event, Phase};
 
 use super::*;
+use crate::failures::{AnswerState, FailingAnswer};
 
 fn one() -> Vec<NamedRun> {
     vec![run("reviews-s1-1", "gpo", 1, 0.06)]
@@ -165,6 +166,52 @@ fn model_text_stays_text() {
     }
 }
 
+/// The fixture's run with one failing answer of the audit, whose texts try to break out.
+fn failing() -> NamedRun {
+    let answer = FailingAnswer {
+        id: "row-7".into(),
+        group: NASTY_GROUP.into(),
+        state: AnswerState::Partly,
+        score: Some(0.5),
+        audited: true,
+        input: NASTY.into(),
+        label: Some("positive".into()),
+        answer: Some("<img src=x>".into()),
+        wrong: vec!["due".into()],
+        reason: None,
+        reply: Some("@everyone ```\n</details><b>no</b> \u{1b}[2J".into()),
+    };
+    let group = GroupFailures {
+        group: NASTY_GROUP.into(),
+        score: None,
+        answers: 100,
+        failing: 34,
+        shown: vec![answer],
+    };
+    run("reviews-s1-1", "gpo", 1, 0.06).with_failures(vec![PromptFailures {
+        prompt: fixture::selected().id(),
+        is_seed: false,
+        groups: vec![group],
+    }])
+}
+
+#[test]
+fn failing_examples_are_folded_and_harmless() {
+    let page = render(ReportFormat::Html, &[failing()]).unwrap();
+    check_page(&page);
+    let shown = outline(&page);
+    let (_, shown) = shown.split_once("h2: Where it fails").unwrap();
+    let (shown, _) = shown.split_once("h2:").unwrap();
+    insta::assert_snapshot!("failing_page", shown);
+    let markdown = render(ReportFormat::Markdown, &[failing()]).unwrap();
+    let at = markdown.find("<details><summary>Selected prompt").unwrap();
+    let (shown, _) = markdown[at..].split_once("</details>\n\n<details>").unwrap();
+    insta::assert_snapshot!("failing_markdown", shown);
+    for report in [page, markdown] {
+        assert!(!report.contains('\u{1b}'));
+    }
+}
+
 #[test]
 fn fence_outgrows_its_text() {
     let markdown = markdown::report(&one());
@@ -191,10 +238,7 @@ fn same_events_give_same_bytes() {
 fn report_works_at_any_moment() {
     let all = events("gpo", 1, 0.06);
     for told in 0..=all.len() {
-        let runs = [NamedRun {
-            name: "live".into(),
-            summary: RunSummary::of(&all[..told]),
-        }];
+        let runs = [NamedRun::new("live", RunSummary::of(&all[..told]))];
         parse(&html::report(&runs));
         markdown::report(&runs);
         render(ReportFormat::Json, &runs).unwrap();
@@ -401,10 +445,7 @@ fn incomparable_runs_are_named() {
     if let Some(Event::Started(started)) = open.first_mut() {
         started.task_model = "another".into();
     }
-    runs.push(NamedRun {
-        name: "open".into(),
-        summary: RunSummary::of(&open),
-    });
+    runs.push(NamedRun::new("open", RunSummary::of(&open)));
     let cautions = RunComparison::of(&runs).cautions.join("\n");
     for piece in ["different task models", "same seed", "in no mean: open"] {
         assert!(cautions.contains(piece), "{cautions}");

@@ -76,7 +76,8 @@ impl RunSummary {
                 ". Target labels read by the search: {}; by the audit: {}.",
                 self.target_labels_read, self.audit_labels_read
             )?;
-            if let Some(sentence) = unanswered(&self.unanswered) {
+            let told = [estimated(spent), unanswered(&self.unanswered)];
+            for sentence in told.into_iter().flatten() {
                 writeln!(out, "{sentence}")?;
             }
         }
@@ -306,6 +307,17 @@ pub(crate) fn money(spent: &Spend) -> Option<String> {
     }
 }
 
+/// Calls whose tokens nobody told, for people; `None` where there are none.
+pub(crate) fn estimated(spent: &Spend) -> Option<String> {
+    (spent.estimated > 0).then(|| {
+        format!(
+            "The tokens of {} of these calls are estimated from their texts: the server reported \
+             none, or more than there can be.",
+            grouped(spent.estimated)
+        )
+    })
+}
+
 /// Requests that brought no answer, for people; `None` where there are none.
 pub(crate) fn unanswered(lost: &Spend) -> Option<String> {
     if lost.is_nothing() {
@@ -337,6 +349,18 @@ pub(crate) fn grouped(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn estimated_tokens_are_told() {
+        let spent = |estimated| Spend {
+            calls: 2000,
+            estimated,
+            ..Spend::default()
+        };
+        assert_eq!(estimated(&spent(0)), None);
+        let told = estimated(&spent(1_200)).unwrap();
+        assert!(told.starts_with("The tokens of 1,200 of these calls are estimated"));
+    }
 
     #[test]
     fn unknown_money_is_never_zero() {

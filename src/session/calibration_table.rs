@@ -84,10 +84,13 @@ pub(crate) fn read(
 }
 
 /// What is said of a judge that nobody has compared with a person.
+pub(crate) const UNCALIBRATED: &str = "The judge was never compared with a person \
+    (judge.calibration): nobody knows whether its scores are those a person would give.";
+
+/// The same where the study's judge is one.
 pub(crate) fn uncalibrated(judge: Option<&JudgeSpec>) -> Option<String> {
-    judge?.calibration.is_none().then(|| {
-        "The judge was never compared with a person (judge.calibration): nobody knows whether its \
-         scores are those a person would give."
-            .to_owned()
-    })
+    judge?
+        .calibration
+        .is_none()
+        .then(|| UNCALIBRATED.to_owned())
 }

@@ -1,9 +1,11 @@
 //! A study with its data, before a model is asked anything.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use shiftproof_search::fit::{FittedPlan, fitted};
+use shiftproof_search::judging::GradedByPerson;
 use shiftproof_search::ledger::RunRecord;
 use shiftproof_search::methods::SearchMethod;
 
@@ -26,6 +28,8 @@ pub(crate) struct LoadedStudy {
     pub method: Arc<dyn SearchMethod>,
     /// The data.
     pub loaded: LoadedData,
+    /// Answers that a person graded, to compare the judge with.
+    graded_by_person: Vec<GradedByPerson>,
 }
 
 impl LoadedStudy {
@@ -39,7 +43,9 @@ impl LoadedStudy {
         let method = registry.method(&resolved.study, path)?;
         let (built, loaded) = load(&resolved, path, registry, progress)?;
         prices::affordable(&resolved.study)?;
+        let graded_by_person = calibration_table::read(&resolved, &built)?;
         Ok(Self {
+            graded_by_person,
             resolved,
             built,
             method,
@@ -54,6 +60,7 @@ impl LoadedStudy {
             self.method.as_ref(),
             &self.built,
             &self.loaded,
+            self.graded_by_person.len() as u64,
         )
     }
 
@@ -69,12 +76,12 @@ impl LoadedStudy {
             built,
             method,
             loaded,
+            graded_by_person,
         } = self;
         // Each of these takes a large place, which is none on the stack.
         let own = OwnModels::default();
         let connecting = connect_models(&resolved, &built, &loaded, known, own, progress);
         let (task_model, proposer_model) = Box::pin(connecting).await?;
-        let graded_by_person = calibration_table::read(&resolved, &built)?;
         let found = known.map(FoundModels::of).transpose()?.unwrap_or_default();
         let (study, folder) = (&resolved.study, &resolved.folder);
         let auxiliary_models = Box::pin(auxiliary_models::connect(
@@ -93,23 +100,40 @@ impl LoadedStudy {
             proposer_model,
             auxiliary_models,
             graded_by_person,
+            holds_bar: false,
         })
     }
 }
 
-/// What a run will ask of the models at most, under its limit on calls.
+/// What a run will ask of the models at most, under its limit on calls; `graded`: answers
+/// that a person graded and the judge grades first.
 pub(super) fn plan(
     study: &Study,
     method: &dyn SearchMethod,
     built: &TaskInstance,
     loaded: &LoadedData,
+    graded: u64,
 ) -> FittedPlan {
-    fitted(
+    let limit = study.budget.calls;
+    let mut plan = fitted(
         method,
         &study.search,
         &loaded.data,
         built.task.as_ref(),
         study.prompts.len(),
-        study.budget.calls,
-    )
+        limit.map(|calls| calls.saturating_sub(graded)),
+    );
+    if graded == 0 {
+        return plan;
+    }
+    plan.whole += graded;
+    plan.smallest = plan.smallest.map(|calls| calls + graded);
+    if let Some(first) = plan.phases.first_mut() {
+        first.task_calls += graded as usize;
+        let _ = write!(
+            first.what,
+            "; the judge on {graded} answers that a person graded"
+        );
+    }
+    plan
 }

@@ -222,6 +222,36 @@ fn contradictions_name_their_line() {
             "name = \"openai:m\"\nprice = { prompt = -1, completion = 1 }",
             "study.toml:13: model.price",
         ),
+        (
+            "model",
+            "name = \"openai:m\"\nbase_url = \"http://a/v1\"\nendpoints = [\"http://a/v1/\"]",
+            "study.toml:14: model.endpoints: the same server",
+        ),
+        (
+            "model",
+            "name = \"openai:m\"\nendpoints = [\"\"]",
+            "study.toml:13: model.endpoints: a server has no base_url",
+        ),
+        (
+            "model",
+            "name = \"openai:m\"\nendpoints = [{ base_url = \"http://a/v1\", weight = 0 }]",
+            "study.toml:13: model.endpoints: weight",
+        ),
+        (
+            "model",
+            "name = \"openai:m\"\nendpoints = [{ base_url = \"http://a/v1\", concurrency = 0 }]",
+            "study.toml:13: model.endpoints: concurrency",
+        ),
+        (
+            "model",
+            "name = \"openai:m\"\nbatch = true\nendpoints = [\"http://a/v1\"]",
+            "study.toml:14: model.endpoints: a batch",
+        ),
+        (
+            "model",
+            "name = \"embedded\"\nendpoints = [\"http://a/v1\"]",
+            "study.toml:13: model.endpoints: is for models behind a server",
+        ),
         ("budget", "calls = 0", "study.toml:12: budget.calls is 0"),
         ("budget", "usd = -0.5", "study.toml:12: budget.usd"),
         (

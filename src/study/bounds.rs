@@ -49,10 +49,49 @@ pub(crate) fn problems(spec: &ModelSpec) -> Vec<Problem> {
     found.extend(numbers(spec));
     found.extend(texts(spec));
     found.extend(misplaced(spec, &provider));
+    found.extend(endpoints(spec));
     if let Some((api, _)) = provider.server() {
         found.extend(of_api(spec, api));
     }
     found
+}
+
+/// What is wrong with the further servers; each is held to what the first is.
+fn endpoints(spec: &ModelSpec) -> Vec<Problem> {
+    const MOST: usize = 64;
+    let mut found = Vec::new();
+    if spec.endpoints.len() >= MOST {
+        found.push(("endpoints", format!("there are more than {MOST} servers")));
+    }
+    let mut met: Vec<&str> = spec.base_url.iter().map(|own| address(own)).collect();
+    for endpoint in &spec.endpoints {
+        let url = endpoint.base_url();
+        if url.trim().is_empty() {
+            found.push(("endpoints", "a server has no base_url".to_owned()));
+        } else if met.contains(&address(url)) {
+            let why = "the same server is named twice; give it a weight instead".to_owned();
+            found.push(("endpoints", why));
+        }
+        met.push(address(url));
+        if !(endpoint.weight() > 0.0 && endpoint.weight() <= 1e6) {
+            found.push(("endpoints", "weight must be above 0".to_owned()));
+        }
+        let own = endpoint.applied_to(spec);
+        let inherited: Vec<Problem> = [numbers(spec), texts(spec)].concat();
+        let problems = [numbers(&own), texts(&own)].concat();
+        found.extend(
+            problems
+                .into_iter()
+                .filter(|problem| problem.0 == "base_url" || !inherited.contains(problem))
+                .map(|(key, why)| ("endpoints", format!("{key}: {why}"))),
+        );
+    }
+    found
+}
+
+/// An address as it is compared.
+fn address(url: &str) -> &str {
+    url.trim().trim_end_matches('/')
 }
 
 fn numbers(spec: &ModelSpec) -> Vec<Problem> {
@@ -260,6 +299,7 @@ fn misplaced(spec: &ModelSpec, provider: &ModelProvider) -> Vec<Problem> {
             (!spec.headers.is_empty(), "headers"),
             (!spec.body.is_empty(), "body"),
             (!spec.batch.is_off(), "batch"),
+            (!spec.endpoints.is_empty(), "endpoints"),
         ];
         for (_, key) in set.into_iter().filter(|(set, _)| *set) {
             found.push((key, "is for models behind a server; remove it".to_owned()));
@@ -271,6 +311,10 @@ fn misplaced(spec: &ModelSpec, provider: &ModelProvider) -> Vec<Problem> {
     }
     if spec.api_version.is_some() && api != Some(ApiDialect::Azure) {
         found.push(("api_version", "is for azure; remove it".to_owned()));
+    }
+    if !spec.batch.is_off() && !spec.endpoints.is_empty() {
+        let why = "a batch is submitted to one server; remove endpoints or batch";
+        found.push(("endpoints", why.to_owned()));
     }
     if !spec.batch.is_off()
         && !matches!(api, None | Some(ApiDialect::OpenAi | ApiDialect::Anthropic))

@@ -91,9 +91,9 @@ fn explained(
 
 /// A value as it may be repeated: an address or a header can hold a secret.
 fn shown_value<'v>(keys: &[&str], value: &'v str) -> &'v str {
-    let hidden = keys
-        .iter()
-        .any(|key| matches!(*key, "base_url" | "headers" | "api_key_env") || names_secret(key));
+    let hidden = keys.iter().any(|key| {
+        matches!(*key, "base_url" | "endpoints" | "headers" | "api_key_env") || names_secret(key)
+    });
     if hidden { "a value (not shown)" } else { value }
 }
 

@@ -32,7 +32,7 @@ pub(crate) use grading::graded;
 pub use grading::{JudgeSpec, MetricSpec, ProgramOptions};
 pub use load::{LoadedData, load_data};
 pub(crate) use load::{deal_examples, table_columns};
-pub use model_spec::{BatchMode, ModelProvider, ModelSpec};
+pub use model_spec::{BatchMode, EndpointSpec, ModelProvider, ModelSpec, OwnEndpoint};
 pub use recommend::load_interactions;
 
 use crate::exit::Failure;

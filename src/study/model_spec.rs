@@ -17,6 +17,9 @@ pub struct ModelSpec {
     /// Address of the server, version included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
+    /// Further servers of the same model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endpoints: Vec<EndpointSpec>,
     /// The environment variable that holds the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key_env: Option<String>,
@@ -89,6 +92,77 @@ pub struct ModelSpec {
     /// Where the price comes from, for people, if it was looked up.
     #[serde(skip)]
     pub price_from: Option<String>,
+}
+
+/// A further server of a model: its address, or a table of what it has of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected a server's address, or a table with base_url and what the server has of \
+                 its own: weight, api_key_env, concurrency, requests_per_minute, tokens_per_minute"
+)]
+pub enum EndpointSpec {
+    /// The address, version included; all else as the model's.
+    Address(String),
+    /// The address with what differs from the model's.
+    Own(OwnEndpoint),
+}
+
+/// A server with settings of its own; what is absent is the model's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnEndpoint {
+    /// The address, version included.
+    pub base_url: String,
+    /// Share of the prompts, against 1 of the model's own `base_url`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<f64>,
+    /// The environment variable that holds the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key_env: Option<String>,
+    /// Calls in flight at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<usize>,
+    /// Requests per minute at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_minute: Option<u32>,
+    /// Tokens per minute at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_per_minute: Option<u32>,
+}
+
+impl EndpointSpec {
+    /// The address.
+    pub fn base_url(&self) -> &str {
+        match self {
+            Self::Address(address) => address,
+            Self::Own(own) => &own.base_url,
+        }
+    }
+
+    /// Share of the prompts, above 0.
+    pub fn weight(&self) -> f64 {
+        match self {
+            Self::Address(_) => 1.0,
+            Self::Own(own) => own.weight.unwrap_or(1.0),
+        }
+    }
+
+    /// The model as this server has it.
+    pub fn applied_to(&self, spec: &ModelSpec) -> ModelSpec {
+        let mut spec = ModelSpec {
+            base_url: Some(self.base_url().to_owned()),
+            endpoints: Vec::new(),
+            ..spec.clone()
+        };
+        if let Self::Own(own) = self {
+            spec.api_key_env = own.api_key_env.clone().or(spec.api_key_env);
+            spec.concurrency = own.concurrency.or(spec.concurrency);
+            spec.requests_per_minute = own.requests_per_minute.or(spec.requests_per_minute);
+            spec.tokens_per_minute = own.tokens_per_minute.or(spec.tokens_per_minute);
+        }
+        spec
+    }
 }
 
 fn yes() -> bool {
@@ -201,6 +275,7 @@ impl ModelSpec {
         Self {
             name: name.into(),
             base_url: None,
+            endpoints: Vec::new(),
             api_key_env: None,
             api_version: None,
             max_tokens: None,
@@ -226,6 +301,16 @@ impl ModelSpec {
             price: None,
             price_from: None,
         }
+    }
+
+    /// The model as each of its servers has it, the first before the further ones.
+    pub fn servers(&self) -> Vec<Self> {
+        let first = Self {
+            endpoints: Vec::new(),
+            ..self.clone()
+        };
+        let others = self.endpoints.iter().map(|own| own.applied_to(self));
+        std::iter::once(first).chain(others).collect()
     }
 
     /// Who answers; an error names the forms there are.

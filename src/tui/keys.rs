@@ -51,6 +51,8 @@ pub enum KeyAction {
     Faster,
     /// See [`Faster`](Self::Faster).
     Slower,
+    /// Where the prompt fails that is looked at; again: back.
+    Failures,
     /// The help.
     Help,
     /// Draws all anew.
@@ -82,6 +84,7 @@ pub fn action(key: KeyEvent) -> Option<KeyAction> {
         (KeyCode::Char('o'), _) => KeyAction::Sort,
         (KeyCode::Char('r'), _) => KeyAction::Reverse,
         (KeyCode::Char('f'), _) => KeyAction::Filter,
+        (KeyCode::Char('x'), _) => KeyAction::Failures,
         (KeyCode::Char('d'), _) => KeyAction::Against,
         (KeyCode::Enter, _) => KeyAction::Open,
         (KeyCode::Char('p' | ' '), _) => KeyAction::Pause,
@@ -108,6 +111,7 @@ pub const HELP: &[(&str, &str)] = &[
         "other groups; in the prompt view, other candidates",
     ),
     ("Enter", "the selected candidate's prompt"),
+    ("x", "where it fails: input, label, answer, reply; again: back"),
     ("o  r", "sort by the next column; the other way round"),
     ("f", "filter: in the race; failures"),
     ("d", "prompt: against the parent or the seed"),

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{self, Event as Input};
 use shiftproof_search::control::RunControl;
-use shiftproof_search::event::{Event, ProgressTick, RunObserver};
+use shiftproof_search::event::{AnswerDetail, Event, ProgressTick, RunObserver};
 use shiftproof_tasks::{Prompt, places, render};
 
 pub use self::label::{LabelCard, label, label_keys};
@@ -35,6 +35,7 @@ use self::terminal::FullScreen;
 use self::theme::ColorTheme;
 use self::ui::{KeyEffect, ScreenUi, SourceKind};
 use crate::exit::Failure;
+use crate::failures::AnswerDetails;
 use crate::tail::LogPlayer;
 
 /// No more frames than ten a second.
@@ -61,6 +62,7 @@ impl ScreenCloser {
 enum ScreenMessage {
     Event(Box<Event>, bool),
     Tick(Box<ProgressTick>),
+    Detail(Box<AnswerDetail>),
 }
 
 /// The screen of a run of this process.
@@ -139,6 +141,12 @@ impl RunObserver for ScreenObserver {
     fn tick(&mut self, tick: &ProgressTick) {
         let _ = self.0.send(ScreenMessage::Tick(Box::new(tick.clone())));
     }
+
+    fn detail(&mut self, detail: &AnswerDetail) {
+        let _ = self
+            .0
+            .send(ScreenMessage::Detail(Box::new(detail.clone())));
+    }
 }
 
 /// Whether there is a terminal that a screen can be shown on.
@@ -162,11 +170,12 @@ pub fn watch(folder: &Path, closer: &ScreenCloser) -> Result<(), Failure> {
 
 /// Plays a recording until the user leaves.
 pub fn replay(folder: &Path, player: LogPlayer, closer: &ScreenCloser) -> Result<(), Failure> {
-    let ui = ScreenUi::new(
+    let mut ui = ScreenUi::new(
         SourceKind::Replay,
         name(folder),
         ColorTheme::of_environment(),
     );
+    ui.details = AnswerDetails::read(folder);
     run_loop(
         enter()?,
         ReplayedRun::new(player),

@@ -11,6 +11,7 @@ use super::ScreenMessage;
 use super::state::ScreenState;
 use super::ui::{KeyEffect, PlaybackState, ScreenUi};
 use crate::exit::{ExitStatus, Failure};
+use crate::failures::DetailFollower;
 use crate::heartbeat::{self, RunHeartbeat};
 use crate::tail::{LogFollower, LogPlayer};
 
@@ -55,6 +56,7 @@ impl EventSource for LiveRun {
             match self.receiver.try_recv() {
                 Ok(ScreenMessage::Event(event, replayed)) => state.apply(&event, replayed),
                 Ok(ScreenMessage::Tick(tick)) => state.tick(&tick, now),
+                Ok(ScreenMessage::Detail(detail)) => ui.details.add(*detail),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => {
                     any |= !ui.done;
@@ -100,6 +102,7 @@ impl EventSource for LiveRun {
 pub(super) struct WatchedRun {
     folder: PathBuf,
     follower: LogFollower,
+    details: DetailFollower,
     looked: Option<Duration>,
     live: Option<RunHeartbeat>,
 }
@@ -111,6 +114,7 @@ impl WatchedRun {
         Self {
             folder: folder.to_owned(),
             follower: LogFollower::new(folder),
+            details: DetailFollower::new(folder),
             looked: None,
             live: None,
         }
@@ -130,6 +134,7 @@ impl EventSource for WatchedRun {
             .is_none_or(|at| now.saturating_sub(at) >= Self::EVERY)
         {
             self.looked = Some(now);
+            any |= self.details.poll(&mut ui.details);
             let live = heartbeat::read(&self.folder);
             if let Some(live) = &live {
                 state.planned = live.planned;

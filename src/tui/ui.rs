@@ -4,6 +4,7 @@ use shiftproof_tasks::PromptId;
 
 use super::state::ScreenState;
 use super::theme::ColorTheme;
+use crate::failures::AnswerDetails;
 
 /// The views, in the order of their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,10 +19,11 @@ pub enum ScreenView {
     Calls,
     Votes,
     Help,
+    Failures,
 }
 
 impl ScreenView {
-    /// All of them.
+    /// Those with a number, and the help: the failures have a key of their own.
     pub const ALL: [Self; 9] = [
         Self::Overview,
         Self::Candidates,
@@ -46,6 +48,7 @@ impl ScreenView {
             Self::Calls => ("7 Calls", "7 Calls"),
             Self::Votes => ("8 Pseudo-labels", "8 Votes"),
             Self::Help => ("? Help", "? Help"),
+            Self::Failures => ("x Failures", "x Failures"),
         }
     }
 }
@@ -152,7 +155,7 @@ pub struct ScreenUi {
     pub row: usize,
     /// The first group shown by the matrix.
     pub column: usize,
-    /// The group shown by the examples, from 1; 0 for all.
+    /// The group shown by the examples and the failures, from 1; 0 for all.
     pub group: usize,
     /// How candidates are sorted.
     pub sort: CandidateSort,
@@ -162,6 +165,8 @@ pub struct ScreenUi {
     pub racing: bool,
     /// Failures alone.
     pub failures: bool,
+    /// What there is to see of answers that are not right.
+    pub(super) details: AnswerDetails,
     /// The prompt against the seed instead of its parent.
     pub against_seed: bool,
     /// Whether the user is asked if the run should stop.
@@ -201,6 +206,7 @@ impl ScreenUi {
             reverse: false,
             racing: false,
             failures: false,
+            details: AnswerDetails::default(),
             against_seed: false,
             asked_to_stop: false,
             stopping: false,

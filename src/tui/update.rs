@@ -28,8 +28,20 @@ impl ScreenUi {
                 self.show(self.back);
             }
             KeyAction::Help => {
-                self.back = self.view;
+                if self.view != ScreenView::Failures {
+                    self.back = self.view;
+                }
                 self.show(ScreenView::Help);
+            }
+            KeyAction::Failures | KeyAction::Back if self.view == ScreenView::Failures => {
+                self.show(self.back);
+            }
+            KeyAction::Failures => {
+                // From the help one goes back to where that was called.
+                if self.view != ScreenView::Help {
+                    self.back = self.view;
+                }
+                self.show(ScreenView::Failures);
             }
             KeyAction::Back => self.candidate = None,
             KeyAction::Open => self.show(ScreenView::Prompt),
@@ -111,7 +123,7 @@ impl ScreenUi {
         let to = |at: usize, last: usize| at.saturating_add_signed(by as isize).min(last);
         match self.view {
             ScreenView::Matrix => self.column = to(self.column, groups.saturating_sub(1)),
-            ScreenView::Examples => {
+            ScreenView::Examples | ScreenView::Failures => {
                 self.group = to(self.group, groups);
                 self.row = 0;
             }

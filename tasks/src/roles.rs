@@ -8,7 +8,7 @@
 //! | [`LabelledTarget`] | yes, few | the selector, counted |
 //! | [`SealedAudit`] | yes | the audit at the end, once, counted |
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,6 +30,9 @@ pub struct Source {
 pub struct UnlabelledTarget {
     /// The inputs, of every target group.
     pub inputs: Vec<Input>,
+    /// Share of every class among the target's inputs, by the class's name, 0 to 1 and
+    /// summing to 1: where it is known without labels. Empty where it is not.
+    pub class_shares: BTreeMap<String, f64>,
 }
 
 /// A small audited sample of target examples that the *selector* may use.

@@ -144,6 +144,7 @@ impl GroupsSpec {
             .map(class)
             .collect();
         let classes: Vec<&str> = classes.into_iter().collect();
+        let class_shares = shares::of_targets(&self.class_shares, &self.target, &classes);
         let (pools, mut notes) = self.pools(examples, unlabelled, &classes, draw)?;
 
         let mut source = Source::default();
@@ -181,7 +182,10 @@ impl GroupsSpec {
         Ok(DataSplit {
             data: Data {
                 source,
-                target: UnlabelledTarget { inputs },
+                target: UnlabelledTarget {
+                    inputs,
+                    class_shares,
+                },
                 labelled_target: LabelledTarget::new(labelled, reads.clone()),
                 audit: SealedAudit::new(audit, reads.clone()),
                 reads,

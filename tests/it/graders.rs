@@ -2,12 +2,14 @@
 //! Python, and models that judge. What goes wrong with them is a state with a message,
 //! never a score, and nothing is asked twice.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use serde_json::Value;
 
+use crate::schemas;
 use crate::support::mock_server::{Act, MockServer, Seen, completion};
 use crate::support::program::{Desk, Ended};
 
@@ -35,6 +37,12 @@ async fn eval(desk: &Desk, study: &str, args: &[&str]) -> Ended {
 fn json(ended: &Ended) -> Value {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     serde_json::from_str(&ended.out).unwrap()
+}
+
+/// Whether an output is as its schema says.
+#[track_caller]
+fn described(schema: &'static str, output: Value) {
+    schemas::check(&BTreeMap::from([(schema, vec![output])]));
 }
 
 /// The score of every group of the first prompt.
@@ -361,6 +369,7 @@ async fn judges_without_a_grade_are_no_score() {
     let ended = eval(&desk, "judged.toml", &["--json"]).await;
     let table = json(&ended);
     assert_eq!(scores(&table), [1.0, 1.0], "a refusal is no fail");
+    described("eval", table.clone());
     let failed: u64 = table["prompts"][0]["groups"]
         .as_array()
         .unwrap()
@@ -398,6 +407,7 @@ async fn judges_are_compared_with_a_person() {
     assert_eq!(table["judge"]["agreement"]["share"], 0.95);
     let kappa = table["judge"]["agreement"]["kappa"].as_f64().unwrap();
     assert!((kappa - 0.9).abs() < 1e-9, "{kappa}");
+    described("eval", table.clone());
     let corrected = &table["judge"]["corrected"][0][0];
     assert_eq!(corrected["group"], "europe");
     assert!(corrected["interval"]["low"].as_f64() < corrected["estimate"].as_f64());
@@ -421,14 +431,12 @@ async fn judges_are_compared_with_a_person() {
     eval(&desk, "judged.toml", &["--min-worst", "0.5"])
         .await
         .expect(2, &told);
-    // Nor for one that nobody compares: `optimize` leaves it to the gate.
+    // Nor in a search, which stops before it has cost more than the comparison.
     let asked = server.asked();
     for bar in [&["--min-worst", "0.5"][..], &["--require-gain"]] {
         for seeds in [&[][..], &["--seeds", "1..2"]] {
             let run = [&["optimize", "judged.toml", "--headless"], bar, seeds].concat();
-            desk.run(&run)
-                .await
-                .expect(2, &["let `shiftproof gate` decide"]);
+            desk.run(&run).await.expect(2, &told);
         }
     }
     assert_eq!(server.asked(), asked);
@@ -499,4 +507,104 @@ async fn judges_without_reference_need_no_labels() {
     // The pipeline looks the answers up in the same file, and finds none there now.
     assert_eq!(target["role"], "target");
     assert!(target["n"].as_u64().unwrap() > 5, "{target}");
+}
+
+/// The study that is there to be copied, with its models on a server here.
+#[tokio::test]
+async fn shipped_judge_is_compared_with_its_table() {
+    let server = MockServer::start(|seen: &Seen| {
+        if seen.prompt().contains("<submission>") {
+            return Act::text(&format!("Grade: {}", verdict(seen)));
+        }
+        Act::text("That must be Paris.")
+    })
+    .await;
+    let desk = examples();
+    let mut study = desk.read("judge.toml");
+    for name in ["\"openai:gpt-4.1-mini\"", "\"openai:gpt-4.1\""] {
+        assert_eq!(study.matches(name).count(), 1, "{name}");
+        let here = format!("{name}\nbase_url = \"{}\"", server.base_url());
+        study = study.replace(name, &here);
+    }
+    desk.write("judge.toml", study);
+    let table = json(&eval(&desk, "judge.toml", &["--json"]).await);
+    let agreement = &table["judge"]["agreement"];
+    assert_eq!(agreement["n"], 32);
+    // This one takes an answer of two cities for right.
+    assert_eq!(agreement["share"], 28.0 / 32.0);
+    assert!(scores(&table)[0] < 0.5, "{table}");
+    let told = desk.run(&["estimate", "judge.toml"]).await;
+    told.expect(0, &[]);
+    assert!(
+        told.out.contains("the judge on 32 answers that a person graded"),
+        "{}",
+        told.out
+    );
+}
+
+/// A search whose answers are judged says what the judge is worth, and what the person
+/// would have given; killed in between, it goes on where it was, and asks nothing twice.
+#[tokio::test]
+async fn judged_runs_tell_what_the_judge_is_worth() {
+    let slow = std::time::Duration::from_millis(8);
+    let server = MockServer::start(move |seen: &Seen| {
+        Act::text(&format!("Grade: {}", verdict(seen))).after(slow)
+    })
+    .await;
+    let desk = judged(&server, "calibration = \"graded.csv\"");
+    desk.write("graded.csv", calibration(38));
+    let optimize = ["optimize", "judged.toml", "--headless", "--quiet"];
+    let whole = desk
+        .run(&[&optimize[..], &["--json", "--store", "whole"]].concat())
+        .await;
+    let told = json(&whole);
+    described("report", told.clone());
+    let events = desk.read("whole/runs/own-metric-s1-1/events.jsonl");
+    for line in events.lines() {
+        described("events", serde_json::from_str(line).unwrap());
+    }
+    assert_eq!(told["judge"]["graded"], 40);
+    assert_eq!(told["judge"]["agreement"]["share"], 0.95);
+    assert!(told["judge"]["agreement"]["kappa_interval"]["low"].is_number());
+    let corrected = told["corrected"].as_array().unwrap();
+    assert_eq!(corrected[0]["contestant"], "seed");
+    assert_eq!(corrected[1]["contestant"], "selected");
+    assert!(corrected[0]["groups"][0]["interval"]["low"].is_number());
+    let report = ["report", "own-metric-s1-1", "--store", "whole"];
+    let page = desk
+        .run(&[&report[..], &["-o", "r.html", "-o", "r.md"]].concat())
+        .await;
+    page.expect(0, &[]);
+    for report in ["r.html", "r.md"] {
+        let shown = desk.read(report);
+        for piece in ["agrees with the person on 95% of 40", "kappa 0.90", "PPI"] {
+            assert!(shown.contains(piece), "{report}: {piece}\n{shown}");
+        }
+    }
+    let asked = server.asked();
+
+    // Stopped half-way by its limit and by a kill, it is the same run in the end.
+    let mut child = desk.start(&[&optimize[..], &["--store", "killed"]].concat());
+    while server.asked() < asked + asked / 3 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended too early");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let resume = ["--resume", "own-metric-s1-1", "--store", "killed", "--json"];
+    let resumed = json(&desk.run(&[&optimize[..], &resume].concat()).await);
+    for key in ["selected", "judge", "corrected", "compared", "audited"] {
+        assert_eq!(resumed[key], told[key], "{key}");
+    }
+    assert_eq!(resumed["spent"]["calls"], told["spent"]["calls"]);
+
+    // A judge whom nobody compared is called that.
+    let desk = judged(&server, "");
+    let ended = desk
+        .run(&["optimize", "judged.toml", "--headless", "--quiet"])
+        .await;
+    assert!(
+        ended.out.contains("never compared with a person"),
+        "{ended:?}"
+    );
 }

@@ -11,6 +11,7 @@ use crate::support::mock_server::{Act, MockServer};
 
 mod answers;
 mod batches;
+mod endpoints;
 mod labels;
 mod matrix;
 mod probe;

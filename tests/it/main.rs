@@ -14,6 +14,7 @@ mod drift;
 mod embedded;
 mod escapes;
 mod evaluate;
+mod failing;
 #[cfg(unix)]
 mod fetch;
 #[cfg(unix)]

@@ -1,6 +1,7 @@
 //! Studies on interactions, through the program; `MovieLens` 100K is skipped,
 //! loudly, where it cannot be fetched.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::ops::ControlFlow;
@@ -10,6 +11,7 @@ use shiftproof::datasets::{self, DatasetError};
 use shiftproof::fetch::{AssetFetcher, FetchError};
 
 use crate::fetch_stage::skip;
+use crate::schemas;
 use crate::support::mock_server::{Act, MockServer, Seen};
 use crate::support::program::Desk;
 
@@ -78,6 +80,8 @@ async fn baselines_need_no_model() {
     text.expect(0, &[]);
     insta::assert_snapshot!(text.out);
     let json = desk.run(&["data", "baselines", "--json"]).await;
+    let table: Value = serde_json::from_str(&json.out).unwrap();
+    schemas::check(&BTreeMap::from([("baselines", vec![table])]));
     let rows: Vec<Value> = serde_json::from_str(&json.out).unwrap();
     // Likes are told by the item alone, and nothing of a user's past tells them.
     let auc = |name: &str| {

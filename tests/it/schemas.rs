@@ -202,7 +202,8 @@ fn key_faults(schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) 
 }
 
 /// Checks samples of one output against its file, or teaches the file.
-fn check(samples: &BTreeMap<&str, Vec<Value>>) {
+#[track_caller]
+pub(crate) fn check(samples: &BTreeMap<&str, Vec<Value>>) {
     let update = std::env::var_os("SHIFTPROOF_SCHEMA_UPDATE").is_some();
     let mut found = Vec::new();
     for (name, values) in samples {
@@ -316,6 +317,11 @@ async fn outputs_are_as_described() {
         events.iter().all(|event| event.get("type").is_some()),
         "{events:?}"
     );
+    let several = run("optimize study.toml -q --json --seeds 1..2").await;
+    samples
+        .entry("reports")
+        .or_default()
+        .push(serde_json::from_str(&several).unwrap());
     check(&samples);
 }
 

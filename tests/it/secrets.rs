@@ -90,6 +90,18 @@ async fn keys_in_wrong_places_are_not_repeated() {
         ),
         (format!(", headers = [\"{CANARY}\"]"), "headers"),
         (
+            format!(", endpoints = [\"http://h/v1?key={CANARY}\"]"),
+            "environment",
+        ),
+        (
+            format!(", endpoints = [{{ base_url = \"http://h/v1\", api_key_env = \"{CANARY}\" }}]"),
+            "must be the name",
+        ),
+        (
+            format!(", endpoints = [{{ base_url = \"http://h/v1\", api_key = \"{CANARY}\" }}]"),
+            "endpoints",
+        ),
+        (
             format!(", body = {{ auth_token = \"{CANARY}\" }}"),
             "looks like a secret",
         ),

@@ -155,3 +155,31 @@ async fn shown_inputs_are_bounded() {
     assert!(shown[0].text.chars().count() <= SHOWN_INPUT && shown[0].label.is_none());
     assert_eq!(verdicts(&events[1]), [(0, UNLABELLED)]);
 }
+
+/// More of failing answers than events hold; nothing of a label that is not to be told.
+#[tokio::test]
+async fn details_tell_what_events_cut() {
+    let mut feed = Feed::new();
+    let inputs = feed.matrix.add_examples(&examples("source", 4));
+    let hidden = feed.matrix.add_examples(&examples("target", 2));
+    let all: Vec<InputIndex> = inputs.iter().chain(&hidden).copied().collect();
+    feed.tell(Phase::Screen, 0, &all).await;
+    let context = feed.bench.context(&Moods);
+    let view = feed
+        .matrix
+        .answers_as(context, 0, ReplyAdjustment::default());
+    let of = |input, phase| detail(&feed.matrix, context, &view, phase, (input, 7));
+    let wrong = of(inputs[1], Phase::Screen).unwrap();
+    assert_eq!(wrong.input, 7);
+    assert_eq!(wrong.reply.as_deref(), Some("Well: positive."));
+    assert_eq!((wrong.answer, wrong.label, wrong.reason), (None, None, None));
+    let evaded = of(inputs[2], Phase::Screen).unwrap();
+    let reply = evaded.reply.unwrap();
+    assert_eq!(reply.chars().count(), SHOWN_DETAIL);
+    assert!(reply.starts_with("Hard to say"), "{reply}");
+    let refused = of(inputs[3], Phase::Screen).unwrap();
+    assert_eq!((refused.reason.as_deref(), refused.reply), (Some("no"), None));
+    // Before the audit nothing says that a target's answer is wrong.
+    let target = of(hidden[1], Phase::Screen).unwrap();
+    assert_eq!((target.label, target.wrong), (None, Vec::new()));
+}

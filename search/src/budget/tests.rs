@@ -145,10 +145,22 @@ fn losses_take_room() {
 }
 
 #[test]
+fn estimated_calls_are_counted() {
+    let own = Usage {
+        estimated: true,
+        ..usage(5, 5)
+    };
+    let both = Price::default().spend(&own) + Price::default().spend(&usage(5, 5));
+    assert_eq!((both.calls, both.estimated), (2, 1));
+    assert_eq!(both.without(both).estimated, 0);
+    assert_eq!(both.share(1, 2).estimated, 1);
+}
+
+#[test]
 fn spends_add_up() {
     let spends = [1_u64, 20, 300].map(|tokens| Price::UNKNOWN.spend(&usage(tokens, 2 * tokens)));
     let sum: Spend = spends.into_iter().sum();
-    assert_eq!((sum.calls, sum.unpriced), (3, 3));
+    assert_eq!((sum.calls, sum.unpriced, sum.estimated), (3, 3, 0));
     assert_eq!((sum.prompt_tokens, sum.completion_tokens), (321, 642));
     assert_eq!(sum.tokens(), 963);
     assert_eq!(spends.into_iter().rev().sum::<Spend>(), sum);

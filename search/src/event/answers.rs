@@ -1,6 +1,7 @@
 //! Answers as they are told: bounded, by place, with what they were worth.
 
 use serde::{Deserialize, Serialize};
+use shiftproof_tasks::PromptId;
 
 use crate::unusable::AnswerFault;
 
@@ -23,6 +24,51 @@ pub struct ShownInput {
 pub const SHOWN_INPUT: usize = 240;
 /// Characters of an answer that are told.
 pub const SHOWN_ANSWER: usize = 80;
+
+/// Characters of a text that an [`AnswerDetail`] holds.
+pub const SHOWN_DETAIL: usize = 600;
+
+/// What there is to see of an answer that is not right, where the event's own texts are
+/// cut short or hold only what was read: for observers, and in no log. An answer whose
+/// event says all of it has none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerDetail {
+    /// The candidate.
+    pub candidate: PromptId,
+    /// Place of the input among all inputs told.
+    pub input: u32,
+    /// The input as the model sees it, where more of it than [`SHOWN_INPUT`] characters
+    /// is told; like every text here on one line and cut to [`SHOWN_DETAIL`] characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The true label, where it may be told and is longer than [`SHOWN_ANSWER`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// The answer as it was read, where it is longer than [`SHOWN_ANSWER`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+    /// Why there is no grade, where the reply alone does not show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The reply as it came, where it is not what was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply: Option<String>,
+    /// Parts of the answer that are not right, where it has parts and they may be told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wrong: Vec<String>,
+}
+
+impl AnswerDetail {
+    /// Whether it says anything that the events do not.
+    pub const fn is_empty(&self) -> bool {
+        self.text.is_none()
+            && self.label.is_none()
+            && self.answer.is_none()
+            && self.reason.is_none()
+            && self.reply.is_none()
+            && self.wrong.is_empty()
+    }
+}
 
 /// One answer. A run tells very many: it is written as `[input, text, verdict]`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -69,6 +115,15 @@ impl AnswerVerdict {
             self,
             Self::Graded(_) | Self::Ungraded(UngradedReason::Unlabelled)
         )
+    }
+
+    /// Whether the answer is known not to be right: a grade below 1, or none because
+    /// there is no answer to grade.
+    pub const fn is_failure(self) -> bool {
+        match self {
+            Self::Graded(grade) => grade < 1.0,
+            Self::Ungraded(why) => !matches!(why, UngradedReason::Unlabelled),
+        }
     }
 }
 

@@ -119,6 +119,17 @@ pub enum AuditedPrompt {
     Ensemble,
 }
 
+impl AuditedPrompt {
+    /// Its name, for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Seed => "seed",
+            Self::Selected => "selected",
+            Self::Ensemble => "ensemble",
+        }
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::budget::{Price, Spend};
 use crate::event_log::LogError;
+use crate::judging::JudgeStanding;
 use crate::ledger::{LedgerError, StoredAnswer};
 use crate::llm::{Llm, ModelCall};
 use crate::unusable::HopelessRun;
@@ -20,7 +21,7 @@ pub enum RunError {
     #[error("interrupted")]
     Interrupted,
     /// The model's service cannot answer.
-    #[error("the model {model} did not answer: {reason}")]
+    #[error("{} did not answer: {reason}", called(model))]
     Provider {
         /// The model's identity.
         model: String,
@@ -57,6 +58,10 @@ pub enum RunError {
         /// of each.
         reason: String,
     },
+    /// Scores are to be held against a bar, and their judge agrees too little with the
+    /// person who graded some of its answers.
+    #[error("the judge's scores hold for no bar: it agrees too little with the person")]
+    NoBar(JudgeStanding),
     /// A search method does what its own plan does not have.
     #[error("the method {method} departs from its plan: {reason}")]
     Method {
@@ -71,6 +76,14 @@ pub enum RunError {
     /// The event log failed or the run diverged from it.
     #[error(transparent)]
     Log(#[from] LogError),
+}
+
+/// A model's identity, or what a program of the user's own is called.
+fn called(identity: &str) -> String {
+    match identity.strip_prefix("command:") {
+        Some(program) => format!("the program {program}"),
+        None => format!("the model {identity}"),
+    }
 }
 
 /// What came of one call.
@@ -134,7 +147,6 @@ impl PricedModel {
             prompt_tokens,
             cache_write_tokens: if dearer { prompt_tokens } else { 0 },
             completion_tokens: u64::from(call.sampling.max_tokens),
-            estimated: true,
             ..Usage::default()
         })
     }

@@ -88,6 +88,8 @@ const fn spend(numbers: [u64; 5]) -> Spend {
         completion_tokens,
         picodollars,
         unpriced,
+        // What is set aside is a bound, no estimate.
+        estimated: 0,
     }
 }
 

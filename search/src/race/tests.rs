@@ -380,6 +380,36 @@ fn problem_has_role_per_group() {
     );
 }
 
+/// Right on as many positive and negative inputs in a hundred as the prompt says.
+fn leaning(call: &ModelCall) -> Result<Reply, LlmError> {
+    let text = text(call);
+    let number: usize = text.rsplit(' ').next().unwrap().parse().unwrap();
+    let word = text.split_whitespace().nth(1 + number % 2).unwrap();
+    let skill: usize = word.parse().unwrap();
+    let is_wrong = number / 2 * 37 % 100 >= skill;
+    Ok(Reply::text(mood(number + usize::from(is_wrong))))
+}
+
+/// Where the target has mostly one class, the prompt that is right on that class leads,
+/// without a label or an answer of the target.
+#[tokio::test]
+async fn stated_shares_decide_between_leanings() {
+    const LEANINGS: [&str; 4] = ["lean 80 80", "lean 95 60", "lean 60 95", "lean 70 75"];
+    for (positive, best) in [(0.95, 1), (0.05, 2)] {
+        let mut scene = Scene::new(Bench::new(leaning), &LEANINGS);
+        scene.matrix.target_shares = [("positive", positive), ("negative", 1.0 - positive)]
+            .map(|(class, share)| (class.to_owned(), share))
+            .into();
+        let result = scene.run(240, 2, &[1, 2, 3]).await.unwrap();
+        assert_eq!(places(&result)[0], best, "{positive}: {:?}", result.ranked);
+    }
+    // Shares of classes that no example has say nothing of those there are.
+    let mut scene = Scene::new(Bench::new(leaning), &LEANINGS);
+    scene.matrix.target_shares = [("mixed".to_owned(), 1.0)].into();
+    let problem = scene.race(10, 1).problem(&scene.matrix, &[1, 2, 3], false);
+    assert_eq!(problem.classes.unwrap().target_shares, None);
+}
+
 /// A model of this process is handed neighbours together, and no first portion.
 #[tokio::test]
 async fn embedded_models_race_alike() {

@@ -15,12 +15,14 @@ use crate::{answer_feed, compare, vote};
 
 impl SearchContext<'_> {
     /// Opens the seal: the seed, the selected prompt and the ensemble on the
-    /// same examples. Returns whether the budget sufficed.
+    /// same examples. `judged`: a person's grades and the judge's, of a task whose answers
+    /// a model judges. Returns whether the budget sufficed.
     pub(super) async fn audit(
         &mut self,
         sealed: Vec<Example>,
         selected: CandidateIndex,
         ensemble: &[CandidateIndex],
+        judged: &[(f64, f64)],
     ) -> Result<bool, RunError> {
         if sealed.is_empty() {
             return Ok(true);
@@ -113,6 +115,11 @@ impl SearchContext<'_> {
         if let Some((groups, worst)) = compared {
             self.run.gateway.emit(&Event::Compared { groups, worst })?;
         }
+        let contestants = [
+            (AuditedPrompt::Seed, answers(self.seed)),
+            (AuditedPrompt::Selected, answers(selected)),
+        ];
+        self.correct(&contestants, &inputs, judged)?;
         Ok(complete)
     }
 

@@ -78,6 +78,9 @@ impl<'a> SearchContext<'a> {
             return Err(run.departed(reason));
         }
         let mut matrix = ResponseMatrix::new(run.groups.clone());
+        matrix
+            .target_shares
+            .clone_from(&run.data.target.class_shares);
         let validation = matrix.add_examples(&run.data.source.validation);
         // Half the examples run the races, the other half decides: a score that
         // helped a prompt to win is not what it is finally judged on.

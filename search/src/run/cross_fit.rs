@@ -9,7 +9,9 @@ use crate::gateway::RunError;
 use crate::race::Race;
 use crate::response_matrix::{CandidateIndex, InputIndex};
 use crate::seeds;
-use crate::select::{ExampleClasses, GroupEstimates, OutcomeTable, SelectionProblem};
+use crate::select::{
+    ExampleClasses, GroupEstimates, OutcomeTable, SelectionProblem, chance_to_beat,
+};
 use crate::stats::{LabelledOutcomes, cross_fitted};
 
 /// Halvings of the labels.
@@ -64,6 +66,7 @@ impl SearchContext<'_> {
             ..self.run.race(self.phase, self.seed, inputs, &self.screen)
         };
         let problem = race.problem(&self.matrix, &entrants, false);
+        let seed_place = place(self.seed)?;
         let objective = self.run.spec.objective();
         let choose = |seen: &[bool]| {
             let hidden: BTreeSet<usize> = labelled
@@ -75,17 +78,22 @@ impl SearchContext<'_> {
             let problem = without(&problem, &hidden);
             let table = table(&problem, &values, &clusters, &hidden);
             let estimates = GroupEstimates::fit(&problem, &table);
-            (0..entrants.len())
+            let best = (0..entrants.len())
                 .map(|entrant| {
                     let score = objective.score(&estimates.groups(entrant));
                     (score - problem.charge(entrant), entrant)
                 })
                 .filter(|(score, _)| score.is_finite())
                 .reduce(|best, next| if next.0 > best.0 { next } else { best })
-                .map(|(_, entrant)| entrant)
+                .map(|(_, entrant)| entrant)?;
+            // As in the run, the seed prompt stays where too little speaks for another.
+            let pair = (best, seed_place);
+            let chance = chance_to_beat(&problem, &table, pair, self.run.spec.own_objective());
+            let goes = chance.is_some_and(|chance| chance >= self.least_chance(entrants[best]));
+            Some(if goes { best } else { seed_place })
         };
         let seed = seeds::number(self.run.seed, "cross-fit");
-        let fitted = cross_fitted(&rows, place(self.seed)?, (SPLITS, seed), choose)?;
+        let fitted = cross_fitted(&rows, seed_place, (SPLITS, seed), choose)?;
         Some(CrossFittedChoice {
             gain: ScoreDifference {
                 group: "labelled target".to_owned(),

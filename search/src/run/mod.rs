@@ -9,6 +9,7 @@ mod context;
 mod cross_fit;
 mod demonstrations;
 mod headroom;
+mod judge;
 mod proposals;
 mod races;
 mod standings;
@@ -29,11 +30,11 @@ use crate::earlier::EarlierRun;
 use crate::event::{Event, GroupInfo, RunEnding, RunStarted};
 use crate::fit::fit;
 use crate::gateway::{Gateway, PricedModel, RunError};
-use crate::grading;
+use crate::judging::StudyJudge;
 use crate::methods::SearchMethod;
 use crate::response_matrix::EvalContext;
 use crate::spec::SearchSpec;
-use crate::turns;
+use crate::{grading, turns};
 
 pub use self::answers::{AnsweredExample, GroupAnswers, UnansweredExample};
 pub(crate) use self::balance::in_turn;
@@ -72,6 +73,8 @@ pub struct Run<'g> {
     pub gateway: &'g Gateway,
     /// The run that this one goes on from.
     pub earlier: Option<EarlierRun>,
+    /// The judge of its answers, where a model judges them.
+    pub judge: Option<StudyJudge>,
     /// Whether the plan was scaled down to the budget; `false` to begin with.
     pub fitted: bool,
     /// Whether to go on where hardly an answer can be used.
@@ -108,12 +111,16 @@ impl Run<'_> {
         if let Some(earlier) = &self.earlier {
             context.carry_over(earlier).await?;
         }
+        // First: a judge that is no bar costs no more than this.
+        let judged = context.judge().await?;
         let finalists = self.method.search(&mut context).await?;
         let (selected, ensemble) = context.select(finalists).await?;
         let target_labels_read = self.data.reads.count();
         // Only now: a search that could spend the audit's money would.
         self.gateway.release();
-        let audited = context.audit(audit.open(), selected, &ensemble).await?;
+        let audited = context
+            .audit(audit.open(), selected, &ensemble, &judged)
+            .await?;
         let ending = if context.affordable && audited && !self.fitted {
             RunEnding::Completed
         } else {
@@ -172,7 +179,10 @@ impl Run<'_> {
     fn fit_to_budget(&mut self, audit: usize) {
         if let Some(calls) = self.gateway.limits().calls {
             // What finding out about the models took is gone.
-            let calls = calls.saturating_sub(self.gateway.lost_before().calls);
+            let graded = self.judge.as_ref().map_or(0, |judge| judge.graded.len());
+            let calls = calls
+                .saturating_sub(self.gateway.lost_before().calls)
+                .saturating_sub(graded as u64);
             self.fitted = fit(
                 self.method.as_ref(),
                 &mut self.spec,

@@ -160,16 +160,7 @@ impl SearchContext<'_> {
             ..self.run.race(self.phase, self.seed, &inputs, &self.screen)
         };
         let chance = race.chance_over_seed(&self.matrix, self.run.context(), &entrants, first);
-        // A price on length is a wish to have the shorter of two that are as good.
-        let charge = |candidate: CandidateIndex| {
-            let tokens = self.matrix.candidates[candidate].prompt.tokens();
-            self.run.spec.length_charge(tokens)
-        };
-        let least = if charge(first) < charge(self.seed) {
-            0.5
-        } else {
-            LEAST_CHANCE
-        };
+        let least = self.least_chance(first);
         if chance.is_some_and(|chance| chance >= least) {
             return (ranked, reason);
         }
@@ -188,6 +179,20 @@ impl SearchContext<'_> {
             ),
         };
         (ranked, reason)
+    }
+
+    /// The chance to be better than the seed prompt that is asked of a candidate in its
+    /// place. A price on length is a wish to have the shorter of two that are as good.
+    pub(super) fn least_chance(&self, candidate: CandidateIndex) -> f64 {
+        let charge = |candidate: CandidateIndex| {
+            let tokens = self.matrix.candidates[candidate].prompt.tokens();
+            self.run.spec.length_charge(tokens)
+        };
+        if charge(candidate) < charge(self.seed) {
+            0.5
+        } else {
+            LEAST_CHANCE
+        }
     }
 
     /// The prompts that vote together; one alone is no ensemble.

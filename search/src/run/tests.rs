@@ -121,6 +121,7 @@ pub(super) fn run(gateway: &Gateway, steps: Vec<PlannedStep>, llm: Arc<dyn Llm>)
         proposer_model: model,
         gateway,
         earlier: None,
+        judge: None,
         fitted: false,
         keep_going: true,
     }

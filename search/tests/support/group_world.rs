@@ -222,6 +222,7 @@ impl GroupWorld {
             },
             target: UnlabelledTarget {
                 inputs: inputs.into_iter().map(|example| example.input).collect(),
+                ..UnlabelledTarget::default()
             },
             labelled_target: LabelledTarget::new(Vec::new(), reads.clone()),
             audit: SealedAudit::new(audit, reads.clone()),

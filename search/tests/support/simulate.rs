@@ -170,6 +170,7 @@ impl SimulatedWorld {
                     .into_iter()
                     .map(|e| e.input)
                     .collect(),
+                ..UnlabelledTarget::default()
             },
             labelled_target: LabelledTarget::new(Vec::new(), reads.clone()),
             audit: SealedAudit::new(audit, reads.clone()),

@@ -67,14 +67,32 @@ pub(super) fn duration(spec: &ModelSpec, spend: Spend) -> f64 {
         return spend.tokens() as f64 / EMBEDDED_TOKENS_PER_S;
     }
     let calls = spend.calls as f64;
-    let concurrency = spec.concurrency.map_or(CONCURRENCY, |n| n as f64).max(1.0);
     let busy = calls * FIRST_TOKEN_S + spend.completion_tokens as f64 / TOKENS_PER_S;
     let per_minute = |amount: f64, limit: Option<u32>| {
         limit.map_or(0.0, |limit| amount / f64::from(limit.max(1)) * 60.0)
     };
-    (busy / concurrency)
-        .max(per_minute(calls, spec.requests_per_minute))
-        .max(per_minute(spend.tokens() as f64, spec.tokens_per_minute))
+    (busy / at_once(spec))
+        .max(per_minute(
+            calls,
+            together(spec, |own| own.requests_per_minute),
+        ))
+        .max(per_minute(
+            spend.tokens() as f64,
+            together(spec, |own| own.tokens_per_minute),
+        ))
+}
+
+/// Calls at once, over all servers of the model.
+fn at_once(spec: &ModelSpec) -> f64 {
+    let servers = spec.servers();
+    let own = |spec: &ModelSpec| spec.concurrency.map_or(CONCURRENCY, |n| n as f64);
+    servers.iter().map(own).sum::<f64>().max(1.0)
+}
+
+/// A limit of the servers together; none where one of them has none.
+fn together(spec: &ModelSpec, limit: impl Fn(&ModelSpec) -> Option<u32>) -> Option<u32> {
+    let limits: Option<Vec<u32>> = spec.servers().iter().map(limit).collect();
+    limits.map(|limits| limits.into_iter().fold(0, u32::saturating_add))
 }
 
 /// What the time rests on.
@@ -86,11 +104,11 @@ pub(super) fn pace(spec: &ModelSpec) -> String {
     }
     let mut text = format!(
         "Time: assumed are {FIRST_TOKEN_S} s and {TOKENS_PER_S} tokens a second a call, {} calls at once",
-        spec.concurrency.map_or(CONCURRENCY, |n| n as f64)
+        at_once(spec)
     );
     for (limit, what) in [
-        (spec.requests_per_minute, "requests"),
-        (spec.tokens_per_minute, "tokens"),
+        (together(spec, |own| own.requests_per_minute), "requests"),
+        (together(spec, |own| own.tokens_per_minute), "tokens"),
     ] {
         if let Some(limit) = limit {
             let _ = write!(text, ", at most {} {what} a minute", grouped(limit.into()));
@@ -134,6 +152,7 @@ pub(in crate::commands) fn priced(study: &Study) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::study::EndpointSpec;
 
     fn spend(calls: u64, completion_tokens: u64) -> Spend {
         Spend {
@@ -156,6 +175,11 @@ mod tests {
         assert!((duration(&spec, spend(80, 4000)) - 240.0).abs() < 1e-9);
         spec.tokens_per_minute = Some(1000);
         assert!((duration(&spec, spend(80, 4000)) - 720.0).abs() < 1e-9);
+        // Another server like it halves that.
+        spec.endpoints = vec![EndpointSpec::Address("http://b/v1".into())];
+        assert!((duration(&spec, spend(80, 4000)) - 360.0).abs() < 1e-9);
+        (spec.requests_per_minute, spec.tokens_per_minute) = (None, None);
+        assert!((duration(&spec, spend(80, 4000)) - 64.0).abs() < 1e-9);
     }
 
     #[test]

@@ -7,57 +7,7 @@ use shiftproof_search::evaluate::ExampleAnswer;
 use shiftproof_search::event::GroupOutcome;
 use shiftproof_tasks::{Example, Outcome, Task};
 
-/// What came of an example.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum AnswerState {
-    /// The grade is 1.
-    Right,
-    /// The grade lies between 0 and 1.
-    Partly,
-    /// The grade is 0.
-    Wrong,
-    /// The answer is not of the form asked for; it counts as wrong.
-    Unparseable,
-    /// The token limit cut it off unread; it counts in no score.
-    Truncated,
-    /// There is no answer; it counts in no score.
-    Failed,
-    /// The budget left it out.
-    Unasked,
-}
-
-impl AnswerState {
-    fn of(outcome: Option<&Outcome>) -> Self {
-        match outcome {
-            None => Self::Unasked,
-            Some(Outcome::Unparseable { .. }) => Self::Unparseable,
-            Some(Outcome::Truncated { .. }) => Self::Truncated,
-            Some(Outcome::Failed { .. }) => Self::Failed,
-            Some(Outcome::Scored(scored)) if scored.value >= 1.0 => Self::Right,
-            Some(Outcome::Scored(scored)) if scored.value > 0.0 => Self::Partly,
-            Some(Outcome::Scored(_)) => Self::Wrong,
-        }
-    }
-
-    /// As it stands in JSON and tables.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Right => "right",
-            Self::Partly => "partly",
-            Self::Wrong => "wrong",
-            Self::Unparseable => "unparseable",
-            Self::Truncated => "truncated",
-            Self::Failed => "failed",
-            Self::Unasked => "unasked",
-        }
-    }
-
-    /// Whether a person who mends a prompt wants to see it.
-    pub const fn is_failure(self) -> bool {
-        !matches!(self, Self::Right | Self::Unasked)
-    }
-}
+use crate::failures::{AnswerState, FailingAnswer, weakest_first};
 
 /// One answer to one example.
 #[derive(Debug, Clone, Serialize)]
@@ -84,6 +34,9 @@ pub(super) struct AnswerRow {
     pub label: String,
     /// The reply as it came, or why there is none.
     pub reply: Option<String>,
+    /// Why there is no grade, where there is a reply that does not show it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// What each part of the answer is worth, where it has parts.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub parts: BTreeMap<String, f64>,
@@ -121,10 +74,8 @@ pub(super) fn rows(
                 _ => Vec::new(),
             },
             label: example.label.to_text(),
-            reply: match outcome {
-                Some(Outcome::Failed { reason }) => Some(reason.clone()),
-                _ => given.reply.clone(),
-            },
+            reply: given.reply.clone(),
+            reason: given.reason.clone(),
             parts: scored
                 .map(|answer| task.parts(answer, &example.label))
                 .unwrap_or_default()
@@ -136,18 +87,39 @@ pub(super) fn rows(
     examples.iter().zip(answers).map(row).collect()
 }
 
-/// Answers that are not right: of the weakest group first, the worst first within it,
-/// else in the examples' order.
+impl AnswerRow {
+    /// The same as a person looks at it who mends the prompt; `audited`: of the sealed
+    /// audit.
+    pub fn failing(&self, audited: bool) -> FailingAnswer {
+        let wrong = self.parts.iter().filter(|(_, grade)| **grade < 1.0);
+        let reply = Some(self.reply.clone().unwrap_or_default());
+        // Of a refusal the reason stands where the reply would.
+        let is_refused = self.state == AnswerState::Failed && self.reason.is_none();
+        let (reason, reply) = if is_refused {
+            (reply, None)
+        } else {
+            (self.reason.clone(), reply)
+        };
+        FailingAnswer {
+            id: self.id.clone(),
+            group: self.group.clone(),
+            state: self.state,
+            score: self.score,
+            audited,
+            input: self.input.clone(),
+            label: Some(self.label.clone()),
+            answer: self.answer.clone(),
+            wrong: wrong.map(|(name, _)| name.clone()).collect(),
+            reason,
+            reply,
+        }
+    }
+}
+
+/// Answers that are not right, of the weakest group first.
 pub(super) fn failures<'r>(rows: &'r [AnswerRow], groups: &[GroupOutcome]) -> Vec<&'r AnswerRow> {
-    let mut order: Vec<&GroupOutcome> = groups.iter().collect();
-    let value = |group: &GroupOutcome| group.value.unwrap_or(-1.0);
-    order.sort_by(|a, b| value(a).total_cmp(&value(b)));
-    let place = |row: &AnswerRow| order.iter().position(|group| group.group == row.group);
     let mut failing: Vec<&AnswerRow> = rows.iter().filter(|row| row.state.is_failure()).collect();
-    failing.sort_by(|a, b| {
-        let score = |row: &AnswerRow| row.score.unwrap_or(-1.0);
-        place(a).cmp(&place(b)).then(score(a).total_cmp(&score(b)))
-    });
+    weakest_first(&mut failing, groups, |row| (row.group.as_str(), row.score));
     failing
 }
 

@@ -103,7 +103,7 @@ fn csv(table: &EvalTable) -> Result<String, Failure> {
     let fail = Failure::from_error(ExitStatus::Data);
     let mut header: Vec<String> = [
         "prompt", "model", "sample", "id", "group", "cluster", "state", "score", "answer", "label",
-        "reply", "input",
+        "reply", "reason", "input",
     ]
     .map(str::to_owned)
     .to_vec();
@@ -124,6 +124,7 @@ fn csv(table: &EvalTable) -> Result<String, Failure> {
             text(&row.answer),
             row.label.clone(),
             text(&row.reply),
+            text(&row.reason),
             row.input.clone(),
         ];
         cells.extend(

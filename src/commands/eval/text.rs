@@ -9,12 +9,10 @@ use super::{EvalTable, PromptScores, fair};
 use crate::commands::score;
 use crate::report::{grouped, score_as, spread_as, worst, write_baselines};
 use crate::shown::{line, visible};
-use crate::table::{TextColumn, TextTable, cut};
+use crate::table::{TextColumn, TextTable};
 use crate::unusable;
 use crate::word_diff::flat;
 
-/// Longest input, label, answer and reply that is shown of a failure, in columns.
-const SHOWN: usize = 600;
 /// Groups that the table of all prompts has columns for.
 const COLUMNS: usize = 5;
 
@@ -219,51 +217,19 @@ fn write_failures(table: &EvalTable, index: usize, most: usize, out: &mut String
 }
 
 fn write_failure(row: &AnswerRow, several: bool, out: &mut String) {
+    let failing = row.failing(false);
     let _ = write!(
         out,
         "  {} · {} · {}",
         line(&row.id),
         line(&row.group),
-        row.state.name()
+        failing.state_told()
     );
-    if let Some(score) = row.score.filter(|score| *score > 0.0) {
-        let _ = write!(out, " {:.1}", score * 100.0);
-    }
     if several {
         let _ = write!(out, " · sample {}", row.sample);
     }
     out.push('\n');
-    let mut told = |name: &str, text: &str| {
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let _ = writeln!(out, "    {name:<7} {}", line(&cut(&text, SHOWN)));
-    };
-    told("input", &row.input);
-    told("label", &row.label);
-    if let Some(answer) = &row.answer {
-        told("answer", answer);
-    }
-    let wrong: Vec<&str> = row
-        .parts
-        .iter()
-        .filter(|(_, grade)| **grade < 1.0)
-        .map(|(name, _)| name.as_str())
-        .collect();
-    if !wrong.is_empty() {
-        told("wrong", &wrong.join(", "));
-    }
-    let reply = row.reply.as_deref().unwrap_or_default();
-    if row
-        .answer
-        .as_deref()
-        .is_none_or(|answer| answer.trim() != reply.trim())
-    {
-        told(
-            "reply",
-            if reply.trim().is_empty() {
-                "(empty)"
-            } else {
-                reply
-            },
-        );
+    for (name, text) in failing.told() {
+        let _ = writeln!(out, "    {name:<7} {}", line(&text));
     }
 }

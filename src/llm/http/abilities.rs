@@ -16,3 +16,19 @@ pub struct ServerAbilities {
     pub(super) thinking_tokens: u32,
     pub(super) report: String,
 }
+
+impl ServerAbilities {
+    /// What two servers do not do alike, of what changes a reply or its price.
+    pub(super) fn differ(&self, other: &Self) -> Option<&'static str> {
+        if self.label_scores != other.label_scores {
+            return Some("one scores labels (label_scores = \"off\" reads text from both)");
+        }
+        if self.continuation != other.continuation {
+            return Some(
+                "they continue an answer in different ways (prefill = \"off\" asks neither)",
+            );
+        }
+        (self.thinking_tokens != other.thinking_tokens)
+            .then_some("one thinks before it answers, or longer (thinking_tokens settles it)")
+    }
+}

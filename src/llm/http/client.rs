@@ -133,6 +133,14 @@ impl HttpSender {
         &self.endpoint.shown
     }
 
+    pub(super) fn has_room(&self) -> bool {
+        self.limiter.has_room()
+    }
+
+    pub(super) fn pause(&self) -> Duration {
+        self.limiter.pause()
+    }
+
     pub(super) fn stats(&self) -> HttpStats {
         self.limiter.stats()
     }
@@ -281,6 +289,9 @@ impl HttpSender {
                     (then, wait)
                 }
             };
+            if self.config.hands_over && matches!(then, LlmError::Unavailable(_)) {
+                return Err(self.without_key(then));
+            }
             let most = match then {
                 LlmError::Request(_) => self.config.max_retries.min(EMPTY_RETRIES),
                 _ => self.config.max_retries,

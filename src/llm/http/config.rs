@@ -96,6 +96,9 @@ pub struct HttpConfig {
     pub thoughts: AbilityMode,
     /// Sending many calls at once as a batch; `None`: each by itself.
     pub batch: Option<BatchConfig>,
+    /// Whether what may pass elsewhere is an error at once, for another server to be
+    /// asked: no answer, overload, a failure of the server's.
+    pub hands_over: bool,
     /// What an earlier process found out about the server; `None`: it is asked.
     pub known: Option<ServerAbilities>,
 }
@@ -125,6 +128,7 @@ impl HttpConfig {
             prefill: AbilityMode::Auto,
             thoughts: AbilityMode::Auto,
             batch: None,
+            hands_over: false,
             known: None,
         }
     }

@@ -15,6 +15,7 @@ mod batch;
 mod client;
 mod complaint;
 mod config;
+mod endpoints;
 mod exchange;
 mod logprobs;
 mod options;
@@ -50,6 +51,7 @@ pub use rate_limit::HttpStats;
 
 pub use abilities::ServerAbilities;
 use client::HttpSender;
+pub use endpoints::HttpEndpoints;
 use logprobs::LabelProbabilities;
 use reply::{ChatCompletion, ParsedBody};
 use request::{AnswerShape, PrefillMode, ServerDialect};
@@ -195,6 +197,27 @@ impl HttpLlm {
             ..abilities.clone()
         };
         Some(Self::of(Arc::new(sender.with_options(free)), abilities))
+    }
+
+    /// The same client with what was found of another server that does the same.
+    fn knowing(&self, abilities: ServerAbilities) -> Self {
+        Self::of(self.shared.sender.clone(), abilities)
+    }
+
+    /// The server's address, without secrets.
+    pub fn address(&self) -> &str {
+        self.shared.sender.address()
+    }
+
+    /// Whether a call would be sent at once: no pause, no rate and no number of calls
+    /// in flight holds it back.
+    fn has_room(&self) -> bool {
+        self.shared.sender.has_room()
+    }
+
+    /// How long the server asked to be left alone, from now on.
+    fn pause(&self) -> std::time::Duration {
+        self.shared.sender.pause()
     }
 
     /// What was found at start-up, to be known by who goes on later.

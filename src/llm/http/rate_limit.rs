@@ -144,6 +144,23 @@ impl RateLimiter {
         }
     }
 
+    /// Whether an attempt would be sent at once.
+    pub(super) fn has_room(&self) -> bool {
+        let buckets = [&self.requests, &self.tokens];
+        let in_debt = |bucket: &TokenBucket| !bucket.take(0).is_zero();
+        let free = {
+            let state = self.state();
+            state.not_before <= Instant::now() && state.in_flight < state.limit as usize
+        };
+        free && !buckets.into_iter().flatten().any(in_debt)
+    }
+
+    /// How long the server asked to be left alone, from now on.
+    pub(super) fn pause(&self) -> Duration {
+        let until = self.state().not_before;
+        until.saturating_duration_since(Instant::now())
+    }
+
     /// Waits before a retry, without holding a permit.
     pub(super) async fn back_off(&self, wait: Duration) {
         self.counters.retries.fetch_add(1, Relaxed);

@@ -5,7 +5,7 @@ use shiftproof_search::event::RunStarted;
 
 use super::scrolling;
 use crate::report::facts::command;
-use crate::report::{RunSummary, grouped, money, unanswered};
+use crate::report::{RunSummary, estimated, grouped, money, unanswered};
 
 pub(super) fn section(summary: &RunSummary, started: &RunStarted) -> Markup {
     let phases: Vec<_> = summary
@@ -23,6 +23,7 @@ pub(super) fn section(summary: &RunSummary, started: &RunStarted) -> Markup {
                     (grouped(spent.completion_tokens)) " completion tokens"
                     @if let Some(money) = money(spent) { ", " (money) }
                     "." (limits(started))
+                    @if let Some(sentence) = estimated(spent) { " " (sentence) }
                     @if let Some(sentence) = unanswered(&summary.unanswered) { " " (sentence) }
                 },
                 None => p { "The run has not finished; its cost is told at the end." },

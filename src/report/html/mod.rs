@@ -5,6 +5,7 @@
 mod charts;
 mod comparison;
 mod cost;
+mod failures;
 mod lines;
 mod run;
 mod search;

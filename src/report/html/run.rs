@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use shiftproof_search::event::{AuditedPrompt, GroupOutcome, RunEnding};
 
 use super::charts::{DotPlotRow, dot_plot};
-use super::cost;
+use super::{cost, failures};
 use super::{diff, figure, scrolling, search};
 use crate::report::capital;
 use crate::report::facts::{gaps, machine, regressed};
@@ -21,7 +21,7 @@ pub(super) fn whole(run: &NamedRun) -> Markup {
             h1 { (run.name) }
             (subtitle(&run.summary))
         }
-        (sections(&run.summary))
+        (sections(run))
     }
 }
 
@@ -34,7 +34,7 @@ pub(super) fn folded(run: &NamedRun, index: usize) -> Markup {
                 " " span.dim { (capital(&run.summary.verdict().sentence)) "." }
             }
             (subtitle(&run.summary))
-            (sections(&run.summary))
+            (sections(run))
         }
     }
 }
@@ -51,7 +51,8 @@ fn subtitle(summary: &RunSummary) -> Markup {
     }
 }
 
-fn sections(summary: &RunSummary) -> Markup {
+fn sections(run: &NamedRun) -> Markup {
+    let summary = &run.summary;
     let Some(started) = &summary.started else {
         return html! { p { "This run has not begun." } };
     };
@@ -60,6 +61,7 @@ fn sections(summary: &RunSummary) -> Markup {
         (figures(summary))
         (prompt(summary))
         (scores(summary))
+        (failures::section(run))
         (transfer(summary))
         (search::curve(summary))
         (search::votes(summary))

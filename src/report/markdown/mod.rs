@@ -3,6 +3,7 @@
 //! Whatever a study or a model wrote stands in code spans or fenced blocks,
 //! where it can neither format, link nor mention.
 
+mod failures;
 mod text;
 
 use std::fmt::Write as _;
@@ -13,7 +14,9 @@ use self::text::fenced;
 pub(crate) use self::text::{capital, code, inline};
 use super::compare::RunComparison;
 use super::facts::{command, gaps, lineage, machine, regressed};
-use super::{NamedRun, RunSummary, difference, grouped, money, score, spread, unanswered, worst};
+use super::{
+    NamedRun, RunSummary, difference, estimated, grouped, money, score, spread, unanswered, worst,
+};
 use crate::table::write_markdown;
 use crate::unusable::counts;
 use crate::vote_notes;
@@ -104,6 +107,7 @@ fn write_run(out: &mut String, run: &NamedRun, heading: &str) {
         let _ = writeln!(out, "\n> **Note:** {}", inline(&note));
     }
     write_prompt(out, summary);
+    failures::write(out, run);
     write_details(out, summary);
 }
 
@@ -339,7 +343,8 @@ fn write_reproduce(out: &mut String, summary: &RunSummary) {
             ". Target labels read by the search: {}; by the audit: {}.\n",
             summary.target_labels_read, summary.audit_labels_read
         );
-        if let Some(sentence) = unanswered(&summary.unanswered) {
+        let told = [estimated(spent), unanswered(&summary.unanswered)];
+        for sentence in told.into_iter().flatten() {
             let _ = writeln!(out, "{sentence}\n");
         }
     }

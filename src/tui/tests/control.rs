@@ -47,6 +47,24 @@ fn stopping_is_asked_first() {
 }
 
 #[test]
+fn failures_open_and_close_with_one_key() {
+    let (state, mut ui) = (whole(), ui(SourceKind::Watch));
+    for from in [ScreenView::Overview, ScreenView::Matrix] {
+        ui.view = from;
+        for back in [KeyAction::Failures, KeyAction::Back] {
+            ui.update(KeyAction::Failures, &state);
+            assert_eq!(ui.view, ScreenView::Failures);
+            ui.update(KeyAction::Help, &state);
+            assert_eq!(ui.view, ScreenView::Help);
+            ui.update(KeyAction::Failures, &state);
+            assert_eq!(ui.view, ScreenView::Failures);
+            ui.update(back, &state);
+            assert_eq!(ui.view, from);
+        }
+    }
+}
+
+#[test]
 fn watcher_leaves_without_pausing() {
     let (state, mut ui) = (ScreenState::default(), ui(SourceKind::Watch));
     assert_eq!(ui.update(KeyAction::Pause, &state), None);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shiftproof_search::budget::{BudgetLimits, Spend};
 use shiftproof_search::event::{
-    AnswerVerdict, AuditedPrompt, CandidateProposed, ClassVotes, EndedBatch, Event, GroupInfo,
+    AnswerDetail, AnswerVerdict, AuditedPrompt, CandidateProposed, ClassVotes, EndedBatch, Event, GroupInfo,
     GroupOutcome, GroupRole, InputVote, Origin, Phase, ProgressTick, RunEnding, RunStarted,
     ScoreDifference, ShownInput, UngradedReason, VoteSummary,
 };
@@ -21,6 +21,20 @@ const LONG: &str = "Read the text twice. Then say in one word, positive or negat
 
 pub fn id(text: &str) -> PromptId {
     Prompt::new(text).id()
+}
+
+/// What the selected prompt said where it is wrong.
+pub fn detail() -> AnswerDetail {
+    AnswerDetail {
+        candidate: edit(),
+        input: 2,
+        text: None,
+        label: None,
+        answer: None,
+        reason: None,
+        reply: Some("Whoever wrote this is not happy: \u{1b}[31mnegative, I would say.".into()),
+        wrong: Vec::new(),
+    }
 }
 
 pub fn edit() -> PromptId {

@@ -65,6 +65,7 @@ fn running_run_shows_views() {
 #[test]
 fn finished_run_shows_views() {
     let (state, mut ui) = (ScreenState::of(&recorded::whole()), ui(SourceKind::Watch));
+    ui.details.add(recorded::detail());
     for view in [
         ScreenView::Overview,
         ScreenView::Candidates,
@@ -72,6 +73,7 @@ fn finished_run_shows_views() {
         ScreenView::Prompt,
         ScreenView::Lineage,
         ScreenView::Examples,
+        ScreenView::Failures,
     ] {
         ui.view = view;
         check(&format!("finished_{view:?}"), &state, &ui);
@@ -104,6 +106,10 @@ fn small_screen_says_so() {
     }
 }
 
+fn every_view() -> impl Iterator<Item = ScreenView> {
+    ScreenView::ALL.into_iter().chain([ScreenView::Failures])
+}
+
 /// Every view, whatever the state, at every size, in every depth of colour.
 #[test]
 fn no_size_panics() {
@@ -123,7 +129,7 @@ fn no_size_panics() {
             (300, 90),
         ] {
             for depth in [ColorDepth::None, ColorDepth::Sixteen, ColorDepth::Many] {
-                for view in ScreenView::ALL {
+                for view in every_view() {
                     let mut ui = ui(SourceKind::Run);
                     ui.theme = ColorTheme::new(depth);
                     ui.view = view;
@@ -141,7 +147,7 @@ fn no_size_panics() {
 #[test]
 fn color_alone_says_nothing() {
     let state = ScreenState::of(&recorded::whole());
-    for view in ScreenView::ALL {
+    for view in every_view() {
         let (mut many, mut none) = (ui(SourceKind::Watch), ui(SourceKind::Watch));
         (many.view, none.view) = (view, view);
         none.theme = ColorTheme::new(ColorDepth::None);

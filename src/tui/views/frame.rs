@@ -148,9 +148,10 @@ fn hints(ui: &ScreenUi) -> String {
         ScreenView::Matrix => "↑↓ ←→ move · Enter prompt · o sort · f in race",
         ScreenView::Prompt => "←→ candidates · ↑↓ scroll · d parent/seed · e export",
         ScreenView::Lineage => "↑↓ move · Enter prompt",
-        ScreenView::Examples => "↑↓ move · ←→ group · f failures",
+        ScreenView::Examples => "↑↓ move · ←→ group · f failures · x in full",
+        ScreenView::Failures => "↑↓ move · ←→ group · x back",
         ScreenView::Calls | ScreenView::Votes => "↑↓ move",
-        ScreenView::Overview => "1-8 views · e export",
+        ScreenView::Overview => "1-8 views · x failures · e export",
         ScreenView::Help => "↑↓ move · Esc back",
     }];
     hints.push(match ui.kind {

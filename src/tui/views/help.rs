@@ -21,7 +21,7 @@ const SIGNS: &[(&str, &str)] = &[
 ];
 
 /// Lines that the help can be scrolled through.
-pub const LINES: usize = 24;
+pub const LINES: usize = 25;
 
 /// Draws the view.
 pub fn draw(ui: &ScreenUi, frame: &mut Frame<'_>, area: Rect) {

@@ -4,6 +4,7 @@ pub mod calls;
 pub mod candidates;
 mod curves;
 pub mod examples;
+pub mod failures;
 mod frame;
 mod gauges;
 pub mod help;
@@ -30,6 +31,7 @@ fn body(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rect) {
         ScreenView::Prompt => prompt::draw(state, ui, frame, area),
         ScreenView::Lineage => lineage::draw(state, ui, frame, area),
         ScreenView::Examples => examples::draw(state, ui, frame, area),
+        ScreenView::Failures => failures::draw(state, ui, frame, area),
         ScreenView::Calls => calls::draw(state, ui, frame, area),
         ScreenView::Votes => votes::draw(state, ui, frame, area),
         ScreenView::Help => help::draw(ui, frame, area),
@@ -40,6 +42,7 @@ fn body(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rect) {
 pub fn rows(state: &ScreenState, ui: &ScreenUi) -> usize {
     match ui.view {
         ScreenView::Examples => examples::listed(state, ui).len(),
+        ScreenView::Failures => failures::listed(state, ui).len(),
         ScreenView::Calls => state.calls.len(),
         ScreenView::Votes => state.summary.voted.as_ref().map_or(0, |v| v.votes.len()),
         ScreenView::Prompt => prompt::LINES,

@@ -131,6 +131,28 @@ pub(super) fn of_group(
     (own.is_some() || any).then(|| classes.iter().map(share).collect())
 }
 
+/// The stated shares of the target, by class: the mean over its groups, each of which
+/// counts alike. Empty where one of them has none, for what holds for some groups need
+/// not hold for the others.
+pub(super) fn of_targets(
+    stated: &BTreeMap<String, ClassShare>,
+    targets: &[String],
+    classes: &[&str],
+) -> BTreeMap<String, f64> {
+    let of_each: Option<Vec<Vec<f64>>> = targets
+        .iter()
+        .map(|group| of_group(stated, group, classes))
+        .collect();
+    let Some(of_each) = of_each.filter(|of_each| !of_each.is_empty()) else {
+        return BTreeMap::new();
+    };
+    let mean = |at: usize| of_each.iter().map(|own| own[at]).sum::<f64>() / of_each.len() as f64;
+    let named = classes.iter().enumerate();
+    named
+        .map(|(at, class)| ((*class).to_owned(), mean(at)))
+        .collect()
+}
+
 /// `n` in equal parts, the first ones larger by one where it cannot be.
 pub(super) fn even(n: usize, parts: usize) -> Vec<usize> {
     (0..parts)

@@ -168,6 +168,34 @@ fn old_runs_keep_their_examples() {
     );
 }
 
+/// So a study with the groups turned round is measured on the same examples.
+#[test]
+fn audit_is_same_in_either_role() {
+    let spec = |source: &str, target: &str| GroupsSpec {
+        source: vec![source.into()],
+        target: vec![target.into()],
+        ..GroupsSpec::default()
+    };
+    let audited = |spec: &GroupsSpec| -> BTreeSet<String> {
+        let [.., audit] = ids(spec
+            .split(&examples(), &[], 1, UnlabelledDraw::Blind)
+            .unwrap());
+        audit
+            .into_iter()
+            .filter(|id| id.starts_with("films"))
+            .collect()
+    };
+    let small = |spec: GroupsSpec| GroupsSpec {
+        train: Some(10),
+        validation: Some(20),
+        audit: Some(30),
+        ..spec
+    };
+    let there = audited(&small(spec("books", "films")));
+    assert_eq!(there, audited(&small(spec("films", "books"))));
+    assert_eq!(there.len(), 30);
+}
+
 #[test]
 fn class_shares_apply_by_group() {
     let examples = examples();
@@ -195,6 +223,23 @@ fn class_shares_apply_by_group() {
     assert_eq!(positives(&examples, &audit, "books"), (6, 20));
     assert_eq!(positives(&examples, &audit, "films"), (18, 20));
     assert_eq!(positives(&examples, &labelled, "films"), (9, 10));
+
+    // Of the target's groups together, where each has some.
+    let of_target = |spec: &GroupsSpec| {
+        let split = spec.split(&examples, &[], 1, UnlabelledDraw::Blind);
+        split.unwrap().data.target.class_shares
+    };
+    let both = of_target(&spec);
+    assert!((both["positive"] - 0.6).abs() < 1e-12 && (both["negative"] - 0.4).abs() < 1e-12);
+    let mut films = spec.clone();
+    films.class_shares.retain(|name, _| name == "films");
+    assert_eq!(
+        of_target(&films),
+        BTreeMap::new(),
+        "nothing is stated for toys"
+    );
+    films.target.pop();
+    assert_eq!(of_target(&films)["positive"], 0.9);
 
     let wrong = |change: &dyn Fn(&mut GroupsSpec)| {
         let mut wrong = spec.clone();

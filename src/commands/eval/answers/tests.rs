@@ -34,6 +34,7 @@ fn said(text: &str, value: f64) -> ExampleAnswer {
     let answer = Answer::Text(text.into());
     ExampleAnswer {
         reply: Some(format!("I say: {text}")),
+        reason: None,
         outcome: Some(Outcome::Scored(GradedAnswer { value, answer })),
     }
 }
@@ -41,6 +42,7 @@ fn said(text: &str, value: f64) -> ExampleAnswer {
 fn ended(outcome: Outcome) -> ExampleAnswer {
     ExampleAnswer {
         reply: Some("Hm".into()),
+        reason: None,
         outcome: Some(outcome),
     }
 }
@@ -76,9 +78,12 @@ fn table() -> Vec<AnswerRow> {
         said("x", 0.0),
         ended(Outcome::Unparseable { text: "Hm".into() }),
         ended(Outcome::Truncated { text: "Hm".into() }),
-        ended(Outcome::Failed {
-            reason: "too long".into(),
-        }),
+        ExampleAnswer {
+            reply: Some("too long".into()),
+            ..ended(Outcome::Failed {
+                reason: "too long".into(),
+            })
+        },
         ExampleAnswer::default(),
     ];
     rows(&Letters, &examples, &answers, 1)
@@ -113,6 +118,19 @@ fn every_outcome_has_its_state() {
         (None, Some("Hm"))
     );
     assert_eq!(rows[5].reply.as_deref(), Some("too long"));
+    // Of a refusal the reason stands where the reply would; beside a reply, it is told.
+    let refused = rows[5].failing(false);
+    assert_eq!((refused.reason.as_deref(), refused.reply), (Some("too long"), None));
+    let mut ungraded = rows[5].clone();
+    (ungraded.reply, ungraded.reason) = (Some("Yes.".into()), Some("the grader died".into()));
+    let told = ungraded.failing(false).told();
+    assert_eq!(
+        told[2..],
+        [
+            ("why", "the grader died".to_owned()),
+            ("reply", "Yes.".to_owned())
+        ]
+    );
     assert_eq!(rows[6].reply, None);
     for row in &rows {
         let name = serde_json::to_value(row.state).unwrap();

@@ -247,7 +247,7 @@ fn leaks_are_found_behind_rewording() {
             train: vec![search, wrapped(any(4), "seen-1")],
             validation: Vec::new(),
         },
-        target: UnlabelledTarget { inputs: Vec::new() },
+        target: UnlabelledTarget::default(),
         labelled_target: LabelledTarget::new(Vec::new(), reads.clone()),
         audit: SealedAudit::new(vec![sealed], reads.clone()),
         reads,
