@@ -54,8 +54,8 @@ pub(super) fn write(path: &Path, table: &EvalTable) -> Result<(), Failure> {
         AnswerFormat::Csv => csv(table)?,
         AnswerFormat::JsonLines => lines(table)?,
         AnswerFormat::Json => to_json(table)?,
-        AnswerFormat::TrecRun => trec::run(table),
-        AnswerFormat::TrecQrels => trec::qrels(table),
+        AnswerFormat::TrecRun => trec::run(answers(table)),
+        AnswerFormat::TrecQrels => trec::qrels(answers(table)),
     };
     write_file(path, &text)
 }
@@ -85,7 +85,7 @@ fn lines(table: &EvalTable) -> Result<String, Failure> {
     Ok(out)
 }
 
-pub(super) fn answers(table: &EvalTable) -> impl Iterator<Item = (&PromptScores, &AnswerRow)> {
+fn answers(table: &EvalTable) -> impl Iterator<Item = (&PromptScores, &AnswerRow)> {
     let of = |scores| move |row| (scores, row);
     table
         .prompts

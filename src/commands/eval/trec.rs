@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::EvalTable;
-use super::output::answers;
+use super::PromptScores;
+use super::answers::AnswerRow;
 
 /// A name without white space, which parts the columns.
 fn word(text: &str) -> String {
@@ -14,9 +14,9 @@ fn word(text: &str) -> String {
 
 /// `EXAMPLE Q0 TITLE RANK SCORE TAG`, a line an item; the score falls with the rank. Of
 /// several samples each is a run of its own.
-pub(super) fn run(table: &EvalTable) -> String {
+pub(super) fn run<'t>(answers: impl Iterator<Item = (&'t PromptScores, &'t AnswerRow)>) -> String {
     let mut out = String::new();
-    for (scores, row) in answers(table) {
+    for (scores, row) in answers {
         let Some(titles) = &row.ranked else {
             continue;
         };
@@ -34,10 +34,12 @@ pub(super) fn run(table: &EvalTable) -> String {
 }
 
 /// `EXAMPLE 0 TITLE 1`, a line a relevant item, each example once.
-pub(super) fn qrels(table: &EvalTable) -> String {
+pub(super) fn qrels<'t>(
+    answers: impl Iterator<Item = (&'t PromptScores, &'t AnswerRow)>,
+) -> String {
     let mut out = String::new();
     let mut told = BTreeSet::new();
-    for (_, row) in answers(table) {
+    for (_, row) in answers {
         if told.insert(&row.id) {
             for title in &row.relevant {
                 let _ = writeln!(out, "{} 0 {} 1", word(&row.id), word(title));

@@ -84,6 +84,28 @@ fn spoilt_by_repeats(spec: &RecSpec) -> bool {
         )
 }
 
+/// Counts one user's targets that were met before, where that spoils examples, and leaves
+/// them out where the study does not keep them.
+fn take_repeats(spec: &RecSpec, data: &Interactions, own: &mut Vec<TargetEvent>) -> usize {
+    if !spoilt_by_repeats(spec) {
+        return 0;
+    }
+    // A model sees titles, so a namesake gives a target away as well.
+    let title = |item: u32| data.items[item as usize].title.as_str();
+    let is_repeat = |aim: &TargetEvent| {
+        let mut met = history(spec, data, aim).into_iter();
+        met.any(|event| title(event.item) == title(aim.item))
+    };
+    let all = own.len();
+    match spec.repeats {
+        RepeatPolicy::Drop => {
+            own.retain(|aim| !is_repeat(aim));
+            all - own.len()
+        }
+        RepeatPolicy::Keep => own.iter().filter(|aim| is_repeat(aim)).count(),
+    }
+}
+
 /// Whether this target's place among its user's events hangs on the order of ties.
 fn is_tied(data: &Interactions, aim: &TargetEvent) -> bool {
     let event = &data.events[aim.at];
@@ -107,8 +129,6 @@ pub(super) fn find(
     data: &Interactions,
     lists: &Lists,
 ) -> Result<TargetEvents, DataError> {
-    let spoilt = spoilt_by_repeats(spec);
-    let title = |event: &Interaction| data.items[event.item as usize].title.as_str();
     let mut repeats = 0;
     let split = TimeCut::new(spec, data)?;
     let logged = spec.candidates.sampling == NegativeSampling::Logged;
@@ -154,23 +174,7 @@ pub(super) fn find(
             }
         }
         own.retain(|aim| aim.before >= spec.min_history);
-        // A model sees titles, so a namesake gives a target away as well.
-        let is_repeat = |aim: &TargetEvent| {
-            let own = data.items[aim.item as usize].title.as_str();
-            history(spec, data, aim)
-                .into_iter()
-                .any(|event| title(event) == own)
-        };
-        if spoilt {
-            let all = own.len();
-            match spec.repeats {
-                RepeatPolicy::Drop => {
-                    own.retain(|aim| !is_repeat(aim));
-                    repeats += all - own.len();
-                }
-                RepeatPolicy::Keep => repeats += own.iter().filter(|aim| is_repeat(aim)).count(),
-            }
-        }
+        repeats += take_repeats(spec, data, &mut own);
         let skip = own
             .len()
             .saturating_sub(spec.per_user.unwrap_or(usize::MAX));

@@ -31,6 +31,7 @@ mod prepare;
 mod seeded;
 mod shift;
 mod spec;
+mod target_findings;
 pub mod tasks;
 mod templates;
 mod text;

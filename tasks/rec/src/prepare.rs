@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use shiftproof_tasks::diagnostic::{DataError, DataProblem, DataProblems};
-use shiftproof_tasks::lint::{LintFinding, LintSeverity};
+use shiftproof_tasks::lint::LintFinding;
 use shiftproof_tasks::{BaselinePredictions, Example, Input, Label, field};
 
 use super::baselines::{BaselineQuery, TrainingFacts};
@@ -12,9 +12,9 @@ use super::candidates::{CandidateList, CandidateSampler};
 use super::leave_one_out::{self, TargetEvent, TargetEvents, history, only_shown};
 use super::list_builder::Lists;
 use super::{
-    ExampleForm, FileLayout, GroupShift, Interaction, Interactions, ItemCatalogue,
-    NegativeSampling, PointwiseTarget, RecSpec, RecommendationFiles, RepeatPolicy, TieOrder,
-    baselines, core_events, moments, shift, text,
+    ExampleForm, FileLayout, GroupShift, Interaction, Interactions, ItemCatalogue, PointwiseTarget,
+    RecSpec, RecommendationFiles, TieOrder, baselines, core_events, moments, shift,
+    target_findings, text,
 };
 
 /// Examples, and what was learnt from the training part.
@@ -170,8 +170,8 @@ fn events(
         repeats,
         tied,
     } = leave_one_out::find(spec, &data, lists)?;
-    findings.extend(met_before(spec, repeats, aims.len()));
-    findings.extend(ties(spec, tied, aims.len()));
+    findings.extend(target_findings::met_before(spec, repeats, aims.len()));
+    findings.extend(target_findings::ties(spec, tied, aims.len()));
     let known = TrainingFacts::learn(spec, &data, &training);
     let catalogue = known.catalogue.clone();
     let groups = shift::groups(spec, &data, &catalogue, &known.activity, &aims);
@@ -226,60 +226,6 @@ fn events(
         catalogue: Some(catalogue),
         baselines,
         findings,
-    })
-}
-
-/// Targets that their users had met before: what became of them.
-fn met_before(spec: &RecSpec, repeats: usize, kept: usize) -> Option<LintFinding> {
-    let catalogue = spec.candidates.sampling == NegativeSampling::Catalogue;
-    let message = match (spec.repeats, catalogue) {
-        _ if repeats == 0 => return None,
-        (RepeatPolicy::Drop, false) => format!(
-            "{repeats} of {} targets are items that their user had met before, among candidates \
-             that the user had not: they were left out, for the history gives them away; \
-             data.interactions.repeats = \"keep\" keeps them and shows them among others met before",
-            repeats + kept
-        ),
-        (RepeatPolicy::Drop, true) => format!(
-            "{repeats} of {} targets are items that their user had met before, and nothing that \
-             was met is recommended: they were left out, for no list could hold them; \
-             data.interactions.repeats = \"keep\" counts them as missed",
-            repeats + kept
-        ),
-        (RepeatPolicy::Keep, true) => format!(
-            "{repeats} of {kept} targets are items that their user had met before, and what the \
-             history shows is not recommended: those count as missed, whatever the model says"
-        ),
-        (RepeatPolicy::Keep, false) => return None,
-    };
-    Some(LintFinding {
-        severity: LintSeverity::Warning,
-        code: "repeats",
-        message,
-        places: Vec::new(),
-    })
-}
-
-/// Targets that are one of several events of one moment.
-fn ties(spec: &RecSpec, tied: usize, all: usize) -> Option<LintFinding> {
-    let (by, other) = match spec.ties {
-        TieOrder::File => (
-            "their order in the files",
-            "\"item\" takes the order of item ids",
-        ),
-        TieOrder::Item => (
-            "the order of item ids",
-            "\"file\" takes the order in the files",
-        ),
-    };
-    (tied > 0).then(|| LintFinding {
-        severity: LintSeverity::Info,
-        code: "ties",
-        message: format!(
-            "{tied} of {all} targets share their time with another event of their user's: {by} \
-             decides which is to be predicted and which is history; data.interactions.ties = {other}"
-        ),
-        places: Vec::new(),
     })
 }
 

@@ -7,9 +7,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Deserialize;
-use shiftproof_tasks::diagnostic::{DataError, DataProblem};
-use shiftproof_tasks::parse::{parse, unparseable};
+use shiftproof_tasks::diagnostic::DataError;
+use shiftproof_tasks::parse::unparseable;
 use shiftproof_tasks::{
     Answer, AnswerForm, Demonstration, Example, Finish, Input, Label, Message, Metric, Outcome,
     Prompt, Reply, Request, Task, field, render,
@@ -20,166 +19,15 @@ use super::ranking::{self, RankingTask, grounded};
 use super::{TaskDeclaration, TaskSpec};
 use crate::history::{numbered, place};
 use crate::intention::{IntentionDetail, IntentionTexts};
-use crate::{ExampleNeeds, ItemCatalogue, PromptTemplates, TemplateGrouping};
+use crate::{ExampleNeeds, ItemCatalogue, PromptTemplates};
 
-use self::wordings::InstructionTemplate;
+pub use self::options::InstructRecSpec;
+use self::orders::CandidatePair;
+use self::wordings::{InstructRecForm, InstructionTemplate, IntentionKind};
 
+mod options;
+mod orders;
 mod wordings;
-
-/// Options of `kind = "instructrec"`. Reads listwise examples and needs a catalogue.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct InstructRecSpec {
-    /// What is asked.
-    pub form: InstructRecForm,
-    /// Ways to tell what the user likes, each in a template of its own.
-    #[serde(default = "all_preferences")]
-    pub preference: Vec<PreferenceKind>,
-    /// Ways to tell what the user looks for.
-    #[serde(default = "all_intentions")]
-    pub intention: Vec<IntentionKind>,
-    /// Whether every cell has a second wording, for prompts chosen on the first.
-    #[serde(default)]
-    pub held_out: bool,
-    /// How templates form groups.
-    #[serde(default)]
-    pub groups: TemplateGrouping,
-    /// The seed instruction, the same in all templates; the form's own where absent.
-    #[serde(default)]
-    pub prompt: String,
-    /// With `pointwise` and `pairwise`: candidates an example has at most. Each is a call.
-    #[serde(default = "most_candidates")]
-    pub candidates: usize,
-    /// Most titles of the history shown, the latest ones.
-    #[serde(default = "super::generated::window")]
-    pub window: usize,
-    /// What an item is called. Absent: what the data call it.
-    #[serde(default)]
-    pub item: Option<String>,
-    /// What users do with items: watched, bought, …
-    #[serde(default = "super::generated::action")]
-    pub action: String,
-    /// `ndcg@K`, `hr@K`, `recall@K`, `precision@K`, `map@K` or `mrr`; `ndcg@10` where absent.
-    #[serde(default = "metric")]
-    pub metric: Metric,
-}
-
-/// What is asked (the paper's task forms).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum InstructRecForm {
-    /// Of each candidate whether it suits; the margins of yes order them.
-    Pointwise,
-    /// Which of two suits better: the best so far against the next, until all were met.
-    Pairwise,
-    /// Titles out of the whole catalogue.
-    Matching,
-    /// The candidates in order.
-    Rerank,
-}
-
-/// How what the user likes is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PreferenceKind {
-    /// Not at all.
-    None,
-    /// By the titles of the history.
-    Implicit,
-    /// In words: the categories liked and disliked most often.
-    Explicit,
-}
-
-/// How what the user looks for is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum IntentionKind {
-    /// Not at all.
-    None,
-    /// By one category.
-    Vague,
-    /// By all that is known but the title.
-    Specific,
-}
-
-fn all_preferences() -> Vec<PreferenceKind> {
-    vec![
-        PreferenceKind::None,
-        PreferenceKind::Implicit,
-        PreferenceKind::Explicit,
-    ]
-}
-
-fn all_intentions() -> Vec<IntentionKind> {
-    vec![
-        IntentionKind::None,
-        IntentionKind::Vague,
-        IntentionKind::Specific,
-    ]
-}
-
-const fn most_candidates() -> usize {
-    20
-}
-
-const fn metric() -> Metric {
-    Metric::Ndcg(10)
-}
-
-impl InstructRecSpec {
-    /// The cells asked for: all combinations but the one that tells nothing of anything.
-    fn templates(&self) -> Vec<InstructionTemplate> {
-        let wordings: &[bool] = if self.held_out {
-            &[false, true]
-        } else {
-            &[false]
-        };
-        let mut templates: Vec<InstructionTemplate> = Vec::new();
-        for &preference in &self.preference {
-            for &intention in &self.intention {
-                for &held_out in wordings {
-                    let cell = InstructionTemplate {
-                        preference,
-                        intention,
-                        held_out,
-                    };
-                    let tells =
-                        preference != PreferenceKind::None || intention != IntentionKind::None;
-                    if tells && !templates.contains(&cell) {
-                        templates.push(cell);
-                    }
-                }
-            }
-        }
-        templates
-    }
-
-    fn check(&self) -> Result<(), DataError> {
-        let problem = |key: &str, what: &str, mend: &str| {
-            Err(DataProblem::new(format!("task.{key}"), what)
-                .help(mend)
-                .into())
-        };
-        if self.templates().is_empty() {
-            return problem(
-                "preference",
-                "with this intention no template tells anything of the user",
-                "name implicit or explicit, or an intention of vague or specific",
-            );
-        }
-        if self.window == 0 {
-            return problem("window", "shows nothing of any history", "use 1 or more");
-        }
-        if !(2..=100).contains(&self.candidates) {
-            return problem(
-                "candidates",
-                "each candidate is a call of every evaluation",
-                "use 2 to 100",
-            );
-        }
-        Ok(())
-    }
-}
 
 impl TaskSpec for InstructRecSpec {
     const KIND: &'static str = "instructrec";
@@ -262,48 +110,6 @@ struct InstructRec {
 
 /// What an evaluation comes to in which nothing was chosen.
 const UNDECIDED: &str = "neither yes or no, nor one of two, was said";
-
-/// Two candidates that are compared. The challenger stands first every other time, so that
-/// who prefers a place prefers no candidate.
-struct Pair {
-    options: Vec<String>,
-    challenger: &'static str,
-}
-
-impl Pair {
-    fn new(candidates: &[String], best: usize, challenger: usize) -> Option<Self> {
-        let (best, new) = (
-            candidates.get(best)?.clone(),
-            candidates.get(challenger)?.clone(),
-        );
-        Some(if challenger % 2 == 0 {
-            Self {
-                options: vec![new, best],
-                challenger: "A",
-            }
-        } else {
-            Self {
-                options: vec![best, new],
-                challenger: "B",
-            }
-        })
-    }
-
-    fn form(&self) -> AnswerForm {
-        AnswerForm::MultipleChoice {
-            labels: ["A", "B"].map(str::to_owned).to_vec(),
-            options: self.options.clone(),
-        }
-    }
-
-    /// `None` where a reply names neither.
-    fn challenger_wins(&self, reply: &Reply) -> Option<bool> {
-        match parse(&self.form(), reply) {
-            Answer::Class { label, .. } => Some(label == self.challenger),
-            _ => None,
-        }
-    }
-}
 
 /// Categories told of a taste.
 const LIKES: usize = 3;
@@ -393,8 +199,8 @@ impl InstructRec {
                 Some((self.about(title), pointwise::form()))
             }
             InstructRecForm::Pairwise => {
-                let best = *Self::order(&candidates, replies)?.first()?;
-                let pair = Pair::new(&candidates, best, call + 1)?;
+                let best = *orders::order(&candidates, replies)?.first()?;
+                let pair = CandidatePair::new(&candidates, best, call + 1)?;
                 let question = format!("A. {}\nB. {}", pair.options[0], pair.options[1]);
                 Some((question, pair.form()))
             }
@@ -407,40 +213,6 @@ impl InstructRec {
                 (call == 0).then_some((question, AnswerForm::Ranking { candidates }))
             }
         }
-    }
-
-    /// After these comparisons: the best so far, then those that it beat, the last beaten
-    /// first. `None` after an answer that names neither.
-    fn order(candidates: &[String], replies: &[Reply]) -> Option<Vec<usize>> {
-        let mut order = vec![0_usize];
-        for (reply, challenger) in replies.iter().zip(1..) {
-            let best = *order.first()?;
-            let wins = Pair::new(candidates, best, challenger)?.challenger_wins(reply)?;
-            order.insert(usize::from(!wins), challenger);
-        }
-        Some(order)
-    }
-
-    /// Candidates by the margins of yes, equals in the order given; what was not answered
-    /// suits nobody. `None` where nothing was.
-    fn by_margin(candidates: &[String], replies: &[Reply]) -> Option<Vec<usize>> {
-        let margin = |reply: Option<&Reply>| match reply
-            .map(|reply| pointwise::parse_pair(pointwise::LABELS, reply))
-        {
-            Some(Answer::Class { label, margin }) => {
-                Some(margin.unwrap_or(if label == "yes" { 1.0 } else { -1.0 }))
-            }
-            _ => None,
-        };
-        let margins: Vec<Option<f64>> = (0..candidates.len())
-            .map(|at| margin(replies.get(at)))
-            .collect();
-        margins.iter().any(Option::is_some).then(|| {
-            let mut order: Vec<usize> = (0..candidates.len()).collect();
-            let value = |at: usize| margins[at].unwrap_or(f64::NEG_INFINITY);
-            order.sort_by(|&a, &b| value(b).total_cmp(&value(a)));
-            order
-        })
     }
 
     fn ask(&self, prompt: &Prompt, input: &Input, replies: &[Reply]) -> Option<Request> {
@@ -528,8 +300,8 @@ impl Task for InstructRec {
         }
         let candidates = self.candidates(input);
         let order = match self.form {
-            InstructRecForm::Pointwise => Self::by_margin(&candidates, &replies),
-            InstructRecForm::Pairwise => Self::order(&candidates, &replies),
+            InstructRecForm::Pointwise => orders::by_margin(&candidates, &replies),
+            InstructRecForm::Pairwise => orders::order(&candidates, &replies),
             InstructRecForm::Matching | InstructRecForm::Rerank => None,
         };
         match order {

@@ -1,7 +1,45 @@
 //! The parts of an instruction in words: what is known of the user, what the user looks
 //! for, what is asked. Worded for this project.
 
-use super::{InstructRecForm, IntentionKind, PreferenceKind};
+use serde::Deserialize;
+
+/// What is asked (the paper's task forms).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InstructRecForm {
+    /// Of each candidate whether it suits; the margins of yes order them.
+    Pointwise,
+    /// Which of two suits better: the best so far against the next, until all were met.
+    Pairwise,
+    /// Titles out of the whole catalogue.
+    Matching,
+    /// The candidates in order.
+    Rerank,
+}
+
+/// How what the user likes is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PreferenceKind {
+    /// Not at all.
+    None,
+    /// By the titles of the history.
+    Implicit,
+    /// In words: the categories liked and disliked most often.
+    Explicit,
+}
+
+/// How what the user looks for is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IntentionKind {
+    /// Not at all.
+    None,
+    /// By one category.
+    Vague,
+    /// By all that is known but the title.
+    Specific,
+}
 
 /// One cell of the paper's table, in one of two wordings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
