@@ -100,7 +100,9 @@ fn every_legal_cell_is_dealt() {
             );
             shown.insert(task.render(&example.input));
         }
-        assert_eq!(shown.len(), 32, "{form}");
+        // Without candidates two users of one history may be asked alike.
+        let least = if form == "matching" { 16 } else { 32 };
+        assert!(shown.len() >= least, "{form}: {}", shown.len());
     }
 }
 
