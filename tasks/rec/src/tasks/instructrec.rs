@@ -304,21 +304,17 @@ impl Task for InstructRec {
             InstructRecForm::Pairwise => orders::order(&candidates, &replies),
             InstructRecForm::Matching | InstructRecForm::Rerank => None,
         };
-        match order {
-            Some(order) => {
-                let titles: Vec<&str> = order.iter().map(|&at| candidates[at].as_str()).collect();
-                Reply::text(titles.join("\n"))
-            }
-            None => {
-                let last = replies.pop().unwrap_or_else(|| Reply::text(""));
-                match self.form {
-                    InstructRecForm::Matching | InstructRecForm::Rerank => last,
-                    InstructRecForm::Pointwise | InstructRecForm::Pairwise => Reply {
-                        finish: last.finish,
-                        ..Reply::text(UNDECIDED)
-                    },
-                }
-            }
+        if let Some(order) = order {
+            let titles: Vec<&str> = order.iter().map(|&at| candidates[at].as_str()).collect();
+            return Reply::text(titles.join("\n"));
+        }
+        let last = replies.pop().unwrap_or_else(|| Reply::text(""));
+        match self.form {
+            InstructRecForm::Matching | InstructRecForm::Rerank => last,
+            InstructRecForm::Pointwise | InstructRecForm::Pairwise => Reply {
+                finish: last.finish,
+                ..Reply::text(UNDECIDED)
+            },
         }
     }
 
@@ -336,7 +332,7 @@ impl Task for InstructRec {
         ) else {
             return listed;
         };
-        let first = place(&example.input.id, "demonstration")[0] % 2 == 0;
+        let first = place(&example.input.id, "demonstration")[0].is_multiple_of(2);
         let (question, answer) = match self.form {
             InstructRecForm::Matching | InstructRecForm::Rerank => return listed,
             InstructRecForm::Pointwise if first => (self.about(right), "yes"),

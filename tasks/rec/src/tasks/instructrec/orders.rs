@@ -18,7 +18,7 @@ impl CandidatePair {
             candidates.get(best)?.clone(),
             candidates.get(challenger)?.clone(),
         );
-        Some(if challenger % 2 == 0 {
+        Some(if challenger.is_multiple_of(2) {
             Self {
                 options: vec![new, best],
                 challenger: "A",

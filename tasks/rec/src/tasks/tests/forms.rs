@@ -372,7 +372,7 @@ fn lists_are_described_by_their_items() {
         reduce(task.as_ref(), &[example], &[Reply::text(text)])
     };
     let list = "1. Film 4 (1990)\n2. Film 30 (1990)";
-    assert!((score("popularity@2", list) - (59.0 / 60.0 + 0.0) / 2.0).abs() < 1e-12);
+    assert!((score("popularity@2", list) - 59.0 / 120.0).abs() < 1e-12);
     assert_eq!(score("tail@2", list), 0.5);
     assert_eq!(score("tail@1", list), 0.0);
     let written = "1. Film 4 (1990)\n2. Film 30 (1990)\n3. A Story Nobody Told\n4. Zorro";
