@@ -56,7 +56,7 @@ pub struct EvalArgs {
     pub json: bool,
     /// Also write the answer to every example to these files; the ending says how
     /// (.csv, .jsonl, or .json for what --json prints; of rankings .run and .qrels, as
-    /// trec_eval reads them).
+    /// `trec_eval` reads them).
     #[arg(long, short, value_name = "FILE")]
     pub output: Vec<PathBuf>,
     /// With --audit: exit with 100 unless every prompt's worst target group reaches
