@@ -29,9 +29,9 @@ mod drift;
 mod durable;
 pub mod exit;
 mod export;
+mod failures;
 #[doc(hidden)]
 pub mod fetch;
-mod failures;
 mod gate;
 mod headroom;
 mod heartbeat;

@@ -128,9 +128,8 @@ fn detail(
     phase: Phase,
     (input, place): (InputIndex, u32),
 ) -> Option<AnswerDetail> {
-    let longer = |text: String, told: usize| {
-        (text.chars().count() > told).then(|| cut(&text, SHOWN_DETAIL))
-    };
+    let longer =
+        |text: String, told: usize| (text.chars().count() > told).then(|| cut(&text, SHOWN_DETAIL));
     let label = matrix
         .label(input)
         .filter(|_| label_is_open(matrix, phase, input) && !matrix.is_voted(input));

@@ -147,7 +147,8 @@ impl FailingAnswer {
             audited: phase == Phase::Audit,
             input: more(|own| own.text.as_deref()).unwrap_or_else(|| input.text.clone()),
             label: more(|own| own.label.as_deref()).or_else(|| input.label.clone()),
-            answer: is_read.then(|| more(|own| own.answer.as_deref()).unwrap_or_else(|| text.to_owned())),
+            answer: is_read
+                .then(|| more(|own| own.answer.as_deref()).unwrap_or_else(|| text.to_owned())),
             wrong: detail.map(|own| own.wrong.clone()).unwrap_or_default(),
             reason,
             reply,

@@ -78,7 +78,9 @@ pub(crate) fn of_run(
 ) -> Vec<PromptFailures> {
     let leader = summary.leader().map(|standing| standing.prompt.id());
     let seed = summary.seed();
-    let prompts = leader.into_iter().chain(seed.filter(|id| Some(*id) != leader));
+    let prompts = leader
+        .into_iter()
+        .chain(seed.filter(|id| Some(*id) != leader));
     let inputs: Vec<&ShownInput> = events
         .iter()
         .flat_map(|event| match event {

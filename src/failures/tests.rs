@@ -125,11 +125,7 @@ fn events() -> (Vec<Event>, PromptId, PromptId) {
         Event::Inputs { inputs },
         answered(id, Phase::Screen, &books),
         answered(seed_id, Phase::Screen, &[(0, GRADED(1.0))]),
-        answered(
-            id,
-            Phase::Vote,
-            &[(8, UNREAD(UngradedReason::Unparseable))],
-        ),
+        answered(id, Phase::Vote, &[(8, UNREAD(UngradedReason::Unparseable))]),
         // Read otherwise by now, and right.
         answered(id, Phase::Final, &[(7, GRADED(1.0))]),
         Event::Selected {

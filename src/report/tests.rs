@@ -205,7 +205,9 @@ fn failing_examples_are_folded_and_harmless() {
     insta::assert_snapshot!("failing_page", shown);
     let markdown = render(ReportFormat::Markdown, &[failing()]).unwrap();
     let at = markdown.find("<details><summary>Selected prompt").unwrap();
-    let (shown, _) = markdown[at..].split_once("</details>\n\n<details>").unwrap();
+    let (shown, _) = markdown[at..]
+        .split_once("</details>\n\n<details>")
+        .unwrap();
     insta::assert_snapshot!("failing_markdown", shown);
     for report in [page, markdown] {
         assert!(!report.contains('\u{1b}'));

@@ -111,7 +111,10 @@ pub const HELP: &[(&str, &str)] = &[
         "other groups; in the prompt view, other candidates",
     ),
     ("Enter", "the selected candidate's prompt"),
-    ("x", "where it fails: input, label, answer, reply; again: back"),
+    (
+        "x",
+        "where it fails: input, label, answer, reply; again: back",
+    ),
     ("o  r", "sort by the next column; the other way round"),
     ("f", "filter: in the race; failures"),
     ("d", "prompt: against the parent or the seed"),

@@ -143,9 +143,7 @@ impl RunObserver for ScreenObserver {
     }
 
     fn detail(&mut self, detail: &AnswerDetail) {
-        let _ = self
-            .0
-            .send(ScreenMessage::Detail(Box::new(detail.clone())));
+        let _ = self.0.send(ScreenMessage::Detail(Box::new(detail.clone())));
     }
 }
 

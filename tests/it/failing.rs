@@ -56,7 +56,10 @@ async fn reports_show_where_prompts_fail() {
     assert!(!shown.is_empty(), "{markdown}");
     for block in &shown {
         let sealed = block.contains(" · wrong · sealed audit");
-        assert!(sealed && block.contains("this run has opened it"), "{block}");
+        assert!(
+            sealed && block.contains("this run has opened it"),
+            "{block}"
+        );
         for piece in [
             "input   books text number",
             "label   negative",
@@ -68,7 +71,10 @@ async fn reports_show_where_prompts_fail() {
         // Bounded, and what may be learnt from comes first.
         assert!(block.matches("    reply").count() <= 12, "{block}");
         let books = block.split("**`books`**").nth(1).unwrap();
-        let first = books.lines().find(|line| line.starts_with("books")).unwrap();
+        let first = books
+            .lines()
+            .find(|line| line.starts_with("books"))
+            .unwrap();
         assert!(!first.contains("sealed"), "{first}");
     }
     let page = desk.read("later.html");

@@ -536,7 +536,8 @@ async fn shipped_judge_is_compared_with_its_table() {
     let told = desk.run(&["estimate", "judge.toml"]).await;
     told.expect(0, &[]);
     assert!(
-        told.out.contains("the judge on 32 answers that a person graded"),
+        told.out
+            .contains("the judge on 32 answers that a person graded"),
         "{}",
         told.out
     );

@@ -172,13 +172,19 @@ async fn details_tell_what_events_cut() {
     let wrong = of(inputs[1], Phase::Screen).unwrap();
     assert_eq!(wrong.input, 7);
     assert_eq!(wrong.reply.as_deref(), Some("Well: positive."));
-    assert_eq!((wrong.answer, wrong.label, wrong.reason), (None, None, None));
+    assert_eq!(
+        (wrong.answer, wrong.label, wrong.reason),
+        (None, None, None)
+    );
     let evaded = of(inputs[2], Phase::Screen).unwrap();
     let reply = evaded.reply.unwrap();
     assert_eq!(reply.chars().count(), SHOWN_DETAIL);
     assert!(reply.starts_with("Hard to say"), "{reply}");
     let refused = of(inputs[3], Phase::Screen).unwrap();
-    assert_eq!((refused.reason.as_deref(), refused.reply), (Some("no"), None));
+    assert_eq!(
+        (refused.reason.as_deref(), refused.reply),
+        (Some("no"), None)
+    );
     // Before the audit nothing says that a target's answer is wrong.
     let target = of(hidden[1], Phase::Screen).unwrap();
     assert_eq!((target.label, target.wrong), (None, Vec::new()));

@@ -35,7 +35,11 @@ fn write_groups(out: &mut String, own: &PromptFailures, metric: &str) {
         let mut text = String::new();
         for answer in &group.shown {
             let _ = write!(text, "{} · {}", line(&answer.id), answer.state_told());
-            text.push_str(if answer.audited { " · sealed audit\n" } else { "\n" });
+            text.push_str(if answer.audited {
+                " · sealed audit\n"
+            } else {
+                "\n"
+            });
             for (name, told) in answer.told() {
                 let _ = writeln!(text, "  {name:<7} {}", line(&told));
             }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use shiftproof_search::budget::{BudgetLimits, Spend};
 use shiftproof_search::event::{
-    AnswerDetail, AnswerVerdict, AuditedPrompt, CandidateProposed, ClassVotes, EndedBatch, Event, GroupInfo,
-    GroupOutcome, GroupRole, InputVote, Origin, Phase, ProgressTick, RunEnding, RunStarted,
-    ScoreDifference, ShownInput, UngradedReason, VoteSummary,
+    AnswerDetail, AnswerVerdict, AuditedPrompt, CandidateProposed, ClassVotes, EndedBatch, Event,
+    GroupInfo, GroupOutcome, GroupRole, InputVote, Origin, Phase, ProgressTick, RunEnding,
+    RunStarted, ScoreDifference, ShownInput, UngradedReason, VoteSummary,
 };
 use shiftproof_search::llm::ClientTraffic;
 use shiftproof_tasks::{Prompt, PromptId};

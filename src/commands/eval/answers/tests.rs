@@ -120,7 +120,10 @@ fn every_outcome_has_its_state() {
     assert_eq!(rows[5].reply.as_deref(), Some("too long"));
     // Of a refusal the reason stands where the reply would; beside a reply, it is told.
     let refused = rows[5].failing(false);
-    assert_eq!((refused.reason.as_deref(), refused.reply), (Some("too long"), None));
+    assert_eq!(
+        (refused.reason.as_deref(), refused.reply),
+        (Some("too long"), None)
+    );
     let mut ungraded = rows[5].clone();
     (ungraded.reply, ungraded.reason) = (Some("Yes.".into()), Some("the grader died".into()));
     let told = ungraded.failing(false).told();
