@@ -79,19 +79,16 @@ pub(crate) fn draft(
         "it names one of the row's options".clone_into(&mut chosen.label_reason);
     }
     told.extend(chosen.notes(&profiles));
-    let answers = match &own {
-        Some(own) => {
-            told.push(format!(
-                "options: {:?} (each row has its own, and {:?} names one of them)",
-                own.column, own.label
-            ));
-            DraftAnswers::Options(own.column.clone())
-        }
-        None => {
-            let labels = DraftLabels::of(&table, &chosen.label)?;
-            told.extend(labels.notes());
-            DraftAnswers::Labels(labels)
-        }
+    let answers = if let Some(own) = &own {
+        told.push(format!(
+            "options: {:?} (each row has its own, and {:?} names one of them)",
+            own.column, own.label
+        ));
+        DraftAnswers::Options(own.column.clone())
+    } else {
+        let labels = DraftLabels::of(&table, &chosen.label)?;
+        told.extend(labels.notes());
+        DraftAnswers::Labels(labels)
     };
     let columns = ColumnRoles {
         id: chosen.id.as_ref().map(|(name, _)| name.clone()),
