@@ -347,7 +347,8 @@ async fn questions_with_options_are_a_study() {
             "A" => format!("{sum}|{}", sum + 1),
             _ => format!("{}|{sum}", sum + 1),
         };
-        csv += &format!("q{number},{exam},What is {number} plus 7?,{options},{letter}\n");
+        let row = format!("q{number},{exam},What is {number} plus 7?,{options},{letter}\n");
+        csv.push_str(&row);
     }
     desk.write("questions.csv", csv);
     let init = desk
