@@ -61,7 +61,7 @@ pub enum RunError {
     /// Scores are to be held against a bar, and their judge agrees too little with the
     /// person who graded some of its answers.
     #[error("the judge's scores hold for no bar: it agrees too little with the person")]
-    NoBar(JudgeStanding),
+    NoBar(Box<JudgeStanding>),
     /// A search method does what its own plan does not have.
     #[error("the method {method} departs from its plan: {reason}")]
     Method {

@@ -33,7 +33,7 @@ impl SearchContext<'_> {
         };
         gateway.emit(&Event::Judged(standing))?;
         if own.is_bar && !standing.is_bar() {
-            return Err(RunError::NoBar(standing));
+            return Err(RunError::NoBar(Box::new(standing)));
         }
         Ok(judged.pairs)
     }
