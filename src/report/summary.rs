@@ -9,8 +9,8 @@ use shiftproof_search::event::{
     AuditedPrompt, CandidateProposed, CarriedOver, CrossFittedChoice, Event, GroupOutcome, Origin,
     Phase, RunEnding, RunStarted, ScoreDifference, VoteSummary,
 };
+use shiftproof_search::event::{CorrectedScores, JudgeStanding};
 use shiftproof_search::headroom::HeadroomEstimate;
-use shiftproof_search::judging::{CorrectedScores, JudgeStanding};
 use shiftproof_search::unusable::AnswerSurvey;
 use shiftproof_tasks::{Prompt, PromptId};
 

@@ -7,8 +7,8 @@ use shiftproof_tasks::{Reply, Usage};
 use thiserror::Error;
 
 use crate::budget::{Price, Spend};
+use crate::event::JudgeStanding;
 use crate::event_log::LogError;
-use crate::judging::JudgeStanding;
 use crate::ledger::{LedgerError, StoredAnswer};
 use crate::llm::{Llm, ModelCall};
 use crate::unusable::HopelessRun;

@@ -2,8 +2,9 @@
 
 use super::SearchContext;
 use crate::event::{AuditedPrompt, Event};
+use crate::event::{CorrectedScore, CorrectedScores, JudgeStanding};
 use crate::gateway::RunError;
-use crate::judging::{CorrectedScore, CorrectedScores, JudgeStanding, judge};
+use crate::judging::judge;
 use crate::response_matrix::{CandidateAnswers, InputIndex};
 
 impl SearchContext<'_> {
