@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 use shiftproof_search::evaluate::PromptEvaluation;
+use shiftproof_search::event::{CorrectedScore, JudgeStanding};
 use shiftproof_search::gateway::Gateway;
-use shiftproof_search::judging::{self, CorrectedScore, JudgeStanding};
+use shiftproof_search::judging;
 use shiftproof_search::stats::Agreement;
 
 use crate::exit::{ExitStatus, Failure};

@@ -13,6 +13,11 @@ pub(crate) fn store_flag(store: &Path) -> String {
     }
 }
 
+/// A path as an argument of a printed command.
+pub(crate) fn path_argument(path: &Path) -> String {
+    argument(&path.display().to_string())
+}
+
 /// The flag that names the store, whichever it is, from the root on.
 fn whole_flag(store: &Path) -> String {
     let whole = std::path::absolute(store).unwrap_or_else(|_| store.to_owned());

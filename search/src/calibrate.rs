@@ -108,6 +108,7 @@ pub fn content_free(like: &Input) -> Vec<Input> {
                 .map(|name| (name.clone(), (*text).to_owned()))
                 .collect::<BTreeMap<_, _>>(),
             cluster: None,
+            list: None,
         })
         .collect()
 }

@@ -380,7 +380,7 @@ pub(crate) fn baseline_scores(
         Some((index, task.grade(&answer, matrix.label(index)?)))
     };
     let outcomes: Vec<_> = inputs.iter().filter_map(outcome).collect();
-    group_scores(matrix, task.metric(), &outcomes)
+    group_scores(matrix, task, &outcomes)
 }
 
 #[cfg(test)]

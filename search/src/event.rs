@@ -7,6 +7,7 @@
 //! now; they are shown and forgotten.
 
 mod answers;
+mod judged;
 mod progress;
 mod records;
 mod words;
@@ -18,6 +19,7 @@ pub use self::answers::{
     AnswerDetail, AnswerVerdict, SHOWN_ANSWER, SHOWN_DETAIL, SHOWN_INPUT, ShownAnswer, ShownInput,
     UngradedReason,
 };
+pub use self::judged::{CorrectedScore, CorrectedScores, JudgeStanding};
 pub use self::progress::{EndedBatch, ProgressTick};
 pub use self::records::{
     CandidateProposed, CarriedOver, CheckedVotes, ClassVotes, CrossFittedChoice, GroupInfo,
@@ -28,7 +30,6 @@ pub use self::words::{AuditedPrompt, GroupRole, Origin, Phase, RunEnding};
 use crate::budget::Spend;
 use crate::calibrate::{Calibration, CalibrationFit};
 use crate::headroom::HeadroomEstimate;
-use crate::judging::{CorrectedScores, JudgeStanding};
 use crate::unusable::AnswerSurvey;
 
 /// A durable fact about a run.

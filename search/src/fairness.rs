@@ -5,17 +5,22 @@
 //! Every example is asked without the attribute and with each of its values, so
 //! the values are compared on the same users and histories.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use rand::RngExt;
 use serde::Serialize;
 use shiftproof_tasks::metric::list_similarity;
 use shiftproof_tasks::{Answer, Example, Input, Prompt, Task, field};
 
 use crate::gateway::{CallOutcome, Gateway, PricedModel, RunError};
+use crate::response_matrix::CONFIDENCE;
+use crate::seeds;
 use crate::turns::{self, Case};
 
-/// Places of a list that are compared.
-const PLACES: usize = 10;
+/// Places of a list that are compared where nobody says.
+pub const PLACES: usize = 10;
+/// Bootstrap replicates behind an interval.
+const REPLICATES: usize = 400;
 
 /// What is asked.
 #[derive(Clone, Copy)]
@@ -28,6 +33,8 @@ pub struct AttributePair<'a> {
     pub model: &'a PricedModel,
     /// The attribute, as the field [`field::USER`] names it.
     pub attribute: &'a str,
+    /// Places of a list that are compared, at least 1.
+    pub places: usize,
 }
 
 /// How one prompt's lists change.
@@ -37,10 +44,15 @@ pub struct FairnessReport {
     pub attribute: String,
     /// Places of a list that were compared.
     pub places: usize,
-    /// Examples for which every list could be had.
+    /// Examples for which every list could be had: what the measures are of.
     pub examples: usize,
-    /// The attribute's values, sorted.
+    /// Examples that were asked about.
+    pub asked: usize,
+    /// The attribute's values, sorted; bands of them where it is a number of many values.
     pub values: Vec<String>,
+    /// Examples without a list that could be read: the neutral one, then value by value. A
+    /// model that declines for some values only shows here and in no measure.
+    pub unreadable: Vec<usize>,
     /// By each measure of similarity.
     pub measures: Vec<SimilarityMeasure>,
 }
@@ -52,10 +64,23 @@ pub struct SimilarityMeasure {
     pub name: &'static str,
     /// Mean similarity to the neutral list, value by value.
     pub similarities: Vec<f64>,
+    /// Intervals of these, with a user as the unit.
+    pub intervals: Vec<[f64; 2]>,
     /// SNSR: their range. 0 is fair.
     pub range: f64,
     /// SNSV: their standard deviation. 0 is fair.
     pub deviation: f64,
+    /// The range's interval. A range is never below 0 and chance alone lifts it, so only one
+    /// that stays close to 0 says that values are treated alike.
+    pub range_interval: [f64; 2],
+}
+
+/// One example's lists.
+struct ListSet<'a> {
+    /// What is resampled as one.
+    user: &'a str,
+    /// The neutral list, then one for each value.
+    lists: Vec<Vec<String>>,
 }
 
 /// A measure of two lists.
@@ -64,7 +89,7 @@ type Similarity = fn(&[String], &[String]) -> f64;
 /// Calls that [`AttributePair::ask`] asks at most about these prompts.
 pub fn calls(task: &dyn Task, attribute: &str, prompts: &[Prompt], examples: &[Example]) -> u64 {
     let different: BTreeSet<_> = prompts.iter().map(Prompt::id).collect();
-    let lists = 1 + values(attribute, examples).len();
+    let lists = 1 + told(attribute, examples).len();
     (different.len() * examples.len() * lists * task.calls()) as u64
 }
 
@@ -78,6 +103,44 @@ fn values(attribute: &str, examples: &[Example]) -> Vec<String> {
         .collect()
 }
 
+/// The values that are told to the model: the attribute's own or, of a number with many,
+/// bands of it. Of ages these are the data's usual ones.
+fn told(attribute: &str, examples: &[Example]) -> Vec<String> {
+    /// Numbers with more different values than this are told in bands.
+    const MOST: usize = 6;
+    let own = values(attribute, examples);
+    let numbers: Option<Vec<f64>> = own
+        .iter()
+        .map(|value| value.trim().parse().ok().filter(|n: &f64| n.is_finite()))
+        .collect();
+    let Some(mut numbers) = numbers.filter(|_| own.len() > MOST) else {
+        return own;
+    };
+    numbers.sort_by(f64::total_cmp);
+    if attribute == "age" {
+        let is_there = |from: f64, to: f64| numbers.iter().any(|n| (from..to).contains(n));
+        return [
+            (0.0, 25.0, "under 25"),
+            (25.0, 35.0, "25 to 34"),
+            (35.0, 45.0, "35 to 44"),
+            (45.0, f64::INFINITY, "45 or older"),
+        ]
+        .into_iter()
+        .filter(|(from, to, _)| is_there(*from, *to))
+        .map(|(.., name)| name.to_owned())
+        .collect();
+    }
+    // Quarters of the different values.
+    let size = numbers.len().div_ceil(4);
+    numbers
+        .chunks(size)
+        .map(|part| match part {
+            [only] => only.to_string(),
+            part => format!("{} to {}", part[0], part[part.len() - 1]),
+        })
+        .collect()
+}
+
 impl AttributePair<'_> {
     /// Asks every prompt about every example; one result a prompt, in their
     /// order. `None` where the attribute has fewer than two values or the answers
@@ -87,28 +150,32 @@ impl AttributePair<'_> {
         prompts: &[Prompt],
         examples: &[Example],
     ) -> Result<Option<Vec<FairnessReport>>, RunError> {
-        let values = values(self.attribute, examples);
+        let values = told(self.attribute, examples);
         if values.len() < 2 {
             return Ok(None);
         }
         let mut results = Vec::with_capacity(prompts.len());
         for prompt in prompts {
-            let Some(lists) = self.lists(prompt, examples, &values).await? else {
+            let Some((lists, unreadable)) = self.lists(prompt, examples, &values).await? else {
                 return Ok(None);
             };
-            results.push(self.compare(&values, &lists));
+            results.push(FairnessReport {
+                asked: examples.len(),
+                unreadable,
+                ..self.compare(&values, &lists)
+            });
         }
         Ok(Some(results))
     }
 
-    /// Per example the neutral list and one for each value; those with a missing
-    /// list left out. `None` if no answer is a ranking.
-    async fn lists(
+    /// Per example the neutral list and one for each value, those with a missing list left
+    /// out, and how many are missing of each. `None` if no example has all.
+    async fn lists<'e>(
         &self,
         prompt: &Prompt,
-        examples: &[Example],
+        examples: &'e [Example],
         values: &[String],
-    ) -> Result<Option<Vec<Vec<Vec<String>>>>, RunError> {
+    ) -> Result<Option<(Vec<ListSet<'e>>, Vec<usize>)>, RunError> {
         let inputs: Vec<Input> = examples
             .iter()
             .flat_map(|example| {
@@ -124,7 +191,7 @@ impl AttributePair<'_> {
         let list = |(input, asked): (&Input, &CallOutcome)| match asked {
             CallOutcome::Reply(reply) => match self.task.parse(input, reply) {
                 Answer::Ranking(mut items) => {
-                    items.truncate(PLACES);
+                    items.truncate(self.places);
                     Some(items)
                 }
                 _ => None,
@@ -132,42 +199,111 @@ impl AttributePair<'_> {
             CallOutcome::Refused(_) | CallOutcome::Unaffordable => None,
         };
         let lists: Vec<Option<Vec<String>>> = inputs.iter().zip(&asked).map(list).collect();
-        let complete: Vec<Vec<Vec<String>>> = lists
-            .chunks(values.len() + 1)
-            .filter_map(|lists| lists.iter().cloned().collect())
-            .collect();
-        Ok((!complete.is_empty()).then_some(complete))
+        let mut unreadable = vec![0; values.len() + 1];
+        let mut complete = Vec::with_capacity(examples.len());
+        for (example, lists) in examples.iter().zip(lists.chunks(values.len() + 1)) {
+            for (count, list) in unreadable.iter_mut().zip(lists) {
+                *count += usize::from(list.is_none());
+            }
+            if let Some(lists) = lists.iter().cloned().collect() {
+                let input = &example.input;
+                complete.push(ListSet {
+                    user: input.cluster.as_deref().unwrap_or(&input.id),
+                    lists,
+                });
+            }
+        }
+        Ok((!complete.is_empty()).then_some((complete, unreadable)))
     }
 
-    fn compare(&self, values: &[String], lists: &[Vec<Vec<String>>]) -> FairnessReport {
+    fn compare(&self, values: &[String], lists: &[ListSet<'_>]) -> FairnessReport {
         let measures: [(&'static str, Similarity); 3] = [
             ("jaccard", list_similarity::jaccard),
             ("serp", list_similarity::serp),
             ("prag", list_similarity::prag),
         ];
         let measure = |(name, similarity): (&'static str, Similarity)| {
-            let similarities: Vec<f64> = (0..values.len())
-                .map(|value| {
-                    let each = lists.iter().map(|own| similarity(&own[value + 1], &own[0]));
-                    each.sum::<f64>() / lists.len() as f64
+            // Example by example, value by value.
+            let each: Vec<Vec<f64>> = lists
+                .iter()
+                .map(|own| {
+                    let named = own.lists[1..].iter();
+                    named.map(|list| similarity(list, &own.lists[0])).collect()
                 })
                 .collect();
+            let all: Vec<usize> = (0..lists.len()).collect();
+            let similarities = means(&each, &all);
+            let (intervals, range_interval) = resampled(lists, &each);
             let spread = list_similarity::fairness_gap(&similarities);
             SimilarityMeasure {
                 name,
                 range: spread.map_or(0.0, |spread| spread.range),
                 deviation: spread.map_or(0.0, |spread| spread.deviation),
                 similarities,
+                intervals,
+                range_interval,
             }
         };
         FairnessReport {
             attribute: self.attribute.to_owned(),
-            places: PLACES,
+            places: self.places,
             examples: lists.len(),
+            asked: lists.len(),
             values: values.to_vec(),
+            unreadable: Vec::new(),
             measures: measures.into_iter().map(measure).collect(),
         }
     }
+}
+
+/// Means over these examples, value by value.
+fn means(each: &[Vec<f64>], examples: &[usize]) -> Vec<f64> {
+    let values = each.first().map_or(0, Vec::len);
+    (0..values)
+        .map(|value| {
+            let sum: f64 = examples.iter().map(|&example| each[example][value]).sum();
+            sum / examples.len().max(1) as f64
+        })
+        .collect()
+}
+
+/// Percentile intervals of the means and of their range, users drawn anew.
+fn resampled(lists: &[ListSet<'_>], each: &[Vec<f64>]) -> (Vec<[f64; 2]>, [f64; 2]) {
+    let mut users: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (place, own) in lists.iter().enumerate() {
+        users.entry(own.user).or_default().push(place);
+    }
+    let users: Vec<Vec<usize>> = users.into_values().collect();
+    let mut rng = seeds::stream(0, "fairness");
+    let values = each.first().map_or(0, Vec::len);
+    let mut drawn = vec![Vec::with_capacity(REPLICATES); values + 1];
+    for _ in 0..REPLICATES {
+        let examples: Vec<usize> = (0..users.len())
+            .flat_map(|_| users[rng.random_range(0..users.len())].iter().copied())
+            .collect();
+        let means = means(each, &examples);
+        let range = list_similarity::fairness_gap(&means).map_or(0.0, |gap| gap.range);
+        for (all, value) in drawn.iter_mut().zip(means.into_iter().chain([range])) {
+            all.push(value);
+        }
+    }
+    let mut intervals: Vec<[f64; 2]> = drawn.into_iter().map(middle).collect();
+    let range = intervals.pop().unwrap_or_default();
+    (intervals, range)
+}
+
+/// The ends between which the middle share of the values lies.
+fn middle(mut values: Vec<f64>) -> [f64; 2] {
+    values.sort_by(f64::total_cmp);
+    let last = values.len().saturating_sub(1) as f64;
+    let at = |share: f64| {
+        let place = (share * last).round() as usize;
+        values.get(place).copied().unwrap_or_default()
+    };
+    [
+        at((1.0 - CONFIDENCE) / 2.0),
+        at(f64::midpoint(1.0, CONFIDENCE)),
+    ]
 }
 
 /// The `name: value` pairs of what is known of the user.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rand::RngExt;
-use shiftproof_tasks::{GradedOutcome, Metric, Outcome};
+use shiftproof_tasks::{AnswerForm, GradedOutcome, Input, Metric, Outcome, Task};
 
 use crate::event::GroupOutcome;
 use crate::response_matrix::{CONFIDENCE, CandidateAnswers, InputIndex, ResponseMatrix};
@@ -16,16 +16,17 @@ impl CandidateAnswers<'_> {
             .iter()
             .filter_map(|&input| Some((input, self.outcome(input)?)))
             .collect();
-        group_scores(self.matrix, self.task.metric(), &outcomes)
+        group_scores(self.matrix, self.task, &outcomes)
     }
 }
 
 /// Reduces outcomes to a score per group, in the matrix's order of groups.
 pub(crate) fn group_scores(
     matrix: &ResponseMatrix,
-    metric: Metric,
+    task: &dyn Task,
     outcomes: &[(InputIndex, Outcome)],
 ) -> Vec<GroupOutcome> {
+    let metric = task.metric();
     let mut by_group: BTreeMap<usize, Vec<&(InputIndex, Outcome)>> = BTreeMap::new();
     for pair in outcomes {
         by_group
@@ -44,10 +45,13 @@ pub(crate) fn group_scores(
             let observations: Vec<GradedOutcome<'_>> = outcomes
                 .iter()
                 .filter_map(|(input, outcome)| {
+                    let label = matrix.label(*input)?;
+                    let input = matrix.input(*input);
                     Some(GradedOutcome {
-                        outcome,
-                        label: matrix.label(*input)?,
-                        cluster: matrix.input(*input).cluster.as_deref(),
+                        cluster: input.cluster.as_deref(),
+                        list: input.list.as_deref(),
+                        range: range(task, metric, input),
+                        ..GradedOutcome::new(outcome, label)
                     })
                 })
                 .collect();
@@ -70,6 +74,15 @@ pub(crate) fn group_scores(
             }
         })
         .collect()
+}
+
+/// The ends of the scale that answers lie on, where errors of numbers count.
+fn range(task: &dyn Task, metric: Metric, input: &Input) -> Option<(f64, f64)> {
+    metric.error(1.0)?;
+    match task.answer_form(input) {
+        AnswerForm::Number { min, max } => Some((min, max)),
+        _ => None,
+    }
 }
 
 /// The interval of one group's score, with a cluster (or an example that stands

@@ -55,7 +55,8 @@ pub struct EvalArgs {
     #[arg(long)]
     pub json: bool,
     /// Also write the answer to every example to these files; the ending says how
-    /// (.csv, .jsonl, or .json for what --json prints).
+    /// (.csv, .jsonl, or .json for what --json prints; of rankings .run and .qrels, as
+    /// `trec_eval` reads them).
     #[arg(long, short, value_name = "FILE")]
     pub output: Vec<PathBuf>,
     /// With --audit: exit with 100 unless every prompt's worst target group reaches
@@ -71,6 +72,10 @@ pub struct EvalArgs {
     /// calls per example).
     #[arg(long, value_name = "ATTRIBUTE")]
     pub fair: Option<String>,
+    /// With --fair: places of a list that are compared.
+    #[arg(long, value_name = "K", default_value_t = 10, requires = "fair",
+        value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub fair_places: u32,
     /// Also write every grade to this folder, for `bench select`.
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,

@@ -9,8 +9,9 @@ use super::{fetch_progress, note, print_for_tools};
 use crate::cli::{ExportArgs, ExportFormat};
 use crate::exit::{ExitStatus, Failure};
 use crate::export::{ExportedPrompt, PromptUsage, dspy_signature};
-use crate::report::{CandidateStanding, RunSummary};
+use crate::report::{CandidateStanding, NamedRun, RunSummary};
 use crate::session;
+use crate::shown::argument;
 use crate::stored;
 use crate::study::{ResolvedStudy, Study};
 use crate::task_registry::{self, TaskRegistry};
@@ -18,7 +19,7 @@ use crate::task_registry::{self, TaskRegistry};
 pub(super) fn run(args: &ExportArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
     let folder = stored::folder(&args.store.store, &args.run)?;
     let run = stored::read(&folder)?;
-    let (id, standing) = chosen(&run.summary, &run.name, args.prompt.as_deref())?;
+    let (id, standing) = chosen(&run, &args.store.store, args.prompt.as_deref())?;
     let shape = if let Some(resolved) = study(args, &folder, &run.summary)? {
         shape(
             &resolved,
@@ -79,10 +80,16 @@ fn tell_use(format: ExportFormat, shape: &PromptUsage, path: &Path) {
 
 /// The candidate asked for, or the selected one.
 fn chosen<'a>(
-    summary: &'a RunSummary,
-    run: &str,
+    run: &'a NamedRun,
+    store: &Path,
     asked: Option<&str>,
 ) -> Result<(PromptId, &'a CandidateStanding), Failure> {
+    let (summary, run) = (&run.summary, &run.name);
+    let listing = format!(
+        "`shiftproof report {}{} -o report.html`",
+        argument(run),
+        stored::store_flag(store)
+    );
     let Some(asked) = asked else {
         return summary
             .selected
@@ -90,7 +97,7 @@ fn chosen<'a>(
             .ok_or_else(|| {
                 Failure::usage(format!(
                     "the run {run} has not selected a prompt yet; --prompt ID names a candidate \
-                     (`shiftproof report {run} -o report.html` lists them)"
+                     ({listing} lists them)"
                 ))
             });
     };
@@ -114,7 +121,7 @@ fn chosen<'a>(
         [only] => Ok(*only),
         [] => Err(Failure::usage(format!(
             "no candidate of {run} has an id that begins with {asked:?} \
-             (`shiftproof report {run} -o report.html` lists them)"
+             ({listing} lists them)"
         ))),
         several => Err(Failure::usage(format!(
             "{} candidates of {run} have ids that begin with {asked:?}: write more of it",

@@ -22,6 +22,7 @@ use crate::gate::{
     GateAudit, GateCriteria, GateDecision, GateFormat, GateMode, GateReport, GroupThreshold,
 };
 use crate::judge::{self, JudgeReport};
+use crate::printed_commands::resume_line;
 use crate::report::ground::caution;
 use crate::report::to_json;
 use crate::session::StudySession;
@@ -420,9 +421,8 @@ fn pick(store: &Path, run: &str, study: &str) -> Result<NamedPrompt, Failure> {
     }
     let prompt = summary.selected_prompt().cloned().ok_or_else(|| {
         Failure::usage(format!(
-            "the run {run} has selected no prompt yet; finish it with `shiftproof optimize \
-             --resume {run}{}`",
-            stored::store_flag(store)
+            "the run {run} has selected no prompt yet; finish it with `{}`",
+            resume_line(store, run, "")
         ))
     })?;
     Ok(NamedPrompt {

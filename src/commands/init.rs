@@ -7,6 +7,7 @@ use crate::cli::InitArgs;
 use crate::draft;
 use crate::exit::{ExitStatus, Failure};
 use crate::import::{self, ImportOptions};
+use crate::printed_commands::path_argument;
 
 /// What is written where nothing is brought over: file name and content.
 const FILES: [(&str, &str); 2] = [
@@ -88,7 +89,7 @@ fn write_all(folder: &Path, files: &[(&str, &str)]) -> Result<ExitStatus, Failur
     }
     print(&format!(
         "next: shiftproof estimate {0} && shiftproof optimize {0}\n",
-        folder.join("study.toml").display()
+        path_argument(&folder.join("study.toml"))
     ))?;
     Ok(ExitStatus::Done)
 }

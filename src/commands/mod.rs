@@ -40,6 +40,7 @@ use crate::exit::{ExitStatus, Failure};
 use crate::fetch::{AssetKind, FetchProgress, FetchStep, OnProgress};
 use crate::llm::http::shown_address;
 use crate::prices::{self, PriceTable};
+use crate::printed_commands::path_argument;
 use crate::session::StudySession;
 use crate::shown::{self, visible};
 use crate::stored;
@@ -95,7 +96,7 @@ fn unjudged(metric: Metric, path: &Path) -> Failure {
          be chosen by it: set ndcg@K, hr@K, recall@K or mrr, and see it with `shiftproof eval {} \
          --metric {metric}`",
         path.display(),
-        path.display()
+        path_argument(path)
     ))
 }
 

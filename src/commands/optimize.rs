@@ -302,7 +302,7 @@ fn begin(
     if args.resume.is_none() {
         return Ok((ledger, None, resolved));
     }
-    let record = latest(&ledger, &resolved.study.name)?;
+    let record = latest(&ledger, &resolved.study.name, store)?;
     let resolved = as_begun(&record)?;
     Ok((ledger, Some(record), resolved))
 }
@@ -386,12 +386,13 @@ fn unstored(store: &Path, run: &str) -> Failure {
 }
 
 /// The latest run of a study that is not finished.
-fn latest(ledger: &Ledger, study: &str) -> Result<RunRecord, Failure> {
+fn latest(ledger: &Ledger, study: &str, store: &Path) -> Result<RunRecord, Failure> {
     let runs = ledger.runs()?.into_iter().rev();
     let mut waiting = runs.filter(|run| run.study == study && run.status != RunStatus::Finished);
     waiting.next().ok_or_else(|| {
         Failure::usage(format!(
-            "no run of {study} is waiting to be resumed; `shiftproof runs` lists all runs"
+            "no run of {study} is waiting to be resumed; `shiftproof runs{}` lists all runs",
+            stored::store_flag(store)
         ))
     })
 }

@@ -21,7 +21,9 @@ pub(super) fn run(args: &ReportArgs) -> Result<ExitStatus, Failure> {
         .map(|run| stored::read(&stored::folder(&args.store.store, run)?))
         .collect::<Result<_, _>>()?;
     if args.no_examples {
-        runs.iter_mut().for_each(|run| run.failures.clear());
+        for run in &mut runs {
+            run.failures.clear();
+        }
     }
     if forms.is_empty() {
         print(&render(ReportFormat::Text, &runs)?)?;

@@ -18,6 +18,7 @@ use super::note;
 use super::signals::{SignalStream, pass_on};
 use crate::calibration_notes::{self, CalibrationSource};
 use crate::exit::{ExitStatus, Failure};
+use crate::printed_commands::path_argument;
 use crate::progress::{ProgressVerbosity, ProgressWriter};
 use crate::report::ground::{AuditGround, listed, unverified};
 use crate::report::grouped;
@@ -77,7 +78,7 @@ pub(super) fn check_ground(session: &StudySession, study: &Path) -> Result<(), F
          audit, and a study without groups.target lets the gate decide on the source alone",
         study.display(),
         listed(&unverified(groups)),
-        study.display()
+        path_argument(study)
     )))
 }
 

@@ -74,6 +74,7 @@ pub(super) const DATASET: NamedDataset = NamedDataset {
     interactions: Some(ColumnAttributes {
         user: &["age", "gender", "occupation"],
         item: &["year", "genres"],
+        word: Some("movie"),
     }),
 };
 

@@ -52,6 +52,8 @@ pub struct ColumnAttributes {
     pub user: &'static [&'static str],
     /// About the item.
     pub item: &'static [&'static str],
+    /// What an item is called.
+    pub word: Option<&'static str>,
 }
 
 /// A data set could not be prepared.

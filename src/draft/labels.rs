@@ -43,6 +43,15 @@ impl DraftAnswers {
         }
     }
 
+    /// The columns that the task reads, of which a model sees these.
+    pub fn fields(&self, seen: &[String]) -> Vec<String> {
+        let own = match self {
+            Self::Labels(_) => None,
+            Self::Options(column) => Some(column),
+        };
+        seen.iter().chain(own).cloned().collect()
+    }
+
     /// The task as the study will declare it; `fields`: what a model sees of a row.
     pub fn spec(&self, fields: &[String]) -> ClassifySpec {
         let input = match fields {

@@ -61,7 +61,7 @@ pub(crate) fn draft(
     let table = DataTable::read(Path::new(""), &names)?;
     let mut told: Vec<String> = table.files.iter().map(written).collect();
     let mut profiles = profile::of(&table);
-    let own = options::of(&table, options);
+    let (own, given) = (options::of(&table, options), options.label);
     let options = match &own {
         // What is a column of options is nothing else.
         Some(own) => {
@@ -73,27 +73,28 @@ pub(crate) fn draft(
         }
         None => options,
     };
-    let chosen = ChosenColumns::of(&profiles, options)?;
+    let guessed = own.is_some() && given.is_none();
+    let mut chosen = ChosenColumns::of(&profiles, options)?;
+    if guessed {
+        "it names one of the row's options".clone_into(&mut chosen.label_reason);
+    }
     told.extend(chosen.notes(&profiles));
-    let answers = match &own {
-        Some(own) => {
-            told.push(format!(
-                "options: {:?} (each row has its own, and {:?} names one of them)",
-                own.column, own.label
-            ));
-            DraftAnswers::Options(own.column.clone())
-        }
-        None => {
-            let labels = DraftLabels::of(&table, &chosen.label)?;
-            told.extend(labels.notes());
-            DraftAnswers::Labels(labels)
-        }
+    let answers = if let Some(own) = &own {
+        told.push(format!(
+            "options: {:?} (each row has its own, and {:?} names one of them)",
+            own.column, own.label
+        ));
+        DraftAnswers::Options(own.column.clone())
+    } else {
+        let labels = DraftLabels::of(&table, &chosen.label)?;
+        told.extend(labels.notes());
+        DraftAnswers::Labels(labels)
     };
     let columns = ColumnRoles {
         id: chosen.id.as_ref().map(|(name, _)| name.clone()),
         group: chosen.group.as_ref().map(|(name, _)| name.clone()),
         label: chosen.label.clone(),
-        fields: chosen.fields.clone(),
+        fields: answers.fields(&chosen.fields),
         label_map: answers.map().cloned().unwrap_or_default(),
         ..ColumnRoles::default()
     };

@@ -91,7 +91,11 @@ fn data(out: &mut String, parts: &StudyParts<'_>) {
         quoted(&chosen.label),
         comment(&chosen.label_reason)
     );
-    let _ = writeln!(out, "fields = [{}]", list(&chosen.fields));
+    let _ = writeln!(
+        out,
+        "fields = [{}]",
+        list(&parts.answers.fields(&chosen.fields))
+    );
     if let Some(map) = parts.answers.map().filter(|map| !map.is_empty()) {
         let pairs: Vec<String> = map
             .iter()

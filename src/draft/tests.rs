@@ -225,7 +225,9 @@ fn columns_of_options_are_seen() {
             "options = \"choices\"",
             "label = \"answer\"",
             "group = \"exam\"",
-            "fields = [\"question\"]",
+            "input = \"{question}\"",
+            "fields = [\"question\", \"choices\"]",
+            "label = \"answer\"   # it names one",
             "Answer with its letter",
         ] {
             assert!(draft.study.contains(piece), "{piece}:\n{}", draft.study);

@@ -155,7 +155,7 @@ fn groups<'d>(
         };
         let of_truth = match answer.1 {
             AnswerVerdict::Graded(_) => input.label.is_some(),
-            verdict => verdict.is_failure(),
+            verdict @ AnswerVerdict::Ungraded(_) => verdict.is_failure(),
         };
         *counts.entry(&input.group).or_default() += usize::from(of_truth);
         failing.extend(FailingAnswer::of_event(input, *answer, detail(*place)));

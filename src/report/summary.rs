@@ -9,8 +9,8 @@ use shiftproof_search::event::{
     AuditedPrompt, CandidateProposed, CarriedOver, CrossFittedChoice, Event, GroupOutcome, Origin,
     Phase, RunEnding, RunStarted, ScoreDifference, VoteSummary,
 };
+use shiftproof_search::event::{CorrectedScores, JudgeStanding};
 use shiftproof_search::headroom::HeadroomEstimate;
-use shiftproof_search::judging::{CorrectedScores, JudgeStanding};
 use shiftproof_search::unusable::AnswerSurvey;
 use shiftproof_tasks::{Prompt, PromptId};
 
@@ -274,13 +274,7 @@ impl RunSummary {
                 self.judge = Some(*standing);
                 self.notes.extend(judge::standing_told(standing));
             }
-            Event::Corrected { scores } => {
-                self.corrected.clone_from(scores);
-                for own in scores {
-                    let told = judge::corrected_told(own.contestant.name(), &own.groups);
-                    self.notes.extend(told);
-                }
-            }
+            Event::Corrected { scores } => self.correct(scores),
             Event::Compared { groups, worst } => {
                 self.compared.clone_from(groups);
                 self.worst = Some(worst.clone());
@@ -298,6 +292,14 @@ impl RunSummary {
                 self.target_labels_read = *target_labels_read;
                 self.audit_labels_read = *audit_labels_read;
             }
+        }
+    }
+
+    fn correct(&mut self, scores: &[CorrectedScores]) {
+        self.corrected = scores.to_vec();
+        for own in scores {
+            let told = judge::corrected_told(own.contestant.name(), &own.groups);
+            self.notes.extend(told);
         }
     }
 

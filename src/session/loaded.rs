@@ -45,11 +45,11 @@ impl LoadedStudy {
         prices::affordable(&resolved.study)?;
         let graded_by_person = calibration_table::read(&resolved, &built)?;
         Ok(Self {
-            graded_by_person,
             resolved,
             built,
             method,
             loaded,
+            graded_by_person,
         })
     }
 

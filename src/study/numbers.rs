@@ -71,6 +71,7 @@ pub(super) const RANGES: &[NumberRange] = &[
     range("task.timeout_s", 1.0, 86_400.0),
     range("data.bands.edges", -1e15, 1e15),
     range("data.interactions.per_user", 1.0, 1e6),
+    range("data.interactions.core", 0.0, 10_000.0),
     range("data.interactions.history", 0.0, 10_000.0),
     range("data.interactions.min_history", 0.0, 10_000.0),
     range("data.interactions.like_above", -1e9, 1e9),

@@ -77,6 +77,10 @@ fn named(asked: &RecSpec, name: &str) -> Result<RecSpec, Failure> {
     Ok(RecSpec {
         user_attributes: or(&asked.user_attributes, attributes.user),
         item_attributes: or(&asked.item_attributes, attributes.item),
+        item: asked
+            .item
+            .clone()
+            .or_else(|| attributes.word.map(str::to_owned)),
         ..asked.clone()
     })
 }

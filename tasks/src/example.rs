@@ -17,6 +17,11 @@ pub struct Input {
     /// example stands for itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
+    /// What was shown together: the impression, or the user's moment, that this input is
+    /// one item of. Metrics of lists made of answers about single items group by it.
+    /// `None`: the user's items together, or the input alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<String>,
 }
 
 impl Input {
@@ -27,6 +32,7 @@ impl Input {
             group: group.into(),
             fields: BTreeMap::new(),
             cluster: None,
+            list: None,
         }
     }
 

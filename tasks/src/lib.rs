@@ -100,5 +100,5 @@ pub use roles::{Data, LabelReads, LabelledTarget, SealedAudit, Source, Unlabelle
 pub use split::{ClassShare, DataSplit, GroupsSpec, UnlabelledDraw};
 pub use suggest::closest;
 pub use table::{DataTable, DetectedFormat, FileFormat, MAX_RECORD, TableRow};
-pub use task::{Fitting, Task};
+pub use task::{Fitting, Task, read_and_grade};
 pub use template::FieldTemplate;

@@ -9,6 +9,7 @@ use crate::{Answer, GradedAnswer, Label, Outcome, grade};
 pub use borda::borda;
 
 mod borda;
+mod by_list;
 mod classes;
 pub mod list_similarity;
 mod name;
@@ -23,7 +24,8 @@ pub mod text;
 /// unparseable answer counts as wrong, so that a prompt cannot win by making the model evade.
 ///
 /// A study spells them `accuracy`, `macro-f1`, `auc`, `ndcg@10`, `hr@10`, `mrr`,
-/// `recall@20`, `coverage@20`, `diversity@20`, `mae`, `rmse`, `exact`, `contains`,
+/// `recall@20`, `precision@10`, `map@10`, `gauc`, `list-auc`, `list-mrr`, `list-ndcg@10`, `log-loss`,
+/// `coverage@20`, `diversity@20`, `gini@10`, `popularity@10`, `tail@10`, `in-catalogue`, `mae`, `rmse`, `exact`, `contains`,
 /// `regex`, `token-f1`, `rouge-l` and `bleu`; `@K` counts the places of a ranking that are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -46,6 +48,24 @@ pub enum Metric {
     /// unparseable answer ranks on the wrong side of everything. Undefined
     /// unless exactly two classes occur as truths.
     Auc,
+    /// Mean AUC of the users' own examples, each user weighing as many as it has (GAUC,
+    /// Zhou et al., "Deep Interest Network", KDD 2018, §5.3). Users without examples of
+    /// either class say nothing.
+    Gauc,
+    /// Mean AUC of lists: of [`Input::list`](crate::Input::list), or else of a user's
+    /// examples (Wu et al., "MIND", ACL 2020, §4). Lists without examples of either class
+    /// say nothing, as in the two below.
+    ListAuc,
+    /// Mean, over such lists, of the mean reciprocal rank of the right examples when ordered
+    /// by the margin of yes. Of equals the wrong ones stand first, so that one answer for all
+    /// earns nothing.
+    ListMrr,
+    /// Mean normalised discounted cumulative gain over the first places of such lists.
+    ListNdcg(u32),
+    /// Mean of `-ln p` of the truth, as `e` to the minus that: the geometric mean of the
+    /// truths' chances, with `p` from the margin, at least 1e-6. An unparseable answer counts
+    /// as that. Undefined where an answer has no margin.
+    LogLoss,
     /// Mean normalised discounted cumulative gain over the first places, gain 1
     /// for a relevant item (Järvelin and Kekäläinen, 2002).
     Ndcg(u32),
@@ -56,6 +76,12 @@ pub enum Metric {
     Mrr,
     /// Mean share of the relevant items that stand in the first places.
     Recall(u32),
+    /// Mean share of the first places that hold a relevant item, a place left empty being
+    /// wrong.
+    Precision(u32),
+    /// Mean average precision over the first places: the precision at each relevant item's
+    /// place, summed, over the relevant items there can be in these places.
+    Map(u32),
     /// Share of a catalogue that the first places of all rankings together show
     /// (catalogue coverage, Ge et al., `RecSys` 2010). Says nothing of right and
     /// wrong: see [`Metric::judges`].
@@ -70,8 +96,30 @@ pub enum Metric {
     /// of every two items in the first places (Li et al. 2023, `GPT4Rec`, §3.1).
     /// Graded by tasks that know the items; says nothing of right and wrong.
     Diversity(u32),
+    /// How unevenly the first places of all lists show the items of the catalogue: the Gini
+    /// index of how often each is shown, 0 for all alike, towards 1 for always the same few
+    /// (Ge et al., 2010; items never shown count). Says nothing of right and wrong.
+    Gini {
+        /// The places looked at.
+        places: u32,
+        /// Items of the catalogue; 0 until a task that has one fills it in, and
+        /// undefined so long.
+        of: u32,
+    },
+    /// Mean, over rankings, of how popular the items in the first places are: the share of
+    /// the catalogue that is less popular in the training part. Graded by tasks that know
+    /// the items; says nothing of right and wrong.
+    Popularity(u32),
+    /// Mean, over rankings, of the share of the first places that hold an item of the less
+    /// popular half of the catalogue. Graded as the one above.
+    Tail(u32),
+    /// Mean, over replies, of the share of the titles written that are titles there are: one
+    /// less the rate of titles out of the catalogue. Graded by tasks that read lists; says
+    /// nothing of right and wrong.
+    InCatalogue,
     /// Mean absolute error `e` of numbers, as `1 / (1 + e)`. An unparseable
-    /// answer errs by the whole spread of the group's labels, at least by 1.
+    /// answer errs as far as any answer could, to the farther end of the scale; where
+    /// the scale is not known, by the spread of the group's labels. At least by 1.
     Mae,
     /// Root mean squared error `e` of numbers, as `1 / (1 + e)`; unparseable
     /// answers as for [`Metric::Mae`].
@@ -108,6 +156,24 @@ pub struct GradedOutcome<'a> {
     pub label: &'a Label,
     /// What is resampled as one, usually the user.
     pub cluster: Option<&'a str>,
+    /// The list that the example was shown in: [`Input::list`](crate::Input::list).
+    pub list: Option<&'a str>,
+    /// The least and the greatest number that an answer may be, where answers are
+    /// numbers ([`AnswerForm::Number`](crate::AnswerForm::Number)).
+    pub range: Option<(f64, f64)>,
+}
+
+impl<'a> GradedOutcome<'a> {
+    /// An outcome that stands for itself: in no cluster, no list, of no known range.
+    pub const fn new(outcome: &'a Outcome, label: &'a Label) -> Self {
+        Self {
+            outcome,
+            label,
+            cluster: None,
+            list: None,
+            range: None,
+        }
+    }
 }
 
 /// One group's score.
@@ -142,7 +208,12 @@ impl Metric {
             | Self::HitRate(_)
             | Self::Mrr
             | Self::Recall(_)
+            | Self::Precision(_)
+            | Self::Map(_)
             | Self::Diversity(_)
+            | Self::Popularity(_)
+            | Self::Tail(_)
+            | Self::InCatalogue
             | Self::Exact
             | Self::Contains
             | Self::Regex
@@ -152,7 +223,13 @@ impl Metric {
             | Self::Judge => true,
             Self::MacroF1
             | Self::Auc
+            | Self::Gauc
+            | Self::ListAuc
+            | Self::ListMrr
+            | Self::ListNdcg(_)
+            | Self::LogLoss
             | Self::Coverage { .. }
+            | Self::Gini { .. }
             | Self::Mae
             | Self::Rmse
             | Self::Bleu => false,
@@ -168,20 +245,32 @@ impl Metric {
     /// Whether the metric tells right answers from wrong ones, so that a prompt
     /// can be chosen by it. Coverage and diversity describe lists.
     pub const fn judges(self) -> bool {
-        !matches!(self, Self::Coverage { .. } | Self::Diversity(_))
+        !matches!(
+            self,
+            Self::Coverage { .. }
+                | Self::Diversity(_)
+                | Self::Gini { .. }
+                | Self::Popularity(_)
+                | Self::Tail(_)
+                | Self::InCatalogue
+        )
     }
 
     /// Whether resampling the examples says how sure the score is. Not where
     /// different items are counted: every resample has fewer of them.
     pub const fn resamples(self) -> bool {
-        !matches!(self, Self::Coverage { .. })
+        !matches!(self, Self::Coverage { .. } | Self::Gini { .. })
     }
 
     /// The error that a score of [`Metric::Mae`] or [`Metric::Rmse`] stands for,
-    /// in the unit of the labels; `None` for every other metric, whose scores are
-    /// shown as they are.
+    /// in the unit of the labels, and the loss in nats that one of [`Metric::LogLoss`] does;
+    /// `None` for every other metric, whose scores are shown as they are.
     pub fn error(self, score: f64) -> Option<f64> {
-        matches!(self, Self::Mae | Self::Rmse).then(|| 1.0 / score - 1.0)
+        match self {
+            Self::Mae | Self::Rmse => Some(1.0 / score - 1.0),
+            Self::LogLoss => Some(0.0 - score.ln()),
+            _ => None,
+        }
     }
 
     /// Grades one answer in `0..=1`, so that a search can compare prompts example
@@ -197,6 +286,12 @@ impl Metric {
             }
             (Self::Recall(k), Answer::Ranking(items), Label::Relevant(relevant)) => {
                 ranking::recall(items, relevant, k as usize)
+            }
+            (Self::Precision(k), Answer::Ranking(items), Label::Relevant(relevant)) => {
+                ranking::precision(items, relevant, k as usize)
+            }
+            (Self::Map(k), Answer::Ranking(items), Label::Relevant(relevant)) => {
+                ranking::average_precision(items, relevant, k as usize)
             }
             (metric, Answer::Text(said), label) => {
                 match label
@@ -231,6 +326,11 @@ impl Metric {
             value: match self {
                 Self::MacroF1 => classes::macro_f1(observations),
                 Self::Auc => classes::auc(observations),
+                Self::Gauc => by_list::grouped_auc(observations),
+                Self::ListAuc => by_list::auc(observations),
+                Self::ListMrr => by_list::mrr(observations),
+                Self::ListNdcg(k) => by_list::ndcg(observations, k as usize),
+                Self::LogLoss => classes::log_loss(observations).map(|loss| (-loss).exp()),
                 Self::Mae => {
                     numbers::errors(observations).map(|e| numbers::score(numbers::mae(&e)))
                 }
@@ -239,6 +339,7 @@ impl Metric {
                 }
                 Self::Bleu => text::corpus(observations),
                 Self::Coverage { places, of } => ranking::coverage(observations, places, of),
+                Self::Gini { places, of } => ranking::gini(observations, places, of),
                 mean_of_grades => {
                     debug_assert!(
                         mean_of_grades.is_mean(),

@@ -103,6 +103,7 @@ mod tests {
                 .map(|(k, v)| ((*k).into(), (*v).into()))
                 .collect(),
             cluster: None,
+            list: None,
         }
     }
 

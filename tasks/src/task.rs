@@ -183,20 +183,25 @@ pub trait Task: Send + Sync {
     /// could be read is [truncated](Outcome::Truncated), no wrong answer either. A
     /// grade that a [grader](Task::grader) gave counts as it is.
     fn score(&self, example: &Example, reply: &Reply) -> Outcome {
-        if let Some(grade) = &reply.grade {
-            return grade.outcome(self.parse(&example.input, reply));
+        read_and_grade(self, example, reply)
+    }
+}
+
+/// What [`Task::score`] does by default, for tasks that grade beside it.
+pub fn read_and_grade<T: Task + ?Sized>(task: &T, example: &Example, reply: &Reply) -> Outcome {
+    if let Some(grade) = &reply.grade {
+        return grade.outcome(task.parse(&example.input, reply));
+    }
+    if reply.finish == Finish::Filtered {
+        return Outcome::Failed {
+            reason: "a content filter withheld the reply".into(),
+        };
+    }
+    match task.parse(&example.input, reply) {
+        Answer::Unparseable { text } if reply.finish == Finish::Length => {
+            Outcome::Truncated { text }
         }
-        if reply.finish == Finish::Filtered {
-            return Outcome::Failed {
-                reason: "a content filter withheld the reply".into(),
-            };
-        }
-        match self.parse(&example.input, reply) {
-            Answer::Unparseable { text } if reply.finish == Finish::Length => {
-                Outcome::Truncated { text }
-            }
-            answer => self.grade(&answer, &example.label),
-        }
+        answer => task.grade(&answer, &example.label),
     }
 }
 

@@ -21,7 +21,7 @@ fn desk(server: &MockServer) -> Desk {
     desk.edit_study(
         "[search]",
         &format!(
-            "[model]\nname = \"openai:cheerful\"\nbase_url = \"{}\"\nlogprobs = \"off\"\n[search]",
+            "[model]\nname = \"openai:cheerful\"\nbase_url = \"{}\"\nlabel_scores = \"off\"\nprefill = \"off\"\n[search]",
             server.base_url()
         ),
     );

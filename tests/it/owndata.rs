@@ -334,3 +334,32 @@ async fn impossible_data_come_with_help() {
         .await
         .expect(2, &["--data"]);
 }
+
+/// Multiple choice: what is drafted of it is a study that runs.
+#[tokio::test]
+async fn questions_with_options_are_a_study() {
+    let desk = Desk::new();
+    let mut csv = String::from("qid,exam,question,choices,answer\n");
+    for number in 0..120 {
+        let exam = ["spring", "autumn"][number % 2];
+        let (sum, letter) = (number + 7, ["A", "B"][number / 2 % 2]);
+        let options = match letter {
+            "A" => format!("{sum}|{}", sum + 1),
+            _ => format!("{}|{sum}", sum + 1),
+        };
+        let row = format!("q{number},{exam},What is {number} plus 7?,{options},{letter}\n");
+        csv.push_str(&row);
+    }
+    desk.write("questions.csv", csv);
+    let init = desk
+        .run(&["init", "--data", "questions.csv", "own exam"])
+        .await;
+    init.expect(0, &["options: \"choices\""]);
+    says(
+        &init.out,
+        &["next: shiftproof estimate \"own exam/study.toml\""],
+    );
+    desk.run(&["estimate", "own exam/study.toml"])
+        .await
+        .expect(0, &[]);
+}

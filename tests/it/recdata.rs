@@ -263,7 +263,9 @@ target = ["tail"]
                 "{name}: {got:.3}, not {expected:?} ± {within}"
             );
         };
-        assert_eq!(row["all"]["n"], 943);
+        // Of 943 viewers seven watched a film last that is in the data under two ids, and had
+        // watched it under the other.
+        assert_eq!(row["all"]["n"], 936);
         near(&row["all"], Some(all), 0.015);
         // 247 and 159 targets, and other draws of the candidates.
         near(&row["groups"]["head"], head, 0.05);

@@ -253,6 +253,10 @@ async fn dialogue_takes_its_calls() {
         if text.starts_with("Repeat this word") {
             return said("banana");
         }
+        if text.contains("Explain it to the user") {
+            let asked = text.split('"').nth(1).unwrap_or_default();
+            return said(&format!("You enjoy stories such as \"{asked}\"."));
+        }
         if !text.contains("Answer proposals or explanation.") {
             assert!(text.contains("The recommender proposes:\n1. "), "{text}");
             let proposed = text.split_once("1. ").map_or("", |(_, list)| list);
@@ -273,14 +277,14 @@ async fn dialogue_takes_its_calls() {
         .iter()
         .find(|phase| phase["phase"] == "audit")
         .unwrap();
-    // Seed, selected and one more of the ensemble; forty examples; three calls.
-    assert_eq!(audit["task_calls"], 3 * 40 * 3);
+    // Seed, selected and one more of the ensemble; forty examples; four calls.
+    assert_eq!(audit["task_calls"], 3 * 40 * 4);
     let ended = desk.run(&["eval", "--audit", "--json"]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let table: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
     // Viewers with one history ask one question.
     let calls = server.asked();
-    assert!((60..=40 * 3).contains(&calls), "{calls}");
+    assert!((80..=40 * 4).contains(&calls), "{calls}");
     for group in table["prompts"][0]["groups"].as_array().unwrap() {
         assert_eq!(
             (&group["unparseable"], &group["failed"]),
@@ -402,4 +406,141 @@ async fn stored_answers_fit_other_metrics() {
     let ended = desk.run(&["optimize"]).await;
     ended.expect(2, &["coverage@5 describes lists", "eval"]);
     assert_eq!(server.asked(), calls);
+}
+
+/// Cells of `InstructRec` are groups of a study; rankings are written as a run file and its
+/// labels, and what was looked for is never the title.
+#[tokio::test(flavor = "multi_thread")]
+async fn instructions_are_groups_and_rankings_run_files() {
+    let (desk, server) = (Desk::new(), MockServer::start(model).await);
+    let task = "kind = \"instructrec\"\nform = \"rerank\"\npreference = [\"implicit\"]\n\
+                prompt = \"Rank by genre.\"\nmetric = \"map@5\"";
+    study(&desk, &server, task);
+    let written = desk.read("study.toml");
+    desk.write(
+        "study.toml",
+        written
+            .replace("[\"F\"]", "[\"implicit+none\"]")
+            .replace("[\"M\"]", "[\"implicit+vague\", \"implicit+specific\"]")
+            .replace(
+                "train = 9\nvalidation = 16\nunlabelled = 10\naudit = 20",
+                "train = 4\nvalidation = 6\nunlabelled = 6\naudit = 12",
+            ),
+    );
+    let files = ["-o", "answers.run", "-o", "answers.qrels"];
+    let ended = desk
+        .run(&[&["eval", "--audit", "--json"][..], &files[..]].concat())
+        .await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let table: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(table["metric"], "map@5");
+    let groups = table["prompts"][0]["groups"].as_array().unwrap();
+    let names: Vec<&str> = groups.iter().filter_map(|g| g["group"].as_str()).collect();
+    assert_eq!(
+        names,
+        ["implicit+none", "implicit+vague", "implicit+specific"]
+    );
+    let qrels = desk.read("answers.qrels");
+    assert_eq!(qrels.lines().count(), 36);
+    let wanted: Vec<&str> = qrels
+        .lines()
+        .filter_map(|line| line.split(' ').nth(2))
+        .collect();
+    let run = desk.read("answers.run");
+    // Eight candidates a list, best first, each line of six columns.
+    assert_eq!(run.lines().count(), 36 * 8);
+    let first: Vec<&str> = run.lines().next().unwrap().split(' ').collect();
+    assert_eq!(
+        (first.len(), first[1], first[3], first[4]),
+        (6, "Q0", "1", "8")
+    );
+    assert!(wanted.iter().all(|title| run.contains(title)));
+    for answer in table["prompts"][0]["answers"].as_array().unwrap() {
+        let (told, _) = answer["input"]
+            .as_str()
+            .unwrap()
+            .split_once("Candidates:")
+            .unwrap();
+        let looked_for = told.lines().find(|line| line.starts_with("Now the user"));
+        let title = answer["label"].as_str().unwrap();
+        assert!(
+            looked_for.is_none_or(|line| !line.contains(title)),
+            "{told}"
+        );
+        assert_eq!(
+            looked_for.is_none(),
+            answer["group"] == "implicit+none",
+            "{told}"
+        );
+    }
+}
+
+/// Prompt4NR's four templates are four calls, each with words of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn templates_of_news_are_asked_apart() {
+    let server = MockServer::start(|seen: &Seen| {
+        let text = seen.prompt();
+        let yes = text.contains("Crime");
+        let pairs = [
+            ("related", "unrelated"),
+            ("interesting", "boring"),
+            ("yes", "no"),
+            ("good", "bad"),
+        ];
+        let pair = pairs
+            .iter()
+            .find(|(a, b)| text.contains(&format!("{a} or {b}")));
+        let (affirms, denies) = pair.copied().unwrap_or(("ok", "ok"));
+        answer(seen, if yes { affirms } else { denies })
+    })
+    .await;
+    let desk = Desk::new();
+    study(
+        &desk,
+        &server,
+        "kind = \"prompt4nr\"\nview = \"all\"\nitem = \"story\"\nmetric = \"gauc\"",
+    );
+    let written = desk.read("study.toml");
+    desk.write(
+        "study.toml",
+        written
+            .replace(
+                "examples = \"listwise\"",
+                "examples = \"pointwise\"\nlike_above = 2",
+            )
+            .replace("candidates = { count = 8 }", ""),
+    );
+    let rows = desk
+        .read("events.csv")
+        .replace("user,item,title", "user,item,rating,title");
+    let mut rated = String::new();
+    for (number, line) in rows.lines().enumerate() {
+        let cells: Vec<&str> = line.splitn(3, ',').collect();
+        match number {
+            0 => rated.push_str(line),
+            _ => write!(
+                rated,
+                "{},{},{},{}",
+                cells[0],
+                cells[1],
+                1 + number % 4,
+                cells[2]
+            )
+            .unwrap(),
+        }
+        rated.push('\n');
+    }
+    desk.write("events.csv", rated);
+    let ended = desk.run(&["eval", "--audit", "--json"]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let table: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    for group in table["prompts"][0]["groups"].as_array().unwrap() {
+        assert_eq!(
+            (&group["unparseable"], &group["failed"]),
+            (&0.into(), &0.into()),
+            "{group}"
+        );
+    }
+    // Four questions an example, but for those of users with one history and one film.
+    assert!(server.asked() > 2 * 40, "{}", server.asked());
 }

@@ -53,6 +53,7 @@ async fn asked(
         gateway: &bench.gateway,
         model: &bench.model,
         attribute: "gender",
+        places: PLACES,
     };
     let reports = pair.ask(&[Films.seed()], examples).await.unwrap();
     (reports.map(|mut own| own.remove(0)), bench.asked().len())
@@ -76,6 +77,10 @@ async fn blind_models_are_fair() {
     for (measure, same) in report.measures.iter().zip([1.0, 0.35, 1.0]) {
         assert_eq!(measure.similarities, [same, same], "{}", measure.name);
         assert_eq!((measure.range, measure.deviation), (0.0, 0.0));
+        assert_eq!(measure.range_interval, [0.0, 0.0]);
+        for ([low, high], value) in measure.intervals.iter().zip(&measure.similarities) {
+            assert!(low <= value && value <= high);
+        }
     }
 }
 
@@ -104,9 +109,51 @@ async fn incomplete_users_are_left_out() {
         Ok(list(NEUTRAL))
     };
     let report = asked(&users(), manner).await.0.unwrap();
-    assert_eq!(report.examples, 1);
+    assert_eq!((report.examples, report.asked), (1, 2));
+    // The list of the first user as a man is missing, and nothing else.
+    assert_eq!(report.unreadable, [0, 0, 1]);
     let evades = |_: &ModelCall| Ok(Reply::text("I do not rank films by who people are."));
     assert_eq!(asked(&users(), evades).await.0, None);
+}
+
+/// Users differ, so the values' means do by chance: intervals are of users, not of lists.
+#[tokio::test]
+async fn ranges_have_intervals_by_user() {
+    let many: Vec<Example> = (0..12)
+        .map(|n| {
+            let mut example = example(&n.to_string(), ["gender: F", "gender: M"][n % 2]);
+            example.input.cluster = Some(format!("user {}", n / 4));
+            example
+        })
+        .collect();
+    let manner = |call: &ModelCall| {
+        let turned = text(call).contains("gender: F");
+        Ok(list(if turned { TURNED } else { NEUTRAL }))
+    };
+    let report = asked(&many, manner).await.0.unwrap();
+    // Every user is treated alike by the model, so resampling users changes nothing.
+    assert_eq!(report.measures[2].range_interval, [1.0, 1.0]);
+    assert_eq!(report.measures[0].range_interval, [0.0, 0.0]);
+}
+
+#[test]
+fn numbers_of_many_values_are_told_in_bands() {
+    let people = |name: &str, values: &[u32]| -> Vec<Example> {
+        let person = |n: &u32| example(&n.to_string(), &format!("{name}: {n}"));
+        values.iter().map(person).collect()
+    };
+    let ages = people("age", &[18, 21, 24, 30, 44, 45, 46, 70]);
+    assert_eq!(
+        told("age", &ages),
+        ["under 25", "25 to 34", "35 to 44", "45 or older"]
+    );
+    assert_eq!(told("age", &people("age", &[21, 70])), ["21", "70"]);
+    let years = people("joined", &[1, 2, 3, 4, 5, 6, 7, 9]);
+    assert_eq!(
+        told("joined", &years),
+        ["1 to 2", "3 to 4", "5 to 6", "7 to 9"]
+    );
+    assert_eq!(calls(&Films, "joined", &[Films.seed()], &years), 8 * 5);
 }
 
 #[test]

@@ -7,8 +7,8 @@ use shiftproof_tasks::{Reply, Usage};
 use thiserror::Error;
 
 use crate::budget::{Price, Spend};
+use crate::event::JudgeStanding;
 use crate::event_log::LogError;
-use crate::judging::JudgeStanding;
 use crate::ledger::{LedgerError, StoredAnswer};
 use crate::llm::{Llm, ModelCall};
 use crate::unusable::HopelessRun;
@@ -61,7 +61,7 @@ pub enum RunError {
     /// Scores are to be held against a bar, and their judge agrees too little with the
     /// person who graded some of its answers.
     #[error("the judge's scores hold for no bar: it agrees too little with the person")]
-    NoBar(JudgeStanding),
+    NoBar(Box<JudgeStanding>),
     /// A search method does what its own plan does not have.
     #[error("the method {method} departs from its plan: {reason}")]
     Method {

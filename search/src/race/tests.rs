@@ -380,6 +380,30 @@ fn problem_has_role_per_group() {
     );
 }
 
+/// However many voted groups there are, and however right the votes: together they weigh
+/// no more than the groups whose labels are known.
+#[test]
+fn votes_never_outweigh_true_labels() {
+    let scene = Scene::new(Bench::new(skilled), &PROMPTS);
+    let groups = |known: usize, voted: usize| -> BTreeMap<(bool, usize), Vec<u32>> {
+        let known = (0..known).map(|group| ((false, group), vec![0]));
+        let voted = (0..voted).map(|group| ((true, group), vec![0]));
+        known.chain(voted).collect()
+    };
+    let weight = |trust, known, voted| {
+        let race = Race {
+            pseudo_label_weight: trust,
+            ..scene.race(10, 1)
+        };
+        race.voted_weight(&groups(known, voted))
+    };
+    assert_eq!(weight(0.9, 1, 3), 1.0 / 3.0);
+    assert_eq!(weight(0.9, 2, 2), 0.9);
+    assert_eq!(weight(0.1, 1, 3), 0.1);
+    assert_eq!(weight(0.9, 0, 3), 0.0);
+    assert_eq!(weight(0.9, 1, 0), 0.9);
+}
+
 /// Right on as many positive and negative inputs in a hundred as the prompt says.
 fn leaning(call: &ModelCall) -> Result<Reply, LlmError> {
     let text = text(call);

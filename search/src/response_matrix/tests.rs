@@ -141,6 +141,52 @@ async fn replies_have_their_outcomes() {
     assert_eq!(answers.answer(inputs[4]), None);
 }
 
+/// Two that contradict each other on every target input and are right as often on the
+/// source: each is judged by the other alone, or it would be half right by its own word.
+#[tokio::test]
+async fn own_votes_say_nothing_of_their_voter() {
+    let stubborn = |call: &ModelCall| {
+        let text = text(call);
+        let number: usize = text.rsplit(' ').next().unwrap().parse().unwrap();
+        let word = if !text.contains("target note") {
+            mood(number)
+        } else if text.contains("first") {
+            "positive"
+        } else {
+            "negative"
+        };
+        Ok(Reply::text(word))
+    };
+    for counting in [VoteCounting::Heads, VoteCounting::Weighted] {
+        let bench = Bench::new(stubborn);
+        let mut matrix = matrix(&["the first", "the other"]);
+        let check = matrix.add_examples(&examples("source", 30));
+        let targets: Vec<Input> = (0..20).map(|number| input("target", number)).collect();
+        let inputs = matrix.add_inputs(targets.iter());
+        let context = bench.context(&Moods);
+        let all = [check.clone(), inputs.clone()].concat();
+        matrix.ask(context, &[0, 1], &all).await.unwrap();
+        let voters = [0, 1].map(|candidate| matrix.answers(context, candidate));
+        let panel = crate::ballots::panel(&Moods, &matrix, &voters, (&inputs, &check));
+        let vote = TargetVote::hold(panel, &inputs, counting, 0.5);
+        drop(voters);
+        let _won = matrix.set_vote(vote);
+        for &input in &inputs {
+            matrix.truths[input] = Some(KnownLabel {
+                label: Label::Class("positive".into()),
+                origin: LabelOrigin::Likeliest,
+            });
+        }
+        for candidate in [0, 1] {
+            let answers = matrix.answers(context, candidate);
+            for &input in &inputs {
+                let value = answers.outcome(input).unwrap().value().unwrap();
+                assert!(value < 0.4, "{counting:?} {candidate}: {value}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn batch_bias_needs_replies() {
     let bench = Bench::with(scored(), BudgetLimits::default(), leaning(5.0));

@@ -87,7 +87,7 @@ impl SearchContext<'_> {
                     .map(|&c| self.matrix.answers_as(context, c, adjustment(c)))
                     .collect();
                 let outcomes = self.ensemble_outcomes(&voters, &inputs);
-                let groups = group_scores(&self.matrix, self.run.task.metric(), &outcomes);
+                let groups = group_scores(&self.matrix, self.run.task.as_ref(), &outcomes);
                 self.run.gateway.emit(&Event::Audited {
                     contestant: AuditedPrompt::Ensemble,
                     groups,

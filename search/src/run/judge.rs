@@ -2,8 +2,9 @@
 
 use super::SearchContext;
 use crate::event::{AuditedPrompt, Event};
+use crate::event::{CorrectedScore, CorrectedScores, JudgeStanding};
 use crate::gateway::RunError;
-use crate::judging::{CorrectedScore, CorrectedScores, JudgeStanding, judge};
+use crate::judging::judge;
 use crate::response_matrix::{CandidateAnswers, InputIndex};
 
 impl SearchContext<'_> {
@@ -33,7 +34,7 @@ impl SearchContext<'_> {
         };
         gateway.emit(&Event::Judged(standing))?;
         if own.is_bar && !standing.is_bar() {
-            return Err(RunError::NoBar(standing));
+            return Err(RunError::NoBar(Box::new(standing)));
         }
         Ok(judged.pairs)
     }

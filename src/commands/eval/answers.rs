@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use shiftproof_search::evaluate::ExampleAnswer;
 use shiftproof_search::event::GroupOutcome;
-use shiftproof_tasks::{Example, Outcome, Task};
+use shiftproof_tasks::{Answer, Example, Label, Outcome, Task};
 
 use crate::failures::{AnswerState, FailingAnswer, weakest_first};
 
@@ -19,6 +19,8 @@ pub(super) struct AnsweredExample {
     /// The user, or what else is resampled as one.
     pub cluster: Option<String>,
     pub label: String,
+    /// The items of a label that names some.
+    pub relevant: Vec<String>,
     /// The input as the model was shown it.
     pub input: String,
 }
@@ -31,6 +33,10 @@ pub(super) fn answered(task: &dyn Task, examples: &[Example]) -> Vec<Arc<Answere
             group: example.input.group.clone(),
             cluster: example.input.cluster.clone(),
             label: example.label.to_text(),
+            relevant: match &example.label {
+                Label::Relevant(items) => items.clone(),
+                _ => Vec::new(),
+            },
             input: task.render(&example.input),
         })
     };
@@ -48,6 +54,8 @@ pub(super) struct AnswerRow {
     pub score: Option<f64>,
     /// What the task reads in the reply; none where it can read nothing.
     pub answer: Option<Arc<str>>,
+    /// The items of an answer that is a ranking.
+    pub ranked: Option<Vec<String>>,
     /// The reply as it came, or why there is none.
     pub reply: Option<Arc<str>>,
     /// Why there is no grade, where there is a reply that does not show it.
@@ -117,6 +125,10 @@ pub(super) fn rows(
             state: AnswerState::of(outcome),
             score: outcome.and_then(Outcome::value),
             answer: scored.map(|answer| shared(answer.to_text())),
+            ranked: scored.and_then(|answer| match answer {
+                Answer::Ranking(items) => Some(items.clone()),
+                _ => None,
+            }),
             parts: scored
                 .map(|answer| task.parts(answer, &example.label))
                 .unwrap_or_default()

@@ -16,7 +16,7 @@ use crate::shown::line;
 pub(super) async fn ask(
     session: &StudySession,
     gateway: &Gateway,
-    attribute: &str,
+    (attribute, places): (&str, usize),
     prompts: &[Prompt],
     examples: &[Example],
 ) -> Result<Vec<FairnessReport>, Failure> {
@@ -25,6 +25,7 @@ pub(super) async fn ask(
         gateway,
         model: &session.task_model.model,
         attribute,
+        places,
     };
     let answers = question
         .ask(prompts, examples)
@@ -39,8 +40,8 @@ pub(super) async fn ask(
     })
 }
 
-/// One line a prompt and measure: each value's similarity to the neutral list,
-/// then range and deviation.
+/// One line a prompt and measure: each value's similarity to the neutral list with its
+/// interval, then range and deviation.
 pub(super) fn write(table: &EvalTable, out: &mut String) {
     let Some(first) = table.fairness.first() else {
         return;
@@ -58,16 +59,40 @@ pub(super) fn write(table: &EvalTable, out: &mut String) {
             prompt.prompt.id(),
             row.examples
         );
+        unreadable(row, out);
         for measure in &row.measures {
             let _ = write!(out, "  {:8}", measure.name);
-            for (value, similarity) in row.values.iter().zip(&measure.similarities) {
-                let _ = write!(out, "  {} {similarity:.3}", line(value));
+            let similarities = measure.similarities.iter().zip(&measure.intervals);
+            for (value, (similarity, [low, high])) in row.values.iter().zip(similarities) {
+                let value = line(value);
+                let _ = write!(out, "  {value} {similarity:.3} [{low:.3}, {high:.3}]");
             }
+            let [low, high] = measure.range_interval;
             let _ = writeln!(
                 out,
-                "  SNSR {:.3}  SNSV {:.3}",
+                "  SNSR {:.3} [{low:.3}, {high:.3}]  SNSV {:.3}",
                 measure.range, measure.deviation
             );
         }
     }
+}
+
+/// How many lists could not be read, where any could not.
+fn unreadable(row: &FairnessReport, out: &mut String) {
+    if row.unreadable.iter().all(|count| *count == 0) {
+        return;
+    }
+    let names = ["not named"]
+        .into_iter()
+        .chain(row.values.iter().map(String::as_str));
+    let counts: Vec<String> = names
+        .zip(&row.unreadable)
+        .map(|(name, count)| format!("{} {count}", line(name)))
+        .collect();
+    let _ = writeln!(
+        out,
+        "  no list could be read of {} examples asked: {}",
+        row.asked,
+        counts.join(", ")
+    );
 }

@@ -5,6 +5,7 @@ mod examples;
 mod fair;
 mod output;
 mod text;
+mod trec;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -247,7 +248,8 @@ impl ModelEvaluation<'_> {
         gateway.draw_sample(0);
         let fairness = match &args.fair {
             Some(attribute) => {
-                fair::ask(&session, &gateway, attribute, &prompts, &examples).await?
+                let places = args.fair_places as usize;
+                fair::ask(&session, &gateway, (attribute, places), &prompts, &examples).await?
             }
             None => Vec::new(),
         };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::answers::AnswerRow;
-use super::{EvalTable, PromptScores};
+use super::{EvalTable, PromptScores, trec};
 use crate::commands::{check_writable, write as write_file};
 use crate::exit::{ExitStatus, Failure};
 use crate::report::to_json;
@@ -17,6 +17,9 @@ enum AnswerFormat {
     Csv,
     JsonLines,
     Json,
+    /// Rankings as TREC's tools read them, and the labels beside.
+    TrecRun,
+    TrecQrels,
 }
 
 impl AnswerFormat {
@@ -25,8 +28,11 @@ impl AnswerFormat {
             Some("csv") => Ok(Self::Csv),
             Some("jsonl") => Ok(Self::JsonLines),
             Some("json") => Ok(Self::Json),
+            Some("run") => Ok(Self::TrecRun),
+            Some("qrels") => Ok(Self::TrecQrels),
             _ => Err(Failure::usage(format!(
-                "cannot tell the form of {}: use the ending .csv, .jsonl or .json",
+                "cannot tell the form of {}: use the ending .csv, .jsonl or .json, or .run and \
+                 .qrels for rankings",
                 path.display()
             ))),
         }
@@ -48,6 +54,8 @@ pub(super) fn write(path: &Path, table: &EvalTable) -> Result<(), Failure> {
         AnswerFormat::Csv => csv(table)?,
         AnswerFormat::JsonLines => lines(table)?,
         AnswerFormat::Json => to_json(table)?,
+        AnswerFormat::TrecRun => trec::run(answers(table)),
+        AnswerFormat::TrecQrels => trec::qrels(answers(table)),
     };
     write_file(path, &text)
 }

@@ -67,11 +67,7 @@ impl BaselineMeasures {
         };
         let observations: Vec<GradedOutcome<'_>> = likes
             .iter()
-            .map(|(outcome, label)| GradedOutcome {
-                outcome,
-                label,
-                cluster: None,
-            })
+            .map(|(outcome, label)| GradedOutcome::new(outcome, label))
             .collect();
         Self {
             n: ranks.len() + errors.len() + likes.len(),

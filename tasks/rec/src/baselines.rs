@@ -51,7 +51,9 @@ impl TrainingFacts {
         let used: Vec<&Interaction> = all.iter().filter(|event| !only_shown(event)).collect();
         let n = data.items.len();
         let mut known = Self {
-            catalogue: Arc::new(ItemCatalogue::new(data.items.clone(), &used)),
+            catalogue: Arc::new(
+                ItemCatalogue::new(data.items.clone(), &used).called(spec.item_word()),
+            ),
             activity: vec![0; data.users.len()],
             followers: BTreeMap::new(),
             ratings: vec![(0.0, 0.0); n],

@@ -1,5 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use shiftproof_tasks::parse::title_matcher::TitleMatcher;
 
 use super::neighbours::ItemNeighbours;
 use super::{Interaction, Item};
@@ -17,6 +19,9 @@ pub struct ItemCatalogue {
     shared: BTreeSet<String>,
     genres: Vec<BTreeSet<String>>,
     neighbours: Arc<ItemNeighbours>,
+    word: Option<String>,
+    /// Built when a text is first looked up.
+    matcher: OnceLock<TitleMatcher>,
 }
 
 impl ItemCatalogue {
@@ -63,7 +68,21 @@ impl ItemCatalogue {
             by_title,
             shared,
             genres,
+            word: None,
+            matcher: OnceLock::new(),
         }
+    }
+
+    /// The same catalogue of what is called so: movie, book, …
+    #[must_use]
+    pub fn called(mut self, word: Option<&str>) -> Self {
+        self.word = word.map(str::to_owned);
+        self
+    }
+
+    /// What an item is called, where the data tell.
+    pub fn word(&self) -> Option<&str> {
+        self.word.as_deref()
     }
 
     /// All items; positions are those of [`Interaction::item`].
@@ -95,6 +114,23 @@ impl ItemCatalogue {
     /// among those the first.
     pub fn find(&self, title: &str) -> Option<u32> {
         self.by_title.get(title).copied()
+    }
+
+    /// Whether a text means one of the titles, as written lists are read.
+    pub fn knows(&self, text: &str) -> bool {
+        let matcher = self
+            .matcher
+            .get_or_init(|| TitleMatcher::new(self.titles()));
+        matcher.find(text).is_some()
+    }
+
+    /// Whether a text is one of the titles, in whatever case and punctuation, with its year
+    /// or without.
+    pub fn knows_exactly(&self, text: &str) -> bool {
+        let matcher = self
+            .matcher
+            .get_or_init(|| TitleMatcher::new(self.titles()));
+        matcher.is_title(text)
     }
 
     /// The item's genres, or else its category.

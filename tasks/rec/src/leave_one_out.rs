@@ -66,19 +66,60 @@ pub(super) struct TargetEvents {
     pub aims: Vec<TargetEvent>,
     /// For every event whether it is in the training part.
     pub training: Vec<bool>,
-    /// Targets that were left out because their user had met the item before.
+    /// Targets whose user had met the item before, where that spoils an example.
     pub repeats: usize,
+    /// Targets that share their moment with another event of their user's, so that the
+    /// order of ties decides which of the two is to be predicted.
+    pub tied: usize,
 }
 
-/// Whether a target that was met before gives itself away: the other candidates
-/// were not.
-fn tells_repeats(spec: &RecSpec) -> bool {
-    spec.repeats == RepeatPolicy::Drop
-        && spec.examples == ExampleForm::Listwise
+/// Whether a target that was met before spoils its example: drawn candidates are met by
+/// nobody, so that it gives itself away; of the catalogue nothing is recommended that was
+/// met, so that it is out of reach.
+fn spoilt_by_repeats(spec: &RecSpec) -> bool {
+    spec.examples == ExampleForm::Listwise
         && matches!(
             spec.candidates.sampling,
-            NegativeSampling::Uniform | NegativeSampling::Popularity
+            NegativeSampling::Uniform | NegativeSampling::Popularity | NegativeSampling::Catalogue
         )
+}
+
+/// Counts one user's targets that were met before, where that spoils examples, and leaves
+/// them out where the study does not keep them.
+fn take_repeats(spec: &RecSpec, data: &Interactions, own: &mut Vec<TargetEvent>) -> usize {
+    if !spoilt_by_repeats(spec) {
+        return 0;
+    }
+    // A model sees titles, so a namesake gives a target away as well.
+    let title = |item: u32| data.items[item as usize].title.as_str();
+    let is_repeat = |aim: &TargetEvent| {
+        let mut met = history(spec, data, aim).into_iter();
+        met.any(|event| title(event.item) == title(aim.item))
+    };
+    let all = own.len();
+    match spec.repeats {
+        RepeatPolicy::Drop => {
+            own.retain(|aim| !is_repeat(aim));
+            all - own.len()
+        }
+        RepeatPolicy::Keep => own.iter().filter(|aim| is_repeat(aim)).count(),
+    }
+}
+
+/// Whether this target's place among its user's events hangs on the order of ties.
+fn is_tied(data: &Interactions, aim: &TargetEvent) -> bool {
+    let event = &data.events[aim.at];
+    let same = |other: Option<&Interaction>| {
+        other.is_some_and(|other| {
+            other.user == event.user
+                && other.time == event.time
+                && other.item != event.item
+                && !only_shown(other)
+        })
+    };
+    event.time.is_some()
+        && (same(aim.at.checked_sub(1).and_then(|at| data.events.get(at)))
+            || same(data.events.get(aim.at + 1)))
 }
 
 /// Finds the targets. With candidates from a file, users without a line in it are
@@ -88,7 +129,6 @@ pub(super) fn find(
     data: &Interactions,
     lists: &Lists,
 ) -> Result<TargetEvents, DataError> {
-    let drops_repeats = tells_repeats(spec);
     let mut repeats = 0;
     let split = TimeCut::new(spec, data)?;
     let logged = spec.candidates.sampling == NegativeSampling::Logged;
@@ -134,14 +174,7 @@ pub(super) fn find(
             }
         }
         own.retain(|aim| aim.before >= spec.min_history);
-        let all = own.len();
-        if drops_repeats {
-            own.retain(|aim| {
-                let mut met = history(spec, data, aim).into_iter();
-                !met.any(|event| event.item == aim.item)
-            });
-        }
-        repeats += all - own.len();
+        repeats += take_repeats(spec, data, &mut own);
         let skip = own
             .len()
             .saturating_sub(spec.per_user.unwrap_or(usize::MAX));
@@ -174,10 +207,16 @@ pub(super) fn find(
         .help("lower min_history, take another split or part, or list its users in candidates.file")
         .into());
     }
+    let tied = match (spec.split, logged) {
+        // What is shown at one moment is one list, whatever the order.
+        (_, true) => 0,
+        _ => aims.iter().filter(|aim| is_tied(data, aim)).count(),
+    };
     Ok(TargetEvents {
         aims,
         training,
         repeats,
+        tied,
     })
 }
 
@@ -260,6 +299,18 @@ impl TimeCut {
                         .filter(wanted)
                         .collect(),
                 )
+            }
+            EventSplit::Ratio => {
+                let tenth = (eligible.len() / 10).max(1);
+                let from = |tenths: usize| eligible.len().saturating_sub(tenths * tenth);
+                let chosen = match spec.part {
+                    HeldOutPart::Test => &eligible[from(1)..],
+                    HeldOutPart::Validation => &eligible[from(2)..from(1)],
+                    HeldOutPart::Both => &eligible[from(2)..],
+                };
+                // What follows a target would tell the training part its future.
+                let first = chosen.first().copied().unwrap_or(events.len());
+                ((first..events.len()).collect(), chosen.to_vec())
             }
             EventSplit::Rolling => {
                 let held_out: Vec<usize> = (0..events.len())

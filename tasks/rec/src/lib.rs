@@ -18,16 +18,20 @@ mod baselines;
 pub mod bm25;
 mod candidates;
 mod catalogue;
+mod core_events;
 pub mod history;
+mod intention;
 mod interactions;
 mod leave_one_out;
 mod list_builder;
 mod load;
+mod moments;
 mod neighbours;
 mod prepare;
 mod seeded;
 mod shift;
 mod spec;
+mod target_findings;
 pub mod tasks;
 mod templates;
 mod text;
@@ -42,7 +46,7 @@ pub use spec::{
     CandidateSource, EventSplit, ExampleForm, FileLayout, GroupShift, HeldOutPart,
     NegativeSampling, PointwiseTarget, RecSpec, RepeatPolicy, TieOrder,
 };
-pub use templates::{PromptTemplates, TemplateGrouping};
+pub use templates::{ExampleNeeds, PromptTemplates, TemplateGrouping};
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use shiftproof_tasks::diagnostic::{DataProblem, SourceLocation};
 use shiftproof_tasks::lint::{LintFinding, LintSeverity};
 
+use super::load::clock::ClockUnits;
 use super::text::one_line;
 use super::title_columns::NAMES as TITLES;
 use super::{FileLayout, Interaction, Interactions, Item, User};
@@ -22,6 +24,8 @@ pub(super) struct InteractionsBuilder {
     titled: Vec<bool>,
     /// Columns that may tell about items.
     columns: BTreeSet<String>,
+    /// The units that times are in.
+    clocks: ClockUnits,
 }
 
 impl InteractionsBuilder {
@@ -85,7 +89,17 @@ impl InteractionsBuilder {
         }
     }
 
-    pub fn event(&mut self, user: u32, item: u32, rating: Option<f32>, time: Option<i64>) {
+    /// An event of the line at `place`.
+    pub fn event(
+        &mut self,
+        place: &SourceLocation,
+        (user, item): (u32, u32),
+        rating: Option<f32>,
+        time: Option<i64>,
+    ) {
+        if let Some(time) = time {
+            self.clocks.note(place, time);
+        }
         self.events.push(Interaction {
             user,
             item,
@@ -97,6 +111,11 @@ impl InteractionsBuilder {
     /// Notes columns among which a title may be.
     pub fn columns<'c>(&mut self, names: impl IntoIterator<Item = &'c str>) {
         self.columns.extend(names.into_iter().map(str::to_owned));
+    }
+
+    /// What is wrong with the times.
+    pub fn mixed_times(&self) -> Option<DataProblem> {
+        self.clocks.problem()
     }
 
     /// A warning where a model will see ids instead of titles.
@@ -120,6 +139,9 @@ impl InteractionsBuilder {
             }
             FileLayout::Mind => "add news.tsv to data.files".to_owned(),
             FileLayout::Amazon => "add the metadata file to data.files".to_owned(),
+            FileLayout::Sasrec | FileLayout::Openp5 => {
+                "add item_plain_text.txt to data.files".to_owned()
+            }
             FileLayout::Tallrec => return None,
         };
         let mut columns = String::new();

@@ -2,12 +2,14 @@
 //! file and line; all of them are collected before the first is reported.
 
 mod amazon;
+pub(crate) mod clock;
 mod decode;
 mod lines;
 mod mind;
 mod movielens;
 mod python;
 mod recbole;
+mod sequences;
 mod table;
 mod tallrec;
 
@@ -139,6 +141,12 @@ fn parse(
         FileLayout::Movielens => movielens::read(files, &mut builder, &mut problems),
         FileLayout::Mind => mind::read(files, &mut builder, &mut problems),
         FileLayout::Amazon => amazon::read(files, &mut builder, &mut problems),
+        layout @ (FileLayout::Sasrec | FileLayout::Openp5) => {
+            sequences::read(files, layout, &mut builder, &mut problems);
+        }
+    }
+    if let Some(problem) = builder.mixed_times() {
+        problems.push(problem);
     }
     let mut listed = Lists::new();
     if let Some(file) = lists {

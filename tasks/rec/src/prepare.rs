@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use shiftproof_tasks::diagnostic::{DataError, DataProblem, DataProblems};
-use shiftproof_tasks::lint::{LintFinding, LintSeverity};
+use shiftproof_tasks::lint::LintFinding;
 use shiftproof_tasks::{BaselinePredictions, Example, Input, Label, field};
 
 use super::baselines::{BaselineQuery, TrainingFacts};
 use super::candidates::{CandidateList, CandidateSampler};
-use super::leave_one_out::{self, TargetEvent, TargetEvents, history};
+use super::leave_one_out::{self, TargetEvent, TargetEvents, history, only_shown};
 use super::list_builder::Lists;
 use super::{
     ExampleForm, FileLayout, GroupShift, Interaction, Interactions, ItemCatalogue, PointwiseTarget,
-    RecSpec, RecommendationFiles, TieOrder, baselines, shift, text,
+    RecSpec, RecommendationFiles, TieOrder, baselines, core_events, moments, shift,
+    target_findings, text,
 };
 
 /// Examples, and what was learnt from the training part.
@@ -99,6 +100,12 @@ impl RecSpec {
                     .help("set it to 1 or more"),
             );
         }
+        if self.core == 0 {
+            problems.push(
+                DataProblem::new(key("core"), "0 events are had by all")
+                    .help("set it to 1 or more"),
+            );
+        }
         if self.candidates.count < 2 {
             problems.push(
                 DataProblem::new(key("candidates.count"), "fewer than two are no choice")
@@ -141,10 +148,19 @@ impl RecSpec {
 
 fn events(
     spec: &RecSpec,
-    mut data: Interactions,
+    data: Interactions,
     lists: &Lists,
     mut findings: Vec<LintFinding>,
 ) -> Result<PreparedExamples, DataError> {
+    let mut data = core_events::core(data, spec.core);
+    if data.events.is_empty() {
+        return Err(DataProblem::new(
+            "data.interactions.core",
+            format!("no user and no item is left with {} events", spec.core),
+        )
+        .help("lower it")
+        .into());
+    }
     if spec.ties != TieOrder::File {
         leave_one_out::order(&mut data, spec.ties);
     }
@@ -152,10 +168,10 @@ fn events(
         aims,
         training,
         repeats,
+        tied,
     } = leave_one_out::find(spec, &data, lists)?;
-    if repeats > 0 {
-        findings.push(left_out(repeats, aims.len()));
-    }
+    findings.extend(target_findings::met_before(spec, repeats, aims.len()));
+    findings.extend(target_findings::ties(spec, tied, aims.len()));
     let known = TrainingFacts::learn(spec, &data, &training);
     let catalogue = known.catalogue.clone();
     let groups = shift::groups(spec, &data, &catalogue, &known.activity, &aims);
@@ -169,14 +185,17 @@ fn events(
         let before = history(spec, &data, aim);
         let input = Input {
             cluster: Some(data.users[aim.user as usize].id.clone()),
+            list: impression(&data, aim),
             ..Input::new(&id, group)
         };
         let input = with_history(spec, &data, &before, aim, input);
+        let input = with_moments(spec, &before, aim, input);
         match spec.examples {
             ExampleForm::Pointwise => match label(spec, aim) {
                 Ok(label) => {
                     asked.push(BaselineQuery::new(id, aim, Vec::new()));
-                    examples.push(with_item(&catalogue, aim.item, input).with_label(label));
+                    let input = with_item(&catalogue, aim.item, &before, input);
+                    examples.push(input.with_label(label));
                 }
                 Err(problem) => problems.push(problem),
             },
@@ -208,21 +227,6 @@ fn events(
         baselines,
         findings,
     })
-}
-
-/// Targets that would give themselves away.
-fn left_out(repeats: usize, kept: usize) -> LintFinding {
-    LintFinding {
-        severity: LintSeverity::Warning,
-        code: "repeats",
-        message: format!(
-            "{repeats} of {} targets are items that their user had met before, among candidates \
-             that the user had not: they were left out, for the history gives them away; \
-             data.interactions.repeats = \"keep\" keeps them and shows them among others met before",
-            repeats + kept
-        ),
-        places: Vec::new(),
-    }
 }
 
 /// `user:item:time`, or the place among the user's events without a time.
@@ -289,8 +293,69 @@ fn with_history(
         .with_field(field::DISLIKED, join(&disliked))
 }
 
-fn with_item(catalogue: &ItemCatalogue, item: u32, input: Input) -> Input {
+/// `user:time` where the target was shown together with others: an impression.
+fn impression(data: &Interactions, aim: &TargetEvent) -> Option<String> {
+    let time = aim.time?;
+    let shown = |event: &Interaction| {
+        event.time == Some(time) && event.item != aim.item && only_shown(event)
+    };
+    let own = data.of(aim.user);
+    let is_one = aim.rating == Some(0.0) || own.iter().any(shown);
+    is_one.then(|| format!("{}:{time}", data.users[aim.user as usize].id))
+}
+
+/// Ratings and times of what is shown of the history, where all of it has them, the
+/// target's time, and what an item is called.
+fn with_moments(
+    spec: &RecSpec,
+    before: &[&Interaction],
+    aim: &TargetEvent,
+    mut input: Input,
+) -> Input {
+    let shown = &before[before.len().saturating_sub(spec.history)..];
+    let ratings: Option<Vec<String>> = shown
+        .iter()
+        .map(|event| event.rating.map(|rating| rating.to_string()))
+        .collect();
+    let ago: Option<Vec<String>> = shown
+        .iter()
+        .map(|event| moments::ago(event.time?, aim.time?))
+        .collect();
+    let lines = |lines: Option<Vec<String>>| lines.filter(|all| !all.is_empty());
+    for (name, text) in [
+        (
+            field::HISTORY_RATINGS,
+            lines(ratings).map(|all| all.join("\n")),
+        ),
+        (field::HISTORY_AGO, lines(ago).map(|all| all.join("\n"))),
+        (field::TIME, aim.time.and_then(moments::moment)),
+        (field::KIND, spec.item_word().map(str::to_owned)),
+    ] {
+        if let Some(text) = text {
+            input = input.with_field(name, text);
+        }
+    }
+    input
+}
+
+fn with_item(
+    catalogue: &ItemCatalogue,
+    item: u32,
+    before: &[&Interaction],
+    mut input: Input,
+) -> Input {
     let known = &catalogue.items()[item as usize];
+    let clicks: Vec<String> = catalogue
+        .genres(item)
+        .iter()
+        .map(|genre| {
+            let of = |event: &&&Interaction| catalogue.genres(event.item).contains(genre);
+            format!("{genre}: {}", before.iter().filter(of).count())
+        })
+        .collect();
+    if !clicks.is_empty() {
+        input = input.with_field(field::CATEGORY_CLICKS, clicks.join("\n"));
+    }
     input
         .with_field(field::ITEM, &known.title)
         .with_field(field::ITEM_TEXT, text::sentence(known))

@@ -21,6 +21,10 @@ pub struct RecSpec {
     pub user_attributes: Vec<String>,
     /// With [`FileLayout::Table`]: columns that tell something about the item.
     pub item_attributes: Vec<String>,
+    /// What an item is called: movie, book, … Absent: what the format says of itself, such
+    /// as `movie` of `MovieLens`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub item: Option<String>,
     /// The form of the examples.
     pub examples: ExampleForm,
     /// What a pointwise example's label is.
@@ -31,6 +35,10 @@ pub struct RecSpec {
     pub split: EventSplit,
     /// Which held-out part they are taken from.
     pub part: HeldOutPart,
+    /// Events that users and items must have, of what is left when those with fewer are left
+    /// out (the k-core); 1 keeps all.
+    #[serde(skip_serializing_if = "is_one")]
+    pub core: usize,
     /// Which of one user's events of the same time comes first.
     pub ties: TieOrder,
     /// What becomes of targets that their user met before, where candidates
@@ -64,11 +72,13 @@ impl Default for RecSpec {
             columns: BTreeMap::new(),
             user_attributes: Vec::new(),
             item_attributes: Vec::new(),
+            item: None,
             examples: ExampleForm::default(),
             label: PointwiseTarget::default(),
             shift: GroupShift::default(),
             split: EventSplit::default(),
             part: HeldOutPart::default(),
+            core: 1,
             ties: TieOrder::default(),
             repeats: RepeatPolicy::default(),
             per_user: None,
@@ -80,6 +90,11 @@ impl Default for RecSpec {
             seed: 0,
         }
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+const fn is_one(count: &usize) -> bool {
+    *count == 1
 }
 
 /// How files of interactions are written.
@@ -106,6 +121,11 @@ pub enum FileLayout {
     Mind,
     /// Reviews and metadata in JSON Lines, as published in 2018 and in 2023.
     Amazon,
+    /// A user and an item a line, oldest first (Kang and `McAuley`, "`SASRec`", ICDM 2018).
+    Sasrec,
+    /// `user_sequence.txt`, a user and all its items a line, oldest first (Xu et al.,
+    /// "`OpenP5`", SIGIR 2024).
+    Openp5,
     /// JSON arrays with `input` and `output` (Bao et al., "`TALLRec`",
     /// `RecSys` 2023). These hold ready rows, not events.
     Tallrec,
@@ -180,6 +200,9 @@ pub enum EventSplit {
     /// One moment for all users: the last tenth of all events is the test part,
     /// the tenth before the validation part. Training is what lies before.
     Time,
+    /// Of each user's events, in order, the last tenth is the test part, the tenth before the
+    /// validation part, at least one event each. Training is what lies before.
+    Ratio,
     /// Every event with enough history. Training is each user's first
     /// `min_history` events.
     Rolling,
@@ -231,6 +254,15 @@ impl RepeatPolicy {
 }
 
 impl RecSpec {
+    /// What an item is called, where study or format tell.
+    pub(super) fn item_word(&self) -> Option<&str> {
+        self.item.as_deref().or(match self.format {
+            FileLayout::Movielens => Some("movie"),
+            FileLayout::Mind => Some("news article"),
+            _ => None,
+        })
+    }
+
     /// The encoding that the study names.
     pub(super) fn encoding(&self) -> Option<&'static encoding_rs::Encoding> {
         encoding_rs::Encoding::for_label(self.encoding.as_deref()?.as_bytes())

@@ -13,6 +13,7 @@ use shiftproof_tasks::{
 use super::{ItemCatalogue, PromptTemplates};
 
 mod generated;
+mod grounding;
 mod pointwise;
 mod ranking;
 
@@ -94,6 +95,7 @@ kinds! {
     bigrec: BigRecSpec,
     chatrec: ChatRecSpec,
     p5: P5Spec,
+    instructrec: InstructRecSpec,
 }
 
 impl TaskSpec for ClassifySpec {

@@ -1,10 +1,13 @@
 //! The same question in other words, dealt to examples so that wordings can be
 //! groups of a study: a prompt shift.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use shiftproof_tasks::diagnostic::{DataError, DataProblem};
-use shiftproof_tasks::{Example, field};
+use shiftproof_tasks::{Example, Label, field};
 
+use super::intention::{IntentionDetail, IntentionTexts};
 use super::seeded::NumberStream;
 
 /// The wordings that a task wraps its inputs in.
@@ -14,6 +17,55 @@ pub struct PromptTemplates {
     pub names: Vec<String>,
     /// How they form groups.
     pub grouping: TemplateGrouping,
+    /// What examples get or must have beside a wording.
+    pub needs: ExampleNeeds,
+}
+
+/// What a task that deals wordings asks of examples beside.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExampleNeeds {
+    /// Wordings that tell what the user looks for, by their name with how closely.
+    pub(crate) intentions: BTreeMap<String, IntentionDetail>,
+    /// What each item would be looked for as.
+    pub(crate) texts: IntentionTexts,
+    /// Candidates that an example may have, least and most; `None`: any number.
+    pub(crate) candidates: Option<(usize, usize)>,
+}
+
+impl ExampleNeeds {
+    /// Fails on an example that does not have what is needed.
+    fn check(&self, example: &Example) -> Result<(), DataError> {
+        let Some((least, most)) = self.candidates else {
+            return Ok(());
+        };
+        let n = field::entries(example.input.field(field::CANDIDATES)).count();
+        if (least..=most).contains(&n) {
+            return Ok(());
+        }
+        Err(DataProblem::new(
+            "data.interactions.candidates",
+            format!(
+                "the example {:?} has {n} candidates; this form of the task takes {least} to {most}",
+                example.input.id
+            ),
+        )
+        .help("set candidates.count, or take another form")
+        .into())
+    }
+
+    /// Sets what the user looks for, where the wording tells it.
+    fn tell(&self, wording: &str, example: &mut Example) {
+        if let Some(detail) = self.intentions.get(wording)
+            && let Label::Relevant(relevant) = &example.label
+            && let Some(wanted) = relevant.first()
+        {
+            let text = self.texts.text(wanted, *detail).to_owned();
+            example
+                .input
+                .fields
+                .insert(field::INTENTION.to_owned(), text);
+        }
+    }
 }
 
 /// What phrasings make of the groups of the data.
@@ -54,6 +106,9 @@ impl PromptTemplates {
             .help("give the column another name")
             .into());
         }
+        examples
+            .iter()
+            .try_for_each(|example| self.needs.check(example))?;
         let mut order: Vec<usize> = (0..examples.len()).collect();
         order.sort_by_cached_key(|&at| {
             let input = &examples[at].input;
@@ -61,6 +116,7 @@ impl PromptTemplates {
             (input.group.clone(), draw, input.id.clone())
         });
         for (at, name) in order.into_iter().zip(self.names.iter().cycle()) {
+            self.needs.tell(name, &mut examples[at]);
             let input = &mut examples[at].input;
             input
                 .fields
@@ -88,6 +144,7 @@ mod tests {
         PromptTemplates {
             names: (0..count).map(|n| format!("seen-{n}")).collect(),
             grouping,
+            needs: ExampleNeeds::default(),
         }
     }
 

@@ -128,6 +128,63 @@ fn pointwise_separates_liked_from_disliked() {
 }
 
 #[test]
+fn ratio_splits_each_users_own_events() {
+    // User 1 has 25 events, user 2 has 3: two tenths of the one are 2 and 2, of the other 1
+    // and 1.
+    let events: Vec<_> = (0..25_u32)
+        .map(|n| (1, n, 5.0, i64::from(n)))
+        .chain((0..3_u32).map(|n| (2, n, 5.0, i64::from(n))))
+        .collect();
+    let targets = |part: HeldOutPart| -> Vec<String> {
+        let mut spec = RecSpec {
+            split: EventSplit::Ratio,
+            part,
+            ..RecSpec::default()
+        };
+        spec.candidates.sampling = NegativeSampling::Catalogue;
+        let prepared = prepare(&spec, &events).unwrap();
+        prepared
+            .examples
+            .into_iter()
+            .map(|example| example.input.id)
+            .collect()
+    };
+    assert_eq!(
+        targets(HeldOutPart::Test),
+        ["u1:23:23", "u1:24:24", "u2:2:2"]
+    );
+    assert_eq!(
+        targets(HeldOutPart::Validation),
+        ["u1:21:21", "u1:22:22", "u2:1:1"]
+    );
+    assert_eq!(targets(HeldOutPart::Both).len(), 6);
+}
+
+#[test]
+fn core_leaves_out_who_has_little() {
+    let mut events = plain();
+    events.push((40, 39, 5.0, 1));
+    let spec = RecSpec {
+        core: 2,
+        ..RecSpec::default()
+    };
+    let prepared = prepare(&spec, &events).unwrap();
+    assert!(
+        prepared
+            .examples
+            .iter()
+            .all(|example| example.input.cluster.as_deref() != Some("u40"))
+    );
+    let error = prepare(&RecSpec { core: 99, ..spec }, &events)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("data.interactions.core: no user and no item is left"),
+        "{error}"
+    );
+}
+
+#[test]
 fn time_split_cuts_all_users() {
     let spec = RecSpec {
         split: EventSplit::Time,
@@ -311,6 +368,7 @@ fn any_spec() -> impl Strategy<Value = RecSpec> {
     ]);
     let splits = prop::sample::select(vec![
         EventSplit::LeaveOneOut,
+        EventSplit::Ratio,
         EventSplit::Time,
         EventSplit::Rolling,
     ]);
@@ -488,10 +546,36 @@ fn repeated_targets_follow_policy() {
     for (is_met, met) in told {
         assert_eq!(met, 4 + usize::from(is_met));
     }
-    // What was really shown is no draw, and stays.
-    spec.repeats = RepeatPolicy::Drop;
+    // Of the whole catalogue what was met is never recommended: out of reach.
     spec.candidates.sampling = NegativeSampling::Catalogue;
-    assert_eq!(prepare(&spec, &with_repeats()).unwrap().examples.len(), 12);
+    let told = |spec: &RecSpec| {
+        let prepared = prepare(spec, &with_repeats()).unwrap();
+        let [finding] = prepared.findings.as_slice() else {
+            panic!("{:?}", prepared.findings)
+        };
+        (prepared.examples.len(), finding.message.clone())
+    };
+    let (n, message) = told(&spec);
+    assert_eq!(n, 12);
+    assert!(
+        message.contains("count as missed, whatever the model says"),
+        "{message}"
+    );
+    spec.repeats = RepeatPolicy::Drop;
+    let (n, message) = told(&spec);
+    assert_eq!(n, 12 - repeated);
+    assert!(message.contains("no list could hold them"), "{message}");
+    // What was really shown is no draw, and stays.
+    spec.candidates.sampling = NegativeSampling::Logged;
+    spec.candidates.count = 2;
+    let impressions = [
+        (1, 1, 1.0, 1),
+        (1, 2, 1.0, 2),
+        (1, 1, 1.0, 3),
+        (1, 3, 0.0, 3),
+    ];
+    let shown = prepare(&spec, &impressions).unwrap();
+    assert_eq!((shown.examples.len(), shown.findings.len()), (1, 0));
     // Where nothing is left, the error says why.
     spec.candidates.sampling = NegativeSampling::Uniform;
     let error = prepare(&spec, &[(1, 1, 5.0, 1), (1, 2, 5.0, 2), (1, 1, 5.0, 3)]).unwrap_err();
@@ -501,6 +585,68 @@ fn repeated_targets_follow_policy() {
         "{error}"
     );
     assert!(error.contains("repeats = \"keep\""), "{error}");
+}
+
+/// Another item of the same title gives a target away as well: models see titles.
+#[test]
+fn namesakes_of_met_items_are_repeats() {
+    let spec = RecSpec::default();
+    // Items 1 and 38 are both called "Film 1".
+    let events = [
+        (1, 1, 5.0, 1),
+        (1, 2, 5.0, 2),
+        (1, 38, 5.0, 3),
+        (2, 3, 5.0, 1),
+        (2, 4, 5.0, 2),
+    ];
+    let prepared = prepare(&spec, &events).unwrap();
+    assert_eq!(prepared.examples.len(), 1);
+    assert!(prepared.findings[0].message.starts_with("1 of 2 targets"));
+}
+
+#[test]
+fn ties_are_told_and_ordered_either_way() {
+    let mut spec = RecSpec {
+        history: 3,
+        ..RecSpec::default()
+    };
+    // User 1 met 9 and 5 at one moment, user 2 one thing after the other.
+    let events = [
+        (1, 7, 5.0, 1),
+        (1, 9, 5.0, 2),
+        (1, 5, 5.0, 2),
+        (2, 3, 5.0, 1),
+        (2, 4, 5.0, 2),
+    ];
+    let target = |spec: &RecSpec| {
+        let prepared = prepare(spec, &events).unwrap();
+        let [finding] = prepared.findings.as_slice() else {
+            panic!("{:?}", prepared.findings)
+        };
+        assert_eq!(finding.code, "ties");
+        assert!(
+            finding
+                .message
+                .starts_with("1 of 2 targets share their time")
+        );
+        (
+            prepared.examples[0].input.id.clone(),
+            finding.message.clone(),
+        )
+    };
+    let (id, told) = target(&spec);
+    assert_eq!(id, "u1:5:2");
+    assert!(
+        told.ends_with("data.interactions.ties = \"item\" takes the order of item ids"),
+        "{told}"
+    );
+    spec.ties = TieOrder::Item;
+    let (id, told) = target(&spec);
+    assert_eq!(id, "u1:9:2");
+    assert!(
+        told.ends_with("data.interactions.ties = \"file\" takes the order in the files"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -61,14 +61,33 @@ pub(super) fn macro_f1(observations: &[GradedOutcome<'_>]) -> Option<f64> {
 }
 
 pub(super) fn auc(observations: &[GradedOutcome<'_>]) -> Option<f64> {
-    let pairs = classified(observations)?;
-    let mut classes: Vec<_> = pairs.iter().map(|(truth, _)| *truth).collect();
+    let mut classes: Vec<_> = classified(observations)?
+        .iter()
+        .map(|(truth, _)| *truth)
+        .collect();
     classes.sort_unstable();
     classes.dedup();
     let &[_, positive] = classes.as_slice() else {
         return None;
     };
-    let graded = pairs.iter().all(|(_, said)| {
+    let mut scores: Vec<(f64, bool)> = observations
+        .iter()
+        .zip(signed(observations, positive)?)
+        .filter_map(|(observation, score)| {
+            Some((score?, observation.label.class() == Some(positive)))
+        })
+        .collect();
+    rank_auc(&mut scores)
+}
+
+/// How far each observation speaks for the class `positive`, `None` for those that count in
+/// no score; `None` altogether if one is no classification. Evasions lie on the wrong side of
+/// everything.
+pub(super) fn signed(
+    observations: &[GradedOutcome<'_>],
+    positive: &str,
+) -> Option<Vec<Option<f64>>> {
+    let graded = classified(observations)?.iter().all(|(_, said)| {
         matches!(
             said,
             PredictedClass::Unparseable
@@ -78,32 +97,49 @@ pub(super) fn auc(observations: &[GradedOutcome<'_>]) -> Option<f64> {
                 }
         )
     });
-    // The answer is the class its margin favours, so the size of the margin and
-    // the answer together order the examples whichever label comes first.
-    let mut scores: Vec<(f64, bool)> = pairs
-        .iter()
-        .map(|&(truth, said)| {
-            let is_positive = truth == positive;
-            let score = match said {
-                PredictedClass::Unparseable if is_positive => f64::NEG_INFINITY,
-                PredictedClass::Unparseable => f64::INFINITY,
-                PredictedClass::Class { label, margin } => {
-                    let size = if graded {
-                        margin.map_or(1.0, f64::abs)
-                    } else {
-                        1.0
-                    };
-                    if label == positive { size } else { 0.0 - size }
-                }
-            };
-            (score, is_positive)
+    let score = |observation: &GradedOutcome<'_>| -> Option<f64> {
+        let (truth, said) = *classified(std::slice::from_ref(observation))?.first()?;
+        Some(match said {
+            PredictedClass::Unparseable if truth == positive => f64::NEG_INFINITY,
+            PredictedClass::Unparseable => f64::INFINITY,
+            // The answer is the class its margin favours, so the size of the margin and
+            // the answer together order the examples whichever label comes first.
+            PredictedClass::Class { label, margin } => {
+                let size = margin.filter(|_| graded).map_or(1.0, f64::abs);
+                if label == positive { size } else { 0.0 - size }
+            }
         })
-        .collect();
-    rank_auc(&mut scores)
+    };
+    Some(observations.iter().map(score).collect())
+}
+
+/// Least chance that counts for the truth, so that one wrong answer in a million costs no
+/// more than that.
+const LEAST_CHANCE: f64 = 1e-6;
+
+/// Mean -ln p of the truth, p = 1 / (1 + e^-margin); `None` where an answer has no margin.
+pub(super) fn log_loss(observations: &[GradedOutcome<'_>]) -> Option<f64> {
+    let pairs = classified(observations)?;
+    let mut losses = Vec::with_capacity(pairs.len());
+    for (truth, said) in pairs {
+        let chance = match said {
+            PredictedClass::Unparseable => 0.0,
+            PredictedClass::Class { label, margin } => {
+                let answered = 1.0 / (1.0 + (-margin?.abs()).exp());
+                if label == truth {
+                    answered
+                } else {
+                    1.0 - answered
+                }
+            }
+        };
+        losses.push(-chance.clamp(LEAST_CHANCE, 1.0 - LEAST_CHANCE).ln());
+    }
+    (!losses.is_empty()).then(|| losses.iter().sum::<f64>() / losses.len() as f64)
 }
 
 /// U / (n₁ n₀), with U from the midranks of the positives.
-fn rank_auc(scores: &mut [(f64, bool)]) -> Option<f64> {
+pub(super) fn rank_auc(scores: &mut [(f64, bool)]) -> Option<f64> {
     scores.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let (mut below, mut rank_sum, mut positives) = (0_usize, 0.0, 0_usize);
     for tied in scores.chunk_by(|a, b| a.0 == b.0) {

@@ -16,35 +16,41 @@ pub fn jaccard(a: &[String], b: &[String]) -> f64 {
 }
 
 /// SERP*: items of `neutral` that `sensitive` keeps, early places weighing more,
-/// as the paper's code computes it for lists of one length: `Σ (K − i + 1) / (2 K (K + 1))` over the kept
-/// items of `sensitive` at places `i` from 0, `K` its length.
+/// as the paper's code computes it (`calc_serp_ms`): `Σ (k − i + 1) / (2 n (n + 1))` over the
+/// kept items of `sensitive` at places `i` from 0, `k` being the length of `sensitive` and
+/// `n` that of `neutral`; 0 where either is empty. So a list that breaks off loses, and one
+/// that outruns the neutral list gains.
 ///
-/// It does not reach 1: a list against itself is `(K + 3) / (4 (K + 1))`, .2738 at
-/// `K` = 20. Compare groups by it, never read it as a share.
+/// For lists of one length it does not reach 1: a list against itself is
+/// `(k + 3) / (4 (k + 1))`, .2738 at `k` = 20. Compare groups by it, never read it as a share.
 pub fn serp(sensitive: &[String], neutral: &[String]) -> f64 {
-    let k = sensitive.len();
-    if k == 0 {
+    let (k, n) = (sensitive.len(), neutral.len());
+    if n == 0 {
         return 0.0;
     }
     let kept: usize = sensitive
         .iter()
         .enumerate()
-        .filter(|(_, item)| neutral.contains(item))
-        .map(|(place, _)| k - place + 1)
+        .map(|(place, item)| {
+            let times = neutral.iter().filter(|other| *other == item).count();
+            times * (k - place + 1)
+        })
         .sum();
-    kept as f64 / (2 * k * (k + 1)) as f64
+    kept as f64 / (2 * n * (n + 1)) as f64
 }
 
 /// PRAG*: pairs of `sensitive` that stand in the same order in `neutral`, as a
-/// share of all its pairs, in `0..=1`. A pair agrees if its earlier item is in
-/// `neutral` and the later one is not before it there; 1 for a single kept item.
+/// share of all its pairs, in `0..=1`, as the paper's code computes it (`calc_prag`). A
+/// pair agrees if its earlier item is in `neutral` and the later one is not before it there.
+/// A single item has no pair: 1 if `neutral` is the same list, else 0. 0 where either is empty.
 pub fn prag(sensitive: &[String], neutral: &[String]) -> f64 {
     let k = sensitive.len();
-    let place = |item: &String| neutral.iter().position(|other| other == item);
-    match k {
-        0 => return f64::from(neutral.is_empty()),
-        1 => return f64::from(place(&sensitive[0]).is_some()),
-        _ => {}
+    let place = |item: &String| neutral.iter().rposition(|other| other == item);
+    if k == 0 || neutral.is_empty() {
+        return 0.0;
+    }
+    if k == 1 {
+        return f64::from(sensitive == neutral);
     }
     let mut agree = 0;
     for (index, first) in sensitive.iter().enumerate() {
@@ -145,6 +151,42 @@ mod tests {
         reversed.reverse();
         assert_eq!(prag(&reversed, &twenty), 0.0);
         assert_eq!(jaccard(&reversed, &twenty), 1.0);
+    }
+
+    /// Lists of different lengths, worked by hand after `calc_serp_ms` and `calc_prag` of
+    /// the paper's repository, and recomputed by its formulas in Python.
+    #[test]
+    fn unequal_lists_are_measured_as_in_reference() {
+        let of = |films: &[u32]| {
+            films
+                .iter()
+                .map(|n| format!("Film {n}"))
+                .collect::<Vec<_>>()
+        };
+        let neutral = of(&[1, 2, 3, 4]);
+        for (sensitive, serp_is, prag_is) in [
+            // (2 + 1) + (2 + 0) = 5 of 2 · 4 · 5; one pair, in order.
+            (of(&[1, 2]), 5.0 / 40.0, 1.0),
+            // 3 + 2 as well; the pair is turned.
+            (of(&[2, 1]), 5.0 / 40.0, 0.0),
+            // Places 0, 1 and 5 of 6 are kept: 7 + 6 + 2. Of 15 pairs those of film 1 all
+            // agree (5), those of film 2 with all but film 1 too (4).
+            (of(&[1, 2, 7, 8, 9, 3]), 15.0 / 40.0, 9.0 / 15.0),
+            (of(&[1]), 2.0 / 40.0, 0.0),
+            (of(&[9]), 0.0, 0.0),
+            (of(&[]), 0.0, 0.0),
+        ] {
+            assert!(
+                (serp(&sensitive, &neutral) - serp_is).abs() < 1e-12,
+                "{sensitive:?}"
+            );
+            assert!(
+                (prag(&sensitive, &neutral) - prag_is).abs() < 1e-12,
+                "{sensitive:?}"
+            );
+        }
+        assert_eq!((serp(&neutral, &[]), prag(&neutral, &[])), (0.0, 0.0));
+        assert_eq!(prag(&of(&[1]), &of(&[1])), 1.0);
     }
 
     /// A model blind to the attribute gives every group the neutral list.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::Metric;
 use crate::suggest;
 
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 28] = [
     "accuracy",
     "macro-f1",
     "auc",
@@ -13,8 +13,19 @@ const NAMES: [&str; 17] = [
     "hr@10",
     "mrr",
     "recall@10",
+    "precision@10",
+    "map@10",
+    "gauc",
+    "list-auc",
+    "list-mrr",
+    "list-ndcg@10",
+    "log-loss",
     "coverage@10",
     "diversity@10",
+    "gini@10",
+    "popularity@10",
+    "tail@10",
+    "in-catalogue",
     "mae",
     "rmse",
     "exact",
@@ -30,6 +41,11 @@ pub(super) fn of(metric: Metric) -> String {
         Metric::Accuracy => "accuracy",
         Metric::MacroF1 => "macro-f1",
         Metric::Auc => "auc",
+        Metric::Gauc => "gauc",
+        Metric::ListAuc => "list-auc",
+        Metric::ListMrr => "list-mrr",
+        Metric::LogLoss => "log-loss",
+        Metric::InCatalogue => "in-catalogue",
         Metric::Mrr => "mrr",
         Metric::Mae => "mae",
         Metric::Rmse => "rmse",
@@ -44,6 +60,12 @@ pub(super) fn of(metric: Metric) -> String {
         Metric::Ndcg(k) => return format!("ndcg@{k}"),
         Metric::HitRate(k) => return format!("hr@{k}"),
         Metric::Recall(k) => return format!("recall@{k}"),
+        Metric::Precision(k) => return format!("precision@{k}"),
+        Metric::Map(k) => return format!("map@{k}"),
+        Metric::ListNdcg(k) => return format!("list-ndcg@{k}"),
+        Metric::Gini { places, .. } => return format!("gini@{places}"),
+        Metric::Popularity(k) => return format!("popularity@{k}"),
+        Metric::Tail(k) => return format!("tail@{k}"),
         Metric::Coverage { places, .. } => return format!("coverage@{places}"),
         Metric::Diversity(k) => return format!("diversity@{k}"),
     };
@@ -65,6 +87,12 @@ impl FromStr for Metric {
                 "ndcg" => return Ok(Self::Ndcg(k)),
                 "hr" => return Ok(Self::HitRate(k)),
                 "recall" => return Ok(Self::Recall(k)),
+                "precision" => return Ok(Self::Precision(k)),
+                "map" => return Ok(Self::Map(k)),
+                "list-ndcg" => return Ok(Self::ListNdcg(k)),
+                "gini" => return Ok(Self::Gini { places: k, of: 0 }),
+                "popularity" => return Ok(Self::Popularity(k)),
+                "tail" => return Ok(Self::Tail(k)),
                 "coverage" => return Ok(Self::Coverage { places: k, of: 0 }),
                 "diversity" => return Ok(Self::Diversity(k)),
                 _ => {}
@@ -74,6 +102,11 @@ impl FromStr for Metric {
             "accuracy" => Self::Accuracy,
             "macro-f1" => Self::MacroF1,
             "auc" => Self::Auc,
+            "gauc" => Self::Gauc,
+            "list-auc" => Self::ListAuc,
+            "list-mrr" => Self::ListMrr,
+            "log-loss" => Self::LogLoss,
+            "in-catalogue" => Self::InCatalogue,
             "mrr" => Self::Mrr,
             "mae" => Self::Mae,
             "rmse" => Self::Rmse,
@@ -123,6 +156,6 @@ mod tests {
         assert!(error("ndcg@0").contains("ndcg@10"));
         assert!(error("ndcg@ten").contains("whole number"));
         assert!(error("acuracy").contains("did you mean \"accuracy\"?"));
-        assert!(error("map@5").contains("there is no metric \"map@5\""));
+        assert!(error("err@5").contains("there is no metric \"err@5\""));
     }
 }

@@ -34,11 +34,7 @@ fn score(metric: Metric, cases: &[Case<'_>]) -> GroupScore {
     let observations: Vec<_> = outcomes
         .iter()
         .zip(&labels)
-        .map(|(outcome, label)| GradedOutcome {
-            outcome,
-            label,
-            cluster: None,
-        })
+        .map(|(outcome, label)| GradedOutcome::new(outcome, label))
         .collect();
     metric.reduce(&observations)
 }
@@ -152,11 +148,7 @@ fn other_answers_have_only_means() {
         value: 0.5,
         answer: Answer::Number(4.0),
     });
-    let observations = [GradedOutcome {
-        outcome: &outcome,
-        label: &label,
-        cluster: None,
-    }];
+    let observations = [GradedOutcome::new(&outcome, &label)];
     assert_eq!(Metric::Accuracy.reduce(&observations).value, Some(0.5));
     assert_eq!(Metric::MacroF1.reduce(&observations).value, None);
     assert_eq!(Metric::Auc.reduce(&observations).value, None);

@@ -318,11 +318,7 @@ mod tests {
         let observations: Vec<GradedOutcome<'_>> = outcomes
             .iter()
             .zip(&labels)
-            .map(|(outcome, label)| GradedOutcome {
-                outcome,
-                label,
-                cluster: None,
-            })
+            .map(|(outcome, label)| GradedOutcome::new(outcome, label))
             .collect();
         let score = Metric::Bleu.reduce(&observations).value.unwrap();
         assert!((score - 0.214_500_258_402_258_11).abs() < 1e-9, "{score}");

@@ -86,6 +86,13 @@ impl TitleMatcher {
         Some(&self.items[index])
     }
 
+    /// Whether `text` is one of the titles and nothing else, in whatever case and
+    /// punctuation, with its year or without.
+    pub fn is_title(&self, text: &str) -> bool {
+        let text = super::lists::bare(text);
+        self.exact.contains_key(text) || self.by_key.contains_key(&fold(text))
+    }
+
     /// The titles that a text lists, in its order, none twice. Of several lists
     /// one is the ranking: an echo of these titles in their order, what the user
     /// has had and a list of reasons are not.

@@ -69,7 +69,7 @@ fn review(
     let rating = number(["overall", "rating"])?;
     let time = number(["unixReviewTime", "timestamp"])?;
     let (user, item) = (builder.user(reviewer), builder.item(product));
-    builder.event(user, item, Some(rating as f32), Some(time as i64));
+    builder.event(place, (user, item), Some(rating as f32), Some(time as i64));
     Ok(())
 }
 

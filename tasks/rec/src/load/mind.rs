@@ -42,12 +42,12 @@ pub(super) fn read(
                 if known.insert(user) {
                     for clicked in values[3].split_whitespace() {
                         let item = builder.item(clicked);
-                        builder.event(user, item, None, None);
+                        builder.event(place, (user, item), None, None);
                     }
                 }
                 for (item, rating) in shown {
                     let item = builder.item(item);
-                    builder.event(user, item, Some(rating), Some(time));
+                    builder.event(place, (user, item), Some(rating), Some(time));
                 }
                 Ok(())
             }),

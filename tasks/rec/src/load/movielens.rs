@@ -158,7 +158,7 @@ fn event(
     let stars = rating(place, values[2])?;
     let at = time(place, values[3])?;
     let (user, item) = (builder.user(user), builder.item(item));
-    builder.event(user, item, stars, at);
+    builder.event(place, (user, item), stars, at);
     Ok(())
 }
 

@@ -124,10 +124,10 @@ fn event(row: &AtomicRow<'_>, builder: &mut InteractionsBuilder) -> Result<(), D
     if let Some(before) = row.get("item_id_list") {
         for earlier in before.split_whitespace() {
             let earlier = builder.item(earlier);
-            builder.event(user, earlier, None, None);
+            builder.event(row.place, (user, earlier), None, None);
         }
     }
-    builder.event(user, target, stars, at);
+    builder.event(row.place, (user, target), stars, at);
     Ok(())
 }
 

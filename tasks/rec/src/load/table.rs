@@ -124,6 +124,6 @@ fn event(
     for name in &spec.item_attributes {
         builder.item_attribute(item, name, row.values.get(name).map_or("", String::as_str));
     }
-    builder.event(user, item, stars, at);
+    builder.event(&place, (user, item), stars, at);
     Ok(())
 }

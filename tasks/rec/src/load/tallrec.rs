@@ -27,6 +27,8 @@ struct TallrecRow {
     liked: Vec<String>,
     disliked: Vec<String>,
     item: String,
+    /// What an item is called in the row itself.
+    kind: String,
     likes: bool,
 }
 
@@ -91,12 +93,13 @@ pub(super) fn read(
                 line,
             };
             match parse(row) {
-                Some((liked, disliked, item, likes)) => rows.push(TallrecRow {
+                Some((liked, disliked, (kind, item), likes)) => rows.push(TallrecRow {
                     id: format!("{stem}:{number}"),
                     file: stem.clone(),
                     liked,
                     disliked,
                     item,
+                    kind,
                     likes,
                 }),
                 None => problems.push(DataProblem::new(place, "not a row of TALLRec's form").help(
@@ -109,13 +112,14 @@ pub(super) fn read(
     examples(&rows, spec)
 }
 
-type Parsed = (Vec<String>, Vec<String>, String, bool);
+type Parsed = (Vec<String>, Vec<String>, (String, String), bool);
 
 fn parse(row: &PublishedRow) -> Option<Parsed> {
     let rest = row.input.trim().strip_prefix("User Preference:")?;
     let (liked, rest) = rest.split_once("\nUser Unpreference:")?;
     let (disliked, question) = rest.split_once("\nWhether the user will like the target ")?;
-    let (_, quoted) = question.split_once('"')?;
+    let (kind, quoted) = question.split_once('"')?;
+    let kind = one_line(kind);
     let item = title(
         quoted
             .trim_end()
@@ -128,7 +132,7 @@ fn parse(row: &PublishedRow) -> Option<Parsed> {
         "No" => false,
         _ => return None,
     };
-    (!item.is_empty()).then(|| (titles(liked), titles(disliked), item, likes))
+    (!item.is_empty()).then(|| (titles(liked), titles(disliked), (kind, item), likes))
 }
 
 /// `"A", "B" written by C`: the titles, as `A` and `B written by C`.
@@ -176,6 +180,7 @@ fn examples(rows: &[TallrecRow], spec: &RecSpec) -> Vec<Example> {
         .with_field(field::LIKED, row.liked.join("\n"))
         .with_field(field::DISLIKED, row.disliked.join("\n"))
         .with_field(field::ITEM, &row.item)
+        .with_field(field::KIND, spec.item.as_ref().unwrap_or(&row.kind))
         .with_label(Label::Class(label.to_owned()))
     };
     rows.iter().enumerate().map(example).collect()

@@ -110,6 +110,23 @@ pub(super) const SAMPLES: &[(FileLayout, &[(&str, &str)])] = &[
             "[\n {\n  \"instruction\": \"i\",\n  \"input\": \"User Preference: \\\"A\\\" written by X, \\\"B, or C\\\" written by Y\\nUser Unpreference: \\nWhether the user will like the target book \\\"\\\"D\\\" written by Z\\\"?\",\n  \"output\": \"No.\"\n },\n {\n  \"input\": \"User Preference: \\\"E (1990)\\\"\\nUser Unpreference: \\\"F, The (1991)\\\", \\\"G\\\"\\nWhether the user will like the target movie \\\"H (1992)\\\"?\",\n  \"output\": \"Yes.\"\n }\n]",
         )],
     ),
+    (
+        FileLayout::Sasrec,
+        &[
+            ("ml-1m.txt", "1 3\n1 4\r\n2\t3\n"),
+            ("item_plain_text.txt", "3 Big Fish (2003)\n"),
+        ],
+    ),
+    (
+        FileLayout::Openp5,
+        &[
+            ("Toys/user_sequence.txt", "A B1 B2 B1\nC B2\n"),
+            (
+                "Toys/item_plain_text.txt",
+                "B1 title: A toy; with a bell; brand: Acme; categories: Toys, Games\n",
+            ),
+        ],
+    ),
 ];
 
 pub(super) fn spec(format: FileLayout) -> RecSpec {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use shiftproof_tasks::diagnostic::{DataError, DataProblem};
+use shiftproof_tasks::parse::title_matcher::{TitleMatcher, fold};
 use shiftproof_tasks::parse::{likelihood, parse, unparseable};
 use shiftproof_tasks::{
     Answer, AnswerForm, Demonstration, Example, Finish, Input, Label, Message, Metric, Outcome,
@@ -13,7 +14,7 @@ use shiftproof_tasks::{
 };
 
 use super::ranking::{self, RankingMode, RankingTask, grounded};
-use super::{TaskDeclaration, TaskSpec};
+use super::{TaskDeclaration, TaskSpec, grounding};
 use crate::ItemCatalogue;
 use crate::history::numbered;
 
@@ -29,6 +30,9 @@ pub struct ChatRecSpec {
     /// What the user says then, `{item}` for the first title recommended: no new
     /// list is needed. Empty for a dialogue of one turn.
     pub why: String,
+    /// Whether the explanation that `why` asks for is written, in a call of its own, and
+    /// read: it has to speak of the item and may name no other than was shown.
+    pub explain: bool,
     /// Items that the recommender proposes.
     pub proposed: usize,
     /// Items recommended of these.
@@ -54,6 +58,7 @@ impl Default for ChatRecSpec {
                 .to_owned(),
             ask: "Please recommend something new to me.".to_owned(),
             why: "Why did you recommend \"{item}\"?".to_owned(),
+            explain: true,
             proposed: 20,
             places: 5,
             answer: RankingMode::List,
@@ -69,12 +74,19 @@ impl Default for ChatRecSpec {
 /// a small model says no whatever the user wants.
 const ROUTE: &str = "What answers this: new proposals from the recommender, or an explanation? \
                      Answer proposals or explanation.";
+/// Added to the user's question once the way is clear.
+const EXPLAIN: &str = "\n\nExplain it to the user in one or two sentences, by what is known of \
+                       the user and of the item.";
 const PROPOSALS: &str = "proposals";
 const EXPLANATION: &str = "explanation";
 /// What a dialogue comes to in which the recommender was not asked in time.
 const NOT_ASKED: &str = "the recommender was not asked for proposals";
 /// The same, asked when it need not be.
 const ASKED_AGAIN: &str = "the recommender was asked again to explain";
+/// The same, explained by what nobody showed.
+const UNGROUNDED: &str = "the explanation is not of what was shown: ";
+/// Tokens of an explanation.
+const EXPLAINED: u32 = 120;
 
 impl TaskSpec for ChatRecSpec {
     const KIND: &'static str = "chatrec";
@@ -112,6 +124,7 @@ impl TaskSpec for ChatRecSpec {
             }
             .check()?,
             ask: self.ask,
+            explain: self.explain && !self.why.is_empty(),
             why: self.why,
             proposed: self.proposed,
             places: self.places,
@@ -126,6 +139,7 @@ struct ChatRec {
     ranker: RankingTask,
     ask: String,
     why: String,
+    explain: bool,
     proposed: usize,
     places: usize,
     by: RankingMode,
@@ -171,6 +185,62 @@ impl ChatRec {
                 self.places
             )),
         ]
+    }
+
+    /// The dialogue up to the user's question why.
+    fn asked_why(
+        &self,
+        prompt: &Prompt,
+        input: &Input,
+        proposals: Vec<String>,
+        choice: &Reply,
+    ) -> Option<Vec<Message>> {
+        let mut messages = self.proposed(prompt, input, &proposals);
+        let chosen = self.chosen(proposals, choice)?;
+        let why = self.why.replace("{item}", chosen.first()?);
+        messages.push(Message::assistant(numbered(&chosen)));
+        messages.push(Message::user(format!("User: {why}")));
+        Some(messages)
+    }
+
+    /// What is wrong with an explanation of the first title chosen, if something is. It has
+    /// to speak of that item, of one of the history, or of something both are (a genre, a
+    /// year); what it names as a title, in quotation marks or with a year, has to be one
+    /// that was proposed or stands in the history.
+    fn ungrounded(&self, input: &Input, chosen: &[String], explanation: &str) -> Option<String> {
+        let history: Vec<&str> = field::entries(input.field(field::HISTORY)).collect();
+        let proposals = self.proposals(input);
+        let shown: Vec<String> = (history.iter().map(|title| (*title).to_owned()))
+            .chain(proposals)
+            .collect();
+        let matcher = TitleMatcher::new(shown);
+        for title in grounding::named_titles(explanation) {
+            let is_known = matcher.find(&title).is_some();
+            let dated = grounding::has_year(&title);
+            if !is_known && (dated || self.catalogue.knows_exactly(&title)) {
+                return Some(format!("it names {title:?}"));
+            }
+        }
+        let first = chosen.first()?;
+        let about: Vec<String> = (history.into_iter().map(str::to_owned))
+            .chain([first.clone()])
+            .collect();
+        let speaks = !TitleMatcher::new(about).mentions(explanation).is_empty()
+            || self.shares(first, explanation);
+        (!speaks).then(|| "it speaks of neither the item nor the history".to_owned())
+    }
+
+    /// Whether an explanation names an attribute of the item.
+    fn shares(&self, title: &str, explanation: &str) -> bool {
+        let Some(item) = self.catalogue.find(title) else {
+            return false;
+        };
+        let said = format!(" {} ", fold(explanation));
+        let values = self.catalogue.items()[item as usize].attributes.values();
+        values
+            .flat_map(|value| value.split(", "))
+            .map(fold)
+            .any(|value| !value.is_empty() && said.contains(&format!(" {value} ")))
     }
 
     /// The first places of what a reply chooses from the proposals.
@@ -237,9 +307,13 @@ impl Task for ChatRec {
         self.ranker.render(&ranking::open(input))
     }
 
-    /// Whether to ask the recommender, the choice, whether to ask again.
+    /// Whether to ask the recommender, the choice, whether to ask again, the explanation.
     fn calls(&self) -> usize {
-        if self.why.is_empty() { 2 } else { 3 }
+        match (self.why.is_empty(), self.explain) {
+            (true, _) => 2,
+            (false, false) => 3,
+            (false, true) => 4,
+        }
     }
 
     fn request(&self, prompt: &Prompt, input: &Input) -> Request {
@@ -259,13 +333,21 @@ impl Task for ChatRec {
                 };
                 Request { messages, answer }
             }),
-            [_, choice] if !self.why.is_empty() => {
-                let mut messages = self.proposed(prompt, input, &proposals);
-                let chosen = self.chosen(proposals, choice)?;
-                let why = self.why.replace("{item}", chosen.first()?);
-                messages.push(Message::assistant(numbered(&chosen)));
-                messages.push(Message::user(format!("User: {why}")));
-                Some(Self::route(messages))
+            [_, choice] if !self.why.is_empty() => Some(Self::route(
+                self.asked_why(prompt, input, proposals, choice)?,
+            )),
+            [_, choice, again] if self.explain => {
+                if Self::calls_recommender(again)? {
+                    return None;
+                }
+                let mut messages = self.asked_why(prompt, input, proposals, choice)?;
+                if let Some(last) = messages.last_mut() {
+                    last.content.push_str(EXPLAIN);
+                }
+                let answer = AnswerForm::Text {
+                    max_tokens: EXPLAINED,
+                };
+                Some(Request { messages, answer })
             }
             _ => None,
         }
@@ -296,7 +378,18 @@ impl Task for ChatRec {
                 finish: Self::undecided(&reply),
                 ..Reply::text(ASKED_AGAIN)
             },
-            _ => Reply::text(chosen.join("\n")),
+            _ => match replies.next() {
+                Some(reply) if reply.finish == Finish::Filtered => reply,
+                Some(reply) => match self.ungrounded(input, &chosen, &reply.text) {
+                    // Cut off before it said anything it is no explanation yet.
+                    Some(why) => Reply {
+                        finish: reply.finish,
+                        ..Reply::text(format!("{UNGROUNDED}{why}"))
+                    },
+                    None => Reply::text(chosen.join("\n")),
+                },
+                None => Reply::text(chosen.join("\n")),
+            },
         }
     }
 
@@ -305,7 +398,8 @@ impl Task for ChatRec {
     }
 
     fn parse(&self, input: &Input, reply: &Reply) -> Answer {
-        if [NOT_ASKED, ASKED_AGAIN].contains(&reply.text.as_str()) {
+        let text = reply.text.as_str();
+        if [NOT_ASKED, ASKED_AGAIN].contains(&text) || text.starts_with(UNGROUNDED) {
             return unparseable(&reply.text);
         }
         match grounded(self.ranker.candidates(input), reply) {

@@ -10,6 +10,8 @@ pub(super) struct GeneratedTask {
     pub template: FieldTemplate,
     pub form: AnswerForm,
     pub metric: Metric,
+    /// Items of the history that fill `{rated}` with their ratings, the latest ones.
+    pub rated: usize,
 }
 
 /// The scale's ends where a study names none.
@@ -30,6 +32,31 @@ pub(super) fn action() -> String {
 /// How an input is shown whose item is to be rated.
 pub(super) const RATED: &str =
     "Liked before: {liked}\nDisliked before: {disliked}\nTo be rated: {item}";
+
+/// The place in a template of what a user rated before, with the ratings.
+const RATED_BEFORE: &str = "rated";
+
+/// How an input is shown whose item is to be rated after examples of the user's own ratings.
+pub(super) const RATED_AFTER: &str =
+    "Rated by the user before, oldest first:\n{rated}\nTo be rated: {item}";
+
+/// The fields behind [`RATED_AFTER`].
+pub(super) const RATED_AFTER_FIELDS: [&str; 3] =
+    [field::HISTORY, field::HISTORY_RATINGS, field::ITEM];
+
+/// `Heat (1995): 4`, a line each, the latest `n`; "nothing" where none is known.
+fn rated_before(input: &Input, n: usize) -> String {
+    let titles = field::entries(input.field(field::HISTORY));
+    let ratings = field::entries(input.field(field::HISTORY_RATINGS));
+    let lines: Vec<String> = titles
+        .zip(ratings)
+        .map(|(title, rating)| format!("{title}: {rating}"))
+        .collect();
+    match &lines[lines.len().saturating_sub(n)..] {
+        [] => "nothing".to_owned(),
+        lines => lines.join("\n"),
+    }
+}
 
 /// The form of a rating; fails on ends that span no scale.
 pub(super) fn rating([min, max]: [f64; 2]) -> Result<AnswerForm, DataError> {
@@ -106,6 +133,10 @@ impl Task for GeneratedTask {
     /// Lists stand on one line, so that the template's own lines are seen.
     fn render(&self, input: &Input) -> String {
         let mut flat = input.clone();
+        if self.rated > 0 {
+            let rated = rated_before(input, self.rated);
+            flat.fields.insert(RATED_BEFORE.to_owned(), rated);
+        }
         for name in [field::LIKED, field::DISLIKED, field::HISTORY] {
             if let Some(text) = flat.fields.get_mut(name) {
                 let items: Vec<&str> = field::entries(text).collect();

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use shiftproof_tasks::diagnostic::{DataError, DataProblem};
 use shiftproof_tasks::parse::{lists, unparseable};
 use shiftproof_tasks::{
-    Answer, AnswerForm, Demonstration, Example, Finish, Input, Label, Metric, Outcome, Prompt,
-    Reply, Request, Task, field,
+    Answer, AnswerForm, Demonstration, Example, Finish, Input, Label, Message, Metric, Outcome,
+    Prompt, Reply, Request, Task, field,
 };
 
 use super::ranking::{self, RankingTask};
@@ -25,6 +25,12 @@ pub struct Gpt4RecSpec {
     pub prompt: String,
     /// Queries used at most.
     pub queries: usize,
+    /// Whether each query is a call of its own, shown those before it, as the beams of the
+    /// paper are samples of their own.
+    pub one_by_one: bool,
+    /// Whether attributes such as genres are searched beside titles; the paper searches
+    /// titles.
+    pub attributes: bool,
     /// Items retrieved for all queries together.
     pub places: usize,
     /// Most items of the history shown, the latest ones.
@@ -38,10 +44,10 @@ pub struct Gpt4RecSpec {
 impl Default for Gpt4RecSpec {
     fn default() -> Self {
         Self {
-            prompt: "In the future the user wants to see other items. Write five short search \
-                     queries that find them, one per line."
-                .to_owned(),
+            prompt: String::new(),
             queries: 5,
+            one_by_one: false,
+            attributes: true,
             places: 20,
             window: 10,
             action: "watched".to_owned(),
@@ -63,18 +69,34 @@ impl TaskSpec for Gpt4RecSpec {
             return Err(DataProblem::new("task", "queries and places must be 1 or more").into());
         }
         let texts = catalogue.items().iter().map(|item| {
-            let attributes: Vec<&str> = item.attributes.values().map(String::as_str).collect();
-            format!("{} {}", item.title, attributes.join(" "))
+            let mut text = item.title.clone();
+            for value in item.attributes.values().filter(|_| self.attributes) {
+                text.push(' ');
+                text.push_str(value);
+            }
+            text
         });
+        let prompt = match (self.prompt.trim(), self.one_by_one) {
+            ("", false) => {
+                "In the future the user wants to see other items. Write five short search \
+                 queries that find them, one per line."
+            }
+            ("", true) => {
+                "In the future the user wants to see other items. Write one short search query \
+                 that finds some of them, and nothing else."
+            }
+            (said, _) => said,
+        };
         let task = Gpt4Rec {
             index: Bm25Index::new(texts),
             queries: self.queries,
             places: self.places,
+            one_by_one: self.one_by_one,
             ranker: RankingTask {
                 window: self.window,
                 chose: self.action,
                 catalogue: Some(catalogue.clone()),
-                ..RankingTask::new(study, self.prompt, self.metric)
+                ..RankingTask::new(study, prompt.to_owned(), self.metric)
             }
             .check()?,
             catalogue: catalogue.clone(),
@@ -88,7 +110,16 @@ struct Gpt4Rec {
     index: Bm25Index,
     queries: usize,
     places: usize,
+    one_by_one: bool,
     catalogue: Arc<ItemCatalogue>,
+}
+
+/// What asks for one query more.
+const MORE: &str = "Write one more query, for something else this user wants, and nothing else.";
+
+/// The query that a reply to one of several calls writes.
+fn query(reply: &Reply) -> Option<String> {
+    lists::items(&reply.text).into_iter().next()
 }
 
 impl Task for Gpt4Rec {
@@ -117,9 +148,49 @@ impl Task for Gpt4Rec {
     fn request(&self, prompt: &Prompt, input: &Input) -> Request {
         Request {
             answer: AnswerForm::Text {
-                max_tokens: 16 * self.queries as u32,
+                max_tokens: 16
+                    * if self.one_by_one {
+                        1
+                    } else {
+                        self.queries as u32
+                    },
             },
             ..self.ranker.request(prompt, &ranking::open(input))
+        }
+    }
+
+    fn calls(&self) -> usize {
+        if self.one_by_one { self.queries } else { 1 }
+    }
+
+    fn next(&self, prompt: &Prompt, input: &Input, replies: &[Reply]) -> Option<Request> {
+        if replies.len() >= self.calls() {
+            return None;
+        }
+        let mut request = self.request(prompt, input);
+        for reply in replies {
+            // Who wrote none is not asked for another.
+            request.messages.push(Message::assistant(query(reply)?));
+            request.messages.push(Message::user(MORE));
+        }
+        Some(request)
+    }
+
+    /// All queries, one a line.
+    fn conclude(&self, _: &Input, mut replies: Vec<Reply>) -> Reply {
+        if replies.len() == 1 && !self.one_by_one {
+            return replies.remove(0);
+        }
+        if let Some(at) = replies
+            .iter()
+            .position(|reply| reply.finish == Finish::Filtered)
+        {
+            return replies.swap_remove(at);
+        }
+        let queries: Vec<String> = replies.iter().filter_map(query).collect();
+        match replies.pop() {
+            Some(last) if queries.is_empty() => last,
+            _ => Reply::text(queries.join("\n")),
         }
     }
 

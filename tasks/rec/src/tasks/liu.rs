@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
-use shiftproof_tasks::diagnostic::DataError;
+use shiftproof_tasks::diagnostic::{DataError, DataProblem};
 use shiftproof_tasks::{Metric, field};
 
 use super::generated::{self, GeneratedTask};
 use super::ranking::{self, RankingTask};
 use super::{TaskDeclaration, TaskSpec};
 use crate::ItemCatalogue;
+use crate::history::HistoryFormat;
 
 /// Options of `kind = "liu"`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -31,6 +32,11 @@ pub struct LiuSpec {
     /// Most items of the history shown, the latest ones.
     #[serde(default = "generated::window")]
     pub window: usize,
+    /// Worked examples out of the user's own past: with `rating` items with the ratings they
+    /// were given, with `sequential` and `direct` at most one, the latest item after those
+    /// before it. 0: none.
+    #[serde(default)]
+    pub shots: usize,
     /// What users do with items: watched, bought, …
     #[serde(default = "generated::action")]
     pub action: String,
@@ -83,6 +89,28 @@ impl LiuSpec {
         }
     }
 
+    /// Worked examples are there for some forms only.
+    fn check_shots(&self) -> Result<(), DataError> {
+        let (problem, mend) = match self.form {
+            _ if self.shots == 0 => return Ok(()),
+            LiuForm::Rating if self.input.is_none() => return Ok(()),
+            LiuForm::Rating => (
+                "shots and task.input both say how an input is shown",
+                "leave one of them out",
+            ),
+            LiuForm::Sequential | LiuForm::Direct if self.shots == 1 => return Ok(()),
+            LiuForm::Sequential | LiuForm::Direct => (
+                "a history gives one worked example: its latest item after those before it",
+                "use 0 or 1",
+            ),
+            LiuForm::Explanation | LiuForm::Summary => (
+                "this form has no past of the user's to take examples from",
+                "leave it out; prompts that the search proposes may show examples",
+            ),
+        };
+        Err(DataProblem::new("task.shots", problem).help(mend).into())
+    }
+
     fn ranker(
         self,
         study: &str,
@@ -91,6 +119,11 @@ impl LiuSpec {
         RankingTask {
             window: self.window,
             shown: self.form == LiuForm::Direct,
+            telling: if self.shots > 0 {
+                HistoryFormat::InContext
+            } else {
+                HistoryFormat::Sequential
+            },
             catalogue: catalogue.cloned(),
             chose: self.action.clone(),
             ..RankingTask::new(study, self.seed(), self.metric.unwrap_or(Metric::Ndcg(10)))
@@ -107,6 +140,7 @@ impl TaskSpec for LiuSpec {
         study: &str,
         catalogue: Option<&Arc<ItemCatalogue>>,
     ) -> Result<TaskDeclaration, DataError> {
+        self.check_shots()?;
         let form = match self.form {
             LiuForm::Direct => {
                 let ranker = self.ranker(study, catalogue)?;
@@ -124,15 +158,25 @@ impl TaskSpec for LiuSpec {
             LiuForm::Explanation | LiuForm::Summary => generated::sentence(),
         };
         let metric = generated::metric(&form, self.metric)?;
-        let rated = (self.form == LiuForm::Rating).then_some(generated::RATED);
+        let few = self.shots > 0;
+        let rated = (self.form == LiuForm::Rating).then_some(if few {
+            generated::RATED_AFTER
+        } else {
+            generated::RATED
+        });
         let template = generated::shown(self.input.as_deref().or(rated))?;
-        let fields: Vec<String> = template.fields().into_iter().map(str::to_owned).collect();
+        let fields: Vec<String> = if few {
+            generated::RATED_AFTER_FIELDS.map(str::to_owned).to_vec()
+        } else {
+            template.fields().into_iter().map(str::to_owned).collect()
+        };
         let task = GeneratedTask {
             name: study.to_owned(),
             seed: self.seed(),
             template,
             form,
             metric,
+            rated: self.shots,
         };
         let names: Vec<&str> = fields.iter().map(String::as_str).collect();
         Ok(TaskDeclaration::new(task, &names))

@@ -41,7 +41,7 @@ impl Default for LmRecSpec {
     fn default() -> Self {
         Self {
             prompt: "Name what the user will want next.".to_owned(),
-            scoring: CandidateScoring::Corrected,
+            scoring: CandidateScoring::Mean,
             history: HistoryFormat::default(),
             window: 10,
             action: "watched".to_owned(),

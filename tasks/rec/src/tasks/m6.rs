@@ -1,7 +1,8 @@
 //! M6-Rec's text form of click-through prediction: a context region that tells
 //! who the user is and what they did, a candidate region that tells what the
-//! item is (Cui et al. 2022, "M6-Rec", §3.1). The score is the likelihood of
-//! "yes" against "no".
+//! item is (Cui et al. 2022, "M6-Rec", §3.1): who and when, what was chosen how long ago;
+//! the candidate, how popular it is and how often its categories were chosen. The score is
+//! the likelihood of "yes" against "no".
 
 use std::sync::Arc;
 
@@ -25,6 +26,10 @@ pub struct M6Spec {
     pub words: usize,
     /// Whether the candidate's popularity is told.
     pub popularity: bool,
+    /// Whether it is told when this is, and how long ago the user did what.
+    pub time: bool,
+    /// Whether it is told how often the user chose the candidate's categories.
+    pub category: bool,
     /// `auc`, `accuracy` or `macro-f1`.
     pub metric: Metric,
 }
@@ -38,6 +43,8 @@ impl Default for M6Spec {
             action: "clicked".to_owned(),
             words: 120,
             popularity: true,
+            time: true,
+            category: true,
             metric: Metric::Auc,
         }
     }
@@ -84,10 +91,33 @@ impl Task for M6Task {
 
     fn render(&self, input: &Input) -> String {
         let mut lines = Vec::new();
-        if !input.field(field::USER).is_empty() {
-            lines.push(format!("A user ({}).", input.field(field::USER)));
+        let told = |name: &str| match input.field(name) {
+            "" => None,
+            text => Some(text),
+        };
+        let user = told(field::USER).map(|known| format!("A user ({known})"));
+        let time = told(field::TIME)
+            .filter(|_| self.spec.time)
+            .map(|time| format!("on {time}"));
+        match (user, time) {
+            (Some(user), Some(time)) => lines.push(format!("{user} {time}.")),
+            (Some(user), None) => lines.push(format!("{user}.")),
+            (None, Some(time)) => lines.push(format!("A user {time}.")),
+            (None, None) => {}
         }
-        let history: Vec<&str> = field::entries(input.field(field::HISTORY_TEXT)).collect();
+        let sentences: Vec<&str> = field::entries(input.field(field::HISTORY_TEXT)).collect();
+        let ago: Vec<&str> = field::entries(input.field(field::HISTORY_AGO)).collect();
+        // Entries say which is whose by their place alone.
+        let timed = self.spec.time && ago.len() == sentences.len();
+        let history: Vec<String> = sentences
+            .iter()
+            .enumerate()
+            .map(|(at, sentence)| match ago.get(at).filter(|_| timed) {
+                Some(ago) => format!("{sentence}, {ago}"),
+                None => (*sentence).to_owned(),
+            })
+            .collect();
+        let history: Vec<&str> = history.iter().map(String::as_str).collect();
         for sentence in recent_within(&history, self.spec.words) {
             lines.push(format!("The user {} {sentence}.", self.spec.action));
         }
@@ -99,10 +129,20 @@ impl Task for M6Task {
         if self.spec.popularity && !popularity.is_empty() {
             lines.push(format!("It is {popularity}."));
         }
+        for clicks in field::entries(input.field(field::CATEGORY_CLICKS)) {
+            if let Some((category, times)) = clicks.rsplit_once(": ")
+                && self.spec.category
+            {
+                lines.push(format!(
+                    "Of its category {category} the user {} {times} before.",
+                    self.spec.action
+                ));
+            }
+        }
         lines.join("\n")
     }
 
     fn parse(&self, _: &Input, reply: &Reply) -> Answer {
-        pointwise::parse_pairs(&[pointwise::LABELS], reply)
+        pointwise::parse_pair(pointwise::LABELS, reply)
     }
 }

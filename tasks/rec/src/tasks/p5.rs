@@ -17,11 +17,11 @@ use shiftproof_tasks::{
 };
 
 use super::generated::{self, GeneratedTask};
-use super::pointwise::quoted;
+use super::pointwise::{self, quoted};
 use super::ranking::{self, RankingMode, RankingTask};
 use super::{TaskDeclaration, TaskSpec};
 use crate::history::numbered;
-use crate::{ItemCatalogue, PromptTemplates, TemplateGrouping};
+use crate::{ExampleNeeds, ItemCatalogue, PromptTemplates, TemplateGrouping};
 
 mod wordings;
 
@@ -58,9 +58,9 @@ pub struct P5Spec {
     /// Most items of the history shown, the latest ones.
     #[serde(default = "generated::window")]
     pub window: usize,
-    /// What an item is called: movie, book, …
-    #[serde(default = "item")]
-    pub item: String,
+    /// What an item is called: movie, book, … Absent: what the data call it.
+    #[serde(default)]
+    pub item: Option<String>,
     /// What users do with items: watched, bought, …
     #[serde(default = "generated::action")]
     pub action: String,
@@ -89,12 +89,8 @@ fn answer() -> RankingMode {
     RankingMode::List
 }
 
-fn item() -> String {
-    "item".to_owned()
-}
-
 impl P5Spec {
-    fn seed(&self) -> String {
+    fn seed(&self, item: &str) -> String {
         if !self.prompt.trim().is_empty() {
             return self.prompt.clone();
         }
@@ -105,12 +101,11 @@ impl P5Spec {
                  and {high} and nothing else."
             ),
             (P5Family::Sequential | P5Family::Direct, RankingMode::Likelihood) => {
-                format!("Name the {} that the user will want.", self.item)
+                format!("Name the {item} that the user will want.")
             }
             (P5Family::Sequential | P5Family::Direct, RankingMode::List) => format!(
-                "Recommend {}s that the user will want. Answer with a numbered list of ten \
-                 titles, the best first, and nothing else.",
-                self.item
+                "Recommend {item}s that the user will want. Answer with a numbered list of ten \
+                 titles, the best first, and nothing else."
             ),
             (P5Family::Explanation, _) => {
                 "Give the user's reason for liking this in one sentence.".to_owned()
@@ -125,6 +120,7 @@ impl P5Spec {
         study: &str,
         catalogue: Option<&Arc<ItemCatalogue>>,
     ) -> Result<(AnswerReader, Vec<String>), DataError> {
+        let seed = self.seed(pointwise::common_word(self.item.as_deref(), catalogue));
         let names = |fields: &[&str]| fields.iter().map(|field| (*field).to_owned()).collect();
         let (form, template) = match self.family {
             P5Family::Sequential | P5Family::Direct => {
@@ -140,7 +136,7 @@ impl P5Spec {
                     shown: direct,
                     lead: self.lead.clone(),
                     catalogue: catalogue.cloned(),
-                    ..RankingTask::new(study, self.seed(), self.metric.unwrap_or(Metric::Ndcg(10)))
+                    ..RankingTask::new(study, seed, self.metric.unwrap_or(Metric::Ndcg(10)))
                 };
                 let fields = [field::HISTORY, field::CANDIDATES];
                 let fields = names(&fields[..if direct { 2 } else { 1 }]);
@@ -158,10 +154,11 @@ impl P5Spec {
         let fields = names(&template.fields().into_iter().collect::<Vec<_>>());
         let task = GeneratedTask {
             name: study.to_owned(),
-            seed: self.seed(),
+            seed,
             template,
             metric: generated::metric(&form, self.metric)?,
             form,
+            rated: 0,
         };
         Ok((AnswerReader::Writes(task), fields))
     }
@@ -191,6 +188,7 @@ impl TaskSpec for P5Spec {
                     .into(),
             );
         }
+        let word = pointwise::common_word(self.item.as_deref(), catalogue).to_owned();
         let (reader, fields) = self.reader(study, catalogue)?;
         let wordings = wordings::of(self.family)
             .into_iter()
@@ -200,6 +198,7 @@ impl TaskSpec for P5Spec {
         let templates = PromptTemplates {
             names: names.collect(),
             grouping: self.groups,
+            needs: ExampleNeeds::default(),
         };
         let [low, high] = self.scale;
         let task = P5Task {
@@ -207,7 +206,7 @@ impl TaskSpec for P5Spec {
             wordings,
             window: self.window,
             words: [
-                ("thing", self.item),
+                ("thing", word),
                 ("action", self.action),
                 ("low", low.to_string()),
                 ("high", high.to_string()),

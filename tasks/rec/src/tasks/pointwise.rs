@@ -1,9 +1,13 @@
 //! What tasks about one user and one item share: two words to answer with, and
 //! the data's labels `yes` and `no` behind them.
 
+use std::sync::Arc;
+
 use shiftproof_tasks::diagnostic::{DataError, DataProblem};
 use shiftproof_tasks::parse::parse;
-use shiftproof_tasks::{Answer, AnswerForm, Finish, Metric, Reply};
+use shiftproof_tasks::{Answer, AnswerForm, Finish, Input, Metric, Reply, field};
+
+use crate::ItemCatalogue;
 
 /// The labels of pointwise examples.
 pub(super) const LABELS: [&str; 2] = ["yes", "no"];
@@ -13,22 +17,16 @@ pub(super) fn form() -> AnswerForm {
     AnswerForm::choice(LABELS)
 }
 
-/// Reads a reply to pairs of words, affirmative first in each pair, as `yes` or
-/// `no`. Of several scored pairs the mean log-odds decides, which is what an
-/// ensemble of verbalizers comes to (Zhang and Wang 2023, §3.4). Text counts for
-/// the pair whose word it gives.
-pub(super) fn parse_pairs(pairs: &[[&str; 2]], reply: &Reply) -> Answer {
-    let form = AnswerForm::choice(pairs.iter().flatten().copied());
+/// Reads a reply to a pair of words, the affirmative first, as `yes` or `no`.
+pub(super) fn parse_pair(pair: [&str; 2], reply: &Reply) -> Answer {
+    let form = AnswerForm::choice(pair);
     if reply.finish != Finish::Filtered
         && let Some(scores) = &reply.label_logprobs
     {
-        // A method without a model scores yes and no whatever the words are.
-        if scores.len() != 2 && scores.len() != 2 * pairs.len() {
+        let &[affirms, denies] = scores.as_slice() else {
             return parse(&form, reply);
-        }
-        let pairs = &pairs[..scores.len() / 2];
-        let margins: f64 = scores.chunks(2).map(|pair| pair[0] - pair[1]).sum();
-        let margin = (margins / pairs.len() as f64).clamp(-1000.0, 1000.0);
+        };
+        let margin = (affirms - denies).clamp(-1000.0, 1000.0);
         if margin.is_nan() {
             return shiftproof_tasks::parse::unparseable(&format!("log-probabilities {scores:?}"));
         }
@@ -39,14 +37,10 @@ pub(super) fn parse_pairs(pairs: &[[&str; 2]], reply: &Reply) -> Answer {
         };
     }
     match parse(&form, reply) {
-        Answer::Class { label, .. } => {
-            let affirms = pairs.iter().any(|pair| pair[0] == label);
-            let label = if affirms { "yes" } else { "no" };
-            Answer::Class {
-                label: label.to_owned(),
-                margin: None,
-            }
-        }
+        Answer::Class { label, .. } => Answer::Class {
+            label: if label == pair[0] { "yes" } else { "no" }.to_owned(),
+            margin: None,
+        },
         other => other,
     }
 }
@@ -54,15 +48,43 @@ pub(super) fn parse_pairs(pairs: &[[&str; 2]], reply: &Reply) -> Answer {
 /// `metric` if it suits two classes.
 pub(super) fn metric(metric: Metric) -> Result<Metric, DataError> {
     match metric {
-        Metric::Accuracy | Metric::MacroF1 | Metric::Auc => Ok(metric),
+        Metric::Accuracy
+        | Metric::MacroF1
+        | Metric::Auc
+        | Metric::Gauc
+        | Metric::ListAuc
+        | Metric::ListMrr
+        | Metric::ListNdcg(_)
+        | Metric::LogLoss => Ok(metric),
         other => Err(DataProblem::new(
             "task.metric",
             format!("{other} does not suit answers of yes or no"),
         )
-        .help("use auc, accuracy or macro-f1")
+        .help("use auc, gauc, list-auc, list-mrr, list-ndcg@K, log-loss, accuracy or macro-f1")
         .into()),
     }
 }
+
+/// What an item is called: as the task says, else the example, else the catalogue.
+pub(super) fn word<'w>(said: Option<&'w str>, input: &'w Input) -> &'w str {
+    match (said, input.field(field::KIND)) {
+        (Some(said), _) => said,
+        (None, "") => ITEM,
+        (None, kind) => kind,
+    }
+}
+
+/// What an item is called in a text that is the same for all examples.
+pub(super) fn common_word<'w>(
+    said: Option<&'w str>,
+    catalogue: Option<&'w Arc<ItemCatalogue>>,
+) -> &'w str {
+    said.or(catalogue.and_then(|catalogue| catalogue.word()))
+        .unwrap_or(ITEM)
+}
+
+/// What an item is called where nobody tells.
+const ITEM: &str = "item";
 
 /// Quoted titles on one line, or "none".
 pub(super) fn quoted<'a>(titles: impl Iterator<Item = &'a str>) -> String {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 use shiftproof_tasks::diagnostic::{DataError, DataProblem};
 use shiftproof_tasks::metric::{borda, list_similarity};
-use shiftproof_tasks::parse::{likelihood, parse};
+use shiftproof_tasks::parse::{likelihood, lists, parse};
 use shiftproof_tasks::{
     Answer, AnswerForm, Demonstration, Example, GradedAnswer, Input, Label, Message, Metric,
-    Outcome, Prompt, Reply, Request, Task, field, render,
+    Outcome, Prompt, Reply, Request, Task, field, read_and_grade, render,
 };
 
 use crate::ItemCatalogue;
@@ -67,8 +67,25 @@ pub(super) fn metric(
                 of: catalogue.titles().count() as u32,
             });
         }
-        (Metric::Diversity(_), Some(_)) => return Ok(metric),
-        (Metric::Coverage { .. } | Metric::Diversity(_), None) => {
+        (Metric::Gini { places, .. }, Some(catalogue)) => {
+            return Ok(Metric::Gini {
+                places,
+                of: catalogue.titles().count() as u32,
+            });
+        }
+        (
+            Metric::Diversity(_) | Metric::Popularity(_) | Metric::Tail(_) | Metric::InCatalogue,
+            Some(_),
+        ) => return Ok(metric),
+        (
+            Metric::Coverage { .. }
+            | Metric::Diversity(_)
+            | Metric::Gini { .. }
+            | Metric::Popularity(_)
+            | Metric::Tail(_)
+            | Metric::InCatalogue,
+            None,
+        ) => {
             return Err(DataProblem::new(
                 "task.metric",
                 format!("{metric} needs a catalogue, and the data are no interactions"),
@@ -83,10 +100,15 @@ pub(super) fn metric(
         | Metric::Mrr
         | Metric::Ndcg(_)
         | Metric::HitRate(_)
-        | Metric::Recall(_) => Ok(metric),
+        | Metric::Recall(_)
+        | Metric::Precision(_)
+        | Metric::Map(_) => Ok(metric),
         other => Err(
             DataProblem::new("task.metric", format!("{other} does not suit rankings"))
-                .help("use ndcg@K, hr@K, recall@K, mrr, coverage@K or diversity@K")
+                .help(
+                    "use ndcg@K, hr@K, recall@K, precision@K, map@K, mrr, coverage@K, diversity@K, \
+                     gini@K, popularity@K, tail@K or in-catalogue",
+                )
                 .into(),
         ),
     }
@@ -373,9 +395,57 @@ impl Task for RankingTask {
                     answer: answer.clone(),
                 })
             }
+            (Metric::Popularity(k), Answer::Ranking(titles), Some(catalogue)) => {
+                described(answer, titles, k, |title| {
+                    catalogue
+                        .find(title)
+                        .map_or(0.0, |item| catalogue.percentile(item))
+                })
+            }
+            (Metric::Tail(k), Answer::Ranking(titles), Some(catalogue)) => {
+                described(answer, titles, k, |title| {
+                    let item = catalogue.find(title);
+                    f64::from(item.is_none_or(|item| catalogue.percentile(item) < TAIL))
+                })
+            }
             _ => self.metric.grade(answer, label),
         }
     }
+
+    fn score(&self, example: &Example, reply: &Reply) -> Outcome {
+        let (Metric::InCatalogue, Some(catalogue)) = (self.metric, &self.catalogue) else {
+            return read_and_grade(self, example, reply);
+        };
+        match read_and_grade(self, example, reply) {
+            Outcome::Scored(scored) if reply.candidate_scores.is_none() => {
+                let written = lists::items(&reply.text);
+                let known = written.iter().filter(|text| catalogue.knows(text)).count();
+                Outcome::Scored(GradedAnswer {
+                    value: known as f64 / written.len().max(1) as f64,
+                    ..scored
+                })
+            }
+            // What is scored is scored out of the catalogue.
+            Outcome::Scored(scored) => Outcome::Scored(GradedAnswer {
+                value: 1.0,
+                ..scored
+            }),
+            other => other,
+        }
+    }
+}
+
+/// Share of the catalogue that is less popular than anything beyond the tail.
+const TAIL: f64 = 0.5;
+
+/// The mean of what the first places are, over those that are taken.
+fn described(answer: &Answer, titles: &[String], k: u32, of: impl Fn(&str) -> f64) -> Outcome {
+    let shown = &titles[..titles.len().min(k as usize)];
+    let sum: f64 = shown.iter().map(|title| of(title)).sum();
+    Outcome::Scored(GradedAnswer {
+        value: sum / shown.len().max(1) as f64,
+        answer: answer.clone(),
+    })
 }
 
 /// The input with its candidates in the order of ranking number `shuffle`;

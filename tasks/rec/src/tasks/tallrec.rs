@@ -20,8 +20,8 @@ use crate::ItemCatalogue;
 pub struct TallrecSpec {
     /// The seed instruction.
     pub prompt: String,
-    /// What an item is called: movie, book, …
-    pub item: String,
+    /// What an item is called: movie, book, … Absent: what the data call it.
+    pub item: Option<String>,
     /// Most titles shown of either list, the latest ones.
     pub window: usize,
     /// Whether what is known of the user is shown.
@@ -34,7 +34,7 @@ impl Default for TallrecSpec {
     fn default() -> Self {
         Self {
             prompt: String::new(),
-            item: "movie".to_owned(),
+            item: None,
             window: 10,
             user: false,
             metric: Metric::Auc,
@@ -48,14 +48,14 @@ impl TaskSpec for TallrecSpec {
     fn declare(
         mut self,
         study: &str,
-        _: Option<&Arc<ItemCatalogue>>,
+        catalogue: Option<&Arc<ItemCatalogue>>,
     ) -> Result<TaskDeclaration, DataError> {
         pointwise::metric(self.metric)?;
         if self.prompt.trim().is_empty() {
             self.prompt = format!(
                 "Given the user's preference and unpreference, identify whether the user will \
                  like the target {} by answering \"Yes.\" or \"No.\".",
-                self.item
+                pointwise::common_word(self.item.as_deref(), catalogue)
             );
         }
         let name = study.to_owned();
@@ -94,7 +94,12 @@ impl Task for TallrecTask {
         let latest = |name: &str| {
             let titles: Vec<&str> = field::entries(input.field(name)).collect();
             let from = titles.len().saturating_sub(self.spec.window);
-            pointwise::quoted(titles[from..].iter().copied())
+            // An empty list is left empty, as published.
+            if titles.is_empty() {
+                String::new()
+            } else {
+                pointwise::quoted(titles[from..].iter().copied())
+            }
         };
         let mut text = String::new();
         if self.spec.user && !input.field(field::USER).is_empty() {
@@ -105,7 +110,7 @@ impl Task for TallrecTask {
              {} \"{}\"?",
             latest(field::LIKED),
             latest(field::DISLIKED),
-            self.spec.item,
+            pointwise::word(self.spec.item.as_deref(), input),
             input.field(field::ITEM)
         )
     }
@@ -128,6 +133,6 @@ impl Task for TallrecTask {
     }
 
     fn parse(&self, _: &Input, reply: &Reply) -> Answer {
-        pointwise::parse_pairs(&[WORDS], reply)
+        pointwise::parse_pair(WORDS, reply)
     }
 }

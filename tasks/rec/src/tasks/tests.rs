@@ -1,3 +1,5 @@
+mod forms;
+mod instructrec;
 mod p5;
 mod several;
 
@@ -66,11 +68,7 @@ fn reduce(task: &dyn Task, examples: &[Example], replies: &[Reply]) -> f64 {
     let observations: Vec<GradedOutcome<'_>> = outcomes
         .iter()
         .zip(examples)
-        .map(|(outcome, example)| GradedOutcome {
-            outcome,
-            label: &example.label,
-            cluster: None,
-        })
+        .map(|(outcome, example)| GradedOutcome::new(outcome, &example.label))
         .collect();
     task.metric().reduce(&observations).value.unwrap()
 }
@@ -84,7 +82,7 @@ fn scored(logprobs: &[f64]) -> Reply {
 
 #[test]
 fn tallrec_follows_its_paper() {
-    let task = declare::<TallrecSpec>(serde_json::json!({}));
+    let task = declare::<TallrecSpec>(serde_json::json!({ "item": "movie" }));
     let examples = [
         pointwise("1", "Heat (1995)\nAlien (1979)", "yes"),
         pointwise("2", "", "no"),
@@ -111,7 +109,7 @@ fn tallrec_follows_its_paper() {
     assert_eq!(task.demonstration(&examples[1]).answer, "No.");
     assert!(
         task.render(&examples[1].input)
-            .contains("User Preference: none")
+            .contains("User Preference: \nUser Unpreference: \"Big (1988)\"\n")
     );
 }
 
@@ -163,7 +161,7 @@ fn llmrank_takes_history_controls() {
 /// history, rank and length are uncorrelated.
 #[test]
 fn lmrec_prior_removes_title_length() {
-    let corrected = declare::<LmRecSpec>(serde_json::json!({}));
+    let corrected = declare::<LmRecSpec>(serde_json::json!({ "scoring": "corrected" }));
     let total = declare::<LmRecSpec>(serde_json::json!({ "scoring": "total" }));
     let titles: Vec<String> = (0..20)
         .map(|n| format!("Film{}", " long".repeat(n)))
@@ -265,72 +263,6 @@ fn liu_tasks_follow_paper() {
     assert!(refused::<LiuSpec>(options, None).contains("is no scale"));
     let options = serde_json::json!({ "form": "sequential" });
     assert!(refused::<LiuSpec>(options, None).contains("the data are no interactions"));
-}
-
-/// A model with a strong bias to one word: the margins still order the examples,
-/// and the mean of the views orders them better than a view that is noise.
-#[test]
-fn prompt4nr_margins_survive_bias() {
-    let examples: Vec<Example> = (0..8)
-        .map(|n| pointwise(&n.to_string(), "Heat (1995)", ["no", "yes"][n % 2]))
-        .collect();
-    let biased = |task: &dyn Task, words: usize| {
-        let replies: Vec<Reply> = (0..8_usize)
-            .map(|n| {
-                let signal = if n % 2 == 1 { 0.5 } else { 0.0 };
-                let scores: Vec<f64> = (0..words)
-                    .map(|word| {
-                        let affirms = word % 2 == 0;
-                        let bias = if affirms { 0.0 } else { -4.0 };
-                        // Every view but the last is noise of its own.
-                        let noise = if words > 2 && word < 6 {
-                            ((n * 5 + word) % 3) as f64 * 0.1
-                        } else {
-                            0.0
-                        };
-                        bias + noise + if affirms { signal } else { 0.0 }
-                    })
-                    .collect();
-                scored(&scores)
-            })
-            .collect();
-        reduce(task, &examples, &replies)
-    };
-    for view in ["relevance", "emotion", "action", "utility"] {
-        let task = declare::<Prompt4NrSpec>(serde_json::json!({ "view": view }));
-        assert_eq!(task.metric(), Metric::Auc);
-        assert_eq!(biased(task.as_ref(), 2), 1.0, "{view}");
-    }
-    let all = declare::<Prompt4NrSpec>(serde_json::json!({ "view": "all" }));
-    let request = all.request(&all.seed(), &examples[0].input);
-    assert_eq!(request.answer.labels().unwrap().len(), 8);
-    assert_eq!(biased(all.as_ref(), 8), 1.0);
-    let text = Reply::text("Interesting.");
-    assert_eq!(
-        all.parse(&examples[0].input, &text).vote().as_deref(),
-        Some("yes")
-    );
-    let withheld = Reply {
-        finish: Finish::Filtered,
-        ..scored(&[0.0; 8])
-    };
-    assert_eq!(all.parse(&examples[0].input, &withheld).vote(), None);
-}
-
-#[test]
-fn m6_stays_within_budget() {
-    let task = declare::<M6Spec>(serde_json::json!({ "words": 3, "action": "watched" }));
-    let example = pointwise("1", "Heat (1995)", "yes");
-    assert_eq!(
-        task.render(&example.input),
-        "A user (age: 24).\nThe user watched title: Big.\nThe candidate is title: Up; year: 2009."
-    );
-    assert_eq!(
-        task.parse(&example.input, &scored(&[-1.0, -2.0]))
-            .vote()
-            .as_deref(),
-        Some("yes")
-    );
 }
 
 #[test]

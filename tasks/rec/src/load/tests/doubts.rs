@@ -121,3 +121,84 @@ fn python_metadata_is_read() {
         "{error}"
     );
 }
+
+/// The rarer unit is the one to look at, and both places are named.
+#[test]
+fn mixed_units_of_time_are_an_error_with_places() {
+    let rows =
+        "user,item,time\na,1,1700000000\na,2,1700000100\nb,1,1700000200000\nb,3,1700000300\n";
+    let error = parse(FileLayout::Table, &[("e.csv", rows)])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("e.csv:4: the time 1700000200000 is in milliseconds, and 1700000000 at e.csv:2 in seconds (1 and 3 events)"),
+        "{error}"
+    );
+    // Reviews of 2018 beside reviews of 2023.
+    let old =
+        "{\"reviewerID\":\"A\",\"asin\":\"P1\",\"overall\":5.0,\"unixReviewTime\":1514764800}\n"
+            .repeat(2);
+    let new =
+        "{\"user_id\":\"A\",\"parent_asin\":\"P2\",\"rating\":2,\"timestamp\":1672531200000}\n";
+    let error = parse(
+        FileLayout::Amazon,
+        &[("old.json", &old), ("new.jsonl", new)],
+    )
+    .unwrap_err();
+    assert!(
+        error.to_string().contains("new.jsonl:1") && error.to_string().contains("old.json:1"),
+        "{error}"
+    );
+    // Counts and years have no unit to mix.
+    let steps = "user,item,time\na,1,1\na,2,2024\nb,1,1700000200\n";
+    assert!(parse(FileLayout::Table, &[("e.csv", steps)]).is_ok());
+}
+
+#[test]
+fn sequences_are_read_in_their_order() {
+    let read = |format, files: &[(&str, &str)]| match parse(format, files).unwrap() {
+        RecommendationFiles::Events { interactions, .. } => interactions,
+        RecommendationFiles::Rows(_) => panic!("rows"),
+    };
+    let data = read(
+        FileLayout::Openp5,
+        &[
+            ("user_sequence.txt", "A B2 B1\nC B1\n"),
+            (
+                "item_plain_text.txt",
+                "B1 title: A toy; with: a bell; brand: Acme; categories: Toys, Games\nB2 Plain words\n",
+            ),
+        ],
+    );
+    let order: Vec<(u32, &str)> = data
+        .events
+        .iter()
+        .map(|event| (event.user, data.items[event.item as usize].title.as_str()))
+        .collect();
+    assert_eq!(order, [(0, "Plain words"), (0, "A toy"), (1, "A toy")]);
+    let toy = &data.items[1].attributes;
+    assert_eq!(
+        (toy["brand"].as_str(), toy["category"].as_str()),
+        ("Acme", "Toys, Games")
+    );
+    assert_eq!(
+        read(FileLayout::Sasrec, &[("x.txt", "1 3\n1 2\n")])
+            .events
+            .len(),
+        2
+    );
+    let error = parse(FileLayout::Sasrec, &[("x.txt", "1 3\n1 2 4\n")])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("x.txt:2: 3 values, not two") && error.contains("openp5"),
+        "{error}"
+    );
+    let error = parse(FileLayout::Openp5, &[("x.txt", "A\n")])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("x.txt:1: a user without an item"),
+        "{error}"
+    );
+}

@@ -91,11 +91,7 @@ fn coverage_knows_whole_catalogue() {
         let task = declare::<LlmRankSpec>(serde_json::json!({ "metric": metric }));
         let example = listwise(0, 0);
         let outcome = task.score(&example, &Reply::text(titles));
-        let observation = GradedOutcome {
-            outcome: &outcome,
-            label: &example.label,
-            cluster: None,
-        };
+        let observation = GradedOutcome::new(&outcome, &example.label);
         task.metric().reduce(&[observation]).value.unwrap()
     };
     // Even films are crime, odd ones comedy.
@@ -337,7 +333,8 @@ fn chats(asks: [bool; 2]) -> impl Fn(&Request) -> Reply {
 
 #[test]
 fn chatrec_asks_recommender_once() {
-    let options = serde_json::json!({ "proposed": 3, "places": 2, "metric": "hr@2" });
+    let options =
+        serde_json::json!({ "proposed": 3, "places": 2, "metric": "hr@2", "explain": false });
     let task = declared::<ChatRecSpec>(options);
     let example = after_heat();
     let outcome = |asks| {
