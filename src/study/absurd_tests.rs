@@ -184,6 +184,46 @@ fn absurd_tasks_are_refused() {
 }
 
 #[test]
+fn servers_of_a_model_are_checked() {
+    for (table, lines, told) in [
+        (
+            "model",
+            "name = \"openai:m\"\nbase_url = \"http://a/v1\"\nendpoints = [\"http://a/v1/\"]",
+            "study.toml:14: model.endpoints: the same server",
+        ),
+        (
+            "model",
+            "name = \"openai:m\"\nendpoints = [\"\"]",
+            "study.toml:13: model.endpoints: a server has no base_url",
+        ),
+        (
+            "model",
+            "name = \"openai:m\"\nendpoints = [{ base_url = \"http://a/v1\", weight = 0 }]",
+            "study.toml:13: model.endpoints: weight",
+        ),
+        (
+            "model",
+            "name = \"openai:m\"\nendpoints = [{ base_url = \"http://a/v1\", concurrency = 0 }]",
+            "study.toml:13: model.endpoints: concurrency",
+        ),
+        (
+            "model",
+            "name = \"openai:m\"\nbatch = true\nendpoints = [\"http://a/v1\"]",
+            "study.toml:14: model.endpoints: a batch",
+        ),
+        (
+            "model",
+            "name = \"embedded\"\nendpoints = [\"http://a/v1\"]",
+            "study.toml:13: model.endpoints: is for models behind a server",
+        ),
+    ] {
+        let text = format!("{BASE}[{table}]\n{lines}\n");
+        let said = problem(&text).unwrap_or_default();
+        assert!(said.starts_with(told), "{said}\n{text}");
+    }
+}
+
+#[test]
 fn contradictions_name_their_line() {
     for (table, lines, told) in [
         (
@@ -221,36 +261,6 @@ fn contradictions_name_their_line() {
             "model",
             "name = \"openai:m\"\nprice = { prompt = -1, completion = 1 }",
             "study.toml:13: model.price",
-        ),
-        (
-            "model",
-            "name = \"openai:m\"\nbase_url = \"http://a/v1\"\nendpoints = [\"http://a/v1/\"]",
-            "study.toml:14: model.endpoints: the same server",
-        ),
-        (
-            "model",
-            "name = \"openai:m\"\nendpoints = [\"\"]",
-            "study.toml:13: model.endpoints: a server has no base_url",
-        ),
-        (
-            "model",
-            "name = \"openai:m\"\nendpoints = [{ base_url = \"http://a/v1\", weight = 0 }]",
-            "study.toml:13: model.endpoints: weight",
-        ),
-        (
-            "model",
-            "name = \"openai:m\"\nendpoints = [{ base_url = \"http://a/v1\", concurrency = 0 }]",
-            "study.toml:13: model.endpoints: concurrency",
-        ),
-        (
-            "model",
-            "name = \"openai:m\"\nbatch = true\nendpoints = [\"http://a/v1\"]",
-            "study.toml:14: model.endpoints: a batch",
-        ),
-        (
-            "model",
-            "name = \"embedded\"\nendpoints = [\"http://a/v1\"]",
-            "study.toml:13: model.endpoints: is for models behind a server",
         ),
         ("budget", "calls = 0", "study.toml:12: budget.calls is 0"),
         ("budget", "usd = -0.5", "study.toml:12: budget.usd"),

@@ -475,7 +475,7 @@ async fn instructions_are_groups_and_rankings_run_files() {
     }
 }
 
-/// Prompt4NR's four templates are four calls, each with words of its own.
+/// The four templates of `prompt4nr` are four calls, each with words of its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn templates_of_news_are_asked_apart() {
     let server = MockServer::start(|seen: &Seen| {
