@@ -15,7 +15,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use shiftproof::datasets;
+use shiftproof::assets::datasets;
 use shiftproof::llm::embedded::{Engine, EngineOptions};
 use shiftproof_rec::{ExampleForm, GroupShift, HeldOutPart, RecSpec};
 use shiftproof_search::stats::{ClusterTotals, clustered};

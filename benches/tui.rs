@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use shiftproof::tail::LogPlayer;
+use shiftproof::runs::tail::LogPlayer;
 use shiftproof::tui::state::ScreenState;
 use shiftproof::tui::theme::{ColorDepth, ColorTheme};
 use shiftproof::tui::ui::{ScreenUi, ScreenView, SourceKind};

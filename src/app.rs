@@ -14,8 +14,8 @@ use shiftproof_tasks::Task;
 use crate::cli::Cli;
 use crate::commands;
 use crate::exit::ExitStatus;
-use crate::shown::visible;
-use crate::task_registry::TaskRegistry;
+use crate::study::task_registry::TaskRegistry;
+use crate::wording::shown::visible;
 
 /// The program with its tasks and search methods. A plug-in's `main` is
 ///

@@ -143,7 +143,7 @@ pub struct TroubleArgs {
     pub retry_failed: bool,
 }
 
-impl From<TroubleArgs> for crate::session::UnusablePolicy {
+impl From<TroubleArgs> for crate::runs::session::UnusablePolicy {
     fn from(args: TroubleArgs) -> Self {
         Self {
             keep_going: args.keep_going,

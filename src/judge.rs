@@ -11,7 +11,7 @@ use shiftproof_search::judging;
 use shiftproof_search::stats::Agreement;
 
 use crate::exit::{ExitStatus, Failure};
-use crate::session::{StudySession, UNCALIBRATED, uncalibrated};
+use crate::runs::session::{StudySession, UNCALIBRATED, uncalibrated};
 
 /// Answers below which an agreement is hardly one.
 const FEW: usize = 30;

@@ -14,55 +14,32 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod app;
-mod assumed;
-mod calibration_notes;
+#[doc(hidden)]
+pub mod assets;
 #[doc(hidden)]
 pub mod cli;
 mod commands;
 mod compare;
-mod connect_model;
-mod connect_program;
-#[doc(hidden)]
-pub mod datasets;
 mod draft;
 mod drift;
-mod durable;
 pub mod exit;
-mod export;
 mod failures;
-#[doc(hidden)]
-pub mod fetch;
 mod gate;
-mod headroom;
-mod heartbeat;
-mod import;
+mod interop;
 mod judge;
 mod labels;
+mod models;
 mod optimization;
-mod pace;
-mod prices;
-mod printed_commands;
-mod progress;
 #[doc(hidden)]
 pub mod report;
 #[doc(hidden)]
-pub mod session;
-mod shown;
-mod stored;
+pub mod runs;
 #[doc(hidden)]
 pub mod study;
-mod table;
-#[doc(hidden)]
-pub mod tail;
-#[doc(hidden)]
-pub mod task_registry;
-mod textfile;
 #[cfg_attr(not(feature = "tui"), path = "no_tui.rs")]
 #[doc(hidden)]
 pub mod tui;
-mod unusable;
-mod vote_notes;
-mod word_diff;
+mod wording;
 
 pub use shiftproof_llm as llm;
 pub use shiftproof_rec as rec;

@@ -1,11 +1,11 @@
 use std::fmt::Write as _;
 
 use super::{fetch_progress, note, print};
+use crate::assets::datasets::{self, DATASETS};
+use crate::assets::{self, AssetCatalogue, AssetKind, AssetState};
 use crate::cli::AssetsAction;
-use crate::connect_model::fetch_failure;
-use crate::datasets::{self, DATASETS};
 use crate::exit::{ExitStatus, Failure};
-use crate::fetch::{self, AssetCatalogue, AssetKind, AssetState};
+use crate::models::connect_model::fetch_failure;
 use crate::study;
 
 /// Models and data sets are looked after alike.
@@ -24,7 +24,7 @@ fn act(action: &AssetsAction, kind: AssetKind) -> Result<ExitStatus, Failure> {
     match action {
         AssetsAction::List => {
             let mut out = String::new();
-            let entries = fetch::list().map_err(fetch_failure)?;
+            let entries = assets::list().map_err(fetch_failure)?;
             for entry in entries.iter().filter(|entry| entry.asset.kind == kind) {
                 let state = match entry.state {
                     AssetState::Absent => "not fetched".to_owned(),
@@ -58,7 +58,7 @@ fn act(action: &AssetsAction, kind: AssetKind) -> Result<ExitStatus, Failure> {
                 study::prepare_dataset(name, &mut progress)?
             } else {
                 let asset = AssetCatalogue::get(name).map_err(fetch_failure)?;
-                fetch::ensure(asset, &mut progress).map_err(fetch_failure)?
+                assets::ensure(asset, &mut progress).map_err(fetch_failure)?
             };
             print(&format!("{}\n", path.display()))?;
         }
@@ -68,7 +68,7 @@ fn act(action: &AssetsAction, kind: AssetKind) -> Result<ExitStatus, Failure> {
                 AssetKind::Model => Ok(name.as_str()),
             };
             let asset = asset.and_then(AssetCatalogue::get).map_err(fetch_failure)?;
-            let path = fetch::verify(asset, &mut progress).map_err(fetch_failure)?;
+            let path = assets::verify(asset, &mut progress).map_err(fetch_failure)?;
             note("verified");
             print(&format!("{}\n", path.display()))?;
         }

@@ -8,9 +8,9 @@ use super::{fetch_progress, print, warnings};
 use crate::cli::BaselinesArgs;
 use crate::exit::{ExitStatus, Failure};
 use crate::report::to_json;
+use crate::study::task_registry::TaskRegistry;
 use crate::study::{Study, load_interactions};
-use crate::table::{TextColumn, TextTable};
-use crate::task_registry::TaskRegistry;
+use crate::wording::table::{TextColumn, TextTable};
 
 /// One baseline over all examples and by group.
 #[derive(Debug, Serialize)]

@@ -12,8 +12,8 @@ use super::{note, print, write};
 use crate::cli::{BenchAction, BenchArgs, BenchSelect};
 use crate::exit::{ExitStatus, Failure};
 use crate::report::to_json;
-use crate::shown::visible;
-use crate::stored;
+use crate::runs::stored;
+use crate::wording::shown::visible;
 
 pub(super) fn run(args: BenchArgs) -> Result<ExitStatus, Failure> {
     match args.action {

@@ -17,9 +17,9 @@ use super::{check_writable, note, open_ledger, print, write};
 use crate::cli::CompareArgs;
 use crate::compare::{CellState, MethodComparison, StudyComparison, render};
 use crate::exit::{ExitStatus, Failure};
-use crate::progress::clock;
 use crate::report::ReportFormat;
-use crate::task_registry::TaskRegistry;
+use crate::runs::progress::clock;
+use crate::study::task_registry::TaskRegistry;
 
 pub(super) async fn run(
     args: &CompareArgs,

@@ -14,15 +14,15 @@ use shiftproof_search::unusable::AnswerFault;
 use shiftproof_tasks::{Example, Input};
 
 use super::{fetch_progress, prepared, print};
+use crate::assets;
 use crate::cli::{DoctorArgs, StudyArgs};
 use crate::exit::{ExitStatus, Failure};
-use crate::fetch;
 use crate::gate::power;
-use crate::session::StudySession;
-use crate::shown::visible;
-use crate::stored;
-use crate::task_registry::TaskRegistry;
-use crate::unusable;
+use crate::runs::session::StudySession;
+use crate::runs::stored;
+use crate::study::task_registry::TaskRegistry;
+use crate::wording::shown::visible;
+use crate::wording::unusable;
 
 /// The study that is checked where none is named.
 const STUDY: &str = "study.toml";
@@ -109,7 +109,7 @@ pub(super) async fn run(args: &DoctorArgs, registry: &TaskRegistry) -> Result<Ex
 }
 
 fn cache() -> Result<String, Failure> {
-    let folder = fetch::cache_folder().map_err(crate::connect_model::fetch_failure)?;
+    let folder = assets::cache_folder().map_err(crate::models::connect_model::fetch_failure)?;
     Ok(folder.display().to_string())
 }
 

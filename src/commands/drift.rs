@@ -24,10 +24,10 @@ use crate::gate::baseline::CommittedBaseline;
 use crate::gate::holdout_log::HoldoutAccess;
 use crate::labels::{LabelDraw, same_rows};
 use crate::report::{RunSummary, machine, to_json};
-use crate::session::StudySession;
-use crate::stored;
-use crate::task_registry::TaskRegistry;
-use crate::unusable;
+use crate::runs::session::StudySession;
+use crate::runs::stored;
+use crate::study::task_registry::TaskRegistry;
+use crate::wording::unusable;
 
 /// Chance of a false alarm where none is stated.
 const ALPHA: f64 = 0.05;

@@ -22,12 +22,12 @@ use crate::cli;
 use crate::exit::{ExitStatus, Failure};
 use crate::gate::power;
 use crate::llm::http::AbilityMode;
-use crate::prices;
+use crate::models::prices;
 use crate::report::{grouped, to_json};
-use crate::session::{LoadedStudy, REHEARSED, StudySession};
+use crate::runs::session::{LoadedStudy, REHEARSED, StudySession};
+use crate::study::task_registry::TaskRegistry;
 use crate::study::{ModelSpec, Study};
-use crate::table::{TextColumn, TextTable};
-use crate::task_registry::TaskRegistry;
+use crate::wording::table::{TextColumn, TextTable};
 
 /// What a run would ask and cost at most.
 #[derive(Debug, Serialize)]

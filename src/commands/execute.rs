@@ -10,9 +10,9 @@ use shiftproof_search::ledger::{Ledger, RunRecord};
 
 use super::write;
 use crate::exit::{ExitStatus, Failure};
-use crate::heartbeat::LiveFile;
 use crate::report::{NamedRun, ReportFormat, render};
-use crate::session::{FinishedRun, StudySession, UnusablePolicy};
+use crate::runs::heartbeat::LiveFile;
+use crate::runs::session::{FinishedRun, StudySession, UnusablePolicy};
 
 /// A run about to be executed.
 pub(crate) struct RunExecution {

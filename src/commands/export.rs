@@ -8,13 +8,13 @@ use shiftproof_tasks::{
 use super::{fetch_progress, note, print_for_tools};
 use crate::cli::{ExportArgs, ExportFormat};
 use crate::exit::{ExitStatus, Failure};
-use crate::export::{ExportedPrompt, PromptUsage, dspy_signature};
+use crate::interop::export::{ExportedPrompt, PromptUsage, dspy_signature};
 use crate::report::{CandidateStanding, NamedRun, RunSummary};
-use crate::session;
-use crate::shown::argument;
-use crate::stored;
+use crate::runs::session;
+use crate::runs::stored;
+use crate::study::task_registry::{self, TaskRegistry};
 use crate::study::{ResolvedStudy, Study};
-use crate::task_registry::{self, TaskRegistry};
+use crate::wording::shown::argument;
 
 pub(super) fn run(args: &ExportArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
     let folder = stored::folder(&args.store.store, &args.run)?;

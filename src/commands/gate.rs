@@ -22,13 +22,13 @@ use crate::gate::{
     GateAudit, GateCriteria, GateDecision, GateFormat, GateMode, GateReport, GroupThreshold,
 };
 use crate::judge::{self, JudgeReport};
-use crate::printed_commands::resume_line;
 use crate::report::ground::caution;
 use crate::report::to_json;
-use crate::session::StudySession;
-use crate::stored;
-use crate::task_registry::TaskRegistry;
-use crate::unusable;
+use crate::runs::session::StudySession;
+use crate::runs::stored;
+use crate::study::task_registry::TaskRegistry;
+use crate::wording::printed_commands::resume_line;
+use crate::wording::unusable;
 
 /// Who is judged against whom.
 struct GateContest {

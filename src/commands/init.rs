@@ -6,8 +6,8 @@ use super::{note, print};
 use crate::cli::InitArgs;
 use crate::draft;
 use crate::exit::{ExitStatus, Failure};
-use crate::import::{self, ImportOptions};
-use crate::printed_commands::path_argument;
+use crate::interop::import::{self, ImportOptions};
+use crate::wording::printed_commands::path_argument;
 
 /// What is written where nothing is brought over: file name and content.
 const FILES: [(&str, &str); 2] = [

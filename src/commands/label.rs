@@ -13,13 +13,13 @@ use crate::cli::LabelArgs;
 use crate::exit::{ExitStatus, Failure};
 use crate::labels::{HandLabel, ImportGround, LabelDraw, LabelFile, export, import, same_rows};
 use crate::report::RunSummary;
-use crate::session::load;
-use crate::shown::{argument, line};
-use crate::stored;
+use crate::runs::session::load;
+use crate::runs::stored;
+use crate::study::task_registry::{TaskInstance, TaskRegistry};
 use crate::study::{LoadedData, ResolvedStudy, Study, table_columns};
-use crate::table::{TextColumn, TextTable, cut};
-use crate::task_registry::{TaskInstance, TaskRegistry};
 use crate::tui;
+use crate::wording::shown::{argument, line};
+use crate::wording::table::{TextColumn, TextTable, cut};
 
 /// What is labelled: a study with its data, and the run that says what is unclear.
 struct LabelGround {

@@ -35,17 +35,17 @@ use shiftproof_search::spec::MethodName;
 use shiftproof_tasks::lint::{LintFinding, LintSeverity};
 use shiftproof_tasks::{Metric, Task};
 
+use crate::assets::{AssetKind, FetchProgress, FetchStep, OnProgress};
 use crate::cli::{BudgetArgs, Cli, CliCommand, DataAction, StudyArgs};
 use crate::exit::{ExitStatus, Failure};
-use crate::fetch::{AssetKind, FetchProgress, FetchStep, OnProgress};
 use crate::llm::http::shown_address;
-use crate::prices::{self, PriceTable};
-use crate::printed_commands::path_argument;
-use crate::session::StudySession;
-use crate::shown::{self, visible};
-use crate::stored;
+use crate::models::prices::{self, PriceTable};
+use crate::runs::session::StudySession;
+use crate::runs::stored;
+use crate::study::task_registry::TaskRegistry;
 use crate::study::{ModelSpec, ResolvedStudy, Study, budget_problem, model_problems};
-use crate::task_registry::TaskRegistry;
+use crate::wording::printed_commands::path_argument;
+use crate::wording::shown::{self, visible};
 
 /// Runs what the command line asks for.
 pub(crate) async fn run(cli: Cli, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {

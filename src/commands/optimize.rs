@@ -19,19 +19,19 @@ use super::{
     check_writable, estimate, fetch_progress, judging, note, open_ledger, overridden, print,
     resolve, warnings, with_patience,
 };
+use crate::assets;
 use crate::cli::OptimizeArgs;
 use crate::exit::{ExitStatus, Failure};
-use crate::fetch;
 use crate::gate::power;
 use crate::judge;
-use crate::printed_commands::resume_line;
-use crate::progress::{ProgressVerbosity, ProgressWriter, clock};
 use crate::report::{NamedRun, ReportFormat, RunSummary, render};
-use crate::session::{FinishedRun, LoadedStudy, StudySession};
-use crate::stored;
+use crate::runs::progress::{ProgressVerbosity, ProgressWriter, clock};
+use crate::runs::session::{FinishedRun, LoadedStudy, StudySession};
+use crate::runs::stored;
+use crate::study::task_registry::TaskRegistry;
 use crate::study::{BatchMode, ResolvedStudy, Study, model_problems};
-use crate::task_registry::TaskRegistry;
 use crate::tui::{RunScreen, ScreenCloser};
+use crate::wording::printed_commands::resume_line;
 
 pub(super) async fn run(
     args: OptimizeArgs,
@@ -177,7 +177,7 @@ pub(super) fn load(
     resolved: ResolvedStudy,
     resumed: Option<&RunRecord>,
     registry: &TaskRegistry,
-    progress: fetch::OnProgress<'_>,
+    progress: assets::OnProgress<'_>,
 ) -> Result<LoadedStudy, Failure> {
     let path = &args.study.study;
     let loaded = LoadedStudy::load(resolved, path, registry, progress)?;

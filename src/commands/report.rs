@@ -2,7 +2,7 @@ use super::{check_writable, note, print};
 use crate::cli::ReportArgs;
 use crate::exit::{ExitStatus, Failure};
 use crate::report::{NamedRun, ReportFormat, render};
-use crate::stored;
+use crate::runs::stored;
 
 pub(super) fn run(args: &ReportArgs) -> Result<ExitStatus, Failure> {
     // A wrong ending is told before anything is written.

@@ -6,10 +6,10 @@ use shiftproof_search::ledger::Ledger;
 use super::{note, open_ledger, print, tell_opened};
 use crate::cli::{RunsAction, RunsArgs};
 use crate::exit::{ExitStatus, Failure};
-use crate::heartbeat;
 use crate::report::list::{self, RunRow};
 use crate::report::{RunSummary, to_json};
-use crate::stored;
+use crate::runs::heartbeat;
+use crate::runs::stored;
 
 pub(super) async fn run(args: RunsArgs) -> Result<ExitStatus, Failure> {
     let store = &args.store.store;

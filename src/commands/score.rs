@@ -16,14 +16,14 @@ use shiftproof_tasks::{Example, Prompt, PromptId};
 
 use super::note;
 use super::signals::{SignalStream, pass_on};
-use crate::calibration_notes::{self, CalibrationSource};
 use crate::exit::{ExitStatus, Failure};
-use crate::printed_commands::path_argument;
-use crate::progress::{ProgressVerbosity, ProgressWriter};
 use crate::report::ground::{AuditGround, listed, unverified};
 use crate::report::grouped;
-use crate::session::{StudySession, UnusablePolicy};
-use crate::unusable;
+use crate::runs::progress::{ProgressVerbosity, ProgressWriter};
+use crate::runs::session::{StudySession, UnusablePolicy};
+use crate::wording::calibration_notes::{self, CalibrationSource};
+use crate::wording::printed_commands::path_argument;
+use crate::wording::unusable;
 
 /// Calls that scoring these prompts asks at most.
 pub(super) fn planned(session: &StudySession, prompts: &[Prompt], examples: usize) -> u64 {

@@ -19,16 +19,16 @@ use super::{
 };
 use crate::cli::OptimizeArgs;
 use crate::exit::{ExitStatus, Failure};
-use crate::progress::{ProgressVerbosity, ProgressWriter};
 use crate::report::{NamedRun, ReportFormat, grouped, render, score_as};
-use crate::session::StudySession;
-use crate::shown::{line, visible};
-use crate::stored;
+use crate::runs::progress::{ProgressVerbosity, ProgressWriter};
+use crate::runs::session::StudySession;
+use crate::runs::stored;
 use crate::study::ResolvedStudy;
-use crate::table::{TextColumn, TextTable};
-use crate::task_registry::TaskRegistry;
-use crate::unusable;
-use crate::word_diff::flat;
+use crate::study::task_registry::TaskRegistry;
+use crate::wording::shown::{line, visible};
+use crate::wording::table::{TextColumn, TextTable};
+use crate::wording::unusable;
+use crate::wording::word_diff::flat;
 
 /// Runs the study under each of the seeds in turn. What is finished in the store is
 /// not run again, what stopped goes on.

@@ -11,11 +11,11 @@ use super::signals::SignalStream;
 use super::{note, unprintable};
 use crate::cli::{ReplayArgs, WatchArgs};
 use crate::exit::{ExitStatus, Failure};
-use crate::heartbeat;
-use crate::progress::milestone;
-use crate::shown::visible;
-use crate::stored;
-use crate::tail::{LogFollower, LogPlayer};
+use crate::runs::heartbeat;
+use crate::runs::progress::milestone;
+use crate::runs::stored;
+use crate::runs::tail::{LogFollower, LogPlayer};
+use crate::wording::shown::visible;
 
 /// How often the line form looks for news.
 const LOOK: Duration = Duration::from_millis(100);

@@ -6,7 +6,7 @@ use super::study::StudyComparison;
 use super::text::{cost_cells, points, score_cells, steady};
 use super::told::{AUDIT_USED, BELOW_SEED, HOW_TO_READ, MethodComparison};
 use crate::report::{code, inline, machine};
-use crate::table::write_markdown;
+use crate::wording::table::write_markdown;
 
 pub(super) fn report(comparison: &MethodComparison) -> String {
     let mut out = String::from("## shiftproof: comparison of methods\n");

@@ -7,8 +7,8 @@ use super::study::StudyComparison;
 use super::told::{AUDIT_USED, BELOW_SEED, HOW_TO_READ, MethodComparison};
 use crate::report::compare::SeedSpread;
 use crate::report::{difference, grouped, machine};
-use crate::shown::visible;
-use crate::table::{TextColumn, TextTable};
+use crate::wording::shown::visible;
+use crate::wording::table::{TextColumn, TextTable};
 
 /// Every study's tables.
 pub(super) fn report(comparison: &MethodComparison) -> String {

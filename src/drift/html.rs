@@ -7,7 +7,7 @@ use shiftproof_search::stats::wilson;
 use super::text::cells;
 use super::{DayRecord, DriftReport};
 use crate::report::html::page;
-use crate::shown::visible;
+use crate::wording::shown::visible;
 
 /// Pixels of the field.
 const FIELD: f64 = 220.0;

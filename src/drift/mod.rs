@@ -17,7 +17,7 @@ pub(crate) use self::state::{DayRecord, DriftLog, GroupCount, ReferenceRecord};
 pub(crate) use self::watch::{GroupWatch, watch};
 use crate::exit::{ExitStatus, Failure};
 use crate::report::to_json;
-use crate::shown::{argument, quoted};
+use crate::wording::shown::{argument, quoted};
 
 /// What is to be done about the prompt in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -149,7 +149,7 @@ impl DriftForm {
 }
 
 /// What is to be done, why, and by which commands; the study's and the batch's files and
-/// the store's [flag](crate::stored::store_flag) are theirs.
+/// the store's [flag](crate::runs::stored::store_flag) are theirs.
 pub(crate) fn decide(
     groups: &[GroupWatch],
     race: &[RacedChampion],

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use shiftproof_search::stats::OutcomeCount;
 use shiftproof_tasks::PromptId;
 
-use crate::durable;
 use crate::exit::{ExitStatus, Failure};
+use crate::runs::durable;
 
 /// What a prompt answered in one group.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

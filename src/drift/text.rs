@@ -6,8 +6,8 @@ use super::watch::{ChangeEvidence, GroupWatch};
 use super::{DriftDecision, DriftReport};
 use crate::commands::score::origin;
 use crate::report::grouped;
-use crate::shown::{line, visible};
-use crate::table::{TextColumn, TextTable, write_markdown};
+use crate::wording::shown::{line, visible};
+use crate::wording::table::{TextColumn, TextTable, write_markdown};
 
 const HEAD: [&str; 6] = [
     "group",

@@ -16,7 +16,7 @@ pub(crate) use self::details::{AnswerDetails, DetailKeeper};
 #[cfg(feature = "tui")]
 pub(crate) use self::run::scores;
 pub(crate) use self::run::{GroupFailures, PromptFailures, of_run};
-use crate::table::cut;
+use crate::wording::table::cut;
 
 /// Longest text that is shown of an answer, in columns.
 const SHOWN: usize = 600;

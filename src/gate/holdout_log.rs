@@ -15,9 +15,9 @@ use shiftproof_search::event_log;
 use shiftproof_store::files;
 use shiftproof_tasks::PromptId;
 
-use crate::durable;
 use crate::exit::{ExitStatus, Failure};
 use crate::report::RunSummary;
+use crate::runs::durable;
 
 const FILE: &str = "gate.jsonl";
 

@@ -7,8 +7,8 @@ use super::{GateReport, JudgedPrompt, ScoredPrompt, points, score, state_name};
 use crate::commands::score::origin;
 use crate::report::grouped;
 use crate::report::html::{DotPlotRow, diff, dot_plot, page, scrolling};
-use crate::unusable::counts;
-use crate::word_diff::{flat, pieces};
+use crate::wording::unusable::counts;
+use crate::wording::word_diff::{flat, pieces};
 
 impl GateReport {
     /// The report as a page that needs nothing beside it.

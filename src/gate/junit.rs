@@ -7,7 +7,7 @@ use shiftproof_search::stats::{BoundedDifference, GroupState};
 
 use super::{GateMode, GateReport, JudgedPrompt, points, score};
 use crate::exit::{ExitStatus, Failure};
-use crate::unusable;
+use crate::wording::unusable;
 
 impl GateReport {
     /// The report as `JUnit` XML: a suite per judged prompt, a case per group, one

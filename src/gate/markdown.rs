@@ -8,10 +8,10 @@ use super::baseline::short;
 use super::{GateDecision, GateReport, JudgedPrompt, ScoredPrompt, points, score, state_name};
 use crate::commands::score::origin;
 use crate::report::{grouped, machine};
-use crate::shown::{line, visible};
-use crate::table::write_markdown;
-use crate::unusable::counts;
-use crate::word_diff::flat;
+use crate::wording::shown::{line, visible};
+use crate::wording::table::write_markdown;
+use crate::wording::unusable::counts;
+use crate::wording::word_diff::flat;
 
 impl GateReport {
     /// The report as Markdown. The comment on top lets a workflow find and

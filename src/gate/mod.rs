@@ -27,7 +27,7 @@ use shiftproof_tasks::{Prompt, PromptId};
 
 use crate::exit::{ExitStatus, Failure};
 use crate::report::to_json;
-use crate::shown;
+use crate::wording::shown;
 
 /// Version of the JSON report's form.
 pub const FORMAT: u32 = 1;

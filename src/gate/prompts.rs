@@ -7,9 +7,9 @@ use shiftproof_tasks::{Prompt, PromptId};
 use super::{PromptLocation, ScoredPrompt};
 use crate::commands;
 use crate::exit::Failure;
-use crate::session::StudySession;
+use crate::runs::session::StudySession;
 use crate::study::places::GivenPrompt;
-use crate::textfile;
+use crate::study::textfile;
 
 /// A prompt and where it came from.
 #[derive(Debug, Clone)]

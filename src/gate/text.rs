@@ -9,9 +9,9 @@ use super::baseline::short;
 use super::{GateMode, GateReport, JudgedPrompt, ScoredPrompt, points, score, state_name};
 use crate::commands::score::origin;
 use crate::report::{grouped, machine, score as interval};
-use crate::shown::visible;
-use crate::table::{TextColumn, TextTable};
-use crate::unusable::counts;
+use crate::wording::shown::visible;
+use crate::wording::table::{TextColumn, TextTable};
+use crate::wording::unusable::counts;
 
 impl GateReport {
     /// The report as text.
@@ -168,7 +168,7 @@ fn times(openings: usize, questions: usize) -> String {
 
 fn prompt(out: &mut String, what: &str, contender: &ScoredPrompt) -> fmt::Result {
     writeln!(out, "\n{what} {:#} ({})", contender.id, contender.origin)?;
-    for line in crate::word_diff::flat(&contender.prompt).lines() {
+    for line in crate::wording::word_diff::flat(&contender.prompt).lines() {
         writeln!(out, "  > {}", visible(line))?;
     }
     Ok(())

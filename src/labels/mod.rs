@@ -14,8 +14,8 @@ use shiftproof_tasks::{AnswerForm, DataTable, Input, Label, TableRow, suggest};
 
 pub(crate) use self::dealt::{deal, same_rows, taken};
 pub(crate) use self::exchange::{ImportGround, export, import};
-use crate::durable;
 use crate::exit::{ExitStatus, Failure};
+use crate::runs::durable;
 
 /// Columns of the file beside the input's own, which are called `input.NAME`.
 const COLUMNS: [&str; 6] = ["id", "group", "label", "drawn", "reason", "cluster"];

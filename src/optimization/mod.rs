@@ -24,15 +24,17 @@ pub use self::model::ModelChoice;
 pub use self::result::{GroupResult, RunResult};
 
 use self::builder::StorePlace;
+use crate::assets::FetchProgress;
 use crate::commands::execute::{ExecutionError, RunExecution};
-use crate::fetch::FetchProgress;
-use crate::prices;
-use crate::session::auxiliary_models::ConnectedAuxiliaryModels;
-use crate::session::{OwnModels, StudySession, UnusablePolicy, check_options, connect_models};
-use crate::stored;
+use crate::models::prices;
+use crate::runs::session::auxiliary_models::ConnectedAuxiliaryModels;
+use crate::runs::session::{
+    OwnModels, StudySession, UnusablePolicy, check_options, connect_models,
+};
+use crate::runs::stored;
 use crate::study::places::GivenPrompt;
+use crate::study::task_registry::TaskInstance;
 use crate::study::{ResolvedStudy, Study, deal_examples, differing};
-use crate::task_registry::TaskInstance;
 
 /// How the log of opened audits names a run of a program that uses the library.
 const BY: &str = "library";

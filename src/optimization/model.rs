@@ -6,7 +6,7 @@ use std::sync::Arc;
 use shiftproof_search::Llm;
 use shiftproof_search::budget::Price;
 
-use crate::connect_model::ConnectedModel;
+use crate::models::connect_model::ConnectedModel;
 use crate::study::ModelSpec;
 
 /// A model: one that the program connects by name, or one of the caller's own.

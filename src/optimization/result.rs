@@ -11,7 +11,7 @@ use crate::failures::PromptFailures;
 use crate::report::{
     CandidateStanding, NamedRun, ReportFormat, RunSummary, RunVerdict, VerdictTone, render,
 };
-use crate::session::FinishedRun;
+use crate::runs::session::FinishedRun;
 
 /// What an optimisation came to.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use shiftproof_search::event::GroupOutcome;
 
 use super::{BaselineScores, score_as, worst};
-use crate::table::{TextColumn, TextTable};
+use crate::wording::table::{TextColumn, TextTable};
 
 /// One line per method: its score of each group by this metric, the worst target
 /// group last.

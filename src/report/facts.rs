@@ -9,7 +9,7 @@ use shiftproof_search::event::{
 use shiftproof_tasks::PromptId;
 
 use super::{CandidateStanding, RunSummary};
-use crate::fetch::SMOLLM2_BLAKE3;
+use crate::assets::SMOLLM2_BLAKE3;
 
 /// Groups on which the selected prompt is worse than the seed beyond chance.
 pub(crate) fn regressed(summary: &RunSummary) -> Vec<&ScoreDifference> {

@@ -12,9 +12,9 @@ use shiftproof_tasks::PromptId;
 use super::facts::machine;
 use super::ground::AuditGround;
 use super::{RunSummary, VerdictTone, grouped};
-use crate::printed_commands::{resume_line, store_flag};
-use crate::shown::visible;
-use crate::table::{TextColumn, TextTable};
+use crate::wording::printed_commands::{resume_line, store_flag};
+use crate::wording::shown::visible;
+use crate::wording::table::{TextColumn, TextTable};
 
 /// One run.
 #[derive(Debug, Clone, Serialize)]

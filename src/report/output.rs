@@ -8,7 +8,7 @@ use super::compare::RunComparison;
 use super::{RunSummary, html, markdown, text};
 use crate::exit::{ExitStatus, Failure};
 use crate::failures::PromptFailures;
-use crate::shown;
+use crate::wording::shown;
 
 /// A run and its name.
 #[derive(Debug, Clone, Serialize)]

@@ -15,8 +15,9 @@ use shiftproof_search::unusable::AnswerSurvey;
 use shiftproof_tasks::{Prompt, PromptId};
 
 use super::{DiscardedTexts, ProposalRequest, ground, spread};
-use crate::calibration_notes::{self, CalibrationSource};
-use crate::{headroom, judge, unusable};
+use crate::judge;
+use crate::wording::calibration_notes::{self, CalibrationSource};
+use crate::wording::{headroom, unusable};
 
 /// The state of a run after some of its events. Holds no clock time: the same
 /// events give the same summary, byte for byte.

@@ -9,10 +9,10 @@ use shiftproof_tasks::Metric;
 use super::compare::RunComparison;
 use super::facts::machine;
 use super::{NamedRun, RunSummary, capital, ends, worst};
-use crate::shown::{line, visible};
-use crate::table::{TextColumn, TextTable};
-use crate::unusable::counts;
-use crate::word_diff::flat;
+use crate::wording::shown::{line, visible};
+use crate::wording::table::{TextColumn, TextTable};
+use crate::wording::unusable::counts;
+use crate::wording::word_diff::flat;
 
 impl RunSummary {
     /// The final report: per-group table, selected prompt, cost.

@@ -8,7 +8,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::Study;
-use crate::task_registry::TaskRegistry;
+use crate::study::task_registry::TaskRegistry;
 
 const BASE: &str = "\
 name = \"absurd\"

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use crate::assets;
+use crate::assets::datasets;
 use crate::exit::{ExitStatus, Failure};
-use crate::{datasets, fetch};
 
 /// The prepared rows of a named data set.
 pub(crate) fn prepare_dataset(
     name: &str,
-    progress: fetch::OnProgress<'_>,
+    progress: assets::OnProgress<'_>,
 ) -> Result<PathBuf, Failure> {
     datasets::prepare(name, progress).map_err(|error| {
         let exit = class_exit(error.class());
@@ -17,10 +18,10 @@ pub(crate) fn prepare_dataset(
 }
 
 /// The exit code of a failed fetch.
-pub(crate) const fn class_exit(class: fetch::FetchErrorClass) -> ExitStatus {
+pub(crate) const fn class_exit(class: assets::FetchErrorClass) -> ExitStatus {
     match class {
-        fetch::FetchErrorClass::Usage => ExitStatus::Usage,
-        fetch::FetchErrorClass::Cancelled => ExitStatus::Interrupted,
+        assets::FetchErrorClass::Usage => ExitStatus::Usage,
+        assets::FetchErrorClass::Cancelled => ExitStatus::Interrupted,
         _ => ExitStatus::Data,
     }
 }

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::exit::Failure;
 use crate::llm::http::names_secret;
-use crate::task_registry::FRAME_KEYS;
+use crate::study::task_registry::FRAME_KEYS;
 
 /// A text that stands for any: what a parser says of it names what it wants.
 const ANY: &str = "\"\\u0001\"";

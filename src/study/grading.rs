@@ -11,7 +11,7 @@ use shiftproof_tasks::{
 
 use super::{ModelSpec, Study, explain};
 use crate::exit::Failure;
-use crate::textfile;
+use crate::study::textfile;
 
 /// A program that scores answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

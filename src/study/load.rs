@@ -13,10 +13,10 @@ use shiftproof_tasks::{
 
 use super::dataset::prepare_dataset;
 use super::{DataSpec, LeakPolicy, ResolvedStudy, recommend};
+use crate::assets;
 use crate::exit::{ExitStatus, Failure};
-use crate::fetch;
 use crate::labels::{self, HandLabel};
-use crate::task_registry::TaskInstance;
+use crate::study::task_registry::TaskInstance;
 
 /// A study's data, ready to run.
 pub struct LoadedData {
@@ -50,7 +50,7 @@ pub fn load_data(
     groups: &GroupsSpec,
     (seed, draw): (u64, UnlabelledDraw),
     (mut hand, file): (Vec<HandLabel>, &str),
-    progress: fetch::OnProgress<'_>,
+    progress: assets::OnProgress<'_>,
 ) -> Result<LoadedData, Failure> {
     let (task, fields) = (built.task.as_ref(), &built.fields);
     let (catalogue, baselines, mut rows) = match prepared {
@@ -234,7 +234,7 @@ fn table_rows(
     spec: &DataSpec,
     folder: &Path,
     built: &TaskInstance,
-    progress: fetch::OnProgress<'_>,
+    progress: assets::OnProgress<'_>,
 ) -> Result<RowSummary, Failure> {
     let TaskInstance { task, fields, .. } = built;
     let table = match &spec.dataset {

@@ -14,6 +14,9 @@ mod numbers;
 pub(crate) mod places;
 mod prompts;
 mod recommend;
+#[doc(hidden)]
+pub mod task_registry;
+pub(crate) mod textfile;
 
 use std::path::{Path, PathBuf};
 
@@ -35,9 +38,9 @@ pub(crate) use load::{deal_examples, table_columns};
 pub use model_spec::{BatchMode, EndpointSpec, ModelProvider, ModelSpec, OwnEndpoint};
 pub use recommend::load_interactions;
 
+use self::textfile::UnreadableFile;
 use crate::exit::Failure;
 use crate::labels::{LabelFile, PinnedLabels};
-use crate::textfile::{self, UnreadableFile};
 
 /// A study file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Study, explain};
 use crate::exit::Failure;
-use crate::textfile;
+use crate::study::textfile;
 
 /// Puts the texts of `task.prompt_file` and of `@FILE` entries of `prompts` in
 /// their places, so that a run keeps the prompts themselves. `text`: the study's

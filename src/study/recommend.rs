@@ -7,8 +7,9 @@ use shiftproof_tasks::{Answer, ColumnRoles, Example, Label, Task, field};
 
 use super::DataSpec;
 use super::dataset::prepare_dataset;
+use crate::assets;
+use crate::assets::datasets;
 use crate::exit::Failure;
-use crate::{datasets, fetch};
 
 /// Reads the interactions of a study and makes its examples; none where the
 /// data are a table of examples.
@@ -17,7 +18,7 @@ use crate::{datasets, fetch};
 pub fn load_interactions(
     spec: &DataSpec,
     folder: &Path,
-    progress: fetch::OnProgress<'_>,
+    progress: assets::OnProgress<'_>,
 ) -> Result<Option<PreparedExamples>, Failure> {
     let Some(asked) = &spec.interactions else {
         return Ok(None);
@@ -55,7 +56,7 @@ fn check(spec: &DataSpec) -> Result<(), Failure> {
 
 /// The spec with the columns of a named data set.
 fn named(asked: &RecSpec, name: &str) -> Result<RecSpec, Failure> {
-    let set = datasets::get(name).map_err(crate::connect_model::fetch_failure)?;
+    let set = datasets::get(name).map_err(crate::models::connect_model::fetch_failure)?;
     let Some(attributes) = set.interactions else {
         return Err(Failure::usage(format!(
             "the data set {name:?} holds examples, not interactions: remove data.interactions"

@@ -36,7 +36,7 @@ use self::theme::ColorTheme;
 use self::ui::{KeyEffect, ScreenUi, SourceKind};
 use crate::exit::Failure;
 use crate::failures::AnswerDetails;
-use crate::tail::LogPlayer;
+use crate::runs::tail::LogPlayer;
 
 /// No more frames than ten a second.
 const FRAME: Duration = Duration::from_millis(100);

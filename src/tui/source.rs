@@ -12,8 +12,8 @@ use super::state::ScreenState;
 use super::ui::{KeyEffect, PlaybackState, ScreenUi};
 use crate::exit::{ExitStatus, Failure};
 use crate::failures::DetailFollower;
-use crate::heartbeat::{self, RunHeartbeat};
-use crate::tail::{LogFollower, LogPlayer};
+use crate::runs::heartbeat::{self, RunHeartbeat};
+use crate::runs::tail::{LogFollower, LogPlayer};
 
 /// Events taken in between two looks at the keys.
 const BITE: usize = 2_000;

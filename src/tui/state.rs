@@ -14,8 +14,8 @@ use shiftproof_search::event::{
 use shiftproof_tasks::PromptId;
 
 pub use super::scores::{LeaderPoint, RaceScores, ValueBand};
-use crate::pace::CallPace;
 use crate::report::RunSummary;
+use crate::runs::pace::CallPace;
 
 /// Inputs whose texts are kept; later ones show their number alone.
 const INPUTS_KEPT: usize = 20_000;

@@ -5,8 +5,8 @@ use std::fs;
 use std::ops::ControlFlow;
 
 use serde_json::Value;
-use shiftproof::datasets::{self, DATASETS, DatasetError, NamedDataset};
-use shiftproof::fetch::{AssetFetcher, AssetState, FetchError};
+use shiftproof::assets::datasets::{self, DATASETS, DatasetError, NamedDataset};
+use shiftproof::assets::{AssetFetcher, AssetState, FetchError};
 use tempfile::TempDir;
 
 use super::fetch_stage::skip;
@@ -221,8 +221,8 @@ fn tickets_match_their_study() {
     let study = shiftproof::study::Study::read(path).unwrap_or_else(|f| panic!("{}", f.message));
     let folder = path.parent().unwrap().to_owned();
     let resolved = shiftproof::study::ResolvedStudy::new(study, folder, 1);
-    let registry = shiftproof::task_registry::TaskRegistry::default();
-    let loaded = shiftproof::session::load(&resolved, path, &registry, &mut |_| Continue(()));
+    let registry = shiftproof::study::task_registry::TaskRegistry::default();
+    let loaded = shiftproof::runs::session::load(&resolved, path, &registry, &mut |_| Continue(()));
     let (_, loaded) = loaded.unwrap_or_else(|failure| panic!("{}", failure.message));
     let groups: Vec<_> = loaded
         .groups

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use shiftproof::fetch::{
+use shiftproof::assets::{
     ArchiveFormat, AssetCatalogue, AssetFetcher, AssetKind, AssetState, FetchError,
     FetchErrorClass, FetchProgress, FetchStep, PinnedBytes,
 };

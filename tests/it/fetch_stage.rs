@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use shiftproof::fetch::{ArchiveFormat, Asset, AssetFetcher, AssetKind, FetchError, PinnedBytes};
+use shiftproof::assets::{ArchiveFormat, Asset, AssetFetcher, AssetKind, FetchError, PinnedBytes};
 use tempfile::TempDir;
 
 pub const MEMBER: &[u8] = b"not really a model, but exactly these bytes";

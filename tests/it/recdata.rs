@@ -7,8 +7,8 @@ use std::fs;
 use std::ops::ControlFlow;
 
 use serde_json::Value;
-use shiftproof::datasets::{self, DatasetError};
-use shiftproof::fetch::{AssetFetcher, FetchError};
+use shiftproof::assets::datasets::{self, DatasetError};
+use shiftproof::assets::{AssetFetcher, FetchError};
 
 use crate::fetch_stage::skip;
 use crate::schemas;

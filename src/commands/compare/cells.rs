@@ -16,13 +16,13 @@ use crate::commands::execute::{ExecutionError, RunExecution};
 use crate::commands::{fetch_progress, note};
 use crate::compare::{CellRun, CellState};
 use crate::exit::{ExitStatus, Failure};
-use crate::progress::{ProgressVerbosity, ProgressWriter};
 use crate::report::grouped;
-use crate::session::{FinishedRun, StudySession};
-use crate::stored;
+use crate::runs::progress::{ProgressVerbosity, ProgressWriter};
+use crate::runs::session::{FinishedRun, StudySession};
+use crate::runs::stored;
 use crate::study::ResolvedStudy;
-use crate::task_registry::TaskRegistry;
-use crate::unusable;
+use crate::study::task_registry::TaskRegistry;
+use crate::wording::unusable;
 
 /// What a cell came to.
 pub(super) enum CellEnd {

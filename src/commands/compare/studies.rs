@@ -8,9 +8,9 @@ use crate::cli::{CompareArgs, StudyArgs};
 use crate::commands::{fetch_progress, resolve_proposing, unjudged, warnings};
 use crate::compare::{AuditClusters, CellState, ComparedCell};
 use crate::exit::Failure;
-use crate::session::load;
+use crate::runs::session::load;
 use crate::study::ResolvedStudy;
-use crate::task_registry::TaskRegistry;
+use crate::study::task_registry::TaskRegistry;
 
 /// The word for every method there is.
 const ALL: &str = "all";

@@ -15,12 +15,12 @@ use crate::exit::{ExitStatus, Failure};
 use crate::gate::holdout_log::{self, HoldoutAccess};
 use crate::gate::prompts::NamedPrompt;
 use crate::report::{RunSummary, to_json};
-use crate::session::UnusablePolicy;
-use crate::stored;
+use crate::runs::session::UnusablePolicy;
+use crate::runs::stored;
+use crate::study::task_registry::TaskRegistry;
 use crate::study::{DifferingKey, Study, differing};
-use crate::task_registry::TaskRegistry;
-use crate::unusable;
-use crate::word_diff::{DiffPiece, flat, pieces};
+use crate::wording::unusable;
+use crate::wording::word_diff::{DiffPiece, flat, pieces};
 
 /// What a run's last scores are on.
 const AUDIT: &str = "the sealed audit";

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use super::{AUDIT, DiffSide, ShownDiff};
 use crate::report::score as interval;
-use crate::shown::visible;
 use crate::study::DifferingKey;
-use crate::table::{TextColumn, TextTable};
-use crate::word_diff::marked;
+use crate::wording::shown::visible;
+use crate::wording::table::{TextColumn, TextTable};
+use crate::wording::word_diff::marked;
 
 pub(super) fn text(shown: &ShownDiff, colour: bool) -> String {
     let mut out = String::new();

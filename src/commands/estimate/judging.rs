@@ -5,7 +5,7 @@ use shiftproof_search::budget::Spend;
 use shiftproof_tasks::{Answer, GradingCase, Input};
 
 use super::cost;
-use crate::session::StudySession;
+use crate::runs::session::StudySession;
 
 /// Tokens of a judge's reasons and verdict, about.
 const VERDICT: u32 = 120;

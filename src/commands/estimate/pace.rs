@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use shiftproof_search::budget::Spend;
 use shiftproof_tasks::{AnswerForm, Message, Request};
 
-use crate::prices;
+use crate::models::prices;
 use crate::report::grouped;
 use crate::study::{ModelSpec, Study};
 

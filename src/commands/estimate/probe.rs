@@ -16,13 +16,13 @@ use super::{money, most_probes, prices, times};
 use crate::cli::EstimateArgs;
 use crate::commands::{fetch_progress, note, open_ledger, prepared, resolve, score};
 use crate::exit::Failure;
-use crate::headroom;
 use crate::report::grouped;
-use crate::session::StudySession;
-use crate::shown::visible;
-use crate::task_registry::TaskRegistry;
-use crate::unusable;
-use crate::word_diff::flat;
+use crate::runs::session::StudySession;
+use crate::study::task_registry::TaskRegistry;
+use crate::wording::headroom;
+use crate::wording::shown::visible;
+use crate::wording::unusable;
+use crate::wording::word_diff::flat;
 
 /// What a probe found and took.
 #[derive(Debug, Serialize)]

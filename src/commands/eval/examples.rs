@@ -9,7 +9,7 @@ use crate::cli::EvalArgs;
 use crate::commands::score;
 use crate::exit::Failure;
 use crate::report::ground::listed;
-use crate::session::StudySession;
+use crate::runs::session::StudySession;
 
 /// Which part of a study's data is scored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -9,8 +9,8 @@ use shiftproof_tasks::{Example, Prompt, field};
 use super::EvalTable;
 use crate::commands::score;
 use crate::exit::Failure;
-use crate::session::StudySession;
-use crate::shown::line;
+use crate::runs::session::StudySession;
+use crate::wording::shown::line;
 
 /// How far the lists of each prompt move when an attribute of the user is named.
 pub(super) async fn ask(

@@ -34,10 +34,10 @@ use crate::gate::prompts::NamedPrompt;
 use crate::judge::{self, JudgeReport};
 use crate::report::ground::{AuditGround, caution};
 use crate::report::{BaselineScores, machine, spread, to_json, worst};
-use crate::session::StudySession;
-use crate::task_registry::TaskRegistry;
-use crate::unusable;
-use crate::word_diff::flat;
+use crate::runs::session::StudySession;
+use crate::study::task_registry::TaskRegistry;
+use crate::wording::unusable;
+use crate::wording::word_diff::flat;
 
 /// One prompt's scores by one model.
 #[derive(Debug, Serialize)]

@@ -9,7 +9,7 @@ use super::{EvalTable, PromptScores, trec};
 use crate::commands::{check_writable, write as write_file};
 use crate::exit::{ExitStatus, Failure};
 use crate::report::to_json;
-use crate::shown;
+use crate::wording::shown;
 
 /// The form of a file of answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

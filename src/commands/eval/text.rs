@@ -8,10 +8,10 @@ use super::answers::{AnswerRow, SampleSpread, failures};
 use super::{EvalTable, PromptScores, fair};
 use crate::commands::score;
 use crate::report::{grouped, score_as, spread_as, worst, write_baselines};
-use crate::shown::{line, visible};
-use crate::table::{TextColumn, TextTable};
-use crate::unusable;
-use crate::word_diff::flat;
+use crate::wording::shown::{line, visible};
+use crate::wording::table::{TextColumn, TextTable};
+use crate::wording::unusable;
+use crate::wording::word_diff::flat;
 
 /// Groups that the table of all prompts has columns for.
 const COLUMNS: usize = 5;

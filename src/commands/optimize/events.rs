@@ -9,7 +9,7 @@ use shiftproof_search::event::{Event, RunObserver};
 
 use crate::commands::note;
 use crate::exit::{ExitStatus, Failure};
-use crate::shown;
+use crate::wording::shown;
 
 /// Writes every event as a line of JSON.
 pub(super) struct EventLines {

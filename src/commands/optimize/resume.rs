@@ -12,12 +12,12 @@ use super::events::EventLines;
 use crate::cli::OptimizeArgs;
 use crate::commands::{note, resolve};
 use crate::exit::{ExitStatus, Failure};
-use crate::printed_commands::resume_line;
 use crate::report::NamedRun;
-use crate::stored;
+use crate::runs::stored;
+use crate::study::task_registry::TaskRegistry;
 use crate::study::{ResolvedStudy, differing};
-use crate::task_registry::TaskRegistry;
-use crate::unusable;
+use crate::wording::printed_commands::resume_line;
+use crate::wording::unusable;
 
 /// The random seed where none is named.
 pub(super) const FIRST_SEED: u64 = 1;

@@ -17,7 +17,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::NamedRun;
 use super::compare::RunComparison;
-use crate::word_diff::{DiffChange, DiffPiece};
+use crate::wording::word_diff::{DiffChange, DiffPiece};
 
 /// The style of every page.
 const STYLE: &str = include_str!("style.css");

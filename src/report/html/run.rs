@@ -11,7 +11,7 @@ use crate::report::facts::{gaps, machine, regressed};
 use crate::report::{
     NamedRun, RunSummary, VerdictTone, difference, grouped, money, score, spread, worst,
 };
-use crate::word_diff::{flat, pieces};
+use crate::wording::word_diff::{flat, pieces};
 
 /// A page's body.
 pub(super) fn whole(run: &NamedRun) -> Markup {

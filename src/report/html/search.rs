@@ -10,8 +10,8 @@ use super::charts::{CurveStep, learning_curve};
 use super::{diff, scrolling};
 use crate::report::facts::lineage;
 use crate::report::{CandidateStanding, PhaseSummary, RunSummary, grouped};
-use crate::vote_notes;
-use crate::word_diff::{flat, pieces};
+use crate::wording::vote_notes;
+use crate::wording::word_diff::{flat, pieces};
 
 /// The leader and the seed prompt after each race.
 pub(super) fn curve(summary: &RunSummary) -> Markup {

@@ -6,7 +6,7 @@ use super::text::{fenced, inline};
 use super::{code, details};
 use crate::failures::PromptFailures;
 use crate::report::{NamedRun, failing_note, score_as};
-use crate::shown::line;
+use crate::wording::shown::line;
 
 /// The selected prompt's failures, and the seed's, each folded up.
 pub(super) fn write(out: &mut String, run: &NamedRun) {

@@ -17,10 +17,10 @@ use super::facts::{command, gaps, lineage, machine, regressed};
 use super::{
     NamedRun, RunSummary, difference, estimated, grouped, money, score, spread, unanswered, worst,
 };
-use crate::table::write_markdown;
-use crate::unusable::counts;
-use crate::vote_notes;
-use crate::word_diff::{flat, one_line};
+use crate::wording::table::write_markdown;
+use crate::wording::unusable::counts;
+use crate::wording::vote_notes;
+use crate::wording::word_diff::{flat, one_line};
 
 /// The report of one run, or of several with their comparison first.
 pub(super) fn report(runs: &[NamedRun]) -> String {

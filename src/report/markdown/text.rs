@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::shown::{NO_MENTION, line, visible};
+use crate::wording::shown::{NO_MENTION, line, visible};
 
 /// A block whose fence is longer than any in the text.
 pub(super) fn fenced(out: &mut String, language: &str, text: &str) {

@@ -7,8 +7,8 @@ use ratatui::widgets::{Block, Borders, Paragraph, Wrap};
 use std::fmt::Write as _;
 
 use super::{CardOutcome, LabelSitting};
-use crate::shown::{line, visible};
-use crate::table::cut;
+use crate::wording::shown::{line, visible};
+use crate::wording::table::cut;
 
 /// Draws everything.
 pub(super) fn draw(sitting: &LabelSitting, frame: &mut Frame<'_>) {

@@ -13,7 +13,7 @@ use super::super::theme::{ColorDepth, ColorTheme};
 use super::super::ui::{KeyEffect, ScreenUi, ScreenView, SourceKind};
 use super::super::{ScreenMessage, export};
 use super::recorded;
-use crate::tail::LogPlayer;
+use crate::runs::tail::LogPlayer;
 
 fn ui(kind: SourceKind) -> ScreenUi {
     ScreenUi::new(kind, "run", ColorTheme::new(ColorDepth::None))
@@ -241,7 +241,7 @@ fn watcher_reads_folder_alone() {
     let mut source = WatchedRun::new(folder.path());
     source.poll(&mut state, &mut ui, Duration::ZERO).unwrap();
     assert_eq!(ui.process.as_deref(), Some("not running"));
-    let live = crate::heartbeat::LiveFile::create(folder.path(), 77).unwrap();
+    let live = crate::runs::heartbeat::LiveFile::create(folder.path(), 77).unwrap();
     let mut log = std::fs::File::create(folder.path().join("events.jsonl")).unwrap();
     for (seq, event) in recorded::whole().into_iter().enumerate() {
         let line = LogLine {

@@ -10,7 +10,7 @@ use ratatui::widgets::{Paragraph, Row, Sparkline, Table};
 use super::super::state::ScreenState;
 use super::super::ui::{ScreenUi, SourceKind};
 use super::{cut, window};
-use crate::progress::clock;
+use crate::runs::progress::clock;
 
 /// Draws the view.
 pub fn draw(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rect) {

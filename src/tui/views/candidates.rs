@@ -13,7 +13,7 @@ use super::super::state::{ScreenState, ValueBand};
 use super::super::ui::{CandidateSort, ScreenUi};
 use super::{cut, points, window};
 use crate::report::{CandidateStanding, worst};
-use crate::word_diff::flat;
+use crate::wording::word_diff::flat;
 
 /// Rows for the selected candidate's text and reason.
 const DETAIL: u16 = 5;

@@ -12,7 +12,7 @@ use super::super::state::{CompactVerdict, ScreenState};
 use super::super::ui::ScreenUi;
 use super::{candidates, cut};
 use crate::failures::{FailingAnswer, scores, weakest_first};
-use crate::shown::line;
+use crate::wording::shown::line;
 
 /// The failing answers of the prompt that is looked at, as far as true labels say.
 pub(crate) fn listed(state: &ScreenState, ui: &ScreenUi) -> Vec<FailingAnswer> {

@@ -11,7 +11,7 @@ use super::super::state::ScreenState;
 use super::super::ui::{ScreenUi, ScreenView, SourceKind};
 use super::{body, cut};
 use crate::report::grouped;
-use crate::shown::deceives;
+use crate::wording::shown::deceives;
 
 /// Below this the views are cut short, and the last line says so.
 const WIDTH: u16 = 80;

@@ -8,10 +8,10 @@ use shiftproof_search::event::{Phase, ProgressTick};
 use super::super::state::ScreenState;
 use super::super::ui::{ScreenUi, SourceKind};
 use super::{bar, cut};
-use crate::headroom;
-use crate::pace::RemainingTime;
-use crate::progress::clock;
 use crate::report::{grouped, money};
+use crate::runs::pace::RemainingTime;
+use crate::runs::progress::clock;
+use crate::wording::headroom;
 
 /// Cost and time, then the work under way.
 pub(super) fn lines(state: &ScreenState, ui: &ScreenUi, width: usize) -> Vec<Line<'static>> {

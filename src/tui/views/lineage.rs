@@ -10,7 +10,7 @@ use ratatui::widgets::Paragraph;
 use super::super::state::ScreenState;
 use super::super::ui::ScreenUi;
 use super::{candidates, cut, points, window};
-use crate::word_diff::one_line;
+use crate::wording::word_diff::one_line;
 
 /// The tree from the top: depth signs and places in the state's order. A
 /// candidate hangs below its first parent.

@@ -61,7 +61,7 @@ fn window(rows: usize, cursor: usize, height: usize) -> usize {
 
 /// A text cut to `width` columns, with an ellipsis where something is cut off.
 fn cut(text: &str, width: usize) -> String {
-    crate::table::cut(&crate::shown::line(text), width)
+    crate::wording::table::cut(&crate::wording::shown::line(text), width)
 }
 
 /// A share in points of a hundred.

@@ -12,7 +12,7 @@ use super::super::state::{RaceScores, ScreenState, ValueBand};
 use super::super::ui::ScreenUi;
 use super::{curves, cut, dot_plot, gauges, points};
 use crate::report::{CandidateStanding, VerdictTone, difference, score, worst};
-use crate::word_diff::one_line;
+use crate::wording::word_diff::one_line;
 
 /// Draws the view.
 pub fn draw(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rect) {

@@ -13,7 +13,7 @@ use super::super::state::ScreenState;
 use super::super::ui::ScreenUi;
 use super::{candidates, points};
 use crate::report::score;
-use crate::word_diff::{DiffChange, flat, pieces};
+use crate::wording::word_diff::{DiffChange, flat, pieces};
 
 /// Lines a prompt can be scrolled through.
 pub const LINES: usize = 10_000;

@@ -9,7 +9,7 @@ use shiftproof_search::event::VoteSummary;
 use super::super::state::ScreenState;
 use super::super::ui::ScreenUi;
 use super::{bar, cut, window};
-use crate::vote_notes;
+use crate::wording::vote_notes;
 
 /// Draws the view.
 pub fn draw(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rect) {

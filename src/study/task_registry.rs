@@ -1,0 +1,243 @@
+//! The kinds of task and the search methods a study can name.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use shiftproof_rec::tasks::{self, TaskDeclaration, TaskSpec, TaskVisitor};
+use shiftproof_rec::{ItemCatalogue, PromptTemplates};
+use shiftproof_search::methods::{MethodRegistry, SearchMethod};
+use shiftproof_tasks::{FramedTask, PromptFrame, PromptRole, Task, closest};
+
+use crate::exit::Failure;
+use crate::study::textfile;
+use crate::study::{self, Study, explain};
+
+/// A task made from a study.
+pub struct TaskInstance {
+    /// The task.
+    pub task: Arc<dyn Task>,
+    /// The columns it reads, where it knows them.
+    pub fields: Vec<String>,
+    /// The phrasings to be dealt to its examples, where it has several.
+    pub templates: Option<PromptTemplates>,
+    /// Names in braces of the study's prompts: columns by these names are read
+    /// too.
+    pub mentions: Vec<String>,
+}
+
+/// Keys of `[task]` that any kind takes: what surrounds its prompt.
+pub(crate) const FRAME_KEYS: [&str; 3] = ["prompt_file", "prompt_role", "system"];
+
+/// Takes the frame out of a `[task]` table; `path` is for messages.
+pub(crate) fn frame(options: &mut toml::Table, path: &Path) -> Result<PromptFrame, Failure> {
+    let mut taken = |key: &str, wanted: &str| match options.remove(key) {
+        None => Ok(None),
+        Some(toml::Value::String(text)) => Ok(Some(text)),
+        Some(other) => Err(misplaced(path, key, &other.to_string(), wanted)),
+    };
+    let system = taken("system", "a text in quotes")?;
+    let role = taken("prompt_role", "\"user\" or \"system\"")?;
+    let prompt_role = match role.as_deref() {
+        None | Some("user") => PromptRole::User,
+        Some("system") => PromptRole::System,
+        Some(other) => {
+            let wanted = "\"user\" or \"system\"";
+            return Err(misplaced(
+                path,
+                "prompt_role",
+                &format!("{other:?}"),
+                wanted,
+            ));
+        }
+    };
+    Ok(PromptFrame {
+        system: system.filter(|text| !text.trim().is_empty()),
+        prompt_role,
+    })
+}
+
+fn misplaced(path: &Path, key: &str, value: &str, wanted: &str) -> Failure {
+    let text = textfile::read(path).unwrap_or_default();
+    let place = study::place(&text, path, &["task", key]);
+    Failure::usage(format!(
+        "{place}: task.{key} is {value}, but {wanted} is needed"
+    ))
+}
+
+/// The task in its frame, if it has any.
+fn framed(task: Arc<dyn Task>, frame: PromptFrame) -> Arc<dyn Task> {
+    if frame == PromptFrame::default() {
+        return task;
+    }
+    Arc::new(FramedTask::new(task, frame))
+}
+
+/// What a study can name: the kinds of task, declared and plugged in, and the
+/// search methods.
+#[derive(Default)]
+pub struct TaskRegistry {
+    plugged: BTreeMap<String, Arc<dyn Task>>,
+    methods: MethodRegistry,
+}
+
+/// The study's `[task]` table and what errors about it need.
+struct TaskSource<'a> {
+    options: toml::Table,
+    name: &'a str,
+    path: &'a Path,
+    catalogue: Option<&'a Arc<ItemCatalogue>>,
+}
+
+/// Makes a task of one kind.
+type Build = fn(&TaskSource<'_>) -> Result<TaskDeclaration, Failure>;
+
+/// The declared kinds by name.
+#[derive(Default)]
+struct DeclaredTasks(BTreeMap<&'static str, Build>);
+
+impl TaskVisitor for DeclaredTasks {
+    fn kind<D: TaskSpec + 'static>(&mut self) {
+        self.0.insert(D::KIND, declare::<D>);
+    }
+}
+
+fn declare<D: TaskSpec>(study: &TaskSource<'_>) -> Result<TaskDeclaration, Failure> {
+    // Read from text, for only so an error has a place.
+    let parsed = toml::to_string(&study.options).unwrap_or_default();
+    let options: D = toml::from_str(&parsed).map_err(|error| {
+        let text = textfile::read(study.path).unwrap_or_default();
+        let parse = |text: &str| toml::from_str::<D>(text).err();
+        explain(&error, &parsed, "task", &text, study.path, &parse)
+    })?;
+    options
+        .declare(study.name, study.catalogue)
+        .map_err(|error| {
+            Failure::usage(format!("{}: {error}", study.path.display())).caused_by(error)
+        })
+}
+
+impl TaskRegistry {
+    /// Makes `task` available as `kind = "NAME"`.
+    pub fn register(&mut self, task: Arc<dyn Task>) {
+        self.plugged.insert(task.name().to_owned(), task);
+    }
+
+    /// Makes `method` available as `search.method = "NAME"`.
+    pub fn register_method(&mut self, method: Arc<dyn SearchMethod>) {
+        self.methods = std::mem::take(&mut self.methods).with(method);
+    }
+
+    /// The search methods.
+    pub fn methods(&self) -> &MethodRegistry {
+        &self.methods
+    }
+
+    /// The search method that a study names; `path` is for messages.
+    pub fn method(&self, study: &Study, path: &Path) -> Result<Arc<dyn SearchMethod>, Failure> {
+        let name = study.search.method.as_str();
+        let method = self.methods.get(name).map_err(|unknown| {
+            let text = textfile::read(path).unwrap_or_default();
+            let place = study::place(&text, path, &["search", "method"]);
+            Failure::usage(format!("{place}: search.method is {name:?}; {unknown}"))
+        })?;
+        let problems = method.problems(&study.search);
+        if problems.is_empty() {
+            return Ok(method);
+        }
+        let text = textfile::read(path).unwrap_or_default();
+        let problems = study::located(&problems.join("\n  "), &text, path);
+        Err(Failure::usage(problems))
+    }
+
+    /// Makes the task of a study's `[task]` table; `study` and `path` are for
+    /// names and messages. `catalogue`: the items, where the data are
+    /// interactions.
+    pub fn build(
+        &self,
+        table: &toml::Table,
+        study: &str,
+        path: &Path,
+        catalogue: Option<&Arc<ItemCatalogue>>,
+    ) -> Result<TaskInstance, Failure> {
+        let place = path.display();
+        let kind = table
+            .get("kind")
+            .and_then(toml::Value::as_str)
+            .unwrap_or_default();
+        let mut options = table.clone();
+        options.remove("kind");
+        let frame = frame(&mut options, path)?;
+        let mentions = study::places::mentioned(frame.system.as_deref());
+        if let Some(task) = self.plugged.get(kind) {
+            if let Some(key) = options.keys().next() {
+                return Err(Failure::usage(format!(
+                    "{place}: the task {kind:?} takes no options, got `task.{key}`"
+                )));
+            }
+            return Ok(TaskInstance {
+                task: framed(task.clone(), frame),
+                fields: Vec::new(),
+                templates: None,
+                mentions,
+            });
+        }
+        let mut registry = DeclaredTasks::default();
+        tasks::visit(&mut registry);
+        let Some(build) = registry.0.get(kind) else {
+            let known: Vec<&str> = registry
+                .0
+                .keys()
+                .copied()
+                .chain(self.plugged.keys().map(String::as_str))
+                .collect();
+            let meant = closest(kind, known.iter().copied())
+                .map(|meant| format!("; did you mean {meant:?}?"))
+                .unwrap_or_default();
+            return Err(Failure::usage(format!(
+                "{place}: task.kind is {kind:?}; there is {}{meant}",
+                known.join(", ")
+            )));
+        };
+        let TaskDeclaration {
+            task,
+            fields,
+            templates,
+        } = build(&TaskSource {
+            options,
+            name: study,
+            path,
+            catalogue,
+        })?;
+        if task.renderer().is_some() && frame != PromptFrame::default() {
+            return Err(Failure::usage(format!(
+                "{place}: task.system and task.prompt_role surround requests that shiftproof makes, \
+                 and here the program renders them: remove these keys, or \"render\" from task.does"
+            )));
+        }
+        Ok(TaskInstance {
+            task: framed(task, frame),
+            fields,
+            templates,
+            mentions,
+        })
+    }
+
+    /// The phrasings of a study's task. A kind that only another program knows
+    /// has none: plugged-in tasks never do.
+    pub fn templates(
+        &self,
+        table: &toml::Table,
+        study: &str,
+        path: &Path,
+        catalogue: Option<&Arc<ItemCatalogue>>,
+    ) -> Result<Option<PromptTemplates>, Failure> {
+        let mut registry = DeclaredTasks::default();
+        tasks::visit(&mut registry);
+        let kind = table.get("kind").and_then(toml::Value::as_str);
+        if !kind.is_some_and(|kind| registry.0.contains_key(kind)) {
+            return Ok(None);
+        }
+        Ok(self.build(table, study, path, catalogue)?.templates)
+    }
+}
