@@ -118,14 +118,12 @@ impl LedgerWriter {
         }
     }
 
-    fn acknowledged(
+    async fn acknowledged(
         queued: Result<Option<oneshot::Receiver<Result<(), LedgerError>>>, LedgerError>,
-    ) -> impl Future<Output = Result<(), LedgerError>> + Send + use<> {
-        async move {
-            match queued? {
-                Some(acknowledged) => acknowledged.await.map_err(|_| LedgerError::Stopped)?,
-                None => Ok(()),
-            }
+    ) -> Result<(), LedgerError> {
+        match queued? {
+            Some(acknowledged) => acknowledged.await.map_err(|_| LedgerError::Stopped)?,
+            None => Ok(()),
         }
     }
 
