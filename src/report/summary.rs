@@ -6,10 +6,10 @@ use serde::Serialize;
 use shiftproof_search::budget::Spend;
 use shiftproof_search::calibrate::{Calibration, CalibrationFit};
 use shiftproof_search::event::{
-    AuditedPrompt, CandidateProposed, CarriedOver, CrossFittedChoice, Event, GroupOutcome, Origin,
-    Phase, RunEnding, RunStarted, ScoreDifference, VoteSummary,
+    AuditedPrompt, CandidateProposed, CarriedOver, CorrectedScores, CrossFittedChoice, Event,
+    GroupOutcome, JudgeStanding, Origin, Phase, RunEnding, RunStarted, ScoreDifference,
+    VoteSummary,
 };
-use shiftproof_search::event::{CorrectedScores, JudgeStanding};
 use shiftproof_search::headroom::HeadroomEstimate;
 use shiftproof_search::unusable::AnswerSurvey;
 use shiftproof_tasks::{Prompt, PromptId};
@@ -195,12 +195,7 @@ impl RunSummary {
     /// Takes one more event in.
     pub fn apply(&mut self, event: &Event) {
         match event {
-            Event::Started(started) => {
-                self.unverified = ground::unverified(&started.groups);
-                self.notes
-                    .extend(ground::caution(&started.groups).map(|text| text + "."));
-                self.started = Some(started.clone());
-            }
+            Event::Started(started) => self.start(started),
             Event::Continued(carried) => self.carried = Some(carried.clone()),
             Event::Phase { phase, plan } => {
                 self.phase = Some(*phase);
@@ -294,6 +289,13 @@ impl RunSummary {
                 self.audit_labels_read = *audit_labels_read;
             }
         }
+    }
+
+    fn start(&mut self, started: &RunStarted) {
+        self.unverified = ground::unverified(&started.groups);
+        self.notes
+            .extend(ground::caution(&started.groups).map(|text| text + "."));
+        self.started = Some(started.clone());
     }
 
     fn correct(&mut self, scores: &[CorrectedScores]) {

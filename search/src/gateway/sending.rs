@@ -93,13 +93,7 @@ impl Gateway {
         let mut in_flight = FuturesUnordered::new();
         let mut saving = FuturesUnordered::new();
         let mut unsaved = 0;
-        let mut work = WaveProgress {
-            done: 0,
-            total,
-            in_flight: 0,
-            slots: (slots * capabilities.batch.max(1)) as u64,
-            used: Spend::default(),
-        };
+        let mut work = WaveProgress::of(total, slots * capabilities.batch.max(1));
         // `full`: no room for the rest; `short`: none for a call that was sent.
         let (mut stop, mut full, mut short) = (None, false, false);
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
@@ -399,4 +393,17 @@ pub(crate) struct WaveProgress {
     pub(crate) slots: u64,
     /// Tokens and money of what is done; the calls are in `done`.
     pub(crate) used: Spend,
+}
+
+impl WaveProgress {
+    /// A wave of `total` calls that begins, of which `slots` may be under way at once.
+    fn of(total: u64, slots: usize) -> Self {
+        Self {
+            done: 0,
+            total,
+            in_flight: 0,
+            slots: slots as u64,
+            used: Spend::default(),
+        }
+    }
 }

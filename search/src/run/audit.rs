@@ -82,16 +82,7 @@ impl SearchContext<'_> {
             complete = self.affords(ensemble, selected, inputs.len())
                 && self.matrix.ask(context, ensemble, &inputs).await?;
             if complete {
-                let voters: Vec<CandidateAnswers<'_>> = ensemble
-                    .iter()
-                    .map(|&c| self.matrix.answers_as(context, c, adjustment(c)))
-                    .collect();
-                let outcomes = self.ensemble_outcomes(&voters, &inputs);
-                let groups = group_scores(&self.matrix, self.run.task.as_ref(), &outcomes);
-                self.run.gateway.emit(&Event::Audited {
-                    contestant: AuditedPrompt::Ensemble,
-                    groups,
-                })?;
+                self.tell_ensemble(ensemble, &inputs, adjustment)?;
             }
         }
         for &candidate in fixed.keys() {
@@ -121,6 +112,27 @@ impl SearchContext<'_> {
         ];
         self.correct(&contestants, &inputs, judged)?;
         Ok(complete)
+    }
+
+    /// Tells what the members' answers come to on the audit.
+    fn tell_ensemble(
+        &self,
+        ensemble: &[CandidateIndex],
+        inputs: &[InputIndex],
+        adjustment: impl Fn(CandidateIndex) -> ReplyAdjustment,
+    ) -> Result<(), RunError> {
+        let context = self.run.context();
+        let voters: Vec<CandidateAnswers<'_>> = ensemble
+            .iter()
+            .map(|&c| self.matrix.answers_as(context, c, adjustment(c)))
+            .collect();
+        let outcomes = self.ensemble_outcomes(&voters, inputs);
+        let groups = group_scores(&self.matrix, self.run.task.as_ref(), &outcomes);
+        let contestant = AuditedPrompt::Ensemble;
+        Ok(self
+            .run
+            .gateway
+            .emit(&Event::Audited { contestant, groups })?)
     }
 
     /// Whether the limit on calls has room for the ensemble's members that are not

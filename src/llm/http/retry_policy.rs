@@ -122,6 +122,29 @@ pub(super) fn of_error(error: &Value, context: &FaultContext<'_>) -> RequestFaul
     judge(status, complaint.wait, &complaint, context)
 }
 
+/// What servers say of an account that has nothing left.
+const NO_QUOTA: &[&str] = &[
+    "insufficient_quota",
+    "billing_hard_limit",
+    "insufficient_balance",
+    "billing_not_active",
+    "credit balance is too low",
+];
+/// What they say of a key that is none, with the status of a bad request.
+const WRONG_KEY: &[&str] = &[
+    "api key not valid",
+    "api key expired",
+    "incorrect api key",
+    "invalid api key",
+    "invalid_api_key",
+];
+/// What they say where the model computed no number.
+const NO_NUMBER: &[&str] = &[
+    "unsupported value: nan",
+    "unsupported value: -inf",
+    "unsupported value: +inf",
+];
+
 fn judge(
     status: u16,
     wait: Option<Duration>,
@@ -151,13 +174,7 @@ fn judge(
             format!("{said}; no key was sent: set {key_env}, or name its variable as api_key_env")
         })
     };
-    if complaint.says(&[
-        "insufficient_quota",
-        "billing_hard_limit",
-        "insufficient_balance",
-        "billing_not_active",
-        "credit balance is too low",
-    ]) {
+    if complaint.says(NO_QUOTA) {
         return RequestFault::rejected(format!(
             "{said}; the account of {key_env} has no quota left"
         ));
@@ -185,17 +202,7 @@ fn judge(
         ));
     }
     match status {
-        400 | 422
-            if complaint.says(&[
-                "api key not valid",
-                "api key expired",
-                "incorrect api key",
-                "invalid api key",
-                "invalid_api_key",
-            ]) =>
-        {
-            key()
-        }
+        400 | 422 if complaint.says(WRONG_KEY) => key(),
         400 if complaint.says(&["location is not supported"]) => RequestFault::rejected(said),
         400 | 422 if complaint.says(&["model_not_found"]) => unknown_model(&said, context),
         400 | 422 => of_parameter(said, complaint, context),
@@ -208,16 +215,9 @@ fn judge(
         429 | 503 | 529 => passing(true),
         500 if complaint.says(&["overloaded"]) => passing(true),
         // Go's JSON encoder, as in Ollama: the same prompt will fail again.
-        500 if complaint.says(&[
-            "unsupported value: nan",
-            "unsupported value: -inf",
-            "unsupported value: +inf",
-        ]) =>
-        {
-            RequestFault::request(format!(
-                "{said}; the model computed no number for this prompt"
-            ))
-        }
+        500 if complaint.says(NO_NUMBER) => RequestFault::request(format!(
+            "{said}; the model computed no number for this prompt"
+        )),
         501 => RequestFault::rejected(said),
         408 | 409 | 425 | 500..=599 => passing(false),
         _ => RequestFault::rejected(format!(
