@@ -38,7 +38,7 @@ pub struct Cli {
 pub enum CliCommand {
     /// Search for a prompt that holds on the study's target groups.
     Optimize(OptimizeArgs),
-    /// Score fixed prompts on the study's audit, group by group.
+    /// Score fixed prompts, group by group.
     Eval(EvalArgs),
     /// Decide whether a prompt may replace the one in use, or whether the one in
     /// use still holds.

@@ -256,11 +256,16 @@ impl Meter {
         }
     }
 
+    /// Whether `more` fits beside everything spent, lost and reserved so far.
+    pub fn has_room(&self, more: Spend) -> bool {
+        self.limits
+            .allow(self.spent + self.lost + self.reserved + more)
+    }
+
     /// Reserves `worst` if everything spent, lost and reserved so far leaves
     /// room for it; returns whether it did.
     pub fn reserve(&mut self, worst: Spend) -> bool {
-        let total = self.spent + self.lost + self.reserved + worst;
-        let fits = self.limits.allow(total);
+        let fits = self.has_room(worst);
         if fits {
             self.reserved += worst;
         }

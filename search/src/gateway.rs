@@ -227,12 +227,26 @@ impl Gateway {
         *self.state().meter.limits()
     }
 
-    /// Sets `worst` aside until [`release`](Self::release), as far as the
-    /// limits have room for it at all.
+    /// Sets `worst` aside until [`release`](Self::release): all of its calls, where the
+    /// limits have room for them, and of tokens and money at most two thirds of what is
+    /// left. A worst case is several times what is used: held back whole it would leave
+    /// a search nothing, and where it does not fit, not held back at all, an audit.
     pub fn hold_back(&self, worst: Spend) {
+        const PARTS: u64 = 32;
         let mut state = self.state();
-        if state.meter.reserve(worst) {
-            state.held_back += worst;
+        for part in (1..=PARTS).rev() {
+            let own = Spend {
+                calls: worst.calls,
+                ..worst.share(part, PARTS)
+            };
+            let beside = Spend {
+                calls: 0,
+                ..own.share(1, 2)
+            };
+            if state.meter.has_room(own + beside) && state.meter.reserve(own) {
+                state.held_back += own;
+                return;
+            }
         }
     }
 

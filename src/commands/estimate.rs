@@ -11,7 +11,9 @@ use shiftproof_search::gateway::PricedModel;
 use shiftproof_search::plan::PhasePlan;
 use shiftproof_search::propose::expected_tokens;
 use shiftproof_tasks::lint::LintSeverity;
-use shiftproof_tasks::{AnswerForm, Input, Message, Prompt, Reply, Request, Task, Usage, text};
+use shiftproof_tasks::{
+    AnswerForm, Input, Message, Prompt, Reply, Request, Task, Usage, evaluation_calls, text,
+};
 
 pub(super) use pace::priced;
 use pace::{about, duration, lasting, money, pace};
@@ -227,12 +229,15 @@ pub(super) fn check_budget(loaded: &LoadedStudy) -> Result<(), Failure> {
     };
     let smallest = loaded.plan().smallest;
     let smallest = smallest.map(|calls| calls + all_probes(study));
+    let each = evaluation_calls(loaded.built.task.as_ref());
+    let audit = 2 * loaded.loaded.data.audit.len() * each;
     let mend = match smallest {
         Some(least) if limit >= least => return Ok(()),
         Some(least) => format!(
             "{} calls are the smallest workable budget; set budget.calls or --max-calls to that or \
-             more",
-            grouped(least)
+             more, or lower groups.audit: {} of them are the audit of two prompts",
+            grouped(least),
+            grouped(audit as u64)
         ),
         None => "no budget would do for this study".to_owned(),
     };

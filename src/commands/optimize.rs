@@ -31,7 +31,7 @@ use crate::runs::stored;
 use crate::study::task_registry::TaskRegistry;
 use crate::study::{BatchMode, ResolvedStudy, Study, model_problems};
 use crate::tui::{RunScreen, ScreenCloser};
-use crate::wording::printed_commands::resume_line;
+use crate::wording::printed_commands::{self, resume_line};
 
 pub(super) async fn run(
     args: OptimizeArgs,
@@ -118,7 +118,7 @@ pub(super) async fn run(
         note(&format!(
             "Stored as run {id} in {}: `shiftproof runs show {id}{}` prints this report again.",
             store.display(),
-            stored::store_flag(store)
+            printed_commands::whole_flag(store)
         ));
     }
     match unwritten {
@@ -520,7 +520,8 @@ pub(super) fn held(args: &OptimizeArgs, summary: &RunSummary) -> (ExitStatus, Op
         let told = "no prompt is better than the seed on the worst target group beyond chance";
         return (ExitStatus::NoWinner, Some(told.to_owned()));
     }
-    if summary.ending == Some(RunEnding::BudgetExhausted) && audited.is_none() {
+    let unmeasured = audited.is_none_or(<[_]>::is_empty);
+    if summary.ending == Some(RunEnding::BudgetExhausted) && unmeasured {
         let told = "the budget ran out before a decision";
         return (ExitStatus::Budget, Some(told.to_owned()));
     }

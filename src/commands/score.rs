@@ -93,7 +93,7 @@ pub(super) fn gateway(
     Gateway::new(
         ledger,
         EventLog::unlogged(observers),
-        Meter::new(session.resolved.study.budget),
+        Meter::new(session.limits()),
         control,
         None,
         Vec::new(),

@@ -400,7 +400,8 @@ impl RunSummary {
         let mut notes: Vec<String> = own.into_iter().flatten().collect();
         notes.extend(self.notes.iter().cloned());
         let found = self.headroom.iter();
-        notes.extend(found.map(|found| headroom::told(found, &|id| self.called(id)).join(" ")));
+        let told = found.map(|found| headroom::told(found, &|id| self.called(id)).join(" "));
+        notes.extend(told.filter(|told| !told.is_empty()));
         notes.extend(unusable::sentences(&self.unusable));
         notes
     }

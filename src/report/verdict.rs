@@ -60,7 +60,7 @@ impl RunSummary {
         } else if worst.value > 0.0 {
             (
                 VerdictTone::WithinChance,
-                format!("better on {group}, within chance"),
+                format!("no difference shown on {group} (ahead, within chance)"),
             )
         } else {
             (

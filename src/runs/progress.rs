@@ -272,6 +272,9 @@ pub(crate) fn milestone(event: &Event, replayed: bool) -> Option<String> {
         }
         Event::Headroom(found) => {
             let told = headroom::told(found, &|id| format!("{id:#}"));
+            if told.is_empty() {
+                return None;
+            }
             format!("          {}", told.join("\n          "))
         }
         Event::Selected {

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use shiftproof_search::budget::Meter;
+use shiftproof_search::budget::{BudgetLimits, Meter};
 use shiftproof_search::calibrate::Calibration;
 use shiftproof_search::control::RunControl;
 use shiftproof_search::earlier::EarlierRun;
@@ -364,8 +364,20 @@ impl StudySession {
         )
     }
 
+    /// The study's limits less the requests that found out what the models can do: for
+    /// what asks outside a run.
+    pub(crate) fn limits(&self) -> BudgetLimits {
+        let limits = self.resolved.study.budget;
+        BudgetLimits {
+            calls: limits
+                .calls
+                .map(|calls| calls.saturating_sub(self.probes())),
+            ..limits
+        }
+    }
+
     /// Requests that were sent to find out what the models can do.
-    fn probes(&self) -> u64 {
+    pub(crate) fn probes(&self) -> u64 {
         let proposer = self.proposer_model.iter();
         let models = std::iter::once(&self.task_model).chain(proposer);
         let models = models.chain(self.auxiliary_models.judge());

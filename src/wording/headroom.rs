@@ -54,6 +54,9 @@ pub(crate) fn told(found: &HeadroomEstimate, name: &dyn Fn(PromptId) -> String) 
     if found.verdict != HeadroomVerdict::Unknown {
         return sentences(found, name);
     }
+    if found.answers == 0 {
+        return Vec::new();
+    }
     vec![format!(
         "Headroom on the source: too little to say, from {} answers to {} prompts; an \
          estimate of the study with --probe asks for more.",

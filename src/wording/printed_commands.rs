@@ -19,7 +19,7 @@ pub(crate) fn path_argument(path: &Path) -> String {
 }
 
 /// The flag that names the store, whichever it is, from the root on.
-fn whole_flag(store: &Path) -> String {
+pub(crate) fn whole_flag(store: &Path) -> String {
     let whole = std::path::absolute(store).unwrap_or_else(|_| store.to_owned());
     format!(" --store {}", argument(&whole.display().to_string()))
 }

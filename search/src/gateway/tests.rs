@@ -91,6 +91,10 @@ impl Bench {
             calls,
             ..BudgetLimits::default()
         };
+        self.limited(limits, killed_in_flight)
+    }
+
+    fn limited(&self, limits: BudgetLimits, killed_in_flight: Option<u64>) -> Gateway {
         Gateway::new(
             self.ledger.clone(),
             EventLog::unlogged(vec![]),
@@ -189,6 +193,35 @@ async fn held_back_money_comes_back() {
     gateway.hold_back(worst + worst);
     let outcomes = gateway.ask(&bench.model, &texts[..1]).await.unwrap();
     assert_eq!(shown(&outcomes), ["say 1"]);
+}
+
+/// Worst cases are several times what is used. An audit whose worst case passes the
+/// whole limit has the larger part of it set aside, and never all of it.
+#[tokio::test]
+async fn tokens_are_held_back_in_part() {
+    let bench = Bench::new();
+    let texts: Vec<ModelCall> = (0..40)
+        .map(|number| calls(&[&format!("say {number}")]).remove(0))
+        .collect();
+    let worst = bench.model.worst_case(&texts[0]);
+    assert!(worst.tokens() > 2 * 5, "{worst:?}");
+    for audit in [8, 10, 12, 24, 200_u64] {
+        let limits = BudgetLimits {
+            tokens: Some(12 * worst.tokens()),
+            ..BudgetLimits::default()
+        };
+        let gateway = bench.limited(limits, None);
+        gateway.hold_back(worst.share(audit, 1));
+        let searched = gateway.ask(&bench.model, &texts).await.unwrap();
+        let spent = gateway.spent().tokens();
+        assert!(
+            shown(&searched)[0] != "unaffordable",
+            "{audit}: nothing is left to search with"
+        );
+        gateway.release();
+        let left = 12 * worst.tokens() - spent;
+        assert!(left >= 7 * worst.tokens(), "{audit}: {left}");
+    }
 }
 
 #[tokio::test]

@@ -129,10 +129,8 @@ impl SearchContext<'_> {
         let outcomes = self.ensemble_outcomes(&voters, inputs);
         let groups = group_scores(&self.matrix, self.run.task.as_ref(), &outcomes);
         let contestant = AuditedPrompt::Ensemble;
-        Ok(self
-            .run
-            .gateway
-            .emit(&Event::Audited { contestant, groups })?)
+        let told = Event::Audited { contestant, groups };
+        self.run.gateway.emit(&told)
     }
 
     /// Whether the limit on calls has room for the ensemble's members that are not
