@@ -70,6 +70,11 @@ impl RecordReader {
 
     /// Fills `buffer` from `offset`, as far as the file reaches; returns how far.
     fn fill(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        // No file reaches as far as a signed offset, and the system refuses to look there.
+        let beyond = i64::MAX.unsigned_abs().saturating_sub(buffer.len() as u64);
+        if offset >= beyond {
+            return Ok(0);
+        }
         let mut filled = 0;
         while filled < buffer.len() {
             match read_at(&self.file, offset + filled as u64, &mut buffer[filled..]) {
