@@ -286,7 +286,7 @@ async fn prompts_and_models_share_one_table() {
         "--base-url",
         &url,
         "--max-calls",
-        "40",
+        "60",
     ]);
     command.env("OPENAI_API_KEY", "k");
     let ended: Ended = tokio::task::spawn_blocking(move || command.output().unwrap())

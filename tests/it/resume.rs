@@ -69,6 +69,10 @@ async fn twenty_kills_change_nothing() {
             &["optimize", "--quiet"]
         };
         let mut child = desk.start(args);
+        // A run that was killed before it has a folder is begun anew, as another run.
+        while !desk.path(".shiftproof/runs/mock-s1-1").exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         // Uneven waits, so that kills do not fall into step with the run.
         tokio::time::sleep(Duration::from_millis(wait)).await;
         wait = 40 + (wait * 7 + 13) % 160;

@@ -212,7 +212,7 @@ async fn tokens_are_held_back_in_part() {
         };
         let gateway = bench.limited(limits, None);
         gateway.hold_back(worst.share(audit, 1));
-        let searched = gateway.ask(&bench.model, &texts).await.unwrap();
+        let searched = gateway.ask(&bench.model, &texts[..30]).await.unwrap();
         let spent = gateway.spent().tokens();
         assert!(
             shown(&searched)[0] != "unaffordable",
@@ -222,6 +222,35 @@ async fn tokens_are_held_back_in_part() {
         let left = 12 * worst.tokens() - spent;
         assert!(left >= 7 * worst.tokens(), "{audit}: {left}");
     }
+}
+
+/// Once it is known what calls use, no more is held back than half as much again.
+#[tokio::test]
+async fn worst_cases_that_are_not_met_are_given_back() {
+    let bench = Bench::new();
+    let texts: Vec<ModelCall> = (0..400)
+        .map(|number| calls(&[&format!("say {number}")]).remove(0))
+        .collect();
+    let worst = bench.model.worst_case(&texts[0]).tokens();
+    // A reply uses five tokens, an audit of forty calls 200.
+    let limits = BudgetLimits {
+        tokens: Some(100 * worst),
+        ..BudgetLimits::default()
+    };
+    let gateway = bench.limited(limits, None);
+    gateway.hold_back(bench.model.worst_case(&texts[0]).share(40, 1));
+    let searched = gateway.ask(&bench.model, &texts).await.unwrap();
+    let asked = shown(&searched);
+    let asked = asked.iter().filter(|told| **told != "unaffordable").count() as u64;
+    let held = 40 * 5 * 3 / 2;
+    assert!(
+        5 * asked + held + worst + 2 >= 100 * worst,
+        "{asked} of {worst} each"
+    );
+    assert!(5 * asked + held <= 100 * worst, "{asked}");
+    gateway.release();
+    let audited = gateway.ask(&bench.model, &texts[360..]).await.unwrap();
+    assert!(shown(&audited).iter().all(|told| *told != "unaffordable"));
 }
 
 #[tokio::test]
