@@ -62,6 +62,9 @@ struct GatewayState {
     open: Option<Vec<BatchRecord>>,
 }
 
+/// Settled calls from which on their mean says what a call uses.
+const TELLING: u64 = 40;
+
 impl GatewayState {
     /// Counts every loss whose place in the run has been reached.
     fn charge_losses(&mut self) {
@@ -88,12 +91,7 @@ impl GatewayState {
             self.held_for_losses += more;
         }
     }
-}
 
-/// Settled calls from which on their mean says what a call uses.
-const TELLING: u64 = 40;
-
-impl GatewayState {
     /// Gives back what is held in tokens and money beyond one and a half times what as
     /// many calls have used so far; whether that was anything. Worst cases are seldom
     /// met, and a search that stops for them leaves much of its budget unused.
@@ -254,22 +252,24 @@ impl Gateway {
         *self.state().meter.limits()
     }
 
-    /// Sets `worst` aside until [`release`](Self::release): all of its calls, where the
-    /// limits have room for them, and of tokens and money at most two thirds of what is
-    /// left. A worst case is several times what is used: held back whole it would leave
-    /// a search nothing, and where it does not fit, not held back at all, an audit.
+    /// Sets `worst` aside until [`release`](Self::release): all of it, where the limits
+    /// leave a tenth as much beside it to search with. Else all of its calls, where they
+    /// fit, and of tokens and money two thirds of what is left: a worst case is several
+    /// times what is used, and held back in full it would leave a search nothing.
     pub fn hold_back(&self, worst: Spend) {
         const PARTS: u64 = 32;
         let mut state = self.state();
-        for part in (1..=PARTS).rev() {
+        let whole = std::iter::once((worst, worst.share(1, 10)));
+        let parts = (1..PARTS).rev().map(|part| {
+            let own = worst.share(part, PARTS);
+            (own, own.share(1, 2))
+        });
+        for (own, beside) in whole.chain(parts) {
             let own = Spend {
                 calls: worst.calls,
-                ..worst.share(part, PARTS)
+                ..own
             };
-            let beside = Spend {
-                calls: 0,
-                ..own.share(1, 2)
-            };
+            let beside = Spend { calls: 0, ..beside };
             if state.meter.has_room(own + beside) && state.meter.reserve(own) {
                 state.held_back += own;
                 return;
