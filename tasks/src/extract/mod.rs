@@ -5,6 +5,7 @@ mod json_schema;
 mod labels;
 mod read;
 mod schema;
+mod words;
 
 use serde::Deserialize;
 
@@ -161,7 +162,8 @@ impl Task for ExtractTask {
         self.template.render(input)
     }
 
-    /// Told where the prompt does not name every field itself.
+    /// Told where the prompt does not say all of it itself
+    /// ([`AnswerSchema::is_told_in`]).
     fn form_in_words(&self, prompt: &Prompt) -> Option<String> {
         let text = &prompt.instruction;
         // Where there is none, a frame holds it.
