@@ -237,6 +237,7 @@ impl Llm for TrapWorld {
             candidate_scores: None,
             distances: None,
             grade: None,
+            grade_reason: None,
             finish: Finish::Stop,
             usage: Usage::default(),
         })

@@ -99,7 +99,7 @@ pub(crate) struct FailingAnswer {
     pub answer: Option<String>,
     /// Parts of the answer that are not right.
     pub wrong: Vec<String>,
-    /// Why there is no grade.
+    /// Why there is no grade, or what the grader said for a low one.
     pub reason: Option<String>,
     /// The reply as it came, where it is known and not what was read.
     pub reply: Option<String>,

@@ -195,6 +195,13 @@ pub async fn with_embedder(
     })
 }
 
+/// The server that a model is asked of whose table names none.
+pub(crate) fn default_server(spec: &ModelSpec) -> Option<&'static str> {
+    let provider = spec.provider().ok().filter(|_| spec.base_url.is_none())?;
+    let (api, _) = provider.server()?;
+    api.default_base_url()
+}
+
 /// The address of `spec`'s server: its own, or the API's.
 pub(crate) fn base_url(spec: &ModelSpec, api: ApiDialect) -> Result<String, Failure> {
     spec.base_url

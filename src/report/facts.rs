@@ -4,17 +4,49 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use shiftproof_search::event::{
-    AuditedPrompt, GroupOutcome, GroupRole, RunStarted, ScoreDifference,
+    AuditedPrompt, GroupOutcome, GroupRole, RunEnding, RunStarted, ScoreDifference,
 };
 use shiftproof_tasks::PromptId;
 
-use super::{CandidateStanding, RunSummary};
+use super::{CandidateStanding, RunSummary, grouped};
 use crate::assets::SMOLLM2_BLAKE3;
 
 /// Groups on which the selected prompt is worse than the seed beyond chance.
 pub(crate) fn regressed(summary: &RunSummary) -> Vec<&ScoreDifference> {
     let rows = summary.compared.iter();
     rows.filter(|row| row.high < 0.0).collect()
+}
+
+/// What a limit did to the run, where it did: the plan was made smaller to fit, or it
+/// ended early.
+pub(crate) fn budget_ending(summary: &RunSummary) -> Option<String> {
+    if summary.ending != Some(RunEnding::BudgetExhausted) {
+        return None;
+    }
+    let whole = "The budget did not allow the whole plan";
+    let limits = summary.started.as_ref().map(|started| started.limits);
+    let used = summary.spent.map(|spent| spent + summary.unanswered);
+    if let (Some(limits), Some(used)) = (limits, used)
+        && let Some(calls) = limits.calls
+        && !is_near(used.calls as f64, calls as f64)
+        && !limits
+            .tokens
+            .is_some_and(|limit| is_near(used.tokens() as f64, limit as f64))
+        && !limits.usd.is_some_and(|limit| is_near(used.usd(), limit))
+    {
+        return Some(format!(
+            "{whole}: it was scaled down so that its worst case fits the limit of {} calls, and \
+             used {} of them.",
+            grouped(calls),
+            grouped(used.calls)
+        ));
+    }
+    Some(format!("{whole}; this is the best of what it allowed."))
+}
+
+/// Whether nothing is left of a limit that would be worth a word.
+fn is_near(used: f64, limit: f64) -> bool {
+    used >= 0.95 * limit
 }
 
 /// How far a target group falls behind the source.

@@ -81,11 +81,8 @@ impl RunSummary {
                 writeln!(out, "{sentence}")?;
             }
         }
-        if self.ending == Some(RunEnding::BudgetExhausted) {
-            writeln!(
-                out,
-                "The budget did not allow the whole plan; this is the best of what it allowed."
-            )?;
+        if let Some(told) = budget_ending(self) {
+            writeln!(out, "{told}")?;
         }
         Ok(())
     }

@@ -194,6 +194,7 @@ fn load_unlocated(
         .or(loaded.data.source.validation.first());
     let found = places::check(built.task.as_ref(), like, &given)?;
     loaded.findings.extend(found);
+    loaded.findings.extend(study::doubts(study));
     loaded.notes.extend(prices::unbound(study));
     Ok((built, loaded))
 }

@@ -7,8 +7,8 @@ use shiftproof_rec::{ItemCatalogue, PreparedExamples};
 use shiftproof_search::event::{GroupInfo, GroupRole};
 use shiftproof_tasks::lint::{DataLint, LintFinding, LintSeverity, drop_leaks};
 use shiftproof_tasks::{
-    AnswerForm, BaselinePredictions, ColumnRoles, Data, DataTable, Example, Grader, GroupsSpec,
-    Input, Label, Task, UnlabelledDraw, closest,
+    AnswerForm, BaselinePredictions, ColumnRoles, Data, DataProblem, DataTable, Example, Grader,
+    GroupsSpec, Input, Label, Task, UnlabelledDraw, closest,
 };
 
 use super::dataset::prepare_dataset;
@@ -247,18 +247,44 @@ fn table_rows(
     let columns = table_columns(spec, &table, built);
     if let Some(field) = fields.iter().find(|field| !columns.fields.contains(field)) {
         return Err(Failure::usage(format!(
-            "the task reads {{{field}}}, but data.fields has only: {}",
+            "task.input reads {{{field}}}, but data.fields has only: {}; name the column there \
+             too, or write one of these ({{{{ and }}}} stand for braces)",
             columns.fields.join(", ")
         )));
     }
     let mut findings = quoted(&table);
     findings.extend(unmapped(&columns, &table));
-    let loaded = columns.examples_for(&table, task.as_ref())?;
+    let loaded = columns.examples_for(&table, task.as_ref());
+    let loaded = loaded.map_err(|error| match spec.columns.fields.as_slice() {
+        [] => error.map(|problem| of_the_task(problem, task.as_ref())),
+        _ => error,
+    })?;
     Ok(RowSummary {
         examples: loaded.examples,
         unlabelled: loaded.unlabelled,
         findings,
     })
+}
+
+/// A problem with fields that no study names as such: they are those that the task reads.
+fn of_the_task(problem: DataProblem, task: &dyn Task) -> DataProblem {
+    if problem.place != "data.fields" {
+        return problem;
+    }
+    let options = task.options().map(|column| format!("{column:?}"));
+    let is_options = options.is_some_and(|column| problem.what.ends_with(&column));
+    let help = problem.help.unwrap_or_default();
+    let (key, help) = if is_options {
+        ("task.options", help)
+    } else {
+        let braces = "a name in braces is a column's; {{ and }} stand for braces";
+        ("task.input", format!("{help}; {braces}"))
+    };
+    DataProblem {
+        place: key.to_owned(),
+        help: Some(help),
+        ..problem
+    }
 }
 
 /// What each column of a table is: where the study names no fields, those that the task

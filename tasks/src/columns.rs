@@ -162,6 +162,7 @@ impl ColumnRoles {
                 let what = format!("id {:?} is already used at {}", input.id, first.place());
                 problems.push(
                     DataProblem::new(row.place(), what)
+                        .of_kind("an id used twice")
                         .help("make ids unique, or leave data.id out"),
                 );
                 continue;
@@ -323,6 +324,7 @@ impl ColumnRoles {
                             row.place(),
                             format!("{:?} is {raw:?}, no number", cut.column),
                         )
+                        .of_kind("no number for bands")
                         .help("data.bands cuts this column into groups; fill it in")
                     })?;
                 bands[cut.edges.partition_point(|edge| *edge <= number)].clone()

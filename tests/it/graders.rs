@@ -240,6 +240,71 @@ async fn broken_programs_give_a_message_and_no_score() {
     }
 }
 
+/// What cannot grade is told before a model is asked.
+#[cfg(unix)]
+#[tokio::test]
+async fn broken_programs_cost_nothing() {
+    for (command, code, told) in [
+        ("python3 scor.py", 2, "there is no \"scor.py\" in"),
+        ("./score.py", 2, "executable"),
+        ("no-such-scorer", 2, "cannot be started"),
+        ("python3 score.py", 4, "No module named 'no_such_module'"),
+    ] {
+        let server = MockServer::start(|_| Act::text("Paris")).await;
+        let desk = examples();
+        desk.write("score.py", "import no_such_module");
+        let model = format!("name = \"openai:m\"\nbase_url = \"{}\"", server.base_url());
+        let study = desk
+            .read("metric.toml")
+            .replace("python3 score.py", command)
+            .replace("name = \"command:python3 agent.py\"", &model);
+        assert!(study.contains(command) && study.contains(&model));
+        desk.write("metric.toml", study);
+        eval(&desk, "metric.toml", &[]).await.expect(code, &[told]);
+        assert_eq!(server.calls(), 0, "{command}");
+    }
+}
+
+/// A judge of another server than the model's is said to be one.
+#[tokio::test]
+async fn judges_without_an_address_say_whom_they_ask() {
+    let server = MockServer::start(|_| Act::text("Grade: pass")).await;
+    let desk = judged(&server, "");
+    let study = desk.read("judged.toml");
+    let (own, _) = study.split_once("[judge.model]").unwrap();
+    let own = own.replace("[judge]", "[judge]\nmodel = \"anthropic:claude\"");
+    desk.write("judged.toml", own);
+    let ended = eval(&desk, "judged.toml", &[]).await;
+    let told = [
+        "judge.model: ",
+        "asked of https://api.anthropic.com",
+        "base_url = …",
+    ];
+    ended.expect(2, &told);
+}
+
+/// A rubric with points is no matter of pass or fail.
+#[tokio::test]
+async fn rubrics_with_points_name_the_key() {
+    let server = MockServer::start(|_| Act::text("Rather good.\nGrade: 4")).await;
+    let desk = judged(&server, "");
+    let study = desk.read("judged.toml");
+    let points = "Rate it from 1 (wrong) to 5 (right), 1 to 5.";
+    desk.write(
+        "judged.toml",
+        study.replace("The answer names the same city.", points),
+    );
+    let ended = eval(&desk, "judged.toml", &["--json"]).await;
+    assert!(
+        ended.err.contains("warning[rubric-and-points]") && ended.err.contains("judge.points = 5"),
+        "{}",
+        ended.err
+    );
+    let shown = eval(&desk, "judged.toml", &[]).await;
+    let all = shown.out + &shown.err;
+    assert!(all.contains("set judge.points to the highest"), "{all}");
+}
+
 #[tokio::test]
 async fn contradictions_about_graders_name_their_line() {
     for (from, to, told) in [

@@ -382,6 +382,47 @@ async fn wrong_values_list_alternatives() {
     }
 }
 
+/// Fields that only the task names are none of `data.fields`.
+#[tokio::test]
+async fn placeholders_without_a_column_are_the_inputs() {
+    for (input, told) in [
+        (
+            "Note: {txet}",
+            "there is no column \"txet\"; did you mean \"text\"?",
+        ),
+        ("Note: {text} {\\\"a\\\": 1}", "{{ and }} stand for braces"),
+        (
+            "{text} is {label}",
+            "the label \"label\" is among the fields",
+        ),
+    ] {
+        let desk = Desk::new();
+        let study = desk.read("study.toml");
+        let own = study
+            .lines()
+            .find(|line| line.starts_with("input = "))
+            .unwrap();
+        desk.edit_study(own, &format!("input = \"{input}\""));
+        let ended = desk.run(&["optimize"]).await;
+        ended.expect(2, &["study.toml:6: task.input: ", told]);
+        assert!(!ended.err.contains("data.fields"), "{}", ended.err);
+    }
+}
+
+/// Of a label that the study lacks, both ways to mend it are told.
+#[tokio::test]
+async fn unknown_labels_name_their_keys() {
+    let desk = Desk::new();
+    let data = desk.read("data.csv").replace(",positive,", ",mixed,");
+    desk.write("data.csv", data);
+    let told = [
+        "\"mixed\" is no label",
+        "add it to task.labels",
+        "data.label_map",
+    ];
+    desk.run(&["estimate"]).await.expect(5, &told);
+}
+
 #[tokio::test]
 async fn repeated_problem_is_said_once() {
     let desk = Desk::new();
@@ -393,7 +434,7 @@ async fn repeated_problem_is_said_once() {
         &[
             "data.csv:2: ",
             "\"postive\"",
-            "(in 60 rows, this is the first)",
+            "(in 60 rows: also data.csv:4, data.csv:6, …)",
         ],
     );
     assert_eq!(ended.err.matches("postive").count(), 1, "{}", ended.err);

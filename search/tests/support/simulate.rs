@@ -333,6 +333,7 @@ impl Llm for SimulatedWorld {
             candidate_scores: None,
             distances: None,
             grade: None,
+            grade_reason: None,
             finish: Finish::Stop,
             usage: Usage {
                 prompt_tokens: text.len() as u64 / 4,

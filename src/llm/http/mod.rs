@@ -462,6 +462,7 @@ fn text_reply(completion: ChatCompletion, usage: Usage) -> Reply {
         candidate_scores: None,
         distances: None,
         grade: None,
+        grade_reason: None,
         finish: completion.finish,
         usage,
     }
@@ -478,6 +479,7 @@ fn scored_reply(labels: &[String], scored: LabelProbabilities, usage: Usage) -> 
         candidate_scores: None,
         distances: None,
         grade: None,
+        grade_reason: None,
         finish: Finish::Stop,
         usage,
     }

@@ -1,13 +1,13 @@
 //! One run from verdict to reproduction.
 
 use maud::{Markup, html};
-use shiftproof_search::event::{AuditedPrompt, GroupOutcome, RunEnding};
+use shiftproof_search::event::{AuditedPrompt, GroupOutcome};
 
 use super::charts::{DotPlotRow, dot_plot};
 use super::{cost, failures};
 use super::{diff, figure, scrolling, search};
 use crate::report::capital;
-use crate::report::facts::{gaps, machine, regressed};
+use crate::report::facts::{budget_ending, gaps, machine, regressed};
 use crate::report::{
     NamedRun, RunSummary, VerdictTone, difference, grouped, money, score, spread, worst,
 };
@@ -103,8 +103,8 @@ fn verdict(summary: &RunSummary) -> Markup {
                     "."
                 }
             }
-            @if summary.ending == Some(RunEnding::BudgetExhausted) {
-                p { "The budget did not allow the whole plan; this is the best of what it allowed." }
+            @if let Some(told) = budget_ending(summary) {
+                p { (told) }
             }
             @for note in summary.told_notes() {
                 p { strong { "Note: " } (note) }

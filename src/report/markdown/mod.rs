@@ -348,10 +348,8 @@ fn write_reproduce(out: &mut String, summary: &RunSummary) {
             let _ = writeln!(out, "{sentence}\n");
         }
     }
-    if summary.ending == Some(RunEnding::BudgetExhausted) {
-        out.push_str(
-            "The budget did not allow the whole plan; this is the best of what it allowed.\n\n",
-        );
+    if let Some(told) = budget_ending(summary) {
+        let _ = writeln!(out, "{told}\n");
     }
     if let Some(started) = &summary.started {
         fenced(out, "sh", &(command(started) + "\n"));

@@ -86,20 +86,41 @@ fn judging(study: &Study, judge: &JudgeSpec) -> ModelSpec {
     spec
 }
 
-/// Connects everybody; `known`: what is known of the judge's server.
-pub(super) async fn connect(
-    study: &Study,
-    folder: &Path,
-    known: Option<ServerAbilities>,
-    progress: assets::OnProgress<'_>,
-) -> Result<ConnectedAuxiliaryModels, Failure> {
-    let mut auxiliary_models = ConnectedAuxiliaryModels::default();
-    if let Some(judge) = &study.judge {
+impl ConnectedAuxiliaryModels {
+    /// With the study's judge, where it has one; `known`: what is known of its server.
+    pub(super) async fn with_judge(
+        mut self,
+        study: &Study,
+        folder: &Path,
+        known: Option<ServerAbilities>,
+        progress: assets::OnProgress<'_>,
+    ) -> Result<Self, Failure> {
+        let Some(judge) = &study.judge else {
+            return Ok(self);
+        };
         let spec = judging(study, judge);
-        auxiliary_models.grader =
-            Some(connect_model::connect(&spec, folder, known, progress).await?);
-        auxiliary_models.is_judge = true;
+        let connected = connect_model::connect(&spec, folder, known, progress).await;
+        let connected = connected.map_err(|failure| {
+            let server = connect_model::default_server(&spec);
+            failure.told_as(|message| match (&judge.model, server) {
+                (Some(_), Some(address)) => format!(
+                    "judge.model: {message}\n  judge.model has no base_url, so it is asked of \
+                     {address}; for another server write model = {{ name = …, base_url = … }}"
+                ),
+                (Some(_), None) => format!("judge.model: {message}"),
+                (None, _) => message.to_owned(),
+            })
+        });
+        self.grader = Some(connected?);
+        self.is_judge = true;
+        Ok(self)
     }
+}
+
+/// Starts the programs: before a model is asked, so that one that cannot be started
+/// costs nothing.
+pub(super) fn start(study: &Study, folder: &Path) -> Result<ConnectedAuxiliaryModels, Failure> {
+    let mut auxiliary_models = ConnectedAuxiliaryModels::default();
     if let Some(metric) = &study.metric {
         let key = "metric.command";
         let config = connect_program::of_lines(&metric.command, metric.options(), folder, key)?;

@@ -9,7 +9,7 @@ mod words;
 
 use serde::Deserialize;
 
-pub(crate) use labels::LabelledFields;
+pub(crate) use labels::{FieldFault, LabelledFields};
 pub use read::FieldValues;
 pub use schema::{AnswerField, AnswerSchema, FieldType, TextComparison};
 

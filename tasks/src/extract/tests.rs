@@ -247,7 +247,10 @@ fn form_is_told_where_a_part_is_missing() {
         ("or null", "if any"),
         ("total: ", ""),
         // Said of another field.
-        ("total: the number at the end", "total: the end\nnumbers: a number"),
+        (
+            "total: the number at the end",
+            "total: the end\nnumbers: a number",
+        ),
         ("EUR or USD", "the code\nvendor in EUR or USD"),
     ] {
         assert!(whole.contains(part));
@@ -493,6 +496,63 @@ fn labels_come_from_columns() {
     );
     assert!(fault(3, "GBP").contains("which is not one of EUR, USD"));
     assert!(fault(1, "").contains("\"vendor\" is empty beside other fields"));
+}
+
+/// A column of another form is one problem, a value that no enum has one of its own.
+#[test]
+fn faults_of_many_rows_are_said_once() {
+    let price = |line: u64| format!("{line},50 EUR");
+    let rows = |label: &str, currency: [&str; 2]| -> String {
+        let rows = (2..210).map(|line| {
+            let (total, currency) = (price(line), currency[usize::from(line % 2 == 0)]);
+            if label.is_empty() {
+                let cells = [
+                    ("text", "…"),
+                    ("vendor", "Acme"),
+                    ("total", &total),
+                    ("currency", currency),
+                    ("items", ""),
+                    ("due", ""),
+                ];
+                return row(line, &cells);
+            }
+            let json = json!({
+                "vendor": "Acme", "total": if line == 3 { json!([1]) } else { json!(total) },
+                "currency": currency, "items": [],
+            });
+            row(line, &[("text", "…"), (label, &json.to_string())])
+        });
+        let table = DataTable {
+            rows: rows.collect(),
+            ..DataTable::default()
+        };
+        roles(label)
+            .examples_for(&table, &task())
+            .unwrap_err()
+            .to_string()
+    };
+    let by_column = rows("", ["EUR", "EUR"]);
+    assert!(
+        by_column.starts_with(
+            "bills.csv:2: \"total\" is \"2,50 EUR\", which is not a number (in 208 rows: also \
+             bills.csv:3, bills.csv:4, …); fill it in"
+        ) && by_column.lines().count() == 1,
+        "{by_column}"
+    );
+    let by_json = rows("expected", ["EUR", "EUR"]);
+    assert!(
+        by_json.contains("(in 208 rows: also bills.csv:3, bills.csv:4, …)"),
+        "{by_json}"
+    );
+    let by_value = rows("", ["GBP", "Pound"]);
+    assert_eq!(by_value.lines().count(), 3, "{by_value}");
+    for told in [
+        "bills.csv:2: \"currency\" is \"Pound\", which is not one of EUR, USD (in 104 rows: also",
+        "bills.csv:3: \"currency\" is \"GBP\"",
+        "add it to the field's values in the study (task.fields.currency, or the enum",
+    ] {
+        assert!(by_value.contains(told), "{by_value}");
+    }
 }
 
 #[test]

@@ -53,9 +53,9 @@ impl AnswerSchema {
                 own.filter(|(_, (.., mentioned))| mentioned == name)
                     .any(|(at, (_, end, _))| {
                         // What is said of it stands before another field's name.
-                        let next = mentions[at..].iter().find(|(start, _, other)| {
-                            other != name && start >= end
-                        });
+                        let next = mentions[at..]
+                            .iter()
+                            .find(|(start, _, other)| other != name && start >= end);
                         let until = next.map_or(prompt.len(), |(start, ..)| *start);
                         field.kind.is_told_in(&prompt[*end..until], shown)
                     })
@@ -101,7 +101,11 @@ impl FieldType {
     /// values of all types stands in the prompt.
     fn is_told_in(&self, behind: &str, shown: bool) -> bool {
         let line = behind.lines().next().unwrap_or_default().to_lowercase();
-        let any = |words: &[&str]| words.iter().any(|word| words_in(&line, word).next().is_some());
+        let any = |words: &[&str]| {
+            words
+                .iter()
+                .any(|word| words_in(&line, word).next().is_some())
+        };
         match self {
             Self::String => true,
             Self::Number => {

@@ -157,7 +157,11 @@ fn requests_tell_fields_with_types() {
         // Without an example nothing is known of the form.
         assert!(asked || !text.contains("Output:"), "{text}");
     }
-    assert!(induce(&view, &own.source[..2], &[], None)[1].content.contains(told));
+    assert!(
+        induce(&view, &own.source[..2], &[], None)[1]
+            .content
+            .contains(told)
+    );
     assert!(crate::propose::written::contract(&view).contains(told));
     // A schema of a plugged-in task that is no flat one is shown as it is.
     let nested = serde_json::json!({"type": "object", "properties": {"at": {"type": "object"}}});
