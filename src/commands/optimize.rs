@@ -95,12 +95,17 @@ pub(super) async fn run(
                 lost,
                 remarks,
                 failures,
+                study,
                 ..
             },
         ended,
         unwritten,
+        on_screen,
     } = done;
-    let exit = finish(&args, &NamedRun::new(&id, summary).with_failures(failures))?;
+    let run = NamedRun::new(&id, summary)
+        .with_failures(failures)
+        .of_study(study);
+    let exit = finish(&args, &run)?;
     if verbosity > ProgressVerbosity::Quiet {
         for remark in remarks {
             note(&format!("Note: {remark}."));
@@ -115,11 +120,16 @@ pub(super) async fn run(
             ));
         }
         let store = &args.store.store;
+        let flag = printed_commands::whole_flag(store);
         note(&format!(
-            "Stored as run {id} in {}: `shiftproof runs show {id}{}` prints this report again.",
-            store.display(),
-            printed_commands::whole_flag(store)
+            "Stored as run {id} in {}: `shiftproof runs show {id}{flag}` prints this report again.",
+            store.display()
         ));
+        if on_screen {
+            note(&format!(
+                "`shiftproof replay {id}{flag}` shows its screens again, from the first event on."
+            ));
+        }
     }
     match unwritten {
         Some(problem) => Err(Failure::data(problem)),
@@ -215,6 +225,8 @@ struct ConductedRun {
     ended: Instant,
     /// Why the file of --events is not whole.
     unwritten: Option<String>,
+    /// Whether it was watched on the screen.
+    on_screen: bool,
 }
 
 /// Executes the run under the eyes of its observers; whatever comes of it, the
@@ -242,7 +254,8 @@ async fn conduct(
         Some(observer) => observer,
         None => Box::new(ProgressWriter::new(verbosity, planned)),
     });
-    let closer = screen.is_some().then_some(closer);
+    let on_screen = screen.is_some();
+    let closer = on_screen.then_some(closer);
     tokio::spawn(pass_on(signals, control.clone(), closer));
     let execution = RunExecution {
         session,
@@ -272,6 +285,7 @@ async fn conduct(
         done,
         ended,
         unwritten,
+        on_screen,
     }))
 }
 
@@ -329,7 +343,10 @@ fn continued(
         Some(record) if !args.study.study.exists() => {
             let begun = as_begun(record)?;
             let (study, budget) = ((begun.study, begun.folder), Some(&args.budget));
-            overridden(study, &args.study, None, budget, registry)?
+            ResolvedStudy {
+                file: begun.file,
+                ..overridden(study, &args.study, None, budget, registry)?
+            }
         }
         _ => resolve(&args.study, Some(&args.budget), registry)?,
     };
@@ -468,6 +485,9 @@ fn shows_events(args: &OptimizeArgs) -> bool {
 fn finish(args: &OptimizeArgs, run: &NamedRun) -> Result<ExitStatus, Failure> {
     for path in &args.output {
         write_report(path, run)?;
+        if !args.verbosity.quiet {
+            note(&format!("wrote {}", path.display()));
+        }
     }
     let form = if args.json {
         ReportFormat::Json

@@ -13,6 +13,8 @@ use shiftproof_tasks::Outcome;
 #[cfg(feature = "tui")]
 pub(crate) use self::details::DetailFollower;
 pub(crate) use self::details::{AnswerDetails, DetailKeeper};
+#[cfg(test)]
+pub(crate) use self::run::WrongFields;
 #[cfg(feature = "tui")]
 pub(crate) use self::run::scores;
 pub(crate) use self::run::{GroupFailures, PromptFailures, of_run};

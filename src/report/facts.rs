@@ -180,10 +180,10 @@ pub(crate) fn machine(identity: &str) -> String {
 /// how they were trained.
 const SMOLLM2: &str = "SmolLM2-135M-Instruct Q4_1";
 
-/// The command that takes the same course again.
-pub(crate) fn command(started: &RunStarted) -> String {
+/// The command that takes the same course again; `study`: the study file.
+pub(crate) fn command(started: &RunStarted, study: &str) -> String {
     let mut command = format!(
-        "shiftproof optimize STUDY.toml --method {} --seed {}",
+        "shiftproof optimize {study} --method {} --seed {}",
         started.method, started.seed
     );
     let limits = &started.limits;
@@ -201,7 +201,10 @@ pub(crate) fn command(started: &RunStarted) -> String {
 
 #[cfg(test)]
 mod tests {
+    use shiftproof_search::budget::{BudgetLimits, Spend};
+
     use super::*;
+    use crate::report::fixture;
 
     fn score(group: &str, role: GroupRole, value: f64, half: f64) -> GroupOutcome {
         GroupOutcome {
@@ -216,6 +219,49 @@ mod tests {
             truncated: 0,
             failed: 0,
         }
+    }
+
+    /// What is left of a limit is no budget that ran out.
+    #[test]
+    fn endings_say_what_a_limit_did() {
+        let told = |calls: Option<u64>, spent: u64, tokens: Option<u64>| {
+            let limits = BudgetLimits {
+                calls,
+                tokens,
+                usd: None,
+            };
+            let mut summary = RunSummary::of(&fixture::events("gpo", 1, 0.06));
+            summary.ending = Some(RunEnding::BudgetExhausted);
+            if let Some(started) = &mut summary.started {
+                started.limits = limits;
+            }
+            summary.spent = Some(Spend {
+                calls: spent,
+                prompt_tokens: 900,
+                ..Spend::default()
+            });
+            budget_ending(&summary).unwrap()
+        };
+        let scaled = told(Some(300), 204, None);
+        assert!(
+            scaled.contains(
+                "scaled down so that its worst case fits the limit of 300 calls, and used 204"
+            ),
+            "{scaled}"
+        );
+        for ran_out in [
+            told(Some(300), 299, None),
+            told(None, 204, Some(1000)),
+            told(Some(300), 204, Some(900)),
+        ] {
+            assert!(
+                ran_out.ends_with("this is the best of what it allowed."),
+                "{ran_out}"
+            );
+        }
+        let mut whole = RunSummary::of(&fixture::events("gpo", 1, 0.06));
+        whole.ending = Some(RunEnding::Completed);
+        assert_eq!(budget_ending(&whole), None);
     }
 
     #[test]

@@ -416,6 +416,11 @@ fn group_infos(spec: &GroupsSpec, data: &Data) -> Vec<GroupInfo> {
         role,
         train: count(&data.source.train, name),
         validation: count(&data.source.validation, name),
+        labelled: data
+            .labelled_target
+            .inputs()
+            .filter(|input| input.group == *name)
+            .count(),
         unlabelled: data
             .target
             .inputs

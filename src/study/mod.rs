@@ -323,6 +323,9 @@ pub struct ResolvedStudy {
     /// A hash of the study as its file had it, without what the command line changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<String>,
+    /// The study file's name in that folder; absent where there was no file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// The random seed.
     pub seed: u64,
     /// How the data are dealt out: 0 in runs of versions that knew no rows
@@ -349,6 +352,7 @@ impl ResolvedStudy {
             folder,
             began_in: None,
             written: None,
+            file: None,
             seed,
             edition: EDITION,
             labels: None,
@@ -360,6 +364,16 @@ impl ResolvedStudy {
     pub fn hash(study: &Study) -> String {
         let text = serde_json::to_vec(study).unwrap_or_default();
         blake3::hash(&text).to_hex()[..16].to_owned()
+    }
+
+    /// Whether a run of this study is one of the other too, whatever their files are
+    /// called.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let unnamed = |study: &Self| Self {
+            file: None,
+            ..study.clone()
+        };
+        unnamed(self) == unnamed(other)
     }
 
     /// The same where relative paths lead to the files they led to when it began,

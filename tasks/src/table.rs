@@ -49,6 +49,13 @@ impl TableRow {
         }
     }
 
+    /// What the row holds in a column: its text, or its JSON where that is an array or an
+    /// object.
+    pub fn cell(&self, column: &str) -> Option<&str> {
+        let own = self.values.get(column).or_else(|| self.nested.get(column));
+        own.map(String::as_str)
+    }
+
     /// Where the row stands.
     pub fn place(&self) -> SourceLocation {
         SourceLocation {

@@ -174,7 +174,17 @@ async fn meaningless_gates_are_refused() {
     gate(&desk, &["-c", "x", "--tolerance", "2"])
         .await
         .expect(2, &["a number from 0 to 1"]);
+    // A prompt against itself, however it is given.
+    desk.write("same.txt", format!("{FAIR}\n"));
+    for args in [&["-c", FAIR][..], &["-c", "@same.txt", "-c", BAD]] {
+        let told = [
+            "is the same as the prompt in use",
+            "the audit was not opened",
+        ];
+        gate(&desk, args).await.expect(2, &told);
+    }
     assert_eq!(server.asked(), 0);
+    assert!(!desk.path(".shiftproof/gate.jsonl").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -265,6 +265,58 @@ async fn broken_programs_cost_nothing() {
     }
 }
 
+/// What a judge says for a grade below 1 stands beside the answer.
+#[tokio::test]
+async fn reasons_for_grades_are_shown() {
+    let server = MockServer::start(|seen: &Seen| {
+        let failing = ["of A", "of C", "of S"]
+            .iter()
+            .any(|asked| seen.prompt().contains(asked));
+        Act::text(if failing {
+            "It names the city, but not the river.\n\n**Grade: fail**"
+        } else {
+            "It names both.\n\nGrade: pass"
+        })
+    })
+    .await;
+    let desk = judged(&server, "");
+    let told = eval(&desk, "judged.toml", &["--failures"]).await;
+    told.expect(0, &[]);
+    let why = "It names the city, but not the river.";
+    assert!(
+        told.out.contains(why) && !told.out.contains("names both"),
+        "{}",
+        told.out
+    );
+    let table = json(&eval(&desk, "judged.toml", &["--json"]).await);
+    described("eval", table.clone());
+    let rows = table["prompts"][0]["answers"].as_array().unwrap();
+    assert!(rows.iter().any(|row| row["state"] == "wrong"), "{table}");
+    for row in rows {
+        let reason = (row["state"] == "wrong").then_some(why);
+        assert_eq!(row["reason"].as_str(), reason, "{row}");
+    }
+    // And in a run's report, of examples whose label may be told.
+    let run = [
+        "optimize",
+        "judged.toml",
+        "--headless",
+        "--quiet",
+        "-o",
+        "r.html",
+        "-o",
+        "r.md",
+    ];
+    desk.run(&run).await.expect(0, &[]);
+    for report in ["r.html", "r.md"] {
+        let shown = desk.read(report);
+        assert!(
+            shown.contains(why) && shown.contains("judged.toml --method"),
+            "{report}: {shown}"
+        );
+    }
+}
+
 /// A judge of another server than the model's is said to be one.
 #[tokio::test]
 async fn judges_without_an_address_say_whom_they_ask() {
@@ -644,7 +696,14 @@ async fn judged_runs_tell_what_the_judge_is_worth() {
     page.expect(0, &[]);
     for report in ["r.html", "r.md"] {
         let shown = desk.read(report);
-        for piece in ["agrees with the person on 95% of 40", "kappa 0.90", "PPI"] {
+        for piece in [
+            "agrees with the person on 95% of 40",
+            "kappa 0.90",
+            "PPI",
+            "(λ ",
+            "The answer names the same city.",
+            "optimize judged.toml --method",
+        ] {
             assert!(shown.contains(piece), "{report}: {piece}\n{shown}");
         }
     }

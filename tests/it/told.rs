@@ -156,6 +156,17 @@ async fn estimate_shows_scaled_plan() {
         &short.out,
         &["is too low to be sure that even the seed prompt is evaluated"],
     );
+    // That is said first; which tokens are likely and which the worst case as well.
+    assert!(short.out.starts_with("budget.calls = "), "{}", short.out);
+    let (first, plan) = short.out.split_once("A run would not begin.").unwrap();
+    says(
+        first,
+        &[&format!(
+            "Smallest workable budget: {smallest} calls (at worst"
+        )],
+    );
+    says(plan, &["phase", "At most"]);
+    assert!(!plan.contains("Smallest workable budget"), "{plan}");
     // One is for a model that turns out to reason first, which this one does not.
     let less = (smallest - 2).to_string();
     desk.run(&["optimize", "--quiet", "--max-calls", &less])

@@ -181,6 +181,7 @@ impl SimulatedWorld {
             role,
             train: if source { n } else { 0 },
             validation: if source { n } else { 0 },
+            labelled: 0,
             unlabelled: if source { 0 } else { n },
             audit: n,
         };

@@ -257,7 +257,7 @@ impl ModelEvaluation<'_> {
             written_down(&session, &audit, &prompts, &args.store.store)?;
         }
         let evaluation = &samples[0];
-        let of_judge = judge::notes(judged.as_mut(), &session, evaluation);
+        let of_judge = judge::notes(judged.as_mut(), &session, (&prompts, evaluation));
         if let Some(folder) = &args.record {
             record(&session, &prompts, evaluation, folder)?;
         }

@@ -5,7 +5,7 @@ use shiftproof_search::event::{AuditedPrompt, GroupOutcome};
 
 use super::charts::{DotPlotRow, dot_plot};
 use super::{cost, failures};
-use super::{diff, figure, scrolling, search};
+use super::{diff, figure, scrolling, search, sentence};
 use crate::report::capital;
 use crate::report::facts::{budget_ending, gaps, machine, regressed};
 use crate::report::{
@@ -68,7 +68,7 @@ fn sections(run: &NamedRun) -> Markup {
         (search::descent(summary))
         (search::candidates(summary))
         (cost::section(summary, started))
-        (cost::reproduce(started))
+        (cost::reproduce(started, &run.study))
     }
 }
 
@@ -107,7 +107,7 @@ fn verdict(summary: &RunSummary) -> Markup {
                 p { (told) }
             }
             @for note in summary.told_notes() {
-                p { strong { "Note: " } (note) }
+                p { strong { "Note: " } (sentence(&note)) }
             }
         }
     }
