@@ -119,17 +119,7 @@ pub(super) async fn run(
                 "Up to {lost} requests beside these brought no answer: questions on what the models can do, retries, and what was on the way when a process was killed. They count against the limits."
             ));
         }
-        let store = &args.store.store;
-        let flag = printed_commands::whole_flag(store);
-        note(&format!(
-            "Stored as run {id} in {}: `shiftproof runs show {id}{flag}` prints this report again.",
-            store.display()
-        ));
-        if on_screen {
-            note(&format!(
-                "`shiftproof replay {id}{flag}` shows its screens again, from the first event on."
-            ));
-        }
+        where_stored(&args.store.store, &id, on_screen);
     }
     match unwritten {
         Some(problem) => Err(Failure::data(problem)),
@@ -217,6 +207,20 @@ fn batch(study: &mut Study) -> Result<(), Failure> {
     Err(Failure::usage(
         "--batch: no model of the study is behind a server; remove the flag",
     ))
+}
+
+/// Tells how a run that ended is seen again.
+fn where_stored(store: &Path, run: &str, on_screen: bool) {
+    let flag = printed_commands::whole_flag(store);
+    note(&format!(
+        "Stored as run {run} in {}: `shiftproof runs show {run}{flag}` prints this report again.",
+        store.display()
+    ));
+    if on_screen {
+        note(&format!(
+            "`shiftproof replay {run}{flag}` shows its screens again, from the first event on."
+        ));
+    }
 }
 
 /// A run and the moment it ended, which may be long before its screen is closed.

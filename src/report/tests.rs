@@ -10,7 +10,7 @@ use super::fixture::{NASTY, NASTY_GROUP, events, run};
 use shiftproof_search::event::{AuditedPrompt, Event, Phase};
 
 use super::*;
-use crate::failures::{AnswerState, FailingAnswer};
+use crate::failures::{AnswerState, FailingAnswer, WrongFields};
 
 fn one() -> Vec<NamedRun> {
     vec![run("reviews-s1-1", "gpo", 1, 0.06)]
