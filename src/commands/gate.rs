@@ -350,15 +350,22 @@ fn not_itself(
             ),
         ),
     };
-    match given.iter().find(|named| named.id() == incumbent) {
-        None => Ok(()),
-        Some(same) => Err(Failure::usage(format!(
-            "the prompt {incumbent:#} ({}) is the same as {whose}: there is nothing to compare, and \
-             the audit was not opened\n  `shiftproof gate --mode guard` holds the prompt in use \
-             against bars or a baseline",
-            same.origin
-        ))),
-    }
+    let Some(at) = given.iter().position(|named| named.id() == incumbent) else {
+        return Ok(());
+    };
+    let told = format!(
+        "the prompt {incumbent:#} ({}) is the same as {whose}: there is nothing to compare, and the \
+         audit was not opened\n  `shiftproof gate --mode guard` holds the prompt in use against \
+         bars or a baseline",
+        given[at].origin
+    );
+    // A search that kept its seed has found no winner; that is nobody's mistake.
+    let exit = if at < args.candidate.len() {
+        ExitStatus::Usage
+    } else {
+        ExitStatus::NoWinner
+    };
+    Err(Failure::new(exit, told))
 }
 
 /// Combinations that cannot be meant.

@@ -154,15 +154,12 @@ fn program(spec: &ModelSpec, command: &str, folder: &Path) -> Result<ConnectedMo
         ..config.clone()
     };
     let unbounded = config.max_tokens.map(|_| connect_program::start(proposing));
+    let own = connect_program::start(config)?;
     Ok(ConnectedModel {
         unbounded: unbounded
             .transpose()?
-            .map(|llm| Arc::new(llm) as Arc<dyn Llm>),
-        ..ConnectedModel::assumed(
-            Arc::new(connect_program::start(config)?),
-            price(spec),
-            report,
-        )
+            .map(|program| program.llm as Arc<dyn Llm>),
+        ..ConnectedModel::assumed(own.llm, price(spec), report)
     })
 }
 

@@ -1,7 +1,8 @@
 //! From a study's command to a program that answers lines.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use shiftproof_tasks::CommandLine;
 
@@ -84,26 +85,46 @@ pub(crate) fn of_lines(
     })
 }
 
-/// How long a program is watched that has just been started: one that fails at once is
-/// to be told before anything is paid for.
-const WATCHED: Duration = Duration::from_millis(250);
+/// How long a program is watched after its start: one that fails at once is to be told
+/// before anything is paid for.
+const WATCHED: Duration = Duration::from_secs(1);
 /// The same where its command names a file that is not there.
 const DOUBTED: Duration = Duration::from_secs(5);
 
-/// Starts it, and waits a moment for one that fails at once.
-pub(crate) fn start(config: CommandConfig) -> Result<CommandLlm, Failure> {
+/// A program that was started a moment ago.
+#[derive(Clone)]
+pub(crate) struct StartedProgram {
+    pub llm: Arc<CommandLlm>,
+    since: Instant,
+}
+
+impl StartedProgram {
+    /// Fails where it has ended with a failure by now, which it is given a moment to
+    /// from its start on: whoever connects models in between waits for nothing.
+    pub fn check(&self) -> Result<(), Failure> {
+        let left = WATCHED.saturating_sub(self.since.elapsed());
+        let ended = self.llm.early_end(left);
+        ended.map_or(Ok(()), |told| Err(Failure::new(ExitStatus::Provider, told)))
+    }
+}
+
+/// Starts it; one whose command names a file that is not there is waited for.
+pub(crate) fn start(config: CommandConfig) -> Result<StartedProgram, Failure> {
     let missing = missing_file(&config.command, &config.folder).map(str::to_owned);
     let folder = config.folder.clone();
     let llm = CommandLlm::start(config).map_err(Failure::usage)?;
-    let patience = if missing.is_some() { DOUBTED } else { WATCHED };
-    match (llm.early_end(patience), missing) {
-        (None, _) => Ok(llm),
-        (Some(told), Some(file)) => Err(Failure::usage(format!(
+    if let Some(file) = missing
+        && let Some(told) = llm.early_end(DOUBTED)
+    {
+        return Err(Failure::usage(format!(
             "{told}\n  there is no {file:?} in {}: paths in a command start from the study's folder",
             folder.display()
-        ))),
-        (Some(told), None) => Err(Failure::new(ExitStatus::Provider, told)),
+        )));
     }
+    Ok(StartedProgram {
+        llm: Arc::new(llm),
+        since: Instant::now(),
+    })
 }
 
 /// An argument that is called as a script is and is no file.
@@ -217,9 +238,8 @@ mod tests {
         let started = |command: &str| {
             let options = ProgramOptions::default();
             let config = of_lines(&text(command), options, folder.path(), "metric.command");
-            start(config.unwrap())
-                .map(|_| ())
-                .map_err(|failure| failure.message)
+            let started = start(config.unwrap()).and_then(|program| program.check());
+            started.map_err(|failure| failure.message)
         };
         let missing = started("sh score.sh").unwrap_err();
         assert!(

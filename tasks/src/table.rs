@@ -54,8 +54,8 @@ impl TableRow {
     /// What the row holds in a column: its text, or its JSON where that is an array or an
     /// object.
     pub fn cell(&self, column: &str) -> Option<&str> {
-        let own = self.values.get(column).or_else(|| self.nested.get(column));
-        own.map(String::as_str)
+        let nested = || self.nested.get(column).map(String::as_str);
+        self.values.get(column).or_else(nested)
     }
 
     /// Where the row stands.

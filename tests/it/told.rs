@@ -409,11 +409,12 @@ async fn placeholders_without_a_column_are_the_inputs() {
     ] {
         let desk = Desk::new();
         let study = desk.read("study.toml");
-        let own = study
-            .lines()
-            .find(|line| line.starts_with("input = "))
-            .unwrap();
-        desk.edit_study(own, &format!("input = \"{input}\""));
+        let line = |key: &str| study.lines().find(|line| line.starts_with(key)).unwrap();
+        desk.edit_study(line("input = "), &format!("input = \"{input}\""));
+        // Fields that are stated leave no doubt which key is meant.
+        let stated = desk.run(&["optimize"]).await;
+        stated.expect(2, &["study.toml:"]);
+        desk.edit_study(line("fields = "), "");
         let ended = desk.run(&["optimize"]).await;
         ended.expect(2, &["study.toml:6: task.input: ", told]);
         assert!(!ended.err.contains("data.fields"), "{}", ended.err);

@@ -2,7 +2,6 @@
 //! render.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use serde::Deserialize;
 use shiftproof_search::budget::Price;
@@ -11,10 +10,11 @@ use shiftproof_tasks::{ProgramSpec, ProgramStep};
 
 use crate::assets;
 use crate::exit::Failure;
+use crate::llm::command::CommandConfig;
 use crate::llm::http::{AbilityMode, ServerAbilities};
 use crate::models::assumed::assumed;
 use crate::models::connect_model::{self, ConnectedModel};
-use crate::models::connect_program;
+use crate::models::connect_program::{self, StartedProgram};
 use crate::study::{JudgeSpec, ModelSpec, ProgramOptions, Study};
 
 /// Who is asked beside the task model.
@@ -23,6 +23,8 @@ pub struct ConnectedAuxiliaryModels {
     grader: Option<ConnectedModel>,
     renderer: Option<ConnectedModel>,
     is_judge: bool,
+    /// The programs among them.
+    programs: Vec<StartedProgram>,
 }
 
 impl ConnectedAuxiliaryModels {
@@ -87,6 +89,23 @@ fn judging(study: &Study, judge: &JudgeSpec) -> ModelSpec {
 }
 
 impl ConnectedAuxiliaryModels {
+    /// Starts a program.
+    fn program(&mut self, config: CommandConfig) -> Result<ConnectedModel, Failure> {
+        let report = format!("{}, a program of your own", config.identity);
+        let started = connect_program::start(config)?;
+        self.programs.push(started.clone());
+        Ok(ConnectedModel::assumed(
+            started.llm,
+            Price::default(),
+            report,
+        ))
+    }
+
+    /// Fails where a program has failed by now that nobody has asked anything.
+    pub(super) fn check_programs(&self) -> Result<(), Failure> {
+        self.programs.iter().try_for_each(StartedProgram::check)
+    }
+
     /// With the study's judge, where it has one; `known`: what is known of its server.
     pub(super) async fn with_judge(
         mut self,
@@ -124,11 +143,11 @@ pub(super) fn start(study: &Study, folder: &Path) -> Result<ConnectedAuxiliaryMo
     if let Some(metric) = &study.metric {
         let key = "metric.command";
         let config = connect_program::of_lines(&metric.command, metric.options(), folder, key)?;
-        auxiliary_models.grader = Some(program(config)?);
+        auxiliary_models.grader = Some(auxiliary_models.program(config)?);
     }
     if let Some((spec, options)) = own_program(study) {
         let config = connect_program::of_lines(&spec.command, options, folder, "task.command")?;
-        let own = program(config)?;
+        let own = auxiliary_models.program(config)?;
         if spec.does.contains(&ProgramStep::Render) {
             auxiliary_models.renderer = Some(ConnectedModel::assumed(
                 own.model.llm.clone(),
@@ -143,12 +162,6 @@ pub(super) fn start(study: &Study, folder: &Path) -> Result<ConnectedAuxiliaryMo
     Ok(auxiliary_models)
 }
 
-fn program(config: crate::llm::command::CommandConfig) -> Result<ConnectedModel, Failure> {
-    let report = format!("{}, a program of your own", config.identity);
-    let llm = Arc::new(connect_program::start(config)?);
-    Ok(ConnectedModel::assumed(llm, Price::default(), report))
-}
-
 /// Nobody is asked, and no program is started: what the judge will cost is assumed.
 pub(super) fn assume(study: &Study) -> Result<ConnectedAuxiliaryModels, Failure> {
     let Some(judge) = &study.judge else {
@@ -156,7 +169,7 @@ pub(super) fn assume(study: &Study) -> Result<ConnectedAuxiliaryModels, Failure>
     };
     Ok(ConnectedAuxiliaryModels {
         grader: Some(assumed(&judging(study, judge))?),
-        renderer: None,
         is_judge: true,
+        ..ConnectedAuxiliaryModels::default()
     })
 }

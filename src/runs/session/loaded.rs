@@ -85,6 +85,7 @@ impl LoadedStudy {
         let connecting = connect_models(&resolved, &built, &loaded, known, own, progress);
         let (task_model, proposer_model) = Box::pin(connecting).await?;
         let found = known.map(FoundModels::of).transpose()?.unwrap_or_default();
+        auxiliary_models.check_programs()?;
         let judge = auxiliary_models.with_judge(study, folder, found.judge, progress);
         let auxiliary_models = Box::pin(judge).await?;
         Ok(StudySession {
