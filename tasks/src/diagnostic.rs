@@ -35,7 +35,7 @@ pub struct DataProblem {
     pub also: Vec<String>,
     /// What it is whatever a row's own value is: rows with the same are one problem. By
     /// default `what` itself.
-    pub kind: Option<String>,
+    pub kind: Option<Box<str>>,
 }
 
 impl DataProblem {
@@ -53,7 +53,7 @@ impl DataProblem {
 
     /// As one of many that differ in the rows' values alone: `kind` says what they are.
     #[must_use]
-    pub fn of_kind(mut self, kind: impl Into<String>) -> Self {
+    pub fn of_kind(mut self, kind: impl Into<Box<str>>) -> Self {
         self.kind = Some(kind.into());
         self
     }

@@ -261,7 +261,10 @@ async fn broken_programs_cost_nothing() {
         assert!(study.contains(command) && study.contains(&model));
         desk.write("metric.toml", study);
         eval(&desk, "metric.toml", &[]).await.expect(code, &[told]);
-        assert_eq!(server.asked(), 0, "{command}");
+        // One that ends by itself is looked after while the client asks what the model can
+        // do; no example is asked.
+        let most = if code == 4 { 4 } else { 0 };
+        assert!(server.asked() <= most, "{command}: {}", server.asked());
     }
 }
 

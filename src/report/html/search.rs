@@ -77,7 +77,7 @@ pub(super) fn curve(summary: &RunSummary) -> Markup {
                         th.l scope="col" { "race" }
                         th scope="col" { "prompts" }
                         th scope="col" { "leader" }
-                        th scope="col" { "its score" }
+                        th scope="col" { "last score" }
                         th scope="col" { "seed's score" }
                     } }
                     tbody {
@@ -262,7 +262,8 @@ fn step(summary: &RunSummary, standing: &CandidateStanding) -> Markup {
     }
 }
 
-/// Every prompt that raced, those of the last race first, the best score first in each.
+/// Every prompt that raced, the best last score first, with the race it is of: scores of
+/// different races are on different examples.
 pub(super) fn candidates(summary: &RunSummary) -> Markup {
     if summary.candidates.is_empty() {
         return html! {};
@@ -274,16 +275,12 @@ pub(super) fn candidates(summary: &RunSummary) -> Markup {
         let key = |row: &(&PromptId, &CandidateStanding)| {
             (
                 Some(*row.0) == summary.selected,
-                // Scores of different races do not compare.
-                races.get(row.0),
                 row.1.kept && row.1.score.is_some(),
                 row.1.score.unwrap_or(f64::NEG_INFINITY),
             )
         };
         let (a, b) = (key(a), key(b));
-        (b.0, b.1, b.2)
-            .cmp(&(a.0, a.1, a.2))
-            .then(b.3.total_cmp(&a.3))
+        (b.0, b.1).cmp(&(a.0, a.1)).then(b.2.total_cmp(&a.2))
     });
     html! {
         section {
@@ -319,7 +316,7 @@ pub(super) fn candidates(summary: &RunSummary) -> Markup {
                         }
                     }
                 }))
-                p.note { "A score is the objective's value in the last race of that prompt, in points. Races are on different examples: scores compare within one, not across." }
+                p.note { "A score is the objective's value in the last race of that prompt, in points; prompts that left early were scored on other examples than the finalists." }
             }
         }
     }

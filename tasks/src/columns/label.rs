@@ -210,7 +210,7 @@ impl ColumnRoles {
                             fields empty, or make the field optional";
                 let help = help.map_or_else(|| mend.to_owned(), |own| format!("{own}; or {mend}"));
                 Err(DataProblem {
-                    kind,
+                    kind: kind.map(String::into_boxed_str),
                     ..DataProblem::new(row.place(), what).help(help)
                 })
             }
