@@ -89,7 +89,13 @@ impl Noise {
         let kept = 1.0 / (1.0 - self.rate);
         let limit = (f64::from(self.rate) * f64::from(u32::MAX)) as u32;
         let mask: Vec<f32> = (0..values.elem_count())
-            .map(|_| if rng.random::<u32>() < limit { 0.0 } else { kept })
+            .map(|_| {
+                if rng.random::<u32>() < limit {
+                    0.0
+                } else {
+                    kept
+                }
+            })
             .collect();
         values.mul(&Tensor::from_vec(mask, values.shape(), &Device::Cpu)?)
     }

@@ -36,7 +36,7 @@ mod train;
 pub use data::SequenceData;
 pub use recommender::TrainedRecommender;
 pub use settings::{NeuralModel, TrainingSettings};
-pub use train::{TrainingError, TrainingProgress, train};
+pub use train::{OnProgress, TrainingError, TrainingProgress, train};
 
 #[cfg(test)]
 mod tests;

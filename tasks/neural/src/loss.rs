@@ -141,7 +141,8 @@ mod tests {
         close(
             scored.robust(&own_weights, &weights, 3, 0.5),
             mean(&|row| {
-                let term = |i: usize, y: f64| (f64::from(p[i]) * (s[row][i] - y).powi(2) / 0.5).exp();
+                let term =
+                    |i: usize, y: f64| (f64::from(p[i]) * (s[row][i] - y).powi(2) / 0.5).exp();
                 let wrong: f64 = others[row].iter().map(|i| term(*i, 0.0)).sum();
                 (term(own[row], 1.0) + wrong).ln()
             }),

@@ -106,7 +106,9 @@ impl TrainedRecommender {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         for parameter in &self.parameters {
-            let values = parameter.flatten_all().and_then(|flat| flat.to_vec1::<f32>());
+            let values = parameter
+                .flatten_all()
+                .and_then(|flat| flat.to_vec1::<f32>());
             for value in values.unwrap_or_default() {
                 bytes.extend(value.to_le_bytes());
             }

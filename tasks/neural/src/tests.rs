@@ -12,7 +12,9 @@ fn rings(items: u32, users: u32) -> SequenceData {
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     let sequences = (0..users).map(|_| {
         let (start, stride) = (rng.random_range(0..items), rng.random_range(1..3));
-        (0..12).map(|step| (start + step * stride) % items).collect()
+        (0..12)
+            .map(|step| (start + step * stride) % items)
+            .collect()
     });
     SequenceData {
         items: items as usize,
@@ -31,7 +33,11 @@ fn quick(model: NeuralModel) -> TrainingSettings {
     }
 }
 
-fn trained(model: NeuralModel, settings: &TrainingSettings, data: &SequenceData) -> TrainedRecommender {
+fn trained(
+    model: NeuralModel,
+    settings: &TrainingSettings,
+    data: &SequenceData,
+) -> TrainedRecommender {
     train(model, settings, data, &mut |_| ControlFlow::Continue(())).unwrap()
 }
 
@@ -66,9 +72,8 @@ fn equal_seeds_give_equal_scores() {
             epochs: 2,
             ..quick(model)
         };
-        let scores = |settings: &TrainingSettings| {
-            trained(model, settings, &data).scores(&[3, 4, 5])
-        };
+        let scores =
+            |settings: &TrainingSettings| trained(model, settings, &data).scores(&[3, 4, 5]);
         let first = scores(&settings);
         assert_eq!(first, scores(&settings), "{}", model.name());
         let other = TrainingSettings {
@@ -149,9 +154,11 @@ fn what_cannot_be_trained_is_told() {
     let settings = quick(NeuralModel::Caser);
     let with = |settings: &TrainingSettings, items, sequences| {
         let data = SequenceData { items, sequences };
-        train(NeuralModel::Caser, settings, &data, &mut |_| ControlFlow::Continue(()))
-            .unwrap_err()
-            .to_string()
+        train(NeuralModel::Caser, settings, &data, &mut |_| {
+            ControlFlow::Continue(())
+        })
+        .unwrap_err()
+        .to_string()
     };
     assert!(with(&settings, 5, vec![vec![1], vec![2]]).contains("no user of the training part"));
     assert!(with(&settings, 5, vec![vec![1, 9]]).contains("item 9, and there are 5"));
@@ -166,9 +173,12 @@ fn what_cannot_be_trained_is_told() {
     };
     assert!(with(&wild, 5, vec![vec![1, 2, 3]; 80]).contains("diverged"));
     let data = rings(20, 40);
-    let stopped = train(NeuralModel::Sasrec, &quick(NeuralModel::Sasrec), &data, &mut |_| {
-        ControlFlow::Break(())
-    });
+    let stopped = train(
+        NeuralModel::Sasrec,
+        &quick(NeuralModel::Sasrec),
+        &data,
+        &mut |_| ControlFlow::Break(()),
+    );
     assert!(matches!(stopped.unwrap_err(), TrainingError::Stopped));
 }
 

@@ -26,6 +26,9 @@ pub struct TrainingProgress {
     pub held_out: Option<f64>,
 }
 
+/// Is told how far training is, and stops it by returning [`ControlFlow::Break`].
+pub type OnProgress<'a> = &'a mut (dyn FnMut(TrainingProgress) -> ControlFlow<()> + Send);
+
 /// Why nothing was trained.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainingError {
@@ -63,9 +66,22 @@ pub fn train(
     model: NeuralModel,
     settings: &TrainingSettings,
     data: &SequenceData,
-    progress: &mut dyn FnMut(TrainingProgress) -> ControlFlow<()>,
+    progress: OnProgress<'_>,
 ) -> std::result::Result<TrainedRecommender, TrainingError> {
     check(settings, data)?;
+    // Matrices this small are slower on several cores, many times so where others compute.
+    match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
+        Ok(alone) => alone.install(|| train_here(model, settings, data, progress)),
+        Err(_) => train_here(model, settings, data, progress),
+    }
+}
+
+fn train_here(
+    model: NeuralModel,
+    settings: &TrainingSettings,
+    data: &SequenceData,
+    progress: OnProgress<'_>,
+) -> std::result::Result<TrainedRecommender, TrainingError> {
     let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
     let (rest, held_out) = data.hold_out(&mut rng);
     let mut epochs = settings.epochs;
@@ -97,7 +113,10 @@ pub fn train(
     Ok(course.trained)
 }
 
-fn check(settings: &TrainingSettings, data: &SequenceData) -> std::result::Result<(), TrainingError> {
+fn check(
+    settings: &TrainingSettings,
+    data: &SequenceData,
+) -> std::result::Result<(), TrainingError> {
     if data.is_empty() {
         return Err(TrainingError::NoSequences);
     }
@@ -115,10 +134,14 @@ fn check(settings: &TrainingSettings, data: &SequenceData) -> std::result::Resul
         settings.steps,
     ];
     if counts.contains(&0) {
-        return Err(TrainingError::Settings("a count of 0 leaves nothing to train"));
+        return Err(TrainingError::Settings(
+            "a count of 0 leaves nothing to train",
+        ));
     }
     if !(0.0..1.0).contains(&settings.dropout) {
-        return Err(TrainingError::Settings("dropout is a share from 0 to below 1"));
+        return Err(TrainingError::Settings(
+            "dropout is a share from 0 to below 1",
+        ));
     }
     if settings.robust_temperature.is_nan() || settings.robust_temperature <= 0.0 {
         return Err(TrainingError::Settings("a temperature is above 0"));
@@ -127,7 +150,7 @@ fn check(settings: &TrainingSettings, data: &SequenceData) -> std::result::Resul
 }
 
 fn tell(
-    progress: &mut dyn FnMut(TrainingProgress) -> ControlFlow<()>,
+    progress: OnProgress<'_>,
     epoch: usize,
     epochs: usize,
     held_out: Option<f64>,
