@@ -68,17 +68,17 @@ impl TrainingSettings {
         let shared = Self {
             window: window.clamp(1, 50),
             width: 64,
-            blocks: 2,
+            blocks: 1,
             targets: 1,
-            dropout: 0.2,
-            batch: 128,
-            learning_rate: 1e-3,
+            dropout: 0.3,
+            batch: 64,
+            learning_rate: 3e-3,
             negatives: 4.0,
             drawn: 128,
             robust_weight: 0.0,
             robust_temperature: 1.0,
-            epochs: 60,
-            patience: 5,
+            epochs: 40,
+            patience: 3,
             steps: 12_000,
             seed,
         };
@@ -87,7 +87,7 @@ impl TrainingSettings {
             NeuralModel::Caser => Self {
                 window: window.clamp(1, 5),
                 targets: 3,
-                batch: 512,
+                batch: 256,
                 ..shared
             },
             NeuralModel::Dros => Self {
