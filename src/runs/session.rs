@@ -143,7 +143,11 @@ fn load_unlocated(
             study.name
         )));
     }
-    let prepared = load_interactions(&study.data, &resolved.folder, progress)?;
+    let mut prepared = load_interactions(&study.data, &resolved.folder, progress)?;
+    if let Some(prepared) = &mut prepared {
+        let named = registry.recommenders(&study.task, path)?;
+        study::recommenders::provide(prepared, &named, progress)?;
+    }
     let catalogue = prepared
         .as_ref()
         .and_then(|prepared| prepared.catalogue.clone());
@@ -235,9 +239,9 @@ impl StudySession {
         let method = registry.method(&resolved.study, path)?;
         let stay = |progress: assets::FetchProgress| match progress.step {
             assets::FetchStep::Downloading | assets::FetchStep::Waiting => ControlFlow::Break(()),
-            assets::FetchStep::Verifying | assets::FetchStep::Unpacking => {
-                ControlFlow::Continue(())
-            }
+            assets::FetchStep::Verifying
+            | assets::FetchStep::Unpacking
+            | assets::FetchStep::Training => ControlFlow::Continue(()),
         };
         let mut missing = None;
         let mut watch = |progress: assets::FetchProgress| {

@@ -14,6 +14,7 @@ mod numbers;
 pub(crate) mod places;
 mod prompts;
 mod recommend;
+pub(crate) mod recommenders;
 #[doc(hidden)]
 pub mod task_registry;
 pub(crate) mod textfile;

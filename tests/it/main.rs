@@ -32,6 +32,7 @@ mod library;
 mod limits;
 mod methods;
 mod models;
+mod neural;
 mod owndata;
 mod proposals;
 #[cfg(unix)]
