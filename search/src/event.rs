@@ -27,6 +27,7 @@ pub use self::records::{
     VoterStanding,
 };
 pub use self::words::{AuditedPrompt, GroupRole, Origin, Phase, RunEnding};
+use crate::augment::WrittenKnowledge;
 use crate::budget::Spend;
 use crate::calibrate::{Calibration, CalibrationFit};
 use crate::headroom::HeadroomEstimate;
@@ -46,6 +47,12 @@ pub enum Event {
         phase: Phase,
         /// What it is about to do, as a sentence.
         plan: String,
+    },
+    /// What a model wrote about the inputs, field by field; only by a study that has it
+    /// written.
+    Augmented {
+        /// The fields, in the order in which they are shown.
+        knowledge: Vec<WrittenKnowledge>,
     },
     /// A prompt entered the race.
     Proposed(CandidateProposed),

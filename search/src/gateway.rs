@@ -382,7 +382,16 @@ impl Gateway {
         model: &PricedModel,
         calls: &[ModelCall],
     ) -> Result<Vec<CallOutcome>, RunError> {
-        let calls = &*self.drawn(calls);
+        self.ask_undrawn(model, &self.drawn(calls)).await
+    }
+
+    /// As [`ask`](Self::ask), whichever [sample](Self::draw_sample) is drawn: for what is
+    /// the same in all of them.
+    pub(crate) async fn ask_undrawn(
+        &self,
+        model: &PricedModel,
+        calls: &[ModelCall],
+    ) -> Result<Vec<CallOutcome>, RunError> {
         let keys: Vec<CallKey> = calls
             .iter()
             .map(|call| CallKey::of(model.llm.identity(), call))

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use shiftproof_tasks::{Reply, Usage};
+use shiftproof_tasks::{Input, Reply, Usage};
 use thiserror::Error;
 
+use crate::augment::{self, KnowledgeSource};
 use crate::budget::{Price, Spend};
 use crate::event::JudgeStanding;
 use crate::event_log::LogError;
@@ -49,6 +50,17 @@ pub enum RunError {
     /// Hardly an answer can be used.
     #[error("{0}")]
     Unusable(Box<HopelessRun>),
+    /// Hardly a question about the inputs was answered in a way that can be used.
+    #[error(
+        "{} wrote hardly any knowledge that can be used: {told}",
+        called(model)
+    )]
+    Knowledge {
+        /// The model's identity.
+        model: String,
+        /// What came of the questions, with one answer.
+        told: String,
+    },
     /// The search depends on proposals, and not one could be used.
     #[error("no proposal of {model} could be used: {reason}")]
     Proposals {
@@ -159,6 +171,18 @@ pub struct AuxiliaryModels {
     pub grader: Option<PricedModel>,
     /// Who [makes](shiftproof_tasks::Task::renderer) the messages of requests.
     pub renderer: Option<PricedModel>,
+    /// Who writes about inputs before they are asked about.
+    pub knowledge: Option<KnowledgeSource>,
+}
+
+impl AuxiliaryModels {
+    /// Calls that write about these inputs, what is asked again aside; 0 where nobody does.
+    pub fn knowledge_calls<'i>(&self, inputs: impl IntoIterator<Item = &'i Input>) -> usize {
+        self.knowledge.as_ref().map_or(0, |source| {
+            let capabilities = source.model.llm.capabilities();
+            augment::calls(source.augmentation.as_ref(), &capabilities, inputs).len()
+        })
+    }
 }
 
 /// Requests that brought no answer: retries, failures, and what was on the way when

@@ -282,6 +282,9 @@ async fn evaluate(
     for told in unusable::sentences(&score::surveyed(&evaluation)) {
         note(&told);
     }
+    for told in score::knowledge(&gateway) {
+        note(&told);
+    }
     let groups = &session.loaded.groups;
     let on = format!("the sealed audit of {}", path.display());
     for (side, scores) in [&mut shown.a, &mut shown.b]
