@@ -267,3 +267,6 @@ fn counts(
     };
     augmentation.fields().iter().map(of).collect()
 }
+
+#[cfg(test)]
+mod tests;
