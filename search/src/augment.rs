@@ -5,71 +5,14 @@
 mod read;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use shiftproof_tasks::augment::fill;
 use shiftproof_tasks::{Augmentation, Input, KnowledgeQuestion};
 
 use self::read::{KnowledgeGap, read};
-use crate::event::Event;
-use crate::gateway::{CallOutcome, Gateway, PricedModel, RunError};
+use crate::event::{Event, WrittenKnowledge};
+use crate::gateway::{AuxiliaryModels, CallOutcome, Gateway, PricedModel, RunError};
 use crate::llm::{Capabilities, ModelCall};
-
-/// Who writes about inputs, and what is asked.
-#[derive(Clone)]
-pub struct KnowledgeSource {
-    /// The model that is asked.
-    pub model: PricedModel,
-    /// What it is asked, and which fields that becomes.
-    pub augmentation: Arc<dyn Augmentation>,
-}
-
-/// What was written for one field.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WrittenKnowledge {
-    /// The field.
-    pub field: String,
-    /// Different questions.
-    pub asked: usize,
-    /// Those that were answered with something to show.
-    pub written: usize,
-    /// Those to which the model said that it does not know.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub unknown: usize,
-    /// Those that the service or the model refused.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub refused: usize,
-    /// Those whose answer was cut off, with more room too.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub truncated: usize,
-    /// Those whose answer is none: blank, or the question again.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub unreadable: usize,
-    /// Inputs of which nothing was written in this field.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub empty: usize,
-    /// All inputs.
-    pub inputs: usize,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
-const fn is_zero(count: &usize) -> bool {
-    *count == 0
-}
-
-impl WrittenKnowledge {
-    const fn count(&mut self, answer: &Result<String, KnowledgeGap>) {
-        let count = match answer {
-            Ok(_) => &mut self.written,
-            Err(KnowledgeGap::Unknown) => &mut self.unknown,
-            Err(KnowledgeGap::Refused) => &mut self.refused,
-            Err(KnowledgeGap::Truncated) => &mut self.truncated,
-            Err(KnowledgeGap::Unreadable) => &mut self.unreadable,
-        };
-        *count += 1;
-    }
-}
 
 /// Questions after which it is known whether the answers can be used.
 const ENOUGH: usize = 20;
@@ -119,6 +62,17 @@ pub fn calls<'i>(
     let list = QuestionList::of(augmentation, inputs);
     let call = |question: &KnowledgeQuestion| call(question, capabilities);
     list.questions.iter().map(call).collect()
+}
+
+/// How many calls [`calls`] are; 0 where nobody is asked.
+pub fn count<'i>(
+    auxiliary_models: &AuxiliaryModels,
+    inputs: impl IntoIterator<Item = &'i Input>,
+) -> usize {
+    auxiliary_models.knowledge.as_ref().map_or(0, |source| {
+        let capabilities = source.model.llm.capabilities();
+        calls(source.augmentation.as_ref(), &capabilities, inputs).len()
+    })
 }
 
 fn call(question: &KnowledgeQuestion, capabilities: &Capabilities) -> ModelCall {
@@ -247,6 +201,20 @@ fn check(model: &PricedModel, answers: &[ReadAnswer]) -> Result<(), RunError> {
     })
 }
 
+/// Where an answer is counted.
+const fn place<'k>(
+    own: &'k mut WrittenKnowledge,
+    answer: &Result<String, KnowledgeGap>,
+) -> &'k mut usize {
+    match answer {
+        Ok(_) => &mut own.written,
+        Err(KnowledgeGap::Unknown) => &mut own.unknown,
+        Err(KnowledgeGap::Refused) => &mut own.refused,
+        Err(KnowledgeGap::Truncated) => &mut own.truncated,
+        Err(KnowledgeGap::Unreadable) => &mut own.unreadable,
+    }
+}
+
 fn counts(
     augmentation: &dyn Augmentation,
     list: &QuestionList,
@@ -260,7 +228,7 @@ fn counts(
         for (question, answer) in list.questions.iter().zip(answers) {
             if question.field == field.name {
                 own.asked += 1;
-                own.count(answer);
+                *place(&mut own, answer) += 1;
             }
         }
         own

@@ -8,6 +8,7 @@
 
 mod answers;
 mod judged;
+mod knowledge;
 mod progress;
 mod records;
 mod words;
@@ -20,6 +21,7 @@ pub use self::answers::{
     UngradedReason,
 };
 pub use self::judged::{CorrectedScore, CorrectedScores, JudgeStanding};
+pub use self::knowledge::WrittenKnowledge;
 pub use self::progress::{EndedBatch, ProgressTick};
 pub use self::records::{
     CandidateProposed, CarriedOver, CheckedVotes, ClassVotes, CrossFittedChoice, GroupInfo,
@@ -27,7 +29,6 @@ pub use self::records::{
     VoterStanding,
 };
 pub use self::words::{AuditedPrompt, GroupRole, Origin, Phase, RunEnding};
-use crate::augment::WrittenKnowledge;
 use crate::budget::Spend;
 use crate::calibrate::{Calibration, CalibrationFit};
 use crate::headroom::HeadroomEstimate;

@@ -16,7 +16,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::account::RequestAccount;
-pub use self::outcome::{AuxiliaryModels, CallOutcome, LostCalls, PricedModel, RunError};
+pub use self::outcome::{
+    AuxiliaryModels, CallOutcome, KnowledgeSource, LostCalls, PricedModel, RunError,
+};
 pub(crate) use self::sending::WaveProgress;
 use crate::budget::{BudgetLimits, Meter, Spend};
 use crate::control::RunControl;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use shiftproof_search::augment;
 use shiftproof_search::budget::{Meter, Spend};
 use shiftproof_search::calibrate::CalibrationSet;
 use shiftproof_search::control::RunControl;
@@ -29,7 +30,7 @@ use crate::wording::{knowledge, unusable};
 pub(super) fn planned(session: &StudySession, prompts: &[Prompt], examples: &[Example]) -> u64 {
     let calibration = session.graded_by_person.len() as u64;
     let inputs = examples.iter().map(|example| &example.input);
-    let written = session.auxiliary_models.priced().knowledge_calls(inputs);
+    let written = augment::count(&session.auxiliary_models.priced(), inputs);
     calibration
         + written as u64
         + calls(

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use shiftproof_search::augment::WrittenKnowledge;
 use shiftproof_search::budget::Spend;
 use shiftproof_search::calibrate::{Calibration, CalibrationFit};
 use shiftproof_search::event::{
     AuditedPrompt, CandidateProposed, CarriedOver, CorrectedScores, CrossFittedChoice, Event,
     GroupOutcome, JudgeStanding, Origin, Phase, RunEnding, RunStarted, ScoreDifference,
-    VoteSummary,
+    VoteSummary, WrittenKnowledge,
 };
 use shiftproof_search::headroom::HeadroomEstimate;
 use shiftproof_search::unusable::AnswerSurvey;

@@ -106,7 +106,7 @@ impl AugmentSpec {
             }
             AugmentKind::Ask if self.questions.is_empty() => Err(DataProblem::new(
                 "augment.questions",
-                "is missing: kind = \"ask\" asks what stands there",
+                "there is none, and kind = \"ask\" asks what stands there",
             )
             .help("write questions = { topic = \"Name the topic in five words: {text}\" }")),
             AugmentKind::Ask => {

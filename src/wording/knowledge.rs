@@ -1,7 +1,6 @@
 //! What was written about inputs, in words.
 
-use shiftproof_search::augment::WrittenKnowledge;
-use shiftproof_search::event::Event;
+use shiftproof_search::event::{Event, WrittenKnowledge};
 
 use crate::report::grouped;
 

@@ -73,12 +73,12 @@ part = "both"
 history = {HISTORY}
 repeats = "keep"
 [groups]
-source = ["head", "mid"]
+source = ["head"]
 target = ["tail"]
-train = 4
-validation = 8
+train = 6
+validation = 12
 unlabelled = 8
-audit = 12
+audit = 18
 [search]
 shots = 4
 chunks = 2
@@ -500,10 +500,6 @@ async fn studies_say_what_can_be_written() {
         (
             "[augment]\nkind = \"ask\"\nquestions = { history = \"{item}\" }",
             "already",
-        ),
-        (
-            "[augment]\nkind = \"ask\"\nquestions = { a = \"{itme}\" }",
-            "no example has the field \"itme\"",
         ),
         (
             "[augment]\nkind = \"kar\"\nmax_tokens = 0",

@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use shiftproof_tasks::augment::TemplateAugmentation;
 use shiftproof_tasks::{FieldTemplate, Reply};
 
 use super::*;
 use crate::budget::BudgetLimits;
-use crate::gateway::AuxiliaryModels;
+use crate::gateway::KnowledgeSource;
 use crate::llm::LlmError;
 use crate::scripted::{self, Bench, cut_off, input, text};
 

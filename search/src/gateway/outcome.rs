@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use shiftproof_tasks::{Input, Reply, Usage};
+use shiftproof_tasks::{Augmentation, Reply, Usage};
 use thiserror::Error;
 
-use crate::augment::{self, KnowledgeSource};
 use crate::budget::{Price, Spend};
 use crate::event::JudgeStanding;
 use crate::event_log::LogError;
@@ -164,6 +163,15 @@ impl PricedModel {
     }
 }
 
+/// Who writes about inputs, and what is asked.
+#[derive(Clone)]
+pub struct KnowledgeSource {
+    /// The model that is asked.
+    pub model: PricedModel,
+    /// What it is asked, and which fields that becomes.
+    pub augmentation: Arc<dyn Augmentation>,
+}
+
 /// Whom evaluations ask beside the model that does the task.
 #[derive(Clone, Default)]
 pub struct AuxiliaryModels {
@@ -173,16 +181,6 @@ pub struct AuxiliaryModels {
     pub renderer: Option<PricedModel>,
     /// Who writes about inputs before they are asked about.
     pub knowledge: Option<KnowledgeSource>,
-}
-
-impl AuxiliaryModels {
-    /// Calls that write about these inputs, what is asked again aside; 0 where nobody does.
-    pub fn knowledge_calls<'i>(&self, inputs: impl IntoIterator<Item = &'i Input>) -> usize {
-        self.knowledge.as_ref().map_or(0, |source| {
-            let capabilities = source.model.llm.capabilities();
-            augment::calls(source.augmentation.as_ref(), &capabilities, inputs).len()
-        })
-    }
 }
 
 /// Requests that brought no answer: retries, failures, and what was on the way when

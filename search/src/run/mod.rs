@@ -27,7 +27,7 @@ use shiftproof_tasks::{
     BaselinePredictions, Data, Input, Prompt, SealedAudit, Task, evaluation_calls,
 };
 
-use crate::augment::augment;
+use crate::augment::{self, augment};
 use crate::budget::Spend;
 use crate::earlier::EarlierRun;
 use crate::event::{Event, GroupInfo, Phase, RunEnding, RunStarted};
@@ -208,7 +208,7 @@ impl Run<'_> {
             // What finding out about the models took is gone.
             let graded = self.judge.as_ref().map_or(0, |judge| judge.graded.len());
             let inputs = self.data.inputs().chain(audit.inputs());
-            let asked = self.gateway.auxiliary_models().knowledge_calls(inputs);
+            let asked = augment::count(self.gateway.auxiliary_models(), inputs);
             let calls = calls
                 .saturating_sub(self.gateway.lost_before().calls)
                 .saturating_sub((graded + asked) as u64);

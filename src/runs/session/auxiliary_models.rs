@@ -5,9 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use shiftproof_search::augment::KnowledgeSource;
 use shiftproof_search::budget::Price;
-use shiftproof_search::gateway::{AuxiliaryModels, PricedModel};
+use shiftproof_search::gateway::{AuxiliaryModels, KnowledgeSource, PricedModel};
 use shiftproof_tasks::{Augmentation, ProgramSpec, ProgramStep};
 
 use crate::assets;
@@ -139,6 +138,17 @@ fn judging(study: &Study, judge: &JudgeSpec) -> ModelSpec {
     spec
 }
 
+/// The model that writes about inputs, where it is one of its own: it writes texts alone.
+pub(super) fn writing(study: &Study) -> Option<ModelSpec> {
+    let mut spec = study.augment.as_ref()?.model.clone()?;
+    for mode in [&mut spec.label_scores, &mut spec.prefill] {
+        if *mode == AbilityMode::Auto {
+            *mode = AbilityMode::Off;
+        }
+    }
+    Some(spec)
+}
+
 /// Connects everybody; `known`: what is known of the judge's server.
 pub(super) async fn connect(
     study: &Study,
@@ -192,13 +202,13 @@ pub(super) fn assume(
         auxiliary_models.is_judge = true;
     }
     if let Some(augmentation) = augmentation {
-        let own = study.augment.as_ref().and_then(|own| own.model.as_ref());
+        let own = writing(study);
         let unbounded = ModelSpec {
             max_tokens: None,
             ..study.model.clone()
         };
         auxiliary_models.writer = Some(KnowledgeWriter {
-            connected: assumed(own.unwrap_or(&unbounded))?,
+            connected: assumed(own.as_ref().unwrap_or(&unbounded))?,
             augmentation,
             is_own: own.is_some(),
         });

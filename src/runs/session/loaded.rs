@@ -95,10 +95,10 @@ impl LoadedStudy {
             progress,
         ))
         .await?;
-        let writer = study.augment.as_ref().and_then(|own| own.model.as_ref());
+        let writer = auxiliary_models::writing(study);
         let auxiliary_models = match built.augmentation.clone() {
             Some(augmentation) => {
-                let own = match writer {
+                let own = match &writer {
                     Some(spec) => Some(
                         Box::pin(connect_model::connect(
                             spec,
