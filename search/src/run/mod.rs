@@ -107,7 +107,9 @@ impl Run<'_> {
             SealedAudit::new(Vec::new(), self.data.reads.clone()),
         );
         self.gateway.emit(&Event::Started(self.started()))?;
-        self.fit_to_budget(&audit);
+        let inputs = self.data.inputs().chain(audit.inputs());
+        let written = augment::count(self.gateway.auxiliary_models(), inputs);
+        self.fit_to_budget(audit.len(), written);
         // What is written becomes part of every request, those of the audit too.
         self.augment(&mut audit).await?;
         self.hold_back_audit(&audit);
@@ -202,21 +204,20 @@ impl Run<'_> {
         )))
     }
 
-    /// Scales the plan down to a call limit that it exceeds.
-    fn fit_to_budget(&mut self, audit: &SealedAudit) {
+    /// Scales the plan down to a call limit that it exceeds; `written`: calls that write about
+    /// the inputs.
+    fn fit_to_budget(&mut self, audit: usize, written: usize) {
         if let Some(calls) = self.gateway.limits().calls {
             // What finding out about the models took is gone.
             let graded = self.judge.as_ref().map_or(0, |judge| judge.graded.len());
-            let inputs = self.data.inputs().chain(audit.inputs());
-            let asked = augment::count(self.gateway.auxiliary_models(), inputs);
             let calls = calls
                 .saturating_sub(self.gateway.lost_before().calls)
-                .saturating_sub((graded + asked) as u64);
+                .saturating_sub((graded + written) as u64);
             self.fitted = fit(
                 self.method.as_ref(),
                 &mut self.spec,
                 &mut self.data,
-                audit.len(),
+                audit,
                 evaluation_calls(self.task.as_ref()),
                 calls,
             );
