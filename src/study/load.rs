@@ -181,7 +181,11 @@ fn deal_rows(
     let mut findings = rows.findings;
     let mut labelled: BTreeMap<String, usize> = BTreeMap::new();
     for example in &rows.examples {
-        *labelled.entry(example.input.group.clone()).or_default() += 1;
+        let group = &example.input.group;
+        match labelled.get_mut(group) {
+            Some(count) => *count += 1,
+            None => _ = labelled.insert(group.clone(), 1),
+        }
     }
     let lint = DataLint {
         task,
@@ -309,11 +313,14 @@ fn quoted(table: &DataTable) -> Vec<LintFinding> {
 
 /// Entries of `data.label_map` for values that no row has.
 fn unmapped(columns: &ColumnRoles, table: &DataTable) -> Option<LintFinding> {
+    if columns.label_map.is_empty() {
+        return None;
+    }
     let given: BTreeSet<&str> = table
         .rows
         .iter()
         .filter_map(|row| row.values.get(&columns.label))
-        .map(|raw| raw.trim())
+        .map(str::trim)
         .flat_map(|raw| [raw, raw.strip_suffix(".0").unwrap_or(raw)])
         .collect();
     let idle: Vec<&str> = columns

@@ -11,6 +11,7 @@
 
 mod abilities;
 mod address;
+mod affinity;
 mod batch;
 mod client;
 mod complaint;

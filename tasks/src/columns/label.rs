@@ -192,8 +192,8 @@ impl ColumnRoles {
         schema: &AnswerSchema,
     ) -> Result<RowLabel, DataProblem> {
         let cell = |column: &str| -> Option<&str> {
-            let text = row.values.get(column).or_else(|| row.nested.get(column))?;
-            Some(text.as_str())
+            let nested = || row.nested.get(column).map(String::as_str);
+            row.values.get(column).or_else(nested)
         };
         let read = if self.label.is_empty() {
             schema.label_of(cell)
@@ -237,7 +237,7 @@ impl ColumnRoles {
 
     /// Whether the study leaves the row out.
     pub(super) fn is_dropped(&self, row: &TableRow) -> bool {
-        let raw = row.values.get(&self.label).map_or("", |raw| raw.trim());
+        let raw = row.values.get(&self.label).unwrap_or_default().trim();
         self.label_map.get(raw).is_some_and(String::is_empty)
     }
 

@@ -316,9 +316,13 @@ fn check_quiz(options: &str, answer: &str, expect: &str) {
         .into();
     let values = [("options", options), ("text", "?"), ("answer", answer)];
     let values = values.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let mut row = TableRow::new("a.csv", 2, values.into());
-    if let Some(nested) = options.strip_prefix("nested ") {
-        row.values.remove("options");
+    let mut values = BTreeMap::from(values);
+    let nested = options.strip_prefix("nested ");
+    if nested.is_some() {
+        values.remove("options");
+    }
+    let mut row = TableRow::new("a.csv", 2, values);
+    if let Some(nested) = nested {
         row.nested.insert("options".into(), nested.into());
     }
     let table = DataTable {
