@@ -7,7 +7,7 @@ use std::sync::Arc;
 use shiftproof_rec::tasks::{self, TaskDeclaration, TaskSpec, TaskVisitor};
 use shiftproof_rec::{ItemCatalogue, PromptTemplates, RecommenderKind};
 use shiftproof_search::methods::{MethodRegistry, SearchMethod};
-use shiftproof_tasks::{FramedTask, PromptFrame, PromptRole, Task, closest};
+use shiftproof_tasks::{Augmentation, FramedTask, PromptFrame, PromptRole, Task, closest};
 
 use crate::exit::Failure;
 use crate::study::textfile;
@@ -24,6 +24,8 @@ pub struct TaskInstance {
     /// Names in braces of the study's prompts: columns by these names are read
     /// too.
     pub mentions: Vec<String>,
+    /// What is written about its inputs before they are asked about.
+    pub augmentation: Option<Arc<dyn Augmentation>>,
 }
 
 /// Keys of `[task]` that any kind takes: what surrounds its prompt.
@@ -195,6 +197,7 @@ impl TaskRegistry {
                 fields: Vec::new(),
                 templates: None,
                 mentions,
+                augmentation: None,
             });
         }
         let mut registry = DeclaredTasks::default();
@@ -235,6 +238,7 @@ impl TaskRegistry {
             fields,
             templates,
             mentions,
+            augmentation: None,
         })
     }
 

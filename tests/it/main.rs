@@ -1,6 +1,7 @@
 //! Integration tests of the program and its parts, one module each.
 #![allow(clippy::unwrap_used)]
 
+mod augment;
 mod chaos;
 mod choice;
 mod cli;

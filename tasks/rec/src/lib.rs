@@ -22,6 +22,7 @@ mod core_events;
 pub mod history;
 mod intention;
 mod interactions;
+pub mod kar;
 mod leave_one_out;
 mod list_builder;
 mod load;
