@@ -14,7 +14,9 @@ mod measure;
 mod runs;
 mod shell;
 
-pub use assets::{AssetsAction, AssetsArgs, BaselinesArgs, DataAction, DataArgs, InitArgs};
+pub use assets::{
+    AssetsAction, AssetsArgs, BaselinesArgs, DataAction, DataArgs, InitArgs, NeuralBaseline,
+};
 pub use compare::{CompareArgs, RandomSeeds};
 pub use decide::{ColorChoice, DiffArgs, GateArgs, GateProof};
 pub use drift::DriftArgs;

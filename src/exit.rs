@@ -48,7 +48,7 @@ impl ExitStatus {
             RunError::Batch { .. } => Self::Waiting,
             RunError::Budget(_) => Self::Budget,
             RunError::Plan(_) | RunError::NoBar(_) => Self::Usage,
-            RunError::Unusable(_) => Self::Unusable,
+            RunError::Unusable(_) | RunError::Knowledge { .. } => Self::Unusable,
             RunError::Method { .. } => Self::Internal,
             RunError::Ledger(_) | RunError::Log(_) => Self::Data,
         }

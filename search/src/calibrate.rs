@@ -72,6 +72,24 @@ impl CalibrationSet {
         &self.examples
     }
 
+    /// Leaves out what nothing is going to be learnt from.
+    pub(crate) fn keep(&mut self, inputs: bool, examples: bool) {
+        if !inputs {
+            self.inputs.clear();
+        }
+        if !examples {
+            self.examples.clear();
+        }
+    }
+
+    /// All inputs, to be written to.
+    pub(crate) fn inputs_mut(&mut self) -> impl Iterator<Item = &mut Input> {
+        let examples = self.examples.iter_mut();
+        self.inputs
+            .iter_mut()
+            .chain(examples.map(|example| &mut example.input))
+    }
+
     /// From a study's data. No target label is read.
     pub fn of(data: &Data) -> Self {
         let few = |taken: &mut BTreeMap<String, usize>, input: &Input| {

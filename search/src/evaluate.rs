@@ -1,5 +1,6 @@
 //! Fixed prompts on given examples, without a search.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use shiftproof_tasks::{
     Answer, BaselinePredictions, Example, Input, Outcome, Prompt, Task, evaluation_calls,
 };
 
+use crate::augment::augment;
 use crate::calibrate::{CONTENT_FREE, Calibration, CalibrationFit, CalibrationSet};
 use crate::event::{GroupInfo, GroupOutcome};
 use crate::gateway::{CallOutcome, Gateway, PricedModel, RunError};
@@ -83,6 +85,15 @@ impl PromptEvaluation {
     }
 }
 
+/// What an evaluation asks about.
+struct KnownInputs<'e> {
+    settle_on: Cow<'e, CalibrationSet>,
+    examples: Cow<'e, [Example]>,
+    inputs: Cow<'e, [Input]>,
+    /// Whether the limits sufficed for what was to be written about them.
+    complete: bool,
+}
+
 /// Calls that [`PromptEvaluator::score`] asks at most, those for what is learnt
 /// included; equal prompts are asked once.
 pub fn calls(
@@ -116,6 +127,33 @@ impl PromptEvaluator<'_> {
         }
     }
 
+    /// What is going to be asked about, with the knowledge that is written of it.
+    async fn known<'e>(
+        &'e self,
+        examples: &'e [Example],
+        inputs: &'e [Input],
+    ) -> Result<KnownInputs<'e>, RunError> {
+        let mut known = KnownInputs {
+            settle_on: Cow::Borrowed(&self.settle_on),
+            examples: Cow::Borrowed(examples),
+            inputs: Cow::Borrowed(inputs),
+            complete: true,
+        };
+        if self.gateway.auxiliary_models().knowledge.is_none() {
+            return Ok(known);
+        }
+        let (batch, learns) = (self.learns_from_batch(), self.task.fitting().is_some());
+        let settle_on = known.settle_on.to_mut();
+        settle_on.keep(batch, learns);
+        let examples = known.examples.to_mut().iter_mut();
+        let all = examples
+            .map(|example| &mut example.input)
+            .chain(known.inputs.to_mut())
+            .chain(settle_on.inputs_mut());
+        known.complete = augment(self.gateway, all.collect(), self.keep_going).await?;
+        Ok(known)
+    }
+
     /// Whether scores are calibrated by what a batch of inputs is answered.
     fn learns_from_batch(&self) -> bool {
         self.calibration == Calibration::Batch && self.model.llm.capabilities().label_scores
@@ -129,20 +167,26 @@ impl PromptEvaluator<'_> {
     ) -> Result<PromptEvaluation, RunError> {
         let mut matrix = ResponseMatrix::new(self.groups.to_vec());
         let context = self.context();
+        let KnownInputs {
+            settle_on,
+            examples,
+            complete: known,
+            ..
+        } = self.known(examples, &[]).await?;
         for prompt in prompts {
             // The same prompt twice is one candidate.
             let _ = matrix.enter(prompt.clone(), Vec::new(), None);
         }
         let candidates: Vec<usize> = (0..matrix.candidates.len()).collect();
         let batch = self.learns_from_batch();
-        let mut complete = true;
+        let mut complete = known;
         if batch {
-            let settling = matrix.add_inputs(self.settle_on.inputs().iter());
-            complete = matrix.ask(context, &candidates, &settling).await?;
+            let settling = matrix.add_inputs(settle_on.inputs().iter());
+            complete = complete && matrix.ask(context, &candidates, &settling).await?;
         }
         let learns = self.task.fitting().is_some();
         if learns {
-            let settling = matrix.add_examples(self.settle_on.examples());
+            let settling = matrix.add_examples(settle_on.examples());
             complete = complete && matrix.ask(context, &candidates, &settling).await?;
         }
         // Fixed before an example is scored; the contextual calibration asks
@@ -156,7 +200,7 @@ impl PromptEvaluator<'_> {
             .filter(|_| batch)
             .map(|&c| matrix.calibration_fit(self.calibration, c))
             .collect();
-        let inputs = matrix.add_examples(examples);
+        let inputs = matrix.add_examples(&examples);
         complete = complete && matrix.ask(context, &candidates, &inputs).await?;
         matrix.sound(context, true)?;
         matrix.emit_unusable(context)?;
@@ -271,18 +315,27 @@ impl PromptEvaluator<'_> {
         let mut matrix = ResponseMatrix::new(self.groups.to_vec());
         let context = self.context();
         let _first = matrix.enter(prompt.clone(), Vec::new(), None);
+        let KnownInputs {
+            settle_on,
+            examples: labelled,
+            inputs: unlabelled,
+            complete,
+        } = self.known(labelled, unlabelled).await?;
+        if !complete {
+            return Ok(None);
+        }
         let mut settling = Vec::new();
         if self.learns_from_batch() {
-            settling = matrix.add_inputs(self.settle_on.inputs().iter());
+            settling = matrix.add_inputs(settle_on.inputs().iter());
         }
         if self.task.fitting().is_some() {
-            settling.extend(matrix.add_examples(self.settle_on.examples()));
+            settling.extend(matrix.add_examples(settle_on.examples()));
         }
         if !matrix.ask(context, &[0], &settling).await? {
             return Ok(None);
         }
         let fixed = (!settling.is_empty()).then(|| matrix.adjustment(context, 0));
-        let mut inputs = matrix.add_examples(labelled);
+        let mut inputs = matrix.add_examples(&labelled);
         inputs.extend(matrix.add_inputs(unlabelled.iter()));
         if !matrix.ask(context, &[0], &inputs).await? {
             return Ok(None);
@@ -329,9 +382,14 @@ pub async fn understand(
     prompt: &Prompt,
     inputs: &[&Input],
 ) -> Result<Vec<Option<ParsedReply>>, RunError> {
-    let cases: Vec<Case<'_>> = inputs.iter().map(|&input| (prompt, input)).collect();
+    let mut known: Vec<Input> = inputs.iter().map(|&input| input.clone()).collect();
+    // Who looks at a few answers goes on whatever they are.
+    if !augment(gateway, known.iter_mut().collect(), true).await? {
+        return Ok(vec![None; inputs.len()]);
+    }
+    let cases: Vec<Case<'_>> = known.iter().map(|input| (prompt, input)).collect();
     let asked = turns::evaluate(task, gateway, model, &cases).await?;
-    let understood = |(asked, input): (CallOutcome, &&Input)| match asked {
+    let understood = |(asked, input): (CallOutcome, &Input)| match asked {
         CallOutcome::Unaffordable => None,
         CallOutcome::Refused(reason) => Some(ParsedReply {
             said: reason,
@@ -347,7 +405,7 @@ pub async fn understand(
             })
         }
     };
-    Ok(asked.into_iter().zip(inputs).map(understood).collect())
+    Ok(asked.into_iter().zip(&known).map(understood).collect())
 }
 
 /// What a baseline scores on `examples`, group by group in the order of

@@ -8,6 +8,7 @@
 
 mod answers;
 mod judged;
+mod knowledge;
 mod progress;
 mod records;
 mod words;
@@ -20,6 +21,7 @@ pub use self::answers::{
     UngradedReason,
 };
 pub use self::judged::{CorrectedScore, CorrectedScores, JudgeStanding};
+pub use self::knowledge::WrittenKnowledge;
 pub use self::progress::{EndedBatch, ProgressTick};
 pub use self::records::{
     CandidateProposed, CarriedOver, CheckedVotes, ClassVotes, CrossFittedChoice, GroupInfo,
@@ -46,6 +48,12 @@ pub enum Event {
         phase: Phase,
         /// What it is about to do, as a sentence.
         plan: String,
+    },
+    /// What a model wrote about the inputs, field by field; only by a study that has it
+    /// written.
+    Augmented {
+        /// The fields, in the order in which they are shown.
+        knowledge: Vec<WrittenKnowledge>,
     },
     /// A prompt entered the race.
     Proposed(CandidateProposed),

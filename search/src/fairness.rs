@@ -12,6 +12,7 @@ use serde::Serialize;
 use shiftproof_tasks::metric::list_similarity;
 use shiftproof_tasks::{Answer, Example, Input, Prompt, Task, field};
 
+use crate::augment::augment;
 use crate::gateway::{CallOutcome, Gateway, PricedModel, RunError};
 use crate::response_matrix::CONFIDENCE;
 use crate::seeds;
@@ -176,7 +177,7 @@ impl AttributePair<'_> {
         examples: &'e [Example],
         values: &[String],
     ) -> Result<Option<(Vec<ListSet<'e>>, Vec<usize>)>, RunError> {
-        let inputs: Vec<Input> = examples
+        let mut inputs: Vec<Input> = examples
             .iter()
             .flat_map(|example| {
                 let neutral = with_value(&example.input, self.attribute, None);
@@ -186,6 +187,10 @@ impl AttributePair<'_> {
                 [neutral].into_iter().chain(named)
             })
             .collect();
+        // Of a user without the attribute nothing is known that names it.
+        if !augment(self.gateway, inputs.iter_mut().collect(), true).await? {
+            return Ok(None);
+        }
         let cases: Vec<Case<'_>> = inputs.iter().map(|input| (prompt, input)).collect();
         let asked = turns::evaluate(self.task, self.gateway, self.model, &cases).await?;
         let list = |(input, asked): (&Input, &CallOutcome)| match asked {

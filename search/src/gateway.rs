@@ -16,7 +16,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::account::RequestAccount;
-pub use self::outcome::{AuxiliaryModels, CallOutcome, LostCalls, PricedModel, RunError};
+pub use self::outcome::{
+    AuxiliaryModels, CallOutcome, KnowledgeSource, LostCalls, PricedModel, RunError,
+};
 pub(crate) use self::sending::WaveProgress;
 use crate::budget::{BudgetLimits, Meter, Spend};
 use crate::control::RunControl;
@@ -382,7 +384,16 @@ impl Gateway {
         model: &PricedModel,
         calls: &[ModelCall],
     ) -> Result<Vec<CallOutcome>, RunError> {
-        let calls = &*self.drawn(calls);
+        self.ask_undrawn(model, &self.drawn(calls)).await
+    }
+
+    /// As [`ask`](Self::ask), whichever [sample](Self::draw_sample) is drawn: for what is
+    /// the same in all of them.
+    pub(crate) async fn ask_undrawn(
+        &self,
+        model: &PricedModel,
+        calls: &[ModelCall],
+    ) -> Result<Vec<CallOutcome>, RunError> {
         let keys: Vec<CallKey> = calls
             .iter()
             .map(|call| CallKey::of(model.llm.identity(), call))

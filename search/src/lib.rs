@@ -5,6 +5,7 @@
 
 mod answer_feed;
 mod asking;
+pub mod augment;
 mod ballots;
 mod batches;
 pub mod budget;

@@ -46,6 +46,9 @@ pub enum FetchStep {
     Verifying,
     /// The member is being copied out of the archive.
     Unpacking,
+    /// No fetch: a recommender is learning; bytes are passes over the data, and the total is
+    /// how many there may be.
+    Training,
 }
 
 /// How far a fetch has come, told several times a second.

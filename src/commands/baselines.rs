@@ -1,15 +1,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use shiftproof_rec::BaselineMeasures;
+use shiftproof_rec::{BaselineMeasures, RecommenderKind, SequencePart};
 use shiftproof_tasks::BaselinePredictions;
 
 use super::{fetch_progress, print, warnings};
-use crate::cli::BaselinesArgs;
+use crate::cli::{BaselinesArgs, NeuralBaseline};
 use crate::exit::{ExitStatus, Failure};
 use crate::report::to_json;
 use crate::study::task_registry::TaskRegistry;
-use crate::study::{Study, load_interactions};
+use crate::study::{Study, load_interactions, recommenders};
 use crate::wording::table::{TextColumn, TextTable};
 
 /// One baseline over all examples and by group.
@@ -33,15 +33,26 @@ pub(super) fn run(args: &BaselinesArgs, registry: &TaskRegistry) -> Result<ExitS
         )));
     };
     warnings(&prepared.findings);
+    let lists = |part: &SequencePart| part.asks_lists();
+    if !args.neural.is_empty() && !prepared.sequences.as_ref().is_some_and(lists) {
+        return Err(Failure::usage(format!(
+            "{}: --neural ranks lists, and these examples ask about one item each: set \
+             data.interactions.examples = \"listwise\", or leave --neural out",
+            args.study.display()
+        )));
+    }
+    let mut named = registry.recommenders(&study.task, &args.study)?;
+    named.extend(args.neural.iter().map(|one| kind(*one)));
+    recommenders::provide(&mut prepared, &named, &mut progress)?;
     let catalogue = prepared.catalogue.as_ref();
     if let Some(templates) = registry.templates(&study.task, &study.name, &args.study, catalogue)? {
         templates.deal(&mut prepared.examples)?;
     }
-    let examples = &prepared.examples;
+    let (examples, catalogue) = (&prepared.examples, prepared.catalogue.as_deref());
     let row = |baseline: &BaselinePredictions| BaselineRow {
         name: baseline.name.clone(),
-        all: BaselineMeasures::of(baseline, examples),
-        groups: BaselineMeasures::by_group(baseline, examples),
+        all: BaselineMeasures::of(baseline, examples, catalogue),
+        groups: BaselineMeasures::by_group(baseline, examples, catalogue),
     };
     let rows: Vec<BaselineRow> = prepared.baselines.iter().map(row).collect();
     if args.json {
@@ -50,6 +61,15 @@ pub(super) fn run(args: &BaselinesArgs, registry: &TaskRegistry) -> Result<ExitS
         print(&text(&rows))?;
     }
     Ok(ExitStatus::Done)
+}
+
+fn kind(named: NeuralBaseline) -> RecommenderKind {
+    match named {
+        NeuralBaseline::Gru4rec => RecommenderKind::Gru4rec,
+        NeuralBaseline::Caser => RecommenderKind::Caser,
+        NeuralBaseline::Sasrec => RecommenderKind::Sasrec,
+        NeuralBaseline::Dros => RecommenderKind::Dros,
+    }
 }
 
 fn text(rows: &[BaselineRow]) -> String {

@@ -92,6 +92,9 @@ pub(super) async fn run(args: &DoctorArgs, registry: &TaskRegistry) -> Result<Ex
                         if let Some(renderer) = session.auxiliary_models.renderer() {
                             report("renderer", Ok(renderer.report.clone()))?;
                         }
+                        if let Some(writer) = session.auxiliary_models.writer() {
+                            report("augment", Ok(writer.report.clone()))?;
+                        }
                         for line in super::estimate::priced(&session.resolved.study) {
                             print(&format!("      {line}\n"))?;
                         }

@@ -141,6 +141,7 @@ impl DriftCall<'_> {
         // Rows without an answer count nowhere: that is not to be seen from the counts.
         let told = RunSummary::of(&self.gateway.emitted());
         notes.extend(unusable::sentences(&told.unusable));
+        notes.extend(score::knowledge(self.gateway));
         let [study_file, batch_file] =
             [&self.args.study.study, &self.args.batch].map(|path| path.display().to_string());
         let flag = stored::store_flag(&self.args.store.store);

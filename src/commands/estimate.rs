@@ -1,4 +1,5 @@
 mod judging;
+mod knowledge;
 mod pace;
 mod probe;
 
@@ -7,6 +8,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use shiftproof_search::ModelCall;
 use shiftproof_search::budget::{BudgetLimits, Spend};
+use shiftproof_search::event::Phase;
 use shiftproof_search::gateway::PricedModel;
 use shiftproof_search::plan::PhasePlan;
 use shiftproof_search::propose::expected_tokens;
@@ -272,19 +274,26 @@ fn estimate(session: &StudySession) -> CostPlan {
     } = prices(session);
     let fitted = session.plan();
     let (mut proposals, mut evaluations) = (Spend::default(), Spend::default());
-    for phase in &fitted.phases {
+    for phase in fitted
+        .phases
+        .iter()
+        .filter(|own| own.phase != Phase::Augment)
+    {
         proposals += times(proposal, phase.proposer_calls);
         evaluations += times(evaluation, phase.task_calls);
     }
-    let total = proposals + evaluations;
+    let (written, written_at_most) = knowledge::spend(session);
+    let total = proposals + evaluations + written;
     let known = |spend: Spend| (spend.unpriced == 0).then(|| spend.usd());
     let study = &session.resolved.study;
     let proposer = study.proposer.as_ref().unwrap_or(&study.model);
-    let seconds = duration(proposer, proposals) + duration(&study.model, evaluations);
+    let seconds = duration(proposer, proposals)
+        + duration(&study.model, evaluations)
+        + duration(knowledge::spec(session), written);
     let probes = all_probes(study);
     let smallest = fitted.smallest.map(|calls| {
         let calls = calls + probes;
-        let worst = times(reserved, calls as usize);
+        let worst = times(reserved, (calls - written.calls) as usize) + written_at_most;
         SmallestLimits {
             calls,
             tokens: worst.tokens(),
@@ -301,6 +310,7 @@ fn estimate(session: &StudySession) -> CostPlan {
         assumed: std::iter::once(&session.task_model)
             .chain(&session.proposer_model)
             .chain(session.auxiliary_models.judge())
+            .chain(session.auxiliary_models.own_writer())
             .map(|connected| connected.report.clone())
             .collect(),
         prices: priced(study),
@@ -388,7 +398,7 @@ fn cost(model: &PricedModel, spec: &ModelSpec, call: &ModelCall) -> Spend {
 /// What evaluations and proposals cost.
 fn prices(session: &StudySession) -> ModelPrices {
     let task = session.built.task.as_ref();
-    let data = &session.loaded.data;
+    let data = &knowledge::typical(session);
     let task_model = &session.task_model.model;
     let proposer = session
         .proposer_model

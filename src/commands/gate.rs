@@ -98,7 +98,7 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
     }
     let prompts: Vec<Prompt> = contest.asked().map(|named| named.prompt.clone()).collect();
     let control = RunControl::new();
-    let planned = score::planned(&session, &prompts, examples.len());
+    let planned = score::planned(&session, &prompts, &examples);
     let observers = vec![score::progress(args.verbosity.quiet, planned)];
     let trouble = args.trouble.into();
     let gateway = score::gateway(&session, ledger, control.clone(), observers, trouble);
@@ -124,6 +124,7 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
     report
         .notes
         .extend(caution(&session.loaded.groups).map(|text| text + "."));
+    report.notes.extend(score::knowledge(&gateway));
     report.notes.extend(judge::notes(
         judged.as_mut(),
         &session,

@@ -368,14 +368,23 @@ fn fetch_progress(quiet: bool) -> impl FnMut(FetchProgress) -> ControlFlow<()> {
             return ControlFlow::Continue(());
         }
         last = Some((progress.step, Instant::now()));
+        let end = if live { '\r' } else { '\n' };
         let what = match progress.step {
             FetchStep::Waiting => "waiting for another process to fetch",
             FetchStep::Downloading => "fetching",
             FetchStep::Verifying => "verifying",
             FetchStep::Unpacking => "unpacking",
+            FetchStep::Training => {
+                let (done, most) = (progress.bytes, progress.total);
+                let name = progress.name;
+                let _ = write!(
+                    std::io::stderr(),
+                    "training {name}: pass {done} of at most {most}{end}"
+                );
+                return ControlFlow::Continue(());
+            }
         };
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-        let end = if live { '\r' } else { '\n' };
         let _ = write!(
             std::io::stderr(),
             "{what} {}: {:.1} of {:.1} MiB{end}",

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use shiftproof_search::augment;
 use shiftproof_search::budget::{Meter, Spend};
 use shiftproof_search::calibrate::CalibrationSet;
 use shiftproof_search::control::RunControl;
@@ -23,20 +24,28 @@ use crate::runs::progress::{ProgressVerbosity, ProgressWriter};
 use crate::runs::session::{StudySession, UnusablePolicy};
 use crate::wording::calibration_notes::{self, CalibrationSource};
 use crate::wording::printed_commands::path_argument;
-use crate::wording::unusable;
+use crate::wording::{knowledge, unusable};
 
 /// Calls that scoring these prompts asks at most.
-pub(super) fn planned(session: &StudySession, prompts: &[Prompt], examples: usize) -> u64 {
+pub(super) fn planned(session: &StudySession, prompts: &[Prompt], examples: &[Example]) -> u64 {
     let calibration = session.graded_by_person.len() as u64;
+    let inputs = examples.iter().map(|example| &example.input);
+    let written = augment::count(&session.auxiliary_models.priced(), inputs);
     calibration
+        + written as u64
         + calls(
             session.built.task.as_ref(),
             &session.task_model.model,
             session.resolved.study.search.calibration,
             &CalibrationSet::of(&session.loaded.data),
             prompts,
-            examples,
+            examples.len(),
         )
+}
+
+/// What a reader has to know of the knowledge that was written about the inputs.
+pub(super) fn knowledge(gateway: &Gateway) -> Vec<String> {
+    knowledge::told(&gateway.emitted())
 }
 
 /// Lines that tell how the scoring goes.

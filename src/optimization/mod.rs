@@ -151,6 +151,7 @@ impl Optimization {
             fields: Vec::new(),
             templates: None,
             mentions: Vec::new(),
+            augmentation: None,
         };
         if built.task.options().is_some() {
             check_options(&resolved.study)?;

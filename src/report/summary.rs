@@ -8,7 +8,7 @@ use shiftproof_search::calibrate::{Calibration, CalibrationFit};
 use shiftproof_search::event::{
     AuditedPrompt, CandidateProposed, CarriedOver, CorrectedScores, CrossFittedChoice, Event,
     GroupOutcome, JudgeStanding, Origin, Phase, RunEnding, RunStarted, ScoreDifference,
-    VoteSummary,
+    VoteSummary, WrittenKnowledge,
 };
 use shiftproof_search::headroom::HeadroomEstimate;
 use shiftproof_search::unusable::AnswerSurvey;
@@ -17,7 +17,7 @@ use shiftproof_tasks::{Prompt, PromptId};
 use super::{DiscardedTexts, ProposalRequest, ground, spread};
 use crate::judge;
 use crate::wording::calibration_notes::{self, CalibrationSource};
-use crate::wording::{headroom, unusable};
+use crate::wording::{headroom, knowledge, unusable};
 
 /// The state of a run after some of its events. Holds no clock time: the same
 /// events give the same summary, byte for byte.
@@ -65,6 +65,9 @@ pub struct RunSummary {
     /// What the judge of its answers is worth, where a model judges them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judge: Option<JudgeStanding>,
+    /// What a model wrote about the inputs, field by field, where the study has it written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub knowledge: Vec<WrittenKnowledge>,
     /// Audited scores as the person would have given them who graded some answers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub corrected: Vec<CorrectedScores>,
@@ -280,6 +283,10 @@ impl RunSummary {
             Event::Judged(standing) => {
                 self.judge = Some(*standing);
                 self.notes.extend(judge::standing_told(standing));
+            }
+            Event::Augmented { knowledge } => {
+                self.notes.extend(knowledge::notes(knowledge));
+                self.knowledge.clone_from(knowledge);
             }
             Event::Corrected { scores } => self.correct(scores),
             Event::Compared { groups, worst } => {

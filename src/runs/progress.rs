@@ -12,7 +12,7 @@ use crate::runs::pace::{CallPace, RemainingTime};
 use crate::wording::shown::{line, visible};
 use crate::wording::table::width;
 use crate::wording::word_diff::one_line;
-use crate::wording::{headroom, unusable, vote_notes};
+use crate::wording::{headroom, knowledge, unusable, vote_notes};
 
 /// How much is said while a run goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -276,6 +276,12 @@ pub(crate) fn milestone(event: &Event, replayed: bool) -> Option<String> {
                 return None;
             }
             format!("          {}", told.join("\n          "))
+        }
+        Event::Augmented { knowledge } => {
+            format!(
+                "          {}",
+                knowledge::sentences(knowledge).join("\n          ")
+            )
         }
         Event::Selected {
             candidate, reason, ..

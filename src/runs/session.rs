@@ -23,8 +23,8 @@ use shiftproof_search::judging::{GradedByPerson, StudyJudge};
 use shiftproof_search::ledger::{Ledger, LedgerError, RunRecord, RunStatus};
 use shiftproof_search::methods::SearchMethod;
 use shiftproof_search::run::{Run, RunResult};
-use shiftproof_tasks::Prompt;
 use shiftproof_tasks::lint::LintFinding;
+use shiftproof_tasks::{Input, Prompt};
 
 use self::auxiliary_models::ConnectedAuxiliaryModels;
 pub(crate) use self::calibration_table::{UNCALIBRATED, uncalibrated};
@@ -143,7 +143,11 @@ fn load_unlocated(
             study.name
         )));
     }
-    let prepared = load_interactions(&study.data, &resolved.folder, progress)?;
+    let mut prepared = load_interactions(&study.data, &resolved.folder, progress)?;
+    if let Some(prepared) = &mut prepared {
+        let named = registry.recommenders(&study.task, path)?;
+        study::recommenders::provide(prepared, &named, progress)?;
+    }
     let catalogue = prepared
         .as_ref()
         .and_then(|prepared| prepared.catalogue.clone());
@@ -158,6 +162,7 @@ fn load_unlocated(
         let named = places::mentioned(prompts.map(String::as_str));
         built.mentions.extend(named);
     }
+    study::augment::augmented(study, &mut built, path)?;
     let file = resolved.label_file();
     let hand = file.pinned(resolved.labels.as_ref())?;
     let name = file.path.display().to_string();
@@ -188,17 +193,19 @@ fn load_unlocated(
         Some(GivenPrompt { place, text: text? })
     })
     .collect();
-    let like = loaded
-        .data
-        .source
-        .train
-        .first()
-        .or(loaded.data.source.validation.first());
-    let found = places::check(built.task.as_ref(), like, &given)?;
+    study::augment::check(&built, &loaded.data)?;
+    let found = places::check(built.task.as_ref(), like(&built, &loaded).as_ref(), &given)?;
     loaded.findings.extend(found);
     loaded.findings.extend(study::doubts(study));
     loaded.notes.extend(prices::unbound(study));
     Ok((built, loaded))
+}
+
+/// A source input as it will be asked about.
+fn like(built: &TaskInstance, loaded: &LoadedData) -> Option<Input> {
+    let source = &loaded.data.source;
+    let example = source.train.first().or(source.validation.first())?;
+    Some(study::augment::like(built, &example.input))
 }
 
 impl StudySession {
@@ -235,9 +242,9 @@ impl StudySession {
         let method = registry.method(&resolved.study, path)?;
         let stay = |progress: assets::FetchProgress| match progress.step {
             assets::FetchStep::Downloading | assets::FetchStep::Waiting => ControlFlow::Break(()),
-            assets::FetchStep::Verifying | assets::FetchStep::Unpacking => {
-                ControlFlow::Continue(())
-            }
+            assets::FetchStep::Verifying
+            | assets::FetchStep::Unpacking
+            | assets::FetchStep::Training => ControlFlow::Continue(()),
         };
         let mut missing = None;
         let mut watch = |progress: assets::FetchProgress| {
@@ -258,7 +265,7 @@ impl StudySession {
         let study = &resolved.study;
         let task_model = assumed(&study.model)?;
         let proposer_model = study.proposer.as_ref().map(assumed).transpose()?;
-        let auxiliary_models = auxiliary_models::assume(study)?;
+        let auxiliary_models = auxiliary_models::assume(study, built.augmentation.clone())?;
         let graded_by_person = calibration_table::read(&resolved, &built)?;
         Ok(Self {
             resolved,
@@ -279,9 +286,8 @@ impl StudySession {
         &self,
         prompts: &[GivenPrompt<'_>],
     ) -> Result<Vec<LintFinding>, Failure> {
-        let source = &self.loaded.data.source;
-        let like = source.train.first().or(source.validation.first());
-        places::check(self.built.task.as_ref(), like, prompts)
+        let like = like(&self.built, &self.loaded);
+        places::check(self.built.task.as_ref(), like.as_ref(), prompts)
     }
 
     /// What a run will ask of the models at most, under its limit on calls.
@@ -350,6 +356,7 @@ impl StudySession {
                 .as_ref()
                 .and_then(|model| model.found.clone()),
             judge: self.auxiliary_models.found(),
+            knowledge: self.auxiliary_models.writer_found(),
         };
         serde_json::to_string(&found).map_err(Failure::from_error(ExitStatus::Internal))
     }
@@ -384,6 +391,7 @@ impl StudySession {
         let proposer = self.proposer_model.iter();
         let models = std::iter::once(&self.task_model).chain(proposer);
         let models = models.chain(self.auxiliary_models.judge());
+        let models = models.chain(self.auxiliary_models.own_writer());
         models.map(|connected| connected.model.llm.probes()).sum()
     }
 
@@ -547,6 +555,7 @@ impl StudySession {
             .map_or(0, of)
             .max(of(&self.task_model))
             .max(self.auxiliary_models.judge().map_or(0, of))
+            .max(self.auxiliary_models.own_writer().map_or(0, of))
     }
 }
 

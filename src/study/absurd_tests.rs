@@ -24,7 +24,7 @@ fields = [\"text\"]
 ";
 
 /// Tables of a study, each with what has to stand in it.
-const TABLES: [(&str, &str); 14] = [
+const TABLES: [(&str, &str); 16] = [
     ("search", ""),
     ("groups", ""),
     ("budget", ""),
@@ -40,6 +40,11 @@ const TABLES: [(&str, &str); 14] = [
     ("judge", "rubric = \"Is it right?\""),
     (
         "judge.model",
+        "name = \"openai:m\"\nbase_url = \"http://127.0.0.1:1/v1\"",
+    ),
+    ("augment", "kind = \"kar\""),
+    (
+        "augment.model",
         "name = \"openai:m\"\nbase_url = \"http://127.0.0.1:1/v1\"",
     ),
     ("model.price", ""),
@@ -81,6 +86,9 @@ fn study(table: &str, needed: &str, line: &str) -> (String, usize) {
     }
     if table == "judge.model" {
         text += "[judge]\nrubric = \"Is it right?\"\n";
+    }
+    if table == "augment.model" {
+        text += "[augment]\nkind = \"kar\"\n";
     }
     let _ = write!(text, "[{table}]\n{needed}");
     if !needed.is_empty() {

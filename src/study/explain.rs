@@ -118,9 +118,9 @@ pub(crate) fn located(sentences: &str, text: &str, path: &Path) -> String {
 /// The key of the study that a sentence is about: the one it begins with, or the
 /// first other it names where that one is not stated.
 fn named<'s>(sentence: &'s str, text: &str) -> Option<Vec<&'s str>> {
-    const TABLES: [&str; 10] = [
-        "name", "model", "proposer", "prompts", "metric", "judge", "task", "data", "groups",
-        "search",
+    const TABLES: [&str; 11] = [
+        "name", "model", "proposer", "prompts", "metric", "judge", "augment", "task", "data",
+        "groups", "search",
     ];
     let leaves = leaves(text);
     let keys = |word: &'s str| -> Option<Vec<&'s str>> {

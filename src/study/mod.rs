@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod absurd_tests;
+pub(crate) mod augment;
 mod bounds;
 mod dataset;
 mod diff;
@@ -14,6 +15,7 @@ mod numbers;
 pub(crate) mod places;
 mod prompts;
 mod recommend;
+pub(crate) mod recommenders;
 #[doc(hidden)]
 pub mod task_registry;
 pub(crate) mod textfile;
@@ -27,6 +29,7 @@ use shiftproof_search::spec::SearchSpec;
 use shiftproof_tasks::text::plain;
 use shiftproof_tasks::{ColumnRoles, GroupsSpec, UnlabelledDraw};
 
+pub use augment::{AugmentKind, AugmentSpec};
 pub(crate) use bounds::problems as model_problems;
 pub(crate) use dataset::{class_exit, prepare_dataset};
 pub use diff::{DifferingKey, differing};
@@ -64,6 +67,9 @@ pub struct Study {
     /// A model that grades answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judge: Option<JudgeSpec>,
+    /// What a model writes about inputs, as further fields of theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub augment: Option<AugmentSpec>,
     /// The task: `kind` and the options of that kind.
     pub task: toml::Table,
     /// Where examples come from.
@@ -135,6 +141,7 @@ impl Study {
             budget: BudgetLimits::default(),
             metric: None,
             judge: None,
+            augment: None,
         }
     }
 
@@ -173,6 +180,9 @@ impl Study {
         if let Some(judge) = study.judge.as_ref().and_then(|judge| judge.model.as_ref()) {
             bounds::check(judge, "judge.model", text, path)?;
         }
+        if let Some(writer) = study.augment.as_ref().and_then(|own| own.model.as_ref()) {
+            bounds::check(writer, "augment.model", text, path)?;
+        }
         if let Some((key, problem)) = budget_problem(&study.budget) {
             let place = explain::place(text, path, &["budget", key]);
             return Err(Failure::usage(format!("{place}: budget.{problem}")));
@@ -180,6 +190,7 @@ impl Study {
         let mut problems = study.search.problems();
         problems.extend(own_problems(&study, text));
         problems.extend(grading::problems(&study));
+        problems.extend(augment::problems(&study));
         if study.name.is_empty()
             || !study
                 .name
@@ -207,20 +218,25 @@ impl Study {
 }
 
 impl Study {
-    /// All models that the study names: the task's, the proposer, the judge.
+    /// All models that the study names: the task's, the proposer, the judge, the one that
+    /// writes about inputs.
     pub fn models(&self) -> impl Iterator<Item = &ModelSpec> + Clone {
         let judge = self.judge.as_ref().and_then(|judge| judge.model.as_ref());
+        let writer = self.augment.as_ref().and_then(|own| own.model.as_ref());
         std::iter::once(&self.model)
             .chain(&self.proposer)
             .chain(judge)
+            .chain(writer)
     }
 
     /// As [`models`](Self::models).
     pub fn models_mut(&mut self) -> impl Iterator<Item = &mut ModelSpec> {
         let judge = self.judge.as_mut().and_then(|judge| judge.model.as_mut());
+        let writer = self.augment.as_mut().and_then(|own| own.model.as_mut());
         std::iter::once(&mut self.model)
             .chain(&mut self.proposer)
             .chain(judge)
+            .chain(writer)
     }
 }
 

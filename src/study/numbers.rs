@@ -62,6 +62,11 @@ pub(super) const RANGES: &[NumberRange] = &[
     range("judge.model.threads", 1.0, 1_024.0),
     range("judge.points", 2.0, 100.0),
     range("judge.min_agreement", 0.0, 1.0),
+    range("augment.max_tokens", 1.0, 1e6),
+    range("augment.model.concurrency", 1.0, 10_000.0),
+    range("augment.model.timeout_s", 1.0, 86_400.0),
+    range("augment.model.max_retries", 0.0, 100.0),
+    range("augment.model.threads", 1.0, 1_024.0),
     range("metric.processes", 1.0, 1_000.0),
     range("metric.batch", 1.0, 10_000.0),
     range("metric.timeout_s", 1.0, 86_400.0),
@@ -87,7 +92,7 @@ pub(super) const RANGES: &[NumberRange] = &[
 ];
 
 /// Tables, which a parser would take as lists of their values too.
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 18] = [
     "search",
     "groups",
     "groups.class_shares",
@@ -102,6 +107,9 @@ const TABLES: [&str; 15] = [
     "proposer.price",
     "judge",
     "judge.model.price",
+    "augment",
+    "augment.questions",
+    "augment.model.price",
     "metric",
 ];
 

@@ -1,7 +1,7 @@
 //! Placeholders in a study's prompts, checked against the fields there are.
 
 use shiftproof_tasks::lint::{LintFinding, LintSeverity};
-use shiftproof_tasks::{Example, Input, Task, closest, places};
+use shiftproof_tasks::{Input, Task, closest, places};
 
 use crate::exit::Failure;
 
@@ -31,11 +31,11 @@ pub(crate) fn mentioned<'p>(prompts: impl IntoIterator<Item = &'p str>) -> Vec<S
 /// prompts may hold braces of their own.
 pub(crate) fn check(
     task: &dyn Task,
-    like: Option<&Example>,
+    like: Option<&Input>,
     prompts: &[GivenPrompt<'_>],
 ) -> Result<Vec<LintFinding>, Failure> {
     let mut findings = Vec::new();
-    let Some(input) = like.map(|example| &example.input) else {
+    let Some(input) = like else {
         return Ok(findings);
     };
     if !task.fills_fields() {
@@ -94,7 +94,7 @@ fn fields(input: &Input) -> String {
 
 #[cfg(test)]
 mod tests {
-    use shiftproof_tasks::{ClassifySpec, ClassifyTask, Label, Metric};
+    use shiftproof_tasks::{ClassifySpec, ClassifyTask, Metric};
 
     use super::*;
 
@@ -110,10 +110,7 @@ mod tests {
             },
         )
         .unwrap();
-        let like = Example {
-            input: Input::new("1", "g").with_field("text", "x"),
-            label: Label::Class("good".into()),
-        };
+        let like = Input::new("1", "g").with_field("text", "x");
         let given = [GivenPrompt {
             place: "task.prompt".into(),
             text: prompt,

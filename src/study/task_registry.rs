@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use shiftproof_rec::tasks::{self, TaskDeclaration, TaskSpec, TaskVisitor};
-use shiftproof_rec::{ItemCatalogue, PromptTemplates};
+use shiftproof_rec::{ItemCatalogue, PromptTemplates, RecommenderKind};
 use shiftproof_search::methods::{MethodRegistry, SearchMethod};
-use shiftproof_tasks::{FramedTask, PromptFrame, PromptRole, Task, closest};
+use shiftproof_tasks::{Augmentation, FramedTask, PromptFrame, PromptRole, Task, closest};
 
 use crate::exit::Failure;
 use crate::study::textfile;
@@ -24,6 +24,8 @@ pub struct TaskInstance {
     /// Names in braces of the study's prompts: columns by these names are read
     /// too.
     pub mentions: Vec<String>,
+    /// What is written about its inputs before they are asked about.
+    pub augmentation: Option<Arc<dyn Augmentation>>,
 }
 
 /// Keys of `[task]` that any kind takes: what surrounds its prompt.
@@ -89,28 +91,43 @@ struct TaskSource<'a> {
     catalogue: Option<&'a Arc<ItemCatalogue>>,
 }
 
-/// Makes a task of one kind.
-type Build = fn(&TaskSource<'_>) -> Result<TaskDeclaration, Failure>;
+/// What can be done with the options of one kind.
+#[derive(Clone, Copy)]
+struct DeclaredKind {
+    /// Makes the task.
+    build: fn(&TaskSource<'_>) -> Result<TaskDeclaration, Failure>,
+    /// Tells the recommenders that the task asks.
+    recommenders: fn(&TaskSource<'_>) -> Result<Vec<RecommenderKind>, Failure>,
+}
 
 /// The declared kinds by name.
 #[derive(Default)]
-struct DeclaredTasks(BTreeMap<&'static str, Build>);
+struct DeclaredTasks(BTreeMap<&'static str, DeclaredKind>);
 
 impl TaskVisitor for DeclaredTasks {
     fn kind<D: TaskSpec + 'static>(&mut self) {
-        self.0.insert(D::KIND, declare::<D>);
+        self.0.insert(
+            D::KIND,
+            DeclaredKind {
+                build: declare::<D>,
+                recommenders: |study| Ok(options::<D>(study)?.recommenders()),
+            },
+        );
     }
 }
 
-fn declare<D: TaskSpec>(study: &TaskSource<'_>) -> Result<TaskDeclaration, Failure> {
+fn options<D: TaskSpec>(study: &TaskSource<'_>) -> Result<D, Failure> {
     // Read from text, for only so an error has a place.
     let parsed = toml::to_string(&study.options).unwrap_or_default();
-    let options: D = toml::from_str(&parsed).map_err(|error| {
+    toml::from_str(&parsed).map_err(|error| {
         let text = textfile::read(study.path).unwrap_or_default();
         let parse = |text: &str| toml::from_str::<D>(text).err();
         explain(&error, &parsed, "task", &text, study.path, &parse)
-    })?;
-    options
+    })
+}
+
+fn declare<D: TaskSpec>(study: &TaskSource<'_>) -> Result<TaskDeclaration, Failure> {
+    options::<D>(study)?
         .declare(study.name, study.catalogue)
         .map_err(|error| {
             Failure::usage(format!("{}: {error}", study.path.display())).caused_by(error)
@@ -180,11 +197,12 @@ impl TaskRegistry {
                 fields: Vec::new(),
                 templates: None,
                 mentions,
+                augmentation: None,
             });
         }
         let mut registry = DeclaredTasks::default();
         tasks::visit(&mut registry);
-        let Some(build) = registry.0.get(kind) else {
+        let Some(declared) = registry.0.get(kind) else {
             let known: Vec<&str> = registry
                 .0
                 .keys()
@@ -203,7 +221,7 @@ impl TaskRegistry {
             task,
             fields,
             templates,
-        } = build(&TaskSource {
+        } = (declared.build)(&TaskSource {
             options,
             name: study,
             path,
@@ -220,6 +238,34 @@ impl TaskRegistry {
             fields,
             templates,
             mentions,
+            augmentation: None,
+        })
+    }
+
+    /// The recommenders that a study's task asks, before it is made: those that learn have
+    /// to be in the catalogue then. A kind that only another program knows asks none.
+    pub fn recommenders(
+        &self,
+        table: &toml::Table,
+        path: &Path,
+    ) -> Result<Vec<RecommenderKind>, Failure> {
+        let mut registry = DeclaredTasks::default();
+        tasks::visit(&mut registry);
+        let kind = table.get("kind").and_then(toml::Value::as_str);
+        let Some(declared) = kind.and_then(|kind| registry.0.get(kind)) else {
+            return Ok(Vec::new());
+        };
+        if kind.is_some_and(|kind| self.plugged.contains_key(kind)) {
+            return Ok(Vec::new());
+        }
+        let mut options = table.clone();
+        options.remove("kind");
+        frame(&mut options, path)?;
+        (declared.recommenders)(&TaskSource {
+            options,
+            name: "",
+            path,
+            catalogue: None,
         })
     }
 

@@ -3,6 +3,7 @@
 
 pub mod calibration_notes;
 pub mod headroom;
+pub mod knowledge;
 pub mod printed_commands;
 pub mod shown;
 pub mod table;

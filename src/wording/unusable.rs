@@ -75,6 +75,12 @@ pub(crate) fn stopped(stop: &RunError) -> String {
     if let RunError::NoBar(standing) = stop {
         return judge::no_bar(standing).unwrap_or_else(|| stop.to_string());
     }
+    if let RunError::Knowledge { .. } = stop {
+        return format!(
+            "{stop}\n  name another model in augment.model, raise augment.max_tokens where answers \
+             are cut off, or go on with --keep-going: what lacks knowledge is asked about without it"
+        );
+    }
     let RunError::Unusable(hopeless) = stop else {
         return stop.to_string();
     };

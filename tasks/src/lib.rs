@@ -43,6 +43,7 @@
 //! ```
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod augment;
 mod baseline;
 mod classify;
 mod columns;
@@ -75,6 +76,7 @@ mod task;
 mod template;
 pub mod text;
 
+pub use augment::{Augmentation, AugmentedTask, KnowledgeField, KnowledgeQuestion};
 pub use baseline::{BaselinePredictions, Prediction};
 pub use classify::{ClassifySpec, ClassifyTask};
 pub use columns::{ColumnRoles, LoadedTable, NumericBands};

@@ -108,6 +108,11 @@ impl LabelledTarget {
         self.examples.iter().map(|example| &example.input)
     }
 
+    /// The same to be written to.
+    fn inputs_mut(&mut self) -> impl Iterator<Item = &mut Input> {
+        self.examples.iter_mut().map(|example| &mut example.input)
+    }
+
     /// Keeps only the examples whose input passes.
     pub(crate) fn retain(&mut self, keep: impl Fn(&Input) -> bool) {
         self.examples.retain(|example| keep(&example.input));
@@ -139,6 +144,12 @@ impl SealedAudit {
     /// The inputs without their labels, for lints and cost estimates.
     pub fn inputs(&self) -> impl Iterator<Item = &Input> {
         self.examples.iter().map(|example| &example.input)
+    }
+
+    /// The same to be written to: what was found out about an input is a field of it. The
+    /// audit's [name](Self::fingerprint) is of the inputs as they were read.
+    pub fn inputs_mut(&mut self) -> impl Iterator<Item = &mut Input> {
+        self.examples.iter_mut().map(|example| &mut example.input)
     }
 
     /// What names this audit: 128 bits of BLAKE3, in hex, over its examples with
@@ -202,6 +213,29 @@ pub struct Data {
     pub audit: SealedAudit,
     /// The counter shared by the two sealed roles.
     pub reads: LabelReads,
+}
+
+impl Data {
+    /// All inputs: training, validation, target, labelled target, audit.
+    pub fn inputs(&self) -> impl Iterator<Item = &Input> {
+        let source = self.source.train.iter().chain(&self.source.validation);
+        source
+            .map(|example| &example.input)
+            .chain(&self.target.inputs)
+            .chain(self.labelled_target.inputs())
+            .chain(self.audit.inputs())
+    }
+
+    /// The same to be written to, in the same order. No label is read.
+    pub fn inputs_mut(&mut self) -> impl Iterator<Item = &mut Input> {
+        let Source { train, validation } = &mut self.source;
+        let source = train.iter_mut().chain(validation);
+        source
+            .map(|example| &mut example.input)
+            .chain(&mut self.target.inputs)
+            .chain(self.labelled_target.inputs_mut())
+            .chain(self.audit.inputs_mut())
+    }
 }
 
 #[cfg(test)]

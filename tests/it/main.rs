@@ -1,6 +1,7 @@
 //! Integration tests of the program and its parts, one module each.
 #![allow(clippy::unwrap_used)]
 
+mod augment;
 mod chaos;
 mod choice;
 mod cli;
@@ -32,6 +33,7 @@ mod library;
 mod limits;
 mod methods;
 mod models;
+mod neural;
 mod owndata;
 mod proposals;
 #[cfg(unix)]

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A crate's folder, and the crates of this workspace that it may depend on.
-const MAY_USE: [(&str, &[&str]); 7] = [
+const MAY_USE: [(&str, &[&str]); 8] = [
     ("store", &[]),
     ("tasks", &[]),
     ("tasks/rec", &["shiftproof-tasks"]),
+    ("tasks/neural", &[]),
     ("search/select", &[]),
     (
         "search",
@@ -22,6 +23,7 @@ const MAY_USE: [(&str, &[&str]); 7] = [
         ".",
         &[
             "shiftproof-llm",
+            "shiftproof-neural",
             "shiftproof-rec",
             "shiftproof-search",
             "shiftproof-store",
@@ -31,7 +33,7 @@ const MAY_USE: [(&str, &[&str]); 7] = [
 ];
 
 /// Crates that compute and read files, and do nothing else.
-const PURE: [&str; 3] = ["tasks", "tasks/rec", "search/select"];
+const PURE: [&str; 4] = ["tasks", "tasks/rec", "tasks/neural", "search/select"];
 /// What a pure crate may not depend on: async, servers, stores, terminals.
 const IMPURE: [&str; 9] = [
     "async-trait",

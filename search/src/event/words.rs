@@ -25,6 +25,8 @@ impl std::fmt::Display for GroupRole {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
+    /// A model writes about the inputs, before any prompt is asked about them.
+    Augment,
     /// Prompts are proposed from source demonstrations.
     Propose,
     /// Proposals are screened on a small balanced sample.
@@ -44,6 +46,7 @@ pub enum Phase {
 impl std::fmt::Display for Phase {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {
+            Self::Augment => "augment",
             Self::Propose => "propose",
             Self::Screen => "screen",
             Self::Vote => "vote",
@@ -162,6 +165,7 @@ mod tests {
     fn logged_words_never_change() {
         check(&GroupRole::Source, "source", "source");
         check(&GroupRole::Target, "target", "target");
+        check(&Phase::Augment, "augment", "augment");
         check(&Phase::Propose, "propose", "propose");
         check(&Phase::Repropose, "repropose", "repropose");
         check(&Phase::Audit, "audit", "audit");
@@ -183,8 +187,10 @@ mod tests {
 
     #[test]
     fn phases_are_in_order() {
-        use Phase::{Audit, Final, Propose, Refine, Repropose, Screen, Vote};
-        let phases = [Propose, Screen, Vote, Repropose, Refine, Final, Audit];
+        use Phase::{Audit, Augment, Final, Propose, Refine, Repropose, Screen, Vote};
+        let phases = [
+            Augment, Propose, Screen, Vote, Repropose, Refine, Final, Audit,
+        ];
         assert!(phases.is_sorted());
         // Padding is honoured where tables ask for it.
         assert_eq!(format!("{Vote:>8}|{Final:<8}|"), "    vote|final   |");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use shiftproof_tasks::{Reply, Usage};
+use shiftproof_tasks::{Augmentation, Reply, Usage};
 use thiserror::Error;
 
 use crate::budget::{Price, Spend};
@@ -49,6 +49,17 @@ pub enum RunError {
     /// Hardly an answer can be used.
     #[error("{0}")]
     Unusable(Box<HopelessRun>),
+    /// Hardly a question about the inputs was answered in a way that can be used.
+    #[error(
+        "{} wrote hardly any knowledge that can be used: {told}",
+        called(model)
+    )]
+    Knowledge {
+        /// The model's identity.
+        model: String,
+        /// What came of the questions, with one answer.
+        told: String,
+    },
     /// The search depends on proposals, and not one could be used.
     #[error("no proposal of {model} could be used: {reason}")]
     Proposals {
@@ -152,6 +163,15 @@ impl PricedModel {
     }
 }
 
+/// Who writes about inputs, and what is asked.
+#[derive(Clone)]
+pub struct KnowledgeSource {
+    /// The model that is asked.
+    pub model: PricedModel,
+    /// What it is asked, and which fields that becomes.
+    pub augmentation: Arc<dyn Augmentation>,
+}
+
 /// Whom evaluations ask beside the model that does the task.
 #[derive(Clone, Default)]
 pub struct AuxiliaryModels {
@@ -159,6 +179,8 @@ pub struct AuxiliaryModels {
     pub grader: Option<PricedModel>,
     /// Who [makes](shiftproof_tasks::Task::renderer) the messages of requests.
     pub renderer: Option<PricedModel>,
+    /// Who writes about inputs before they are asked about.
+    pub knowledge: Option<KnowledgeSource>,
 }
 
 /// Requests that brought no answer: retries, failures, and what was on the way when

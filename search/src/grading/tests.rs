@@ -29,7 +29,7 @@ fn bench(calls: Option<u64>, grader: &Bench) -> Bench {
     let mut bench = Bench::with(scripted::server(), limits, answers);
     bench.gateway = scripted::gateway(limits).with_auxiliary_models(AuxiliaryModels {
         grader: Some(grader.model.clone()),
-        renderer: None,
+        ..AuxiliaryModels::default()
     });
     bench
 }

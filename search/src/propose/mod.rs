@@ -51,6 +51,7 @@ pub use read::read;
 pub use recombine::{OffspringProposer, PlannedOffspring};
 pub use reflect::{MergePair, MergeProposer, ReflectionCase, ReflectionProposer};
 pub use screen::DiscardCounts;
+pub(crate) use screen::declines;
 pub use trace::TracedAnswer;
 pub use trajectory::{TrajectoryEntry, TrajectoryProposer};
 

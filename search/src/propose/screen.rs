@@ -15,8 +15,9 @@ pub(super) use self::narrow::NarrowScreen;
 use self::copying::CopyScreen;
 use self::echo::EchoScreen;
 use self::language::StudyLanguages;
-pub(super) use self::words::{declines, padded, words};
+pub(crate) use self::words::declines;
 use self::words::{mentions, tidy};
+pub(super) use self::words::{padded, words};
 use super::library::either;
 use super::{ProposerView, meta, wording};
 

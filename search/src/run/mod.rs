@@ -23,11 +23,14 @@ mod voting;
 
 use std::sync::Arc;
 
-use shiftproof_tasks::{BaselinePredictions, Data, Prompt, SealedAudit, Task, evaluation_calls};
+use shiftproof_tasks::{
+    BaselinePredictions, Data, Input, Prompt, SealedAudit, Task, evaluation_calls,
+};
 
+use crate::augment::{self, augment};
 use crate::budget::Spend;
 use crate::earlier::EarlierRun;
-use crate::event::{Event, GroupInfo, RunEnding, RunStarted};
+use crate::event::{Event, GroupInfo, Phase, RunEnding, RunStarted};
 use crate::fit::fit;
 use crate::gateway::{Gateway, PricedModel, RunError};
 use crate::judging::StudyJudge;
@@ -99,13 +102,17 @@ impl Run<'_> {
     /// course and tells the same events.
     pub async fn execute(mut self) -> Result<RunResult, RunError> {
         // Out of reach before a method runs: what is not there cannot be learnt from.
-        let audit = std::mem::replace(
+        let mut audit = std::mem::replace(
             &mut self.data.audit,
             SealedAudit::new(Vec::new(), self.data.reads.clone()),
         );
         self.gateway.emit(&Event::Started(self.started()))?;
+        let inputs = self.data.inputs().chain(audit.inputs());
+        let written = augment::count(self.gateway.auxiliary_models(), inputs);
+        self.fit_to_budget(audit.len(), written);
+        // What is written becomes part of every request, those of the audit too.
+        self.augment(&mut audit).await?;
         self.hold_back_audit(&audit);
-        self.fit_to_budget(audit.len());
         let mut context = SearchContext::begin(&self)?;
         context.keep_out(audit.inputs());
         if let Some(earlier) = &self.earlier {
@@ -175,14 +182,37 @@ impl Run<'_> {
         self.gateway.hold_back(worst + worst);
     }
 
-    /// Scales the plan down to a call limit that it exceeds.
-    fn fit_to_budget(&mut self, audit: usize) {
+    /// Has knowledge written into the inputs of all roles, where the study has it written.
+    async fn augment(&mut self, audit: &mut SealedAudit) -> Result<(), RunError> {
+        let gateway = self.gateway;
+        let Some(source) = &gateway.auxiliary_models().knowledge else {
+            return Ok(());
+        };
+        let inputs: Vec<&mut Input> = self.data.inputs_mut().chain(audit.inputs_mut()).collect();
+        let fields = source.augmentation.fields().iter();
+        let names: Vec<&str> = fields.map(|field| field.name.as_str()).collect();
+        gateway.emit(&Event::Phase {
+            phase: Phase::Augment,
+            plan: format!("{} of {} inputs", names.join(" and "), inputs.len()),
+        })?;
+        if augment(gateway, inputs, self.keep_going).await? {
+            return Ok(());
+        }
+        Err(RunError::Budget(format!(
+            "not even all questions for {} can be asked",
+            names.join(" and ")
+        )))
+    }
+
+    /// Scales the plan down to a call limit that it exceeds; `written`: calls that write about
+    /// the inputs.
+    fn fit_to_budget(&mut self, audit: usize, written: usize) {
         if let Some(calls) = self.gateway.limits().calls {
             // What finding out about the models took is gone.
             let graded = self.judge.as_ref().map_or(0, |judge| judge.graded.len());
             let calls = calls
                 .saturating_sub(self.gateway.lost_before().calls)
-                .saturating_sub(graded as u64);
+                .saturating_sub((graded + written) as u64);
             self.fitted = fit(
                 self.method.as_ref(),
                 &mut self.spec,

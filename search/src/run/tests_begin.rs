@@ -97,24 +97,27 @@ async fn given_prompts_enter_first() {
 
 #[tokio::test]
 async fn low_limits_scale_plans() {
-    let fitted = |calls, audit| {
+    let fitted = |calls, audit, written| {
         let gateway = gateway(limited(calls));
         let mut own = run(&gateway, screen(), planted());
-        own.fit_to_budget(audit);
+        own.fit_to_budget(audit, written);
         (own.fitted, own.spec.evaluations)
     };
     // 400 evaluations of the races and 20 more, and 80 sealed examples twice.
-    assert_eq!(fitted(420, 0), (false, 400));
-    assert_eq!(fitted(580, 80), (false, 400));
-    assert_eq!(fitted(579, 80), (true, 399));
+    assert_eq!(fitted(420, 0, 0), (false, 400));
+    assert_eq!(fitted(580, 80, 0), (false, 400));
+    assert_eq!(fitted(579, 80, 0), (true, 399));
     // The 20 are no number of the study, and stay.
-    assert_eq!(fitted(400, 80), (true, 240 - 20));
-    assert_eq!(fitted(100, 80), (true, 0));
+    assert_eq!(fitted(400, 80, 0), (true, 240 - 20));
+    assert_eq!(fitted(100, 80, 0), (true, 0));
+    // What is written about inputs comes first.
+    assert_eq!(fitted(587, 80, 7), (false, 400));
+    assert_eq!(fitted(586, 80, 7), (true, 399));
     let gateway = gateway(BudgetLimits {
         tokens: Some(1),
         ..BudgetLimits::default()
     });
     let mut own = run(&gateway, screen(), planted());
-    own.fit_to_budget(80);
+    own.fit_to_budget(80, 0);
     assert!(!own.fitted, "only calls are planned by");
 }

@@ -279,8 +279,9 @@ async fn evaluate(
     if let Some(told) = score::calibrated(&session, &evaluation) {
         note(&told);
     }
-    for told in unusable::sentences(&score::surveyed(&evaluation)) {
-        note(&told);
+    let unused = unusable::sentences(&score::surveyed(&evaluation));
+    for told in unused.iter().chain(&score::knowledge(&gateway)) {
+        note(told);
     }
     let groups = &session.loaded.groups;
     let on = format!("the sealed audit of {}", path.display());

@@ -120,6 +120,7 @@ pub(super) async fn run(
         return Ok(None);
     };
     let mut notes = unusable::sentences(&score::surveyed(&scored));
+    notes.extend(score::knowledge(&gateway));
     let calibration = session.resolved.study.search.calibration;
     if calibration != Calibration::None && session.task_model.model.llm.capabilities().label_scores
     {

@@ -224,8 +224,7 @@ impl ModelEvaluation<'_> {
         let examples = split.examples(&mut session, args)?;
         let session = session;
         let task = session.built.task.as_ref();
-        let mut planned =
-            score::planned(&session, &prompts, examples.len()) * u64::from(args.repeat);
+        let mut planned = score::planned(&session, &prompts, &examples) * u64::from(args.repeat);
         if let Some(attribute) = &args.fair {
             planned += fairness::calls(task, attribute, &prompts, &examples);
         }
@@ -285,6 +284,7 @@ impl ModelEvaluation<'_> {
             fairness,
             notes: notes(&session, args, (split, &examples), (&prompts, evaluation))
                 .into_iter()
+                .chain(score::knowledge(&gateway))
                 .chain(of_judge)
                 .collect(),
             judge: judged,

@@ -1,12 +1,13 @@
 //! Whom a study's evaluations ask beside its model: a judge, programs that score or
-//! render.
+//! render, a model that writes about inputs.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use shiftproof_search::budget::Price;
-use shiftproof_search::gateway::AuxiliaryModels;
-use shiftproof_tasks::{ProgramSpec, ProgramStep};
+use shiftproof_search::gateway::{AuxiliaryModels, KnowledgeSource, PricedModel};
+use shiftproof_tasks::{Augmentation, ProgramSpec, ProgramStep};
 
 use crate::assets;
 use crate::exit::Failure;
@@ -25,6 +26,15 @@ pub struct ConnectedAuxiliaryModels {
     is_judge: bool,
     /// The programs among them.
     programs: Vec<StartedProgram>,
+    writer: Option<KnowledgeWriter>,
+}
+
+/// Who writes about inputs.
+struct KnowledgeWriter {
+    connected: ConnectedModel,
+    augmentation: Arc<dyn Augmentation>,
+    /// Whether it is a model of its own, not the one that does the task.
+    is_own: bool,
 }
 
 impl ConnectedAuxiliaryModels {
@@ -34,7 +44,50 @@ impl ConnectedAuxiliaryModels {
         AuxiliaryModels {
             grader: self.grader.as_ref().map(model),
             renderer: self.renderer.as_ref().map(model),
+            knowledge: self.writer.as_ref().map(|writer| KnowledgeSource {
+                model: model(&writer.connected),
+                augmentation: writer.augmentation.clone(),
+            }),
         }
+    }
+
+    /// The same with somebody who writes about inputs: the model `own`, or else the one
+    /// that does the task, without the bound that the study sets on its answers.
+    pub(super) fn with_writer(
+        self,
+        own: Option<ConnectedModel>,
+        task_model: &ConnectedModel,
+        augmentation: Arc<dyn Augmentation>,
+    ) -> Self {
+        let is_own = own.is_some();
+        let connected = own.or_else(|| task_model.proposing()).unwrap_or_else(|| {
+            let PricedModel { llm, price } = task_model.model.clone();
+            ConnectedModel::assumed(llm, price, task_model.report.clone())
+        });
+        Self {
+            writer: Some(KnowledgeWriter {
+                connected,
+                augmentation,
+                is_own,
+            }),
+            ..self
+        }
+    }
+
+    /// Who writes about inputs, where somebody does.
+    pub fn writer(&self) -> Option<&ConnectedModel> {
+        Some(&self.writer.as_ref()?.connected)
+    }
+
+    /// The same where it is a model of its own.
+    pub fn own_writer(&self) -> Option<&ConnectedModel> {
+        let writer = self.writer.as_ref().filter(|writer| writer.is_own)?;
+        Some(&writer.connected)
+    }
+
+    /// What was found out about the server of that model.
+    pub(super) fn writer_found(&self) -> Option<ServerAbilities> {
+        self.own_writer()?.found.clone()
     }
 
     /// Who grades: a judge or a program.
@@ -86,6 +139,17 @@ fn judging(study: &Study, judge: &JudgeSpec) -> ModelSpec {
         spec.max_tokens = None;
     }
     spec
+}
+
+/// The model that writes about inputs, where it is one of its own: it writes texts alone.
+pub(super) fn writing(study: &Study) -> Option<ModelSpec> {
+    let mut spec = study.augment.as_ref()?.model.clone()?;
+    for mode in [&mut spec.label_scores, &mut spec.prefill] {
+        if *mode == AbilityMode::Auto {
+            *mode = AbilityMode::Off;
+        }
+    }
+    Some(spec)
 }
 
 impl ConnectedAuxiliaryModels {
@@ -163,13 +227,26 @@ pub(super) fn start(study: &Study, folder: &Path) -> Result<ConnectedAuxiliaryMo
 }
 
 /// Nobody is asked, and no program is started: what the judge will cost is assumed.
-pub(super) fn assume(study: &Study) -> Result<ConnectedAuxiliaryModels, Failure> {
-    let Some(judge) = &study.judge else {
-        return Ok(ConnectedAuxiliaryModels::default());
-    };
-    Ok(ConnectedAuxiliaryModels {
-        grader: Some(assumed(&judging(study, judge))?),
-        is_judge: true,
-        ..ConnectedAuxiliaryModels::default()
-    })
+pub(super) fn assume(
+    study: &Study,
+    augmentation: Option<Arc<dyn Augmentation>>,
+) -> Result<ConnectedAuxiliaryModels, Failure> {
+    let mut auxiliary_models = ConnectedAuxiliaryModels::default();
+    if let Some(judge) = &study.judge {
+        auxiliary_models.grader = Some(assumed(&judging(study, judge))?);
+        auxiliary_models.is_judge = true;
+    }
+    if let Some(augmentation) = augmentation {
+        let own = writing(study);
+        let unbounded = ModelSpec {
+            max_tokens: None,
+            ..study.model.clone()
+        };
+        auxiliary_models.writer = Some(KnowledgeWriter {
+            connected: assumed(own.as_ref().unwrap_or(&unbounded))?,
+            augmentation,
+            is_own: own.is_some(),
+        });
+    }
+    Ok(auxiliary_models)
 }

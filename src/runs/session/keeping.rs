@@ -25,6 +25,8 @@ pub(super) struct FoundModels {
     pub proposer: Option<ServerAbilities>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judge: Option<ServerAbilities>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub knowledge: Option<ServerAbilities>,
 }
 
 impl FoundModels {

@@ -4,16 +4,20 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use shiftproof_search::Capabilities;
+use shiftproof_search::augment;
+use shiftproof_search::event::Phase;
 use shiftproof_search::fit::{FittedPlan, fitted};
 use shiftproof_search::judging::GradedByPerson;
 use shiftproof_search::ledger::RunRecord;
 use shiftproof_search::methods::SearchMethod;
+use shiftproof_search::plan::PhasePlan;
 
 use super::keeping::FoundModels;
 use super::{OwnModels, StudySession, auxiliary_models, calibration_table, connect_models, load};
 use crate::assets;
 use crate::exit::Failure;
-use crate::models::prices;
+use crate::models::{connect_model, prices};
 use crate::study::task_registry::{TaskInstance, TaskRegistry};
 use crate::study::{LoadedData, ResolvedStudy, Study};
 
@@ -88,6 +92,25 @@ impl LoadedStudy {
         auxiliary_models.check_programs()?;
         let judge = auxiliary_models.with_judge(study, folder, found.judge, progress);
         let auxiliary_models = Box::pin(judge).await?;
+        let writer = auxiliary_models::writing(study);
+        let auxiliary_models = match built.augmentation.clone() {
+            Some(augmentation) => {
+                let own = match &writer {
+                    Some(spec) => Some(
+                        Box::pin(connect_model::connect(
+                            spec,
+                            folder,
+                            found.knowledge,
+                            progress,
+                        ))
+                        .await?,
+                    ),
+                    None => None,
+                };
+                auxiliary_models.with_writer(own, &task_model, augmentation)
+            }
+            None => auxiliary_models,
+        };
         Ok(StudySession {
             resolved,
             built,
@@ -112,25 +135,38 @@ pub(super) fn plan(
     graded: u64,
 ) -> FittedPlan {
     let limit = study.budget.calls;
+    let written = built.augmentation.as_ref().map_or(0, |augmentation| {
+        let inputs = loaded.data.inputs();
+        augment::calls(augmentation.as_ref(), &Capabilities::default(), inputs).len()
+    });
+    let apart = graded + written as u64;
     let mut plan = fitted(
         method,
         &study.search,
         &loaded.data,
         built.task.as_ref(),
         study.prompts.len(),
-        limit.map(|calls| calls.saturating_sub(graded)),
+        limit.map(|calls| calls.saturating_sub(apart)),
     );
-    if graded == 0 {
-        return plan;
-    }
-    plan.whole += graded;
-    plan.smallest = plan.smallest.map(|calls| calls + graded);
-    if let Some(first) = plan.phases.first_mut() {
+    plan.whole += apart;
+    plan.smallest = plan.smallest.map(|calls| calls + apart);
+    if let Some(first) = plan.phases.first_mut().filter(|_| graded > 0) {
         first.task_calls += graded as usize;
         let _ = write!(
             first.what,
             "; the judge on {graded} answers that a person graded"
         );
+    }
+    if let Some(augmentation) = built.augmentation.as_ref().filter(|_| written > 0) {
+        let fields = augmentation.fields().iter();
+        let names: Vec<&str> = fields.map(|field| field.name.as_str()).collect();
+        let phase = PhasePlan {
+            phase: Phase::Augment,
+            what: format!("{}, once", names.join(" and ")),
+            proposer_calls: 0,
+            task_calls: written,
+        };
+        plan.phases.insert(0, phase);
     }
     plan
 }

@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .collect();
     println!("users told apart: {}", users.len());
     for baseline in &published.baselines {
-        let auc = BaselineMeasures::of(baseline, &published.examples).auc;
+        let auc = BaselineMeasures::of(baseline, &published.examples, None).auc;
         println!("{:15} AUC {:.3}", baseline.name, auc.unwrap_or(f64::NAN));
     }
     Ok(())

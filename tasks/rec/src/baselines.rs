@@ -1,17 +1,16 @@
 //! Methods without a language model, learnt from the training part alone. A
 //! prompt that does not beat them is not worth its calls.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use shiftproof_tasks::{BaselinePredictions, Example, Input, Prediction, field};
 
 use super::leave_one_out::{TargetEvent, history, only_shown};
 use super::seeded::NumberStream;
-use super::{ExampleForm, Interaction, Interactions, ItemCatalogue, PointwiseTarget, RecSpec};
+use super::sequences::RankingQuery;
+use super::{Interaction, Interactions, ItemCatalogue, PointwiseTarget, RecSpec};
 
-/// Titles predicted where the whole catalogue is ranked.
-const LONGEST: usize = 100;
 /// Ratings of the global mean that a mean of few ratings is pulled by.
 const PULL: f64 = 5.0;
 
@@ -40,6 +39,25 @@ impl BaselineQuery {
             id,
             aim: aim.clone(),
             candidates,
+        }
+    }
+
+    /// The same as a question about a list.
+    pub fn ranking(self, spec: &RecSpec, data: &Interactions) -> RankingQuery {
+        let met: Vec<u32> = history(spec, data, &self.aim)
+            .iter()
+            .map(|event| event.item)
+            .collect();
+        RankingQuery {
+            id: self.id,
+            history: met[met.len().saturating_sub(spec.history)..].to_vec(),
+            // Only of the whole catalogue something has to be left out.
+            met: if self.candidates.is_empty() {
+                met
+            } else {
+                Vec::new()
+            },
+            candidates: self.candidates,
         }
     }
 }
@@ -89,39 +107,27 @@ impl TrainingFacts {
     }
 }
 
-/// Every baseline that fits the form.
-pub(super) fn all(
+/// Every baseline of lists.
+pub(super) fn lists(
     spec: &RecSpec,
-    data: &Interactions,
     known: &TrainingFacts,
-    asked: &[BaselineQuery],
+    asked: &[RankingQuery],
 ) -> Vec<BaselinePredictions> {
-    match spec.examples {
-        ExampleForm::Listwise => lists(spec, data, known, asked),
-        ExampleForm::Pointwise => points(spec, data, known, asked),
-    }
-}
-
-fn lists(
-    spec: &RecSpec,
-    data: &Interactions,
-    known: &TrainingFacts,
-    asked: &[BaselineQuery],
-) -> Vec<BaselinePredictions> {
-    let popularity = |item: u32| f64::from(known.catalogue.popularity(item));
-    let recent = |one: &BaselineQuery| -> Vec<u32> {
-        let met = history(spec, data, &one.aim);
-        let from = met.len().saturating_sub(spec.history);
-        met[from..].iter().map(|event| event.item).collect()
-    };
+    let catalogue = &known.catalogue;
+    let popularity = |item: u32| f64::from(catalogue.popularity(item));
     // Above any item's count, so that popularity only breaks ties of followers.
     let above = 1.0 + known.activity.iter().map(|n| f64::from(*n)).sum::<f64>();
     let rank =
-        |name: &str, score: &dyn Fn(&BaselineQuery, &[u32]) -> Vec<f64>| BaselinePredictions {
+        |name: &str, score: &dyn Fn(&RankingQuery, &[u32]) -> Vec<f64>| BaselinePredictions {
             name: name.to_owned(),
             predictions: asked
                 .iter()
-                .map(|one| (one.id.clone(), ranking(spec, data, one, score)))
+                .map(|one| {
+                    (
+                        one.id.clone(),
+                        one.ranked(catalogue, &|items| score(one, items)),
+                    )
+                })
                 .collect(),
         };
     vec![
@@ -133,21 +139,19 @@ fn lists(
             items.iter().map(|item| popularity(*item)).collect()
         }),
         rank("item-knn", &|one, items| {
-            known.catalogue.item_knn(&recent(one), items)
+            catalogue.item_knn(&one.history, items)
         }),
         // Counts of what followed the last item; popularity orders the rest.
         rank("markov", &|one, items| {
-            let last = recent(one).last().copied();
-            let next = last.and_then(|last| known.followers.get(&last));
+            let last = one.history.last();
+            let next = last.and_then(|last| known.followers.get(last));
             let follows = |item: &u32| next.and_then(|next| next.get(item)).copied().unwrap_or(0);
             let score = |item: &u32| f64::from(follows(item)) + popularity(*item) / above;
             items.iter().map(score).collect()
         }),
         rank("genre-overlap", &|one, items| {
-            let recent = recent(one);
             let score = |item: &u32| {
-                recent
-                    .iter()
+                (one.history.iter())
                     .map(|met| known.genre_overlap(*item, *met))
                     .sum()
             };
@@ -156,34 +160,8 @@ fn lists(
     ]
 }
 
-/// The titles of the candidates, or of the best items of the catalogue that the
-/// user has not met; among equals the order shown.
-fn ranking(
-    spec: &RecSpec,
-    data: &Interactions,
-    one: &BaselineQuery,
-    score: &dyn Fn(&BaselineQuery, &[u32]) -> Vec<f64>,
-) -> Prediction {
-    let pool: Vec<u32> = if one.candidates.is_empty() {
-        let met = history(spec, data, &one.aim);
-        let met: BTreeSet<u32> = met.iter().map(|event| event.item).collect();
-        (0..data.items.len() as u32)
-            .filter(|item| !met.contains(item))
-            .collect()
-    } else {
-        one.candidates.clone()
-    };
-    let scores = score(one, &pool);
-    let mut order: Vec<usize> = (0..pool.len()).collect();
-    order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
-    if one.candidates.is_empty() {
-        order.truncate(LONGEST);
-    }
-    let title = |at: usize| data.items[pool[at] as usize].title.clone();
-    Prediction::Ranking(order.into_iter().map(title).collect())
-}
-
-fn points(
+/// Every baseline of single items.
+pub(super) fn points(
     spec: &RecSpec,
     data: &Interactions,
     known: &TrainingFacts,

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use shiftproof_tasks::parse::title_matcher::TitleMatcher;
 
 use super::neighbours::ItemNeighbours;
-use super::{Interaction, Item};
+use super::{Interaction, Item, RecommenderKind, SequenceRecommender};
 
 /// The items there are, and how often each occurs in the training part. Tasks
 /// share it behind an [`Arc`](std::sync::Arc).
@@ -19,6 +19,7 @@ pub struct ItemCatalogue {
     shared: BTreeSet<String>,
     genres: Vec<BTreeSet<String>>,
     neighbours: Arc<ItemNeighbours>,
+    trained: BTreeMap<RecommenderKind, Arc<dyn SequenceRecommender>>,
     word: Option<String>,
     /// Built when a text is first looked up.
     matcher: OnceLock<TitleMatcher>,
@@ -68,6 +69,7 @@ impl ItemCatalogue {
             by_title,
             shared,
             genres,
+            trained: BTreeMap::new(),
             word: None,
             matcher: OnceLock::new(),
         }
@@ -78,6 +80,22 @@ impl ItemCatalogue {
     pub fn called(mut self, word: Option<&str>) -> Self {
         self.word = word.map(str::to_owned);
         self
+    }
+
+    /// The same catalogue with a recommender that was trained on the training part.
+    #[must_use]
+    pub fn with_recommender(
+        mut self,
+        kind: RecommenderKind,
+        trained: Arc<dyn SequenceRecommender>,
+    ) -> Self {
+        self.trained.insert(kind, trained);
+        self
+    }
+
+    /// Whether this recommender can be asked: it needs no training, or was trained.
+    pub fn offers(&self, kind: RecommenderKind) -> bool {
+        !kind.is_trained() || self.trained.contains_key(&kind)
     }
 
     /// What an item is called, where the data tell.
@@ -108,6 +126,12 @@ impl ItemCatalogue {
     /// The share of items that are less popular, in `0..1`.
     pub fn percentile(&self, item: u32) -> f64 {
         self.percentile[item as usize]
+    }
+
+    /// Whether the item is of the less popular half: fewer than half of the items are less
+    /// popular.
+    pub fn is_tail(&self, item: u32) -> bool {
+        self.percentile(item) < 0.5
     }
 
     /// The item with exactly this title; of several the most popular one, and
@@ -144,25 +168,51 @@ impl ItemCatalogue {
         self.neighbours.score(history, items)
     }
 
-    /// The `n` titles of `pool` that item-kNN finds closest to a history of
-    /// titles; the more popular of equals first.
-    pub fn recommend(&self, history: &[&str], pool: &[String], n: usize) -> Vec<String> {
+    /// What a recommender says of each of `items` after a history of titles, higher being
+    /// better; all alike where the catalogue does not [offer](Self::offers) it.
+    pub fn scores(&self, kind: RecommenderKind, history: &[&str], items: &[u32]) -> Vec<f64> {
         let history: Vec<u32> = history
             .iter()
             .filter_map(|title| self.find(title))
             .collect();
+        let popularity = |item: &u32| f64::from(self.popularity(*item));
+        match kind {
+            RecommenderKind::Popularity => items.iter().map(popularity).collect(),
+            RecommenderKind::ItemKnn => self.item_knn(&history, items),
+            RecommenderKind::Gru4rec
+            | RecommenderKind::Caser
+            | RecommenderKind::Sasrec
+            | RecommenderKind::Dros => {
+                let all = self.trained.get(&kind).map(|one| one.scores(&history));
+                let all = all.unwrap_or_default();
+                let of = |item: &u32| all.get(*item as usize).copied().unwrap_or(0.0);
+                items.iter().map(|item| f64::from(of(item))).collect()
+            }
+        }
+    }
+
+    /// The `n` titles of `pool` that a recommender finds best after a history of titles; the
+    /// more popular of equals first, and titles of no item last.
+    pub fn recommend(
+        &self,
+        kind: RecommenderKind,
+        history: &[&str],
+        pool: &[String],
+        n: usize,
+    ) -> Vec<String> {
         let items: Vec<Option<u32>> = pool.iter().map(|title| self.find(title)).collect();
         let known: Vec<u32> = items.iter().flatten().copied().collect();
-        let mut scores = self.item_knn(&history, &known).into_iter();
-        let mut scored: Vec<(f64, u32, &String)> = items
+        let mut scores = self.scores(kind, history, &known).into_iter();
+        let mut scored: Vec<(Option<f64>, u32, &String)> = items
             .iter()
             .zip(pool)
             .map(|(item, title)| match item {
-                Some(item) => (scores.next().unwrap_or(0.0), self.popularity(*item), title),
-                None => (0.0, 0, title),
+                Some(item) => (scores.next(), self.popularity(*item), title),
+                None => (None, 0, title),
             })
             .collect();
-        scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
+        let score = |of: Option<f64>| of.unwrap_or(f64::NEG_INFINITY);
+        scored.sort_by(|a, b| score(b.0).total_cmp(&score(a.0)).then(b.1.cmp(&a.1)));
         scored.truncate(n);
         scored
             .into_iter()
@@ -217,6 +267,45 @@ mod tests {
         assert_eq!((new(&["Alien"]), new(&["Dune"]), new(&[])), (1, 2, 2));
         // All share the one user, so popularity decides.
         let pool = ["Alien", "Dune", "Heat"].map(str::to_owned);
-        assert_eq!(catalogue.recommend(&["Dune"], &pool, 2), ["Dune", "Alien"]);
+        let knn = RecommenderKind::ItemKnn;
+        assert_eq!(
+            catalogue.recommend(knn, &["Dune"], &pool, 2),
+            ["Dune", "Alien"]
+        );
+        let most = RecommenderKind::Popularity;
+        assert_eq!(catalogue.recommend(most, &[], &pool, 1), ["Dune"]);
+    }
+
+    /// Scores each item by its number, whatever the history.
+    #[derive(Debug)]
+    struct ByNumber;
+
+    impl SequenceRecommender for ByNumber {
+        fn scores(&self, history: &[u32]) -> Vec<f32> {
+            (0..3)
+                .map(|item| item as f32 - history.len() as f32)
+                .collect()
+        }
+    }
+
+    #[test]
+    fn trained_recommenders_are_asked_by_name() {
+        let item = |title: &str| Item {
+            id: title.to_owned(),
+            title: title.to_owned(),
+            ..Item::default()
+        };
+        let items = ["Alien", "Dune", "Heat"].map(item).to_vec();
+        let plain = ItemCatalogue::new(items, &[]);
+        assert!(!plain.offers(RecommenderKind::Sasrec) && plain.offers(RecommenderKind::ItemKnn));
+        let trained = plain.with_recommender(RecommenderKind::Sasrec, Arc::new(ByNumber));
+        assert!(trained.offers(RecommenderKind::Sasrec));
+        assert!(!trained.offers(RecommenderKind::Dros));
+        let scores = trained.scores(RecommenderKind::Sasrec, &["Heat"], &[2, 0]);
+        assert_eq!(scores, [1.0, -1.0]);
+        // A score below zero is better than no item.
+        let pool = ["Nothing", "Alien", "Dune", "Heat"].map(str::to_owned);
+        let best = trained.recommend(RecommenderKind::Sasrec, &["Heat", "Alien"], &pool, 4);
+        assert_eq!(best, ["Heat", "Dune", "Alien", "Nothing"]);
     }
 }

@@ -22,13 +22,16 @@ mod core_events;
 pub mod history;
 mod intention;
 mod interactions;
+pub mod kar;
 mod leave_one_out;
 mod list_builder;
 mod load;
 mod moments;
 mod neighbours;
 mod prepare;
+mod recommender;
 mod seeded;
+mod sequences;
 mod shift;
 mod spec;
 mod target_findings;
@@ -42,6 +45,8 @@ pub use catalogue::ItemCatalogue;
 pub use interactions::{Interaction, Interactions, Item, User};
 pub use load::RecommendationFiles;
 pub use prepare::PreparedExamples;
+pub use recommender::{RecommenderKind, SequenceRecommender};
+pub use sequences::SequencePart;
 pub use spec::{
     CandidateSource, EventSplit, ExampleForm, FileLayout, GroupShift, HeldOutPart,
     NegativeSampling, PointwiseTarget, RecSpec, RepeatPolicy, TieOrder,

@@ -13,7 +13,7 @@ use super::leave_one_out::{self, TargetEvent, TargetEvents, history, only_shown}
 use super::list_builder::Lists;
 use super::{
     ExampleForm, FileLayout, GroupShift, Interaction, Interactions, ItemCatalogue, PointwiseTarget,
-    RecSpec, RecommendationFiles, TieOrder, baselines, core_events, moments, shift,
+    RecSpec, RecommendationFiles, SequencePart, TieOrder, baselines, core_events, moments, shift,
     target_findings, text,
 };
 
@@ -24,6 +24,8 @@ pub struct PreparedExamples {
     pub examples: Vec<Example>,
     /// The items; none where the files hold ready rows.
     pub catalogue: Option<Arc<ItemCatalogue>>,
+    /// What recommenders are trained on and asked; none where the files hold ready rows.
+    pub sequences: Option<SequencePart>,
     /// What methods without a language model predict for the examples.
     pub baselines: Vec<BaselinePredictions>,
     /// What is worth a look: doubtful encodings, items without titles, targets
@@ -56,6 +58,7 @@ impl RecSpec {
                 baselines: baselines::rows(self, &examples),
                 examples,
                 catalogue: None,
+                sequences: None,
                 findings: Vec::new(),
             }),
             RecommendationFiles::Events {
@@ -220,10 +223,24 @@ fn events(
             );
         }
     }
-    let baselines = baselines::all(spec, &data, &known, &asked);
+    let mut sequences = SequencePart {
+        training: SequencePart::learn(&data, &training),
+        window: spec.history,
+        seed: spec.seed,
+        queries: Vec::new(),
+    };
+    let baselines = match spec.examples {
+        ExampleForm::Listwise => {
+            let queries = asked.into_iter().map(|one| one.ranking(spec, &data));
+            sequences.queries = queries.collect();
+            baselines::lists(spec, &known, &sequences.queries)
+        }
+        ExampleForm::Pointwise => baselines::points(spec, &data, &known, &asked),
+    };
     problems.or(PreparedExamples {
         examples,
         catalogue: Some(catalogue),
+        sequences: Some(sequences),
         baselines,
         findings,
     })

@@ -10,12 +10,13 @@ use shiftproof_tasks::{
     ProgramTask, Task,
 };
 
-use super::{ItemCatalogue, PromptTemplates};
+use super::{ItemCatalogue, PromptTemplates, RecommenderKind};
 
 mod generated;
 mod grounding;
 mod pointwise;
 mod ranking;
+mod reranking;
 
 /// A task made from a study's `[task]` table.
 pub struct TaskDeclaration {
@@ -52,6 +53,12 @@ impl TaskDeclaration {
 pub trait TaskSpec: DeserializeOwned {
     /// The word that `task.kind` names it by.
     const KIND: &'static str;
+
+    /// The recommenders that the task asks, by the keys of `[task]` that name them: those
+    /// that are trained have to be in the catalogue when the task is made.
+    fn recommenders(&self) -> Vec<RecommenderKind> {
+        Vec::new()
+    }
 
     /// Checks the options and makes the task. `study` is the study's name;
     /// `catalogue` the items, where the data are interactions.

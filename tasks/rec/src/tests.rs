@@ -674,3 +674,63 @@ fn listed_candidates_keep_their_order() {
         ]
     );
 }
+
+/// What recommenders are trained on ends before the first target of each user, and what they
+/// are asked ends before the example's own.
+#[test]
+fn sequences_hold_nothing_of_targets() {
+    for part in [
+        HeldOutPart::Test,
+        HeldOutPart::Validation,
+        HeldOutPart::Both,
+    ] {
+        let mut spec = RecSpec {
+            part,
+            history: 3,
+            ..RecSpec::default()
+        };
+        spec.candidates.count = 5;
+        let events = plain();
+        let prepared = prepare(&spec, &events).unwrap();
+        let catalogue = prepared.catalogue.as_ref().unwrap();
+        let sequences = prepared.sequences.as_ref().unwrap();
+        let kept = if part == HeldOutPart::Test { 7 } else { 6 };
+        let expected: Vec<Vec<String>> = (0..12)
+            .map(|user| {
+                let own = events.iter().filter(|event| event.0 == user);
+                own.take(kept).map(|event| event.1.to_string()).collect()
+            })
+            .collect();
+        let ids = |items: &[u32]| -> Vec<String> {
+            let id = |item: &u32| catalogue.items()[*item as usize].id.clone();
+            items.iter().map(id).collect()
+        };
+        let trained: Vec<Vec<String>> = sequences.training.iter().map(|one| ids(one)).collect();
+        assert_eq!(trained, expected);
+        assert_eq!((sequences.window, sequences.asks_lists()), (3, true));
+        // A recommender that likes what it is shown tells what it was shown.
+        let seen = std::cell::RefCell::new(Vec::new());
+        let row = sequences.ranked_by("mirror", catalogue, &|history| {
+            seen.borrow_mut().push(ids(history));
+            vec![0.0; catalogue.len()]
+        });
+        for (example, history) in prepared.examples.iter().zip(seen.into_inner()) {
+            let titles: Vec<String> = history
+                .iter()
+                .map(|id| format!("Film {}", id.parse::<u32>().unwrap() % 37))
+                .collect();
+            assert_eq!(titles, list(example, field::HISTORY));
+            // All alike: the order shown.
+            let Prediction::Ranking(order) = &row.predictions[&example.input.id] else {
+                panic!("no list")
+            };
+            assert_eq!(order, &list(example, field::CANDIDATES));
+        }
+    }
+    let pointwise = RecSpec {
+        examples: ExampleForm::Pointwise,
+        ..RecSpec::default()
+    };
+    let prepared = prepare(&pointwise, &plain()).unwrap();
+    assert!(!prepared.sequences.unwrap().asks_lists());
+}

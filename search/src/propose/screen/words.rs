@@ -5,7 +5,7 @@
 const DECLINED_WORDS: usize = 80;
 
 /// Whether a reply is short and declines.
-pub(in crate::propose) fn declines(reply: &str) -> bool {
+pub(crate) fn declines(reply: &str) -> bool {
     const PHRASES: [&str; 27] = [
         "i'm sorry",
         "i am sorry",

@@ -15,7 +15,7 @@ use shiftproof_tasks::{
 
 use super::ranking::{self, RankingTask};
 use super::{TaskDeclaration, TaskSpec};
-use crate::ItemCatalogue;
+use crate::{ItemCatalogue, RecommenderKind, recommender};
 
 /// Options of `kind = "bigrec"`. Reads listwise examples and needs a catalogue.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -23,8 +23,9 @@ use crate::ItemCatalogue;
 pub struct BigRecSpec {
     /// The seed instruction.
     pub prompt: String,
-    /// What distances are weighed by.
-    pub inject: InjectedWeight,
+    /// What distances are weighed by: the scores of this recommender after the user's
+    /// history, scaled to 0..1 over the candidates.
+    pub inject: RecommenderKind,
     /// How much: distances, scaled to 0..1, are multiplied by (1 + w)^−γ (§3.3
     /// of the paper).
     pub gamma: WeightStrength,
@@ -38,17 +39,6 @@ pub struct BigRecSpec {
     pub lead: String,
     /// `ndcg@K`, `hr@K`, `recall@K` or `mrr`.
     pub metric: Metric,
-}
-
-/// The weight `w` of an item, scaled to 0..1 over the candidates.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum InjectedWeight {
-    /// Its events in the training part.
-    #[default]
-    Popularity,
-    /// Its item-kNN score after the user's history.
-    ItemKnn,
 }
 
 /// The strength γ of the weights.
@@ -82,7 +72,7 @@ impl Default for BigRecSpec {
             prompt: "Name one item that the user will want next. Answer with its title alone, in \
                      quotation marks."
                 .to_owned(),
-            inject: InjectedWeight::default(),
+            inject: RecommenderKind::Popularity,
             gamma: WeightStrength::Fixed(0.0),
             window: 10,
             action: "watched".to_owned(),
@@ -99,12 +89,17 @@ const TITLE: u32 = 32;
 impl TaskSpec for BigRecSpec {
     const KIND: &'static str = "bigrec";
 
+    fn recommenders(&self) -> Vec<RecommenderKind> {
+        vec![self.inject]
+    }
+
     fn declare(
         self,
         study: &str,
         catalogue: Option<&Arc<ItemCatalogue>>,
     ) -> Result<TaskDeclaration, DataError> {
         let catalogue = ranking::required("bigrec grounds titles in a catalogue", catalogue)?;
+        recommender::offered("inject", self.inject, catalogue)?;
         if let WeightStrength::Fixed(gamma) = self.gamma
             && (!gamma.is_finite() || gamma < 0.0)
         {
@@ -134,7 +129,7 @@ impl TaskSpec for BigRecSpec {
 
 struct BigRec {
     ranker: RankingTask,
-    inject: InjectedWeight,
+    inject: RecommenderKind,
     gamma: WeightStrength,
     catalogue: Arc<ItemCatalogue>,
 }
@@ -146,21 +141,13 @@ impl BigRec {
             .iter()
             .filter_map(|title| self.catalogue.find(title))
             .collect();
-        let weights = match self.inject {
-            // A title of no item, as candidates from a file may hold, shifts all
-            // others: no weight is right then.
-            _ if items.len() != titles.len() => vec![0.0; titles.len()],
-            InjectedWeight::Popularity => items
-                .iter()
-                .map(|item| f64::from(self.catalogue.popularity(*item)))
-                .collect(),
-            InjectedWeight::ItemKnn => {
-                let history: Vec<u32> = field::entries(input.field(field::HISTORY))
-                    .filter_map(|title| self.catalogue.find(title))
-                    .collect();
-                self.catalogue.item_knn(&history, &items)
-            }
-        };
+        // A title of no item, as candidates from a file may hold, shifts all others: no
+        // weight is right then.
+        if items.len() != titles.len() {
+            return vec![0.0; titles.len()];
+        }
+        let history: Vec<&str> = field::entries(input.field(field::HISTORY)).collect();
+        let weights = self.catalogue.scores(self.inject, &history, &items);
         scaled(&weights)
     }
 }

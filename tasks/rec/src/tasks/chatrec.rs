@@ -15,11 +15,10 @@ use shiftproof_tasks::{
 
 use super::ranking::{self, RankingMode, RankingTask, grounded};
 use super::{TaskDeclaration, TaskSpec, grounding};
-use crate::ItemCatalogue;
 use crate::history::numbered;
+use crate::{ItemCatalogue, RecommenderKind, recommender};
 
-/// Options of `kind = "chatrec"`. Reads listwise examples and needs a catalogue,
-/// whose item-kNN is the recommender.
+/// Options of `kind = "chatrec"`. Reads listwise examples and needs a catalogue.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChatRecSpec {
@@ -33,6 +32,8 @@ pub struct ChatRecSpec {
     /// Whether the explanation that `why` asks for is written, in a call of its own, and
     /// read: it has to speak of the item and may name no other than was shown.
     pub explain: bool,
+    /// The recommender that is asked.
+    pub recommender: RecommenderKind,
     /// Items that the recommender proposes.
     pub proposed: usize,
     /// Items recommended of these.
@@ -59,6 +60,7 @@ impl Default for ChatRecSpec {
             ask: "Please recommend something new to me.".to_owned(),
             why: "Why did you recommend \"{item}\"?".to_owned(),
             explain: true,
+            recommender: RecommenderKind::ItemKnn,
             proposed: 20,
             places: 5,
             answer: RankingMode::List,
@@ -91,12 +93,17 @@ const EXPLAINED: u32 = 120;
 impl TaskSpec for ChatRecSpec {
     const KIND: &'static str = "chatrec";
 
+    fn recommenders(&self) -> Vec<RecommenderKind> {
+        vec![self.recommender]
+    }
+
     fn declare(
         self,
         study: &str,
         catalogue: Option<&Arc<ItemCatalogue>>,
     ) -> Result<TaskDeclaration, DataError> {
         let catalogue = ranking::required("chatrec learns a recommender from events", catalogue)?;
+        recommender::offered("recommender", self.recommender, catalogue)?;
         if self.proposed == 0 || self.places == 0 || self.places > self.proposed {
             return Err(DataProblem::new(
                 "task.places",
@@ -126,6 +133,7 @@ impl TaskSpec for ChatRecSpec {
             ask: self.ask,
             explain: self.explain && !self.why.is_empty(),
             why: self.why,
+            recommender: self.recommender,
             proposed: self.proposed,
             places: self.places,
             by: self.answer,
@@ -140,6 +148,7 @@ struct ChatRec {
     ask: String,
     why: String,
     explain: bool,
+    recommender: RecommenderKind,
     proposed: usize,
     places: usize,
     by: RankingMode,
@@ -151,7 +160,8 @@ impl ChatRec {
     fn proposals(&self, input: &Input) -> Vec<String> {
         let history: Vec<&str> = field::entries(input.field(field::HISTORY)).collect();
         let pool = self.ranker.candidates(input);
-        self.catalogue.recommend(&history, &pool, self.proposed)
+        self.catalogue
+            .recommend(self.recommender, &history, &pool, self.proposed)
     }
 
     /// The dialogue up to the user's first turn.

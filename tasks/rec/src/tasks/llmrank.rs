@@ -5,14 +5,15 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
-use shiftproof_tasks::diagnostic::DataError;
+use shiftproof_tasks::diagnostic::{DataError, DataProblem};
 use shiftproof_tasks::parse::likelihood::CandidateScoring;
 use shiftproof_tasks::{Metric, field};
 
-use super::ranking::{RankingMode, RankingTask};
+use super::ranking::{self, RankingMode, RankingTask};
+use super::reranking::RerankingTask;
 use super::{TaskDeclaration, TaskSpec};
-use crate::ItemCatalogue;
 use crate::history::HistoryFormat;
+use crate::{ItemCatalogue, RecommenderKind, recommender};
 
 /// Options of `kind = "llmrank"`. Reads listwise examples.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -37,6 +38,11 @@ pub struct LlmRankSpec {
     /// Rankings asked for, each with the candidates in another order, and merged
     /// by Borda's count (Hou et al. 2024, §3.2). Each is a call.
     pub shuffles: usize,
+    /// The recommender whose proposals are ranked again, in place of all candidates; none
+    /// where absent.
+    pub recommender: Option<RecommenderKind>,
+    /// Items that the recommender proposes.
+    pub proposed: usize,
     /// How the answer begins, for the model to go on from.
     pub lead: String,
     /// `ndcg@K`, `hr@K`, `recall@K` or `mrr`.
@@ -55,6 +61,8 @@ impl Default for LlmRankSpec {
             user: false,
             show_candidates: true,
             shuffles: 1,
+            recommender: None,
+            proposed: 20,
             lead: String::new(),
             metric: Metric::Ndcg(10),
         }
@@ -63,6 +71,10 @@ impl Default for LlmRankSpec {
 
 impl TaskSpec for LlmRankSpec {
     const KIND: &'static str = "llmrank";
+
+    fn recommenders(&self) -> Vec<RecommenderKind> {
+        self.recommender.into_iter().collect()
+    }
 
     fn declare(
         self,
@@ -91,9 +103,27 @@ impl TaskSpec for LlmRankSpec {
             lead: self.lead,
             catalogue: catalogue.cloned(),
         };
-        Ok(TaskDeclaration::new(
-            ranker.check()?,
-            &[field::HISTORY, field::CANDIDATES],
-        ))
+        let fields = [field::HISTORY, field::CANDIDATES];
+        let ranker = ranker.check()?;
+        let Some(kind) = self.recommender else {
+            return Ok(TaskDeclaration::new(ranker, &fields));
+        };
+        let why = "a recommender learns from events";
+        let catalogue = ranking::required(why, catalogue)?;
+        recommender::offered("recommender", kind, catalogue)?;
+        if self.proposed < 2 {
+            return Err(
+                DataProblem::new("task.proposed", "fewer than two are no choice")
+                    .help("use 2 or more")
+                    .into(),
+            );
+        }
+        let task = RerankingTask {
+            ranker,
+            recommender: kind,
+            proposed: self.proposed,
+            catalogue: catalogue.clone(),
+        };
+        Ok(TaskDeclaration::new(task, &fields))
     }
 }

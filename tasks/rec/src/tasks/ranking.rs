@@ -405,7 +405,7 @@ impl Task for RankingTask {
             (Metric::Tail(k), Answer::Ranking(titles), Some(catalogue)) => {
                 described(answer, titles, k, |title| {
                     let item = catalogue.find(title);
-                    f64::from(item.is_none_or(|item| catalogue.percentile(item) < TAIL))
+                    f64::from(item.is_none_or(|item| catalogue.is_tail(item)))
                 })
             }
             _ => self.metric.grade(answer, label),
@@ -434,9 +434,6 @@ impl Task for RankingTask {
         }
     }
 }
-
-/// Share of the catalogue that is less popular than anything beyond the tail.
-const TAIL: f64 = 0.5;
 
 /// The mean of what the first places are, over those that are taken.
 fn described(answer: &Answer, titles: &[String], k: u32, of: impl Fn(&str) -> f64) -> Outcome {

@@ -1,6 +1,7 @@
 mod forms;
 mod instructrec;
 mod p5;
+mod recommenders;
 mod several;
 
 use shiftproof_tasks::{
