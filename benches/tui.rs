@@ -121,6 +121,7 @@ fn write(path: &Path) {
             },
             train: 60,
             validation: EXAMPLES / GROUPS,
+            labelled: 0,
             unlabelled: 0,
             audit: 0,
         })

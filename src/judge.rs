@@ -9,6 +9,7 @@ use shiftproof_search::event::{CorrectedScore, JudgeStanding};
 use shiftproof_search::gateway::Gateway;
 use shiftproof_search::judging;
 use shiftproof_search::stats::Agreement;
+use shiftproof_tasks::{Prompt, PromptId};
 
 use crate::exit::{ExitStatus, Failure};
 use crate::runs::session::{StudySession, UNCALIBRATED, uncalibrated};
@@ -77,12 +78,12 @@ pub(crate) async fn calibrated(
 pub(crate) fn notes(
     judged: Option<&mut JudgeReport>,
     session: &StudySession,
-    evaluation: &PromptEvaluation,
+    (prompts, evaluation): (&[Prompt], &PromptEvaluation),
 ) -> Vec<String> {
     match judged {
         Some(judged) => {
             judged.correct(session, evaluation);
-            judged.sentences()
+            judged.sentences(prompts, session.built.task.seed().id())
         }
         None => uncalibrated(session.resolved.study.judge.as_ref())
             .into_iter()
@@ -119,12 +120,14 @@ impl JudgeReport {
     }
 
     /// What a reader has to know, in sentences.
-    fn sentences(&self) -> Vec<String> {
+    fn sentences(&self, prompts: &[Prompt], seed: PromptId) -> Vec<String> {
         let mut sentences = vec![agreement_told(&self.agreement, self.ungraded)];
-        for (at, groups) in self.corrected.iter().enumerate() {
-            let name = match at {
-                0 => "seed".to_owned(),
-                at => format!("prompt {at}"),
+        for (prompt, groups) in prompts.iter().zip(&self.corrected) {
+            let id = prompt.id();
+            let name = if id == seed {
+                format!("seed {id:#}")
+            } else {
+                format!("{id:#}")
             };
             sentences.extend(corrected_told(&name, groups));
         }
@@ -215,18 +218,19 @@ pub(crate) fn corrected_told(name: &str, groups: &[CorrectedScore]) -> Option<St
         .map(|own| {
             let shown = |value: f64| 100.0 * value.clamp(0.0, 1.0);
             format!(
-                "{} {:.1} [{:.0}, {:.0}]",
+                "{} {:.1} [{:.0}, {:.0}] (λ {:.2})",
                 own.group,
                 shown(own.estimate),
                 shown(own.interval.low),
-                shown(own.interval.high)
+                shown(own.interval.high),
+                own.weight
             )
         })
         .collect();
     (!each.is_empty()).then(|| {
         format!(
-            "As the person would grade (PPI++), {name}: {}; it holds as far as the table's answers \
-             are like these.",
+            "As the person would grade (PPI++), {name}: {}; λ is the weight of the judge's grades, \
+             0 the person's mean alone; it holds as far as the table's answers are like these.",
             each.join(", ")
         )
     })

@@ -358,6 +358,7 @@ async fn evaluate(evaluations: usize) {
         role: GroupRole::Source,
         train: 0,
         validation: 0,
+        labelled: 0,
         unlabelled: 0,
         audit: examples.len(),
     }];

@@ -17,7 +17,7 @@ use crate::gateway::{CallOutcome, RunError};
 use crate::response_matrix::{
     CandidateAnswers, CandidateIndex, EvalContext, InputIndex, ReplyAdjustment, ResponseMatrix,
 };
-use crate::survey::{fault, reason};
+use crate::survey::{fault, grade_reason, reason};
 use crate::text::cut;
 use crate::unusable::AnswerFault;
 
@@ -130,14 +130,16 @@ fn detail(
 ) -> Option<AnswerDetail> {
     let longer =
         |text: String, told: usize| (text.chars().count() > told).then(|| cut(&text, SHOWN_DETAIL));
+    let is_open = label_is_open(matrix, phase, input);
     let label = matrix
         .label(input)
-        .filter(|_| label_is_open(matrix, phase, input) && !matrix.is_voted(input));
+        .filter(|_| is_open && !matrix.is_voted(input));
     let answer = view.answer(input);
     let said = answer.as_ref().map(Answer::to_text).unwrap_or_default();
-    let reason = reason(view, input);
+    let said_by_grader = || grade_reason(view, input).filter(|_| is_open);
+    let no_grade = reason(view, input);
     let told = match fault(view, input) {
-        Some(_) if reason.is_some() => String::new(),
+        Some(_) if no_grade.is_some() => String::new(),
         Some((_, text)) => text,
         None => said.clone(),
     };
@@ -159,7 +161,9 @@ fn detail(
         text: longer(context.task.render(matrix.input(input)), SHOWN_INPUT),
         label: label.and_then(|label| longer(label.to_answer(), SHOWN_ANSWER)),
         answer: longer(said, SHOWN_ANSWER),
-        reason: reason.map(|reason| cut(&reason, SHOWN_DETAIL)),
+        reason: no_grade
+            .or_else(said_by_grader)
+            .map(|reason| cut(&reason, SHOWN_DETAIL)),
         reply,
         wrong: label.map(wrong).unwrap_or_default(),
     };

@@ -15,7 +15,7 @@ use crate::response_matrix::{
 };
 use crate::score::group_scores;
 use crate::stats::ClusteredSample;
-use crate::survey::{fault, of_reply, reason, survey};
+use crate::survey::{fault, grade_reason, of_reply, reason, survey};
 use crate::turns::{self, Case};
 use crate::unusable::{AnswerFault, AnswerSurvey};
 
@@ -222,7 +222,7 @@ pub struct ExampleAnswer {
     /// reason. `None`: the budget left it out.
     pub reply: Option<Arc<str>>,
     /// Why there is no grade, where there is a reply that does not show it: who grades
-    /// failed, or could not read it.
+    /// failed, or could not read it. Of a grade below 1 what the grader said for it.
     pub reason: Option<Arc<str>>,
     /// What the task reads in it and how that compares with the label; `None` where it
     /// was not asked.
@@ -233,7 +233,9 @@ impl ExampleAnswer {
     fn of(view: &CandidateAnswers<'_>, input: InputIndex) -> Self {
         Self {
             reply: view.said(input),
-            reason: reason(view, input).map(Into::into),
+            reason: reason(view, input)
+                .or_else(|| grade_reason(view, input))
+                .map(Into::into),
             outcome: view.outcome(input),
         }
     }

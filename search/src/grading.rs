@@ -6,8 +6,10 @@ use shiftproof_tasks::{
 };
 
 use crate::budget::Spend;
+use crate::event::SHOWN_DETAIL;
 use crate::gateway::{CallOutcome, Gateway, PricedModel, RunError};
 use crate::llm::ModelCall;
+use crate::text::cut;
 use crate::turns::{self, Case};
 
 /// How much more room a grade gets whose reason was cut off.
@@ -47,21 +49,21 @@ pub(crate) async fn grade(
     let Some(model) = &gateway.auxiliary_models().grader else {
         let why = "the task is graded by somebody, and nobody was given to ask";
         for at in places {
-            put(&mut asked[at], Grade::Failed(why.to_owned()));
+            put(&mut asked[at], GivenGrade::failed(why));
         }
         return Ok(());
     };
-    let mut cut = asked.len();
+    let mut kept = asked.len();
     for (at, grade) in places
         .iter()
-        .zip(grades(grader, gateway, model, calls).await?)
+        .zip(explained(grader, gateway, model, calls).await?)
     {
         match grade {
             Some(grade) => put(&mut asked[*at], grade),
-            None => cut = cut.min(*at),
+            None => kept = kept.min(*at),
         }
     }
-    asked[cut..].fill(CallOutcome::Unaffordable);
+    asked[kept..].fill(CallOutcome::Unaffordable);
     Ok(())
 }
 
@@ -90,6 +92,38 @@ fn request(
     }))
 }
 
+/// A grade, and what its grader said for it.
+#[derive(Debug, Clone)]
+struct GivenGrade {
+    grade: Grade,
+    reason: Option<String>,
+}
+
+impl GivenGrade {
+    fn failed(why: impl Into<String>) -> Self {
+        Self {
+            grade: Grade::Failed(why.into()),
+            reason: None,
+        }
+    }
+
+    /// `None`: the reply was cut off before its grade.
+    fn of(grader: &dyn Grader, reply: &Reply) -> Option<Self> {
+        let grade = grader.read(reply)?;
+        // Of an answer that is right nobody asks why, and of another grade the grade says it.
+        let is_asked = matches!(grade, Grade::Score(value) if value < 1.0);
+        let reason = is_asked.then(|| grader.reason(reply)).flatten();
+        Some(Self {
+            grade,
+            reason: reason.map(|reason| cut(&reason, SHOWN_DETAIL)),
+        })
+    }
+
+    fn refused(reason: &str) -> Self {
+        Self::failed(format!("no grade: {reason}"))
+    }
+}
+
 /// A grade a call, in their order; `None` where it is not affordable.
 pub(crate) async fn grades(
     grader: &dyn Grader,
@@ -97,16 +131,28 @@ pub(crate) async fn grades(
     model: &PricedModel,
     calls: Vec<ModelCall>,
 ) -> Result<Vec<Option<Grade>>, RunError> {
+    let given = explained(grader, gateway, model, calls).await?;
+    let grades = given.into_iter().map(|given| Some(given?.grade));
+    Ok(grades.collect())
+}
+
+/// The same with what was said for each.
+async fn explained(
+    grader: &dyn Grader,
+    gateway: &Gateway,
+    model: &PricedModel,
+    calls: Vec<ModelCall>,
+) -> Result<Vec<Option<GivenGrade>>, RunError> {
     let first = gateway.ask(model, &calls).await?;
-    let mut grades: Vec<Option<Grade>> = vec![None; calls.len()];
+    let mut grades: Vec<Option<GivenGrade>> = vec![None; calls.len()];
     let mut again = Vec::new();
     let mut places = Vec::new();
     for (at, (outcome, mut call)) in first.into_iter().zip(calls).enumerate() {
         match outcome {
             CallOutcome::Unaffordable => {}
-            CallOutcome::Refused(reason) => grades[at] = Some(refused(&reason)),
+            CallOutcome::Refused(reason) => grades[at] = Some(GivenGrade::refused(&reason)),
             CallOutcome::Reply(reply) => {
-                grades[at] = grader.read(&reply);
+                grades[at] = GivenGrade::of(grader, &reply);
                 if grades[at].is_none() {
                     call.sampling.max_tokens = call.sampling.max_tokens.saturating_mul(MORE);
                     again.push(call);
@@ -118,25 +164,23 @@ pub(crate) async fn grades(
     if again.is_empty() {
         return Ok(grades);
     }
+    let cut_twice = "the grader's reply was cut off before its grade, twice";
     for (at, outcome) in places.into_iter().zip(gateway.ask(model, &again).await?) {
         grades[at] = match outcome {
             CallOutcome::Unaffordable => None,
-            CallOutcome::Refused(reason) => Some(refused(&reason)),
-            CallOutcome::Reply(reply) => Some(grader.read(&reply).unwrap_or_else(|| {
-                Grade::Failed("the grader's reply was cut off before its grade, twice".to_owned())
-            })),
+            CallOutcome::Refused(reason) => Some(GivenGrade::refused(&reason)),
+            CallOutcome::Reply(reply) => Some(
+                GivenGrade::of(grader, &reply).unwrap_or_else(|| GivenGrade::failed(cut_twice)),
+            ),
         };
     }
     Ok(grades)
 }
 
-fn refused(reason: &str) -> Grade {
-    Grade::Failed(format!("no grade: {reason}"))
-}
-
-fn put(asked: &mut CallOutcome, grade: Grade) {
+fn put(asked: &mut CallOutcome, given: GivenGrade) {
     if let CallOutcome::Reply(reply) = asked {
-        reply.grade = Some(grade);
+        reply.grade = Some(given.grade);
+        reply.grade_reason = given.reason;
     }
 }
 

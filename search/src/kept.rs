@@ -62,6 +62,7 @@ impl PlainReply {
         let is_plain = reply.candidate_scores.is_none()
             && reply.distances.is_none()
             && reply.grade.is_none()
+            && reply.grade_reason.is_none()
             && usage == reply.usage;
         if !is_plain {
             return None;

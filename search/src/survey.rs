@@ -56,6 +56,14 @@ pub(crate) fn reason(view: &CandidateAnswers<'_>, input: InputIndex) -> Option<S
     (fault == AnswerFault::Failed || unreadable_to_grader).then_some(text)
 }
 
+/// What a grader said for a grade below 1. It may tell the label.
+pub(crate) fn grade_reason(view: &CandidateAnswers<'_>, input: InputIndex) -> Option<String> {
+    match view.asked(input)? {
+        CallOutcome::Reply(reply) => reply.grade_reason,
+        CallOutcome::Refused(_) | CallOutcome::Unaffordable => None,
+    }
+}
+
 /// What is wrong with a reply that was read as `answer`.
 pub(crate) fn of_reply(reply: &Reply, answer: &Answer) -> Option<AnswerFault> {
     match (reply.finish, answer) {

@@ -176,6 +176,7 @@ impl TrapWorld {
             role: GroupRole::Source,
             train: 36,
             validation: 120,
+            labelled: 0,
             unlabelled: 0,
             audit: 40,
         };
@@ -185,6 +186,7 @@ impl TrapWorld {
             role: GroupRole::Target,
             train: 0,
             validation: 0,
+            labelled: 0,
             unlabelled: 40,
             audit: 40,
         }));
@@ -237,6 +239,7 @@ impl Llm for TrapWorld {
             candidate_scores: None,
             distances: None,
             grade: None,
+            grade_reason: None,
             finish: Finish::Stop,
             usage: Usage::default(),
         })

@@ -68,10 +68,24 @@ struct CostPlan {
 struct SmallestLimits {
     /// Calls.
     calls: u64,
-    /// Tokens, about.
+    /// Tokens where every answer is as long as it may be.
     tokens: u64,
-    /// Money, about; absent where a price is unknown.
+    /// Money, the same; absent where a price is unknown.
     usd: Option<f64>,
+}
+
+impl SmallestLimits {
+    /// The plan's tokens are what is likely, and a limit has to hold the worst case.
+    fn write(&self, out: &mut String) {
+        let _ = writeln!(
+            out,
+            "Smallest workable budget: {} calls (at worst {} tokens, {}: every answer as long as \
+             it may be; the plan's figures are the likely ones).",
+            grouped(self.calls),
+            grouped(self.tokens),
+            money(self.usd)
+        );
+    }
 }
 
 pub(super) async fn run(
@@ -127,7 +141,24 @@ fn text(plan: &CostPlan, limits: BudgetLimits) -> String {
             phase.what.clone(),
         ]);
     }
-    let mut out = phases.text();
+    let unworkable = limits
+        .calls
+        .filter(|limit| plan.smallest.is_none_or(|s| *limit < s.calls));
+    let any = limits.calls.is_some() || limits.tokens.is_some() || limits.usd.is_some();
+    let smallest = plan.smallest.filter(|_| any);
+    let mut out = String::new();
+    // What makes the plan idle comes before it.
+    if let Some(limit) = unworkable {
+        let _ = writeln!(
+            out,
+            "budget.calls = {limit} is too low to be sure that even the seed prompt is evaluated and audited."
+        );
+        if let Some(smallest) = smallest {
+            smallest.write(&mut out);
+        }
+        out.push_str("A run would not begin. What is left of the plan under this limit:\n\n");
+    }
+    out.push_str(&phases.text());
     let _ = writeln!(
         out,
         "\nAt most {} calls, about {} tokens, {}, {}. Equal requests cost nothing; stored answers count, and are not sent. What is cut off or declined is asked once more, on top of that.",
@@ -142,24 +173,12 @@ fn text(plan: &CostPlan, limits: BudgetLimits) -> String {
     {
         let _ = writeln!(out, "  {line}");
     }
-    let unworkable = limits
-        .calls
-        .filter(|limit| plan.smallest.is_none_or(|s| *limit < s.calls));
-    match (unworkable, limits.calls) {
-        (Some(limit), _) => {
-            let _ = writeln!(
-                out,
-                "budget.calls = {limit} is too low to be sure that even the seed prompt is evaluated and audited."
-            );
-        }
-        (None, Some(limit)) if plan.scaled => {
-            let _ = writeln!(
-                out,
-                "The whole plan needs {} calls; budget.calls = {limit} scales it down to the one above.",
-                grouped(plan.whole_calls)
-            );
-        }
-        _ => {}
+    if let Some(limit) = limits.calls.filter(|_| plan.scaled && unworkable.is_none()) {
+        let _ = writeln!(
+            out,
+            "The whole plan needs {} calls; budget.calls = {limit} scales it down to the one above.",
+            grouped(plan.whole_calls)
+        );
     }
     let (tokens, usd) = (plan.tokens as f64, plan.usd.unwrap_or(0.0));
     for (what, limit, needed) in [
@@ -175,15 +194,8 @@ fn text(plan: &CostPlan, limits: BudgetLimits) -> String {
             );
         }
     }
-    let any = limits.calls.is_some() || limits.tokens.is_some() || limits.usd.is_some();
-    if let Some(smallest) = plan.smallest.filter(|_| any) {
-        let _ = writeln!(
-            out,
-            "Smallest workable budget: {} calls (about {} tokens, {}).",
-            grouped(smallest.calls),
-            grouped(smallest.tokens),
-            money(smallest.usd)
-        );
+    if let Some(smallest) = smallest.filter(|_| unworkable.is_none()) {
+        smallest.write(&mut out);
     }
     for note in &plan.notes {
         let _ = writeln!(out, "Note: {note}");

@@ -71,6 +71,7 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
     for named in &given {
         named.check(&session)?;
     }
+    not_itself(&args, &session, baseline.as_ref(), &given)?;
     let examples = session.loaded.data.audit.clone().open();
     if examples.is_empty() {
         return Err(score::without_audit(&session));
@@ -123,9 +124,11 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
     report
         .notes
         .extend(caution(&session.loaded.groups).map(|text| text + "."));
-    report
-        .notes
-        .extend(judge::notes(judged.as_mut(), &session, &evaluation));
+    report.notes.extend(judge::notes(
+        judged.as_mut(),
+        &session,
+        (&prompts, &evaluation),
+    ));
     report.spent = gateway.spent();
     report.sent = gateway.sent();
     // Written down before it is seen.
@@ -320,6 +323,49 @@ fn given(args: &GateArgs, study: &str) -> Result<Vec<NamedPrompt>, Failure> {
         given.push(pick(&args.store.store, run, study)?);
     }
     Ok(given)
+}
+
+/// Refuses a prompt that would be held against itself: it would open the audit and show
+/// nothing.
+fn not_itself(
+    args: &GateArgs,
+    session: &StudySession,
+    baseline: Option<&CommittedBaseline>,
+    given: &[NamedPrompt],
+) -> Result<(), Failure> {
+    // A guard, and who trusts recorded grades, ask what has changed around a prompt.
+    if args.mode == GateMode::Guard || args.trust_baseline {
+        return Ok(());
+    }
+    let (incumbent, whose) = match (baseline, &args.baseline) {
+        (Some(baseline), Some(path)) => (
+            of_baseline(baseline, path).id(),
+            format!("the prompt of the baseline {}", path.display()),
+        ),
+        _ => (
+            session.built.task.seed().id(),
+            format!(
+                "the prompt in use, which {} has",
+                args.study.study.display()
+            ),
+        ),
+    };
+    let Some(at) = given.iter().position(|named| named.id() == incumbent) else {
+        return Ok(());
+    };
+    let told = format!(
+        "the prompt {incumbent:#} ({}) is the same as {whose}: there is nothing to compare, and the \
+         audit was not opened\n  `shiftproof gate --mode guard` holds the prompt in use against \
+         bars or a baseline",
+        given[at].origin
+    );
+    // A search that kept its seed has found no winner; that is nobody's mistake.
+    let exit = if at < args.candidate.len() {
+        ExitStatus::Usage
+    } else {
+        ExitStatus::NoWinner
+    };
+    Err(Failure::new(exit, told))
 }
 
 /// Combinations that cannot be meant.

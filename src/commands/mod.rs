@@ -181,6 +181,10 @@ fn overridden(
     let resolved = ResolvedStudy {
         began_in: std::env::current_dir().ok(),
         written,
+        file: args
+            .study
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned()),
         ..ResolvedStudy::new(study, folder, args.seed)
     };
     resolved.with_labels()

@@ -95,12 +95,17 @@ pub(super) async fn run(
                 lost,
                 remarks,
                 failures,
+                study,
                 ..
             },
         ended,
         unwritten,
+        on_screen,
     } = done;
-    let exit = finish(&args, &NamedRun::new(&id, summary).with_failures(failures))?;
+    let run = NamedRun::new(&id, summary)
+        .with_failures(failures)
+        .of_study(study);
+    let exit = finish(&args, &run)?;
     if verbosity > ProgressVerbosity::Quiet {
         for remark in remarks {
             note(&format!("Note: {remark}."));
@@ -114,12 +119,7 @@ pub(super) async fn run(
                 "Up to {lost} requests beside these brought no answer: questions on what the models can do, retries, and what was on the way when a process was killed. They count against the limits."
             ));
         }
-        let store = &args.store.store;
-        note(&format!(
-            "Stored as run {id} in {}: `shiftproof runs show {id}{}` prints this report again.",
-            store.display(),
-            printed_commands::whole_flag(store)
-        ));
+        where_stored(&args.store.store, &id, on_screen);
     }
     match unwritten {
         Some(problem) => Err(Failure::data(problem)),
@@ -209,12 +209,28 @@ fn batch(study: &mut Study) -> Result<(), Failure> {
     ))
 }
 
+/// Tells how a run that ended is seen again.
+fn where_stored(store: &Path, run: &str, on_screen: bool) {
+    let flag = printed_commands::whole_flag(store);
+    note(&format!(
+        "Stored as run {run} in {}: `shiftproof runs show {run}{flag}` prints this report again.",
+        store.display()
+    ));
+    if on_screen {
+        note(&format!(
+            "`shiftproof replay {run}{flag}` shows its screens again, from the first event on."
+        ));
+    }
+}
+
 /// A run and the moment it ended, which may be long before its screen is closed.
 struct ConductedRun {
     done: FinishedRun,
     ended: Instant,
     /// Why the file of --events is not whole.
     unwritten: Option<String>,
+    /// Whether it was watched on the screen.
+    on_screen: bool,
 }
 
 /// Executes the run under the eyes of its observers; whatever comes of it, the
@@ -242,7 +258,8 @@ async fn conduct(
         Some(observer) => observer,
         None => Box::new(ProgressWriter::new(verbosity, planned)),
     });
-    let closer = screen.is_some().then_some(closer);
+    let on_screen = screen.is_some();
+    let closer = on_screen.then_some(closer);
     tokio::spawn(pass_on(signals, control.clone(), closer));
     let execution = RunExecution {
         session,
@@ -272,6 +289,7 @@ async fn conduct(
         done,
         ended,
         unwritten,
+        on_screen,
     }))
 }
 
@@ -329,7 +347,10 @@ fn continued(
         Some(record) if !args.study.study.exists() => {
             let begun = as_begun(record)?;
             let (study, budget) = ((begun.study, begun.folder), Some(&args.budget));
-            overridden(study, &args.study, None, budget, registry)?
+            ResolvedStudy {
+                file: begun.file,
+                ..overridden(study, &args.study, None, budget, registry)?
+            }
         }
         _ => resolve(&args.study, Some(&args.budget), registry)?,
     };
@@ -468,6 +489,9 @@ fn shows_events(args: &OptimizeArgs) -> bool {
 fn finish(args: &OptimizeArgs, run: &NamedRun) -> Result<ExitStatus, Failure> {
     for path in &args.output {
         write_report(path, run)?;
+        if !args.verbosity.quiet {
+            note(&format!("wrote {}", path.display()));
+        }
     }
     let form = if args.json {
         ReportFormat::Json

@@ -123,7 +123,8 @@ impl SeededRuns<'_> {
         let kept = serde_json::to_string(resolved).map_err(&internal)?;
         let wanted: ResolvedStudy = serde_json::from_str(&kept).map_err(&internal)?;
         let same = |record: &RunRecord| {
-            serde_json::from_str::<ResolvedStudy>(&record.spec).is_ok_and(|own| own == wanted)
+            serde_json::from_str::<ResolvedStudy>(&record.spec)
+                .is_ok_and(|own| own.is_same_as(&wanted))
         };
         Ok(self.ledger.runs()?.into_iter().rev().filter(same).collect())
     }
@@ -166,7 +167,9 @@ impl SeededRuns<'_> {
         };
         match Box::pin(execution.execute()).await {
             Ok(Some(done)) => {
-                let run = NamedRun::new(&id, done.summary).with_failures(done.failures);
+                let run = NamedRun::new(&id, done.summary)
+                    .with_failures(done.failures)
+                    .of_study(done.study);
                 if !args.verbosity.quiet {
                     note(&format!(
                         "{label}: {}; run {id}",

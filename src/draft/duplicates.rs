@@ -20,7 +20,7 @@ pub(super) struct DuplicateRows {
 
 pub(super) fn of(table: &DataTable, columns: &ColumnRoles) -> DuplicateRows {
     let value = |row: &TableRow, name: &str| {
-        let value = row.values.get(name).map_or("", String::as_str).trim();
+        let value = row.values.get(name).unwrap_or_default().trim();
         value.to_owned()
     };
     let group = |row: &TableRow| match &columns.group {

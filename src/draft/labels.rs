@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use shiftproof_tasks::{ClassifySpec, DataTable};
+use shiftproof_tasks::{
+    ClassifySpec, ClassifyTask, DataError, DataTable, ExtractSpec, ExtractTask, Task,
+};
+
+use super::objects::DraftFields;
 
 use crate::exit::Failure;
 
@@ -25,6 +29,22 @@ pub(super) struct DraftLabels {
     pub numbers: bool,
 }
 
+/// A task as a study will declare it.
+pub(super) enum DraftSpec {
+    Classify(ClassifySpec),
+    Extract(ExtractSpec),
+}
+
+impl DraftSpec {
+    /// The seed prompt, and how a row is shown.
+    pub fn texts(&self) -> (&str, &str) {
+        match self {
+            Self::Classify(spec) => (&spec.prompt, &spec.input),
+            Self::Extract(spec) => (&spec.prompt, &spec.input),
+        }
+    }
+}
+
 /// What rows are answered with.
 #[derive(Debug)]
 pub(super) enum DraftAnswers {
@@ -32,6 +52,8 @@ pub(super) enum DraftAnswers {
     Labels(DraftLabels),
     /// One of the row's own, in this column.
     Options(String),
+    /// A JSON object of these fields.
+    Fields(DraftFields),
 }
 
 impl DraftAnswers {
@@ -39,21 +61,29 @@ impl DraftAnswers {
     pub const fn map(&self) -> Option<&BTreeMap<String, String>> {
         match self {
             Self::Labels(labels) => Some(&labels.map),
-            Self::Options(_) => None,
+            Self::Options(_) | Self::Fields(_) => None,
         }
     }
 
     /// The columns that the task reads, of which a model sees these.
     pub fn fields(&self, seen: &[String]) -> Vec<String> {
         let own = match self {
-            Self::Labels(_) => None,
+            Self::Labels(_) | Self::Fields(_) => None,
             Self::Options(column) => Some(column),
         };
         seen.iter().chain(own).cloned().collect()
     }
 
+    /// The task of the study; `fields`: what a model sees of a row.
+    pub fn task(&self, fields: &[String]) -> Result<Box<dyn Task>, DataError> {
+        Ok(match self.spec(fields) {
+            DraftSpec::Classify(spec) => Box::new(ClassifyTask::new("draft", spec)?),
+            DraftSpec::Extract(spec) => Box::new(ExtractTask::new("draft", spec)?),
+        })
+    }
+
     /// The task as the study will declare it; `fields`: what a model sees of a row.
-    pub fn spec(&self, fields: &[String]) -> ClassifySpec {
+    pub fn spec(&self, fields: &[String]) -> DraftSpec {
         let input = match fields {
             [only] => format!("{{{only}}}"),
             several => {
@@ -61,7 +91,8 @@ impl DraftAnswers {
                 lines.collect::<Vec<_>>().join("\n")
             }
         };
-        match self {
+        DraftSpec::Classify(match self {
+            Self::Fields(own) => return DraftSpec::Extract(own.spec(input)),
             Self::Labels(labels) => {
                 let (last, first) = labels
                     .names
@@ -83,7 +114,7 @@ impl DraftAnswers {
                     Vec::<String>::new(),
                 )
             },
-        }
+        })
     }
 }
 

@@ -4,6 +4,7 @@
 mod columns;
 mod duplicates;
 mod labels;
+mod objects;
 mod options;
 mod profile;
 mod roles;
@@ -13,7 +14,7 @@ mod tests;
 
 use std::path::{Component, Path, PathBuf};
 
-use shiftproof_tasks::{ClassifyTask, ColumnRoles, DataTable, DetectedFormat, FileFormat};
+use shiftproof_tasks::{ColumnRoles, DataTable, DetectedFormat, FileFormat};
 
 use self::columns::ChosenColumns;
 use self::labels::{DraftAnswers, DraftLabels};
@@ -61,22 +62,35 @@ pub(crate) fn draft(
     let table = DataTable::read(Path::new(""), &names)?;
     let mut told: Vec<String> = table.files.iter().map(written).collect();
     let mut profiles = profile::of(&table);
-    let (own, given) = (options::of(&table, options), options.label);
-    let options = match &own {
+    let (own, given, source) = (options::of(&table, options), options.label, options.source);
+    let objects = own
+        .is_none()
+        .then(|| objects::of(&table, options))
+        .flatten();
+    let options = match (&own, &objects) {
+        (None, Some(objects)) => DraftOptions {
+            label: Some(&objects.column),
+            ..options
+        },
         // What is a column of options is nothing else.
-        Some(own) => {
+        (Some(own), _) => {
             profiles.retain(|profile| profile.name != own.column);
             DraftOptions {
                 label: Some(&own.label),
                 ..options
             }
         }
-        None => options,
+        (None, None) => options,
     };
-    let guessed = own.is_some() && given.is_none();
     let mut chosen = ChosenColumns::of(&profiles, options)?;
-    if guessed {
-        "it names one of the row's options".clone_into(&mut chosen.label_reason);
+    if given.is_none() {
+        match (&own, &objects) {
+            (Some(_), _) => {
+                "it names one of the row's options".clone_into(&mut chosen.label_reason);
+            }
+            (None, Some(_)) => "it holds JSON objects".clone_into(&mut chosen.label_reason),
+            (None, None) => {}
+        }
     }
     told.extend(chosen.notes(&profiles));
     let answers = if let Some(own) = &own {
@@ -85,6 +99,9 @@ pub(crate) fn draft(
             own.column, own.label
         ));
         DraftAnswers::Options(own.column.clone())
+    } else if let Some(objects) = objects {
+        told.extend(objects.notes());
+        DraftAnswers::Fields(objects)
     } else {
         let labels = DraftLabels::of(&table, &chosen.label)?;
         told.extend(labels.notes());
@@ -98,9 +115,9 @@ pub(crate) fn draft(
         label_map: answers.map().cloned().unwrap_or_default(),
         ..ColumnRoles::default()
     };
-    let task = ClassifyTask::new("draft", answers.spec(&chosen.fields))?;
-    let loaded = columns.examples_for(&table, &task)?;
-    let roles = DraftRoles::of(&loaded, options.source)?;
+    let task = answers.task(&chosen.fields)?;
+    let loaded = columns.examples_for(&table, task.as_ref())?;
+    let roles = DraftRoles::of(&loaded, source)?;
     told.extend(roles.notes(&loaded));
     let doubles = duplicates::of(&table, &columns);
     told.extend(doubles.notes());

@@ -75,7 +75,7 @@ fn names_one(lists: &[(&TableRow, OptionList)], label: &str) -> bool {
     let mut filled = 0;
     let mut naming = 0;
     for (row, list) in lists {
-        let cell = row.values.get(label).map_or("", |cell| cell.trim());
+        let cell = row.values.get(label).unwrap_or_default().trim();
         if !cell.is_empty() {
             filled += 1;
             naming += usize::from(matches!(list.place(cell), Ok(Some(_))));

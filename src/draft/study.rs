@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use shiftproof_tasks::LoadedTable;
 
 use super::columns::ChosenColumns;
-use super::labels::DraftAnswers;
+use super::labels::{DraftAnswers, DraftSpec};
 use super::roles::DraftRoles;
 
 /// The prompts of the default plan see this many examples.
@@ -62,17 +62,30 @@ fn task(out: &mut String, parts: &StudyParts<'_>) {
             };
             format!("labels = [{}]\n{metric}", list(&labels.names))
         }
+        DraftAnswers::Fields(_) => {
+            "metric = \"accuracy\"   # the share of the fields that is right; or exact: all are"
+                .to_owned()
+        }
+    };
+    let (prompt, input) = spec.texts();
+    let kind = match &spec {
+        DraftSpec::Classify(_) => "classify",
+        DraftSpec::Extract(_) => "extract",
+    };
+    let fields = match parts.answers {
+        DraftAnswers::Fields(fields) => fields.text(quoted, list) + "\n",
+        DraftAnswers::Labels(_) | DraftAnswers::Options(_) => String::new(),
     };
     let _ = write!(
         out,
-        "[task]\nkind = \"classify\"\n\
+        "[task]\nkind = \"{kind}\"\n\
          # The prompt in use today: the search starts from it and has to beat it.\n\
          prompt = {}\n\
          # How one row is shown to the model; {{column}} is the value of that column.\n\
          input = {}\n\
-         {answers}\n\n",
-        quoted(&spec.prompt),
-        quoted(&spec.input),
+         {answers}\n\n{fields}",
+        quoted(prompt),
+        quoted(input),
     );
 }
 

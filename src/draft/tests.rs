@@ -247,3 +247,84 @@ fn columns_of_options_are_seen() {
         assert!(!draft.study.contains("options ="), "{}", draft.study);
     }
 }
+
+/// Bills as rows of JSON, or as cells of a table that hold JSON.
+fn bills(nested: bool) -> String {
+    let mut out = String::new();
+    if !nested {
+        out.push_str("ticket,shop,body,expected\n");
+    }
+    for number in 0..120 {
+        let currency = ["EUR", "USD", "Swiss francs"][number as usize % 3];
+        let tags = &["late", "paid"][..number as usize % 3 / 2 + 1];
+        let mut bill = serde_json::json!({
+            "vendor": format!("Vendor number {number}"),
+            "total": f64::from(number) + 0.5,
+            "items": number % 7,
+            "currency": currency,
+            "tags": tags,
+            "paid": number % 2 == 0,
+            "address": {"city": "Bern"},
+        });
+        if number % 5 == 0 {
+            bill["vendor"] = serde_json::Value::Null;
+        }
+        let shop = ["north", "south"][number as usize % 2];
+        let body = format!("the bill with the number {number} says what is to be paid");
+        if nested {
+            let row = serde_json::json!({
+                "ticket": format!("t{number}"), "shop": shop, "body": body, "expected": bill,
+            });
+            writeln!(out, "{row}").unwrap();
+        } else {
+            let cell = bill.to_string().replace('"', "\"\"");
+            writeln!(out, "t{number},{shop},{body},\"{cell}\"").unwrap();
+        }
+    }
+    out
+}
+
+#[test]
+fn columns_of_objects_become_fields() {
+    for (name, table) in [("b.csv", bills(false)), ("b.jsonl", bills(true))] {
+        let draft = drafted(name, table, DraftOptions::default()).unwrap();
+        for piece in [
+            "kind = \"extract\"",
+            "label = \"expected\"   # it holds JSON objects",
+            "group = \"shop\"",
+            "input = \"{body}\"",
+            "fields = [\"body\"]",
+            "[task.fields]\n\"currency\" = { type = \"enum\", values = [\"EUR\", \"Swiss francs\", \
+             \"USD\"] }\n\"items\" = { type = \"integer\" }\n\"paid\" = { type = \"boolean\" }\n\
+             \"tags\" = { type = \"list\", values = [\"late\", \"paid\"] }\n\
+             \"total\" = { type = \"number\" }\n\
+             \"vendor\" = { type = \"string\", optional = true }\n",
+        ] {
+            assert!(draft.study.contains(piece), "{piece}:\n{}", draft.study);
+        }
+        assert!(!draft.study.contains("labels ="), "{}", draft.study);
+        let notes = told(&draft);
+        assert!(
+            notes.contains("fields: \"address\" is left out: it is an object"),
+            "{notes}"
+        );
+        // What is written is a study that reads.
+        let study: toml::Table = toml::from_str(&draft.study).unwrap();
+        let mut task = study["task"].as_table().unwrap().clone();
+        task.remove("kind");
+        let spec: shiftproof_tasks::ExtractSpec = task.try_into().unwrap();
+        assert_eq!(spec.fields.fields.len(), 6);
+    }
+    // A user's own word for the label goes before.
+    let table = bills(false).replace("ticket,shop", "ticket,kind");
+    let options = DraftOptions {
+        label: Some("kind"),
+        ..DraftOptions::default()
+    };
+    let draft = drafted("b.csv", table, options).unwrap();
+    assert!(
+        draft.study.contains("kind = \"classify\""),
+        "{}",
+        draft.study
+    );
+}

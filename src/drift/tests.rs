@@ -11,6 +11,7 @@ fn infos() -> Vec<GroupInfo> {
         role,
         train: 0,
         validation: 0,
+        labelled: 0,
         unlabelled: 0,
         audit: 0,
     };

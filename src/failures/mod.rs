@@ -13,6 +13,8 @@ use shiftproof_tasks::Outcome;
 #[cfg(feature = "tui")]
 pub(crate) use self::details::DetailFollower;
 pub(crate) use self::details::{AnswerDetails, DetailKeeper};
+#[cfg(test)]
+pub(crate) use self::run::WrongFields;
 #[cfg(feature = "tui")]
 pub(crate) use self::run::scores;
 pub(crate) use self::run::{GroupFailures, PromptFailures, of_run};
@@ -99,7 +101,7 @@ pub(crate) struct FailingAnswer {
     pub answer: Option<String>,
     /// Parts of the answer that are not right.
     pub wrong: Vec<String>,
-    /// Why there is no grade.
+    /// Why there is no grade, or what the grader said for a low one.
     pub reason: Option<String>,
     /// The reply as it came, where it is known and not what was read.
     pub reply: Option<String>,

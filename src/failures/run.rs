@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use shiftproof_search::event::{
-    AnswerVerdict, AuditedPrompt, Event, GroupOutcome, Phase, ShownInput,
+    AnswerDetail, AnswerVerdict, AuditedPrompt, Event, GroupOutcome, Phase, ShownInput,
 };
 use shiftproof_tasks::PromptId;
 
@@ -20,9 +20,83 @@ pub(crate) struct PromptFailures {
     pub is_seed: bool,
     /// Groups with failures, the weakest first.
     pub groups: Vec<GroupFailures>,
+    /// How often each part of the answers is wrong, where they have parts.
+    pub fields: WrongFields,
+}
+
+/// How often the fields of a prompt's answers are wrong.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct WrongFields {
+    /// Answers that were read and graded: of the audit, where it is open.
+    pub read: usize,
+    /// Whether they are of the audit.
+    pub audited: bool,
+    /// Fields that are wrong in some, with in how many, the most often wrong first. A
+    /// list counts where it is not right as a whole.
+    pub wrong: Vec<(String, usize)>,
+}
+
+impl WrongFields {
+    fn of<'d>(
+        answers: &BTreeMap<u32, (&str, AnswerVerdict, Phase)>,
+        inputs: &[&ShownInput],
+        detail: impl Fn(u32) -> Option<&'d AnswerDetail>,
+    ) -> Self {
+        let graded = |(place, (_, verdict, _)): &(&u32, &(&str, AnswerVerdict, Phase))| {
+            let input = inputs.get(**place as usize);
+            matches!(verdict, AnswerVerdict::Graded(_))
+                && input.is_some_and(|input| input.label.is_some())
+        };
+        let all: Vec<_> = answers.iter().filter(graded).collect();
+        let of_audit = |own: &&(&u32, &(&str, AnswerVerdict, Phase))| own.1.2 == Phase::Audit;
+        let audited = all.iter().any(|own| of_audit(&own));
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut read = 0;
+        for own in all.iter().filter(|own| !audited || of_audit(own)) {
+            read += 1;
+            for name in detail(*own.0).iter().flat_map(|detail| &detail.wrong) {
+                *counts.entry(name).or_default() += 1;
+            }
+        }
+        let mut wrong: Vec<(String, usize)> = counts
+            .into_iter()
+            .map(|(name, count)| (name.to_owned(), count))
+            .collect();
+        wrong.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        Self {
+            read,
+            audited,
+            wrong,
+        }
+    }
 }
 
 impl PromptFailures {
+    /// "Wrong fields in 60 answers of the audit that could be read: total 12 (20%)"; `None`
+    /// where answers have no fields, or all are right.
+    pub fn fields_told(&self) -> Option<String> {
+        let WrongFields {
+            read,
+            audited,
+            wrong,
+        } = &self.fields;
+        let each: Vec<String> = wrong
+            .iter()
+            .map(|(name, count)| {
+                let share = 100.0 * *count as f64 / (*read).max(1) as f64;
+                format!("{name} {count} ({share:.0}%)")
+            })
+            .collect();
+        let of = if *audited { " of the audit" } else { "" };
+        (!each.is_empty()).then(|| {
+            format!(
+                "Wrong fields in {read} answers{of} that could be read: {}. The others are right in \
+                 all of them.",
+                each.join(", ")
+            )
+        })
+    }
+
     /// Whose failures they are; `decided`: the run has made its choice.
     pub fn title(&self, decided: bool) -> String {
         let id = self.prompt;
@@ -89,15 +163,15 @@ pub(crate) fn of_run(
         })
         .collect();
     prompts
-        .map(|prompt| PromptFailures {
-            prompt,
-            is_seed: Some(prompt) == seed,
-            groups: groups(
-                &answers(events, prompt),
-                &inputs,
-                scores(summary, prompt),
-                |input| details.of(prompt, input),
-            ),
+        .map(|prompt| {
+            let answers = answers(events, prompt);
+            let detail = |input| details.of(prompt, input);
+            PromptFailures {
+                prompt,
+                is_seed: Some(prompt) == seed,
+                fields: WrongFields::of(&answers, &inputs, detail),
+                groups: groups(&answers, &inputs, scores(summary, prompt), detail),
+            }
         })
         .filter(|own| !own.groups.is_empty())
         .collect()
@@ -145,7 +219,7 @@ fn groups<'d>(
     answers: &BTreeMap<u32, (&str, AnswerVerdict, Phase)>,
     inputs: &[&ShownInput],
     scores: &[GroupOutcome],
-    detail: impl Fn(u32) -> Option<&'d shiftproof_search::event::AnswerDetail>,
+    detail: impl Fn(u32) -> Option<&'d AnswerDetail>,
 ) -> Vec<GroupFailures> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut failing = Vec::new();

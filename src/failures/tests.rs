@@ -183,6 +183,36 @@ fn weakest_group_and_free_examples_come_first() {
 }
 
 #[test]
+fn wrong_fields_are_counted_where_the_audit_is_open() {
+    let (events, _, id) = events();
+    let mut details = AnswerDetails::default();
+    // "due" is wrong in each; the first is of a race, the other of the audit.
+    details.add(detail(id, 0, "no"));
+    details.add(detail(id, 9, "no"));
+    let whole = of_run(&events, &RunSummary::of(&events), &details);
+    assert_eq!(
+        whole[0].fields_told().as_deref(),
+        Some(
+            "Wrong fields in 2 answers of the audit that could be read: due 1 (50%). The others are \
+             right in all of them."
+        )
+    );
+    let going = &events[..7];
+    let mut summary = RunSummary::of(going);
+    for (prompt, standing) in &mut summary.candidates {
+        standing.score = Some(if *prompt == id { 0.6 } else { 0.5 });
+    }
+    let told = of_run(going, &summary, &details)[0].fields_told().unwrap();
+    assert!(
+        told.starts_with("Wrong fields in 8 answers that could be read: due 1 (12%)"),
+        "{told}"
+    );
+    // Answers without parts have none.
+    let plain = of_run(&events, &RunSummary::of(&events), &AnswerDetails::default());
+    assert_eq!(plain[0].fields_told(), None);
+}
+
+#[test]
 fn details_are_kept_and_followed() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");

@@ -138,6 +138,7 @@ mod tests {
             role: GroupRole::Target,
             train: 0,
             validation: 0,
+            labelled: 0,
             unlabelled: 0,
             audit,
         };

@@ -102,6 +102,7 @@ fn report(mode: GateMode, demand: GateCriteria, n: usize, chances: &[[f64; 3]]) 
         role,
         train: 0,
         validation: 0,
+        labelled: 0,
         unlabelled: 0,
         audit: n,
     });

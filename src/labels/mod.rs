@@ -350,9 +350,9 @@ fn rows(path: &Path) -> Result<Vec<LabelRow>, Failure> {
         };
         let mut input = Input::new(needed("id")?, needed("group")?);
         input.cluster = text("cluster").filter(|cluster| !cluster.is_empty());
-        for (column, value) in &row.values {
+        for (column, value) in row.values.iter() {
             if let Some(field) = column.strip_prefix(FIELD) {
-                input.fields.insert(field.to_owned(), value.clone());
+                input.fields.insert(field.to_owned(), value.to_owned());
             }
         }
         Ok(LabelRow {

@@ -190,6 +190,7 @@ fn score(engine: &Engine, calls: &[ModelCall], labels: &[String]) -> Vec<Result<
                 candidate_scores: None,
                 distances: None,
                 grade: None,
+                grade_reason: None,
                 finish: Finish::Stop,
                 usage: Usage {
                     prompt_tokens: scored.prompt_tokens as u64,
@@ -230,6 +231,7 @@ fn generate(engine: &Engine, calls: &[ModelCall]) -> Vec<Result<Reply, LlmError>
                 candidate_scores: None,
                 distances: None,
                 grade: None,
+                grade_reason: None,
                 finish: match generated.finish {
                     embedded::GenerationEnd::Stop => Finish::Stop,
                     embedded::GenerationEnd::Length => Finish::Length,

@@ -125,6 +125,10 @@ fn server(spec: &ModelSpec, api: ApiDialect) -> (Capabilities, String) {
         max_tokens: spec.max_tokens,
         thinking_tokens: thoughts,
     };
+    let whose = crate::models::connect_model::default_server(spec)
+        .map_or_else(String::new, |address| {
+            format!(" ({address}, for want of base_url)")
+        });
     let labels = if scores {
         "scored where a task has labels"
     } else {
@@ -137,6 +141,6 @@ fn server(spec: &ModelSpec, api: ApiDialect) -> (Capabilities, String) {
     };
     (
         capabilities,
-        format!("not asked; assumed are labels {labels}, answers {thinks}"),
+        format!("not asked{whose}; assumed are labels {labels}, answers {thinks}"),
     )
 }

@@ -154,15 +154,12 @@ fn program(spec: &ModelSpec, command: &str, folder: &Path) -> Result<ConnectedMo
         ..config.clone()
     };
     let unbounded = config.max_tokens.map(|_| connect_program::start(proposing));
+    let own = connect_program::start(config)?;
     Ok(ConnectedModel {
         unbounded: unbounded
             .transpose()?
-            .map(|llm| Arc::new(llm) as Arc<dyn Llm>),
-        ..ConnectedModel::assumed(
-            Arc::new(connect_program::start(config)?),
-            price(spec),
-            report,
-        )
+            .map(|program| program.llm as Arc<dyn Llm>),
+        ..ConnectedModel::assumed(own.llm, price(spec), report)
     })
 }
 
@@ -193,6 +190,13 @@ pub async fn with_embedder(
         http: None,
         unbounded: None,
     })
+}
+
+/// The server that a model is asked of whose table names none.
+pub(crate) fn default_server(spec: &ModelSpec) -> Option<&'static str> {
+    let provider = spec.provider().ok().filter(|_| spec.base_url.is_none())?;
+    let (api, _) = provider.server()?;
+    api.default_base_url()
 }
 
 /// The address of `spec`'s server: its own, or the API's.

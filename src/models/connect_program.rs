@@ -1,7 +1,8 @@
 //! From a study's command to a program that answers lines.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use shiftproof_tasks::CommandLine;
 
@@ -84,9 +85,65 @@ pub(crate) fn of_lines(
     })
 }
 
-/// Starts it; `exit` is that of a program that cannot be.
-pub(crate) fn start(config: CommandConfig) -> Result<CommandLlm, Failure> {
-    CommandLlm::start(config).map_err(|told| Failure::new(ExitStatus::Usage, told))
+/// How long a program is watched after its start: one that fails at once is to be told
+/// before anything is paid for.
+const WATCHED: Duration = Duration::from_secs(1);
+/// The same where its command names a file that is not there.
+const DOUBTED: Duration = Duration::from_secs(5);
+
+/// A program that was started a moment ago.
+#[derive(Clone)]
+pub(crate) struct StartedProgram {
+    pub llm: Arc<CommandLlm>,
+    since: Instant,
+}
+
+impl StartedProgram {
+    /// Fails where it has ended with a failure by now, which it is given a moment to
+    /// from its start on: whoever connects models in between waits for nothing.
+    pub fn check(&self) -> Result<(), Failure> {
+        let left = WATCHED.saturating_sub(self.since.elapsed());
+        let ended = self.llm.early_end(left);
+        ended.map_or(Ok(()), |told| Err(Failure::new(ExitStatus::Provider, told)))
+    }
+}
+
+/// Starts it; one whose command names a file that is not there is waited for.
+pub(crate) fn start(config: CommandConfig) -> Result<StartedProgram, Failure> {
+    let missing = missing_file(&config.command, &config.folder).map(str::to_owned);
+    let folder = config.folder.clone();
+    let llm = CommandLlm::start(config).map_err(Failure::usage)?;
+    if let Some(file) = missing
+        && let Some(told) = llm.early_end(DOUBTED)
+    {
+        return Err(Failure::usage(format!(
+            "{told}\n  there is no {file:?} in {}: paths in a command start from the study's folder",
+            folder.display()
+        )));
+    }
+    Ok(StartedProgram {
+        llm: Arc::new(llm),
+        since: Instant::now(),
+    })
+}
+
+/// An argument that is called as a script is and is no file.
+fn missing_file<'w>(words: &'w [String], folder: &Path) -> Option<&'w str> {
+    const SCRIPTS: [&str; 12] = [
+        "py", "js", "mjs", "ts", "sh", "rb", "pl", "r", "jl", "php", "lua", "jar",
+    ];
+    let is_script = |word: &&str| {
+        let ending = Path::new(word)
+            .extension()
+            .and_then(|ending| ending.to_str());
+        ending.is_some_and(|ending| SCRIPTS.contains(&ending.to_lowercase().as_str()))
+            && !word.starts_with('-')
+            && !word.contains(char::is_whitespace)
+    };
+    let arguments = words.iter().skip(1).map(String::as_str);
+    arguments
+        .filter(is_script)
+        .find(|word| !folder.join(word).exists())
 }
 
 /// The folder itself; of a study named without one, where we are.
@@ -149,6 +206,55 @@ mod tests {
             let told = words(&none, "task.command").unwrap_err().message;
             assert!(told.starts_with("task.command names no program"), "{told}");
         }
+    }
+
+    #[test]
+    fn missing_scripts_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("there.py"), "").unwrap();
+        let missing = |command: &str| {
+            let words = words(&text(command), "metric.command").unwrap();
+            missing_file(&words, folder.path()).map(str::to_owned)
+        };
+        assert_eq!(missing("python3 scor.py"), Some("scor.py".into()));
+        assert_eq!(
+            missing("node lib/Score.JS --all"),
+            Some("lib/Score.JS".into())
+        );
+        for command in [
+            "python3 there.py",
+            "python3 -m score",
+            "sh -c 'a.py | b'",
+            "score.py -v",
+        ] {
+            assert_eq!(missing(command), None, "{command}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn programs_that_fail_at_once_are_not_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let started = |command: &str| {
+            let options = ProgramOptions::default();
+            let config = of_lines(&text(command), options, folder.path(), "metric.command");
+            let started = start(config.unwrap()).and_then(|program| program.check());
+            started.map_err(|failure| failure.message)
+        };
+        let missing = started("sh score.sh").unwrap_err();
+        assert!(
+            missing.contains("there is no \"score.sh\" in "),
+            "{missing}"
+        );
+        let broken = started("sh -c 'echo no table >&2; exit 3'").unwrap_err();
+        assert!(
+            broken.contains("ended with exit code 3 before it was asked anything\n    no table"),
+            "{broken}"
+        );
+        let none = started("no-such-program-anywhere").unwrap_err();
+        assert!(none.contains("cannot be started"), "{none}");
+        // It names a file that it is to write.
+        assert_eq!(started("sh -c 'cat' --log new.sh"), Ok(()));
     }
 
     /// Another edition of a program is another program; a study moved elsewhere is not.

@@ -4,17 +4,49 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use shiftproof_search::event::{
-    AuditedPrompt, GroupOutcome, GroupRole, RunStarted, ScoreDifference,
+    AuditedPrompt, GroupOutcome, GroupRole, RunEnding, RunStarted, ScoreDifference,
 };
 use shiftproof_tasks::PromptId;
 
-use super::{CandidateStanding, RunSummary};
+use super::{CandidateStanding, RunSummary, grouped};
 use crate::assets::SMOLLM2_BLAKE3;
 
 /// Groups on which the selected prompt is worse than the seed beyond chance.
 pub(crate) fn regressed(summary: &RunSummary) -> Vec<&ScoreDifference> {
     let rows = summary.compared.iter();
     rows.filter(|row| row.high < 0.0).collect()
+}
+
+/// What a limit did to the run, where it did: the plan was made smaller to fit, or it
+/// ended early.
+pub(crate) fn budget_ending(summary: &RunSummary) -> Option<String> {
+    if summary.ending != Some(RunEnding::BudgetExhausted) {
+        return None;
+    }
+    let whole = "The budget did not allow the whole plan";
+    let limits = summary.started.as_ref().map(|started| started.limits);
+    let used = summary.spent.map(|spent| spent + summary.unanswered);
+    if let (Some(limits), Some(used)) = (limits, used)
+        && let Some(calls) = limits.calls
+        && !is_near(used.calls as f64, calls as f64)
+        && !limits
+            .tokens
+            .is_some_and(|limit| is_near(used.tokens() as f64, limit as f64))
+        && !limits.usd.is_some_and(|limit| is_near(used.usd(), limit))
+    {
+        return Some(format!(
+            "{whole}: it was scaled down so that its worst case fits the limit of {} calls, and \
+             used {} of them.",
+            grouped(calls),
+            grouped(used.calls)
+        ));
+    }
+    Some(format!("{whole}; this is the best of what it allowed."))
+}
+
+/// Whether nothing is left of a limit that would be worth a word.
+fn is_near(used: f64, limit: f64) -> bool {
+    used >= 0.95 * limit
 }
 
 /// How far a target group falls behind the source.
@@ -148,10 +180,10 @@ pub(crate) fn machine(identity: &str) -> String {
 /// how they were trained.
 const SMOLLM2: &str = "SmolLM2-135M-Instruct Q4_1";
 
-/// The command that takes the same course again.
-pub(crate) fn command(started: &RunStarted) -> String {
+/// The command that takes the same course again; `study`: the study file.
+pub(crate) fn command(started: &RunStarted, study: &str) -> String {
     let mut command = format!(
-        "shiftproof optimize STUDY.toml --method {} --seed {}",
+        "shiftproof optimize {study} --method {} --seed {}",
         started.method, started.seed
     );
     let limits = &started.limits;
@@ -169,7 +201,10 @@ pub(crate) fn command(started: &RunStarted) -> String {
 
 #[cfg(test)]
 mod tests {
+    use shiftproof_search::budget::{BudgetLimits, Spend};
+
     use super::*;
+    use crate::report::fixture;
 
     fn score(group: &str, role: GroupRole, value: f64, half: f64) -> GroupOutcome {
         GroupOutcome {
@@ -184,6 +219,49 @@ mod tests {
             truncated: 0,
             failed: 0,
         }
+    }
+
+    /// What is left of a limit is no budget that ran out.
+    #[test]
+    fn endings_say_what_a_limit_did() {
+        let told = |calls: Option<u64>, spent: u64, tokens: Option<u64>| {
+            let limits = BudgetLimits {
+                calls,
+                tokens,
+                usd: None,
+            };
+            let mut summary = RunSummary::of(&fixture::events("gpo", 1, 0.06));
+            summary.ending = Some(RunEnding::BudgetExhausted);
+            if let Some(started) = &mut summary.started {
+                started.limits = limits;
+            }
+            summary.spent = Some(Spend {
+                calls: spent,
+                prompt_tokens: 900,
+                ..Spend::default()
+            });
+            budget_ending(&summary).unwrap()
+        };
+        let scaled = told(Some(300), 204, None);
+        assert!(
+            scaled.contains(
+                "scaled down so that its worst case fits the limit of 300 calls, and used 204"
+            ),
+            "{scaled}"
+        );
+        for ran_out in [
+            told(Some(300), 299, None),
+            told(None, 204, Some(1000)),
+            told(Some(300), 204, Some(900)),
+        ] {
+            assert!(
+                ran_out.ends_with("this is the best of what it allowed."),
+                "{ran_out}"
+            );
+        }
+        let mut whole = RunSummary::of(&fixture::events("gpo", 1, 0.06));
+        whole.ending = Some(RunEnding::Completed);
+        assert_eq!(budget_ending(&whole), None);
     }
 
     #[test]

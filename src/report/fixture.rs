@@ -108,6 +108,7 @@ fn started(method: &str, seed_number: u64) -> Event {
         role,
         train: if source { 60 } else { 0 },
         validation: if source { 120 } else { 0 },
+        labelled: 0,
         unlabelled: if source { 0 } else { 120 },
         audit: 100,
     };

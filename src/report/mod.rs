@@ -11,6 +11,7 @@ pub(crate) mod list;
 mod markdown;
 mod output;
 pub(crate) mod proposals;
+mod study;
 mod summary;
 mod text;
 mod verdict;
@@ -21,6 +22,7 @@ pub(crate) use markdown::{capital, code, inline};
 pub use output::ReportFormat;
 pub(crate) use output::{NamedRun, render, to_json};
 pub use proposals::{DiscardedTexts, ProposalRequest};
+pub(crate) use study::ReportedStudy;
 pub use summary::{
     AuditedScores, BaselineScores, CandidateStanding, PhaseSummary, RankedEntrant, RunSummary,
 };

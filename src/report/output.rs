@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::compare::RunComparison;
+use super::study::ReportedStudy;
 use super::{RunSummary, html, markdown, text};
 use crate::exit::{ExitStatus, Failure};
 use crate::failures::PromptFailures;
@@ -21,6 +22,9 @@ pub(crate) struct NamedRun {
     /// Where the selected prompt and the seed fail, for the forms that people read.
     #[serde(skip)]
     pub failures: Vec<PromptFailures>,
+    /// What is known of its study beside the events, for the same.
+    #[serde(skip)]
+    pub study: ReportedStudy,
 }
 
 impl NamedRun {
@@ -30,12 +34,18 @@ impl NamedRun {
             name: name.into(),
             summary,
             failures: Vec::new(),
+            study: ReportedStudy::default(),
         }
     }
 
     /// The same with examples on which its prompts fail.
     pub fn with_failures(self, failures: Vec<PromptFailures>) -> Self {
         Self { failures, ..self }
+    }
+
+    /// The same with what is known of its study.
+    pub fn of_study(self, study: ReportedStudy) -> Self {
+        Self { study, ..self }
     }
 }
 

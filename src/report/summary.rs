@@ -183,6 +183,17 @@ fn ordinal(rank: usize) -> String {
 }
 
 impl RunSummary {
+    /// The race that each candidate was last scored in, as its place among the phases.
+    /// Scores of two races are on different examples.
+    pub(crate) fn last_races(&self) -> BTreeMap<PromptId, usize> {
+        let races = self.phases.iter().enumerate();
+        let entrants = races.flat_map(|(at, phase)| {
+            let race = phase.race.iter();
+            race.map(move |entrant| (entrant.candidate, at))
+        });
+        entrants.collect()
+    }
+
     /// The summary of a run's events.
     pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
         let mut summary = Self::default();

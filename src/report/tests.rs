@@ -10,7 +10,7 @@ use super::fixture::{NASTY, NASTY_GROUP, events, run};
 use shiftproof_search::event::{AuditedPrompt, Event, Phase};
 
 use super::*;
-use crate::failures::{AnswerState, FailingAnswer};
+use crate::failures::{AnswerState, FailingAnswer, WrongFields};
 
 fn one() -> Vec<NamedRun> {
     vec![run("reviews-s1-1", "gpo", 1, 0.06)]
@@ -192,6 +192,11 @@ fn failing() -> NamedRun {
         prompt: fixture::selected().id(),
         is_seed: false,
         groups: vec![group],
+        fields: WrongFields {
+            read: 100,
+            audited: true,
+            wrong: vec![("due".into(), 30), ("<b>total</b>".into(), 4)],
+        },
     }])
 }
 
@@ -461,4 +466,70 @@ fn file_ending_decides_form() {
     assert_eq!(of("a.md").unwrap(), ReportFormat::Markdown);
     let failure = of("a.pdf").unwrap_err();
     assert!(failure.message.contains("a.pdf: use the ending .html"));
+}
+
+/// Commands in sentences are code, and a quote that does not pair is text.
+#[test]
+fn back_quotes_are_code_in_pages() {
+    let shown = |text: &str| html::sentence(text).into_string();
+    assert_eq!(
+        shown("See `eval <x>` for it."),
+        "See <code>eval &lt;x&gt;</code> for it."
+    );
+    assert_eq!(shown("`a` and `b`"), "<code>a</code> and <code>b</code>");
+    assert_eq!(shown("a run`s name"), "a run`s name");
+    let page = render(ReportFormat::Html, &[failing()]).unwrap();
+    let text = page
+        .split("<p class=\"note\">The weakest group")
+        .nth(1)
+        .unwrap();
+    let (note, _) = text.split_once("</p>").unwrap();
+    assert!(
+        note.contains("<code>shiftproof eval --failures</code>") && !note.contains('`'),
+        "{note}"
+    );
+}
+
+/// The study file is named as it was given, and a judge with what it grades by.
+#[test]
+fn reports_name_study_and_judge() {
+    let study = ReportedStudy {
+        file: Some("studies/notes.toml".into()),
+        judge: Some(study::ReportedJudge {
+            model: "openai:large".into(),
+            verdicts: "1 to 5, worth 0 to 1".into(),
+            rubric: "Is it <kind>?".into(),
+        }),
+    };
+    let run = run("reviews-s1-1", "gpo", 1, 0.06);
+    let named = run.clone().of_study(study);
+    let markdown = render(ReportFormat::Markdown, std::slice::from_ref(&named)).unwrap();
+    let page = render(ReportFormat::Html, std::slice::from_ref(&named)).unwrap();
+    for report in [&markdown, &page] {
+        for piece in [
+            "shiftproof optimize studies/notes.toml --method",
+            "openai:large",
+            "1 to 5",
+        ] {
+            assert!(report.contains(piece), "{piece}: {report}");
+        }
+        assert!(!report.contains("STUDY.toml"));
+    }
+    assert!(page.contains("Is it &lt;kind&gt;?"));
+    let unnamed = render(ReportFormat::Html, std::slice::from_ref(&run)).unwrap();
+    assert!(unnamed.contains("STUDY.toml is the study") && !unnamed.contains("rubric"));
+}
+
+/// Labelled target examples have a column where there are some.
+#[test]
+fn labelled_target_examples_are_counted() {
+    let mut run = run("reviews-s1-1", "gpo", 1, 0.06);
+    let column = "<th scope=\"col\">labelled</th>";
+    let page = |run: &NamedRun| render(ReportFormat::Html, std::slice::from_ref(run)).unwrap();
+    assert!(!page(&run).contains(column));
+    if let Some(started) = &mut run.summary.started {
+        started.groups[1].labelled = 37;
+    }
+    let shown = page(&run);
+    assert!(shown.contains(column) && shown.contains("<td>37</td>"));
 }

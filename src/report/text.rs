@@ -3,11 +3,11 @@
 use std::fmt::{self, Write as _};
 
 use shiftproof_search::budget::Spend;
-use shiftproof_search::event::{AuditedPrompt, GroupOutcome, RunEnding, ScoreDifference};
+use shiftproof_search::event::{AuditedPrompt, GroupOutcome, ScoreDifference};
 use shiftproof_tasks::Metric;
 
 use super::compare::RunComparison;
-use super::facts::machine;
+use super::facts::{budget_ending, machine};
 use super::{NamedRun, RunSummary, capital, ends, worst};
 use crate::wording::shown::{line, visible};
 use crate::wording::table::{TextColumn, TextTable};
@@ -81,11 +81,8 @@ impl RunSummary {
                 writeln!(out, "{sentence}")?;
             }
         }
-        if self.ending == Some(RunEnding::BudgetExhausted) {
-            writeln!(
-                out,
-                "The budget did not allow the whole plan; this is the best of what it allowed."
-            )?;
+        if let Some(told) = budget_ending(self) {
+            writeln!(out, "{told}")?;
         }
         Ok(())
     }

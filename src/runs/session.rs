@@ -38,7 +38,7 @@ use crate::gate::holdout_log::HoldoutAccess;
 use crate::models::assumed::assumed;
 use crate::models::connect_model::ConnectedModel;
 use crate::models::prices;
-use crate::report::RunSummary;
+use crate::report::{ReportedStudy, RunSummary};
 use crate::runs::stored;
 use crate::study::places::{self, GivenPrompt};
 use crate::study::task_registry::{TaskInstance, TaskRegistry};
@@ -93,6 +93,8 @@ pub struct FinishedRun {
     pub remarks: Vec<String>,
     /// Where its selected prompt and its seed fail.
     pub(crate) failures: Vec<PromptFailures>,
+    /// What reports say of its study.
+    pub(crate) study: ReportedStudy,
 }
 
 /// What cannot be where every example has options of its own.
@@ -198,6 +200,7 @@ fn load_unlocated(
         .or(loaded.data.source.validation.first());
     let found = places::check(built.task.as_ref(), like, &given)?;
     loaded.findings.extend(found);
+    loaded.findings.extend(study::doubts(study));
     loaded.notes.extend(prices::unbound(study));
     Ok((built, loaded))
 }
@@ -401,6 +404,7 @@ impl StudySession {
         by: &'static str,
     ) -> Result<FinishedRun, (RunError, RunRecord)> {
         let folder = ledger.run_dir(&record.id);
+        let study = ReportedStudy::of(&self.resolved);
         let (keeper, details) = DetailKeeper::new(folder.as_deref());
         observers.push(Box::new(keeper));
         let bus = match &folder {
@@ -476,6 +480,7 @@ impl StudySession {
         Ok(FinishedRun {
             ended,
             failures: failures::of_run(&events, &summary, &details),
+            study,
             summary,
             sent: gateway.sent(),
             remarks: gateway.remarks(),

@@ -14,7 +14,7 @@ use shiftproof_search::ledger::{LedgerOpening, RunRecord, RunStatus};
 
 use crate::exit::{ExitStatus, Failure};
 use crate::failures::{self, AnswerDetails};
-use crate::report::{NamedRun, RunSummary};
+use crate::report::{NamedRun, ReportedStudy, RunSummary};
 use crate::runs::durable;
 use crate::runs::heartbeat;
 use crate::study::ResolvedStudy;
@@ -209,7 +209,12 @@ pub(crate) fn read(folder: &Path) -> Result<NamedRun, Failure> {
     let events = events(folder)?;
     let summary = RunSummary::of(&events);
     let failures = failures::of_run(&events, &summary, &AnswerDetails::read(folder));
-    Ok(NamedRun::new(name, summary).with_failures(failures))
+    // A report is one without it too: runs of a program's own data have no study file.
+    let study = study(folder).ok().flatten();
+    let study = study.as_ref().map(ReportedStudy::of).unwrap_or_default();
+    Ok(NamedRun::new(name, summary)
+        .with_failures(failures)
+        .of_study(study))
 }
 
 /// A run's events so far.

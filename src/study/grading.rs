@@ -4,7 +4,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use regex::Regex;
 use serde::{Deserialize, Serialize};
+use shiftproof_tasks::lint::{LintFinding, LintSeverity};
 use shiftproof_tasks::{
     CommandLine, GradedTask, Grader, JudgeGrader, JudgeScale, ProgramGrader, Task,
 };
@@ -128,6 +130,42 @@ pub(super) fn problems(study: &Study) -> Vec<String> {
     problems
 }
 
+/// Grades that a rubric speaks of, where the judge is asked for others.
+pub(crate) fn doubts(study: &Study) -> Option<LintFinding> {
+    let judge = study.judge.as_ref()?;
+    let most = points_in(&judge.rubric)?;
+    let asked = match judge.points {
+        None => "pass or fail".to_owned(),
+        Some(points) if points == most => return None,
+        Some(points) => format!("a grade from 1 to {points}"),
+    };
+    Some(LintFinding {
+        severity: LintSeverity::Warning,
+        code: "rubric-and-points",
+        message: format!(
+            "judge.rubric speaks of grades up to {most}, and the judge is asked for {asked}: set \
+             judge.points = {most} for grades from 1 to {most}, which are worth 0 to 1"
+        ),
+        places: Vec::new(),
+    })
+}
+
+/// The highest of the points that a rubric speaks of: "1 to 5", "1-5", "out of 10",
+/// "a 5-point scale".
+fn points_in(rubric: &str) -> Option<u32> {
+    const SCALES: &str = r"(?xi)
+        (?: ^ | [^\w.,] ) [01] \s* (?: - | – | — | \.\.+ | … | to | through | bis | à | a ) \s*
+            ( \d{1,3} ) (?: $ | [^\w%] )
+        | \b out \s of \s ( \d{1,3} ) \b
+        | \b ( \d{1,3} ) [-\s] point \b";
+    let scales = Regex::new(SCALES).ok()?;
+    let found = scales.captures_iter(rubric).filter_map(|captures| {
+        let digits = captures.iter().skip(1).flatten().next()?;
+        digits.as_str().parse().ok()
+    });
+    found.filter(|most| (3..=100).contains(most)).max()
+}
+
 /// Puts the text of `judge.rubric = "@FILE"` in its place.
 pub(super) fn inline(study: &mut Study, text: &str, path: &Path) -> Result<(), Failure> {
     let Some(judge) = &mut study.judge else {
@@ -186,4 +224,55 @@ pub(crate) fn graded(
         return refuse(&["task", "command"], &told);
     }
     Ok(Arc::new(GradedTask::new(task, grader)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_of_rubrics_are_seen() {
+        for (rubric, most) in [
+            ("Rate helpfulness from 1 to 5.", Some(5)),
+            ("Grade it 1-5, where 5 is best", Some(5)),
+            ("Score: 0–10. Deduct for errors.", Some(10)),
+            ("Give up to 7 points on a 7-point scale.", Some(7)),
+            ("7 out of 10 is a good answer", Some(10)),
+            ("Note von 1 bis 6", Some(6)),
+            (
+                "Pass when it names the right city within 1 to 2 sentences.",
+                None,
+            ),
+            ("It passes if all 3 facts are right.", None),
+            (
+                "Dates are written 2021-05-11; prices within 1-5% are right.",
+                None,
+            ),
+            ("", None),
+        ] {
+            assert_eq!(points_in(rubric), most, "{rubric}");
+        }
+    }
+
+    #[test]
+    fn points_are_asked_for_where_rubrics_have_them() {
+        let told = |table: &str| {
+            let judge: JudgeSpec = toml::from_str(table).unwrap();
+            let mut study = Study::in_memory("s".into(), "t");
+            study.judge = Some(judge);
+            doubts(&study).map(|finding| finding.message)
+        };
+        let none = told("rubric = \"From 1 to 5.\"").unwrap();
+        assert!(
+            none.contains("asked for pass or fail: set judge.points = 5"),
+            "{none}"
+        );
+        let other = told("rubric = \"From 1 to 10.\"\npoints = 5").unwrap();
+        assert!(
+            other.contains("from 1 to 5: set judge.points = 10"),
+            "{other}"
+        );
+        assert_eq!(told("rubric = \"From 1 to 5.\"\npoints = 5"), None);
+        assert_eq!(told("rubric = \"Is it polite?\""), None);
+    }
 }

@@ -7,8 +7,8 @@ use shiftproof_rec::{ItemCatalogue, PreparedExamples};
 use shiftproof_search::event::{GroupInfo, GroupRole};
 use shiftproof_tasks::lint::{DataLint, LintFinding, LintSeverity, drop_leaks};
 use shiftproof_tasks::{
-    AnswerForm, BaselinePredictions, ColumnRoles, Data, DataTable, Example, Grader, GroupsSpec,
-    Input, Label, Task, UnlabelledDraw, closest,
+    AnswerForm, BaselinePredictions, ColumnRoles, Data, DataProblem, DataTable, Example, Grader,
+    GroupsSpec, Input, Label, Task, UnlabelledDraw, closest,
 };
 
 use super::dataset::prepare_dataset;
@@ -181,7 +181,11 @@ fn deal_rows(
     let mut findings = rows.findings;
     let mut labelled: BTreeMap<String, usize> = BTreeMap::new();
     for example in &rows.examples {
-        *labelled.entry(example.input.group.clone()).or_default() += 1;
+        let group = &example.input.group;
+        match labelled.get_mut(group) {
+            Some(count) => *count += 1,
+            None => _ = labelled.insert(group.clone(), 1),
+        }
     }
     let lint = DataLint {
         task,
@@ -247,18 +251,44 @@ fn table_rows(
     let columns = table_columns(spec, &table, built);
     if let Some(field) = fields.iter().find(|field| !columns.fields.contains(field)) {
         return Err(Failure::usage(format!(
-            "the task reads {{{field}}}, but data.fields has only: {}",
+            "task.input reads {{{field}}}, but data.fields has only: {}; name the column there \
+             too, or write one of these ({{{{ and }}}} stand for braces)",
             columns.fields.join(", ")
         )));
     }
     let mut findings = quoted(&table);
     findings.extend(unmapped(&columns, &table));
-    let loaded = columns.examples_for(&table, task.as_ref())?;
+    let loaded = columns.examples_for(&table, task.as_ref());
+    let loaded = loaded.map_err(|error| match spec.columns.fields.as_slice() {
+        [] => error.map(|problem| of_the_task(problem, task.as_ref())),
+        _ => error,
+    })?;
     Ok(RowSummary {
         examples: loaded.examples,
         unlabelled: loaded.unlabelled,
         findings,
     })
+}
+
+/// A problem with fields that no study names as such: they are those that the task reads.
+fn of_the_task(problem: DataProblem, task: &dyn Task) -> DataProblem {
+    if problem.place != "data.fields" {
+        return problem;
+    }
+    let options = task.options().map(|column| format!("{column:?}"));
+    let is_options = options.is_some_and(|column| problem.what.ends_with(&column));
+    let help = problem.help.unwrap_or_default();
+    let (key, help) = if is_options {
+        ("task.options", help)
+    } else {
+        let braces = "a name in braces is a column's; {{ and }} stand for braces";
+        ("task.input", format!("{help}; {braces}"))
+    };
+    DataProblem {
+        place: key.to_owned(),
+        help: Some(help),
+        ..problem
+    }
 }
 
 /// What each column of a table is: where the study names no fields, those that the task
@@ -309,11 +339,14 @@ fn quoted(table: &DataTable) -> Vec<LintFinding> {
 
 /// Entries of `data.label_map` for values that no row has.
 fn unmapped(columns: &ColumnRoles, table: &DataTable) -> Option<LintFinding> {
+    if columns.label_map.is_empty() {
+        return None;
+    }
     let given: BTreeSet<&str> = table
         .rows
         .iter()
         .filter_map(|row| row.values.get(&columns.label))
-        .map(|raw| raw.trim())
+        .map(str::trim)
         .flat_map(|raw| [raw, raw.strip_suffix(".0").unwrap_or(raw)])
         .collect();
     let idle: Vec<&str> = columns
@@ -390,6 +423,11 @@ fn group_infos(spec: &GroupsSpec, data: &Data) -> Vec<GroupInfo> {
         role,
         train: count(&data.source.train, name),
         validation: count(&data.source.validation, name),
+        labelled: data
+            .labelled_target
+            .inputs()
+            .filter(|input| input.group == *name)
+            .count(),
         unlabelled: data
             .target
             .inputs

@@ -32,8 +32,8 @@ pub(crate) use bounds::problems as model_problems;
 pub(crate) use dataset::{class_exit, prepare_dataset};
 pub use diff::{DifferingKey, differing};
 pub(crate) use explain::{explain, located, place};
-pub(crate) use grading::graded;
 pub use grading::{JudgeSpec, MetricSpec, ProgramOptions};
+pub(crate) use grading::{doubts, graded};
 pub use load::{LoadedData, load_data};
 pub(crate) use load::{deal_examples, table_columns};
 pub use model_spec::{BatchMode, EndpointSpec, ModelProvider, ModelSpec, OwnEndpoint};
@@ -324,6 +324,9 @@ pub struct ResolvedStudy {
     /// A hash of the study as its file had it, without what the command line changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<String>,
+    /// The study file's name in that folder; absent where there was no file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// The random seed.
     pub seed: u64,
     /// How the data are dealt out: 0 in runs of versions that knew no rows
@@ -350,6 +353,7 @@ impl ResolvedStudy {
             folder,
             began_in: None,
             written: None,
+            file: None,
             seed,
             edition: EDITION,
             labels: None,
@@ -361,6 +365,16 @@ impl ResolvedStudy {
     pub fn hash(study: &Study) -> String {
         let text = serde_json::to_vec(study).unwrap_or_default();
         blake3::hash(&text).to_hex()[..16].to_owned()
+    }
+
+    /// Whether a run of this study is one of the other too, whatever their files are
+    /// called.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let unnamed = |study: &Self| Self {
+            file: None,
+            ..study.clone()
+        };
+        unnamed(self) == unnamed(other)
     }
 
     /// The same where relative paths lead to the files they led to when it began,

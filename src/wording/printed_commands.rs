@@ -1,10 +1,11 @@
-//! Commands as they are printed: pasted into a shell, whatever folder it is in, they work.
+//! Commands as they are printed: pasted into the shell that shows them, they work. Those
+//! by which a run goes on are kept and passed on, so they work from any folder.
 
 use std::path::Path;
 
 use crate::wording::shown::argument;
 
-/// The flag that names a store other than the default.
+/// The flag that names a store other than the default of the folder one is in.
 pub(crate) fn store_flag(store: &Path) -> String {
     if store == Path::new(".shiftproof") {
         String::new()
@@ -39,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn printed_commands_name_whole_paths() {
+    fn resume_lines_work_from_any_folder() {
         assert_eq!(store_flag(Path::new(".shiftproof")), "");
         let here = std::env::current_dir().unwrap();
         let flag = format!(

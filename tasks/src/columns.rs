@@ -1,6 +1,6 @@
 mod label;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use label::{LabelRule, RowLabel};
 use serde::{Deserialize, Serialize};
@@ -140,7 +140,7 @@ impl ColumnRoles {
             .as_ref()
             .map(NumericBands::names)
             .unwrap_or_default();
-        let mut seen: BTreeMap<String, &TableRow> = BTreeMap::new();
+        let mut seen: HashMap<(&str, u64), &TableRow> = HashMap::new();
         let mut loaded = LoadedTable {
             examples: Vec::with_capacity(table.rows.len()),
             unlabelled: Vec::new(),
@@ -158,10 +158,11 @@ impl ColumnRoles {
                     continue;
                 }
             };
-            if let Some(first) = seen.insert(input.id.clone(), row) {
+            if let Some(first) = seen.insert(self.identity(row), row) {
                 let what = format!("id {:?} is already used at {}", input.id, first.place());
                 problems.push(
                     DataProblem::new(row.place(), what)
+                        .of_kind("an id used twice")
                         .help("make ids unique, or leave data.id out"),
                 );
                 continue;
@@ -172,6 +173,14 @@ impl ColumnRoles {
             }
         }
         problems.or(loaded)
+    }
+
+    /// What tells a row that was read from all others: its id, or where it stands.
+    fn identity<'t>(&self, row: &'t TableRow) -> (&'t str, u64) {
+        match &self.id {
+            Some(column) => (row.values.get(column).map_or("", str::trim), 0),
+            None => (&row.file, row.line),
+        }
     }
 
     /// As [`examples`](Self::examples), of a table without the label's column: every
@@ -192,9 +201,13 @@ impl ColumnRoles {
             _ => vec![&self.label],
         };
         for row in &mut table.rows {
-            for column in &named {
-                let blank = String::new();
-                row.values.entry((*column).to_owned()).or_insert(blank);
+            let missing = |column: &&&str| !row.values.contains_key(column);
+            let missing: Vec<&&str> = named.iter().filter(missing).collect();
+            if !missing.is_empty() {
+                let mut values: BTreeMap<String, String> = (&row.values).into();
+                let blank = missing.into_iter();
+                values.extend(blank.map(|column| ((*column).to_owned(), String::new())));
+                row.values = values.into();
             }
         }
         self.examples_for(&table, task)
@@ -323,6 +336,7 @@ impl ColumnRoles {
                             row.place(),
                             format!("{:?} is {raw:?}, no number", cut.column),
                         )
+                        .of_kind("no number for bands")
                         .help("data.bands cuts this column into groups; fill it in")
                     })?;
                 bands[cut.edges.partition_point(|edge| *edge <= number)].clone()
@@ -378,7 +392,7 @@ fn text<'a>(row: &'a TableRow, column: &str) -> Result<&'a str, DataProblem> {
     Err(if row.nested.contains_key(column) {
         problem(format!("{column:?} holds an array or object")).help("make it a text")
     } else {
-        let present = suggest::list(row.values.keys().map(String::as_str));
+        let present = suggest::list(row.values.keys());
         problem(format!("the row has no {column:?}")).help(format!("it has {present}"))
     })
 }

@@ -31,6 +31,11 @@ pub struct DataProblem {
     pub help: Option<String>,
     /// Rows it is found in; `place` is the first.
     pub rows: usize,
+    /// Where else it is found, as far as that is shown: two places at most.
+    pub also: Vec<String>,
+    /// What it is whatever a row's own value is: rows with the same are one problem. By
+    /// default `what` itself.
+    pub kind: Option<String>,
 }
 
 impl DataProblem {
@@ -41,8 +46,37 @@ impl DataProblem {
             what: what.into(),
             help: None,
             rows: 1,
+            also: Vec::new(),
+            kind: None,
         }
     }
+
+    /// As one of many that differ in the rows' values alone: `kind` says what they are.
+    #[must_use]
+    pub fn of_kind(mut self, kind: impl Into<String>) -> Self {
+        self.kind = Some(kind.into());
+        self
+    }
+
+    /// Whether the other says the same of another row.
+    fn is_alike(&self, other: &Self) -> bool {
+        match (&self.kind, &other.kind) {
+            (Some(own), Some(other)) => own == other,
+            (None, None) => self.what == other.what && self.help == other.help,
+            _ => false,
+        }
+    }
+
+    /// Counts another row in.
+    fn absorb(&mut self, other: Self) {
+        self.rows += other.rows;
+        let room = Self::ALSO - self.also.len();
+        let places = std::iter::once(other.place).chain(other.also);
+        self.also.extend(places.take(room));
+    }
+
+    /// Further places that are shown of one problem.
+    const ALSO: usize = 2;
 
     /// Whether it is about a key of the study, not about what stands in a data file.
     pub fn is_about_study(&self) -> bool {
@@ -73,7 +107,12 @@ impl fmt::Display for DataProblem {
         }
         f.write_str(&self.what)?;
         if self.rows > 1 {
-            write!(f, " (in {} rows, this is the first)", self.rows)?;
+            write!(f, " (in {} rows: also {}", self.rows, self.also.join(", "))?;
+            f.write_str(if self.rows > 1 + self.also.len() {
+                ", …)"
+            } else {
+                ")"
+            })?;
         }
         if let Some(help) = &self.help {
             write!(f, "; {help}")?;
@@ -109,6 +148,15 @@ impl DataError {
     /// How many more there were.
     pub fn omitted(&self) -> usize {
         self.omitted
+    }
+}
+
+impl DataError {
+    /// The same, each problem told otherwise.
+    #[must_use]
+    pub fn map(mut self, tell: impl FnMut(DataProblem) -> DataProblem) -> Self {
+        self.problems = self.problems.into_iter().map(tell).collect();
+        self
     }
 }
 
@@ -154,13 +202,10 @@ impl DataProblems {
             !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit())
         };
         let same = |known: &&mut DataProblem| {
-            of_row(known)
-                && of_row(&problem)
-                && known.what == problem.what
-                && known.help == problem.help
+            of_row(known) && of_row(&problem) && known.is_alike(&problem)
         };
         if let Some(known) = self.kept.iter_mut().find(same) {
-            known.rows += problem.rows;
+            known.absorb(problem);
         } else if self.kept.len() < DataError::SHOWN {
             self.kept.push(problem);
         } else {
@@ -237,9 +282,26 @@ mod tests {
         let error = problems.or(()).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "4 problems:\n  a.csv:2: no label \"x\" (in 312 rows, this is the first); map it\n  \
+            "4 problems:\n  a.csv:2: no label \"x\" (in 312 rows: also a.csv:3, a.csv:4, …); map it\n  \
              a.csv:9: no label \"y\"; map it\n  data.id: there is no column \"z\"\n  \
              data.group: there is no column \"z\""
+        );
+    }
+
+    #[test]
+    fn rows_that_differ_in_their_values_are_one_problem() {
+        let mut problems = DataProblems::default();
+        for line in 2..210 {
+            let what = format!("{line} is no date");
+            problems.push(DataProblem::new(format!("a.csv:{line}"), what).of_kind("no date"));
+        }
+        problems.push(DataProblem::new("b.csv:2", "x is no price").of_kind("no price"));
+        problems.push(DataProblem::new("b.csv:3", "y is no price").of_kind("no price"));
+        let error = problems.or(()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "2 problems:\n  a.csv:2: 2 is no date (in 208 rows: also a.csv:3, a.csv:4, …)\n  \
+             b.csv:2: x is no price (in 2 rows: also b.csv:3)"
         );
     }
 }

@@ -78,15 +78,18 @@ pub fn grade(answer: &Answer, label: &Label) -> Outcome {
 /// punctuation alone is kept as it is.
 pub fn normalise(text: &str) -> String {
     let lower = text.to_lowercase();
-    let words: Vec<_> = lower
-        .split_whitespace()
-        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()))
-        .filter(|word| !word.is_empty())
-        .collect();
+    let mut words = String::with_capacity(lower.len());
+    for word in lower.split_whitespace() {
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+        if !word.is_empty() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push_str(word);
+    }
     if words.is_empty() {
         lower.trim().to_owned()
     } else {
-        words.join(" ")
+        words
     }
 }
 

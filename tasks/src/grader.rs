@@ -91,6 +91,11 @@ pub trait Grader: Send + Sync {
     /// `None`: the reply was cut off before the grade.
     fn read(&self, reply: &Reply) -> Option<Grade>;
 
+    /// What came back says for the grade, for people; by default nothing.
+    fn reason(&self, _reply: &Reply) -> Option<String> {
+        None
+    }
+
     /// Calls of an evaluation that count against limits on calls: 0 for a program of
     /// the user's own, 1 for a model.
     fn counted_calls(&self) -> usize;

@@ -99,6 +99,6 @@ pub use request::{AnswerForm, Message, Request, Role};
 pub use roles::{Data, LabelReads, LabelledTarget, SealedAudit, Source, UnlabelledTarget};
 pub use split::{ClassShare, DataSplit, GroupsSpec, UnlabelledDraw};
 pub use suggest::closest;
-pub use table::{DataTable, DetectedFormat, FileFormat, MAX_RECORD, TableRow};
+pub use table::{DataTable, DetectedFormat, FileFormat, MAX_RECORD, RowValues, TableRow};
 pub use task::{Fitting, Task, read_and_grade};
 pub use template::FieldTemplate;

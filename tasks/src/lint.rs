@@ -4,12 +4,16 @@ mod finding;
 mod names;
 mod roles;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::field;
+use crate::split::GroupRows;
 use crate::{AnswerForm, Data, Example, GroupsSpec, Input, Label, Task, grade};
 pub use finding::{LintFinding, LintSeverity};
 pub use roles::drop_leaks;
+
+use names::{group_names, label_in_field};
 
 use LintSeverity::{Error, Info, Warning};
 use finding::LintFindings;
@@ -30,6 +34,20 @@ pub struct DataLint<'a> {
     pub data: Option<&'a Data>,
     /// Reports leaks into the audit as warnings instead of errors.
     pub allow_leakage: bool,
+}
+
+/// The rows of groups in use.
+struct UsedRows<'a> {
+    examples: Vec<&'a Example>,
+    unlabelled: Vec<&'a Input>,
+}
+
+impl<'a> UsedRows<'a> {
+    /// All inputs, labelled ones first.
+    fn inputs(&self) -> impl Iterator<Item = &'a Input> {
+        let labelled = self.examples.iter().map(|example| &example.input);
+        labelled.chain(self.unlabelled.iter().copied())
+    }
 }
 
 /// Inputs of more characters than this, about 2000 tokens, may not fit small
@@ -61,17 +79,19 @@ impl DataLint<'_> {
     /// and the texts depend on the data alone.
     pub fn run(&self) -> Vec<LintFinding> {
         let mut found = LintFindings::default();
-        self.ids(&mut found);
-        self.labels(&mut found);
-        self.inputs(&mut found);
-        self.group_names(&mut found);
-        self.label_in_field(&mut found);
+        let rows = GroupRows::new(self.examples, self.unlabelled);
+        let used = self.used();
+        ids(&used, &mut found);
+        self.labels(&used, &mut found);
+        self.inputs(&used, &mut found);
+        group_names(&rows, &mut found);
+        label_in_field(&used, &mut found);
         for (names, is_source) in [(&self.groups.source, true), (&self.groups.target, false)] {
             for name in names {
-                self.group(name, is_source, &mut found);
+                group(name, is_source, &rows, &mut found);
             }
         }
-        self.shifts(&mut found);
+        self.shifts(&rows, &mut found);
         if let Some(data) = self.data {
             self.roles(data, &mut found);
             roles::small_groups(data, &mut found);
@@ -80,47 +100,43 @@ impl DataLint<'_> {
         found.0
     }
 
-    fn names_group(&self, group: &String) -> bool {
-        self.groups.source.contains(group) || self.groups.target.contains(group)
-    }
-
-    /// The examples of groups in use.
-    fn used(&self) -> impl Iterator<Item = &Example> {
+    /// The rows of groups in use, in the order of the files.
+    fn used(&self) -> UsedRows<'_> {
+        let GroupsSpec { source, target, .. } = self.groups;
+        let named = |group: &String| source.contains(group) || target.contains(group);
         let examples = self.examples.iter();
-        examples.filter(|example| self.names_group(&example.input.group))
-    }
-
-    /// All inputs of groups in use, labelled ones first.
-    fn used_inputs(&self) -> impl Iterator<Item = &Input> {
         let unlabelled = self.unlabelled.iter();
-        let unlabelled = unlabelled.filter(|input| self.names_group(&input.group));
-        self.used().map(|example| &example.input).chain(unlabelled)
+        UsedRows {
+            examples: examples.filter(|own| named(&own.input.group)).collect(),
+            unlabelled: unlabelled.filter(|own| named(&own.group)).collect(),
+        }
     }
 
-    fn ids(&self, found: &mut LintFindings) {
-        let mut seen = BTreeSet::new();
-        let twice = self
-            .used_inputs()
-            .map(|input| &input.id)
-            .filter(|id| !seen.insert(*id));
-        found.add(Error, "duplicate-id", twice.cloned(), |n| {
-            format!("ids used more than once, so that one example may be in two roles: {n}")
-        });
-    }
-
-    fn labels(&self, found: &mut LintFindings) {
-        let misfits = self
-            .used()
+    fn labels(&self, used: &UsedRows<'_>, found: &mut LintFindings) {
+        let misfits = used
+            .examples
+            .iter()
             .filter(|example| !fits(&self.task.answer_form(&example.input), &example.label));
-        found.add(Error, "label-outside-set", misfits.map(id), |n| {
-            format!("labels that cannot be the answer to the task: {n}")
-        });
-        let mut first: BTreeMap<_, &Example> = BTreeMap::new();
-        let conflicts = self.used().filter_map(|example| {
-            let earlier = *first
-                .entry(key(self.task, &example.input)?)
-                .or_insert(example);
-            (earlier.label != example.label).then(|| pair(&example.input, &earlier.input))
+        found.add(
+            Error,
+            "label-outside-set",
+            misfits.map(|own| id(own)),
+            |n| format!("labels that cannot be the answer to the task: {n}"),
+        );
+        // Texts by their digest: as many texts once more would take much room.
+        let mut first: HashMap<[u8; 32], &Example> = HashMap::new();
+        let conflicts = used.examples.iter().copied().filter_map(|example| {
+            let text = key(self.task, &example.input)?;
+            match first.entry(*blake3::hash(text.as_bytes()).as_bytes()) {
+                Entry::Vacant(place) => {
+                    place.insert(example);
+                    None
+                }
+                Entry::Occupied(earlier) => {
+                    let earlier = *earlier.get();
+                    (earlier.label != example.label).then(|| pair(&example.input, &earlier.input))
+                }
+            }
         });
         let conflicts: Vec<_> = conflicts.collect();
         found.add(Warning, "conflicting-label", conflicts, |n| {
@@ -128,23 +144,24 @@ impl DataLint<'_> {
         });
     }
 
-    fn inputs(&self, found: &mut LintFindings) {
+    fn inputs(&self, used: &UsedRows<'_>, found: &mut LintFindings) {
         let id = |input: &Input| input.id.clone();
-        let blank = self.used_inputs().filter(|input| is_blank(input));
+        let blank = used.inputs().filter(|input| is_blank(input));
         found.add(Warning, "empty-input", blank.map(id), |n| {
             format!("inputs without text in any field: {n}")
         });
-        let long = self
-            .used_inputs()
+        let long = used
+            .inputs()
             .filter(|input| self.task.render(input).chars().count() > LONG_INPUT);
         found.add(Warning, "long-input", long.map(id), |n| {
             format!("inputs above {LONG_INPUT} characters, which small models cut or refuse: {n}")
         });
-        let control = self.used_inputs().filter(|input| {
+        let control = used.inputs().filter(|input| {
             let values = input.fields.values();
-            values
-                .into_iter()
-                .any(|text| CONTROL_TOKENS.iter().any(|token| text.contains(token)))
+            values.into_iter().any(|text| {
+                // All begin with one of these, which few texts hold.
+                text.contains(['<', '[']) && CONTROL_TOKENS.iter().any(|token| text.contains(token))
+            })
         });
         found.add(Info, "control-token", control.map(id), |n| {
             format!(
@@ -153,96 +170,13 @@ impl DataLint<'_> {
         });
     }
 
-    fn group(&self, name: &str, is_source: bool, found: &mut LintFindings) {
-        let role = if is_source { "source" } else { "target" };
-        let labels: Vec<_> = self
-            .examples
-            .iter()
-            .filter(|example| example.input.group == name)
-            .map(|example| &example.label)
-            .collect();
-        let blank = self.unlabelled.iter().filter(|input| input.group == name);
-        let blank = blank.count();
-        if labels.is_empty() {
-            // What the split says of a target without labels is not said again.
-            if blank == 0 {
-                found.note(
-                    Error,
-                    "empty-group",
-                    format!("the {role} group {name:?} has no examples"),
-                );
-            }
-            return;
-        }
-        if blank > 0 {
-            let (severity, what) = if is_source {
-                (Warning, "they are left aside")
-            } else {
-                (Info, "they serve without one")
-            };
-            found.note(
-                severity,
-                "unlabelled-rows",
-                format!(
-                    "the {role} group {name:?} has {blank} rows without a label beside {} with \
-                     one: {what}",
-                    labels.len()
-                ),
-            );
-        }
-        let Some(classes) = classes(&labels) else {
-            return;
-        };
-        if let (1, Some(only)) = (classes.len(), classes.keys().next()) {
-            let severity = if is_source { Error } else { Warning };
-            found.note(
-                severity,
-                "single-class-group",
-                format!(
-                    "all {} examples of the {role} group {name:?} are {only:?}; \
-                     always answering so would score best",
-                    labels.len()
-                ),
-            );
-            return;
-        }
-        let shares: Vec<_> = classes
-            .iter()
-            .map(|(class, n)| format!("{class:?} {:.1}%", 100.0 * *n as f64 / labels.len() as f64))
-            .collect();
-        found.note(
-            Info,
-            "prevalence",
-            format!(
-                "{role} group {name:?}: {} examples, {}",
-                labels.len(),
-                shares.join(", ")
-            ),
-        );
-        let runs = 1 + labels.windows(2).filter(|pair| pair[0] != pair[1]).count();
-        // By chance alone: at most k! in the number of orders, below 1 in 100.
-        if runs == classes.len() && labels.len() >= 12 {
-            found.note(
-                Info,
-                "label-sorted",
-                format!(
-                    "the {role} group {name:?} is sorted by label; \
-                     the split shuffles it, other readers of the file may not"
-                ),
-            );
-        }
-    }
-
-    fn shifts(&self, found: &mut LintFindings) {
+    fn shifts(&self, rows: &GroupRows<'_>, found: &mut LintFindings) {
         if self.task.options().is_some() {
             // Where answers stand says nothing of what they are.
             return;
         }
         let labels = |names: &[String]| -> Vec<&Label> {
-            let members = self
-                .examples
-                .iter()
-                .filter(|e| names.contains(&e.input.group));
+            let members = names.iter().flat_map(|name| rows.examples(name));
             members.map(|example| &example.label).collect()
         };
         let shares = |labels: &[&Label]| -> Option<BTreeMap<String, f64>> {
@@ -284,6 +218,94 @@ impl DataLint<'_> {
                 );
             }
         }
+    }
+}
+
+/// Ids that several rows have.
+fn ids(used: &UsedRows<'_>, found: &mut LintFindings) {
+    let mut seen = HashSet::new();
+    let twice = used
+        .inputs()
+        .map(|input| &input.id)
+        .filter(|id| !seen.insert(*id));
+    found.add(Error, "duplicate-id", twice.cloned(), |n| {
+        format!("ids used more than once, so that one example may be in two roles: {n}")
+    });
+}
+
+/// What is to be said of one group.
+fn group(name: &str, is_source: bool, rows: &GroupRows<'_>, found: &mut LintFindings) {
+    let role = if is_source { "source" } else { "target" };
+    let examples = rows.examples(name).iter();
+    let labels: Vec<&Label> = examples.map(|example| &example.label).collect();
+    let blank = rows.unlabelled(name).len();
+    if labels.is_empty() {
+        // What the split says of a target without labels is not said again.
+        if blank == 0 {
+            found.note(
+                Error,
+                "empty-group",
+                format!("the {role} group {name:?} has no examples"),
+            );
+        }
+        return;
+    }
+    if blank > 0 {
+        let (severity, what) = if is_source {
+            (Warning, "they are left aside")
+        } else {
+            (Info, "they serve without one")
+        };
+        found.note(
+            severity,
+            "unlabelled-rows",
+            format!(
+                "the {role} group {name:?} has {blank} rows without a label beside {} with \
+                 one: {what}",
+                labels.len()
+            ),
+        );
+    }
+    let Some(classes) = classes(&labels) else {
+        return;
+    };
+    if let (1, Some(only)) = (classes.len(), classes.keys().next()) {
+        let severity = if is_source { Error } else { Warning };
+        found.note(
+            severity,
+            "single-class-group",
+            format!(
+                "all {} examples of the {role} group {name:?} are {only:?}; \
+                 always answering so would score best",
+                labels.len()
+            ),
+        );
+        return;
+    }
+    let shares: Vec<_> = classes
+        .iter()
+        .map(|(class, n)| format!("{class:?} {:.1}%", 100.0 * *n as f64 / labels.len() as f64))
+        .collect();
+    found.note(
+        Info,
+        "prevalence",
+        format!(
+            "{role} group {name:?}: {} examples, {}",
+            labels.len(),
+            shares.join(", ")
+        ),
+    );
+    let runs = 1 + labels.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    // By chance alone: at most k! in the number of orders, below 1 in 100.
+    if runs == classes.len() && labels.len() >= 12 {
+        found.note(
+            Info,
+            "label-sorted",
+            format!(
+                "the {role} group {name:?} is sorted by label; \
+                 the split shuffles it, other readers of the file may not"
+            ),
+        );
     }
 }
 

@@ -27,6 +27,10 @@ pub struct Reply {
     /// asked. No part of what is stored: the grader's own reply is.
     #[serde(skip)]
     pub grade: Option<Grade>,
+    /// What the grader said for a grade below 1, where it says any such thing; no part of
+    /// what is stored, as the grade.
+    #[serde(skip)]
+    pub grade_reason: Option<String>,
 }
 
 /// How likely a model finds one candidate as its next words.
@@ -53,6 +57,7 @@ impl Reply {
             finish: Finish::Stop,
             usage: Usage::default(),
             grade: None,
+            grade_reason: None,
         }
     }
 

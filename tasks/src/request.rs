@@ -159,6 +159,20 @@ impl AnswerForm {
         Some(properties.keys().map(String::as_str).collect())
     }
 
+    /// What the fields asked for are, in words and on one line, if the form is an object of
+    /// them: names, types, values and meanings
+    /// ([`AnswerSchema::fields_in_words`](crate::AnswerSchema::fields_in_words)). Of a
+    /// schema that is no flat one, the schema itself.
+    pub fn fields_in_words(&self) -> Option<String> {
+        let Self::Json { schema, .. } = self else {
+            return None;
+        };
+        Some(match crate::AnswerSchema::from_json_schema(schema) {
+            Ok(own) => own.fields_in_words().join("; "),
+            Err(_) => format!("this JSON Schema: {schema}"),
+        })
+    }
+
     /// The closed label set of this request, if the form has one: the letters of options.
     pub fn labels(&self) -> Option<&[String]> {
         match self {

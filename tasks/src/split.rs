@@ -7,6 +7,7 @@ use crate::diagnostic::{DataError, DataProblem, DataProblems};
 use crate::roles::{Data, LabelReads, LabelledTarget, SealedAudit, Source, UnlabelledTarget};
 use crate::{AnswerForm, Example, Input, suggest};
 
+pub(crate) use pool::GroupRows;
 use pool::{DrawOrder, GroupPool, class};
 pub use shares::ClassShare;
 use sizes::{GroupCensus, RoleDemand, SplitRole, settle, shortage};
@@ -90,7 +91,7 @@ impl GroupsSpec {
     #[must_use]
     pub fn named(&self, examples: &[Example], unlabelled: &[Input]) -> Self {
         let mut spec = self.clone();
-        let sizes = group_sizes(examples, unlabelled);
+        let sizes = GroupRows::new(examples, unlabelled).sizes();
         if let (true, true, 1, Some(only)) = (
             spec.source.is_empty(),
             spec.target.is_empty(),
@@ -135,17 +136,18 @@ impl GroupsSpec {
         draw: UnlabelledDraw,
         taken: &BTreeSet<String>,
     ) -> Result<DataSplit, DataError> {
-        let groups = group_sizes(examples, unlabelled);
+        let rows = GroupRows::new(examples, unlabelled);
+        let groups = rows.sizes();
         self.check(&groups)?;
         let named: BTreeSet<_> = self.groups().map(|(name, _)| name.as_str()).collect();
-        let classes: BTreeSet<_> = examples
+        let classes: BTreeSet<_> = named
             .iter()
-            .filter(|example| named.contains(example.input.group.as_str()))
-            .map(class)
+            .flat_map(|name| rows.examples(name))
+            .map(|example| class(example))
             .collect();
         let classes: Vec<&str> = classes.into_iter().collect();
         let class_shares = shares::of_targets(&self.class_shares, &self.target, &classes);
-        let (pools, mut notes) = self.pools(examples, unlabelled, &classes, draw)?;
+        let (pools, mut notes) = self.pools(&rows, &classes, draw)?;
 
         let mut source = Source::default();
         let (mut inputs, mut labelled, mut audit) = (Vec::new(), Vec::new(), Vec::new());
@@ -215,7 +217,8 @@ impl GroupsSpec {
     pub fn largest(&self, examples: &[Example], unlabelled: &[Input]) -> [usize; 4] {
         let classes: BTreeSet<&str> = examples.iter().map(class).collect();
         let classes: Vec<&str> = classes.into_iter().collect();
-        let pools = self.census(examples, unlabelled, &classes, UnlabelledDraw::Blind);
+        let rows = GroupRows::new(examples, unlabelled);
+        let pools = self.census(&rows, &classes, UnlabelledDraw::Blind);
         let parts = [
             SplitRole::Train,
             SplitRole::Validation,
@@ -234,13 +237,12 @@ impl GroupsSpec {
 
     fn census<'a>(
         &'a self,
-        examples: &'a [Example],
-        unlabelled: &'a [Input],
+        rows: &GroupRows<'a>,
         classes: &[&'a str],
         draw: UnlabelledDraw,
     ) -> Vec<GroupPool<'a>> {
         let pool = |(name, is_source): (&'a String, bool)| {
-            GroupPool::new(self, name, is_source, examples, unlabelled, classes, draw)
+            GroupPool::new(self, name, is_source, rows, classes, draw)
         };
         self.groups().map(pool).collect()
     }
@@ -249,12 +251,11 @@ impl GroupsSpec {
     #[allow(clippy::type_complexity)] // Named nowhere else.
     fn pools<'a>(
         &'a self,
-        examples: &'a [Example],
-        unlabelled: &'a [Input],
+        rows: &GroupRows<'a>,
         classes: &[&'a str],
         draw: UnlabelledDraw,
     ) -> Result<(Vec<(GroupPool<'a>, Vec<(SplitRole, usize)>)>, Vec<String>), DataError> {
-        let pools = self.census(examples, unlabelled, classes, draw);
+        let pools = self.census(rows, classes, draw);
         let mut problems = DataProblems::default();
         let mut notes = Vec::new();
         let mut sized = Vec::new();
@@ -338,15 +339,6 @@ impl GroupsSpec {
         }
         problems.or(())
     }
-}
-
-fn group_sizes<'a>(examples: &'a [Example], unlabelled: &'a [Input]) -> BTreeMap<&'a str, usize> {
-    let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
-    let inputs = examples.iter().map(|example| &example.input);
-    for input in inputs.chain(unlabelled) {
-        *sizes.entry(&input.group).or_default() += 1;
-    }
-    sizes
 }
 
 fn groups(sizes: &BTreeMap<&str, usize>) -> String {

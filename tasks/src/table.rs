@@ -5,6 +5,7 @@ mod delimited;
 mod dialect;
 mod encoding;
 mod jsonl;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader};
@@ -12,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use dialect::DelimiterDialect;
+pub use values::RowValues;
 
 use crate::diagnostic::{DataError, DataProblem, DataProblems, SourceLocation};
 use crate::files;
@@ -28,7 +30,7 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableRow {
     /// The values by column.
-    pub values: BTreeMap<String, String>,
+    pub values: RowValues,
     /// The file as the study names it.
     pub file: Arc<str>,
     /// The line the row starts on, from 1.
@@ -42,11 +44,18 @@ impl TableRow {
     /// A row of these values.
     pub fn new(file: impl Into<Arc<str>>, line: u64, values: BTreeMap<String, String>) -> Self {
         Self {
-            values,
+            values: values.into(),
             file: file.into(),
             line,
             nested: BTreeMap::new(),
         }
+    }
+
+    /// What the row holds in a column: its text, or its JSON where that is an array or an
+    /// object.
+    pub fn cell(&self, column: &str) -> Option<&str> {
+        let nested = || self.nested.get(column).map(String::as_str);
+        self.values.get(column).or_else(nested)
     }
 
     /// Where the row stands.
@@ -210,11 +219,17 @@ impl DataTable {
 
     /// The columns that occur in any row.
     pub fn columns(&self) -> BTreeSet<&str> {
-        self.rows
-            .iter()
-            .flat_map(|row| row.values.keys().chain(row.nested.keys()))
-            .map(String::as_str)
-            .collect()
+        let mut columns = BTreeSet::new();
+        let mut last = None;
+        for row in &self.rows {
+            let names = Arc::as_ptr(row.values.names());
+            if last != Some(names) {
+                columns.extend(row.values.keys());
+                last = Some(names);
+            }
+            columns.extend(row.nested.keys().map(String::as_str));
+        }
+        columns
     }
 }
 

@@ -319,7 +319,9 @@ async fn prompts_and_models_share_one_table() {
     );
     assert_eq!(table["spent"]["calls"], 32);
 
-    // The limits are those of all models together.
+    // The limits are those of all models together, questions on what they can do
+    // included.
+    let before = server.calls();
     let mut command = desk.command(&[
         "eval",
         "--quiet",
@@ -334,7 +336,9 @@ async fn prompts_and_models_share_one_table() {
         "--base-url",
         &url,
         "--max-calls",
-        "20",
+        "30",
+        "--store",
+        "fresh",
     ]);
     command.env("OPENAI_API_KEY", "k");
     let ended: Ended = tokio::task::spawn_blocking(move || command.output().unwrap())
@@ -343,6 +347,7 @@ async fn prompts_and_models_share_one_table() {
         .into();
     ended.expect(3, &["the budget ran out before every prompt was scored"]);
     says(&ended.out, &["all prompts", "bright", "dull", "Spent "]);
+    assert_eq!(server.calls() - before, 30);
 }
 
 /// Bills by number, the truth beside.

@@ -110,7 +110,7 @@ async fn decisions_have_exit_codes() {
         &["Decision: NO SIGNIFICANT WINNER.", "The incumbent stays"],
     );
     let ended = gate(&desk, &["-c", FAIR]).await;
-    says(&ended, 101, &["The candidate is the incumbent itself"]);
+    ended.expect(2, &["is the same as the prompt in use"]);
     let ended = gate(&desk, &["-c", BAD, "-c", GOOD]).await;
     says(&ended, 0, &["Decision: SHIP."]);
     let ended = gate(&desk, &["-c", GOOD, "--min-group", "films=0.99"]).await;
@@ -174,7 +174,17 @@ async fn meaningless_gates_are_refused() {
     gate(&desk, &["-c", "x", "--tolerance", "2"])
         .await
         .expect(2, &["a number from 0 to 1"]);
+    // A prompt against itself, however it is given.
+    desk.write("same.txt", format!("{FAIR}\n"));
+    for args in [&["-c", FAIR][..], &["-c", "@same.txt", "-c", BAD]] {
+        let told = [
+            "is the same as the prompt in use",
+            "the audit was not opened",
+        ];
+        gate(&desk, args).await.expect(2, &told);
+    }
     assert_eq!(server.asked(), 0);
+    assert!(!desk.path(".shiftproof/gate.jsonl").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -402,7 +412,7 @@ async fn every_form_reads_back() {
 async fn run_is_gated_as_diff() {
     let server = MockServer::start(|seen| {
         if seen.asks_for_prompt() {
-            return crate::support::program::model(seen);
+            return Act::text(&format!("<prompt>{GOOD}</prompt>"));
         }
         answer(seen, 0.0)
     })
@@ -517,6 +527,30 @@ async fn eval_counts_as_access() {
     assert_eq!(
         (&last["by"], &last["decision"]),
         (&"gate".into(), &"ship".into())
+    );
+}
+
+/// A search that kept its seed has found no winner: nothing is asked about that.
+#[tokio::test(flavor = "multi_thread")]
+async fn run_that_kept_its_seed_opens_nothing() {
+    let server = MockServer::start(|seen| {
+        if seen.asks_for_prompt() {
+            return Act::text(&format!("<prompt>{BAD}</prompt>"));
+        }
+        let is_seed = seen.body.to_string().contains(FAIR);
+        let lowered = if is_seed { -0.3 } else { 0.6 };
+        answer(seen, lowered)
+    })
+    .await;
+    let desk = desk(&server);
+    desk.edit_study("label = \"label\"", "label = \"label\"\nleaks = \"allow\"");
+    desk.run(&["optimize", "--quiet"]).await.expect(0, &[]);
+    let (calls, openings) = (server.asked(), desk.read(".shiftproof/gate.jsonl"));
+    let ended = gate(&desk, &["--run", "mock-s1-1"]).await;
+    ended.expect(101, &["selected by mock-s1-1", "the audit was not opened"]);
+    assert_eq!(
+        (server.asked(), desk.read(".shiftproof/gate.jsonl")),
+        (calls, openings)
     );
 }
 

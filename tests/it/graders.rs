@@ -240,6 +240,124 @@ async fn broken_programs_give_a_message_and_no_score() {
     }
 }
 
+/// What cannot grade is told before a model is asked.
+#[cfg(unix)]
+#[tokio::test]
+async fn broken_programs_cost_nothing() {
+    for (command, code, told) in [
+        ("python3 scor.py", 2, "there is no \"scor.py\" in"),
+        ("./score.py", 2, "executable"),
+        ("no-such-scorer", 2, "cannot be started"),
+        ("python3 score.py", 4, "No module named 'no_such_module'"),
+    ] {
+        let server = MockServer::start(|_| Act::text("Paris")).await;
+        let desk = examples();
+        desk.write("score.py", "import no_such_module");
+        let model = format!("name = \"openai:m\"\nbase_url = \"{}\"", server.base_url());
+        let study = desk
+            .read("metric.toml")
+            .replace("python3 score.py", command)
+            .replace("name = \"command:python3 agent.py\"", &model);
+        assert!(study.contains(command) && study.contains(&model));
+        desk.write("metric.toml", study);
+        eval(&desk, "metric.toml", &[]).await.expect(code, &[told]);
+        assert_eq!(server.asked(), 0, "{command}");
+    }
+}
+
+/// What a judge says for a grade below 1 stands beside the answer.
+#[tokio::test]
+async fn reasons_for_grades_are_shown() {
+    let server = MockServer::start(|seen: &Seen| {
+        let failing = ["of A", "of C", "of S"]
+            .iter()
+            .any(|asked| seen.prompt().contains(asked));
+        Act::text(if failing {
+            "It names the city, but not the river.\n\n**Grade: fail**"
+        } else {
+            "It names both.\n\nGrade: pass"
+        })
+    })
+    .await;
+    let desk = judged(&server, "");
+    let told = eval(&desk, "judged.toml", &["--failures"]).await;
+    told.expect(0, &[]);
+    let why = "It names the city, but not the river.";
+    assert!(
+        told.out.contains(why) && !told.out.contains("names both"),
+        "{}",
+        told.out
+    );
+    let table = json(&eval(&desk, "judged.toml", &["--json"]).await);
+    described("eval", table.clone());
+    let rows = table["prompts"][0]["answers"].as_array().unwrap();
+    assert!(rows.iter().any(|row| row["state"] == "wrong"), "{table}");
+    for row in rows {
+        let reason = (row["state"] == "wrong").then_some(why);
+        assert_eq!(row["reason"].as_str(), reason, "{row}");
+    }
+    // And in a run's report, of examples whose label may be told.
+    let run = [
+        "optimize",
+        "judged.toml",
+        "--headless",
+        "--quiet",
+        "-o",
+        "r.html",
+        "-o",
+        "r.md",
+    ];
+    desk.run(&run).await.expect(0, &[]);
+    for report in ["r.html", "r.md"] {
+        let shown = desk.read(report);
+        assert!(
+            shown.contains(why) && shown.contains("judged.toml --method"),
+            "{report}: {shown}"
+        );
+    }
+}
+
+/// A judge of another server than the model's is said to be one.
+#[tokio::test]
+async fn judges_without_an_address_say_whom_they_ask() {
+    let server = MockServer::start(|_| Act::text("Grade: pass")).await;
+    let desk = judged(&server, "");
+    let study = desk.read("judged.toml");
+    let (before, rest) = study.split_once("[judge.model]\n").unwrap();
+    let (_, after) = rest.split_once("max_retries = 0").unwrap();
+    let own = format!("{before}model = \"anthropic:claude\"{after}");
+    desk.write("judged.toml", own);
+    let ended = eval(&desk, "judged.toml", &[]).await;
+    let told = [
+        "judge.model: ",
+        "asked of https://api.anthropic.com",
+        "base_url = …",
+    ];
+    ended.expect(2, &told);
+}
+
+/// A rubric with points is no matter of pass or fail.
+#[tokio::test]
+async fn rubrics_with_points_name_the_key() {
+    let server = MockServer::start(|_| Act::text("Rather good.\nGrade: 4")).await;
+    let desk = judged(&server, "");
+    let study = desk.read("judged.toml");
+    let points = "Rate it from 1 (wrong) to 5 (right), 1 to 5.";
+    desk.write(
+        "judged.toml",
+        study.replace("The answer names the same city.", points),
+    );
+    let told = desk.run(&["estimate", "judged.toml"]).await;
+    assert!(
+        told.out.contains("rubric-and-points") && told.out.contains("judge.points = 5"),
+        "{}",
+        told.out
+    );
+    let shown = eval(&desk, "judged.toml", &[]).await;
+    let all = shown.out + &shown.err;
+    assert!(all.contains("set judge.points to the highest"), "{all}");
+}
+
 #[tokio::test]
 async fn contradictions_about_graders_name_their_line() {
     for (from, to, told) in [
@@ -579,7 +697,14 @@ async fn judged_runs_tell_what_the_judge_is_worth() {
     page.expect(0, &[]);
     for report in ["r.html", "r.md"] {
         let shown = desk.read(report);
-        for piece in ["agrees with the person on 95% of 40", "kappa 0.90", "PPI"] {
+        for piece in [
+            "agrees with the person on 95% of 40",
+            "kappa 0.90",
+            "PPI",
+            "(λ ",
+            "The answer names the same city.",
+            "optimize judged.toml --method",
+        ] {
             assert!(shown.contains(piece), "{report}: {piece}\n{shown}");
         }
     }

@@ -156,6 +156,17 @@ async fn estimate_shows_scaled_plan() {
         &short.out,
         &["is too low to be sure that even the seed prompt is evaluated"],
     );
+    // That is said first; which tokens are likely and which the worst case as well.
+    assert!(short.out.starts_with("budget.calls = "), "{}", short.out);
+    let (first, plan) = short.out.split_once("A run would not begin.").unwrap();
+    says(
+        first,
+        &[&format!(
+            "Smallest workable budget: {smallest} calls (at worst"
+        )],
+    );
+    says(plan, &["phase", "At most"]);
+    assert!(!plan.contains("Smallest workable budget"), "{plan}");
     // One is for a model that turns out to reason first, which this one does not.
     let less = (smallest - 2).to_string();
     desk.run(&["optimize", "--quiet", "--max-calls", &less])
@@ -382,6 +393,48 @@ async fn wrong_values_list_alternatives() {
     }
 }
 
+/// Fields that only the task names are none of `data.fields`.
+#[tokio::test]
+async fn placeholders_without_a_column_are_the_inputs() {
+    for (input, told) in [
+        (
+            "Note: {txet}",
+            "there is no column \"txet\"; did you mean \"text\"?",
+        ),
+        ("Note: {text} {\\\"a\\\": 1}", "{{ and }} stand for braces"),
+        (
+            "{text} is {label}",
+            "the label \"label\" is among the fields",
+        ),
+    ] {
+        let desk = Desk::new();
+        let study = desk.read("study.toml");
+        let line = |key: &str| study.lines().find(|line| line.starts_with(key)).unwrap();
+        desk.edit_study(line("input = "), &format!("input = \"{input}\""));
+        // Fields that are stated leave no doubt which key is meant.
+        let stated = desk.run(&["optimize"]).await;
+        stated.expect(2, &["study.toml:"]);
+        desk.edit_study(line("fields = "), "");
+        let ended = desk.run(&["optimize"]).await;
+        ended.expect(2, &["study.toml:6: task.input: ", told]);
+        assert!(!ended.err.contains("data.fields"), "{}", ended.err);
+    }
+}
+
+/// Of a label that the study lacks, both ways to mend it are told.
+#[tokio::test]
+async fn unknown_labels_name_their_keys() {
+    let desk = Desk::new();
+    let data = desk.read("data.csv").replace(",positive,", ",mixed,");
+    desk.write("data.csv", data);
+    let told = [
+        "\"mixed\" is no label",
+        "add it to task.labels",
+        "data.label_map",
+    ];
+    desk.run(&["estimate"]).await.expect(5, &told);
+}
+
 #[tokio::test]
 async fn repeated_problem_is_said_once() {
     let desk = Desk::new();
@@ -393,7 +446,7 @@ async fn repeated_problem_is_said_once() {
         &[
             "data.csv:2: ",
             "\"postive\"",
-            "(in 60 rows, this is the first)",
+            "(in 60 rows: also data.csv:4, data.csv:6, …)",
         ],
     );
     assert_eq!(ended.err.matches("postive").count(), 1, "{}", ended.err);

@@ -47,7 +47,8 @@ pub struct AnswerDetail {
     /// The answer as it was read, where it is longer than [`SHOWN_ANSWER`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
-    /// Why there is no grade, where the reply alone does not show it.
+    /// Why there is no grade, where the reply alone does not show it; of a grade below 1
+    /// what the grader said for it, where the label may be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The reply as it came, where it is not what was told.

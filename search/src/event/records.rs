@@ -44,6 +44,9 @@ pub struct GroupInfo {
     pub train: usize,
     /// Labelled examples for scoring candidates.
     pub validation: usize,
+    /// Labelled examples of a target that the search scores candidates on.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub labelled: usize,
     /// Inputs without labels.
     pub unlabelled: usize,
     /// Sealed labelled examples.

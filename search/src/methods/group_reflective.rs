@@ -158,10 +158,7 @@ async fn start(context: &mut SearchContext<'_>) -> Result<Vec<CandidateIndex>, R
         .await?;
     let entrants = [given, found].concat();
     let keep = keep(context);
-    context.enter_phase(
-        Phase::Screen,
-        format!("{} prompts, {keep} of them to keep", entrants.len()),
-    )?;
+    context.enter_phase(Phase::Screen, steps::to_keep(entrants.len(), keep))?;
     context.race(entrants, keep).await
 }
 

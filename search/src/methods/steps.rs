@@ -91,11 +91,13 @@ pub(super) async fn screen(
 ) -> Result<Vec<CandidateIndex>, RunError> {
     entrants.sort_unstable();
     entrants.dedup();
-    context.enter_phase(
-        Phase::Screen,
-        format!("{} prompts, {keep} of them to keep", entrants.len()),
-    )?;
+    context.enter_phase(Phase::Screen, to_keep(entrants.len(), keep))?;
     context.race(entrants, keep).await
+}
+
+/// What a first race is about to do; no more can be kept than there are.
+pub(super) fn to_keep(entrants: usize, keep: usize) -> String {
+    format!("{entrants} prompts, {} of them to keep", keep.min(entrants))
 }
 
 /// Whether a search with the seed alone in it has nothing to live on, while next

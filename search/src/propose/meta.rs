@@ -188,8 +188,12 @@ pub(super) fn asks(form: Option<&AnswerForm>) -> RequestWords {
                     "for each of the fields {fields}, where an input says it and how it is written \
                      down"
                 ),
-                answer: "asks for one JSON object with these fields, and for nothing else"
-                    .to_owned(),
+                // With types and values: a server may ignore the schema it is sent.
+                answer: format!(
+                    "asks for one JSON object and for nothing else, and says of each field its \
+                     type, values and meaning: {}",
+                    form.fields_in_words().unwrap_or_default()
+                ),
                 task: format!("with the fields {fields}"),
             }
         }

@@ -233,6 +233,7 @@ impl GroupWorld {
             role,
             train: 20,
             validation: n,
+            labelled: 0,
             unlabelled: n,
             audit: n,
         };

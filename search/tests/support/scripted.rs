@@ -182,6 +182,7 @@ pub(crate) fn groups() -> Vec<GroupInfo> {
             role,
             train: 0,
             validation: 0,
+            labelled: 0,
             unlabelled: 0,
             audit: 0,
         })

@@ -181,6 +181,7 @@ impl SimulatedWorld {
             role,
             train: if source { n } else { 0 },
             validation: if source { n } else { 0 },
+            labelled: 0,
             unlabelled: if source { 0 } else { n },
             audit: n,
         };
@@ -333,6 +334,7 @@ impl Llm for SimulatedWorld {
             candidate_scores: None,
             distances: None,
             grade: None,
+            grade_reason: None,
             finish: Finish::Stop,
             usage: Usage {
                 prompt_tokens: text.len() as u64 / 4,

@@ -150,7 +150,7 @@ fn runs_of<'a>(
     let internal = Failure::from_error(ExitStatus::Internal);
     let kept = serde_json::to_string(resolved).map_err(&internal)?;
     let wanted: ResolvedStudy = serde_json::from_str(&kept).map_err(&internal)?;
-    let same = runs.iter().filter(|run| run.resolved == wanted);
+    let same = runs.iter().filter(|run| run.resolved.is_same_as(&wanted));
     Ok(same.map(|run| &run.record).collect())
 }
 

@@ -58,7 +58,8 @@ pub(super) struct AnswerRow {
     pub ranked: Option<Vec<String>>,
     /// The reply as it came, or why there is none.
     pub reply: Option<Arc<str>>,
-    /// Why there is no grade, where there is a reply that does not show it.
+    /// Why there is no grade, where there is a reply that does not show it; of a grade
+    /// below 1 what the grader said for it.
     pub reason: Option<Arc<str>>,
     /// What each part of the answer is worth, where it has parts.
     pub parts: BTreeMap<String, f64>,

@@ -92,6 +92,9 @@ struct EvalTable {
     spent: Spend,
     /// Calls that were sent to a model now.
     sent: u64,
+    /// Requests that found out what the models can do.
+    #[serde(skip)]
+    probes: u64,
     /// Whether the budget sufficed.
     #[serde(skip)]
     complete: bool,
@@ -103,6 +106,14 @@ struct EvalTable {
 impl EvalTable {
     fn has_several_models(&self) -> bool {
         self.prompts.iter().any(|row| row.model != self.model)
+    }
+
+    /// What the limits have to pay for so far.
+    fn charged(&self) -> Spend {
+        Spend {
+            calls: self.spent.calls + self.probes,
+            ..self.spent
+        }
     }
 
     fn survey(&self) -> AnswerSurvey {
@@ -124,6 +135,7 @@ impl EvalTable {
         }
         self.spent += other.spent;
         self.sent += other.sent;
+        self.probes += other.probes;
         self.complete &= other.complete;
     }
 }
@@ -134,9 +146,7 @@ pub(super) async fn run(args: EvalArgs, registry: &TaskRegistry) -> Result<ExitS
     let control = RunControl::new();
     let mut whole: Option<EvalTable> = None;
     for study in args.study.by_model() {
-        let spent = whole
-            .as_ref()
-            .map_or_else(Spend::default, |table| table.spent);
+        let spent = whole.as_ref().map(EvalTable::charged).unwrap_or_default();
         let asked = ModelEvaluation {
             args: &args,
             study,
@@ -257,7 +267,7 @@ impl ModelEvaluation<'_> {
             written_down(&session, &audit, &prompts, &args.store.store)?;
         }
         let evaluation = &samples[0];
-        let of_judge = judge::notes(judged.as_mut(), &session, evaluation);
+        let of_judge = judge::notes(judged.as_mut(), &session, (&prompts, evaluation));
         if let Some(folder) = &args.record {
             record(&session, &prompts, evaluation, folder)?;
         }
@@ -280,6 +290,7 @@ impl ModelEvaluation<'_> {
             judge: judged,
             spent: gateway.spent(),
             sent: gateway.sent(),
+            probes: session.probes(),
             complete: samples.iter().all(|sample| sample.complete),
             unverified: AuditGround::of(groups) == AuditGround::SourceOnly,
             prompts: scores(&session, prompts, &examples, samples),

@@ -113,6 +113,22 @@ impl CommandLlm {
         Ok(llm)
     }
 
+    /// What went wrong where the program ended with a failure before it was asked
+    /// anything, as one does that lacks a file or a library; it is given `patience` to.
+    pub fn early_end(&self, patience: Duration) -> Option<String> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let (how, words) = idle.last_mut()?.failure_within(patience)?;
+        let mut told = format!(
+            "the program {} {how} before it was asked anything",
+            self.shown()
+        );
+        for line in words {
+            told.push_str("\n    ");
+            told.push_str(&self.secrets.mask(&line));
+        }
+        Some(told)
+    }
+
     fn spawn(&self) -> Result<Process, String> {
         let (program, arguments) = match self.config.command.split_first() {
             Some((program, arguments)) if !program.is_empty() => (program, arguments),
@@ -122,8 +138,9 @@ impl CommandLlm {
         command.args(arguments).current_dir(&self.config.folder);
         Process::start(command).map_err(|error| {
             format!(
-                "the program {} cannot be started in {}: {error}\n  is it installed, is it spelt \
-                 as on the command line, and are paths in it relative to the study's folder?",
+                "the program {} cannot be started in {}: {error}\n  is it installed and executable, \
+                 is it spelt as on the command line, and are paths in it relative to the study's \
+                 folder?",
                 self.shown(),
                 self.config.folder.display()
             )

@@ -109,6 +109,25 @@ impl Process {
         ended.await.unwrap_or_else(|_| closed.to_owned())
     }
 
+    /// How it ended and its last words, if it ends with a failure within this time.
+    pub(super) fn failure_within(&mut self, patience: Duration) -> Option<(String, Vec<String>)> {
+        const LOOK: Duration = Duration::from_millis(10);
+        let looks = patience.as_millis().div_ceil(LOOK.as_millis());
+        for _ in 0..=looks {
+            match self.child.try_wait() {
+                Ok(Some(status)) if !status.success() => {
+                    // What it wrote last may be on its way through the pipe.
+                    thread::sleep(5 * LOOK);
+                    let kept = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+                    return Some((described(status), kept.iter().cloned().collect()));
+                }
+                Ok(None) => thread::sleep(LOOK),
+                Ok(Some(_)) | Err(_) => return None,
+            }
+        }
+        None
+    }
+
     /// The last lines that it wrote to standard error, each behind four spaces.
     pub(super) async fn tail(&self) -> Vec<String> {
         // What it wrote last may be on its way through the pipe.

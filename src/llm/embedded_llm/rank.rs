@@ -124,6 +124,7 @@ fn reply(
         candidate_scores: Some(scores),
         distances: None,
         grade: None,
+        grade_reason: None,
         finish: Finish::Stop,
         usage: Usage {
             prompt_tokens: scored.prompt_tokens as u64 + prior_tokens as u64 + passes * own,

@@ -16,19 +16,18 @@ use shiftproof_search::{
 use shiftproof_tasks::{Reply, Request};
 use tokio::time::{Instant, sleep_until};
 
+use super::affinity::PromptAffinity;
 use super::{ConnectError, HttpConfig, HttpLlm, ServerAbilities};
 
-/// Characters at the beginning of a request that decide who is asked first: prompts
-/// begin differently, and the inputs of one prompt alike.
-const AFFINITY_CHARS: usize = 200;
 /// How often a call looks whether an endpoint has room, where none has.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// One model behind one or several servers, a [`Llm`] like any other.
 ///
-/// Calls whose requests begin alike go to the same endpoint as long as it has room, so
-/// that its prefix cache serves them (weighted rendezvous hashing); what it has no room
-/// for goes to the next. An endpoint that does not answer, throttles or refuses us is
+/// The calls of one prompt go to the same endpoint as long as it has room, so that its
+/// prefix cache serves them (weighted rendezvous hashing over prompts, which are told
+/// apart by how much of their beginning requests share); what it has no room for goes
+/// to the next. An endpoint that does not answer, throttles or refuses us is
 /// left alone for a while, longer each time, then tried by a single call; meanwhile its
 /// calls go to the others. Each request beyond a call's first is allowed by the run
 /// before it is sent, whoever gets it, so limits hold as with one server; a request
@@ -39,6 +38,7 @@ const LOOK: Duration = Duration::from_millis(20);
 #[derive(Clone)]
 pub struct HttpEndpoints {
     members: Arc<[Endpoint]>,
+    affinity: Arc<PromptAffinity>,
     patience: EndpointPatience,
 }
 
@@ -133,6 +133,7 @@ impl HttpEndpoints {
         });
         Self {
             members: members.collect(),
+            affinity: Arc::default(),
             patience,
         }
     }
@@ -188,12 +189,12 @@ impl HttpEndpoints {
         if self.members.len() == 1 {
             return vec![0];
         }
-        let begins = begins(&call.request);
+        let prompt = self.affinity.prompt_of(&call.request);
         let mut order: Vec<(f64, usize)> = (0..self.members.len())
             .map(|at| {
                 let own = &self.members[at];
                 let mut hasher = DefaultHasher::new();
-                (own.llm.address(), &begins).hash(&mut hasher);
+                (own.llm.address(), prompt).hash(&mut hasher);
                 // Weighted rendezvous hashing: −w / ln u with u in (0, 1).
                 let share = (hasher.finish() >> 11) as f64 + 0.5;
                 (-own.weight / (share / (1_u64 << 53) as f64).ln(), at)
@@ -282,12 +283,6 @@ impl Endpoint {
         health.failures = health.failures.saturating_add(1);
         health.until = Some(Instant::now() + rest.max(self.llm.pause()));
     }
-}
-
-/// What a request begins with.
-fn begins(request: &Request) -> String {
-    let texts = request.messages.iter().flat_map(|own| own.content.chars());
-    texts.take(AFFINITY_CHARS).collect()
 }
 
 #[async_trait]

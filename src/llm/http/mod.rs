@@ -11,6 +11,7 @@
 
 mod abilities;
 mod address;
+mod affinity;
 mod batch;
 mod client;
 mod complaint;
@@ -462,6 +463,7 @@ fn text_reply(completion: ChatCompletion, usage: Usage) -> Reply {
         candidate_scores: None,
         distances: None,
         grade: None,
+        grade_reason: None,
         finish: completion.finish,
         usage,
     }
@@ -478,6 +480,7 @@ fn scored_reply(labels: &[String], scored: LabelProbabilities, usage: Usage) -> 
         candidate_scores: None,
         distances: None,
         grade: None,
+        grade_reason: None,
         finish: Finish::Stop,
         usage,
     }

@@ -40,7 +40,7 @@ pub(crate) fn dot_plot(series: Series<'_>, rows: &[DotPlotRow<'_>], summary: &st
         svg.plot role="img" aria-label=(summary) height=(number(bottom + AXIS)) {
             @for tick in scale.ticks() {
                 line.grid x1=(scale.at(tick)) x2=(scale.at(tick)) y1="0" y2=(number(bottom)) {}
-                text.dim x=(scale.at(tick)) y=(number(bottom + 17.0)) text-anchor="middle" { (tick) }
+                text.dim x=(scale.at(tick)) y=(number(bottom + 17.0)) text-anchor=(scale.anchor(tick)) { (tick) }
             }
             @for (index, row) in rows.iter().enumerate() {
                 @let top = index as f64 * row_height;
@@ -206,6 +206,18 @@ impl AxisScale {
         format!("{:.2}%", 2.5 + 95.0 * self.share(value.into()))
     }
 
+    /// How the number of a tick stands at its place: one of three signs or more at an end
+    /// would be cut on a narrow screen.
+    fn anchor(&self, tick: i32) -> &'static str {
+        let is_wide = tick.to_string().len() > 2;
+        let at = |end: f64| (f64::from(tick) - end).abs() < 0.5;
+        match is_wide {
+            true if at(self.high) => "end",
+            true if at(self.low) => "start",
+            _ => "middle",
+        }
+    }
+
     /// Round values from end to end.
     pub fn ticks(&self) -> Vec<i32> {
         let count = ((self.high - self.low) / f64::from(self.step)).round() as i32;
@@ -233,6 +245,25 @@ mod tests {
         assert_eq!((scale.low, scale.high, scale.step), (40.0, 90.0, 10));
         assert_eq!(scale.ticks(), [40, 50, 60, 70, 80, 90]);
         assert!(AxisScale::over(std::iter::once(f64::NAN)).is_none());
+    }
+
+    #[test]
+    fn numbers_at_the_ends_stay_inside() {
+        let scale = AxisScale::over([-96.0, 98.0].into_iter()).unwrap();
+        let anchors: Vec<&str> = scale
+            .ticks()
+            .iter()
+            .map(|tick| scale.anchor(*tick))
+            .collect();
+        assert_eq!(
+            (anchors[0], anchors[1], *anchors.last().unwrap()),
+            ("start", "middle", "end")
+        );
+        let short = AxisScale::over([3.0, 96.0].into_iter()).unwrap();
+        assert_eq!(
+            (short.anchor(0), short.anchor(80), short.anchor(100)),
+            ("middle", "middle", "end")
+        );
     }
 
     proptest! {

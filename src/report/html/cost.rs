@@ -5,6 +5,7 @@ use shiftproof_search::event::RunStarted;
 
 use super::scrolling;
 use crate::report::facts::command;
+use crate::report::study::ReportedStudy;
 use crate::report::{RunSummary, estimated, grouped, money, unanswered};
 
 pub(super) fn section(summary: &RunSummary, started: &RunStarted) -> Markup {
@@ -73,13 +74,14 @@ fn limits(started: &RunStarted) -> String {
     }
 }
 
-pub(super) fn reproduce(started: &RunStarted) -> Markup {
+pub(super) fn reproduce(started: &RunStarted, study: &ReportedStudy) -> Markup {
+    let labelled = started.groups.iter().any(|group| group.labelled > 0);
     html! {
         section {
             h2 { "How to reproduce" }
-            pre { code { (command(started)) } }
+            pre { code { (command(started, study.argument())) } }
             p.note {
-                "STUDY.toml is the study " code { (started.study) } ". "
+                @if study.file.is_none() { "STUDY.toml is the study " code { (started.study) } ". " }
                 "Same study, data, seed, version and replies: same run, event by event."
             }
             dl.facts {
@@ -91,6 +93,15 @@ pub(super) fn reproduce(started: &RunStarted) -> Markup {
                     @if started.proposer_model == started.task_model { "the task model" }
                     @else { (started.proposer_model) }
                 }
+                @if let Some(judge) = &study.judge {
+                    dt { "judge" } dd { (judge.model) "; " (judge.verdicts) }
+                }
+            }
+            @if let Some(judge) = &study.judge {
+                details {
+                    summary { "The judge's rubric" }
+                    pre { (judge.rubric) }
+                }
             }
             (scrolling("Examples by group and role", &html! {
                 table {
@@ -98,6 +109,7 @@ pub(super) fn reproduce(started: &RunStarted) -> Markup {
                     thead { tr {
                         th.l scope="col" { "group" } th.l scope="col" { "role" }
                         th scope="col" { "train" } th scope="col" { "validation" }
+                        @if labelled { th scope="col" { "labelled" } }
                         th scope="col" { "unlabelled" } th scope="col" { "audit" }
                     } }
                     tbody {
@@ -106,6 +118,7 @@ pub(super) fn reproduce(started: &RunStarted) -> Markup {
                                 th.l scope="row" { (group.name) }
                                 td.l { (group.role) }
                                 td { (group.train) } td { (group.validation) }
+                                @if labelled { td { (group.labelled) } }
                                 td { (group.unlabelled) } td { (group.audit) }
                             }
                         }

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::sentence;
 use crate::failures::{FailingAnswer, GroupFailures, PromptFailures};
 use crate::report::{NamedRun, failing_note, grouped, score_as};
 
@@ -15,7 +16,7 @@ pub(super) fn section(run: &NamedRun) -> Markup {
     html! {
         section {
             h2 { "Where it fails" }
-            p.note { (failing_note(&run.failures)) }
+            p.note { (sentence(&failing_note(&run.failures))) }
             @for own in &run.failures {
                 (of_prompt(own, run.summary.selected.is_some(), metric))
             }
@@ -31,6 +32,7 @@ fn of_prompt(own: &PromptFailures, decided: bool, metric: &str) -> Markup {
                 (own.title(decided)) ": " (grouped(all as u64))
                 @if all == 1 { " answer is" } @else { " answers are" } " not right"
             }
+            @if let Some(told) = own.fields_told() { p { (told) } }
             @for group in &own.groups { (of_group(group, metric)) }
         }
     }

@@ -85,6 +85,20 @@ pub(crate) fn figure(text: &str) -> Markup {
     }
 }
 
+/// A sentence of the program, in which commands and keys stand between back quotes.
+pub(crate) fn sentence(text: &str) -> Markup {
+    // Quotes that do not pair are text: a run's name may hold one.
+    let parts: Vec<&str> = text.split('`').collect();
+    let paired = parts.len() % 2 == 1;
+    html! {
+        @if paired {
+            @for (at, part) in parts.iter().enumerate() {
+                @if at % 2 == 1 { code { (part) } } @else { (part) }
+            }
+        } @else { (text) }
+    }
+}
+
 /// A table that scrolls by itself where the screen is narrower.
 pub(crate) fn scrolling(label: &str, table: &Markup) -> Markup {
     html! {

@@ -1,13 +1,13 @@
 //! One run from verdict to reproduction.
 
 use maud::{Markup, html};
-use shiftproof_search::event::{AuditedPrompt, GroupOutcome, RunEnding};
+use shiftproof_search::event::{AuditedPrompt, GroupOutcome};
 
 use super::charts::{DotPlotRow, dot_plot};
 use super::{cost, failures};
-use super::{diff, figure, scrolling, search};
+use super::{diff, figure, scrolling, search, sentence};
 use crate::report::capital;
-use crate::report::facts::{gaps, machine, regressed};
+use crate::report::facts::{budget_ending, gaps, machine, regressed};
 use crate::report::{
     NamedRun, RunSummary, VerdictTone, difference, grouped, money, score, spread, worst,
 };
@@ -68,7 +68,7 @@ fn sections(run: &NamedRun) -> Markup {
         (search::descent(summary))
         (search::candidates(summary))
         (cost::section(summary, started))
-        (cost::reproduce(started))
+        (cost::reproduce(started, &run.study))
     }
 }
 
@@ -103,11 +103,11 @@ fn verdict(summary: &RunSummary) -> Markup {
                     "."
                 }
             }
-            @if summary.ending == Some(RunEnding::BudgetExhausted) {
-                p { "The budget did not allow the whole plan; this is the best of what it allowed." }
+            @if let Some(told) = budget_ending(summary) {
+                p { (told) }
             }
             @for note in summary.told_notes() {
-                p { strong { "Note: " } (note) }
+                p { strong { "Note: " } (sentence(&note)) }
             }
         }
     }

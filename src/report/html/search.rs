@@ -262,22 +262,28 @@ fn step(summary: &RunSummary, standing: &CandidateStanding) -> Markup {
     }
 }
 
-/// Every prompt that raced, the best last score first.
+/// Every prompt that raced, those of the last race first, the best score first in each.
 pub(super) fn candidates(summary: &RunSummary) -> Markup {
     if summary.candidates.is_empty() {
         return html! {};
     }
+    let races = summary.last_races();
+    let race = |id: &PromptId| races.get(id).and_then(|at| summary.phases.get(*at));
     let mut rows: Vec<(&PromptId, &CandidateStanding)> = summary.candidates.iter().collect();
     rows.sort_by(|a, b| {
         let key = |row: &(&PromptId, &CandidateStanding)| {
             (
                 Some(*row.0) == summary.selected,
+                // Scores of different races do not compare.
+                races.get(row.0),
                 row.1.kept && row.1.score.is_some(),
                 row.1.score.unwrap_or(f64::NEG_INFINITY),
             )
         };
         let (a, b) = (key(a), key(b));
-        (b.0, b.1).cmp(&(a.0, a.1)).then(b.2.total_cmp(&a.2))
+        (b.0, b.1, b.2)
+            .cmp(&(a.0, a.1, a.2))
+            .then(b.3.total_cmp(&a.3))
     });
     html! {
         section {
@@ -288,7 +294,8 @@ pub(super) fn candidates(summary: &RunSummary) -> Markup {
                     table {
                         thead { tr {
                             th.l scope="col" { "prompt" } th.l scope="col" { "origin" }
-                            th scope="col" { "last score" } th.l scope="col" { "state" }
+                            th.l scope="col" { "last race" } th scope="col" { "its score" }
+                            th.l scope="col" { "state" }
                         } }
                         tbody {
                             @for (id, standing) in rows {
@@ -298,6 +305,7 @@ pub(super) fn candidates(summary: &RunSummary) -> Markup {
                                         (flat(&standing.prompt))
                                     }
                                     td.l { (standing.origin) }
+                                    td.l { @match race(id) { Some(phase) => (phase.phase), None => "–" } }
                                     td { (points(standing.score)) }
                                     td.l.wrap {
                                         @if Some(*id) == summary.selected { strong { "selected" } " · " }
@@ -311,7 +319,7 @@ pub(super) fn candidates(summary: &RunSummary) -> Markup {
                         }
                     }
                 }))
-                p.note { "A score is the objective's value in the last race of that prompt, in points; prompts that left early were scored on other examples than the finalists." }
+                p.note { "A score is the objective's value in the last race of that prompt, in points. Races are on different examples: scores compare within one, not across." }
             }
         }
     }

@@ -26,6 +26,9 @@ pub(super) fn write(out: &mut String, run: &NamedRun) {
 }
 
 fn write_groups(out: &mut String, own: &PromptFailures, metric: &str) {
+    if let Some(told) = own.fields_told() {
+        let _ = writeln!(out, "\n{}", inline(&told));
+    }
     for group in &own.groups {
         let _ = write!(out, "\n**{}** · ", code(&group.group));
         if let Some(score) = &group.score {

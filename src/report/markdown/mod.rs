@@ -8,12 +8,12 @@ mod text;
 
 use std::fmt::Write as _;
 
-use shiftproof_search::event::{AuditedPrompt, GroupOutcome, RunEnding};
+use shiftproof_search::event::{AuditedPrompt, GroupOutcome};
 
 use self::text::fenced;
 pub(crate) use self::text::{capital, code, inline};
 use super::compare::RunComparison;
-use super::facts::{command, gaps, lineage, machine, regressed};
+use super::facts::{budget_ending, command, gaps, lineage, machine, regressed};
 use super::{
     NamedRun, RunSummary, difference, estimated, grouped, money, score, spread, unanswered, worst,
 };
@@ -108,7 +108,7 @@ fn write_run(out: &mut String, run: &NamedRun, heading: &str) {
     }
     write_prompt(out, summary);
     failures::write(out, run);
-    write_details(out, summary);
+    write_details(out, run);
 }
 
 /// The worst target group in numbers.
@@ -217,7 +217,8 @@ fn write_prompt(out: &mut String, summary: &RunSummary) {
     fenced(out, if old.is_some() { "diff" } else { "text" }, &text);
 }
 
-fn write_details(out: &mut String, summary: &RunSummary) {
+fn write_details(out: &mut String, run: &NamedRun) {
+    let summary = &run.summary;
     let gaps = gaps(summary);
     if !gaps.is_empty() {
         details(out, "Gap between source and target", |out| {
@@ -268,7 +269,7 @@ fn write_details(out: &mut String, summary: &RunSummary) {
         details(out, "Search", |out| write_search(out, summary));
     }
     details(out, "Cost and how to reproduce", |out| {
-        write_reproduce(out, summary);
+        write_reproduce(out, run);
     });
 }
 
@@ -326,7 +327,8 @@ fn write_search(out: &mut String, summary: &RunSummary) {
     }
 }
 
-fn write_reproduce(out: &mut String, summary: &RunSummary) {
+fn write_reproduce(out: &mut String, run: &NamedRun) {
+    let summary = &run.summary;
     if let Some(spent) = &summary.spent {
         let _ = write!(
             out,
@@ -348,13 +350,11 @@ fn write_reproduce(out: &mut String, summary: &RunSummary) {
             let _ = writeln!(out, "{sentence}\n");
         }
     }
-    if summary.ending == Some(RunEnding::BudgetExhausted) {
-        out.push_str(
-            "The budget did not allow the whole plan; this is the best of what it allowed.\n\n",
-        );
+    if let Some(told) = budget_ending(summary) {
+        let _ = writeln!(out, "{told}\n");
     }
     if let Some(started) = &summary.started {
-        fenced(out, "sh", &(command(started) + "\n"));
+        fenced(out, "sh", &(command(started, run.study.argument()) + "\n"));
         let _ = writeln!(
             out,
             "\nshiftproof {} · task model {} · proposer {}",
@@ -366,6 +366,15 @@ fn write_reproduce(out: &mut String, summary: &RunSummary) {
                 code(&started.proposer_model)
             }
         );
+    }
+    if let Some(judge) = &run.study.judge {
+        let _ = writeln!(
+            out,
+            "\nJudge {}, {}, by this rubric:\n",
+            code(&judge.model),
+            inline(&judge.verdicts)
+        );
+        fenced(out, "text", &(judge.rubric.clone() + "\n"));
     }
 }
 

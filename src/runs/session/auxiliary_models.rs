@@ -2,7 +2,6 @@
 //! render.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use serde::Deserialize;
 use shiftproof_search::budget::Price;
@@ -11,10 +10,11 @@ use shiftproof_tasks::{ProgramSpec, ProgramStep};
 
 use crate::assets;
 use crate::exit::Failure;
+use crate::llm::command::CommandConfig;
 use crate::llm::http::{AbilityMode, ServerAbilities};
 use crate::models::assumed::assumed;
 use crate::models::connect_model::{self, ConnectedModel};
-use crate::models::connect_program;
+use crate::models::connect_program::{self, StartedProgram};
 use crate::study::{JudgeSpec, ModelSpec, ProgramOptions, Study};
 
 /// Who is asked beside the task model.
@@ -23,6 +23,8 @@ pub struct ConnectedAuxiliaryModels {
     grader: Option<ConnectedModel>,
     renderer: Option<ConnectedModel>,
     is_judge: bool,
+    /// The programs among them.
+    programs: Vec<StartedProgram>,
 }
 
 impl ConnectedAuxiliaryModels {
@@ -86,28 +88,66 @@ fn judging(study: &Study, judge: &JudgeSpec) -> ModelSpec {
     spec
 }
 
-/// Connects everybody; `known`: what is known of the judge's server.
-pub(super) async fn connect(
-    study: &Study,
-    folder: &Path,
-    known: Option<ServerAbilities>,
-    progress: assets::OnProgress<'_>,
-) -> Result<ConnectedAuxiliaryModels, Failure> {
-    let mut auxiliary_models = ConnectedAuxiliaryModels::default();
-    if let Some(judge) = &study.judge {
-        let spec = judging(study, judge);
-        auxiliary_models.grader =
-            Some(connect_model::connect(&spec, folder, known, progress).await?);
-        auxiliary_models.is_judge = true;
+impl ConnectedAuxiliaryModels {
+    /// Starts a program.
+    fn program(&mut self, config: CommandConfig) -> Result<ConnectedModel, Failure> {
+        let report = format!("{}, a program of your own", config.identity);
+        let started = connect_program::start(config)?;
+        self.programs.push(started.clone());
+        Ok(ConnectedModel::assumed(
+            started.llm,
+            Price::default(),
+            report,
+        ))
     }
+
+    /// Fails where a program has failed by now that nobody has asked anything.
+    pub(super) fn check_programs(&self) -> Result<(), Failure> {
+        self.programs.iter().try_for_each(StartedProgram::check)
+    }
+
+    /// With the study's judge, where it has one; `known`: what is known of its server.
+    pub(super) async fn with_judge(
+        mut self,
+        study: &Study,
+        folder: &Path,
+        known: Option<ServerAbilities>,
+        progress: assets::OnProgress<'_>,
+    ) -> Result<Self, Failure> {
+        let Some(judge) = &study.judge else {
+            return Ok(self);
+        };
+        let spec = judging(study, judge);
+        let connected = connect_model::connect(&spec, folder, known, progress).await;
+        let connected = connected.map_err(|failure| {
+            let server = connect_model::default_server(&spec);
+            failure.told_as(|message| match (&judge.model, server) {
+                (Some(_), Some(address)) => format!(
+                    "judge.model: {message}\n  judge.model has no base_url, so it is asked of \
+                     {address}; for another server write model = {{ name = …, base_url = … }}"
+                ),
+                (Some(_), None) => format!("judge.model: {message}"),
+                (None, _) => message.to_owned(),
+            })
+        });
+        self.grader = Some(connected?);
+        self.is_judge = true;
+        Ok(self)
+    }
+}
+
+/// Starts the programs: before a model is asked, so that one that cannot be started
+/// costs nothing.
+pub(super) fn start(study: &Study, folder: &Path) -> Result<ConnectedAuxiliaryModels, Failure> {
+    let mut auxiliary_models = ConnectedAuxiliaryModels::default();
     if let Some(metric) = &study.metric {
         let key = "metric.command";
         let config = connect_program::of_lines(&metric.command, metric.options(), folder, key)?;
-        auxiliary_models.grader = Some(program(config)?);
+        auxiliary_models.grader = Some(auxiliary_models.program(config)?);
     }
     if let Some((spec, options)) = own_program(study) {
         let config = connect_program::of_lines(&spec.command, options, folder, "task.command")?;
-        let own = program(config)?;
+        let own = auxiliary_models.program(config)?;
         if spec.does.contains(&ProgramStep::Render) {
             auxiliary_models.renderer = Some(ConnectedModel::assumed(
                 own.model.llm.clone(),
@@ -122,12 +162,6 @@ pub(super) async fn connect(
     Ok(auxiliary_models)
 }
 
-fn program(config: crate::llm::command::CommandConfig) -> Result<ConnectedModel, Failure> {
-    let report = format!("{}, a program of your own", config.identity);
-    let llm = Arc::new(connect_program::start(config)?);
-    Ok(ConnectedModel::assumed(llm, Price::default(), report))
-}
-
 /// Nobody is asked, and no program is started: what the judge will cost is assumed.
 pub(super) fn assume(study: &Study) -> Result<ConnectedAuxiliaryModels, Failure> {
     let Some(judge) = &study.judge else {
@@ -135,7 +169,7 @@ pub(super) fn assume(study: &Study) -> Result<ConnectedAuxiliaryModels, Failure>
     };
     Ok(ConnectedAuxiliaryModels {
         grader: Some(assumed(&judging(study, judge))?),
-        renderer: None,
         is_judge: true,
+        ..ConnectedAuxiliaryModels::default()
     })
 }

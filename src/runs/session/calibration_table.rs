@@ -52,7 +52,7 @@ pub(crate) fn read(
     }
     let mut graded = Vec::with_capacity(table.rows.len());
     for row in &table.rows {
-        let cell = |name: &str| row.values.get(name).map_or("", String::as_str);
+        let cell = |name: &str| row.values.get(name).unwrap_or_default();
         let place = row.place();
         let grade = judge.scale().read(cell(GRADE)).ok_or_else(|| {
             Failure::data(format!(

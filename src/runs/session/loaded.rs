@@ -78,19 +78,16 @@ impl LoadedStudy {
             loaded,
             graded_by_person,
         } = self;
+        let (study, folder) = (&resolved.study, &resolved.folder);
+        let auxiliary_models = auxiliary_models::start(study, folder)?;
         // Each of these takes a large place, which is none on the stack.
         let own = OwnModels::default();
         let connecting = connect_models(&resolved, &built, &loaded, known, own, progress);
         let (task_model, proposer_model) = Box::pin(connecting).await?;
         let found = known.map(FoundModels::of).transpose()?.unwrap_or_default();
-        let (study, folder) = (&resolved.study, &resolved.folder);
-        let auxiliary_models = Box::pin(auxiliary_models::connect(
-            study,
-            folder,
-            found.judge,
-            progress,
-        ))
-        .await?;
+        auxiliary_models.check_programs()?;
+        let judge = auxiliary_models.with_judge(study, folder, found.judge, progress);
+        let auxiliary_models = Box::pin(judge).await?;
         Ok(StudySession {
             resolved,
             built,

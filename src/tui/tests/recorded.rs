@@ -133,6 +133,7 @@ pub fn first_half() -> Vec<Event> {
         role,
         train,
         validation,
+        labelled: 0,
         unlabelled,
         audit: 100,
     };

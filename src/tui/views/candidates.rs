@@ -20,6 +20,7 @@ const DETAIL: u16 = 5;
 
 /// Candidates as places in the state's order, sorted and filtered.
 pub fn listed(state: &ScreenState, ui: &ScreenUi) -> Vec<usize> {
+    let races = state.summary.last_races();
     let mut keyed: Vec<(f64, usize)> = state
         .order
         .iter()
@@ -29,13 +30,16 @@ pub fn listed(state: &ScreenState, ui: &ScreenUi) -> Vec<usize> {
             if ui.racing && !standing.kept {
                 return None;
             }
+            // Scores of different races are on different examples: the latest comes first.
+            let race = races.get(id).map_or(0.0, |race| 10.0 * (*race + 1) as f64);
+            let scored = standing.score.map(|score| race + score);
             let key = match ui.sort {
-                CandidateSort::Score => standing.score,
+                CandidateSort::Score => scored,
                 CandidateSort::Mean => mean(standing),
                 CandidateSort::Worst => worst(&standing.groups).and_then(|group| group.value),
                 CandidateSort::Standing => {
-                    let inside = if standing.kept { 1e3 } else { 0.0 };
-                    Some(inside + standing.score.unwrap_or(0.0))
+                    let inside = if standing.kept { 1e6 } else { 0.0 };
+                    Some(inside + scored.unwrap_or(0.0))
                 }
                 CandidateSort::Proposed => Some(-(place as f64)),
             };
@@ -192,6 +196,13 @@ pub fn draw(state: &ScreenState, ui: &ScreenUi, frame: &mut Frame<'_>, area: Rec
         selected.and_then(|place| state.summary.candidates.get(&state.order[place]))
     {
         let reason = standing.reason.as_deref().unwrap_or("not judged yet");
+        let place =
+            selected.and_then(|place| state.summary.last_races().get(&state.order[place]).copied());
+        let race = place.and_then(|place| state.summary.phases.get(place));
+        let reason = race.map_or_else(
+            || reason.to_owned(),
+            |race| format!("{reason} · score of the race {}", race.phase),
+        );
         let mut lines = vec![
             Line::styled("─".repeat(usize::from(area.width)), ui.theme.faint()),
             Line::styled(format!(" {reason}"), ui.theme.faint()),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{ColumnRoles, text};
 use crate::diagnostic::{DataProblem, DataProblems};
-use crate::extract::LabelledFields;
+use crate::extract::{FieldFault, LabelledFields};
 use crate::generate::references;
 use crate::table::TableRow;
 use crate::{AnswerForm, AnswerSchema, Label, Metric, OptionList, suggest};
@@ -67,7 +67,8 @@ impl ColumnRoles {
                     return Err(
                         DataProblem::new(row.place(), format!("{mapped:?} is no label")).help(
                             format!(
-                                "map it in data.label_map (to \"\" to drop such rows); {}",
+                                "add it to task.labels, or map it in data.label_map (to \"\" to \
+                                 drop such rows); {}",
                                 suggest::instead(mapped, "labels", known)
                             ),
                         ),
@@ -85,6 +86,7 @@ impl ColumnRoles {
                         row.place(),
                         format!("{mapped:?} is no number in {min} to {max}"),
                     )
+                    .of_kind("no number of the scale")
                 })?)
             }
             AnswerForm::Ranking { .. }
@@ -192,8 +194,8 @@ impl ColumnRoles {
         schema: &AnswerSchema,
     ) -> Result<RowLabel, DataProblem> {
         let cell = |column: &str| -> Option<&str> {
-            let text = row.values.get(column).or_else(|| row.nested.get(column))?;
-            Some(text.as_str())
+            let nested = || row.nested.get(column).map(String::as_str);
+            row.values.get(column).or_else(nested)
         };
         let read = if self.label.is_empty() {
             schema.label_of(cell)
@@ -203,10 +205,15 @@ impl ColumnRoles {
         match read {
             Ok(LabelledFields::Values(values)) => Ok(RowLabel::Label(Label::Fields(values))),
             Ok(LabelledFields::Nothing) => Ok(RowLabel::Nothing),
-            Err(why) => Err(DataProblem::new(row.place(), why).help(
-                "fill it in as the task's field wants it, leave all of the row's fields empty, or \
-                 make the field optional",
-            )),
+            Err(FieldFault { what, kind, help }) => {
+                let mend = "fill it in as the task's field wants it, leave all of the row's \
+                            fields empty, or make the field optional";
+                let help = help.map_or_else(|| mend.to_owned(), |own| format!("{own}; or {mend}"));
+                Err(DataProblem {
+                    kind,
+                    ..DataProblem::new(row.place(), what).help(help)
+                })
+            }
         }
     }
 
@@ -237,7 +244,7 @@ impl ColumnRoles {
 
     /// Whether the study leaves the row out.
     pub(super) fn is_dropped(&self, row: &TableRow) -> bool {
-        let raw = row.values.get(&self.label).map_or("", |raw| raw.trim());
+        let raw = row.values.get(&self.label).unwrap_or_default().trim();
         self.label_map.get(raw).is_some_and(String::is_empty)
     }
 

@@ -171,7 +171,8 @@ fn every_bad_row_is_told() {
         "4 problems:\n  \
          r.csv:4: \"domain\" is empty\n  \
          r.csv:5: id \"a\" is already used at r.csv:2; make ids unique, or leave data.id out\n  \
-         r.csv:6: \"Positive\" is no label; map it in data.label_map (to \"\" to drop such rows); \
+         r.csv:6: \"Positive\" is no label; add it to task.labels, or map it in data.label_map (to \
+         \"\" to drop such rows); \
          did you mean \"positive\"? labels: \"positive\", \"negative\"\n  \
          r.csv:7: \"key\" is empty",
     );
@@ -316,9 +317,13 @@ fn check_quiz(options: &str, answer: &str, expect: &str) {
         .into();
     let values = [("options", options), ("text", "?"), ("answer", answer)];
     let values = values.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let mut row = TableRow::new("a.csv", 2, values.into());
-    if let Some(nested) = options.strip_prefix("nested ") {
-        row.values.remove("options");
+    let mut values = BTreeMap::from(values);
+    let nested = options.strip_prefix("nested ");
+    if nested.is_some() {
+        values.remove("options");
+    }
+    let mut row = TableRow::new("a.csv", 2, values);
+    if let Some(nested) = nested {
         row.nested.insert("options".into(), nested.into());
     }
     let table = DataTable {

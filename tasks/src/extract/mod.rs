@@ -5,10 +5,11 @@ mod json_schema;
 mod labels;
 mod read;
 mod schema;
+mod words;
 
 use serde::Deserialize;
 
-pub(crate) use labels::LabelledFields;
+pub(crate) use labels::{FieldFault, LabelledFields};
 pub use read::FieldValues;
 pub use schema::{AnswerField, AnswerSchema, FieldType, TextComparison};
 
@@ -161,7 +162,8 @@ impl Task for ExtractTask {
         self.template.render(input)
     }
 
-    /// Told where the prompt does not name every field itself.
+    /// Told where the prompt does not say all of it itself
+    /// ([`AnswerSchema::is_told_in`]).
     fn form_in_words(&self, prompt: &Prompt) -> Option<String> {
         let text = &prompt.instruction;
         // Where there is none, a frame holds it.

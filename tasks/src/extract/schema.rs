@@ -1,7 +1,7 @@
 //! What an answer of several fields looks like.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error as _, MapAccess, Visitor};
@@ -95,32 +95,6 @@ impl FieldType {
         match value {
             Value::Object(map) => map,
             _ => Map::new(),
-        }
-    }
-
-    /// What it is, in words for a model: "a number".
-    fn words(&self) -> String {
-        match self {
-            Self::String => "a text".to_owned(),
-            Self::Number => "a number".to_owned(),
-            Self::Integer => "a whole number".to_owned(),
-            Self::Boolean => "true or false".to_owned(),
-            Self::Enum(values) => {
-                let quoted: Vec<String> = values.iter().map(|value| format!("{value:?}")).collect();
-                match quoted.as_slice() {
-                    [front @ .., last] if !front.is_empty() => {
-                        format!("{} or {last}", front.join(", "))
-                    }
-                    _ => quoted.concat(),
-                }
-            }
-            Self::List(items) => match &**items {
-                Self::String => "a list of texts".to_owned(),
-                Self::Number => "a list of numbers".to_owned(),
-                Self::Integer => "a list of whole numbers".to_owned(),
-                Self::Enum(_) => format!("a list, each {}", items.words()),
-                Self::Boolean | Self::List(_) => format!("a list of {}", items.words()),
-            },
         }
     }
 
@@ -271,31 +245,6 @@ impl AnswerSchema {
             "properties": properties,
             "required": required,
             "additionalProperties": false,
-        })
-    }
-
-    /// The form in words, for models whose server is told no schema.
-    pub fn words(&self) -> String {
-        let mut text = "Answer with one JSON object and nothing else. Its fields:".to_owned();
-        for (name, field) in &self.fields {
-            let _ = write!(text, "\n- {name:?}: {}", field.kind.words());
-            if field.optional {
-                text.push_str(", or null where the text does not say");
-            }
-            if let Some(about) = &field.description {
-                let _ = write!(text, " ({})", about.trim().trim_end_matches('.'));
-            }
-        }
-        text
-    }
-
-    /// Whether a prompt names every field, so that it need not be told the form.
-    pub fn is_told_in(&self, prompt: &str) -> bool {
-        let part = |c: char| c.is_alphanumeric() || c == '_';
-        self.fields.keys().all(|name| {
-            prompt.match_indices(name.as_str()).any(|(at, _)| {
-                !prompt[..at].ends_with(part) && !prompt[at + name.len()..].starts_with(part)
-            })
         })
     }
 

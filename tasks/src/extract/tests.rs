@@ -211,11 +211,54 @@ fn form_is_told_where_prompt_does_not() {
         told.contains("\"due\": a text, or null where the text does not say"),
         "{told}"
     );
-    // A prompt in production that says it itself is sent as it is.
-    let own = r#"Give {"vendor": …, "total": …, "currency": …, "items": […], "due": …}"#;
-    assert_eq!(ask(own), format!("{own}\n\nBill: Pay {{total}} to Acme"));
-    // "totals" names no field.
-    assert!(ask("vendor, totals, currency, items, due").contains("Answer with one JSON"));
+    // "totals" names no field, and names alone tell no type.
+    for own in [
+        "vendor, totals, currency, items, due",
+        r#"Give {"vendor": …, "total": …, "currency": …, "items": […], "due": …}"#,
+    ] {
+        assert!(ask(own).contains("Answer with one JSON"), "{own}");
+    }
+    // A prompt in production that says it all is sent as it is.
+    for own in [
+        "Give JSON: vendor (who sends the bill), total (a number), currency (EUR or USD), items \
+         (a list) and due (null where unknown).",
+        "vendor: who sends the bill\ncurrency:\n- EUR\n- USD\ntotal: decimal\ndue: or null\n\
+         items: array of names",
+        "Who sends the bill is the vendor; the currency is EUR or USD. Like this: {\"vendor\": \
+         \"Acme\", \"total\": 3.5, \"currency\": \"USD\", \"items\": [\"nut\"], \"due\": null}",
+    ] {
+        let own = own.replace("who sends", "Who sends");
+        assert_eq!(ask(&own), format!("{own}\n\nBill: Pay {{total}} to Acme"));
+    }
+}
+
+/// Of a prompt that says the whole form, every part is needed.
+#[test]
+fn form_is_told_where_a_part_is_missing() {
+    let schema = invoice();
+    let whole = "vendor: Who sends the bill\ncurrency: EUR or USD\ntotal: the number at the \
+                 end\nitems: a list\ndue: the date or null";
+    assert!(schema.is_told_in(whole));
+    for (part, without) in [
+        ("Who sends the bill", "the name"),
+        ("EUR or USD", "the code, such as EUR"),
+        ("the number at the end", "what stands at the end"),
+        ("a list", "all of them"),
+        ("or null", "if any"),
+        ("total: ", ""),
+        // Said of another field.
+        (
+            "total: the number at the end",
+            "total: the end\nnumbers: a number",
+        ),
+        ("EUR or USD", "the code\nvendor in EUR or USD"),
+    ] {
+        assert!(whole.contains(part));
+        let left = whole.replace(part, without);
+        assert!(!schema.is_told_in(&left), "{left}");
+    }
+    // What is sent otherwise says it all: nothing is told twice.
+    assert!(schema.is_told_in(&schema.words()));
 }
 
 #[test]
@@ -455,6 +498,63 @@ fn labels_come_from_columns() {
     assert!(fault(1, "").contains("\"vendor\" is empty beside other fields"));
 }
 
+/// A column of another form is one problem, a value that no enum has one of its own.
+#[test]
+fn faults_of_many_rows_are_said_once() {
+    let price = |line: u64| format!("{line},50 EUR");
+    let rows = |label: &str, currency: [&str; 2]| -> String {
+        let rows = (2..210).map(|line| {
+            let (total, currency) = (price(line), currency[usize::from(line % 2 == 0)]);
+            if label.is_empty() {
+                let cells = [
+                    ("text", "…"),
+                    ("vendor", "Acme"),
+                    ("total", &total),
+                    ("currency", currency),
+                    ("items", ""),
+                    ("due", ""),
+                ];
+                return row(line, &cells);
+            }
+            let json = json!({
+                "vendor": "Acme", "total": if line == 3 { json!([1]) } else { json!(total) },
+                "currency": currency, "items": [],
+            });
+            row(line, &[("text", "…"), (label, &json.to_string())])
+        });
+        let table = DataTable {
+            rows: rows.collect(),
+            ..DataTable::default()
+        };
+        roles(label)
+            .examples_for(&table, &task())
+            .unwrap_err()
+            .to_string()
+    };
+    let by_column = rows("", ["EUR", "EUR"]);
+    assert!(
+        by_column.starts_with(
+            "bills.csv:2: \"total\" is \"2,50 EUR\", which is not a number (in 208 rows: also \
+             bills.csv:3, bills.csv:4, …); fill it in"
+        ) && by_column.lines().count() == 1,
+        "{by_column}"
+    );
+    let by_json = rows("expected", ["EUR", "EUR"]);
+    assert!(
+        by_json.contains("(in 208 rows: also bills.csv:3, bills.csv:4, …)"),
+        "{by_json}"
+    );
+    let by_value = rows("", ["GBP", "Pound"]);
+    assert_eq!(by_value.lines().count(), 3, "{by_value}");
+    for told in [
+        "bills.csv:2: \"currency\" is \"Pound\", which is not one of EUR, USD (in 104 rows: also",
+        "bills.csv:3: \"currency\" is \"GBP\"",
+        "add it to the field's values in the study (task.fields.currency, or the enum",
+    ] {
+        assert!(by_value.contains(told), "{by_value}");
+    }
+}
+
 #[test]
 fn labels_come_from_one_column_of_json() {
     let read = |text: &str| {
@@ -567,6 +667,24 @@ proptest! {
         // A vote for it stands for it.
         let again: FieldValues = serde_json::from_str(&read.vote().unwrap()).unwrap();
         prop_assert_eq!(&again, &answer);
+    }
+
+    /// Whatever the fields are, a prompt that holds the form's own words is not told it again.
+    #[test]
+    fn own_words_tell_the_form(kinds in prop::collection::vec((0..6_usize, any::<bool>()), 1..6)) {
+        let fields = kinds.into_iter().enumerate().map(|(at, (kind, optional))| {
+            let kind = match kind {
+                0 => FieldType::String,
+                1 => FieldType::Number,
+                2 => FieldType::Integer,
+                3 => FieldType::Boolean,
+                4 => FieldType::Enum(vec!["low".into(), "very high".into()]),
+                _ => FieldType::List(Box::new(FieldType::Integer)),
+            };
+            (format!("field_{at}"), AnswerField { optional, ..AnswerField::new(kind) })
+        });
+        let schema = AnswerSchema { fields: fields.collect() };
+        prop_assert!(schema.is_told_in(&schema.words()));
     }
 
     #[test]

@@ -95,10 +95,27 @@ impl JudgeGrader {
     }
 }
 
-/// What the last line that begins with "Grade:" says, whatever emphasises it, and
-/// whether more follows that line; `None` where there is no such line.
-fn verdict(reply: &str) -> Option<(&str, bool)> {
-    let told = |line: &'_ str| -> Option<usize> {
+/// Whether what stands for a verdict is a number of points, as in "4" or "4/5".
+fn is_points(said: &str) -> bool {
+    let said = said.trim_matches(|c: char| !c.is_alphanumeric());
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let mut parts = said.split(['/', '.', ',']).map(str::trim);
+    said.len() <= 8 && parts.all(digits)
+}
+
+/// The last line that begins with "Grade:", whatever emphasises it, and what of it stands
+/// behind the colon.
+struct VerdictLine {
+    /// Where the line begins.
+    start: usize,
+    /// Where what it says begins.
+    said: usize,
+    /// Where the line ends, its break included.
+    end: usize,
+}
+
+fn verdict_line(reply: &str) -> Option<VerdictLine> {
+    let told = |line: &str| -> Option<usize> {
         let bare = line.trim_start_matches(|c: char| !c.is_alphanumeric());
         let head = bare.get(..HEAD.len())?;
         let rest = bare[HEAD.len()..].trim_start_matches(['*', '_', '`', ' ']);
@@ -106,10 +123,24 @@ fn verdict(reply: &str) -> Option<(&str, bool)> {
         head.eq_ignore_ascii_case(HEAD)
             .then(|| line.len() - rest.len() + colon.len_utf8())
     };
-    let lines = reply.split_inclusive('\n').rev();
-    let mut last =
-        lines.filter_map(|line| Some((line[told(line)?..].trim_end(), line.ends_with('\n'))));
-    last.next()
+    let mut end = reply.len();
+    for line in reply.split_inclusive('\n').rev() {
+        let start = end - line.len();
+        if let Some(at) = told(line) {
+            let said = start + at;
+            return Some(VerdictLine { start, said, end });
+        }
+        end = start;
+    }
+    None
+}
+
+/// What the last line that begins with "Grade:" says, and whether more follows that
+/// line; `None` where there is no such line.
+fn verdict(reply: &str) -> Option<(&str, bool)> {
+    let VerdictLine { said, end, .. } = verdict_line(reply)?;
+    let said = &reply[said..end];
+    Some((said.trim_end(), said.ends_with('\n')))
 }
 
 /// `text` between marks that it does not hold itself.
@@ -191,12 +222,29 @@ impl Grader for JudgeGrader {
                     Grade::Score(worth(given, points))
                 }
                 _ if is_cut => return None,
-                (Answer::Unparseable { text }, _) => {
-                    Grade::Failed(format!("the judge gave no grade: {text:?}"))
+                (Answer::Unparseable { text }, scale) => {
+                    let mend = match scale {
+                        _ if !is_points(&text) => String::new(),
+                        JudgeScale::PassFail => " where it was asked for pass or fail; where the \
+                                                 rubric has points, set judge.points to the highest"
+                            .to_owned(),
+                        JudgeScale::Points(points) => {
+                            format!(", which is not from 1 to {points} (judge.points)")
+                        }
+                    };
+                    Grade::Failed(format!("the judge gave no grade: {text:?}{mend}"))
                 }
                 _ => Grade::Failed(format!("the judge gave no grade: {:?}", reply.text)),
             },
         )
+    }
+
+    /// What stands before the verdict.
+    fn reason(&self, reply: &Reply) -> Option<String> {
+        let text = parse::thoughts::answer(&reply.text)?;
+        let until = verdict_line(&text).map_or(text.len(), |line| line.start);
+        let said = text[..until].trim();
+        (!said.is_empty()).then(|| said.to_owned())
     }
 
     fn counted_calls(&self) -> usize {

@@ -145,6 +145,13 @@ impl Grader for ProgramGrader {
         })
     }
 
+    /// What the program says beside its score.
+    fn reason(&self, reply: &Reply) -> Option<String> {
+        let line = object(reply).ok()?;
+        let said = line.get("reason")?.as_str()?.trim();
+        (!said.is_empty()).then(|| said.to_owned())
+    }
+
     fn counted_calls(&self) -> usize {
         0
     }

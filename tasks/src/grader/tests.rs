@@ -119,6 +119,60 @@ fn messages_are_read_in_either_form() {
     }
 }
 
+/// What graders say for a grade is kept apart from it, without thoughts.
+#[test]
+fn reasons_stand_before_the_verdict() {
+    let judge = JudgeGrader::new("Is it right?", JudgeScale::Points(5), true);
+    let reason = |text: &str| judge.reason(&Reply::text(text));
+    for (text, said) in [
+        (
+            "It names the city.\nBut not the year.\n\n**Grade: 3**",
+            Some("It names the city.\nBut not the year."),
+        ),
+        (
+            "<think>Hm. Grade: 1?</think>Too short. \nGrade: 2\n",
+            Some("Too short."),
+        ),
+        (
+            "Grade: 4 is too much: it is late.\nGrade: 2",
+            Some("Grade: 4 is too much: it is late."),
+        ),
+        ("Grade: 2", None),
+        ("2", Some("2")),
+    ] {
+        assert_eq!(reason(text).as_deref(), said, "{text}");
+    }
+    let program = ProgramGrader::new(true);
+    let reason = |text: &str| program.reason(&Reply::text(text));
+    assert_eq!(
+        reason(r#"{"score": 0.5, "reason": " no unit "}"#).as_deref(),
+        Some("no unit")
+    );
+    for none in [r#"{"score": 1}"#, r#"{"score": 0, "reason": 3}"#, "x"] {
+        assert_eq!(reason(none), None, "{none}");
+    }
+}
+
+/// A number where words are asked for names the key that is missing.
+#[test]
+fn points_without_a_scale_name_the_key() {
+    let failed = |scale, text: &str| {
+        let judge = JudgeGrader::new("Is it right?", scale, true);
+        match judge.read(&Reply::text(text)) {
+            Some(Grade::Failed(told)) => told,
+            other => panic!("{text}: {other:?}"),
+        }
+    };
+    for text in ["Good.\nGrade: 4", "Grade: **3/5**", "Grade: 7.5"] {
+        let told = failed(JudgeScale::PassFail, text);
+        assert!(told.contains("set judge.points to the highest"), "{told}");
+    }
+    let told = failed(JudgeScale::Points(5), "Grade: 9");
+    assert!(told.contains("not from 1 to 5 (judge.points)"), "{told}");
+    let told = failed(JudgeScale::PassFail, "Grade: perhaps");
+    assert!(!told.contains("points"), "{told}");
+}
+
 #[test]
 fn judges_are_read_by_their_last_verdict() {
     let judge = JudgeGrader::new("Is it right?", JudgeScale::PassFail, true);

@@ -3,81 +3,76 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::DataLint;
 use super::LintSeverity::Warning;
+use super::UsedRows;
 use super::finding::LintFindings;
+use crate::split::GroupRows;
 use crate::{Input, Label};
 
 /// Fewer labelled examples than this prove no field to be the label.
 const ENOUGH: usize = 10;
 
-impl DataLint<'_> {
-    /// Groups whose names differ in case, spaces or punctuation alone.
-    pub(super) fn group_names(&self, found: &mut LintFindings) {
-        let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
-        let examples = self.examples.iter().map(|example| &example.input);
-        for input in examples.chain(self.unlabelled) {
-            *sizes.entry(&input.group).or_default() += 1;
-        }
-        let mut alike: BTreeMap<String, Vec<(&str, usize)>> = BTreeMap::new();
-        for (name, size) in sizes {
-            alike.entry(bare(name)).or_default().push((name, size));
-        }
-        for names in alike.values().filter(|names| names.len() > 1) {
-            let shown: Vec<String> = names
-                .iter()
-                .map(|(name, size)| format!("{name:?} ({size})"))
-                .collect();
+/// Groups whose names differ in case, spaces or punctuation alone.
+pub(super) fn group_names(rows: &GroupRows<'_>, found: &mut LintFindings) {
+    let mut alike: BTreeMap<String, Vec<(&str, usize)>> = BTreeMap::new();
+    for (name, size) in rows.sizes() {
+        alike.entry(bare(name)).or_default().push((name, size));
+    }
+    for names in alike.values().filter(|names| names.len() > 1) {
+        let shown: Vec<String> = names
+            .iter()
+            .map(|(name, size)| format!("{name:?} ({size})"))
+            .collect();
+        found.note(
+            Warning,
+            "near-equal-groups",
+            format!(
+                "groups whose names differ only in case, spaces or punctuation: {}; give \
+                 them one name in the data if they are one group",
+                shown.join(", ")
+            ),
+        );
+    }
+}
+
+/// Fields that are the label, under its own name or another.
+pub(super) fn label_in_field(used: &UsedRows<'_>, found: &mut LintFindings) {
+    let labelled: Vec<(&Input, &str)> = used
+        .examples
+        .iter()
+        .filter_map(|example| match &example.label {
+            Label::Class(label) => Some((&example.input, label.as_str())),
+            _ => None,
+        })
+        .collect();
+    let labels: BTreeSet<&str> = labelled.iter().map(|(_, label)| *label).collect();
+    let Some((first, _)) = labelled.first() else {
+        return;
+    };
+    if labelled.len() < ENOUGH || labels.len() < 2 {
+        return;
+    }
+    for field in first.fields.keys() {
+        let is_code = is_code(&labelled, field, labels.len());
+        let same = labelled
+            .iter()
+            .filter(|(input, label)| {
+                let text = input.field(field);
+                // Long texts are no label, and are not looked through.
+                text.len() <= 2 * label.len() + 8 && bare(text) == bare(label)
+            })
+            .count();
+        if is_code || 2 * same > labelled.len() {
             found.note(
                 Warning,
-                "near-equal-groups",
+                "label-in-field",
                 format!(
-                    "groups whose names differ only in case, spaces or punctuation: {}; give \
-                     them one name in the data if they are one group",
-                    shown.join(", ")
+                    "the field {field:?} tells the label (in {} of {} labelled rows): the \
+                     model is shown the answer; remove it from task.input and data.fields",
+                    if is_code { labelled.len() } else { same },
+                    labelled.len()
                 ),
             );
-        }
-    }
-
-    /// Fields that are the label, under its own name or another.
-    pub(super) fn label_in_field(&self, found: &mut LintFindings) {
-        let labelled: Vec<(&Input, &str)> = self
-            .used()
-            .filter_map(|example| match &example.label {
-                Label::Class(label) => Some((&example.input, label.as_str())),
-                _ => None,
-            })
-            .collect();
-        let labels: BTreeSet<&str> = labelled.iter().map(|(_, label)| *label).collect();
-        let Some((first, _)) = labelled.first() else {
-            return;
-        };
-        if labelled.len() < ENOUGH || labels.len() < 2 {
-            return;
-        }
-        for field in first.fields.keys() {
-            let is_code = is_code(&labelled, field, labels.len());
-            let same = labelled
-                .iter()
-                .filter(|(input, label)| {
-                    let text = input.field(field);
-                    // Long texts are no label, and are not looked through.
-                    text.len() <= 2 * label.len() + 8 && bare(text) == bare(label)
-                })
-                .count();
-            if is_code || 2 * same > labelled.len() {
-                found.note(
-                    Warning,
-                    "label-in-field",
-                    format!(
-                        "the field {field:?} tells the label (in {} of {} labelled rows): the \
-                         model is shown the answer; remove it from task.input and data.fields",
-                        if is_code { labelled.len() } else { same },
-                        labelled.len()
-                    ),
-                );
-            }
         }
     }
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 use std::sync::Arc;
 
@@ -5,7 +6,8 @@ use csv::{ByteRecord, ReaderBuilder};
 
 use super::clean::{CleanReader, END, QuoteFault};
 use super::dialect::DelimiterDialect;
-use super::{MAX_RECORD, TableRow};
+use super::values::ColumnNames;
+use super::{MAX_RECORD, RowValues, TableRow};
 use crate::diagnostic::{DataProblem, DataProblems, SourceLocation};
 use crate::suggest;
 
@@ -63,7 +65,7 @@ pub(super) fn read(
 struct DelimitedFile<'a> {
     name: &'a Arc<str>,
     dialect: DelimiterDialect,
-    header: Option<Vec<String>>,
+    header: Option<Arc<ColumnNames>>,
     rows: &'a mut Vec<TableRow>,
     /// What is wrong, by line.
     found: Vec<(u64, DataProblem)>,
@@ -135,7 +137,7 @@ impl DelimitedFile<'_> {
             }
         };
         let Some(names) = &self.header else {
-            return self.head(values, start);
+            return self.head(&values, start);
         };
         if values.len() != names.len() {
             let what = format!("{} values for {} columns", values.len(), names.len());
@@ -152,21 +154,25 @@ impl DelimitedFile<'_> {
         }
         if !self.dialect.quoting {
             let quoted =
-                |value: &&String| value.len() > 1 && value.starts_with('"') && value.ends_with('"');
+                |value: &&&str| value.len() > 1 && value.starts_with('"') && value.ends_with('"');
             self.seen.quoted += values.iter().filter(quoted).count();
         }
-        let values = names.iter().cloned().zip(values).collect();
-        self.rows
-            .push(TableRow::new(Arc::clone(self.name), start, values));
+        let values = RowValues::new(Arc::clone(names), values.iter().copied());
+        self.rows.push(TableRow {
+            values,
+            file: Arc::clone(self.name),
+            line: start,
+            nested: BTreeMap::new(),
+        });
         true
     }
 
-    fn head(&mut self, names: Vec<String>, line: u64) -> bool {
+    fn head(&mut self, names: &[&str], line: u64) -> bool {
         let twice: Vec<_> = names
             .iter()
             .enumerate()
             .filter(|(index, name)| names[..*index].contains(name))
-            .map(|(_, name)| name.as_str())
+            .map(|(_, name)| *name)
             .collect();
         if !twice.is_empty() {
             let what = format!(
@@ -176,14 +182,15 @@ impl DelimitedFile<'_> {
             self.wrong(line, what, "rename one of the columns");
             return false;
         }
-        self.header = Some(names);
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        self.header = Some(Arc::new(ColumnNames::new(names)));
         true
     }
 }
 
-fn texts(record: &ByteRecord) -> Result<Vec<String>, String> {
-    let text = |(value, number): (&[u8], usize)| match std::str::from_utf8(value) {
-        Ok(text) => Ok(text.to_owned()),
+fn texts(record: &ByteRecord) -> Result<Vec<&str>, String> {
+    let text = |(value, number)| match std::str::from_utf8(value) {
+        Ok(text) => Ok(text),
         Err(error) => Err(format!(
             "not UTF-8 at byte {} of value {number}",
             error.valid_up_to()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::{MAX_RECORD, TableRow};
+use super::{MAX_RECORD, RowValues, TableRow};
 use crate::diagnostic::{DataProblem, DataProblems, SourceLocation};
 
 pub(super) fn read(
@@ -74,7 +74,7 @@ pub(super) fn read(
                 continue;
             }
             match record(text) {
-                Ok(found) => rows.push(found.row(file, line)),
+                Ok(found) => found.push(file, line, rows),
                 Err(error) => problems.push(malformed(place(line), text, &error)),
             }
         }
@@ -141,7 +141,17 @@ fn read_array(
                 match values.next() {
                     Some(Ok(found)) => {
                         let used = values.byte_offset();
-                        rows.push(found.row(file, line + 1));
+                        if used > MAX_RECORD {
+                            problems.push(
+                                DataProblem::new(
+                                    place(line),
+                                    format!("the object is longer than {} MiB", MAX_RECORD >> 20),
+                                )
+                                .help("write a row of data as an object of its own"),
+                            );
+                        } else {
+                            found.push(file, line + 1, rows);
+                        }
                         line += ahead[..used].matches('\n').count() as u64;
                         rest = &ahead[used..];
                         first = false;
@@ -270,13 +280,15 @@ struct JsonRecord {
 }
 
 impl JsonRecord {
-    fn row(self, file: &Arc<str>, line: u64) -> TableRow {
-        TableRow {
-            values: self.values,
+    fn push(self, file: &Arc<str>, line: u64, rows: &mut Vec<TableRow>) {
+        let known = rows.last().map(|row| row.values.names());
+        let row = TableRow {
+            values: RowValues::of_map(&self.values, known),
             file: Arc::clone(file),
             line,
             nested: self.nested,
-        }
+        };
+        rows.push(row);
     }
 }
 

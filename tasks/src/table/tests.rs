@@ -307,7 +307,7 @@ fn mixed_formats_make_one_table() {
     let rows: Vec<_> = table
         .rows
         .iter()
-        .map(|r| format!("{} {}", r.place(), r.values["x"]))
+        .map(|r| format!("{} {}", r.place(), &r.values["x"]))
         .collect();
     assert_eq!(rows, ["a.jsonl:1 1", "b.CSV:2 2", "c.tsv:2 3"]);
 
@@ -370,7 +370,7 @@ proptest! {
         }
         let bytes = writer.into_inner().unwrap();
         let table = DataTable::parse("f", FileFormat::Csv, bytes.as_slice()).unwrap();
-        let read: Vec<_> = table.rows.iter().map(|row| row.values["v"].clone()).collect();
+        let read: Vec<_> = table.rows.iter().map(|row| row.values["v"].to_owned()).collect();
         prop_assert_eq!(read, values);
     }
 }

@@ -14,12 +14,12 @@ async fn pool(servers: &[&MockServer]) -> HttpEndpoints {
     HttpEndpoints::connect(configs.collect()).await.unwrap()
 }
 
-/// Requests of twenty prompts, each with its inputs.
+/// Requests of twenty prompts that begin and end alike, each with its inputs.
 fn calls(inputs: usize) -> Vec<ModelCall> {
     let long = "Decide whether the message is a question or not. ".repeat(6);
     (0..20)
         .flat_map(|prompt| (0..inputs).map(move |input| (prompt, input)))
-        .map(|(prompt, input)| ask(&format!("Way {prompt} to ask. {long} Message {input}")))
+        .map(|(prompt, input)| ask(&format!("{long}Way {prompt}. {long}Message {input}")))
         .collect()
 }
 
@@ -47,7 +47,8 @@ async fn prompts_keep_to_their_endpoint() {
     for server in &servers {
         let mut prompts = std::collections::BTreeMap::new();
         for seen in server.requests() {
-            let way = seen.prompt().split('.').next().unwrap().to_owned();
+            let way = seen.prompt().split('.').nth(6).unwrap().to_owned();
+            assert!(way.starts_with(" Way "), "{way}");
             *prompts.entry(way).or_insert(0) += 1;
         }
         assert!(prompts.len() >= 4, "{prompts:?}");

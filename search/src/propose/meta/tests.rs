@@ -120,6 +120,56 @@ fn systems_keep_placeholders_and_limit() {
     );
 }
 
+/// A proposer that knows names alone writes prompts that leave out what values may be.
+#[test]
+fn requests_tell_fields_with_types() {
+    let schema = serde_json::json!({
+        "type": "object",
+        "properties": {
+            "severity": {
+                "type": "string",
+                "enum": ["minor", "major"],
+                "description": "How bad it is for the customer.",
+            },
+            "refund": {"type": ["number", "null"]},
+            "tags": {"type": "array", "items": {"type": "string"}},
+        },
+        "required": ["severity", "refund", "tags"],
+    });
+    let form = |schema| AnswerForm::Json {
+        schema,
+        max_tokens: 99,
+    };
+    let told = "\"refund\": a number, or null where the text does not say; \"severity\": \"minor\" \
+                or \"major\" (How bad it is for the customer); \"tags\": a list of texts";
+    let own = bench(form(schema));
+    let view = own.view();
+    let parent = Prompt::new("Judge the note.");
+    for messages in [
+        induce(&view, &own.source[..2], &[], None),
+        induce(&view, &own.source[..2], &[], Some(&parent)),
+        paraphrase(&view, &parent),
+        mend(&view, &parent, &[], Some("too short")),
+        mutate(&view, &parent, &[]),
+    ] {
+        let text = &messages[1].content;
+        let asked = text.contains(told);
+        // Without an example nothing is known of the form.
+        assert!(asked || !text.contains("Output:"), "{text}");
+    }
+    assert!(
+        induce(&view, &own.source[..2], &[], None)[1]
+            .content
+            .contains(told)
+    );
+    assert!(crate::propose::written::contract(&view).contains(told));
+    // A schema of a plugged-in task that is no flat one is shown as it is.
+    let nested = serde_json::json!({"type": "object", "properties": {"at": {"type": "object"}}});
+    let own = bench(form(nested.clone()));
+    let contract = crate::propose::written::contract(&own.view());
+    assert!(contract.contains(&nested.to_string()), "{contract}");
+}
+
 /// What everybody gets for nothing must be good enough for everybody's own screen.
 #[test]
 fn library_passes_own_screen() {

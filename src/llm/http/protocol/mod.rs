@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use shiftproof_search::ModelCall;
 use shiftproof_tasks::{AnswerForm, Message, Role};
 
+pub(super) use self::prefix::common_start;
 use super::options::RequestOptions;
 use super::reply::{ParsedBody, json, present};
 use super::request::{AnswerShape, ParameterQuirk, PrefillMode, ServerDialect, seed};

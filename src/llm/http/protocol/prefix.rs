@@ -18,11 +18,7 @@ impl SharedPrefix {
     /// where it is too short to be cached.
     pub(super) fn with_last(&self, text: &str) -> usize {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = last
-            .bytes()
-            .zip(text.bytes())
-            .take_while(|(a, b)| a == b)
-            .count();
+        let same = common_start(&last, text);
         let lines = text.as_bytes()[..same]
             .iter()
             .rposition(|byte| *byte == b'\n')
@@ -31,6 +27,12 @@ impl SharedPrefix {
         text.clone_into(&mut last);
         if shared < LEAST { 0 } else { shared }
     }
+}
+
+/// Bytes that two texts begin with alike.
+pub(in crate::http) fn common_start(one: &str, other: &str) -> usize {
+    let pairs = one.bytes().zip(other.bytes());
+    pairs.take_while(|(a, b)| a == b).count()
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ fn table(
         Err(error) => problems.extend(error),
         Ok(rows) => {
             for row in &rows.rows {
-                let missing = names.iter().find(|name| !row.values.contains_key(**name));
+                let missing = names.iter().find(|name| !row.values.contains_key(name));
                 if let Some(name) = missing {
                     problems.push(
                         DataProblem::new(&file.name, format!("there is no column {name:?}"))
@@ -136,10 +136,7 @@ fn table(
                     );
                     return;
                 }
-                let values: Vec<&str> = names
-                    .iter()
-                    .map(|name| row.values[*name].as_str())
-                    .collect();
+                let values: Vec<&str> = names.iter().map(|name| &row.values[*name]).collect();
                 if let Err(problem) = take(&row.place(), &values) {
                     problems.push(problem);
                 }

@@ -92,7 +92,7 @@ fn title_column<'t>(spec: &'t RecSpec, table: &'t DataTable) -> Option<&'t str> 
     });
     let found = title_columns::column(free)?;
     let mut known: HashMap<&str, &str> = HashMap::new();
-    let get = |row: &'t TableRow, name: &str| row.values.get(name).map_or("", |text| text.trim());
+    let get = |row: &'t TableRow, name: &str| row.values.get(name).unwrap_or_default().trim();
     let says_the_same = table.rows.iter().all(|row| {
         let (item, title) = (get(row, column(spec, "item")), get(row, found));
         title.is_empty() || *known.entry(item).or_insert(title) == title
@@ -109,7 +109,7 @@ fn event(
     let place = row.place();
     let get = |role| {
         let value = row.values.get(column(spec, role));
-        value.map_or("", String::as_str)
+        value.unwrap_or_default()
     };
     let user_id = id(&place, column(spec, "user"), get("user"))?;
     let item_id = id(&place, column(spec, "item"), get("item"))?;
@@ -117,12 +117,12 @@ fn event(
     let at = time(&place, get("time"))?;
     let (user, item) = (builder.user(user_id), builder.item(item_id));
     let title = title.and_then(|name| row.values.get(name));
-    builder.title(item, title.map_or("", String::as_str));
+    builder.title(item, title.unwrap_or_default());
     for name in &spec.user_attributes {
-        builder.user_attribute(user, name, row.values.get(name).map_or("", String::as_str));
+        builder.user_attribute(user, name, row.values.get(name).unwrap_or_default());
     }
     for name in &spec.item_attributes {
-        builder.item_attribute(item, name, row.values.get(name).map_or("", String::as_str));
+        builder.item_attribute(item, name, row.values.get(name).unwrap_or_default());
     }
     builder.event(&place, (user, item), stars, at);
     Ok(())

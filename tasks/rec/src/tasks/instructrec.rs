@@ -109,7 +109,7 @@ struct InstructRec {
 }
 
 /// What an evaluation comes to in which nothing was chosen.
-const UNDECIDED: &str = "neither yes or no, nor one of two, was said";
+const UNDECIDED: &str = "neither yes nor no was said, nor one of two chosen";
 
 /// Categories told of a taste.
 const LIKES: usize = 3;
