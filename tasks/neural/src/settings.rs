@@ -87,7 +87,9 @@ impl TrainingSettings {
             NeuralModel::Caser => Self {
                 window: window.clamp(1, 5),
                 targets: 3,
+                dropout: 0.2,
                 batch: 256,
+                patience: 2,
                 ..shared
             },
             NeuralModel::Dros => Self {
