@@ -52,7 +52,7 @@ pub struct TrainingSettings {
     pub robust_weight: f64,
     /// Temperature of the robust loss, β; above 0.
     pub robust_temperature: f64,
-    /// Passes over the data at most.
+    /// Passes over the data at most; of little data one stands for several.
     pub epochs: usize,
     /// Passes without a better held-out score before training ends.
     pub patience: usize,

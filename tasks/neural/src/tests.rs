@@ -171,7 +171,14 @@ fn what_cannot_be_trained_is_told() {
         learning_rate: 1e30,
         ..settings
     };
-    assert!(with(&wild, 5, vec![vec![1, 2, 3]; 80]).contains("diverged"));
+    let data = SequenceData {
+        items: 5,
+        sequences: vec![vec![1, 2, 3]; 80],
+    };
+    let diverged = train(NeuralModel::Sasrec, &wild, &data, &mut |_| {
+        ControlFlow::Continue(())
+    });
+    assert!(diverged.unwrap_err().to_string().contains("diverged"));
     let data = rings(20, 40);
     let stopped = train(
         NeuralModel::Sasrec,

@@ -57,6 +57,9 @@ pub enum TrainingError {
     Arithmetic(#[from] candle_core::Error),
 }
 
+/// Steps before it is looked whether they helped.
+const FEWEST_STEPS: usize = 25;
+
 /// Trains a model. Takes a minute or so on 100,000 events; `progress` is told after each
 /// pass and may stop it.
 ///
@@ -110,7 +113,17 @@ fn train_here(
         course.pass(most)?;
         tell(progress, epoch, epochs, None)?;
     }
-    Ok(course.trained)
+    // The last step is followed by no loss.
+    if course
+        .trained
+        .scores(&[])
+        .iter()
+        .all(|score| score.is_finite())
+    {
+        Ok(course.trained)
+    } else {
+        Err(TrainingError::Diverged(model.name()))
+    }
 }
 
 fn check(
@@ -207,8 +220,19 @@ impl<'d> Course<'d> {
         })
     }
 
-    /// One pass over the data, or what `most` steps leave of it.
+    /// One pass over the data, or what `most` steps leave of it; of little data several, for
+    /// a score after a step or two says nothing.
     fn pass(&mut self, most: usize) -> std::result::Result<(), TrainingError> {
+        let enough = most.min(self.steps + FEWEST_STEPS);
+        loop {
+            self.pass_once(most)?;
+            if self.steps >= enough {
+                return Ok(());
+            }
+        }
+    }
+
+    fn pass_once(&mut self, most: usize) -> std::result::Result<(), TrainingError> {
         let pass = Pass::draw(self.data, self.model, self.settings, &mut self.rng);
         for batch in pass.batches(self.settings.batch) {
             if self.steps >= most {
