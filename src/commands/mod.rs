@@ -359,15 +359,16 @@ pub(crate) fn note(text: &str) {
 /// Draws the progress of a download on standard error.
 fn fetch_progress(quiet: bool) -> impl FnMut(FetchProgress) -> ControlFlow<()> {
     let live = std::io::stderr().is_terminal();
-    let mut last: Option<(FetchStep, Instant)> = None;
+    let mut last: Option<(FetchStep, &str, Instant)> = None;
     move |progress: FetchProgress| {
         let every = if live { 0.2 } else { 5.0 };
-        let due = last
-            .is_none_or(|(step, at)| step != progress.step || at.elapsed().as_secs_f64() > every);
+        let due = last.is_none_or(|(step, name, at)| {
+            step != progress.step || name != progress.name || at.elapsed().as_secs_f64() > every
+        });
         if quiet || !due {
             return ControlFlow::Continue(());
         }
-        last = Some((progress.step, Instant::now()));
+        last = Some((progress.step, progress.name, Instant::now()));
         let end = if live { '\r' } else { '\n' };
         let what = match progress.step {
             FetchStep::Waiting => "waiting for another process to fetch",

@@ -161,7 +161,7 @@ async fn prepare(
     }
     let study = loaded.resolved.study.clone();
     let connecting = loaded.connect(resumed, &mut progress);
-    let session = with_patience(&study, quiet, connecting).await?;
+    let session = Box::pin(with_patience(&study, quiet, connecting)).await?;
     if !quiet {
         note(&format!("Model: {}", session.task_model.report));
         if let Some(proposer) = &session.proposer_model {

@@ -149,7 +149,12 @@ impl SeededRuns<'_> {
             warnings(&loaded.loaded.findings);
         }
         let connecting = loaded.connect(known, &mut progress);
-        let mut session = with_patience(&resolved.study, args.verbosity.quiet, connecting).await?;
+        let mut session = Box::pin(with_patience(
+            &resolved.study,
+            args.verbosity.quiet,
+            connecting,
+        ))
+        .await?;
         session.holds_bar = optimize::holds_bar(args);
         let record = match record {
             Some(record) => record,

@@ -57,7 +57,7 @@ fn by_name(mut columns: Vec<&str>) -> Vec<&str> {
 /// same.
 fn lists<'t>(table: &'t DataTable, column: &str) -> Option<Vec<(&'t TableRow, OptionList)>> {
     let cell = |row: &&TableRow| {
-        let cell = row.values.get(column).map(|cell| cell.trim());
+        let cell = row.values.get(column).map(str::trim);
         cell.is_some_and(|cell| !cell.is_empty())
     };
     let filled: Vec<&TableRow> = table.rows.iter().filter(cell).collect();

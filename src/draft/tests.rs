@@ -256,7 +256,7 @@ fn bills(nested: bool) -> String {
     }
     for number in 0..120 {
         let currency = ["EUR", "USD", "Swiss francs"][number as usize % 3];
-        let tags = &["late", "paid"][..number as usize % 3 / 2 + 1];
+        let tags = &["late", "paid"][..=(number as usize % 3 / 2)];
         let mut bill = serde_json::json!({
             "vendor": format!("Vendor number {number}"),
             "total": f64::from(number) + 0.5,

@@ -17,7 +17,7 @@ use shiftproof_tasks::{Prompt, PromptId};
 use super::{DiscardedTexts, ProposalRequest, ground, spread};
 use crate::judge;
 use crate::wording::calibration_notes::{self, CalibrationSource};
-use crate::wording::{headroom, knowledge, unusable};
+use crate::wording::{headroom, knowledge, phase_plans, unusable};
 
 /// The state of a run after some of its events. Holds no clock time: the same
 /// events give the same summary, byte for byte.
@@ -215,7 +215,7 @@ impl RunSummary {
                 self.phase = Some(*phase);
                 self.phases.push(PhaseSummary {
                     phase: *phase,
-                    plan: plan.clone(),
+                    plan: phase_plans::told(plan).into_owned(),
                     race: Vec::new(),
                     answers: 0,
                 });

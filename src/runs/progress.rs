@@ -12,7 +12,7 @@ use crate::runs::pace::{CallPace, RemainingTime};
 use crate::wording::shown::{line, visible};
 use crate::wording::table::width;
 use crate::wording::word_diff::one_line;
-use crate::wording::{headroom, knowledge, unusable, vote_notes};
+use crate::wording::{headroom, knowledge, phase_plans, unusable, vote_notes};
 
 /// How much is said while a run goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -249,7 +249,7 @@ impl RunObserver for ProgressWriter {
 pub(crate) fn milestone(event: &Event, replayed: bool) -> Option<String> {
     let mark = if replayed { " (from the store)" } else { "" };
     Some(match event {
-        Event::Phase { phase, plan } => format!("{phase:9} {plan}{mark}"),
+        Event::Phase { phase, plan } => format!("{phase:9} {}{mark}", phase_plans::told(plan)),
         Event::Continued(carried) => format!(
             "          {} prompts and {} answers of run {} carried over{mark}",
             carried.candidates, carried.answers, carried.run

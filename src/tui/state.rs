@@ -16,6 +16,7 @@ use shiftproof_tasks::PromptId;
 pub use super::scores::{LeaderPoint, RaceScores, ValueBand};
 use crate::report::RunSummary;
 use crate::runs::pace::CallPace;
+use crate::wording::phase_plans;
 
 /// Inputs whose texts are kept; later ones show their number alone.
 const INPUTS_KEPT: usize = 20_000;
@@ -188,7 +189,10 @@ impl ScreenState {
         self.events += 1;
         self.replayed = replayed;
         match event {
-            Event::Phase { phase, plan } => self.plans.push((*phase, plan.clone())),
+            Event::Phase { phase, plan } => {
+                self.plans
+                    .push((*phase, phase_plans::told(plan).into_owned()));
+            }
             Event::Proposed(proposed) => {
                 self.places.insert(proposed.candidate, self.order.len());
                 self.order.push(proposed.candidate);

@@ -4,6 +4,7 @@
 pub mod calibration_notes;
 pub mod headroom;
 pub mod knowledge;
+pub mod phase_plans;
 pub mod printed_commands;
 pub mod shown;
 pub mod table;

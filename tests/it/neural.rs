@@ -42,7 +42,6 @@ candidates = {{ count = 10 }}
 history = 5
 [groups]
 source = ["all"]
-target = ["all"]
 train = 9
 validation = 16
 audit = 20

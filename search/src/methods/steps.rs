@@ -95,9 +95,10 @@ pub(super) async fn screen(
     context.race(entrants, keep).await
 }
 
-/// What a first race is about to do; no more can be kept than there are.
+/// What a first race is about to do. There may be room for more prompts than there are; the
+/// text is part of the log that a run which goes on is held against.
 pub(super) fn to_keep(entrants: usize, keep: usize) -> String {
-    format!("{entrants} prompts, {} of them to keep", keep.min(entrants))
+    format!("{entrants} prompts, {keep} of them to keep")
 }
 
 /// Whether a search with the seed alone in it has nothing to live on, while next

@@ -81,7 +81,7 @@ pub(super) async fn run(args: DiffArgs, registry: &TaskRegistry) -> Result<ExitS
     };
     let mut complete = true;
     if let Some(study) = &args.study {
-        complete = evaluate(&args, study, registry, &mut shown).await?;
+        complete = Box::pin(evaluate(&args, study, registry, &mut shown)).await?;
     }
     if args.json {
         print(&to_json(&shown)?)?;

@@ -46,16 +46,13 @@ impl PromptAffinity {
                 (same > 0 && same * 10 >= own.shared * 9).then_some((same, own))
             })
             .max_by_key(|(same, _)| *same);
-        let (shared, prompt) = match found {
-            Some((same, own)) => {
-                own.shared = own.shared.max(same);
-                (same, own.prompt)
-            }
-            None => {
-                let mut hasher = DefaultHasher::new();
-                text.hash(&mut hasher);
-                (0, hasher.finish())
-            }
+        let (shared, prompt) = if let Some((same, own)) = found {
+            own.shared = own.shared.max(same);
+            (same, own.prompt)
+        } else {
+            let mut hasher = DefaultHasher::new();
+            text.hash(&mut hasher);
+            (0, hasher.finish())
         };
         if recent.len() == REMEMBERED {
             recent.pop_front();

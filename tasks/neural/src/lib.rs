@@ -15,8 +15,8 @@
 //! | --- | --- |
 //! | [`NeuralModel::Gru4rec`] | Hidasi et al., "Session-based Recommendations with Recurrent Neural Networks", ICLR 2016 |
 //! | [`NeuralModel::Caser`] | Tang and Wang, "Personalized Top-N Sequential Recommendation via Convolutional Sequence Embedding", WSDM 2018 |
-//! | [`NeuralModel::Sasrec`] | Kang and McAuley, "Self-Attentive Sequential Recommendation", ICDM 2018 |
-//! | [`NeuralModel::Dros`] | Yang et al., "A Generic Learning Framework for Sequential Recommendation with Distribution Shifts", SIGIR 2023, on SASRec |
+//! | [`NeuralModel::Sasrec`] | Kang and `McAuley`, "Self-Attentive Sequential Recommendation", ICDM 2018 |
+//! | [`NeuralModel::Dros`] | Yang et al., "A Generic Learning Framework for Sequential Recommendation with Distribution Shifts", SIGIR 2023, on `SASRec` |
 //!
 //! They differ from the papers in what a history of items is all that is known of a user:
 //! Caser has no embedding of the user. Negatives are drawn evenly over the items, once for a
