@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::mock_server::{Act, MockServer};
+use crate::support::mock_server::{Act, MockServer, capable};
 use crate::support::program::{Desk, Ended};
 
 /// Ninety viewers who go round thirty films, every second one two films at a time: what comes
@@ -72,8 +72,12 @@ async fn neural_baselines_are_trained_once() {
     assert!(first.err.contains("training sasrec: pass"), "{}", first.err);
     let told = rows(&first);
     for name in ["gru4rec", "caser", "sasrec", "dros"] {
-        let (own, best) = (ndcg(&told, name), ndcg(&told, "markov"));
-        assert!(own > best + 0.05, "{name} {own:.3}, markov {best:.3}");
+        // No film is more popular than another: what they know is what follows what.
+        let (own, counted) = (ndcg(&told, name), ndcg(&told, "most-pop"));
+        assert!(
+            own > counted + 0.3,
+            "{name} {own:.3}, most popular {counted:.3}"
+        );
     }
     // Read again from the cache folder; what is damaged there is trained again, and no error.
     let folder = desk.path("cache/recommenders");
@@ -132,7 +136,9 @@ async fn lists_are_needed_and_names_known() {
 async fn tasks_take_trained_recommenders() {
     let server = MockServer::start(|seen| {
         let text = seen.prompt();
-        let (_, proposed) = text.split_once("Candidates:\n").unwrap_or_default();
+        let Some((_, proposed)) = text.split_once("Candidates:\n") else {
+            return capable(seen).unwrap_or_else(|| Act::text("yes"));
+        };
         let titles = proposed.lines().take_while(|line| !line.trim().is_empty());
         assert_eq!(titles.clone().count(), 3, "{text}");
         Act::text(&titles.collect::<Vec<_>>().join("\n"))

@@ -77,7 +77,7 @@ pub(super) fn curve(summary: &RunSummary) -> Markup {
                         th.l scope="col" { "race" }
                         th scope="col" { "prompts" }
                         th scope="col" { "leader" }
-                        th scope="col" { "last score" }
+                        th scope="col" { "its score" }
                         th scope="col" { "seed's score" }
                     } }
                     tbody {
@@ -291,7 +291,7 @@ pub(super) fn candidates(summary: &RunSummary) -> Markup {
                     table {
                         thead { tr {
                             th.l scope="col" { "prompt" } th.l scope="col" { "origin" }
-                            th.l scope="col" { "last race" } th scope="col" { "its score" }
+                            th.l scope="col" { "last race" } th scope="col" { "last score" }
                             th.l scope="col" { "state" }
                         } }
                         tbody {
