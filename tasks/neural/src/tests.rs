@@ -50,7 +50,16 @@ fn best(scores: &[f32]) -> usize {
 fn every_model_learns_what_follows() {
     let data = rings(40, 200);
     for model in NeuralModel::ALL {
-        let trained = trained(model, &quick(model), &data);
+        // Who learns three items ahead at once does not tell which comes first; and what is
+        // to be learnt is exact, so nothing is gained by leaving some of it out.
+        let settings = TrainingSettings {
+            targets: 1,
+            dropout: 0.0,
+            epochs: 60,
+            patience: 60,
+            ..quick(model)
+        };
+        let trained = trained(model, &settings, &data);
         let mut right = 0;
         for start in 0..40_u32 {
             for stride in 1..3 {
