@@ -354,6 +354,11 @@ fn not_itself(
     let Some(at) = given.iter().position(|named| named.id() == incumbent) else {
         return Ok(());
     };
+    let is_given = at < args.candidate.len();
+    if !is_given && (args.json || !args.output.is_empty()) {
+        // Whoever reads these after every search finds them.
+        return Ok(());
+    }
     let told = format!(
         "the prompt {incumbent:#} ({}) is the same as {whose}: there is nothing to compare, and the \
          audit was not opened\n  `shiftproof gate --mode guard` holds the prompt in use against \
@@ -361,7 +366,7 @@ fn not_itself(
         given[at].origin
     );
     // A search that kept its seed has found no winner; that is nobody's mistake.
-    let exit = if at < args.candidate.len() {
+    let exit = if is_given {
         ExitStatus::Usage
     } else {
         ExitStatus::NoWinner

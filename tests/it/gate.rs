@@ -552,6 +552,10 @@ async fn run_that_kept_its_seed_opens_nothing() {
         (server.asked(), desk.read(".shiftproof/gate.jsonl")),
         (calls, openings)
     );
+    // Who collects a report after every search finds one.
+    let ended = gate(&desk, &["--run", "mock-s1-1", "-o", "gate.md"]).await;
+    ended.expect(101, &[]);
+    assert!(desk.read("gate.md").contains("the incumbent itself"));
 }
 
 /// Whichever command opens the audit, it is written down, with the prompts.
