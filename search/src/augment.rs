@@ -111,7 +111,7 @@ pub(crate) async fn augment(
     for (input, own) in inputs.into_iter().zip(&list.of_input) {
         let written: Vec<_> = own
             .iter()
-            .map(|&at| (list.questions[at].clone(), answers[at].as_deref().ok()))
+            .map(|&at| (&list.questions[at], answers[at].as_deref().ok()))
             .collect();
         fill(augmentation, input, &written);
         for own in &mut knowledge {

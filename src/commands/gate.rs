@@ -27,7 +27,7 @@ use crate::report::to_json;
 use crate::runs::session::StudySession;
 use crate::runs::stored;
 use crate::study::task_registry::TaskRegistry;
-use crate::wording::printed_commands::resume_line;
+use crate::wording::printed_commands::{path_argument, resume_line};
 use crate::wording::unusable;
 
 /// Who is judged against whom.
@@ -361,9 +361,10 @@ fn not_itself(
     }
     let told = format!(
         "the prompt {incumbent:#} ({}) is the same as {whose}: there is nothing to compare, and the \
-         audit was not opened\n  `shiftproof gate --mode guard` holds the prompt in use against \
+         audit was not opened\n  `shiftproof gate {} --mode guard` holds the prompt in use against \
          bars or a baseline",
-        given[at].origin
+        given[at].origin,
+        path_argument(&args.study.study)
     );
     // A search that kept its seed has found no winner; that is nobody's mistake.
     let exit = if is_given {

@@ -69,7 +69,7 @@ impl KnowledgeQuestion {
 pub fn fill(
     augmentation: &dyn Augmentation,
     input: &mut Input,
-    written: &[(KnowledgeQuestion, Option<&str>)],
+    written: &[(&KnowledgeQuestion, Option<&str>)],
 ) {
     for field in augmentation.fields() {
         let own = written
@@ -209,7 +209,7 @@ mod tests {
         let own = templates(&[("a", "{x}"), ("b", "{x}")]).unwrap();
         let mut input = Input::new("1", "g").with_field("x", "y");
         let asked = own.questions(&input);
-        let written: Vec<_> = asked.into_iter().zip([Some("one\ntwo"), None]).collect();
+        let written: Vec<_> = asked.iter().zip([Some("one\ntwo"), None]).collect();
         fill(&own, &mut input, &written);
         assert_eq!((input.field("a"), input.field("b")), ("one\ntwo", ""));
         assert!(input.fields.contains_key("b"));

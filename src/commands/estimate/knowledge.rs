@@ -14,8 +14,8 @@ use crate::study::ModelSpec;
 /// The part of an answer's room that is used, about: facts are short, and a question asks
 /// for a line a factor.
 const USED: u32 = 2;
-/// Characters of a token, about.
-const CHARS: usize = 4;
+/// As long as a token is, about.
+const TOKEN: &str = "text";
 
 /// What all of it costs: about, and at most. Nothing where nobody writes.
 pub(super) fn spend(session: &StudySession) -> (Spend, Spend) {
@@ -55,10 +55,10 @@ pub(super) fn typical(session: &StudySession) -> Cow<'_, Data> {
         let questions = augmentation.questions(input);
         let texts: Vec<String> = questions
             .iter()
-            .map(|asked| "text".repeat(asked.max_tokens.div_ceil(USED) as usize * CHARS / 4))
+            .map(|asked| TOKEN.repeat(asked.max_tokens.div_ceil(USED) as usize))
             .collect();
         let written: Vec<_> = questions
-            .into_iter()
+            .iter()
             .zip(texts.iter().map(|text| Some(text.as_str())))
             .collect();
         fill(augmentation.as_ref(), input, &written);

@@ -8,8 +8,8 @@ use shiftproof_tasks::Request;
 
 use super::protocol::common_start;
 
-/// Requests that are remembered.
-const REMEMBERED: usize = 64;
+/// Prompts that are remembered: a race comes back to each after all others.
+const REMEMBERED: usize = 256;
 /// Bytes of a request that are compared at most.
 const COMPARED: usize = 64 * 1024;
 
@@ -21,48 +21,53 @@ const COMPARED: usize = 64 * 1024;
 /// What is found decides where a request is sent, never what is answered.
 #[derive(Debug, Default)]
 pub(super) struct PromptAffinity {
-    recent: Mutex<VecDeque<RecentRequest>>,
+    /// The prompt that was asked last at the end.
+    known: Mutex<VecDeque<KnownPrompt>>,
 }
 
 #[derive(Debug)]
-struct RecentRequest {
+struct KnownPrompt {
+    /// Its first request.
     text: String,
-    /// Bytes that it begins with like another of its prompt; 0 where it is alone.
+    /// Bytes that others of its requests begin with like that one; 0 where it is alone.
     shared: usize,
-    /// The prompt it belongs to.
-    prompt: u64,
+    number: u64,
 }
 
 impl PromptAffinity {
     /// A number that requests of one prompt have in common.
     pub(super) fn prompt_of(&self, request: &Request) -> u64 {
         let text = beginning(request);
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = recent
-            .iter_mut()
-            .filter_map(|own| {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = (0..known.len())
+            .filter_map(|at| {
+                let own = &known[at];
                 let same = common_start(&own.text, &text);
                 // Inputs that happen to begin alike make a prompt look a little longer.
-                (same > 0 && same * 10 >= own.shared * 9).then_some((same, own))
+                (same > 0 && same * 10 >= own.shared * 9).then_some((same, at))
             })
-            .max_by_key(|(same, _)| *same);
-        let (shared, prompt) = if let Some((same, own)) = found {
+            .max();
+        let own = if let Some((same, at)) = found
+            && let Some(mut own) = known.remove(at)
+        {
             own.shared = own.shared.max(same);
-            (same, own.prompt)
+            own
         } else {
             let mut hasher = DefaultHasher::new();
             text.hash(&mut hasher);
-            (0, hasher.finish())
+            let number = hasher.finish();
+            KnownPrompt {
+                text,
+                shared: 0,
+                number,
+            }
         };
-        if recent.len() == REMEMBERED {
-            recent.pop_front();
+        if known.len() == REMEMBERED {
+            known.pop_front();
         }
-        recent.push_back(RecentRequest {
-            text,
-            shared,
-            prompt,
-        });
-        prompt
+        let number = own.number;
+        known.push_back(own);
+        number
     }
 }
 
@@ -134,6 +139,23 @@ mod tests {
         assert!(of_way.iter().all(|own| own.len() == 1), "{of_way:?}");
         let all: BTreeSet<&u64> = of_way.iter().flatten().collect();
         assert_eq!(all.len(), 3);
+    }
+
+    /// A race in blocks asks every prompt about some inputs, and comes back to it after
+    /// many others.
+    #[test]
+    fn prompts_are_known_again_in_the_next_block() {
+        let affinity = PromptAffinity::default();
+        let mut of_prompt = vec![BTreeSet::new(); 40];
+        for block in 0..3 {
+            for (prompt, own) in of_prompt.iter_mut().enumerate() {
+                for input in 0..10 {
+                    let text = format!("Way {prompt}. Say what it is.\n\nNo. {block}{input} of it");
+                    own.insert(affinity.prompt_of(&request(&[&text])));
+                }
+            }
+        }
+        assert!(of_prompt.iter().all(|own| own.len() == 1), "{of_prompt:?}");
     }
 
     #[test]

@@ -140,6 +140,7 @@ impl TrainedRecommender {
             let own = Tensor::from_vec(own, parameter.shape(), &Device::Cpu).ok()?;
             parameter.set(&own).ok()?;
         }
-        values.next().is_none().then_some(read)
+        let is_whole = values.next().is_none() && read.scores_of(&[&[]]).is_ok();
+        is_whole.then_some(read)
     }
 }

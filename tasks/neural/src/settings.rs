@@ -26,8 +26,8 @@ impl NeuralModel {
     }
 }
 
-/// How a model is built and trained. [`TrainingSettings::of`] has what was chosen on the
-/// validation part of `MovieLens` 100K.
+/// How a model is built and trained. [`TrainingSettings::of`] has usual values, of which a
+/// few were compared on items held out of the training part of `MovieLens` 100K.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainingSettings {
     /// Items of a history that the model reads, the latest ones; at least 1.

@@ -114,9 +114,9 @@ fn train_here(
         tell(progress, epoch, epochs, None)?;
     }
     // The last step is followed by no loss.
-    if course
-        .trained
-        .scores(&[])
+    let scores = course.trained.scores_of(&[&[]])?.flatten_all()?;
+    if scores
+        .to_vec1::<f32>()?
         .iter()
         .all(|score| score.is_finite())
     {
