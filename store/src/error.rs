@@ -85,6 +85,14 @@ pub enum StoreError {
     /// The caller handed over something too large, empty or malformed. Nothing was written.
     #[error("{0}")]
     Invalid(String),
+    /// A database could not do it: out of reach, not ours, or it refused.
+    #[error("the database {address}: {detail}")]
+    Database {
+        /// Its address, without a password.
+        address: String,
+        /// What is wrong, and how to mend it where that is known.
+        detail: String,
+    },
     /// A journal position that no record starts at.
     #[error("{} has no record at position {position}: {detail}", path.display())]
     Position {

@@ -88,6 +88,7 @@ pub mod journal;
 mod kv;
 mod lock;
 mod memory;
+pub mod shared;
 mod sled;
 
 pub use blobs::{BlobFolder, BlobId};
