@@ -87,6 +87,16 @@ impl MemorySharedStore {
         }
     }
 
+    /// Another handle of the same worker.
+    #[must_use]
+    pub fn clone_worker(&self) -> Self {
+        Self {
+            worker: self.worker,
+            kv: self.kv.clone(),
+            state: self.state.clone(),
+        }
+    }
+
     /// The worker is taken for dead, as if it had been killed some time ago.
     pub fn die(&self) {
         let long_ago = Instant::now().checked_sub(WORKER_TIMEOUT);
@@ -355,6 +365,18 @@ impl SharedStore for MemorySharedStore {
         if let Some(queued) = self.state().taken(self.worker, queue, id) {
             queued.worker = None;
             queued.attempts -= 1;
+        }
+        Ok(())
+    }
+
+    fn reopen_work(&self, queue: &str, id: &str) -> Result<()> {
+        let mut state = self.state();
+        let mut queued = state.queues.entry(queue.to_owned()).or_default().iter_mut();
+        let is_aside = |queued: &&mut QueuedItem| {
+            queued.item.id == id && matches!(queued.end, Some(WorkEnd::PutAside))
+        };
+        if let Some(queued) = queued.find(is_aside) {
+            (queued.end, queued.attempts) = (None, 0);
         }
         Ok(())
     }
