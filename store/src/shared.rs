@@ -31,6 +31,7 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::kv::Kv;
 
+pub mod contract;
 mod memory;
 
 pub use memory::MemorySharedStore;
@@ -287,6 +288,10 @@ pub trait SharedStore: Kv {
 
     /// Gives an item back as if it had not been taken; for a worker that stops in order.
     fn return_work(&self, queue: &str, id: &str) -> Result<()>;
+
+    /// An item that was put aside waits again, as if it had not been begun; for somebody who
+    /// has mended why it failed.
+    fn reopen_work(&self, queue: &str, id: &str) -> Result<()>;
 
     /// All items of a queue, in the order in which they were added.
     fn work(&self, queue: &str) -> Result<Vec<WorkStatus>>;
