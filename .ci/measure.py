@@ -17,7 +17,7 @@ import sys
 
 # At most these shares of type names may be one plain word, or stand twice.
 MOST_PLAIN, MOST_TWICE = 0.30, 0.10
-CRATES = ["tasks", "tasks/rec", "tasks/neural", "search", "search/select", "store", "src/llm", "src"]
+CRATES = ["tasks", "tasks/rec", "tasks/neural", "search", "search/select", "store", "store/postgres", "src/llm", "src"]
 TYPE = re.compile(r"^\s*(?:pub(?:\([a-z: ]+\))? )?(?:struct|enum|trait|union) ([A-Z]\w*)")
 FUNCTION = re.compile(r"^(\s*)(?:pub(?:\([a-z: ]+\))? )?(?:default )?(?:const )?(?:async )?(?:unsafe )?fn (\w+)")
 

@@ -145,7 +145,7 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
 }
 
 /// A key as people can read it: printable ASCII as it is, any other byte as `\xNN`.
-pub(crate) fn readable(key: &[u8]) -> String {
+pub fn readable(key: &[u8]) -> String {
     let mut out = String::with_capacity(key.len());
     for &byte in key {
         if byte.is_ascii_graphic() && byte != b'\\' {

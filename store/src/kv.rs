@@ -109,7 +109,11 @@ impl WriteBatch {
     }
 }
 
-fn check_key(key: &[u8]) -> Result<()> {
+/// Refuses keys that no backend takes.
+///
+/// # Errors
+/// [`StoreError::Invalid`] if `key` is empty or longer than [`MAX_KEY`].
+pub fn check_key(key: &[u8]) -> Result<()> {
     if key.is_empty() {
         return Err(StoreError::Invalid(
             "the empty key is not allowed".to_owned(),
@@ -126,7 +130,7 @@ fn check_key(key: &[u8]) -> Result<()> {
 }
 
 /// One page of a scan: records in key order, a damaged one as its error together with its key.
-pub(crate) type Page = VecDeque<(Vec<u8>, Result<Vec<u8>>)>;
+pub type Page = VecDeque<(Vec<u8>, Result<Vec<u8>>)>;
 
 type Fetch<'a> = dyn FnMut(Option<&[u8]>) -> Result<Page> + Send + 'a;
 
@@ -141,11 +145,13 @@ pub struct PrefixScan<'a> {
 
 impl<'a> PrefixScan<'a> {
     /// Most records a page should hold.
-    pub(crate) const PAGE: usize = 256;
+    pub const PAGE: usize = 256;
     /// Bytes of values after which a page should end.
-    pub(crate) const PAGE_BYTES: usize = 1024 * 1024;
+    pub const PAGE_BYTES: usize = 1024 * 1024;
 
-    pub(crate) fn new(fetch: impl FnMut(Option<&[u8]>) -> Result<Page> + Send + 'a) -> Self {
+    /// A scan whose pages `fetch` gets: each the records after the given key, or the first ones,
+    /// and an empty page at the end.
+    pub fn new(fetch: impl FnMut(Option<&[u8]>) -> Result<Page> + Send + 'a) -> Self {
         Self {
             fetch: Box::new(fetch),
             page: VecDeque::new().into_iter(),

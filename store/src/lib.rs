@@ -93,10 +93,10 @@ mod sled;
 
 pub use blobs::{BlobFolder, BlobId};
 pub use contain::panic_is_contained;
-pub use error::{Result, StoreError};
+pub use error::{Result, StoreError, readable};
 pub use fsync::create_dir_all;
 pub use holder::LockHolder;
 pub use journal::{Journal, JournalPosition};
-pub use kv::{Kv, MAX_BATCH, MAX_KEY, MAX_VALUE, Pair, PrefixScan, WriteBatch};
+pub use kv::{Kv, MAX_BATCH, MAX_KEY, MAX_VALUE, Page, Pair, PrefixScan, WriteBatch, check_key};
 pub use memory::MemoryKv;
 pub use sled::{SledKv, quarantine};

@@ -31,6 +31,7 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::kv::Kv;
 
+pub mod contract;
 mod memory;
 
 pub use memory::MemorySharedStore;

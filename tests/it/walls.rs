@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A crate's folder, and the crates of this workspace that it may depend on.
-const MAY_USE: [(&str, &[&str]); 8] = [
+const MAY_USE: [(&str, &[&str]); 9] = [
     ("store", &[]),
+    ("store/postgres", &["shiftproof-store"]),
     ("tasks", &[]),
     ("tasks/rec", &["shiftproof-tasks"]),
     ("tasks/neural", &[]),
@@ -24,6 +25,7 @@ const MAY_USE: [(&str, &[&str]); 8] = [
         &[
             "shiftproof-llm",
             "shiftproof-neural",
+            "shiftproof-postgres",
             "shiftproof-rec",
             "shiftproof-search",
             "shiftproof-store",
@@ -35,7 +37,7 @@ const MAY_USE: [(&str, &[&str]); 8] = [
 /// Crates that compute and read files, and do nothing else.
 const PURE: [&str; 4] = ["tasks", "tasks/rec", "tasks/neural", "search/select"];
 /// What a pure crate may not depend on: async, servers, stores, terminals.
-const IMPURE: [&str; 9] = [
+const IMPURE: [&str; 10] = [
     "async-trait",
     "futures",
     "ratatui",
@@ -43,6 +45,7 @@ const IMPURE: [&str; 9] = [
     "rustls",
     "sled",
     "tokio",
+    "tokio-postgres",
     "tokio-util",
     "wiremock",
 ];

@@ -428,18 +428,16 @@ impl SharedStore for MemorySharedStore {
 
     fn write_file(&self, folder: &str, name: &str, offset: u64, bytes: &[u8]) -> Result<()> {
         let mut state = self.state();
-        let file = state
-            .files
-            .entry((folder.to_owned(), name.to_owned()))
-            .or_default();
-        if bytes.len() > MAX_PIECE || offset > file.len() as u64 {
+        let at = (folder.to_owned(), name.to_owned());
+        let len = state.files.get(&at).map_or(0, Vec::len);
+        if bytes.len() > MAX_PIECE || offset > len as u64 {
             return Err(StoreError::Invalid(format!(
-                "{} bytes at {offset} of {folder}/{name}, which has {}: at most {MAX_PIECE}, \
+                "{} bytes at {offset} of {folder}/{name}, which has {len}: at most {MAX_PIECE}, \
                  and no gap",
                 bytes.len(),
-                file.len()
             )));
         }
+        let file = state.files.entry(at).or_default();
         file.truncate(offset as usize);
         file.extend_from_slice(bytes);
         Ok(())
@@ -503,4 +501,28 @@ fn no_budget(name: &str) -> StoreError {
 
 fn not_held(key: &[u8]) -> StoreError {
     StoreError::Invalid(format!("{} is not claimed by this worker", readable(key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::contract::{self, SharedWorkers};
+
+    impl SharedWorkers for MemorySharedStore {
+        type Store = Self;
+
+        fn join(&self) -> Self {
+            self.join()
+        }
+
+        fn die(&self, worker: &Self) {
+            worker.die();
+        }
+    }
+
+    #[test]
+    fn memory_keeps_shared_contract() {
+        contract::check(MemorySharedStore::new);
+        crate::contract::check(|| Box::new(MemorySharedStore::new()));
+    }
 }

@@ -1,0 +1,2 @@
+//! Durable inserts a second, beside plain ones of the same rows.
+fn main() {}

@@ -1,0 +1,372 @@
+-- Values, claims and budgets.
+--
+-- Locks are taken in one order everywhere, so that no two callers wait for each other: the
+-- caller's operation, claims by key, values by key, budgets by name. Budgets come last because
+-- all callers want the same one: it is held from there to the end of the commit only.
+
+-- Numbers stop at the largest there is.
+create function capped(number numeric) returns bigint
+language sql immutable as $$
+    select least(greatest(number, 0), 9223372036854775807)::bigint
+$$;
+
+-- Takes what claims had set aside out of a budget, and adds the other part to what was used
+-- (`used`) or lost (`lost`), or to nothing (`free`).
+create function change_reserved(change budget_change, other text) returns void
+language sql as $$
+    update budget set
+        reserved_calls = capped(reserved_calls - change.reserved_calls),
+        reserved_tokens = capped(reserved_tokens - change.reserved_tokens),
+        reserved_picodollars = capped(reserved_picodollars - change.reserved_picodollars),
+        used_calls = case when other = 'used'
+            then capped(used_calls + change.other_calls) else used_calls end,
+        used_tokens = case when other = 'used'
+            then capped(used_tokens + change.other_tokens) else used_tokens end,
+        used_picodollars = case when other = 'used'
+            then capped(used_picodollars + change.other_picodollars) else used_picodollars end,
+        lost_calls = case when other = 'lost'
+            then capped(lost_calls + change.other_calls) else lost_calls end,
+        lost_tokens = case when other = 'lost'
+            then capped(lost_tokens + change.other_tokens) else lost_tokens end,
+        lost_picodollars = case when other = 'lost'
+            then capped(lost_picodollars + change.other_picodollars) else lost_picodollars end
+    where name = change.name
+$$;
+
+create function set_budget(
+    worker_ bigint, slot_ integer, number_ bigint,
+    name_ text, calls bigint, tokens bigint, picodollars bigint
+) returns void
+language plpgsql as $$
+begin
+    if begin_operation(worker_, slot_, number_) then
+        insert into budget (name, limit_calls, limit_tokens, limit_picodollars)
+        values (name_, calls, tokens, picodollars)
+        on conflict (name) do update set
+            limit_calls = calls, limit_tokens = tokens, limit_picodollars = picodollars;
+    end if;
+end $$;
+
+-- Tries to get hold of the keys whose state is 4 (see claim_values) and sets aside what they may
+-- cost. Returns all states anew.
+create function take_claims(
+    worker_ bigint, slot_ integer, number_ bigint, budget_ text,
+    keys bytea[], calls bigint[], tokens bigint[], picodollars bigint[], replaces boolean[],
+    states smallint[]
+) returns smallint[]
+language plpgsql as $$
+declare
+    held claim[];
+    request record;
+    change budget_change;
+    room_calls numeric;
+    room_tokens numeric;
+    room_picodollars numeric;
+    granted bytea[] := '{}';
+    buried bytea[] := '{}';
+    sum_calls numeric := 0;
+    sum_tokens numeric := 0;
+    sum_picodollars numeric := 0;
+    full_at integer;
+begin
+    -- Whoever has a key already keeps it; the row is locked, and told.
+    with wanted as (
+        select distinct on (r.key) r.key, r.ord
+        from unnest(keys, states) with ordinality as r (key, state, ord)
+        where r.state = 4 order by r.key, r.ord
+    ), taken as (
+        insert into claim as c
+        select w.key, worker_, slot_, number_, budget_,
+               calls[w.ord], tokens[w.ord], picodollars[w.ord]
+        from wanted w order by w.key
+        on conflict (key) do update set key = excluded.key
+        returning c as row
+    )
+    select array_agg(t.row) into held from taken t;
+
+    perform from budget b
+    where b.name = budget_
+       or b.name in (select r.budget from unnest(held) r where r.worker <> worker_)
+    order by b.name for update;
+    select b.limit_calls::numeric - b.used_calls - b.reserved_calls - b.lost_calls,
+           b.limit_tokens::numeric - b.used_tokens - b.reserved_tokens - b.lost_tokens,
+           b.limit_picodollars::numeric - b.used_picodollars - b.reserved_picodollars
+               - b.lost_picodollars
+    into room_calls, room_tokens, room_picodollars
+    from budget b where b.name = budget_;
+
+    for request in
+        -- Read after the locks: a value may have come since the states were made.
+        select w.ord, r.key,
+               (r.worker, r.slot, r.number) = (worker_, slot_, number_) as is_new,
+               r.worker = worker_ as is_own,
+               v.key is not null and not replaces[w.ord] as is_stored,
+               (r.worker, r.slot, r.number) <> (worker_, slot_, number_)
+                   and is_alive(r.worker) as is_held
+        from unnest(held) r
+        join (
+            select s.key, min(s.ord)::integer as ord
+            from unnest(keys, states) with ordinality as s (key, state, ord)
+            where s.state = 4 group by s.key
+        ) w on w.key = r.key
+        left join stored_value v on v.key = r.key
+        order by w.ord
+    loop
+        if request.is_stored then
+            states[request.ord] := 1;
+        elsif request.is_own and not request.is_new then
+            states[request.ord] := 0;
+        elsif request.is_held then
+            states[request.ord] := 2;
+        else
+            if not request.is_new then
+                buried := buried || request.key;
+            end if;
+            -- An absent limit is null, and so is the comparison.
+            if calls[request.ord] > room_calls or tokens[request.ord] > room_tokens
+                or picodollars[request.ord] > room_picodollars
+            then
+                full_at := request.ord;
+                exit;
+            end if;
+            room_calls := room_calls - calls[request.ord];
+            room_tokens := room_tokens - tokens[request.ord];
+            room_picodollars := room_picodollars - picodollars[request.ord];
+            sum_calls := sum_calls + calls[request.ord];
+            sum_tokens := sum_tokens + tokens[request.ord];
+            sum_picodollars := sum_picodollars + picodollars[request.ord];
+            granted := granted || request.key;
+            states[request.ord] := 0;
+        end if;
+    end loop;
+
+    if cardinality(buried) > 0 then
+        for change in
+            select r.budget, sum(r.calls), sum(r.tokens), sum(r.picodollars),
+                   sum(r.calls), sum(r.tokens), sum(r.picodollars)
+            from unnest(held) r
+            where r.key = any (buried) and r.budget is not null
+            group by r.budget order by r.budget
+        loop
+            perform change_reserved(change, 'lost');
+        end loop;
+        delete from claim c where c.key = any (buried) and c.key <> all (granted);
+        update claim c set
+            worker = worker_, slot = slot_, number = number_, budget = budget_,
+            calls = w.calls, tokens = w.tokens, picodollars = w.picodollars
+        from (
+            select distinct on (r.key) r.key, r.calls, r.tokens, r.picodollars
+            from unnest(keys, calls, tokens, picodollars) with ordinality
+                as r (key, calls, tokens, picodollars, ord)
+            where r.key = any (buried) and r.key = any (granted)
+            order by r.key, r.ord
+        ) w
+        where c.key = w.key;
+    end if;
+    if cardinality(granted) < cardinality(held) then
+        delete from claim c
+        using unnest(held) r
+        where c.key = r.key and (c.worker, c.slot, c.number) = (worker_, slot_, number_)
+          and c.key <> all (granted);
+    end if;
+    if cardinality(granted) > 0 then
+        update budget b set
+            reserved_calls = capped(b.reserved_calls + sum_calls),
+            reserved_tokens = capped(b.reserved_tokens + sum_tokens),
+            reserved_picodollars = capped(b.reserved_picodollars + sum_picodollars)
+        where b.name = budget_;
+    end if;
+
+    -- A key that was asked for twice has one state; behind the first that had no room, all is over.
+    return (
+        select array_agg(
+            case
+                when r.ord >= full_at then 3
+                when r.state = 4 then states[array_position(keys, r.key)]
+                else r.state
+            end order by r.ord)::smallint[]
+        from unnest(keys, states) with ordinality as r (key, state, ord)
+    );
+end $$;
+
+-- One row a request, in order. `state`: 0 granted, 1 stored, 2 held by another, 3 over budget.
+-- (Inside, 4: nobody alive has it.) Where nothing is free nothing is written.
+create function claim_values(
+    worker_ bigint, slot_ integer, number_ bigint, budget_ text,
+    keys bytea[], calls bigint[], tokens bigint[], picodollars bigint[], replaces boolean[]
+) returns table (state smallint, value bytea, crc bigint)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+    states smallint[];
+begin
+    if budget_ is not null and not exists (select from budget b where b.name = budget_) then
+        raise exception 'no budget' using errcode = 'SP001';
+    end if;
+    select array_agg(
+        case
+            when v.key is not null and not r.replaces then 1
+            when c.worker = worker_ then 0
+            when c.worker is not null and is_alive(c.worker) then 2
+            else 4
+        end order by r.ord)::smallint[]
+    into states
+    from unnest(keys, replaces) with ordinality as r (key, replaces, ord)
+    left join stored_value v on v.key = r.key
+    left join claim c on c.key = r.key;
+    if 4 = any (states) then
+        if begin_operation(worker_, slot_, number_) then
+            states := take_claims(
+                worker_, slot_, number_, budget_,
+                keys, calls, tokens, picodollars, replaces, states);
+        else
+            -- Done before. What was granted then is this worker's now; about the rest it asks
+            -- again under another number.
+            states := array_replace(states, 4::smallint, 2::smallint);
+        end if;
+    end if;
+    return query
+        select r.state, v.value, v.crc
+        from unnest(keys, states) with ordinality as r (key, state, ord)
+        left join stored_value v on v.key = r.key and r.state = 1
+        order by r.ord;
+end $$;
+
+-- Whether the budget had room.
+create function extend_claim(
+    worker_ bigint, slot_ integer, number_ bigint,
+    key_ bytea, more_calls bigint, more_tokens bigint, more_picodollars bigint
+) returns boolean
+language plpgsql as $$
+declare
+    held claim;
+begin
+    if not begin_operation(worker_, slot_, number_) then
+        return true;
+    end if;
+    select * into held from claim c where c.key = key_ and c.worker = worker_ for update;
+    if not found then
+        raise exception 'not claimed' using errcode = 'SP002';
+    end if;
+    update budget b set
+        reserved_calls = capped(b.reserved_calls::numeric + more_calls),
+        reserved_tokens = capped(b.reserved_tokens::numeric + more_tokens),
+        reserved_picodollars = capped(b.reserved_picodollars::numeric + more_picodollars)
+    where b.name = held.budget
+      and (b.limit_calls is null
+           or b.used_calls::numeric + b.reserved_calls + b.lost_calls + more_calls <= b.limit_calls)
+      and (b.limit_tokens is null
+           or b.used_tokens::numeric + b.reserved_tokens + b.lost_tokens + more_tokens
+              <= b.limit_tokens)
+      and (b.limit_picodollars is null
+           or b.used_picodollars::numeric + b.reserved_picodollars + b.lost_picodollars
+              + more_picodollars <= b.limit_picodollars);
+    if not found and held.budget is not null then
+        -- The operation has changed nothing, and is not done.
+        raise exception 'no room' using errcode = 'SP003';
+    end if;
+    update claim c set
+        calls = capped(c.calls::numeric + more_calls),
+        tokens = capped(c.tokens::numeric + more_tokens),
+        picodollars = capped(c.picodollars::numeric + more_picodollars)
+    where c.key = key_;
+    return true;
+end $$;
+
+-- Stores values in the order of their keys; `replaced` are the keys whose value may be replaced.
+create function store_values(
+    keys bytea[], given bytea[], crcs bigint[], replaces boolean[]
+) returns bigint
+language plpgsql as $$
+declare
+    replaced bytea[];
+    stored bigint;
+begin
+    if true = any (replaces) then
+        select array_agg(r.key) into replaced
+        from unnest(keys, replaces) as r (key, replaces) where r.replaces;
+        -- The last that replaces wins, else the first.
+        insert into stored_value as v
+        select distinct on (r.key) r.key, r.value, r.crc
+        from unnest(keys, given, crcs, replaces) with ordinality
+            as r (key, value, crc, replaces, ord)
+        where r.value is not null
+        order by r.key, r.replaces desc, case when r.replaces then -r.ord else r.ord end
+        on conflict (key) do update set value = excluded.value, crc = excluded.crc
+            where excluded.key = any (replaced);
+    else
+        insert into stored_value as v
+        select r.key, r.value, r.crc
+        from unnest(keys, given, crcs) with ordinality as r (key, value, crc, ord)
+        where r.value is not null
+        order by r.key, r.ord
+        on conflict (key) do nothing;
+    end if;
+    get diagnostics stored = row_count;
+    return stored;
+end $$;
+
+-- One row a result, in order: whether its value is the one that is stored.
+create function settle_claims(
+    worker_ bigint, slot_ integer, number_ bigint,
+    keys bytea[], given bytea[], crcs bigint[],
+    calls bigint[], tokens bigint[], picodollars bigint[], replaces boolean[]
+) returns setof boolean
+language plpgsql as $$
+declare
+    changes budget_change[];
+    change budget_change;
+begin
+    if begin_operation(worker_, slot_, number_) then
+        with mine as (
+            select c.key from claim c
+            where c.key = any (keys) and c.worker = worker_
+            order by c.key for update
+        ), ended as (
+            delete from claim c using mine where c.key = mine.key returning c.*
+        ), took as (
+            select distinct on (r.key) r.*
+            from unnest(keys, calls, tokens, picodollars) with ordinality
+                as r (key, calls, tokens, picodollars, ord)
+            order by r.key, r.ord
+        ), sums as (
+            select row(e.budget,
+                       sum(e.calls), sum(e.tokens), sum(e.picodollars),
+                       sum(t.calls), sum(t.tokens), sum(t.picodollars))::budget_change as change
+            from ended e join took t on t.key = e.key
+            where e.budget is not null group by e.budget order by e.budget
+        )
+        select array_agg(s.change) into changes from sums s;
+        if store_values(keys, given, crcs, replaces) = cardinality(keys) then
+            return query select true from generate_series(1, cardinality(keys));
+        else
+            return query select * from are_stored(keys, given);
+        end if;
+        if changes is not null then
+            foreach change in array changes loop
+                perform change_reserved(change, 'used');
+            end loop;
+        end if;
+    else
+        return query select * from are_stored(keys, given);
+    end if;
+end $$;
+
+create function are_stored(keys bytea[], given bytea[]) returns setof boolean
+language sql stable as $$
+    select v.key is not null
+    from unnest(keys, given) with ordinality as r (key, value, ord)
+    left join stored_value v on v.key = r.key and v.value = r.value
+    order by r.ord
+$$;
+
+create function offer_values(
+    worker_ bigint, slot_ integer, number_ bigint,
+    keys bytea[], given bytea[], crcs bigint[]
+) returns void
+language plpgsql as $$
+begin
+    if begin_operation(worker_, slot_, number_) then
+        perform store_values(keys, given, crcs, '{}');
+    end if;
+end $$;
