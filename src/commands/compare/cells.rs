@@ -188,7 +188,7 @@ pub(in crate::commands) struct PendingCell {
 
 impl PendingCell {
     /// `None` if the cell is finished.
-    pub fn of(study: &ComparedStudy, at: (usize, usize), label: String) -> Option<Self> {
+    pub(super) fn of(study: &ComparedStudy, at: (usize, usize), label: String) -> Option<Self> {
         let begun = match &study.cells[at.1].state {
             CellState::Finished(_) => return None,
             CellState::Stopped { run } | CellState::Failed { run: Some(run), .. } => Some(run),

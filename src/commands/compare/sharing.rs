@@ -2,6 +2,7 @@
 //! store, and whoever finishes one shows its run to all.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -73,7 +74,15 @@ impl SharedCells {
     }
 
     /// Reads what all have done so far.
-    pub fn read(&self, ledger: &Ledger, studies: &mut [ComparedStudy]) -> Result<(), Failure> {
+    pub fn read(
+        &self,
+        ledger: &Ledger,
+        folder: &Path,
+        studies: &mut [ComparedStudy],
+    ) -> Result<(), Failure> {
+        let Some(store) = shared::store_of(ledger) else {
+            return Ok(());
+        };
         let cells = self.queue.cells()?;
         let states: BTreeMap<&str, &WorkState> = cells
             .iter()
@@ -87,7 +96,7 @@ impl SharedCells {
             match states.get(id.as_str()) {
                 Some(WorkState::Done(run)) => {
                     let run = String::from_utf8_lossy(run);
-                    shared::pull_run(ledger, &run)?;
+                    shared::pull_run(&**store, folder, &run)?;
                     if let Some(run) = finished_run(ledger, study, &run) {
                         study.cells[cell].state = CellState::Finished(Box::new(run));
                     }
