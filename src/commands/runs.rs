@@ -111,7 +111,12 @@ fn stored_rows(
             Some(folder) if folder.join(stored::LOG).is_file() => stored::brief(&folder)?,
             _ => RunSummary::default(),
         };
-        rows.push(RunRow::of(&record, &summary));
+        let row = RunRow::of(&record, &summary);
+        rows.push(if own.contains(&record.id) {
+            row
+        } else {
+            row.elsewhere()
+        });
     }
     Ok(rows)
 }

@@ -126,7 +126,7 @@ async fn comparisons_are_worked_through_together() {
     assert!(third.read("r.html").contains("<svg"));
     let status = together(&third, &["shared", "--json"]).await.unwrap();
     let status: Value = serde_json::from_slice(&status.stdout).unwrap();
-    assert_eq!(status["comparisons"][0]["done"], 4, "{status}");
+    assert_eq!(status["comparisons"][0]["finished"], 4, "{status}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

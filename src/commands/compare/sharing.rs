@@ -16,7 +16,7 @@ use super::studies::ComparedStudy;
 use crate::compare::CellState;
 use crate::exit::Failure;
 use crate::shared;
-use crate::shared::work::{CellQueue, CellWork};
+use crate::shared::work::{CellQueue, CellResult, CellWork};
 
 /// How often it is looked whether others are done.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -94,13 +94,18 @@ impl SharedCells {
                 continue;
             }
             match states.get(id.as_str()) {
-                Some(WorkState::Done(run)) => {
-                    let run = String::from_utf8_lossy(run);
-                    shared::pull_run(&**store, folder, &run)?;
-                    if let Some(run) = finished_run(ledger, study, &run) {
-                        study.cells[cell].state = CellState::Finished(Box::new(run));
+                Some(WorkState::Done(result)) => match CellResult::read(result) {
+                    Some(CellResult::Finished(run)) => {
+                        shared::pull_run(&**store, folder, &run)?;
+                        if let Some(run) = finished_run(ledger, study, &run) {
+                            study.cells[cell].state = CellState::Finished(Box::new(run));
+                        }
                     }
-                }
+                    Some(CellResult::Failed(reason)) => {
+                        study.cells[cell].state = CellState::Failed { run: None, reason };
+                    }
+                    None => {}
+                },
                 Some(WorkState::PutAside(reason)) => {
                     study.cells[cell].state = CellState::Failed {
                         run: None,

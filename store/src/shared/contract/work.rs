@@ -66,7 +66,7 @@ pub(super) fn failing_items_are_put_aside<W: SharedWorkers>(workers: &W) {
     }
     assert_eq!(take(&one).as_deref(), Some("good"));
     assert_eq!(take(&one), None);
-    // Only what was put aside waits anew.
+    // What is being worked on does not wait anew.
     for id in ["bad", "good", "none"] {
         one.reopen_work("q", id).expect("an item waits anew");
     }
