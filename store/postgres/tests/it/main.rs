@@ -1,6 +1,7 @@
 //! Tests against a real server. Where a machine has no PostgreSQL they say so and pass.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod chaos;
 mod contract;
 mod lost;
 
