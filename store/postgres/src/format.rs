@@ -87,7 +87,9 @@ async fn version(client: &impl GenericClient, url: &DatabaseUrl) -> Result<Optio
     if client.query(sql, &[&url.schema]).await?.is_empty() {
         return Ok(None);
     }
-    let row = client.query_opt("select version from format", &[]).await?;
+    // With its schema: a role that may not use it is told so, and not that there is no such table.
+    let sql = format!("select version from {}.format", url.schema);
+    let row = client.query_opt(&sql, &[]).await?;
     let Some(row) = row else { return Ok(None) };
     let found: i32 = row.try_get(0)?;
     let supported = MIGRATIONS.len();

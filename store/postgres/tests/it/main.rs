@@ -4,6 +4,7 @@
 mod chaos;
 mod contract;
 mod lost;
+mod refused;
 
 use shiftproof_postgres::server::{Durability, TestServer};
 
