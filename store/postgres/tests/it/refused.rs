@@ -16,7 +16,7 @@ use crate::server;
 /// The error of opening `url`, as a person reads it.
 fn refusal(url: &str) -> String {
     let error = PostgresStore::open(url, "worker").unwrap_err();
-    assert_told(&error, &[]).to_string()
+    assert_told(&error, &[])
 }
 
 /// Every word is in the error, and no password.
