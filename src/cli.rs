@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::shared::StoreLocation;
+
 mod assets;
 mod compare;
 mod decide;
@@ -12,6 +14,7 @@ mod eval;
 mod label;
 mod measure;
 mod runs;
+mod shared;
 mod shell;
 
 pub use assets::{
@@ -24,6 +27,7 @@ pub use eval::{EvalArgs, EvalStudyArgs};
 pub use label::LabelArgs;
 pub use measure::{BenchAction, BenchArgs, BenchSelect, NamedRule};
 pub use runs::{ExportArgs, ExportFormat, ReplayArgs, ReportArgs, RunsAction, RunsArgs, WatchArgs};
+pub use shared::{SharedAction, SharedArgs, WorkerArgs};
 pub use shell::{CompletionsArgs, ManArgs};
 
 /// Prompts that hold when the data shifts.
@@ -76,6 +80,10 @@ pub enum CliCommand {
     Data(DataArgs),
     /// List, fetch or verify named models.
     Models(AssetsArgs),
+    /// Show what several processes share in a database, and set its budgets.
+    Shared(SharedArgs),
+    /// Work through the cells of comparisons that wait in a shared store.
+    Worker(WorkerArgs),
     /// Measure selection rules on recorded or planted outcomes; call no model.
     Bench(BenchArgs),
     /// Print the completions of a shell.
@@ -157,15 +165,25 @@ impl From<TroubleArgs> for crate::runs::session::UnusablePolicy {
 /// Where runs and replies are kept.
 #[derive(Debug, Clone, Args)]
 pub struct StoreArgs {
-    /// Folder of the store.
+    /// Folder of the store, or a PostgreSQL database that several processes share
+    /// (postgres://USER@HOST/DATABASE, docs/scale.md).
     #[arg(
         long,
         global = true,
-        value_name = "DIR",
+        value_name = "DIR|URL",
         default_value = ".shiftproof",
-        env = "SHIFTPROOF_STORE"
+        env = "SHIFTPROOF_STORE",
+        hide_env_values = true
     )]
-    pub store: PathBuf,
+    pub store: StoreLocation,
+    /// Draw on this budget of a shared store (`shiftproof shared budget`), too.
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "SHIFTPROOF_SHARED_BUDGET"
+    )]
+    pub shared_budget: Option<String>,
 }
 
 /// How much is said on standard error.

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use shiftproof_search::gateway::RunError;
+use shiftproof_search::ledger::LedgerError;
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +51,7 @@ impl ExitStatus {
             RunError::Plan(_) | RunError::NoBar(_) => Self::Usage,
             RunError::Unusable(_) | RunError::Knowledge { .. } => Self::Unusable,
             RunError::Method { .. } => Self::Internal,
+            RunError::Ledger(LedgerError::SharedBudget { .. }) => Self::Budget,
             RunError::Ledger(_) | RunError::Log(_) => Self::Data,
         }
     }
@@ -173,6 +175,12 @@ impl Error for Failure {
 
 impl From<shiftproof_search::ledger::LedgerError> for Failure {
     fn from(error: shiftproof_search::ledger::LedgerError) -> Self {
+        Self::from_error(ExitStatus::Data)(error)
+    }
+}
+
+impl From<shiftproof_store::StoreError> for Failure {
+    fn from(error: shiftproof_store::StoreError) -> Self {
         Self::from_error(ExitStatus::Data)(error)
     }
 }

@@ -34,6 +34,7 @@ mod optimization;
 pub mod report;
 #[doc(hidden)]
 pub mod runs;
+mod shared;
 #[doc(hidden)]
 pub mod study;
 #[cfg_attr(not(feature = "tui"), path = "no_tui.rs")]

@@ -9,6 +9,7 @@
 mod account;
 mod outcome;
 mod sending;
+mod sharing;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -592,3 +593,5 @@ mod tests;
 mod tests_account;
 #[cfg(test)]
 mod tests_limits;
+#[cfg(test)]
+mod tests_sharing;

@@ -1,4 +1,5 @@
 mod cells;
+mod sharing;
 mod studies;
 
 use std::fmt::Write as _;
@@ -8,9 +9,10 @@ use std::time::{Duration, Instant};
 use futures::{StreamExt, stream};
 use shiftproof_search::control::RunControl;
 use shiftproof_search::ledger::Ledger;
-use tokio::sync::Mutex;
 
-use self::cells::{CellEnd, CellRunner, PendingCell, stored_runs, stored_state};
+use self::cells::{CellEnd, stored_runs, stored_state};
+pub(super) use self::cells::{CellRunner, PendingCell};
+use self::sharing::SharedCells;
 use self::studies::{ComparedStudy, compared_methods, compared_studies};
 use super::signals::{SignalStream, pass_on};
 use super::{check_writable, note, open_ledger, print, write};
@@ -32,7 +34,7 @@ pub(super) async fn run(
     let methods = compared_methods(&args.methods, registry)?;
     // Reading data and hashing cached files block.
     let mut studies = tokio::task::block_in_place(|| compared_studies(args, &methods, registry))?;
-    let ledger = open_ledger(&args.store.store)?;
+    let ledger = open_ledger(&args.store)?;
     let runs = stored_runs(&ledger)?;
     for study in &mut studies {
         for at in 0..study.cells.len() {
@@ -40,11 +42,15 @@ pub(super) async fn run(
             study.cells[at].state = state;
         }
     }
+    let shared = SharedCells::of(&ledger, &studies)?;
+    if let Some(shared) = &shared {
+        shared.read(&ledger, &mut studies)?;
+    }
     introduce(args, &studies);
     let end = if args.stored {
         WholeEnd::default()
     } else {
-        run_missing(args, &mut studies, registry, &ledger).await?
+        run_missing(args, &mut studies, registry, &ledger, shared).await?
     };
     write_outputs(args, &studies)?;
     let form = if args.json {
@@ -83,16 +89,18 @@ async fn run_missing(
     studies: &mut [ComparedStudy],
     registry: &TaskRegistry,
     ledger: &Arc<Ledger>,
+    shared: Option<SharedCells>,
 ) -> Result<WholeEnd, Failure> {
     let control = RunControl::new();
     tokio::spawn(pass_on(SignalStream::new(), control.clone(), None));
-    let runner = CellRunner {
-        args,
+    let runner = CellRunner::new(
+        args.verbosity,
+        args.trouble,
+        &args.store.store,
         registry,
         ledger,
-        control: &control,
-        naming: Mutex::new(()),
-    };
+        &control,
+    );
     let run = async |cell: PendingCell| {
         // Whoever stops begins no other cell.
         if control.is_stopped() {
@@ -102,9 +110,17 @@ async fn run_missing(
         let came = Box::pin(runner.run(&cell)).await;
         (cell, began.elapsed(), came)
     };
-    let mut ends = stream::iter(pending_cells(studies))
-        .map(run)
-        .buffer_unordered(args.jobs.get());
+    let pending = pending_cells(studies);
+    let mut ends = match &shared {
+        None => stream::iter(pending)
+            .map(run)
+            .buffer_unordered(args.jobs.get())
+            .boxed_local(),
+        Some(shared) => {
+            shared.add(&pending, args.trouble.keep_going)?;
+            shared.ends(&runner, &control, pending, args.jobs.get())
+        }
+    };
     let mut end = WholeEnd::default();
     while let Some((cell, took, came)) = ends.next().await {
         let came = came?;
@@ -130,6 +146,10 @@ async fn run_missing(
         if begun {
             write_outputs(args, studies)?;
         }
+    }
+    drop(ends);
+    if let Some(shared) = &shared {
+        shared.read(ledger, studies)?;
     }
     Ok(end)
 }

@@ -53,7 +53,7 @@ pub(super) async fn run(args: DriftArgs, registry: &TaskRegistry) -> Result<Exit
         .as_deref()
         .map(CommittedBaseline::read)
         .transpose()?;
-    let ledger = open_ledger(&args.store.store)?;
+    let ledger = open_ledger(&args.store)?;
     let mut progress = fetch_progress(args.verbosity.quiet);
     let path = &args.study.study;
     let quiet = args.verbosity.quiet;

@@ -13,6 +13,7 @@ use crate::exit::{ExitStatus, Failure};
 use crate::report::{NamedRun, ReportFormat, render};
 use crate::runs::heartbeat::LiveFile;
 use crate::runs::session::{FinishedRun, StudySession, UnusablePolicy};
+use crate::shared;
 
 /// A run about to be executed.
 pub(crate) struct RunExecution {
@@ -44,12 +45,14 @@ impl RunExecution {
     /// Executes it. While it lasts, others can see that it lives. `None`: aborted.
     pub async fn execute(mut self) -> Result<Option<FinishedRun>, ExecutionError> {
         let folder = self.ledger.run_dir(&self.record.id);
+        let (ledger, id) = (self.ledger.clone(), self.record.id.clone());
         // Before there is a folder to be seen: a run that is killed in between can be
         // listed, resumed and removed.
         self.ledger
             .save_run(&self.record)
             .await
             .map_err(Failure::from)?;
+        tell_others(&ledger, &id).await?;
         if let Some(folder) = &folder {
             let planned = self.session.plan().calls();
             let live = LiveFile::create(folder, planned).map_err(Failure::from_io(
@@ -67,10 +70,32 @@ impl RunExecution {
             // Moved in: whoever still looks at the screen keeps no one from the store.
             done = self.session.run(self.ledger, self.record, self.observers, control.clone(), self.trouble, self.by) => done,
         };
+        tell_others(&ledger, &id).await?;
         let done =
             done.map_err(|(stop, record)| ExecutionError::Stopped(stop, Box::new(record)))?;
         Ok(Some(done))
     }
+}
+
+/// Shows the run as it stands to those who share the store, and what it opened.
+async fn tell_others(ledger: &Arc<Ledger>, run: &str) -> Result<(), Failure> {
+    if shared::store_of(ledger).is_none() {
+        return Ok(());
+    }
+    let (ledger, run) = (ledger.clone(), run.to_owned());
+    let told = tokio::task::spawn_blocking(move || {
+        if let Some(record) = ledger.run(&run)? {
+            shared::push_run(&ledger, &record)?;
+        }
+        let folder = ledger.run_dir(&run);
+        let store = folder
+            .as_deref()
+            .and_then(Path::parent)
+            .and_then(Path::parent);
+        store.map_or(Ok(()), |store| shared::exchange_openings(&ledger, store))
+    });
+    told.await
+        .map_err(Failure::from_error(ExitStatus::Internal))?
 }
 
 /// One run's report in the form that the file's ending asks for.

@@ -59,7 +59,7 @@ pub(super) async fn run(args: GateArgs, registry: &TaskRegistry) -> Result<ExitS
         .transpose()?;
     check(&args, baseline.as_ref(), &resolved.study.name)?;
     let given = given(&args, &resolved.study.name)?;
-    let ledger = open_ledger(&args.store.store)?;
+    let ledger = open_ledger(&args.store)?;
     let mut progress = fetch_progress(args.verbosity.quiet);
     let (path, quiet) = (&args.study.study, args.verbosity.quiet);
     let session = prepared(resolved, path, registry, quiet, &mut progress).await?;

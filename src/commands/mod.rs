@@ -20,9 +20,11 @@ mod report;
 mod runs;
 pub(crate) mod score;
 mod seeds;
+mod shared;
 mod shell;
 mod signals;
 mod watch;
+mod worker;
 
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
@@ -36,7 +38,7 @@ use shiftproof_tasks::lint::{LintFinding, LintSeverity};
 use shiftproof_tasks::{Metric, Task};
 
 use crate::assets::{AssetKind, FetchProgress, FetchStep, OnProgress};
-use crate::cli::{BudgetArgs, Cli, CliCommand, DataAction, StudyArgs};
+use crate::cli::{BudgetArgs, Cli, CliCommand, DataAction, StoreArgs, StudyArgs};
 use crate::exit::{ExitStatus, Failure};
 use crate::llm::http::shown_address;
 use crate::models::prices::{self, PriceTable};
@@ -75,6 +77,8 @@ pub(crate) async fn run(cli: Cli, registry: &TaskRegistry) -> Result<ExitStatus,
             None => assets::run(None, AssetKind::Data).await,
         },
         CliCommand::Models(args) => assets::run(args.action, AssetKind::Model).await,
+        CliCommand::Shared(args) => shared::run(&args),
+        CliCommand::Worker(args) => Box::pin(worker::run(&args, registry)).await,
         CliCommand::Bench(args) => bench::run(args),
         CliCommand::Completions(args) => shell::completions(&args),
         CliCommand::Man(args) => shell::man(&args),
@@ -190,8 +194,9 @@ fn overridden(
     resolved.with_labels()
 }
 
-/// Opens the store and tells what had to be mended.
-fn open_ledger(folder: &Path) -> Result<Arc<Ledger>, Failure> {
+/// Opens the store and tells what had to be mended; with what it shares, if it does.
+fn open_ledger(args: &StoreArgs) -> Result<Arc<Ledger>, Failure> {
+    let folder: &Path = &args.store;
     let ledger = Ledger::open(folder).map_err(|error| match error.holder() {
         Some(_) => {
             let flag = stored::store_flag(folder);
@@ -204,7 +209,13 @@ fn open_ledger(folder: &Path) -> Result<Arc<Ledger>, Failure> {
         }
         None => error.into(),
     })?;
-    Ok(Arc::new(tell_opened(ledger)))
+    let ledger = tell_opened(ledger);
+    let ledger = match crate::shared::connect(&args.store, args.shared_budget.as_deref())? {
+        Some(shared) => ledger.sharing(shared),
+        None => ledger,
+    };
+    crate::shared::exchange_openings(&ledger, folder)?;
+    Ok(Arc::new(ledger))
 }
 
 /// Tells what had to be mended when the store was opened.

@@ -302,13 +302,13 @@ fn begin(
     // A resumed run keeps the study and the options it began with: where the run is
     // named, no study file is needed.
     if let Some(name) = args.resume.as_deref().filter(|name| !name.is_empty()) {
-        let ledger = open_ledger(store)?;
+        let ledger = open_ledger(&args.store)?;
         let record = ledger.run(name)?.ok_or_else(|| unstored(store, name))?;
         let resolved = as_begun(&record)?;
         return Ok((ledger, Some(record), resolved));
     }
     if let Some(name) = &args.continues {
-        let ledger = open_ledger(store)?;
+        let ledger = open_ledger(&args.store)?;
         let resolved = continued(args, name, &ledger, registry)?;
         return Ok((ledger, None, resolved));
     }
@@ -316,7 +316,7 @@ fn begin(
     if args.batch {
         batch(&mut resolved.study)?;
     }
-    let ledger = open_ledger(store)?;
+    let ledger = open_ledger(&args.store)?;
     if args.resume.is_none() {
         return Ok((ledger, None, resolved));
     }

@@ -31,7 +31,7 @@ pub(super) async fn run(args: RunsArgs) -> Result<ExitStatus, Failure> {
             }
         }
         Some(RunsAction::Rm { run }) => {
-            let ledger = open_ledger(store)?;
+            let ledger = open_ledger(&args.store)?;
             // Of a process that was killed at once there may be the folder alone.
             if ledger.run(&run)?.is_some() {
                 ledger.remove_run(&run).await?;

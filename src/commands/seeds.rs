@@ -45,7 +45,7 @@ pub(super) async fn run(
     let seeded = SeededRuns {
         args,
         registry,
-        ledger: open_ledger(&args.store.store)?,
+        ledger: open_ledger(&args.store)?,
         control: control.clone(),
     };
     tokio::spawn(pass_on(SignalStream::new(), control, None));

@@ -43,6 +43,14 @@ pub(crate) struct CellRun {
 }
 
 impl AuditClusters {
+    /// A name for these examples: equal for equal ones.
+    pub fn fingerprint(&self) -> String {
+        // A map tells its entries in the order of their keys.
+        blake3::hash(format!("{:?}", self.0).as_bytes())
+            .to_hex()
+            .to_string()
+    }
+
     /// Of a study's data.
     pub fn of(data: &Data, task: &dyn Task) -> Self {
         let inputs = data.audit.inputs().map(|input| {

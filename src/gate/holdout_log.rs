@@ -19,7 +19,8 @@ use crate::exit::{ExitStatus, Failure};
 use crate::report::RunSummary;
 use crate::runs::durable;
 
-const FILE: &str = "gate.jsonl";
+/// Its name in the store's folder.
+pub(crate) const FILE: &str = "gate.jsonl";
 
 /// One line of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,7 +146,7 @@ enum AccessLine {
 
 /// The file's text; empty where there is none. The store is held by one process
 /// at a time, so the file is too.
-fn text(path: &Path) -> Result<String, Failure> {
+pub(crate) fn text(path: &Path) -> Result<String, Failure> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),

@@ -325,12 +325,16 @@ impl StudySession {
         let spec = serde_json::to_string(&self.resolved)
             .map_err(Failure::from_error(ExitStatus::Internal))?;
         let base = format!("{}-s{}", self.resolved.study.name, self.resolved.seed);
-        let taken: Vec<String> = ledger.runs()?.into_iter().map(|run| run.id).collect();
+        let mut taken = shared::names(ledger)?;
+        taken.extend(ledger.runs()?.into_iter().map(|run| run.id));
+        let is_free = |id: &String| {
+            !taken.contains(id)
+                && ledger.run_dir(id).is_none_or(|folder| !folder.exists())
+                && shared::hold_run(ledger, id).is_ok()
+        };
         let id = (1..=u64::MAX)
             .map(|n| format!("{base}-{n}"))
-            .find(|id| {
-                !taken.contains(id) && ledger.run_dir(id).is_none_or(|folder| !folder.exists())
-            })
+            .find(is_free)
             .expect("there are more numbers than runs");
         Ok(RunRecord {
             id,

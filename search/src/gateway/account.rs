@@ -261,6 +261,7 @@ impl Gateway {
             state.charge_losses();
         }
         self.save_account().await?;
+        self.charge_shared(run, probes).await?;
         Ok(self)
     }
 
@@ -346,6 +347,7 @@ impl Gateway {
 /// The requests of one call.
 pub(super) struct CallAllowance<'g> {
     gateway: &'g Gateway,
+    key: CallKey,
     worst: Spend,
     requests: Mutex<CallRequests>,
 }
@@ -361,9 +363,10 @@ struct CallRequests {
 
 impl<'g> CallAllowance<'g> {
     /// The first request is authorised at `worst`.
-    pub(super) fn new(gateway: &'g Gateway, worst: Spend) -> Self {
+    pub(super) fn new(gateway: &'g Gateway, key: CallKey, worst: Spend) -> Self {
         Self {
             gateway,
+            key,
             worst,
             requests: Mutex::new(CallRequests {
                 authorised: worst,
@@ -372,14 +375,15 @@ impl<'g> CallAllowance<'g> {
         }
     }
 
-    /// The call is over; an answer cost `used`.
-    pub(super) fn conclude(self, used: Spend) {
+    /// The call is over; an answer cost `used`. Returns what all its requests cost.
+    pub(super) fn conclude(self, used: Spend) -> Spend {
         let requests = self
             .requests
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
-        self.gateway
-            .conclude(requests.authorised, requests.wasted + used);
+        let cost = requests.wasted + used;
+        self.gateway.conclude(requests.authorised, cost);
+        cost
     }
 }
 
@@ -397,7 +401,7 @@ impl RequestAllowance for CallAllowance<'_> {
     }
 
     async fn another(&self) -> bool {
-        {
+        let owed = {
             let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
             let owed = requests.owed;
             if owed.is_nothing() {
@@ -408,8 +412,15 @@ impl RequestAllowance for CallAllowance<'_> {
             }
             requests.owed = Spend::default();
             requests.authorised += owed;
-        }
+            owed
+        };
         // A store that cannot write stops the run with the next answer.
-        self.gateway.save_tally().await.is_ok()
+        if self.gateway.save_tally().await.is_err() {
+            return false;
+        }
+        match self.gateway.ledger.shared() {
+            Some(shared) => shared.extend(self.key, owed).await.unwrap_or(false),
+            None => true,
+        }
     }
 }

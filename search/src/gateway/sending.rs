@@ -1,5 +1,6 @@
 //! Sending the calls that have no stored answer, and keeping what comes back.
 
+use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -18,9 +19,10 @@ use crate::llm::{LlmError, ModelCall};
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// A part of a wave whose requests are authorised.
-struct AuthorisedChunk<'c> {
-    calls: &'c [(CallKey, &'c ModelCall)],
-    worst: Spend,
+pub(super) struct AuthorisedChunk<'c> {
+    pub(super) calls: Cow<'c, [(CallKey, &'c ModelCall)]>,
+    /// What each of them costs at most.
+    pub(super) costs: Vec<Spend>,
 }
 
 impl Gateway {
@@ -40,6 +42,7 @@ impl Gateway {
                 missing.push((*key, call));
             }
         }
+        self.take_over(&mut missing).await?;
         if missing.is_empty() {
             return Ok(WaveEnd::Stored);
         }
@@ -55,15 +58,17 @@ impl Gateway {
             if !self.has_room(model.worst_case(first)) {
                 return Ok(WaveEnd::Cut);
             }
-            self.send_each(model, &missing).await?;
+            let others_ask = self.send_each(model, &missing).await?;
             let mut left = Vec::new();
             for (key, call) in &missing {
                 if !self.ledger.has_reply(key)? {
                     left.push((*key, *call));
                 }
             }
-            // Room for one of a batch is no room for the batch.
-            if left.len() == missing.len() {
+            if others_ask && !left.is_empty() {
+                self.wait_for_others(model, left.len()).await;
+            } else if left.len() == missing.len() {
+                // Room for one of a batch is no room for the batch.
                 return Ok(WaveEnd::Cut);
             }
             missing = left;
@@ -72,12 +77,12 @@ impl Gateway {
     }
 
     /// Sends calls as the model takes them and the limits allow, and makes every
-    /// answer durable.
+    /// answer durable. Returns whether other processes are asking some of them.
     async fn send_each(
         &self,
         model: &PricedModel,
         missing: &[(CallKey, &ModelCall)],
-    ) -> Result<(), RunError> {
+    ) -> Result<bool, RunError> {
         let capabilities = model.llm.capabilities();
         let total = missing.len() as u64;
         let slots = capabilities.concurrency.max(1);
@@ -96,6 +101,7 @@ impl Gateway {
         let mut work = WaveProgress::of(total, slots * capabilities.batch.max(1));
         // `full`: no room for the rest; `short`: none for a call that was sent.
         let (mut stop, mut full, mut short) = (None, false, false);
+        let (mut others_ask, mut over_budget) = (false, None);
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         loop {
             // After a failure or an interrupt, and in a pause, nothing new is
@@ -118,8 +124,7 @@ impl Gateway {
                     .map_while(|calls| self.authorised(model, calls, &mut full))
                     .collect();
                 if !granted.is_empty() {
-                    let saved = self.save_tally();
-                    authorising.push(async move { (granted, saved.await) });
+                    authorising.push(self.claimed(granted, self.save_tally()));
                 }
             }
             while sends && in_flight.len() < slots && unsaved < slots {
@@ -134,9 +139,14 @@ impl Gateway {
             }
             let idle = in_flight.is_empty() && saving.is_empty() && authorising.is_empty();
             if !paused && idle && (ready.is_empty() || !sends) {
-                let unsent = ready.iter().map(|chunk| chunk.worst).sum();
+                let unsent = ready.iter().map(AuthorisedChunk::worst).sum();
                 self.conclude(unsent, Spend::default());
-                return stop.map_or(Ok(()), Err);
+                let calls = ready.iter().flat_map(|chunk| chunk.calls.iter());
+                let unclaimed = self.unclaim(calls.map(|(key, _)| *key).collect()).await;
+                return match stop.or(over_budget) {
+                    Some(error) => Err(error),
+                    None => Ok(unclaimed.map(|()| others_ask)?),
+                };
             }
             tokio::select! {
                 // In this order: a write that is done frees a place for the next, and a
@@ -148,23 +158,31 @@ impl Gateway {
                         stop.get_or_insert(RunError::from(error));
                     }
                 }
-                Some((granted, saved)) = authorising.next() => {
-                    ready.extend(granted);
-                    if let Err(error) = saved {
+                Some(claimed) = authorising.next() => {
+                    ready.extend(claimed.chunks);
+                    work.done += claimed.answered;
+                    others_ask |= claimed.others_ask;
+                    if let Some(error) = claimed.over_budget {
+                        full = true;
+                        over_budget.get_or_insert(RunError::from(error));
+                    }
+                    if let Some(error) = claimed.failure {
                         stop.get_or_insert(RunError::from(error));
                     }
                 }
                 Some(answered) = in_flight.next() => {
                     let (mut next, mut chunks, mut durable) = (Some(answered), 0, Vec::new());
+                    let mut ends = Vec::new();
                     // Those that came meanwhile are one write, and wake this task once.
                     while let Some(mut answered) = next {
                         short |= self.told(model, &mut work, &mut answered, &mut stop);
+                        ends.extend(self.ends(&mut answered));
                         durable.extend(answered.durable);
                         chunks += 1;
                         next = in_flight.next().now_or_never().flatten();
                     }
                     unsaved += chunks;
-                    let saved = self.keep(model, &durable);
+                    let saved = self.kept(self.keep(model, &durable), ends);
                     saving.push(async move { (chunks, saved.await) });
                 }
                 () = self.control.go(), if paused => {}
@@ -207,9 +225,13 @@ impl Gateway {
         calls: &'c [(CallKey, &'c ModelCall)],
         full: &mut bool,
     ) -> Option<AuthorisedChunk<'c>> {
-        let worst = calls.iter().map(|(_, call)| model.worst_case(call)).sum();
-        *full |= !self.authorise(worst);
-        (!*full).then_some(AuthorisedChunk { calls, worst })
+        let costs: Vec<Spend> = calls
+            .iter()
+            .map(|(_, call)| model.worst_case(call))
+            .collect();
+        *full |= !self.authorise(costs.iter().copied().sum());
+        let calls = Cow::Borrowed(calls);
+        (!*full).then_some(AuthorisedChunk { calls, costs })
     }
 
     /// Stores answers, counted as kept by whatever is written after them.
@@ -244,21 +266,21 @@ impl Gateway {
 
     /// Sends what is authorised.
     async fn send(&self, model: &PricedModel, chunk: AuthorisedChunk<'_>) -> AnsweredBatch {
-        let AuthorisedChunk {
-            calls: chunk,
-            worst,
-        } = chunk;
+        let worst = chunk.worst();
+        let chunk = &chunk.calls[..];
         let started = Instant::now();
         if model.llm.is_metered() {
             self.sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
         }
-        let answers = if let [(_, call)] = chunk {
-            let allowance = CallAllowance::new(self, worst);
+        let mut claims = Vec::with_capacity(chunk.len());
+        let answers = if let [(key, call)] = chunk {
+            let allowance = CallAllowance::new(self, *key, worst);
             let answer = model.llm.call_within(call, &allowance).await;
-            allowance.conclude(match &answer {
+            let cost = allowance.conclude(match &answer {
                 Ok(reply) => model.used(&reply.usage),
                 Err(_) => Spend::default(),
             });
+            claims.push((*key, cost));
             vec![answer]
         } else {
             let calls: Vec<ModelCall> = chunk.iter().map(|(_, call)| (*call).clone()).collect();
@@ -271,7 +293,8 @@ impl Gateway {
                     Some(Err(LlmError::Request(_) | LlmError::Rejected(_))) => model.refused(),
                     _ => model.worst_case(call),
                 });
-            self.conclude(worst, costs.sum());
+            claims.extend(chunk.iter().map(|(key, _)| *key).zip(costs));
+            self.conclude(worst, claims.iter().map(|(_, cost)| *cost).sum());
             answers
         };
         let mut answered = AnsweredBatch {
@@ -283,6 +306,7 @@ impl Gateway {
                 error: None,
             },
             durable: Vec::with_capacity(chunk.len()),
+            claims,
             failure: None,
             unaffordable: None,
         };
@@ -330,6 +354,11 @@ impl Gateway {
         answered
     }
 
+    /// Tells observers that `calls` wait for something else than the model.
+    pub(super) fn tick_waiting(&self, model: &PricedModel, calls: u64, status: String) {
+        self.tick(model, WaveProgress::of(calls, 0), None, Some(status));
+    }
+
     /// Tells observers how far the wave is.
     pub(crate) fn tick(
         &self,
@@ -359,10 +388,12 @@ impl Gateway {
 }
 
 /// A batch that was answered, in whole or in part.
-struct AnsweredBatch {
+pub(super) struct AnsweredBatch {
     ended: EndedBatch,
     /// What is to be kept.
-    durable: Vec<(CallKey, StoredAnswer)>,
+    pub(super) durable: Vec<(CallKey, StoredAnswer)>,
+    /// Its calls and what their requests cost, answered or not.
+    pub(super) claims: Vec<(CallKey, Spend)>,
     /// Why the run cannot go on.
     failure: Option<RunError>,
     /// Why the limits have no room for the requests that an answer would take.

@@ -20,6 +20,7 @@ mod account;
 mod indexing;
 mod records;
 mod replies;
+mod shared;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -34,6 +35,8 @@ use thiserror::Error;
 pub use account::{RequestTally, RunAccount, WaveCut};
 pub use records::{BatchRecord, CallKey, CandidateRecord, RunRecord, RunStatus, StoredAnswer};
 use replies::{JournalReplies, ReplyPlaces};
+pub use shared::SharedAnswers;
+pub(crate) use shared::{CallClaim, ClaimEnd};
 use writer::LedgerWriter;
 
 /// The version every record begins with.
@@ -65,6 +68,18 @@ pub enum LedgerError {
         .0.display()
     )]
     Full(PathBuf),
+    /// What processes share a budget for is spent: what was answered is stored, and nothing
+    /// more is asked.
+    #[error(
+        "the shared budget {budget:?} of {store} is used up; what was answered is stored: give it \
+         more, and resume"
+    )]
+    SharedBudget {
+        /// Its name.
+        budget: String,
+        /// The store's address.
+        store: String,
+    },
     /// The writer is gone after an earlier error.
     #[error("the store stopped accepting writes after an earlier error")]
     Stopped,
@@ -109,6 +124,7 @@ pub struct Ledger {
     writer: LedgerWriter,
     opened: LedgerOpening,
     dir: Option<PathBuf>,
+    shared: Option<SharedAnswers>,
 }
 
 /// A key of the store and what lies under it.
@@ -121,6 +137,7 @@ impl Ledger {
             writer: LedgerWriter::start(Arc::new(MemoryKv::new()), None),
             opened: LedgerOpening::default(),
             dir: None,
+            shared: None,
         }
     }
 
@@ -175,7 +192,20 @@ impl Ledger {
             writer: LedgerWriter::start(kv, Some((journal, replies))),
             opened,
             dir: Some(dir.to_owned()),
+            shared: None,
         })
+    }
+
+    /// With answers in common with other processes.
+    #[must_use]
+    pub fn sharing(mut self, shared: SharedAnswers) -> Self {
+        self.shared = Some(shared);
+        self
+    }
+
+    /// The answers in common with other processes, if there are any.
+    pub const fn shared(&self) -> Option<&SharedAnswers> {
+        self.shared.as_ref()
     }
 
     /// What was found on opening.

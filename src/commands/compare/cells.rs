@@ -1,6 +1,6 @@
 //! One cell: found in the store, gone on with, or run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use shiftproof_search::control::RunControl;
@@ -11,7 +11,7 @@ use shiftproof_search::ledger::{Ledger, RunRecord, RunStatus};
 use tokio::sync::Mutex;
 
 use super::studies::ComparedStudy;
-use crate::cli::CompareArgs;
+use crate::cli::{CompareArgs, TroubleArgs, VerbosityArgs};
 use crate::commands::execute::{ExecutionError, RunExecution};
 use crate::commands::{fetch_progress, note};
 use crate::compare::{CellRun, CellState};
@@ -20,12 +20,13 @@ use crate::report::grouped;
 use crate::runs::progress::{ProgressVerbosity, ProgressWriter};
 use crate::runs::session::{FinishedRun, StudySession};
 use crate::runs::stored;
+use crate::shared::work::{CellQueue, CellWork};
 use crate::study::ResolvedStudy;
 use crate::study::task_registry::TaskRegistry;
 use crate::wording::unusable;
 
 /// What a cell came to.
-pub(super) enum CellEnd {
+pub(in crate::commands) enum CellEnd {
     /// A finished run, with the calls that this process sent.
     Finished(Box<CellRun>, u64),
     /// It is no score.
@@ -70,7 +71,12 @@ impl CellEnd {
         }
     }
 
-    fn failed(run: Option<String>, exit: ExitStatus, reason: impl Into<String>) -> Self {
+    /// Whether it is a score.
+    pub fn is_finished(&self) -> bool {
+        matches!(self, Self::Finished(..))
+    }
+
+    pub(super) fn failed(run: Option<String>, exit: ExitStatus, reason: impl Into<String>) -> Self {
         Self::Failed {
             run,
             reason: reason.into(),
@@ -156,13 +162,19 @@ fn runs_of<'a>(
 
 /// A finished run, if its log can be read and is of the study's present data.
 fn finished(ledger: &Ledger, study: &ComparedStudy, record: &RunRecord) -> Option<CellRun> {
-    let events = stored::events(&ledger.run_dir(&record.id)?).ok()?;
-    let run = CellRun::of(&record.id, &events);
+    finished_run(ledger, study, &record.id)
+}
+
+/// As [`finished`], by the run's name.
+pub(super) fn finished_run(ledger: &Ledger, study: &ComparedStudy, id: &str) -> Option<CellRun> {
+    let events = stored::events(&ledger.run_dir(id)?).ok()?;
+    let run = CellRun::of(id, &events);
     (run.run.summary.ending.is_some() && run.is_of(&study.audit)).then_some(run)
 }
 
 /// A cell that is not finished, with all that its run needs.
-pub(super) struct PendingCell {
+#[derive(Clone)]
+pub(in crate::commands) struct PendingCell {
     /// Which of the studies, and which of its cells.
     pub at: (usize, usize),
     /// What its progress begins with.
@@ -193,19 +205,84 @@ impl PendingCell {
             begun: begun.cloned(),
         })
     }
+
+    /// A cell of somebody's comparison, gone on with where this process stopped before.
+    pub fn of_work(work: CellWork, ledger: &Ledger) -> Result<Self, Failure> {
+        let resolved = work.resolved.found_again();
+        let runs = stored_runs(ledger)?;
+        let unfinished = |record: &&RunRecord| record.status != RunStatus::Finished;
+        let begun = runs_of(&runs, &resolved)?.into_iter().find(unfinished);
+        Ok(Self {
+            at: (0, 0),
+            label: work.label,
+            path: work.path,
+            begun: begun.map(|record| record.id.clone()),
+            resolved: Ok(resolved),
+        })
+    }
+
+    /// The cell for others, if there can be a run of it.
+    pub(super) fn work(&self, keep_going: bool) -> Option<CellWork> {
+        Some(CellWork {
+            label: self.label.clone(),
+            path: self.path.clone(),
+            resolved: self.resolved.as_ref().ok()?.clone(),
+            keep_going,
+        })
+    }
 }
 
 /// What cells are run with.
-pub(super) struct CellRunner<'a> {
-    pub args: &'a CompareArgs,
-    pub registry: &'a TaskRegistry,
-    pub ledger: &'a Arc<Ledger>,
-    pub control: &'a RunControl,
+pub(in crate::commands) struct CellRunner<'a> {
+    verbosity: VerbosityArgs,
+    trouble: TroubleArgs,
+    store: &'a Path,
+    registry: &'a TaskRegistry,
+    ledger: &'a Arc<Ledger>,
+    control: &'a RunControl,
     /// Held while a run gets its name: cells that begin at once get different ones.
-    pub naming: Mutex<()>,
+    naming: Mutex<()>,
 }
 
-impl CellRunner<'_> {
+impl<'a> CellRunner<'a> {
+    /// What cells are run with; `store`: the folder.
+    pub fn new(
+        verbosity: VerbosityArgs,
+        trouble: TroubleArgs,
+        store: &'a Path,
+        registry: &'a TaskRegistry,
+        ledger: &'a Arc<Ledger>,
+        control: &'a RunControl,
+    ) -> Self {
+        Self {
+            verbosity,
+            trouble,
+            store,
+            registry,
+            ledger,
+            control,
+            naming: Mutex::new(()),
+        }
+    }
+
+    /// Runs a cell that was taken from a queue, and says there how it ended.
+    pub async fn run_taken(
+        &self,
+        cell: &PendingCell,
+        queue: &CellQueue,
+        id: &str,
+    ) -> Result<CellEnd, Failure> {
+        let came = Box::pin(self.run(cell)).await;
+        match &came {
+            Ok(CellEnd::Finished(run, _)) => queue.done(id, &run.run.name)?,
+            Ok(CellEnd::Failed { reason, .. }) => queue.failed(id, reason)?,
+            Ok(CellEnd::Interrupted(_)) => queue.give_back(id)?,
+            // Why the store failed is told; that it may fail here again is not.
+            Err(_) => drop(queue.give_back(id)),
+        }
+        came
+    }
+
     /// Runs a cell, or goes on with its run. An error is one that no other cell
     /// would escape.
     pub async fn run(&self, cell: &PendingCell) -> Result<CellEnd, Failure> {
@@ -238,7 +315,7 @@ impl CellRunner<'_> {
         record: Option<RunRecord>,
     ) -> Result<CellCourse, Failure> {
         let known = record.as_ref().map(|record| record.id.clone());
-        let mut progress = fetch_progress(self.args.verbosity.quiet);
+        let mut progress = fetch_progress(self.verbosity.quiet);
         let prepared = tokio::select! {
             prepared = StudySession::resume(resolved.clone(), &cell.path, self.registry, record.as_ref(), &mut progress) => prepared,
             () = self.control.stopped() => return Ok(CellEnd::Interrupted(known).into()),
@@ -264,7 +341,7 @@ impl CellRunner<'_> {
             ledger: self.ledger.clone(),
             record,
             control: self.control.clone(),
-            trouble: self.args.trouble.into(),
+            trouble: self.trouble.into(),
             by: "compare",
         };
         match Box::pin(execution.execute()).await {
@@ -276,7 +353,7 @@ impl CellRunner<'_> {
     }
 
     fn observer(&self, session: &StudySession, label: &str) -> Box<dyn RunObserver> {
-        let verbosity = match (self.args.verbosity.quiet, self.args.verbosity.verbose) {
+        let verbosity = match (self.verbosity.quiet, self.verbosity.verbose) {
             (true, _) => ProgressVerbosity::Quiet,
             (_, true) => ProgressVerbosity::Verbose,
             _ => ProgressVerbosity::Normal,
@@ -298,7 +375,7 @@ impl CellRunner<'_> {
 
     /// The run as a comparison reads it, from its log.
     fn read(&self, id: &str, done: &FinishedRun) -> Result<CellEnd, Failure> {
-        let folder = stored::folder(&self.args.store.store, id)?;
+        let folder = stored::folder(self.store, id)?;
         let run = CellRun::of(id, &stored::events(&folder)?);
         Ok(match run.unaudited() {
             None => CellEnd::Finished(Box::new(run), done.sent),

@@ -232,7 +232,7 @@ async fn evaluate(
     };
     let mut resolved = resolve(&study, Some(&args.budget), kinds)?;
     resolved.study.proposer = None;
-    let ledger = open_ledger(&args.store.store)?;
+    let ledger = open_ledger(&args.store)?;
     let mut progress = fetch_progress(true);
     let session = prepared(resolved, path, kinds, false, &mut progress).await?;
     let data = &session.loaded.data;

@@ -98,7 +98,7 @@ pub(super) async fn run(
         money(known),
         most_probes(&planned.resolved.study.model),
     ));
-    let ledger = open_ledger(&args.store.store)?;
+    let ledger = open_ledger(&args.store)?;
     let resolved = resolve(&args.study, Some(&args.budget), registry)?;
     let mut progress = fetch_progress(true);
     let path = &args.study.study;

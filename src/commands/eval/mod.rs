@@ -142,7 +142,7 @@ impl EvalTable {
 
 pub(super) async fn run(args: EvalArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
     check(&args)?;
-    let ledger = open_ledger(&args.store.store)?;
+    let ledger = open_ledger(&args.store)?;
     let control = RunControl::new();
     let mut whole: Option<EvalTable> = None;
     for study in args.study.by_model() {

@@ -1,0 +1,128 @@
+//! A store that processes on several machines share: where it is, what this process keeps of
+//! it in a folder of its own, and what goes to and fro beside paid answers, which the ledger
+//! sees to itself.
+//!
+//! | key of a record | value |
+//! | --- | --- |
+//! | `u/` + run | the run's record, as JSON |
+//! | `o/` + hash of the line | a line of `gate.jsonl`: an audit was opened |
+//!
+//! A run's files are in the folder `runs/` + run of the shared store.
+
+mod location;
+mod openings;
+mod runs;
+pub(crate) mod work;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use shiftproof_search::ledger::{Ledger, SharedAnswers};
+use shiftproof_store::create_dir_all;
+use shiftproof_store::shared::SharedStore;
+
+pub use self::location::StoreLocation;
+pub(crate) use self::openings::exchange_openings;
+pub(crate) use self::runs::{hold_run, names, pull_run, push_run, records};
+use crate::exit::{ExitStatus, Failure};
+use crate::runs::durable;
+
+/// In a process's own folder: which store it shares.
+const JOINED: &str = "shared.json";
+
+/// What a folder shares, so that every later command on it does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct JoinedStore {
+    /// The database's address, without a password.
+    database: String,
+    /// The budget that requests draw on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    budget: Option<String>,
+}
+
+/// The database a folder shares, if it does.
+pub(crate) fn joined_database(folder: &Path) -> Option<String> {
+    read_joined(folder).ok()?.map(|joined| joined.database)
+}
+
+fn read_joined(folder: &Path) -> Result<Option<JoinedStore>, Failure> {
+    let path = folder.join(JOINED);
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Failure::from_io(ExitStatus::Data, "read", &path)(error)),
+    };
+    serde_json::from_slice(&text).map(Some).map_err(|error| {
+        Failure::data(format!(
+            "{} does not say which store is shared ({error}); remove it, and name the store with \
+             --store postgres://…",
+            path.display()
+        ))
+        .caused_by(error)
+    })
+}
+
+/// Connects with the store that `location` shares, if it shares one. `budget`: the name that
+/// was given; without one, what the folder drew on before.
+pub(crate) fn connect(
+    location: &StoreLocation,
+    budget: Option<&str>,
+) -> Result<Option<SharedAnswers>, Failure> {
+    let joined = read_joined(location)?;
+    let before = joined.as_ref().and_then(|joined| joined.budget.clone());
+    let address = location.database().map(ToOwned::to_owned);
+    let Some(address) = address.or_else(|| joined.as_ref().map(|joined| joined.database.clone()))
+    else {
+        return match budget {
+            None => Ok(None),
+            Some(_) => Err(Failure::usage(
+                "--shared-budget is for a store that several processes share: name it with \
+                 --store postgres://…",
+            )),
+        };
+    };
+    let store = open(&address)?;
+    let budget = budget.map(ToOwned::to_owned).or(before);
+    if let Some(name) = &budget
+        && store.budget(name)?.is_none()
+    {
+        return Err(Failure::usage(format!(
+            "there is no shared budget {name:?} in {}; make it first: shiftproof shared budget \
+             {name} --max-calls N",
+            store.address()
+        )));
+    }
+    let now = JoinedStore {
+        database: store.address(),
+        budget: budget.clone(),
+    };
+    if joined.as_ref() != Some(&now) {
+        create_dir_all(location)?;
+        let text = serde_json::to_vec(&now).map_err(Failure::from_error(ExitStatus::Internal))?;
+        durable::write(&location.join(JOINED), &text)
+            .map_err(Failure::from_error(ExitStatus::Data))?;
+    }
+    Ok(Some(SharedAnswers::new(store, budget.as_deref())))
+}
+
+/// The store at an address.
+pub(crate) fn open(address: &str) -> Result<Arc<dyn SharedStore>, Failure> {
+    #[cfg(feature = "postgres")]
+    {
+        let store = shiftproof_postgres::PostgresStore::open(address, &location::worker_name());
+        Ok(Arc::new(store?))
+    }
+    #[cfg(not(feature = "postgres"))]
+    {
+        let _ = address;
+        Err(Failure::usage(
+            "this program was built without shared stores (feature `postgres`)",
+        ))
+    }
+}
+
+/// The shared store of a ledger, if it has one.
+pub(crate) fn store_of(ledger: &Ledger) -> Option<&Arc<dyn SharedStore>> {
+    ledger.shared().map(SharedAnswers::store)
+}

@@ -1,0 +1,179 @@
+//! Cells of comparisons that any process may work through.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use shiftproof_store::shared::{SharedStore, WorkItem, WorkState, WorkStatus};
+
+use crate::exit::{ExitStatus, Failure};
+use crate::study::ResolvedStudy;
+
+/// A cell as a queue holds it: all that a process needs which has the data, too.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct CellWork {
+    /// What its progress begins with.
+    pub label: String,
+    /// The study file, for messages.
+    pub path: PathBuf,
+    /// The study as its run keeps it.
+    pub resolved: ResolvedStudy,
+    /// Whether it goes on where hardly an answer can be used.
+    pub keep_going: bool,
+}
+
+impl CellWork {
+    /// Its name in its queue: equal for equal studies with an equal audit, wherever their
+    /// files are.
+    pub(crate) fn id(&self, audit: &str) -> Result<String, Failure> {
+        let placeless = ResolvedStudy {
+            folder: PathBuf::new(),
+            began_in: None,
+            file: None,
+            ..self.resolved.clone()
+        };
+        let text =
+            serde_json::to_string(&placeless).map_err(Failure::from_error(ExitStatus::Internal))?;
+        let hash = blake3::hash(format!("{text}\n{audit}").as_bytes());
+        Ok(hash.to_hex()[..32].to_owned())
+    }
+}
+
+/// The cells of one comparison.
+#[derive(Clone)]
+pub(crate) struct CellQueue {
+    store: Arc<dyn SharedStore>,
+    name: String,
+}
+
+impl CellQueue {
+    /// The queue of this name.
+    pub(crate) fn new(store: Arc<dyn SharedStore>, name: impl Into<String>) -> Self {
+        Self {
+            store,
+            name: name.into(),
+        }
+    }
+
+    /// Adds cells, each with its id. Those that were put aside wait again.
+    pub(crate) fn add(&self, cells: &[(String, CellWork)]) -> Result<(), Failure> {
+        let item = |(id, work): &(String, CellWork)| {
+            let payload = serde_json::to_vec(work);
+            Ok(WorkItem {
+                id: id.clone(),
+                payload: payload.map_err(Failure::from_error(ExitStatus::Internal))?,
+            })
+        };
+        let items: Vec<WorkItem> = cells.iter().map(item).collect::<Result<_, Failure>>()?;
+        self.store.add_work(&self.name, &items)?;
+        for (id, _) in cells {
+            self.store.reopen_work(&self.name, id)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the next cell that is free.
+    pub(crate) fn take(&self) -> Result<Option<(String, CellWork)>, Failure> {
+        let Some(item) = self.store.take_work(&self.name)? else {
+            return Ok(None);
+        };
+        match serde_json::from_slice(&item.payload) {
+            Ok(work) => Ok(Some((item.id, work))),
+            Err(error) => {
+                let reason = format!("the item cannot be read: {error}");
+                self.store.end_work(&self.name, &item.id, Err(&reason))?;
+                Err(Failure::data(format!(
+                    "{}: the item {} of {:?} cannot be read by this version: {error}",
+                    self.store.address(),
+                    item.id,
+                    self.name
+                ))
+                .caused_by(error))
+            }
+        }
+    }
+
+    /// A cell is done: by which run.
+    pub(crate) fn done(&self, id: &str, run: &str) -> Result<(), Failure> {
+        self.store.end_work(&self.name, id, Ok(run.as_bytes()))?;
+        Ok(())
+    }
+
+    /// A cell failed.
+    pub(crate) fn failed(&self, id: &str, reason: &str) -> Result<(), Failure> {
+        self.store.end_work(&self.name, id, Err(reason))?;
+        Ok(())
+    }
+
+    /// A cell is given back.
+    pub(crate) fn give_back(&self, id: &str) -> Result<(), Failure> {
+        Ok(self.store.return_work(&self.name, id)?)
+    }
+
+    /// All cells as they stand.
+    pub(crate) fn cells(&self) -> Result<Vec<WorkStatus>, Failure> {
+        Ok(self.store.work(&self.name)?)
+    }
+
+    /// Whether others are at work on some of the cells.
+    pub(crate) fn is_under_way(&self) -> Result<bool, Failure> {
+        let is_open =
+            |cell: &WorkStatus| matches!(cell.state, WorkState::Taken { .. } | WorkState::Waiting);
+        Ok(self.cells()?.iter().any(is_open))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shiftproof_store::shared::MemorySharedStore;
+
+    use super::*;
+
+    fn work(folder: &str, seed: u64) -> CellWork {
+        let study = "name = \"s\"\n[task]\nkind = \"classify\"\nlabels = [\"a\", \"b\"]\nprompt = \"p\"\n\
+                     [data]\nfile = \"d.csv\"\n[groups]\nsource = [\"x\"]\n";
+        let study: crate::study::Study = toml::from_str(study).unwrap();
+        let mut resolved = ResolvedStudy::new(study, folder.into(), seed);
+        resolved.began_in = Some(folder.into());
+        CellWork {
+            label: "[1/1]".into(),
+            path: "study.toml".into(),
+            resolved,
+            keep_going: false,
+        }
+    }
+
+    #[test]
+    fn cells_are_named_by_what_is_run() {
+        let id = |work: &CellWork, audit: &str| work.id(audit).unwrap();
+        assert_eq!(id(&work("/a", 1), "audit"), id(&work("/b", 1), "audit"));
+        assert_ne!(id(&work("/a", 1), "audit"), id(&work("/a", 2), "audit"));
+        assert_ne!(id(&work("/a", 1), "audit"), id(&work("/a", 1), "other"));
+    }
+
+    #[test]
+    fn failed_cells_are_tried_again_and_put_aside() {
+        let store = Arc::new(MemorySharedStore::new());
+        let queue = CellQueue::new(store, "compare");
+        let cells = [("one".to_owned(), work("/a", 1))];
+        queue.add(&cells).unwrap();
+        for _ in 0..3 {
+            let (id, _) = queue.take().unwrap().unwrap();
+            queue.failed(&id, "no server").unwrap();
+        }
+        assert!(queue.take().unwrap().is_none());
+        assert!(!queue.is_under_way().unwrap());
+        let state = queue.cells().unwrap().remove(0).state;
+        assert_eq!(state, WorkState::PutAside("no server".into()));
+        // Who asks for it again has mended that.
+        queue.add(&cells).unwrap();
+        let (id, _) = queue.take().unwrap().unwrap();
+        queue.done(&id, "s-s1-1").unwrap();
+        assert_eq!(
+            queue.cells().unwrap()[0].state,
+            WorkState::Done(b"s-s1-1".to_vec())
+        );
+        queue.add(&cells).unwrap();
+        assert!(queue.take().unwrap().is_none(), "what is done stays done");
+    }
+}
