@@ -321,18 +321,20 @@ begin
             order by c.key for update
         ) c;
         if mine is not null then
-            -- By the index: two arrays would be compared each with each.
             with took as (
                 select distinct on (r.key) r.*
                 from unnest(keys, calls, tokens, picodollars) with ordinality
                     as r (key, calls, tokens, picodollars, ord)
+                where r.key = any (mine)
                 order by r.key, r.ord
             ), sums as (
                 select row(c.budget,
                            sum(c.calls), sum(c.tokens), sum(c.picodollars),
                            sum(t.calls), sum(t.tokens), sum(t.picodollars))::budget_change as change
-                from took t join claim c on c.key = t.key
-                where c.key = any (mine) and c.budget is not null
+                from took t
+                -- Key by key, for joined as a whole each would be compared with each.
+                cross join lateral (select * from claim o where o.key = t.key offset 0) c
+                where c.budget is not null
                 group by c.budget order by c.budget
             )
             select array_agg(s.change) into changes from sums s;
