@@ -129,7 +129,7 @@ fn not_yet(url: &DatabaseUrl) -> StoreError {
     }
 }
 
-#[cfg(all(test, feature = "test-server"))]
+#[cfg(all(test, unix, feature = "test-server"))]
 mod tests {
     use shiftproof_store::shared::SharedStore as _;
 

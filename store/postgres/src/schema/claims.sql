@@ -166,11 +166,13 @@ begin
     if cardinality(dropped) > 0 then
         delete from claim c where c.key = any (dropped);
     end if;
-    update budget b set
-        reserved_calls = capped(b.reserved_calls + sum_calls),
-        reserved_tokens = capped(b.reserved_tokens + sum_tokens),
-        reserved_picodollars = capped(b.reserved_picodollars + sum_picodollars)
-    where b.name = budget_;
+    if sum_calls > 0 or sum_tokens > 0 or sum_picodollars > 0 then
+        update budget b set
+            reserved_calls = capped(b.reserved_calls + sum_calls),
+            reserved_tokens = capped(b.reserved_tokens + sum_tokens),
+            reserved_picodollars = capped(b.reserved_picodollars + sum_picodollars)
+        where b.name = budget_;
+    end if;
 
     -- A key that was asked for twice has one state; behind the first that had no room, all is over.
     return (

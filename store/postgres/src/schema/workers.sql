@@ -67,26 +67,29 @@ language sql as $$
     delete from operation using gone where worker = gone.id
 $$;
 
--- Null if this worker has the name now, else the name of the worker that has it.
+-- Takes the name, or raises the name of the worker that has it: then the operation has changed
+-- nothing, and is not done.
 create function lock_name(worker_ bigint, slot_ integer, number_ bigint, name_ text)
-returns text
+returns void
 language plpgsql as $$
 declare
     holder text;
 begin
-    perform begin_operation(worker_, slot_, number_);
+    if not begin_operation(worker_, slot_, number_) then
+        return;
+    end if;
     loop
         insert into name_lock as l values (name_, worker_)
         on conflict (name) do update set worker = worker_
             where l.worker = worker_ or not is_alive(l.worker);
         if found then
-            return null;
+            return;
         end if;
         select w.name into holder
         from name_lock l join worker w on w.id = l.worker where l.name = name_;
         -- It may have been let go between the two.
         if found then
-            return holder;
+            raise exception '%', holder using errcode = 'SP006';
         end if;
     end loop;
 end $$;

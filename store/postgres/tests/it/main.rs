@@ -1,4 +1,5 @@
 //! Tests against a real server. Where a machine has no PostgreSQL they say so and pass.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod chaos;

@@ -243,6 +243,51 @@ fn damage_is_an_error() {
     assert!(records[0].is_ok() && records[1].is_err() && records[2].is_ok());
 }
 
+/// What a database cannot hold is refused here, and what people are told is made fit.
+#[test]
+fn texts_fit_the_database() {
+    let Some(server) = server(Durability::ProcessesOnly) else {
+        return;
+    };
+    let store = PostgresStore::open(&server.url("postgres"), "nul\0 worker").unwrap();
+    assert_eq!(store.workers().unwrap()[0].name, "nul\u{fffd} worker");
+    let long = "n".repeat(2000);
+    for name in ["nul\0", &long] {
+        let item = WorkItem {
+            id: name.to_owned(),
+            payload: Vec::new(),
+        };
+        for refused in [
+            store.set_budget(name, AmountLimits::default()),
+            store.add_work("q", &[item]),
+            store.add_work(name, &[]),
+            store.lock(name).map(drop),
+            store.write_file(name, "file", 0, b""),
+            store.files(name).map(drop),
+            store.claim(Some(name), &[]).map(drop),
+            store.offer_values(&[(vec![1; 300], Vec::new())]),
+        ] {
+            assert!(
+                matches!(refused, Err(StoreError::Invalid(_))),
+                "{refused:?}"
+            );
+        }
+    }
+    let item = WorkItem {
+        id: "i".into(),
+        payload: vec![0, 1, 2],
+    };
+    store.add_work("q", std::slice::from_ref(&item)).unwrap();
+    assert_eq!(store.take_work("q").unwrap(), Some(item));
+    assert!(
+        store
+            .end_work("q", "i", Err("a reason\0 of a model"))
+            .unwrap()
+    );
+    let failure = store.work("q").unwrap().remove(0).failure;
+    assert_eq!(failure.as_deref(), Some("a reason\u{fffd} of a model"));
+}
+
 /// A disk that is full is an error that says so, and nothing is lost by it.
 #[test]
 fn full_disks_lose_nothing() {
