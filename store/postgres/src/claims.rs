@@ -19,10 +19,10 @@ const NO_ROOM: &str = "SP003";
 
 const BUDGET: &str = "
     select name, limit_calls, limit_tokens, limit_picodollars,
-           used_calls, used_tokens, used_picodollars,
-           reserved_calls, reserved_tokens, reserved_picodollars,
-           lost_calls, lost_tokens, lost_picodollars
-    from budget where name = $1 or $1 is null order by name collate \"C\"";
+           capped(used_calls), capped(used_tokens), capped(used_picodollars),
+           capped(reserved_calls), capped(reserved_tokens), capped(reserved_picodollars),
+           capped(lost_calls), capped(lost_tokens), capped(lost_picodollars)
+    from budget_total where name = $1 or $1 is null order by name collate \"C\"";
 
 impl PostgresStore {
     pub(crate) fn find_values(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>> {

@@ -1,8 +1,9 @@
 -- Values, claims and budgets.
 --
 -- Locks are taken in one order everywhere, so that no two callers wait for each other: the
--- caller's operation, claims by key, values by key, budgets by name. Budgets come last because
--- all callers want the same one: it is held from there to the end of the commit only.
+-- caller's operation, claims by key, values by key, the caller's shares, budgets by name. Budgets
+-- come last because all callers want the same one: it is held from there to the end of the commit
+-- only.
 
 -- Numbers stop at the largest there is.
 create function capped(number numeric) returns bigint
@@ -10,26 +11,16 @@ language sql immutable as $$
     select least(greatest(number, 0), 9223372036854775807)::bigint
 $$;
 
--- Takes what claims had set aside out of a budget, and adds the other part to what was used
--- (`used`) or lost (`lost`), or to nothing (`free`).
-create function change_reserved(change budget_change, other text) returns void
+-- Takes what claims had set aside out of a budget. What was spent is lost.
+create function free_reserved(change budget_change) returns void
 language sql as $$
     update budget set
-        reserved_calls = capped(reserved_calls - change.reserved_calls),
-        reserved_tokens = capped(reserved_tokens - change.reserved_tokens),
-        reserved_picodollars = capped(reserved_picodollars - change.reserved_picodollars),
-        used_calls = case when other = 'used'
-            then capped(used_calls + change.other_calls) else used_calls end,
-        used_tokens = case when other = 'used'
-            then capped(used_tokens + change.other_tokens) else used_tokens end,
-        used_picodollars = case when other = 'used'
-            then capped(used_picodollars + change.other_picodollars) else used_picodollars end,
-        lost_calls = case when other = 'lost'
-            then capped(lost_calls + change.other_calls) else lost_calls end,
-        lost_tokens = case when other = 'lost'
-            then capped(lost_tokens + change.other_tokens) else lost_tokens end,
-        lost_picodollars = case when other = 'lost'
-            then capped(lost_picodollars + change.other_picodollars) else lost_picodollars end
+        reserved_calls = reserved_calls - change.freed_calls,
+        reserved_tokens = reserved_tokens - change.freed_tokens,
+        reserved_picodollars = reserved_picodollars - change.freed_picodollars,
+        lost_calls = lost_calls + change.spent_calls,
+        lost_tokens = lost_tokens + change.spent_tokens,
+        lost_picodollars = lost_picodollars + change.spent_picodollars
     where name = change.name
 $$;
 
@@ -46,6 +37,16 @@ begin
             limit_calls = calls, limit_tokens = tokens, limit_picodollars = picodollars;
     end if;
 end $$;
+
+-- What a budget has left; null where it has no limit. Exact while its row is locked.
+create function room_in(budget_ text)
+returns table (calls numeric, tokens numeric, picodollars numeric)
+language sql volatile as $$
+    select b.limit_calls - b.used_calls - b.reserved_calls - b.lost_calls,
+           b.limit_tokens - b.used_tokens - b.reserved_tokens - b.lost_tokens,
+           b.limit_picodollars - b.used_picodollars - b.reserved_picodollars - b.lost_picodollars
+    from budget_total b where b.name = budget_
+$$;
 
 -- The keys whose state is 4, each where it stands first.
 create function wanted(keys bytea[], states smallint[]) returns table (key bytea, ord integer)
@@ -91,12 +92,7 @@ begin
            select c.budget from wanted(keys, before) w join claim c on c.key = w.key
            where c.worker <> worker_)
     order by b.name for update;
-    select b.limit_calls::numeric - b.used_calls - b.reserved_calls - b.lost_calls,
-           b.limit_tokens::numeric - b.used_tokens - b.reserved_tokens - b.lost_tokens,
-           b.limit_picodollars::numeric - b.used_picodollars - b.reserved_picodollars
-               - b.lost_picodollars
-    into room_calls, room_tokens, room_picodollars
-    from budget b where b.name = budget_;
+    select * into room_calls, room_tokens, room_picodollars from room_in(budget_);
 
     for request in
         -- Read after the locks: a value may have come since the states were made.
@@ -151,7 +147,7 @@ begin
             from claim c where c.key = any (buried) and c.budget is not null
             group by c.budget order by c.budget
         loop
-            perform change_reserved(change, 'lost');
+            perform free_reserved(change);
         end loop;
         update claim c set
             worker = worker_, slot = slot_, number = number_, budget = budget_,
@@ -168,9 +164,9 @@ begin
     end if;
     if sum_calls > 0 or sum_tokens > 0 or sum_picodollars > 0 then
         update budget b set
-            reserved_calls = capped(b.reserved_calls + sum_calls),
-            reserved_tokens = capped(b.reserved_tokens + sum_tokens),
-            reserved_picodollars = capped(b.reserved_picodollars + sum_picodollars)
+            reserved_calls = b.reserved_calls + sum_calls,
+            reserved_tokens = b.reserved_tokens + sum_tokens,
+            reserved_picodollars = b.reserved_picodollars + sum_picodollars
         where b.name = budget_;
     end if;
 
@@ -238,6 +234,7 @@ create function extend_claim(
 language plpgsql as $$
 declare
     held claim;
+    room record;
 begin
     if not begin_operation(worker_, slot_, number_) then
         return true;
@@ -246,27 +243,26 @@ begin
     if not found then
         raise exception 'not claimed' using errcode = 'SP002';
     end if;
-    update budget b set
-        reserved_calls = capped(b.reserved_calls::numeric + more_calls),
-        reserved_tokens = capped(b.reserved_tokens::numeric + more_tokens),
-        reserved_picodollars = capped(b.reserved_picodollars::numeric + more_picodollars)
-    where b.name = held.budget
-      and (b.limit_calls is null
-           or b.used_calls::numeric + b.reserved_calls + b.lost_calls + more_calls <= b.limit_calls)
-      and (b.limit_tokens is null
-           or b.used_tokens::numeric + b.reserved_tokens + b.lost_tokens + more_tokens
-              <= b.limit_tokens)
-      and (b.limit_picodollars is null
-           or b.used_picodollars::numeric + b.reserved_picodollars + b.lost_picodollars
-              + more_picodollars <= b.limit_picodollars);
-    if not found and held.budget is not null then
-        -- The operation has changed nothing, and is not done.
-        raise exception 'no room' using errcode = 'SP003';
+    if held.budget is not null then
+        perform from budget b where b.name = held.budget for update;
+        select * into room from room_in(held.budget);
+        -- An absent limit is null, and so is the comparison.
+        if more_calls > room.calls or more_tokens > room.tokens
+            or more_picodollars > room.picodollars
+        then
+            -- The operation has changed nothing, and is not done.
+            raise exception 'no room' using errcode = 'SP003';
+        end if;
+        update budget b set
+            reserved_calls = b.reserved_calls + more_calls,
+            reserved_tokens = b.reserved_tokens + more_tokens,
+            reserved_picodollars = b.reserved_picodollars + more_picodollars
+        where b.name = held.budget;
     end if;
     update claim c set
-        calls = capped(c.calls::numeric + more_calls),
-        tokens = capped(c.tokens::numeric + more_tokens),
-        picodollars = capped(c.picodollars::numeric + more_picodollars)
+        calls = c.calls + more_calls,
+        tokens = c.tokens + more_tokens,
+        picodollars = c.picodollars + more_picodollars
     where c.key = key_;
     return true;
 end $$;
@@ -314,7 +310,6 @@ language plpgsql as $$
 declare
     mine bytea[];
     changes budget_change[];
-    change budget_change;
 begin
     if begin_operation(worker_, slot_, number_) then
         select array_agg(c.key) into mine from (
@@ -347,11 +342,17 @@ begin
         else
             return query select * from are_stored(keys, given);
         end if;
-        if changes is not null then
-            foreach change in array changes loop
-                perform change_reserved(change, 'used');
-            end loop;
-        end if;
+        insert into budget_share as s
+        select c.name, worker_, slot_, c.freed_calls, c.freed_tokens, c.freed_picodollars,
+               c.spent_calls, c.spent_tokens, c.spent_picodollars
+        from unnest(changes) c
+        on conflict (budget, worker, slot) do update set
+            freed_calls = s.freed_calls + excluded.freed_calls,
+            freed_tokens = s.freed_tokens + excluded.freed_tokens,
+            freed_picodollars = s.freed_picodollars + excluded.freed_picodollars,
+            used_calls = s.used_calls + excluded.used_calls,
+            used_tokens = s.used_tokens + excluded.used_tokens,
+            used_picodollars = s.used_picodollars + excluded.used_picodollars;
     else
         return query select * from are_stored(keys, given);
     end if;
