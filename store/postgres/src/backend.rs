@@ -61,7 +61,8 @@ impl Backend {
                 }
             };
             runtime.block_on(async move {
-                let (lane, worker, timeout) = match open(&endpoint, worker_name.as_deref()).await {
+                let opened_store = open(&endpoint, worker_name.as_deref()).await;
+                let (lane, pulse, worker, timeout) = match opened_store {
                     Ok(ready) => ready,
                     Err(failure) => {
                         let _ = opened.send(Err(failure.explain(&endpoint.url)));
@@ -72,7 +73,7 @@ impl Backend {
                     let interval = HEARTBEAT.min(timeout / BEATS_PER_TIMEOUT);
                     let endpoint = endpoint.clone();
                     tokio::spawn(async move {
-                        beat(endpoint, worker, name, interval, stopping).await;
+                        beat(endpoint, worker, name, interval, stopping, pulse).await;
                         let _ = stopped.send(());
                     });
                 }
@@ -142,12 +143,11 @@ impl Drop for Backend {
     }
 }
 
-/// The first connection, the worker's number (0 for none), and after how long without a sign of
-/// life it is taken for dead.
-async fn open(
-    endpoint: &Endpoint,
-    worker_name: Option<&str>,
-) -> Result<(Lane, i64, Duration), Failure> {
+/// The first connection, that of the heartbeat, the worker's number (0 for none), and after how
+/// long without a sign of life it is taken for dead.
+type OpenedStore = (Lane, Lane, i64, Duration);
+
+async fn open(endpoint: &Endpoint, worker_name: Option<&str>) -> Result<OpenedStore, Failure> {
     let started = time::Instant::now();
     loop {
         let failure = match open_once(endpoint, worker_name).await {
@@ -164,15 +164,14 @@ async fn open(
     }
 }
 
-async fn open_once(
-    endpoint: &Endpoint,
-    worker_name: Option<&str>,
-) -> Result<(Lane, i64, Duration), Failure> {
+async fn open_once(endpoint: &Endpoint, worker_name: Option<&str>) -> Result<OpenedStore, Failure> {
     let mut connection = endpoint.connect().await?;
     let timeout =
         format::prepare(&mut connection.client, &endpoint.url, endpoint.read_only).await?;
-    let mut worker = 0;
+    let (mut worker, mut pulse) = (0, None);
     if let Some(name) = worker_name {
+        // At once: where it finds no room, nothing is begun by somebody who seems dead later.
+        pulse = Some(endpoint.connect().await?);
         connection
             .client
             .execute("select forget_workers()", &[])
@@ -186,7 +185,8 @@ async fn open_once(
             .await?;
         worker = row.try_get(0)?;
     }
-    Ok((Lane::new(0, Some(connection)), worker, timeout))
+    let (first, pulse) = (Lane::new(0, Some(connection)), Lane::new(-1, pulse));
+    Ok((first, pulse, worker, timeout))
 }
 
 /// Runs statements until nobody can send any, as many at a time as there may be connections. The
@@ -228,8 +228,8 @@ async fn beat(
     name: String,
     interval: Duration,
     mut stopping: watch::Receiver<bool>,
+    mut lane: Lane,
 ) {
-    let mut lane = Lane::new(-1, None);
     let request = Request {
         sql: "select show_life($1, $2)",
         params: params![worker, name],

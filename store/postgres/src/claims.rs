@@ -7,7 +7,9 @@ use shiftproof_store::{Result, StoreError, check_key, readable};
 use tokio_postgres::Row;
 
 use crate::lane::params;
-use crate::rows::{AmountColumns, check_value, checked, checksum, column, loaded, stored};
+use crate::rows::{
+    AmountColumns, check_value, checked, checked_name, checksum, column, loaded, stored,
+};
 use crate::store::PostgresStore;
 
 /// What the database's functions raise.
@@ -17,10 +19,10 @@ const NO_ROOM: &str = "SP003";
 
 const BUDGET: &str = "
     select name, limit_calls, limit_tokens, limit_picodollars,
-           used_calls, used_tokens, used_picodollars,
-           reserved_calls, reserved_tokens, reserved_picodollars,
-           lost_calls, lost_tokens, lost_picodollars
-    from budget where name = $1 or $1 is null order by name collate \"C\"";
+           capped(used_calls), capped(used_tokens), capped(used_picodollars),
+           capped(reserved_calls), capped(reserved_tokens), capped(reserved_picodollars),
+           capped(lost_calls), capped(lost_tokens), capped(lost_picodollars)
+    from budget_total where name = $1 or $1 is null order by name collate \"C\"";
 
 impl PostgresStore {
     pub(crate) fn find_values(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>> {
@@ -52,7 +54,7 @@ impl PostgresStore {
         let claimed = self.try_write(
             "select state, value, crc from claim_values($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             params![
-                budget.map(ToOwned::to_owned),
+                budget.map(checked_name).transpose()?,
                 keys,
                 worst.calls,
                 worst.tokens,
@@ -157,7 +159,7 @@ impl PostgresStore {
         self.write(
             "select set_budget($1, $2, $3, $4, $5, $6, $7)",
             params![
-                name.to_owned(),
+                checked_name(name)?,
                 limits.calls.map(stored),
                 limits.tokens.map(stored),
                 limits.picodollars.map(stored)
@@ -168,7 +170,7 @@ impl PostgresStore {
 
     /// The budget of this name, or all of them by name.
     pub(crate) fn find_budgets(&self, name: Option<&str>) -> Result<Vec<(String, SharedBudget)>> {
-        let rows = self.read(BUDGET, params![name.map(ToOwned::to_owned)])?;
+        let rows = self.read(BUDGET, params![name.map(checked_name).transpose()?])?;
         rows.iter().map(|row| self.read_budget(row)).collect()
     }
 

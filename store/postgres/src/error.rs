@@ -192,3 +192,27 @@ fn unreached(url: &DatabaseUrl, error: &tokio_postgres::Error) -> String {
         None => format!("it does not answer as expected ({text})"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What no test can bring about at a server of its own.
+    #[test]
+    fn refusals_name_what_to_do() {
+        let url = DatabaseUrl::parse("postgres://ann:s3cret@h/runs?schema=team", None).unwrap();
+        let check = |code: &str, words: &[&str]| {
+            let told = refused(&url, &SqlState::from_code(code), "the server's words");
+            for word in words {
+                assert!(told.contains(word), "{word:?} is not in: {told}");
+            }
+            assert!(!told.contains("s3cret"), "{told}");
+        };
+        check("25006", &["no writes", "the server's words", "primary"]);
+        check("28000", &["ann", "pg_hba.conf"]);
+        check("42501", &["ann", "\"team\"", "grant"]);
+        check("57014", &["30 s"]);
+        check("57P03", &["not ready"]);
+        check("XX001", &["the server's words", "XX001"]);
+    }
+}

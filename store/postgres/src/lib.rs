@@ -27,7 +27,7 @@
 //! a restart of the server everybody gets as long once more.
 //!
 //! **Needs** PostgreSQL 12 or newer, and a role that may make a schema, or one that was made for
-//! it. [`PostgresStore::open_read_only`] needs `USAGE` on the schema and `SELECT` on its tables.
+//! it. A pooler in between has to pool sessions, not transactions. [`PostgresStore::open_read_only`] needs `USAGE` on the schema and `SELECT` on its tables.
 
 mod address;
 mod backend;
@@ -37,7 +37,7 @@ mod format;
 mod kv;
 mod lane;
 mod rows;
-#[cfg(feature = "test-server")]
+#[cfg(all(unix, feature = "test-server"))]
 pub mod server;
 mod store;
 mod tls;

@@ -8,6 +8,8 @@ use tokio_postgres::types::FromSql;
 use crate::address::DatabaseUrl;
 use crate::error::Failure;
 
+/// Longest name of a budget, a queue, an item, a folder, a file or a lock, in bytes.
+const MAX_NAME: usize = 1024;
 /// Longest value (16 MiB).
 const MAX_STORED: usize = 16 * 1024 * 1024;
 
@@ -71,6 +73,23 @@ pub(crate) fn check_value(key: &[u8], value: &[u8]) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// A name, if the database can have one like it.
+pub(crate) fn checked_name(name: &str) -> Result<String> {
+    if name.len() > MAX_NAME || name.contains('\0') {
+        let shown: String = name.chars().take(40).collect();
+        return Err(StoreError::Invalid(format!(
+            "the name {shown:?}… has {} bytes: at most {MAX_NAME}, and no NUL among them",
+            name.len()
+        )));
+    }
+    Ok(name.to_owned())
+}
+
+/// A text for people. The database's texts have no NUL.
+pub(crate) fn shown_text(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 /// Amounts as three arrays.

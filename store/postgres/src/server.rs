@@ -144,7 +144,7 @@ impl TestServer {
         ])
     }
 
-    /// Runs statements of SQL in the database `name`, each on its own; what they return, a line a
+    /// Runs statements of SQL in the database `name`, all or none; what they return, a line a
     /// row, columns parted by `|`.
     ///
     /// # Panics
@@ -161,13 +161,14 @@ impl TestServer {
             .to_owned()
     }
 
-    /// Gives a file to the server's owner alone, as keys have to be.
+    /// Gives a file or a folder to the server's owner alone, as keys have to be.
     ///
     /// # Errors
     /// If the system refuses.
     pub fn give(&self, path: &Path) -> io::Result<()> {
         use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+        let mode = if path.is_dir() { 0o700 } else { 0o600 };
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
         match self.owner {
             Some((user, group)) => chown(path, Some(user), Some(group)),
             None => Ok(()),

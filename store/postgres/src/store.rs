@@ -9,6 +9,7 @@ use crate::address::{DatabaseUrl, is_address};
 use crate::backend::Backend;
 use crate::error::Failure;
 use crate::lane::{Endpoint, PATIENCE, Param, Request};
+use crate::rows::shown_text;
 use crate::tls;
 
 /// A shared store in a PostgreSQL database: see the [crate](crate).
@@ -69,7 +70,7 @@ impl PostgresStore {
         };
         Ok(Self {
             url,
-            backend: Backend::open(endpoint, worker_name.map(ToOwned::to_owned))?,
+            backend: Backend::open(endpoint, worker_name.map(shown_text))?,
             read_only: worker_name.is_none(),
         })
     }

@@ -10,12 +10,13 @@ use shiftproof_store::{MAX_KEY, MAX_VALUE, Result, StoreError};
 use tokio_postgres::Row;
 
 use crate::lane::params;
-use crate::rows::{checked, checksum, column, loaded, size, stored};
+use crate::rows::{checked, checked_name, checksum, column, loaded, shown_text, size, stored};
 use crate::store::PostgresStore;
 
 /// What the database's functions raise.
 const NOT_TAKEN: &str = "SP004";
 const GAP: &str = "SP005";
+const LOCKED: &str = "SP006";
 
 const WORK: &str = "
     select w.id, w.payload, w.attempts, w.failure, w.result, k.name,
@@ -88,7 +89,7 @@ impl SharedStore for PostgresStore {
         let payloads: Vec<Vec<u8>> = items.iter().map(|item| item.payload.clone()).collect();
         self.write(
             "select add_work($1, $2, $3, $4, $5, $6)",
-            params![queue.to_owned(), ids, payloads],
+            params![checked_name(queue)?, ids, payloads],
         )?;
         Ok(())
     }
@@ -96,7 +97,7 @@ impl SharedStore for PostgresStore {
     fn take_work(&self, queue: &str) -> Result<Option<WorkItem>> {
         let rows = self.write(
             "select id, payload from take_work($1, $2, $3, $4)",
-            params![queue.to_owned()],
+            params![checked_name(queue)?],
         )?;
         let Some(row) = rows.first() else {
             return Ok(None);
@@ -111,10 +112,10 @@ impl SharedStore for PostgresStore {
         let ended = self.try_write(
             "select end_work($1, $2, $3, $4, $5, $6, $7)",
             params![
-                queue.to_owned(),
-                id.to_owned(),
+                checked_name(queue)?,
+                checked_name(id)?,
                 end.ok().map(<[u8]>::to_vec),
-                end.err().map(ToOwned::to_owned)
+                end.err().map(shown_text)
             ],
         )?;
         match ended {
@@ -127,7 +128,7 @@ impl SharedStore for PostgresStore {
     fn return_work(&self, queue: &str, id: &str) -> Result<()> {
         self.write(
             "select return_work($1, $2, $3, $4, $5)",
-            params![queue.to_owned(), id.to_owned()],
+            params![checked_name(queue)?, checked_name(id)?],
         )?;
         Ok(())
     }
@@ -135,13 +136,13 @@ impl SharedStore for PostgresStore {
     fn reopen_work(&self, queue: &str, id: &str) -> Result<()> {
         self.write(
             "select reopen_work($1, $2, $3, $4, $5)",
-            params![queue.to_owned(), id.to_owned()],
+            params![checked_name(queue)?, checked_name(id)?],
         )?;
         Ok(())
     }
 
     fn work(&self, queue: &str) -> Result<Vec<WorkStatus>> {
-        let rows = self.read(WORK, params![queue.to_owned()])?;
+        let rows = self.read(WORK, params![checked_name(queue)?])?;
         rows.iter().map(|row| self.work_status(row)).collect()
     }
 
@@ -154,18 +155,21 @@ impl SharedStore for PostgresStore {
     }
 
     fn lock(&self, name: &str) -> Result<Result<(), String>> {
-        let rows = self.write("select lock_name($1, $2, $3, $4)", params![name.to_owned()])?;
-        let holder: Option<String> = match rows.first() {
-            Some(row) => column(row, 0, self.url())?,
-            None => None,
-        };
-        Ok(holder.map_or(Ok(()), Err))
+        let locked = self.try_write(
+            "select lock_name($1, $2, $3, $4)",
+            params![checked_name(name)?],
+        )?;
+        match locked {
+            Ok(_) => Ok(Ok(())),
+            Err(failure) if failure.code() == Some(LOCKED) => Ok(Err(failure.message().to_owned())),
+            Err(failure) => Err(failure.explain(self.url())),
+        }
     }
 
     fn unlock(&self, name: &str) -> Result<()> {
         self.write(
             "select unlock_name($1, $2, $3, $4)",
-            params![name.to_owned()],
+            params![checked_name(name)?],
         )?;
         Ok(())
     }
@@ -183,8 +187,8 @@ impl SharedStore for PostgresStore {
         let written = self.try_write(
             "select write_file($1, $2, $3, $4, $5, $6, $7, $8)",
             params![
-                folder.to_owned(),
-                name.to_owned(),
+                checked_name(folder)?,
+                checked_name(name)?,
                 stored(offset),
                 bytes.to_vec(),
                 checksum(&piece_key(folder, name), bytes)
@@ -205,8 +209,8 @@ impl SharedStore for PostgresStore {
         let rows = self.read(
             PIECES,
             params![
-                folder.to_owned(),
-                name.to_owned(),
+                checked_name(folder)?,
+                checked_name(name)?,
                 stored(offset),
                 size(MAX_PIECE)
             ],
@@ -233,7 +237,7 @@ impl SharedStore for PostgresStore {
     fn files(&self, folder: &str) -> Result<Vec<SharedFile>> {
         let rows = self.read(
             "select name, len from file where folder = $1 order by name collate \"C\"",
-            params![folder.to_owned()],
+            params![checked_name(folder)?],
         )?;
         let file = |row| {
             Ok(SharedFile {
@@ -247,7 +251,7 @@ impl SharedStore for PostgresStore {
     fn remove_folder(&self, folder: &str) -> Result<()> {
         self.write(
             "select remove_folder($1, $2, $3, $4)",
-            params![folder.to_owned()],
+            params![checked_name(folder)?],
         )?;
         Ok(())
     }
@@ -297,6 +301,7 @@ fn piece_key(folder: &str, name: &str) -> Vec<u8> {
 }
 
 fn check_item(item: &WorkItem) -> Result<()> {
+    checked_name(&item.id)?;
     if item.id.is_empty() || item.id.len() > MAX_KEY || item.payload.len() > MAX_VALUE {
         return Err(StoreError::Invalid(format!(
             "the item {:?} has {} bytes: an item's name has from 1 to {MAX_KEY}, what is to be \

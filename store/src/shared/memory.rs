@@ -12,7 +12,7 @@ use crate::error::{Result, StoreError, readable};
 use crate::kv::{Kv, PrefixScan, WriteBatch};
 use crate::memory::MemoryKv;
 
-/// See the [module](self). [`join`](Self::join) makes further workers of the same store.
+/// See the [module](crate::shared). [`join`](Self::join) makes further workers of the same store.
 #[derive(Debug)]
 pub struct MemorySharedStore {
     worker: u64,

@@ -1,8 +1,9 @@
 -- Values, claims and budgets.
 --
 -- Locks are taken in one order everywhere, so that no two callers wait for each other: the
--- caller's operation, claims by key, values by key, budgets by name. Budgets come last because
--- all callers want the same one: it is held from there to the end of the commit only.
+-- caller's operation, claims by key, values by key, the caller's shares, budgets by name. Budgets
+-- come last because all callers want the same one: it is held from there to the end of the commit
+-- only.
 
 -- Numbers stop at the largest there is.
 create function capped(number numeric) returns bigint
@@ -10,26 +11,16 @@ language sql immutable as $$
     select least(greatest(number, 0), 9223372036854775807)::bigint
 $$;
 
--- Takes what claims had set aside out of a budget, and adds the other part to what was used
--- (`used`) or lost (`lost`), or to nothing (`free`).
-create function change_reserved(change budget_change, other text) returns void
+-- Takes what claims had set aside out of a budget. What was spent is lost.
+create function free_reserved(change budget_change) returns void
 language sql as $$
     update budget set
-        reserved_calls = capped(reserved_calls - change.reserved_calls),
-        reserved_tokens = capped(reserved_tokens - change.reserved_tokens),
-        reserved_picodollars = capped(reserved_picodollars - change.reserved_picodollars),
-        used_calls = case when other = 'used'
-            then capped(used_calls + change.other_calls) else used_calls end,
-        used_tokens = case when other = 'used'
-            then capped(used_tokens + change.other_tokens) else used_tokens end,
-        used_picodollars = case when other = 'used'
-            then capped(used_picodollars + change.other_picodollars) else used_picodollars end,
-        lost_calls = case when other = 'lost'
-            then capped(lost_calls + change.other_calls) else lost_calls end,
-        lost_tokens = case when other = 'lost'
-            then capped(lost_tokens + change.other_tokens) else lost_tokens end,
-        lost_picodollars = case when other = 'lost'
-            then capped(lost_picodollars + change.other_picodollars) else lost_picodollars end
+        reserved_calls = reserved_calls - change.freed_calls,
+        reserved_tokens = reserved_tokens - change.freed_tokens,
+        reserved_picodollars = reserved_picodollars - change.freed_picodollars,
+        lost_calls = lost_calls + change.spent_calls,
+        lost_tokens = lost_tokens + change.spent_tokens,
+        lost_picodollars = lost_picodollars + change.spent_picodollars
     where name = change.name
 $$;
 
@@ -47,72 +38,78 @@ begin
     end if;
 end $$;
 
+-- What a budget has left; null where it has no limit. Exact while its row is locked.
+create function room_in(budget_ text)
+returns table (calls numeric, tokens numeric, picodollars numeric)
+language sql volatile as $$
+    select b.limit_calls - b.used_calls - b.reserved_calls - b.lost_calls,
+           b.limit_tokens - b.used_tokens - b.reserved_tokens - b.lost_tokens,
+           b.limit_picodollars - b.used_picodollars - b.reserved_picodollars - b.lost_picodollars
+    from budget_total b where b.name = budget_
+$$;
+
+-- The keys whose state is 4, each where it stands first.
+create function wanted(keys bytea[], states smallint[]) returns table (key bytea, ord integer)
+language sql immutable as $$
+    select distinct on (s.key) s.key, s.ord::integer
+    from unnest(keys, states) with ordinality as s (key, state, ord)
+    where s.state = 4 order by s.key, s.ord
+$$;
+
 -- Tries to get hold of the keys whose state is 4 (see claim_values) and sets aside what they may
 -- cost. Returns all states anew.
 create function take_claims(
     worker_ bigint, slot_ integer, number_ bigint, budget_ text,
     keys bytea[], calls bigint[], tokens bigint[], picodollars bigint[], replaces boolean[],
-    states smallint[]
+    before smallint[]
 ) returns smallint[]
 language plpgsql as $$
 declare
-    held claim[];
+    states smallint[] := before;
     request record;
     change budget_change;
     room_calls numeric;
     room_tokens numeric;
     room_picodollars numeric;
-    granted bytea[] := '{}';
-    buried bytea[] := '{}';
     sum_calls numeric := 0;
     sum_tokens numeric := 0;
     sum_picodollars numeric := 0;
+    dropped bytea[] := '{}';
+    buried bytea[] := '{}';
+    taken_over integer[] := '{}';
     full_at integer;
 begin
-    -- Whoever has a key already keeps it; the row is locked, and told.
-    with wanted as (
-        select distinct on (r.key) r.key, r.ord
-        from unnest(keys, states) with ordinality as r (key, state, ord)
-        where r.state = 4 order by r.key, r.ord
-    ), taken as (
-        insert into claim as c
-        select w.key, worker_, slot_, number_, budget_,
-               calls[w.ord], tokens[w.ord], picodollars[w.ord]
-        from wanted w order by w.key
-        on conflict (key) do update set key = excluded.key
-        returning c as row
-    )
-    select array_agg(t.row) into held from taken t;
+    -- Whoever has a key already keeps it for now. All rows are locked.
+    insert into claim as c
+    select w.key, worker_, slot_, number_, budget_,
+           calls[w.ord], tokens[w.ord], picodollars[w.ord]
+    from wanted(keys, before) w order by w.key
+    on conflict (key) do update set key = excluded.key;
 
     perform from budget b
     where b.name = budget_
-       or b.name in (select r.budget from unnest(held) r where r.worker <> worker_)
+       or b.name in (
+           select c.budget from wanted(keys, before) w join claim c on c.key = w.key
+           where c.worker <> worker_)
     order by b.name for update;
-    select b.limit_calls::numeric - b.used_calls - b.reserved_calls - b.lost_calls,
-           b.limit_tokens::numeric - b.used_tokens - b.reserved_tokens - b.lost_tokens,
-           b.limit_picodollars::numeric - b.used_picodollars - b.reserved_picodollars
-               - b.lost_picodollars
-    into room_calls, room_tokens, room_picodollars
-    from budget b where b.name = budget_;
+    select * into room_calls, room_tokens, room_picodollars from room_in(budget_);
 
     for request in
         -- Read after the locks: a value may have come since the states were made.
-        select w.ord, r.key,
-               (r.worker, r.slot, r.number) = (worker_, slot_, number_) as is_new,
-               r.worker = worker_ as is_own,
-               v.key is not null and not replaces[w.ord] as is_stored,
-               (r.worker, r.slot, r.number) <> (worker_, slot_, number_)
-                   and is_alive(r.worker) as is_held
-        from unnest(held) r
-        join (
-            select s.key, min(s.ord)::integer as ord
-            from unnest(keys, states) with ordinality as s (key, state, ord)
-            where s.state = 4 group by s.key
-        ) w on w.key = r.key
-        left join stored_value v on v.key = r.key
+        select w.ord, w.key,
+               (c.worker, c.slot, c.number) = (worker_, slot_, number_) as is_new,
+               c.worker = worker_ as is_own,
+               c.worker <> worker_ and is_alive(c.worker) as is_held,
+               v.key is not null and not replaces[w.ord] as is_stored
+        from wanted(keys, before) w
+        join claim c on c.key = w.key
+        left join stored_value v on v.key = w.key
         order by w.ord
     loop
-        if request.is_stored then
+        if full_at is not null or request.is_stored then
+            if request.is_new then
+                dropped := dropped || request.key;
+            end if;
             states[request.ord] := 1;
         elsif request.is_own and not request.is_new then
             states[request.ord] := 0;
@@ -127,53 +124,49 @@ begin
                 or picodollars[request.ord] > room_picodollars
             then
                 full_at := request.ord;
-                exit;
+                dropped := dropped || request.key;
+            else
+                room_calls := room_calls - calls[request.ord];
+                room_tokens := room_tokens - tokens[request.ord];
+                room_picodollars := room_picodollars - picodollars[request.ord];
+                sum_calls := sum_calls + calls[request.ord];
+                sum_tokens := sum_tokens + tokens[request.ord];
+                sum_picodollars := sum_picodollars + picodollars[request.ord];
+                if not request.is_new then
+                    taken_over := taken_over || request.ord;
+                end if;
+                states[request.ord] := 0;
             end if;
-            room_calls := room_calls - calls[request.ord];
-            room_tokens := room_tokens - tokens[request.ord];
-            room_picodollars := room_picodollars - picodollars[request.ord];
-            sum_calls := sum_calls + calls[request.ord];
-            sum_tokens := sum_tokens + tokens[request.ord];
-            sum_picodollars := sum_picodollars + picodollars[request.ord];
-            granted := granted || request.key;
-            states[request.ord] := 0;
         end if;
     end loop;
 
     if cardinality(buried) > 0 then
         for change in
-            select r.budget, sum(r.calls), sum(r.tokens), sum(r.picodollars),
-                   sum(r.calls), sum(r.tokens), sum(r.picodollars)
-            from unnest(held) r
-            where r.key = any (buried) and r.budget is not null
-            group by r.budget order by r.budget
+            select c.budget, sum(c.calls), sum(c.tokens), sum(c.picodollars),
+                   sum(c.calls), sum(c.tokens), sum(c.picodollars)
+            from claim c where c.key = any (buried) and c.budget is not null
+            group by c.budget order by c.budget
         loop
-            perform change_reserved(change, 'lost');
+            perform free_reserved(change);
         end loop;
-        delete from claim c where c.key = any (buried) and c.key <> all (granted);
         update claim c set
             worker = worker_, slot = slot_, number = number_, budget = budget_,
-            calls = w.calls, tokens = w.tokens, picodollars = w.picodollars
+            calls = t.calls, tokens = t.tokens, picodollars = t.picodollars
         from (
-            select distinct on (r.key) r.key, r.calls, r.tokens, r.picodollars
-            from unnest(keys, calls, tokens, picodollars) with ordinality
-                as r (key, calls, tokens, picodollars, ord)
-            where r.key = any (buried) and r.key = any (granted)
-            order by r.key, r.ord
-        ) w
-        where c.key = w.key;
+            select keys[o.ord] as key, calls[o.ord] as calls, tokens[o.ord] as tokens,
+                   picodollars[o.ord] as picodollars
+            from unnest(taken_over) as o (ord)
+        ) t
+        where c.key = t.key;
     end if;
-    if cardinality(granted) < cardinality(held) then
-        delete from claim c
-        using unnest(held) r
-        where c.key = r.key and (c.worker, c.slot, c.number) = (worker_, slot_, number_)
-          and c.key <> all (granted);
+    if cardinality(dropped) > 0 then
+        delete from claim c where c.key = any (dropped);
     end if;
-    if cardinality(granted) > 0 then
+    if sum_calls > 0 or sum_tokens > 0 or sum_picodollars > 0 then
         update budget b set
-            reserved_calls = capped(b.reserved_calls + sum_calls),
-            reserved_tokens = capped(b.reserved_tokens + sum_tokens),
-            reserved_picodollars = capped(b.reserved_picodollars + sum_picodollars)
+            reserved_calls = b.reserved_calls + sum_calls,
+            reserved_tokens = b.reserved_tokens + sum_tokens,
+            reserved_picodollars = b.reserved_picodollars + sum_picodollars
         where b.name = budget_;
     end if;
 
@@ -182,7 +175,8 @@ begin
         select array_agg(
             case
                 when r.ord >= full_at then 3
-                when r.state = 4 then states[array_position(keys, r.key)]
+                when r.state = 4 then states[
+                    (select w.ord from wanted(keys, before) w where w.key = r.key)]
                 else r.state
             end order by r.ord)::smallint[]
         from unnest(keys, states) with ordinality as r (key, state, ord)
@@ -240,6 +234,7 @@ create function extend_claim(
 language plpgsql as $$
 declare
     held claim;
+    room record;
 begin
     if not begin_operation(worker_, slot_, number_) then
         return true;
@@ -248,27 +243,26 @@ begin
     if not found then
         raise exception 'not claimed' using errcode = 'SP002';
     end if;
-    update budget b set
-        reserved_calls = capped(b.reserved_calls::numeric + more_calls),
-        reserved_tokens = capped(b.reserved_tokens::numeric + more_tokens),
-        reserved_picodollars = capped(b.reserved_picodollars::numeric + more_picodollars)
-    where b.name = held.budget
-      and (b.limit_calls is null
-           or b.used_calls::numeric + b.reserved_calls + b.lost_calls + more_calls <= b.limit_calls)
-      and (b.limit_tokens is null
-           or b.used_tokens::numeric + b.reserved_tokens + b.lost_tokens + more_tokens
-              <= b.limit_tokens)
-      and (b.limit_picodollars is null
-           or b.used_picodollars::numeric + b.reserved_picodollars + b.lost_picodollars
-              + more_picodollars <= b.limit_picodollars);
-    if not found and held.budget is not null then
-        -- The operation has changed nothing, and is not done.
-        raise exception 'no room' using errcode = 'SP003';
+    if held.budget is not null then
+        perform from budget b where b.name = held.budget for update;
+        select * into room from room_in(held.budget);
+        -- An absent limit is null, and so is the comparison.
+        if more_calls > room.calls or more_tokens > room.tokens
+            or more_picodollars > room.picodollars
+        then
+            -- The operation has changed nothing, and is not done.
+            raise exception 'no room' using errcode = 'SP003';
+        end if;
+        update budget b set
+            reserved_calls = b.reserved_calls + more_calls,
+            reserved_tokens = b.reserved_tokens + more_tokens,
+            reserved_picodollars = b.reserved_picodollars + more_picodollars
+        where b.name = held.budget;
     end if;
     update claim c set
-        calls = capped(c.calls::numeric + more_calls),
-        tokens = capped(c.tokens::numeric + more_tokens),
-        picodollars = capped(c.picodollars::numeric + more_picodollars)
+        calls = c.calls + more_calls,
+        tokens = c.tokens + more_tokens,
+        picodollars = c.picodollars + more_picodollars
     where c.key = key_;
     return true;
 end $$;
@@ -314,39 +308,51 @@ create function settle_claims(
 ) returns setof boolean
 language plpgsql as $$
 declare
+    mine bytea[];
     changes budget_change[];
-    change budget_change;
 begin
     if begin_operation(worker_, slot_, number_) then
-        with mine as (
+        select array_agg(c.key) into mine from (
             select c.key from claim c
             where c.key = any (keys) and c.worker = worker_
             order by c.key for update
-        ), ended as (
-            delete from claim c using mine where c.key = mine.key returning c.*
-        ), took as (
-            select distinct on (r.key) r.*
-            from unnest(keys, calls, tokens, picodollars) with ordinality
-                as r (key, calls, tokens, picodollars, ord)
-            order by r.key, r.ord
-        ), sums as (
-            select row(e.budget,
-                       sum(e.calls), sum(e.tokens), sum(e.picodollars),
-                       sum(t.calls), sum(t.tokens), sum(t.picodollars))::budget_change as change
-            from ended e join took t on t.key = e.key
-            where e.budget is not null group by e.budget order by e.budget
-        )
-        select array_agg(s.change) into changes from sums s;
+        ) c;
+        if mine is not null then
+            with took as (
+                select distinct on (r.key) r.*
+                from unnest(keys, calls, tokens, picodollars) with ordinality
+                    as r (key, calls, tokens, picodollars, ord)
+                where r.key = any (mine)
+                order by r.key, r.ord
+            ), sums as (
+                select row(c.budget,
+                           sum(c.calls), sum(c.tokens), sum(c.picodollars),
+                           sum(t.calls), sum(t.tokens), sum(t.picodollars))::budget_change as change
+                from took t
+                -- Key by key, for joined as a whole each would be compared with each.
+                cross join lateral (select * from claim o where o.key = t.key offset 0) c
+                where c.budget is not null
+                group by c.budget order by c.budget
+            )
+            select array_agg(s.change) into changes from sums s;
+            delete from claim c where c.key = any (mine);
+        end if;
         if store_values(keys, given, crcs, replaces) = cardinality(keys) then
             return query select true from generate_series(1, cardinality(keys));
         else
             return query select * from are_stored(keys, given);
         end if;
-        if changes is not null then
-            foreach change in array changes loop
-                perform change_reserved(change, 'used');
-            end loop;
-        end if;
+        insert into budget_share as s
+        select c.name, worker_, slot_, c.freed_calls, c.freed_tokens, c.freed_picodollars,
+               c.spent_calls, c.spent_tokens, c.spent_picodollars
+        from unnest(changes) c
+        on conflict (budget, worker, slot) do update set
+            freed_calls = s.freed_calls + excluded.freed_calls,
+            freed_tokens = s.freed_tokens + excluded.freed_tokens,
+            freed_picodollars = s.freed_picodollars + excluded.freed_picodollars,
+            used_calls = s.used_calls + excluded.used_calls,
+            used_tokens = s.used_tokens + excluded.used_tokens,
+            used_picodollars = s.used_picodollars + excluded.used_picodollars;
     else
         return query select * from are_stored(keys, given);
     end if;

@@ -24,21 +24,58 @@ create table operation (
     primary key (worker, slot)
 ) with (fillfactor = 50);
 
+-- What workers may spend together. Numbers have no largest, so that sums of huge ones are right.
 create table budget (
     name text primary key,
     limit_calls bigint,
     limit_tokens bigint,
     limit_picodollars bigint,
-    used_calls bigint not null default 0,
-    used_tokens bigint not null default 0,
-    used_picodollars bigint not null default 0,
-    reserved_calls bigint not null default 0,
-    reserved_tokens bigint not null default 0,
-    reserved_picodollars bigint not null default 0,
-    lost_calls bigint not null default 0,
-    lost_tokens bigint not null default 0,
-    lost_picodollars bigint not null default 0
+    used_calls numeric not null default 0,
+    used_tokens numeric not null default 0,
+    used_picodollars numeric not null default 0,
+    reserved_calls numeric not null default 0,
+    reserved_tokens numeric not null default 0,
+    reserved_picodollars numeric not null default 0,
+    lost_calls numeric not null default 0,
+    lost_tokens numeric not null default 0,
+    lost_picodollars numeric not null default 0
 ) with (fillfactor = 20);
+
+-- What a connection's settled claims have freed and used, to be added to the budget. Only who
+-- spends has to wait for others; who settles would else hold the budget until the disk has it.
+create table budget_share (
+    budget text,
+    worker bigint,
+    slot integer,
+    freed_calls numeric not null,
+    freed_tokens numeric not null,
+    freed_picodollars numeric not null,
+    used_calls numeric not null,
+    used_tokens numeric not null,
+    used_picodollars numeric not null,
+    primary key (budget, worker, slot)
+) with (fillfactor = 50);
+
+-- Budgets as they stand.
+create view budget_total as
+select b.name, b.limit_calls, b.limit_tokens, b.limit_picodollars,
+       b.used_calls + s.used_calls as used_calls,
+       b.used_tokens + s.used_tokens as used_tokens,
+       b.used_picodollars + s.used_picodollars as used_picodollars,
+       b.reserved_calls - s.freed_calls as reserved_calls,
+       b.reserved_tokens - s.freed_tokens as reserved_tokens,
+       b.reserved_picodollars - s.freed_picodollars as reserved_picodollars,
+       b.lost_calls, b.lost_tokens, b.lost_picodollars
+from budget b
+cross join lateral (
+    select coalesce(sum(o.freed_calls), 0) as freed_calls,
+           coalesce(sum(o.freed_tokens), 0) as freed_tokens,
+           coalesce(sum(o.freed_picodollars), 0) as freed_picodollars,
+           coalesce(sum(o.used_calls), 0) as used_calls,
+           coalesce(sum(o.used_tokens), 0) as used_tokens,
+           coalesce(sum(o.used_picodollars), 0) as used_picodollars
+    from budget_share o where o.budget = b.name
+) s;
 
 -- What came of requests. `crc` is the CRC-32 of key and value, which the client checks.
 create table stored_value (
@@ -54,20 +91,21 @@ create table claim (
     slot integer not null,
     number bigint not null,
     budget text,
-    calls bigint not null,
-    tokens bigint not null,
-    picodollars bigint not null
+    calls numeric not null,
+    tokens numeric not null,
+    picodollars numeric not null
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
--- Sums over several claims of one budget.
+-- Sums over several claims of one budget: what they had set aside, and what of it was used, or is
+-- lost.
 create type budget_change as (
     name text,
-    reserved_calls numeric,
-    reserved_tokens numeric,
-    reserved_picodollars numeric,
-    other_calls numeric,
-    other_tokens numeric,
-    other_picodollars numeric
+    freed_calls numeric,
+    freed_tokens numeric,
+    freed_picodollars numeric,
+    spent_calls numeric,
+    spent_tokens numeric,
+    spent_picodollars numeric
 );
 
 create table queue (name text primary key);

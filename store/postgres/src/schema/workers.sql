@@ -44,8 +44,9 @@ begin
         select budget, sum(calls), sum(tokens), sum(picodollars), 0, 0, 0
         from freed where budget is not null group by budget order by budget
     loop
-        perform change_reserved(change, 'free');
+        perform free_reserved(change);
     end loop;
+    perform fold_shares(worker_);
     update work set state = 0, worker = null, attempts = attempts - 1
     where state = 1 and worker = worker_;
     delete from name_lock where worker = worker_;
@@ -53,40 +54,72 @@ begin
     delete from worker where id = worker_;
 end $$;
 
+-- Adds a worker's shares to their budgets. Whoever looks sees the same sum before and after.
+create function fold_shares(worker_ bigint) returns void
+language plpgsql as $$
+declare
+    share record;
+begin
+    for share in
+        with gone as (delete from budget_share where worker = worker_ returning *)
+        select budget, sum(freed_calls) as freed_calls, sum(freed_tokens) as freed_tokens,
+               sum(freed_picodollars) as freed_picodollars, sum(used_calls) as used_calls,
+               sum(used_tokens) as used_tokens, sum(used_picodollars) as used_picodollars
+        from gone group by budget order by budget
+    loop
+        update budget b set
+            used_calls = b.used_calls + share.used_calls,
+            used_tokens = b.used_tokens + share.used_tokens,
+            used_picodollars = b.used_picodollars + share.used_picodollars,
+            reserved_calls = b.reserved_calls - share.freed_calls,
+            reserved_tokens = b.reserved_tokens - share.freed_tokens,
+            reserved_picodollars = b.reserved_picodollars - share.freed_picodollars
+        where b.name = share.budget;
+    end loop;
+end $$;
+
 -- Forgets workers that were seen long ago and hold nothing.
 create function forget_workers() returns void
-language sql as $$
-    with gone as (
+language plpgsql as $$
+declare
+    gone bigint;
+begin
+    for gone in
         delete from worker w
         where seen < clock_timestamp() - interval '1 day'
           and not exists (select from claim c where c.worker = w.id)
           and not exists (select from work k where k.worker = w.id and k.state = 1)
           and not exists (select from name_lock l where l.worker = w.id)
         returning id
-    )
-    delete from operation using gone where worker = gone.id
-$$;
+    loop
+        perform fold_shares(gone);
+        delete from operation where worker = gone;
+    end loop;
+end $$;
 
--- Null if this worker has the name now, else the name of the worker that has it.
+-- Takes the name, or raises the name of the worker that has it: then the operation has changed
+-- nothing, and is not done.
 create function lock_name(worker_ bigint, slot_ integer, number_ bigint, name_ text)
-returns text
+returns void
 language plpgsql as $$
 declare
     holder text;
 begin
-    perform begin_operation(worker_, slot_, number_);
+    if not begin_operation(worker_, slot_, number_) then
+        return;
+    end if;
     loop
         insert into name_lock as l values (name_, worker_)
         on conflict (name) do update set worker = worker_
             where l.worker = worker_ or not is_alive(l.worker);
         if found then
-            return null;
+            return;
         end if;
         select w.name into holder
         from name_lock l join worker w on w.id = l.worker where l.name = name_;
         -- It may have been let go between the two.
         if found then
-            return holder;
+            raise exception '%', holder using errcode = 'SP006';
         end if;
     end loop;
 end $$;

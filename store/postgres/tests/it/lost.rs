@@ -158,11 +158,13 @@ fn lost_connections_do_nothing_twice() {
         assert_eq!(bytes, Some(expected));
     }
     drop(store);
-    let left = server.sql(
-        "postgres",
-        "select count(*) from shiftproof.worker union all select count(*) from shiftproof.operation",
-    );
-    assert_eq!(left, "0\n0", "who ends in order is forgotten");
+    let count = |table: &str| server.sql("postgres", &format!("select count(*) from {table}"));
+    for table in ["worker", "operation", "budget_share"] {
+        let left = count(&format!("shiftproof.{table}"));
+        assert_eq!(left, "0", "who ends in order is forgotten: {table}");
+    }
+    let used = server.sql("postgres", "select used_calls from shiftproof.budget");
+    assert_eq!(used, budget.used.calls.to_string(), "what was used is not");
 }
 
 /// A server that is away for a moment is waited for.

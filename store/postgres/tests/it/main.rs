@@ -1,8 +1,11 @@
 //! Tests against a real server. Where a machine has no PostgreSQL they say so and pass.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod chaos;
 mod contract;
 mod lost;
+mod refused;
 
 use shiftproof_postgres::server::{Durability, TestServer};
 
