@@ -44,7 +44,7 @@ pub(super) async fn run(
     }
     let shared = SharedCells::of(&ledger, &studies)?;
     if let Some(shared) = &shared {
-        shared.read(&ledger, &mut studies)?;
+        shared.read(&ledger, &args.store.store, &mut studies)?;
     }
     introduce(args, &studies);
     let end = if args.stored {
@@ -149,7 +149,7 @@ async fn run_missing(
     }
     drop(ends);
     if let Some(shared) = &shared {
-        shared.read(ledger, studies)?;
+        shared.read(ledger, &args.store.store, studies)?;
     }
     Ok(end)
 }

@@ -15,11 +15,12 @@ use shiftproof_tasks::{Example, Input};
 
 use super::{fetch_progress, prepared, print};
 use crate::assets;
-use crate::cli::{DoctorArgs, StudyArgs};
+use crate::cli::{DoctorArgs, StoreArgs, StudyArgs};
 use crate::exit::{ExitStatus, Failure};
 use crate::gate::power;
 use crate::runs::session::StudySession;
 use crate::runs::stored;
+use crate::shared;
 use crate::study::task_registry::TaskRegistry;
 use crate::wording::shown::visible;
 use crate::wording::unusable;
@@ -46,6 +47,9 @@ pub(super) async fn run(args: &DoctorArgs, registry: &TaskRegistry) -> Result<Ex
     };
     report("cache", cache())?;
     report("store", store(&args.store.store))?;
+    if let Some(shared) = shared_store(&args.store).transpose() {
+        report("shared", shared)?;
+    }
     report("terminal", Ok(terminal()))?;
     let here = Path::new(STUDY);
     let study = args
@@ -135,6 +139,28 @@ fn store(folder: &Path) -> Result<String, Failure> {
     };
     let runs = ledger.runs()?.len();
     Ok(format!("{}, {runs} runs", folder.display()))
+}
+
+/// The database that the store shares, if it does.
+fn shared_store(args: &StoreArgs) -> Result<Option<String>, Failure> {
+    let Some(answers) = shared::connect(&args.store, args.shared_budget.as_deref())? else {
+        return Ok(None);
+    };
+    let store = answers.store();
+    let others = store
+        .workers()?
+        .iter()
+        .filter(|worker| worker.is_alive)
+        .count();
+    let es = if others == 1 { "" } else { "es" };
+    let budget = match answers.budget() {
+        Some(name) => format!(", drawing on the budget {name:?}"),
+        None => String::new(),
+    };
+    Ok(Some(format!(
+        "{}, {others} process{es}{budget}",
+        store.address()
+    )))
 }
 
 fn terminal() -> String {

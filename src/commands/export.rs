@@ -12,11 +12,13 @@ use crate::interop::export::{ExportedPrompt, PromptUsage, dspy_signature};
 use crate::report::{CandidateStanding, NamedRun, RunSummary};
 use crate::runs::session;
 use crate::runs::stored;
+use crate::shared;
 use crate::study::task_registry::{self, TaskRegistry};
 use crate::study::{ResolvedStudy, Study};
 use crate::wording::shown::argument;
 
 pub(super) fn run(args: &ExportArgs, registry: &TaskRegistry) -> Result<ExitStatus, Failure> {
+    shared::fetch_runs(&args.store.store, [args.run.as_str()])?;
     let folder = stored::folder(&args.store.store, &args.run)?;
     let run = stored::read(&folder)?;
     let (id, standing) = chosen(&run, &args.store.store, args.prompt.as_deref())?;

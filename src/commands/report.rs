@@ -3,6 +3,7 @@ use crate::cli::ReportArgs;
 use crate::exit::{ExitStatus, Failure};
 use crate::report::{NamedRun, ReportFormat, render};
 use crate::runs::stored;
+use crate::shared;
 
 pub(super) fn run(args: &ReportArgs) -> Result<ExitStatus, Failure> {
     // A wrong ending is told before anything is written.
@@ -15,6 +16,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<ExitStatus, Failure> {
             Ok(form)
         })
         .collect::<Result<_, Failure>>()?;
+    shared::fetch_runs(&args.store.store, args.runs.iter().map(String::as_str))?;
     let mut runs: Vec<NamedRun> = args
         .runs
         .iter()

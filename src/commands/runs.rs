@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use shiftproof_search::ledger::Ledger;
+use shiftproof_search::ledger::{Ledger, RunRecord};
 
 use super::{note, open_ledger, print, tell_opened};
 use crate::cli::{RunsAction, RunsArgs};
@@ -10,6 +10,7 @@ use crate::report::list::{self, RunRow};
 use crate::report::{RunSummary, to_json};
 use crate::runs::heartbeat;
 use crate::runs::stored;
+use crate::shared::{self, StoreLocation};
 
 pub(super) async fn run(args: RunsArgs) -> Result<ExitStatus, Failure> {
     let store = &args.store.store;
@@ -23,6 +24,7 @@ pub(super) async fn run(args: RunsArgs) -> Result<ExitStatus, Failure> {
         None => list(store, args.json)?,
         Some(RunsAction::List { json }) => list(store, json || args.json)?,
         Some(RunsAction::Show { run, json }) => {
+            shared::fetch_runs(store, [run.as_str()])?;
             let summary = stored::read(&stored::folder(store, &run)?)?.summary;
             if json || args.json {
                 print(&to_json(&summary)?)?;
@@ -53,9 +55,14 @@ pub(super) async fn run(args: RunsArgs) -> Result<ExitStatus, Failure> {
     Ok(ExitStatus::Done)
 }
 
-fn list(store: &Path, json: bool) -> Result<(), Failure> {
+fn list(store: &StoreLocation, json: bool) -> Result<(), Failure> {
+    let others = match shared::connect(store, None)? {
+        Some(answers) => shared::records(&**answers.store())?,
+        None => Vec::new(),
+    };
+    shared::fetch_runs(store, others.iter().map(|run| run.id.as_str()))?;
     let rows = match Ledger::open(store) {
-        Ok(ledger) => stored_rows(&tell_opened(ledger), store)?,
+        Ok(ledger) => stored_rows(&tell_opened(ledger), others, store)?,
         // Runs are read beside one that is under way, from what each has of its own.
         Err(error) if error.holder().is_some() => found_rows(store)?,
         Err(error) => return Err(error.into()),
@@ -68,9 +75,20 @@ fn list(store: &Path, json: bool) -> Result<(), Failure> {
 }
 
 /// The runs as the store has them.
-fn stored_rows(ledger: &Ledger, store: &Path) -> Result<Vec<RunRow>, Failure> {
+fn stored_rows(
+    ledger: &Ledger,
+    others: Vec<RunRecord>,
+    store: &Path,
+) -> Result<Vec<RunRow>, Failure> {
     let mut rows = Vec::new();
-    let records = ledger.runs()?;
+    let mut records = ledger.runs()?;
+    let own: BTreeSet<String> = records.iter().map(|record| record.id.clone()).collect();
+    records.extend(
+        others
+            .into_iter()
+            .filter(|record| !own.contains(&record.id)),
+    );
+    records.sort_by(|a, b| (a.started_ms, &a.id).cmp(&(b.started_ms, &b.id)));
     let known: BTreeSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
     let orphans: Vec<String> = stored::names(store)
         .into_iter()
@@ -93,7 +111,12 @@ fn stored_rows(ledger: &Ledger, store: &Path) -> Result<Vec<RunRow>, Failure> {
             Some(folder) if folder.join(stored::LOG).is_file() => stored::brief(&folder)?,
             _ => RunSummary::default(),
         };
-        rows.push(RunRow::of(&record, &summary));
+        let row = RunRow::of(&record, &summary);
+        rows.push(if own.contains(&record.id) {
+            row
+        } else {
+            row.elsewhere()
+        });
     }
     Ok(rows)
 }

@@ -8,7 +8,7 @@ use crate::cli::{BudgetArgs, SharedAction, SharedArgs};
 use crate::exit::{ExitStatus, Failure};
 use crate::report::{grouped, to_json};
 use crate::shared;
-use crate::shared::work::CellWork;
+use crate::shared::work::{CellResult, CellWork};
 use crate::wording::table::{TextColumn, TextTable};
 
 /// Picodollars in a dollar.
@@ -96,14 +96,15 @@ struct ComparisonRow {
     name: String,
     waiting: usize,
     under_way: Vec<CellRow>,
-    done: usize,
-    put_aside: Vec<CellRow>,
+    finished: usize,
+    /// Those that will not be tried again until somebody asks for the comparison anew.
+    failed: Vec<CellRow>,
 }
 
 #[derive(Debug, Serialize)]
 struct CellRow {
     cell: String,
-    /// Who is at it, or why it was put aside.
+    /// Who is at it, or why it failed.
     by: String,
     attempts: u32,
 }
@@ -147,8 +148,8 @@ impl SharedStatus {
             let mut row = ComparisonRow {
                 waiting: 0,
                 under_way: Vec::new(),
-                done: 0,
-                put_aside: Vec::new(),
+                finished: 0,
+                failed: Vec::new(),
                 name,
             };
             for cell in store.work(&row.name)? {
@@ -160,9 +161,12 @@ impl SharedStatus {
                 };
                 match cell.state {
                     WorkState::Waiting => row.waiting += 1,
-                    WorkState::Done(_) => row.done += 1,
+                    WorkState::Done(result) => match CellResult::read(&result) {
+                        Some(CellResult::Failed(reason)) => row.failed.push(told(reason)),
+                        _ => row.finished += 1,
+                    },
                     WorkState::Taken { worker } => row.under_way.push(told(worker)),
-                    WorkState::PutAside(reason) => row.put_aside.push(told(reason)),
+                    WorkState::PutAside(reason) => row.failed.push(told(reason)),
                 }
             }
             Ok(row)
@@ -231,17 +235,21 @@ impl SharedStatus {
 
 impl ComparisonRow {
     fn text(&self) -> String {
-        let all = self.waiting + self.under_way.len() + self.done + self.put_aside.len();
+        let all = self.waiting + self.under_way.len() + self.finished + self.failed.len();
         let mut text = format!(
-            "\n{}: {} of {all} cells done, {} waiting\n",
-            self.name, self.done, self.waiting
+            "\n{}: {} of {all} cells finished, {} waiting\n",
+            self.name, self.finished, self.waiting
         );
         let mut table = TextTable::new([TextColumn::left(), TextColumn::left()]).indented(2);
         for cell in &self.under_way {
             table.row([cell.cell.clone(), format!("under way: {}", cell.by)]);
         }
-        for cell in &self.put_aside {
-            let told = format!("put aside after {} tries: {}", cell.attempts, cell.by);
+        for cell in &self.failed {
+            let reason = cell.by.lines().next().unwrap_or_default();
+            let told = match cell.attempts {
+                1 => format!("failed: {reason}"),
+                tries => format!("failed {tries} times: {reason}"),
+            };
             table.row([cell.cell.clone(), told]);
         }
         text.push_str(&table.text());

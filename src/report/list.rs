@@ -47,6 +47,9 @@ pub(crate) struct RunRow {
     pub reason: Option<String>,
     #[serde(skip)]
     word: &'static str,
+    /// It is in the folder of another process, which alone can go on with it.
+    #[serde(skip)]
+    elsewhere: bool,
 }
 
 /// Audited scores of the worst target group.
@@ -118,6 +121,7 @@ impl RunRow {
             calls: summary.spent.map(|spent| spent.calls),
             status,
             reason,
+            elsewhere: false,
             word: match verdict.tone {
                 _ if summary.worst.is_some() && summary.selected == summary.seed() => "seed stays",
                 VerdictTone::Better if ground == AuditGround::SomeTargets => "better, in part",
@@ -142,6 +146,15 @@ impl RunRow {
         }
     }
 
+    /// The same of a run in the folder of another process.
+    #[must_use]
+    pub fn elsewhere(self) -> Self {
+        Self {
+            elsewhere: true,
+            ..self
+        }
+    }
+
     /// What is said of a run that can go on, beneath its line.
     fn remark(&self, store: &Path) -> Option<String> {
         let how = match (self.status, &self.reason) {
@@ -158,6 +171,13 @@ impl RunRow {
                 return Some(format!(
                     "stopped ({reason}): start a new run with another proposer"
                 ));
+            }
+            (ListedStatus::Stopped | ListedStatus::Killed, _) if self.elsewhere => {
+                return Some(
+                    "of another process: it is under way or can be resumed there; a new run of the \
+                     study takes over all its answers"
+                        .to_owned(),
+                );
             }
             (ListedStatus::Stopped, Some(reason)) => {
                 let reason = reason.lines().next().unwrap_or_default();

@@ -40,6 +40,7 @@ use crate::models::connect_model::ConnectedModel;
 use crate::models::prices;
 use crate::report::{ReportedStudy, RunSummary};
 use crate::runs::stored;
+use crate::shared;
 use crate::study::places::{self, GivenPrompt};
 use crate::study::task_registry::{TaskInstance, TaskRegistry};
 use crate::study::textfile;

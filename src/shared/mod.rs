@@ -24,7 +24,7 @@ use shiftproof_store::shared::SharedStore;
 
 pub use self::location::StoreLocation;
 pub(crate) use self::openings::exchange_openings;
-pub(crate) use self::runs::{hold_run, names, pull_run, push_run, records};
+pub(crate) use self::runs::{fetch_runs, hold_run, names, pull_run, push_run, records};
 use crate::exit::{ExitStatus, Failure};
 use crate::runs::durable;
 
@@ -39,11 +39,6 @@ struct JoinedStore {
     /// The budget that requests draw on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     budget: Option<String>,
-}
-
-/// The database a folder shares, if it does.
-pub(crate) fn joined_database(folder: &Path) -> Option<String> {
-    read_joined(folder).ok()?.map(|joined| joined.database)
 }
 
 fn read_joined(folder: &Path) -> Result<Option<JoinedStore>, Failure> {

@@ -7,10 +7,11 @@ use shiftproof_search::ledger::{Ledger, RunRecord};
 use shiftproof_store::shared::{MAX_PIECE, SharedStore};
 use shiftproof_store::{WriteBatch, create_dir_all, files};
 
-use super::store_of;
+use super::{StoreLocation, connect, store_of};
 use crate::exit::{ExitStatus, Failure};
 use crate::runs::durable;
 use crate::runs::heartbeat;
+use crate::runs::stored::LOG;
 
 const RUN: &str = "u/";
 
@@ -97,16 +98,35 @@ fn push_files(store: &dyn SharedStore, folder: &Path, name: &str) -> Result<(), 
     Ok(())
 }
 
-/// Copies a shared run into this process's folder, if it is not there or if others went on
-/// with it; whether there is such a run.
-pub(crate) fn pull_run(ledger: &Ledger, run: &str) -> Result<bool, Failure> {
-    let (Some(store), Some(folder)) = (store_of(ledger), ledger.run_dir(run)) else {
-        return Ok(false);
+/// Copies the shared runs that are not in the folder `location` into it, for who reads them
+/// there; where nothing is shared, nothing is done. A run that is named and is nowhere is for
+/// the reader to tell.
+pub(crate) fn fetch_runs<'a>(
+    location: &StoreLocation,
+    runs: impl IntoIterator<Item = &'a str>,
+) -> Result<(), Failure> {
+    let is_here = |run: &&str| location.join("runs").join(run).join(LOG).is_file();
+    let missing: Vec<&str> = runs.into_iter().filter(|run| !is_here(run)).collect();
+    // Who has all of it needs no database.
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let Some(answers) = connect(location, None)? else {
+        return Ok(());
     };
+    for run in missing {
+        pull_run(&**answers.store(), location, run)?;
+    }
+    Ok(())
+}
+
+/// Copies a shared run into the folder `to` of a process; whether there is such a run.
+pub(crate) fn pull_run(store: &dyn SharedStore, to: &Path, run: &str) -> Result<bool, Failure> {
     let value = store.get(format!("{RUN}{run}").as_bytes())?;
     if value.is_none() {
         return Ok(false);
     }
+    let folder = to.join("runs").join(run);
     create_dir_all(&folder)?;
     files::restrict(&folder);
     let name = folder_of(run);

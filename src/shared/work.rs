@@ -39,6 +39,23 @@ impl CellWork {
     }
 }
 
+/// What came of a cell that will not be tried again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CellResult {
+    /// By this run.
+    Finished(String),
+    /// For this reason, which another try would meet, too.
+    Failed(String),
+}
+
+impl CellResult {
+    /// As a queue holds it; `None` for what cannot be read.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+}
+
 /// The cells of one comparison.
 #[derive(Clone)]
 pub(crate) struct CellQueue {
@@ -55,7 +72,7 @@ impl CellQueue {
         }
     }
 
-    /// Adds cells, each with its id. Those that were put aside wait again.
+    /// Adds cells, each with its id. Those that have failed wait again.
     pub(crate) fn add(&self, cells: &[(String, CellWork)]) -> Result<(), Failure> {
         let item = |(id, work): &(String, CellWork)| {
             let payload = serde_json::to_vec(work);
@@ -66,8 +83,17 @@ impl CellQueue {
         };
         let items: Vec<WorkItem> = cells.iter().map(item).collect::<Result<_, Failure>>()?;
         self.store.add_work(&self.name, &items)?;
-        for (id, _) in cells {
-            self.store.reopen_work(&self.name, id)?;
+        for cell in self.cells()? {
+            let has_failed = match &cell.state {
+                WorkState::PutAside(_) => true,
+                WorkState::Done(result) => {
+                    !matches!(CellResult::read(result), Some(CellResult::Finished(_)))
+                }
+                WorkState::Waiting | WorkState::Taken { .. } => false,
+            };
+            if has_failed && cells.iter().any(|(id, _)| *id == cell.item.id) {
+                self.store.reopen_work(&self.name, &cell.item.id)?;
+            }
         }
         Ok(())
     }
@@ -93,13 +119,15 @@ impl CellQueue {
         }
     }
 
-    /// A cell is done: by which run.
-    pub(crate) fn done(&self, id: &str, run: &str) -> Result<(), Failure> {
-        self.store.end_work(&self.name, id, Ok(run.as_bytes()))?;
+    /// A cell has ended, and how.
+    pub(crate) fn ended(&self, id: &str, result: &CellResult) -> Result<(), Failure> {
+        let result =
+            serde_json::to_vec(result).map_err(Failure::from_error(ExitStatus::Internal))?;
+        self.store.end_work(&self.name, id, Ok(&result))?;
         Ok(())
     }
 
-    /// A cell failed.
+    /// A cell failed, and may not when it is tried again.
     pub(crate) fn failed(&self, id: &str, reason: &str) -> Result<(), Failure> {
         self.store.end_work(&self.name, id, Err(reason))?;
         Ok(())
@@ -168,12 +196,18 @@ mod tests {
         // Who asks for it again has mended that.
         queue.add(&cells).unwrap();
         let (id, _) = queue.take().unwrap().unwrap();
-        queue.done(&id, "s-s1-1").unwrap();
-        assert_eq!(
-            queue.cells().unwrap()[0].state,
-            WorkState::Done(b"s-s1-1".to_vec())
-        );
+        let hopeless = CellResult::Failed("a budget too small".into());
+        queue.ended(&id, &hopeless).unwrap();
+        assert!(queue.take().unwrap().is_none(), "nobody tries it again");
         queue.add(&cells).unwrap();
-        assert!(queue.take().unwrap().is_none(), "what is done stays done");
+        let (id, _) = queue.take().unwrap().unwrap();
+        let finished = CellResult::Finished("s-s1-1".into());
+        queue.ended(&id, &finished).unwrap();
+        queue.add(&cells).unwrap();
+        assert!(queue.take().unwrap().is_none(), "what is finished stays so");
+        let WorkState::Done(result) = queue.cells().unwrap().remove(0).state else {
+            panic!("it is done");
+        };
+        assert_eq!(CellResult::read(&result), Some(finished));
     }
 }

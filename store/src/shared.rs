@@ -289,8 +289,8 @@ pub trait SharedStore: Kv {
     /// Gives an item back as if it had not been taken; for a worker that stops in order.
     fn return_work(&self, queue: &str, id: &str) -> Result<()>;
 
-    /// An item that was put aside waits again, as if it had not been begun; for somebody who
-    /// has mended why it failed.
+    /// An item that is done or was put aside waits again, as if it had not been begun; for
+    /// somebody who has mended why it failed.
     fn reopen_work(&self, queue: &str, id: &str) -> Result<()>;
 
     /// All items of a queue, in the order in which they were added.

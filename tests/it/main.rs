@@ -45,6 +45,8 @@ mod report;
 mod resume;
 mod schemas;
 mod secrets;
+#[cfg(unix)]
+mod shared;
 mod support;
 mod told;
 mod trips;

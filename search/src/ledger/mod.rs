@@ -72,7 +72,7 @@ pub enum LedgerError {
     /// more is asked.
     #[error(
         "the shared budget {budget:?} of {store} is used up; what was answered is stored: give it \
-         more, and resume"
+         more, and go on"
     )]
     SharedBudget {
         /// Its name.

@@ -20,7 +20,7 @@ use crate::report::grouped;
 use crate::runs::progress::{ProgressVerbosity, ProgressWriter};
 use crate::runs::session::{FinishedRun, StudySession};
 use crate::runs::stored;
-use crate::shared::work::{CellQueue, CellWork};
+use crate::shared::work::{CellQueue, CellResult, CellWork};
 use crate::study::ResolvedStudy;
 use crate::study::task_registry::TaskRegistry;
 use crate::wording::unusable;
@@ -188,7 +188,7 @@ pub(in crate::commands) struct PendingCell {
 
 impl PendingCell {
     /// `None` if the cell is finished.
-    pub fn of(study: &ComparedStudy, at: (usize, usize), label: String) -> Option<Self> {
+    pub(super) fn of(study: &ComparedStudy, at: (usize, usize), label: String) -> Option<Self> {
         let begun = match &study.cells[at.1].state {
             CellState::Finished(_) => return None,
             CellState::Stopped { run } | CellState::Failed { run: Some(run), .. } => Some(run),
@@ -208,17 +208,25 @@ impl PendingCell {
 
     /// A cell of somebody's comparison, gone on with where this process stopped before.
     pub fn of_work(work: CellWork, ledger: &Ledger) -> Result<Self, Failure> {
-        let resolved = work.resolved.found_again();
-        let runs = stored_runs(ledger)?;
-        let unfinished = |record: &&RunRecord| record.status != RunStatus::Finished;
-        let begun = runs_of(&runs, &resolved)?.into_iter().find(unfinished);
-        Ok(Self {
+        let cell = Self {
             at: (0, 0),
             label: work.label,
             path: work.path,
-            begun: begun.map(|record| record.id.clone()),
-            resolved: Ok(resolved),
-        })
+            begun: None,
+            resolved: Ok(work.resolved.found_again()),
+        };
+        cell.going_on(ledger)
+    }
+
+    /// The same, to go on with the latest run of it that this process has and did not finish.
+    pub(super) fn going_on(mut self, ledger: &Ledger) -> Result<Self, Failure> {
+        if let Ok(resolved) = &self.resolved {
+            let runs = stored_runs(ledger)?;
+            let unfinished = |record: &&RunRecord| record.status != RunStatus::Finished;
+            let begun = runs_of(&runs, resolved)?.into_iter().find(unfinished);
+            self.begun = begun.map(|record| record.id.clone());
+        }
+        Ok(self)
     }
 
     /// The cell for others, if there can be a run of it.
@@ -272,10 +280,21 @@ impl<'a> CellRunner<'a> {
         queue: &CellQueue,
         id: &str,
     ) -> Result<CellEnd, Failure> {
-        let came = Box::pin(self.run(cell)).await;
+        let cell = cell.clone().going_on(self.ledger)?;
+        let came = Box::pin(self.run(&cell)).await;
         match &came {
-            Ok(CellEnd::Finished(run, _)) => queue.done(id, &run.run.name)?,
-            Ok(CellEnd::Failed { reason, .. }) => queue.failed(id, reason)?,
+            Ok(CellEnd::Finished(run, _)) => {
+                queue.ended(id, &CellResult::Finished(run.run.name.clone()))?;
+            }
+            // A service may be well again; what is wrong with a study stays wrong.
+            Ok(CellEnd::Failed {
+                reason,
+                exit: ExitStatus::Provider,
+                ..
+            }) => queue.failed(id, reason)?,
+            Ok(CellEnd::Failed { reason, .. }) => {
+                queue.ended(id, &CellResult::Failed(reason.clone()))?;
+            }
             Ok(CellEnd::Interrupted(_)) => queue.give_back(id)?,
             // Why the store failed is told; that it may fail here again is not.
             Err(_) => drop(queue.give_back(id)),

@@ -2,6 +2,7 @@
 //! store, and whoever finishes one shows its run to all.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use super::studies::ComparedStudy;
 use crate::compare::CellState;
 use crate::exit::Failure;
 use crate::shared;
-use crate::shared::work::{CellQueue, CellWork};
+use crate::shared::work::{CellQueue, CellResult, CellWork};
 
 /// How often it is looked whether others are done.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -73,7 +74,15 @@ impl SharedCells {
     }
 
     /// Reads what all have done so far.
-    pub fn read(&self, ledger: &Ledger, studies: &mut [ComparedStudy]) -> Result<(), Failure> {
+    pub fn read(
+        &self,
+        ledger: &Ledger,
+        folder: &Path,
+        studies: &mut [ComparedStudy],
+    ) -> Result<(), Failure> {
+        let Some(store) = shared::store_of(ledger) else {
+            return Ok(());
+        };
         let cells = self.queue.cells()?;
         let states: BTreeMap<&str, &WorkState> = cells
             .iter()
@@ -85,13 +94,18 @@ impl SharedCells {
                 continue;
             }
             match states.get(id.as_str()) {
-                Some(WorkState::Done(run)) => {
-                    let run = String::from_utf8_lossy(run);
-                    shared::pull_run(ledger, &run)?;
-                    if let Some(run) = finished_run(ledger, study, &run) {
-                        study.cells[cell].state = CellState::Finished(Box::new(run));
+                Some(WorkState::Done(result)) => match CellResult::read(result) {
+                    Some(CellResult::Finished(run)) => {
+                        shared::pull_run(&**store, folder, &run)?;
+                        if let Some(run) = finished_run(ledger, study, &run) {
+                            study.cells[cell].state = CellState::Finished(Box::new(run));
+                        }
                     }
-                }
+                    Some(CellResult::Failed(reason)) => {
+                        study.cells[cell].state = CellState::Failed { run: None, reason };
+                    }
+                    None => {}
+                },
                 Some(WorkState::PutAside(reason)) => {
                     study.cells[cell].state = CellState::Failed {
                         run: None,

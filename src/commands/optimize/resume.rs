@@ -129,7 +129,8 @@ pub(super) fn stopped(stop: &RunError, record: &RunRecord, args: &OptimizeArgs) 
     if exit == ExitStatus::Usage {
         return Failure::new(exit, told);
     }
-    if exit == ExitStatus::Budget {
+    // A run keeps its own limits; a budget that it shares may get others.
+    if matches!(stop, RunError::Budget(_)) {
         return Failure::new(
             exit,
             format!(

@@ -372,10 +372,8 @@ impl SharedStore for MemorySharedStore {
     fn reopen_work(&self, queue: &str, id: &str) -> Result<()> {
         let mut state = self.state();
         let mut queued = state.queues.entry(queue.to_owned()).or_default().iter_mut();
-        let is_aside = |queued: &&mut QueuedItem| {
-            queued.item.id == id && matches!(queued.end, Some(WorkEnd::PutAside))
-        };
-        if let Some(queued) = queued.find(is_aside) {
+        let is_ended = |queued: &&mut QueuedItem| queued.item.id == id && queued.end.is_some();
+        if let Some(queued) = queued.find(is_ended) {
             (queued.end, queued.attempts) = (None, 0);
         }
         Ok(())

@@ -99,6 +99,7 @@ impl Desk {
             .env_remove("OPENAI_API_KEY")
             .env_remove("SHIFTPROOF_PRICES")
             .env_remove("SHIFTPROOF_STORE")
+            .env_remove("SHIFTPROOF_SHARED_BUDGET")
             .env("SHIFTPROOF_CACHE", self.path("cache"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -99,14 +99,14 @@ begin
     end if;
 end $$;
 
--- One that was put aside waits again, as if it had not been begun.
+-- One that is done or was put aside waits again, as if it had not been begun.
 create function reopen_work(
     worker_ bigint, slot_ integer, number_ bigint, queue_ text, id_ text
 ) returns void
 language plpgsql as $$
 begin
     if begin_operation(worker_, slot_, number_) then
-        update work w set state = 0, attempts = 0
-        where w.queue = queue_ and w.id = id_ and w.state = 3;
+        update work w set state = 0, attempts = 0, result = null
+        where w.queue = queue_ and w.id = id_ and w.state in (2, 3);
     end if;
 end $$;
