@@ -12,6 +12,7 @@ use shiftproof_store::shared::{
 };
 use shiftproof_store::{Kv as _, WriteBatch};
 
+use crate::proxy::LossyProxy;
 use crate::server;
 
 const THREADS: u64 = 4;
@@ -90,8 +91,14 @@ fn lost_connections_do_nothing_twice() {
     let Some(server) = server(Durability::ProcessesOnly) else {
         return;
     };
-    let url = server.url("postgres");
-    let store = PostgresStore::open(&url, "worker").unwrap();
+    let proxy = LossyProxy::start(server.port(), 25);
+    let own = format!(":{}/", server.port());
+    let lossy = server
+        .url("postgres")
+        .replace(&own, &format!(":{}/", proxy.port()));
+    // Opening may meet it, too.
+    let store = (0..20).find_map(|_| PostgresStore::open(&lossy, "worker").ok());
+    let store = store.unwrap();
     store.set_budget("b", AmountLimits::default()).unwrap();
     let item = |i: u32| WorkItem {
         id: i.to_string(),
@@ -134,6 +141,7 @@ fn lost_connections_do_nothing_twice() {
     });
 
     assert!(rounds.iter().all(|rounds| *rounds > 4), "{rounds:?}");
+    assert!(proxy.lost() > 50, "{} answers were lost", proxy.lost());
     let budget = store.budget("b").unwrap().unwrap();
     assert_eq!(budget.used, calls(done.used.into_inner()));
     assert_eq!((budget.reserved, budget.lost), (calls(0), calls(0)));
@@ -159,7 +167,7 @@ fn lost_connections_do_nothing_twice() {
     }
     drop(store);
     let count = |table: &str| server.sql("postgres", &format!("select count(*) from {table}"));
-    for table in ["worker", "operation", "budget_share"] {
+    for table in ["claim", "operation", "budget_share"] {
         let left = count(&format!("shiftproof.{table}"));
         assert_eq!(left, "0", "who ends in order is forgotten: {table}");
     }

@@ -5,6 +5,7 @@
 mod chaos;
 mod contract;
 mod lost;
+mod proxy;
 mod refused;
 
 use shiftproof_postgres::server::{Durability, TestServer};

@@ -74,6 +74,14 @@ pub(super) fn failing_items_are_put_aside<W: SharedWorkers>(workers: &W) {
     assert_eq!(status(&one, "bad").attempts, 0);
     assert_eq!(take(&one).as_deref(), Some("bad"));
     assert_eq!(take(&one), None);
+    // What is done does, if somebody says so.
+    assert!(
+        one.end_work("q", "good", Ok(b"done"))
+            .expect("an item ends")
+    );
+    one.reopen_work("q", "good").expect("an item waits anew");
+    assert_eq!(status(&one, "good").state, WorkState::Waiting);
+    assert_eq!(take(&one).as_deref(), Some("good"));
 }
 
 pub(super) fn items_of_dead_are_taken_again<W: SharedWorkers>(workers: &W) {
