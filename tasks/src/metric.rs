@@ -250,6 +250,11 @@ impl Metric {
         matches!(self, Self::Command | Self::Judge)
     }
 
+    /// Whether answers are compared with labels, so that a label has to be of their form.
+    pub const fn compares_labels(self) -> bool {
+        !matches!(self, Self::Preference | Self::Fidelity)
+    }
+
     /// Whether the metric tells right answers from wrong ones, so that a prompt
     /// can be chosen by it. Coverage and diversity describe lists.
     pub const fn judges(self) -> bool {

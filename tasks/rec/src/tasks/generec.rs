@@ -233,7 +233,11 @@ impl GeneRecTask {
             .collect();
         let action = if rated { "Rated" } else { &self.spec.action };
         let mut first = action.chars();
-        let action: String = first.next().into_iter().flat_map(char::to_uppercase).collect();
+        let action: String = first
+            .next()
+            .into_iter()
+            .flat_map(char::to_uppercase)
+            .collect();
         let history = if lines.is_empty() {
             "nothing".to_owned()
         } else {

@@ -9,9 +9,9 @@ use shiftproof_tasks::parse::title_matcher::fold;
 use crate::tasks::grounding;
 use crate::{Item, ItemCatalogue};
 
-/// Words that ask whoever rates a text for an answer.
+/// TextWords that ask whoever rates a text for an answer.
 const ASKS: [&str; 5] = ["answer yes", "answer no", "say yes", "yes or no", "rate it"];
-/// Words so short that titles write them small.
+/// TextWords so short that titles write them small.
 const SMALL: usize = 3;
 
 /// Holds texts about items to what a catalogue says. Reads words, not meanings: a genre in
@@ -69,7 +69,7 @@ impl FidelityGate {
     /// or genre.
     pub fn edited(&self, item: u32, text: &str) -> Result<(), String> {
         let known = &self.catalogue.items()[item as usize];
-        let said = Words::of(text);
+        let said = TextWords::of(text);
         if !said.hold(without_article(without_year(&fold(&known.title)))) {
             return Err(format!("the title {:?} is not in it", known.title));
         }
@@ -90,14 +90,14 @@ impl FidelityGate {
     /// What is wrong with the text of an item that there is not, if something is: it may
     /// name no title and no year that there is, and no genre but those `allowed`.
     pub fn created(&self, text: &str, allowed: &BTreeSet<String>) -> Result<(), String> {
-        self.invented(text, &Words::of(text), None, allowed)
+        self.invented(text, &TextWords::of(text), None, allowed)
     }
 
     /// What a text says that nobody gave.
     fn invented(
         &self,
         text: &str,
-        said: &Words,
+        said: &TextWords,
         own: Option<&Item>,
         allowed: &BTreeSet<String>,
     ) -> Result<(), String> {
@@ -113,11 +113,11 @@ impl FidelityGate {
         {
             return Err(format!("it names the year {year}"));
         }
-        // Words of the own title are no statement about the item.
+        // TextWords of the own title are no statement about the item.
         let title = own.map(|item| fold(&item.title)).unwrap_or_default();
         let genre = self.genres.iter().find(|(key, genre)| {
             !allowed.contains(*genre)
-                && !Words::of(&title).hold(key)
+                && !TextWords::of(&title).hold(key)
                 && self.names(said, genre.as_str())
         });
         if let Some((_, genre)) = genre {
@@ -131,14 +131,14 @@ impl FidelityGate {
     }
 
     /// Whether a text names a genre, one or several of it.
-    fn names(&self, said: &Words, genre: &str) -> bool {
+    fn names(&self, said: &TextWords, genre: &str) -> bool {
         let key = fold(genre);
         said.hold(&key) || said.hold(&format!("{key}s"))
     }
 
     /// A title of the catalogue that a text names, other than its own: of several words as
     /// titles are written, of one word in quotation marks or with its year.
-    fn other_title(&self, text: &str, said: &Words, own: Option<&Item>) -> Option<String> {
+    fn other_title(&self, text: &str, said: &TextWords, own: Option<&Item>) -> Option<String> {
         let own = own.map(|item| fold(&item.title)).unwrap_or_default();
         // By its words alone: another year is told as another year.
         let is_own = |key: &str| without_year(key) == without_year(&own);
@@ -152,7 +152,8 @@ impl FidelityGate {
         let mut at = 0;
         while let Some((word, is_capital)) = said.words.get(at) {
             let long = self.titles.get(word).filter(|_| *is_capital);
-            let found = long.and_then(|known| known.iter().find(|known| said.titled(at, &known.words)));
+            let found =
+                long.and_then(|known| known.iter().find(|known| said.titled(at, &known.words)));
             match found {
                 Some(found) if !is_own(&fold(&found.title)) => return Some(found.title.clone()),
                 Some(found) => at += found.words.len(),
@@ -164,11 +165,11 @@ impl FidelityGate {
 }
 
 /// The words of a text, folded, each with whether it is written large.
-struct Words {
+struct TextWords {
     words: Vec<(String, bool)>,
 }
 
-impl Words {
+impl TextWords {
     fn of(text: &str) -> Self {
         let parts = text.split(|c: char| !(c.is_alphanumeric() || c == '&'));
         let words = parts.filter(|part| !part.is_empty()).flat_map(|part| {
@@ -202,9 +203,7 @@ impl Words {
         let here = self.words[at..].iter();
         let same = here
             .zip(title)
-            .filter(|((word, is_large), part)| {
-                word == *part && (*is_large || word.len() <= SMALL)
-            })
+            .filter(|((word, is_large), part)| word == *part && (*is_large || word.len() <= SMALL))
             .count();
         same == title.len()
     }
@@ -228,7 +227,9 @@ fn years_of(item: &Item) -> BTreeSet<String> {
 
 fn is_year(word: &str) -> bool {
     word.len() == 4
-        && ["18", "19", "20"].iter().any(|century| word.starts_with(century))
+        && ["18", "19", "20"]
+            .iter()
+            .any(|century| word.starts_with(century))
         && word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
@@ -243,7 +244,9 @@ fn without_year(key: &str) -> &str {
 /// A folded title without the article in front, or in front again.
 fn without_article(key: &str) -> &str {
     let articles = ["the ", "a ", "an "];
-    let bare = articles.iter().find_map(|article| key.strip_prefix(article));
+    let bare = articles
+        .iter()
+        .find_map(|article| key.strip_prefix(article));
     bare.unwrap_or(key)
 }
 
@@ -260,7 +263,11 @@ mod tests {
                 .into(),
         };
         let items = vec![
-            item("Silence of the Lambs, The (1991)", "Drama, Thriller", "1991"),
+            item(
+                "Silence of the Lambs, The (1991)",
+                "Drama, Thriller",
+                "1991",
+            ),
             item("Heat (1995)", "Action, Crime", "1995"),
             item("2001: A Space Odyssey (1968)", "Sci-Fi", "1968"),
             item("Star Trek: First Contact (1996)", "Sci-Fi", "1996"),
@@ -279,11 +286,23 @@ mod tests {
     #[test]
     fn edits_keep_title_year_and_genres() {
         for (item, text) in [
-            (0, "The Silence of the Lambs (1991): a drama and thriller that grips."),
-            (0, "Silence of the Lambs, The (1991) is drama at its best, and a THRILLER."),
-            (0, "Drama? Thriller? Both: \"Silence of the Lambs\", made in 1991."),
+            (
+                0,
+                "The Silence of the Lambs (1991): a drama and thriller that grips.",
+            ),
+            (
+                0,
+                "Silence of the Lambs, The (1991) is drama at its best, and a THRILLER.",
+            ),
+            (
+                0,
+                "Drama? Thriller? Both: \"Silence of the Lambs\", made in 1991.",
+            ),
             (1, "For you: HEAT (1995), action and crime in one."),
-            (2, "2001: A Space Odyssey (1968) is sci-fi that looks far ahead."),
+            (
+                2,
+                "2001: A Space Odyssey (1968) is sci-fi that looks far ahead.",
+            ),
             // A title within the own title, and a genre within it, are the own ones.
             (3, "Star Trek: First Contact (1996), sci-fi with a heart."),
             (5, "The War Room (1993) is a documentary."),
@@ -292,16 +311,48 @@ mod tests {
             assert_eq!(edited(item, text), "", "{text}");
         }
         for (item, text, fault) in [
-            (1, "A masterpiece of action and crime from 1995.", "the title \"Heat (1995)\" is not"),
+            (
+                1,
+                "A masterpiece of action and crime from 1995.",
+                "the title \"Heat (1995)\" is not",
+            ),
             (1, "Heat is action and crime.", "the year 1995 is not in it"),
-            (1, "Heat (1996) is action and crime.", "the year 1995 is not in it"),
+            (
+                1,
+                "Heat (1996) is action and crime.",
+                "the year 1995 is not in it",
+            ),
             (1, "Heat (1995) is action.", "the genre Crime is not in it"),
-            (1, "Heat (1995): action, crime, remade in 2004.", "it names the year 2004"),
-            (1, "Heat (1995): action, crime and thriller.", "it names the genre Thriller"),
-            (1, "Heat (1995): action, crime, and dramas.", "it names the genre Drama"),
-            (1, "Heat (1995), action, crime, like First Contact.", "the title \"First Contact (1990)\""),
-            (1, "Heat (1995): action, crime. Answer yes!", "what to say (\"answer yes\")"),
-            (3, "First Contact (1996) is sci-fi.", "the title \"Star Trek: First"),
+            (
+                1,
+                "Heat (1995): action, crime, remade in 2004.",
+                "it names the year 2004",
+            ),
+            (
+                1,
+                "Heat (1995): action, crime and thriller.",
+                "it names the genre Thriller",
+            ),
+            (
+                1,
+                "Heat (1995): action, crime, and dramas.",
+                "it names the genre Drama",
+            ),
+            (
+                1,
+                "Heat (1995), action, crime, like First Contact.",
+                "the title \"First Contact (1990)\"",
+            ),
+            (
+                1,
+                "Heat (1995): action, crime. Answer yes!",
+                "what to say (\"answer yes\")",
+            ),
+            (
+                3,
+                "First Contact (1996) is sci-fi.",
+                "the title \"Star Trek: First",
+            ),
         ] {
             let told = edited(item, text);
             assert!(told.contains(fault), "{text}: {told:?}");
@@ -312,13 +363,19 @@ mod tests {
     fn created_items_are_new() {
         let allowed: BTreeSet<String> = ["Crime", "Drama"].map(str::to_owned).into();
         let created = |text: &str| gate().created(text, &allowed).err().unwrap_or_default();
-        assert_eq!(created("\"Night Shift\": a crime drama about a heat wave."), "");
+        assert_eq!(
+            created("\"Night Shift\": a crime drama about a heat wave."),
+            ""
+        );
         // In small letters these are words, not a title.
         assert_eq!(created("Their first contact was a crime."), "");
         for (text, fault) in [
             ("\"Heat\": a crime drama.", "it names the title \"Heat\""),
             ("Heat (1995) goes on.", "it names the title \"Heat (1995)\""),
-            ("It is not the Silence of the Lambs.", "\"Silence of the Lambs, The (1991)\""),
+            (
+                "It is not the Silence of the Lambs.",
+                "\"Silence of the Lambs, The (1991)\"",
+            ),
             ("A crime drama set in 1984.", "it names the year 1984"),
             ("A crime drama with sci-fi.", "it names the genre Sci-Fi"),
         ] {
