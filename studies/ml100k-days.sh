@@ -23,9 +23,11 @@ awk '{ share = (NR - 1) / 100000
        file = share < 0.6 ? "committed" : "day-" int((share - 0.6) / 0.08) + 2
        print > ("days/" file ".jsonl") }' days/all.jsonl
 
-# Day 1: a prompt is searched for, and is in use from then on where the gate lets it.
+# Day 1: a prompt is searched for, and is in use from then on where the gate lets it. The gate
+# ends with 2 where the search kept the prompt in use, and with 100 and more where it says no.
 "$sp" optimize study.toml --quiet
-"$sp" gate study.toml --quiet --run ml100k-days-s1-1 --write-baseline in-use.json || test $? -ge 100
+"$sp" gate study.toml --quiet --run ml100k-days-s1-1 --write-baseline in-use.json ||
+    case $? in 2 | 1??) ;; *) exit 1 ;; esac
 set --
 test ! -f in-use.json || set -- --baseline in-use.json
 

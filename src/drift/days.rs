@@ -1,6 +1,6 @@
 //! The days one below the other: each group's score, and what a row costs.
 
-use super::{DayRecord, DriftReport};
+use super::{DayRecord, DriftReport, GroupCount};
 use crate::wording::shown::visible;
 
 /// A table of the days so far, of earlier prompts too.
@@ -26,7 +26,7 @@ impl DriftReport {
         let rows: usize = day.groups.values().map(|group| group.rows).sum();
         let mut row = vec![visible(&day.batch), rows.to_string()];
         row.extend(self.groups.iter().map(|group| {
-            let score = day.groups.get(&group.group).and_then(|own| own.score());
+            let score = day.groups.get(&group.group).and_then(GroupCount::score);
             score.map_or("–".to_owned(), |score| format!("{:.1}", score * 100.0))
         }));
         let unknown = || "–".to_owned();

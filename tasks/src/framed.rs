@@ -248,7 +248,7 @@ mod tests {
             let request = task.next(&task.seed(), &input, replies).unwrap();
             request.messages[0].content.clone()
         };
-        assert_eq!(system(&[reply.clone()]), "Be brief.");
+        assert_eq!(system(std::slice::from_ref(&reply)), "Be brief.");
         assert_eq!(system(&[reply.clone(), reply]), "Be brief.\n\nWrite.");
     }
 

@@ -46,8 +46,8 @@ fn logged(
     let all = day.examples.len();
     if day.new_items > 0 {
         notes.push(format!(
-            "{} of {all} targets are items that the study's data do not have: a task that ranks \
-             the study's items cannot hit them.",
+            "{} of {all} targets are items that the study's data do not have: where the whole \
+             catalogue is ranked they cannot be hit.",
             day.new_items
         ));
     }

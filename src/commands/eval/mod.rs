@@ -331,8 +331,9 @@ impl ModelEvaluation<'_> {
             baselines: baselines.filter(|row| !row.groups.is_empty()).collect(),
             baseline_places: BaselinePlaces::new(),
             fairness,
-            notes: notes(&session, args, (split, &examples), (&prompts, evaluation))
+            notes: notes(&session, args, (split, &examples), evaluation)
                 .into_iter()
+                .chain(self.variant.told_of(score::readings(&prompts, evaluation)))
                 .chain(score::knowledge(&gateway))
                 .chain(of_judge)
                 .collect(),
@@ -415,7 +416,7 @@ fn notes(
     session: &StudySession,
     args: &EvalArgs,
     (split, examples): (ScoredSplit, &[Example]),
-    (prompts, evaluation): (&[Prompt], &PromptEvaluation),
+    evaluation: &PromptEvaluation,
 ) -> Vec<String> {
     let mut notes = match split {
         ScoredSplit::Audit => caution(&session.loaded.groups)
@@ -439,7 +440,6 @@ fn notes(
         );
     }
     notes.extend(score::calibrated(session, evaluation));
-    notes.extend(score::readings(prompts, evaluation));
     notes
 }
 

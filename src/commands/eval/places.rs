@@ -51,7 +51,8 @@ impl PlaceScores {
     fn of(places: &[u32], names: &[&str], lists: &[RankedList<'_>]) -> Self {
         let group = |name: &str, own: &[&RankedList<'_>]| {
             let mean = |measure: &dyn Fn(&RankedList<'_>) -> f64| {
-                own.iter().map(|list| measure(list)).sum::<f64>() / own.len().max(1) as f64
+                // Of nothing but zeros a sum is -0.
+                0.0 + own.iter().map(|list| measure(list)).sum::<f64>() / own.len().max(1) as f64
             };
             let at = |k: &u32| *k as usize;
             GroupPlaces {
@@ -246,6 +247,12 @@ mod tests {
         assert_eq!(names, ["all", "x", "y"]);
         assert_eq!(scores.groups[0].n, 4);
         assert_eq!(scores.groups[0].hr, [0.25, 0.75]);
+        let none = PlaceScores::of(&[1], &["y"], &lists[3..]);
+        assert!(
+            none.groups
+                .iter()
+                .all(|group| group.ndcg[0].is_sign_positive())
+        );
         let second = 1.0 / 3_f64.log2();
         assert_eq!(scores.groups[1].ndcg, [0.5, f64::midpoint(1.0, second)]);
         assert_eq!(scores.groups[2].hr, [0.0, 0.5]);

@@ -30,6 +30,15 @@ impl TaskVariant {
         Ok(all)
     }
 
+    /// What is told of this variant alone.
+    pub fn told_of(&self, notes: Vec<String>) -> Vec<String> {
+        let Some(told) = &self.told else {
+            return notes;
+        };
+        let notes = notes.into_iter();
+        notes.map(|note| format!("With {told}: {note}")).collect()
+    }
+
     fn read(text: &str) -> Result<Self, Failure> {
         let fault = |told: String| {
             Failure::usage(format!(

@@ -159,12 +159,12 @@ fn aligned(data: Interactions, catalogue: &ItemCatalogue) -> Interactions {
     let places: Vec<u32> = data
         .items
         .into_iter()
-        .map(|item| match known.get(item.id.as_str()) {
-            Some(place) => *place,
-            None => {
-                items.push(item);
-                items.len() as u32 - 1
+        .map(|item| {
+            if let Some(place) = known.get(item.id.as_str()) {
+                return *place;
             }
+            items.push(item);
+            items.len() as u32 - 1
         })
         .collect();
     let moved = |event: Interaction| Interaction {

@@ -9,9 +9,9 @@ use shiftproof_tasks::parse::title_matcher::fold;
 use crate::tasks::grounding;
 use crate::{Item, ItemCatalogue};
 
-/// TextWords that ask whoever rates a text for an answer.
+/// Words that ask whoever rates a text for an answer.
 const ASKS: [&str; 5] = ["answer yes", "answer no", "say yes", "yes or no", "rate it"];
-/// TextWords so short that titles write them small.
+/// Words so short that titles write them small.
 const SMALL: usize = 3;
 
 /// Holds texts about items to what a catalogue says. Reads words, not meanings: a genre in
@@ -80,7 +80,7 @@ impl FidelityGate {
         let genres = self.catalogue.genres(item);
         if let Some(genre) = genres
             .iter()
-            .find(|genre| self.genres.contains_key(&fold(genre)) && !self.names(&said, genre))
+            .find(|genre| self.genres.contains_key(&fold(genre)) && !said.name(genre))
         {
             return Err(format!("the genre {genre} is not in it"));
         }
@@ -113,12 +113,10 @@ impl FidelityGate {
         {
             return Err(format!("it names the year {year}"));
         }
-        // TextWords of the own title are no statement about the item.
+        // Words of the own title are no statement about the item.
         let title = own.map(|item| fold(&item.title)).unwrap_or_default();
         let genre = self.genres.iter().find(|(key, genre)| {
-            !allowed.contains(*genre)
-                && !TextWords::of(&title).hold(key)
-                && self.names(said, genre.as_str())
+            !allowed.contains(*genre) && !TextWords::of(&title).hold(key) && said.name(genre)
         });
         if let Some((_, genre)) = genre {
             return Err(format!("it names the genre {genre}"));
@@ -128,12 +126,6 @@ impl FidelityGate {
             Some(ask) => Err(format!("it tells whoever rates it what to say ({ask:?})")),
             None => Ok(()),
         }
-    }
-
-    /// Whether a text names a genre, one or several of it.
-    fn names(&self, said: &TextWords, genre: &str) -> bool {
-        let key = fold(genre);
-        said.hold(&key) || said.hold(&format!("{key}s"))
     }
 
     /// A title of the catalogue that a text names, other than its own: of several words as
@@ -196,6 +188,12 @@ impl TextWords {
     /// Whether these words stand in it one after the other.
     fn hold(&self, words: &str) -> bool {
         !words.is_empty() && self.plain().contains(&format!(" {words} "))
+    }
+
+    /// Whether they name a genre, one or several of it.
+    fn name(&self, genre: &str) -> bool {
+        let key = fold(genre);
+        self.hold(&key) || self.hold(&format!("{key}s"))
     }
 
     /// Whether a title stands at `at`, written as titles are.
