@@ -429,7 +429,7 @@ pub(crate) fn baseline_scores(
     baseline: &BaselinePredictions,
     inputs: &[InputIndex],
 ) -> Vec<GroupOutcome> {
-    if task.grader().is_some() {
+    if task.grader().is_some() || !task.metric().compares_labels() {
         // Nobody was asked about its answers: they have no score that compares.
         return Vec::new();
     }
