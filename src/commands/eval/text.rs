@@ -7,7 +7,7 @@ use shiftproof_search::event::GroupOutcome;
 use super::answers::{AnswerRow, SampleSpread, failures};
 use super::{EvalTable, PromptScores, fair, places};
 use crate::commands::score;
-use crate::report::{grouped, score_as, spread_as, worst, write_baselines};
+use crate::report::{estimated, grouped, score_as, spread_as, worst, write_baselines};
 use crate::wording::shown::{line, visible};
 use crate::wording::table::{TextColumn, TextTable};
 use crate::wording::unusable;
@@ -57,6 +57,9 @@ pub(super) fn text(table: &EvalTable, most: Option<u32>) -> String {
         grouped(table.spent.tokens()),
         score::origin(table.spent, table.sent)
     );
+    if let Some(told) = estimated(&table.spent) {
+        let _ = writeln!(out, "{told}");
+    }
     out
 }
 
