@@ -238,7 +238,7 @@ impl SearchContext<'_> {
         inputs: &[InputIndex],
         evaluations: usize,
     ) -> Result<(), RunError> {
-        if entrants.len() == 1 && !self.run.fitted {
+        if entrants.len() == 1 {
             let few = &inputs[..inputs.len().min(evaluations.min(ALONE))];
             let context = self.run.context();
             self.affordable &= self.matrix.ask(context, entrants, few).await?;

@@ -374,14 +374,18 @@ async fn races_decide_without_final() {
 
 #[tokio::test]
 async fn seed_wins_ties_in_words() {
-    let gateway = gateway(BudgetLimits::default());
-    let run = run(&gateway, Vec::new(), planted());
-    let mut context = SearchContext::begin(&run).unwrap();
-    // Alone it is measured all the same, and is no ensemble.
-    let (best, ensemble) = context.select(vec![0]).await.unwrap();
-    assert_eq!((best, ensemble), (0, vec![]));
-    assert!(gateway.spent().calls >= 20);
-    assert_eq!(selected(&gateway).1, "no candidate beats the seed prompt");
+    // Also where the plan was scaled down to a limit.
+    for fitted in [false, true] {
+        let gateway = gateway(BudgetLimits::default());
+        let mut run = run(&gateway, Vec::new(), planted());
+        run.fitted = fitted;
+        let mut context = SearchContext::begin(&run).unwrap();
+        // Alone it is measured all the same, and is no ensemble.
+        let (best, ensemble) = context.select(vec![0]).await.unwrap();
+        assert_eq!((best, ensemble), (0, vec![]));
+        assert!(gateway.spent().calls >= 20);
+        assert_eq!(selected(&gateway).1, "no candidate beats the seed prompt");
+    }
 }
 
 #[tokio::test]
